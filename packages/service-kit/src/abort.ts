@@ -1,0 +1,25 @@
+/** Whether `error` is nothing but the abort of `signal`, however it was wrapped. */
+export function isAbort(error: unknown, signal: AbortSignal): boolean {
+  if (!signal.aborted) return false;
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (cause === signal.reason || cause.name === 'AbortError') return true;
+  return error === signal.reason;
+}
+
+/** A signal that aborts with any of `signals` or after `ms`. */
+export function withTimeout(ms: number, ...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any([AbortSignal.timeout(ms), ...signals.filter((signal) => signal !== undefined)]);
+}
+
+/** Waits for `promise`, but no longer than `signal` lasts: for work that cannot be aborted itself. */
+export async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

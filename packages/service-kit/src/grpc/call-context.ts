@@ -1,0 +1,13 @@
+import type { Logger } from '../logging.ts';
+
+/** What a handler knows about its call beside the request. */
+export interface CallContext {
+  /** Aborts when the caller went away, when the call's deadline has passed, or when the server gives up on stopping. */
+  readonly signal: AbortSignal;
+  /** Id of the request that began outside; made here if the caller sent none. */
+  readonly requestId: string;
+  /** Name of the token on whose behalf the call is made, or "internal". */
+  readonly caller: string;
+  /** Logs with the request id. */
+  readonly log: Logger;
+}

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import type { Metadata } from '@grpc/grpc-js';
+import { AppError, toAppError } from '@tidemark/errors/app-error';
+import type { Logger } from '../logging.ts';
+import { histogram } from '../metrics.ts';
+import type { CallContext } from './call-context.ts';
+import { CALLER, REQUEST_ID } from './metadata-names.ts';
+
+/** What the calls of one method have in common. */
+export interface CallObserver {
+  /** Such as `/tidemark.backup.v1.BackupService/StartBackup`. */
+  readonly path: string;
+  readonly log: Logger;
+  /** Aborts when the server stops waiting for its calls. */
+  readonly stopping: AbortSignal;
+}
+
+/** What unary and streaming calls of grpc-js share. */
+interface IncomingCall {
+  readonly metadata: Metadata;
+  on(event: 'cancelled', listener: () => void): unknown;
+}
+
+/** One call under way. */
+export interface ObservedCall {
+  readonly context: CallContext;
+  succeeded(): void;
+  /** Logs the failure, and says what the caller is told. */
+  failed(thrown: unknown): AppError;
+}
+
+const duration = histogram('tidemark_grpc_server_seconds', 'How long gRPC calls took, by method and outcome.', [
+  'method',
+  'code',
+]);
+
+/** Gives a call its context, and reports its end once, as a metric and a log line. */
+export function observeCall(call: IncomingCall, { path, log, stopping }: CallObserver): ObservedCall {
+  const startedAt = performance.now();
+  const gone = new AbortController();
+  call.on('cancelled', () => gone.abort(new AppError('canceled', 'The caller went away or its deadline has passed.')));
+  const header = (name: string) => call.metadata.get(name)[0]?.toString();
+  const requestId = header(REQUEST_ID) ?? randomUUID();
+  const caller = header(CALLER) ?? 'internal';
+  const signal = AbortSignal.any([gone.signal, stopping]);
+
+  const ended = (code: string) => {
+    const ms = performance.now() - startedAt;
+    duration.observe({ method: path, code }, ms / 1000);
+    return { requestId, caller, method: path, code, ms: Math.round(ms) };
+  };
+  return {
+    context: { signal, requestId, caller, log: log.child({ requestId }) },
+    succeeded: () => log.debug(ended('OK'), 'call answered'),
+    failed(thrown) {
+      const error =
+        signal.aborted && !(thrown instanceof AppError)
+          ? new AppError('canceled', 'The call ended before its work did.', { cause: thrown })
+          : toAppError(thrown);
+      log[error.row.log]({ ...ended(error.code), error }, 'call failed');
+      return error;
+    },
+  };
+}

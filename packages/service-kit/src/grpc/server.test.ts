@@ -1,0 +1,160 @@
+import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
+import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import { Backup } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import {
+  type BackupServiceServer,
+  BackupServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createLogger } from '../logging.ts';
+import { bindService, type Handlers } from './bind-service.ts';
+import { createServiceClient, type ServiceClient } from './client.ts';
+import { type GrpcServer, startGrpcServer } from './server.ts';
+
+const TOKEN = 'a-service-token';
+const seen: { requestId?: string; caller?: string; aborted?: boolean } = {};
+
+const refuse = async () => {
+  throw new AppError('internal', 'not part of this test');
+};
+const handlers: Handlers<BackupServiceServer> = {
+  startBackup: refuse,
+  findBackupByKey: refuse,
+  listBackups: refuse,
+  deleteBackup: refuse,
+  async getBackup({ id }, { requestId, caller, signal }) {
+    Object.assign(seen, { requestId, caller });
+    if (id === 'unknown')
+      throw new AppError('backup_not_found', 'There is no backup unknown.', { info: { id }, retryAfterMs: 1_500 });
+    if (id === 'bad') throw invalidArgument([{ field: 'id', description: 'must not be bad' }]);
+    if (id === 'bug') throw new Error('a secret of the inside');
+    if (id === 'slow')
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    if (id === 'slow') seen.aborted = true;
+    return { backup: Backup.create({ id, revision: 2n ** 60n }) };
+  },
+  async cancelBackup(_, { signal }) {
+    signal.throwIfAborted();
+    return { backup: undefined };
+  },
+  async *watchBackup({ id }, { signal }) {
+    for (let revision = 1n; revision <= 5n; revision += 1n) yield { backup: Backup.create({ id, revision }) };
+    if (id !== 'endless') return;
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    seen.aborted = true;
+  },
+};
+
+describe('a gRPC server and its client', () => {
+  let server: GrpcServer;
+  let client: ServiceClient<BackupServiceServer>;
+
+  beforeEach(async () => {
+    seen.aborted = false;
+    server = await startGrpcServer({
+      host: '127.0.0.1',
+      port: 0,
+      token: TOKEN,
+      log: createLogger('test'),
+      services: [bindService<BackupServiceServer>(BackupServiceService, handlers)],
+    });
+    client = createServiceClient<BackupServiceServer>(BackupServiceService, {
+      address: `127.0.0.1:${server.port}`,
+      token: TOKEN,
+    });
+  });
+  afterEach(async () => {
+    client[Symbol.dispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  it('carries 64-bit numbers, the request id and the caller', async () => {
+    const { backup } = await client.getBackup({ id: 'b1' }, { requestId: 'r-1', caller: 'alice' });
+    expect(backup).toMatchObject({ id: 'b1', revision: 2n ** 60n });
+    expect(seen).toMatchObject({ requestId: 'r-1', caller: 'alice' });
+  });
+
+  it('gives the client the error that the handler threw, with its details', async () => {
+    const unknown = await client.getBackup({ id: 'unknown' }).catch((error: unknown) => error);
+    expect(unknown).toBeInstanceOf(AppError);
+    expect(unknown).toMatchObject({
+      code: 'backup_not_found',
+      message: 'There is no backup unknown.',
+      details: { info: { id: 'unknown' }, retryAfterMs: 1_500 },
+    });
+    await expect(client.getBackup({ id: 'bad' })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      details: { fields: [{ field: 'id', description: 'must not be bad' }] },
+    });
+  });
+
+  it('keeps the text of a bug inside', async () => {
+    const error = (await client.getBackup({ id: 'bug' }).catch((thrown: unknown) => thrown)) as AppError;
+    expect(error.code).toBe('internal');
+    expect(error.message).not.toContain('secret');
+  });
+
+  it('cancels the handler when the caller gives up', async () => {
+    const giveUp = new AbortController();
+    const call = client.getBackup({ id: 'slow' }, { signal: giveUp.signal, requestId: 'slow-1' });
+    await vi.waitFor(() => expect(seen.requestId).toBe('slow-1'));
+    giveUp.abort();
+    await expect(call).rejects.toMatchObject({ code: 'canceled' });
+    await vi.waitFor(() => expect(seen.aborted).toBe(true));
+  });
+
+  it('ends a call at its deadline, on both sides', async () => {
+    await expect(client.getBackup({ id: 'slow' }, { timeoutMs: 100 })).rejects.toMatchObject({
+      code: 'deadline_exceeded',
+    });
+    await vi.waitFor(() => expect(seen.aborted).toBe(true));
+  });
+
+  it('streams, and cancels the stream when the reader leaves it', async () => {
+    const revisions: bigint[] = [];
+    for await (const { backup } of client.watchBackup({ id: 'b1' })) revisions.push(backup?.revision ?? 0n);
+    expect(revisions).toEqual([1n, 2n, 3n, 4n, 5n]);
+    for await (const { backup } of client.watchBackup({ id: 'endless' })) if (backup?.revision === 5n) break;
+    await vi.waitFor(() => expect(seen.aborted).toBe(true));
+  });
+
+  it('refuses a caller without the service token, but answers health to everybody', async () => {
+    using stranger = createServiceClient<BackupServiceServer>(BackupServiceService, {
+      address: `127.0.0.1:${server.port}`,
+      token: 'another',
+    });
+    await expect(stranger.getBackup({ id: 'b1' })).rejects.toMatchObject({ code: 'internal' });
+    const health = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure());
+    const answer = await new Promise<Buffer>((resolve, reject) =>
+      health.makeUnaryRequest(
+        '/grpc.health.v1.Health/Check',
+        (bytes: Buffer) => bytes,
+        (bytes: Buffer) => bytes,
+        Buffer.alloc(0),
+        new Metadata(),
+        (error, bytes) => (error ? reject(error) : resolve(bytes as Buffer)),
+      ),
+    );
+    expect([...answer]).toEqual([8, 1]);
+    health.close();
+  });
+
+  it('says unavailable when nobody listens', async () => {
+    using nobody = createServiceClient<BackupServiceServer>(BackupServiceService, {
+      address: '127.0.0.1:1',
+      token: undefined,
+    });
+    await expect(nobody.getBackup({ id: 'b1' })).rejects.toMatchObject({
+      code: 'unavailable',
+      details: { retryAfterMs: 1_000 },
+    });
+    expect(status.UNAVAILABLE).toBe(14);
+  });
+
+  it('ends open streams at once when it stops', async () => {
+    const stream = client.watchBackup({ id: 'endless' })[Symbol.asyncIterator]();
+    await stream.next();
+    await server[Symbol.asyncDispose]();
+    expect(seen.aborted).toBe(true);
+  });
+});

@@ -1,0 +1,105 @@
+import { status as grpcStatus, Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { AppError } from '@tidemark/errors/app-error';
+import { readDescriptorSet } from '@tidemark/protocol/descriptor-set';
+import { HealthImplementation } from 'grpc-health-check';
+import type { Logger } from '../logging.ts';
+import type { ServiceBinding } from './bind-service.ts';
+import { tokenInterceptor } from './credentials.ts';
+
+export interface GrpcServer extends AsyncDisposable {
+  readonly port: number;
+  /** From now on health says NOT_SERVING, so that nothing new is sent here. */
+  stopping(): void;
+}
+
+export interface GrpcServerOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Service token that callers must show; without one, everybody on this machine may call. */
+  readonly token: string | undefined;
+  readonly log: Logger;
+  readonly services: readonly ServiceBinding[];
+}
+
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** Clients learn of new copies when their connections end. */
+const MAX_CONNECTION_AGE_MS = 10 * 60_000;
+const CONNECTION_GRACE_MS = 60_000;
+/** How long calls under way may go on once the server was told to stop, and then once they were aborted. */
+const DRAIN_MS = 5_000;
+const ABORT_MS = 2_000;
+
+/**
+ * Starts a gRPC server with health and reflection.
+ *
+ * @throws Error with the address in it when the port is taken
+ */
+export async function startGrpcServer({ host, port, token, log, services }: GrpcServerOptions): Promise<GrpcServer> {
+  const drain = new AbortController();
+  const stop = new AbortController();
+  const server = new Server({
+    interceptors: [tokenInterceptor(token)],
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_connection_age_ms': MAX_CONNECTION_AGE_MS,
+    'grpc.max_connection_age_grace_ms': CONNECTION_GRACE_MS,
+  });
+  for (const service of services)
+    server.addService(
+      service.definition,
+      service.implementation({ log, draining: drain.signal, stopping: stop.signal }),
+    );
+
+  const names = ['', ...services.map(({ name }) => name)];
+  const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, 'SERVING' as const])));
+  health.addToServer(server);
+  addReflection(server, services);
+
+  const bound = await new Promise<number>((resolve, reject) =>
+    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, boundPort) =>
+      error
+        ? reject(new Error(`${host}:${port} cannot be listened on: ${error.message}`, { cause: error }))
+        : resolve(boundPort),
+    ),
+  );
+  const stopping = () => {
+    for (const name of names) health.setStatus(name, 'NOT_SERVING');
+  };
+  return {
+    port: bound,
+    stopping,
+    async [Symbol.asyncDispose]() {
+      stopping();
+      drain.abort(
+        new AppError('unavailable', 'This copy of the service is stopping; call again.', { retryAfterMs: 200 }),
+      );
+      const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      if (await within(drained, DRAIN_MS)) return;
+      stop.abort(new AppError('unavailable', 'This copy of the service has stopped.', { retryAfterMs: 200 }));
+      if (await within(drained, ABORT_MS)) return;
+      log.warn({ code: grpcStatus.CANCELLED }, 'calls were still under way at the end: ended by force');
+      server.forceShutdown();
+    },
+  };
+}
+
+async function within(promise: Promise<void>, ms: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(resolve, ms, false);
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function addReflection(server: Server, services: readonly ServiceBinding[]): void {
+  const served = [...services.map(({ name }) => name), 'grpc.health.v1.Health'];
+  const definition = loadFileDescriptorSetFromBuffer(readDescriptorSet());
+  // @grpc/reflection 1.0 is typed against proto-loader 0.7; the package definition itself is the same.
+  type ReflectionPackage = ConstructorParameters<typeof ReflectionService>[0];
+  const reflection = new ReflectionService(definition as unknown as ReflectionPackage, { services: served });
+  reflection.addToServer(server as Server & { addService(d: object, i: UntypedServiceImplementation): void });
+}

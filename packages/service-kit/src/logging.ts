@@ -1,0 +1,55 @@
+import { pino } from 'pino';
+import { readEnv } from './env.ts';
+
+/** What Tidemark's code logs to: facts first, then a sentence. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  /** A logger that adds `fields` to each line. */
+  child(fields: object): Logger;
+}
+
+const SECRETS = ['authorization', 'token', 'password', 'secret', 'url', 'cookie'];
+
+/** Hides the password of every `scheme://user:password@host` in a text. */
+export function withoutPasswords(text: string): string {
+  return text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@]*@/gi, '$1:***@');
+}
+
+interface PlainError {
+  type: string;
+  message: string;
+  code?: unknown;
+  stack?: string | undefined;
+  cause?: PlainError;
+}
+
+function plainError(error: unknown, depth = 0): PlainError {
+  if (!(error instanceof Error)) return { type: typeof error, message: withoutPasswords(String(error)) };
+  const code = (error as { code?: unknown }).code;
+  return {
+    type: error.name,
+    message: withoutPasswords(error.message),
+    ...(code !== undefined && { code }),
+    stack: error.stack && withoutPasswords(error.stack),
+    ...(error.cause !== undefined && depth < 5 && { cause: plainError(error.cause, depth + 1) }),
+  };
+}
+
+/**
+ * A logger that writes a JSON line each to standard output. Errors go under the name `error`, with their causes;
+ * fields whose name is that of a secret are blotted out. `TIDEMARK_LOG_LEVEL` sets the level (info).
+ */
+export function createLogger(name: string): Logger {
+  return pino({
+    name,
+    level: readEnv().TIDEMARK_LOG_LEVEL ?? 'info',
+    base: { pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (level) => ({ level }) },
+    serializers: { error: (error: unknown) => plainError(error) },
+    redact: { paths: SECRETS.flatMap((secret) => [secret, `*.${secret}`]), censor: '***' },
+  });
+}
