@@ -1,0 +1,78 @@
+/**
+ * The time of the database (design section 2, "Time"): every instant that decides something is read off this clock, so
+ * that processes on machines with different clocks agree.
+ *
+ * C1. Time runs on the monotonic clock between refreshes, so a jump of the machine's clock changes nothing.
+ * C2. An answer that took too long says little about the time and is not used.
+ */
+import { AppError } from '@tidemark/errors/app-error';
+import type { MongoConnection, StoreLog } from './connection.ts';
+
+export interface DatabaseClock extends AsyncDisposable {
+  /** @throws AppError `unavailable` before the database was first reached */
+  now(): Date;
+  /** Whether the offset was refreshed of late. */
+  readonly healthy: boolean;
+}
+
+const REFRESH_MS = 10_000;
+const RETRY_MS = 500;
+const LONGEST_ANSWER_MS = 2_000;
+
+/** Starts the clock; its first reading is under way when this returns. */
+export function startDatabaseClock(
+  { db }: MongoConnection,
+  { log, refreshMs = REFRESH_MS }: { readonly log: StoreLog; readonly refreshMs?: number },
+): DatabaseClock {
+  const stop = new AbortController();
+  let offset: number | undefined;
+  let refreshedAt = Number.NEGATIVE_INFINITY;
+  let wake = Promise.withResolvers<void>();
+
+  const refresh = async (): Promise<void> => {
+    const sentAt = performance.now();
+    const { localTime } = await db
+      .admin()
+      .command({ hello: 1 }, { signal: AbortSignal.any([stop.signal, AbortSignal.timeout(LONGEST_ANSWER_MS)]) });
+    const receivedAt = performance.now();
+    if (!(localTime instanceof Date) || receivedAt - sentAt > LONGEST_ANSWER_MS) return;
+    offset = localTime.getTime() - (sentAt + receivedAt) / 2;
+    refreshedAt = receivedAt;
+  };
+
+  const pause = async (ms: number): Promise<void> => {
+    const timer = setTimeout(() => wake.resolve(), ms);
+    await wake.promise;
+    clearTimeout(timer);
+    wake = Promise.withResolvers();
+  };
+
+  const run = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      const before = refreshedAt;
+      await refresh().catch((error: unknown) => {
+        if (!stop.signal.aborted) log.warn({ error }, 'the time of the database could not be read');
+      });
+      if (!stop.signal.aborted) await pause(refreshedAt > before ? refreshMs : Math.min(RETRY_MS, refreshMs));
+    }
+  };
+
+  const done = run();
+  return {
+    now() {
+      if (offset === undefined)
+        throw new AppError('unavailable', 'The database has not been reached yet; try again shortly.', {
+          retryAfterMs: 1_000,
+        });
+      return new Date(performance.now() + offset);
+    },
+    get healthy() {
+      return performance.now() - refreshedAt < 3 * refreshMs;
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      wake.resolve();
+      await done;
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { type Db, MongoClient } from 'mongodb';
+import { toStoreError } from './mongo-error.ts';
+
+/** What this package logs to; service-kit's `Logger` is one. */
+export interface StoreLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface MongoConnection extends AsyncDisposable {
+  readonly client: MongoClient;
+  readonly db: Db;
+  /** @throws AppError `unavailable` when the server does not answer before the signal aborts */
+  ping(signal: AbortSignal): Promise<void>;
+}
+
+export interface MongoOptions {
+  /** May carry a password; never logged. */
+  readonly url: string;
+  readonly database: string;
+  /** How this process is named on the server. */
+  readonly appName: string;
+  readonly log: StoreLog;
+}
+
+/**
+ * A connection that opens when it is first used and reconnects by itself: a process starts whether or not the server is up.
+ * Every write waits for the majority and the journal. The time-outs are those that keep a dead server from hanging a
+ * call for more than some seconds (stack-findings 5.1: `timeoutMS` has no effect, so each stage has its own).
+ */
+export function connectMongo({ url, database, appName, log }: MongoOptions): MongoConnection {
+  const client = new MongoClient(url, {
+    appName,
+    maxPoolSize: 50,
+    maxIdleTimeMS: 60_000,
+    waitQueueTimeoutMS: 2_000,
+    connectTimeoutMS: 3_000,
+    serverSelectionTimeoutMS: 3_000,
+    socketTimeoutMS: 15_000,
+    heartbeatFrequencyMS: 2_000,
+    writeConcern: { w: 'majority', journal: true, wtimeoutMS: 5_000 },
+    ignoreUndefined: true,
+  });
+  client.on('serverHeartbeatFailed', ({ failure }) => log.warn({ error: failure }, 'the database does not answer'));
+  const db = client.db(database);
+  return {
+    client,
+    db,
+    async ping(signal) {
+      try {
+        await db.command({ ping: 1 }, { signal });
+      } catch (error) {
+        throw toStoreError(error);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await client.close();
+    },
+  };
+}

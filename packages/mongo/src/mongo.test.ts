@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
+import { startDatabaseClock } from './clock.ts';
+import { connectMongo, type MongoConnection } from './connection.ts';
+import { ensureIndexes } from './indexes.ts';
+import { isDuplicateKey, isTransient, toStoreError } from './mongo-error.ts';
+
+const quiet = { info() {}, warn() {} };
+let mongo: MongoConnection;
+
+beforeAll(() => {
+  mongo = connectMongo({
+    url: inject('mongodbUrl'),
+    database: `test-${randomUUID()}`,
+    appName: 'test',
+    log: quiet,
+  });
+});
+afterAll(async () => {
+  await mongo.db.dropDatabase();
+  await mongo[Symbol.asyncDispose]();
+});
+
+it('knows a duplicate key, and of which field, on insert and on update', async () => {
+  await ensureIndexes(mongo.db, [{ collection: 'keys', keys: { activeKey: 1 }, unique: true }]);
+  await ensureIndexes(mongo.db, [{ collection: 'keys', keys: { activeKey: 1 }, unique: true }]);
+  const keys = mongo.db.collection<{ _id: string; activeKey: string }>('keys');
+  await keys.insertOne({ _id: 'a', activeKey: 'one' });
+  await keys.insertOne({ _id: 'b', activeKey: 'two' });
+  const insertById = await keys.insertOne({ _id: 'a', activeKey: 'three' }).catch((error: unknown) => error);
+  const insertByKey = await keys.insertOne({ _id: 'c', activeKey: 'one' }).catch((error: unknown) => error);
+  const update = await keys.updateOne({ _id: 'b' }, { $set: { activeKey: 'one' } }).catch((error: unknown) => error);
+  expect(isDuplicateKey(insertById, '_id')).toBe(true);
+  expect(isDuplicateKey(insertById, 'activeKey')).toBe(false);
+  for (const error of [insertByKey, update]) {
+    expect(isDuplicateKey(error, 'activeKey')).toBe(true);
+    expect(isDuplicateKey(error, '_id')).toBe(false);
+    expect(isTransient(error)).toBe(false);
+  }
+});
+
+it('says quickly and clearly that no server answers', async () => {
+  await using nowhere = connectMongo({
+    url: 'mongodb://127.0.0.1:1/?directConnection=true',
+    database: 'test',
+    appName: 'test',
+    log: quiet,
+  });
+  await expect(nowhere.ping(AbortSignal.timeout(500))).rejects.toMatchObject({
+    code: 'unavailable',
+    details: { retryAfterMs: 1_000 },
+  });
+  const error = await nowhere.db
+    .collection('x')
+    .findOne({})
+    .catch((thrown: unknown) => thrown);
+  expect(isTransient(error)).toBe(true);
+  expect(toStoreError(error).code).toBe('unavailable');
+});
+
+it('tells the time of the database', async () => {
+  await using clock = startDatabaseClock(mongo, { log: quiet, refreshMs: 50 });
+  await vi.waitFor(() => expect(clock.healthy).toBe(true));
+  expect(Math.abs(clock.now().getTime() - Date.now())).toBeLessThan(1_000);
+});
+
+it('tells no time before the database was reached', async () => {
+  await using nowhere = connectMongo({ url: 'mongodb://127.0.0.1:1/', database: 'test', appName: 'test', log: quiet });
+  await using clock = startDatabaseClock(nowhere, { log: quiet });
+  expect(() => clock.now()).toThrow('has not been reached');
+  expect(clock.healthy).toBe(false);
+});

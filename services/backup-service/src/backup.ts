@@ -1,0 +1,175 @@
+/**
+ * A backup as it is stored: one document, which is the truth about it (design section 2).
+ * What may happen to it is decided in `decide/`; nothing else writes these fields.
+ */
+
+export type BackupState = 'Queued' | 'Running' | 'Canceling' | 'Succeeded' | 'Failed' | 'Canceled';
+export type ActiveState = 'Queued' | 'Running' | 'Canceling';
+export type FinishedState = 'Succeeded' | 'Failed' | 'Canceled';
+export type DeletionState = 'None' | 'Requested' | 'Deleting' | 'Deleted' | 'DeleteFailed';
+export type AttemptOutcome = 'succeeded' | 'failed' | 'retry' | 'newPath' | 'wait' | 'stopped' | 'released' | 'lost';
+
+/** Why something ended as it did: a constant, a sentence for people, and the original words below it. */
+export interface Reason {
+  readonly code: string;
+  readonly message: string;
+  readonly detail?: string;
+}
+
+/** A path that `br` wrote to and that is to be removed, but not before `after` (T11). */
+export interface Leftover {
+  readonly path: string;
+  readonly after: Date;
+  /** Where `br` had no lock the path is listed twice; this is set after the first time. */
+  readonly listedOnce?: true;
+}
+
+/** Unfinished work on the backup (T1, T2). Owned while `claim`, `worker` and `leaseUntil` are there. */
+export interface Task {
+  readonly kind: 'backup' | 'remove';
+  /** When the dispatcher looks at it next. */
+  readonly ringAt: Date;
+  /** When it may be claimed. */
+  readonly notBefore: Date;
+  /** How often it was rung. */
+  readonly rings: number;
+  /** How often a removal failed. */
+  readonly tries: number;
+  readonly claim?: string;
+  readonly worker?: string;
+  readonly leaseUntil?: Date;
+  /** `br` may have been spawned under this claim. */
+  readonly started?: true;
+}
+
+/** One claim of the backup task; its place in `attempts` is its number. */
+export interface Attempt {
+  readonly claim: string;
+  readonly fence: number;
+  readonly path: string;
+  readonly worker: string;
+  /** False: the claim may find a finished backup but not start `br`. */
+  readonly mayRun: boolean;
+  readonly startedAt: Date;
+  readonly endedAt?: Date;
+  readonly outcome?: AttemptOutcome;
+  readonly reason?: Reason;
+  readonly argv?: readonly string[];
+  readonly brVersion?: string;
+  readonly hasLock?: boolean;
+}
+
+export interface Progress {
+  /** The phase in BR's words. */
+  readonly step: string;
+  /** 0 to 100 over all phases; never falls within an attempt. */
+  readonly percent: number;
+  readonly remainingSeconds?: number;
+  readonly speed: string;
+}
+
+/** What a finished backup is, read from its `backupmeta`. 64-bit numbers are decimal text. */
+export interface Result {
+  readonly tso: string;
+  readonly sizeBytes: number;
+  readonly files: number;
+  readonly tidbClusterId: string;
+  readonly clusterVersion: string;
+  readonly remark?: string;
+}
+
+export interface Cancellation {
+  readonly at: Date;
+  readonly by: string;
+  readonly reason: string;
+  readonly requestId: string;
+}
+
+/** Retention is told apart from people: a person's wish overrides it, and only its own is withdrawn. */
+export type DeletedBy = { readonly kind: 'person' | 'retention'; readonly name: string };
+
+export interface Deletion {
+  readonly state: DeletionState;
+  readonly by?: DeletedBy;
+  readonly reason?: string;
+  readonly at?: Date;
+  readonly requestId?: string;
+  /** Freed so far. */
+  readonly bytes?: number;
+  /** What the last try said. */
+  readonly error?: string;
+}
+
+/** The cluster as it was when the backup was accepted; no secrets. */
+export interface Target {
+  readonly pd: readonly string[];
+  readonly version: string;
+  readonly pool: string;
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly brOptions?: {
+    readonly rateLimit: number;
+    readonly concurrency: number;
+    readonly compression: string;
+    readonly filters: readonly string[];
+    readonly checksum?: boolean;
+  };
+}
+
+/** The storage as it was when the backup was accepted; no secrets. */
+export interface StorageSnapshot {
+  readonly id: string;
+  readonly local: { readonly path: string };
+  /** 0 is unlimited. */
+  readonly maxConcurrent: number;
+}
+
+export interface Backup {
+  /** 22 characters of base64url. */
+  readonly _id: string;
+  readonly request: { readonly key?: string; readonly hash: string; readonly id: string };
+  readonly createdBy: string;
+  readonly clusterId: string;
+  readonly mode: 'manual' | 'auto';
+  readonly type: 'full';
+  readonly method: 'physical';
+  readonly origin: 'request' | 'schedule';
+  readonly target: Target;
+  readonly storage: StorageSnapshot;
+  /** Unique, never changed, kept by the tombstone (T10). */
+  readonly basePath: string;
+  /** Where the current attempt writes: `basePath`, or `<basePath>-r<n>`. */
+  readonly path: string;
+  readonly leftovers: readonly Leftover[];
+  readonly state: BackupState;
+  /** Unique: `cluster:<id>` while active, else `backup:<_id>` (T6). */
+  readonly activeKey: string;
+  /** Unique: `storage:<id>:<n>` while Running or Canceling where a storage has a limit, else `backup:<_id>` (T6). */
+  readonly slotKey: string;
+  readonly deadline: Date;
+  /** Number of the last grant; only grows. */
+  readonly fence: number;
+  readonly task: Task | null;
+  readonly progress: Progress | null;
+  readonly result: Result | null;
+  readonly reason: Reason | null;
+  readonly failures: number;
+  readonly losses: number;
+  readonly attempts: readonly Attempt[];
+  readonly cancel: Cancellation | null;
+  readonly deletion: Deletion;
+  /** Ids that keep it from being deleted: a pin, a restore that reads it. */
+  readonly holds: readonly string[];
+  /** When the request was accepted. */
+  readonly startTime: Date;
+  readonly endTime: Date | null;
+  readonly createTime: Date;
+  readonly updateTime: Date;
+  readonly deleteTime: Date | null;
+  readonly revision: number;
+  readonly schemaVersion: 1;
+}
+
+/** Whether the backup still occupies its cluster. */
+export function isActive(backup: Pick<Backup, 'state'>): boolean {
+  return backup.state === 'Queued' || backup.state === 'Running' || backup.state === 'Canceling';
+}

@@ -1,0 +1,34 @@
+import { type Backup, isActive } from '../backup.ts';
+import { type Command, type Decision, type Limits, OK } from './command.ts';
+import { later, plus, removeTask, withLeftover } from './vocabulary.ts';
+
+/** Records the wish to delete record and files; the files are a worker's business. */
+export function deleteBackup(
+  backup: Backup,
+  { by, reason, requestId }: Extract<Command, { kind: 'delete' }>,
+  now: Date,
+  limits: Limits,
+): Decision {
+  if (isActive(backup)) return { answer: { kind: 'refused', why: 'active' } };
+  if (backup.holds.length > 0) return { answer: { kind: 'refused', why: 'held' } };
+  const { deletion, task } = backup;
+  const person = by.kind === 'person';
+  if (deletion.state === 'Requested' && deletion.by?.kind === 'retention' && person)
+    return { answer: { kind: 'ok' }, next: { ...backup, deletion: { ...deletion, by, reason, requestId } } };
+  if (deletion.state !== 'None' && !(deletion.state === 'DeleteFailed' && person)) return OK;
+
+  const known = backup.leftovers.some(({ path }) => path === backup.path);
+  const rested = plus(backup.state === 'Succeeded' ? (backup.endTime ?? now) : now, limits.quietMs);
+  const leftovers = known ? backup.leftovers : withLeftover(backup.leftovers, backup.path, later(now, rested));
+  const owned = task?.claim !== undefined;
+  return {
+    answer: { kind: 'ok' },
+    next: {
+      ...backup,
+      deletion: { ...deletion, state: 'Requested', by, reason, requestId, at: now },
+      leftovers,
+      task: owned ? task : removeTask(leftovers, task),
+    },
+    ...(!owned && { ring: true as const }),
+  };
+}

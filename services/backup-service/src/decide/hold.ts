@@ -1,0 +1,19 @@
+import type { Backup } from '../backup.ts';
+import { type Decision, OK } from './command.ts';
+
+const isHoldable = ({ state, deletion }: Backup) => state === 'Succeeded' && deletion.state === 'None';
+const REFUSED: Decision = { answer: { kind: 'refused', why: 'notSucceeded' } };
+
+/** Keeps a good backup from being deleted until the hold is taken back. */
+export function hold(backup: Backup, id: string): Decision {
+  if (!isHoldable(backup)) return REFUSED;
+  if (backup.holds.includes(id)) return OK;
+  return { answer: { kind: 'ok' }, next: { ...backup, holds: [...backup.holds, id] } };
+}
+
+/** Takes a hold back. */
+export function unhold(backup: Backup, id: string): Decision {
+  if (!isHoldable(backup)) return REFUSED;
+  if (!backup.holds.includes(id)) return OK;
+  return { answer: { kind: 'ok' }, next: { ...backup, holds: backup.holds.filter((other) => other !== id) } };
+}
