@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError } from '@tidemark/errors/app-error';
 import type { CreateIndexesOptions, Db, IndexSpecification } from 'mongodb';
+import type { StoreLog } from './connection.ts';
 import { toStoreError } from './mongo-error.ts';
 
 /** An index as data. Plain ones only: partial, sparse and TTL indexes are not in every compatible server. */
@@ -18,4 +21,41 @@ export async function ensureIndexes(db: Db, specs: readonly IndexSpec[]): Promis
       throw toStoreError(error);
     }
   }
+}
+
+export interface Indexing extends AsyncDisposable {
+  /** @throws AppError `unavailable` until every index is there */
+  check(): void;
+}
+
+const RETRY_MS = 500;
+
+/**
+ * Creates the indexes in the background, trying again while the database is away: a process starts without it, but is
+ * not ready before the keys that exclude each other are guarded.
+ */
+export function startIndexing(db: Db, specs: readonly IndexSpec[], { log }: { readonly log: StoreLog }): Indexing {
+  const stop = new AbortController();
+  let done = false;
+  const work = async (): Promise<void> => {
+    while (!done && !stop.signal.aborted) {
+      try {
+        await ensureIndexes(db, specs);
+        done = true;
+      } catch (error) {
+        log.warn({ error }, 'the indexes could not be created; trying again');
+        await sleep(RETRY_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+      }
+    }
+  };
+  const working = work();
+  return {
+    check() {
+      if (!done) throw new AppError('unavailable', 'The indexes are still being created.', { retryAfterMs: 1_000 });
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await working;
+    },
+  };
 }

@@ -1,0 +1,131 @@
+import {
+  type Attempt as AttemptMessage,
+  Backup as BackupMessage,
+  BackupMode,
+  BackupOrigin,
+  DeletionState as DeletionMessage,
+  type Progress as ProgressMessage,
+  type Reason as ReasonMessage,
+  BackupState as StateMessage,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import type { Attempt, Backup, BackupState, DeletionState, Progress, Reason, Result } from './backup.ts';
+
+const STATES = {
+  Queued: StateMessage.BACKUP_STATE_QUEUED,
+  Running: StateMessage.BACKUP_STATE_RUNNING,
+  Canceling: StateMessage.BACKUP_STATE_CANCELING,
+  Succeeded: StateMessage.BACKUP_STATE_SUCCEEDED,
+  Failed: StateMessage.BACKUP_STATE_FAILED,
+  Canceled: StateMessage.BACKUP_STATE_CANCELED,
+} as const satisfies Record<BackupState, StateMessage>;
+
+const DELETION_STATES = {
+  None: DeletionMessage.DELETION_STATE_NONE,
+  Requested: DeletionMessage.DELETION_STATE_REQUESTED,
+  Deleting: DeletionMessage.DELETION_STATE_DELETING,
+  Deleted: DeletionMessage.DELETION_STATE_DELETED,
+  DeleteFailed: DeletionMessage.DELETION_STATE_DELETE_FAILED,
+} as const satisfies Record<DeletionState, DeletionMessage>;
+
+export function toStateMessage(state: BackupState): StateMessage {
+  return STATES[state];
+}
+
+/** The state of a message, if it names one. */
+export function fromStateMessage(message: StateMessage): BackupState | undefined {
+  return (Object.keys(STATES) as BackupState[]).find((state) => STATES[state] === message);
+}
+
+/** A stored backup as people see it. */
+export function toBackupMessage(backup: Backup): BackupMessage {
+  const { deletion, cancel, task } = backup;
+  return BackupMessage.create({
+    id: backup._id,
+    clusterId: backup.clusterId,
+    mode: backup.mode === 'auto' ? BackupMode.BACKUP_MODE_AUTO : BackupMode.BACKUP_MODE_MANUAL,
+    type: backup.type,
+    method: backup.method,
+    origin: backup.origin === 'schedule' ? BackupOrigin.BACKUP_ORIGIN_SCHEDULE : BackupOrigin.BACKUP_ORIGIN_REQUEST,
+    state: toStateMessage(backup.state),
+    storageId: backup.storage.id,
+    path: backup.path,
+    progress: backup.progress ?? undefined,
+    result: backup.result
+      ? {
+          tso: BigInt(backup.result.tso),
+          sizeBytes: BigInt(backup.result.sizeBytes),
+          files: BigInt(backup.result.files),
+          tidbClusterId: BigInt(backup.result.tidbClusterId),
+          clusterVersion: backup.result.clusterVersion,
+          remark: backup.result.remark ?? '',
+        }
+      : undefined,
+    reason: backup.reason ? toReasonMessage(backup.reason) : undefined,
+    attempts: backup.attempts.map(toAttemptMessage),
+    cancellation: cancel ? { at: cancel.at, by: cancel.by, reason: cancel.reason } : undefined,
+    deletion: {
+      state: DELETION_STATES[deletion.state],
+      by: deletion.by?.name ?? '',
+      reason: deletion.reason ?? '',
+      at: deletion.at,
+      bytes: BigInt(deletion.bytes ?? 0),
+      error: deletion.error ?? '',
+    },
+    holds: [...backup.holds],
+    task: task
+      ? { kind: task.kind, notBefore: task.notBefore, worker: task.worker ?? '', tries: task.tries }
+      : undefined,
+    startTime: backup.startTime,
+    endTime: backup.endTime ?? undefined,
+    createTime: backup.createTime,
+    updateTime: backup.updateTime,
+    deleteTime: backup.deleteTime ?? undefined,
+    revision: BigInt(backup.revision),
+    createdBy: backup.createdBy,
+    failures: backup.failures,
+    losses: backup.losses,
+    deadline: backup.deadline,
+  });
+}
+
+function toReasonMessage({ code, message, detail }: Reason): ReasonMessage {
+  return { code, message, detail: detail ?? '' };
+}
+
+function toAttemptMessage(attempt: Attempt, index: number): AttemptMessage {
+  return {
+    number: index + 1,
+    worker: attempt.worker,
+    path: attempt.path,
+    startTime: attempt.startedAt,
+    endTime: attempt.endedAt,
+    outcome: attempt.outcome ?? '',
+    reason: attempt.reason ? toReasonMessage(attempt.reason) : undefined,
+    argv: [...(attempt.argv ?? [])],
+    brVersion: attempt.brVersion ?? '',
+  };
+}
+
+export function fromProgressMessage({ step, percent, remainingSeconds, speed }: ProgressMessage): Progress {
+  return { step, percent, speed, ...(remainingSeconds !== undefined && { remainingSeconds }) };
+}
+
+/** @param fallback for a worker that gave no reason, which is a bug of it */
+export function fromReasonMessage(
+  message: ReasonMessage | undefined,
+  fallback: Reason = { code: 'UNKNOWN', message: 'The worker gave no reason.' },
+): Reason {
+  if (!message) return fallback;
+  return { code: message.code, message: message.message, ...(message.detail && { detail: message.detail }) };
+}
+
+export function fromResultMessage(message: NonNullable<BackupMessage['result']>): Result {
+  return {
+    tso: String(message.tso),
+    sizeBytes: Number(message.sizeBytes),
+    files: Number(message.files),
+    tidbClusterId: String(message.tidbClusterId),
+    clusterVersion: message.clusterVersion,
+    ...(message.remark && { remark: message.remark }),
+  };
+}

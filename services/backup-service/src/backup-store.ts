@@ -1,0 +1,244 @@
+/**
+ * The collection `backups`: reads, and the one form in which it is written.
+ *
+ * B1. Every change is read → decide → `updateOne({_id, revision})`; what no longer matches, or whose outcome is unknown,
+ *     is read and decided again. A command recognises its own effect, so that is harmless (design section 2).
+ * B2. Only what the decision changed is written, with `revision + 1`.
+ * B3. The keys that exclude each other (`activeKey`, `slotKey`, `basePath`) are plain unique indexes (T6, T10).
+ */
+import { AppError } from '@tidemark/errors/app-error';
+import type { IndexSpec } from '@tidemark/mongo/indexes';
+import { isDuplicateKey, isTransient, toStoreError } from '@tidemark/mongo/mongo-error';
+import { backoffMs, sleep } from '@tidemark/service-kit/backoff';
+import type { Db, Filter } from 'mongodb';
+import type { Backup, BackupState } from './backup.ts';
+import type { Command, Decision, Limits } from './decide/command.ts';
+import { decide } from './decide/decide.ts';
+import { clusterKey, ownKey } from './decide/vocabulary.ts';
+
+export const BACKUP_INDEXES: readonly IndexSpec[] = [
+  { collection: 'backups', keys: { activeKey: 1 }, unique: true },
+  { collection: 'backups', keys: { slotKey: 1 }, unique: true },
+  { collection: 'backups', keys: { basePath: 1 }, unique: true },
+  { collection: 'backups', keys: { 'task.ringAt': 1 } },
+  { collection: 'backups', keys: { clusterId: 1, startTime: -1, _id: -1 } },
+  { collection: 'backups', keys: { type: 1, startTime: -1, _id: -1 } },
+];
+
+/** Which backups to list; what is absent does not narrow. */
+export interface BackupFilter {
+  readonly clusterIds: readonly string[];
+  readonly id?: string;
+  readonly startedAtOrAfter?: Date;
+  readonly endedAtOrBefore?: Date;
+  readonly states: readonly BackupState[];
+  readonly mode?: Backup['mode'];
+  readonly includeDeleted: boolean;
+}
+
+/** What became of a command: the decision, and the document before and after it. */
+export interface Applied {
+  readonly decision: Decision;
+  readonly before: Backup;
+  readonly backup: Backup;
+}
+
+export interface BackupStoreDependencies {
+  readonly now: () => Date;
+  readonly limits: Limits;
+  /** Told of each change that was written. */
+  readonly onChanged: (before: Backup, after: Backup) => void;
+}
+
+/** What a claim must know beyond its document is found out by the store. */
+type StoreCommand =
+  | Exclude<Command, { kind: 'claim' }>
+  | Omit<Extract<Command, { kind: 'claim' }>, 'slotKey' | 'newerGood'>;
+
+export interface BackupStore {
+  get(id: string, signal: AbortSignal): Promise<Backup | undefined>;
+  /** Inserts a new backup; says which key was taken if it was not. */
+  insert(backup: Backup, signal: AbortSignal): Promise<'inserted' | '_id' | 'activeKey' | 'basePath'>;
+  /** Applies a command; undefined when there is no such backup. @throws AppError `unavailable` */
+  apply(id: string, command: StoreCommand, signal: AbortSignal): Promise<Applied | undefined>;
+  /** The active backup of a cluster. */
+  findActive(clusterId: string, signal: AbortSignal): Promise<Backup | undefined>;
+  /** Ids of backups whose task is to be looked at, the longest due first. */
+  findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
+  /** A page of backups, newest first, and how many there are in all. */
+  list(
+    filter: BackupFilter,
+    page: { readonly skip: number; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<{ backups: Backup[]; total: number }>;
+  /** Whether a backup that is not deleted lies in the storage. */
+  anyInStorage(storageId: string, signal: AbortSignal): Promise<boolean>;
+}
+
+const EPOCH = new Date(0);
+const CONFLICT_BACKOFF = { baseMs: 5, maxMs: 500 };
+const MOST_CONFLICTS = 50;
+
+/** The store over a database. */
+export function createBackupStore(db: Db, { now, limits, onChanged }: BackupStoreDependencies): BackupStore {
+  const backups = db.collection<Backup>('backups');
+
+  /** Repeats what a conflict or a lost connection interrupted, for as long as the signal allows. */
+  async function persist<R>(signal: AbortSignal, attempt: () => Promise<R | 'again'>): Promise<R> {
+    for (let tries = 1; ; tries += 1) {
+      let trouble: unknown;
+      try {
+        signal.throwIfAborted();
+        const result = await attempt();
+        if (result !== 'again') return result;
+      } catch (error) {
+        if (error instanceof AppError || signal.aborted || !isTransient(error)) throw toStoreError(error);
+        trouble = error;
+      }
+      if (tries >= MOST_CONFLICTS)
+        throw trouble ? toStoreError(trouble) : new AppError('conflict', 'The backup changes too often; try again.');
+      await sleep(backoffMs(tries, CONFLICT_BACKOFF), signal).catch((error: unknown) => {
+        throw toStoreError(trouble ?? error);
+      });
+    }
+  }
+
+  async function write(before: Backup, next: Backup, at: Date): Promise<Backup | undefined> {
+    const after: Backup = { ...next, revision: before.revision + 1, updateTime: at };
+    const changed = Object.entries(after).filter(([field, value]) => before[field as keyof Backup] !== value);
+    const { matchedCount } = await backups.updateOne(
+      { _id: before._id, revision: before.revision },
+      { $set: Object.fromEntries(changed) },
+    );
+    return matchedCount === 1 ? after : undefined;
+  }
+
+  async function withFindings(
+    command: StoreCommand,
+    backup: Backup,
+    refused: Set<string>,
+    signal: AbortSignal,
+  ): Promise<Command> {
+    if (command.kind !== 'claim') return command;
+    const slotKey = backup.task?.kind === 'backup' ? await freeSlot(backup, refused, signal) : undefined;
+    const counted = backup.deletion.state === 'Requested' && backup.deletion.by?.kind === 'retention';
+    return {
+      ...command,
+      ...(slotKey !== undefined && { slotKey }),
+      newerGood: counted && (await hasNewerGood(backup, signal)),
+    };
+  }
+
+  async function freeSlot(backup: Backup, refused: Set<string>, signal: AbortSignal): Promise<string | undefined> {
+    const { id, maxConcurrent } = backup.storage;
+    if (maxConcurrent === 0) return ownKey(backup);
+    const slots = Array.from({ length: maxConcurrent }, (_, index) => `storage:${id}:${index + 1}`);
+    const taken = await backups
+      .find({ slotKey: { $in: slots } }, { projection: { slotKey: 1 }, signal })
+      .map(({ slotKey }) => slotKey)
+      .toArray();
+    return slots.find((slot) => !taken.includes(slot) && !refused.has(slot));
+  }
+
+  async function hasNewerGood({ clusterId, startTime }: Backup, signal: AbortSignal): Promise<boolean> {
+    const newer = await backups.findOne(
+      { clusterId, startTime: { $gt: startTime }, state: 'Succeeded', 'deletion.state': 'None' },
+      { projection: { _id: 1 }, signal },
+    );
+    return newer !== null;
+  }
+
+  return {
+    get: (id, signal) => persist(signal, async () => (await backups.findOne({ _id: id }, { signal })) ?? undefined),
+
+    insert: (backup, signal) =>
+      persist(signal, async () => {
+        try {
+          await backups.insertOne(backup);
+          return 'inserted' as const;
+        } catch (error) {
+          for (const key of ['_id', 'activeKey', 'basePath'] as const) if (isDuplicateKey(error, key)) return key;
+          throw error;
+        }
+      }),
+
+    apply: (id, command, signal) => {
+      const refused = new Set<string>();
+      return persist<Applied | undefined>(signal, async () => {
+        const before = await backups.findOne({ _id: id }, { signal });
+        if (!before) return undefined;
+        const ready = await withFindings(command, before, refused, signal);
+        const at = now();
+        const decision = decide(before, ready, at, limits);
+        if (!decision.next) return { decision, before, backup: before };
+        try {
+          const backup = await write(before, decision.next, at);
+          if (!backup) return 'again';
+          onChanged(before, backup);
+          return { decision, before, backup };
+        } catch (error) {
+          if (!isDuplicateKey(error, 'slotKey')) throw error;
+          refused.add(decision.next.slotKey);
+          return 'again';
+        }
+      });
+    },
+
+    findActive: (clusterId, signal) =>
+      persist(
+        signal,
+        async () => (await backups.findOne({ activeKey: clusterKey(clusterId) }, { signal })) ?? undefined,
+      ),
+
+    findDue: (at, limit, signal) =>
+      persist(signal, () =>
+        backups
+          .find({ 'task.ringAt': { $gt: EPOCH, $lte: at } }, { projection: { _id: 1 }, signal })
+          .sort({ 'task.ringAt': 1 })
+          .limit(limit)
+          .map(({ _id }) => _id)
+          .toArray(),
+      ),
+
+    list: (filter, { skip, limit }, signal) =>
+      persist(signal, async () => {
+        const query = toQuery(filter);
+        const [found, total] = await Promise.all([
+          backups.find(query, { signal }).sort({ startTime: -1, _id: -1 }).skip(skip).limit(limit).toArray(),
+          backups.countDocuments(query, { signal }),
+        ]);
+        return { backups: found, total };
+      }),
+
+    anyInStorage: (storageId, signal) =>
+      persist(
+        signal,
+        async () =>
+          (await backups.findOne(
+            { 'storage.id': storageId, 'deletion.state': { $in: ['None', 'Requested', 'Deleting', 'DeleteFailed'] } },
+            { projection: { _id: 1 }, signal },
+          )) !== null,
+      ),
+  };
+}
+
+function toQuery(filter: BackupFilter): Filter<Backup> {
+  const { clusterIds, id, startedAtOrAfter, endedAtOrBefore, states, mode, includeDeleted } = filter;
+  return {
+    // Every query begins with an equality that an index serves; all backups are full ones.
+    ...(clusterIds.length > 0
+      ? { clusterId: clusterIds.length === 1 ? clusterIds[0] : { $in: [...clusterIds] } }
+      : { type: 'full' as const }),
+    ...(id !== undefined && { _id: id }),
+    ...(startedAtOrAfter && { startTime: { $gte: startedAtOrAfter } }),
+    ...(endedAtOrBefore && {
+      $or: [
+        { endTime: { $gt: EPOCH, $lte: endedAtOrBefore } },
+        { endTime: null, startTime: { $gt: EPOCH, $lte: endedAtOrBefore } },
+      ],
+    }),
+    ...(states.length > 0 && { state: { $in: [...states] } }),
+    ...(mode && { mode }),
+    ...(!includeDeleted && { 'deletion.state': { $in: ['None', 'Requested', 'Deleting', 'DeleteFailed'] } }),
+  };
+}

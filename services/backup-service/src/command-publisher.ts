@@ -1,0 +1,39 @@
+import type { Publisher } from '@tidemark/messaging/publisher';
+import { CommandKind } from '@tidemark/protocol/queue/v1/commands';
+import type { Backup } from './backup.ts';
+import { rung } from './events.ts';
+import { dispatcherLog } from './logger.ts';
+
+/** Rings and broadcasts; a failure is logged and no more, since the document rings again (T2). */
+export interface CommandPublisher {
+  ring(backup: Backup): Promise<void>;
+  broadcastCancel(backup: Backup): Promise<void>;
+}
+
+/** @param ringMs after which the document rings again, so that the message may go by then */
+export function createCommandPublisher(
+  publisher: Publisher,
+  { ringMs }: { readonly ringMs: number },
+): CommandPublisher {
+  return {
+    async ring({ _id, target, request }) {
+      const command = { kind: CommandKind.COMMAND_KIND_BACKUP, id: _id };
+      try {
+        await publisher.publishRun(target.pool, command, { expirationMs: ringMs, requestId: request.id });
+        rung('published');
+      } catch (error) {
+        rung('failed');
+        dispatcherLog.warn({ error, backupId: _id, requestId: request.id }, 'could not ring; the backup rings again');
+      }
+    },
+    async broadcastCancel({ _id, cancel, request }) {
+      const command = { kind: CommandKind.COMMAND_KIND_BACKUP, id: _id };
+      const requestId = cancel?.requestId ?? request.id;
+      try {
+        await publisher.publishCancel(command, { requestId });
+      } catch (error) {
+        dispatcherLog.warn({ error, backupId: _id, requestId }, 'could not tell the workers; the next renewal does');
+      }
+    },
+  };
+}

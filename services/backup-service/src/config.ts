@@ -1,0 +1,37 @@
+import { configReader, type Env } from '@tidemark/service-kit/env';
+import { exposureProblem } from '@tidemark/service-kit/grpc/credentials';
+import { readTiming, type Timing } from '@tidemark/service-kit/timing';
+
+export interface BackupServiceConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly operationsPort: number;
+  readonly mongodbUrl: string;
+  readonly mongodbDatabase: string;
+  readonly amqpUrl: string;
+  readonly amqpNamespace: string;
+  readonly serviceToken: string | undefined;
+  readonly timing: Timing;
+}
+
+/** @throws ConfigError naming every setting that is wrong */
+export function toConfig(env: Env): BackupServiceConfig {
+  const reader = configReader(env);
+  const config: BackupServiceConfig = {
+    host: reader.text('TIDEMARK_HOST', '127.0.0.1'),
+    port: reader.integer('TIDEMARK_PORT', { default: 4118, max: 65_535 }),
+    operationsPort: reader.integer('TIDEMARK_OPERATIONS_PORT', { default: 4128, max: 65_535 }),
+    mongodbUrl: reader.secret('TIDEMARK_MONGODB_URL') ?? '',
+    mongodbDatabase: reader.text('TIDEMARK_MONGODB_DATABASE', 'tidemark'),
+    amqpUrl: reader.secret('TIDEMARK_AMQP_URL') ?? '',
+    amqpNamespace: reader.text('TIDEMARK_AMQP_NAMESPACE', 'tidemark'),
+    serviceToken: reader.secret('TIDEMARK_SERVICE_TOKEN'),
+    timing: readTiming(reader),
+  };
+  if (!config.mongodbUrl) reader.problem('TIDEMARK_MONGODB_URL (or TIDEMARK_MONGODB_URL_FILE) must be set');
+  if (!config.amqpUrl) reader.problem('TIDEMARK_AMQP_URL (or TIDEMARK_AMQP_URL_FILE) must be set');
+  const exposed = exposureProblem(config.host, config.serviceToken, reader.flag('TIDEMARK_ALLOW_OPEN', false));
+  if (exposed) reader.problem(exposed);
+  reader.finish();
+  return config;
+}

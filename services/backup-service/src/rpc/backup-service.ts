@@ -1,0 +1,26 @@
+import {
+  type BackupServiceServer,
+  BackupServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
+import { cancelBackup } from './cancel-backup.ts';
+import type { Dependencies } from './context.ts';
+import { deleteBackup } from './delete-backup.ts';
+import { findBackupByKey } from './find-backup-by-key.ts';
+import { getBackup } from './get-backup.ts';
+import { listBackups } from './list-backups.ts';
+import { startBackup } from './start-backup.ts';
+import { watchBackup } from './watch-backup.ts';
+
+/** Backups, for people and for the scheduler. */
+export function backupService(dependencies: Dependencies): ServiceBinding {
+  return bindService<BackupServiceServer>(BackupServiceService, {
+    startBackup: startBackup(dependencies),
+    getBackup: getBackup(dependencies),
+    findBackupByKey: findBackupByKey(dependencies),
+    listBackups: listBackups(dependencies),
+    cancelBackup: cancelBackup(dependencies),
+    deleteBackup: deleteBackup(dependencies),
+    watchBackup: watchBackup(dependencies),
+  });
+}

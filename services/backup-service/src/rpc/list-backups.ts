@@ -1,0 +1,38 @@
+import { BackupMode } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import type {
+  ListBackupsRequest,
+  ListBackupsResponse,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { fromStateMessage, toBackupMessage } from '../backup-message.ts';
+import { validation } from '../validate.ts';
+import type { Dependencies } from './context.ts';
+
+const LARGEST_PAGE = 1_000;
+const LAST_PAGE = 1_000_000_000;
+
+/** A page of backups, newest first; one beyond the end is empty. */
+export function listBackups({ store }: Dependencies) {
+  return async (request: ListBackupsRequest, { signal }: CallContext): Promise<ListBackupsResponse> => {
+    const { page, pageSize, mode } = request;
+    const check = validation();
+    check.require(page >= 1 && page <= LAST_PAGE, 'page', `must be from 1 to ${LAST_PAGE}`);
+    check.require(pageSize >= 1 && pageSize <= LARGEST_PAGE, 'pageSize', `must be from 1 to ${LARGEST_PAGE}`);
+    for (const clusterId of request.clusterIds) check.id('clusterId', clusterId);
+    if (request.id !== '') check.id('backupId', request.id);
+    check.finish();
+
+    const filter = {
+      clusterIds: request.clusterIds,
+      states: request.states.map(fromStateMessage).filter((state) => state !== undefined),
+      includeDeleted: request.includeDeleted,
+      ...(request.id !== '' && { id: request.id }),
+      ...(request.startedAtOrAfter && { startedAtOrAfter: request.startedAtOrAfter }),
+      ...(request.endedAtOrBefore && { endedAtOrBefore: request.endedAtOrBefore }),
+      ...(mode === BackupMode.BACKUP_MODE_AUTO && { mode: 'auto' as const }),
+      ...(mode === BackupMode.BACKUP_MODE_MANUAL && { mode: 'manual' as const }),
+    };
+    const { backups, total } = await store.list(filter, { skip: (page - 1) * pageSize, limit: pageSize }, signal);
+    return { backups: backups.map(toBackupMessage), total: BigInt(total) };
+  };
+}

@@ -1,0 +1,51 @@
+import { AppError } from '@tidemark/errors/app-error';
+import type { Backup } from '../backup.ts';
+import type { Applied } from '../backup-store.ts';
+
+export function unknownBackup(id: string): AppError {
+  return new AppError('backup_not_found', `There is no backup ${id}.`, { info: { backupId: id } });
+}
+
+export function unknownCluster(id: string): AppError {
+  return new AppError('cluster_not_found', `There is no cluster ${id}.`, { info: { clusterId: id } });
+}
+
+export function unknownStorage(id: string): AppError {
+  return new AppError('storage_not_found', `There is no storage ${id}.`, { info: { storageId: id } });
+}
+
+/**
+ * The backup, if it is there, not deleted, and of the cluster that the caller named.
+ *
+ * @param clusterId empty when the caller named none
+ * @throws AppError `backup_not_found`
+ */
+export function existing(backup: Backup | undefined, id: string, clusterId: string): Backup {
+  if (!backup || backup.deletion.state === 'Deleted' || (clusterId !== '' && backup.clusterId !== clusterId))
+    throw unknownBackup(id);
+  return backup;
+}
+
+/** @throws AppError that says why the backup's state does not allow what was asked */
+export function throwRefusal({ decision: { answer }, backup }: Applied): void {
+  if (answer.kind !== 'refused') return;
+  const info = { backupId: backup._id, state: backup.state };
+  switch (answer.why) {
+    case 'over':
+      throw new AppError('backup_over', `Backup ${backup._id} is over (${backup.state}): nothing is left to cancel.`, {
+        info,
+      });
+    case 'active':
+      throw new AppError(
+        'backup_in_use',
+        `Backup ${backup._id} is still active (${backup.state}): cancel it or wait for its end before deleting it.`,
+        { info },
+      );
+    case 'held':
+      throw new AppError('backup_in_use', `Backup ${backup._id} is pinned or being read: release it first.`, { info });
+    case 'notSucceeded':
+      throw new AppError('wrong_state', `Backup ${backup._id} is not a good backup that is kept.`, { info });
+    case 'wrongPair':
+      throw new AppError('wrong_state', `Backup ${backup._id} cannot end this way in state ${backup.state}.`, { info });
+  }
+}

@@ -1,0 +1,28 @@
+import {
+  type RegistryServiceServer,
+  RegistryServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
+import type { Dependencies } from './context.ts';
+import { deleteCluster } from './delete-cluster.ts';
+import { deleteStorage } from './delete-storage.ts';
+import { getCluster } from './get-cluster.ts';
+import { getStorage } from './get-storage.ts';
+import { listClusters } from './list-clusters.ts';
+import { listStorages } from './list-storages.ts';
+import { putCluster } from './put-cluster.ts';
+import { putStorage } from './put-storage.ts';
+
+/** Clusters and storages. */
+export function registryService(dependencies: Dependencies): ServiceBinding {
+  return bindService<RegistryServiceServer>(RegistryServiceService, {
+    putCluster: putCluster(dependencies),
+    getCluster: getCluster(dependencies),
+    listClusters: listClusters(dependencies),
+    deleteCluster: deleteCluster(dependencies),
+    putStorage: putStorage(dependencies),
+    getStorage: getStorage(dependencies),
+    listStorages: listStorages(dependencies),
+    deleteStorage: deleteStorage(dependencies),
+  });
+}

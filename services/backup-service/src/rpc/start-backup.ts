@@ -1,0 +1,181 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import { BackupMode, BackupOrigin } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import type {
+  StartBackupRequest,
+  StartBackupResponse,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import type { Backup } from '../backup.ts';
+import { toBackupMessage } from '../backup-message.ts';
+import { backupPath } from '../backup-path.ts';
+import { clusterKey } from '../decide/vocabulary.ts';
+import { backupAccepted } from '../events.ts';
+import type { ClusterDocument, StorageDocument } from '../registry-store.ts';
+import { validation } from '../validate.ts';
+import type { Dependencies } from './context.ts';
+import { unknownCluster, unknownStorage } from './refusals.ts';
+
+const LONGEST_KEY = 255;
+/** How many seconds further a path may lie when backups of one cluster come faster than one a second. */
+const MOST_PATHS = 100;
+
+/** Accepts a backup: the document is written before anybody is told, and rings at once. */
+export function startBackup(dependencies: Dependencies) {
+  return async (request: StartBackupRequest, context: CallContext): Promise<StartBackupResponse> => {
+    validate(request);
+    const id = backupId(request, context.caller);
+    const hash = requestHash(request);
+    const { store, dispatcher } = dependencies;
+
+    const known = request.key === '' ? undefined : await store.get(id, context.signal);
+    if (known) return { backup: toBackupMessage(sameRequest(known, hash)) };
+    const { cluster, storage } = await findTarget(dependencies, request.clusterId, context.signal);
+    const backup = await accept(dependencies, { request, id, hash, cluster, storage, context });
+    await dispatcher.ring(backup._id);
+    return { backup: toBackupMessage(backup) };
+  };
+}
+
+function validate({ clusterId, type, key }: StartBackupRequest): void {
+  const check = validation();
+  check.id('clusterId', clusterId);
+  check.require(type === '' || type === 'full', 'backupType', 'must be "full": other types are not supported yet');
+  check.require(key.length <= LONGEST_KEY, 'Idempotency-Key', `must not be longer than ${LONGEST_KEY} characters`);
+  check.finish();
+}
+
+/** 22 characters of base64url: of the key, so that a repeat finds the first backup, or random. */
+export function backupId({ clusterId, key }: Pick<StartBackupRequest, 'clusterId' | 'key'>, caller: string): string {
+  const bytes =
+    key === ''
+      ? randomBytes(16)
+      : createHash('sha256')
+          .update(JSON.stringify([caller, clusterId, key]))
+          .digest()
+          .subarray(0, 16);
+  return bytes.toString('base64url');
+}
+
+function requestHash({ clusterId, mode, type, origin }: StartBackupRequest): string {
+  return createHash('sha256')
+    .update(JSON.stringify([clusterId, mode, type || 'full', origin]))
+    .digest('hex');
+}
+
+function sameRequest(backup: Backup, hash: string): Backup {
+  if (backup.request.hash === hash) return backup;
+  throw invalidArgument([
+    { field: 'Idempotency-Key', description: 'was used for another request before; use a new key for a new request' },
+  ]);
+}
+
+async function findTarget({ registry }: Dependencies, clusterId: string, signal: AbortSignal) {
+  const cluster = await registry.clusters.get(clusterId, signal);
+  if (!cluster) throw unknownCluster(clusterId);
+  const storage = await registry.storages.get(cluster.storageId, signal);
+  if (!storage) throw unknownStorage(cluster.storageId);
+  return { cluster, storage };
+}
+
+interface Acceptance {
+  readonly request: StartBackupRequest;
+  readonly id: string;
+  readonly hash: string;
+  readonly cluster: ClusterDocument;
+  readonly storage: StorageDocument;
+  readonly context: CallContext;
+}
+
+async function accept(dependencies: Dependencies, acceptance: Acceptance): Promise<Backup> {
+  const { store, now } = dependencies;
+  const { request, id, hash, cluster, context } = acceptance;
+  for (let pathsTaken = 0; pathsTaken < MOST_PATHS; ) {
+    const acceptedAt = now();
+    if (request.notAfter && acceptedAt > request.notAfter)
+      throw new AppError('start_expired', `It is too late to start this backup of cluster ${cluster._id}.`, {
+        info: { clusterId: cluster._id },
+      });
+    const backup = newBackup(acceptance, acceptedAt, pathsTaken, dependencies.deadlineMs);
+    switch (await store.insert(backup, context.signal)) {
+      case 'inserted':
+        backupAccepted(backup);
+        return backup;
+      case '_id': {
+        // Ours, from a try whose answer was lost, or another call's with the same key.
+        const known = await store.get(id, context.signal);
+        if (known) return sameRequest(known, hash);
+        break;
+      }
+      case 'basePath':
+        pathsTaken += 1;
+        break;
+      case 'activeKey': {
+        const holder = await store.findActive(cluster._id, context.signal);
+        if (holder?._id === id) return sameRequest(holder, hash);
+        if (holder) throw busy(cluster._id, holder);
+        break;
+      }
+    }
+  }
+  throw new AppError('conflict', `Cluster ${cluster._id} has too many backups of this second; try again.`);
+}
+
+function busy(clusterId: string, holder: Backup): AppError {
+  return new AppError(
+    'cluster_busy',
+    `Cluster ${clusterId} already has an active backup, ${holder._id} (${holder.state}): wait for its end or cancel it.`,
+    { info: { clusterId, backupId: holder._id, state: holder.state } },
+  );
+}
+
+function newBackup(
+  { request, id, hash, cluster, storage, context }: Acceptance,
+  acceptedAt: Date,
+  secondsLater: number,
+  deadlineMs: number,
+): Backup {
+  if (!storage.local)
+    throw new AppError('storage_unusable', `Storage ${storage._id} does not say where it is.`, {
+      info: { storageId: storage._id },
+    });
+  const path = backupPath(storage.root, cluster._id, new Date(acceptedAt.getTime() + secondsLater * 1000));
+  const { pd, version, pool, tls, brOptions } = cluster;
+  return {
+    _id: id,
+    request: { hash, id: context.requestId, ...(request.key !== '' && { key: request.key }) },
+    createdBy: context.caller,
+    clusterId: cluster._id,
+    mode: request.mode === BackupMode.BACKUP_MODE_AUTO ? 'auto' : 'manual',
+    type: 'full',
+    method: 'physical',
+    origin: request.origin === BackupOrigin.BACKUP_ORIGIN_SCHEDULE ? 'schedule' : 'request',
+    target: { pd, version, pool, ...(tls && { tls }), ...(brOptions && { brOptions }) },
+    storage: { id: storage._id, local: storage.local, maxConcurrent: storage.maxConcurrent },
+    basePath: path,
+    path,
+    leftovers: [],
+    state: 'Queued',
+    activeKey: clusterKey(cluster._id),
+    slotKey: `backup:${id}`,
+    deadline: new Date(acceptedAt.getTime() + deadlineMs),
+    fence: 0,
+    task: { kind: 'backup', ringAt: acceptedAt, notBefore: acceptedAt, rings: 0, tries: 0 },
+    progress: null,
+    result: null,
+    reason: null,
+    failures: 0,
+    losses: 0,
+    attempts: [],
+    cancel: null,
+    deletion: { state: 'None' },
+    holds: [],
+    startTime: acceptedAt,
+    endTime: null,
+    createTime: acceptedAt,
+    updateTime: acceptedAt,
+    deleteTime: null,
+    revision: 1,
+    schemaVersion: 1,
+  };
+}
