@@ -7,6 +7,7 @@ import { startCancelListener } from './cancel-listener.ts';
 import { type BrokerConnection, connectBroker } from './connection.ts';
 import { type ConsumerOptions, startConsumer } from './consumer.ts';
 import { startPublisher } from './publisher.ts';
+import { deleteNamespace } from './topology.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const command = (id: string): RunCommand => ({ kind: CommandKind.COMMAND_KIND_BACKUP, id });
@@ -38,11 +39,7 @@ describe('messaging', () => {
   });
   afterEach(async () => {
     await Promise.all(connections.splice(0).map((connection) => connection[Symbol.asyncDispose]()));
-    const admin = await amqp.connect(inject('amqpUrl'));
-    const channel = await admin.createChannel();
-    await channel.deleteQueue(`${namespace}.run.default`);
-    await channel.deleteExchange(`${namespace}.cancel`);
-    await admin.close();
+    await deleteNamespace(inject('amqpUrl'), namespace, ['default']);
   });
 
   it('delivers a command with its request id, although nobody consumed when it was published', async () => {

@@ -1,4 +1,4 @@
-import type { Channel } from 'amqplib';
+import amqp, { type Channel } from 'amqplib';
 
 /** Names of everything Tidemark has on a broker; a namespace of its own keeps stacks and tests apart. */
 export interface Topology {
@@ -24,4 +24,17 @@ export async function assertRunQueue(channel: Channel, { runQueue }: Topology, p
 /** Declares the exchange of cancels. */
 export async function assertCancelExchange(channel: Channel, { cancelExchange }: Topology): Promise<void> {
   await channel.assertExchange(cancelExchange, 'topic', { durable: true });
+}
+
+/** Removes a namespace from the broker, messages and all: for a stack that is taken down for good. */
+export async function deleteNamespace(url: string, namespace: string, pools: readonly string[]): Promise<void> {
+  const { runQueue, cancelExchange } = topology(namespace);
+  const connection = await amqp.connect(url, { noDelay: true });
+  try {
+    const channel = await connection.createChannel();
+    for (const pool of pools) await channel.deleteQueue(runQueue(pool));
+    await channel.deleteExchange(cancelExchange);
+  } finally {
+    await connection.close();
+  }
 }

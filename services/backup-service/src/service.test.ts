@@ -1,0 +1,321 @@
+import { randomUUID } from 'node:crypto';
+import { connectBroker } from '@tidemark/messaging/connection';
+import { startConsumer } from '@tidemark/messaging/consumer';
+import { deleteNamespace } from '@tidemark/messaging/topology';
+import { BackupMode, BackupOrigin, BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import {
+  type BackupServiceServer,
+  BackupServiceService,
+  type ListBackupsRequest,
+  type StartBackupRequest,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import {
+  CompleteTaskRequest,
+  type ExecutorServiceServer,
+  ExecutorServiceService,
+  TaskStanding,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import {
+  Cluster,
+  type RegistryServiceServer,
+  RegistryServiceService,
+  Storage,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { createServiceClient } from '@tidemark/service-kit/grpc/client';
+import { MongoClient } from 'mongodb';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { toConfig } from './config.ts';
+import { type RunningBackupService, startBackupService } from './service.ts';
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+describe('backup-service', () => {
+  const namespace = `test-${randomUUID()}`;
+  const database = namespace;
+  const rung: string[] = [];
+  const stack = new AsyncDisposableStack();
+  let service: RunningBackupService;
+  let clusterId: string;
+
+  const boot = () =>
+    startBackupService(
+      toConfig({
+        TIDEMARK_PORT: '0',
+        TIDEMARK_OPERATIONS_PORT: '0',
+        TIDEMARK_MONGODB_URL: inject('mongodbUrl'),
+        TIDEMARK_MONGODB_DATABASE: database,
+        TIDEMARK_AMQP_URL: inject('amqpUrl'),
+        TIDEMARK_AMQP_NAMESPACE: namespace,
+        TIDEMARK_QUIET_SECONDS: '0.2',
+        TIDEMARK_POLL_SECONDS: '0.1',
+      }),
+    );
+  const client = <S>(definition: Parameters<typeof createServiceClient<S>>[0]) =>
+    stack.adopt(
+      createServiceClient<S>(definition, { address: `127.0.0.1:${service.port}`, token: undefined }),
+      (open) => open[Symbol.dispose](),
+    );
+  const backups = () => client<BackupServiceServer>(BackupServiceService);
+  const executor = () => client<ExecutorServiceServer>(ExecutorServiceService);
+  const registry = () => client<RegistryServiceServer>(RegistryServiceService);
+
+  const wish = (fields: Partial<StartBackupRequest> = {}): StartBackupRequest => ({
+    clusterId,
+    mode: BackupMode.BACKUP_MODE_UNSPECIFIED,
+    type: '',
+    key: '',
+    origin: BackupOrigin.BACKUP_ORIGIN_REQUEST,
+    notAfter: undefined,
+    ...fields,
+  });
+  const selection = (fields: Partial<ListBackupsRequest> = {}): ListBackupsRequest => ({
+    clusterIds: [clusterId],
+    id: '',
+    startedAtOrAfter: undefined,
+    endedAtOrBefore: undefined,
+    states: [],
+    mode: BackupMode.BACKUP_MODE_UNSPECIFIED,
+    includeDeleted: false,
+    page: 1,
+    pageSize: 10,
+    ...fields,
+  });
+  const start = async (fields: Partial<StartBackupRequest> = {}) => {
+    const { backup } = await backups().startBackup(wish(fields));
+    if (!backup) throw new Error('no backup was answered');
+    return backup;
+  };
+  const claim = (backupId: string) =>
+    executor().claimTask({ backupId, claim: randomUUID(), worker: 'w1', pool: 'default' });
+  const finished = async () => {
+    const backup = await start();
+    await backups().cancelBackup({ id: backup.id, clusterId: '', reason: '' });
+    return backup;
+  };
+
+  beforeAll(async () => {
+    service = await boot();
+    stack.defer(() => service[Symbol.asyncDispose]());
+    const broker = await connectBroker({ url: inject('amqpUrl'), connectionName: 'test', log: quiet });
+    stack.use(broker);
+    startConsumer(broker, {
+      namespace,
+      pool: 'default',
+      slots: 1,
+      log: quiet,
+      onUnreadable() {},
+      claim: async ({ id }) => void rung.push(id),
+    });
+    await vi.waitFor(
+      async () => expect((await fetch(`http://127.0.0.1:${service.operationsPort}/readyz`)).status).toBe(200),
+      { timeout: 20_000 },
+    );
+    await registry().putStorage({
+      storage: Storage.create({ id: 'local', location: { $case: 'local', value: { path: '/tmp/storage' } } }),
+    });
+  });
+  afterAll(async () => {
+    await stack.disposeAsync();
+    const mongo = new MongoClient(inject('mongodbUrl'));
+    await mongo.db(database).dropDatabase();
+    await mongo.close();
+    await deleteNamespace(inject('amqpUrl'), namespace, ['default']);
+  });
+  beforeEach(async () => {
+    clusterId = `cluster-${randomUUID().slice(0, 8)}`;
+    await registry().putCluster({
+      cluster: Cluster.create({ id: clusterId, pd: ['127.0.0.1:2379'], storageId: 'local' }),
+    });
+  });
+
+  it('accepts a backup, rings for it at once and puts it in a path of its own', async () => {
+    const backup = await start();
+    expect(backup.id).toMatch(/^[A-Za-z0-9_-]{22}$/);
+    expect(backup.state).toBe(BackupState.BACKUP_STATE_QUEUED);
+    expect(backup.path).toMatch(new RegExp(`^nfs/em/backup/${clusterId}/\\d{4}(-\\d\\d){5}-full$`));
+    await vi.waitFor(() => expect(rung).toContain(backup.id));
+  });
+
+  it('refuses a second backup of a busy cluster and names the first (T6)', async () => {
+    const first = await start();
+    await expect(start()).rejects.toMatchObject({
+      code: 'cluster_busy',
+      details: { info: { backupId: first.id } },
+    });
+  });
+
+  it('gives two backups of one second different paths (B12)', async () => {
+    const paths = [await finished(), await finished(), await finished()].map(({ path }) => path);
+    expect(new Set(paths).size).toBe(3);
+  });
+
+  it('answers a repeated key with the first backup, also when both calls race', async () => {
+    const [one, other] = await Promise.all([start({ key: 'k1' }), start({ key: 'k1' })]);
+    expect(one.id).toBe(other.id);
+    await expect(start({ key: 'k1', mode: BackupMode.BACKUP_MODE_AUTO })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      details: { fields: [{ field: 'Idempotency-Key' }] },
+    });
+    const found = await backups().findBackupByKey({ clusterId, key: 'k1' });
+    expect(found.backup?.id).toBe(one.id);
+    expect((await backups().findBackupByKey({ clusterId, key: 'k2' })).backup).toBeUndefined();
+  });
+
+  it('starts nothing after the time that the caller set', async () => {
+    await expect(start({ notAfter: new Date(0) })).rejects.toMatchObject({ code: 'start_expired' });
+  });
+
+  it('grants a claim raced by ten workers to one of them (T3)', async () => {
+    const { id } = await start();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => claim(id)));
+    expect(answers.filter(({ grant }) => grant !== undefined)).toHaveLength(1);
+  });
+
+  it('takes the end from the holder of the claim alone, and a repeat of it as the first (T4, T5)', async () => {
+    const { id } = await start();
+    const { grant } = await claim(id);
+    if (grant?.$case !== 'backup') throw new Error('no grant');
+    const [attempt] = (await backups().getBackup({ id })).backup?.attempts ?? [];
+    expect(attempt?.worker).toBe('w1');
+    const outcome = {
+      $case: 'succeeded' as const,
+      value: { result: { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' } },
+    };
+    const stranger = { backupId: id, claim: randomUUID(), fence: grant.value.fence };
+    const lost = await executor().completeTask(CompleteTaskRequest.create({ task: stranger, outcome }));
+    expect(lost.standing).toBe(TaskStanding.TASK_STANDING_LOST);
+    expect((await backups().getBackup({ id })).backup?.state).toBe(BackupState.BACKUP_STATE_RUNNING);
+  });
+
+  it('cancels a waiting backup at once, and refuses to cancel one that is over', async () => {
+    const { id } = await start();
+    const { backup } = await backups().cancelBackup({ id, clusterId, reason: 'test' });
+    expect(backup?.state).toBe(BackupState.BACKUP_STATE_CANCELED);
+    await expect(backups().cancelBackup({ id, clusterId, reason: '' })).rejects.toMatchObject({ code: 'backup_over' });
+    await start();
+  });
+
+  it('treats a backup of another cluster as unknown', async () => {
+    const { id } = await start();
+    await expect(backups().cancelBackup({ id, clusterId: 'another', reason: '' })).rejects.toMatchObject({
+      code: 'backup_not_found',
+    });
+    await expect(backups().deleteBackup({ id, clusterId: 'another', reason: '' })).rejects.toMatchObject({
+      code: 'backup_not_found',
+    });
+  });
+
+  it('refuses to delete an active backup, and lists a deleted one no more (C4)', async () => {
+    const { id } = await start();
+    await expect(backups().deleteBackup({ id, clusterId: '', reason: '' })).rejects.toMatchObject({
+      code: 'backup_in_use',
+    });
+    await backups().cancelBackup({ id, clusterId: '', reason: '' });
+    await backups().deleteBackup({ id, clusterId: '', reason: 'test' });
+    const grant = await vi.waitFor(
+      async () => {
+        const answer = await claim(id);
+        if (answer.grant?.$case !== 'remove') throw new Error('not yet');
+        return answer.grant.value;
+      },
+      { timeout: 5_000 },
+    );
+    expect(grant.paths).toHaveLength(1);
+  });
+
+  it('lists newest first, in pages, and counts the whole selection', async () => {
+    const ids = [(await finished()).id, (await finished()).id, (await finished()).id].reverse();
+    const first = await backups().listBackups(selection({ pageSize: 2 }));
+    expect(first.backups.map(({ id }) => id)).toEqual(ids.slice(0, 2));
+    expect(first.total).toBe(3n);
+    const second = await backups().listBackups(selection({ pageSize: 2, page: 2 }));
+    expect(second.backups.map(({ id }) => id)).toEqual(ids.slice(2));
+    expect((await backups().listBackups(selection({ page: 9 }))).backups).toEqual([]);
+    expect((await backups().listBackups(selection({ states: [BackupState.BACKUP_STATE_FAILED] }))).total).toBe(0n);
+    await expect(backups().listBackups(selection({ page: 0 }))).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(backups().listBackups(selection({ pageSize: 99_999 }))).rejects.toMatchObject({
+      code: 'invalid_argument',
+    });
+  });
+
+  it('selects by the time of start and end (C6)', async () => {
+    const backup = await finished();
+    const before = new Date((backup.startTime?.getTime() ?? 0) - 1);
+    const later = new Date(Date.now() + 60_000);
+    expect((await backups().listBackups(selection({ startedAtOrAfter: before }))).total).toBe(1n);
+    expect((await backups().listBackups(selection({ startedAtOrAfter: later }))).total).toBe(0n);
+    expect((await backups().listBackups(selection({ endedAtOrBefore: later }))).total).toBe(1n);
+    expect((await backups().listBackups(selection({ endedAtOrBefore: before }))).total).toBe(0n);
+  });
+
+  it('follows a backup until nothing more can happen to it', async () => {
+    const { id } = await start();
+    const states: (BackupState | undefined)[] = [];
+    for await (const { backup } of backups().watchBackup({ id })) {
+      states.push(backup?.state);
+      if (states.length === 1) await backups().cancelBackup({ id, clusterId: '', reason: '' });
+    }
+    expect(states[0]).toBe(BackupState.BACKUP_STATE_QUEUED);
+    expect(states.at(-1)).toBe(BackupState.BACKUP_STATE_CANCELED);
+  });
+
+  it('names every bad field of a cluster and of a storage', async () => {
+    const cluster = Cluster.create({
+      id: '../x',
+      pd: ['nowhere'],
+      version: 'new',
+      pool: 'A B',
+      storageId: 'local',
+      timeZone: '+05:30',
+    });
+    const refused = await registry()
+      .putCluster({ cluster })
+      .catch((error: { details?: { fields?: { field: string }[] } }) => error);
+    const fields = 'details' in refused ? refused.details?.fields?.map(({ field }) => field) : [];
+    expect(fields).toEqual(['clusterId', 'pd[0]', 'version', 'pool', 'timeZone']);
+    for (const path of ['relative', '/', '/a/../b', '/a//b', '/a/'])
+      await expect(
+        registry().putStorage({ storage: Storage.create({ id: 's', location: { $case: 'local', value: { path } } }) }),
+        path,
+      ).rejects.toMatchObject({ code: 'invalid_argument', details: { fields: [{ field: 'path' }] } });
+  });
+
+  it('keeps a cluster with an active backup and a storage that is used, and knows unknown ones', async () => {
+    await start();
+    await expect(registry().deleteCluster({ id: clusterId })).rejects.toMatchObject({ code: 'cluster_in_use' });
+    await expect(registry().deleteStorage({ id: 'local' })).rejects.toMatchObject({ code: 'storage_in_use' });
+    await expect(registry().getCluster({ id: 'none' })).rejects.toMatchObject({ code: 'cluster_not_found' });
+    await expect(start({ clusterId: 'none' })).rejects.toMatchObject({ code: 'cluster_not_found' });
+  });
+
+  it('rings for what another copy wrote down but never published (T2)', async () => {
+    const mongo = stack.adopt(new MongoClient(inject('mongodbUrl')), (open) => open.close());
+    const { id } = await start();
+    await vi.waitFor(() => expect(rung).toContain(id));
+    rung.length = 0;
+    // As if the copy that accepted it had been killed before it rang.
+    await mongo
+      .db(database)
+      .collection<{ _id: string }>('backups')
+      .updateOne({ _id: id }, { $set: { 'task.ringAt': new Date(1) }, $inc: { revision: 1 } });
+    await vi.waitFor(() => expect(rung).toContain(id));
+  });
+
+  it('lets a limited storage run only so many backups at once (T6)', async () => {
+    await registry().putStorage({
+      storage: Storage.create({
+        id: 'narrow',
+        maxConcurrent: 1,
+        location: { $case: 'local', value: { path: '/tmp/narrow' } },
+      }),
+    });
+    const ids: string[] = [];
+    for (const name of ['one', 'two']) {
+      const cluster = Cluster.create({ id: `${clusterId}-${name}`, pd: ['127.0.0.1:2379'], storageId: 'narrow' });
+      await registry().putCluster({ cluster });
+      ids.push((await start({ clusterId: cluster.id })).id);
+    }
+    const answers = await Promise.all(ids.map(claim));
+    expect(answers.filter(({ grant }) => grant !== undefined)).toHaveLength(1);
+  });
+});
