@@ -1,0 +1,48 @@
+/** The codes that a backup can fail with, and the fixed text after each (br-contract 8.1). */
+const FIXED_TEXTS: Readonly<Record<string, string>> = {
+  'BR:Common:ErrUnknown': 'internal error',
+  'BR:Common:ErrInvalidArgument': 'invalid argument',
+  'BR:Common:ErrVersionMismatch': 'version mismatch',
+  'BR:Common:ErrFailedToConnect': 'failed to make gRPC channels',
+  'BR:PD:ErrPDUpdateFailed': 'failed to update PD',
+  'BR:PD:ErrPDLeaderNotFound': 'PD leader not found',
+  'BR:Backup:ErrBackupChecksumMismatch': 'backup checksum mismatch',
+  'BR:Backup:ErrBackupInvalidRange': 'backup range invalid',
+  'BR:Backup:ErrBackupNoLeader': 'backup no leader',
+  'BR:Backup:ErrBackupGCSafepointExceeded': 'backup GC safepoint exceeded',
+  'BR:Backup:ErrBackupKeyIsLocked': 'backup key is locked',
+  'BR:ExternalStorage:ErrStorageUnknown': 'unknown external storage error',
+  'BR:ExternalStorage:ErrStorageInvalidConfig': 'invalid external storage config',
+  'BR:ExternalStorage:ErrStorageInvalidPermission': 'external storage permission',
+  'BR:KV:ErrKVStorage': 'tikv storage occur I/O error',
+  'BR:KV:ErrKVUnknown': 'unknown error occur on tikv',
+  'BR:KV:ErrKVClusterIDMismatch': 'tikv cluster ID mismatch',
+  'BR:KV:ErrKVDiskFull': 'disk is full',
+};
+
+/** A failure that `br` reports as `Error: <message>`. */
+export class BrError extends Error {
+  override readonly name = 'BrError';
+  readonly exitCode: number;
+
+  /**
+   * @param text what went wrong; may be empty if there is a code
+   * @param code such as `BR:KV:ErrKVStorage`; its fixed text is added
+   * @param exitCode 1 for every failure of the real program
+   */
+  constructor(text: string, code?: string, exitCode = 1) {
+    const coded = code === undefined ? '' : `[${code}]${FIXED_TEXTS[code] ?? ''}`;
+    super([text, coded].filter((part) => part !== '').join(': '));
+    this.exitCode = exitCode;
+  }
+}
+
+/** The failure of a wrong argument, option or used path. */
+export function invalidArgument(text: string): BrError {
+  return new BrError(text, 'BR:Common:ErrInvalidArgument');
+}
+
+/** The failure of a storage that cannot be used. */
+export function invalidStorage(text: string): BrError {
+  return new BrError(text, 'BR:ExternalStorage:ErrStorageInvalidConfig');
+}

@@ -1,0 +1,98 @@
+import { closeSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { BrError } from './br-error.ts';
+import { type Fields, jsonLine, type LogLevel, type LogRecord, logTime, textLine } from './log-line.ts';
+
+/** Where BR's log lines go. */
+export interface Log extends Disposable {
+  info(caller: string, message: string, fields?: Fields): void;
+  warn(caller: string, message: string, fields?: Fields): void;
+  /** Adds `error`, `errorVerbose` and `stack`, as every ERROR line has them. */
+  error(caller: string, message: string, error: Error): void;
+  /** The summary: in the log, and on stdout in text format where the log is a file. */
+  summary(message: string, fields: Fields): void;
+}
+
+export interface LogOptions {
+  /** What `--log-level` says. */
+  readonly level: string;
+  /** What `--log-format` says. */
+  readonly format: string;
+  /** Lines go to this file, or to stdout without one. */
+  readonly file: string | undefined;
+}
+
+const RANK: Readonly<Record<string, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+/** Prints to stdout; Node.js writes to files and pipes before it returns. */
+export function printLine(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** The fields of every ERROR line. Where the real program prints stacks of Go functions, here is one made-up frame. */
+export function errorFields(error: Error): Fields {
+  const stack = 'main.runBackupCommand\n\tdemo-br/main.go:1';
+  return [
+    ['error', error.message],
+    ['errorVerbose', `${error.message}\n${stack}`],
+    ['stack', stack],
+  ];
+}
+
+/**
+ * The log file of a run: `--log-file`, or a new one in the folder for temporary files; undefined for stdout, which
+ * BR_LOG_TO_TERM (with any value) or an empty `--log-file` asks for (br-contract 1.2, 3.1).
+ */
+export function logFile(given: string | undefined, env: Readonly<Record<string, string | undefined>>, now: Date) {
+  if (env.BR_LOG_TO_TERM !== undefined || given === '') return undefined;
+  const [, day, clock, zone] = /^(\S+) (\S+)\.\d+ (\S+)$/.exec(logTime(now)) ?? [];
+  const offset = zone === '+00:00' ? 'Z' : zone?.replace(':', '');
+  return resolve(
+    given ?? join(tmpdir(), `br.log.${day?.replaceAll('/', '-')}T${clock?.replaceAll(':', '.')}${offset}`),
+  );
+}
+
+/**
+ * Opens the log.
+ *
+ * @throws BrError if the file is a folder or cannot be opened
+ */
+export function openLog({ level, format, file }: LogOptions): Log {
+  const lineOf = format === 'json' ? jsonLine : textLine;
+  const least = RANK[level.toLowerCase()] ?? 1;
+  const descriptor = file === undefined ? undefined : openLogFile(file);
+
+  const write = (severity: LogLevel, caller: string, message: string, fields: Fields) => {
+    if ((RANK[severity.toLowerCase()] ?? 0) < least) return;
+    const record: LogRecord = { time: new Date(), level: severity, caller, message, fields };
+    if (descriptor === undefined) printLine(lineOf(record));
+    else writeSync(descriptor, `${lineOf(record)}\n`);
+  };
+
+  return {
+    info: (caller, message, fields = []) => write('INFO', caller, message, fields),
+    warn: (caller, message, fields = []) => write('WARN', caller, message, fields),
+    error: (caller, message, error) => write('ERROR', caller, message, errorFields(error)),
+    summary(message, fields) {
+      write('INFO', 'collector.go:264', message, fields);
+      if (descriptor === undefined) return;
+      printLine(textLine({ time: new Date(), level: 'INFO', caller: 'collector.go:77', message, fields }));
+    },
+    [Symbol.dispose]() {
+      if (descriptor !== undefined) closeSync(descriptor);
+    },
+  };
+}
+
+function openLogFile(file: string): number {
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new BrError("can't use directory as log file name");
+  }
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    return openSync(file, 'a', 0o644);
+  } catch (error) {
+    throw new BrError(`open ${file}: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * Decides what a `br` that did not succeed means: by BR's code first, by its text second (br-contract.md 8.1, 8.2 and 14).
+ * Pure. What is not known is tried again, a limited number of times.
+ */
+
+import type { Output } from './output.ts';
+import type { BrExit } from './process.ts';
+
+/** What is to be done about a failure, with a sentence for people and BR's own words below it. */
+export interface Failure {
+  readonly kind: 'permanent' | 'retry' | 'newPath' | 'wait';
+  readonly code: string;
+  readonly message: string;
+  readonly detail: string;
+  /** For `wait`. */
+  readonly seconds?: number;
+}
+
+interface Rule {
+  readonly kind: 'permanent' | 'retry' | 'newPath';
+  readonly when: RegExp;
+  readonly message: string;
+}
+
+const LOCKED = /The existing lock will expire in (\d+) seconds/;
+const LOCK_MARGIN_SECONDS = 5;
+const CODE = /\[(BR:[A-Za-z]+:Err[A-Za-z]+)\]/;
+const SHARED_MOUNT =
+  'The storage must be one shared mount at the same path on the worker and on every TiKV, writable for both.';
+
+/** The first rule that fits decides; they are ordered from the particular to the general. */
+const RULES: readonly Rule[] = [
+  {
+    kind: 'newPath',
+    when: /ErrBackupChecksumMismatch/,
+    message: 'The checksum of the backup did not match the cluster; the backup is taken again in a new path.',
+  },
+  {
+    kind: 'newPath',
+    when: /ErrBackupGCSafepointExceeded|cannot pass gc safe point check/,
+    message: 'Garbage collection passed the snapshot of this attempt; the backup starts anew in a new path.',
+  },
+  {
+    kind: 'newPath',
+    when: /hashs? of the configs are not the same/,
+    message:
+      'The settings changed since the last attempt, so br cannot resume it; the backup starts anew in a new path.',
+  },
+  {
+    kind: 'newPath',
+    when: /backup meta file exists in|backup lock file and sst file exist in/,
+    message: 'The path holds files that br cannot resume from; the backup starts anew in a new path.',
+  },
+  {
+    kind: 'permanent',
+    when: /ErrVersionMismatch/,
+    message: 'This br does not fit the version of the cluster: give the worker the br of the cluster’s own version.',
+  },
+  {
+    kind: 'retry',
+    when: /NOT_BOOTSTRAPPED|failed to get cluster id/,
+    message: 'PD could not be reached or has no cluster yet: check that the PD addresses are right and that PD is up.',
+  },
+  {
+    kind: 'permanent',
+    when: /ErrKVClusterIDMismatch/,
+    message: 'The TiKV nodes behind this PD belong to another cluster: check the PD addresses of the cluster.',
+  },
+  {
+    kind: 'permanent',
+    when: /ErrKVDiskFull|no space left on device/i,
+    message: 'The disk is full: free space on the storage or on TiKV, then start the backup again.',
+  },
+  {
+    kind: 'permanent',
+    when: /File or directory not found on TiKV Node|I\/O permission denied|ErrStorageInvalidPermission/,
+    message: `TiKV cannot write to the storage. ${SHARED_MOUNT}`,
+  },
+  {
+    kind: 'permanent',
+    when: /permission denied|read-only file system|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket|Forbidden/i,
+    message: 'The storage refused access: check its permissions and credentials.',
+  },
+  {
+    kind: 'permanent',
+    when: /bucket and region are not matched|ErrStorageInvalidConfig|storage \S+ not support/,
+    message: 'The storage’s settings are wrong: correct them, then start the backup again.',
+  },
+  {
+    kind: 'permanent',
+    when: /ErrInvalidArgument|unknown flag|unknown shorthand flag|ErrUndefinedDbOrTable|ErrEnvNotSpecified|ErrBackupInvalidRange|ErrUnsupportedOperation|ErrNotTiKVStorage|ErrInvalidMetaFile|new_collation/,
+    message: 'br refused the command: correct the options of the cluster, then start the backup again.',
+  },
+  {
+    kind: 'permanent',
+    when: /wrong aes cipher|decrypt failed with wrong key/,
+    message: 'The metadata could not be decrypted: it is damaged, or the key is the wrong one.',
+  },
+  {
+    kind: 'retry',
+    when: /ErrPD|ErrFailedToConnect|ErrBackupNoLeader|ErrBackupRegion|ErrBackupKeyIsLocked|ErrKVNotLeader|ErrKVEpochNotMatch|ErrKVKeyNotInRegion|resolve lock timeout|ranges done but some ranges/,
+    message: 'The cluster was not ready for the backup; it is tried again and goes on where it stopped.',
+  },
+  {
+    kind: 'retry',
+    when: /connection refused|connection reset|timeout|Unavailable|DeadlineExceeded|SlowDown|InternalError|RequestTimeout/i,
+    message: 'The network or the storage failed for a while; the backup is tried again and goes on where it stopped.',
+  },
+];
+
+/** What to do about a run that was not a success. */
+export function classifyFailure(exit: BrExit, output: Output): Failure {
+  const detail = output.error || output.errorLines.join('\n') || output.lastLines.slice(-20).join('\n');
+  if (exit.error !== undefined)
+    return {
+      kind: 'permanent',
+      code: 'BR_NOT_STARTED',
+      message: `br could not be started (${exit.error}): check the worker’s TIDEMARK_BR.`,
+      detail,
+    };
+  const evidence = [output.error, ...output.errorLines].join('\n');
+  const lock = LOCKED.exec(evidence);
+  if (lock)
+    return {
+      kind: 'wait',
+      code: 'PATH_LOCKED',
+      message: 'Another br may still be at work in this path; its lock is waited out.',
+      detail,
+      seconds: Number(lock[1]) + LOCK_MARGIN_SECONDS,
+    };
+  const rule = RULES.find(({ when }) => when.test(output.error)) ?? RULES.find(({ when }) => when.test(evidence));
+  const code = CODE.exec(output.error)?.[1] ?? CODE.exec(evidence)?.[1];
+  if (rule) return { kind: rule.kind, code: code ?? 'BR_FAILED', message: rule.message, detail };
+  if (exit.code === 0)
+    return {
+      kind: 'permanent',
+      code: 'BR_DID_NOTHING',
+      message: 'br ended without an error but also without a backup: is the configured program really br?',
+      detail,
+    };
+  if (exit.signal !== undefined || exit.code === undefined)
+    return {
+      kind: 'retry',
+      code: 'BR_KILLED',
+      message: `br was killed${exit.signal ? ` by ${exit.signal}` : ''}, most often for want of memory; it is tried again.`,
+      detail,
+    };
+  return {
+    kind: 'retry',
+    code: code ?? 'BR_FAILED',
+    message: `br failed with exit code ${exit.code} for a reason that Tidemark does not know; it is tried again.`,
+    detail,
+  };
+}

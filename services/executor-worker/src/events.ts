@@ -1,0 +1,65 @@
+import { AppError } from '@tidemark/errors/app-error';
+import { counter, gauge } from '@tidemark/service-kit/metrics';
+import type { BrExit } from './br/process.ts';
+import { log } from './logger.ts';
+
+const unreadable = counter('tidemark_messages_unreadable_total', 'Messages that could not be read and were dropped.');
+const claims = counter('tidemark_worker_claims_total', 'Claims this worker made, by answer.', ['answer']);
+const runs = counter('tidemark_br_runs_total', 'Runs of br, by how they ended.', ['outcome']);
+const running = gauge('tidemark_tasks_running', 'Tasks this worker works on now.');
+const strays = counter('tidemark_strays_total', 'Runs whose task was lost, reported as stray.');
+
+/** What every line about a task carries, so that one request can be followed to its `br`. */
+export interface TaskFacts {
+  readonly requestId: string;
+  readonly backupId: string;
+  readonly clusterId: string;
+  readonly attempt?: number;
+}
+
+export function messageUnreadable(): void {
+  unreadable.inc();
+}
+
+export function claimMade(answer: 'backup' | 'remove' | 'lost' | 'unknown', backupId: string, requestId: string): void {
+  claims.inc({ answer });
+  const level = answer === 'unknown' ? 'warn' : 'debug';
+  log[level]({ backupId, requestId, answer }, 'claim answered');
+}
+
+export function taskBegan(kind: 'backup' | 'remove', facts: TaskFacts): void {
+  running.inc();
+  log.info({ ...facts, task: kind }, 'task began');
+}
+
+export function taskEnded(kind: 'backup' | 'remove', facts: TaskFacts, outcome: string, reason?: string): void {
+  running.dec();
+  log.info({ ...facts, task: kind, outcome, reason }, 'task ended');
+}
+
+export function brStarted(facts: TaskFacts, group: number, argv: readonly string[]): void {
+  log.info({ ...facts, group, argv }, 'br started');
+}
+
+export function brEnded(facts: TaskFacts, exit: BrExit, outcome: string): void {
+  runs.inc({ outcome });
+  log.info({ ...facts, exit, outcome }, 'br ended');
+}
+
+export function leaseLost(facts: TaskFacts): void {
+  log.warn(facts, 'the task was lost to somebody else: its br is stopped and its files are left alone');
+}
+
+export function renewalFailed(facts: TaskFacts, error: unknown): void {
+  const retryable = error instanceof AppError && error.row.retryable;
+  log[retryable ? 'warn' : 'error']({ ...facts, error }, 'a renewal was not answered; it is repeated');
+}
+
+export function strayReported(facts: Omit<TaskFacts, 'clusterId'>, path: string): void {
+  strays.inc();
+  log.warn({ ...facts, path }, 'a path was reported into which a lost run had written');
+}
+
+export function orphanKilled(facts: { backupId: string; group: number }): void {
+  log.warn(facts, 'a br that an earlier worker of this host left behind was killed');
+}

@@ -1,0 +1,95 @@
+/**
+ * From a doorbell to a run: claim, let the consumer acknowledge, run.
+ *
+ * T3. The claim is a random token for this delivery. Losing is silent. When the outcome is unknown after `claimMs`, the
+ *     token is released as well as may be, and forgotten.
+ * T7. The message is acknowledged right after the claim, before anything runs.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Run } from '@tidemark/messaging/consumer';
+import {
+  type ClaimTaskResponse,
+  type ExecutorServiceServer,
+  TaskRef,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import type { RunCommand } from '@tidemark/protocol/queue/v1/commands';
+import { sleep } from '@tidemark/service-kit/backoff';
+import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
+import { type BackupTaskDependencies, runBackupTask } from './backup-task.ts';
+import { claimMade, type TaskFacts, taskBegan, taskEnded } from './events.ts';
+import { keepLease, type Lease } from './lease-keeper.ts';
+import { log } from './logger.ts';
+import { runRemoveTask } from './remove-task.ts';
+
+export interface CommandDependencies extends BackupTaskDependencies {
+  readonly client: ServiceClient<ExecutorServiceServer>;
+  readonly worker: string;
+  readonly pool: string;
+  /** The leases of what runs now, by backup. */
+  readonly leases: Map<string, Lease>;
+}
+
+const CLAIM_PAUSE_MS = 200;
+
+/** Claims the task that a command rings for. */
+export function createClaim(dependencies: CommandDependencies) {
+  return async (command: RunCommand, delivery: { readonly requestId: string }): Promise<Run | undefined> => {
+    const { requestId } = delivery;
+    const claim = randomBytes(24).toString('base64url');
+    const answer = await claimUntilAnswered(dependencies, command.id, claim, requestId);
+    const { grant } = answer ?? {};
+    claimMade(answer ? (grant?.$case ?? 'lost') : 'unknown', command.id, requestId);
+    if (!grant) return undefined;
+    const task = TaskRef.create({ backupId: command.id, claim, fence: grant.value.fence });
+    const facts: TaskFacts = {
+      requestId: grant.value.requestId || requestId,
+      backupId: command.id,
+      clusterId: grant.value.clusterId,
+      ...(grant.$case === 'backup' && { attempt: grant.value.attempt }),
+    };
+    return () => run(dependencies, task, grant, facts);
+  };
+}
+
+async function run(
+  dependencies: CommandDependencies,
+  task: TaskRef,
+  grant: NonNullable<ClaimTaskResponse['grant']>,
+  facts: TaskFacts,
+): Promise<void> {
+  const { client, timing, leases } = dependencies;
+  taskBegan(grant.$case, facts);
+  await using lease = keepLease({ client, task, facts, timing });
+  leases.set(task.backupId, lease);
+  let outcome = 'ended by a bug';
+  try {
+    outcome =
+      grant.$case === 'backup'
+        ? await runBackupTask({ task, grant: grant.value, facts, lease }, dependencies)
+        : await runRemoveTask({ task, grant: grant.value, facts, lease }, dependencies);
+  } finally {
+    if (leases.get(task.backupId) === lease) leases.delete(task.backupId);
+    taskEnded(grant.$case, facts, outcome);
+  }
+}
+
+async function claimUntilAnswered(
+  { client, worker, pool, timing }: CommandDependencies,
+  backupId: string,
+  claim: string,
+  requestId: string,
+): Promise<ClaimTaskResponse | undefined> {
+  const giveUpAt = performance.now() + timing.claimMs;
+  while (performance.now() < giveUpAt) {
+    try {
+      return await client.claimTask({ backupId, claim, worker, pool }, { timeoutMs: timing.callMs, requestId });
+    } catch (error) {
+      log.debug({ error, backupId, requestId }, 'a claim was not answered; it is repeated');
+      await sleep(CLAIM_PAUSE_MS);
+    }
+  }
+  client
+    .releaseTask({ task: { backupId, claim, fence: 0n }, strayPath: '' }, { timeoutMs: timing.callMs, requestId })
+    .catch((error: unknown) => log.debug({ error, backupId }, 'a claim of unknown outcome could not be released'));
+  return undefined;
+}

@@ -1,0 +1,93 @@
+/**
+ * What runs, or ran, on this host: a file for each `br`, from before its start until backup-service has answered how it
+ * ended. A worker that starts finds in them what an earlier one left behind.
+ *
+ * R1. An orphan is killed only if its recorded worker is dead and its pid and start time are those recorded.
+ * R2. A record is removed only once its end, or its stray path, was answered.
+ */
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isGroupAlive, killGroup, processStart } from './br/process.ts';
+import { orphanKilled } from './events.ts';
+import { log } from './logger.ts';
+
+/** A run under a claim. */
+export interface RunRecord {
+  readonly backupId: string;
+  readonly claim: string;
+  readonly fence: number;
+  readonly path: string;
+  readonly worker: { readonly pid: number; readonly start: string };
+  /** The process group of `br`, once there is one. */
+  readonly group?: { readonly pid: number; readonly start: string };
+}
+
+export interface RunRecords {
+  /** A folder for one run's temporary files; goes with its record. */
+  temporaryFolder(claim: string): Promise<string>;
+  write(record: Omit<RunRecord, 'worker'>): Promise<void>;
+  remove(claim: string): Promise<void>;
+  /** Kills what dead workers of this host left running, and tells of which runs nobody was told. */
+  sweep(): Promise<RunRecord[]>;
+}
+
+const POLL_MS = 50;
+
+/** Records below a folder that the workers of a host may share. */
+export async function openRunRecords(stateDir: string): Promise<RunRecords> {
+  const folder = join(stateDir, 'runs');
+  const temporary = join(stateDir, 'tmp');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await mkdir(temporary, { recursive: true, mode: 0o700 });
+  const worker = { pid: process.pid, start: processStart(process.pid) ?? '' };
+  const fileOf = (claim: string) => join(folder, `${claim}.json`);
+
+  const read = async (file: string): Promise<RunRecord | undefined> => {
+    try {
+      return JSON.parse(await readFile(join(folder, file), 'utf8')) as RunRecord;
+    } catch (error) {
+      log.warn({ error, file }, 'a run record cannot be read and is left alone');
+      return undefined;
+    }
+  };
+
+  return {
+    async temporaryFolder(claim) {
+      const path = join(temporary, claim);
+      await mkdir(path, { recursive: true, mode: 0o700 });
+      return path;
+    },
+    async write(record) {
+      const file = fileOf(record.claim);
+      await writeFile(`${file}.tmp`, JSON.stringify({ ...record, worker } satisfies RunRecord), { mode: 0o600 });
+      await rename(`${file}.tmp`, file);
+    },
+    async remove(claim) {
+      await rm(join(temporary, claim), { recursive: true, force: true });
+      await rm(fileOf(claim), { force: true });
+    },
+    async sweep() {
+      const left: RunRecord[] = [];
+      for (const file of await readdir(folder)) {
+        if (!file.endsWith('.json')) continue;
+        const record = await read(file);
+        if (!record || isAlive(record.worker)) continue;
+        if (record.group) await killOrphan(record.backupId, record.group);
+        left.push(record);
+      }
+      return left;
+    },
+  };
+}
+
+function isAlive({ pid, start }: { readonly pid: number; readonly start: string }): boolean {
+  return processStart(pid) === start;
+}
+
+async function killOrphan(backupId: string, group: { readonly pid: number; readonly start: string }): Promise<void> {
+  if (!isAlive(group)) return;
+  killGroup(group.pid);
+  orphanKilled({ backupId, group: group.pid });
+  while (isGroupAlive(group.pid)) await delay(POLL_MS);
+}
