@@ -1,0 +1,73 @@
+import { type Client as ConnectClient, createClient, type Transport } from '@connectrpc/connect';
+import { Client, credentials } from '@grpc/grpc-js';
+import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
+import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
+import type { Address } from '@tidemark/service-kit/env';
+import { CHANNEL_OPTIONS } from '@tidemark/service-kit/grpc/client';
+import type { GatewayConfig } from './config.ts';
+import { createGrpcTransport } from './grpc-transport.ts';
+
+/** The services behind the gateway. */
+export interface Backends {
+  readonly backups: ConnectClient<typeof BackupService>;
+  readonly registry: ConnectClient<typeof RegistryService>;
+  readonly strategies: ConnectClient<typeof StrategyService>;
+  readonly occurrences: ConnectClient<typeof OccurrenceService>;
+}
+
+export interface Transports {
+  readonly backup: Transport;
+  readonly strategy: Transport;
+  readonly scheduler: Transport;
+}
+
+/** Deadline of one call: a dependency that is down must be told of within 2 s. */
+export const CALL_TIMEOUT_MS = 1_800;
+
+export function createBackends({ backup, strategy, scheduler }: Transports): Backends {
+  return {
+    backups: createClient(BackupService, backup),
+    registry: createClient(RegistryService, backup),
+    strategies: createClient(StrategyService, strategy),
+    occurrences: createClient(OccurrenceService, scheduler),
+  };
+}
+
+export interface Channels extends Disposable {
+  readonly transports: Transports;
+  /** One check per service: throws while it cannot be reached. */
+  readonly checks: Readonly<Record<string, () => Promise<void>>>;
+}
+
+const REACH_MS = 1_000;
+
+/** Opens the channels to the services; they connect when first used, and again by themselves. */
+export function openChannels(config: GatewayConfig): Channels {
+  const open = ({ host, port }: Address) =>
+    new Client(`${host}:${port}`, credentials.createInsecure(), CHANNEL_OPTIONS);
+  const channels = {
+    'backup-service': open(config.backupService),
+    'strategy-service': open(config.strategyService),
+    'scheduler-service': open(config.schedulerService),
+  };
+  const over = (client: Client) => createGrpcTransport(client, { defaultTimeoutMs: CALL_TIMEOUT_MS });
+  const reach = (client: Client) => () =>
+    new Promise<void>((resolve, reject) =>
+      client.waitForReady(Date.now() + REACH_MS, (error) =>
+        error ? reject(new Error('cannot be reached')) : resolve(),
+      ),
+    );
+  return {
+    transports: {
+      backup: over(channels['backup-service']),
+      strategy: over(channels['strategy-service']),
+      scheduler: over(channels['scheduler-service']),
+    },
+    checks: Object.fromEntries(Object.entries(channels).map(([name, client]) => [name, reach(client)])),
+    [Symbol.dispose]() {
+      for (const client of Object.values(channels)) client.close();
+    },
+  };
+}

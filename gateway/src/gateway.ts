@@ -1,0 +1,151 @@
+/** The HTTP edge, built but not listening: every route, and what all of them have in common. */
+import { AppError } from '@tidemark/errors/app-error';
+import { counter, histogram } from '@tidemark/service-kit/metrics';
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
+import type { Authenticator } from './authenticate.ts';
+import type { Backends } from './backends.ts';
+import { accessLog, auditLog } from './logger.ts';
+import type { RateLimit } from './rate-limit.ts';
+import { backupRoutes } from './rest/backups.ts';
+import { clusterRoutes } from './rest/clusters.ts';
+import { answerError } from './rest/error-response.ts';
+import { occurrenceRoutes } from './rest/occurrences.ts';
+import { REQUEST_ID_HEADERS, requestIdOf } from './rest/request-id.ts';
+import type { RouteDependencies } from './rest/route.ts';
+import { storageRoutes } from './rest/storages.ts';
+import { strategyRoutes } from './rest/strategies.ts';
+
+export interface GatewayDependencies {
+  readonly backends: Backends;
+  readonly authenticator: Authenticator;
+  readonly rateLimit: RateLimit;
+  readonly serviceToken: string | undefined;
+}
+
+const PREFIX = '/api/v1';
+const BODY_LIMIT = 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+const duration = histogram('tidemark_http_seconds', 'How long HTTP requests took, by route, method and status.', [
+  'route',
+  'method',
+  'status',
+]);
+const refused = counter('tidemark_http_refused_total', 'Requests that were refused before they reached a route.', [
+  'reason',
+]);
+
+export function buildGateway({
+  backends,
+  authenticator,
+  rateLimit,
+  serviceToken,
+}: GatewayDependencies): FastifyInstance {
+  const app = fastify({
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    genReqId: ({ headers }) => requestIdOf(headers),
+    requestIdHeader: false,
+    return503OnClosing: true,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_024, onBadUrl: badUrl },
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+  });
+  readAnyJson(app);
+  const methodsOf = collectRoutes(app);
+
+  app.addHook('onRequest', async (request, reply) => {
+    request.audited = {};
+    for (const name of REQUEST_ID_HEADERS) reply.header(name, request.id);
+    reply.header('x-content-type-options', 'nosniff');
+  });
+  app.addHook('onResponse', async (request, reply) => report(request, reply.statusCode, reply.elapsedTime));
+  app.setErrorHandler((error, request, reply) => void answerError(error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? '';
+    const allowed = methodsOf(path);
+    if (allowed.length === 0) throw new AppError('route_not_found', `There is nothing at ${path.slice(0, 200)}.`);
+    reply.header('allow', allowed.join(', '));
+    if (request.method === 'OPTIONS') return reply.code(204).send();
+    throw new AppError(
+      'method_not_allowed',
+      `${request.method} is not possible here; possible: ${allowed.join(', ')}.`,
+    );
+  });
+
+  const dependencies: RouteDependencies = {
+    backends,
+    serviceHeaders: serviceToken === undefined ? {} : { authorization: `Bearer ${serviceToken}` },
+  };
+  void app.register(
+    async (api) => {
+      api.addHook('onRequest', async (request) => {
+        request.caller = await authenticator.authenticate(request.headers.authorization).catch((error: unknown) => {
+          refused.inc({ reason: 'token' });
+          throw error;
+        });
+        rateLimit.take(request.caller.tokenId);
+      });
+      strategyRoutes(api, dependencies);
+      backupRoutes(api, dependencies);
+      clusterRoutes(api, dependencies);
+      storageRoutes(api, dependencies);
+      occurrenceRoutes(api, dependencies);
+    },
+    { prefix: PREFIX },
+  );
+  return app;
+}
+
+/** Existing clients send JSON under any content type, on any method, or an empty body: an empty body is an empty object. */
+function readAnyJson(app: FastifyInstance): void {
+  app.addHttpMethod('GET', { hasBody: true });
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, (request, body, done) => {
+    const text = String(body);
+    if (text.trim() === '') done(null, {});
+    else
+      parseJson(request, text, (error, value) =>
+        error
+          ? done(
+              new AppError('invalid_argument', 'The body is not JSON.', {
+                fields: [{ field: 'body', description: 'must be JSON' }],
+                cause: error,
+              }),
+            )
+          : done(null, value),
+      );
+  });
+}
+
+/** Which methods a path knows, for the answer to one that it does not. */
+function collectRoutes(app: FastifyInstance): (path: string) => string[] {
+  const routes = new Map<string, { pattern: RegExp; methods: Set<string> }>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const pattern = new RegExp(`^${url.replaceAll(/:[A-Za-z]+/g, '[^/]+')}/?$`);
+    const known = routes.get(url) ?? { pattern, methods: new Set<string>() };
+    for (const one of [method].flat()) known.methods.add(one);
+    routes.set(url, known);
+  });
+  return (path) => {
+    const methods = [...routes.values()]
+      .filter(({ pattern }) => pattern.test(path))
+      .flatMap((route) => [...route.methods]);
+    return methods.length === 0 ? [] : [...new Set([...methods, 'OPTIONS'])].sort();
+  };
+}
+
+function badUrl(): never {
+  throw new AppError('invalid_argument', 'The path is not properly percent-encoded.');
+}
+
+function report(request: FastifyRequest, status: number, ms: number): void {
+  const route = request.routeOptions.url ?? 'unknown';
+  duration.observe({ route, method: request.method, status: String(status) }, ms / 1000);
+  const caller: string | undefined = request.caller?.name;
+  const line = { requestId: request.id, method: request.method, route, status, ms: Math.round(ms), caller };
+  accessLog.info(line, 'request answered');
+  const what = request.routeOptions.config?.audit;
+  if (what)
+    auditLog.info({ what, ...request.audited, caller, from: request.ip, status, requestId: request.id }, 'audit');
+}

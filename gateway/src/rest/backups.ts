@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import {
+  type Backup,
+  BackupMode,
+  BackupOrigin,
+  DeletionState,
+} from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { authorizeCluster, type Call, requireRole, seesCluster, visibleClusters } from '../authorize.ts';
+import { success } from './envelope.ts';
+import { STATES, STATUSES, statesOf, toLegacyRecord } from './legacy-record.ts';
+import { callOptions, type RouteDependencies } from './route.ts';
+import { bodyObject, Id, leftOut, parse, wholeNumber } from './validate.ts';
+
+const CREATE_FAILED = 20602;
+const DELETE_FAILED = 20603;
+const QUERY_FAILED = 20604;
+const DEFAULT_PAGE_SIZE = 10;
+/** How long a deletion is waited for, so that a script which deletes and lists sees it gone. */
+const DELETION_WAIT_MS = 2_000;
+const DELETION_POLL_MS = 100;
+const LAST_SECOND = 253_402_300_799; // of the year 9999
+
+const Mode = z.enum(['manual', 'auto'], 'must be "manual" or "auto"');
+const StartBody = z.object({
+  clusterId: leftOut(Id).refine((id) => id !== undefined, 'must be set'),
+  backupMode: leftOut(Mode),
+  backupType: leftOut(z.literal('full', 'must be "full": other types are not supported yet')),
+});
+const CancelBody = z.object({
+  clusterId: leftOut(Id).refine((id) => id !== undefined, 'must be set'),
+  backupId: leftOut(Id).refine((id) => id !== undefined, 'must be set'),
+  reason: leftOut(z.string('must be a text').max(1_000, 'must be at most 1000 characters')),
+});
+const DeleteBody = z.object({ clusterId: leftOut(Id) });
+const Key = z
+  .string('must be sent once')
+  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable characters without blanks');
+const ListQuery = z.object({
+  clusterId: leftOut(Id),
+  backupId: leftOut(Id),
+  startTime: leftOut(wholeNumber(0, LAST_SECOND)),
+  endTime: leftOut(wholeNumber(0, LAST_SECOND)),
+  page: leftOut(wholeNumber(1, 1_000_000_000)),
+  pageSize: leftOut(wholeNumber(1, 1_000)),
+  status: leftOut(z.enum(STATUSES, `must be one of ${STATUSES.join(', ')}`)),
+  state: leftOut(z.enum(STATES, `must be one of ${STATES.join(', ')}`)),
+  backupMode: leftOut(Mode),
+  includeDeleted: leftOut(z.union([z.boolean(), z.enum(['true', 'false'])], 'must be true or false')),
+});
+
+const MODES = { manual: BackupMode.MANUAL, auto: BackupMode.AUTO } as const;
+
+/** Backups: the documented calls, and those beyond. */
+export function backupRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
+  const { backups, registry } = dependencies.backends;
+
+  /** The backup, if this caller may know of it; only then the role counts. */
+  async function findVisible(request: FastifyRequest, call: Call, id: string): Promise<Backup> {
+    const { backup } = await backups.getBackup({ id }, callOptions(request, dependencies));
+    if (!backup || !seesCluster(request.caller, backup.clusterId)) throw unknown(id);
+    request.audited = { backupId: id, clusterId: backup.clusterId };
+    requireRole(request.caller, call);
+    return backup;
+  }
+
+  app.post('/backups', { config: { failureNumber: CREATE_FAILED, audit: 'start backup' } }, async (request) => {
+    const body = parse(StartBody, bodyObject(request.body));
+    const clusterId = body.clusterId ?? '';
+    const given = request.headers['idempotency-key'];
+    const key =
+      given === undefined
+        ? randomUUID()
+        : parse(z.object({ 'Idempotency-Key': Key }), { 'Idempotency-Key': given })['Idempotency-Key'];
+    request.audited = { clusterId };
+    authorizeCluster(request.caller, 'startBackup', clusterId);
+    // Every start is keyed, so that a repeat on the way cannot start two.
+    const { backup } = await backups.startBackup(
+      { clusterId, key, mode: MODES[body.backupMode ?? 'manual'], origin: BackupOrigin.REQUEST },
+      callOptions(request, dependencies),
+    );
+    const backupId = backup?.id ?? '';
+    request.audited = { clusterId, backupId };
+    return success({ backupId, workFlowId: backupId });
+  });
+
+  app.post('/backups/cancel', { config: { failureNumber: CREATE_FAILED, audit: 'cancel backup' } }, async (request) => {
+    const body = parse(CancelBody, bodyObject(request.body));
+    const { clusterId = '', backupId = '', reason = '' } = body;
+    request.audited = { clusterId, backupId };
+    if (!seesCluster(request.caller, clusterId)) throw unknown(backupId);
+    requireRole(request.caller, 'cancelBackup');
+    const { backup } = await backups.cancelBackup(
+      { id: backupId, clusterId, reason },
+      callOptions(request, dependencies),
+    );
+    return success(backup ? { backup: toLegacyRecord(backup) } : {});
+  });
+
+  app.get('/backups', { config: { failureNumber: QUERY_FAILED } }, async (request) => {
+    // The document shows a body here; it is read where the query is silent.
+    const query = parse(ListQuery, { ...bodyObject(request.body), ...(request.query as object) });
+    const { clusterId, page = 1, pageSize = DEFAULT_PAGE_SIZE } = query;
+    if (clusterId === undefined) requireRole(request.caller, 'listBackups');
+    else authorizeCluster(request.caller, 'listBackups', clusterId);
+    const states = [query.status, query.state].filter((name) => name !== undefined).map(statesOf);
+    const options = callOptions(request, dependencies);
+    const wanted = states.length === 2 ? states[0]?.filter((state) => states[1]?.includes(state)) : states[0];
+    if (wanted?.length === 0) return success({ backupRecords: [] }, { page, pageSize, total: 0 });
+    const found = await backups.listBackups(
+      {
+        clusterIds: clusterId === undefined ? visibleClusters(request.caller) : [clusterId],
+        id: query.backupId ?? '',
+        states: wanted ?? [],
+        page,
+        pageSize,
+        includeDeleted: String(query.includeDeleted) === 'true',
+        ...(query.backupMode && { mode: MODES[query.backupMode] }),
+        ...(query.startTime && { startedAtOrAfter: timestampFromMs(query.startTime * 1000) }),
+        ...(query.endTime && { endedAtOrBefore: timestampFromMs(query.endTime * 1000 + 999) }),
+      },
+      options,
+    );
+    const total = Number(found.total);
+    // A cluster that was never there is told apart from one without backups (must-not C15).
+    if (total === 0 && clusterId !== undefined) await registry.getCluster({ id: clusterId }, options);
+    return success({ backupRecords: found.backups.map(toLegacyRecord) }, { page, pageSize, total });
+  });
+
+  app.get<{ Params: { backupId: string } }>(
+    '/backups/:backupId',
+    { config: { failureNumber: QUERY_FAILED } },
+    async (request) => {
+      const { backupId } = parse(z.object({ backupId: Id }), request.params);
+      const backup = await findVisible(request, 'getBackup', backupId);
+      return success({ backup: toLegacyRecord(backup) });
+    },
+  );
+
+  app.delete<{ Params: { backupId: string } }>(
+    '/backups/:backupId',
+    { config: { failureNumber: DELETE_FAILED, audit: 'delete backup' } },
+    async (request) => {
+      const { backupId } = parse(z.object({ backupId: Id }), request.params);
+      const { clusterId } = parse(DeleteBody, bodyObject(request.body));
+      const before = await findVisible(request, 'deleteBackup', backupId);
+      if (clusterId !== undefined && clusterId !== before.clusterId)
+        throw invalidArgument([{ field: 'clusterId', description: 'is not the cluster of this backup' }]);
+      const options = callOptions(request, dependencies);
+      let { backup } = await backups.deleteBackup({ id: backupId, clusterId: before.clusterId }, options);
+      const giveUpAt = performance.now() + DELETION_WAIT_MS;
+      while (backup?.deletion?.state !== DeletionState.DELETED && performance.now() < giveUpAt) {
+        await sleep(DELETION_POLL_MS, undefined, { signal: request.signal });
+        ({ backup } = await backups.getBackup({ id: backupId }, callOptions(request, dependencies)));
+      }
+      return success(backup ? { backup: toLegacyRecord(backup) } : {});
+    },
+  );
+
+  app.get<{ Params: { backupId: string } }>(
+    '/backups/:backupId/events',
+    { config: { failureNumber: QUERY_FAILED } },
+    async (request, reply) => {
+      const { backupId } = parse(z.object({ backupId: Id }), request.params);
+      await findVisible(request, 'watchBackup', backupId);
+      // The stream ends with the client: whatever ends the response aborts the call to the backend.
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      const { headers } = callOptions(request, dependencies);
+      const changes = backups.watchBackup({ id: backupId }, { signal: gone.signal, ...(headers && { headers }) });
+      reply.header('cache-control', 'no-store').type('text/event-stream; charset=utf-8');
+      return reply.send(eventStream(changes, gone.signal));
+    },
+  );
+}
+
+function unknown(backupId: string): AppError {
+  return new AppError('backup_not_found', `There is no backup ${backupId}.`, { info: { backupId } });
+}
+
+async function* events(changes: AsyncIterable<{ backup?: Backup }>, gone: AbortSignal): AsyncGenerator<string> {
+  try {
+    for await (const { backup } of changes)
+      if (backup) yield `event: backup\nid: ${backup.revision}\ndata: ${JSON.stringify(toLegacyRecord(backup))}\n\n`;
+    yield 'event: end\ndata: {}\n\n';
+  } catch (error) {
+    if (!gone.aborted)
+      yield `event: error\ndata: ${JSON.stringify({ message: 'The stream ended; connect again.' })}\n\n`;
+    if (gone.aborted) return;
+    throw error;
+  }
+}
+
+function eventStream(changes: AsyncIterable<{ backup?: Backup }>, gone: AbortSignal): ReadableStream {
+  return ReadableStream.from(events(changes, gone)).pipeThrough(new TextEncoderStream());
+}

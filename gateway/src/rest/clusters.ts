@@ -1,0 +1,114 @@
+import type { Cluster } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { authorizeAll, authorizeCluster, requireRole, visibleClusters } from '../authorize.ts';
+import { success } from './envelope.ts';
+import { timeOf } from './legacy-record.ts';
+import { callOptions, type RouteDependencies } from './route.ts';
+import { bodyObject, Id, leftOut, parse, wholeNumber } from './validate.ts';
+
+const text = leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters'));
+const MOST = 4_294_967_295;
+const Body = z.object({
+  name: text,
+  pd: z.array(z.string('must be host:port'), 'must be a list of host:port').default([]),
+  version: text,
+  pool: text,
+  storageId: leftOut(Id).refine((id) => id !== undefined, 'must be set'),
+  timeZone: text,
+  labels: z.record(z.string(), z.string('must be a text')).nullish(),
+  tls: z.object({ ca: text, cert: text, key: text }, 'must be {"ca","cert","key"}: paths on the worker').nullish(),
+  brOptions: z
+    .object(
+      {
+        rateLimit: leftOut(wholeNumber(0, MOST)),
+        concurrency: leftOut(wholeNumber(0, 256)),
+        compression: text,
+        filters: z.array(z.string('must be a table filter'), 'must be a list of table filters').nullish(),
+        checksum: z.boolean('must be true or false').nullish(),
+      },
+      'must be an object',
+    )
+    .nullish(),
+});
+
+type WithCluster = { Params: { clusterId: string } };
+
+/** The clusters that Tidemark backs up. */
+export function clusterRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
+  const { registry, strategies } = dependencies.backends;
+
+  app.get('/clusters', async (request) => {
+    requireRole(request.caller, 'listClusters');
+    const ids = visibleClusters(request.caller);
+    const { clusters } = await registry.listClusters({ ids }, callOptions(request, dependencies));
+    return success({ clusters: clusters.map(toClusterView) });
+  });
+
+  app.get<WithCluster>('/clusters/:clusterId', async (request) => {
+    const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
+    authorizeCluster(request.caller, 'getCluster', clusterId);
+    const { cluster } = await registry.getCluster({ id: clusterId }, callOptions(request, dependencies));
+    return success({ cluster: cluster && toClusterView(cluster) });
+  });
+
+  app.put<WithCluster>('/clusters/:clusterId', { config: { audit: 'put cluster' } }, async (request) => {
+    const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
+    request.audited = { clusterId };
+    authorizeCluster(request.caller, 'putCluster', clusterId);
+    const { tls, brOptions, labels, storageId, ...fields } = parse(Body, bodyObject(request.body));
+    const { cluster } = await registry.putCluster(
+      {
+        cluster: {
+          ...fields,
+          id: clusterId,
+          storageId: storageId ?? '',
+          labels: labels ?? {},
+          ...(tls && { tls }),
+          ...(brOptions && {
+            brOptions: { ...brOptions, filters: brOptions.filters ?? [], checksum: brOptions.checksum ?? undefined },
+          }),
+        },
+      },
+      callOptions(request, dependencies),
+    );
+    return success({ cluster: cluster && toClusterView(cluster) });
+  });
+
+  app.delete<WithCluster>('/clusters/:clusterId', { config: { audit: 'delete cluster' } }, async (request) => {
+    const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
+    request.audited = { clusterId };
+    authorizeCluster(request.caller, 'deleteCluster', clusterId);
+    authorizeAll(request.caller, 'deleteCluster');
+    const options = callOptions(request, dependencies);
+    await registry.deleteCluster({ id: clusterId }, options);
+    await strategies.deleteStrategy({ clusterId }, options);
+    return success({});
+  });
+}
+
+function toClusterView(cluster: Cluster): object {
+  const { id, name, pd, version, pool, storageId, timeZone, labels, tls, brOptions } = cluster;
+  return {
+    id,
+    name,
+    pd,
+    version,
+    pool,
+    storageId,
+    timeZone,
+    labels,
+    ...(tls && { tls: { ca: tls.ca, cert: tls.cert, key: tls.key } }),
+    ...(brOptions && {
+      brOptions: {
+        rateLimit: brOptions.rateLimit,
+        concurrency: brOptions.concurrency,
+        compression: brOptions.compression,
+        filters: brOptions.filters,
+        ...(brOptions.checksum !== undefined && { checksum: brOptions.checksum }),
+      },
+    }),
+    createTime: timeOf(cluster.createTime),
+    updateTime: timeOf(cluster.updateTime),
+  };
+}

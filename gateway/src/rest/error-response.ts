@@ -1,0 +1,79 @@
+/** The one place where a thrown error becomes an answer. */
+import { Code, ConnectError } from '@connectrpc/connect';
+import { AppError, causes, toAppError } from '@tidemark/errors/app-error';
+import { isErrorCode } from '@tidemark/errors/codes';
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from '@tidemark/protocol/connect/google/rpc/error_details';
+import { ERROR_DOMAIN } from '@tidemark/service-kit/grpc/status';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { log } from '../logger.ts';
+import { failure } from './envelope.ts';
+
+const RETRY_MS = 1_000;
+
+/** Answers with the envelope. */
+export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const error = toError(thrown);
+  const { http, number, log: level } = error.row;
+  log[level]({ requestId: request.id, code: error.code, error }, 'request failed');
+  const retryAfterMs = error.details.retryAfterMs ?? (http === 503 || http === 429 ? RETRY_MS : undefined);
+  if (retryAfterMs !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+  if (http === 401) reply.header('www-authenticate', 'Bearer');
+  // What went wrong inside is told by the number of the operation that failed.
+  const operationFailed =
+    error.code === 'internal' || error.code === 'unavailable' || error.code === 'deadline_exceeded';
+  const told = (operationFailed && request.routeOptions.config?.failureNumber) || number;
+  return reply
+    .code(http)
+    .type('application/json; charset=utf-8')
+    .send(failure(error, told, request.id));
+}
+
+/** The `AppError` in whatever was thrown: by a backend, by Fastify, or by a bug. */
+export function toError(thrown: unknown): AppError {
+  for (const error of causes(thrown)) {
+    if (error instanceof AppError) return error;
+    if (error instanceof ConnectError) return fromConnectError(error);
+  }
+  return fromFastifyError(thrown) ?? toAppError(thrown);
+}
+
+function fromConnectError(error: ConnectError): AppError {
+  const info = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === ERROR_DOMAIN);
+  if (info && isErrorCode(info.reason)) {
+    const fields = error.findDetails(BadRequestSchema)[0]?.fieldViolations;
+    const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
+    return new AppError(info.reason, error.rawMessage, {
+      cause: error,
+      ...(fields && { fields: fields.map(({ field, description }) => ({ field, description })) }),
+      ...(Object.keys(info.metadata).length > 0 && { info: info.metadata }),
+      ...(delay && { retryAfterMs: Number(delay.seconds) * 1000 + delay.nanos / 1e6 }),
+    });
+  }
+  switch (error.code) {
+    case Code.Unavailable:
+    case Code.ResourceExhausted:
+    case Code.DeadlineExceeded:
+      return new AppError('unavailable', 'A part of Tidemark cannot be reached right now; try again shortly.', {
+        cause: error,
+        retryAfterMs: RETRY_MS,
+      });
+    case Code.Canceled:
+      return new AppError('canceled', 'The request was canceled.', { cause: error });
+    default:
+      return toAppError(error);
+  }
+}
+
+function fromFastifyError(thrown: unknown): AppError | undefined {
+  const { statusCode, code, message } = thrown as { statusCode?: number; code?: string; message?: string };
+  if (statusCode === undefined || statusCode >= 500) return undefined;
+  if (statusCode === 413)
+    return new AppError('payload_too_large', 'The body is too large: at most 1 MiB is taken.', { cause: thrown });
+  return new AppError('invalid_argument', `The request cannot be read: ${message ?? code ?? 'it is malformed'}.`, {
+    cause: thrown,
+  });
+}

@@ -1,0 +1,60 @@
+import { type Occurrence, OccurrenceState } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { authorizeCluster, requireRole, visibleClusters } from '../authorize.ts';
+import { success } from './envelope.ts';
+import { timeOf } from './legacy-record.ts';
+import { callOptions, type RouteDependencies } from './route.ts';
+import { Id, leftOut, parse, wholeNumber } from './validate.ts';
+
+const QUERY_FAILED = 20606;
+const DEFAULT_PAGE_SIZE = 10;
+const Query = z.object({ page: leftOut(wholeNumber(1, 1_000_000_000)), pageSize: leftOut(wholeNumber(1, 1_000)) });
+
+const STATE_NAMES: Readonly<Record<number, string>> = {
+  [OccurrenceState.PENDING]: 'Pending',
+  [OccurrenceState.STARTED]: 'Started',
+  [OccurrenceState.SKIPPED]: 'Skipped',
+  [OccurrenceState.MISSED]: 'Missed',
+};
+
+/** What became of each window. */
+export function occurrenceRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
+  const list = async (request: FastifyRequest, clusterIds: string[]) => {
+    const { page = 1, pageSize = DEFAULT_PAGE_SIZE } = parse(Query, request.query);
+    const found = await dependencies.backends.occurrences.listOccurrences(
+      { clusterIds, page, pageSize },
+      callOptions(request, dependencies),
+    );
+    const occurrences = found.occurrences.map(toOccurrenceView);
+    return success({ occurrences }, { page, pageSize, total: Number(found.total) });
+  };
+  const options = { config: { failureNumber: QUERY_FAILED } };
+
+  app.get('/occurrences', options, async (request) => {
+    requireRole(request.caller, 'listOccurrences');
+    return list(request, visibleClusters(request.caller));
+  });
+
+  app.get<{ Params: { clusterId: string } }>('/clusters/:clusterId/occurrences', options, async (request) => {
+    const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
+    authorizeCluster(request.caller, 'listOccurrences', clusterId);
+    await dependencies.backends.registry.getCluster({ id: clusterId }, callOptions(request, dependencies));
+    return list(request, [clusterId]);
+  });
+}
+
+function toOccurrenceView(occurrence: Occurrence): object {
+  return {
+    id: occurrence.id,
+    clusterId: occurrence.clusterId,
+    rule: occurrence.rule,
+    opensAt: timeOf(occurrence.opensAt),
+    closesAt: timeOf(occurrence.closesAt),
+    startAt: timeOf(occurrence.startAt),
+    state: STATE_NAMES[occurrence.state] ?? 'Unknown',
+    ...(occurrence.backupId && { backupId: occurrence.backupId }),
+    ...(occurrence.reason && { reason: occurrence.reason }),
+    decidedAt: timeOf(occurrence.decidedAt),
+  };
+}
