@@ -1,0 +1,36 @@
+import {
+  type BackupServiceServer,
+  BackupServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import { type PlanServiceServer, PlanServiceService } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
+import {
+  type StrategyServiceServer,
+  StrategyServiceService,
+} from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
+import { createServiceClient, type ServiceClient } from '@tidemark/service-kit/grpc/client';
+import type { SchedulerConfig } from './config.ts';
+
+/** The services that the scheduler works with. */
+export interface Backends extends Disposable {
+  readonly backups: ServiceClient<BackupServiceServer>;
+  readonly strategies: ServiceClient<StrategyServiceServer>;
+  readonly plans: ServiceClient<PlanServiceServer>;
+}
+
+export function openBackends({ backupService, strategyService, serviceToken }: SchedulerConfig): Backends {
+  using stack = new DisposableStack();
+  const token = serviceToken;
+  const strategyAddress = `${strategyService.host}:${strategyService.port}`;
+  const backupAddress = `${backupService.host}:${backupService.port}`;
+  const backups = stack.use(
+    createServiceClient<BackupServiceServer>(BackupServiceService, { address: backupAddress, token }),
+  );
+  const strategies = stack.use(
+    createServiceClient<StrategyServiceServer>(StrategyServiceService, { address: strategyAddress, token }),
+  );
+  const plans = stack.use(
+    createServiceClient<PlanServiceServer>(PlanServiceService, { address: strategyAddress, token }),
+  );
+  const owned = stack.move();
+  return { backups, strategies, plans, [Symbol.dispose]: () => owned.dispose() };
+}

@@ -1,0 +1,42 @@
+import { type Address, configReader, type Env } from '@tidemark/service-kit/env';
+import { exposureProblem } from '@tidemark/service-kit/grpc/credentials';
+
+export interface SchedulerConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly operationsPort: number;
+  readonly mongodbUrl: string;
+  readonly mongodbDatabase: string;
+  readonly strategyService: Address;
+  readonly backupService: Address;
+  readonly serviceToken: string | undefined;
+  /** How often due strategies are looked for. */
+  readonly pollMs: number;
+  /** How long after an attempt a start is tried again. */
+  readonly retryMs: number;
+  /** How long after its close a window is still left open for a start that is on its way. */
+  readonly skewMs: number;
+}
+
+/** @throws ConfigError naming every setting that is wrong */
+export function toConfig(env: Env): SchedulerConfig {
+  const reader = configReader(env);
+  const config: SchedulerConfig = {
+    host: reader.text('TIDEMARK_HOST', '127.0.0.1'),
+    port: reader.integer('TIDEMARK_PORT', { default: 4119, max: 65_535 }),
+    operationsPort: reader.integer('TIDEMARK_OPERATIONS_PORT', { default: 4129, max: 65_535 }),
+    mongodbUrl: reader.secret('TIDEMARK_MONGODB_URL') ?? '',
+    mongodbDatabase: reader.text('TIDEMARK_MONGODB_DATABASE', 'tidemark'),
+    strategyService: reader.address('TIDEMARK_STRATEGY_SERVICE', '127.0.0.1:4117'),
+    backupService: reader.address('TIDEMARK_BACKUP_SERVICE', '127.0.0.1:4118'),
+    serviceToken: reader.secret('TIDEMARK_SERVICE_TOKEN'),
+    pollMs: reader.seconds('TIDEMARK_SCHEDULE_POLL_SECONDS', { default: 5, min: 0.05, max: 300 }),
+    retryMs: reader.seconds('TIDEMARK_SCHEDULE_RETRY_SECONDS', { default: 30, min: 0.05, max: 3_600 }),
+    skewMs: reader.seconds('TIDEMARK_SCHEDULE_SKEW_SECONDS', { default: 30, min: 0.05, max: 600 }),
+  };
+  if (!config.mongodbUrl) reader.problem('TIDEMARK_MONGODB_URL (or TIDEMARK_MONGODB_URL_FILE) must be set');
+  const exposed = exposureProblem(config.host, config.serviceToken, reader.flag('TIDEMARK_ALLOW_OPEN', false));
+  if (exposed) reader.problem(exposed);
+  reader.finish();
+  return config;
+}

@@ -1,0 +1,33 @@
+import { invalidArgument } from '@tidemark/errors/app-error';
+import type {
+  AdvanceStrategyRequest,
+  AdvanceStrategyResponse,
+} from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { strategyAdvanced } from '../events.ts';
+import { plan, toStrategyMessage } from '../strategy.ts';
+import { type Dependencies, requireNames } from './context.ts';
+
+/** Moves a strategy past the window that was taken up; another copy may have done so, which is fine. */
+export function advanceStrategy({ store, now, spreadMs }: Dependencies) {
+  return async (
+    { clusterId, rule, opensAt, revision }: AdvanceStrategyRequest,
+    { signal }: CallContext,
+  ): Promise<AdvanceStrategyResponse> => {
+    requireNames(clusterId, rule);
+    if (!opensAt) throw invalidArgument([{ field: 'opensAt', description: 'must be set' }]);
+    const { strategy, changed } = await store.change(
+      clusterId,
+      rule,
+      (before) => {
+        const due = before?.nextWindow?.opensAt.getTime() === opensAt.getTime();
+        if (!before || !due || BigInt(before.revision) !== revision) return undefined;
+        const next = { ...before, revision: before.revision + 1, updateTime: now() };
+        return { ...next, nextWindow: plan(next, opensAt, false, spreadMs) };
+      },
+      signal,
+    );
+    if (changed && strategy) strategyAdvanced(strategy);
+    return { advanced: changed, strategy: strategy && toStrategyMessage(strategy) };
+  };
+}
