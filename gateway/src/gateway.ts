@@ -1,4 +1,5 @@
 /** The HTTP edge, built but not listening: every route, and what all of them have in common. */
+import type { ServerResponse } from 'node:http';
 import { AppError } from '@tidemark/errors/app-error';
 import { counter, histogram } from '@tidemark/service-kit/metrics';
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
@@ -55,6 +56,7 @@ export function buildGateway({
 
   app.addHook('onRequest', async (request, reply) => {
     request.audited = {};
+    request.gone = goneSignal(reply.raw);
     for (const name of REQUEST_ID_HEADERS) reply.header(name, request.id);
     reply.header('x-content-type-options', 'nosniff');
   });
@@ -133,6 +135,15 @@ function collectRoutes(app: FastifyInstance): (path: string) => string[] {
       .flatMap((route) => [...route.methods]);
     return methods.length === 0 ? [] : [...new Set([...methods, 'OPTIONS'])].sort();
   };
+}
+
+/** Aborts when a response ends before it was sent: its client went away. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort(new AppError('canceled', 'The client went away.'));
+  });
+  return gone.signal;
 }
 
 function badUrl(): never {

@@ -154,7 +154,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
       let { backup } = await backups.deleteBackup({ id: backupId, clusterId: before.clusterId }, options);
       const giveUpAt = performance.now() + DELETION_WAIT_MS;
       while (backup?.deletion?.state !== DeletionState.DELETED && performance.now() < giveUpAt) {
-        await sleep(DELETION_POLL_MS, undefined, { signal: request.signal });
+        await sleep(DELETION_POLL_MS, undefined, { signal: request.gone });
         ({ backup } = await backups.getBackup({ id: backupId }, callOptions(request, dependencies)));
       }
       return success(backup ? { backup: toLegacyRecord(backup) } : {});
@@ -167,13 +167,10 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     async (request, reply) => {
       const { backupId } = parse(z.object({ backupId: Id }), request.params);
       await findVisible(request, 'watchBackup', backupId);
-      // The stream ends with the client: whatever ends the response aborts the call to the backend.
-      const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
       const { headers } = callOptions(request, dependencies);
-      const changes = backups.watchBackup({ id: backupId }, { signal: gone.signal, ...(headers && { headers }) });
+      const changes = backups.watchBackup({ id: backupId }, { signal: request.gone, ...(headers && { headers }) });
       reply.header('cache-control', 'no-store').type('text/event-stream; charset=utf-8');
-      return reply.send(eventStream(changes, gone.signal));
+      return reply.send(eventStream(changes, request.gone));
     },
   );
 }

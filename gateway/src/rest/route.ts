@@ -10,6 +10,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set before any route under /api/v1 runs. */
     caller: Caller;
+    /** Aborts when the client went away before it had its answer; Fastify's own signal aborts once the body is read. */
+    gone: AbortSignal;
     /** What the audit line of a mutation names. */
     audited: { clusterId?: string; backupId?: string };
   }
@@ -30,7 +32,7 @@ export interface RouteDependencies {
 /** Options for a backend call made for this request. */
 export function callOptions(request: FastifyRequest, { serviceHeaders }: RouteDependencies): CallOptions {
   return {
-    signal: request.signal,
+    signal: request.gone,
     timeoutMs: CALL_TIMEOUT_MS,
     headers: { ...serviceHeaders, [REQUEST_ID]: request.id, [CALLER]: request.caller.name },
   };

@@ -5,12 +5,15 @@
  * C1. Time runs on the monotonic clock between refreshes, so a jump of the machine's clock changes nothing.
  * C2. An answer that took too long says little about the time and is not used.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '@tidemark/errors/app-error';
 import type { MongoConnection, StoreLog } from './connection.ts';
 
 export interface DatabaseClock extends AsyncDisposable {
   /** @throws AppError `unavailable` before the database was first reached */
   now(): Date;
+  /** Waits for the first reading, but no longer than this: a process starts without the database too. */
+  settle(ms: number): Promise<void>;
   /** Whether the offset was refreshed of late. */
   readonly healthy: boolean;
 }
@@ -27,6 +30,7 @@ export function startDatabaseClock(
   const stop = new AbortController();
   let offset: number | undefined;
   let refreshedAt = Number.NEGATIVE_INFINITY;
+  const first = Promise.withResolvers<void>();
   let wake = Promise.withResolvers<void>();
 
   const refresh = async (): Promise<void> => {
@@ -38,6 +42,7 @@ export function startDatabaseClock(
     if (!(localTime instanceof Date) || receivedAt - sentAt > LONGEST_ANSWER_MS) return;
     offset = localTime.getTime() - (sentAt + receivedAt) / 2;
     refreshedAt = receivedAt;
+    first.resolve();
   };
 
   const pause = async (ms: number): Promise<void> => {
@@ -66,6 +71,7 @@ export function startDatabaseClock(
         });
       return new Date(performance.now() + offset);
     },
+    settle: (ms) => Promise.race([first.promise, sleep(ms, undefined, { ref: false })]),
     get healthy() {
       return performance.now() - refreshedAt < 3 * refreshMs;
     },

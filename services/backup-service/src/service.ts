@@ -18,6 +18,8 @@ import { executorService } from './rpc/executor-service.ts';
 import { registryService } from './rpc/registry-service.ts';
 
 const NAME = 'backup-service';
+/** Spares a start beside a database that is up the warning that it was not reached yet. */
+const SETTLE_MS = 1_500;
 
 export interface RunningBackupService extends AsyncDisposable {
   readonly port: number;
@@ -35,6 +37,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   );
   const indexes = stack.use(startIndexing(mongo.db, BACKUP_INDEXES, { log: storeLog }));
   const clock = stack.use(startDatabaseClock(mongo, { log: storeLog }));
+  await clock.settle(SETTLE_MS);
   const broker = stack.use(await connectBroker({ url: config.amqpUrl, connectionName: NAME, log: brokerLog }));
   const publisher = createCommandPublisher(
     startPublisher(broker, { namespace: config.amqpNamespace, log: brokerLog }),

@@ -11,6 +11,8 @@ import { createOccurrenceStore, OCCURRENCE_INDEXES } from './occurrence-store.ts
 import { occurrenceService } from './rpc/occurrence-service.ts';
 
 const NAME = 'scheduler-service';
+/** Spares a start beside a database that is up the warning that it was not reached yet. */
+const SETTLE_MS = 1_500;
 
 export interface RunningScheduler extends AsyncDisposable {
   readonly port: number;
@@ -25,6 +27,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
   );
   const indexes = stack.use(startIndexing(mongo.db, OCCURRENCE_INDEXES, { log: storeLog }));
   const clock = stack.use(startDatabaseClock(mongo, { log: storeLog }));
+  await clock.settle(SETTLE_MS);
   const backends = stack.use(openBackends(config));
   const store = createOccurrenceStore(mongo.db);
   const loop = stack.use(startDueLoop({ ...config, store, backends, now: () => clock.now() }));

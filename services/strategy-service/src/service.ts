@@ -11,6 +11,8 @@ import { strategyService } from './rpc/strategy-service.ts';
 import { createStrategyStore, STRATEGY_INDEXES } from './strategy-store.ts';
 
 const NAME = 'strategy-service';
+/** Spares a start beside a database that is up the warning that it was not reached yet. */
+const SETTLE_MS = 1_500;
 
 export interface RunningStrategyService extends AsyncDisposable {
   readonly port: number;
@@ -25,6 +27,7 @@ export async function startStrategyService(config: StrategyServiceConfig): Promi
   );
   const indexes = stack.use(startIndexing(mongo.db, STRATEGY_INDEXES, { log: storeLog }));
   const clock = stack.use(startDatabaseClock(mongo, { log: storeLog }));
+  await clock.settle(SETTLE_MS);
   const dependencies: Dependencies = {
     store: createStrategyStore(mongo.db),
     now: () => clock.now(),

@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { childEnvironment } from './child-environment.ts';
+import type { PlacedProcess } from './ports.ts';
+import type { Secrets } from './secret-files.ts';
+import { writePrivately } from './secret-files.ts';
+import { SERVICE_KINDS, type ServiceKind } from './service-kinds.ts';
+
+/** What the processes of one stack have in common. */
+export interface StackSettings {
+  readonly dataDir: string;
+  readonly amqpUrl: string;
+  readonly mongodbUrl: string;
+  readonly secrets: Secrets;
+  /** The programs that workers may run as `br`, the first one by default. */
+  readonly br: readonly string[];
+  /** Variables on top, by kind of process or for all of them. */
+  readonly env: Partial<Record<ServiceKind | 'all', Readonly<Record<string, string>>>>;
+}
+
+const HOST = '127.0.0.1';
+
+/** Where a process listens, as host:port. */
+export function addressOf(port: number): string {
+  return `${HOST}:${port}`;
+}
+
+/** The whole environment of one process of the stack. */
+export function serviceEnvironment(
+  { kind, name, port, operationsPort }: PlacedProcess,
+  placed: readonly PlacedProcess[],
+  settings: StackSettings,
+): Record<string, string> {
+  const { secrets, dataDir, env } = settings;
+  const row = SERVICE_KINDS[kind];
+  const isWorker = kind === 'executor-worker';
+  return {
+    ...childEnvironment(process.env, { credentials: isWorker }),
+    TIDEMARK_HOST: HOST,
+    ...(port !== undefined && { TIDEMARK_PORT: String(port) }),
+    TIDEMARK_OPERATIONS_PORT: String(operationsPort),
+    TIDEMARK_PARENT_PID: String(process.pid),
+    TIDEMARK_SERVICE_TOKEN_FILE: secrets.serviceTokenFile,
+    TIDEMARK_STRATEGY_SERVICE: target('strategy-service', placed),
+    TIDEMARK_BACKUP_SERVICE: target('backup-service', placed),
+    TIDEMARK_SCHEDULER_SERVICE: target('scheduler-service', placed),
+    ...(row.amqp && { TIDEMARK_AMQP_URL_FILE: urlFile(dataDir, 'amqp-url', settings.amqpUrl) }),
+    ...(row.mongodb && { TIDEMARK_MONGODB_URL_FILE: urlFile(dataDir, 'mongodb-url', settings.mongodbUrl) }),
+    ...(kind === 'gateway' && { TIDEMARK_TOKENS_FILE: secrets.tokensFile }),
+    ...(isWorker && {
+      TIDEMARK_WORKER_NAME: name,
+      TIDEMARK_BR: settings.br.join(','),
+      TIDEMARK_STATE_DIR: join(dataDir, 'worker-state'),
+      TIDEMARK_NODE: process.execPath,
+    }),
+    ...env.all,
+    ...env[kind],
+  };
+}
+
+/** All copies of a service as a gRPC target. */
+function target(kind: ServiceKind, placed: readonly PlacedProcess[]): string {
+  const addresses = placed.flatMap((one) => (one.kind === kind && one.port !== undefined ? [addressOf(one.port)] : []));
+  return addresses.length > 1 ? `ipv4:${addresses.join(',')}` : addresses.join();
+}
+
+function urlFile(dataDir: string, name: string, url: string): string {
+  const path = join(dataDir, 'secrets', name);
+  writePrivately(path, `${url}\n`);
+  return path;
+}

@@ -1,0 +1,37 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+const tests = globSync('**/*.test.ts', { exclude: (name) => name === 'node_modules' || name.startsWith('.tidemark') });
+const withServers = new Set(tests.filter((file) => asksForServers(file)));
+
+/** Whether a file asks for a server's URL, itself or through a file that it imports by a relative path. */
+function asksForServers(file: string, seen = new Set<string>()): boolean {
+  if (seen.has(file) || !existsSync(file)) return false;
+  seen.add(file);
+  const text = readFileSync(file, 'utf8');
+  const imports = text.matchAll(/from '(\.[^']+)'/g);
+  return /\binject\(/.test(text) || imports.some(([, path = '']) => asksForServers(join(dirname(file), path), seen));
+}
+
+export default defineConfig({
+  test: {
+    environment: 'node',
+    pool: 'forks',
+    // Tests use real servers and real processes, also on machines with two busy cores.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 30_000,
+    maxWorkers: 2,
+    reporters: ['default'],
+    globalSetup: ['test/leave-nothing.ts'],
+    // Broker and database are started only when a test that needs them is among those that run.
+    projects: [
+      { extends: true, test: { name: 'alone', include: tests.filter((file) => !withServers.has(file)) } },
+      {
+        extends: true,
+        test: { name: 'with servers', include: [...withServers], globalSetup: ['test/global-setup.ts'] },
+      },
+    ],
+  },
+});
