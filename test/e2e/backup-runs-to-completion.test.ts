@@ -1,0 +1,107 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BackupMeta } from '@tidemark/protocol/br/backup';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BackupRecord, startTidemark, type Tidemark } from './tidemark.ts';
+
+describe('a backup', () => {
+  let tidemark: Tidemark;
+  beforeAll(async () => {
+    tidemark = await startTidemark();
+  }, 120_000);
+  afterAll(() => tidemark?.[Symbol.asyncDispose]());
+
+  it('goes from the request through broker and worker into files, and its record tells the truth about them', async () => {
+    const clusterId = await tidemark.cluster('complete');
+    const id = await tidemark.start(clusterId);
+    const record = await tidemark.untilState(id, 'Succeeded');
+    expect(record.status).toBe('Finished');
+    const folder = join(tidemark.stack.storage, record.filePath);
+    const meta = BackupMeta.decode(readFileSync(join(folder, 'backupmeta')));
+    expect(record.backupTso).toBe(String(meta.endVersion));
+    expect(record.sizeBytes).toBe(Number(meta.backupSize));
+    expect(record.size).toBeCloseTo(Number(meta.backupSize) / 1024 / 1024, 9);
+    expect(record.progress.percent).toBe(100);
+    const manifest = JSON.parse(readFileSync(join(folder, 'tidemark.json'), 'utf8')) as {
+      backupId: string;
+      tso: string;
+    };
+    expect(manifest).toMatchObject({ backupId: id, tso: record.backupTso });
+    const listed = await tidemark.call<{ backupRecords: BackupRecord[] }>('GET', `/backups?clusterId=${clusterId}`);
+    expect(listed.data.backupRecords.map((one) => one.id)).toEqual([id]);
+    expect(listed.page?.total).toBe(1);
+    expect(
+      tidemark.ledger().filter(({ path, event }) => path.endsWith(record.filePath) && event === 'start'),
+    ).toHaveLength(1);
+  });
+
+  it('shows its progress while it runs, and it never goes back', async () => {
+    const clusterId = await tidemark.cluster('progress');
+    tidemark.demo({ seconds: 3, progressIntervalSeconds: 0.2 }, clusterId);
+    const id = await tidemark.start(clusterId);
+    const seen: number[] = [];
+    await tidemark.until(id, ({ state, progress }) => {
+      seen.push(progress.percent);
+      return state === 'Succeeded';
+    });
+    expect(seen.some((percent) => percent > 5 && percent < 95)).toBe(true);
+    expect(seen.toSorted((one, other) => one - other)).toEqual(seen);
+  });
+
+  it('is refused while the cluster has one already, and the answer names it (T6)', async () => {
+    const clusterId = await tidemark.cluster('busy');
+    tidemark.demo({ seconds: 2 }, clusterId);
+    const first = await tidemark.start(clusterId);
+    const second = await tidemark.call('POST', '/backups', { clusterId });
+    expect(second).toMatchObject({ status: 409, code: 20114, details: { backupId: first } });
+    await tidemark.untilState(first, 'Succeeded');
+  });
+
+  it('is deleted with its files, which are listed again, and leaves a tombstone', async () => {
+    const clusterId = await tidemark.cluster('delete');
+    const id = await tidemark.start(clusterId);
+    const { filePath } = await tidemark.untilState(id, 'Succeeded');
+    const folder = join(tidemark.stack.storage, filePath);
+    expect(existsSync(folder)).toBe(true);
+    const answer = await tidemark.call('DELETE', `/backups/${id}`);
+    expect(answer).toMatchObject({ status: 200, code: 0 });
+    const record = await tidemark.until(id, ({ deletion }) => deletion.state === 'Deleted');
+    expect(existsSync(folder)).toBe(false);
+    expect(record.deletion.by).toBe(record.createdBy);
+    const listed = await tidemark.call('GET', `/backups?clusterId=${clusterId}`);
+    expect(listed.page?.total).toBe(0);
+    expect(await tidemark.call('DELETE', `/backups/${id}`)).toMatchObject({ status: 404, code: 20610 });
+  });
+
+  it('can be followed by one request id from the HTTP request to br', async () => {
+    const clusterId = await tidemark.cluster('follow');
+    const requestId = `follow-${clusterId}`;
+    const answer = await tidemark.call<{ backupId: string }>(
+      'POST',
+      '/backups',
+      { clusterId },
+      { 'x-request-id': requestId },
+    );
+    expect(answer.headers.get('x-request-id')).toBe(requestId);
+    expect(answer.headers.get('em-x-trace-id')).toBe(requestId);
+    await tidemark.untilState(answer.data.backupId, 'Succeeded');
+    const of = (name: string) => tidemark.logs().filter((line) => line.requestId === requestId && line.name === name);
+    for (const name of ['gateway', 'backup-service', 'executor-worker'])
+      expect(of(name).length, name).toBeGreaterThan(0);
+    expect(of('executor-worker').map(({ msg }) => msg)).toContain('br started');
+  });
+
+  it('shows every process alive and ready, with metrics, and no secret in any log', async () => {
+    for (const { operations, name } of tidemark.stack.processes) {
+      expect((await fetch(`http://${operations}/livez`)).status, name).toBe(200);
+      expect((await fetch(`http://${operations}/readyz`)).status, name).toBe(200);
+      expect(await (await fetch(`http://${operations}/metrics`)).text(), name).toContain('process_cpu_seconds_total');
+    }
+    const { username, password } = new URL(tidemark.stack.broker.url);
+    for (const { logFile, name } of tidemark.stack.processes) {
+      const text = readFileSync(logFile, 'utf8');
+      expect(text.includes(tidemark.stack.token), name).toBe(false);
+      if (username) expect(text.includes(password), name).toBe(false);
+    }
+  });
+});

@@ -1,0 +1,249 @@
+/** A whole Tidemark for one test file: real processes over the shared servers, with short leases. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Stack, type StackOptions, startStack } from '@tidemark/local-stack/stack';
+import { deleteNamespace } from '@tidemark/messaging/topology';
+import { MongoClient } from 'mongodb';
+import { expect, inject, vi } from 'vitest';
+
+/** The numbers of the design, a tenth as long: everything that takes its time there is over in seconds here. */
+const TIMING = {
+  TIDEMARK_LEASE_SECONDS: '3',
+  TIDEMARK_RENEW_SECONDS: '0.5',
+  TIDEMARK_CALL_SECONDS: '1.5',
+  TIDEMARK_GUARD_SECONDS: '2',
+  TIDEMARK_KILL_SECONDS: '0.5',
+  TIDEMARK_REAP_MARGIN_SECONDS: '0.5',
+  TIDEMARK_RING_SECONDS: '2',
+  TIDEMARK_QUIET_SECONDS: '0.5',
+  TIDEMARK_UNLOCKED_QUIET_SECONDS: '1',
+  TIDEMARK_RETRY_SECONDS: '0.5',
+  TIDEMARK_REAPER_HEALTHY_SECONDS: '1',
+  TIDEMARK_CLAIM_SECONDS: '2.5',
+  TIDEMARK_SPAWN_SECONDS: '2',
+  TIDEMARK_GRACE_SECONDS: '1',
+  TIDEMARK_POLL_SECONDS: '0.2',
+  TIDEMARK_SPREAD_SECONDS: '0',
+  TIDEMARK_SCHEDULE_POLL_SECONDS: '0.3',
+  TIDEMARK_SCHEDULE_RETRY_SECONDS: '0.5',
+  TIDEMARK_SCHEDULE_SKEW_SECONDS: '1',
+};
+
+/** The record of the documented API, as far as tests look at it. */
+export interface BackupRecord {
+  readonly id: string;
+  readonly clusterId: string;
+  readonly status: string;
+  readonly state: string;
+  readonly filePath: string;
+  readonly size: number;
+  readonly sizeBytes: number;
+  readonly backupTso: string;
+  readonly endTime: string;
+  readonly origin: string;
+  readonly createdBy: string;
+  readonly progress: { readonly percent: number; readonly step: string };
+  readonly reason?: { readonly code: string; readonly message: string };
+  readonly deletion: { readonly state: string; readonly by?: string };
+  readonly attempts: readonly { readonly worker: string; readonly outcome: string; readonly filePath: string }[];
+}
+
+export interface Answer<T = Record<string, unknown>> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly code: number;
+  readonly message: string;
+  readonly data: T;
+  readonly page?: { readonly total: number };
+}
+
+/** A line of the ledger that demo-br keeps: the witness of what really ran. */
+export interface LedgerLine {
+  readonly event: 'start' | 'end';
+  readonly time: number;
+  readonly pid: number;
+  readonly path: string;
+  readonly pd: string;
+}
+
+export interface Tidemark extends AsyncDisposable {
+  readonly stack: Stack;
+  call<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer<T>>;
+  /** Registers a cluster of its own; answers its id. */
+  cluster(name: string): Promise<string>;
+  /** Steers demo-br for everything in this stack, or for one cluster. */
+  demo(script: Record<string, unknown>, clusterId?: string): void;
+  start(clusterId: string): Promise<string>;
+  record(backupId: string): Promise<BackupRecord>;
+  /** Waits until the record is as wanted; fails with the record as it is. */
+  until(backupId: string, wanted: (record: BackupRecord) => boolean, seconds?: number): Promise<BackupRecord>;
+  untilState(backupId: string, state: string, seconds?: number): Promise<BackupRecord>;
+  /** Files below a path of the storage. */
+  files(path: string): string[];
+  ledger(): LedgerLine[];
+  /** Waits until br has started for a cluster, the so-manieth time; answers its line. */
+  brStarted(clusterId: string, times?: number): Promise<LedgerLine>;
+  /** Lines that processes logged, parsed. */
+  logs(process?: string): Record<string, unknown>[];
+}
+
+/** Starts one; `options.env.all` overrides the short times. */
+export async function startTidemark(options: StackOptions & { readonly ownServers?: boolean } = {}): Promise<Tidemark> {
+  const name = `test-${Math.random().toString(36).slice(2, 10)}`;
+  const { ownServers = false, ...rest } = options;
+  const stack = await startStack({
+    ...(ownServers ? {} : { amqpUrl: inject('amqpUrl'), mongodbUrl: inject('mongodbUrl') }),
+    restart: false,
+    ...rest,
+    env: {
+      ...rest.env,
+      all: { ...TIMING, TIDEMARK_AMQP_NAMESPACE: name, TIDEMARK_MONGODB_DATABASE: name, ...rest.env?.all },
+    },
+  });
+  const ledgerFile = join(stack.storage, 'ledger.jsonl');
+  const demo: Tidemark['demo'] = (script, clusterId) => {
+    const folder = clusterId === undefined ? stack.storage : join(stack.storage, 'nfs', 'em', 'backup', clusterId);
+    mkdirSync(folder, { recursive: true });
+    const ledger = { ledger: ledgerFile, lockTtlSeconds: 1, flushSeconds: 0 };
+    writeFileSync(join(folder, 'demo-br.json'), JSON.stringify({ ...ledger, ...script }));
+  };
+  demo({ seconds: 0.4, progressIntervalSeconds: 0.1 });
+
+  const call: Tidemark['call'] = async (method, path, body, headers = {}) => {
+    const response = await fetch(`${stack.url}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${stack.token}`, 'content-type': 'application/json', ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(15_000),
+    });
+    const answer = (await response.json()) as Omit<Answer<never>, 'status' | 'headers'>;
+    return { ...answer, status: response.status, headers: response.headers };
+  };
+  const record: Tidemark['record'] = async (backupId) => {
+    const { data, message } = await call<{ backup?: BackupRecord }>('GET', `/backups/${backupId}`);
+    if (!data.backup) throw new Error(message);
+    return data.backup;
+  };
+  const until: Tidemark['until'] = async (backupId, wanted, seconds = 30) => {
+    let last: BackupRecord | undefined;
+    try {
+      return await vi.waitFor(
+        async () => {
+          last = await record(backupId);
+          if (!wanted(last)) throw new Error('not yet');
+          return last;
+        },
+        { timeout: seconds * 1000, interval: 50 },
+      );
+    } catch (error) {
+      throw new Error(`the record did not become what was wanted: ${JSON.stringify(last)}`, { cause: error });
+    }
+  };
+  const ledger = (): LedgerLine[] =>
+    existsSync(ledgerFile)
+      ? readFileSync(ledgerFile, 'utf8')
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => JSON.parse(line) as LedgerLine)
+      : [];
+  return {
+    stack,
+    call,
+    demo,
+    record,
+    until,
+    untilState: (backupId, state, seconds) => until(backupId, (one) => one.state === state, seconds),
+    async cluster(prefix) {
+      const id = `${prefix}-${Math.random().toString(36).slice(2, 8)}`;
+      const answer = await call('PUT', `/clusters/${id}`, {
+        pd: ['127.0.0.1:2379'],
+        version: '8.5.0',
+        storageId: 'local',
+      });
+      expect(answer.code, answer.message).toBe(0);
+      return id;
+    },
+    async start(clusterId) {
+      const { data, code, message } = await call<{ backupId: string }>('POST', '/backups', { clusterId });
+      expect(code, message).toBe(0);
+      return data.backupId;
+    },
+    files: (path) => listFiles(join(stack.storage, path)),
+    ledger,
+    brStarted: (clusterId, times = 1) =>
+      vi.waitFor(
+        () => {
+          const line = ledger().filter(({ path, event }) => path.includes(clusterId) && event === 'start')[times - 1];
+          if (!line) throw new Error(`br has not started ${times} times for ${clusterId}`);
+          return line;
+        },
+        { timeout: 30_000, interval: 50 },
+      ),
+    logs(process) {
+      const chosen = stack.processes.filter((one) => process === undefined || one.name === process);
+      return chosen.flatMap(({ logFile }) =>
+        readFileSync(logFile, 'utf8')
+          .split('\n')
+          .flatMap((line) => {
+            try {
+              return [JSON.parse(line) as Record<string, unknown>];
+            } catch {
+              return []; // what node itself prints
+            }
+          }),
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      for (const one of stack.processes) if (one.running) one.kill('SIGCONT');
+      await stack[Symbol.asyncDispose]();
+      if (ownServers) return;
+      await deleteNamespace(inject('amqpUrl'), name, ['default']);
+      const mongo = new MongoClient(inject('mongodbUrl'));
+      await mongo.db(name).dropDatabase();
+      await mongo.close();
+    },
+  };
+}
+
+function listFiles(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+}
+
+/**
+ * Pairs of runs that were at work at the same time in one path (T13). A run that was killed wrote no end; it counts as
+ * over when its path is started again only if its process is really gone.
+ */
+export function overlaps(lines: readonly LedgerLine[]): string[] {
+  const open = new Map<number, LedgerLine>();
+  const found: string[] = [];
+  for (const line of lines) {
+    if (line.event === 'end') {
+      open.delete(line.pid);
+      continue;
+    }
+    for (const other of open.values())
+      if (other.path === line.path && isRunning(other.pid)) found.push(`${line.path}: ${other.pid} and ${line.pid}`);
+    open.set(line.pid, line);
+  }
+  return found;
+}
+
+/** Whether a process still runs; one that is only waiting to be collected does not. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    if (process.platform !== 'linux') return true;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return !['Z', 'X'].includes(stat.slice(stat.lastIndexOf(')') + 2)[0] ?? '');
+  } catch {
+    return false; // it has gone
+  }
+}
