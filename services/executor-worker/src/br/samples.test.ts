@@ -1,0 +1,122 @@
+/** What a real `br` printed (trimmed to the lines that say something), against the reader and the classifier. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { classifyFailure } from './outcome.ts';
+import { createOutputReader, type ProgressLine, readDuration, readLogLine } from './output.ts';
+import type { BrExit } from './process.ts';
+
+const DATA = join(import.meta.dirname, 'testdata');
+
+function read(sample: string, chunkBytes = 65_536) {
+  const progress: ProgressLine[] = [];
+  const reader = createOutputReader((line) => progress.push(line));
+  const feed = (file: string, take: (chunk: Buffer) => void) => {
+    const bytes = readFileSync(join(DATA, `${sample}.${file}`));
+    for (let from = 0; from < bytes.length; from += chunkBytes) take(bytes.subarray(from, from + chunkBytes));
+  };
+  feed('stdout', reader.stdout);
+  feed('stderr', reader.stderr);
+  const { exitCode, signal } = JSON.parse(readFileSync(join(DATA, `${sample}.json`), 'utf8')) as {
+    exitCode: number | null;
+    signal: string | null;
+  };
+  const exit: BrExit = { code: exitCode ?? undefined, signal: signal ?? undefined, silenced: false, error: undefined };
+  return { output: reader.result(), exit, progress };
+}
+
+describe('a run that succeeded', () => {
+  it.each(['success', 'success-with-progress', 'resumed', 'filter-matches-nothing'])(
+    '%s is known by its summary',
+    (sample) => {
+      const { output, exit } = read(sample);
+      expect(exit.code).toBe(0);
+      expect(output.success?.get('BackupTS')).toMatch(/^\d{18}$/);
+      expect(output.error).toBe('');
+    },
+  );
+  it('tells its progress by step, with the time that remains', () => {
+    const { progress } = read('success-with-progress');
+    expect(progress).toEqual([
+      { step: 'Full Backup', percent: 74.63, remainingSeconds: undefined, speed: '? p/s' },
+      { step: 'Full Backup', percent: 100, remainingSeconds: 0, speed: '3 p/s' },
+      { step: 'Checksum', percent: 100, remainingSeconds: 0, speed: '? p/s' },
+    ]);
+  });
+  it('is read the same however its output is cut into pieces', () => {
+    expect(read('success', 7).output.success).toEqual(read('success').output.success);
+  });
+});
+
+describe('a run that failed', () => {
+  it.each([
+    ['lock-held', 'wait', 'PATH_LOCKED'],
+    ['checksum-mismatch', 'newPath', 'BR:Backup:ErrBackupChecksumMismatch'],
+    ['config-hash-differs', 'newPath', 'BR:Common:ErrInvalidArgument'],
+    ['path-already-finished', 'newPath', 'BR:Common:ErrInvalidArgument'],
+    ['lock-and-sst-without-checkpoint', 'newPath', 'BR:Common:ErrInvalidArgument'],
+    ['pd-unreachable', 'retry', 'BR_FAILED'],
+    ['tikv-path-not-found', 'permanent', 'BR:KV:ErrKVStorage'],
+    ['tikv-permission-denied', 'permanent', 'BR:KV:ErrKVStorage'],
+    ['tikv-unknown-error', 'retry', 'BR:KV:ErrKVStorage'],
+    ['s3-refused', 'retry', 'BR_FAILED'],
+    ['bad-flag', 'permanent', 'BR_FAILED'],
+    ['bad-subcommand', 'permanent', 'BR_DID_NOTHING'],
+    ['bad-storage-scheme', 'permanent', 'BR:ExternalStorage:ErrStorageInvalidConfig'],
+    ['killed', 'retry', 'BR_KILLED'],
+    ['cancelled', 'retry', 'BR_FAILED'],
+    ['cancelled-twice', 'retry', 'BR_FAILED'],
+  ])('%s means %s, under %s', (sample, kind, code) => {
+    const { output, exit } = read(sample);
+    expect(output.success).toBeUndefined();
+    const failure = classifyFailure(exit, output);
+    expect(failure).toMatchObject({ kind, code });
+    expect(failure.message).toMatch(/^[A-Zb].*\.$|\?$/);
+  });
+  it('keeps the original words below the sentence', () => {
+    const { output, exit } = read('tikv-permission-denied');
+    expect(classifyFailure(exit, output).detail).toContain('I/O permission denied error occurs on TiKV Node');
+  });
+  it('waits as long as the lock that it names, and a little longer', () => {
+    const { output, exit } = read('lock-held');
+    expect(classifyFailure(exit, output).seconds).toBe(296);
+  });
+  it('takes an error of several lines whole', () => {
+    expect(read('s3-refused').output.error.split('\n').length).toBeGreaterThan(1);
+  });
+});
+
+it('reads lines of any length, and ignores what is no log line', () => {
+  const reader = createOutputReader(() => undefined);
+  const long = 'x'.repeat(300_000);
+  reader.stdout(
+    Buffer.from(
+      `\n========[ Got signal terminated to exit. ]========\n[2026/01/01 00:00:00.000 +00:00] [ERROR] [a.go:1] ["${long}"] [k="a \\"b\\" = c"]\n`,
+    ),
+  );
+  const { errorLines, lastLines } = reader.result();
+  expect(errorLines).toHaveLength(1);
+  expect(errorLines[0]?.length).toBeLessThan(5_000);
+  expect(lastLines).toHaveLength(3);
+});
+
+it('reads quoted keys and values', () => {
+  const line = readLogLine(
+    '[2024/05/01 01:00:00.123 +00:00] [INFO] [c.go:1] ["Full Backup success summary"] [Size=71330] ["a b"="c \\"d\\" ]"]',
+  );
+  expect(line?.message).toBe('Full Backup success summary');
+  expect([...(line?.fields ?? [])]).toEqual([
+    ['Size', '71330'],
+    ['a b', 'c "d" ]'],
+  ]);
+});
+
+it('reads durations as Go writes them', () => {
+  expect(['9m41s', '1h2m3s', '3.597416ms', '4.7s', '?'].map(readDuration)).toEqual([
+    581,
+    3_723,
+    expect.closeTo(0.0036, 4),
+    4.7,
+    undefined,
+  ]);
+});

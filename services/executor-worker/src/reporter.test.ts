@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { createReporter } from './reporter.ts';
+
+const line = (step: string, percent: number | undefined) => ({ step, percent, remainingSeconds: 1, speed: '' });
+
+it('makes one percentage of all steps that never goes back', () => {
+  const report = createReporter();
+  const seen = [
+    line('Full Backup', 40),
+    line('Full Backup', 20),
+    line('Full Backup', undefined),
+    line('Full Backup', 100),
+    line('Checksum', undefined),
+    line('Checksum', 0),
+    line('Checksum', 100),
+  ].map((one) => report(one).percent);
+  expect(seen).toEqual([38, 38, 38, 95, 95, 95, 100]);
+});
