@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** The cluster of the documented samples. */
 export const DEMO_CLUSTER = 'test-tidb';
 const DEMO_STORAGE = 'local';
-const DEMO_VERSION = '8.5.0';
 
 /** How long the services may answer that they cannot just now. */
 const RETRY_FOR_MS = 15_000;
@@ -13,6 +12,8 @@ const ANSWER_MS = 10_000;
 export interface Registration {
   /** host:port of each PD. */
   readonly pd: readonly string[];
+  /** Of the cluster; empty where it is not known, and then the newest `br` is taken. */
+  readonly version: string;
   /** Absolute folder that backups are written below. */
   readonly storage: string;
 }
@@ -24,11 +25,11 @@ export interface Registration {
  */
 export async function register(
   api: { readonly url: string; readonly token: string },
-  { pd, storage }: Registration,
+  { pd, version, storage }: Registration,
   signal: AbortSignal,
 ): Promise<void> {
   await put(api, `storages/${DEMO_STORAGE}`, { type: 'local', path: storage }, signal);
-  const cluster = { name: DEMO_CLUSTER, pd, version: DEMO_VERSION, storageId: DEMO_STORAGE };
+  const cluster = { name: DEMO_CLUSTER, pd, version, storageId: DEMO_STORAGE };
   await put(api, `clusters/${DEMO_CLUSTER}`, cluster, signal);
 }
 

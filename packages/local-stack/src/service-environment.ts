@@ -34,6 +34,8 @@ export function serviceEnvironment(
   const row = SERVICE_KINDS[kind];
   const isWorker = kind === 'executor-worker';
   return {
+    // One machine holds few clusters: a window that opens need not be spread over minutes. The user's own setting wins.
+    ...(kind === 'strategy-service' && { TIDEMARK_SPREAD_SECONDS: '0' }),
     ...childEnvironment(process.env, { credentials: isWorker }),
     TIDEMARK_HOST: HOST,
     ...(port !== undefined && { TIDEMARK_PORT: String(port) }),

@@ -74,6 +74,8 @@ export interface Stack extends AsyncDisposable {
 /** Where the launcher of the stand-in for `br` is. */
 export const DEMO_BR = join(REPOSITORY, 'packages', 'demo-br', 'bin', 'demo-br');
 const DEMO_PD = '127.0.0.1:2379';
+/** What demo-br says of itself. */
+const DEMO_VERSION = '8.5.0';
 
 const ROTATE_EVERY_MS = 10_000;
 
@@ -141,7 +143,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     }),
   ]);
   if (gateway !== undefined && options.register !== false) {
-    await register({ url, token: secrets.token }, { pd: options.pd ?? [DEMO_PD], storage }, signal);
+    await register(
+      { url, token: secrets.token },
+      { pd: options.pd ?? [DEMO_PD], version: options.br ? '' : DEMO_VERSION, storage },
+      signal,
+    );
   }
   settled();
   ready = true;
