@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { AppError } from '@tidemark/errors/app-error';
 import { counter, histogram } from '@tidemark/service-kit/metrics';
-import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Authenticator } from './authenticate.ts';
 import type { Backends } from './backends.ts';
 import { accessLog, auditLog } from './logger.ts';
@@ -48,17 +48,22 @@ export function buildGateway({
     genReqId: ({ headers }) => requestIdOf(headers),
     requestIdHeader: false,
     return503OnClosing: true,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_024, onBadUrl: badUrl },
-    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_024 },
+    // Raised by the router, before any hook: a path that cannot be decoded, or an endless id.
+    frameworkErrors: (error, request, reply) => {
+      nameRequest(request, reply);
+      answerError(error, request, reply);
+    },
   });
   readAnyJson(app);
   const methodsOf = collectRoutes(app);
 
   app.addHook('onRequest', async (request, reply) => {
+    // Every body is JSON here, also one whose content type is none that HTTP knows.
+    if (request.raw.headers['content-type'] !== undefined) request.raw.headers['content-type'] = 'application/json';
     request.audited = {};
     request.gone = goneSignal(reply.raw);
-    for (const name of REQUEST_ID_HEADERS) reply.header(name, request.id);
-    reply.header('x-content-type-options', 'nosniff');
+    nameRequest(request, reply);
   });
   app.addHook('onResponse', async (request, reply) => report(request, reply.statusCode, reply.elapsedTime));
   app.setErrorHandler((error, request, reply) => void answerError(error, request, reply));
@@ -100,7 +105,7 @@ export function buildGateway({
 
 /** Existing clients send JSON under any content type, on any method, or an empty body: an empty body is an empty object. */
 function readAnyJson(app: FastifyInstance): void {
-  app.addHttpMethod('GET', { hasBody: true });
+  app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (request, body, done) => {
@@ -137,6 +142,12 @@ function collectRoutes(app: FastifyInstance): (path: string) => string[] {
   };
 }
 
+/** What every answer has. */
+function nameRequest(request: FastifyRequest, reply: FastifyReply): void {
+  for (const name of REQUEST_ID_HEADERS) reply.header(name, request.id);
+  reply.header('x-content-type-options', 'nosniff');
+}
+
 /** Aborts when a response ends before it was sent: its client went away. */
 function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
@@ -144,10 +155,6 @@ function goneSignal(response: ServerResponse): AbortSignal {
     if (!response.writableFinished) gone.abort(new AppError('canceled', 'The client went away.'));
   });
   return gone.signal;
-}
-
-function badUrl(): never {
-  throw new AppError('invalid_argument', 'The path is not properly percent-encoded.');
 }
 
 function report(request: FastifyRequest, status: number, ms: number): void {

@@ -11,10 +11,12 @@ import {
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { authorizeCluster, type Call, requireRole, seesCluster, visibleClusters } from '../authorize.ts';
+import { log } from '../logger.ts';
 import { success } from './envelope.ts';
+import { toError } from './error-response.ts';
 import { STATES, STATUSES, statesOf, toLegacyRecord } from './legacy-record.ts';
 import { callOptions, type RouteDependencies } from './route.ts';
-import { bodyObject, Id, leftOut, parse, wholeNumber } from './validate.ts';
+import { bodyObject, Id, leftOut, parse, required, wholeNumber } from './validate.ts';
 
 const CREATE_FAILED = 20602;
 const DELETE_FAILED = 20603;
@@ -27,13 +29,13 @@ const LAST_SECOND = 253_402_300_799; // of the year 9999
 
 const Mode = z.enum(['manual', 'auto'], 'must be "manual" or "auto"');
 const StartBody = z.object({
-  clusterId: leftOut(Id).refine((id) => id !== undefined, 'must be set'),
+  clusterId: required(Id),
   backupMode: leftOut(Mode),
   backupType: leftOut(z.literal('full', 'must be "full": other types are not supported yet')),
 });
 const CancelBody = z.object({
-  clusterId: leftOut(Id).refine((id) => id !== undefined, 'must be set'),
-  backupId: leftOut(Id).refine((id) => id !== undefined, 'must be set'),
+  clusterId: required(Id),
+  backupId: required(Id),
   reason: leftOut(z.string('must be a text').max(1_000, 'must be at most 1000 characters')),
 });
 const DeleteBody = z.object({ clusterId: leftOut(Id) });
@@ -68,9 +70,25 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     return backup;
   }
 
+  /** The backup once it is deleted, or as it was last seen; nothing when it cannot be found any more. */
+  async function afterDeletion(recorded: Backup | undefined, request: FastifyRequest): Promise<Backup | undefined> {
+    let backup = recorded;
+    const giveUpAt = performance.now() + DELETION_WAIT_MS;
+    while (backup && backup.deletion?.state !== DeletionState.DELETED && performance.now() < giveUpAt) {
+      await sleep(DELETION_POLL_MS, undefined, { signal: request.gone });
+      try {
+        ({ backup } = await backups.getBackup({ id: backup.id }, callOptions(request, dependencies)));
+      } catch (error) {
+        // The deletion is recorded, whatever becomes of looking at it.
+        return toError(error).code === 'backup_not_found' ? undefined : backup;
+      }
+    }
+    return backup;
+  }
+
   app.post('/backups', { config: { failureNumber: CREATE_FAILED, audit: 'start backup' } }, async (request) => {
     const body = parse(StartBody, bodyObject(request.body));
-    const clusterId = body.clusterId ?? '';
+    const { clusterId } = body;
     const given = request.headers['idempotency-key'];
     const key =
       given === undefined
@@ -90,7 +108,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
 
   app.post('/backups/cancel', { config: { failureNumber: CREATE_FAILED, audit: 'cancel backup' } }, async (request) => {
     const body = parse(CancelBody, bodyObject(request.body));
-    const { clusterId = '', backupId = '', reason = '' } = body;
+    const { clusterId, backupId, reason = '' } = body;
     request.audited = { clusterId, backupId };
     if (!seesCluster(request.caller, clusterId)) throw unknown(backupId);
     requireRole(request.caller, 'cancelBackup');
@@ -103,7 +121,8 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
 
   app.get('/backups', { config: { failureNumber: QUERY_FAILED } }, async (request) => {
     // The document shows a body here; it is read where the query is silent.
-    const query = parse(ListQuery, { ...bodyObject(request.body), ...(request.query as object) });
+    const told = Object.entries(request.query as object).filter(([, value]) => value !== '');
+    const query = parse(ListQuery, { ...bodyObject(request.body), ...Object.fromEntries(told) });
     const { clusterId, page = 1, pageSize = DEFAULT_PAGE_SIZE } = query;
     if (clusterId === undefined) requireRole(request.caller, 'listBackups');
     else authorizeCluster(request.caller, 'listBackups', clusterId);
@@ -151,12 +170,8 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
       if (clusterId !== undefined && clusterId !== before.clusterId)
         throw invalidArgument([{ field: 'clusterId', description: 'is not the cluster of this backup' }]);
       const options = callOptions(request, dependencies);
-      let { backup } = await backups.deleteBackup({ id: backupId, clusterId: before.clusterId }, options);
-      const giveUpAt = performance.now() + DELETION_WAIT_MS;
-      while (backup?.deletion?.state !== DeletionState.DELETED && performance.now() < giveUpAt) {
-        await sleep(DELETION_POLL_MS, undefined, { signal: request.gone });
-        ({ backup } = await backups.getBackup({ id: backupId }, callOptions(request, dependencies)));
-      }
+      const recorded = await backups.deleteBackup({ id: backupId, clusterId: before.clusterId }, options);
+      const backup = await afterDeletion(recorded.backup, request);
       return success(backup ? { backup: toLegacyRecord(backup) } : {});
     },
   );
@@ -185,10 +200,10 @@ async function* events(changes: AsyncIterable<{ backup?: Backup }>, gone: AbortS
       if (backup) yield `event: backup\nid: ${backup.revision}\ndata: ${JSON.stringify(toLegacyRecord(backup))}\n\n`;
     yield 'event: end\ndata: {}\n\n';
   } catch (error) {
-    if (!gone.aborted)
-      yield `event: error\ndata: ${JSON.stringify({ message: 'The stream ended; connect again.' })}\n\n`;
     if (gone.aborted) return;
-    throw error;
+    // Thrown on, it would cut the connection, and this event with it.
+    log.warn({ error }, 'a stream of events broke off');
+    yield `event: error\ndata: ${JSON.stringify({ message: 'The stream ended; connect again.' })}\n\n`;
   }
 }
 

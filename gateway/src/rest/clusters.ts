@@ -5,7 +5,7 @@ import { authorizeAll, authorizeCluster, requireRole, visibleClusters } from '..
 import { success } from './envelope.ts';
 import { timeOf } from './legacy-record.ts';
 import { callOptions, type RouteDependencies } from './route.ts';
-import { bodyObject, Id, leftOut, parse, wholeNumber } from './validate.ts';
+import { bodyObject, Id, leftOut, parse, required, wholeNumber } from './validate.ts';
 
 const text = leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters'));
 const MOST = 4_294_967_295;
@@ -14,7 +14,7 @@ const Body = z.object({
   pd: z.array(z.string('must be host:port'), 'must be a list of host:port').default([]),
   version: text,
   pool: text,
-  storageId: leftOut(Id).refine((id) => id !== undefined, 'must be set'),
+  storageId: required(Id),
   timeZone: text,
   labels: z.record(z.string(), z.string('must be a text')).nullish(),
   tls: z.object({ ca: text, cert: text, key: text }, 'must be {"ca","cert","key"}: paths on the worker').nullish(),
@@ -56,13 +56,12 @@ export function clusterRoutes(app: FastifyInstance, dependencies: RouteDependenc
     const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
     request.audited = { clusterId };
     authorizeCluster(request.caller, 'putCluster', clusterId);
-    const { tls, brOptions, labels, storageId, ...fields } = parse(Body, bodyObject(request.body));
+    const { tls, brOptions, labels, ...fields } = parse(Body, bodyObject(request.body));
     const { cluster } = await registry.putCluster(
       {
         cluster: {
           ...fields,
           id: clusterId,
-          storageId: storageId ?? '',
           labels: labels ?? {},
           ...(tls && { tls }),
           ...(brOptions && {

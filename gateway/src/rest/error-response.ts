@@ -13,6 +13,7 @@ import { log } from '../logger.ts';
 import { failure } from './envelope.ts';
 
 const RETRY_MS = 1_000;
+const LONGEST_REASON = 200;
 
 /** Answers with the envelope. */
 export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -73,7 +74,8 @@ function fromFastifyError(thrown: unknown): AppError | undefined {
   if (statusCode === undefined || statusCode >= 500) return undefined;
   if (statusCode === 413)
     return new AppError('payload_too_large', 'The body is too large: at most 1 MiB is taken.', { cause: thrown });
-  return new AppError('invalid_argument', `The request cannot be read: ${message ?? code ?? 'it is malformed'}.`, {
-    cause: thrown,
-  });
+  if (code === 'FST_ERR_BAD_URL')
+    return new AppError('invalid_argument', 'The path is not properly percent-encoded.', { cause: thrown });
+  const why = (message ?? code ?? 'it is malformed').slice(0, LONGEST_REASON);
+  return new AppError('invalid_argument', `The request cannot be read: ${why}.`, { cause: thrown });
 }

@@ -1,17 +1,22 @@
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
 import { z } from 'zod';
 
-/**
- * An id of a cluster, a backup or a storage. Values that generated clients send for "nothing" (`""`, null) count as
- * left out.
- */
+/** An id of a cluster, a backup or a storage. */
 export const Id = z
-  .string('must be a text')
+  .string({ error: ({ input }) => (input === undefined ? 'must be set' : 'must be a text') })
   .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, underscores or dashes');
+
+/** Values that generated clients send for "nothing" (`""`, null) count as left out. */
+const nothing = (value: unknown) => (value === '' || value === null ? undefined : value);
 
 /** A field that may be left out, also as `""` or null. */
 export function leftOut<T extends z.ZodType>(schema: T) {
-  return z.preprocess((value) => (value === '' || value === null ? undefined : value), schema.optional());
+  return z.preprocess(nothing, schema.optional());
+}
+
+/** A field that must be there: left out, `""` or null is a violation. */
+export function required<T extends z.ZodType>(schema: T) {
+  return z.preprocess(nothing, schema);
 }
 
 /** A whole number, also written as a text, as in a query. */

@@ -39,6 +39,7 @@ const handlers: Handlers<BackupServiceServer> = {
   },
   async *watchBackup({ id }, { signal }) {
     for (let revision = 1n; revision <= 5n; revision += 1n) yield { backup: Backup.create({ id, revision }) };
+    if (id === 'broken') throw new AppError('backup_not_found', 'It went while you watched.');
     if (id !== 'endless') return;
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     seen.aborted = true;
@@ -116,6 +117,15 @@ describe('a gRPC server and its client', () => {
     expect(revisions).toEqual([1n, 2n, 3n, 4n, 5n]);
     for await (const { backup } of client.watchBackup({ id: 'endless' })) if (backup?.revision === 5n) break;
     await vi.waitFor(() => expect(seen.aborted).toBe(true));
+  });
+
+  it('gives the reader of a stream what was written before it failed, and then the error', async () => {
+    const revisions: bigint[] = [];
+    const read = async () => {
+      for await (const { backup } of client.watchBackup({ id: 'broken' })) revisions.push(backup?.revision ?? 0n);
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'backup_not_found' });
+    expect(revisions).toHaveLength(5);
   });
 
   it('refuses a caller without the service token, but answers health to everybody', async () => {

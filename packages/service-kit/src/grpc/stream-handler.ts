@@ -22,7 +22,8 @@ export function adaptStream<Request, Response>(
         observed.succeeded();
         call.end();
       } catch (thrown) {
-        call.destroy(toServiceError(observed.failed(thrown)));
+        // Not destroy: that drops what was written already, and sends no status.
+        call.emit('error', toServiceError(observed.failed(thrown)));
       }
     };
     void write();

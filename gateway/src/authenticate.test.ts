@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { CLUSTER } from './testing/programmable-backends.ts';
+import { expectFailure, startTestGateway, type TestGateway } from './testing/test-gateway.ts';
+
+let gateway: TestGateway;
+beforeEach(async () => {
+  gateway = await startTestGateway();
+});
+afterEach(() => gateway[Symbol.asyncDispose]());
+
+const withHeader = (authorization: string) =>
+  gateway.ask('GET', '/backups', { token: null, headers: { authorization } });
+
+it('lets nobody in without a token, on no route', async () => {
+  for (const [method, path] of [
+    ['GET', '/backups'],
+    ['POST', '/backups'],
+    ['DELETE', '/backups/x'],
+    ['GET', `/clusters/${CLUSTER}/strategy`],
+    ['GET', '/storages'],
+    ['GET', '/occurrences'],
+  ] as const) {
+    const answer = await gateway.ask(method, path, { token: null, body: method === 'POST' ? '{' : undefined });
+    expectFailure(answer, 401, 70600);
+    expect(answer.headers['www-authenticate']).toBe('Bearer');
+  }
+  expect(gateway.calls).toEqual([]);
+});
+
+it.each([
+  'Bearer wrong',
+  'Bearer',
+  'Bearer ',
+  'admin',
+  'Basic admin',
+  'Bearer admin viewer',
+  `Bearer ${'x'.repeat(600)}`,
+])('answers 401 to the header "%s"', async (header) => expectFailure(await withHeader(header), 401, 70600));
+
+it('takes the word Bearer in any case', async () => {
+  expect((await withHeader('bearer admin')).status).toBe(200);
+});
+
+it('tells an expired token apart', async () => {
+  expectFailure(await withHeader('Bearer expired'), 401, 70602);
+});
+
+it('never says which token was sent', async () => {
+  const { body } = await withHeader('Bearer guessed-secret');
+  expect(JSON.stringify(body)).not.toContain('guessed-secret');
+});
+
+it('takes up a changed tokens file without a restart: new tokens in, removed ones out', async () => {
+  expect((await withHeader('Bearer operator')).status).toBe(200);
+  expectFailure(await withHeader('Bearer new-one'), 401, 70600);
+  await gateway.writeTokens({ 'new-one': { role: 'viewer', clusters: ['*'] } });
+  await vi.waitFor(async () => expect((await withHeader('Bearer new-one')).status).toBe(200), 5_000);
+  expectFailure(await withHeader('Bearer operator'), 401, 70600);
+});

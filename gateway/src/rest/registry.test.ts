@@ -1,0 +1,106 @@
+/** Clusters, storages and occurrences: what goes beyond the document. */
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { AppError } from '@tidemark/errors/app-error';
+import { OccurrenceState } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { CLUSTER } from '../testing/programmable-backends.ts';
+import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
+
+let gateway: TestGateway;
+beforeEach(async () => {
+  gateway = await startTestGateway();
+});
+afterEach(() => gateway[Symbol.asyncDispose]());
+
+it('registers a cluster with all that the API tells of it, and shows it so', async () => {
+  const cluster = {
+    name: 'shop',
+    pd: ['pd-1:2379', 'pd-0:2379'],
+    version: '8.5.0',
+    pool: 'default',
+    storageId: 'nfs',
+    timeZone: 'Asia/Shanghai',
+    labels: { team: 'shop' },
+    tls: { ca: '/tls/ca.pem', cert: '/tls/cert.pem', key: '/tls/key.pem' },
+    brOptions: { rateLimit: 128, concurrency: 4, compression: 'zstd', filters: ['shop.*'], checksum: false },
+  };
+  const answer = await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body: cluster });
+  expect(answer.status).toBe(200);
+  expect(answer.body.data.cluster).toMatchObject({ id: CLUSTER, ...cluster });
+});
+
+it('registers a cluster from what a generated client sends for nothing', async () => {
+  const body = { name: '', pd: [], version: null, storageId: 'nfs', labels: null, tls: null, brOptions: null };
+  expect((await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body })).status).toBe(200);
+  expect(gateway.received('putCluster').request.cluster).toMatchObject({ name: '', pd: [], storageId: 'nfs' });
+});
+
+it.each([
+  [{}, ['storageId']],
+  [{ storageId: '' }, ['storageId']],
+  [{ storageId: 'nfs', pd: 'pd:2379', labels: { a: 1 } }, ['pd', 'labels.a']],
+  [
+    { storageId: 'nfs', tls: 'x', brOptions: { rateLimit: -1, concurrency: 1.5 } },
+    ['tls', 'brOptions.rateLimit', 'brOptions.concurrency'],
+  ],
+])('registers no cluster from %j and names the bad fields', async (body, fields) => {
+  const answer = await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body });
+  expectFailure(answer, 400, 10001);
+  expect(badFields(answer)).toEqual(fields);
+});
+
+it('removes the registration of a cluster and its strategies, never a backup', async () => {
+  expect((await gateway.ask('DELETE', `/clusters/${CLUSTER}`)).status).toBe(200);
+  expect(gateway.calls.map(({ method }) => method)).toEqual(['deleteCluster', 'deleteStrategy']);
+  expect(gateway.received('deleteStrategy').request).toMatchObject({ clusterId: CLUSTER, rule: '' });
+});
+
+it('keeps the strategies of a cluster that may not be removed', async () => {
+  gateway.answers.deleteCluster = async () => {
+    throw new AppError('cluster_in_use', 'A backup of it is active.');
+  };
+  expectFailure(await gateway.ask('DELETE', `/clusters/${CLUSTER}`), 409, 20114);
+  expect(gateway.calls.map(({ method }) => method)).toEqual(['deleteCluster']);
+});
+
+it('registers a storage and shows it', async () => {
+  const body = { type: 'local', path: '/mnt/nfs', root: 'nfs/em/backup', maxConcurrent: '2' };
+  const answer = await gateway.ask('PUT', '/storages/nfs', { body });
+  expect(answer.body.data.storage).toMatchObject({ id: 'nfs', ...body, maxConcurrent: 2 });
+  expect((await gateway.ask('GET', '/storages')).body.data.storages).toMatchObject([{ id: 'nfs', path: '/mnt/nfs' }]);
+});
+
+it.each([
+  [{}, ['type', 'path']],
+  [{ type: 's3', path: 7, maxConcurrent: -1 }, ['type', 'path', 'maxConcurrent']],
+])('registers no storage from %j', async (body, fields) => {
+  const answer = await gateway.ask('PUT', '/storages/nfs', { body });
+  expectFailure(answer, 400, 10001);
+  expect(badFields(answer)).toEqual(fields);
+});
+
+it('shows what became of each window, in pages', async () => {
+  gateway.answers.listOccurrences = async () => ({
+    occurrences: [
+      { id: 'o1', clusterId: CLUSTER, rule: 'default', state: OccurrenceState.MISSED, reason: 'the cluster was busy' },
+      {
+        id: 'o2',
+        opensAt: timestampFromDate(new Date('2026-01-05T23:00:00Z')),
+        state: OccurrenceState.STARTED,
+        backupId: 'b',
+      },
+    ],
+    total: 12n,
+  });
+  const { body } = await gateway.ask('GET', `/clusters/${CLUSTER}/occurrences?page=2&pageSize=2`);
+  expect(body).toMatchObject({
+    data: {
+      occurrences: [
+        { id: 'o1', state: 'Missed', reason: 'the cluster was busy', decidedAt: '0001-01-01T00:00:00Z' },
+        { id: 'o2', state: 'Started', opensAt: '2026-01-05T23:00:00.000Z', backupId: 'b' },
+      ],
+    },
+    page: { page: 2, pageSize: 2, total: 12 },
+  });
+  expectFailure(await gateway.ask('GET', '/occurrences?page=0'), 400, 10001);
+});

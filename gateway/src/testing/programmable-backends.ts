@@ -1,0 +1,215 @@
+/** Test support: the services behind the gateway, faked in this process, answer by answer. */
+import type { DescService, MessageInitShape } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createRouterTransport,
+  type HandlerContext,
+  type ServiceImpl,
+} from '@connectrpc/connect';
+import { AppError } from '@tidemark/errors/app-error';
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from '@tidemark/protocol/connect/google/rpc/error_details';
+import {
+  type Backup,
+  BackupMode,
+  BackupOrigin,
+  BackupSchema,
+  BackupState,
+  DeletionState,
+} from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
+import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
+import { type Backends, createBackends } from '../backends.ts';
+
+export const CLUSTER = 'oEcox8lMQ7KMswDebRwIZg';
+export const OTHER_CLUSTER = 'test-tidb';
+export const BACKUP = 'h6IhUQh-Q32MDOfcVieYgA';
+/** A backup of `OTHER_CLUSTER`. */
+export const OTHER_BACKUP = 'AM0kcZ1qSkyE_PKal6jQmA';
+
+type Answers = ServiceImpl<typeof BackupService> &
+  ServiceImpl<typeof RegistryService> &
+  ServiceImpl<typeof StrategyService> &
+  ServiceImpl<typeof OccurrenceService>;
+
+/** A call that reached a service. */
+export interface ReceivedCall {
+  readonly method: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a test knows which request its call has
+  readonly request: any;
+  readonly headers: Headers;
+}
+
+export interface ProgrammableBackends {
+  readonly backends: Backends;
+  /** What each method answers; a test replaces what it needs. */
+  readonly answers: Answers;
+  /** Every call, in order. */
+  readonly calls: ReceivedCall[];
+  /** The last call of a method. */
+  received(method: keyof Answers): ReceivedCall;
+}
+
+/** What a service of ours answers for an error, with its details. */
+export function wireError(error: AppError): ConnectError {
+  const { fields, info, retryAfterMs } = error.details;
+  const code = { 404: Code.NotFound, 409: Code.FailedPrecondition, 400: Code.InvalidArgument, 503: Code.Unavailable };
+  return new ConnectError(error.message, (code as Record<number, Code>)[error.row.http] ?? Code.Internal, undefined, [
+    { desc: ErrorInfoSchema, value: { reason: error.code, domain: 'tidemark', metadata: { ...info } } },
+    ...(fields ? [{ desc: BadRequestSchema, value: { fieldViolations: [...fields] } }] : []),
+    ...(retryAfterMs === undefined
+      ? []
+      : [{ desc: RetryInfoSchema, value: { retryDelay: { seconds: BigInt(retryAfterMs) / 1000n } } }]),
+  ]);
+}
+
+/** A finished backup like the sample of the API's document. */
+export function sampleBackup(changes: MessageInitShape<typeof BackupSchema> = {}): Backup {
+  const time = (text: string) => timestampFromDate(new Date(text));
+  const sample: MessageInitShape<typeof BackupSchema> = {
+    id: BACKUP,
+    clusterId: CLUSTER,
+    mode: BackupMode.MANUAL,
+    type: 'full',
+    method: 'physical',
+    origin: BackupOrigin.REQUEST,
+    state: BackupState.SUCCEEDED,
+    storageId: 'nfs',
+    path: `nfs/em/backup/${CLUSTER}/2022-04-28-08-00-41-full`,
+    result: { tso: 432834567783317505n, sizeBytes: 1_572_864n, files: 7n },
+    deletion: { state: DeletionState.NONE },
+    startTime: time('2022-04-28T08:00:41.697Z'),
+    endTime: time('2022-04-28T08:00:42.263Z'),
+    createTime: time('2022-04-28T08:00:41.698Z'),
+    updateTime: time('2022-04-28T08:00:42.267Z'),
+    revision: 9n,
+    createdBy: 'console',
+  };
+  return create(BackupSchema, { ...sample, ...changes } as typeof sample);
+}
+
+/** Fakes that know two clusters, with one finished backup each. */
+export function programmableBackends(): ProgrammableBackends {
+  const calls: ReceivedCall[] = [];
+  const answers = defaultAnswers();
+  const transport = createRouterTransport((router) => {
+    for (const service of [BackupService, RegistryService, StrategyService, OccurrenceService])
+      serve(router, service, answers, calls);
+  });
+  return {
+    backends: createBackends({ backup: transport, strategy: transport, scheduler: transport }),
+    answers,
+    calls,
+    received(method) {
+      const call = calls.findLast((one) => one.method === method);
+      if (!call) throw new Error(`${method} was not called`);
+      return call;
+    },
+  };
+}
+
+type AnyAnswer = (request: unknown, context: HandlerContext) => unknown;
+
+/** Looks the answer up anew for each call, and turns an `AppError` into what a service would send. */
+function serve(router: ConnectRouter, service: DescService, answers: Answers, calls: ReceivedCall[]): void {
+  const find = (method: string, request: unknown, { requestHeader }: HandlerContext): AnyAnswer => {
+    calls.push({ method, request, headers: requestHeader });
+    return answers[method as keyof Answers] as AnyAnswer;
+  };
+  const toWire = (error: unknown) => (error instanceof AppError ? wireError(error) : error);
+  const handlers = service.methods.map(({ localName, methodKind }) => [
+    localName,
+    methodKind === 'unary'
+      ? async (request: unknown, context: HandlerContext) => {
+          try {
+            return await find(localName, request, context)(request, context);
+          } catch (error) {
+            throw toWire(error);
+          }
+        }
+      : async function* (request: unknown, context: HandlerContext) {
+          try {
+            yield* find(localName, request, context)(request, context) as AsyncIterable<unknown>;
+          } catch (error) {
+            throw toWire(error);
+          }
+        },
+  ]);
+  router.service(service, Object.fromEntries(handlers) as Partial<ServiceImpl<DescService>>);
+}
+
+function defaultAnswers(): Answers {
+  const backups = new Map([
+    [BACKUP, sampleBackup()],
+    [OTHER_BACKUP, sampleBackup({ id: OTHER_BACKUP, clusterId: OTHER_CLUSTER })],
+  ]);
+  const backupOf = (id: string) => {
+    const backup = backups.get(id);
+    if (!backup) throw new AppError('backup_not_found', `There is no backup ${id}.`, { info: { backupId: id } });
+    return { backup };
+  };
+  const known = (id: string) => {
+    if (id !== CLUSTER && id !== OTHER_CLUSTER)
+      throw new AppError('cluster_not_found', `There is no cluster ${id}.`, { info: { clusterId: id } });
+  };
+  const storage = {
+    id: 'nfs',
+    location: { case: 'local' as const, value: { path: '/mnt/nfs' } },
+    root: 'nfs/em/backup',
+  };
+  return {
+    async startBackup({ clusterId }) {
+      known(clusterId);
+      return { backup: sampleBackup({ clusterId, state: BackupState.QUEUED }) };
+    },
+    getBackup: async ({ id }) => backupOf(id),
+    findBackupByKey: async () => ({}),
+    async listBackups({ clusterIds }) {
+      const found = [...backups.values()].filter(
+        (one) => clusterIds.length === 0 || clusterIds.includes(one.clusterId),
+      );
+      return { backups: found, total: BigInt(found.length) };
+    },
+    async cancelBackup({ id }) {
+      backupOf(id);
+      return { backup: sampleBackup({ id, state: BackupState.CANCELING }) };
+    },
+    async deleteBackup({ id }) {
+      backupOf(id);
+      return { backup: sampleBackup({ id, deletion: { state: DeletionState.DELETED } }) };
+    },
+    async *watchBackup({ id }) {
+      yield backupOf(id);
+    },
+    putCluster: async ({ cluster }) => ({ ...(cluster && { cluster }) }),
+    async getCluster({ id }) {
+      known(id);
+      return { cluster: { id, timeZone: 'Asia/Shanghai' } };
+    },
+    listClusters: async ({ ids }) => ({
+      clusters: [CLUSTER, OTHER_CLUSTER].filter((id) => ids.length === 0 || ids.includes(id)).map((id) => ({ id })),
+    }),
+    deleteCluster: async () => ({}),
+    putStorage: async (request) => ({ ...(request.storage && { storage: request.storage }) }),
+    getStorage: async () => ({ storage }),
+    listStorages: async () => ({ storages: [storage] }),
+    deleteStorage: async () => ({}),
+    getStrategy: async ({ clusterId }) => ({
+      strategy: { clusterId, rule: 'default', days: [], period: '0:00-1:00', timeZone: 'Asia/Shanghai' },
+    }),
+    saveStrategy: async ({ clusterId, days = '', period = '0:00-1:00' }) => ({
+      strategy: { clusterId, days: days.split(',').filter(Boolean), period, timeZone: 'Asia/Shanghai', revision: 1n },
+    }),
+    deleteStrategy: async () => ({}),
+    listOccurrences: async () => ({ occurrences: [], total: 0n }),
+  };
+}
