@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { AppError } from '@tidemark/errors/app-error';
 import { z } from 'zod';
@@ -31,7 +31,7 @@ const TokensFile = z.object({
     }),
   ),
 });
-type Token = z.infer<typeof TokensFile>['tokens'][number];
+type KnownToken = z.infer<typeof TokensFile>['tokens'][number] & { readonly digest: Buffer };
 
 export interface Authenticator {
   /**
@@ -49,28 +49,36 @@ const BEARER = /^Bearer +(\S{1,512})$/i;
 
 /** Authenticates against a file of hashed tokens, which is read again when it changed. Unreadable, it knows nobody. */
 export function createAuthenticator(tokensFile: string): Authenticator {
-  let byHash = new Map<string, Token>();
+  let known: readonly KnownToken[] = [];
+  let refreshing: Promise<void> | undefined;
   let readVersion = '';
   let checkedAt = Number.NEGATIVE_INFINITY;
   let trouble: Error | undefined;
 
-  const refresh = async (): Promise<void> => {
-    if (performance.now() - checkedAt < RECHECK_MS) return;
-    checkedAt = performance.now();
+  const readIfChanged = async (): Promise<void> => {
     try {
       const { mtimeMs, size, ino } = await stat(tokensFile);
       const version = `${mtimeMs}:${size}:${ino}`;
       if (version === readVersion && !trouble) return;
       const { tokens } = TokensFile.parse(JSON.parse(await readFile(tokensFile, 'utf8')));
-      byHash = new Map(tokens.map((token) => [token.sha256, token]));
+      known = tokens.map((token) => ({ ...token, digest: Buffer.from(token.sha256, 'hex') }));
       readVersion = version;
       trouble = undefined;
       log.info({ tokens: tokens.length }, 'tokens read');
     } catch (error) {
-      byHash = new Map();
+      known = [];
       trouble = new Error('the tokens file cannot be read, so nobody is let in', { cause: error });
       log.error({ error, file: tokensFile }, trouble.message);
+    } finally {
+      checkedAt = performance.now();
+      refreshing = undefined;
     }
+  };
+  /** Requests that come while the file is being read wait for it: before the first reading nobody is known. */
+  const refresh = async (): Promise<void> => {
+    if (!refreshing && performance.now() - checkedAt < RECHECK_MS) return;
+    refreshing ??= readIfChanged();
+    await refreshing;
   };
 
   return {
@@ -79,7 +87,7 @@ export function createAuthenticator(tokensFile: string): Authenticator {
       const presented = BEARER.exec(authorization ?? '')?.[1];
       if (presented === undefined)
         throw new AppError('unauthenticated', 'A token is needed: send the header "Authorization: Bearer <token>".');
-      const token = byHash.get(createHash('sha256').update(presented).digest('hex'));
+      const token = findToken(known, presented);
       if (!token) throw new AppError('unauthenticated', 'The token is not known.');
       if (token.expiresAt !== undefined && Date.parse(token.expiresAt) <= Date.now())
         throw new AppError('token_expired', `The token expired at ${token.expiresAt}.`);
@@ -90,4 +98,12 @@ export function createAuthenticator(tokensFile: string): Authenticator {
       if (trouble) throw trouble;
     },
   };
+}
+
+/** Looks at every token, so that the time taken tells nothing of how nearly one was guessed. */
+function findToken(known: readonly KnownToken[], presented: string): KnownToken | undefined {
+  const digest = createHash('sha256').update(presented).digest();
+  let found: KnownToken | undefined;
+  for (const token of known) if (timingSafeEqual(token.digest, digest)) found = token;
+  return found;
 }

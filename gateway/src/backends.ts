@@ -1,5 +1,6 @@
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { type Client as ConnectClient, createClient, type Transport } from '@connectrpc/connect';
-import { Client, credentials } from '@grpc/grpc-js';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
@@ -37,11 +38,12 @@ export function createBackends({ backup, strategy, scheduler }: Transports): Bac
 
 export interface Channels extends Disposable {
   readonly transports: Transports;
-  /** One check per service: throws while it cannot be reached. */
+  /** One check per service: throws while it cannot be reached or does not say that it serves. */
   readonly checks: Readonly<Record<string, () => Promise<void>>>;
 }
 
-const REACH_MS = 1_000;
+const HEALTH_CHECK = '/grpc.health.v1.Health/Check';
+const HEALTH_TIMEOUT_MS = 1_000;
 
 /** Opens the channels to the services; they connect when first used, and again by themselves. */
 export function openChannels(config: GatewayConfig): Channels {
@@ -53,21 +55,47 @@ export function openChannels(config: GatewayConfig): Channels {
     'scheduler-service': open(config.schedulerService),
   };
   const over = (client: Client) => createGrpcTransport(client, { defaultTimeoutMs: CALL_TIMEOUT_MS });
-  const reach = (client: Client) => () =>
-    new Promise<void>((resolve, reject) =>
-      client.waitForReady(Date.now() + REACH_MS, (error) =>
-        error ? reject(new Error('cannot be reached')) : resolve(),
-      ),
-    );
   return {
     transports: {
       backup: over(channels['backup-service']),
       strategy: over(channels['strategy-service']),
       scheduler: over(channels['scheduler-service']),
     },
-    checks: Object.fromEntries(Object.entries(channels).map(([name, client]) => [name, reach(client)])),
+    checks: Object.fromEntries(Object.entries(channels).map(([name, client]) => [name, () => checkHealth(client)])),
     [Symbol.dispose]() {
       for (const client of Object.values(channels)) client.close();
     },
   };
+}
+
+/** Asks the standard health service, which takes no token, for the whole of a process. */
+function checkHealth(client: Client): Promise<void> {
+  const deadline = Date.now() + HEALTH_TIMEOUT_MS;
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      HEALTH_CHECK,
+      () => Buffer.alloc(0), // no service is named
+      isServing,
+      undefined,
+      new Metadata(),
+      { deadline },
+      (error, serving) => {
+        if (error) reject(new Error('cannot be reached', { cause: error }));
+        else if (serving) resolve();
+        else reject(new Error('does not serve right now'));
+      },
+    );
+  });
+}
+
+/** Whether a `grpc.health.v1.HealthCheckResponse` says SERVING (field 1 is 1). */
+function isServing(bytes: Buffer): boolean {
+  const reader = new BinaryReader(bytes);
+  let status = 0;
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    if (field === 1) status = reader.int32();
+    else reader.skip(wireType, field);
+  }
+  return status === 1;
 }

@@ -5,11 +5,12 @@ import { counter, histogram } from '@tidemark/service-kit/metrics';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Authenticator } from './authenticate.ts';
 import type { Backends } from './backends.ts';
+import { CALL_TIMEOUT_MS } from './backends.ts';
 import { accessLog, auditLog } from './logger.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { backupRoutes } from './rest/backups.ts';
 import { clusterRoutes } from './rest/clusters.ts';
-import { answerError } from './rest/error-response.ts';
+import { answerClientError, answerError } from './rest/error-response.ts';
 import { occurrenceRoutes } from './rest/occurrences.ts';
 import { REQUEST_ID_HEADERS, requestIdOf } from './rest/request-id.ts';
 import type { RouteDependencies } from './rest/route.ts';
@@ -47,7 +48,9 @@ export function buildGateway({
     requestTimeout: REQUEST_TIMEOUT_MS,
     genReqId: ({ headers }) => requestIdOf(headers),
     requestIdHeader: false,
-    return503OnClosing: true,
+    // Fastify's own 503 has no envelope; what still comes while closing is answered and its connection closed.
+    return503OnClosing: false,
+    clientErrorHandler: answerClientError,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_024 },
     // Raised by the router, before any hook: a path that cannot be decoded, or an endless id.
     frameworkErrors: (error, request, reply) => {
@@ -65,6 +68,10 @@ export function buildGateway({
     request.gone = goneSignal(reply.raw);
     nameRequest(request, reply);
   });
+  // From when the body is there: a slow client does not spend the time of the services.
+  app.addHook('preHandler', async (request) => {
+    request.answerBy = performance.now() + CALL_TIMEOUT_MS;
+  });
   app.addHook('onResponse', async (request, reply) => report(request, reply.statusCode, reply.elapsedTime));
   app.setErrorHandler((error, request, reply) => void answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
@@ -79,8 +86,11 @@ export function buildGateway({
     );
   });
 
+  const stopping = new AbortController();
+  app.addHook('preClose', async () => stopping.abort(new AppError('unavailable', 'The gateway is stopping.')));
   const dependencies: RouteDependencies = {
     backends,
+    stopping: stopping.signal,
     serviceHeaders: serviceToken === undefined ? {} : { authorization: `Bearer ${serviceToken}` },
   };
   void app.register(
@@ -148,12 +158,10 @@ function nameRequest(request: FastifyRequest, reply: FastifyReply): void {
   reply.header('x-content-type-options', 'nosniff');
 }
 
-/** Aborts when a response ends before it was sent: its client went away. */
+/** Aborts when nobody waits for the answer any more: it was sent (to HEAD, without its body), or the client went away. */
 function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
-  response.once('close', () => {
-    if (!response.writableFinished) gone.abort(new AppError('canceled', 'The client went away.'));
-  });
+  response.once('close', () => gone.abort(new AppError('canceled', 'The client went away.')));
   return gone.signal;
 }
 

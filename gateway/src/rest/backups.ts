@@ -73,8 +73,8 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
   /** The backup once it is deleted, or as it was last seen; nothing when it cannot be found any more. */
   async function afterDeletion(recorded: Backup | undefined, request: FastifyRequest): Promise<Backup | undefined> {
     let backup = recorded;
-    const giveUpAt = performance.now() + DELETION_WAIT_MS;
-    while (backup && backup.deletion?.state !== DeletionState.DELETED && performance.now() < giveUpAt) {
+    request.answerBy = performance.now() + DELETION_WAIT_MS;
+    while (backup && backup.deletion?.state !== DeletionState.DELETED && performance.now() < request.answerBy) {
       await sleep(DELETION_POLL_MS, undefined, { signal: request.gone });
       try {
         ({ backup } = await backups.getBackup({ id: backup.id }, callOptions(request, dependencies)));
@@ -183,7 +183,8 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
       const { backupId } = parse(z.object({ backupId: Id }), request.params);
       await findVisible(request, 'watchBackup', backupId);
       const { headers } = callOptions(request, dependencies);
-      const changes = backups.watchBackup({ id: backupId }, { signal: request.gone, ...(headers && { headers }) });
+      const signal = AbortSignal.any([request.gone, dependencies.stopping]);
+      const changes = backups.watchBackup({ id: backupId }, { signal, ...(headers && { headers }) });
       reply.header('cache-control', 'no-store').type('text/event-stream; charset=utf-8');
       return reply.send(eventStream(changes, request.gone));
     },

@@ -1,4 +1,7 @@
 /** The one place where a thrown error becomes an answer. */
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { AppError, causes, toAppError } from '@tidemark/errors/app-error';
 import { isErrorCode } from '@tidemark/errors/codes';
@@ -11,6 +14,7 @@ import { ERROR_DOMAIN } from '@tidemark/service-kit/grpc/status';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { log } from '../logger.ts';
 import { failure } from './envelope.ts';
+import { REQUEST_ID_HEADERS } from './request-id.ts';
 
 const RETRY_MS = 1_000;
 const LONGEST_REASON = 200;
@@ -31,6 +35,32 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
     .code(http)
     .type('application/json; charset=utf-8')
     .send(failure(error, told, request.id));
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, { readonly status: number; readonly message: string }>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request did not arrive in time.' },
+  HPE_HEADER_OVERFLOW: { status: 431, message: 'The headers are too large: at most 16 KiB are taken.' },
+};
+const NOT_HTTP = { status: 400, message: 'The request is not HTTP.' };
+
+/** Answers what never became a request, with the envelope, on the bare socket. */
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code !== 'ECONNRESET' && socket.writable) {
+    const { status, message } = CLIENT_ERRORS[error.code ?? ''] ?? NOT_HTTP;
+    const requestId = randomUUID();
+    log.info({ requestId, status, code: error.code }, 'request could not be read');
+    const appError = new AppError('invalid_argument', message);
+    const body = JSON.stringify(failure(appError, appError.row.number, requestId));
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      ...REQUEST_ID_HEADERS.map((name) => `${name}: ${requestId}`),
+      'content-type: application/json; charset=utf-8',
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+    ];
+    socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  }
+  socket.destroy(error);
 }
 
 /** The `AppError` in whatever was thrown: by a backend, by Fastify, or by a bug. */

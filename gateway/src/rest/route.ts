@@ -4,16 +4,17 @@ import { CALLER, REQUEST_ID } from '@tidemark/service-kit/grpc/metadata-names';
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../authenticate.ts';
 import type { Backends } from '../backends.ts';
-import { CALL_TIMEOUT_MS } from '../backends.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Set before any route under /api/v1 runs. */
     caller: Caller;
-    /** Aborts when the client went away before it had its answer; Fastify's own signal aborts once the body is read. */
+    /** Aborts when nobody waits for the answer any more; Fastify's own signal aborts once the body is read. */
     gone: AbortSignal;
+    /** By when the services must have answered, all calls of the request together, on `performance.now()`'s clock. */
+    answerBy: number;
     /** What the audit line of a mutation names. */
-    audited: { clusterId?: string; backupId?: string };
+    audited: { clusterId?: string; backupId?: string; storageId?: string };
   }
   interface FastifyContextConfig {
     /** The documented number of this operation's failure, where something inside fails. */
@@ -25,15 +26,17 @@ declare module 'fastify' {
 
 export interface RouteDependencies {
   readonly backends: Backends;
+  /** Aborts when the gateway begins to stop: long answers end then. */
+  readonly stopping: AbortSignal;
   /** Headers that prove the gateway to the services. */
   readonly serviceHeaders: Readonly<Record<string, string>>;
 }
 
-/** Options for a backend call made for this request. */
+/** Options for a backend call made for this request; its deadline is what is left of the request's time. */
 export function callOptions(request: FastifyRequest, { serviceHeaders }: RouteDependencies): CallOptions {
   return {
     signal: request.gone,
-    timeoutMs: CALL_TIMEOUT_MS,
+    timeoutMs: Math.max(1, Math.round(request.answerBy - performance.now())),
     headers: { ...serviceHeaders, [REQUEST_ID]: request.id, [CALLER]: request.caller.name },
   };
 }

@@ -34,8 +34,9 @@ export function storageRoutes(app: FastifyInstance, dependencies: RouteDependenc
   });
 
   app.put<WithStorage>('/storages/:storageId', { config: { audit: 'put storage' } }, async (request) => {
-    authorizeAll(request.caller, 'putStorage');
     const { storageId } = parse(z.object({ storageId: Id }), request.params);
+    request.audited = { storageId };
+    authorizeAll(request.caller, 'putStorage');
     const { path, root = '', maxConcurrent = 0 } = parse(Body, bodyObject(request.body));
     const { storage } = await registry.putStorage(
       { storage: { id: storageId, root, maxConcurrent, location: { case: 'local', value: { path } } } },
@@ -45,8 +46,9 @@ export function storageRoutes(app: FastifyInstance, dependencies: RouteDependenc
   });
 
   app.delete<WithStorage>('/storages/:storageId', { config: { audit: 'delete storage' } }, async (request) => {
-    authorizeAll(request.caller, 'deleteStorage');
     const { storageId } = parse(z.object({ storageId: Id }), request.params);
+    request.audited = { storageId };
+    authorizeAll(request.caller, 'deleteStorage');
     await registry.deleteStorage({ id: storageId }, callOptions(request, dependencies));
     return success({});
   });

@@ -39,8 +39,10 @@ export function strategyRoutes(app: FastifyInstance, dependencies: RouteDependen
       const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
       authorizeCluster(request.caller, 'getStrategy', clusterId);
       const options = callOptions(request, dependencies);
-      await registry.getCluster({ id: clusterId }, options);
+      const { cluster } = await registry.getCluster({ id: clusterId }, options);
       const { strategy } = await strategies.getStrategy({ clusterId }, options);
+      // One that was never saved has no zone of its own yet: a first save would take the cluster's.
+      if (strategy && strategy.revision === 0n && cluster?.timeZone) strategy.timeZone = cluster.timeZone;
       return success({ strategy: toLegacyStrategy(strategy, clusterId) });
     },
   );
