@@ -117,7 +117,7 @@ export async function connectBroker({ url, connectionName, log }: BrokerOptions)
     recovery: {
       waitForConnect: false,
       initialDelay: 200,
-      maxDelay: 5_000,
+      maxDelay: 2_000,
       setup: (current: ChannelModel) => setup(current),
     },
   });

@@ -35,7 +35,7 @@ function afterRun(backup: Backup, outcome: Outcome, now: Date, limits: Limits): 
       return {
         ...finish(backup, 'Succeeded', now, null, limits.quietMs),
         result: outcome.result,
-        progress: backup.progress && { ...backup.progress, percent: 100, remainingSeconds: 0 },
+        progress: { step: '', speed: '', ...backup.progress, percent: 100, remainingSeconds: 0 },
       };
     case 'failed':
       return finish(backup, 'Failed', now, outcome.reason, limits.quietMs);

@@ -257,6 +257,8 @@ describe('complete', () => {
       endTime: NOW,
     });
     expect(succeeded.leftovers).toEqual([]);
+    // Also of a run that was over before it told any progress.
+    expect(succeeded.progress?.percent).toBe(100);
   });
   it('leaves the files of a failure to a removal, if br could have written any', () => {
     expect(failed).toMatchObject({ state: 'Failed', reason, task: { kind: 'remove', notBefore: at(60) } });
