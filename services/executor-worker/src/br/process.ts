@@ -182,9 +182,15 @@ function statFields(pid: string): string[] | undefined {
   }
 }
 
-/** When a process started, in the words of this system; with its pid this names it for good. Undefined: none such. */
+/**
+ * When a process started, in the words of this system; with its pid this names it for good. Undefined: there is none,
+ * or one that has ended and is only waiting to be collected.
+ */
 export function processStart(pid: number): string | undefined {
-  if (process.platform === 'linux') return statFields(String(pid))?.[19];
+  if (process.platform === 'linux') {
+    const fields = statFields(String(pid));
+    return fields?.[0] === 'Z' || fields?.[0] === 'X' ? undefined : fields?.[19];
+  }
   try {
     return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined;
   } catch {
