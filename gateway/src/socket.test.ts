@@ -63,6 +63,13 @@ describe('over a real socket', () => {
     }
   });
 
+  it('reads a body that comes without any content type', async () => {
+    const body = Buffer.from(JSON.stringify({ clusterId: CLUSTER }));
+    const { authorization } = HEADERS;
+    const response = await fetch(url('/backups'), { method: 'POST', headers: { authorization }, body });
+    expect(await response.json()).toMatchObject({ code: 0, data: { backupId: BACKUP } });
+  });
+
   it('cancels the call to a service when the client goes away', async () => {
     const seen = Promise.withResolvers<void>();
     const aborted = Promise.withResolvers<void>();
@@ -206,4 +213,58 @@ describe('the events of a backup', () => {
     const response = await fetch(url(PATH), { headers: HEADERS });
     await vi.waitFor(async () => expect(await response.text()).toContain('event: end'), 5_000);
   });
+
+  it('are not followed for HEAD, whose answer is complete at once', async () => {
+    const ended = Promise.withResolvers<void>();
+    gateway.answers.watchBackup = async function* (_, { signal }) {
+      signal.addEventListener('abort', () => ended.resolve(), { once: true });
+      yield { backup: sampleBackup({ state: BackupState.RUNNING }) };
+      await ended.promise;
+    };
+    const response = await fetch(url(PATH), { method: 'HEAD', headers: HEADERS });
+    expect(response.status).toBe(200);
+    expect(gateway.received('watchBackup').request.id).toBe(BACKUP);
+    await ended.promise;
+  }, 5_000);
+
+  it('end when the gateway stops, with the advice to connect again, and do not hold it up', async () => {
+    gateway.answers.watchBackup = async function* (_, { signal }) {
+      yield { backup: sampleBackup({ state: BackupState.RUNNING }) };
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    };
+    const response = await fetch(url(PATH), { headers: { ...HEADERS, connection: 'close' } });
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let received = (await reader?.read())?.value ?? '';
+    const startedAt = performance.now();
+    const closed = gateway.app.close();
+    for (let chunk = await reader?.read(); chunk && !chunk.done; chunk = await reader?.read()) received += chunk.value;
+    await closed;
+    expect(received).toMatch(/event: error\ndata: .*connect again.*\n\n$/);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  }, 5_000);
 });
+
+it('answers a request that is under way when the gateway stops, and one behind it on its connection', async () => {
+  const seen = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  gateway.answers.listBackups = async () => {
+    seen.resolve();
+    await go.promise;
+    return {};
+  };
+  const head = 'Host: x\r\nAuthorization: Bearer admin';
+  const socket = connect(port, '127.0.0.1');
+  const answers = text(socket);
+  socket.write(`GET /api/v1/backups HTTP/1.1\r\n${head}\r\n\r\n`);
+  await seen.promise;
+  const closed = gateway.app.close();
+  const second = once(gateway.app.server, 'request');
+  socket.write(`GET /api/v1/backups?page=0 HTTP/1.1\r\n${head}\r\n\r\n`);
+  await second;
+  go.resolve();
+  expect((await answers).split(/HTTP\/1\.1 /).slice(1)).toEqual([
+    expect.stringMatching(/^200 [\s\S]*"code":0/),
+    expect.stringMatching(/^400 [\s\S]*"code":10001/),
+  ]);
+  await closed;
+}, 5_000);

@@ -200,6 +200,20 @@ describe('deleting a backup', () => {
     });
   });
 
+  it('never waits for a look at the deletion beyond the 2 s', async () => {
+    gateway.answers.deleteBackup = async () => {
+      const recordedAt = performance.now();
+      gateway.answers.getBackup = () =>
+        performance.now() - recordedAt < 1_500
+          ? Promise.resolve({ backup: deletion(DeletionState.DELETING) })
+          : new Promise<never>(() => undefined);
+      return { backup: deletion(DeletionState.REQUESTED) };
+    };
+    const startedAt = performance.now();
+    expect((await gateway.ask('DELETE', PATH)).status).toBe(200);
+    expect(performance.now() - startedAt).toBeLessThan(2_400);
+  });
+
   it('answers 404 once the backup is gone', async () => {
     expectFailure(await gateway.ask('DELETE', '/backups/nobody'), 404, 20610);
   });
@@ -222,6 +236,18 @@ it('shows one backup to whoever may see it', async () => {
 
 describe('a service that fails', () => {
   const strategy = `/clusters/${CLUSTER}/strategy`;
+
+  it('cannot make a request that needs several of them last over 2 s', async () => {
+    gateway.answers.getCluster = async ({ id }) => {
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      return { cluster: { id } };
+    };
+    gateway.answers.getStrategy = () => new Promise<never>(() => undefined);
+    const startedAt = performance.now();
+    expectFailure(await gateway.ask('GET', strategy), 503, 20606);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
   it.each([
     ['POST', '/backups', { clusterId: CLUSTER }, 20602],
     ['DELETE', `/backups/${BACKUP}`, undefined, 20603],

@@ -127,7 +127,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     if (clusterId === undefined) requireRole(request.caller, 'listBackups');
     else authorizeCluster(request.caller, 'listBackups', clusterId);
     const states = [query.status, query.state].filter((name) => name !== undefined).map(statesOf);
-    const options = callOptions(request, dependencies);
+    const options = () => callOptions(request, dependencies);
     const wanted = states.length === 2 ? states[0]?.filter((state) => states[1]?.includes(state)) : states[0];
     if (wanted?.length === 0) return success({ backupRecords: [] }, { page, pageSize, total: 0 });
     const found = await backups.listBackups(
@@ -142,11 +142,11 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
         ...(query.startTime && { startedAtOrAfter: timestampFromMs(query.startTime * 1000) }),
         ...(query.endTime && { endedAtOrBefore: timestampFromMs(query.endTime * 1000 + 999) }),
       },
-      options,
+      options(),
     );
     const total = Number(found.total);
     // A cluster that was never there is told apart from one without backups (must-not C15).
-    if (total === 0 && clusterId !== undefined) await registry.getCluster({ id: clusterId }, options);
+    if (total === 0 && clusterId !== undefined) await registry.getCluster({ id: clusterId }, options());
     return success({ backupRecords: found.backups.map(toLegacyRecord) }, { page, pageSize, total });
   });
 
@@ -169,8 +169,10 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
       const before = await findVisible(request, 'deleteBackup', backupId);
       if (clusterId !== undefined && clusterId !== before.clusterId)
         throw invalidArgument([{ field: 'clusterId', description: 'is not the cluster of this backup' }]);
-      const options = callOptions(request, dependencies);
-      const recorded = await backups.deleteBackup({ id: backupId, clusterId: before.clusterId }, options);
+      const recorded = await backups.deleteBackup(
+        { id: backupId, clusterId: before.clusterId },
+        callOptions(request, dependencies),
+      );
       const backup = await afterDeletion(recorded.backup, request);
       return success(backup ? { backup: toLegacyRecord(backup) } : {});
     },

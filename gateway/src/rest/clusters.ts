@@ -80,15 +80,15 @@ export function clusterRoutes(app: FastifyInstance, dependencies: RouteDependenc
     request.audited = { clusterId };
     authorizeCluster(request.caller, 'deleteCluster', clusterId);
     authorizeAll(request.caller, 'deleteCluster');
-    const options = callOptions(request, dependencies);
+    const options = () => callOptions(request, dependencies);
     try {
-      await registry.deleteCluster({ id: clusterId }, options);
+      await registry.deleteCluster({ id: clusterId }, options());
     } catch (error) {
       // An earlier try may have come this far and no further: its strategy must not live on.
-      if (toError(error).code === 'cluster_not_found') await strategies.deleteStrategy({ clusterId }, options);
+      if (toError(error).code === 'cluster_not_found') await strategies.deleteStrategy({ clusterId }, options());
       throw error;
     }
-    await strategies.deleteStrategy({ clusterId }, options);
+    await strategies.deleteStrategy({ clusterId }, options());
     return success({});
   });
 }

@@ -63,6 +63,20 @@ it('keeps the strategies of a cluster that may not be removed', async () => {
   expect(gateway.calls.map(({ method }) => method)).toEqual(['deleteCluster']);
 });
 
+it('removes the strategies of a cluster on a repeat, when the first try came only half the way', async () => {
+  gateway.answers.deleteStrategy = async () => {
+    throw new AppError('unavailable', 'The database does not answer.');
+  };
+  expectFailure(await gateway.ask('DELETE', `/clusters/${CLUSTER}`), 503, 10000);
+  gateway.answers.deleteCluster = async () => {
+    throw new AppError('cluster_not_found', 'It is gone.');
+  };
+  gateway.answers.deleteStrategy = async () => ({});
+  gateway.calls.length = 0;
+  expectFailure(await gateway.ask('DELETE', `/clusters/${CLUSTER}`), 404, 10003);
+  expect(gateway.calls.map(({ method }) => method)).toEqual(['deleteCluster', 'deleteStrategy']);
+});
+
 it('registers a storage and shows it', async () => {
   const body = { type: 'local', path: '/mnt/nfs', root: 'nfs/em/backup', maxConcurrent: '2' };
   const answer = await gateway.ask('PUT', '/storages/nfs', { body });

@@ -32,6 +32,19 @@ describe('the strategy of a cluster', () => {
     });
   });
 
+  it('shows the zone that a first save would take: that of the cluster, else that of Tidemark', async () => {
+    const zoneShown = async () => (await gateway.ask('GET', PATH)).body.data.strategy.timeZone;
+    gateway.answers.getStrategy = async () => ({ strategy: { period: '0:00-1:00', timeZone: 'Europe/Berlin' } });
+    expect(await zoneShown()).toBe('Asia/Shanghai');
+    gateway.answers.getCluster = async ({ id }) => ({ cluster: { id } });
+    expect(await zoneShown()).toBe('Europe/Berlin');
+  });
+
+  it('shows the zone that was settled at the first save, whatever the cluster says now', async () => {
+    gateway.answers.getStrategy = async () => ({ strategy: { timeZone: 'Europe/Berlin', revision: 1n } });
+    expect((await gateway.ask('GET', PATH)).body.data.strategy.timeZone).toBe('Europe/Berlin');
+  });
+
   it('shows days joined by commas without blanks, and the next window', async () => {
     gateway.answers.getStrategy = async () => ({
       strategy: {

@@ -38,9 +38,9 @@ export function strategyRoutes(app: FastifyInstance, dependencies: RouteDependen
     async (request) => {
       const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
       authorizeCluster(request.caller, 'getStrategy', clusterId);
-      const options = callOptions(request, dependencies);
-      const { cluster } = await registry.getCluster({ id: clusterId }, options);
-      const { strategy } = await strategies.getStrategy({ clusterId }, options);
+      const options = () => callOptions(request, dependencies);
+      const { cluster } = await registry.getCluster({ id: clusterId }, options());
+      const { strategy } = await strategies.getStrategy({ clusterId }, options());
       // One that was never saved has no zone of its own yet: a first save would take the cluster's.
       if (strategy && strategy.revision === 0n && cluster?.timeZone) strategy.timeZone = cluster.timeZone;
       return success({ strategy: toLegacyStrategy(strategy, clusterId) });
@@ -56,8 +56,8 @@ export function strategyRoutes(app: FastifyInstance, dependencies: RouteDependen
       throw invalidArgument([
         { field: 'strategy.clusterId', description: `must be left out or be ${clusterId}, the cluster of the path` },
       ]);
-    const options = callOptions(request, dependencies);
-    const { cluster } = await registry.getCluster({ id: clusterId }, options);
+    const options = () => callOptions(request, dependencies);
+    const { cluster } = await registry.getCluster({ id: clusterId }, options());
     const { strategy } = await strategies.saveStrategy(
       {
         clusterId,
@@ -67,7 +67,7 @@ export function strategyRoutes(app: FastifyInstance, dependencies: RouteDependen
         ...(wanted.timeZone && { timeZone: wanted.timeZone }),
         ...(typeof wanted.paused === 'boolean' && { paused: wanted.paused }),
       },
-      options,
+      options(),
     );
     return success({ strategy: toLegacyStrategy(strategy, clusterId) });
   };
@@ -82,9 +82,9 @@ export function strategyRoutes(app: FastifyInstance, dependencies: RouteDependen
       const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
       request.audited = { clusterId };
       authorizeCluster(request.caller, 'deleteStrategy', clusterId);
-      const options = callOptions(request, dependencies);
-      await registry.getCluster({ id: clusterId }, options);
-      await strategies.deleteStrategy({ clusterId, rule: 'default' }, options);
+      const options = () => callOptions(request, dependencies);
+      await registry.getCluster({ id: clusterId }, options());
+      await strategies.deleteStrategy({ clusterId, rule: 'default' }, options());
       return success({});
     },
   );

@@ -1,8 +1,6 @@
 import { connectBroker } from '@tidemark/messaging/connection';
 import { startPublisher } from '@tidemark/messaging/publisher';
-import { startDatabaseClock } from '@tidemark/mongo/clock';
-import { connectMongo } from '@tidemark/mongo/connection';
-import { startIndexing } from '@tidemark/mongo/indexes';
+import { openDatabase } from '@tidemark/mongo/database';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { BACKUP_INDEXES, createBackupStore } from './backup-store.ts';
@@ -18,8 +16,6 @@ import { executorService } from './rpc/executor-service.ts';
 import { registryService } from './rpc/registry-service.ts';
 
 const NAME = 'backup-service';
-/** Spares a start beside a database that is up the warning that it was not reached yet. */
-const SETTLE_MS = 1_500;
 
 export interface RunningBackupService extends AsyncDisposable {
   readonly port: number;
@@ -32,23 +28,23 @@ export interface RunningBackupService extends AsyncDisposable {
  */
 export async function startBackupService(config: BackupServiceConfig): Promise<RunningBackupService> {
   await using stack = new AsyncDisposableStack();
-  const mongo = stack.use(
-    connectMongo({ url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog }),
+  const database = stack.use(
+    await openDatabase(
+      { url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog },
+      BACKUP_INDEXES,
+    ),
   );
-  const indexes = stack.use(startIndexing(mongo.db, BACKUP_INDEXES, { log: storeLog }));
-  const clock = stack.use(startDatabaseClock(mongo, { log: storeLog }));
-  await clock.settle(SETTLE_MS);
+  const { now } = database;
   const broker = stack.use(await connectBroker({ url: config.amqpUrl, connectionName: NAME, log: brokerLog }));
   const publisher = createCommandPublisher(
     startPublisher(broker, { namespace: config.amqpNamespace, log: brokerLog }),
     config.timing,
   );
-  const now = () => clock.now();
-  const store = createBackupStore(mongo.db, { now, limits: config.timing, onChanged: backupChanged });
+  const store = createBackupStore(database.db, { now, limits: config.timing, onChanged: backupChanged });
   const dispatcher = stack.use(startDispatcher({ store, publisher, now, timing: config.timing }));
   const dependencies: Dependencies = {
     store,
-    registry: createRegistryStore(mongo.db),
+    registry: createRegistryStore(database.db),
     dispatcher,
     publisher,
     now,
@@ -69,10 +65,8 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       port: config.operationsPort,
       log,
       ready: {
-        mongodb: (signal) => mongo.ping(signal),
-        indexes: () => indexes.check(),
+        ...database.checks,
         rabbitmq: () => broker.check(),
-        clock: () => void clock.now(),
         dispatcher: () => dispatcher.check(),
       },
     }),

@@ -1,6 +1,4 @@
-import { startDatabaseClock } from '@tidemark/mongo/clock';
-import { connectMongo } from '@tidemark/mongo/connection';
-import { startIndexing } from '@tidemark/mongo/indexes';
+import { openDatabase } from '@tidemark/mongo/database';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { openBackends } from './backends.ts';
@@ -11,8 +9,6 @@ import { createOccurrenceStore, OCCURRENCE_INDEXES } from './occurrence-store.ts
 import { occurrenceService } from './rpc/occurrence-service.ts';
 
 const NAME = 'scheduler-service';
-/** Spares a start beside a database that is up the warning that it was not reached yet. */
-const SETTLE_MS = 1_500;
 
 export interface RunningScheduler extends AsyncDisposable {
   readonly port: number;
@@ -22,15 +18,15 @@ export interface RunningScheduler extends AsyncDisposable {
 /** Starts scheduler-service; any number of copies may run, and there is no leader among them. */
 export async function startScheduler(config: SchedulerConfig): Promise<RunningScheduler> {
   await using stack = new AsyncDisposableStack();
-  const mongo = stack.use(
-    connectMongo({ url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog }),
+  const database = stack.use(
+    await openDatabase(
+      { url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog },
+      OCCURRENCE_INDEXES,
+    ),
   );
-  const indexes = stack.use(startIndexing(mongo.db, OCCURRENCE_INDEXES, { log: storeLog }));
-  const clock = stack.use(startDatabaseClock(mongo, { log: storeLog }));
-  await clock.settle(SETTLE_MS);
   const backends = stack.use(openBackends(config));
-  const store = createOccurrenceStore(mongo.db);
-  const loop = stack.use(startDueLoop({ ...config, store, backends, now: () => clock.now() }));
+  const store = createOccurrenceStore(database.db);
+  const loop = stack.use(startDueLoop({ ...config, store, backends, now: database.now }));
   const server = stack.use(
     await startGrpcServer({
       host: config.host,
@@ -46,9 +42,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
       port: config.operationsPort,
       log,
       ready: {
-        mongodb: (signal) => mongo.ping(signal),
-        indexes: () => indexes.check(),
-        clock: () => void clock.now(),
+        ...database.checks,
         'due-loop'() {
           if (loop.healthySince() === undefined) throw new Error('due windows could not be read of late');
         },

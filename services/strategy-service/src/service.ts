@@ -1,6 +1,4 @@
-import { startDatabaseClock } from '@tidemark/mongo/clock';
-import { connectMongo } from '@tidemark/mongo/connection';
-import { startIndexing } from '@tidemark/mongo/indexes';
+import { openDatabase } from '@tidemark/mongo/database';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import type { StrategyServiceConfig } from './config.ts';
@@ -11,8 +9,6 @@ import { strategyService } from './rpc/strategy-service.ts';
 import { createStrategyStore, STRATEGY_INDEXES } from './strategy-store.ts';
 
 const NAME = 'strategy-service';
-/** Spares a start beside a database that is up the warning that it was not reached yet. */
-const SETTLE_MS = 1_500;
 
 export interface RunningStrategyService extends AsyncDisposable {
   readonly port: number;
@@ -22,15 +18,15 @@ export interface RunningStrategyService extends AsyncDisposable {
 /** Starts strategy-service, whether or not the database is there yet. */
 export async function startStrategyService(config: StrategyServiceConfig): Promise<RunningStrategyService> {
   await using stack = new AsyncDisposableStack();
-  const mongo = stack.use(
-    connectMongo({ url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog }),
+  const database = stack.use(
+    await openDatabase(
+      { url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog },
+      STRATEGY_INDEXES,
+    ),
   );
-  const indexes = stack.use(startIndexing(mongo.db, STRATEGY_INDEXES, { log: storeLog }));
-  const clock = stack.use(startDatabaseClock(mongo, { log: storeLog }));
-  await clock.settle(SETTLE_MS);
   const dependencies: Dependencies = {
-    store: createStrategyStore(mongo.db),
-    now: () => clock.now(),
+    store: createStrategyStore(database.db),
+    now: database.now,
     timeZone: config.timeZone,
     spreadMs: config.spreadMs,
   };
@@ -48,11 +44,7 @@ export async function startStrategyService(config: StrategyServiceConfig): Promi
       host: config.host,
       port: config.operationsPort,
       log,
-      ready: {
-        mongodb: (signal) => mongo.ping(signal),
-        indexes: () => indexes.check(),
-        clock: () => void clock.now(),
-      },
+      ready: database.checks,
     }),
   );
   stack.defer(() => operations.stopping());

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Backup, Task } from '../backup.ts';
 import type { Command, Decision, Limits, Outcome } from './command.ts';
 import { decide } from './decide.ts';
+import { start } from './start.ts';
 import { plus } from './vocabulary.ts';
 
 const SECOND = 1_000;
@@ -20,43 +21,19 @@ const at = (seconds: number) => plus(NOW, seconds * SECOND);
 const reason = { code: 'X', message: 'x' };
 const result = { tso: '5', sizeBytes: 7, files: 1, tidbClusterId: '1', clusterVersion: '8.5.0' };
 
-const queued: Backup = {
+const queued: Backup = start({
   _id: 'b1',
   request: { hash: 'h', id: 'r1' },
   createdBy: 'alice',
   clusterId: 'c1',
   mode: 'manual',
-  type: 'full',
-  method: 'physical',
   origin: 'request',
   target: { pd: ['127.0.0.1:2379'], version: '8.5.0', pool: 'default' },
   storage: { id: 's1', local: { path: '/s' }, maxConcurrent: 0 },
-  basePath: 'root/c1/p',
   path: 'root/c1/p',
-  leftovers: [],
-  state: 'Queued',
-  activeKey: 'cluster:c1',
-  slotKey: 'backup:b1',
-  deadline: at(86_400),
-  fence: 0,
-  task: { kind: 'backup', ringAt: NOW, notBefore: NOW, rings: 0, tries: 0 },
-  progress: null,
-  result: null,
-  reason: null,
-  failures: 0,
-  losses: 0,
-  attempts: [],
-  cancel: null,
-  deletion: { state: 'None' },
-  holds: [],
-  startTime: NOW,
-  endTime: null,
-  createTime: NOW,
-  updateTime: NOW,
-  deleteTime: null,
-  revision: 1,
-  schemaVersion: 1,
-};
+  acceptedAt: NOW,
+  deadlineMs: 86_400 * SECOND,
+});
 
 /** The backup after a command that must change it. */
 const after = (backup: Backup, command: Command, now = NOW): Backup => {

@@ -8,6 +8,7 @@ import { expect, it } from 'vitest';
 import { type Backup, isActive } from '../backup.ts';
 import type { Command, Limits, Outcome } from './command.ts';
 import { decide } from './decide.ts';
+import { start } from './start.ts';
 import { plus } from './vocabulary.ts';
 
 const LIMITS: Limits = {
@@ -24,43 +25,20 @@ const START = new Date('2026-01-01T00:00:00Z');
 const reason = { code: 'X', message: 'x' };
 const result = { tso: '5', sizeBytes: 7, files: 1, tidbClusterId: '1', clusterVersion: '8.5.0' };
 
-const fresh = (): Backup => ({
-  _id: 'b1',
-  request: { hash: 'h', id: 'r1' },
-  createdBy: 'a',
-  clusterId: 'c1',
-  mode: 'manual',
-  type: 'full',
-  method: 'physical',
-  origin: 'schedule',
-  target: { pd: [], version: '', pool: 'default' },
-  storage: { id: 's', local: { path: '/s' }, maxConcurrent: 0 },
-  basePath: 'root/c1/p',
-  path: 'root/c1/p',
-  leftovers: [],
-  state: 'Queued',
-  activeKey: 'cluster:c1',
-  slotKey: 'backup:b1',
-  deadline: plus(START, 86_400_000),
-  fence: 0,
-  task: { kind: 'backup', ringAt: START, notBefore: START, rings: 0, tries: 0 },
-  progress: null,
-  result: null,
-  reason: null,
-  failures: 0,
-  losses: 0,
-  attempts: [],
-  cancel: null,
-  deletion: { state: 'None' },
-  holds: [],
-  startTime: START,
-  endTime: null,
-  createTime: START,
-  updateTime: START,
-  deleteTime: null,
-  revision: 1,
-  schemaVersion: 1,
-});
+const fresh = (): Backup =>
+  start({
+    _id: 'b1',
+    request: { hash: 'h', id: 'r1' },
+    createdBy: 'alice',
+    clusterId: 'c1',
+    mode: 'manual',
+    origin: 'schedule',
+    target: { pd: ['127.0.0.1:2379'], version: '8.5.0', pool: 'default' },
+    storage: { id: 's1', local: { path: '/s' }, maxConcurrent: 0 },
+    path: 'root/c1/p',
+    acceptedAt: START,
+    deadlineMs: 86_400 * 1_000,
+  });
 
 const FINAL = ['Succeeded', 'Failed', 'Canceled'];
 

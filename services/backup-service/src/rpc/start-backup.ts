@@ -9,7 +9,8 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import type { Backup } from '../backup.ts';
 import { toBackupMessage } from '../backup-message.ts';
 import { backupPath } from '../backup-path.ts';
-import { clusterKey } from '../decide/vocabulary.ts';
+import { start } from '../decide/start.ts';
+import { plus } from '../decide/vocabulary.ts';
 import { backupAccepted } from '../events.ts';
 import type { ClusterDocument, StorageDocument } from '../registry-store.ts';
 import { validation } from '../validate.ts';
@@ -139,43 +140,18 @@ function newBackup(
     throw new AppError('storage_unusable', `Storage ${storage._id} does not say where it is.`, {
       info: { storageId: storage._id },
     });
-  const path = backupPath(storage.root, cluster._id, new Date(acceptedAt.getTime() + secondsLater * 1000));
   const { pd, version, pool, tls, brOptions } = cluster;
-  return {
+  return start({
     _id: id,
     request: { hash, id: context.requestId, ...(request.key !== '' && { key: request.key }) },
     createdBy: context.caller,
     clusterId: cluster._id,
     mode: request.mode === BackupMode.BACKUP_MODE_AUTO ? 'auto' : 'manual',
-    type: 'full',
-    method: 'physical',
     origin: request.origin === BackupOrigin.BACKUP_ORIGIN_SCHEDULE ? 'schedule' : 'request',
     target: { pd, version, pool, ...(tls && { tls }), ...(brOptions && { brOptions }) },
     storage: { id: storage._id, local: storage.local, maxConcurrent: storage.maxConcurrent },
-    basePath: path,
-    path,
-    leftovers: [],
-    state: 'Queued',
-    activeKey: clusterKey(cluster._id),
-    slotKey: `backup:${id}`,
-    deadline: new Date(acceptedAt.getTime() + deadlineMs),
-    fence: 0,
-    task: { kind: 'backup', ringAt: acceptedAt, notBefore: acceptedAt, rings: 0, tries: 0 },
-    progress: null,
-    result: null,
-    reason: null,
-    failures: 0,
-    losses: 0,
-    attempts: [],
-    cancel: null,
-    deletion: { state: 'None' },
-    holds: [],
-    startTime: acceptedAt,
-    endTime: null,
-    createTime: acceptedAt,
-    updateTime: acceptedAt,
-    deleteTime: null,
-    revision: 1,
-    schemaVersion: 1,
-  };
+    path: backupPath(storage.root, cluster._id, plus(acceptedAt, secondsLater * 1000)),
+    acceptedAt,
+    deadlineMs,
+  });
 }

@@ -1,0 +1,47 @@
+import type { Backup } from '../backup.ts';
+import { clusterKey, ownKey, plus } from './vocabulary.ts';
+
+/** What was accepted: the request, and the cluster and storage as they were then. */
+export interface Acceptance
+  extends Pick<
+    Backup,
+    '_id' | 'request' | 'createdBy' | 'clusterId' | 'mode' | 'origin' | 'target' | 'storage' | 'path'
+  > {
+  readonly acceptedAt: Date;
+  /** From the request to the moment the backup is given up. */
+  readonly deadlineMs: number;
+}
+
+/** The document of a new backup: Queued, occupying its cluster, and rung for at once. */
+export function start({ acceptedAt, deadlineMs, path, ...accepted }: Acceptance): Backup {
+  return {
+    ...accepted,
+    type: 'full',
+    method: 'physical',
+    basePath: path,
+    path,
+    leftovers: [],
+    state: 'Queued',
+    activeKey: clusterKey(accepted.clusterId),
+    slotKey: ownKey(accepted),
+    deadline: plus(acceptedAt, deadlineMs),
+    fence: 0,
+    task: { kind: 'backup', ringAt: acceptedAt, notBefore: acceptedAt, rings: 0, tries: 0 },
+    progress: null,
+    result: null,
+    reason: null,
+    failures: 0,
+    losses: 0,
+    attempts: [],
+    cancel: null,
+    deletion: { state: 'None' },
+    holds: [],
+    startTime: acceptedAt,
+    endTime: null,
+    createTime: acceptedAt,
+    updateTime: acceptedAt,
+    deleteTime: null,
+    revision: 1,
+    schemaVersion: 1,
+  };
+}
