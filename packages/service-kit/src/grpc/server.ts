@@ -58,10 +58,13 @@ export async function startGrpcServer({ host, port, token, log, services }: Grpc
   addReflection(server, services);
 
   const bound = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, boundPort) =>
-      error
-        ? reject(new Error(`${host}:${port} cannot be listened on: ${error.message}`, { cause: error }))
-        : resolve(boundPort),
+    server.bindAsync(
+      `${host.includes(':') ? `[${host}]` : host}:${port}`,
+      ServerCredentials.createInsecure(),
+      (error, boundPort) =>
+        error
+          ? reject(new Error(`${host}:${port} cannot be listened on: ${error.message}`, { cause: error }))
+          : resolve(boundPort),
     ),
   );
   const stopping = () => {

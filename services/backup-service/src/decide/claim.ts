@@ -65,7 +65,10 @@ function answerOf(backup: Backup, token: string, now: Date): Answer {
     return { kind: 'removeGrant', fence: backup.fence, paths };
   }
   const attempt = attemptOf(backup, token);
-  const before = backup.attempts.filter(({ path, claim: other }) => path === backup.path && other !== token).at(-1);
+  // Of those that may have started br: one that only waited says nothing about the br that it waited for.
+  const before = backup.attempts
+    .filter(({ path, argv, claim: other }) => path === backup.path && argv !== undefined && other !== token)
+    .at(-1);
   return {
     kind: 'backupGrant',
     fence: backup.fence,

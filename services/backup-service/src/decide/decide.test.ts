@@ -189,6 +189,15 @@ describe('claim', () => {
     expect(answer(retried, claim('w2'))).toMatchObject({ previousEnded: true });
     expect(answer(after(started, { kind: 'reap' }, dead), claim('w2'), dead)).toMatchObject({ previousEnded: false });
   });
+  it('does not take the end of a wait for the end of the br that was waited for', () => {
+    const lost = after(started, { kind: 'reap' }, dead);
+    const waited = after(
+      after(lost, claim('w2'), dead),
+      complete({ kind: 'wait', waitMs: SECOND, reason }, 2, 'w2'),
+      dead,
+    );
+    expect(answer(waited, claim('w3'), at(60))).toMatchObject({ kind: 'backupGrant', previousEnded: false });
+  });
   it('grants a removal with the paths whose time has come, and starts the deletion', () => {
     expect(answer(deleting, claim('w2'), at(60))).toMatchObject({ kind: 'removeGrant', paths: ['root/c1/p'] });
     expect(after(deleting, claim('w2'), at(60)).deletion.state).toBe('Deleting');
