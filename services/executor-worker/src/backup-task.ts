@@ -174,7 +174,14 @@ async function run(
   brStarted(facts, br.group, argv);
   lease.guardWith(br.keepAlive);
   const start = processStart(br.group);
-  if (start !== undefined) await records.write({ ...record, group: { pid: br.group, start } });
+  if (start !== undefined) {
+    // br runs now: whatever fails from here on must not end the task before br has ended (T5).
+    await records
+      .write({ ...record, group: { pid: br.group, start } })
+      .catch((error: unknown) =>
+        log.warn({ ...facts, error }, 'the run could not be recorded; its guard still watches it'),
+      );
+  }
 
   const overdue = new AbortController();
   const deadline = setTimeout(() => overdue.abort(), Math.min(grant.remainingSeconds * 1000, 2 ** 31 - 1));
