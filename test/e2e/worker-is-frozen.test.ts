@@ -32,4 +32,21 @@ describe('a worker that is frozen beyond its lease', () => {
     const next = await tidemark.start(clusterId);
     await tidemark.untilState(next, 'Succeeded', 40);
   });
+
+  it('is told from one that lives while backup-service was frozen itself: nothing is counted as lost (T2, T14)', async () => {
+    const clusterId = await tidemark.cluster('unanswered');
+    tidemark.demo({ seconds: 5 }, clusterId);
+    const id = await tidemark.start(clusterId);
+    const { pid } = await tidemark.brStarted(clusterId);
+    const service = tidemark.stack.process('backup-service');
+    service.kill('SIGSTOP');
+    // Without answered renewals the guard ends br, long before its lease could be given to somebody else.
+    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 15_000 });
+    const frozenAt = performance.now();
+    await vi.waitFor(() => expect(performance.now() - frozenAt).toBeGreaterThan(3_000), { timeout: 10_000 });
+    service.kill('SIGCONT');
+    const record = await tidemark.untilState(id, 'Succeeded', 40);
+    expect(record.attempts.map(({ outcome }) => outcome)).toEqual(['released', 'succeeded']);
+    expect(overlaps(tidemark.ledger())).toEqual([]);
+  });
 });

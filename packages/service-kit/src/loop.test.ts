@@ -44,6 +44,30 @@ it('goes on after a round that failed, and is not healthy until one succeeds', a
   expect(rounds).toBeGreaterThanOrEqual(3);
 });
 
+it('is not healthy after a gap in which it did not run, until it has run anew', async () => {
+  let hold = Promise.resolve();
+  let rounds = 0;
+  await using loop = startLoop({
+    name: 'test',
+    everyMs: 5,
+    log: quiet,
+    async run() {
+      rounds += 1;
+      await hold;
+      return false;
+    },
+  });
+  await vi.waitFor(() => expect(loop.healthySince()).toBeGreaterThan(0));
+  const before = loop.healthySince() ?? 0;
+  const gap = Promise.withResolvers<void>();
+  hold = gap.promise;
+  await vi.waitFor(() => expect(loop.healthySince()).toBeUndefined(), { timeout: 5_000 });
+  const held = rounds;
+  gap.resolve();
+  await vi.waitFor(() => expect(rounds).toBeGreaterThan(held));
+  expect(loop.healthySince()).toBeGreaterThan(before);
+});
+
 it('waits for the round under way when it is disposed', async () => {
   let ended = false;
   const began = Promise.withResolvers<void>();

@@ -7,12 +7,16 @@ import type { Logger } from './logging.ts';
  *
  * L1. Two rounds never overlap.
  * L2. A round that throws is logged and tried again, later each time; the loop itself never ends but by being disposed.
- * L3. After disposal has been awaited, no round is under way.
+ * L3. Health is counted anew after a gap between two rounds, whatever it came from.
+ * L4. After disposal has been awaited, no round is under way.
  */
 export interface Loop extends AsyncDisposable {
   /** When the last round that did not throw ended, on the monotonic clock (`performance.now`). */
   lastSuccess(): number | undefined;
-  /** Since when every round has succeeded, on the monotonic clock; undefined while the last one failed. */
+  /**
+   * Since when every round has succeeded in its time, on the monotonic clock. Undefined while the last one failed, or is
+   * long ago: a process that was frozen knows nothing of the time between.
+   */
   healthySince(): number | undefined;
   /** Starts the next round at once instead of waiting for its time. */
   wake(): void;
@@ -27,12 +31,19 @@ export interface LoopOptions {
   readonly run: (signal: AbortSignal) => Promise<boolean>;
 }
 
+/** After so many missed rounds, and this long, a loop counts as not having run. */
+const STALE_ROUNDS = 10;
+const SHORTEST_STALE_MS = 2_000;
+
 /** Starts a loop; its first round begins at once. */
 export function startLoop({ name, everyMs, log, run }: LoopOptions): Loop {
   const stop = new AbortController();
   let woken = Promise.withResolvers<void>();
   let lastSuccess: number | undefined;
   let healthySince: number | undefined;
+
+  const staleMs = Math.max(STALE_ROUNDS * everyMs, SHORTEST_STALE_MS);
+  const isStale = () => lastSuccess === undefined || performance.now() - lastSuccess > staleMs;
 
   const pause = async (ms: number): Promise<void> => {
     const wait = new AbortController();
@@ -47,6 +58,7 @@ export function startLoop({ name, everyMs, log, run }: LoopOptions): Loop {
       try {
         const more = await run(stop.signal);
         failures = 0;
+        if (isStale()) healthySince = startedAt;
         lastSuccess = performance.now();
         healthySince ??= startedAt;
         if (!more) await pause(everyMs * (0.9 + 0.2 * Math.random()));
@@ -63,7 +75,7 @@ export function startLoop({ name, everyMs, log, run }: LoopOptions): Loop {
   const done = rounds();
   return {
     lastSuccess: () => lastSuccess,
-    healthySince: () => healthySince,
+    healthySince: () => (isStale() ? undefined : healthySince),
     wake: () => woken.resolve(),
     async [Symbol.asyncDispose]() {
       stop.abort();
