@@ -166,7 +166,7 @@ describe('messaging', () => {
     await vi.waitFor(() => expect(cut.ready).toBe(false));
     await publisher.publishRun('default', command('meanwhile'), ring);
     await vi.waitFor(() => expect(got).toEqual(['before', 'meanwhile']), { timeout: 15_000 });
-    expect(cut.ready).toBe(true);
+    await vi.waitFor(() => expect(cut.ready).toBe(true));
   });
 
   it('refuses to publish, at once and with a reason, while the broker cannot be reached', async () => {
