@@ -31,6 +31,8 @@ export interface LoopOptions {
   readonly run: (signal: AbortSignal) => Promise<boolean>;
 }
 
+/** A neighbour that is still starting is there a moment later. */
+const FIRST_RETRY_MS = 250;
 /** After so many missed rounds, and this long, a loop counts as not having run. */
 const STALE_ROUNDS = 10;
 const SHORTEST_STALE_MS = 2_000;
@@ -67,7 +69,9 @@ export function startLoop({ name, everyMs, log, run }: LoopOptions): Loop {
         failures += 1;
         healthySince = undefined;
         log.warn({ error, loop: name, failures }, `${name} failed and is tried again`);
-        await pause(backoffMs(failures, { baseMs: everyMs, maxMs: Math.max(everyMs, 10_000) }));
+        await pause(
+          backoffMs(failures, { baseMs: Math.min(everyMs, FIRST_RETRY_MS), maxMs: Math.max(everyMs, 10_000) }),
+        );
       }
     }
   };
