@@ -51,7 +51,6 @@ export const ERRORS = {
   backup_in_use: { grpc: 'FAILED_PRECONDITION', http: 409, number: 20603, retryable: false, log: 'info' },
   backup_not_found: { grpc: 'NOT_FOUND', http: 404, number: 20610, retryable: false, log: 'info' },
   backup_over: { grpc: 'FAILED_PRECONDITION', http: 409, number: 20611, retryable: false, log: 'info' },
-  strategy_not_found: { grpc: 'NOT_FOUND', http: 404, number: 20606, retryable: false, log: 'info' },
   wrong_state: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'error' },
   conflict: { grpc: 'ABORTED', http: 409, number: 10001, retryable: true, log: 'info' },
   canceled: { grpc: 'CANCELLED', http: 499, number: 10000, retryable: false, log: 'info' },
