@@ -18,9 +18,9 @@ COPY gateway gateway
 COPY test/package.json test/package.json
 RUN pnpm install --prod --no-optional --frozen-lockfile --filter "./${SERVICE}..."
 
-# TypeScript is stripped once, here, and not at each start.
+# TypeScript is stripped at the first start only.
 ENV NODE_COMPILE_CACHE=/tidemark/.cache SERVICE=${SERVICE} NODE_ENV=production
-RUN mkdir -p .cache /var/lib/tidemark && node --check "${SERVICE}/src/main.ts" && chown -R node .cache /var/lib/tidemark
+RUN mkdir -p .cache /var/lib/tidemark && chown -R node .cache /var/lib/tidemark
 
 USER node
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
