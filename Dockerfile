@@ -16,7 +16,7 @@ COPY services services
 COPY gateway gateway
 # The workspace names its tests; their dependencies are not wanted here.
 COPY test/package.json test/package.json
-RUN pnpm install --prod --no-optional --frozen-lockfile --filter "./${SERVICE}..."
+RUN pnpm install --prod --no-optional --frozen-lockfile --filter "{./${SERVICE}}..."
 
 # TypeScript is stripped at the first start only.
 ENV NODE_COMPILE_CACHE=/tidemark/.cache SERVICE=${SERVICE} NODE_ENV=production
