@@ -19,7 +19,8 @@ export interface DatabaseClock extends AsyncDisposable {
 }
 
 const REFRESH_MS = 10_000;
-const RETRY_MS = 500;
+const FIRST_RETRY_MS = 250;
+const LONGEST_RETRY_MS = 5_000;
 const LONGEST_ANSWER_MS = 2_000;
 
 /** Starts the clock; its first reading is under way when this returns. */
@@ -53,12 +54,16 @@ export function startDatabaseClock(
   };
 
   const run = async (): Promise<void> => {
+    let retryMs = FIRST_RETRY_MS;
     while (!stop.signal.aborted) {
       const before = refreshedAt;
       await refresh().catch((error: unknown) => {
         if (!stop.signal.aborted) log.warn({ error }, 'the time of the database could not be read');
       });
-      if (!stop.signal.aborted) await pause(refreshedAt > before ? refreshMs : Math.min(RETRY_MS, refreshMs));
+      if (stop.signal.aborted) return;
+      const read = refreshedAt > before;
+      await pause(read ? refreshMs : Math.min(retryMs, refreshMs));
+      retryMs = read ? FIRST_RETRY_MS : Math.min(2 * retryMs, LONGEST_RETRY_MS);
     }
   };
 

@@ -28,7 +28,8 @@ export interface Indexing extends AsyncDisposable {
   check(): void;
 }
 
-const RETRY_MS = 500;
+const FIRST_RETRY_MS = 250;
+const LONGEST_RETRY_MS = 5_000;
 
 /**
  * Creates the indexes in the background, trying again while the database is away: a process starts without it, but is
@@ -38,13 +39,17 @@ export function startIndexing(db: Db, specs: readonly IndexSpec[], { log }: { re
   const stop = new AbortController();
   let done = false;
   const work = async (): Promise<void> => {
-    while (!done && !stop.signal.aborted) {
+    for (
+      let pauseMs = FIRST_RETRY_MS;
+      !done && !stop.signal.aborted;
+      pauseMs = Math.min(2 * pauseMs, LONGEST_RETRY_MS)
+    ) {
       try {
         await ensureIndexes(db, specs);
         done = true;
       } catch (error) {
         log.warn({ error }, 'the indexes could not be created; trying again');
-        await sleep(RETRY_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+        await sleep(pauseMs, undefined, { signal: stop.signal }).catch(() => undefined);
       }
     }
   };
