@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { connectionPath } from './connection-file.ts';
 import { isTaken } from './ports.ts';
@@ -43,7 +45,10 @@ test('a start that is given up leaves nothing', async () => {
 });
 
 test('a server that was given is used as it is and cannot be stopped', async () => {
-  const amqpUrl = 'amqp://me:hunter2@127.0.0.1:1';
+  const listener = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  using _ = { [Symbol.dispose]: () => void listener.close() };
+  const amqpUrl = `amqp://me:hunter2@127.0.0.1:${(listener.address() as AddressInfo).port}`;
   const said: string[] = [];
   const say = (line: string) => void said.push(line);
   await using stack = await startStack({ copies: SERVERS_ONLY, amqpUrl, say });

@@ -75,7 +75,7 @@ describe('messaging', () => {
     );
     await vi.waitFor(() => expect(ran.size).toBe(61), { timeout: 20_000 });
     expect([...ran.values()].every((times) => times === 1)).toBe(true);
-    expect(most).toBe(2);
+    expect(most).toBeLessThanOrEqual(2);
   });
 
   it('acknowledges what it cannot read, counts it and goes on (T8)', async () => {
