@@ -1,7 +1,7 @@
 # One image for every process: docker build --build-arg SERVICE=services/backup-service .
 # It keeps the layout of the workspace: Node runs the TypeScript as it is, and refuses files whose real path lies in
 # node_modules, which is where `pnpm deploy` would put our packages.
-FROM node:26-bookworm-slim
+FROM node:26-trixie-slim
 ARG SERVICE
 WORKDIR /tidemark
 
@@ -16,13 +16,16 @@ COPY services services
 COPY gateway gateway
 # The workspace names its tests; their dependencies are not wanted here.
 COPY test/package.json test/package.json
+# The braces make the dots mean what the folder's package depends on; without them nothing of that is installed.
 RUN pnpm install --prod --no-optional --frozen-lockfile --filter "{./${SERVICE}}..."
-
-# TypeScript is stripped at the first start only.
-ENV NODE_COMPILE_CACHE=/tidemark/.cache SERVICE=${SERVICE} NODE_ENV=production
-RUN mkdir -p .cache /var/lib/tidemark && chown -R node .cache /var/lib/tidemark
+RUN install -d -o node /tidemark/.cache /var/lib/tidemark
 
 USER node
+ENV NODE_COMPILE_CACHE=/tidemark/.cache SERVICE=${SERVICE} NODE_ENV=production
+# TypeScript is stripped once, here, and not at each start: by the user who runs it, for the cache is kept per user.
+RUN node -e "await import('./${SERVICE}/src/service.ts')"
+
+# TIDEMARK_OPERATIONS_PORT must be set, also where a process would take its default.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.TIDEMARK_OPERATIONS_PORT}/livez`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # tini collects what br leaves behind and passes signals on.

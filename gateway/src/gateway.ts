@@ -122,7 +122,7 @@ function readAnyJson(app: FastifyInstance): void {
     const text = String(body);
     if (text.trim() === '') done(null, {});
     else
-      parseJson(request, text, (error, value) =>
+      void parseJson(request, text, (error, value) =>
         error
           ? done(
               new AppError('invalid_argument', 'The body is not JSON.', {

@@ -1,0 +1,94 @@
+/** The steps of the Dockerfile, without Docker: what is copied, installed and warmed makes a process that starts. */
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join, matchesGlob, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+/** One with the broker and the database, one with neither, one with children of its own: the others hold no more. */
+const SERVICES = ['services/backup-service', 'gateway', 'services/executor-worker'];
+
+/** The instructions of the Dockerfile, a word and the rest each. */
+const instructions = readFileSync(join(ROOT, 'Dockerfile'), 'utf8')
+  .replaceAll('\\\n', ' ')
+  .split('\n')
+  .filter((line) => /^[A-Z]/.test(line))
+  .map((line) => ({ word: line.slice(0, line.indexOf(' ')), rest: line.slice(line.indexOf(' ') + 1) }));
+const copies = instructions
+  .filter(({ word }) => word === 'COPY')
+  .map(({ rest }) => ({ from: rest.split(' ').slice(0, -1), to: rest.split(' ').at(-1) ?? '' }));
+const commands = instructions.filter(({ word, rest }) => word === 'RUN' && /^(pnpm|node) /.test(rest));
+
+const ignorePatterns = readFileSync(join(ROOT, '.dockerignore'), 'utf8').trim().split('\n');
+
+/** As Docker decides it: a pattern means a path and all below it, and the last one that matches wins. */
+function isIgnored(path: string): boolean {
+  const parts = path.split('/');
+  const parents = parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+  const matches = (pattern: string) => parents.some((parent) => matchesGlob(parent, pattern));
+  const last = ignorePatterns.findLast((pattern) => matches(pattern.replace(/^!/, '')));
+  return last !== undefined && !last.startsWith('!');
+}
+
+describe('the image', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tidemark-image-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('is made of files that .dockerignore lets through', () => {
+    const sources = copies.flatMap(({ from }) => from);
+    expect(sources).toContain('pnpm-lock.yaml');
+    for (const source of sources) {
+      expect(existsSync(join(ROOT, source)), source).toBe(true);
+      expect(isIgnored(source), source).toBe(false);
+    }
+  });
+
+  it('takes neither secrets nor installed packages nor data along', () => {
+    for (const path of [
+      'secrets/service-token',
+      'packages/mongo/node_modules/mongodb/lib/index.js',
+      '.tidemark/x',
+      '.git',
+    ])
+      expect(isIgnored(path), path).toBe(true);
+  });
+
+  it.each(SERVICES)('of %s holds everything that it needs to start', async (service) => {
+    for (const { from, to } of copies) {
+      for (const source of from) {
+        const target = to.endsWith('/') ? join(folder, to, source) : join(folder, to);
+        const filter = (path: string) => !isIgnored(relative(ROOT, path));
+        cpSync(join(ROOT, source), target, { recursive: true, filter });
+      }
+    }
+    const { storeDir } = JSON.parse(readFileSync(join(ROOT, 'node_modules', '.modules.yaml'), 'utf8')) as {
+      storeDir: string;
+    };
+    const options = {
+      cwd: folder,
+      env: {
+        HOME: process.env.HOME,
+        PATH: [dirname(process.execPath), join(ROOT, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+        CI: 'true',
+        SERVICE: service,
+        NODE_COMPILE_CACHE: join(folder, '.cache'),
+        npm_config_store_dir: storeDir,
+        npm_config_prefer_offline: 'true',
+      },
+    };
+    for (const { rest } of commands) await promisify(execFile)('sh', ['-c', rest], options);
+    const warmed = readdirSync(join(folder, '.cache'), { recursive: true, encoding: 'utf8' });
+    expect(warmed.length).toBeGreaterThan(100);
+
+    // Without settings it says which ones it wants: everything that it imports is there.
+    await expect(promisify(execFile)('node', [`${service}/src/main.ts`], options)).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('TIDEMARK_'),
+    });
+  });
+});
