@@ -33,7 +33,8 @@ function plainError(error: unknown, depth = 0): PlainError {
     type: error.name,
     message: withoutPasswords(error.message),
     ...(code !== undefined && { code }),
-    stack: error.stack && withoutPasswords(error.stack),
+    // An AppError is thrown on purpose and its sentence says it all; where things really broke stands in its cause.
+    ...(error.name !== 'AppError' && { stack: error.stack && withoutPasswords(error.stack) }),
     ...(error.cause !== undefined && depth < 5 && { cause: plainError(error.cause, depth + 1) }),
   };
 }
