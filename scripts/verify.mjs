@@ -42,7 +42,7 @@ function generatedIsUpToDate() {
   const before = filesBelow(join(ROOT, GENERATED));
   const after = filesBelow(join(temporary, GENERATED));
   const names = [...new Set([...before.keys(), ...after.keys()])].sort();
-  const stale = names.filter((name) => !before.get(name)?.equals(after.get(name) ?? Buffer.alloc(0)));
+  const stale = names.filter((name) => !(after.has(name) && before.get(name)?.equals(after.get(name))));
   return { ok: stale.length === 0, output: stale.map((name) => `stale: ${join(GENERATED, name)}`).join('\n') };
 }
 

@@ -95,6 +95,28 @@ const BETWEEN_PACKAGES: readonly Row[] = [
   ['a service may import its own files', 'services/backup-service/src/rpc/a.ts', 'nothing', use('../backup.ts')],
 ];
 
+/** An override replaces the list of the base: whoever has one must repeat all of it. */
+const LISTS = [
+  'packages/service-kit/src/list.ts',
+  'packages/messaging/src/list.ts',
+  'services/backup-service/src/list.ts',
+  'services/strategy-service/src/list.ts',
+  'services/scheduler-service/src/list.ts',
+  'services/executor-worker/src/list.ts',
+  'gateway/src/list.ts',
+  'gateway/src/list.test.ts',
+  'gateway/src/testing/list.ts',
+];
+const EVERY_LIST_IS_COMPLETE: readonly Row[] = LISTS.flatMap((list): readonly Row[] => {
+  const file = (name: string) => list.replace('list', `list-${name}`);
+  return [
+    ['no other package by path', file('path'), 'import', use('../../../packages/mongo/src/clock.ts')],
+    ['no service by name', file('service'), 'import', use('@tidemark/backup-service/x')],
+    ['no second name for the process', file('process'), 'import', use('node:process')],
+    ['no AMQP but in messaging', file('amqp'), list.includes('messaging') ? 'nothing' : 'import', use('amqplib')],
+  ];
+});
+
 const BROKER_DATABASE_AND_WIRE: readonly Row[] = [
   ['only messaging imports amqplib', 'services/backup-service/src/g.ts', 'import', use('amqplib')],
   ['no other package imports amqplib', 'packages/local-stack/src/a.ts', 'import', use('amqplib')],
@@ -119,6 +141,7 @@ const BROKER_DATABASE_AND_WIRE: readonly Row[] = [
   ['the gateway has no database', 'gateway/src/d.ts', 'import', use('mongodb')],
   ['the gateway has no database through our package', 'gateway/src/e.ts', 'import', use('@tidemark/mongo/connection')],
   ['a test of the gateway has no database', 'gateway/src/a.test.ts', 'import', use('mongodb')],
+  ['a test of the gateway has no broker', 'gateway/src/d.test.ts', 'import', use('@tidemark/messaging/publisher')],
   ['the gateway sees no ts-proto', 'gateway/src/f.ts', 'import', use('@tidemark/protocol/grpc/tidemark/backup/v1/x')],
   [
     'the gateway may see protobuf-es',
@@ -174,6 +197,12 @@ const PURE: readonly Row[] = [
     'services/backup-service/src/decide/f.ts',
     'pure',
     'export const a = () => Math.random();\n',
+  ],
+  [
+    'nor from the module that it hashes with',
+    'services/backup-service/src/decide/h.ts',
+    'pure',
+    "import { randomUUID } from 'node:crypto';\nexport const a = () => randomUUID();\n",
   ],
   [
     'decide may make dates of what it is given, hash, and throw our errors',
@@ -235,6 +264,8 @@ const PROCESS: readonly Row[] = [
   ['local-stack may do all of it', 'packages/local-stack/src/c.ts', 'nothing', use('node:child_process') + control],
   ['demo-br may do all of it', 'packages/demo-br/src/b.ts', 'nothing', use('node:child_process') + control],
   ['tests may do all of it', 'gateway/src/c.test.ts', 'nothing', use('node:child_process') + control],
+  ['what tests share may do all of it', 'test/e2e/b.ts', 'nothing', use('node:child_process') + control],
+  ['scripts may do all of it', 'scripts/a.ts', 'nothing', use('node:child_process') + control],
   [
     'nobody else listens to signals',
     'services/backup-service/src/p.ts',
@@ -243,6 +274,7 @@ const PROCESS: readonly Row[] = [
   ],
   ['nobody else ends the process', 'gateway/src/h.ts', 'control', 'process.exit(1);\n'],
   ['nor under another name', 'gateway/src/i.ts', 'control', 'const { exit } = process;\nexit(1);\n'],
+  ['nor through the global object', 'gateway/src/j.ts', 'control', 'globalThis.process.exit(1);\n'],
   ['run-service may do both', 'packages/service-kit/src/run-service.ts', 'nothing', control],
   ['the command line may do both', 'cli/src/b.ts', 'nothing', control],
 ];
@@ -270,7 +302,7 @@ const EVERYWHERE: readonly Row[] = [
   ],
 ];
 
-const TABLE = { BETWEEN_PACKAGES, BROKER_DATABASE_AND_WIRE, PURE, PROCESS, EVERYWHERE };
+const TABLE = { BETWEEN_PACKAGES, EVERY_LIST_IS_COMPLETE, BROKER_DATABASE_AND_WIRE, PURE, PROCESS, EVERYWHERE };
 
 interface Report {
   readonly diagnostics: readonly {
