@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupMeta, MetaFile } from '@tidemark/protocol/br/backup';
@@ -189,8 +190,9 @@ test('a second signal ends it at once, without an error line', async () => {
   storage.script({ ...SLOW, outcome: { kind: 'hang', at: 0 } });
   const run = storage.backup('x');
   await vi.waitFor(() => expect(run.output.stdout).toContain('Backup Ranges Started'), { timeout: 20_000 });
-  // Frozen, it gets both signals before it can do anything about the first.
+  // Frozen, it gets both signals before it can do anything about the first; freezing takes a moment itself.
   run.child.kill('SIGSTOP');
+  await vi.waitFor(() => expect(stateOf(run.child.pid)).toMatch(/^T/), { timeout: 20_000 });
   run.child.kill('SIGTERM');
   run.child.kill('SIGINT');
   run.child.kill('SIGCONT');
@@ -218,3 +220,11 @@ test('when its reader is gone it dies of SIGPIPE at its next line, as a Go progr
   expect([code, signal]).toEqual([null, 'SIGPIPE']);
   expect(await names()).toContain(LOCK);
 });
+
+/** The state of a process as the system writes it; T is stopped. */
+function stateOf(pid: number | undefined): string {
+  if (process.platform !== 'linux')
+    return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' });
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return stat.slice(stat.lastIndexOf(')') + 2);
+}
