@@ -14,7 +14,8 @@ COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY packages packages
 COPY services services
 COPY gateway gateway
-# The workspace names its tests; their dependencies are not wanted here.
+# The workspace names its command line and its tests; their dependencies are not wanted here.
+COPY cli/package.json cli/package.json
 COPY test/package.json test/package.json
 # The braces make the dots mean what the folder's package depends on; without them nothing of that is installed.
 RUN pnpm install --prod --no-optional --frozen-lockfile --filter "{./${SERVICE}}..."

@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 const COMMANDS = {
   start: ['packages/local-stack/src/start.ts'],
   test: ['node_modules/vitest/vitest.mjs', 'run'],
+  tidemark: ['cli/src/main.ts'],
   verify: ['scripts/verify.mjs'],
   generate: ['scripts/generate.mjs'],
   format: ['node_modules/@biomejs/biome/bin/biome', 'check', '--write', '.'],

@@ -32,6 +32,8 @@ it.each([
   ['DELETE', `/clusters/${CLUSTER}`, undefined, { what: 'delete cluster', clusterId: CLUSTER }],
   ['PUT', '/storages/nfs', { type: 'local', path: '/mnt/nfs' }, { what: 'put storage', storageId: 'nfs' }],
   ['DELETE', '/storages/nfs', undefined, { what: 'delete storage', storageId: 'nfs' }],
+  ['POST', '/storages/nfs/check', undefined, { what: 'check storage', storageId: 'nfs' }],
+  ['POST', '/storages/nfs/rebuild', { apply: true }, { what: 'rebuild records', storageId: 'nfs' }],
 ])(
   '%s %s leaves one audit line: who, what, on what, from where, how it ended (D10)',
   async (method, path, body, line) => {

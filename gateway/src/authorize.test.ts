@@ -15,6 +15,7 @@ const requestFor = (clusterId: string, backupId: string) =>
     getBackup: ['GET', `/backups/${backupId}`],
     listBackups: ['GET', `/backups?clusterId=${clusterId}`],
     watchBackup: ['GET', `/backups/${backupId}/events`],
+    readBackupLog: ['GET', `/backups/${backupId}/log`],
     startBackup: ['POST', '/backups', { clusterId }],
     cancelBackup: ['POST', '/backups/cancel', { clusterId, backupId }],
     deleteBackup: ['DELETE', `/backups/${backupId}`],
@@ -27,10 +28,22 @@ const requestFor = (clusterId: string, backupId: string) =>
     listStorages: ['GET', '/storages'],
     putStorage: ['PUT', '/storages/nfs', { type: 'local', path: '/mnt/nfs' }],
     deleteStorage: ['DELETE', '/storages/nfs'],
+    checkStorage: ['POST', '/storages/nfs/check'],
+    rebuildRecords: ['POST', '/storages/nfs/rebuild'],
+    getStorageCheck: ['GET', '/storages/nfs/checks/c1'],
   }) as const satisfies Record<Call, Request>;
 
 const CALLS = Object.entries(requestFor(CLUSTER, BACKUP)) as [Call, Request][];
-const OF_NO_CLUSTER: readonly Call[] = ['listClusters', 'getStorage', 'listStorages', 'putStorage', 'deleteStorage'];
+const OF_NO_CLUSTER: readonly Call[] = [
+  'listClusters',
+  'getStorage',
+  'listStorages',
+  'putStorage',
+  'deleteStorage',
+  'checkStorage',
+  'rebuildRecords',
+  'getStorageCheck',
+];
 
 let gateway: TestGateway;
 beforeAll(async () => {

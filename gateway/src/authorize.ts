@@ -9,6 +9,7 @@ export const NEEDED_ROLE = {
   getBackup: 'viewer',
   listBackups: 'viewer',
   watchBackup: 'viewer',
+  readBackupLog: 'viewer',
   startBackup: 'operator',
   cancelBackup: 'operator',
   deleteBackup: 'operator',
@@ -21,6 +22,9 @@ export const NEEDED_ROLE = {
   listStorages: 'admin',
   putStorage: 'admin',
   deleteStorage: 'admin',
+  checkStorage: 'admin',
+  rebuildRecords: 'admin',
+  getStorageCheck: 'admin',
 } as const satisfies Record<string, Role>;
 
 export type Call = keyof typeof NEEDED_ROLE;

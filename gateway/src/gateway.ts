@@ -8,12 +8,14 @@ import type { Backends } from './backends.ts';
 import { CALL_TIMEOUT_MS } from './backends.ts';
 import { accessLog, auditLog } from './logger.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { backupLogRoutes } from './rest/backup-log.ts';
 import { backupRoutes } from './rest/backups.ts';
 import { clusterRoutes } from './rest/clusters.ts';
 import { answerClientError, answerError } from './rest/error-response.ts';
 import { occurrenceRoutes } from './rest/occurrences.ts';
 import { REQUEST_ID_HEADERS, requestIdOf } from './rest/request-id.ts';
 import type { RouteDependencies } from './rest/route.ts';
+import { storageCheckRoutes } from './rest/storage-checks.ts';
 import { storageRoutes } from './rest/storages.ts';
 import { strategyRoutes } from './rest/strategies.ts';
 
@@ -70,7 +72,7 @@ export function buildGateway({
   });
   // From when the body is there: a slow client does not spend the time of the services.
   app.addHook('preHandler', async (request) => {
-    request.answerBy = performance.now() + CALL_TIMEOUT_MS;
+    request.answerBy = performance.now() + (request.routeOptions.config?.answerMs ?? CALL_TIMEOUT_MS);
   });
   app.addHook('onResponse', async (request, reply) => report(request, reply.statusCode, reply.elapsedTime));
   app.setErrorHandler((error, request, reply) => void answerError(error, request, reply));
@@ -104,8 +106,10 @@ export function buildGateway({
       });
       strategyRoutes(api, dependencies);
       backupRoutes(api, dependencies);
+      backupLogRoutes(api, dependencies);
       clusterRoutes(api, dependencies);
       storageRoutes(api, dependencies);
+      storageCheckRoutes(api, dependencies);
       occurrenceRoutes(api, dependencies);
     },
     { prefix: PREFIX },

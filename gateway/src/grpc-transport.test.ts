@@ -48,6 +48,7 @@ const handlers: Handlers<BackupServiceServer> = {
     if (id === 'slow') await untilAborted(signal);
     return { backup: Backup.create({ id, revision: 2n ** 60n }) };
   },
+  async *readBackupLog() {},
   async *watchBackup({ id }, { signal }) {
     for (let revision = 1n; revision <= 3n; revision += 1n) yield { backup: Backup.create({ id, revision }) };
     if (id === 'endless') await untilAborted(signal);

@@ -228,6 +228,13 @@ const PURE: readonly Row[] = [
     'pure',
     'export const a = () => setTimeout(() => undefined, 1);\n',
   ],
+  ['manifest reads no file', 'services/backup-service/src/manifest.ts', 'pure', use('node:fs')],
+  [
+    'storage-check reads no clock',
+    'services/backup-service/src/storage-check.ts',
+    'pure',
+    'export const a = () => Date.now();\n',
+  ],
   ['legacy-record calls nobody', 'gateway/src/rest/legacy-record.ts', 'pure', use('@grpc/grpc-js')],
 ];
 

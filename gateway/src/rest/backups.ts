@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import { invalidArgument } from '@tidemark/errors/app-error';
 import {
   type Backup,
   BackupMode,
@@ -10,10 +10,12 @@ import {
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { authorizeCluster, type Call, requireRole, seesCluster, visibleClusters } from '../authorize.ts';
+import { authorizeCluster, requireRole, seesCluster, visibleClusters } from '../authorize.ts';
 import { log } from '../logger.ts';
+import { BrOptionsBody, toBrOptions } from './br-options.ts';
 import { success } from './envelope.ts';
 import { toError } from './error-response.ts';
+import { findVisibleBackup, unknownBackup } from './find-backup.ts';
 import { STATES, STATUSES, statesOf, toLegacyRecord } from './legacy-record.ts';
 import { callOptions, type RouteDependencies } from './route.ts';
 import { bodyObject, Id, leftOut, parse, required, wholeNumber } from './validate.ts';
@@ -32,6 +34,7 @@ const StartBody = z.object({
   clusterId: required(Id),
   backupMode: leftOut(Mode),
   backupType: leftOut(z.literal('full', 'must be "full": other types are not supported yet')),
+  brOptions: BrOptionsBody,
 });
 const CancelBody = z.object({
   clusterId: required(Id),
@@ -61,15 +64,6 @@ const MODES = { manual: BackupMode.MANUAL, auto: BackupMode.AUTO } as const;
 export function backupRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
   const { backups, registry } = dependencies.backends;
 
-  /** The backup, if this caller may know of it; only then the role counts. */
-  async function findVisible(request: FastifyRequest, call: Call, id: string): Promise<Backup> {
-    const { backup } = await backups.getBackup({ id }, callOptions(request, dependencies));
-    if (!backup || !seesCluster(request.caller, backup.clusterId)) throw unknown(id);
-    request.audited = { backupId: id, clusterId: backup.clusterId };
-    requireRole(request.caller, call);
-    return backup;
-  }
-
   /** The backup once it is deleted, or as it was last seen; nothing when it cannot be found any more. */
   async function afterDeletion(recorded: Backup | undefined, request: FastifyRequest): Promise<Backup | undefined> {
     let backup = recorded;
@@ -97,8 +91,15 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     request.audited = { clusterId };
     authorizeCluster(request.caller, 'startBackup', clusterId);
     // Every start is keyed, so that a repeat on the way cannot start two.
+    const brOptions = toBrOptions(body.brOptions);
     const { backup } = await backups.startBackup(
-      { clusterId, key, mode: MODES[body.backupMode ?? 'manual'], origin: BackupOrigin.REQUEST },
+      {
+        clusterId,
+        key,
+        mode: MODES[body.backupMode ?? 'manual'],
+        origin: BackupOrigin.REQUEST,
+        ...(brOptions && { brOptions }),
+      },
       callOptions(request, dependencies),
     );
     const backupId = backup?.id ?? '';
@@ -110,7 +111,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     const body = parse(CancelBody, bodyObject(request.body));
     const { clusterId, backupId, reason = '' } = body;
     request.audited = { clusterId, backupId };
-    if (!seesCluster(request.caller, clusterId)) throw unknown(backupId);
+    if (!seesCluster(request.caller, clusterId)) throw unknownBackup(backupId);
     requireRole(request.caller, 'cancelBackup');
     const { backup } = await backups.cancelBackup(
       { id: backupId, clusterId, reason },
@@ -155,7 +156,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     { config: { failureNumber: QUERY_FAILED } },
     async (request) => {
       const { backupId } = parse(z.object({ backupId: Id }), request.params);
-      const backup = await findVisible(request, 'getBackup', backupId);
+      const backup = await findVisibleBackup(request, dependencies, 'getBackup', backupId);
       return success({ backup: toLegacyRecord(backup) });
     },
   );
@@ -166,7 +167,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     async (request) => {
       const { backupId } = parse(z.object({ backupId: Id }), request.params);
       const { clusterId } = parse(DeleteBody, bodyObject(request.body));
-      const before = await findVisible(request, 'deleteBackup', backupId);
+      const before = await findVisibleBackup(request, dependencies, 'deleteBackup', backupId);
       if (clusterId !== undefined && clusterId !== before.clusterId)
         throw invalidArgument([{ field: 'clusterId', description: 'is not the cluster of this backup' }]);
       const recorded = await backups.deleteBackup(
@@ -183,7 +184,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     { config: { failureNumber: QUERY_FAILED } },
     async (request, reply) => {
       const { backupId } = parse(z.object({ backupId: Id }), request.params);
-      await findVisible(request, 'watchBackup', backupId);
+      await findVisibleBackup(request, dependencies, 'watchBackup', backupId);
       const { headers } = callOptions(request, dependencies);
       const signal = AbortSignal.any([request.gone, dependencies.stopping]);
       const changes = backups.watchBackup({ id: backupId }, { signal, ...(headers && { headers }) });
@@ -191,10 +192,6 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
       return reply.send(eventStream(changes, request.gone));
     },
   );
-}
-
-function unknown(backupId: string): AppError {
-  return new AppError('backup_not_found', `There is no backup ${backupId}.`, { info: { backupId } });
 }
 
 async function* events(changes: AsyncIterable<{ backup?: Backup }>, gone: AbortSignal): AsyncGenerator<string> {

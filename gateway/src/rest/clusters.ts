@@ -2,14 +2,14 @@ import type { Cluster } from '@tidemark/protocol/connect/tidemark/backup/v1/regi
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { authorizeAll, authorizeCluster, requireRole, visibleClusters } from '../authorize.ts';
+import { BrOptionsBody, toBrOptions, toBrOptionsView } from './br-options.ts';
 import { success } from './envelope.ts';
 import { toError } from './error-response.ts';
 import { timeOf } from './legacy-record.ts';
 import { callOptions, type RouteDependencies } from './route.ts';
-import { bodyObject, Id, leftOut, parse, required, wholeNumber } from './validate.ts';
+import { bodyObject, Id, leftOut, parse, required } from './validate.ts';
 
 const text = leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters'));
-const MOST = 4_294_967_295;
 const Body = z.object({
   name: text,
   pd: z.array(z.string('must be host:port'), 'must be a list of host:port').default([]),
@@ -19,18 +19,7 @@ const Body = z.object({
   timeZone: text,
   labels: z.record(z.string(), z.string('must be a text')).nullish(),
   tls: z.object({ ca: text, cert: text, key: text }, 'must be {"ca","cert","key"}: paths on the worker').nullish(),
-  brOptions: z
-    .object(
-      {
-        rateLimit: leftOut(wholeNumber(0, MOST)),
-        concurrency: leftOut(wholeNumber(0, 256)),
-        compression: text,
-        filters: z.array(z.string('must be a table filter'), 'must be a list of table filters').nullish(),
-        checksum: z.boolean('must be true or false').nullish(),
-      },
-      'must be an object',
-    )
-    .nullish(),
+  brOptions: BrOptionsBody,
 });
 
 type WithCluster = { Params: { clusterId: string } };
@@ -58,6 +47,7 @@ export function clusterRoutes(app: FastifyInstance, dependencies: RouteDependenc
     request.audited = { clusterId };
     authorizeCluster(request.caller, 'putCluster', clusterId);
     const { tls, brOptions, labels, ...fields } = parse(Body, bodyObject(request.body));
+    const options = toBrOptions(brOptions);
     const { cluster } = await registry.putCluster(
       {
         cluster: {
@@ -65,9 +55,7 @@ export function clusterRoutes(app: FastifyInstance, dependencies: RouteDependenc
           id: clusterId,
           labels: labels ?? {},
           ...(tls && { tls }),
-          ...(brOptions && {
-            brOptions: { ...brOptions, filters: brOptions.filters ?? [], checksum: brOptions.checksum ?? undefined },
-          }),
+          ...(options && { brOptions: options }),
         },
       },
       callOptions(request, dependencies),
@@ -105,15 +93,7 @@ function toClusterView(cluster: Cluster): object {
     timeZone,
     labels,
     ...(tls && { tls: { ca: tls.ca, cert: tls.cert, key: tls.key } }),
-    ...(brOptions && {
-      brOptions: {
-        rateLimit: brOptions.rateLimit,
-        concurrency: brOptions.concurrency,
-        compression: brOptions.compression,
-        filters: brOptions.filters,
-        ...(brOptions.checksum !== undefined && { checksum: brOptions.checksum }),
-      },
-    }),
+    ...(brOptions && { brOptions: toBrOptionsView(brOptions) }),
     createTime: timeOf(cluster.createTime),
     updateTime: timeOf(cluster.updateTime),
   };

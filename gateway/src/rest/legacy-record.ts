@@ -94,6 +94,7 @@ export function toLegacyRecord(backup: Backup): object {
       ...(deletion?.at && { at: timeOf(deletion.at), by: deletion.by, reason: deletion.reason }),
       ...(deletion?.error && { error: deletion.error }),
       ...(deletion?.bytes && { bytes: Number(deletion.bytes) }),
+      ...(deletion?.remark && { remark: deletion.remark }),
     },
     holds: backup.holds,
     storageId: backup.storageId,

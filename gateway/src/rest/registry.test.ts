@@ -85,12 +85,80 @@ it('registers a storage and shows it', async () => {
 });
 
 it.each([
-  [{}, ['type', 'path']],
-  [{ type: 's3', path: 7, maxConcurrent: -1 }, ['type', 'path', 'maxConcurrent']],
+  [{}, ['type']],
+  [{ type: 'ftp', path: '/x' }, ['type']],
+  [{ type: 'local', path: 7, maxConcurrent: -1 }, ['maxConcurrent', 'path']],
+  [{ type: 's3', prefix: 7 }, ['bucket', 'prefix']],
+  [{ type: 's3', bucket: 'b', credentials: { accessKey: 'hush' } }, ['credentials']],
+  [{ type: 's3', bucket: 'b', secretAccessKey: 'hush', accessKey: 'id' }, ['accessKey', 'secretAccessKey']],
+  [{ url: 'hdfs://namenode/backups' }, ['url']],
+  [{ url: 7 }, ['url']],
 ])('registers no storage from %j', async (body, fields) => {
   const answer = await gateway.ask('PUT', '/storages/nfs', { body });
   expectFailure(answer, 400, 10001);
   expect(badFields(answer)).toEqual(fields);
+  expect(JSON.stringify(answer.body)).not.toContain('hush');
+  expect(gateway.calls).toEqual([]);
+});
+
+it.each([
+  [
+    { type: 's3', bucket: 'backups', prefix: 'team/a', region: 'eu-1', credentials: { envPrefix: 'PROD_' } },
+    { sendCredentialsToTikv: true },
+  ],
+  [
+    {
+      type: 's3',
+      bucket: 'backups',
+      endpoint: 'https://minio:9000',
+      forcePathStyle: false,
+      sendCredentialsToTikv: false,
+    },
+    {},
+  ],
+  [{ type: 'azure', container: 'backups', accountName: 'acc', credentials: { file: '/etc/tidemark/azure.env' } }, {}],
+  [{ type: 'gcs', bucket: 'backups', storageClass: 'NEARLINE' }, {}],
+])('registers the storage %j and shows it as it is', async (body, more) => {
+  const answer = await gateway.ask('PUT', '/storages/cloud', {
+    body: { ...body, region: (body as { region?: string }).region ?? '' },
+  });
+  expect(answer.status).toBe(200);
+  expect(answer.body.data.storage).toMatchObject({ id: 'cloud', ...body, ...more });
+});
+
+it('registers a storage that is written as BR writes it', async () => {
+  const url = 's3://backups/team/a/?region=eu-1&Storage_Class=STANDARD_IA&force-path-style=0&external-id=a+b';
+  const { body } = await gateway.ask('PUT', '/storages/cloud', { body: { url, maxConcurrent: 2 } });
+  expect(body.data.storage).toMatchObject({
+    type: 's3',
+    bucket: 'backups',
+    prefix: 'team/a',
+    region: 'eu-1',
+    storageClass: 'STANDARD_IA',
+    forcePathStyle: false,
+    externalId: 'a+b',
+    maxConcurrent: 2,
+  });
+});
+
+it('sends the options of br with a cluster, and with a single backup', async () => {
+  const brOptions = {
+    rateLimit: 50,
+    filters: ['shop.*'],
+    checksum: true,
+    crypterMethod: 'aes256-ctr',
+    crypterKeyFile: '/key',
+    extra: { gcttl: 3600, 'ignore-stats': false },
+  };
+  const extra = { gcttl: '3600', 'ignore-stats': 'false' };
+  const put = await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body: { storageId: 'nfs', brOptions } });
+  expect(put.body.data.cluster.brOptions).toMatchObject({ ...brOptions, extra });
+  await gateway.ask('POST', '/backups', { body: { clusterId: CLUSTER, brOptions } });
+  expect(gateway.received('startBackup').request.brOptions).toMatchObject({ ...brOptions, extra });
+  const bad = await gateway.ask('POST', '/backups', {
+    body: { clusterId: CLUSTER, brOptions: { extra: { gcttl: {} } } },
+  });
+  expect(badFields(bad)).toEqual(['brOptions.extra.gcttl']);
 });
 
 it('shows what became of each window, in pages', async () => {

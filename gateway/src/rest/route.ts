@@ -21,6 +21,8 @@ declare module 'fastify' {
     failureNumber?: number;
     /** The call of a mutation, for the audit line. */
     audit?: string;
+    /** How long the services may take, where it is longer than for other routes; in milliseconds. */
+    answerMs?: number;
   }
 }
 

@@ -25,7 +25,7 @@ import {
   DeletionState,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
-import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import { CheckState, RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { type Backends, createBackends } from '../backends.ts';
@@ -190,6 +190,10 @@ function defaultAnswers(): Answers {
     async *watchBackup({ id }) {
       yield backupOf(id);
     },
+    async *readBackupLog({ id }) {
+      backupOf(id);
+      yield { attempt: 1, data: Buffer.from('one line\n'), worker: 'w1', brVersion: 'v8.5.0' };
+    },
     putCluster: async ({ cluster }) => ({ ...(cluster && { cluster }) }),
     async getCluster({ id }) {
       known(id);
@@ -203,6 +207,9 @@ function defaultAnswers(): Answers {
     getStorage: async () => ({ storage }),
     listStorages: async () => ({ storages: [storage] }),
     deleteStorage: async () => ({}),
+    checkStorage: async ({ storageId }) => ({ check: { id: 'c1', storageId, state: CheckState.DONE, ok: true } }),
+    rebuildRecords: async ({ storageId }) => ({ check: { id: 'c1', storageId, state: CheckState.QUEUED } }),
+    getStorageCheck: async ({ id }) => ({ check: { id, storageId: 'nfs', state: CheckState.RUNNING } }),
     getStrategy: async ({ clusterId }) => ({
       strategy: { clusterId, rule: 'default', days: [], period: '0:00-1:00', timeZone: 'Asia/Shanghai' },
     }),

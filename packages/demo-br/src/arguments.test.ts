@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import { boolFlag, listFlag, parseCommandLine, textFlag } from './arguments.ts';
 import { loggedArguments, requestedBackupTs, toBackupOptions } from './backup-options.ts';
+import { dialectOf } from './dialect.ts';
 import { tsoAt, tsoMillis } from './tso.ts';
 
 const flagsOf = (line: string) => parseCommandLine(line.split(' ')).flags;
-const hashOf = (line: string) => toBackupOptions(flagsOf(line)).configHash;
+const NOW = dialectOf('v8.5.0');
+const hashOf = (line: string) => toBackupOptions(flagsOf(line), NOW).configHash;
 
 test('flags may stand before, between and after the words, long or short', () => {
   const { words, flags } = parseCommandLine(
@@ -48,8 +50,13 @@ test('speed, log and checksum flags may change between attempts, storage, PD ord
   expect(hashOf('--pd a,b -s local:///x -f shop.* --s3.region q --checksum=false')).not.toBe(first);
 });
 
-test('the query of the storage and keys are not logged', () => {
-  expect(loggedArguments(flagsOf('--storage local:///x?secret-access-key=s --crypter.key 00 --pd a,b'))).toEqual([
+test('the query of the storage and the key of the crypter are not logged, that of Azure is', () => {
+  expect(
+    loggedArguments(
+      flagsOf('--storage local:///x?secret-access-key=s --crypter.key 00 --azblob.account-key k --pd a,b'),
+    ),
+  ).toEqual([
+    ['azblob.account-key', 'k'],
     ['crypter.key', '<redacted>'],
     ['pd', '[a,b]'],
     ['storage', 'local:///x'],
@@ -71,8 +78,29 @@ test('a TSO is what PD would have given', () => {
   expect(tsoMillis(435844546560000000n)).toBe(1_662_615_000_000);
 });
 
+test.each([
+  ['--pd https://a:1', 'pd url starts with https while TLS disabled'],
+  ['--pd http://a:1 --ca /ca', 'pd url starts with http while TLS enabled'],
+  ['--compression gzip', "invalid compression type 'gzip'"],
+])('%s is refused', (line, message) => {
+  expect(() => toBackupOptions(flagsOf(line), NOW)).toThrow(`${message}: [BR:Common:ErrInvalidArgument]`);
+});
+
+test('addresses of PD lose their scheme', () => {
+  expect(toBackupOptions(flagsOf('--pd http://a:1,b:2'), NOW).pd).toEqual(['a:1', 'b:2']);
+  expect(toBackupOptions(flagsOf('--pd https://a:1 --ca /ca'), NOW).pd).toEqual(['a:1']);
+});
+
+test('an incremental backup must be later than the one that it continues, and compares no sums', () => {
+  expect(() => requestedBackupTs(flagsOf('--backupts=5 --lastbackupts=5'), 0)).toThrow(
+    '[BR:Common:ErrInvalidArgument]',
+  );
+  expect(requestedBackupTs(flagsOf('--backupts=6 --lastbackupts=5'), 0)).toBe(6n);
+  expect(toBackupOptions(flagsOf('--lastbackupts=5 --checksum=true'), NOW).checksum).toBe(false);
+});
+
 test('an incremental backup has no checkpoint', () => {
-  expect(toBackupOptions(flagsOf('--lastbackupts=5')).useCheckpoint).toBe(false);
-  expect(toBackupOptions(flagsOf('--use-checkpoint=false')).useCheckpoint).toBe(false);
-  expect(toBackupOptions(new Map()).useCheckpoint).toBe(true);
+  expect(toBackupOptions(flagsOf('--lastbackupts=5'), NOW).useCheckpoint).toBe(false);
+  expect(toBackupOptions(flagsOf('--use-checkpoint=false'), NOW).useCheckpoint).toBe(false);
+  expect(toBackupOptions(new Map(), NOW).useCheckpoint).toBe(true);
 });

@@ -30,9 +30,10 @@ const VALID: Readonly<Record<FlagType, (value: string) => string | undefined>> =
  * Reads a command line by the rules of `br` (br-contract 1.1): `--name value`, `--name=value`, `-s value`; a boolean
  * takes its value only after `=`, so that the `false` of `--checksum false` becomes a word.
  *
+ * @param known the flags that there are; by default those of any version
  * @throws BrError in the words of `br` for a flag or a value that it would refuse
  */
-export function parseCommandLine(argv: readonly string[]): CommandLine {
+export function parseCommandLine(argv: readonly string[], known: ReadonlyMap<string, FlagType> = FLAGS): CommandLine {
   const words: string[] = [];
   const flags = new Map<string, string[]>();
   const rest = [...argv];
@@ -42,7 +43,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       words.push(...rest.splice(0));
     } else if (argument.startsWith('-') && argument !== '-') {
       const { name, inline } = splitFlag(argument);
-      const type = FLAGS.get(name);
+      const type = known.get(name);
       if (type === undefined) throw unknownFlag(argument, name);
       const value = inline ?? (type === 'bool' ? 'true' : rest.shift());
       if (value === undefined) throw new BrError(`flag needs an argument: ${argument}`);

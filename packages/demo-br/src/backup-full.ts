@@ -1,36 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import type { GivenFlags } from './arguments.ts';
-import { writeMetaFiles } from './backup-meta.ts';
-import { type BackupOptions, requestedBackupTs } from './backup-options.ts';
-import { backupRegions } from './backup-regions.ts';
+import type { File } from '@tidemark/protocol/br/backup';
+import { untilAborted } from './abort.ts';
+import { requestedBackupTs } from './backup-options.ts';
+import type { BackupRun } from './backup-run.ts';
 import { BrError } from './br-error.ts';
-import { type CheckpointMeta, readFlushedWork, removeCheckpoint, writeCheckpointMeta } from './checkpoint.ts';
-import { takeCheckpointLock } from './checkpoint-lock.ts';
-import { goDuration } from './go-format.ts';
-import type { Ledger } from './ledger.ts';
-import type { Log } from './log.ts';
-import { misbehave } from './misbehave.ts';
-import { startStep } from './progress.ts';
-import { sampleRegions, sampleSchemas } from './sample-data.ts';
-import type { Script } from './script.ts';
-import { type LocalStorage, removeFile, writeWhole } from './storage.ts';
+import { type Checkpoint, type CheckpointMeta, checkpointIn } from './checkpoint.ts';
+import { checkpointPaths } from './checkpoint-paths.ts';
+import { failAtStage } from './fail-at-stage.ts';
+import { backupRanges } from './ranges-step.ts';
+import { logBackupTs, logCluster, logSafePointKept, logSafePointRemoved } from './run-log.ts';
+import { sampleRegions } from './sample-data.ts';
 import type { BackupTotals } from './summary.ts';
-import { BACKUP_META, enterPath } from './used-path.ts';
+import { enterPath } from './used-path.ts';
+import { checkClusterVersion, clusterKnowsCheckpoints } from './version-check.ts';
+import { writeMetadata } from './write-metadata.ts';
 
 // 1. `backupmeta` appears last, whole, and only while the run holds checkpoint.lock.
 // 2. A checkpoint exists from before the first SST until after `backupmeta`; the lock outlives both.
 // 3. Once `backupmeta` is being written, a signal no longer changes the end.
-
-/** What a run works with. */
-export interface BackupRun {
-  readonly flags: GivenFlags;
-  readonly options: BackupOptions;
-  readonly storage: LocalStorage;
-  readonly script: Script;
-  readonly log: Log;
-  readonly ledger: Ledger;
-  readonly signal: AbortSignal;
-}
 
 /**
  * Does the work of `br backup full`.
@@ -39,56 +26,49 @@ export interface BackupRun {
  * @throws BrError, or what the abort signal brings up
  */
 export async function backupFull(run: BackupRun): Promise<BackupTotals> {
-  const { options, storage, script, log, ledger, signal } = run;
+  const { options, dialect, storage, log, signal } = run;
   const startedAt = performance.now();
-  const regions = sampleRegions(script.regions, options.filters);
-  logCluster(run);
+  await connect(run);
+  const checkpoint = usesCheckpoint(run) ? checkpointIn(storage, checkpointPaths(dialect, storage)) : undefined;
 
-  const resumed = await enterPath(storage, options.configHash);
-  const checkpoint = resumed ?? newCheckpoint(run);
-  logBackupTs(log, checkpoint, resumed !== undefined);
+  await failAtStage('storage', run);
+  const resumed = await untilAborted(enterPath(storage, checkpoint, { configHash: options.configHash, log }), signal);
+  const meta = resumed ?? newCheckpointMeta(run);
+  logBackupTs(run, meta, { resumed: resumed !== undefined, checkpointed: checkpoint !== undefined });
   signal.throwIfAborted();
+  let isFinished = false;
+  try {
+    const onFinished = () => {
+      isFinished = true;
+    };
+    return await backupFrom(run, { meta, resumed: resumed !== undefined, checkpoint, startedAt, onFinished });
+  } finally {
+    if (isFinished) logSafePointRemoved(log);
+    else logSafePointKept(log, meta.gcServiceId);
+  }
+}
 
-  const useCheckpoint = options.useCheckpoint && regions.length > 0;
-  if (useCheckpoint && resumed === undefined) await writeCheckpointMeta(storage, checkpoint);
-  await using _lock = useCheckpoint && script.hasLock ? await takeLock(run) : undefined;
+/** Reaches the cluster and compares versions. */
+async function connect(run: BackupRun): Promise<void> {
+  const { options, dialect, script, log } = run;
+  log.info('conn.go:168', 'new mgr', [['pdAddrs', `[${options.pd.join(',')}]`]]);
+  await failAtStage('pd', run);
+  if (options.checkRequirements) checkClusterVersion(dialect, script.clusterVersion);
+  logCluster(run);
+}
 
-  const flushed = await readFlushedWork(storage);
-  if (regions.length > 0) {
-    log.info('client.go:1087', 'Backup Ranges Started', [['ranges', `{total=${regions.length}}`]]);
-  } else {
-    log.warn('backup.go:591', 'Nothing to backup, maybe connected to cluster for restoring', [
-      ['PD address', options.pd.join(',')],
+function usesCheckpoint({ options, script, log }: BackupRun): boolean {
+  if (!options.useCheckpoint) return false;
+  const known = clusterKnowsCheckpoints(script.clusterVersion);
+  if (!known) {
+    log.warn('backup.go:421', 'TiKV is too old for a checkpoint, it is switched off', [
+      ['version', script.clusterVersion],
     ]);
   }
-  const halfway = () => misbehave(script.outcome, { ledger, signal });
-  const { backupTs } = checkpoint;
-  const files =
-    regions.length > 0
-      ? await backupRegions({ storage, log, script, backupTs, useCheckpoint, regions, flushed, signal, halfway })
-      : [];
-
-  const checksumAt = performance.now();
-  await writeMeta(run, checkpoint, files);
-  const checksumMs = performance.now() - checksumAt;
-  if (useCheckpoint && script.outcome.kind !== 'exit-0-without-meta') {
-    log.info('backup.go:662', 'start to remove checkpoint data for backup');
-    await removeCheckpoint(storage);
-    log.info('backup.go:667', 'the checkpoint data for backup is removed.');
-  }
-  if (script.outcome.kind === 'checksum-mismatch') throw new BrError('', 'BR:Backup:ErrBackupChecksumMismatch');
-  const tookMs = performance.now() - startedAt + flushed.pastMs;
-  return { regions: regions.length, files, backupTs, tookMs, checksumMs, checksum: options.checksum };
+  return known;
 }
 
-function logCluster({ options, script, log }: BackupRun): void {
-  const addresses = `[${options.pd.join(',')}]`;
-  log.info('conn.go:168', 'new mgr', [['pdAddrs', addresses]]);
-  log.info('pd_service_discovery.go:499', '[pd] init cluster id', [['cluster-id', script.clusterId]]);
-  log.info('client.go:379', 'new backup client');
-}
-
-function newCheckpoint({ flags, options }: BackupRun): CheckpointMeta {
+function newCheckpointMeta({ flags, options }: BackupRun): CheckpointMeta {
   return {
     gcServiceId: `br-${randomUUID()}`,
     configHash: options.configHash,
@@ -96,50 +76,64 @@ function newCheckpoint({ flags, options }: BackupRun): CheckpointMeta {
   };
 }
 
-function logBackupTs(log: Log, { backupTs, gcServiceId }: CheckpointMeta, resumed: boolean): void {
-  if (!resumed) {
-    log.info('client.go:447', 'backup encode timestamp', [['BackupTS', backupTs]]);
-    return;
+interface Start {
+  readonly meta: CheckpointMeta;
+  readonly resumed: boolean;
+  readonly checkpoint: Checkpoint | undefined;
+  readonly startedAt: number;
+  /** Called when no later run can resume this one. */
+  readonly onFinished: () => void;
+}
+
+/** Everything from a snapshot point on. */
+async function backupFrom(run: BackupRun, start: Start): Promise<BackupTotals> {
+  const { meta, resumed, checkpoint, startedAt, onFinished } = start;
+  const { options, script, collector } = run;
+  const { backupTs } = meta;
+  const regions = sampleRegions(script.regions, options.filters);
+  if (regions.length === 0) {
+    warnOfNothing(run);
+    await writeMetadata(run, backupTs, []);
+    return { files: [], backupTs, tookMs: performance.now() - startedAt };
   }
-  log.info('client.go:521', 'load the checkpoint meta, so the existence of lockfile is allowed.');
-  log.info('client.go:415', 'reuse checkpoint BackupTS', [['backup-ts', backupTs]]);
-  log.info('client.go:461', 'reuse the checkpoint gc-safepoint service id', [['service-id', gcServiceId]]);
+  await using locks = new AsyncDisposableStack();
+  const { files, pastMs, lock } = await backupRanges(run, { meta, resumed, checkpoint, regions, locks });
+  collector.succeed(regions.length);
+  await failAtStage('end', run);
+  await finish(run, { backupTs, files, checkpoint, onFinished });
+  await lock?.release();
+  return { files, backupTs, tookMs: performance.now() - startedAt + pastMs };
 }
 
-async function takeLock({ storage, script, log, signal }: BackupRun): Promise<AsyncDisposable> {
-  const ttlMs = script.lockTtlSeconds * 1000;
-  const lock = await takeCheckpointLock(storage, { ttlMs, settleMs: script.lockSettleSeconds * 1000, signal });
-  log.info('external_storage.go:104', 'start to flush the checkpoint lock', [['expire-at', Date.now() + ttlMs]]);
-  return lock;
-}
-
-/** Writes the metadata, in the state that the outcome demands. */
-async function writeMeta(
-  { options, storage, script, log }: BackupRun,
-  { backupTs }: CheckpointMeta,
-  files: Awaited<ReturnType<typeof backupRegions>>,
-): Promise<void> {
-  const { kind } = script.outcome;
-  const startedAt = performance.now();
-  const schemas = sampleSchemas(options.filters, files);
-  const body = await writeMetaFiles(storage, {
-    clusterId: script.clusterId,
-    version: script.version,
-    startVersion: options.lastBackupTs,
-    endVersion: backupTs,
-    files,
-    schemas,
-  });
-  log.info('schema.go:179', 'Backup calculated table checksum into metas', [
-    ['take', goDuration(performance.now() - startedAt)],
+function warnOfNothing({ options, dialect, log, collector }: BackupRun): void {
+  log.info('client.go:808', 'nothing to backup');
+  log.warn('backup.go:591', 'Nothing to backup, maybe connected to cluster for restoring', [
+    ['PD address', options.pd.join(',')],
   ]);
-  if (kind === 'missing-sst' && files[0] !== undefined) await removeFile(storage, files[0].name);
-  if (kind !== 'exit-0-without-meta') {
-    const whole = kind !== 'truncated-meta';
-    await writeWhole(storage, BACKUP_META, whole ? body : body.subarray(0, Math.floor(body.length / 2)));
-    log.info('metafile.go:806', 'save backup meta', [['size', body.length]]);
-  }
-  if (schemas.length === 0) return;
-  using step = startStep(log, 'Checksum', { total: options.checksum ? schemas.length : 1, everyMs: 120_000 });
-  step.advance(options.checksum ? schemas.length : 1);
+  if (dialect.namesEmptyResult) collector.add('Result', 'Nothing to bakcup');
 }
+
+/** Everything after the last range. Where sums are compared last, a mismatch comes when all looks finished. */
+async function finish(
+  run: BackupRun,
+  {
+    backupTs,
+    files,
+    checkpoint,
+    onFinished,
+  }: Pick<Start, 'checkpoint' | 'onFinished'> & { backupTs: bigint; files: readonly File[] },
+): Promise<void> {
+  const { dialect, script, log } = run;
+  const mismatch = script.outcome.kind === 'checksum-mismatch';
+  if (mismatch && !dialect.comparesSumsLast) throw checksumMismatch();
+  await writeMetadata(run, backupTs, files);
+  onFinished();
+  if (checkpoint && dialect.removesCheckpoint && script.outcome.kind !== 'exit-0-without-meta') {
+    log.info('backup.go:662', 'start to remove checkpoint data for backup');
+    await checkpoint.remove();
+    log.info('backup.go:667', 'the checkpoint data for backup is removed.');
+  }
+  if (mismatch) throw checksumMismatch();
+}
+
+const checksumMismatch = () => new BrError('', 'BR:Backup:ErrBackupChecksumMismatch');

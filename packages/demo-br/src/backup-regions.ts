@@ -1,18 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { File } from '@tidemark/protocol/br/backup';
-import { type FlushedWork, flushWork } from './checkpoint.ts';
-import type { Log } from './log.ts';
-import { startStep } from './progress.ts';
+import type { Checkpoint, FlushedWork } from './checkpoint.ts';
+import type { Crypter } from './crypter.ts';
+import type { Step } from './progress.ts';
 import { type Region, writeRegion } from './sample-data.ts';
 import type { Script } from './script.ts';
-import type { LocalStorage } from './storage.ts';
+import type { Storage } from './storage.ts';
 
 export interface RegionWork {
-  readonly storage: LocalStorage;
-  readonly log: Log;
+  readonly storage: Storage;
+  readonly crypter: Crypter;
+  readonly step: Step;
   readonly script: Script;
   readonly backupTs: bigint;
-  readonly useCheckpoint: boolean;
+  /** Undefined if nothing is flushed. */
+  readonly checkpoint: Checkpoint | undefined;
   /** All regions of the backup. */
   readonly regions: readonly Region[];
   /** What earlier runs did. */
@@ -24,8 +26,8 @@ export interface RegionWork {
 }
 
 /**
- * Writes the SST files of all regions that are not done yet, evenly over the script's time, with progress lines and a
- * checkpoint that is flushed as it goes.
+ * Writes the SST files of all regions that are not done yet, evenly over the script's time, with a checkpoint that
+ * is flushed as it goes.
  *
  * @returns the records of all files, those of earlier runs too
  */
@@ -46,20 +48,16 @@ export async function backupRegions(work: RegionWork): Promise<File[]> {
     await work.halfway();
   };
 
-  using step = startStep(work.log, 'Full Backup', {
-    total: regions.length,
-    everyMs: script.progressIntervalSeconds * 1000,
-  });
-  step.advance(done);
+  work.step.advance(done);
   try {
     for (const region of regions.filter(({ id }) => !flushed.regions.has(id))) {
       await turnWhenDue();
       written += 1;
       await pause(Math.max(0, startedAt + written * stepMs - performance.now()), undefined, { signal });
-      const made = await writeRegion(work.storage, region, { ...script, backupTs: work.backupTs });
+      const made = await writeRegion(work.storage, region, { ...work, bytesPerFile: script.bytesPerFile });
       files.push(...made);
       done += 1;
-      step.advance(1);
+      work.step.advance(1);
       await flusher.add(region, made);
     }
     await turnWhenDue();
@@ -73,15 +71,15 @@ export async function backupRegions(work: RegionWork): Promise<File[]> {
 }
 
 /** Collects finished regions and flushes them at the script's interval. */
-function startFlusher({ storage, script, useCheckpoint }: RegionWork) {
+function startFlusher({ script, checkpoint }: RegionWork) {
   let regions: number[] = [];
   let files: File[] = [];
   let flushedAt = performance.now();
 
   const flush = async () => {
-    if (!useCheckpoint || regions.length === 0) return;
+    if (checkpoint === undefined || regions.length === 0) return;
     const now = performance.now();
-    await flushWork(storage, { regions, files, costMs: now - flushedAt });
+    await checkpoint.flush({ regions, files, costMs: now - flushedAt });
     regions = [];
     files = [];
     flushedAt = now;

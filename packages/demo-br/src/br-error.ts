@@ -4,11 +4,18 @@ const FIXED_TEXTS: Readonly<Record<string, string>> = {
   'BR:Common:ErrInvalidArgument': 'invalid argument',
   'BR:Common:ErrVersionMismatch': 'version mismatch',
   'BR:Common:ErrFailedToConnect': 'failed to make gRPC channels',
+  'BR:Common:ErrInvalidMetaFile': 'invalid metafile',
+  'BR:Common:ErrEnvNotSpecified': 'environment variable not found',
+  'BR:Common:ErrUnsupportedOperation': 'the operation is not supported',
+  'BR:Common:ErrInvalidRange': 'invalid restore range',
   'BR:PD:ErrPDUpdateFailed': 'failed to update PD',
   'BR:PD:ErrPDLeaderNotFound': 'PD leader not found',
+  'BR:PD:ErrPDInvalidResponse': 'PD invalid response',
+  'BR:PD:ErrPDBatchScanRegion': 'batch scan region',
   'BR:Backup:ErrBackupChecksumMismatch': 'backup checksum mismatch',
   'BR:Backup:ErrBackupInvalidRange': 'backup range invalid',
   'BR:Backup:ErrBackupNoLeader': 'backup no leader',
+  'BR:Backup:ErrBackupRegion': 'backup region error',
   'BR:Backup:ErrBackupGCSafepointExceeded': 'backup GC safepoint exceeded',
   'BR:Backup:ErrBackupKeyIsLocked': 'backup key is locked',
   'BR:ExternalStorage:ErrStorageUnknown': 'unknown external storage error',
@@ -17,23 +24,31 @@ const FIXED_TEXTS: Readonly<Record<string, string>> = {
   'BR:KV:ErrKVStorage': 'tikv storage occur I/O error',
   'BR:KV:ErrKVUnknown': 'unknown error occur on tikv',
   'BR:KV:ErrKVClusterIDMismatch': 'tikv cluster ID mismatch',
+  'BR:KV:ErrKVNotLeader': 'not leader',
+  'BR:KV:ErrKVEpochNotMatch': 'epoch not match',
+  'BR:KV:ErrKVKeyNotInRegion': 'key not in region',
+  'BR:KV:ErrNotTiKVStorage': 'storage is not tikv',
   'BR:KV:ErrKVDiskFull': 'disk is full',
+  'BR:KV:ErrPossibleInconsistency': 'the cluster state might be inconsistent',
 };
 
 /** A failure that `br` reports as `Error: <message>`. */
 export class BrError extends Error {
   override readonly name = 'BrError';
   readonly exitCode: number;
+  /** Whether the text stays after a signal, where others become `context canceled` (br-contract 14.11). */
+  readonly survivesSignal: boolean;
 
   /**
    * @param text what went wrong; may be empty if there is a code
    * @param code such as `BR:KV:ErrKVStorage`; its fixed text is added
    * @param exitCode 1 for every failure of the real program
    */
-  constructor(text: string, code?: string, exitCode = 1) {
+  constructor(text: string, code?: string, exitCode = 1, survivesSignal = false) {
     const coded = code === undefined ? '' : `[${code}]${FIXED_TEXTS[code] ?? ''}`;
     super([text, coded].filter((part) => part !== '').join(': '));
     this.exitCode = exitCode;
+    this.survivesSignal = survivesSignal;
   }
 }
 

@@ -1,14 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type File, MetaFile } from '@tidemark/protocol/br/backup';
 import { BrError } from './br-error.ts';
-import { fileExists, type LocalStorage, listFiles, removeFile, writeWhole } from './storage.ts';
-
-/** Where everything of a checkpoint lies (br-contract 5.1, from v7.1). */
-export const CHECKPOINT_FOLDER = 'checkpoints/backup';
-const META = `${CHECKPOINT_FOLDER}/checkpoint.meta`;
-const DATA = `${CHECKPOINT_FOLDER}/data`;
+import type { CheckpointPaths } from './checkpoint-paths.ts';
+import type { Storage } from './storage.ts';
 
 /** What the first run of a path wrote down for those that resume it. */
 export interface CheckpointMeta {
@@ -33,71 +27,72 @@ interface Flush {
   readonly costMs: number;
 }
 
-async function readText(storage: LocalStorage, name: string): Promise<string> {
-  return readFile(join(storage.path, name), 'utf8');
+/** The checkpoint of one backup (br-contract 5.1). */
+export interface Checkpoint {
+  /**
+   * What checkpoint.meta says, if there is one.
+   *
+   * @throws BrError if it cannot be understood
+   */
+  readMeta(): Promise<CheckpointMeta | undefined>;
+  /** Writes checkpoint.meta with the key ranges that are to be backed up, by which it grows with the tables. */
+  writeMeta(meta: CheckpointMeta, ranges: ReadonlyArray<readonly [start: Buffer, end: Buffer]>): Promise<void>;
+  /** Adds finished regions and their files. `costMs` is how long the run has worked since its last flush. */
+  flush(work: { regions: readonly number[]; files: readonly File[]; costMs: number }): Promise<void>;
+  /** Everything that earlier runs flushed. */
+  readFlushed(): Promise<FlushedWork>;
+  /** Removes meta and data after a success; the empty folders stay, as BR leaves them on local storage. */
+  remove(): Promise<void>;
 }
 
-/**
- * The checkpoint.meta of a path, if there is one.
- *
- * @throws BrError if it cannot be understood
- */
-export async function readCheckpointMeta(storage: LocalStorage): Promise<CheckpointMeta | undefined> {
-  if (!(await fileExists(storage, META))) return undefined;
-  const text = await readText(storage, META);
-  // The TSO is a bare number beyond what JSON.parse keeps exactly.
-  const backupTs = /"backup-ts":(\d+)/.exec(text)?.[1];
-  const gcServiceId = /"gc-service-id":"([^"]*)"/.exec(text)?.[1];
-  const configHash = /"config-hash":"([^"]*)"/.exec(text)?.[1];
-  if (backupTs === undefined || gcServiceId === undefined || configHash === undefined) {
-    throw new BrError(`failed to read ${META}: unexpected end of JSON input`);
-  }
-  return { gcServiceId, configHash, backupTs: BigInt(backupTs) };
-}
-
-/** Writes checkpoint.meta; the key ranges in it are for its size only. */
-export async function writeCheckpointMeta(storage: LocalStorage, meta: CheckpointMeta): Promise<void> {
-  const { gcServiceId, configHash, backupTs } = meta;
-  const members = [
-    `"gc-service-id":${JSON.stringify(gcServiceId)}`,
-    `"config-hash":${JSON.stringify(configHash)}`,
-    `"backup-ts":${backupTs}`,
-    '"ranges":[]',
-  ];
-  await writeWhole(storage, META, `{${members.join(',')}}`);
-  await mkdir(join(storage.path, DATA), { recursive: true });
-  await mkdir(join(storage.path, CHECKPOINT_FOLDER, 'checksum'), { recursive: true });
-}
-
-/** Adds finished regions and their files. `costMs` is how long the run has worked since its last flush. */
-export async function flushWork(
-  storage: LocalStorage,
-  work: { regions: readonly number[]; files: readonly File[]; costMs: number },
-): Promise<void> {
-  const metaFile = MetaFile.encode(MetaFile.fromPartial({ dataFiles: [...work.files] })).finish();
-  const flush: Flush = {
-    regions: work.regions,
-    files: Buffer.from(metaFile).toString('base64'),
-    costMs: work.costMs,
-  };
-  await writeWhole(storage, `${DATA}/${randomUUID()}.cpt`, JSON.stringify(flush));
-}
-
-/** Everything that earlier runs flushed. */
-export async function readFlushedWork(storage: LocalStorage): Promise<FlushedWork> {
-  const names = (await listFiles(storage)).filter((name) => name.startsWith(`${DATA}/`) && name.endsWith('.cpt'));
-  const flushes = await Promise.all(names.map(async (name) => JSON.parse(await readText(storage, name)) as Flush));
+/** The checkpoint of a backup in this storage. */
+export function checkpointIn(storage: Storage, paths: CheckpointPaths): Checkpoint {
   return {
-    regions: new Set(flushes.flatMap((flush) => flush.regions)),
-    files: flushes.flatMap((flush) => MetaFile.decode(Buffer.from(flush.files, 'base64')).dataFiles),
-    pastMs: flushes.reduce((sum, flush) => sum + flush.costMs, 0),
+    async readMeta() {
+      const text = (await storage.read(paths.meta))?.toString();
+      if (text === undefined) return undefined;
+      // The TSO is a bare number beyond what JSON.parse keeps exactly.
+      const backupTs = /"backup-ts":(\d+)/.exec(text)?.[1];
+      const gcServiceId = /"gc-service-id":"([^"]*)"/.exec(text)?.[1];
+      const configHash = /"config-hash":"([^"]*)"/.exec(text)?.[1];
+      if (backupTs === undefined || gcServiceId === undefined || configHash === undefined) {
+        throw new BrError(`failed to read ${paths.meta}: unexpected end of JSON input`);
+      }
+      return { gcServiceId, configHash, backupTs: BigInt(backupTs) };
+    },
+    async writeMeta({ gcServiceId, configHash, backupTs }, ranges) {
+      const members = [
+        `"gc-service-id":${JSON.stringify(gcServiceId)}`,
+        `"config-hash":${JSON.stringify(configHash)}`,
+        `"backup-ts":${backupTs}`,
+        `"ranges":${JSON.stringify(ranges.map(([start, end]) => ({ StartKey: base64(start), EndKey: base64(end) })))}`,
+      ];
+      await storage.writeWhole(paths.meta, `{${members.join(',')}}`);
+      await storage.makeFolder(paths.data);
+      await storage.makeFolder(paths.checksum);
+    },
+    async flush({ regions, files, costMs }) {
+      const metaFile = MetaFile.encode(MetaFile.fromPartial({ dataFiles: [...files] })).finish();
+      const flush: Flush = { regions, files: base64(metaFile), costMs };
+      await storage.writeWhole(`${paths.data}/${randomUUID()}.cpt`, JSON.stringify(flush));
+    },
+    async readFlushed() {
+      const names = (await storage.list()).filter((name) => name.startsWith(`${paths.data}/`) && name.endsWith('.cpt'));
+      const flushes = await Promise.all(
+        names.map(async (name) => JSON.parse(String(await storage.read(name))) as Flush),
+      );
+      return {
+        regions: new Set(flushes.flatMap((flush) => flush.regions)),
+        files: flushes.flatMap((flush) => MetaFile.decode(Buffer.from(flush.files, 'base64')).dataFiles),
+        pastMs: flushes.reduce((sum, flush) => sum + flush.costMs, 0),
+      };
+    },
+    async remove() {
+      const own = (name: string) =>
+        name === paths.meta || name.startsWith(`${paths.data}/`) || name.startsWith(`${paths.checksum}/`);
+      await Promise.all((await storage.list()).filter(own).map((name) => storage.remove(name)));
+    },
   };
 }
 
-/** Removes meta and data after a success; the empty folders stay, as BR leaves them on local storage. */
-export async function removeCheckpoint(storage: LocalStorage): Promise<void> {
-  const names = (await listFiles(storage)).filter((name) => name.startsWith(`${CHECKPOINT_FOLDER}/`));
-  await Promise.all(
-    names.filter((name) => !name.endsWith('/checkpoint.lock')).map((name) => removeFile(storage, name)),
-  );
-}
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');

@@ -1,17 +1,20 @@
 import { closeSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { type GivenFlags, textFlag } from './arguments.ts';
 import { BrError } from './br-error.ts';
 import { type Fields, jsonLine, type LogLevel, type LogRecord, logTime, textLine } from './log-line.ts';
 
 /** Where BR's log lines go. */
 export interface Log extends Disposable {
+  /** Whether lines go to a file, not to stdout. */
+  readonly isFile: boolean;
   info(caller: string, message: string, fields?: Fields): void;
   warn(caller: string, message: string, fields?: Fields): void;
   /** Adds `error`, `errorVerbose` and `stack`, as every ERROR line has them. */
   error(caller: string, message: string, error: Error): void;
   /** The summary: in the log, and on stdout in text format where the log is a file. */
-  summary(message: string, fields: Fields): void;
+  summary(end: 'success' | 'failed', fields: Fields): void;
 }
 
 export interface LogOptions {
@@ -54,6 +57,18 @@ export function logFile(given: string | undefined, env: Readonly<Record<string, 
 }
 
 /**
+ * Opens the log that the flags ask for, and says on stderr where it is if it is a file.
+ *
+ * @throws BrError if the file is a folder or cannot be opened
+ */
+export function openCommandLog(flags: GivenFlags, env: Readonly<Record<string, string | undefined>>): Log {
+  const file = logFile(flags.get('log-file')?.at(-1), env, new Date());
+  const log = openLog({ level: textFlag(flags, 'log-level'), format: textFlag(flags, 'log-format'), file });
+  if (file !== undefined) process.stderr.write(`Detail BR log in ${file} \n`);
+  return log;
+}
+
+/**
  * Opens the log.
  *
  * @throws BrError if the file is a folder or cannot be opened
@@ -71,11 +86,13 @@ export function openLog({ level, format, file }: LogOptions): Log {
   };
 
   return {
+    isFile: file !== undefined,
     info: (caller, message, fields = []) => write('INFO', caller, message, fields),
     warn: (caller, message, fields = []) => write('WARN', caller, message, fields),
     error: (caller, message, error) => write('ERROR', caller, message, errorFields(error)),
-    summary(message, fields) {
-      write('INFO', 'collector.go:264', message, fields);
+    summary(end, fields) {
+      const message = `Full Backup ${end} summary`;
+      write('INFO', end === 'success' ? 'collector.go:264' : 'collector.go:225', message, fields);
       if (descriptor === undefined) return;
       printLine(textLine({ time: new Date(), level: 'INFO', caller: 'collector.go:77', message, fields }));
     },

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupMeta, type File, MetaFile } from '@tidemark/protocol/br/backup';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { listFiles } from './storage.ts';
+import { localStorage } from './storage-local.ts';
 import { fieldsOf, readLines, type TestStorage, testStorage } from './test-run.ts';
 
 let storage: TestStorage;
@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => storage[Symbol.asyncDispose]());
 
-const filesIn = (name: string) => listFiles({ path: storage.path(name), uri: '' });
+const filesIn = (name: string) => localStorage(storage.path(name)).list();
 const bodyOf = (name: string, file: string) => readFileSync(join(storage.path(name), file));
 
 function expectTrue(name: string, file: File): void {
@@ -74,6 +74,21 @@ test('another storage than a folder fails with a summary of zeros', async () => 
       .slice(-4),
   ).toEqual(['INFO units canceled', 'INFO Full Backup failed summary', 'ERROR failed to backup', 'ERROR br failed']);
 });
+
+test.each([[['--pd', 'https://a:1']], [['--compression=gzip']], [['--crypter.method=aes128-ctr']]])(
+  'a wrong value in %j fails after the log is open, without a summary',
+  async (more) => {
+    const { code, stdout, stderr } = await storage.backup('x', more).ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('[BR:Common:ErrInvalidArgument]invalid argument\n');
+    expect(readLines(stdout).map(({ message }) => message)).toEqual([
+      'Welcome to Backup & Restore (BR)',
+      'arguments',
+      'br failed',
+    ]);
+    expect(await filesIn('x')).toEqual([]);
+  },
+);
 
 test('a backup writes files that its metadata describes truly, and a summary to match', async () => {
   storage.script({ clusterId: '7140000000000000001', progressIntervalSeconds: 0.02 });

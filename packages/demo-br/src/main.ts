@@ -1,27 +1,39 @@
 import { parseCommandLine } from './arguments.ts';
 import { backupCommand } from './backup-command.ts';
 import { BrError } from './br-error.ts';
+import { debugCommand, isDebugCommand } from './debug-command.ts';
+import { type Dialect, dialectOf } from './dialect.ts';
+import { findVersion } from './find-version.ts';
+import { flagsOf } from './flags.ts';
 import { helpText } from './help.ts';
 import { createLedger } from './ledger.ts';
 import { errorFields, printLine } from './log.ts';
 import { textLine } from './log-line.ts';
+import { printError } from './print-error.ts';
 import { dieOfBrokenPipe, listenForSignals } from './signals.ts';
-import { DEFAULT_VERSION, versionLines } from './version.ts';
+import { serveStatusOnDemand } from './status-server.ts';
+import { versionLines } from './version.ts';
 
 // On stderr, where BR prints nothing that a caller reads but lines that start with `Error: `.
 process.stderr.write('demo-br: not PingCAP BR; a stand-in that writes sample files\n');
 
+/** One command with two names. */
+const DEBUG_COMMANDS = ['debug', 'validate'];
+
+const argv = process.argv.slice(2);
+const dialect = dialectOf(await findVersion(process.env, argv));
 const ledger = createLedger();
-const signals = listenForSignals(ledger.end);
+const signals = listenForSignals(dialect, ledger.end);
 dieOfBrokenPipe(ledger.end);
+serveStatusOnDemand();
 
 let exitCode: number;
 try {
-  exitCode = await main(process.argv.slice(2));
+  exitCode = await main(dialect);
 } catch (error) {
   // Wrong flags and the like fail before there is a log: the line goes to stdout as text (br-contract 3.1).
   const failure = error instanceof BrError ? error : new BrError(String(error));
-  process.stderr.write(`Error: ${failure.message}\n`);
+  printError(failure, dialect);
   const fields = errorFields(failure);
   printLine(textLine({ time: new Date(), level: 'ERROR', caller: 'main.go:38', message: 'br failed', fields }));
   exitCode = failure.exitCode;
@@ -30,19 +42,25 @@ ledger.end(exitCode);
 await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))));
 process.exit(exitCode);
 
-async function main(argv: readonly string[]): Promise<number> {
-  const { words, flags } = parseCommandLine(argv);
+async function main({ version }: Dialect): Promise<number> {
+  const isDebug = argv.some((argument) => DEBUG_COMMANDS.includes(argument));
+  const { words, flags } = parseCommandLine(argv, flagsOf(dialect, isDebug));
   const [command, subCommand, ...extra] = words;
   if (flags.has('version')) {
-    printLine(versionLines(process.env.DEMO_BR_VERSION || DEFAULT_VERSION));
+    printLine(versionLines(version));
     return 0;
   }
   if (command === 'backup' && subCommand === 'full' && !flags.has('help')) {
     if (extra[0] !== undefined) throw new BrError(`unknown command "${extra[0]}" for "br backup full"`);
-    return backupCommand(flags, { env: process.env, signals, ledger });
+    return backupCommand(flags, { env: process.env, dialect, signals, ledger });
+  }
+  if (DEBUG_COMMANDS.includes(command ?? '') && isDebugCommand(subCommand ?? '') && !flags.has('help')) {
+    return debugCommand(subCommand ?? '', flags, { env: process.env, dialect });
   }
   if (!flags.has('help') && isElsewhere(command, subCommand)) {
-    throw new BrError(`demo-br: only "br backup full" is here, not "br ${words.join(' ')}"`);
+    throw new BrError(
+      `demo-br: only "br backup full", "br debug decode" and "br debug checksum" are here, not "br ${words.join(' ')}"`,
+    );
   }
   printLine(helpText(command === 'backup' ? 'br backup' : 'br'));
   return 0;
@@ -52,5 +70,5 @@ async function main(argv: readonly string[]): Promise<number> {
 function isElsewhere(command = '', subCommand = ''): boolean {
   return command === 'backup'
     ? ['db', 'table', 'raw', 'txn'].includes(subCommand)
-    : ['restore', 'log', 'debug', 'operator'].includes(command);
+    : ['restore', 'log', 'operator', ...DEBUG_COMMANDS].includes(command);
 }

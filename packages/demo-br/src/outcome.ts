@@ -1,8 +1,11 @@
+import type { FailureName } from './named-failures.ts';
+
 /**
  * How a run can be told to end (the `outcome` of a script):
  *
  * - `success`: all is well.
- * - `fail`: `Error: <message>: [<code>]…`, exit `exitCode` (1); checkpoint flushed, lock removed.
+ * - `fail`: `Error: <message>: [<code>]…`, exit `exitCode` (1); checkpoint flushed, lock removed. With a `name` it is
+ *   that failure of named-failures.ts, in BR's words, at BR's stage, after BR's time × `waitScale` of the script.
  * - `panic`: a Go panic on stderr, exit 2; nothing is cleaned up.
  * - `crash`: it kills itself with SIGKILL, as when memory runs out; nothing is cleaned up.
  * - `hang`: no further progress, for ever; it still obeys signals.
@@ -11,7 +14,14 @@
  * - `exit-0-without-meta`: success summary and exit 0, but no `backupmeta` (a harsher form of tidb#70034).
  * - `truncated-meta`: as a success, but `backupmeta` is cut in half.
  * - `missing-sst`: as a success, but one file that `backupmeta` names is not there.
- * - `checksum-mismatch`: exit 1 although `backupmeta` is written and the checkpoint gone (br-contract 5.5).
+ * - `checksum-mismatch`: exit 1 although `backupmeta` is written and the checkpoint gone; from v8.5.5 on, before either
+ *   (br-contract 5.5).
+ * - `flood`: `megabytes` of log lines as fast as they go, then on.
+ * - `long-line`: one log line of `megabytes`, then on.
+ * - `close-pipes`: closes stdout and stderr, then on.
+ * - `fork`: leaves a child process behind that ignores TERM and keeps stdout and stderr open for `childSeconds`.
+ * - `noisy`: ERROR lines in the log and JSON lines on stderr, then on, to a success (br-contract 14.4).
+ * - `stall`: no further progress, for ever, while log lines go on; it still obeys signals.
  */
 export const OUTCOME_KINDS = [
   'success',
@@ -25,12 +35,20 @@ export const OUTCOME_KINDS = [
   'truncated-meta',
   'missing-sst',
   'checksum-mismatch',
+  'flood',
+  'long-line',
+  'close-pipes',
+  'fork',
+  'noisy',
+  'stall',
 ] as const;
 
 export type OutcomeKind = (typeof OUTCOME_KINDS)[number];
 
 export interface Outcome {
   readonly kind: OutcomeKind;
+  /** Which failure `fail` is. */
+  readonly name?: FailureName;
   /** Text of `fail` and `panic`. */
   readonly message: string;
   /** Code of `fail`, such as `BR:KV:ErrKVStorage`. */
@@ -46,6 +64,18 @@ export interface Outcome {
    * of an executor-worker, 2 is the worker itself.
    */
   readonly levels: number;
+  /** How much `flood` and `long-line` print. */
+  readonly megabytes: number;
+  /** How long the child of `fork` lives. */
+  readonly childSeconds: number;
 }
 
-export const SUCCESS: Outcome = { kind: 'success', message: '', exitCode: 1, at: 0.5, levels: 2 };
+export const SUCCESS: Outcome = {
+  kind: 'success',
+  message: '',
+  exitCode: 1,
+  at: 0.5,
+  levels: 2,
+  megabytes: 16,
+  childSeconds: 60,
+};

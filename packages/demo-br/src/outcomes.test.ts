@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { BackupMeta, MetaFile } from '@tidemark/protocol/br/backup';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Outcome } from './outcome.ts';
-import { listFiles } from './storage.ts';
+import { localStorage } from './storage-local.ts';
 import { fieldsOf, type TestStorage, testStorage } from './test-run.ts';
 
 let storage: TestStorage;
@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => storage[Symbol.asyncDispose]());
 
-const names = () => listFiles({ path: storage.path('x'), uri: '' });
+const names = () => localStorage(storage.path('x')).list();
 const told = (outcome: Partial<Outcome>, more: object = {}) =>
   storage.script({ ...more, outcome, ledger: 'ledger.jsonl' });
 const lastExit = () =>

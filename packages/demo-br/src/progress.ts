@@ -1,6 +1,7 @@
 import { progressDuration } from './go-format.ts';
 import type { Log } from './log.ts';
 import type { Fields } from './log-line.ts';
+import { BAR_EVERY_MS, type BarStream, barText, drawBar } from './progress-bar.ts';
 
 /** Where a step stands. */
 export interface ProgressState {
@@ -28,27 +29,31 @@ export function progressFields({ step, done, total, elapsedMs, last }: ProgressS
   ];
 }
 
-/** A step whose progress is logged at an interval, and once more when it is disposed. */
+/** Where progress shows: as lines of the log, or as a bar. */
+export type ProgressPlace = { readonly log: Log; readonly everyMs: number } | { readonly bar: BarStream };
+
+/** A step whose progress shows at an interval, and once more when it is disposed. */
 export interface Step extends Disposable {
   advance(count: number): void;
 }
 
-/** Starts a step. The real program logs every 120 s; here the interval, in milliseconds, can be shorter. */
-export function startStep(log: Log, step: string, { total, everyMs }: { total: number; everyMs: number }): Step {
+/** Starts a step. The real program logs every 120 s; here `everyMs` can be shorter. */
+export function startStep(place: ProgressPlace, step: string, total: number): Step {
   const startedAt = performance.now();
   let done = 0;
-  const print = (last: boolean) => {
+  const show = (last: boolean) => {
     const elapsedMs = performance.now() - startedAt;
-    log.info('progress.go:176', 'progress', progressFields({ step, done, total, elapsedMs, last }));
+    if ('bar' in place) drawBar(place.bar, barText(step, done, total), last);
+    else place.log.info('progress.go:176', 'progress', progressFields({ step, done, total, elapsedMs, last }));
   };
-  const timer = setInterval(() => print(false), everyMs);
+  const timer = setInterval(() => show(false), 'bar' in place ? BAR_EVERY_MS : place.everyMs);
   return {
     advance(count) {
       done += count;
     },
     [Symbol.dispose]() {
       clearInterval(timer);
-      print(true);
+      show(true);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { File, Schema } from '@tidemark/protocol/br/backup';
-import { type LocalStorage, writeWhole } from './storage.ts';
+import type { Crypter } from './crypter.ts';
+import type { Storage } from './storage.ts';
 import { matchesFilters, type TableName } from './table-filter.ts';
 
 /** A table of the cluster that this program makes up. */
@@ -54,9 +55,9 @@ export function sampleRegions(count: number, filters: readonly string[]): Region
  * for every third region one of the default column family too.
  */
 export async function writeRegion(
-  storage: LocalStorage,
+  storage: Storage,
   region: Region,
-  { bytesPerFile, backupTs }: { bytesPerFile: number; backupTs: bigint },
+  { bytesPerFile, backupTs, crypter }: { bytesPerFile: number; backupTs: bigint; crypter: Crypter },
 ): Promise<File[]> {
   const families = region.id % 3 === 0 ? ['write', 'default'] : ['write'];
   return Promise.all(
@@ -65,8 +66,10 @@ export async function writeRegion(
       const sha256 = createHash('sha256').update(body).digest();
       const keyHash = createHash('sha256').update(region.startKey).digest('hex');
       const store = STORES[region.id % STORES.length];
-      const name = `${store}/${region.id}_${(region.id % 7) + 1}_${keyHash}_${Date.now()}_${cf}.sst`;
-      await writeWhole(storage, name, body);
+      const separator = ['gcs', 'azure'].includes(storage.kind) ? '_' : '/';
+      const name = `${store}${separator}${region.id}_${(region.id % 7) + 1}_${keyHash}_${Date.now()}_${cf}.sst`;
+      const sealed = crypter.seal(body);
+      await storage.writeWhole(name, sealed.body);
       return File.fromPartial({
         name,
         sha256,
@@ -78,6 +81,7 @@ export async function writeRegion(
         totalBytes: BigInt(bytesPerFile) * 3n,
         cf,
         size: BigInt(bytesPerFile),
+        cipherIv: sealed.iv,
       });
     }),
   );

@@ -1,3 +1,4 @@
+import { isFailureName, namedFailure } from './named-failures.ts';
 import { OUTCOME_KINDS, type Outcome, type OutcomeKind, SUCCESS } from './outcome.ts';
 
 const isKind = (value: unknown): value is OutcomeKind => OUTCOME_KINDS.some((kind) => kind === value);
@@ -6,12 +7,15 @@ const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as num
 
 const FIELDS: Readonly<Record<keyof Outcome, (value: unknown) => boolean>> = {
   kind: isKind,
+  name: isFailureName,
   message: isText,
   code: isText,
   exitCode: isCount,
   at: (value) => typeof value === 'number' && value >= 0 && value <= 1,
   times: isCount,
   levels: (value) => isCount(value) && value !== 0,
+  megabytes: isCount,
+  childSeconds: isCount,
 };
 
 /** Reads an outcome from a script: a kind, or an object; as a text it may be JSON. Undefined for anything else. */
@@ -22,7 +26,14 @@ export function readOutcome(value: unknown): Outcome | undefined {
   const good = Object.entries(value).every(
     ([name, field]) => Object.hasOwn(FIELDS, name) && FIELDS[name as keyof Outcome](field),
   );
-  return good ? { ...SUCCESS, ...(value as Partial<Outcome>) } : undefined;
+  return good ? named({ ...SUCCESS, ...(value as Partial<Outcome>) }) : undefined;
+}
+
+/** Fills in what a named failure says; its end may be another than `fail`. */
+function named(outcome: Outcome): Outcome {
+  if (outcome.name === undefined) return outcome;
+  const { text, code, instead } = namedFailure(outcome.name);
+  return { ...outcome, kind: instead ?? outcome.kind, message: text, ...(code !== undefined && { code }) };
 }
 
 function fromJson(text: string): Outcome | undefined {

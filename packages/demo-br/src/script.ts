@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { BrError } from './br-error.ts';
+import { dialectOf } from './dialect.ts';
 import { type Outcome, SUCCESS } from './outcome.ts';
 import { readOutcome } from './script-outcome.ts';
-import { DEFAULT_VERSION, versionHasLock } from './version.ts';
+import { DEFAULT_VERSION } from './version.ts';
 
 /** What a run is told beyond its command line. Times are in seconds. */
 export interface Script {
@@ -18,9 +19,13 @@ export interface Script {
   /** The pause after taking checkpoint.lock; 3 in the real program. */
   readonly lockSettleSeconds: number;
   readonly lockTtlSeconds: number;
+  /** How much of the real program's time to give up passes before a named failure; 1 is all, 0 (the default) none. */
+  readonly waitScale: number;
   /** By default a number made from the PD addresses, so that each demo cluster has its own. */
   readonly clusterId: bigint;
   readonly version: string;
+  /** Of every TiKV of the cluster; by default BR's. */
+  readonly clusterVersion: string;
   /** Whether there is a checkpoint.lock; by default as in BR of `version` (from 6.5.1). */
   readonly hasLock: boolean;
   readonly outcome: Outcome;
@@ -56,8 +61,10 @@ const FIELDS = {
   flushSeconds: [number, 'a number of seconds'],
   lockSettleSeconds: [number, 'a number of seconds'],
   lockTtlSeconds: [number, 'a number of seconds'],
+  waitScale: [number, 'a number'],
   clusterId: [bigId, 'the digits of a 64-bit number, as a text'],
   version: [text, 'a version such as v8.5.0'],
+  clusterVersion: [text, 'a version such as v8.5.0'],
   hasLock: [flag, 'true or false'],
   outcome: [readOutcome, 'a kind of outcome, or an object with a kind and its fields (see outcome.ts)'],
   ledger: [text, 'the path of a file'],
@@ -100,7 +107,10 @@ function fromText(body: string, file: string): FieldValues {
   return values;
 }
 
-async function findScript(env: Env, backupPath: string): Promise<{ file: string; body: string } | undefined> {
+async function findScript(
+  env: Env,
+  backupPath: string | undefined,
+): Promise<{ file: string; body: string } | undefined> {
   const named = env.DEMO_BR_SCRIPT;
   if (named !== undefined && named !== '') {
     const file = resolve(named);
@@ -108,6 +118,7 @@ async function findScript(env: Env, backupPath: string): Promise<{ file: string;
     if (body === undefined) throw new BrError(`demo-br: DEMO_BR_SCRIPT names ${file}, which is not there`);
     return { file, body };
   }
+  if (backupPath === undefined) return undefined;
   for (let folder = dirname(backupPath); ; folder = dirname(folder)) {
     const file = join(folder, SCRIPT_FILE);
     const body = await readIfThere(file);
@@ -135,9 +146,10 @@ function clusterIdOf(pd: readonly string[]): bigint {
  * What a run in this path is told: by the file that DEMO_BR_SCRIPT names, else by the nearest `demo-br.json` in the
  * folders above the path; then by DEMO_BR_* variables; then by defaults.
  *
+ * @param backupPath undefined for a backup that is not in a folder: then no file is looked for
  * @throws BrError for a field that is unknown or cannot be read
  */
-export async function readScript(env: Env, backupPath: string, pd: readonly string[]): Promise<Script> {
+export async function readScript(env: Env, backupPath: string | undefined, pd: readonly string[]): Promise<Script> {
   const found = await findScript(env, backupPath);
   const values: FieldValues = { ...fromEnv(env), ...(found && fromText(found.body, found.file)) };
   const version = values.version ?? DEFAULT_VERSION;
@@ -149,9 +161,11 @@ export async function readScript(env: Env, backupPath: string, pd: readonly stri
     flushSeconds: values.flushSeconds ?? 1,
     lockSettleSeconds: values.lockSettleSeconds ?? 0,
     lockTtlSeconds: values.lockTtlSeconds ?? 300,
+    waitScale: values.waitScale ?? 0,
     clusterId: values.clusterId ?? clusterIdOf(pd),
     version,
-    hasLock: values.hasLock ?? versionHasLock(version),
+    clusterVersion: values.clusterVersion ?? version,
+    hasLock: values.hasLock ?? dialectOf(version).lock !== 'none',
     outcome: values.outcome ?? SUCCESS,
     ledger: values.ledger,
     runsFile: found && `${found.file}.runs`,

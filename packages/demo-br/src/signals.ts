@@ -1,3 +1,4 @@
+import type { Dialect } from './dialect.ts';
 import type { Log } from './log.ts';
 import { printLine } from './log.ts';
 
@@ -21,7 +22,7 @@ export interface Signals {
  *
  * @param beforeExit called right before the exit of rule 2
  */
-export function listenForSignals(beforeExit: (exit: number) => void): Signals {
+export function listenForSignals(dialect: Dialect, beforeExit: (exit: number) => void): Signals {
   const controller = new AbortController();
   let log: Log | undefined;
   let deaf = false;
@@ -33,10 +34,10 @@ export function listenForSignals(beforeExit: (exit: number) => void): Signals {
         beforeExit(1);
         process.exit(1);
       }
-      printLine(`\n========[ Got signal ${goName} to exit. ]========`);
-      printLine('========[ Required Goroutine Dump = false ]========');
+      printBanner(dialect, goName);
       log?.warn('misc.go:209', 'received signal to exit', [['signal', goName]]);
-      process.stderr.write('gracefully shutting down, press ^C again to force exit\n');
+      const shutting = dialect.bannerOfTwoLines ? 'shutting' : 'shuting';
+      process.stderr.write(`gracefully ${shutting} down, press ^C again to force exit\n`);
       controller.abort();
     });
   }
@@ -49,6 +50,15 @@ export function listenForSignals(beforeExit: (exit: number) => void): Signals {
       deaf = true;
     },
   };
+}
+
+function printBanner(dialect: Dialect, goName: string): void {
+  if (!dialect.bannerOfTwoLines) {
+    printLine(`\nGot signal [${goName}] to exit.`);
+    return;
+  }
+  printLine(`\n========[ Got signal ${goName} to exit. ]========`);
+  printLine('========[ Required Goroutine Dump = false ]========');
 }
 
 /**

@@ -47,6 +47,7 @@ export const ERRORS = {
   storage_not_found: { grpc: 'NOT_FOUND', http: 404, number: 20600, retryable: false, log: 'info' },
   storage_unusable: { grpc: 'FAILED_PRECONDITION', http: 400, number: 20601, retryable: false, log: 'info' },
   storage_in_use: { grpc: 'FAILED_PRECONDITION', http: 409, number: 20601, retryable: false, log: 'info' },
+  check_not_found: { grpc: 'NOT_FOUND', http: 404, number: 10001, retryable: false, log: 'info' },
   start_expired: { grpc: 'FAILED_PRECONDITION', http: 409, number: 20602, retryable: false, log: 'info' },
   backup_in_use: { grpc: 'FAILED_PRECONDITION', http: 409, number: 20603, retryable: false, log: 'info' },
   backup_not_found: { grpc: 'NOT_FOUND', http: 404, number: 20610, retryable: false, log: 'info' },

@@ -8,8 +8,8 @@ const ALLOWED = [
 /** Connection URLs may carry passwords: they reach only the processes that need them, and through files. */
 const WITHHELD = /^TIDEMARK_(AMQP|MONGODB)_URL(_FILE)?$/;
 
-/** Credentials of storages are the business of workers alone. */
-const CREDENTIALS = /^(AWS|GOOGLE|AZURE)_/;
+/** Credentials of storages, with or without a prefix that a storage names, are the business of workers alone. */
+const CREDENTIALS = /^([A-Z][A-Z0-9_]*_)?(AWS|GOOGLE|AZURE)_/;
 
 /** The part of `env` that every process of the stack gets; `credentials` adds those of storages. */
 export function childEnvironment(
@@ -17,10 +17,9 @@ export function childEnvironment(
   { credentials }: { readonly credentials: boolean },
 ): Record<string, string> {
   const isAllowed = (name: string) =>
-    ALLOWED.includes(name) ||
-    name.startsWith('OTEL_') ||
-    (name.startsWith('TIDEMARK_') && !WITHHELD.test(name)) ||
-    (credentials && CREDENTIALS.test(name));
+    CREDENTIALS.test(name)
+      ? credentials
+      : ALLOWED.includes(name) || name.startsWith('OTEL_') || (name.startsWith('TIDEMARK_') && !WITHHELD.test(name));
   return Object.fromEntries(
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && isAllowed(entry[0])),
   );

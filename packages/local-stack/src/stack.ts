@@ -11,7 +11,7 @@ import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { removeConnection, writeConnection } from './connection-file.ts';
 import { claimDataFolder } from './data-folder.ts';
-import { isExecutable } from './find-program.ts';
+import { ask, isExecutable } from './find-program.ts';
 import { lifetime } from './lifetime.ts';
 import type { LocalServer } from './local-server.ts';
 import { rotateLog } from './log-file.ts';
@@ -78,6 +78,7 @@ const DEMO_PD = '127.0.0.1:2379';
 const DEMO_VERSION = '8.5.0';
 
 const ROTATE_EVERY_MS = 10_000;
+const BR_ANSWER_MS = 15_000;
 
 /**
  * Starts a whole stack; it is ready when this resolves. Disposing it leaves no process, and no file if its data
@@ -89,6 +90,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { say = () => undefined, restart = true, br = [DEMO_BR] } = options;
   const missing = br.find((program) => !isExecutable(program));
   if (missing !== undefined) throw new Error(`${missing} cannot be executed: name the br to run with --br.`);
+  for (const program of br) {
+    // A worker would wait for a better one; who starts a whole stack wants to know.
+    const answer = await ask(program, ['-V'], BR_ANSWER_MS);
+    if (!answer?.includes('Release Version'))
+      throw new Error(`${program} is not a br: it does not answer to -V as br does.`);
+  }
   await using started = new AsyncDisposableStack();
   const { signal, settled, end } = lifetime(options.signal);
   const dataDir = options.dataDir ?? temporaryDataFolder();

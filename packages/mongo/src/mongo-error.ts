@@ -50,3 +50,12 @@ export function toStoreError(thrown: unknown): AppError {
         retryAfterMs: 1_000,
       });
 }
+
+/** Runs a read or a write; whatever the driver throws becomes an error of the table. @throws AppError */
+export async function orStoreError<R>(run: () => Promise<R>): Promise<R> {
+  try {
+    return await run();
+  } catch (error) {
+    throw toStoreError(error);
+  }
+}

@@ -33,6 +33,8 @@ export interface Timing {
   readonly spawnMs: number;
   /** Between the steps TERM, TERM and KILL of an ordered stop. */
   readonly graceMs: number;
+  /** A `br` that tells no progress for this long is stopped and tried again. */
+  readonly stallMs: number;
   /** After this long a backup is given up. */
   readonly deadlineMs: number;
   /** How often each dispatcher looks for due tasks. */
@@ -65,6 +67,7 @@ export function readTiming(reader: ConfigReader): Timing {
     claimMs: seconds('CLAIM', 10),
     spawnMs: seconds('SPAWN', 20),
     graceMs: seconds('GRACE', 30),
+    stallMs: seconds('STALL', 2_700),
     deadlineMs: seconds('DEADLINE', 86_400),
     pollMs: seconds('POLL', 1),
     failureLimit: reader.integer('TIDEMARK_FAILURE_LIMIT', { default: 3, min: 1, max: 100 }),

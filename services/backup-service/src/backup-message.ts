@@ -8,6 +8,7 @@ import {
   type Reason as ReasonMessage,
   BackupState as StateMessage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import type { BackupGrant } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { Attempt, Backup, BackupState, DeletionState, Progress, Reason, Result } from './backup.ts';
 
 const STATES = {
@@ -36,16 +37,39 @@ export function fromStateMessage(message: StateMessage): BackupState | undefined
   return (Object.keys(STATES) as BackupState[]).find((state) => STATES[state] === message);
 }
 
+function toModeMessage(mode: Backup['mode']): BackupMode {
+  return mode === 'auto' ? BackupMode.BACKUP_MODE_AUTO : BackupMode.BACKUP_MODE_MANUAL;
+}
+
+function toOriginMessage(origin: Backup['origin']): BackupOrigin {
+  return origin === 'schedule' ? BackupOrigin.BACKUP_ORIGIN_SCHEDULE : BackupOrigin.BACKUP_ORIGIN_REQUEST;
+}
+
+/** What a worker writes of the record into the manifest, beside what it needs for its work. */
+export function toRecordFields(backup: Backup) {
+  return {
+    mode: toModeMessage(backup.mode),
+    origin: toOriginMessage(backup.origin),
+    createdBy: backup.createdBy,
+    type: backup.type,
+    method: backup.method,
+    startTime: backup.startTime,
+    requestKey: backup.request.key ?? '',
+    requestHash: backup.request.hash,
+    basePath: backup.basePath,
+  } satisfies Partial<BackupGrant>;
+}
+
 /** A stored backup as people see it. */
 export function toBackupMessage(backup: Backup): BackupMessage {
   const { deletion, cancel, task } = backup;
   return BackupMessage.create({
     id: backup._id,
     clusterId: backup.clusterId,
-    mode: backup.mode === 'auto' ? BackupMode.BACKUP_MODE_AUTO : BackupMode.BACKUP_MODE_MANUAL,
+    mode: toModeMessage(backup.mode),
     type: backup.type,
     method: backup.method,
-    origin: backup.origin === 'schedule' ? BackupOrigin.BACKUP_ORIGIN_SCHEDULE : BackupOrigin.BACKUP_ORIGIN_REQUEST,
+    origin: toOriginMessage(backup.origin),
     state: toStateMessage(backup.state),
     storageId: backup.storage.id,
     path: backup.path,
@@ -70,6 +94,7 @@ export function toBackupMessage(backup: Backup): BackupMessage {
       at: deletion.at,
       bytes: BigInt(deletion.bytes ?? 0),
       error: deletion.error ?? '',
+      remark: deletion.remark ?? '',
     },
     holds: [...backup.holds],
     task: task

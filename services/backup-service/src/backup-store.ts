@@ -6,15 +6,14 @@
  * B2. Only what the decision changed is written, with `revision + 1`.
  * B3. The keys that exclude each other (`activeKey`, `slotKey`, `basePath`) are plain unique indexes (T6, T10).
  */
-import { AppError } from '@tidemark/errors/app-error';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
-import { isDuplicateKey, isTransient, toStoreError } from '@tidemark/mongo/mongo-error';
-import { backoffMs, sleep } from '@tidemark/service-kit/backoff';
+import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
 import type { Db, Filter } from 'mongodb';
 import type { Backup, BackupState } from './backup.ts';
 import type { Command, Decision, Limits } from './decide/command.ts';
 import { decide } from './decide/decide.ts';
 import { clusterKey, ownKey } from './decide/vocabulary.ts';
+import { persist } from './persist.ts';
 
 export const BACKUP_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { activeKey: 1 }, unique: true },
@@ -63,6 +62,8 @@ export interface BackupStore {
   apply(id: string, command: StoreCommand, signal: AbortSignal): Promise<Applied | undefined>;
   /** The active backup of a cluster. */
   findActive(clusterId: string, signal: AbortSignal): Promise<Backup | undefined>;
+  /** The backup that was given a path, whether or not it is deleted. */
+  findByPath(basePath: string, signal: AbortSignal): Promise<Backup | undefined>;
   /** Ids of backups whose task is to be looked at, the longest due first. */
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
   /** A page of backups, newest first, and how many there are in all. */
@@ -76,32 +77,10 @@ export interface BackupStore {
 }
 
 const EPOCH = new Date(0);
-const CONFLICT_BACKOFF = { baseMs: 5, maxMs: 500 };
-const MOST_CONFLICTS = 50;
 
 /** The store over a database. */
 export function createBackupStore(db: Db, { now, limits, onChanged }: BackupStoreDependencies): BackupStore {
   const backups = db.collection<Backup>('backups');
-
-  /** Repeats what a conflict or a lost connection interrupted, for as long as the signal allows. */
-  async function persist<R>(signal: AbortSignal, attempt: () => Promise<R | 'again'>): Promise<R> {
-    for (let tries = 1; ; tries += 1) {
-      let trouble: unknown;
-      try {
-        signal.throwIfAborted();
-        const result = await attempt();
-        if (result !== 'again') return result;
-      } catch (error) {
-        if (error instanceof AppError || signal.aborted || !isTransient(error)) throw toStoreError(error);
-        trouble = error;
-      }
-      if (tries >= MOST_CONFLICTS)
-        throw trouble ? toStoreError(trouble) : new AppError('conflict', 'The backup changes too often; try again.');
-      await sleep(backoffMs(tries, CONFLICT_BACKOFF), signal).catch((error: unknown) => {
-        throw toStoreError(trouble ?? error);
-      });
-    }
-  }
 
   async function write(before: Backup, next: Backup, at: Date): Promise<Backup | undefined> {
     const after: Backup = { ...next, revision: before.revision + 1, updateTime: at };
@@ -189,6 +168,9 @@ export function createBackupStore(db: Db, { now, limits, onChanged }: BackupStor
         signal,
         async () => (await backups.findOne({ activeKey: clusterKey(clusterId) }, { signal })) ?? undefined,
       ),
+
+    findByPath: (basePath, signal) =>
+      persist(signal, async () => (await backups.findOne({ basePath }, { signal })) ?? undefined),
 
     findDue: (at, limit, signal) =>
       persist(signal, () =>

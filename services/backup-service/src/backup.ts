@@ -2,6 +2,12 @@
  * A backup as it is stored: one document, which is the truth about it (design section 2).
  * What may happen to it is decided in `decide/`; nothing else writes these fields.
  */
+import type {
+  AzureLocation,
+  GcsLocation,
+  LocalLocation,
+  S3Location,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 
 export type BackupState = 'Queued' | 'Running' | 'Canceling' | 'Succeeded' | 'Failed' | 'Canceled';
 export type ActiveState = 'Queued' | 'Running' | 'Canceling';
@@ -96,6 +102,8 @@ export interface Deletion {
   readonly requestId?: string;
   /** Freed so far. */
   readonly bytes?: number;
+  /** What to know about it, such as that the bucket keeps old versions. */
+  readonly remark?: string;
   /** What the last try said. */
   readonly error?: string;
 }
@@ -112,13 +120,27 @@ export interface Target {
     readonly compression: string;
     readonly filters: readonly string[];
     readonly checksum?: boolean;
+    readonly crypterMethod?: string;
+    readonly crypterKeyFile?: string;
+    /** Further flags, by name without dashes. */
+    readonly extra?: Readonly<Record<string, string>>;
   };
 }
 
+/** Where a storage is: one of the four; and where the workers find its secrets, never the secrets themselves. */
+export interface StorageLocation {
+  readonly local?: LocalLocation;
+  readonly s3?: S3Location;
+  readonly azure?: AzureLocation;
+  readonly gcs?: GcsLocation;
+  readonly credentials?: { readonly envPrefix?: string; readonly file?: string };
+  /** True when left out. */
+  readonly sendCredentialsToTikv?: boolean;
+}
+
 /** The storage as it was when the backup was accepted; no secrets. */
-export interface StorageSnapshot {
+export interface StorageSnapshot extends StorageLocation {
   readonly id: string;
-  readonly local: { readonly path: string };
   /** 0 is unlimited. */
   readonly maxConcurrent: number;
 }

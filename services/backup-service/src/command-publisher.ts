@@ -3,10 +3,12 @@ import { CommandKind } from '@tidemark/protocol/queue/v1/commands';
 import type { Backup } from './backup.ts';
 import { rung } from './events.ts';
 import { dispatcherLog } from './logger.ts';
+import type { StorageCheck } from './storage-check.ts';
 
 /** Rings and broadcasts; a failure is logged and no more, since the document rings again (T2). */
 export interface CommandPublisher {
   ring(backup: Backup): Promise<void>;
+  ringCheck(check: StorageCheck): Promise<void>;
   broadcastCancel(backup: Backup): Promise<void>;
 }
 
@@ -24,6 +26,16 @@ export function createCommandPublisher(
       } catch (error) {
         rung('failed');
         dispatcherLog.warn({ error, backupId: _id, requestId: request.id }, 'could not ring; the backup rings again');
+      }
+    },
+    async ringCheck({ _id, pool, requestId }) {
+      const command = { kind: CommandKind.COMMAND_KIND_CHECK, id: _id };
+      try {
+        await publisher.publishRun(pool, command, { expirationMs: ringMs, requestId });
+        rung('published');
+      } catch (error) {
+        rung('failed');
+        dispatcherLog.warn({ error, checkId: _id, requestId }, 'could not ring; the check rings again');
       }
     },
     async broadcastCancel({ _id, cancel, request }) {

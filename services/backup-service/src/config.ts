@@ -2,6 +2,8 @@ import { configReader, type Env } from '@tidemark/service-kit/env';
 import { exposureProblem } from '@tidemark/service-kit/grpc/credentials';
 import { readTiming, type Timing } from '@tidemark/service-kit/timing';
 
+const DAY_MS = 86_400_000;
+
 export interface BackupServiceConfig {
   readonly host: string;
   readonly port: number;
@@ -12,6 +14,8 @@ export interface BackupServiceConfig {
   readonly amqpNamespace: string;
   readonly serviceToken: string | undefined;
   readonly timing: Timing;
+  /** How long the output of an attempt is kept. */
+  readonly outputMs: number;
 }
 
 /** @throws ConfigError naming every setting that is wrong */
@@ -27,6 +31,7 @@ export function toConfig(env: Env): BackupServiceConfig {
     amqpNamespace: reader.text('TIDEMARK_AMQP_NAMESPACE', 'tidemark'),
     serviceToken: reader.secret('TIDEMARK_SERVICE_TOKEN'),
     timing: readTiming(reader),
+    outputMs: DAY_MS * reader.integer('TIDEMARK_OUTPUT_DAYS', { default: 90, min: 1, max: 3_650 }),
   };
   if (!config.mongodbUrl) reader.problem('TIDEMARK_MONGODB_URL (or TIDEMARK_MONGODB_URL_FILE) must be set');
   if (!config.amqpUrl) reader.problem('TIDEMARK_AMQP_URL (or TIDEMARK_AMQP_URL_FILE) must be set');

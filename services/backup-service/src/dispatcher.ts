@@ -11,25 +11,70 @@ import type { Timing } from '@tidemark/service-kit/timing';
 import type { BackupStore } from './backup-store.ts';
 import type { CommandPublisher } from './command-publisher.ts';
 import { dispatcherLog } from './logger.ts';
+import type { StorageCheckStore } from './storage-check-store.ts';
 
 export interface Dispatcher extends AsyncDisposable {
   /** Rings for a backup now, if its time has come. Never throws: what fails here is found by the next poll. */
   ring(id: string): Promise<void>;
+  /** The same for a check of a storage. */
+  ringCheck(id: string): Promise<void>;
   /** @throws Error while the polls fail */
   check(): void;
 }
 
 export interface DispatcherDependencies {
-  readonly store: BackupStore;
+  readonly store: Pick<BackupStore, 'findDue' | 'apply'>;
+  readonly checks: Pick<StorageCheckStore, 'findDue' | 'apply'>;
   readonly publisher: CommandPublisher;
   readonly now: () => Date;
   readonly timing: Pick<Timing, 'pollMs' | 'reaperHealthyMs' | 'callMs'>;
 }
 
+/** Documents with tasks: how they are found, and what is done about one. */
+interface Doorbell {
+  readonly what: string;
+  findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
+  /** Takes the task from a dead worker, where there is one. */
+  reap(id: string, signal: AbortSignal): Promise<void>;
+  /** Writes the next ring down and publishes, if the time has come. */
+  ring(id: string, signal: AbortSignal): Promise<void>;
+}
+
 const BATCH = 100;
 
+function backupDoorbell({ store, publisher }: DispatcherDependencies): Doorbell {
+  return {
+    what: 'backup',
+    findDue: (now, limit, signal) => store.findDue(now, limit, signal),
+    async reap(id, signal) {
+      await store.apply(id, { kind: 'reap' }, signal);
+    },
+    async ring(id, signal) {
+      const rung = await store.apply(id, { kind: 'ring' }, signal);
+      if (rung?.decision.ring) await publisher.ring(rung.backup);
+    },
+  };
+}
+
+function checkDoorbell({ checks, publisher }: DispatcherDependencies): Doorbell {
+  return {
+    what: 'check',
+    findDue: (now, limit, signal) => checks.findDue(now, limit, signal),
+    async reap(id, signal) {
+      await checks.apply(id, { kind: 'reap' }, signal);
+    },
+    async ring(id, signal) {
+      const rung = await checks.apply(id, { kind: 'ring' }, signal);
+      if (rung?.decision.ring) await publisher.ringCheck(rung.check);
+    },
+  };
+}
+
 /** Starts dispatching. */
-export function startDispatcher({ store, publisher, now, timing }: DispatcherDependencies): Dispatcher {
+export function startDispatcher(dependencies: DispatcherDependencies): Dispatcher {
+  const { now, timing } = dependencies;
+  const backups = backupDoorbell(dependencies);
+  const checks = checkDoorbell(dependencies);
   const limited = (signal?: AbortSignal) =>
     AbortSignal.any([AbortSignal.timeout(timing.callMs), ...(signal ? [signal] : [])]);
 
@@ -38,35 +83,32 @@ export function startDispatcher({ store, publisher, now, timing }: DispatcherDep
     return since !== undefined && performance.now() - since >= timing.reaperHealthyMs;
   };
 
-  const attend = async (id: string, signal: AbortSignal): Promise<void> => {
-    if (mayReap(loop)) {
-      const reaped = await store.apply(id, { kind: 'reap' }, limited(signal));
-      if (!reaped) return;
-    }
-    const rung = await store.apply(id, { kind: 'ring' }, limited(signal));
-    if (rung?.decision.ring) await publisher.ring(rung.backup);
-  };
-
   const loop: Loop = startLoop({
     name: 'dispatcher',
     everyMs: timing.pollMs,
     log: dispatcherLog,
     async run(signal) {
-      const due = await store.findDue(now(), BATCH, limited(signal));
-      for (const id of due) await attend(id, signal);
+      for (const doorbell of [backups, checks]) {
+        for (const id of await doorbell.findDue(now(), BATCH, limited(signal))) {
+          if (mayReap(loop)) await doorbell.reap(id, limited(signal));
+          await doorbell.ring(id, limited(signal));
+        }
+      }
       return false;
     },
   });
 
+  const ringNow = async ({ what, ring }: Doorbell, id: string): Promise<void> => {
+    try {
+      await ring(id, limited());
+    } catch (error) {
+      dispatcherLog.warn({ error, what, id }, 'could not ring at once; the next poll does');
+    }
+  };
+
   return {
-    async ring(id) {
-      try {
-        const rung = await store.apply(id, { kind: 'ring' }, limited());
-        if (rung?.decision.ring) await publisher.ring(rung.backup);
-      } catch (error) {
-        dispatcherLog.warn({ error, backupId: id }, 'could not ring at once; the next poll does');
-      }
-    },
+    ring: (id) => ringNow(backups, id),
+    ringCheck: (id) => ringNow(checks, id),
     check() {
       if (loop.healthySince() === undefined) throw new Error('the dispatcher cannot read the database');
     },

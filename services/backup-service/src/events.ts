@@ -2,6 +2,7 @@ import { counter, histogram } from '@tidemark/service-kit/metrics';
 import type { Attempt, Backup } from './backup.ts';
 import { isActive } from './backup.ts';
 import { auditLog, log } from './logger.ts';
+import type { StorageCheck } from './storage-check.ts';
 
 const accepted = counter('tidemark_backups_accepted_total', 'Backups accepted, by origin.', ['origin']);
 const ended = counter('tidemark_backups_ended_total', 'Backups ended, by state.', ['state']);
@@ -68,6 +69,31 @@ function reportAttempt(before: Backup, after: Backup): void {
 /** A worker asked for a task. */
 export function claimAnswered(grant: 'backup' | 'remove' | 'lost'): void {
   claims.inc({ grant });
+}
+
+/** Somebody asked for a check of a storage, or for records to be rebuilt from it. */
+export function checkAccepted(check: StorageCheck): void {
+  const { _id, kind, storageId, pool, createdBy, requestId } = check;
+  log.info({ checkId: _id, check: kind, storageId, pool, requestId }, 'check accepted');
+  const what = kind === 'probe' ? 'check storage' : 'rebuild records';
+  auditLog.info(
+    { what, id: storageId, checkId: _id, check: kind, caller: createdBy, requestId, outcome: 'recorded' },
+    'audit',
+  );
+}
+
+/** A change of a check was written. */
+export function checkChanged(before: StorageCheck, after: StorageCheck): void {
+  if (before.state === after.state) return;
+  const { _id, kind, storageId, state, ok, worker, losses, totalSteps, requestId } = after;
+  const facts = { checkId: _id, check: kind, storageId, state, worker, losses, requestId };
+  log.info(state === 'Done' ? { ...facts, ok, totalSteps } : facts, `check is ${state}`);
+}
+
+/** A rebuild found the manifest of a backup without a record, and made the record. */
+export function backupRebuilt(backup: Backup, { _id, createdBy, requestId }: StorageCheck): void {
+  log.warn({ ...facts(backup), checkId: _id }, 'the record of a backup was rebuilt from its manifest');
+  audit('rebuild', backup, createdBy, requestId);
 }
 
 /** A doorbell was rung, or could not be: then the document rings again. */

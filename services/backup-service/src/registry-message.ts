@@ -1,12 +1,15 @@
 import type { Target as TargetMessage } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import {
+  BrOptions,
   Cluster as ClusterMessage,
   Storage as StorageMessage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { StorageSnapshot, Target } from './backup.ts';
 import type { ClusterDocument, StorageDocument } from './registry-store.ts';
+import { toLocationMessage } from './storage-location.ts';
 
-const mutableOptions = (options: Target['brOptions']) => options && { ...options, filters: [...options.filters] };
+const optionsMessage = (options: Target['brOptions']) =>
+  options && BrOptions.create({ ...options, filters: [...options.filters], extra: { ...options.extra } });
 
 export function toClusterMessage(cluster: ClusterDocument): ClusterMessage {
   return ClusterMessage.create({
@@ -14,14 +17,14 @@ export function toClusterMessage(cluster: ClusterDocument): ClusterMessage {
     id: cluster._id,
     pd: [...cluster.pd],
     labels: { ...cluster.labels },
-    brOptions: mutableOptions(cluster.brOptions),
+    brOptions: optionsMessage(cluster.brOptions),
   });
 }
 
 export function toStorageMessage(storage: StorageDocument): StorageMessage {
   return StorageMessage.create({
     id: storage._id,
-    location: storage.local && { $case: 'local', value: storage.local },
+    ...toLocationMessage(storage),
     root: storage.root,
     maxConcurrent: storage.maxConcurrent,
     createTime: storage.createTime,
@@ -30,10 +33,10 @@ export function toStorageMessage(storage: StorageDocument): StorageMessage {
 }
 
 export function toTargetMessage({ pd, version, pool, tls, brOptions }: Target): TargetMessage {
-  return { pd: [...pd], version, pool, tls, brOptions: mutableOptions(brOptions) };
+  return { pd: [...pd], version, pool, tls, brOptions: optionsMessage(brOptions) };
 }
 
 /** The snapshot of a storage, for a worker. */
-export function toSnapshotMessage({ id, local, maxConcurrent }: StorageSnapshot): StorageMessage {
-  return StorageMessage.create({ id, location: { $case: 'local', value: local }, maxConcurrent });
+export function toSnapshotMessage({ id, maxConcurrent, ...location }: StorageSnapshot): StorageMessage {
+  return StorageMessage.create({ id, maxConcurrent, ...toLocationMessage(location) });
 }

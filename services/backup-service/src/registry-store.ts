@@ -1,6 +1,6 @@
-import { toStoreError } from '@tidemark/mongo/mongo-error';
+import { orStoreError } from '@tidemark/mongo/mongo-error';
 import type { Db } from 'mongodb';
-import type { Target } from './backup.ts';
+import type { StorageLocation, Target } from './backup.ts';
 
 /** A registered cluster, as it is stored. */
 export interface ClusterDocument {
@@ -19,9 +19,8 @@ export interface ClusterDocument {
 }
 
 /** A registered storage, as it is stored. */
-export interface StorageDocument {
+export interface StorageDocument extends StorageLocation {
   readonly _id: string;
-  readonly local?: { readonly path: string };
   readonly root: string;
   readonly maxConcurrent: number;
   readonly createTime: Date;
@@ -93,12 +92,4 @@ function createRegistry<T extends Registered>(db: Db, name: string): Registry<T>
       }),
     delete: (id) => orStoreError(async () => (await collection.deleteOne({ _id: id })).deletedCount > 0),
   };
-}
-
-async function orStoreError<R>(run: () => Promise<R>): Promise<R> {
-  try {
-    return await run();
-  } catch (error) {
-    throw toStoreError(error);
-  }
 }

@@ -66,6 +66,7 @@ describe('backup-service', () => {
     key: '',
     origin: BackupOrigin.BACKUP_ORIGIN_REQUEST,
     notAfter: undefined,
+    brOptions: undefined,
     ...fields,
   });
   const selection = (fields: Partial<ListBackupsRequest> = {}): ListBackupsRequest => ({

@@ -2,20 +2,27 @@ import { connectBroker } from '@tidemark/messaging/connection';
 import { startPublisher } from '@tidemark/messaging/publisher';
 import { openDatabase } from '@tidemark/mongo/database';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
+import { startLoop } from '@tidemark/service-kit/loop';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
+import { ATTEMPT_OUTPUT_INDEXES, createAttemptOutputStore } from './attempt-output-store.ts';
 import { BACKUP_INDEXES, createBackupStore } from './backup-store.ts';
 import { createCommandPublisher } from './command-publisher.ts';
 import type { BackupServiceConfig } from './config.ts';
 import { startDispatcher } from './dispatcher.ts';
-import { backupChanged } from './events.ts';
+import { backupChanged, checkChanged } from './events.ts';
 import { brokerLog, log, storeLog } from './logger.ts';
 import { createRegistryStore } from './registry-store.ts';
 import { backupService } from './rpc/backup-service.ts';
 import type { Dependencies } from './rpc/context.ts';
 import { executorService } from './rpc/executor-service.ts';
 import { registryService } from './rpc/registry-service.ts';
+import { CHECK_INDEXES, createStorageCheckStore } from './storage-check-store.ts';
 
 const NAME = 'backup-service';
+/** How long checks of storages are kept. */
+const CHECKS_KEPT_MS = 86_400_000;
+/** How often old output and old checks are looked for. */
+const RETENTION_MS = 3_600_000;
 
 export interface RunningBackupService extends AsyncDisposable {
   readonly port: number;
@@ -29,10 +36,11 @@ export interface RunningBackupService extends AsyncDisposable {
 export async function startBackupService(config: BackupServiceConfig): Promise<RunningBackupService> {
   await using stack = new AsyncDisposableStack();
   const database = stack.use(
-    await openDatabase(
-      { url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog },
-      BACKUP_INDEXES,
-    ),
+    await openDatabase({ url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog }, [
+      ...BACKUP_INDEXES,
+      ...ATTEMPT_OUTPUT_INDEXES,
+      ...CHECK_INDEXES,
+    ]),
   );
   const { now } = database;
   const broker = stack.use(await connectBroker({ url: config.amqpUrl, connectionName: NAME, log: brokerLog }));
@@ -41,9 +49,25 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     config.timing,
   );
   const store = createBackupStore(database.db, { now, limits: config.timing, onChanged: backupChanged });
-  const dispatcher = stack.use(startDispatcher({ store, publisher, now, timing: config.timing }));
+  const checks = createStorageCheckStore(database.db, { now, limits: config.timing, onChanged: checkChanged });
+  const output = createAttemptOutputStore(database.db);
+  const dispatcher = stack.use(startDispatcher({ store, checks, publisher, now, timing: config.timing }));
+  stack.use(
+    startLoop({
+      name: 'retention of output and checks',
+      everyMs: RETENTION_MS,
+      log: storeLog,
+      async run(signal) {
+        await output.removeBefore(new Date(now().getTime() - config.outputMs));
+        await checks.removeBefore(new Date(now().getTime() - CHECKS_KEPT_MS), signal);
+        return false;
+      },
+    }),
+  );
   const dependencies: Dependencies = {
     store,
+    output,
+    checks,
     registry: createRegistryStore(database.db),
     dispatcher,
     publisher,

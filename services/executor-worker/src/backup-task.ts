@@ -13,32 +13,36 @@ import { AppError } from '@tidemark/errors/app-error';
 import type { BackupResult, Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type BackupGrant,
+  type ExecutorServiceServer,
   FailureClass,
   type TaskRef,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { withTimeout } from '@tidemark/service-kit/abort';
 import type { Env } from '@tidemark/service-kit/env';
+import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import type { Timing } from '@tidemark/service-kit/timing';
 import { type Verification, verifyBackup } from './br/backupmeta.ts';
 import { LOCK_FILES, lockedForMs } from './br/checkpoint-lock.ts';
 import { backupArguments, brEnvironment, takesChecksum } from './br/command.ts';
+import { type Decrypt, openCrypter } from './br/crypter.ts';
 import { classifyFailure, type Failure } from './br/outcome.ts';
-import { createOutputReader } from './br/output.ts';
-import { type BrExit, processStart, startBr } from './br/process.ts';
-import { type BrProgram, chooseProgram, hasCheckpointLock } from './br/programs.ts';
+import { type BrProgram, chooseProgram, hasCheckpointLock, type Programs } from './br/programs.ts';
 import type { EndOfTask, Outcome } from './end-of-task.ts';
-import { brEnded, brStarted, leaseLost, strayReported, type TaskFacts } from './events.ts';
+import { brEnded, leaseLost, strayReported, type TaskFacts } from './events.ts';
 import type { Lease } from './lease-keeper.ts';
 import { log } from './logger.ts';
 import { writeManifest } from './manifest.ts';
-import { createReporter } from './reporter.ts';
+import { startOutputRecorder } from './output-recorder.ts';
+import { type FinishedRun, runBr } from './run-br.ts';
 import type { RunRecords } from './run-records.ts';
 import { type BackupFiles, openBackupFiles } from './storage/backup-files.ts';
+import { secretsOf, storageCredentials } from './storage/credentials.ts';
 
 export interface BackupTaskDependencies {
   readonly end: EndOfTask;
   readonly records: RunRecords;
-  readonly programs: readonly BrProgram[];
+  readonly client: ServiceClient<ExecutorServiceServer>;
+  readonly programs: Programs;
   readonly env: Env;
   readonly timing: Timing;
   /** Aborts when this worker is to stop. */
@@ -57,7 +61,8 @@ type End =
   | { readonly kind: 'complete'; readonly outcome: Outcome; readonly why: string }
   | { readonly kind: 'release' };
 
-const LOOK_MS = 60_000;
+/** A large backup on an object store takes a request for each thousand of its files. */
+const LOOK_MS = 15 * 60_000;
 const LOCK_MARGIN_SECONDS = 5;
 const EXHAUSTED =
   'The backup failed or was lost too often, and no finished backup was found: look at its attempts before you start it again.';
@@ -90,13 +95,15 @@ export async function runBackupTask(granted: GrantedBackup, dependencies: Backup
 
 async function endOf(granted: GrantedBackup, dependencies: BackupTaskDependencies, onRan: () => void): Promise<End> {
   const { grant, lease, facts } = granted;
+  const { env } = dependencies;
   try {
-    const files = await openBackupFiles(grant.storage, grant.path);
-    const found = await look(files, grant);
+    const files = await openBackupFiles(grant.storage, grant.path, env);
+    const decrypt = await openCrypter(grant.target?.brOptions);
+    const found = await look(files, decrypt, grant);
     if (found) return found;
     if (!grant.mayRun) return failed('permanent', { code: 'EXHAUSTED', message: EXHAUSTED, detail: '' });
     if (grant.previousEnded) await files.remove(LOCK_FILES, AbortSignal.timeout(LOOK_MS));
-    return await run(granted, files, dependencies, onRan);
+    return await run(granted, files, decrypt, dependencies, onRan);
   } catch (error) {
     if (lease.lost.aborted) return { kind: 'release' };
     log.warn({ ...facts, error }, 'the backup could not be run');
@@ -112,9 +119,9 @@ async function endOf(granted: GrantedBackup, dependencies: BackupTaskDependencie
 }
 
 /** T9, 1 and 2: what lies in the path already. Undefined: nothing that stands in the way. */
-async function look(files: BackupFiles, grant: BackupGrant): Promise<End | undefined> {
+async function look(files: BackupFiles, decrypt: Decrypt, grant: BackupGrant): Promise<End | undefined> {
   const signal = AbortSignal.timeout(LOOK_MS);
-  const found = await verifyBackup(files, signal);
+  const found = await verifyBackup(files, signal, { decrypt });
   if (found.kind !== 'absent') return adopt(found, grant);
   const lockedMs = grant.previousEnded ? 0 : await lockedForMs(files, signal);
   return lockedMs > 0 ? wait(lockedMs / 1000 + LOCK_MARGIN_SECONDS) : undefined;
@@ -135,85 +142,75 @@ function adopt(found: Exclude<Verification, { kind: 'absent' }>, grant: BackupGr
 async function run(
   granted: GrantedBackup,
   files: BackupFiles,
+  decrypt: Decrypt,
   dependencies: BackupTaskDependencies,
   onRan: () => void,
 ): Promise<End> {
   const { task, grant, facts, lease } = granted;
-  const { programs, records, timing, drain, env } = dependencies;
-  const target = grant.target;
-  if (!target) throw new Error('the grant names no target');
-  const program = chooseProgram(programs, target.version);
-  if (!program) return failed('permanent', noProgram(programs, target.version));
+  const { client, programs, records, timing, drain, env } = dependencies;
+  const { target, storage } = grant;
+  if (!target || !storage) throw new Error('the grant names no target or no storage');
+  const program = chooseProgram(programs.usable(), target.version);
+  if (!program) return failed('permanent', noProgram(programs.usable(), target.version));
   if (drain.aborted) return { kind: 'release' };
+  const { previousBrVersion } = grant;
+  if (previousBrVersion !== '' && previousBrVersion !== program.version)
+    return failed('newPath', {
+      code: 'BR_CHANGED',
+      message:
+        'The last attempt ran under another version of br, which this one must not resume; the backup starts anew.',
+      detail: `${previousBrVersion} before, ${program.version} now`,
+    });
 
-  const args = backupArguments(target, files.folder);
-  const argv = [program.path, ...args];
-  const temporary = await records.temporaryFolder(task.claim);
-  const record = { backupId: task.backupId, claim: task.claim, fence: Number(task.fence), path: grant.path };
-  await records.write(record);
-  const starting = { argv, brVersion: program.version, hasLock: hasCheckpointLock(program.version) };
-  if (!(await lease.announce(starting)) || drain.aborted) {
+  const credentials = await storageCredentials(storage, env);
+  const argv = [program.path, ...backupArguments(target, storage, grant.path)] as const;
+  const folder = await records.temporaryFolder(task.claim);
+  await records.write({ backupId: task.backupId, claim: task.claim, fence: Number(task.fence), path: grant.path });
+  const hasLock = hasCheckpointLock(program.version, target);
+  if (!(await lease.announce({ argv: [...argv], brVersion: program.version, hasLock })) || drain.aborted) {
     if (lease.canceling.aborted) return stopped();
     return { kind: 'release' };
   }
 
-  const report = createReporter();
-  const output = createOutputReader((line) => lease.report(report(line)));
-  const br = startBr({
-    program: program.path,
-    args,
-    env: brEnvironment(env, temporary),
-    cwd: temporary,
-    guardMs: timing.guardMs,
-    killMs: timing.killMs,
-    graceMs: timing.graceMs,
-    onStdout: output.stdout,
-    onStderr: output.stderr,
-  });
+  const recorder = startOutputRecorder({ client, task, facts, callMs: timing.callMs });
   onRan();
-  brStarted(facts, br.group, argv);
-  lease.guardWith(br.keepAlive);
-  const start = processStart(br.group);
-  if (start !== undefined) {
-    // br runs now: whatever fails from here on must not end the task before br has ended (T5).
-    await records
-      .write({ ...record, group: { pid: br.group, start } })
-      .catch((error: unknown) =>
-        log.warn({ ...facts, error }, 'the run could not be recorded; its guard still watches it'),
-      );
-  }
-
-  const overdue = new AbortController();
-  const deadline = setTimeout(() => overdue.abort(), Math.min(grant.remainingSeconds * 1000, 2 ** 31 - 1));
-  const stop = AbortSignal.any([lease.lost, lease.canceling, drain, overdue.signal]);
-  const onStop = () => void br.stop();
-  stop.addEventListener('abort', onStop, { once: true });
-  if (stop.aborted) onStop();
-  const exit = await br.exited;
-  clearTimeout(deadline);
-  stop.removeEventListener('abort', onStop);
-
-  const ending = await conclude(granted, files, program, exit, output.result(), {
-    overdue: overdue.signal.aborted,
+  const finished = await runBr({
+    task,
+    facts,
+    lease,
     drain,
+    timing,
+    remainingMs: grant.remainingSeconds * 1000,
+    argv,
+    env: brEnvironment(env, folder, credentials),
+    folder,
+    path: grant.path,
+    tls: target.tls,
+    secrets: secretsOf(credentials),
+    recorder,
+    records,
   });
-  brEnded(facts, exit, ending.kind === 'complete' ? ending.why : 'stopped');
+  const [ending] = await Promise.all([
+    conclude(granted, dependencies, files, decrypt, program, finished),
+    recorder.finish(),
+  ]);
+  brEnded(facts, finished.exit, ending.kind === 'complete' ? ending.why : 'stopped');
   return ending;
 }
 
 /** What a finished run means; nobody is left in its process group. */
 async function conclude(
   { task, grant, lease, facts }: GrantedBackup,
+  { drain, timing }: BackupTaskDependencies,
   files: BackupFiles,
+  decrypt: Decrypt,
   program: BrProgram,
-  exit: BrExit,
-  output: ReturnType<ReturnType<typeof createOutputReader>['result']>,
-  stops: { readonly overdue: boolean; readonly drain: AbortSignal },
+  { exit, output, stoppedFor }: FinishedRun,
 ): Promise<End> {
   if (lease.lost.aborted) return { kind: 'release' };
   const signal = withTimeout(LOOK_MS, lease.lost);
   if (exit.code === 0 && output.success) {
-    const found = await verifyBackup(files, signal);
+    const found = await verifyBackup(files, signal, { decrypt, tso: output.success.get('BackupTS') });
     if (found.kind === 'good') {
       await writeManifest(files, task.backupId, grant, found.result, program.version, signal).catch((error: unknown) =>
         log.warn({ ...facts, error }, 'tidemark.json could not be written; the backup is good without it'),
@@ -229,13 +226,19 @@ async function conclude(
   if (lease.canceling.aborted) return stopped();
   const failure = classifyFailure(exit, output);
   // A br that wrote everything and was killed before it could say so did its work (T14: never Failed beside a good backup).
-  const found = await verifyBackup(files, signal);
+  const found = await verifyBackup(files, signal, { decrypt });
   if (found.kind === 'good' && failure.kind !== 'newPath') return adopt(found, grant);
-  if (stops.drain.aborted || exit.silenced) return { kind: 'release' };
-  if (stops.overdue)
+  if (drain.aborted || exit.silenced) return { kind: 'release' };
+  if (stoppedFor === 'overdue')
     return failed('permanent', {
       code: 'DEADLINE',
       message: 'The backup did not finish before its deadline and was stopped.',
+      detail: failure.detail,
+    });
+  if (stoppedFor === 'stalled')
+    return failed('retry', {
+      code: 'STALLED',
+      message: `br made no progress for ${Math.round(timing.stallMs / 60_000)} minutes and was stopped; it is tried again and goes on where it stopped. What it was doing is in the log of the attempt.`,
       detail: failure.detail,
     });
   if (failure.kind === 'wait') return wait(failure.seconds ?? LOCK_MARGIN_SECONDS, failure);

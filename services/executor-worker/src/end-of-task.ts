@@ -5,6 +5,7 @@
 
 import { AppError } from '@tidemark/errors/app-error';
 import type {
+  CompleteCheckRequest,
   CompleteTaskRequest,
   ExecutorServiceServer,
   TaskRef,
@@ -25,13 +26,18 @@ export interface EndOfTask {
   stray(task: TaskRef, path: string, requestId: string): Promise<EndAnswer>;
 }
 
+/** The same for checks of storages. */
+export interface EndOfCheck {
+  completeCheck(end: CompleteCheckRequest, requestId: string): Promise<EndAnswer>;
+}
+
 const BACKOFF = { baseMs: 200, maxMs: 5_000 };
 
 /** @param giveUp when this process cannot wait any longer */
 export function createEndOfTask(
   client: ServiceClient<ExecutorServiceServer>,
   { callMs, giveUp }: { readonly callMs: number; readonly giveUp: AbortSignal },
-): EndOfTask {
+): EndOfTask & EndOfCheck {
   const told = async (call: () => Promise<{ standing: TaskStanding }>, facts: object): Promise<EndAnswer> => {
     for (let tries = 1; !giveUp.aborted; tries += 1) {
       try {
@@ -62,6 +68,11 @@ export function createEndOfTask(
     release: (task, requestId) =>
       told(() => client.releaseTask({ task, strayPath: '' }, { timeoutMs: callMs, requestId }), {
         backupId: task.backupId,
+        requestId,
+      }),
+    completeCheck: (end, requestId) =>
+      told(() => client.completeCheck(end, { timeoutMs: callMs, requestId }), {
+        checkId: end.check?.checkId,
         requestId,
       }),
     stray: (task, path, requestId) =>

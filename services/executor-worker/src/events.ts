@@ -21,10 +21,33 @@ export function messageUnreadable(): void {
   unreadable.inc();
 }
 
-export function claimMade(answer: 'backup' | 'remove' | 'lost' | 'unknown', backupId: string, requestId: string): void {
+/** @param id of the backup or the check */
+export function claimMade(
+  answer: 'backup' | 'remove' | 'check' | 'lost' | 'unknown',
+  id: string,
+  requestId: string,
+): void {
   claims.inc({ answer });
   const level = answer === 'unknown' ? 'warn' : 'debug';
-  log[level]({ backupId, requestId, answer }, 'claim answered');
+  log[level]({ id, requestId, answer }, 'claim answered');
+}
+
+/** What every line about a check of a storage carries. */
+export interface CheckFacts {
+  readonly requestId: string;
+  readonly checkId: string;
+  readonly storageId: string;
+  readonly check: 'probe' | 'rebuild';
+}
+
+export function checkBegan(facts: CheckFacts): void {
+  running.inc();
+  log.info(facts, 'check began');
+}
+
+export function checkEnded(facts: CheckFacts, outcome: string): void {
+  running.dec();
+  log.info({ ...facts, outcome }, 'check ended');
 }
 
 export function taskBegan(kind: 'backup' | 'remove', facts: TaskFacts): void {
@@ -50,9 +73,13 @@ export function leaseLost(facts: TaskFacts): void {
   log.warn(facts, 'the task was lost to somebody else: its br is stopped and its files are left alone');
 }
 
-export function renewalFailed(facts: TaskFacts, error: unknown): void {
+export function renewalFailed(facts: TaskFacts | CheckFacts, error: unknown): void {
   const retryable = error instanceof AppError && error.row.retryable;
   log[retryable ? 'warn' : 'error']({ ...facts, error }, 'a renewal was not answered; it is repeated');
+}
+
+export function outputNotTold(facts: TaskFacts, error: unknown): void {
+  log.debug({ ...facts, error }, 'a piece of output was not answered; it is repeated');
 }
 
 export function strayReported(facts: Omit<TaskFacts, 'clusterId'>, path: string): void {

@@ -7,34 +7,30 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Run } from '@tidemark/messaging/consumer';
-import {
-  type ClaimTaskResponse,
-  type ExecutorServiceServer,
-  TaskRef,
-} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
-import type { RunCommand } from '@tidemark/protocol/queue/v1/commands';
-import { sleep } from '@tidemark/service-kit/backoff';
-import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
+import { type ClaimTaskResponse, TaskRef } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { CommandKind, type RunCommand } from '@tidemark/protocol/queue/v1/commands';
 import { type BackupTaskDependencies, runBackupTask } from './backup-task.ts';
+import type { EndOfCheck, EndOfTask } from './end-of-task.ts';
 import { claimMade, type TaskFacts, taskBegan, taskEnded } from './events.ts';
+import { claimCheck } from './handle-check.ts';
 import { keepLease, type Lease } from './lease-keeper.ts';
 import { log } from './logger.ts';
 import { runRemoveTask } from './remove-task.ts';
+import { untilAnswered } from './until-answered.ts';
 
 export interface CommandDependencies extends BackupTaskDependencies {
-  readonly client: ServiceClient<ExecutorServiceServer>;
+  readonly end: EndOfTask & EndOfCheck;
   readonly worker: string;
   readonly pool: string;
   /** The leases of what runs now, by backup. */
   readonly leases: Map<string, Lease>;
 }
 
-const CLAIM_PAUSE_MS = 200;
-
-/** Claims the task that a command rings for. */
+/** Claims what a command rings for: the task of a backup, or a check of a storage. */
 export function createClaim(dependencies: CommandDependencies) {
   return async (command: RunCommand, delivery: { readonly requestId: string }): Promise<Run | undefined> => {
     const { requestId } = delivery;
+    if (command.kind === CommandKind.COMMAND_KIND_CHECK) return claimCheck(dependencies, command, requestId);
     const claim = randomBytes(24).toString('base64url');
     const answer = await claimUntilAnswered(dependencies, command.id, claim, requestId);
     const { grant } = answer ?? {};
@@ -79,15 +75,12 @@ async function claimUntilAnswered(
   claim: string,
   requestId: string,
 ): Promise<ClaimTaskResponse | undefined> {
-  const giveUpAt = performance.now() + timing.claimMs;
-  while (performance.now() < giveUpAt) {
-    try {
-      return await client.claimTask({ backupId, claim, worker, pool }, { timeoutMs: timing.callMs, requestId });
-    } catch (error) {
-      log.debug({ error, backupId, requestId }, 'a claim was not answered; it is repeated');
-      await sleep(CLAIM_PAUSE_MS);
-    }
-  }
+  const answer = await untilAnswered(
+    () => client.claimTask({ backupId, claim, worker, pool }, { timeoutMs: timing.callMs, requestId }),
+    timing.claimMs,
+    { backupId, requestId },
+  );
+  if (answer) return answer;
   client
     .releaseTask({ task: { backupId, claim, fence: 0n }, strayPath: '' }, { timeoutMs: timing.callMs, requestId })
     .catch((error: unknown) => log.debug({ error, backupId }, 'a claim of unknown outcome could not be released'));

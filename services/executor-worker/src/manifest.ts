@@ -1,10 +1,13 @@
-import type { BackupResult } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import { BackupMode, BackupOrigin, type BackupResult } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { BackupGrant } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { BackupFiles } from './storage/backup-files.ts';
 
 export const MANIFEST = 'tidemark.json';
 
-/** Writes what is known of a good backup beside its files, so that records can be rebuilt from the storage. No secret. */
+/**
+ * Writes what is known of a good backup beside its files, so that its record can be rebuilt from the storage. Written
+ * once: one that is there stays as it is. No secret: credentials and keys are named, never told.
+ */
 export async function writeManifest(
   files: BackupFiles,
   backupId: string,
@@ -13,13 +16,24 @@ export async function writeManifest(
   brVersion: string,
   signal: AbortSignal,
 ): Promise<void> {
+  if (await files.read(MANIFEST, signal)) return;
   const manifest = {
     schemaVersion: 1,
     backupId,
     clusterId: grant.clusterId,
-    path: grant.path,
+    mode: grant.mode === BackupMode.BACKUP_MODE_AUTO ? 'auto' : 'manual',
+    type: grant.type,
+    method: grant.method,
+    origin: grant.origin === BackupOrigin.BACKUP_ORIGIN_SCHEDULE ? 'schedule' : 'request',
+    createdBy: grant.createdBy,
+    requestKey: grant.requestKey || undefined,
+    requestHash: grant.requestHash || undefined,
     storageId: grant.storage?.id,
-    target: grant.target && { pd: grant.target.pd, version: grant.target.version },
+    path: grant.path,
+    basePath: grant.basePath || undefined,
+    target: grant.target,
+    startTime: grant.startTime?.toISOString(),
+    endTime: new Date().toISOString(),
     tso: String(result.tso),
     sizeBytes: Number(result.sizeBytes),
     files: Number(result.files),

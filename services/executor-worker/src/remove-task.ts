@@ -8,17 +8,20 @@
  */
 import type { Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { RemoveGrant, TaskRef } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import type { Env } from '@tidemark/service-kit/env';
 import { BACKUPMETA } from './br/backupmeta.ts';
 import { lockedForMs } from './br/checkpoint-lock.ts';
 import type { EndOfTask, Outcome } from './end-of-task.ts';
 import type { TaskFacts } from './events.ts';
 import type { Lease } from './lease-keeper.ts';
 import { log } from './logger.ts';
-import { type BackupFiles, openBackupFiles } from './storage/backup-files.ts';
+import { type BackupFiles, backupFilesIn } from './storage/backup-files.ts';
+import { openStorage, type RemovalFailure } from './storage/storage-files.ts';
 
 const BACKUP_LOCK = 'backup.lock';
 const LOCK_MARGIN_SECONDS = 5;
 const BATCH = 1_000;
+const TOLD_FAILURES = 10;
 
 export interface GrantedRemoval {
   readonly task: TaskRef;
@@ -30,12 +33,16 @@ export interface GrantedRemoval {
 /** Removes what was granted; answers how it ended, for the log. */
 export async function runRemoveTask(
   { task, grant, facts, lease }: GrantedRemoval,
-  { end, drain }: { readonly end: EndOfTask; readonly drain: AbortSignal },
+  {
+    end,
+    drain,
+    env,
+  }: { readonly end: Pick<EndOfTask, 'complete' | 'release'>; readonly drain: AbortSignal; readonly env: Env },
 ): Promise<string> {
   const signal = AbortSignal.any([lease.lost, drain]);
   let outcome: Outcome;
   try {
-    outcome = await removePaths(grant, signal);
+    outcome = await removePaths(grant, env, signal);
   } catch (error) {
     if (lease.lost.aborted) return 'lost';
     if (drain.aborted) return `released: ${await end.release(task, facts.requestId)}`;
@@ -51,11 +58,12 @@ export async function runRemoveTask(
   return answer === 'held' ? (outcome?.$case ?? 'nothing') : answer;
 }
 
-async function removePaths({ storage, paths }: RemoveGrant, signal: AbortSignal): Promise<Outcome> {
+async function removePaths({ storage, paths }: RemoveGrant, env: Env, signal: AbortSignal): Promise<Outcome> {
+  const stored = await openStorage(storage, env);
   let bytes = 0n;
   const removed: string[] = [];
   for (const path of paths) {
-    const files = await openBackupFiles(storage, path);
+    const files = await backupFilesIn(stored, path);
     const lockedMs = await lockedForMs(files, signal);
     if (lockedMs > 0) {
       if (removed.length > 0) break; // told of what is done; the rest comes with the next claim
@@ -67,45 +75,86 @@ async function removePaths({ storage, paths }: RemoveGrant, signal: AbortSignal)
     bytes += result.bytes;
     removed.push(path);
   }
-  return { $case: 'removed', value: { paths: removed, bytes } };
+  const { versions, lock } = await stored.traits(signal);
+  const remark = [versions, lock].filter((sentence) => sentence !== '').join(' ');
+  // Space of which it is not known that it is free is not claimed.
+  return { $case: 'removed', value: { paths: removed, bytes: versions === '' ? bytes : 0n, remark } };
 }
 
 type PathResult =
   | { readonly kind: 'removed'; readonly bytes: bigint }
   | { readonly kind: 'failed'; readonly reason: Reason };
 
-/** Removes one path and proves it gone. */
+/**
+ * Removes one path and proves it gone. However many files there are, only a batch of their names is held at a time.
+ *
+ * @returns the size of what was there
+ */
 export async function removePath(files: BackupFiles, path: string, signal: AbortSignal): Promise<PathResult> {
-  let bytes = 0n;
-  const why: string[] = [];
-  const remove = async (names: readonly string[]) => {
-    const failures = await files.remove(names, signal);
-    why.push(...failures.map((failure) => `${failure.name}: ${failure.why}`));
-  };
-
-  const found: string[] = [];
-  for await (const file of files.list(signal)) {
-    found.push(file.name);
-    bytes += BigInt(file.bytes);
+  const found = { count: 0, bytes: 0n, meta: false };
+  for await (const { name, bytes } of files.list(signal)) {
+    found.count++;
+    found.bytes += BigInt(bytes);
+    found.meta ||= name === BACKUPMETA;
   }
-  if (found.includes(BACKUPMETA)) await remove([BACKUPMETA]);
-  const middle = found.filter((name) => name !== BACKUPMETA && name !== BACKUP_LOCK);
-  for (let from = 0; from < middle.length; from += BATCH) await remove(middle.slice(from, from + BATCH));
-  if (why.length === 0 && found.includes(BACKUP_LOCK)) await remove([BACKUP_LOCK]);
+  const filesLeft = (count: number, first: string, failures: readonly RemovalFailure[]): PathResult => ({
+    kind: 'failed',
+    reason: {
+      code: 'FILES_LEFT',
+      message: `${count} of ${found.count} files of ${path} could not be removed, among them ${first}; it is tried again.`,
+      detail: failures.map(({ name, why }) => `${name}: ${why}`).join('\n'),
+    },
+  });
 
-  const left: string[] = [];
-  for await (const { name } of files.list(signal)) left.push(name);
-  if (left.length > 0)
-    return {
-      kind: 'failed',
-      reason: {
-        code: 'FILES_LEFT',
-        message: `${left.length} of ${found.length} files of ${path} could not be removed, among them ${left[0]}; it is tried again.`,
-        detail: why.slice(0, 10).join('\n'),
-      },
-    };
+  if (found.meta) {
+    // While it stays, the backup can be restored: so nothing else is taken from it.
+    const failures = await files.remove([BACKUPMETA], signal);
+    if (failures.length > 0) return filesLeft(found.count, BACKUPMETA, failures);
+  }
+  for (let before = Number.POSITIVE_INFINITY; ; ) {
+    const { seen, first, removed, failures } = await removeRound(files, signal);
+    if (seen === 0) break;
+    // Also files that were "removed" and are listed all the same must come to an end.
+    if (removed === 0 || seen >= before) return filesLeft(seen, failures[0]?.name ?? first, failures);
+    before = seen;
+  }
   await files.finishRemoval(signal);
-  return { kind: 'removed', bytes };
+  return { kind: 'removed', bytes: found.bytes };
+}
+
+interface Round {
+  /** How many files were there. */
+  readonly seen: number;
+  readonly first: string;
+  readonly removed: number;
+  /** The first of those that could not be removed. */
+  readonly failures: readonly RemovalFailure[];
+}
+
+/** Removes what is listed; the lock only when it is alone. */
+async function removeRound(files: BackupFiles, signal: AbortSignal): Promise<Round> {
+  const round = { seen: 0, first: '', removed: 0, failures: [] as RemovalFailure[] };
+  let lock = false;
+  let batch: string[] = [];
+  const removeBatch = async () => {
+    const failures = await files.remove(batch, signal);
+    round.removed += batch.length - failures.length;
+    round.failures.push(...failures.slice(0, TOLD_FAILURES - round.failures.length));
+    batch = [];
+  };
+  for await (const { name } of files.list(signal)) {
+    round.seen++;
+    if (name === BACKUP_LOCK) {
+      lock = true;
+      continue;
+    }
+    round.first ||= name;
+    batch.push(name);
+    if (batch.length === BATCH) await removeBatch();
+  }
+  if (lock && round.seen === 1) batch.push(BACKUP_LOCK);
+  if (batch.length > 0) await removeBatch();
+  return round;
 }
 
 function removeFailed(reason: Reason): Outcome {

@@ -1,7 +1,13 @@
 import { expect, it } from 'vitest';
 import { createReporter } from './reporter.ts';
 
-const line = (step: string, percent: number | undefined) => ({ step, percent, remainingSeconds: 1, speed: '' });
+const line = (step: string, percent: number | undefined) => ({
+  step,
+  percent,
+  remainingSeconds: 1,
+  speed: '',
+  count: '',
+});
 
 it('makes one percentage of all steps that never goes back', () => {
   const report = createReporter();

@@ -1,6 +1,6 @@
 import { startCancelListener } from '@tidemark/messaging/cancel-listener';
 import { connectBroker } from '@tidemark/messaging/connection';
-import { startConsumer } from '@tidemark/messaging/consumer';
+import { type Consumer, startConsumer } from '@tidemark/messaging/consumer';
 import {
   type ExecutorServiceServer,
   ExecutorServiceService,
@@ -9,7 +9,7 @@ import {
 import { createServiceClient } from '@tidemark/service-kit/grpc/client';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { brEnvironment } from './br/command.ts';
-import { readPrograms } from './br/programs.ts';
+import { openPrograms } from './br/programs.ts';
 import type { WorkerConfig } from './config.ts';
 import { createEndOfTask, type EndOfTask } from './end-of-task.ts';
 import { messageUnreadable, strayReported } from './events.ts';
@@ -33,10 +33,8 @@ export interface RunningWorker extends AsyncDisposable {
 export async function startWorker(config: WorkerConfig): Promise<RunningWorker> {
   const records = await openRunRecords(config.stateDir);
   const unreported = await records.sweep();
-  const programs = await readPrograms(config.programs, brEnvironment(config.env, config.stateDir));
-  for (const program of programs) log.info({ ...program }, 'br found');
-
   await using stack = new AsyncDisposableStack();
+  const programs = stack.use(await openPrograms(config.programs, brEnvironment(config.env, config.stateDir)));
   const { host, port } = config.backupService;
   const client = stack.use(
     createServiceClient<ExecutorServiceServer>(ExecutorServiceService, {
@@ -64,23 +62,29 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     pool: config.pool,
   });
   const broker = stack.use(await connectBroker({ url: config.amqpUrl, connectionName: config.name, log: brokerLog }));
-  const consumer = startConsumer(broker, {
-    namespace: config.amqpNamespace,
-    pool: config.pool,
-    slots: config.slots,
-    log: brokerLog,
-    onUnreadable: messageUnreadable,
-    async claim(command, delivery) {
-      const run = await claim(command, delivery);
-      return (
-        run &&
-        (() => {
-          const running = run().finally(() => runs.delete(running));
-          runs.add(running);
-          return running;
-        })
-      );
-    },
+  const startConsuming = () =>
+    startConsumer(broker, {
+      namespace: config.amqpNamespace,
+      pool: config.pool,
+      slots: config.slots,
+      log: brokerLog,
+      onUnreadable: messageUnreadable,
+      async claim(command, delivery) {
+        const run = await claim(command, delivery);
+        return (
+          run &&
+          (() => {
+            const running = run().finally(() => runs.delete(running));
+            runs.add(running);
+            return running;
+          })
+        );
+      },
+    });
+  // Without a br nothing can be run, and whoever has one should be asked.
+  let consumer: Consumer | undefined;
+  void programs.oneUsable.then(() => {
+    if (!drain.signal.aborted) consumer = startConsuming();
   });
   startCancelListener(broker, {
     namespace: config.amqpNamespace,
@@ -95,8 +99,9 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       log,
       ready: {
         rabbitmq: () => broker.check(),
+        br: () => programs.check(),
         consumer() {
-          if (!consumer.ready) throw new Error('the worker does not consume yet');
+          if (!consumer?.ready) throw new Error('the worker does not consume yet');
         },
         'backup-service': () => client.waitForReady(READY_MS),
       },
@@ -104,7 +109,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   );
   stack.defer(async () => {
     operations.stopping();
-    await consumer.stop();
+    await consumer?.stop();
     drain.abort(new Error('this worker is stopping'));
     const lastWords = setTimeout(() => giveUp.abort(), LAST_WORDS_MS + 2 * config.timing.graceMs);
     await Promise.allSettled(runs);

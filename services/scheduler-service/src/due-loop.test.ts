@@ -83,6 +83,7 @@ describe('the due loop', () => {
             cancelBackup: refuse,
             deleteBackup: refuse,
             async *watchBackup() {},
+            async *readBackupLog() {},
           }),
           bindService<StrategyServiceServer>(StrategyServiceService, {
             getStrategy: async (request) => ({

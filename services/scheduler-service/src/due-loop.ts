@@ -138,6 +138,7 @@ async function attend(
             key,
             notAfter: closesAt,
             type: '',
+            brOptions: undefined,
             mode: BackupMode.BACKUP_MODE_AUTO,
             origin: BackupOrigin.BACKUP_ORIGIN_SCHEDULE,
           },

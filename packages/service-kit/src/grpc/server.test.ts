@@ -37,6 +37,7 @@ const handlers: Handlers<BackupServiceServer> = {
     signal.throwIfAborted();
     return { backup: undefined };
   },
+  async *readBackupLog() {},
   async *watchBackup({ id }, { signal }) {
     for (let revision = 1n; revision <= 5n; revision += 1n) yield { backup: Backup.create({ id, revision }) };
     if (id === 'broken') throw new AppError('backup_not_found', 'It went while you watched.');

@@ -77,5 +77,6 @@ function answerOf(backup: Backup, token: string, now: Date): Answer {
     attempt: backup.attempts.length,
     remainingMs: backup.deadline.getTime() - now.getTime(),
     previousEnded: before?.outcome !== undefined && before.outcome !== 'lost',
+    previousBrVersion: before?.brVersion ?? '',
   };
 }

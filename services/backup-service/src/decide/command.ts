@@ -18,7 +18,7 @@ export type Outcome =
   | { readonly kind: 'retry' | 'newPath'; readonly reason: Reason; readonly delayMs?: number }
   | { readonly kind: 'wait'; readonly waitMs: number; readonly reason: Reason }
   | { readonly kind: 'stopped' }
-  | { readonly kind: 'removed'; readonly paths: readonly string[]; readonly bytes: number }
+  | { readonly kind: 'removed'; readonly paths: readonly string[]; readonly bytes: number; readonly remark?: string }
   | { readonly kind: 'removeFailed'; readonly reason: Reason };
 
 /** What can be asked of a backup; each is a row of the table in design section 3. */
@@ -65,6 +65,8 @@ export type Answer =
       readonly remainingMs: number;
       /** The last attempt in this path told its end, so a lock that it left may be removed (T9). */
       readonly previousEnded: boolean;
+      /** Of the last `br` that ran in this path; empty if none did. */
+      readonly previousBrVersion: string;
     }
   | { readonly kind: 'removeGrant'; readonly fence: number; readonly paths: readonly string[] }
   /** The state does not allow it; `why` tells which of the refusals it is. */

@@ -1,4 +1,4 @@
-import type { Backup, Deletion, Leftover } from '../backup.ts';
+import type { Backup, Deletion, Leftover, Reason } from '../backup.ts';
 import { type Decision, type Limits, LOST, type Outcome } from './command.ts';
 import { isHeldBy, plus, ranWithoutLock, removeTask, unowned } from './vocabulary.ts';
 
@@ -16,9 +16,9 @@ export function completeRemoval(
   if (!isHeldBy(backup, claim, fence)) return LOST;
   switch (outcome.kind) {
     case 'removed':
-      return { answer: { kind: 'ok' }, next: removed(backup, outcome.paths, outcome.bytes, now, limits) };
+      return { answer: { kind: 'ok' }, next: removed(backup, outcome, now, limits) };
     case 'removeFailed':
-      return { answer: { kind: 'ok' }, next: removeFailed(backup, outcome.reason.message, now) };
+      return { answer: { kind: 'ok' }, next: removeFailed(backup, outcome.reason, now) };
     case 'wait':
       return { answer: { kind: 'ok' }, next: { ...backup, task: unowned(backup.task, plus(now, outcome.waitMs)) } };
     default:
@@ -28,7 +28,12 @@ export function completeRemoval(
 
 const isUnderWay = ({ state }: Deletion) => state === 'Requested' || state === 'Deleting';
 
-function removed(backup: Backup, paths: readonly string[], bytes: number, now: Date, limits: Limits): Backup {
+function removed(
+  backup: Backup,
+  { paths, bytes, remark }: Extract<Outcome, { kind: 'removed' }>,
+  now: Date,
+  limits: Limits,
+): Backup {
   const leftovers = backup.leftovers.flatMap((leftover): Leftover[] => {
     // A stray that came meanwhile set a later `after`: the path has to be listed again.
     if (!paths.includes(leftover.path) || leftover.after > now) return [leftover];
@@ -36,7 +41,7 @@ function removed(backup: Backup, paths: readonly string[], bytes: number, now: D
       ? [{ ...leftover, listedOnce: true, after: plus(now, limits.unlockedQuietMs) }]
       : [];
   });
-  const freed = { ...backup.deletion, bytes: (backup.deletion.bytes ?? 0) + bytes };
+  const freed = { ...backup.deletion, bytes: (backup.deletion.bytes ?? 0) + bytes, ...(remark && { remark }) };
   const gone = isUnderWay(backup.deletion) && !leftovers.some(({ path }) => path === backup.path);
   const { error: _, ...clean } = freed;
   return {
@@ -48,7 +53,11 @@ function removed(backup: Backup, paths: readonly string[], bytes: number, now: D
   };
 }
 
-function removeFailed(backup: Backup & { task: NonNullable<Backup['task']> }, error: string, now: Date): Backup {
+function removeFailed(
+  backup: Backup & { task: NonNullable<Backup['task']> },
+  { message, detail }: Reason,
+  now: Date,
+): Backup {
   const { tries } = backup.task;
   const delayMs = Math.min(LONGEST_RETRY_MS, MINUTE_MS * 2 ** Math.min(tries, MOST_DOUBLINGS));
   return {
@@ -56,7 +65,7 @@ function removeFailed(backup: Backup & { task: NonNullable<Backup['task']> }, er
     task: unowned({ ...backup.task, tries: tries + 1 }, plus(now, delayMs)),
     deletion: {
       ...backup.deletion,
-      error,
+      error: detail ? `${message}\n${detail}` : message,
       ...(isUnderWay(backup.deletion) && { state: 'DeleteFailed' as const }),
     },
   };

@@ -330,6 +330,18 @@ describe('a removal', () => {
     const often = after({ ...removing, task: { ...(removing.task as Task), tries: 20 } }, command, at(61));
     expect(often.task?.notBefore).toEqual(at(61 + 3_600));
   });
+  it('says which files stayed and why, and what is to be known of those that went', () => {
+    const reason = { code: 'F', message: '2 files could not be removed.', detail: 'a: AccessDenied' };
+    const failed = after(removing, complete({ kind: 'removeFailed', reason }, 2, 'w2'), at(61));
+    expect(failed.deletion.error).toBe('2 files could not be removed.\na: AccessDenied');
+    const remark = 'The bucket keeps old versions.';
+    const done = after(
+      removing,
+      complete({ kind: 'removed', paths: ['root/c1/p'], bytes: 0, remark }, 2, 'w2'),
+      at(61),
+    );
+    expect(done.deletion).toMatchObject({ state: 'Deleted', bytes: 0, remark });
+  });
   it('of a path without a lock lists it twice, ten minutes apart (T11)', () => {
     const lost = after(unlocked, { kind: 'reap' }, dead);
     const canceled = after(lost, cancel(), dead);

@@ -9,6 +9,7 @@ import { deleteBackup } from './delete-backup.ts';
 import { findBackupByKey } from './find-backup-by-key.ts';
 import { getBackup } from './get-backup.ts';
 import { listBackups } from './list-backups.ts';
+import { readBackupLog } from './read-backup-log.ts';
 import { startBackup } from './start-backup.ts';
 import { watchBackup } from './watch-backup.ts';
 
@@ -22,5 +23,6 @@ export function backupService(dependencies: Dependencies): ServiceBinding {
     cancelBackup: cancelBackup(dependencies),
     deleteBackup: deleteBackup(dependencies),
     watchBackup: watchBackup(dependencies),
+    readBackupLog: readBackupLog(dependencies),
   });
 }

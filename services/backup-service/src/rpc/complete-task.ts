@@ -40,8 +40,10 @@ function toOutcome({ outcome }: CompleteTaskRequest): Outcome {
       };
     case 'stopped':
       return { kind: 'stopped' };
-    case 'removed':
-      return { kind: 'removed', paths: outcome.value.paths, bytes: Number(outcome.value.bytes) };
+    case 'removed': {
+      const { paths, bytes, remark } = outcome.value;
+      return { kind: 'removed', paths, bytes: Number(bytes), ...(remark && { remark }) };
+    }
     case 'removeFailed':
       return { kind: 'removeFailed', reason: fromReasonMessage(outcome.value.reason) };
     default:

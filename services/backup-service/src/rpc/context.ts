@@ -1,12 +1,16 @@
+import type { AttemptOutputStore } from '../attempt-output-store.ts';
 import type { BackupStore } from '../backup-store.ts';
 import type { CommandPublisher } from '../command-publisher.ts';
 import type { Dispatcher } from '../dispatcher.ts';
 import type { RegistryStore } from '../registry-store.ts';
+import type { StorageCheckStore } from '../storage-check-store.ts';
 
 /** What the handlers of this service work with. */
 export interface Dependencies {
   readonly store: BackupStore;
+  readonly output: AttemptOutputStore;
   readonly registry: RegistryStore;
+  readonly checks: StorageCheckStore;
   readonly dispatcher: Dispatcher;
   readonly publisher: CommandPublisher;
   /** Database time. */

@@ -3,11 +3,16 @@ import {
   ExecutorServiceService,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
+import { claimCheck } from './claim-check.ts';
 import { claimTask } from './claim-task.ts';
+import { completeCheck } from './complete-check.ts';
 import { completeTask } from './complete-task.ts';
 import type { Dependencies } from './context.ts';
+import { offerManifest } from './offer-manifest.ts';
 import { releaseTask } from './release-task.ts';
+import { renewCheck } from './renew-check.ts';
 import { renewTask } from './renew-task.ts';
+import { reportOutput } from './report-output.ts';
 
 /** The life of a task, for workers. */
 export function executorService(dependencies: Dependencies): ServiceBinding {
@@ -16,5 +21,10 @@ export function executorService(dependencies: Dependencies): ServiceBinding {
     renewTask: renewTask(dependencies),
     completeTask: completeTask(dependencies),
     releaseTask: releaseTask(dependencies),
+    reportOutput: reportOutput(dependencies),
+    claimCheck: claimCheck(dependencies),
+    renewCheck: renewCheck(dependencies),
+    completeCheck: completeCheck(dependencies),
+    offerManifest: offerManifest(dependencies),
   });
 }

@@ -5,6 +5,7 @@ import type {
   PutClusterResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { checkBrOptions, toStoredBrOptions } from '../br-options.ts';
 import { registryChanged } from '../events.ts';
 import { toClusterMessage } from '../registry-message.ts';
 import {
@@ -12,7 +13,6 @@ import {
   isHostPort,
   isPool,
   isShortText,
-  isTableFilter,
   isTimeZone,
   isVersion,
   validation,
@@ -22,8 +22,6 @@ import { unknownCluster, unknownStorage } from './refusals.ts';
 
 const DEFAULT_POOL = 'default';
 const MOST_PD = 32;
-const MOST_FILTERS = 100;
-const COMPRESSIONS = ['', 'zstd', 'lz4', 'snappy'];
 
 /** Registers a cluster or changes it. */
 export function putCluster({ registry, now }: Dependencies) {
@@ -37,7 +35,17 @@ export function putCluster({ registry, now }: Dependencies) {
     const { id, name, pd, version, pool, storageId, timeZone, labels, tls, brOptions } = cluster;
     await registry.clusters.put(
       id,
-      { name: name || id, pd, version, pool: pool || DEFAULT_POOL, storageId, timeZone, labels, tls, brOptions },
+      {
+        name: name || id,
+        pd,
+        version,
+        pool: pool || DEFAULT_POOL,
+        storageId,
+        timeZone,
+        labels,
+        tls,
+        brOptions: brOptions && toStoredBrOptions(brOptions),
+      },
       now(),
     );
     registryChanged('put cluster', id, caller, requestId);
@@ -70,12 +78,6 @@ function validate({ id, name, pd, version, pool, storageId, timeZone, labels, tl
       `tls.${part}`,
       'must be an absolute path on the worker',
     );
-  if (brOptions) {
-    const { compression, filters } = brOptions;
-    check.require(COMPRESSIONS.includes(compression), 'brOptions.compression', 'must be zstd, lz4 or snappy');
-    check.require(filters.length <= MOST_FILTERS, 'brOptions.filters', `must be at most ${MOST_FILTERS}`);
-    for (const [index, filter] of filters.entries())
-      check.require(isTableFilter(filter), `brOptions.filters[${index}]`, 'must be a table filter such as shop.*');
-  }
+  if (brOptions) checkBrOptions(check, brOptions);
   check.finish();
 }

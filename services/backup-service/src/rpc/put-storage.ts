@@ -8,7 +8,8 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { DEFAULT_ROOT } from '../backup-path.ts';
 import { registryChanged } from '../events.ts';
 import { toStorageMessage } from '../registry-message.ts';
-import { isCleanAbsolutePath, isCleanRelativePath, validation } from '../validate.ts';
+import { checkLocation, toStoredLocation } from '../storage-location.ts';
+import { isCleanRelativePath, validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { unknownStorage } from './refusals.ts';
 
@@ -22,8 +23,11 @@ export function putStorage({ registry, now }: Dependencies) {
   ): Promise<PutStorageResponse> => {
     if (!storage) throw invalidArgument([{ field: 'storage', description: 'must be set' }]);
     validate(storage);
-    const { id, root, maxConcurrent, location } = storage;
-    await registry.storages.put(id, { local: location?.value, root: root || DEFAULT_ROOT, maxConcurrent }, now());
+    const { id, root, maxConcurrent } = storage;
+    // A storage is put whole: what it was before must not shine through.
+    const cleared = { local: undefined, s3: undefined, azure: undefined, gcs: undefined };
+    const asked = { credentials: undefined, sendCredentialsToTikv: undefined, ...toStoredLocation(storage) };
+    await registry.storages.put(id, { ...cleared, ...asked, root: root || DEFAULT_ROOT, maxConcurrent }, now());
     registryChanged('put storage', id, caller, requestId);
     const stored = await registry.storages.get(id, signal);
     if (!stored) throw unknownStorage(id);
@@ -31,16 +35,11 @@ export function putStorage({ registry, now }: Dependencies) {
   };
 }
 
-function validate({ id, root, maxConcurrent, location }: Storage): void {
+function validate(storage: Storage): void {
+  const { id, root, maxConcurrent } = storage;
   const check = validation();
   check.id('storageId', id);
-  check.require(location !== undefined, 'type', 'must be "local": other storages are not supported yet');
-  if (location)
-    check.require(
-      isCleanAbsolutePath(location.value.path),
-      'path',
-      'must be an absolute folder below / without "." or "..", at the same place on the worker and on every TiKV',
-    );
+  checkLocation(check, storage);
   check.require(root === '' || isCleanRelativePath(root), 'root', 'must be a relative path such as nfs/em/backup');
   check.require(maxConcurrent <= MOST_CONCURRENT, 'maxConcurrent', `must be from 0 to ${MOST_CONCURRENT}`);
   check.finish();

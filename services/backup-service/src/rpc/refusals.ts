@@ -14,6 +14,12 @@ export function unknownStorage(id: string): AppError {
   return new AppError('storage_not_found', `There is no storage ${id}.`, { info: { storageId: id } });
 }
 
+export function unknownCheck(id: string): AppError {
+  return new AppError('check_not_found', `There is no check ${id}: checks are kept for a day.`, {
+    info: { checkId: id },
+  });
+}
+
 /**
  * The backup, if it is there, not deleted, and of the cluster that the caller named.
  *

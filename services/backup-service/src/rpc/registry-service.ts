@@ -3,15 +3,18 @@ import {
   RegistryServiceService,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
+import { checkStorage } from './check-storage.ts';
 import type { Dependencies } from './context.ts';
 import { deleteCluster } from './delete-cluster.ts';
 import { deleteStorage } from './delete-storage.ts';
 import { getCluster } from './get-cluster.ts';
 import { getStorage } from './get-storage.ts';
+import { getStorageCheck } from './get-storage-check.ts';
 import { listClusters } from './list-clusters.ts';
 import { listStorages } from './list-storages.ts';
 import { putCluster } from './put-cluster.ts';
 import { putStorage } from './put-storage.ts';
+import { rebuildRecords } from './rebuild-records.ts';
 
 /** Clusters and storages. */
 export function registryService(dependencies: Dependencies): ServiceBinding {
@@ -24,5 +27,8 @@ export function registryService(dependencies: Dependencies): ServiceBinding {
     getStorage: getStorage(dependencies),
     listStorages: listStorages(dependencies),
     deleteStorage: deleteStorage(dependencies),
+    checkStorage: checkStorage(dependencies),
+    rebuildRecords: rebuildRecords(dependencies),
+    getStorageCheck: getStorageCheck(dependencies),
   });
 }

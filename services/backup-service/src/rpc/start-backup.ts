@@ -9,10 +9,12 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import type { Backup } from '../backup.ts';
 import { toBackupMessage } from '../backup-message.ts';
 import { backupPath } from '../backup-path.ts';
+import { checkBrOptions, mergeBrOptions } from '../br-options.ts';
 import { start } from '../decide/start.ts';
 import { plus } from '../decide/vocabulary.ts';
 import { backupAccepted } from '../events.ts';
 import type { ClusterDocument, StorageDocument } from '../registry-store.ts';
+import { locationOf } from '../storage-location.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { unknownCluster, unknownStorage } from './refusals.ts';
@@ -38,11 +40,12 @@ export function startBackup(dependencies: Dependencies) {
   };
 }
 
-function validate({ clusterId, type, key }: StartBackupRequest): void {
+function validate({ clusterId, type, key, brOptions }: StartBackupRequest): void {
   const check = validation();
   check.id('clusterId', clusterId);
   check.require(type === '' || type === 'full', 'backupType', 'must be "full": other types are not supported yet');
   check.require(key.length <= LONGEST_KEY, 'Idempotency-Key', `must not be longer than ${LONGEST_KEY} characters`);
+  if (brOptions) checkBrOptions(check, brOptions);
   check.finish();
 }
 
@@ -58,9 +61,10 @@ export function backupId({ clusterId, key }: Pick<StartBackupRequest, 'clusterId
   return bytes.toString('base64url');
 }
 
-function requestHash({ clusterId, mode, type, origin }: StartBackupRequest): string {
+function requestHash({ clusterId, mode, type, origin, brOptions }: StartBackupRequest): string {
+  const options = brOptions && { ...brOptions, extra: Object.entries(brOptions.extra).sort() };
   return createHash('sha256')
-    .update(JSON.stringify([clusterId, mode, type || 'full', origin]))
+    .update(JSON.stringify([clusterId, mode, type || 'full', origin, ...(options ? [options] : [])]))
     .digest('hex');
 }
 
@@ -136,11 +140,13 @@ function newBackup(
   secondsLater: number,
   deadlineMs: number,
 ): Backup {
-  if (!storage.local)
+  const location = locationOf(storage);
+  if (!location.local && !location.s3 && !location.azure && !location.gcs)
     throw new AppError('storage_unusable', `Storage ${storage._id} does not say where it is.`, {
       info: { storageId: storage._id },
     });
-  const { pd, version, pool, tls, brOptions } = cluster;
+  const { pd, version, pool, tls } = cluster;
+  const brOptions = mergeBrOptions(cluster.brOptions, request.brOptions);
   return start({
     _id: id,
     request: { hash, id: context.requestId, ...(request.key !== '' && { key: request.key }) },
@@ -149,7 +155,7 @@ function newBackup(
     mode: request.mode === BackupMode.BACKUP_MODE_AUTO ? 'auto' : 'manual',
     origin: request.origin === BackupOrigin.BACKUP_ORIGIN_SCHEDULE ? 'schedule' : 'request',
     target: { pd, version, pool, ...(tls && { tls }), ...(brOptions && { brOptions }) },
-    storage: { id: storage._id, local: storage.local, maxConcurrent: storage.maxConcurrent },
+    storage: { id: storage._id, maxConcurrent: storage.maxConcurrent, ...location },
     path: backupPath(storage.root, cluster._id, plus(acceptedAt, secondsLater * 1000)),
     acceptedAt,
     deadlineMs,

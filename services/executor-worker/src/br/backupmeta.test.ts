@@ -1,3 +1,4 @@
+import { createCipheriv, randomBytes } from 'node:crypto';
 import {
   appendFileSync,
   cpSync,
@@ -11,10 +12,13 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { AppError } from '@tidemark/errors/app-error';
 import { BackupMeta } from '@tidemark/protocol/br/backup';
+import { BrOptions, Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type BackupFiles, openBackupFiles } from '../storage/backup-files.ts';
 import { verifyBackup } from './backupmeta.ts';
+import { openCrypter } from './crypter.ts';
 
 const SAMPLE = join(import.meta.dirname, 'testdata', 'finished-path');
 
@@ -39,17 +43,8 @@ describe('verifying a backup', () => {
         writeFileSync(join(folder, name), Buffer.alloc(Number(bytes)));
         return [name];
       });
-    files = await openBackupFiles(
-      {
-        id: 's',
-        location: { $case: 'local', value: { path: root } },
-        root: '',
-        maxConcurrent: 0,
-        createTime: undefined,
-        updateTime: undefined,
-      },
-      'c1/p',
-    );
+    const storage = Storage.create({ id: 's', location: { $case: 'local', value: { path: root } } });
+    files = await openBackupFiles(storage, 'c1/p', {});
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
@@ -84,6 +79,40 @@ describe('verifying a backup', () => {
       kind: 'bad',
       why: expect.stringContaining('backupmeta.datafile.000000001'),
     });
+  });
+  it('takes it for bad when it is of another snapshot than br said', async () => {
+    const { endVersion } = BackupMeta.decode(readFileSync(join(folder, 'backupmeta')));
+    const signal = AbortSignal.timeout(5_000);
+    expect(await verifyBackup(files, signal, { tso: String(endVersion) })).toMatchObject({ kind: 'good' });
+    expect(await verifyBackup(files, signal, { tso: '435844546560000001' })).toEqual({
+      kind: 'bad',
+      why: `backupmeta is of snapshot ${endVersion}, but br said 435844546560000001`,
+    });
+  });
+  it('reads one that is encrypted, and does not believe it with another key', async () => {
+    const encrypt = (content: Buffer, key: Buffer, iv: Buffer) =>
+      createCipheriv('aes-128-ctr', key, iv).update(content);
+    const [key, iv] = [randomBytes(16), randomBytes(16)];
+    const meta = BackupMeta.decode(readFileSync(join(folder, 'backupmeta')));
+    for (const file of [...(meta.fileIndex?.metaFiles ?? []), ...(meta.schemaIndex?.metaFiles ?? [])]) {
+      file.cipherIv = randomBytes(16);
+      const body = readFileSync(join(folder, file.name));
+      writeFileSync(join(folder, file.name), encrypt(body, key, file.cipherIv as Buffer));
+    }
+    const encrypted = encrypt(Buffer.from(BackupMeta.encode(meta).finish()), key, iv);
+    writeFileSync(join(folder, 'backupmeta'), Buffer.concat([iv, encrypted]));
+    const read = async (hex: string) => {
+      writeFileSync(join(root, 'key'), hex);
+      const options = BrOptions.create({ crypterMethod: 'aes128-ctr', crypterKeyFile: join(root, 'key') });
+      return verifyBackup(files, AbortSignal.timeout(5_000), { decrypt: await openCrypter(options) });
+    };
+    expect(await read(key.toString('hex'))).toMatchObject({ kind: 'good', result: { tso: meta.endVersion } });
+    expect(await read(randomBytes(16).toString('hex'))).toMatchObject({ kind: 'bad' });
+    expect(await verify()).toMatchObject({ kind: 'bad' });
+  });
+  it('blames the way to the files, and not the files, when they cannot be asked for', async () => {
+    const away = { ...files, read: () => Promise.reject(new AppError('unavailable', 'away')) };
+    await expect(verifyBackup(away, AbortSignal.timeout(5_000))).rejects.toMatchObject({ code: 'unavailable' });
   });
   it('believes neither an empty nor a truncated backupmeta', async () => {
     truncateSync(join(folder, 'backupmeta'), 100);

@@ -2,6 +2,7 @@
 import { BackupMeta, type File, MetaFile } from '@tidemark/protocol/br/backup';
 import type { BackupResult } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { BackupFiles } from '../storage/backup-files.ts';
+import { type Decrypt, PLAIN } from './crypter.ts';
 
 export const BACKUPMETA = 'backupmeta';
 
@@ -14,73 +15,123 @@ export type Verification =
   /** There, but damaged or incomplete; `why` is a sentence. */
   | { readonly kind: 'bad'; readonly why: string };
 
+export interface VerifyOptions {
+  /** How the metadata of an encrypted backup is read. */
+  readonly decrypt?: Decrypt;
+  /** The TSO that `br` said, where it said one: `backupmeta` must be of that run. */
+  readonly tso?: string | undefined;
+}
+
 /** Reads the metadata of a backup and checks that every file it names is there with its size. */
-export async function verifyBackup(files: BackupFiles, signal: AbortSignal): Promise<Verification> {
+export async function verifyBackup(
+  files: BackupFiles,
+  signal: AbortSignal,
+  { decrypt = PLAIN, tso }: VerifyOptions = {},
+): Promise<Verification> {
   const bytes = await files.read(BACKUPMETA, signal);
   if (!bytes) return { kind: 'absent' };
   try {
-    const meta = BackupMeta.decode(bytes);
+    const meta = decodeMeta(bytes, decrypt);
     if (meta.endVersion === 0n) return { kind: 'bad', why: 'backupmeta names no snapshot (end_version is 0)' };
     if (meta.clusterId === 0n) return { kind: 'bad', why: 'backupmeta names no cluster' };
-    const { metaFiles, dataFiles } = await collectFiles(files, meta, signal);
-    const missing = await findMissing(files, [...metaFiles, ...dataFiles], signal);
+    if (tso !== undefined && String(meta.endVersion) !== tso)
+      return { kind: 'bad', why: `backupmeta is of snapshot ${meta.endVersion}, but br said ${tso}` };
+    const { metaFiles, dataFiles, dataCount } = await collectFiles(files, meta, decrypt, signal);
+    const listed = [...metaFiles.values(), ...dataFiles.values()].reduce((sum, size) => sum + size, 0n);
+    const missing = await findMissing(files, [metaFiles, dataFiles], signal);
     if (missing) return { kind: 'bad', why: missing };
-    const listed = [...metaFiles, ...dataFiles].reduce((sum, { size }) => sum + size, 0n);
     return {
       kind: 'good',
       result: {
         tso: meta.endVersion,
         sizeBytes: meta.backupSize || listed + BigInt(bytes.length),
-        files: BigInt(dataFiles.length),
+        files: BigInt(dataCount),
         tidbClusterId: meta.clusterId,
         clusterVersion: plainVersion(meta.clusterVersion),
-        remark: dataFiles.length === 0 ? 'The backup holds no data: nothing matched, or the cluster is empty.' : '',
+        remark: dataCount === 0 ? 'The backup holds no data: nothing matched, or the cluster is empty.' : '',
       },
     };
   } catch (error) {
     signal.throwIfAborted();
-    return { kind: 'bad', why: `backupmeta cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+    if (!(error instanceof Unreadable)) throw error;
+    return { kind: 'bad', why: error.message };
   }
 }
 
-interface ListedFiles {
-  readonly metaFiles: File[];
-  readonly dataFiles: File[];
+/** The metadata itself is at fault, not the way to it. */
+class Unreadable extends Error {}
+
+function decodeMeta(bytes: Buffer, decrypt: Decrypt): BackupMeta {
+  return decoded('backupmeta', () =>
+    BackupMeta.decode(decrypt === PLAIN ? bytes : decrypt(bytes.subarray(16), bytes.subarray(0, 16))),
+  );
 }
 
-async function collectFiles(files: BackupFiles, meta: BackupMeta, signal: AbortSignal): Promise<ListedFiles> {
-  const listed: ListedFiles = { metaFiles: [], dataFiles: [...meta.files] };
+function decoded<T>(name: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Unreadable(`${name} cannot be read, it is damaged or its key is another one: ${why}`);
+  }
+}
+
+/** Sizes by name. Only these are kept of each entry: a large backup has hundreds of thousands. */
+interface ListedFiles {
+  readonly metaFiles: Map<string, bigint>;
+  readonly dataFiles: Map<string, bigint>;
+  readonly dataCount: number;
+}
+
+async function collectFiles(
+  files: BackupFiles,
+  meta: BackupMeta,
+  decrypt: Decrypt,
+  signal: AbortSignal,
+): Promise<ListedFiles> {
+  const metaFiles = new Map<string, bigint>();
+  const dataFiles = new Map<string, bigint>();
+  const note = (into: Map<string, bigint>, listed: readonly File[]) => {
+    for (const { name, size } of listed) into.set(name, size);
+  };
   const follow = async (index: MetaFile | undefined, depth: number): Promise<void> => {
     if (!index) return;
-    if (depth > DEEPEST) throw new Error('its index is nested too deeply');
-    listed.dataFiles.push(...index.dataFiles);
-    for (const file of index.metaFiles) {
-      listed.metaFiles.push(file);
-      const body = await files.read(file.name, signal);
-      if (!body) throw new Error(`${file.name} is missing`);
-      await follow(MetaFile.decode(body), depth + 1);
+    if (depth > DEEPEST) throw new Unreadable('the index of backupmeta is nested too deeply');
+    note(dataFiles, index.dataFiles);
+    note(metaFiles, index.metaFiles);
+    for (const { name, cipherIv } of index.metaFiles) {
+      const body = await files.read(name, signal);
+      if (!body) throw new Unreadable(`${name} is missing`);
+      await follow(
+        decoded(name, () => MetaFile.decode(decrypt(body, cipherIv))),
+        depth + 1,
+      );
     }
   };
+  note(dataFiles, meta.files);
   await follow(meta.fileIndex, 1);
   await follow(meta.schemaIndex, 1);
-  return listed;
+  return { metaFiles, dataFiles, dataCount: dataFiles.size };
 }
 
 async function findMissing(
   files: BackupFiles,
-  listed: readonly File[],
+  wanted: readonly Map<string, bigint>[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const wanted = new Map(listed.map(({ name, size }) => [name, size]));
+  const total = wanted.reduce((sum, { size }) => sum + size, 0);
+  if (total === 0) return undefined;
   for await (const { name, bytes } of files.list(signal)) {
-    const size = wanted.get(name);
+    const found = wanted.find((listed) => listed.has(name));
+    const size = found?.get(name);
     if (size === undefined) continue;
     // A size of 0 was not recorded, in metafiles of old versions.
     if (size !== 0n && size !== BigInt(bytes)) return `${name} has ${bytes} bytes instead of ${size}`;
-    wanted.delete(name);
+    found?.delete(name);
   }
-  const [first] = wanted.keys();
-  return first === undefined ? undefined : `${wanted.size} of ${listed.length} files are missing, among them ${first}`;
+  const left = wanted.flatMap((listed) => [...listed.keys().take(1)]);
+  const missing = wanted.reduce((sum, { size }) => sum + size, 0);
+  return left.length === 0 ? undefined : `${missing} of ${total} files are missing, among them ${left[0]}`;
 }
 
 /** Older versions keep the version as a JSON string with a line break (br-contract section 14, 19). */

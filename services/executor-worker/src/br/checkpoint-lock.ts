@@ -1,7 +1,15 @@
 import type { BackupFiles } from '../storage/backup-files.ts';
 
-/** Where BR keeps its lock: from 7.1 on, and in 6.5 (br-contract 5.1). */
-export const LOCK_FILES = ['checkpoints/backup/checkpoint.lock', 'checkpoints/checkpoint.lock'] as const;
+/**
+ * Where BR keeps its lock: from 7.1 on, and in 6.5; up to 8.2 below a folder without a name, which is the same place
+ * only in a file system (br-contract 5.1).
+ */
+export const LOCK_FILES = [
+  'checkpoints/backup/checkpoint.lock',
+  'checkpoints/checkpoint.lock',
+  '/checkpoints/backup/checkpoint.lock',
+  '/checkpoints/checkpoint.lock',
+] as const;
 
 /** BR gives a lock no longer life than this; what says more is not believed. */
 const LONGEST_MS = 10 * 60_000;

@@ -78,6 +78,23 @@ const RULES: readonly Rule[] = [
   },
   {
     kind: 'permanent',
+    when: /ErrPossibleInconsistency/,
+    message:
+      'BR found that the state of the cluster may be inconsistent: have the cluster looked at before you back it up again.',
+  },
+  {
+    kind: 'permanent',
+    when: /failed to get region of bucket/,
+    message:
+      'BR could not learn the region of the bucket: give the credentials access to it, name the storage’s region, or, for a store that is not Amazon’s, its provider.',
+  },
+  {
+    kind: 'permanent',
+    when: /credential info not found/,
+    message: 'BR found no credentials for the storage: name them in the storage, and set them on the worker.',
+  },
+  {
+    kind: 'permanent',
     when: /permission denied|read-only file system|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket|Forbidden/i,
     message: 'The storage refused access: check its permissions and credentials.',
   },
@@ -88,7 +105,7 @@ const RULES: readonly Rule[] = [
   },
   {
     kind: 'permanent',
-    when: /ErrInvalidArgument|unknown flag|unknown shorthand flag|ErrUndefinedDbOrTable|ErrEnvNotSpecified|ErrBackupInvalidRange|ErrUnsupportedOperation|ErrNotTiKVStorage|ErrInvalidMetaFile|new_collation/,
+    when: /ErrInvalidArgument|unknown flag|unknown shorthand flag|ErrUndefinedDbOrTable|ErrEnvNotSpecified|ErrBackupInvalidRange|ErrInvalidRange|ErrUnsupportedOperation|ErrNotTiKVStorage|ErrInvalidMetaFile|new_collation/,
     message: 'br refused the command: correct the options of the cluster, then start the backup again.',
   },
   {
@@ -100,6 +117,16 @@ const RULES: readonly Rule[] = [
     kind: 'retry',
     when: /ErrPD|ErrFailedToConnect|ErrBackupNoLeader|ErrBackupRegion|ErrBackupKeyIsLocked|ErrKVNotLeader|ErrKVEpochNotMatch|ErrKVKeyNotInRegion|resolve lock timeout|ranges done but some ranges/,
     message: 'The cluster was not ready for the backup; it is tried again and goes on where it stopped.',
+  },
+  {
+    kind: 'retry',
+    when: /schema:1146/,
+    message: 'The cluster was never started with a TiDB server: start one; the backup is tried again.',
+  },
+  {
+    kind: 'retry',
+    when: /^(?:.*code = Canceled.*|.*context canceled.*)$/m,
+    message: 'br was told to stop by somebody other than Tidemark; it is tried again and goes on where it stopped.',
   },
   {
     kind: 'retry',

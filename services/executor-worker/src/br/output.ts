@@ -10,31 +10,46 @@ export interface ProgressLine {
   readonly percent: number | undefined;
   readonly remainingSeconds: number | undefined;
   readonly speed: string;
+  /** `done / total`, or only `done`. */
+  readonly count: string;
 }
 
 /** What the lines of a run amounted to. */
 export interface Output {
   /** The success summary, by key; its presence is what success is known by. */
   readonly success: ReadonlyMap<string, string> | undefined;
-  /** From the line `Error: …` on standard error to its end. */
+  /** From the line `Error: …` to the end of standard error; 5.4 says it on standard output, up to the next log line. */
   readonly error: string;
-  /** ERROR, FATAL and PANIC lines; they occur in good runs too. */
+  /** ERROR, FATAL and PANIC lines, and what Go says of a panic; the former occur in good runs too. */
   readonly errorLines: readonly string[];
   /** The end of both streams. */
   readonly lastLines: readonly string[];
+  /** Where `br` serves its goroutines, as host:port, if it said so. */
+  readonly statusAddress: string | undefined;
 }
 
 export interface OutputReader {
   stdout(chunk: Buffer): void;
   stderr(chunk: Buffer): void;
-  /** Everything so far; an unfinished last line counts. */
+  /** Everything so far, up to the last whole lines. */
+  now(): Output;
+  /** Everything, at the end of both streams; an unfinished last line counts. */
   result(): Output;
 }
 
 const LAST_LINES = 200;
 const MOST_ERROR_LINES = 50;
-const LONGEST_KEPT = 4_096;
+/** Of a longer line its beginning and its end are kept as evidence: BR's code may stand on either. */
+const KEPT_HEAD = 3_072;
+const KEPT_TAIL = 1_024;
+/** Of a line that is longer still the middle is not even read; no line that BR writes for people comes near. */
+const READ_HEAD = 1024 * 1024;
+const READ_TAIL = 64 * 1024;
+const ERROR = 'Error: ';
+const PANIC = /^(panic|fatal error): /;
+const STATUS = /^bound pprof to addr (\S+)/;
 const HEAD = /^\[\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d\] \[([A-Z]+)\] \[[^\]\s]+\] /;
+const JSON_HEAD = /^\{"level":"([A-Z]+)"/;
 const TOKEN = /\[((?:"(?:[^"\\]|\\.)*"|[^\]"\\])*)\]/g;
 const FIELD = /^("(?:[^"\\]|\\.)*"|[^=]+)=([\s\S]*)$/;
 
@@ -45,8 +60,9 @@ interface LogLine {
   readonly fields: ReadonlyMap<string, string>;
 }
 
-/** Reads one line in BR's unified text format; undefined when it is none. */
+/** Reads one line of BR's unified log, text or JSON; undefined when it is none. */
 export function readLogLine(line: string): LogLine | undefined {
+  if (line.startsWith('{')) return readJsonLine(line);
   const head = HEAD.exec(line);
   if (!head) return undefined;
   const tokens = [...line.slice(head[0].length).matchAll(TOKEN)].map(([, token = '']) => token);
@@ -56,6 +72,29 @@ export function readLogLine(line: string): LogLine | undefined {
     if (key) fields.set(unquote(key), unquote(value));
   }
   return { level: head[1] ?? '', message: unquote(tokens[0] ?? ''), fields };
+}
+
+/** JSON.parse as it is since ES2026; TypeScript's library does not know the third argument yet. */
+const parseWithSource = JSON.parse as (
+  text: string,
+  reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+) => unknown;
+
+/** Workers ask for text; a program that logs JSON all the same is understood (br-contract 3.3). */
+function readJsonLine(line: string): LogLine | undefined {
+  try {
+    // Numbers stay the digits that were printed: TSOs are larger than what JSON.parse can hold.
+    const entry = parseWithSource(line, (_, value, { source }) => (typeof value === 'number' ? source : value));
+    if (typeof entry !== 'object' || entry === null) return undefined;
+    const { level, message, ...fields } = entry as Record<string, unknown>;
+    if (typeof level !== 'string' || typeof message !== 'string') return undefined;
+    const texts = Object.entries(fields).flatMap(([key, value]) =>
+      typeof value === 'string' ? [[key, value] as const] : [],
+    );
+    return { level, message, fields: new Map(texts) };
+  } catch {
+    return undefined; // what the libraries of br print themselves
+  }
 }
 
 function unquote(text: string): string {
@@ -80,43 +119,52 @@ export function createOutputReader(onProgress: (line: ProgressLine) => void): Ou
   const lastLines: string[] = [];
   const errorLines: string[] = [];
   const errorBlock: string[] = [];
+  const oldErrorBlock: string[] = [];
   let success: ReadonlyMap<string, string> | undefined;
+  let statusAddress: string | undefined;
 
   const keep = (line: string): string => {
-    const kept = line.length > LONGEST_KEPT ? `${line.slice(0, LONGEST_KEPT)}…` : line;
+    const kept = line.length > KEPT_HEAD + KEPT_TAIL ? `${line.slice(0, KEPT_HEAD)} … ${line.slice(-KEPT_TAIL)}` : line;
     lastLines.push(kept);
     if (lastLines.length > LAST_LINES) lastLines.shift();
     return kept;
   };
+  const keepError = (kept: string) => {
+    if (errorLines.length < MOST_ERROR_LINES) errorLines.push(kept);
+  };
+  let inOldError = false;
   const out = createLineSplitter((line) => {
     const kept = keep(line);
-    const entry = readLogLine(line);
-    if (!entry) return;
-    const { level, message, fields } = entry;
-    if (level === 'ERROR' || level === 'FATAL' || level === 'PANIC') {
-      if (errorLines.length < MOST_ERROR_LINES) errorLines.push(kept);
-    } else if (message === 'progress') onProgress(toProgress(fields));
-    else if (message.endsWith(' success summary')) success = fields;
+    const level = HEAD.exec(line)?.[1] ?? JSON_HEAD.exec(line)?.[1];
+    inOldError = level === undefined && (inOldError || line.startsWith(ERROR));
+    if (inOldError) oldErrorBlock.push(kept);
+    if (level === 'ERROR' || level === 'FATAL' || level === 'PANIC') keepError(kept);
+    else if (line.includes('progress') || line.includes(' success summary')) {
+      const entry = readLogLine(line);
+      if (entry?.message === 'progress') onProgress(toProgress(entry.fields));
+      else if (entry?.message.endsWith(' success summary')) success = entry.fields;
+    }
   });
   const err = createLineSplitter((line) => {
     const kept = keep(line);
-    if (errorBlock.length > 0 || line.startsWith('Error: ')) errorBlock.push(kept);
+    statusAddress ??= STATUS.exec(line)?.[1];
+    if (errorBlock.length > 0 || line.startsWith(ERROR)) errorBlock.push(kept);
+    else if (PANIC.test(line)) keepError(kept);
   });
+  const errorText = () =>
+    (errorBlock.length > 0 ? errorBlock : oldErrorBlock)
+      .join('\n')
+      .replace(/^Error: /, '')
+      .trim();
+  const now = (): Output => ({ success, error: errorText(), errorLines, lastLines, statusAddress });
   return {
     stdout: out.push,
     stderr: err.push,
+    now,
     result() {
       out.end();
       err.end();
-      return {
-        success,
-        error: errorBlock
-          .join('\n')
-          .replace(/^Error: /, '')
-          .trim(),
-        errorLines,
-        lastLines,
-      };
+      return now();
     },
   };
 }
@@ -129,29 +177,45 @@ function toProgress(fields: ReadonlyMap<string, string>): ProgressLine {
     // On the last line of a step `remaining` repeats `elapsed` (br-contract 3.4).
     remainingSeconds: percent >= 100 ? 0 : readDuration(fields.get('remaining') ?? ''),
     speed: fields.get('speed') ?? '',
+    count: fields.get('count') ?? '',
   };
 }
 
 /** Cuts a stream into lines of any length, wherever its chunks end. */
 function createLineSplitter(onLine: (line: string) => void): { push(chunk: Buffer): void; end(): void } {
   const decoder = new TextDecoder();
-  let parts: string[] = [];
+  let head: string[] = [];
+  let headLength = 0;
+  let tail = '';
+  const add = (text: string) => {
+    const room = READ_HEAD - headLength;
+    if (room > 0) {
+      head.push(text.slice(0, room));
+      headLength += Math.min(room, text.length);
+    }
+    if (text.length > room) tail = (tail + text.slice(Math.max(0, room))).slice(-READ_TAIL);
+  };
+  const finish = () => {
+    const line = head.join('') + tail;
+    head = [];
+    headLength = 0;
+    tail = '';
+    return line;
+  };
   const take = (text: string) => {
     let from = 0;
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', from)) {
-      parts.push(text.slice(from, at));
-      onLine(parts.join('').replace(/\r$/, ''));
-      parts = [];
+      add(text.slice(from, at));
+      onLine(finish().replace(/\r$/, ''));
       from = at + 1;
     }
-    if (from < text.length) parts.push(text.slice(from));
+    if (from < text.length) add(text.slice(from));
   };
   return {
     push: (chunk) => take(decoder.decode(chunk, { stream: true })),
     end() {
       take(decoder.decode());
-      const rest = parts.join('');
-      parts = [];
+      const rest = finish();
       if (rest) onLine(rest);
     },
   };

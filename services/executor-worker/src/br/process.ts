@@ -24,6 +24,8 @@ export interface BrOptions {
   readonly graceMs: number;
   onStdout(chunk: Buffer): void;
   onStderr(chunk: Buffer): void;
+  /** `br` was told to stop and still runs after its grace; it is told again, and killed, once this has resolved. */
+  onHang?(): Promise<void>;
 }
 
 /** How a run ended. */
@@ -87,6 +89,7 @@ export function startBr(options: BrOptions): BrProcess {
     for (let step = 1; step <= 2; step += 1) {
       signalProcess(status.pid ?? -group, 'SIGTERM');
       if (await within(exited, graceMs)) return;
+      if (step === 1) await options.onHang?.();
     }
     signalProcess(-group, 'SIGKILL');
   };

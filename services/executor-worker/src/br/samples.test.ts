@@ -1,5 +1,5 @@
 /** What a real `br` printed (trimmed to the lines that say something), against the reader and the classifier. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { classifyFailure } from './outcome.ts';
@@ -26,21 +26,25 @@ function read(sample: string, chunkBytes = 65_536) {
 }
 
 describe('a run that succeeded', () => {
-  it.each(['success', 'success-with-progress', 'resumed', 'filter-matches-nothing'])(
-    '%s is known by its summary',
-    (sample) => {
-      const { output, exit } = read(sample);
-      expect(exit.code).toBe(0);
-      expect(output.success?.get('BackupTS')).toMatch(/^\d{18}$/);
-      expect(output.error).toBe('');
-    },
-  );
+  it.each([
+    'success',
+    'success-with-progress',
+    'success-json',
+    'success-log-file',
+    'resumed',
+    'filter-matches-nothing',
+  ])('%s is known by its summary', (sample) => {
+    const { output, exit } = read(sample);
+    expect(exit.code).toBe(0);
+    expect(output.success?.get('BackupTS')).toMatch(/^\d{18}$/);
+    expect(output.error).toBe('');
+  });
   it('tells its progress by step, with the time that remains', () => {
     const { progress } = read('success-with-progress');
     expect(progress).toEqual([
-      { step: 'Full Backup', percent: 74.63, remainingSeconds: undefined, speed: '? p/s' },
-      { step: 'Full Backup', percent: 100, remainingSeconds: 0, speed: '3 p/s' },
-      { step: 'Checksum', percent: 100, remainingSeconds: 0, speed: '? p/s' },
+      { step: 'Full Backup', percent: 74.63, remainingSeconds: undefined, speed: '? p/s', count: '100 / 134' },
+      { step: 'Full Backup', percent: 100, remainingSeconds: 0, speed: '3 p/s', count: '134 / 134' },
+      { step: 'Checksum', percent: 100, remainingSeconds: 0, speed: '? p/s', count: '1 / 1' },
     ]);
   });
   it('is read the same however its output is cut into pieces', () => {
@@ -63,7 +67,9 @@ describe('a run that failed', () => {
     ['bad-flag', 'permanent', 'BR_FAILED'],
     ['bad-subcommand', 'permanent', 'BR_DID_NOTHING'],
     ['bad-storage-scheme', 'permanent', 'BR:ExternalStorage:ErrStorageInvalidConfig'],
+    ['decode-truncated', 'permanent', 'BR_FAILED'],
     ['killed', 'retry', 'BR_KILLED'],
+    ['cancelled-while-waiting-for-pd', 'retry', 'BR_FAILED'],
     ['cancelled', 'retry', 'BR_FAILED'],
     ['cancelled-twice', 'retry', 'BR_FAILED'],
   ])('%s means %s, under %s', (sample, kind, code) => {
@@ -73,6 +79,15 @@ describe('a run that failed', () => {
     expect(failure).toMatchObject({ kind, code });
     expect(failure.message).toMatch(/^[A-Zb].*\.$|\?$/);
   });
+  it.each(['version', 'bad-subcommand', 'decode-empty-file', 'decode-end-version'])(
+    'exit 0 of what is no backup (%s) is no success',
+    (sample) => {
+      const { output, exit } = read(sample);
+      expect(exit.code).toBe(0);
+      expect(output.success).toBeUndefined();
+      expect(classifyFailure(exit, output)).toMatchObject({ kind: 'permanent', code: 'BR_DID_NOTHING' });
+    },
+  );
   it('keeps the original words below the sentence', () => {
     const { output, exit } = read('tikv-permission-denied');
     expect(classifyFailure(exit, output).detail).toContain('I/O permission denied error occurs on TiKV Node');
@@ -119,4 +134,15 @@ it('reads durations as Go writes them', () => {
     4.7,
     undefined,
   ]);
+});
+
+it('replays every recorded run: none lies there unread', () => {
+  const recorded = readdirSync(DATA).flatMap((name) => (name.endsWith('.json') ? [name.slice(0, -5)] : []));
+  expect(recorded).toHaveLength(27);
+  for (const sample of recorded) {
+    const { output, exit } = read(sample);
+    const implied = exit.code === 0 && /^(success|resumed|filter-matches-nothing)/.test(sample);
+    expect(output.success !== undefined, sample).toBe(implied);
+    if (!implied) expect(classifyFailure(exit, output).message, sample).toMatch(/\S/);
+  }
 });

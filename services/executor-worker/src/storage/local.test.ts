@@ -1,99 +1,125 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { removePath } from '../remove-task.ts';
+import { openBackupFiles } from './backup-files.ts';
 import { openLocalFiles } from './local.ts';
 
 const signal = AbortSignal.timeout(30_000);
 
-describe('files of a backup in a folder', () => {
+describe('files in a folder', () => {
   let root: string;
+  let outside: string;
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'tidemark-local-'));
+    outside = mkdtempSync(join(tmpdir(), 'tidemark-outside-'));
+    writeFileSync(join(outside, 'precious'), 'x');
   });
-  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  afterEach(() => {
+    expect(readdirSync(outside)).toEqual(['precious']);
+    expect(readFileSync(join(outside, 'precious'), 'utf8')).toBe('x');
+    for (const folder of [root, outside]) rmSync(folder, { recursive: true, force: true });
+  });
 
+  const open = (path: string) =>
+    openBackupFiles(Storage.create({ id: 's', location: { $case: 'local', value: { path: root } } }), path, {});
   const fill = (path: string, names: string[]) => {
     for (const name of names) {
       mkdirSync(join(root, path, name, '..'), { recursive: true });
       writeFileSync(join(root, path, name), name);
     }
   };
-  const list = async (path: string) => {
-    const names: string[] = [];
-    for await (const { name } of (await openLocalFiles(root, path)).list(signal)) names.push(name);
-    return names.sort();
-  };
 
-  it.each(['backup', '', 'c1/../../etc', 'c1/./p', '/c1/p', 'c1//p', '../c1/p'])(
-    'refuses the path %j: too short, or not clean (D9)',
-    async (path) => {
-      await expect(openLocalFiles(root, path)).rejects.toMatchObject({ code: 'storage_unusable' });
-    },
-  );
-  it('refuses a path that a link leads out of the storage, and removes nothing there', async () => {
-    const outside = mkdtempSync(join(tmpdir(), 'tidemark-outside-'));
-    try {
-      writeFileSync(join(outside, 'precious'), 'x');
-      mkdirSync(join(root, 'c1'));
-      symlinkSync(outside, join(root, 'c1', 'p'));
-      await expect(openLocalFiles(root, 'c1/p')).rejects.toThrow('is a link');
-      expect(readdirSync(outside)).toEqual(['precious']);
-    } finally {
-      rmSync(outside, { recursive: true });
-    }
+  it('are in a folder for br, which no link leads to', async () => {
+    mkdirSync(join(root, 'real'));
+    symlinkSync(join(root, 'real'), join(root, 'mount'));
+    const storage = Storage.create({ location: { $case: 'local', value: { path: join(root, 'mount') } } });
+    expect((await openBackupFiles(storage, 'c1/p', {})).folder).toBe(join(root, 'real', 'c1', 'p'));
   });
-  it('removes a link inside the path without following it', async () => {
-    const outside = mkdtempSync(join(tmpdir(), 'tidemark-outside-'));
-    try {
-      writeFileSync(join(outside, 'precious'), 'x');
-      fill('c1/p', ['backup.lock']);
-      symlinkSync(outside, join(root, 'c1', 'p', 'link'));
-      expect(await removePath(await openLocalFiles(root, 'c1/p'), 'c1/p', signal)).toMatchObject({ kind: 'removed' });
-      expect(readdirSync(outside)).toEqual(['precious']);
-    } finally {
-      rmSync(outside, { recursive: true });
-    }
+  it('are never reached by a link in the path', async () => {
+    mkdirSync(join(root, 'c1'));
+    symlinkSync(outside, join(root, 'c1', 'p'));
+    await expect(open('c1/p')).rejects.toThrow('is a link');
+    const files = await openLocalFiles(root);
+    await expect(files.list('c1/p', signal)[Symbol.asyncIterator]().next()).rejects.toThrow('is a link');
+    await expect(files.folders('c1/p', signal)[Symbol.asyncIterator]().next()).rejects.toThrow('is a link');
+    await expect(files.remove(['c1/p/precious'], signal)).rejects.toThrow('is a link');
+    await expect(files.finishRemoval('c1/p', signal)).rejects.toThrow('is a link');
   });
-  it('says which storage is not there', async () => {
-    await expect(openLocalFiles(join(root, 'unmounted'), 'c1/p')).rejects.toThrow(/unmounted .*is it mounted/);
+  it('are never reached by a link that comes when the path is open already', async () => {
+    fill('c1/p', ['a']);
+    const files = await open('c1/p');
+    rmSync(join(root, 'c1/p'), { recursive: true });
+    symlinkSync(outside, join(root, 'c1/p'));
+    await expect(removePath(files, 'c1/p', signal)).rejects.toThrow('is a link');
   });
-  it('lists only what is below the path, not its namesakes', async () => {
-    fill('c1/p', ['backupmeta', '1/a.sst']);
-    fill('c1/p-r1', ['backupmeta']);
-    expect(await list('c1/p')).toEqual(['1/a.sst', 'backupmeta']);
-    expect(await list('c1/none')).toEqual([]);
+  it('are never read, written or removed through a link among them', async () => {
+    fill('c1/p', ['a']);
+    symlinkSync(outside, join(root, 'c1/p/checkpoints'));
+    symlinkSync(join(outside, 'precious'), join(root, 'c1/p/backupmeta'));
+    symlinkSync(join(outside, 'precious'), join(root, 'c1/p/tidemark.json.tmp'));
+    const files = await open('c1/p');
+    await expect(files.read('backupmeta', signal)).rejects.toThrow('is a link');
+    await expect(files.read('checkpoints/precious', signal)).rejects.toThrow('is a link');
+    await expect(files.remove(['checkpoints/precious'], signal)).rejects.toThrow('is a link');
+    await expect(files.write('checkpoints/x', 'y', signal)).rejects.toThrow('is a link');
+    await files.write('tidemark.json', 'mine', signal);
+    expect(readFileSync(join(root, 'c1/p/tidemark.json'), 'utf8')).toBe('mine');
   });
-  it('removes everything, empty folders too, and leaves the neighbours', async () => {
+  it('are removed with the links among them, which are not followed', async () => {
+    fill('c1/p', ['backup.lock']);
+    symlinkSync(outside, join(root, 'c1/p/link'));
+    symlinkSync(join(outside, 'precious'), join(root, 'c1/p/file'));
+    expect(await removePath(await open('c1/p'), 'c1/p', signal)).toMatchObject({ kind: 'removed' });
+    expect(existsSync(join(root, 'c1/p'))).toBe(false);
+  });
+  it('are not named by what leads out', async () => {
+    const files = await openLocalFiles(root);
+    for (const name of ['../x', 'c1/../../x', '', '/', '.', 'a\0b'])
+      await expect(files.read(name, signal)).rejects.toMatchObject({ code: 'storage_unusable' });
+  });
+  it('are not in a storage that is not mounted', async () => {
+    await expect(openLocalFiles(join(root, 'unmounted'))).rejects.toThrow(/unmounted .*is it mounted/);
+    writeFileSync(join(root, 'file'), '');
+    await expect(openLocalFiles(join(root, 'file'))).rejects.toThrow('is not a folder');
+  });
+  it('go with their folders, empty ones too, and their neighbours stay', async () => {
     fill('c1/p', ['backup.lock', 'backupmeta', '1/a.sst', '2/b.sst', 'checkpoints/backup/data/x.cpt']);
     mkdirSync(join(root, 'c1/p/empty/deep'), { recursive: true });
     fill('c1/p-r1', ['backupmeta']);
-    const result = await removePath(await openLocalFiles(root, 'c1/p'), 'c1/p', signal);
-    expect(result).toMatchObject({ kind: 'removed' });
-    expect(existsSync(join(root, 'c1/p'))).toBe(false);
-    expect(await list('c1/p-r1')).toEqual(['backupmeta']);
+    expect(await removePath(await open('c1/p'), 'c1/p', signal)).toMatchObject({ kind: 'removed' });
+    expect(readdirSync(join(root, 'c1'))).toEqual(['p-r1']);
+    expect(readdirSync(join(root, 'c1/p-r1'))).toEqual(['backupmeta']);
   });
-  it('is done at once where nothing is left, so that any other worker can finish a removal', async () => {
-    expect(await removePath(await openLocalFiles(root, 'c1/gone'), 'c1/gone', signal)).toEqual({
-      kind: 'removed',
-      bytes: 0n,
-    });
-  });
-  it('removes backupmeta first and backup.lock last, and tells of what stays (C1)', async () => {
-    fill('c1/p', ['backup.lock', 'backupmeta', '1/a.sst']);
-    const files = await openLocalFiles(root, 'c1/p');
-    const order: string[] = [];
-    const stubborn = {
-      ...files,
-      remove: async (names: readonly string[]) => {
-        order.push(...names);
-        return names.includes('1/a.sst') ? [{ name: '1/a.sst', why: 'EACCES' }] : files.remove(names, signal);
-      },
-    };
-    const result = await removePath(stubborn, 'c1/p', signal);
-    expect(order).toEqual(['backupmeta', '1/a.sst']);
-    expect(result).toMatchObject({ kind: 'failed', reason: { code: 'FILES_LEFT', detail: '1/a.sst: EACCES' } });
-    expect(await list('c1/p')).toContain('backup.lock');
+  it('say what a worker may not do, and of each file why it stays', async () => {
+    fill('c1/p', ['1/a.sst']);
+    for (const folder of ['.', 'c1', 'c1/p']) chmodSync(join(root, folder), 0o755);
+    chmodSync(join(root, 'c1/p/1'), 0o555);
+    const files = await open('c1/p');
+    // Root may do everything.
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.('nobody');
+    try {
+      expect(await files.remove(['1/a.sst'], signal)).toEqual([{ name: '1/a.sst', why: 'EACCES' }]);
+      await expect(files.write('1/b', 'b', signal)).rejects.toMatchObject({
+        code: 'storage_unusable',
+        message: expect.stringMatching(/may not use .*1\/b\.tmp \(EACCES\)/),
+      });
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(join(root, 'c1/p/1'), 0o755);
+    }
   });
 });

@@ -8,13 +8,15 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Backup, BackupMode, BackupOrigin, BackupState } from "./backup_pb.ts";
 import { file_tidemark_backup_v1_backup } from "./backup_pb.ts";
+import type { BrOptions } from "./registry_service_pb.ts";
+import { file_tidemark_backup_v1_registry_service } from "./registry_service_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file tidemark/backup/v1/backup_service.proto.
  */
 export const file_tidemark_backup_v1_backup_service: GenFile = /*@__PURE__*/
-  fileDesc("Cid0aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwX3NlcnZpY2UucHJvdG8SEnRpZGVtYXJrLmJhY2t1cC52MSLSAQoSU3RhcnRCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSLAoEbW9kZRgCIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBNb2RlEgwKBHR5cGUYAyABKAkSCwoDa2V5GAQgASgJEjAKBm9yaWdpbhgFIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SLQoJbm90X2FmdGVyGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJBChNTdGFydEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiHgoQR2V0QmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSI/ChFHZXRCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIjkKFkZpbmRCYWNrdXBCeUtleVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRILCgNrZXkYAiABKAkiRQoXRmluZEJhY2t1cEJ5S2V5UmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCK/AgoSTGlzdEJhY2t1cHNSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJEgoKAmlkGAIgASgJEjcKE3N0YXJ0ZWRfYXRfb3JfYWZ0ZXIYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKEmVuZGVkX2F0X29yX2JlZm9yZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoGc3RhdGVzGAUgAygOMh8udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFN0YXRlEiwKBG1vZGUYBiABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwTW9kZRIXCg9pbmNsdWRlX2RlbGV0ZWQYByABKAgSDAoEcGFnZRgIIAEoBRIRCglwYWdlX3NpemUYCSABKAUiUQoTTGlzdEJhY2t1cHNSZXNwb25zZRIrCgdiYWNrdXBzGAEgAygLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cBINCgV0b3RhbBgCIAEoAyJFChNDYW5jZWxCYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJIkIKFENhbmNlbEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiRQoTRGVsZXRlQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSJCChREZWxldGVCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIiAKEldhdGNoQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSJBChNXYXRjaEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAy4AUKDUJhY2t1cFNlcnZpY2USYwoLU3RhcnRCYWNrdXASJi50aWRlbWFyay5iYWNrdXAudjEuU3RhcnRCYWNrdXBSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLlN0YXJ0QmFja3VwUmVzcG9uc2UiA5ACAhJdCglHZXRCYWNrdXASJC50aWRlbWFyay5iYWNrdXAudjEuR2V0QmFja3VwUmVxdWVzdBolLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRCYWNrdXBSZXNwb25zZSIDkAIBEm8KD0ZpbmRCYWNrdXBCeUtleRIqLnRpZGVtYXJrLmJhY2t1cC52MS5GaW5kQmFja3VwQnlLZXlSZXF1ZXN0GisudGlkZW1hcmsuYmFja3VwLnYxLkZpbmRCYWNrdXBCeUtleVJlc3BvbnNlIgOQAgESYwoLTGlzdEJhY2t1cHMSJi50aWRlbWFyay5iYWNrdXAudjEuTGlzdEJhY2t1cHNSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RCYWNrdXBzUmVzcG9uc2UiA5ACARJmCgxDYW5jZWxCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsQmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxCYWNrdXBSZXNwb25zZSIDkAICEmYKDERlbGV0ZUJhY2t1cBInLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVCYWNrdXBSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZUJhY2t1cFJlc3BvbnNlIgOQAgISZQoLV2F0Y2hCYWNrdXASJi50aWRlbWFyay5iYWNrdXAudjEuV2F0Y2hCYWNrdXBSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLldhdGNoQmFja3VwUmVzcG9uc2UiA5ACATABYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup]);
+  fileDesc("Cid0aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwX3NlcnZpY2UucHJvdG8SEnRpZGVtYXJrLmJhY2t1cC52MSKFAgoSU3RhcnRCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSLAoEbW9kZRgCIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBNb2RlEgwKBHR5cGUYAyABKAkSCwoDa2V5GAQgASgJEjAKBm9yaWdpbhgFIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SLQoJbm90X2FmdGVyGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCgpicl9vcHRpb25zGAcgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucyJBChNTdGFydEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiHgoQR2V0QmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSI/ChFHZXRCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIjkKFkZpbmRCYWNrdXBCeUtleVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRILCgNrZXkYAiABKAkiRQoXRmluZEJhY2t1cEJ5S2V5UmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCK/AgoSTGlzdEJhY2t1cHNSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJEgoKAmlkGAIgASgJEjcKE3N0YXJ0ZWRfYXRfb3JfYWZ0ZXIYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKEmVuZGVkX2F0X29yX2JlZm9yZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoGc3RhdGVzGAUgAygOMh8udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFN0YXRlEiwKBG1vZGUYBiABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwTW9kZRIXCg9pbmNsdWRlX2RlbGV0ZWQYByABKAgSDAoEcGFnZRgIIAEoBRIRCglwYWdlX3NpemUYCSABKAUiUQoTTGlzdEJhY2t1cHNSZXNwb25zZRIrCgdiYWNrdXBzGAEgAygLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cBINCgV0b3RhbBgCIAEoAyJFChNDYW5jZWxCYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJIkIKFENhbmNlbEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiRQoTRGVsZXRlQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSJCChREZWxldGVCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIiAKEldhdGNoQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSJBChNXYXRjaEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiQwoUUmVhZEJhY2t1cExvZ1JlcXVlc3QSCgoCaWQYASABKAkSDwoHYXR0ZW1wdBgCIAEoBRIOCgZmb2xsb3cYAyABKAgicQoVUmVhZEJhY2t1cExvZ1Jlc3BvbnNlEg8KB2F0dGVtcHQYASABKAUSDAoEZGF0YRgCIAEoDBIVCg1za2lwcGVkX2J5dGVzGAMgASgEEg4KBndvcmtlchgEIAEoCRISCgpicl92ZXJzaW9uGAUgASgJMs0GCg1CYWNrdXBTZXJ2aWNlEmMKC1N0YXJ0QmFja3VwEiYudGlkZW1hcmsuYmFja3VwLnYxLlN0YXJ0QmFja3VwUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFydEJhY2t1cFJlc3BvbnNlIgOQAgISXQoJR2V0QmFja3VwEiQudGlkZW1hcmsuYmFja3VwLnYxLkdldEJhY2t1cFJlcXVlc3QaJS50aWRlbWFyay5iYWNrdXAudjEuR2V0QmFja3VwUmVzcG9uc2UiA5ACARJvCg9GaW5kQmFja3VwQnlLZXkSKi50aWRlbWFyay5iYWNrdXAudjEuRmluZEJhY2t1cEJ5S2V5UmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5GaW5kQmFja3VwQnlLZXlSZXNwb25zZSIDkAIBEmMKC0xpc3RCYWNrdXBzEiYudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RCYWNrdXBzUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0QmFja3Vwc1Jlc3BvbnNlIgOQAgESZgoMQ2FuY2VsQmFja3VwEicudGlkZW1hcmsuYmFja3VwLnYxLkNhbmNlbEJhY2t1cFJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsQmFja3VwUmVzcG9uc2UiA5ACAhJmCgxEZWxldGVCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVCYWNrdXBSZXNwb25zZSIDkAICEmUKC1dhdGNoQmFja3VwEiYudGlkZW1hcmsuYmFja3VwLnYxLldhdGNoQmFja3VwUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5XYXRjaEJhY2t1cFJlc3BvbnNlIgOQAgEwARJrCg1SZWFkQmFja3VwTG9nEigudGlkZW1hcmsuYmFja3VwLnYxLlJlYWRCYWNrdXBMb2dSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLlJlYWRCYWNrdXBMb2dSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
 
 /**
  * A wish for a backup.
@@ -57,6 +59,13 @@ export type StartBackupRequest = Message<"tidemark.backup.v1.StartBackupRequest"
    * @generated from field: google.protobuf.Timestamp not_after = 6;
    */
   notAfter?: Timestamp | undefined;
+
+  /**
+   * For this backup; what is set wins over the cluster's options.
+   *
+   * @generated from field: tidemark.backup.v1.BrOptions br_options = 7;
+   */
+  brOptions?: BrOptions | undefined;
 };
 
 /**
@@ -394,6 +403,84 @@ export const WatchBackupResponseSchema: GenMessage<WatchBackupResponse> = /*@__P
   messageDesc(file_tidemark_backup_v1_backup_service, 13);
 
 /**
+ * Names the backup whose log is wanted.
+ *
+ * @generated from message tidemark.backup.v1.ReadBackupLogRequest
+ */
+export type ReadBackupLogRequest = Message<"tidemark.backup.v1.ReadBackupLogRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * From 1; 0 means all attempts, one after the other.
+   *
+   * @generated from field: int32 attempt = 2;
+   */
+  attempt: number;
+
+  /**
+   * Goes on while the backup is active.
+   *
+   * @generated from field: bool follow = 3;
+   */
+  follow: boolean;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReadBackupLogRequest.
+ * Use `create(ReadBackupLogRequestSchema)` to create a new message.
+ */
+export const ReadBackupLogRequestSchema: GenMessage<ReadBackupLogRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 14);
+
+/**
+ * A piece of the log.
+ *
+ * @generated from message tidemark.backup.v1.ReadBackupLogResponse
+ */
+export type ReadBackupLogResponse = Message<"tidemark.backup.v1.ReadBackupLogResponse"> & {
+  /**
+   * From 1.
+   *
+   * @generated from field: int32 attempt = 1;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: bytes data = 2;
+   */
+  data: Uint8Array;
+
+  /**
+   * How many bytes before this piece were printed but not kept.
+   *
+   * @generated from field: uint64 skipped_bytes = 3;
+   */
+  skippedBytes: bigint;
+
+  /**
+   * Of the attempt, on its first piece.
+   *
+   * @generated from field: string worker = 4;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string br_version = 5;
+   */
+  brVersion: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReadBackupLogResponse.
+ * Use `create(ReadBackupLogResponseSchema)` to create a new message.
+ */
+export const ReadBackupLogResponseSchema: GenMessage<ReadBackupLogResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 15);
+
+/**
  * Backups, for people and for the scheduler.
  *
  * @generated from service tidemark.backup.v1.BackupService
@@ -468,6 +555,16 @@ export const BackupService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchBackupRequestSchema;
     output: typeof WatchBackupResponseSchema;
+  },
+  /**
+   * What the runs of `br` printed, so far or until no run can follow.
+   *
+   * @generated from rpc tidemark.backup.v1.BackupService.ReadBackupLog
+   */
+  readBackupLog: {
+    methodKind: "server_streaming";
+    input: typeof ReadBackupLogRequestSchema;
+    output: typeof ReadBackupLogResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_backup_v1_backup_service, 0);

@@ -4,9 +4,11 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { BackupResult, BackupState, Progress, Reason } from "./backup_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { BackupMode, BackupOrigin, BackupResult, BackupState, Progress, Reason } from "./backup_pb.ts";
 import { file_tidemark_backup_v1_backup } from "./backup_pb.ts";
-import type { BrOptions, Storage, TlsFiles } from "./registry_service_pb.ts";
+import type { BrOptions, CheckKind, CheckStep, Storage, TlsFiles } from "./registry_service_pb.ts";
 import { file_tidemark_backup_v1_registry_service } from "./registry_service_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -14,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/executor_service.proto.
  */
 export const file_tidemark_backup_v1_executor_service: GenFile = /*@__PURE__*/
-  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvZXhlY3V0b3Jfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjoKB1Rhc2tSZWYSEQoJYmFja3VwX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg0KBWZlbmNlGAMgASgEIlIKEENsYWltVGFza1JlcXVlc3QSEQoJYmFja3VwX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg4KBndvcmtlchgDIAEoCRIMCgRwb29sGAQgASgJIoIBChFDbGFpbVRhc2tSZXNwb25zZRIxCgZiYWNrdXAYASABKAsyHy50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwR3JhbnRIABIxCgZyZW1vdmUYAiABKAsyHy50aWRlbWFyay5iYWNrdXAudjEuUmVtb3ZlR3JhbnRIAEIHCgVncmFudCKBAgoLQmFja3VwR3JhbnQSDQoFZmVuY2UYASABKAQSEgoKY2x1c3Rlcl9pZBgCIAEoCRIMCgRwYXRoGAMgASgJEioKBnRhcmdldBgEIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5UYXJnZXQSLAoHc3RvcmFnZRgFIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlEhkKEXJlbWFpbmluZ19zZWNvbmRzGAYgASgBEg8KB21heV9ydW4YByABKAgSDwoHYXR0ZW1wdBgIIAEoBRISCgpyZXF1ZXN0X2lkGAkgASgJEhYKDnByZXZpb3VzX2VuZGVkGAogASgIIoEBCgtSZW1vdmVHcmFudBINCgVmZW5jZRgBIAEoBBISCgpjbHVzdGVyX2lkGAIgASgJEiwKB3N0b3JhZ2UYAyABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZRINCgVwYXRocxgEIAMoCRISCgpyZXF1ZXN0X2lkGAUgASgJIpEBCgZUYXJnZXQSCgoCcGQYASADKAkSDwoHdmVyc2lvbhgCIAEoCRIMCgRwb29sGAMgASgJEikKA3RscxgEIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5UbHNGaWxlcxIxCgpicl9vcHRpb25zGAUgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucyKdAQoQUmVuZXdUYXNrUmVxdWVzdBIpCgR0YXNrGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tSZWYSLgoIcHJvZ3Jlc3MYAiABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuUHJvZ3Jlc3MSLgoIc3RhcnRpbmcYAyABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuU3RhcnRpbmciPgoIU3RhcnRpbmcSDAoEYXJndhgBIAMoCRISCgpicl92ZXJzaW9uGAIgASgJEhAKCGhhc19sb2NrGAMgASgIIncKEVJlbmV3VGFza1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZxIuCgVzdGF0ZRgCIAEoDjIfLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBTdGF0ZSLyAgoTQ29tcGxldGVUYXNrUmVxdWVzdBIpCgR0YXNrGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tSZWYSMgoJc3VjY2VlZGVkGAIgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLlN1Y2NlZWRlZEgAEiwKBmZhaWxlZBgDIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5GYWlsZWRIABIoCgR3YWl0GAQgASgLMhgudGlkZW1hcmsuYmFja3VwLnYxLldhaXRIABIuCgdzdG9wcGVkGAUgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3BwZWRIABIuCgdyZW1vdmVkGAYgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlbW92ZWRIABI5Cg1yZW1vdmVfZmFpbGVkGAcgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlJlbW92ZUZhaWxlZEgAQgkKB291dGNvbWUiPQoJU3VjY2VlZGVkEjAKBnJlc3VsdBgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBSZXN1bHQikwEKBkZhaWxlZBIvCgVjbGFzcxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5GYWlsdXJlQ2xhc3MSKgoGcmVhc29uGAIgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlJlYXNvbhIaCg1kZWxheV9zZWNvbmRzGAMgASgBSACIAQFCEAoOX2RlbGF5X3NlY29uZHMiQwoEV2FpdBIPCgdzZWNvbmRzGAEgASgBEioKBnJlYXNvbhgCIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24iCQoHU3RvcHBlZCInCgdSZW1vdmVkEg0KBXBhdGhzGAEgAygJEg0KBWJ5dGVzGAIgASgEIjoKDFJlbW92ZUZhaWxlZBIqCgZyZWFzb24YASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuUmVhc29uIkoKFENvbXBsZXRlVGFza1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZyJTChJSZWxlYXNlVGFza1JlcXVlc3QSKQoEdGFzaxgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrUmVmEhIKCnN0cmF5X3BhdGgYAiABKAkiSQoTUmVsZWFzZVRhc2tSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcqXQoMVGFza1N0YW5kaW5nEh0KGVRBU0tfU1RBTkRJTkdfVU5TUEVDSUZJRUQQABIWChJUQVNLX1NUQU5ESU5HX0hFTEQQARIWChJUQVNLX1NUQU5ESU5HX0xPU1QQAip/CgxGYWlsdXJlQ2xhc3MSHQoZRkFJTFVSRV9DTEFTU19VTlNQRUNJRklFRBAAEhsKF0ZBSUxVUkVfQ0xBU1NfUEVSTUFORU5UEAESFwoTRkFJTFVSRV9DTEFTU19SRVRSWRACEhoKFkZBSUxVUkVfQ0xBU1NfTkVXX1BBVEgQAzKcAwoPRXhlY3V0b3JTZXJ2aWNlEl0KCUNsYWltVGFzaxIkLnRpZGVtYXJrLmJhY2t1cC52MS5DbGFpbVRhc2tSZXF1ZXN0GiUudGlkZW1hcmsuYmFja3VwLnYxLkNsYWltVGFza1Jlc3BvbnNlIgOQAgISXQoJUmVuZXdUYXNrEiQudGlkZW1hcmsuYmFja3VwLnYxLlJlbmV3VGFza1JlcXVlc3QaJS50aWRlbWFyay5iYWNrdXAudjEuUmVuZXdUYXNrUmVzcG9uc2UiA5ACAhJmCgxDb21wbGV0ZVRhc2sSJy50aWRlbWFyay5iYWNrdXAudjEuQ29tcGxldGVUYXNrUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5Db21wbGV0ZVRhc2tSZXNwb25zZSIDkAICEmMKC1JlbGVhc2VUYXNrEiYudGlkZW1hcmsuYmFja3VwLnYxLlJlbGVhc2VUYXNrUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5SZWxlYXNlVGFza1Jlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
+  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvZXhlY3V0b3Jfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjoKB1Rhc2tSZWYSEQoJYmFja3VwX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg0KBWZlbmNlGAMgASgEIlIKEENsYWltVGFza1JlcXVlc3QSEQoJYmFja3VwX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg4KBndvcmtlchgDIAEoCRIMCgRwb29sGAQgASgJIoIBChFDbGFpbVRhc2tSZXNwb25zZRIxCgZiYWNrdXAYASABKAsyHy50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwR3JhbnRIABIxCgZyZW1vdmUYAiABKAsyHy50aWRlbWFyay5iYWNrdXAudjEuUmVtb3ZlR3JhbnRIAEIHCgVncmFudCKeBAoLQmFja3VwR3JhbnQSDQoFZmVuY2UYASABKAQSEgoKY2x1c3Rlcl9pZBgCIAEoCRIMCgRwYXRoGAMgASgJEioKBnRhcmdldBgEIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5UYXJnZXQSLAoHc3RvcmFnZRgFIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlEhkKEXJlbWFpbmluZ19zZWNvbmRzGAYgASgBEg8KB21heV9ydW4YByABKAgSDwoHYXR0ZW1wdBgIIAEoBRISCgpyZXF1ZXN0X2lkGAkgASgJEhYKDnByZXZpb3VzX2VuZGVkGAogASgIEhsKE3ByZXZpb3VzX2JyX3ZlcnNpb24YFCABKAkSLAoEbW9kZRgLIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBNb2RlEjAKBm9yaWdpbhgMIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SEgoKY3JlYXRlZF9ieRgNIAEoCRIMCgR0eXBlGA4gASgJEg4KBm1ldGhvZBgPIAEoCRIuCgpzdGFydF90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtyZXF1ZXN0X2tleRgRIAEoCRIUCgxyZXF1ZXN0X2hhc2gYEiABKAkSEQoJYmFzZV9wYXRoGBMgASgJIoEBCgtSZW1vdmVHcmFudBINCgVmZW5jZRgBIAEoBBISCgpjbHVzdGVyX2lkGAIgASgJEiwKB3N0b3JhZ2UYAyABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZRINCgVwYXRocxgEIAMoCRISCgpyZXF1ZXN0X2lkGAUgASgJIpEBCgZUYXJnZXQSCgoCcGQYASADKAkSDwoHdmVyc2lvbhgCIAEoCRIMCgRwb29sGAMgASgJEikKA3RscxgEIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5UbHNGaWxlcxIxCgpicl9vcHRpb25zGAUgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucyKdAQoQUmVuZXdUYXNrUmVxdWVzdBIpCgR0YXNrGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tSZWYSLgoIcHJvZ3Jlc3MYAiABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuUHJvZ3Jlc3MSLgoIc3RhcnRpbmcYAyABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuU3RhcnRpbmciPgoIU3RhcnRpbmcSDAoEYXJndhgBIAMoCRISCgpicl92ZXJzaW9uGAIgASgJEhAKCGhhc19sb2NrGAMgASgIIncKEVJlbmV3VGFza1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZxIuCgVzdGF0ZRgCIAEoDjIfLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBTdGF0ZSLyAgoTQ29tcGxldGVUYXNrUmVxdWVzdBIpCgR0YXNrGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tSZWYSMgoJc3VjY2VlZGVkGAIgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLlN1Y2NlZWRlZEgAEiwKBmZhaWxlZBgDIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5GYWlsZWRIABIoCgR3YWl0GAQgASgLMhgudGlkZW1hcmsuYmFja3VwLnYxLldhaXRIABIuCgdzdG9wcGVkGAUgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3BwZWRIABIuCgdyZW1vdmVkGAYgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlbW92ZWRIABI5Cg1yZW1vdmVfZmFpbGVkGAcgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlJlbW92ZUZhaWxlZEgAQgkKB291dGNvbWUiPQoJU3VjY2VlZGVkEjAKBnJlc3VsdBgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBSZXN1bHQikwEKBkZhaWxlZBIvCgVjbGFzcxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5GYWlsdXJlQ2xhc3MSKgoGcmVhc29uGAIgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlJlYXNvbhIaCg1kZWxheV9zZWNvbmRzGAMgASgBSACIAQFCEAoOX2RlbGF5X3NlY29uZHMiQwoEV2FpdBIPCgdzZWNvbmRzGAEgASgBEioKBnJlYXNvbhgCIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24iCQoHU3RvcHBlZCI3CgdSZW1vdmVkEg0KBXBhdGhzGAEgAygJEg0KBWJ5dGVzGAIgASgEEg4KBnJlbWFyaxgDIAEoCSI6CgxSZW1vdmVGYWlsZWQSKgoGcmVhc29uGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlJlYXNvbiJKChRDb21wbGV0ZVRhc2tSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmciUwoSUmVsZWFzZVRhc2tSZXF1ZXN0EikKBHRhc2sYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuVGFza1JlZhISCgpzdHJheV9wYXRoGAIgASgJIkkKE1JlbGVhc2VUYXNrUmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nInAKE1JlcG9ydE91dHB1dFJlcXVlc3QSKQoEdGFzaxgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrUmVmEhAKCHNlcXVlbmNlGAIgASgFEg4KBm9mZnNldBgDIAEoBBIMCgRkYXRhGAQgASgMIkoKFFJlcG9ydE91dHB1dFJlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZyI6CghDaGVja1JlZhIQCghjaGVja19pZBgBIAEoCRINCgVjbGFpbRgCIAEoCRINCgVmZW5jZRgDIAEoBCJSChFDbGFpbUNoZWNrUmVxdWVzdBIQCghjaGVja19pZBgBIAEoCRINCgVjbGFpbRgCIAEoCRIOCgZ3b3JrZXIYAyABKAkSDAoEcG9vbBgEIAEoCSJDChJDbGFpbUNoZWNrUmVzcG9uc2USLQoFZ3JhbnQYASABKAsyHi50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tHcmFudCKKAQoKQ2hlY2tHcmFudBINCgVmZW5jZRgBIAEoBBIrCgRraW5kGAIgASgOMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrS2luZBIsCgdzdG9yYWdlGAMgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2USEgoKcmVxdWVzdF9pZBgEIAEoCSKDAQoRUmVuZXdDaGVja1JlcXVlc3QSKwoFY2hlY2sYASABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tSZWYSLAoFc3RlcHMYAiADKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGVwEhMKC3RvdGFsX3N0ZXBzGAMgASgFIkgKElJlbmV3Q2hlY2tSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcikgEKFENvbXBsZXRlQ2hlY2tSZXF1ZXN0EisKBWNoZWNrGAEgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmEgoKAm9rGAIgASgIEiwKBXN0ZXBzGAMgAygLMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RlcBITCgt0b3RhbF9zdGVwcxgEIAEoBSJLChVDb21wbGV0ZUNoZWNrUmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nImMKFE9mZmVyTWFuaWZlc3RSZXF1ZXN0EisKBWNoZWNrGAEgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmEgwKBHBhdGgYAiABKAkSEAoIbWFuaWZlc3QYAyABKAwikgEKFU9mZmVyTWFuaWZlc3RSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcSNAoHdmVyZGljdBgCIAEoDjIjLnRpZGVtYXJrLmJhY2t1cC52MS5NYW5pZmVzdFZlcmRpY3QSDwoHbWVzc2FnZRgDIAEoCSpdCgxUYXNrU3RhbmRpbmcSHQoZVEFTS19TVEFORElOR19VTlNQRUNJRklFRBAAEhYKElRBU0tfU1RBTkRJTkdfSEVMRBABEhYKElRBU0tfU1RBTkRJTkdfTE9TVBACKn8KDEZhaWx1cmVDbGFzcxIdChlGQUlMVVJFX0NMQVNTX1VOU1BFQ0lGSUVEEAASGwoXRkFJTFVSRV9DTEFTU19QRVJNQU5FTlQQARIXChNGQUlMVVJFX0NMQVNTX1JFVFJZEAISGgoWRkFJTFVSRV9DTEFTU19ORVdfUEFUSBADKqkBCg9NYW5pZmVzdFZlcmRpY3QSIAocTUFOSUZFU1RfVkVSRElDVF9VTlNQRUNJRklFRBAAEhoKFk1BTklGRVNUX1ZFUkRJQ1RfS05PV04QARIcChhNQU5JRkVTVF9WRVJESUNUX01JU1NJTkcQAhIcChhNQU5JRkVTVF9WRVJESUNUX1JFQlVJTFQQAxIcChhNQU5JRkVTVF9WRVJESUNUX1JFRlVTRUQQBDKeBwoPRXhlY3V0b3JTZXJ2aWNlEl0KCUNsYWltVGFzaxIkLnRpZGVtYXJrLmJhY2t1cC52MS5DbGFpbVRhc2tSZXF1ZXN0GiUudGlkZW1hcmsuYmFja3VwLnYxLkNsYWltVGFza1Jlc3BvbnNlIgOQAgISXQoJUmVuZXdUYXNrEiQudGlkZW1hcmsuYmFja3VwLnYxLlJlbmV3VGFza1JlcXVlc3QaJS50aWRlbWFyay5iYWNrdXAudjEuUmVuZXdUYXNrUmVzcG9uc2UiA5ACAhJmCgxDb21wbGV0ZVRhc2sSJy50aWRlbWFyay5iYWNrdXAudjEuQ29tcGxldGVUYXNrUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5Db21wbGV0ZVRhc2tSZXNwb25zZSIDkAICEmMKC1JlbGVhc2VUYXNrEiYudGlkZW1hcmsuYmFja3VwLnYxLlJlbGVhc2VUYXNrUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5SZWxlYXNlVGFza1Jlc3BvbnNlIgOQAgISZgoMUmVwb3J0T3V0cHV0EicudGlkZW1hcmsuYmFja3VwLnYxLlJlcG9ydE91dHB1dFJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuUmVwb3J0T3V0cHV0UmVzcG9uc2UiA5ACAhJgCgpDbGFpbUNoZWNrEiUudGlkZW1hcmsuYmFja3VwLnYxLkNsYWltQ2hlY2tSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkNsYWltQ2hlY2tSZXNwb25zZSIDkAICEmAKClJlbmV3Q2hlY2sSJS50aWRlbWFyay5iYWNrdXAudjEuUmVuZXdDaGVja1JlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuUmVuZXdDaGVja1Jlc3BvbnNlIgOQAgISaQoNQ29tcGxldGVDaGVjaxIoLnRpZGVtYXJrLmJhY2t1cC52MS5Db21wbGV0ZUNoZWNrUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5Db21wbGV0ZUNoZWNrUmVzcG9uc2UiA5ACAhJpCg1PZmZlck1hbmlmZXN0EigudGlkZW1hcmsuYmFja3VwLnYxLk9mZmVyTWFuaWZlc3RSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLk9mZmVyTWFuaWZlc3RSZXNwb25zZSIDkAICYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
 
 /**
  * A claim on a task: a random token for each delivery, and the number of its grant.
@@ -177,6 +179,66 @@ export type BackupGrant = Message<"tidemark.backup.v1.BackupGrant"> & {
    * @generated from field: bool previous_ended = 10;
    */
   previousEnded: boolean;
+
+  /**
+   * Of the last `br` that ran in this path; empty if none did. Another version must not resume it.
+   *
+   * @generated from field: string previous_br_version = 20;
+   */
+  previousBrVersion: string;
+
+  /**
+   * From here on: what the manifest keeps beside the files, so that the record can be rebuilt from it.
+   *
+   * @generated from field: tidemark.backup.v1.BackupMode mode = 11;
+   */
+  mode: BackupMode;
+
+  /**
+   * @generated from field: tidemark.backup.v1.BackupOrigin origin = 12;
+   */
+  origin: BackupOrigin;
+
+  /**
+   * @generated from field: string created_by = 13;
+   */
+  createdBy: string;
+
+  /**
+   * @generated from field: string type = 14;
+   */
+  type: string;
+
+  /**
+   * @generated from field: string method = 15;
+   */
+  method: string;
+
+  /**
+   * When the request was accepted.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 16;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * Of the request; of a scheduled backup it names the cluster, the rule and the window. Empty when there was none.
+   *
+   * @generated from field: string request_key = 17;
+   */
+  requestKey: string;
+
+  /**
+   * @generated from field: string request_hash = 18;
+   */
+  requestHash: string;
+
+  /**
+   * The path of the first attempt.
+   *
+   * @generated from field: string base_path = 19;
+   */
+  basePath: string;
 };
 
 /**
@@ -513,9 +575,18 @@ export type Removed = Message<"tidemark.backup.v1.Removed"> & {
   paths: string[];
 
   /**
+   * Freed.
+   *
    * @generated from field: uint64 bytes = 2;
    */
   bytes: bigint;
+
+  /**
+   * What a person should know about it, such as that the bucket keeps old versions.
+   *
+   * @generated from field: string remark = 3;
+   */
+  remark: string;
 };
 
 /**
@@ -611,6 +682,350 @@ export const ReleaseTaskResponseSchema: GenMessage<ReleaseTaskResponse> = /*@__P
   messageDesc(file_tidemark_backup_v1_executor_service, 18);
 
 /**
+ * A piece of what an attempt printed, standard output and standard error in the order in which they came.
+ *
+ * @generated from message tidemark.backup.v1.ReportOutputRequest
+ */
+export type ReportOutputRequest = Message<"tidemark.backup.v1.ReportOutputRequest"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.TaskRef task = 1;
+   */
+  task?: TaskRef | undefined;
+
+  /**
+   * From 0, without gaps; a repeat is recognised by it.
+   *
+   * @generated from field: int32 sequence = 2;
+   */
+  sequence: number;
+
+  /**
+   * Where the piece begins in everything that was printed; what lies between two pieces was left out.
+   *
+   * @generated from field: uint64 offset = 3;
+   */
+  offset: bigint;
+
+  /**
+   * At most 64 KiB.
+   *
+   * @generated from field: bytes data = 4;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReportOutputRequest.
+ * Use `create(ReportOutputRequestSchema)` to create a new message.
+ */
+export const ReportOutputRequestSchema: GenMessage<ReportOutputRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 19);
+
+/**
+ * The answer to a piece of output.
+ *
+ * @generated from message tidemark.backup.v1.ReportOutputResponse
+ */
+export type ReportOutputResponse = Message<"tidemark.backup.v1.ReportOutputResponse"> & {
+  /**
+   * LOST: the attempt is not known; nothing was kept.
+   *
+   * @generated from field: tidemark.backup.v1.TaskStanding standing = 1;
+   */
+  standing: TaskStanding;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReportOutputResponse.
+ * Use `create(ReportOutputResponseSchema)` to create a new message.
+ */
+export const ReportOutputResponseSchema: GenMessage<ReportOutputResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 20);
+
+/**
+ * A claim on a check: a random token for each delivery, and the number of its grant.
+ *
+ * @generated from message tidemark.backup.v1.CheckRef
+ */
+export type CheckRef = Message<"tidemark.backup.v1.CheckRef"> & {
+  /**
+   * @generated from field: string check_id = 1;
+   */
+  checkId: string;
+
+  /**
+   * @generated from field: string claim = 2;
+   */
+  claim: string;
+
+  /**
+   * @generated from field: uint64 fence = 3;
+   */
+  fence: bigint;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CheckRef.
+ * Use `create(CheckRefSchema)` to create a new message.
+ */
+export const CheckRefSchema: GenMessage<CheckRef> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 21);
+
+/**
+ * Asks for a check.
+ *
+ * @generated from message tidemark.backup.v1.ClaimCheckRequest
+ */
+export type ClaimCheckRequest = Message<"tidemark.backup.v1.ClaimCheckRequest"> & {
+  /**
+   * @generated from field: string check_id = 1;
+   */
+  checkId: string;
+
+  /**
+   * At least 128 random bits, never used for another delivery.
+   *
+   * @generated from field: string claim = 2;
+   */
+  claim: string;
+
+  /**
+   * @generated from field: string worker = 3;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string pool = 4;
+   */
+  pool: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ClaimCheckRequest.
+ * Use `create(ClaimCheckRequestSchema)` to create a new message.
+ */
+export const ClaimCheckRequestSchema: GenMessage<ClaimCheckRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 22);
+
+/**
+ * What a worker was granted; nothing set means LOST.
+ *
+ * @generated from message tidemark.backup.v1.ClaimCheckResponse
+ */
+export type ClaimCheckResponse = Message<"tidemark.backup.v1.ClaimCheckResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.CheckGrant grant = 1;
+   */
+  grant?: CheckGrant | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ClaimCheckResponse.
+ * Use `create(ClaimCheckResponseSchema)` to create a new message.
+ */
+export const ClaimCheckResponseSchema: GenMessage<ClaimCheckResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 23);
+
+/**
+ * A check to run.
+ *
+ * @generated from message tidemark.backup.v1.CheckGrant
+ */
+export type CheckGrant = Message<"tidemark.backup.v1.CheckGrant"> & {
+  /**
+   * @generated from field: uint64 fence = 1;
+   */
+  fence: bigint;
+
+  /**
+   * @generated from field: tidemark.backup.v1.CheckKind kind = 2;
+   */
+  kind: CheckKind;
+
+  /**
+   * @generated from field: tidemark.backup.v1.Storage storage = 3;
+   */
+  storage?: Storage | undefined;
+
+  /**
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CheckGrant.
+ * Use `create(CheckGrantSchema)` to create a new message.
+ */
+export const CheckGrantSchema: GenMessage<CheckGrant> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 24);
+
+/**
+ * Keeps the lease of a check.
+ *
+ * @generated from message tidemark.backup.v1.RenewCheckRequest
+ */
+export type RenewCheckRequest = Message<"tidemark.backup.v1.RenewCheckRequest"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.CheckRef check = 1;
+   */
+  check?: CheckRef | undefined;
+
+  /**
+   * @generated from field: repeated tidemark.backup.v1.CheckStep steps = 2;
+   */
+  steps: CheckStep[];
+
+  /**
+   * @generated from field: int32 total_steps = 3;
+   */
+  totalSteps: number;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RenewCheckRequest.
+ * Use `create(RenewCheckRequestSchema)` to create a new message.
+ */
+export const RenewCheckRequestSchema: GenMessage<RenewCheckRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 25);
+
+/**
+ * The answer to a renewal.
+ *
+ * @generated from message tidemark.backup.v1.RenewCheckResponse
+ */
+export type RenewCheckResponse = Message<"tidemark.backup.v1.RenewCheckResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.TaskStanding standing = 1;
+   */
+  standing: TaskStanding;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RenewCheckResponse.
+ * Use `create(RenewCheckResponseSchema)` to create a new message.
+ */
+export const RenewCheckResponseSchema: GenMessage<RenewCheckResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 26);
+
+/**
+ * Ends a check; only when nothing of it goes on.
+ *
+ * @generated from message tidemark.backup.v1.CompleteCheckRequest
+ */
+export type CompleteCheckRequest = Message<"tidemark.backup.v1.CompleteCheckRequest"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.CheckRef check = 1;
+   */
+  check?: CheckRef | undefined;
+
+  /**
+   * @generated from field: bool ok = 2;
+   */
+  ok: boolean;
+
+  /**
+   * @generated from field: repeated tidemark.backup.v1.CheckStep steps = 3;
+   */
+  steps: CheckStep[];
+
+  /**
+   * @generated from field: int32 total_steps = 4;
+   */
+  totalSteps: number;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CompleteCheckRequest.
+ * Use `create(CompleteCheckRequestSchema)` to create a new message.
+ */
+export const CompleteCheckRequestSchema: GenMessage<CompleteCheckRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 27);
+
+/**
+ * The answer to the end of a check.
+ *
+ * @generated from message tidemark.backup.v1.CompleteCheckResponse
+ */
+export type CompleteCheckResponse = Message<"tidemark.backup.v1.CompleteCheckResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.TaskStanding standing = 1;
+   */
+  standing: TaskStanding;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CompleteCheckResponse.
+ * Use `create(CompleteCheckResponseSchema)` to create a new message.
+ */
+export const CompleteCheckResponseSchema: GenMessage<CompleteCheckResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 28);
+
+/**
+ * A manifest that lies in the storage of a rebuild.
+ *
+ * @generated from message tidemark.backup.v1.OfferManifestRequest
+ */
+export type OfferManifestRequest = Message<"tidemark.backup.v1.OfferManifestRequest"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.CheckRef check = 1;
+   */
+  check?: CheckRef | undefined;
+
+  /**
+   * The folder it lies in, below the storage.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * `tidemark.json` as it was read.
+   *
+   * @generated from field: bytes manifest = 3;
+   */
+  manifest: Uint8Array;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.OfferManifestRequest.
+ * Use `create(OfferManifestRequestSchema)` to create a new message.
+ */
+export const OfferManifestRequestSchema: GenMessage<OfferManifestRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 29);
+
+/**
+ * What became of a manifest.
+ *
+ * @generated from message tidemark.backup.v1.OfferManifestResponse
+ */
+export type OfferManifestResponse = Message<"tidemark.backup.v1.OfferManifestResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.TaskStanding standing = 1;
+   */
+  standing: TaskStanding;
+
+  /**
+   * @generated from field: tidemark.backup.v1.ManifestVerdict verdict = 2;
+   */
+  verdict: ManifestVerdict;
+
+  /**
+   * A sentence.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.OfferManifestResponse.
+ * Use `create(OfferManifestResponseSchema)` to create a new message.
+ */
+export const OfferManifestResponseSchema: GenMessage<OfferManifestResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 30);
+
+/**
  * Whether the task is still the caller's.
  *
  * @generated from enum tidemark.backup.v1.TaskStanding
@@ -692,6 +1107,59 @@ export const FailureClassSchema: GenEnum<FailureClass> = /*@__PURE__*/
   enumDesc(file_tidemark_backup_v1_executor_service, 1);
 
 /**
+ * What became of a manifest.
+ *
+ * @generated from enum tidemark.backup.v1.ManifestVerdict
+ */
+export const ManifestVerdict = {
+  /**
+   * @generated from enum value: MANIFEST_VERDICT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The record is there already.
+   *
+   * @generated from enum value: MANIFEST_VERDICT_KNOWN = 1;
+   */
+  KNOWN: 1,
+
+  /**
+   * The record is missing and could be made.
+   *
+   * @generated from enum value: MANIFEST_VERDICT_MISSING = 2;
+   */
+  MISSING: 2,
+
+  /**
+   * The record was made.
+   *
+   * @generated from enum value: MANIFEST_VERDICT_REBUILT = 3;
+   */
+  REBUILT: 3,
+
+  /**
+   * It cannot be a record of Tidemark: not readable, or at odds with one that is there.
+   *
+   * @generated from enum value: MANIFEST_VERDICT_REFUSED = 4;
+   */
+  REFUSED: 4,
+} as const;
+
+/**
+ * What became of a manifest.
+ *
+ * @generated from enum tidemark.backup.v1.ManifestVerdict
+ */
+export type ManifestVerdict = (typeof ManifestVerdict)[keyof typeof ManifestVerdict] | UnknownEnum;
+
+/**
+ * Describes the enum tidemark.backup.v1.ManifestVerdict.
+ */
+export const ManifestVerdictSchema: GenEnum<ManifestVerdict> = /*@__PURE__*/
+  enumDesc(file_tidemark_backup_v1_executor_service, 2);
+
+/**
  * The life of a task between backup-service and the worker that holds it (design section 3).
  * A call that answers LOST changes nothing: the worker stops and forgets.
  *
@@ -737,6 +1205,56 @@ export const ExecutorService: GenService<{
     methodKind: "unary";
     input: typeof ReleaseTaskRequestSchema;
     output: typeof ReleaseTaskResponseSchema;
+  },
+  /**
+   * Keeps a piece of what the `br` of an attempt printed.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.ReportOutput
+   */
+  reportOutput: {
+    methodKind: "unary";
+    input: typeof ReportOutputRequestSchema;
+    output: typeof ReportOutputResponseSchema;
+  },
+  /**
+   * Asks for the storage check that a doorbell rang for.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.ClaimCheck
+   */
+  claimCheck: {
+    methodKind: "unary";
+    input: typeof ClaimCheckRequestSchema;
+    output: typeof ClaimCheckResponseSchema;
+  },
+  /**
+   * Keeps the lease of a check, and tells what was found so far.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.RenewCheck
+   */
+  renewCheck: {
+    methodKind: "unary";
+    input: typeof RenewCheckRequestSchema;
+    output: typeof RenewCheckResponseSchema;
+  },
+  /**
+   * Ends a check.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.CompleteCheck
+   */
+  completeCheck: {
+    methodKind: "unary";
+    input: typeof CompleteCheckRequestSchema;
+    output: typeof CompleteCheckResponseSchema;
+  },
+  /**
+   * Brings a manifest that a rebuild found; the record is made if it is missing and the rebuild may do so.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.OfferManifest
+   */
+  offerManifest: {
+    methodKind: "unary";
+    input: typeof OfferManifestRequestSchema;
+    output: typeof OfferManifestResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_backup_v1_executor_service, 0);

@@ -2,17 +2,17 @@
 // @generated from file tidemark/backup/v1/registry_service.proto (package tidemark.backup.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file tidemark/backup/v1/registry_service.proto.
  */
 export const file_tidemark_backup_v1_registry_service: GenFile = /*@__PURE__*/
-  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIn4KCUJyT3B0aW9ucxISCgpyYXRlX2xpbWl0GAEgASgNEhMKC2NvbmN1cnJlbmN5GAIgASgNEhMKC2NvbXByZXNzaW9uGAMgASgJEg8KB2ZpbHRlcnMYBCADKAkSFQoIY2hlY2tzdW0YBSABKAhIAIgBAUILCglfY2hlY2tzdW0inQMKB0NsdXN0ZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIKCgJwZBgDIAMoCRIPCgd2ZXJzaW9uGAQgASgJEgwKBHBvb2wYBSABKAkSEgoKc3RvcmFnZV9pZBgGIAEoCRIRCgl0aW1lX3pvbmUYByABKAkSNwoGbGFiZWxzGAggAygLMicudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIuTGFiZWxzRW50cnkSKQoDdGxzGAkgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlRsc0ZpbGVzEjEKCmJyX29wdGlvbnMYCiABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEi8KC2NyZWF0ZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLdAQoHU3RvcmFnZRIKCgJpZBgBIAEoCRIyCgVsb2NhbBgCIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2NhbExvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgoKCGxvY2F0aW9uIh0KDUxvY2FsTG9jYXRpb24SDAoEcGF0aBgBIAEoCSJBChFQdXRDbHVzdGVyUmVxdWVzdBIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiQgoSUHV0Q2x1c3RlclJlc3BvbnNlEiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciIfChFHZXRDbHVzdGVyUmVxdWVzdBIKCgJpZBgBIAEoCSJCChJHZXRDbHVzdGVyUmVzcG9uc2USLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIiIKE0xpc3RDbHVzdGVyc1JlcXVlc3QSCwoDaWRzGAEgAygJIkUKFExpc3RDbHVzdGVyc1Jlc3BvbnNlEi0KCGNsdXN0ZXJzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiIgoURGVsZXRlQ2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiFwoVRGVsZXRlQ2x1c3RlclJlc3BvbnNlIkEKEVB1dFN0b3JhZ2VSZXF1ZXN0EiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSJCChJQdXRTdG9yYWdlUmVzcG9uc2USLAoHc3RvcmFnZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIh8KEUdldFN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIkIKEkdldFN0b3JhZ2VSZXNwb25zZRIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiFQoTTGlzdFN0b3JhZ2VzUmVxdWVzdCJFChRMaXN0U3RvcmFnZXNSZXNwb25zZRItCghzdG9yYWdlcxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIiIKFERlbGV0ZVN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZVN0b3JhZ2VSZXNwb25zZTK/BgoPUmVnaXN0cnlTZXJ2aWNlEmAKClB1dENsdXN0ZXISJS50aWRlbWFyay5iYWNrdXAudjEuUHV0Q2x1c3RlclJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuUHV0Q2x1c3RlclJlc3BvbnNlIgOQAgISYAoKR2V0Q2x1c3RlchIlLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRDbHVzdGVyUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRDbHVzdGVyUmVzcG9uc2UiA5ACARJmCgxMaXN0Q2x1c3RlcnMSJy50aWRlbWFyay5iYWNrdXAudjEuTGlzdENsdXN0ZXJzUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2x1c3RlcnNSZXNwb25zZSIDkAIBEmkKDURlbGV0ZUNsdXN0ZXISKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlc3BvbnNlIgOQAgISYAoKUHV0U3RvcmFnZRIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVzcG9uc2UiA5ACAhJgCgpHZXRTdG9yYWdlEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXNwb25zZSIDkAIBEmYKDExpc3RTdG9yYWdlcxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0U3RvcmFnZXNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RTdG9yYWdlc1Jlc3BvbnNlIgOQAgESaQoNRGVsZXRlU3RvcmFnZRIoLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIp0DCgdDbHVzdGVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSCgoCcGQYAyADKAkSDwoHdmVyc2lvbhgEIAEoCRIMCgRwb29sGAUgASgJEhIKCnN0b3JhZ2VfaWQYBiABKAkSEQoJdGltZV96b25lGAcgASgJEjcKBmxhYmVscxgIIAMoCzInLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyLkxhYmVsc0VudHJ5EikKA3RscxgJIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5UbHNGaWxlcxIxCgpicl9vcHRpb25zGAogASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi7wMKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBQgoKCGxvY2F0aW9uQhsKGV9zZW5kX2NyZWRlbnRpYWxzX3RvX3Rpa3YiQwoRQ3JlZGVudGlhbHNTb3VyY2USFAoKZW52X3ByZWZpeBgBIAEoCUgAEg4KBGZpbGUYAiABKAlIAEIICgZzb3VyY2UihAIKClMzTG9jYXRpb24SDgoGYnVja2V0GAEgASgJEg4KBnByZWZpeBgCIAEoCRIOCgZyZWdpb24YAyABKAkSEAoIZW5kcG9pbnQYBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSFQoNc3RvcmFnZV9jbGFzcxgGIAEoCRILCgNzc2UYByABKAkSFgoOc3NlX2ttc19rZXlfaWQYCCABKAkSCwoDYWNsGAkgASgJEh0KEGZvcmNlX3BhdGhfc3R5bGUYCiABKAhIAIgBARIQCghyb2xlX2FybhgLIAEoCRITCgtleHRlcm5hbF9pZBgMIAEoCUITChFfZm9yY2VfcGF0aF9zdHlsZSKJAQoNQXp1cmVMb2NhdGlvbhIRCgljb250YWluZXIYASABKAkSDgoGcHJlZml4GAIgASgJEhQKDGFjY291bnRfbmFtZRgDIAEoCRIQCghlbmRwb2ludBgEIAEoCRITCgthY2Nlc3NfdGllchgFIAEoCRIYChBlbmNyeXB0aW9uX3Njb3BlGAYgASgJIm4KC0djc0xvY2F0aW9uEg4KBmJ1Y2tldBgBIAEoCRIOCgZwcmVmaXgYAiABKAkSEAoIZW5kcG9pbnQYAyABKAkSFQoNc3RvcmFnZV9jbGFzcxgEIAEoCRIWCg5wcmVkZWZpbmVkX2FjbBgFIAEoCSIdCg1Mb2NhbExvY2F0aW9uEgwKBHBhdGgYASABKAkiQQoRUHV0Q2x1c3RlclJlcXVlc3QSLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIkIKElB1dENsdXN0ZXJSZXNwb25zZRIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiHwoRR2V0Q2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiQgoSR2V0Q2x1c3RlclJlc3BvbnNlEiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciIiChNMaXN0Q2x1c3RlcnNSZXF1ZXN0EgsKA2lkcxgBIAMoCSJFChRMaXN0Q2x1c3RlcnNSZXNwb25zZRItCghjbHVzdGVycxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIiIKFERlbGV0ZUNsdXN0ZXJSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZUNsdXN0ZXJSZXNwb25zZSJBChFQdXRTdG9yYWdlUmVxdWVzdBIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiQgoSUHV0U3RvcmFnZVJlc3BvbnNlEiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSIfChFHZXRTdG9yYWdlUmVxdWVzdBIKCgJpZBgBIAEoCSJCChJHZXRTdG9yYWdlUmVzcG9uc2USLAoHc3RvcmFnZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIhUKE0xpc3RTdG9yYWdlc1JlcXVlc3QiRQoUTGlzdFN0b3JhZ2VzUmVzcG9uc2USLQoIc3RvcmFnZXMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSIiChREZWxldGVTdG9yYWdlUmVxdWVzdBIKCgJpZBgBIAEoCSIXChVEZWxldGVTdG9yYWdlUmVzcG9uc2UiNwoTQ2hlY2tTdG9yYWdlUmVxdWVzdBISCgpzdG9yYWdlX2lkGAEgASgJEgwKBHBvb2wYAiABKAkiRwoUQ2hlY2tTdG9yYWdlUmVzcG9uc2USLwoFY2hlY2sYASABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZUNoZWNrIkgKFVJlYnVpbGRSZWNvcmRzUmVxdWVzdBISCgpzdG9yYWdlX2lkGAEgASgJEgwKBHBvb2wYAiABKAkSDQoFYXBwbHkYAyABKAgiSQoWUmVidWlsZFJlY29yZHNSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siJAoWR2V0U3RvcmFnZUNoZWNrUmVxdWVzdBIKCgJpZBgBIAEoCSJKChdHZXRTdG9yYWdlQ2hlY2tSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siRwoJQ2hlY2tTdGVwEgwKBG5hbWUYASABKAkSCgoCb2sYAiABKAgSDwoHbWVzc2FnZRgDIAEoCRIPCgdzZWNvbmRzGAQgASgBIuoCCgxTdG9yYWdlQ2hlY2sSCgoCaWQYASABKAkSKwoEa2luZBgCIAEoDjIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja0tpbmQSEgoKc3RvcmFnZV9pZBgDIAEoCRIMCgRwb29sGAQgASgJEi0KBXN0YXRlGAUgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RhdGUSCgoCb2sYBiABKAgSLAoFc3RlcHMYByADKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGVwEhMKC3RvdGFsX3N0ZXBzGAggASgFEg4KBndvcmtlchgJIAEoCRIvCgtjcmVhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNyZWF0ZWRfYnkYDCABKAkqdQoJQ2hlY2tLaW5kEhoKFkNIRUNLX0tJTkRfVU5TUEVDSUZJRUQQABIUChBDSEVDS19LSU5EX1BST0JFEAESHgoaQ0hFQ0tfS0lORF9SRUJVSUxEX0RSWV9SVU4QAhIWChJDSEVDS19LSU5EX1JFQlVJTEQQAypwCgpDaGVja1N0YXRlEhsKF0NIRUNLX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSQ0hFQ0tfU1RBVEVfUVVFVUVEEAESFwoTQ0hFQ0tfU1RBVEVfUlVOTklORxACEhQKEENIRUNLX1NUQVRFX0RPTkUQAzKGCQoPUmVnaXN0cnlTZXJ2aWNlEmAKClB1dENsdXN0ZXISJS50aWRlbWFyay5iYWNrdXAudjEuUHV0Q2x1c3RlclJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuUHV0Q2x1c3RlclJlc3BvbnNlIgOQAgISYAoKR2V0Q2x1c3RlchIlLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRDbHVzdGVyUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRDbHVzdGVyUmVzcG9uc2UiA5ACARJmCgxMaXN0Q2x1c3RlcnMSJy50aWRlbWFyay5iYWNrdXAudjEuTGlzdENsdXN0ZXJzUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2x1c3RlcnNSZXNwb25zZSIDkAIBEmkKDURlbGV0ZUNsdXN0ZXISKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlc3BvbnNlIgOQAgISYAoKUHV0U3RvcmFnZRIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVzcG9uc2UiA5ACAhJgCgpHZXRTdG9yYWdlEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXNwb25zZSIDkAIBEmYKDExpc3RTdG9yYWdlcxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0U3RvcmFnZXNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RTdG9yYWdlc1Jlc3BvbnNlIgOQAgESaQoNRGVsZXRlU3RvcmFnZRIoLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVzcG9uc2UiA5ACAhJmCgxDaGVja1N0b3JhZ2USJy50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdG9yYWdlUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0b3JhZ2VSZXNwb25zZSIDkAICEmwKDlJlYnVpbGRSZWNvcmRzEikudGlkZW1hcmsuYmFja3VwLnYxLlJlYnVpbGRSZWNvcmRzUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5SZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlIgOQAgISbwoPR2V0U3RvcmFnZUNoZWNrEioudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VDaGVja1JlcXVlc3QaKy50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZUNoZWNrUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Names of TLS files on the worker, for PD and TiKV.
@@ -79,6 +79,27 @@ export type BrOptions = Message<"tidemark.backup.v1.BrOptions"> & {
    * @generated from field: optional bool checksum = 5;
    */
   checksum?: boolean | undefined;
+
+  /**
+   * aes128-ctr, aes192-ctr or aes256-ctr; empty means that the backup is not encrypted.
+   *
+   * @generated from field: string crypter_method = 6;
+   */
+  crypterMethod: string;
+
+  /**
+   * Absolute name of a file on the worker that holds the key in hexadecimal.
+   *
+   * @generated from field: string crypter_key_file = 7;
+   */
+  crypterKeyFile: string;
+
+  /**
+   * Further flags of `br` from an allow-list, by name without dashes, such as "gcttl": "3600".
+   *
+   * @generated from field: map<string, string> extra = 8;
+   */
+  extra: { [key: string]: string };
 };
 
 /**
@@ -190,6 +211,24 @@ export type Storage = Message<"tidemark.backup.v1.Storage"> & {
      */
     value: LocalLocation;
     case: "local";
+  } | {
+    /**
+     * @generated from field: tidemark.backup.v1.S3Location s3 = 7;
+     */
+    value: S3Location;
+    case: "s3";
+  } | {
+    /**
+     * @generated from field: tidemark.backup.v1.AzureLocation azure = 8;
+     */
+    value: AzureLocation;
+    case: "azure";
+  } | {
+    /**
+     * @generated from field: tidemark.backup.v1.GcsLocation gcs = 9;
+     */
+    value: GcsLocation;
+    case: "gcs";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -215,6 +254,20 @@ export type Storage = Message<"tidemark.backup.v1.Storage"> & {
    * @generated from field: google.protobuf.Timestamp update_time = 6;
    */
   updateTime?: Timestamp | undefined;
+
+  /**
+   * Where the workers find its secrets; left out: what the worker itself may do.
+   *
+   * @generated from field: tidemark.backup.v1.CredentialsSource credentials = 10;
+   */
+  credentials?: CredentialsSource | undefined;
+
+  /**
+   * Whether BR hands its credentials to TiKV; true when left out. False: each TiKV uses its own.
+   *
+   * @generated from field: optional bool send_credentials_to_tikv = 11;
+   */
+  sendCredentialsToTikv?: boolean | undefined;
 };
 
 /**
@@ -223,6 +276,216 @@ export type Storage = Message<"tidemark.backup.v1.Storage"> & {
  */
 export const StorageSchema: GenMessage<Storage> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_registry_service, 3);
+
+/**
+ * Names the secrets of a storage; the secrets themselves are never told to Tidemark.
+ *
+ * @generated from message tidemark.backup.v1.CredentialsSource
+ */
+export type CredentialsSource = Message<"tidemark.backup.v1.CredentialsSource"> & {
+  /**
+   * @generated from oneof tidemark.backup.v1.CredentialsSource.source
+   */
+  source: {
+    /**
+     * The worker's variables of this prefix, such as PROD_ for PROD_AWS_ACCESS_KEY_ID.
+     *
+     * @generated from field: string env_prefix = 1;
+     */
+    value: string;
+    case: "envPrefix";
+  } | {
+    /**
+     * Absolute name of a file on the worker, of lines NAME=value.
+     *
+     * @generated from field: string file = 2;
+     */
+    value: string;
+    case: "file";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CredentialsSource.
+ * Use `create(CredentialsSourceSchema)` to create a new message.
+ */
+export const CredentialsSourceSchema: GenMessage<CredentialsSource> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 4);
+
+/**
+ * A bucket of Amazon S3 or of a store that speaks like it.
+ *
+ * @generated from message tidemark.backup.v1.S3Location
+ */
+export type S3Location = Message<"tidemark.backup.v1.S3Location"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * Folder in the bucket; may be empty.
+   *
+   * @generated from field: string prefix = 2;
+   */
+  prefix: string;
+
+  /**
+   * @generated from field: string region = 3;
+   */
+  region: string;
+
+  /**
+   * Scheme and host, such as https://minio.example:9000; empty means Amazon.
+   *
+   * @generated from field: string endpoint = 4;
+   */
+  endpoint: string;
+
+  /**
+   * In BR's words, such as aws, alibaba or ceph.
+   *
+   * @generated from field: string provider = 5;
+   */
+  provider: string;
+
+  /**
+   * @generated from field: string storage_class = 6;
+   */
+  storageClass: string;
+
+  /**
+   * AES256 or aws:kms.
+   *
+   * @generated from field: string sse = 7;
+   */
+  sse: string;
+
+  /**
+   * @generated from field: string sse_kms_key_id = 8;
+   */
+  sseKmsKeyId: string;
+
+  /**
+   * @generated from field: string acl = 9;
+   */
+  acl: string;
+
+  /**
+   * True when left out, as in BR.
+   *
+   * @generated from field: optional bool force_path_style = 10;
+   */
+  forcePathStyle?: boolean | undefined;
+
+  /**
+   * @generated from field: string role_arn = 11;
+   */
+  roleArn: string;
+
+  /**
+   * @generated from field: string external_id = 12;
+   */
+  externalId: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.S3Location.
+ * Use `create(S3LocationSchema)` to create a new message.
+ */
+export const S3LocationSchema: GenMessage<S3Location> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 5);
+
+/**
+ * A container of Azure Blob Storage.
+ *
+ * @generated from message tidemark.backup.v1.AzureLocation
+ */
+export type AzureLocation = Message<"tidemark.backup.v1.AzureLocation"> & {
+  /**
+   * @generated from field: string container = 1;
+   */
+  container: string;
+
+  /**
+   * Folder in the container; may be empty.
+   *
+   * @generated from field: string prefix = 2;
+   */
+  prefix: string;
+
+  /**
+   * @generated from field: string account_name = 3;
+   */
+  accountName: string;
+
+  /**
+   * Scheme and host; empty means Azure.
+   *
+   * @generated from field: string endpoint = 4;
+   */
+  endpoint: string;
+
+  /**
+   * @generated from field: string access_tier = 5;
+   */
+  accessTier: string;
+
+  /**
+   * @generated from field: string encryption_scope = 6;
+   */
+  encryptionScope: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.AzureLocation.
+ * Use `create(AzureLocationSchema)` to create a new message.
+ */
+export const AzureLocationSchema: GenMessage<AzureLocation> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 6);
+
+/**
+ * A bucket of Google Cloud Storage.
+ *
+ * @generated from message tidemark.backup.v1.GcsLocation
+ */
+export type GcsLocation = Message<"tidemark.backup.v1.GcsLocation"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * Folder in the bucket; may be empty.
+   *
+   * @generated from field: string prefix = 2;
+   */
+  prefix: string;
+
+  /**
+   * Scheme and host; empty means Google.
+   *
+   * @generated from field: string endpoint = 3;
+   */
+  endpoint: string;
+
+  /**
+   * @generated from field: string storage_class = 4;
+   */
+  storageClass: string;
+
+  /**
+   * @generated from field: string predefined_acl = 5;
+   */
+  predefinedAcl: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.GcsLocation.
+ * Use `create(GcsLocationSchema)` to create a new message.
+ */
+export const GcsLocationSchema: GenMessage<GcsLocation> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 7);
 
 /**
  * A folder that workers and every TiKV mount at the same place.
@@ -243,7 +506,7 @@ export type LocalLocation = Message<"tidemark.backup.v1.LocalLocation"> & {
  * Use `create(LocalLocationSchema)` to create a new message.
  */
 export const LocalLocationSchema: GenMessage<LocalLocation> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 4);
+  messageDesc(file_tidemark_backup_v1_registry_service, 8);
 
 /**
  * A cluster to register.
@@ -262,7 +525,7 @@ export type PutClusterRequest = Message<"tidemark.backup.v1.PutClusterRequest"> 
  * Use `create(PutClusterRequestSchema)` to create a new message.
  */
 export const PutClusterRequestSchema: GenMessage<PutClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 5);
+  messageDesc(file_tidemark_backup_v1_registry_service, 9);
 
 /**
  * The registered cluster.
@@ -281,7 +544,7 @@ export type PutClusterResponse = Message<"tidemark.backup.v1.PutClusterResponse"
  * Use `create(PutClusterResponseSchema)` to create a new message.
  */
 export const PutClusterResponseSchema: GenMessage<PutClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 6);
+  messageDesc(file_tidemark_backup_v1_registry_service, 10);
 
 /**
  * Names a cluster.
@@ -300,7 +563,7 @@ export type GetClusterRequest = Message<"tidemark.backup.v1.GetClusterRequest"> 
  * Use `create(GetClusterRequestSchema)` to create a new message.
  */
 export const GetClusterRequestSchema: GenMessage<GetClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 7);
+  messageDesc(file_tidemark_backup_v1_registry_service, 11);
 
 /**
  * The cluster asked for.
@@ -319,7 +582,7 @@ export type GetClusterResponse = Message<"tidemark.backup.v1.GetClusterResponse"
  * Use `create(GetClusterResponseSchema)` to create a new message.
  */
 export const GetClusterResponseSchema: GenMessage<GetClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 8);
+  messageDesc(file_tidemark_backup_v1_registry_service, 12);
 
 /**
  * Asks for clusters.
@@ -340,7 +603,7 @@ export type ListClustersRequest = Message<"tidemark.backup.v1.ListClustersReques
  * Use `create(ListClustersRequestSchema)` to create a new message.
  */
 export const ListClustersRequestSchema: GenMessage<ListClustersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 9);
+  messageDesc(file_tidemark_backup_v1_registry_service, 13);
 
 /**
  * The clusters.
@@ -359,7 +622,7 @@ export type ListClustersResponse = Message<"tidemark.backup.v1.ListClustersRespo
  * Use `create(ListClustersResponseSchema)` to create a new message.
  */
 export const ListClustersResponseSchema: GenMessage<ListClustersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 10);
+  messageDesc(file_tidemark_backup_v1_registry_service, 14);
 
 /**
  * Names the cluster to forget.
@@ -378,7 +641,7 @@ export type DeleteClusterRequest = Message<"tidemark.backup.v1.DeleteClusterRequ
  * Use `create(DeleteClusterRequestSchema)` to create a new message.
  */
 export const DeleteClusterRequestSchema: GenMessage<DeleteClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 11);
+  messageDesc(file_tidemark_backup_v1_registry_service, 15);
 
 /**
  * The cluster is forgotten.
@@ -393,7 +656,7 @@ export type DeleteClusterResponse = Message<"tidemark.backup.v1.DeleteClusterRes
  * Use `create(DeleteClusterResponseSchema)` to create a new message.
  */
 export const DeleteClusterResponseSchema: GenMessage<DeleteClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 12);
+  messageDesc(file_tidemark_backup_v1_registry_service, 16);
 
 /**
  * A storage to register.
@@ -412,7 +675,7 @@ export type PutStorageRequest = Message<"tidemark.backup.v1.PutStorageRequest"> 
  * Use `create(PutStorageRequestSchema)` to create a new message.
  */
 export const PutStorageRequestSchema: GenMessage<PutStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 13);
+  messageDesc(file_tidemark_backup_v1_registry_service, 17);
 
 /**
  * The registered storage.
@@ -431,7 +694,7 @@ export type PutStorageResponse = Message<"tidemark.backup.v1.PutStorageResponse"
  * Use `create(PutStorageResponseSchema)` to create a new message.
  */
 export const PutStorageResponseSchema: GenMessage<PutStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 14);
+  messageDesc(file_tidemark_backup_v1_registry_service, 18);
 
 /**
  * Names a storage.
@@ -450,7 +713,7 @@ export type GetStorageRequest = Message<"tidemark.backup.v1.GetStorageRequest"> 
  * Use `create(GetStorageRequestSchema)` to create a new message.
  */
 export const GetStorageRequestSchema: GenMessage<GetStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 15);
+  messageDesc(file_tidemark_backup_v1_registry_service, 19);
 
 /**
  * The storage asked for.
@@ -469,7 +732,7 @@ export type GetStorageResponse = Message<"tidemark.backup.v1.GetStorageResponse"
  * Use `create(GetStorageResponseSchema)` to create a new message.
  */
 export const GetStorageResponseSchema: GenMessage<GetStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 16);
+  messageDesc(file_tidemark_backup_v1_registry_service, 20);
 
 /**
  * Asks for all storages.
@@ -484,7 +747,7 @@ export type ListStoragesRequest = Message<"tidemark.backup.v1.ListStoragesReques
  * Use `create(ListStoragesRequestSchema)` to create a new message.
  */
 export const ListStoragesRequestSchema: GenMessage<ListStoragesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 17);
+  messageDesc(file_tidemark_backup_v1_registry_service, 21);
 
 /**
  * The storages.
@@ -503,7 +766,7 @@ export type ListStoragesResponse = Message<"tidemark.backup.v1.ListStoragesRespo
  * Use `create(ListStoragesResponseSchema)` to create a new message.
  */
 export const ListStoragesResponseSchema: GenMessage<ListStoragesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 18);
+  messageDesc(file_tidemark_backup_v1_registry_service, 22);
 
 /**
  * Names the storage to forget.
@@ -522,7 +785,7 @@ export type DeleteStorageRequest = Message<"tidemark.backup.v1.DeleteStorageRequ
  * Use `create(DeleteStorageRequestSchema)` to create a new message.
  */
 export const DeleteStorageRequestSchema: GenMessage<DeleteStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 19);
+  messageDesc(file_tidemark_backup_v1_registry_service, 23);
 
 /**
  * The storage is forgotten.
@@ -537,7 +800,346 @@ export type DeleteStorageResponse = Message<"tidemark.backup.v1.DeleteStorageRes
  * Use `create(DeleteStorageResponseSchema)` to create a new message.
  */
 export const DeleteStorageResponseSchema: GenMessage<DeleteStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 20);
+  messageDesc(file_tidemark_backup_v1_registry_service, 24);
+
+/**
+ * Asks for a check.
+ *
+ * @generated from message tidemark.backup.v1.CheckStorageRequest
+ */
+export type CheckStorageRequest = Message<"tidemark.backup.v1.CheckStorageRequest"> & {
+  /**
+   * @generated from field: string storage_id = 1;
+   */
+  storageId: string;
+
+  /**
+   * Whose workers check; "default" when empty.
+   *
+   * @generated from field: string pool = 2;
+   */
+  pool: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CheckStorageRequest.
+ * Use `create(CheckStorageRequestSchema)` to create a new message.
+ */
+export const CheckStorageRequestSchema: GenMessage<CheckStorageRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 25);
+
+/**
+ * The check, done or still under way.
+ *
+ * @generated from message tidemark.backup.v1.CheckStorageResponse
+ */
+export type CheckStorageResponse = Message<"tidemark.backup.v1.CheckStorageResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.StorageCheck check = 1;
+   */
+  check?: StorageCheck | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CheckStorageResponse.
+ * Use `create(CheckStorageResponseSchema)` to create a new message.
+ */
+export const CheckStorageResponseSchema: GenMessage<CheckStorageResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 26);
+
+/**
+ * Asks for records to be rebuilt from the manifests in a storage.
+ *
+ * @generated from message tidemark.backup.v1.RebuildRecordsRequest
+ */
+export type RebuildRecordsRequest = Message<"tidemark.backup.v1.RebuildRecordsRequest"> & {
+  /**
+   * @generated from field: string storage_id = 1;
+   */
+  storageId: string;
+
+  /**
+   * Whose workers look; "default" when empty.
+   *
+   * @generated from field: string pool = 2;
+   */
+  pool: string;
+
+  /**
+   * False: only say what would be rebuilt.
+   *
+   * @generated from field: bool apply = 3;
+   */
+  apply: boolean;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RebuildRecordsRequest.
+ * Use `create(RebuildRecordsRequestSchema)` to create a new message.
+ */
+export const RebuildRecordsRequestSchema: GenMessage<RebuildRecordsRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 27);
+
+/**
+ * The rebuild, under way.
+ *
+ * @generated from message tidemark.backup.v1.RebuildRecordsResponse
+ */
+export type RebuildRecordsResponse = Message<"tidemark.backup.v1.RebuildRecordsResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.StorageCheck check = 1;
+   */
+  check?: StorageCheck | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RebuildRecordsResponse.
+ * Use `create(RebuildRecordsResponseSchema)` to create a new message.
+ */
+export const RebuildRecordsResponseSchema: GenMessage<RebuildRecordsResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 28);
+
+/**
+ * Names a check.
+ *
+ * @generated from message tidemark.backup.v1.GetStorageCheckRequest
+ */
+export type GetStorageCheckRequest = Message<"tidemark.backup.v1.GetStorageCheckRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.GetStorageCheckRequest.
+ * Use `create(GetStorageCheckRequestSchema)` to create a new message.
+ */
+export const GetStorageCheckRequestSchema: GenMessage<GetStorageCheckRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 29);
+
+/**
+ * The check asked for.
+ *
+ * @generated from message tidemark.backup.v1.GetStorageCheckResponse
+ */
+export type GetStorageCheckResponse = Message<"tidemark.backup.v1.GetStorageCheckResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.StorageCheck check = 1;
+   */
+  check?: StorageCheck | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.GetStorageCheckResponse.
+ * Use `create(GetStorageCheckResponseSchema)` to create a new message.
+ */
+export const GetStorageCheckResponseSchema: GenMessage<GetStorageCheckResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 30);
+
+/**
+ * One step of a check, in the order in which they were done.
+ *
+ * @generated from message tidemark.backup.v1.CheckStep
+ */
+export type CheckStep = Message<"tidemark.backup.v1.CheckStep"> & {
+  /**
+   * Such as "write", or the path of a manifest.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bool ok = 2;
+   */
+  ok: boolean;
+
+  /**
+   * A sentence: what was found, or why it failed and what to do.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * @generated from field: double seconds = 4;
+   */
+  seconds: number;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CheckStep.
+ * Use `create(CheckStepSchema)` to create a new message.
+ */
+export const CheckStepSchema: GenMessage<CheckStep> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 31);
+
+/**
+ * A check of a storage by a worker of a pool; kept for a day.
+ *
+ * @generated from message tidemark.backup.v1.StorageCheck
+ */
+export type StorageCheck = Message<"tidemark.backup.v1.StorageCheck"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: tidemark.backup.v1.CheckKind kind = 2;
+   */
+  kind: CheckKind;
+
+  /**
+   * @generated from field: string storage_id = 3;
+   */
+  storageId: string;
+
+  /**
+   * @generated from field: string pool = 4;
+   */
+  pool: string;
+
+  /**
+   * @generated from field: tidemark.backup.v1.CheckState state = 5;
+   */
+  state: CheckState;
+
+  /**
+   * Once done: whether every step was fine.
+   *
+   * @generated from field: bool ok = 6;
+   */
+  ok: boolean;
+
+  /**
+   * At most the first 1000.
+   *
+   * @generated from field: repeated tidemark.backup.v1.CheckStep steps = 7;
+   */
+  steps: CheckStep[];
+
+  /**
+   * How many steps there were in all.
+   *
+   * @generated from field: int32 total_steps = 8;
+   */
+  totalSteps: number;
+
+  /**
+   * @generated from field: string worker = 9;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp create_time = 10;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp end_time = 11;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string created_by = 12;
+   */
+  createdBy: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.StorageCheck.
+ * Use `create(StorageCheckSchema)` to create a new message.
+ */
+export const StorageCheckSchema: GenMessage<StorageCheck> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 32);
+
+/**
+ * What a worker does with a storage beside backups.
+ *
+ * @generated from enum tidemark.backup.v1.CheckKind
+ */
+export const CheckKind = {
+  /**
+   * @generated from enum value: CHECK_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Write, list, read and delete a probe.
+   *
+   * @generated from enum value: CHECK_KIND_PROBE = 1;
+   */
+  PROBE: 1,
+
+  /**
+   * Look for manifests and say which records are missing.
+   *
+   * @generated from enum value: CHECK_KIND_REBUILD_DRY_RUN = 2;
+   */
+  REBUILD_DRY_RUN: 2,
+
+  /**
+   * Look for manifests and rebuild the records that are missing.
+   *
+   * @generated from enum value: CHECK_KIND_REBUILD = 3;
+   */
+  REBUILD: 3,
+} as const;
+
+/**
+ * What a worker does with a storage beside backups.
+ *
+ * @generated from enum tidemark.backup.v1.CheckKind
+ */
+export type CheckKind = (typeof CheckKind)[keyof typeof CheckKind] | UnknownEnum;
+
+/**
+ * Describes the enum tidemark.backup.v1.CheckKind.
+ */
+export const CheckKindSchema: GenEnum<CheckKind> = /*@__PURE__*/
+  enumDesc(file_tidemark_backup_v1_registry_service, 0);
+
+/**
+ * How far a check is.
+ *
+ * @generated from enum tidemark.backup.v1.CheckState
+ */
+export const CheckState = {
+  /**
+   * @generated from enum value: CHECK_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: CHECK_STATE_QUEUED = 1;
+   */
+  QUEUED: 1,
+
+  /**
+   * @generated from enum value: CHECK_STATE_RUNNING = 2;
+   */
+  RUNNING: 2,
+
+  /**
+   * @generated from enum value: CHECK_STATE_DONE = 3;
+   */
+  DONE: 3,
+} as const;
+
+/**
+ * How far a check is.
+ *
+ * @generated from enum tidemark.backup.v1.CheckState
+ */
+export type CheckState = (typeof CheckState)[keyof typeof CheckState] | UnknownEnum;
+
+/**
+ * Describes the enum tidemark.backup.v1.CheckState.
+ */
+export const CheckStateSchema: GenEnum<CheckState> = /*@__PURE__*/
+  enumDesc(file_tidemark_backup_v1_registry_service, 1);
 
 /**
  * The clusters that Tidemark backs up and the storages it writes to.
@@ -624,6 +1226,36 @@ export const RegistryService: GenService<{
     methodKind: "unary";
     input: typeof DeleteStorageRequestSchema;
     output: typeof DeleteStorageResponseSchema;
+  },
+  /**
+   * Lets a worker write, list, read and delete a probe in a storage; answers with what is known after at most 30 s.
+   *
+   * @generated from rpc tidemark.backup.v1.RegistryService.CheckStorage
+   */
+  checkStorage: {
+    methodKind: "unary";
+    input: typeof CheckStorageRequestSchema;
+    output: typeof CheckStorageResponseSchema;
+  },
+  /**
+   * Lets a worker look for manifests in a storage, and rebuilds the records that are missing; answers at once.
+   *
+   * @generated from rpc tidemark.backup.v1.RegistryService.RebuildRecords
+   */
+  rebuildRecords: {
+    methodKind: "unary";
+    input: typeof RebuildRecordsRequestSchema;
+    output: typeof RebuildRecordsResponseSchema;
+  },
+  /**
+   * A storage check or a rebuild by its id.
+   *
+   * @generated from rpc tidemark.backup.v1.RegistryService.GetStorageCheck
+   */
+  getStorageCheck: {
+    methodKind: "unary";
+    input: typeof GetStorageCheckRequestSchema;
+    output: typeof GetStorageCheckResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_backup_v1_registry_service, 0);

@@ -165,6 +165,8 @@ export interface Deletion {
   bytes: bigint;
   /** What the last try said, if it failed. */
   error: string;
+  /** What to know about a deletion that is done, such as that the bucket keeps old versions. */
+  remark: string;
 }
 
 /** Unfinished work on the backup. */
@@ -760,7 +762,7 @@ export const Cancellation: MessageFns<Cancellation> = {
 };
 
 function createBaseDeletion(): Deletion {
-  return { state: 0, by: "", reason: "", at: undefined, bytes: 0n, error: "" };
+  return { state: 0, by: "", reason: "", at: undefined, bytes: 0n, error: "", remark: "" };
 }
 
 export const Deletion: MessageFns<Deletion> = {
@@ -785,6 +787,9 @@ export const Deletion: MessageFns<Deletion> = {
     }
     if (message.error !== "") {
       writer.uint32(50).string(message.error);
+    }
+    if (message.remark !== "") {
+      writer.uint32(58).string(message.remark);
     }
     return writer;
   },
@@ -850,6 +855,14 @@ export const Deletion: MessageFns<Deletion> = {
             message.error = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.remark = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -873,6 +886,7 @@ export const Deletion: MessageFns<Deletion> = {
     message.at = object.at ?? undefined;
     message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
     message.error = object.error ?? "";
+    message.remark = object.remark ?? "";
     return message;
   },
 };

@@ -19,6 +19,7 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Backup, BackupMode, BackupOrigin, BackupState } from "./backup.ts";
+import { BrOptions } from "./registry_service.ts";
 
 export const protobufPackage = "tidemark.backup.v1";
 
@@ -34,7 +35,11 @@ export interface StartBackupRequest {
   key: string;
   origin: BackupOrigin;
   /** After this instant nothing is started (start_expired). */
-  notAfter: Date | undefined;
+  notAfter:
+    | Date
+    | undefined;
+  /** For this backup; what is set wins over the cluster's options. */
+  brOptions: BrOptions | undefined;
 }
 
 /** The accepted backup. */
@@ -121,8 +126,29 @@ export interface WatchBackupResponse {
   backup: Backup | undefined;
 }
 
+/** Names the backup whose log is wanted. */
+export interface ReadBackupLogRequest {
+  id: string;
+  /** From 1; 0 means all attempts, one after the other. */
+  attempt: number;
+  /** Goes on while the backup is active. */
+  follow: boolean;
+}
+
+/** A piece of the log. */
+export interface ReadBackupLogResponse {
+  /** From 1. */
+  attempt: number;
+  data: Buffer;
+  /** How many bytes before this piece were printed but not kept. */
+  skippedBytes: bigint;
+  /** Of the attempt, on its first piece. */
+  worker: string;
+  brVersion: string;
+}
+
 function createBaseStartBackupRequest(): StartBackupRequest {
-  return { clusterId: "", mode: 0, type: "", key: "", origin: 0, notAfter: undefined };
+  return { clusterId: "", mode: 0, type: "", key: "", origin: 0, notAfter: undefined, brOptions: undefined };
 }
 
 export const StartBackupRequest: MessageFns<StartBackupRequest> = {
@@ -144,6 +170,9 @@ export const StartBackupRequest: MessageFns<StartBackupRequest> = {
     }
     if (message.notAfter !== undefined) {
       Timestamp.encode(toTimestamp(message.notAfter), writer.uint32(50).fork()).join();
+    }
+    if (message.brOptions !== undefined) {
+      BrOptions.encode(message.brOptions, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -209,6 +238,14 @@ export const StartBackupRequest: MessageFns<StartBackupRequest> = {
             message.notAfter = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.brOptions = BrOptions.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -232,6 +269,9 @@ export const StartBackupRequest: MessageFns<StartBackupRequest> = {
     message.key = object.key ?? "";
     message.origin = object.origin ?? 0;
     message.notAfter = object.notAfter ?? undefined;
+    message.brOptions = (object.brOptions !== undefined && object.brOptions !== null)
+      ? BrOptions.fromPartial(object.brOptions)
+      : undefined;
     return message;
   },
 };
@@ -1158,6 +1198,193 @@ export const WatchBackupResponse: MessageFns<WatchBackupResponse> = {
   },
 };
 
+function createBaseReadBackupLogRequest(): ReadBackupLogRequest {
+  return { id: "", attempt: 0, follow: false };
+}
+
+export const ReadBackupLogRequest: MessageFns<ReadBackupLogRequest> = {
+  encode(message: ReadBackupLogRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(16).int32(message.attempt);
+    }
+    if (message.follow !== false) {
+      writer.uint32(24).bool(message.follow);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadBackupLogRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadBackupLogRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.follow = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadBackupLogRequest>): ReadBackupLogRequest {
+    return ReadBackupLogRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadBackupLogRequest>): ReadBackupLogRequest {
+    const message = createBaseReadBackupLogRequest();
+    message.id = object.id ?? "";
+    message.attempt = object.attempt ?? 0;
+    message.follow = object.follow ?? false;
+    return message;
+  },
+};
+
+function createBaseReadBackupLogResponse(): ReadBackupLogResponse {
+  return { attempt: 0, data: Buffer.alloc(0), skippedBytes: 0n, worker: "", brVersion: "" };
+}
+
+export const ReadBackupLogResponse: MessageFns<ReadBackupLogResponse> = {
+  encode(message: ReadBackupLogResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attempt !== 0) {
+      writer.uint32(8).int32(message.attempt);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    if (message.skippedBytes !== 0n) {
+      if (BigInt.asUintN(64, message.skippedBytes) !== message.skippedBytes) {
+        throw new globalThis.Error("value provided for field message.skippedBytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.skippedBytes);
+    }
+    if (message.worker !== "") {
+      writer.uint32(34).string(message.worker);
+    }
+    if (message.brVersion !== "") {
+      writer.uint32(42).string(message.brVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadBackupLogResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadBackupLogResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.skippedBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.brVersion = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadBackupLogResponse>): ReadBackupLogResponse {
+    return ReadBackupLogResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadBackupLogResponse>): ReadBackupLogResponse {
+    const message = createBaseReadBackupLogResponse();
+    message.attempt = object.attempt ?? 0;
+    message.data = object.data ?? Buffer.alloc(0);
+    message.skippedBytes = (object.skippedBytes !== undefined && object.skippedBytes !== null)
+      ? BigInt(object.skippedBytes)
+      : 0n;
+    message.worker = object.worker ?? "";
+    message.brVersion = object.brVersion ?? "";
+    return message;
+  },
+};
+
 /** Backups, for people and for the scheduler. */
 export type BackupServiceService = typeof BackupServiceService;
 export const BackupServiceService = {
@@ -1235,6 +1462,17 @@ export const BackupServiceService = {
     responseSerialize: (value: WatchBackupResponse): Buffer => Buffer.from(WatchBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchBackupResponse => WatchBackupResponse.decode(value),
   },
+  /** What the runs of `br` printed, so far or until no run can follow. */
+  readBackupLog: {
+    path: "/tidemark.backup.v1.BackupService/ReadBackupLog" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReadBackupLogRequest): Buffer => Buffer.from(ReadBackupLogRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadBackupLogRequest => ReadBackupLogRequest.decode(value),
+    responseSerialize: (value: ReadBackupLogResponse): Buffer =>
+      Buffer.from(ReadBackupLogResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadBackupLogResponse => ReadBackupLogResponse.decode(value),
+  },
 } as const;
 
 export interface BackupServiceServer extends UntypedServiceImplementation {
@@ -1252,6 +1490,8 @@ export interface BackupServiceServer extends UntypedServiceImplementation {
   deleteBackup: handleUnaryCall<DeleteBackupRequest, DeleteBackupResponse>;
   /** The backup now and after each change, until nothing more can happen to it. */
   watchBackup: handleServerStreamingCall<WatchBackupRequest, WatchBackupResponse>;
+  /** What the runs of `br` printed, so far or until no run can follow. */
+  readBackupLog: handleServerStreamingCall<ReadBackupLogRequest, ReadBackupLogResponse>;
 }
 
 export interface BackupServiceClient extends Client {
@@ -1358,6 +1598,16 @@ export interface BackupServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchBackupResponse>;
+  /** What the runs of `br` printed, so far or until no run can follow. */
+  readBackupLog(
+    request: ReadBackupLogRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadBackupLogResponse>;
+  readBackupLog(
+    request: ReadBackupLogRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadBackupLogResponse>;
 }
 
 export const BackupServiceClient = makeGenericClientConstructor(

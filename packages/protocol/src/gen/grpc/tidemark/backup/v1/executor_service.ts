@@ -15,8 +15,9 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { BackupResult, BackupState, Progress, Reason } from "./backup.ts";
-import { BrOptions, Storage, TlsFiles } from "./registry_service.ts";
+import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { BackupMode, BackupOrigin, BackupResult, BackupState, Progress, Reason } from "./backup.ts";
+import { BrOptions, CheckKind, CheckStep, Storage, TlsFiles } from "./registry_service.ts";
 
 export const protobufPackage = "tidemark.backup.v1";
 
@@ -61,6 +62,31 @@ export namespace FailureClass {
   export type UNRECOGNIZED = typeof FailureClass.UNRECOGNIZED;
 }
 
+/** What became of a manifest. */
+export const ManifestVerdict = {
+  MANIFEST_VERDICT_UNSPECIFIED: 0,
+  /** MANIFEST_VERDICT_KNOWN - The record is there already. */
+  MANIFEST_VERDICT_KNOWN: 1,
+  /** MANIFEST_VERDICT_MISSING - The record is missing and could be made. */
+  MANIFEST_VERDICT_MISSING: 2,
+  /** MANIFEST_VERDICT_REBUILT - The record was made. */
+  MANIFEST_VERDICT_REBUILT: 3,
+  /** MANIFEST_VERDICT_REFUSED - It cannot be a record of Tidemark: not readable, or at odds with one that is there. */
+  MANIFEST_VERDICT_REFUSED: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ManifestVerdict = typeof ManifestVerdict[keyof typeof ManifestVerdict];
+
+export namespace ManifestVerdict {
+  export type MANIFEST_VERDICT_UNSPECIFIED = typeof ManifestVerdict.MANIFEST_VERDICT_UNSPECIFIED;
+  export type MANIFEST_VERDICT_KNOWN = typeof ManifestVerdict.MANIFEST_VERDICT_KNOWN;
+  export type MANIFEST_VERDICT_MISSING = typeof ManifestVerdict.MANIFEST_VERDICT_MISSING;
+  export type MANIFEST_VERDICT_REBUILT = typeof ManifestVerdict.MANIFEST_VERDICT_REBUILT;
+  export type MANIFEST_VERDICT_REFUSED = typeof ManifestVerdict.MANIFEST_VERDICT_REFUSED;
+  export type UNRECOGNIZED = typeof ManifestVerdict.UNRECOGNIZED;
+}
+
 /** A claim on a task: a random token for each delivery, and the number of its grant. */
 export interface TaskRef {
   backupId: string;
@@ -101,6 +127,23 @@ export interface BackupGrant {
   requestId: string;
   /** The end of the last attempt in this path was reported, so a lock it left may be removed. */
   previousEnded: boolean;
+  /** Of the last `br` that ran in this path; empty if none did. Another version must not resume it. */
+  previousBrVersion: string;
+  /** From here on: what the manifest keeps beside the files, so that the record can be rebuilt from it. */
+  mode: BackupMode;
+  origin: BackupOrigin;
+  createdBy: string;
+  type: string;
+  method: string;
+  /** When the request was accepted. */
+  startTime:
+    | Date
+    | undefined;
+  /** Of the request; of a scheduled backup it names the cluster, the rule and the window. Empty when there was none. */
+  requestKey: string;
+  requestHash: string;
+  /** The path of the first attempt. */
+  basePath: string;
 }
 
 /** Paths to remove. */
@@ -187,7 +230,10 @@ export interface Stopped {
 /** These paths are verifiably gone. */
 export interface Removed {
   paths: string[];
+  /** Freed. */
   bytes: bigint;
+  /** What a person should know about it, such as that the bucket keeps old versions. */
+  remark: string;
 }
 
 /** A path could not be removed. */
@@ -213,6 +259,98 @@ export interface ReleaseTaskRequest {
 /** The answer to a release. */
 export interface ReleaseTaskResponse {
   standing: TaskStanding;
+}
+
+/** A piece of what an attempt printed, standard output and standard error in the order in which they came. */
+export interface ReportOutputRequest {
+  task:
+    | TaskRef
+    | undefined;
+  /** From 0, without gaps; a repeat is recognised by it. */
+  sequence: number;
+  /** Where the piece begins in everything that was printed; what lies between two pieces was left out. */
+  offset: bigint;
+  /** At most 64 KiB. */
+  data: Buffer;
+}
+
+/** The answer to a piece of output. */
+export interface ReportOutputResponse {
+  /** LOST: the attempt is not known; nothing was kept. */
+  standing: TaskStanding;
+}
+
+/** A claim on a check: a random token for each delivery, and the number of its grant. */
+export interface CheckRef {
+  checkId: string;
+  claim: string;
+  fence: bigint;
+}
+
+/** Asks for a check. */
+export interface ClaimCheckRequest {
+  checkId: string;
+  /** At least 128 random bits, never used for another delivery. */
+  claim: string;
+  worker: string;
+  pool: string;
+}
+
+/** What a worker was granted; nothing set means LOST. */
+export interface ClaimCheckResponse {
+  grant: CheckGrant | undefined;
+}
+
+/** A check to run. */
+export interface CheckGrant {
+  fence: bigint;
+  kind: CheckKind;
+  storage: Storage | undefined;
+  requestId: string;
+}
+
+/** Keeps the lease of a check. */
+export interface RenewCheckRequest {
+  check: CheckRef | undefined;
+  steps: CheckStep[];
+  totalSteps: number;
+}
+
+/** The answer to a renewal. */
+export interface RenewCheckResponse {
+  standing: TaskStanding;
+}
+
+/** Ends a check; only when nothing of it goes on. */
+export interface CompleteCheckRequest {
+  check: CheckRef | undefined;
+  ok: boolean;
+  steps: CheckStep[];
+  totalSteps: number;
+}
+
+/** The answer to the end of a check. */
+export interface CompleteCheckResponse {
+  standing: TaskStanding;
+}
+
+/** A manifest that lies in the storage of a rebuild. */
+export interface OfferManifestRequest {
+  check:
+    | CheckRef
+    | undefined;
+  /** The folder it lies in, below the storage. */
+  path: string;
+  /** `tidemark.json` as it was read. */
+  manifest: Buffer;
+}
+
+/** What became of a manifest. */
+export interface OfferManifestResponse {
+  standing: TaskStanding;
+  verdict: ManifestVerdict;
+  /** A sentence. */
+  message: string;
 }
 
 function createBaseTaskRef(): TaskRef {
@@ -481,6 +619,16 @@ function createBaseBackupGrant(): BackupGrant {
     attempt: 0,
     requestId: "",
     previousEnded: false,
+    previousBrVersion: "",
+    mode: 0,
+    origin: 0,
+    createdBy: "",
+    type: "",
+    method: "",
+    startTime: undefined,
+    requestKey: "",
+    requestHash: "",
+    basePath: "",
   };
 }
 
@@ -518,6 +666,36 @@ export const BackupGrant: MessageFns<BackupGrant> = {
     }
     if (message.previousEnded !== false) {
       writer.uint32(80).bool(message.previousEnded);
+    }
+    if (message.previousBrVersion !== "") {
+      writer.uint32(162).string(message.previousBrVersion);
+    }
+    if (message.mode !== 0) {
+      writer.uint32(88).int32(message.mode);
+    }
+    if (message.origin !== 0) {
+      writer.uint32(96).int32(message.origin);
+    }
+    if (message.createdBy !== "") {
+      writer.uint32(106).string(message.createdBy);
+    }
+    if (message.type !== "") {
+      writer.uint32(114).string(message.type);
+    }
+    if (message.method !== "") {
+      writer.uint32(122).string(message.method);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(130).fork()).join();
+    }
+    if (message.requestKey !== "") {
+      writer.uint32(138).string(message.requestKey);
+    }
+    if (message.requestHash !== "") {
+      writer.uint32(146).string(message.requestHash);
+    }
+    if (message.basePath !== "") {
+      writer.uint32(154).string(message.basePath);
     }
     return writer;
   },
@@ -615,6 +793,86 @@ export const BackupGrant: MessageFns<BackupGrant> = {
             message.previousEnded = reader.bool();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.previousBrVersion = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.origin = reader.int32() as any;
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.createdBy = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.requestKey = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.requestHash = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.basePath = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -646,6 +904,16 @@ export const BackupGrant: MessageFns<BackupGrant> = {
     message.attempt = object.attempt ?? 0;
     message.requestId = object.requestId ?? "";
     message.previousEnded = object.previousEnded ?? false;
+    message.previousBrVersion = object.previousBrVersion ?? "";
+    message.mode = object.mode ?? 0;
+    message.origin = object.origin ?? 0;
+    message.createdBy = object.createdBy ?? "";
+    message.type = object.type ?? "";
+    message.method = object.method ?? "";
+    message.startTime = object.startTime ?? undefined;
+    message.requestKey = object.requestKey ?? "";
+    message.requestHash = object.requestHash ?? "";
+    message.basePath = object.basePath ?? "";
     return message;
   },
 };
@@ -1504,7 +1772,7 @@ export const Stopped: MessageFns<Stopped> = {
 };
 
 function createBaseRemoved(): Removed {
-  return { paths: [], bytes: 0n };
+  return { paths: [], bytes: 0n, remark: "" };
 }
 
 export const Removed: MessageFns<Removed> = {
@@ -1517,6 +1785,9 @@ export const Removed: MessageFns<Removed> = {
         throw new globalThis.Error("value provided for field message.bytes of type uint64 too large");
       }
       writer.uint32(16).uint64(message.bytes);
+    }
+    if (message.remark !== "") {
+      writer.uint32(26).string(message.remark);
     }
     return writer;
   },
@@ -1550,6 +1821,14 @@ export const Removed: MessageFns<Removed> = {
             message.bytes = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.remark = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1569,6 +1848,7 @@ export const Removed: MessageFns<Removed> = {
     const message = createBaseRemoved();
     message.paths = object.paths?.map((e) => e) || [];
     message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
+    message.remark = object.remark ?? "";
     return message;
   },
 };
@@ -1807,6 +2087,925 @@ export const ReleaseTaskResponse: MessageFns<ReleaseTaskResponse> = {
   },
 };
 
+function createBaseReportOutputRequest(): ReportOutputRequest {
+  return { task: undefined, sequence: 0, offset: 0n, data: Buffer.alloc(0) };
+}
+
+export const ReportOutputRequest: MessageFns<ReportOutputRequest> = {
+  encode(message: ReportOutputRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== undefined) {
+      TaskRef.encode(message.task, writer.uint32(10).fork()).join();
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(16).int32(message.sequence);
+    }
+    if (message.offset !== 0n) {
+      if (BigInt.asUintN(64, message.offset) !== message.offset) {
+        throw new globalThis.Error("value provided for field message.offset of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.offset);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(34).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportOutputRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportOutputRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.task = TaskRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sequence = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.offset = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReportOutputRequest>): ReportOutputRequest {
+    return ReportOutputRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReportOutputRequest>): ReportOutputRequest {
+    const message = createBaseReportOutputRequest();
+    message.task = (object.task !== undefined && object.task !== null) ? TaskRef.fromPartial(object.task) : undefined;
+    message.sequence = object.sequence ?? 0;
+    message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
+    message.data = object.data ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseReportOutputResponse(): ReportOutputResponse {
+  return { standing: 0 };
+}
+
+export const ReportOutputResponse: MessageFns<ReportOutputResponse> = {
+  encode(message: ReportOutputResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportOutputResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportOutputResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReportOutputResponse>): ReportOutputResponse {
+    return ReportOutputResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReportOutputResponse>): ReportOutputResponse {
+    const message = createBaseReportOutputResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
+function createBaseCheckRef(): CheckRef {
+  return { checkId: "", claim: "", fence: 0n };
+}
+
+export const CheckRef: MessageFns<CheckRef> = {
+  encode(message: CheckRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.checkId !== "") {
+      writer.uint32(10).string(message.checkId);
+    }
+    if (message.claim !== "") {
+      writer.uint32(18).string(message.claim);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.fence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckRef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckRef();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.checkId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.claim = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckRef>): CheckRef {
+    return CheckRef.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckRef>): CheckRef {
+    const message = createBaseCheckRef();
+    message.checkId = object.checkId ?? "";
+    message.claim = object.claim ?? "";
+    message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
+    return message;
+  },
+};
+
+function createBaseClaimCheckRequest(): ClaimCheckRequest {
+  return { checkId: "", claim: "", worker: "", pool: "" };
+}
+
+export const ClaimCheckRequest: MessageFns<ClaimCheckRequest> = {
+  encode(message: ClaimCheckRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.checkId !== "") {
+      writer.uint32(10).string(message.checkId);
+    }
+    if (message.claim !== "") {
+      writer.uint32(18).string(message.claim);
+    }
+    if (message.worker !== "") {
+      writer.uint32(26).string(message.worker);
+    }
+    if (message.pool !== "") {
+      writer.uint32(34).string(message.pool);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimCheckRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimCheckRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.checkId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.claim = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClaimCheckRequest>): ClaimCheckRequest {
+    return ClaimCheckRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClaimCheckRequest>): ClaimCheckRequest {
+    const message = createBaseClaimCheckRequest();
+    message.checkId = object.checkId ?? "";
+    message.claim = object.claim ?? "";
+    message.worker = object.worker ?? "";
+    message.pool = object.pool ?? "";
+    return message;
+  },
+};
+
+function createBaseClaimCheckResponse(): ClaimCheckResponse {
+  return { grant: undefined };
+}
+
+export const ClaimCheckResponse: MessageFns<ClaimCheckResponse> = {
+  encode(message: ClaimCheckResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grant !== undefined) {
+      CheckGrant.encode(message.grant, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimCheckResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimCheckResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grant = CheckGrant.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClaimCheckResponse>): ClaimCheckResponse {
+    return ClaimCheckResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClaimCheckResponse>): ClaimCheckResponse {
+    const message = createBaseClaimCheckResponse();
+    message.grant = (object.grant !== undefined && object.grant !== null)
+      ? CheckGrant.fromPartial(object.grant)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCheckGrant(): CheckGrant {
+  return { fence: 0n, kind: 0, storage: undefined, requestId: "" };
+}
+
+export const CheckGrant: MessageFns<CheckGrant> = {
+  encode(message: CheckGrant, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.fence);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
+    }
+    if (message.storage !== undefined) {
+      Storage.encode(message.storage, writer.uint32(26).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckGrant {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckGrant();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.storage = Storage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckGrant>): CheckGrant {
+    return CheckGrant.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckGrant>): CheckGrant {
+    const message = createBaseCheckGrant();
+    message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
+    message.kind = object.kind ?? 0;
+    message.storage = (object.storage !== undefined && object.storage !== null)
+      ? Storage.fromPartial(object.storage)
+      : undefined;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseRenewCheckRequest(): RenewCheckRequest {
+  return { check: undefined, steps: [], totalSteps: 0 };
+}
+
+export const RenewCheckRequest: MessageFns<RenewCheckRequest> = {
+  encode(message: RenewCheckRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.check !== undefined) {
+      CheckRef.encode(message.check, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.steps) {
+      CheckStep.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.totalSteps !== 0) {
+      writer.uint32(24).int32(message.totalSteps);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewCheckRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewCheckRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.check = CheckRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.steps.push(CheckStep.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totalSteps = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewCheckRequest>): RenewCheckRequest {
+    return RenewCheckRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewCheckRequest>): RenewCheckRequest {
+    const message = createBaseRenewCheckRequest();
+    message.check = (object.check !== undefined && object.check !== null)
+      ? CheckRef.fromPartial(object.check)
+      : undefined;
+    message.steps = object.steps?.map((e) => CheckStep.fromPartial(e)) || [];
+    message.totalSteps = object.totalSteps ?? 0;
+    return message;
+  },
+};
+
+function createBaseRenewCheckResponse(): RenewCheckResponse {
+  return { standing: 0 };
+}
+
+export const RenewCheckResponse: MessageFns<RenewCheckResponse> = {
+  encode(message: RenewCheckResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewCheckResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewCheckResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewCheckResponse>): RenewCheckResponse {
+    return RenewCheckResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewCheckResponse>): RenewCheckResponse {
+    const message = createBaseRenewCheckResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
+function createBaseCompleteCheckRequest(): CompleteCheckRequest {
+  return { check: undefined, ok: false, steps: [], totalSteps: 0 };
+}
+
+export const CompleteCheckRequest: MessageFns<CompleteCheckRequest> = {
+  encode(message: CompleteCheckRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.check !== undefined) {
+      CheckRef.encode(message.check, writer.uint32(10).fork()).join();
+    }
+    if (message.ok !== false) {
+      writer.uint32(16).bool(message.ok);
+    }
+    for (const v of message.steps) {
+      CheckStep.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.totalSteps !== 0) {
+      writer.uint32(32).int32(message.totalSteps);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteCheckRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteCheckRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.check = CheckRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ok = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.steps.push(CheckStep.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.totalSteps = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CompleteCheckRequest>): CompleteCheckRequest {
+    return CompleteCheckRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompleteCheckRequest>): CompleteCheckRequest {
+    const message = createBaseCompleteCheckRequest();
+    message.check = (object.check !== undefined && object.check !== null)
+      ? CheckRef.fromPartial(object.check)
+      : undefined;
+    message.ok = object.ok ?? false;
+    message.steps = object.steps?.map((e) => CheckStep.fromPartial(e)) || [];
+    message.totalSteps = object.totalSteps ?? 0;
+    return message;
+  },
+};
+
+function createBaseCompleteCheckResponse(): CompleteCheckResponse {
+  return { standing: 0 };
+}
+
+export const CompleteCheckResponse: MessageFns<CompleteCheckResponse> = {
+  encode(message: CompleteCheckResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteCheckResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteCheckResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CompleteCheckResponse>): CompleteCheckResponse {
+    return CompleteCheckResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompleteCheckResponse>): CompleteCheckResponse {
+    const message = createBaseCompleteCheckResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
+function createBaseOfferManifestRequest(): OfferManifestRequest {
+  return { check: undefined, path: "", manifest: Buffer.alloc(0) };
+}
+
+export const OfferManifestRequest: MessageFns<OfferManifestRequest> = {
+  encode(message: OfferManifestRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.check !== undefined) {
+      CheckRef.encode(message.check, writer.uint32(10).fork()).join();
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.manifest.length !== 0) {
+      writer.uint32(26).bytes(message.manifest);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OfferManifestRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOfferManifestRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.check = CheckRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.manifest = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OfferManifestRequest>): OfferManifestRequest {
+    return OfferManifestRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OfferManifestRequest>): OfferManifestRequest {
+    const message = createBaseOfferManifestRequest();
+    message.check = (object.check !== undefined && object.check !== null)
+      ? CheckRef.fromPartial(object.check)
+      : undefined;
+    message.path = object.path ?? "";
+    message.manifest = object.manifest ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseOfferManifestResponse(): OfferManifestResponse {
+  return { standing: 0, verdict: 0, message: "" };
+}
+
+export const OfferManifestResponse: MessageFns<OfferManifestResponse> = {
+  encode(message: OfferManifestResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    if (message.verdict !== 0) {
+      writer.uint32(16).int32(message.verdict);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OfferManifestResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOfferManifestResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.verdict = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OfferManifestResponse>): OfferManifestResponse {
+    return OfferManifestResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OfferManifestResponse>): OfferManifestResponse {
+    const message = createBaseOfferManifestResponse();
+    message.standing = object.standing ?? 0;
+    message.verdict = object.verdict ?? 0;
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
 /**
  * The life of a task between backup-service and the worker that holds it (design section 3).
  * A call that answers LOST changes nothing: the worker stops and forgets.
@@ -1854,6 +3053,59 @@ export const ExecutorServiceService = {
     responseSerialize: (value: ReleaseTaskResponse): Buffer => Buffer.from(ReleaseTaskResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReleaseTaskResponse => ReleaseTaskResponse.decode(value),
   },
+  /** Keeps a piece of what the `br` of an attempt printed. */
+  reportOutput: {
+    path: "/tidemark.backup.v1.ExecutorService/ReportOutput" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportOutputRequest): Buffer => Buffer.from(ReportOutputRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportOutputRequest => ReportOutputRequest.decode(value),
+    responseSerialize: (value: ReportOutputResponse): Buffer =>
+      Buffer.from(ReportOutputResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportOutputResponse => ReportOutputResponse.decode(value),
+  },
+  /** Asks for the storage check that a doorbell rang for. */
+  claimCheck: {
+    path: "/tidemark.backup.v1.ExecutorService/ClaimCheck" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ClaimCheckRequest): Buffer => Buffer.from(ClaimCheckRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ClaimCheckRequest => ClaimCheckRequest.decode(value),
+    responseSerialize: (value: ClaimCheckResponse): Buffer => Buffer.from(ClaimCheckResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ClaimCheckResponse => ClaimCheckResponse.decode(value),
+  },
+  /** Keeps the lease of a check, and tells what was found so far. */
+  renewCheck: {
+    path: "/tidemark.backup.v1.ExecutorService/RenewCheck" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RenewCheckRequest): Buffer => Buffer.from(RenewCheckRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RenewCheckRequest => RenewCheckRequest.decode(value),
+    responseSerialize: (value: RenewCheckResponse): Buffer => Buffer.from(RenewCheckResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RenewCheckResponse => RenewCheckResponse.decode(value),
+  },
+  /** Ends a check. */
+  completeCheck: {
+    path: "/tidemark.backup.v1.ExecutorService/CompleteCheck" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CompleteCheckRequest): Buffer => Buffer.from(CompleteCheckRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CompleteCheckRequest => CompleteCheckRequest.decode(value),
+    responseSerialize: (value: CompleteCheckResponse): Buffer =>
+      Buffer.from(CompleteCheckResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CompleteCheckResponse => CompleteCheckResponse.decode(value),
+  },
+  /** Brings a manifest that a rebuild found; the record is made if it is missing and the rebuild may do so. */
+  offerManifest: {
+    path: "/tidemark.backup.v1.ExecutorService/OfferManifest" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: OfferManifestRequest): Buffer => Buffer.from(OfferManifestRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): OfferManifestRequest => OfferManifestRequest.decode(value),
+    responseSerialize: (value: OfferManifestResponse): Buffer =>
+      Buffer.from(OfferManifestResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): OfferManifestResponse => OfferManifestResponse.decode(value),
+  },
 } as const;
 
 export interface ExecutorServiceServer extends UntypedServiceImplementation {
@@ -1865,6 +3117,16 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
   completeTask: handleUnaryCall<CompleteTaskRequest, CompleteTaskResponse>;
   /** Gives a task back, or reports files that a lost run left behind. */
   releaseTask: handleUnaryCall<ReleaseTaskRequest, ReleaseTaskResponse>;
+  /** Keeps a piece of what the `br` of an attempt printed. */
+  reportOutput: handleUnaryCall<ReportOutputRequest, ReportOutputResponse>;
+  /** Asks for the storage check that a doorbell rang for. */
+  claimCheck: handleUnaryCall<ClaimCheckRequest, ClaimCheckResponse>;
+  /** Keeps the lease of a check, and tells what was found so far. */
+  renewCheck: handleUnaryCall<RenewCheckRequest, RenewCheckResponse>;
+  /** Ends a check. */
+  completeCheck: handleUnaryCall<CompleteCheckRequest, CompleteCheckResponse>;
+  /** Brings a manifest that a rebuild found; the record is made if it is missing and the rebuild may do so. */
+  offerManifest: handleUnaryCall<OfferManifestRequest, OfferManifestResponse>;
 }
 
 export interface ExecutorServiceClient extends Client {
@@ -1932,6 +3194,86 @@ export interface ExecutorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReleaseTaskResponse) => void,
   ): ClientUnaryCall;
+  /** Keeps a piece of what the `br` of an attempt printed. */
+  reportOutput(
+    request: ReportOutputRequest,
+    callback: (error: ServiceError | null, response: ReportOutputResponse) => void,
+  ): ClientUnaryCall;
+  reportOutput(
+    request: ReportOutputRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportOutputResponse) => void,
+  ): ClientUnaryCall;
+  reportOutput(
+    request: ReportOutputRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportOutputResponse) => void,
+  ): ClientUnaryCall;
+  /** Asks for the storage check that a doorbell rang for. */
+  claimCheck(
+    request: ClaimCheckRequest,
+    callback: (error: ServiceError | null, response: ClaimCheckResponse) => void,
+  ): ClientUnaryCall;
+  claimCheck(
+    request: ClaimCheckRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ClaimCheckResponse) => void,
+  ): ClientUnaryCall;
+  claimCheck(
+    request: ClaimCheckRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ClaimCheckResponse) => void,
+  ): ClientUnaryCall;
+  /** Keeps the lease of a check, and tells what was found so far. */
+  renewCheck(
+    request: RenewCheckRequest,
+    callback: (error: ServiceError | null, response: RenewCheckResponse) => void,
+  ): ClientUnaryCall;
+  renewCheck(
+    request: RenewCheckRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RenewCheckResponse) => void,
+  ): ClientUnaryCall;
+  renewCheck(
+    request: RenewCheckRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RenewCheckResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends a check. */
+  completeCheck(
+    request: CompleteCheckRequest,
+    callback: (error: ServiceError | null, response: CompleteCheckResponse) => void,
+  ): ClientUnaryCall;
+  completeCheck(
+    request: CompleteCheckRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CompleteCheckResponse) => void,
+  ): ClientUnaryCall;
+  completeCheck(
+    request: CompleteCheckRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CompleteCheckResponse) => void,
+  ): ClientUnaryCall;
+  /** Brings a manifest that a rebuild found; the record is made if it is missing and the rebuild may do so. */
+  offerManifest(
+    request: OfferManifestRequest,
+    callback: (error: ServiceError | null, response: OfferManifestResponse) => void,
+  ): ClientUnaryCall;
+  offerManifest(
+    request: OfferManifestRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: OfferManifestResponse) => void,
+  ): ClientUnaryCall;
+  offerManifest(
+    request: OfferManifestRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: OfferManifestResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const ExecutorServiceClient = makeGenericClientConstructor(
@@ -1951,6 +3293,18 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

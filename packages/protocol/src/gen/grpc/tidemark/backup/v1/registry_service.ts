@@ -21,6 +21,47 @@ export const protobufPackage = "tidemark.backup.v1";
 
 export const protobufFileName = "tidemark/backup/v1/registry_service.proto";
 
+/** What a worker does with a storage beside backups. */
+export const CheckKind = {
+  CHECK_KIND_UNSPECIFIED: 0,
+  /** CHECK_KIND_PROBE - Write, list, read and delete a probe. */
+  CHECK_KIND_PROBE: 1,
+  /** CHECK_KIND_REBUILD_DRY_RUN - Look for manifests and say which records are missing. */
+  CHECK_KIND_REBUILD_DRY_RUN: 2,
+  /** CHECK_KIND_REBUILD - Look for manifests and rebuild the records that are missing. */
+  CHECK_KIND_REBUILD: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type CheckKind = typeof CheckKind[keyof typeof CheckKind];
+
+export namespace CheckKind {
+  export type CHECK_KIND_UNSPECIFIED = typeof CheckKind.CHECK_KIND_UNSPECIFIED;
+  export type CHECK_KIND_PROBE = typeof CheckKind.CHECK_KIND_PROBE;
+  export type CHECK_KIND_REBUILD_DRY_RUN = typeof CheckKind.CHECK_KIND_REBUILD_DRY_RUN;
+  export type CHECK_KIND_REBUILD = typeof CheckKind.CHECK_KIND_REBUILD;
+  export type UNRECOGNIZED = typeof CheckKind.UNRECOGNIZED;
+}
+
+/** How far a check is. */
+export const CheckState = {
+  CHECK_STATE_UNSPECIFIED: 0,
+  CHECK_STATE_QUEUED: 1,
+  CHECK_STATE_RUNNING: 2,
+  CHECK_STATE_DONE: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type CheckState = typeof CheckState[keyof typeof CheckState];
+
+export namespace CheckState {
+  export type CHECK_STATE_UNSPECIFIED = typeof CheckState.CHECK_STATE_UNSPECIFIED;
+  export type CHECK_STATE_QUEUED = typeof CheckState.CHECK_STATE_QUEUED;
+  export type CHECK_STATE_RUNNING = typeof CheckState.CHECK_STATE_RUNNING;
+  export type CHECK_STATE_DONE = typeof CheckState.CHECK_STATE_DONE;
+  export type UNRECOGNIZED = typeof CheckState.UNRECOGNIZED;
+}
+
 /** Names of TLS files on the worker, for PD and TiKV. */
 export interface TlsFiles {
   ca: string;
@@ -37,7 +78,20 @@ export interface BrOptions {
   compression: string;
   /** Table filters such as "shop.*"; none means everything. */
   filters: string[];
-  checksum?: boolean | undefined;
+  checksum?:
+    | boolean
+    | undefined;
+  /** aes128-ctr, aes192-ctr or aes256-ctr; empty means that the backup is not encrypted. */
+  crypterMethod: string;
+  /** Absolute name of a file on the worker that holds the key in hexadecimal. */
+  crypterKeyFile: string;
+  /** Further flags of `br` from an allow-list, by name without dashes, such as "gcttl": "3600". */
+  extra: { [key: string]: string };
+}
+
+export interface BrOptions_ExtraEntry {
+  key: string;
+  value: string;
 }
 
 /** A TiDB cluster that Tidemark backs up. */
@@ -70,13 +124,80 @@ export interface Storage {
   id: string;
   location:
     | { $case: "local"; value: LocalLocation }
+    | { $case: "s3"; value: S3Location }
+    | { $case: "azure"; value: AzureLocation }
+    | { $case: "gcs"; value: GcsLocation }
     | undefined;
   /** First part of the path of every backup; "nfs/em/backup" by default. */
   root: string;
   /** How many backups may run against it at once; 0 is unlimited. */
   maxConcurrent: number;
   createTime: Date | undefined;
-  updateTime: Date | undefined;
+  updateTime:
+    | Date
+    | undefined;
+  /** Where the workers find its secrets; left out: what the worker itself may do. */
+  credentials:
+    | CredentialsSource
+    | undefined;
+  /** Whether BR hands its credentials to TiKV; true when left out. False: each TiKV uses its own. */
+  sendCredentialsToTikv?: boolean | undefined;
+}
+
+/** Names the secrets of a storage; the secrets themselves are never told to Tidemark. */
+export interface CredentialsSource {
+  source:
+    | //
+    /** The worker's variables of this prefix, such as PROD_ for PROD_AWS_ACCESS_KEY_ID. */
+    { $case: "envPrefix"; value: string }
+    | //
+    /** Absolute name of a file on the worker, of lines NAME=value. */
+    { $case: "file"; value: string }
+    | undefined;
+}
+
+/** A bucket of Amazon S3 or of a store that speaks like it. */
+export interface S3Location {
+  bucket: string;
+  /** Folder in the bucket; may be empty. */
+  prefix: string;
+  region: string;
+  /** Scheme and host, such as https://minio.example:9000; empty means Amazon. */
+  endpoint: string;
+  /** In BR's words, such as aws, alibaba or ceph. */
+  provider: string;
+  storageClass: string;
+  /** AES256 or aws:kms. */
+  sse: string;
+  sseKmsKeyId: string;
+  acl: string;
+  /** True when left out, as in BR. */
+  forcePathStyle?: boolean | undefined;
+  roleArn: string;
+  externalId: string;
+}
+
+/** A container of Azure Blob Storage. */
+export interface AzureLocation {
+  container: string;
+  /** Folder in the container; may be empty. */
+  prefix: string;
+  accountName: string;
+  /** Scheme and host; empty means Azure. */
+  endpoint: string;
+  accessTier: string;
+  encryptionScope: string;
+}
+
+/** A bucket of Google Cloud Storage. */
+export interface GcsLocation {
+  bucket: string;
+  /** Folder in the bucket; may be empty. */
+  prefix: string;
+  /** Scheme and host; empty means Google. */
+  endpoint: string;
+  storageClass: string;
+  predefinedAcl: string;
 }
 
 /** A folder that workers and every TiKV mount at the same place. */
@@ -163,6 +284,71 @@ export interface DeleteStorageRequest {
 export interface DeleteStorageResponse {
 }
 
+/** Asks for a check. */
+export interface CheckStorageRequest {
+  storageId: string;
+  /** Whose workers check; "default" when empty. */
+  pool: string;
+}
+
+/** The check, done or still under way. */
+export interface CheckStorageResponse {
+  check: StorageCheck | undefined;
+}
+
+/** Asks for records to be rebuilt from the manifests in a storage. */
+export interface RebuildRecordsRequest {
+  storageId: string;
+  /** Whose workers look; "default" when empty. */
+  pool: string;
+  /** False: only say what would be rebuilt. */
+  apply: boolean;
+}
+
+/** The rebuild, under way. */
+export interface RebuildRecordsResponse {
+  check: StorageCheck | undefined;
+}
+
+/** Names a check. */
+export interface GetStorageCheckRequest {
+  id: string;
+}
+
+/** The check asked for. */
+export interface GetStorageCheckResponse {
+  check: StorageCheck | undefined;
+}
+
+/** One step of a check, in the order in which they were done. */
+export interface CheckStep {
+  /** Such as "write", or the path of a manifest. */
+  name: string;
+  ok: boolean;
+  /** A sentence: what was found, or why it failed and what to do. */
+  message: string;
+  seconds: number;
+}
+
+/** A check of a storage by a worker of a pool; kept for a day. */
+export interface StorageCheck {
+  id: string;
+  kind: CheckKind;
+  storageId: string;
+  pool: string;
+  state: CheckState;
+  /** Once done: whether every step was fine. */
+  ok: boolean;
+  /** At most the first 1000. */
+  steps: CheckStep[];
+  /** How many steps there were in all. */
+  totalSteps: number;
+  worker: string;
+  createTime: Date | undefined;
+  endTime: Date | undefined;
+  createdBy: string;
+}
+
 function createBaseTlsFiles(): TlsFiles {
   return { ca: "", cert: "", key: "" };
 }
@@ -243,7 +429,16 @@ export const TlsFiles: MessageFns<TlsFiles> = {
 };
 
 function createBaseBrOptions(): BrOptions {
-  return { rateLimit: 0, concurrency: 0, compression: "", filters: [], checksum: undefined };
+  return {
+    rateLimit: 0,
+    concurrency: 0,
+    compression: "",
+    filters: [],
+    checksum: undefined,
+    crypterMethod: "",
+    crypterKeyFile: "",
+    extra: {},
+  };
 }
 
 export const BrOptions: MessageFns<BrOptions> = {
@@ -263,6 +458,15 @@ export const BrOptions: MessageFns<BrOptions> = {
     if (message.checksum !== undefined) {
       writer.uint32(40).bool(message.checksum);
     }
+    if (message.crypterMethod !== "") {
+      writer.uint32(50).string(message.crypterMethod);
+    }
+    if (message.crypterKeyFile !== "") {
+      writer.uint32(58).string(message.crypterKeyFile);
+    }
+    globalThis.Object.entries(message.extra).forEach(([key, value]: [string, string]) => {
+      BrOptions_ExtraEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
+    });
     return writer;
   },
 
@@ -319,6 +523,33 @@ export const BrOptions: MessageFns<BrOptions> = {
             message.checksum = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.crypterMethod = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.crypterKeyFile = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            const entry8 = BrOptions_ExtraEntry.decode(reader, reader.uint32());
+            if (entry8.value !== undefined) {
+              message.extra[entry8.key] = entry8.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -341,6 +572,84 @@ export const BrOptions: MessageFns<BrOptions> = {
     message.compression = object.compression ?? "";
     message.filters = object.filters?.map((e) => e) || [];
     message.checksum = object.checksum ?? undefined;
+    message.crypterMethod = object.crypterMethod ?? "";
+    message.crypterKeyFile = object.crypterKeyFile ?? "";
+    message.extra = (globalThis.Object.entries(object.extra ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseBrOptions_ExtraEntry(): BrOptions_ExtraEntry {
+  return { key: "", value: "" };
+}
+
+export const BrOptions_ExtraEntry: MessageFns<BrOptions_ExtraEntry> = {
+  encode(message: BrOptions_ExtraEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BrOptions_ExtraEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBrOptions_ExtraEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BrOptions_ExtraEntry>): BrOptions_ExtraEntry {
+    return BrOptions_ExtraEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BrOptions_ExtraEntry>): BrOptions_ExtraEntry {
+    const message = createBaseBrOptions_ExtraEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -626,7 +935,16 @@ export const Cluster_LabelsEntry: MessageFns<Cluster_LabelsEntry> = {
 };
 
 function createBaseStorage(): Storage {
-  return { id: "", location: undefined, root: "", maxConcurrent: 0, createTime: undefined, updateTime: undefined };
+  return {
+    id: "",
+    location: undefined,
+    root: "",
+    maxConcurrent: 0,
+    createTime: undefined,
+    updateTime: undefined,
+    credentials: undefined,
+    sendCredentialsToTikv: undefined,
+  };
 }
 
 export const Storage: MessageFns<Storage> = {
@@ -637,6 +955,15 @@ export const Storage: MessageFns<Storage> = {
     switch (message.location?.$case) {
       case "local":
         LocalLocation.encode(message.location.value, writer.uint32(18).fork()).join();
+        break;
+      case "s3":
+        S3Location.encode(message.location.value, writer.uint32(58).fork()).join();
+        break;
+      case "azure":
+        AzureLocation.encode(message.location.value, writer.uint32(66).fork()).join();
+        break;
+      case "gcs":
+        GcsLocation.encode(message.location.value, writer.uint32(74).fork()).join();
         break;
     }
     if (message.root !== "") {
@@ -650,6 +977,12 @@ export const Storage: MessageFns<Storage> = {
     }
     if (message.updateTime !== undefined) {
       Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(50).fork()).join();
+    }
+    if (message.credentials !== undefined) {
+      CredentialsSource.encode(message.credentials, writer.uint32(82).fork()).join();
+    }
+    if (message.sendCredentialsToTikv !== undefined) {
+      writer.uint32(88).bool(message.sendCredentialsToTikv);
     }
     return writer;
   },
@@ -681,6 +1014,30 @@ export const Storage: MessageFns<Storage> = {
             }
 
             message.location = { $case: "local", value: LocalLocation.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.location = { $case: "s3", value: S3Location.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.location = { $case: "azure", value: AzureLocation.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.location = { $case: "gcs", value: GcsLocation.decode(reader, reader.uint32()) };
             continue;
           }
           case 3: {
@@ -715,6 +1072,22 @@ export const Storage: MessageFns<Storage> = {
             message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.credentials = CredentialsSource.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.sendCredentialsToTikv = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -740,11 +1113,532 @@ export const Storage: MessageFns<Storage> = {
         }
         break;
       }
+      case "s3": {
+        if (object.location?.value !== undefined && object.location?.value !== null) {
+          message.location = { $case: "s3", value: S3Location.fromPartial(object.location.value) };
+        }
+        break;
+      }
+      case "azure": {
+        if (object.location?.value !== undefined && object.location?.value !== null) {
+          message.location = { $case: "azure", value: AzureLocation.fromPartial(object.location.value) };
+        }
+        break;
+      }
+      case "gcs": {
+        if (object.location?.value !== undefined && object.location?.value !== null) {
+          message.location = { $case: "gcs", value: GcsLocation.fromPartial(object.location.value) };
+        }
+        break;
+      }
     }
     message.root = object.root ?? "";
     message.maxConcurrent = object.maxConcurrent ?? 0;
     message.createTime = object.createTime ?? undefined;
     message.updateTime = object.updateTime ?? undefined;
+    message.credentials = (object.credentials !== undefined && object.credentials !== null)
+      ? CredentialsSource.fromPartial(object.credentials)
+      : undefined;
+    message.sendCredentialsToTikv = object.sendCredentialsToTikv ?? undefined;
+    return message;
+  },
+};
+
+function createBaseCredentialsSource(): CredentialsSource {
+  return { source: undefined };
+}
+
+export const CredentialsSource: MessageFns<CredentialsSource> = {
+  encode(message: CredentialsSource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.source?.$case) {
+      case "envPrefix":
+        writer.uint32(10).string(message.source.value);
+        break;
+      case "file":
+        writer.uint32(18).string(message.source.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CredentialsSource {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCredentialsSource();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.source = { $case: "envPrefix", value: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = { $case: "file", value: reader.string() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CredentialsSource>): CredentialsSource {
+    return CredentialsSource.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CredentialsSource>): CredentialsSource {
+    const message = createBaseCredentialsSource();
+    switch (object.source?.$case) {
+      case "envPrefix": {
+        if (object.source?.value !== undefined && object.source?.value !== null) {
+          message.source = { $case: "envPrefix", value: object.source.value };
+        }
+        break;
+      }
+      case "file": {
+        if (object.source?.value !== undefined && object.source?.value !== null) {
+          message.source = { $case: "file", value: object.source.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseS3Location(): S3Location {
+  return {
+    bucket: "",
+    prefix: "",
+    region: "",
+    endpoint: "",
+    provider: "",
+    storageClass: "",
+    sse: "",
+    sseKmsKeyId: "",
+    acl: "",
+    forcePathStyle: undefined,
+    roleArn: "",
+    externalId: "",
+  };
+}
+
+export const S3Location: MessageFns<S3Location> = {
+  encode(message: S3Location, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bucket !== "") {
+      writer.uint32(10).string(message.bucket);
+    }
+    if (message.prefix !== "") {
+      writer.uint32(18).string(message.prefix);
+    }
+    if (message.region !== "") {
+      writer.uint32(26).string(message.region);
+    }
+    if (message.endpoint !== "") {
+      writer.uint32(34).string(message.endpoint);
+    }
+    if (message.provider !== "") {
+      writer.uint32(42).string(message.provider);
+    }
+    if (message.storageClass !== "") {
+      writer.uint32(50).string(message.storageClass);
+    }
+    if (message.sse !== "") {
+      writer.uint32(58).string(message.sse);
+    }
+    if (message.sseKmsKeyId !== "") {
+      writer.uint32(66).string(message.sseKmsKeyId);
+    }
+    if (message.acl !== "") {
+      writer.uint32(74).string(message.acl);
+    }
+    if (message.forcePathStyle !== undefined) {
+      writer.uint32(80).bool(message.forcePathStyle);
+    }
+    if (message.roleArn !== "") {
+      writer.uint32(90).string(message.roleArn);
+    }
+    if (message.externalId !== "") {
+      writer.uint32(98).string(message.externalId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): S3Location {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseS3Location();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bucket = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.region = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endpoint = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.storageClass = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.sse = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.sseKmsKeyId = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.acl = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.forcePathStyle = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.roleArn = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.externalId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<S3Location>): S3Location {
+    return S3Location.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<S3Location>): S3Location {
+    const message = createBaseS3Location();
+    message.bucket = object.bucket ?? "";
+    message.prefix = object.prefix ?? "";
+    message.region = object.region ?? "";
+    message.endpoint = object.endpoint ?? "";
+    message.provider = object.provider ?? "";
+    message.storageClass = object.storageClass ?? "";
+    message.sse = object.sse ?? "";
+    message.sseKmsKeyId = object.sseKmsKeyId ?? "";
+    message.acl = object.acl ?? "";
+    message.forcePathStyle = object.forcePathStyle ?? undefined;
+    message.roleArn = object.roleArn ?? "";
+    message.externalId = object.externalId ?? "";
+    return message;
+  },
+};
+
+function createBaseAzureLocation(): AzureLocation {
+  return { container: "", prefix: "", accountName: "", endpoint: "", accessTier: "", encryptionScope: "" };
+}
+
+export const AzureLocation: MessageFns<AzureLocation> = {
+  encode(message: AzureLocation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.container !== "") {
+      writer.uint32(10).string(message.container);
+    }
+    if (message.prefix !== "") {
+      writer.uint32(18).string(message.prefix);
+    }
+    if (message.accountName !== "") {
+      writer.uint32(26).string(message.accountName);
+    }
+    if (message.endpoint !== "") {
+      writer.uint32(34).string(message.endpoint);
+    }
+    if (message.accessTier !== "") {
+      writer.uint32(42).string(message.accessTier);
+    }
+    if (message.encryptionScope !== "") {
+      writer.uint32(50).string(message.encryptionScope);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AzureLocation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAzureLocation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.container = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.accountName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endpoint = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.accessTier = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.encryptionScope = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AzureLocation>): AzureLocation {
+    return AzureLocation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AzureLocation>): AzureLocation {
+    const message = createBaseAzureLocation();
+    message.container = object.container ?? "";
+    message.prefix = object.prefix ?? "";
+    message.accountName = object.accountName ?? "";
+    message.endpoint = object.endpoint ?? "";
+    message.accessTier = object.accessTier ?? "";
+    message.encryptionScope = object.encryptionScope ?? "";
+    return message;
+  },
+};
+
+function createBaseGcsLocation(): GcsLocation {
+  return { bucket: "", prefix: "", endpoint: "", storageClass: "", predefinedAcl: "" };
+}
+
+export const GcsLocation: MessageFns<GcsLocation> = {
+  encode(message: GcsLocation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bucket !== "") {
+      writer.uint32(10).string(message.bucket);
+    }
+    if (message.prefix !== "") {
+      writer.uint32(18).string(message.prefix);
+    }
+    if (message.endpoint !== "") {
+      writer.uint32(26).string(message.endpoint);
+    }
+    if (message.storageClass !== "") {
+      writer.uint32(34).string(message.storageClass);
+    }
+    if (message.predefinedAcl !== "") {
+      writer.uint32(42).string(message.predefinedAcl);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GcsLocation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGcsLocation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bucket = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endpoint = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.storageClass = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.predefinedAcl = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GcsLocation>): GcsLocation {
+    return GcsLocation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GcsLocation>): GcsLocation {
+    const message = createBaseGcsLocation();
+    message.bucket = object.bucket ?? "";
+    message.prefix = object.prefix ?? "";
+    message.endpoint = object.endpoint ?? "";
+    message.storageClass = object.storageClass ?? "";
+    message.predefinedAcl = object.predefinedAcl ?? "";
     return message;
   },
 };
@@ -1660,6 +2554,669 @@ export const DeleteStorageResponse: MessageFns<DeleteStorageResponse> = {
   },
 };
 
+function createBaseCheckStorageRequest(): CheckStorageRequest {
+  return { storageId: "", pool: "" };
+}
+
+export const CheckStorageRequest: MessageFns<CheckStorageRequest> = {
+  encode(message: CheckStorageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.storageId !== "") {
+      writer.uint32(10).string(message.storageId);
+    }
+    if (message.pool !== "") {
+      writer.uint32(18).string(message.pool);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckStorageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckStorageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckStorageRequest>): CheckStorageRequest {
+    return CheckStorageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckStorageRequest>): CheckStorageRequest {
+    const message = createBaseCheckStorageRequest();
+    message.storageId = object.storageId ?? "";
+    message.pool = object.pool ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckStorageResponse(): CheckStorageResponse {
+  return { check: undefined };
+}
+
+export const CheckStorageResponse: MessageFns<CheckStorageResponse> = {
+  encode(message: CheckStorageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.check !== undefined) {
+      StorageCheck.encode(message.check, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckStorageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckStorageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.check = StorageCheck.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckStorageResponse>): CheckStorageResponse {
+    return CheckStorageResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckStorageResponse>): CheckStorageResponse {
+    const message = createBaseCheckStorageResponse();
+    message.check = (object.check !== undefined && object.check !== null)
+      ? StorageCheck.fromPartial(object.check)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRebuildRecordsRequest(): RebuildRecordsRequest {
+  return { storageId: "", pool: "", apply: false };
+}
+
+export const RebuildRecordsRequest: MessageFns<RebuildRecordsRequest> = {
+  encode(message: RebuildRecordsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.storageId !== "") {
+      writer.uint32(10).string(message.storageId);
+    }
+    if (message.pool !== "") {
+      writer.uint32(18).string(message.pool);
+    }
+    if (message.apply !== false) {
+      writer.uint32(24).bool(message.apply);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RebuildRecordsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRebuildRecordsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.apply = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RebuildRecordsRequest>): RebuildRecordsRequest {
+    return RebuildRecordsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RebuildRecordsRequest>): RebuildRecordsRequest {
+    const message = createBaseRebuildRecordsRequest();
+    message.storageId = object.storageId ?? "";
+    message.pool = object.pool ?? "";
+    message.apply = object.apply ?? false;
+    return message;
+  },
+};
+
+function createBaseRebuildRecordsResponse(): RebuildRecordsResponse {
+  return { check: undefined };
+}
+
+export const RebuildRecordsResponse: MessageFns<RebuildRecordsResponse> = {
+  encode(message: RebuildRecordsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.check !== undefined) {
+      StorageCheck.encode(message.check, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RebuildRecordsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRebuildRecordsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.check = StorageCheck.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RebuildRecordsResponse>): RebuildRecordsResponse {
+    return RebuildRecordsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RebuildRecordsResponse>): RebuildRecordsResponse {
+    const message = createBaseRebuildRecordsResponse();
+    message.check = (object.check !== undefined && object.check !== null)
+      ? StorageCheck.fromPartial(object.check)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseGetStorageCheckRequest(): GetStorageCheckRequest {
+  return { id: "" };
+}
+
+export const GetStorageCheckRequest: MessageFns<GetStorageCheckRequest> = {
+  encode(message: GetStorageCheckRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetStorageCheckRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetStorageCheckRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetStorageCheckRequest>): GetStorageCheckRequest {
+    return GetStorageCheckRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetStorageCheckRequest>): GetStorageCheckRequest {
+    const message = createBaseGetStorageCheckRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseGetStorageCheckResponse(): GetStorageCheckResponse {
+  return { check: undefined };
+}
+
+export const GetStorageCheckResponse: MessageFns<GetStorageCheckResponse> = {
+  encode(message: GetStorageCheckResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.check !== undefined) {
+      StorageCheck.encode(message.check, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetStorageCheckResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetStorageCheckResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.check = StorageCheck.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetStorageCheckResponse>): GetStorageCheckResponse {
+    return GetStorageCheckResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetStorageCheckResponse>): GetStorageCheckResponse {
+    const message = createBaseGetStorageCheckResponse();
+    message.check = (object.check !== undefined && object.check !== null)
+      ? StorageCheck.fromPartial(object.check)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCheckStep(): CheckStep {
+  return { name: "", ok: false, message: "", seconds: 0 };
+}
+
+export const CheckStep: MessageFns<CheckStep> = {
+  encode(message: CheckStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.ok !== false) {
+      writer.uint32(16).bool(message.ok);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    if (message.seconds !== 0) {
+      writer.uint32(33).double(message.seconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckStep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckStep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ok = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.seconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckStep>): CheckStep {
+    return CheckStep.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckStep>): CheckStep {
+    const message = createBaseCheckStep();
+    message.name = object.name ?? "";
+    message.ok = object.ok ?? false;
+    message.message = object.message ?? "";
+    message.seconds = object.seconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseStorageCheck(): StorageCheck {
+  return {
+    id: "",
+    kind: 0,
+    storageId: "",
+    pool: "",
+    state: 0,
+    ok: false,
+    steps: [],
+    totalSteps: 0,
+    worker: "",
+    createTime: undefined,
+    endTime: undefined,
+    createdBy: "",
+  };
+}
+
+export const StorageCheck: MessageFns<StorageCheck> = {
+  encode(message: StorageCheck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
+    }
+    if (message.storageId !== "") {
+      writer.uint32(26).string(message.storageId);
+    }
+    if (message.pool !== "") {
+      writer.uint32(34).string(message.pool);
+    }
+    if (message.state !== 0) {
+      writer.uint32(40).int32(message.state);
+    }
+    if (message.ok !== false) {
+      writer.uint32(48).bool(message.ok);
+    }
+    for (const v of message.steps) {
+      CheckStep.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.totalSteps !== 0) {
+      writer.uint32(64).int32(message.totalSteps);
+    }
+    if (message.worker !== "") {
+      writer.uint32(74).string(message.worker);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.createTime), writer.uint32(82).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(90).fork()).join();
+    }
+    if (message.createdBy !== "") {
+      writer.uint32(98).string(message.createdBy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StorageCheck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStorageCheck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.ok = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.steps.push(CheckStep.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.totalSteps = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.createdBy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StorageCheck>): StorageCheck {
+    return StorageCheck.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StorageCheck>): StorageCheck {
+    const message = createBaseStorageCheck();
+    message.id = object.id ?? "";
+    message.kind = object.kind ?? 0;
+    message.storageId = object.storageId ?? "";
+    message.pool = object.pool ?? "";
+    message.state = object.state ?? 0;
+    message.ok = object.ok ?? false;
+    message.steps = object.steps?.map((e) => CheckStep.fromPartial(e)) || [];
+    message.totalSteps = object.totalSteps ?? 0;
+    message.worker = object.worker ?? "";
+    message.createTime = object.createTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.createdBy = object.createdBy ?? "";
+    return message;
+  },
+};
+
 /** The clusters that Tidemark backs up and the storages it writes to. */
 export type RegistryServiceService = typeof RegistryServiceService;
 export const RegistryServiceService = {
@@ -1747,6 +3304,41 @@ export const RegistryServiceService = {
       Buffer.from(DeleteStorageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteStorageResponse => DeleteStorageResponse.decode(value),
   },
+  /** Lets a worker write, list, read and delete a probe in a storage; answers with what is known after at most 30 s. */
+  checkStorage: {
+    path: "/tidemark.backup.v1.RegistryService/CheckStorage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckStorageRequest): Buffer => Buffer.from(CheckStorageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckStorageRequest => CheckStorageRequest.decode(value),
+    responseSerialize: (value: CheckStorageResponse): Buffer =>
+      Buffer.from(CheckStorageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckStorageResponse => CheckStorageResponse.decode(value),
+  },
+  /** Lets a worker look for manifests in a storage, and rebuilds the records that are missing; answers at once. */
+  rebuildRecords: {
+    path: "/tidemark.backup.v1.RegistryService/RebuildRecords" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RebuildRecordsRequest): Buffer =>
+      Buffer.from(RebuildRecordsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RebuildRecordsRequest => RebuildRecordsRequest.decode(value),
+    responseSerialize: (value: RebuildRecordsResponse): Buffer =>
+      Buffer.from(RebuildRecordsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RebuildRecordsResponse => RebuildRecordsResponse.decode(value),
+  },
+  /** A storage check or a rebuild by its id. */
+  getStorageCheck: {
+    path: "/tidemark.backup.v1.RegistryService/GetStorageCheck" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetStorageCheckRequest): Buffer =>
+      Buffer.from(GetStorageCheckRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetStorageCheckRequest => GetStorageCheckRequest.decode(value),
+    responseSerialize: (value: GetStorageCheckResponse): Buffer =>
+      Buffer.from(GetStorageCheckResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetStorageCheckResponse => GetStorageCheckResponse.decode(value),
+  },
 } as const;
 
 export interface RegistryServiceServer extends UntypedServiceImplementation {
@@ -1766,6 +3358,12 @@ export interface RegistryServiceServer extends UntypedServiceImplementation {
   listStorages: handleUnaryCall<ListStoragesRequest, ListStoragesResponse>;
   /** Removes a storage that no cluster and no backup names any more. */
   deleteStorage: handleUnaryCall<DeleteStorageRequest, DeleteStorageResponse>;
+  /** Lets a worker write, list, read and delete a probe in a storage; answers with what is known after at most 30 s. */
+  checkStorage: handleUnaryCall<CheckStorageRequest, CheckStorageResponse>;
+  /** Lets a worker look for manifests in a storage, and rebuilds the records that are missing; answers at once. */
+  rebuildRecords: handleUnaryCall<RebuildRecordsRequest, RebuildRecordsResponse>;
+  /** A storage check or a rebuild by its id. */
+  getStorageCheck: handleUnaryCall<GetStorageCheckRequest, GetStorageCheckResponse>;
 }
 
 export interface RegistryServiceClient extends Client {
@@ -1896,6 +3494,54 @@ export interface RegistryServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteStorageResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets a worker write, list, read and delete a probe in a storage; answers with what is known after at most 30 s. */
+  checkStorage(
+    request: CheckStorageRequest,
+    callback: (error: ServiceError | null, response: CheckStorageResponse) => void,
+  ): ClientUnaryCall;
+  checkStorage(
+    request: CheckStorageRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckStorageResponse) => void,
+  ): ClientUnaryCall;
+  checkStorage(
+    request: CheckStorageRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckStorageResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets a worker look for manifests in a storage, and rebuilds the records that are missing; answers at once. */
+  rebuildRecords(
+    request: RebuildRecordsRequest,
+    callback: (error: ServiceError | null, response: RebuildRecordsResponse) => void,
+  ): ClientUnaryCall;
+  rebuildRecords(
+    request: RebuildRecordsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RebuildRecordsResponse) => void,
+  ): ClientUnaryCall;
+  rebuildRecords(
+    request: RebuildRecordsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RebuildRecordsResponse) => void,
+  ): ClientUnaryCall;
+  /** A storage check or a rebuild by its id. */
+  getStorageCheck(
+    request: GetStorageCheckRequest,
+    callback: (error: ServiceError | null, response: GetStorageCheckResponse) => void,
+  ): ClientUnaryCall;
+  getStorageCheck(
+    request: GetStorageCheckRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetStorageCheckResponse) => void,
+  ): ClientUnaryCall;
+  getStorageCheck(
+    request: GetStorageCheckRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetStorageCheckResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,27 @@
+import { AppError } from '@tidemark/errors/app-error';
+import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import type { FastifyRequest } from 'fastify';
+import { type Call, requireRole, seesCluster } from '../authorize.ts';
+import { callOptions, type RouteDependencies } from './route.ts';
+
+/**
+ * The backup, if this caller may know of it; only then the role counts.
+ *
+ * @throws AppError `backup_not_found` or `permission_denied`
+ */
+export async function findVisibleBackup(
+  request: FastifyRequest,
+  dependencies: RouteDependencies,
+  call: Call,
+  id: string,
+): Promise<Backup> {
+  const { backup } = await dependencies.backends.backups.getBackup({ id }, callOptions(request, dependencies));
+  if (!backup || !seesCluster(request.caller, backup.clusterId)) throw unknownBackup(id);
+  request.audited = { backupId: id, clusterId: backup.clusterId };
+  requireRole(request.caller, call);
+  return backup;
+}
+
+export function unknownBackup(backupId: string): AppError {
+  return new AppError('backup_not_found', `There is no backup ${backupId}.`, { info: { backupId } });
+}

@@ -1,0 +1,90 @@
+import { invalidArgument } from '@tidemark/errors/app-error';
+import {
+  ManifestVerdict,
+  type OfferManifestRequest,
+  type OfferManifestResponse,
+  TaskStanding,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import type { Backup } from '../backup.ts';
+import type { BackupStore } from '../backup-store.ts';
+import { rebuild } from '../decide/rebuild.ts';
+import { backupRebuilt } from '../events.ts';
+import { type Manifest, ManifestError, readManifest } from '../manifest.ts';
+import { isCheckHeldBy, type StorageCheck } from '../storage-check.ts';
+import { requireCheck } from './check-ref.ts';
+import type { Dependencies } from './context.ts';
+
+type Verdict = Pick<OfferManifestResponse, 'verdict' | 'message'>;
+
+const known = (message: string): Verdict => ({ verdict: ManifestVerdict.MANIFEST_VERDICT_KNOWN, message });
+const missing = (message: string): Verdict => ({ verdict: ManifestVerdict.MANIFEST_VERDICT_MISSING, message });
+const rebuilt = (message: string): Verdict => ({ verdict: ManifestVerdict.MANIFEST_VERDICT_REBUILT, message });
+const refused = (message: string): Verdict => ({ verdict: ManifestVerdict.MANIFEST_VERDICT_REFUSED, message });
+
+/** Judges a manifest that a rebuild found, and makes the record where it is missing and the rebuild may do so. */
+export function offerManifest(dependencies: Dependencies) {
+  return async (request: OfferManifestRequest, { signal }: CallContext): Promise<OfferManifestResponse> => {
+    const { id, claim, fence } = requireCheck(request.check);
+    const check = await dependencies.checks.get(id, signal);
+    if (!check || !isCheckHeldBy(check, claim, fence))
+      return {
+        standing: TaskStanding.TASK_STANDING_LOST,
+        verdict: ManifestVerdict.MANIFEST_VERDICT_UNSPECIFIED,
+        message: '',
+      };
+    if (check.kind === 'probe') throw invalidArgument([{ field: 'check', description: 'must be a rebuild' }]);
+    return { standing: TaskStanding.TASK_STANDING_HELD, ...(await judge(dependencies, check, request, signal)) };
+  };
+}
+
+async function judge(
+  { store, now }: Dependencies,
+  check: StorageCheck,
+  { path, manifest: bytes }: OfferManifestRequest,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const manifest = read(bytes, path);
+  if (typeof manifest === 'string') return refused(manifest);
+  if (!path.startsWith(`${check.storage.root}/`))
+    return refused(`It lies outside ${check.storage.root}, the root of storage ${check.storageId}.`);
+  const obstacle = await findObstacle(store, manifest, signal);
+  if (obstacle) return obstacle;
+  if (check.kind === 'rebuildDryRun') return missing(`Backup ${manifest.backupId} has no record; it can be rebuilt.`);
+
+  const { root, ...storage } = check.storage;
+  const backup = rebuild(manifest, storage, check.requestId, now());
+  if ((await store.insert(backup, signal)) !== 'inserted')
+    // Made meanwhile by somebody else, or by a try of ours whose answer was lost.
+    return (await findObstacle(store, manifest, signal)) ?? refused('Its record could not be made; try again.');
+  backupRebuilt(backup, check);
+  return rebuilt(`The record of backup ${backup._id} was made.`);
+}
+
+/** What stands against making the record: that it is there, or that another has its path. */
+async function findObstacle(store: BackupStore, manifest: Manifest, signal: AbortSignal): Promise<Verdict | undefined> {
+  const there = await store.get(manifest.backupId, signal);
+  if (there) return compare(there, manifest);
+  const holder = await store.findByPath(manifest.basePath, signal);
+  if (!holder) return undefined;
+  if (holder._id === manifest.backupId) return compare(holder, manifest); // made since the look by id
+  return refused(`Another backup, ${holder._id}, already has the path ${manifest.basePath}.`);
+}
+
+function read(bytes: Uint8Array, path: string): Manifest | string {
+  try {
+    return readManifest(bytes, path);
+  } catch (error) {
+    if (error instanceof ManifestError) return error.message;
+    throw error;
+  }
+}
+
+function compare(there: Backup, { backupId, clusterId, path }: Manifest): Verdict {
+  const wroteThere = there.path === path || there.attempts.some((attempt) => attempt.path === path);
+  if (there.clusterId !== clusterId || !wroteThere)
+    return refused(`The record of backup ${backupId} has another path, ${there.path}.`);
+  if (there.deletion.state === 'Deleted')
+    return known(`Backup ${backupId} was deleted on ${there.deleteTime?.toISOString()}; it is not brought back.`);
+  return known(`Backup ${backupId} has its record (${there.state}).`);
+}

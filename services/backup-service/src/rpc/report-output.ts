@@ -1,0 +1,33 @@
+import {
+  type ReportOutputRequest,
+  type ReportOutputResponse,
+  TaskStanding,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { validation } from '../validate.ts';
+import type { Dependencies } from './context.ts';
+import { requireTask } from './task-ref.ts';
+
+const LARGEST_PIECE = 64 * 1024;
+const LAST_SEQUENCE = 99_999_999;
+
+/**
+ * Keeps a piece of what an attempt printed. An attempt that has ended, or was lost, may still tell its last words: they
+ * are evidence and change nothing.
+ */
+export function reportOutput({ store, output, now }: Dependencies) {
+  return async (request: ReportOutputRequest, { signal }: CallContext): Promise<ReportOutputResponse> => {
+    const { id, claim, fence } = requireTask(request.task);
+    const { sequence, offset, data } = request;
+    const check = validation();
+    check.require(sequence >= 0 && sequence <= LAST_SEQUENCE, 'sequence', `must be from 0 to ${LAST_SEQUENCE}`);
+    check.require(data.length > 0 && data.length <= LARGEST_PIECE, 'data', `must be 1 to ${LARGEST_PIECE} bytes`);
+    check.finish();
+
+    const backup = await store.get(id, signal);
+    const attempt = 1 + (backup?.attempts.findIndex((one) => one.claim === claim && one.fence === fence) ?? -1);
+    if (attempt === 0) return { standing: TaskStanding.TASK_STANDING_LOST };
+    await output.append(id, { attempt, sequence, offset: Number(offset), data }, now());
+    return { standing: TaskStanding.TASK_STANDING_HELD };
+  };
+}

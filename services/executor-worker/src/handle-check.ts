@@ -1,0 +1,88 @@
+/**
+ * From the doorbell of a check to its end: claim, let the consumer acknowledge, run, tell what was found.
+ *
+ * A check that was lost, or whose worker stops, is only forgotten: the reaper has it run again, and nothing that it does
+ * is harmed by being done twice.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Run } from '@tidemark/messaging/consumer';
+import {
+  type CheckGrant,
+  CheckRef,
+  type ExecutorServiceServer,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { CheckKind } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import type { RunCommand } from '@tidemark/protocol/queue/v1/commands';
+import type { Env } from '@tidemark/service-kit/env';
+import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
+import type { Timing } from '@tidemark/service-kit/timing';
+import { keepCheckLease } from './check-lease.ts';
+import { createCheckSteps } from './check-steps.ts';
+import { runCheckTask } from './check-task.ts';
+import type { EndOfCheck } from './end-of-task.ts';
+import { type CheckFacts, checkBegan, checkEnded, claimMade } from './events.ts';
+import { log } from './logger.ts';
+import { runRebuildTask } from './rebuild-task.ts';
+import { untilAnswered } from './until-answered.ts';
+
+export interface CheckDependencies {
+  readonly client: ServiceClient<ExecutorServiceServer>;
+  readonly end: EndOfCheck;
+  readonly env: Env;
+  readonly timing: Timing;
+  /** Aborts when this worker is to stop. */
+  readonly drain: AbortSignal;
+  readonly worker: string;
+  readonly pool: string;
+}
+
+/** Claims the check that a command rings for. */
+export async function claimCheck(
+  dependencies: CheckDependencies,
+  { id: checkId }: RunCommand,
+  requestId: string,
+): Promise<Run | undefined> {
+  const { client, worker, pool, timing } = dependencies;
+  const claim = randomBytes(24).toString('base64url');
+  const answer = await untilAnswered(
+    () => client.claimCheck({ checkId, claim, worker, pool }, { timeoutMs: timing.callMs, requestId }),
+    timing.claimMs,
+    { checkId, requestId },
+  );
+  const grant = answer?.grant;
+  claimMade(answer ? (grant ? 'check' : 'lost') : 'unknown', checkId, requestId);
+  if (!grant) return undefined;
+  return () => run(dependencies, CheckRef.create({ checkId, claim, fence: grant.fence }), grant);
+}
+
+async function run(dependencies: CheckDependencies, check: CheckRef, grant: CheckGrant): Promise<void> {
+  const { client, end, env, timing, drain } = dependencies;
+  const { storage, requestId } = grant;
+  if (!storage) throw new Error('the grant names no storage');
+  const probe = grant.kind === CheckKind.CHECK_KIND_PROBE;
+  const { checkId } = check;
+  const facts: CheckFacts = { requestId, checkId, storageId: storage.id, check: probe ? 'probe' : 'rebuild' };
+  checkBegan(facts);
+  const steps = createCheckSteps();
+  let outcome = 'ended by a bug';
+  try {
+    await using lease = keepCheckLease({ client, check, steps, facts, timing });
+    const { lost } = lease;
+    const work = { checkId, storage, env, steps, lost, drain };
+    try {
+      if (probe) await runCheckTask(work);
+      else await runRebuildTask({ ...work, client, check, requestId, callMs: timing.callMs });
+    } catch (error) {
+      if (!lost.aborted && !drain.aborted) throw error;
+      log.debug({ ...facts, error }, 'a check was broken off');
+    }
+    if (lost.aborted || drain.aborted) outcome = lost.aborted ? 'lost' : 'left to another worker';
+    else {
+      const { ok, total: totalSteps } = steps;
+      const answer = await end.completeCheck({ check, ok, steps: [...steps.kept], totalSteps }, requestId);
+      outcome = answer === 'held' ? (ok ? 'fine' : 'not fine') : answer;
+    }
+  } finally {
+    checkEnded(facts, outcome);
+  }
+}

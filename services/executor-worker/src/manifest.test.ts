@@ -1,0 +1,65 @@
+import { BackupMode, BackupOrigin, BackupResult } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import { BackupGrant, Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { expect, it } from 'vitest';
+import { writeManifest } from './manifest.ts';
+import type { BackupFiles } from './storage/backup-files.ts';
+
+const signal = new AbortController().signal;
+const grant = BackupGrant.create({
+  clusterId: 'c1',
+  path: 'nfs/c1/p-r2',
+  basePath: 'nfs/c1/p',
+  mode: BackupMode.BACKUP_MODE_AUTO,
+  origin: BackupOrigin.BACKUP_ORIGIN_SCHEDULE,
+  createdBy: 'scheduler',
+  type: 'full',
+  method: 'physical',
+  startTime: new Date('2026-01-31T12:00:00Z'),
+  requestKey: 'k',
+  requestHash: 'h',
+  target: Target.create({ pd: ['127.0.0.1:2379'], version: '8.5.0', pool: 'default' }),
+  storage: Storage.create({ id: 's1', credentials: { source: { $case: 'envPrefix', value: 'PROD_' } } }),
+});
+const result = BackupResult.create({ tso: 5n, sizeBytes: 7n, files: 3n, tidbClusterId: 9n, clusterVersion: '8.5.0' });
+
+const filesWith = (found: string | undefined) => {
+  const written: string[] = [];
+  const files = {
+    read: async () => (found === undefined ? undefined : Buffer.from(found)),
+    write: async (_name: string, content: string) => void written.push(content),
+  } as Partial<BackupFiles> as BackupFiles;
+  return { files, written };
+};
+
+it('tells all that a record is rebuilt from', async () => {
+  const { files, written } = filesWith(undefined);
+  await writeManifest(files, 'b1', grant, result, 'v8.5.0', signal);
+  expect(JSON.parse(written[0] ?? '')).toMatchObject({
+    schemaVersion: 1,
+    backupId: 'b1',
+    clusterId: 'c1',
+    mode: 'auto',
+    origin: 'schedule',
+    createdBy: 'scheduler',
+    requestKey: 'k',
+    requestHash: 'h',
+    storageId: 's1',
+    path: 'nfs/c1/p-r2',
+    basePath: 'nfs/c1/p',
+    target: { pd: ['127.0.0.1:2379'], version: '8.5.0', pool: 'default' },
+    startTime: '2026-01-31T12:00:00.000Z',
+    tso: '5',
+    sizeBytes: 7,
+    files: 3,
+    tidbClusterId: '9',
+    brVersion: 'v8.5.0',
+  });
+  expect(written[0]).not.toContain('PROD_');
+});
+
+it('is written once: one that is there stays as it is', async () => {
+  const { files, written } = filesWith('{}');
+  await writeManifest(files, 'b1', grant, result, 'v8.5.0', signal);
+  expect(written).toEqual([]);
+});

@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MongoClient } from 'mongodb';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { startTidemark, type Tidemark } from './tidemark.ts';
+
+const CLI = join(import.meta.dirname, '..', '..', 'cli', 'src', 'main.ts');
+
+describe('tidemark rebuild', () => {
+  const database = `test-rebuild-${Math.random().toString(36).slice(2, 10)}`;
+  const mongo = new MongoClient(inject('mongodbUrl'));
+  const records = mongo.db(database).collection<{ _id: string }>('backups');
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-rebuild-'));
+  const tokenFile = join(folder, 'token');
+  let tidemark: Tidemark;
+  beforeAll(async () => {
+    tidemark = await startTidemark({ env: { all: { TIDEMARK_MONGODB_DATABASE: database } } });
+    writeFileSync(tokenFile, tidemark.stack.token);
+    chmodSync(tokenFile, 0o600);
+  });
+  afterAll(async () => {
+    await tidemark[Symbol.asyncDispose]();
+    await mongo.db(database).dropDatabase();
+    await mongo.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  const cli = async (...args: readonly string[]) => {
+    const child = spawn(process.execPath, [CLI, ...args], {
+      env: { PATH: process.env.PATH ?? '', TIDEMARK_URL: tidemark.stack.url, TIDEMARK_TOKEN_FILE: tokenFile },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let text = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk) => {
+        text += chunk;
+      });
+    const [code] = await once(child, 'close');
+    return { code, text, lines: text.trimEnd().split('\n') };
+  };
+
+  it('says which records are missing, makes them when told to, and each only once', async () => {
+    const kept = await tidemark.cluster('kept');
+    const lost = await tidemark.cluster('lost');
+    const keptId = await tidemark.start(kept);
+    const lostId = await tidemark.start(lost);
+    await tidemark.untilState(keptId, 'Succeeded');
+    const before = await tidemark.untilState(lostId, 'Succeeded');
+    await records.deleteOne({ _id: lostId });
+    expect(await tidemark.call('GET', `/backups/${lostId}`)).toMatchObject({ status: 404 });
+
+    const dry = await cli('rebuild', '--storage', 'local');
+    expect(dry.code, dry.text).toBe(0);
+    expect(dry.text).toMatch(new RegExp(`^missing +${before.filePath} `, 'm'));
+    expect(dry.text).toMatch(new RegExp(`^known +nfs/em/backup/${kept}/`, 'm'));
+    expect(dry.text).toMatch(/dry run: nothing was changed\..*--apply/);
+    expect(dry.lines.at(-1)).toBe('1 known, 1 missing, 0 rebuilt, 0 refused, 0 unreadable, 0 without a manifest');
+    expect(await records.countDocuments()).toBe(1);
+
+    const apply = await cli('rebuild', '--storage', 'local', '--apply');
+    expect(apply.code, apply.text).toBe(0);
+    expect(apply.text).toMatch(new RegExp(`^rebuilt +${before.filePath} `, 'm'));
+    expect(apply.text).not.toContain('dry run');
+    const after = await tidemark.record(lostId);
+    const { id, clusterId, filePath, backupTso, size, sizeBytes, status, state, origin, createdBy } = before;
+    expect(after).toMatchObject({
+      ...{ id, clusterId, filePath, backupTso, size, sizeBytes, status, state, origin, createdBy },
+      remark: 'rebuilt from its manifest',
+      deletion: { state: 'None' },
+    });
+
+    const again = await cli('rebuild', '--storage', 'local', '--apply');
+    expect(again.lines.at(-1)).toBe('2 known, 0 missing, 0 rebuilt, 0 refused, 0 unreadable, 0 without a manifest');
+    expect(await records.countDocuments()).toBe(2);
+  });
+
+  it('deletes a rebuilt backup with its files, like any other', async () => {
+    const clusterId = await tidemark.cluster('gone');
+    const id = await tidemark.start(clusterId);
+    const { filePath } = await tidemark.untilState(id, 'Succeeded');
+    await records.deleteOne({ _id: id });
+    await cli('rebuild', '--storage', 'local', '--apply');
+    await tidemark.call('DELETE', `/backups/${id}`);
+    await expect.poll(() => tidemark.files(filePath), { timeout: 30_000 }).toEqual([]);
+  });
+
+  it('says of a manifest that cannot be used why, and ends with 1', async () => {
+    const path = 'nfs/em/backup/broken/2026-01-31-12-00-00-full';
+    mkdirSync(join(tidemark.stack.storage, path), { recursive: true });
+    writeFileSync(join(tidemark.stack.storage, path, 'backupmeta'), 'x');
+    writeFileSync(join(tidemark.stack.storage, path, 'tidemark.json'), '{');
+    const { code, text } = await cli('rebuild', '--storage', 'local');
+    expect(text).toMatch(new RegExp(`^refused +${path} +It is not JSON`, 'm'));
+    expect(code).toBe(1);
+    rmSync(join(tidemark.stack.storage, path, '..'), { recursive: true });
+  });
+
+  it('ends with 1 and a sentence for an unknown storage, and with 2 for wrong usage', async () => {
+    expect(await cli('rebuild', '--storage', 'nobody')).toMatchObject({
+      code: 1,
+      text: 'There is no storage nobody.\n',
+    });
+    expect(await cli('rebuild')).toMatchObject({ code: 2, text: expect.stringContaining('--storage <id>') });
+    expect(await cli('--help')).toMatchObject({ code: 0, text: expect.stringContaining('npm run tidemark') });
+  });
+});

@@ -1,0 +1,72 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '@tidemark/local-stack/ports';
+import { deleteNamespace } from '@tidemark/messaging/topology';
+import { afterEach, beforeEach, expect, inject, it, vi } from 'vitest';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'services/executor-worker/src/main.ts');
+
+let folder: string;
+let namespace: string;
+let worker: ChildProcess | undefined;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tidemark-no-br-'));
+  namespace = `test-${Math.random().toString(36).slice(2, 10)}`;
+});
+afterEach(async () => {
+  if (worker) {
+    worker.kill('SIGKILL');
+    await once(worker, 'close');
+  }
+  rmSync(folder, { recursive: true });
+  await deleteNamespace(inject('amqpUrl'), namespace, ['default']);
+});
+
+it.each([
+  ['is missing', undefined, 'is not there'],
+  ['is not executable', 0o644, 'may not execute'],
+])(
+  'a worker whose br %s says so at its start and in /readyz, takes no work, and uses it once it is put right',
+  async (_, mode, why) => {
+    const br = join(folder, 'br');
+    const write = (to: number) => {
+      writeFileSync(br, "#!/bin/sh\necho 'Release Version: v8.5.0'\n");
+      chmodSync(br, to);
+    };
+    if (mode !== undefined) write(mode);
+    const port = await freePort();
+    worker = spawn(process.execPath, [MAIN], {
+      env: {
+        PATH: process.env.PATH ?? '',
+        TIDEMARK_OPERATIONS_PORT: String(port),
+        TIDEMARK_AMQP_URL: inject('amqpUrl'),
+        TIDEMARK_AMQP_NAMESPACE: namespace,
+        TIDEMARK_BACKUP_SERVICE: `127.0.0.1:${await freePort()}`,
+        TIDEMARK_STATE_DIR: join(folder, 'state'),
+        TIDEMARK_BR: br,
+        TIDEMARK_PARENT_PID: String(process.pid),
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let logged = '';
+    worker.stdout?.on('data', (chunk) => {
+      logged += chunk;
+    });
+    const checks = async () => {
+      const answer = (await (await fetch(`http://127.0.0.1:${port}/readyz`)).json()) as {
+        checks: Record<string, string>;
+      };
+      return answer.checks;
+    };
+    await vi.waitFor(async () => expect((await checks()).br).toContain(why), { timeout: 20_000 });
+    expect((await checks()).consumer).not.toBe('ok');
+    expect(logged).toContain(`TIDEMARK_BR names ${br}`);
+    write(0o755);
+    await vi.waitFor(async () => expect(await checks()).toMatchObject({ br: 'ok', consumer: 'ok' }), {
+      timeout: 30_000,
+    });
+  },
+);
