@@ -125,15 +125,20 @@ const RULES: readonly Rule[] = [
   },
   {
     kind: 'retry',
-    when: /^(?:.*code = Canceled.*|.*context canceled.*)$/m,
-    message: 'br was told to stop by somebody other than Tidemark; it is tried again and goes on where it stopped.',
-  },
-  {
-    kind: 'retry',
     when: /connection refused|connection reset|timeout|Unavailable|DeadlineExceeded|SlowDown|InternalError|RequestTimeout/i,
     message: 'The network or the storage failed for a while; the backup is tried again and goes on where it stopped.',
   },
 ];
+
+/**
+ * Only where nothing else is known: one failure cancels all that `br` is about, so the text stands beside many a failure,
+ * and even in the place of the first one (br-contract 8.2).
+ */
+const CANCELED: Rule = {
+  kind: 'retry',
+  when: /code = Canceled|context canceled/,
+  message: 'br was told to stop by somebody other than Tidemark; it is tried again and goes on where it stopped.',
+};
 
 /** What to do about a run that was not a success. */
 export function classifyFailure(exit: BrExit, output: Output): Failure {
@@ -155,7 +160,10 @@ export function classifyFailure(exit: BrExit, output: Output): Failure {
       detail,
       seconds: Number(lock[1]) + LOCK_MARGIN_SECONDS,
     };
-  const rule = RULES.find(({ when }) => when.test(output.error)) ?? RULES.find(({ when }) => when.test(evidence));
+  const rule =
+    RULES.find(({ when }) => when.test(output.error)) ??
+    RULES.find(({ when }) => when.test(evidence)) ??
+    [CANCELED].find(({ when }) => when.test(output.error || evidence));
   const code = CODE.exec(output.error)?.[1] ?? CODE.exec(evidence)?.[1];
   if (rule) return { kind: rule.kind, code: code ?? 'BR_FAILED', message: rule.message, detail };
   if (exit.code === 0)

@@ -92,6 +92,25 @@ describe('a run that failed', () => {
     const { output, exit } = read('tikv-permission-denied');
     expect(classifyFailure(exit, output).detail).toContain('I/O permission denied error occurs on TiKV Node');
   });
+  it('is not told as a stop where br merely stopped its own parts because of it', () => {
+    const { output, exit } = read('tikv-unknown-error');
+    expect(output.errorLines.join()).toContain('context canceled');
+    expect(classifyFailure(exit, output).message).toMatch(/^br failed with exit code 1 for a reason that/);
+    const stopped = read('cancelled');
+    expect(classifyFailure(stopped.exit, stopped.output).message).toMatch(/^br was told to stop by somebody other/);
+  });
+  it('is told by its first error where a canceled part hides it', () => {
+    const reader = createOutputReader(() => undefined);
+    reader.stdout(
+      Buffer.from('[2026/01/01 00:00:00.000 +00:00] [ERROR] [a.go:1] ["upload failed"] [error="AccessDenied: no"]\n'),
+    );
+    reader.stderr(Buffer.from('Error: failed to append checkpoint message: context canceled\n'));
+    const exit: BrExit = { code: 1, signal: undefined, silenced: false, error: undefined };
+    expect(classifyFailure(exit, reader.result())).toMatchObject({
+      kind: 'permanent',
+      message: expect.stringContaining('refused access'),
+    });
+  });
   it('waits as long as the lock that it names, and a little longer', () => {
     const { output, exit } = read('lock-held');
     expect(classifyFailure(exit, output).seconds).toBe(296);
