@@ -225,6 +225,14 @@ describe('renew', () => {
     expect(renewed).toMatchObject({ progress, task: { leaseUntil: at(40), started: true } });
     expect(renewed.attempts[0]).toMatchObject({ argv: ['br'], hasLock: true });
   });
+  it('never lets the percentage go back, also when another run begins to count anew', () => {
+    const progress = (percent: number, speed: string) => ({ step: 'Full Backup', percent, speed });
+    const far = after(started, renew(1, 'w1', { progress: progress(60, '9 p/s') }));
+    const again = after(after(far, complete({ kind: 'newPath', reason })), claim('w2'), at(300));
+    const renewed = after(again, renew(2, 'w2', { progress: progress(2, '5 p/s') }), at(310));
+    expect(renewed.progress).toEqual(progress(60, '5 p/s'));
+    expect(after(renewed, renew(2, 'w2', { progress: progress(61, '5 p/s') }), at(320)).progress?.percent).toBe(61);
+  });
   it('tells of a cancel and lets nothing start any more', () => {
     const before = after(claimed, cancel());
     expect(answer(before, renew(1, 'w1', { starting }))).toEqual({ kind: 'held', state: 'Canceling' });

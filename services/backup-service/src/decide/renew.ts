@@ -11,7 +11,8 @@ export function renew(backup: Backup, command: Renew, now: Date, limits: Limits)
   const held: Backup = {
     ...backup,
     task: leased(backup.task, now, limits),
-    ...(progress && { progress }),
+    // A run that goes on where another stopped, or starts anew, begins to count again; what people see does not.
+    ...(progress && { progress: { ...progress, percent: Math.max(progress.percent, backup.progress?.percent ?? 0) } }),
   };
   const next: Backup =
     starting && backup.state === 'Running'
