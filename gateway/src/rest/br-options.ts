@@ -7,9 +7,12 @@ const text = leftOut(z.string('must be a text').max(1_024, 'must be at most 1024
 const MOST = 4_294_967_295;
 const MOST_CONCURRENCY = 256;
 
+const FIELDS =
+  'it has rateLimit, concurrency, compression, filters, checksum, crypterMethod, crypterKeyFile, and extra for other flags';
+
 /** The options of `br` in a body: of a cluster, or of one backup. What each may be is the service's to say. */
 export const BrOptionsBody = z
-  .object(
+  .strictObject(
     {
       rateLimit: leftOut(wholeNumber(0, MOST)),
       concurrency: leftOut(wholeNumber(0, MOST_CONCURRENCY)),
@@ -27,7 +30,12 @@ export const BrOptionsBody = z
         )
         .nullish(),
     },
-    'must be an object',
+    {
+      error: ({ code, keys }) =>
+        code === 'unrecognized_keys'
+          ? `has no ${keys.map((key) => key.slice(0, 64)).join(', ')}: ${FIELDS}`
+          : 'must be an object',
+    },
   )
   .nullish();
 

@@ -90,7 +90,11 @@ it.each([
   [{ type: 'local', path: 7, maxConcurrent: -1 }, ['maxConcurrent', 'path']],
   [{ type: 's3', prefix: 7 }, ['bucket', 'prefix']],
   [{ type: 's3', bucket: 'b', credentials: { accessKey: 'hush' } }, ['credentials']],
-  [{ type: 's3', bucket: 'b', secretAccessKey: 'hush', accessKey: 'id' }, ['accessKey', 'secretAccessKey']],
+  [{ type: 's3', bucket: 'b', accessKey: 'id', secretAccessKey: 'hush' }, ['accessKey', 'secretAccessKey']],
+  [
+    { type: 's3', bucket: 'b', 'secret-access-key': 'hush', Session_Token: 'hush' },
+    ['secret-access-key', 'Session_Token'],
+  ],
   [{ url: 'hdfs://namenode/backups' }, ['url']],
   [{ url: 7 }, ['url']],
 ])('registers no storage from %j', async (body, fields) => {
@@ -159,6 +163,17 @@ it('sends the options of br with a cluster, and with a single backup', async () 
     body: { clusterId: CLUSTER, brOptions: { extra: { gcttl: {} } } },
   });
   expect(badFields(bad)).toEqual(['brOptions.extra.gcttl']);
+});
+
+it.each([
+  ['PUT', `/clusters/${CLUSTER}`, { storageId: 'nfs' }],
+  ['POST', '/backups', { clusterId: CLUSTER }],
+] as const)('takes no option of br that it would not use: %s %s', async (method, path, body) => {
+  const answer = await gateway.ask(method, path, { body: { ...body, brOptions: { ratelimit: 50, rateLimit: -1 } } });
+  expectFailure(answer, 400, 10001);
+  expect(badFields(answer)).toEqual(['brOptions.rateLimit', 'brOptions']);
+  expect(answer.body.message).toContain('has no ratelimit: it has rateLimit, concurrency');
+  expect(gateway.calls).toEqual([]);
 });
 
 it('shows what became of each window, in pages', async () => {

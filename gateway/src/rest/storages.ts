@@ -70,17 +70,17 @@ const Body = z.discriminatedUnion(
   OneOfFour,
 );
 
-/** Fields that somebody may send in good faith, and that must not travel. */
+/** Fields that somebody may send in good faith, however they spell them, and that must not travel. */
 const SECRET_FIELDS = [
-  'accessKey',
-  'accessKeyId',
-  'secretAccessKey',
-  'secretKey',
-  'sessionToken',
-  'accountKey',
-  'sasToken',
-  'encryptionKey',
-  'credentialsFile',
+  'accesskey',
+  'accesskeyid',
+  'secretaccesskey',
+  'secretkey',
+  'sessiontoken',
+  'accountkey',
+  'sastoken',
+  'encryptionkey',
+  'credentialsfile',
   'password',
 ];
 
@@ -149,10 +149,15 @@ const Url = z
   .max(2_048, 'must be at most 2048 characters');
 
 function refuseSecrets(body: Record<string, unknown>): void {
-  const violations = SECRET_FIELDS.filter((field) => body[field] !== undefined && body[field] !== null).map(
-    (field): FieldViolation => ({ field, description: NAME_CREDENTIALS }),
-  );
+  const violations = Object.entries(body)
+    .filter(([field, value]) => SECRET_FIELDS.includes(spelledPlainly(field)) && value !== undefined && value !== null)
+    .map(([field]): FieldViolation => ({ field, description: NAME_CREDENTIALS }));
   if (violations.length > 0) throw invalidArgument(violations);
+}
+
+/** As BR reads the names of parameters: without regard to capitals, `-` and `_`. */
+function spelledPlainly(field: string): string {
+  return field.toLowerCase().replaceAll(/[-_.]/g, '');
 }
 
 function toStorageView({ location, credentials, ...storage }: Storage): object {
