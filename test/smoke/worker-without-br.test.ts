@@ -28,15 +28,16 @@ afterEach(async () => {
 it.each([
   ['is missing', undefined, 'is not there'],
   ['is not executable', 0o644, 'may not execute'],
+  ['is no br', 0o755, 'is not a br', 'hello'],
 ])(
   'a worker whose br %s says so at its start and in /readyz, takes no work, and uses it once it is put right',
-  async (_, mode, why) => {
+  async (_, mode, why, says = 'Release Version: v8.5.0') => {
     const br = join(folder, 'br');
-    const write = (to: number) => {
-      writeFileSync(br, "#!/bin/sh\necho 'Release Version: v8.5.0'\n");
+    const write = (to: number, line: string) => {
+      writeFileSync(br, `#!/bin/sh\necho '${line}'\n`);
       chmodSync(br, to);
     };
-    if (mode !== undefined) write(mode);
+    if (mode !== undefined) write(mode, says);
     const port = await freePort();
     worker = spawn(process.execPath, [MAIN], {
       env: {
@@ -64,7 +65,7 @@ it.each([
     await vi.waitFor(async () => expect((await checks()).br).toContain(why), { timeout: 20_000 });
     expect((await checks()).consumer).not.toBe('ok');
     expect(logged).toContain(`TIDEMARK_BR names ${br}`);
-    write(0o755);
+    write(0o755, 'Release Version: v8.5.0');
     await vi.waitFor(async () => expect(await checks()).toMatchObject({ br: 'ok', consumer: 'ok' }), {
       timeout: 30_000,
     });
