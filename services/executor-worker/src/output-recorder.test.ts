@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '@tidemark/errors/app-error';
 import { type ReportOutputRequest, TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { describe, expect, it, vi } from 'vitest';
@@ -72,6 +73,21 @@ describe('the output recorder', () => {
     expect(Number(last?.offset) + Number(last?.data.length)).toBe(75 * MIB);
     const beginning = told.filter(({ offset }) => Number(offset) < MIB).reduce((sum, { data }) => sum + data.length, 0);
     expect(beginning).toBeGreaterThanOrEqual(MIB);
+  });
+
+  it('tells the last words to the last one as long as they get through, however many there are', async () => {
+    const { client: quick, told } = listener();
+    const client: RecorderOptions['client'] = {
+      async reportOutput(request, options) {
+        await sleep(50, undefined, { signal: options?.signal });
+        return quick.reportOutput(request);
+      },
+    };
+    const recorder = startOutputRecorder({ client, task, facts, callMs: 1_000, everyMs: 5, lastWordsMs: 1_000 });
+    recorder.push(Buffer.alloc(40 * 64 * 1024));
+    recorder.push(Buffer.from('success summary'));
+    await recorder.finish();
+    expect(told.at(-1)?.data.toString()).toBe('success summary');
   });
 
   it('does not let the end of a task wait for a service that is away', async () => {

@@ -5,8 +5,8 @@
  *     but for the beginning of the run.
  * U2. Pieces are told one after the other. Each has its number and its place before it is first sent and keeps both,
  *     so that a repeat after a lost answer is recognised.
- * U3. What was printed is told within `everyMs`, and the rest at the end, but the end of a task never waits for it longer
- *     than `lastWordsMs`.
+ * U3. What was printed is told within `everyMs`, and the rest at the end, since a log without its end is worth little; but
+ *     the end of a task waits for it only while a piece gets through every `lastWordsMs`.
  */
 import {
   type ExecutorServiceServer,
@@ -19,7 +19,7 @@ import { outputNotTold, type TaskFacts } from './events.ts';
 
 export interface OutputRecorder {
   push(chunk: Buffer): void;
-  /** Tells what is left; resolves when that is done or has taken too long. Never rejects. */
+  /** Tells what is left; resolves when that is done or no longer gets through. Never rejects. */
   finish(): Promise<void>;
 }
 
@@ -58,6 +58,7 @@ export function startOutputRecorder(options: RecorderOptions): OutputRecorder {
   const full: Piece[] = [];
   let open = newPiece(0);
   let sequence = 0;
+  let late: NodeJS.Timeout | undefined;
 
   /** The next piece to tell: the oldest that is full, else what there is of the open one. */
   const take = (): Piece | undefined => {
@@ -78,6 +79,7 @@ export function startOutputRecorder(options: RecorderOptions): OutputRecorder {
         );
         if (standing !== TaskStanding.TASK_STANDING_HELD) giveUp.abort(new Error('the attempt is not known'));
         sequence += 1;
+        late?.refresh();
         return;
       } catch (error) {
         giveUp.signal.throwIfAborted();
@@ -115,7 +117,7 @@ export function startOutputRecorder(options: RecorderOptions): OutputRecorder {
       }
     },
     async finish() {
-      const late = setTimeout(() => giveUp.abort(new Error('it took too long')), lastWordsMs);
+      late = setTimeout(() => giveUp.abort(new Error('it took too long')), lastWordsMs);
       finishing.abort();
       await done;
       clearTimeout(late);
