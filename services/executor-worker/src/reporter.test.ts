@@ -22,3 +22,7 @@ it('makes one percentage of all steps that never goes back', () => {
   ].map((one) => report(one).percent);
   expect(seen).toEqual([38, 38, 38, 95, 95, 95, 100]);
 });
+
+it('says the percentage as exactly as br does, with two decimals', () => {
+  expect(createReporter()(line('Full Backup', 51.67)).percent).toBe(49.09);
+});

@@ -13,7 +13,7 @@ export function createReporter(): (line: ProgressLine) => Progress {
         step === 'Checksum'
           ? 100 - CHECKSUM_SHARE + (percent * CHECKSUM_SHARE) / 100
           : (percent * (100 - CHECKSUM_SHARE)) / 100;
-      highest = Math.max(highest, whole);
+      highest = Math.max(highest, Math.round(whole * 100) / 100);
     }
     return { step, percent: highest, remainingSeconds, speed };
   };
