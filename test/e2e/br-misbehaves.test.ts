@@ -6,7 +6,7 @@ describe('a br that behaves as none should', () => {
   beforeAll(async () => {
     tidemark = await startTidemark({
       copies: { 'executor-worker': 1 },
-      env: { 'executor-worker': { TIDEMARK_STALL_SECONDS: '3' } },
+      env: { 'executor-worker': { TIDEMARK_STALL_SECONDS: '6' } },
     });
   }, 120_000);
   afterAll(() => tidemark?.[Symbol.asyncDispose]());

@@ -182,6 +182,21 @@ describe('a backup into an object store', () => {
     });
   });
 
+  it('that cannot be reached waits for it, uncounted, and can be canceled', async () => {
+    await tidemark.call('PUT', '/storages/away', {
+      type: 's3',
+      bucket: BUCKET,
+      endpoint: 'http://127.0.0.1:9',
+      credentials: { envPrefix: 'PROD_' },
+    });
+    const { id, clusterId } = await start('away');
+    const record = await tidemark.until(id, ({ reason }) => reason?.code === 'STORAGE_AWAY', 40);
+    expect(record.state).toBe('Queued');
+    expect(record.attempts).toMatchObject([{ outcome: 'wait' }]);
+    await tidemark.call('POST', '/backups/cancel', { clusterId, backupId: id });
+    await tidemark.untilState(id, 'Canceled');
+  });
+
   it('shows its secrets to br alone: not in any argument, other process, log, document or message', async () => {
     demo({ seconds: 20, regions: 50 });
     const workers = tidemark.stack.processes.filter(({ kind }) => kind === 'executor-worker');

@@ -45,6 +45,7 @@ describe('a worker that dies', () => {
     expect(tidemark.ledger().filter(({ path, event }) => path.includes(clusterId) && event === 'start')).toHaveLength(
       1,
     );
+    expect(tidemark.files(record.filePath)).toContain('tidemark.json');
     for (const one of dead) await one.start();
   });
 

@@ -25,7 +25,7 @@ import { type Verification, verifyBackup } from './br/backupmeta.ts';
 import { LOCK_FILES, lockedForMs } from './br/checkpoint-lock.ts';
 import { backupArguments, brEnvironment, takesChecksum } from './br/command.ts';
 import { type Decrypt, openCrypter } from './br/crypter.ts';
-import { classifyFailure, type Failure } from './br/outcome.ts';
+import { classifyFailure } from './br/outcome.ts';
 import { type BrProgram, chooseProgram, hasCheckpointLock, type Programs } from './br/programs.ts';
 import type { EndOfTask, Outcome } from './end-of-task.ts';
 import { brEnded, leaseLost, strayReported, type TaskFacts } from './events.ts';
@@ -64,6 +64,17 @@ type End =
 /** A large backup on an object store takes a request for each thousand of its files. */
 const LOOK_MS = 15 * 60_000;
 const LOCK_MARGIN_SECONDS = 5;
+/** How soon a storage that cannot be reached is looked at again; that is not counted as a failure. */
+const STORAGE_AWAY_SECONDS = 60;
+const LOCKED: Reason = {
+  code: 'PATH_LOCKED',
+  message: 'Another br may still be at work in this path; its lock is waited out.',
+  detail: '',
+};
+const BR_CHANGED = {
+  code: 'BR_CHANGED',
+  message: 'The last attempt ran under another version of br, which this one must not resume; the backup starts anew.',
+};
 const EXHAUSTED =
   'The backup failed or was lost too often, and no finished backup was found: look at its attempts before you start it again.';
 
@@ -96,19 +107,27 @@ export async function runBackupTask(granted: GrantedBackup, dependencies: Backup
 async function endOf(granted: GrantedBackup, dependencies: BackupTaskDependencies, onRan: () => void): Promise<End> {
   const { grant, lease, facts } = granted;
   const { env } = dependencies;
+  let ran = grant.previousBrVersion !== '';
   try {
     const files = await openBackupFiles(grant.storage, grant.path, env);
     const decrypt = await openCrypter(grant.target?.brOptions);
-    const found = await look(files, decrypt, grant);
+    const found = await look(granted, files, decrypt);
     if (found) return found;
     if (!grant.mayRun) return failed('permanent', { code: 'EXHAUSTED', message: EXHAUSTED, detail: '' });
     if (grant.previousEnded) await files.remove(LOCK_FILES, AbortSignal.timeout(LOOK_MS));
-    return await run(granted, files, decrypt, dependencies, onRan);
+    return await run(granted, files, decrypt, dependencies, () => {
+      ran = true;
+      onRan();
+    });
   } catch (error) {
     if (lease.lost.aborted) return { kind: 'release' };
     log.warn({ ...facts, error }, 'the backup could not be run');
-    if (error instanceof AppError && error.code === 'storage_unusable')
-      return failed('permanent', { code: 'STORAGE_UNUSABLE', message: error.message, detail: '' });
+    if (error instanceof AppError && (error.code === 'storage_unusable' || error.code === 'unavailable')) {
+      // Where br has run, a finished backup may lie in the path: as long as nobody can look, it must not end as failed.
+      if (!ran && error.code === 'storage_unusable')
+        return failed('permanent', { code: 'STORAGE_UNUSABLE', message: error.message, detail: '' });
+      return wait(STORAGE_AWAY_SECONDS, { code: 'STORAGE_AWAY', message: error.message, detail: '' });
+    }
     const detail = error instanceof Error ? error.message : String(error);
     return failed('retry', {
       code: 'WORKER_TROUBLE',
@@ -119,24 +138,50 @@ async function endOf(granted: GrantedBackup, dependencies: BackupTaskDependencie
 }
 
 /** T9, 1 and 2: what lies in the path already. Undefined: nothing that stands in the way. */
-async function look(files: BackupFiles, decrypt: Decrypt, grant: BackupGrant): Promise<End | undefined> {
-  const signal = AbortSignal.timeout(LOOK_MS);
+async function look(granted: GrantedBackup, files: BackupFiles, decrypt: Decrypt): Promise<End | undefined> {
+  const { grant, lease } = granted;
+  const signal = withTimeout(LOOK_MS, lease.lost);
   const found = await verifyBackup(files, signal, { decrypt });
-  if (found.kind !== 'absent') return adopt(found, grant);
+  if (found.kind !== 'absent') return adopt(found, granted, files, grant.previousBrVersion, signal);
   const lockedMs = grant.previousEnded ? 0 : await lockedForMs(files, signal);
-  return lockedMs > 0 ? wait(lockedMs / 1000 + LOCK_MARGIN_SECONDS) : undefined;
+  return lockedMs > 0 ? wait(lockedMs / 1000 + LOCK_MARGIN_SECONDS, LOCKED) : undefined;
 }
 
-function adopt(found: Exclude<Verification, { kind: 'absent' }>, grant: BackupGrant): End {
+/** What a finished path means that no success was told of. */
+async function adopt(
+  found: Exclude<Verification, { kind: 'absent' }>,
+  granted: GrantedBackup,
+  files: BackupFiles,
+  brVersion: string,
+  signal: AbortSignal,
+): Promise<End> {
+  const { grant } = granted;
   // br-contract 5.5: where checksums are compared, old versions do so after writing backupmeta, so it proves nothing.
   const unproven = grant.target && takesChecksum(grant.target);
-  if (found.kind === 'good' && !unproven) return succeeded(found.result, 'adopted');
+  if (found.kind === 'good' && !unproven) return keep(found.result, 'adopted', granted, files, brVersion, signal);
   const detail = found.kind === 'bad' ? found.why : 'the checksum of the finished files was never confirmed';
   return failed('newPath', {
     code: 'PATH_UNUSABLE',
     message: 'The path holds a backup that cannot be proven good; the backup is taken again in a new path.',
     detail,
   });
+}
+
+/** A good backup: its manifest is written beside it, by whoever finds it first. */
+async function keep(
+  result: BackupResult,
+  why: string,
+  { task, grant, facts }: GrantedBackup,
+  files: BackupFiles,
+  brVersion: string,
+  signal: AbortSignal,
+): Promise<End> {
+  try {
+    await writeManifest(files, task.backupId, grant, result, brVersion, signal);
+  } catch (error) {
+    log.warn({ ...facts, error }, 'tidemark.json could not be written; the backup is good without it');
+  }
+  return { kind: 'complete', outcome: { $case: 'succeeded', value: { result } }, why };
 }
 
 async function run(
@@ -155,12 +200,7 @@ async function run(
   if (drain.aborted) return { kind: 'release' };
   const { previousBrVersion } = grant;
   if (previousBrVersion !== '' && previousBrVersion !== program.version)
-    return failed('newPath', {
-      code: 'BR_CHANGED',
-      message:
-        'The last attempt ran under another version of br, which this one must not resume; the backup starts anew.',
-      detail: `${previousBrVersion} before, ${program.version} now`,
-    });
+    return failed('newPath', { ...BR_CHANGED, detail: `${previousBrVersion} before, ${program.version} now` }, 0);
 
   const credentials = await storageCredentials(storage, env);
   const argv = [program.path, ...backupArguments(target, storage, grant.path)] as const;
@@ -200,23 +240,19 @@ async function run(
 
 /** What a finished run means; nobody is left in its process group. */
 async function conclude(
-  { task, grant, lease, facts }: GrantedBackup,
+  granted: GrantedBackup,
   { drain, timing }: BackupTaskDependencies,
   files: BackupFiles,
   decrypt: Decrypt,
   program: BrProgram,
   { exit, output, stoppedFor }: FinishedRun,
 ): Promise<End> {
+  const { lease } = granted;
   if (lease.lost.aborted) return { kind: 'release' };
   const signal = withTimeout(LOOK_MS, lease.lost);
   if (exit.code === 0 && output.success) {
     const found = await verifyBackup(files, signal, { decrypt, tso: output.success.get('BackupTS') });
-    if (found.kind === 'good') {
-      await writeManifest(files, task.backupId, grant, found.result, program.version, signal).catch((error: unknown) =>
-        log.warn({ ...facts, error }, 'tidemark.json could not be written; the backup is good without it'),
-      );
-      return succeeded(found.result, 'succeeded');
-    }
+    if (found.kind === 'good') return keep(found.result, 'succeeded', granted, files, program.version, signal);
     return failed('newPath', {
       code: 'BACKUPMETA_BAD',
       message: 'br said that it succeeded, but its backup cannot be read back; it is taken again in a new path.',
@@ -227,7 +263,7 @@ async function conclude(
   const failure = classifyFailure(exit, output);
   // A br that wrote everything and was killed before it could say so did its work (T14: never Failed beside a good backup).
   const found = await verifyBackup(files, signal, { decrypt });
-  if (found.kind === 'good' && failure.kind !== 'newPath') return adopt(found, grant);
+  if (found.kind === 'good' && failure.kind !== 'newPath') return adopt(found, granted, files, program.version, signal);
   if (drain.aborted || exit.silenced) return { kind: 'release' };
   if (stoppedFor === 'overdue')
     return failed('permanent', {
@@ -238,7 +274,7 @@ async function conclude(
   if (stoppedFor === 'stalled')
     return failed('retry', {
       code: 'STALLED',
-      message: `br made no progress for ${Math.round(timing.stallMs / 60_000)} minutes and was stopped; it is tried again and goes on where it stopped. What it was doing is in the log of the attempt.`,
+      message: `br made no progress for ${Math.round(timing.stallMs / 1_000)} s and was stopped; it is tried again and goes on where it stopped. What it was doing is in the log of the attempt.`,
       detail: failure.detail,
     });
   if (failure.kind === 'wait') return wait(failure.seconds ?? LOCK_MARGIN_SECONDS, failure);
@@ -251,23 +287,16 @@ const CLASSES = {
   newPath: FailureClass.FAILURE_CLASS_NEW_PATH,
 } as const;
 
-function succeeded(result: BackupResult, why: string): End {
-  return { kind: 'complete', outcome: { $case: 'succeeded', value: { result } }, why };
-}
-
-function failed(kind: keyof typeof CLASSES, { code, message, detail }: Reason): End {
+/** @param delaySeconds until it is tried again; five minutes when left out */
+function failed(kind: keyof typeof CLASSES, { code, message, detail }: Reason, delaySeconds?: number): End {
   const reason: Reason = { code, message, detail };
-  const value = { class: CLASSES[kind], reason, delaySeconds: undefined };
+  const value = { class: CLASSES[kind], reason, delaySeconds };
   return { kind: 'complete', outcome: { $case: 'failed', value }, why: `${kind}: ${code}` };
 }
 
-function wait(seconds: number, failure?: Failure): End {
-  const reason: Reason = {
-    code: failure?.code ?? 'PATH_LOCKED',
-    message: failure?.message ?? 'Another br may still be at work in this path; its lock is waited out.',
-    detail: failure?.detail ?? '',
-  };
-  return { kind: 'complete', outcome: { $case: 'wait', value: { seconds, reason } }, why: 'wait' };
+function wait(seconds: number, { code, message, detail }: Reason): End {
+  const reason: Reason = { code, message, detail };
+  return { kind: 'complete', outcome: { $case: 'wait', value: { seconds, reason } }, why: `wait: ${code}` };
 }
 
 function stopped(): End {
