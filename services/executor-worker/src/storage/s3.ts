@@ -10,6 +10,8 @@ import {
   GetObjectCommand,
   GetObjectLockConfigurationCommand,
   ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandInput,
+  type ListMultipartUploadsCommandOutput,
   ListObjectsV2Command,
   NoSuchKey,
   type ObjectCannedACL,
@@ -126,15 +128,21 @@ export async function openS3Files(
     async finishRemoval(folder, signal) {
       // Where that is not allowed, a rule of the bucket must end them.
       const input = { Bucket: bucket, Prefix: `${base}${folder}/` };
-      const { Uploads = [] } = await request(signal, (abortSignal) =>
-        client.send(new ListMultipartUploadsCommand(input), { abortSignal }).catch(emptyWhenNotForUs),
-      );
-      for (const { Key, UploadId } of Uploads) {
-        await request(signal, (abortSignal) =>
-          client
-            .send(new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId }), { abortSignal })
-            .catch(emptyWhenNotForUs),
+      for (let from: Pick<ListMultipartUploadsCommandInput, 'KeyMarker' | 'UploadIdMarker'> | undefined = {}; from; ) {
+        const page: ListMultipartUploadsCommandInput = { ...input, ...from };
+        const found: Omit<ListMultipartUploadsCommandOutput, '$metadata'> = await request(signal, (abortSignal) =>
+          client.send(new ListMultipartUploadsCommand(page), { abortSignal }).catch(emptyWhenNotForUs),
         );
+        for (const { Key, UploadId } of found.Uploads ?? []) {
+          await request(signal, (abortSignal) =>
+            client
+              .send(new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId }), { abortSignal })
+              .catch(emptyWhenNotForUs),
+          );
+        }
+        from = found.IsTruncated
+          ? { KeyMarker: found.NextKeyMarker, UploadIdMarker: found.NextUploadIdMarker }
+          : undefined;
       }
     },
     async traits(signal) {
@@ -301,7 +309,7 @@ function undefinedWhenNotForUs(error: unknown): undefined {
   if (!NOT_FOR_US.includes(codeOf(error))) throw error;
 }
 
-function emptyWhenNotForUs(error: unknown): { Uploads?: undefined } {
+function emptyWhenNotForUs(error: unknown): Omit<ListMultipartUploadsCommandOutput, '$metadata'> {
   undefinedWhenNotForUs(error);
   return {};
 }
