@@ -25,9 +25,49 @@ it.each([
     { what: 'cancel backup', clusterId: CLUSTER, backupId: BACKUP },
   ],
   ['DELETE', `/backups/${BACKUP}`, undefined, { what: 'delete backup', clusterId: CLUSTER, backupId: BACKUP }],
+  ['PUT', `/backups/${BACKUP}/pin`, undefined, { what: 'pin backup', clusterId: CLUSTER, backupId: BACKUP }],
+  ['DELETE', `/backups/${BACKUP}/pin`, undefined, { what: 'unpin backup', clusterId: CLUSTER, backupId: BACKUP }],
   ['PUT', `/clusters/${CLUSTER}/strategy`, STRATEGY, { what: 'save strategy', clusterId: CLUSTER }],
   ['POST', `/clusters/${CLUSTER}/strategy`, STRATEGY, { what: 'save strategy', clusterId: CLUSTER }],
   ['DELETE', `/clusters/${CLUSTER}/strategy`, undefined, { what: 'delete strategy', clusterId: CLUSTER }],
+  [
+    'POST',
+    `/clusters/${CLUSTER}/strategies`,
+    { strategy: { rule: 'nightly' } },
+    { what: 'create strategy', clusterId: CLUSTER, rule: 'nightly' },
+  ],
+  [
+    'PUT',
+    `/clusters/${CLUSTER}/strategies/nightly`,
+    STRATEGY,
+    { what: 'save strategy', clusterId: CLUSTER, rule: 'nightly' },
+  ],
+  [
+    'POST',
+    `/clusters/${CLUSTER}/strategies/nightly/pause`,
+    undefined,
+    { what: 'pause strategy', clusterId: CLUSTER, rule: 'nightly' },
+  ],
+  [
+    'POST',
+    `/clusters/${CLUSTER}/strategies/nightly/resume`,
+    undefined,
+    { what: 'resume strategy', clusterId: CLUSTER, rule: 'nightly' },
+  ],
+  [
+    'POST',
+    `/clusters/${CLUSTER}/strategies/nightly/run`,
+    undefined,
+    { what: 'run strategy', clusterId: CLUSTER, rule: 'nightly', backupId: BACKUP },
+  ],
+  [
+    'DELETE',
+    `/clusters/${CLUSTER}/strategies/nightly`,
+    undefined,
+    { what: 'delete strategy', clusterId: CLUSTER, rule: 'nightly' },
+  ],
+  ['PUT', '/strategies/prod', STRATEGY, { what: 'save fleet strategy', fleetStrategy: 'prod' }],
+  ['DELETE', '/strategies/prod', undefined, { what: 'delete fleet strategy', fleetStrategy: 'prod' }],
   ['PUT', `/clusters/${CLUSTER}`, { storageId: 'nfs' }, { what: 'put cluster', clusterId: CLUSTER }],
   ['DELETE', `/clusters/${CLUSTER}`, undefined, { what: 'delete cluster', clusterId: CLUSTER }],
   ['PUT', '/storages/nfs', { type: 'local', path: '/mnt/nfs' }, { what: 'put storage', storageId: 'nfs' }],
@@ -38,6 +78,7 @@ it.each([
   '%s %s leaves one audit line: who, what, on what, from where, how it ended (D10)',
   async (method, path, body, line) => {
     const audit = vi.spyOn(auditLog, 'info');
+    gateway.answers.getStrategy = async ({ clusterId, rule }) => ({ strategy: { clusterId, rule, revision: 1n } });
     await gateway.ask(method, path, { body, headers: { 'x-request-id': 'r-1' } });
     expect(audit.mock.calls).toEqual([[of(line), 'audit']]);
   },

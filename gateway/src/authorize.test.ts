@@ -10,8 +10,13 @@ type Request = readonly [method: string, path: string, body?: object];
 const requestFor = (clusterId: string, backupId: string) =>
   ({
     getStrategy: ['GET', `/clusters/${clusterId}/strategy`],
+    listStrategies: ['GET', `/clusters/${clusterId}/strategies`],
     saveStrategy: ['PUT', `/clusters/${clusterId}/strategy`, { strategy: { backupDate: '' } }],
     deleteStrategy: ['DELETE', `/clusters/${clusterId}/strategy`],
+    getFleetStrategy: ['GET', '/strategies/all-prod'],
+    listFleetStrategies: ['GET', '/strategies'],
+    saveFleetStrategy: ['PUT', '/strategies/all-prod', { strategy: { selector: { env: 'prod' } } }],
+    deleteFleetStrategy: ['DELETE', '/strategies/all-prod'],
     getBackup: ['GET', `/backups/${backupId}`],
     listBackups: ['GET', `/backups?clusterId=${clusterId}`],
     watchBackup: ['GET', `/backups/${backupId}/events`],
@@ -19,6 +24,10 @@ const requestFor = (clusterId: string, backupId: string) =>
     startBackup: ['POST', '/backups', { clusterId }],
     cancelBackup: ['POST', '/backups/cancel', { clusterId, backupId }],
     deleteBackup: ['DELETE', `/backups/${backupId}`],
+    pinBackup: ['PUT', `/backups/${backupId}/pin`],
+    unpinBackup: ['DELETE', `/backups/${backupId}/pin`],
+    previewStrategy: ['POST', `/clusters/${clusterId}/strategy/preview`],
+    evaluateRetention: ['POST', `/clusters/${clusterId}/retention/simulate`, { retention: { keepLast: 3 } }],
     listOccurrences: ['GET', `/clusters/${clusterId}/occurrences`],
     getCluster: ['GET', `/clusters/${clusterId}`],
     listClusters: ['GET', '/clusters'],
@@ -35,6 +44,10 @@ const requestFor = (clusterId: string, backupId: string) =>
 
 const CALLS = Object.entries(requestFor(CLUSTER, BACKUP)) as [Call, Request][];
 const OF_NO_CLUSTER: readonly Call[] = [
+  'getFleetStrategy',
+  'listFleetStrategies',
+  'saveFleetStrategy',
+  'deleteFleetStrategy',
   'listClusters',
   'getStorage',
   'listStorages',
@@ -114,5 +127,16 @@ describe('a token that is limited to clusters', () => {
     expect((await gateway.ask('PUT', `/clusters/${CLUSTER}`, { token, body })).status).toBe(200);
     expectFailure(await gateway.ask('DELETE', `/clusters/${CLUSTER}`, { token }), 403, 70650);
     expectFailure(await gateway.ask('GET', '/storages', { token }), 403, 70650);
+  });
+
+  it('sees no strategy for labels, which reach clusters beyond its own', async () => {
+    const body = { strategy: { selector: { env: 'prod' } } };
+    for (const [method, path] of [
+      ['GET', '/strategies'],
+      ['GET', '/strategies/all-prod'],
+      ['PUT', '/strategies/all-prod'],
+      ['DELETE', '/strategies/all-prod'],
+    ] as const)
+      expectFailure(await gateway.ask(method, path, { token: 'one-cluster-admin', body }), 403, 70650);
   });
 });

@@ -4,6 +4,7 @@ import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
+import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import type { Address } from '@tidemark/service-kit/env';
 import { CHANNEL_OPTIONS } from '@tidemark/service-kit/grpc/client';
@@ -16,6 +17,7 @@ export interface Backends {
   readonly registry: ConnectClient<typeof RegistryService>;
   readonly strategies: ConnectClient<typeof StrategyService>;
   readonly occurrences: ConnectClient<typeof OccurrenceService>;
+  readonly retention: ConnectClient<typeof RetentionService>;
 }
 
 export interface Transports {
@@ -33,6 +35,7 @@ export function createBackends({ backup, strategy, scheduler }: Transports): Bac
     registry: createClient(RegistryService, backup),
     strategies: createClient(StrategyService, strategy),
     occurrences: createClient(OccurrenceService, scheduler),
+    retention: createClient(RetentionService, scheduler),
   };
 }
 

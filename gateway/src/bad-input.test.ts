@@ -39,6 +39,11 @@ describe.each(BAD_IDS)('the id %s', (_, id) => {
     ['GET', '/clusters/ID/strategy'],
     ['PUT', '/clusters/ID/strategy'],
     ['DELETE', '/clusters/ID'],
+    ['GET', '/clusters/ID/strategies'],
+    ['POST', '/clusters/ID/strategies'],
+    ['PUT', `/clusters/${CLUSTER}/strategies/ID`],
+    ['POST', `/clusters/${CLUSTER}/strategies/ID/run`],
+    ['PUT', '/strategies/ID'],
     ['GET', '/storages/ID'],
     ['GET', '/clusters/ID/occurrences'],
   ])('is a 400 in the path of %s %s, and reaches no service', async (method, route) => {
@@ -83,6 +88,9 @@ it.each(BODIES)('answers a body that is or holds %s with 400, in every call that
     ['POST', '/backups/cancel'],
     ['PUT', `/clusters/${CLUSTER}/strategy`],
     ['POST', `/clusters/${CLUSTER}/strategy`],
+    ['POST', `/clusters/${CLUSTER}/strategies`],
+    ['PUT', `/clusters/${CLUSTER}/strategies/nightly`],
+    ['PUT', '/strategies/prod'],
     ['PUT', `/clusters/${CLUSTER}`],
     ['PUT', '/storages/nfs'],
   ] as const)

@@ -12,12 +12,17 @@ import { backupLogRoutes } from './rest/backup-log.ts';
 import { backupRoutes } from './rest/backups.ts';
 import { clusterRoutes } from './rest/clusters.ts';
 import { answerClientError, answerError } from './rest/error-response.ts';
+import { fleetStrategyRoutes } from './rest/fleet-strategies.ts';
 import { occurrenceRoutes } from './rest/occurrences.ts';
+import { pinRoutes } from './rest/pins.ts';
 import { REQUEST_ID_HEADERS, requestIdOf } from './rest/request-id.ts';
+import { retentionRoutes } from './rest/retention.ts';
 import type { RouteDependencies } from './rest/route.ts';
 import { storageCheckRoutes } from './rest/storage-checks.ts';
 import { storageRoutes } from './rest/storages.ts';
 import { strategyRoutes } from './rest/strategies.ts';
+import { strategyPreviewRoutes } from './rest/strategy-preview.ts';
+import { strategyRuleRoutes } from './rest/strategy-rules.ts';
 
 export interface GatewayDependencies {
   readonly backends: Backends;
@@ -105,12 +110,17 @@ export function buildGateway({
         rateLimit.take(request.caller.tokenId);
       });
       strategyRoutes(api, dependencies);
+      strategyRuleRoutes(api, dependencies);
+      fleetStrategyRoutes(api, dependencies);
       backupRoutes(api, dependencies);
+      pinRoutes(api, dependencies);
       backupLogRoutes(api, dependencies);
       clusterRoutes(api, dependencies);
       storageRoutes(api, dependencies);
       storageCheckRoutes(api, dependencies);
       occurrenceRoutes(api, dependencies);
+      strategyPreviewRoutes(api, dependencies);
+      retentionRoutes(api, dependencies);
     },
     { prefix: PREFIX },
   );

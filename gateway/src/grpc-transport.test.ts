@@ -39,6 +39,10 @@ const handlers: Handlers<BackupServiceServer> = {
   findBackupByKey: refuse,
   listBackups: refuse,
   deleteBackup: refuse,
+  pinBackup: refuse,
+  unpinBackup: refuse,
+  listNewestGood: refuse,
+  listChangedClusters: refuse,
   cancelBackup: refuse,
   async getBackup({ id }, { requestId, caller, signal }) {
     Object.assign(seen, { requestId, caller });

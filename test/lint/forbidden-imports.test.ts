@@ -235,6 +235,7 @@ const PURE: readonly Row[] = [
     'pure',
     'export const a = () => Date.now();\n',
   ],
+  ['derive reads no database', 'services/strategy-service/src/derive.ts', 'pure', use('./strategy-store.ts')],
   ['legacy-record calls nobody', 'gateway/src/rest/legacy-record.ts', 'pure', use('@grpc/grpc-js')],
 ];
 

@@ -6,6 +6,7 @@ import {
   type Backup,
   BackupMode,
   BackupOrigin,
+  BackupState,
   DeletionState,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -17,6 +18,7 @@ import { success } from './envelope.ts';
 import { toError } from './error-response.ts';
 import { findVisibleBackup, unknownBackup } from './find-backup.ts';
 import { STATES, STATUSES, statesOf, toLegacyRecord } from './legacy-record.ts';
+import { keepingOf } from './retention.ts';
 import { callOptions, type RouteDependencies } from './route.ts';
 import { bodyObject, Id, leftOut, parse, required, wholeNumber } from './validate.ts';
 
@@ -55,9 +57,12 @@ const ListQuery = z.object({
   status: leftOut(z.enum(STATUSES, `must be one of ${STATUSES.join(', ')}`)),
   state: leftOut(z.enum(STATES, `must be one of ${STATES.join(', ')}`)),
   backupMode: leftOut(Mode),
+  origin: leftOut(z.enum(['schedule', 'request'], 'must be "schedule" or "request"')),
+  rule: leftOut(Id),
   includeDeleted: leftOut(z.union([z.boolean(), z.enum(['true', 'false'])], 'must be true or false')),
 });
 
+const ORIGINS = { schedule: BackupOrigin.SCHEDULE, request: BackupOrigin.REQUEST } as const;
 const MODES = { manual: BackupMode.MANUAL, auto: BackupMode.AUTO } as const;
 
 /** Backups: the documented calls, and those beyond. */
@@ -140,6 +145,8 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
         pageSize,
         includeDeleted: String(query.includeDeleted) === 'true',
         ...(query.backupMode && { mode: MODES[query.backupMode] }),
+        ...(query.origin && { origin: ORIGINS[query.origin] }),
+        ...(query.rule !== undefined && { rule: query.rule }),
         ...(query.startTime && { startedAtOrAfter: timestampFromMs(query.startTime * 1000) }),
         ...(query.endTime && { endedAtOrBefore: timestampFromMs(query.endTime * 1000 + 999) }),
       },
@@ -157,7 +164,9 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     async (request) => {
       const { backupId } = parse(z.object({ backupId: Id }), request.params);
       const backup = await findVisibleBackup(request, dependencies, 'getBackup', backupId);
-      return success({ backup: toLegacyRecord(backup) });
+      const good = backup.state === BackupState.SUCCEEDED && backup.deletion?.state === DeletionState.NONE;
+      const keeping = good ? await keepingOf(request, dependencies, backup) : {};
+      return success({ backup: { ...toLegacyRecord(backup), ...keeping } });
     },
   );
 

@@ -61,6 +61,18 @@ it('filters by a documented status or by a state', () => {
   expect(STATES).toHaveLength(6);
 });
 
+it('tells of rule, pin and place in line beyond the document', () => {
+  expect(toLegacyRecord(sampleBackup({ rule: 'nightly', holds: ['restore-1', 'pin:r-1'] }))).toMatchObject({
+    rule: 'nightly',
+    pinned: true,
+  });
+  expect(toLegacyRecord(sampleBackup({ holds: ['restore-1'] }))).toMatchObject({ pinned: false });
+  expect(toLegacyRecord(sampleBackup({ state: BackupState.QUEUED, queuePosition: 3 }))).toMatchObject({
+    queuePosition: 3,
+  });
+  expect(toLegacyRecord(sampleBackup())).not.toHaveProperty('queuePosition');
+});
+
 it('keeps a TSO of 64 bits to its last digit, and a size to its last byte', () => {
   const result = { tso: 2n ** 64n - 1n, sizeBytes: 5_000_000_000_001n };
   expect(toLegacyRecord(sampleBackup({ result }))).toMatchObject({

@@ -12,6 +12,8 @@ import {
 
 /** How a time that has not happened is written. */
 export const NEVER = '0001-01-01T00:00:00Z';
+/** How backup-service names the holds that are pins. */
+const PIN = 'pin:';
 const MIB = 1024 * 1024;
 
 interface StateNames {
@@ -97,7 +99,10 @@ export function toLegacyRecord(backup: Backup): object {
       ...(deletion?.remark && { remark: deletion.remark }),
     },
     holds: backup.holds,
+    pinned: backup.holds.some((hold) => hold.startsWith(PIN)),
     storageId: backup.storageId,
+    ...(backup.queuePosition > 0 && { queuePosition: backup.queuePosition }),
+    ...(backup.rule && { rule: backup.rule }),
     origin: backup.origin === BackupOrigin.SCHEDULE ? 'schedule' : 'request',
     createdBy: backup.createdBy,
     deadline: timeOf(backup.deadline),

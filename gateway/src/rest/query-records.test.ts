@@ -1,5 +1,5 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import { BackupMode, BackupState } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import { BackupMode, BackupOrigin, BackupState } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER } from '../testing/programmable-backends.ts';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
@@ -50,7 +50,7 @@ it('takes what a generated client sends for nothing as left out', async () => {
   }
 });
 
-it('narrows by cluster, backup, mode, status and state', async () => {
+it('narrows by cluster, backup, mode, status, state, origin and rule', async () => {
   expect(await asked(`?clusterId=${OTHER_CLUSTER}&backupId=${OTHER_BACKUP}&backupMode=auto`)).toMatchObject({
     clusterIds: [OTHER_CLUSTER],
     id: OTHER_BACKUP,
@@ -60,6 +60,11 @@ it('narrows by cluster, backup, mode, status and state', async () => {
   expect((await asked('?state=Canceled')).states).toEqual([BackupState.CANCELED]);
   expect((await asked('?status=Failed&state=Canceled')).states).toEqual([BackupState.CANCELED]);
   expect((await asked('?includeDeleted=true')).includeDeleted).toBe(true);
+  expect(await asked('?origin=schedule&rule=nightly')).toMatchObject({
+    origin: BackupOrigin.SCHEDULE,
+    rule: 'nightly',
+  });
+  expect(await asked('?origin=request&rule=')).toMatchObject({ origin: BackupOrigin.REQUEST, rule: '' });
 });
 
 it('answers nothing for a status and a state that exclude each other', async () => {
@@ -122,6 +127,8 @@ it.each([
   ['status=Done', 'status'],
   ['state=Processing', 'state'],
   ['backupMode=weekly', 'backupMode'],
+  ['origin=moon', 'origin'],
+  ['rule=a%20b', 'rule'],
   ['includeDeleted=perhaps', 'includeDeleted'],
 ])('refuses ?%s and names the parameter', async (query, field) => {
   gateway.calls.length = 0;

@@ -14,7 +14,7 @@ declare module 'fastify' {
     /** By when the services must have answered, all calls of the request together, on `performance.now()`'s clock. */
     answerBy: number;
     /** What the audit line of a mutation names. */
-    audited: { clusterId?: string; backupId?: string; storageId?: string };
+    audited: { clusterId?: string; backupId?: string; storageId?: string; rule?: string; fleetStrategy?: string };
   }
   interface FastifyContextConfig {
     /** The documented number of this operation's failure, where something inside fails. */

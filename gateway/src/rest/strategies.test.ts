@@ -1,5 +1,6 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import { invalidArgument } from '@tidemark/errors/app-error';
+import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import { WindowEnd } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CLUSTER } from '../testing/programmable-backends.ts';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
@@ -24,8 +25,13 @@ describe('the strategy of a cluster', () => {
           clusterId: CLUSTER,
           backupDate: '',
           period: '0:00-1:00',
+          rule: 'default',
           timeZone: 'Asia/Shanghai',
           paused: false,
+          retention: null,
+          windowEnd: 'letRun',
+          storageId: '',
+          source: { kind: 'cluster' },
           revision: 0,
         },
       },
@@ -110,6 +116,68 @@ describe('the strategy of a cluster', () => {
     expect(gateway.calls.filter(({ method }) => method === 'saveStrategy')).toHaveLength(saves);
   });
 
+  it('saves retention, window end, storage and options of br with the rest', async () => {
+    const retention = { keepLast: 7, weekly: 4 };
+    const answer = await gateway.ask('PUT', PATH, {
+      body: {
+        strategy: {
+          retention,
+          windowEnd: 'stop',
+          storageId: 'nfs',
+          brOptions: { rateLimit: 100, extra: { gcttl: 60 } },
+        },
+      },
+    });
+    expect(answer.body.data.strategy).toMatchObject({
+      retention,
+      windowEnd: 'stop',
+      storageId: 'nfs',
+      brOptions: { rateLimit: 100, extra: { gcttl: '60' } },
+    });
+    expect(gateway.received('getStorage').request).toMatchObject({ id: 'nfs' });
+    expect(gateway.received('saveStrategy').request).toMatchObject({
+      rule: 'default',
+      createOnly: false,
+      keepEverything: false,
+      clearBrOptions: false,
+      retention: { keepLast: 7, keepDays: 0, daily: 0, weekly: 4, monthly: 0, yearly: 0 },
+      windowEnd: WindowEnd.STOP,
+    });
+  });
+
+  it('keeps everything with retention null, takes the cluster’s storage with "" or null, and drops options with null', async () => {
+    for (const storageId of ['', null]) {
+      const body = { strategy: { retention: null, brOptions: null, windowEnd: null, storageId } };
+      expect((await gateway.ask('PUT', PATH, { body })).status).toBe(200);
+      const { request } = gateway.received('saveStrategy');
+      expect(request).toMatchObject({ keepEverything: true, clearBrOptions: true, storageId: '' });
+      for (const field of ['retention', 'brOptions', 'windowEnd']) expect(request[field], field).toBeUndefined();
+    }
+    expect(gateway.calls.map(({ method }) => method)).not.toContain('getStorage');
+  });
+
+  it('is a 404 with 20600 for a storage that is not registered, and is not saved', async () => {
+    gateway.answers.getStorage = async ({ id }) => {
+      throw new AppError('storage_not_found', `There is no storage ${id}.`);
+    };
+    expectFailure(await gateway.ask('PUT', PATH, { body: { strategy: { storageId: 'nowhere' } } }), 404, 20600);
+    expect(gateway.calls.map(({ method }) => method)).not.toContain('saveStrategy');
+  });
+
+  it('tells where it comes from and who paused it', async () => {
+    const shown = async (fields: object) => {
+      gateway.answers.getStrategy = async () => ({ strategy: { revision: 1n, ...fields } });
+      return (await gateway.ask('GET', PATH)).body.data.strategy;
+    };
+    const fleetStrategy = 'all-prod';
+    const source = { kind: 'fleet', name: 'all-prod' };
+    expect(await shown({ fleetStrategy })).toMatchObject({ source, paused: false });
+    expect(await shown({ fleetStrategy })).not.toHaveProperty('pausedBy');
+    expect(await shown({ fleetStrategy, paused: true })).toMatchObject({ paused: true, pausedBy: 'cluster' });
+    expect(await shown({ fleetStrategy, fleetPaused: true })).toMatchObject({ paused: true, pausedBy: 'fleet' });
+    expect(await shown({ paused: true })).toMatchObject({ source: { kind: 'cluster' }, pausedBy: 'cluster' });
+  });
+
   it('passes on which word the strategy service found bad', async () => {
     gateway.answers.saveStrategy = async () => {
       throw invalidArgument([{ field: 'strategy.backupDate', description: '"Moonday" is no weekday' }]);
@@ -131,6 +199,25 @@ describe('the strategy of a cluster', () => {
     const answer = await gateway.ask('PUT', PATH, { body });
     expectFailure(answer, 400, 10001);
     expect(badFields(answer)).toEqual(fields);
+    expect(gateway.calls).toEqual([]);
+  });
+
+  it.each([
+    [{ retention: { keepLats: 7 } }, 'strategy.retention', '{"keepLast":7,"weekly":4}'],
+    [{ retention: 7 }, 'strategy.retention', 'or null, which keeps everything'],
+    [{ retention: { keepLast: -1 } }, 'strategy.retention.keepLast', 'such as 7'],
+    [{ retention: { daily: 100_001 } }, 'strategy.retention.daily', 'from 0 to 100000'],
+    [{ retention: { yearly: 1.5 } }, 'strategy.retention.yearly', 'such as 7'],
+    [{ windowEnd: 'maybe' }, 'strategy.windowEnd', '"letRun" or "stop"'],
+    [{ storageId: 'no such id' }, 'strategy.storageId', 'such as nfs'],
+    [{ brOptions: { concurrency: 1_000 } }, 'strategy.brOptions.concurrency', 'from 0 to 256'],
+    [{ rule: 'nightly' }, 'strategy.rule', 'be default'],
+    [{ rule: 'no rule' }, 'strategy.rule', 'such as nightly'],
+  ])('is not saved from %j: the field is named and a right value shown', async (strategy, field, right) => {
+    const answer = await gateway.ask('PUT', PATH, { body: { strategy } });
+    expectFailure(answer, 400, 10001);
+    expect(answer.body.details.fields).toEqual([{ field, description: expect.stringContaining(right) }]);
+    expect(gateway.calls).toEqual([]);
   });
 
   it('is deleted with DELETE, only the documented rule', async () => {

@@ -27,7 +27,8 @@ import {
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { CheckState, RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
-import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
+import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
+import { StrategyService, WindowEnd } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { type Backends, createBackends } from '../backends.ts';
 
 export const CLUSTER = 'oEcox8lMQ7KMswDebRwIZg';
@@ -39,7 +40,8 @@ export const OTHER_BACKUP = 'AM0kcZ1qSkyE_PKal6jQmA';
 type Answers = ServiceImpl<typeof BackupService> &
   ServiceImpl<typeof RegistryService> &
   ServiceImpl<typeof StrategyService> &
-  ServiceImpl<typeof OccurrenceService>;
+  ServiceImpl<typeof OccurrenceService> &
+  ServiceImpl<typeof RetentionService>;
 
 /** A call that reached a service. */
 export interface ReceivedCall {
@@ -97,12 +99,32 @@ export function sampleBackup(changes: MessageInitShape<typeof BackupSchema> = {}
   return create(BackupSchema, { ...sample, ...changes } as typeof sample);
 }
 
+/** A strategy for labels that three clusters have. */
+export function sampleFleetStrategy(name: string) {
+  return {
+    name,
+    selector: { env: 'prod' },
+    priority: 10,
+    rule: 'default',
+    days: ['Monday', 'Friday'],
+    period: '23:00-2:00',
+    retention: { keepLast: 7 },
+    windowEnd: WindowEnd.STOP,
+    storageId: 'nfs',
+    revision: 2n,
+    updateTime: timestampFromDate(new Date('2026-01-05T23:00:00Z')),
+    updatedBy: 'console',
+    applied: true,
+    clusters: 3,
+  };
+}
+
 /** Fakes that know two clusters, with one finished backup each. */
 export function programmableBackends(): ProgrammableBackends {
   const calls: ReceivedCall[] = [];
   const answers = defaultAnswers();
   const transport = createRouterTransport((router) => {
-    for (const service of [BackupService, RegistryService, StrategyService, OccurrenceService])
+    for (const service of [BackupService, RegistryService, StrategyService, OccurrenceService, RetentionService])
       serve(router, service, answers, calls);
   });
   return {
@@ -187,6 +209,13 @@ function defaultAnswers(): Answers {
       backupOf(id);
       return { backup: sampleBackup({ id, deletion: { state: DeletionState.DELETED } }) };
     },
+    async pinBackup({ id }) {
+      backupOf(id);
+      return { backup: sampleBackup({ id, holds: ['pin:r-1'] }) };
+    },
+    unpinBackup: async ({ id }) => backupOf(id),
+    listNewestGood: async () => ({ backups: [] }),
+    listChangedClusters: async () => ({ clusterIds: [], more: false }),
     async *watchBackup({ id }) {
       yield backupOf(id);
     },
@@ -199,6 +228,7 @@ function defaultAnswers(): Answers {
       known(id);
       return { cluster: { id, timeZone: 'Asia/Shanghai' } };
     },
+    async *scanClusters() {},
     listClusters: async ({ ids }) => ({
       clusters: [CLUSTER, OTHER_CLUSTER].filter((id) => ids.length === 0 || ids.includes(id)).map((id) => ({ id })),
     }),
@@ -210,13 +240,46 @@ function defaultAnswers(): Answers {
     checkStorage: async ({ storageId }) => ({ check: { id: 'c1', storageId, state: CheckState.DONE, ok: true } }),
     rebuildRecords: async ({ storageId }) => ({ check: { id: 'c1', storageId, state: CheckState.QUEUED } }),
     getStorageCheck: async ({ id }) => ({ check: { id, storageId: 'nfs', state: CheckState.RUNNING } }),
-    getStrategy: async ({ clusterId }) => ({
-      strategy: { clusterId, rule: 'default', days: [], period: '0:00-1:00', timeZone: 'Asia/Shanghai' },
+    getStrategy: async ({ clusterId, rule }) => ({
+      strategy: { clusterId, rule: rule || 'default', period: '0:00-1:00', timeZone: 'Asia/Shanghai' },
     }),
-    saveStrategy: async ({ clusterId, days = '', period = '0:00-1:00' }) => ({
-      strategy: { clusterId, days: days.split(',').filter(Boolean), period, timeZone: 'Asia/Shanghai', revision: 1n },
+    listStrategies: async ({ clusterIds }) => ({
+      strategies: clusterIds.map((clusterId) => ({ clusterId, rule: 'default', period: '0:00-1:00', revision: 1n })),
+    }),
+    saveStrategy: async ({ $typeName: _, days = '', period = '0:00-1:00', windowEnd, ...fields }) => ({
+      strategy: {
+        clusterId: fields.clusterId,
+        rule: fields.rule || 'default',
+        days: days.split(',').filter(Boolean),
+        period,
+        timeZone: 'Asia/Shanghai',
+        paused: fields.paused ?? false,
+        windowEnd: windowEnd ?? WindowEnd.LET_RUN,
+        storageId: fields.storageId ?? '',
+        ...(fields.retention && { retention: fields.retention }),
+        ...(fields.brOptions && { brOptions: fields.brOptions }),
+        revision: 1n,
+      },
     }),
     deleteStrategy: async () => ({}),
+    getFleetStrategy: async ({ name }) => ({ fleetStrategy: sampleFleetStrategy(name) }),
+    listFleetStrategies: async () => ({ fleetStrategies: [sampleFleetStrategy('all-prod')] }),
+    saveFleetStrategy: async ({ name }) => ({ fleetStrategy: sampleFleetStrategy(name) }),
+    deleteFleetStrategy: async () => ({}),
+    previewStrategy: async ({ clusterId, rule }) => ({
+      strategy: { clusterId, rule, days: ['Monday'], period: '1:00-2:00', timeZone: 'UTC', revision: 1n },
+    }),
+    evaluateRetention: async ({ clusterId }) => ({
+      verdicts: [
+        {
+          backupId: BACKUP,
+          rule: 'default',
+          sizeBytes: 1_572_864n,
+          keepReasons: clusterId === CLUSTER ? ['last 7'] : [],
+        },
+      ],
+      bytesToFree: 0n,
+    }),
     listOccurrences: async () => ({ occurrences: [], total: 0n }),
   };
 }

@@ -20,3 +20,11 @@ export function parseWeekdays(text: string): ParsedWeekdays {
 export function isoWeekday(day: Weekday): number {
   return WEEKDAYS.indexOf(day) + 1;
 }
+
+/** Days from one of the weekdays to the next, at most; undefined where there is none. A single one comes weekly. */
+export function longestGapDays(days: readonly string[]): number | undefined {
+  const numbers = WEEKDAYS.flatMap((day, index) => (days.includes(day) ? [index] : []));
+  const [first] = numbers;
+  if (first === undefined) return undefined;
+  return Math.max(...numbers.map((number, index) => (numbers[index + 1] ?? first + WEEKDAYS.length) - number));
+}

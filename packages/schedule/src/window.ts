@@ -2,8 +2,10 @@
  * Windows of a strategy as instants (design section 4; the rules for daylight saving are those of stack-findings 7).
  *
  * W1. Every asked day that exists in the zone has exactly one window; a day that the zone skipped has none.
- * W2. A start in a gap moves to the gap's end, one in an overlap is the first of the two.
+ * W2. A start or end in a gap moves by the length of the gap (also into the next day, as in America/Nuuk, which skips
+ *     the last hour of a day); one in an overlap is the first of the two.
  * W3. A window that a gap would shrink to nothing keeps its nominal length; none is lost.
+ * W4. A window closes when the next day's opens, at the latest: none overlaps another of its rule.
  */
 import type { Period } from './period.ts';
 import { isoWeekday, type Weekday } from './weekdays.ts';
@@ -21,25 +23,33 @@ export interface Window {
 }
 
 const DAY_MINUTES = 24 * 60;
-/** One skipped day and one week are the longest that two windows of a weekly rule can be apart. */
-const SCANNED_DAYS = 16;
+/** From the day before yesterday to today in two weeks: the next window of a weekly rule when the zone skips its day. */
+const SCANNED_DAYS = 17;
+
+/** How many minutes a window has where no clock changes: 1 to 1440. */
+export function usualMinutes({ start, end }: Period): number {
+  return end > start ? end - start : end - start + DAY_MINUTES;
+}
 
 /** The window of a local date, if the date exists in the zone. */
 export function windowOn({ period, timeZone }: Omit<WindowRule, 'days'>, date: Temporal.PlainDate): Window | undefined {
+  if (!date.toZonedDateTime(timeZone).toPlainDate().equals(date)) return undefined;
+  const minutes = usualMinutes(period);
   const opens = at(date, period.start, timeZone);
-  if (!opens.toPlainDate().equals(date)) return undefined;
-  const lengthMinutes = period.end > period.start ? period.end - period.start : period.end - period.start + DAY_MINUTES;
-  const closes = at(date, period.start + lengthMinutes, timeZone);
-  const end = Temporal.ZonedDateTime.compare(closes, opens) > 0 ? closes : opens.add({ minutes: lengthMinutes });
-  return { opensAt: new Date(opens.epochMilliseconds), closesAt: new Date(end.epochMilliseconds) };
+  const closes = at(date, period.start + minutes, timeZone);
+  const end = closes > opens ? closes : opens + minutes * 60_000;
+  return {
+    opensAt: new Date(opens),
+    closesAt: new Date(Math.min(end, at(date, period.start + DAY_MINUTES, timeZone))),
+  };
 }
 
-/** Local time of a date; `minutes` of a day or more are on the next. */
-function at(date: Temporal.PlainDate, minutes: number, timeZone: string): Temporal.ZonedDateTime {
+/** Local time of a date in milliseconds since 1970; `minutes` of a day or more are on the next. */
+function at(date: Temporal.PlainDate, minutes: number, timeZone: string): number {
   const day = date.add({ days: Math.floor(minutes / DAY_MINUTES) });
   const rest = minutes % DAY_MINUTES;
   const time = new Temporal.PlainTime(Math.floor(rest / 60), rest % 60);
-  return day.toPlainDateTime(time).toZonedDateTime(timeZone, { disambiguation: 'compatible' });
+  return day.toPlainDateTime(time).toZonedDateTime(timeZone, { disambiguation: 'compatible' }).epochMilliseconds;
 }
 
 /**

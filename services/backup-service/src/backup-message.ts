@@ -32,6 +32,11 @@ export function toStateMessage(state: BackupState): StateMessage {
   return STATES[state];
 }
 
+export function fromOriginMessage(message: BackupOrigin): Backup['origin'] | undefined {
+  if (message === BackupOrigin.BACKUP_ORIGIN_SCHEDULE) return 'schedule';
+  return message === BackupOrigin.BACKUP_ORIGIN_REQUEST ? 'request' : undefined;
+}
+
 /** The state of a message, if it names one. */
 export function fromStateMessage(message: StateMessage): BackupState | undefined {
   return (Object.keys(STATES) as BackupState[]).find((state) => STATES[state] === message);
@@ -50,6 +55,7 @@ export function toRecordFields(backup: Backup) {
   return {
     mode: toModeMessage(backup.mode),
     origin: toOriginMessage(backup.origin),
+    rule: backup.rule ?? '',
     createdBy: backup.createdBy,
     type: backup.type,
     method: backup.method,
@@ -60,8 +66,12 @@ export function toRecordFields(backup: Backup) {
   } satisfies Partial<BackupGrant>;
 }
 
-/** A stored backup as people see it. */
-export function toBackupMessage(backup: Backup): BackupMessage {
+/**
+ * A stored backup as people see it.
+ *
+ * @param queuePosition 1 is the next; 0 where it does not wait, or where nobody looked
+ */
+export function toBackupMessage(backup: Backup, queuePosition = 0): BackupMessage {
   const { deletion, cancel, task } = backup;
   return BackupMessage.create({
     id: backup._id,
@@ -110,6 +120,8 @@ export function toBackupMessage(backup: Backup): BackupMessage {
     failures: backup.failures,
     losses: backup.losses,
     deadline: backup.deadline,
+    rule: backup.rule ?? '',
+    queuePosition,
   });
 }
 

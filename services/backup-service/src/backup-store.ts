@@ -12,8 +12,10 @@ import type { Db, Filter } from 'mongodb';
 import type { Backup, BackupState } from './backup.ts';
 import type { Command, Decision, Limits } from './decide/command.ts';
 import { decide } from './decide/decide.ts';
-import { clusterKey, ownKey } from './decide/vocabulary.ts';
+import { clusterKey, plus } from './decide/vocabulary.ts';
+import type { FinishedBackups } from './finished-backups.ts';
 import { persist } from './persist.ts';
+import type { Turns } from './turns.ts';
 
 export const BACKUP_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { activeKey: 1 }, unique: true },
@@ -32,6 +34,8 @@ export interface BackupFilter {
   readonly endedAtOrBefore?: Date;
   readonly states: readonly BackupState[];
   readonly mode?: Backup['mode'];
+  readonly origin?: Backup['origin'];
+  readonly rule?: string;
   readonly includeDeleted: boolean;
 }
 
@@ -45,14 +49,17 @@ export interface Applied {
 export interface BackupStoreDependencies {
   readonly now: () => Date;
   readonly limits: Limits;
+  readonly turns: Pick<Turns, 'slotFor'>;
+  readonly finished: Pick<FinishedBackups, 'hasNewerGood'>;
   /** Told of each change that was written. */
   readonly onChanged: (before: Backup, after: Backup) => void;
 }
 
-/** What a claim must know beyond its document is found out by the store. */
+/** What a claim or a delete must know beyond its document is found out by the store. */
 type StoreCommand =
-  | Exclude<Command, { kind: 'claim' }>
-  | Omit<Extract<Command, { kind: 'claim' }>, 'slotKey' | 'newerGood'>;
+  | Exclude<Command, { kind: 'claim' | 'delete' }>
+  | Omit<Extract<Command, { kind: 'claim' }>, 'slotKey' | 'newerGood'>
+  | Omit<Extract<Command, { kind: 'delete' }>, 'newerGood'>;
 
 export interface BackupStore {
   get(id: string, signal: AbortSignal): Promise<Backup | undefined>;
@@ -77,9 +84,13 @@ export interface BackupStore {
 }
 
 const EPOCH = new Date(0);
+const FAR = new Date('9999-01-01T00:00:00Z');
 
 /** The store over a database. */
-export function createBackupStore(db: Db, { now, limits, onChanged }: BackupStoreDependencies): BackupStore {
+export function createBackupStore(
+  db: Db,
+  { now, limits, turns, finished, onChanged }: BackupStoreDependencies,
+): BackupStore {
   const backups = db.collection<Backup>('backups');
 
   async function write(before: Backup, next: Backup, at: Date): Promise<Backup | undefined> {
@@ -98,33 +109,18 @@ export function createBackupStore(db: Db, { now, limits, onChanged }: BackupStor
     refused: Set<string>,
     signal: AbortSignal,
   ): Promise<Command> {
+    if (command.kind === 'delete') {
+      const asked = command.by.kind === 'retention' && backup.deletion.state === 'None';
+      return { ...command, newerGood: asked && (await finished.hasNewerGood(backup, signal)) };
+    }
     if (command.kind !== 'claim') return command;
-    const slotKey = backup.task?.kind === 'backup' ? await freeSlot(backup, refused, signal) : undefined;
+    const slotKey = backup.state === 'Queued' ? await turns.slotFor(backup, refused, now(), signal) : undefined;
     const counted = backup.deletion.state === 'Requested' && backup.deletion.by?.kind === 'retention';
     return {
       ...command,
       ...(slotKey !== undefined && { slotKey }),
-      newerGood: counted && (await hasNewerGood(backup, signal)),
+      newerGood: counted && (await finished.hasNewerGood(backup, signal)),
     };
-  }
-
-  async function freeSlot(backup: Backup, refused: Set<string>, signal: AbortSignal): Promise<string | undefined> {
-    const { id, maxConcurrent } = backup.storage;
-    if (maxConcurrent === 0) return ownKey(backup);
-    const slots = Array.from({ length: maxConcurrent }, (_, index) => `storage:${id}:${index + 1}`);
-    const taken = await backups
-      .find({ slotKey: { $in: slots } }, { projection: { slotKey: 1 }, signal })
-      .map(({ slotKey }) => slotKey)
-      .toArray();
-    return slots.find((slot) => !taken.includes(slot) && !refused.has(slot));
-  }
-
-  async function hasNewerGood({ clusterId, startTime }: Backup, signal: AbortSignal): Promise<boolean> {
-    const newer = await backups.findOne(
-      { clusterId, startTime: { $gt: startTime }, state: 'Succeeded', 'deletion.state': 'None' },
-      { projection: { _id: 1 }, signal },
-    );
-    return newer !== null;
   }
 
   return {
@@ -205,14 +201,15 @@ export function createBackupStore(db: Db, { now, limits, onChanged }: BackupStor
 }
 
 function toQuery(filter: BackupFilter): Filter<Backup> {
-  const { clusterIds, id, startedAtOrAfter, endedAtOrBefore, states, mode, includeDeleted } = filter;
+  const { clusterIds, id, startedAtOrAfter, endedAtOrBefore, states, mode, origin, rule, includeDeleted } = filter;
   return {
     // Every query begins with an equality that an index serves; all backups are full ones.
     ...(clusterIds.length > 0
       ? { clusterId: clusterIds.length === 1 ? clusterIds[0] : { $in: [...clusterIds] } }
       : { type: 'full' as const }),
     ...(id !== undefined && { _id: id }),
-    ...(startedAtOrAfter && { startTime: { $gte: startedAtOrAfter } }),
+    // The millisecond before, excluded: some servers take what equals the bound of a part of an index for beyond it.
+    ...(startedAtOrAfter && { startTime: { $gt: plus(startedAtOrAfter, -1), $lte: FAR } }),
     ...(endedAtOrBefore && {
       $or: [
         { endTime: { $gt: EPOCH, $lte: endedAtOrBefore } },
@@ -221,6 +218,8 @@ function toQuery(filter: BackupFilter): Filter<Backup> {
     }),
     ...(states.length > 0 && { state: { $in: [...states] } }),
     ...(mode && { mode }),
+    ...(origin && { origin }),
+    ...(rule !== undefined && { rule }),
     ...(!includeDeleted && { 'deletion.state': { $in: ['None', 'Requested', 'Deleting', 'DeleteFailed'] } }),
   };
 }

@@ -89,6 +89,8 @@ export interface Cancellation {
   readonly by: string;
   readonly reason: string;
   readonly requestId: string;
+  /** Where a rule canceled and no person: the constant that the backup then has as its reason. */
+  readonly code?: string;
 }
 
 /** Retention is told apart from people: a person's wish overrides it, and only its own is withdrawn. */
@@ -155,6 +157,8 @@ export interface Backup {
   readonly type: 'full';
   readonly method: 'physical';
   readonly origin: 'request' | 'schedule';
+  /** The rule of the strategy that it was started by or for. */
+  readonly rule?: string;
   readonly target: Target;
   readonly storage: StorageSnapshot;
   /** Unique, never changed, kept by the tombstone (T10). */
@@ -194,4 +198,12 @@ export interface Backup {
 /** Whether the backup still occupies its cluster. */
 export function isActive(backup: Pick<Backup, 'state'>): boolean {
   return backup.state === 'Queued' || backup.state === 'Running' || backup.state === 'Canceling';
+}
+
+/** Begins the holds that are pins; other holds are of those who read the backup. */
+export const PIN = 'pin:';
+
+/** Whether somebody pinned the backup. */
+export function isPinned({ holds }: Pick<Backup, 'holds'>): boolean {
+  return holds.some((hold) => hold.startsWith(PIN));
 }

@@ -16,6 +16,8 @@ export interface BackupServiceConfig {
   readonly timing: Timing;
   /** How long the output of an attempt is kept. */
   readonly outputMs: number;
+  /** How many removals retention may have under way at once. */
+  readonly retentionDeletions: number;
 }
 
 /** @throws ConfigError naming every setting that is wrong */
@@ -32,6 +34,7 @@ export function toConfig(env: Env): BackupServiceConfig {
     serviceToken: reader.secret('TIDEMARK_SERVICE_TOKEN'),
     timing: readTiming(reader),
     outputMs: DAY_MS * reader.integer('TIDEMARK_OUTPUT_DAYS', { default: 90, min: 1, max: 3_650 }),
+    retentionDeletions: reader.integer('TIDEMARK_RETENTION_DELETIONS', { default: 10, min: 1, max: 1_000 }),
   };
   if (!config.mongodbUrl) reader.problem('TIDEMARK_MONGODB_URL (or TIDEMARK_MONGODB_URL_FILE) must be set');
   if (!config.amqpUrl) reader.problem('TIDEMARK_AMQP_URL (or TIDEMARK_AMQP_URL_FILE) must be set');

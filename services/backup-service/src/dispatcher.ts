@@ -3,19 +3,24 @@
  *
  * D1. Every copy does this; the document's revision decides who of them did it.
  * D2. The next ring is written down before the message goes out, so that a crash between the two only delays.
- * D3. A copy reaps only when its own polls have succeeded for a while: one that was cut off itself must not conclude
+ * D3. A free place at a storage is offered to those whose turn it is at once; one that nobody offered rings by itself.
+ * D4. A copy reaps only when its own polls have succeeded for a while: one that was cut off itself must not conclude
  *     that a worker is.
  */
 import { type Loop, startLoop } from '@tidemark/service-kit/loop';
 import type { Timing } from '@tidemark/service-kit/timing';
-import type { BackupStore } from './backup-store.ts';
+import { type Backup, isActive } from './backup.ts';
+import type { Applied, BackupStore } from './backup-store.ts';
 import type { CommandPublisher } from './command-publisher.ts';
 import { dispatcherLog } from './logger.ts';
 import type { StorageCheckStore } from './storage-check-store.ts';
+import type { Turns } from './turns.ts';
 
 export interface Dispatcher extends AsyncDisposable {
   /** Rings for a backup now, if its time has come. Never throws: what fails here is found by the next poll. */
   ring(id: string): Promise<void>;
+  /** Rings for those whose turn came through a change, if it freed a place. Never throws either. */
+  ringNext(applied: Applied | undefined): Promise<void>;
   /** The same for a check of a storage. */
   ringCheck(id: string): Promise<void>;
   /** @throws Error while the polls fail */
@@ -24,6 +29,7 @@ export interface Dispatcher extends AsyncDisposable {
 
 export interface DispatcherDependencies {
   readonly store: Pick<BackupStore, 'findDue' | 'apply'>;
+  readonly turns: Pick<Turns, 'nextInTurn'>;
   readonly checks: Pick<StorageCheckStore, 'findDue' | 'apply'>;
   readonly publisher: CommandPublisher;
   readonly now: () => Date;
@@ -40,19 +46,43 @@ interface Doorbell {
   ring(id: string, signal: AbortSignal): Promise<void>;
 }
 
+interface BackupDoorbell extends Doorbell {
+  /** Offers the place that a change freed at its storage. */
+  ringNext(applied: Applied | undefined, signal: AbortSignal): Promise<void>;
+}
+
 const BATCH = 100;
 
-function backupDoorbell({ store, publisher }: DispatcherDependencies): Doorbell {
+/** Whether others may come next at the storage: a slot is free again, or nobody waits for one here any more. */
+function freesPlace(before: Backup, after: Backup): boolean {
+  if (after.storage.maxConcurrent === 0) return false;
+  const ran = before.state === 'Running' || before.state === 'Canceling';
+  const runs = after.state === 'Running' || after.state === 'Canceling';
+  return (ran && !runs) || (before.state === 'Queued' && !isActive(after));
+}
+
+function backupDoorbell({ store, publisher, turns, now }: DispatcherDependencies): BackupDoorbell {
+  async function ring(id: string, signal: AbortSignal): Promise<void> {
+    const rung = await store.apply(id, { kind: 'ring' }, signal);
+    if (rung?.decision.ring) await publisher.ring(rung.backup);
+  }
+
+  async function ringNext(applied: Applied | undefined, signal: AbortSignal): Promise<void> {
+    if (!applied || !freesPlace(applied.before, applied.backup)) return;
+    for (const id of await turns.nextInTurn(applied.backup.storage, now(), signal)) {
+      await store.apply(id, { kind: 'nudge' }, signal);
+      await ring(id, signal);
+    }
+  }
+
   return {
     what: 'backup',
     findDue: (now, limit, signal) => store.findDue(now, limit, signal),
     async reap(id, signal) {
-      await store.apply(id, { kind: 'reap' }, signal);
+      await ringNext(await store.apply(id, { kind: 'reap' }, signal), signal);
     },
-    async ring(id, signal) {
-      const rung = await store.apply(id, { kind: 'ring' }, signal);
-      if (rung?.decision.ring) await publisher.ring(rung.backup);
-    },
+    ring,
+    ringNext,
   };
 }
 
@@ -106,8 +136,18 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
     }
   };
 
+  const ringNextNow = async (applied: Applied | undefined): Promise<void> => {
+    try {
+      await backups.ringNext(applied, limited());
+    } catch (error) {
+      const backupId = applied?.backup._id;
+      dispatcherLog.warn({ error, backupId }, 'could not offer a free place at once; those who wait ring again');
+    }
+  };
+
   return {
     ring: (id) => ringNow(backups, id),
+    ringNext: ringNextNow,
     ringCheck: (id) => ringNow(checks, id),
     check() {
       if (loop.healthySince() === undefined) throw new Error('the dispatcher cannot read the database');

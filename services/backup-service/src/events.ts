@@ -1,6 +1,7 @@
-import { counter, histogram } from '@tidemark/service-kit/metrics';
+import { counter, gauge, histogram } from '@tidemark/service-kit/metrics';
 import type { Attempt, Backup } from './backup.ts';
 import { isActive } from './backup.ts';
+import type { PendingDeletions } from './finished-backups.ts';
 import { auditLog, log } from './logger.ts';
 import type { StorageCheck } from './storage-check.ts';
 
@@ -15,7 +16,16 @@ const duration = histogram(
 const claims = counter('tidemark_claims_total', 'Answers to claims, by what was granted.', ['grant']);
 const attemptsEnded = counter('tidemark_attempts_ended_total', 'Attempts ended, by outcome.', ['outcome']);
 const rings = counter('tidemark_rings_total', 'Doorbells rung, by outcome.', ['outcome']);
-const deletions = counter('tidemark_deletions_total', 'Deletions, by how far they came.', ['state']);
+const deletions = counter(
+  'tidemark_deletions_total',
+  'Deletions, by how far they came, and by whether a person or retention wished them; None is one that was taken back.',
+  ['state', 'by'],
+);
+const pendingDeletions = gauge(
+  'tidemark_deletions_pending',
+  'Deletions on record that are not done, by how far they came and by who wished them; each copy tells of all.',
+  ['state', 'by'],
+);
 
 const facts = ({ _id, clusterId, state, path, request, revision }: Backup) => ({
   backupId: _id,
@@ -46,10 +56,15 @@ export function backupChanged(before: Backup, after: Backup): void {
   if (!before.cancel && after.cancel) audit('cancel', after, after.cancel.by, after.cancel.requestId);
   if (before.deletion.state !== after.deletion.state) {
     const { state, by, bytes, error, requestId } = after.deletion;
-    deletions.inc({ state });
-    log.info({ ...facts(after), deletion: state, bytes, reason: error }, `deletion is ${state}`);
+    deletions.inc({ state, by: (by ?? before.deletion.by)?.kind ?? 'person' });
+    log.info({ ...facts(after), deletion: state, by: by?.kind, bytes, reason: error }, `deletion is ${state}`);
     if (state === 'Requested') audit('delete', after, by?.name ?? '', requestId ?? '');
   }
+}
+
+/** Deletions on record were counted. */
+export function deletionsCounted(counts: readonly PendingDeletions[]): void {
+  for (const { state, by, count } of counts) pendingDeletions.set({ state, by }, count);
 }
 
 function reportAttempt(before: Backup, after: Backup): void {
@@ -94,6 +109,12 @@ export function checkChanged(before: StorageCheck, after: StorageCheck): void {
 export function backupRebuilt(backup: Backup, { _id, createdBy, requestId }: StorageCheck): void {
   log.warn({ ...facts(backup), checkId: _id }, 'the record of a backup was rebuilt from its manifest');
   audit('rebuild', backup, createdBy, requestId);
+}
+
+/** Somebody pinned a backup, or took its pins off. */
+export function pinChanged(what: 'pin' | 'unpin', backup: Backup, caller: string, requestId: string): void {
+  log.info({ ...facts(backup), requestId }, `backup was ${what}ned`);
+  audit(what, backup, caller, requestId);
 }
 
 /** A doorbell was rung, or could not be: then the document rings again. */

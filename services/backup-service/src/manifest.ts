@@ -8,7 +8,7 @@ import { isCleanRelativePath } from './validate.ts';
 
 /** What a manifest tells; those of earlier versions tell less, and then what harms least is taken. */
 export interface Manifest
-  extends Pick<Backup, 'clusterId' | 'mode' | 'origin' | 'createdBy' | 'basePath' | 'path' | 'startTime'> {
+  extends Pick<Backup, 'clusterId' | 'mode' | 'origin' | 'rule' | 'createdBy' | 'basePath' | 'path' | 'startTime'> {
   readonly backupId: string;
   readonly request: { readonly key?: string; readonly hash: string };
   readonly endTime: Date;
@@ -57,6 +57,7 @@ export function readManifest(bytes: Uint8Array, folder: string): Manifest {
   };
   const startTime = fields.time('startTime') ?? new Date(Number(BigInt(result.tso) >> TSO_LOGICAL_BITS));
   const endTime = fields.time('endTime') ?? startTime;
+  const rule = fields.optional('rule', (text) => ID.test(text), 'the name of a rule');
   const key = fields.optional('requestKey', () => true, 'a text');
   return {
     backupId: fields.matching('backupId', (text) => BACKUP_ID.test(text), 'the id of a backup'),
@@ -67,6 +68,7 @@ export function readManifest(bytes: Uint8Array, folder: string): Manifest {
       fields.optional('origin', oneOf('request', 'schedule'), 'request or schedule') === 'schedule'
         ? 'schedule'
         : 'request',
+    ...(rule !== undefined && { rule }),
     createdBy: fields.optional('createdBy', () => true, 'a text') ?? 'unknown',
     request: {
       ...(key !== undefined && key !== '' && { key }),

@@ -1,3 +1,5 @@
+import { inBatches } from '@tidemark/mongo/batches';
+import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { orStoreError } from '@tidemark/mongo/mongo-error';
 import type { Db } from 'mongodb';
 import type { StorageLocation, Target } from './backup.ts';
@@ -27,6 +29,17 @@ export interface StorageDocument extends StorageLocation {
   readonly updateTime: Date;
 }
 
+export const REGISTRY_INDEXES: readonly IndexSpec[] = [{ collection: 'clusters', keys: { updateTime: 1 } }];
+
+/** Which clusters to list; what is absent does not narrow. */
+export interface ClusterPage {
+  readonly ids: readonly string[];
+  /** Only those that come after this one, by id. */
+  readonly afterId?: string;
+  readonly updatedAfter?: Date;
+  readonly limit: number;
+}
+
 type Registered = ClusterDocument | StorageDocument;
 type Fields<T> = Omit<T, '_id' | 'createTime' | 'updateTime'>;
 
@@ -43,11 +56,20 @@ export interface RegistryStore {
   readonly clusters: Registry<ClusterDocument> & {
     /** Whether a cluster still names the storage. */
     anyWithStorage(storageId: string, signal: AbortSignal): Promise<boolean>;
+    /** Clusters by id, as many as the limit. */
+    page(page: ClusterPage, signal: AbortSignal): Promise<ClusterDocument[]>;
+    /** Every cluster, in no order: one walk over the collection, a few hundred at a time. */
+    scan(signal: AbortSignal): AsyncIterable<ClusterDocument[]>;
   };
   readonly storages: Registry<StorageDocument>;
 }
 
-const MOST_LISTED = 10_000;
+/** How many things are listed at most where nobody asked for a page. */
+export const MOST_LISTED = 10_000;
+/** Ranges are bounded on both sides, so that every server takes the index; ids are letters, digits, `_` and `-`. */
+const LAST_ID = '~';
+const SCANNED_AT_ONCE = 500;
+const FAR = new Date('9999-01-01T00:00:00Z');
 
 /** The registry over a database. */
 export function createRegistryStore(db: Db): RegistryStore {
@@ -57,6 +79,22 @@ export function createRegistryStore(db: Db): RegistryStore {
       ...createRegistry<ClusterDocument>(db, 'clusters'),
       anyWithStorage: (storageId, signal) =>
         orStoreError(async () => (await clusters.findOne({ storageId }, { signal })) !== null),
+      page: ({ ids, afterId = '', updatedAfter, limit }, signal) =>
+        orStoreError(() =>
+          clusters
+            .find(
+              {
+                ...(ids.length > 0 && { _id: { $in: ids.filter((id) => id > afterId) } }),
+                ...(ids.length === 0 && afterId !== '' && { _id: { $gt: afterId, $lt: LAST_ID } }),
+                ...(updatedAfter && { updateTime: { $gte: updatedAfter, $lte: FAR } }),
+              },
+              { signal },
+            )
+            .sort({ _id: 1 })
+            .limit(limit)
+            .toArray(),
+        ),
+      scan: (signal) => inBatches(clusters.find({}, { signal, batchSize: SCANNED_AT_ONCE }), SCANNED_AT_ONCE),
     },
     storages: createRegistry<StorageDocument>(db, 'storages'),
   };

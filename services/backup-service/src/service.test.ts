@@ -17,6 +17,7 @@ import {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import {
   Cluster,
+  ListClustersRequest,
   type RegistryServiceServer,
   RegistryServiceService,
   Storage,
@@ -67,6 +68,8 @@ describe('backup-service', () => {
     origin: BackupOrigin.BACKUP_ORIGIN_REQUEST,
     notAfter: undefined,
     brOptions: undefined,
+    rule: '',
+    storageId: '',
     ...fields,
   });
   const selection = (fields: Partial<ListBackupsRequest> = {}): ListBackupsRequest => ({
@@ -76,6 +79,8 @@ describe('backup-service', () => {
     endedAtOrBefore: undefined,
     states: [],
     mode: BackupMode.BACKUP_MODE_UNSPECIFIED,
+    origin: BackupOrigin.BACKUP_ORIGIN_UNSPECIFIED,
+    rule: '',
     includeDeleted: false,
     page: 1,
     pageSize: 10,
@@ -90,7 +95,7 @@ describe('backup-service', () => {
     executor().claimTask({ backupId, claim: randomUUID(), worker: 'w1', pool: 'default' });
   const finished = async () => {
     const backup = await start();
-    await backups().cancelBackup({ id: backup.id, clusterId: '', reason: '' });
+    await backups().cancelBackup({ id: backup.id, clusterId: '', reason: '', reasonCode: '' });
     return backup;
   };
 
@@ -190,29 +195,35 @@ describe('backup-service', () => {
 
   it('cancels a waiting backup at once, and refuses to cancel one that is over', async () => {
     const { id } = await start();
-    const { backup } = await backups().cancelBackup({ id, clusterId, reason: 'test' });
+    const { backup } = await backups().cancelBackup({ id, clusterId, reason: 'test', reasonCode: '' });
     expect(backup?.state).toBe(BackupState.BACKUP_STATE_CANCELED);
-    await expect(backups().cancelBackup({ id, clusterId, reason: '' })).rejects.toMatchObject({ code: 'backup_over' });
+    await expect(backups().cancelBackup({ id, clusterId, reason: '', reasonCode: '' })).rejects.toMatchObject({
+      code: 'backup_over',
+    });
     await start();
   });
 
   it('treats a backup of another cluster as unknown', async () => {
     const { id } = await start();
-    await expect(backups().cancelBackup({ id, clusterId: 'another', reason: '' })).rejects.toMatchObject({
+    await expect(
+      backups().cancelBackup({ id, clusterId: 'another', reason: '', reasonCode: '' }),
+    ).rejects.toMatchObject({
       code: 'backup_not_found',
     });
-    await expect(backups().deleteBackup({ id, clusterId: 'another', reason: '' })).rejects.toMatchObject({
+    await expect(
+      backups().deleteBackup({ id, clusterId: 'another', reason: '', byRetention: false }),
+    ).rejects.toMatchObject({
       code: 'backup_not_found',
     });
   });
 
   it('refuses to delete an active backup, and lists a deleted one no more (C4)', async () => {
     const { id } = await start();
-    await expect(backups().deleteBackup({ id, clusterId: '', reason: '' })).rejects.toMatchObject({
+    await expect(backups().deleteBackup({ id, clusterId: '', reason: '', byRetention: false })).rejects.toMatchObject({
       code: 'backup_in_use',
     });
-    await backups().cancelBackup({ id, clusterId: '', reason: '' });
-    await backups().deleteBackup({ id, clusterId: '', reason: 'test' });
+    await backups().cancelBackup({ id, clusterId: '', reason: '', reasonCode: '' });
+    await backups().deleteBackup({ id, clusterId: '', reason: 'test', byRetention: false });
     const grant = await vi.waitFor(
       async () => {
         const answer = await claim(id);
@@ -243,7 +254,8 @@ describe('backup-service', () => {
     const backup = await finished();
     const before = new Date((backup.startTime?.getTime() ?? 0) - 1);
     const later = new Date(Date.now() + 60_000);
-    expect((await backups().listBackups(selection({ startedAtOrAfter: before }))).total).toBe(1n);
+    for (const startedAtOrAfter of [before, backup.startTime])
+      expect((await backups().listBackups(selection({ startedAtOrAfter }))).total).toBe(1n);
     expect((await backups().listBackups(selection({ startedAtOrAfter: later }))).total).toBe(0n);
     expect((await backups().listBackups(selection({ endedAtOrBefore: later }))).total).toBe(1n);
     expect((await backups().listBackups(selection({ endedAtOrBefore: before }))).total).toBe(0n);
@@ -254,7 +266,7 @@ describe('backup-service', () => {
     const states: (BackupState | undefined)[] = [];
     for await (const { backup } of backups().watchBackup({ id })) {
       states.push(backup?.state);
-      if (states.length === 1) await backups().cancelBackup({ id, clusterId: '', reason: '' });
+      if (states.length === 1) await backups().cancelBackup({ id, clusterId: '', reason: '', reasonCode: '' });
     }
     expect(states[0]).toBe(BackupState.BACKUP_STATE_QUEUED);
     expect(states.at(-1)).toBe(BackupState.BACKUP_STATE_CANCELED);
@@ -300,6 +312,110 @@ describe('backup-service', () => {
       .collection<{ _id: string }>('backups')
       .updateOne({ _id: id }, { $set: { 'task.ringAt': new Date(1) }, $inc: { revision: 1 } });
     await vi.waitFor(() => expect(rung).toContain(id));
+  });
+
+  it('remembers the rule and the storage that a start names, and lists by origin and rule', async () => {
+    const location = { $case: 'local', value: { path: '/tmp/other' } } as const;
+    await registry().putStorage({ storage: Storage.create({ id: 'other', location }) });
+    await expect(start({ storageId: 'nowhere' })).rejects.toMatchObject({ code: 'storage_not_found' });
+    await expect(start({ rule: 'a b', storageId: '../x' })).rejects.toMatchObject({
+      details: { fields: [{ field: 'rule' }, { field: 'storageId' }] },
+    });
+    const scheduled = { rule: 'nightly', storageId: 'other', origin: BackupOrigin.BACKUP_ORIGIN_SCHEDULE };
+    const backup = await start({ ...scheduled, key: 'k' });
+    expect(backup).toMatchObject({ rule: 'nightly', storageId: 'other' });
+    expect((await start({ ...scheduled, key: 'k' })).id).toBe(backup.id);
+    await expect(start({ ...scheduled, rule: 'weekly', key: 'k' })).rejects.toMatchObject({ code: 'invalid_argument' });
+    const { grant } = await claim(backup.id);
+    expect(grant).toMatchObject({ value: { rule: 'nightly', storage: { id: 'other' } } });
+
+    await registry().putCluster({
+      cluster: Cluster.create({ id: `${clusterId}-2`, pd: ['127.0.0.1:2379'], storageId: 'local' }),
+    });
+    const plain = await start({ clusterId: `${clusterId}-2` });
+    const listed = async (fields: Partial<ListBackupsRequest>) =>
+      (await backups().listBackups(selection({ clusterIds: [clusterId, `${clusterId}-2`], ...fields }))).backups.map(
+        ({ id }) => id,
+      );
+    expect(await listed({ rule: 'nightly' })).toEqual([backup.id]);
+    expect(await listed({ rule: 'weekly' })).toEqual([]);
+    expect(await listed({ origin: BackupOrigin.BACKUP_ORIGIN_SCHEDULE })).toEqual([backup.id]);
+    expect(await listed({ origin: BackupOrigin.BACKUP_ORIGIN_REQUEST })).toEqual([plain.id]);
+  });
+
+  it('ends what a rule cancels with the reason of the rule', async () => {
+    const { id } = await start();
+    const asked = { id, clusterId, reason: 'window over', reasonCode: 'WINDOW_CLOSED' };
+    await expect(backups().cancelBackup({ ...asked, reasonCode: 'window' })).rejects.toMatchObject({
+      details: { fields: [{ field: 'reasonCode' }] },
+    });
+    const { backup } = await backups().cancelBackup(asked, { caller: 'scheduler-service' });
+    expect(backup).toMatchObject({
+      state: BackupState.BACKUP_STATE_CANCELED,
+      reason: { code: 'WINDOW_CLOSED' },
+      cancellation: { by: 'scheduler-service', reason: 'window over' },
+    });
+  });
+
+  it('keeps a pinned backup until it is unpinned, and pins only good ones', async () => {
+    const { id } = await start();
+    await expect(backups().pinBackup({ id })).rejects.toMatchObject({
+      code: 'backup_not_good',
+      message: expect.stringContaining('it is Queued'),
+    });
+    const token = randomUUID();
+    const { grant } = await executor().claimTask({ backupId: id, claim: token, worker: 'w1', pool: 'default' });
+    await executor().completeTask(
+      CompleteTaskRequest.create({
+        task: { backupId: id, claim: token, fence: grant?.value.fence ?? 0n },
+        outcome: {
+          $case: 'succeeded',
+          value: {
+            result: { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' },
+          },
+        },
+      }),
+    );
+    await backups().pinBackup({ id }, { requestId: 'r-1' });
+    expect((await backups().pinBackup({ id }, { requestId: 'r-2' })).backup?.holds).toEqual(['pin:r-1']);
+    await expect(backups().deleteBackup({ id, clusterId, reason: '', byRetention: false })).rejects.toMatchObject({
+      code: 'backup_in_use',
+      message: expect.stringContaining('unpin it'),
+    });
+    for (let i = 0; i < 2; i += 1) expect((await backups().unpinBackup({ id })).backup?.holds).toEqual([]);
+    await backups().deleteBackup({ id, clusterId, reason: '', byRetention: false });
+    await expect(backups().pinBackup({ id })).rejects.toMatchObject({ message: expect.stringContaining('deletion') });
+    await expect(backups().unpinBackup({ id: 'nobody' })).rejects.toMatchObject({ code: 'backup_not_found' });
+  });
+
+  it('lists clusters page by page, and only those that changed', async () => {
+    const ids = ['a', 'B', '_c', '-d'].map((suffix) => `${clusterId}${suffix}`);
+    for (const id of ids)
+      await registry().putCluster({ cluster: Cluster.create({ id, pd: ['127.0.0.1:2379'], storageId: 'local' }) });
+    const all = ListClustersRequest.create({});
+    const everything = (await registry().listClusters(all)).clusters.map(({ id }) => id);
+    expect(everything).toEqual(expect.arrayContaining(ids));
+    const paged: string[] = [];
+    for (let pageToken: string | undefined; pageToken !== ''; ) {
+      const page = await registry().listClusters({ ...all, pageSize: 2, pageToken: pageToken ?? '' });
+      expect(page.clusters.length).toBeLessThanOrEqual(2);
+      paged.push(...page.clusters.map(({ id }) => id));
+      pageToken = page.nextPageToken;
+    }
+    expect(paged).toEqual(everything);
+    const named = await registry().listClusters({ ...all, ids, pageSize: 3 });
+    expect(named.clusters).toHaveLength(3);
+    const rest = await registry().listClusters({ ...all, ids, pageSize: 3, pageToken: named.nextPageToken });
+    expect([...named.clusters, ...rest.clusters].map(({ id }) => id)).toEqual([...ids].sort());
+    expect(rest.nextPageToken).toBe('');
+
+    const { cluster } = await registry().getCluster({ id: ids[0] ?? '' });
+    const changed = await registry().listClusters({ ...all, updatedAfter: cluster?.updateTime });
+    expect(changed.clusters.map(({ id }) => id).sort()).toEqual([...ids].sort());
+    await expect(registry().listClusters({ ...all, pageSize: -1 })).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(registry().listClusters({ ...all, pageToken: '~' })).rejects.toMatchObject({
+      code: 'invalid_argument',
+    });
   });
 
   it('lets a limited storage run only so many backups at once (T6)', async () => {

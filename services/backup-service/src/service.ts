@@ -9,20 +9,24 @@ import { BACKUP_INDEXES, createBackupStore } from './backup-store.ts';
 import { createCommandPublisher } from './command-publisher.ts';
 import type { BackupServiceConfig } from './config.ts';
 import { startDispatcher } from './dispatcher.ts';
-import { backupChanged, checkChanged } from './events.ts';
+import { backupChanged, checkChanged, deletionsCounted } from './events.ts';
+import { createFinishedBackups, FINISHED_INDEXES } from './finished-backups.ts';
 import { brokerLog, log, storeLog } from './logger.ts';
-import { createRegistryStore } from './registry-store.ts';
+import { createRegistryStore, REGISTRY_INDEXES } from './registry-store.ts';
 import { backupService } from './rpc/backup-service.ts';
 import type { Dependencies } from './rpc/context.ts';
 import { executorService } from './rpc/executor-service.ts';
 import { registryService } from './rpc/registry-service.ts';
 import { CHECK_INDEXES, createStorageCheckStore } from './storage-check-store.ts';
+import { createTurns, TURN_INDEXES } from './turns.ts';
 
 const NAME = 'backup-service';
 /** How long checks of storages are kept. */
 const CHECKS_KEPT_MS = 86_400_000;
 /** How often old output and old checks are looked for. */
 const RETENTION_MS = 3_600_000;
+/** How often deletions that are not done are counted, for the metrics. */
+const COUNT_MS = 15_000;
 
 export interface RunningBackupService extends AsyncDisposable {
   readonly port: number;
@@ -38,6 +42,9 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   const database = stack.use(
     await openDatabase({ url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog }, [
       ...BACKUP_INDEXES,
+      ...TURN_INDEXES,
+      ...FINISHED_INDEXES,
+      ...REGISTRY_INDEXES,
       ...ATTEMPT_OUTPUT_INDEXES,
       ...CHECK_INDEXES,
     ]),
@@ -48,10 +55,18 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     startPublisher(broker, { namespace: config.amqpNamespace, log: brokerLog }),
     config.timing,
   );
-  const store = createBackupStore(database.db, { now, limits: config.timing, onChanged: backupChanged });
+  const turns = createTurns(database.db);
+  const finished = createFinishedBackups(database.db);
+  const store = createBackupStore(database.db, {
+    now,
+    limits: config.timing,
+    turns,
+    finished,
+    onChanged: backupChanged,
+  });
   const checks = createStorageCheckStore(database.db, { now, limits: config.timing, onChanged: checkChanged });
   const output = createAttemptOutputStore(database.db);
-  const dispatcher = stack.use(startDispatcher({ store, checks, publisher, now, timing: config.timing }));
+  const dispatcher = stack.use(startDispatcher({ store, turns, checks, publisher, now, timing: config.timing }));
   stack.use(
     startLoop({
       name: 'retention of output and checks',
@@ -64,8 +79,21 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       },
     }),
   );
+  stack.use(
+    startLoop({
+      name: 'count of deletions',
+      everyMs: COUNT_MS,
+      log: storeLog,
+      async run(signal) {
+        deletionsCounted(await finished.countPendingDeletions(signal));
+        return false;
+      },
+    }),
+  );
   const dependencies: Dependencies = {
     store,
+    turns,
+    finished,
     output,
     checks,
     registry: createRegistryStore(database.db),
@@ -73,6 +101,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     publisher,
     now,
     deadlineMs: config.timing.deadlineMs,
+    retentionDeletions: config.retentionDeletions,
   };
   const server = stack.use(
     await startGrpcServer({

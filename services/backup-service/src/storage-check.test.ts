@@ -246,6 +246,8 @@ describe('checks of storages', () => {
       endedAtOrBefore: undefined,
       states: [],
       mode: BackupMode.BACKUP_MODE_UNSPECIFIED,
+      origin: BackupOrigin.BACKUP_ORIGIN_UNSPECIFIED,
+      rule: '',
       includeDeleted: false,
       page: 1,
       pageSize: 10,
@@ -259,7 +261,7 @@ describe('checks of storages', () => {
     const check = await hold(true);
     const offered = { check, path, manifest: manifest(id, path) };
     await executor.offerManifest(offered);
-    await backups.deleteBackup({ id, clusterId: '', reason: 'test' });
+    await backups.deleteBackup({ id, clusterId: '', reason: 'test', byRetention: false });
     const { backup } = await backups.getBackup({ id });
     expect(backup).toMatchObject({
       deletion: { state: DeletionState.DELETION_STATE_REQUESTED },

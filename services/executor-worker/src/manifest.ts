@@ -25,6 +25,7 @@ export async function writeManifest(
     type: grant.type,
     method: grant.method,
     origin: grant.origin === BackupOrigin.BACKUP_ORIGIN_SCHEDULE ? 'schedule' : 'request',
+    rule: grant.rule || undefined,
     createdBy: grant.createdBy,
     requestKey: grant.requestKey || undefined,
     requestHash: grant.requestHash || undefined,

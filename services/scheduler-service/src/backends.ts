@@ -2,6 +2,10 @@ import {
   type BackupServiceServer,
   BackupServiceService,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import {
+  type RegistryServiceServer,
+  RegistryServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { type PlanServiceServer, PlanServiceService } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
 import {
   type StrategyServiceServer,
@@ -13,6 +17,7 @@ import type { SchedulerConfig } from './config.ts';
 /** The services that the scheduler works with. */
 export interface Backends extends Disposable {
   readonly backups: ServiceClient<BackupServiceServer>;
+  readonly registry: ServiceClient<RegistryServiceServer>;
   readonly strategies: ServiceClient<StrategyServiceServer>;
   readonly plans: ServiceClient<PlanServiceServer>;
 }
@@ -25,6 +30,9 @@ export function openBackends({ backupService, strategyService, serviceToken }: S
   const backups = stack.use(
     createServiceClient<BackupServiceServer>(BackupServiceService, { address: backupAddress, token }),
   );
+  const registry = stack.use(
+    createServiceClient<RegistryServiceServer>(RegistryServiceService, { address: backupAddress, token }),
+  );
   const strategies = stack.use(
     createServiceClient<StrategyServiceServer>(StrategyServiceService, { address: strategyAddress, token }),
   );
@@ -32,5 +40,5 @@ export function openBackends({ backupService, strategyService, serviceToken }: S
     createServiceClient<PlanServiceServer>(PlanServiceService, { address: strategyAddress, token }),
   );
   const owned = stack.move();
-  return { backups, strategies, plans, [Symbol.dispose]: () => owned.dispose() };
+  return { backups, registry, strategies, plans, [Symbol.dispose]: () => owned.dispose() };
 }

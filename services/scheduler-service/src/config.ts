@@ -16,7 +16,17 @@ export interface SchedulerConfig {
   readonly retryMs: number;
   /** How long after its close a window is still left open for a start that is on its way. */
   readonly skewMs: number;
+  /** How often changes of backups, clusters and strategies are asked for. */
+  readonly refreshMs: number;
+  /** How often the picture of the fleet is made anew from the records. */
+  readonly rebuildMs: number;
+  /** How often retention is applied where nothing changed. */
+  readonly retentionMs: number;
+  /** How long what became of a window is kept. */
+  readonly occurrencesMs: number;
 }
+
+const DAY_MS = 86_400_000;
 
 /** @throws ConfigError naming every setting that is wrong */
 export function toConfig(env: Env): SchedulerConfig {
@@ -33,6 +43,10 @@ export function toConfig(env: Env): SchedulerConfig {
     pollMs: reader.seconds('TIDEMARK_SCHEDULE_POLL_SECONDS', { default: 5, min: 0.05, max: 300 }),
     retryMs: reader.seconds('TIDEMARK_SCHEDULE_RETRY_SECONDS', { default: 30, min: 0.05, max: 3_600 }),
     skewMs: reader.seconds('TIDEMARK_SCHEDULE_SKEW_SECONDS', { default: 30, min: 0.05, max: 600 }),
+    refreshMs: reader.seconds('TIDEMARK_FLEET_REFRESH_SECONDS', { default: 5, min: 0.05, max: 300 }),
+    rebuildMs: reader.seconds('TIDEMARK_FLEET_REBUILD_SECONDS', { default: 600, min: 0.05, max: 86_400 }),
+    retentionMs: reader.seconds('TIDEMARK_RETENTION_SECONDS', { default: 3_600, min: 0.05, max: 86_400 }),
+    occurrencesMs: DAY_MS * reader.integer('TIDEMARK_OCCURRENCE_DAYS', { default: 90, min: 1, max: 3_650 }),
   };
   if (!config.mongodbUrl) reader.problem('TIDEMARK_MONGODB_URL (or TIDEMARK_MONGODB_URL_FILE) must be set');
   const exposed = exposureProblem(config.host, config.serviceToken, reader.flag('TIDEMARK_ALLOW_OPEN', false));

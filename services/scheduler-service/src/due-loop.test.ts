@@ -1,107 +1,26 @@
 import { randomUUID } from 'node:crypto';
-import { AppError } from '@tidemark/errors/app-error';
 import { connectMongo, type MongoConnection } from '@tidemark/mongo/connection';
-import { Backup } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
-import {
-  type BackupServiceServer,
-  BackupServiceService,
-  type StartBackupRequest,
-} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
-import { type PlanServiceServer, PlanServiceService } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
-import {
-  Strategy,
-  type StrategyServiceServer,
-  StrategyServiceService,
-} from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
-import { bindService } from '@tidemark/service-kit/grpc/bind-service';
-import { type GrpcServer, startGrpcServer } from '@tidemark/service-kit/grpc/server';
+import { WindowEnd } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
-import { openBackends } from './backends.ts';
 import type { Occurrence } from './catch-up.ts';
-import { toConfig } from './config.ts';
 import { startDueLoop } from './due-loop.ts';
-import { log } from './logger.ts';
 import { createOccurrenceStore, type OccurrenceStore } from './occurrence-store.ts';
+import { everyDay, goodBackup, Neighbours, type NeighboursServer, serveNeighbours } from './testing/neighbours.ts';
+import { startWindowEndLoop } from './window-end.ts';
 
 const HOUR = 3_600_000;
 const quiet = { info() {}, warn() {} };
-const refuse = async () => {
-  throw new AppError('internal', 'not part of this test');
-};
-
-/** The two neighbours of the scheduler, as a peer on the wire that can be made to fail. */
-class Neighbours {
-  readonly started = new Map<string, string>();
-  strategies: Strategy[] = [];
-  /** How the next starts go; `lost` starts the backup and loses the answer. */
-  mood: 'fine' | 'busy' | 'lost' | 'away' = 'fine';
-
-  start({ clusterId, key, notAfter }: StartBackupRequest) {
-    if (this.mood === 'away') throw new AppError('unavailable', 'away');
-    if (this.mood === 'busy') throw new AppError('cluster_busy', `Cluster ${clusterId} is busy.`);
-    if (notAfter && new Date() > notAfter) throw new AppError('start_expired', 'too late');
-    const id = this.started.get(key) ?? `backup-${this.started.size}`;
-    this.started.set(key, id);
-    if (this.mood === 'lost') throw new AppError('unavailable', 'the answer was lost');
-    return { backup: Backup.create({ id }) };
-  }
-  advance(clusterId: string, opensAt: Date | undefined) {
-    const index = this.strategies.findIndex(
-      (one) => one.clusterId === clusterId && one.nextWindow?.opensAt?.getTime() === opensAt?.getTime(),
-    );
-    const strategy = this.strategies[index];
-    if (!strategy) return { advanced: false, strategy: undefined };
-    this.strategies[index] = { ...strategy, nextWindow: undefined };
-    return { advanced: true, strategy: this.strategies[index] };
-  }
-}
 
 describe('the due loop', () => {
   const stack = new AsyncDisposableStack();
   let neighbours: Neighbours;
-  let server: GrpcServer;
+  let server: NeighboursServer;
   let mongo: MongoConnection;
   let store: OccurrenceStore;
   let clusterId: string;
 
   beforeAll(async () => {
-    server = stack.use(
-      await startGrpcServer({
-        host: '127.0.0.1',
-        port: 0,
-        token: undefined,
-        log,
-        services: [
-          bindService<BackupServiceServer>(BackupServiceService, {
-            startBackup: async (request) => neighbours.start(request),
-            findBackupByKey: async ({ key }) => {
-              const id = neighbours.started.get(key);
-              return { backup: id === undefined ? undefined : Backup.create({ id }) };
-            },
-            getBackup: refuse,
-            listBackups: refuse,
-            cancelBackup: refuse,
-            deleteBackup: refuse,
-            async *watchBackup() {},
-            async *readBackupLog() {},
-          }),
-          bindService<StrategyServiceServer>(StrategyServiceService, {
-            getStrategy: async (request) => ({
-              strategy: neighbours.strategies.find((one) => one.clusterId === request.clusterId),
-            }),
-            saveStrategy: refuse,
-            deleteStrategy: refuse,
-          }),
-          bindService<PlanServiceServer>(PlanServiceService, {
-            listDueStrategies: async () => ({
-              strategies: neighbours.strategies.filter((one) => one.nextWindow),
-              more: false,
-            }),
-            advanceStrategy: async (request) => neighbours.advance(request.clusterId, request.opensAt),
-          }),
-        ],
-      }),
-    );
+    server = stack.use(await serveNeighbours(() => neighbours));
     mongo = stack.use(
       connectMongo({ url: inject('mongodbUrl'), database: `test-${randomUUID()}`, appName: 'test', log: quiet }),
     );
@@ -122,34 +41,21 @@ describe('the due loop', () => {
     const opensAt = new Date(Math.floor(Date.now() / HOUR) * HOUR - (closedAgoMs === undefined ? 0 : 2 * HOUR));
     const closesAt =
       closedAgoMs === undefined ? new Date(opensAt.getTime() + 24 * HOUR) : new Date(Date.now() - closedAgoMs);
-    const hour = `${opensAt.getUTCHours()}:00`;
-    neighbours.strategies = [
-      Strategy.create({
-        clusterId,
-        rule: 'default',
-        days: ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'],
-        period: `${hour}-${hour}`,
-        timeZone: 'UTC',
-        nextWindow: { opensAt, closesAt, startAt: opensAt },
-        revision: 1n,
-      }),
-    ];
+    neighbours.strategies = [everyDay(clusterId, 'default', opensAt, closesAt)];
   };
   const copies = async (count: number) => {
     const running = new AsyncDisposableStack();
-    const config = toConfig({
-      TIDEMARK_MONGODB_URL: 'unused',
-      TIDEMARK_STRATEGY_SERVICE: `127.0.0.1:${server.port}`,
-      TIDEMARK_BACKUP_SERVICE: `127.0.0.1:${server.port}`,
-    });
     for (let copy = 0; copy < count; copy += 1) {
-      const backends = running.use(openBackends(config));
-      running.use(startDueLoop({ store, backends, now: () => new Date(), pollMs: 20, retryMs: 50, skewMs: 100 }));
+      const backends = running.use(server.backends());
+      const dependencies = { store, backends, now: () => new Date(), pollMs: 20, retryMs: 50, skewMs: 100 };
+      running.use(startDueLoop(dependencies));
+      running.use(startWindowEndLoop(dependencies));
     }
     return running;
   };
   const occurrences = async () =>
-    (await store.list([clusterId], { skip: 0, limit: 10 }, AbortSignal.timeout(5_000))).occurrences;
+    (await store.list({ clusterIds: [clusterId], states: [] }, { skip: 0, limit: 10 }, AbortSignal.timeout(5_000)))
+      .occurrences;
   const until = (state: Occurrence['state']) =>
     vi.waitFor(
       async () => {
@@ -209,9 +115,73 @@ describe('the due loop', () => {
     due();
     neighbours.strategies = neighbours.strategies.map((one) => ({ ...one, paused: true }));
     await using _ = await copies(1);
-    await vi.waitFor(async () => expect((await occurrences())[0]?.reason).toBe('the strategy is paused'), {
+    await vi.waitFor(async () => expect((await occurrences())[0]?.code).toBe('STRATEGY_PAUSED'), {
       timeout: 5_000,
     });
     expect(neighbours.started.size).toBe(0);
+  });
+
+  it('after an outage starts one backup of a cluster, however many of its rules wait, and says so of the others', async () => {
+    const opensAt = new Date(Math.floor(Date.now() / HOUR) * HOUR - 3 * HOUR);
+    const closesAt = new Date(Date.now() + 1_500);
+    neighbours.strategies = ['daily', 'weekly', 'monthly'].map((rule, index) =>
+      everyDay(clusterId, rule, new Date(opensAt.getTime() + index * HOUR), closesAt),
+    );
+    await using _ = await copies(3);
+    const found = await vi.waitFor(
+      async () => {
+        const all = await occurrences();
+        expect(all.map(({ rule, state, code }) => `${rule} ${state} ${code}`)).toEqual([
+          'monthly Started ',
+          'weekly Skipped CATCH_UP',
+          'daily Skipped CATCH_UP',
+        ]);
+        return all;
+      },
+      { timeout: 10_000 },
+    );
+    expect(found.every(({ late }) => late)).toBe(true);
+    expect(neighbours.started.size).toBe(1);
+  });
+
+  it('after an outage begins with the clusters whose newest good backup is oldest', async () => {
+    const opensAt = new Date(Math.floor(Date.now() / HOUR) * HOUR - HOUR);
+    const ages = [3, 40, 1, 400, 20];
+    const names = ages.map((days) => `${clusterId}-${days}`);
+    neighbours.strategies = [...names, `${clusterId}-never`].map((id) =>
+      everyDay(id, 'default', opensAt, new Date(Date.now() + HOUR)),
+    );
+    neighbours.backups = ages.map((days, index) => {
+      const at = new Date(Date.now() - days * 24 * HOUR);
+      return goodBackup({ id: `good-${days}`, clusterId: names[index] ?? '', startTime: at, endTime: at });
+    });
+    await using _ = await copies(1);
+    await vi.waitFor(() => expect(neighbours.started.size).toBe(6), { timeout: 10_000 });
+    const order = neighbours.requests.map((request) => request.clusterId.slice(clusterId.length + 1));
+    expect(order).toEqual(['never', '400', '40', '20', '3', '1']);
+  });
+
+  it('starts with the storage and the options of the rule', async () => {
+    due();
+    neighbours.strategies = neighbours.strategies.map((one) => ({ ...one, storageId: 'offsite' }));
+    await using _ = await copies(1);
+    await until('Started');
+    expect(neighbours.requests).toMatchObject([{ rule: 'default', storageId: 'offsite' }]);
+  });
+
+  it('stops a backup whose rule says so when its window closes, once, and lets others run', async () => {
+    const opensAt = new Date(Math.floor(Date.now() / HOUR) * HOUR);
+    const closesAt = new Date(Date.now() + 700);
+    const other = `${clusterId}-runs-on`;
+    neighbours.strategies = [
+      { ...everyDay(clusterId, 'default', opensAt, closesAt), windowEnd: WindowEnd.WINDOW_END_STOP },
+      everyDay(other, 'default', opensAt, closesAt),
+    ];
+    await using _ = await copies(3);
+    const { backupId } = await until('Started');
+    await vi.waitFor(async () => expect((await occurrences())[0]?.stopAt).toBeNull(), { timeout: 10_000 });
+    expect(Date.now()).toBeGreaterThanOrEqual(closesAt.getTime());
+    expect(neighbours.canceled[0]).toMatchObject({ id: backupId, clusterId, reasonCode: 'WINDOW_CLOSED' });
+    expect(neighbours.canceled.map((request) => request.clusterId)).not.toContain(other);
   });
 });

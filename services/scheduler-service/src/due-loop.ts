@@ -1,19 +1,34 @@
 /**
  * Takes up windows whose start has come, and finishes what any copy began.
  *
- * S1. An occurrence is inserted before its strategy is advanced; its `_id` is the window, so only one copy makes it.
+ * S1. An occurrence is inserted before its strategy is advanced; its `_id` is the window, so only one copy makes it. It
+ *     starts nothing before the strategy is advanced.
  * S2. A backup is started under the occurrence's `_id` as key and not after the window's close, so that however often it
  *     is asked for, and by however many copies, there is one.
  * S3. Once the window is over, only the backup of that key decides: an answer that was lost does not make a lie.
+ * S4. After an outage, all windows that came are taken up before any starts; then the clusters whose newest good backup
+ *     is oldest are first, and a cluster gets one start, however many of its rules wait.
  */
-
 import { randomUUID } from 'node:crypto';
 import { AppError } from '@tidemark/errors/app-error';
+import type { ErrorCode } from '@tidemark/errors/codes';
 import { BackupMode, BackupOrigin } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
-import type { Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
+import { type Strategy, WindowEnd } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
+import type { CallOptions } from '@tidemark/service-kit/grpc/client';
 import { type Loop, startLoop } from '@tidemark/service-kit/loop';
+import pMap from 'p-map';
 import type { Backends } from './backends.ts';
-import { concludeWithout, isOver, nextStep, type Occurrence, occurrenceId } from './catch-up.ts';
+import {
+  because,
+  concludeWithout,
+  isOver,
+  mayCatchUp,
+  nextStep,
+  type Occurrence,
+  occurrenceId,
+  type ReasonCode,
+  type Why,
+} from './catch-up.ts';
 import { occurrenceDecided, startWaits, windowCame } from './events.ts';
 import { loopLog } from './logger.ts';
 import type { OccurrenceStore } from './occurrence-store.ts';
@@ -29,40 +44,59 @@ export interface DueLoopDependencies {
 }
 
 /** On whose behalf the scheduler starts backups; part of what makes its keys its own. */
-const CALLER = 'scheduler';
-const BATCH = 100;
+export const CALLER = 'scheduler';
+const BATCH = 200;
+/** Calls under way at once: many windows open at the full hour. */
+const CONCURRENCY = 8;
+/** A start that is taken up later than this was not waited for by anybody. */
+const SHORTEST_LATE_MS = 60_000;
+const EPOCH = new Date(0);
 
 /** Starts looking for due windows. */
 export function startDueLoop(dependencies: DueLoopDependencies): Loop {
-  const { pollMs } = dependencies;
   return startLoop({
     name: 'due-loop',
-    everyMs: pollMs,
+    everyMs: dependencies.pollMs,
     log: loopLog,
-    async run(signal) {
-      const more = await takeUpDue(dependencies, signal);
-      const rest = await attendPending(dependencies, signal);
-      return more || rest;
-    },
+    run: (signal) => attendToWindows(dependencies, signal),
   });
 }
 
-async function takeUpDue({ backends, store, now }: DueLoopDependencies, signal: AbortSignal): Promise<boolean> {
-  const { strategies, more } = await backends.plans.listDueStrategies({ limit: BATCH }, { signal, caller: CALLER });
-  for (const strategy of strategies) {
-    const occurrence = toOccurrence(strategy, now());
-    if (!occurrence) continue;
-    if (await store.insert(occurrence)) windowCame(occurrence);
-    const { clusterId, rule, revision } = strategy;
-    await backends.plans.advanceStrategy(
-      { clusterId, rule, revision, opensAt: occurrence.opensAt },
-      { signal, caller: CALLER },
-    );
-  }
+/** One round; answers whether there is more to do at once. */
+export async function attendToWindows(dependencies: DueLoopDependencies, signal: AbortSignal): Promise<boolean> {
+  while (await takeUpDue(dependencies, signal)) signal.throwIfAborted();
+  return attendPending(dependencies, signal);
+}
+
+async function takeUpDue(dependencies: DueLoopDependencies, signal: AbortSignal): Promise<boolean> {
+  const { backends, store, now } = dependencies;
+  const options = { signal, caller: CALLER };
+  const { strategies, more } = await backends.plans.listDueStrategies({ limit: BATCH }, options);
+  if (strategies.length === 0) return false;
+  const clusterIds = [...new Set(strategies.map(({ clusterId }) => clusterId))];
+  const { backups } = await backends.backups.listNewestGood({ clusterIds }, options);
+  const lastGood = new Map(backups.map(({ clusterId, endTime }) => [clusterId, endTime ?? EPOCH]));
+
+  await pMap(
+    strategies,
+    async (strategy) => {
+      const occurrence = toOccurrence(strategy, lastGood.get(strategy.clusterId) ?? EPOCH, now(), dependencies);
+      if (!occurrence) return;
+      if (await store.insert(occurrence)) windowCame(occurrence);
+      const { clusterId, rule, revision } = strategy;
+      await backends.plans.advanceStrategy({ clusterId, rule, revision, opensAt: occurrence.opensAt }, options);
+    },
+    { concurrency: CONCURRENCY, signal },
+  );
   return more;
 }
 
-function toOccurrence({ clusterId, rule, nextWindow }: Strategy, at: Date): Occurrence | undefined {
+function toOccurrence(
+  { clusterId, rule, nextWindow, windowEnd }: Strategy,
+  lastGoodAt: Date,
+  at: Date,
+  { pollMs }: DueLoopDependencies,
+): Occurrence | undefined {
   if (!nextWindow?.opensAt || !nextWindow.closesAt || !nextWindow.startAt) return undefined;
   const { opensAt, closesAt, startAt } = nextWindow;
   return {
@@ -72,9 +106,14 @@ function toOccurrence({ clusterId, rule, nextWindow }: Strategy, at: Date): Occu
     opensAt,
     closesAt,
     startAt,
+    late: at.getTime() - startAt.getTime() > Math.max(SHORTEST_LATE_MS, 3 * pollMs),
+    lastGoodAt,
     state: 'Pending',
     backupId: null,
+    code: '',
     reason: '',
+    windowEnd: windowEnd === WindowEnd.WINDOW_END_STOP ? 'stop' : 'letRun',
+    stopAt: null,
     nextTryAt: at,
     decidedAt: null,
     createTime: at,
@@ -82,78 +121,166 @@ function toOccurrence({ clusterId, rule, nextWindow }: Strategy, at: Date): Occu
 }
 
 async function attendPending(dependencies: DueLoopDependencies, signal: AbortSignal): Promise<boolean> {
-  const { store, now, retryMs } = dependencies;
+  const { store, now } = dependencies;
   const pending = await store.findPending(now(), BATCH, signal);
-  for (const occurrence of pending) {
-    if (!(await store.takeUp(occurrence, new Date(now().getTime() + retryMs)))) continue;
-    const requestId = randomUUID();
-    try {
-      await attend(occurrence, dependencies, requestId, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      loopLog.warn(
-        { error, occurrenceId: occurrence._id, requestId },
-        'a window could not be attended to; tried again',
-      );
-    }
-  }
+  const attendTo = (occurrence: Occurrence) => takeUpAndAttend(occurrence, dependencies, signal);
+  await pMap(
+    pending.filter(({ late }) => !late),
+    attendTo,
+    { concurrency: CONCURRENCY, signal },
+  );
+  // One after the other: they are in the order in which they are to start.
+  for (const occurrence of pending.filter(({ late }) => late)) await attendTo(occurrence);
   return pending.length === BATCH;
 }
 
-async function attend(
+async function takeUpAndAttend(
   occurrence: Occurrence,
-  { store, backends, now, skewMs }: DueLoopDependencies,
-  requestId: string,
+  dependencies: DueLoopDependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  const options = { signal, requestId, caller: CALLER };
-  const { clusterId, rule, closesAt, _id: key } = occurrence;
-  const decide = async (decision: Pick<Occurrence, 'state' | 'backupId' | 'reason'>) => {
-    if (await store.decide(key, { ...decision, decidedAt: now() })) occurrenceDecided(occurrence, decision, requestId);
-  };
-  const wait = async (reason: string) => {
-    startWaits(occurrence, reason, requestId);
-    if (reason !== occurrence.reason) await store.wait(key, reason);
+  const { store, now, retryMs } = dependencies;
+  if (!(await store.takeUp(occurrence, new Date(now().getTime() + retryMs)))) return;
+  const requestId = randomUUID();
+  try {
+    await attend(occurrence, dependencies, { signal, requestId, caller: CALLER });
+  } catch (error) {
+    signal.throwIfAborted();
+    loopLog.warn({ error, occurrenceId: occurrence._id, requestId }, 'a window could not be attended to; tried again');
+  }
+}
+
+type Options = CallOptions & { readonly signal: AbortSignal; readonly requestId: string };
+
+async function attend(occurrence: Occurrence, dependencies: DueLoopDependencies, options: Options): Promise<void> {
+  const { store, now, skewMs } = dependencies;
+  const { _id: key } = occurrence;
+  const wait = async (why: Why) => {
+    startWaits(occurrence, why, options.requestId);
+    if (why.code !== occurrence.code || why.reason !== occurrence.reason) await store.wait(key, why);
   };
 
-  const over = isOver(occurrence, now(), skewMs);
-  const strategy = over ? undefined : (await backends.strategies.getStrategy({ clusterId, rule }, options)).strategy;
+  if (isOver(occurrence, now(), skewMs)) return conclude(occurrence, dependencies, options);
+  let strategy: Strategy | undefined;
+  try {
+    strategy = await strategyAfter(occurrence, dependencies, options);
+  } catch (error) {
+    // Asked again after a moment; an edit that came between is no reason for people to read.
+    if (error instanceof AppError && error.code === 'conflict') return;
+    return wait(whyOf(error));
+  }
   const step = nextStep(occurrence, strategy, now(), skewMs);
   switch (step.kind) {
     case 'wait':
-      return wait(step.reason);
-    case 'conclude': {
-      const { backup } = await backends.backups.findBackupByKey({ clusterId, key }, options);
-      return decide(
-        backup
-          ? { state: 'Started', backupId: backup.id, reason: '' }
-          : { ...concludeWithout(occurrence), backupId: null },
-      );
-    }
+      return wait(step);
+    case 'conclude':
+      return conclude(occurrence, dependencies, options);
     case 'start':
       try {
-        const { backup } = await backends.backups.startBackup(
-          {
-            clusterId,
-            key,
-            notAfter: closesAt,
-            type: '',
-            brOptions: undefined,
-            mode: BackupMode.BACKUP_MODE_AUTO,
-            origin: BackupOrigin.BACKUP_ORIGIN_SCHEDULE,
-          },
-          options,
-        );
-        return decide({ state: 'Started', backupId: backup?.id ?? '', reason: '' });
+        if (!(await mayStart(occurrence, dependencies, options))) return await wait(because('CATCH_UP'));
+        const backupId = await start(occurrence, strategy, dependencies, options);
+        const windowEnd = strategy?.windowEnd === WindowEnd.WINDOW_END_STOP ? 'stop' : 'letRun';
+        return await started({ ...occurrence, windowEnd }, backupId, dependencies, options);
       } catch (error) {
-        if (!(error instanceof AppError) || error.code === 'canceled') throw error;
-        return wait(reasonOf(error));
+        return wait(whyOf(error));
       }
   }
 }
 
-function reasonOf({ code, message }: AppError): string {
-  return code === 'unavailable' || code === 'deadline_exceeded' || code === 'internal'
-    ? 'backup-service could not be reached'
-    : message;
+/** S1: the strategy as it is once it was advanced past the window, so that no edit can plan that one again. */
+async function strategyAfter(
+  { clusterId, rule, opensAt }: Occurrence,
+  { backends }: DueLoopDependencies,
+  options: Options,
+): Promise<Strategy | undefined> {
+  const { strategy } = await backends.strategies.getStrategy({ clusterId, rule }, options);
+  if (!isPlanned(strategy, opensAt)) return strategy;
+  const advanced = await backends.plans.advanceStrategy(
+    { clusterId, rule, opensAt, revision: strategy?.revision ?? 0n },
+    options,
+  );
+  if (isPlanned(advanced.strategy, opensAt))
+    throw new AppError('conflict', `Rule ${rule} of cluster ${clusterId} is being edited.`);
+  return advanced.strategy;
+}
+
+function isPlanned(strategy: Strategy | undefined, opensAt: Date): boolean {
+  return strategy?.nextWindow?.opensAt?.getTime() === opensAt.getTime();
+}
+
+/** S4: whether no other rule of the cluster goes first, or went. */
+async function mayStart(
+  occurrence: Occurrence,
+  { store, backends }: DueLoopDependencies,
+  options: Options,
+): Promise<boolean> {
+  if (!occurrence.late) return true;
+  const others = await store.findSiblings(occurrence, options.signal);
+  const siblings = await pMap(others, async (other) => {
+    if (other.state !== 'Pending') return { ...other, hasBackup: false };
+    const found = await backends.backups.findBackupByKey({ clusterId: other.clusterId, key: other._id }, options);
+    return { ...other, hasBackup: found.backup !== undefined };
+  });
+  return mayCatchUp(occurrence, siblings);
+}
+
+async function start(
+  { clusterId, rule, closesAt, _id: key }: Occurrence,
+  strategy: Strategy | undefined,
+  { backends }: DueLoopDependencies,
+  options: Options,
+): Promise<string> {
+  const { backup } = await backends.backups.startBackup(
+    {
+      clusterId,
+      key,
+      rule,
+      notAfter: closesAt,
+      type: '',
+      storageId: strategy?.storageId ?? '',
+      brOptions: strategy?.brOptions,
+      mode: BackupMode.BACKUP_MODE_AUTO,
+      origin: BackupOrigin.BACKUP_ORIGIN_SCHEDULE,
+    },
+    options,
+  );
+  return backup?.id ?? '';
+}
+
+async function started(
+  occurrence: Occurrence,
+  backupId: string,
+  { store, now }: DueLoopDependencies,
+  { requestId }: Options,
+): Promise<void> {
+  const { closesAt, windowEnd, _id } = occurrence;
+  const stopAt = windowEnd === 'stop' ? closesAt : null;
+  const outcome = { state: 'Started', backupId, code: '', reason: '', windowEnd, stopAt, decidedAt: now() } as const;
+  if (await store.decide(_id, outcome)) occurrenceDecided(occurrence, outcome, requestId);
+}
+
+async function conclude(occurrence: Occurrence, dependencies: DueLoopDependencies, options: Options): Promise<void> {
+  const { clusterId, windowEnd, _id: key } = occurrence;
+  const { backup } = await dependencies.backends.backups.findBackupByKey({ clusterId, key }, options);
+  if (backup) return started(occurrence, backup.id, dependencies, options);
+  const { store, now } = dependencies;
+  const outcome = { ...concludeWithout(occurrence), backupId: null, windowEnd, stopAt: null, decidedAt: now() };
+  if (await store.decide(key, outcome)) occurrenceDecided(occurrence, outcome, options.requestId);
+}
+
+const REFUSALS: { readonly [code in ErrorCode]?: ReasonCode } = {
+  cluster_busy: 'CLUSTER_BUSY',
+  storage_not_found: 'STORAGE_UNUSABLE',
+  storage_unusable: 'STORAGE_UNUSABLE',
+  cluster_not_found: 'CLUSTER_UNKNOWN',
+  unavailable: 'BACKEND_AWAY',
+  deadline_exceeded: 'BACKEND_AWAY',
+  internal: 'BACKEND_AWAY',
+};
+
+/** @throws what is no answer of a service */
+function whyOf(error: unknown): Why {
+  if (!(error instanceof AppError) || error.code === 'canceled') throw error;
+  const code = REFUSALS[error.code] ?? 'START_REFUSED';
+  return code === 'BACKEND_AWAY' ? because(code) : { code, reason: error.message };
 }

@@ -1,8 +1,6 @@
-import { counter } from '@tidemark/service-kit/metrics';
-import type { Occurrence } from './catch-up.ts';
+import type { Occurrence, Why } from './catch-up.ts';
 import { log } from './logger.ts';
-
-const decided = counter('tidemark_occurrences_total', 'Windows that came, by what became of them.', ['state']);
+import type { Outcome } from './occurrence-store.ts';
 
 const facts = ({ _id, clusterId, rule, opensAt, closesAt }: Occurrence) => ({
   occurrenceId: _id,
@@ -13,19 +11,33 @@ const facts = ({ _id, clusterId, rule, opensAt, closesAt }: Occurrence) => ({
 });
 
 export function windowCame(occurrence: Occurrence): void {
-  log.info(facts(occurrence), 'a window came');
+  log.info({ ...facts(occurrence), late: occurrence.late }, 'a window came');
 }
 
-export function startWaits(occurrence: Occurrence, reason: string, requestId: string): void {
-  log.info({ ...facts(occurrence), reason, requestId }, 'a start waits');
+export function startWaits(occurrence: Occurrence, { code, reason }: Why, requestId: string): void {
+  log.info({ ...facts(occurrence), code, reason, requestId }, 'a start waits');
 }
 
 export function occurrenceDecided(
   occurrence: Occurrence,
-  { state, backupId, reason }: Pick<Occurrence, 'state' | 'backupId' | 'reason'>,
+  { state, backupId, code, reason }: Outcome,
   requestId: string,
 ): void {
-  decided.inc({ state });
   const level = state === 'Started' ? 'info' : 'warn';
-  log[level]({ ...facts(occurrence), state, backupId, reason, requestId }, `window is ${state}`);
+  log[level]({ ...facts(occurrence), state, backupId, code, reason, requestId }, `window is ${state}`);
+}
+
+export function windowClosedOn(occurrence: Occurrence, requestId: string): void {
+  log.warn(
+    { ...facts(occurrence), backupId: occurrence.backupId, requestId },
+    'a backup is stopped: its window closed',
+  );
+}
+
+export function retentionDeletes(clusterId: string, rule: string, backupId: string, requestId: string): void {
+  log.info({ clusterId, rule, backupId, requestId }, 'retention deletes a backup');
+}
+
+export function retentionRefused(clusterId: string, rule: string, backupId: string, error: unknown): void {
+  log.warn({ clusterId, rule, backupId, error }, 'a deletion by retention was refused; tried again later');
 }

@@ -3,45 +3,71 @@
  * whatever a copy leaves unfinished, any other finishes.
  */
 import type { IndexSpec } from '@tidemark/mongo/indexes';
-import { isDuplicateKey, toStoreError } from '@tidemark/mongo/mongo-error';
-import type { Db } from 'mongodb';
-import type { Occurrence } from './catch-up.ts';
+import { isDuplicateKey, orStoreError } from '@tidemark/mongo/mongo-error';
+import type { Db, Filter } from 'mongodb';
+import type { Occurrence, OccurrenceState, Why } from './catch-up.ts';
 
 export const OCCURRENCE_INDEXES: readonly IndexSpec[] = [
   { collection: 'occurrences', keys: { state: 1, nextTryAt: 1 } },
   { collection: 'occurrences', keys: { clusterId: 1, opensAt: -1, _id: -1 } },
   { collection: 'occurrences', keys: { opensAt: -1, _id: -1 } },
+  { collection: 'occurrences', keys: { stopAt: 1 } },
+  { collection: 'occurrences', keys: { decidedAt: 1 } },
 ];
+
+export interface OccurrenceFilter {
+  readonly clusterIds: readonly string[];
+  readonly states: readonly OccurrenceState[];
+  readonly rule?: string;
+}
+
+/** How a pending one ended. */
+export type Outcome = Pick<Occurrence, 'state' | 'backupId' | 'code' | 'reason' | 'stopAt' | 'windowEnd' | 'decidedAt'>;
 
 export interface OccurrenceStore {
   /** Whether this call made it; false when another did before. */
   insert(occurrence: Occurrence): Promise<boolean>;
+  /** Those to attend to, the clusters whose newest good backup is oldest leading. */
   findPending(now: Date, limit: number, signal: AbortSignal): Promise<Occurrence[]>;
+  /** Late ones of the cluster's other rules that may have started since. */
+  findSiblings(occurrence: Occurrence, signal: AbortSignal): Promise<Occurrence[]>;
   /** Takes a pending one up until `nextTryAt`, unless another copy did. */
   takeUp(occurrence: Occurrence, nextTryAt: Date): Promise<boolean>;
   /** Remembers why a pending one waits. */
-  wait(id: string, reason: string): Promise<void>;
+  wait(id: string, why: Why): Promise<void>;
   /** Decides a pending one, once. */
-  decide(id: string, decision: Pick<Occurrence, 'state' | 'backupId' | 'reason' | 'decidedAt'>): Promise<boolean>;
+  decide(id: string, outcome: Outcome): Promise<boolean>;
+  /** Started ones whose backup is to be stopped by now. */
+  findToStop(now: Date, limit: number, signal: AbortSignal): Promise<Occurrence[]>;
+  /** Their backup is over, or its cancel is recorded. */
+  stopped(id: string): Promise<void>;
   /** Newest first. */
   list(
-    clusterIds: readonly string[],
+    filter: OccurrenceFilter,
     page: { readonly skip: number; readonly limit: number },
     signal: AbortSignal,
   ): Promise<{ occurrences: Occurrence[]; total: number }>;
+  /** How many decided ones there are, by state and code. */
+  countDecided(until: Date, signal: AbortSignal): Promise<OutcomeCount[]>;
+  /** Decided in (after, until], oldest first. */
+  findDecided(after: Date, until: Date, limit: number, signal: AbortSignal): Promise<Occurrence[]>;
+  /** Forgets those that were decided before. */
+  removeBefore(before: Date): Promise<number>;
+}
+
+export interface OutcomeCount {
+  readonly state: OccurrenceState;
+  readonly code: Occurrence['code'];
+  readonly count: number;
 }
 
 const EPOCH = new Date(0);
 
 export function createOccurrenceStore(db: Db): OccurrenceStore {
   const occurrences = db.collection<Occurrence>('occurrences');
-  async function orStoreError<R>(run: () => Promise<R>): Promise<R> {
-    try {
-      return await run();
-    } catch (error) {
-      throw toStoreError(error);
-    }
-  }
+  const update = async (filter: Filter<Occurrence>, fields: Partial<Occurrence>) =>
+    orStoreError(async () => (await occurrences.updateOne(filter, { $set: fields })).matchedCount === 1);
+
   return {
     insert: (occurrence) =>
       orStoreError(async () => {
@@ -57,38 +83,78 @@ export function createOccurrenceStore(db: Db): OccurrenceStore {
       orStoreError(() =>
         occurrences
           .find({ state: 'Pending', nextTryAt: { $gt: EPOCH, $lte: now } }, { signal })
-          .sort({ nextTryAt: 1 })
+          .sort({ lastGoodAt: 1, startAt: 1 })
           .limit(limit)
           .toArray(),
       ),
+    findSiblings: ({ clusterId, rule, startAt }, signal) =>
+      orStoreError(async () => {
+        const since = { $gt: new Date(startAt.getTime() - SIBLING_MS) };
+        const found = await occurrences.find({ clusterId, opensAt: since, late: true }, { signal }).toArray();
+        return found.filter((other) => other.rule !== rule);
+      }),
     takeUp: ({ _id, nextTryAt: before }, nextTryAt) =>
+      update({ _id, state: 'Pending', nextTryAt: before }, { nextTryAt }),
+    async wait(_id, { code, reason }) {
+      await update({ _id, state: 'Pending' }, { code, reason });
+    },
+    decide: (_id, outcome) => update({ _id, state: 'Pending' }, outcome),
+    findToStop: (now, limit, signal) =>
+      orStoreError(() =>
+        occurrences
+          .find({ stopAt: { $gt: EPOCH, $lte: now } }, { signal })
+          .sort({ stopAt: 1 })
+          .limit(limit)
+          .toArray(),
+      ),
+    async stopped(_id) {
+      await update({ _id }, { stopAt: null });
+    },
+    list: (filter, { skip, limit }, signal) =>
       orStoreError(async () => {
-        const { matchedCount } = await occurrences.updateOne(
-          { _id, state: 'Pending', nextTryAt: before },
-          { $set: { nextTryAt } },
-        );
-        return matchedCount === 1;
-      }),
-    wait: (_id, reason) =>
-      orStoreError(async () => {
-        await occurrences.updateOne({ _id, state: 'Pending' }, { $set: { reason } });
-      }),
-    decide: (_id, decision) =>
-      orStoreError(async () => {
-        const { matchedCount } = await occurrences.updateOne({ _id, state: 'Pending' }, { $set: decision });
-        return matchedCount === 1;
-      }),
-    list: (clusterIds, { skip, limit }, signal) =>
-      orStoreError(async () => {
-        const query =
-          clusterIds.length === 0
-            ? { opensAt: { $gt: EPOCH } }
-            : { clusterId: { $in: [...clusterIds] }, opensAt: { $gt: EPOCH } };
+        const query = toQuery(filter);
         const [found, total] = await Promise.all([
           occurrences.find(query, { signal }).sort({ opensAt: -1, _id: -1 }).skip(skip).limit(limit).toArray(),
           occurrences.countDocuments(query, { signal }),
         ]);
         return { occurrences: found, total };
       }),
+    countDecided: (until, signal) =>
+      orStoreError(() =>
+        occurrences
+          .aggregate<OutcomeCount>(
+            [
+              { $match: { decidedAt: { $gt: EPOCH, $lte: until } } },
+              { $group: { _id: { state: '$state', code: '$code' }, count: { $sum: 1 } } },
+              { $project: { _id: 0, state: '$_id.state', code: '$_id.code', count: 1 } },
+            ],
+            { signal },
+          )
+          .toArray(),
+      ),
+    findDecided: (after, until, limit, signal) =>
+      orStoreError(() =>
+        occurrences
+          .find({ decidedAt: { $gt: after, $lte: until } }, { signal })
+          .sort({ decidedAt: 1 })
+          .limit(limit)
+          .toArray(),
+      ),
+    removeBefore: (before) =>
+      orStoreError(
+        async () => (await occurrences.deleteMany({ decidedAt: { $gt: EPOCH, $lte: before } })).deletedCount,
+      ),
+  };
+}
+
+/** No window is longer than a day and the hours of a change of clocks. */
+const SIBLING_MS = 2 * 86_400_000;
+
+function toQuery({ clusterIds, states, rule }: OccurrenceFilter): Filter<Occurrence> {
+  return {
+    ...(clusterIds.length > 0 && { clusterId: { $in: [...clusterIds] } }),
+    opensAt: { $gt: EPOCH },
+    ...(states.length > 0 && { state: { $in: [...states] } }),
+    ...(rule !== undefined && { rule }),
   };
 }

@@ -1,14 +1,22 @@
 import { openDatabase } from '@tidemark/mongo/database';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
+import { type Loop, startLoop } from '@tidemark/service-kit/loop';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { openBackends } from './backends.ts';
 import type { SchedulerConfig } from './config.ts';
 import { startDueLoop } from './due-loop.ts';
+import { createFleet } from './fleet.ts';
+import { startFleetLoop } from './fleet-loop.ts';
 import { log, storeLog } from './logger.ts';
+import { createOutcomeCount, tellOf } from './metrics.ts';
 import { createOccurrenceStore, OCCURRENCE_INDEXES } from './occurrence-store.ts';
 import { occurrenceService } from './rpc/occurrence-service.ts';
+import { retentionService } from './rpc/retention-service.ts';
+import { startWindowEndLoop } from './window-end.ts';
 
 const NAME = 'scheduler-service';
+/** How often old occurrences are looked for. */
+const OLD_OCCURRENCES_MS = 3_600_000;
 
 export interface RunningScheduler extends AsyncDisposable {
   readonly port: number;
@@ -26,14 +34,42 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
   );
   const backends = stack.use(openBackends(config));
   const store = createOccurrenceStore(database.db);
-  const loop = stack.use(startDueLoop({ ...config, store, backends, now: database.now }));
+  const { now } = database;
+  const dueLoop = stack.use(startDueLoop({ ...config, store, backends, now }));
+  const windowEndLoop = stack.use(startWindowEndLoop({ ...config, store, backends, now }));
+  const fleet = createFleet({ backends, now });
+  stack.use(tellOf(fleet, now));
+  stack.use(startFleetLoop({ ...config, fleet, backends, now }));
+  const outcomes = createOutcomeCount(store, now);
+  stack.use(
+    startLoop({
+      name: 'count of windows',
+      everyMs: config.refreshMs,
+      log: storeLog,
+      async run(signal) {
+        await outcomes.refresh(signal);
+        return false;
+      },
+    }),
+  );
+  stack.use(
+    startLoop({
+      name: 'retention of occurrences',
+      everyMs: OLD_OCCURRENCES_MS,
+      log: storeLog,
+      async run() {
+        await store.removeBefore(new Date(now().getTime() - config.occurrencesMs));
+        return false;
+      },
+    }),
+  );
   const server = stack.use(
     await startGrpcServer({
       host: config.host,
       port: config.port,
       token: config.serviceToken,
       log,
-      services: [occurrenceService({ store })],
+      services: [occurrenceService({ store, backends, now }), retentionService({ backends, now })],
     }),
   );
   const operations = stack.use(
@@ -43,9 +79,8 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
       log,
       ready: {
         ...database.checks,
-        'due-loop'() {
-          if (loop.healthySince() === undefined) throw new Error('due windows could not be read of late');
-        },
+        'due-loop': healthy(dueLoop, 'due windows could not be read of late'),
+        'window-end-loop': healthy(windowEndLoop, 'windows that closed could not be attended to of late'),
       },
     }),
   );
@@ -55,5 +90,11 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
     port: server.port,
     operationsPort: operations.port,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  };
+}
+
+function healthy(loop: Loop, trouble: string): () => void {
+  return () => {
+    if (loop.healthySince() === undefined) throw new Error(trouble);
   };
 }

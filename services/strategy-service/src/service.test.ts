@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { type PlanServiceServer, PlanServiceService } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
 import {
-  type SaveStrategyRequest,
+  ListStrategiesRequest,
+  SaveStrategyRequest,
   type StrategyServiceServer,
   StrategyServiceService,
+  WindowEnd,
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { createServiceClient } from '@tidemark/service-kit/grpc/client';
 import { MongoClient } from 'mongodb';
@@ -50,16 +53,7 @@ describe('strategy-service', () => {
   const strategies = () => stack.use(createServiceClient<StrategyServiceServer>(StrategyServiceService, options()));
   const plans = () => stack.use(createServiceClient<PlanServiceServer>(PlanServiceService, options()));
   const save = async (fields: Partial<SaveStrategyRequest>) => {
-    const { strategy } = await strategies().saveStrategy({
-      clusterId,
-      rule: '',
-      days: undefined,
-      period: undefined,
-      timeZone: undefined,
-      paused: undefined,
-      defaultTimeZone: '',
-      ...fields,
-    });
+    const { strategy } = await strategies().saveStrategy(SaveStrategyRequest.create({ clusterId, ...fields }));
     if (!strategy) throw new Error('no strategy was answered');
     return strategy;
   };
@@ -67,6 +61,16 @@ describe('strategy-service', () => {
     const hour = new Date().getUTCHours();
     return `${hour}:00-${hour}:00`;
   };
+  const rules = async () =>
+    (
+      await strategies().listStrategies({
+        clusterIds: [clusterId],
+        withRetention: false,
+        pageSize: 100,
+        pageToken: '',
+        updatedAfter: undefined,
+      })
+    ).strategies;
   const due = async () =>
     (await plans().listDueStrategies({ limit: 1_000 })).strategies.filter((one) => one.clusterId === clusterId);
 
@@ -155,9 +159,198 @@ describe('strategy-service', () => {
     });
   });
 
+  it('keeps retention, window end, storage and options of br, and lets go of them when asked', async () => {
+    const retention = { keepLast: 7, keepDays: 0, daily: 0, weekly: 4, monthly: 0, yearly: 0 };
+    const brOptions = BrOptions.create({
+      rateLimit: 100,
+      filters: ['shop.*'],
+      checksum: false,
+      extra: { gcttl: '3600' },
+    });
+    const set = { retention, windowEnd: WindowEnd.WINDOW_END_STOP, storageId: 's3', brOptions };
+    expect(await save({ days: 'Monday', ...set })).toMatchObject(set);
+    expect(await save({ period: '3:00-4:00' })).toMatchObject(set);
+    expect(await save({ keepEverything: true, clearBrOptions: true, storageId: '' })).toMatchObject({
+      retention: undefined,
+      brOptions: undefined,
+      storageId: '',
+      windowEnd: WindowEnd.WINDOW_END_STOP,
+    });
+  });
+
+  const NOTHING = { keepLast: 0, keepDays: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+  it.each([
+    [{ timeZone: 'Mars/Phobos' }, 'strategy.timeZone', 'Europe/Berlin'],
+    [{ timeZone: '+08:00' }, 'strategy.timeZone', 'fixed offset'],
+    [{ timeZone: 'UTC+8' }, 'strategy.timeZone', 'Asia/Shanghai'],
+    [{ timeZone: 'GMT-03:30' }, 'strategy.timeZone', 'fixed offset'],
+    [{ days: 'Moonday' }, 'strategy.backupDate', 'Monday,Friday'],
+    [{ period: '7-9' }, 'strategy.period', '23:00-2:00'],
+    [{ retention: NOTHING }, 'strategy.retention', 'would keep nothing'],
+    [{ retention: { ...NOTHING, daily: 100_001 } }, 'strategy.retention.daily', 'from 0 to 100000, such as 7'],
+    [{ retention: { ...NOTHING, keepLast: 1 }, keepEverything: true }, 'strategy.retention', '{"keepLast":7}'],
+    [{ windowEnd: 7 as WindowEnd }, 'strategy.windowEnd', '"letRun" or "stop"'],
+    [{ storageId: 'no such id' }, 'strategy.storageId', 'such as nfs-1'],
+    [
+      { brOptions: BrOptions.create({ extra: { '--gcttl': '1' } }) },
+      'strategy.brOptions.extra.--gcttl',
+      'such as gcttl',
+    ],
+    [{ brOptions: BrOptions.create({}), clearBrOptions: true }, 'strategy.brOptions', 'null'],
+    [{ rule: 'no rule' }, 'strategy.rule', 'such as nightly'],
+  ])('refuses %j, names the field, shows a right value and saves nothing', async (fields, field, right) => {
+    const error = await save({ days: 'Monday', ...fields }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'invalid_argument',
+      details: { fields: [{ field, description: expect.stringContaining(right) }] },
+    });
+    expect(await rules()).toEqual([]);
+  });
+
+  it('names a retention that would keep nothing in the words of the field', async () => {
+    await expect(save({ retention: NOTHING })).rejects.toThrow(
+      'strategy.retention: would keep nothing; set at least one of keepLast, keepDays, daily, weekly, monthly, yearly (null keeps everything), e.g. {"keepLast":7}',
+    );
+  });
+
+  it('makes no second rule of one name, also where only case differs (A7)', async () => {
+    await save({ rule: 'nightly', days: 'Monday', createOnly: true });
+    for (const fields of [
+      { rule: 'nightly', createOnly: true },
+      { rule: 'Nightly', createOnly: true },
+      { rule: 'NIGHTLY' },
+    ])
+      await expect(save({ days: 'Friday', ...fields }), fields.rule).rejects.toMatchObject({
+        code: 'invalid_argument',
+        details: { fields: [{ field: 'strategy.rule', description: expect.stringContaining('"nightly-2"') }] },
+      });
+    expect(await rules()).toMatchObject([{ rule: 'nightly', days: ['Monday'] }]);
+  });
+
+  it('answers the repeat of a creation whose answer was lost as the first time', async () => {
+    const request = SaveStrategyRequest.create({ clusterId, rule: 'nightly', days: 'Monday', createOnly: true });
+    const create = () => strategies().saveStrategy(request, { requestId: 'r-1' });
+    expect(await create()).toEqual(await create());
+    const other = { ...request, days: 'Friday' };
+    await expect(strategies().saveStrategy(other, { requestId: 'r-1' })).rejects.toMatchObject({
+      code: 'invalid_argument',
+    });
+  });
+
+  it('lets a cluster have 20 rules, and says what to do about one more', async () => {
+    for (let index = 1; index <= 20; index += 1) await save({ rule: `r${index}`, days: 'Monday' });
+    await save({ rule: 'r1', days: 'Friday' });
+    await expect(save({ rule: 'r21', days: 'Monday' })).rejects.toMatchObject({
+      details: { fields: [{ field: 'strategy.rule', description: expect.stringContaining('delete one first') }] },
+    });
+  });
+
+  it('answers with what would be stored, and stores nothing, when only asked to validate', async () => {
+    expect(await save({ days: ALL_DAYS, period: '1:00-2:00', validateOnly: true })).toMatchObject({
+      revision: 1n,
+      nextWindow: { opensAt: expect.any(Date) },
+    });
+    await expect(save({ period: '7-9', validateOnly: true })).rejects.toMatchObject({ code: 'invalid_argument' });
+    expect(await rules()).toEqual([]);
+    await save({ days: 'Monday' });
+    expect(await save({ days: 'Friday', validateOnly: true })).toMatchObject({ revision: 2n, days: ['Friday'] });
+    expect(await rules()).toMatchObject([{ days: ['Monday'], revision: 1n }]);
+  });
+
+  it('pauses no rule that is not there, except the documented one, whose save may begin with that', async () => {
+    await expect(save({ rule: 'nightly', paused: true })).rejects.toMatchObject({ code: 'strategy_not_found' });
+    expect(await save({ paused: true })).toMatchObject({ rule: 'default', paused: true, nextWindow: undefined });
+  });
+
+  it('keeps everything else of a rule that is paused and resumed (A10)', async () => {
+    const before = await save({ days: ALL_DAYS, period: '3:00-4:00', storageId: 's3' });
+    const { paused, nextWindow, ...rest } = await save({ paused: true });
+    expect([paused, nextWindow]).toEqual([true, undefined]);
+    const same = { revision: expect.any(BigInt), updateTime: expect.any(Date) };
+    expect(rest).toMatchObject({ days: before.days, period: before.period, storageId: 's3', ...same });
+    expect((await save({ paused: false })).nextWindow?.opensAt && before.nextWindow).toBeTruthy();
+  });
+
+  it('starts no second backup on a day that was served, whatever is edited', async () => {
+    const strategy = await save({ days: ALL_DAYS, period: openNow(), timeZone: 'UTC' });
+    const taken = strategy.nextWindow?.opensAt;
+    await plans().advanceStrategy({ clusterId, rule: 'default', opensAt: taken, revision: strategy.revision });
+    const day = (instant: Date | undefined) => instant?.toISOString().slice(0, 10) ?? '';
+    for (const fields of [
+      { period: '0:00-24:00' },
+      { period: '23:59-24:00' },
+      { days: 'Monday,Sunday' },
+      { days: ALL_DAYS },
+    ]) {
+      const edited = await save(fields);
+      expect(day(edited.nextWindow?.opensAt) > day(taken), JSON.stringify(fields)).toBe(true);
+    }
+    expect(await due()).toEqual([]);
+  });
+
+  it('lists rules in pages, of some clusters, and those with a retention', async () => {
+    const retention = { ...NOTHING, keepLast: 1 };
+    for (const rule of ['a', 'b', 'c']) await save({ rule, days: 'Monday', ...(rule !== 'b' && { retention }) });
+    const list = (fields: Partial<ListStrategiesRequest>) =>
+      strategies().listStrategies(
+        ListStrategiesRequest.create({
+          clusterIds: [clusterId],
+          withRetention: false,
+          pageSize: 2,
+          pageToken: '',
+          ...fields,
+        }),
+      );
+    const first = await list({});
+    expect(first.strategies.map(({ rule }) => rule)).toEqual(['a', 'b']);
+    const second = await list({ pageToken: first.nextPageToken });
+    expect(second).toMatchObject({ strategies: [{ rule: 'c' }], nextPageToken: '' });
+    expect((await list({ withRetention: true })).strategies.map(({ rule }) => rule)).toEqual(['a', 'c']);
+    const seen: string[] = [];
+    for (let pageToken = ''; ; ) {
+      const page = await list({ clusterIds: [], pageSize: 7, pageToken });
+      seen.push(...page.strategies.map((one) => `${one.clusterId}:${one.rule}`));
+      if (page.nextPageToken === '') break;
+      pageToken = page.nextPageToken;
+    }
+    expect(seen).toEqual([...new Set(seen)].sort());
+    expect(seen.filter((id) => id.startsWith(clusterId))).toHaveLength(3);
+    await expect(list({ pageSize: 0, pageToken: '$' })).rejects.toMatchObject({
+      details: { fields: [{ field: 'pageSize' }, { field: 'pageToken' }] },
+    });
+  });
+
   it('forgets a strategy, and does not mind when there is none', async () => {
     await save({ days: 'Monday' });
     for (let times = 0; times < 2; times += 1) await strategies().deleteStrategy({ clusterId, rule: '' });
     expect((await strategies().getStrategy({ clusterId, rule: '' })).strategy?.days).toEqual([]);
+  });
+
+  it('tells every rule in one walk, and those that changed since an instant', async () => {
+    const names = ['one', 'two', 'three'];
+    for (const rule of names) await save({ rule, days: 'Monday' });
+    const scanned = new Set<string>();
+    for await (const { strategies: batch } of plans().scanStrategies({}))
+      for (const one of batch) if (one.clusterId === clusterId) scanned.add(one.rule);
+    expect([...scanned].sort()).toEqual([...names].sort());
+
+    const updatedAfter = new Date(Date.now() - 60_000);
+    const changed = new Set<string>();
+    for (let pageToken = ''; ; ) {
+      const request = { clusterIds: [], withRetention: false, pageSize: 2, pageToken, updatedAfter };
+      const page = await strategies().listStrategies(request);
+      for (const one of page.strategies) if (one.clusterId === clusterId) changed.add(one.rule);
+      pageToken = page.nextPageToken;
+      if (pageToken === '') break;
+    }
+    expect([...changed].sort()).toEqual([...names].sort());
+  });
+
+  it('remembers when a pause ended', async () => {
+    await save({ days: 'Monday', paused: true });
+    expect((await save({ period: '1:00-2:00' })).resumedAt).toBeUndefined();
+    const { resumedAt } = await save({ paused: false });
+    expect(Math.abs(Date.now() - Number(resumedAt))).toBeLessThan(60_000);
+    expect((await save({ period: '2:00-3:00' })).resumedAt).toEqual(resumedAt);
   });
 });

@@ -2,6 +2,8 @@ import { openDatabase } from '@tidemark/mongo/database';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import type { StrategyServiceConfig } from './config.ts';
+import { type FleetDependencies, startFleetLoop } from './fleet-loop.ts';
+import { createFleetStore, FLEET_INDEXES } from './fleet-store.ts';
 import { log, storeLog } from './logger.ts';
 import type { Dependencies } from './rpc/context.ts';
 import { planService } from './rpc/plan-service.ts';
@@ -19,17 +21,20 @@ export interface RunningStrategyService extends AsyncDisposable {
 export async function startStrategyService(config: StrategyServiceConfig): Promise<RunningStrategyService> {
   await using stack = new AsyncDisposableStack();
   const database = stack.use(
-    await openDatabase(
-      { url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog },
-      STRATEGY_INDEXES,
-    ),
+    await openDatabase({ url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog }, [
+      ...STRATEGY_INDEXES,
+      ...FLEET_INDEXES,
+    ]),
   );
-  const dependencies: Dependencies = {
+  const parts: FleetDependencies = {
     store: createStrategyStore(database.db),
+    fleet: createFleetStore(database.db),
     now: database.now,
     timeZone: config.timeZone,
     spreadMs: config.spreadMs,
   };
+  const fleetLoop = stack.use(startFleetLoop(parts));
+  const dependencies: Dependencies = { ...parts, wakeFleetLoop: () => fleetLoop.wake() };
   const server = stack.use(
     await startGrpcServer({
       host: config.host,

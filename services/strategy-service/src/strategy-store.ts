@@ -1,20 +1,33 @@
 /**
  * The collection `strategies`.
  *
- * Every change is read → change → compare-and-set by revision, and tried again when somebody else was quicker. The `_id`
- * is cluster and rule, so a strategy cannot be there twice (must-not A7).
+ * R1. Every change is read → change → compare-and-set by revision, removals too, and tried again when somebody else was
+ *     quicker.
+ * R2. The `_id` is cluster and rule, so a strategy cannot be there twice (must-not A7).
  */
 import { AppError } from '@tidemark/errors/app-error';
+import { inBatches } from '@tidemark/mongo/batches';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
-import { isDuplicateKey, isTransient, toStoreError } from '@tidemark/mongo/mongo-error';
+import { isDuplicateKey, isTransient, orStoreError, toStoreError } from '@tidemark/mongo/mongo-error';
 import { backoffMs, sleep } from '@tidemark/service-kit/backoff';
-import type { Db } from 'mongodb';
-import { type StrategyDocument, strategyId } from './strategy.ts';
+import type { Db, Filter } from 'mongodb';
+import { type StrategyDocument, strategyId, upgrade } from './strategy.ts';
 
 export const STRATEGY_INDEXES: readonly IndexSpec[] = [
   { collection: 'strategies', keys: { 'nextWindow.startAt': 1 } },
   { collection: 'strategies', keys: { clusterId: 1 } },
+  { collection: 'strategies', keys: { fleetStrategy: 1 } },
+  { collection: 'strategies', keys: { updateTime: 1 } },
 ];
+
+/** Which rules to list. */
+export interface StrategyFilter {
+  /** Any of these; none means all. */
+  readonly clusterIds: readonly string[];
+  readonly withRetention: boolean;
+  /** The last `_id` of the page before; empty means the first page. */
+  readonly after: string;
+}
 
 export interface StrategyStore {
   get(clusterId: string, rule: string, signal: AbortSignal): Promise<StrategyDocument | undefined>;
@@ -29,36 +42,44 @@ export interface StrategyStore {
     change: (before: StrategyDocument | undefined) => StrategyDocument | undefined,
     signal: AbortSignal,
   ): Promise<{ strategy: StrategyDocument | undefined; changed: boolean }>;
-  /** Removes one rule, or all of a cluster. */
-  delete(clusterId: string, rule: string | undefined): Promise<void>;
+  /** One write by compare-and-set; false when somebody else was quicker, or when nobody knows. */
+  write(before: StrategyDocument | undefined, after: StrategyDocument): Promise<boolean>;
+  /** Removes one, unless it was changed meanwhile. */
+  remove(before: StrategyDocument): Promise<boolean>;
+  removeCluster(clusterId: string): Promise<void>;
+  /** Every rule of these clusters. */
+  ofClusters(clusterIds: readonly string[], signal: AbortSignal): Promise<StrategyDocument[]>;
+  /** A page of rules by `_id`. */
+  list(filter: StrategyFilter, limit: number, signal: AbortSignal): Promise<StrategyDocument[]>;
+  /** Every rule, in no order: one walk over the collection, a few hundred at a time. */
+  scan(signal: AbortSignal): AsyncIterable<StrategyDocument[]>;
+  /** Rules that were changed after an instant, in that order. */
+  changedSince(after: Date, limit: number, signal: AbortSignal): Promise<StrategyDocument[]>;
+  /** Clusters that have a rule from a strategy for labels: this one, or any. */
+  clustersWithFleetRules(name: string | undefined, signal: AbortSignal): Promise<string[]>;
+  /** How many rules come from each strategy for labels. */
+  countFleetRules(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /** Those whose start has come, those due first leading. */
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<StrategyDocument[]>;
 }
 
 const EPOCH = new Date(0);
+/** The first name that there can be, and what is above every name and `_id`: ranges are bounded on both sides. */
+const FIRST = '-';
+const ABOVE = '~';
+/** The same for instants. */
+const FAR = new Date('9999-01-01T00:00:00Z');
+const SCANNED_AT_ONCE = 500;
 const CONFLICT_BACKOFF = { baseMs: 5, maxMs: 500 };
 const MOST_CONFLICTS = 30;
 
 export function createStrategyStore(db: Db): StrategyStore {
   const strategies = db.collection<StrategyDocument>('strategies');
 
-  async function orStoreError<R>(run: () => Promise<R>): Promise<R> {
+  /** Runs one write by compare-and-set. */
+  async function attempt(run: () => Promise<boolean>): Promise<boolean> {
     try {
       return await run();
-    } catch (error) {
-      throw toStoreError(error);
-    }
-  }
-
-  async function write(before: StrategyDocument | undefined, after: StrategyDocument): Promise<boolean> {
-    try {
-      if (!before) {
-        await strategies.insertOne(after);
-        return true;
-      }
-      const { _id, ...fields } = after;
-      const { matchedCount } = await strategies.updateOne({ _id, revision: before.revision }, { $set: fields });
-      return matchedCount === 1;
     } catch (error) {
       if (isDuplicateKey(error) || isTransient(error)) return false;
       throw toStoreError(error);
@@ -66,33 +87,111 @@ export function createStrategyStore(db: Db): StrategyStore {
   }
 
   const get: StrategyStore['get'] = (clusterId, rule, signal) =>
-    orStoreError(async () => (await strategies.findOne({ _id: strategyId(clusterId, rule) }, { signal })) ?? undefined);
+    orStoreError(async () => {
+      const found = await strategies.findOne({ _id: strategyId(clusterId, rule) }, { signal });
+      return found ? upgrade(found) : undefined;
+    });
+  const write: StrategyStore['write'] = (before, after) =>
+    attempt(async () => {
+      if (!before) {
+        await strategies.insertOne(after);
+        return true;
+      }
+      const { _id, ...fields } = after;
+      return (await strategies.updateOne({ _id, revision: before.revision }, { $set: fields })).matchedCount === 1;
+    });
 
   return {
     get,
+    write,
     async change(clusterId, rule, change, signal) {
       for (let tries = 1; tries <= MOST_CONFLICTS; tries += 1) {
         const before = await get(clusterId, rule, signal);
         const after = change(before);
         if (!after) return { strategy: before, changed: false };
         if (await write(before, after)) return { strategy: after, changed: true };
-        await sleep(backoffMs(tries, CONFLICT_BACKOFF), signal).catch((error: unknown) => {
-          throw toStoreError(error);
-        });
+        await pauseAfterConflict(tries, signal);
       }
-      throw new AppError('conflict', `The strategy of cluster ${clusterId} changes too often; try again.`);
+      throw tooManyConflicts(clusterId);
     },
-    delete: (clusterId, rule) =>
+    remove: ({ _id, revision }) =>
+      attempt(async () => (await strategies.deleteOne({ _id, revision })).deletedCount === 1),
+    removeCluster: (clusterId) => orStoreError(async () => void (await strategies.deleteMany({ clusterId }))),
+    ofClusters: (clusterIds, signal) =>
       orStoreError(async () => {
-        await strategies.deleteMany(rule === undefined ? { clusterId } : { _id: strategyId(clusterId, rule) });
+        const filter =
+          clusterIds.length === 1 ? { clusterId: clusterIds[0] ?? '' } : { clusterId: { $in: [...clusterIds] } };
+        return (await strategies.find(filter, { signal }).toArray()).map(upgrade);
+      }),
+    list: ({ clusterIds, withRetention, after }, limit, signal) =>
+      orStoreError(async () => {
+        const filter: Filter<StrategyDocument> = withRetention ? { retention: { $ne: null } } : {};
+        if (clusterIds.length > 0) {
+          // These few by their index, whatever a server would make of both conditions.
+          const ofThem = await strategies
+            .find({ ...filter, clusterId: { $in: [...clusterIds] } }, { signal })
+            .toArray();
+          const byId = ofThem.filter(({ _id }) => _id > after).sort((one, other) => (one._id < other._id ? -1 : 1));
+          return byId.slice(0, limit).map(upgrade);
+        }
+        const found = await strategies
+          .find({ ...filter, _id: { $gt: after, $lt: ABOVE } }, { signal })
+          .sort({ _id: 1 })
+          .limit(limit)
+          .toArray();
+        return found.map(upgrade);
+      }),
+    async *scan(signal) {
+      const all = strategies.find({}, { signal, batchSize: SCANNED_AT_ONCE });
+      for await (const batch of inBatches(all, SCANNED_AT_ONCE)) yield batch.map(upgrade);
+    },
+    changedSince: (after, limit, signal) =>
+      orStoreError(async () => {
+        const found = await strategies
+          .find({ updateTime: { $gt: after, $lt: FAR } }, { signal })
+          .sort({ updateTime: 1 })
+          .limit(limit)
+          .toArray();
+        return found.map(upgrade);
+      }),
+    clustersWithFleetRules: (name, signal) =>
+      orStoreError(async () => {
+        const fleetStrategy = name ?? { $gte: FIRST, $lt: ABOVE };
+        const found = await strategies.find({ fleetStrategy }, { signal, projection: { clusterId: 1 } }).toArray();
+        return [...new Set(found.map(({ clusterId }) => clusterId))];
+      }),
+    countFleetRules: (signal) =>
+      orStoreError(async () => {
+        const groups = await strategies
+          .aggregate<{ _id: string; count: number }>(
+            [
+              { $match: { fleetStrategy: { $gte: FIRST, $lt: ABOVE } } },
+              { $group: { _id: '$fleetStrategy', count: { $sum: 1 } } },
+            ],
+            { signal },
+          )
+          .toArray();
+        return new Map(groups.map(({ _id, count }) => [_id, count]));
       }),
     findDue: (now, limit, signal) =>
-      orStoreError(() =>
-        strategies
+      orStoreError(async () => {
+        const found = await strategies
           .find({ 'nextWindow.startAt': { $gt: EPOCH, $lte: now } }, { signal })
           .sort({ 'nextWindow.startAt': 1 })
           .limit(limit)
-          .toArray(),
-      ),
+          .toArray();
+        return found.map(upgrade);
+      }),
   };
+}
+
+/** Lets the others go first, longer each time. @throws AppError `unavailable` when the request ends meanwhile */
+export async function pauseAfterConflict(tries: number, signal: AbortSignal): Promise<void> {
+  await sleep(backoffMs(tries, CONFLICT_BACKOFF), signal).catch((error: unknown) => {
+    throw toStoreError(error);
+  });
+}
+
+export function tooManyConflicts(clusterId: string): AppError {
+  return new AppError('conflict', `The strategy of cluster ${clusterId} changes too often; try again.`);
 }

@@ -1,14 +1,11 @@
-import type { FieldViolation } from '@tidemark/errors/app-error';
-import { invalidArgument } from '@tidemark/errors/app-error';
-import type {
-  SaveStrategyRequest,
+import {
   Strategy as StrategyMessage,
+  WindowEnd as WindowEndMessage,
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { type Period, parsePeriod } from '@tidemark/schedule/period';
 import { startWithin } from '@tidemark/schedule/start-offset';
-import { isTimeZone } from '@tidemark/schedule/time-zone';
-import { parseWeekdays, WEEKDAYS, type Weekday } from '@tidemark/schedule/weekdays';
-import { nextWindow, type WindowRule } from '@tidemark/schedule/window';
+import type { Weekday } from '@tidemark/schedule/weekdays';
+import { nextWindow, type Window, type WindowRule } from '@tidemark/schedule/window';
 
 /** The rule of the documented API, which knows one per cluster. */
 export const DEFAULT_RULE = 'default';
@@ -20,70 +17,133 @@ export interface PlannedWindow {
   readonly startAt: Date;
 }
 
-/** A strategy as it is stored. */
-export interface StrategyDocument {
-  /** `<clusterId>:<rule>`; neither can contain a colon. */
-  readonly _id: string;
-  readonly clusterId: string;
-  readonly rule: string;
+/** The last window that was taken up, whatever came of it. */
+export interface TakenWindow {
+  readonly opensAt: Date;
+  readonly closesAt: Date;
+  /** The local date of its opening, in the zone that the rule had then: 2026-01-31. */
+  readonly date: string;
+}
+
+/** Which successful backups are kept; 0 is not set. */
+export interface Retention {
+  readonly keepLast: number;
+  readonly keepDays: number;
+  readonly daily: number;
+  readonly weekly: number;
+  readonly monthly: number;
+  readonly yearly: number;
+}
+
+/** What becomes of a backup that still runs when its window closes. */
+export type WindowEnd = 'letRun' | 'stop';
+
+/** Options of `br` as the message has them; what each may be is settled when a backup starts. */
+export interface StoredBrOptions {
+  readonly rateLimit: number;
+  readonly concurrency: number;
+  readonly compression: string;
+  readonly filters: readonly string[];
+  readonly checksum?: boolean;
+  readonly crypterMethod: string;
+  readonly crypterKeyFile: string;
+  readonly extra: Readonly<Record<string, string>>;
+}
+
+/** What people say about a rule, for one cluster or for labels. */
+export interface Settings {
   readonly days: readonly Weekday[];
   readonly period: string;
   readonly timeZone: string;
   readonly paused: boolean;
+  /** Null keeps everything. */
+  readonly retention: Retention | null;
+  readonly windowEnd: WindowEnd;
+  /** Empty means the cluster's. */
+  readonly storageId: string;
+  readonly brOptions: StoredBrOptions | null;
+}
+
+/** A strategy as it is stored. */
+export interface StrategyDocument extends Settings {
+  /** `<clusterId>:<rule>`; neither can contain a colon. */
+  readonly _id: string;
+  readonly clusterId: string;
+  readonly rule: string;
   readonly nextWindow: PlannedWindow | null;
+  readonly lastTaken: TakenWindow | null;
+  /** The strategy for labels that it comes from; empty: it is the cluster's own. */
+  readonly fleetStrategy: string;
+  /** The strategy for labels is paused; `paused` is the cluster's own say. */
+  readonly fleetPaused: boolean;
+  /** The request that made it, by which its repeat is known. */
+  readonly createdIn: string;
+  /** When a pause last ended: windows that had opened by then start nothing. */
+  readonly resumedAt: Date | null;
   readonly revision: number;
   readonly createTime: Date;
   readonly updateTime: Date;
   readonly updatedBy: string;
 }
 
+/** What a rule is before anybody said anything about it. */
+export const NO_SETTINGS: Settings = {
+  days: [],
+  period: DEFAULT_PERIOD,
+  timeZone: '',
+  paused: false,
+  retention: null,
+  windowEnd: 'letRun',
+  storageId: '',
+  brOptions: null,
+};
+
+const LATER_FIELDS = { lastTaken: null, fleetStrategy: '', fleetPaused: false, createdIn: '', resumedAt: null };
+
 export function strategyId(clusterId: string, rule: string): string {
   return `${clusterId}:${rule}`;
 }
 
-/** What a save changes; absent keeps what it was. */
-export interface StrategyChange {
-  readonly days?: readonly Weekday[];
-  readonly period?: string;
-  readonly timeZone?: string;
-  readonly paused?: boolean;
-}
-
-/** Reads what a request wants. @throws AppError `invalid_argument` naming every bad field as the REST body calls it */
-export function toChange({ days, period, timeZone, paused }: SaveStrategyRequest): StrategyChange {
-  const violations: FieldViolation[] = [];
-  const weekdays = days === undefined ? undefined : parseWeekdays(days);
-  if (weekdays && 'unknown' in weekdays)
-    violations.push({
-      field: 'strategy.backupDate',
-      description: `${weekdays.unknown.map((word) => `"${word.slice(0, 40)}"`).join(', ')} is no weekday; use ${WEEKDAYS.join(', ')}`,
-    });
-  const parsed = period === undefined ? undefined : parsePeriod(period);
-  if (period !== undefined && !parsed)
-    violations.push({
-      field: 'strategy.period',
-      description: `"${period.slice(0, 40)}" is no window; use H:MM-H:MM such as 23:00-2:00, with 24:00 only as an end`,
-    });
-  if (timeZone !== undefined && !isTimeZone(timeZone))
-    violations.push({
-      field: 'strategy.timeZone',
-      description: `"${timeZone.slice(0, 40)}" is no time zone; use an IANA name such as Europe/Berlin`,
-    });
-  if (violations.length > 0) throw invalidArgument(violations);
-  return {
-    ...(weekdays && 'days' in weekdays && { days: weekdays.days }),
-    ...(parsed && { period: parsed.text }),
-    ...(timeZone !== undefined && { timeZone }),
-    ...(paused !== undefined && { paused }),
-  };
+/** A document as this version has it: those of older versions lack fields. */
+export function upgrade(stored: StrategyDocument): StrategyDocument {
+  return { ...NO_SETTINGS, ...LATER_FIELDS, ...stored };
 }
 
 export function ruleOf({ days, period, timeZone }: Pick<StrategyDocument, 'days' | 'period' | 'timeZone'>): WindowRule {
   return { days, timeZone, period: parsePeriod(period) ?? (parsePeriod(DEFAULT_PERIOD) as Period) };
 }
 
+/** Whether nothing starts by itself, whoever said so. */
+export function isPaused({ paused, fleetPaused }: Pick<StrategyDocument, 'paused' | 'fleetPaused'>): boolean {
+  return paused || fleetPaused;
+}
+
+/** When the last pause ended: now, where the change ends one. */
+export function resumedAt(
+  before: StrategyDocument | undefined,
+  fresh: Pick<StrategyDocument, 'paused' | 'fleetPaused'>,
+  at: Date,
+): Date | null {
+  const resumes = before !== undefined && isPaused(before) && !isPaused(fresh);
+  return resumes ? at : (before?.resumedAt ?? null);
+}
+
+/** A window as it is remembered once it was taken up. */
+export function takenWindow({ opensAt, closesAt }: Window, timeZone: string): TakenWindow {
+  return { opensAt, closesAt, date: localDate(opensAt, timeZone) };
+}
+
 /**
  * The next window of a strategy; none while it is paused.
+ *
+ * An edit may move the hours, the days or the zone of a rule after a window of today was taken up, and the new hours
+ * may still lie ahead today. So that an edit never starts a second backup for a day that had its one, a window does not
+ * count
+ * - if its local date is that of the last window that was taken up, or an earlier one (the zone may have moved west);
+ * - or if it is open at `from` already and opened before the last one that was taken up closes: one night, one backup,
+ *   also where midnight lies between the old hour and the new.
+ * Taken up means that the scheduler made an occurrence of it, also one that says Skipped or Missed: who wants that
+ * backup still asks for one now.
  *
  * @param from the instant after which windows count
  * @param includeOpen whether one that is open at `from` does: it then starts at once, not at its offset
@@ -94,25 +154,93 @@ export function plan(
   includeOpen: boolean,
   spreadMs: number,
 ): PlannedWindow | null {
-  if (strategy.paused) return null;
-  const window = nextWindow(ruleOf(strategy), from, includeOpen);
+  if (isPaused(strategy)) return null;
+  const rule = ruleOf(strategy);
+  let window = nextWindow(rule, from, includeOpen);
+  while (window && isServed(window, strategy, from)) window = nextWindow(rule, window.opensAt, false);
   if (!window) return null;
   const startAt = startWithin(window, strategy.clusterId, strategy.rule, spreadMs);
   const opened = window.opensAt <= from;
   return { ...window, startAt: opened && startAt > from ? from : startAt };
 }
 
-export function toStrategyMessage(strategy: StrategyDocument): StrategyMessage {
+function isServed(
+  { opensAt }: Window,
+  { lastTaken, timeZone }: Pick<StrategyDocument, 'lastTaken' | 'timeZone'>,
+  from: Date,
+): boolean {
+  if (!lastTaken) return false;
+  return localDate(opensAt, timeZone) <= lastTaken.date || (opensAt <= from && opensAt < lastTaken.closesAt);
+}
+
+function localDate(instant: Date, timeZone: string): string {
+  return Temporal.Instant.fromEpochMilliseconds(instant.getTime())
+    .toZonedDateTimeISO(timeZone)
+    .toPlainDate()
+    .toString();
+}
+
+/**
+ * The next window after a change: the planned one stays while days, hours and zone do, so that one which is due and not
+ * yet taken up is not lost, and its start does not move. Otherwise it is planned anew from `at`; resuming never starts
+ * anything, so there only windows that open later count.
+ *
+ * @param startOpen whether new days or hours may start a window that is open at `at`
+ */
+export function replan(
+  before: StrategyDocument | undefined,
+  fresh: Omit<StrategyDocument, 'nextWindow'>,
+  at: Date,
+  startOpen: boolean,
+  spreadMs: number,
+): PlannedWindow | null {
+  const same =
+    before?.period === fresh.period && before.timeZone === fresh.timeZone && sameDays(before.days, fresh.days);
+  if (same && before?.nextWindow && !isPaused(fresh)) return before.nextWindow;
+  const resumed = before !== undefined && isPaused(before);
+  return plan(fresh, at, startOpen && !resumed, spreadMs);
+}
+
+function sameDays(some: readonly Weekday[], others: readonly Weekday[]): boolean {
+  return some.length === others.length && some.every((day) => others.includes(day));
+}
+
+export const WINDOW_ENDS: Readonly<Record<WindowEnd, WindowEndMessage>> = {
+  letRun: WindowEndMessage.WINDOW_END_LET_RUN,
+  stop: WindowEndMessage.WINDOW_END_STOP,
+};
+
+/** The settings as messages have them, of a rule or of a strategy for labels. */
+export function settingsMessage(settings: Settings) {
+  const { days, period, timeZone, paused, retention, windowEnd, storageId, brOptions } = settings;
   return {
-    clusterId: strategy.clusterId,
-    rule: strategy.rule,
-    days: [...strategy.days],
-    period: strategy.period,
-    timeZone: strategy.timeZone,
-    paused: strategy.paused,
-    nextWindow: strategy.nextWindow ?? undefined,
-    revision: BigInt(strategy.revision),
-    updateTime: strategy.updateTime,
-    updatedBy: strategy.updatedBy,
+    days: [...days],
+    period,
+    timeZone,
+    paused,
+    retention: retention ?? undefined,
+    windowEnd: WINDOW_ENDS[windowEnd],
+    storageId,
+    brOptions: brOptions
+      ? { checksum: undefined, ...brOptions, filters: [...brOptions.filters], extra: { ...brOptions.extra } }
+      : undefined,
   };
+}
+
+/** @param spreadMs how far into its window a start may be moved */
+export function toStrategyMessage(strategy: StrategyDocument, spreadMs: number): StrategyMessage {
+  const { clusterId, rule, revision, updateTime, updatedBy, fleetStrategy, fleetPaused } = strategy;
+  return StrategyMessage.create({
+    ...settingsMessage(strategy),
+    clusterId,
+    rule,
+    nextWindow: strategy.nextWindow ?? undefined,
+    revision: BigInt(revision),
+    updateTime,
+    updatedBy,
+    fleetStrategy,
+    fleetPaused,
+    resumedAt: strategy.resumedAt ?? undefined,
+    spreadSeconds: spreadMs / 1000,
+  });
 }

@@ -22,6 +22,10 @@ const handlers: Handlers<BackupServiceServer> = {
   findBackupByKey: refuse,
   listBackups: refuse,
   deleteBackup: refuse,
+  pinBackup: refuse,
+  unpinBackup: refuse,
+  listNewestGood: refuse,
+  listChangedClusters: refuse,
   async getBackup({ id }, { requestId, caller, signal }) {
     Object.assign(seen, { requestId, caller });
     if (id === 'unknown')

@@ -1,20 +1,20 @@
 import type { Backup, Cancellation } from '../backup.ts';
 import { type Command, type Decision, type Limits, OK } from './command.ts';
-import { finish } from './vocabulary.ts';
+import { finishCanceled } from './vocabulary.ts';
 
 /** Records a cancel; from then on the backup ends as Canceled whatever its worker tells (T12). */
 export function cancel(
   backup: Backup,
-  { by, reason, requestId }: Extract<Command, { kind: 'cancel' }>,
+  { by, reason, requestId, code }: Extract<Command, { kind: 'cancel' }>,
   now: Date,
   limits: Limits,
 ): Decision {
-  const recorded: Cancellation = { at: now, by, reason, requestId };
+  const recorded: Cancellation = { at: now, by, reason, requestId, ...(code !== undefined && { code }) };
   switch (backup.state) {
     case 'Queued':
       return {
         answer: { kind: 'ok' },
-        next: finish({ ...backup, cancel: recorded }, 'Canceled', now, null, limits.quietMs),
+        next: finishCanceled({ ...backup, cancel: recorded }, now, limits.quietMs),
       };
     case 'Running':
       return {

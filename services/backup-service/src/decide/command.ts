@@ -24,13 +24,18 @@ export type Outcome =
 /** What can be asked of a backup; each is a row of the table in design section 3. */
 export type Command =
   | { readonly kind: 'ring' }
+  /** Its turn may have come: rung for now instead of at the end of its interval. */
+  | { readonly kind: 'nudge' }
   | { readonly kind: 'reap' }
   | {
       readonly kind: 'claim';
       readonly claim: string;
       readonly worker: string;
       readonly pool: string;
-      /** A slot of the storage that looked free, or `own` where the storage has no limit; absent when all are taken. */
+      /**
+       * A slot of the storage that looked free, or `own` where the storage has no limit; absent when all are taken, or
+       * wanted by backups whose turn comes first.
+       */
       readonly slotKey?: string;
       /** Whether a newer good backup of the cluster exists: what retention may count on. */
       readonly newerGood: boolean;
@@ -46,8 +51,25 @@ export type Command =
   /** Without a fence when the answer to the claim never came. */
   | { readonly kind: 'release'; readonly claim: string; readonly fence?: number }
   | { readonly kind: 'stray'; readonly claim: string; readonly fence: number; readonly path: string }
-  | { readonly kind: 'cancel'; readonly requestId: string; readonly by: string; readonly reason: string }
-  | { readonly kind: 'delete'; readonly by: DeletedBy; readonly reason: string; readonly requestId: string }
+  | {
+      readonly kind: 'cancel';
+      readonly requestId: string;
+      readonly by: string;
+      readonly reason: string;
+      /** Where a rule cancels: the constant that the backup then has as its reason. */
+      readonly code?: string;
+    }
+  | {
+      readonly kind: 'delete';
+      readonly by: DeletedBy;
+      readonly reason: string;
+      readonly requestId: string;
+      /** Whether a newer good backup of the cluster exists: only then retention may remove this one. */
+      readonly newerGood: boolean;
+    }
+  /** The id begins with `PIN`. */
+  | { readonly kind: 'pin'; readonly id: string }
+  | { readonly kind: 'unpin' }
   | { readonly kind: 'hold'; readonly id: string }
   | { readonly kind: 'unhold'; readonly id: string };
 
@@ -70,7 +92,10 @@ export type Answer =
     }
   | { readonly kind: 'removeGrant'; readonly fence: number; readonly paths: readonly string[] }
   /** The state does not allow it; `why` tells which of the refusals it is. */
-  | { readonly kind: 'refused'; readonly why: 'over' | 'active' | 'held' | 'notSucceeded' | 'wrongPair' };
+  | { readonly kind: 'refused'; readonly why: Refusal };
+
+/** `notScheduled` and `newest` refuse retention alone; `notGood` is for holds. */
+export type Refusal = 'over' | 'active' | 'held' | 'notGood' | 'notScheduled' | 'newest' | 'wrongPair';
 
 /** What a command does: the document after it (absent: no change), what the caller is told, and what rings afterwards. */
 export interface Decision {

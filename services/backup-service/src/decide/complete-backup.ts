@@ -1,6 +1,6 @@
 import type { Backup, Reason } from '../backup.ts';
 import { type Decision, type Limits, LOST, OK, type Outcome } from './command.ts';
-import { attemptOf, endAttempt, finish, isHeldBy, moveToNewPath, requeue } from './vocabulary.ts';
+import { attemptOf, endAttempt, finish, finishCanceled, isHeldBy, moveToNewPath, requeue } from './vocabulary.ts';
 
 const FINISHED_WHILE_CANCELED = 'finished while being canceled';
 const REFUSED: Decision = { answer: { kind: 'refused', why: 'wrongPair' } };
@@ -23,7 +23,7 @@ export function completeBackup(
 }
 
 function afterCancel(backup: Backup, outcome: Outcome, now: Date, { quietMs }: Limits): Backup {
-  const canceled = finish(backup, 'Canceled', now, null, quietMs);
+  const canceled = finishCanceled(backup, now, quietMs);
   return outcome.kind === 'succeeded'
     ? { ...canceled, result: { ...outcome.result, remark: FINISHED_WHILE_CANCELED } }
     : canceled;

@@ -27,7 +27,7 @@ const queued: Backup = start({
   createdBy: 'alice',
   clusterId: 'c1',
   mode: 'manual',
-  origin: 'request',
+  origin: 'schedule',
   target: { pd: ['127.0.0.1:2379'], version: '8.5.0', pool: 'default' },
   storage: { id: 's1', local: { path: '/s' }, maxConcurrent: 0 },
   path: 'root/c1/p',
@@ -68,12 +68,19 @@ const complete = (outcome: Outcome, fence = 1, token = 'w1'): Command => ({
   fence,
   outcome,
 });
-const cancel = (requestId = 'c'): Command => ({ kind: 'cancel', requestId, by: 'alice', reason: '' });
-const remove = (kind: 'person' | 'retention' = 'person'): Command => ({
+const cancel = (requestId = 'c', code = {}): Command => ({
+  kind: 'cancel',
+  requestId,
+  by: 'alice',
+  reason: '',
+  ...code,
+});
+const remove = (kind: 'person' | 'retention' = 'person', newerGood = true): Command => ({
   kind: 'delete',
   by: { kind, name: kind },
   reason: '',
   requestId: 'd',
+  newerGood,
 });
 
 const claimed = after(queued, claim());
@@ -102,6 +109,28 @@ describe('ring', () => {
       [queued, at(86_401)],
     ] as const)
       untouched(backup, { kind: 'ring' }, now);
+  });
+});
+
+describe('nudge', () => {
+  const rung = after(queued, { kind: 'ring' });
+  it('lets a backup that waits be rung for now instead of a minute later, once', () => {
+    const nudged = after(rung, { kind: 'nudge' }, at(5));
+    expect(nudged).toEqual({ ...rung, task: { ...rung.task, ringAt: at(5) } });
+    untouched(nudged, { kind: 'nudge' }, at(6));
+    expect(decide(nudged, { kind: 'ring' }, at(6), LIMITS)).toMatchObject({ ring: true });
+  });
+  it('changes nothing of what runs, is over, may not be claimed yet, or is past its deadline', () => {
+    const waiting = after(claimed, complete({ kind: 'wait', waitMs: 100 * SECOND, reason }));
+    for (const [backup, now] of [
+      [started, at(1)],
+      [canceling, at(1)],
+      [deleting, at(1)],
+      [succeeded, at(1)],
+      [waiting, at(99)],
+      [after(rung, { kind: 'ring' }, at(86_390)), at(86_401)],
+    ] as const)
+      untouched(backup, { kind: 'nudge' }, now);
   });
 });
 
@@ -408,6 +437,59 @@ describe('cancel', () => {
   });
 });
 
+describe('cancel by a rule', () => {
+  const byRule = cancel('c', { code: 'WINDOW_CLOSED' });
+  const stopped = after(started, byRule);
+  const why = { reason: { code: 'WINDOW_CLOSED', message: expect.stringContaining('next window starts anew') } };
+
+  it('ends the backup with the reason of the rule, whichever way it ends', () => {
+    expect(after(queued, byRule)).toMatchObject({ state: 'Canceled', ...why });
+    expect(stopped).toMatchObject({ state: 'Canceling', cancel: { code: 'WINDOW_CLOSED' }, reason: null });
+    for (const [command, now] of [
+      [complete({ kind: 'stopped' }), NOW],
+      [complete({ kind: 'succeeded', result }), NOW],
+      [complete({ kind: 'failed', reason }), NOW],
+      [complete({ kind: 'wait', waitMs: 1, reason }), NOW],
+      [{ kind: 'release', claim: 'w1', fence: 1 }, NOW],
+      [{ kind: 'reap' }, dead],
+    ] as const)
+      expect(after(stopped, command, now), command.kind).toMatchObject({ state: 'Canceled', ...why });
+  });
+  it('does not override the cancel of a person, and is not overridden by one (T12)', () => {
+    untouched(canceling, byRule);
+    expect(after(canceling, complete({ kind: 'stopped' }))).toMatchObject({ state: 'Canceled', reason: null });
+    expect(after(stopped, complete({ kind: 'stopped' }))).toMatchObject({ cancel: { requestId: 'c' }, ...why });
+    untouched(stopped, cancel('person'));
+  });
+  it('whose constant is a new one says what the rule said', () => {
+    const command: Command = { kind: 'cancel', requestId: 'c', by: 's', reason: 'It rains.', code: 'RAIN' };
+    expect(after(queued, command).reason).toEqual({ code: 'RAIN', message: 'It rains.' });
+  });
+});
+
+describe('delete by retention', () => {
+  const byRetention = remove('retention');
+  it('takes a good backup of the schedule while a newer one is there, and never the newest', () => {
+    expect(after(succeeded, byRetention).deletion).toMatchObject({ state: 'Requested', by: { kind: 'retention' } });
+    expect(answer(succeeded, remove('retention', false))).toEqual({ kind: 'refused', why: 'newest' });
+    untouched(succeeded, remove('retention', false));
+    expect(after(succeeded, remove('person', false)).deletion.state).toBe('Requested');
+  });
+  it('has no say in what people started, what failed, and what is held', () => {
+    for (const backup of [failed, { ...succeeded, origin: 'request' as const }])
+      expect(answer(backup, byRetention)).toEqual({ kind: 'refused', why: 'notScheduled' });
+    expect(answer(after(succeeded, { kind: 'pin', id: 'pin:1' }), byRetention)).toEqual({
+      kind: 'refused',
+      why: 'held',
+    });
+  });
+  it('that is repeated is answered as the first time, whatever is there by then', () => {
+    const wanted = after(succeeded, byRetention);
+    expect(answer(wanted, remove('retention', false))).toEqual({ kind: 'ok' });
+    untouched(wanted, remove('retention', false));
+  });
+});
+
 describe('delete', () => {
   it('is refused while the backup is active or held', () => {
     expect(answer(started, remove())).toEqual({ kind: 'refused', why: 'active' });
@@ -439,7 +521,18 @@ describe('holds', () => {
     expect(held.holds).toEqual(['pin']);
     untouched(held, { kind: 'hold', id: 'pin' });
     expect(after(held, { kind: 'unhold', id: 'pin' }).holds).toEqual([]);
-    expect(answer(deleting, { kind: 'hold', id: 'pin' })).toEqual({ kind: 'refused', why: 'notSucceeded' });
-    expect(answer(failed, { kind: 'hold', id: 'pin' })).toEqual({ kind: 'refused', why: 'notSucceeded' });
+    expect(answer(deleting, { kind: 'hold', id: 'pin' })).toEqual({ kind: 'refused', why: 'notGood' });
+    expect(answer(failed, { kind: 'hold', id: 'pin' })).toEqual({ kind: 'refused', why: 'notGood' });
+  });
+  it('that are pins are taken off together, and leave those of readers', () => {
+    const pinned = after(after(succeeded, { kind: 'hold', id: 'restore-1' }), { kind: 'pin', id: 'pin:1' });
+    expect(pinned.holds).toEqual(['restore-1', 'pin:1']);
+    untouched(pinned, { kind: 'pin', id: 'pin:2' });
+    const unpinned = after({ ...pinned, holds: [...pinned.holds, 'pin:2'] }, { kind: 'unpin' });
+    expect(unpinned.holds).toEqual(['restore-1']);
+    untouched(unpinned, { kind: 'unpin' });
+    untouched(failed, { kind: 'unpin' });
+    expect(answer(failed, { kind: 'pin', id: 'pin:1' })).toEqual({ kind: 'refused', why: 'notGood' });
+    expect(answer(deleting, { kind: 'pin', id: 'pin:1' })).toEqual({ kind: 'refused', why: 'notGood' });
   });
 });

@@ -18,10 +18,10 @@ import type { Command, Decision, Limits } from './command.ts';
 import { completeBackup } from './complete-backup.ts';
 import { completeRemoval } from './complete-removal.ts';
 import { deleteBackup } from './delete.ts';
-import { hold, unhold } from './hold.ts';
+import { hold, pin, unhold, unpin } from './hold.ts';
 import { release, stray } from './release.ts';
 import { renew } from './renew.ts';
-import { reap, ring } from './ring-and-reap.ts';
+import { nudge, reap, ring } from './ring-and-reap.ts';
 
 /**
  * What `command` does to `backup` at `now` (database time). Deciding twice on the same document gives the same
@@ -31,6 +31,8 @@ export function decide(backup: Backup, command: Command, now: Date, limits: Limi
   switch (command.kind) {
     case 'ring':
       return ring(backup, now, limits);
+    case 'nudge':
+      return nudge(backup, now);
     case 'reap':
       return reap(backup, now, limits);
     case 'claim':
@@ -53,6 +55,10 @@ export function decide(backup: Backup, command: Command, now: Date, limits: Limi
       return hold(backup, command.id);
     case 'unhold':
       return unhold(backup, command.id);
+    case 'pin':
+      return pin(backup, command.id);
+    case 'unpin':
+      return unpin(backup);
   }
 }
 

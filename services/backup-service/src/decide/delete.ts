@@ -5,7 +5,7 @@ import { later, plus, removeTask, withLeftover } from './vocabulary.ts';
 /** Records the wish to delete record and files; the files are a worker's business. */
 export function deleteBackup(
   backup: Backup,
-  { by, reason, requestId }: Extract<Command, { kind: 'delete' }>,
+  { by, reason, requestId, newerGood }: Extract<Command, { kind: 'delete' }>,
   now: Date,
   limits: Limits,
 ): Decision {
@@ -16,6 +16,10 @@ export function deleteBackup(
   if (deletion.state === 'Requested' && deletion.by?.kind === 'retention' && person)
     return { answer: { kind: 'ok' }, next: { ...backup, deletion: { ...deletion, by, reason, requestId } } };
   if (deletion.state !== 'None' && !(deletion.state === 'DeleteFailed' && person)) return OK;
+  // Retention has no say in what people started or what failed, and never takes the last good backup of a cluster.
+  const retained = backup.state === 'Succeeded' && backup.origin === 'schedule';
+  if (!person && !retained) return { answer: { kind: 'refused', why: 'notScheduled' } };
+  if (!person && !newerGood) return { answer: { kind: 'refused', why: 'newest' } };
 
   const known = backup.leftovers.some(({ path }) => path === backup.path);
   const rested = plus(backup.state === 'Succeeded' ? (backup.endTime ?? now) : now, limits.quietMs);

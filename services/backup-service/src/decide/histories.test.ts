@@ -1,6 +1,6 @@
 /**
- * Random histories of a backup against `decide`: workers that crash, lose answers, come late and twice, drain; cancels,
- * deletions, holds and strays at any point. After every step the invariants of the design hold, and when the faults stop
+ * Random histories of a backup against `decide`: workers that crash, lose answers, come late and twice, drain; cancels by
+ * people and by rules, deletions, holds, pins, nudges and strays at any point. After every step the invariants of the design hold, and when the faults stop
  * the backup comes to rest.
  */
 import fc from 'fast-check';
@@ -65,6 +65,9 @@ function checkState(backup: Backup): void {
     expect(leftovers.map((leftover) => leftover.path)).not.toContain(path);
   }
   if (state === 'Canceled') expect(backup.cancel).not.toBeNull();
+  if (state === 'Canceled') expect(backup.reason?.code).toBe(backup.cancel?.code);
+  if (backup.holds.length > 0) expect(backup).toMatchObject({ state: 'Succeeded', deletion: { state: 'None' } });
+  expect(backup.holds.filter((hold) => hold.startsWith('pin:')).length).toBeLessThanOrEqual(1);
 }
 
 function checkStep(before: Backup, after: Backup, seenPaths: Set<string>): void {
@@ -93,6 +96,7 @@ const steps = fc.array(
     act: fc.constantFrom(
       ...([
         'poll',
+        'nudge',
         'claim',
         'claim',
         'renew',
@@ -102,10 +106,13 @@ const steps = fc.array(
         'release',
         'stray',
         'cancel',
+        'windowClosed',
         'delete',
         'retention',
         'hold',
         'unhold',
+        'pin',
+        'unpin',
         'repeat',
         'crash',
       ] as const),
@@ -189,6 +196,9 @@ it('keeps its invariants through any history, and ends when the faults stop', ()
             apply({ kind: 'reap' });
             apply({ kind: 'ring' });
             break;
+          case 'nudge':
+            apply({ kind: 'nudge' });
+            break;
           case 'claim':
             claim(flag);
             break;
@@ -219,9 +229,12 @@ it('keeps its invariants through any history, and ends when the faults stop', ()
               apply({ kind: 'stray', claim: holder.token, fence: holder.fence, path: holder.path });
             break;
           case 'cancel':
-            if (apply({ kind: 'cancel', requestId: `c${pick}`, by: 'a', reason: '' }).kind === 'ok')
+          case 'windowClosed': {
+            const code = act === 'windowClosed' ? { code: 'WINDOW_CLOSED' } : {};
+            if (apply({ kind: 'cancel', requestId: `c${pick}`, by: 'a', reason: '', ...code }).kind === 'ok')
               canceledAnswer = true;
             break;
+          }
           case 'delete':
           case 'retention':
             apply({
@@ -229,11 +242,18 @@ it('keeps its invariants through any history, and ends when the faults stop', ()
               by: { kind: act === 'delete' ? 'person' : 'retention', name: act },
               reason: '',
               requestId: 'd',
+              newerGood: flag,
             });
             break;
           case 'hold':
           case 'unhold':
             apply({ kind: act, id: `h${pick}` });
+            break;
+          case 'pin':
+            apply({ kind: 'pin', id: `pin:${pick}` });
+            break;
+          case 'unpin':
+            apply({ kind: 'unpin' });
             break;
           case 'repeat': {
             const late = sent[sent.length - 1 - (pick % Math.max(1, sent.length))];

@@ -6,7 +6,7 @@ const REMARK = 'rebuilt from its manifest';
 
 /** The record of a good backup whose document was lost: over, kept, and occupying nothing. */
 export function rebuild(manifest: Manifest, storage: StorageSnapshot, requestId: string, now: Date): Backup {
-  const { backupId, clusterId, mode, origin, createdBy, request, target, basePath, path, startTime, endTime } =
+  const { backupId, clusterId, mode, origin, rule, createdBy, request, target, basePath, path, startTime, endTime } =
     manifest;
   const own = ownKey({ _id: backupId });
   return {
@@ -18,6 +18,7 @@ export function rebuild(manifest: Manifest, storage: StorageSnapshot, requestId:
     type: 'full',
     method: 'physical',
     origin,
+    ...(rule !== undefined && { rule }),
     target,
     storage,
     basePath,

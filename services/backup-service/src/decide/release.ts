@@ -3,7 +3,7 @@ import { type Command, type Decision, type Limits, LOST, OK } from './command.ts
 import {
   attemptOf,
   endAttempt,
-  finish,
+  finishCanceled,
   isHeldBy,
   plus,
   removeTask,
@@ -23,9 +23,7 @@ export function release(
   const done = (next: Backup): Decision => ({ answer: { kind: 'ok' }, next });
   if (backup.task.kind === 'remove') return done({ ...backup, task: unowned(backup.task, now, backup.task.notBefore) });
   const ended = endAttempt(backup, claim, 'released', now);
-  return done(
-    backup.state === 'Canceling' ? finish(ended, 'Canceled', now, null, limits.quietMs) : requeue(ended, now, 0),
-  );
+  return done(backup.state === 'Canceling' ? finishCanceled(ended, now, limits.quietMs) : requeue(ended, now, 0));
 }
 
 /** Takes down that a `br` wrote into a path although its task was lost (T4), unless the path is still wanted. */

@@ -1,6 +1,16 @@
 import type { Backup, Reason, Task } from '../backup.ts';
 import { type Decision, type Limits, OK } from './command.ts';
-import { attemptOf, endAttempt, finish, isReapable, moveToNewPath, plus, requeue, unowned } from './vocabulary.ts';
+import {
+  attemptOf,
+  endAttempt,
+  finish,
+  finishCanceled,
+  isReapable,
+  moveToNewPath,
+  plus,
+  requeue,
+  unowned,
+} from './vocabulary.ts';
 
 const DEADLINE: Reason = {
   code: 'DEADLINE',
@@ -22,6 +32,16 @@ export function ring(backup: Backup, now: Date, limits: Limits): Decision {
   return { answer: { kind: 'ok' }, next: { ...backup, task: rung }, ring: true };
 }
 
+/**
+ * Lets a backup that waits be rung for now: a place that it waited for became free. Whoever comes first rings; whoever
+ * comes late, or to a backup that may not be claimed yet, changes nothing.
+ */
+export function nudge(backup: Backup, now: Date): Decision {
+  const { state, task } = backup;
+  if (state !== 'Queued' || !task || task.notBefore > now || task.ringAt <= now || isOverdue(backup, now)) return OK;
+  return { answer: { kind: 'ok' }, next: { ...backup, task: { ...task, ringAt: now } } };
+}
+
 /** Takes a task from an owner whose lease is long over, and ends what is past its deadline. */
 export function reap(backup: Backup, now: Date, limits: Limits): Decision {
   const { task, state } = backup;
@@ -34,7 +54,7 @@ export function reap(backup: Backup, now: Date, limits: Limits): Decision {
   const unlocked = attempt?.hasLock === false;
   const ended = endAttempt(backup, task.claim, 'lost', now);
   if (state === 'Canceling')
-    return done(finish(ended, 'Canceled', now, null, unlocked ? limits.unlockedQuietMs : limits.quietMs));
+    return done(finishCanceled(ended, now, unlocked ? limits.unlockedQuietMs : limits.quietMs));
 
   // T14: only a loss that may have cost a run counts, or one of a claim that was only to look.
   const counts = task.started || attempt?.mayRun === false;

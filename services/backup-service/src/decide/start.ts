@@ -5,7 +5,7 @@ import { clusterKey, ownKey, plus } from './vocabulary.ts';
 export interface Acceptance
   extends Pick<
     Backup,
-    '_id' | 'request' | 'createdBy' | 'clusterId' | 'mode' | 'origin' | 'target' | 'storage' | 'path'
+    '_id' | 'request' | 'createdBy' | 'clusterId' | 'mode' | 'origin' | 'rule' | 'target' | 'storage' | 'path'
   > {
   readonly acceptedAt: Date;
   /** From the request to the moment the backup is given up. */

@@ -2,7 +2,16 @@
  * The words that the rows of design section 3 are made of. Each takes a backup and gives the next one; nothing is
  * changed in place, and nothing here knows a clock.
  */
-import type { Attempt, AttemptOutcome, Backup, FinishedState, Leftover, Reason, Task } from '../backup.ts';
+import type {
+  Attempt,
+  AttemptOutcome,
+  Backup,
+  Cancellation,
+  FinishedState,
+  Leftover,
+  Reason,
+  Task,
+} from '../backup.ts';
 import type { Limits } from './command.ts';
 
 /** `at` moved by `ms`. */
@@ -98,6 +107,24 @@ export function finish(backup: Backup, state: FinishedState, now: Date, reason: 
     leftovers,
     task: removeTask(leftovers),
   };
+}
+
+/** What is said of a backup that a rule canceled, by the rule's constant. */
+const CANCEL_MESSAGES: Readonly<Record<string, string>> = {
+  WINDOW_CLOSED:
+    'The window of its strategy closed before it had ended; it was stopped, and the next window starts anew.',
+};
+const CANCELED_BY_RULE = 'A rule of Tidemark stopped it.';
+
+/** Why a canceled backup ended: a rule says so by its constant, a person's cancel speaks for itself. */
+function cancelReason(cancel: Cancellation | null): Reason | null {
+  if (cancel?.code === undefined) return null;
+  return { code: cancel.code, message: CANCEL_MESSAGES[cancel.code] ?? (cancel.reason || CANCELED_BY_RULE) };
+}
+
+/** finish(Canceled), with the reason of the recorded cancel. */
+export function finishCanceled(backup: Backup, now: Date, restMs: number): Backup {
+  return finish(backup, 'Canceled', now, cancelReason(backup.cancel), restMs);
 }
 
 /** requeue(d): back to Queued, claimable by anybody after `delayMs`. */

@@ -9,8 +9,12 @@ import { deleteBackup } from './delete-backup.ts';
 import { findBackupByKey } from './find-backup-by-key.ts';
 import { getBackup } from './get-backup.ts';
 import { listBackups } from './list-backups.ts';
+import { listChangedClusters } from './list-changed-clusters.ts';
+import { listNewestGood } from './list-newest-good.ts';
+import { pinBackup } from './pin-backup.ts';
 import { readBackupLog } from './read-backup-log.ts';
 import { startBackup } from './start-backup.ts';
+import { unpinBackup } from './unpin-backup.ts';
 import { watchBackup } from './watch-backup.ts';
 
 /** Backups, for people and for the scheduler. */
@@ -22,6 +26,10 @@ export function backupService(dependencies: Dependencies): ServiceBinding {
     listBackups: listBackups(dependencies),
     cancelBackup: cancelBackup(dependencies),
     deleteBackup: deleteBackup(dependencies),
+    pinBackup: pinBackup(dependencies),
+    unpinBackup: unpinBackup(dependencies),
+    listNewestGood: listNewestGood(dependencies),
+    listChangedClusters: listChangedClusters(dependencies),
     watchBackup: watchBackup(dependencies),
     readBackupLog: readBackupLog(dependencies),
   });

@@ -21,6 +21,7 @@ export function completeTask({ store, dispatcher }: Dependencies) {
     const applied = await store.apply(id, { kind: 'complete', claim, fence, outcome: toOutcome(request) }, signal);
     const standing = standingOf(applied);
     if (applied?.backup.task) await dispatcher.ring(id);
+    await dispatcher.ringNext(applied);
     return { standing };
   };
 }

@@ -2,12 +2,16 @@ import type { AttemptOutputStore } from '../attempt-output-store.ts';
 import type { BackupStore } from '../backup-store.ts';
 import type { CommandPublisher } from '../command-publisher.ts';
 import type { Dispatcher } from '../dispatcher.ts';
+import type { FinishedBackups } from '../finished-backups.ts';
 import type { RegistryStore } from '../registry-store.ts';
 import type { StorageCheckStore } from '../storage-check-store.ts';
+import type { Turns } from '../turns.ts';
 
 /** What the handlers of this service work with. */
 export interface Dependencies {
   readonly store: BackupStore;
+  readonly turns: Turns;
+  readonly finished: FinishedBackups;
   readonly output: AttemptOutputStore;
   readonly registry: RegistryStore;
   readonly checks: StorageCheckStore;
@@ -17,4 +21,6 @@ export interface Dependencies {
   readonly now: () => Date;
   /** From the request to the moment a backup is given up. */
   readonly deadlineMs: number;
+  /** How many removals retention may have under way. */
+  readonly retentionDeletions: number;
 }

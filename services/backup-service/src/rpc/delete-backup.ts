@@ -1,3 +1,4 @@
+import { AppError } from '@tidemark/errors/app-error';
 import type {
   DeleteBackupRequest,
   DeleteBackupResponse,
@@ -8,18 +9,30 @@ import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { existing, throwRefusal, unknownBackup } from './refusals.ts';
 
+/** When retention may ask again while many of its removals are under way. */
+const RETENTION_RETRY_MS = 5_000;
+
 /** Records the wish to delete record and files, and rings for a worker that removes them. */
-export function deleteBackup({ store, dispatcher }: Dependencies) {
+export function deleteBackup({ store, finished, dispatcher, retentionDeletions }: Dependencies) {
+  /** Retention goes slowly: a policy that was saved by mistake can be taken back before everything is gone. */
+  async function requireRoom(signal: AbortSignal): Promise<void> {
+    if ((await finished.countRetentionDeletions(retentionDeletions, signal)) < retentionDeletions) return;
+    throw new AppError('too_many_requests', `${retentionDeletions} removals by retention are under way already.`, {
+      retryAfterMs: RETENTION_RETRY_MS,
+    });
+  }
+
   return async (
-    { id, clusterId, reason }: DeleteBackupRequest,
+    { id, clusterId, reason, byRetention }: DeleteBackupRequest,
     { caller, requestId, signal }: CallContext,
   ): Promise<DeleteBackupResponse> => {
     const check = validation();
     check.id('backupId', id);
     if (clusterId !== '') check.id('clusterId', clusterId);
     check.finish();
-    existing(await store.get(id, signal), id, clusterId);
-    const by = { kind: 'person', name: caller } as const;
+    const { deletion } = existing(await store.get(id, signal), id, clusterId);
+    if (byRetention && deletion.state === 'None') await requireRoom(signal);
+    const by = { kind: byRetention ? 'retention' : 'person', name: caller } as const;
     const applied = await store.apply(id, { kind: 'delete', by, reason, requestId }, signal);
     if (!applied) throw unknownBackup(id);
     throwRefusal(applied);

@@ -6,13 +6,14 @@ import type { Dependencies } from './context.ts';
 import { unknownBackup } from './refusals.ts';
 
 /** One backup, also one that was deleted: its tombstone tells who did it and when. */
-export function getBackup({ store }: Dependencies) {
+export function getBackup({ store, turns, now }: Dependencies) {
   return async ({ id }: GetBackupRequest, { signal }: CallContext): Promise<GetBackupResponse> => {
     const check = validation();
     check.id('backupId', id);
     check.finish();
     const backup = await store.get(id, signal);
     if (!backup) throw unknownBackup(id);
-    return { backup: toBackupMessage(backup) };
+    const positions = await turns.positions([backup], now(), signal);
+    return { backup: toBackupMessage(backup, positions.get(id)) };
   };
 }

@@ -4,7 +4,7 @@ import type {
   ListBackupsResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
-import { fromStateMessage, toBackupMessage } from '../backup-message.ts';
+import { fromOriginMessage, fromStateMessage, toBackupMessage } from '../backup-message.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 
@@ -12,7 +12,7 @@ const LARGEST_PAGE = 1_000;
 const LAST_PAGE = 1_000_000_000;
 
 /** A page of backups, newest first; one beyond the end is empty. */
-export function listBackups({ store }: Dependencies) {
+export function listBackups({ store, turns, now }: Dependencies) {
   return async (request: ListBackupsRequest, { signal }: CallContext): Promise<ListBackupsResponse> => {
     const { page, pageSize, mode } = request;
     const check = validation();
@@ -20,8 +20,10 @@ export function listBackups({ store }: Dependencies) {
     check.require(pageSize >= 1 && pageSize <= LARGEST_PAGE, 'pageSize', `must be from 1 to ${LARGEST_PAGE}`);
     for (const clusterId of request.clusterIds) check.id('clusterId', clusterId);
     if (request.id !== '') check.id('backupId', request.id);
+    if (request.rule !== '') check.id('rule', request.rule);
     check.finish();
 
+    const origin = fromOriginMessage(request.origin);
     const filter = {
       clusterIds: request.clusterIds,
       states: request.states.map(fromStateMessage).filter((state) => state !== undefined),
@@ -31,8 +33,14 @@ export function listBackups({ store }: Dependencies) {
       ...(request.endedAtOrBefore && { endedAtOrBefore: request.endedAtOrBefore }),
       ...(mode === BackupMode.BACKUP_MODE_AUTO && { mode: 'auto' as const }),
       ...(mode === BackupMode.BACKUP_MODE_MANUAL && { mode: 'manual' as const }),
+      ...(origin && { origin }),
+      ...(request.rule !== '' && { rule: request.rule }),
     };
     const { backups, total } = await store.list(filter, { skip: (page - 1) * pageSize, limit: pageSize }, signal);
-    return { backups: backups.map(toBackupMessage), total: BigInt(total) };
+    const positions = await turns.positions(backups, now(), signal);
+    return {
+      backups: backups.map((backup) => toBackupMessage(backup, positions.get(backup._id))),
+      total: BigInt(total),
+    };
   };
 }

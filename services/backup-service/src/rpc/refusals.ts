@@ -1,5 +1,5 @@
 import { AppError } from '@tidemark/errors/app-error';
-import type { Backup } from '../backup.ts';
+import { type Backup, isPinned } from '../backup.ts';
 import type { Applied } from '../backup-store.ts';
 
 export function unknownBackup(id: string): AppError {
@@ -48,10 +48,31 @@ export function throwRefusal({ decision: { answer }, backup }: Applied): void {
         { info },
       );
     case 'held':
-      throw new AppError('backup_in_use', `Backup ${backup._id} is pinned or being read: release it first.`, { info });
-    case 'notSucceeded':
-      throw new AppError('wrong_state', `Backup ${backup._id} is not a good backup that is kept.`, { info });
+      throw new AppError(
+        'backup_in_use',
+        isPinned(backup)
+          ? `Backup ${backup._id} is pinned: unpin it before deleting it.`
+          : `Backup ${backup._id} is being read: it can be deleted when that has ended.`,
+        { info },
+      );
+    case 'notGood':
+      throw new AppError('backup_not_good', notGood(backup), { info });
+    case 'notScheduled':
+      throw new AppError(
+        'wrong_state',
+        `Backup ${backup._id} is not a good one that the schedule started: retention has no say in it.`,
+        { info },
+      );
+    case 'newest':
+      throw new AppError('backup_in_use', `Retention keeps backup ${backup._id}: it is the newest good backup.`, {
+        info,
+      });
     case 'wrongPair':
       throw new AppError('wrong_state', `Backup ${backup._id} cannot end this way in state ${backup.state}.`, { info });
   }
+}
+
+function notGood({ _id, state, deletion }: Backup): string {
+  const how = state === 'Succeeded' ? `its deletion is ${deletion.state}` : `it is ${state}`;
+  return `Backup ${_id} cannot be pinned, ${how}: only a good backup that nobody deletes can.`;
 }

@@ -15,6 +15,7 @@ import { listStorages } from './list-storages.ts';
 import { putCluster } from './put-cluster.ts';
 import { putStorage } from './put-storage.ts';
 import { rebuildRecords } from './rebuild-records.ts';
+import { scanClusters } from './scan-clusters.ts';
 
 /** Clusters and storages. */
 export function registryService(dependencies: Dependencies): ServiceBinding {
@@ -22,6 +23,7 @@ export function registryService(dependencies: Dependencies): ServiceBinding {
     putCluster: putCluster(dependencies),
     getCluster: getCluster(dependencies),
     listClusters: listClusters(dependencies),
+    scanClusters: scanClusters(dependencies),
     deleteCluster: deleteCluster(dependencies),
     putStorage: putStorage(dependencies),
     getStorage: getStorage(dependencies),

@@ -19,6 +19,7 @@ export function releaseTask({ store, dispatcher }: Dependencies) {
     );
     const standing = standingOf(applied);
     if (applied?.decision.next) await dispatcher.ring(id);
+    await dispatcher.ringNext(applied);
     return { standing };
   };
 }

@@ -33,18 +33,20 @@ export function startBackup(dependencies: Dependencies) {
 
     const known = request.key === '' ? undefined : await store.get(id, context.signal);
     if (known) return { backup: toBackupMessage(sameRequest(known, hash)) };
-    const { cluster, storage } = await findTarget(dependencies, request.clusterId, context.signal);
+    const { cluster, storage } = await findTarget(dependencies, request, context.signal);
     const backup = await accept(dependencies, { request, id, hash, cluster, storage, context });
     await dispatcher.ring(backup._id);
     return { backup: toBackupMessage(backup) };
   };
 }
 
-function validate({ clusterId, type, key, brOptions }: StartBackupRequest): void {
+function validate({ clusterId, type, key, brOptions, rule, storageId }: StartBackupRequest): void {
   const check = validation();
   check.id('clusterId', clusterId);
   check.require(type === '' || type === 'full', 'backupType', 'must be "full": other types are not supported yet');
   check.require(key.length <= LONGEST_KEY, 'Idempotency-Key', `must not be longer than ${LONGEST_KEY} characters`);
+  if (rule !== '') check.id('rule', rule);
+  if (storageId !== '') check.id('storageId', storageId);
   if (brOptions) checkBrOptions(check, brOptions);
   check.finish();
 }
@@ -61,10 +63,18 @@ export function backupId({ clusterId, key }: Pick<StartBackupRequest, 'clusterId
   return bytes.toString('base64url');
 }
 
-function requestHash({ clusterId, mode, type, origin, brOptions }: StartBackupRequest): string {
+/** What came later counts only where it is set, so that the hashes of earlier requests stay what they are. */
+function requestHash({ clusterId, mode, type, origin, brOptions, rule, storageId }: StartBackupRequest): string {
   const options = brOptions && { ...brOptions, extra: Object.entries(brOptions.extra).sort() };
   return createHash('sha256')
-    .update(JSON.stringify([clusterId, mode, type || 'full', origin, ...(options ? [options] : [])]))
+    .update(
+      JSON.stringify([
+        ...[clusterId, mode, type || 'full', origin],
+        ...(options ? [options] : []),
+        ...(rule === '' ? [] : [{ rule }]),
+        ...(storageId === '' ? [] : [{ storageId }]),
+      ]),
+    )
     .digest('hex');
 }
 
@@ -75,11 +85,16 @@ function sameRequest(backup: Backup, hash: string): Backup {
   ]);
 }
 
-async function findTarget({ registry }: Dependencies, clusterId: string, signal: AbortSignal) {
+async function findTarget(
+  { registry }: Dependencies,
+  { clusterId, storageId: asked }: StartBackupRequest,
+  signal: AbortSignal,
+) {
   const cluster = await registry.clusters.get(clusterId, signal);
   if (!cluster) throw unknownCluster(clusterId);
-  const storage = await registry.storages.get(cluster.storageId, signal);
-  if (!storage) throw unknownStorage(cluster.storageId);
+  const storageId = asked || cluster.storageId;
+  const storage = await registry.storages.get(storageId, signal);
+  if (!storage) throw unknownStorage(storageId);
   return { cluster, storage };
 }
 
@@ -154,6 +169,7 @@ function newBackup(
     clusterId: cluster._id,
     mode: request.mode === BackupMode.BACKUP_MODE_AUTO ? 'auto' : 'manual',
     origin: request.origin === BackupOrigin.BACKUP_ORIGIN_SCHEDULE ? 'schedule' : 'request',
+    ...(request.rule !== '' && { rule: request.rule }),
     target: { pd, version, pool, ...(tls && { tls }), ...(brOptions && { brOptions }) },
     storage: { id: storage._id, maxConcurrent: storage.maxConcurrent, ...location },
     path: backupPath(storage.root, cluster._id, plus(acceptedAt, secondsLater * 1000)),

@@ -12,7 +12,7 @@ import { unknownBackup } from './refusals.ts';
 const FOLLOW_MS = 500;
 
 /** The backup now and after each change, until no work is left on it. */
-export function watchBackup({ store }: Dependencies) {
+export function watchBackup({ store, turns, now }: Dependencies) {
   return async function* ({ id }: WatchBackupRequest, { signal }: CallContext): AsyncGenerator<WatchBackupResponse> {
     const check = validation();
     check.id('backupId', id);
@@ -22,7 +22,8 @@ export function watchBackup({ store }: Dependencies) {
       if (!backup) throw unknownBackup(id);
       if (backup.revision > seen) {
         seen = backup.revision;
-        yield { backup: toBackupMessage(backup) };
+        const positions = await turns.positions([backup], now(), signal);
+        yield { backup: toBackupMessage(backup, positions.get(id)) };
       }
       if (!backup.task) return;
       await sleep(FOLLOW_MS, signal);

@@ -102,6 +102,8 @@ export function wishFor(clusterId: string, fields: Partial<StartBackupRequest> =
     origin: BackupOrigin.BACKUP_ORIGIN_REQUEST,
     notAfter: undefined,
     brOptions: undefined,
+    rule: '',
+    storageId: '',
     ...fields,
   };
 }

@@ -5,10 +5,13 @@ import type {
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { strategyAdvanced } from '../events.ts';
-import { plan, toStrategyMessage } from '../strategy.ts';
+import { plan, takenWindow, toStrategyMessage } from '../strategy.ts';
 import { type Dependencies, requireNames } from './context.ts';
 
-/** Moves a strategy past the window that was taken up; another copy may have done so, which is fine. */
+/**
+ * Moves a strategy past the window that was taken up; another copy may have done so, which is fine. The window is
+ * remembered, so that no later edit starts a second backup for its day.
+ */
 export function advanceStrategy({ store, now, spreadMs }: Dependencies) {
   return async (
     { clusterId, rule, opensAt, revision }: AdvanceStrategyRequest,
@@ -20,14 +23,16 @@ export function advanceStrategy({ store, now, spreadMs }: Dependencies) {
       clusterId,
       rule,
       (before) => {
-        const due = before?.nextWindow?.opensAt.getTime() === opensAt.getTime();
-        if (!before || !due || BigInt(before.revision) !== revision) return undefined;
-        const next = { ...before, revision: before.revision + 1, updateTime: now() };
+        const taken = before?.nextWindow;
+        if (!before || taken?.opensAt.getTime() !== opensAt.getTime() || BigInt(before.revision) !== revision)
+          return undefined;
+        const lastTaken = takenWindow(taken, before.timeZone);
+        const next = { ...before, lastTaken, revision: before.revision + 1, updateTime: now() };
         return { ...next, nextWindow: plan(next, opensAt, false, spreadMs) };
       },
       signal,
     );
     if (changed && strategy) strategyAdvanced(strategy);
-    return { advanced: changed, strategy: strategy && toStrategyMessage(strategy) };
+    return { advanced: changed, strategy: strategy && toStrategyMessage(strategy, spreadMs) };
   };
 }

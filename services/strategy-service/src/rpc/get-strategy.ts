@@ -8,15 +8,15 @@ import { DEFAULT_PERIOD, DEFAULT_RULE, toStrategyMessage } from '../strategy.ts'
 import { type Dependencies, requireNames } from './context.ts';
 
 /** A strategy; one that was never saved has no days and the window of the document. */
-export function getStrategy({ store, timeZone }: Dependencies) {
+export function getStrategy({ store, timeZone, spreadMs }: Dependencies) {
   return async ({ clusterId, rule }: GetStrategyRequest, { signal }: CallContext): Promise<GetStrategyResponse> => {
     requireNames(clusterId, rule);
     const name = rule || DEFAULT_RULE;
     const strategy = await store.get(clusterId, name, signal);
     return {
       strategy: strategy
-        ? toStrategyMessage(strategy)
-        : Strategy.create({ clusterId, rule: name, period: DEFAULT_PERIOD, timeZone }),
+        ? toStrategyMessage(strategy, spreadMs)
+        : Strategy.create({ clusterId, rule: name, period: DEFAULT_PERIOD, timeZone, spreadSeconds: spreadMs / 1000 }),
     };
   };
 }

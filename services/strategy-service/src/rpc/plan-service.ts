@@ -3,11 +3,15 @@ import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bin
 import { advanceStrategy } from './advance-strategy.ts';
 import type { Dependencies } from './context.ts';
 import { listDueStrategies } from './list-due-strategies.ts';
+import { noteClusters } from './note-clusters.ts';
+import { scanStrategies } from './scan-strategies.ts';
 
 /** What is due, for the scheduler. */
 export function planService(dependencies: Dependencies): ServiceBinding {
   return bindService<PlanServiceServer>(PlanServiceService, {
     listDueStrategies: listDueStrategies(dependencies),
     advanceStrategy: advanceStrategy(dependencies),
+    scanStrategies: scanStrategies(dependencies),
+    noteClusters: noteClusters(dependencies),
   });
 }

@@ -1,3 +1,4 @@
+import { invalidArgument } from '@tidemark/errors/app-error';
 import type {
   SaveStrategyRequest,
   SaveStrategyResponse,
@@ -6,19 +7,27 @@ import { isTimeZone } from '@tidemark/schedule/time-zone';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { strategySaved } from '../events.ts';
 import {
-  DEFAULT_PERIOD,
   DEFAULT_RULE,
-  plan,
+  NO_SETTINGS,
+  replan,
+  resumedAt,
   type StrategyDocument,
   strategyId,
-  toChange,
   toStrategyMessage,
 } from '../strategy.ts';
-import { type Dependencies, requireNames } from './context.ts';
+import { type SettingsChange, toChange } from '../strategy-change.ts';
+import { type Dependencies, requireNames, unknownRule } from './context.ts';
+
+/** Rules that a cluster may have; two that are made at the same moment may exceed it. */
+const MOST_RULES = 20;
 
 /**
  * Saves a strategy. A window that is open now starts now; resuming a paused strategy never starts anything, so there
- * only later windows count. A window that was taken up already has its occurrence and starts no second backup.
+ * only later windows count. A window that was taken up already has its occurrence and starts no second backup, whatever
+ * is edited that day (`plan`).
+ *
+ * A rule that comes from a strategy for labels becomes the cluster's own, with what it had, as soon as anything but
+ * `paused` is saved. It then is still paused if the strategy for labels was, unless the request says otherwise.
  */
 export function saveStrategy({ store, now, timeZone, spreadMs }: Dependencies) {
   return async (
@@ -28,35 +37,88 @@ export function saveStrategy({ store, now, timeZone, spreadMs }: Dependencies) {
     requireNames(request.clusterId, request.rule);
     const change = toChange(request);
     const rule = request.rule || DEFAULT_RULE;
-    const { clusterId, defaultTimeZone } = request;
-    const zone = isTimeZone(defaultTimeZone) ? defaultTimeZone : timeZone;
+    const { clusterId, defaultTimeZone, createOnly, validateOnly } = request;
+    const others = await store.ofClusters([clusterId], signal);
+    if (createOnly || !others.some((one) => one.rule === rule)) requireRoomFor(rule, others);
 
-    const { strategy } = await store.change(
-      clusterId,
-      rule,
-      (before) => {
-        const at = now();
-        const fresh: Omit<StrategyDocument, 'nextWindow'> = {
-          _id: strategyId(clusterId, rule),
-          clusterId,
-          rule,
-          days: [],
-          period: DEFAULT_PERIOD,
-          timeZone: zone,
-          paused: false,
-          createTime: at,
-          ...before,
-          ...change,
-          revision: (before?.revision ?? 0) + 1,
-          updateTime: at,
-          updatedBy: caller,
-        };
-        const resumed = before?.paused === true && !fresh.paused;
-        return { ...fresh, nextWindow: plan(fresh, at, !resumed, spreadMs) };
-      },
-      signal,
-    );
-    if (strategy) strategySaved(strategy, caller, requestId);
-    return { strategy: strategy && toStrategyMessage(strategy) };
+    const next = (before: StrategyDocument | undefined): StrategyDocument | undefined => {
+      if (createOnly && before) {
+        if (!isRepeat(before, change, requestId)) throw taken(before.rule);
+        return undefined;
+      }
+      // Pausing what is not there is a mistake, and not a way to make it.
+      if (!before && rule !== DEFAULT_RULE && !createOnly && onlyPauses(change)) throw unknownRule(clusterId, rule);
+      const at = now();
+      const own = !before || before.fleetStrategy === '' || !onlyPauses(change);
+      const fresh: Omit<StrategyDocument, 'nextWindow'> = {
+        ...NO_SETTINGS,
+        _id: strategyId(clusterId, rule),
+        clusterId,
+        rule,
+        timeZone: isTimeZone(defaultTimeZone) ? defaultTimeZone : timeZone,
+        lastTaken: null,
+        createdIn: requestId,
+        resumedAt: null,
+        createTime: at,
+        ...before,
+        ...(own && before?.fleetPaused && { paused: true }),
+        ...change,
+        fleetStrategy: own ? '' : before.fleetStrategy,
+        fleetPaused: own ? false : before.fleetPaused,
+        revision: (before?.revision ?? 0) + 1,
+        updateTime: at,
+        updatedBy: caller,
+      };
+      return {
+        ...fresh,
+        resumedAt: resumedAt(before, fresh, at),
+        nextWindow: replan(before, fresh, at, true, spreadMs),
+      };
+    };
+
+    if (validateOnly) {
+      const before = others.find((one) => one.rule === rule);
+      const strategy = next(before) ?? before;
+      return { strategy: strategy && toStrategyMessage(strategy, spreadMs) };
+    }
+    const { strategy, changed } = await store.change(clusterId, rule, next, signal);
+    if (strategy && changed) strategySaved(strategy, caller, requestId);
+    return { strategy: strategy && toStrategyMessage(strategy, spreadMs) };
   };
+}
+
+/** Whether a change says nothing, or only whether the rule is paused. */
+function onlyPauses(change: SettingsChange): boolean {
+  return Object.keys(change).every((field) => field === 'paused');
+}
+
+/** Whether a rule that is there already is what this very request made, whose first answer was lost. */
+function isRepeat(before: StrategyDocument, change: SettingsChange, requestId: string): boolean {
+  const says = (settings: object) =>
+    JSON.stringify(Object.keys(change).map((field) => (settings as Record<string, unknown>)[field]));
+  return before.revision === 1 && before.createdIn === requestId && says(before) === says(change);
+}
+
+/** @throws AppError `invalid_argument` when the cluster has a rule of nearly this name, or too many */
+function requireRoomFor(rule: string, others: readonly StrategyDocument[]): void {
+  const alike = others.find((one) => one.rule.toLowerCase() === rule.toLowerCase());
+  if (alike && alike.rule !== rule) throw taken(alike.rule);
+  if (others.length >= MOST_RULES && !alike)
+    throw invalidArgument([
+      {
+        field: 'strategy.rule',
+        description: `would be one more than the ${MOST_RULES} rules that a cluster may have; delete one first`,
+      },
+    ]);
+}
+
+function taken(rule: string) {
+  const next = /^(.{1,60}?)-?(\d{1,2})$/.exec(rule);
+  const free = next ? `${next[1]}-${Number(next[2]) + 1}` : `${rule.slice(0, 60)}-2`;
+  return invalidArgument([
+    {
+      field: 'strategy.rule',
+      description: `the cluster has a rule "${rule}" already, and names that differ only in case are the same; change that one with PUT …/strategies/${rule}, or take another name such as "${free}"`,
+    },
+  ]);
 }

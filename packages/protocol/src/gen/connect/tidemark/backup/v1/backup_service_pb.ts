@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/backup_service.proto.
  */
 export const file_tidemark_backup_v1_backup_service: GenFile = /*@__PURE__*/
-  fileDesc("Cid0aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwX3NlcnZpY2UucHJvdG8SEnRpZGVtYXJrLmJhY2t1cC52MSKFAgoSU3RhcnRCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSLAoEbW9kZRgCIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBNb2RlEgwKBHR5cGUYAyABKAkSCwoDa2V5GAQgASgJEjAKBm9yaWdpbhgFIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SLQoJbm90X2FmdGVyGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCgpicl9vcHRpb25zGAcgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucyJBChNTdGFydEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiHgoQR2V0QmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSI/ChFHZXRCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIjkKFkZpbmRCYWNrdXBCeUtleVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRILCgNrZXkYAiABKAkiRQoXRmluZEJhY2t1cEJ5S2V5UmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCK/AgoSTGlzdEJhY2t1cHNSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJEgoKAmlkGAIgASgJEjcKE3N0YXJ0ZWRfYXRfb3JfYWZ0ZXIYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKEmVuZGVkX2F0X29yX2JlZm9yZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoGc3RhdGVzGAUgAygOMh8udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFN0YXRlEiwKBG1vZGUYBiABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwTW9kZRIXCg9pbmNsdWRlX2RlbGV0ZWQYByABKAgSDAoEcGFnZRgIIAEoBRIRCglwYWdlX3NpemUYCSABKAUiUQoTTGlzdEJhY2t1cHNSZXNwb25zZRIrCgdiYWNrdXBzGAEgAygLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cBINCgV0b3RhbBgCIAEoAyJFChNDYW5jZWxCYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJIkIKFENhbmNlbEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiRQoTRGVsZXRlQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSJCChREZWxldGVCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIiAKEldhdGNoQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSJBChNXYXRjaEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiQwoUUmVhZEJhY2t1cExvZ1JlcXVlc3QSCgoCaWQYASABKAkSDwoHYXR0ZW1wdBgCIAEoBRIOCgZmb2xsb3cYAyABKAgicQoVUmVhZEJhY2t1cExvZ1Jlc3BvbnNlEg8KB2F0dGVtcHQYASABKAUSDAoEZGF0YRgCIAEoDBIVCg1za2lwcGVkX2J5dGVzGAMgASgEEg4KBndvcmtlchgEIAEoCRISCgpicl92ZXJzaW9uGAUgASgJMs0GCg1CYWNrdXBTZXJ2aWNlEmMKC1N0YXJ0QmFja3VwEiYudGlkZW1hcmsuYmFja3VwLnYxLlN0YXJ0QmFja3VwUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFydEJhY2t1cFJlc3BvbnNlIgOQAgISXQoJR2V0QmFja3VwEiQudGlkZW1hcmsuYmFja3VwLnYxLkdldEJhY2t1cFJlcXVlc3QaJS50aWRlbWFyay5iYWNrdXAudjEuR2V0QmFja3VwUmVzcG9uc2UiA5ACARJvCg9GaW5kQmFja3VwQnlLZXkSKi50aWRlbWFyay5iYWNrdXAudjEuRmluZEJhY2t1cEJ5S2V5UmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5GaW5kQmFja3VwQnlLZXlSZXNwb25zZSIDkAIBEmMKC0xpc3RCYWNrdXBzEiYudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RCYWNrdXBzUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0QmFja3Vwc1Jlc3BvbnNlIgOQAgESZgoMQ2FuY2VsQmFja3VwEicudGlkZW1hcmsuYmFja3VwLnYxLkNhbmNlbEJhY2t1cFJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsQmFja3VwUmVzcG9uc2UiA5ACAhJmCgxEZWxldGVCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVCYWNrdXBSZXNwb25zZSIDkAICEmUKC1dhdGNoQmFja3VwEiYudGlkZW1hcmsuYmFja3VwLnYxLldhdGNoQmFja3VwUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5XYXRjaEJhY2t1cFJlc3BvbnNlIgOQAgEwARJrCg1SZWFkQmFja3VwTG9nEigudGlkZW1hcmsuYmFja3VwLnYxLlJlYWRCYWNrdXBMb2dSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLlJlYWRCYWNrdXBMb2dSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
+  fileDesc("Cid0aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwX3NlcnZpY2UucHJvdG8SEnRpZGVtYXJrLmJhY2t1cC52MSKnAgoSU3RhcnRCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSLAoEbW9kZRgCIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBNb2RlEgwKBHR5cGUYAyABKAkSCwoDa2V5GAQgASgJEjAKBm9yaWdpbhgFIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SLQoJbm90X2FmdGVyGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCgpicl9vcHRpb25zGAcgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIMCgRydWxlGAggASgJEhIKCnN0b3JhZ2VfaWQYCSABKAkiQQoTU3RhcnRCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIh4KEEdldEJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkiPwoRR2V0QmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCI5ChZGaW5kQmFja3VwQnlLZXlSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSCwoDa2V5GAIgASgJIkUKF0ZpbmRCYWNrdXBCeUtleVJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAi/wIKEkxpc3RCYWNrdXBzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIKCgJpZBgCIAEoCRI3ChNzdGFydGVkX2F0X29yX2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJlbmRlZF9hdF9vcl9iZWZvcmUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KBnN0YXRlcxgFIAMoDjIfLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBTdGF0ZRIsCgRtb2RlGAYgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE1vZGUSFwoPaW5jbHVkZV9kZWxldGVkGAcgASgIEgwKBHBhZ2UYCCABKAUSEQoJcGFnZV9zaXplGAkgASgFEjAKBm9yaWdpbhgKIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SDAoEcnVsZRgLIAEoCSJRChNMaXN0QmFja3Vwc1Jlc3BvbnNlEisKB2JhY2t1cHMYASADKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwEg0KBXRvdGFsGAIgASgDIloKE0NhbmNlbEJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSEwoLcmVhc29uX2NvZGUYBCABKAkiQgoUQ2FuY2VsQmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCJbChNEZWxldGVCYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJEhQKDGJ5X3JldGVudGlvbhgEIAEoCCJCChREZWxldGVCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIiAKEldhdGNoQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSJBChNXYXRjaEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiQwoUUmVhZEJhY2t1cExvZ1JlcXVlc3QSCgoCaWQYASABKAkSDwoHYXR0ZW1wdBgCIAEoBRIOCgZmb2xsb3cYAyABKAgicQoVUmVhZEJhY2t1cExvZ1Jlc3BvbnNlEg8KB2F0dGVtcHQYASABKAUSDAoEZGF0YRgCIAEoDBIVCg1za2lwcGVkX2J5dGVzGAMgASgEEg4KBndvcmtlchgEIAEoCRISCgpicl92ZXJzaW9uGAUgASgJIh4KEFBpbkJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkiPwoRUGluQmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCIgChJVbnBpbkJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkiQQoTVW5waW5CYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIiwKFUxpc3ROZXdlc3RHb29kUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCSKRAQoKR29vZEJhY2t1cBISCgpjbHVzdGVyX2lkGAEgASgJEhEKCWJhY2t1cF9pZBgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiSQoWTGlzdE5ld2VzdEdvb2RSZXNwb25zZRIvCgdiYWNrdXBzGAEgAygLMh4udGlkZW1hcmsuYmFja3VwLnYxLkdvb2RCYWNrdXAiVgoaTGlzdENoYW5nZWRDbHVzdGVyc1JlcXVlc3QSKQoFYWZ0ZXIYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWxpbWl0GAIgASgFInAKG0xpc3RDaGFuZ2VkQ2x1c3RlcnNSZXNwb25zZRITCgtjbHVzdGVyX2lkcxgBIAMoCRIuCgpuZXh0X2FmdGVyGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRtb3JlGAMgASgIMvwJCg1CYWNrdXBTZXJ2aWNlEmMKC1N0YXJ0QmFja3VwEiYudGlkZW1hcmsuYmFja3VwLnYxLlN0YXJ0QmFja3VwUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFydEJhY2t1cFJlc3BvbnNlIgOQAgISXQoJR2V0QmFja3VwEiQudGlkZW1hcmsuYmFja3VwLnYxLkdldEJhY2t1cFJlcXVlc3QaJS50aWRlbWFyay5iYWNrdXAudjEuR2V0QmFja3VwUmVzcG9uc2UiA5ACARJvCg9GaW5kQmFja3VwQnlLZXkSKi50aWRlbWFyay5iYWNrdXAudjEuRmluZEJhY2t1cEJ5S2V5UmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5GaW5kQmFja3VwQnlLZXlSZXNwb25zZSIDkAIBEmMKC0xpc3RCYWNrdXBzEiYudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RCYWNrdXBzUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0QmFja3Vwc1Jlc3BvbnNlIgOQAgESZgoMQ2FuY2VsQmFja3VwEicudGlkZW1hcmsuYmFja3VwLnYxLkNhbmNlbEJhY2t1cFJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsQmFja3VwUmVzcG9uc2UiA5ACAhJmCgxEZWxldGVCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVCYWNrdXBSZXNwb25zZSIDkAICEl0KCVBpbkJhY2t1cBIkLnRpZGVtYXJrLmJhY2t1cC52MS5QaW5CYWNrdXBSZXF1ZXN0GiUudGlkZW1hcmsuYmFja3VwLnYxLlBpbkJhY2t1cFJlc3BvbnNlIgOQAgISYwoLVW5waW5CYWNrdXASJi50aWRlbWFyay5iYWNrdXAudjEuVW5waW5CYWNrdXBSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLlVucGluQmFja3VwUmVzcG9uc2UiA5ACAhJsCg5MaXN0TmV3ZXN0R29vZBIpLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0TmV3ZXN0R29vZFJlcXVlc3QaKi50aWRlbWFyay5iYWNrdXAudjEuTGlzdE5ld2VzdEdvb2RSZXNwb25zZSIDkAIBEnsKE0xpc3RDaGFuZ2VkQ2x1c3RlcnMSLi50aWRlbWFyay5iYWNrdXAudjEuTGlzdENoYW5nZWRDbHVzdGVyc1JlcXVlc3QaLy50aWRlbWFyay5iYWNrdXAudjEuTGlzdENoYW5nZWRDbHVzdGVyc1Jlc3BvbnNlIgOQAgESZQoLV2F0Y2hCYWNrdXASJi50aWRlbWFyay5iYWNrdXAudjEuV2F0Y2hCYWNrdXBSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLldhdGNoQmFja3VwUmVzcG9uc2UiA5ACATABEmsKDVJlYWRCYWNrdXBMb2cSKC50aWRlbWFyay5iYWNrdXAudjEuUmVhZEJhY2t1cExvZ1JlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuUmVhZEJhY2t1cExvZ1Jlc3BvbnNlIgOQAgEwAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
 
 /**
  * A wish for a backup.
@@ -66,6 +66,20 @@ export type StartBackupRequest = Message<"tidemark.backup.v1.StartBackupRequest"
    * @generated from field: tidemark.backup.v1.BrOptions br_options = 7;
    */
   brOptions?: BrOptions | undefined;
+
+  /**
+   * The rule of the strategy that it is started by or for; empty if none.
+   *
+   * @generated from field: string rule = 8;
+   */
+  rule: string;
+
+  /**
+   * Empty means the cluster's.
+   *
+   * @generated from field: string storage_id = 9;
+   */
+  storageId: string;
 };
 
 /**
@@ -231,6 +245,20 @@ export type ListBackupsRequest = Message<"tidemark.backup.v1.ListBackupsRequest"
    * @generated from field: int32 page_size = 9;
    */
   pageSize: number;
+
+  /**
+   * Unspecified means any.
+   *
+   * @generated from field: tidemark.backup.v1.BackupOrigin origin = 10;
+   */
+  origin: BackupOrigin;
+
+  /**
+   * Of this rule; empty means any.
+   *
+   * @generated from field: string rule = 11;
+   */
+  rule: string;
 };
 
 /**
@@ -286,6 +314,13 @@ export type CancelBackupRequest = Message<"tidemark.backup.v1.CancelBackupReques
    * @generated from field: string reason = 3;
    */
   reason: string;
+
+  /**
+   * Where a rule cancels and no person: the constant that the backup then has as its reason, such as WINDOW_CLOSED.
+   *
+   * @generated from field: string reason_code = 4;
+   */
+  reasonCode: string;
 };
 
 /**
@@ -336,6 +371,14 @@ export type DeleteBackupRequest = Message<"tidemark.backup.v1.DeleteBackupReques
    * @generated from field: string reason = 3;
    */
   reason: string;
+
+  /**
+   * Not a person but retention wishes it: it is withdrawn where no newer good backup is left, and refused as
+   * too_many_requests while many of its removals are under way.
+   *
+   * @generated from field: bool by_retention = 4;
+   */
+  byRetention: boolean;
 };
 
 /**
@@ -481,6 +524,215 @@ export const ReadBackupLogResponseSchema: GenMessage<ReadBackupLogResponse> = /*
   messageDesc(file_tidemark_backup_v1_backup_service, 15);
 
 /**
+ * Names the backup to pin.
+ *
+ * @generated from message tidemark.backup.v1.PinBackupRequest
+ */
+export type PinBackupRequest = Message<"tidemark.backup.v1.PinBackupRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.PinBackupRequest.
+ * Use `create(PinBackupRequestSchema)` to create a new message.
+ */
+export const PinBackupRequestSchema: GenMessage<PinBackupRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 16);
+
+/**
+ * The backup with its pin.
+ *
+ * @generated from message tidemark.backup.v1.PinBackupResponse
+ */
+export type PinBackupResponse = Message<"tidemark.backup.v1.PinBackupResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.Backup backup = 1;
+   */
+  backup?: Backup | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.PinBackupResponse.
+ * Use `create(PinBackupResponseSchema)` to create a new message.
+ */
+export const PinBackupResponseSchema: GenMessage<PinBackupResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 17);
+
+/**
+ * Names the backup to unpin.
+ *
+ * @generated from message tidemark.backup.v1.UnpinBackupRequest
+ */
+export type UnpinBackupRequest = Message<"tidemark.backup.v1.UnpinBackupRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.UnpinBackupRequest.
+ * Use `create(UnpinBackupRequestSchema)` to create a new message.
+ */
+export const UnpinBackupRequestSchema: GenMessage<UnpinBackupRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 18);
+
+/**
+ * The backup without any pin.
+ *
+ * @generated from message tidemark.backup.v1.UnpinBackupResponse
+ */
+export type UnpinBackupResponse = Message<"tidemark.backup.v1.UnpinBackupResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.Backup backup = 1;
+   */
+  backup?: Backup | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.UnpinBackupResponse.
+ * Use `create(UnpinBackupResponseSchema)` to create a new message.
+ */
+export const UnpinBackupResponseSchema: GenMessage<UnpinBackupResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 19);
+
+/**
+ * At most 1000 clusters.
+ *
+ * @generated from message tidemark.backup.v1.ListNewestGoodRequest
+ */
+export type ListNewestGoodRequest = Message<"tidemark.backup.v1.ListNewestGoodRequest"> & {
+  /**
+   * @generated from field: repeated string cluster_ids = 1;
+   */
+  clusterIds: string[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ListNewestGoodRequest.
+ * Use `create(ListNewestGoodRequestSchema)` to create a new message.
+ */
+export const ListNewestGoodRequestSchema: GenMessage<ListNewestGoodRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 20);
+
+/**
+ * A good backup that is not deleted.
+ *
+ * @generated from message tidemark.backup.v1.GoodBackup
+ */
+export type GoodBackup = Message<"tidemark.backup.v1.GoodBackup"> & {
+  /**
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * @generated from field: string backup_id = 2;
+   */
+  backupId: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp start_time = 3;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp end_time = 4;
+   */
+  endTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.GoodBackup.
+ * Use `create(GoodBackupSchema)` to create a new message.
+ */
+export const GoodBackupSchema: GenMessage<GoodBackup> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 21);
+
+/**
+ * One for each cluster that has any.
+ *
+ * @generated from message tidemark.backup.v1.ListNewestGoodResponse
+ */
+export type ListNewestGoodResponse = Message<"tidemark.backup.v1.ListNewestGoodResponse"> & {
+  /**
+   * @generated from field: repeated tidemark.backup.v1.GoodBackup backups = 1;
+   */
+  backups: GoodBackup[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ListNewestGoodResponse.
+ * Use `create(ListNewestGoodResponseSchema)` to create a new message.
+ */
+export const ListNewestGoodResponseSchema: GenMessage<ListNewestGoodResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 22);
+
+/**
+ * From where to go on.
+ *
+ * @generated from message tidemark.backup.v1.ListChangedClustersRequest
+ */
+export type ListChangedClustersRequest = Message<"tidemark.backup.v1.ListChangedClustersRequest"> & {
+  /**
+   * Of the answer before; absent: from now on.
+   *
+   * @generated from field: google.protobuf.Timestamp after = 1;
+   */
+  after?: Timestamp | undefined;
+
+  /**
+   * 1 to 1000.
+   *
+   * @generated from field: int32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ListChangedClustersRequest.
+ * Use `create(ListChangedClustersRequestSchema)` to create a new message.
+ */
+export const ListChangedClustersRequestSchema: GenMessage<ListChangedClustersRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 23);
+
+/**
+ * Clusters, each once; some may be told again by the next call.
+ *
+ * @generated from message tidemark.backup.v1.ListChangedClustersResponse
+ */
+export type ListChangedClustersResponse = Message<"tidemark.backup.v1.ListChangedClustersResponse"> & {
+  /**
+   * @generated from field: repeated string cluster_ids = 1;
+   */
+  clusterIds: string[];
+
+  /**
+   * Where the next call goes on.
+   *
+   * @generated from field: google.protobuf.Timestamp next_after = 2;
+   */
+  nextAfter?: Timestamp | undefined;
+
+  /**
+   * Whether there is more at once.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ListChangedClustersResponse.
+ * Use `create(ListChangedClustersResponseSchema)` to create a new message.
+ */
+export const ListChangedClustersResponseSchema: GenMessage<ListChangedClustersResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 24);
+
+/**
  * Backups, for people and for the scheduler.
  *
  * @generated from service tidemark.backup.v1.BackupService
@@ -545,6 +797,46 @@ export const BackupService: GenService<{
     methodKind: "unary";
     input: typeof DeleteBackupRequestSchema;
     output: typeof DeleteBackupResponseSchema;
+  },
+  /**
+   * Pins a good backup, so that neither retention nor a person deletes it; one that is pinned stays so.
+   *
+   * @generated from rpc tidemark.backup.v1.BackupService.PinBackup
+   */
+  pinBackup: {
+    methodKind: "unary";
+    input: typeof PinBackupRequestSchema;
+    output: typeof PinBackupResponseSchema;
+  },
+  /**
+   * Takes every pin off.
+   *
+   * @generated from rpc tidemark.backup.v1.BackupService.UnpinBackup
+   */
+  unpinBackup: {
+    methodKind: "unary";
+    input: typeof UnpinBackupRequestSchema;
+    output: typeof UnpinBackupResponseSchema;
+  },
+  /**
+   * The newest good backup of each cluster that has one.
+   *
+   * @generated from rpc tidemark.backup.v1.BackupService.ListNewestGood
+   */
+  listNewestGood: {
+    methodKind: "unary";
+    input: typeof ListNewestGoodRequestSchema;
+    output: typeof ListNewestGoodResponseSchema;
+  },
+  /**
+   * Clusters of which a finished backup changed: it ended, was deleted, or was pinned.
+   *
+   * @generated from rpc tidemark.backup.v1.BackupService.ListChangedClusters
+   */
+  listChangedClusters: {
+    methodKind: "unary";
+    input: typeof ListChangedClustersRequestSchema;
+    output: typeof ListChangedClustersResponseSchema;
   },
   /**
    * The backup now and after each change, until nothing more can happen to it.

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/registry_service.proto.
  */
 export const file_tidemark_backup_v1_registry_service: GenFile = /*@__PURE__*/
-  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIp0DCgdDbHVzdGVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSCgoCcGQYAyADKAkSDwoHdmVyc2lvbhgEIAEoCRIMCgRwb29sGAUgASgJEhIKCnN0b3JhZ2VfaWQYBiABKAkSEQoJdGltZV96b25lGAcgASgJEjcKBmxhYmVscxgIIAMoCzInLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyLkxhYmVsc0VudHJ5EikKA3RscxgJIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5UbHNGaWxlcxIxCgpicl9vcHRpb25zGAogASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi7wMKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBQgoKCGxvY2F0aW9uQhsKGV9zZW5kX2NyZWRlbnRpYWxzX3RvX3Rpa3YiQwoRQ3JlZGVudGlhbHNTb3VyY2USFAoKZW52X3ByZWZpeBgBIAEoCUgAEg4KBGZpbGUYAiABKAlIAEIICgZzb3VyY2UihAIKClMzTG9jYXRpb24SDgoGYnVja2V0GAEgASgJEg4KBnByZWZpeBgCIAEoCRIOCgZyZWdpb24YAyABKAkSEAoIZW5kcG9pbnQYBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSFQoNc3RvcmFnZV9jbGFzcxgGIAEoCRILCgNzc2UYByABKAkSFgoOc3NlX2ttc19rZXlfaWQYCCABKAkSCwoDYWNsGAkgASgJEh0KEGZvcmNlX3BhdGhfc3R5bGUYCiABKAhIAIgBARIQCghyb2xlX2FybhgLIAEoCRITCgtleHRlcm5hbF9pZBgMIAEoCUITChFfZm9yY2VfcGF0aF9zdHlsZSKJAQoNQXp1cmVMb2NhdGlvbhIRCgljb250YWluZXIYASABKAkSDgoGcHJlZml4GAIgASgJEhQKDGFjY291bnRfbmFtZRgDIAEoCRIQCghlbmRwb2ludBgEIAEoCRITCgthY2Nlc3NfdGllchgFIAEoCRIYChBlbmNyeXB0aW9uX3Njb3BlGAYgASgJIm4KC0djc0xvY2F0aW9uEg4KBmJ1Y2tldBgBIAEoCRIOCgZwcmVmaXgYAiABKAkSEAoIZW5kcG9pbnQYAyABKAkSFQoNc3RvcmFnZV9jbGFzcxgEIAEoCRIWCg5wcmVkZWZpbmVkX2FjbBgFIAEoCSIdCg1Mb2NhbExvY2F0aW9uEgwKBHBhdGgYASABKAkiQQoRUHV0Q2x1c3RlclJlcXVlc3QSLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIkIKElB1dENsdXN0ZXJSZXNwb25zZRIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiHwoRR2V0Q2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiQgoSR2V0Q2x1c3RlclJlc3BvbnNlEiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciIiChNMaXN0Q2x1c3RlcnNSZXF1ZXN0EgsKA2lkcxgBIAMoCSJFChRMaXN0Q2x1c3RlcnNSZXNwb25zZRItCghjbHVzdGVycxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIiIKFERlbGV0ZUNsdXN0ZXJSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZUNsdXN0ZXJSZXNwb25zZSJBChFQdXRTdG9yYWdlUmVxdWVzdBIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiQgoSUHV0U3RvcmFnZVJlc3BvbnNlEiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSIfChFHZXRTdG9yYWdlUmVxdWVzdBIKCgJpZBgBIAEoCSJCChJHZXRTdG9yYWdlUmVzcG9uc2USLAoHc3RvcmFnZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIhUKE0xpc3RTdG9yYWdlc1JlcXVlc3QiRQoUTGlzdFN0b3JhZ2VzUmVzcG9uc2USLQoIc3RvcmFnZXMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSIiChREZWxldGVTdG9yYWdlUmVxdWVzdBIKCgJpZBgBIAEoCSIXChVEZWxldGVTdG9yYWdlUmVzcG9uc2UiNwoTQ2hlY2tTdG9yYWdlUmVxdWVzdBISCgpzdG9yYWdlX2lkGAEgASgJEgwKBHBvb2wYAiABKAkiRwoUQ2hlY2tTdG9yYWdlUmVzcG9uc2USLwoFY2hlY2sYASABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZUNoZWNrIkgKFVJlYnVpbGRSZWNvcmRzUmVxdWVzdBISCgpzdG9yYWdlX2lkGAEgASgJEgwKBHBvb2wYAiABKAkSDQoFYXBwbHkYAyABKAgiSQoWUmVidWlsZFJlY29yZHNSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siJAoWR2V0U3RvcmFnZUNoZWNrUmVxdWVzdBIKCgJpZBgBIAEoCSJKChdHZXRTdG9yYWdlQ2hlY2tSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siRwoJQ2hlY2tTdGVwEgwKBG5hbWUYASABKAkSCgoCb2sYAiABKAgSDwoHbWVzc2FnZRgDIAEoCRIPCgdzZWNvbmRzGAQgASgBIuoCCgxTdG9yYWdlQ2hlY2sSCgoCaWQYASABKAkSKwoEa2luZBgCIAEoDjIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja0tpbmQSEgoKc3RvcmFnZV9pZBgDIAEoCRIMCgRwb29sGAQgASgJEi0KBXN0YXRlGAUgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RhdGUSCgoCb2sYBiABKAgSLAoFc3RlcHMYByADKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGVwEhMKC3RvdGFsX3N0ZXBzGAggASgFEg4KBndvcmtlchgJIAEoCRIvCgtjcmVhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNyZWF0ZWRfYnkYDCABKAkqdQoJQ2hlY2tLaW5kEhoKFkNIRUNLX0tJTkRfVU5TUEVDSUZJRUQQABIUChBDSEVDS19LSU5EX1BST0JFEAESHgoaQ0hFQ0tfS0lORF9SRUJVSUxEX0RSWV9SVU4QAhIWChJDSEVDS19LSU5EX1JFQlVJTEQQAypwCgpDaGVja1N0YXRlEhsKF0NIRUNLX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSQ0hFQ0tfU1RBVEVfUVVFVUVEEAESFwoTQ0hFQ0tfU1RBVEVfUlVOTklORxACEhQKEENIRUNLX1NUQVRFX0RPTkUQAzKGCQoPUmVnaXN0cnlTZXJ2aWNlEmAKClB1dENsdXN0ZXISJS50aWRlbWFyay5iYWNrdXAudjEuUHV0Q2x1c3RlclJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuUHV0Q2x1c3RlclJlc3BvbnNlIgOQAgISYAoKR2V0Q2x1c3RlchIlLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRDbHVzdGVyUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRDbHVzdGVyUmVzcG9uc2UiA5ACARJmCgxMaXN0Q2x1c3RlcnMSJy50aWRlbWFyay5iYWNrdXAudjEuTGlzdENsdXN0ZXJzUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2x1c3RlcnNSZXNwb25zZSIDkAIBEmkKDURlbGV0ZUNsdXN0ZXISKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlc3BvbnNlIgOQAgISYAoKUHV0U3RvcmFnZRIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVzcG9uc2UiA5ACAhJgCgpHZXRTdG9yYWdlEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXNwb25zZSIDkAIBEmYKDExpc3RTdG9yYWdlcxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0U3RvcmFnZXNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RTdG9yYWdlc1Jlc3BvbnNlIgOQAgESaQoNRGVsZXRlU3RvcmFnZRIoLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVzcG9uc2UiA5ACAhJmCgxDaGVja1N0b3JhZ2USJy50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdG9yYWdlUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0b3JhZ2VSZXNwb25zZSIDkAICEmwKDlJlYnVpbGRSZWNvcmRzEikudGlkZW1hcmsuYmFja3VwLnYxLlJlYnVpbGRSZWNvcmRzUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5SZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlIgOQAgISbwoPR2V0U3RvcmFnZUNoZWNrEioudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VDaGVja1JlcXVlc3QaKy50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZUNoZWNrUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIp0DCgdDbHVzdGVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSCgoCcGQYAyADKAkSDwoHdmVyc2lvbhgEIAEoCRIMCgRwb29sGAUgASgJEhIKCnN0b3JhZ2VfaWQYBiABKAkSEQoJdGltZV96b25lGAcgASgJEjcKBmxhYmVscxgIIAMoCzInLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyLkxhYmVsc0VudHJ5EikKA3RscxgJIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5UbHNGaWxlcxIxCgpicl9vcHRpb25zGAogASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi7wMKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBQgoKCGxvY2F0aW9uQhsKGV9zZW5kX2NyZWRlbnRpYWxzX3RvX3Rpa3YiQwoRQ3JlZGVudGlhbHNTb3VyY2USFAoKZW52X3ByZWZpeBgBIAEoCUgAEg4KBGZpbGUYAiABKAlIAEIICgZzb3VyY2UihAIKClMzTG9jYXRpb24SDgoGYnVja2V0GAEgASgJEg4KBnByZWZpeBgCIAEoCRIOCgZyZWdpb24YAyABKAkSEAoIZW5kcG9pbnQYBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSFQoNc3RvcmFnZV9jbGFzcxgGIAEoCRILCgNzc2UYByABKAkSFgoOc3NlX2ttc19rZXlfaWQYCCABKAkSCwoDYWNsGAkgASgJEh0KEGZvcmNlX3BhdGhfc3R5bGUYCiABKAhIAIgBARIQCghyb2xlX2FybhgLIAEoCRITCgtleHRlcm5hbF9pZBgMIAEoCUITChFfZm9yY2VfcGF0aF9zdHlsZSKJAQoNQXp1cmVMb2NhdGlvbhIRCgljb250YWluZXIYASABKAkSDgoGcHJlZml4GAIgASgJEhQKDGFjY291bnRfbmFtZRgDIAEoCRIQCghlbmRwb2ludBgEIAEoCRITCgthY2Nlc3NfdGllchgFIAEoCRIYChBlbmNyeXB0aW9uX3Njb3BlGAYgASgJIm4KC0djc0xvY2F0aW9uEg4KBmJ1Y2tldBgBIAEoCRIOCgZwcmVmaXgYAiABKAkSEAoIZW5kcG9pbnQYAyABKAkSFQoNc3RvcmFnZV9jbGFzcxgEIAEoCRIWCg5wcmVkZWZpbmVkX2FjbBgFIAEoCSIdCg1Mb2NhbExvY2F0aW9uEgwKBHBhdGgYASABKAkiQQoRUHV0Q2x1c3RlclJlcXVlc3QSLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIkIKElB1dENsdXN0ZXJSZXNwb25zZRIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiHwoRR2V0Q2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiQgoSR2V0Q2x1c3RlclJlc3BvbnNlEiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciJ8ChNMaXN0Q2x1c3RlcnNSZXF1ZXN0EgsKA2lkcxgBIAMoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIxCg11cGRhdGVkX2FmdGVyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJeChRMaXN0Q2x1c3RlcnNSZXNwb25zZRItCghjbHVzdGVycxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIVChNTY2FuQ2x1c3RlcnNSZXF1ZXN0IkUKFFNjYW5DbHVzdGVyc1Jlc3BvbnNlEi0KCGNsdXN0ZXJzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiIgoURGVsZXRlQ2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiFwoVRGVsZXRlQ2x1c3RlclJlc3BvbnNlIkEKEVB1dFN0b3JhZ2VSZXF1ZXN0EiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSJCChJQdXRTdG9yYWdlUmVzcG9uc2USLAoHc3RvcmFnZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIh8KEUdldFN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIkIKEkdldFN0b3JhZ2VSZXNwb25zZRIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiFQoTTGlzdFN0b3JhZ2VzUmVxdWVzdCJFChRMaXN0U3RvcmFnZXNSZXNwb25zZRItCghzdG9yYWdlcxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIiIKFERlbGV0ZVN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZVN0b3JhZ2VSZXNwb25zZSI3ChNDaGVja1N0b3JhZ2VSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEcG9vbBgCIAEoCSJHChRDaGVja1N0b3JhZ2VSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siSAoVUmVidWlsZFJlY29yZHNSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEcG9vbBgCIAEoCRINCgVhcHBseRgDIAEoCCJJChZSZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayIkChZHZXRTdG9yYWdlQ2hlY2tSZXF1ZXN0EgoKAmlkGAEgASgJIkoKF0dldFN0b3JhZ2VDaGVja1Jlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayJHCglDaGVja1N0ZXASDAoEbmFtZRgBIAEoCRIKCgJvaxgCIAEoCBIPCgdtZXNzYWdlGAMgASgJEg8KB3NlY29uZHMYBCABKAEi6gIKDFN0b3JhZ2VDaGVjaxIKCgJpZBgBIAEoCRIrCgRraW5kGAIgASgOMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrS2luZBISCgpzdG9yYWdlX2lkGAMgASgJEgwKBHBvb2wYBCABKAkSLQoFc3RhdGUYBSABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGF0ZRIKCgJvaxgGIAEoCBIsCgVzdGVwcxgHIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0ZXASEwoLdG90YWxfc3RlcHMYCCABKAUSDgoGd29ya2VyGAkgASgJEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY3JlYXRlZF9ieRgMIAEoCSp1CglDaGVja0tpbmQSGgoWQ0hFQ0tfS0lORF9VTlNQRUNJRklFRBAAEhQKEENIRUNLX0tJTkRfUFJPQkUQARIeChpDSEVDS19LSU5EX1JFQlVJTERfRFJZX1JVThACEhYKEkNIRUNLX0tJTkRfUkVCVUlMRBADKnAKCkNoZWNrU3RhdGUSGwoXQ0hFQ0tfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJDSEVDS19TVEFURV9RVUVVRUQQARIXChNDSEVDS19TVEFURV9SVU5OSU5HEAISFAoQQ0hFQ0tfU1RBVEVfRE9ORRADMvAJCg9SZWdpc3RyeVNlcnZpY2USYAoKUHV0Q2x1c3RlchIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVzcG9uc2UiA5ACAhJgCgpHZXRDbHVzdGVyEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXNwb25zZSIDkAIBEmYKDExpc3RDbHVzdGVycxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2x1c3RlcnNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDbHVzdGVyc1Jlc3BvbnNlIgOQAgESaAoMU2NhbkNsdXN0ZXJzEicudGlkZW1hcmsuYmFja3VwLnYxLlNjYW5DbHVzdGVyc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuU2NhbkNsdXN0ZXJzUmVzcG9uc2UiA5ACATABEmkKDURlbGV0ZUNsdXN0ZXISKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlc3BvbnNlIgOQAgISYAoKUHV0U3RvcmFnZRIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVzcG9uc2UiA5ACAhJgCgpHZXRTdG9yYWdlEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXNwb25zZSIDkAIBEmYKDExpc3RTdG9yYWdlcxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0U3RvcmFnZXNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RTdG9yYWdlc1Jlc3BvbnNlIgOQAgESaQoNRGVsZXRlU3RvcmFnZRIoLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVzcG9uc2UiA5ACAhJmCgxDaGVja1N0b3JhZ2USJy50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdG9yYWdlUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0b3JhZ2VSZXNwb25zZSIDkAICEmwKDlJlYnVpbGRSZWNvcmRzEikudGlkZW1hcmsuYmFja3VwLnYxLlJlYnVpbGRSZWNvcmRzUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5SZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlIgOQAgISbwoPR2V0U3RvcmFnZUNoZWNrEioudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VDaGVja1JlcXVlc3QaKy50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZUNoZWNrUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Names of TLS files on the worker, for PD and TiKV.
@@ -596,6 +596,27 @@ export type ListClustersRequest = Message<"tidemark.backup.v1.ListClustersReques
    * @generated from field: repeated string ids = 1;
    */
   ids: string[];
+
+  /**
+   * 1 to 1000; 0 means all of them at once.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * Of the page before; empty means the first.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+
+  /**
+   * Only those registered or changed since.
+   *
+   * @generated from field: google.protobuf.Timestamp updated_after = 4;
+   */
+  updatedAfter?: Timestamp | undefined;
 };
 
 /**
@@ -615,6 +636,13 @@ export type ListClustersResponse = Message<"tidemark.backup.v1.ListClustersRespo
    * @generated from field: repeated tidemark.backup.v1.Cluster clusters = 1;
    */
   clusters: Cluster[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -623,6 +651,40 @@ export type ListClustersResponse = Message<"tidemark.backup.v1.ListClustersRespo
  */
 export const ListClustersResponseSchema: GenMessage<ListClustersResponse> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_registry_service, 14);
+
+/**
+ * All of them.
+ *
+ * @generated from message tidemark.backup.v1.ScanClustersRequest
+ */
+export type ScanClustersRequest = Message<"tidemark.backup.v1.ScanClustersRequest"> & {
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ScanClustersRequest.
+ * Use `create(ScanClustersRequestSchema)` to create a new message.
+ */
+export const ScanClustersRequestSchema: GenMessage<ScanClustersRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 15);
+
+/**
+ * Some of them.
+ *
+ * @generated from message tidemark.backup.v1.ScanClustersResponse
+ */
+export type ScanClustersResponse = Message<"tidemark.backup.v1.ScanClustersResponse"> & {
+  /**
+   * @generated from field: repeated tidemark.backup.v1.Cluster clusters = 1;
+   */
+  clusters: Cluster[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ScanClustersResponse.
+ * Use `create(ScanClustersResponseSchema)` to create a new message.
+ */
+export const ScanClustersResponseSchema: GenMessage<ScanClustersResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 16);
 
 /**
  * Names the cluster to forget.
@@ -641,7 +703,7 @@ export type DeleteClusterRequest = Message<"tidemark.backup.v1.DeleteClusterRequ
  * Use `create(DeleteClusterRequestSchema)` to create a new message.
  */
 export const DeleteClusterRequestSchema: GenMessage<DeleteClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 15);
+  messageDesc(file_tidemark_backup_v1_registry_service, 17);
 
 /**
  * The cluster is forgotten.
@@ -656,7 +718,7 @@ export type DeleteClusterResponse = Message<"tidemark.backup.v1.DeleteClusterRes
  * Use `create(DeleteClusterResponseSchema)` to create a new message.
  */
 export const DeleteClusterResponseSchema: GenMessage<DeleteClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 16);
+  messageDesc(file_tidemark_backup_v1_registry_service, 18);
 
 /**
  * A storage to register.
@@ -675,7 +737,7 @@ export type PutStorageRequest = Message<"tidemark.backup.v1.PutStorageRequest"> 
  * Use `create(PutStorageRequestSchema)` to create a new message.
  */
 export const PutStorageRequestSchema: GenMessage<PutStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 17);
+  messageDesc(file_tidemark_backup_v1_registry_service, 19);
 
 /**
  * The registered storage.
@@ -694,7 +756,7 @@ export type PutStorageResponse = Message<"tidemark.backup.v1.PutStorageResponse"
  * Use `create(PutStorageResponseSchema)` to create a new message.
  */
 export const PutStorageResponseSchema: GenMessage<PutStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 18);
+  messageDesc(file_tidemark_backup_v1_registry_service, 20);
 
 /**
  * Names a storage.
@@ -713,7 +775,7 @@ export type GetStorageRequest = Message<"tidemark.backup.v1.GetStorageRequest"> 
  * Use `create(GetStorageRequestSchema)` to create a new message.
  */
 export const GetStorageRequestSchema: GenMessage<GetStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 19);
+  messageDesc(file_tidemark_backup_v1_registry_service, 21);
 
 /**
  * The storage asked for.
@@ -732,7 +794,7 @@ export type GetStorageResponse = Message<"tidemark.backup.v1.GetStorageResponse"
  * Use `create(GetStorageResponseSchema)` to create a new message.
  */
 export const GetStorageResponseSchema: GenMessage<GetStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 20);
+  messageDesc(file_tidemark_backup_v1_registry_service, 22);
 
 /**
  * Asks for all storages.
@@ -747,7 +809,7 @@ export type ListStoragesRequest = Message<"tidemark.backup.v1.ListStoragesReques
  * Use `create(ListStoragesRequestSchema)` to create a new message.
  */
 export const ListStoragesRequestSchema: GenMessage<ListStoragesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 21);
+  messageDesc(file_tidemark_backup_v1_registry_service, 23);
 
 /**
  * The storages.
@@ -766,7 +828,7 @@ export type ListStoragesResponse = Message<"tidemark.backup.v1.ListStoragesRespo
  * Use `create(ListStoragesResponseSchema)` to create a new message.
  */
 export const ListStoragesResponseSchema: GenMessage<ListStoragesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 22);
+  messageDesc(file_tidemark_backup_v1_registry_service, 24);
 
 /**
  * Names the storage to forget.
@@ -785,7 +847,7 @@ export type DeleteStorageRequest = Message<"tidemark.backup.v1.DeleteStorageRequ
  * Use `create(DeleteStorageRequestSchema)` to create a new message.
  */
 export const DeleteStorageRequestSchema: GenMessage<DeleteStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 23);
+  messageDesc(file_tidemark_backup_v1_registry_service, 25);
 
 /**
  * The storage is forgotten.
@@ -800,7 +862,7 @@ export type DeleteStorageResponse = Message<"tidemark.backup.v1.DeleteStorageRes
  * Use `create(DeleteStorageResponseSchema)` to create a new message.
  */
 export const DeleteStorageResponseSchema: GenMessage<DeleteStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 24);
+  messageDesc(file_tidemark_backup_v1_registry_service, 26);
 
 /**
  * Asks for a check.
@@ -826,7 +888,7 @@ export type CheckStorageRequest = Message<"tidemark.backup.v1.CheckStorageReques
  * Use `create(CheckStorageRequestSchema)` to create a new message.
  */
 export const CheckStorageRequestSchema: GenMessage<CheckStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 25);
+  messageDesc(file_tidemark_backup_v1_registry_service, 27);
 
 /**
  * The check, done or still under way.
@@ -845,7 +907,7 @@ export type CheckStorageResponse = Message<"tidemark.backup.v1.CheckStorageRespo
  * Use `create(CheckStorageResponseSchema)` to create a new message.
  */
 export const CheckStorageResponseSchema: GenMessage<CheckStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 26);
+  messageDesc(file_tidemark_backup_v1_registry_service, 28);
 
 /**
  * Asks for records to be rebuilt from the manifests in a storage.
@@ -878,7 +940,7 @@ export type RebuildRecordsRequest = Message<"tidemark.backup.v1.RebuildRecordsRe
  * Use `create(RebuildRecordsRequestSchema)` to create a new message.
  */
 export const RebuildRecordsRequestSchema: GenMessage<RebuildRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 27);
+  messageDesc(file_tidemark_backup_v1_registry_service, 29);
 
 /**
  * The rebuild, under way.
@@ -897,7 +959,7 @@ export type RebuildRecordsResponse = Message<"tidemark.backup.v1.RebuildRecordsR
  * Use `create(RebuildRecordsResponseSchema)` to create a new message.
  */
 export const RebuildRecordsResponseSchema: GenMessage<RebuildRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 28);
+  messageDesc(file_tidemark_backup_v1_registry_service, 30);
 
 /**
  * Names a check.
@@ -916,7 +978,7 @@ export type GetStorageCheckRequest = Message<"tidemark.backup.v1.GetStorageCheck
  * Use `create(GetStorageCheckRequestSchema)` to create a new message.
  */
 export const GetStorageCheckRequestSchema: GenMessage<GetStorageCheckRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 29);
+  messageDesc(file_tidemark_backup_v1_registry_service, 31);
 
 /**
  * The check asked for.
@@ -935,7 +997,7 @@ export type GetStorageCheckResponse = Message<"tidemark.backup.v1.GetStorageChec
  * Use `create(GetStorageCheckResponseSchema)` to create a new message.
  */
 export const GetStorageCheckResponseSchema: GenMessage<GetStorageCheckResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 30);
+  messageDesc(file_tidemark_backup_v1_registry_service, 32);
 
 /**
  * One step of a check, in the order in which they were done.
@@ -973,7 +1035,7 @@ export type CheckStep = Message<"tidemark.backup.v1.CheckStep"> & {
  * Use `create(CheckStepSchema)` to create a new message.
  */
 export const CheckStepSchema: GenMessage<CheckStep> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 31);
+  messageDesc(file_tidemark_backup_v1_registry_service, 33);
 
 /**
  * A check of a storage by a worker of a pool; kept for a day.
@@ -1053,7 +1115,7 @@ export type StorageCheck = Message<"tidemark.backup.v1.StorageCheck"> & {
  * Use `create(StorageCheckSchema)` to create a new message.
  */
 export const StorageCheckSchema: GenMessage<StorageCheck> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 32);
+  messageDesc(file_tidemark_backup_v1_registry_service, 34);
 
 /**
  * What a worker does with a storage beside backups.
@@ -1176,6 +1238,16 @@ export const RegistryService: GenService<{
     methodKind: "unary";
     input: typeof ListClustersRequestSchema;
     output: typeof ListClustersResponseSchema;
+  },
+  /**
+   * Every cluster there is, in no order, also where there are very many.
+   *
+   * @generated from rpc tidemark.backup.v1.RegistryService.ScanClusters
+   */
+  scanClusters: {
+    methodKind: "server_streaming";
+    input: typeof ScanClustersRequestSchema;
+    output: typeof ScanClustersResponseSchema;
   },
   /**
    * Removes a registration, never a backup; refused while a backup of it is active.

@@ -6,13 +6,15 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { SaveStrategyRequest, Strategy, WindowEnd } from "../../strategy/v1/strategy_service_pb.ts";
+import { file_tidemark_strategy_v1_strategy_service } from "../../strategy/v1/strategy_service_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file tidemark/scheduler/v1/occurrence_service.proto.
  */
 export const file_tidemark_scheduler_v1_occurrence_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci50aWRlbWFyay9zY2hlZHVsZXIvdjEvb2NjdXJyZW5jZV9zZXJ2aWNlLnByb3RvEhV0aWRlbWFyay5zY2hlZHVsZXIudjEizwIKCk9jY3VycmVuY2USCgoCaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIMCgRydWxlGAMgASgJEiwKCG9wZW5zX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgljbG9zZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCHN0YXJ0X2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1CgVzdGF0ZRgHIAEoDjImLnRpZGVtYXJrLnNjaGVkdWxlci52MS5PY2N1cnJlbmNlU3RhdGUSEQoJYmFja3VwX2lkGAggASgJEg4KBnJlYXNvbhgJIAEoCRIuCgpkZWNpZGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJOChZMaXN0T2NjdXJyZW5jZXNSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJEgwKBHBhZ2UYAiABKAUSEQoJcGFnZV9zaXplGAMgASgFImAKF0xpc3RPY2N1cnJlbmNlc1Jlc3BvbnNlEjYKC29jY3VycmVuY2VzGAEgAygLMiEudGlkZW1hcmsuc2NoZWR1bGVyLnYxLk9jY3VycmVuY2USDQoFdG90YWwYAiABKAMqqgEKD09jY3VycmVuY2VTdGF0ZRIgChxPQ0NVUlJFTkNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASHAoYT0NDVVJSRU5DRV9TVEFURV9QRU5ESU5HEAESHAoYT0NDVVJSRU5DRV9TVEFURV9TVEFSVEVEEAISHAoYT0NDVVJSRU5DRV9TVEFURV9TS0lQUEVEEAMSGwoXT0NDVVJSRU5DRV9TVEFURV9NSVNTRUQQBDKKAQoRT2NjdXJyZW5jZVNlcnZpY2USdQoPTGlzdE9jY3VycmVuY2VzEi0udGlkZW1hcmsuc2NoZWR1bGVyLnYxLkxpc3RPY2N1cnJlbmNlc1JlcXVlc3QaLi50aWRlbWFyay5zY2hlZHVsZXIudjEuTGlzdE9jY3VycmVuY2VzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ci50aWRlbWFyay9zY2hlZHVsZXIvdjEvb2NjdXJyZW5jZV9zZXJ2aWNlLnByb3RvEhV0aWRlbWFyay5zY2hlZHVsZXIudjEikgMKCk9jY3VycmVuY2USCgoCaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIMCgRydWxlGAMgASgJEiwKCG9wZW5zX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgljbG9zZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCHN0YXJ0X2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1CgVzdGF0ZRgHIAEoDjImLnRpZGVtYXJrLnNjaGVkdWxlci52MS5PY2N1cnJlbmNlU3RhdGUSEQoJYmFja3VwX2lkGAggASgJEg4KBnJlYXNvbhgJIAEoCRIuCgpkZWNpZGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRjb2RlGAsgASgJEjMKCndpbmRvd19lbmQYDCABKA4yHy50aWRlbWFyay5zdHJhdGVneS52MS5XaW5kb3dFbmQilAEKFkxpc3RPY2N1cnJlbmNlc1JlcXVlc3QSEwoLY2x1c3Rlcl9pZHMYASADKAkSDAoEcGFnZRgCIAEoBRIRCglwYWdlX3NpemUYAyABKAUSNgoGc3RhdGVzGAQgAygOMiYudGlkZW1hcmsuc2NoZWR1bGVyLnYxLk9jY3VycmVuY2VTdGF0ZRIMCgRydWxlGAUgASgJImAKF0xpc3RPY2N1cnJlbmNlc1Jlc3BvbnNlEjYKC29jY3VycmVuY2VzGAEgAygLMiEudGlkZW1hcmsuc2NoZWR1bGVyLnYxLk9jY3VycmVuY2USDQoFdG90YWwYAiABKAMihgEKFlByZXZpZXdTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJEjsKCHByb3Bvc2FsGAMgASgLMikudGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZVN0cmF0ZWd5UmVxdWVzdBINCgVjb3VudBgEIAEoBSLxAQoMUGxhbm5lZFN0YXJ0EiwKCG9wZW5zX2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgljbG9zZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCHN0YXJ0X2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5sb2NhbF9vcGVuc19hdBgEIAEoCRIXCg9sb2NhbF9jbG9zZXNfYXQYBSABKAkSFgoObG9jYWxfc3RhcnRfYXQYBiABKAkSDQoFbm90ZXMYByADKAki2AEKF1ByZXZpZXdTdHJhdGVneVJlc3BvbnNlEjAKCHN0cmF0ZWd5GAEgASgLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3kSMwoGc3RhcnRzGAIgAygLMiMudGlkZW1hcmsuc2NoZWR1bGVyLnYxLlBsYW5uZWRTdGFydBIQCgh3YXJuaW5ncxgDIAMoCRIUCgxwYXN0X2JhY2t1cHMYBCABKA0SFQoNcGFzdF90b29fbG9uZxgFIAEoDRIXCg9sb25nZXN0X3NlY29uZHMYBiABKAEqqgEKD09jY3VycmVuY2VTdGF0ZRIgChxPQ0NVUlJFTkNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASHAoYT0NDVVJSRU5DRV9TVEFURV9QRU5ESU5HEAESHAoYT0NDVVJSRU5DRV9TVEFURV9TVEFSVEVEEAISHAoYT0NDVVJSRU5DRV9TVEFURV9TS0lQUEVEEAMSGwoXT0NDVVJSRU5DRV9TVEFURV9NSVNTRUQQBDKBAgoRT2NjdXJyZW5jZVNlcnZpY2USdQoPTGlzdE9jY3VycmVuY2VzEi0udGlkZW1hcmsuc2NoZWR1bGVyLnYxLkxpc3RPY2N1cnJlbmNlc1JlcXVlc3QaLi50aWRlbWFyay5zY2hlZHVsZXIudjEuTGlzdE9jY3VycmVuY2VzUmVzcG9uc2UiA5ACARJ1Cg9QcmV2aWV3U3RyYXRlZ3kSLS50aWRlbWFyay5zY2hlZHVsZXIudjEuUHJldmlld1N0cmF0ZWd5UmVxdWVzdBouLnRpZGVtYXJrLnNjaGVkdWxlci52MS5QcmV2aWV3U3RyYXRlZ3lSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_strategy_v1_strategy_service]);
 
 /**
  * One window that came.
@@ -71,6 +73,18 @@ export type Occurrence = Message<"tidemark.scheduler.v1.Occurrence"> & {
    * @generated from field: google.protobuf.Timestamp decided_at = 10;
    */
   decidedAt?: Timestamp | undefined;
+
+  /**
+   * The reason as a constant, such as CLUSTER_BUSY.
+   *
+   * @generated from field: string code = 11;
+   */
+  code: string;
+
+  /**
+   * @generated from field: tidemark.strategy.v1.WindowEnd window_end = 12;
+   */
+  windowEnd: WindowEnd;
 };
 
 /**
@@ -106,6 +120,20 @@ export type ListOccurrencesRequest = Message<"tidemark.scheduler.v1.ListOccurren
    * @generated from field: int32 page_size = 3;
    */
   pageSize: number;
+
+  /**
+   * Any of these; none means all.
+   *
+   * @generated from field: repeated tidemark.scheduler.v1.OccurrenceState states = 4;
+   */
+  states: OccurrenceState[];
+
+  /**
+   * Of this rule; empty means all.
+   *
+   * @generated from field: string rule = 5;
+   */
+  rule: string;
 };
 
 /**
@@ -138,6 +166,151 @@ export type ListOccurrencesResponse = Message<"tidemark.scheduler.v1.ListOccurre
  */
 export const ListOccurrencesResponseSchema: GenMessage<ListOccurrencesResponse> = /*@__PURE__*/
   messageDesc(file_tidemark_scheduler_v1_occurrence_service, 2);
+
+/**
+ * Which strategy, and how far to look.
+ *
+ * @generated from message tidemark.scheduler.v1.PreviewStrategyRequest
+ */
+export type PreviewStrategyRequest = Message<"tidemark.scheduler.v1.PreviewStrategyRequest"> & {
+  /**
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * Empty means "default".
+   *
+   * @generated from field: string rule = 2;
+   */
+  rule: string;
+
+  /**
+   * As if this were saved; absent: as it is stored.
+   *
+   * @generated from field: tidemark.strategy.v1.SaveStrategyRequest proposal = 3;
+   */
+  proposal?: SaveStrategyRequest | undefined;
+
+  /**
+   * 1 to 100.
+   *
+   * @generated from field: int32 count = 4;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message tidemark.scheduler.v1.PreviewStrategyRequest.
+ * Use `create(PreviewStrategyRequestSchema)` to create a new message.
+ */
+export const PreviewStrategyRequestSchema: GenMessage<PreviewStrategyRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_scheduler_v1_occurrence_service, 3);
+
+/**
+ * One start that will come.
+ *
+ * @generated from message tidemark.scheduler.v1.PlannedStart
+ */
+export type PlannedStart = Message<"tidemark.scheduler.v1.PlannedStart"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp opens_at = 1;
+   */
+  opensAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp closes_at = 2;
+   */
+  closesAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp start_at = 3;
+   */
+  startAt?: Timestamp | undefined;
+
+  /**
+   * The same in the rule's zone, such as 2026-03-08T03:30-04:00.
+   *
+   * @generated from field: string local_opens_at = 4;
+   */
+  localOpensAt: string;
+
+  /**
+   * @generated from field: string local_closes_at = 5;
+   */
+  localClosesAt: string;
+
+  /**
+   * @generated from field: string local_start_at = 6;
+   */
+  localStartAt: string;
+
+  /**
+   * Where a change of clocks matters: what it does to this window.
+   *
+   * @generated from field: repeated string notes = 7;
+   */
+  notes: string[];
+};
+
+/**
+ * Describes the message tidemark.scheduler.v1.PlannedStart.
+ * Use `create(PlannedStartSchema)` to create a new message.
+ */
+export const PlannedStartSchema: GenMessage<PlannedStart> = /*@__PURE__*/
+  messageDesc(file_tidemark_scheduler_v1_occurrence_service, 4);
+
+/**
+ * What is to come.
+ *
+ * @generated from message tidemark.scheduler.v1.PreviewStrategyResponse
+ */
+export type PreviewStrategyResponse = Message<"tidemark.scheduler.v1.PreviewStrategyResponse"> & {
+  /**
+   * @generated from field: tidemark.strategy.v1.Strategy strategy = 1;
+   */
+  strategy?: Strategy | undefined;
+
+  /**
+   * @generated from field: repeated tidemark.scheduler.v1.PlannedStart starts = 2;
+   */
+  starts: PlannedStart[];
+
+  /**
+   * What people should know before they rely on it, in sentences.
+   *
+   * @generated from field: repeated string warnings = 3;
+   */
+  warnings: string[];
+
+  /**
+   * Durations of past successful backups that were looked at.
+   *
+   * @generated from field: uint32 past_backups = 4;
+   */
+  pastBackups: number;
+
+  /**
+   * How many of them would not have ended before their window closed.
+   *
+   * @generated from field: uint32 past_too_long = 5;
+   */
+  pastTooLong: number;
+
+  /**
+   * The longest of them, in seconds.
+   *
+   * @generated from field: double longest_seconds = 6;
+   */
+  longestSeconds: number;
+};
+
+/**
+ * Describes the message tidemark.scheduler.v1.PreviewStrategyResponse.
+ * Use `create(PreviewStrategyResponseSchema)` to create a new message.
+ */
+export const PreviewStrategyResponseSchema: GenMessage<PreviewStrategyResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_scheduler_v1_occurrence_service, 5);
 
 /**
  * What became of a window.
@@ -185,7 +358,7 @@ export const OccurrenceStateSchema: GenEnum<OccurrenceState> = /*@__PURE__*/
   enumDesc(file_tidemark_scheduler_v1_occurrence_service, 0);
 
 /**
- * What became of each window, for people.
+ * What became of each window, and what will come, for people.
  *
  * @generated from service tidemark.scheduler.v1.OccurrenceService
  */
@@ -199,6 +372,16 @@ export const OccurrenceService: GenService<{
     methodKind: "unary";
     input: typeof ListOccurrencesRequestSchema;
     output: typeof ListOccurrencesResponseSchema;
+  },
+  /**
+   * The next starts of a saved or proposed strategy, and what to know about them.
+   *
+   * @generated from rpc tidemark.scheduler.v1.OccurrenceService.PreviewStrategy
+   */
+  previewStrategy: {
+    methodKind: "unary";
+    input: typeof PreviewStrategyRequestSchema;
+    output: typeof PreviewStrategyResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_scheduler_v1_occurrence_service, 0);

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemark/strategy/v1/plan_service.proto.
  */
 export const file_tidemark_strategy_v1_plan_service: GenFile = /*@__PURE__*/
-  fileDesc("Cid0aWRlbWFyay9zdHJhdGVneS92MS9wbGFuX3NlcnZpY2UucHJvdG8SFHRpZGVtYXJrLnN0cmF0ZWd5LnYxIikKGExpc3REdWVTdHJhdGVnaWVzUmVxdWVzdBINCgVsaW1pdBgBIAEoBSJdChlMaXN0RHVlU3RyYXRlZ2llc1Jlc3BvbnNlEjIKCnN0cmF0ZWdpZXMYASADKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneRIMCgRtb3JlGAIgASgIInoKFkFkdmFuY2VTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJEiwKCG9wZW5zX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgEIAEoBCJdChdBZHZhbmNlU3RyYXRlZ3lSZXNwb25zZRIQCghhZHZhbmNlZBgBIAEoCBIwCghzdHJhdGVneRgCIAEoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5Mv0BCgtQbGFuU2VydmljZRJ5ChFMaXN0RHVlU3RyYXRlZ2llcxIuLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3REdWVTdHJhdGVnaWVzUmVxdWVzdBovLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3REdWVTdHJhdGVnaWVzUmVzcG9uc2UiA5ACARJzCg9BZHZhbmNlU3RyYXRlZ3kSLC50aWRlbWFyay5zdHJhdGVneS52MS5BZHZhbmNlU3RyYXRlZ3lSZXF1ZXN0Gi0udGlkZW1hcmsuc3RyYXRlZ3kudjEuQWR2YW5jZVN0cmF0ZWd5UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemark_strategy_v1_strategy_service]);
+  fileDesc("Cid0aWRlbWFyay9zdHJhdGVneS92MS9wbGFuX3NlcnZpY2UucHJvdG8SFHRpZGVtYXJrLnN0cmF0ZWd5LnYxIikKGExpc3REdWVTdHJhdGVnaWVzUmVxdWVzdBINCgVsaW1pdBgBIAEoBSJdChlMaXN0RHVlU3RyYXRlZ2llc1Jlc3BvbnNlEjIKCnN0cmF0ZWdpZXMYASADKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneRIMCgRtb3JlGAIgASgIInoKFkFkdmFuY2VTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJEiwKCG9wZW5zX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgEIAEoBCJdChdBZHZhbmNlU3RyYXRlZ3lSZXNwb25zZRIQCghhZHZhbmNlZBgBIAEoCBIwCghzdHJhdGVneRgCIAEoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5IqYBCg1DbHVzdGVyTGFiZWxzEhIKCmNsdXN0ZXJfaWQYASABKAkSPwoGbGFiZWxzGAIgAygLMi8udGlkZW1hcmsuc3RyYXRlZ3kudjEuQ2x1c3RlckxhYmVscy5MYWJlbHNFbnRyeRIRCgl0aW1lX3pvbmUYAyABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJmChNOb3RlQ2x1c3RlcnNSZXF1ZXN0EjUKCGNsdXN0ZXJzGAEgAygLMiMudGlkZW1hcmsuc3RyYXRlZ3kudjEuQ2x1c3RlckxhYmVscxIYChBnb25lX2NsdXN0ZXJfaWRzGAIgAygJIicKFE5vdGVDbHVzdGVyc1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKA0iFwoVU2NhblN0cmF0ZWdpZXNSZXF1ZXN0IkwKFlNjYW5TdHJhdGVnaWVzUmVzcG9uc2USMgoKc3RyYXRlZ2llcxgBIAMoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5Mt0DCgtQbGFuU2VydmljZRJ5ChFMaXN0RHVlU3RyYXRlZ2llcxIuLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3REdWVTdHJhdGVnaWVzUmVxdWVzdBovLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3REdWVTdHJhdGVnaWVzUmVzcG9uc2UiA5ACARJzCg9BZHZhbmNlU3RyYXRlZ3kSLC50aWRlbWFyay5zdHJhdGVneS52MS5BZHZhbmNlU3RyYXRlZ3lSZXF1ZXN0Gi0udGlkZW1hcmsuc3RyYXRlZ3kudjEuQWR2YW5jZVN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJyCg5TY2FuU3RyYXRlZ2llcxIrLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNjYW5TdHJhdGVnaWVzUmVxdWVzdBosLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNjYW5TdHJhdGVnaWVzUmVzcG9uc2UiA5ACATABEmoKDE5vdGVDbHVzdGVycxIpLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLk5vdGVDbHVzdGVyc1JlcXVlc3QaKi50aWRlbWFyay5zdHJhdGVneS52MS5Ob3RlQ2x1c3RlcnNSZXNwb25zZSIDkAICYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_strategy_v1_strategy_service]);
 
 /**
  * How many at most.
@@ -122,6 +122,116 @@ export const AdvanceStrategyResponseSchema: GenMessage<AdvanceStrategyResponse> 
   messageDesc(file_tidemark_strategy_v1_plan_service, 3);
 
 /**
+ * What matters of a registered cluster.
+ *
+ * @generated from message tidemark.strategy.v1.ClusterLabels
+ */
+export type ClusterLabels = Message<"tidemark.strategy.v1.ClusterLabels"> & {
+  /**
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * @generated from field: map<string, string> labels = 2;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Empty means Tidemark's own.
+   *
+   * @generated from field: string time_zone = 3;
+   */
+  timeZone: string;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.ClusterLabels.
+ * Use `create(ClusterLabelsSchema)` to create a new message.
+ */
+export const ClusterLabelsSchema: GenMessage<ClusterLabels> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_plan_service, 4);
+
+/**
+ * At most 1000 clusters of each kind.
+ *
+ * @generated from message tidemark.strategy.v1.NoteClustersRequest
+ */
+export type NoteClustersRequest = Message<"tidemark.strategy.v1.NoteClustersRequest"> & {
+  /**
+   * @generated from field: repeated tidemark.strategy.v1.ClusterLabels clusters = 1;
+   */
+  clusters: ClusterLabels[];
+
+  /**
+   * Registered no longer: the rules that they have from strategies for labels go.
+   *
+   * @generated from field: repeated string gone_cluster_ids = 2;
+   */
+  goneClusterIds: string[];
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.NoteClustersRequest.
+ * Use `create(NoteClustersRequestSchema)` to create a new message.
+ */
+export const NoteClustersRequestSchema: GenMessage<NoteClustersRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_plan_service, 5);
+
+/**
+ * How many of their rules changed by that.
+ *
+ * @generated from message tidemark.strategy.v1.NoteClustersResponse
+ */
+export type NoteClustersResponse = Message<"tidemark.strategy.v1.NoteClustersResponse"> & {
+  /**
+   * @generated from field: uint32 changed = 1;
+   */
+  changed: number;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.NoteClustersResponse.
+ * Use `create(NoteClustersResponseSchema)` to create a new message.
+ */
+export const NoteClustersResponseSchema: GenMessage<NoteClustersResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_plan_service, 6);
+
+/**
+ * All of them.
+ *
+ * @generated from message tidemark.strategy.v1.ScanStrategiesRequest
+ */
+export type ScanStrategiesRequest = Message<"tidemark.strategy.v1.ScanStrategiesRequest"> & {
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.ScanStrategiesRequest.
+ * Use `create(ScanStrategiesRequestSchema)` to create a new message.
+ */
+export const ScanStrategiesRequestSchema: GenMessage<ScanStrategiesRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_plan_service, 7);
+
+/**
+ * Some of them.
+ *
+ * @generated from message tidemark.strategy.v1.ScanStrategiesResponse
+ */
+export type ScanStrategiesResponse = Message<"tidemark.strategy.v1.ScanStrategiesResponse"> & {
+  /**
+   * @generated from field: repeated tidemark.strategy.v1.Strategy strategies = 1;
+   */
+  strategies: Strategy[];
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.ScanStrategiesResponse.
+ * Use `create(ScanStrategiesResponseSchema)` to create a new message.
+ */
+export const ScanStrategiesResponseSchema: GenMessage<ScanStrategiesResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_plan_service, 8);
+
+/**
  * What is due, for the scheduler.
  *
  * @generated from service tidemark.strategy.v1.PlanService
@@ -146,6 +256,26 @@ export const PlanService: GenService<{
     methodKind: "unary";
     input: typeof AdvanceStrategyRequestSchema;
     output: typeof AdvanceStrategyResponseSchema;
+  },
+  /**
+   * Every rule there is, in no order: for a copy of the scheduler that starts.
+   *
+   * @generated from rpc tidemark.strategy.v1.PlanService.ScanStrategies
+   */
+  scanStrategies: {
+    methodKind: "server_streaming";
+    input: typeof ScanStrategiesRequestSchema;
+    output: typeof ScanStrategiesResponseSchema;
+  },
+  /**
+   * Tells which labels clusters have, so that strategies for labels reach them, and which are registered no longer.
+   *
+   * @generated from rpc tidemark.strategy.v1.PlanService.NoteClusters
+   */
+  noteClusters: {
+    methodKind: "unary";
+    input: typeof NoteClustersRequestSchema;
+    output: typeof NoteClustersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_strategy_v1_plan_service, 0);

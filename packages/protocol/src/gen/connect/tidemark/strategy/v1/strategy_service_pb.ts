@@ -2,17 +2,70 @@
 // @generated from file tidemark/strategy/v1/strategy_service.proto (package tidemark.strategy.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { BrOptions } from "../../backup/v1/registry_service_pb.ts";
+import { file_tidemark_backup_v1_registry_service } from "../../backup/v1/registry_service_pb.ts";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file tidemark/strategy/v1/strategy_service.proto.
  */
 export const file_tidemark_strategy_v1_strategy_service: GenFile = /*@__PURE__*/
-  fileDesc("Cit0aWRlbWFyay9zdHJhdGVneS92MS9zdHJhdGVneV9zZXJ2aWNlLnByb3RvEhR0aWRlbWFyay5zdHJhdGVneS52MSKTAQoGV2luZG93EiwKCG9wZW5zX2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgljbG9zZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCHN0YXJ0X2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCL3AQoIU3RyYXRlZ3kSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJEgwKBGRheXMYAyADKAkSDgoGcGVyaW9kGAQgASgJEhEKCXRpbWVfem9uZRgFIAEoCRIOCgZwYXVzZWQYBiABKAgSMQoLbmV4dF93aW5kb3cYByABKAsyHC50aWRlbWFyay5zdHJhdGVneS52MS5XaW5kb3cSEAoIcmV2aXNpb24YCCABKAQSLwoLdXBkYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYCiABKAkiNgoSR2V0U3RyYXRlZ3lSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCSJHChNHZXRTdHJhdGVneVJlc3BvbnNlEjAKCHN0cmF0ZWd5GAEgASgLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3ki1AEKE1NhdmVTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJEhEKBGRheXMYAyABKAlIAIgBARITCgZwZXJpb2QYBCABKAlIAYgBARIWCgl0aW1lX3pvbmUYBSABKAlIAogBARITCgZwYXVzZWQYBiABKAhIA4gBARIZChFkZWZhdWx0X3RpbWVfem9uZRgHIAEoCUIHCgVfZGF5c0IJCgdfcGVyaW9kQgwKCl90aW1lX3pvbmVCCQoHX3BhdXNlZCJIChRTYXZlU3RyYXRlZ3lSZXNwb25zZRIwCghzdHJhdGVneRgBIAEoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5IjkKFURlbGV0ZVN0cmF0ZWd5UmVxdWVzdBISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkiGAoWRGVsZXRlU3RyYXRlZ3lSZXNwb25zZTLYAgoPU3RyYXRlZ3lTZXJ2aWNlEmcKC0dldFN0cmF0ZWd5EigudGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0U3RyYXRlZ3lSZXF1ZXN0GikudGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0U3RyYXRlZ3lSZXNwb25zZSIDkAIBEmoKDFNhdmVTdHJhdGVneRIpLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVTdHJhdGVneVJlcXVlc3QaKi50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlU3RyYXRlZ3lSZXNwb25zZSIDkAICEnAKDkRlbGV0ZVN0cmF0ZWd5EisudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlU3RyYXRlZ3lSZXF1ZXN0GiwudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlU3RyYXRlZ3lSZXNwb25zZSIDkAICYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Cit0aWRlbWFyay9zdHJhdGVneS92MS9zdHJhdGVneV9zZXJ2aWNlLnByb3RvEhR0aWRlbWFyay5zdHJhdGVneS52MSJxCglSZXRlbnRpb24SEQoJa2VlcF9sYXN0GAEgASgNEhEKCWtlZXBfZGF5cxgCIAEoDRINCgVkYWlseRgDIAEoDRIOCgZ3ZWVrbHkYBCABKA0SDwoHbW9udGhseRgFIAEoDRIOCgZ5ZWFybHkYBiABKA0ikwEKBldpbmRvdxIsCghvcGVuc19hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VzX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghzdGFydF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAinQQKCFN0cmF0ZWd5EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCRIMCgRkYXlzGAMgAygJEg4KBnBlcmlvZBgEIAEoCRIRCgl0aW1lX3pvbmUYBSABKAkSDgoGcGF1c2VkGAYgASgIEjEKC25leHRfd2luZG93GAcgASgLMhwudGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93EhAKCHJldmlzaW9uGAggASgEEi8KC3VwZGF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GAogASgJEjIKCXJldGVudGlvbhgLIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIzCgp3aW5kb3dfZW5kGAwgASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kEhIKCnN0b3JhZ2VfaWQYDSABKAkSMQoKYnJfb3B0aW9ucxgOIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSFgoOZmxlZXRfc3RyYXRlZ3kYDyABKAkSFAoMZmxlZXRfcGF1c2VkGBAgASgIEi4KCnJlc3VtZWRfYXQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnNwcmVhZF9zZWNvbmRzGBIgASgBIp4ECg1GbGVldFN0cmF0ZWd5EgwKBG5hbWUYASABKAkSQwoIc2VsZWN0b3IYAiADKAsyMS50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5LlNlbGVjdG9yRW50cnkSEAoIcHJpb3JpdHkYAyABKAUSDAoEcnVsZRgEIAEoCRIMCgRkYXlzGAUgAygJEg4KBnBlcmlvZBgGIAEoCRIRCgl0aW1lX3pvbmUYByABKAkSDgoGcGF1c2VkGAggASgIEjIKCXJldGVudGlvbhgJIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIzCgp3aW5kb3dfZW5kGAogASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kEhIKCnN0b3JhZ2VfaWQYCyABKAkSMQoKYnJfb3B0aW9ucxgMIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSEAoIcmV2aXNpb24YDSABKAQSLwoLdXBkYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYDyABKAkSDwoHYXBwbGllZBgQIAEoCBIQCghjbHVzdGVycxgRIAEoDRovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiNgoSR2V0U3RyYXRlZ3lSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCSJHChNHZXRTdHJhdGVneVJlc3BvbnNlEjAKCHN0cmF0ZWd5GAEgASgLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3kiiwQKE1NhdmVTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJEhEKBGRheXMYAyABKAlIAIgBARITCgZwZXJpb2QYBCABKAlIAYgBARIWCgl0aW1lX3pvbmUYBSABKAlIAogBARITCgZwYXVzZWQYBiABKAhIA4gBARIZChFkZWZhdWx0X3RpbWVfem9uZRgHIAEoCRIyCglyZXRlbnRpb24YCCABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SFwoPa2VlcF9ldmVyeXRoaW5nGAkgASgIEjgKCndpbmRvd19lbmQYCiABKA4yHy50aWRlbWFyay5zdHJhdGVneS52MS5XaW5kb3dFbmRIBIgBARIXCgpzdG9yYWdlX2lkGAsgASgJSAWIAQESMQoKYnJfb3B0aW9ucxgMIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSGAoQY2xlYXJfYnJfb3B0aW9ucxgNIAEoCBITCgtjcmVhdGVfb25seRgOIAEoCBIVCg12YWxpZGF0ZV9vbmx5GA8gASgIQgcKBV9kYXlzQgkKB19wZXJpb2RCDAoKX3RpbWVfem9uZUIJCgdfcGF1c2VkQg0KC193aW5kb3dfZW5kQg0KC19zdG9yYWdlX2lkIkgKFFNhdmVTdHJhdGVneVJlc3BvbnNlEjAKCHN0cmF0ZWd5GAEgASgLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3kingEKFUxpc3RTdHJhdGVnaWVzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIWCg53aXRoX3JldGVudGlvbhgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCRIxCg11cGRhdGVkX2FmdGVyGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJlChZMaXN0U3RyYXRlZ2llc1Jlc3BvbnNlEjIKCnN0cmF0ZWdpZXMYASADKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiJwoXR2V0RmxlZXRTdHJhdGVneVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJXChhHZXRGbGVldFN0cmF0ZWd5UmVzcG9uc2USOwoOZmxlZXRfc3RyYXRlZ3kYASABKAsyIy50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5IhwKGkxpc3RGbGVldFN0cmF0ZWdpZXNSZXF1ZXN0IlwKG0xpc3RGbGVldFN0cmF0ZWdpZXNSZXNwb25zZRI9ChBmbGVldF9zdHJhdGVnaWVzGAEgAygLMiMudGlkZW1hcmsuc3RyYXRlZ3kudjEuRmxlZXRTdHJhdGVneSLoBAoYU2F2ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0EgwKBG5hbWUYASABKAkSTgoIc2VsZWN0b3IYAiADKAsyPC50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlRmxlZXRTdHJhdGVneVJlcXVlc3QuU2VsZWN0b3JFbnRyeRIVCghwcmlvcml0eRgDIAEoBUgAiAEBEgwKBHJ1bGUYBCABKAkSEQoEZGF5cxgFIAEoCUgBiAEBEhMKBnBlcmlvZBgGIAEoCUgCiAEBEhYKCXRpbWVfem9uZRgHIAEoCUgDiAEBEhMKBnBhdXNlZBgIIAEoCEgEiAEBEjIKCXJldGVudGlvbhgJIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIXCg9rZWVwX2V2ZXJ5dGhpbmcYCiABKAgSOAoKd2luZG93X2VuZBgLIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZEgFiAEBEhcKCnN0b3JhZ2VfaWQYDCABKAlIBogBARIxCgpicl9vcHRpb25zGA0gASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIYChBjbGVhcl9icl9vcHRpb25zGA4gASgIGi8KDVNlbGVjdG9yRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUILCglfcHJpb3JpdHlCBwoFX2RheXNCCQoHX3BlcmlvZEIMCgpfdGltZV96b25lQgkKB19wYXVzZWRCDQoLX3dpbmRvd19lbmRCDQoLX3N0b3JhZ2VfaWQiWAoZU2F2ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZRI7Cg5mbGVldF9zdHJhdGVneRgBIAEoCzIjLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkZsZWV0U3RyYXRlZ3kiKgoaRGVsZXRlRmxlZXRTdHJhdGVneVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIdChtEZWxldGVGbGVldFN0cmF0ZWd5UmVzcG9uc2UiOQoVRGVsZXRlU3RyYXRlZ3lSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCSIYChZEZWxldGVTdHJhdGVneVJlc3BvbnNlKlQKCVdpbmRvd0VuZBIaChZXSU5ET1dfRU5EX1VOU1BFQ0lGSUVEEAASFgoSV0lORE9XX0VORF9MRVRfUlVOEAESEwoPV0lORE9XX0VORF9TVE9QEAIyvwcKD1N0cmF0ZWd5U2VydmljZRJnCgtHZXRTdHJhdGVneRIoLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldFN0cmF0ZWd5UmVxdWVzdBopLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldFN0cmF0ZWd5UmVzcG9uc2UiA5ACARJwCg5MaXN0U3RyYXRlZ2llcxIrLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdHJhdGVnaWVzUmVxdWVzdBosLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdHJhdGVnaWVzUmVzcG9uc2UiA5ACARJqCgxTYXZlU3RyYXRlZ3kSKS50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlU3RyYXRlZ3lSZXF1ZXN0GioudGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZVN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJwCg5EZWxldGVTdHJhdGVneRIrLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZVN0cmF0ZWd5UmVxdWVzdBosLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZVN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJ2ChBHZXRGbGVldFN0cmF0ZWd5Ei0udGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0RmxlZXRTdHJhdGVneVJlcXVlc3QaLi50aWRlbWFyay5zdHJhdGVneS52MS5HZXRGbGVldFN0cmF0ZWd5UmVzcG9uc2UiA5ACARJ/ChNMaXN0RmxlZXRTdHJhdGVnaWVzEjAudGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdEZsZWV0U3RyYXRlZ2llc1JlcXVlc3QaMS50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0RmxlZXRTdHJhdGVnaWVzUmVzcG9uc2UiA5ACARJ5ChFTYXZlRmxlZXRTdHJhdGVneRIuLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVGbGVldFN0cmF0ZWd5UmVxdWVzdBovLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVGbGVldFN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJ/ChNEZWxldGVGbGVldFN0cmF0ZWd5EjAudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlRmxlZXRTdHJhdGVneVJlcXVlc3QaMS50aWRlbWFyay5zdHJhdGVneS52MS5EZWxldGVGbGVldFN0cmF0ZWd5UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemark_backup_v1_registry_service]);
+
+/**
+ * Which successful backups of a rule are kept; one that any of them keeps is kept. 0 is not set. Only backups that the
+ * scheduler started count, the newest good one is always kept, and so is a pinned one.
+ *
+ * @generated from message tidemark.strategy.v1.Retention
+ */
+export type Retention = Message<"tidemark.strategy.v1.Retention"> & {
+  /**
+   * The newest so many.
+   *
+   * @generated from field: uint32 keep_last = 1;
+   */
+  keepLast: number;
+
+  /**
+   * Those that are younger than so many days.
+   *
+   * @generated from field: uint32 keep_days = 2;
+   */
+  keepDays: number;
+
+  /**
+   * The newest of each of so many days that have one, in the zone of the rule; likewise ISO weeks, months and years.
+   *
+   * @generated from field: uint32 daily = 3;
+   */
+  daily: number;
+
+  /**
+   * @generated from field: uint32 weekly = 4;
+   */
+  weekly: number;
+
+  /**
+   * @generated from field: uint32 monthly = 5;
+   */
+  monthly: number;
+
+  /**
+   * @generated from field: uint32 yearly = 6;
+   */
+  yearly: number;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.Retention.
+ * Use `create(RetentionSchema)` to create a new message.
+ */
+export const RetentionSchema: GenMessage<Retention> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 0);
 
 /**
  * The next window of a strategy and when in it the backup starts.
@@ -41,7 +94,7 @@ export type Window = Message<"tidemark.strategy.v1.Window"> & {
  * Use `create(WindowSchema)` to create a new message.
  */
 export const WindowSchema: GenMessage<Window> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 0);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 1);
 
 /**
  * A strategy as it is stored.
@@ -108,6 +161,60 @@ export type Strategy = Message<"tidemark.strategy.v1.Strategy"> & {
    * @generated from field: string updated_by = 10;
    */
   updatedBy: string;
+
+  /**
+   * Absent: every backup of the rule is kept.
+   *
+   * @generated from field: tidemark.strategy.v1.Retention retention = 11;
+   */
+  retention?: Retention | undefined;
+
+  /**
+   * @generated from field: tidemark.strategy.v1.WindowEnd window_end = 12;
+   */
+  windowEnd: WindowEnd;
+
+  /**
+   * Empty means the cluster's.
+   *
+   * @generated from field: string storage_id = 13;
+   */
+  storageId: string;
+
+  /**
+   * What is set wins over the cluster's options.
+   *
+   * @generated from field: tidemark.backup.v1.BrOptions br_options = 14;
+   */
+  brOptions?: BrOptions | undefined;
+
+  /**
+   * The strategy for labels that this rule comes from; empty: it is the cluster's own.
+   *
+   * @generated from field: string fleet_strategy = 15;
+   */
+  fleetStrategy: string;
+
+  /**
+   * The strategy for labels is paused, so this rule is too, whatever `paused` says.
+   *
+   * @generated from field: bool fleet_paused = 16;
+   */
+  fleetPaused: boolean;
+
+  /**
+   * When a pause last ended: a window that had opened by then starts nothing.
+   *
+   * @generated from field: google.protobuf.Timestamp resumed_at = 17;
+   */
+  resumedAt?: Timestamp | undefined;
+
+  /**
+   * How far into its window a start may be moved, so that a fleet does not start at once.
+   *
+   * @generated from field: double spread_seconds = 18;
+   */
+  spreadSeconds: number;
 };
 
 /**
@@ -115,7 +222,117 @@ export type Strategy = Message<"tidemark.strategy.v1.Strategy"> & {
  * Use `create(StrategySchema)` to create a new message.
  */
 export const StrategySchema: GenMessage<Strategy> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 1);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 2);
+
+/**
+ * A strategy for all clusters that have certain labels. A cluster's own rule of the same name wins over it; of several,
+ * the one of the highest priority does, then the first by name.
+ *
+ * @generated from message tidemark.strategy.v1.FleetStrategy
+ */
+export type FleetStrategy = Message<"tidemark.strategy.v1.FleetStrategy"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * All of them must be there.
+   *
+   * @generated from field: map<string, string> selector = 2;
+   */
+  selector: { [key: string]: string };
+
+  /**
+   * @generated from field: int32 priority = 3;
+   */
+  priority: number;
+
+  /**
+   * The rule that its clusters get; "default" is the one of the documented API.
+   *
+   * @generated from field: string rule = 4;
+   */
+  rule: string;
+
+  /**
+   * @generated from field: repeated string days = 5;
+   */
+  days: string[];
+
+  /**
+   * @generated from field: string period = 6;
+   */
+  period: string;
+
+  /**
+   * Empty means each cluster's own.
+   *
+   * @generated from field: string time_zone = 7;
+   */
+  timeZone: string;
+
+  /**
+   * @generated from field: bool paused = 8;
+   */
+  paused: boolean;
+
+  /**
+   * @generated from field: tidemark.strategy.v1.Retention retention = 9;
+   */
+  retention?: Retention | undefined;
+
+  /**
+   * @generated from field: tidemark.strategy.v1.WindowEnd window_end = 10;
+   */
+  windowEnd: WindowEnd;
+
+  /**
+   * @generated from field: string storage_id = 11;
+   */
+  storageId: string;
+
+  /**
+   * @generated from field: tidemark.backup.v1.BrOptions br_options = 12;
+   */
+  brOptions?: BrOptions | undefined;
+
+  /**
+   * @generated from field: uint64 revision = 13;
+   */
+  revision: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp update_time = 14;
+   */
+  updateTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string updated_by = 15;
+   */
+  updatedBy: string;
+
+  /**
+   * Whether all clusters have it as it stands.
+   *
+   * @generated from field: bool applied = 16;
+   */
+  applied: boolean;
+
+  /**
+   * The clusters that have a rule from it.
+   *
+   * @generated from field: uint32 clusters = 17;
+   */
+  clusters: number;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.FleetStrategy.
+ * Use `create(FleetStrategySchema)` to create a new message.
+ */
+export const FleetStrategySchema: GenMessage<FleetStrategy> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 3);
 
 /**
  * Names a strategy.
@@ -141,7 +358,7 @@ export type GetStrategyRequest = Message<"tidemark.strategy.v1.GetStrategyReques
  * Use `create(GetStrategyRequestSchema)` to create a new message.
  */
 export const GetStrategyRequestSchema: GenMessage<GetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 2);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 4);
 
 /**
  * The strategy asked for.
@@ -160,7 +377,7 @@ export type GetStrategyResponse = Message<"tidemark.strategy.v1.GetStrategyRespo
  * Use `create(GetStrategyResponseSchema)` to create a new message.
  */
 export const GetStrategyResponseSchema: GenMessage<GetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 3);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 5);
 
 /**
  * What to save; an absent field keeps what it was.
@@ -206,6 +423,58 @@ export type SaveStrategyRequest = Message<"tidemark.strategy.v1.SaveStrategyRequ
    * @generated from field: string default_time_zone = 7;
    */
   defaultTimeZone: string;
+
+  /**
+   * Absent keeps what it was.
+   *
+   * @generated from field: tidemark.strategy.v1.Retention retention = 8;
+   */
+  retention?: Retention | undefined;
+
+  /**
+   * Removes the retention: every backup of the rule is kept. Not together with `retention`.
+   *
+   * @generated from field: bool keep_everything = 9;
+   */
+  keepEverything: boolean;
+
+  /**
+   * @generated from field: optional tidemark.strategy.v1.WindowEnd window_end = 10;
+   */
+  windowEnd?: WindowEnd | undefined;
+
+  /**
+   * @generated from field: optional string storage_id = 11;
+   */
+  storageId?: string | undefined;
+
+  /**
+   * Replaces them all.
+   *
+   * @generated from field: tidemark.backup.v1.BrOptions br_options = 12;
+   */
+  brOptions?: BrOptions | undefined;
+
+  /**
+   * Removes them all. Not together with `br_options`.
+   *
+   * @generated from field: bool clear_br_options = 13;
+   */
+  clearBrOptions: boolean;
+
+  /**
+   * Refuses a rule that is there already.
+   *
+   * @generated from field: bool create_only = 14;
+   */
+  createOnly: boolean;
+
+  /**
+   * Answers with what would be stored, and stores nothing.
+   *
+   * @generated from field: bool validate_only = 15;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -213,7 +482,7 @@ export type SaveStrategyRequest = Message<"tidemark.strategy.v1.SaveStrategyRequ
  * Use `create(SaveStrategyRequestSchema)` to create a new message.
  */
 export const SaveStrategyRequestSchema: GenMessage<SaveStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 4);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 6);
 
 /**
  * The strategy as it is stored now.
@@ -232,7 +501,295 @@ export type SaveStrategyResponse = Message<"tidemark.strategy.v1.SaveStrategyRes
  * Use `create(SaveStrategyResponseSchema)` to create a new message.
  */
 export const SaveStrategyResponseSchema: GenMessage<SaveStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 5);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 7);
+
+/**
+ * Which rules to list.
+ *
+ * @generated from message tidemark.strategy.v1.ListStrategiesRequest
+ */
+export type ListStrategiesRequest = Message<"tidemark.strategy.v1.ListStrategiesRequest"> & {
+  /**
+   * Any of these clusters; empty means all.
+   *
+   * @generated from field: repeated string cluster_ids = 1;
+   */
+  clusterIds: string[];
+
+  /**
+   * Only rules with a retention.
+   *
+   * @generated from field: bool with_retention = 2;
+   */
+  withRetention: boolean;
+
+  /**
+   * 1 to 1000.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * Of the page before; empty means the first.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+
+  /**
+   * Only those saved or moved to another window since.
+   *
+   * @generated from field: google.protobuf.Timestamp updated_after = 5;
+   */
+  updatedAfter?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.ListStrategiesRequest.
+ * Use `create(ListStrategiesRequestSchema)` to create a new message.
+ */
+export const ListStrategiesRequestSchema: GenMessage<ListStrategiesRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 8);
+
+/**
+ * A page of rules.
+ *
+ * @generated from message tidemark.strategy.v1.ListStrategiesResponse
+ */
+export type ListStrategiesResponse = Message<"tidemark.strategy.v1.ListStrategiesResponse"> & {
+  /**
+   * @generated from field: repeated tidemark.strategy.v1.Strategy strategies = 1;
+   */
+  strategies: Strategy[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.ListStrategiesResponse.
+ * Use `create(ListStrategiesResponseSchema)` to create a new message.
+ */
+export const ListStrategiesResponseSchema: GenMessage<ListStrategiesResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 9);
+
+/**
+ * Names a strategy for labels.
+ *
+ * @generated from message tidemark.strategy.v1.GetFleetStrategyRequest
+ */
+export type GetFleetStrategyRequest = Message<"tidemark.strategy.v1.GetFleetStrategyRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.GetFleetStrategyRequest.
+ * Use `create(GetFleetStrategyRequestSchema)` to create a new message.
+ */
+export const GetFleetStrategyRequestSchema: GenMessage<GetFleetStrategyRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 10);
+
+/**
+ * The strategy asked for.
+ *
+ * @generated from message tidemark.strategy.v1.GetFleetStrategyResponse
+ */
+export type GetFleetStrategyResponse = Message<"tidemark.strategy.v1.GetFleetStrategyResponse"> & {
+  /**
+   * @generated from field: tidemark.strategy.v1.FleetStrategy fleet_strategy = 1;
+   */
+  fleetStrategy?: FleetStrategy | undefined;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.GetFleetStrategyResponse.
+ * Use `create(GetFleetStrategyResponseSchema)` to create a new message.
+ */
+export const GetFleetStrategyResponseSchema: GenMessage<GetFleetStrategyResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 11);
+
+/**
+ * All of them.
+ *
+ * @generated from message tidemark.strategy.v1.ListFleetStrategiesRequest
+ */
+export type ListFleetStrategiesRequest = Message<"tidemark.strategy.v1.ListFleetStrategiesRequest"> & {
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.ListFleetStrategiesRequest.
+ * Use `create(ListFleetStrategiesRequestSchema)` to create a new message.
+ */
+export const ListFleetStrategiesRequestSchema: GenMessage<ListFleetStrategiesRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 12);
+
+/**
+ * Strategies for labels, by name.
+ *
+ * @generated from message tidemark.strategy.v1.ListFleetStrategiesResponse
+ */
+export type ListFleetStrategiesResponse = Message<"tidemark.strategy.v1.ListFleetStrategiesResponse"> & {
+  /**
+   * @generated from field: repeated tidemark.strategy.v1.FleetStrategy fleet_strategies = 1;
+   */
+  fleetStrategies: FleetStrategy[];
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.ListFleetStrategiesResponse.
+ * Use `create(ListFleetStrategiesResponseSchema)` to create a new message.
+ */
+export const ListFleetStrategiesResponseSchema: GenMessage<ListFleetStrategiesResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 13);
+
+/**
+ * What to save; an absent field keeps what it was.
+ *
+ * @generated from message tidemark.strategy.v1.SaveFleetStrategyRequest
+ */
+export type SaveFleetStrategyRequest = Message<"tidemark.strategy.v1.SaveFleetStrategyRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Empty keeps what it was; a first save needs some.
+   *
+   * @generated from field: map<string, string> selector = 2;
+   */
+  selector: { [key: string]: string };
+
+  /**
+   * @generated from field: optional int32 priority = 3;
+   */
+  priority?: number | undefined;
+
+  /**
+   * Settled at the first save; empty means "default".
+   *
+   * @generated from field: string rule = 4;
+   */
+  rule: string;
+
+  /**
+   * @generated from field: optional string days = 5;
+   */
+  days?: string | undefined;
+
+  /**
+   * @generated from field: optional string period = 6;
+   */
+  period?: string | undefined;
+
+  /**
+   * @generated from field: optional string time_zone = 7;
+   */
+  timeZone?: string | undefined;
+
+  /**
+   * @generated from field: optional bool paused = 8;
+   */
+  paused?: boolean | undefined;
+
+  /**
+   * @generated from field: tidemark.strategy.v1.Retention retention = 9;
+   */
+  retention?: Retention | undefined;
+
+  /**
+   * @generated from field: bool keep_everything = 10;
+   */
+  keepEverything: boolean;
+
+  /**
+   * @generated from field: optional tidemark.strategy.v1.WindowEnd window_end = 11;
+   */
+  windowEnd?: WindowEnd | undefined;
+
+  /**
+   * @generated from field: optional string storage_id = 12;
+   */
+  storageId?: string | undefined;
+
+  /**
+   * @generated from field: tidemark.backup.v1.BrOptions br_options = 13;
+   */
+  brOptions?: BrOptions | undefined;
+
+  /**
+   * @generated from field: bool clear_br_options = 14;
+   */
+  clearBrOptions: boolean;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.SaveFleetStrategyRequest.
+ * Use `create(SaveFleetStrategyRequestSchema)` to create a new message.
+ */
+export const SaveFleetStrategyRequestSchema: GenMessage<SaveFleetStrategyRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 14);
+
+/**
+ * The strategy as it is stored now.
+ *
+ * @generated from message tidemark.strategy.v1.SaveFleetStrategyResponse
+ */
+export type SaveFleetStrategyResponse = Message<"tidemark.strategy.v1.SaveFleetStrategyResponse"> & {
+  /**
+   * @generated from field: tidemark.strategy.v1.FleetStrategy fleet_strategy = 1;
+   */
+  fleetStrategy?: FleetStrategy | undefined;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.SaveFleetStrategyResponse.
+ * Use `create(SaveFleetStrategyResponseSchema)` to create a new message.
+ */
+export const SaveFleetStrategyResponseSchema: GenMessage<SaveFleetStrategyResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 15);
+
+/**
+ * Names what to forget.
+ *
+ * @generated from message tidemark.strategy.v1.DeleteFleetStrategyRequest
+ */
+export type DeleteFleetStrategyRequest = Message<"tidemark.strategy.v1.DeleteFleetStrategyRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.DeleteFleetStrategyRequest.
+ * Use `create(DeleteFleetStrategyRequestSchema)` to create a new message.
+ */
+export const DeleteFleetStrategyRequestSchema: GenMessage<DeleteFleetStrategyRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 16);
+
+/**
+ * The strategy is forgotten.
+ *
+ * @generated from message tidemark.strategy.v1.DeleteFleetStrategyResponse
+ */
+export type DeleteFleetStrategyResponse = Message<"tidemark.strategy.v1.DeleteFleetStrategyResponse"> & {
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.DeleteFleetStrategyResponse.
+ * Use `create(DeleteFleetStrategyResponseSchema)` to create a new message.
+ */
+export const DeleteFleetStrategyResponseSchema: GenMessage<DeleteFleetStrategyResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 17);
 
 /**
  * Names what to forget.
@@ -258,7 +815,7 @@ export type DeleteStrategyRequest = Message<"tidemark.strategy.v1.DeleteStrategy
  * Use `create(DeleteStrategyRequestSchema)` to create a new message.
  */
 export const DeleteStrategyRequestSchema: GenMessage<DeleteStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 6);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 18);
 
 /**
  * The strategy is forgotten.
@@ -273,7 +830,46 @@ export type DeleteStrategyResponse = Message<"tidemark.strategy.v1.DeleteStrateg
  * Use `create(DeleteStrategyResponseSchema)` to create a new message.
  */
 export const DeleteStrategyResponseSchema: GenMessage<DeleteStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 7);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 19);
+
+/**
+ * What becomes of a backup that still runs when its window closes.
+ *
+ * @generated from enum tidemark.strategy.v1.WindowEnd
+ */
+export const WindowEnd = {
+  /**
+   * @generated from enum value: WINDOW_END_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It goes on.
+   *
+   * @generated from enum value: WINDOW_END_LET_RUN = 1;
+   */
+  LET_RUN: 1,
+
+  /**
+   * It is canceled and its files are removed.
+   *
+   * @generated from enum value: WINDOW_END_STOP = 2;
+   */
+  STOP: 2,
+} as const;
+
+/**
+ * What becomes of a backup that still runs when its window closes.
+ *
+ * @generated from enum tidemark.strategy.v1.WindowEnd
+ */
+export type WindowEnd = (typeof WindowEnd)[keyof typeof WindowEnd] | UnknownEnum;
+
+/**
+ * Describes the enum tidemark.strategy.v1.WindowEnd.
+ */
+export const WindowEndSchema: GenEnum<WindowEnd> = /*@__PURE__*/
+  enumDesc(file_tidemark_strategy_v1_strategy_service, 0);
 
 /**
  * When clusters are backed up by themselves, for people.
@@ -290,6 +886,16 @@ export const StrategyService: GenService<{
     methodKind: "unary";
     input: typeof GetStrategyRequestSchema;
     output: typeof GetStrategyResponseSchema;
+  },
+  /**
+   * Rules of a cluster or of the whole fleet, in the order of cluster and rule, a page at a time.
+   *
+   * @generated from rpc tidemark.strategy.v1.StrategyService.ListStrategies
+   */
+  listStrategies: {
+    methodKind: "unary";
+    input: typeof ListStrategiesRequestSchema;
+    output: typeof ListStrategiesResponseSchema;
   },
   /**
    * Saves a strategy; what the request leaves out keeps what it was.
@@ -310,6 +916,46 @@ export const StrategyService: GenService<{
     methodKind: "unary";
     input: typeof DeleteStrategyRequestSchema;
     output: typeof DeleteStrategyResponseSchema;
+  },
+  /**
+   * A strategy for all clusters with certain labels.
+   *
+   * @generated from rpc tidemark.strategy.v1.StrategyService.GetFleetStrategy
+   */
+  getFleetStrategy: {
+    methodKind: "unary";
+    input: typeof GetFleetStrategyRequestSchema;
+    output: typeof GetFleetStrategyResponseSchema;
+  },
+  /**
+   * All strategies for labels, by name.
+   *
+   * @generated from rpc tidemark.strategy.v1.StrategyService.ListFleetStrategies
+   */
+  listFleetStrategies: {
+    methodKind: "unary";
+    input: typeof ListFleetStrategiesRequestSchema;
+    output: typeof ListFleetStrategiesResponseSchema;
+  },
+  /**
+   * Saves a strategy for labels; its clusters follow within seconds.
+   *
+   * @generated from rpc tidemark.strategy.v1.StrategyService.SaveFleetStrategy
+   */
+  saveFleetStrategy: {
+    methodKind: "unary";
+    input: typeof SaveFleetStrategyRequestSchema;
+    output: typeof SaveFleetStrategyResponseSchema;
+  },
+  /**
+   * Forgets a strategy for labels; the rules that its clusters have from it go within seconds.
+   *
+   * @generated from rpc tidemark.strategy.v1.StrategyService.DeleteFleetStrategy
+   */
+  deleteFleetStrategy: {
+    methodKind: "unary";
+    input: typeof DeleteFleetStrategyRequestSchema;
+    output: typeof DeleteFleetStrategyResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_strategy_v1_strategy_service, 0);

@@ -217,7 +217,13 @@ export interface Backup {
   failures: number;
   losses: number;
   /** After which instant the backup is given up. */
-  deadline: Date | undefined;
+  deadline:
+    | Date
+    | undefined;
+  /** The rule of the strategy that it was started by or for; empty if none. */
+  rule: string;
+  /** Set while it waits for its turn: 1 is the next of its storage, or of its pool where the storage has no limit. */
+  queuePosition: number;
 }
 
 function createBaseProgress(): Progress {
@@ -1011,6 +1017,8 @@ function createBaseBackup(): Backup {
     failures: 0,
     losses: 0,
     deadline: undefined,
+    rule: "",
+    queuePosition: 0,
   };
 }
 
@@ -1099,6 +1107,12 @@ export const Backup: MessageFns<Backup> = {
     }
     if (message.deadline !== undefined) {
       Timestamp.encode(toTimestamp(message.deadline), writer.uint32(218).fork()).join();
+    }
+    if (message.rule !== "") {
+      writer.uint32(226).string(message.rule);
+    }
+    if (message.queuePosition !== 0) {
+      writer.uint32(232).uint32(message.queuePosition);
     }
     return writer;
   },
@@ -1332,6 +1346,22 @@ export const Backup: MessageFns<Backup> = {
             message.deadline = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.queuePosition = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1388,6 +1418,8 @@ export const Backup: MessageFns<Backup> = {
     message.failures = object.failures ?? 0;
     message.losses = object.losses ?? 0;
     message.deadline = object.deadline ?? undefined;
+    message.rule = object.rule ?? "";
+    message.queuePosition = object.queuePosition ?? 0;
     return message;
   },
 };

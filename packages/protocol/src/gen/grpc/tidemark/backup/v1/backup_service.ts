@@ -39,7 +39,13 @@ export interface StartBackupRequest {
     | Date
     | undefined;
   /** For this backup; what is set wins over the cluster's options. */
-  brOptions: BrOptions | undefined;
+  brOptions:
+    | BrOptions
+    | undefined;
+  /** The rule of the strategy that it is started by or for; empty if none. */
+  rule: string;
+  /** Empty means the cluster's. */
+  storageId: string;
 }
 
 /** The accepted backup. */
@@ -82,6 +88,10 @@ export interface ListBackupsRequest {
   page: number;
   /** 1 to 1000. */
   pageSize: number;
+  /** Unspecified means any. */
+  origin: BackupOrigin;
+  /** Of this rule; empty means any. */
+  rule: string;
 }
 
 /** One page, and how many there are in all. */
@@ -96,6 +106,8 @@ export interface CancelBackupRequest {
   /** When set, the backup must be of this cluster. */
   clusterId: string;
   reason: string;
+  /** Where a rule cancels and no person: the constant that the backup then has as its reason, such as WINDOW_CLOSED. */
+  reasonCode: string;
 }
 
 /** The backup with its cancel recorded. */
@@ -109,6 +121,11 @@ export interface DeleteBackupRequest {
   /** When set, the backup must be of this cluster. */
   clusterId: string;
   reason: string;
+  /**
+   * Not a person but retention wishes it: it is withdrawn where no newer good backup is left, and refused as
+   * too_many_requests while many of its removals are under way.
+   */
+  byRetention: boolean;
 }
 
 /** The backup with its deletion recorded. */
@@ -147,8 +164,77 @@ export interface ReadBackupLogResponse {
   brVersion: string;
 }
 
+/** Names the backup to pin. */
+export interface PinBackupRequest {
+  id: string;
+}
+
+/** The backup with its pin. */
+export interface PinBackupResponse {
+  backup: Backup | undefined;
+}
+
+/** Names the backup to unpin. */
+export interface UnpinBackupRequest {
+  id: string;
+}
+
+/** The backup without any pin. */
+export interface UnpinBackupResponse {
+  backup: Backup | undefined;
+}
+
+/** At most 1000 clusters. */
+export interface ListNewestGoodRequest {
+  clusterIds: string[];
+}
+
+/** A good backup that is not deleted. */
+export interface GoodBackup {
+  clusterId: string;
+  backupId: string;
+  startTime: Date | undefined;
+  endTime: Date | undefined;
+}
+
+/** One for each cluster that has any. */
+export interface ListNewestGoodResponse {
+  backups: GoodBackup[];
+}
+
+/** From where to go on. */
+export interface ListChangedClustersRequest {
+  /** Of the answer before; absent: from now on. */
+  after:
+    | Date
+    | undefined;
+  /** 1 to 1000. */
+  limit: number;
+}
+
+/** Clusters, each once; some may be told again by the next call. */
+export interface ListChangedClustersResponse {
+  clusterIds: string[];
+  /** Where the next call goes on. */
+  nextAfter:
+    | Date
+    | undefined;
+  /** Whether there is more at once. */
+  more: boolean;
+}
+
 function createBaseStartBackupRequest(): StartBackupRequest {
-  return { clusterId: "", mode: 0, type: "", key: "", origin: 0, notAfter: undefined, brOptions: undefined };
+  return {
+    clusterId: "",
+    mode: 0,
+    type: "",
+    key: "",
+    origin: 0,
+    notAfter: undefined,
+    brOptions: undefined,
+    rule: "",
+    storageId: "",
+  };
 }
 
 export const StartBackupRequest: MessageFns<StartBackupRequest> = {
@@ -173,6 +259,12 @@ export const StartBackupRequest: MessageFns<StartBackupRequest> = {
     }
     if (message.brOptions !== undefined) {
       BrOptions.encode(message.brOptions, writer.uint32(58).fork()).join();
+    }
+    if (message.rule !== "") {
+      writer.uint32(66).string(message.rule);
+    }
+    if (message.storageId !== "") {
+      writer.uint32(74).string(message.storageId);
     }
     return writer;
   },
@@ -246,6 +338,22 @@ export const StartBackupRequest: MessageFns<StartBackupRequest> = {
             message.brOptions = BrOptions.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -272,6 +380,8 @@ export const StartBackupRequest: MessageFns<StartBackupRequest> = {
     message.brOptions = (object.brOptions !== undefined && object.brOptions !== null)
       ? BrOptions.fromPartial(object.brOptions)
       : undefined;
+    message.rule = object.rule ?? "";
+    message.storageId = object.storageId ?? "";
     return message;
   },
 };
@@ -580,6 +690,8 @@ function createBaseListBackupsRequest(): ListBackupsRequest {
     includeDeleted: false,
     page: 0,
     pageSize: 0,
+    origin: 0,
+    rule: "",
   };
 }
 
@@ -615,6 +727,12 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     }
     if (message.pageSize !== 0) {
       writer.uint32(72).int32(message.pageSize);
+    }
+    if (message.origin !== 0) {
+      writer.uint32(80).int32(message.origin);
+    }
+    if (message.rule !== "") {
+      writer.uint32(90).string(message.rule);
     }
     return writer;
   },
@@ -714,6 +832,22 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
             message.pageSize = reader.int32();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.origin = reader.int32() as any;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -740,6 +874,8 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     message.includeDeleted = object.includeDeleted ?? false;
     message.page = object.page ?? 0;
     message.pageSize = object.pageSize ?? 0;
+    message.origin = object.origin ?? 0;
+    message.rule = object.rule ?? "";
     return message;
   },
 };
@@ -815,7 +951,7 @@ export const ListBackupsResponse: MessageFns<ListBackupsResponse> = {
 };
 
 function createBaseCancelBackupRequest(): CancelBackupRequest {
-  return { id: "", clusterId: "", reason: "" };
+  return { id: "", clusterId: "", reason: "", reasonCode: "" };
 }
 
 export const CancelBackupRequest: MessageFns<CancelBackupRequest> = {
@@ -828,6 +964,9 @@ export const CancelBackupRequest: MessageFns<CancelBackupRequest> = {
     }
     if (message.reason !== "") {
       writer.uint32(26).string(message.reason);
+    }
+    if (message.reasonCode !== "") {
+      writer.uint32(34).string(message.reasonCode);
     }
     return writer;
   },
@@ -869,6 +1008,14 @@ export const CancelBackupRequest: MessageFns<CancelBackupRequest> = {
             message.reason = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reasonCode = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -889,6 +1036,7 @@ export const CancelBackupRequest: MessageFns<CancelBackupRequest> = {
     message.id = object.id ?? "";
     message.clusterId = object.clusterId ?? "";
     message.reason = object.reason ?? "";
+    message.reasonCode = object.reasonCode ?? "";
     return message;
   },
 };
@@ -951,7 +1099,7 @@ export const CancelBackupResponse: MessageFns<CancelBackupResponse> = {
 };
 
 function createBaseDeleteBackupRequest(): DeleteBackupRequest {
-  return { id: "", clusterId: "", reason: "" };
+  return { id: "", clusterId: "", reason: "", byRetention: false };
 }
 
 export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
@@ -964,6 +1112,9 @@ export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
     }
     if (message.reason !== "") {
       writer.uint32(26).string(message.reason);
+    }
+    if (message.byRetention !== false) {
+      writer.uint32(32).bool(message.byRetention);
     }
     return writer;
   },
@@ -1005,6 +1156,14 @@ export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
             message.reason = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.byRetention = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1025,6 +1184,7 @@ export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
     message.id = object.id ?? "";
     message.clusterId = object.clusterId ?? "";
     message.reason = object.reason ?? "";
+    message.byRetention = object.byRetention ?? false;
     return message;
   },
 };
@@ -1385,6 +1545,577 @@ export const ReadBackupLogResponse: MessageFns<ReadBackupLogResponse> = {
   },
 };
 
+function createBasePinBackupRequest(): PinBackupRequest {
+  return { id: "" };
+}
+
+export const PinBackupRequest: MessageFns<PinBackupRequest> = {
+  encode(message: PinBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PinBackupRequest>): PinBackupRequest {
+    return PinBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PinBackupRequest>): PinBackupRequest {
+    const message = createBasePinBackupRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBasePinBackupResponse(): PinBackupResponse {
+  return { backup: undefined };
+}
+
+export const PinBackupResponse: MessageFns<PinBackupResponse> = {
+  encode(message: PinBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backup !== undefined) {
+      Backup.encode(message.backup, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backup = Backup.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PinBackupResponse>): PinBackupResponse {
+    return PinBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PinBackupResponse>): PinBackupResponse {
+    const message = createBasePinBackupResponse();
+    message.backup = (object.backup !== undefined && object.backup !== null)
+      ? Backup.fromPartial(object.backup)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUnpinBackupRequest(): UnpinBackupRequest {
+  return { id: "" };
+}
+
+export const UnpinBackupRequest: MessageFns<UnpinBackupRequest> = {
+  encode(message: UnpinBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnpinBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnpinBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UnpinBackupRequest>): UnpinBackupRequest {
+    return UnpinBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnpinBackupRequest>): UnpinBackupRequest {
+    const message = createBaseUnpinBackupRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseUnpinBackupResponse(): UnpinBackupResponse {
+  return { backup: undefined };
+}
+
+export const UnpinBackupResponse: MessageFns<UnpinBackupResponse> = {
+  encode(message: UnpinBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backup !== undefined) {
+      Backup.encode(message.backup, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnpinBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnpinBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backup = Backup.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UnpinBackupResponse>): UnpinBackupResponse {
+    return UnpinBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnpinBackupResponse>): UnpinBackupResponse {
+    const message = createBaseUnpinBackupResponse();
+    message.backup = (object.backup !== undefined && object.backup !== null)
+      ? Backup.fromPartial(object.backup)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListNewestGoodRequest(): ListNewestGoodRequest {
+  return { clusterIds: [] };
+}
+
+export const ListNewestGoodRequest: MessageFns<ListNewestGoodRequest> = {
+  encode(message: ListNewestGoodRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.clusterIds) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListNewestGoodRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListNewestGoodRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListNewestGoodRequest>): ListNewestGoodRequest {
+    return ListNewestGoodRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListNewestGoodRequest>): ListNewestGoodRequest {
+    const message = createBaseListNewestGoodRequest();
+    message.clusterIds = object.clusterIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseGoodBackup(): GoodBackup {
+  return { clusterId: "", backupId: "", startTime: undefined, endTime: undefined };
+}
+
+export const GoodBackup: MessageFns<GoodBackup> = {
+  encode(message: GoodBackup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.backupId !== "") {
+      writer.uint32(18).string(message.backupId);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(26).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GoodBackup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGoodBackup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GoodBackup>): GoodBackup {
+    return GoodBackup.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GoodBackup>): GoodBackup {
+    const message = createBaseGoodBackup();
+    message.clusterId = object.clusterId ?? "";
+    message.backupId = object.backupId ?? "";
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseListNewestGoodResponse(): ListNewestGoodResponse {
+  return { backups: [] };
+}
+
+export const ListNewestGoodResponse: MessageFns<ListNewestGoodResponse> = {
+  encode(message: ListNewestGoodResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.backups) {
+      GoodBackup.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListNewestGoodResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListNewestGoodResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backups.push(GoodBackup.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListNewestGoodResponse>): ListNewestGoodResponse {
+    return ListNewestGoodResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListNewestGoodResponse>): ListNewestGoodResponse {
+    const message = createBaseListNewestGoodResponse();
+    message.backups = object.backups?.map((e) => GoodBackup.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseListChangedClustersRequest(): ListChangedClustersRequest {
+  return { after: undefined, limit: 0 };
+}
+
+export const ListChangedClustersRequest: MessageFns<ListChangedClustersRequest> = {
+  encode(message: ListChangedClustersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.after !== undefined) {
+      Timestamp.encode(toTimestamp(message.after), writer.uint32(10).fork()).join();
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).int32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListChangedClustersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListChangedClustersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.after = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListChangedClustersRequest>): ListChangedClustersRequest {
+    return ListChangedClustersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListChangedClustersRequest>): ListChangedClustersRequest {
+    const message = createBaseListChangedClustersRequest();
+    message.after = object.after ?? undefined;
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListChangedClustersResponse(): ListChangedClustersResponse {
+  return { clusterIds: [], nextAfter: undefined, more: false };
+}
+
+export const ListChangedClustersResponse: MessageFns<ListChangedClustersResponse> = {
+  encode(message: ListChangedClustersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.clusterIds) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.nextAfter !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextAfter), writer.uint32(18).fork()).join();
+    }
+    if (message.more !== false) {
+      writer.uint32(24).bool(message.more);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListChangedClustersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListChangedClustersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextAfter = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListChangedClustersResponse>): ListChangedClustersResponse {
+    return ListChangedClustersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListChangedClustersResponse>): ListChangedClustersResponse {
+    const message = createBaseListChangedClustersResponse();
+    message.clusterIds = object.clusterIds?.map((e) => e) || [];
+    message.nextAfter = object.nextAfter ?? undefined;
+    message.more = object.more ?? false;
+    return message;
+  },
+};
+
 /** Backups, for people and for the scheduler. */
 export type BackupServiceService = typeof BackupServiceService;
 export const BackupServiceService = {
@@ -1452,6 +2183,50 @@ export const BackupServiceService = {
       Buffer.from(DeleteBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteBackupResponse => DeleteBackupResponse.decode(value),
   },
+  /** Pins a good backup, so that neither retention nor a person deletes it; one that is pinned stays so. */
+  pinBackup: {
+    path: "/tidemark.backup.v1.BackupService/PinBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PinBackupRequest): Buffer => Buffer.from(PinBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PinBackupRequest => PinBackupRequest.decode(value),
+    responseSerialize: (value: PinBackupResponse): Buffer => Buffer.from(PinBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PinBackupResponse => PinBackupResponse.decode(value),
+  },
+  /** Takes every pin off. */
+  unpinBackup: {
+    path: "/tidemark.backup.v1.BackupService/UnpinBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UnpinBackupRequest): Buffer => Buffer.from(UnpinBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UnpinBackupRequest => UnpinBackupRequest.decode(value),
+    responseSerialize: (value: UnpinBackupResponse): Buffer => Buffer.from(UnpinBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UnpinBackupResponse => UnpinBackupResponse.decode(value),
+  },
+  /** The newest good backup of each cluster that has one. */
+  listNewestGood: {
+    path: "/tidemark.backup.v1.BackupService/ListNewestGood" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListNewestGoodRequest): Buffer =>
+      Buffer.from(ListNewestGoodRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListNewestGoodRequest => ListNewestGoodRequest.decode(value),
+    responseSerialize: (value: ListNewestGoodResponse): Buffer =>
+      Buffer.from(ListNewestGoodResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListNewestGoodResponse => ListNewestGoodResponse.decode(value),
+  },
+  /** Clusters of which a finished backup changed: it ended, was deleted, or was pinned. */
+  listChangedClusters: {
+    path: "/tidemark.backup.v1.BackupService/ListChangedClusters" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListChangedClustersRequest): Buffer =>
+      Buffer.from(ListChangedClustersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListChangedClustersRequest => ListChangedClustersRequest.decode(value),
+    responseSerialize: (value: ListChangedClustersResponse): Buffer =>
+      Buffer.from(ListChangedClustersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListChangedClustersResponse => ListChangedClustersResponse.decode(value),
+  },
   /** The backup now and after each change, until nothing more can happen to it. */
   watchBackup: {
     path: "/tidemark.backup.v1.BackupService/WatchBackup" as const,
@@ -1488,6 +2263,14 @@ export interface BackupServiceServer extends UntypedServiceImplementation {
   cancelBackup: handleUnaryCall<CancelBackupRequest, CancelBackupResponse>;
   /** Records a deletion of record and files; a worker removes the files. */
   deleteBackup: handleUnaryCall<DeleteBackupRequest, DeleteBackupResponse>;
+  /** Pins a good backup, so that neither retention nor a person deletes it; one that is pinned stays so. */
+  pinBackup: handleUnaryCall<PinBackupRequest, PinBackupResponse>;
+  /** Takes every pin off. */
+  unpinBackup: handleUnaryCall<UnpinBackupRequest, UnpinBackupResponse>;
+  /** The newest good backup of each cluster that has one. */
+  listNewestGood: handleUnaryCall<ListNewestGoodRequest, ListNewestGoodResponse>;
+  /** Clusters of which a finished backup changed: it ended, was deleted, or was pinned. */
+  listChangedClusters: handleUnaryCall<ListChangedClustersRequest, ListChangedClustersResponse>;
   /** The backup now and after each change, until nothing more can happen to it. */
   watchBackup: handleServerStreamingCall<WatchBackupRequest, WatchBackupResponse>;
   /** What the runs of `br` printed, so far or until no run can follow. */
@@ -1590,6 +2373,70 @@ export interface BackupServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteBackupResponse) => void,
+  ): ClientUnaryCall;
+  /** Pins a good backup, so that neither retention nor a person deletes it; one that is pinned stays so. */
+  pinBackup(
+    request: PinBackupRequest,
+    callback: (error: ServiceError | null, response: PinBackupResponse) => void,
+  ): ClientUnaryCall;
+  pinBackup(
+    request: PinBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PinBackupResponse) => void,
+  ): ClientUnaryCall;
+  pinBackup(
+    request: PinBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PinBackupResponse) => void,
+  ): ClientUnaryCall;
+  /** Takes every pin off. */
+  unpinBackup(
+    request: UnpinBackupRequest,
+    callback: (error: ServiceError | null, response: UnpinBackupResponse) => void,
+  ): ClientUnaryCall;
+  unpinBackup(
+    request: UnpinBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UnpinBackupResponse) => void,
+  ): ClientUnaryCall;
+  unpinBackup(
+    request: UnpinBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UnpinBackupResponse) => void,
+  ): ClientUnaryCall;
+  /** The newest good backup of each cluster that has one. */
+  listNewestGood(
+    request: ListNewestGoodRequest,
+    callback: (error: ServiceError | null, response: ListNewestGoodResponse) => void,
+  ): ClientUnaryCall;
+  listNewestGood(
+    request: ListNewestGoodRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListNewestGoodResponse) => void,
+  ): ClientUnaryCall;
+  listNewestGood(
+    request: ListNewestGoodRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListNewestGoodResponse) => void,
+  ): ClientUnaryCall;
+  /** Clusters of which a finished backup changed: it ended, was deleted, or was pinned. */
+  listChangedClusters(
+    request: ListChangedClustersRequest,
+    callback: (error: ServiceError | null, response: ListChangedClustersResponse) => void,
+  ): ClientUnaryCall;
+  listChangedClusters(
+    request: ListChangedClustersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListChangedClustersResponse) => void,
+  ): ClientUnaryCall;
+  listChangedClusters(
+    request: ListChangedClustersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListChangedClustersResponse) => void,
   ): ClientUnaryCall;
   /** The backup now and after each change, until nothing more can happen to it. */
   watchBackup(request: WatchBackupRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchBackupResponse>;

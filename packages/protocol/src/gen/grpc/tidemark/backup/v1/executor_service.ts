@@ -144,6 +144,8 @@ export interface BackupGrant {
   requestHash: string;
   /** The path of the first attempt. */
   basePath: string;
+  /** The rule of the strategy that it was started by or for; empty if none. */
+  rule: string;
 }
 
 /** Paths to remove. */
@@ -629,6 +631,7 @@ function createBaseBackupGrant(): BackupGrant {
     requestKey: "",
     requestHash: "",
     basePath: "",
+    rule: "",
   };
 }
 
@@ -696,6 +699,9 @@ export const BackupGrant: MessageFns<BackupGrant> = {
     }
     if (message.basePath !== "") {
       writer.uint32(154).string(message.basePath);
+    }
+    if (message.rule !== "") {
+      writer.uint32(170).string(message.rule);
     }
     return writer;
   },
@@ -873,6 +879,14 @@ export const BackupGrant: MessageFns<BackupGrant> = {
             message.basePath = reader.string();
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -914,6 +928,7 @@ export const BackupGrant: MessageFns<BackupGrant> = {
     message.requestKey = object.requestKey ?? "";
     message.requestHash = object.requestHash ?? "";
     message.basePath = object.basePath ?? "";
+    message.rule = object.rule ?? "";
     return message;
   },
 };

@@ -8,7 +8,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -230,10 +232,27 @@ export interface GetClusterResponse {
 export interface ListClustersRequest {
   /** Only these; empty means all. */
   ids: string[];
+  /** 1 to 1000; 0 means all of them at once. */
+  pageSize: number;
+  /** Of the page before; empty means the first. */
+  pageToken: string;
+  /** Only those registered or changed since. */
+  updatedAfter: Date | undefined;
 }
 
 /** The clusters. */
 export interface ListClustersResponse {
+  clusters: Cluster[];
+  /** Empty on the last page. */
+  nextPageToken: string;
+}
+
+/** All of them. */
+export interface ScanClustersRequest {
+}
+
+/** Some of them. */
+export interface ScanClustersResponse {
   clusters: Cluster[];
 }
 
@@ -1925,13 +1944,22 @@ export const GetClusterResponse: MessageFns<GetClusterResponse> = {
 };
 
 function createBaseListClustersRequest(): ListClustersRequest {
-  return { ids: [] };
+  return { ids: [], pageSize: 0, pageToken: "", updatedAfter: undefined };
 }
 
 export const ListClustersRequest: MessageFns<ListClustersRequest> = {
   encode(message: ListClustersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.ids) {
       writer.uint32(10).string(v!);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
+    }
+    if (message.updatedAfter !== undefined) {
+      Timestamp.encode(toTimestamp(message.updatedAfter), writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1957,6 +1985,30 @@ export const ListClustersRequest: MessageFns<ListClustersRequest> = {
             message.ids.push(reader.string());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.updatedAfter = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1975,18 +2027,24 @@ export const ListClustersRequest: MessageFns<ListClustersRequest> = {
   fromPartial(object: DeepPartial<ListClustersRequest>): ListClustersRequest {
     const message = createBaseListClustersRequest();
     message.ids = object.ids?.map((e) => e) || [];
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    message.updatedAfter = object.updatedAfter ?? undefined;
     return message;
   },
 };
 
 function createBaseListClustersResponse(): ListClustersResponse {
-  return { clusters: [] };
+  return { clusters: [], nextPageToken: "" };
 }
 
 export const ListClustersResponse: MessageFns<ListClustersResponse> = {
   encode(message: ListClustersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.clusters) {
       Cluster.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
     }
     return writer;
   },
@@ -2012,6 +2070,14 @@ export const ListClustersResponse: MessageFns<ListClustersResponse> = {
             message.clusters.push(Cluster.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2029,6 +2095,105 @@ export const ListClustersResponse: MessageFns<ListClustersResponse> = {
   },
   fromPartial(object: DeepPartial<ListClustersResponse>): ListClustersResponse {
     const message = createBaseListClustersResponse();
+    message.clusters = object.clusters?.map((e) => Cluster.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseScanClustersRequest(): ScanClustersRequest {
+  return {};
+}
+
+export const ScanClustersRequest: MessageFns<ScanClustersRequest> = {
+  encode(_: ScanClustersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScanClustersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScanClustersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ScanClustersRequest>): ScanClustersRequest {
+    return ScanClustersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ScanClustersRequest>): ScanClustersRequest {
+    const message = createBaseScanClustersRequest();
+    return message;
+  },
+};
+
+function createBaseScanClustersResponse(): ScanClustersResponse {
+  return { clusters: [] };
+}
+
+export const ScanClustersResponse: MessageFns<ScanClustersResponse> = {
+  encode(message: ScanClustersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.clusters) {
+      Cluster.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScanClustersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScanClustersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusters.push(Cluster.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ScanClustersResponse>): ScanClustersResponse {
+    return ScanClustersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ScanClustersResponse>): ScanClustersResponse {
+    const message = createBaseScanClustersResponse();
     message.clusters = object.clusters?.map((e) => Cluster.fromPartial(e)) || [];
     return message;
   },
@@ -3251,6 +3416,17 @@ export const RegistryServiceService = {
       Buffer.from(ListClustersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListClustersResponse => ListClustersResponse.decode(value),
   },
+  /** Every cluster there is, in no order, also where there are very many. */
+  scanClusters: {
+    path: "/tidemark.backup.v1.RegistryService/ScanClusters" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ScanClustersRequest): Buffer => Buffer.from(ScanClustersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ScanClustersRequest => ScanClustersRequest.decode(value),
+    responseSerialize: (value: ScanClustersResponse): Buffer =>
+      Buffer.from(ScanClustersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ScanClustersResponse => ScanClustersResponse.decode(value),
+  },
   /** Removes a registration, never a backup; refused while a backup of it is active. */
   deleteCluster: {
     path: "/tidemark.backup.v1.RegistryService/DeleteCluster" as const,
@@ -3348,6 +3524,8 @@ export interface RegistryServiceServer extends UntypedServiceImplementation {
   getCluster: handleUnaryCall<GetClusterRequest, GetClusterResponse>;
   /** All clusters, by id. */
   listClusters: handleUnaryCall<ListClustersRequest, ListClustersResponse>;
+  /** Every cluster there is, in no order, also where there are very many. */
+  scanClusters: handleServerStreamingCall<ScanClustersRequest, ScanClustersResponse>;
   /** Removes a registration, never a backup; refused while a backup of it is active. */
   deleteCluster: handleUnaryCall<DeleteClusterRequest, DeleteClusterResponse>;
   /** Registers a storage or changes it; backups made before keep the one they were made with. */
@@ -3415,6 +3593,16 @@ export interface RegistryServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListClustersResponse) => void,
   ): ClientUnaryCall;
+  /** Every cluster there is, in no order, also where there are very many. */
+  scanClusters(
+    request: ScanClustersRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ScanClustersResponse>;
+  scanClusters(
+    request: ScanClustersRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ScanClustersResponse>;
   /** Removes a registration, never a backup; refused while a backup of it is active. */
   deleteCluster(
     request: DeleteClusterRequest,

@@ -16,6 +16,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { SaveStrategyRequest, Strategy, WindowEnd } from "../../strategy/v1/strategy_service.ts";
 
 export const protobufPackage = "tidemark.scheduler.v1";
 
@@ -54,7 +55,12 @@ export interface Occurrence {
   backupId: string;
   /** Why it waits, was skipped or missed. */
   reason: string;
-  decidedAt: Date | undefined;
+  decidedAt:
+    | Date
+    | undefined;
+  /** The reason as a constant, such as CLUSTER_BUSY. */
+  code: string;
+  windowEnd: WindowEnd;
 }
 
 /** Which occurrences to list. */
@@ -65,12 +71,58 @@ export interface ListOccurrencesRequest {
   page: number;
   /** 1 to 1000. */
   pageSize: number;
+  /** Any of these; none means all. */
+  states: OccurrenceState[];
+  /** Of this rule; empty means all. */
+  rule: string;
 }
 
 /** One page, and how many there are in all. */
 export interface ListOccurrencesResponse {
   occurrences: Occurrence[];
   total: bigint;
+}
+
+/** Which strategy, and how far to look. */
+export interface PreviewStrategyRequest {
+  clusterId: string;
+  /** Empty means "default". */
+  rule: string;
+  /** As if this were saved; absent: as it is stored. */
+  proposal:
+    | SaveStrategyRequest
+    | undefined;
+  /** 1 to 100. */
+  count: number;
+}
+
+/** One start that will come. */
+export interface PlannedStart {
+  opensAt: Date | undefined;
+  closesAt: Date | undefined;
+  startAt:
+    | Date
+    | undefined;
+  /** The same in the rule's zone, such as 2026-03-08T03:30-04:00. */
+  localOpensAt: string;
+  localClosesAt: string;
+  localStartAt: string;
+  /** Where a change of clocks matters: what it does to this window. */
+  notes: string[];
+}
+
+/** What is to come. */
+export interface PreviewStrategyResponse {
+  strategy: Strategy | undefined;
+  starts: PlannedStart[];
+  /** What people should know before they rely on it, in sentences. */
+  warnings: string[];
+  /** Durations of past successful backups that were looked at. */
+  pastBackups: number;
+  /** How many of them would not have ended before their window closed. */
+  pastTooLong: number;
+  /** The longest of them, in seconds. */
+  longestSeconds: number;
 }
 
 function createBaseOccurrence(): Occurrence {
@@ -85,6 +137,8 @@ function createBaseOccurrence(): Occurrence {
     backupId: "",
     reason: "",
     decidedAt: undefined,
+    code: "",
+    windowEnd: 0,
   };
 }
 
@@ -119,6 +173,12 @@ export const Occurrence: MessageFns<Occurrence> = {
     }
     if (message.decidedAt !== undefined) {
       Timestamp.encode(toTimestamp(message.decidedAt), writer.uint32(82).fork()).join();
+    }
+    if (message.code !== "") {
+      writer.uint32(90).string(message.code);
+    }
+    if (message.windowEnd !== 0) {
+      writer.uint32(96).int32(message.windowEnd);
     }
     return writer;
   },
@@ -216,6 +276,22 @@ export const Occurrence: MessageFns<Occurrence> = {
             message.decidedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.windowEnd = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -243,12 +319,14 @@ export const Occurrence: MessageFns<Occurrence> = {
     message.backupId = object.backupId ?? "";
     message.reason = object.reason ?? "";
     message.decidedAt = object.decidedAt ?? undefined;
+    message.code = object.code ?? "";
+    message.windowEnd = object.windowEnd ?? 0;
     return message;
   },
 };
 
 function createBaseListOccurrencesRequest(): ListOccurrencesRequest {
-  return { clusterIds: [], page: 0, pageSize: 0 };
+  return { clusterIds: [], page: 0, pageSize: 0, states: [], rule: "" };
 }
 
 export const ListOccurrencesRequest: MessageFns<ListOccurrencesRequest> = {
@@ -261,6 +339,16 @@ export const ListOccurrencesRequest: MessageFns<ListOccurrencesRequest> = {
     }
     if (message.pageSize !== 0) {
       writer.uint32(24).int32(message.pageSize);
+    }
+    if (message.states.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.states) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.rule !== "") {
+      writer.uint32(42).string(message.rule);
     }
     return writer;
   },
@@ -302,6 +390,32 @@ export const ListOccurrencesRequest: MessageFns<ListOccurrencesRequest> = {
             message.pageSize = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag === 32) {
+              message.states.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.states.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -322,6 +436,8 @@ export const ListOccurrencesRequest: MessageFns<ListOccurrencesRequest> = {
     message.clusterIds = object.clusterIds?.map((e) => e) || [];
     message.page = object.page ?? 0;
     message.pageSize = object.pageSize ?? 0;
+    message.states = object.states?.map((e) => e) || [];
+    message.rule = object.rule ?? "";
     return message;
   },
 };
@@ -396,7 +512,352 @@ export const ListOccurrencesResponse: MessageFns<ListOccurrencesResponse> = {
   },
 };
 
-/** What became of each window, for people. */
+function createBasePreviewStrategyRequest(): PreviewStrategyRequest {
+  return { clusterId: "", rule: "", proposal: undefined, count: 0 };
+}
+
+export const PreviewStrategyRequest: MessageFns<PreviewStrategyRequest> = {
+  encode(message: PreviewStrategyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.rule !== "") {
+      writer.uint32(18).string(message.rule);
+    }
+    if (message.proposal !== undefined) {
+      SaveStrategyRequest.encode(message.proposal, writer.uint32(26).fork()).join();
+    }
+    if (message.count !== 0) {
+      writer.uint32(32).int32(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreviewStrategyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreviewStrategyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.proposal = SaveStrategyRequest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.count = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PreviewStrategyRequest>): PreviewStrategyRequest {
+    return PreviewStrategyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PreviewStrategyRequest>): PreviewStrategyRequest {
+    const message = createBasePreviewStrategyRequest();
+    message.clusterId = object.clusterId ?? "";
+    message.rule = object.rule ?? "";
+    message.proposal = (object.proposal !== undefined && object.proposal !== null)
+      ? SaveStrategyRequest.fromPartial(object.proposal)
+      : undefined;
+    message.count = object.count ?? 0;
+    return message;
+  },
+};
+
+function createBasePlannedStart(): PlannedStart {
+  return {
+    opensAt: undefined,
+    closesAt: undefined,
+    startAt: undefined,
+    localOpensAt: "",
+    localClosesAt: "",
+    localStartAt: "",
+    notes: [],
+  };
+}
+
+export const PlannedStart: MessageFns<PlannedStart> = {
+  encode(message: PlannedStart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.opensAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.opensAt), writer.uint32(10).fork()).join();
+    }
+    if (message.closesAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.closesAt), writer.uint32(18).fork()).join();
+    }
+    if (message.startAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.startAt), writer.uint32(26).fork()).join();
+    }
+    if (message.localOpensAt !== "") {
+      writer.uint32(34).string(message.localOpensAt);
+    }
+    if (message.localClosesAt !== "") {
+      writer.uint32(42).string(message.localClosesAt);
+    }
+    if (message.localStartAt !== "") {
+      writer.uint32(50).string(message.localStartAt);
+    }
+    for (const v of message.notes) {
+      writer.uint32(58).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlannedStart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlannedStart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.opensAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.closesAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.startAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.localOpensAt = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.localClosesAt = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.localStartAt = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.notes.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PlannedStart>): PlannedStart {
+    return PlannedStart.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlannedStart>): PlannedStart {
+    const message = createBasePlannedStart();
+    message.opensAt = object.opensAt ?? undefined;
+    message.closesAt = object.closesAt ?? undefined;
+    message.startAt = object.startAt ?? undefined;
+    message.localOpensAt = object.localOpensAt ?? "";
+    message.localClosesAt = object.localClosesAt ?? "";
+    message.localStartAt = object.localStartAt ?? "";
+    message.notes = object.notes?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBasePreviewStrategyResponse(): PreviewStrategyResponse {
+  return { strategy: undefined, starts: [], warnings: [], pastBackups: 0, pastTooLong: 0, longestSeconds: 0 };
+}
+
+export const PreviewStrategyResponse: MessageFns<PreviewStrategyResponse> = {
+  encode(message: PreviewStrategyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.strategy !== undefined) {
+      Strategy.encode(message.strategy, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.starts) {
+      PlannedStart.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.warnings) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.pastBackups !== 0) {
+      writer.uint32(32).uint32(message.pastBackups);
+    }
+    if (message.pastTooLong !== 0) {
+      writer.uint32(40).uint32(message.pastTooLong);
+    }
+    if (message.longestSeconds !== 0) {
+      writer.uint32(49).double(message.longestSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreviewStrategyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreviewStrategyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.strategy = Strategy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.starts.push(PlannedStart.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pastBackups = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.pastTooLong = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.longestSeconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PreviewStrategyResponse>): PreviewStrategyResponse {
+    return PreviewStrategyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PreviewStrategyResponse>): PreviewStrategyResponse {
+    const message = createBasePreviewStrategyResponse();
+    message.strategy = (object.strategy !== undefined && object.strategy !== null)
+      ? Strategy.fromPartial(object.strategy)
+      : undefined;
+    message.starts = object.starts?.map((e) => PlannedStart.fromPartial(e)) || [];
+    message.warnings = object.warnings?.map((e) => e) || [];
+    message.pastBackups = object.pastBackups ?? 0;
+    message.pastTooLong = object.pastTooLong ?? 0;
+    message.longestSeconds = object.longestSeconds ?? 0;
+    return message;
+  },
+};
+
+/** What became of each window, and what will come, for people. */
 export type OccurrenceServiceService = typeof OccurrenceServiceService;
 export const OccurrenceServiceService = {
   /** A page of occurrences, newest first. */
@@ -411,11 +872,25 @@ export const OccurrenceServiceService = {
       Buffer.from(ListOccurrencesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListOccurrencesResponse => ListOccurrencesResponse.decode(value),
   },
+  /** The next starts of a saved or proposed strategy, and what to know about them. */
+  previewStrategy: {
+    path: "/tidemark.scheduler.v1.OccurrenceService/PreviewStrategy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PreviewStrategyRequest): Buffer =>
+      Buffer.from(PreviewStrategyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PreviewStrategyRequest => PreviewStrategyRequest.decode(value),
+    responseSerialize: (value: PreviewStrategyResponse): Buffer =>
+      Buffer.from(PreviewStrategyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PreviewStrategyResponse => PreviewStrategyResponse.decode(value),
+  },
 } as const;
 
 export interface OccurrenceServiceServer extends UntypedServiceImplementation {
   /** A page of occurrences, newest first. */
   listOccurrences: handleUnaryCall<ListOccurrencesRequest, ListOccurrencesResponse>;
+  /** The next starts of a saved or proposed strategy, and what to know about them. */
+  previewStrategy: handleUnaryCall<PreviewStrategyRequest, PreviewStrategyResponse>;
 }
 
 export interface OccurrenceServiceClient extends Client {
@@ -434,6 +909,22 @@ export interface OccurrenceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListOccurrencesResponse) => void,
+  ): ClientUnaryCall;
+  /** The next starts of a saved or proposed strategy, and what to know about them. */
+  previewStrategy(
+    request: PreviewStrategyRequest,
+    callback: (error: ServiceError | null, response: PreviewStrategyResponse) => void,
+  ): ClientUnaryCall;
+  previewStrategy(
+    request: PreviewStrategyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PreviewStrategyResponse) => void,
+  ): ClientUnaryCall;
+  previewStrategy(
+    request: PreviewStrategyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PreviewStrategyResponse) => void,
   ): ClientUnaryCall;
 }
 

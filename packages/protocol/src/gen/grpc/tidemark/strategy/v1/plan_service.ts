@@ -8,7 +8,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -47,6 +49,40 @@ export interface AdvanceStrategyRequest {
 export interface AdvanceStrategyResponse {
   advanced: boolean;
   strategy: Strategy | undefined;
+}
+
+/** What matters of a registered cluster. */
+export interface ClusterLabels {
+  clusterId: string;
+  labels: { [key: string]: string };
+  /** Empty means Tidemark's own. */
+  timeZone: string;
+}
+
+export interface ClusterLabels_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+/** At most 1000 clusters of each kind. */
+export interface NoteClustersRequest {
+  clusters: ClusterLabels[];
+  /** Registered no longer: the rules that they have from strategies for labels go. */
+  goneClusterIds: string[];
+}
+
+/** How many of their rules changed by that. */
+export interface NoteClustersResponse {
+  changed: number;
+}
+
+/** All of them. */
+export interface ScanStrategiesRequest {
+}
+
+/** Some of them. */
+export interface ScanStrategiesResponse {
+  strategies: Strategy[];
 }
 
 function createBaseListDueStrategiesRequest(): ListDueStrategiesRequest {
@@ -334,6 +370,383 @@ export const AdvanceStrategyResponse: MessageFns<AdvanceStrategyResponse> = {
   },
 };
 
+function createBaseClusterLabels(): ClusterLabels {
+  return { clusterId: "", labels: {}, timeZone: "" };
+}
+
+export const ClusterLabels: MessageFns<ClusterLabels> = {
+  encode(message: ClusterLabels, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      ClusterLabels_LabelsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    if (message.timeZone !== "") {
+      writer.uint32(26).string(message.timeZone);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClusterLabels {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClusterLabels();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = ClusterLabels_LabelsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.labels[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClusterLabels>): ClusterLabels {
+    return ClusterLabels.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClusterLabels>): ClusterLabels {
+    const message = createBaseClusterLabels();
+    message.clusterId = object.clusterId ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.timeZone = object.timeZone ?? "";
+    return message;
+  },
+};
+
+function createBaseClusterLabels_LabelsEntry(): ClusterLabels_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const ClusterLabels_LabelsEntry: MessageFns<ClusterLabels_LabelsEntry> = {
+  encode(message: ClusterLabels_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClusterLabels_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClusterLabels_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClusterLabels_LabelsEntry>): ClusterLabels_LabelsEntry {
+    return ClusterLabels_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClusterLabels_LabelsEntry>): ClusterLabels_LabelsEntry {
+    const message = createBaseClusterLabels_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseNoteClustersRequest(): NoteClustersRequest {
+  return { clusters: [], goneClusterIds: [] };
+}
+
+export const NoteClustersRequest: MessageFns<NoteClustersRequest> = {
+  encode(message: NoteClustersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.clusters) {
+      ClusterLabels.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.goneClusterIds) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NoteClustersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNoteClustersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusters.push(ClusterLabels.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.goneClusterIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NoteClustersRequest>): NoteClustersRequest {
+    return NoteClustersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NoteClustersRequest>): NoteClustersRequest {
+    const message = createBaseNoteClustersRequest();
+    message.clusters = object.clusters?.map((e) => ClusterLabels.fromPartial(e)) || [];
+    message.goneClusterIds = object.goneClusterIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseNoteClustersResponse(): NoteClustersResponse {
+  return { changed: 0 };
+}
+
+export const NoteClustersResponse: MessageFns<NoteClustersResponse> = {
+  encode(message: NoteClustersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.changed !== 0) {
+      writer.uint32(8).uint32(message.changed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NoteClustersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNoteClustersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.changed = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NoteClustersResponse>): NoteClustersResponse {
+    return NoteClustersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NoteClustersResponse>): NoteClustersResponse {
+    const message = createBaseNoteClustersResponse();
+    message.changed = object.changed ?? 0;
+    return message;
+  },
+};
+
+function createBaseScanStrategiesRequest(): ScanStrategiesRequest {
+  return {};
+}
+
+export const ScanStrategiesRequest: MessageFns<ScanStrategiesRequest> = {
+  encode(_: ScanStrategiesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScanStrategiesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScanStrategiesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ScanStrategiesRequest>): ScanStrategiesRequest {
+    return ScanStrategiesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ScanStrategiesRequest>): ScanStrategiesRequest {
+    const message = createBaseScanStrategiesRequest();
+    return message;
+  },
+};
+
+function createBaseScanStrategiesResponse(): ScanStrategiesResponse {
+  return { strategies: [] };
+}
+
+export const ScanStrategiesResponse: MessageFns<ScanStrategiesResponse> = {
+  encode(message: ScanStrategiesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.strategies) {
+      Strategy.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScanStrategiesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScanStrategiesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.strategies.push(Strategy.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ScanStrategiesResponse>): ScanStrategiesResponse {
+    return ScanStrategiesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ScanStrategiesResponse>): ScanStrategiesResponse {
+    const message = createBaseScanStrategiesResponse();
+    message.strategies = object.strategies?.map((e) => Strategy.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /** What is due, for the scheduler. */
 export type PlanServiceService = typeof PlanServiceService;
 export const PlanServiceService = {
@@ -361,6 +774,29 @@ export const PlanServiceService = {
       Buffer.from(AdvanceStrategyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): AdvanceStrategyResponse => AdvanceStrategyResponse.decode(value),
   },
+  /** Every rule there is, in no order: for a copy of the scheduler that starts. */
+  scanStrategies: {
+    path: "/tidemark.strategy.v1.PlanService/ScanStrategies" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ScanStrategiesRequest): Buffer =>
+      Buffer.from(ScanStrategiesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ScanStrategiesRequest => ScanStrategiesRequest.decode(value),
+    responseSerialize: (value: ScanStrategiesResponse): Buffer =>
+      Buffer.from(ScanStrategiesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ScanStrategiesResponse => ScanStrategiesResponse.decode(value),
+  },
+  /** Tells which labels clusters have, so that strategies for labels reach them, and which are registered no longer. */
+  noteClusters: {
+    path: "/tidemark.strategy.v1.PlanService/NoteClusters" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: NoteClustersRequest): Buffer => Buffer.from(NoteClustersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): NoteClustersRequest => NoteClustersRequest.decode(value),
+    responseSerialize: (value: NoteClustersResponse): Buffer =>
+      Buffer.from(NoteClustersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): NoteClustersResponse => NoteClustersResponse.decode(value),
+  },
 } as const;
 
 export interface PlanServiceServer extends UntypedServiceImplementation {
@@ -368,6 +804,10 @@ export interface PlanServiceServer extends UntypedServiceImplementation {
   listDueStrategies: handleUnaryCall<ListDueStrategiesRequest, ListDueStrategiesResponse>;
   /** Moves a strategy to the window after the one named; nothing happens if another copy did it already. */
   advanceStrategy: handleUnaryCall<AdvanceStrategyRequest, AdvanceStrategyResponse>;
+  /** Every rule there is, in no order: for a copy of the scheduler that starts. */
+  scanStrategies: handleServerStreamingCall<ScanStrategiesRequest, ScanStrategiesResponse>;
+  /** Tells which labels clusters have, so that strategies for labels reach them, and which are registered no longer. */
+  noteClusters: handleUnaryCall<NoteClustersRequest, NoteClustersResponse>;
 }
 
 export interface PlanServiceClient extends Client {
@@ -402,6 +842,32 @@ export interface PlanServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: AdvanceStrategyResponse) => void,
+  ): ClientUnaryCall;
+  /** Every rule there is, in no order: for a copy of the scheduler that starts. */
+  scanStrategies(
+    request: ScanStrategiesRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ScanStrategiesResponse>;
+  scanStrategies(
+    request: ScanStrategiesRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ScanStrategiesResponse>;
+  /** Tells which labels clusters have, so that strategies for labels reach them, and which are registered no longer. */
+  noteClusters(
+    request: NoteClustersRequest,
+    callback: (error: ServiceError | null, response: NoteClustersResponse) => void,
+  ): ClientUnaryCall;
+  noteClusters(
+    request: NoteClustersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: NoteClustersResponse) => void,
+  ): ClientUnaryCall;
+  noteClusters(
+    request: NoteClustersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: NoteClustersResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -16,10 +16,46 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { BrOptions } from "../../backup/v1/registry_service.ts";
 
 export const protobufPackage = "tidemark.strategy.v1";
 
 export const protobufFileName = "tidemark/strategy/v1/strategy_service.proto";
+
+/** What becomes of a backup that still runs when its window closes. */
+export const WindowEnd = {
+  WINDOW_END_UNSPECIFIED: 0,
+  /** WINDOW_END_LET_RUN - It goes on. */
+  WINDOW_END_LET_RUN: 1,
+  /** WINDOW_END_STOP - It is canceled and its files are removed. */
+  WINDOW_END_STOP: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type WindowEnd = typeof WindowEnd[keyof typeof WindowEnd];
+
+export namespace WindowEnd {
+  export type WINDOW_END_UNSPECIFIED = typeof WindowEnd.WINDOW_END_UNSPECIFIED;
+  export type WINDOW_END_LET_RUN = typeof WindowEnd.WINDOW_END_LET_RUN;
+  export type WINDOW_END_STOP = typeof WindowEnd.WINDOW_END_STOP;
+  export type UNRECOGNIZED = typeof WindowEnd.UNRECOGNIZED;
+}
+
+/**
+ * Which successful backups of a rule are kept; one that any of them keeps is kept. 0 is not set. Only backups that the
+ * scheduler started count, the newest good one is always kept, and so is a pinned one.
+ */
+export interface Retention {
+  /** The newest so many. */
+  keepLast: number;
+  /** Those that are younger than so many days. */
+  keepDays: number;
+  /** The newest of each of so many days that have one, in the zone of the rule; likewise ISO weeks, months and years. */
+  daily: number;
+  weekly: number;
+  monthly: number;
+  yearly: number;
+}
 
 /** The next window of a strategy and when in it the backup starts. */
 export interface Window {
@@ -45,6 +81,59 @@ export interface Strategy {
   revision: bigint;
   updateTime: Date | undefined;
   updatedBy: string;
+  /** Absent: every backup of the rule is kept. */
+  retention: Retention | undefined;
+  windowEnd: WindowEnd;
+  /** Empty means the cluster's. */
+  storageId: string;
+  /** What is set wins over the cluster's options. */
+  brOptions:
+    | BrOptions
+    | undefined;
+  /** The strategy for labels that this rule comes from; empty: it is the cluster's own. */
+  fleetStrategy: string;
+  /** The strategy for labels is paused, so this rule is too, whatever `paused` says. */
+  fleetPaused: boolean;
+  /** When a pause last ended: a window that had opened by then starts nothing. */
+  resumedAt:
+    | Date
+    | undefined;
+  /** How far into its window a start may be moved, so that a fleet does not start at once. */
+  spreadSeconds: number;
+}
+
+/**
+ * A strategy for all clusters that have certain labels. A cluster's own rule of the same name wins over it; of several,
+ * the one of the highest priority does, then the first by name.
+ */
+export interface FleetStrategy {
+  name: string;
+  /** All of them must be there. */
+  selector: { [key: string]: string };
+  priority: number;
+  /** The rule that its clusters get; "default" is the one of the documented API. */
+  rule: string;
+  days: string[];
+  period: string;
+  /** Empty means each cluster's own. */
+  timeZone: string;
+  paused: boolean;
+  retention: Retention | undefined;
+  windowEnd: WindowEnd;
+  storageId: string;
+  brOptions: BrOptions | undefined;
+  revision: bigint;
+  updateTime: Date | undefined;
+  updatedBy: string;
+  /** Whether all clusters have it as it stands. */
+  applied: boolean;
+  /** The clusters that have a rule from it. */
+  clusters: number;
+}
+
+export interface FleetStrategy_SelectorEntry {
+  key: string;
+  value: string;
 }
 
 /** Names a strategy. */
@@ -72,11 +161,112 @@ export interface SaveStrategyRequest {
     | undefined;
   /** The cluster's own zone, for a first save that names none. */
   defaultTimeZone: string;
+  /** Absent keeps what it was. */
+  retention:
+    | Retention
+    | undefined;
+  /** Removes the retention: every backup of the rule is kept. Not together with `retention`. */
+  keepEverything: boolean;
+  windowEnd?: WindowEnd | undefined;
+  storageId?:
+    | string
+    | undefined;
+  /** Replaces them all. */
+  brOptions:
+    | BrOptions
+    | undefined;
+  /** Removes them all. Not together with `br_options`. */
+  clearBrOptions: boolean;
+  /** Refuses a rule that is there already. */
+  createOnly: boolean;
+  /** Answers with what would be stored, and stores nothing. */
+  validateOnly: boolean;
 }
 
 /** The strategy as it is stored now. */
 export interface SaveStrategyResponse {
   strategy: Strategy | undefined;
+}
+
+/** Which rules to list. */
+export interface ListStrategiesRequest {
+  /** Any of these clusters; empty means all. */
+  clusterIds: string[];
+  /** Only rules with a retention. */
+  withRetention: boolean;
+  /** 1 to 1000. */
+  pageSize: number;
+  /** Of the page before; empty means the first. */
+  pageToken: string;
+  /** Only those saved or moved to another window since. */
+  updatedAfter: Date | undefined;
+}
+
+/** A page of rules. */
+export interface ListStrategiesResponse {
+  strategies: Strategy[];
+  /** Empty on the last page. */
+  nextPageToken: string;
+}
+
+/** Names a strategy for labels. */
+export interface GetFleetStrategyRequest {
+  name: string;
+}
+
+/** The strategy asked for. */
+export interface GetFleetStrategyResponse {
+  fleetStrategy: FleetStrategy | undefined;
+}
+
+/** All of them. */
+export interface ListFleetStrategiesRequest {
+}
+
+/** Strategies for labels, by name. */
+export interface ListFleetStrategiesResponse {
+  fleetStrategies: FleetStrategy[];
+}
+
+/** What to save; an absent field keeps what it was. */
+export interface SaveFleetStrategyRequest {
+  name: string;
+  /** Empty keeps what it was; a first save needs some. */
+  selector: { [key: string]: string };
+  priority?:
+    | number
+    | undefined;
+  /** Settled at the first save; empty means "default". */
+  rule: string;
+  days?: string | undefined;
+  period?: string | undefined;
+  timeZone?: string | undefined;
+  paused?: boolean | undefined;
+  retention: Retention | undefined;
+  keepEverything: boolean;
+  windowEnd?: WindowEnd | undefined;
+  storageId?: string | undefined;
+  brOptions: BrOptions | undefined;
+  clearBrOptions: boolean;
+}
+
+export interface SaveFleetStrategyRequest_SelectorEntry {
+  key: string;
+  value: string;
+}
+
+/** The strategy as it is stored now. */
+export interface SaveFleetStrategyResponse {
+  fleetStrategy: FleetStrategy | undefined;
+}
+
+/** Names what to forget. */
+export interface DeleteFleetStrategyRequest {
+  name: string;
+}
+
+/** The strategy is forgotten. */
+export interface DeleteFleetStrategyResponse {
 }
 
 /** Names what to forget. */
@@ -89,6 +279,121 @@ export interface DeleteStrategyRequest {
 /** The strategy is forgotten. */
 export interface DeleteStrategyResponse {
 }
+
+function createBaseRetention(): Retention {
+  return { keepLast: 0, keepDays: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+}
+
+export const Retention: MessageFns<Retention> = {
+  encode(message: Retention, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keepLast !== 0) {
+      writer.uint32(8).uint32(message.keepLast);
+    }
+    if (message.keepDays !== 0) {
+      writer.uint32(16).uint32(message.keepDays);
+    }
+    if (message.daily !== 0) {
+      writer.uint32(24).uint32(message.daily);
+    }
+    if (message.weekly !== 0) {
+      writer.uint32(32).uint32(message.weekly);
+    }
+    if (message.monthly !== 0) {
+      writer.uint32(40).uint32(message.monthly);
+    }
+    if (message.yearly !== 0) {
+      writer.uint32(48).uint32(message.yearly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Retention {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetention();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.keepLast = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.keepDays = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.daily = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.weekly = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.monthly = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.yearly = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Retention>): Retention {
+    return Retention.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Retention>): Retention {
+    const message = createBaseRetention();
+    message.keepLast = object.keepLast ?? 0;
+    message.keepDays = object.keepDays ?? 0;
+    message.daily = object.daily ?? 0;
+    message.weekly = object.weekly ?? 0;
+    message.monthly = object.monthly ?? 0;
+    message.yearly = object.yearly ?? 0;
+    return message;
+  },
+};
 
 function createBaseWindow(): Window {
   return { opensAt: undefined, closesAt: undefined, startAt: undefined };
@@ -181,6 +486,14 @@ function createBaseStrategy(): Strategy {
     revision: 0n,
     updateTime: undefined,
     updatedBy: "",
+    retention: undefined,
+    windowEnd: 0,
+    storageId: "",
+    brOptions: undefined,
+    fleetStrategy: "",
+    fleetPaused: false,
+    resumedAt: undefined,
+    spreadSeconds: 0,
   };
 }
 
@@ -218,6 +531,30 @@ export const Strategy: MessageFns<Strategy> = {
     }
     if (message.updatedBy !== "") {
       writer.uint32(82).string(message.updatedBy);
+    }
+    if (message.retention !== undefined) {
+      Retention.encode(message.retention, writer.uint32(90).fork()).join();
+    }
+    if (message.windowEnd !== 0) {
+      writer.uint32(96).int32(message.windowEnd);
+    }
+    if (message.storageId !== "") {
+      writer.uint32(106).string(message.storageId);
+    }
+    if (message.brOptions !== undefined) {
+      BrOptions.encode(message.brOptions, writer.uint32(114).fork()).join();
+    }
+    if (message.fleetStrategy !== "") {
+      writer.uint32(122).string(message.fleetStrategy);
+    }
+    if (message.fleetPaused !== false) {
+      writer.uint32(128).bool(message.fleetPaused);
+    }
+    if (message.resumedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.resumedAt), writer.uint32(138).fork()).join();
+    }
+    if (message.spreadSeconds !== 0) {
+      writer.uint32(145).double(message.spreadSeconds);
     }
     return writer;
   },
@@ -315,6 +652,70 @@ export const Strategy: MessageFns<Strategy> = {
             message.updatedBy = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.retention = Retention.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.windowEnd = reader.int32() as any;
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.brOptions = BrOptions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.fleetStrategy = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.fleetPaused = reader.bool();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.resumedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 18: {
+            if (tag !== 145) {
+              break;
+            }
+
+            message.spreadSeconds = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -344,6 +745,368 @@ export const Strategy: MessageFns<Strategy> = {
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     message.updateTime = object.updateTime ?? undefined;
     message.updatedBy = object.updatedBy ?? "";
+    message.retention = (object.retention !== undefined && object.retention !== null)
+      ? Retention.fromPartial(object.retention)
+      : undefined;
+    message.windowEnd = object.windowEnd ?? 0;
+    message.storageId = object.storageId ?? "";
+    message.brOptions = (object.brOptions !== undefined && object.brOptions !== null)
+      ? BrOptions.fromPartial(object.brOptions)
+      : undefined;
+    message.fleetStrategy = object.fleetStrategy ?? "";
+    message.fleetPaused = object.fleetPaused ?? false;
+    message.resumedAt = object.resumedAt ?? undefined;
+    message.spreadSeconds = object.spreadSeconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseFleetStrategy(): FleetStrategy {
+  return {
+    name: "",
+    selector: {},
+    priority: 0,
+    rule: "",
+    days: [],
+    period: "",
+    timeZone: "",
+    paused: false,
+    retention: undefined,
+    windowEnd: 0,
+    storageId: "",
+    brOptions: undefined,
+    revision: 0n,
+    updateTime: undefined,
+    updatedBy: "",
+    applied: false,
+    clusters: 0,
+  };
+}
+
+export const FleetStrategy: MessageFns<FleetStrategy> = {
+  encode(message: FleetStrategy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    globalThis.Object.entries(message.selector).forEach(([key, value]: [string, string]) => {
+      FleetStrategy_SelectorEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    if (message.priority !== 0) {
+      writer.uint32(24).int32(message.priority);
+    }
+    if (message.rule !== "") {
+      writer.uint32(34).string(message.rule);
+    }
+    for (const v of message.days) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.period !== "") {
+      writer.uint32(50).string(message.period);
+    }
+    if (message.timeZone !== "") {
+      writer.uint32(58).string(message.timeZone);
+    }
+    if (message.paused !== false) {
+      writer.uint32(64).bool(message.paused);
+    }
+    if (message.retention !== undefined) {
+      Retention.encode(message.retention, writer.uint32(74).fork()).join();
+    }
+    if (message.windowEnd !== 0) {
+      writer.uint32(80).int32(message.windowEnd);
+    }
+    if (message.storageId !== "") {
+      writer.uint32(90).string(message.storageId);
+    }
+    if (message.brOptions !== undefined) {
+      BrOptions.encode(message.brOptions, writer.uint32(98).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(104).uint64(message.revision);
+    }
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(114).fork()).join();
+    }
+    if (message.updatedBy !== "") {
+      writer.uint32(122).string(message.updatedBy);
+    }
+    if (message.applied !== false) {
+      writer.uint32(128).bool(message.applied);
+    }
+    if (message.clusters !== 0) {
+      writer.uint32(136).uint32(message.clusters);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FleetStrategy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFleetStrategy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = FleetStrategy_SelectorEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.selector[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.priority = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.days.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.period = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.retention = Retention.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.windowEnd = reader.int32() as any;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.brOptions = BrOptions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.updatedBy = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.applied = reader.bool();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.clusters = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FleetStrategy>): FleetStrategy {
+    return FleetStrategy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FleetStrategy>): FleetStrategy {
+    const message = createBaseFleetStrategy();
+    message.name = object.name ?? "";
+    message.selector = (globalThis.Object.entries(object.selector ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.priority = object.priority ?? 0;
+    message.rule = object.rule ?? "";
+    message.days = object.days?.map((e) => e) || [];
+    message.period = object.period ?? "";
+    message.timeZone = object.timeZone ?? "";
+    message.paused = object.paused ?? false;
+    message.retention = (object.retention !== undefined && object.retention !== null)
+      ? Retention.fromPartial(object.retention)
+      : undefined;
+    message.windowEnd = object.windowEnd ?? 0;
+    message.storageId = object.storageId ?? "";
+    message.brOptions = (object.brOptions !== undefined && object.brOptions !== null)
+      ? BrOptions.fromPartial(object.brOptions)
+      : undefined;
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.updateTime = object.updateTime ?? undefined;
+    message.updatedBy = object.updatedBy ?? "";
+    message.applied = object.applied ?? false;
+    message.clusters = object.clusters ?? 0;
+    return message;
+  },
+};
+
+function createBaseFleetStrategy_SelectorEntry(): FleetStrategy_SelectorEntry {
+  return { key: "", value: "" };
+}
+
+export const FleetStrategy_SelectorEntry: MessageFns<FleetStrategy_SelectorEntry> = {
+  encode(message: FleetStrategy_SelectorEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FleetStrategy_SelectorEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFleetStrategy_SelectorEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FleetStrategy_SelectorEntry>): FleetStrategy_SelectorEntry {
+    return FleetStrategy_SelectorEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FleetStrategy_SelectorEntry>): FleetStrategy_SelectorEntry {
+    const message = createBaseFleetStrategy_SelectorEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -481,6 +1244,14 @@ function createBaseSaveStrategyRequest(): SaveStrategyRequest {
     timeZone: undefined,
     paused: undefined,
     defaultTimeZone: "",
+    retention: undefined,
+    keepEverything: false,
+    windowEnd: undefined,
+    storageId: undefined,
+    brOptions: undefined,
+    clearBrOptions: false,
+    createOnly: false,
+    validateOnly: false,
   };
 }
 
@@ -506,6 +1277,30 @@ export const SaveStrategyRequest: MessageFns<SaveStrategyRequest> = {
     }
     if (message.defaultTimeZone !== "") {
       writer.uint32(58).string(message.defaultTimeZone);
+    }
+    if (message.retention !== undefined) {
+      Retention.encode(message.retention, writer.uint32(66).fork()).join();
+    }
+    if (message.keepEverything !== false) {
+      writer.uint32(72).bool(message.keepEverything);
+    }
+    if (message.windowEnd !== undefined) {
+      writer.uint32(80).int32(message.windowEnd);
+    }
+    if (message.storageId !== undefined) {
+      writer.uint32(90).string(message.storageId);
+    }
+    if (message.brOptions !== undefined) {
+      BrOptions.encode(message.brOptions, writer.uint32(98).fork()).join();
+    }
+    if (message.clearBrOptions !== false) {
+      writer.uint32(104).bool(message.clearBrOptions);
+    }
+    if (message.createOnly !== false) {
+      writer.uint32(112).bool(message.createOnly);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(120).bool(message.validateOnly);
     }
     return writer;
   },
@@ -579,6 +1374,70 @@ export const SaveStrategyRequest: MessageFns<SaveStrategyRequest> = {
             message.defaultTimeZone = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.retention = Retention.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.keepEverything = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.windowEnd = reader.int32() as any;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.brOptions = BrOptions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.clearBrOptions = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.createOnly = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -603,6 +1462,18 @@ export const SaveStrategyRequest: MessageFns<SaveStrategyRequest> = {
     message.timeZone = object.timeZone ?? undefined;
     message.paused = object.paused ?? undefined;
     message.defaultTimeZone = object.defaultTimeZone ?? "";
+    message.retention = (object.retention !== undefined && object.retention !== null)
+      ? Retention.fromPartial(object.retention)
+      : undefined;
+    message.keepEverything = object.keepEverything ?? false;
+    message.windowEnd = object.windowEnd ?? undefined;
+    message.storageId = object.storageId ?? undefined;
+    message.brOptions = (object.brOptions !== undefined && object.brOptions !== null)
+      ? BrOptions.fromPartial(object.brOptions)
+      : undefined;
+    message.clearBrOptions = object.clearBrOptions ?? false;
+    message.createOnly = object.createOnly ?? false;
+    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };
@@ -660,6 +1531,849 @@ export const SaveStrategyResponse: MessageFns<SaveStrategyResponse> = {
     message.strategy = (object.strategy !== undefined && object.strategy !== null)
       ? Strategy.fromPartial(object.strategy)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseListStrategiesRequest(): ListStrategiesRequest {
+  return { clusterIds: [], withRetention: false, pageSize: 0, pageToken: "", updatedAfter: undefined };
+}
+
+export const ListStrategiesRequest: MessageFns<ListStrategiesRequest> = {
+  encode(message: ListStrategiesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.clusterIds) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.withRetention !== false) {
+      writer.uint32(16).bool(message.withRetention);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(24).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(34).string(message.pageToken);
+    }
+    if (message.updatedAfter !== undefined) {
+      Timestamp.encode(toTimestamp(message.updatedAfter), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListStrategiesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListStrategiesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.withRetention = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.updatedAfter = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListStrategiesRequest>): ListStrategiesRequest {
+    return ListStrategiesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListStrategiesRequest>): ListStrategiesRequest {
+    const message = createBaseListStrategiesRequest();
+    message.clusterIds = object.clusterIds?.map((e) => e) || [];
+    message.withRetention = object.withRetention ?? false;
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    message.updatedAfter = object.updatedAfter ?? undefined;
+    return message;
+  },
+};
+
+function createBaseListStrategiesResponse(): ListStrategiesResponse {
+  return { strategies: [], nextPageToken: "" };
+}
+
+export const ListStrategiesResponse: MessageFns<ListStrategiesResponse> = {
+  encode(message: ListStrategiesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.strategies) {
+      Strategy.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListStrategiesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListStrategiesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.strategies.push(Strategy.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListStrategiesResponse>): ListStrategiesResponse {
+    return ListStrategiesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListStrategiesResponse>): ListStrategiesResponse {
+    const message = createBaseListStrategiesResponse();
+    message.strategies = object.strategies?.map((e) => Strategy.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseGetFleetStrategyRequest(): GetFleetStrategyRequest {
+  return { name: "" };
+}
+
+export const GetFleetStrategyRequest: MessageFns<GetFleetStrategyRequest> = {
+  encode(message: GetFleetStrategyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetFleetStrategyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetFleetStrategyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetFleetStrategyRequest>): GetFleetStrategyRequest {
+    return GetFleetStrategyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetFleetStrategyRequest>): GetFleetStrategyRequest {
+    const message = createBaseGetFleetStrategyRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseGetFleetStrategyResponse(): GetFleetStrategyResponse {
+  return { fleetStrategy: undefined };
+}
+
+export const GetFleetStrategyResponse: MessageFns<GetFleetStrategyResponse> = {
+  encode(message: GetFleetStrategyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fleetStrategy !== undefined) {
+      FleetStrategy.encode(message.fleetStrategy, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetFleetStrategyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetFleetStrategyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fleetStrategy = FleetStrategy.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetFleetStrategyResponse>): GetFleetStrategyResponse {
+    return GetFleetStrategyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetFleetStrategyResponse>): GetFleetStrategyResponse {
+    const message = createBaseGetFleetStrategyResponse();
+    message.fleetStrategy = (object.fleetStrategy !== undefined && object.fleetStrategy !== null)
+      ? FleetStrategy.fromPartial(object.fleetStrategy)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListFleetStrategiesRequest(): ListFleetStrategiesRequest {
+  return {};
+}
+
+export const ListFleetStrategiesRequest: MessageFns<ListFleetStrategiesRequest> = {
+  encode(_: ListFleetStrategiesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFleetStrategiesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFleetStrategiesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListFleetStrategiesRequest>): ListFleetStrategiesRequest {
+    return ListFleetStrategiesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListFleetStrategiesRequest>): ListFleetStrategiesRequest {
+    const message = createBaseListFleetStrategiesRequest();
+    return message;
+  },
+};
+
+function createBaseListFleetStrategiesResponse(): ListFleetStrategiesResponse {
+  return { fleetStrategies: [] };
+}
+
+export const ListFleetStrategiesResponse: MessageFns<ListFleetStrategiesResponse> = {
+  encode(message: ListFleetStrategiesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.fleetStrategies) {
+      FleetStrategy.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFleetStrategiesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFleetStrategiesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fleetStrategies.push(FleetStrategy.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListFleetStrategiesResponse>): ListFleetStrategiesResponse {
+    return ListFleetStrategiesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListFleetStrategiesResponse>): ListFleetStrategiesResponse {
+    const message = createBaseListFleetStrategiesResponse();
+    message.fleetStrategies = object.fleetStrategies?.map((e) => FleetStrategy.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSaveFleetStrategyRequest(): SaveFleetStrategyRequest {
+  return {
+    name: "",
+    selector: {},
+    priority: undefined,
+    rule: "",
+    days: undefined,
+    period: undefined,
+    timeZone: undefined,
+    paused: undefined,
+    retention: undefined,
+    keepEverything: false,
+    windowEnd: undefined,
+    storageId: undefined,
+    brOptions: undefined,
+    clearBrOptions: false,
+  };
+}
+
+export const SaveFleetStrategyRequest: MessageFns<SaveFleetStrategyRequest> = {
+  encode(message: SaveFleetStrategyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    globalThis.Object.entries(message.selector).forEach(([key, value]: [string, string]) => {
+      SaveFleetStrategyRequest_SelectorEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    if (message.priority !== undefined) {
+      writer.uint32(24).int32(message.priority);
+    }
+    if (message.rule !== "") {
+      writer.uint32(34).string(message.rule);
+    }
+    if (message.days !== undefined) {
+      writer.uint32(42).string(message.days);
+    }
+    if (message.period !== undefined) {
+      writer.uint32(50).string(message.period);
+    }
+    if (message.timeZone !== undefined) {
+      writer.uint32(58).string(message.timeZone);
+    }
+    if (message.paused !== undefined) {
+      writer.uint32(64).bool(message.paused);
+    }
+    if (message.retention !== undefined) {
+      Retention.encode(message.retention, writer.uint32(74).fork()).join();
+    }
+    if (message.keepEverything !== false) {
+      writer.uint32(80).bool(message.keepEverything);
+    }
+    if (message.windowEnd !== undefined) {
+      writer.uint32(88).int32(message.windowEnd);
+    }
+    if (message.storageId !== undefined) {
+      writer.uint32(98).string(message.storageId);
+    }
+    if (message.brOptions !== undefined) {
+      BrOptions.encode(message.brOptions, writer.uint32(106).fork()).join();
+    }
+    if (message.clearBrOptions !== false) {
+      writer.uint32(112).bool(message.clearBrOptions);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveFleetStrategyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveFleetStrategyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = SaveFleetStrategyRequest_SelectorEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.selector[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.priority = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.days = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.period = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.retention = Retention.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.keepEverything = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.windowEnd = reader.int32() as any;
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.brOptions = BrOptions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.clearBrOptions = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SaveFleetStrategyRequest>): SaveFleetStrategyRequest {
+    return SaveFleetStrategyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SaveFleetStrategyRequest>): SaveFleetStrategyRequest {
+    const message = createBaseSaveFleetStrategyRequest();
+    message.name = object.name ?? "";
+    message.selector = (globalThis.Object.entries(object.selector ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.priority = object.priority ?? undefined;
+    message.rule = object.rule ?? "";
+    message.days = object.days ?? undefined;
+    message.period = object.period ?? undefined;
+    message.timeZone = object.timeZone ?? undefined;
+    message.paused = object.paused ?? undefined;
+    message.retention = (object.retention !== undefined && object.retention !== null)
+      ? Retention.fromPartial(object.retention)
+      : undefined;
+    message.keepEverything = object.keepEverything ?? false;
+    message.windowEnd = object.windowEnd ?? undefined;
+    message.storageId = object.storageId ?? undefined;
+    message.brOptions = (object.brOptions !== undefined && object.brOptions !== null)
+      ? BrOptions.fromPartial(object.brOptions)
+      : undefined;
+    message.clearBrOptions = object.clearBrOptions ?? false;
+    return message;
+  },
+};
+
+function createBaseSaveFleetStrategyRequest_SelectorEntry(): SaveFleetStrategyRequest_SelectorEntry {
+  return { key: "", value: "" };
+}
+
+export const SaveFleetStrategyRequest_SelectorEntry: MessageFns<SaveFleetStrategyRequest_SelectorEntry> = {
+  encode(message: SaveFleetStrategyRequest_SelectorEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveFleetStrategyRequest_SelectorEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveFleetStrategyRequest_SelectorEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SaveFleetStrategyRequest_SelectorEntry>): SaveFleetStrategyRequest_SelectorEntry {
+    return SaveFleetStrategyRequest_SelectorEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SaveFleetStrategyRequest_SelectorEntry>): SaveFleetStrategyRequest_SelectorEntry {
+    const message = createBaseSaveFleetStrategyRequest_SelectorEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseSaveFleetStrategyResponse(): SaveFleetStrategyResponse {
+  return { fleetStrategy: undefined };
+}
+
+export const SaveFleetStrategyResponse: MessageFns<SaveFleetStrategyResponse> = {
+  encode(message: SaveFleetStrategyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fleetStrategy !== undefined) {
+      FleetStrategy.encode(message.fleetStrategy, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveFleetStrategyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveFleetStrategyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fleetStrategy = FleetStrategy.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SaveFleetStrategyResponse>): SaveFleetStrategyResponse {
+    return SaveFleetStrategyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SaveFleetStrategyResponse>): SaveFleetStrategyResponse {
+    const message = createBaseSaveFleetStrategyResponse();
+    message.fleetStrategy = (object.fleetStrategy !== undefined && object.fleetStrategy !== null)
+      ? FleetStrategy.fromPartial(object.fleetStrategy)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDeleteFleetStrategyRequest(): DeleteFleetStrategyRequest {
+  return { name: "" };
+}
+
+export const DeleteFleetStrategyRequest: MessageFns<DeleteFleetStrategyRequest> = {
+  encode(message: DeleteFleetStrategyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteFleetStrategyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteFleetStrategyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeleteFleetStrategyRequest>): DeleteFleetStrategyRequest {
+    return DeleteFleetStrategyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteFleetStrategyRequest>): DeleteFleetStrategyRequest {
+    const message = createBaseDeleteFleetStrategyRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteFleetStrategyResponse(): DeleteFleetStrategyResponse {
+  return {};
+}
+
+export const DeleteFleetStrategyResponse: MessageFns<DeleteFleetStrategyResponse> = {
+  encode(_: DeleteFleetStrategyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteFleetStrategyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteFleetStrategyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeleteFleetStrategyResponse>): DeleteFleetStrategyResponse {
+    return DeleteFleetStrategyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeleteFleetStrategyResponse>): DeleteFleetStrategyResponse {
+    const message = createBaseDeleteFleetStrategyResponse();
     return message;
   },
 };
@@ -787,6 +2501,18 @@ export const StrategyServiceService = {
     responseSerialize: (value: GetStrategyResponse): Buffer => Buffer.from(GetStrategyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStrategyResponse => GetStrategyResponse.decode(value),
   },
+  /** Rules of a cluster or of the whole fleet, in the order of cluster and rule, a page at a time. */
+  listStrategies: {
+    path: "/tidemark.strategy.v1.StrategyService/ListStrategies" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListStrategiesRequest): Buffer =>
+      Buffer.from(ListStrategiesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListStrategiesRequest => ListStrategiesRequest.decode(value),
+    responseSerialize: (value: ListStrategiesResponse): Buffer =>
+      Buffer.from(ListStrategiesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListStrategiesResponse => ListStrategiesResponse.decode(value),
+  },
   /** Saves a strategy; what the request leaves out keeps what it was. */
   saveStrategy: {
     path: "/tidemark.strategy.v1.StrategyService/SaveStrategy" as const,
@@ -810,15 +2536,73 @@ export const StrategyServiceService = {
       Buffer.from(DeleteStrategyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteStrategyResponse => DeleteStrategyResponse.decode(value),
   },
+  /** A strategy for all clusters with certain labels. */
+  getFleetStrategy: {
+    path: "/tidemark.strategy.v1.StrategyService/GetFleetStrategy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetFleetStrategyRequest): Buffer =>
+      Buffer.from(GetFleetStrategyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetFleetStrategyRequest => GetFleetStrategyRequest.decode(value),
+    responseSerialize: (value: GetFleetStrategyResponse): Buffer =>
+      Buffer.from(GetFleetStrategyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetFleetStrategyResponse => GetFleetStrategyResponse.decode(value),
+  },
+  /** All strategies for labels, by name. */
+  listFleetStrategies: {
+    path: "/tidemark.strategy.v1.StrategyService/ListFleetStrategies" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListFleetStrategiesRequest): Buffer =>
+      Buffer.from(ListFleetStrategiesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListFleetStrategiesRequest => ListFleetStrategiesRequest.decode(value),
+    responseSerialize: (value: ListFleetStrategiesResponse): Buffer =>
+      Buffer.from(ListFleetStrategiesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListFleetStrategiesResponse => ListFleetStrategiesResponse.decode(value),
+  },
+  /** Saves a strategy for labels; its clusters follow within seconds. */
+  saveFleetStrategy: {
+    path: "/tidemark.strategy.v1.StrategyService/SaveFleetStrategy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SaveFleetStrategyRequest): Buffer =>
+      Buffer.from(SaveFleetStrategyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SaveFleetStrategyRequest => SaveFleetStrategyRequest.decode(value),
+    responseSerialize: (value: SaveFleetStrategyResponse): Buffer =>
+      Buffer.from(SaveFleetStrategyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SaveFleetStrategyResponse => SaveFleetStrategyResponse.decode(value),
+  },
+  /** Forgets a strategy for labels; the rules that its clusters have from it go within seconds. */
+  deleteFleetStrategy: {
+    path: "/tidemark.strategy.v1.StrategyService/DeleteFleetStrategy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteFleetStrategyRequest): Buffer =>
+      Buffer.from(DeleteFleetStrategyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteFleetStrategyRequest => DeleteFleetStrategyRequest.decode(value),
+    responseSerialize: (value: DeleteFleetStrategyResponse): Buffer =>
+      Buffer.from(DeleteFleetStrategyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteFleetStrategyResponse => DeleteFleetStrategyResponse.decode(value),
+  },
 } as const;
 
 export interface StrategyServiceServer extends UntypedServiceImplementation {
   /** The strategy of a cluster; one that was never saved has no days. */
   getStrategy: handleUnaryCall<GetStrategyRequest, GetStrategyResponse>;
+  /** Rules of a cluster or of the whole fleet, in the order of cluster and rule, a page at a time. */
+  listStrategies: handleUnaryCall<ListStrategiesRequest, ListStrategiesResponse>;
   /** Saves a strategy; what the request leaves out keeps what it was. */
   saveStrategy: handleUnaryCall<SaveStrategyRequest, SaveStrategyResponse>;
   /** Forgets a strategy, or all of a cluster. */
   deleteStrategy: handleUnaryCall<DeleteStrategyRequest, DeleteStrategyResponse>;
+  /** A strategy for all clusters with certain labels. */
+  getFleetStrategy: handleUnaryCall<GetFleetStrategyRequest, GetFleetStrategyResponse>;
+  /** All strategies for labels, by name. */
+  listFleetStrategies: handleUnaryCall<ListFleetStrategiesRequest, ListFleetStrategiesResponse>;
+  /** Saves a strategy for labels; its clusters follow within seconds. */
+  saveFleetStrategy: handleUnaryCall<SaveFleetStrategyRequest, SaveFleetStrategyResponse>;
+  /** Forgets a strategy for labels; the rules that its clusters have from it go within seconds. */
+  deleteFleetStrategy: handleUnaryCall<DeleteFleetStrategyRequest, DeleteFleetStrategyResponse>;
 }
 
 export interface StrategyServiceClient extends Client {
@@ -838,6 +2622,22 @@ export interface StrategyServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStrategyResponse) => void,
   ): ClientUnaryCall;
+  /** Rules of a cluster or of the whole fleet, in the order of cluster and rule, a page at a time. */
+  listStrategies(
+    request: ListStrategiesRequest,
+    callback: (error: ServiceError | null, response: ListStrategiesResponse) => void,
+  ): ClientUnaryCall;
+  listStrategies(
+    request: ListStrategiesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListStrategiesResponse) => void,
+  ): ClientUnaryCall;
+  listStrategies(
+    request: ListStrategiesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListStrategiesResponse) => void,
+  ): ClientUnaryCall;
   /** Saves a strategy; what the request leaves out keeps what it was. */
   saveStrategy(
     request: SaveStrategyRequest,
@@ -869,6 +2669,70 @@ export interface StrategyServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteStrategyResponse) => void,
+  ): ClientUnaryCall;
+  /** A strategy for all clusters with certain labels. */
+  getFleetStrategy(
+    request: GetFleetStrategyRequest,
+    callback: (error: ServiceError | null, response: GetFleetStrategyResponse) => void,
+  ): ClientUnaryCall;
+  getFleetStrategy(
+    request: GetFleetStrategyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetFleetStrategyResponse) => void,
+  ): ClientUnaryCall;
+  getFleetStrategy(
+    request: GetFleetStrategyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetFleetStrategyResponse) => void,
+  ): ClientUnaryCall;
+  /** All strategies for labels, by name. */
+  listFleetStrategies(
+    request: ListFleetStrategiesRequest,
+    callback: (error: ServiceError | null, response: ListFleetStrategiesResponse) => void,
+  ): ClientUnaryCall;
+  listFleetStrategies(
+    request: ListFleetStrategiesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListFleetStrategiesResponse) => void,
+  ): ClientUnaryCall;
+  listFleetStrategies(
+    request: ListFleetStrategiesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListFleetStrategiesResponse) => void,
+  ): ClientUnaryCall;
+  /** Saves a strategy for labels; its clusters follow within seconds. */
+  saveFleetStrategy(
+    request: SaveFleetStrategyRequest,
+    callback: (error: ServiceError | null, response: SaveFleetStrategyResponse) => void,
+  ): ClientUnaryCall;
+  saveFleetStrategy(
+    request: SaveFleetStrategyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SaveFleetStrategyResponse) => void,
+  ): ClientUnaryCall;
+  saveFleetStrategy(
+    request: SaveFleetStrategyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SaveFleetStrategyResponse) => void,
+  ): ClientUnaryCall;
+  /** Forgets a strategy for labels; the rules that its clusters have from it go within seconds. */
+  deleteFleetStrategy(
+    request: DeleteFleetStrategyRequest,
+    callback: (error: ServiceError | null, response: DeleteFleetStrategyResponse) => void,
+  ): ClientUnaryCall;
+  deleteFleetStrategy(
+    request: DeleteFleetStrategyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteFleetStrategyResponse) => void,
+  ): ClientUnaryCall;
+  deleteFleetStrategy(
+    request: DeleteFleetStrategyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteFleetStrategyResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,19 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { parse } from './validate.ts';
+
+const HEADER = 'Idempotency-Key';
+const Key = z
+  .string('must be sent once')
+  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable characters without blanks');
+
+/**
+ * The key of a start: every one has one, so that a repeat on the way cannot start two.
+ *
+ * @throws AppError `invalid_argument` for a key that is none
+ */
+export function idempotencyKey({ headers }: FastifyRequest): string {
+  const given = headers['idempotency-key'];
+  return given === undefined ? randomUUID() : (parse(z.object({ [HEADER]: Key }), { [HEADER]: given })[HEADER] ?? '');
+}

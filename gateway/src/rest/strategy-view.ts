@@ -1,0 +1,83 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import {
+  type FleetStrategy,
+  type Retention,
+  type Strategy,
+  WindowEnd,
+} from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
+import { toBrOptionsView } from './br-options.ts';
+import { success } from './envelope.ts';
+import { timeOf } from './legacy-record.ts';
+
+/** The answer to a save: the strategy as it is stored now, and what people should know about it. */
+export function savedStrategy(
+  strategy: Strategy | undefined,
+  clusterId: string,
+  warnings: readonly string[] = [],
+): object {
+  return success({ strategy: toLegacyStrategy(strategy, clusterId), ...(warnings.length > 0 && { warnings }) });
+}
+
+/** A strategy as the documented API shows it, and what goes beyond. */
+export function toLegacyStrategy(strategy: Strategy | undefined, clusterId: string): object {
+  const { nextWindow, fleetStrategy = '', fleetPaused = false, updateTime } = strategy ?? {};
+  const paused = (strategy?.paused ?? false) || fleetPaused;
+  return {
+    clusterId,
+    backupDate: (strategy?.days ?? []).join(','),
+    period: strategy?.period ?? '',
+    rule: strategy?.rule || 'default',
+    timeZone: strategy?.timeZone ?? '',
+    paused,
+    // Where both say so, resuming the cluster alone would not help.
+    ...(paused && { pausedBy: fleetPaused ? 'fleet' : 'cluster' }),
+    ...toSettingsView(strategy),
+    source: fleetStrategy === '' ? { kind: 'cluster' } : { kind: 'fleet', name: fleetStrategy },
+    ...(nextWindow && {
+      nextWindow: {
+        opensAt: timeOf(nextWindow.opensAt),
+        closesAt: timeOf(nextWindow.closesAt),
+        startAt: timeOf(nextWindow.startAt),
+      },
+    }),
+    revision: Number(strategy?.revision ?? 0n),
+    ...(updateTime && { updateTime: timestampDate(updateTime).toISOString(), updatedBy: strategy?.updatedBy }),
+  };
+}
+
+/** A strategy for labels as people see it. */
+export function toFleetView(fleet: FleetStrategy): object {
+  const { name, selector, priority, rule, days, period, timeZone, paused, revision, applied, clusters } = fleet;
+  return {
+    name,
+    selector,
+    priority,
+    rule,
+    backupDate: days.join(','),
+    period,
+    timeZone,
+    paused,
+    ...toSettingsView(fleet),
+    applied,
+    clusters,
+    revision: Number(revision),
+    updateTime: timeOf(fleet.updateTime),
+    updatedBy: fleet.updatedBy,
+  };
+}
+
+type Shown = Partial<Pick<Strategy, 'retention' | 'windowEnd' | 'storageId' | 'brOptions'>>;
+
+function toSettingsView({ retention, windowEnd, storageId = '', brOptions }: Shown = {}): object {
+  return {
+    retention: retention ? toRetentionView(retention) : null,
+    windowEnd: windowEnd === WindowEnd.STOP ? 'stop' : 'letRun',
+    storageId,
+    ...(brOptions && { brOptions: toBrOptionsView(brOptions) }),
+  };
+}
+
+/** What is set of a retention. */
+export function toRetentionView({ $typeName: _, ...counts }: Retention): object {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
+}

@@ -1,0 +1,188 @@
+/**
+ * C1. A change is told at least once, also one that became visible late or that another copy dated differently.
+ * C2. No change is lost between two answers, however many are of one instant.
+ */
+import { randomUUID } from 'node:crypto';
+import { DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Backup } from './backup.ts';
+import { start } from './decide/start.ts';
+import { ownKey, plus } from './decide/vocabulary.ts';
+import { createFinishedBackups, type FinishedBackups, OVERLAP_MS } from './finished-backups.ts';
+import { runningService, type TestService, wishFor } from './testing/running-service.ts';
+
+const NOW = new Date('2026-01-01T12:00:00Z');
+const at = (seconds: number) => plus(NOW, seconds * 1_000);
+const signal = new AbortController().signal;
+
+let service: TestService;
+let finished: FinishedBackups;
+beforeAll(async () => {
+  service = await runningService({ TIDEMARK_RETENTION_DELETIONS: '2' });
+  finished = createFinishedBackups(service.db);
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+const newCluster = () => `cluster-${randomUUID().slice(0, 8)}`;
+
+/** Writes a good backup of the schedule down, as it is long after its end. */
+async function good(clusterId: string, startTime: Date, fields: Partial<Backup> = {}): Promise<string> {
+  const _id = randomUUID().replaceAll('-', '').slice(0, 22);
+  const accepted = start({
+    _id,
+    request: { hash: 'h', id: 'r' },
+    createdBy: 'scheduler',
+    clusterId,
+    mode: 'auto',
+    origin: 'schedule',
+    target: { pd: ['127.0.0.1:2379'], version: '8.5.0', pool: 'default' },
+    storage: { id: 'local', local: { path: '/tmp/storage' }, maxConcurrent: 0 },
+    path: `root/${clusterId}/${_id}`,
+    acceptedAt: startTime,
+    deadlineMs: 86_400_000,
+  });
+  await service.db.collection<Backup>('backups').insertOne({
+    ...accepted,
+    state: 'Succeeded',
+    activeKey: ownKey(accepted),
+    slotKey: ownKey(accepted),
+    task: null,
+    endTime: plus(startTime, 60_000),
+    updateTime: plus(startTime, 60_000),
+    ...fields,
+  });
+  return _id;
+}
+
+describe('the newest good backup', () => {
+  it('of each cluster is told, and of those without one nothing', async () => {
+    const { backups } = service;
+    const [one, other, none] = [newCluster(), newCluster(), newCluster()];
+    await good(one, at(-300));
+    const newest = await good(one, at(-200));
+    await good(one, at(-100), { state: 'Failed' });
+    await good(one, at(-50), { deletion: { state: 'Requested' } });
+    const only = await good(other, at(-400));
+    const found = (await backups.listNewestGood({ clusterIds: [one, other, none, one] })).backups;
+    expect(found.sort((a, b) => Number(b.startTime) - Number(a.startTime))).toEqual([
+      { clusterId: one, backupId: newest, startTime: at(-200), endTime: at(-140) },
+      { clusterId: other, backupId: only, startTime: at(-400), endTime: at(-340) },
+    ]);
+    await expect(backups.listNewestGood({ clusterIds: Array(1_001).fill('c') })).rejects.toMatchObject({
+      code: 'invalid_argument',
+    });
+  });
+});
+
+describe('changed clusters', () => {
+  it('begin now, and cost nothing then', async () => {
+    const { clusterIds, nextAfter, more } = await service.backups.listChangedClusters({ after: undefined, limit: 10 });
+    expect(clusterIds).toEqual([]);
+    expect(more).toBe(false);
+    expect(Math.abs(Date.now() - Number(nextAfter))).toBeLessThan(10_000);
+    await expect(service.backups.listChangedClusters({ after: NOW, limit: 0 })).rejects.toMatchObject({
+      code: 'invalid_argument',
+    });
+  });
+
+  it('are told when a backup ended, was pinned, or is deleted, and not while one runs', async () => {
+    const { backups } = service;
+    const cluster = newCluster();
+    const id = await good(cluster, at(-1_000));
+    const since = await backups.listChangedClusters({ after: undefined, limit: 10 });
+    const asked = { after: since.nextAfter && plus(since.nextAfter, OVERLAP_MS), limit: 10 };
+    await backups.pinBackup({ id });
+    expect((await backups.listChangedClusters(asked)).clusterIds).toContain(cluster);
+    const running = await service.newCluster();
+    await backups.startBackup(wishFor(running));
+    expect((await backups.listChangedClusters(asked)).clusterIds).not.toContain(running);
+  });
+
+  it('are told again where they became visible late (C1)', async () => {
+    const late = newCluster();
+    const before = await finished.changedClusters(at(-5), 10, NOW, signal);
+    expect(before.clusterIds).not.toContain(late);
+    await good(late, at(-69), { updateTime: at(-9) });
+    expect(before.nextAfter).toEqual(NOW);
+    expect((await finished.changedClusters(before.nextAfter, 10, at(1), signal)).clusterIds).toContain(late);
+  });
+
+  it('are all told, page by page, however many are of one instant (C2)', async () => {
+    const changes = fc.array(fc.record({ second: fc.integer({ min: 0, max: 40 }), cluster: fc.nat(8) }), {
+      minLength: 1,
+      maxLength: 25,
+    });
+    let hours = 0;
+    await fc.assert(
+      fc.asyncProperty(changes, fc.integer({ min: 1, max: 6 }), async (history, limit) => {
+        hours += 1; // each run has one of its own
+        const begin = plus(new Date('2000-01-01T00:00:00Z'), hours * 3_600_000);
+        const names = Array.from({ length: 9 }, newCluster);
+        for (const { second, cluster } of history)
+          await good(names[cluster] as string, begin, { updateTime: plus(begin, second * 1_000) });
+        const told = new Set<string>();
+        let after = plus(begin, OVERLAP_MS);
+        let now = plus(begin, 41_000);
+        for (let calls = 0, pauses = 0; pauses < 12; calls += 1) {
+          expect(calls).toBeLessThan(200);
+          const answer = await finished.changedClusters(after, limit, now, signal);
+          for (const id of answer.clusterIds) told.add(id);
+          expect(answer.nextAfter.getTime()).toBeGreaterThanOrEqual(after.getTime());
+          after = answer.nextAfter;
+          if (answer.more) continue;
+          pauses += 1;
+          now = plus(now, 1_000); // the caller comes again later
+        }
+        expect(told).toEqual(new Set(history.map(({ cluster }) => names[cluster])));
+      }),
+      { numRuns: 15 },
+    );
+  });
+});
+
+describe('deletion by retention', () => {
+  const deletion = (id: string) => ({ id, clusterId: '', reason: 'keep last 1', byRetention: true });
+
+  it('takes old backups, never the newest good one, a pinned one, or one that somebody started', async () => {
+    const { backups } = service;
+    const cluster = newCluster();
+    const old = await good(cluster, at(-300));
+    const pinned = await good(cluster, at(-200), { holds: ['pin:r'] });
+    const manual = await good(cluster, at(-150), { origin: 'request' });
+    const newest = await good(cluster, at(-100));
+    await expect(backups.deleteBackup(deletion(newest))).rejects.toMatchObject({
+      code: 'backup_in_use',
+      message: expect.stringContaining('it is the newest good backup'),
+    });
+    await expect(backups.deleteBackup(deletion(pinned))).rejects.toMatchObject({ code: 'backup_in_use' });
+    await expect(backups.deleteBackup(deletion(manual))).rejects.toMatchObject({ code: 'wrong_state' });
+    const { backup } = await backups.deleteBackup(deletion(old), { caller: 'scheduler-service' });
+    expect(backup?.deletion).toMatchObject({
+      state: DeletionState.DELETION_STATE_REQUESTED,
+      by: 'scheduler-service',
+      reason: 'keep last 1',
+    });
+    const stored = await service.db.collection<Backup>('backups').findOne({ _id: old });
+    expect(stored?.deletion.by).toEqual({ kind: 'retention', name: 'scheduler-service' });
+    await service.db.collection<Backup>('backups').updateOne({ _id: old }, { $set: { 'deletion.state': 'Deleted' } });
+  });
+
+  it('goes only so many at once, while a person is not kept waiting and a repeat is answered', async () => {
+    const { backups } = service;
+    const cluster = newCluster();
+    const ids: string[] = [];
+    for (let n = 0; n < 5; n += 1) ids.push(await good(cluster, at(-1_000 + n)));
+    const [first = '', second = '', third = '', fourth = ''] = ids;
+    await backups.deleteBackup(deletion(first));
+    await backups.deleteBackup(deletion(second));
+    await expect(backups.deleteBackup(deletion(third))).rejects.toMatchObject({
+      code: 'too_many_requests',
+      details: { retryAfterMs: 5_000 },
+    });
+    await backups.deleteBackup(deletion(second));
+    await backups.deleteBackup({ ...deletion(fourth), byRetention: false });
+    await service.db.collection<Backup>('backups').updateOne({ _id: first }, { $set: { 'deletion.state': 'Deleted' } });
+    await backups.deleteBackup(deletion(third));
+  });
+});

@@ -1,0 +1,169 @@
+/**
+ * What there is to know of backups that ended, for retention and for the age of the newest good one.
+ *
+ * C1. A change is told at least once, for as long as it becomes visible within `OVERLAP_MS` of its `updateTime`: each
+ *     question goes back so far behind the last answer. Copies differ by less, and a write takes less.
+ * C2. Where more changed than fits into an answer, the next goes on at the first that did not fit: changes of one instant
+ *     are never parted. What is younger than `OVERLAP_MS` is then told by a later question.
+ */
+import type { IndexSpec } from '@tidemark/mongo/indexes';
+import type { Db } from 'mongodb';
+import type { Backup, DeletedBy, DeletionState, FinishedState } from './backup.ts';
+import { plus } from './decide/vocabulary.ts';
+import { persist } from './persist.ts';
+
+export const FINISHED_INDEXES: readonly IndexSpec[] = [
+  { collection: 'backups', keys: { clusterId: 1, state: 1, 'deletion.state': 1, startTime: -1 } },
+  { collection: 'backups', keys: { state: 1, updateTime: 1 } },
+  { collection: 'backups', keys: { 'deletion.state': 1, 'deletion.by.kind': 1 } },
+];
+
+export type GoodBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'endTime'>;
+
+export interface ChangedClusters {
+  /** Each once. */
+  readonly clusterIds: readonly string[];
+  /** Where the next question goes on. */
+  readonly nextAfter: Date;
+  /** Whether there is more at once. */
+  readonly more: boolean;
+}
+
+/** Every method throws `unavailable` when the database does. */
+export interface FinishedBackups {
+  /** Whether a good backup of the same cluster was started after this one. */
+  hasNewerGood(backup: Pick<Backup, 'clusterId' | 'startTime'>, signal: AbortSignal): Promise<boolean>;
+  /** The newest good backup of each cluster that has one. */
+  newestGood(clusterIds: readonly string[], signal: AbortSignal): Promise<GoodBackup[]>;
+  /**
+   * The clusters of which a finished backup changed since.
+   *
+   * @param limit how many changes are told at most, unless more are of one instant
+   */
+  changedClusters(after: Date, limit: number, now: Date, signal: AbortSignal): Promise<ChangedClusters>;
+  /** How many removals that retention asked for are under way; counted no further than `most`. */
+  countRetentionDeletions(most: number, signal: AbortSignal): Promise<number>;
+  /** How many deletions are not done yet, by how far they came and by who wished them. */
+  countPendingDeletions(signal: AbortSignal): Promise<PendingDeletions[]>;
+}
+
+export interface PendingDeletions {
+  readonly state: DeletionState;
+  readonly by: DeletedBy['kind'];
+  readonly count: number;
+}
+
+/** How far each question about changes goes back behind the answer before. */
+export const OVERLAP_MS = 10_000;
+const PENDING = ['Requested', 'Deleting', 'DeleteFailed'] as const;
+const DELETERS = ['person', 'retention'] as const;
+const FINISHED: readonly FinishedState[] = ['Succeeded', 'Failed', 'Canceled'];
+/** How many clusters are looked up side by side. */
+const ABREAST = 20;
+/** Ranges are bounded on both sides, so that every server takes the index. */
+const FAR = new Date('9999-01-01T00:00:00Z');
+const MOST_OF_ONE_INSTANT = 10_000;
+
+/** Over the collection `backups`, which it only reads. */
+export function createFinishedBackups(db: Db): FinishedBackups {
+  const backups = db.collection<Backup>('backups');
+
+  async function newestOf(clusterId: string, signal: AbortSignal): Promise<GoodBackup[]> {
+    const newest = await backups.findOne(
+      { clusterId, state: 'Succeeded', 'deletion.state': 'None' },
+      { projection: { clusterId: 1, startTime: 1, endTime: 1 }, sort: { startTime: -1 }, signal },
+    );
+    return newest ? [newest] : [];
+  }
+
+  /** Changes from an instant to another, both included, the oldest first. */
+  async function changesIn(from: Date, to: Date, limit: number, signal: AbortSignal): Promise<Change[]> {
+    const found = await Promise.all(
+      FINISHED.map((state) =>
+        backups
+          .find(
+            { state, updateTime: { $gte: from, $lte: to } },
+            { projection: { clusterId: 1, updateTime: 1 }, signal },
+          )
+          .sort({ updateTime: 1 })
+          .limit(limit)
+          .toArray(),
+      ),
+    );
+    return found
+      .flat()
+      .sort((one, other) => one.updateTime.getTime() - other.updateTime.getTime())
+      .slice(0, limit);
+  }
+
+  return {
+    hasNewerGood: ({ clusterId, startTime }, signal) =>
+      persist(signal, async () => {
+        const newer = await backups.findOne(
+          { clusterId, state: 'Succeeded', 'deletion.state': 'None', startTime: { $gt: startTime, $lte: FAR } },
+          { projection: { _id: 1 }, signal },
+        );
+        return newer !== null;
+      }),
+
+    newestGood: (clusterIds, signal) =>
+      persist(signal, async () => {
+        const found: GoodBackup[] = [];
+        for (let start = 0; start < clusterIds.length; start += ABREAST) {
+          const some = clusterIds.slice(start, start + ABREAST).map((clusterId) => newestOf(clusterId, signal));
+          found.push(...(await Promise.all(some)).flat());
+        }
+        return found;
+      }),
+
+    changedClusters: (after, limit, now, signal) =>
+      persist(signal, async () => {
+        const found = await changesIn(plus(after, -OVERLAP_MS), now, limit + 1, signal);
+        const first = found[limit];
+        if (!first) return { clusterIds: clustersOf(found), nextAfter: now, more: false };
+        const before = found.filter(({ updateTime }) => updateTime < first.updateTime);
+        if (before.length > 0) return told(before, first.updateTime, now);
+        const instant = await changesIn(first.updateTime, first.updateTime, MOST_OF_ONE_INSTANT, signal);
+        return told(instant, plus(first.updateTime, 1), now);
+      }),
+
+    countRetentionDeletions: (most, signal) =>
+      persist(signal, async () => {
+        const counts = await Promise.all(
+          (['Requested', 'Deleting'] as const).map((state) =>
+            backups
+              .find(
+                { 'deletion.state': state, 'deletion.by.kind': 'retention' },
+                { projection: { _id: 1 }, limit: most, signal },
+              )
+              .toArray(),
+          ),
+        );
+        return Math.min(most, counts.flat().length);
+      }),
+
+    countPendingDeletions: (signal) =>
+      persist(signal, () =>
+        Promise.all(
+          PENDING.flatMap((state) =>
+            DELETERS.map(async (by) => ({
+              state,
+              by,
+              count: await backups.countDocuments({ 'deletion.state': state, 'deletion.by.kind': by }, { signal }),
+            })),
+          ),
+        ),
+      ),
+  };
+}
+
+type Change = Pick<Backup, 'clusterId' | 'updateTime'>;
+
+const clustersOf = (changes: readonly Change[]) => [...new Set(changes.map(({ clusterId }) => clusterId))];
+
+/** An answer that ends before `border`: from there on the next one tells (C2). */
+function told(changes: readonly Change[], border: Date, now: Date): ChangedClusters {
+  const goesOn = plus(border, OVERLAP_MS);
+  const more = goesOn < now;
+  return { clusterIds: clustersOf(changes), nextAfter: more ? goesOn : now, more };
+}

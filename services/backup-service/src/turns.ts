@@ -1,0 +1,128 @@
+/**
+ * Whose turn it is at a storage that runs only so many backups at once.
+ *
+ * Q1. Slots go to the backups that were accepted first, of those that could be claimed now; `_id` decides between two of
+ *     one instant.
+ * Q2. Each pool has a line of its own: one without workers keeps nobody else waiting.
+ * Q3. The order is a courtesy that may be late, the unique `slotKey` is the limit (T6): what is read here may be old when
+ *     the claim is written.
+ */
+import type { IndexSpec } from '@tidemark/mongo/indexes';
+import type { Db, Filter } from 'mongodb';
+import type { Backup, StorageSnapshot } from './backup.ts';
+import { ownKey, plus } from './decide/vocabulary.ts';
+import { persist } from './persist.ts';
+
+export const TURN_INDEXES: readonly IndexSpec[] = [
+  { collection: 'backups', keys: { state: 1, 'storage.id': 1, 'target.pool': 1, startTime: 1, _id: 1 } },
+];
+
+/** Every method throws `unavailable` when the database does. */
+export interface Turns {
+  /**
+   * A slot for the backup, or `own` where its storage has no limit; undefined while all are taken or it is not its turn.
+   *
+   * @param refused slots that somebody else took a moment ago
+   */
+  slotFor(backup: Backup, refused: ReadonlySet<string>, now: Date, signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * The ids of those whose turn came just now at a storage with a limit: in each pool the last few that the free slots
+   * reach. A few, since several slots may have become free at once; not all, since those before were rung already.
+   */
+  nextInTurn(storage: StorageSnapshot, now: Date, signal: AbortSignal): Promise<string[]>;
+  /** The places in line of those that wait, by id: 1 is the next. Beyond 5,000 in one line, at least that. */
+  positions(backups: readonly Backup[], now: Date, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
+}
+
+/** More than wait in any line, but for a disaster. */
+const MOST_COUNTED = 5_000;
+/** To how many of each pool a change is told. */
+const TOLD = 3;
+const EPOCH = new Date(0);
+const FAR = new Date('9999-01-01T00:00:00Z');
+
+/** What the order is made of. */
+type Waiting = Pick<Backup, '_id' | 'startTime' | 'target' | 'storage' | 'task'>;
+
+/** Over the collection `backups`, which it only reads. */
+export function createTurns(db: Db): Turns {
+  const backups = db.collection<Backup>('backups');
+
+  async function freeSlots({ id, maxConcurrent }: StorageSnapshot, signal: AbortSignal): Promise<string[]> {
+    const slots = Array.from({ length: maxConcurrent }, (_, index) => `storage:${id}:${index + 1}`);
+    const taken = await backups
+      .find({ slotKey: { $in: slots } }, { projection: { slotKey: 1 }, signal })
+      .map(({ slotKey }) => slotKey)
+      .toArray();
+    return slots.filter((slot) => !taken.includes(slot));
+  }
+
+  /** Those that could be claimed now and were accepted until `last`, the first of them first. */
+  async function waiting(line: Filter<Backup>, last: Date, now: Date, signal: AbortSignal): Promise<Waiting[]> {
+    const fields = { startTime: 1, 'target.pool': 1, 'storage.id': 1, 'storage.maxConcurrent': 1, 'task.notBefore': 1 };
+    // The next millisecond, excluded: some servers take what equals the upper bound of a part of an index for beyond it.
+    const range = { $gt: EPOCH, $lt: plus(last, 1) };
+    const found: Waiting[] = await backups
+      .find({ state: 'Queued', ...line, startTime: range }, { projection: fields, signal })
+      .sort({ startTime: 1, _id: 1 })
+      .limit(MOST_COUNTED)
+      .toArray();
+    // Not a part of the query: with a second range some servers leave the index.
+    return found.filter(({ task }) => task && task.notBefore <= now);
+  }
+
+  return {
+    async slotFor(backup, refused, now, signal) {
+      const { storage, target, startTime } = backup;
+      if (!isLimited(backup)) return ownKey(backup);
+      const free = (await freeSlots(storage, signal)).filter((slot) => !refused.has(slot));
+      if (free.length === 0) return undefined;
+      const line = await waiting({ 'storage.id': storage.id, 'target.pool': target.pool }, startTime, now, signal);
+      const first = line.filter(isLimited).slice(0, free.length);
+      return first.some(({ _id }) => _id === backup._id) ? free[0] : undefined;
+    },
+
+    nextInTurn: (storage, now, signal) =>
+      persist(signal, async () => {
+        const free = (await freeSlots(storage, signal)).length;
+        if (free === 0) return [];
+        const all = (await waiting({ 'storage.id': storage.id }, FAR, now, signal)).filter(isLimited);
+        const lines = Map.groupBy(all, ({ target }) => target.pool);
+        return [...lines.values()].flatMap((line) => line.slice(Math.max(0, free - TOLD), free).map(({ _id }) => _id));
+      }),
+
+    positions: (found, now, signal) =>
+      persist(signal, async () => {
+        const lines = Map.groupBy(
+          found.filter(({ state }) => state === 'Queued'),
+          lineOf,
+        );
+        const places = [...lines].map(async ([name, line]) => {
+          const last = new Date(Math.max(...line.map(({ startTime }) => startTime.getTime())));
+          const ahead = (await waiting(membersOf(line), last, now, signal)).filter((other) => lineOf(other) === name);
+          return line.map((one) => [one._id, 1 + ahead.filter((other) => isEarlier(other, one)).length] as const);
+        });
+        return new Map((await Promise.all(places)).flat());
+      }),
+  };
+}
+
+type Kind = Pick<Backup, 'storage' | 'target'>;
+
+const isLimited = ({ storage }: Pick<Backup, 'storage'>) => storage.maxConcurrent > 0;
+
+/** Those that share slots wait together; the others wait for a worker of their pool. */
+const lineOf = (backup: Kind) => (isLimited(backup) ? `storage:${backup.storage.id}` : `pool:${backup.target.pool}`);
+
+/** Finds those of one line, and some of others. */
+function membersOf([first]: readonly Kind[]): Filter<Backup> {
+  if (!first) return {};
+  return isLimited(first) ? { 'storage.id': first.storage.id } : { 'target.pool': first.target.pool };
+}
+
+type Place = Pick<Backup, '_id' | 'startTime'>;
+
+function isEarlier(one: Place, other: Place): boolean {
+  const apart = one.startTime.getTime() - other.startTime.getTime();
+  return apart < 0 || (apart === 0 && one._id < other._id);
+}

@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { Retention, type Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
+import { renderMetrics } from '@tidemark/service-kit/metrics';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Backends } from './backends.ts';
+import { createFleet } from './fleet.ts';
+import { startFleetLoop } from './fleet-loop.ts';
+import { tellOf } from './metrics.ts';
+import { everyDay, goodBackup, Neighbours, type NeighboursServer, serveNeighbours } from './testing/neighbours.ts';
+
+const DAY = 86_400_000;
+const eventually = <T>(check: () => T) => vi.waitFor(check, { timeout: 10_000, interval: 20 });
+const ago = (days: number) => new Date(Date.now() - days * DAY);
+
+describe('the fleet', () => {
+  let neighbours: Neighbours;
+  let server: NeighboursServer;
+  let backends: Backends;
+  let clusterId: string;
+  beforeAll(async () => {
+    server = await serveNeighbours(() => neighbours);
+    backends = server.backends();
+  });
+  afterAll(async () => {
+    backends[Symbol.dispose]();
+    await server[Symbol.asyncDispose]();
+  });
+  beforeEach(() => {
+    neighbours = new Neighbours();
+    clusterId = `c-${randomUUID().slice(0, 8)}`;
+    neighbours.clusters = [Cluster.create({ id: clusterId, labels: { env: 'prod' }, createTime: ago(30) })];
+  });
+
+  const now = () => new Date();
+  const start = (times: { retentionMs?: number; rebuildMs?: number } = {}) => {
+    const running = new AsyncDisposableStack();
+    const fleet = createFleet({ backends, now });
+    running.use(tellOf(fleet, now));
+    const loop = startFleetLoop({
+      fleet,
+      backends,
+      now,
+      refreshMs: 20,
+      rebuildMs: times.rebuildMs ?? 60_000,
+      retentionMs: times.retentionMs ?? 60_000,
+    });
+    running.use(loop);
+    return running;
+  };
+  const metric = async (name: string): Promise<number | undefined> => {
+    const { body } = await renderMetrics();
+    const line = body.split('\n').find((one) => one.startsWith(`${name}{cluster="${clusterId}"}`));
+    return line === undefined ? undefined : Number(line.split(' ').at(-1));
+  };
+  const rule = (fields: Partial<Strategy> = {}): Strategy => ({
+    ...everyDay(clusterId, 'default', ago(-1), ago(-2)),
+    ...fields,
+  });
+  const daily = (count: number) =>
+    Array.from({ length: count }, (_, index) =>
+      goodBackup({ id: `b${index}`, clusterId, startTime: ago(index), endTime: ago(index) }),
+    );
+  const keepLast = (count: number) => Retention.create({ keepLast: count });
+  const deletedIds = () => neighbours.deleted.map(({ id }) => id);
+
+  it('tells of each cluster how old its newest good backup is, what is expected, and that it has none', async () => {
+    neighbours.strategies = [rule({ days: ['Monday', 'Tuesday'] })];
+    await using _ = start();
+    await eventually(async () => expect(await metric('tidemark_cluster_has_good_backup')).toBe(0));
+    expect(await metric('tidemark_cluster_backup_age_seconds')).toBeCloseTo((30 * DAY) / 1000, -2);
+    expect(await metric('tidemark_cluster_expected_interval_seconds')).toBe((6 * DAY) / 1000);
+    neighbours.backups = daily(3);
+    neighbours.changed = [clusterId];
+    await eventually(async () => expect(await metric('tidemark_cluster_has_good_backup')).toBe(1));
+    expect(await metric('tidemark_cluster_backup_age_seconds')).toBeLessThan(60);
+  });
+
+  it('forgets a cluster that is registered no longer', async () => {
+    await using _ = start({ rebuildMs: 50 });
+    await eventually(async () => expect(await metric('tidemark_cluster_has_good_backup')).toBe(0));
+    neighbours.clusters = [];
+    await eventually(async () => expect(await metric('tidemark_cluster_has_good_backup')).toBeUndefined());
+  });
+
+  it('tells strategy-service the labels of clusters', async () => {
+    await using _ = start();
+    await eventually(() => expect(neighbours.noted.get(clusterId)).toEqual({ env: 'prod' }));
+  });
+
+  it('has the rules of a cluster go that it has from a strategy for labels and is registered no longer', async () => {
+    neighbours.strategies = [
+      rule({ clusterId: 'gone', fleetStrategy: 'prod' }),
+      rule({ clusterId: 'kept', fleetStrategy: '' }),
+      rule({ fleetStrategy: 'prod' }),
+    ];
+    await using _ = start();
+    await eventually(() => expect(neighbours.gone).toEqual(['gone']));
+  });
+
+  it('lets retention delete the oldest first, with the reason, and never the newest (A12)', async () => {
+    neighbours.strategies = [rule({ retention: keepLast(3) })];
+    neighbours.backups = daily(6);
+    await using _ = start();
+    await eventually(() => expect(neighbours.deleted).toHaveLength(3));
+    expect(deletedIds()).toEqual(['b5', 'b4', 'b3']);
+    expect(neighbours.deleted[0]).toMatchObject({
+      byRetention: true,
+      reason: 'Retention of rule default: keeps last 3.',
+    });
+  });
+
+  it('applies retention again when a backup has succeeded and when its numbers were changed', async () => {
+    neighbours.strategies = [rule({ retention: keepLast(5) })];
+    neighbours.backups = daily(5);
+    await using _ = start();
+    await eventually(() => expect(neighbours.noted.has(clusterId)).toBe(true));
+    neighbours.backups = [goodBackup({ id: 'fresh', clusterId }), ...neighbours.backups];
+    neighbours.changed = [clusterId];
+    await eventually(() => expect(deletedIds()).toEqual(['b4']));
+    neighbours.strategies = [rule({ retention: keepLast(2) })];
+    await eventually(() => expect(deletedIds()).toEqual(['b4', 'b3', 'b2', 'b1']));
+  });
+
+  it('goes on later with deletions that are too many at once, and loses none', async () => {
+    neighbours.strategies = [rule({ retention: keepLast(1) })];
+    neighbours.backups = daily(10);
+    neighbours.deletions = 2;
+    await using _ = start();
+    await eventually(() => expect(neighbours.deleted).toHaveLength(2));
+    neighbours.deletions = Number.POSITIVE_INFINITY;
+    await eventually(() => expect(neighbours.deleted).toHaveLength(9));
+  });
+
+  it('leaves alone what was started by people, is pinned, or belongs to a rule without retention', async () => {
+    neighbours.strategies = [rule({ retention: keepLast(1) })];
+    neighbours.backups = [
+      ...daily(2),
+      goodBackup({ id: 'pinned', clusterId, startTime: ago(90), holds: ['pin:1'] }),
+      goodBackup({ id: 'gone-rule', clusterId, startTime: ago(90), rule: 'gone' }),
+      { ...goodBackup({ id: 'manual', clusterId, startTime: ago(90) }), origin: 1 },
+    ];
+    await using _ = start({ retentionMs: 50 });
+    await eventually(() => expect(deletedIds()).toEqual(['b1']));
+    neighbours.changed = [clusterId];
+    await eventually(() => expect(neighbours.changed).toEqual([]));
+    expect(deletedIds()).toEqual(['b1']);
+  });
+});

@@ -1,0 +1,223 @@
+/**
+ * What is known of all clusters, in memory: for the metrics, and to find out whose retention is to be applied.
+ *
+ * F1. Rebuilt from the records when a copy starts and every few minutes; between, only what changed is asked for.
+ * F2. A cursor moves on only after everything before it was taken in, so a round that fails is simply done again.
+ * F3. A cluster that is registered no longer is gone with the next rebuild.
+ */
+import type { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import type { Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
+import { longestGapDays } from '@tidemark/schedule/weekdays';
+import type { Backends } from './backends.ts';
+import { CALLER } from './due-loop.ts';
+
+export interface FleetCluster {
+  readonly registeredAt: Date;
+  /** End of the newest good backup. */
+  readonly newestGoodAt?: Date;
+  readonly rules: readonly Strategy[];
+  /** What strategy-service was told of it last. */
+  readonly told: string;
+}
+
+export interface Fleet {
+  readonly clusters: ReadonlyMap<string, FleetCluster>;
+  /** Takes in everything anew. */
+  rebuild(signal: AbortSignal): Promise<void>;
+  /** Takes in what changed since; answers the clusters of which a backup or a rule did. */
+  refresh(signal: AbortSignal): Promise<Set<string>>;
+}
+
+const PAGE = 500;
+/** Newest good backups are looked up one by one on some servers. */
+const GOOD_PAGE = 200;
+/** Clocks of copies may differ, and a write becomes visible after its time. */
+const OVERLAP_MS = 10_000;
+/** A walk over everything, or what many clusters have to be told, may take long. */
+const LONG_CALL_MS = 120_000;
+
+export function createFleet({ backends, now }: { readonly backends: Backends; readonly now: () => Date }): Fleet {
+  const { backups, plans, registry, strategies } = backends;
+  let clusters = new Map<string, FleetCluster>();
+  let backupsAfter: Date | undefined;
+  let updatedAfter: Date | undefined;
+
+  const cursor = () => new Date(now().getTime() - OVERLAP_MS);
+
+  async function newestGood(clusterIds: readonly string[], signal: AbortSignal): Promise<Map<string, Date>> {
+    const found = new Map<string, Date>();
+    for (const ids of batches(clusterIds, GOOD_PAGE)) {
+      const answer = await backups.listNewestGood({ clusterIds: ids }, { signal, caller: CALLER });
+      for (const { clusterId, endTime } of answer.backups) if (endTime) found.set(clusterId, endTime);
+    }
+    return found;
+  }
+
+  /** Takes clusters in, and lets strategy-service know of labels that it was not told. */
+  async function takeIn(some: readonly Cluster[], into: Map<string, FleetCluster>, signal: AbortSignal): Promise<void> {
+    const news = some.filter((cluster) => clusters.get(cluster.id)?.told !== labelsOf(cluster));
+    for (const batch of batches(news, PAGE)) {
+      const told = batch.map(({ id, labels, timeZone }) => ({ clusterId: id, labels, timeZone }));
+      await plans.noteClusters({ clusters: told, goneClusterIds: [] }, longCall(signal));
+    }
+    for (const cluster of some) {
+      const registeredAt = cluster.createTime ?? now();
+      into.set(cluster.id, { rules: [], ...clusters.get(cluster.id), registeredAt, told: labelsOf(cluster) });
+    }
+  }
+
+  /** Rules that clusters have from strategies for labels although they are registered no longer go. */
+  async function forgetGone(rules: readonly Strategy[], signal: AbortSignal): Promise<void> {
+    const derived = rules.filter(({ fleetStrategy }) => fleetStrategy !== '');
+    for (const ids of batches([...new Set(derived.map(({ clusterId }) => clusterId))], PAGE)) {
+      // Asked again by name: one may have been registered since.
+      const known = await registry.listClusters(
+        { ids, pageSize: 0, pageToken: '', updatedAfter: undefined },
+        { signal, caller: CALLER },
+      );
+      const there = new Set(known.clusters.map(({ id }) => id));
+      const goneClusterIds = ids.filter((id) => !there.has(id));
+      if (goneClusterIds.length > 0) await plans.noteClusters({ clusters: [], goneClusterIds }, longCall(signal));
+    }
+  }
+
+  async function refreshClusters(since: Date | undefined, signal: AbortSignal): Promise<void> {
+    for (let pageToken = ''; ; ) {
+      const page = await registry.listClusters(
+        { ids: [], pageSize: PAGE, pageToken, updatedAfter: since },
+        { signal, caller: CALLER },
+      );
+      await takeIn(page.clusters, clusters, signal);
+      pageToken = page.nextPageToken;
+      if (pageToken === '') return;
+    }
+  }
+
+  /** @returns the clusters whose retention changed */
+  async function refreshRules(since: Date | undefined, signal: AbortSignal): Promise<string[]> {
+    const changed: string[] = [];
+    const ids = new Set<string>();
+    for await (const { clusterId } of rulesSince(strategies, since, signal)) ids.add(clusterId);
+    for (const batch of batches([...ids], GOOD_PAGE)) {
+      const rules: Strategy[] = [];
+      for await (const rule of rulesOf(strategies, batch, signal)) rules.push(rule);
+      const byCluster = Map.groupBy(rules, ({ clusterId }) => clusterId);
+      for (const id of batch) {
+        const known = clusters.get(id);
+        if (!known) continue;
+        const own = byCluster.get(id) ?? [];
+        if (retentionsOf(known.rules) !== retentionsOf(own)) changed.push(id);
+        clusters.set(id, { ...known, rules: own });
+      }
+    }
+    return changed;
+  }
+
+  async function refreshBackups(signal: AbortSignal): Promise<string[]> {
+    const changed: string[] = [];
+    for (let more = true; more; ) {
+      const answer = await backups.listChangedClusters(
+        { after: backupsAfter, limit: PAGE },
+        { signal, caller: CALLER },
+      );
+      const good = await newestGood(answer.clusterIds, signal);
+      for (const id of answer.clusterIds) {
+        const known = clusters.get(id);
+        if (known) clusters.set(id, withNewestGood(known, good.get(id)));
+      }
+      changed.push(...answer.clusterIds);
+      backupsAfter = answer.nextAfter;
+      more = answer.more;
+    }
+    return changed;
+  }
+
+  return {
+    get clusters() {
+      return clusters;
+    },
+    async rebuild(signal) {
+      const from = cursor();
+      if (backupsAfter === undefined) {
+        const start = await backups.listChangedClusters({ after: undefined, limit: 1 }, { signal, caller: CALLER });
+        backupsAfter = start.nextAfter;
+      }
+      const next = new Map<string, FleetCluster>();
+      for await (const page of registry.scanClusters({}, longCall(signal))) await takeIn(page.clusters, next, signal);
+      const strays: Strategy[] = [];
+      const rules = new Map<string, Strategy[]>();
+      for await (const page of plans.scanStrategies({}, longCall(signal)))
+        for (const rule of page.strategies) {
+          if (!next.has(rule.clusterId)) strays.push(rule);
+          else if (!rules.get(rule.clusterId)?.push(rule)) rules.set(rule.clusterId, [rule]);
+        }
+      // What is known already is kept up to date by what changes.
+      const unknown = [...next.keys()].filter((id) => !clusters.has(id));
+      const good = await newestGood(unknown, signal);
+      for (const [id, cluster] of next) {
+        const known = { ...cluster, rules: rules.get(id) ?? [] };
+        next.set(id, clusters.has(id) ? known : withNewestGood(known, good.get(id)));
+      }
+      clusters = next;
+      updatedAfter = from;
+      await forgetGone(strays, signal);
+    },
+    async refresh(signal) {
+      const from = cursor();
+      await refreshClusters(updatedAfter, signal);
+      const ofRules = await refreshRules(updatedAfter, signal);
+      updatedAfter = from;
+      return new Set([...ofRules, ...(await refreshBackups(signal))]);
+    },
+  };
+}
+
+const longCall = (signal: AbortSignal) => ({ signal, caller: CALLER, timeoutMs: LONG_CALL_MS });
+
+function withNewestGood({ newestGoodAt: _, ...rest }: FleetCluster, newestGoodAt: Date | undefined): FleetCluster {
+  return { ...rest, ...(newestGoodAt && { newestGoodAt }) };
+}
+
+/** A cluster that was registered anew is told anew. */
+function labelsOf({ labels, timeZone, createTime }: Cluster): string {
+  return JSON.stringify([Object.entries(labels).sort(), timeZone, createTime]);
+}
+
+/**
+ * The longest time between two windows of a cluster, by its rules that are not paused; undefined where none is planned.
+ */
+export function expectedIntervalMs({ rules }: FleetCluster): number | undefined {
+  const days = rules.filter(({ nextWindow }) => nextWindow !== undefined).flatMap((rule) => rule.days);
+  const gap = longestGapDays(days);
+  return gap === undefined ? undefined : gap * 86_400_000;
+}
+
+function retentionsOf(rules: readonly Strategy[]): string {
+  return JSON.stringify(rules.map(({ rule, retention, timeZone }) => [rule, retention, timeZone]).sort());
+}
+
+function* batches<T>(all: readonly T[], size: number): Generator<T[]> {
+  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size);
+}
+
+const rulesSince = (strategies: Backends['strategies'], updatedAfter: Date | undefined, signal: AbortSignal) =>
+  listAll(strategies, [], updatedAfter, signal);
+const rulesOf = (strategies: Backends['strategies'], clusterIds: string[], signal: AbortSignal) =>
+  listAll(strategies, clusterIds, undefined, signal);
+
+async function* listAll(
+  strategies: Backends['strategies'],
+  clusterIds: string[],
+  updatedAfter: Date | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Strategy> {
+  for (let pageToken = ''; ; ) {
+    const page = await strategies.listStrategies(
+      { clusterIds, withRetention: false, pageSize: PAGE, pageToken, updatedAfter },
+      { signal, caller: CALLER },
+    );
+    yield* page.strategies;
+    pageToken = page.nextPageToken;
+    if (pageToken === '') return;
+  }
+}

@@ -1,0 +1,117 @@
+import { AppError, type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import { BackupMode, BackupOrigin, BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import type {
+  PlannedStart,
+  PreviewStrategyRequest,
+  PreviewStrategyResponse,
+} from '@tidemark/protocol/grpc/tidemark/scheduler/v1/occurrence_service';
+import { type Strategy, WindowEnd } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
+import { fitOf } from '@tidemark/schedule/fit';
+import { parsePeriod } from '@tidemark/schedule/period';
+import { localText, upcomingWindows, windowNotes } from '@tidemark/schedule/preview';
+import { startWithin } from '@tidemark/schedule/start-offset';
+import { parseWeekdays } from '@tidemark/schedule/weekdays';
+import type { WindowRule } from '@tidemark/schedule/window';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { type Preview, previewWarnings } from '../preview-warnings.ts';
+import type { Dependencies } from './context.ts';
+
+const MOST = 100;
+/** So many past backups say how long the next ones will take. */
+const PAST = 30;
+/** So many windows ahead are looked at for the warnings, however few are asked for: changes of clocks are in them. */
+const LOOKED_AT = 60;
+
+/** The next starts of a saved or proposed strategy; changes nothing. */
+export function previewStrategy({ backends, now }: Dependencies) {
+  return async (request: PreviewStrategyRequest, context: CallContext): Promise<PreviewStrategyResponse> => {
+    validate(request);
+    const { clusterId, rule, proposal, count } = request;
+    const options = { signal: context.signal, requestId: context.requestId, caller: context.caller };
+    const { strategy } = proposal
+      ? await backends.strategies.saveStrategy({ ...proposal, clusterId, rule, validateOnly: true }, options)
+      : await backends.strategies.getStrategy({ clusterId, rule }, options);
+    if (!strategy) throw new AppError('internal', 'strategy-service answered without a strategy.');
+
+    const starts = plannedStarts(strategy, now(), Math.max(count, LOOKED_AT));
+    const pastMs = await pastDurations(clusterId, strategy.rule, { backends }, options);
+    const rooms = starts.flatMap(({ startAt, closesAt }) => (startAt && closesAt ? [+closesAt - +startAt] : []));
+    const fit = fitOf(rooms, pastMs);
+    const preview: Preview = { ...fit, past: pastMs.length, stops: strategy.windowEnd === WindowEnd.WINDOW_END_STOP };
+    return {
+      strategy,
+      starts: starts.slice(0, count),
+      warnings: previewWarnings(strategy, preview),
+      pastBackups: preview.past,
+      pastTooLong: fit.tooLong,
+      longestSeconds: fit.longestMs / 1000,
+    };
+  };
+}
+
+function validate({ count, clusterId, proposal }: PreviewStrategyRequest): void {
+  const violations: FieldViolation[] = [];
+  if (count < 1 || count > MOST) violations.push({ field: 'count', description: `must be from 1 to ${MOST}` });
+  if (proposal && proposal.clusterId !== '' && proposal.clusterId !== clusterId)
+    violations.push({ field: 'strategy.clusterId', description: `must be left out or be ${clusterId}` });
+  if (violations.length > 0) throw invalidArgument(violations);
+}
+
+function plannedStarts(strategy: Strategy, now: Date, count: number): PlannedStart[] {
+  const rule = ruleOf(strategy);
+  if (!rule || strategy.nextWindow === undefined) return [];
+  const { nextWindow, clusterId, spreadSeconds } = strategy;
+  // What strategy-service plans is the first; it may be open already, or be left out because it was taken up.
+  const from = new Date((nextWindow.opensAt ?? now).getTime() - 1);
+  return upcomingWindows(rule, from, count, false).map((window, index) => {
+    const planned = index === 0 && nextWindow.opensAt?.getTime() === window.opensAt.getTime();
+    const startAt =
+      planned && nextWindow.startAt
+        ? nextWindow.startAt
+        : startWithin(window, clusterId, strategy.rule, spreadSeconds * 1000);
+    return {
+      opensAt: window.opensAt,
+      closesAt: window.closesAt,
+      startAt,
+      localOpensAt: localText(window.opensAt, rule.timeZone),
+      localClosesAt: localText(window.closesAt, rule.timeZone),
+      localStartAt: localText(startAt, rule.timeZone),
+      notes: windowNotes(rule, window),
+    };
+  });
+}
+
+function ruleOf({ days, period, timeZone }: Strategy): WindowRule | undefined {
+  const weekdays = parseWeekdays(days.join(','));
+  const parsed = parsePeriod(period);
+  return parsed && 'days' in weekdays ? { days: weekdays.days, period: parsed, timeZone } : undefined;
+}
+
+/** How long the last successful backups took; those of the rule if there are any, else all of the cluster. */
+async function pastDurations(
+  clusterId: string,
+  rule: string,
+  { backends }: Pick<Dependencies, 'backends'>,
+  options: { readonly signal: AbortSignal },
+): Promise<number[]> {
+  const { backups } = await backends.backups.listBackups(
+    {
+      clusterIds: [clusterId],
+      states: [BackupState.BACKUP_STATE_SUCCEEDED],
+      origin: BackupOrigin.BACKUP_ORIGIN_UNSPECIFIED,
+      mode: BackupMode.BACKUP_MODE_UNSPECIFIED,
+      rule: '',
+      id: '',
+      startedAtOrAfter: undefined,
+      endedAtOrBefore: undefined,
+      includeDeleted: true,
+      page: 1,
+      pageSize: PAST,
+    },
+    options,
+  );
+  const own = backups.filter((backup) => backup.rule === rule);
+  return (own.length > 0 ? own : backups).flatMap(({ startTime, endTime }) =>
+    startTime && endTime ? [endTime.getTime() - startTime.getTime()] : [],
+  );
+}

@@ -1,0 +1,259 @@
+/** backup-service and strategy-service as a peer on the wire that can be made to fail. */
+import { AppError } from '@tidemark/errors/app-error';
+import { Backup, BackupOrigin, BackupState, DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import {
+  type BackupServiceServer,
+  BackupServiceService,
+  type CancelBackupRequest,
+  type DeleteBackupRequest,
+  type StartBackupRequest,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import {
+  type Cluster,
+  type RegistryServiceServer,
+  RegistryServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { type PlanServiceServer, PlanServiceService } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
+import {
+  type SaveStrategyRequest,
+  Strategy,
+  type StrategyServiceServer,
+  StrategyServiceService,
+} from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
+import { bindService } from '@tidemark/service-kit/grpc/bind-service';
+import { type GrpcServer, startGrpcServer } from '@tidemark/service-kit/grpc/server';
+import { type Backends, openBackends } from '../backends.ts';
+import { toConfig } from '../config.ts';
+import { log } from '../logger.ts';
+
+const refuse = async () => {
+  throw new AppError('internal', 'not part of this test');
+};
+
+/** What the two services know and how they behave; a test changes it as it likes. */
+export class Neighbours {
+  /** Key → backup. */
+  readonly started = new Map<string, string>();
+  readonly requests: StartBackupRequest[] = [];
+  readonly canceled: CancelBackupRequest[] = [];
+  readonly deleted: DeleteBackupRequest[] = [];
+  readonly noted = new Map<string, Readonly<Record<string, string>>>();
+  readonly gone: string[] = [];
+  strategies: Strategy[] = [];
+  clusters: Cluster[] = [];
+  backups: Backup[] = [];
+  changed: string[] = [];
+  /** How the next starts go; `lost` starts the backup and loses the answer. */
+  mood: 'fine' | 'busy' | 'lost' | 'away' = 'fine';
+  /** Deletions that are taken before others are refused as too many. */
+  deletions = Number.POSITIVE_INFINITY;
+
+  start(request: StartBackupRequest) {
+    const { clusterId, key, notAfter } = request;
+    if (this.mood === 'away') throw new AppError('unavailable', 'away');
+    if (this.mood === 'busy') throw new AppError('cluster_busy', `Cluster ${clusterId} is busy.`);
+    if (notAfter && new Date() > notAfter) throw new AppError('start_expired', 'too late');
+    const id = this.started.get(key) ?? `backup-${this.started.size}`;
+    if (!this.started.has(key)) this.requests.push(request);
+    this.started.set(key, id);
+    if (this.mood === 'lost') throw new AppError('unavailable', 'the answer was lost');
+    return { backup: Backup.create({ id }) };
+  }
+
+  advance(clusterId: string, rule: string, opensAt: Date | undefined) {
+    const index = this.strategies.findIndex(
+      (one) =>
+        one.clusterId === clusterId && one.rule === rule && one.nextWindow?.opensAt?.getTime() === opensAt?.getTime(),
+    );
+    const strategy = this.strategies[index];
+    if (!strategy) return { advanced: false, strategy: undefined };
+    this.strategies[index] = { ...strategy, nextWindow: undefined };
+    return { advanced: true, strategy: this.strategies[index] };
+  }
+
+  cancel(request: CancelBackupRequest) {
+    this.canceled.push(request);
+    if (this.canceled.length > 1) throw new AppError('backup_over', 'It is over.');
+    return { backup: Backup.create({ id: request.id }) };
+  }
+
+  delete(request: DeleteBackupRequest) {
+    if (this.deletions <= 0) throw new AppError('too_many_requests', 'many deletions are under way');
+    this.deletions -= 1;
+    this.deleted.push(request);
+    this.backups = this.backups.map((backup) =>
+      backup.id === request.id
+        ? { ...backup, deletion: { ...NO_DELETION, state: DeletionState.DELETION_STATE_REQUESTED } }
+        : backup,
+    );
+    return { backup: this.backups.find(({ id }) => id === request.id) };
+  }
+
+  newestGood(clusterIds: readonly string[]) {
+    return clusterIds.flatMap((clusterId) => {
+      const newest = this.backups
+        .filter((backup) => backup.clusterId === clusterId)
+        .sort((one, other) => Number(other.startTime) - Number(one.startTime))[0];
+      return newest ? [{ clusterId, backupId: newest.id, startTime: newest.startTime, endTime: newest.endTime }] : [];
+    });
+  }
+
+  /** What strategy-service would store for a request, as far as these tests ask. */
+  proposed({ clusterId, rule, days, period, windowEnd }: SaveStrategyRequest): Strategy | undefined {
+    const stored = this.strategies.find((one) => one.clusterId === clusterId && one.rule === (rule || 'default'));
+    return (
+      stored && {
+        ...stored,
+        ...(days !== undefined && { days: days.split(',') }),
+        ...(period !== undefined && { period }),
+        ...(windowEnd !== undefined && { windowEnd }),
+      }
+    );
+  }
+}
+
+const NO_DELETION = {
+  state: DeletionState.DELETION_STATE_NONE,
+  by: '',
+  reason: '',
+  at: undefined,
+  bytes: 0n,
+  error: '',
+  remark: '',
+} as const;
+
+/** A successful backup that the scheduler started. */
+export function goodBackup(fields: Partial<Backup> & Pick<Backup, 'id' | 'clusterId'>): Backup {
+  return Backup.create({
+    state: BackupState.BACKUP_STATE_SUCCEEDED,
+    origin: BackupOrigin.BACKUP_ORIGIN_SCHEDULE,
+    rule: 'default',
+    deletion: NO_DELETION,
+    startTime: new Date(),
+    endTime: new Date(),
+    ...fields,
+  });
+}
+
+export interface NeighboursServer extends AsyncDisposable {
+  readonly backends: () => Backends;
+}
+
+/** Serves whatever `neighbours` answers at the moment of a call. */
+export async function serveNeighbours(neighbours: () => Neighbours): Promise<NeighboursServer> {
+  const server: GrpcServer = await startGrpcServer({
+    host: '127.0.0.1',
+    port: 0,
+    token: undefined,
+    log,
+    services: [
+      bindService<BackupServiceServer>(BackupServiceService, {
+        startBackup: async (request) => neighbours().start(request),
+        findBackupByKey: async ({ key }) => {
+          const id = neighbours().started.get(key);
+          return { backup: id === undefined ? undefined : Backup.create({ id }) };
+        },
+        listBackups: async ({ clusterIds, rule, origin }) => {
+          const backups = neighbours().backups.filter(
+            (backup) =>
+              clusterIds.includes(backup.clusterId) &&
+              (rule === '' || backup.rule === rule) &&
+              (origin === BackupOrigin.BACKUP_ORIGIN_UNSPECIFIED || backup.origin === origin),
+          );
+          return { backups, total: BigInt(backups.length) };
+        },
+        cancelBackup: async (request) => neighbours().cancel(request),
+        deleteBackup: async (request) => neighbours().delete(request),
+        listNewestGood: async ({ clusterIds }) => ({ backups: neighbours().newestGood(clusterIds) }),
+        listChangedClusters: async ({ after }) => ({
+          clusterIds: after ? neighbours().changed.splice(0) : [],
+          nextAfter: new Date(),
+          more: false,
+        }),
+        getBackup: refuse,
+        pinBackup: refuse,
+        unpinBackup: refuse,
+        async *watchBackup() {},
+        async *readBackupLog() {},
+      }),
+      bindService<RegistryServiceServer>(RegistryServiceService, {
+        listClusters: async ({ ids }) => ({
+          clusters: neighbours().clusters.filter(({ id }) => ids.length === 0 || ids.includes(id)),
+          nextPageToken: '',
+        }),
+        async *scanClusters() {
+          yield { clusters: neighbours().clusters };
+        },
+        putCluster: refuse,
+        getCluster: refuse,
+        deleteCluster: refuse,
+        putStorage: refuse,
+        getStorage: refuse,
+        listStorages: refuse,
+        deleteStorage: refuse,
+        checkStorage: refuse,
+        rebuildRecords: refuse,
+        getStorageCheck: refuse,
+      }),
+      bindService<StrategyServiceServer>(StrategyServiceService, {
+        getStrategy: async ({ clusterId, rule }) => ({
+          strategy: neighbours().strategies.find(
+            (one) => one.clusterId === clusterId && one.rule === (rule || 'default'),
+          ),
+        }),
+        listStrategies: async ({ clusterIds }) => ({
+          strategies: neighbours().strategies.filter(
+            ({ clusterId }) => clusterIds.length === 0 || clusterIds.includes(clusterId),
+          ),
+          nextPageToken: '',
+        }),
+        saveStrategy: async (request) => ({ strategy: neighbours().proposed(request) }),
+        deleteStrategy: refuse,
+        getFleetStrategy: refuse,
+        listFleetStrategies: refuse,
+        saveFleetStrategy: refuse,
+        deleteFleetStrategy: refuse,
+      }),
+      bindService<PlanServiceServer>(PlanServiceService, {
+        listDueStrategies: async () => ({
+          strategies: neighbours().strategies.filter((one) => one.nextWindow),
+          more: false,
+        }),
+        advanceStrategy: async ({ clusterId, rule, opensAt }) => neighbours().advance(clusterId, rule, opensAt),
+        async *scanStrategies() {
+          yield { strategies: neighbours().strategies };
+        },
+        noteClusters: async ({ clusters, goneClusterIds }) => {
+          neighbours().gone.push(...goneClusterIds);
+          for (const { clusterId, labels } of clusters) neighbours().noted.set(clusterId, labels);
+          return { changed: 0 };
+        },
+      }),
+    ],
+  });
+  return {
+    backends: () =>
+      openBackends(
+        toConfig({
+          TIDEMARK_MONGODB_URL: 'unused',
+          TIDEMARK_STRATEGY_SERVICE: `127.0.0.1:${server.port}`,
+          TIDEMARK_BACKUP_SERVICE: `127.0.0.1:${server.port}`,
+        }),
+      ),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/** A rule whose window lasts a whole day, for tests that do not ask when. */
+export function everyDay(clusterId: string, rule: string, opensAt: Date, closesAt: Date): Strategy {
+  const hour = `${opensAt.getUTCHours()}:00`;
+  return Strategy.create({
+    clusterId,
+    rule,
+    days: ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'],
+    period: `${hour}-${hour}`,
+    timeZone: 'UTC',
+    nextWindow: { opensAt, closesAt, startAt: opensAt },
+    revision: 1n,
+  });
+}

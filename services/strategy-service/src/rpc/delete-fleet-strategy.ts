@@ -1,0 +1,29 @@
+import type {
+  DeleteFleetStrategyRequest,
+  DeleteFleetStrategyResponse,
+} from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { fleetDeleted } from '../events.ts';
+import { type Dependencies, requireName } from './context.ts';
+
+/** Marks a strategy for labels as going; the loop takes its rules away and then forgets it. One that is not there is gone. */
+export function deleteFleetStrategy({ fleet, now, wakeFleetLoop }: Dependencies) {
+  return async (
+    { name }: DeleteFleetStrategyRequest,
+    { caller, requestId, signal }: CallContext,
+  ): Promise<DeleteFleetStrategyResponse> => {
+    requireName(name);
+    const marked = await fleet.change(
+      name,
+      (before) =>
+        before && !before.deleting
+          ? { ...before, deleting: true, revision: before.revision + 1, updateTime: now(), updatedBy: caller }
+          : undefined,
+      signal,
+    );
+    if (!marked) return {};
+    fleetDeleted(name, caller, requestId);
+    wakeFleetLoop();
+    return {};
+  };
+}

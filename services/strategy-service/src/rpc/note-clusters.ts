@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import type {
+  NoteClustersRequest,
+  NoteClustersResponse,
+} from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
+import { isTimeZone } from '@tidemark/schedule/time-zone';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { rulesDerived } from '../events.ts';
+import { reconcile } from '../fleet-loop.ts';
+import { type ClusterLabelsDocument, toLabels } from '../fleet-strategy.ts';
+import type { Dependencies } from './context.ts';
+
+const MOST = 1_000;
+const ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+/**
+ * Keeps the labels of clusters, and lets their rules follow where something changed: told again, it costs one read. Those
+ * that are registered no longer lose what they have from strategies for labels, but nothing that is their own.
+ */
+export function noteClusters(dependencies: Dependencies) {
+  const { fleet } = dependencies;
+  return async (
+    { clusters, goneClusterIds }: NoteClustersRequest,
+    { signal }: CallContext,
+  ): Promise<NoteClustersResponse> => {
+    validate(clusters, goneClusterIds);
+    const gone = await forget(dependencies, goneClusterIds, signal);
+    const told = new Map(clusters.map((cluster) => [cluster.clusterId, cluster]));
+    const before = new Map((await fleet.clusters([...told.keys()], signal)).map((cluster) => [cluster._id, cluster]));
+    const pending = randomUUID();
+    const fresh = [...told.values()]
+      .map(
+        ({ clusterId, labels, timeZone }): ClusterLabelsDocument => ({
+          _id: clusterId,
+          labels: toLabels(labels),
+          timeZone: isTimeZone(timeZone) ? timeZone : '',
+          pending,
+        }),
+      )
+      .filter((cluster) => isNews(before.get(cluster._id), cluster));
+    if (fresh.length === 0) return { changed: gone };
+    await fleet.putClusters(fresh);
+    const changed = await reconcile(
+      dependencies,
+      fresh.map(({ _id }) => _id),
+      signal,
+    );
+    await fleet.clearPending(fresh);
+    rulesDerived(changed, 'labels');
+    return { changed: gone + changed };
+  };
+}
+
+async function forget(dependencies: Dependencies, ids: readonly string[], signal: AbortSignal): Promise<number> {
+  for (const id of ids) await dependencies.fleet.removeCluster(id);
+  const changed = await reconcile(dependencies, ids, signal);
+  rulesDerived(changed, 'labels');
+  return changed;
+}
+
+function isNews(before: ClusterLabelsDocument | undefined, { labels, timeZone }: ClusterLabelsDocument): boolean {
+  if (before?.pending !== '' || before.timeZone !== timeZone || before.labels.length !== labels.length) return true;
+  return labels.some(({ name, value }, at) => before.labels[at]?.name !== name || before.labels[at]?.value !== value);
+}
+
+function validate(clusters: NoteClustersRequest['clusters'], gone: readonly string[]): void {
+  const violations: FieldViolation[] = [];
+  if (clusters.length > MOST) violations.push({ field: 'clusters', description: `must be at most ${MOST}` });
+  if (gone.length > MOST || !gone.every((id) => ID.test(id)))
+    violations.push({ field: 'goneClusterIds', description: `must be at most ${MOST} ids of clusters` });
+  for (const [index, { clusterId }] of clusters.slice(0, MOST).entries())
+    if (!ID.test(clusterId))
+      violations.push({
+        field: `clusters[${index}].clusterId`,
+        description: 'must be 1 to 64 letters, digits, underscores or dashes',
+      });
+  if (violations.length > 0) throw invalidArgument(violations);
+}
