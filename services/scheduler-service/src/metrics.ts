@@ -56,6 +56,9 @@ const occurrences = counter(
   ['state', 'reason'],
 );
 
+// There from the start: what is absent cannot be told from a scheduler that is.
+occurrences.inc({ state: 'Started', reason: 'NONE' }, 0);
+
 /** Counts decided windows of all copies: what is on record at the start, and then what comes. */
 export function createOutcomeCount(store: OccurrenceStore, now: () => Date) {
   let countedUntil: Date | undefined;
