@@ -68,6 +68,7 @@ export async function attendToWindows(dependencies: DueLoopDependencies, signal:
   return attendPending(dependencies, signal);
 }
 
+/** @returns whether there is more that this copy can move on */
 async function takeUpDue(dependencies: DueLoopDependencies, signal: AbortSignal): Promise<boolean> {
   const { backends, store, now } = dependencies;
   const options = { signal, caller: CALLER };
@@ -77,18 +78,19 @@ async function takeUpDue(dependencies: DueLoopDependencies, signal: AbortSignal)
   const { backups } = await backends.backups.listNewestGood({ clusterIds }, options);
   const lastGood = new Map(backups.map(({ clusterId, endTime }) => [clusterId, endTime ?? EPOCH]));
 
-  await pMap(
+  const moved = await pMap(
     strategies,
     async (strategy) => {
       const occurrence = toOccurrence(strategy, lastGood.get(strategy.clusterId) ?? EPOCH, now(), dependencies);
-      if (!occurrence) return;
+      if (!occurrence) return false;
       if (await store.insert(occurrence)) windowCame(occurrence);
       const { clusterId, rule, revision } = strategy;
-      await backends.plans.advanceStrategy({ clusterId, rule, revision, opensAt: occurrence.opensAt }, options);
+      const { opensAt } = occurrence;
+      return (await backends.plans.advanceStrategy({ clusterId, rule, revision, opensAt }, options)).advanced;
     },
     { concurrency: CONCURRENCY, signal },
   );
-  return more;
+  return more && moved.includes(true);
 }
 
 function toOccurrence(
