@@ -90,6 +90,14 @@ describe('planning after a save', () => {
     const late = new Date('2026-01-08T00:00:00Z');
     expect(replan(before, { ...before, days: daily.toReversed() as Weekday[] }, late, true, 0)).toEqual(nextWindow);
   });
+  it('starts an open window now, neither at its offset nor at an offset that has passed', () => {
+    const fresh = strategy({ days: daily, period: '1:00-2:00' });
+    for (const spreadMs of [0, 1_800_000])
+      expect(replan(undefined, fresh, at, true, spreadMs)).toMatchObject({
+        opensAt: new Date('2026-01-06T01:00:00Z'),
+        startAt: at,
+      });
+  });
   it('starts nothing on being resumed, whoever paused it', () => {
     for (const paused of [{ paused: true }, { fleetPaused: true }]) {
       const held = { ...before, ...paused, nextWindow: null };

@@ -160,8 +160,8 @@ export function plan(
   while (window && isServed(window, strategy, from)) window = nextWindow(rule, window.opensAt, false);
   if (!window) return null;
   const startAt = startWithin(window, strategy.clusterId, strategy.rule, spreadMs);
-  const opened = window.opensAt <= from;
-  return { ...window, startAt: opened && startAt > from ? from : startAt };
+  // Not in the past either: an open window that somebody just asked for is not late, so it is no outage to catch up on.
+  return { ...window, startAt: window.opensAt <= from ? from : startAt };
 }
 
 function isServed(
