@@ -99,7 +99,7 @@ export function toBackupMessage(backup: Backup, queuePosition = 0): BackupMessag
     cancellation: cancel ? { at: cancel.at, by: cancel.by, reason: cancel.reason } : undefined,
     deletion: {
       state: DELETION_STATES[deletion.state],
-      by: deletion.by?.name ?? '',
+      by: deletion.by?.kind === 'retention' ? 'retention' : (deletion.by?.name ?? ''),
       reason: deletion.reason ?? '',
       at: deletion.at,
       bytes: BigInt(deletion.bytes ?? 0),

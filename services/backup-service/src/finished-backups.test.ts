@@ -160,7 +160,7 @@ describe('deletion by retention', () => {
     const { backup } = await backups.deleteBackup(deletion(old), { caller: 'scheduler-service' });
     expect(backup?.deletion).toMatchObject({
       state: DeletionState.DELETION_STATE_REQUESTED,
-      by: 'scheduler-service',
+      by: 'retention',
       reason: 'keep last 1',
     });
     const stored = await service.db.collection<Backup>('backups').findOne({ _id: old });
