@@ -68,6 +68,21 @@ describe('a strategy for labels', () => {
       expect(request[field], field).toBeUndefined();
   });
 
+  it('tells at a save what may surprise: that nothing is deleted, or that backups are stopped', async () => {
+    const answers = async (fleetStrategy: object) => {
+      gateway.answers.saveFleetStrategy = async () => ({ fleetStrategy });
+      return (await gateway.ask('PUT', PROD, { body: { strategy: { priority: 1 } } })).body.data.warnings;
+    };
+    const usual = { days: ['Monday'], retention: { keepLast: 7 } };
+    expect(await answers(usual)).toBeUndefined();
+    expect(await answers({ ...usual, windowEnd: WindowEnd.STOP })).toEqual([expect.stringContaining('is stopped')]);
+    expect(await answers({ paused: true })).toEqual([
+      expect.stringContaining('No weekday'),
+      expect.stringContaining('is paused'),
+      expect.stringContaining('No retention'),
+    ]);
+  });
+
   it('takes each cluster’s own zone with "" or null', async () => {
     for (const timeZone of ['', null]) {
       await gateway.ask('PUT', PROD, { body: { strategy: { timeZone } } });

@@ -1,4 +1,5 @@
 import { invalidArgument } from '@tidemark/errors/app-error';
+import { type FleetStrategy, WindowEnd } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { authorizeAll } from '../authorize.ts';
@@ -78,7 +79,11 @@ export function fleetStrategyRoutes(app: FastifyInstance, dependencies: RouteDep
         },
         options(),
       );
-      return success({ strategy: fleetStrategy && toFleetView(fleetStrategy) });
+      const warnings = fleetStrategy ? fleetWarnings(fleetStrategy) : [];
+      return success({
+        strategy: fleetStrategy && toFleetView(fleetStrategy),
+        ...(warnings.length > 0 && { warnings }),
+      });
     },
   );
 
@@ -93,4 +98,18 @@ export function fleetStrategyRoutes(app: FastifyInstance, dependencies: RouteDep
       return success({});
     },
   );
+}
+
+/** What people should know before they rely on it; how long backups take is for the preview of each cluster to tell. */
+function fleetWarnings({ days, paused, retention, windowEnd }: FleetStrategy): string[] {
+  return [
+    ...(days.length === 0 ? ['No weekday is chosen, so nothing is backed up by this rule.'] : []),
+    ...(paused ? ['The strategy is paused, so nothing is started until it is resumed with "paused":false.'] : []),
+    ...(retention ? [] : ['No retention is set: every backup of this rule is kept until somebody deletes it.']),
+    ...(windowEnd === WindowEnd.STOP
+      ? [
+          'A backup that has not ended when its window closes is stopped and its files are removed. The preview of a cluster’s rule tells how often past ones would have been.',
+        ]
+      : []),
+  ];
 }

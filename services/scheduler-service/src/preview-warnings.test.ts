@@ -20,6 +20,7 @@ it('warns when past backups took longer than the window has room', () => {
 it('says what stopping at the end of the window means, and how often it would have cut', () => {
   const stops = { ...preview, stops: true };
   expect(previewWarnings(strategy, stops)[0]).toContain('None of the last 20');
+  expect(previewWarnings(strategy, { ...stops, past: 1 })[0]).toContain('The last successful backup would not');
   expect(previewWarnings(strategy, { ...stops, tooLong: 3, longestMs: 3 * HOUR })[0]).toMatch(
     /^A backup that has not ended .* 3 of the last 20 .* would have been cut\.$/,
   );

@@ -31,11 +31,12 @@ function windowEndWarnings({ stops, past, tooLong, smallestRoomMs, longestMs }: 
   const rule = 'A backup that has not ended when its window closes is stopped and its files are removed.';
   if (past === 0) return [`${rule} There is no past backup to tell whether that is likely.`];
   if (!known) return [rule];
-  return tooLong > 0
-    ? [`${rule} ${record} and would have been cut.`]
-    : [
-        `${rule} None of the last ${past} successful backups would have been cut (the longest took ${lengthText(longestMs)}).`,
-      ];
+  if (tooLong > 0) return [`${rule} ${record} and would have been cut.`];
+  if (past === 1)
+    return [`${rule} The last successful backup would not have been cut (it took ${lengthText(longestMs)}).`];
+  return [
+    `${rule} None of the last ${past} successful backups would have been cut (the longest took ${lengthText(longestMs)}).`,
+  ];
 }
 
 function lengthText(ms: number): string {
