@@ -17,7 +17,13 @@ const Body = z.object({
   pool: text,
   storageId: required(Id),
   timeZone: text,
-  labels: z.record(z.string(), z.string('must be a text')).nullish(),
+  labels: z
+    .record(
+      z.string(),
+      z.string('must be a text, such as "prod"'),
+      'must be an object of labels and their values, such as {"env":"prod"}',
+    )
+    .nullish(),
   tls: z.object({ ca: text, cert: text, key: text }, 'must be {"ca","cert","key"}: paths on the worker').nullish(),
   brOptions: BrOptionsBody,
 });

@@ -49,6 +49,12 @@ it.each([
   expect(badFields(answer)).toEqual(fields);
 });
 
+it('shows how labels are written where they are no object', async () => {
+  const answer = await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body: { storageId: 'nfs', labels: 'env=prod' } });
+  expectFailure(answer, 400, 10001);
+  expect(answer.body.message).toContain('such as {"env":"prod"}');
+});
+
 it('removes the registration of a cluster and its strategies, never a backup', async () => {
   expect((await gateway.ask('DELETE', `/clusters/${CLUSTER}`)).status).toBe(200);
   expect(gateway.calls.map(({ method }) => method)).toEqual(['deleteCluster', 'deleteStrategy']);
