@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type BackupRecord, startTidemark, type Tidemark } from './tidemark.ts';
-
-const WEEKDAYS = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
+import { EVERY_DAY, inMinutes, startTidemark, type Tidemark } from './tidemark.ts';
 
 describe('a strategy', () => {
   let tidemark: Tidemark;
@@ -10,25 +8,12 @@ describe('a strategy', () => {
   }, 120_000);
   afterAll(() => tidemark?.[Symbol.asyncDispose]());
 
-  /** H:MM, so many minutes from now. */
-  const inMinutes = (minutes: number) => {
-    const time = new Date(Date.now() + minutes * 60_000);
-    return `${time.getUTCHours()}:${String(time.getUTCMinutes()).padStart(2, '0')}`;
-  };
   const save = (clusterId: string, period: string) =>
     tidemark.call('PUT', `/clusters/${clusterId}/strategy`, {
-      strategy: { backupDate: WEEKDAYS, period, timeZone: 'UTC' },
+      strategy: { backupDate: EVERY_DAY, period, timeZone: 'UTC' },
     });
-  const backups = async (clusterId: string) =>
-    (await tidemark.call<{ backupRecords: BackupRecord[] }>('GET', `/backups?clusterId=${clusterId}`)).data
-      .backupRecords;
-  const occurrences = async (clusterId: string) =>
-    (
-      await tidemark.call<{ occurrences: { state: string; backupId?: string }[] }>(
-        'GET',
-        `/clusters/${clusterId}/occurrences`,
-      )
-    ).data.occurrences;
+  const backups = (clusterId: string) => tidemark.backups(clusterId);
+  const occurrences = (clusterId: string) => tidemark.occurrences(clusterId);
 
   it('saved for a window that is open now starts one backup by itself, with three schedulers at work', async () => {
     const clusterId = await tidemark.cluster('open');

@@ -27,7 +27,28 @@ const TIMING = {
   TIDEMARK_SCHEDULE_POLL_SECONDS: '0.3',
   TIDEMARK_SCHEDULE_RETRY_SECONDS: '0.5',
   TIDEMARK_SCHEDULE_SKEW_SECONDS: '1',
+  TIDEMARK_FLEET_REFRESH_SECONDS: '0.3',
+  TIDEMARK_FLEET_REBUILD_SECONDS: '2',
+  TIDEMARK_RETENTION_SECONDS: '1',
 };
+
+export const EVERY_DAY = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
+
+/** `H:MM` in UTC, so many minutes from a moment, which is now unless told. */
+export function inMinutes(minutes: number, from = Date.now()): string {
+  const time = new Date(from + minutes * 60_000);
+  return `${time.getUTCHours()}:${String(time.getUTCMinutes()).padStart(2, '0')}`;
+}
+
+/** A rule of every day whose window opened so many minutes ago and stays open for an hour. */
+export function openSince(minutes: number) {
+  return { backupDate: EVERY_DAY, period: `${inMinutes(-minutes)}-${inMinutes(60)}`, timeZone: 'UTC' };
+}
+
+/** A rule of every day whose window opens in two hours. */
+export function opensLater() {
+  return { backupDate: EVERY_DAY, period: `${inMinutes(120)}-${inMinutes(180)}`, timeZone: 'UTC' };
+}
 
 /** The record of the documented API, as far as tests look at it. */
 export interface BackupRecord {
@@ -41,11 +62,33 @@ export interface BackupRecord {
   readonly backupTso: string;
   readonly endTime: string;
   readonly origin: string;
+  readonly rule?: string;
+  readonly pinned: boolean;
+  readonly keepReasons?: readonly string[];
   readonly createdBy: string;
   readonly progress: { readonly percent: number; readonly step: string };
   readonly reason?: { readonly code: string; readonly message: string };
-  readonly deletion: { readonly state: string; readonly by?: string };
+  readonly deletion: { readonly state: string; readonly by?: string; readonly reason?: string };
   readonly attempts: readonly { readonly worker: string; readonly outcome: string; readonly filePath: string }[];
+}
+
+/** A rule of a cluster, as far as tests look at it. */
+export interface StrategyView {
+  readonly rule: string;
+  readonly backupDate: string;
+  readonly period: string;
+  readonly paused: boolean;
+  readonly pausedBy?: string;
+  readonly source: { readonly kind: string; readonly name?: string };
+  readonly nextWindow?: { readonly opensAt: string; readonly closesAt: string; readonly startAt: string };
+}
+
+/** What became of a window. */
+export interface OccurrenceView {
+  readonly rule: string;
+  readonly state: string;
+  readonly code?: string;
+  readonly backupId?: string;
 }
 
 export interface Answer<T = Record<string, unknown>> {
@@ -75,7 +118,19 @@ export interface Tidemark extends AsyncDisposable {
     headers?: Record<string, string>,
   ): Promise<Answer<T>>;
   /** Registers a cluster of its own; answers its id. */
-  cluster(name: string): Promise<string>;
+  cluster(name: string, settings?: Record<string, unknown>): Promise<string>;
+  /** Saves a rule of a cluster, which must be taken; answers what the API does. */
+  saveRule(
+    clusterId: string,
+    rule: string,
+    strategy: Record<string, unknown>,
+  ): Promise<{ readonly strategy: StrategyView; readonly warnings?: readonly string[] }>;
+  rule(clusterId: string, rule?: string): Promise<StrategyView>;
+  /** Backups of a cluster, newest first. */
+  backups(clusterId: string, filter?: string): Promise<BackupRecord[]>;
+  occurrences(clusterId: string): Promise<OccurrenceView[]>;
+  /** Waits until a window of a rule started its backup; answers the backup's id. */
+  windowStarted(clusterId: string, rule?: string): Promise<string>;
   /** Steers demo-br for everything in this stack, or for one cluster. */
   demo(script: Record<string, unknown>, clusterId?: string): void;
   start(clusterId: string): Promise<string>;
@@ -144,6 +199,13 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
       throw new Error(`the record did not become what was wanted: ${JSON.stringify(last)}`, { cause: error });
     }
   };
+  const backups: Tidemark['backups'] = async (clusterId, filter = '') => {
+    const path = `/backups?clusterId=${clusterId}&pageSize=100${filter}`;
+    return (await call<{ backupRecords: BackupRecord[] }>('GET', path)).data.backupRecords;
+  };
+  const occurrences: Tidemark['occurrences'] = async (clusterId) =>
+    (await call<{ occurrences: OccurrenceView[] }>('GET', `/clusters/${clusterId}/occurrences?pageSize=100`)).data
+      .occurrences;
   const ledger = (): LedgerLine[] =>
     existsSync(ledgerFile)
       ? readFileSync(ledgerFile, 'utf8')
@@ -158,16 +220,40 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
     record,
     until,
     untilState: (backupId, state, seconds) => until(backupId, (one) => one.state === state, seconds),
-    async cluster(prefix) {
+    async cluster(prefix, settings = {}) {
       const id = `${prefix}-${Math.random().toString(36).slice(2, 8)}`;
       const answer = await call('PUT', `/clusters/${id}`, {
         pd: ['127.0.0.1:2379'],
         version: '8.5.0',
         storageId: 'local',
+        ...settings,
       });
       expect(answer.code, answer.message).toBe(0);
       return id;
     },
+    async saveRule(clusterId, rule, strategy) {
+      const path = `/clusters/${clusterId}/strategies/${rule}`;
+      const answer = await call<{ strategy: StrategyView; warnings?: string[] }>('PUT', path, { strategy });
+      expect(answer.code, answer.message).toBe(0);
+      return answer.data;
+    },
+    async rule(clusterId, rule = 'default') {
+      const path = `/clusters/${clusterId}/strategies/${rule}`;
+      const { data, message } = await call<{ strategy?: StrategyView }>('GET', path);
+      if (!data.strategy) throw new Error(message);
+      return data.strategy;
+    },
+    backups,
+    occurrences,
+    windowStarted: (clusterId, rule = 'default') =>
+      vi.waitFor(
+        async () => {
+          const found = (await occurrences(clusterId)).find((one) => one.rule === rule && one.state === 'Started');
+          if (!found?.backupId) throw new Error(`no window of ${rule} has started a backup of ${clusterId}`);
+          return found.backupId;
+        },
+        { timeout: 30_000, interval: 50 },
+      ),
     async start(clusterId) {
       const { data, code, message } = await call<{ backupId: string }>('POST', '/backups', { clusterId });
       expect(code, message).toBe(0);
