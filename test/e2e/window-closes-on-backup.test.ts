@@ -12,7 +12,7 @@ describe('a window that closes while its backup runs', () => {
     const stops = await tidemark.cluster('stops');
     const goesOn = await tidemark.cluster('goes-on');
     // Windows end at full minutes; this one leaves time for both to start.
-    const closesAt = Math.ceil((Date.now() + 15_000) / 60_000) * 60_000;
+    const closesAt = Math.ceil((Date.now() + 8_000) / 60_000) * 60_000;
     const open = { backupDate: EVERY_DAY, period: `${inMinutes(-30)}-${inMinutes(0, closesAt)}`, timeZone: 'UTC' };
     tidemark.demo({ seconds: 300, progressIntervalSeconds: 0.1 }, stops);
     tidemark.demo({ seconds: (closesAt - Date.now()) / 1000 + 4, progressIntervalSeconds: 0.1 }, goesOn);

@@ -23,6 +23,7 @@ const Query = z.object({
   pageSize: leftOut(wholeNumber(1, 1_000)),
   state: leftOut(z.enum(STATE_NAMES, `must be one of ${STATE_NAMES.join(', ')}`)),
   rule: leftOut(Id),
+  clusterId: leftOut(Id),
 });
 
 /** What became of each window. */
@@ -40,8 +41,10 @@ export function occurrenceRoutes(app: FastifyInstance, dependencies: RouteDepend
   const options = { config: { failureNumber: QUERY_FAILED } };
 
   app.get('/occurrences', options, async (request) => {
-    requireRole(request.caller, 'listOccurrences');
-    return list(request, visibleClusters(request.caller));
+    const { clusterId } = parse(Query, request.query);
+    if (clusterId === undefined) requireRole(request.caller, 'listOccurrences');
+    else authorizeCluster(request.caller, 'listOccurrences', clusterId);
+    return list(request, clusterId === undefined ? visibleClusters(request.caller) : [clusterId]);
   });
 
   app.get<{ Params: { clusterId: string } }>('/clusters/:clusterId/occurrences', options, async (request) => {

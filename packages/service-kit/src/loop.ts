@@ -1,3 +1,4 @@
+import { toAppError } from '@tidemark/errors/app-error';
 import { isAbort } from './abort.ts';
 import { backoffMs, sleep } from './backoff.ts';
 import type { Logger } from './logging.ts';
@@ -33,6 +34,8 @@ export interface LoopOptions {
 
 /** A neighbour that is still starting is there a moment later. */
 const FIRST_RETRY_MS = 250;
+/** So often what a new process needs may be missing before that is worth a warning. */
+const EARLY_FAILURES = 8;
 /** After so many missed rounds, and this long, a loop counts as not having run. */
 const STALE_ROUNDS = 10;
 const SHORTEST_STALE_MS = 2_000;
@@ -68,7 +71,9 @@ export function startLoop({ name, everyMs, log, run }: LoopOptions): Loop {
         if (isAbort(error, stop.signal)) return;
         failures += 1;
         healthySince = undefined;
-        log.warn({ error, loop: name, failures }, `${name} failed and is tried again`);
+        if (lastSuccess === undefined && failures <= EARLY_FAILURES && toAppError(error).code === 'unavailable')
+          log.info({ loop: name, reason: toAppError(error).message }, `${name} waits for what it needs`);
+        else log.warn({ error, loop: name, failures }, `${name} failed and is tried again`);
         await pause(
           backoffMs(failures, { baseMs: Math.min(everyMs, FIRST_RETRY_MS), maxMs: Math.max(everyMs, 10_000) }),
         );

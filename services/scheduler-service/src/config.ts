@@ -44,7 +44,7 @@ export function toConfig(env: Env): SchedulerConfig {
     retryMs: reader.seconds('TIDEMARK_SCHEDULE_RETRY_SECONDS', { default: 30, min: 0.05, max: 3_600 }),
     skewMs: reader.seconds('TIDEMARK_SCHEDULE_SKEW_SECONDS', { default: 30, min: 0.05, max: 600 }),
     refreshMs: reader.seconds('TIDEMARK_FLEET_REFRESH_SECONDS', { default: 5, min: 0.05, max: 300 }),
-    rebuildMs: reader.seconds('TIDEMARK_FLEET_REBUILD_SECONDS', { default: 600, min: 0.05, max: 86_400 }),
+    rebuildMs: reader.seconds('TIDEMARK_FLEET_REBUILD_SECONDS', { default: 120, min: 0.05, max: 86_400 }),
     retentionMs: reader.seconds('TIDEMARK_RETENTION_SECONDS', { default: 3_600, min: 0.05, max: 86_400 }),
     occurrencesMs: DAY_MS * reader.integer('TIDEMARK_OCCURRENCE_DAYS', { default: 90, min: 1, max: 3_650 }),
   };

@@ -158,8 +158,9 @@ async function attend(occurrence: Occurrence, dependencies: DueLoopDependencies,
   const { store, now, skewMs } = dependencies;
   const { _id: key } = occurrence;
   const wait = async (why: Why) => {
+    if (why.code === occurrence.code && why.reason === occurrence.reason) return;
     startWaits(occurrence, why, options.requestId);
-    if (why.code !== occurrence.code || why.reason !== occurrence.reason) await store.wait(key, why);
+    await store.wait(key, why);
   };
 
   if (isOver(occurrence, now(), skewMs)) return conclude(occurrence, dependencies, options);

@@ -185,6 +185,7 @@ describe('strategy-service', () => {
     [{ timeZone: 'UTC+8' }, 'strategy.timeZone', 'Asia/Shanghai'],
     [{ timeZone: 'GMT-03:30' }, 'strategy.timeZone', 'fixed offset'],
     [{ days: 'Moonday' }, 'strategy.backupDate', 'Monday,Friday'],
+    [{ days: ' , ,' }, 'strategy.backupDate', '"" for no automatic backups'],
     [{ period: '7-9' }, 'strategy.period', '23:00-2:00'],
     [{ retention: NOTHING }, 'strategy.retention', 'would keep nothing'],
     [{ retention: { ...NOTHING, daily: 100_001 } }, 'strategy.retention.daily', 'from 0 to 100000, such as 7'],

@@ -82,6 +82,11 @@ function readWindow(
       'backupDate',
       `${weekdays.unknown.map(quote).join(', ')} is no weekday; use names such as Monday,Friday: ${WEEKDAYS.join(', ')}`,
     );
+  else if (weekdays?.days.length === 0 && days?.trim() !== '')
+    bad(
+      'backupDate',
+      `${quote(days ?? '')} names no weekday; use names such as Monday,Friday, or "" for no automatic backups`,
+    );
   else if (weekdays) change.days = weekdays.days;
   if (period !== undefined) {
     const parsed = parsePeriod(period);

@@ -68,9 +68,9 @@ function validate({ id, name, pd, version, pool, storageId, timeZone, labels, tl
   check.require(timeZone === '' || isTimeZone(timeZone), 'timeZone', 'must be an IANA name such as Europe/Berlin');
   for (const [label, value] of Object.entries(labels))
     check.require(
-      isShortText(label) && isShortText(value),
+      label !== '' && isShortText(label) && isShortText(value),
       `labels.${label.slice(0, 64)}`,
-      'must be at most 256 characters',
+      'must have a name, such as env, and be at most 256 characters',
     );
   for (const part of ['ca', 'cert', 'key'] as const)
     check.require(
