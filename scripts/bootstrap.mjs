@@ -15,6 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const COMMANDS = {
+  bench: ['test/bench/main.ts'],
   start: ['packages/local-stack/src/start.ts'],
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   tidemark: ['cli/src/main.ts'],

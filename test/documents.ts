@@ -1,0 +1,121 @@
+/**
+ * Documents as the services store them, for worlds that are too large to be made call by call. Whoever needs only a few
+ * asks the API.
+ */
+import type { Collection, Document } from 'mongodb';
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
+const BATCH = 1_000;
+
+export interface StoredWindow {
+  readonly opensAt: Date;
+  readonly closesAt: Date;
+  readonly startAt: Date;
+}
+
+/** A document whose `_id` is a text, as all are. */
+export interface StoredDocument extends Document {
+  readonly _id: string;
+}
+
+/** A window of 23 hours that opened with the current hour, with a start at the given moment. */
+export function openWindow(startAt: Date, hours = 23): StoredWindow {
+  const opensAt = new Date(Math.floor(startAt.getTime() / (60 * MINUTE_MS)) * 60 * MINUTE_MS);
+  return { opensAt, closesAt: new Date(opensAt.getTime() + hours * 60 * MINUTE_MS), startAt };
+}
+
+/** The rule `default` of a cluster, which has this window every day. */
+export function strategyDocument(clusterId: string, nextWindow: StoredWindow): StoredDocument {
+  const { opensAt, closesAt } = nextWindow;
+  const at = new Date(opensAt.getTime() - DAY_MS);
+  return {
+    _id: `${clusterId}:default`,
+    clusterId,
+    rule: 'default',
+    days: WEEKDAYS,
+    period: `${hourText(opensAt)}-${hourText(closesAt)}`,
+    timeZone: 'UTC',
+    paused: false,
+    retention: null,
+    windowEnd: 'letRun',
+    storageId: '',
+    brOptions: null,
+    nextWindow,
+    lastTaken: null,
+    fleetStrategy: '',
+    fleetPaused: false,
+    createdIn: 'documents',
+    revision: 1,
+    createTime: at,
+    updateTime: at,
+    updatedBy: 'test',
+  };
+}
+
+/** H:MM in UTC. */
+function hourText(at: Date): string {
+  return `${at.getUTCHours()}:${String(at.getUTCMinutes()).padStart(2, '0')}`;
+}
+
+/** A window of that cluster which started a backup. */
+export function startedOccurrence(clusterId: string, window: StoredWindow): StoredDocument {
+  const { opensAt, closesAt, startAt } = window;
+  return {
+    _id: `${clusterId}:default:${opensAt.toISOString()}`,
+    clusterId,
+    rule: 'default',
+    opensAt,
+    closesAt,
+    startAt,
+    late: false,
+    lastGoodAt: new Date(0),
+    state: 'Started',
+    backupId: `backup-of-${clusterId}`,
+    code: '',
+    reason: '',
+    windowEnd: 'letRun',
+    stopAt: null,
+    nextTryAt: startAt,
+    decidedAt: startAt,
+    createTime: startAt,
+  };
+}
+
+/** A registered cluster. */
+export function clusterDocument(id: string, storageId: string): StoredDocument {
+  const at = new Date(Date.now() - DAY_MS);
+  return {
+    _id: id,
+    name: id,
+    pd: ['127.0.0.1:2379'],
+    version: '8.5.0',
+    pool: 'default',
+    storageId,
+    timeZone: 'UTC',
+    labels: {},
+    createTime: at,
+    updateTime: at,
+  };
+}
+
+/** A registered folder without a limit. */
+export function storageDocument(id: string, path: string): StoredDocument {
+  const at = new Date(Date.now() - DAY_MS);
+  return { _id: id, root: '', maxConcurrent: 0, local: { path }, createTime: at, updateTime: at };
+}
+
+/** Inserts so many documents, made one by one, in batches. */
+export async function insertAll(
+  collection: Collection<StoredDocument>,
+  count: number,
+  make: (index: number) => StoredDocument,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (let from = 0; from < count; from += BATCH) {
+    signal?.throwIfAborted();
+    const batch = Array.from({ length: Math.min(BATCH, count - from) }, (_, index) => make(from + index));
+    await collection.insertMany(batch, { ordered: false });
+  }
+}
