@@ -100,10 +100,9 @@ export function clusterDocument(id: string, storageId: string): StoredDocument {
   };
 }
 
-/** A registered folder without a limit. */
-export function storageDocument(id: string, path: string): StoredDocument {
-  const at = new Date(Date.now() - DAY_MS);
-  return { _id: id, root: '', maxConcurrent: 0, local: { path }, createTime: at, updateTime: at };
+/** What strategy-service has noted of a cluster that was registered long ago. */
+export function labelsDocument(clusterId: string): StoredDocument {
+  return { _id: clusterId, labels: [], timeZone: 'UTC', pending: '' };
 }
 
 /** Inserts so many documents, made one by one, in batches. */

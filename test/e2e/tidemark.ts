@@ -111,6 +111,8 @@ export interface LedgerLine {
 
 export interface Tidemark extends AsyncDisposable {
   readonly stack: Stack;
+  /** The name of its database on the server. */
+  readonly database: string;
   call<T = Record<string, unknown>>(
     method: string,
     path: string,
@@ -215,6 +217,7 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
       : [];
   return {
     stack,
+    database: rest.env?.all?.TIDEMARK_MONGODB_DATABASE ?? name,
     call,
     demo,
     record,

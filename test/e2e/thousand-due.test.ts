@@ -1,0 +1,116 @@
+/**
+ * Promise: a window starts exactly one backup, with any number of schedulers, whenever they die (design section 4).
+ *
+ * 1. A thousand windows that come at once make a thousand occurrences and a thousand backups.
+ * 2. Each occurrence is Started and names the backup of its own cluster; none is named twice.
+ * 3. Each strategy has moved on to its next window, by one step.
+ * All of it holds although of three schedulers one after the other is killed and comes back.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MongoClient } from 'mongodb';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import {
+  clusterDocument,
+  insertAll,
+  labelsDocument,
+  openWindow,
+  type StoredDocument,
+  strategyDocument,
+} from '../documents.ts';
+import { startTidemark, type Tidemark } from './tidemark.ts';
+
+const CLUSTERS = 1_000;
+/** From the last document's insertion to the moment at which all are due. */
+const LEAD_MS = 1_000;
+const KILL_EVERY_MS = 1_500;
+const LIMIT_MS = 50_000;
+
+interface Occurrence extends StoredDocument {
+  readonly clusterId: string;
+  readonly state: string;
+  readonly backupId: string | null;
+}
+
+describe('a thousand windows at once', () => {
+  const client = new MongoClient(inject('mongodbUrl'));
+  let tidemark: Tidemark;
+  beforeAll(async () => {
+    tidemark = await startTidemark({
+      copies: { 'scheduler-service': 3, 'backup-service': 2, 'executor-worker': 0, gateway: 1 },
+      env: {
+        // Nobody works on them, so ringing again and again would only cost.
+        'backup-service': { TIDEMARK_RING_SECONDS: '600' },
+      },
+    });
+  }, 120_000);
+  afterAll(async () => {
+    await tidemark?.[Symbol.asyncDispose]();
+    await client.close();
+  });
+
+  it('start one backup each, while one scheduler after the other is killed', async () => {
+    const db = client.db(tidemark.database);
+    const collection = <T extends StoredDocument>(name: string) => db.collection<T>(name);
+    const clusterId = (index: number) => `due-${String(index).padStart(4, '0')}`;
+    await insertAll(collection('clusters'), CLUSTERS, (index) => clusterDocument(clusterId(index), 'local'));
+    await insertAll(collection('cluster_labels'), CLUSTERS, (index) => labelsDocument(clusterId(index)));
+    const startAt = new Date(Date.now() + LEAD_MS + CLUSTERS);
+    const window = openWindow(startAt);
+    await insertAll(collection('strategies'), CLUSTERS, (index) => strategyDocument(clusterId(index), window));
+
+    const undecided = () => collection<Occurrence>('occurrences').countDocuments({ state: 'Pending' });
+    const decided = () => collection<Occurrence>('occurrences').countDocuments({ state: 'Started' });
+    await using chaos = killOneAfterTheOther(tidemark);
+    await vi.waitFor(async () => expect([await decided(), await undecided()]).toEqual([CLUSTERS, 0]), {
+      timeout: LIMIT_MS,
+      interval: 250,
+    });
+    const tookMs = Date.now() - startAt.getTime();
+    const killed = await chaos.stop();
+    expect(killed).toBeGreaterThan(1);
+    console.log(`${CLUSTERS} windows in ${tookMs} ms, ${killed} schedulers killed`);
+
+    const occurrences = await collection<Occurrence>('occurrences').find().toArray();
+    const backups = await collection('backups').find().toArray();
+    const strategies = await collection('strategies').find().toArray();
+    const all = Array.from({ length: CLUSTERS }, (_, index) => clusterId(index));
+    const idsByCluster = (documents: readonly StoredDocument[], id: (document: StoredDocument) => unknown) =>
+      documents.map((document) => [document.clusterId, id(document)]).sort();
+
+    expect(occurrences.map((one) => one._id).sort()).toEqual(
+      all.map((id) => `${id}:default:${window.opensAt.toISOString()}`),
+    );
+    expect(backups.map((one) => one.clusterId).sort()).toEqual(all);
+    expect(idsByCluster(occurrences, (one) => one.backupId)).toEqual(idsByCluster(backups, (one) => one._id));
+    expect(new Set(backups.map((one) => `${one.origin} ${one.createdBy} ${one.rule}`))).toEqual(
+      new Set(['schedule scheduler default']),
+    );
+    const tomorrow = new Date(window.opensAt.getTime() + 86_400_000);
+    expect(strategies.map((one) => [one.revision, one.nextWindow.opensAt])).toEqual(all.map(() => [2, tomorrow]));
+  }, 120_000);
+});
+
+/** Kills a scheduler every moment, another each time, and starts it again; `stop` answers how many times. */
+function killOneAfterTheOther({ stack }: Tidemark): AsyncDisposable & { stop(): Promise<number> } {
+  const schedulers = stack.processes.filter(({ kind }) => kind === 'scheduler-service');
+  const end = new AbortController();
+  const work = async () => {
+    let kills = 0;
+    while (!end.signal.aborted) {
+      await sleep(KILL_EVERY_MS, undefined, { signal: end.signal }).catch(() => undefined);
+      const victim = schedulers[kills % schedulers.length];
+      if (end.signal.aborted || !victim?.running) break;
+      victim.kill('SIGKILL');
+      kills += 1;
+      await victim.exited();
+      await victim.start();
+    }
+    return kills;
+  };
+  const done = work();
+  const stop = () => {
+    end.abort();
+    return done;
+  };
+  return { stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+}
