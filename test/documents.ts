@@ -2,12 +2,14 @@
  * Documents as the services store them, for worlds that are too large to be made call by call. Whoever needs only a few
  * asks the API.
  */
-import type { Collection, Document } from 'mongodb';
+import type { Collection, Db, Document } from 'mongodb';
 
 const MINUTE_MS = 60_000;
+const WINDOW_MS = 23 * 60 * MINUTE_MS;
 const DAY_MS = 86_400_000;
 const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
 const BATCH = 1_000;
+const EPOCH = new Date(0);
 
 export interface StoredWindow {
   readonly opensAt: Date;
@@ -21,9 +23,9 @@ export interface StoredDocument extends Document {
 }
 
 /** A window of 23 hours that opened with the current hour, with a start at the given moment. */
-export function openWindow(startAt: Date, hours = 23): StoredWindow {
+export function openWindow(startAt: Date): StoredWindow {
   const opensAt = new Date(Math.floor(startAt.getTime() / (60 * MINUTE_MS)) * 60 * MINUTE_MS);
-  return { opensAt, closesAt: new Date(opensAt.getTime() + hours * 60 * MINUTE_MS), startAt };
+  return { opensAt, closesAt: new Date(opensAt.getTime() + WINDOW_MS), startAt };
 }
 
 /** The rule `default` of a cluster, which has this window every day. */
@@ -117,4 +119,14 @@ export async function insertAll(
     const batch = Array.from({ length: Math.min(BATCH, count - from) }, (_, index) => make(from + index));
     await collection.insertMany(batch, { ordered: false });
   }
+}
+
+/** Whether a window is due or waits for its start: two questions that cost next to nothing, for those who wait for none. */
+export async function anyWindowWaits(database: Db): Promise<boolean> {
+  const within = { $gt: EPOCH, $lte: new Date(Date.now() + MINUTE_MS) };
+  const [due, pending] = await Promise.all([
+    database.collection('strategies').findOne({ 'nextWindow.startAt': within }),
+    database.collection('occurrences').findOne({ state: 'Pending', nextTryAt: within }),
+  ]);
+  return due !== null || pending !== null;
 }

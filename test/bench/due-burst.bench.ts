@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StackProcess } from '@tidemark/local-stack/stack-process';
 import type { Db } from 'mongodb';
 import {
+  anyWindowWaits,
   clusterDocument,
   insertAll,
   labelsDocument,
@@ -101,7 +102,7 @@ async function burst(database: Db, prefix: string, windows: number, signal: Abor
   );
   const ours = { clusterId: { $gte: clusterId(0), $lte: clusterId(windows - 1) } };
   const giveUpAt = performance.now() + LIMIT_MS;
-  while (await isBusy(database)) {
+  while (await anyWindowWaits(database)) {
     if (performance.now() > giveUpAt)
       throw new Error(`${windows} windows were not started within ${LIMIT_MS / 1000} s.`);
     await sleep(POLL_MS, undefined, { signal });
@@ -116,16 +117,6 @@ async function burst(database: Db, prefix: string, windows: number, signal: Abor
     takenUpMs: last(strategies.map(({ updateTime }) => updateTime)),
     startedMs: last(occurrences.map(({ decidedAt }) => decidedAt ?? EPOCH)),
   };
-}
-
-/** Whether a window is due or waits for its start: two questions that cost little, since they disturb what is measured. */
-async function isBusy(database: Db): Promise<boolean> {
-  const within = { $gt: EPOCH, $lte: new Date(Date.now() + 60_000) };
-  const [due, pending] = await Promise.all([
-    database.collection('strategies').findOne({ 'nextWindow.startAt': within }),
-    database.collection('occurrences').findOne({ state: 'Pending', nextTryAt: within }),
-  ]);
-  return due !== null || pending !== null;
 }
 
 /** The same two writes for each window on collections of their own, without indexes and without anybody who asks. */

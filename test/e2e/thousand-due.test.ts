@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import {
+  anyWindowWaits,
   clusterDocument,
   insertAll,
   labelsDocument,
@@ -22,8 +23,9 @@ import { startTidemark, type Tidemark } from './tidemark.ts';
 const CLUSTERS = 1_000;
 /** From the last document's insertion to the moment at which all are due. */
 const LEAD_MS = 1_000;
-const KILL_EVERY_MS = 1_500;
-const LIMIT_MS = 50_000;
+const KILL_EVERY_MS = 3_000;
+/** Four times what it takes on two busy cores. */
+const LIMIT_MS = 240_000;
 
 interface Occurrence extends StoredDocument {
   readonly clusterId: string;
@@ -58,13 +60,8 @@ describe('a thousand windows at once', () => {
     const window = openWindow(startAt);
     await insertAll(collection('strategies'), CLUSTERS, (index) => strategyDocument(clusterId(index), window));
 
-    const undecided = () => collection<Occurrence>('occurrences').countDocuments({ state: 'Pending' });
-    const decided = () => collection<Occurrence>('occurrences').countDocuments({ state: 'Started' });
     await using chaos = killOneAfterTheOther(tidemark);
-    await vi.waitFor(async () => expect([await decided(), await undecided()]).toEqual([CLUSTERS, 0]), {
-      timeout: LIMIT_MS,
-      interval: 250,
-    });
+    await vi.waitFor(async () => expect(await anyWindowWaits(db)).toBe(false), { timeout: LIMIT_MS, interval: 500 });
     const tookMs = Date.now() - startAt.getTime();
     const killed = await chaos.stop();
     expect(killed).toBeGreaterThan(1);
@@ -77,6 +74,7 @@ describe('a thousand windows at once', () => {
     const idsByCluster = (documents: readonly StoredDocument[], id: (document: StoredDocument) => unknown) =>
       documents.map((document) => [document.clusterId, id(document)]).sort();
 
+    expect(new Set(occurrences.map((one) => one.state))).toEqual(new Set(['Started']));
     expect(occurrences.map((one) => one._id).sort()).toEqual(
       all.map((id) => `${id}:default:${window.opensAt.toISOString()}`),
     );
@@ -87,7 +85,7 @@ describe('a thousand windows at once', () => {
     );
     const tomorrow = new Date(window.opensAt.getTime() + 86_400_000);
     expect(strategies.map((one) => [one.revision, one.nextWindow.opensAt])).toEqual(all.map(() => [2, tomorrow]));
-  }, 120_000);
+  }, 300_000);
 });
 
 /** Kills a scheduler every moment, another each time, and starts it again; `stop` answers how many times. */

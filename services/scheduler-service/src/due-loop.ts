@@ -46,6 +46,8 @@ export interface DueLoopDependencies {
 /** On whose behalf the scheduler starts backups; part of what makes its keys its own. */
 export const CALLER = 'scheduler';
 const BATCH = 200;
+/** Of a batch that every copy sees alike, each takes so many by chance, so that copies seldom do the same. */
+const SHARE = 40;
 /** Calls under way at once: many windows open at the full hour. */
 const CONCURRENCY = 8;
 /** A start that is taken up later than this was not waited for by anybody. */
@@ -74,12 +76,16 @@ async function takeUpDue(dependencies: DueLoopDependencies, signal: AbortSignal)
   const options = { signal, caller: CALLER };
   const { strategies, more } = await backends.plans.listDueStrategies({ limit: BATCH }, options);
   if (strategies.length === 0) return false;
-  const clusterIds = [...new Set(strategies.map(({ clusterId }) => clusterId))];
-  const { backups } = await backends.backups.listNewestGood({ clusterIds }, options);
+  const mine = someOf(strategies);
+  // Only after an outage does it matter whose newest backup is oldest.
+  const late = mine.filter(({ nextWindow }) => isLate(nextWindow?.startAt, now(), dependencies));
+  const clusterIds = [...new Set(late.map(({ clusterId }) => clusterId))];
+  const { backups } =
+    clusterIds.length > 0 ? await backends.backups.listNewestGood({ clusterIds }, options) : { backups: [] };
   const lastGood = new Map(backups.map(({ clusterId, endTime }) => [clusterId, endTime ?? EPOCH]));
 
   const moved = await pMap(
-    strategies,
+    mine,
     async (strategy) => {
       const occurrence = toOccurrence(strategy, lastGood.get(strategy.clusterId) ?? EPOCH, now(), dependencies);
       if (!occurrence) return false;
@@ -90,7 +96,19 @@ async function takeUpDue(dependencies: DueLoopDependencies, signal: AbortSignal)
     },
     { concurrency: CONCURRENCY, signal },
   );
-  return more && moved.includes(true);
+  return (more || mine.length < strategies.length) && moved.includes(true);
+}
+
+function someOf<T>(all: readonly T[]): readonly T[] {
+  return all
+    .map((one) => ({ one, at: Math.random() }))
+    .sort((one, other) => one.at - other.at)
+    .slice(0, SHARE)
+    .map(({ one }) => one);
+}
+
+function isLate(startAt: Date | undefined, at: Date, { pollMs }: DueLoopDependencies): boolean {
+  return startAt !== undefined && at.getTime() - startAt.getTime() > Math.max(SHORTEST_LATE_MS, 3 * pollMs);
 }
 
 function toOccurrence(
@@ -108,7 +126,7 @@ function toOccurrence(
     opensAt,
     closesAt,
     startAt,
-    late: at.getTime() - startAt.getTime() > Math.max(SHORTEST_LATE_MS, 3 * pollMs),
+    late: isLate(startAt, at, { pollMs } as DueLoopDependencies),
     lastGoodAt,
     state: 'Pending',
     backupId: null,
@@ -126,11 +144,9 @@ async function attendPending(dependencies: DueLoopDependencies, signal: AbortSig
   const { store, now } = dependencies;
   const pending = await store.findPending(now(), BATCH, signal);
   const attendTo = (occurrence: Occurrence) => takeUpAndAttend(occurrence, dependencies, signal);
-  await pMap(
-    pending.filter(({ late }) => !late),
-    attendTo,
-    { concurrency: CONCURRENCY, signal },
-  );
+  const onTime = someOf(pending.filter(({ late }) => !late));
+  await pMap(onTime, attendTo, { concurrency: CONCURRENCY, signal });
+  if (onTime.length === SHARE) return true;
   // One after the other: they are in the order in which they are to start.
   for (const occurrence of pending.filter(({ late }) => late)) await attendTo(occurrence);
   return pending.length === BATCH;
