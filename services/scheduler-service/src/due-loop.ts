@@ -78,7 +78,7 @@ async function takeUpDue(dependencies: DueLoopDependencies, signal: AbortSignal)
   if (strategies.length === 0) return false;
   const mine = someOf(strategies);
   // Only after an outage does it matter whose newest backup is oldest.
-  const late = mine.filter(({ nextWindow }) => isLate(nextWindow?.startAt, now(), dependencies));
+  const late = mine.filter(({ nextWindow }) => isLate(nextWindow?.startAt, now(), dependencies.pollMs));
   const clusterIds = [...new Set(late.map(({ clusterId }) => clusterId))];
   const { backups } =
     clusterIds.length > 0 ? await backends.backups.listNewestGood({ clusterIds }, options) : { backups: [] };
@@ -99,6 +99,7 @@ async function takeUpDue(dependencies: DueLoopDependencies, signal: AbortSignal)
   return (more || mine.length < strategies.length) && moved.includes(true);
 }
 
+/** A few by chance, so that copies which see the same seldom do the same. */
 function someOf<T>(all: readonly T[]): readonly T[] {
   return all
     .map((one) => ({ one, at: Math.random() }))
@@ -107,7 +108,8 @@ function someOf<T>(all: readonly T[]): readonly T[] {
     .map(({ one }) => one);
 }
 
-function isLate(startAt: Date | undefined, at: Date, { pollMs }: DueLoopDependencies): boolean {
+/** Whether a start was due so long ago that nobody can have waited for it. */
+function isLate(startAt: Date | undefined, at: Date, pollMs: number): boolean {
   return startAt !== undefined && at.getTime() - startAt.getTime() > Math.max(SHORTEST_LATE_MS, 3 * pollMs);
 }
 
@@ -126,7 +128,7 @@ function toOccurrence(
     opensAt,
     closesAt,
     startAt,
-    late: isLate(startAt, at, { pollMs } as DueLoopDependencies),
+    late: isLate(startAt, at, pollMs),
     lastGoodAt,
     state: 'Pending',
     backupId: null,
