@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { log } from '../logger.ts';
 import { findVisibleBackup } from './find-backup.ts';
 import type { RouteDependencies } from './route.ts';
-import { openStream } from './stream.ts';
+import { sendStream } from './stream.ts';
 import { Id, leftOut, parse, wholeNumber } from './validate.ts';
 
 const QUERY_FAILED = 20604;
@@ -23,12 +23,13 @@ export function backupLogRoutes(app: FastifyInstance, dependencies: RouteDepende
       const { backupId } = parse(z.object({ backupId: Id }), request.params);
       const { attempt = 0, follow } = parse(Query, request.query);
       await findVisibleBackup(request, dependencies, 'readBackupLog', backupId);
-      const stream = openStream(request, reply, dependencies);
-      const pieces = dependencies.backends.backups.readBackupLog(
-        { id: backupId, attempt, follow: follow === 'true' },
-        stream.callOptions,
-      );
-      return stream.send('text/plain; charset=utf-8', textOf(pieces, request.gone));
+      return sendStream(request, reply, dependencies, {
+        type: 'text/plain; charset=utf-8',
+        open: (options) => {
+          const wanted = { id: backupId, attempt, follow: follow === 'true' };
+          return textOf(dependencies.backends.backups.readBackupLog(wanted, options), request.gone);
+        },
+      });
     },
   );
 }

@@ -20,7 +20,7 @@ import { findVisibleBackup, unknownBackup } from './find-backup.ts';
 import { STATES, STATUSES, statesOf, toLegacyRecord } from './legacy-record.ts';
 import { keepingOf } from './retention.ts';
 import { callOptions, type RouteDependencies } from './route.ts';
-import { openStream } from './stream.ts';
+import { sendStream } from './stream.ts';
 import { bodyObject, Id, leftOut, parse, required, wholeNumber } from './validate.ts';
 
 const CREATE_FAILED = 20602;
@@ -197,9 +197,11 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     async (request, reply) => {
       const { backupId } = parse(z.object({ backupId: Id }), request.params);
       await findVisibleBackup(request, dependencies, 'watchBackup', backupId);
-      const stream = openStream(request, reply, dependencies);
-      const changes = backups.watchBackup({ id: backupId }, stream.callOptions);
-      return stream.send('text/event-stream; charset=utf-8', events(changes, request.gone), BEAT);
+      return sendStream(request, reply, dependencies, {
+        type: 'text/event-stream; charset=utf-8',
+        beat: BEAT,
+        open: (options) => events(backups.watchBackup({ id: backupId }, options), request.gone),
+      });
     },
   );
 }

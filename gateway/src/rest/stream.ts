@@ -54,36 +54,38 @@ export function createStreamGate(limits: StreamLimits): StreamGate {
   };
 }
 
-export interface OpenStream {
-  /** For the call to a service: it is cancelled when the client goes away, the gateway stops, or the time is over. */
-  readonly callOptions: CallOptions;
-  /** Sends what comes, with `beat` in between for as long as nothing comes. */
-  send(type: string, chunks: AsyncIterable<string | Uint8Array>, beat?: string): FastifyReply;
+export interface StreamAnswer {
+  readonly type: string;
+  /** Sent for as long as nothing comes; a comment, where the type knows such. */
+  readonly beat?: string;
+  /** Begins the call to a service, which is cancelled when the client goes, the gateway stops, or the time is over. */
+  open(options: CallOptions): AsyncIterable<string | Uint8Array>;
 }
 
 /**
- * Takes a place for a stream, until its client is gone.
+ * Answers with a stream.
  *
  * @throws AppError as `StreamGate.enter`
  */
-export function openStream(request: FastifyRequest, reply: FastifyReply, dependencies: RouteDependencies): OpenStream {
+export function sendStream(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  dependencies: RouteDependencies,
+  { type, beat, open }: StreamAnswer,
+): FastifyReply {
   const { streams, stopping } = dependencies;
+  const { streamMs, heartbeatMs } = streams.limits;
+  reply.type(type).header('cache-control', 'no-store').header('x-accel-buffering', 'no');
+  if (request.method === 'HEAD') return reply.send();
   request.gone.throwIfAborted();
-  const leave = streams.enter(request.caller.tokenId);
-  request.gone.addEventListener('abort', leave, { once: true });
+  request.gone.addEventListener('abort', streams.enter(request.caller.tokenId), { once: true });
   request.leaveCrowd();
+  const over = AbortSignal.timeout(streamMs);
+  const signal = AbortSignal.any([request.gone, stopping, over, refusedLater(request, heartbeatMs)]);
   const { headers } = callOptions(request, dependencies);
-  const over = AbortSignal.timeout(streams.limits.streamMs);
-  const signal = AbortSignal.any([request.gone, stopping, over, refusedLater(request, streams.limits.heartbeatMs)]);
-  return {
-    callOptions: { signal, ...(headers && { headers }) },
-    send(type, chunks, beat) {
-      reply.type(type).header('cache-control', 'no-store').header('x-accel-buffering', 'no');
-      if (request.method === 'HEAD') return reply.send();
-      const beating = withBeats(chunks, beat, streams.limits.heartbeatMs, () => reply.raw.flushHeaders());
-      return reply.send(Readable.from(beating, { objectMode: false }));
-    },
-  };
+  const chunks = open({ signal, ...(headers && { headers }) });
+  const body = withBeats(chunks, beat, heartbeatMs, () => reply.raw.flushHeaders());
+  return reply.send(Readable.from(body, { objectMode: false }));
 }
 
 /** Aborts when the token that opened a stream is good no longer. */
