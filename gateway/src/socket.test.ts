@@ -121,17 +121,15 @@ describe('over a real socket', () => {
   );
 
   it('a body over 1 MiB is a 413 in the envelope, announced or not', async () => {
-    const body = Buffer.alloc(1024 * 1024 + 1, 'x');
-    const announced = await fetch(url('/backups'), { method: 'POST', headers: HEADERS, body }).catch(() => undefined);
-    if (announced) {
-      expect(announced.status).toBe(413);
-      expect(await announced.json()).toMatchObject({ code: 10001, data: {} });
-    }
+    const body = Buffer.alloc(8 * 1024 * 1024, 'x');
+    const announced = await fetch(url('/backups'), { method: 'POST', headers: HEADERS, body });
+    expect(announced.status).toBe(413);
+    expect(await announced.json()).toMatchObject({ code: 10001, data: {} });
     const sent = httpRequest(url('/backups'), {
       method: 'POST',
       headers: { ...HEADERS, 'transfer-encoding': 'chunked' },
     });
-    sent.on('error', () => undefined); // the gateway may close before all was sent
+    sent.on('error', () => undefined); // the test ends before all was sent
     sent.end(body);
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     expect(response.statusCode).toBe(413);

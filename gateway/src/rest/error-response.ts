@@ -26,6 +26,8 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   log[level]({ requestId: request.id, code: error.code, error }, 'request failed');
   const retryAfterMs = error.details.retryAfterMs ?? (http === 503 || http === 429 ? RETRY_MS : undefined);
   if (retryAfterMs !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+  // Fastify would close under the hands of a client that is still sending, which then never sees the answer.
+  if (http === 413) reply.removeHeader('connection');
   if (http === 401) reply.header('www-authenticate', 'Bearer');
   // What went wrong inside is told by the number of the operation that failed.
   const operationFailed =
@@ -60,24 +62,33 @@ function isOwedAnAnswer(socket: Socket): boolean {
   return [...(requests.get(socket) ?? [])].some(([request, response]) => request.complete || response.headersSent);
 }
 
+const answered = new WeakSet<Socket>();
+/** How long a client may go on sending what nobody reads: closed under its hands, it would never see the answer. */
+const LINGER_MS = 1_000;
+
 /** Answers what never became a request, with the envelope, on the bare socket. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code !== 'ECONNRESET' && socket.writable && !isOwedAnAnswer(socket)) {
-    const { status, message } = CLIENT_ERRORS[error.code ?? ''] ?? NOT_HTTP;
-    const requestId = randomUUID();
-    log.info({ requestId, status, code: error.code }, 'request could not be read');
-    const appError = new AppError('invalid_argument', message);
-    const body = JSON.stringify(failure(appError, appError.row.number, requestId));
-    const head = [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-      ...REQUEST_ID_HEADERS.map((name) => `${name}: ${requestId}`),
-      'content-type: application/json; charset=utf-8',
-      `content-length: ${Buffer.byteLength(body)}`,
-      'connection: close',
-    ];
-    socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  if (answered.has(socket)) return; // what comes behind an error is not read
+  answered.add(socket);
+  if (error.code === 'ECONNRESET' || !socket.writable || isOwedAnAnswer(socket)) {
+    socket.destroy(error);
+    return;
   }
-  socket.destroy(error);
+  const { status, message } = CLIENT_ERRORS[error.code ?? ''] ?? NOT_HTTP;
+  const requestId = randomUUID();
+  log.info({ requestId, status, code: error.code }, 'request could not be read');
+  const appError = new AppError('invalid_argument', message);
+  const body = JSON.stringify(failure(appError, appError.row.number, requestId));
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    ...REQUEST_ID_HEADERS.map((name) => `${name}: ${requestId}`),
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  const over = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(over));
 }
 
 /** The `AppError` in whatever was thrown: by a backend, by Fastify, or by a bug. */
