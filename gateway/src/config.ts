@@ -1,5 +1,7 @@
-import { type Address, configReader, type Env } from '@tidemark/service-kit/env';
+import { type Address, type ConfigReader, configReader, type Env } from '@tidemark/service-kit/env';
 import { isLoopback } from '@tidemark/service-kit/grpc/credentials';
+import { type Limits, readLimits } from './limits.ts';
+import { matcherOf } from './networks.ts';
 
 export interface GatewayConfig {
   readonly host: string;
@@ -13,6 +15,11 @@ export interface GatewayConfig {
   readonly tokensFile: string;
   /** Requests a second and token, and how many may come at once. */
   readonly rate: { readonly perSecond: number; readonly burst: number };
+  readonly limits: Limits;
+  /** Proxies whose `X-Forwarded-For` is believed: addresses or networks. */
+  readonly trustedProxies: readonly string[];
+  /** Origins of pages that may call; nobody's unless named. */
+  readonly allowedOrigins: readonly string[];
 }
 
 /** @throws ConfigError naming every setting that is wrong */
@@ -31,11 +38,26 @@ export function toConfig(env: Env): GatewayConfig {
       perSecond: reader.integer('TIDEMARK_RATE_PER_SECOND', { default: 50, min: 1, max: 1_000_000 }),
       burst: reader.integer('TIDEMARK_RATE_BURST', { default: 200, min: 1, max: 1_000_000 }),
     },
+    limits: readLimits(reader),
+    trustedProxies: reader.list('TIDEMARK_TRUSTED_PROXIES', []),
+    allowedOrigins: reader.list('TIDEMARK_ALLOWED_ORIGINS', []),
   };
+  checkLists(reader, config);
   if (!isLoopback(config.host) && !reader.flag('TIDEMARK_ALLOW_OPEN', false))
     reader.problem(
       `TIDEMARK_HOST is ${config.host}, which others can reach, and the gateway does not encrypt: put a TLS proxy on this machine in front of it, or set TIDEMARK_ALLOW_OPEN=true if this is meant`,
     );
   reader.finish();
   return config;
+}
+
+function checkLists(reader: ConfigReader, { trustedProxies, allowedOrigins }: GatewayConfig): void {
+  try {
+    matcherOf(trustedProxies);
+  } catch (error) {
+    reader.problem(`TIDEMARK_TRUSTED_PROXIES: ${(error as Error).message}`);
+  }
+  for (const origin of allowedOrigins)
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin)
+      reader.problem(`TIDEMARK_ALLOWED_ORIGINS: ${origin} is not an origin such as https://console.example.com`);
 }

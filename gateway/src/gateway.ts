@@ -1,17 +1,26 @@
 /** The HTTP edge, built but not listening: every route, and what all of them have in common. */
 import type { ServerResponse } from 'node:http';
-import { AppError } from '@tidemark/errors/app-error';
-import { counter, histogram } from '@tidemark/service-kit/metrics';
+import type { Socket } from 'node:net';
+import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import { histogram } from '@tidemark/service-kit/metrics';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Authenticator } from './authenticate.ts';
 import type { Backends } from './backends.ts';
 import { CALL_TIMEOUT_MS } from './backends.ts';
+import { compressAnswers } from './compress.ts';
+import { boundConnections } from './connections.ts';
+import { allowOrigins } from './cross-origin.ts';
+import { type Crowd, createCrowd } from './crowd.ts';
+import { readAnyJson } from './json-body.ts';
+import { DEFAULT_LIMITS, type Limits, seeTooManyHeaders, serverOptions } from './limits.ts';
 import { accessLog, auditLog } from './logger.ts';
+import { matcherOf } from './networks.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { refused } from './refused.ts';
 import { backupLogRoutes } from './rest/backup-log.ts';
 import { backupRoutes } from './rest/backups.ts';
 import { clusterRoutes } from './rest/clusters.ts';
-import { answerClientError, answerError } from './rest/error-response.ts';
+import { answerClientError, answerError, noteRequest, toError } from './rest/error-response.ts';
 import { fleetStrategyRoutes } from './rest/fleet-strategies.ts';
 import { occurrenceRoutes } from './rest/occurrences.ts';
 import { pinRoutes } from './rest/pins.ts';
@@ -23,25 +32,27 @@ import { storageRoutes } from './rest/storages.ts';
 import { strategyRoutes } from './rest/strategies.ts';
 import { strategyPreviewRoutes } from './rest/strategy-preview.ts';
 import { strategyRuleRoutes } from './rest/strategy-rules.ts';
+import { createStreamGate } from './rest/stream.ts';
+import { createStrangers } from './strangers.ts';
 
 export interface GatewayDependencies {
   readonly backends: Backends;
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
   readonly serviceToken: string | undefined;
+  readonly limits?: Limits;
+  /** Proxies whose `X-Forwarded-For` is believed: addresses or networks. */
+  readonly trustedProxies?: readonly string[];
+  /** Origins of pages that may call. */
+  readonly allowedOrigins?: readonly string[];
 }
 
 const PREFIX = '/api/v1';
-const BODY_LIMIT = 1024 * 1024;
-const REQUEST_TIMEOUT_MS = 30_000;
 
 const duration = histogram('tidemark_http_seconds', 'How long HTTP requests took, by route, method and status.', [
   'route',
   'method',
   'status',
-]);
-const refused = counter('tidemark_http_refused_total', 'Requests that were refused before they reached a route.', [
-  'reason',
 ]);
 
 export function buildGateway({
@@ -49,10 +60,17 @@ export function buildGateway({
   authenticator,
   rateLimit,
   serviceToken,
+  limits = DEFAULT_LIMITS,
+  trustedProxies = [],
+  allowedOrigins = [],
 }: GatewayDependencies): FastifyInstance {
+  const trusted = matcherOf(trustedProxies);
   const app = fastify({
-    bodyLimit: BODY_LIMIT,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    http: serverOptions(limits),
+    trustProxy: trusted,
     genReqId: ({ headers }) => requestIdOf(headers),
     requestIdHeader: false,
     // Fastify's own 503 has no envelope; what still comes while closing is answered and its connection closed.
@@ -65,16 +83,33 @@ export function buildGateway({
       answerError(error, request, reply);
     },
   });
+  seeTooManyHeaders(app.server, limits);
+  boundConnections(app.server, limits, trusted);
+  // Whatever else was expected than "100-continue", which Node knows, is not waited for.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  app.server.on('connect', (_, socket) =>
+    answerClientError(Object.assign(new Error('CONNECT'), { code: 'CONNECT' }), socket as Socket),
+  );
   readAnyJson(app);
+  compressAnswers(app);
   const methodsOf = collectRoutes(app);
+  const crowd = createCrowd(limits);
+  app.addHook('onClose', async () => crowd[Symbol.dispose]());
+  const strangers = createStrangers(limits.strangers);
 
   app.addHook('onRequest', async (request, reply) => {
     // Every body is JSON here, also one whose content type is none that HTTP knows.
     if (request.raw.headers['content-type'] !== undefined) request.raw.headers['content-type'] = 'application/json';
     request.audited = {};
     request.gone = goneSignal(reply.raw);
+    noteRequest(request.raw, reply.raw);
     nameRequest(request, reply);
+    cutStalled(reply.raw, limits.stalledMs);
+    checkHeaders(request, limits);
+    request.leaveCrowd = countIn(crowd);
+    reply.raw.once('close', request.leaveCrowd);
   });
+  allowOrigins(app, allowedOrigins, methodsOf);
   // From when the body is there: a slow client does not spend the time of the services.
   app.addHook('preHandler', async (request) => {
     request.answerBy = performance.now() + (request.routeOptions.config?.answerMs ?? CALL_TIMEOUT_MS);
@@ -98,16 +133,28 @@ export function buildGateway({
   const dependencies: RouteDependencies = {
     backends,
     stopping: stopping.signal,
+    streams: createStreamGate(limits),
     serviceHeaders: serviceToken === undefined ? {} : { authorization: `Bearer ${serviceToken}` },
   };
   void app.register(
     async (api) => {
-      api.addHook('onRequest', async (request) => {
-        request.caller = await authenticator.authenticate(request.headers.authorization).catch((error: unknown) => {
+      api.addHook('onRequest', async (request, reply) => {
+        const { authorization } = request.headers;
+        request.authenticateAgain = () => authenticator.authenticate(authorization);
+        try {
+          strangers.admit(request.ip, authorization);
+          request.caller = await authenticator.authenticate(authorization);
+          strangers.wasGood(authorization);
+        } catch (error) {
+          if (toError(error).row.http === 401) strangers.wasBad(request.ip, authorization);
           refused.inc({ reason: 'token' });
           throw error;
-        });
-        rateLimit.take(request.caller.tokenId);
+        }
+        try {
+          rateLimit.take(request.caller.tokenId);
+        } finally {
+          reply.headers(rateLimit.headers(request.caller.tokenId));
+        }
       });
       strategyRoutes(api, dependencies);
       strategyRuleRoutes(api, dependencies);
@@ -125,28 +172,6 @@ export function buildGateway({
     { prefix: PREFIX },
   );
   return app;
-}
-
-/** Existing clients send JSON under any content type, on any method, or an empty body: an empty body is an empty object. */
-function readAnyJson(app: FastifyInstance): void {
-  app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
-  const parseJson = app.getDefaultJsonParser('error', 'error');
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, (request, body, done) => {
-    const text = String(body);
-    if (text.trim() === '') done(null, {});
-    else
-      void parseJson(request, text, (error, value) =>
-        error
-          ? done(
-              new AppError('invalid_argument', 'The body is not JSON.', {
-                fields: [{ field: 'body', description: 'must be JSON' }],
-                cause: error,
-              }),
-            )
-          : done(null, value),
-      );
-  });
 }
 
 /** Which methods a path knows, for the answer to one that it does not. */
@@ -170,6 +195,39 @@ function collectRoutes(app: FastifyInstance): (path: string) => string[] {
 function nameRequest(request: FastifyRequest, reply: FastifyReply): void {
   for (const name of REQUEST_ID_HEADERS) reply.header(name, request.id);
   reply.header('x-content-type-options', 'nosniff');
+}
+
+/** What the parser lets through and no server should. @throws AppError */
+function checkHeaders({ raw }: FastifyRequest, { headers }: Limits): void {
+  if (raw.rawHeaders.length / 2 > headers) {
+    refused.inc({ reason: 'headers' });
+    throw new AppError('headers_too_large', `The request has too many headers: at most ${headers} are taken.`);
+  }
+  const hosts = raw.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+  if (raw.httpVersion === '1.1' && (hosts !== 1 || !raw.headers.host?.trim()))
+    throw invalidArgument([{ field: 'Host', description: 'must be sent once, with a name' }]);
+}
+
+function countIn(crowd: Crowd): () => void {
+  try {
+    return crowd.enter();
+  } catch (error) {
+    refused.inc({ reason: 'overload' });
+    throw error;
+  }
+}
+
+/** Ends the connection of a client that takes nothing of an answer that lies ready for it. */
+function cutStalled(response: ServerResponse, stalledMs: number): void {
+  response.setTimeout(stalledMs, () => {
+    const { socket } = response;
+    if (!socket || socket.writableLength === 0) {
+      response.setTimeout(stalledMs); // nothing is ready yet: this is ours to wait for
+      return;
+    }
+    refused.inc({ reason: 'stalled' });
+    socket.destroy();
+  });
 }
 
 /** Aborts when nobody waits for the answer any more: it was sent (to HEAD, without its body), or the client went away. */

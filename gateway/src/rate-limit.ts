@@ -4,6 +4,20 @@ import { AppError } from '@tidemark/errors/app-error';
 export interface RateLimit {
   /** @throws AppError `too_many_requests` with the time until the next one is taken */
   take(tokenId: string): void;
+  /** `RateLimit-Limit`, `-Remaining` and `-Reset` as they are now, for an answer to this token. */
+  headers(tokenId: string): Readonly<Record<string, string>>;
+}
+
+export interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+export interface Buckets {
+  /** What is left of a key's bucket now, with fractions. */
+  left(key: string): number;
+  /** Takes one, also where less is left: never below nothing. */
+  take(key: string): void;
 }
 
 interface Bucket {
@@ -13,31 +27,46 @@ interface Bucket {
 
 const MOST_BUCKETS = 10_000;
 
-export function createRateLimit({
-  perSecond,
-  burst,
-}: {
-  readonly perSecond: number;
-  readonly burst: number;
-}): RateLimit {
+/** Buckets by key that fill up again by themselves; those that were not used for longest are forgotten first. */
+export function createBuckets({ perSecond, burst }: Rate, most = MOST_BUCKETS): Buckets {
   const buckets = new Map<string, Bucket>();
+  const left = (key: string): number => {
+    const bucket = buckets.get(key);
+    return bucket ? Math.min(burst, bucket.left + ((performance.now() - bucket.at) / 1000) * perSecond) : burst;
+  };
+  return {
+    left,
+    take(key) {
+      const bucket = { left: Math.max(0, left(key) - 1), at: performance.now() };
+      buckets.delete(key);
+      buckets.set(key, bucket);
+      const [oldest] = buckets.keys();
+      if (buckets.size > most && oldest !== undefined) buckets.delete(oldest);
+    },
+  };
+}
+
+export function createRateLimit(rate: Rate): RateLimit {
+  const { perSecond, burst } = rate;
+  const buckets = createBuckets(rate);
   return {
     take(tokenId) {
-      const now = performance.now();
-      const bucket = buckets.get(tokenId) ?? { left: burst, at: now };
-      bucket.left = Math.min(burst, bucket.left + ((now - bucket.at) / 1000) * perSecond);
-      bucket.at = now;
-      if (buckets.size > MOST_BUCKETS) buckets.clear();
-      buckets.set(tokenId, bucket);
-      if (bucket.left < 1)
+      const left = buckets.left(tokenId);
+      if (left < 1)
         throw new AppError(
           'too_many_requests',
           `More than ${perSecond} requests a second came with this token; slow down.`,
-          {
-            retryAfterMs: ((1 - bucket.left) / perSecond) * 1000,
-          },
+          { retryAfterMs: ((1 - left) / perSecond) * 1000 },
         );
-      bucket.left -= 1;
+      buckets.take(tokenId);
+    },
+    headers(tokenId) {
+      const left = buckets.left(tokenId);
+      return {
+        'ratelimit-limit': String(burst),
+        'ratelimit-remaining': String(Math.floor(left)),
+        'ratelimit-reset': String(Math.ceil((burst - left) / perSecond)),
+      };
     },
   };
 }

@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers';
 import { type GrpcServer, startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { createLogger } from '@tidemark/service-kit/logging';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DEFAULT_LIMITS } from './limits.ts';
 import { type RunningGateway, startGateway } from './service.ts';
 import { CLUSTER } from './testing/programmable-backends.ts';
 
@@ -72,6 +73,9 @@ async function start(backupPort: number, otherPort = backupPort): Promise<Runnin
       serviceToken: 'secret',
       tokensFile,
       rate: { perSecond: 1_000, burst: 1_000 },
+      limits: DEFAULT_LIMITS,
+      trustedProxies: [],
+      allowedOrigins: [],
     }),
   );
 }

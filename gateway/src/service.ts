@@ -26,6 +26,9 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     authenticator,
     rateLimit: createRateLimit(config.rate),
     serviceToken: config.serviceToken,
+    limits: config.limits,
+    trustedProxies: config.trustedProxies,
+    allowedOrigins: config.allowedOrigins,
   });
   stack.defer(async () => {
     const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);

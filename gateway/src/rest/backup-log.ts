@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { log } from '../logger.ts';
 import { findVisibleBackup } from './find-backup.ts';
-import { callOptions, type RouteDependencies } from './route.ts';
+import type { RouteDependencies } from './route.ts';
+import { sendStream } from './stream.ts';
 import { Id, leftOut, parse, wholeNumber } from './validate.ts';
 
 const QUERY_FAILED = 20604;
@@ -22,14 +23,13 @@ export function backupLogRoutes(app: FastifyInstance, dependencies: RouteDepende
       const { backupId } = parse(z.object({ backupId: Id }), request.params);
       const { attempt = 0, follow } = parse(Query, request.query);
       await findVisibleBackup(request, dependencies, 'readBackupLog', backupId);
-      const { headers } = callOptions(request, dependencies);
-      const signal = AbortSignal.any([request.gone, dependencies.stopping]);
-      const pieces = dependencies.backends.backups.readBackupLog(
-        { id: backupId, attempt, follow: follow === 'true' },
-        { signal, ...(headers && { headers }) },
-      );
-      reply.header('cache-control', 'no-store').type('text/plain; charset=utf-8');
-      return reply.send(ReadableStream.from(textOf(pieces, request.gone)));
+      return sendStream(request, reply, dependencies, {
+        type: 'text/plain; charset=utf-8',
+        open: (options) => {
+          const wanted = { id: backupId, attempt, follow: follow === 'true' };
+          return textOf(dependencies.backends.backups.readBackupLog(wanted, options), request.gone);
+        },
+      });
     },
   );
 }

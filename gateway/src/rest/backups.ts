@@ -20,6 +20,7 @@ import { findVisibleBackup, unknownBackup } from './find-backup.ts';
 import { STATES, STATUSES, statesOf, toLegacyRecord } from './legacy-record.ts';
 import { keepingOf } from './retention.ts';
 import { callOptions, type RouteDependencies } from './route.ts';
+import { sendStream } from './stream.ts';
 import { bodyObject, Id, leftOut, parse, required, wholeNumber } from './validate.ts';
 
 const CREATE_FAILED = 20602;
@@ -29,6 +30,8 @@ const DEFAULT_PAGE_SIZE = 10;
 /** How long a deletion is waited for, so that a script which deletes and lists sees it gone. */
 const DELETION_WAIT_MS = 2_000;
 const DELETION_POLL_MS = 100;
+/** A comment: clients skip it, and proxies see that the connection lives. */
+const BEAT = ': still here\n\n';
 const LAST_SECOND = 253_402_300_799; // of the year 9999
 
 const Mode = z.enum(['manual', 'auto'], 'must be "manual" or "auto"');
@@ -194,11 +197,11 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     async (request, reply) => {
       const { backupId } = parse(z.object({ backupId: Id }), request.params);
       await findVisibleBackup(request, dependencies, 'watchBackup', backupId);
-      const { headers } = callOptions(request, dependencies);
-      const signal = AbortSignal.any([request.gone, dependencies.stopping]);
-      const changes = backups.watchBackup({ id: backupId }, { signal, ...(headers && { headers }) });
-      reply.header('cache-control', 'no-store').type('text/event-stream; charset=utf-8');
-      return reply.send(eventStream(changes, request.gone));
+      return sendStream(request, reply, dependencies, {
+        type: 'text/event-stream; charset=utf-8',
+        beat: BEAT,
+        open: (options) => events(backups.watchBackup({ id: backupId }, options), request.gone),
+      });
     },
   );
 }
@@ -214,8 +217,4 @@ async function* events(changes: AsyncIterable<{ backup?: Backup }>, gone: AbortS
     log.warn({ error }, 'a stream of events broke off');
     yield `event: error\ndata: ${JSON.stringify({ message: 'The stream ended; connect again.' })}\n\n`;
   }
-}
-
-function eventStream(changes: AsyncIterable<{ backup?: Backup }>, gone: AbortSignal): ReadableStream {
-  return ReadableStream.from(events(changes, gone)).pipeThrough(new TextEncoderStream());
 }

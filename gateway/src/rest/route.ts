@@ -4,6 +4,7 @@ import { CALLER, REQUEST_ID } from '@tidemark/service-kit/grpc/metadata-names';
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../authenticate.ts';
 import type { Backends } from '../backends.ts';
+import type { StreamGate } from './stream.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -11,6 +12,10 @@ declare module 'fastify' {
     caller: Caller;
     /** Aborts when nobody waits for the answer any more; Fastify's own signal aborts once the body is read. */
     gone: AbortSignal;
+    /** Counts a request that becomes a stream out of those that are answered soon. */
+    leaveCrowd: () => void;
+    /** Whether the token is still good. @throws AppError as at first */
+    authenticateAgain: () => Promise<unknown>;
     /** By when the services must have answered, all calls of the request together, on `performance.now()`'s clock. */
     answerBy: number;
     /** What the audit line of a mutation names. */
@@ -30,6 +35,7 @@ export interface RouteDependencies {
   readonly backends: Backends;
   /** Aborts when the gateway begins to stop: long answers end then. */
   readonly stopping: AbortSignal;
+  readonly streams: StreamGate;
   /** Headers that prove the gateway to the services. */
   readonly serviceHeaders: Readonly<Record<string, string>>;
 }

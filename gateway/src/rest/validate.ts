@@ -1,9 +1,14 @@
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
 import { z } from 'zod';
 
+/** A query that has a parameter twice means two things; it is refused, whichever comes last. */
+const ONCE = 'must be one value, and be sent once';
+
 /** An id of a cluster, a backup or a storage. */
 export const Id = z
-  .string({ error: ({ input }) => (input === undefined ? 'must be set' : 'must be a text') })
+  .string({
+    error: ({ input }) => (input === undefined ? 'must be set' : Array.isArray(input) ? ONCE : 'must be a text'),
+  })
   .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, underscores or dashes');
 
 /** Values that generated clients send for "nothing" (`""`, null) count as left out. */
@@ -24,7 +29,10 @@ export function wholeNumber(min: number, max: number) {
   const wanted = `must be a whole number from ${min} to ${max}`;
   return z.preprocess(
     (value) => (typeof value === 'string' && /^-?\d{1,15}$/.test(value.trim()) ? Number(value) : value),
-    z.int(wanted).min(min, wanted).max(max, wanted),
+    z
+      .int({ error: ({ input }) => (Array.isArray(input) ? ONCE : wanted) })
+      .min(min, wanted)
+      .max(max, wanted),
   );
 }
 

@@ -8,6 +8,7 @@ import type { FastifyInstance } from 'fastify';
 import { expect } from 'vitest';
 import { createAuthenticator, type Role } from '../authenticate.ts';
 import { buildGateway } from '../gateway.ts';
+import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { createRateLimit } from '../rate-limit.ts';
 import { CLUSTER, type ProgrammableBackends, programmableBackends } from './programmable-backends.ts';
 
@@ -55,11 +56,16 @@ export interface TestGateway extends ProgrammableBackends, AsyncDisposable {
 export interface TestGatewayOptions {
   readonly rate?: { readonly perSecond: number; readonly burst: number };
   readonly serviceToken?: string;
+  readonly limits?: Partial<Limits>;
+  readonly trustedProxies?: readonly string[];
+  readonly allowedOrigins?: readonly string[];
 }
 
 export async function startTestGateway({
   rate = { perSecond: 100_000, burst: 100_000 },
   serviceToken,
+  limits,
+  ...lists
 }: TestGatewayOptions = {}): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'tidemark-gateway-'));
   const tokensFile = join(folder, 'tokens.json');
@@ -72,6 +78,9 @@ export async function startTestGateway({
     authenticator: createAuthenticator(tokensFile),
     rateLimit: createRateLimit(rate),
     serviceToken,
+    // Nothing here depends on how busy the machine is, unless a test says so.
+    limits: { ...DEFAULT_LIMITS, delayMs: 600_000, strangers: { perSecond: 100_000, burst: 100_000 }, ...limits },
+    ...lists,
   });
   const send = app.inject.bind(app);
   return {

@@ -35,6 +35,7 @@ export interface ErrorRow {
 export const ERRORS = {
   invalid_argument: { grpc: 'INVALID_ARGUMENT', http: 400, number: 10001, retryable: false, log: 'info' },
   payload_too_large: { grpc: 'INVALID_ARGUMENT', http: 413, number: 10001, retryable: false, log: 'info' },
+  headers_too_large: { grpc: 'INVALID_ARGUMENT', http: 431, number: 10001, retryable: false, log: 'info' },
   route_not_found: { grpc: 'UNIMPLEMENTED', http: 404, number: 10001, retryable: false, log: 'info' },
   method_not_allowed: { grpc: 'UNIMPLEMENTED', http: 405, number: 10001, retryable: false, log: 'info' },
   unauthenticated: { grpc: 'UNAUTHENTICATED', http: 401, number: 70600, retryable: false, log: 'info' },

@@ -1,0 +1,96 @@
+/** Bodies as existing clients send them, and nothing in them that means two things. */
+import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import type { FastifyInstance } from 'fastify';
+
+/** Deeper than any body of the API, and shallow enough for whatever walks it. */
+const MOST_DEPTH = 64;
+const LONGEST_NAME = 64;
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** Existing clients send JSON under any content type, on any method, or an empty body: an empty body is an empty object. */
+export function readAnyJson(app: FastifyInstance): void {
+  app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
+    const coding = request.headers['content-encoding'];
+    if (coding !== undefined && coding !== '' && coding.toLowerCase() !== 'identity')
+      return done(badBody('must not be compressed'));
+    const text = decoded(body as Buffer);
+    if (text === undefined) return done(badBody('must be UTF-8'));
+    if (text.trim() === '') return done(null, {});
+    void parseJson(request, text, (error, value: unknown) => {
+      if (error) return done(badBody('must be JSON', error));
+      const trouble = findTrouble(text) ?? (typeof value === 'object' ? findBadText(value) : undefined);
+      if (trouble) done(invalidArgument([trouble]));
+      else done(null, value);
+    });
+  });
+}
+
+function decoded(body: Buffer): string | undefined {
+  try {
+    return decoder.decode(body);
+  } catch {
+    return undefined;
+  }
+}
+
+function badBody(description: string, cause?: Error): AppError {
+  return new AppError('invalid_argument', `The body ${description}.`, {
+    fields: [{ field: 'body', description }],
+    ...(cause && { cause }),
+  });
+}
+
+interface Trouble {
+  readonly field: string;
+  readonly description: string;
+}
+
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/g;
+
+/** A name that comes twice in one object, or too much nesting; in a text that is known to be JSON. */
+function findTrouble(text: string): Trouble | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  let last = '';
+  for (const [token] of text.matchAll(TOKENS)) {
+    if (token === '{' || token === '[') open.push(token === '{' ? new Set() : undefined);
+    else if (token === '}' || token === ']') open.pop();
+    if (open.length > MOST_DEPTH) return { field: 'body', description: `must not be nested over ${MOST_DEPTH} deep` };
+    if (token === ':') {
+      const name = JSON.parse(last) as string;
+      const names = open.at(-1);
+      if (names?.has(name)) return { field: shown(name), description: 'must be set once, not twice' };
+      names?.add(name);
+    }
+    last = token;
+  }
+  return undefined;
+}
+
+/** A text that no database and no file system keeps as it is: with a NUL, or with half a character. */
+function findBadText(body: unknown): Trouble | undefined {
+  const waiting: [path: string, value: unknown][] = [['', body]];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const [path, value] = next;
+    const field = path || 'body';
+    if (typeof value === 'string' && isBad(value))
+      return { field, description: 'must be text without NUL and halves of characters' };
+    if (typeof value !== 'object' || value === null) continue;
+    for (const [name, inner] of Object.entries(value)) {
+      if (isBad(name)) return { field, description: 'must have names without NUL and halves of characters' };
+      if (typeof inner === 'string' || typeof inner === 'object')
+        waiting.push([path === '' ? shown(name) : `${path}.${shown(name)}`, inner]);
+    }
+  }
+  return undefined;
+}
+
+function isBad(text: string): boolean {
+  return text.includes('\0') || !text.isWellFormed();
+}
+
+function shown(name: string): string {
+  return name.slice(0, LONGEST_NAME).toWellFormed() || 'body';
+}

@@ -1,0 +1,299 @@
+/**
+ * Streams of events and logs, over sockets.
+ *
+ * 1. A client that goes away, says nothing any more, or takes nothing, lets go of everything behind it.
+ * 2. What a client does not take is not asked for: memory is bounded, whatever the service has.
+ * 3. A stream ends by itself: with its backup, with its time, with its token, with the gateway.
+ */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Backup } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import {
+  type BackupServiceServer,
+  BackupServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import { bindService, type Handlers } from '@tidemark/service-kit/grpc/bind-service';
+import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
+import { createLogger } from '@tidemark/service-kit/logging';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { DEFAULT_LIMITS, type Limits } from './limits.ts';
+import { startGateway } from './service.ts';
+import { BACKUP, sampleBackup } from './testing/programmable-backends.ts';
+import { exchange, open, requestOf } from './testing/raw-http.ts';
+import { startTestGateway, type TestGateway } from './testing/test-gateway.ts';
+
+const PATHS = [`/backups/${BACKUP}/events`, `/backups/${BACKUP}/log?follow=true`] as const;
+const EVENTS = PATHS[0];
+
+let stack = new AsyncDisposableStack();
+afterEach(async () => {
+  await stack.disposeAsync();
+  stack = new AsyncDisposableStack();
+});
+
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+/** What a service does: nothing at first, a little, or without end. */
+type Behaviour = 'silent' | 'little' | 'endless';
+
+interface Witness {
+  open: number;
+  pieces: number;
+}
+
+const PIECE = Buffer.alloc(64 * 1024, 'x\n');
+
+function behave(gateway: TestGateway, behaviour: Behaviour): Witness {
+  const witness = { open: 0, pieces: 0 };
+  async function* pieces<T>(piece: T, signal: AbortSignal): AsyncGenerator<T> {
+    witness.open += 1;
+    void untilAborted(signal).then(() => (witness.open -= 1));
+    while (behaviour !== 'silent' && !signal.aborted && (witness.pieces < 1 || behaviour === 'endless')) {
+      witness.pieces += 1;
+      yield piece;
+    }
+    await untilAborted(signal);
+  }
+  const padded = sampleBackup({ createdBy: behaviour === 'endless' ? PIECE.toString() : 'console' });
+  gateway.answers.watchBackup = (_, { signal }) => pieces({ backup: padded }, signal);
+  gateway.answers.readBackupLog = (_, { signal }) =>
+    pieces({ attempt: 1, data: PIECE, worker: 'w1', brVersion: 'v8.5.0' }, signal);
+  return witness;
+}
+
+async function start(limits: Partial<Limits> = {}): Promise<{ gateway: TestGateway; port: number }> {
+  const gateway = stack.use(await startTestGateway({ limits }));
+  return { gateway, port: await gateway.listen() };
+}
+
+describe.each(PATHS)('a client of %s', (path) => {
+  it.each(['silent', 'little', 'endless'] as const)(
+    'that goes away ends the stream of a %s service',
+    async (behaviour) => {
+      const { gateway, port } = await start();
+      const witness = behave(gateway, behaviour);
+      const socket = await open(port);
+      socket.write(requestOf('GET', path));
+      await vi.waitFor(() => expect(witness.open).toBe(1));
+      socket.destroy();
+      await vi.waitFor(() => expect(witness.open).toBe(0));
+    },
+  );
+
+  it('that is connected knows so at once, also while nothing happens', async () => {
+    const { gateway, port } = await start();
+    behave(gateway, 'silent');
+    const socket = await open(port);
+    socket.write(requestOf('GET', path));
+    const [head] = (await once(socket.setEncoding('utf8'), 'data')) as [string];
+    expect(head).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+    socket.destroy();
+  });
+
+  it('that takes nothing costs bounded memory, and is cut after a while', async () => {
+    const { gateway, port } = await start({ stalledMs: 500 });
+    const witness = behave(gateway, 'endless');
+    const sockets = await Promise.all(Array.from({ length: 5 }, () => open(port)));
+    for (const socket of sockets) socket.pause().write(requestOf('GET', path));
+    await vi.waitFor(() => expect(witness.open).toBe(5));
+    await vi.waitFor(() => expect(witness.open).toBe(0), 15_000);
+    // The kernel's buffers on both sides take some megabytes of each; nothing else does.
+    expect(witness.pieces * PIECE.length).toBeLessThan(5 * 16 * 1024 * 1024);
+    for (const socket of sockets) socket.destroy();
+    expect((await gateway.ask('GET', '/backups')).status).toBe(200);
+  });
+
+  it('that is slow but takes something is not cut', async () => {
+    const { gateway, port } = await start({ stalledMs: 400 });
+    const witness = behave(gateway, 'endless');
+    const socket = await open(port);
+    socket.pause().write(requestOf('GET', path));
+    await vi.waitFor(() => expect(witness.pieces).toBeGreaterThan(1));
+    let taken = 0;
+    socket.on('data', (chunk) => (taken += chunk.length)).pause();
+    for (let i = 0; i < 12; i += 1) {
+      await sleep(80);
+      socket.resume();
+      await sleep(20);
+      socket.pause();
+    }
+    expect(taken).toBeGreaterThan(PIECE.length);
+    expect(witness.open).toBe(1);
+    socket.destroy();
+  });
+
+  it('has one stream too many for its token: 429 with Retry-After, until it closes one', async () => {
+    const { gateway, port } = await start({ streamsPerToken: 2 });
+    const witness = behave(gateway, 'silent');
+    const sockets = await Promise.all([open(port), open(port)]);
+    for (const socket of sockets) socket.write(requestOf('GET', path));
+    await vi.waitFor(() => expect(witness.open).toBe(2));
+    const refused = await exchange(port, requestOf('GET', path));
+    expect(refused).toMatch(/^HTTP\/1.1 429 [\s\S]*retry-after: [1-9][\s\S]*"code":10000/);
+    expect((await gateway.ask('GET', '/backups')).status).toBe(200);
+    const other = await open(port);
+    other.write(requestOf('GET', path).toString().replace('Bearer admin', 'Bearer viewer'));
+    await vi.waitFor(() => expect(witness.open).toBe(3));
+    sockets[0]?.destroy();
+    await vi.waitFor(() => expect(witness.open).toBe(2));
+    const again = await open(port);
+    again.write(requestOf('GET', path));
+    await vi.waitFor(() => expect(witness.open).toBe(3));
+    for (const socket of [...sockets, other, again]) socket.destroy();
+  });
+
+  it('finds as many streams open as there may be: 503 with Retry-After, until one ends', async () => {
+    const { gateway, port } = await start({ streams: 1 });
+    const witness = behave(gateway, 'silent');
+    const first = await open(port);
+    first.write(requestOf('GET', path));
+    await vi.waitFor(() => expect(witness.open).toBe(1));
+    expect(await exchange(port, requestOf('GET', path))).toMatch(
+      /^HTTP\/1.1 503 [\s\S]*retry-after: [1-9][\s\S]*"code":20604/,
+    );
+    first.destroy();
+    await vi.waitFor(() => expect(witness.open).toBe(0));
+    const second = await open(port);
+    second.write(requestOf('GET', path));
+    await vi.waitFor(() => expect(witness.open).toBe(1));
+    second.destroy();
+  });
+
+  it('is told to come again when the time of a stream is over', async () => {
+    const { gateway, port } = await start({ streamMs: 300 });
+    const witness = behave(gateway, 'little');
+    expect(await exchange(port, requestOf('GET', path))).toMatch(/connect again|ask again/);
+    expect(witness.open).toBe(0);
+  });
+
+  it('whose token is taken away loses its stream', async () => {
+    const { gateway, port } = await start({ heartbeatMs: 200 });
+    const witness = behave(gateway, 'little');
+    const received = exchange(port, requestOf('GET', path));
+    await vi.waitFor(() => expect(witness.open).toBe(1));
+    await gateway.writeTokens({ viewer: { role: 'viewer', clusters: ['*'] } });
+    expect(await received).toMatch(/connect again|ask again/);
+    expect(witness.open).toBe(0);
+  });
+
+  it('is told to come again when the gateway stops, which it does not hold up', async () => {
+    const { gateway, port } = await start();
+    const witness = behave(gateway, 'little');
+    const received = exchange(port, requestOf('GET', path));
+    await vi.waitFor(() => expect(witness.pieces).toBe(1));
+    await gateway.app.close();
+    expect(await received).toMatch(/connect again|ask again/);
+    expect(witness.open).toBe(0);
+  });
+
+  it('does not count as a request that is being answered', async () => {
+    const { gateway, port } = await start({ inFlight: 1 });
+    const witness = behave(gateway, 'silent');
+    const socket = await open(port);
+    socket.write(requestOf('GET', path));
+    await vi.waitFor(() => expect(witness.open).toBe(1));
+    expect((await gateway.ask('GET', '/backups')).status).toBe(200);
+    socket.destroy();
+  });
+
+  it('gets it uncompressed, as it comes', async () => {
+    const { gateway, port } = await start();
+    behave(gateway, 'little');
+    const socket = await open(port);
+    socket.write(requestOf('GET', path, '', ['Accept-Encoding: gzip, br, zstd']));
+    let received = '';
+    socket.setEncoding('utf8').on('data', (chunk) => (received += chunk));
+    await vi.waitFor(() => expect(received).toMatch(/Succeeded|==> attempt 1/));
+    expect(received).not.toMatch(/content-encoding/i);
+    socket.destroy();
+  });
+});
+
+it('a stream of events on which nothing happens says with comments that it is still there', async () => {
+  const { gateway, port } = await start({ heartbeatMs: 100 });
+  behave(gateway, 'little');
+  const socket = await open(port);
+  socket.write(requestOf('GET', EVENTS));
+  let received = '';
+  socket.setEncoding('utf8').on('data', (chunk) => (received += chunk));
+  await vi.waitFor(() => expect(received.match(/: still here\n\n/g)?.length).toBeGreaterThan(2));
+  expect(received).toMatch(/event: backup\nid: 9\ndata: .*\n\n/);
+  expect(received).toMatch(/x-accel-buffering: no/);
+  socket.destroy();
+});
+
+describe('with a service behind real gRPC', () => {
+  it.each(PATHS)('a client that leaves %s is noticed by the service itself', async (path) => {
+    const seen = { open: 0 };
+    const refuse = async () => {
+      throw new Error('not part of this test');
+    };
+    async function* follow<T>(piece: T, signal: AbortSignal): AsyncGenerator<T> {
+      seen.open += 1;
+      yield piece;
+      await untilAborted(signal);
+      seen.open -= 1;
+    }
+    const backup = Backup.create({ id: BACKUP, clusterId: 'c1', revision: 1n });
+    const handlers: Handlers<BackupServiceServer> = {
+      startBackup: refuse,
+      findBackupByKey: refuse,
+      listBackups: refuse,
+      deleteBackup: refuse,
+      pinBackup: refuse,
+      unpinBackup: refuse,
+      listNewestGood: refuse,
+      listChangedClusters: refuse,
+      cancelBackup: refuse,
+      getBackup: async () => ({ backup }),
+      watchBackup: (_, { signal }) => follow({ backup }, signal),
+      readBackupLog: (_, { signal }) =>
+        follow({ attempt: 1, data: PIECE, skippedBytes: 0n, worker: 'w1', brVersion: 'v8.5.0' }, signal),
+    };
+    const service = stack.use(
+      await startGrpcServer({
+        host: '127.0.0.1',
+        port: 0,
+        token: 'secret',
+        log: createLogger('test'),
+        services: [bindService<BackupServiceServer>(BackupServiceService, handlers)],
+      }),
+    );
+    const folder = await mkdtemp(join(tmpdir(), 'tidemark-gateway-'));
+    stack.defer(() => rm(folder, { recursive: true }));
+    const tokensFile = join(folder, 'tokens.json');
+    const sha256 = createHash('sha256').update('admin').digest('hex');
+    const token = { id: 't1', name: 'script', sha256, role: 'admin', clusters: ['*'] };
+    await writeFile(tokensFile, JSON.stringify({ tokens: [token] }));
+    const at = { host: '127.0.0.1', port: service.port };
+    const { port } = stack.use(
+      await startGateway({
+        host: '127.0.0.1',
+        port: 0,
+        operationsPort: 0,
+        strategyService: at,
+        backupService: at,
+        schedulerService: at,
+        serviceToken: 'secret',
+        tokensFile,
+        rate: { perSecond: 1_000, burst: 1_000 },
+        limits: DEFAULT_LIMITS,
+        trustedProxies: [],
+        allowedOrigins: [],
+      }),
+    );
+    const sockets = await Promise.all(Array.from({ length: 10 }, () => open(port)));
+    for (const socket of sockets) socket.write(requestOf('GET', path));
+    await vi.waitFor(() => expect(seen.open).toBe(10), 5_000);
+    for (const socket of sockets) socket.destroy();
+    await vi.waitFor(() => expect(seen.open).toBe(0), 5_000);
+  });
+});
