@@ -1,5 +1,6 @@
 /** The HTTP edge, built but not listening: every route, and what all of them have in common. */
 import type { ServerResponse } from 'node:http';
+import type { SecureContextOptions } from 'node:tls';
 import { AppError } from '@tidemark/errors/app-error';
 import { counter, histogram } from '@tidemark/service-kit/metrics';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
@@ -29,7 +30,11 @@ export interface GatewayDependencies {
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
   readonly serviceToken: string | undefined;
+  /** With them the listener speaks HTTPS. */
+  readonly https?: HttpsOptions | undefined;
 }
+
+export type HttpsOptions = Pick<SecureContextOptions, 'cert' | 'key' | 'minVersion'>;
 
 const PREFIX = '/api/v1';
 const BODY_LIMIT = 1024 * 1024;
@@ -49,8 +54,11 @@ export function buildGateway({
   authenticator,
   rateLimit,
   serviceToken,
+  https,
 }: GatewayDependencies): FastifyInstance {
   const app = fastify({
+    // Fastify's types know the two kinds of servers apart; nothing here does.
+    ...({ https: https ?? null } as object),
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT_MS,
     genReqId: ({ headers }) => requestIdOf(headers),

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Metadata } from '@grpc/grpc-js';
 import { AppError, toAppError } from '@tidemark/errors/app-error';
+import { nameOf } from '../certificate.ts';
 import type { Logger } from '../logging.ts';
 import { histogram } from '../metrics.ts';
 import type { CallContext } from './call-context.ts';
@@ -18,6 +19,7 @@ export interface CallObserver {
 /** What unary and streaming calls of grpc-js share. */
 interface IncomingCall {
   readonly metadata: Metadata;
+  getAuthContext(): { readonly sslPeerCertificate?: Parameters<typeof nameOf>[0] };
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
@@ -44,10 +46,14 @@ export function observeCall(call: IncomingCall, { path, log, stopping }: CallObs
   const caller = header(CALLER) ?? 'internal';
   const signal = AbortSignal.any([gone.signal, stopping]);
 
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  // Who says so: the caller is only named by the process that calls.
+  const peer = certificate && nameOf(certificate);
+
   const ended = (code: string) => {
     const ms = performance.now() - startedAt;
     duration.observe({ method: path, code }, ms / 1000);
-    return { requestId, caller, method: path, code, ms: Math.round(ms) };
+    return { requestId, caller, ...(peer !== undefined && { peer }), method: path, code, ms: Math.round(ms) };
   };
   return {
     context: { signal, requestId, caller, log: log.child({ requestId }) },
