@@ -27,8 +27,11 @@ export interface Transports {
   readonly scheduler: Transport;
 }
 
-/** Deadline of one call: a dependency that is down must be told of within 2 s. */
-export const CALL_TIMEOUT_MS = 1_800;
+/**
+ * By when the services must have answered a request: a dependency that is down must be told of within 2 s, also by a
+ * gateway that is busy.
+ */
+export const CALL_TIMEOUT_MS = 1_500;
 
 export function createBackends({ backup, strategy, scheduler }: Transports): Backends {
   return {
