@@ -125,6 +125,14 @@ describe('a certificate that is renewed', () => {
     );
   });
 
+  it('is told of once when it has expired and none came', async () => {
+    const told: string[] = [];
+    const setting = read(tlsSettings(await written({ notAfter: new Date(Date.now() + 4_000) })));
+    if (!setting) throw new Error('not set');
+    using _ = watchCertificate(setting, { log: { ...log, error: (__, text) => void told.push(text) }, everyMs: 20 });
+    await vi.waitFor(() => expect(told).toEqual([expect.stringContaining('has expired')]), { timeout: 20_000 });
+  });
+
   it('stays in use while its file is gone or spoilt, and the next good one is taken', async () => {
     warned.length = 0;
     using certificate = await watch(hour(1));

@@ -75,10 +75,18 @@ export function watchCertificate(
   const file = files.cert.path;
   let current = certificate;
   let trouble: string | undefined;
+  let expired: Certificate | undefined;
   let looking = false;
   const tellExpiry = () => expiry.set({ file }, Math.floor(current.expiresAt.getTime() / 1000));
 
+  const tellExpired = () => {
+    if (current.expiresAt > new Date() || expired === current) return;
+    expired = current;
+    log.error({ file, expiresAt: current.expiresAt }, 'the certificate in use has expired: others refuse it; renew it');
+  };
+
   const look = async (): Promise<void> => {
+    tellExpired();
     const content = await readContent(files);
     if (typeof content !== 'string' && isSame(content, current)) {
       trouble = undefined;

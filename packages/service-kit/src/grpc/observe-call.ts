@@ -46,14 +46,20 @@ export function observeCall(call: IncomingCall, { path, log, stopping }: CallObs
   const caller = header(CALLER) ?? 'internal';
   const signal = AbortSignal.any([gone.signal, stopping]);
 
-  const certificate = call.getAuthContext().sslPeerCertificate;
-  // Who says so: the caller is only named by the process that calls.
-  const peer = certificate && nameOf(certificate);
-
   const ended = (code: string) => {
     const ms = performance.now() - startedAt;
     duration.observe({ method: path, code }, ms / 1000);
-    return { requestId, caller, ...(peer !== undefined && { peer }), method: path, code, ms: Math.round(ms) };
+    return {
+      requestId,
+      caller,
+      // Only where the line is really written: reading a certificate takes as long as a small call.
+      get peer() {
+        return peerOf(call);
+      },
+      method: path,
+      code,
+      ms: Math.round(ms),
+    };
   };
   return {
     context: { signal, requestId, caller, log: log.child({ requestId }) },
@@ -67,4 +73,14 @@ export function observeCall(call: IncomingCall, { path, log, stopping }: CallObs
       return error;
     },
   };
+}
+
+/** Which process calls, by its certificate; the caller is only whom it names. Nothing once its connection is gone. */
+function peerOf(call: IncomingCall): string | undefined {
+  try {
+    const certificate = call.getAuthContext().sslPeerCertificate;
+    return certificate && nameOf(certificate);
+  } catch {
+    return undefined; // node's HTTP/2 throws for a socket that it has let go
+  }
 }
