@@ -1,13 +1,14 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { type Client as ConnectClient, createClient, type Transport } from '@connectrpc/connect';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { type Client, Metadata } from '@grpc/grpc-js';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import type { Address } from '@tidemark/service-kit/env';
-import { CHANNEL_OPTIONS } from '@tidemark/service-kit/grpc/client';
+import { openChannel } from '@tidemark/service-kit/grpc/client';
+import type { ProcessCertificate } from '@tidemark/service-kit/grpc/transport-security';
 import type { GatewayConfig } from './config.ts';
 import { createGrpcTransport } from './grpc-transport.ts';
 
@@ -26,8 +27,11 @@ export interface Transports {
   readonly scheduler: Transport;
 }
 
-/** Deadline of one call: a dependency that is down must be told of within 2 s. */
-export const CALL_TIMEOUT_MS = 1_800;
+/**
+ * By when the services must have answered a request: a dependency that is down must be told of within 2 s, also by a
+ * gateway that is busy.
+ */
+export const CALL_TIMEOUT_MS = 1_500;
 
 export function createBackends({ backup, strategy, scheduler }: Transports): Backends {
   return {
@@ -49,9 +53,8 @@ const HEALTH_CHECK = '/grpc.health.v1.Health/Check';
 const HEALTH_TIMEOUT_MS = 1_000;
 
 /** Opens the channels to the services; they connect when first used, and again by themselves. */
-export function openChannels(config: GatewayConfig): Channels {
-  const open = ({ host, port }: Address) =>
-    new Client(`${host}:${port}`, credentials.createInsecure(), CHANNEL_OPTIONS);
+export function openChannels(config: GatewayConfig, certificate?: ProcessCertificate): Channels {
+  const open = ({ host, port }: Address) => openChannel(`${host}:${port}`, certificate);
   const channels = {
     'backup-service': open(config.backupService),
     'strategy-service': open(config.strategyService),

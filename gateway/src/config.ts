@@ -1,16 +1,20 @@
 import { type Address, type ConfigReader, configReader, type Env } from '@tidemark/service-kit/env';
 import { isLoopback } from '@tidemark/service-kit/grpc/credentials';
+import { readTransportSecurity, type TransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
+import { type CertificateSetting, keyWarning, readCertificateSetting } from '@tidemark/service-kit/watched-certificate';
 import { type Limits, readLimits } from './limits.ts';
 import { matcherOf } from './networks.ts';
 
-export interface GatewayConfig {
+export interface GatewayConfig extends TransportSecurity {
   readonly host: string;
   readonly port: number;
+  /** With it the gateway itself serves HTTPS. */
+  readonly listenerTls: CertificateSetting | undefined;
+  readonly operationsHost: string;
   readonly operationsPort: number;
   readonly strategyService: Address;
   readonly backupService: Address;
   readonly schedulerService: Address;
-  readonly serviceToken: string | undefined;
   /** The file of hashed tokens. */
   readonly tokensFile: string;
   /** Requests a second and token, and how many may come at once. */
@@ -25,14 +29,30 @@ export interface GatewayConfig {
 /** @throws ConfigError naming every setting that is wrong */
 export function toConfig(env: Env): GatewayConfig {
   const reader = configReader(env);
+  const host = reader.text('TIDEMARK_HOST', '127.0.0.1');
+  const listenerTls = readCertificateSetting(reader, 'TIDEMARK_GATEWAY_TLS', { mutual: false });
+  const strategyService = reader.address('TIDEMARK_STRATEGY_SERVICE', '127.0.0.1:4117');
+  const backupService = reader.address('TIDEMARK_BACKUP_SERVICE', '127.0.0.1:4118');
+  const schedulerService = reader.address('TIDEMARK_SCHEDULER_SERVICE', '127.0.0.1:4119');
+  const security = readTransportSecurity(reader, {
+    calls: {
+      TIDEMARK_STRATEGY_SERVICE: strategyService,
+      TIDEMARK_BACKUP_SERVICE: backupService,
+      TIDEMARK_SCHEDULER_SERVICE: schedulerService,
+    },
+  });
+  const listenerWarning = listenerTls && keyWarning(listenerTls.files);
   const config: GatewayConfig = {
-    host: reader.text('TIDEMARK_HOST', '127.0.0.1'),
+    ...security,
+    securityWarnings: [...security.securityWarnings, ...(listenerWarning ? [listenerWarning] : [])],
+    host,
+    listenerTls,
     port: reader.integer('TIDEMARK_PORT', { default: 4116, max: 65_535 }),
+    operationsHost: reader.text('TIDEMARK_OPERATIONS_HOST', host),
     operationsPort: reader.integer('TIDEMARK_OPERATIONS_PORT', { default: 4126, max: 65_535 }),
-    strategyService: reader.address('TIDEMARK_STRATEGY_SERVICE', '127.0.0.1:4117'),
-    backupService: reader.address('TIDEMARK_BACKUP_SERVICE', '127.0.0.1:4118'),
-    schedulerService: reader.address('TIDEMARK_SCHEDULER_SERVICE', '127.0.0.1:4119'),
-    serviceToken: reader.secret('TIDEMARK_SERVICE_TOKEN'),
+    strategyService,
+    backupService,
+    schedulerService,
     tokensFile: reader.text('TIDEMARK_TOKENS_FILE'),
     rate: {
       perSecond: reader.integer('TIDEMARK_RATE_PER_SECOND', { default: 50, min: 1, max: 1_000_000 }),
@@ -43,9 +63,9 @@ export function toConfig(env: Env): GatewayConfig {
     allowedOrigins: reader.list('TIDEMARK_ALLOWED_ORIGINS', []),
   };
   checkLists(reader, config);
-  if (!isLoopback(config.host) && !reader.flag('TIDEMARK_ALLOW_OPEN', false))
+  if (!isLoopback(host) && !listenerTls && !reader.flag('TIDEMARK_ALLOW_OPEN', false))
     reader.problem(
-      `TIDEMARK_HOST is ${config.host}, which others can reach, and the gateway does not encrypt: put a TLS proxy on this machine in front of it, or set TIDEMARK_ALLOW_OPEN=true if this is meant`,
+      `TIDEMARK_HOST is ${host}, which others can reach, and the gateway would speak in the clear: set TIDEMARK_GATEWAY_TLS_CERT_FILE and TIDEMARK_GATEWAY_TLS_KEY_FILE, or put a TLS proxy on this machine in front of it, or set TIDEMARK_ALLOW_OPEN=true if this is meant`,
     );
   reader.finish();
   return config;

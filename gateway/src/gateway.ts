@@ -1,6 +1,7 @@
 /** The HTTP edge, built but not listening: every route, and what all of them have in common. */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { histogram } from '@tidemark/service-kit/metrics';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
@@ -45,7 +46,11 @@ export interface GatewayDependencies {
   readonly trustedProxies?: readonly string[];
   /** Origins of pages that may call. */
   readonly allowedOrigins?: readonly string[];
+  /** With them the listener speaks HTTPS. */
+  readonly https?: HttpsOptions | undefined;
 }
+
+export type HttpsOptions = Pick<SecureContextOptions, 'cert' | 'key' | 'minVersion'>;
 
 const PREFIX = '/api/v1';
 
@@ -63,13 +68,15 @@ export function buildGateway({
   limits = DEFAULT_LIMITS,
   trustedProxies = [],
   allowedOrigins = [],
+  https,
 }: GatewayDependencies): FastifyInstance {
   const trusted = matcherOf(trustedProxies);
   const app = fastify({
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
-    http: serverOptions(limits),
+    // Fastify's types know the two kinds of servers apart; nothing here does.
+    ...((https ? { https: { ...serverOptions(limits), ...https } } : { http: serverOptions(limits) }) as object),
     trustProxy: trusted,
     genReqId: ({ headers }) => requestIdOf(headers),
     requestIdHeader: false,

@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { type GrpcServer, startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { createLogger } from '@tidemark/service-kit/logging';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { DEFAULT_LIMITS } from './limits.ts';
+import { toConfig } from './config.ts';
 import { type RunningGateway, startGateway } from './service.ts';
 import { CLUSTER } from './testing/programmable-backends.ts';
 
@@ -60,23 +60,27 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function start(backupPort: number, otherPort = backupPort): Promise<RunningGateway> {
-  const at = (port: number) => ({ host: '127.0.0.1', port });
+async function start(
+  backupPort: number,
+  otherPort = backupPort,
+  env: Record<string, string> = {},
+): Promise<RunningGateway> {
+  const at = (port: number) => `127.0.0.1:${port}`;
   return stack.use(
-    await startGateway({
-      host: '127.0.0.1',
-      port: 0,
-      operationsPort: 0,
-      strategyService: at(otherPort),
-      backupService: at(backupPort),
-      schedulerService: at(otherPort),
-      serviceToken: 'secret',
-      tokensFile,
-      rate: { perSecond: 1_000, burst: 1_000 },
-      limits: DEFAULT_LIMITS,
-      trustedProxies: [],
-      allowedOrigins: [],
-    }),
+    await startGateway(
+      toConfig({
+        TIDEMARK_PORT: '0',
+        TIDEMARK_OPERATIONS_PORT: '0',
+        TIDEMARK_STRATEGY_SERVICE: at(otherPort),
+        TIDEMARK_BACKUP_SERVICE: at(backupPort),
+        TIDEMARK_SCHEDULER_SERVICE: at(otherPort),
+        TIDEMARK_SERVICE_TOKEN: 'secret',
+        TIDEMARK_TOKENS_FILE: tokensFile,
+        TIDEMARK_RATE_PER_SECOND: '1000',
+        TIDEMARK_RATE_BURST: '1000',
+        ...env,
+      }),
+    ),
   );
 }
 

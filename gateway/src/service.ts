@@ -1,9 +1,13 @@
+import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Certificate } from '@tidemark/service-kit/certificate';
+import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
+import { watchCertificate } from '@tidemark/service-kit/watched-certificate';
 import { createAuthenticator } from './authenticate.ts';
 import { createBackends, openChannels } from './backends.ts';
 import type { GatewayConfig } from './config.ts';
-import { buildGateway } from './gateway.ts';
+import { buildGateway, type HttpsOptions } from './gateway.ts';
 import { log } from './logger.ts';
 import { createRateLimit } from './rate-limit.ts';
 
@@ -19,7 +23,9 @@ const FORCE_MS = 8_000;
 /** Starts the gateway; the services behind it may come and go. */
 export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
   await using stack = new AsyncDisposableStack();
-  const channels = stack.use(openChannels(config));
+  const certificate = stack.use(openTransportSecurity(config, { log }));
+  const channels = stack.use(openChannels(config, certificate));
+  const listener = stack.use(config.listenerTls && watchCertificate(config.listenerTls, { log }));
   const authenticator = createAuthenticator(config.tokensFile);
   const app = buildGateway({
     backends: createBackends(channels.transports),
@@ -29,7 +35,9 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     limits: config.limits,
     trustedProxies: config.trustedProxies,
     allowedOrigins: config.allowedOrigins,
+    https: listener && httpsOptions(listener.current),
   });
+  listener?.onRenewed((renewed) => (app.server as HttpsServer).setSecureContext(httpsOptions(renewed)));
   stack.defer(async () => {
     const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
     const force = setTimeout(() => app.server.closeAllConnections(), FORCE_MS);
@@ -40,7 +48,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   await app.listen({ host: config.host, port: config.port });
   const operations = stack.use(
     await startOperationsListener({
-      host: config.host,
+      host: config.operationsHost,
       port: config.operationsPort,
       log,
       ready: { ...channels.checks, tokens: () => authenticator.check() },
@@ -53,4 +61,9 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     operationsPort: operations.port,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
+}
+
+/** TLS 1.2 at least; what is older was broken long ago. */
+function httpsOptions({ cert, key }: Certificate): HttpsOptions {
+  return { cert, key, minVersion: 'TLSv1.2' };
 }

@@ -20,7 +20,8 @@ import { bindService, type Handlers } from '@tidemark/service-kit/grpc/bind-serv
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { createLogger } from '@tidemark/service-kit/logging';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { DEFAULT_LIMITS, type Limits } from './limits.ts';
+import { toConfig } from './config.ts';
+import type { Limits } from './limits.ts';
 import { startGateway } from './service.ts';
 import { BACKUP, sampleBackup } from './testing/programmable-backends.ts';
 import { exchange, open, requestOf } from './testing/raw-http.ts';
@@ -273,22 +274,21 @@ describe('with a service behind real gRPC', () => {
     const sha256 = createHash('sha256').update('admin').digest('hex');
     const token = { id: 't1', name: 'script', sha256, role: 'admin', clusters: ['*'] };
     await writeFile(tokensFile, JSON.stringify({ tokens: [token] }));
-    const at = { host: '127.0.0.1', port: service.port };
+    const at = `127.0.0.1:${service.port}`;
     const { port } = stack.use(
-      await startGateway({
-        host: '127.0.0.1',
-        port: 0,
-        operationsPort: 0,
-        strategyService: at,
-        backupService: at,
-        schedulerService: at,
-        serviceToken: 'secret',
-        tokensFile,
-        rate: { perSecond: 1_000, burst: 1_000 },
-        limits: DEFAULT_LIMITS,
-        trustedProxies: [],
-        allowedOrigins: [],
-      }),
+      await startGateway(
+        toConfig({
+          TIDEMARK_PORT: '0',
+          TIDEMARK_OPERATIONS_PORT: '0',
+          TIDEMARK_STRATEGY_SERVICE: at,
+          TIDEMARK_BACKUP_SERVICE: at,
+          TIDEMARK_SCHEDULER_SERVICE: at,
+          TIDEMARK_SERVICE_TOKEN: 'secret',
+          TIDEMARK_TOKENS_FILE: tokensFile,
+          TIDEMARK_RATE_PER_SECOND: '1000',
+          TIDEMARK_RATE_BURST: '1000',
+        }),
+      ),
     );
     const sockets = await Promise.all(Array.from({ length: 10 }, () => open(port)));
     for (const socket of sockets) socket.write(requestOf('GET', path));

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const compose = parse(readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8');
+const compose = parse(text, { merge: true }) as {
   services: Record<
     string,
     { build?: { args: { SERVICE: string } }; environment?: Record<string, unknown>; secrets?: unknown[] }
@@ -15,7 +16,7 @@ const ours = Object.entries(compose.services).filter(([, { build }]) => build);
 
 /** Every variable that some process reads, by the text that names it. */
 const read = new Set(
-  globSync(['services/*/src/config.ts', 'gateway/src/config.ts', 'packages/service-kit/src/*.ts'], {
+  globSync(['services/*/src/config.ts', 'gateway/src/config.ts', 'packages/service-kit/src/{.,grpc}/*.ts'], {
     cwd: ROOT,
   }).flatMap((file) => readFileSync(join(ROOT, file), 'utf8').match(/TIDEMARK_[A-Z_]+/g) ?? []),
 );
@@ -36,6 +37,11 @@ describe('docker-compose.yml', () => {
     for (const [name, { environment }] of ours)
       for (const variable of Object.keys(environment ?? {}))
         expect(read.has(variable) || read.has(variable.replace(/_FILE$/, '')), `${name}: ${variable}`).toBe(true);
+  });
+  it('shows settings to be uncommented that some process reads', () => {
+    const commented = [...text.matchAll(/^ *# (TIDEMARK_[A-Z_]+): /gm)].map(([, variable = '']) => variable);
+    expect(commented).toContain('TIDEMARK_TLS_CA_FILE');
+    for (const variable of commented) expect(read.has(variable), variable).toBe(true);
   });
   it('gives every process the service token, and no secret in the clear', () => {
     for (const [name, { secrets, environment }] of ours) {

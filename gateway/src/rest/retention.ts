@@ -6,7 +6,7 @@ import { log } from '../logger.ts';
 import { success } from './envelope.ts';
 import { DEFAULT_RULE, findRule, QUERY_FAILED } from './find-rule.ts';
 import { timeOf } from './legacy-record.ts';
-import { callOptions, type RouteDependencies } from './route.ts';
+import { callOptions, extraCallOptions, type RouteDependencies } from './route.ts';
 import { RetentionBody, RuleName, toRetention } from './strategy-body.ts';
 import { bodyObject, Id, leftOut, parse } from './validate.ts';
 
@@ -53,7 +53,7 @@ export async function keepingOf(
   try {
     const { verdicts } = await dependencies.backends.retention.evaluateRetention(
       { clusterId },
-      callOptions(request, dependencies),
+      extraCallOptions(request, dependencies),
     );
     const verdict = verdicts.find(({ backupId }) => backupId === id);
     return verdict ? toKeeping(verdict) : {};

@@ -9,7 +9,7 @@ import { log } from '../logger.ts';
 import { success } from './envelope.ts';
 import { DEFAULT_RULE, findRule, QUERY_FAILED } from './find-rule.ts';
 import { timeOf } from './legacy-record.ts';
-import { callOptions, type RouteDependencies } from './route.ts';
+import { callOptions, extraCallOptions, type RouteDependencies } from './route.ts';
 import { parseRule, RuleName } from './strategy-body.ts';
 import { toLegacyStrategy } from './strategy-view.ts';
 import { bodyObject, Id, leftOut, parse, wholeNumber } from './validate.ts';
@@ -63,7 +63,7 @@ export async function warningsOf(
   try {
     const { warnings } = await dependencies.backends.occurrences.previewStrategy(
       { clusterId, rule, count: 1 },
-      callOptions(request, dependencies),
+      extraCallOptions(request, dependencies),
     );
     return warnings;
   } catch (error) {

@@ -5,8 +5,11 @@ const ALLOWED = [
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
 ];
 
-/** Connection URLs may carry passwords: they reach only the processes that need them, and through files. */
-const WITHHELD = /^TIDEMARK_(AMQP|MONGODB)_URL(_FILE)?$/;
+/**
+ * Connection URLs may carry passwords: they reach only the processes that need them, and through files. TLS is for
+ * processes that others can reach: a stack's own are all on loopback, and whoever looks for it there speaks plain HTTP.
+ */
+const WITHHELD = /^TIDEMARK_((AMQP|MONGODB)_URL(_FILE)?|(GATEWAY_)?TLS_[A-Z_]+|OPERATIONS_HOST)$/;
 
 /** Credentials of storages, with or without a prefix that a storage names, are the business of workers alone. */
 const CREDENTIALS = /^([A-Z][A-Z0-9_]*_)?(AWS|GOOGLE|AZURE)_/;

@@ -5,6 +5,12 @@ import { rung } from './events.ts';
 import { dispatcherLog } from './logger.ts';
 import type { StorageCheck } from './storage-check.ts';
 
+/**
+ * How long whoever rings waits for the broker. One that hangs must not keep a caller from learning that his backup was
+ * accepted, nor the dispatcher from the next task: the message goes out, or fails, behind its back.
+ */
+const PATIENCE_MS = 300;
+
 /** Rings and broadcasts; a failure is logged and no more, since the document rings again (T2). */
 export interface CommandPublisher {
   ring(backup: Backup): Promise<void>;
@@ -17,7 +23,7 @@ export function createCommandPublisher(
   publisher: Publisher,
   { ringMs }: { readonly ringMs: number },
 ): CommandPublisher {
-  return {
+  const commands: CommandPublisher = {
     async ring({ _id, target, request }) {
       const command = { kind: CommandKind.COMMAND_KIND_BACKUP, id: _id };
       try {
@@ -48,4 +54,17 @@ export function createCommandPublisher(
       }
     },
   };
+  return {
+    ring: (backup) => patiently(commands.ring(backup)),
+    ringCheck: (check) => patiently(commands.ringCheck(check)),
+    broadcastCancel: (backup) => patiently(commands.broadcastCancel(backup)),
+  };
+}
+
+/** @param publishing never rejects */
+async function patiently(publishing: Promise<void>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, PATIENCE_MS);
+  await Promise.race([publishing, late]);
+  clearTimeout(timer);
 }

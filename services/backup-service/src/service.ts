@@ -2,6 +2,7 @@ import { connectBroker } from '@tidemark/messaging/connection';
 import { startPublisher } from '@tidemark/messaging/publisher';
 import { openDatabase } from '@tidemark/mongo/database';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
+import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { startLoop } from '@tidemark/service-kit/loop';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { ATTEMPT_OUTPUT_INDEXES, createAttemptOutputStore } from './attempt-output-store.ts';
@@ -39,6 +40,7 @@ export interface RunningBackupService extends AsyncDisposable {
  */
 export async function startBackupService(config: BackupServiceConfig): Promise<RunningBackupService> {
   await using stack = new AsyncDisposableStack();
+  const certificate = stack.use(openTransportSecurity(config, { log }));
   const database = stack.use(
     await openDatabase({ url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog }, [
       ...BACKUP_INDEXES,
@@ -108,13 +110,14 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       host: config.host,
       port: config.port,
       token: config.serviceToken,
+      certificate,
       log,
       services: [backupService(dependencies), executorService(dependencies), registryService(dependencies)],
     }),
   );
   const operations = stack.use(
     await startOperationsListener({
-      host: config.host,
+      host: config.operationsHost,
       port: config.operationsPort,
       log,
       ready: {

@@ -1,16 +1,15 @@
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Address, configReader, type Env } from '@tidemark/service-kit/env';
-import { exposureProblem } from '@tidemark/service-kit/grpc/credentials';
+import { readTransportSecurity, type TransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { readTiming, type Timing } from '@tidemark/service-kit/timing';
 
-export interface WorkerConfig {
-  readonly host: string;
+export interface WorkerConfig extends TransportSecurity {
+  readonly operationsHost: string;
   readonly operationsPort: number;
   readonly amqpUrl: string;
   readonly amqpNamespace: string;
   readonly backupService: Address;
-  readonly serviceToken: string | undefined;
   /** How this worker is named in records and logs. */
   readonly name: string;
   readonly pool: string;
@@ -28,13 +27,15 @@ export interface WorkerConfig {
 /** @throws ConfigError naming every setting that is wrong */
 export function toConfig(env: Env): WorkerConfig {
   const reader = configReader(env);
+  const host = reader.text('TIDEMARK_HOST', '127.0.0.1');
+  const backupService = reader.address('TIDEMARK_BACKUP_SERVICE', '127.0.0.1:4118');
   const config: WorkerConfig = {
-    host: reader.text('TIDEMARK_HOST', '127.0.0.1'),
+    operationsHost: reader.text('TIDEMARK_OPERATIONS_HOST', host),
     operationsPort: reader.integer('TIDEMARK_OPERATIONS_PORT', { default: 4130, max: 65_535 }),
     amqpUrl: reader.secret('TIDEMARK_AMQP_URL') ?? '',
     amqpNamespace: reader.text('TIDEMARK_AMQP_NAMESPACE', 'tidemark'),
-    backupService: reader.address('TIDEMARK_BACKUP_SERVICE', '127.0.0.1:4118'),
-    serviceToken: reader.secret('TIDEMARK_SERVICE_TOKEN'),
+    backupService,
+    ...readTransportSecurity(reader, { listensOn: host, calls: { TIDEMARK_BACKUP_SERVICE: backupService } }),
     name: reader.text('TIDEMARK_WORKER_NAME', `${hostname()}-${process.pid}`).slice(0, 128),
     pool: reader.text('TIDEMARK_POOL', 'default'),
     slots: reader.integer('TIDEMARK_SLOTS', { default: 1, min: 1, max: 64 }),
@@ -44,8 +45,6 @@ export function toConfig(env: Env): WorkerConfig {
     env,
   };
   if (!config.amqpUrl) reader.problem('TIDEMARK_AMQP_URL (or TIDEMARK_AMQP_URL_FILE) must be set');
-  const exposed = exposureProblem(config.host, config.serviceToken, reader.flag('TIDEMARK_ALLOW_OPEN', false));
-  if (exposed) reader.problem(exposed);
   reader.finish();
   return config;
 }

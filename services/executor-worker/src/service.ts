@@ -7,6 +7,7 @@ import {
   TaskRef,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { createServiceClient } from '@tidemark/service-kit/grpc/client';
+import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { brEnvironment } from './br/command.ts';
 import { openPrograms } from './br/programs.ts';
@@ -34,12 +35,14 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   const records = await openRunRecords(config.stateDir);
   const unreported = await records.sweep();
   await using stack = new AsyncDisposableStack();
+  const certificate = stack.use(openTransportSecurity(config, { log }));
   const programs = stack.use(await openPrograms(config.programs, brEnvironment(config.env, config.stateDir)));
   const { host, port } = config.backupService;
   const client = stack.use(
     createServiceClient<ExecutorServiceServer>(ExecutorServiceService, {
       address: `${host}:${port}`,
       token: config.serviceToken,
+      certificate,
     }),
   );
   const drain = new AbortController();
@@ -94,7 +97,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   });
   const operations = stack.use(
     await startOperationsListener({
-      host: config.host,
+      host: config.operationsHost,
       port: config.operationsPort,
       log,
       ready: {

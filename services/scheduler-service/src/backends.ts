@@ -12,6 +12,7 @@ import {
   StrategyServiceService,
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { createServiceClient, type ServiceClient } from '@tidemark/service-kit/grpc/client';
+import type { ProcessCertificate } from '@tidemark/service-kit/grpc/transport-security';
 import type { SchedulerConfig } from './config.ts';
 
 /** The services that the scheduler works with. */
@@ -22,22 +23,28 @@ export interface Backends extends Disposable {
   readonly plans: ServiceClient<PlanServiceServer>;
 }
 
-export function openBackends({ backupService, strategyService, serviceToken }: SchedulerConfig): Backends {
+export function openBackends(
+  { backupService, strategyService, serviceToken: token }: SchedulerConfig,
+  certificate?: ProcessCertificate,
+): Backends {
   using stack = new DisposableStack();
-  const token = serviceToken;
   const strategyAddress = `${strategyService.host}:${strategyService.port}`;
   const backupAddress = `${backupService.host}:${backupService.port}`;
   const backups = stack.use(
-    createServiceClient<BackupServiceServer>(BackupServiceService, { address: backupAddress, token }),
+    createServiceClient<BackupServiceServer>(BackupServiceService, { address: backupAddress, token, certificate }),
   );
   const registry = stack.use(
-    createServiceClient<RegistryServiceServer>(RegistryServiceService, { address: backupAddress, token }),
+    createServiceClient<RegistryServiceServer>(RegistryServiceService, { address: backupAddress, token, certificate }),
   );
   const strategies = stack.use(
-    createServiceClient<StrategyServiceServer>(StrategyServiceService, { address: strategyAddress, token }),
+    createServiceClient<StrategyServiceServer>(StrategyServiceService, {
+      address: strategyAddress,
+      token,
+      certificate,
+    }),
   );
   const plans = stack.use(
-    createServiceClient<PlanServiceServer>(PlanServiceService, { address: strategyAddress, token }),
+    createServiceClient<PlanServiceServer>(PlanServiceService, { address: strategyAddress, token, certificate }),
   );
   const owned = stack.move();
   return { backups, registry, strategies, plans, [Symbol.dispose]: () => owned.dispose() };

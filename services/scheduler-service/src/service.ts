@@ -1,5 +1,6 @@
 import { openDatabase } from '@tidemark/mongo/database';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
+import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { type Loop, startLoop } from '@tidemark/service-kit/loop';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { openBackends } from './backends.ts';
@@ -26,13 +27,14 @@ export interface RunningScheduler extends AsyncDisposable {
 /** Starts scheduler-service; any number of copies may run, and there is no leader among them. */
 export async function startScheduler(config: SchedulerConfig): Promise<RunningScheduler> {
   await using stack = new AsyncDisposableStack();
+  const certificate = stack.use(openTransportSecurity(config, { log }));
   const database = stack.use(
     await openDatabase(
       { url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog },
       OCCURRENCE_INDEXES,
     ),
   );
-  const backends = stack.use(openBackends(config));
+  const backends = stack.use(openBackends(config, certificate));
   const store = createOccurrenceStore(database.db);
   const { now } = database;
   const dueLoop = stack.use(startDueLoop({ ...config, store, backends, now }));
@@ -68,13 +70,14 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
       host: config.host,
       port: config.port,
       token: config.serviceToken,
+      certificate,
       log,
       services: [occurrenceService({ store, backends, now }), retentionService({ backends, now })],
     }),
   );
   const operations = stack.use(
     await startOperationsListener({
-      host: config.host,
+      host: config.operationsHost,
       port: config.operationsPort,
       log,
       ready: {

@@ -1,5 +1,6 @@
 import { openDatabase } from '@tidemark/mongo/database';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
+import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import type { StrategyServiceConfig } from './config.ts';
 import { type FleetDependencies, startFleetLoop } from './fleet-loop.ts';
@@ -20,6 +21,7 @@ export interface RunningStrategyService extends AsyncDisposable {
 /** Starts strategy-service, whether or not the database is there yet. */
 export async function startStrategyService(config: StrategyServiceConfig): Promise<RunningStrategyService> {
   await using stack = new AsyncDisposableStack();
+  const certificate = stack.use(openTransportSecurity(config, { log }));
   const database = stack.use(
     await openDatabase({ url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog }, [
       ...STRATEGY_INDEXES,
@@ -40,13 +42,14 @@ export async function startStrategyService(config: StrategyServiceConfig): Promi
       host: config.host,
       port: config.port,
       token: config.serviceToken,
+      certificate,
       log,
       services: [strategyService(dependencies), planService(dependencies)],
     }),
   );
   const operations = stack.use(
     await startOperationsListener({
-      host: config.host,
+      host: config.operationsHost,
       port: config.operationsPort,
       log,
       ready: database.checks,

@@ -1,6 +1,5 @@
 import {
   Client,
-  credentials,
   type CallOptions as GrpcCallOptions,
   type handleServerStreamingCall,
   type handleUnaryCall,
@@ -11,6 +10,7 @@ import {
 import { serviceMetadata } from './credentials.ts';
 import { CALLER, REQUEST_ID } from './metadata-names.ts';
 import { fromServiceError } from './status.ts';
+import { channelCredentials, type ProcessCertificate } from './transport-security.ts';
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -41,7 +41,7 @@ const DEFAULT_TIMEOUT_MS = 5_000;
  * Channel options for every connection between Tidemark's processes: spread over all copies behind a name, notice dead
  * peers, and repeat what the connection lost. Every method is a read or idempotent by its key (see the protos), so all may be repeated.
  */
-export const CHANNEL_OPTIONS = {
+const CHANNEL_OPTIONS = {
   'grpc.service_config': JSON.stringify({
     loadBalancingConfig: [{ round_robin: {} }],
     methodConfig: [
@@ -64,12 +64,25 @@ export const CHANNEL_OPTIONS = {
   'grpc.max_reconnect_backoff_ms': 2_000,
 } as const;
 
+/** A channel to another process; it connects when first used, and again by itself. */
+export function openChannel(address: string, certificate: ProcessCertificate | undefined): Client {
+  return new Client(address, channelCredentials(certificate), { ...CHANNEL_OPTIONS, ...certificate?.channelOptions });
+}
+
 /** A client of a service: `createServiceClient<BackupServiceServer>(BackupServiceService, { address, token })`. */
 export function createServiceClient<Server>(
   definition: ServiceDefinition,
-  { address, token }: { readonly address: string; readonly token: string | undefined },
+  {
+    address,
+    token,
+    certificate,
+  }: {
+    readonly address: string;
+    readonly token: string | undefined;
+    readonly certificate?: ProcessCertificate | undefined;
+  },
 ): ServiceClient<Server> {
-  const client = new Client(address, credentials.createInsecure(), CHANNEL_OPTIONS);
+  const client = openChannel(address, certificate);
   const methods = Object.entries(definition).map(([name, method]) => [
     name,
     method.responseStream

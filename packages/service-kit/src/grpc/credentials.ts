@@ -14,7 +14,8 @@ export function serviceMetadata(token: string | undefined): Metadata {
 
 /**
  * Refuses every call without the service token, but those to the health service, which orchestrators ask.
- * Without a token to compare with, everything is let through: `checkExposure` sees to it that this happens on loopback only.
+ * Without a token to compare with, everything is let through: the certificates of both sides have decided before, or else
+ * `exposureProblem` sees to it that only this machine can call.
  */
 export function tokenInterceptor(token: string | undefined): ServerInterceptor {
   const expected = token === undefined ? undefined : digest(token);
@@ -47,12 +48,12 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * The sentence to refuse with when a process would listen beyond loopback without a service token, if it would.
+ * The sentence to refuse with when a process without a certificate would listen beyond loopback and know nobody, if it would.
  *
  * @param meant that the operator said so (`TIDEMARK_ALLOW_OPEN`)
  */
 export function exposureProblem(host: string, token: string | undefined, meant: boolean): string | undefined {
   return isLoopback(host) || token !== undefined || meant
     ? undefined
-    : `TIDEMARK_HOST is ${host}, which others can reach, and there is no service token: set TIDEMARK_SERVICE_TOKEN_FILE, or TIDEMARK_ALLOW_OPEN=true if this is meant`;
+    : `TIDEMARK_HOST is ${host}, which others can reach, and nothing tells them from Tidemark's own processes: set TIDEMARK_TLS_CERT_FILE, TIDEMARK_TLS_KEY_FILE and TIDEMARK_TLS_CA_FILE (mutual TLS), or at least TIDEMARK_SERVICE_TOKEN_FILE, or TIDEMARK_ALLOW_OPEN=true if this is meant`;
 }

@@ -1,4 +1,4 @@
-import { status as grpcStatus, Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { status as grpcStatus, Server, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { AppError } from '@tidemark/errors/app-error';
@@ -7,6 +7,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from '../logging.ts';
 import type { ServiceBinding } from './bind-service.ts';
 import { tokenInterceptor } from './credentials.ts';
+import { type ProcessCertificate, serverCredentials } from './transport-security.ts';
 
 export interface GrpcServer extends AsyncDisposable {
   readonly port: number;
@@ -18,8 +19,10 @@ export interface GrpcServerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Service token that callers must show; without one, everybody on this machine may call. */
+  /** Service token that callers must show; without one, whoever can connect may call. */
   readonly token: string | undefined;
+  /** With one, everything is encrypted, and only who has a certificate of the same authority can connect. */
+  readonly certificate?: ProcessCertificate | undefined;
   readonly log: Logger;
   readonly services: readonly ServiceBinding[];
 }
@@ -37,7 +40,14 @@ const ABORT_MS = 2_000;
  *
  * @throws Error with the address in it when the port is taken
  */
-export async function startGrpcServer({ host, port, token, log, services }: GrpcServerOptions): Promise<GrpcServer> {
+export async function startGrpcServer({
+  host,
+  port,
+  token,
+  certificate,
+  log,
+  services,
+}: GrpcServerOptions): Promise<GrpcServer> {
   const drain = new AbortController();
   const stop = new AbortController();
   const server = new Server({
@@ -60,7 +70,7 @@ export async function startGrpcServer({ host, port, token, log, services }: Grpc
   const bound = await new Promise<number>((resolve, reject) =>
     server.bindAsync(
       `${host.includes(':') ? `[${host}]` : host}:${port}`,
-      ServerCredentials.createInsecure(),
+      serverCredentials(certificate),
       (error, boundPort) =>
         error
           ? reject(new Error(`${host}:${port} cannot be listened on: ${error.message}`, { cause: error }))
