@@ -3,10 +3,11 @@ import type { ServerResponse } from 'node:http';
 import { AppError } from '@tidemark/errors/app-error';
 import { counter, histogram } from '@tidemark/service-kit/metrics';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { type AuditTrail, auditLineOf, createAuditTrail } from './audit.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Backends } from './backends.ts';
-import { CALL_TIMEOUT_MS } from './backends.ts';
-import { accessLog, auditLog } from './logger.ts';
+import { CALL_TIMEOUT_MS, serviceHeaders } from './backends.ts';
+import { accessLog } from './logger.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { backupLogRoutes } from './rest/backup-log.ts';
 import { backupRoutes } from './rest/backups.ts';
@@ -29,6 +30,8 @@ export interface GatewayDependencies {
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
   readonly serviceToken: string | undefined;
+  /** Where audit lines go; left out, to the log only. */
+  readonly audit?: AuditTrail;
 }
 
 const PREFIX = '/api/v1';
@@ -49,6 +52,7 @@ export function buildGateway({
   authenticator,
   rateLimit,
   serviceToken,
+  audit = createAuditTrail(),
 }: GatewayDependencies): FastifyInstance {
   const app = fastify({
     bodyLimit: BODY_LIMIT,
@@ -79,7 +83,11 @@ export function buildGateway({
   app.addHook('preHandler', async (request) => {
     request.answerBy = performance.now() + (request.routeOptions.config?.answerMs ?? CALL_TIMEOUT_MS);
   });
-  app.addHook('onResponse', async (request, reply) => report(request, reply.statusCode, reply.elapsedTime));
+  app.addHook('onResponse', async (request, reply) => {
+    report(request, reply.statusCode, reply.elapsedTime);
+    const line = auditLineOf(request, reply.statusCode);
+    if (line) audit.write(line);
+  });
   app.setErrorHandler((error, request, reply) => void answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
@@ -98,7 +106,7 @@ export function buildGateway({
   const dependencies: RouteDependencies = {
     backends,
     stopping: stopping.signal,
-    serviceHeaders: serviceToken === undefined ? {} : { authorization: `Bearer ${serviceToken}` },
+    serviceHeaders: serviceHeaders(serviceToken),
   };
   void app.register(
     async (api) => {
@@ -185,7 +193,4 @@ function report(request: FastifyRequest, status: number, ms: number): void {
   const caller: string | undefined = request.caller?.name;
   const line = { requestId: request.id, method: request.method, route, status, ms: Math.round(ms), caller };
   accessLog.info(line, 'request answered');
-  const what = request.routeOptions.config?.audit;
-  if (what)
-    auditLog.info({ what, ...request.audited, caller, from: request.ip, status, requestId: request.id }, 'audit');
 }

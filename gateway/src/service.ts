@@ -1,9 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
+import { createAuditTrail } from './audit.ts';
 import { createAuthenticator } from './authenticate.ts';
-import { createBackends, openChannels } from './backends.ts';
+import { createBackends, openChannels, serviceHeaders } from './backends.ts';
+import { createClusterLabels } from './cluster-labels.ts';
 import type { GatewayConfig } from './config.ts';
 import { buildGateway } from './gateway.ts';
+import { createIssuer } from './issuer.ts';
 import { log } from './logger.ts';
 import { createRateLimit } from './rate-limit.ts';
 
@@ -20,10 +23,16 @@ const FORCE_MS = 8_000;
 export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
   await using stack = new AsyncDisposableStack();
   const channels = stack.use(openChannels(config));
-  const authenticator = createAuthenticator(config.tokensFile);
+  const backends = createBackends(channels.transports);
+  const authenticator = createAuthenticator(config.tokensFile, {
+    clusterLabels: createClusterLabels(backends.registry, serviceHeaders(config.serviceToken)),
+    signedTokens: config.issuer && createIssuer(config.issuer),
+  });
+  const audit = stack.use(createAuditTrail(config.auditFile));
   const app = buildGateway({
-    backends: createBackends(channels.transports),
+    backends,
     authenticator,
+    audit,
     rateLimit: createRateLimit(config.rate),
     serviceToken: config.serviceToken,
   });
@@ -40,7 +49,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
       host: config.host,
       port: config.operationsPort,
       log,
-      ready: { ...channels.checks, tokens: () => authenticator.check() },
+      ready: { ...channels.checks, tokens: () => authenticator.check(), audit: () => audit.check() },
     }),
   );
   stack.defer(() => operations.stopping());
