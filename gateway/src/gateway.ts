@@ -83,9 +83,12 @@ export function buildGateway({
   app.addHook('preHandler', async (request) => {
     request.answerBy = performance.now() + (request.routeOptions.config?.answerMs ?? CALL_TIMEOUT_MS);
   });
-  app.addHook('onResponse', async (request, reply) => {
-    report(request, reply.statusCode, reply.elapsedTime);
-    const line = auditLineOf(request, reply.statusCode);
+  app.addHook('onResponse', async (request, reply) => report(request, reply.statusCode, reply.elapsedTime));
+  // Not onResponse, which never comes where the client went away before the answer.
+  const audited = new WeakSet<FastifyRequest>();
+  app.addHook('onSend', async (request, reply) => {
+    const line = audited.has(request) ? undefined : auditLineOf(request, reply.statusCode);
+    audited.add(request);
     if (line) audit.write(line);
   });
   app.setErrorHandler((error, request, reply) => void answerError(error, request, reply));

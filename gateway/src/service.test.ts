@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers';
 import { type GrpcServer, startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { createLogger } from '@tidemark/service-kit/logging';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { GatewayConfig } from './config.ts';
 import { type RunningGateway, startGateway } from './service.ts';
 import { CLUSTER } from './testing/programmable-backends.ts';
 
@@ -59,7 +60,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function start(backupPort: number, otherPort = backupPort): Promise<RunningGateway> {
+async function start(
+  backupPort: number,
+  otherPort = backupPort,
+  settings: Partial<GatewayConfig> = {},
+): Promise<RunningGateway> {
   const at = (port: number) => ({ host: '127.0.0.1', port });
   return stack.use(
     await startGateway({
@@ -72,6 +77,7 @@ async function start(backupPort: number, otherPort = backupPort): Promise<Runnin
       serviceToken: 'secret',
       tokensFile,
       rate: { perSecond: 1_000, burst: 1_000 },
+      ...settings,
     }),
   );
 }
@@ -141,8 +147,21 @@ describe('readiness', () => {
         expect(await readiness(gateway)).toMatchObject({ status: 503, text: expect.stringContaining('tokens') }),
       5_000,
     );
-    const { status } = await fetch(`http://127.0.0.1:${gateway.port}/api/v1/backups`, { headers: HEADERS });
-    expect(status).toBe(401);
+    // Nobody can be judged, so nobody is called a stranger.
+    const answer = await fetch(`http://127.0.0.1:${gateway.port}/api/v1/backups`, { headers: HEADERS });
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    expect((await fetch(`http://127.0.0.1:${gateway.port}/api/v1/backups`)).status).toBe(401);
+  });
+});
+
+it('says in /readyz that the audit file cannot be written', async () => {
+  const service = await startService();
+  const gateway = await start(service.port, service.port, { auditFile: join(tokensFile, 'no folder') });
+  const response = await fetch(`http://127.0.0.1:${gateway.operationsPort}/readyz`);
+  expect(response.status).toBe(503);
+  expect(((await response.json()) as { checks: object }).checks).toMatchObject({
+    audit: expect.stringContaining('audit file cannot be written (ENOTDIR)'),
+    tokens: 'ok',
   });
 });
 

@@ -50,7 +50,7 @@ function letIn(token: string, tokensFile: string): void {
   using _lock = lockNow(`${tokensFile}.lock`);
   const known = existsSync(tokensFile) ? readTokens(tokensFile) : { tokens: [] };
   if (known.tokens.some(({ id, sha256 }) => id === own.id && sha256 === own.sha256)) return;
-  const tokens = [own, ...known.tokens.filter(({ id, name }) => id !== own.id && name !== own.name)];
+  const tokens = [own, ...known.tokens.filter(({ id }) => id !== own.id)];
   writePrivately(tokensFile, `${JSON.stringify({ ...known, tokens }, undefined, 2)}\n`);
 }
 
