@@ -21,7 +21,10 @@ const label = z.string('must be a text').min(1, 'must not be empty').max(256, 'm
 export const Grant = {
   role: z.enum(TOKEN_ROLES, `must be one of ${TOKEN_ROLES.join(', ')}`),
   clusters: z
-    .array(z.union([z.literal('*'), id], 'must be the id of a cluster, or *'), 'must be a list of ids of clusters')
+    .array(
+      z.string('must be a text').regex(/^(\*|[A-Za-z0-9_-]{1,64})$/, 'must be the id of a cluster, or *'),
+      'must be a list of ids of clusters',
+    )
     .default([]),
   labels: z.record(label, label, 'must be an object of labels and their values, such as {"env":"prod"}').default({}),
 } as const;
