@@ -4,14 +4,15 @@ export const HELP = `Tidemark's command line.
 
   npm run tidemark -- rebuild --storage <id>            looks for backups whose record is lost, and changes nothing
   npm run tidemark -- rebuild --storage <id> --apply    makes the records that are missing
+  npm run tidemark -- token create|list|revoke          who may use the API; token --help tells how
 
-A worker walks the storage and reads the manifest (tidemark.json) beside each good backup. For each it is told
+For a rebuild a worker walks the storage and reads the manifest (tidemark.json) beside each good backup. For each it is told
   known     the record is there, or the backup was deleted on purpose: nothing is done
   missing   there is no record; --apply makes it
   rebuilt   the record was made
   refused   the manifest cannot be used, or is at odds with a record that is there
 
-Options
+Options of rebuild
   --storage <id>        the registered storage to look into
   --pool <name>         whose workers look (default)
   --apply               makes the missing records; without it nothing is changed
@@ -56,8 +57,8 @@ export function parseOptions(args: readonly string[]): Asked {
   const { values, positionals } = parse(args);
   const [command, ...rest] = positionals;
   if (values.help) return { command: 'help' };
-  if (command === undefined) throw usage('Say what to do, such as "rebuild"');
-  if (command !== 'rebuild') throw usage(`There is no command "${command}"; there is "rebuild"`);
+  if (command === undefined) throw usage('Say what to do, such as "rebuild" or "token list"');
+  if (command !== 'rebuild') throw usage(`There is no command "${command}"; there are "rebuild" and "token"`);
   if (rest.length > 0) throw usage(`"${rest.join(' ')}" is too much: the storage is named with --storage`);
   const { storage, pool = '', apply = false, url, 'token-file': tokenFile } = values;
   if (!storage) throw usage('--storage <id> must name the storage to look into');

@@ -1,7 +1,8 @@
+import { connect } from 'node:net';
 import { AppError } from '@tidemark/errors/app-error';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { accessLog, auditLog, log } from './logger.ts';
-import { BACKUP, CLUSTER } from './testing/programmable-backends.ts';
+import { BACKUP, CLUSTER, OTHER_BACKUP } from './testing/programmable-backends.ts';
 import { startTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
 let gateway: TestGateway;
@@ -14,9 +15,17 @@ afterEach(async () => {
 });
 
 const STRATEGY = { strategy: { backupDate: 'Monday' } };
-const of = (line: object) => ({ caller: 'token admin', from: '127.0.0.1', status: 200, requestId: 'r-1', ...line });
+const of = (line: object) => ({
+  caller: 'token admin',
+  callerId: 'admin',
+  from: '127.0.0.1',
+  status: 200,
+  requestId: 'r-1',
+  ...line,
+});
 
-it.each([
+/** Every mutation, as a client asks for it, and what its line names. */
+const MUTATIONS: readonly (readonly [method: string, path: string, body: object | undefined, line: object])[] = [
   ['POST', '/backups', { clusterId: CLUSTER }, { what: 'start backup', clusterId: CLUSTER, backupId: BACKUP }],
   [
     'POST',
@@ -74,7 +83,15 @@ it.each([
   ['DELETE', '/storages/nfs', undefined, { what: 'delete storage', storageId: 'nfs' }],
   ['POST', '/storages/nfs/check', undefined, { what: 'check storage', storageId: 'nfs' }],
   ['POST', '/storages/nfs/rebuild', { apply: true }, { what: 'rebuild records', storageId: 'nfs' }],
-])(
+];
+/** Routes that take a body and change nothing. */
+const READS = [
+  'POST /api/v1/clusters/:clusterId/strategy/preview',
+  'POST /api/v1/clusters/:clusterId/strategies/:rule/preview',
+  'POST /api/v1/clusters/:clusterId/retention/simulate',
+];
+
+it.each(MUTATIONS)(
   '%s %s leaves one audit line: who, what, on what, from where, how it ended (D10)',
   async (method, path, body, line) => {
     const audit = vi.spyOn(auditLog, 'info');
@@ -84,20 +101,106 @@ it.each([
   },
 );
 
-it('audits what was refused, and does not audit what only reads', async () => {
+it('knows every mutating route of the app in the table above', async () => {
+  const routes = new Set<string>();
+  await using all = await startTestGateway({
+    onRoute: ({ method, url, config }) => {
+      for (const one of [method].flat())
+        if (url.startsWith('/api/v1/') && !['GET', 'HEAD', 'OPTIONS'].includes(one)) {
+          const route = `${one} ${url.replace(/\/$/, '')}`;
+          routes.add(route);
+          expect([route, config?.audit !== undefined]).toEqual([route, !READS.includes(route)]);
+        }
+    },
+  });
+  await all.app.ready();
+  const pattern = (route: string) => new RegExp(`^${route.replaceAll(/:\w+/g, '[^/]+')}$`);
+  const unknown = [...routes].filter(
+    (route) =>
+      !READS.includes(route) && !MUTATIONS.some(([method, path]) => pattern(route).test(`${method} /api/v1${path}`)),
+  );
+  expect(routes.size).toBeGreaterThan(20);
+  expect(unknown).toEqual([]);
+});
+
+const SECRET = 'hunter2';
+/** Whatever the body has, and secrets of every kind beside it, and in each of its texts that is free. */
+const withSecrets = (body: object = {}) => ({
+  ...body,
+  password: SECRET,
+  secretAccessKey: SECRET,
+  token: SECRET,
+  name: SECRET,
+  reason: SECRET,
+  url: `s3://bucket/path?access-key=${SECRET}&secret-access-key=${SECRET}`,
+  tls: { ca: `/${SECRET}`, cert: `/${SECRET}`, key: `/${SECRET}` },
+  brOptions: { extra: { 'crypter.key': SECRET } },
+  strategy: { ...(body as { strategy?: object }).strategy, name: SECRET, password: SECRET, brOptions: { key: SECRET } },
+});
+
+it.each(MUTATIONS)(
+  '%s %s leaves one line as well when it is refused, and no line has a value of its body',
+  async (method, path, body, { what, ...named }: { what?: string }) => {
+    const audit = vi.spyOn(auditLog, 'info');
+    gateway.answers.getStrategy = async ({ clusterId, rule }) => ({ strategy: { clusterId, rule, revision: 1n } });
+    const bodies = [body, withSecrets(body), '{"password":"hunter2', [SECRET], { clusterId: `${SECRET}/..` }];
+    for (const token of ['admin', 'viewer', 'one-cluster-admin', 'expired', null])
+      for (const sent of bodies) {
+        audit.mockClear();
+        const { status, body: answered } = await gateway.ask(method, path, { token, body: sent });
+        expect(audit.mock.calls).toHaveLength(1);
+        const [line] = audit.mock.calls[0] ?? [];
+        expect(line).toMatchObject({ what, status, from: '127.0.0.1', requestId: expect.stringMatching(/\S/) });
+        expect(Object.hasOwn(line ?? {}, 'code')).toBe(answered.code !== 0);
+        expect(JSON.stringify(line)).not.toContain(SECRET);
+        if (status === 401) expect(Object.keys(line ?? {})).not.toContain('caller');
+        // Whom a refused token meant is told as far as the path tells it.
+        for (const [name, value] of Object.entries(named))
+          if (path.includes(String(value))) expect(line).toMatchObject({ [name]: value });
+      }
+  },
+);
+
+it('tells how a mutation ended, with the code of its error, and does not audit what only reads', async () => {
   const audit = vi.spyOn(auditLog, 'info');
   gateway.answers.cancelBackup = async () => {
     throw new AppError('backup_over', 'It is over.');
   };
-  await gateway.ask('GET', '/backups');
+  for (const path of ['/backups', `/backups/${BACKUP}`, `/backups/${BACKUP}/log`, '/clusters', '/storages'])
+    expect((await gateway.ask('GET', path)).status).toBe(200);
+  await gateway.ask('POST', `/clusters/${CLUSTER}/strategy/preview`);
+  await gateway.ask('POST', `/clusters/${CLUSTER}/retention/simulate`, { body: { retention: { keepLast: 3 } } });
   await gateway.ask('POST', '/backups/cancel', { body: { clusterId: CLUSTER, backupId: BACKUP } });
   await gateway.ask('PUT', '/storages/nfs', { token: 'operator', body: { type: 'local', path: '/mnt/nfs' } });
   await gateway.ask('POST', '/backups', { token: null, body: { clusterId: CLUSTER } });
+  await gateway.ask('DELETE', `/backups/${OTHER_BACKUP}`, { token: 'one-cluster' });
   expect(audit.mock.calls.map(([line]) => line)).toMatchObject([
-    { what: 'cancel backup', clusterId: CLUSTER, backupId: BACKUP, status: 409 },
-    { what: 'put storage', storageId: 'nfs', caller: 'token operator', status: 403 },
-    { what: 'start backup', status: 401 },
+    { what: 'cancel backup', clusterId: CLUSTER, backupId: BACKUP, status: 409, code: 'backup_over' },
+    { what: 'put storage', storageId: 'nfs', caller: 'token operator', status: 403, code: 'permission_denied' },
+    { what: 'start backup', status: 401, code: 'unauthenticated' },
+    { what: 'delete backup', backupId: OTHER_BACKUP, status: 404, code: 'backup_not_found' },
   ]);
+});
+
+it('leaves its line when the client goes away before the answer', async () => {
+  const audit = vi.spyOn(auditLog, 'info');
+  const started = Promise.withResolvers<void>();
+  const gone = Promise.withResolvers<void>();
+  gateway.answers.startBackup = async (_, { signal }) => {
+    started.resolve();
+    signal.addEventListener('abort', () => gone.resolve());
+    await gone.promise;
+    throw new AppError('canceled', 'Nobody waits.');
+  };
+  const socket = connect(await gateway.listen(), '127.0.0.1');
+  const body = JSON.stringify({ clusterId: CLUSTER });
+  socket.write(
+    `POST /api/v1/backups HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  await started.promise;
+  socket.destroy();
+  await vi.waitFor(() => expect(audit.mock.calls).toHaveLength(1), 5_000);
+  expect(audit.mock.calls[0]?.[0]).toMatchObject({ what: 'start backup', clusterId: CLUSTER, code: 'canceled' });
 });
 
 it('writes no token into any log, sent well or badly', async () => {

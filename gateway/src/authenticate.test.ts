@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { log } from './logger.ts';
 import { CLUSTER } from './testing/programmable-backends.ts';
 import { expectFailure, startTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
@@ -6,7 +7,10 @@ let gateway: TestGateway;
 beforeEach(async () => {
   gateway = await startTestGateway();
 });
-afterEach(() => gateway[Symbol.asyncDispose]());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await gateway[Symbol.asyncDispose]();
+});
 
 const withHeader = (authorization: string) =>
   gateway.ask('GET', '/backups', { token: null, headers: { authorization } });
@@ -56,4 +60,24 @@ it('takes up a changed tokens file without a restart: new tokens in, removed one
   await gateway.writeTokens({ 'new-one': { role: 'viewer', clusters: ['*'] } });
   await vi.waitFor(async () => expect((await withHeader('Bearer new-one')).status).toBe(200), 5_000);
   expectFailure(await withHeader('Bearer operator'), 401, 70600);
+});
+
+it('lets nobody in by a tokens file with one bad entry: 503, with the reason in the log once, and never what stands there', async () => {
+  const told = vi.spyOn(log, 'error').mockImplementation(() => undefined);
+  await gateway.writeTokens({ admin: { role: 'root-secret' as 'admin', clusters: ['*'] } });
+  await vi.waitFor(async () => expectFailure(await withHeader('Bearer admin'), 503, 20604), 5_000);
+  for (const header of ['Bearer admin', 'Bearer nobody']) {
+    const answer = await withHeader(header);
+    expectFailure(answer, 503, 20604);
+    expect(answer.headers['retry-after']).toBe('1');
+  }
+  expectFailure(await gateway.ask('GET', '/backups', { token: null }), 401, 70600);
+  expect(gateway.calls).toEqual([]);
+  await vi.waitFor(async () => expect((await withHeader('Bearer admin')).status).toBe(503), 5_000);
+  expect(told.mock.calls.map(([, message]) => message)).toEqual([
+    expect.stringContaining('tokens.0.role must be one of viewer, operator, admin'),
+  ]);
+  expect(JSON.stringify(told.mock.calls)).not.toContain('root-secret');
+  await gateway.writeTokens({ admin: { role: 'admin', clusters: ['*'] } });
+  await vi.waitFor(async () => expect((await withHeader('Bearer admin')).status).toBe(200), 5_000);
 });

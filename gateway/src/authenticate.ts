@@ -1,11 +1,20 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { AppError } from '@tidemark/errors/app-error';
-import { z } from 'zod';
+import {
+  findToken,
+  isExpired,
+  parseTokensFile,
+  TOKEN_ROLES,
+  type TokenEntry,
+  type TokenRole,
+  TokensFileError,
+} from '@tidemark/tokens/tokens-file';
+import type { ClusterLabels } from './cluster-labels.ts';
 import { log } from './logger.ts';
 
-export const ROLES = ['viewer', 'operator', 'admin'] as const;
-export type Role = (typeof ROLES)[number];
+/** From the least to the most. */
+export const ROLES = TOKEN_ROLES;
+export type Role = TokenRole;
 
 /** Who makes a request, and what that one may see. */
 export interface Caller {
@@ -14,41 +23,79 @@ export interface Caller {
   /** Name of the token, for records and audit. */
   readonly name: string;
   readonly role: Role;
-  /** Ids of clusters, or `*` for all. */
+  /** Ids of clusters, or `*` for all; none for a token whose labels no cluster has. */
   readonly clusters: readonly string[];
 }
 
-/** The tokens file: hashes only, so that reading it gives nobody a token. */
-const TokensFile = z.object({
-  tokens: z.array(
-    z.object({
-      id: z.string().min(1),
-      name: z.string().min(1),
-      sha256: z.string().regex(/^[0-9a-f]{64}$/),
-      role: z.enum(ROLES),
-      clusters: z.array(z.string().min(1)).min(1),
-      expiresAt: z.iso.datetime({ offset: true }).optional(),
-    }),
-  ),
-});
-type KnownToken = z.infer<typeof TokensFile>['tokens'][number] & { readonly digest: Buffer };
+/** What a token proves: a caller, or one whose clusters must still be looked up by their labels. */
+export interface Proof extends Caller {
+  /** Every cluster that has all of these is the caller's, beside those named; empty means none. */
+  readonly labels: Readonly<Record<string, string>>;
+}
 
 export interface Authenticator {
   /**
    * The caller that an `Authorization` header proves.
    *
-   * @throws AppError `unauthenticated` or `token_expired`
+   * @throws AppError `unauthenticated` or `token_expired`, or `unavailable` when nobody can be judged right now
    */
   authenticate(authorization: string | undefined): Promise<Caller>;
   /** @throws Error while the tokens cannot be read */
   check(): Promise<void>;
 }
 
-const RECHECK_MS = 1_000;
-const BEARER = /^Bearer +(\S{1,512})$/i;
+/** Judges tokens that an issuer signed. */
+export interface SignedTokens {
+  /** @throws AppError `unauthenticated`, `token_expired` or `unavailable` */
+  verify(token: string): Promise<Proof>;
+}
 
-/** Authenticates against a file of hashed tokens, which is read again when it changed. Unreadable, it knows nobody. */
-export function createAuthenticator(tokensFile: string): Authenticator {
+export interface AuthenticatorOptions {
+  /** Left out, tokens that are limited by labels are let nowhere. */
+  readonly clusterLabels?: ClusterLabels;
+  /** Left out, only hashed tokens count. */
+  readonly signedTokens?: SignedTokens | undefined;
+}
+
+const RECHECK_MS = 1_000;
+/** A JWT with a few groups has kilobytes; the headers together are limited to 16 KiB. */
+const BEARER = /^Bearer +(\S{1,12288})$/i;
+/** Three parts, of which the first is base64url of `{"…`; `alg: none` has an empty third. */
+const LIKE_JWT = /^eyJ[\w-]+\.[\w-]+\.[\w-]*$/;
+
+/**
+ * Authenticates against a file of hashed tokens, which is read again when it changed, and against an issuer where there
+ * is one. While the file cannot be used nobody is let in by it, and the issuer's tokens go on working; and the reverse.
+ */
+export function createAuthenticator(
+  tokensFile: string,
+  { clusterLabels, signedTokens }: AuthenticatorOptions = {},
+): Authenticator {
+  const hashed = createHashedTokens(tokensFile);
+  return {
+    async authenticate(authorization) {
+      const presented = BEARER.exec(authorization ?? '')?.[1];
+      if (presented === undefined)
+        throw new AppError('unauthenticated', 'A token is needed: send the header "Authorization: Bearer <token>".');
+      const proof =
+        signedTokens && LIKE_JWT.test(presented) ? await signedTokens.verify(presented) : await hashed.find(presented);
+      return toCaller(proof, clusterLabels);
+    },
+    check: () => hashed.check(),
+  };
+}
+
+async function toCaller({ labels, ...caller }: Proof, clusterLabels: ClusterLabels | undefined): Promise<Caller> {
+  if (Object.keys(labels).length === 0) return caller;
+  if (!clusterLabels) throw new AppError('unavailable', 'Labels of clusters cannot be looked up here.');
+  const labelled = await clusterLabels.clustersWith(labels);
+  // Labels narrow: whatever else a token says, it does not see all clusters.
+  return { ...caller, clusters: [...new Set([...caller.clusters, ...labelled])].filter((id) => id !== '*') };
+}
+
+type KnownToken = TokenEntry & { readonly digest: Buffer };
+
+function createHashedTokens(tokensFile: string) {
   let known: readonly KnownToken[] = [];
   let refreshing: Promise<void> | undefined;
   let readVersion = '';
@@ -60,15 +107,18 @@ export function createAuthenticator(tokensFile: string): Authenticator {
       const { mtimeMs, size, ino } = await stat(tokensFile);
       const version = `${mtimeMs}:${size}:${ino}`;
       if (version === readVersion && !trouble) return;
-      const { tokens } = TokensFile.parse(JSON.parse(await readFile(tokensFile, 'utf8')));
+      const { tokens } = parseTokensFile(await readFile(tokensFile, 'utf8'));
       known = tokens.map((token) => ({ ...token, digest: Buffer.from(token.sha256, 'hex') }));
       readVersion = version;
       trouble = undefined;
       log.info({ tokens: tokens.length }, 'tokens read');
     } catch (error) {
       known = [];
-      trouble = new Error('the tokens file cannot be read, so nobody is let in', { cause: error });
-      log.error({ error, file: tokensFile }, trouble.message);
+      const { code = 'unknown' } = error as NodeJS.ErrnoException;
+      const why = error instanceof TokensFileError ? error.message : `it cannot be read (${code})`;
+      const message = `the tokens file cannot be used, so nobody is let in by it: ${why}`;
+      if (trouble?.message !== message) log.error({ file: tokensFile }, message);
+      trouble = new Error(message);
     } finally {
       checkedAt = performance.now();
       refreshing = undefined;
@@ -82,28 +132,25 @@ export function createAuthenticator(tokensFile: string): Authenticator {
   };
 
   return {
-    async authenticate(authorization) {
+    async find(presented: string): Promise<Proof> {
       await refresh();
-      const presented = BEARER.exec(authorization ?? '')?.[1];
-      if (presented === undefined)
-        throw new AppError('unauthenticated', 'A token is needed: send the header "Authorization: Bearer <token>".');
+      if (trouble)
+        throw new AppError(
+          'unavailable',
+          'Tokens cannot be checked right now; the operators of Tidemark can see why.',
+          {
+            cause: trouble,
+          },
+        );
       const token = findToken(known, presented);
       if (!token) throw new AppError('unauthenticated', 'The token is not known.');
-      if (token.expiresAt !== undefined && Date.parse(token.expiresAt) <= Date.now())
-        throw new AppError('token_expired', `The token expired at ${token.expiresAt}.`);
-      return { tokenId: token.id, name: token.name, role: token.role, clusters: token.clusters };
+      if (isExpired(token, Date.now())) throw new AppError('token_expired', `The token expired at ${token.expiresAt}.`);
+      const { id, name, role, clusters, labels } = token;
+      return { tokenId: id, name, role, clusters, labels };
     },
-    async check() {
+    async check(): Promise<void> {
       await refresh();
       if (trouble) throw trouble;
     },
   };
-}
-
-/** Looks at every token, so that the time taken tells nothing of how nearly one was guessed. */
-function findToken(known: readonly KnownToken[], presented: string): KnownToken | undefined {
-  const digest = createHash('sha256').update(presented).digest();
-  let found: KnownToken | undefined;
-  for (const token of known) if (timingSafeEqual(token.digest, digest)) found = token;
-  return found;
 }

@@ -43,6 +43,11 @@ export function createBackends({ backup, strategy, scheduler }: Transports): Bac
   };
 }
 
+/** What proves the gateway to the services. */
+export function serviceHeaders(serviceToken: string | undefined): Readonly<Record<string, string>> {
+  return serviceToken === undefined ? {} : { authorization: `Bearer ${serviceToken}` };
+}
+
 export interface Channels extends Disposable {
   readonly transports: Transports;
   /** One check per service: throws while it cannot be reached or does not say that it serves. */

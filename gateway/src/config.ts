@@ -2,6 +2,7 @@ import { type Address, type ConfigReader, configReader, type Env } from '@tidema
 import { isLoopback } from '@tidemark/service-kit/grpc/credentials';
 import { readTransportSecurity, type TransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { type CertificateSetting, keyWarning, readCertificateSetting } from '@tidemark/service-kit/watched-certificate';
+import { type IssuerConfig, isTrustworthyUrl } from './issuer.ts';
 import { type Limits, readLimits } from './limits.ts';
 import { matcherOf } from './networks.ts';
 
@@ -17,6 +18,10 @@ export interface GatewayConfig extends TransportSecurity {
   readonly schedulerService: Address;
   /** The file of hashed tokens. */
   readonly tokensFile: string;
+  /** Whose signed tokens count beside those of the file. */
+  readonly issuer?: IssuerConfig | undefined;
+  /** Where audit lines go beside the log. */
+  readonly auditFile?: string | undefined;
   /** Requests a second and token, and how many may come at once. */
   readonly rate: { readonly perSecond: number; readonly burst: number };
   readonly limits: Limits;
@@ -54,6 +59,8 @@ export function toConfig(env: Env): GatewayConfig {
     backupService,
     schedulerService,
     tokensFile: reader.text('TIDEMARK_TOKENS_FILE'),
+    issuer: toIssuer(env, reader),
+    auditFile: reader.text('TIDEMARK_AUDIT_FILE', '') || undefined,
     rate: {
       perSecond: reader.integer('TIDEMARK_RATE_PER_SECOND', { default: 50, min: 1, max: 1_000_000 }),
       burst: reader.integer('TIDEMARK_RATE_BURST', { default: 200, min: 1, max: 1_000_000 }),
@@ -80,4 +87,21 @@ function checkLists(reader: ConfigReader, { trustedProxies, allowedOrigins }: Ga
   for (const origin of allowedOrigins)
     if (!URL.canParse(origin) || new URL(origin).origin !== origin)
       reader.problem(`TIDEMARK_ALLOWED_ORIGINS: ${origin} is not an origin such as https://console.example.com`);
+}
+
+function toIssuer(env: Env, reader: ConfigReader): IssuerConfig | undefined {
+  const issuer = env.TIDEMARK_OIDC_ISSUER;
+  if (issuer === undefined) return undefined;
+  if (!isTrustworthyUrl(issuer))
+    reader.problem(
+      'TIDEMARK_OIDC_ISSUER must be an https URL, such as https://login.example.com/realms/ops (http is for this machine only)',
+    );
+  return {
+    issuer,
+    // Without it, whatever the issuer signed for any of its clients would open this door.
+    audience: reader.text('TIDEMARK_OIDC_AUDIENCE'),
+    roleClaim: reader.text('TIDEMARK_OIDC_ROLE_CLAIM', 'tidemark_role'),
+    clustersClaim: reader.text('TIDEMARK_OIDC_CLUSTERS_CLAIM', 'tidemark_clusters'),
+    labelsClaim: reader.text('TIDEMARK_OIDC_LABELS_CLAIM', 'tidemark_labels'),
+  };
 }

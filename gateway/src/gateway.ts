@@ -5,16 +5,17 @@ import type { SecureContextOptions } from 'node:tls';
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { histogram } from '@tidemark/service-kit/metrics';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { type AuditTrail, auditLineOf, createAuditTrail } from './audit.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Backends } from './backends.ts';
-import { CALL_TIMEOUT_MS } from './backends.ts';
+import { CALL_TIMEOUT_MS, serviceHeaders } from './backends.ts';
 import { compressAnswers } from './compress.ts';
 import { boundConnections } from './connections.ts';
 import { allowOrigins } from './cross-origin.ts';
 import { type Crowd, createCrowd } from './crowd.ts';
 import { readAnyJson } from './json-body.ts';
 import { DEFAULT_LIMITS, type Limits, seeTooManyHeaders, serverOptions } from './limits.ts';
-import { accessLog, auditLog } from './logger.ts';
+import { accessLog } from './logger.ts';
 import { matcherOf } from './networks.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { refused } from './refused.ts';
@@ -48,6 +49,8 @@ export interface GatewayDependencies {
   readonly allowedOrigins?: readonly string[];
   /** With them the listener speaks HTTPS. */
   readonly https?: HttpsOptions | undefined;
+  /** Where audit lines go; left out, to the log only. */
+  readonly audit?: AuditTrail;
 }
 
 export type HttpsOptions = Pick<SecureContextOptions, 'cert' | 'key' | 'minVersion'>;
@@ -69,6 +72,7 @@ export function buildGateway({
   trustedProxies = [],
   allowedOrigins = [],
   https,
+  audit = createAuditTrail(),
 }: GatewayDependencies): FastifyInstance {
   const trusted = matcherOf(trustedProxies);
   const app = fastify({
@@ -122,6 +126,13 @@ export function buildGateway({
     request.answerBy = performance.now() + (request.routeOptions.config?.answerMs ?? CALL_TIMEOUT_MS);
   });
   app.addHook('onResponse', async (request, reply) => report(request, reply.statusCode, reply.elapsedTime));
+  // Not onResponse, which never comes where the client went away before the answer.
+  const audited = new WeakSet<FastifyRequest>();
+  app.addHook('onSend', async (request, reply) => {
+    const line = audited.has(request) ? undefined : auditLineOf(request, reply.statusCode);
+    audited.add(request);
+    if (line) audit.write(line);
+  });
   app.setErrorHandler((error, request, reply) => void answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
@@ -141,7 +152,7 @@ export function buildGateway({
     backends,
     stopping: stopping.signal,
     streams: createStreamGate(limits),
-    serviceHeaders: serviceToken === undefined ? {} : { authorization: `Bearer ${serviceToken}` },
+    serviceHeaders: serviceHeaders(serviceToken),
   };
   void app.register(
     async (api) => {
@@ -250,7 +261,4 @@ function report(request: FastifyRequest, status: number, ms: number): void {
   const caller: string | undefined = request.caller?.name;
   const line = { requestId: request.id, method: request.method, route, status, ms: Math.round(ms), caller };
   accessLog.info(line, 'request answered');
-  const what = request.routeOptions.config?.audit;
-  if (what)
-    auditLog.info({ what, ...request.audited, caller, from: request.ip, status, requestId: request.id }, 'audit');
 }

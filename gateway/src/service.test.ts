@@ -149,8 +149,21 @@ describe('readiness', () => {
         expect(await readiness(gateway)).toMatchObject({ status: 503, text: expect.stringContaining('tokens') }),
       5_000,
     );
-    const { status } = await fetch(`http://127.0.0.1:${gateway.port}/api/v1/backups`, { headers: HEADERS });
-    expect(status).toBe(401);
+    // Nobody can be judged, so nobody is called a stranger.
+    const answer = await fetch(`http://127.0.0.1:${gateway.port}/api/v1/backups`, { headers: HEADERS });
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    expect((await fetch(`http://127.0.0.1:${gateway.port}/api/v1/backups`)).status).toBe(401);
+  });
+});
+
+it('says in /readyz that the audit file cannot be written', async () => {
+  const service = await startService();
+  const gateway = await start(service.port, service.port, { TIDEMARK_AUDIT_FILE: join(tokensFile, 'no folder') });
+  const response = await fetch(`http://127.0.0.1:${gateway.operationsPort}/readyz`);
+  expect(response.status).toBe(503);
+  expect(((await response.json()) as { checks: object }).checks).toMatchObject({
+    audit: expect.stringContaining('audit file cannot be written (ENOTDIR)'),
+    tokens: 'ok',
   });
 });
 

@@ -4,10 +4,13 @@ import type { Certificate } from '@tidemark/service-kit/certificate';
 import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { watchCertificate } from '@tidemark/service-kit/watched-certificate';
+import { createAuditTrail } from './audit.ts';
 import { createAuthenticator } from './authenticate.ts';
-import { createBackends, openChannels } from './backends.ts';
+import { createBackends, openChannels, serviceHeaders } from './backends.ts';
+import { createClusterLabels } from './cluster-labels.ts';
 import type { GatewayConfig } from './config.ts';
 import { buildGateway, type HttpsOptions } from './gateway.ts';
+import { createIssuer } from './issuer.ts';
 import { log } from './logger.ts';
 import { createRateLimit } from './rate-limit.ts';
 
@@ -26,10 +29,16 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const certificate = stack.use(openTransportSecurity(config, { log }));
   const channels = stack.use(openChannels(config, certificate));
   const listener = stack.use(config.listenerTls && watchCertificate(config.listenerTls, { log }));
-  const authenticator = createAuthenticator(config.tokensFile);
+  const backends = createBackends(channels.transports);
+  const authenticator = createAuthenticator(config.tokensFile, {
+    clusterLabels: createClusterLabels(backends.registry, serviceHeaders(config.serviceToken)),
+    signedTokens: config.issuer && createIssuer(config.issuer),
+  });
+  const audit = stack.use(createAuditTrail(config.auditFile));
   const app = buildGateway({
-    backends: createBackends(channels.transports),
+    backends,
     authenticator,
+    audit,
     rateLimit: createRateLimit(config.rate),
     serviceToken: config.serviceToken,
     limits: config.limits,
@@ -51,7 +60,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
       host: config.operationsHost,
       port: config.operationsPort,
       log,
-      ready: { ...channels.checks, tokens: () => authenticator.check() },
+      ready: { ...channels.checks, tokens: () => authenticator.check(), audit: () => audit.check() },
     }),
   );
   stack.defer(() => operations.stopping());

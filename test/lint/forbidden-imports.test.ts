@@ -142,6 +142,8 @@ const BROKER_DATABASE_AND_WIRE: readonly Row[] = [
   ['the gateway has no database through our package', 'gateway/src/e.ts', 'import', use('@tidemark/mongo/connection')],
   ['a test of the gateway has no database', 'gateway/src/a.test.ts', 'import', use('mongodb')],
   ['a test of the gateway has no broker', 'gateway/src/d.test.ts', 'import', use('@tidemark/messaging/publisher')],
+  ['the gateway is no issuer', 'gateway/src/issuing.ts', 'import', use('oidc-provider')],
+  ['a test of the gateway may start an issuer', 'gateway/src/testing/issuing.ts', 'nothing', use('oidc-provider')],
   ['the gateway sees no ts-proto', 'gateway/src/f.ts', 'import', use('@tidemark/protocol/grpc/tidemark/backup/v1/x')],
   [
     'the gateway may see protobuf-es',

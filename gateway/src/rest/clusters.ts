@@ -1,7 +1,7 @@
 import type { Cluster } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { authorizeAll, authorizeCluster, requireRole, visibleClusters } from '../authorize.ts';
+import { authorizeCluster, requireRole, visibleClusters } from '../authorize.ts';
 import { BrOptionsBody, toBrOptions, toBrOptionsView } from './br-options.ts';
 import { success } from './envelope.ts';
 import { toError } from './error-response.ts';
@@ -73,7 +73,6 @@ export function clusterRoutes(app: FastifyInstance, dependencies: RouteDependenc
     const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
     request.audited = { clusterId };
     authorizeCluster(request.caller, 'deleteCluster', clusterId);
-    authorizeAll(request.caller, 'deleteCluster');
     const options = () => callOptions(request, dependencies);
     try {
       await registry.deleteCluster({ id: clusterId }, options());

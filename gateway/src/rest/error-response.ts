@@ -23,6 +23,7 @@ const LONGEST_REASON = 200;
 export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = toError(thrown, request.routeOptions.bodyLimit);
   const { http, number, log: level } = error.row;
+  request.failedWith = error.code;
   log[level]({ requestId: request.id, code: error.code, error }, 'request failed');
   const retryAfterMs = error.details.retryAfterMs ?? (http === 503 || http === 429 ? RETRY_MS : undefined);
   if (retryAfterMs !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));

@@ -15,6 +15,7 @@ export async function findVisibleBackup(
   call: Call,
   id: string,
 ): Promise<Backup> {
+  request.audited = { backupId: id };
   const { backup } = await dependencies.backends.backups.getBackup({ id }, callOptions(request, dependencies));
   if (!backup || !seesCluster(request.caller, backup.clusterId)) throw unknownBackup(id);
   request.audited = { backupId: id, clusterId: backup.clusterId };

@@ -1,6 +1,7 @@
 /** What every route has: who calls, under which request id, and how to call a backend on that one's behalf. */
 import type { CallOptions } from '@connectrpc/connect';
-import { CALLER, REQUEST_ID } from '@tidemark/service-kit/grpc/metadata-names';
+import type { ErrorCode } from '@tidemark/errors/codes';
+import { CALLER, encodeCaller, REQUEST_ID } from '@tidemark/service-kit/grpc/metadata-names';
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../authenticate.ts';
 import type { Backends } from '../backends.ts';
@@ -20,6 +21,8 @@ declare module 'fastify' {
     answerBy: number;
     /** What the audit line of a mutation names. */
     audited: { clusterId?: string; backupId?: string; storageId?: string; rule?: string; fleetStrategy?: string };
+    /** The code of the error that was answered. */
+    failedWith?: ErrorCode;
   }
   interface FastifyContextConfig {
     /** The documented number of this operation's failure, where something inside fails. */
@@ -54,6 +57,6 @@ export function callOptions(request: FastifyRequest, { serviceHeaders }: RouteDe
   return {
     signal: request.gone,
     timeoutMs: Math.max(1, Math.round(request.answerBy - performance.now())),
-    headers: { ...serviceHeaders, [REQUEST_ID]: request.id, [CALLER]: request.caller.name },
+    headers: { ...serviceHeaders, [REQUEST_ID]: request.id, [CALLER]: encodeCaller(request.caller.name) },
   };
 }

@@ -230,7 +230,9 @@ function defaultAnswers(): Answers {
     },
     async *scanClusters() {},
     listClusters: async ({ ids }) => ({
-      clusters: [CLUSTER, OTHER_CLUSTER].filter((id) => ids.length === 0 || ids.includes(id)).map((id) => ({ id })),
+      clusters: [CLUSTER, OTHER_CLUSTER]
+        .filter((id) => ids.length === 0 || ids.includes(id))
+        .map((id) => ({ id, labels: { env: id === CLUSTER ? 'prod' : 'dev' } })),
     }),
     deleteCluster: async () => ({}),
     putStorage: async (request) => ({ ...(request.storage && { storage: request.storage }) }),

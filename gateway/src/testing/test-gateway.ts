@@ -4,9 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, onRouteHookHandler } from 'fastify';
 import { expect } from 'vitest';
-import { createAuthenticator, type Role } from '../authenticate.ts';
+import { createAuthenticator, type Role, type SignedTokens } from '../authenticate.ts';
+import { createClusterLabels, type LabelAges } from '../cluster-labels.ts';
 import { buildGateway } from '../gateway.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { createRateLimit } from '../rate-limit.ts';
@@ -14,7 +15,8 @@ import { CLUSTER, type ProgrammableBackends, programmableBackends } from './prog
 
 export interface TokenEntry {
   readonly role: Role;
-  readonly clusters: readonly string[];
+  readonly clusters?: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
   readonly expiresAt?: string;
 }
 
@@ -26,6 +28,10 @@ const TOKENS: Readonly<Record<string, TokenEntry>> = {
   'one-cluster': { role: 'operator', clusters: [CLUSTER] },
   'one-cluster-viewer': { role: 'viewer', clusters: [CLUSTER] },
   'one-cluster-admin': { role: 'admin', clusters: [CLUSTER] },
+  'labelled-viewer': { role: 'viewer', labels: { env: 'prod' } },
+  labelled: { role: 'operator', labels: { env: 'prod' } },
+  'labelled-admin': { role: 'admin', labels: { env: 'prod' } },
+  'labelled-nothing': { role: 'admin', labels: { env: 'prod', team: 'none' } },
   expired: { role: 'admin', clusters: ['*'], expiresAt: '2020-01-01T00:00:00Z' },
 };
 
@@ -59,12 +65,19 @@ export interface TestGatewayOptions {
   readonly limits?: Partial<Limits>;
   readonly trustedProxies?: readonly string[];
   readonly allowedOrigins?: readonly string[];
+  readonly signedTokens?: SignedTokens;
+  readonly labelAges?: LabelAges;
+  /** Told of every route. */
+  readonly onRoute?: onRouteHookHandler;
 }
 
 export async function startTestGateway({
   rate = { perSecond: 100_000, burst: 100_000 },
   serviceToken,
   limits,
+  signedTokens,
+  labelAges,
+  onRoute,
   ...lists
 }: TestGatewayOptions = {}): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'tidemark-gateway-'));
@@ -75,13 +88,17 @@ export async function startTestGateway({
   const fakes = programmableBackends();
   const app = buildGateway({
     backends: fakes.backends,
-    authenticator: createAuthenticator(tokensFile),
+    authenticator: createAuthenticator(tokensFile, {
+      clusterLabels: createClusterLabels(fakes.backends.registry, {}, labelAges),
+      signedTokens,
+    }),
     rateLimit: createRateLimit(rate),
     serviceToken,
     // Nothing here depends on how busy the machine is, unless a test says so.
     limits: { ...DEFAULT_LIMITS, delayMs: 600_000, strangers: { perSecond: 100_000, burst: 100_000 }, ...limits },
     ...lists,
   });
+  if (onRoute) app.addHook('onRoute', onRoute);
   const send = app.inject.bind(app);
   return {
     ...fakes,

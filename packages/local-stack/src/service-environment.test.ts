@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { PlacedProcess } from './ports.ts';
 import { stackSecrets } from './secret-files.ts';
@@ -78,4 +78,17 @@ test('the token of a data folder stays the same, and the gateway knows only its 
   const tokens = readFileSync(again.tokensFile, 'utf8');
   expect(tokens).not.toContain(again.token);
   expect(JSON.parse(tokens)).toMatchObject({ tokens: [{ role: 'admin', clusters: ['*'] }] });
+});
+
+test('tokens that people made beside ours outlive the next start, and a spoilt file is not overwritten', () => {
+  const { settings } = environments();
+  const { tokensFile } = settings.secrets;
+  const [own] = JSON.parse(readFileSync(tokensFile, 'utf8')).tokens;
+  const made = { id: 'x1', name: 'ci', sha256: '0'.repeat(64), role: 'viewer', labels: { env: 'prod' } };
+  writeFileSync(tokensFile, JSON.stringify({ tokens: [made, { ...own, sha256: '1'.repeat(64) }] }));
+  stackSecrets(settings.dataDir);
+  expect(JSON.parse(readFileSync(tokensFile, 'utf8')).tokens).toEqual([own, expect.objectContaining(made)]);
+  writeFileSync(tokensFile, '{"tokens":');
+  expect(() => stackSecrets(settings.dataDir)).toThrow(/tokens.json cannot be used \(it is not JSON\)/);
+  expect(readFileSync(tokensFile, 'utf8')).toBe('{"tokens":');
 });

@@ -8,7 +8,7 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import { serviceMetadata } from './credentials.ts';
-import { CALLER, REQUEST_ID } from './metadata-names.ts';
+import { CALLER, encodeCaller, REQUEST_ID } from './metadata-names.ts';
 import { fromServiceError } from './status.ts';
 import { channelCredentials, type ProcessCertificate } from './transport-security.ts';
 
@@ -106,7 +106,7 @@ type AnyMethod = MethodDefinition<unknown, unknown>;
 function toMetadata(token: string | undefined, { requestId, caller }: CallOptions): Metadata {
   const metadata = serviceMetadata(token);
   if (requestId) metadata.set(REQUEST_ID, requestId);
-  if (caller) metadata.set(CALLER, caller);
+  if (caller) metadata.set(CALLER, encodeCaller(caller));
   return metadata;
 }
 

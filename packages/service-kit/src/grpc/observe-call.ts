@@ -5,7 +5,7 @@ import { nameOf } from '../certificate.ts';
 import type { Logger } from '../logging.ts';
 import { histogram } from '../metrics.ts';
 import type { CallContext } from './call-context.ts';
-import { CALLER, REQUEST_ID } from './metadata-names.ts';
+import { CALLER, decodeCaller, REQUEST_ID } from './metadata-names.ts';
 
 /** What the calls of one method have in common. */
 export interface CallObserver {
@@ -43,7 +43,7 @@ export function observeCall(call: IncomingCall, { path, log, stopping }: CallObs
   call.on('cancelled', () => gone.abort(new AppError('canceled', 'The caller went away or its deadline has passed.')));
   const header = (name: string) => call.metadata.get(name)[0]?.toString();
   const requestId = header(REQUEST_ID) ?? randomUUID();
-  const caller = header(CALLER) ?? 'internal';
+  const caller = decodeCaller(header(CALLER) ?? 'internal');
   const signal = AbortSignal.any([gone.signal, stopping]);
 
   const ended = (code: string) => {

@@ -1,0 +1,69 @@
+import { expect, it } from 'vitest';
+import { UsageError } from './options.ts';
+import { parseTokenOptions } from './token-options.ts';
+
+const NOW = Date.parse('2026-01-31T12:00:00Z');
+const parse = (...args: string[]) => parseTokenOptions(args, NOW);
+const create = (...args: string[]) => parse('create', '--name', 'ci', '--role', 'viewer', ...args);
+
+it.each([
+  [['--help'], { command: 'help' }],
+  [['create', '-h'], { command: 'help' }],
+  [['list'], { command: 'list' }],
+  [['list', '--file', 'f'], { command: 'list', file: 'f' }],
+  [['revoke', 'ci'], { command: 'revoke', which: 'ci' }],
+  [
+    ['create', '--name', 'ci', '--role', 'operator', '--clusters', 'a, b,a'],
+    { command: 'create', name: 'ci', role: 'operator', clusters: ['a', 'b'], labels: {} },
+  ],
+  [
+    ['create', '--name', 'ci', '--role=admin', '--label', 'env=prod', '--label', 'team=a=b', '--clusters', 'x'],
+    { command: 'create', name: 'ci', role: 'admin', clusters: ['x'], labels: { env: 'prod', team: 'a=b' } },
+  ],
+])('understands %j', (args, asked) => {
+  expect(parse(...args)).toEqual(asked);
+});
+
+it.each([
+  ['90d', '2026-05-01T12:00:00.000Z'],
+  ['12h', '2026-02-01T00:00:00.000Z'],
+  ['4w', '2026-02-28T12:00:00.000Z'],
+  ['2027-01-31', '2027-01-31T00:00:00.000Z'],
+  ['2027-01-31T18:00:00+02:00', '2027-01-31T16:00:00.000Z'],
+])('takes %s for the end of a token', (text, time) => {
+  expect(create('--clusters', '*', '--expires', text)).toMatchObject({ expiresAt: new Date(time) });
+});
+
+it.each([
+  [[], /Say what to do: create, list or revoke/],
+  [['make'], /There is no "token make"/],
+  [['list', 'x'], /"x" is too much/],
+  [['list', '--name', 'x'], /--name says nothing to "token list"/],
+  [['revoke'], /Name one token to revoke/],
+  [['revoke', 'a', 'b'], /Name one token to revoke/],
+  [['create', '--role', 'viewer', '--clusters', 'a'], /--name must be/],
+  [['create', '--name', 'a\nb', '--role', 'viewer', '--clusters', 'a'], /--name must be/],
+  [['create', '--name', 'scheduler', '--role', 'viewer', '--clusters', 'a'], /for Tidemark's own processes/],
+  [['create', '--name', 'ci', '--role', 'root', '--clusters', 'a'], /--role must be one of viewer, operator, admin/],
+])('says of %j what would be right', (args, sentence) => {
+  expect(() => parse(...args)).toThrow(sentence);
+  expect(() => parse(...args)).toThrow(UsageError);
+});
+
+it.each([
+  [[], /Say which clusters the token is for/],
+  [['--clusters', ''], /Say which clusters the token is for/],
+  [['--clusters', 'README.md', 'cli'], /"cli" is too much: write --clusters '\*' in quotes/],
+  [['--clusters', 'prod-*'], /"prod-\*" is no id of a cluster/],
+  [['--clusters', '*', '--label', 'env=prod'], /beside --label would limit nothing/],
+  [['--label', 'env'], /--label must be name=value/],
+  [['--label', 'env='], /--label must be name=value/],
+  [['--label', 'env=a', '--label', 'env=b'], /No cluster has two values of the label env/],
+  [['--clusters', '*', '--expires', '90'], /--expires must be like 90d/],
+  [['--clusters', '*', '--expires', '31.1.2027'], /--expires must be like 90d/],
+  [['--clusters', '*', '--expires', '2025-01-31'], /is not in the future/],
+  [['--clusters', '*', '--expires', '0d'], /is not in the future/],
+  [['--clusters', '*', '--colour', 'red'], /'--colour'/],
+])('says of a new token with %j what would be right', (args, sentence) => {
+  expect(() => create(...args)).toThrow(sentence);
+});

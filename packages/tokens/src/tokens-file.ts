@@ -1,0 +1,117 @@
+/** The file of hashed tokens: what the gateway believes, and `tidemark token` and `npm start` write. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+
+/** From the least to the most. */
+export const TOKEN_ROLES = ['viewer', 'operator', 'admin'] as const;
+export type TokenRole = (typeof TOKEN_ROLES)[number];
+
+/** Names under which Tidemark's own processes call each other: nobody else may have them. */
+export const RESERVED_NAMES: readonly string[] = ['internal', 'scheduler'];
+
+/** Letters, digits, underscores and dashes, up to 64: ids of clusters and of tokens. */
+export const ID = /^[A-Za-z0-9_-]{1,64}$/;
+/** Up to 128 characters, none of which steers a terminal, none at an end that cannot be seen. */
+export const NAME = /^(?!\s)[^\p{Cc}\p{Cs}]{1,128}(?<!\s)$/u;
+
+const id = z.string('must be a text').regex(ID, 'must be 1 to 64 letters, digits, underscores or dashes');
+const label = z.string('must be a text').min(1, 'must not be empty').max(256, 'must be at most 256 characters');
+
+/** What a token lets its bearer do, whoever vouches for it. */
+export const Grant = {
+  role: z.enum(TOKEN_ROLES, `must be one of ${TOKEN_ROLES.join(', ')}`),
+  clusters: z
+    .array(
+      z.string('must be a text').regex(/^(\*|[A-Za-z0-9_-]{1,64})$/, 'must be the id of a cluster, or *'),
+      'must be a list of ids of clusters',
+    )
+    .default([]),
+  labels: z.record(label, label, 'must be an object of labels and their values, such as {"env":"prod"}').default({}),
+} as const;
+
+/** Says why the clusters and labels of a grant cannot stand together; nothing where they can. */
+export function scopeProblem(
+  clusters: readonly string[],
+  labels: Readonly<Record<string, string>>,
+): string | undefined {
+  const limitedByLabels = Object.keys(labels).length > 0;
+  if (clusters.includes('*') && limitedByLabels) return 'must not name * beside labels, which would limit nothing';
+  if (clusters.length === 0 && !limitedByLabels) return 'must name a cluster, or *, where there are no labels';
+  return undefined;
+}
+
+// What a later version adds is kept when the file is written again.
+const Entry = z
+  .looseObject({
+    id,
+    name: z
+      .string('must be a text')
+      .regex(NAME, 'must be 1 to 128 characters that can be seen')
+      .refine((name) => !RESERVED_NAMES.includes(name), `must not be one of ${RESERVED_NAMES.join(', ')}`),
+    sha256: z.string('must be a text').regex(/^[0-9a-f]{64}$/, 'must be 64 small hexadecimal digits'),
+    ...Grant,
+    expiresAt: z.iso.datetime({ offset: true, error: 'must be a time such as 2027-01-31T00:00:00Z' }).optional(),
+  })
+  .superRefine(({ clusters, labels }, context) => {
+    const message = scopeProblem(clusters, labels);
+    if (message) context.addIssue({ code: 'custom', path: ['clusters'], message });
+  });
+
+const TokensFile = z
+  .looseObject({ tokens: z.array(Entry, 'must be a list') }, 'must be an object such as {"tokens":[]}')
+  .superRefine(({ tokens }, context) => {
+    for (const [index, { id: mine }] of tokens.entries())
+      if (tokens.findIndex((one) => one.id === mine) < index)
+        context.addIssue({ code: 'custom', path: ['tokens', index, 'id'], message: 'is that of another token too' });
+  });
+
+/** One token, of which only the hash is known. */
+export type TokenEntry = z.infer<typeof Entry>;
+export type TokensFile = z.infer<typeof TokensFile>;
+
+/** The file cannot be used; the message says where and why, and never what stands there. */
+export class TokensFileError extends Error {
+  override readonly name = 'TokensFileError';
+}
+
+const MOST_PROBLEMS = 5;
+
+/**
+ * Reads the text of a tokens file. One bad entry spoils it all: half a list of who may enter is no list.
+ *
+ * @throws TokensFileError
+ */
+export function parseTokensFile(text: string): TokensFile {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new TokensFileError('it is not JSON'); // the parser's own words quote the file
+  }
+  const result = TokensFile.safeParse(json);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) => `${path.join('.') || 'it'} ${message}`);
+  const more = problems.length > MOST_PROBLEMS ? ` (and ${problems.length - MOST_PROBLEMS} more)` : '';
+  throw new TokensFileError(problems.slice(0, MOST_PROBLEMS).join('; ') + more);
+}
+
+/** The hash under which a token is known, in hexadecimal. */
+export function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+/** Looks at every token, so that the time taken tells nothing of how nearly one was guessed. */
+export function findToken<T extends { readonly digest: Buffer }>(
+  known: readonly T[],
+  presented: string,
+): T | undefined {
+  const digest = createHash('sha256').update(presented).digest();
+  let found: T | undefined;
+  for (const token of known) if (timingSafeEqual(token.digest, digest)) found = token;
+  return found;
+}
+
+/** Whether a token is over at `now`, in milliseconds since 1970. */
+export function isExpired({ expiresAt }: Pick<TokenEntry, 'expiresAt'>, now: number): boolean {
+  return expiresAt !== undefined && Date.parse(expiresAt) <= now;
+}
