@@ -4,6 +4,8 @@ import { isLoopback } from '@tidemark/service-kit/grpc/credentials';
 export interface GatewayConfig {
   readonly host: string;
   readonly port: number;
+  /** Of gRPC without TLS, which needs a listener of its own; on the same host. */
+  readonly grpcPort: number;
   readonly operationsPort: number;
   readonly strategyService: Address;
   readonly backupService: Address;
@@ -21,6 +23,7 @@ export function toConfig(env: Env): GatewayConfig {
   const config: GatewayConfig = {
     host: reader.text('TIDEMARK_HOST', '127.0.0.1'),
     port: reader.integer('TIDEMARK_PORT', { default: 4116, max: 65_535 }),
+    grpcPort: reader.integer('TIDEMARK_GRPC_PORT', { default: 4120, max: 65_535 }),
     operationsPort: reader.integer('TIDEMARK_OPERATIONS_PORT', { default: 4126, max: 65_535 }),
     strategyService: reader.address('TIDEMARK_STRATEGY_SERVICE', '127.0.0.1:4117'),
     backupService: reader.address('TIDEMARK_BACKUP_SERVICE', '127.0.0.1:4118'),

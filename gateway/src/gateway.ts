@@ -6,6 +6,8 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import type { Authenticator } from './authenticate.ts';
 import type { Backends } from './backends.ts';
 import { CALL_TIMEOUT_MS } from './backends.ts';
+import { createRpcHandler } from './connect/rpc-handler.ts';
+import { rpcRoutes } from './connect/rpc-routes.ts';
 import { accessLog, auditLog } from './logger.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { backupLogRoutes } from './rest/backup-log.ts';
@@ -17,7 +19,7 @@ import { occurrenceRoutes } from './rest/occurrences.ts';
 import { pinRoutes } from './rest/pins.ts';
 import { REQUEST_ID_HEADERS, requestIdOf } from './rest/request-id.ts';
 import { retentionRoutes } from './rest/retention.ts';
-import type { RouteDependencies } from './rest/route.ts';
+import { type RouteDependencies, toServiceHeaders } from './rest/route.ts';
 import { storageCheckRoutes } from './rest/storage-checks.ts';
 import { storageRoutes } from './rest/storages.ts';
 import { strategyRoutes } from './rest/strategies.ts';
@@ -70,7 +72,8 @@ export function buildGateway({
 
   app.addHook('onRequest', async (request, reply) => {
     // Every body is JSON here, also one whose content type is none that HTTP knows.
-    if (request.raw.headers['content-type'] !== undefined) request.raw.headers['content-type'] = 'application/json';
+    if (!request.routeOptions.config?.rpc && request.raw.headers['content-type'] !== undefined)
+      request.raw.headers['content-type'] = 'application/json';
     request.audited = {};
     request.gone = goneSignal(reply.raw);
     nameRequest(request, reply);
@@ -79,7 +82,9 @@ export function buildGateway({
   app.addHook('preHandler', async (request) => {
     request.answerBy = performance.now() + (request.routeOptions.config?.answerMs ?? CALL_TIMEOUT_MS);
   });
-  app.addHook('onResponse', async (request, reply) => report(request, reply.statusCode, reply.elapsedTime));
+  app.addHook('onResponse', async (request, reply) => {
+    if (!request.routeOptions.config?.rpc) report(request, reply.statusCode, reply.elapsedTime);
+  });
   app.setErrorHandler((error, request, reply) => void answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
@@ -98,7 +103,7 @@ export function buildGateway({
   const dependencies: RouteDependencies = {
     backends,
     stopping: stopping.signal,
-    serviceHeaders: serviceToken === undefined ? {} : { authorization: `Bearer ${serviceToken}` },
+    serviceHeaders: toServiceHeaders(serviceToken),
   };
   void app.register(
     async (api) => {
@@ -124,6 +129,7 @@ export function buildGateway({
     },
     { prefix: PREFIX },
   );
+  rpcRoutes(app, createRpcHandler({ ...dependencies, authenticator, rateLimit }));
   return app;
 }
 

@@ -65,6 +65,7 @@ async function start(backupPort: number, otherPort = backupPort): Promise<Runnin
     await startGateway({
       host: '127.0.0.1',
       port: 0,
+      grpcPort: 0,
       operationsPort: 0,
       strategyService: at(otherPort),
       backupService: at(backupPort),

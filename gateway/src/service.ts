@@ -3,12 +3,14 @@ import { startOperationsListener } from '@tidemark/service-kit/operations-listen
 import { createAuthenticator } from './authenticate.ts';
 import { createBackends, openChannels } from './backends.ts';
 import type { GatewayConfig } from './config.ts';
+import { startGrpcListener } from './connect/grpc-listener.ts';
 import { buildGateway } from './gateway.ts';
 import { log } from './logger.ts';
 import { createRateLimit } from './rate-limit.ts';
 
 export interface RunningGateway extends AsyncDisposable {
   readonly port: number;
+  readonly grpcPort: number;
   readonly operationsPort: number;
 }
 
@@ -21,12 +23,13 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   await using stack = new AsyncDisposableStack();
   const channels = stack.use(openChannels(config));
   const authenticator = createAuthenticator(config.tokensFile);
-  const app = buildGateway({
+  const edge = {
     backends: createBackends(channels.transports),
     authenticator,
     rateLimit: createRateLimit(config.rate),
     serviceToken: config.serviceToken,
-  });
+  };
+  const app = buildGateway(edge);
   stack.defer(async () => {
     const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
     const force = setTimeout(() => app.server.closeAllConnections(), FORCE_MS);
@@ -35,6 +38,13 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     clearTimeout(force);
   });
   await app.listen({ host: config.host, port: config.port });
+  const grpc = stack.use(
+    await startGrpcListener({
+      ...edge,
+      host: config.host,
+      port: config.grpcPort,
+    }),
+  );
   const operations = stack.use(
     await startOperationsListener({
       host: config.host,
@@ -47,6 +57,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const owned = stack.move();
   return {
     port: (app.server.address() as AddressInfo).port,
+    grpcPort: grpc.port,
     operationsPort: operations.port,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };

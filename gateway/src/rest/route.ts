@@ -34,8 +34,16 @@ export interface RouteDependencies {
   readonly serviceHeaders: Readonly<Record<string, string>>;
 }
 
+/** Headers that prove the gateway to the services. */
+export function toServiceHeaders(serviceToken: string | undefined): Readonly<Record<string, string>> {
+  return serviceToken === undefined ? {} : { authorization: `Bearer ${serviceToken}` };
+}
+
+/** What calls to the services need of the request that they are made for, whichever way it came. */
+export type RequestScope = Pick<FastifyRequest, 'id' | 'caller' | 'gone' | 'answerBy' | 'audited'>;
+
 /** Options for a backend call made for this request; its deadline is what is left of the request's time. */
-export function callOptions(request: FastifyRequest, { serviceHeaders }: RouteDependencies): CallOptions {
+export function callOptions(request: RequestScope, { serviceHeaders }: RouteDependencies): CallOptions {
   return {
     signal: request.gone,
     timeoutMs: Math.max(1, Math.round(request.answerBy - performance.now())),

@@ -1,0 +1,84 @@
+/**
+ * The listener for gRPC without TLS, which is HTTP/2 from the first byte and so cannot share a port with REST. Whoever
+ * speaks Connect or gRPC-web over HTTP/2 may do so here too.
+ */
+import { once } from 'node:events';
+import { createServer, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { status } from '@grpc/grpc-js';
+import { AppError } from '@tidemark/errors/app-error';
+import { toServiceHeaders } from '../rest/route.ts';
+import { createRpcHandler, type RpcDependencies } from './rpc-handler.ts';
+
+export interface GrpcListener extends AsyncDisposable {
+  readonly port: number;
+}
+
+export interface GrpcListenerOptions extends Omit<RpcDependencies, 'stopping' | 'serviceHeaders'> {
+  readonly serviceToken: string | undefined;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+}
+
+const MOST_STREAMS = 200;
+/** A connection without a call is ended; one with a call that is silent goes on until the call is over. */
+const IDLE_MS = 5 * 60_000;
+const FORCE_MS = 8_000;
+
+/** @throws Error with the address in it when the port is taken */
+export async function startGrpcListener({
+  host,
+  port,
+  serviceToken,
+  ...dependencies
+}: GrpcListenerOptions): Promise<GrpcListener> {
+  const stopping = new AbortController();
+  const rpc = createRpcHandler({
+    ...dependencies,
+    stopping: stopping.signal,
+    serviceHeaders: toServiceHeaders(serviceToken),
+  });
+  const paths = new Set(rpc.paths);
+  const server = createServer({ settings: { maxConcurrentStreams: MOST_STREAMS } }, (request, response) => {
+    if (paths.has(request.url.split('?', 1)[0] ?? ''))
+      rpc.handle(request, response, request.socket.remoteAddress ?? '');
+    else refuseUnknown(request, response);
+  });
+  const sessions = new Set<ServerHttp2Session>();
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+    session.on('error', () => session.destroy());
+    session.setTimeout(IDLE_MS, () => session.close());
+  });
+  server.listen(port, host);
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      stopping.abort(new AppError('unavailable', 'The gateway is stopping; call again.'));
+      const closed = once(server, 'close');
+      server.close();
+      for (const session of sessions) session.close(); // lets its calls end, and takes no more
+      const force = setTimeout(() => {
+        for (const session of sessions) session.destroy();
+      }, FORCE_MS);
+      await closed;
+      clearTimeout(force);
+    },
+  };
+}
+
+/** As a gRPC server says it; others get the 404 that means the same to them. */
+function refuseUnknown(request: Http2ServerRequest, response: Http2ServerResponse): void {
+  const contentType = request.headers['content-type'] ?? '';
+  if (/^application\/grpc(\+|;|$)/.test(contentType))
+    response.writeHead(200, {
+      'content-type': contentType,
+      'grpc-status': String(status.UNIMPLEMENTED),
+      'grpc-message': 'There is no such method here.',
+    });
+  else response.writeHead(404);
+  response.end();
+}
