@@ -3,9 +3,8 @@
  * speaks Connect or gRPC-web over HTTP/2 may do so here too.
  */
 import { once } from 'node:events';
-import { createServer, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2';
+import { createServer, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { status } from '@grpc/grpc-js';
 import { AppError } from '@tidemark/errors/app-error';
 import { toServiceHeaders } from '../rest/route.ts';
 import { createRpcHandler, type RpcDependencies } from './rpc-handler.ts';
@@ -39,11 +38,8 @@ export async function startGrpcListener({
     stopping: stopping.signal,
     serviceHeaders: toServiceHeaders(serviceToken),
   });
-  const paths = new Set(rpc.paths);
   const server = createServer({ settings: { maxConcurrentStreams: MOST_STREAMS } }, (request, response) => {
-    if (paths.has(request.url.split('?', 1)[0] ?? ''))
-      rpc.handle(request, response, request.socket.remoteAddress ?? '');
-    else refuseUnknown(request, response);
+    rpc.handle(request, response, request.socket.remoteAddress ?? '');
   });
   const sessions = new Set<ServerHttp2Session>();
   server.on('session', (session) => {
@@ -68,17 +64,4 @@ export async function startGrpcListener({
       clearTimeout(force);
     },
   };
-}
-
-/** As a gRPC server says it; others get the 404 that means the same to them. */
-function refuseUnknown(request: Http2ServerRequest, response: Http2ServerResponse): void {
-  const contentType = request.headers['content-type'] ?? '';
-  if (/^application\/grpc(\+|;|$)/.test(contentType))
-    response.writeHead(200, {
-      'content-type': contentType,
-      'grpc-status': String(status.UNIMPLEMENTED),
-      'grpc-message': 'There is no such method here.',
-    });
-  else response.writeHead(404);
-  response.end();
 }

@@ -32,6 +32,7 @@ import type { RouteDependencies } from '../rest/route.ts';
 import { toConnectError } from './connect-error.ts';
 import { healthOf } from './health.ts';
 import { addReflection } from './reflection.ts';
+import { refuseUnknown } from './refuse-unknown.ts';
 import { contextOf, type RpcRequest, report, requestOf } from './rpc-request.ts';
 import { auditOf, serveCalls } from './serve-call.ts';
 import { BACKUP_CALLS, OCCURRENCE_CALLS, REGISTRY_CALLS, RETENTION_CALLS, STRATEGY_CALLS } from './served-calls.ts';
@@ -48,7 +49,7 @@ export interface RpcHandler {
   /** Such as `/tidemark.backup.v1.BackupService/StartBackup`. */
   readonly paths: readonly string[];
   /**
-   * Answers a request whose path is one of `paths`.
+   * Answers a request; one whose path is none of `paths` is told that there is no such method.
    *
    * @param from address of the client
    */
@@ -135,7 +136,7 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
     handle(request, response, from) {
       const path = (request.url ?? '').split('?', 1)[0]?.replace(/(?<=.)\/$/, '') ?? '';
       const handler = handlers.get(path);
-      if (!handler) return refuse(response, 404);
+      if (!handler) return refuseUnknown(response, request.headers);
       const method = path.slice(1);
       const rpc: RpcRequest = {
         id: requestIdOf(request.headers),

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { expect } from 'vitest';
 import { createAuthenticator, type Role } from '../authenticate.ts';
-import { buildGateway } from '../gateway.ts';
+import { buildGateway, type GatewayDependencies } from '../gateway.ts';
 import { createRateLimit } from '../rate-limit.ts';
 import { CLUSTER, type ProgrammableBackends, programmableBackends } from './programmable-backends.ts';
 
@@ -45,6 +45,8 @@ export interface Answer {
 
 export interface TestGateway extends ProgrammableBackends, AsyncDisposable {
   readonly app: FastifyInstance;
+  /** What it was built from, for a second listener. */
+  readonly edge: GatewayDependencies;
   /** Asks without a socket; the path lies below /api/v1 unless it begins with that. */
   ask(method: string, path: string, options?: Ask): Promise<Answer>;
   /** Listens on a free port of this machine. */
@@ -67,16 +69,18 @@ export async function startTestGateway({
     writeFile(tokensFile, JSON.stringify({ tokens: Object.entries(tokens).map(toEntry) }));
   await writeTokens(TOKENS);
   const fakes = programmableBackends();
-  const app = buildGateway({
+  const edge: GatewayDependencies = {
     backends: fakes.backends,
     authenticator: createAuthenticator(tokensFile),
     rateLimit: createRateLimit(rate),
     serviceToken,
-  });
+  };
+  const app = buildGateway(edge);
   const send = app.inject.bind(app);
   return {
     ...fakes,
     app,
+    edge,
     writeTokens,
     async ask(method, path, { token = 'admin', body, headers } = {}) {
       const response = await send({
