@@ -5,7 +5,8 @@ import { status } from '@grpc/grpc-js';
 export interface Refusable {
   statusCode: number;
   setHeader(name: string, value: string): unknown;
-  end(body: Buffer): unknown;
+  end(): unknown;
+  write(body: Buffer): unknown;
 }
 
 const MESSAGE = 'There is no such method here.';
@@ -32,10 +33,12 @@ function answer(
   code: number,
   contentType: string,
   headers: Readonly<Record<string, string>>,
-  body = Buffer.alloc(0),
+  body?: Buffer,
 ): void {
   response.statusCode = code;
   response.setHeader('content-type', contentType);
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  response.end(body);
+  // Without a body the headers are the trailers as well, which is how gRPC wants them.
+  if (body) response.write(body);
+  response.end();
 }

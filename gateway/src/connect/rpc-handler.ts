@@ -5,7 +5,7 @@
  * 2. Every request is told of once, whoever answered it: a row, Connect itself, or nobody.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { DescService } from '@bufbuild/protobuf';
 import { createConnectRouter, type HandlerContext } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
@@ -149,7 +149,8 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
         audited: {},
         outcome: undefined,
       };
-      response.once('close', () => report(rpc, response.statusCode, response.writableFinished));
+      const isComplete = completionOf(response);
+      response.once('close', () => report(rpc, response.statusCode, isComplete()));
       void answer(handler, request, response, rpc);
     },
   };
@@ -178,6 +179,13 @@ async function answer(
     if (!response.headersSent) refuse(response, 400);
     else response.destroy();
   }
+}
+
+/** Whether a client got the whole answer, once its stream or connection has closed. */
+function completionOf(response: NodeResponse): () => boolean {
+  if (!('stream' in response)) return () => response.writableFinished;
+  const { stream } = response;
+  return () => stream.rstCode === constants.NGHTTP2_NO_ERROR;
 }
 
 function refuse(response: NodeResponse, status: number): void {

@@ -51,17 +51,19 @@ interface Serve {
 function unary({ method, row, send, dependencies }: Serve) {
   return (request: Message, context: HandlerContext): Promise<Message> => {
     const rpc = requestOf(context.values);
-    return answering(rpc, context, async () => {
+    const answerMs = row && 'call' in row ? row.answerMs : undefined;
+    // A call that may wait for long ends with the gateway; any other one is soon over.
+    const stopping = answerMs === undefined ? undefined : dependencies.stopping;
+    const work = async () => {
       const served = servedRow(row, method);
-      const { answerMs } = served;
-      // A call that may wait for long ends with the gateway; any other one is soon over.
-      const gone = answerMs === undefined ? context.signal : AbortSignal.any([context.signal, dependencies.stopping]);
+      const gone = stopping ? AbortSignal.any([context.signal, stopping]) : context.signal;
       const scope = scopeOf(rpc, gone, Math.min(context.timeoutMs() ?? Infinity, answerMs ?? CALL_TIMEOUT_MS));
       const acting = await ready(method.input, served, request, rpc, scope, dependencies);
       if (acting.seesNothing) return create(method.output);
       if (served.act) return served.act(request, acting);
       return (await send?.(request, callOptions(scope, dependencies))) as Message;
-    });
+    };
+    return answering(rpc, context, work, stopping);
   };
 }
 

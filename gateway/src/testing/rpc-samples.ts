@@ -152,7 +152,11 @@ export const SAMPLES: readonly ServedSample[] = (
     [RetentionService, RETENTION_SAMPLES],
   ] as const
 ).flatMap(([service, samples]) =>
-  Object.entries(samples).map(([method, sample]) => ({ service, method, sample: sample as Sample<Record<string, unknown>> })),
+  Object.entries(samples).map(([method, sample]) => ({
+    service,
+    method,
+    sample: sample as Sample<Record<string, unknown>>,
+  })),
 );
 
 export interface ServedSample {
