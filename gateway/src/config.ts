@@ -12,6 +12,8 @@ export interface GatewayConfig extends TransportSecurity {
   /** With it the gateway itself serves HTTPS. */
   readonly listenerTls: CertificateSetting | undefined;
   readonly operationsHost: string;
+  /** Of gRPC without TLS, which needs a listener of its own; on the same host. */
+  readonly grpcPort: number;
   readonly operationsPort: number;
   readonly strategyService: Address;
   readonly backupService: Address;
@@ -54,6 +56,7 @@ export function toConfig(env: Env): GatewayConfig {
     listenerTls,
     port: reader.integer('TIDEMARK_PORT', { default: 4116, max: 65_535 }),
     operationsHost: reader.text('TIDEMARK_OPERATIONS_HOST', host),
+    grpcPort: reader.integer('TIDEMARK_GRPC_PORT', { default: 4120, max: 65_535 }),
     operationsPort: reader.integer('TIDEMARK_OPERATIONS_PORT', { default: 4126, max: 65_535 }),
     strategyService,
     backupService,

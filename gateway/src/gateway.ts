@@ -10,9 +10,12 @@ import type { Authenticator } from './authenticate.ts';
 import type { Backends } from './backends.ts';
 import { CALL_TIMEOUT_MS, serviceHeaders } from './backends.ts';
 import { compressAnswers } from './compress.ts';
+import { createRpcHandler } from './connect/rpc-handler.ts';
+import { rpcRoutes } from './connect/rpc-routes.ts';
 import { boundConnections } from './connections.ts';
 import { allowOrigins } from './cross-origin.ts';
 import { type Crowd, createCrowd } from './crowd.ts';
+import { createDoor } from './door.ts';
 import { readAnyJson } from './json-body.ts';
 import { DEFAULT_LIMITS, type Limits, seeTooManyHeaders, serverOptions } from './limits.ts';
 import { accessLog } from './logger.ts';
@@ -22,7 +25,7 @@ import { refused } from './refused.ts';
 import { backupLogRoutes } from './rest/backup-log.ts';
 import { backupRoutes } from './rest/backups.ts';
 import { clusterRoutes } from './rest/clusters.ts';
-import { answerClientError, answerError, noteRequest, toError } from './rest/error-response.ts';
+import { answerClientError, answerError, noteRequest } from './rest/error-response.ts';
 import { fleetStrategyRoutes } from './rest/fleet-strategies.ts';
 import { occurrenceRoutes } from './rest/occurrences.ts';
 import { pinRoutes } from './rest/pins.ts';
@@ -106,11 +109,12 @@ export function buildGateway({
   const methodsOf = collectRoutes(app);
   const crowd = createCrowd(limits);
   app.addHook('onClose', async () => crowd[Symbol.dispose]());
-  const strangers = createStrangers(limits.strangers);
+  const letIn = createDoor(authenticator, createStrangers(limits.strangers));
 
   app.addHook('onRequest', async (request, reply) => {
     // Every body is JSON here, also one whose content type is none that HTTP knows.
-    if (request.raw.headers['content-type'] !== undefined) request.raw.headers['content-type'] = 'application/json';
+    if (!request.routeOptions.config?.rpc && request.raw.headers['content-type'] !== undefined)
+      request.raw.headers['content-type'] = 'application/json';
     request.audited = {};
     request.gone = goneSignal(reply.raw);
     noteRequest(request.raw, reply.raw);
@@ -125,7 +129,9 @@ export function buildGateway({
   app.addHook('preHandler', async (request) => {
     request.answerBy = performance.now() + (request.routeOptions.config?.answerMs ?? CALL_TIMEOUT_MS);
   });
-  app.addHook('onResponse', async (request, reply) => report(request, reply.statusCode, reply.elapsedTime));
+  app.addHook('onResponse', async (request, reply) => {
+    if (!request.routeOptions.config?.rpc) report(request, reply.statusCode, reply.elapsedTime);
+  });
   // Not onResponse, which never comes where the client went away before the answer.
   const audited = new WeakSet<FastifyRequest>();
   app.addHook('onSend', async (request, reply) => {
@@ -159,15 +165,7 @@ export function buildGateway({
       api.addHook('onRequest', async (request, reply) => {
         const { authorization } = request.headers;
         request.authenticateAgain = () => authenticator.authenticate(authorization);
-        try {
-          strangers.admit(request.ip, authorization);
-          request.caller = await authenticator.authenticate(authorization);
-          strangers.wasGood(authorization);
-        } catch (error) {
-          if (toError(error).row.http === 401) strangers.wasBad(request.ip, authorization);
-          refused.inc({ reason: 'token' });
-          throw error;
-        }
+        request.caller = await letIn(request.ip, authorization);
         try {
           rateLimit.take(request.caller.tokenId);
         } finally {
@@ -189,6 +187,7 @@ export function buildGateway({
     },
     { prefix: PREFIX },
   );
+  rpcRoutes(app, createRpcHandler({ ...dependencies, letIn, rateLimit, audit }));
   return app;
 }
 

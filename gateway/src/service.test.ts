@@ -70,6 +70,7 @@ async function start(
     await startGateway(
       toConfig({
         TIDEMARK_PORT: '0',
+        TIDEMARK_GRPC_PORT: '0',
         TIDEMARK_OPERATIONS_PORT: '0',
         TIDEMARK_STRATEGY_SERVICE: at(otherPort),
         TIDEMARK_BACKUP_SERVICE: at(backupPort),

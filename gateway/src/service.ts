@@ -9,6 +9,7 @@ import { createAuthenticator } from './authenticate.ts';
 import { createBackends, openChannels, serviceHeaders } from './backends.ts';
 import { createClusterLabels } from './cluster-labels.ts';
 import type { GatewayConfig } from './config.ts';
+import { startGrpcListener } from './connect/grpc-listener.ts';
 import { buildGateway, type HttpsOptions } from './gateway.ts';
 import { createIssuer } from './issuer.ts';
 import { log } from './logger.ts';
@@ -16,6 +17,7 @@ import { createRateLimit } from './rate-limit.ts';
 
 export interface RunningGateway extends AsyncDisposable {
   readonly port: number;
+  readonly grpcPort: number;
   readonly operationsPort: number;
 }
 
@@ -35,7 +37,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     signedTokens: config.issuer && createIssuer(config.issuer),
   });
   const audit = stack.use(createAuditTrail(config.auditFile));
-  const app = buildGateway({
+  const edge = {
     backends,
     authenticator,
     audit,
@@ -44,8 +46,8 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     limits: config.limits,
     trustedProxies: config.trustedProxies,
     allowedOrigins: config.allowedOrigins,
-    https: listener && httpsOptions(listener.current),
-  });
+  };
+  const app = buildGateway({ ...edge, https: listener && httpsOptions(listener.current) });
   listener?.onRenewed((renewed) => (app.server as HttpsServer).setSecureContext(httpsOptions(renewed)));
   stack.defer(async () => {
     const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
@@ -55,6 +57,13 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     clearTimeout(force);
   });
   await app.listen({ host: config.host, port: config.port });
+  const grpc = stack.use(
+    await startGrpcListener({
+      ...edge,
+      host: config.host,
+      port: config.grpcPort,
+    }),
+  );
   const operations = stack.use(
     await startOperationsListener({
       host: config.operationsHost,
@@ -67,6 +76,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const owned = stack.move();
   return {
     port: (app.server.address() as AddressInfo).port,
+    grpcPort: grpc.port,
     operationsPort: operations.port,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };

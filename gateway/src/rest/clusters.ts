@@ -6,7 +6,7 @@ import { BrOptionsBody, toBrOptions, toBrOptionsView } from './br-options.ts';
 import { success } from './envelope.ts';
 import { toError } from './error-response.ts';
 import { timeOf } from './legacy-record.ts';
-import { callOptions, type RouteDependencies } from './route.ts';
+import { callOptions, type RequestScope, type RouteDependencies } from './route.ts';
 import { bodyObject, Id, leftOut, parse, required } from './validate.ts';
 
 const text = leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters'));
@@ -32,7 +32,7 @@ type WithCluster = { Params: { clusterId: string } };
 
 /** The clusters that Tidemark backs up. */
 export function clusterRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
-  const { registry, strategies } = dependencies.backends;
+  const { registry } = dependencies.backends;
 
   app.get('/clusters', async (request) => {
     requireRole(request.caller, 'listClusters');
@@ -73,17 +73,27 @@ export function clusterRoutes(app: FastifyInstance, dependencies: RouteDependenc
     const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
     request.audited = { clusterId };
     authorizeCluster(request.caller, 'deleteCluster', clusterId);
-    const options = () => callOptions(request, dependencies);
-    try {
-      await registry.deleteCluster({ id: clusterId }, options());
-    } catch (error) {
-      // An earlier try may have come this far and no further: its strategy must not live on.
-      if (toError(error).code === 'cluster_not_found') await strategies.deleteStrategy({ clusterId }, options());
-      throw error;
-    }
-    await strategies.deleteStrategy({ clusterId }, options());
+    await forgetCluster(request, dependencies, clusterId);
     return success({});
   });
+}
+
+/** Removes the registration of a cluster, and its strategy with it. @throws AppError `cluster_in_use`, `cluster_not_found` */
+export async function forgetCluster(
+  request: RequestScope,
+  dependencies: RouteDependencies,
+  clusterId: string,
+): Promise<void> {
+  const { registry, strategies } = dependencies.backends;
+  const options = () => callOptions(request, dependencies);
+  try {
+    await registry.deleteCluster({ id: clusterId }, options());
+  } catch (error) {
+    // An earlier try may have come this far and no further: its strategy must not live on.
+    if (toError(error).code === 'cluster_not_found') await strategies.deleteStrategy({ clusterId }, options());
+    throw error;
+  }
+  await strategies.deleteStrategy({ clusterId }, options());
 }
 
 function toClusterView(cluster: Cluster): object {

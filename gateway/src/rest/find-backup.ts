@@ -1,8 +1,7 @@
 import { AppError } from '@tidemark/errors/app-error';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
-import type { FastifyRequest } from 'fastify';
 import { type Call, requireRole, seesCluster } from '../authorize.ts';
-import { callOptions, type RouteDependencies } from './route.ts';
+import { callOptions, type RequestScope, type RouteDependencies } from './route.ts';
 
 /**
  * The backup, if this caller may know of it; only then the role counts.
@@ -10,7 +9,7 @@ import { callOptions, type RouteDependencies } from './route.ts';
  * @throws AppError `backup_not_found` or `permission_denied`
  */
 export async function findVisibleBackup(
-  request: FastifyRequest,
+  request: RequestScope,
   dependencies: RouteDependencies,
   call: Call,
   id: string,

@@ -1,7 +1,6 @@
 import { AppError } from '@tidemark/errors/app-error';
 import type { Strategy } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
-import type { FastifyRequest } from 'fastify';
-import { callOptions, type RouteDependencies } from './route.ts';
+import { callOptions, type RequestScope, type RouteDependencies } from './route.ts';
 
 /** Numbers of what failed inside, as the document has them. */
 export const SAVE_FAILED = 20605;
@@ -13,7 +12,7 @@ export const DEFAULT_RULE = 'default';
 
 /** A rule that was saved. @throws AppError `cluster_not_found`, or `strategy_not_found` for a rule that never was */
 export async function findRule(
-  request: FastifyRequest,
+  request: RequestScope,
   dependencies: RouteDependencies,
   clusterId: string,
   rule: string,

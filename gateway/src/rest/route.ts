@@ -47,13 +47,16 @@ export interface RouteDependencies {
 const EXTRA_MS = 500;
 
 /** Options for a call without whose answer the request can be answered as well, only with less in it. */
-export function extraCallOptions(request: FastifyRequest, dependencies: RouteDependencies): CallOptions {
+export function extraCallOptions(request: RequestScope, dependencies: RouteDependencies): CallOptions {
   const options = callOptions(request, dependencies);
   return { ...options, timeoutMs: Math.min(EXTRA_MS, options.timeoutMs ?? EXTRA_MS) };
 }
 
+/** What calls to the services need of the request that they are made for, whichever way it came. */
+export type RequestScope = Pick<FastifyRequest, 'id' | 'caller' | 'gone' | 'answerBy' | 'audited'>;
+
 /** Options for a backend call made for this request; its deadline is what is left of the request's time. */
-export function callOptions(request: FastifyRequest, { serviceHeaders }: RouteDependencies): CallOptions {
+export function callOptions(request: RequestScope, { serviceHeaders }: RouteDependencies): CallOptions {
   return {
     signal: request.gone,
     timeoutMs: Math.max(1, Math.round(request.answerBy - performance.now())),

@@ -8,7 +8,7 @@ import type { FastifyInstance, onRouteHookHandler } from 'fastify';
 import { expect } from 'vitest';
 import { createAuthenticator, type Role, type SignedTokens } from '../authenticate.ts';
 import { createClusterLabels, type LabelAges } from '../cluster-labels.ts';
-import { buildGateway } from '../gateway.ts';
+import { buildGateway, type GatewayDependencies } from '../gateway.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { createRateLimit } from '../rate-limit.ts';
 import { CLUSTER, type ProgrammableBackends, programmableBackends } from './programmable-backends.ts';
@@ -52,6 +52,8 @@ export interface Answer {
 
 export interface TestGateway extends ProgrammableBackends, AsyncDisposable {
   readonly app: FastifyInstance;
+  /** What it was built from, for a second listener. */
+  readonly edge: GatewayDependencies;
   /** Asks without a socket; the path lies below /api/v1 unless it begins with that. */
   ask(method: string, path: string, options?: Ask): Promise<Answer>;
   /** Listens on a free port of this machine. */
@@ -86,7 +88,7 @@ export async function startTestGateway({
     writeFile(tokensFile, JSON.stringify({ tokens: Object.entries(tokens).map(toEntry) }));
   await writeTokens(TOKENS);
   const fakes = programmableBackends();
-  const app = buildGateway({
+  const edge: GatewayDependencies = {
     backends: fakes.backends,
     authenticator: createAuthenticator(tokensFile, {
       clusterLabels: createClusterLabels(fakes.backends.registry, {}, labelAges),
@@ -97,12 +99,14 @@ export async function startTestGateway({
     // Nothing here depends on how busy the machine is, unless a test says so.
     limits: { ...DEFAULT_LIMITS, delayMs: 600_000, strangers: { perSecond: 100_000, burst: 100_000 }, ...limits },
     ...lists,
-  });
+  };
+  const app = buildGateway(edge);
   if (onRoute) app.addHook('onRoute', onRoute);
   const send = app.inject.bind(app);
   return {
     ...fakes,
     app,
+    edge,
     writeTokens,
     async ask(method, path, { token = 'admin', body, headers } = {}) {
       const response = await send({

@@ -5,6 +5,8 @@ import { writePrivately } from './secret-files.ts';
 /** What `<data>/connection.json` tells scripts about a stack that is ready (design section 7). */
 export interface Connection {
   readonly url: string;
+  /** host:port of the API for gRPC. */
+  readonly grpc: string;
   readonly token: string;
   readonly dataDir: string;
   readonly processes: readonly ConnectionProcess[];
@@ -25,9 +27,9 @@ export function connectionPath(dataDir: string): string {
 }
 
 /** Tells scripts that the stack is ready. Only its owner can read the file: it holds the token. */
-export function writeConnection({ url, token, dataDir, processes }: Connection): void {
+export function writeConnection({ url, grpc, token, dataDir, processes }: Connection): void {
   const list = processes.map(({ name, pid, address, operations }) => ({ name, pid, address, operations }));
-  const text = JSON.stringify({ url, token, dataDir, processes: list }, undefined, 2);
+  const text = JSON.stringify({ url, grpc, token, dataDir, processes: list }, undefined, 2);
   writePrivately(connectionPath(dataDir), `${text}\n`);
 }
 

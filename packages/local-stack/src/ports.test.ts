@@ -31,7 +31,10 @@ test('every process takes the port that belongs to it, or a free one where that 
   expect(port('gateway')).toBe(base);
   expect(port('strategy-service')).toBe(base + 1);
   expect(port('backup-service')).not.toBe(base + 2);
-  expect(placed.find(({ name }) => name === 'gateway')?.operationsPort).toBe(base + 10);
+  expect(placed.find(({ name }) => name === 'gateway')).toMatchObject({
+    grpcPort: base + 4,
+    operationsPort: base + 10,
+  });
   expect(placed.find(({ name }) => name === 'executor-worker-1')?.operationsPort).toBe(base + 14);
 });
 

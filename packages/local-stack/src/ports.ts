@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import getPort from 'get-port';
 import {
   GATEWAY_PORT,
+  GRPC_OFFSET,
   KINDS,
   OPERATIONS_OFFSET,
   SERVICE_KINDS,
@@ -42,6 +43,8 @@ export interface PlacedProcess {
   readonly kind: ServiceKind;
   readonly name: string;
   readonly port: number | undefined;
+  /** Of a gateway: where it serves gRPC. */
+  readonly grpcPort?: number;
   readonly operationsPort: number;
 }
 
@@ -83,5 +86,7 @@ async function place(
   const first = copy === 1;
   const exact = first && kind === 'gateway' && gatewayPort !== 'free';
   const port = exact ? gatewayPort : await freePort(first ? own(offset) : []);
-  return { kind, name, port, operationsPort: await freePort(first ? own(offset + OPERATIONS_OFFSET) : []) };
+  const operationsPort = await freePort(first ? own(offset + OPERATIONS_OFFSET) : []);
+  if (kind !== 'gateway') return { kind, name, port, operationsPort };
+  return { kind, name, port, operationsPort, grpcPort: await freePort(first ? own(GRPC_OFFSET) : []) };
 }

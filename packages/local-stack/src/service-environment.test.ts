@@ -12,7 +12,7 @@ const PLACED: PlacedProcess[] = [
   { kind: 'backup-service', name: 'backup-service-2', port: 2, operationsPort: 12 },
   { kind: 'strategy-service', name: 'strategy-service', port: 3, operationsPort: 13 },
   { kind: 'executor-worker', name: 'executor-worker', port: undefined, operationsPort: 14 },
-  { kind: 'gateway', name: 'gateway', port: 5, operationsPort: 15 },
+  { kind: 'gateway', name: 'gateway', port: 5, grpcPort: 6, operationsPort: 15 },
 ];
 
 function environments() {
@@ -38,6 +38,7 @@ test('a process learns where it listens and where the others are, all copies of 
   expect(of('gateway')).toMatchObject({
     TIDEMARK_HOST: '127.0.0.1',
     TIDEMARK_PORT: '5',
+    TIDEMARK_GRPC_PORT: '6',
     TIDEMARK_OPERATIONS_PORT: '15',
     TIDEMARK_STRATEGY_SERVICE: '127.0.0.1:3',
     TIDEMARK_BACKUP_SERVICE: 'ipv4:127.0.0.1:1,127.0.0.1:2',

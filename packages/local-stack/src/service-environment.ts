@@ -26,7 +26,7 @@ export function addressOf(port: number): string {
 
 /** The whole environment of one process of the stack. */
 export function serviceEnvironment(
-  { kind, name, port, operationsPort }: PlacedProcess,
+  { kind, name, port, grpcPort, operationsPort }: PlacedProcess,
   placed: readonly PlacedProcess[],
   settings: StackSettings,
 ): Record<string, string> {
@@ -39,6 +39,7 @@ export function serviceEnvironment(
     ...childEnvironment(process.env, { credentials: isWorker }),
     TIDEMARK_HOST: HOST,
     ...(port !== undefined && { TIDEMARK_PORT: String(port) }),
+    ...(grpcPort !== undefined && { TIDEMARK_GRPC_PORT: String(grpcPort) }),
     TIDEMARK_OPERATIONS_PORT: String(operationsPort),
     TIDEMARK_PARENT_PID: String(process.pid),
     TIDEMARK_SERVICE_TOKEN_FILE: secrets.serviceTokenFile,

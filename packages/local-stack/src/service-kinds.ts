@@ -22,6 +22,8 @@ export type ServiceKind = keyof typeof SERVICE_KINDS;
 
 /** The port of the documented API. */
 export const GATEWAY_PORT = 4116;
+/** The gateway's own listener for gRPC is on its port plus this. */
+export const GRPC_OFFSET = 4;
 /** The operations listener of a process is on its port plus this. */
 export const OPERATIONS_OFFSET = 10;
 /** The first worker's operations listener is on the gateway's port plus this. */

@@ -16,6 +16,8 @@ export interface StackProcess {
   readonly running: boolean;
   /** host:port where it serves, empty for a worker. */
   readonly address: string;
+  /** host:port where a gateway serves gRPC, empty for others. */
+  readonly grpc: string;
   /** host:port of `/livez`, `/readyz` and `/metrics`. */
   readonly operations: string;
   readonly logFile: string;
@@ -70,6 +72,7 @@ export function stackProcess(
       return supervised.running;
     },
     address: placed.port === undefined ? '' : addressOf(placed.port),
+    grpc: placed.grpcPort === undefined ? '' : addressOf(placed.grpcPort),
     operations,
     logFile: supervised.logFile,
     kill: supervised.kill,

@@ -59,6 +59,8 @@ export interface StackOptions {
 export interface Stack extends AsyncDisposable {
   /** Of the API, such as `http://127.0.0.1:4116`. */
   readonly url: string;
+  /** Of the API for gRPC, such as `127.0.0.1:4120`. */
+  readonly grpc: string;
   /** An admin's token for every cluster. */
   readonly token: string;
   readonly dataDir: string;
@@ -135,7 +137,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   );
   const gateway = processes.find(({ kind }) => kind === 'gateway');
   const url = `http://${gateway?.address ?? ''}`;
-  const announce = () => writeConnection({ url, token: secrets.token, dataDir, processes });
+  const grpc = gateway?.grpc ?? '';
+  const announce = () => writeConnection({ url, grpc, token: secrets.token, dataDir, processes });
   started.defer(() => stopInOrder(processes));
   started.defer(() => end(new Error('the stack stops')));
 
@@ -169,6 +172,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const resources = started.move();
   return {
     url,
+    grpc,
     token: secrets.token,
     dataDir,
     storage,

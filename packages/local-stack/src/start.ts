@@ -56,13 +56,14 @@ function toStackOptions({ br, workers, ...options }: StartOptions): StackOptions
   };
 }
 
-function describe({ url, token, dataDir, storage }: Stack, { br }: StartOptions): void {
+function describe({ url, grpc, token, dataDir, storage }: Stack, { br }: StartOptions): void {
   const what = br === undefined ? 'demo-br, a stand-in that backs up no cluster' : br;
   say('Ready');
   process.stdout.write(
     [
       '',
       `  API      ${url}/api/v1`,
+      `  gRPC     ${grpc} (Connect and gRPC-web: ${url})`,
       `  Token    ${token}`,
       `  Cluster  test-tidb, backed up by ${what}`,
       `  Files    ${storage}`,

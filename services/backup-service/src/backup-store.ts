@@ -200,6 +200,11 @@ export function createBackupStore(
   };
 }
 
+/** No backup is from before or after; some servers refuse a range that ends before it begins. */
+function inReach(time: Date): Date {
+  return new Date(Math.min(Math.max(+time, +EPOCH + 1), +FAR));
+}
+
 function toQuery(filter: BackupFilter): Filter<Backup> {
   const { clusterIds, id, startedAtOrAfter, endedAtOrBefore, states, mode, origin, rule, includeDeleted } = filter;
   return {
@@ -209,11 +214,11 @@ function toQuery(filter: BackupFilter): Filter<Backup> {
       : { type: 'full' as const }),
     ...(id !== undefined && { _id: id }),
     // The millisecond before, excluded: some servers take what equals the bound of a part of an index for beyond it.
-    ...(startedAtOrAfter && { startTime: { $gt: plus(startedAtOrAfter, -1), $lte: FAR } }),
+    ...(startedAtOrAfter && { startTime: { $gt: plus(inReach(startedAtOrAfter), -1), $lte: FAR } }),
     ...(endedAtOrBefore && {
       $or: [
-        { endTime: { $gt: EPOCH, $lte: endedAtOrBefore } },
-        { endTime: null, startTime: { $gt: EPOCH, $lte: endedAtOrBefore } },
+        { endTime: { $gt: EPOCH, $lte: inReach(endedAtOrBefore) } },
+        { endTime: null, startTime: { $gt: EPOCH, $lte: inReach(endedAtOrBefore) } },
       ],
     }),
     ...(states.length > 0 && { state: { $in: [...states] } }),

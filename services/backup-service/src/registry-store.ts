@@ -86,7 +86,8 @@ export function createRegistryStore(db: Db): RegistryStore {
               {
                 ...(ids.length > 0 && { _id: { $in: ids.filter((id) => id > afterId) } }),
                 ...(ids.length === 0 && afterId !== '' && { _id: { $gt: afterId, $lt: LAST_ID } }),
-                ...(updatedAfter && { updateTime: { $gte: updatedAfter, $lte: FAR } }),
+                // Some servers refuse a range that ends before it begins.
+                ...(updatedAfter && { updateTime: { $gte: updatedAfter < FAR ? updatedAfter : FAR, $lte: FAR } }),
               },
               { signal },
             )

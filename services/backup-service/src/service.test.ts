@@ -257,6 +257,16 @@ describe('backup-service', () => {
     for (const startedAtOrAfter of [before, backup.startTime])
       expect((await backups().listBackups(selection({ startedAtOrAfter }))).total).toBe(1n);
     expect((await backups().listBackups(selection({ startedAtOrAfter: later }))).total).toBe(0n);
+    for (const time of ['0001-01-01T00:00:00Z', '1970-01-01T00:00:00Z', '9999-12-31T23:59:59Z'].map(
+      (text) => new Date(text),
+    ))
+      expect(
+        [
+          (await backups().listBackups(selection({ startedAtOrAfter: time }))).total,
+          (await backups().listBackups(selection({ endedAtOrBefore: time }))).total,
+        ],
+        time.toISOString(),
+      ).toEqual(time.getUTCFullYear() === 9999 ? [0n, 1n] : [1n, 0n]);
     expect((await backups().listBackups(selection({ endedAtOrBefore: later }))).total).toBe(1n);
     expect((await backups().listBackups(selection({ endedAtOrBefore: before }))).total).toBe(0n);
   });

@@ -1,0 +1,251 @@
+/**
+ * REST and the other protocols are one API.
+ *
+ * 1. The same wish reaches the services as the same request, from the same caller, under the same request id.
+ * 2. What comes back is the same data.
+ * 3. An error of a service is told with its code, its sentence and its details.
+ * 4. A mutation leaves the same audit line.
+ */
+import { type DescMethod, type Message, toJson } from '@bufbuild/protobuf';
+import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import { ERRORS, type ErrorCode } from '@tidemark/errors/codes';
+import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { log } from '../logger.ts';
+import { toLegacyRecord } from '../rest/legacy-record.ts';
+import { toLegacyStrategy } from '../rest/strategy-view.ts';
+import { BACKUP, CLUSTER } from '../testing/programmable-backends.ts';
+import { as, outcomeOf, PROTOCOLS, type RpcGateway, startRpcGateway } from '../testing/rpc-clients.ts';
+import { OWN, SAMPLES, type ServedSample } from '../testing/rpc-samples.ts';
+
+let gateway: RpcGateway;
+beforeEach(async () => {
+  for (const level of ['info', 'warn', 'error'] as const) vi.spyOn(log, level).mockImplementation(() => undefined);
+  gateway = await startRpcGateway();
+});
+afterEach(async () => {
+  await gateway[Symbol.asyncDispose]();
+  vi.restoreAllMocks();
+});
+
+/** What reached the services: the last request of the method, without the key that each start is given. */
+const reached = ({ service, method }: ServedSample) => {
+  const { request, headers } = gateway.received(method as 'getBackup');
+  const { input } = service.methods.find(({ localName }) => localName === method) as DescMethod;
+  const { key, ...json } = toJson(input, request as Message) as { readonly key?: string };
+  if (method === 'startBackup') expect(key).toMatch(/^[\w-]{20,}$/);
+  return { json, caller: headers.get('x-tidemark-caller'), requestId: headers.get('x-request-id') };
+};
+const rest = async ({ sample }: ServedSample) => {
+  const [method, path, body] = sample.rest?.(OWN) ?? [];
+  if (method === undefined || path === undefined) throw new Error('REST has no such call');
+  return gateway.ask(method, path, { headers: { 'x-request-id': 'r-1' }, ...(body && { body }) });
+};
+const WITH_REST = SAMPLES.filter(({ sample }) => sample.rest).map((served) => [served.method, served] as const);
+
+it.each(WITH_REST)('%s reaches the services as over REST', async (_, served) => {
+  await rest(served);
+  const wanted = reached(served);
+  expect(wanted).toMatchObject({ caller: 'token admin', requestId: 'r-1' });
+  for (const protocol of PROTOCOLS) {
+    gateway.calls.length = 0;
+    const { service, method, sample } = served;
+    expect(await outcomeOf(gateway.call(protocol, service, method, sample.request(OWN), as('admin')))).toBe('ok');
+    expect(reached(served), protocol).toEqual(wanted);
+  }
+});
+
+describe('the same data', () => {
+  it('of a backup', async () => {
+    const { body } = await gateway.ask('GET', `/backups/${BACKUP}`);
+    const { keepReasons: _, ...record } = body.data.backup;
+    const list = await gateway.ask('GET', '/backups');
+    for (const protocol of PROTOCOLS) {
+      const client = gateway.client(BackupService, protocol);
+      const { backup } = await client.getBackup({ id: BACKUP }, as('viewer'));
+      expect(backup && toLegacyRecord(backup), protocol).toEqual(record);
+      const found = await client.listBackups({}, as('viewer'));
+      expect(found.backups.map(toLegacyRecord), protocol).toEqual(list.body.data.backupRecords);
+      expect(Number(found.total)).toBe(list.body.page.total);
+      for await (const change of client.watchBackup({ id: BACKUP }, as('viewer')))
+        expect(change.backup && toLegacyRecord(change.backup), protocol).toEqual(record);
+    }
+  });
+
+  it('of a strategy, also of one that was never saved', async () => {
+    const { body } = await gateway.ask('GET', `/clusters/${CLUSTER}/strategy`);
+    for (const protocol of PROTOCOLS) {
+      const { strategy } = await gateway
+        .client(StrategyService, protocol)
+        .getStrategy({ clusterId: CLUSTER }, as('viewer'));
+      expect(toLegacyStrategy(strategy, CLUSTER), protocol).toEqual(body.data.strategy);
+    }
+  });
+});
+
+it('a backup of a rule is started with what the rule has, as by REST’s run', async () => {
+  gateway.answers.getStrategy = async ({ clusterId, rule }) => ({
+    strategy: { clusterId, rule, revision: 1n, storageId: 's3', brOptions: { rateLimit: 7 } },
+  });
+  const start = SAMPLES.find(({ method }) => method === 'startBackup') as ServedSample;
+  await gateway.ask('POST', `/clusters/${CLUSTER}/strategies/nightly/run`, { headers: { 'x-request-id': 'r-1' } });
+  const wanted = reached(start);
+  await gateway.client(BackupService).startBackup({ clusterId: CLUSTER, rule: 'nightly' }, as('admin'));
+  expect(reached(start)).toEqual(wanted);
+  gateway.answers.getStrategy = async ({ clusterId, rule }) => ({ strategy: { clusterId, rule } });
+  const unknown = gateway.client(BackupService).startBackup({ clusterId: CLUSTER, rule: 'nightly' }, as('admin'));
+  expect(await outcomeOf(unknown)).toMatchObject({ reason: 'tidemark/strategy_not_found' });
+});
+
+describe('an error of a service', () => {
+  /** Those that services throw; the others are of HTTP. */
+  const CODES = (Object.keys(ERRORS) as ErrorCode[]).filter(
+    (code) => !['route_not_found', 'method_not_allowed', 'payload_too_large', 'canceled'].includes(code),
+  );
+  it.each(CODES)('%s is told with its code, sentence and details over every protocol', async (code) => {
+    gateway.answers.cancelBackup = async () => {
+      throw new AppError(code, 'The sentence.', { info: { backupId: BACKUP }, retryAfterMs: 4_000 });
+    };
+    const rested = await gateway.ask('POST', '/backups/cancel', { body: { clusterId: CLUSTER, backupId: BACKUP } });
+    expect(rested).toMatchObject({ status: ERRORS[code].http, body: { message: 'The sentence.' } });
+    const pascal = ERRORS[code].grpc
+      .toLowerCase()
+      .replaceAll(/(^|_)(.)/g, (_, __, letter: string) => letter.toUpperCase());
+    for (const protocol of PROTOCOLS)
+      expect(
+        await outcomeOf(gateway.client(BackupService, protocol).cancelBackup({ id: BACKUP }, as('admin'))),
+        protocol,
+      ).toEqual({
+        code: pascal === 'Cancelled' ? 'Canceled' : pascal,
+        message: 'The sentence.',
+        reason: `tidemark/${code}`,
+        info: { backupId: BACKUP },
+        fields: [],
+        retryMs: 4_000,
+      });
+  });
+
+  it('names every bad field', async () => {
+    gateway.answers.startBackup = async () => {
+      throw invalidArgument([
+        { field: 'brOptions.extra.pd', description: 'is set by Tidemark' },
+        { field: 'brOptions.concurrency', description: 'must be at most 256' },
+      ]);
+    };
+    for (const protocol of PROTOCOLS)
+      expect(
+        await outcomeOf(gateway.client(BackupService, protocol).startBackup({ clusterId: CLUSTER }, as('admin'))),
+        protocol,
+      ).toMatchObject({ code: 'InvalidArgument', fields: ['brOptions.extra.pd', 'brOptions.concurrency'] });
+  });
+
+  it('that nobody foresaw says nothing of the inside', async () => {
+    gateway.answers.getBackup = async () => {
+      throw new Error('connect ECONNREFUSED mongodb://me:hunter2@db');
+    };
+    for (const protocol of PROTOCOLS)
+      expect(
+        await outcomeOf(gateway.client(BackupService, protocol).getBackup({ id: BACKUP }, as('admin'))),
+        protocol,
+      ).toEqual({
+        code: 'Internal',
+        message: 'Something went wrong inside Tidemark; its log tells more under this request id.',
+        reason: 'tidemark/internal',
+        info: {},
+        fields: [],
+        retryMs: undefined,
+      });
+  });
+
+  it('is told in a stream as in a call', async () => {
+    gateway.answers.watchBackup = async function* () {
+      yield {};
+      throw new AppError('unavailable', 'The database is away.');
+    };
+    for (const protocol of PROTOCOLS)
+      expect(
+        await outcomeOf(gateway.client(BackupService, protocol).watchBackup({ id: BACKUP }, as('admin'))),
+      ).toMatchObject({
+        code: 'Unavailable',
+        message: 'The database is away.',
+        reason: 'tidemark/unavailable',
+        retryMs: 1_000,
+      });
+  });
+});
+
+it('answers with the request id, made where the client sent none that is sane', async () => {
+  for (const protocol of PROTOCOLS) {
+    for (const sent of ['r-1', 'not a sane id']) {
+      const seen: string[] = [];
+      await gateway.client(BackupService, protocol).getBackup(
+        { id: BACKUP },
+        {
+          headers: { authorization: 'Bearer viewer', 'x-request-id': sent },
+          onHeader: (headers) => seen.push(headers.get('x-request-id') ?? ''),
+        },
+      );
+      expect(seen, protocol).toEqual([gateway.received('getBackup').headers.get('x-request-id')]);
+      if (sent === 'r-1') expect(seen).toEqual(['r-1']);
+      else expect(seen[0]).toMatch(/^[0-9a-f-]{36}$/);
+    }
+  }
+});
+
+it('counts against the rate of the token, whichever way it comes', async () => {
+  await using limited = await startRpcGateway({ rate: { perSecond: 0.001, burst: PROTOCOLS.length + 1 } });
+  const ask = (protocol: (typeof PROTOCOLS)[number], token: string) =>
+    outcomeOf(limited.client(BackupService, protocol).listBackups({}, as(token)));
+  for (const protocol of PROTOCOLS) expect(await ask(protocol, 'viewer')).toBe('ok');
+  expect((await limited.ask('GET', '/backups', { token: 'viewer' })).status).toBe(200);
+  expect((await limited.ask('GET', '/backups', { token: 'viewer' })).status).toBe(429);
+  for (const protocol of PROTOCOLS)
+    expect(await ask(protocol, 'viewer'), protocol).toMatchObject({
+      code: 'ResourceExhausted',
+      reason: 'tidemark/too_many_requests',
+      retryMs: expect.any(Number),
+    });
+  expect(await ask('gRPC', 'operator')).toBe('ok');
+});
+
+describe('the audit line', () => {
+  const AUDITED = WITH_REST.filter(([, { sample }]) => {
+    const [method, path] = sample.rest?.(OWN) ?? [];
+    return method !== 'GET' && !/preview|simulate/.test(path ?? '');
+  });
+  // All loggers are children of one, so that one spy sees what any of them writes.
+  const said = (message: string) =>
+    vi.mocked(log.info).mock.calls.flatMap((call: readonly unknown[]) => (call[1] === message ? [call[0]] : []));
+  const lines = () => said('audit');
+
+  it.each(AUDITED)('of %s is the one that REST leaves', async (_, served) => {
+    await rest(served);
+    await vi.waitFor(() => expect(lines()).toHaveLength(1));
+    const [wanted] = lines();
+    for (const protocol of PROTOCOLS) {
+      vi.mocked(log.info).mockClear();
+      await outcomeOf(gateway.call(protocol, served.service, served.method, served.sample.request(OWN), as('admin')));
+      await vi.waitFor(() => expect(lines(), protocol).toEqual([wanted]));
+    }
+  });
+
+  it('is left of what was refused too, and not of what only reads', async () => {
+    for (const protocol of PROTOCOLS) {
+      vi.mocked(log.info).mockClear();
+      const client = gateway.client(BackupService, protocol);
+      await outcomeOf(client.listBackups({}, as('admin')));
+      await outcomeOf(client.startBackup({ clusterId: CLUSTER }, as('viewer')));
+      await outcomeOf(client.startBackup({ clusterId: CLUSTER }, as(null)));
+      await outcomeOf(
+        gateway.client(StrategyService, protocol).saveStrategy({ clusterId: CLUSTER, validateOnly: true }, as('admin')),
+      );
+      await vi.waitFor(() => expect(said('call answered')).toHaveLength(4));
+      const of = { what: 'start backup', from: '127.0.0.1', requestId: 'r-1' };
+      expect(lines(), protocol).toEqual([
+        { ...of, clusterId: CLUSTER, caller: 'token viewer', status: 403 },
+        { ...of, caller: undefined, status: 401 },
+      ]);
+    }
+  });
+});

@@ -1,0 +1,86 @@
+/**
+ * The listener for gRPC without TLS, which is HTTP/2 from the first byte and so cannot share a port with REST. Whoever
+ * speaks Connect or gRPC-web over HTTP/2 may do so here too.
+ */
+import { once } from 'node:events';
+import { createServer, type ServerHttp2Session } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { AppError } from '@tidemark/errors/app-error';
+import { type AuditTrail, createAuditTrail } from '../audit.ts';
+import type { Authenticator } from '../authenticate.ts';
+import { serviceHeaders } from '../backends.ts';
+import { createDoor } from '../door.ts';
+import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
+import { createStreamGate } from '../rest/stream.ts';
+import { createStrangers } from '../strangers.ts';
+import { createRpcHandler, type RpcDependencies } from './rpc-handler.ts';
+
+export interface GrpcListener extends AsyncDisposable {
+  readonly port: number;
+}
+
+export interface GrpcListenerOptions
+  extends Omit<RpcDependencies, 'stopping' | 'serviceHeaders' | 'streams' | 'letIn' | 'audit'> {
+  readonly authenticator: Authenticator;
+  readonly limits?: Limits;
+  /** Where audit lines go; left out, to the log only. */
+  readonly audit?: AuditTrail;
+  readonly serviceToken: string | undefined;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+}
+
+const MOST_STREAMS = 200;
+/** A connection without a call is ended; one with a call that is silent goes on until the call is over. */
+const IDLE_MS = 5 * 60_000;
+const FORCE_MS = 8_000;
+
+/** @throws Error with the address in it when the port is taken */
+export async function startGrpcListener({
+  host,
+  port,
+  serviceToken,
+  authenticator,
+  limits = DEFAULT_LIMITS,
+  audit = createAuditTrail(),
+  backends,
+  rateLimit,
+}: GrpcListenerOptions): Promise<GrpcListener> {
+  const stopping = new AbortController();
+  const rpc = createRpcHandler({
+    backends,
+    rateLimit,
+    audit,
+    letIn: createDoor(authenticator, createStrangers(limits.strangers)),
+    streams: createStreamGate(limits),
+    stopping: stopping.signal,
+    serviceHeaders: serviceHeaders(serviceToken),
+  });
+  const server = createServer({ settings: { maxConcurrentStreams: MOST_STREAMS } }, (request, response) => {
+    rpc.handle(request, response, request.socket.remoteAddress ?? '');
+  });
+  const sessions = new Set<ServerHttp2Session>();
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+    session.on('error', () => session.destroy());
+    session.setTimeout(IDLE_MS, () => session.close());
+  });
+  server.listen(port, host);
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      stopping.abort(new AppError('unavailable', 'The gateway is stopping; call again.'));
+      const closed = once(server, 'close');
+      server.close();
+      for (const session of sessions) session.close(); // lets its calls end, and takes no more
+      const force = setTimeout(() => {
+        for (const session of sessions) session.destroy();
+      }, FORCE_MS);
+      await closed;
+      clearTimeout(force);
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { DescService } from '@bufbuild/protobuf';
+import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import {
+  type Health,
+  HealthCheckResponse_ServingStatus as Status,
+} from '@tidemark/protocol/connect/grpc/health/v1/health';
+
+/**
+ * The standard health service: the gateway as a whole (""), and each service that it serves. It says whether calls are
+ * taken here; `/readyz` says what is missing behind it.
+ */
+export function healthOf(services: readonly DescService[], stopping: AbortSignal): ServiceImpl<typeof Health> {
+  const names = new Set(['', ...services.map(({ typeName }) => typeName)]);
+  const now = () => (stopping.aborted ? Status.NOT_SERVING : Status.SERVING);
+  return {
+    check({ service }) {
+      if (!names.has(service)) throw new ConnectError('There is no such service here.', Code.NotFound);
+      return { status: now() };
+    },
+    async *watch({ service }, { signal }: HandlerContext) {
+      if (!names.has(service)) {
+        yield { status: Status.SERVICE_UNKNOWN };
+        await aborted(AbortSignal.any([signal, stopping]));
+        return;
+      }
+      yield { status: now() };
+      if (stopping.aborted) return;
+      await aborted(AbortSignal.any([signal, stopping]));
+      if (stopping.aborted) yield { status: now() };
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

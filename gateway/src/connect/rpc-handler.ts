@@ -1,0 +1,190 @@
+/**
+ * The public services over Connect, gRPC-web and gRPC, for any server of Node: which protocol it is says the content type.
+ *
+ * 1. Nothing of a body is read before the caller is known (health, which orchestrators ask, apart).
+ * 2. Every request is told of once, whoever answered it: a row, Connect itself, or nobody.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import type { DescService } from '@bufbuild/protobuf';
+import { createConnectRouter, type HandlerContext } from '@connectrpc/connect';
+import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import {
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node';
+import { AppError } from '@tidemark/errors/app-error';
+import { Health } from '@tidemark/protocol/connect/grpc/health/v1/health';
+import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
+import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
+import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
+import type { AuditTrail } from '../audit.ts';
+import type { Door } from '../door.ts';
+import { log } from '../logger.ts';
+import type { RateLimit } from '../rate-limit.ts';
+import { toError } from '../rest/error-response.ts';
+import { REQUEST_ID_HEADERS, requestIdOf } from '../rest/request-id.ts';
+import type { RouteDependencies } from '../rest/route.ts';
+import { toConnectError } from './connect-error.ts';
+import { healthOf } from './health.ts';
+import { addReflection } from './reflection.ts';
+import { refuseUnknown } from './refuse-unknown.ts';
+import { contextOf, type RpcRequest, report, requestOf } from './rpc-request.ts';
+import { auditOf, serveCalls } from './serve-call.ts';
+import { BACKUP_CALLS, OCCURRENCE_CALLS, REGISTRY_CALLS, RETENTION_CALLS, STRATEGY_CALLS } from './served-calls.ts';
+
+export interface RpcDependencies extends RouteDependencies {
+  readonly letIn: Door;
+  readonly rateLimit: RateLimit;
+  readonly audit: AuditTrail;
+}
+
+type NodeRequest = IncomingMessage | Http2ServerRequest;
+type NodeResponse = ServerResponse | Http2ServerResponse;
+
+export interface RpcHandler {
+  /** Such as `/tidemark.backup.v1.BackupService/StartBackup`. */
+  readonly paths: readonly string[];
+  /**
+   * Answers a request; one whose path is none of `paths` is told that there is no such method.
+   *
+   * @param from address of the client
+   */
+  handle(request: NodeRequest, response: NodeResponse, from: string): void;
+}
+
+/** A part of the table, where it does not matter of which service. */
+type AnyCalls = Readonly<Record<string, object>>;
+
+/** The services that people may call, each with its part of the table. */
+export const PUBLIC_SERVICES = [
+  [BackupService, BACKUP_CALLS],
+  [RegistryService, REGISTRY_CALLS],
+  [StrategyService, STRATEGY_CALLS],
+  [OccurrenceService, OCCURRENCE_CALLS],
+  [RetentionService, RETENTION_CALLS],
+] as const;
+
+/** Whether people may call a method; those of other services (health, reflection) they may. */
+export function isServed(typeName: string, method: string): boolean {
+  const found = PUBLIC_SERVICES.find(([service]) => service.typeName === typeName);
+  if (!found) return true;
+  const [service, calls] = found;
+  const localName = service.methods.find(({ name }) => name === method)?.localName ?? '';
+  return 'call' in ((calls as AnyCalls)[localName] ?? {});
+}
+
+/** As for a body of REST. */
+const READ_MAX_BYTES = 1024 * 1024;
+
+export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
+  const { backends, letIn, rateLimit, stopping, audit } = dependencies;
+
+  /** Lets in who has a token and calls no more than the token may. */
+  async function gate({ service, values, protocolName, requestHeader, responseHeader }: HandlerContext): Promise<void> {
+    const rpc = requestOf(values);
+    rpc.protocol = protocolName;
+    for (const name of REQUEST_ID_HEADERS) responseHeader.set(name, rpc.id);
+    if (service.typeName === Health.typeName) return;
+    try {
+      rpc.caller = await letIn(rpc.from, requestHeader.get('authorization') ?? undefined);
+      rateLimit.take(rpc.caller.tokenId);
+    } catch (thrown) {
+      const error = toError(thrown);
+      log[error.row.log]({ requestId: rpc.id, code: error.code, error }, 'call refused');
+      rpc.outcome = error;
+      throw toConnectError(error);
+    }
+  }
+
+  const router = createConnectRouter({
+    acceptCompression: [compressionGzip, compressionBrotli],
+    readMaxBytes: READ_MAX_BYTES,
+    // A field that this gateway does not know may be one that a newer service takes from other processes only.
+    binaryOptions: { readUnknownFields: false },
+    requestGate: gate,
+  });
+  const clients: Readonly<Record<string, object>> = {
+    [BackupService.typeName]: backends.backups,
+    [RegistryService.typeName]: backends.registry,
+    [StrategyService.typeName]: backends.strategies,
+    [OccurrenceService.typeName]: backends.occurrences,
+    [RetentionService.typeName]: backends.retention,
+  };
+  const audits = new Map<string, string | undefined>();
+  const serve = (service: DescService, calls: AnyCalls) => {
+    router.service(service, serveCalls(service, calls, clients[service.typeName] ?? {}, dependencies));
+    for (const { localName, name } of service.methods)
+      audits.set(`${service.typeName}/${name}`, auditOf(calls[localName]));
+  };
+  for (const [service, calls] of PUBLIC_SERVICES) serve(service, calls as AnyCalls);
+  const services = PUBLIC_SERVICES.map(([service]) => service);
+  router.service(Health, healthOf(services, stopping));
+  addReflection(router, services, stopping, isServed);
+
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return {
+    paths: [...handlers.keys()],
+    handle(request, response, from) {
+      const path = (request.url ?? '').split('?', 1)[0]?.replace(/(?<=.)\/$/, '') ?? '';
+      const handler = handlers.get(path);
+      if (!handler) return refuseUnknown(response, request.headers);
+      const method = path.slice(1);
+      const rpc: RpcRequest = {
+        id: requestIdOf(request.headers),
+        from,
+        method,
+        startedAt: performance.now(),
+        protocol: '',
+        caller: undefined,
+        audit: audits.get(method),
+        audited: {},
+        outcome: undefined,
+      };
+      const isComplete = completionOf(response);
+      response.once('close', () => report(rpc, audit, response.statusCode, isComplete()));
+      void answer(handler, request, response, rpc);
+    },
+  };
+}
+
+async function answer(
+  handler: UniversalHandler,
+  request: NodeRequest,
+  response: NodeResponse,
+  rpc: RpcRequest,
+): Promise<void> {
+  try {
+    const universal = universalRequestFromNodeRequest(
+      request as IncomingMessage,
+      response as ServerResponse,
+      undefined,
+      contextOf(rpc),
+    );
+    await universalResponseToNodeResponse(await handler(universal), response as ServerResponse);
+  } catch (error) {
+    // Connect answers what goes wrong in a call; this is a host that is none, or a connection that broke.
+    rpc.outcome ??= response.headersSent
+      ? undefined
+      : new AppError('invalid_argument', 'The request cannot be read.', { cause: error });
+    log.info({ requestId: rpc.id, method: rpc.method, error }, 'call could not be answered');
+    if (!response.headersSent) refuse(response, 400);
+    else response.destroy();
+  }
+}
+
+/** Whether a client got the whole answer, once its stream or connection has closed. */
+function completionOf(response: NodeResponse): () => boolean {
+  if (!('stream' in response)) return () => response.writableFinished;
+  const { stream } = response;
+  return () => stream.rstCode === constants.NGHTTP2_NO_ERROR;
+}
+
+function refuse(response: NodeResponse, status: number): void {
+  response.statusCode = status;
+  response.end();
+}

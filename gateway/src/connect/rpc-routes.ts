@@ -1,0 +1,25 @@
+import type { FastifyInstance } from 'fastify';
+import type { RpcHandler } from './rpc-handler.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A route that is not REST's: its requests are read, answered and told of elsewhere. */
+    rpc?: boolean;
+  }
+}
+
+/** What else begins like a method of ours: of a service that is not served, or one that a newer gateway has. */
+const OURS = ['/tidemark.:service/:method', '/grpc.:service/:method'];
+
+/** Connect and gRPC-web beside REST, on the same port. */
+export function rpcRoutes(app: FastifyInstance, { paths, handle }: RpcHandler): void {
+  void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    for (const path of [...paths, ...OURS])
+      scope.all(path, { config: { rpc: true } }, (request, reply) => {
+        reply.hijack();
+        handle(request.raw, reply.raw, request.ip);
+      });
+  });
+}

@@ -1,0 +1,137 @@
+/**
+ * How long a call lives, over each protocol.
+ *
+ * 1. A client that goes away takes its call with it, down to the service.
+ * 2. The deadline of a client holds on both sides; a client without one, or with a longer one, has the gateway's.
+ * 3. A gateway that stops ends its streams, in words that say to come back, and lets short calls end.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { HandlerContext } from '@connectrpc/connect';
+import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CALL_TIMEOUT_MS } from '../backends.ts';
+import { log } from '../logger.ts';
+import { BACKUP, sampleBackup } from '../testing/programmable-backends.ts';
+import { as, outcomeOf, PROTOCOLS, type RpcGateway, startRpcGateway, toldBy } from '../testing/rpc-clients.ts';
+
+let gateway: RpcGateway;
+const seen: { started: number; aborted: number; timeoutMs: number | undefined } = {
+  started: 0,
+  aborted: 0,
+  timeoutMs: undefined,
+};
+const untilAborted = async ({ signal, timeoutMs }: HandlerContext) => {
+  seen.started += 1;
+  seen.timeoutMs = timeoutMs();
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  seen.aborted += 1;
+};
+beforeEach(async () => {
+  Object.assign(seen, { started: 0, aborted: 0, timeoutMs: undefined });
+  for (const level of ['info', 'warn'] as const) vi.spyOn(log, level).mockImplementation(() => undefined);
+  gateway = await startRpcGateway();
+  gateway.answers.watchBackup = async function* (_, context) {
+    yield { backup: sampleBackup() };
+    await untilAborted(context);
+  };
+  gateway.answers.pinBackup = async (_, context) => {
+    await untilAborted(context);
+    return {};
+  };
+});
+afterEach(async () => {
+  await gateway[Symbol.asyncDispose]();
+  vi.restoreAllMocks();
+});
+
+describe.each(PROTOCOLS)('over %s', (protocol) => {
+  const backups = () => gateway.client(BackupService, protocol);
+
+  it('a stream brings each message as it comes, and ends with its reader', async () => {
+    const leave = new AbortController();
+    const stream = backups().watchBackup({ id: BACKUP }, { ...as('viewer'), signal: leave.signal });
+    const told = (async () => {
+      try {
+        for await (const { backup } of stream) {
+          expect(backup?.id).toBe(BACKUP);
+          leave.abort();
+        }
+        return 'ended';
+      } catch (error) {
+        return toldBy(error).code;
+      }
+    })();
+    expect(await told).toBe('Canceled');
+    await vi.waitFor(() => expect(seen).toMatchObject({ started: 1, aborted: 1 }));
+  });
+
+  it('a call that its client gives up is given up by the service', async () => {
+    const leave = new AbortController();
+    const call = outcomeOf(backups().pinBackup({ id: BACKUP }, { ...as('admin'), signal: leave.signal }));
+    await vi.waitFor(() => expect(seen.started).toBe(1));
+    leave.abort();
+    expect(await call).toMatchObject({ code: 'Canceled' });
+    await vi.waitFor(() => expect(seen.aborted).toBe(1));
+    await vi.waitFor(() => expect(codes('call answered')).toContain('canceled'));
+  });
+
+  it('a deadline ends call and stream, on both sides', async () => {
+    const call = await outcomeOf(backups().pinBackup({ id: BACKUP }, { ...as('admin'), timeoutMs: 300 }));
+    expect(call).toMatchObject({ code: 'DeadlineExceeded' });
+    await vi.waitFor(() => expect(seen).toMatchObject({ started: 1, aborted: 1 }));
+    const stream = await outcomeOf(backups().watchBackup({ id: BACKUP }, { ...as('viewer'), timeoutMs: 300 }));
+    expect(stream).toMatchObject({ code: 'DeadlineExceeded' });
+    await vi.waitFor(() => expect(seen).toMatchObject({ started: 2, aborted: 2 }));
+  });
+
+  it('a longer deadline than the gateway’s is fine, and the gateway’s holds', async () => {
+    const call = await outcomeOf(backups().pinBackup({ id: BACKUP }, { ...as('admin'), timeoutMs: 3_600_000 }));
+    expect(call).toMatchObject({ code: 'Unavailable', reason: 'tidemark/unavailable', retryMs: 1_000 });
+    expect(seen.timeoutMs).toBeLessThanOrEqual(CALL_TIMEOUT_MS);
+  });
+
+  it('a gateway that stops ends streams and says when to come back', async () => {
+    const stream = outcomeOf(backups().watchBackup({ id: BACKUP }, as('viewer')));
+    await vi.waitFor(() => expect(seen.started).toBe(1));
+    const stopped = protocol === 'gRPC' ? gateway.grpc[Symbol.asyncDispose]() : gateway.app.close();
+    expect(await stream).toMatchObject({ code: 'Unavailable', retryMs: 1_000 });
+    await vi.waitFor(() => expect(seen.aborted).toBe(1));
+    gateway.app.server.closeIdleConnections();
+    await stopped;
+  });
+});
+
+it('a gateway that stops lets short gRPC calls end, and ends the connection after them', async () => {
+  gateway.answers.pinBackup = async () => {
+    seen.started += 1;
+    await sleep(300);
+    return { backup: sampleBackup() };
+  };
+  const call = outcomeOf(gateway.client(BackupService, 'gRPC').pinBackup({ id: BACKUP }, as('admin')));
+  await vi.waitFor(() => expect(seen.started).toBe(1));
+  const startedAt = performance.now();
+  await gateway.grpc[Symbol.asyncDispose]();
+  expect(await call).toBe('ok');
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+});
+
+it('a storage check may take longer than other calls, and ends with the gateway', async () => {
+  gateway.answers.checkStorage = async (_, context) => {
+    await untilAborted(context);
+    return {};
+  };
+  const call = outcomeOf(gateway.client(RegistryService, 'gRPC').checkStorage({ storageId: 'nfs' }, as('admin')));
+  await vi.waitFor(() => expect(seen.started).toBe(1));
+  expect(seen.timeoutMs).toBeGreaterThan(30_000);
+  await gateway.grpc[Symbol.asyncDispose]();
+  expect(await call).toMatchObject({ code: 'Unavailable' });
+});
+
+function codes(message: string): unknown[] {
+  return vi
+    .mocked(log.info)
+    .mock.calls.flatMap(([line, said]: readonly unknown[]) =>
+      said === message ? [(line as { code: string }).code] : [],
+    );
+}

@@ -1,0 +1,224 @@
+/**
+ * Who may call what: every RPC, every kind of token, every protocol, and REST.
+ *
+ * 1. The table of roles decides, the same way everywhere.
+ * 2. What is foreign looks like what is not there, word for word.
+ * 3. What is for Tidemark's own processes is there for nobody.
+ */
+import type { DescService } from '@bufbuild/protobuf';
+import { ERRORS, type ErrorCode } from '@tidemark/errors/codes';
+import { ExecutorService } from '@tidemark/protocol/connect/tidemark/backup/v1/executor_service';
+import { PlanService } from '@tidemark/protocol/connect/tidemark/strategy/v1/plan_service';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ROLES, type Role } from '../authenticate.ts';
+import { NEEDED_ROLE } from '../authorize.ts';
+import { accessLog, auditLog, log } from '../logger.ts';
+import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER } from '../testing/programmable-backends.ts';
+import { as, outcomeOf, PROTOCOLS, type RpcGateway, startRpcGateway, type Told } from '../testing/rpc-clients.ts';
+import { FOREIGN, OWN, SAMPLES, type ServedSample, type Subject, UNKNOWN } from '../testing/rpc-samples.ts';
+import { PUBLIC_SERVICES } from './rpc-handler.ts';
+import type { InternalCall, ServedCall } from './served-call.ts';
+
+let gateway: RpcGateway;
+beforeAll(async () => {
+  for (const one of [log, accessLog, auditLog]) vi.spyOn(one, 'info').mockImplementation(() => undefined);
+  gateway = await startRpcGateway();
+});
+afterAll(() => gateway?.[Symbol.asyncDispose]());
+
+type AnyRow = ServedCall<object, object> | InternalCall;
+const ROWS = PUBLIC_SERVICES.flatMap(([service, calls]) =>
+  Object.entries(calls as Record<string, AnyRow>).map(([method, row]) => ({
+    service: service as DescService,
+    method,
+    row,
+  })),
+);
+const rowOf = ({ service, method }: Pick<ServedSample, 'service' | 'method'>) =>
+  ROWS.find((one) => one.service === service && one.method === method)?.row as ServedCall<object, object>;
+
+const TOKENS: Readonly<Record<string, { readonly role: Role; readonly all: boolean }>> = {
+  viewer: { role: 'viewer', all: true },
+  operator: { role: 'operator', all: true },
+  admin: { role: 'admin', all: true },
+  'one-cluster-viewer': { role: 'viewer', all: false },
+  'one-cluster': { role: 'operator', all: false },
+  'one-cluster-admin': { role: 'admin', all: false },
+};
+
+const ask = async ({ service, method, sample }: ServedSample, token: string | null, subject: Subject) => {
+  const request = () => sample.request(subject);
+  const outcomes = await Promise.all(
+    PROTOCOLS.map(async (protocol) => [
+      protocol,
+      await outcomeOf(gateway.call(protocol, service, method, request(), as(token))),
+    ]),
+  );
+  return Object.fromEntries(outcomes) as Record<string, 'ok' | Told>;
+};
+
+/** The one outcome of all protocols. */
+const verdict = async (served: ServedSample, token: string | null, subject: Subject): Promise<'ok' | Told> => {
+  const outcomes = await ask(served, token, subject);
+  const [first] = Object.values(outcomes);
+  expect(outcomes, token ?? 'no token').toEqual(Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, first])));
+  if (first === undefined) throw new Error('nothing was asked');
+  return first;
+};
+
+/** What REST says to the same: its status and sentence, as the table of errors relates them to a code. */
+const expectSameOverRest = async (
+  { sample }: ServedSample,
+  token: string | null,
+  subject: Subject,
+  told: 'ok' | Told,
+) => {
+  if (!sample.rest) return;
+  const [method, path, body] = sample.rest(subject);
+  const answer = await gateway.ask(method, path, { token, ...(body && { body }) });
+  if (told === 'ok') expect([path, answer.status]).toEqual([path, 200]);
+  else {
+    const reason = told.reason?.replace('tidemark/', '') as ErrorCode;
+    const { http, number } = ERRORS[reason];
+    expect([path, answer.status, answer.body.code, answer.body.message]).toEqual([path, http, number, told.message]);
+  }
+};
+
+it('has a sample for every RPC that is served, and no other', () => {
+  const served = ROWS.filter(({ row }) => 'call' in row).map(({ service, method }) => `${service.typeName}/${method}`);
+  expect(SAMPLES.map(({ service, method }) => `${service.typeName}/${method}`).sort()).toEqual(served.sort());
+});
+
+describe.each(SAMPLES.map((served) => [served.method, served] as const))('%s', (_, served) => {
+  const row = rowOf(served);
+
+  it('is for those whom the table of roles names, over every protocol and REST', async () => {
+    for (const [token, { role, all }] of Object.entries(TOKENS)) {
+      const told = await verdict(served, token, OWN);
+      const seesEnough = all || (row.of.kind !== 'all' && row.call !== 'deleteCluster');
+      const may = ROLES.indexOf(role) >= ROLES.indexOf(NEEDED_ROLE[row.call]) && seesEnough;
+      if (may) expect(told, token).toBe('ok');
+      else expect(told, token).toMatchObject({ code: 'PermissionDenied', reason: 'tidemark/permission_denied' });
+      await expectSameOverRest(served, token, OWN, told);
+    }
+  });
+
+  it('is for nobody without a good token', async () => {
+    for (const token of [null, 'guessed', 'expired']) {
+      const told = await verdict(served, token, OWN);
+      const reason = token === 'expired' ? 'tidemark/token_expired' : 'tidemark/unauthenticated';
+      expect(told, token ?? '').toMatchObject({ code: 'Unauthenticated', reason });
+      await expectSameOverRest(served, token, OWN, told);
+    }
+  });
+
+  it('shows of other clusters nothing, not even that they are there', async () => {
+    for (const token of ['one-cluster-viewer', 'one-cluster', 'one-cluster-admin']) {
+      const foreign = await verdict(served, token, FOREIGN);
+      const unknown = await verdict(served, token, UNKNOWN);
+      const named = JSON.stringify(foreign)
+        .replaceAll(OTHER_CLUSTER, UNKNOWN.clusterId)
+        .replaceAll(OTHER_BACKUP, UNKNOWN.backupId);
+      expect(JSON.parse(named), token).toEqual(unknown);
+      const namesNoCluster =
+        JSON.stringify(served.sample.request(FOREIGN)) === JSON.stringify(served.sample.request(OWN));
+      if (!namesNoCluster) expect(foreign, token).toMatchObject({ code: 'NotFound' });
+      await expectSameOverRest(served, token, FOREIGN, foreign);
+    }
+  });
+
+  it('says of what is not there the same to who sees everything', async () => {
+    const told = await verdict(served, 'admin', UNKNOWN);
+    await expectSameOverRest(served, 'admin', UNKNOWN, told);
+  });
+});
+
+describe('what is for Tidemark’s own processes', () => {
+  const internal: readonly (readonly [string, DescService, string])[] = [
+    ...ROWS.filter(({ row }) => 'internalBecause' in row).map(
+      ({ service, method }) => [method, service, method] as const,
+    ),
+    ...[PlanService, ExecutorService].flatMap((service: DescService) =>
+      service.methods.map(({ localName }) => [localName, service, localName] as const),
+    ),
+  ];
+
+  it('is what the table says', () => {
+    expect(internal.map(([name]) => name).sort()).toEqual(
+      [
+        ...['listNewestGood', 'listChangedClusters', 'scanClusters'],
+        ...['listDueStrategies', 'advanceStrategy', 'scanStrategies', 'noteClusters'],
+        ...['claimTask', 'renewTask', 'completeTask', 'releaseTask', 'reportOutput'],
+        ...['claimCheck', 'renewCheck', 'completeCheck', 'offerManifest'],
+      ].sort(),
+    );
+  });
+
+  it.each(internal)('%s is unimplemented for an admin over every protocol', async (_, service, method) => {
+    gateway.calls.length = 0;
+    for (const protocol of PROTOCOLS) {
+      const told = await outcomeOf(gateway.call(protocol, service, method, {}, as('admin')));
+      expect(told, protocol).toMatchObject({ code: 'Unimplemented' });
+    }
+    expect(gateway.calls).toEqual([]);
+  });
+});
+
+describe('a list', () => {
+  const LISTS = SAMPLES.filter((served) => rowOf(served).of.kind === 'clusters');
+  it.each(LISTS.map((served) => [served.method, served] as const))(
+    '%s that names no cluster is one of the caller’s clusters',
+    async (method, { service }) => {
+      for (const protocol of PROTOCOLS) {
+        await outcomeOf(gateway.call(protocol, service, method, {}, as('one-cluster-viewer')));
+        const { clusterIds, ids } = gateway.received(method as 'listBackups').request;
+        expect(clusterIds ?? ids, protocol).toEqual([CLUSTER]);
+        await outcomeOf(gateway.call(protocol, service, method, {}, as('viewer')));
+        const all = gateway.received(method as 'listBackups').request;
+        expect(all.clusterIds ?? all.ids, protocol).toEqual([]);
+      }
+    },
+  );
+
+  it.each(LISTS.map((served) => [served.method, served] as const))(
+    '%s that names a foreign cluster beside an own one is refused, and reaches no service',
+    async (method, { service }) => {
+      const ids = [CLUSTER, OTHER_CLUSTER];
+      const request = method === 'listClusters' ? { ids } : { clusterIds: ids };
+      gateway.calls.length = 0;
+      for (const protocol of PROTOCOLS)
+        expect(
+          await outcomeOf(gateway.call(protocol, service, method, request, as('one-cluster'))),
+          protocol,
+        ).toMatchObject({ code: 'NotFound', message: `There is no cluster ${OTHER_CLUSTER}.` });
+      expect(gateway.calls).toEqual([]);
+    },
+  );
+
+  it('is empty for a caller who sees no cluster, and not of all of them', async () => {
+    vi.spyOn(gateway.edge.authenticator, 'authenticate').mockResolvedValue({
+      tokenId: 't',
+      name: 'nobody',
+      role: 'admin',
+      clusters: [],
+    });
+    gateway.calls.length = 0;
+    for (const { service, method } of LISTS)
+      expect(await outcomeOf(gateway.call('gRPC', service, method, {}, as('x')))).toBe('ok');
+    expect(gateway.calls).toEqual([]);
+    vi.mocked(gateway.edge.authenticator.authenticate).mockRestore();
+  });
+});
+
+it('looks at a backup before it says anything about it', () => {
+  expect(SAMPLES.filter((served) => rowOf(served).of.kind === 'backup').map(({ method }) => method)).toEqual([
+    'getBackup',
+    'cancelBackup',
+    'deleteBackup',
+    'pinBackup',
+    'unpinBackup',
+    'watchBackup',
+    'readBackupLog',
+  ]);
+  expect(BACKUP).not.toBe(OTHER_BACKUP);
+});
