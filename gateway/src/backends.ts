@@ -31,7 +31,7 @@ export interface Transports {
  * By when the services must have answered a request: a dependency that is down must be told of within 2 s, also by a
  * gateway that is busy.
  */
-export const CALL_TIMEOUT_MS = 1_500;
+export const CALL_TIMEOUT_MS = 1_400;
 
 export function createBackends({ backup, strategy, scheduler }: Transports): Backends {
   return {
