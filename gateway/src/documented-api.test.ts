@@ -518,7 +518,7 @@ describe('the six calls, as the document samples them', () => {
     expectFailure(await ask('PUT', STRATEGY, { body: {} }), 400, 10001);
   });
 
-  it('S3 Backup', async () => {
+  it('S7 Backup', async () => {
     const answer = await ask('POST', '/backups/', { body: { clusterId: CLUSTER, backupMode: 'manual' } });
     expect(answer.text).toBe(`{"code":0,"message":"OK","data":{"backupId":"${BACKUP}","workFlowId":"${BACKUP}"}}`);
     for (const body of [{ backupMode: 'daily' }, { backupType: 'incremental' }, { backupType: 'FULL' }])
@@ -528,7 +528,7 @@ describe('the six calls, as the document samples them', () => {
     expect(gateway.received('startBackup').request.key).toBe('k1');
   });
 
-  it('S4 CancelBackup', async () => {
+  it('S9 CancelBackup', async () => {
     const body = { clusterId: CLUSTER, backupId: BACKUP };
     for (let i = 0; i < 2; i += 1)
       expect((await ask('POST', '/backups/cancel', { body })).body.data.backup).toMatchObject({
@@ -539,7 +539,7 @@ describe('the six calls, as the document samples them', () => {
       expectFailure(await ask('POST', '/backups/cancel', { body: half }), 400, 10001);
   });
 
-  it('S5 QueryBackupRecords, and the record in the order of the document', async () => {
+  it('S10 QueryBackupRecords, and the record in the order of the document', async () => {
     const { body } = await ask('GET', `/backups/?clusterId=${CLUSTER}&page=1&pageSize=30`);
     const [record] = body.data.backupRecords;
     expect(Object.keys(record).slice(0, 14)).toEqual([
@@ -570,7 +570,7 @@ describe('the six calls, as the document samples them', () => {
       expectFailure(await ask('GET', `/backups?${query}`), 400, 10001);
   });
 
-  it('S6 DeleteBackup, with a body and without', async () => {
+  it('S14 DeleteBackup, with a body and without', async () => {
     for (const body of ['', '{}', `{"clusterId":"${CLUSTER}"}`])
       expect((await ask('DELETE', `/backups/${BACKUP}`, { body })).body).toMatchObject({ code: 0, message: 'OK' });
     expectFailure(await ask('DELETE', `/backups/${BACKUP}`, { body: { clusterId: OTHER_CLUSTER } }), 400, 10001);

@@ -1,7 +1,9 @@
 /** Rows of the list of defects of the system that Tidemark replaces, as far as the gateway keeps them away. */
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { AppError } from '@tidemark/errors/app-error';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { renderMetrics } from '@tidemark/service-kit/metrics';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { accessLog, auditLog, log } from './logger.ts';
 import { BACKUP, CLUSTER, OTHER_CLUSTER } from './testing/programmable-backends.ts';
 import { expectFailure, startTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
@@ -9,7 +11,10 @@ let gateway: TestGateway;
 beforeEach(async () => {
   gateway = await startTestGateway();
 });
-afterEach(() => gateway[Symbol.asyncDispose]());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await gateway[Symbol.asyncDispose]();
+});
 
 it('C4: deleting an active or an unknown backup is an error, not 200', async () => {
   expectFailure(await gateway.ask('DELETE', '/backups/unknown'), 404, 20610);
@@ -67,4 +72,56 @@ it('D11: a missing token is answered with one JSON value and nothing is done', a
   const answer = await gateway.ask('POST', '/backups', { token: null, body: { clusterId: CLUSTER } });
   expectFailure(answer, 401, 70600); // its body was parsed as a whole
   expect(gateway.calls).toEqual([]);
+});
+
+it('B13: a type of backup that there is not is refused, not ignored', async () => {
+  const body = { clusterId: CLUSTER, backupType: 'incremental' };
+  expectFailure(await gateway.ask('POST', '/backups', { body }), 400, 10001);
+  expect(gateway.calls).toEqual([]);
+});
+
+it('C12: the metrics of requests have the status that was answered', async () => {
+  const count = async (status: number) => {
+    const { body } = await renderMetrics();
+    const line = new RegExp(
+      `^tidemark_http_seconds_count\\{route="/api/v1/backups/:backupId",method="GET",status="${status}"\\} (\\d+)$`,
+      'm',
+    );
+    return Number(line.exec(body)?.[1] ?? 0);
+  };
+  const before = [await count(200), await count(404)];
+  for (const id of [BACKUP, 'unknown', 'nobody']) await gateway.ask('GET', `/backups/${id}`);
+  expect([await count(200), await count(404)]).toEqual(before.map((many, index) => many + index + 1));
+});
+
+it('C13: what is logged of a failure is that failure', async () => {
+  const error = vi.spyOn(log, 'error');
+  const cause = new Error('the disk is full');
+  gateway.answers.listClusters = async () => {
+    throw new AppError('internal', 'It failed.', { cause });
+  };
+  await gateway.ask('GET', '/clusters', { headers: { 'x-request-id': 'r-1' } });
+  expect(error.mock.calls).toMatchObject([
+    [{ requestId: 'r-1', code: 'internal', error: { message: 'It failed.' } }, 'request failed'],
+  ]);
+});
+
+it('D2: no line of any log has what a body held, refused or not', async () => {
+  const lines = [log, accessLog, auditLog].flatMap((one) =>
+    (['debug', 'info', 'warn', 'error'] as const).map((level) => vi.spyOn(one, level)),
+  );
+  const hush = 'hush';
+  for (const body of [
+    { clusterId: CLUSTER, password: hush },
+    { type: 's3', bucket: 'b', secretAccessKey: hush },
+    { url: `s3://b/x?secret-access-key=${hush}` },
+    `{"broken":"${hush}"`,
+  ])
+    for (const path of ['/storages/nfs', `/clusters/${CLUSTER}`]) await gateway.ask('PUT', path, { body });
+  const written = lines.flatMap((spy) => spy.mock.calls);
+  expect(written.length).toBeGreaterThan(8);
+  for (const [fields, message] of written) {
+    const { error, ...rest } = fields as { error?: Error };
+    expect(JSON.stringify([rest, message, error?.message, error?.stack, String(error?.cause)])).not.toContain(hush);
+  }
 });

@@ -31,6 +31,32 @@ describe('weekdays', () => {
   });
 });
 
+it('midnight is an hour like any other: its rule opens then, and no rule of another hour does (A1)', () => {
+  const after = '2026-01-04T12:00:00Z';
+  expect(next(rule(['Monday'], '0:00-1:00', 'UTC'), after)).toBe('2026-01-05 00:00+00:00 .. 2026-01-05 01:00+00:00');
+  for (let hour = 1; hour < 24; hour += 1)
+    expect(next(rule(['Monday'], `${hour}:00-${hour + 1}:00`, 'UTC'), after)).toMatch(
+      new RegExp(`^2026-01-05 ${String(hour).padStart(2, '0')}:00`),
+    );
+});
+
+it('a weekday is no part of another, nor a word that only looks like one (A10)', () => {
+  const alike = [
+    'Mоnday',
+    'Ｍonday',
+    'Monday\u200b',
+    'Mon\u00adday',
+    'ſunday',
+    'Sundaу',
+    'MONDAY\u0301',
+    'onda',
+    'day',
+    '%',
+    'Monday;',
+  ];
+  for (const word of alike) expect(parseWeekdays(`Tuesday,${word}`), word).toEqual({ unknown: [word] });
+});
+
 describe('a period', () => {
   it.each([
     ['7:00-9:00', 420, 540],

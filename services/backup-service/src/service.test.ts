@@ -311,6 +311,15 @@ describe('backup-service', () => {
     await expect(start({ clusterId: 'none' })).rejects.toMatchObject({ code: 'cluster_not_found' });
   });
 
+  it('reads, cancels and removes a backup where it was written, wherever its storage is by now (C3)', async () => {
+    const at = (path: string) => ({ $case: 'local' as const, value: { path } });
+    await registry().putStorage({ storage: Storage.create({ id: 'moving', location: at('/tmp/before') }) });
+    const { id } = await start({ storageId: 'moving' });
+    await registry().putStorage({ storage: Storage.create({ id: 'moving', location: at('/tmp/after') }) });
+    const { grant } = await claim(id);
+    expect(grant).toMatchObject({ value: { storage: { id: 'moving', location: { value: { path: '/tmp/before' } } } } });
+  });
+
   it('rings for what another copy wrote down but never published (T2)', async () => {
     const mongo = stack.adopt(new MongoClient(inject('mongodbUrl')), (open) => open.close());
     const { id } = await start();
