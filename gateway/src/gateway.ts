@@ -14,7 +14,9 @@ import { clusterRoutes } from './rest/clusters.ts';
 import { answerClientError, answerError } from './rest/error-response.ts';
 import { fleetStrategyRoutes } from './rest/fleet-strategies.ts';
 import { occurrenceRoutes } from './rest/occurrences.ts';
+import { collectOperations } from './rest/openapi.ts';
 import { pinRoutes } from './rest/pins.ts';
+import { referenceRoutes } from './rest/reference.ts';
 import { REQUEST_ID_HEADERS, requestIdOf } from './rest/request-id.ts';
 import { retentionRoutes } from './rest/retention.ts';
 import type { RouteDependencies } from './rest/route.ts';
@@ -67,6 +69,7 @@ export function buildGateway({
   });
   readAnyJson(app);
   const methodsOf = collectRoutes(app);
+  const operations = collectOperations(app, PREFIX);
 
   app.addHook('onRequest', async (request, reply) => {
     // Every body is JSON here, also one whose content type is none that HTTP knows.
@@ -124,6 +127,7 @@ export function buildGateway({
     },
     { prefix: PREFIX },
   );
+  void app.register(async (open) => referenceRoutes(open, operations, PREFIX), { prefix: PREFIX });
   return app;
 }
 

@@ -15,12 +15,12 @@ export function backupLogRoutes(app: FastifyInstance, dependencies: RouteDepende
     { config: { failureNumber: QUERY_FAILED, operation: readBackupLog } },
     async (request, reply) => {
       const { backupId } = parse(readBackupLog.params, request.params);
-      const { attempt = 0, follow } = parse(readBackupLog.query, request.query);
+      const { attempt = 0, follow = false } = parse(readBackupLog.query, request.query);
       await findVisibleBackup(request, dependencies, 'readBackupLog', backupId);
       const { headers } = callOptions(request, dependencies);
       const signal = AbortSignal.any([request.gone, dependencies.stopping]);
       const pieces = dependencies.backends.backups.readBackupLog(
-        { id: backupId, attempt, follow: follow === 'true' },
+        { id: backupId, attempt, follow },
         { signal, ...(headers && { headers }) },
       );
       reply.header('cache-control', 'no-store').type('text/plain; charset=utf-8');

@@ -117,7 +117,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
           states: wanted ?? [],
           page,
           pageSize,
-          includeDeleted: String(query.includeDeleted) === 'true',
+          includeDeleted: query.includeDeleted ?? false,
           ...(query.backupMode && { mode: MODES[query.backupMode] }),
           ...(query.origin && { origin: ORIGINS[query.origin] }),
           ...(query.rule !== undefined && { rule: query.rule }),

@@ -45,6 +45,7 @@ export const BrOptionsBody = z
           : 'must be an object',
     },
   )
+  .meta({ id: 'BrOptionsSettings' })
   .nullish();
 
 /** As a message; nothing when the body has none. */

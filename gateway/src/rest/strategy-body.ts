@@ -52,6 +52,7 @@ export const RetentionBody = z
           : 'must be an object such as {"keepLast":7,"weekly":4}, or null, which keeps everything',
     },
   )
+  .meta({ id: 'RetentionSettings' })
   .nullish();
 
 const text = (what: string) =>
@@ -76,42 +77,50 @@ export const SETTINGS = {
 };
 
 /** What a body says about a rule of a cluster. */
-export const StrategyBody = z.object({
-  strategy: z.object(
-    {
-      ...SETTINGS,
-      clusterId: z.string('must be a text').nullish().describe('Must be the cluster of the path, if sent.'),
-      rule: leftOut(RuleName).describe('Must be the rule of the path, if that names one.'),
-    },
-    'must be an object such as {"backupDate":"Monday","period":"0:00-1:00"}',
-  ),
-});
+export const StrategyBody = z
+  .object({
+    strategy: z
+      .object(
+        {
+          ...SETTINGS,
+          clusterId: z.string('must be a text').nullish().describe('Must be the cluster of the path, if sent.'),
+          rule: leftOut(RuleName).describe('Must be the rule of the path, if that names one.'),
+        },
+        'must be an object such as {"backupDate":"Monday","period":"0:00-1:00"}',
+      )
+      .meta({ id: 'StrategySettings' }),
+  })
+  .meta({ id: 'StrategyBody' });
 
 const FLEET_EXAMPLE = '{"selector":{"env":"prod"},"backupDate":"Monday,Friday","period":"23:00-2:00"}';
 const WRONG_SELECTOR = 'must be an object of labels and their values, such as {"env":"prod"}';
 const HIGHEST_PRIORITY = 1_000_000;
 const WRONG_PRIORITY = `must be a whole number from -${HIGHEST_PRIORITY} to ${HIGHEST_PRIORITY}, such as 10; the highest wins`;
 /** What a body says about a strategy for labels. */
-export const FleetBody = z.object({
-  strategy: z.object(
-    {
-      ...SETTINGS,
-      name: z.string('must be a text').nullish().describe('Must be the name of the path, if sent.'),
-      selector: z
-        .record(z.string(), z.string('must be a text, such as "prod"'), WRONG_SELECTOR)
-        .nullish()
-        .describe('Labels that a cluster must all have; at most 20, of at most 256 characters.'),
-      priority: z
-        .int(WRONG_PRIORITY)
-        .min(-HIGHEST_PRIORITY, WRONG_PRIORITY)
-        .max(HIGHEST_PRIORITY, WRONG_PRIORITY)
-        .nullish()
-        .describe('The highest wins; 0 at first.'),
-      rule: leftOut(RuleName).describe('The rule that its clusters get; `default` at first.'),
-    },
-    `must be an object such as ${FLEET_EXAMPLE}`,
-  ),
-});
+export const FleetBody = z
+  .object({
+    strategy: z
+      .object(
+        {
+          ...SETTINGS,
+          name: z.string('must be a text').nullish().describe('Must be the name of the path, if sent.'),
+          selector: z
+            .record(z.string(), z.string('must be a text, such as "prod"'), WRONG_SELECTOR)
+            .nullish()
+            .describe('Labels that a cluster must all have; at most 20, of at most 256 characters.'),
+          priority: z
+            .int(WRONG_PRIORITY)
+            .min(-HIGHEST_PRIORITY, WRONG_PRIORITY)
+            .max(HIGHEST_PRIORITY, WRONG_PRIORITY)
+            .nullish()
+            .describe('The highest wins; 0 at first.'),
+          rule: leftOut(RuleName).describe('The rule that its clusters get; `default` at first.'),
+        },
+        `must be an object such as ${FLEET_EXAMPLE}`,
+      )
+      .meta({ id: 'FleetStrategySettings' }),
+  })
+  .meta({ id: 'FleetStrategyBody' });
 type Settings = z.infer<z.ZodObject<typeof SETTINGS>>;
 
 const WINDOW_ENDS = { letRun: WindowEnd.LET_RUN, stop: WindowEnd.STOP } as const;

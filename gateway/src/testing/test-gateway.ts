@@ -9,6 +9,7 @@ import { expect } from 'vitest';
 import { createAuthenticator, type Role } from '../authenticate.ts';
 import { buildGateway } from '../gateway.ts';
 import { createRateLimit } from '../rate-limit.ts';
+import { checkAnswers } from './check-answers.ts';
 import { CLUSTER, type ProgrammableBackends, programmableBackends } from './programmable-backends.ts';
 
 export interface TokenEntry {
@@ -73,6 +74,7 @@ export async function startTestGateway({
     rateLimit: createRateLimit(rate),
     serviceToken,
   });
+  const wrong = checkAnswers(app);
   const send = app.inject.bind(app);
   return {
     ...fakes,
@@ -89,6 +91,7 @@ export async function startTestGateway({
         },
         ...(body !== undefined && { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
+      wrong.throwAny();
       return { status: response.statusCode, headers: response.headers, body: parseOne(response.body) };
     },
     async listen() {
@@ -99,6 +102,7 @@ export async function startTestGateway({
       app.server.closeAllConnections();
       await app.close();
       await rm(folder, { recursive: true });
+      wrong.throwAny();
     },
   };
 }

@@ -3,7 +3,7 @@ import { BrOptionsBody } from '../br-options.ts';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
 import { STATES, STATUSES } from '../legacy-record.ts';
 import type { Operation } from '../operation.ts';
-import { Id, leftOut, required, wholeNumber } from '../validate.ts';
+import { flag, Id, leftOut, required, wholeNumber } from '../validate.ts';
 import { BACKUP_ID, CLUSTER_ID, counted, OfBackup, time } from './common.ts';
 
 const LAST_SECOND = 253_402_300_799; // of the year 9999
@@ -43,15 +43,11 @@ const ListQuery = z.object({
     'Only those that the schedule started, or that somebody asked for.',
   ),
   rule: leftOut(Id).describe('Only those of this rule of a strategy.'),
-  includeDeleted: leftOut(z.union([z.boolean(), z.enum(['true', 'false'])], 'must be true or false')).describe(
-    'Whether deleted ones are listed too; `false` by default.',
-  ),
+  includeDeleted: leftOut(flag()).describe('Whether deleted ones are listed too; `false` by default.'),
 });
 const LogQuery = z.object({
   attempt: leftOut(wholeNumber(1, MOST_ATTEMPTS)).describe('Only this attempt, from 1; all by default.'),
-  follow: leftOut(z.enum(['true', 'false'], 'must be true or false')).describe(
-    'Whether to go on until the backup ends; `false` by default.',
-  ),
+  follow: leftOut(flag()).describe('Whether to go on until the backup ends; `false` by default.'),
 });
 
 const Reason = z

@@ -102,7 +102,7 @@ export const putCluster = {
     },
   },
   answer: { data: OneCluster, example: { cluster: CLUSTER } },
-  errors: ['storage_not_found', 'conflict'],
+  errors: ['cluster_not_found', 'storage_not_found', 'conflict'],
 } as const satisfies Operation;
 
 export const deleteCluster = {

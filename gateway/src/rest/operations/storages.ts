@@ -40,7 +40,7 @@ export const StorageFields = z.discriminatedUnion(
           .max(1_024, 'must be at most 1024 characters')
           .describe('An absolute folder, mounted on every worker and every TiKV.'),
       })
-      .meta({ title: 'a folder' }),
+      .meta({ id: 'LocalStorage', title: 'a folder' }),
     z
       .object({
         ...Common,
@@ -58,7 +58,7 @@ export const StorageFields = z.discriminatedUnion(
         roleArn: text('A role to take.'),
         externalId: text('For that role.'),
       })
-      .meta({ title: 'Amazon S3 and what speaks its protocol' }),
+      .meta({ id: 'S3Storage', title: 'Amazon S3 and what speaks its protocol' }),
     z
       .object({
         ...Common,
@@ -70,7 +70,7 @@ export const StorageFields = z.discriminatedUnion(
         accessTier: text('Such as `Cool`.'),
         encryptionScope: text('The scope to encrypt with.'),
       })
-      .meta({ title: 'Azure Blob Storage' }),
+      .meta({ id: 'AzureStorage', title: 'Azure Blob Storage' }),
     z
       .object({
         ...Common,
@@ -81,7 +81,7 @@ export const StorageFields = z.discriminatedUnion(
         storageClass,
         predefinedAcl: text('Such as `private`.'),
       })
-      .meta({ title: 'Google Cloud Storage' }),
+      .meta({ id: 'GcsStorage', title: 'Google Cloud Storage' }),
   ],
   'must be "local", "s3", "azure" or "gcs"',
 );
@@ -94,7 +94,7 @@ export const StorageUrl = z
       .max(2_048, 'must be at most 2048 characters')
       .describe('As `br` writes it, at most 2048 characters; without secrets.'),
   })
-  .meta({ title: 'the URL of br' });
+  .meta({ id: 'UrlStorage', title: 'the URL of br' });
 
 /** A storage in an answer. */
 export const Storage = z
@@ -168,7 +168,7 @@ export const putStorage = {
   summary: 'Registers a storage, or changes its registration',
   description: 'Secrets are never sent: the workers have them, and `credentials` says where.',
   params: OfStorage,
-  body: z.union([StorageFields, StorageUrl]),
+  body: z.union([...StorageFields.options, StorageUrl]),
   bodyExamples: {
     'a folder': { type: 'local', path: '/mnt/nfs' },
     'a bucket': { type: 's3', bucket: 'backups', region: 'eu-central-1', credentials: { envPrefix: 'PROD_' } },
