@@ -101,6 +101,7 @@ describe('the OpenAPI document', () => {
 
   it('has only examples of bodies that are taken', async () => {
     gateway.answers.getBackup = async ({ id }) => ({ backup: sampleBackup({ id, clusterId: OTHER_CLUSTER }) });
+    gateway.answers.getStrategy = async ({ clusterId, rule }) => ({ strategy: { clusterId, rule, revision: 1n } });
     for (const { path, method, operation } of operations())
       for (const [name, { value }] of Object.entries(
         operation.requestBody?.content['application/json']?.examples ?? {},
