@@ -73,7 +73,9 @@ export function buildGateway({
 
   app.addHook('onRequest', async (request, reply) => {
     // Every body is JSON here, also one whose content type is none that HTTP knows.
-    if (request.raw.headers['content-type'] !== undefined) request.raw.headers['content-type'] = 'application/json';
+    // A QUERY without one would be refused for that, and not because no route takes it.
+    if (request.raw.headers['content-type'] !== undefined || request.method === 'QUERY')
+      request.raw.headers['content-type'] = 'application/json';
     request.audited = {};
     request.gone = goneSignal(reply.raw);
     nameRequest(request, reply);

@@ -106,6 +106,6 @@ function fromFastifyError(thrown: unknown): AppError | undefined {
     return new AppError('payload_too_large', 'The body is too large: at most 1 MiB is taken.', { cause: thrown });
   if (code === 'FST_ERR_BAD_URL')
     return new AppError('invalid_argument', 'The path is not properly percent-encoded.', { cause: thrown });
-  const why = (message ?? code ?? 'it is malformed').slice(0, LONGEST_REASON);
+  const why = (message ?? code ?? 'it is malformed').slice(0, LONGEST_REASON).replace(/\.+$/, '');
   return new AppError('invalid_argument', `The request cannot be read: ${why}.`, { cause: thrown });
 }

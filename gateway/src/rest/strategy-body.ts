@@ -8,7 +8,7 @@ import {
 } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { z } from 'zod';
 import { BrOptionsBody, toBrOptions } from './br-options.ts';
-import { leftOut, parse } from './validate.ts';
+import { leftOut, parse, required } from './validate.ts';
 
 /** Those fields of both save requests that people set. */
 export type SettingsFields = Pick<
@@ -22,7 +22,9 @@ export type SettingsFields = Pick<
 
 const WRONG_NAME = 'must be 1 to 64 letters, digits, underscores or dashes, such as nightly';
 /** The name of a rule. */
-export const RuleName = z.string(WRONG_NAME).regex(/^[A-Za-z0-9_-]{1,64}$/, WRONG_NAME);
+export const RuleName = z
+  .string({ error: ({ input }) => (input === undefined ? 'must be set, such as "nightly"' : WRONG_NAME) })
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, WRONG_NAME);
 
 const MOST_KEPT = 100_000;
 const WRONG_COUNT = `must be a whole number from 0 to ${MOST_KEPT}, such as 7`;
@@ -92,6 +94,15 @@ export const StrategyBody = z
   })
   .meta({ id: 'StrategyBody' });
 
+/** What a body says about a rule that it names itself. */
+export const NewRuleBody = z
+  .object({
+    strategy: StrategyBody.shape.strategy
+      .extend({ rule: required(RuleName).describe('Its name, such as `nightly`.') })
+      .meta({ id: 'NewRuleSettings' }),
+  })
+  .meta({ id: 'NewRuleBody' });
+
 const FLEET_EXAMPLE = '{"selector":{"env":"prod"},"backupDate":"Monday,Friday","period":"23:00-2:00"}';
 const WRONG_SELECTOR = 'must be an object of labels and their values, such as {"env":"prod"}';
 const HIGHEST_PRIORITY = 1_000_000;
@@ -132,13 +143,11 @@ const WINDOW_ENDS = { letRun: WindowEnd.LET_RUN, stop: WindowEnd.STOP } as const
  * @throws AppError `invalid_argument` naming every bad field
  */
 export function parseRule(body: unknown, clusterId: string, rule?: string) {
-  const { strategy } = parse(StrategyBody, body);
+  const { strategy } = parse(rule === undefined ? NewRuleBody : StrategyBody, body);
   if (strategy.clusterId && strategy.clusterId !== clusterId)
     throw invalidArgument([
       { field: 'strategy.clusterId', description: `must be left out or be ${clusterId}, the cluster of the path` },
     ]);
-  if (rule === undefined && strategy.rule === undefined)
-    throw invalidArgument([{ field: 'strategy.rule', description: 'must be set, such as "nightly"' }]);
   if (rule !== undefined && strategy.rule !== undefined && strategy.rule !== rule)
     throw invalidArgument([
       { field: 'strategy.rule', description: `must be left out or be ${rule}, the rule of the path` },

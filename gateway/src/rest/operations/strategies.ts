@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
 import type { Operation } from '../operation.ts';
-import { RetentionBody, RuleName, StrategyBody } from '../strategy-body.ts';
+import { NewRuleBody, RetentionBody, RuleName, StrategyBody } from '../strategy-body.ts';
 import { leftOut, wholeNumber } from '../validate.ts';
 import { STARTED, Started } from './backups.ts';
 import { BrOptions } from './br-options.ts';
@@ -238,9 +238,9 @@ export const createRule = {
   tag: 'Strategies',
   call: 'saveStrategy',
   summary: 'Makes a new rule, which the body names',
-  description: `A rule that is there already is a 409. ${LENIENT}`,
+  description: `A rule that is there already is a 400. ${LENIENT}`,
   params: OfCluster,
-  body: StrategyBody,
+  body: NewRuleBody,
   bodyExamples: { nightly: { strategy: { ...WANTED.strategy, rule: 'nightly' } } },
   answer: { data: SavedStrategy, example: { strategy: NIGHTLY } },
   errors: ['cluster_not_found', 'storage_not_found', 'conflict'],
