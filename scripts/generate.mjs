@@ -1,4 +1,4 @@
-/** `npm run generate`: code and descriptor set from proto/, after every change there. */
+/** `npm run generate`: code and descriptor set from proto/, and docs/openapi.json from the gateway's routes. */
 import { generate } from './workspace.mjs';
 
 const { ok, output } = generate();

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GENERATED, generate, ROOT, run } from './workspace.mjs';
+import { GENERATED, generate, OPENAPI, ROOT, run } from './workspace.mjs';
 
 const PROTO = join(ROOT, 'proto');
 const temporary = mkdtempSync(join(tmpdir(), 'tidemark-verify-'));
@@ -43,7 +43,9 @@ function generatedIsUpToDate() {
   const after = filesBelow(join(temporary, GENERATED));
   const names = [...new Set([...before.keys(), ...after.keys()])].sort();
   const stale = names.filter((name) => !(after.has(name) && before.get(name)?.equals(after.get(name))));
-  return { ok: stale.length === 0, output: stale.map((name) => `stale: ${join(GENERATED, name)}`).join('\n') };
+  const paths = stale.map((name) => join(GENERATED, name));
+  if (readFileSync(join(ROOT, OPENAPI), 'utf8') !== readFileSync(join(temporary, OPENAPI), 'utf8')) paths.push(OPENAPI);
+  return { ok: paths.length === 0, output: paths.map((path) => `stale: ${path}`).join('\n') };
 }
 
 function filesBelow(folder) {

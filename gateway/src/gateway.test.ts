@@ -100,10 +100,13 @@ describe('what holds for every route', () => {
     ['DELETE', '/backups/', 'GET, HEAD, OPTIONS, POST'],
     ['PUT', `/backups/${BACKUP}`, 'DELETE, GET, HEAD, OPTIONS'],
     ['PATCH', `/clusters/${CLUSTER}/strategy`, 'DELETE, GET, HEAD, OPTIONS, POST, PUT'],
+    ['QUERY', '/clusters', 'GET, HEAD, OPTIONS'],
   ])('answers %s %s with 405 and says what is allowed', async (method, path, allow) => {
-    const answer = await ask(method, path);
-    expectFailure(answer, 405, 10001);
-    expect(answer.headers.allow).toBe(allow);
+    for (const headers of [undefined, { 'content-type': undefined as never }]) {
+      const answer = await ask(method, path, { ...(headers && { headers }) });
+      expectFailure(answer, 405, 10001);
+      expect(answer.headers.allow).toBe(allow);
+    }
   });
 
   it('answers OPTIONS with what is allowed', async () => {

@@ -1,7 +1,6 @@
 /** The HTTP edge, built but not listening: every route, and what all of them have in common. */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { SecureContextOptions } from 'node:tls';
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { histogram } from '@tidemark/service-kit/metrics';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
@@ -16,6 +15,7 @@ import { boundConnections } from './connections.ts';
 import { allowOrigins } from './cross-origin.ts';
 import { type Crowd, createCrowd } from './crowd.ts';
 import { createDoor } from './door.ts';
+import type { HttpsOptions } from './https-options.ts';
 import { readAnyJson } from './json-body.ts';
 import { DEFAULT_LIMITS, type Limits, seeTooManyHeaders, serverOptions } from './limits.ts';
 import { accessLog } from './logger.ts';
@@ -28,7 +28,9 @@ import { clusterRoutes } from './rest/clusters.ts';
 import { answerClientError, answerError, noteRequest } from './rest/error-response.ts';
 import { fleetStrategyRoutes } from './rest/fleet-strategies.ts';
 import { occurrenceRoutes } from './rest/occurrences.ts';
+import { collectOperations } from './rest/openapi.ts';
 import { pinRoutes } from './rest/pins.ts';
+import { referenceRoutes } from './rest/reference.ts';
 import { REQUEST_ID_HEADERS, requestIdOf } from './rest/request-id.ts';
 import { retentionRoutes } from './rest/retention.ts';
 import type { RouteDependencies } from './rest/route.ts';
@@ -55,8 +57,6 @@ export interface GatewayDependencies {
   /** Where audit lines go; left out, to the log only. */
   readonly audit?: AuditTrail;
 }
-
-export type HttpsOptions = Pick<SecureContextOptions, 'cert' | 'key' | 'minVersion'>;
 
 const PREFIX = '/api/v1';
 /** How much of the time for the services may be gone before a request comes to them. */
@@ -112,11 +112,13 @@ export function buildGateway({
   const crowd = createCrowd(limits);
   app.addHook('onClose', async () => crowd[Symbol.dispose]());
   const letIn = createDoor(authenticator, createStrangers(limits.strangers));
+  const operations = collectOperations(app, PREFIX);
 
   app.addHook('onRequest', async (request, reply) => {
     // Every body is JSON here, also one whose content type is none that HTTP knows.
-    if (!request.routeOptions.config?.rpc && request.raw.headers['content-type'] !== undefined)
-      request.raw.headers['content-type'] = 'application/json';
+    // A QUERY without one would be refused for that, and not because no route takes it.
+    const typed = request.raw.headers['content-type'] !== undefined || request.method === 'QUERY';
+    if (!request.routeOptions.config?.rpc && typed) request.raw.headers['content-type'] = 'application/json';
     request.audited = {};
     request.gone = goneSignal(reply.raw);
     noteRequest(request.raw, reply.raw);
@@ -191,6 +193,7 @@ export function buildGateway({
     { prefix: PREFIX },
   );
   rpcRoutes(app, createRpcHandler({ ...dependencies, letIn, rateLimit, audit }));
+  void app.register(async (open) => referenceRoutes(open, operations, PREFIX), { prefix: PREFIX });
   return app;
 }
 

@@ -1,6 +1,5 @@
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { Certificate } from '@tidemark/service-kit/certificate';
 import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { watchCertificate } from '@tidemark/service-kit/watched-certificate';
@@ -10,7 +9,8 @@ import { createBackends, openChannels, serviceHeaders } from './backends.ts';
 import { createClusterLabels } from './cluster-labels.ts';
 import type { GatewayConfig } from './config.ts';
 import { startGrpcListener } from './connect/grpc-listener.ts';
-import { buildGateway, type HttpsOptions } from './gateway.ts';
+import { buildGateway } from './gateway.ts';
+import { httpsOptions } from './https-options.ts';
 import { createIssuer } from './issuer.ts';
 import { log } from './logger.ts';
 import { createRateLimit } from './rate-limit.ts';
@@ -47,8 +47,8 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     trustedProxies: config.trustedProxies,
     allowedOrigins: config.allowedOrigins,
   };
-  const app = buildGateway({ ...edge, https: listener && httpsOptions(listener.current) });
-  listener?.onRenewed((renewed) => (app.server as HttpsServer).setSecureContext(httpsOptions(renewed)));
+  const https = listener && httpsOptions(listener.current);
+  const app = buildGateway({ ...edge, https });
   stack.defer(async () => {
     const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
     const force = setTimeout(() => app.server.closeAllConnections(), FORCE_MS);
@@ -60,10 +60,15 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const grpc = stack.use(
     await startGrpcListener({
       ...edge,
+      https,
       host: config.host,
       port: config.grpcPort,
     }),
   );
+  listener?.onRenewed((renewed) => {
+    (app.server as HttpsServer).setSecureContext(httpsOptions(renewed));
+    grpc.renew(httpsOptions(renewed));
+  });
   const operations = stack.use(
     await startOperationsListener({
       host: config.operationsHost,
@@ -80,9 +85,4 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     operationsPort: operations.port,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
-}
-
-/** TLS 1.2 at least; what is older was broken long ago. */
-function httpsOptions({ cert, key }: Certificate): HttpsOptions {
-  return { cert, key, minVersion: 'TLSv1.2' };
 }

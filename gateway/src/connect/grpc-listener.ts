@@ -1,15 +1,23 @@
 /**
- * The listener for gRPC without TLS, which is HTTP/2 from the first byte and so cannot share a port with REST. Whoever
+ * The listener for gRPC, which without TLS is HTTP/2 from the first byte and so cannot share a port with REST. Where the
+ * gateway has a certificate, this listener uses it too. Whoever
  * speaks Connect or gRPC-web over HTTP/2 may do so here too.
  */
 import { once } from 'node:events';
-import { createServer, type ServerHttp2Session } from 'node:http2';
+import {
+  createSecureServer,
+  createServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { AppError } from '@tidemark/errors/app-error';
 import { type AuditTrail, createAuditTrail } from '../audit.ts';
 import type { Authenticator } from '../authenticate.ts';
 import { serviceHeaders } from '../backends.ts';
 import { createDoor } from '../door.ts';
+import type { HttpsOptions } from '../https-options.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { createStreamGate } from '../rest/stream.ts';
 import { createStrangers } from '../strangers.ts';
@@ -17,6 +25,8 @@ import { createRpcHandler, type RpcDependencies } from './rpc-handler.ts';
 
 export interface GrpcListener extends AsyncDisposable {
   readonly port: number;
+  /** Uses a renewed certificate for connections from now on; only of a listener that speaks TLS. */
+  renew(https: HttpsOptions): void;
 }
 
 export interface GrpcListenerOptions
@@ -26,6 +36,8 @@ export interface GrpcListenerOptions
   /** Where audit lines go; left out, to the log only. */
   readonly audit?: AuditTrail;
   readonly serviceToken: string | undefined;
+  /** With them the listener speaks TLS. */
+  readonly https?: HttpsOptions | undefined;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -46,6 +58,7 @@ export async function startGrpcListener({
   audit = createAuditTrail(),
   backends,
   rateLimit,
+  https,
 }: GrpcListenerOptions): Promise<GrpcListener> {
   const stopping = new AbortController();
   const rpc = createRpcHandler({
@@ -57,7 +70,10 @@ export async function startGrpcListener({
     stopping: stopping.signal,
     serviceHeaders: serviceHeaders(serviceToken),
   });
-  const server = createServer({ settings: { maxConcurrentStreams: MOST_STREAMS } }, (request, response) => {
+  const settings = { settings: { maxConcurrentStreams: MOST_STREAMS } };
+  const secure = https && createSecureServer({ ...settings, ...https });
+  const server = secure ?? createServer(settings);
+  server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {
     rpc.handle(request, response, request.socket.remoteAddress ?? '');
   });
   const sessions = new Set<ServerHttp2Session>();
@@ -71,6 +87,7 @@ export async function startGrpcListener({
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    renew: (renewed) => secure?.setSecureContext(renewed),
     async [Symbol.asyncDispose]() {
       stopping.abort(new AppError('unavailable', 'The gateway is stopping; call again.'));
       const closed = once(server, 'close');

@@ -1,34 +1,27 @@
 import type { ReadBackupLogResponse } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
 import { log } from '../logger.ts';
 import { findVisibleBackup } from './find-backup.ts';
+import { readBackupLog } from './operations/backups.ts';
 import type { RouteDependencies } from './route.ts';
 import { sendStream } from './stream.ts';
-import { Id, leftOut, parse, wholeNumber } from './validate.ts';
+import { parse } from './validate.ts';
 
 const QUERY_FAILED = 20604;
-const MOST_ATTEMPTS = 1_000;
-const Query = z.object({
-  attempt: leftOut(wholeNumber(1, MOST_ATTEMPTS)),
-  follow: leftOut(z.enum(['true', 'false'], 'must be true or false')),
-});
 
 /** What `br` printed, as plain text: a heading for each attempt, then its lines as they came. */
 export function backupLogRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
   app.get<{ Params: { backupId: string } }>(
     '/backups/:backupId/log',
-    { config: { failureNumber: QUERY_FAILED } },
+    { config: { failureNumber: QUERY_FAILED, operation: readBackupLog } },
     async (request, reply) => {
-      const { backupId } = parse(z.object({ backupId: Id }), request.params);
-      const { attempt = 0, follow } = parse(Query, request.query);
+      const { backupId } = parse(readBackupLog.params, request.params);
+      const { attempt = 0, follow = false } = parse(readBackupLog.query, request.query);
       await findVisibleBackup(request, dependencies, 'readBackupLog', backupId);
       return sendStream(request, reply, dependencies, {
         type: 'text/plain; charset=utf-8',
-        open: (options) => {
-          const wanted = { id: backupId, attempt, follow: follow === 'true' };
-          return textOf(dependencies.backends.backups.readBackupLog(wanted, options), request.gone);
-        },
+        open: (options) =>
+          textOf(dependencies.backends.backups.readBackupLog({ id: backupId, attempt, follow }, options), request.gone),
       });
     },
   );

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { invalidArgument } from '@tidemark/errors/app-error';
@@ -10,60 +9,28 @@ import {
   DeletionState,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import { authorizeCluster, requireRole, seesCluster, visibleClusters } from '../authorize.ts';
 import { log } from '../logger.ts';
-import { BrOptionsBody, toBrOptions } from './br-options.ts';
+import { toBrOptions } from './br-options.ts';
 import { success } from './envelope.ts';
 import { toError } from './error-response.ts';
 import { findVisibleBackup, unknownBackup } from './find-backup.ts';
-import { STATES, STATUSES, statesOf, toLegacyRecord } from './legacy-record.ts';
+import { idempotencyKey } from './idempotency-key.ts';
+import { statesOf, toLegacyRecord } from './legacy-record.ts';
+import * as operations from './operations/backups.ts';
 import { keepingOf } from './retention.ts';
 import { callOptions, type RouteDependencies } from './route.ts';
 import { sendStream } from './stream.ts';
-import { bodyObject, Id, leftOut, parse, required, wholeNumber } from './validate.ts';
+import { bodyObject, parse } from './validate.ts';
 
 const CREATE_FAILED = 20602;
 const DELETE_FAILED = 20603;
 const QUERY_FAILED = 20604;
-const DEFAULT_PAGE_SIZE = 10;
 /** How long a deletion is waited for, so that a script which deletes and lists sees it gone. */
 const DELETION_WAIT_MS = 2_000;
 const DELETION_POLL_MS = 100;
 /** A comment: clients skip it, and proxies see that the connection lives. */
 const BEAT = ': still here\n\n';
-const LAST_SECOND = 253_402_300_799; // of the year 9999
-
-const Mode = z.enum(['manual', 'auto'], 'must be "manual" or "auto"');
-const StartBody = z.object({
-  clusterId: required(Id),
-  backupMode: leftOut(Mode),
-  backupType: leftOut(z.literal('full', 'must be "full": other types are not supported yet')),
-  brOptions: BrOptionsBody,
-});
-const CancelBody = z.object({
-  clusterId: required(Id),
-  backupId: required(Id),
-  reason: leftOut(z.string('must be a text').max(1_000, 'must be at most 1000 characters')),
-});
-const DeleteBody = z.object({ clusterId: leftOut(Id) });
-const Key = z
-  .string('must be sent once')
-  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable characters without blanks');
-const ListQuery = z.object({
-  clusterId: leftOut(Id),
-  backupId: leftOut(Id),
-  startTime: leftOut(wholeNumber(0, LAST_SECOND)),
-  endTime: leftOut(wholeNumber(0, LAST_SECOND)),
-  page: leftOut(wholeNumber(1, 1_000_000_000)),
-  pageSize: leftOut(wholeNumber(1, 1_000)),
-  status: leftOut(z.enum(STATUSES, `must be one of ${STATUSES.join(', ')}`)),
-  state: leftOut(z.enum(STATES, `must be one of ${STATES.join(', ')}`)),
-  backupMode: leftOut(Mode),
-  origin: leftOut(z.enum(['schedule', 'request'], 'must be "schedule" or "request"')),
-  rule: leftOut(Id),
-  includeDeleted: leftOut(z.union([z.boolean(), z.enum(['true', 'false'])], 'must be true or false')),
-});
 
 const ORIGINS = { schedule: BackupOrigin.SCHEDULE, request: BackupOrigin.REQUEST } as const;
 const MODES = { manual: BackupMode.MANUAL, auto: BackupMode.AUTO } as const;
@@ -88,84 +55,92 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     return backup;
   }
 
-  app.post('/backups', { config: { failureNumber: CREATE_FAILED, audit: 'start backup' } }, async (request) => {
-    const body = parse(StartBody, bodyObject(request.body));
-    const { clusterId } = body;
-    const given = request.headers['idempotency-key'];
-    const key =
-      given === undefined
-        ? randomUUID()
-        : parse(z.object({ 'Idempotency-Key': Key }), { 'Idempotency-Key': given })['Idempotency-Key'];
-    request.audited = { clusterId };
-    authorizeCluster(request.caller, 'startBackup', clusterId);
-    // Every start is keyed, so that a repeat on the way cannot start two.
-    const brOptions = toBrOptions(body.brOptions);
-    const { backup } = await backups.startBackup(
-      {
-        clusterId,
-        key,
-        mode: MODES[body.backupMode ?? 'manual'],
-        origin: BackupOrigin.REQUEST,
-        ...(brOptions && { brOptions }),
-      },
-      callOptions(request, dependencies),
-    );
-    const backupId = backup?.id ?? '';
-    request.audited = { clusterId, backupId };
-    return success({ backupId, workFlowId: backupId });
-  });
+  app.post(
+    '/backups',
+    { config: { failureNumber: CREATE_FAILED, audit: 'start backup', operation: operations.startBackup } },
+    async (request) => {
+      const body = parse(operations.startBackup.body, bodyObject(request.body));
+      const { clusterId } = body;
+      const key = idempotencyKey(request);
+      request.audited = { clusterId };
+      authorizeCluster(request.caller, 'startBackup', clusterId);
+      // Every start is keyed, so that a repeat on the way cannot start two.
+      const brOptions = toBrOptions(body.brOptions);
+      const { backup } = await backups.startBackup(
+        {
+          clusterId,
+          key,
+          mode: MODES[body.backupMode ?? 'manual'],
+          origin: BackupOrigin.REQUEST,
+          ...(brOptions && { brOptions }),
+        },
+        callOptions(request, dependencies),
+      );
+      const backupId = backup?.id ?? '';
+      request.audited = { clusterId, backupId };
+      return success({ backupId, workFlowId: backupId });
+    },
+  );
 
-  app.post('/backups/cancel', { config: { failureNumber: CREATE_FAILED, audit: 'cancel backup' } }, async (request) => {
-    const body = parse(CancelBody, bodyObject(request.body));
-    const { clusterId, backupId, reason = '' } = body;
-    request.audited = { clusterId, backupId };
-    if (!seesCluster(request.caller, clusterId)) throw unknownBackup(backupId);
-    requireRole(request.caller, 'cancelBackup');
-    const { backup } = await backups.cancelBackup(
-      { id: backupId, clusterId, reason },
-      callOptions(request, dependencies),
-    );
-    return success(backup ? { backup: toLegacyRecord(backup) } : {});
-  });
+  app.post(
+    '/backups/cancel',
+    { config: { failureNumber: CREATE_FAILED, audit: 'cancel backup', operation: operations.cancelBackup } },
+    async (request) => {
+      const body = parse(operations.cancelBackup.body, bodyObject(request.body));
+      const { clusterId, backupId, reason = '' } = body;
+      request.audited = { clusterId, backupId };
+      if (!seesCluster(request.caller, clusterId)) throw unknownBackup(backupId);
+      requireRole(request.caller, 'cancelBackup');
+      const { backup } = await backups.cancelBackup(
+        { id: backupId, clusterId, reason },
+        callOptions(request, dependencies),
+      );
+      return success(backup ? { backup: toLegacyRecord(backup) } : {});
+    },
+  );
 
-  app.get('/backups', { config: { failureNumber: QUERY_FAILED } }, async (request) => {
-    // The document shows a body here; it is read where the query is silent.
-    const told = Object.entries(request.query as object).filter(([, value]) => value !== '');
-    const query = parse(ListQuery, { ...bodyObject(request.body), ...Object.fromEntries(told) });
-    const { clusterId, page = 1, pageSize = DEFAULT_PAGE_SIZE } = query;
-    if (clusterId === undefined) requireRole(request.caller, 'listBackups');
-    else authorizeCluster(request.caller, 'listBackups', clusterId);
-    const states = [query.status, query.state].filter((name) => name !== undefined).map(statesOf);
-    const options = () => callOptions(request, dependencies);
-    const wanted = states.length === 2 ? states[0]?.filter((state) => states[1]?.includes(state)) : states[0];
-    if (wanted?.length === 0) return success({ backupRecords: [] }, { page, pageSize, total: 0 });
-    const found = await backups.listBackups(
-      {
-        clusterIds: clusterId === undefined ? visibleClusters(request.caller) : [clusterId],
-        id: query.backupId ?? '',
-        states: wanted ?? [],
-        page,
-        pageSize,
-        includeDeleted: String(query.includeDeleted) === 'true',
-        ...(query.backupMode && { mode: MODES[query.backupMode] }),
-        ...(query.origin && { origin: ORIGINS[query.origin] }),
-        ...(query.rule !== undefined && { rule: query.rule }),
-        ...(query.startTime && { startedAtOrAfter: timestampFromMs(query.startTime * 1000) }),
-        ...(query.endTime && { endedAtOrBefore: timestampFromMs(query.endTime * 1000 + 999) }),
-      },
-      options(),
-    );
-    const total = Number(found.total);
-    // A cluster that was never there is told apart from one without backups (must-not C15).
-    if (total === 0 && clusterId !== undefined) await registry.getCluster({ id: clusterId }, options());
-    return success({ backupRecords: found.backups.map(toLegacyRecord) }, { page, pageSize, total });
-  });
+  app.get(
+    '/backups',
+    { config: { failureNumber: QUERY_FAILED, operation: operations.listBackups } },
+    async (request) => {
+      // The document shows a body here; it is read where the query is silent.
+      const told = Object.entries(request.query as object).filter(([, value]) => value !== '');
+      const query = parse(operations.listBackups.query, { ...bodyObject(request.body), ...Object.fromEntries(told) });
+      const { clusterId, page = 1, pageSize = operations.DEFAULT_PAGE_SIZE } = query;
+      if (clusterId === undefined) requireRole(request.caller, 'listBackups');
+      else authorizeCluster(request.caller, 'listBackups', clusterId);
+      const states = [query.status, query.state].filter((name) => name !== undefined).map(statesOf);
+      const options = () => callOptions(request, dependencies);
+      const wanted = states.length === 2 ? states[0]?.filter((state) => states[1]?.includes(state)) : states[0];
+      if (wanted?.length === 0) return success({ backupRecords: [] }, { page, pageSize, total: 0 });
+      const found = await backups.listBackups(
+        {
+          clusterIds: clusterId === undefined ? visibleClusters(request.caller) : [clusterId],
+          id: query.backupId ?? '',
+          states: wanted ?? [],
+          page,
+          pageSize,
+          includeDeleted: query.includeDeleted ?? false,
+          ...(query.backupMode && { mode: MODES[query.backupMode] }),
+          ...(query.origin && { origin: ORIGINS[query.origin] }),
+          ...(query.rule !== undefined && { rule: query.rule }),
+          ...(query.startTime && { startedAtOrAfter: timestampFromMs(query.startTime * 1000) }),
+          ...(query.endTime && { endedAtOrBefore: timestampFromMs(query.endTime * 1000 + 999) }),
+        },
+        options(),
+      );
+      const total = Number(found.total);
+      // A cluster that was never there is told apart from one without backups (must-not C15).
+      if (total === 0 && clusterId !== undefined) await registry.getCluster({ id: clusterId }, options());
+      return success({ backupRecords: found.backups.map(toLegacyRecord) }, { page, pageSize, total });
+    },
+  );
 
   app.get<{ Params: { backupId: string } }>(
     '/backups/:backupId',
-    { config: { failureNumber: QUERY_FAILED } },
+    { config: { failureNumber: QUERY_FAILED, operation: operations.getBackup } },
     async (request) => {
-      const { backupId } = parse(z.object({ backupId: Id }), request.params);
+      const { backupId } = parse(operations.getBackup.params, request.params);
       const backup = await findVisibleBackup(request, dependencies, 'getBackup', backupId);
       const good = backup.state === BackupState.SUCCEEDED && backup.deletion?.state === DeletionState.NONE;
       const keeping = good ? await keepingOf(request, dependencies, backup) : {};
@@ -175,10 +150,10 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
 
   app.delete<{ Params: { backupId: string } }>(
     '/backups/:backupId',
-    { config: { failureNumber: DELETE_FAILED, audit: 'delete backup' } },
+    { config: { failureNumber: DELETE_FAILED, audit: 'delete backup', operation: operations.deleteBackup } },
     async (request) => {
-      const { backupId } = parse(z.object({ backupId: Id }), request.params);
-      const { clusterId } = parse(DeleteBody, bodyObject(request.body));
+      const { backupId } = parse(operations.getBackup.params, request.params);
+      const { clusterId } = parse(operations.deleteBackup.body, bodyObject(request.body));
       const before = await findVisibleBackup(request, dependencies, 'deleteBackup', backupId);
       if (clusterId !== undefined && clusterId !== before.clusterId)
         throw invalidArgument([{ field: 'clusterId', description: 'is not the cluster of this backup' }]);
@@ -193,9 +168,9 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
 
   app.get<{ Params: { backupId: string } }>(
     '/backups/:backupId/events',
-    { config: { failureNumber: QUERY_FAILED } },
+    { config: { failureNumber: QUERY_FAILED, operation: operations.watchBackup } },
     async (request, reply) => {
-      const { backupId } = parse(z.object({ backupId: Id }), request.params);
+      const { backupId } = parse(operations.getBackup.params, request.params);
       await findVisibleBackup(request, dependencies, 'watchBackup', backupId);
       return sendStream(request, reply, dependencies, {
         type: 'text/event-stream; charset=utf-8',

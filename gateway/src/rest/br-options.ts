@@ -1,9 +1,11 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { BrOptions, BrOptionsSchema } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { z } from 'zod';
+import type { BrOptionsView } from './operations/br-options.ts';
 import { leftOut, wholeNumber } from './validate.ts';
 
-const text = leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters'));
+const text = (what: string) =>
+  leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
 const MOST = 4_294_967_295;
 const MOST_CONCURRENCY = 256;
 
@@ -14,13 +16,18 @@ const FIELDS =
 export const BrOptionsBody = z
   .strictObject(
     {
-      rateLimit: leftOut(wholeNumber(0, MOST)),
-      concurrency: leftOut(wholeNumber(0, MOST_CONCURRENCY)),
-      compression: text,
-      filters: z.array(z.string('must be a table filter'), 'must be a list of table filters').nullish(),
-      checksum: z.boolean('must be true or false').nullish(),
-      crypterMethod: text,
-      crypterKeyFile: text,
+      rateLimit: leftOut(wholeNumber(0, MOST)).describe('MiB per second and TiKV node; 0 is unlimited.'),
+      concurrency: leftOut(wholeNumber(0, MOST_CONCURRENCY)).describe(
+        `Threads per TiKV node, at most ${MOST_CONCURRENCY}; 0 leaves it to \`br\`.`,
+      ),
+      compression: text('`zstd`, `lz4` or `snappy`.'),
+      filters: z
+        .array(z.string('must be a table filter'), 'must be a list of table filters')
+        .nullish()
+        .describe('Table filters such as `shop.*`, at most 100; none means everything.'),
+      checksum: z.boolean('must be true or false').nullish().describe('Whether `br` checks what it wrote.'),
+      crypterMethod: text('`aes128-ctr`, `aes192-ctr` or `aes256-ctr`; together with `crypterKeyFile`.'),
+      crypterKeyFile: text('Absolute name of a file on the worker that holds the key in hexadecimal.'),
       extra: z
         .record(
           z.string(),
@@ -28,7 +35,8 @@ export const BrOptionsBody = z
           z.union([z.string(), z.number(), z.boolean()], 'must be a text, a number or true or false').transform(String),
           'must be an object of flags without dashes, such as {"gcttl": "3600"}',
         )
-        .nullish(),
+        .nullish()
+        .describe('Further flags of `br` from an allow-list, without dashes, such as `{"gcttl": "3600"}`.'),
     },
     {
       error: ({ code, keys }) =>
@@ -37,6 +45,7 @@ export const BrOptionsBody = z
           : 'must be an object',
     },
   )
+  .meta({ id: 'BrOptionsSettings' })
   .nullish();
 
 /** As a message; nothing when the body has none. */
@@ -52,7 +61,7 @@ export function toBrOptions(body: z.infer<typeof BrOptionsBody>): MessageInitSha
 }
 
 /** As people see them. */
-export function toBrOptionsView(options: BrOptions): object {
+export function toBrOptionsView(options: BrOptions): BrOptionsView {
   const { rateLimit, concurrency, compression, filters, checksum, crypterMethod, crypterKeyFile, extra } = options;
   return {
     rateLimit,

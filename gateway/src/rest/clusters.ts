@@ -1,32 +1,13 @@
 import type { Cluster } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
 import { authorizeCluster, requireRole, visibleClusters } from '../authorize.ts';
-import { BrOptionsBody, toBrOptions, toBrOptionsView } from './br-options.ts';
+import { toBrOptions, toBrOptionsView } from './br-options.ts';
 import { success } from './envelope.ts';
 import { toError } from './error-response.ts';
 import { timeOf } from './legacy-record.ts';
+import * as operations from './operations/clusters.ts';
 import { callOptions, type RequestScope, type RouteDependencies } from './route.ts';
-import { bodyObject, Id, leftOut, parse, required } from './validate.ts';
-
-const text = leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters'));
-const Body = z.object({
-  name: text,
-  pd: z.array(z.string('must be host:port'), 'must be a list of host:port').default([]),
-  version: text,
-  pool: text,
-  storageId: required(Id),
-  timeZone: text,
-  labels: z
-    .record(
-      z.string(),
-      z.string('must be a text, such as "prod"'),
-      'must be an object of labels and their values, such as {"env":"prod"}',
-    )
-    .nullish(),
-  tls: z.object({ ca: text, cert: text, key: text }, 'must be {"ca","cert","key"}: paths on the worker').nullish(),
-  brOptions: BrOptionsBody,
-});
+import { bodyObject, parse } from './validate.ts';
 
 type WithCluster = { Params: { clusterId: string } };
 
@@ -34,48 +15,56 @@ type WithCluster = { Params: { clusterId: string } };
 export function clusterRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
   const { registry } = dependencies.backends;
 
-  app.get('/clusters', async (request) => {
+  app.get('/clusters', { config: { operation: operations.listClusters } }, async (request) => {
     requireRole(request.caller, 'listClusters');
     const ids = visibleClusters(request.caller);
     const { clusters } = await registry.listClusters({ ids }, callOptions(request, dependencies));
     return success({ clusters: clusters.map(toClusterView) });
   });
 
-  app.get<WithCluster>('/clusters/:clusterId', async (request) => {
-    const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
+  app.get<WithCluster>('/clusters/:clusterId', { config: { operation: operations.getCluster } }, async (request) => {
+    const { clusterId } = parse(operations.getCluster.params, request.params);
     authorizeCluster(request.caller, 'getCluster', clusterId);
     const { cluster } = await registry.getCluster({ id: clusterId }, callOptions(request, dependencies));
     return success({ cluster: cluster && toClusterView(cluster) });
   });
 
-  app.put<WithCluster>('/clusters/:clusterId', { config: { audit: 'put cluster' } }, async (request) => {
-    const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
-    request.audited = { clusterId };
-    authorizeCluster(request.caller, 'putCluster', clusterId);
-    const { tls, brOptions, labels, ...fields } = parse(Body, bodyObject(request.body));
-    const options = toBrOptions(brOptions);
-    const { cluster } = await registry.putCluster(
-      {
-        cluster: {
-          ...fields,
-          id: clusterId,
-          labels: labels ?? {},
-          ...(tls && { tls }),
-          ...(options && { brOptions: options }),
+  app.put<WithCluster>(
+    '/clusters/:clusterId',
+    { config: { audit: 'put cluster', operation: operations.putCluster } },
+    async (request) => {
+      const { clusterId } = parse(operations.getCluster.params, request.params);
+      request.audited = { clusterId };
+      authorizeCluster(request.caller, 'putCluster', clusterId);
+      const { tls, brOptions, labels, ...fields } = parse(operations.putCluster.body, bodyObject(request.body));
+      const options = toBrOptions(brOptions);
+      const { cluster } = await registry.putCluster(
+        {
+          cluster: {
+            ...fields,
+            id: clusterId,
+            labels: labels ?? {},
+            ...(tls && { tls }),
+            ...(options && { brOptions: options }),
+          },
         },
-      },
-      callOptions(request, dependencies),
-    );
-    return success({ cluster: cluster && toClusterView(cluster) });
-  });
+        callOptions(request, dependencies),
+      );
+      return success({ cluster: cluster && toClusterView(cluster) });
+    },
+  );
 
-  app.delete<WithCluster>('/clusters/:clusterId', { config: { audit: 'delete cluster' } }, async (request) => {
-    const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
-    request.audited = { clusterId };
-    authorizeCluster(request.caller, 'deleteCluster', clusterId);
-    await forgetCluster(request, dependencies, clusterId);
-    return success({});
-  });
+  app.delete<WithCluster>(
+    '/clusters/:clusterId',
+    { config: { audit: 'delete cluster', operation: operations.deleteCluster } },
+    async (request) => {
+      const { clusterId } = parse(operations.getCluster.params, request.params);
+      request.audited = { clusterId };
+      authorizeCluster(request.caller, 'deleteCluster', clusterId);
+      await forgetCluster(request, dependencies, clusterId);
+      return success({});
+    },
+  );
 }
 
 /** Removes the registration of a cluster, and its strategy with it. @throws AppError `cluster_in_use`, `cluster_not_found` */
@@ -96,7 +85,7 @@ export async function forgetCluster(
   await strategies.deleteStrategy({ clusterId }, options());
 }
 
-function toClusterView(cluster: Cluster): object {
+function toClusterView(cluster: Cluster): operations.ClusterView {
   const { id, name, pd, version, pool, storageId, timeZone, labels, tls, brOptions } = cluster;
   return {
     id,

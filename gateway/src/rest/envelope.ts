@@ -1,11 +1,49 @@
 /** The envelope of the documented API (`api-contract.md`, "Everywhere"). */
 import type { AppError } from '@tidemark/errors/app-error';
+import { z } from 'zod';
 
 export interface Page {
   readonly page: number;
   readonly pageSize: number;
   readonly total: number;
 }
+
+/** The envelope of a good answer, as a schema. @param data what it holds */
+export function successSchema(data: z.ZodType, paged: boolean) {
+  return z.object({
+    code: z.literal(0),
+    message: z.literal('OK'),
+    data,
+    ...(paged && { page: PageSchema }),
+  });
+}
+
+const PageSchema = z
+  .object({
+    page: z.int().min(1),
+    pageSize: z.int().min(1).max(1_000),
+    total: z.int().min(0).describe('Of the whole selection.'),
+  })
+  .meta({ id: 'Page', description: 'Which part of the list this is.' });
+
+/** The envelope of a failure, as a schema. */
+export const Failure = z
+  .object({
+    code: z.int().describe('The number of the failure; never 0.'),
+    message: z.string().describe('A sentence for people.'),
+    data: z.strictObject({}).describe('Always empty.'),
+    requestId: z.string().describe('Under which the logs tell more.'),
+    details: z
+      .looseObject({
+        fields: z
+          .array(z.object({ field: z.string(), description: z.string() }))
+          .optional()
+          .describe('Every bad field: its path, and what would be right.'),
+      })
+      .optional()
+      .describe('Facts by name, such as `backupId`.'),
+  })
+  .meta({ id: 'Failure', description: 'What every failure answers.' });
 
 export function success(data: object, page?: Page): object {
   return { code: 0, message: 'OK', data, ...(page && { page }) };

@@ -137,6 +137,6 @@ function fromFastifyError(thrown: unknown, bodyLimit = 0): AppError | undefined 
     });
   if (code === 'FST_ERR_BAD_URL')
     return new AppError('invalid_argument', 'The path is not properly percent-encoded.', { cause: thrown });
-  const why = (message ?? code ?? 'it is malformed').slice(0, LONGEST_REASON);
+  const why = (message ?? code ?? 'it is malformed').slice(0, LONGEST_REASON).replace(/\.+$/, '');
   return new AppError('invalid_argument', `The request cannot be read: ${why}.`, { cause: thrown });
 }

@@ -7,6 +7,12 @@ const HEADER = 'Idempotency-Key';
 const Key = z
   .string('must be sent once')
   .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable characters without blanks');
+/** The headers of a start. */
+export const IdempotencyHeaders = z.object({
+  [HEADER]: Key.optional().describe(
+    'A repeat with the same key answers with the first backup; the same key with another body is a 400.',
+  ),
+});
 
 /**
  * The key of a start: every one has one, so that a repeat on the way cannot start two.
@@ -15,5 +21,5 @@ const Key = z
  */
 export function idempotencyKey({ headers }: FastifyRequest): string {
   const given = headers['idempotency-key'];
-  return given === undefined ? randomUUID() : (parse(z.object({ [HEADER]: Key }), { [HEADER]: given })[HEADER] ?? '');
+  return given === undefined ? randomUUID() : (parse(IdempotencyHeaders, { [HEADER]: given })[HEADER] ?? '');
 }

@@ -9,6 +9,7 @@ import {
   DeletionState,
   type Reason,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import type { BackupRecordView } from './operations/backups.ts';
 
 /** How a time that has not happened is written. */
 export const NEVER = '0001-01-01T00:00:00Z';
@@ -33,7 +34,7 @@ const STATE_NAMES: Readonly<Record<number, StateNames>> = {
 };
 const UNKNOWN: StateNames = { state: 'Unknown', status: 'Processing' };
 
-const DELETION_NAMES: Readonly<Record<number, string>> = {
+const DELETION_NAMES: Readonly<Record<number, BackupRecordView['deletion']['state']>> = {
   [DeletionState.NONE]: 'None',
   [DeletionState.REQUESTED]: 'Requested',
   [DeletionState.DELETING]: 'Deleting',
@@ -55,7 +56,7 @@ export function timeOf(time: Timestamp | undefined): string {
 }
 
 /** A backup as the documented API shows it. */
-export function toLegacyRecord(backup: Backup): object {
+export function toLegacyRecord(backup: Backup): BackupRecordView {
   const { state, status } = STATE_NAMES[backup.state] ?? UNKNOWN;
   const sizeBytes = Number(backup.result?.sizeBytes ?? 0n);
   const { deletion, progress, cancellation } = backup;
@@ -110,11 +111,11 @@ export function toLegacyRecord(backup: Backup): object {
   };
 }
 
-function toReason({ code, message, detail }: Reason): object {
+function toReason({ code, message, detail }: Reason): NonNullable<BackupRecordView['reason']> {
   return { code, message, ...(detail && { detail }) };
 }
 
-function toAttempt(attempt: Attempt): object {
+function toAttempt(attempt: Attempt): BackupRecordView['attempts'][number] {
   return {
     number: attempt.number,
     worker: attempt.worker,

@@ -1,27 +1,25 @@
 import type { RetentionVerdict } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import { authorizeCluster } from '../authorize.ts';
 import { log } from '../logger.ts';
 import { success } from './envelope.ts';
 import { DEFAULT_RULE, findRule, QUERY_FAILED } from './find-rule.ts';
 import { timeOf } from './legacy-record.ts';
+import { simulateRetention, type VerdictView } from './operations/strategies.ts';
 import { callOptions, extraCallOptions, type RouteDependencies } from './route.ts';
-import { RetentionBody, RuleName, toRetention } from './strategy-body.ts';
-import { bodyObject, Id, leftOut, parse } from './validate.ts';
-
-const Body = z.object({ rule: leftOut(RuleName), retention: RetentionBody });
+import { toRetention } from './strategy-body.ts';
+import { bodyObject, parse } from './validate.ts';
 
 /** What a retention keeps and what it removes. */
 export function retentionRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
   const { registry, retention } = dependencies.backends;
   app.post<{ Params: { clusterId: string } }>(
     '/clusters/:clusterId/retention/simulate',
-    { config: { failureNumber: QUERY_FAILED } },
+    { config: { failureNumber: QUERY_FAILED, operation: simulateRetention } },
     async (request) => {
-      const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
+      const { clusterId } = parse(simulateRetention.params, request.params);
       authorizeCluster(request.caller, 'evaluateRetention', clusterId);
-      const { rule = DEFAULT_RULE, retention: wanted } = parse(Body, bodyObject(request.body));
+      const { rule = DEFAULT_RULE, retention: wanted } = parse(simulateRetention.body, bodyObject(request.body));
       if (rule === DEFAULT_RULE) await registry.getCluster({ id: clusterId }, callOptions(request, dependencies));
       else await findRule(request, dependencies, clusterId, rule);
       const { verdicts, bytesToFree } = await retention.evaluateRetention(
@@ -63,11 +61,11 @@ export async function keepingOf(
   }
 }
 
-function toVerdictView(verdict: RetentionVerdict): object {
+function toVerdictView(verdict: RetentionVerdict): VerdictView {
   const { backupId, startTime, sizeBytes } = verdict;
   return { backupId, startTime: timeOf(startTime), sizeBytes: Number(sizeBytes), ...toKeeping(verdict) };
 }
 
-function toKeeping({ keepReasons, expiresAt }: RetentionVerdict): object {
+function toKeeping({ keepReasons, expiresAt }: RetentionVerdict): Pick<VerdictView, 'keepReasons' | 'expiresAt'> {
   return { keepReasons, ...(expiresAt && { expiresAt: timeOf(expiresAt) }) };
 }

@@ -1,13 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import { authorizeCluster } from '../authorize.ts';
 import { success } from './envelope.ts';
 import { DEFAULT_RULE, DELETE_FAILED, QUERY_FAILED, SAVE_FAILED } from './find-rule.ts';
+import type { Operation } from './operation.ts';
+import * as operations from './operations/strategies.ts';
 import { callOptions, type RouteDependencies } from './route.ts';
 import { parseRule } from './strategy-body.ts';
 import { warningsOf } from './strategy-preview.ts';
 import { savedStrategy, toLegacyStrategy } from './strategy-view.ts';
-import { bodyObject, Id, parse } from './validate.ts';
+import { bodyObject, parse } from './validate.ts';
 
 type WithCluster = { Params: { clusterId: string } };
 
@@ -17,9 +18,9 @@ export function strategyRoutes(app: FastifyInstance, dependencies: RouteDependen
 
   app.get<WithCluster>(
     '/clusters/:clusterId/strategy',
-    { config: { failureNumber: QUERY_FAILED } },
+    { config: { failureNumber: QUERY_FAILED, operation: operations.getStrategy } },
     async (request) => {
-      const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
+      const { clusterId } = parse(operations.getStrategy.params, request.params);
       authorizeCluster(request.caller, 'getStrategy', clusterId);
       const options = () => callOptions(request, dependencies);
       const { cluster } = await registry.getCluster({ id: clusterId }, options());
@@ -31,18 +32,20 @@ export function strategyRoutes(app: FastifyInstance, dependencies: RouteDependen
   );
 
   const save = async (request: FastifyRequest<WithCluster>) => {
-    const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
+    const { clusterId } = parse(operations.getStrategy.params, request.params);
     return saveRule(request, dependencies, clusterId, DEFAULT_RULE);
   };
-  const saveOptions = { config: { failureNumber: SAVE_FAILED, audit: 'save strategy' } };
-  app.put<WithCluster>('/clusters/:clusterId/strategy', saveOptions, save);
-  app.post<WithCluster>('/clusters/:clusterId/strategy', saveOptions, save);
+  const saving = (operation: Operation) => ({
+    config: { failureNumber: SAVE_FAILED, audit: 'save strategy', operation },
+  });
+  app.put<WithCluster>('/clusters/:clusterId/strategy', saving(operations.saveStrategy), save);
+  app.post<WithCluster>('/clusters/:clusterId/strategy', saving(operations.saveStrategyByPost), save);
 
   app.delete<WithCluster>(
     '/clusters/:clusterId/strategy',
-    { config: { failureNumber: DELETE_FAILED, audit: 'delete strategy' } },
+    { config: { failureNumber: DELETE_FAILED, audit: 'delete strategy', operation: operations.deleteStrategy } },
     async (request) => {
-      const { clusterId } = parse(z.object({ clusterId: Id }), request.params);
+      const { clusterId } = parse(operations.getStrategy.params, request.params);
       request.audited = { clusterId };
       authorizeCluster(request.caller, 'deleteStrategy', clusterId);
       const options = () => callOptions(request, dependencies);

@@ -8,7 +8,7 @@ import {
 } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { z } from 'zod';
 import { BrOptionsBody, toBrOptions } from './br-options.ts';
-import { leftOut, parse } from './validate.ts';
+import { leftOut, parse, required } from './validate.ts';
 
 /** Those fields of both save requests that people set. */
 export type SettingsFields = Pick<
@@ -22,16 +22,31 @@ export type SettingsFields = Pick<
 
 const WRONG_NAME = 'must be 1 to 64 letters, digits, underscores or dashes, such as nightly';
 /** The name of a rule. */
-export const RuleName = z.string(WRONG_NAME).regex(/^[A-Za-z0-9_-]{1,64}$/, WRONG_NAME);
+export const RuleName = z
+  .string({ error: ({ input }) => (input === undefined ? 'must be set, such as "nightly"' : WRONG_NAME) })
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, WRONG_NAME);
 
 const MOST_KEPT = 100_000;
 const WRONG_COUNT = `must be a whole number from 0 to ${MOST_KEPT}, such as 7`;
-const count = z.int(WRONG_COUNT).min(0, WRONG_COUNT).max(MOST_KEPT, WRONG_COUNT).nullish();
+const count = (what: string) =>
+  z
+    .int(WRONG_COUNT)
+    .min(0, WRONG_COUNT)
+    .max(MOST_KEPT, WRONG_COUNT)
+    .nullish()
+    .describe(`${what}; 0 to ${MOST_KEPT}, 0 is not set.`);
 const RETENTION_FIELDS = ['keepLast', 'keepDays', 'daily', 'weekly', 'monthly', 'yearly'] as const;
 /** How much is kept; null keeps everything. */
 export const RetentionBody = z
   .strictObject(
-    { keepLast: count, keepDays: count, daily: count, weekly: count, monthly: count, yearly: count },
+    {
+      keepLast: count('The newest so many'),
+      keepDays: count('All of the last so many days'),
+      daily: count('The newest of each day, for so many days'),
+      weekly: count('The newest of each week, for so many weeks'),
+      monthly: count('The newest of each month, for so many months'),
+      yearly: count('The newest of each year, for so many years'),
+    },
     {
       error: (issue) =>
         issue.code === 'unrecognized_keys'
@@ -39,31 +54,84 @@ export const RetentionBody = z
           : 'must be an object such as {"keepLast":7,"weekly":4}, or null, which keeps everything',
     },
   )
+  .meta({ id: 'RetentionSettings' })
   .nullish();
 
-const text = z.string('must be a text').max(256, 'must be at most 256 characters');
+const text = (what: string) =>
+  z.string('must be a text').max(256, 'must be at most 256 characters').nullish().describe(what);
 
 /** The fields that every strategy has. What days, hours and zones may be is the service's to say. */
 export const SETTINGS = {
-  backupDate: text.nullish(),
-  period: text.nullish(),
-  timeZone: text.nullish(),
-  paused: z.boolean('must be true or false').nullish(),
-  retention: RetentionBody,
-  windowEnd: leftOut(z.enum(['letRun', 'stop'], 'must be "letRun" or "stop"')),
+  backupDate: text('English weekday names, separated by commas; `""`: no automatic backups. At most 256 characters.'),
+  period: text('`H:MM-H:MM`; `24:00` only as an end, and equal ends are a whole day.'),
+  timeZone: text('IANA name. At the first save: of the cluster, of Tidemark, or of its machine.'),
+  paused: z.boolean('must be true or false').nullish().describe('A paused strategy starts nothing.'),
+  retention: RetentionBody.describe('Which good backups are kept; `null` keeps everything.'),
+  windowEnd: leftOut(z.enum(['letRun', 'stop'], 'must be "letRun" or "stop"')).describe(
+    'What becomes of a backup that still runs when its window closes; `letRun` at first.',
+  ),
   storageId: z
     .string('must be the id of a storage, such as nfs')
     .regex(/^[A-Za-z0-9_-]{0,64}$/, 'must be the id of a storage, such as nfs; "" is the cluster’s own')
-    .nullish(),
-  brOptions: BrOptionsBody,
+    .nullish()
+    .describe('Where the backups go; `""` is the cluster’s own storage.'),
+  brOptions: BrOptionsBody.describe('What is set wins over the options of the cluster; `null` removes them all.'),
 };
 
-const Body = z.object({
-  strategy: z.object(
-    { ...SETTINGS, clusterId: z.string('must be a text').nullish(), rule: leftOut(RuleName) },
-    'must be an object such as {"backupDate":"Monday","period":"0:00-1:00"}',
-  ),
-});
+/** What a body says about a rule of a cluster. */
+export const StrategyBody = z
+  .object({
+    strategy: z
+      .object(
+        {
+          ...SETTINGS,
+          clusterId: z.string('must be a text').nullish().describe('Must be the cluster of the path, if sent.'),
+          rule: leftOut(RuleName).describe('Must be the rule of the path, if that names one.'),
+        },
+        'must be an object such as {"backupDate":"Monday","period":"0:00-1:00"}',
+      )
+      .meta({ id: 'StrategySettings' }),
+  })
+  .meta({ id: 'StrategyBody' });
+
+/** What a body says about a rule that it names itself. */
+export const NewRuleBody = z
+  .object({
+    strategy: StrategyBody.shape.strategy
+      .extend({ rule: required(RuleName).describe('Its name, such as `nightly`.') })
+      .meta({ id: 'NewRuleSettings' }),
+  })
+  .meta({ id: 'NewRuleBody' });
+
+const FLEET_EXAMPLE = '{"selector":{"env":"prod"},"backupDate":"Monday,Friday","period":"23:00-2:00"}';
+const WRONG_SELECTOR = 'must be an object of labels and their values, such as {"env":"prod"}';
+const HIGHEST_PRIORITY = 1_000_000;
+const WRONG_PRIORITY = `must be a whole number from -${HIGHEST_PRIORITY} to ${HIGHEST_PRIORITY}, such as 10; the highest wins`;
+/** What a body says about a strategy for labels. */
+export const FleetBody = z
+  .object({
+    strategy: z
+      .object(
+        {
+          ...SETTINGS,
+          name: z.string('must be a text').nullish().describe('Must be the name of the path, if sent.'),
+          selector: z
+            .record(z.string(), z.string('must be a text, such as "prod"'), WRONG_SELECTOR)
+            .nullish()
+            .describe('Labels that a cluster must all have; at most 20, of at most 256 characters.'),
+          priority: z
+            .int(WRONG_PRIORITY)
+            .min(-HIGHEST_PRIORITY, WRONG_PRIORITY)
+            .max(HIGHEST_PRIORITY, WRONG_PRIORITY)
+            .nullish()
+            .describe('The highest wins; 0 at first.'),
+          rule: leftOut(RuleName).describe('The rule that its clusters get; `default` at first.'),
+        },
+        `must be an object such as ${FLEET_EXAMPLE}`,
+      )
+      .meta({ id: 'FleetStrategySettings' }),
+  })
+  .meta({ id: 'FleetStrategyBody' });
 type Settings = z.infer<z.ZodObject<typeof SETTINGS>>;
 
 const WINDOW_ENDS = { letRun: WindowEnd.LET_RUN, stop: WindowEnd.STOP } as const;
@@ -75,13 +143,11 @@ const WINDOW_ENDS = { letRun: WindowEnd.LET_RUN, stop: WindowEnd.STOP } as const
  * @throws AppError `invalid_argument` naming every bad field
  */
 export function parseRule(body: unknown, clusterId: string, rule?: string) {
-  const { strategy } = parse(Body, body);
+  const { strategy } = parse(rule === undefined ? NewRuleBody : StrategyBody, body);
   if (strategy.clusterId && strategy.clusterId !== clusterId)
     throw invalidArgument([
       { field: 'strategy.clusterId', description: `must be left out or be ${clusterId}, the cluster of the path` },
     ]);
-  if (rule === undefined && strategy.rule === undefined)
-    throw invalidArgument([{ field: 'strategy.rule', description: 'must be set, such as "nightly"' }]);
   if (rule !== undefined && strategy.rule !== undefined && strategy.rule !== rule)
     throw invalidArgument([
       { field: 'strategy.rule', description: `must be left out or be ${rule}, the rule of the path` },

@@ -9,15 +9,14 @@ import { log } from '../logger.ts';
 import { success } from './envelope.ts';
 import { DEFAULT_RULE, findRule, QUERY_FAILED } from './find-rule.ts';
 import { timeOf } from './legacy-record.ts';
+import type { Operation } from './operation.ts';
+import * as operations from './operations/strategies.ts';
 import { callOptions, extraCallOptions, type RouteDependencies } from './route.ts';
 import { parseRule, RuleName } from './strategy-body.ts';
 import { toLegacyStrategy } from './strategy-view.ts';
-import { bodyObject, Id, leftOut, parse, wholeNumber } from './validate.ts';
+import { bodyObject, parse } from './validate.ts';
 
-const DEFAULT_COUNT = 10;
-const MOST = 100;
-const Count = z.object({ count: leftOut(wholeNumber(1, MOST)) });
-const Params = z.object({ clusterId: Id, rule: RuleName.optional() });
+const Params = z.object({ ...operations.previewStrategy.params.shape, rule: RuleName.optional() });
 
 type WithRule = { Params: { clusterId: string; rule?: string } };
 
@@ -29,7 +28,10 @@ export function strategyPreviewRoutes(app: FastifyInstance, dependencies: RouteD
     const { clusterId, rule = DEFAULT_RULE } = parse(Params, request.params);
     authorizeCluster(request.caller, 'previewStrategy', clusterId);
     const body = bodyObject(request.body);
-    const { count = DEFAULT_COUNT } = parse(Count, { ...(request.query as object), ...body });
+    const { count = operations.DEFAULT_STARTS } = parse(operations.PreviewCount, {
+      ...(request.query as object),
+      ...body,
+    });
     const options = () => callOptions(request, dependencies);
     const wanted = body.strategy === undefined ? undefined : parseRule(body, clusterId, rule);
     const { cluster } = await registry.getCluster({ id: clusterId }, options());
@@ -48,9 +50,9 @@ export function strategyPreviewRoutes(app: FastifyInstance, dependencies: RouteD
     );
     return success(toPreviewView(found, clusterId));
   };
-  const config = { config: { failureNumber: QUERY_FAILED } };
-  for (const path of ['/clusters/:clusterId/strategy/preview', '/clusters/:clusterId/strategies/:rule/preview'])
-    app.post<WithRule>(path, config, preview);
+  const asking = (operation: Operation) => ({ config: { failureNumber: QUERY_FAILED, operation } });
+  app.post<WithRule>('/clusters/:clusterId/strategy/preview', asking(operations.previewStrategy), preview);
+  app.post<WithRule>('/clusters/:clusterId/strategies/:rule/preview', asking(operations.previewRule), preview);
 }
 
 /** What people should know about a rule that was just saved; nothing where it cannot be found out right now. */
@@ -72,7 +74,7 @@ export async function warningsOf(
   }
 }
 
-function toPreviewView(found: PreviewStrategyResponse, clusterId: string): object {
+function toPreviewView(found: PreviewStrategyResponse, clusterId: string): operations.PreviewView {
   return {
     strategy: toLegacyStrategy(found.strategy, clusterId),
     starts: found.starts.map(toStartView),
@@ -81,7 +83,7 @@ function toPreviewView(found: PreviewStrategyResponse, clusterId: string): objec
   };
 }
 
-function toStartView(start: PlannedStart): object {
+function toStartView(start: PlannedStart): operations.PreviewView['starts'][number] {
   return {
     opensAt: timeOf(start.opensAt),
     closesAt: timeOf(start.closesAt),

@@ -8,6 +8,8 @@ import {
 import { toBrOptionsView } from './br-options.ts';
 import { success } from './envelope.ts';
 import { timeOf } from './legacy-record.ts';
+import type { FleetStrategyView } from './operations/fleet-strategies.ts';
+import type { StrategyView } from './operations/strategies.ts';
 
 /** The answer to a save: the strategy as it is stored now, and what people should know about it. */
 export function savedStrategy(
@@ -19,7 +21,7 @@ export function savedStrategy(
 }
 
 /** A strategy as the documented API shows it, and what goes beyond. */
-export function toLegacyStrategy(strategy: Strategy | undefined, clusterId: string): object {
+export function toLegacyStrategy(strategy: Strategy | undefined, clusterId: string): StrategyView {
   const { nextWindow, fleetStrategy = '', fleetPaused = false, updateTime } = strategy ?? {};
   const paused = (strategy?.paused ?? false) || fleetPaused;
   return {
@@ -46,7 +48,7 @@ export function toLegacyStrategy(strategy: Strategy | undefined, clusterId: stri
 }
 
 /** A strategy for labels as people see it. */
-export function toFleetView(fleet: FleetStrategy): object {
+export function toFleetView(fleet: FleetStrategy): FleetStrategyView {
   const { name, selector, priority, rule, days, period, timeZone, paused, revision, applied, clusters } = fleet;
   return {
     name,
@@ -68,7 +70,12 @@ export function toFleetView(fleet: FleetStrategy): object {
 
 type Shown = Partial<Pick<Strategy, 'retention' | 'windowEnd' | 'storageId' | 'brOptions'>>;
 
-function toSettingsView({ retention, windowEnd, storageId = '', brOptions }: Shown = {}): object {
+function toSettingsView({
+  retention,
+  windowEnd,
+  storageId = '',
+  brOptions,
+}: Shown = {}): Pick<StrategyView, 'retention' | 'windowEnd' | 'storageId' | 'brOptions'> {
   return {
     retention: retention ? toRetentionView(retention) : null,
     windowEnd: windowEnd === WindowEnd.STOP ? 'stop' : 'letRun',
@@ -78,6 +85,6 @@ function toSettingsView({ retention, windowEnd, storageId = '', brOptions }: Sho
 }
 
 /** What is set of a retention. */
-export function toRetentionView({ $typeName: _, ...counts }: Retention): object {
+export function toRetentionView({ $typeName: _, ...counts }: Retention): NonNullable<StrategyView['retention']> {
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
 }

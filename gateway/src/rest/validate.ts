@@ -36,6 +36,12 @@ export function wholeNumber(min: number, max: number) {
   );
 }
 
+/** True or false, also written as a text, as in a query. */
+export function flag() {
+  const meant = (value: unknown) => (value === 'true' ? true : value === 'false' ? false : value);
+  return z.preprocess(meant, z.boolean('must be true or false'));
+}
+
 /** @throws AppError `invalid_argument` naming every bad field by its path */
 export function parse<T extends z.ZodType>(schema: T, input: unknown): z.infer<T> {
   const result = schema.safeParse(input);

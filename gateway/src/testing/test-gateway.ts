@@ -11,6 +11,7 @@ import { createClusterLabels, type LabelAges } from '../cluster-labels.ts';
 import { buildGateway, type GatewayDependencies } from '../gateway.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { createRateLimit } from '../rate-limit.ts';
+import { checkAnswers } from './check-answers.ts';
 import { CLUSTER, type ProgrammableBackends, programmableBackends } from './programmable-backends.ts';
 
 export interface TokenEntry {
@@ -102,6 +103,7 @@ export async function startTestGateway({
   };
   const app = buildGateway(edge);
   if (onRoute) app.addHook('onRoute', onRoute);
+  const wrong = checkAnswers(app);
   const send = app.inject.bind(app);
   return {
     ...fakes,
@@ -119,6 +121,7 @@ export async function startTestGateway({
         },
         ...(body !== undefined && { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
+      wrong.throwAny();
       return { status: response.statusCode, headers: response.headers, body: parseOne(response.body) };
     },
     async listen() {
@@ -129,6 +132,7 @@ export async function startTestGateway({
       app.server.closeAllConnections();
       await app.close();
       await rm(folder, { recursive: true });
+      wrong.throwAny();
     },
   };
 }

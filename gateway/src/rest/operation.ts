@@ -1,0 +1,50 @@
+/** What the OpenAPI document tells of a route, given with the route: its schemas are the ones that validate. */
+import type { ErrorCode } from '@tidemark/errors/codes';
+import type { z } from 'zod';
+import type { Call } from '../authorize.ts';
+
+/** The parts of the reference, in its order. */
+export const TAGS = {
+  Strategies: 'When a cluster is backed up, and how long its backups are kept.',
+  'Fleet strategies': 'Strategies for all clusters with certain labels.',
+  Backups: 'Starting, watching, canceling and deleting backups.',
+  Windows: 'What became of each backup window.',
+  Clusters: 'The clusters that Tidemark backs up.',
+  Storages: 'Where backups are written.',
+  Reference: 'This reference itself. It needs no token.',
+} as const;
+
+/** One call of the API. */
+export interface Operation {
+  /** Its name in generated clients; used once. */
+  readonly id: string;
+  readonly tag: keyof typeof TAGS;
+  readonly summary: string;
+  readonly description?: string;
+  /** Whose role it needs; left out for what needs no token. */
+  readonly call?: Call;
+  /** What the path names. */
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly headers?: z.ZodObject;
+  /** The very schema that the route parses the body with. */
+  readonly body?: z.ZodType;
+  /** By what they show. */
+  readonly bodyExamples?: Readonly<Record<string, unknown>>;
+  readonly answer: Answer;
+  /** How it can fail in ways of its own, beside those of every call. */
+  readonly errors?: readonly ErrorCode[];
+}
+
+/** What a good answer holds: `data` in the envelope, JSON of its own, or a text of some other type. */
+export type Answer =
+  | { readonly data: z.ZodType; readonly paged?: boolean; readonly example: unknown }
+  | { readonly json: z.ZodType }
+  | { readonly type: string; readonly description: string; readonly example?: string };
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Every route of the API has one. */
+    operation?: Operation;
+  }
+}

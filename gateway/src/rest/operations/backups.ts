@@ -1,0 +1,330 @@
+import { z } from 'zod';
+import { BrOptionsBody } from '../br-options.ts';
+import { IdempotencyHeaders } from '../idempotency-key.ts';
+import { STATES, STATUSES } from '../legacy-record.ts';
+import type { Operation } from '../operation.ts';
+import { flag, Id, leftOut, required, wholeNumber } from '../validate.ts';
+import { BACKUP_ID, CLUSTER_ID, counted, OfBackup, time } from './common.ts';
+
+const LAST_SECOND = 253_402_300_799; // of the year 9999
+const MOST_ATTEMPTS = 1_000;
+export const DEFAULT_PAGE_SIZE = 10;
+
+const Mode = z.enum(['manual', 'auto'], 'must be "manual" or "auto"');
+const StartBody = z.object({
+  clusterId: required(CLUSTER_ID).describe('The cluster to be backed up.'),
+  backupMode: leftOut(Mode).describe('A word for people; `manual` by default.'),
+  backupType: leftOut(z.literal('full', 'must be "full": other types are not supported yet')).describe(
+    'Only full backups are supported.',
+  ),
+  brOptions: BrOptionsBody,
+});
+const CancelBody = z.object({
+  clusterId: required(CLUSTER_ID).describe('The cluster of the backup.'),
+  backupId: required(BACKUP_ID).describe('The backup to be canceled.'),
+  reason: leftOut(z.string('must be a text').max(1_000, 'must be at most 1000 characters')).describe(
+    'Why, for the record; at most 1000 characters.',
+  ),
+});
+const DeleteBody = z.object({ clusterId: leftOut(CLUSTER_ID).describe('Must be the cluster of the backup, if sent.') });
+const ListQuery = z.object({
+  clusterId: leftOut(CLUSTER_ID).describe('Only backups of this cluster.'),
+  backupId: leftOut(BACKUP_ID).describe('Only this backup.'),
+  startTime: leftOut(wholeNumber(0, LAST_SECOND)).describe('Started at or after this, in unix seconds; 0 is not set.'),
+  endTime: leftOut(wholeNumber(0, LAST_SECOND)).describe(
+    'Ended at or before this, in unix seconds; 0 is not set. A backup that has not ended counts by its start.',
+  ),
+  page: leftOut(wholeNumber(1, 1_000_000_000)).describe('From 1, which is the default.'),
+  pageSize: leftOut(wholeNumber(1, 1_000)).describe(`1 to 1000; ${DEFAULT_PAGE_SIZE} by default.`),
+  status: leftOut(z.enum(STATUSES, `must be one of ${STATUSES.join(', ')}`)).describe('Only with this status.'),
+  state: leftOut(z.enum(STATES, `must be one of ${STATES.join(', ')}`)).describe('Only in this state.'),
+  backupMode: leftOut(Mode).describe('Only with this mode.'),
+  origin: leftOut(z.enum(['schedule', 'request'], 'must be "schedule" or "request"')).describe(
+    'Only those that the schedule started, or that somebody asked for.',
+  ),
+  rule: leftOut(Id).describe('Only those of this rule of a strategy.'),
+  includeDeleted: leftOut(flag()).describe('Whether deleted ones are listed too; `false` by default.'),
+});
+const LogQuery = z.object({
+  attempt: leftOut(wholeNumber(1, MOST_ATTEMPTS)).describe('Only this attempt, from 1; all by default.'),
+  follow: leftOut(flag()).describe('Whether to go on until the backup ends; `false` by default.'),
+});
+
+const Reason = z
+  .object({
+    code: z.string().describe('A short constant, such as `DEADLINE`.'),
+    message: z.string().describe('What happened and what to do.'),
+    detail: z.string().optional().describe('The words of `br`, if there were any.'),
+  })
+  .meta({ id: 'Reason', description: 'Why a backup ended as it did, or why it waits.' });
+const Attempt = z
+  .object({
+    number: z.int().describe('From 1.'),
+    worker: z.string(),
+    filePath: z.string(),
+    startTime: time('When `br` began.'),
+    endTime: time('When it ended.'),
+    outcome: z
+      .string()
+      .describe('Empty while it runs; else succeeded, failed, retry, new path, wait, stopped, released or lost.'),
+    reason: Reason.optional(),
+    argv: z.array(z.string()).optional().describe('The command line; it holds no secret.'),
+    brVersion: z.string().optional(),
+  })
+  .meta({ id: 'Attempt', description: 'One run of `br` for a backup.' });
+const Progress = z
+  .object({
+    step: z.string().describe('The phase in the words of `br`, such as `Full Backup`.'),
+    percent: z.number().min(0).max(100).describe('Over all phases; never falls within an attempt.'),
+    remainingSeconds: z.number().optional(),
+    speed: z.string().optional().describe('In the words of `br`, such as `14 p/s`.'),
+  })
+  .meta({ id: 'Progress', description: 'How far `br` has come.' });
+const Deletion = z
+  .object({
+    state: z.enum(['None', 'Requested', 'Deleting', 'Deleted', 'DeleteFailed']),
+    at: time('When it was asked for.').optional(),
+    by: z.string().optional(),
+    reason: z.string().optional(),
+    error: z.string().optional().describe('What the last try said, if it failed.'),
+    bytes: z.int().optional().describe('How many were freed.'),
+    remark: z.string().optional().describe('What to know about a deletion that is done.'),
+  })
+  .meta({ id: 'Deletion', description: 'How far the deletion of a backup has come.' });
+
+/** The record of the documented API, and what goes beyond it. */
+export const BackupRecord = z
+  .object({
+    id: z.string().describe('22 characters of base64url.'),
+    clusterId: z.string(),
+    backupType: z.string().describe('`full`.'),
+    backupMethod: z.string().describe('`physical`.'),
+    backupMode: z.enum(['manual', 'auto']),
+    filePath: z.string().describe('Below the storage; its time is in UTC.'),
+    size: z.number().min(0).describe('In MiB.'),
+    backupTso: z.string().describe('The snapshot point; `"0"` until it is known.'),
+    status: z.enum(STATUSES).describe('The state, in the words of the documented API.'),
+    startTime: time('When the request was accepted.'),
+    endTime: time('When it was over.'),
+    createTime: time('When the record was made.'),
+    updateTime: time('When the record last changed.'),
+    deleteTime: time('When record and files were gone.'),
+    state: z.enum([...STATES, 'Unknown']),
+    progress: Progress,
+    sizeBytes: z.int().min(0).describe('Everything below the path, in bytes.'),
+    files: counted('Files below the path.'),
+    remark: z.string().optional(),
+    reason: Reason.optional(),
+    attempts: z.array(Attempt),
+    cancel: z
+      .object({ at: time('When.'), by: z.string(), reason: z.string() })
+      .optional()
+      .describe('Who asked for it to be canceled.'),
+    deletion: Deletion,
+    holds: z.array(z.string()).describe('What keeps it from being deleted, such as pins.'),
+    pinned: z.boolean(),
+    storageId: z.string(),
+    queuePosition: z.int().min(1).optional().describe('While it waits for its turn: 1 is the next.'),
+    rule: z.string().optional().describe('The rule of the strategy that it was started by or for.'),
+    origin: z.enum(['schedule', 'request']),
+    createdBy: z.string().describe('The name of the token that started it, or of the part of Tidemark.'),
+    deadline: time('After which it is given up.'),
+    revision: counted('Grows with every change.'),
+    keepReasons: z
+      .array(z.string())
+      .optional()
+      .describe('Why retention keeps it; none: it goes. Only in the answer about one good backup.'),
+    expiresAt: time('When retention no longer keeps it, as far as that depends on time alone.').optional(),
+  })
+  .meta({ id: 'BackupRecord', description: 'A backup.' });
+export type BackupRecordView = z.infer<typeof BackupRecord>;
+
+export const RECORD: BackupRecordView = {
+  id: 'h6IhUQh-Q32MDOfcVieYgA',
+  clusterId: 'test-tidb',
+  backupType: 'full',
+  backupMethod: 'physical',
+  backupMode: 'manual',
+  filePath: 'nfs/em/backup/test-tidb/2022-04-28-08-00-41-full',
+  size: 1.5,
+  backupTso: '432834567783317505',
+  status: 'Finished',
+  startTime: '2022-04-28T08:00:41.697Z',
+  endTime: '2022-04-28T08:00:42.263Z',
+  createTime: '2022-04-28T08:00:41.698Z',
+  updateTime: '2022-04-28T08:00:42.267Z',
+  deleteTime: '0001-01-01T00:00:00Z',
+  state: 'Succeeded',
+  progress: { step: 'Checksum', percent: 100 },
+  sizeBytes: 1_572_864,
+  files: 7,
+  attempts: [
+    {
+      number: 1,
+      worker: 'executor-worker-1',
+      filePath: 'nfs/em/backup/test-tidb/2022-04-28-08-00-41-full',
+      startTime: '2022-04-28T08:00:41.801Z',
+      endTime: '2022-04-28T08:00:42.250Z',
+      outcome: 'succeeded',
+      brVersion: 'v8.5.0',
+    },
+  ],
+  deletion: { state: 'None' },
+  holds: [],
+  pinned: false,
+  storageId: 'local',
+  origin: 'request',
+  createdBy: 'console',
+  deadline: '2022-04-29T08:00:41.697Z',
+  revision: 9,
+};
+
+const OneBackup = z.object({ backup: BackupRecord });
+/** Of a call whose backup may be gone before it can be shown. */
+const MaybeBackup = z.object({ backup: BackupRecord.optional() });
+/** The two names of one id: existing clients read either. */
+export const Started = z.object({
+  backupId: z.string().describe('The new backup.'),
+  workFlowId: z.string().describe('The same id.'),
+});
+export const STARTED = { backupId: RECORD.id, workFlowId: RECORD.id };
+
+const canceling: BackupRecordView = {
+  ...RECORD,
+  status: 'Processing',
+  state: 'Canceling',
+  endTime: '0001-01-01T00:00:00Z',
+  cancel: { at: '2022-04-28T08:00:42.000Z', by: 'console', reason: 'not now' },
+};
+const deleted: BackupRecordView = {
+  ...RECORD,
+  deleteTime: '2022-05-01T10:00:00.120Z',
+  deletion: { state: 'Deleted', at: '2022-05-01T10:00:00.000Z', by: 'console', reason: '', bytes: 1_572_864 },
+};
+
+export const startBackup = {
+  id: 'startBackup',
+  tag: 'Backups',
+  call: 'startBackup',
+  summary: 'Backup: starts a backup',
+  description:
+    'Answers when the request is safely recorded; the backup then runs on a worker. With an `Idempotency-Key`, a repeat answers with the first backup.',
+  headers: IdempotencyHeaders,
+  body: StartBody,
+  bodyExamples: {
+    'as documented': { clusterId: 'test-tidb', backupMode: 'manual' },
+    'with options of br': { clusterId: 'test-tidb', brOptions: { rateLimit: 128, filters: ['shop.*'] } },
+  },
+  answer: { data: Started, example: STARTED },
+  errors: ['cluster_not_found', 'cluster_busy', 'storage_not_found', 'storage_unusable', 'conflict'],
+} as const satisfies Operation;
+
+export const cancelBackup = {
+  id: 'cancelBackup',
+  tag: 'Backups',
+  call: 'cancelBackup',
+  summary: 'CancelBackup: cancels a running backup',
+  description:
+    'Answers when the request is safely recorded; `data.backup` shows the state. Repeating it while the backup is being canceled is fine.',
+  body: CancelBody,
+  bodyExamples: {
+    'as documented': { clusterId: 'test-tidb', backupId: RECORD.id },
+    'with a reason': { clusterId: 'test-tidb', backupId: RECORD.id, reason: 'not now' },
+  },
+  answer: { data: MaybeBackup, example: { backup: canceling } },
+  errors: ['backup_not_found', 'backup_over', 'conflict'],
+} as const satisfies Operation;
+
+export const listBackups = {
+  id: 'listBackups',
+  tag: 'Backups',
+  call: 'listBackups',
+  summary: 'QueryBackupRecords: lists backups, newest first',
+  description:
+    'All filters are optional and hold together. A page beyond the end is an empty list. Fields that the query leaves out are also read from a JSON body, as the first document of this API showed it.',
+  query: ListQuery,
+  answer: {
+    data: z.object({ backupRecords: z.array(BackupRecord) }),
+    paged: true,
+    example: { backupRecords: [RECORD] },
+  },
+  errors: ['cluster_not_found'],
+} as const satisfies Operation;
+
+export const getBackup = {
+  id: 'getBackup',
+  tag: 'Backups',
+  call: 'getBackup',
+  summary: 'Shows one backup',
+  description: 'A good one comes with why retention keeps it (`keepReasons`, `expiresAt`).',
+  params: OfBackup,
+  answer: { data: OneBackup, example: { backup: { ...RECORD, keepReasons: ['last 7'] } } },
+  errors: ['backup_not_found'],
+} as const satisfies Operation;
+
+export const deleteBackup = {
+  id: 'deleteBackup',
+  tag: 'Backups',
+  call: 'deleteBackup',
+  summary: 'DeleteBackup: deletes a backup, record and files',
+  description:
+    'Possible once the backup has succeeded, failed or been canceled. The deletion is recorded, then waited for up to 2 s; `data.backup.deletion` tells how far it came. Repeating it while it is under way is fine, and tries a failed one again. Once gone, the backup is unknown.',
+  params: OfBackup,
+  body: DeleteBody,
+  bodyExamples: { 'with the cluster': { clusterId: 'test-tidb' } },
+  answer: { data: MaybeBackup, example: { backup: deleted } },
+  errors: ['backup_not_found', 'backup_in_use', 'conflict'],
+} as const satisfies Operation;
+
+export const watchBackup = {
+  id: 'watchBackup',
+  tag: 'Backups',
+  call: 'watchBackup',
+  summary: 'Follows a backup until it ends',
+  description:
+    'Server-sent events: `backup` with the record whenever it changes, the first at once; `end` when it is over; `error` when the stream broke off and should be opened again. Use `fetch`, which can send the token; a token never goes into a URL.',
+  params: OfBackup,
+  answer: {
+    type: 'text/event-stream',
+    description: 'Events as they come.',
+    example: `event: backup\nid: 9\ndata: ${JSON.stringify({ id: RECORD.id, state: 'Succeeded' })}\n\nevent: end\ndata: {}\n\n`,
+  },
+  errors: ['backup_not_found'],
+} as const satisfies Operation;
+
+export const readBackupLog = {
+  id: 'readBackupLog',
+  tag: 'Backups',
+  call: 'readBackupLog',
+  summary: 'What br printed',
+  description: 'Plain text: a heading for each attempt, then its lines as they came.',
+  params: OfBackup,
+  query: LogQuery,
+  answer: {
+    type: 'text/plain',
+    description: 'The lines.',
+    example: '==> attempt 1, br v8.5.0, worker executor-worker-1 <==\n[INFO] [backup.go:480] ["start backup"]\n',
+  },
+  errors: ['backup_not_found'],
+} as const satisfies Operation;
+
+export const pinBackup = {
+  id: 'pinBackup',
+  tag: 'Backups',
+  call: 'pinBackup',
+  summary: 'Pins a good backup',
+  description: 'It cannot be deleted, by retention or by a person, until the pin is taken off. Repeating it is fine.',
+  params: OfBackup,
+  answer: { data: MaybeBackup, example: { backup: { ...RECORD, holds: ['pin:console'], pinned: true } } },
+  errors: ['backup_not_found', 'backup_not_good', 'conflict'],
+} as const satisfies Operation;
+
+export const unpinBackup = {
+  id: 'unpinBackup',
+  tag: 'Backups',
+  call: 'unpinBackup',
+  summary: 'Takes the pins off a backup',
+  params: OfBackup,
+  answer: { data: MaybeBackup, example: { backup: RECORD } },
+  errors: ['backup_not_found', 'conflict'],
+} as const satisfies Operation;

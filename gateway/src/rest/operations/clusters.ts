@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { BrOptionsBody } from '../br-options.ts';
+import type { Operation } from '../operation.ts';
+import { leftOut, required } from '../validate.ts';
+import { BrOptions } from './br-options.ts';
+import { Nothing, OfCluster, STORAGE_ID, time } from './common.ts';
+
+const text = (what: string) =>
+  leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
+const Body = z.object({
+  name: text('For people; at most 256 characters.'),
+  pd: z
+    .array(z.string('must be host:port'), 'must be a list of host:port')
+    .default([])
+    .describe('host:port of each PD; the order is kept.'),
+  version: text('Such as 8.5.0; decides which `br` runs.'),
+  pool: text('Which workers serve it: 1 to 32 small letters, digits or dashes.'),
+  storageId: required(STORAGE_ID).describe('Where its backups go.'),
+  timeZone: text('IANA name; for strategies that name none.'),
+  labels: z
+    .record(z.string(), z.string('must be a text'))
+    .nullish()
+    .describe('For strategies that choose clusters by labels.'),
+  tls: z
+    .object(
+      { ca: text('The authority’s certificate.'), cert: text('The certificate.'), key: text('Its key.') },
+      'must be {"ca","cert","key"}: paths on the worker',
+    )
+    .nullish()
+    .describe('Absolute paths on the worker.'),
+  brOptions: BrOptionsBody.describe('Options of `br` for all backups of the cluster.'),
+});
+
+/** A cluster in an answer. */
+export const Cluster = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    pd: z.array(z.string()),
+    version: z.string(),
+    pool: z.string(),
+    storageId: z.string(),
+    timeZone: z.string().describe('Empty: that of Tidemark.'),
+    labels: z.record(z.string(), z.string()),
+    tls: z.object({ ca: z.string(), cert: z.string(), key: z.string() }).optional().describe('Paths on the worker.'),
+    brOptions: BrOptions.optional(),
+    createTime: time('When it was registered.'),
+    updateTime: time('When that last changed.'),
+  })
+  .meta({ id: 'Cluster', description: 'A cluster that Tidemark backs up.' });
+export type ClusterView = z.infer<typeof Cluster>;
+const OneCluster = z.object({ cluster: Cluster });
+
+const CLUSTER: ClusterView = {
+  id: 'test-tidb',
+  name: 'shop',
+  pd: ['172.16.5.136:2379'],
+  version: '8.5.0',
+  pool: 'default',
+  storageId: 'local',
+  timeZone: 'Asia/Shanghai',
+  labels: { env: 'prod' },
+  createTime: '2026-01-02T10:00:00.000Z',
+  updateTime: '2026-01-02T10:00:00.000Z',
+};
+
+export const listClusters = {
+  id: 'listClusters',
+  tag: 'Clusters',
+  call: 'listClusters',
+  summary: 'All clusters that the caller may see',
+  answer: { data: z.object({ clusters: z.array(Cluster) }), example: { clusters: [CLUSTER] } },
+} as const satisfies Operation;
+
+export const getCluster = {
+  id: 'getCluster',
+  tag: 'Clusters',
+  call: 'getCluster',
+  summary: 'One cluster',
+  params: OfCluster,
+  answer: { data: OneCluster, example: { cluster: CLUSTER } },
+  errors: ['cluster_not_found'],
+} as const satisfies Operation;
+
+export const putCluster = {
+  id: 'putCluster',
+  tag: 'Clusters',
+  call: 'putCluster',
+  summary: 'Registers a cluster, or changes its registration',
+  description: 'Replaces what was there: what is left out is empty.',
+  params: OfCluster,
+  body: Body,
+  bodyExamples: {
+    'what is needed': { pd: ['172.16.5.136:2379'], storageId: 'local' },
+    'with more': {
+      name: 'shop',
+      pd: ['172.16.5.136:2379'],
+      version: '8.5.0',
+      storageId: 'local',
+      timeZone: 'Asia/Shanghai',
+      labels: { env: 'prod' },
+    },
+  },
+  answer: { data: OneCluster, example: { cluster: CLUSTER } },
+  errors: ['cluster_not_found', 'storage_not_found', 'conflict'],
+} as const satisfies Operation;
+
+export const deleteCluster = {
+  id: 'deleteCluster',
+  tag: 'Clusters',
+  call: 'deleteCluster',
+  summary: 'Removes the registration of a cluster',
+  description: 'And its strategy; backups stay. Not while a backup is active.',
+  params: OfCluster,
+  answer: { data: Nothing, example: {} },
+  errors: ['cluster_not_found', 'cluster_in_use', 'conflict'],
+} as const satisfies Operation;

@@ -1,0 +1,30 @@
+/** What several operations have in common. */
+import { z } from 'zod';
+import { NEVER } from '../legacy-record.ts';
+import { Id } from '../validate.ts';
+
+/** An instant in an answer. */
+export function time(what: string) {
+  return z.string().meta({ format: 'date-time', description: `${what} RFC 3339; \`${NEVER}\` until it happens.` });
+}
+
+/** A count that an answer tells. */
+export function counted(what: string) {
+  return z.int().min(0).describe(what);
+}
+
+export const CLUSTER_ID = Id.meta({ description: 'The cluster.', examples: ['test-tidb'] });
+export const BACKUP_ID = Id.meta({
+  description: 'The backup: 22 characters of base64url.',
+  examples: ['h6IhUQh-Q32MDOfcVieYgA'],
+});
+export const STORAGE_ID = Id.meta({ description: 'The storage.', examples: ['local'] });
+
+export const OfCluster = z.object({ clusterId: CLUSTER_ID });
+export const OfBackup = z.object({ backupId: BACKUP_ID });
+export const OfStorage = z.object({ storageId: STORAGE_ID });
+
+/** `data` of calls that answer only that they are done. */
+export const Nothing = z.object({}).meta({ id: 'Nothing', description: 'Done; there is nothing else to tell.' });
+
+export const Warnings = z.array(z.string()).optional().describe('What people should know, in sentences.');

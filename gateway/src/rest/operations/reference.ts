@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import type { Operation } from '../operation.ts';
+
+export const getOpenApi = {
+  id: 'getOpenApi',
+  tag: 'Reference',
+  summary: 'This reference as an OpenAPI document',
+  answer: { json: z.looseObject({ openapi: z.string() }) },
+} as const satisfies Operation;
+
+export const getDocs = {
+  id: 'getDocs',
+  tag: 'Reference',
+  summary: 'This reference as a page',
+  answer: { type: 'text/html', description: 'The page.' },
+} as const satisfies Operation;
+
+export const getDocsFile = {
+  id: 'getDocsFile',
+  tag: 'Reference',
+  summary: 'A file of the page',
+  params: z.object({ file: z.string().meta({ description: 'Its name.', examples: ['swagger-ui.css'] }) }),
+  answer: { type: '*/*', description: 'The file.' },
+  errors: ['route_not_found'],
+} as const satisfies Operation;
