@@ -38,7 +38,12 @@ beforeEach(async () => {
     tokensFile,
     JSON.stringify({ tokens: [{ id: 't1', name: 'script', sha256, role: 'admin', clusters: ['*'] }] }),
   );
-  base = { TIDEMARK_PORT: '0', TIDEMARK_OPERATIONS_PORT: '0', TIDEMARK_TOKENS_FILE: tokensFile };
+  base = {
+    TIDEMARK_PORT: '0',
+    TIDEMARK_GRPC_PORT: '0',
+    TIDEMARK_OPERATIONS_PORT: '0',
+    TIDEMARK_TOKENS_FILE: tokensFile,
+  };
 });
 afterEach(() => stack.disposeAsync());
 

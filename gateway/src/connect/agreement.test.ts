@@ -99,6 +99,13 @@ it('a backup of a rule is started with what the rule has, as by REST’s run', a
 });
 
 describe('an error of a service', () => {
+  // Any error of any call, also those that the document of REST does not promise of this one.
+  let gateway: RpcGateway;
+  beforeEach(async () => {
+    gateway = await startRpcGateway({ anyAnswer: true });
+  });
+  afterEach(() => gateway[Symbol.asyncDispose]());
+
   /** Those that services throw; the others are of HTTP. */
   const CODES = (Object.keys(ERRORS) as ErrorCode[]).filter(
     (code) => !['route_not_found', 'method_not_allowed', 'payload_too_large', 'canceled'].includes(code),
@@ -243,8 +250,15 @@ describe('the audit line', () => {
       await vi.waitFor(() => expect(said('call answered')).toHaveLength(4));
       const of = { what: 'start backup', from: '127.0.0.1', requestId: 'r-1' };
       expect(lines(), protocol).toEqual([
-        { ...of, clusterId: CLUSTER, caller: 'token viewer', status: 403 },
-        { ...of, caller: undefined, status: 401 },
+        {
+          ...of,
+          clusterId: CLUSTER,
+          caller: 'token viewer',
+          callerId: 'viewer',
+          status: 403,
+          code: 'permission_denied',
+        },
+        { ...of, status: 401, code: 'unauthenticated' },
       ]);
     }
   });

@@ -1,4 +1,5 @@
 /** Test support: every answer of a gateway must be one that the OpenAPI document promises, with nothing beyond it. */
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -24,6 +25,12 @@ export function escaped(part: string): string {
   return encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'));
 }
 
+const DECODERS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
+  zstd: zstdDecompressSync,
+  br: brotliDecompressSync,
+  gzip: gunzipSync,
+};
+
 /** All gateways have the same routes: what is compiled for one is used for the next. */
 const known = new Map<string, (pointer: string) => ValidateFunction>();
 
@@ -36,7 +43,9 @@ export function checkAnswers(app: FastifyInstance): { throwAny(): void } {
   const routes = collectOperations(app, '/api/v1');
   const wrong: string[] = [];
   app.addHook('onSend', async (request, reply, payload) => {
-    const problem = problemOf(request, reply, payload, routes);
+    const coding = String(reply.getHeader('content-encoding') ?? '');
+    const plain = payload instanceof Buffer ? (DECODERS[coding]?.(payload) ?? payload) : payload;
+    const problem = problemOf(request, reply, plain, routes);
     if (problem !== undefined)
       wrong.push(`${request.method} ${request.url.slice(0, 200)} answered ${reply.statusCode}: ${problem}`);
   });

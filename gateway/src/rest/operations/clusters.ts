@@ -18,7 +18,11 @@ const Body = z.object({
   storageId: required(STORAGE_ID).describe('Where its backups go.'),
   timeZone: text('IANA name; for strategies that name none.'),
   labels: z
-    .record(z.string(), z.string('must be a text'))
+    .record(
+      z.string(),
+      z.string('must be a text, such as "prod"'),
+      'must be an object of labels and their values, such as {"env":"prod"}',
+    )
     .nullish()
     .describe('For strategies that choose clusters by labels.'),
   tls: z

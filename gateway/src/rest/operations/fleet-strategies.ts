@@ -48,6 +48,9 @@ const OfFleet = z.object({
   name: Id.meta({ description: 'The strategy for labels.', examples: ['prod-nightly'] }),
 });
 const OneFleet = z.object({ strategy: FleetStrategy });
+const SavedFleet = OneFleet.extend({
+  warnings: z.array(z.string()).optional().describe('What may surprise of what was saved, in sentences.'),
+});
 
 export const listFleetStrategies = {
   id: 'listFleetStrategies',
@@ -91,6 +94,6 @@ export const saveFleetStrategy = {
       strategy: { selector: { env: 'prod' }, backupDate: 'Monday,Friday', period: '23:00-2:00' },
     },
   },
-  answer: { data: OneFleet, example: { strategy: FLEET } },
+  answer: { data: SavedFleet, example: { strategy: FLEET } },
   errors: ['storage_not_found', 'conflict'],
 } as const satisfies Operation;
