@@ -192,7 +192,7 @@ function tidy(node: unknown, open: boolean): unknown {
       .map(([key, value]) => [key, DATA_KEYS.includes(key) ? value : tidy(value, open)]),
   );
   if (typeof json.$ref === 'string') json.$ref = json.$ref.replace('#/$defs/', '#/components/schemas/');
-  return nullable(json);
+  return nullable(alternatives(json));
 }
 
 function isNoise(key: string, value: unknown, open: boolean): boolean {
@@ -202,6 +202,13 @@ function isNoise(key: string, value: unknown, open: boolean): boolean {
     (key === 'minimum' && value === Number.MIN_SAFE_INTEGER) ||
     (key === 'additionalProperties' && value === false && open)
   );
+}
+
+/** Generators know a value of several types only as alternatives; one of them and null is fine. */
+function alternatives(json: Json): Json {
+  const { type, ...rest } = json;
+  if (!Array.isArray(type) || type.filter((one) => one !== 'null').length < 2) return json;
+  return { ...rest, anyOf: type.map((one) => ({ type: one })) };
 }
 
 /** `anyOf` something and null, as one type where that is simple; and never one within another. */
