@@ -288,7 +288,11 @@ function goodAnswer({ answer }: Operation, converter: Converter, name: string): 
       description: answer.description,
       headers: IDENTIFIED,
       content: {
-        [answer.type]: { schema: { type: 'string' }, ...(answer.example !== undefined && { example: answer.example }) },
+        [answer.type]: {
+          // A schema would be taken for that of each event.
+          ...(answer.type !== 'text/event-stream' && { schema: { type: 'string' } }),
+          ...(answer.example !== undefined && { example: answer.example }),
+        },
       },
     };
   if ('json' in answer)
