@@ -73,11 +73,11 @@ Beyond what the schemas say, existing clients are forgiven much: a path may end 
 
 Answers may gain fields: ignore those that you do not know.`;
 
-/** Remembers every described route that is added to the app from now on. */
+/** Remembers every described route below the prefix that is added to the app from now on. */
 export function collectOperations(app: FastifyInstance, prefix: string): readonly DescribedRoute[] {
   const routes: DescribedRoute[] = [];
   app.addHook('onRoute', ({ url, method, config }) => {
-    if (config?.operation === undefined) return;
+    if (config?.operation === undefined || !url.startsWith(`${prefix}/`)) return;
     for (const one of [method].flat())
       if (one !== 'HEAD')
         routes.push({
