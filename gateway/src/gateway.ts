@@ -193,7 +193,9 @@ export function buildGateway({
     { prefix: PREFIX },
   );
   rpcRoutes(app, createRpcHandler({ ...dependencies, letIn, rateLimit, audit }));
-  void app.register(async (open) => referenceRoutes(open, operations, PREFIX), { prefix: PREFIX });
+  // Also where people would look for it.
+  for (const prefix of [PREFIX, '/'])
+    void app.register(async (open) => referenceRoutes(open, operations, PREFIX), { prefix });
   return app;
 }
 

@@ -124,6 +124,9 @@ describe('the page of the reference', () => {
     expect(page).toMatchObject({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } });
     expect(page.headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
     expect(slashed.body).toBe(page.body);
+    const send = gateway.app.inject.bind(gateway.app);
+    for (const path of ['/docs', '/docs/']) expect((await send(path)).body).toBe(page.body);
+    expect((await send('/openapi.json')).json()).toEqual(document);
     expect(page.body).not.toMatch(/https?:\/\//);
     const files = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => file);
     expect(files.length).toBeGreaterThan(3);

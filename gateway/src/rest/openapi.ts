@@ -79,11 +79,11 @@ Beyond what the schemas say, existing clients are forgiven much: a path may end 
 
 Answers may gain fields: ignore those that you do not know.`;
 
-/** Remembers every described route that is added to the app from now on. */
+/** Remembers every described route below the prefix that is added to the app from now on. */
 export function collectOperations(app: FastifyInstance, prefix: string): readonly DescribedRoute[] {
   const routes: DescribedRoute[] = [];
   app.addHook('onRoute', ({ url, method, config }) => {
-    if (config?.operation === undefined) return;
+    if (config?.operation === undefined || !url.startsWith(`${prefix}/`)) return;
     for (const one of [method].flat())
       if (one !== 'HEAD')
         routes.push({
@@ -198,7 +198,7 @@ function tidy(node: unknown, open: boolean): unknown {
       .map(([key, value]) => [key, DATA_KEYS.includes(key) ? value : tidy(value, open)]),
   );
   if (typeof json.$ref === 'string') json.$ref = json.$ref.replace('#/$defs/', '#/components/schemas/');
-  return nullable(json);
+  return nullable(alternatives(json));
 }
 
 function isNoise(key: string, value: unknown, open: boolean): boolean {
@@ -208,6 +208,13 @@ function isNoise(key: string, value: unknown, open: boolean): boolean {
     (key === 'minimum' && value === Number.MIN_SAFE_INTEGER) ||
     (key === 'additionalProperties' && value === false && open)
   );
+}
+
+/** Generators know a value of several types only as alternatives; one of them and null is fine. */
+function alternatives(json: Json): Json {
+  const { type, ...rest } = json;
+  if (!Array.isArray(type) || type.filter((one) => one !== 'null').length < 2) return json;
+  return { ...rest, anyOf: type.map((one) => ({ type: one })) };
 }
 
 /** `anyOf` something and null, as one type where that is simple; and never one within another. */
@@ -287,7 +294,11 @@ function goodAnswer({ answer }: Operation, converter: Converter, name: string): 
       description: answer.description,
       headers: IDENTIFIED,
       content: {
-        [answer.type]: { schema: { type: 'string' }, ...(answer.example !== undefined && { example: answer.example }) },
+        [answer.type]: {
+          // A schema would be taken for that of each event.
+          ...(answer.type !== 'text/event-stream' && { schema: { type: 'string' } }),
+          ...(answer.example !== undefined && { example: answer.example }),
+        },
       },
     };
   if ('json' in answer)

@@ -6,11 +6,11 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type DescribedRoute, openApiDocument } from './openapi.ts';
 import { getDocs, getDocsFile, getOpenApi } from './operations/reference.ts';
 
-/** Only what this server sends may run or be loaded; the page sets styles on its elements, and draws with data URLs. */
+/** Only what this server sends may run or be loaded; the page draws some of its icons from data URLs. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
+  "style-src 'self'",
   "img-src 'self' data:",
   "connect-src 'self'",
   "base-uri 'none'",

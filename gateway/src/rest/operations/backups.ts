@@ -282,7 +282,7 @@ export const watchBackup = {
   call: 'watchBackup',
   summary: 'Follows a backup until it ends',
   description:
-    'Server-sent events: `backup` with the record whenever it changes, the first at once; `end` when it is over; `error` when the stream broke off and should be opened again. Use `fetch`, which can send the token; a token never goes into a URL.',
+    'Server-sent events: `backup` with the record (`BackupRecord`, as JSON) whenever it changes, the first at once; `end` when it is over; `error` when the stream broke off and should be opened again. Use `fetch`, which can send the token; a token never goes into a URL.',
   params: OfBackup,
   answer: {
     type: 'text/event-stream',

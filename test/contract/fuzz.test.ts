@@ -1,0 +1,84 @@
+/**
+ * Schemathesis sends what the OpenAPI document allows and what it forbids to every route of a real Tidemark, and finds
+ * no 5xx, no status, header or content type that the document does not name, and no answer that does not fit its schema.
+ *
+ * `TIDEMARK_FUZZ_EXAMPLES=200 npm test -- test/contract/fuzz` looks longer.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { installPythonPackage } from '@tidemark/local-stack/python-package';
+import { expect, it } from 'vitest';
+import { startTidemark } from '../e2e/tidemark.ts';
+
+const execute = promisify(execFile);
+const SCHEMATHESIS = {
+  title: 'Schemathesis',
+  folder: 'schemathesis-4.32.5',
+  requirements: ['schemathesis==4.32.5', 'hypothesis==6.170.17', 'jsonschema_rs==0.60.3'],
+  size: '60 MB',
+};
+const DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'openapi.json');
+const CHECKS = [
+  'not_a_server_error',
+  'status_code_conformance',
+  'content_type_conformance',
+  'response_headers_conformance',
+  'response_schema_conformance',
+  'unsupported_method',
+  'ignored_auth',
+];
+const EXAMPLES = Number(process.env.TIDEMARK_FUZZ_EXAMPLES ?? 2);
+/** Where no worker is, a check waits 30 s for one: it gets only what is refused at once. */
+const SLOW = 'checkStorage';
+const RATE = { TIDEMARK_RATE_PER_SECOND: '100000', TIDEMARK_RATE_BURST: '100000' };
+
+it('a fuzzer finds nothing that the document does not promise', { timeout: 300_000 + EXAMPLES * 60_000 }, async ({
+  skip,
+}) => {
+  const python = await installPythonPackage(SCHEMATHESIS, {
+    dataDir: tmpdir(),
+    say: console.error,
+    signal: AbortSignal.timeout(240_000),
+  }).catch((error: Error) => {
+    if (error.message.includes('needs Python')) return skip(error.message);
+    throw error;
+  });
+  await using tidemark = await startTidemark({ env: { gateway: RATE } });
+  const clusterId = await tidemark.cluster('fuzzed');
+  const backupId = await tidemark.start(clusterId);
+  await tidemark.untilState(backupId, 'Succeeded');
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-fuzz-'));
+  using _ = { [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+  // The examples name what is there.
+  const sample = readFileSync(DOCUMENT, 'utf8').replaceAll('h6IhUQh-Q32MDOfcVieYgA', backupId);
+  const file = join(folder, 'openapi.json');
+  writeFileSync(file, sample.replaceAll('"test-tidb"', JSON.stringify(clusterId)));
+
+  const fuzz = async (...options: string[]) => {
+    const program = join(dirname(python), 'schemathesis');
+    const { url, token } = tidemark.stack;
+    const target = [file, '--url', `${url}/api/v1`, '--header', `Authorization: Bearer ${token}`];
+    const bounds = ['--seed', '1', '--max-examples', String(EXAMPLES), '--request-timeout', '40', '--workers', '2'];
+    const quiet = [
+      '--warnings',
+      'off',
+      '--no-color',
+      '--generation-database',
+      'none',
+      '--suppress-health-check',
+      'all',
+    ];
+    const args = ['run', ...target, '--checks', CHECKS.join(), ...bounds, ...quiet, ...options];
+    const run = execute(program, args, { cwd: folder, maxBuffer: 64 * 1024 * 1024 });
+    return run.then(
+      ({ stdout }) => stdout,
+      (error: { stdout?: string; message: string }) => error.stdout || error.message,
+    );
+  };
+  const said = await fuzz('--exclude-operation-id', SLOW);
+  expect(said).toContain('No issues found');
+  expect(await fuzz('--include-operation-id', SLOW, '--mode', 'negative')).toContain('No issues found');
+});
