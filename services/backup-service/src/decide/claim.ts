@@ -12,7 +12,8 @@ export function claim(backup: Backup, command: Claim, now: Date, limits: Limits)
     const next = { ...backup, task: leased(task, now, limits) };
     return { answer: answerOf(next, command.claim, now), next };
   }
-  if (task.claim !== undefined || task.notBefore > now) return LOST;
+  const used = attemptOf(backup, command.claim) !== undefined;
+  if (task.claim !== undefined || task.notBefore > now || used) return LOST;
   return task.kind === 'backup'
     ? claimBackup(backup, task, command, now, limits)
     : claimRemoval(backup, task, command, now, limits);
@@ -20,8 +21,7 @@ export function claim(backup: Backup, command: Claim, now: Date, limits: Limits)
 
 function claimBackup(backup: Backup, task: Task, command: Claim, now: Date, limits: Limits): Decision {
   const { slotKey } = command;
-  const used = attemptOf(backup, command.claim) !== undefined;
-  if (backup.state !== 'Queued' || used || command.pool !== backup.target.pool || slotKey === undefined) return LOST;
+  if (backup.state !== 'Queued' || command.pool !== backup.target.pool || slotKey === undefined) return LOST;
   const granted = grant(backup, task, command, now, limits);
   const attempt: Attempt = {
     claim: command.claim,

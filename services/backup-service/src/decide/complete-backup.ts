@@ -12,8 +12,9 @@ export function completeBackup(
   now: Date,
   limits: Limits,
 ): Decision {
-  if (outcome.kind === 'removed' || outcome.kind === 'removeFailed') return REFUSED;
   if (!isHeldBy(backup, claim, fence)) return attemptOf(backup, claim)?.outcome === outcome.kind ? OK : LOST;
+  // A repeat of the last removal, once nothing is left to remove, was LOST above, as each repeat of one (T5).
+  if (outcome.kind === 'removed' || outcome.kind === 'removeFailed') return REFUSED;
   if (outcome.kind === 'stopped' && backup.state !== 'Canceling') return REFUSED;
   const reason = 'reason' in outcome ? outcome.reason : undefined;
   const ended = endAttempt(backup, claim, outcome.kind, now, reason);

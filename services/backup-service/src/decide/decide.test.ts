@@ -390,6 +390,16 @@ describe('a removal', () => {
       after(again, complete({ kind: 'removed', paths: ['root/c1/p'], bytes: 0 }, 3, 'w3'), at(1_300)),
     ).toMatchObject({ leftovers: [], task: null });
   });
+  it('that is told of twice is LOST the second time, also when nothing is left to remove (T5)', () => {
+    const done = after(removing, removed(), at(61));
+    expect(answer(done, removed(), at(61))).toEqual({ kind: 'lost' });
+    untouched(done, removed(), at(61));
+  });
+  it('is not granted under the token of an attempt, which comes late (T3)', () => {
+    const canceled = after(after(started, { kind: 'reap' }, dead), cancel(), dead);
+    expect(answer(canceled, claim('w1'), at(700))).toEqual({ kind: 'lost' });
+    untouched(canceled, claim('w1'), at(700));
+  });
   it('keeps a path that a stray made busy again meanwhile', () => {
     const stray = after(removing, { kind: 'stray', claim: 'w0', fence: 0, path: 'root/c1/p' }, at(61));
     expect(after(stray, removed(), at(62)).leftovers).toEqual([{ path: 'root/c1/p', after: at(121) }]);

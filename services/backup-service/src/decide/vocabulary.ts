@@ -56,7 +56,7 @@ export function withLeftover(leftovers: readonly Leftover[], path: string, after
 }
 
 /** Whether `br` may have written to the path: an attempt announced its command line. */
-function mayHoldFiles({ attempts }: Backup, path: string): boolean {
+export function mayHoldFiles({ attempts }: Backup, path: string): boolean {
   return attempts.some((attempt) => attempt.path === path && attempt.argv !== undefined);
 }
 

@@ -1,0 +1,371 @@
+/**
+ * The rules of the design, each switched off from outside: `decide` is given another document, command or limit than it
+ * should be, or what it decided is altered. With each goes the smallest world that shows what the rule is for.
+ */
+import type { Backup, Cancellation, Task } from '../../backup.ts';
+import { type Command, type Decision, type Limits, LOST, OK } from '../command.ts';
+import { attemptOf, plus } from '../vocabulary.ts';
+import type { Decide, Setting } from './world.ts';
+
+export interface Mutation {
+  /** What holds no longer. */
+  readonly without: string;
+  readonly of: (decide: Decide) => Decide;
+  readonly in: Partial<Setting>;
+  /** The invariant that is broken first. */
+  readonly breaks: string;
+}
+
+type Kind = Command['kind'];
+type Of<K extends Kind> = Extract<Command, { kind: K }>;
+
+/** Alters what is decided about, for commands of some kinds. */
+const seen =
+  <K extends Kind>(
+    kinds: readonly K[],
+    alter: (
+      backup: Backup,
+      command: Of<K>,
+    ) => { readonly backup?: Backup; readonly command?: Command; readonly limits?: Partial<Limits> },
+  ): Mutation['of'] =>
+  (decide) =>
+  (backup, command, now, limits) => {
+    const altered = isOf(command, kinds) ? alter(backup, command) : {};
+    return decide(altered.backup ?? backup, altered.command ?? command, now, { ...limits, ...altered.limits });
+  };
+
+/** Alters what was decided, for commands of some kinds. */
+const decided =
+  <K extends Kind>(
+    kinds: readonly K[],
+    alter: (decision: Decision, backup: Backup, command: Of<K>, now: Date) => Decision,
+  ): Mutation['of'] =>
+  (decide) =>
+  (backup, command, now, limits) => {
+    const decision = decide(backup, command, now, limits);
+    return isOf(command, kinds) ? alter(decision, backup, command, now) : decision;
+  };
+
+/** Alters the document that was decided on. */
+const written = <K extends Kind>(
+  kinds: readonly K[],
+  alter: (next: Backup, backup: Backup, command: Of<K>, now: Date) => Partial<Backup>,
+): Mutation['of'] =>
+  decided(kinds, (decision, backup, command, now) =>
+    decision.next
+      ? { ...decision, next: { ...decision.next, ...alter(decision.next, backup, command as Of<K>, now) } }
+      : decision,
+  );
+
+const isOf = <K extends Kind>(command: Command, kinds: readonly K[]): command is Of<K> =>
+  (kinds as readonly Kind[]).includes(command.kind);
+
+const asRunning = (backup: Backup): Backup => (backup.state === 'Canceling' ? { ...backup, state: 'Running' } : backup);
+
+const withTask = (backup: Backup, change: Partial<Task>): Backup => ({
+  ...backup,
+  task: backup.task && { ...backup.task, ...change },
+});
+
+const CANCEL: Cancellation = { at: new Date(1), by: 'alice', reason: '', requestId: 'c' };
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    without: 'a recorded cancel wins over the end that a worker tells (T12)',
+    of: seen(['complete'], (backup) => ({ backup: asRunning(backup) })),
+    in: { wishes: 1, wish: ['cancel'] },
+    breaks: 'what an honest worker tells of its end is never refused',
+  },
+  {
+    without: 'a recorded end refuses the cancel (T12)',
+    of: decided(['cancel'], (decision, backup) =>
+      decision.answer.kind === 'refused' ? { ...OK, next: { ...backup, state: 'Canceled', cancel: CANCEL } } : decision,
+    ),
+    in: { wishes: 1, wish: ['cancel'] },
+    breaks: 'a finished state never changes',
+  },
+  {
+    without: 'a released backup that is being canceled ends as Canceled',
+    of: seen(['release'], (backup) => ({ backup: asRunning(backup) })),
+    in: { wishes: 1, wish: ['cancel'], faults: 1, fault: ['drain'] },
+    breaks: 'Canceling becomes nothing but Canceled',
+  },
+  {
+    without: 'a lost backup that is being canceled ends as Canceled',
+    of: seen(['reap'], (backup) => ({ backup: asRunning(backup) })),
+    in: { wishes: 1, wish: ['cancel'], faults: 1, fault: ['crash'] },
+    breaks: 'Canceling becomes nothing but Canceled',
+  },
+  {
+    without: 'no start is granted once a cancel was recorded',
+    of: decided(['renew'], (decision, _, { starting }) =>
+      starting && decision.answer.kind === 'held'
+        ? { ...decision, answer: { kind: 'held', state: 'Running' } }
+        : decision,
+    ),
+    in: { wishes: 1, wish: ['cancel'] },
+    breaks: 'no spawn without an answered `starting`',
+  },
+  {
+    without: 'a loss counts only after an applied `starting` (T14)',
+    of: seen(['reap'], (backup) => ({ backup: withTask(backup, { started: true }) })),
+    in: { faults: 1, fault: ['crash'] },
+    breaks: 'a loss counts exactly if it may have cost a run',
+  },
+  {
+    without: 'losses are counted (T14)',
+    of: written(['reap'], (_, { losses }) => ({ losses })),
+    in: { faults: 1, fault: ['crash'] },
+    breaks: 'a loss counts exactly if it may have cost a run',
+  },
+  {
+    without: 'failures are limited (T14)',
+    of: seen(['complete', 'claim'], () => ({ limits: { failureLimit: 99 } })),
+    in: { faults: 3, fault: ['brRetry'] },
+    breaks: 'no spawn beyond the limits of failures and losses',
+  },
+  {
+    without: 'after the last allowed loss a claim may only look (T14)',
+    of: decided(['claim'], ({ answer, ...rest }) => ({
+      ...rest,
+      answer: answer.kind === 'backupGrant' ? { ...answer, mayRun: true } : answer,
+    })),
+    in: { faults: 1, fault: ['crash'] },
+    breaks: 'no spawn beyond the limits of failures and losses',
+  },
+  {
+    without: 'waiting for a lock is not counted',
+    of: seen(['complete'], (_, command) =>
+      command.outcome.kind === 'wait'
+        ? { command: { ...command, outcome: { kind: 'retry', reason: command.outcome.reason } } }
+        : {},
+    ),
+    in: { faults: 1, fault: ['crash'] },
+    breaks: 'only a failure that was told counts',
+  },
+  {
+    without: 'nothing is granted before its time (T3)',
+    of: seen(['claim'], (backup) => ({ backup: withTask(backup, { notBefore: new Date(1) }) })),
+    in: { faults: 2, fault: ['brRetry', 'doubledMessage'] },
+    breaks: 'nothing is granted before notBefore',
+  },
+  {
+    without: 'only an unowned task is granted (T3)',
+    of: seen(['claim'], (backup, { claim }) =>
+      backup.task?.kind === 'backup' && backup.task.claim !== claim && backup.state === 'Running'
+        ? { backup: { ...withTask(backup, { claim: undefined }), state: 'Queued' } }
+        : {},
+    ),
+    in: { faults: 1, fault: ['doubledMessage'] },
+    breaks: 'only an unowned task is granted',
+  },
+  {
+    without: 'a token opens one attempt (T3)',
+    of: (decide) => (backup, command, now, limits) => {
+      if (command.kind !== 'claim' || backup.task?.claim === command.claim) return decide(backup, command, now, limits);
+      const others = backup.attempts.filter(({ claim }) => claim !== command.claim);
+      const { next, ...decision } = decide({ ...backup, attempts: others }, command, now, limits);
+      if (!next) return decision;
+      return { ...decision, next: { ...next, attempts: [...backup.attempts, ...next.attempts.slice(others.length)] } };
+    },
+    in: { faults: 2, fault: ['lostAnswer', 'partition'] },
+    breaks: 'a claim opens one attempt',
+  },
+  {
+    without: 'the same token gets the same grant again (T3)',
+    of: (decide) => (backup, command, now, limits) =>
+      command.kind === 'claim' && backup.task?.claim === command.claim ? LOST : decide(backup, command, now, limits),
+    in: { faults: 1, fault: ['lostAnswer'] },
+    breaks: 'claim, asked again, is answered as the first time',
+  },
+  {
+    without: 'each grant raises the fence (T3)',
+    of: decided(['claim'], ({ answer, next }, { fence }) => ({
+      answer: 'fence' in answer ? { ...answer, fence } : answer,
+      ...(next && { next: { ...next, fence } }),
+    })),
+    in: {},
+    breaks: 'each grant raises the fence',
+  },
+  {
+    without: 'a write names the claim and fence that hold the task (T4)',
+    of: seen(['renew', 'complete', 'release'], ({ task, fence }, command) =>
+      task?.claim === undefined ? {} : { command: { ...command, claim: task.claim, fence } },
+    ),
+    in: { faults: 1, fault: ['partition'] },
+    breaks: 'only the owner of a task changes it',
+  },
+  {
+    without: 'a completion recognises its repeat (T5)',
+    of: decided(['complete'], (decision, backup, { claim }) =>
+      attemptOf(backup, claim)?.outcome !== undefined ? LOST : decision,
+    ),
+    in: {},
+    breaks: 'complete, asked again, is answered as the first time',
+  },
+  {
+    without: 'a completion after a loss is LOST (T5)',
+    of: decided(['complete'], (decision, backup, { claim }) =>
+      attemptOf(backup, claim)?.outcome === 'lost' ? OK : decision,
+    ),
+    in: { faults: 1, fault: ['partition'] },
+    breaks: 'a repeat of a completion is answered as the first time, and one of a lost attempt LOST',
+  },
+  {
+    without: 'the cluster stays occupied between retries (T6)',
+    of: written(['complete'], (next) => (next.state === 'Queued' ? { activeKey: `backup:${next._id}` } : {})),
+    in: { faults: 1, fault: ['brRetry'] },
+    breaks: 'activeKey is the cluster exactly while Queued, Running or Canceling',
+  },
+  {
+    without: 'the cluster is free once the backup is over (T6)',
+    of: written(['complete'], (_, { activeKey }) => ({ activeKey })),
+    in: {},
+    breaks: 'activeKey is the cluster exactly while Queued, Running or Canceling',
+  },
+  {
+    without: 'the slot is free while the backup waits (T6)',
+    of: written(['release'], (_, { slotKey }) => ({ slotKey })),
+    in: { faults: 1, fault: ['drain'], slots: 1 },
+    breaks: 'slotKey is a slot only while Running or Canceling',
+  },
+  {
+    without: 'two backups never share a slot (T6)',
+    of: seen(['claim'], (_, command) => ({ command: { ...command, slotKey: 'storage:s1:1' } })),
+    in: { backups: 2, slots: 1 },
+    breaks: 'at most one backup per slot',
+  },
+  {
+    without: 'a lost message is rung again (T2)',
+    of: decided(['ring'], (decision, { task }) => (task && task.rings > 0 ? OK : decision)),
+    in: { faults: 1, fault: ['lostMessage'] },
+    breaks: 'when the faults stop, every document reaches no task',
+  },
+  {
+    without: 'a lease outlasts the guard of br',
+    of: seen(['claim', 'renew'], () => ({ limits: { leaseMs: 10_000 } })),
+    in: { faults: 1, fault: ['partition'], lock: false, lossLimit: 2 },
+    breaks: 'no two br in one cluster',
+  },
+  {
+    without: 'a loss takes a new path where br has no lock (T13)',
+    of: seen(['reap'], (backup) => ({
+      backup: { ...backup, attempts: backup.attempts.map((attempt) => ({ ...attempt, hasLock: true })) },
+    })),
+    in: { faults: 1, fault: ['hostFreeze'], lock: false, lossLimit: 2 },
+    breaks: 'no two br in one path',
+  },
+  {
+    without: 'a path that was left is never written again (T10)',
+    of: written(['complete'], (next, backup) => ({
+      path: next.path === backup.path ? next.path : `${backup.basePath}-r`,
+    })),
+    in: { faults: 2, fault: ['brNewPath'], failureLimit: 3 },
+    breaks: 'the path is not among the leftovers while it is wanted',
+  },
+  {
+    without: 'the path that is left becomes a leftover',
+    of: written(['complete'], (next) => (next.state === 'Queued' ? { leftovers: [] } : {})),
+    in: { faults: 1, fault: ['brNewPath'] },
+    breaks: 'finished without a task has no files but the good ones, unless a worker owes a stray',
+  },
+  {
+    without: 'the files of a failed backup become leftovers',
+    of: written(['complete'], (next) => (next.state === 'Failed' ? { leftovers: [], task: null } : {})),
+    in: { faults: 1, fault: ['brPermanent'] },
+    breaks: 'finished without a task has no files but the good ones, unless a worker owes a stray',
+  },
+  {
+    without: 'the files of a backup that is canceled while it waits become leftovers',
+    of: written(['cancel'], (next) => (next.state === 'Canceled' ? { leftovers: [], task: null } : {})),
+    in: { faults: 1, fault: ['brRetry'], wishes: 1, wish: ['cancel'] },
+    breaks: 'finished without a task has no files but the good ones, unless a worker owes a stray',
+  },
+  {
+    without: 'leftovers are left alone for a while (T11)',
+    of: seen(['complete'], () => ({ limits: { quietMs: 0 } })),
+    in: { wishes: 1, wish: ['cancel'], lock: false },
+    breaks: 'no removal sooner than 60 s after a br ended there otherwise than by itself',
+  },
+  {
+    without: 'a leftover is granted only after its `after` (T11)',
+    of: decided(['claim'], (decision, { leftovers }) =>
+      decision.answer.kind === 'removeGrant'
+        ? { ...decision, answer: { ...decision.answer, paths: leftovers.map(({ path }) => path) } }
+        : decision,
+    ),
+    in: { faults: 1, fault: ['brNewPath'], wishes: 1, wish: ['cancel'] },
+    breaks: 'a leftover is granted only after its `after`',
+  },
+  {
+    without: 'a stray makes a leftover (T4)',
+    of: (decide) => (backup, command, now, limits) =>
+      command.kind === 'stray' ? OK : decide(backup, command, now, limits),
+    in: { faults: 1, fault: ['hostFreeze'], wishes: 1, wish: ['cancel'], lock: false },
+    breaks: 'finished without a task has no files but the good ones, unless a worker owes a stray',
+  },
+  {
+    without: 'a stray leaves the path alone that is still wanted',
+    of: decided(['stray'], (decision, backup, { path }, now) =>
+      decision.next || backup.task?.kind === 'remove'
+        ? decision
+        : { ...OK, next: { ...backup, leftovers: [{ path, after: plus(now, 60_000) }] } },
+    ),
+    in: { faults: 1, fault: ['crash'] },
+    breaks: 'the path is not among the leftovers while it is wanted',
+  },
+  {
+    without: 'a path that a stray made busy again meanwhile is removed again (T11)',
+    of: seen(['complete'], (backup) => ({
+      backup: { ...backup, leftovers: backup.leftovers.map((leftover) => ({ ...leftover, after: new Date(1) })) },
+    })),
+    in: { faults: 1, fault: ['hostFreeze'], wishes: 1, wish: ['cancel'], lock: false },
+    breaks: 'a leftover whose time has not come stays',
+  },
+  {
+    without: 'a removal that failed is tried again',
+    of: seen(['complete'], ({ leftovers }, command) =>
+      command.outcome.kind === 'removeFailed'
+        ? { command: { ...command, outcome: { kind: 'removed', paths: leftovers.map(({ path }) => path), bytes: 0 } } }
+        : {},
+    ),
+    in: { faults: 1, fault: ['removal'], wishes: 1, wish: ['delete'] },
+    breaks: 'finished without a task has no files but the good ones, unless a worker owes a stray',
+  },
+  {
+    without: 'a deletion is done only when the files are gone',
+    of: written(['delete'], ({ deletion }) => ({
+      deletion: { ...deletion, state: 'Deleted' },
+      task: null,
+      leftovers: [],
+    })),
+    in: { wishes: 1, wish: ['delete'] },
+    breaks: 'finished without a task has no files but the good ones, unless a worker owes a stray',
+  },
+  {
+    without: 'retention asks only where a newer good backup is',
+    of: seen(['delete'], (_, command) => ({ command: { ...command, newerGood: true } })),
+    in: { wishes: 1, wish: ['retention'] },
+    breaks: 'retention removes only where a newer good backup is',
+  },
+  {
+    without: 'retention takes its wish back where no newer good backup is left',
+    of: seen(['claim'], (_, command) => ({ command: { ...command, newerGood: true } })),
+    in: { wishes: 3, wish: ['start', 'retention', 'delete'], further: 1, workers: 1 },
+    breaks: 'retention removes only where a newer good backup is',
+  },
+  {
+    without: "only retention's wish is taken back",
+    of: seen(['claim'], ({ deletion, ...backup }) => ({
+      backup: { ...backup, deletion: { ...deletion, by: { kind: 'retention', name: 'r' } } },
+    })),
+    in: { wishes: 1, wish: ['delete'] },
+    breaks: "a person's answered deletion is kept",
+  },
+  {
+    without: 'what is held is not deleted',
+    of: seen(['delete'], (backup) => ({ backup: { ...backup, holds: [] } })),
+    in: { wishes: 2, wish: ['pin', 'delete'] },
+    breaks: 'what is held is not deleted',
+  },
+];

@@ -1,0 +1,78 @@
+/** What people, retention and the dispatcher ask of the documents, and the calls and messages that are under way. */
+import type { Command } from '../command.ts';
+import { ask } from './commands.ts';
+import { fault, free, type Step, urgent, wish } from './step.ts';
+import { accepted, type Wish, type World } from './world.ts';
+
+const CANCEL: Command = { kind: 'cancel', requestId: 'c', by: 'alice', reason: '' };
+const WISHES: readonly (readonly [Wish, Command])[] = [
+  ['cancel', CANCEL],
+  ['delete', { kind: 'delete', by: { kind: 'person', name: 'alice' }, reason: '', requestId: 'd', newerGood: false }],
+  ['retention', { kind: 'delete', by: { kind: 'retention', name: 'r' }, reason: '', requestId: 'e', newerGood: false }],
+  ['pin', { kind: 'pin', id: 'pin:1' }],
+  ['unpin', { kind: 'unpin' }],
+  ['nudge', { kind: 'nudge' }],
+];
+
+export function stepsOfPeople(world: World): Step[] {
+  const asking = world.documents.flatMap((_, number) =>
+    WISHES.flatMap(([which, command]) => [
+      ...wish(world, which, `b${number}: ${which}`, (next) => void ask(next, number, command)),
+      ...(which === 'cancel' && world.late.length === 0 && world.wishes > 0 && world.setting.wish.includes('cancel')
+        ? fault(world, 'lateCall', `b${number}: cancel, which is under way`, (next) => {
+            next.wishes -= 1;
+            next.late = [{ document: number, command }];
+          })
+        : []),
+    ]),
+  );
+  return [...asking, ...(world.further > 0 ? wish(world, 'start', 'one more backup is asked for', startFurther) : [])];
+}
+
+/** Of the first one's cluster, which the unique `activeKey` allows only while that is free. */
+function startFurther(world: World): void {
+  const backup = accepted(world.documents.length, 0, world.now + 1, world.setting);
+  if (world.documents.some(({ activeKey }) => activeKey === backup.activeKey)) return;
+  world.further -= 1;
+  world.documents.push(backup);
+  world.bells.push(false);
+  world.promised.push(false);
+  world.owners = { ...world.owners, [backup.path]: world.documents.length - 1 };
+}
+
+/** Whoever is due is reaped or rung. */
+export function stepsOfDispatcher(world: World): Step[] {
+  const { decide, limits } = world;
+  const now = new Date(world.now);
+  return world.documents.flatMap((backup, number) => {
+    if (!backup.task || backup.task.ringAt > now) return [];
+    const kind = decide(backup, { kind: 'reap' }, now, limits).next ? 'reap' : 'ring';
+    return [urgent(`b${number} is ${kind === 'reap' ? 'reaped' : 'rung'}`, (next) => void ask(next, number, { kind }))];
+  });
+}
+
+/** Messages that vanish, and calls that arrive late or never. */
+export function stepsUnderWay(world: World): Step[] {
+  const messages = world.bells.flatMap((rings, number) =>
+    rings
+      ? fault(world, 'lostMessage', `the message of b${number} is lost`, (next) => {
+          next.bells[number] = false;
+        })
+      : [],
+  );
+  const calls = world.late.flatMap((call) => {
+    const { document, command } = call;
+    const name = `the late ${command.kind} of b${document}`;
+    const gone = (next: World) => {
+      next.late = next.late.filter((other) => other !== call);
+    };
+    return [
+      free(`${name} vanishes`, gone),
+      free(`${name} arrives`, (next) => {
+        gone(next);
+        ask(next, document, command);
+      }),
+    ];
+  });
+  return [...messages, ...calls];
+}

@@ -1,0 +1,81 @@
+/** The worlds that are explored. */
+import type { Fault, Setting, Wish } from './world.ts';
+
+/** As small as can be: one backup, and nothing goes wrong. */
+export const PEACE: Setting = { backups: 1, workers: 2, faults: 0, fault: [], wishes: 0, wish: [], lock: true };
+
+/** What can befall calls, messages and workers without harming anybody's run. */
+const HARMLESS: readonly Fault[] = ['lostMessage', 'doubledMessage', 'lostAnswer', 'lateCall', 'drain'];
+const HARMFUL: readonly Fault[] = ['crash', 'freeze', 'hostFreeze', 'partition', 'removal'];
+const FAILURES: readonly Fault[] = ['brRetry', 'brPermanent', 'brNewPath'];
+const TIMES: readonly Fault[] = ['slow', 'deadline'];
+export const ALL: readonly Fault[] = [...HARMLESS, ...HARMFUL, ...FAILURES, ...TIMES];
+const DELETIONS: readonly Wish[] = ['delete', 'retention', 'pin', 'unpin'];
+
+/** Small enough for every run of the tests. */
+export const SMALL: ReadonlyMap<string, Setting> = new Map<string, Setting>([
+  ['any fault, and a cancel or a deletion', { ...PEACE, faults: 1, fault: ALL, wishes: 1, wish: ['cancel', 'delete'] }],
+  [
+    'any fault, and a cancel or a deletion, where br has no lock',
+    { ...PEACE, faults: 1, fault: ALL, wishes: 1, wish: ['cancel', 'delete'], lock: false },
+  ],
+  ['four harmless faults', { ...PEACE, faults: 4, fault: HARMLESS, calm: true }],
+  [
+    'two hosts that stand still, or one and a crash',
+    { ...PEACE, faults: 2, fault: ['hostFreeze', 'crash', 'brNewPath'] },
+  ],
+  [
+    'two hosts that stand still, or one and a crash, where br has no lock',
+    { ...PEACE, faults: 2, fault: ['hostFreeze', 'crash', 'brNewPath'], lock: false },
+  ],
+  [
+    'two backups for one slot',
+    { ...PEACE, backups: 2, slots: 1, faults: 1, fault: ['crash'], wishes: 1, wish: ['nudge'] },
+  ],
+  [
+    'one cluster, one backup after the other, deleted by people and by retention',
+    {
+      ...PEACE,
+      workers: 1,
+      further: 1,
+      wishes: 4,
+      wish: ['start', ...DELETIONS],
+      faults: 1,
+      fault: ['removal', 'brPermanent'],
+    },
+  ],
+]);
+
+/** For an evening: `TIDEMARK_EXPLORE=large npm test -- decide/testing/explore`. */
+export const LARGE: ReadonlyMap<string, Setting> = new Map<string, Setting>([
+  [
+    'any two faults, and a cancel or a deletion',
+    { ...PEACE, faults: 2, fault: ALL, wishes: 1, wish: ['cancel', 'delete'] },
+  ],
+  [
+    'any two faults, and a cancel or a deletion, where br has no lock',
+    { ...PEACE, faults: 2, fault: ALL, wishes: 1, wish: ['cancel', 'delete'], lock: false },
+  ],
+  ['six harmless faults', { ...PEACE, faults: 6, fault: HARMLESS, calm: true }],
+  ['three harmful faults', { ...PEACE, faults: 3, fault: [...HARMFUL, 'brNewPath'], lossLimit: 2 }],
+  [
+    'three harmful faults, where br has no lock',
+    { ...PEACE, faults: 3, fault: [...HARMFUL, 'brNewPath'], lossLimit: 2, lock: false },
+  ],
+  [
+    'two backups for one slot',
+    {
+      ...PEACE,
+      backups: 2,
+      slots: 1,
+      faults: 1,
+      fault: ['crash', 'lostMessage', 'lateCall', 'partition'],
+      wishes: 1,
+      wish: ['nudge', 'cancel'],
+    },
+  ],
+  [
+    'one cluster, one backup after the other, deleted by people and by retention',
+    { ...PEACE, further: 1, wishes: 4, wish: ['start', 'cancel', ...DELETIONS], faults: 1, fault: ALL },
+  ],
+]);
