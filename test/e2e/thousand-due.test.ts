@@ -23,8 +23,8 @@ import { startTidemark, type Tidemark } from './tidemark.ts';
 const CLUSTERS = 1_000;
 /** From the last document's insertion to the moment at which all are due. */
 const LEAD_MS = 1_000;
-const KILL_EVERY_MS = 3_000;
-/** Four times what it takes on two busy cores. */
+const KILL_EVERY_MS = 5_000;
+/** Several times what it takes where the machine has nothing else to do. */
 const LIMIT_MS = 240_000;
 
 interface Occurrence extends StoredDocument {
@@ -48,7 +48,7 @@ describe('a thousand windows at once', () => {
   afterAll(async () => {
     await tidemark?.[Symbol.asyncDispose]();
     await client.close();
-  });
+  }, 120_000);
 
   it('start one backup each, while one scheduler after the other is killed', async () => {
     const db = client.db(tidemark.database);
@@ -95,17 +95,21 @@ function killOneAfterTheOther({ stack }: Tidemark): AsyncDisposable & { stop(): 
   const work = async () => {
     let kills = 0;
     while (!end.signal.aborted) {
-      await sleep(KILL_EVERY_MS, undefined, { signal: end.signal }).catch(() => undefined);
       const victim = schedulers[kills % schedulers.length];
-      if (end.signal.aborted || !victim?.running) break;
+      if (!victim?.running) break;
       victim.kill('SIGKILL');
       kills += 1;
       await victim.exited();
-      await victim.start();
+      // Back at work whether or not it says so: what matters is that the next one goes meanwhile.
+      await Promise.all([
+        victim.start(AbortSignal.timeout(KILL_EVERY_MS)).catch(() => undefined),
+        sleep(KILL_EVERY_MS, undefined, { signal: end.signal }).catch(() => undefined),
+      ]);
     }
     return kills;
   };
   const done = work();
+  done.catch(() => undefined); // `stop` tells
   const stop = () => {
     end.abort();
     return done;
