@@ -33,12 +33,12 @@ const strategy = (fields: Partial<StrategyDocument>): StrategyDocument => ({
 const daily = [...WEEKDAYS];
 const opens = (document: StrategyDocument, at: string, includeOpen = true) =>
   plan(document, new Date(at), includeOpen, 0)?.opensAt.toISOString();
-const taken = (from: string, to: string, timeZone: string) =>
-  takenWindow({ opensAt: new Date(from), closesAt: new Date(to) }, timeZone);
+const taken = (from: string, to: string, period: string, timeZone = 'UTC') =>
+  takenWindow({ opensAt: new Date(from), closesAt: new Date(to) }, { days: daily, period, timeZone });
 
 describe('an edit after the window of the day was taken up', () => {
   // Tuesday, 2026-01-06, 1:00-2:00 UTC.
-  const lastTaken = taken('2026-01-06T01:00:00Z', '2026-01-06T02:00:00Z', 'UTC');
+  const lastTaken = taken('2026-01-06T01:00:00Z', '2026-01-06T02:00:00Z', '1:00-2:00');
 
   it('to a later hour of the day goes to the next day', () => {
     const edited = strategy({ days: daily, period: '20:00-21:00', lastTaken });
@@ -65,15 +65,23 @@ describe('an edit after the window of the day was taken up', () => {
     expect(opens(edited, '2026-01-06T03:00:00Z')).toBe(expected);
   });
   it('to hours after midnight, in the same night, starts no second backup of this night', () => {
-    const evening = taken('2026-01-06T23:00:00Z', '2026-01-07T06:00:00Z', 'UTC');
+    const evening = taken('2026-01-06T23:00:00Z', '2026-01-07T06:00:00Z', '23:00-6:00');
     const edited = strategy({ days: daily, period: '1:00-5:00', lastTaken: evening });
     expect(opens(edited, '2026-01-07T02:00:00Z')).toBe('2026-01-08T01:00:00.000Z');
   });
   it('does not lose a weekday whose hours lie ahead, though the last window is still open', () => {
-    const long = taken('2026-01-06T22:00:00Z', '2026-01-07T22:00:00Z', 'UTC');
+    const long = taken('2026-01-06T22:00:00Z', '2026-01-07T22:00:00Z', '22:00-22:00');
     const edited = strategy({ days: ['Wednesday'], period: '20:00-23:00', lastTaken: long });
     expect(opens(edited, '2026-01-06T23:00:00Z')).toBe('2026-01-07T20:00:00.000Z');
   });
+});
+
+it('a window that the clocks move into the next day does not take the place of that day’s own', () => {
+  // Nuuk has no 23:20 on Saturday, 2026-03-28: its window opens on Sunday at 0:20, and Sunday's at 23:20.
+  const nuuk = { days: daily, period: '23:20-23:40', timeZone: 'America/Nuuk' };
+  const lastTaken = taken('2026-03-29T01:20:00Z', '2026-03-29T01:40:00Z', nuuk.period, nuuk.timeZone);
+  expect(lastTaken.date).toBe('2026-03-28');
+  expect(opens(strategy({ ...nuuk, lastTaken }), '2026-03-29T01:20:00Z', false)).toBe('2026-03-30T00:20:00.000Z');
 });
 
 describe('planning after a save', () => {

@@ -21,7 +21,7 @@ export interface PlannedWindow {
 export interface TakenWindow {
   readonly opensAt: Date;
   readonly closesAt: Date;
-  /** The local date of its opening, in the zone that the rule had then: 2026-01-31. */
+  /** The local day whose window it is, in the zone that the rule had then: 2026-01-31. */
   readonly date: string;
 }
 
@@ -129,8 +129,11 @@ export function resumedAt(
 }
 
 /** A window as it is remembered once it was taken up. */
-export function takenWindow({ opensAt, closesAt }: Window, timeZone: string): TakenWindow {
-  return { opensAt, closesAt, date: localDate(opensAt, timeZone) };
+export function takenWindow(
+  { opensAt, closesAt }: Window,
+  strategy: Pick<StrategyDocument, 'days' | 'period' | 'timeZone'>,
+): TakenWindow {
+  return { opensAt, closesAt, date: dayOf(opensAt, ruleOf(strategy)) };
 }
 
 /**
@@ -139,7 +142,7 @@ export function takenWindow({ opensAt, closesAt }: Window, timeZone: string): Ta
  * An edit may move the hours, the days or the zone of a rule after a window of today was taken up, and the new hours
  * may still lie ahead today. So that an edit never starts a second backup for a day that had its one, a window does not
  * count
- * - if its local date is that of the last window that was taken up, or an earlier one (the zone may have moved west);
+ * - if its local day is that of the last window that was taken up, or an earlier one (the zone may have moved west);
  * - or if it is open at `from` already and opened before the last one that was taken up closes: one night, one backup,
  *   also where midnight lies between the old hour and the new.
  * Taken up means that the scheduler made an occurrence of it, also one that says Skipped or Missed: who wants that
@@ -164,19 +167,19 @@ export function plan(
   return { ...window, startAt: window.opensAt <= from ? from : startAt };
 }
 
-function isServed(
-  { opensAt }: Window,
-  { lastTaken, timeZone }: Pick<StrategyDocument, 'lastTaken' | 'timeZone'>,
-  from: Date,
-): boolean {
+function isServed({ opensAt }: Window, strategy: Omit<StrategyDocument, 'nextWindow'>, from: Date): boolean {
+  const { lastTaken } = strategy;
   if (!lastTaken) return false;
-  return localDate(opensAt, timeZone) <= lastTaken.date || (opensAt <= from && opensAt < lastTaken.closesAt);
+  return dayOf(opensAt, ruleOf(strategy)) <= lastTaken.date || (opensAt <= from && opensAt < lastTaken.closesAt);
 }
 
-function localDate(instant: Date, timeZone: string): string {
-  return Temporal.Instant.fromEpochMilliseconds(instant.getTime())
-    .toZonedDateTimeISO(timeZone)
+/** The local day whose window opens then: the one before where a gap at midnight moved the opening into the next. */
+function dayOf(opensAt: Date, { period, timeZone }: WindowRule): string {
+  const local = Temporal.Instant.fromEpochMilliseconds(opensAt.getTime()).toZonedDateTimeISO(timeZone);
+  const moved = local.hour * 60 + local.minute < period.start;
+  return local
     .toPlainDate()
+    .subtract({ days: moved ? 1 : 0 })
     .toString();
 }
 

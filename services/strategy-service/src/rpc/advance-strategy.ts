@@ -26,7 +26,7 @@ export function advanceStrategy({ store, now, spreadMs }: Dependencies) {
         const taken = before?.nextWindow;
         if (!before || taken?.opensAt.getTime() !== opensAt.getTime() || BigInt(before.revision) !== revision)
           return undefined;
-        const lastTaken = takenWindow(taken, before.timeZone);
+        const lastTaken = takenWindow(taken, before);
         const next = { ...before, lastTaken, revision: before.revision + 1, updateTime: now() };
         return { ...next, nextWindow: plan(next, opensAt, false, spreadMs) };
       },
