@@ -9,6 +9,7 @@ import { everyDay, goodBackup, Neighbours, type NeighboursServer, serveNeighbour
 import { startWindowEndLoop } from './window-end.ts';
 
 const HOUR = 3_600_000;
+const TOO_LATE = { code: 'start_expired' };
 const quiet = { info() {}, warn() {} };
 
 describe('the due loop', () => {
@@ -101,6 +102,22 @@ describe('the due loop', () => {
     await vi.waitFor(async () => expect((await occurrences())[0]?.reason).toContain('is busy'), { timeout: 5_000 });
     neighbours.mood = 'fine';
     await until('Started');
+  });
+
+  it('says why nothing started while the window was open, and not that the last try came too late', async () => {
+    due(1_000);
+    ahead = -HOUR;
+    neighbours.mood = 'busy';
+    const start = vi.spyOn(neighbours, 'start');
+    await using _ = await copies(2);
+    await vi.waitFor(async () => expect((await occurrences())[0]?.code).toBe('CLUSTER_BUSY'), { timeout: 5_000 });
+    neighbours.mood = 'fine';
+    await vi.waitFor(
+      () => expect(start.mock.results).toContainEqual({ type: 'throw', value: expect.objectContaining(TOO_LATE) }),
+      { timeout: 5_000 },
+    );
+    ahead = 0;
+    expect(await until('Skipped')).toMatchObject({ code: 'CLUSTER_BUSY', backupId: null });
   });
 
   it('finishes what a copy left after inserting the occurrence', async () => {

@@ -203,6 +203,8 @@ async function attend(occurrence: Occurrence, dependencies: DueLoopDependencies,
         const windowEnd = strategy?.windowEnd === WindowEnd.WINDOW_END_STOP ? 'stop' : 'letRun';
         return await started({ ...occurrence, windowEnd }, backupId, dependencies, options);
       } catch (error) {
+        // Closed by the clock of backup-service: the reason stays why nothing started before.
+        if (error instanceof AppError && error.code === 'start_expired') return;
         return wait(whyOf(error));
       }
   }
