@@ -92,6 +92,18 @@ const BETWEEN_PACKAGES: readonly Row[] = [
     'import',
     use('@tidemark/protocol/gen/connect/tidemark/backup/v1/backup_pb'),
   ],
+  [
+    'the simulation may put services together',
+    'test/simulation/a.ts',
+    'nothing',
+    use('../../services/scheduler-service/src/due-loop.ts'),
+  ],
+  [
+    'no other test knows a service by path',
+    'test/e2e/b.test.ts',
+    'import',
+    use('../../services/scheduler-service/src/due-loop.ts'),
+  ],
   ['a service may import its own files', 'services/backup-service/src/rpc/a.ts', 'nothing', use('../backup.ts')],
 ];
 
@@ -106,6 +118,7 @@ const LISTS = [
   'gateway/src/list.ts',
   'gateway/src/list.test.ts',
   'gateway/src/testing/list.ts',
+  'test/simulation/list.ts',
 ];
 const EVERY_LIST_IS_COMPLETE: readonly Row[] = LISTS.flatMap((list): readonly Row[] => {
   const file = (name: string) => list.replace('list', `list-${name}`);
