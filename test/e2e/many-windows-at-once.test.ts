@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MongoClient } from 'mongodb';
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   anyWindowWaits,
   clusterDocument,
@@ -20,8 +20,9 @@ import {
 } from '../documents.ts';
 import { startTidemark, type Tidemark } from './tidemark.ts';
 
-/** A thousand take minutes on the embedded database, and leave none of it to the tests beside: TIDEMARK_TEST_WINDOWS=1000. */
-const CLUSTERS = Number(process.env.TIDEMARK_TEST_WINDOWS ?? 100);
+/** So many share the database with the tests beside; a thousand (TIDEMARK_TEST_WINDOWS=1000) have servers of their own. */
+const SHARED_CLUSTERS = 100;
+const CLUSTERS = Number(process.env.TIDEMARK_TEST_WINDOWS ?? SHARED_CLUSTERS);
 /** From the last document's insertion to the moment at which all are due. */
 const LEAD_MS = 1_000;
 const KILL_EVERY_MS = 5_000;
@@ -35,20 +36,22 @@ interface Occurrence extends StoredDocument {
 }
 
 describe('many windows at once', () => {
-  const client = new MongoClient(inject('mongodbUrl'));
   let tidemark: Tidemark;
+  let client: MongoClient;
   beforeAll(async () => {
     tidemark = await startTidemark({
+      ownServers: CLUSTERS > SHARED_CLUSTERS,
       copies: { 'scheduler-service': 3, 'backup-service': 2, 'executor-worker': 0, gateway: 1 },
       env: {
         // Nobody works on them, so ringing again and again would only cost.
         'backup-service': { TIDEMARK_RING_SECONDS: '600' },
       },
     });
+    client = new MongoClient(tidemark.stack.database.url);
   }, 120_000);
   afterAll(async () => {
+    await client?.close();
     await tidemark?.[Symbol.asyncDispose]();
-    await client.close();
   }, 120_000);
 
   it('start one backup each, while one scheduler after the other is killed', async () => {

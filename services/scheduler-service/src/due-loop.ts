@@ -64,10 +64,9 @@ export function startDueLoop(dependencies: DueLoopDependencies): Loop {
   });
 }
 
-/** One round; answers whether there is more to do at once. */
+/** One round, of a bounded number of windows (S4); answers whether there is more to do at once. */
 export async function attendToWindows(dependencies: DueLoopDependencies, signal: AbortSignal): Promise<boolean> {
-  while (await takeUpDue(dependencies, signal)) signal.throwIfAborted();
-  return attendPending(dependencies, signal);
+  return (await takeUpDue(dependencies, signal)) || attendPending(dependencies, signal);
 }
 
 /** @returns whether there is more that this copy can move on */
@@ -149,9 +148,10 @@ async function attendPending(dependencies: DueLoopDependencies, signal: AbortSig
   const onTime = someOf(pending.filter(({ late }) => !late));
   await pMap(onTime, attendTo, { concurrency: CONCURRENCY, signal });
   if (onTime.length === SHARE) return true;
+  const late = pending.filter((occurrence) => occurrence.late);
   // One after the other: they are in the order in which they are to start.
-  for (const occurrence of pending.filter(({ late }) => late)) await attendTo(occurrence);
-  return pending.length === BATCH;
+  for (const occurrence of late.slice(0, SHARE)) await attendTo(occurrence);
+  return pending.length === BATCH || late.length > SHARE;
 }
 
 async function takeUpAndAttend(
