@@ -59,10 +59,6 @@ export const LARGE: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ['six harmless faults', { ...PEACE, faults: 6, fault: HARMLESS, calm: true }],
   ['three harmful faults', { ...PEACE, faults: 3, fault: [...HARMFUL, 'brNewPath'], lossLimit: 2 }],
   [
-    'three harmful faults, where br has no lock',
-    { ...PEACE, faults: 3, fault: [...HARMFUL, 'brNewPath'], lossLimit: 2, lock: false },
-  ],
-  [
     'two backups for one slot',
     {
       ...PEACE,
@@ -73,9 +69,5 @@ export const LARGE: ReadonlyMap<string, Setting> = new Map<string, Setting>([
       wishes: 1,
       wish: ['nudge', 'cancel'],
     },
-  ],
-  [
-    'one cluster, one backup after the other, deleted by people and by retention',
-    { ...PEACE, further: 1, wishes: 4, wish: ['start', 'cancel', ...DELETIONS], faults: 1, fault: ALL },
   ],
 ]);
