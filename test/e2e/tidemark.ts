@@ -5,32 +5,7 @@ import { type Stack, type StackOptions, startStack } from '@tidemark/local-stack
 import { deleteNamespace } from '@tidemark/messaging/topology';
 import { MongoClient } from 'mongodb';
 import { expect, inject, vi } from 'vitest';
-
-/** The numbers of the design, a tenth as long: everything that takes its time there is over in seconds here. */
-const TIMING = {
-  TIDEMARK_LEASE_SECONDS: '3',
-  TIDEMARK_RENEW_SECONDS: '0.5',
-  TIDEMARK_CALL_SECONDS: '1.5',
-  TIDEMARK_GUARD_SECONDS: '2',
-  TIDEMARK_KILL_SECONDS: '0.5',
-  TIDEMARK_REAP_MARGIN_SECONDS: '0.5',
-  TIDEMARK_RING_SECONDS: '2',
-  TIDEMARK_QUIET_SECONDS: '0.5',
-  TIDEMARK_UNLOCKED_QUIET_SECONDS: '1',
-  TIDEMARK_RETRY_SECONDS: '0.5',
-  TIDEMARK_REAPER_HEALTHY_SECONDS: '1',
-  TIDEMARK_CLAIM_SECONDS: '2.5',
-  TIDEMARK_SPAWN_SECONDS: '2',
-  TIDEMARK_GRACE_SECONDS: '1',
-  TIDEMARK_POLL_SECONDS: '0.2',
-  TIDEMARK_SPREAD_SECONDS: '0',
-  TIDEMARK_SCHEDULE_POLL_SECONDS: '0.3',
-  TIDEMARK_SCHEDULE_RETRY_SECONDS: '0.5',
-  TIDEMARK_SCHEDULE_SKEW_SECONDS: '1',
-  TIDEMARK_FLEET_REFRESH_SECONDS: '0.3',
-  TIDEMARK_FLEET_REBUILD_SECONDS: '2',
-  TIDEMARK_RETENTION_SECONDS: '1',
-};
+import { TIMING } from './timing.ts';
 
 export const EVERY_DAY = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
 
@@ -107,6 +82,8 @@ export interface LedgerLine {
   readonly pid: number;
   readonly path: string;
   readonly pd: string;
+  /** Of a start: whether no other run for the cluster lived. */
+  readonly alone?: boolean;
 }
 
 export interface Tidemark extends AsyncDisposable {

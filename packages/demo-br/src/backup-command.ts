@@ -85,7 +85,7 @@ async function run(
   const read = await readScript(env, path, options.pd);
   const script = { ...read, outcome: await outcomeOfThisRun(read.outcome, read.runsFile) };
   if (script.outcome.kind === 'ignore-term') signals.ignore();
-  ledger.start(script.ledger, {
+  await ledger.start(script.ledger, {
     pid: process.pid,
     ppid: process.ppid,
     path: path ?? options.storage.replace(/\?.*$/s, ''),

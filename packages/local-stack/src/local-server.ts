@@ -22,6 +22,8 @@ export interface LocalServer extends AsyncDisposable {
   kill(): Promise<void>;
   /** Deletes all its data; if it runs, it is stopped before and started empty after. */
   wipe(): Promise<void>;
+  /** Asks its own administration tool; answers what that printed. Left out where there is none. */
+  readonly control?: (args: readonly string[]) => Promise<string>;
 }
 
 /** Where a server starts; the rest is its own choice. */
@@ -64,6 +66,8 @@ export interface ServerPlan {
   afterStop?(): Promise<void>;
   /** Deletes the data of the stopped server. */
   erase(): Promise<void>;
+  /** Asks the server's own administration tool. */
+  readonly control?: (args: readonly string[]) => Promise<string>;
 }
 
 /** A server after its plan; nothing runs before `start`. */
@@ -116,6 +120,7 @@ export function localServer(plan: ServerPlan, options: LocalServerOptions): Loca
   const server: LocalServer = {
     url: plan.url,
     choice: plan.choice,
+    ...(plan.control && { control: plan.control }),
     start: () => oneByOne(start),
     stop: () => oneByOne(stop),
     kill: () => oneByOne(kill),

@@ -4,10 +4,12 @@
  * 1. `epmd` is a child too. Left to Erlang it would be a daemon that outlives the broker.
  * 2. The launcher replaces itself by the Erlang machine (RABBITMQ_ALLOW_INPUT), so the child's pid is the broker's.
  */
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { type LocalServer, type LocalServerOptions, localServer, type ServerProcess } from './local-server.ts';
 import { freePorts } from './ports.ts';
 import { type CodePath, linkBrokerCode } from './rabbitmq-code-path.ts';
@@ -23,6 +25,8 @@ export interface BrokerIdentity {
   readonly password: string;
 }
 
+const CONTROL_MS = 60_000;
+
 interface BrokerPorts {
   readonly amqp: number;
   readonly distribution: number;
@@ -36,12 +40,16 @@ export async function privateRabbitmq(program: string, options: LocalServerOptio
   const [amqp = 0, distribution = 0, epmd = 0] = await freePorts(3);
   const ports: BrokerPorts = { amqp, distribution, epmd };
   const code = linkBrokerCode(program, join(folder, 'plugins'));
+  const env = environment(folder, identity, ports, code);
+  const tool = join(dirname(realpathSync(program)), 'rabbitmqctl');
   const plan = {
     url: brokerUrl(identity, amqp),
     choice: `RabbitMQ: ${program}, private, ${folder}`,
-    processes: processes(program, environment(folder, identity, ports, code), ports),
+    processes: processes(program, env, ports),
     prepare: () => writeConfiguration(folder, identity, ports),
     erase: () => rm(join(folder, 'mnesia'), { recursive: true, force: true }),
+    control: async (args: readonly string[]) =>
+      (await promisify(execFile)(tool, args, { env, timeout: CONTROL_MS })).stdout,
   };
   return localServer(plan, options);
 }

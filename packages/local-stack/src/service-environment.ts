@@ -13,6 +13,8 @@ export interface StackSettings {
   readonly secrets: Secrets;
   /** The programs that workers may run as `br`, the first one by default. */
   readonly br: readonly string[];
+  /** Where a kind of process reaches a service that listens at an address, if not there. */
+  readonly route?: ((from: ServiceKind, address: string) => string) | undefined;
   /** Variables on top, by kind of process or for all of them. */
   readonly env: Partial<Record<ServiceKind | 'all', Readonly<Record<string, string>>>>;
 }
@@ -33,6 +35,8 @@ export function serviceEnvironment(
   const { secrets, dataDir, env } = settings;
   const row = SERVICE_KINDS[kind];
   const isWorker = kind === 'executor-worker';
+  const { route = (_: ServiceKind, address: string) => address } = settings;
+  const target = (service: ServiceKind) => targetOf(addressesOf(service, placed).map((one) => route(kind, one)));
   return {
     // One machine holds few clusters: a window that opens need not be spread over minutes. The user's own setting wins.
     ...(kind === 'strategy-service' && { TIDEMARK_SPREAD_SECONDS: '0' }),
@@ -43,9 +47,9 @@ export function serviceEnvironment(
     TIDEMARK_OPERATIONS_PORT: String(operationsPort),
     TIDEMARK_PARENT_PID: String(process.pid),
     TIDEMARK_SERVICE_TOKEN_FILE: secrets.serviceTokenFile,
-    TIDEMARK_STRATEGY_SERVICE: target('strategy-service', placed),
-    TIDEMARK_BACKUP_SERVICE: target('backup-service', placed),
-    TIDEMARK_SCHEDULER_SERVICE: target('scheduler-service', placed),
+    TIDEMARK_STRATEGY_SERVICE: target('strategy-service'),
+    TIDEMARK_BACKUP_SERVICE: target('backup-service'),
+    TIDEMARK_SCHEDULER_SERVICE: target('scheduler-service'),
     ...(row.amqp && { TIDEMARK_AMQP_URL_FILE: urlFile(dataDir, 'amqp-url', settings.amqpUrl) }),
     ...(row.mongodb && { TIDEMARK_MONGODB_URL_FILE: urlFile(dataDir, 'mongodb-url', settings.mongodbUrl) }),
     ...(kind === 'gateway' && { TIDEMARK_TOKENS_FILE: secrets.tokensFile }),
@@ -60,9 +64,13 @@ export function serviceEnvironment(
   };
 }
 
+/** Where the copies of a service listen. */
+export function addressesOf(kind: ServiceKind, placed: readonly PlacedProcess[]): string[] {
+  return placed.flatMap((one) => (one.kind === kind && one.port !== undefined ? [addressOf(one.port)] : []));
+}
+
 /** All copies of a service as a gRPC target. */
-function target(kind: ServiceKind, placed: readonly PlacedProcess[]): string {
-  const addresses = placed.flatMap((one) => (one.kind === kind && one.port !== undefined ? [addressOf(one.port)] : []));
+function targetOf(addresses: readonly string[]): string {
   return addresses.length > 1 ? `ipv4:${addresses.join(',')}` : addresses.join();
 }
 

@@ -15,12 +15,12 @@ import { ask, isExecutable } from './find-program.ts';
 import { lifetime } from './lifetime.ts';
 import type { LocalServer } from './local-server.ts';
 import { rotateLog } from './log-file.ts';
-import { placeProcesses } from './ports.ts';
+import { type PlacedProcess, placeProcesses } from './ports.ts';
 import { register } from './registration.ts';
 import { REPOSITORY } from './repository.ts';
 import { stackSecrets } from './secret-files.ts';
 import { findServers } from './servers.ts';
-import { serviceEnvironment } from './service-environment.ts';
+import { addressesOf, type StackSettings, serviceEnvironment } from './service-environment.ts';
 import { DEFAULT_COPIES, KINDS, SERVICE_KINDS, type ServiceKind } from './service-kinds.ts';
 import { type StackProcess, stackProcess } from './stack-process.ts';
 import { removeFolder, temporaryDataFolder } from './temporary-data.ts';
@@ -36,6 +36,11 @@ export interface StackOptions {
   readonly copies?: Partial<Record<ServiceKind, number>>;
   /** Variables on top, by kind of process or for `all`. */
   readonly env?: Partial<Record<ServiceKind | 'all', Readonly<Record<string, string>>>>;
+  /**
+   * Asked for each kind of process and each copy of a service, before either starts: the address at which that kind
+   * reaches that copy, such as a proxy's. Undefined: where it listens.
+   */
+  readonly route?: (from: ServiceKind, to: ServiceKind, address: string) => Promise<string | undefined>;
   /** A broker to use instead of an own one. */
   readonly amqpUrl?: string;
   /** A database server to use instead of an own one. */
@@ -121,6 +126,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const secrets = stackSecrets(dataDir);
   const settings = {
     dataDir,
+    route: await routes(options.route, placed),
     secrets,
     amqpUrl: broker.url,
     mongodbUrl: database.url,
@@ -199,6 +205,16 @@ function storageFolder(given: string | undefined, dataDir: string): string {
 /** Names in servers that are shared with others, for a stack that keeps nothing. */
 function ownNames(dataDir: string): Record<string, string> {
   return { TIDEMARK_AMQP_NAMESPACE: basename(dataDir), TIDEMARK_MONGODB_DATABASE: basename(dataDir) };
+}
+
+/** The answers of `route`, as a function. */
+async function routes(route: StackOptions['route'], placed: readonly PlacedProcess[]): Promise<StackSettings['route']> {
+  if (route === undefined) return undefined;
+  const known = new Map<string, string | undefined>();
+  for (const from of KINDS)
+    for (const to of KINDS)
+      for (const address of addressesOf(to, placed)) known.set(`${from} ${address}`, await route(from, to, address));
+  return (from, address) => known.get(`${from} ${address}`) ?? address;
 }
 
 /** Ends who takes requests, then who does the work, then who keeps the books: each drains against what still runs. */

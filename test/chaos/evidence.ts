@@ -1,0 +1,146 @@
+/** What is left after a run, gathered from the outside: nothing here is the product's own code. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { BackupMeta, MetaFile } from '@tidemark/protocol/br/backup';
+import type { Db } from 'mongodb';
+import type { LedgerLine } from '../e2e/tidemark.ts';
+import type { Request } from './workload.ts';
+
+/** A backup as the database has it, as far as it is looked at. */
+export interface BackupDocument {
+  readonly _id: string;
+  readonly request: { readonly key?: string };
+  readonly clusterId: string;
+  readonly origin: string;
+  readonly basePath: string;
+  readonly path: string;
+  readonly leftovers: readonly { readonly path: string }[];
+  readonly state: string;
+  readonly activeKey: string;
+  readonly slotKey: string;
+  readonly fence: number;
+  readonly task: object | null;
+  readonly result: { readonly tso: string; readonly files: number } | null;
+  readonly reason: { readonly code: string } | null;
+  readonly failures: number;
+  readonly losses: number;
+  readonly attempts: readonly {
+    readonly fence: number;
+    readonly path: string;
+    readonly worker: string;
+    readonly startedAt: Date;
+    readonly endedAt?: Date;
+    readonly outcome?: string;
+    readonly argv?: readonly string[];
+    readonly reason?: { readonly code: string };
+  }[];
+  readonly cancel: object | null;
+  readonly deletion: { readonly state: string };
+  readonly holds: readonly string[];
+  readonly endTime: Date | null;
+}
+
+export interface OccurrenceDocument {
+  readonly _id: string;
+  readonly clusterId: string;
+  readonly rule: string;
+  readonly opensAt: Date;
+  readonly closesAt: Date;
+  readonly state: string;
+  readonly backupId: string | null;
+}
+
+export interface StoredFile {
+  /** Below the storage. */
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** What a `backupmeta` says, or why it cannot be read. */
+export interface StoredMeta {
+  /** Of the backup, below the storage. */
+  readonly path: string;
+  readonly tso: string;
+  /** Sizes by name, below the backup's path. */
+  readonly files: Readonly<Record<string, number>>;
+  readonly problem?: string;
+}
+
+export interface Evidence {
+  /** By the database's clock, in milliseconds. */
+  readonly takenAt: number;
+  readonly requests: readonly Request[];
+  readonly backups: readonly BackupDocument[];
+  readonly occurrences: readonly OccurrenceDocument[];
+  readonly ledger: readonly LedgerLine[];
+  readonly files: readonly StoredFile[];
+  readonly metas: readonly StoredMeta[];
+  /** Command lines of `br` and guards that still live. */
+  readonly orphans: readonly string[];
+  /** Messages that wait, by queue. */
+  readonly messages: Readonly<Record<string, number>>;
+  /** What ended without having been told to. */
+  readonly crashes: readonly string[];
+}
+
+/** The records of the database, as they are now. */
+export async function readDocuments(db: Db): Promise<Pick<Evidence, 'takenAt' | 'backups' | 'occurrences'>> {
+  const { localTime } = await db.admin().command({ hello: 1 });
+  const [backups, occurrences] = await Promise.all([
+    db.collection<BackupDocument>('backups').find().toArray(),
+    db.collection<OccurrenceDocument>('occurrences').find().toArray(),
+  ]);
+  return { takenAt: Number(localTime), backups, occurrences };
+}
+
+/** What tells demo-br what to do is no file of a backup. */
+const SCRIPTS = /(^|\/)demo-br\.json(\.runs)?$/;
+const META = /\/backupmeta$/;
+
+/** Everything below a storage. */
+export function readStorage(folder: string): Pick<Evidence, 'files' | 'metas'> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => ({ path: relative(folder, path), bytes: statSync(path).size }))
+    .filter(({ path }) => !SCRIPTS.test(path));
+  const metas = files.filter(({ path }) => META.test(path)).map(({ path }) => readMeta(folder, path.replace(META, '')));
+  return { files, metas };
+}
+
+function readMeta(folder: string, path: string): StoredMeta {
+  const read = (name: string) => readFileSync(join(folder, path, name));
+  const files: Record<string, number> = {};
+  try {
+    const meta = BackupMeta.decode(read('backupmeta'));
+    for (const index of [meta.fileIndex, meta.schemaIndex])
+      for (const { name } of index?.metaFiles ?? []) {
+        files[name] = read(name).length;
+        for (const file of MetaFile.decode(read(name)).dataFiles) files[file.name] = Number(file.size);
+      }
+    for (const { name, size } of meta.files) files[name] = Number(size);
+    return { path, tso: String(meta.endVersion), files };
+  } catch (error) {
+    return { path, tso: '', files, problem: (error as Error).message };
+  }
+}
+
+/** The ledger of demo-br; none yet is an empty one. */
+export function readLedger(file: string): LedgerLine[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as LedgerLine);
+}
+
+/** What `rabbitmqctl list_queues name messages` printed. */
+export function readQueues(printed: string): Record<string, number> {
+  return Object.fromEntries(
+    printed
+      .split('\n')
+      .map((line) => line.split('\t'))
+      .filter(([, count]) => /^\d+$/.test(count ?? ''))
+      .map(([name = '', count]) => [name, Number(count)]),
+  );
+}

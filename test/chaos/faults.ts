@@ -1,0 +1,210 @@
+/**
+ * Injects faults and heals them.
+ *
+ * 1. Every fault heals itself: when `inject` resolves, it is over. Once `stop` aborts, that is at once.
+ * 2. One fault at a time on one target; a fault whose target is taken is left out. Different targets fail together.
+ * 3. A worker and the guard of its `br` are never frozen together: that is the one exception of T13.
+ * 4. Whatever ends without having been told to is a crash, and is told. Once this is disposed, all may end.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StackProcess } from '@tidemark/local-stack/stack-process';
+import { type Fault, type FaultKind, pickOf } from './plan.ts';
+import { brsIn, guardsIn } from './processes.ts';
+import type { World } from './world.ts';
+
+export interface Faults extends Disposable {
+  /** Resolves with whether it could be done, once it is healed. */
+  inject(fault: Fault): Promise<boolean>;
+  /** Everything runs and is ready. */
+  untilHealed(signal: AbortSignal): Promise<void>;
+}
+
+export interface FaultsOptions {
+  /** Ends every fault early. */
+  readonly stop: AbortSignal;
+  readonly say: (line: string) => void;
+  readonly onCrash: (sentence: string) => void;
+}
+
+/** A process that is not ready by then has other faults to wait for. */
+const READY_MS = 15_000;
+const LONGEST_SHIFT_MS = 5 * 60_000;
+const SLOWEST_LINK_MS = 700;
+const NORMAL_MEMORY = '0.4';
+
+export function startFaults(world: World, { stop, say, onCrash }: FaultsOptions): Faults {
+  const { stack, broker, database, storage } = world;
+  const taken = new Set<string>();
+  const expected = new Set<string>();
+  let closing = false;
+
+  const pause = (ms: number) => sleep(ms, undefined, { signal: stop }).catch(() => undefined);
+
+  /** Runs `act` while nobody else has the target. */
+  async function on(target: string, fault: Fault, act: () => Promise<unknown>): Promise<boolean> {
+    if (taken.has(target)) return false;
+    taken.add(target);
+    try {
+      say(`${fault.kind} on ${target}${fault.lasts > 0 ? ` for ${fault.lasts} ms` : ''}`);
+      return (await act()) !== false;
+    } finally {
+      taken.delete(target);
+    }
+  }
+
+  function watch(one: StackProcess): void {
+    void one.exited().then(async ({ code, signal }) => {
+      if (closing || expected.has(one.name)) return;
+      onCrash(`${one.name} ended by itself (${signal ?? `exit code ${code}`})`);
+      await bringUp(one);
+    });
+  }
+
+  async function bringUp(one: StackProcess): Promise<void> {
+    await one.start(AbortSignal.timeout(READY_MS)).catch(() => {
+      if (!one.running) onCrash(`${one.name} ended while it started`);
+    });
+    expected.delete(one.name);
+    watch(one);
+  }
+
+  const onProcess = (fault: Fault, act: (one: StackProcess) => Promise<void>) => {
+    const one = pickOf(stack.processes, fault.which);
+    return one ? on(one.name, fault, () => act(one)) : false;
+  };
+  const withLink = (fault: Fault, act: (proxy: World['links'][number]['proxy']) => void | Promise<void>) => {
+    const link = pickOf(world.links, fault.which);
+    if (!link) return false;
+    return on(link.name, fault, async () => {
+      await act(link.proxy);
+      await pause(fault.lasts);
+      await link.proxy.resume();
+    });
+  };
+  const onPid = (fault: Fault, pid: number | undefined, act: (pid: number) => Promise<void>) =>
+    pid === undefined ? false : on(`process ${pid}`, fault, () => act(pid));
+  const onStorage = (fault: Fault, act: () => Promise<unknown>) =>
+    storage.breakable ? on('the storage', fault, act) : false;
+
+  const frozen = (fault: Fault) =>
+    onProcess(fault, async (one) => {
+      one.kill('SIGSTOP');
+      await pause(fault.lasts);
+      one.kill('SIGCONT');
+    });
+
+  const ways: Record<FaultKind, (fault: Fault) => Promise<boolean> | boolean> = {
+    kill: (fault) =>
+      onProcess(fault, async (one) => {
+        expected.add(one.name);
+        one.kill('SIGKILL');
+        await one.exited();
+        await pause(fault.lasts);
+        await bringUp(one);
+      }),
+    'freeze-short': frozen,
+    'freeze-long': frozen,
+    restart: (fault) =>
+      onProcess(fault, async (one) => {
+        expected.add(one.name);
+        await one.stop();
+        await pause(fault.lasts);
+        await bringUp(one);
+      }),
+    clock: (fault) =>
+      onProcess(fault, async (one) => {
+        world.shiftClock(one, Math.round((2 * fault.amount - 1) * LONGEST_SHIFT_MS));
+        await pause(fault.lasts);
+        world.shiftClock(one, 0);
+      }),
+    'br-kill': (fault) =>
+      onPid(fault, pickOf(brsIn(storage.folder), fault.which)?.pid, async (pid) => signalTo(pid, 'SIGKILL')),
+    'br-freeze': (fault) =>
+      onPid(fault, pickOf(brsIn(storage.folder), fault.which)?.pid, async (pid) => {
+        signalTo(pid, 'SIGSTOP');
+        await pause(fault.lasts);
+        signalTo(pid, 'SIGCONT');
+      }),
+    'guard-kill': (fault) =>
+      onPid(fault, pickOf(guardsIn(storage.folder), fault.which)?.pid, async (pid) => signalTo(pid, 'SIGKILL')),
+    'broker-stop': (fault) =>
+      on('the broker', fault, async () => {
+        await broker.stop();
+        await pause(fault.lasts);
+        await broker.start();
+      }),
+    'broker-kill': (fault) =>
+      on('the broker', fault, async () => {
+        await broker.kill();
+        await pause(fault.lasts);
+        await broker.start();
+      }),
+    'broker-wipe': (fault) => on('the broker', fault, () => broker.wipe()),
+    'broker-alarm': (fault) =>
+      on('the broker', fault, async () => {
+        if (!broker.control) return false;
+        await broker.control(['set_vm_memory_high_watermark', '0']);
+        await pause(fault.lasts);
+        await broker.control(['set_vm_memory_high_watermark', NORMAL_MEMORY]);
+        return true;
+      }),
+    'link-cut': (fault) => withLink(fault, (proxy) => proxy.cut()),
+    'link-slow': (fault) => withLink(fault, (proxy) => proxy.delay(Math.ceil(fault.amount * SLOWEST_LINK_MS))),
+    'link-hole': (fault) => withLink(fault, (proxy) => proxy.freeze()),
+    'link-down': (fault) => withLink(fault, (proxy) => proxy.stop()),
+    'database-stop': (fault) =>
+      on('the database', fault, async () => {
+        await database.stop();
+        await pause(fault.lasts);
+        await database.start();
+      }),
+    'database-kill': (fault) =>
+      on('the database', fault, async () => {
+        await database.kill();
+        await pause(fault.lasts);
+        await database.start();
+      }),
+    'database-freeze': (fault) =>
+      on('the database', fault, async () => {
+        const pid = world.serverPid('mongodb');
+        if (pid === undefined) return false;
+        signalTo(pid, 'SIGSTOP');
+        await pause(fault.lasts);
+        signalTo(pid, 'SIGCONT');
+        return true;
+      }),
+    'storage-full': (fault) =>
+      onStorage(fault, async () => {
+        await storage.fill();
+        await pause(fault.lasts);
+        await storage.empty();
+      }),
+    'storage-read-only': (fault) =>
+      onStorage(fault, async () => {
+        if (!(await storage.makeReadOnly())) return false;
+        await pause(fault.lasts);
+        await storage.makeWritable();
+        return true;
+      }),
+    'storage-frozen': (fault) => onStorage(fault, () => storage.freezeFor(fault.lasts)),
+  };
+
+  for (const one of stack.processes) watch(one);
+  return {
+    inject: async (fault) => ways[fault.kind](fault),
+    async untilHealed(signal) {
+      for (const one of stack.processes) await one.start(signal);
+    },
+    [Symbol.dispose]() {
+      closing = true;
+    },
+  };
+}
+
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * `npm run chaos`.
+ *
+ * 1. A signal, a closed terminal, or the end of the process that started this one heals and takes everything down; only a
+ *    second Ctrl-C, at least a second later, ends at once.
+ * 2. Nothing is left, but for the logs of a run with violations.
+ */
+import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { claimDataFolder } from '@tidemark/local-stack/data-folder';
+import {
+  removeFolder,
+  sweepTemporaryData,
+  TEMPORARY_DATA,
+  temporaryDataFolder,
+} from '@tidemark/local-stack/temporary-data';
+import { type ChaosOptions, HELP, parseChaosOptions } from './options.ts';
+import { FAULT_KINDS, planOf } from './plan.ts';
+import { report } from './report.ts';
+import { type Outcome, runChaos } from './run.ts';
+
+const SECOND_SIGNAL_MS = 1_000;
+const PARENT_POLL_MS = 500;
+/** 128 and the number of SIGINT, as shells have it. */
+const INTERRUPTED = 130;
+/** Waits that storage faults and clocks cause are counted in minutes. */
+const SETTLE_MS = 15 * 60_000;
+
+const stop = new AbortController();
+watchForStop();
+process.exitCode = await main();
+process.exit();
+
+async function main(): Promise<number> {
+  try {
+    const chance = Math.floor(Math.random() * 2 ** 32);
+    const options = parseChaosOptions(process.argv.slice(2), process.env.INIT_CWD ?? process.cwd(), chance);
+    if (options === 'help') {
+      process.stdout.write(`${HELP}\nFaults: ${FAULT_KINDS.join(', ')}\n`);
+      return 0;
+    }
+    return await run(options);
+  } catch (error) {
+    if (stop.signal.aborted) {
+      say('Stopped');
+      return INTERRUPTED;
+    }
+    process.stderr.write(`\n${error instanceof Error ? error.stack : String(error)}\n`);
+    return 1;
+  }
+}
+
+async function run({ seed, minutes, kinds, json }: ChaosOptions): Promise<number> {
+  process.stdout.write(`seed ${seed}\n`);
+  await using resources = new AsyncDisposableStack();
+  await sweepTemporaryData();
+  const dataDir = temporaryDataFolder();
+  resources.defer(() => removeFolder(dataDir));
+  resources.use(await claimDataFolder(dataDir));
+  process.env[TEMPORARY_DATA] = dataDir;
+
+  const told: string[] = [];
+  const detail = (line: string) => void told.push(`${new Date().toISOString()} ${line}`);
+  const outcome = await runChaos({
+    plan: planOf(seed, minutes * 60_000, kinds),
+    minutes,
+    dataDir,
+    settleMs: SETTLE_MS,
+    say(line) {
+      detail(line);
+      say(line);
+    },
+    detail,
+    signal: stop.signal,
+  });
+  const { result } = outcome;
+  process.stdout.write(`\n${report(result)}`);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, null, 2)}\n`);
+  if (result.violations.length === 0) return 0;
+  process.stdout.write(`The logs are in ${keep(dataDir, outcome, told)}\n`);
+  return 1;
+}
+
+/** Copies what tells how it came to be. */
+function keep(dataDir: string, { result, evidence }: Outcome, told: readonly string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), `tidemark-violations-${result.seed}-`));
+  for (const name of ['logs', 'ledger.jsonl', 'requests.jsonl'])
+    cpSync(join(dataDir, name), join(folder, name), { recursive: true });
+  cpSync(join(dataDir, 'stack', 'logs'), join(folder, 'logs'), { recursive: true });
+  writeFileSync(join(folder, 'faults.log'), `${told.join('\n')}\n`);
+  writeFileSync(join(folder, 'evidence.json'), `${JSON.stringify({ result, ...evidence }, null, 1)}\n`);
+  return folder;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${(performance.now() / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
+}
+
+function watchForStop(): void {
+  let firstAt: number | undefined;
+  const onStop = (reason: string) => {
+    if (firstAt === undefined) {
+      firstAt = performance.now();
+      stop.abort(new Error(`stopping: ${reason}`));
+    } else if (reason === 'SIGINT' && performance.now() - firstAt > SECOND_SIGNAL_MS) {
+      process.exit(INTERRUPTED);
+    }
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => onStop(signal));
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const parent = process.ppid;
+  setInterval(
+    () => process.ppid !== parent && onStop('the process that started this one is gone'),
+    PARENT_POLL_MS,
+  ).unref();
+}

@@ -1,0 +1,129 @@
+/**
+ * What happens in a run and when, all of it from the seed: which faults, which requests. What a request is about (which
+ * of the backups that are there) depends on the run, but the choice among them is planned too.
+ */
+import { type Random, randomOf } from '../simulation/random.ts';
+
+/** What can be broken, with how often it is chosen and how long it lasts. */
+const KINDS = {
+  kill: { weight: 7, from: 0, to: 3_000 },
+  'freeze-short': { weight: 4, from: 300, to: 2_000 },
+  'freeze-long': { weight: 4, from: 4_500, to: 9_000 },
+  restart: { weight: 4, from: 0, to: 500 },
+  clock: { weight: 3, from: 5_000, to: 20_000 },
+  'br-kill': { weight: 3, from: 0, to: 0 },
+  'br-freeze': { weight: 2, from: 500, to: 6_000 },
+  'guard-kill': { weight: 2, from: 0, to: 0 },
+  'broker-stop': { weight: 1, from: 500, to: 5_000 },
+  'broker-kill': { weight: 1, from: 500, to: 5_000 },
+  'broker-wipe': { weight: 1, from: 0, to: 0 },
+  'broker-alarm': { weight: 2, from: 1_000, to: 6_000 },
+  'link-cut': { weight: 5, from: 0, to: 0 },
+  'link-slow': { weight: 4, from: 3_000, to: 10_000 },
+  'link-hole': { weight: 5, from: 1_000, to: 8_000 },
+  'link-down': { weight: 3, from: 1_000, to: 8_000 },
+  'database-stop': { weight: 1, from: 300, to: 4_000 },
+  'database-kill': { weight: 2, from: 300, to: 4_000 },
+  'database-freeze': { weight: 2, from: 500, to: 6_000 },
+  'storage-full': { weight: 2, from: 1_000, to: 5_000 },
+  'storage-read-only': { weight: 2, from: 1_000, to: 5_000 },
+  'storage-frozen': { weight: 2, from: 500, to: 4_000 },
+} as const satisfies Record<string, { weight: number; from: number; to: number }>;
+
+export type FaultKind = keyof typeof KINDS;
+
+export const FAULT_KINDS = Object.keys(KINDS) as FaultKind[];
+
+export interface Fault {
+  /** Milliseconds from the start of the run. */
+  readonly at: number;
+  readonly kind: FaultKind;
+  /** Until it is healed, in milliseconds. */
+  readonly lasts: number;
+  /** Which of the things that it can hit: a fraction of their list. */
+  readonly which: number;
+  /** How much, where that is a question: a fraction. */
+  readonly amount: number;
+}
+
+/** What people do: mostly starting backups. */
+const ACTIONS = {
+  start: 10,
+  cancel: 4,
+  delete: 4,
+  pin: 1,
+  unpin: 1,
+  rule: 1,
+  read: 2,
+} as const;
+
+export type ActionKind = keyof typeof ACTIONS;
+
+export interface Action {
+  readonly at: number;
+  readonly kind: ActionKind;
+  /** Which of what it can be about, and whether and where it is repeated: fractions. */
+  readonly which: number;
+  readonly again: number;
+}
+
+export interface Plan {
+  readonly seed: number;
+  readonly faults: readonly Fault[];
+  readonly actions: readonly Action[];
+}
+
+const FRACTIONS = 1_000_000;
+/** From one fault to the next, and from one request to the next. */
+const FAULT_EVERY_MS = [2_000, 7_000] as const;
+const ACTION_EVERY_MS = [200, 1_300] as const;
+
+/** @param kinds the faults to choose among, at least one */
+export function planOf(seed: number, lastsMs: number, kinds: readonly FaultKind[]): Plan {
+  // Two streams, so that other faults leave the requests as they are.
+  const faultChance = randomOf(seed);
+  const actionChance = randomOf(seed ^ 0x5f3759df);
+  const faults = times(faultChance, lastsMs, FAULT_EVERY_MS).map((at): Fault => {
+    const kind = weighted(
+      faultChance,
+      kinds.map((one) => [one, KINDS[one].weight] as const),
+    );
+    const { from, to } = KINDS[kind];
+    return {
+      at,
+      kind,
+      lasts: faultChance.between(from, to),
+      which: fraction(faultChance),
+      amount: fraction(faultChance),
+    };
+  });
+  const actions = times(actionChance, lastsMs, ACTION_EVERY_MS).map((at): Action => {
+    const kind = weighted(actionChance, Object.entries(ACTIONS) as [ActionKind, number][]);
+    return { at, kind, which: fraction(actionChance), again: fraction(actionChance) };
+  });
+  return { seed, faults, actions };
+}
+
+function times(chance: Random, lastsMs: number, [from, to]: readonly [number, number]): number[] {
+  const found: number[] = [];
+  for (let at = chance.between(from, to); at < lastsMs; at += chance.between(from, to)) found.push(at);
+  return found;
+}
+
+function fraction(chance: Random): number {
+  return chance.int(FRACTIONS) / FRACTIONS;
+}
+
+function weighted<T>(chance: Random, options: readonly (readonly [T, number])[]): T {
+  let left = chance.int(options.reduce((sum, [, weight]) => sum + weight, 0));
+  for (const [option, weight] of options) {
+    left -= weight;
+    if (left < 0) return option;
+  }
+  throw new Error('there is nothing to choose from');
+}
+
+/** The one of a list that a fraction means; undefined for an empty list. */
+export function pickOf<T>(list: readonly T[], fraction: number): T | undefined {
+  return list[Math.floor(fraction * list.length)];
+}

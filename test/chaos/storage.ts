@@ -1,0 +1,124 @@
+/**
+ * A storage that can be full, read-only, or not answer.
+ *
+ * 1. It is a file system in a file of its own, so nothing else on the machine is touched. That needs root and Linux;
+ *    elsewhere it is a plain folder without these faults.
+ * 2. What freezes it also thaws it, in a process of its own: a run that is killed leaves no frozen file system.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+
+export interface ChaosStorage extends AsyncDisposable {
+  readonly folder: string;
+  /** Whether the faults below can be had. */
+  readonly breakable: boolean;
+  fill(): Promise<void>;
+  empty(): Promise<void>;
+  /** @returns whether it could be done: files that are open for writing forbid it */
+  makeReadOnly(): Promise<boolean>;
+  makeWritable(): Promise<void>;
+  /** Nothing that is written comes back before so long; resolves when it does again. */
+  freezeFor(ms: number): Promise<void>;
+}
+
+const PREFIX = 'tidemark-chaos-';
+const MEGABYTES = 192;
+const FILLER = '.full';
+const READ_ONLY_TRIES = 40;
+
+export async function openChaosStorage(): Promise<ChaosStorage> {
+  await sweepStorages();
+  const home = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  const folder = join(home, 'storage');
+  mkdirSync(folder);
+  const breakable = await mountIn(home, folder);
+  const filler = join(folder, FILLER);
+  return {
+    folder,
+    breakable,
+    async fill() {
+      // The last blocks too, which the first write may have missed.
+      for (let round = 0; round < 3; round += 1) {
+        const { bavail, bsize } = statfsSync(folder);
+        try {
+          writeFileSync(filler, Buffer.alloc(Math.max(bsize, bavail * bsize)), { flag: 'a' });
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+        }
+      }
+    },
+    async empty() {
+      rmSync(filler, { force: true });
+    },
+    async makeReadOnly() {
+      for (let tries = 0; tries < READ_ONLY_TRIES; tries += 1) {
+        if (await succeeds('mount', ['-o', 'remount,ro', folder])) return true;
+        await sleep(50);
+      }
+      return false;
+    },
+    async makeWritable() {
+      await execute('mount', ['-o', 'remount,rw', folder]);
+    },
+    async freezeFor(ms) {
+      const script = 'fsfreeze -f "$1" && sleep "$2"; fsfreeze -u "$1"';
+      const child = spawn('/bin/sh', ['-c', script, 'sh', folder, String(ms / 1000)], {
+        detached: true,
+        stdio: 'ignore',
+      });
+      await once(child, 'exit');
+    },
+    async [Symbol.asyncDispose]() {
+      await remove(home);
+    },
+  };
+}
+
+async function mountIn(home: string, folder: string): Promise<boolean> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
+  const image = join(home, 'image');
+  return (
+    (await succeeds('truncate', ['-s', `${MEGABYTES}M`, image])) &&
+    (await succeeds('mkfs.ext4', ['-q', '-m', '0', '-O', '^has_journal', image])) &&
+    (await succeeds('mount', ['-o', 'loop', image, folder])) &&
+    (await succeeds('rm', ['-rf', join(folder, 'lost+found')]))
+  );
+}
+
+/** Those of runs that were killed. */
+async function sweepStorages(): Promise<void> {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]);
+    if (pid > 0 && !isAlive(pid)) await remove(join(tmpdir(), name));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function remove(home: string): Promise<void> {
+  const folder = join(home, 'storage');
+  await succeeds('umount', [folder]);
+  rmSync(home, { recursive: true, force: true });
+}
+
+async function succeeds(program: string, args: readonly string[]): Promise<boolean> {
+  try {
+    await execute(program, args);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * What people ask for while things break, over the real API, and an append-only record of what they were answered.
+ *
+ * 1. A request is in the record before it is sent, and its answer when it came; one without an answer has none.
+ * 2. A start that was not answered is repeated with the same key, through either gateway; now and then so is one that was.
+ */
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Action, type ActionKind, pickOf } from './plan.ts';
+import type { World } from './world.ts';
+
+/** A request, and what was answered, if anything. */
+export interface Request {
+  readonly number: number;
+  readonly kind: ActionKind;
+  readonly clusterId: string;
+  readonly key?: string;
+  readonly backupId?: string;
+  readonly rule?: string;
+  /** By the clock of this process, in milliseconds. */
+  readonly sentAt: number;
+  readonly answer?: Answer;
+}
+
+export interface Answer {
+  readonly at: number;
+  /** Of HTTP. */
+  readonly status: number;
+  readonly message: string;
+  /** Of a start. */
+  readonly backupId?: string;
+  /** Of a rule: the window that it will have next. */
+  readonly opensAt?: string;
+  readonly closesAt?: string;
+}
+
+export interface Workload {
+  /** Does it, repeats and all; never rejects. */
+  act(action: Action): Promise<void>;
+  readonly requests: readonly Request[];
+}
+
+const EVERY_DAY = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
+const ANSWER_MS = 6_000;
+const TRIES = 4;
+const WINDOW_MINUTES = 3;
+/** How many of the newest backups a request may be about. */
+const NEWEST = 40;
+
+const COMMON = { regions: 4, bytesPerFile: 2_048, flushSeconds: 0, lockTtlSeconds: 1, progressIntervalSeconds: 0.1 };
+
+/** Clusters by what their `br` is like. */
+const CLUSTERS: Readonly<Record<string, object>> = {
+  quick: { seconds: 0.2 },
+  plain: { seconds: 1.5 },
+  long: { seconds: 7 },
+  failing: { seconds: 0.5, outcome: { kind: 'fail', at: 0.5 } },
+  crashing: { seconds: 0.5, outcome: { kind: 'crash', at: 0.6 } },
+  deaf: { seconds: 2, outcome: 'ignore-term' },
+  forking: { seconds: 0.5, outcome: { kind: 'fork', childSeconds: 60 } },
+  unlocked: { seconds: 2 },
+  nightly: { seconds: 0.5 },
+  weekly: { seconds: 3 },
+};
+const SCHEDULED = ['nightly', 'weekly'];
+/** Its `br` runs without a checkpoint, and so without a lock. */
+const UNLOCKED = 'unlocked';
+
+/** Registers the clusters; nothing is broken yet. */
+export async function startWorkload(world: World, recordFile: string, stop: AbortSignal): Promise<Workload> {
+  const { stack, storage, ledgerFile } = world;
+  const requests: Request[] = [];
+  const known: { readonly id: string; readonly clusterId: string }[] = [];
+  const gateways = stack.processes.filter(({ kind }) => kind === 'gateway').map(({ address }) => address);
+  let keys = 0;
+
+  async function call(at: number, method: string, path: string, body?: object, headers: object = {}) {
+    const response = await fetch(`http://${pickOf(gateways, at)}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${stack.token}`, 'content-type': 'application/json', ...headers },
+      ...(body && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    return { status: response.status, ...((await response.json()) as { message: string; data: never }) };
+  }
+
+  const note = (event: object) => appendFileSync(recordFile, `${JSON.stringify(event)}\n`);
+
+  async function ask(
+    asked: Omit<Request, 'number' | 'sentAt'>,
+    send: () => ReturnType<typeof call>,
+    found: (data: never) => Partial<Answer> = () => ({}),
+  ): Promise<Answer | undefined> {
+    const request: Request = { number: requests.length, ...asked, sentAt: Date.now() };
+    requests.push(request);
+    note(request);
+    try {
+      const { status, message, data } = await send();
+      const answer: Answer = { at: Date.now(), status, message, ...(status === 200 && found(data)) };
+      requests[request.number] = { ...request, answer };
+      note({ number: request.number, answer });
+      return answer;
+    } catch (error) {
+      note({ number: request.number, unanswered: (error as Error).message });
+      return undefined;
+    }
+  }
+
+  function remember(id: string | undefined, clusterId: string): void {
+    if (id !== undefined && !known.some((one) => one.id === id)) known.push({ id, clusterId });
+  }
+
+  async function start({ which, again }: Action): Promise<void> {
+    const clusterId = pickOf(Object.keys(CLUSTERS), which) ?? '';
+    keys += 1;
+    const key = `chaos-${keys}`;
+    const once = (gateway: number) =>
+      ask(
+        { kind: 'start', clusterId, key },
+        () => call(gateway, 'POST', '/backups', { clusterId }, { 'idempotency-key': key }),
+        ({ backupId }: { backupId: string }) => ({ backupId }),
+      );
+    for (let tries = 1; tries <= TRIES; tries += 1) {
+      const answer = await once((again * 7 + tries / 2) % 1);
+      remember(answer?.backupId, clusterId);
+      if (answer && answer.status < 500) break;
+      await sleep(300, undefined, { signal: stop }).catch(() => undefined);
+    }
+    if (again < 0.25) await once(again * 4);
+  }
+
+  /** One of the newest backups. */
+  const chosen = (which: number) => pickOf(known.slice(-NEWEST), which);
+
+  const acts: Record<ActionKind, (action: Action) => Promise<unknown>> = {
+    start,
+    async cancel({ which, again }) {
+      // Only what was just started is likely to run still.
+      const backup = pickOf(known.slice(-6), which);
+      if (!backup) return;
+      const { id: backupId, clusterId } = backup;
+      await ask({ kind: 'cancel', clusterId, backupId }, () =>
+        call(again, 'POST', '/backups/cancel', { clusterId, backupId }),
+      );
+    },
+    async delete({ which, again }) {
+      const backup = chosen(which);
+      if (!backup) return;
+      const { id: backupId, clusterId } = backup;
+      await ask({ kind: 'delete', clusterId, backupId }, () => call(again, 'DELETE', `/backups/${backupId}`));
+    },
+    async pin({ which, again }) {
+      const backup = chosen(which);
+      if (!backup) return;
+      const { id: backupId, clusterId } = backup;
+      await ask({ kind: 'pin', clusterId, backupId }, () => call(again, 'PUT', `/backups/${backupId}/pin`));
+    },
+    async unpin({ which, again }) {
+      const backup = chosen(which);
+      if (!backup) return;
+      const { id: backupId, clusterId } = backup;
+      await ask({ kind: 'unpin', clusterId, backupId }, () => call(again, 'DELETE', `/backups/${backupId}/pin`));
+    },
+    async rule({ which, again }) {
+      const clusterId = pickOf(SCHEDULED, which) ?? '';
+      const rule = `r${requests.length}`;
+      const opens = again < 0.5 ? 0 : 1;
+      const strategy = {
+        backupDate: EVERY_DAY,
+        period: `${inMinutes(opens)}-${inMinutes(opens + WINDOW_MINUTES)}`,
+        timeZone: 'UTC',
+      };
+      await ask(
+        { kind: 'rule', clusterId, rule },
+        () => call(again, 'PUT', `/clusters/${clusterId}/strategies/${rule}`, { strategy }),
+        ({ strategy: { nextWindow } }: { strategy: { nextWindow?: { opensAt: string; closesAt: string } } }) => ({
+          ...(nextWindow && { opensAt: nextWindow.opensAt, closesAt: nextWindow.closesAt }),
+        }),
+      );
+    },
+    async read({ which, again }) {
+      const clusterId = pickOf(SCHEDULED, which) ?? '';
+      try {
+        const { status, data } = await call(again, 'GET', `/backups?clusterId=${clusterId}&pageSize=5`);
+        if (status !== 200) return;
+        for (const { id } of (data as { backupRecords: { id: string }[] }).backupRecords) remember(id, clusterId);
+      } catch {
+        // Whoever only looks looks again.
+      }
+    },
+  };
+
+  for (const [number, [clusterId, script]] of Object.entries(CLUSTERS).entries()) {
+    const folder = join(storage.folder, 'nfs', 'em', 'backup', clusterId);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'demo-br.json'), JSON.stringify({ ...COMMON, ledger: ledgerFile, ...script }));
+    const answer = await call(0, 'PUT', `/clusters/${clusterId}`, {
+      pd: [`127.0.0.1:${2_000 + number}`],
+      version: '8.5.0',
+      storageId: 'local',
+      ...(clusterId === UNLOCKED && { brOptions: { extra: { 'use-checkpoint': 'false' } } }),
+    });
+    if (answer.status !== 200) throw new Error(`Cluster ${clusterId} could not be registered: ${answer.message}`);
+  }
+  return {
+    requests,
+    act: async (action) => {
+      if (!stop.aborted) await acts[action.kind](action);
+    },
+  };
+}
+
+/** `H:MM` in UTC, so many minutes from now. */
+function inMinutes(minutes: number): string {
+  const time = new Date(Date.now() + minutes * 60_000);
+  return `${time.getUTCHours()}:${String(time.getUTCMinutes()).padStart(2, '0')}`;
+}
