@@ -5,7 +5,8 @@
  *  1. Is `backupmeta` there? Verify it: good → succeeded; bad or unproven → new path.
  *  2. Is the path locked by somebody else's `br`? → wait for the lock's end.
  *  3. May this claim not run? → failed, nothing is started.
- *  4. `starting` is answered, and soon enough → spawn.
+ *  4. `starting` is answered → what an ended `br` left of its lock is removed, and if that was soon enough → spawn. Not
+ *     earlier: a worker that was frozen after its claim would take the lock of the one that has the path by now.
  * T4. Once the task is lost, `br` is stopped, no file is touched, and the path is reported as stray.
  * T5. The end is told only when nobody is left in br's process group.
  */
@@ -114,7 +115,6 @@ async function endOf(granted: GrantedBackup, dependencies: BackupTaskDependencie
     const found = await look(granted, files, decrypt);
     if (found) return found;
     if (!grant.mayRun) return failed('permanent', { code: 'EXHAUSTED', message: EXHAUSTED, detail: '' });
-    if (grant.previousEnded) await files.remove(LOCK_FILES, AbortSignal.timeout(LOOK_MS));
     return await run(granted, files, decrypt, dependencies, () => {
       ran = true;
       onRan();
@@ -207,7 +207,9 @@ async function run(
   const folder = await records.temporaryFolder(task.claim);
   await records.write({ backupId: task.backupId, claim: task.claim, fence: Number(task.fence), path: grant.path });
   const hasLock = hasCheckpointLock(program.version, target);
-  if (!(await lease.announce({ argv: [...argv], brVersion: program.version, hasLock })) || drain.aborted) {
+  const startBy = await lease.announce({ argv: [...argv], brVersion: program.version, hasLock });
+  const mayStart = startBy !== undefined && (!grant.previousEnded || (await removeLock(files, startBy)));
+  if (!mayStart || drain.aborted || lease.lost.aborted) {
     if (lease.canceling.aborted) return stopped();
     return { kind: 'release' };
   }
@@ -236,6 +238,17 @@ async function run(
   ]);
   brEnded(facts, finished.exit, ending.kind === 'complete' ? ending.why : 'stopped');
   return ending;
+}
+
+/** Removes the lock of a `br` whose end was told; whether that was done in time. */
+async function removeLock(files: BackupFiles, startBy: number): Promise<boolean> {
+  const signal = AbortSignal.timeout(Math.max(0, Math.ceil(startBy - performance.now())));
+  try {
+    await files.remove(LOCK_FILES, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  return performance.now() < startBy;
 }
 
 /** What a finished run means; nobody is left in its process group. */

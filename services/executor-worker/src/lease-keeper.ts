@@ -29,8 +29,11 @@ export interface Lease extends AsyncDisposable {
   report(progress: Progress): void;
   /** Renews now: somebody says that the backup changed. */
   renewNow(): void;
-  /** Announces the start of `br`; whether it may start. Gives up when `spawnMs` have passed. */
-  announce(starting: Starting): Promise<boolean>;
+  /**
+   * Announces the start of `br`. Answers until when it may start, by `performance.now()`; undefined: it may not. Gives up
+   * when `spawnMs` have passed.
+   */
+  announce(starting: Starting): Promise<number | undefined>;
   /** From now on `keepAlive` is told of each answered renewal. */
   guardWith(keepAlive: () => void): void;
 }
@@ -122,17 +125,15 @@ export function keepLease({ client, task, facts, timing }: LeaseOptions): Lease 
         const sentAt = performance.now();
         try {
           const { standing, state } = await oneByOne(() => renew(starting));
-          return (
-            standing === TaskStanding.TASK_STANDING_HELD &&
-            state === BackupState.BACKUP_STATE_RUNNING &&
-            performance.now() - sentAt < timing.spawnMs
-          );
+          const runs = standing === TaskStanding.TASK_STANDING_HELD && state === BackupState.BACKUP_STATE_RUNNING;
+          const startBy = sentAt + timing.spawnMs;
+          return runs && performance.now() < startBy ? startBy : undefined;
         } catch (error) {
           renewalFailed(facts, error);
           await delay(Math.min(timing.renewMs, QUICKEST_MS) / 2);
         }
       }
-      return false;
+      return undefined;
     },
     guardWith(listener) {
       keepAlive = listener;

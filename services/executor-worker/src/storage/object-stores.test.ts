@@ -316,7 +316,7 @@ async function runRemoval(storage: Storage, paths: string[], env: Env): Promise<
     canceling: signal,
     report: () => undefined,
     renewNow: () => undefined,
-    announce: async () => true,
+    announce: async () => undefined,
     guardWith: () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   };
