@@ -1,9 +1,9 @@
 /** What is left after a run, gathered from the outside: nothing here is the product's own code. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { BackupMeta, MetaFile } from '@tidemark/protocol/br/backup';
 import type { Db } from 'mongodb';
-import type { LedgerLine } from '../e2e/tidemark.ts';
+import type { LedgerLine } from '../e2e/ledger.ts';
 import type { Request } from './workload.ts';
 
 /** A backup as the database has it, as far as it is looked at. */
@@ -123,15 +123,6 @@ function readMeta(folder: string, path: string): StoredMeta {
   } catch (error) {
     return { path, tso: '', files, problem: (error as Error).message };
   }
-}
-
-/** The ledger of demo-br; none yet is an empty one. */
-export function readLedger(file: string): LedgerLine[] {
-  if (!existsSync(file)) return [];
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as LedgerLine);
 }
 
 /** What `rabbitmqctl list_queues name messages` printed. */

@@ -1,7 +1,7 @@
 /**
- * Injects faults and heals them.
+ * Inflicts faults and heals them.
  *
- * 1. Every fault heals itself: when `inject` resolves, it is over. Once `stop` aborts, that is at once.
+ * 1. Every fault heals itself: when `inflict` resolves, it is over. Once `stop` aborts, that is at once.
  * 2. One fault at a time on one target; a fault whose target is taken is left out. Different targets fail together.
  * 3. A worker and the guard of its `br` are never frozen together: that is the one exception of T13.
  * 4. Whatever ends without having been told to is a crash, and is told. Once this is disposed, all may end.
@@ -14,7 +14,7 @@ import type { World } from './world.ts';
 
 export interface Faults extends Disposable {
   /** Resolves with whether it could be done, once it is healed. */
-  inject(fault: Fault): Promise<boolean>;
+  inflict(fault: Fault): Promise<boolean>;
   /** Everything runs and is ready. */
   untilHealed(signal: AbortSignal): Promise<void>;
 }
@@ -191,7 +191,7 @@ export function startFaults(world: World, { stop, say, onCrash }: FaultsOptions)
 
   for (const one of stack.processes) watch(one);
   return {
-    inject: async (fault) => ways[fault.kind](fault),
+    inflict: async (fault) => ways[fault.kind](fault),
     async untilHealed(signal) {
       for (const one of stack.processes) await one.start(signal);
     },

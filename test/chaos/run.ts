@@ -8,8 +8,9 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Db, MongoClient } from 'mongodb';
+import { readLedger } from '../e2e/ledger.ts';
 import { check, countAnswers, type Violation } from './checker.ts';
-import { type Evidence, readDocuments, readLedger, readQueues, readStorage } from './evidence.ts';
+import { type Evidence, readDocuments, readQueues, readStorage } from './evidence.ts';
 import { startFaults } from './faults.ts';
 import type { FaultKind, Plan } from './plan.ts';
 import { brsIn, guardsIn } from './processes.ts';
@@ -90,9 +91,9 @@ export async function runChaos({
 
   const counts: Record<string, number> = {};
   let leftOut = 0;
-  const inject = async (fault: Plan['faults'][number]) => {
+  const inflict = async (fault: Plan['faults'][number]) => {
     if (stop.signal.aborted) return;
-    if (await faults.inject(fault)) counts[fault.kind] = (counts[fault.kind] ?? 0) + 1;
+    if (await faults.inflict(fault)) counts[fault.kind] = (counts[fault.kind] ?? 0) + 1;
     else leftOut += 1;
   };
   const startedAt = performance.now();
@@ -115,7 +116,7 @@ export async function runChaos({
     .catch(() => undefined)
     .then(() => stop.abort());
   try {
-    await Promise.all([over, atTime(plan.faults, inject), atTime(plan.actions, workload.act)]);
+    await Promise.all([over, atTime(plan.faults, inflict), atTime(plan.actions, workload.act)]);
   } finally {
     clearInterval(progress);
   }

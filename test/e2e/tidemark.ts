@@ -5,6 +5,7 @@ import { type Stack, type StackOptions, startStack } from '@tidemark/local-stack
 import { deleteNamespace } from '@tidemark/messaging/topology';
 import { MongoClient } from 'mongodb';
 import { expect, inject, vi } from 'vitest';
+import { type LedgerLine, readLedger } from './ledger.ts';
 import { TIMING } from './timing.ts';
 
 export const EVERY_DAY = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
@@ -73,17 +74,6 @@ export interface Answer<T = Record<string, unknown>> {
   readonly message: string;
   readonly data: T;
   readonly page?: { readonly total: number };
-}
-
-/** A line of the ledger that demo-br keeps: the witness of what really ran. */
-export interface LedgerLine {
-  readonly event: 'start' | 'end';
-  readonly time: number;
-  readonly pid: number;
-  readonly path: string;
-  readonly pd: string;
-  /** Of a start: whether no other run for the cluster lived. */
-  readonly alone?: boolean;
 }
 
 export interface Tidemark extends AsyncDisposable {
@@ -185,13 +175,7 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
   const occurrences: Tidemark['occurrences'] = async (clusterId) =>
     (await call<{ occurrences: OccurrenceView[] }>('GET', `/clusters/${clusterId}/occurrences?pageSize=100`)).data
       .occurrences;
-  const ledger = (): LedgerLine[] =>
-    existsSync(ledgerFile)
-      ? readFileSync(ledgerFile, 'utf8')
-          .split('\n')
-          .filter(Boolean)
-          .map((line) => JSON.parse(line) as LedgerLine)
-      : [];
+  const ledger = () => readLedger(ledgerFile);
   return {
     stack,
     database: rest.env?.all?.TIDEMARK_MONGODB_DATABASE ?? name,

@@ -1,0 +1,33 @@
+import { claimDataFolder } from '@tidemark/local-stack/data-folder';
+import { removeFolder, temporaryDataFolder } from '@tidemark/local-stack/temporary-data';
+import { expect, it } from 'vitest';
+import { FAULT_KINDS, planOf } from './plan.ts';
+import { report } from './report.ts';
+import { runChaos } from './run.ts';
+
+const MINUTES = 0.4;
+const SEED = 787;
+/** Storage faults and wrong clocks make removals and locks wait for minutes: those are for `npm run chaos`. */
+const KINDS = FAULT_KINDS.filter((kind) => kind !== 'clock' && !kind.startsWith('storage-'));
+
+it('loses nothing, doubles nothing and leaves nothing while processes, servers and networks fail', async () => {
+  const dataDir = temporaryDataFolder();
+  using _folder = await claimDataFolder(dataDir);
+  const told: string[] = [];
+  try {
+    const { result } = await runChaos({
+      plan: planOf(SEED, MINUTES * 60_000, KINDS),
+      minutes: MINUTES,
+      dataDir,
+      settleMs: 90_000,
+      say: (line) => told.push(line),
+      detail: (line) => told.push(line),
+      signal: AbortSignal.timeout(240_000),
+    });
+    expect(result.violations, `${told.join('\n')}\n${report(result)}`).toEqual([]);
+    expect(result.runsOfBr).toBeGreaterThan(0);
+    expect(Object.keys(result.faults).length).toBeGreaterThan(2);
+  } finally {
+    removeFolder(dataDir);
+  }
+}, 300_000);
