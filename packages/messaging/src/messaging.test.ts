@@ -111,6 +111,36 @@ describe('messaging', () => {
     await vi.waitFor(() => expect(got).toEqual(['bad', 'good']));
   });
 
+  it('acknowledges a message only once its claim is decided: until then it is delivered again when the worker dies (T7)', async () => {
+    const { hostname, port } = new URL(inject('amqpUrl'));
+    await using proxy = await startProxy(hostname, Number(port));
+    const url = new URL(inject('amqpUrl'));
+    url.port = String(proxy.port);
+    const publisher = startPublisher(await connect(), { namespace, log: quiet });
+    const undecided = Promise.withResolvers<undefined>();
+    const got: string[] = [];
+    const dying = await connect(url.href);
+    consume(dying, {
+      claim({ id }) {
+        got.push(`dying ${id}`);
+        return undecided.promise;
+      },
+    });
+    await vi.waitFor(() => publisher.publishRun('default', command('b1'), ring));
+    await vi.waitFor(() => expect(got).toEqual(['dying b1']));
+    consume(await connect(), { claim: async ({ id }) => void got.push(`next ${id}`) });
+    proxy.cut();
+    await vi.waitFor(() => expect(got).toContain('next b1'), { timeout: 15_000 });
+    undecided.resolve(undefined);
+  });
+
+  it('calls a message published only when the broker has it in a queue (P1)', async () => {
+    const publisher = startPublisher(await connect(), { namespace, log: quiet });
+    await vi.waitFor(() => publisher.publishRun('default', command('b1'), ring));
+    await deleteNamespace(inject('amqpUrl'), namespace, ['default']);
+    await expect(publisher.publishRun('default', command('b2'), ring)).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
   it('tells every listener of a cancel, and does not mind when there is none', async () => {
     const publisher = startPublisher(await connect(), { namespace, log: quiet });
     const cancel = { kind: CommandKind.COMMAND_KIND_BACKUP, id: 'b1' };
