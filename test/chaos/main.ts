@@ -17,6 +17,7 @@ import {
 } from '@tidemark/local-stack/temporary-data';
 import { type ChaosOptions, HELP, parseChaosOptions } from './options.ts';
 import { FAULT_KINDS, planOf } from './plan.ts';
+import { plantAll } from './planted/plant.ts';
 import { report } from './report.ts';
 import { type Outcome, runChaos } from './run.ts';
 
@@ -40,7 +41,7 @@ async function main(): Promise<number> {
       process.stdout.write(`${HELP}\nFaults: ${FAULT_KINDS.join(', ')}\n`);
       return 0;
     }
-    return await run(options);
+    return await (options.planted ? plantBugs(options) : run(options));
   } catch (error) {
     if (stop.signal.aborted) {
       say('Stopped');
@@ -49,6 +50,12 @@ async function main(): Promise<number> {
     process.stderr.write(`\n${error instanceof Error ? error.stack : String(error)}\n`);
     return 1;
   }
+}
+
+async function plantBugs({ json }: ChaosOptions): Promise<number> {
+  const found = await plantAll(say, stop.signal);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(found, null, 2)}\n`);
+  return found.every(({ caught }) => caught) ? 0 : 1;
 }
 
 async function run({ seed, minutes, kinds, json }: ChaosOptions): Promise<number> {

@@ -5,7 +5,7 @@ import { FAULT_KINDS, planOf } from './plan.ts';
 const parse = (...args: string[]) => parseChaosOptions(args, '/here', 42);
 
 it('breaks everything for five minutes, with a seed by chance', () => {
-  expect(parse()).toEqual({ minutes: 5, seed: 42, kinds: FAULT_KINDS });
+  expect(parse()).toEqual({ minutes: 5, seed: 42, kinds: FAULT_KINDS, planted: false });
 });
 
 it('takes the seed, the length, the kinds and a file', () => {
@@ -14,6 +14,7 @@ it('takes the seed, the length, the kinds and a file', () => {
     seed: 7,
     kinds: ['kill', 'freeze-short', 'freeze-long'],
     json: '/here/x.json',
+    planted: false,
   });
   expect(parse('--help')).toBe('help');
 });

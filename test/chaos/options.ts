@@ -11,6 +11,8 @@ export interface ChaosOptions {
   readonly kinds: readonly FaultKind[];
   /** Absolute path of the file that the result is written to. */
   readonly json?: string;
+  /** Plants bugs instead, and sees that they are found. */
+  readonly planted: boolean;
 }
 
 export const HELP = `Breaks things under a running Tidemark, then checks that nothing was lost.
@@ -19,12 +21,14 @@ export const HELP = `Breaks things under a running Tidemark, then checks that no
   npm run chaos -- --minutes 60             an hour
   npm run chaos -- --seed 7                 the same faults and requests as in the run that printed this seed
   npm run chaos -- --only kill              one kind of fault; may be given several times, or as the start of names
+  npm run chaos -- --planted                bugs planted into a copy of this checkout, each of which must be found
 
 Options (after "--", or npm keeps them for itself)
   --minutes <n>    for how long (default 5)
   --seed <n>       which plan (default: by chance; it is printed)
   --only <kind>    only these faults
   --json <file>    writes the result there too
+  --planted        proves the checks themselves (docs/proof.md); takes half an hour
   --help           this text
 
 Everything runs on servers and a storage of its own. Storage faults need root and Linux, and are left out elsewhere.
@@ -36,6 +40,7 @@ const SPEC = {
   seed: { type: 'string' },
   only: { type: 'string', multiple: true },
   json: { type: 'string' },
+  planted: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -51,13 +56,14 @@ const DEFAULT_MINUTES = 5;
  * @throws a sentence that says which argument is wrong and what would be right
  */
 export function parseChaosOptions(args: readonly string[], folder: string, chance: number): ChaosOptions | 'help' {
-  const { help, minutes, seed, only = [], json } = parse(args);
+  const { help, minutes, seed, only = [], json, planted = false } = parse(args);
   if (help) return 'help';
   if (json === '') throw new Error('--json must name a file.');
   return {
     minutes: minutes === undefined ? DEFAULT_MINUTES : toNumber('--minutes', minutes, 0.1, LONGEST_MINUTES),
     seed: seed === undefined ? chance : toNumber('--seed', seed, 0, 2 ** 32 - 1),
     kinds: only.length === 0 ? FAULT_KINDS : only.flatMap(kindsNamed),
+    planted,
     ...(json !== undefined && { json: resolve(folder, json) }),
   };
 }

@@ -1,0 +1,128 @@
+/** Bugs to plant, each the smallest edit that breaks one promise, and the check that must find it. */
+
+export interface PlantedBug {
+  /** What the product does then. */
+  readonly name: string;
+  /** The promise of the design that is broken. */
+  readonly promise: string;
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  /** What must find it. */
+  readonly check: Check;
+}
+
+export type Check =
+  /** Test files, by the beginning of their path. */
+  | { readonly kind: 'test'; readonly files: string }
+  /** A run of `npm run chaos`, which must tell of these violations, or some of them. */
+  | { readonly kind: 'chaos'; readonly args: readonly string[] };
+
+const DECIDE = 'services/backup-service/src/decide';
+const chaos = (...args: string[]): Check => ({ kind: 'chaos', args });
+const test = (files: string): Check => ({ kind: 'test', files });
+
+const STALE = ['--only', 'freeze-long', '--only', 'link-hole', '--only', 'kill', '--minutes', '3', '--seed', '1'];
+
+export const PLANTED: readonly PlantedBug[] = [
+  {
+    name: 'skips the fence: whoever says that he holds a task is believed',
+    promise: 'T4',
+    file: `${DECIDE}/vocabulary.ts`,
+    find: 'return backup.task?.claim === claim && (fence === undefined || fence === backup.fence);',
+    replace: 'return backup.task?.claim !== undefined && claim !== undefined && fence !== 0;',
+    check: chaos(...STALE),
+  },
+  {
+    name: 'acknowledges a message before its claim',
+    promise: 'T7',
+    file: 'packages/messaging/src/consumer.ts',
+    find: '    const command = read(message);\n',
+    replace: '    const command = read(message);\n    channel.ack(message);\n    message.fields.deliveryTag = 0;\n',
+    check: test('packages/messaging'),
+  },
+  {
+    name: 'publishes without waiting for the confirm',
+    promise: 'T2',
+    file: 'packages/messaging/src/publisher.ts',
+    find: '      await promise;\n',
+    replace: '      void promise.catch(() => undefined);\n',
+    check: test('packages/messaging'),
+  },
+  {
+    name: 'forgets to list a removed path again',
+    promise: 'T10',
+    file: 'services/executor-worker/src/remove-task.ts',
+    find: '    if (seen === 0) break;\n',
+    replace: '    if (seen === 0 || removed > 0) break;\n',
+    check: test('services/executor-worker/src/remove-task'),
+  },
+  {
+    name: 'takes a task away as soon as its lease is half over',
+    promise: 'Leases',
+    file: `${DECIDE}/vocabulary.ts`,
+    find: 'return task?.leaseUntil !== undefined && plus(task.leaseUntil, reapMarginMs) < now;',
+    replace: 'return task?.leaseUntil !== undefined && plus(task.leaseUntil, reapMarginMs - 2_000) < now;',
+    check: chaos(...STALE),
+  },
+  {
+    name: 'lets a br run on whose worker is frozen or gone',
+    promise: 'T13',
+    file: 'services/executor-worker/src/br/guard.ts',
+    find: "  signalGroup('SIGTERM');\n",
+    replace: "  if (why.length > 0) return;\n  signalGroup('SIGTERM');\n",
+    check: chaos(...STALE),
+  },
+  {
+    name: 'starts a second backup for a key that it has seen',
+    promise: 'one key, one backup',
+    file: 'services/backup-service/src/rpc/start-backup.ts',
+    find: '    const id = backupId(request, context.caller);\n',
+    replace: "    const id = backupId({ ...request, key: '' }, context.caller);\n",
+    check: chaos('--only', 'link', '--minutes', '1', '--seed', '1'),
+  },
+  {
+    name: 'answers a cancel before it is written down',
+    promise: 'T12',
+    file: 'services/backup-service/src/rpc/cancel-backup.ts',
+    find: "    const applied = await store.apply(id, { kind: 'cancel', by: caller, reason, requestId, ...code }, signal);\n",
+    replace:
+      "    const known = existing(await store.get(id, signal), id, clusterId);\n    void store.apply(id, { kind: 'cancel', by: caller, reason, requestId, ...code }, signal).catch(() => undefined);\n    const applied = { decision: { answer: { kind: 'ok' as const }, broadcast: true }, before: known, backup: known };\n",
+    check: chaos('--only', 'database', '--only', 'kill', '--minutes', '3', '--seed', '1'),
+  },
+  {
+    name: 'goes on with a window before its occurrence is written down',
+    promise: 'S1',
+    file: 'services/scheduler-service/src/due-loop.ts',
+    find: '      if (await store.insert(occurrence)) windowCame(occurrence);\n',
+    replace:
+      '      void store.insert(occurrence).then((made) => made && windowCame(occurrence)).catch(() => undefined);\n',
+    check: chaos('--only', 'database', '--only', 'kill', '--minutes', '3', '--seed', '1'),
+  },
+  {
+    name: 'believes br without looking at what it wrote',
+    promise: 'T9',
+    file: 'services/executor-worker/src/br/backupmeta.ts',
+    find: '    const missing = await findMissing(files, [metaFiles, dataFiles], signal);\n',
+    replace: '    const missing = undefined as string | undefined;\n    void findMissing;\n',
+    check: test('test/e2e/br-misbehaves'),
+  },
+  {
+    name: 'removes the lock of a path before it knows that the task is still its own',
+    promise: 'T4',
+    file: 'services/executor-worker/src/backup-task.ts',
+    find: '    return await run(granted, files, decrypt, dependencies, () => {\n',
+    replace:
+      '    if (grant.previousEnded) await files.remove(LOCK_FILES, AbortSignal.timeout(LOOK_MS));\n    return await run(granted, files, decrypt, dependencies, () => {\n',
+    check: test('services/executor-worker/src/backup-task'),
+  },
+  {
+    name: 'leaves the files of a backup that was canceled',
+    promise: 'T1',
+    file: `${DECIDE}/vocabulary.ts`,
+    find: "    state !== 'Succeeded' && mayHoldFiles(backup, backup.path)\n",
+    replace: "    state === 'Failed' && mayHoldFiles(backup, backup.path)\n",
+    check: chaos('--only', 'kill', '--minutes', '1', '--seed', '1'),
+  },
+];
