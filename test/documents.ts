@@ -130,3 +130,100 @@ export async function anyWindowWaits(database: Db): Promise<boolean> {
   ]);
   return due !== null || pending !== null;
 }
+
+/** A backup that was accepted just now, as it is before anybody rang for it. */
+export function queuedBackup(
+  id: string,
+  { clusterId, storage, at }: { readonly clusterId: string; readonly storage: Document; readonly at: Date },
+): StoredDocument {
+  const path = `${clusterId}/${id}`;
+  const { _id: storageId = 'bench', root: _, maxConcurrent = 0, ...location } = storage;
+  return {
+    _id: id,
+    request: { hash: 'bench', id, key: id },
+    createdBy: 'bench',
+    clusterId,
+    mode: 'manual',
+    type: 'full',
+    method: 'physical',
+    origin: 'request',
+    target: { pd: ['127.0.0.1:2379'], version: '8.5.0', pool: 'default' },
+    storage: { id: storageId, maxConcurrent, ...location },
+    basePath: path,
+    path,
+    leftovers: [],
+    state: 'Queued',
+    activeKey: `cluster:${clusterId}`,
+    slotKey: `backup:${id}`,
+    deadline: new Date(at.getTime() + DAY_MS),
+    fence: 0,
+    task: { kind: 'backup', ringAt: at, notBefore: at, rings: 0, tries: 0 },
+    progress: null,
+    result: null,
+    reason: null,
+    failures: 0,
+    losses: 0,
+    attempts: [],
+    cancel: null,
+    deletion: { state: 'None' },
+    holds: [],
+    startTime: at,
+    endTime: null,
+    createTime: at,
+    updateTime: at,
+    deleteTime: null,
+    revision: 1,
+    schemaVersion: 1,
+  };
+}
+
+/** A backup that ended at the given moment, after one attempt. */
+export function finishedBackup(
+  id: string,
+  clusterId: string,
+  state: 'Succeeded' | 'Failed',
+  startTime: Date,
+): StoredDocument {
+  const endTime = new Date(startTime.getTime() + MINUTE_MS);
+  const queued = queuedBackup(id, { clusterId, storage: { local: { path: '/nowhere' } }, at: startTime });
+  const reason = state === 'Failed' ? { code: 'BR_FAILED', message: 'br ended with an error.' } : null;
+  return {
+    ...queued,
+    state,
+    activeKey: queued.slotKey,
+    fence: 1,
+    task: null,
+    progress: { step: 'Checksum', percent: 100, speed: '120 MB/s' },
+    result:
+      state === 'Succeeded'
+        ? {
+            tso: '450000000000000001',
+            sizeBytes: 1_234_567_890,
+            files: 42,
+            tidbClusterId: '7300000000000000001',
+            clusterVersion: '8.5.0',
+          }
+        : null,
+    reason,
+    failures: state === 'Failed' ? 1 : 0,
+    attempts: [
+      {
+        claim: 'bench-claim-of-this-attempt',
+        fence: 1,
+        path: queued.path,
+        worker: 'bench-worker',
+        mayRun: true,
+        startedAt: startTime,
+        endedAt: endTime,
+        outcome: state === 'Succeeded' ? 'succeeded' : 'failed',
+        ...(reason && { reason }),
+        argv: ['br', 'backup', 'full', '--pd', '127.0.0.1:2379', '--storage', `local:///nowhere/${queued.path}`],
+        brVersion: '8.5.0',
+        hasLock: true,
+      },
+    ],
+    endTime,
+    updateTime: endTime,
+    revision: 9,
+  };
+}

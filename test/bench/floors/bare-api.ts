@@ -1,0 +1,83 @@
+/**
+ * The least that the API's reads and its start of a backup cost: one process with bare Fastify and the driver, without
+ * tokens, roles, limits, validation, logs, audit and metrics, and without a service behind it.
+ *
+ * The same work: the same queries on the same documents with the same answer, the same reads before a start, and the same
+ * three things that must be kept before it is answered: the document, its next ring, and the message for the workers.
+ */
+import { randomBytes } from 'node:crypto';
+import { connectBroker } from '@tidemark/messaging/connection';
+import { startPublisher } from '@tidemark/messaging/publisher';
+import { CommandKind } from '@tidemark/protocol/queue/v1/commands';
+import { fastify } from 'fastify';
+import { type Db, MongoClient } from 'mongodb';
+import { queuedBackup, type StoredDocument } from '../../documents.ts';
+import { bareRecord } from './bare-record.ts';
+import { floorReady, floorSettings } from './floor.ts';
+
+/** What this floor is told. */
+export interface BareApiSettings {
+  readonly mongodbUrl: string;
+  readonly database: string;
+  readonly amqpUrl: string;
+  readonly namespace: string;
+}
+
+const POOL = 'default';
+const RING_MS = 600_000;
+const silent = () => undefined;
+const log = { debug: silent, info: silent, warn: silent, error: silent };
+
+const settings = await floorSettings<BareApiSettings>();
+const client = new MongoClient(settings.mongodbUrl, { writeConcern: { w: 'majority', journal: true } });
+const db = client.db(settings.database);
+const broker = await connectBroker({ url: settings.amqpUrl, connectionName: 'bare-api', log });
+const publisher = startPublisher(broker, { namespace: settings.namespace, log });
+
+const app = fastify();
+const listed = ['None', 'Requested', 'Deleting', 'DeleteFailed'];
+const backups = db.collection<StoredDocument>('backups');
+
+app.get<{ Querystring: { clusterId: string; pageSize: string } }>('/backups', async ({ query }) => {
+  const filter = { clusterId: query.clusterId, 'deletion.state': { $in: listed } };
+  const pageSize = Number(query.pageSize);
+  const [found, total] = await Promise.all([
+    backups.find(filter).sort({ startTime: -1, _id: -1 }).skip(0).limit(pageSize).toArray(),
+    backups.countDocuments(filter),
+  ]);
+  return answer({ backupRecords: found.map(bareRecord) }, { page: 1, pageSize, total });
+});
+
+app.get<{ Params: { id: string } }>('/backups/:id', async ({ params }) => {
+  const backup = await backups.findOne({ _id: params.id });
+  return answer({ backup: bareRecord(backup ?? {}) });
+});
+
+app.post<{ Body: { clusterId: string } }>('/backups', async ({ body }) => {
+  const cluster = await db.collection<StoredDocument>('clusters').findOne({ _id: body.clusterId });
+  const storage = await db.collection<StoredDocument>('storages').findOne({ _id: cluster?.storageId });
+  const id = randomBytes(16).toString('base64url');
+  const bare = bareBackups(db);
+  const backup = queuedBackup(id, { clusterId: body.clusterId, storage: storage ?? {}, at: new Date() });
+  await bare.insertOne(backup);
+  const ringAt = new Date(Date.now() + RING_MS);
+  await bare.updateOne(
+    { _id: id, revision: 1 },
+    { $set: { task: { ...backup.task, ringAt, rings: 1 }, updateTime: new Date(), revision: 2 } },
+  );
+  const command = { kind: CommandKind.COMMAND_KIND_BACKUP, id };
+  await publisher.publishRun(POOL, command, { expirationMs: RING_MS, requestId: id });
+  return answer({ backupId: id, workFlowId: id });
+});
+
+function answer(data: object, page?: object): object {
+  return { code: 0, message: 'OK', data, ...(page && { page }) };
+}
+
+/** Beside the product's collection, so that nobody rings for these. */
+function bareBackups(database: Db) {
+  return database.collection<StoredDocument>('bare_backups');
+}
+
+const url = await app.listen({ host: '127.0.0.1', port: 0 });
+floorReady({ url });
