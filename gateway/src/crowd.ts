@@ -1,16 +1,18 @@
+import type { EventEmitter } from 'node:events';
 import { AppError } from '@tidemark/errors/app-error';
 import { gauge } from '@tidemark/service-kit/metrics';
 import type { Limits } from './limits.ts';
+import { refused } from './refused.ts';
 
 /** How much is being done right now, and whether there is room for more. */
 export interface Crowd extends Disposable {
   /**
-   * Counts one request in.
+   * Counts one request in, until its response has closed.
    *
-   * @returns counts it out again, once however often it is called
+   * @returns counts it out before that, once however often it is called
    * @throws AppError `unavailable` while there is no room
    */
-  enter(): () => void;
+  enter(response: Pick<EventEmitter, 'once'>): () => void;
 }
 
 const SAMPLE_MS = 100;
@@ -32,20 +34,24 @@ export function createCrowd({ inFlight, delayMs }: Pick<Limits, 'inFlight' | 'de
     due = now + SAMPLE_MS;
   }, SAMPLE_MS).unref();
   return {
-    enter() {
-      if (count >= inFlight || lateInARow > 1)
+    enter(response) {
+      if (count >= inFlight || lateInARow > 1) {
+        refused.inc({ reason: 'overload' });
         throw new AppError('unavailable', 'The gateway has more to do than it can; try again shortly.', {
           retryAfterMs: RETRY_MS,
         });
+      }
       count += 1;
       inFlightNow.set(count);
       let inside = true;
-      return () => {
+      const leave = () => {
         if (!inside) return;
         inside = false;
         count -= 1;
         inFlightNow.set(count);
       };
+      response.once('close', leave);
+      return leave;
     },
     [Symbol.dispose]: () => clearInterval(sample),
   };

@@ -13,8 +13,6 @@ import { createRpcHandler } from './connect/rpc-handler.ts';
 import { rpcRoutes } from './connect/rpc-routes.ts';
 import { boundConnections } from './connections.ts';
 import { allowOrigins } from './cross-origin.ts';
-import { type Crowd, createCrowd } from './crowd.ts';
-import { createDoor } from './door.ts';
 import type { HttpsOptions } from './https-options.ts';
 import { readAnyJson } from './json-body.ts';
 import { DEFAULT_LIMITS, type Limits, seeTooManyHeaders, serverOptions } from './limits.ts';
@@ -39,14 +37,14 @@ import { storageRoutes } from './rest/storages.ts';
 import { strategyRoutes } from './rest/strategies.ts';
 import { strategyPreviewRoutes } from './rest/strategy-preview.ts';
 import { strategyRuleRoutes } from './rest/strategy-rules.ts';
-import { createStreamGate } from './rest/stream.ts';
-import { createStrangers } from './strangers.ts';
+import type { Shared } from './shared.ts';
 
 export interface GatewayDependencies {
   readonly backends: Backends;
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
   readonly serviceToken: string | undefined;
+  readonly shared: Shared;
   readonly limits?: Limits;
   /** Proxies whose `X-Forwarded-For` is believed: addresses or networks. */
   readonly trustedProxies?: readonly string[];
@@ -73,6 +71,7 @@ export function buildGateway({
   authenticator,
   rateLimit,
   serviceToken,
+  shared: { crowd, letIn, streams },
   limits = DEFAULT_LIMITS,
   trustedProxies = [],
   allowedOrigins = [],
@@ -109,9 +108,6 @@ export function buildGateway({
   readAnyJson(app);
   compressAnswers(app);
   const methodsOf = collectRoutes(app);
-  const crowd = createCrowd(limits);
-  app.addHook('onClose', async () => crowd[Symbol.dispose]());
-  const letIn = createDoor(authenticator, createStrangers(limits.strangers));
   const operations = collectOperations(app, PREFIX);
 
   app.addHook('onRequest', async (request, reply) => {
@@ -125,8 +121,7 @@ export function buildGateway({
     nameRequest(request, reply);
     cutStalled(reply.raw, limits.stalledMs);
     checkHeaders(request, limits);
-    request.leaveCrowd = countIn(crowd);
-    reply.raw.once('close', request.leaveCrowd);
+    if (!request.routeOptions.config?.rpc) request.leaveCrowd = crowd.enter(reply.raw);
   });
   allowOrigins(app, allowedOrigins, methodsOf);
   // From the arrival of the request, where a busy gateway took its time; a slow client does not spend that of the services.
@@ -162,7 +157,7 @@ export function buildGateway({
   const dependencies: RouteDependencies = {
     backends,
     stopping: stopping.signal,
-    streams: createStreamGate(limits),
+    streams,
     serviceHeaders: serviceHeaders(serviceToken),
   };
   void app.register(
@@ -192,7 +187,7 @@ export function buildGateway({
     },
     { prefix: PREFIX },
   );
-  rpcRoutes(app, createRpcHandler({ ...dependencies, letIn, rateLimit, audit }));
+  rpcRoutes(app, createRpcHandler({ ...dependencies, authenticator, letIn, crowd, rateLimit, audit }));
   // Also where people would look for it.
   for (const prefix of [PREFIX, '/'])
     void app.register(async (open) => referenceRoutes(open, operations, PREFIX), { prefix });
@@ -231,15 +226,6 @@ function checkHeaders({ raw }: FastifyRequest, { headers }: Limits): void {
   const hosts = raw.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
   if (raw.httpVersion === '1.1' && (hosts !== 1 || !raw.headers.host?.trim()))
     throw invalidArgument([{ field: 'Host', description: 'must be sent once, with a name' }]);
-}
-
-function countIn(crowd: Crowd): () => void {
-  try {
-    return crowd.enter();
-  } catch (error) {
-    refused.inc({ reason: 'overload' });
-    throw error;
-  }
 }
 
 /** Ends the connection of a client that takes nothing of an answer that lies ready for it. */

@@ -2,7 +2,7 @@
  * What protects the gateway, over sockets. Each bound: refused beyond it, quickly and in the envelope where HTTP allows,
  * and taken again by itself afterwards.
  */
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -315,7 +315,7 @@ describe('too much at once', () => {
     };
     const isRefused = () => {
       try {
-        crowd.enter()();
+        crowd.enter(new EventEmitter())();
         return false;
       } catch {
         return true;

@@ -14,6 +14,7 @@ import { httpsOptions } from './https-options.ts';
 import { createIssuer } from './issuer.ts';
 import { log } from './logger.ts';
 import { createRateLimit } from './rate-limit.ts';
+import { createShared } from './shared.ts';
 
 export interface RunningGateway extends AsyncDisposable {
   readonly port: number;
@@ -43,6 +44,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     audit,
     rateLimit: createRateLimit(config.rate),
     serviceToken: config.serviceToken,
+    shared: stack.use(createShared(authenticator, config.limits)),
     limits: config.limits,
     trustedProxies: config.trustedProxies,
     allowedOrigins: config.allowedOrigins,

@@ -190,6 +190,16 @@ describe.each(PATHS)('a client of %s', (path) => {
     expect(witness.open).toBe(0);
   });
 
+  it('whose token sees the cluster no longer loses its stream', async () => {
+    const { gateway, port } = await start({ heartbeatMs: 200 });
+    const witness = behave(gateway, 'little');
+    const received = exchange(port, requestOf('GET', path));
+    await soon(() => expect(witness.open).toBe(1));
+    await gateway.writeTokens({ admin: { role: 'admin', clusters: ['another'] } });
+    expect(await received).toMatch(/connect again|ask again/);
+    expect(witness.open).toBe(0);
+  });
+
   it('is told to come again when the gateway stops, which it does not hold up', async () => {
     const { gateway, port } = await start();
     const witness = behave(gateway, 'little');

@@ -2,12 +2,17 @@
 import { writeFile } from 'node:fs/promises';
 import type { Backends } from './backends.ts';
 import { buildGateway } from './gateway.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
+import { createShared } from './shared.ts';
 
 const [, , file = ''] = process.argv;
 const nobody = () => Promise.reject(new Error('nobody is let in here'));
+const authenticator = { authenticate: nobody, check: nobody };
+using shared = createShared(authenticator, DEFAULT_LIMITS);
 const app = buildGateway({
   backends: {} as Backends,
-  authenticator: { authenticate: nobody, check: nobody },
+  authenticator,
+  shared,
   rateLimit: { take: () => undefined, headers: () => ({}) },
   serviceToken: undefined,
 });

@@ -1,6 +1,10 @@
 /** The listener for gRPC, asked by the gRPC client that is none of Connect's. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { HealthCheckRequestSchema, HealthCheckResponseSchema } from '@tidemark/protocol/connect/grpc/health/v1/health';
 import {
@@ -10,6 +14,7 @@ import {
   ServerReflectionResponseSchema,
 } from '@tidemark/protocol/connect/grpc/reflection/v1/reflection';
 import {
+  BackupService,
   GetBackupRequestSchema,
   GetBackupResponseSchema,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
@@ -17,7 +22,8 @@ import { fromServiceError } from '@tidemark/service-kit/grpc/status';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { log } from '../logger.ts';
 import { BACKUP } from '../testing/programmable-backends.ts';
-import { type RpcGateway, startRpcGateway } from '../testing/rpc-clients.ts';
+import { as, type RpcGateway, startRpcGateway } from '../testing/rpc-clients.ts';
+import type { TestGatewayOptions } from '../testing/test-gateway.ts';
 import { startGrpcListener } from './grpc-listener.ts';
 import { PUBLIC_SERVICES } from './rpc-handler.ts';
 
@@ -80,6 +86,65 @@ it.each([
   '/',
 ])('says of %s that there is no such method', async (path) => {
   expect(await failure(call(path, Buffer.alloc(0), 'admin'))).toMatchObject({ code: status.UNIMPLEMENTED });
+});
+
+describe('limits', () => {
+  const LIST = '/tidemark.backup.v1.BackupService/ListBackups';
+  const started = async (options: TestGatewayOptions) => {
+    await gateway[Symbol.asyncDispose]();
+    client.close();
+    gateway = await startRpcGateway(options);
+    client = new Client(`127.0.0.1:${gateway.grpc.port}`, credentials.createInsecure());
+  };
+
+  it('tells every caller what is left of its rate, also where nothing is', async () => {
+    await started({ rate: { perSecond: 0.01, burst: 2 } });
+    for (const transport of [gateway.transports.Connect, gateway.transports['gRPC-web'], gateway.transports.gRPC]) {
+      const token = randomUUID();
+      await gateway.writeTokens({ [token]: { role: 'viewer', clusters: ['*'] } });
+      const left: (string | null)[] = [];
+      const onHeader = (headers: Headers) => void left.push(headers.get('ratelimit-remaining'));
+      const backups = createClient(BackupService, transport);
+      await vi.waitFor(() => backups.listBackups({}, { ...as(token), onHeader }), { timeout: 10_000 });
+      await backups.listBackups({}, { ...as(token), onHeader });
+      const refused = await backups.listBackups({}, as(token)).catch((error: unknown) => ConnectError.from(error));
+      expect(refused).toMatchObject({ code: Code.ResourceExhausted });
+      expect((refused as ConnectError).metadata.get('ratelimit-remaining')).toBe('0');
+      expect(left).toEqual(['1', '0']);
+    }
+  });
+
+  it('closes the connections of one address beyond so many at once', async () => {
+    await started({ limits: { connectionsPerAddress: 1 } });
+    await call(LIST, Buffer.alloc(0), 'viewer');
+    const second = connect(gateway.grpc.port, '127.0.0.1');
+    await once(second, 'close');
+    await call(LIST, Buffer.alloc(0), 'viewer');
+  });
+
+  it('audits the address of the client that a trusted proxy names, and believes nobody else', async () => {
+    const audited = async () => {
+      vi.mocked(log.info).mockClear();
+      const metadata = withToken('admin');
+      metadata.set('x-forwarded-for', '203.0.113.7');
+      client.makeUnaryRequest(
+        '/tidemark.backup.v1.BackupService/StartBackup',
+        raw,
+        raw,
+        Buffer.alloc(0),
+        metadata,
+        () => undefined,
+      );
+      return vi.waitFor(() => {
+        const line = vi.mocked(log.info).mock.calls.find(([, said]: readonly unknown[]) => said === 'audit')?.[0];
+        expect(line).toBeDefined();
+        return (line as { from?: string } | undefined)?.from;
+      }, 20_000);
+    };
+    expect(await audited()).toBe('127.0.0.1');
+    await started({ trustedProxies: ['127.0.0.0/8'] });
+    expect(await audited()).toBe('203.0.113.7');
+  });
 });
 
 describe('health', () => {

@@ -1,9 +1,9 @@
 /**
  * The listener for gRPC, which without TLS is HTTP/2 from the first byte and so cannot share a port with REST. Where the
- * gateway has a certificate, this listener uses it too. Whoever
- * speaks Connect or gRPC-web over HTTP/2 may do so here too.
+ * gateway has a certificate, this listener uses it too. Whoever speaks Connect or gRPC-web over HTTP/2 may do so here.
  */
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import {
   createSecureServer,
   createServer,
@@ -12,15 +12,15 @@ import {
   type ServerHttp2Session,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import proxyAddr from '@fastify/proxy-addr';
 import { AppError } from '@tidemark/errors/app-error';
 import { type AuditTrail, createAuditTrail } from '../audit.ts';
-import type { Authenticator } from '../authenticate.ts';
 import { serviceHeaders } from '../backends.ts';
-import { createDoor } from '../door.ts';
+import { boundConnections } from '../connections.ts';
 import type { HttpsOptions } from '../https-options.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
-import { createStreamGate } from '../rest/stream.ts';
-import { createStrangers } from '../strangers.ts';
+import { matcherOf } from '../networks.ts';
+import type { Shared } from '../shared.ts';
 import { createRpcHandler, type RpcDependencies } from './rpc-handler.ts';
 
 export interface GrpcListener extends AsyncDisposable {
@@ -30,9 +30,11 @@ export interface GrpcListener extends AsyncDisposable {
 }
 
 export interface GrpcListenerOptions
-  extends Omit<RpcDependencies, 'stopping' | 'serviceHeaders' | 'streams' | 'letIn' | 'audit'> {
-  readonly authenticator: Authenticator;
+  extends Omit<RpcDependencies, 'stopping' | 'serviceHeaders' | 'streams' | 'letIn' | 'crowd' | 'audit'> {
+  readonly shared: Shared;
   readonly limits?: Limits;
+  /** Proxies whose `X-Forwarded-For` is believed: addresses or networks. */
+  readonly trustedProxies?: readonly string[];
   /** Where audit lines go; left out, to the log only. */
   readonly audit?: AuditTrail;
   readonly serviceToken: string | undefined;
@@ -55,26 +57,31 @@ export async function startGrpcListener({
   serviceToken,
   authenticator,
   limits = DEFAULT_LIMITS,
+  trustedProxies = [],
+  shared,
   audit = createAuditTrail(),
   backends,
   rateLimit,
   https,
 }: GrpcListenerOptions): Promise<GrpcListener> {
+  const trusted = matcherOf(trustedProxies);
   const stopping = new AbortController();
   const rpc = createRpcHandler({
     backends,
+    authenticator,
     rateLimit,
     audit,
-    letIn: createDoor(authenticator, createStrangers(limits.strangers)),
-    streams: createStreamGate(limits),
+    ...shared,
     stopping: stopping.signal,
     serviceHeaders: serviceHeaders(serviceToken),
   });
   const settings = { settings: { maxConcurrentStreams: MOST_STREAMS } };
   const secure = https && createSecureServer({ ...settings, ...https });
   const server = secure ?? createServer(settings);
+  boundConnections(server, limits, trusted);
   server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {
-    rpc.handle(request, response, request.socket.remoteAddress ?? '');
+    // Its types know HTTP/1.1 alone; what it reads, the headers and the socket, HTTP/2 has too.
+    rpc.handle(request, response, proxyAddr(request as unknown as IncomingMessage, trusted) ?? '');
   });
   const sessions = new Set<ServerHttp2Session>();
   server.on('session', (session) => {

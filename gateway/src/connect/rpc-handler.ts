@@ -23,6 +23,8 @@ import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import type { AuditTrail } from '../audit.ts';
+import type { Authenticator } from '../authenticate.ts';
+import type { Crowd } from '../crowd.ts';
 import type { Door } from '../door.ts';
 import { log } from '../logger.ts';
 import type { RateLimit } from '../rate-limit.ts';
@@ -38,7 +40,9 @@ import { auditOf, serveCalls } from './serve-call.ts';
 import { BACKUP_CALLS, OCCURRENCE_CALLS, REGISTRY_CALLS, RETENTION_CALLS, STRATEGY_CALLS } from './served-calls.ts';
 
 export interface RpcDependencies extends RouteDependencies {
+  readonly authenticator: Authenticator;
   readonly letIn: Door;
+  readonly crowd: Crowd;
   readonly rateLimit: RateLimit;
   readonly audit: AuditTrail;
 }
@@ -82,7 +86,7 @@ export function isServed(typeName: string, method: string): boolean {
 const READ_MAX_BYTES = 1024 * 1024;
 
 export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
-  const { backends, letIn, rateLimit, stopping, audit } = dependencies;
+  const { backends, authenticator, letIn, crowd, rateLimit, stopping, audit } = dependencies;
 
   /** Lets in who has a token and calls no more than the token may. */
   async function gate({ service, values, protocolName, requestHeader, responseHeader }: HandlerContext): Promise<void> {
@@ -91,13 +95,24 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
     for (const name of REQUEST_ID_HEADERS) responseHeader.set(name, rpc.id);
     if (service.typeName === Health.typeName) return;
     try {
-      rpc.caller = await letIn(rpc.from, requestHeader.get('authorization') ?? undefined);
-      rateLimit.take(rpc.caller.tokenId);
+      rpc.leaveCrowd = rpc.enter();
+      const authorization = requestHeader.get('authorization') ?? undefined;
+      rpc.authenticateAgain = () => authenticator.authenticate(authorization);
+      rpc.caller = await letIn(rpc.from, authorization);
+      takeOne(rpc.caller.tokenId, responseHeader);
     } catch (thrown) {
       const error = toError(thrown);
       log[error.row.log]({ requestId: rpc.id, code: error.code, error }, 'call refused');
       rpc.outcome = error;
       throw toConnectError(error);
+    }
+  }
+
+  function takeOne(tokenId: string, answered: Headers): void {
+    try {
+      rateLimit.take(tokenId);
+    } finally {
+      for (const [name, value] of Object.entries(rateLimit.headers(tokenId))) answered.set(name, value);
     }
   }
 
@@ -141,6 +156,9 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
         startedAt: performance.now(),
         protocol: '',
         caller: undefined,
+        authenticateAgain: undefined,
+        enter: () => crowd.enter(response),
+        leaveCrowd: () => undefined,
         audit: audits.get(method),
         audited: {},
         outcome: undefined,

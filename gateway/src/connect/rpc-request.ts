@@ -18,6 +18,12 @@ export interface RpcRequest {
   /** "connect", "grpc-web" or "grpc"; empty until that is known. */
   protocol: string;
   caller: Caller | undefined;
+  /** The caller as the same token proves it now. @throws AppError as at first */
+  authenticateAgain: (() => Promise<Caller>) | undefined;
+  /** Counts the call among those that are answered soon. @throws AppError `unavailable` while there is no room */
+  readonly enter: () => () => void;
+  /** Counts a call that becomes a stream out of those that are answered soon. */
+  leaveCrowd: () => void;
   /** The name of a mutation, for its audit line. */
   audit: string | undefined;
   audited: Audited;

@@ -6,6 +6,7 @@ import { CALL_TIMEOUT_MS } from '../backends.ts';
 import { log } from '../logger.ts';
 import { toError } from '../rest/error-response.ts';
 import { callOptions, type RequestScope, type RouteDependencies } from '../rest/route.ts';
+import { endOfStream } from '../rest/stream.ts';
 import { type Authorized, authorizeCall } from './authorize-call.ts';
 import { checkRequest } from './check-request.ts';
 import { toConnectError } from './connect-error.ts';
@@ -73,13 +74,22 @@ function serverStream({ method, row, send, dependencies }: Serve) {
     // The end of the loop below does not end the call behind it; this does, however the loop ends (stack-findings, trap 9).
     const over = new AbortController();
     let leave: (() => void) | undefined;
-    const gone = AbortSignal.any([context.signal, dependencies.stopping, over.signal]);
+    let ended = dependencies.stopping;
     try {
       const messages = await answering(rpc, context, async () => {
         const served = servedRow(row, method);
-        const scope = scopeOf(rpc, gone, Math.min(context.timeoutMs() ?? Infinity, CALL_TIMEOUT_MS));
-        await ready(method.input, served, request, rpc, scope, dependencies);
+        const leftMs = Math.min(context.timeoutMs() ?? Infinity, CALL_TIMEOUT_MS);
+        const scope = scopeOf(rpc, AbortSignal.any([context.signal, ended]), leftMs);
+        const { backup } = await ready(method.input, served, request, rpc, scope, dependencies);
         leave = dependencies.streams.enter(scope.caller.tokenId);
+        rpc.leaveCrowd();
+        const { authenticateAgain } = rpc;
+        if (backup && authenticateAgain) {
+          const until = AbortSignal.any([context.signal, over.signal]);
+          const { limits } = dependencies.streams;
+          ended = AbortSignal.any([ended, endOfStream({ backup, authenticateAgain, limits, until })]);
+        }
+        const gone = AbortSignal.any([context.signal, ended, over.signal]);
         const { headers } = callOptions(scope, dependencies);
         const timeoutMs = context.timeoutMs();
         const options = { signal: gone, ...(headers && { headers }), ...(timeoutMs !== undefined && { timeoutMs }) };
@@ -88,7 +98,7 @@ function serverStream({ method, row, send, dependencies }: Serve) {
       rpc.outcome = undefined;
       const iterator = messages[Symbol.asyncIterator]();
       for (;;) {
-        const next = await answering(rpc, context, () => iterator.next(), dependencies.stopping);
+        const next = await answering(rpc, context, () => iterator.next(), ended);
         if (next.done) return;
         rpc.outcome = undefined;
         yield next.value;
@@ -137,29 +147,33 @@ async function ready(
   return acting;
 }
 
-/** Does the work, and turns whatever it throws into what the client is told; notes how it ended. */
+/**
+ * Does the work, and turns whatever it throws into what the client is told; notes how it ended.
+ *
+ * @param ended by the gateway, for the reason that it has
+ */
 async function answering<T>(
   rpc: RpcRequest,
   context: HandlerContext,
   work: () => Promise<T>,
-  stopping?: AbortSignal,
+  ended?: AbortSignal,
 ): Promise<T> {
   try {
     const answer = await work();
     rpc.outcome = 'ok';
     return answer;
   } catch (thrown) {
-    const error = whatHappened(thrown, context, stopping);
+    const error = whatHappened(thrown, context, ended);
     log[error.row.log]({ requestId: rpc.id, code: error.code, error }, 'call failed');
     rpc.outcome = error;
     throw toConnectError(error);
   }
 }
 
-function whatHappened(thrown: unknown, context: HandlerContext, stopping: AbortSignal | undefined): AppError {
+function whatHappened(thrown: unknown, context: HandlerContext, ended: AbortSignal | undefined): AppError {
   if ((context.timeoutMs() ?? 1) <= 0)
     return new AppError('deadline_exceeded', 'The deadline of the call has passed.', { cause: thrown });
   if (context.signal.aborted) return new AppError('canceled', 'The client went away.', { cause: thrown });
-  if (stopping?.aborted) return new AppError('unavailable', 'The gateway is stopping; call again.', { cause: thrown });
+  if (ended?.aborted) return toError(ended.reason);
   return toError(thrown);
 }

@@ -4,6 +4,7 @@
  * 1. A client that goes away takes its call with it, down to the service.
  * 2. The deadline of a client holds on both sides; a client without one, or with a longer one, has the gateway's.
  * 3. A gateway that stops ends its streams, in words that say to come back, and lets short calls end.
+ * 4. A stream does not outlive the right of its token to see it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HandlerContext } from '@connectrpc/connect';
@@ -30,7 +31,7 @@ const untilAborted = async ({ signal, timeoutMs }: HandlerContext) => {
 beforeEach(async () => {
   Object.assign(seen, { started: 0, aborted: 0, timeoutMs: undefined });
   for (const level of ['info', 'warn'] as const) vi.spyOn(log, level).mockImplementation(() => undefined);
-  gateway = await startRpcGateway();
+  gateway = await startRpcGateway({ limits: { heartbeatMs: 100 } });
   gateway.answers.watchBackup = async function* (_, context) {
     yield { backup: sampleBackup() };
     await untilAborted(context);
@@ -77,10 +78,10 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
   });
 
   it('a deadline ends call and stream, on both sides', async () => {
-    const call = await outcomeOf(backups().pinBackup({ id: BACKUP }, { ...as('admin'), timeoutMs: 300 }));
+    const call = await outcomeOf(backups().pinBackup({ id: BACKUP }, { ...as('admin'), timeoutMs: 1_000 }));
     expect(call).toMatchObject({ code: 'DeadlineExceeded' });
     await vi.waitFor(() => expect(seen).toMatchObject({ started: 1, aborted: 1 }));
-    const stream = await outcomeOf(backups().watchBackup({ id: BACKUP }, { ...as('viewer'), timeoutMs: 300 }));
+    const stream = await outcomeOf(backups().watchBackup({ id: BACKUP }, { ...as('viewer'), timeoutMs: 1_000 }));
     expect(stream).toMatchObject({ code: 'DeadlineExceeded' });
     await vi.waitFor(() => expect(seen).toMatchObject({ started: 2, aborted: 2 }));
   });
@@ -89,6 +90,17 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
     const call = await outcomeOf(backups().pinBackup({ id: BACKUP }, { ...as('admin'), timeoutMs: 3_600_000 }));
     expect(call).toMatchObject({ code: 'Unavailable', reason: 'tidemark/unavailable', retryMs: 1_000 });
     expect(seen.timeoutMs).toBeLessThanOrEqual(CALL_TIMEOUT_MS);
+  });
+
+  it.each([
+    ['taken away', { admin: { role: 'admin', clusters: ['*'] } }, 'Unauthenticated'],
+    ['given other clusters', { viewer: { role: 'viewer', clusters: ['another'] } }, 'NotFound'],
+  ] as const)('a stream ends when its token is %s', async (_, tokens, code) => {
+    const stream = outcomeOf(backups().watchBackup({ id: BACKUP }, as('viewer')));
+    await vi.waitFor(() => expect(seen.started).toBe(1));
+    await gateway.writeTokens(tokens);
+    expect(await stream).toMatchObject({ code });
+    await vi.waitFor(() => expect(seen.aborted).toBe(1));
   });
 
   it('a gateway that stops ends streams and says when to come back', async () => {
@@ -100,6 +112,69 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
     gateway.app.server.closeIdleConnections();
     await stopped;
   });
+});
+
+it('all streams of a token that is taken away end, also where no more bad tokens of its address are looked at', async () => {
+  await gateway[Symbol.asyncDispose]();
+  gateway = await startRpcGateway({ limits: { heartbeatMs: 100, strangers: { perSecond: 0.001, burst: 1 } } });
+  gateway.answers.watchBackup = async function* (_, context) {
+    yield { backup: sampleBackup() };
+    await untilAborted(context);
+  };
+  const streams = [1, 2, 3].map(() =>
+    outcomeOf(gateway.client(BackupService, 'gRPC').watchBackup({ id: BACKUP }, as('viewer'))),
+  );
+  await vi.waitFor(() => expect(seen.started).toBe(3));
+  await gateway.writeTokens({ admin: { role: 'admin', clusters: ['*'] } });
+  for (const stream of streams) expect(await stream).toMatchObject({ code: 'Unauthenticated' });
+});
+
+it('a stream that has lasted for long enough ends, in words that say to call again', async () => {
+  await gateway[Symbol.asyncDispose]();
+  gateway = await startRpcGateway({ limits: { streamMs: 200 } });
+  gateway.answers.watchBackup = async function* (_, context) {
+    yield { backup: sampleBackup() };
+    await untilAborted(context);
+  };
+  for (const protocol of PROTOCOLS)
+    expect(
+      await outcomeOf(gateway.client(BackupService, protocol).watchBackup({ id: BACKUP }, as('viewer'))),
+    ).toMatchObject({ code: 'Unavailable', message: expect.stringContaining('call again') });
+});
+
+it('a call finds no room while as many are under way as may be, and streams take none of it', async () => {
+  await gateway[Symbol.asyncDispose]();
+  gateway = await startRpcGateway({ limits: { inFlight: 1 } });
+  gateway.answers.watchBackup = async function* (_, context) {
+    yield { backup: sampleBackup() };
+    await untilAborted(context);
+  };
+  gateway.answers.pinBackup = async (_, context) => {
+    await untilAborted(context);
+    return {};
+  };
+  const leave = new AbortController();
+  const options = { ...as('admin'), signal: leave.signal };
+  for (const protocol of PROTOCOLS) {
+    const started = seen.started;
+    const client = gateway.client(BackupService, protocol);
+    void outcomeOf(client.watchBackup({ id: BACKUP }, options));
+    await vi.waitFor(() => expect(seen.started).toBe(started + 1));
+  }
+  const waiting = outcomeOf(gateway.client(BackupService, 'gRPC').pinBackup({ id: BACKUP }, options));
+  await vi.waitFor(() => expect(seen.started).toBe(PROTOCOLS.length + 1));
+  for (const protocol of PROTOCOLS)
+    expect(
+      await outcomeOf(gateway.client(BackupService, protocol).getBackup({ id: BACKUP }, as('admin'))),
+    ).toMatchObject({
+      code: 'Unavailable',
+      retryMs: 1_000,
+    });
+  leave.abort();
+  await waiting;
+  await vi.waitFor(async () =>
+    expect(await outcomeOf(gateway.client(BackupService, 'gRPC').getBackup({ id: BACKUP }, as('admin')))).toBe('ok'),
+  );
 });
 
 it('a gateway that stops lets short gRPC calls end, and ends the connection after them', async () => {

@@ -17,9 +17,10 @@ export function backupLogRoutes(app: FastifyInstance, dependencies: RouteDepende
     async (request, reply) => {
       const { backupId } = parse(readBackupLog.params, request.params);
       const { attempt = 0, follow = false } = parse(readBackupLog.query, request.query);
-      await findVisibleBackup(request, dependencies, 'readBackupLog', backupId);
+      const backup = await findVisibleBackup(request, dependencies, 'readBackupLog', backupId);
       return sendStream(request, reply, dependencies, {
         type: 'text/plain; charset=utf-8',
+        backup,
         open: (options) =>
           textOf(dependencies.backends.backups.readBackupLog({ id: backupId, attempt, follow }, options), request.gone),
       });

@@ -171,9 +171,10 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
     { config: { failureNumber: QUERY_FAILED, operation: operations.watchBackup } },
     async (request, reply) => {
       const { backupId } = parse(operations.getBackup.params, request.params);
-      await findVisibleBackup(request, dependencies, 'watchBackup', backupId);
+      const backup = await findVisibleBackup(request, dependencies, 'watchBackup', backupId);
       return sendStream(request, reply, dependencies, {
         type: 'text/event-stream; charset=utf-8',
+        backup,
         beat: BEAT,
         open: (options) => events(backups.watchBackup({ id: backupId }, options), request.gone),
       });

@@ -29,18 +29,21 @@ it('registers a cluster with all that the API tells of it, and shows it so', asy
   expect(answer.body.data.cluster).toMatchObject({ id: CLUSTER, ...cluster });
 });
 
+const PD = ['10.0.0.1:2379'];
+
 it('registers a cluster from what a generated client sends for nothing', async () => {
-  const body = { name: '', pd: [], version: null, storageId: 'nfs', labels: null, tls: null, brOptions: null };
+  const body = { name: '', pd: PD, version: null, storageId: 'nfs', labels: null, tls: null, brOptions: null };
   expect((await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body })).status).toBe(200);
-  expect(gateway.received('putCluster').request.cluster).toMatchObject({ name: '', pd: [], storageId: 'nfs' });
+  expect(gateway.received('putCluster').request.cluster).toMatchObject({ name: '', pd: PD, storageId: 'nfs' });
 });
 
 it.each([
-  [{}, ['storageId']],
-  [{ storageId: '' }, ['storageId']],
+  [{}, ['pd', 'storageId']],
+  [{ pd: [], storageId: '' }, ['pd', 'storageId']],
+  [{ pd: Array.from({ length: 33 }, () => 'pd:2379'), storageId: 'nfs' }, ['pd']],
   [{ storageId: 'nfs', pd: 'pd:2379', labels: { a: 1 } }, ['pd', 'labels.a']],
   [
-    { storageId: 'nfs', tls: 'x', brOptions: { rateLimit: -1, concurrency: 1.5 } },
+    { pd: PD, storageId: 'nfs', tls: 'x', brOptions: { rateLimit: -1, concurrency: 1.5 } },
     ['tls', 'brOptions.rateLimit', 'brOptions.concurrency'],
   ],
 ])('registers no cluster from %j and names the bad fields', async (body, fields) => {
@@ -50,7 +53,9 @@ it.each([
 });
 
 it('shows how labels are written where they are no object', async () => {
-  const answer = await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body: { storageId: 'nfs', labels: 'env=prod' } });
+  const answer = await gateway.ask('PUT', `/clusters/${CLUSTER}`, {
+    body: { pd: PD, storageId: 'nfs', labels: 'env=prod' },
+  });
   expectFailure(answer, 400, 10001);
   expect(answer.body.message).toContain('such as {"env":"prod"}');
 });
@@ -161,7 +166,7 @@ it('sends the options of br with a cluster, and with a single backup', async () 
     extra: { gcttl: 3600, 'ignore-stats': false },
   };
   const extra = { gcttl: '3600', 'ignore-stats': 'false' };
-  const put = await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body: { storageId: 'nfs', brOptions } });
+  const put = await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body: { pd: PD, storageId: 'nfs', brOptions } });
   expect(put.body.data.cluster.brOptions).toMatchObject({ ...brOptions, extra });
   await gateway.ask('POST', '/backups', { body: { clusterId: CLUSTER, brOptions } });
   expect(gateway.received('startBackup').request.brOptions).toMatchObject({ ...brOptions, extra });
@@ -172,7 +177,7 @@ it('sends the options of br with a cluster, and with a single backup', async () 
 });
 
 it.each([
-  ['PUT', `/clusters/${CLUSTER}`, { storageId: 'nfs' }],
+  ['PUT', `/clusters/${CLUSTER}`, { pd: PD, storageId: 'nfs' }],
   ['POST', '/backups', { clusterId: CLUSTER }],
 ] as const)('takes no option of br that it would not use: %s %s', async (method, path, body) => {
   const answer = await gateway.ask(method, path, { body: { ...body, brOptions: { ratelimit: 50, rateLimit: -1 } } });

@@ -15,8 +15,8 @@ declare module 'fastify' {
     gone: AbortSignal;
     /** Counts a request that becomes a stream out of those that are answered soon. */
     leaveCrowd: () => void;
-    /** Whether the token is still good. @throws AppError as at first */
-    authenticateAgain: () => Promise<unknown>;
+    /** The caller as the same token proves it now. @throws AppError as at first */
+    authenticateAgain: () => Promise<Caller>;
     /** By when the services must have answered, all calls of the request together, on `performance.now()`'s clock. */
     answerBy: number;
     /** What the audit line of a mutation names. */

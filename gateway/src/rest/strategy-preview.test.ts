@@ -51,6 +51,18 @@ it('previews what a proposed strategy would do, in local time and UTC, and saves
   expect(gateway.calls.map(({ method }) => method)).not.toContain('saveStrategy');
 });
 
+it('takes the count of the query where the body has none, and refuses a bad one in either', async () => {
+  const path = `/clusters/${CLUSTER}/strategy/preview`;
+  await gateway.ask('POST', `${path}?count=4`);
+  expect(gateway.received('previewStrategy').request).toMatchObject({ count: 4 });
+  await gateway.ask('POST', `${path}?count=4`, { body: { count: 2 } });
+  expect(gateway.received('previewStrategy').request).toMatchObject({ count: 2 });
+  for (const count of ['0', '101', 'many', '1.5'])
+    for (const body of [undefined, { count: 2 }])
+      expect(badFields(await gateway.ask('POST', `${path}?count=${count}`, { body }))).toEqual(['count']);
+  expect(badFields(await gateway.ask('POST', `${path}?count=4`, { body: { count: 0 } }))).toEqual(['count']);
+});
+
 it('previews a saved rule of any name without a body', async () => {
   gateway.answers.getStrategy = async ({ clusterId, rule }) => ({ strategy: { clusterId, rule, revision: 3n } });
   const answer = await gateway.ask('POST', `/clusters/${CLUSTER}/strategies/weekly/preview`);

@@ -28,10 +28,8 @@ export function strategyPreviewRoutes(app: FastifyInstance, dependencies: RouteD
     const { clusterId, rule = DEFAULT_RULE } = parse(Params, request.params);
     authorizeCluster(request.caller, 'previewStrategy', clusterId);
     const body = bodyObject(request.body);
-    const { count = operations.DEFAULT_STARTS } = parse(operations.PreviewCount, {
-      ...(request.query as object),
-      ...body,
-    });
+    const asked = parse(operations.PreviewCount, request.query);
+    const { count = asked.count ?? operations.DEFAULT_STARTS } = parse(operations.PreviewCount, body);
     const options = () => callOptions(request, dependencies);
     const wanted = body.strategy === undefined ? undefined : parseRule(body, clusterId, rule);
     const { cluster } = await registry.getCluster({ id: clusterId }, options());

@@ -2,10 +2,14 @@
 import { Readable } from 'node:stream';
 import type { CallOptions } from '@connectrpc/connect';
 import { AppError } from '@tidemark/errors/app-error';
+import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { gauge } from '@tidemark/service-kit/metrics';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../authenticate.ts';
+import { seesCluster } from '../authorize.ts';
 import type { Limits } from '../limits.ts';
 import { toError } from './error-response.ts';
+import { unknownBackup } from './find-backup.ts';
 import { callOptions, type RouteDependencies } from './route.ts';
 
 export type StreamLimits = Pick<Limits, 'streams' | 'streamsPerToken' | 'streamMs' | 'heartbeatMs'>;
@@ -56,6 +60,8 @@ export function createStreamGate(limits: StreamLimits): StreamGate {
 
 export interface StreamAnswer {
   readonly type: string;
+  /** Whose stream it is: it ends once the caller may see this one no longer. */
+  readonly backup: Pick<Backup, 'id' | 'clusterId'>;
   /** Sent for as long as nothing comes; a comment, where the type knows such. */
   readonly beat?: string;
   /** Begins the call to a service, which is cancelled when the client goes, the gateway stops, or the time is over. */
@@ -71,33 +77,60 @@ export function sendStream(
   request: FastifyRequest,
   reply: FastifyReply,
   dependencies: RouteDependencies,
-  { type, beat, open }: StreamAnswer,
+  { type, backup, beat, open }: StreamAnswer,
 ): FastifyReply {
   const { streams, stopping } = dependencies;
-  const { streamMs, heartbeatMs } = streams.limits;
+  const { limits } = streams;
   reply.type(type).header('cache-control', 'no-store').header('x-accel-buffering', 'no');
   if (request.method === 'HEAD') return reply.send();
   request.gone.throwIfAborted();
   request.gone.addEventListener('abort', streams.enter(request.caller.tokenId), { once: true });
   request.leaveCrowd();
-  const over = AbortSignal.timeout(streamMs);
-  const signal = AbortSignal.any([request.gone, stopping, over, refusedLater(request, heartbeatMs)]);
+  const { gone, authenticateAgain } = request;
+  const end = endOfStream({ backup, authenticateAgain, limits, until: gone });
+  const signal = AbortSignal.any([gone, stopping, end]);
   const { headers } = callOptions(request, dependencies);
   const chunks = open({ signal, ...(headers && { headers }) });
-  const body = withBeats(chunks, beat, heartbeatMs, () => reply.raw.flushHeaders());
+  const body = withBeats(chunks, beat, limits.heartbeatMs, () => reply.raw.flushHeaders());
   return reply.send(Readable.from(body, { objectMode: false }));
 }
 
-/** Aborts when the token that opened a stream is good no longer. */
-function refusedLater(request: FastifyRequest, everyMs: number): AbortSignal {
-  const refused = new AbortController();
-  const look = () =>
-    request.authenticateAgain().catch((error: unknown) => {
-      if (toError(error).row.http === 401) refused.abort(error);
-    });
-  const timer = setInterval(() => void look(), everyMs).unref();
-  request.gone.addEventListener('abort', () => clearInterval(timer), { once: true });
-  return refused.signal;
+export interface OpenStream {
+  readonly backup: Pick<Backup, 'id' | 'clusterId'>;
+  /** The caller as the token that opened the stream proves it now. @throws AppError as at first */
+  readonly authenticateAgain: () => Promise<Caller>;
+  readonly limits: Pick<StreamLimits, 'streamMs' | 'heartbeatMs'>;
+  /** Aborts when the stream is over. */
+  readonly until: AbortSignal;
+}
+
+/**
+ * Aborts, with the error that says why, when a stream has lasted for as long as one may, or when the token that opened it
+ * is good no longer or does not see the backup any more.
+ */
+export function endOfStream({ backup: { id, clusterId }, authenticateAgain, limits, until }: OpenStream): AbortSignal {
+  const end = new AbortController();
+  if (until.aborted) return end.signal;
+  const look = async () => {
+    try {
+      if (!seesCluster(await authenticateAgain(), clusterId)) end.abort(unknownBackup(id));
+    } catch (thrown) {
+      const error = toError(thrown);
+      if (error.row.http === 401) end.abort(error);
+    }
+  };
+  const looks = setInterval(() => void look(), limits.heartbeatMs).unref();
+  const lasted = () => end.abort(new AppError('unavailable', 'A stream lasts no longer; call again.'));
+  const timer = setTimeout(lasted, limits.streamMs).unref();
+  until.addEventListener(
+    'abort',
+    () => {
+      clearInterval(looks);
+      clearTimeout(timer);
+    },
+    { once: true },
+  );
+  return end.signal;
 }
 
 const SILENCE = Symbol('nothing came for a while');

@@ -11,6 +11,7 @@ import { createClusterLabels, type LabelAges } from '../cluster-labels.ts';
 import { buildGateway, type GatewayDependencies } from '../gateway.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { createRateLimit } from '../rate-limit.ts';
+import { createShared } from '../shared.ts';
 import { checkAnswers } from './check-answers.ts';
 import { CLUSTER, type ProgrammableBackends, programmableBackends } from './programmable-backends.ts';
 
@@ -92,16 +93,21 @@ export async function startTestGateway({
     writeFile(tokensFile, JSON.stringify({ tokens: Object.entries(tokens).map(toEntry) }));
   await writeTokens(TOKENS);
   const fakes = programmableBackends();
+  const authenticator = createAuthenticator(tokensFile, {
+    clusterLabels: createClusterLabels(fakes.backends.registry, {}, labelAges),
+    signedTokens,
+  });
+  // Nothing here depends on how busy the machine is, unless a test says so.
+  const calm = { delayMs: 600_000, strangers: { perSecond: 100_000, burst: 100_000 } };
+  const bounds = { ...DEFAULT_LIMITS, ...calm, ...limits };
+  const shared = createShared(authenticator, bounds);
   const edge: GatewayDependencies = {
     backends: fakes.backends,
-    authenticator: createAuthenticator(tokensFile, {
-      clusterLabels: createClusterLabels(fakes.backends.registry, {}, labelAges),
-      signedTokens,
-    }),
+    authenticator,
     rateLimit: createRateLimit(rate),
     serviceToken,
-    // Nothing here depends on how busy the machine is, unless a test says so.
-    limits: { ...DEFAULT_LIMITS, delayMs: 600_000, strangers: { perSecond: 100_000, burst: 100_000 }, ...limits },
+    shared,
+    limits: bounds,
     ...lists,
   };
   const app = buildGateway(edge);
@@ -134,6 +140,7 @@ export async function startTestGateway({
     async [Symbol.asyncDispose]() {
       app.server.closeAllConnections();
       await app.close();
+      shared[Symbol.dispose]();
       await rm(folder, { recursive: true });
       wrong.throwAny();
     },

@@ -7,11 +7,14 @@ import { Nothing, OfCluster, STORAGE_ID, time } from './common.ts';
 
 const text = (what: string) =>
   leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
+const MOST_PD = 32;
+const SOME_PD = `must name 1 to ${MOST_PD} addresses as host:port`;
 const Body = z.object({
   name: text('For people; at most 256 characters.'),
   pd: z
-    .array(z.string('must be host:port'), 'must be a list of host:port')
-    .default([])
+    .array(z.string('must be host:port'), 'must be a list of host:port, such as ["10.0.0.1:2379"]')
+    .min(1, SOME_PD)
+    .max(MOST_PD, SOME_PD)
     .describe('host:port of each PD; the order is kept.'),
   version: text('Such as 8.5.0; decides which `br` runs.'),
   pool: text('Which workers serve it: 1 to 32 small letters, digits or dashes.'),

@@ -39,7 +39,8 @@ export function previewStrategy({ backends, now }: Dependencies) {
     const fit = fitOf(rooms, pastMs);
     const preview: Preview = { ...fit, past: pastMs.length, stops: strategy.windowEnd === WindowEnd.WINDOW_END_STOP };
     return {
-      strategy,
+      // A proposal is saved nowhere: it has no revision, and nobody saved it.
+      strategy: proposal ? { ...strategy, revision: 0n, updateTime: undefined, updatedBy: '' } : strategy,
       starts: starts.slice(0, count),
       warnings: previewWarnings(strategy, preview),
       pastBackups: preview.past,
