@@ -11,7 +11,8 @@
  * J3. A window starts a backup if, and only if, there was time for it: while it was open and due, a scheduler and
  *     backup-service were there, the cluster was not busy, and the rule had the window, was not paused and had not been
  *     resumed since it opened (`nextStep`). Where something was in the way, also of a try whose clock is ahead, there is
- *     time until the next try (`nextTryAt`), which comes before the close. What did not start says why, truly.
+ *     time until the next try (`nextTryAt`), which comes before the close. After an outage that ends when another rule of the cluster has its one start (J5).
+ *     What did not start says why, truly.
  * J4. Each backup that was not started by hand belongs to an occurrence that says Started, and none started outside
  *     `startAt` to `closesAt`.
  * J5. After an outage at most one backup of a cluster starts of all windows that came during it.
@@ -204,12 +205,13 @@ class Judge {
     this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
     this.#windows += 1;
     const chances = this.#chances(occurrence, versions);
-    const good = chances.some((chance) => isGood(chance, occurrence));
-    if (good || chances.length === 0) this.#certain += 1;
+    const free = chances.flatMap((chance) => without(chance, this.#caughtUp(occurrence)));
+    const good = free.some((chance) => isGood(chance, occurrence));
+    if (good || free.length === 0) this.#certain += 1;
     if (state === 'Pending') this.#differs(_id, 'was never decided');
     else if (state === 'Started') this.#judgeStart(occurrence, chances);
     else if (code === 'CATCH_UP') this.#judgeCatchUp(occurrence);
-    else if (good) this.#differs(_id, `is ${outcome}, although there was time to start: ${spansText(chances)}`);
+    else if (good) this.#differs(_id, `is ${outcome}, although there was time to start: ${spansText(free)}`);
     else this.#judgeReason(occurrence, versions);
   }
 
@@ -240,6 +242,16 @@ class Judge {
 
   #busyWithOthers(clusterId: string, key: string, span: Span): Span[] {
     return (this.#busy.get(clusterId)?.touching(span) ?? []).filter((other) => other.key !== key);
+  }
+
+  /** From when on another rule had the one start that the cluster gets after an outage (J5). */
+  #caughtUp({ clusterId, rule, late, opensAt, startAt }: Occurrence): Span[] {
+    if (!late) return [];
+    return (this.#year.peer.ofCluster.get(clusterId) ?? []).flatMap(({ key, startedAt }) => {
+      const other = this.#year.occurrences.documents.get(key);
+      if (!other?.late || other.rule === rule || startedAt < +startAt || +other.opensAt < +opensAt - 2 * DAY) return [];
+      return [{ from: startedAt, to: Number.POSITIVE_INFINITY }];
+    });
   }
 
   #judgeCatchUp(occurrence: Occurrence): void {
