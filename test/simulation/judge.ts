@@ -6,10 +6,13 @@
  *     times, and there is no other. That holds through outages.
  * J2. An edit counts from its instant: a window that was not taken up by then is gone if the new rule has it no longer;
  *     one of the new rule that is open already counts, unless it resumes a pause; and one whose local date is not after
- *     that of the last window taken up, or that is open and opened before that one closes, does not (`plan`).
+ *     that of the last window taken up, or that is open and opened before that one closes, does not (`plan`). One that
+ *     came while the rule was being paused or edited may count as taken up or not.
  * J3. A window starts a backup if, and only if, there was time for it: while it was open and due, a scheduler and
  *     backup-service were there, the cluster was not busy, and the rule had the window, was not paused and had not been
- *     resumed since it opened (`nextStep`). What did not start says why, truly.
+ *     resumed since it opened (`nextStep`). Where something was in the way, also of a try whose clock is ahead, there is
+ *     time until the next try (`nextTryAt`), which comes before the close. After an outage that ends when another rule of the cluster has its one start (J5).
+ *     What did not start says why, truly.
  * J4. Each backup that was not started by hand belongs to an occurrence that says Started, and none started outside
  *     `startAt` to `closesAt`.
  * J5. After an outage at most one backup of a cluster starts of all windows that came during it.
@@ -28,8 +31,8 @@ import { CLOCKS_MS, LONGEST_BACKOFF_MS, SETTINGS, type Version, type Year } from
 const DAY = 86_400_000;
 /** Within which a window that is due is taken up, and its backup started, where nothing is in the way. */
 const PROMPT_MS = 50_000;
-/** The same after anything was in the way: the loop backs off, and then waits for its next try. */
-const RECOVERY_MS = LONGEST_BACKOFF_MS + SETTINGS.retryMs + 60_000;
+/** The same after anything was in the way, beside the wait for the next try: the loop backs off. */
+const RECOVERY_MS = LONGEST_BACKOFF_MS + 60_000;
 /** Between reading a rule and acting upon it. */
 const ACT_MS = 15_000;
 /** Longer than anything is in the way. */
@@ -43,6 +46,8 @@ interface Expected extends ExpectedWindow {
   readonly day: number;
   /** Whether it may also be missing. */
   readonly optional: boolean;
+  /** While it was the rule's. */
+  readonly held: Span;
 }
 
 /** A stretch of time in which a rule had the same windows. */
@@ -96,7 +101,8 @@ class Judge {
   }
 
   verdict(): Verdict {
-    const byRule = Map.groupBy(this.#judged(), ({ clusterId, rule }) => `${clusterId}:${rule}`);
+    const all = this.#year.occurrences.documents.values();
+    const byRule = Map.groupBy(all, ({ clusterId, rule }) => `${clusterId}:${rule}`);
     for (const name of this.#year.rules) this.#judgeRule(name, byRule.get(`${name.clusterId}:${name.rule}`) ?? []);
     this.#judgeBackups();
     this.#judgeOutages();
@@ -110,16 +116,23 @@ class Judge {
 
   /** Those of the year itself: what comes after it may be unfinished. */
   #judged(): Occurrence[] {
-    return [...this.#year.occurrences.documents.values()].filter(({ opensAt }) => +opensAt < this.#year.year.to);
+    return [...this.#year.occurrences.documents.values()].filter((occurrence) => this.#isOfYear(occurrence));
   }
 
-  #judgeRule(name: RuleName, occurrences: readonly Occurrence[]): void {
-    const found = new Map(occurrences.map((occurrence) => [+occurrence.opensAt, occurrence]));
+  #isOfYear({ opensAt }: { readonly opensAt: Date }): boolean {
+    return +opensAt < this.#year.year.to;
+  }
+
+  #judgeRule(name: RuleName, all: readonly Occurrence[]): void {
+    const found = new Map(all.map((occurrence) => [+occurrence.opensAt, occurrence]));
     const versions = this.#year.versions.get(`${name.clusterId}:${name.rule}`) ?? [];
-    const expected = this.#expected(name, stretchesOf(versions, this.#year.year.to + 3 * DAY), found);
+    // What was taken up after the year decides about those of its end that an edit may bring.
+    const expected = this.#expected(name, stretchesOf(versions, this.#year.year.to + 3 * DAY), found).filter((window) =>
+      this.#isOfYear(window),
+    );
     for (const window of expected) this.#judgePresence(name, window, found.get(+window.opensAt));
     const byOpening = Map.groupBy(expected, ({ opensAt }) => +opensAt);
-    for (const occurrence of occurrences) {
+    for (const occurrence of all.filter((one) => this.#isOfYear(one))) {
       this.#judgeTimes(occurrence, byOpening.get(+occurrence.opensAt) ?? []);
       this.#judgeOutcome(occurrence, versions);
     }
@@ -136,7 +149,6 @@ class Judge {
     for (const stretch of stretches) {
       const taken = this.#lastTaken(all, found, stretch.from);
       for (const window of windowsOf(stretch, name)) {
-        if (+window.opensAt >= this.#year.year.to) break;
         const served = taken.map((last) => isServed(window, last, stretch.since));
         const due = this.#isTakenUp(window, stretch);
         if (due === 'no' || served.every(Boolean)) continue;
@@ -159,11 +171,14 @@ class Judge {
         return at === undefined || at > before ? [] : [{ window, at }];
       })
       .sort((one, other) => one.at - other.at);
-    const last = taken.at(-1);
+    // One that an edit kept stands there for each stretch.
+    const [last, previous] = [...Map.groupBy(taken, ({ window }) => +window.opensAt).values()].reverse();
     if (!last) return [undefined];
-    // It may have been inserted without the rule having been moved on.
-    if (this.#hadTime(last.at, before)) return [last.window];
-    return [last.window, taken.at(-2)?.window];
+    const windows = last.map(({ window }) => window);
+    // It may have been inserted without the rule having been moved on, which nobody does once it was paused or edited.
+    if (last.some(({ at, window: { held } }) => this.#hadTime(Math.max(at, held.from), Math.min(before, held.to))))
+      return windows;
+    return [...windows, ...(previous?.map(({ window }) => window) ?? [undefined])];
   }
 
   #isTakenUp({ startAt }: Expected, { to }: Stretch): 'yes' | 'no' | 'perhaps' {
@@ -190,12 +205,13 @@ class Judge {
     this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
     this.#windows += 1;
     const chances = this.#chances(occurrence, versions);
-    const good = chances.some((chance) => isEnough(chance, +occurrence.startAt));
-    if (good || chances.length === 0) this.#certain += 1;
+    const free = chances.flatMap((chance) => without(chance, this.#caughtUp(occurrence)));
+    const good = free.some((chance) => isGood(chance, occurrence));
+    if (good || free.length === 0) this.#certain += 1;
     if (state === 'Pending') this.#differs(_id, 'was never decided');
     else if (state === 'Started') this.#judgeStart(occurrence, chances);
     else if (code === 'CATCH_UP') this.#judgeCatchUp(occurrence);
-    else if (good) this.#differs(_id, `is ${outcome}, although there was time to start: ${spansText(chances)}`);
+    else if (good) this.#differs(_id, `is ${outcome}, although there was time to start: ${spansText(free)}`);
     else this.#judgeReason(occurrence, versions);
   }
 
@@ -226,6 +242,16 @@ class Judge {
 
   #busyWithOthers(clusterId: string, key: string, span: Span): Span[] {
     return (this.#busy.get(clusterId)?.touching(span) ?? []).filter((other) => other.key !== key);
+  }
+
+  /** From when on another rule had the one start that the cluster gets after an outage (J5). */
+  #caughtUp({ clusterId, rule, late, opensAt, startAt }: Occurrence): Span[] {
+    if (!late) return [];
+    return (this.#year.peer.ofCluster.get(clusterId) ?? []).flatMap(({ key, startedAt }) => {
+      const other = this.#year.occurrences.documents.get(key);
+      if (!other?.late || other.rule === rule || startedAt < +startAt || +other.opensAt < +opensAt - 2 * DAY) return [];
+      return [{ from: startedAt, to: Number.POSITIVE_INFINITY }];
+    });
   }
 
   #judgeCatchUp(occurrence: Occurrence): void {
@@ -337,7 +363,7 @@ function windowsOf(stretch: Stretch, { clusterId, rule }: RuleName): Expected[] 
       if (opened && !(startsOpen && window.closesAt > since)) return [];
       const planned = startWithin(window, clusterId, rule, SETTINGS.spreadMs);
       const startAt = opened ? since : planned;
-      return [{ ...window, startAt, day, optional: false }];
+      return [{ ...window, startAt, day, optional: false, held: { from: stretch.from, to } }];
     }),
   );
 }
@@ -391,8 +417,16 @@ function dateOf(day: number): string {
   return new Date(day * DAY).toISOString().slice(0, 10);
 }
 
-function isEnough({ from, to }: Span, due: number): boolean {
-  return to - from > (from <= due ? PROMPT_MS : RECOVERY_MS);
+/** Whether a chance had to be taken: tries are made after `retryMs`, or halfway to the close where that is sooner. */
+function isGood(chance: Span, { startAt, closesAt }: Occurrence): boolean {
+  const retryMs = Math.min(SETTINGS.retryMs, (+closesAt - chance.from) / 2);
+  // By the clock that is furthest ahead: what was in the way of its try was in the way.
+  return isEnough(chance, +startAt - CLOCKS_MS, retryMs);
+}
+
+/** @param retryMs how long after what was in the way the next try may come */
+function isEnough({ from, to }: Span, due: number, retryMs: number = SETTINGS.retryMs): boolean {
+  return to - from > (from <= due ? PROMPT_MS : RECOVERY_MS + retryMs);
 }
 
 function iso(time: number | Date): string {

@@ -4,6 +4,7 @@ import {
   concludeWithout,
   mayCatchUp,
   nextStep,
+  nextTryAt,
   type Occurrence,
   occurrenceId,
   type Sibling,
@@ -49,6 +50,14 @@ it('waits where the strategy is gone, paused, or no longer has this window', () 
 it('starts nothing after the close, and decides only when a start on its way has had its time', () => {
   expect(step({}, at('01:00:10')).kind).toBe('wait');
   expect(step({}, at('01:00:31'))).toEqual({ kind: 'conclude' });
+});
+it('tries again before the window closes, so that one lost answer costs no short window its backup', () => {
+  const next = (now: string) => nextTryAt(occurrence, at(now), 600_000, 5_000);
+  expect(next('00:10:00')).toEqual(at('00:20:00'));
+  expect(next('00:52:46')).toEqual(at('00:56:23'));
+  expect(next('00:59:52')).toEqual(at('00:59:57'));
+  expect(next('01:00:00')).toEqual(at('01:10:00'));
+  expect(nextTryAt(occurrence, at('00:59:58'), 500, 5_000)).toEqual(at('00:59:58.500'));
 });
 it('starts nothing because a strategy is resumed: a window that opened before stays without a backup', () => {
   expect(step({ resumedAt: at('00:05:00') }, at('00:10:00'))).toMatchObject({ kind: 'wait', code: 'STRATEGY_PAUSED' });

@@ -108,6 +108,23 @@ function hasWindow({ days, period, timeZone }: CurrentStrategy, opens: Date): bo
   );
 }
 
+/**
+ * When a pending one is tried again: after `retryMs`, or halfway to its close where that is sooner, so that a short window
+ * is not lost with one answer.
+ *
+ * @param shortestMs is waited in any case, unless `retryMs` is shorter
+ */
+export function nextTryAt(
+  { closesAt }: Pick<Occurrence, 'closesAt'>,
+  now: Date,
+  retryMs: number,
+  shortestMs: number,
+): Date {
+  const left = closesAt.getTime() - now.getTime();
+  const pause = left > 0 ? Math.min(retryMs, Math.max(left / 2, shortestMs)) : retryMs;
+  return new Date(now.getTime() + pause);
+}
+
 /** How a window that is over ended, when it started no backup: skipped for a reason, or nobody was there. */
 export function concludeWithout({ code, reason }: Why): { readonly state: 'Skipped' | 'Missed' } & Why {
   if (!code) return { state: 'Missed', ...because('NO_SCHEDULER') };

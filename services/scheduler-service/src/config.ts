@@ -12,7 +12,7 @@ export interface SchedulerConfig extends TransportSecurity {
   readonly backupService: Address;
   /** How often due strategies are looked for. */
   readonly pollMs: number;
-  /** How long after an attempt a start is tried again. */
+  /** How long after an attempt a start is tried again, at the latest. */
   readonly retryMs: number;
   /** How long after its close a window is still left open for a start that is on its way. */
   readonly skewMs: number;

@@ -24,6 +24,7 @@ import {
   isOver,
   mayCatchUp,
   nextStep,
+  nextTryAt,
   type Occurrence,
   occurrenceId,
   type ReasonCode,
@@ -159,8 +160,8 @@ async function takeUpAndAttend(
   dependencies: DueLoopDependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  const { store, now, retryMs } = dependencies;
-  if (!(await store.takeUp(occurrence, new Date(now().getTime() + retryMs)))) return;
+  const { store, now, retryMs, pollMs } = dependencies;
+  if (!(await store.takeUp(occurrence, nextTryAt(occurrence, now(), retryMs, pollMs)))) return;
   const requestId = randomUUID();
   try {
     await attend(occurrence, dependencies, { signal, requestId, caller: CALLER });
