@@ -59,13 +59,13 @@ const CLUSTERS: Readonly<Record<string, object>> = {
   crashing: { seconds: 1, outcome: { kind: 'crash', at: 0.6 } },
   deaf: { seconds: 4, outcome: 'ignore-term' },
   forking: { seconds: 2, outcome: { kind: 'fork', childSeconds: 60 } },
-  unlocked: { seconds: 6 },
+  endless: { seconds: 7 },
   nightly: { seconds: 1 },
   weekly: { seconds: 5 },
 };
 const SCHEDULED = ['nightly', 'weekly'];
-/** Its `br` runs without a checkpoint, and so without a lock. */
-const UNLOCKED = 'unlocked';
+/** Their `br` runs without a checkpoint, and so without a lock: nothing but Tidemark keeps two of them apart. */
+const UNLOCKED = ['plain', 'crashing', 'endless', 'weekly'];
 
 /** Registers the clusters; nothing is broken yet. */
 export async function startWorkload(world: World, recordFile: string, stop: AbortSignal): Promise<Workload> {
@@ -199,7 +199,7 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
       pd: [`127.0.0.1:${2_000 + number}`],
       version: '8.5.0',
       storageId: 'local',
-      ...(clusterId === UNLOCKED && { brOptions: { extra: { 'use-checkpoint': 'false' } } }),
+      ...(UNLOCKED.includes(clusterId) && { brOptions: { extra: { 'use-checkpoint': 'false' } } }),
     });
     if (answer.status !== 200) throw new Error(`Cluster ${clusterId} could not be registered: ${answer.message}`);
   }
