@@ -36,6 +36,9 @@ export function startFaults(world: World, { stop, say, onCrash }: FaultsOptions)
   const { stack, broker, database, storage } = world;
   const taken = new Set<string>();
   const expected = new Set<string>();
+  // Most of what can go wrong goes wrong with whoever runs br.
+  const workers = stack.processes.filter(({ kind }) => kind === 'executor-worker');
+  const targets = [...stack.processes, ...workers, ...workers];
   let closing = false;
 
   const pause = (ms: number) => sleep(ms, undefined, { signal: stop }).catch(() => undefined);
@@ -69,7 +72,7 @@ export function startFaults(world: World, { stop, say, onCrash }: FaultsOptions)
   }
 
   const onProcess = (fault: Fault, act: (one: StackProcess) => Promise<void>) => {
-    const one = pickOf(stack.processes, fault.which);
+    const one = pickOf(targets, fault.which);
     return one ? on(one.name, fault, () => act(one)) : false;
   };
   const withLink = (fault: Fault, act: (proxy: World['links'][number]['proxy']) => void | Promise<void>) => {

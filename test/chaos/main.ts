@@ -17,6 +17,7 @@ import {
 } from '@tidemark/local-stack/temporary-data';
 import { type ChaosOptions, HELP, parseChaosOptions } from './options.ts';
 import { FAULT_KINDS, planOf } from './plan.ts';
+import { PLANTED } from './planted/bugs.ts';
 import { plantAll } from './planted/plant.ts';
 import { report } from './report.ts';
 import { type Outcome, runChaos } from './run.ts';
@@ -53,7 +54,7 @@ async function main(): Promise<number> {
 }
 
 async function plantBugs({ json }: ChaosOptions): Promise<number> {
-  const found = await plantAll(say, stop.signal);
+  const found = await plantAll(PLANTED, say, stop.signal);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(found, null, 2)}\n`);
   return found.every(({ caught }) => caught) ? 0 : 1;
 }

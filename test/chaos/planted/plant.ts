@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Check, PLANTED, type PlantedBug } from './bugs.ts';
+import type { Check, PlantedBug } from './bugs.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const VIOLATION = /^ {2}([a-z, ]+): /gm;
@@ -23,9 +23,13 @@ export interface Found {
 }
 
 /** Plants one after the other. */
-export async function plantAll(say: (line: string) => void, signal: AbortSignal): Promise<Found[]> {
+export async function plantAll(
+  bugs: readonly PlantedBug[],
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Found[]> {
   const found: Found[] = [];
-  for (const bug of PLANTED) {
+  for (const bug of bugs) {
     say(`Tidemark ${bug.name}`);
     const result = await plant(bug, signal);
     say(result.caught ? `  found after ${result.seconds} s: ${result.by.join('; ')}` : '  NOT FOUND');
