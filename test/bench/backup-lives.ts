@@ -2,10 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { clusterDocument, insertAll, type StoredDocument } from '../documents.ts';
-import { type HttpClient, mustCall } from './http-client.ts';
+import type { HttpClient } from './http-client.ts';
 
 const POLL_MS = 20;
 const LIMIT_MS = 120_000;
+const RETRY_MS = 500;
+const MOST_TRIES = 20;
 /** What a local stack registers its storage as. */
 export const STORAGE = 'local';
 
@@ -17,10 +19,15 @@ export async function addClusters(database: Db, prefix: string, count: number): 
   return ids;
 }
 
-/** Starts a backup as a client does; answers its id. */
+/** Starts a backup as a careful client does, which repeats under its key what could not be answered; answers its id. */
 export async function startBackup(api: HttpClient, clusterId: string): Promise<string> {
-  const { data } = await mustCall<{ data: { backupId: string } }>(api, 'POST', '/backups', { clusterId });
-  return data.backupId;
+  const headers = { 'idempotency-key': clusterId };
+  for (let tries = 1; ; tries += 1) {
+    const { status, text } = await api.call('POST', '/backups', { clusterId }, headers);
+    if (status === 200) return (JSON.parse(text) as { data: { backupId: string } }).data.backupId;
+    if (status !== 503 || tries === MOST_TRIES) throw new Error(`A start was answered with ${status}: ${text}`);
+    await sleep(RETRY_MS);
+  }
 }
 
 /** Waits until that many backups are in a state, asked of the database so that the API has nothing more to do. */

@@ -10,7 +10,7 @@ const timing = { renewMs: 60_000, callMs: 1_000, spawnMs: 1_000 };
 const progress = { step: 'Full Backup', percent: 12, speed: '' };
 
 /** A backup-service that answers renewals, and remembers when they came. */
-const service = (state = () => BackupState.BACKUP_STATE_RUNNING) => {
+const service = (state = (): BackupState => BackupState.BACKUP_STATE_RUNNING) => {
   const renewals: { readonly at: number; readonly request: RenewTaskRequest }[] = [];
   const client = {
     async renewTask(request: RenewTaskRequest) {
@@ -23,7 +23,7 @@ const service = (state = () => BackupState.BACKUP_STATE_RUNNING) => {
 
 describe('the lease keeper', () => {
   it('learns of a cancel at once, also when it told progress a moment ago', async () => {
-    let state = BackupState.BACKUP_STATE_RUNNING;
+    let state: BackupState = BackupState.BACKUP_STATE_RUNNING;
     const { renewals, client } = service(() => state);
     await using lease = keepLease({ client, task, facts, timing });
     lease.report(progress);
