@@ -15,7 +15,7 @@ export interface Figure {
   readonly name: string;
   /** The median of its rounds, unless the name says otherwise. */
   readonly value: number;
-  readonly unit: 'ms' | '/s' | 'MB' | 'times' | 'count';
+  readonly unit: 'ms' | 's' | '/s' | 'MB' | 'times' | 'count';
   /** The least that the same work costs on the same servers, measured in the same rounds. */
   readonly floor?: { readonly name: string; readonly value: number };
   /** The value as a multiple of the floor. */

@@ -26,8 +26,8 @@ export function openContext({ client, ...run }: Run): BenchContext & AsyncDispos
       return resources.use(
         await startStack({
           restart: false,
-          ...options,
           ...{ amqpUrl, mongodbUrl, signal },
+          ...options,
           env: { ...options.env, all: { ...names, ...options.env?.all } },
         }),
       );

@@ -8,7 +8,7 @@ export interface Answer {
 /** A client that costs little beside what it measures: plain Node.js over connections that are kept. */
 export interface HttpClient extends Disposable {
   /** @param path from the client's address on */
-  call(method: string, path: string, body?: object): Promise<Answer>;
+  call(method: string, path: string, body?: object, headers?: Readonly<Record<string, string>>): Promise<Answer>;
 }
 
 /** @param token is sent with each request where there is one */
@@ -19,18 +19,22 @@ export function openHttpClient(url: string, token?: string): HttpClient {
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
   };
   return {
-    call(method, path, body) {
+    call(method, path, body, more = {}) {
       const { promise, resolve, reject } = Promise.withResolvers<Answer>();
       const text = body && JSON.stringify(body);
       const length = text === undefined ? {} : { 'content-length': Buffer.byteLength(text) };
-      const outgoing = request(url + path, { method, agent, headers: { ...headers, ...length } }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
-        );
-      });
+      const outgoing = request(
+        url + path,
+        { method, agent, headers: { ...headers, ...length, ...more } },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', reject);
+          response.on('end', () =>
+            resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+          );
+        },
+      );
       outgoing.on('error', reject);
       outgoing.end(text);
       return promise;

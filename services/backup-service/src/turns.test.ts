@@ -177,6 +177,16 @@ it('offers several places that become free to as many, the limit being kept (T6)
   expect(answers.map((holder) => holder !== undefined)).toEqual([true, true, false]);
 });
 
+it('offers a place to the first in line also where many are free, since whoever was rung before may have been turned away', async () => {
+  storageId = await newStorage(8);
+  const ids = await accept(9);
+  await untilAllRung(ids);
+  await cancel(ids[8]);
+  await vi.waitFor(() => expect(rung).toContain(ids[7]), SOON);
+  expect(rung).toContain(ids[0]);
+  await Promise.all(ids.slice(0, 8).map(cancel));
+});
+
 it('lets a pool without workers keep nobody else waiting (Q2)', async () => {
   const [stuck] = await accept(2, 'nobody');
   const [first, second] = await accept(2);

@@ -27,7 +27,8 @@ export interface Turns {
   slotFor(backup: Backup, refused: ReadonlySet<string>, now: Date, signal: AbortSignal): Promise<string | undefined>;
   /**
    * The ids of those whose turn came just now at a storage with a limit: in each pool the last few that the free slots
-   * reach. A few, since several slots may have become free at once; not all, since those before were rung already.
+   * reach, since several slots may have become free at once, and the first few, which may have been rung and turned away
+   * before. Each of them frees a slot again, so that those between are reached.
    */
   nextInTurn(storage: StorageSnapshot, now: Date, signal: AbortSignal): Promise<string[]>;
   /** The places in line of those that wait, by id: 1 is the next. Beyond 5,000 in one line, at least that. */
@@ -36,7 +37,7 @@ export interface Turns {
 
 /** More than wait in any line, but for a disaster. */
 const MOST_COUNTED = 5_000;
-/** To how many of each pool a change is told. */
+/** To how many of each pool a change is told, from either end of those that the free slots reach. */
 const TOLD = 3;
 const EPOCH = new Date(0);
 const FAR = new Date('9999-01-01T00:00:00Z');
@@ -88,7 +89,10 @@ export function createTurns(db: Db): Turns {
         if (free === 0) return [];
         const all = (await waiting({ 'storage.id': storage.id }, FAR, now, signal)).filter(isLimited);
         const lines = Map.groupBy(all, ({ target }) => target.pool);
-        return [...lines.values()].flatMap((line) => line.slice(Math.max(0, free - TOLD), free).map(({ _id }) => _id));
+        return [...lines.values()].flatMap((line) => {
+          const reached = line.slice(0, free).map(({ _id }) => _id);
+          return [...new Set([...reached.slice(0, TOLD), ...reached.slice(-TOLD)])];
+        });
       }),
 
     positions: (found, now, signal) =>

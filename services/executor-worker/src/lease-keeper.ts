@@ -1,8 +1,8 @@
 /**
  * Keeps the lease of one claimed task.
  *
- * K1. Renewals run one after the other, every `renewMs`, at once where there is something new to tell, and sooner again
- *     after one that was not answered.
+ * K1. Renewals run one after the other, every `renewMs`, sooner where there is something new to tell (but not oftener than
+ *     every `QUICKEST_MS`) or after one that was not answered, and at once where there is something to be told.
  * K2. Each answered renewal is passed on to the guard; without them the guard ends `br` (design, "Leases").
  * K3. LOST is final: `lost` aborts, and nothing is written under this claim any more (T4).
  * K4. `br` may start only after an answered `starting`, and no later than `spawnMs` after it was sent (T9).
@@ -39,7 +39,7 @@ export interface Lease extends AsyncDisposable {
 }
 
 export interface LeaseOptions {
-  readonly client: ServiceClient<ExecutorServiceServer>;
+  readonly client: Pick<ServiceClient<ExecutorServiceServer>, 'renewTask'>;
   readonly task: TaskRef;
   readonly facts: TaskFacts;
   readonly timing: Pick<Timing, 'renewMs' | 'callMs' | 'spawnMs'>;
@@ -56,7 +56,8 @@ export function keepLease({ client, task, facts, timing }: LeaseOptions): Lease 
   const quickestMs = Math.min(QUICKEST_MS, timing.renewMs / 2);
   let progress: Progress | undefined;
   let keepAlive: () => void = () => undefined;
-  let wake = Promise.withResolvers<void>();
+  let toTell = Promise.withResolvers<void>();
+  let toAsk = Promise.withResolvers<void>();
   let last: Promise<unknown> = Promise.resolve();
 
   const renew = async (starting?: Starting): Promise<RenewTaskResponse> => {
@@ -81,26 +82,27 @@ export function keepLease({ client, task, facts, timing }: LeaseOptions): Lease 
     last = result.catch(() => undefined);
     return result;
   };
-  const pause = async (ms: number): Promise<void> => {
+  const pause = async (ms: number, ...sooner: readonly Promise<void>[]): Promise<void> => {
     const waited = new AbortController();
     const signal = AbortSignal.any([stop.signal, waited.signal]);
-    await Promise.race([delay(ms, undefined, { signal }).catch(() => undefined), wake.promise]);
+    await Promise.race([delay(ms, undefined, { signal }).catch(() => undefined), ...sooner]);
     waited.abort();
-    wake = Promise.withResolvers();
   };
 
   const run = async (): Promise<void> => {
     let pauseMs = timing.renewMs;
     while (!stop.signal.aborted && !lost.signal.aborted) {
-      await pause(pauseMs);
+      await pause(pauseMs, toTell.promise, toAsk.promise);
       if (stop.signal.aborted) return;
+      toTell = Promise.withResolvers();
+      toAsk = Promise.withResolvers();
       const startedAt = performance.now();
       try {
         await oneByOne(() => renew());
         pauseMs = timing.renewMs;
-        // Not oftener than that, however much there is to tell.
+        // Not oftener than that, however much there is to tell; a cancel is not kept waiting.
         const early = quickestMs - (performance.now() - startedAt);
-        await delay(Math.max(0, early), undefined, { signal: stop.signal }).catch(() => undefined);
+        await pause(Math.max(0, early), toAsk.promise);
         pauseMs = Math.max(0, pauseMs - quickestMs);
       } catch (error) {
         renewalFailed(facts, error);
@@ -115,9 +117,9 @@ export function keepLease({ client, task, facts, timing }: LeaseOptions): Lease 
     canceling: canceling.signal,
     report(next) {
       progress = next;
-      wake.resolve();
+      toTell.resolve();
     },
-    renewNow: () => wake.resolve(),
+    renewNow: () => toAsk.resolve(),
     async announce(starting) {
       const sentFrom = performance.now();
       while (performance.now() - sentFrom < timing.spawnMs) {
@@ -141,7 +143,6 @@ export function keepLease({ client, task, facts, timing }: LeaseOptions): Lease 
     },
     async [Symbol.asyncDispose]() {
       stop.abort();
-      wake.resolve();
       await done;
     },
   };

@@ -1,0 +1,46 @@
+/** Backups from their start to their end over real processes, one cluster each. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Db } from 'mongodb';
+import { clusterDocument, insertAll, type StoredDocument } from '../documents.ts';
+import type { HttpClient } from './http-client.ts';
+
+const POLL_MS = 20;
+const LIMIT_MS = 120_000;
+const RETRY_MS = 500;
+const MOST_TRIES = 20;
+/** What a local stack registers its storage as. */
+export const STORAGE = 'local';
+
+/** Registers clusters `<prefix>-0` and on. */
+export async function addClusters(database: Db, prefix: string, count: number): Promise<string[]> {
+  const ids = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
+  const clusters = database.collection<StoredDocument>('clusters');
+  await insertAll(clusters, count, (index) => clusterDocument(ids[index] ?? '', STORAGE));
+  return ids;
+}
+
+/** Starts a backup as a careful client does, which repeats under its key what could not be answered; answers its id. */
+export async function startBackup(api: HttpClient, clusterId: string): Promise<string> {
+  const headers = { 'idempotency-key': clusterId };
+  for (let tries = 1; ; tries += 1) {
+    const { status, text } = await api.call('POST', '/backups', { clusterId }, headers);
+    if (status === 200) return (JSON.parse(text) as { data: { backupId: string } }).data.backupId;
+    if (status !== 503 || tries === MOST_TRIES) throw new Error(`A start was answered with ${status}: ${text}`);
+    await sleep(RETRY_MS);
+  }
+}
+
+/** Waits until that many backups are in a state, asked of the database so that the API has nothing more to do. */
+export async function untilCount(
+  database: Db,
+  wanted: { readonly state: string; readonly count: number; readonly signal: AbortSignal; readonly limitMs?: number },
+): Promise<void> {
+  const { state, count, signal, limitMs = LIMIT_MS } = wanted;
+  const giveUpAt = performance.now() + limitMs;
+  for (;;) {
+    const found = await database.collection('backups').countDocuments({ state });
+    if (found >= count) return;
+    if (performance.now() > giveUpAt) throw new Error(`Only ${found} of ${count} backups were ${state} in time.`);
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}
