@@ -102,7 +102,7 @@ export function requireRole(caller: Caller, call: Call): void {
   if (ROLES.indexOf(caller.role) >= ROLES.indexOf(needed)) return;
   throw new AppError(
     'permission_denied',
-    `This needs the role ${needed}; the token "${caller.name}" is a ${caller.role}.`,
+    `This needs the role ${needed}; the token "${caller.name}" has the role ${caller.role}.`,
   );
 }
 

@@ -21,7 +21,8 @@ export function readAnyJson(app: FastifyInstance): void {
     if (text.trim() === '') return done(null, {});
     void parseJson(request, text, (error, value: unknown) => {
       // What the parser says would put pieces of the body into the log.
-      if (error) return done(badBody('must be JSON'));
+      if (error)
+        return done(badBody(isJson(text) ? 'must not set __proto__ or constructor.prototype' : 'must be JSON'));
       const trouble = findTrouble(text) ?? (typeof value === 'object' ? findBadText(value) : undefined);
       if (trouble) done(invalidArgument([trouble]));
       else done(null, value);
@@ -34,6 +35,15 @@ function decoded(body: Buffer): string | undefined {
     return decoder.decode(body);
   } catch {
     return undefined;
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -137,6 +137,9 @@ function fromFastifyError(thrown: unknown, bodyLimit = 0): AppError | undefined 
     });
   if (code === 'FST_ERR_BAD_URL')
     return new AppError('invalid_argument', 'The path is not properly percent-encoded.', { cause: thrown });
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH')
+    // Its message is the whole path.
+    return new AppError('invalid_argument', 'A part of the path is too long: names have at most 64 characters.');
   const why = (message ?? code ?? 'it is malformed').slice(0, LONGEST_REASON).replace(/\.+$/, '');
   return new AppError('invalid_argument', `The request cannot be read: ${why}.`, { cause: thrown });
 }
