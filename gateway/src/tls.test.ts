@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { type ChannelCredentials, Client, credentials } from '@grpc/grpc-js';
 import { configReader } from '@tidemark/service-kit/env';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { openTransportSecurity, readTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
@@ -22,6 +23,8 @@ import { toConfig } from './config.ts';
 import { startGateway } from './service.ts';
 
 const TOKEN = randomUUID();
+/** A HealthCheckResponse that says SERVING. */
+const SERVING = '0801';
 
 let stack: AsyncDisposableStack;
 let folder: string;
@@ -126,6 +129,43 @@ describe('the listener of the gateway', () => {
     vi.useRealTimers();
     kept.write('GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     expect(await text(kept)).toMatch(/^HTTP\/1.1 404 /);
+  });
+
+  it('speaks TLS for gRPC too, with the same certificate, which is renewed at both ports together', async () => {
+    const env = await listenerSettings();
+    vi.useFakeTimers({ toFake: ['setInterval'] });
+    const { port, grpcPort } = stack.use(await startGateway(toConfig({ ...base, ...env })));
+    const reached = (trusted: ChannelCredentials) => {
+      const client = stack.adopt(new Client(`localhost:${grpcPort}`, trusted), (it) => it.close());
+      return new Promise<string>((resolve) => {
+        client.makeUnaryRequest(
+          '/grpc.health.v1.Health/Check',
+          (bytes: Buffer) => bytes,
+          (bytes: Buffer) => bytes,
+          Buffer.alloc(0),
+          { deadline: Date.now() + 10_000 },
+          (error, bytes) => resolve(error ? `refused: ${error.code}` : (bytes ?? Buffer.alloc(0)).toString('hex')),
+        );
+      });
+    };
+    const trusted = credentials.createSsl(Buffer.from(authority.ca));
+    expect(await reached(trusted)).toBe(SERVING);
+    expect(await reached(credentials.createInsecure())).toMatch(/^refused/);
+    expect(await reached(credentials.createSsl(Buffer.from((await testAuthority()).ca)))).toMatch(/^refused/);
+
+    const before = (await shown(port)).serialNumber;
+    expect((await shown(grpcPort)).serialNumber).toBe(before);
+    writeCertificate(folder, 'gateway', await authority.sign({ names: ['localhost'] }));
+    await vi.waitFor(
+      async () => {
+        vi.advanceTimersByTime(5_000);
+        expect((await shown(port)).serialNumber).not.toBe(before);
+      },
+      { timeout: 10_000 },
+    );
+    expect((await shown(grpcPort)).serialNumber).toBe((await shown(port)).serialNumber);
+    vi.useRealTimers();
+    expect(await reached(trusted)).toBe(SERVING);
   });
 
   it('may be reached by others with a certificate, and not without one', async () => {
