@@ -17,12 +17,13 @@ export interface QueryCounter extends AsyncDisposable {
  */
 export async function startQueryCounter(mongodbUrl: string): Promise<QueryCounter> {
   const target = new URL(mongodbUrl);
+  const [port, host] = [Number(target.port || 27_017), target.hostname];
   // Others that the server may name would be asked directly.
   target.searchParams.set('directConnection', 'true');
   let counted = 0;
   const sockets = new Set<Socket>();
   const server: Server = createServer((client) => {
-    const upstream = connect(Number(target.port || 27_017), target.hostname);
+    const upstream = connect(port, host);
     let skip = 0;
     let head = Buffer.alloc(0);
     client.on('data', (chunk: Buffer) => {
