@@ -77,7 +77,12 @@ const MUTATIONS: readonly (readonly [method: string, path: string, body: object 
   ],
   ['PUT', '/strategies/prod', STRATEGY, { what: 'save fleet strategy', fleetStrategy: 'prod' }],
   ['DELETE', '/strategies/prod', undefined, { what: 'delete fleet strategy', fleetStrategy: 'prod' }],
-  ['PUT', `/clusters/${CLUSTER}`, { storageId: 'nfs' }, { what: 'put cluster', clusterId: CLUSTER }],
+  [
+    'PUT',
+    `/clusters/${CLUSTER}`,
+    { pd: ['10.0.0.1:2379'], storageId: 'nfs' },
+    { what: 'put cluster', clusterId: CLUSTER },
+  ],
   ['DELETE', `/clusters/${CLUSTER}`, undefined, { what: 'delete cluster', clusterId: CLUSTER }],
   ['PUT', '/storages/nfs', { type: 'local', path: '/mnt/nfs' }, { what: 'put storage', storageId: 'nfs' }],
   ['DELETE', '/storages/nfs', undefined, { what: 'delete storage', storageId: 'nfs' }],

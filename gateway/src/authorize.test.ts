@@ -34,7 +34,7 @@ const requestFor = (clusterId: string, backupId: string) =>
     listOccurrences: ['GET', `/clusters/${clusterId}/occurrences`],
     getCluster: ['GET', `/clusters/${clusterId}`],
     listClusters: ['GET', '/clusters'],
-    putCluster: ['PUT', `/clusters/${clusterId}`, { storageId: 'nfs' }],
+    putCluster: ['PUT', `/clusters/${clusterId}`, { pd: ['10.0.0.1:2379'], storageId: 'nfs' }],
     deleteCluster: ['DELETE', `/clusters/${clusterId}`],
     getStorage: ['GET', '/storages/nfs'],
     listStorages: ['GET', '/storages'],
@@ -198,7 +198,7 @@ describe.each(Object.entries(LIMITED))('a token that is limited %s', (_, tokens)
   });
 
   it('registers and removes its own cluster as an admin, and no other, known or not', async () => {
-    const body = { storageId: 'nfs' };
+    const body = { pd: ['10.0.0.1:2379'], storageId: 'nfs' };
     for (const id of [OTHER_CLUSTER, 'nobody']) {
       expectFailure(await gateway.ask('PUT', `/clusters/${id}`, { token: admin, body }), 404, 10003);
       expectFailure(await gateway.ask('DELETE', `/clusters/${id}`, { token: admin }), 404, 10003);

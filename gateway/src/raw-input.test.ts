@@ -74,7 +74,7 @@ it('a text of whole characters is taken, whichever they are', async () => {
 describe.each([
   ['POST', '/backups', `"clusterId":"${CLUSTER}"`],
   ['PUT', `/clusters/${CLUSTER}/strategy`, '"strategy":{"backupDate":"Monday"}'],
-  ['PUT', `/clusters/${CLUSTER}`, '"storageId":"nfs"'],
+  ['PUT', `/clusters/${CLUSTER}`, '"storageId":"nfs","pd":["127.0.0.1:2379"]'],
 ])('%s %s, whose body is otherwise good, takes none with', (method, path, good) => {
   it.each([
     ['10,000 nested arrays in a field that nobody knows', `"x":${'['.repeat(10_000)}${']'.repeat(10_000)}`],
