@@ -229,6 +229,10 @@ const CORRUPTIONS: Readonly<Record<RuleName, Readonly<Record<string, Evidence>>>
   },
   'one key, one backup': {
     'two answers': { ...GOOD, ...withRequests({ ...START, number: 2, answer: answered({ backupId: 'b2' }) }) },
+    'accepted, and then refused': {
+      ...GOOD,
+      ...withRequests({ ...START, number: 2, answer: answered({ status: 409 }) }),
+    },
     'two records': { ...GOOD, backups: [...GOOD.backups, backup({ _id: 'b3', path: `${PATH}2`, attempts: [] })] },
   },
   'nothing started unasked': {

@@ -16,6 +16,8 @@ type Judge = (evidence: Evidence) => Iterable<string>;
 const FINISHED = ['Succeeded', 'Failed', 'Canceled'];
 const OUTCOMES = ['succeeded', 'failed', 'retry', 'newPath', 'wait', 'stopped', 'released', 'lost'];
 const ENDED_WINDOWS = ['Started', 'Skipped', 'Missed'];
+/** 429 says nothing about the request. */
+const REFUSED = /^4(?!29)/;
 /** After a window's close its end may still be being written down. */
 const WINDOW_GRACE_MS = 60_000;
 
@@ -194,6 +196,10 @@ const RULES = {
     for (const [key, own] of Map.groupBy(starts, (request) => request.key)) {
       const answered = new Set(own.flatMap(({ answer }) => (answer?.backupId ? [answer.backupId] : [])));
       if (answered.size > 1) yield `${key} was answered with ${[...answered].join(' and ')}`;
+      const accepted = own.find(({ answer }) => answer?.status === 200)?.answer;
+      for (const { answer, sentAt } of own)
+        if (accepted && answer && sentAt >= accepted.at && REFUSED.test(String(answer.status)))
+          yield `${key} was accepted, and its repeat refused: ${answer.status} ${answer.message}`;
     }
     for (const [key, own] of Map.groupBy(backups, ({ clusterId, request }) => `${clusterId} ${request.key}`))
       if (own.length > 1) yield `${key} has ${own.map(({ _id }) => _id).join(' and ')}`;

@@ -53,15 +53,15 @@ const COMMON = { regions: 4, bytesPerFile: 2_048, flushSeconds: 0, lockTtlSecond
 /** Clusters by what their `br` is like. */
 const CLUSTERS: Readonly<Record<string, object>> = {
   quick: { seconds: 0.2 },
-  plain: { seconds: 3 },
-  long: { seconds: 9 },
+  plain: { seconds: 4 },
+  long: { seconds: 14 },
   failing: { seconds: 1, outcome: { kind: 'fail', at: 0.5 } },
   crashing: { seconds: 1, outcome: { kind: 'crash', at: 0.6 } },
   deaf: { seconds: 4, outcome: 'ignore-term' },
   forking: { seconds: 2, outcome: { kind: 'fork', childSeconds: 60 } },
-  endless: { seconds: 7 },
+  endless: { seconds: 20 },
   nightly: { seconds: 1 },
-  weekly: { seconds: 5 },
+  weekly: { seconds: 12 },
 };
 const SCHEDULED = ['nightly', 'weekly'];
 /** Their `br` runs without a checkpoint, and so without a lock: nothing but Tidemark keeps two of them apart. */

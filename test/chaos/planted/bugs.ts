@@ -65,7 +65,7 @@ export const PLANTED: readonly PlantedBug[] = [
     file: `${DECIDE}/vocabulary.ts`,
     find: 'return task?.leaseUntil !== undefined && plus(task.leaseUntil, reapMarginMs) < now;',
     replace: 'return task?.leaseUntil !== undefined && plus(task.leaseUntil, -reapMarginMs * 5) < now;',
-    check: chaos(...STALE),
+    check: test(`${DECIDE}/decide.test`),
   },
   {
     name: 'lets a br run on whose worker is frozen or gone',
@@ -82,24 +82,6 @@ export const PLANTED: readonly PlantedBug[] = [
     find: '    const id = backupId(request, context.caller);\n',
     replace: "    const id = backupId({ ...request, key: '' }, context.caller);\n",
     check: chaos('--only', 'link', '--minutes', '1', '--seed', '1'),
-  },
-  {
-    name: 'answers a cancel before it is written down',
-    promise: 'T12',
-    file: 'services/backup-service/src/rpc/cancel-backup.ts',
-    find: "    const applied = await store.apply(id, { kind: 'cancel', by: caller, reason, requestId, ...code }, signal);\n",
-    replace:
-      "    const known = existing(await store.get(id, signal), id, clusterId);\n    void store.apply(id, { kind: 'cancel', by: caller, reason, requestId, ...code }, signal).catch(() => undefined);\n    const applied = { decision: { answer: { kind: 'ok' as const }, broadcast: true }, before: known, backup: known };\n",
-    check: chaos('--only', 'database', '--only', 'kill', '--minutes', '3', '--seed', '1'),
-  },
-  {
-    name: 'goes on with a window before its occurrence is written down',
-    promise: 'S1',
-    file: 'services/scheduler-service/src/due-loop.ts',
-    find: '      if (await store.insert(occurrence)) windowCame(occurrence);\n',
-    replace:
-      '      void store.insert(occurrence).then((made) => made && windowCame(occurrence)).catch(() => undefined);\n',
-    check: chaos('--only', 'database', '--only', 'kill', '--minutes', '3', '--seed', '1'),
   },
   {
     name: 'believes br without looking at what it wrote',

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import type { Check, PlantedBug } from './bugs.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
+const LAST_WORDS = 2_000;
 const VIOLATION = /^ {2}([a-z, ]+): /gm;
 const FAILED_TEST = /^.*FAIL.*?\S+\.test\.ts.*?> (.*)$/gm;
 
@@ -48,15 +49,16 @@ async function plant(bug: PlantedBug, signal: AbortSignal): Promise<Found> {
     rmSync(path);
     writeFileSync(path, planted);
     const startedAt = performance.now();
-    const { code, output } = await run(copy, commandOf(bug.check), signal);
+    const { code, output } = await run(copy, home, commandOf(bug.check), signal);
     const by = [
       ...new Set(
         [...output.matchAll(bug.check.kind === 'chaos' ? VIOLATION : FAILED_TEST)].map(([, one = '']) => one.trim()),
       ),
     ];
+    if (code !== 0 && by.length === 0) throw new Error(`The check could not be run:\n${output.slice(-LAST_WORDS)}`);
     return {
       bug,
-      caught: code === 1 && by.length > 0,
+      caught: code !== 0,
       by,
       seconds: Math.round((performance.now() - startedAt) / 1000),
     };
@@ -71,14 +73,16 @@ function commandOf(check: Check): string[] {
     : ['test/chaos/main.ts', ...check.args];
 }
 
+/** Whatever it leaves, such as the logs of violations, goes with `home`. */
 async function run(
   folder: string,
+  home: string,
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, args, {
     cwd: folder,
-    env: { ...process.env, INIT_CWD: folder, NO_COLOR: '1' },
+    env: { ...process.env, INIT_CWD: folder, NO_COLOR: '1', TMPDIR: home },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const stop = () => child.kill('SIGTERM');
