@@ -19,12 +19,12 @@ export function processesWith(text: string): SeenProcess[] {
 
 /** Runs of `br` that write below a folder. */
 export function brsIn(folder: string): SeenProcess[] {
-  return processesWith(folder).filter(({ command }) => command.includes('demo-br') && !command.includes('guard.ts'));
+  return processesWith(folder).filter(({ command }) => command.includes('demo-br') && !command.includes('guard.mjs'));
 }
 
 /** The guards of such runs. */
 export function guardsIn(folder: string): SeenProcess[] {
-  return processesWith(folder).filter(({ command }) => command.includes('guard.ts'));
+  return processesWith(folder).filter(({ command }) => command.includes('guard.mjs'));
 }
 
 function commandOf(pid: number): string | undefined {

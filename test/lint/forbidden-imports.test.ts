@@ -280,7 +280,7 @@ const PROCESS: readonly Row[] = [
   ['but does not end this process', 'services/executor-worker/src/br/command.ts', 'control', 'process.exit(1);\n'],
   [
     'br/guard may start them, end itself and listen to signals',
-    'services/executor-worker/src/br/guard.ts',
+    'services/executor-worker/src/br/guard.mjs',
     'nothing',
     use('node:child_process') + control,
   ],

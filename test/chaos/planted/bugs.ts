@@ -70,7 +70,7 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: 'lets a br run on whose worker is frozen or gone',
     promise: 'T13',
-    file: 'services/executor-worker/src/br/guard.ts',
+    file: 'services/executor-worker/src/br/guard.mjs',
     find: "  signalGroup('SIGTERM');\n",
     replace: "  if (why.length > 0) return;\n  signalGroup('SIGTERM');\n",
     check: chaos(...STALE),

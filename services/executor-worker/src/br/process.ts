@@ -49,7 +49,7 @@ export interface BrProcess {
   stop(): Promise<BrExit>;
 }
 
-const GUARD = fileURLToPath(new URL('./guard.ts', import.meta.url));
+const GUARD = fileURLToPath(new URL('./guard.mjs', import.meta.url));
 const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path)) ?? '';
 const POLL_MS = 20;
 
@@ -64,11 +64,12 @@ interface GuardStatus {
 /** Starts `br` behind a guard. */
 export function startBr(options: BrOptions): BrProcess {
   const { program, args, env, cwd, guardMs, killMs, graceMs } = options;
-  const guard = spawn(
-    process.execPath,
-    ['--no-warnings', GUARD, String(guardMs), String(killMs), SETPRIV, program, ...args],
-    { cwd, env: { ...env }, detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] },
-  );
+  const guard = spawn(process.execPath, [GUARD, String(guardMs), String(killMs), SETPRIV, program, ...args], {
+    cwd,
+    env: { ...env },
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+  });
   const group = guard.pid ?? 0;
   const status: GuardStatus = {};
   const told = readStatus(guard, status);

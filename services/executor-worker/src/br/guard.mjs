@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The guard between a worker and its `br`: a process of its own, so that a worker which dies, hangs or loses its
  * network cannot leave a `br` behind that writes into a path which others are allowed to use by then.
@@ -10,12 +11,14 @@
  *     order, instead of dying of a broken pipe. It never blocks on a worker that does not read: its clock must go on.
  * G5. Where there is `setpriv`, the kernel kills `br` when the guard itself is killed.
  *
- * Usage: node guard.ts <silenceMs> <killMs> <setpriv or empty> <program> [argument …]
+ * It is JavaScript, the only one here: Node takes longer to strip the types of even this small file than to do the rest,
+ * and every `br` waits for it.
+ *
+ * Usage: node guard.mjs <silenceMs> <killMs> <setpriv or empty> <program> [argument …]
  */
 import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
 
 const STATUS_FD = 3;
 const [silence, kill, setpriv, program, ...args] = process.argv.slice(2);
@@ -23,16 +26,18 @@ const silenceMs = Number(silence);
 const killMs = Number(kill);
 
 // TERM and the like are for br; the guard goes when br has gone.
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => undefined);
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']) process.on(signal, () => undefined);
 
-const tell = (line: object): void => {
+/** @param {object} line */
+const tell = (line) => {
   try {
     writeSync(STATUS_FD, `${JSON.stringify(line)}\n`);
   } catch {
     // The worker is gone, and with it whom to tell.
   }
 };
-const signalGroup = (signal: NodeJS.Signals): void => {
+/** @param {NodeJS.Signals} signal */
+const signalGroup = (signal) => {
   try {
     process.kill(-process.pid, signal);
   } catch {
@@ -43,8 +48,13 @@ const signalGroup = (signal: NodeJS.Signals): void => {
 const command = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', program ?? '', ...args] : [program ?? '', ...args];
 const child = spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
 
-// Not process.stdout: writing to that blocks on Linux while nobody reads.
-const passOn = (from: Readable, fd: number): void => {
+/**
+ * Not to process.stdout: writing to that blocks on Linux while nobody reads.
+ *
+ * @param {import('node:stream').Readable} from
+ * @param {number} fd
+ */
+const passOn = (from, fd) => {
   const to = new Socket({ fd, readable: false, writable: true });
   to.on('error', () => from.unpipe(to).resume());
   from.pipe(to);
@@ -53,7 +63,8 @@ passOn(child.stdout, 1);
 passOn(child.stderr, 2);
 
 let ending = false;
-const end = (why: 'silence' | 'worker gone'): void => {
+/** @param {'silence' | 'worker gone'} why */
+const end = (why) => {
   if (ending) return;
   ending = true;
   tell({ ending: why });
@@ -69,7 +80,7 @@ process.stdin.on('end', () => end('worker gone'));
 process.stdin.on('error', () => end('worker gone'));
 
 child.on('spawn', () => tell({ pid: child.pid }));
-child.on('error', (error: NodeJS.ErrnoException) => {
+child.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
   tell({ error: error.code ?? error.message });
   process.exit(127);
 });
