@@ -5,7 +5,7 @@ import { FAULT_KINDS, planOf } from './plan.ts';
 import { report } from './report.ts';
 import { runChaos } from './run.ts';
 
-const MINUTES = 0.4;
+const MINUTES = 0.31;
 const SEED = 787;
 /** Storage faults and wrong clocks make removals and locks wait for minutes: those are for `npm run chaos`. */
 const KINDS = FAULT_KINDS.filter((kind) => kind !== 'clock' && !kind.startsWith('storage-'));

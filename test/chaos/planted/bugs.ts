@@ -89,7 +89,7 @@ export const PLANTED: readonly PlantedBug[] = [
     file: 'services/executor-worker/src/br/backupmeta.ts',
     find: '    const missing = await findMissing(files, [metaFiles, dataFiles], signal);\n',
     replace: '    const missing = undefined as string | undefined;\n    void findMissing;\n',
-    check: test('test/e2e/br-misbehaves'),
+    check: test('services/executor-worker/src/br/backupmeta'),
   },
   {
     name: 'removes the lock of a path before it knows that the task is still its own',
