@@ -15,20 +15,16 @@ import {
   temporaryDataFolder,
 } from '@tidemark/local-stack/temporary-data';
 import { MongoClient } from 'mongodb';
+import { INTERRUPTED, say, stopSignal } from '../interruptible.ts';
 import type { Benchmark } from './benchmark.ts';
 import { openContext, type Run } from './context.ts';
 import { describeMachine } from './machine.ts';
 import { type BenchOptions, HELP, parseBenchOptions } from './options.ts';
 import { heading, isMet, type Result, table } from './report.ts';
 
-const SECOND_SIGNAL_MS = 1_000;
-const PARENT_POLL_MS = 500;
 const SUFFIX = '.bench.ts';
-/** 128 and the number of SIGINT, as shells have it. */
-const INTERRUPTED = 130;
 
-const stop = new AbortController();
-watchForStop();
+const stop = stopSignal();
 process.exitCode = await main();
 process.exit();
 
@@ -46,7 +42,7 @@ async function main(): Promise<number> {
     const names = options.only.length > 0 ? options.only : known;
     return await runAll(await Promise.all(names.map(load)), options);
   } catch (error) {
-    if (stop.signal.aborted) {
+    if (stop.aborted) {
       say('Stopped');
       return INTERRUPTED;
     }
@@ -64,7 +60,7 @@ async function load(name: string): Promise<Benchmark> {
 
 async function runAll(benchmarks: readonly Benchmark[], { quick, json }: BenchOptions): Promise<number> {
   await using resources = new AsyncDisposableStack();
-  const { signal } = stop;
+  const signal = stop;
   await sweepTemporaryData();
   const dataDir = temporaryDataFolder();
   resources.defer(() => removeFolder(dataDir));
@@ -108,27 +104,4 @@ async function runOne(benchmark: Benchmark, run: Run): Promise<Result> {
   const figures = await benchmark.run(context);
   const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
   return { name: benchmark.name, what: benchmark.what, figures, seconds };
-}
-
-function say(line: string): void {
-  process.stderr.write(`${(performance.now() / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
-}
-
-function watchForStop(): void {
-  let firstAt: number | undefined;
-  const onStop = (reason: string) => {
-    if (firstAt === undefined) {
-      firstAt = performance.now();
-      stop.abort(new Error(`stopping: ${reason}`));
-    } else if (reason === 'SIGINT' && performance.now() - firstAt > SECOND_SIGNAL_MS) {
-      process.exit(INTERRUPTED);
-    }
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => onStop(signal));
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const parent = process.ppid;
-  setInterval(
-    () => process.ppid !== parent && onStop('the process that started this one is gone'),
-    PARENT_POLL_MS,
-  ).unref();
 }

@@ -15,6 +15,7 @@ import {
   TEMPORARY_DATA,
   temporaryDataFolder,
 } from '@tidemark/local-stack/temporary-data';
+import { INTERRUPTED, say, stopSignal } from '../interruptible.ts';
 import { type ChaosOptions, HELP, parseChaosOptions } from './options.ts';
 import { FAULT_KINDS, planOf } from './plan.ts';
 import { PLANTED } from './planted/bugs.ts';
@@ -22,15 +23,10 @@ import { plantAll } from './planted/plant.ts';
 import { report } from './report.ts';
 import { type Outcome, runChaos } from './run.ts';
 
-const SECOND_SIGNAL_MS = 1_000;
-const PARENT_POLL_MS = 500;
-/** 128 and the number of SIGINT, as shells have it. */
-const INTERRUPTED = 130;
 /** Waits that storage faults and clocks cause are counted in minutes. */
 const SETTLE_MS = 15 * 60_000;
 
-const stop = new AbortController();
-watchForStop();
+const stop = stopSignal();
 process.exitCode = await main();
 process.exit();
 
@@ -44,7 +40,7 @@ async function main(): Promise<number> {
     }
     return await (options.planted ? plantBugs(options) : run(options));
   } catch (error) {
-    if (stop.signal.aborted) {
+    if (stop.aborted) {
       say('Stopped');
       return INTERRUPTED;
     }
@@ -54,7 +50,7 @@ async function main(): Promise<number> {
 }
 
 async function plantBugs({ json }: ChaosOptions): Promise<number> {
-  const found = await plantAll(PLANTED, say, stop.signal);
+  const found = await plantAll(PLANTED, say, stop);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(found, null, 2)}\n`);
   return found.every(({ caught }) => caught) ? 0 : 1;
 }
@@ -80,7 +76,7 @@ async function run({ seed, minutes, kinds, json }: ChaosOptions): Promise<number
       say(line);
     },
     detail,
-    signal: stop.signal,
+    signal: stop,
   });
   const { result } = outcome;
   process.stdout.write(`\n${report(result)}`);
@@ -99,27 +95,4 @@ function keep(dataDir: string, { result, evidence }: Outcome, told: readonly str
   writeFileSync(join(folder, 'faults.log'), `${told.join('\n')}\n`);
   writeFileSync(join(folder, 'evidence.json'), `${JSON.stringify({ result, ...evidence }, null, 1)}\n`);
   return folder;
-}
-
-function say(line: string): void {
-  process.stderr.write(`${(performance.now() / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
-}
-
-function watchForStop(): void {
-  let firstAt: number | undefined;
-  const onStop = (reason: string) => {
-    if (firstAt === undefined) {
-      firstAt = performance.now();
-      stop.abort(new Error(`stopping: ${reason}`));
-    } else if (reason === 'SIGINT' && performance.now() - firstAt > SECOND_SIGNAL_MS) {
-      process.exit(INTERRUPTED);
-    }
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => onStop(signal));
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const parent = process.ppid;
-  setInterval(
-    () => process.ppid !== parent && onStop('the process that started this one is gone'),
-    PARENT_POLL_MS,
-  ).unref();
 }
