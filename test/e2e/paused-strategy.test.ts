@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openSince, opensLater, startTidemark, type Tidemark } from './tidemark.ts';
+import { openSince, opensLater, type StrategyView, startTidemark, type Tidemark } from './tidemark.ts';
 
 describe('a strategy', () => {
   let tidemark: Tidemark;
@@ -36,6 +36,19 @@ describe('a strategy', () => {
     await schedulerWasThere();
     expect(await tidemark.backups(clusterId)).toEqual([]);
     expect(await tidemark.occurrences(clusterId)).toEqual([]);
+  });
+
+  it('that is only proposed is previewed without looking as if it were saved', async () => {
+    const clusterId = await tidemark.cluster('proposed');
+    const saved = await tidemark.saveRule(clusterId, 'default', opensLater());
+    const preview = async (body: object) => {
+      const path = `/clusters/${clusterId}/strategy/preview`;
+      return (await tidemark.call<{ strategy: StrategyView }>('POST', path, body)).data.strategy;
+    };
+    const proposed = await preview({ strategy: { backupDate: 'Monday', period: '1:00-2:00' } });
+    expect(proposed).toMatchObject({ backupDate: 'Monday', revision: 0 });
+    expect(proposed).not.toHaveProperty('updateTime');
+    expect(await preview({})).toEqual(saved.strategy);
   });
 
   it('that is paused while its window waits for its turn does not start it after being resumed', async () => {
