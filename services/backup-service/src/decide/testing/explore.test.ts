@@ -3,7 +3,7 @@
  * doubled, and people who cancel and delete. In each of them T1 to T14 hold as `invariants.ts` says them, and from each
  * of them every backup can still come to rest.
  *
- * With `TIDEMARK_EXPLORE=large` the worlds are some hundred times larger and take many minutes.
+ * With `TIDEMARK_EXPLORE=large` the worlds are some hundred times larger and take about a minute.
  */
 import { expect, it } from 'vitest';
 import { explore, tell } from './explorer.ts';

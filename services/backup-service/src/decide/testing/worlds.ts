@@ -46,7 +46,7 @@ export const SMALL: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ],
 ]);
 
-/** For an evening: `TIDEMARK_EXPLORE=large npm test -- decide/testing/explore`. */
+/** For a minute or two: `TIDEMARK_EXPLORE=large npm test -- decide/testing/explore`. */
 export const LARGE: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   [
     'any two faults, and a cancel or a deletion',
