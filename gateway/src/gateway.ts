@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import { ERRORS } from '@tidemark/errors/codes';
 import { histogram } from '@tidemark/service-kit/metrics';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { type AuditTrail, auditLineOf, createAuditTrail } from './audit.ts';
@@ -117,6 +118,7 @@ export function buildGateway({
     if (!request.routeOptions.config?.rpc && typed) request.raw.headers['content-type'] = 'application/json';
     request.audited = {};
     request.gone = goneSignal(reply.raw);
+    if (!request.routeOptions.config?.rpc) reportLeft(request, reply);
     noteRequest(request.raw, reply.raw);
     nameRequest(request, reply);
     cutStalled(reply.raw, limits.stalledMs);
@@ -130,7 +132,7 @@ export function buildGateway({
     request.answerBy = performance.now() + (request.routeOptions.config?.answerMs ?? CALL_TIMEOUT_MS) - spent;
   });
   app.addHook('onResponse', async (request, reply) => {
-    if (!request.routeOptions.config?.rpc) report(request, reply.statusCode, reply.elapsedTime);
+    if (!request.routeOptions.config?.rpc) report(request, request.ip, reply.statusCode, reply.elapsedTime);
   });
   // Not onResponse, which never comes where the client went away before the answer.
   const audited = new WeakSet<FastifyRequest>();
@@ -248,10 +250,19 @@ function goneSignal(response: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-function report(request: FastifyRequest, status: number, ms: number): void {
+function report(request: FastifyRequest, from: string, status: number, ms: number, how = 'request answered'): void {
   const route = request.routeOptions.url ?? 'unknown';
   duration.observe({ route, method: request.method, status: String(status) }, ms / 1000);
   const caller: string | undefined = request.caller?.name;
-  const line = { requestId: request.id, method: request.method, route, status, ms: Math.round(ms), caller };
-  accessLog.info(line, 'request answered');
+  const line = { requestId: request.id, method: request.method, route, status, ms: Math.round(ms), caller, from };
+  accessLog.info(line, how);
+}
+
+/** Reports a request whose client went away before it had the whole answer: then onResponse never comes. */
+function reportLeft(request: FastifyRequest, reply: FastifyReply): void {
+  const { ip } = request; // a closed socket has none any more
+  reply.raw.once('close', () => {
+    if (reply.raw.writableFinished) return;
+    report(request, ip, ERRORS.canceled.http, reply.elapsedTime, 'client went away before the end of its answer');
+  });
 }

@@ -14,8 +14,9 @@ import { createCrowd } from './crowd.ts';
 import { DEFAULT_LIMITS, type Limits, readLimits } from './limits.ts';
 import { matcherOf } from './networks.ts';
 import { createBuckets } from './rate-limit.ts';
+import { refused } from './refused.ts';
 import { createStrangers } from './strangers.ts';
-import { CLUSTER } from './testing/programmable-backends.ts';
+import { BACKUP, CLUSTER, sampleBackup } from './testing/programmable-backends.ts';
 import { exchange, open, readAnswer, requestOf } from './testing/raw-http.ts';
 import { expectFailure, startTestGateway, type TestGateway, type TestGatewayOptions } from './testing/test-gateway.ts';
 
@@ -47,6 +48,11 @@ async function connectedTo(port: number): Promise<Socket> {
 const closed = (socket: Socket) => (socket.destroyed ? Promise.resolve() : once(socket.resume(), 'close'));
 const expectAlive = async (port: number) =>
   expect(readAnswer(await exchange(port, requestOf('GET', '/backups'))).status).toBe(200);
+
+async function countRefused(): Promise<Record<string, number>> {
+  const { values } = await refused.get();
+  return Object.fromEntries(values.map(({ labels, value }) => [String(labels.reason), value]));
+}
 
 /** A list that answers when it is told to. */
 function holdLists(gateway: TestGateway): { waiting: number; release(): void } {
@@ -340,6 +346,35 @@ describe('too much at once', () => {
     await Promise.all(all);
     expect(statuses.slice(180)).toEqual(Array.from({ length: 20 }, () => 200));
     await expectAlive(port);
+  });
+});
+
+it('what a limit turns away is counted by which one it was', async () => {
+  const limits = { bodyBytes: 100, headersMs: 200, streams: 1, streamsPerToken: 1 };
+  const { gateway, port } = await start(limits, { rate: { perSecond: 0.001, burst: 4 } });
+  gateway.answers.watchBackup = async function* (_, { signal }) {
+    yield { backup: sampleBackup() };
+    await once(signal, 'abort');
+  };
+  const events = `/backups/${BACKUP}/events`;
+  const before = await countRefused();
+  await gateway.ask('POST', '/backups', { body: 'x'.repeat(101) });
+  await exchange(port, requestOf('GET', '/backups', '', [`X-Long: ${'x'.repeat(20_000)}`]));
+  await exchange(port, Buffer.from('GET /'));
+  const stream = await connectedTo(port);
+  stream.write(requestOf('GET', events));
+  await once(stream, 'data');
+  for (const token of ['admin', 'viewer', 'admin', 'admin', 'unheard-of']) await gateway.ask('GET', events, { token });
+  const after = await countRefused();
+  const grown = Object.entries(after).map(([reason, count]) => [reason, count - (before[reason] ?? 0)]);
+  expect(Object.fromEntries(grown.filter(([, count]) => count !== 0))).toEqual({
+    body: 1,
+    headers: 1,
+    slow: 1,
+    'streams of one token': 2,
+    streams: 1,
+    rate: 1,
+    token: 1,
   });
 });
 

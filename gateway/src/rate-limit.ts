@@ -1,4 +1,5 @@
 import { AppError } from '@tidemark/errors/app-error';
+import { refused } from './refused.ts';
 
 /** A bucket per token: so many requests a second, with bursts. */
 export interface RateLimit {
@@ -52,12 +53,14 @@ export function createRateLimit(rate: Rate): RateLimit {
   return {
     take(tokenId) {
       const left = buckets.left(tokenId);
-      if (left < 1)
+      if (left < 1) {
+        refused.inc({ reason: 'rate' });
         throw new AppError(
           'too_many_requests',
           `More than ${perSecond} requests a second came with this token; slow down.`,
           { retryAfterMs: ((1 - left) / perSecond) * 1000 },
         );
+      }
       buckets.take(tokenId);
     },
     headers(tokenId) {

@@ -1,8 +1,8 @@
 import { counter } from '@tidemark/service-kit/metrics';
 
-/** Everything that is turned away before a route sees it. */
+/** Everything that a limit turned away, by which one; `docs/limits.md` lists them. */
 export const refused = counter(
   'tidemark_http_refused_total',
-  'Requests and connections that were refused before they reached a route.',
+  'Requests, streams and connections that a limit turned away.',
   ['reason'],
 );

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { AppError } from '@tidemark/errors/app-error';
 import { BackupState } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { accessLog } from './logger.ts';
 import { BACKUP, CLUSTER, sampleBackup } from './testing/programmable-backends.ts';
 import { startTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
@@ -15,7 +16,10 @@ beforeEach(async () => {
   gateway = await startTestGateway();
   port = await gateway.listen();
 });
-afterEach(() => gateway[Symbol.asyncDispose]());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await gateway[Symbol.asyncDispose]();
+});
 
 const HEADERS = { authorization: 'Bearer admin', 'content-type': 'application/json' };
 const url = (path: string) => `http://127.0.0.1:${port}/api/v1${path}`;
@@ -180,6 +184,27 @@ describe('the events of a backup', () => {
     leave.abort();
     await canceled.promise;
     expect((await fetch(url('/backups'), { headers: HEADERS })).status).toBe(200);
+  });
+
+  it('leave a line in the log when the client goes away, with its address', async () => {
+    const lines = vi.spyOn(accessLog, 'info');
+    gateway.answers.watchBackup = async function* (_, { signal }) {
+      yield { backup: sampleBackup() };
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    };
+    const leave = new AbortController();
+    const headers = { ...HEADERS, 'x-request-id': 'left-early' };
+    const response = await fetch(url(PATH), { headers, signal: leave.signal });
+    await response.body?.getReader().read();
+    expect(lines).not.toHaveBeenCalled();
+    leave.abort();
+    const line = { requestId: 'left-early', method: 'GET', status: 499, caller: 'token admin', from: '127.0.0.1' };
+    await vi.waitFor(() =>
+      expect(lines.mock.calls).toContainEqual([
+        expect.objectContaining({ ...line, route: '/api/v1/backups/:backupId/events' }),
+        'client went away before the end of its answer',
+      ]),
+    );
   });
 
   it('say so when the service breaks off', async () => {

@@ -63,7 +63,7 @@ export function report(request: RpcRequest, trail: AuditTrail, httpStatus: numbe
   const status = code === 'ok' ? 200 : ERRORS[code].http;
   const caller: string | undefined = request.caller?.name;
   duration.observe({ method, protocol, code }, ms / 1000);
-  const line = { requestId, method, protocol, code, status, ms: Math.round(ms), caller };
+  const line = { requestId, method, protocol, code, status, ms: Math.round(ms), caller, from };
   accessLog.info(line, 'call answered');
   if (audit === undefined) return;
   const who = request.caller && { caller, callerId: request.caller.tokenId };

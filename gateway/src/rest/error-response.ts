@@ -13,6 +13,7 @@ import {
 import { ERROR_DOMAIN } from '@tidemark/service-kit/grpc/status';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { log } from '../logger.ts';
+import { refused } from '../refused.ts';
 import { failure } from './envelope.ts';
 import { REQUEST_ID_HEADERS } from './request-id.ts';
 
@@ -28,7 +29,10 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   const retryAfterMs = error.details.retryAfterMs ?? (http === 503 || http === 429 ? RETRY_MS : undefined);
   if (retryAfterMs !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
   // Fastify would close under the hands of a client that is still sending, which then never sees the answer.
-  if (http === 413) reply.removeHeader('connection');
+  if (http === 413) {
+    reply.removeHeader('connection');
+    refused.inc({ reason: 'body' });
+  }
   if (http === 401) reply.header('www-authenticate', 'Bearer');
   // What went wrong inside is told by the number of the operation that failed.
   const operationFailed =
@@ -40,13 +44,20 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
     .send(failure(error, told, request.id));
 }
 
-const CLIENT_ERRORS: Readonly<Record<string, { readonly status: number; readonly message: string }>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request did not arrive in time.' },
-  HPE_HEADER_OVERFLOW: { status: 431, message: 'The headers are too large.' },
+interface ClientError {
+  readonly status: number;
+  readonly message: string;
+  /** Which limit it was, where it was one. */
+  readonly reason?: string;
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, ClientError>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request did not arrive in time.', reason: 'slow' },
+  HPE_HEADER_OVERFLOW: { status: 431, message: 'The headers are too large.', reason: 'headers' },
   CONNECT: { status: 405, message: 'CONNECT is not possible here: this is no proxy.' },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, message: 'The chunk extensions of the body are too large.' },
 };
-const NOT_HTTP = { status: 400, message: 'The request is not HTTP.' };
+const NOT_HTTP: ClientError = { status: 400, message: 'The request is not HTTP.' };
 
 const requests = new WeakMap<Socket, Map<IncomingMessage, ServerResponse>>();
 
@@ -75,9 +86,10 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
     socket.destroy(error);
     return;
   }
-  const { status, message } = CLIENT_ERRORS[error.code ?? ''] ?? NOT_HTTP;
+  const { status, message, reason } = CLIENT_ERRORS[error.code ?? ''] ?? NOT_HTTP;
   const requestId = randomUUID();
-  log.info({ requestId, status, code: error.code }, 'request could not be read');
+  log.info({ requestId, status, code: error.code, from: socket.remoteAddress }, 'request could not be read');
+  if (reason !== undefined) refused.inc({ reason });
   const appError = new AppError('invalid_argument', message);
   const body = JSON.stringify(failure(appError, appError.row.number, requestId));
   const head = [

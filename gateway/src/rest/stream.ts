@@ -8,6 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../authenticate.ts';
 import { seesCluster } from '../authorize.ts';
 import type { Limits } from '../limits.ts';
+import { refused } from '../refused.ts';
 import { toError } from './error-response.ts';
 import { unknownBackup } from './find-backup.ts';
 import { callOptions, type RouteDependencies } from './route.ts';
@@ -34,16 +35,20 @@ export function createStreamGate(limits: StreamLimits): StreamGate {
     limits,
     enter(tokenId) {
       const own = open.get(tokenId) ?? 0;
-      if (own >= limits.streamsPerToken)
+      if (own >= limits.streamsPerToken) {
+        refused.inc({ reason: 'streams of one token' });
         throw new AppError(
           'too_many_requests',
           `This token has ${own} streams open, which is as many as it may have; close one.`,
           { retryAfterMs: RETRY_MS },
         );
-      if (total >= limits.streams)
+      }
+      if (total >= limits.streams) {
+        refused.inc({ reason: 'streams' });
         throw new AppError('unavailable', 'The gateway has as many streams open as it can; try again shortly.', {
           retryAfterMs: RETRY_MS,
         });
+      }
       open.set(tokenId, own + 1);
       total += 1;
       streamsNow.set(total);
