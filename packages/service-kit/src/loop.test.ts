@@ -1,3 +1,4 @@
+import { AppError } from '@tidemark/errors/app-error';
 import { expect, it, vi } from 'vitest';
 import type { Logger } from './logging.ts';
 import { startLoop } from './loop.ts';
@@ -42,6 +43,23 @@ it('goes on after a round that failed, and is not healthy until one succeeds', a
   expect(loop.healthySince()).toBeUndefined();
   await vi.waitFor(() => expect(loop.healthySince()).toBeGreaterThan(0));
   expect(rounds).toBeGreaterThanOrEqual(3);
+});
+
+it('says while it waits for a neighbour what is wrong with that, and not only that it is missing', async () => {
+  const refused = new Error('connect ECONNREFUSED amqp://tidemark:secret@127.0.0.1:1');
+  const cause = new Error('the connection failed', { cause: refused });
+  const told: unknown[] = [];
+  await using loop = startLoop({
+    name: 'test',
+    everyMs: 5,
+    log: { ...quiet, info: (fields: object) => void told.push(fields) } as Logger,
+    async run() {
+      if (told.length === 0) throw new AppError('unavailable', 'A part of Tidemark cannot be reached.', { cause });
+      return false;
+    },
+  });
+  await vi.waitFor(() => expect(loop.healthySince()).toBeGreaterThan(0));
+  expect(told).toEqual([{ loop: 'test', reason: 'connect ECONNREFUSED amqp://tidemark:***@127.0.0.1:1' }]);
 });
 
 it('is not healthy after a gap in which it did not run, until it has run anew', async () => {

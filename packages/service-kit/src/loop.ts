@@ -1,7 +1,7 @@
-import { toAppError } from '@tidemark/errors/app-error';
+import { causes, toAppError } from '@tidemark/errors/app-error';
 import { isAbort } from './abort.ts';
 import { backoffMs, sleep } from './backoff.ts';
-import type { Logger } from './logging.ts';
+import { type Logger, withoutPasswords } from './logging.ts';
 
 /**
  * Work that is done again and again for as long as a process lives.
@@ -40,6 +40,12 @@ const EARLY_FAILURES = 8;
 const STALE_ROUNDS = 10;
 const SHORTEST_STALE_MS = 2_000;
 
+/** What really happened: the sentence of an `unavailable` is for callers, and the same for all that can be missing. */
+function innermost(thrown: unknown): string {
+  const last = [...causes(thrown)].at(-1);
+  return withoutPasswords(last instanceof Error ? last.message : String(last));
+}
+
 /** Starts a loop; its first round begins at once. */
 export function startLoop({ name, everyMs, log, run }: LoopOptions): Loop {
   const stop = new AbortController();
@@ -72,7 +78,7 @@ export function startLoop({ name, everyMs, log, run }: LoopOptions): Loop {
         failures += 1;
         healthySince = undefined;
         if (lastSuccess === undefined && failures <= EARLY_FAILURES && toAppError(error).code === 'unavailable')
-          log.info({ loop: name, reason: toAppError(error).message }, `${name} waits for what it needs`);
+          log.info({ loop: name, reason: innermost(error) }, `${name} waits for what it needs`);
         else log.warn({ error, loop: name, failures }, `${name} failed and is tried again`);
         await pause(
           backoffMs(failures, { baseMs: Math.min(everyMs, FIRST_RETRY_MS), maxMs: Math.max(everyMs, 10_000) }),

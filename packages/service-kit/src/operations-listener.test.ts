@@ -1,10 +1,10 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { createLogger } from './logging.ts';
 import { counter } from './metrics.ts';
 import { startOperationsListener } from './operations-listener.ts';
 
-const listen = (ready: Parameters<typeof startOperationsListener>[0]['ready']) =>
-  startOperationsListener({ host: '127.0.0.1', port: 0, log: createLogger('test'), ready });
+const listen = (ready: Parameters<typeof startOperationsListener>[0]['ready'], log = createLogger('test')) =>
+  startOperationsListener({ host: '127.0.0.1', port: 0, log, ready });
 
 it('names what is missing while it is not ready', async () => {
   await using listener = await listen({
@@ -20,6 +20,31 @@ it('names what is missing while it is not ready', async () => {
     checks: { fine: 'ok', broken: 'the broker cannot be reached' },
   });
   expect((await fetch(`http://127.0.0.1:${listener.port}/livez`)).status).toBe(200);
+});
+
+it('tells the log once what is missing and why, and once that it is there again', async () => {
+  const log = createLogger('test');
+  const lines = (['info', 'warn'] as const).map((level) => vi.spyOn(log, level).mockImplementation(() => undefined));
+  const error = new Error('cannot be reached', { cause: new Error('the certificate has expired') });
+  let broken = true;
+  const ready = {
+    fine() {},
+    service() {
+      if (broken) throw error;
+    },
+  };
+  await using listener = await listen(ready, log);
+  for (const isBroken of [true, true, false, false, true, true]) {
+    broken = isBroken;
+    await (await fetch(`http://127.0.0.1:${listener.port}/readyz`)).text();
+  }
+  expect(lines.map(({ mock }) => mock.calls)).toEqual([
+    [
+      [{ error, check: 'service' }, 'service is missing: not ready yet'],
+      [{ check: 'service' }, 'service is there'],
+    ],
+    [[{ error, check: 'service' }, 'service is missing: not ready any more']],
+  ]);
 });
 
 it('is ready until it is told that the process stops', async () => {

@@ -15,6 +15,23 @@ export interface OperationsListener extends AsyncDisposable {
 const CHECK_TIMEOUT_MS = 1_500;
 
 /**
+ * Tells the log when a check begins to fail, with all that is known of why, and when it is well again; `/readyz` is asked
+ * every few seconds and tells only that it fails.
+ */
+function tellOfChanges(log: Logger): (check: string, error?: unknown) => void {
+  const failing = new Map<string, boolean>();
+  return (check, error) => {
+    const before = failing.get(check);
+    const now = error !== undefined;
+    failing.set(check, now);
+    if (now && before === false) log.warn({ error, check }, `${check} is missing: not ready any more`);
+    // At the start it may just not be there yet.
+    else if (now && before === undefined) log.info({ error, check }, `${check} is missing: not ready yet`);
+    else if (!now && before) log.info({ check }, `${check} is there`);
+  };
+}
+
+/**
  * Serves `/livez` (the process runs), `/readyz` (it can do its work; names what is missing) and `/metrics`
  * (Prometheus' text format), without a token: bind it to an address that only operators reach.
  */
@@ -25,6 +42,7 @@ export async function startOperationsListener(options: {
   readonly ready: Readonly<Record<string, ReadyCheck>>;
 }): Promise<OperationsListener> {
   let stopping = false;
+  const tell = tellOfChanges(options.log);
 
   const readiness = async (): Promise<{ ready: boolean; checks: Record<string, string> }> => {
     const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
@@ -32,8 +50,10 @@ export async function startOperationsListener(options: {
       Object.entries(options.ready).map(async ([name, check]) => {
         try {
           await check(signal);
+          tell(name);
           return [name, 'ok'] as const;
         } catch (error) {
+          tell(name, error);
           return [name, error instanceof Error ? error.message : String(error)] as const;
         }
       }),
