@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toConfig } from './config.ts';
 import { type RunningGateway, startGateway } from './service.ts';
 import { CLUSTER } from './testing/programmable-backends.ts';
+import { OWN, SAMPLES } from './testing/rpc-samples.ts';
 
 const TOKEN = randomUUID();
 const HEADERS = { authorization: `Bearer ${TOKEN}` };
@@ -110,6 +111,31 @@ describe('a service that cannot be reached', () => {
       call('POST', '/backups/cancel', 20602, { clusterId: CLUSTER, backupId: 'x' }),
       call('GET', '/backups', 20604),
       call('DELETE', '/backups/x', 20603),
+    ]);
+  });
+
+  it.each([
+    ['refuses connections', freePort],
+    ['takes connections and is mute', startMutePeer],
+  ])('and %s is a 503 with Retry-After within 2 s, for every other call too', async (_, peer) => {
+    const { port } = await start(await peer());
+    const ask = async (method: string, path: string, body: object = {}) => {
+      const startedAt = performance.now();
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+        method,
+        headers: { ...HEADERS, 'content-type': 'application/json' },
+        ...(method !== 'GET' && { body: JSON.stringify(body) }),
+      });
+      await response.text();
+      expect([method, path, response.status]).toEqual([method, path, 503]);
+      expect(response.headers.get('retry-after')).toMatch(/^[1-9]/);
+      expect([path, performance.now() - startedAt]).toEqual([path, expect.toSatisfy((ms: number) => ms < 2_000)]);
+    };
+    const rest = SAMPLES.flatMap(({ sample }) => (sample.rest ? [sample.rest(OWN)] : []));
+    expect(rest.length).toBeGreaterThan(25);
+    await Promise.all([
+      ...rest.map(([method, path, body]) => ask(method, `/api/v1${path}`, body)),
+      ask('POST', '/tidemark.backup.v1.RegistryService/CheckStorage', { storageId: 'nfs' }),
     ]);
   });
 });

@@ -29,6 +29,7 @@ import {
 import { forgetCluster } from '../rest/clusters.ts';
 import { DEFAULT_RULE, findRule } from '../rest/find-rule.ts';
 import { callOptions } from '../rest/route.ts';
+import { CHECK_ANSWER_MS, requireRegistry } from '../rest/storage-checks.ts';
 import { type Acting, SET_BY_TIDEMARK, type ServedCalls } from './served-call.ts';
 
 /** As in REST. */
@@ -39,8 +40,6 @@ const MOST_ATTEMPTS = 1_000;
 const LONGEST_REASON = 1_000;
 const LONGEST_KEY = 255;
 const MOST_KEPT = 100_000;
-/** backup-service waits up to 30 s for the worker. */
-const CHECK_ANSWER_MS = 31_000;
 
 export const BACKUP_CALLS: ServedCalls<typeof BackupService> = {
   startBackup: {
@@ -162,6 +161,7 @@ export const REGISTRY_CALLS: ServedCalls<typeof RegistryService> = {
     audit: 'check storage',
     names: ({ storageId }) => ({ storageId }),
     answerMs: CHECK_ANSWER_MS,
+    prepare: (_, { scope, dependencies }) => requireRegistry(scope, dependencies),
   },
   rebuildRecords: {
     call: 'rebuildRecords',

@@ -7,14 +7,15 @@ import {
 } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { FastifyInstance } from 'fastify';
 import { authorizeAll } from '../authorize.ts';
+import { CALL_TIMEOUT_MS } from '../backends.ts';
 import { success } from './envelope.ts';
 import { timeOf } from './legacy-record.ts';
 import * as operations from './operations/storages.ts';
-import { callOptions, type RouteDependencies } from './route.ts';
+import { callOptions, type RequestScope, type RouteDependencies } from './route.ts';
 import { bodyObject, parse } from './validate.ts';
 
 /** backup-service waits up to 30 s for the worker. */
-const CHECK_ANSWER_MS = 31_000;
+export const CHECK_ANSWER_MS = 31_000;
 
 const KINDS: Readonly<Record<CheckKind, operations.CheckView['kind']>> = {
   [CheckKind.UNSPECIFIED]: 'unknown',
@@ -32,6 +33,17 @@ const STATES: Readonly<Record<CheckState, operations.CheckView['state']>> = {
 type WithStorage = { Params: { storageId: string } };
 type WithCheck = { Params: { storageId: string; checkId: string } };
 
+/**
+ * So long a wait begins only where it can end: a service or database that is down is told of as soon as in any other call.
+ *
+ * @throws AppError what the registry answers, within 2 s
+ */
+export async function requireRegistry(scope: RequestScope, dependencies: RouteDependencies): Promise<void> {
+  const options = callOptions(scope, dependencies);
+  const timeoutMs = Math.min(CALL_TIMEOUT_MS, options.timeoutMs ?? CALL_TIMEOUT_MS);
+  await dependencies.backends.registry.listStorages({}, { ...options, timeoutMs });
+}
+
 export function storageCheckRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
   const { registry } = dependencies.backends;
 
@@ -43,6 +55,7 @@ export function storageCheckRoutes(app: FastifyInstance, dependencies: RouteDepe
       request.audited = { storageId };
       authorizeAll(request.caller, 'checkStorage');
       const { pool = '' } = parse(operations.checkStorage.body, bodyObject(request.body));
+      await requireRegistry(request, dependencies);
       const { check } = await registry.checkStorage(
         { storageId, pool },
         { ...callOptions(request, dependencies), signal: AbortSignal.any([request.gone, dependencies.stopping]) },
