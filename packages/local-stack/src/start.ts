@@ -16,7 +16,7 @@ const PARENT_POLL_MS = 500;
 
 const startedAt = performance.now();
 const stop = new AbortController();
-const stopped = Promise.withResolvers<void>();
+const stopped = Promise.withResolvers<string>();
 let stack: Stack | undefined;
 
 watchForStop();
@@ -32,8 +32,7 @@ async function main(): Promise<number> {
     }
     stack = await startStack(toStackOptions(options));
     describe(stack, options);
-    await stopped.promise;
-    say('Stopping');
+    say(`Stopping: ${await stopped.promise}`);
     await stack[Symbol.asyncDispose]();
     say('Stopped');
     return 0;
@@ -90,7 +89,7 @@ function watchForStop(): void {
     if (firstAt === undefined) {
       firstAt = performance.now();
       stop.abort(new Error(`stopping: ${reason}`));
-      stopped.resolve();
+      stopped.resolve(reason);
     } else if (reason === 'SIGINT' && performance.now() - firstAt > SECOND_SIGNAL_MS) {
       if (stack) removeConnection(stack.dataDir);
       process.exit(1);

@@ -268,7 +268,7 @@ export const deleteBackup = {
   call: 'deleteBackup',
   summary: 'DeleteBackup: deletes a backup, record and files',
   description:
-    'Possible once the backup has succeeded, failed or been canceled. The deletion is recorded, then waited for up to 2 s; `data.backup.deletion` tells how far it came. Repeating it while it is under way is fine, and tries a failed one again. Once gone, the backup is unknown.',
+    'Possible once the backup has succeeded, failed or been canceled. The deletion is recorded, then waited for up to 2 s; `data.backup.deletion` tells how far it came. Files rest for a minute after the end of a backup before they are removed. Repeating it while it is under way is fine, and tries a failed one again. Once gone, the backup is unknown.',
   params: OfBackup,
   body: DeleteBody,
   bodyExamples: { 'with the cluster': { clusterId: 'test-tidb' } },
