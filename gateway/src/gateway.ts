@@ -261,8 +261,10 @@ function report(request: FastifyRequest, from: string, status: number, ms: numbe
 /** Reports a request whose client went away before it had the whole answer: then onResponse never comes. */
 function reportLeft(request: FastifyRequest, reply: FastifyReply): void {
   const { ip } = request; // a closed socket has none any more
+  let finished = false;
+  reply.raw.once('finish', () => (finished = true));
   reply.raw.once('close', () => {
-    if (reply.raw.writableFinished) return;
+    if (finished) return;
     report(request, ip, ERRORS.canceled.http, reply.elapsedTime, 'client went away before the end of its answer');
   });
 }

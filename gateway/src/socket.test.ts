@@ -207,6 +207,18 @@ describe('the events of a backup', () => {
     );
   });
 
+  it('and every other answer leave one line, by whichever way the request came', async () => {
+    const lines = vi.spyOn(accessLog, 'info');
+    await gateway.ask('GET', '/backups');
+    await (await fetch(url(PATH), { headers: HEADERS })).text();
+    await vi.waitFor(() => expect(lines).toHaveBeenCalledTimes(2));
+    await (await fetch(url('/backups'), { headers: { ...HEADERS, connection: 'close' } })).text();
+    await vi.waitFor(() => expect(lines).toHaveBeenCalledTimes(3));
+    expect(lines.mock.calls.map(([line, said]) => [(line as { status: number }).status, said])).toEqual(
+      Array.from({ length: 3 }, () => [200, 'request answered']),
+    );
+  });
+
   it('say so when the service breaks off', async () => {
     gateway.answers.watchBackup = async function* () {
       yield { backup: sampleBackup() };
