@@ -3,6 +3,8 @@
  *
  * 1. A request is in the record before it is sent, and its answer when it came; one without an answer has none.
  * 2. A start that was not answered is repeated with the same key, through either gateway; now and then so is one that was.
+ * 3. A rule is deleted once its window is accounted for, not before: a cluster may have only so many, and windows are to
+ *    come until the end of a run, however long that is.
  */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -130,6 +132,23 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
     if (again < 0.25) await once(again * 4);
   }
 
+  async function deleteOldRules(clusterId: string, gateway: number): Promise<void> {
+    try {
+      const of = `/clusters/${clusterId}`;
+      const [saved, came] = [
+        await call(gateway, 'GET', `${of}/strategies`),
+        await call(gateway, 'GET', `${of}/occurrences?pageSize=100`),
+      ];
+      if (saved.status !== 200 || came.status !== 200) return;
+      const { strategies } = saved.data as { strategies: { rule: string }[] };
+      const { occurrences } = came.data as { occurrences: { rule: string; state: string }[] };
+      const over = new Set(occurrences.flatMap(({ rule, state }) => (state === 'Pending' ? [] : [rule])));
+      for (const { rule } of strategies) if (over.has(rule)) await call(gateway, 'DELETE', `${of}/strategies/${rule}`);
+    } catch {
+      // The next rule finds them again.
+    }
+  }
+
   /** One of the newest backups. */
   const chosen = (which: number) => pickOf(known.slice(-NEWEST), which);
 
@@ -164,6 +183,7 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
     },
     async rule({ which, again }) {
       const clusterId = pickOf(SCHEDULED, which) ?? '';
+      await deleteOldRules(clusterId, again);
       const rule = `r${requests.length}`;
       const opens = again < 0.5 ? 0 : 1;
       const strategy = {

@@ -29,7 +29,7 @@ import {
 import { forgetCluster } from '../rest/clusters.ts';
 import { DEFAULT_RULE, findRule } from '../rest/find-rule.ts';
 import { callOptions } from '../rest/route.ts';
-import { CHECK_ANSWER_MS, requireRegistry } from '../rest/storage-checks.ts';
+import { CHECK_ANSWER_MS, lookUpStorage } from '../rest/storage-checks.ts';
 import { type Acting, SET_BY_TIDEMARK, type ServedCalls } from './served-call.ts';
 
 /** As in REST. */
@@ -161,7 +161,8 @@ export const REGISTRY_CALLS: ServedCalls<typeof RegistryService> = {
     audit: 'check storage',
     names: ({ storageId }) => ({ storageId }),
     answerMs: CHECK_ANSWER_MS,
-    prepare: (_, { scope, dependencies }) => requireRegistry(scope, dependencies),
+    check: ({ storageId }) => unless(storageId !== '', 'storageId', 'must be set'),
+    prepare: ({ storageId }, { scope, dependencies }) => lookUpStorage(storageId, scope, dependencies),
   },
   rebuildRecords: {
     call: 'rebuildRecords',

@@ -12,6 +12,7 @@ import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/bac
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CALL_TIMEOUT_MS } from '../backends.ts';
+import type { Limits } from '../limits.ts';
 import { log } from '../logger.ts';
 import { BACKUP, sampleBackup } from '../testing/programmable-backends.ts';
 import { as, outcomeOf, PROTOCOLS, type RpcGateway, startRpcGateway, toldBy } from '../testing/rpc-clients.ts';
@@ -28,18 +29,23 @@ const untilAborted = async ({ signal, timeoutMs }: HandlerContext) => {
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   seen.aborted += 1;
 };
-beforeEach(async () => {
-  Object.assign(seen, { started: 0, aborted: 0, timeoutMs: undefined });
-  for (const level of ['info', 'warn'] as const) vi.spyOn(log, level).mockImplementation(() => undefined);
-  gateway = await startRpcGateway({ limits: { heartbeatMs: 100 } });
-  gateway.answers.watchBackup = async function* (_, context) {
+/** Streams bring one message and then nothing, and a pin never ends, until somebody gives them up. */
+async function start(limits: Partial<Limits>): Promise<RpcGateway> {
+  const started = await startRpcGateway({ limits });
+  started.answers.watchBackup = async function* (_, context) {
     yield { backup: sampleBackup() };
     await untilAborted(context);
   };
-  gateway.answers.pinBackup = async (_, context) => {
+  started.answers.pinBackup = async (_, context) => {
     await untilAborted(context);
     return {};
   };
+  return started;
+}
+beforeEach(async () => {
+  Object.assign(seen, { started: 0, aborted: 0, timeoutMs: undefined });
+  for (const level of ['info', 'warn'] as const) vi.spyOn(log, level).mockImplementation(() => undefined);
+  gateway = await start({ heartbeatMs: 100 });
 });
 afterEach(async () => {
   await gateway[Symbol.asyncDispose]();
@@ -116,11 +122,7 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
 
 it('all streams of a token that is taken away end, also where no more bad tokens of its address are looked at', async () => {
   await gateway[Symbol.asyncDispose]();
-  gateway = await startRpcGateway({ limits: { heartbeatMs: 100, strangers: { perSecond: 0.001, burst: 1 } } });
-  gateway.answers.watchBackup = async function* (_, context) {
-    yield { backup: sampleBackup() };
-    await untilAborted(context);
-  };
+  gateway = await start({ heartbeatMs: 100, strangers: { perSecond: 0.001, burst: 1 } });
   const streams = [1, 2, 3].map(() =>
     outcomeOf(gateway.client(BackupService, 'gRPC').watchBackup({ id: BACKUP }, as('viewer'))),
   );
@@ -131,11 +133,7 @@ it('all streams of a token that is taken away end, also where no more bad tokens
 
 it('a stream that has lasted for long enough ends, in words that say to call again', async () => {
   await gateway[Symbol.asyncDispose]();
-  gateway = await startRpcGateway({ limits: { streamMs: 200 } });
-  gateway.answers.watchBackup = async function* (_, context) {
-    yield { backup: sampleBackup() };
-    await untilAborted(context);
-  };
+  gateway = await start({ streamMs: 200 });
   for (const protocol of PROTOCOLS)
     expect(
       await outcomeOf(gateway.client(BackupService, protocol).watchBackup({ id: BACKUP }, as('viewer'))),
@@ -144,15 +142,7 @@ it('a stream that has lasted for long enough ends, in words that say to call aga
 
 it('a call finds no room while as many are under way as may be, and streams take none of it', async () => {
   await gateway[Symbol.asyncDispose]();
-  gateway = await startRpcGateway({ limits: { inFlight: 1 } });
-  gateway.answers.watchBackup = async function* (_, context) {
-    yield { backup: sampleBackup() };
-    await untilAborted(context);
-  };
-  gateway.answers.pinBackup = async (_, context) => {
-    await untilAborted(context);
-    return {};
-  };
+  gateway = await start({ inFlight: 1 });
   const leave = new AbortController();
   const options = { ...as('admin'), signal: leave.signal };
   for (const protocol of PROTOCOLS) {

@@ -34,14 +34,15 @@ type WithStorage = { Params: { storageId: string } };
 type WithCheck = { Params: { storageId: string; checkId: string } };
 
 /**
- * So long a wait begins only where it can end: a service or database that is down is told of as soon as in any other call.
+ * The storage is looked up before the long wait for a worker, so that a service or database that is down is told of as
+ * soon as in any other call.
  *
- * @throws AppError what the registry answers, within 2 s
+ * @throws AppError `storage_not_found`, or what is down, within 2 s
  */
-export async function requireRegistry(scope: RequestScope, dependencies: RouteDependencies): Promise<void> {
+export async function lookUpStorage(id: string, scope: RequestScope, dependencies: RouteDependencies): Promise<void> {
   const options = callOptions(scope, dependencies);
   const timeoutMs = Math.min(CALL_TIMEOUT_MS, options.timeoutMs ?? CALL_TIMEOUT_MS);
-  await dependencies.backends.registry.listStorages({}, { ...options, timeoutMs });
+  await dependencies.backends.registry.getStorage({ id }, { ...options, timeoutMs });
 }
 
 export function storageCheckRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
@@ -55,7 +56,7 @@ export function storageCheckRoutes(app: FastifyInstance, dependencies: RouteDepe
       request.audited = { storageId };
       authorizeAll(request.caller, 'checkStorage');
       const { pool = '' } = parse(operations.checkStorage.body, bodyObject(request.body));
-      await requireRegistry(request, dependencies);
+      await lookUpStorage(storageId, request, dependencies);
       const { check } = await registry.checkStorage(
         { storageId, pool },
         { ...callOptions(request, dependencies), signal: AbortSignal.any([request.gone, dependencies.stopping]) },
