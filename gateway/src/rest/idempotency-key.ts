@@ -10,7 +10,7 @@ const Key = z
 /** The headers of a start. */
 export const IdempotencyHeaders = z.object({
   [HEADER]: Key.optional().describe(
-    'A repeat with the same key answers with the first backup; the same key with another body is a 400.',
+    'A repeat with the same key and token answers with the first backup; the same key with another body, or for another cluster, is a 400.',
   ),
 });
 

@@ -167,6 +167,17 @@ describe('backup-service', () => {
     expect((await backups().findBackupByKey({ clusterId, key: 'k2' })).backup).toBeUndefined();
   });
 
+  it('refuses a key that started the backup of another cluster, and finds nothing of it for this one', async () => {
+    await start({ key: 'of-one-cluster' });
+    const other = `${clusterId}-other`;
+    await registry().putCluster({ cluster: Cluster.create({ id: other, pd: ['127.0.0.1:2379'], storageId: 'local' }) });
+    await expect(start({ clusterId: other, key: 'of-one-cluster' })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      details: { fields: [{ field: 'Idempotency-Key' }] },
+    });
+    expect((await backups().findBackupByKey({ clusterId: other, key: 'of-one-cluster' })).backup).toBeUndefined();
+  });
+
   it('starts nothing after the time that the caller set', async () => {
     await expect(start({ notAfter: new Date(0) })).rejects.toMatchObject({ code: 'start_expired' });
   });

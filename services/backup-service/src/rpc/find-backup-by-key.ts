@@ -8,14 +8,14 @@ import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { backupId } from './start-backup.ts';
 
-/** The backup that this caller's key started, or nothing. */
+/** The backup of the cluster that this caller's key started, or nothing. */
 export function findBackupByKey({ store }: Dependencies) {
   return async (request: FindBackupByKeyRequest, { caller, signal }: CallContext): Promise<FindBackupByKeyResponse> => {
     const check = validation();
     check.id('clusterId', request.clusterId);
     check.require(request.key !== '', 'key', 'must not be empty');
     check.finish();
-    const backup = await store.get(backupId(request, caller), signal);
-    return { backup: backup && toBackupMessage(backup) };
+    const backup = await store.get(backupId(request.key, caller), signal);
+    return { backup: backup?.clusterId === request.clusterId ? toBackupMessage(backup) : undefined };
   };
 }

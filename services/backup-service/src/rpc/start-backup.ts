@@ -27,7 +27,7 @@ const MOST_PATHS = 100;
 export function startBackup(dependencies: Dependencies) {
   return async (request: StartBackupRequest, context: CallContext): Promise<StartBackupResponse> => {
     validate(request);
-    const id = backupId(request, context.caller);
+    const id = backupId(request.key, context.caller);
     const hash = requestHash(request);
     const { store, dispatcher } = dependencies;
 
@@ -51,16 +51,17 @@ function validate({ clusterId, type, key, brOptions, rule, storageId }: StartBac
   check.finish();
 }
 
-/** 22 characters of base64url: of the key, so that a repeat finds the first backup, or random. */
-export function backupId({ clusterId, key }: Pick<StartBackupRequest, 'clusterId' | 'key'>, caller: string): string {
-  const bytes =
-    key === ''
-      ? randomBytes(16)
-      : createHash('sha256')
-          .update(JSON.stringify([caller, clusterId, key]))
-          .digest()
-          .subarray(0, 16);
-  return bytes.toString('base64url');
+/**
+ * 22 characters of base64url: of the caller's key, so that a repeat finds the first backup, or random. The cluster is no
+ * part of it: the same key with another one is another request, which is refused.
+ */
+export function backupId(key: string, caller: string): string {
+  const hashed = () =>
+    createHash('sha256')
+      .update(JSON.stringify([caller, key]))
+      .digest()
+      .subarray(0, 16);
+  return (key === '' ? randomBytes(16) : hashed()).toString('base64url');
 }
 
 /** What came later counts only where it is set, so that the hashes of earlier requests stay what they are. */

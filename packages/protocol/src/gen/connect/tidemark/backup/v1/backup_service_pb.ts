@@ -42,7 +42,8 @@ export type StartBackupRequest = Message<"tidemark.backup.v1.StartBackupRequest"
   type: string;
 
   /**
-   * A repeat with the same key and caller answers with the first backup.
+   * A repeat with the same key and caller answers with the first backup; another request with it is refused, also one for
+   * another cluster.
    *
    * @generated from field: string key = 4;
    */
@@ -171,7 +172,7 @@ export const FindBackupByKeyRequestSchema: GenMessage<FindBackupByKeyRequest> = 
   messageDesc(file_tidemark_backup_v1_backup_service, 4);
 
 /**
- * The backup, or nothing if the key started none.
+ * The backup, or nothing if the key started none of this cluster.
  *
  * @generated from message tidemark.backup.v1.FindBackupByKeyResponse
  */

@@ -31,7 +31,10 @@ export interface StartBackupRequest {
   mode: BackupMode;
   /** Empty means "full", the only type for now. */
   type: string;
-  /** A repeat with the same key and caller answers with the first backup. */
+  /**
+   * A repeat with the same key and caller answers with the first backup; another request with it is refused, also one for
+   * another cluster.
+   */
   key: string;
   origin: BackupOrigin;
   /** After this instant nothing is started (start_expired). */
@@ -69,7 +72,7 @@ export interface FindBackupByKeyRequest {
   key: string;
 }
 
-/** The backup, or nothing if the key started none. */
+/** The backup, or nothing if the key started none of this cluster. */
 export interface FindBackupByKeyResponse {
   backup: Backup | undefined;
 }
