@@ -3,7 +3,8 @@
  *
  * 1. Every fault heals itself: when `inflict` resolves, it is over. Once `stop` aborts, that is at once.
  * 2. One fault at a time on one target; a fault whose target is taken is left out. Different targets fail together.
- * 3. A worker and the guard of its `br` are never frozen together: that is the one exception of T13.
+ * 3. A worker and the guard of its `br` are never frozen together: that is the one exception of T13. Only guards that wait
+ *    for a `br` are frozen.
  * 4. Whatever ends without having been told to is a crash, and is told. Once this is disposed, all may end.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,7 +34,8 @@ const SLOWEST_LINK_MS = 700;
 const NORMAL_MEMORY = '0.4';
 
 export function startFaults(world: World, { stop, say, onCrash }: FaultsOptions): Faults {
-  const { stack, broker, database, storage } = world;
+  const { stack, broker, database, storage, dataDir } = world;
+  const hasBr = (guard: number) => brsIn(storage.folder).some(({ parent }) => parent === guard);
   const taken = new Set<string>();
   const expected = new Set<string>();
   // Most of what can go wrong goes wrong with whoever runs br.
@@ -129,7 +131,15 @@ export function startFaults(world: World, { stop, say, onCrash }: FaultsOptions)
         signalTo(pid, 'SIGCONT');
       }),
     'guard-kill': (fault) =>
-      onPid(fault, pickOf(guardsIn(storage.folder), fault.which)?.pid, async (pid) => signalTo(pid, 'SIGKILL')),
+      onPid(fault, pickOf(guardsIn(dataDir), fault.which)?.pid, async (pid) => signalTo(pid, 'SIGKILL')),
+    'guard-freeze': (fault) => {
+      const waiting = guardsIn(dataDir).filter(({ pid }) => !hasBr(pid));
+      return onPid(fault, pickOf(waiting, fault.which)?.pid, async (pid) => {
+        signalTo(pid, 'SIGSTOP');
+        if (!hasBr(pid)) await pause(fault.lasts);
+        signalTo(pid, 'SIGCONT');
+      });
+    },
     'broker-stop': (fault) =>
       on('the broker', fault, async () => {
         await broker.stop();

@@ -14,6 +14,7 @@ const KINDS = {
   'br-kill': { weight: 3, from: 0, to: 0 },
   'br-freeze': { weight: 2, from: 500, to: 6_000 },
   'guard-kill': { weight: 2, from: 0, to: 0 },
+  'guard-freeze': { weight: 2, from: 500, to: 9_000 },
   'broker-stop': { weight: 1, from: 500, to: 5_000 },
   'broker-kill': { weight: 1, from: 500, to: 5_000 },
   'broker-wipe': { weight: 1, from: 0, to: 0 },

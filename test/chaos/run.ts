@@ -13,7 +13,7 @@ import { check, countAnswers, type Violation } from './checker.ts';
 import { type Evidence, readDocuments, readQueues, readStorage } from './evidence.ts';
 import { startFaults } from './faults.ts';
 import type { FaultKind, Plan } from './plan.ts';
-import { brsIn, guardsIn } from './processes.ts';
+import { brsIn, guardsIn, type SeenProcess } from './processes.ts';
 import { startWorkload } from './workload.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -138,13 +138,17 @@ export async function runChaos({
     ...readStorage(world.storage.folder),
     requests: [...workload.requests],
     ledger: readLedger(world.ledgerFile),
-    orphans: [...brsIn(world.storage.folder), ...guardsIn(world.storage.folder)].map(
-      ({ pid, command }) => `${pid}: ${command.slice(0, 300)}`,
-    ),
+    orphans: orphansIn(world).map(({ pid, command }) => `${pid}: ${command.slice(0, 300)}`),
     messages: await untilQueuesEmpty(world, signal),
     crashes: [...crashes],
   };
   return { result: toResult({ plan, minutes, counts, leftOut, settledAfterSeconds }, evidence), evidence };
+}
+
+/** Every `br`, and the guards that no worker has. */
+function orphansIn({ storage, dataDir, stack }: World): SeenProcess[] {
+  const workers = new Set(stack.processes.map(({ pid }) => pid));
+  return [...brsIn(storage.folder), ...guardsIn(dataDir).filter(({ parent }) => !workers.has(parent))];
 }
 
 /** Until no document has work left, and no window that is over waits to be accounted for. */

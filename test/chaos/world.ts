@@ -25,6 +25,8 @@ export interface World extends AsyncDisposable {
   readonly databaseName: string;
   readonly links: readonly Link[];
   readonly storage: ChaosStorage;
+  /** Below it everything lies that the processes keep. */
+  readonly dataDir: string;
   readonly ledgerFile: string;
   /** From now on the wall clock of a process is wrong by so much. */
   shiftClock(process: StackProcess, ms: number): void;
@@ -142,6 +144,7 @@ export async function openWorld({ dataDir, say, signal, onCrash }: WorldOptions)
     databaseName: NAME,
     links,
     storage,
+    dataDir,
     ledgerFile: join(dataDir, 'ledger.jsonl'),
     shiftClock({ operations }, ms) {
       writeFileSync(join(clocks, operations.split(':')[1] ?? ''), String(ms));

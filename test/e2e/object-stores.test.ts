@@ -205,7 +205,7 @@ describe('a backup into an object store', () => {
     const found = processes().filter(({ environ }) => secrets.some((secret) => environ.includes(secret)));
     const workerPids = new Set(workers.map(({ pid }) => pid));
     const children = found.filter(({ pid }) => !workerPids.has(pid) && pid !== process.pid);
-    // The guard and the br behind it; the stores themselves are not Tidemark's.
+    // br has them, and its guard has not; the stores themselves are not Tidemark's.
     const ofBr = children.filter(({ cmdline }) => cmdline.includes(clusterId));
     expect(ofBr.length).toBeGreaterThan(0);
     expect(

@@ -16,6 +16,7 @@ import { readTiming } from '@tidemark/service-kit/timing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { runBackupTask } from './backup-task.ts';
 import { LOCK_FILES } from './br/checkpoint-lock.ts';
+import { openGuards } from './br/process.ts';
 import { createEndOfTask } from './end-of-task.ts';
 import { keepLease } from './lease-keeper.ts';
 import { openRunRecords } from './run-records.ts';
@@ -56,12 +57,15 @@ async function run(standing: TaskStanding, br: string): Promise<string> {
     previousEnded: true,
     previousBrVersion: 'v8.5.0',
   });
+  const records = await openRunRecords(join(folder, 'state'));
+  using guards = openGuards(join(folder, 'state'));
   await using lease = keepLease({ client, task, facts, timing });
   return await runBackupTask(
     { task, grant, facts, lease },
     {
       end: createEndOfTask(client, { callMs: timing.callMs, giveUp: new AbortController().signal }),
-      records: await openRunRecords(join(folder, 'state')),
+      records,
+      guards,
       client,
       programs: {
         usable: () => [{ path: br, version: 'v8.5.0' }],

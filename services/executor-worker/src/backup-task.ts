@@ -27,6 +27,7 @@ import { LOCK_FILES, lockedForMs } from './br/checkpoint-lock.ts';
 import { backupArguments, brEnvironment, takesChecksum } from './br/command.ts';
 import { type Decrypt, openCrypter } from './br/crypter.ts';
 import { classifyFailure } from './br/outcome.ts';
+import type { Guards } from './br/process.ts';
 import { type BrProgram, chooseProgram, hasCheckpointLock, type Programs } from './br/programs.ts';
 import type { EndOfTask, Outcome } from './end-of-task.ts';
 import { brEnded, leaseLost, strayReported, type TaskFacts } from './events.ts';
@@ -44,6 +45,7 @@ export interface BackupTaskDependencies {
   readonly records: RunRecords;
   readonly client: ServiceClient<ExecutorServiceServer>;
   readonly programs: Programs;
+  readonly guards: Guards;
   readonly env: Env;
   readonly timing: Timing;
   /** Aborts when this worker is to stop. */
@@ -192,7 +194,7 @@ async function run(
   onRan: () => void,
 ): Promise<End> {
   const { task, grant, facts, lease } = granted;
-  const { client, programs, records, timing, drain, env } = dependencies;
+  const { client, programs, guards, records, timing, drain, env } = dependencies;
   const { target, storage } = grant;
   if (!target || !storage) throw new Error('the grant names no target or no storage');
   const program = chooseProgram(programs.usable(), target.version);
@@ -205,7 +207,9 @@ async function run(
   const credentials = await storageCredentials(storage, env);
   const argv = [program.path, ...backupArguments(target, storage, grant.path)] as const;
   const folder = await records.temporaryFolder(task.claim);
-  await records.write({ backupId: task.backupId, claim: task.claim, fence: Number(task.fence), path: grant.path });
+  using guard = guards.take();
+  const { backupId, claim, fence } = task;
+  await records.write({ backupId, claim, fence: Number(fence), path: grant.path, group: guard.group });
   const hasLock = hasCheckpointLock(program.version, target);
   const startBy = await lease.announce({ argv: [...argv], brVersion: program.version, hasLock });
   const mayStart = startBy !== undefined && (!grant.previousEnded || (await removeLock(files, startBy)));
@@ -217,7 +221,8 @@ async function run(
   const recorder = startOutputRecorder({ client, task, facts, callMs: timing.callMs });
   onRan();
   const finished = await runBr({
-    task,
+    guard,
+    startBy,
     facts,
     lease,
     drain,
@@ -226,11 +231,9 @@ async function run(
     argv,
     env: brEnvironment(env, folder, credentials),
     folder,
-    path: grant.path,
     tls: target.tls,
     secrets: secretsOf(credentials),
     recorder,
-    records,
   });
   const [ending] = await Promise.all([
     conclude(granted, dependencies, files, decrypt, program, finished),

@@ -60,7 +60,7 @@ export function taskEnded(kind: 'backup' | 'remove', facts: TaskFacts, outcome: 
   log.info({ ...facts, task: kind, outcome, reason }, 'task ended');
 }
 
-export function brStarted(facts: TaskFacts, group: number, argv: readonly string[]): void {
+export function brStarted(facts: TaskFacts, group: number | undefined, argv: readonly string[]): void {
   log.info({ ...facts, group, argv }, 'br started');
 }
 

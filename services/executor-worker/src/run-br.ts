@@ -6,12 +6,11 @@
  * R2. Of a `br` that does not get on, or does not go when told to, the goroutines are taken down before it is killed.
  * R3. Everything that it prints is read, redacted, told on and kept; none of that can hold it up.
  */
-import type { TaskRef } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { TlsFiles } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { Timing } from '@tidemark/service-kit/timing';
 import { readGoroutines } from './br/goroutine-dump.ts';
 import { createOutputReader, type Output } from './br/output.ts';
-import { type BrExit, processStart, startBr } from './br/process.ts';
+import type { BrExit, Guard } from './br/process.ts';
 import { startWatchdog } from './br/watchdog.ts';
 import { brStarted, type TaskFacts } from './events.ts';
 import type { Lease } from './lease-keeper.ts';
@@ -19,7 +18,6 @@ import { log } from './logger.ts';
 import type { OutputRecorder } from './output-recorder.ts';
 import { createRedactor } from './redact.ts';
 import { createReporter } from './reporter.ts';
-import type { RunRecords } from './run-records.ts';
 
 /** Who asked for the end of a run first. */
 export type StopReason = 'lost' | 'canceled' | 'drained' | 'overdue' | 'stalled';
@@ -31,7 +29,9 @@ export interface FinishedRun {
 }
 
 export interface RunOptions {
-  readonly task: TaskRef;
+  readonly guard: Guard;
+  /** Until when `br` may start, by `performance.now()`. */
+  readonly startBy: number;
   readonly facts: TaskFacts;
   readonly lease: Lease;
   /** Aborts when this worker is to stop. */
@@ -44,21 +44,17 @@ export interface RunOptions {
   readonly env: Readonly<Record<string, string>>;
   /** A folder for its temporary files. */
   readonly folder: string;
-  /** Below the storage. */
-  readonly path: string;
   readonly tls: TlsFiles | undefined;
   /** What must not be passed on, wherever `br` prints it. */
   readonly secrets: readonly string[];
   readonly recorder: OutputRecorder;
-  readonly records: RunRecords;
 }
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Runs `br` to its end. */
 export async function runBr(options: RunOptions): Promise<FinishedRun> {
-  const { task, facts, lease, drain, timing, argv, recorder } = options;
-  const [program, ...args] = argv;
+  const { guard, facts, lease, drain, timing, argv, recorder } = options;
   const report = createReporter();
   const overdue = new AbortController();
   const stalled = new AbortController();
@@ -90,11 +86,11 @@ export async function runBr(options: RunOptions): Promise<FinishedRun> {
     }
   };
 
-  const br = startBr({
-    program,
-    args,
+  const br = guard.startBr({
+    argv,
     env: options.env,
     cwd: options.folder,
+    startBy: options.startBy,
     guardMs: timing.guardMs,
     killMs: timing.killMs,
     graceMs: timing.graceMs,
@@ -102,9 +98,8 @@ export async function runBr(options: RunOptions): Promise<FinishedRun> {
     onStderr: (chunk) => onStderr(redactErr(chunk)),
     onHang: dump,
   });
-  brStarted(facts, br.group, argv);
+  brStarted(facts, guard.group?.pid, argv);
   lease.guardWith(br.keepAlive);
-  await recordGroup(options, br.group);
 
   let stoppedFor: StopReason | undefined;
   const deadline = setTimeout(() => overdue.abort(), Math.min(options.remainingMs, LONGEST_TIMER_MS));
@@ -130,18 +125,6 @@ export async function runBr(options: RunOptions): Promise<FinishedRun> {
   for (const remove of removals) remove();
   onStdout(redactOut.end());
   onStderr(redactErr.end());
-  if (stoppedFor !== undefined) log.info({ ...facts, backupId: task.backupId, stoppedFor }, 'br was stopped');
+  if (stoppedFor !== undefined) log.info({ ...facts, stoppedFor }, 'br was stopped');
   return { exit, output: reader.result(), stoppedFor };
-}
-
-/** From here on `br` runs: whatever fails must not end the task before `br` has ended (T5). */
-async function recordGroup({ records, task, path, facts }: RunOptions, group: number): Promise<void> {
-  const start = processStart(group);
-  if (start === undefined) return;
-  const { backupId, claim, fence } = task;
-  try {
-    await records.write({ backupId, claim, fence: Number(fence), path, group: { pid: group, start } });
-  } catch (error) {
-    log.warn({ ...facts, error }, 'the run could not be recorded; its guard still watches it');
-  }
 }

@@ -8,7 +8,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isGroupAlive, killGroup, processStart } from './br/process.ts';
+import { isGroupAlive, killGroup, type ProcessName, processStart } from './br/process.ts';
 import { orphanKilled } from './events.ts';
 import { log } from './logger.ts';
 
@@ -18,9 +18,9 @@ export interface RunRecord {
   readonly claim: string;
   readonly fence: number;
   readonly path: string;
-  readonly worker: { readonly pid: number; readonly start: string };
-  /** The process group of `br`, once there is one. */
-  readonly group?: { readonly pid: number; readonly start: string };
+  readonly worker: ProcessName;
+  /** The process group of `br`, which its guard leads; absent where no guard could be started. */
+  readonly group: ProcessName | undefined;
 }
 
 export interface RunRecords {
@@ -81,11 +81,11 @@ export async function openRunRecords(stateDir: string): Promise<RunRecords> {
   };
 }
 
-function isAlive({ pid, start }: { readonly pid: number; readonly start: string }): boolean {
+function isAlive({ pid, start }: ProcessName): boolean {
   return processStart(pid) === start;
 }
 
-async function killOrphan(backupId: string, group: { readonly pid: number; readonly start: string }): Promise<void> {
+async function killOrphan(backupId: string, group: ProcessName): Promise<void> {
   if (!isAlive(group)) return;
   killGroup(group.pid);
   orphanKilled({ backupId, group: group.pid });

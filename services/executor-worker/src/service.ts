@@ -10,6 +10,7 @@ import { createServiceClient } from '@tidemark/service-kit/grpc/client';
 import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { brEnvironment } from './br/command.ts';
+import { openGuards } from './br/process.ts';
 import { openPrograms } from './br/programs.ts';
 import type { WorkerConfig } from './config.ts';
 import { createEndOfTask, type EndOfTask } from './end-of-task.ts';
@@ -37,6 +38,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   await using stack = new AsyncDisposableStack();
   const certificate = stack.use(openTransportSecurity(config, { log }));
   const programs = stack.use(await openPrograms(config.programs, brEnvironment(config.env, config.stateDir)));
+  const guards = stack.use(openGuards(config.stateDir));
   const { host, port } = config.backupService;
   const client = stack.use(
     createServiceClient<ExecutorServiceServer>(ExecutorServiceService, {
@@ -57,6 +59,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     end,
     records,
     programs,
+    guards,
     leases,
     env: config.env,
     timing: config.timing,

@@ -79,8 +79,8 @@ export const PLANTED: readonly PlantedBug[] = [
     name: 'starts a second backup for a key that it has seen',
     promise: 'one key, one backup',
     file: 'services/backup-service/src/rpc/start-backup.ts',
-    find: '    const id = backupId(request, context.caller);\n',
-    replace: "    const id = backupId({ ...request, key: '' }, context.caller);\n",
+    find: '    const id = backupId(request.key, context.caller);\n',
+    replace: "    const id = backupId('', context.caller);\n",
     check: chaos('--only', 'link', '--minutes', '1', '--seed', '1'),
   },
   {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readGoroutines } from './goroutine-dump.ts';
 import { createOutputReader, type ProgressLine } from './output.ts';
-import { startBr } from './process.ts';
+import { type Guards, openGuards } from './process.ts';
 import { startWatchdog } from './watchdog.ts';
 
 const MIB = 1024 * 1024;
@@ -16,10 +16,15 @@ const SUMMARY = `${HEAD} ["Full Backup success summary"] [total-ranges=1] [Backu
 
 describe('a br that', () => {
   let folder: string;
+  let guards: Guards;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'tidemark-extremes-'));
+    guards = openGuards(folder);
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
+  afterEach(() => {
+    guards[Symbol.dispose]();
+    rmSync(folder, { recursive: true });
+  });
 
   /** Runs a script of Node.js as br; `bytes` counts what came through. */
   const run = (script: string, onHang?: () => Promise<void>) => {
@@ -28,11 +33,11 @@ describe('a br that', () => {
     const progress: ProgressLine[] = [];
     const reader = createOutputReader((line) => progress.push(line));
     const seen = { bytes: 0 };
-    const br = startBr({
-      program: process.execPath,
-      args: [file],
+    const br = guards.take().startBr({
+      argv: [process.execPath, file],
       env: { PATH: process.env.PATH ?? '' },
       cwd: folder,
+      startBy: performance.now() + 60_000,
       guardMs: 60_000,
       killMs: 300,
       graceMs: 300,

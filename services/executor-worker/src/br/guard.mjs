@@ -4,26 +4,35 @@
  * network cannot leave a `br` behind that writes into a path which others are allowed to use by then.
  *
  * G1. The guard leads the process group; `br` and whatever it starts are in it.
- * G2. A byte on standard input says that a renewal was answered. When none came for `silenceMs`, or when the input
- *     ends because the worker is gone, the group gets TERM, and KILL `killMs` later: the guard with it.
- * G3. Which pid `br` has and how it ended is told on file descriptor 3, a JSON line each.
- * G4. The guard passes on what `br` prints, so that a `br` whose worker is gone is stopped by G2 and can leave its path in
+ * G2. It waits for the first line of its standard input, which says what to start, and until when it may (T9): a guard
+ *     that was frozen starts nothing later. One whose worker goes before has nothing to end, and goes too.
+ * G3. Each byte after that line says that a renewal was answered. When none came for `guardMs`, or when the input ends
+ *     because the worker is gone, the group gets TERM, and KILL `killMs` later: the guard with it.
+ * G4. Which pid `br` has and how it ended is told on file descriptor 3, a JSON line each.
+ * G5. The guard passes on what `br` prints, so that a `br` whose worker is gone is stopped by G3 and can leave its path in
  *     order, instead of dying of a broken pipe. It never blocks on a worker that does not read: its clock must go on.
- * G5. Where there is `setpriv`, the kernel kills `br` when the guard itself is killed.
+ * G6. Where there is `setpriv`, the kernel kills `br` when the guard itself is killed.
  *
- * It is JavaScript, the only one here: Node takes longer to strip the types of even this small file than to do the rest,
- * and every `br` waits for it.
+ * It is JavaScript, the only one here: Node takes longer to strip the types of even this small file than to do the rest.
  *
- * Usage: node guard.mjs <silenceMs> <killMs> <setpriv or empty> <program> [argument …]
+ * Usage: node guard.mjs <state folder of the worker, for whoever looks at the list of processes>
  */
 import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 
+/**
+ * @typedef {object} Command what to start
+ * @property {string[]} argv the program and its arguments
+ * @property {Record<string, string>} env the whole environment of `br`
+ * @property {string} cwd
+ * @property {string} setpriv where it is; empty where there is none
+ * @property {number} startBy by `process.hrtime`, in milliseconds
+ * @property {number} guardMs
+ * @property {number} killMs
+ */
+
 const STATUS_FD = 3;
-const [silence, kill, setpriv, program, ...args] = process.argv.slice(2);
-const silenceMs = Number(silence);
-const killMs = Number(kill);
 
 // TERM and the like are for br; the guard goes when br has gone.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']) process.on(signal, () => undefined);
@@ -45,9 +54,6 @@ const signalGroup = (signal) => {
   }
 };
 
-const command = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', program ?? '', ...args] : [program ?? '', ...args];
-const child = spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
-
 /**
  * Not to process.stdout: writing to that blocks on Linux while nobody reads.
  *
@@ -59,37 +65,58 @@ const passOn = (from, fd) => {
   to.on('error', () => from.unpipe(to).resume());
   from.pipe(to);
 };
-passOn(child.stdout, 1);
-passOn(child.stderr, 2);
 
-let ending = false;
-/** @param {'silence' | 'worker gone'} why */
-const end = (why) => {
-  if (ending) return;
-  ending = true;
-  tell({ ending: why });
-  signalGroup('SIGTERM');
-  setTimeout(() => signalGroup('SIGKILL'), killMs).unref();
+/** @param {Command} command */
+const guard = ({ argv, env, cwd, setpriv, startBy, guardMs, killMs }) => {
+  if (Number(process.hrtime.bigint()) / 1e6 > startBy) {
+    tell({ ending: 'too late' });
+    process.exit(0);
+  }
+  const [program = '', ...args] = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...argv] : argv;
+  const br = spawn(program, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  passOn(br.stdout, 1);
+  passOn(br.stderr, 2);
+
+  let ending = false;
+  /** @param {'silence' | 'worker gone'} why */
+  const end = (why) => {
+    if (ending) return;
+    ending = true;
+    tell({ ending: why });
+    signalGroup('SIGTERM');
+    setTimeout(() => signalGroup('SIGKILL'), killMs).unref();
+  };
+  let timer = setTimeout(end, guardMs, 'silence');
+  process.stdin.on('data', () => {
+    clearTimeout(timer);
+    timer = setTimeout(end, guardMs, 'silence');
+  });
+  process.stdin.on('end', () => end('worker gone'));
+  process.stdin.on('error', () => end('worker gone'));
+
+  br.on('spawn', () => tell({ pid: br.pid }));
+  br.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
+    tell({ error: error.code ?? error.message });
+    process.exit(127);
+  });
+  br.on('exit', (code, signal) => {
+    tell({ code, signal });
+    // What br started may hold the pipes; it gets as long as anything here that is told to end.
+    setTimeout(() => process.exit(0), killMs).unref();
+  });
+  br.on('close', () => {
+    timer.unref();
+    process.stdin.destroy();
+  });
 };
-let timer = setTimeout(end, silenceMs, 'silence');
-process.stdin.on('data', () => {
-  clearTimeout(timer);
-  timer = setTimeout(end, silenceMs, 'silence');
-});
-process.stdin.on('end', () => end('worker gone'));
-process.stdin.on('error', () => end('worker gone'));
 
-child.on('spawn', () => tell({ pid: child.pid }));
-child.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
-  tell({ error: error.code ?? error.message });
-  process.exit(127);
-});
-child.on('exit', (code, signal) => {
-  tell({ code, signal });
-  // What br started may hold the pipes; it gets as long as anything here that is told to end.
-  setTimeout(() => process.exit(0), killMs).unref();
-});
-child.on('close', () => {
-  timer.unref();
-  process.stdin.destroy();
-});
+let text = '';
+/** @param {string} chunk */
+const wait = (chunk) => {
+  text += chunk;
+  const end = text.indexOf('\n');
+  if (end < 0) return;
+  process.stdin.off('data', wait);
+  guard(JSON.parse(text.slice(0, end)));
+};
+process.stdin.setEncoding('utf8').on('data', wait);

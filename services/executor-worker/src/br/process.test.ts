@@ -1,40 +1,54 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type BrOptions, isGroupAlive, processStart, startBr } from './process.ts';
+import { type BrOptions, type Guards, isGroupAlive, openGuards, processStart } from './process.ts';
 
 const PATH = process.env.PATH ?? '';
 
 describe('a br behind its guard', () => {
   let folder: string;
+  let guards: Guards;
   let printed: string;
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'tidemark-guard-'));
+    guards = openGuards(folder);
     printed = '';
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
+  afterEach(() => {
+    guards[Symbol.dispose]();
+    rmSync(folder, { recursive: true });
+  });
 
-  const start = (script: string, options: Partial<BrOptions> = {}) =>
-    startBr({
-      program: '/bin/sh',
-      args: ['-c', script],
-      env: { PATH },
-      cwd: folder,
-      guardMs: 10_000,
-      killMs: 300,
-      graceMs: 300,
-      onStdout: (chunk) => {
-        printed += chunk;
-      },
-      onStderr: (chunk) => {
-        printed += chunk;
-      },
-      ...options,
-    });
+  const options = (script: string): BrOptions => ({
+    argv: ['/bin/sh', '-c', script],
+    env: { PATH },
+    cwd: folder,
+    startBy: performance.now() + 60_000,
+    guardMs: 10_000,
+    killMs: 300,
+    graceMs: 300,
+    onStdout: (chunk) => {
+      printed += chunk;
+    },
+    onStderr: (chunk) => {
+      printed += chunk;
+    },
+  });
+  const start = (script: string, more: Partial<BrOptions> = {}) => {
+    const guard = guards.take();
+    const br = guard.startBr({ ...options(script), ...more });
+    return { ...br, group: guard.group?.pid ?? 0 };
+  };
+  /** The guards of workers with this folder. */
+  const guardsHere = () =>
+    execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line.includes('guard.mjs') && line.includes(folder))
+      .map((line) => Number.parseInt(line, 10));
 
   it('tells how it ended and passes on everything that it printed', async () => {
     const br = start('echo out; echo err >&2; exit 3');
@@ -52,7 +66,7 @@ describe('a br behind its guard', () => {
   });
 
   it('says that a program is not there', async () => {
-    const br = start('', { program: join(folder, 'none') });
+    const br = start('', { argv: [join(folder, 'none')] });
     const exit = await br.exited;
     // With setpriv in between it is setpriv that says so, by exit code 127.
     expect(exit.error === 'ENOENT' || exit.code === 127).toBe(true);
@@ -97,11 +111,51 @@ describe('a br behind its guard', () => {
     process.kill(worker.pid, 'SIGKILL');
   });
 
-  it('goes with its worker when that is killed', async () => {
-    const worker = await startWorkerProcess('sleep 60', 30_000);
+  it.each(['sleep 60', undefined])('goes with its worker when that is killed: %s', async (script) => {
+    const worker = await startWorkerProcess(script, 30_000);
     expect(isGroupAlive(worker.group)).toBe(true);
     process.kill(worker.pid, 'SIGKILL');
     await vi.waitFor(() => expect(isGroupAlive(worker.group)).toBe(false), { timeout: 10_000 });
+  });
+
+  it('starts nothing later than it may, as after a time in which its guard was frozen (T9)', async () => {
+    using guard = guards.take();
+    const pid = guard.group?.pid ?? 0;
+    process.kill(pid, 'SIGSTOP');
+    const startBy = performance.now() + 50;
+    const br = guard.startBr({ ...options('touch started'), startBy });
+    await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(startBy));
+    process.kill(pid, 'SIGCONT');
+    expect(await br.exited).toMatchObject({ code: undefined, silenced: true });
+    expect(existsSync(join(folder, 'started'))).toBe(false);
+  });
+
+  it('can be stopped although its guard is frozen, and starts nothing then', async () => {
+    using guard = guards.take();
+    process.kill(guard.group?.pid ?? 0, 'SIGSTOP');
+    const br = guard.startBr(options('touch started'));
+    expect(await br.stop()).toMatchObject({ code: undefined });
+    expect(existsSync(join(folder, 'started'))).toBe(false);
+  });
+
+  it('has one ready before there is a br for it, and another where that has died', async () => {
+    const [pid = 0] = await vi.waitFor(() => {
+      expect(guardsHere()).toHaveLength(1);
+      return guardsHere();
+    });
+    process.kill(pid, 'SIGKILL');
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'));
+    expect(await start('exit 3').exited).toMatchObject({ code: 3 });
+  });
+
+  it('has the next one ready when a br has ended, and none when it is closed', async () => {
+    const guard = guards.take();
+    await guard.startBr(options('exit 0')).exited;
+    expect(guardsHere()).toEqual([]);
+    guard[Symbol.dispose]();
+    await vi.waitFor(() => expect(guardsHere()).toHaveLength(1));
+    guards[Symbol.dispose]();
+    await vi.waitFor(() => expect(guardsHere()).toEqual([]));
   });
 
   it('knows a process by its pid and start', () => {
@@ -110,23 +164,23 @@ describe('a br behind its guard', () => {
     expect(processStart(2 ** 30)).toBeUndefined();
   });
 
-  async function startWorkerProcess(script: string, guardMs: number): Promise<{ pid: number; group: number }> {
+  /** A worker of its own that starts this script behind a guard, or has a guard that waits. */
+  async function startWorkerProcess(
+    script: string | undefined,
+    guardMs: number,
+  ): Promise<{ pid: number; group: number }> {
     const program = join(folder, 'worker.ts');
-    const options = JSON.stringify({
-      program: '/bin/sh',
-      args: ['-c', script],
-      env: { PATH },
-      cwd: folder,
-      guardMs,
-      killMs: 300,
-      graceMs: 300,
-    });
+    const startBr =
+      script &&
+      `guard.startBr({ ...${JSON.stringify({ ...options(script), startBy: 60_000, guardMs })},
+                                               onStdout() {}, onStderr() {} });`;
     writeFileSync(
       program,
       `import { writeFileSync } from 'node:fs';
-       import { startBr } from ${JSON.stringify(join(import.meta.dirname, 'process.ts'))};
-       const br = startBr({ ...${options}, onStdout() {}, onStderr() {} });
-       writeFileSync('group', String(br.group));`,
+       import { openGuards } from ${JSON.stringify(join(import.meta.dirname, 'process.ts'))};
+       const guard = openGuards('.').take();
+       ${startBr ?? 'setInterval(() => undefined, 60_000);'}
+       writeFileSync('group', String(guard.group.pid));`,
     );
     const worker = spawn(process.execPath, [program], { cwd: folder, stdio: 'ignore' });
     await once(worker, 'spawn');

@@ -4,20 +4,24 @@
  * P1. `exited` resolves only when nobody is left in the process group: until then files may still be written.
  * P2. Both pipes are always read; what reads them must not throw.
  * P3. `stop` is TERM to `br` alone, grace, TERM, grace, KILL to the group; it can be called again and again.
+ * P4. A guard is started before there is a `br` for it, since Node takes longer to start than all the rest of a spawn.
+ *     Until then it holds nothing, and goes with its worker.
  */
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 export interface BrOptions {
-  readonly program: string;
-  readonly args: readonly string[];
+  /** The program and its arguments. */
+  readonly argv: readonly [string, ...string[]];
   /** The whole environment of `br`: nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** Until when it may start, by `performance.now()`. */
+  readonly startBy: number;
   /** Without a sign of life for this long the guard ends `br`. */
   readonly guardMs: number;
   readonly killMs: number;
@@ -33,15 +37,32 @@ export interface BrExit {
   /** Undefined when `br` was killed, or when the guard was before it could tell. */
   readonly code: number | undefined;
   readonly signal: string | undefined;
-  /** The guard ended it: no renewal was answered for too long. */
+  /** The guard ended it, because no renewal was answered for too long, or did not start it, because it was too late. */
   readonly silenced: boolean;
   /** The program could not be started at all. */
   readonly error: string | undefined;
 }
 
+/** The guards of a worker, of which one is ready. */
+export interface Guards extends Disposable {
+  /** The ready one, or one that starts now. Disposing it has the next one ready. */
+  take(): Guard;
+}
+
+export interface Guard extends Disposable {
+  /** The process group of the `br` to come, and so the guard; undefined when it could not be started. */
+  readonly group: ProcessName | undefined;
+  /** Starts `br`, once. */
+  startBr(options: BrOptions): BrProcess;
+}
+
+/** Names a process for good, in the words of this system. */
+export interface ProcessName {
+  readonly pid: number;
+  readonly start: string;
+}
+
 export interface BrProcess {
-  /** Of the process group, which is the guard's pid. */
-  readonly group: number;
   readonly exited: Promise<BrExit>;
   /** Tells the guard that a renewal was answered. */
   keepAlive(): void;
@@ -61,32 +82,88 @@ interface GuardStatus {
   ending?: string;
 }
 
-/** Starts `br` behind a guard. */
-export function startBr(options: BrOptions): BrProcess {
-  const { program, args, env, cwd, guardMs, killMs, graceMs } = options;
-  const guard = spawn(process.execPath, [GUARD, String(guardMs), String(killMs), SETPRIV, program, ...args], {
-    cwd,
-    env: { ...env },
+/** @param stateDir of the worker; who looks at the list of processes sees it beside each guard */
+export function openGuards(stateDir: string): Guards {
+  let ready: Standby | undefined = startGuard(stateDir);
+  let closed = false;
+  return {
+    take() {
+      const standby = ready?.waits() ? ready : startGuard(stateDir);
+      ready = undefined;
+      const { pid } = standby.guard;
+      const start = pid === undefined ? undefined : processStart(pid);
+      return {
+        group: pid === undefined || start === undefined ? undefined : { pid, start },
+        startBr: (options) => startBr(standby, options),
+        [Symbol.dispose]() {
+          standby.guard.stdin.end();
+          if (!closed) ready ??= startGuard(stateDir);
+        },
+      };
+    },
+    [Symbol.dispose]() {
+      closed = true;
+      ready?.guard.stdin.end();
+    },
+  };
+}
+
+interface Standby {
+  readonly guard: ChildProcessByStdio<Writable, Readable, Readable>;
+  /** Resolves when the guard has ended, or could not be started. */
+  readonly gone: Promise<void>;
+  waits(): boolean;
+}
+
+function startGuard(stateDir: string): Standby {
+  const guard = spawn(process.execPath, [GUARD, stateDir], {
+    cwd: stateDir,
+    env: {},
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
   });
+  const { promise: gone, resolve } = Promise.withResolvers<void>();
+  guard.once('error', () => resolve());
+  guard.once('exit', () => resolve());
+  guard.stdin.on('error', () => undefined); // the guard is gone, which `gone` tells
+  return {
+    guard,
+    gone,
+    waits: () => guard.pid !== undefined && guard.exitCode === null && guard.signalCode === null,
+  };
+}
+
+function startBr({ guard, gone }: Standby, options: BrOptions): BrProcess {
+  const { argv, env, cwd, startBy, guardMs, killMs, graceMs } = options;
   const group = guard.pid ?? 0;
   const status: GuardStatus = {};
   const told = readStatus(guard, status);
-  guard.stdout?.on('data', (chunk: Buffer) => options.onStdout(chunk));
-  guard.stderr?.on('data', (chunk: Buffer) => options.onStderr(chunk));
-  guard.stdin?.on('error', () => undefined); // the guard is gone, which `exited` tells
-  const exited = waitForEnd(guard, group, killMs).then(
-    (): BrExit => ({
-      code: status.code ?? undefined,
-      signal: status.signal ?? undefined,
-      silenced: status.ending !== undefined,
-      error: status.error,
-    }),
-  );
+  guard.stdout.on('data', (chunk: Buffer) => options.onStdout(chunk));
+  guard.stderr.on('data', (chunk: Buffer) => options.onStderr(chunk));
+  const monotonicMs = Number(process.hrtime.bigint()) / 1e6;
+  const command = {
+    argv,
+    env,
+    cwd,
+    setpriv: SETPRIV,
+    startBy: monotonicMs + startBy - performance.now(),
+    guardMs,
+    killMs,
+  };
+  guard.stdin.write(`${JSON.stringify(command)}\n`);
+  const exited = gone
+    .then(() => waitForEnd(guard, group, killMs))
+    .then(
+      (): BrExit => ({
+        code: status.code ?? undefined,
+        signal: status.signal ?? undefined,
+        silenced: status.ending !== undefined,
+        error: status.error,
+      }),
+    );
 
   const stop = async (): Promise<void> => {
-    await Promise.race([told, exited]); // a TERM before br is there would be lost on the guard
+    await within(Promise.race([told, exited]), graceMs); // a TERM before br is there would be lost on the guard
     for (let step = 1; step <= 2; step += 1) {
       signalProcess(status.pid ?? -group, 'SIGTERM');
       if (await within(exited, graceMs)) return;
@@ -96,9 +173,8 @@ export function startBr(options: BrOptions): BrProcess {
   };
   let stopping: Promise<void> | undefined;
   return {
-    group,
     exited,
-    keepAlive: () => void guard.stdin?.write('.'),
+    keepAlive: () => void guard.stdin.write('.'),
     async stop() {
       stopping ??= stop();
       await stopping;
@@ -121,11 +197,8 @@ function readStatus(guard: ChildProcess, status: GuardStatus): Promise<void> {
   return promise;
 }
 
+/** Until nobody is left in the group of a guard that has gone. */
 async function waitForEnd(guard: ChildProcess, group: number, killMs: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  guard.once('error', () => resolve());
-  guard.once('exit', () => resolve());
-  await promise;
   // What br started may outlive it for a moment; what does not go by itself is killed.
   for (const startedAt = performance.now(); group > 0 && isGroupAlive(group); await sleep(POLL_MS))
     if (performance.now() - startedAt > killMs) signalProcess(-group, 'SIGKILL');
