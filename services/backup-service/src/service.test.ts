@@ -25,6 +25,7 @@ import {
 import { createServiceClient } from '@tidemark/service-kit/grpc/client';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import type { Backup } from './backup.ts';
 import { toConfig } from './config.ts';
 import { type RunningBackupService, startBackupService } from './service.ts';
 
@@ -329,6 +330,15 @@ describe('backup-service', () => {
     await registry().putStorage({ storage: Storage.create({ id: 'moving', location: at('/tmp/after') }) });
     const { grant } = await claim(id);
     expect(grant).toMatchObject({ value: { storage: { id: 'moving', location: { value: { path: '/tmp/before' } } } } });
+  });
+
+  it('writes a new backup and its next ring in one go, before it rings (T2)', async () => {
+    const mongo = stack.adopt(new MongoClient(inject('mongodbUrl')), (open) => open.close());
+    const { id } = await start();
+    await vi.waitFor(() => expect(rung).toContain(id));
+    const written = await mongo.db(database).collection<Backup>('backups').findOne({ _id: id });
+    expect(written).toMatchObject({ revision: 1, task: { rings: 1 } });
+    expect(written?.task?.ringAt.getTime()).toBeGreaterThan(written?.startTime.getTime() ?? 0);
   });
 
   it('rings for what another copy wrote down but never published (T2)', async () => {

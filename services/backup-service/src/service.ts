@@ -102,6 +102,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     dispatcher,
     publisher,
     now,
+    limits: config.timing,
     deadlineMs: config.timing.deadlineMs,
     retentionDeletions: config.retentionDeletions,
   };

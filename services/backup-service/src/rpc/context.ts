@@ -1,6 +1,7 @@
 import type { AttemptOutputStore } from '../attempt-output-store.ts';
 import type { BackupStore } from '../backup-store.ts';
 import type { CommandPublisher } from '../command-publisher.ts';
+import type { Limits } from '../decide/command.ts';
 import type { Dispatcher } from '../dispatcher.ts';
 import type { FinishedBackups } from '../finished-backups.ts';
 import type { RegistryStore } from '../registry-store.ts';
@@ -19,6 +20,7 @@ export interface Dependencies {
   readonly publisher: CommandPublisher;
   /** Database time. */
   readonly now: () => Date;
+  readonly limits: Limits;
   /** From the request to the moment a backup is given up. */
   readonly deadlineMs: number;
   /** How many removals retention may have under way. */

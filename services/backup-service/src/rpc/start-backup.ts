@@ -10,6 +10,7 @@ import type { Backup } from '../backup.ts';
 import { toBackupMessage } from '../backup-message.ts';
 import { backupPath } from '../backup-path.ts';
 import { checkBrOptions, mergeBrOptions } from '../br-options.ts';
+import { decide } from '../decide/decide.ts';
 import { start } from '../decide/start.ts';
 import { plus } from '../decide/vocabulary.ts';
 import { backupAccepted } from '../events.ts';
@@ -29,14 +30,12 @@ export function startBackup(dependencies: Dependencies) {
     validate(request);
     const id = backupId(request.key, context.caller);
     const hash = requestHash(request);
-    const { store, dispatcher } = dependencies;
+    const { store } = dependencies;
 
     const known = request.key === '' ? undefined : await store.get(id, context.signal);
     if (known) return { backup: toBackupMessage(sameRequest(known, hash)) };
     const { cluster, storage } = await findTarget(dependencies, request, context.signal);
-    const backup = await accept(dependencies, { request, id, hash, cluster, storage, context });
-    await dispatcher.ring(backup._id);
-    return { backup: toBackupMessage(backup) };
+    return { backup: toBackupMessage(await accept(dependencies, { request, id, hash, cluster, storage, context })) };
   };
 }
 
@@ -109,7 +108,7 @@ interface Acceptance {
 }
 
 async function accept(dependencies: Dependencies, acceptance: Acceptance): Promise<Backup> {
-  const { store, now } = dependencies;
+  const { store, publisher, now, limits, deadlineMs } = dependencies;
   const { request, id, hash, cluster, context } = acceptance;
   for (let pathsTaken = 0; pathsTaken < MOST_PATHS; ) {
     const acceptedAt = now();
@@ -117,10 +116,13 @@ async function accept(dependencies: Dependencies, acceptance: Acceptance): Promi
       throw new AppError('start_expired', `It is too late to start this backup of cluster ${cluster._id}.`, {
         info: { clusterId: cluster._id },
       });
-    const backup = newBackup(acceptance, acceptedAt, pathsTaken, dependencies.deadlineMs);
+    const accepted = newBackup(acceptance, acceptedAt, pathsTaken, deadlineMs);
+    // In one write with its first ring, which comes before the message as any other does (D2).
+    const { next: backup = accepted } = decide(accepted, { kind: 'ring' }, acceptedAt, limits);
     switch (await store.insert(backup, context.signal)) {
       case 'inserted':
         backupAccepted(backup);
+        await publisher.ring(backup);
         return backup;
       case '_id': {
         // Ours, from a try whose answer was lost, or another call's with the same key.
