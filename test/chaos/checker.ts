@@ -201,7 +201,7 @@ const RULES = {
         if (accepted && answer && sentAt >= accepted.at && REFUSED.test(String(answer.status)))
           yield `${key} was accepted, and its repeat refused: ${answer.status} ${answer.message}`;
     }
-    for (const [key, own] of Map.groupBy(backups, ({ clusterId, request }) => `${clusterId} ${request.key}`))
+    for (const [key, own] of Map.groupBy(backups, ({ request }) => request.key))
       if (own.length > 1) yield `${key} has ${own.map(({ _id }) => _id).join(' and ')}`;
   },
 
