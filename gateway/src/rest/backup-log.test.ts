@@ -1,6 +1,6 @@
 import { AppError } from '@tidemark/errors/app-error';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BACKUP, OTHER_BACKUP } from '../testing/programmable-backends.ts';
+import { BACKUP, OTHER_BACKUP, sampleBackup } from '../testing/programmable-backends.ts';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
 describe('the log of a backup', () => {
@@ -36,8 +36,20 @@ describe('the log of a backup', () => {
   });
 
   it('is of one attempt, and followed, where that is asked for', async () => {
+    const attempt = { worker: 'w' };
+    gateway.answers.getBackup = async () => ({ backup: sampleBackup({ attempts: [attempt, attempt] }) });
     await gateway.ask('GET', `${PATH}?attempt=2&follow=true`);
     expect(gateway.received('readBackupLog').request).toMatchObject({ attempt: 2, follow: true });
+  });
+
+  it('of an attempt that was never made is a 400, unless it is followed and may still come', async () => {
+    const refused = await gateway.ask('GET', `${PATH}?attempt=1&follow=true`);
+    expectFailure(refused, 400, 10001);
+    expect(badFields(refused)).toEqual(['attempt']);
+    gateway.answers.getBackup = async () => ({ backup: sampleBackup({ endTime: undefined }) });
+    gateway.answers.readBackupLog = async function* () {};
+    expectFailure(await gateway.ask('GET', `${PATH}?attempt=1`), 400, 10001);
+    expect((await gateway.ask('GET', `${PATH}?attempt=1&follow=true`)).status).toBe(200);
   });
 
   it('of a backup that nothing ran for is empty', async () => {

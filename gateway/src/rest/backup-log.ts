@@ -1,3 +1,4 @@
+import { invalidArgument } from '@tidemark/errors/app-error';
 import type { ReadBackupLogResponse } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import type { FastifyInstance } from 'fastify';
 import { log } from '../logger.ts';
@@ -18,6 +19,11 @@ export function backupLogRoutes(app: FastifyInstance, dependencies: RouteDepende
       const { backupId } = parse(readBackupLog.params, request.params);
       const { attempt = 0, follow = false } = parse(readBackupLog.query, request.query);
       const backup = await findVisibleBackup(request, dependencies, 'readBackupLog', backupId);
+      const last = backup.attempts.length;
+      const mayCome = follow && backup.endTime === undefined;
+      // The service refuses it too, but a stream that has begun can refuse nothing.
+      if (attempt > last && !mayCome)
+        throw invalidArgument([{ field: 'attempt', description: `must be one of the ${last} that there were` }]);
       return sendStream(request, reply, dependencies, {
         type: 'text/plain; charset=utf-8',
         backup,

@@ -104,6 +104,19 @@ describe('the output of attempts', () => {
     expect(await read(task.backupId)).toEqual([]);
   });
 
+  it('of an attempt that was never made is refused, and waited for where it is followed and may still come', async () => {
+    const task = await startRun();
+    const refused = { code: 'invalid_argument', details: { fields: [{ field: 'attempt' }] } };
+    await expect(read(task.backupId, { attempt: 2 })).rejects.toMatchObject(refused);
+    const followed = read(task.backupId, { attempt: 2, follow: true });
+    await fail(task);
+    const second = await claim(task.backupId);
+    await report(second, 0, 0, 'came');
+    await fail(second);
+    expect(textOf(await followed)).toBe('came');
+    await expect(read(task.backupId, { attempt: 9 })).rejects.toMatchObject(refused);
+  });
+
   it('keeps the first and the last part of an attempt that printed much, and says how much lies between', async () => {
     const task = await startRun();
     const total = FIRST_BYTES + LAST_BYTES + 64 * PIECE;

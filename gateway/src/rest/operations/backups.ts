@@ -46,7 +46,9 @@ const ListQuery = z.object({
   includeDeleted: leftOut(flag()).describe('Whether deleted ones are listed too; `false` by default.'),
 });
 const LogQuery = z.object({
-  attempt: leftOut(wholeNumber(1, MOST_ATTEMPTS)).describe('Only this attempt, from 1; all by default.'),
+  attempt: leftOut(wholeNumber(1, MOST_ATTEMPTS)).describe(
+    'Only this attempt, from 1; all by default. One that was never made is a 400, except with `follow` while it may still come.',
+  ),
   follow: leftOut(flag()).describe('Whether to go on until the backup ends; `false` by default.'),
 });
 

@@ -23,6 +23,14 @@ export function readBackupLog({ store, output }: Dependencies) {
     check.id('backupId', id);
     check.require(wanted >= 0, 'attempt', 'must be 1 or more, or left out for all attempts');
     check.finish();
+    const known = existing(await store.get(id, signal), id, '');
+    const last = known.attempts.length;
+    check.require(
+      wanted <= last || (follow && isActive(known)),
+      'attempt',
+      `must be one of the ${last} that there were`,
+    );
+    check.finish();
 
     let position: OutputPosition = { attempt: wanted || 1, sequence: -1 };
     let end = 0;
