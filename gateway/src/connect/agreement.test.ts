@@ -84,6 +84,25 @@ describe('the same data', () => {
   });
 });
 
+it('a page without its total is answered alike, and asks for no cluster', async () => {
+  const { listBackups } = gateway.answers;
+  gateway.answers.listBackups = async (...call) => ({ ...(await listBackups(...call)), total: 0n, totalLeftOut: true });
+  const rested = await gateway.ask('GET', `/backups?clusterId=${CLUSTER}&withoutTotal=true`);
+  expect(rested.body.page).toEqual({ page: 1, pageSize: 10 });
+  for (const protocol of PROTOCOLS) {
+    gateway.calls.length = 0;
+    const found = await gateway
+      .client(BackupService, protocol)
+      .listBackups({ clusterIds: [CLUSTER], withoutTotal: true }, as('viewer'));
+    expect(found, protocol).toMatchObject({ total: 0n, totalLeftOut: true });
+    expect(gateway.received('listBackups').request.withoutTotal).toBe(true);
+    expect(
+      gateway.calls.map(({ method }) => method),
+      protocol,
+    ).toEqual(['listBackups']);
+  }
+});
+
 it('a backup of a rule is started with what the rule has, as by REST’s run', async () => {
   gateway.answers.getStrategy = async ({ clusterId, rule }) => ({
     strategy: { clusterId, rule, revision: 1n, storageId: 's3', brOptions: { rateLimit: 7 } },

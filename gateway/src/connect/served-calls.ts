@@ -80,7 +80,7 @@ export const BACKUP_CALLS: ServedCalls<typeof BackupService> = {
       const { scope, dependencies } = acting;
       const found = await dependencies.backends.backups.listBackups(request, callOptions(scope, dependencies));
       // A cluster that was never there is told apart from one without backups.
-      if (found.total === 0n) await requireOnlyCluster(acting);
+      if (found.total === 0n && !found.totalLeftOut) await requireOnlyCluster(acting);
       return found;
     },
   },

@@ -121,6 +121,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
           page,
           pageSize,
           includeDeleted: query.includeDeleted ?? false,
+          withoutTotal: query.withoutTotal ?? false,
           ...(query.backupMode && { mode: MODES[query.backupMode] }),
           ...(query.origin && { origin: ORIGINS[query.origin] }),
           ...(query.rule !== undefined && { rule: query.rule }),
@@ -129,10 +130,13 @@ export function backupRoutes(app: FastifyInstance, dependencies: RouteDependenci
         },
         options(),
       );
-      const total = Number(found.total);
+      const total = found.totalLeftOut ? undefined : Number(found.total);
       // A cluster that was never there is told apart from one without backups (must-not C15).
       if (total === 0 && clusterId !== undefined) await registry.getCluster({ id: clusterId }, options());
-      return success({ backupRecords: found.backups.map(toLegacyRecord) }, { page, pageSize, total });
+      return success(
+        { backupRecords: found.backups.map(toLegacyRecord) },
+        { page, pageSize, ...(total !== undefined && { total }) },
+      );
     },
   );
 

@@ -5,16 +5,20 @@ import { z } from 'zod';
 export interface Page {
   readonly page: number;
   readonly pageSize: number;
-  readonly total: number;
+  /** Left out where nobody counted. */
+  readonly total?: number;
 }
 
+/** Whether a list says its page beside it, and whether a caller may ask for that without the total. */
+export type Paged = boolean | 'total if wanted';
+
 /** The envelope of a good answer, as a schema. @param data what it holds */
-export function successSchema(data: z.ZodType, paged: boolean) {
+export function successSchema(data: z.ZodType, paged: Paged) {
   return z.object({
     code: z.literal(0),
     message: z.literal('OK'),
     data,
-    ...(paged && { page: PageSchema }),
+    ...(paged && { page: paged === true ? PageSchema : PageWithTotalIfWanted }),
   });
 }
 
@@ -25,6 +29,10 @@ const PageSchema = z
     total: z.int().min(0).describe('Of the whole selection.'),
   })
   .meta({ id: 'Page', description: 'Which part of the list this is.' });
+
+const PageWithTotalIfWanted = PageSchema.extend({
+  total: PageSchema.shape.total.optional().describe('Of the whole selection; there unless it may be left out.'),
+}).meta({ id: 'PageWithTotalIfWanted', description: 'Which part of the list this is.' });
 
 /** The envelope of a failure, as a schema. */
 export const Failure = z

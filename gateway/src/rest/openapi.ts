@@ -46,7 +46,7 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   wrong_state: 'What was asked does not fit the state.',
   conflict: 'Somebody else was quicker, or what was to be new is there already.',
   canceled: 'The caller went away.',
-  deadline_exceeded: 'A part of Tidemark did not answer in time.',
+  deadline_exceeded: 'A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.',
   unavailable: 'A part of Tidemark cannot be reached; `Retry-After` says when to try again.',
   internal: 'A fault of Tidemark; its log tells more under the request id.',
 };

@@ -2,6 +2,7 @@
 import type { ErrorCode } from '@tidemark/errors/codes';
 import type { z } from 'zod';
 import type { Call } from '../authorize.ts';
+import type { Paged } from './envelope.ts';
 
 /** The parts of the reference, in its order. */
 export const TAGS = {
@@ -38,7 +39,7 @@ export interface Operation {
 
 /** What a good answer holds: `data` in the envelope, JSON of its own, or a text of some other type. */
 export type Answer =
-  | { readonly data: z.ZodType; readonly paged?: boolean; readonly example: unknown }
+  | { readonly data: z.ZodType; readonly paged?: Paged; readonly example: unknown }
   | { readonly json: z.ZodType }
   | { readonly type: string; readonly description: string; readonly example?: string };
 

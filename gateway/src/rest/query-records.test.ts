@@ -1,4 +1,5 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { AppError } from '@tidemark/errors/app-error';
 import { BackupMode, BackupOrigin, BackupState } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER } from '../testing/programmable-backends.ts';
@@ -105,6 +106,29 @@ it('answers a page beyond the end with an empty list and the true total', async 
   });
 });
 
+it('leaves the total out only where the caller can do without and nobody counted', async () => {
+  expect((await asked('')).withoutTotal).toBe(false);
+  expect((await asked('?withoutTotal=true')).withoutTotal).toBe(true);
+  expect((await asked('', { withoutTotal: true })).withoutTotal).toBe(true);
+  const page = async () =>
+    (await gateway.ask('GET', `/backups?clusterId=${CLUSTER}&withoutTotal=true&pageSize=1`)).body.page;
+  gateway.answers.listBackups = async () => ({ backups: [], total: 3n });
+  expect(await page()).toEqual({ page: 1, pageSize: 1, total: 3 });
+  gateway.answers.listBackups = async () => ({ backups: [], totalLeftOut: true });
+  gateway.calls.length = 0;
+  expect(await page()).toEqual({ page: 1, pageSize: 1 });
+  expect(gateway.calls.map(({ method }) => method)).toEqual(['listBackups']);
+});
+
+it('passes on what to do when there is no time to count', async () => {
+  gateway.answers.listBackups = async () => {
+    throw new AppError('deadline_exceeded', 'Ask without the total (withoutTotal=true).');
+  };
+  const answer = await gateway.ask('GET', '/backups');
+  expectFailure(answer, 503, 20604);
+  expect(answer.body.message).toContain('withoutTotal=true');
+});
+
 it.each([
   ['page=0', 'page'],
   ['page=-1', 'page'],
@@ -130,6 +154,7 @@ it.each([
   ['origin=moon', 'origin'],
   ['rule=a%20b', 'rule'],
   ['includeDeleted=perhaps', 'includeDeleted'],
+  ['withoutTotal=perhaps', 'withoutTotal'],
 ])('refuses ?%s and names the parameter', async (query, field) => {
   gateway.calls.length = 0;
   const answer = await gateway.ask('GET', `/backups?${query}`);

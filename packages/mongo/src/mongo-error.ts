@@ -5,6 +5,7 @@ const DUPLICATE_KEY = 11000;
 /** FerretDB's number for a deadlock that the next try does not meet (stack-findings 11.3). */
 const DEADLOCK = 16_908_292;
 const WRITE_CONFLICT = 112;
+const MAX_TIME_EXPIRED = 50;
 const DUPLICATE_TEXT = /duplicate key|E11000|exclusion constraint/i;
 /** How the driver says that it is between two connections; the next operation opens a new one. */
 const BETWEEN_CONNECTIONS = ['MongoTopologyClosedError', 'MongoNotConnectedError', 'MongoWaitQueueTimeoutError'];
@@ -32,6 +33,11 @@ export function isTransient(thrown: unknown): boolean {
     if (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('TransientTransactionError')) return true;
   }
   return false;
+}
+
+/** Whether the server gave up because the time that it was given (`maxTimeMS`) was over. */
+export function isOutOfTime(thrown: unknown): boolean {
+  return [...causes(thrown)].some((error) => error instanceof MongoServerError && error.code === MAX_TIME_EXPIRED);
 }
 
 /** The error that callers are told when the database failed: `unavailable`, with the driver's own words in the log. */

@@ -5,15 +5,20 @@
  *     is read and decided again. A command recognises its own effect, so that is harmless (design section 2).
  * B2. Only what the decision changed is written, with `revision + 1`.
  * B3. The keys that exclude each other (`activeKey`, `slotKey`, `basePath`) are plain unique indexes (T6, T10).
+ * B4. A page of the whole fleet costs by how deep it lies, not by how many backups there are: it is looked for among the
+ *     last hour's, then further and further back, since some servers sort all that matches before they take the first ten.
+ * B5. A total is exact or left out. It is counted only where the page does not tell it and the caller cannot do without.
  */
+import { AppError } from '@tidemark/errors/app-error';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
-import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import { isDuplicateKey, isOutOfTime } from '@tidemark/mongo/mongo-error';
 import type { Db, Filter } from 'mongodb';
 import type { Backup, BackupState } from './backup.ts';
 import type { Command, Decision, Limits } from './decide/command.ts';
 import { decide } from './decide/decide.ts';
 import { clusterKey, plus } from './decide/vocabulary.ts';
 import type { FinishedBackups } from './finished-backups.ts';
+import { lookBack } from './look-back.ts';
 import { persist } from './persist.ts';
 import type { Turns } from './turns.ts';
 
@@ -23,7 +28,7 @@ export const BACKUP_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { basePath: 1 }, unique: true },
   { collection: 'backups', keys: { 'task.ringAt': 1 } },
   { collection: 'backups', keys: { clusterId: 1, startTime: -1, _id: -1 } },
-  { collection: 'backups', keys: { type: 1, startTime: -1, _id: -1 } },
+  { collection: 'backups', keys: { startTime: -1, _id: -1 } },
 ];
 
 /** Which backups to list; what is absent does not narrow. */
@@ -39,6 +44,18 @@ export interface BackupFilter {
   readonly includeDeleted: boolean;
 }
 
+export interface PageWish {
+  readonly skip: number;
+  readonly limit: number;
+  /** Whether the caller can do without the total. */
+  readonly withoutTotal: boolean;
+}
+
+export interface BackupPage {
+  readonly backups: Backup[];
+  readonly total: number | undefined;
+}
+
 /** What became of a command: the decision, and the document before and after it. */
 export interface Applied {
   readonly decision: Decision;
@@ -51,6 +68,8 @@ export interface BackupStoreDependencies {
   readonly limits: Limits;
   readonly turns: Pick<Turns, 'slotFor'>;
   readonly finished: Pick<FinishedBackups, 'hasNewerGood'>;
+  /** How long a page and its total may take. */
+  readonly countMs: number;
   /** Told of each change that was written. */
   readonly onChanged: (before: Backup, after: Backup) => void;
 }
@@ -73,12 +92,13 @@ export interface BackupStore {
   findByPath(basePath: string, signal: AbortSignal): Promise<Backup | undefined>;
   /** Ids of backups whose task is to be looked at, the longest due first. */
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
-  /** A page of backups, newest first, and how many there are in all. */
-  list(
-    filter: BackupFilter,
-    page: { readonly skip: number; readonly limit: number },
-    signal: AbortSignal,
-  ): Promise<{ backups: Backup[]; total: number }>;
+  /**
+   * A page of backups, newest first, and how many there are in all; that is undefined where it would have to be counted
+   * for a caller `withoutTotal`.
+   *
+   * @throws AppError `deadline_exceeded` when they cannot be counted in time
+   */
+  list(filter: BackupFilter, page: PageWish, signal: AbortSignal): Promise<BackupPage>;
   /** Whether a backup that is not deleted lies in the storage. */
   anyInStorage(storageId: string, signal: AbortSignal): Promise<boolean>;
 }
@@ -89,7 +109,7 @@ const FAR = new Date('9999-01-01T00:00:00Z');
 /** The store over a database. */
 export function createBackupStore(
   db: Db,
-  { now, limits, turns, finished, onChanged }: BackupStoreDependencies,
+  { now, limits, turns, finished, countMs, onChanged }: BackupStoreDependencies,
 ): BackupStore {
   const backups = db.collection<Backup>('backups');
 
@@ -121,6 +141,45 @@ export function createBackupStore(
       ...(slotKey !== undefined && { slotKey }),
       newerGood: counted && (await finished.hasNewerGood(backup, signal)),
     };
+  }
+
+  async function newestFirst(
+    filter: BackupFilter,
+    { skip, limit }: Pick<PageWish, 'skip' | 'limit'>,
+    signal: AbortSignal,
+  ): Promise<Backup[]> {
+    const query = toQuery(filter);
+    const read = (more: Filter<Backup>) =>
+      backups
+        .find({ ...query, ...more }, { signal })
+        .sort({ startTime: -1, _id: -1 })
+        .skip(skip)
+        .limit(limit)
+        .toArray();
+    if (isWholeFleet(filter))
+      for (const after of lookBack(now(), filter.startedAtOrAfter)) {
+        const found = await read({ startTime: { $gt: after, $lte: FAR } });
+        if (found.length === limit) return found;
+      }
+    return read({});
+  }
+
+  /** @param inTime aborts when it is too late for the total */
+  async function count(filter: BackupFilter, signal: AbortSignal, inTime: AbortSignal): Promise<number> {
+    try {
+      // The server stops too, where it knows how.
+      return await backups.countDocuments(toQuery(filter), {
+        signal: AbortSignal.any([signal, inTime]),
+        maxTimeMS: countMs,
+      });
+    } catch (error) {
+      if (signal.aborted || !(inTime.aborted || isOutOfTime(error))) throw error;
+      throw new AppError(
+        'deadline_exceeded',
+        'There are too many backups to count them in time; ask without the total (withoutTotal=true), or for fewer.',
+        { cause: error },
+      );
+    }
   }
 
   return {
@@ -178,14 +237,14 @@ export function createBackupStore(
           .toArray(),
       ),
 
-    list: (filter, { skip, limit }, signal) =>
+    list: (filter, { skip, limit, withoutTotal }, signal) =>
       persist(signal, async () => {
-        const query = toQuery(filter);
-        const [found, total] = await Promise.all([
-          backups.find(query, { signal }).sort({ startTime: -1, _id: -1 }).skip(skip).limit(limit).toArray(),
-          backups.countDocuments(query, { signal }),
-        ]);
-        return { backups: found, total };
+        const inTime = AbortSignal.timeout(countMs);
+        const found = await newestFirst(filter, { skip, limit }, signal);
+        const full = found.length === limit;
+        if (full && withoutTotal) return { backups: found, total: undefined };
+        const isLast = !full && (found.length > 0 || skip === 0);
+        return { backups: found, total: isLast ? skip + found.length : await count(filter, signal, inTime) };
       }),
 
     anyInStorage: (storageId, signal) =>
@@ -200,6 +259,12 @@ export function createBackupStore(
   };
 }
 
+/** Whether nothing narrows but when they were started. */
+function isWholeFleet({ clusterIds, id, endedAtOrBefore, states, mode, origin, rule }: BackupFilter): boolean {
+  const lists = clusterIds.length + states.length;
+  return lists === 0 && [id, endedAtOrBefore, mode, origin, rule].every((one) => one === undefined);
+}
+
 /** No backup is from before or after; some servers refuse a range that ends before it begins. */
 function inReach(time: Date): Date {
   return new Date(Math.min(Math.max(+time, +EPOCH + 1), +FAR));
@@ -208,10 +273,7 @@ function inReach(time: Date): Date {
 function toQuery(filter: BackupFilter): Filter<Backup> {
   const { clusterIds, id, startedAtOrAfter, endedAtOrBefore, states, mode, origin, rule, includeDeleted } = filter;
   return {
-    // Every query begins with an equality that an index serves; all backups are full ones.
-    ...(clusterIds.length > 0
-      ? { clusterId: clusterIds.length === 1 ? clusterIds[0] : { $in: [...clusterIds] } }
-      : { type: 'full' as const }),
+    ...(clusterIds.length > 0 && { clusterId: clusterIds.length === 1 ? clusterIds[0] : { $in: [...clusterIds] } }),
     ...(id !== undefined && { _id: id }),
     // The millisecond before, excluded: some servers take what equals the bound of a part of an index for beyond it.
     ...(startedAtOrAfter && { startTime: { $gt: plus(inReach(startedAtOrAfter), -1), $lte: FAR } }),

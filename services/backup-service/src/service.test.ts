@@ -85,6 +85,7 @@ describe('backup-service', () => {
     includeDeleted: false,
     page: 1,
     pageSize: 10,
+    withoutTotal: false,
     ...fields,
   });
   const start = async (fields: Partial<StartBackupRequest> = {}) => {

@@ -251,6 +251,7 @@ describe('checks of storages', () => {
       includeDeleted: false,
       page: 1,
       pageSize: 10,
+      withoutTotal: false,
     });
     expect(listed.map((one) => one.id)).toEqual([id]);
   });

@@ -116,6 +116,7 @@ async function listedPositions(ids: readonly string[]): Promise<(number | undefi
     includeDeleted: false,
     page: 1,
     pageSize: 1_000,
+    withoutTotal: false,
   });
   return ids.map((id) => backups.find((backup) => backup.id === id)?.queuePosition);
 }

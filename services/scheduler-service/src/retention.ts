@@ -42,6 +42,7 @@ export async function listGoodBackups(
         includeDeleted: false,
         page,
         pageSize: PAGE,
+        withoutTotal: true,
       },
       options,
     );

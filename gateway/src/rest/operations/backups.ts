@@ -44,6 +44,9 @@ const ListQuery = z.object({
   ),
   rule: leftOut(Id).describe('Only those of this rule of a strategy.'),
   includeDeleted: leftOut(flag()).describe('Whether deleted ones are listed too; `false` by default.'),
+  withoutTotal: leftOut(flag()).describe(
+    'Whether `page.total` may be left out where it would have to be counted, which takes the longer the more there are; `false` by default. A page that is not full tells it all the same.',
+  ),
 });
 const LogQuery = z.object({
   attempt: leftOut(wholeNumber(1, MOST_ATTEMPTS)).describe(
@@ -247,7 +250,7 @@ export const listBackups = {
   query: ListQuery,
   answer: {
     data: z.object({ backupRecords: z.array(BackupRecord) }),
-    paged: true,
+    paged: 'total if wanted',
     example: { backupRecords: [RECORD] },
   },
   errors: ['cluster_not_found'],

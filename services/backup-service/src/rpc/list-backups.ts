@@ -36,11 +36,13 @@ export function listBackups({ store, turns, now }: Dependencies) {
       ...(origin && { origin }),
       ...(request.rule !== '' && { rule: request.rule }),
     };
-    const { backups, total } = await store.list(filter, { skip: (page - 1) * pageSize, limit: pageSize }, signal);
+    const wish = { skip: (page - 1) * pageSize, limit: pageSize, withoutTotal: request.withoutTotal };
+    const { backups, total } = await store.list(filter, wish, signal);
     const positions = await turns.positions(backups, now(), signal);
     return {
       backups: backups.map((backup) => toBackupMessage(backup, positions.get(backup._id))),
-      total: BigInt(total),
+      total: BigInt(total ?? 0),
+      totalLeftOut: total === undefined,
     };
   };
 }

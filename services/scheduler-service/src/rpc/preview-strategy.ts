@@ -108,6 +108,7 @@ async function pastDurations(
       includeDeleted: true,
       page: 1,
       pageSize: PAST,
+      withoutTotal: true,
     },
     options,
   );

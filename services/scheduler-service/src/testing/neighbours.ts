@@ -160,7 +160,7 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
               (rule === '' || backup.rule === rule) &&
               (origin === BackupOrigin.BACKUP_ORIGIN_UNSPECIFIED || backup.origin === origin),
           );
-          return { backups, total: BigInt(backups.length) };
+          return { backups, total: BigInt(backups.length), totalLeftOut: false };
         },
         cancelBackup: async (request) => neighbours().cancel(request),
         deleteBackup: async (request) => neighbours().delete(request),

@@ -95,12 +95,16 @@ export interface ListBackupsRequest {
   origin: BackupOrigin;
   /** Of this rule; empty means any. */
   rule: string;
+  /** Whether the total may be left out where it would have to be counted, which takes the longer the more there are. */
+  withoutTotal: boolean;
 }
 
 /** One page, and how many there are in all. */
 export interface ListBackupsResponse {
   backups: Backup[];
   total: bigint;
+  /** Whether the total was left out, as the request allows: there are more than end with this page, or just as many. */
+  totalLeftOut: boolean;
 }
 
 /** Names the backup to cancel. */
@@ -695,6 +699,7 @@ function createBaseListBackupsRequest(): ListBackupsRequest {
     pageSize: 0,
     origin: 0,
     rule: "",
+    withoutTotal: false,
   };
 }
 
@@ -736,6 +741,9 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     }
     if (message.rule !== "") {
       writer.uint32(90).string(message.rule);
+    }
+    if (message.withoutTotal !== false) {
+      writer.uint32(96).bool(message.withoutTotal);
     }
     return writer;
   },
@@ -851,6 +859,14 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
             message.rule = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.withoutTotal = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -879,12 +895,13 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     message.pageSize = object.pageSize ?? 0;
     message.origin = object.origin ?? 0;
     message.rule = object.rule ?? "";
+    message.withoutTotal = object.withoutTotal ?? false;
     return message;
   },
 };
 
 function createBaseListBackupsResponse(): ListBackupsResponse {
-  return { backups: [], total: 0n };
+  return { backups: [], total: 0n, totalLeftOut: false };
 }
 
 export const ListBackupsResponse: MessageFns<ListBackupsResponse> = {
@@ -897,6 +914,9 @@ export const ListBackupsResponse: MessageFns<ListBackupsResponse> = {
         throw new globalThis.Error("value provided for field message.total of type int64 too large");
       }
       writer.uint32(16).int64(message.total);
+    }
+    if (message.totalLeftOut !== false) {
+      writer.uint32(24).bool(message.totalLeftOut);
     }
     return writer;
   },
@@ -930,6 +950,14 @@ export const ListBackupsResponse: MessageFns<ListBackupsResponse> = {
             message.total = reader.int64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totalLeftOut = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -949,6 +977,7 @@ export const ListBackupsResponse: MessageFns<ListBackupsResponse> = {
     const message = createBaseListBackupsResponse();
     message.backups = object.backups?.map((e) => Backup.fromPartial(e)) || [];
     message.total = (object.total !== undefined && object.total !== null) ? BigInt(object.total) : 0n;
+    message.totalLeftOut = object.totalLeftOut ?? false;
     return message;
   },
 };
