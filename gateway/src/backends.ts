@@ -65,12 +65,13 @@ export function openChannels(config: GatewayConfig, certificate?: ProcessCertifi
     'strategy-service': open(config.strategyService),
     'scheduler-service': open(config.schedulerService),
   };
-  const over = (client: Client) => createGrpcTransport(client, { defaultTimeoutMs: CALL_TIMEOUT_MS });
+  const over = (name: keyof typeof channels) =>
+    createGrpcTransport(channels[name], { name, defaultTimeoutMs: CALL_TIMEOUT_MS });
   return {
     transports: {
-      backup: over(channels['backup-service']),
-      strategy: over(channels['strategy-service']),
-      scheduler: over(channels['scheduler-service']),
+      backup: over('backup-service'),
+      strategy: over('strategy-service'),
+      scheduler: over('scheduler-service'),
     },
     checks: Object.fromEntries(Object.entries(channels).map(([name, client]) => [name, () => checkHealth(client)])),
     [Symbol.dispose]() {

@@ -4,6 +4,7 @@ import type { Cluster } from '@tidemark/protocol/connect/tidemark/backup/v1/regi
 import { REQUEST_ID } from '@tidemark/service-kit/grpc/metadata-names';
 import type { Backends } from './backends.ts';
 import { log } from './logger.ts';
+import { toError } from './rest/error-response.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -73,7 +74,7 @@ export function createClusterLabels(
     if (snapshot && age < fresh) return snapshot;
     const next = refresh();
     if (!snapshot || age >= usable) return next;
-    next.catch((error: unknown) => log.warn({ error }, 'labels of clusters could not be looked up'));
+    next.catch((error: unknown) => log.warn({ error: toError(error) }, 'labels of clusters could not be looked up'));
     return snapshot;
   };
 

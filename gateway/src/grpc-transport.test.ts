@@ -73,7 +73,7 @@ describe('the transport over a grpc-js channel', () => {
 
   const open = (port: number) => {
     client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
-    const transport = createGrpcTransport(client, { defaultTimeoutMs: 5_000 });
+    const transport = createGrpcTransport(client, { name: 'backup-service', defaultTimeoutMs: 5_000 });
     ({ backups } = createBackends({ backup: transport, strategy: transport, scheduler: transport }));
   };
   beforeEach(async () => {
@@ -120,8 +120,23 @@ describe('the transport over a grpc-js channel', () => {
     await vi.waitFor(() => expect(seen.aborted).toBe(true));
   });
 
+  it('says for the log which service, which call and how long, and nothing of that to the caller', async () => {
+    const late = await backups.getBackup({ id: 'slow' }, { headers: HEADERS, timeoutMs: 100 }).catch((error) => error);
+    expect(late).toMatchObject({
+      rawMessage: expect.stringMatching(
+        /^backup-service failed to answer tidemark\.backup\.v1\.BackupService\/GetBackup in \d+ ms: .*deadline/i,
+      ),
+      cause: undefined,
+    });
+    expect(toError(late)).toMatchObject({
+      code: 'unavailable',
+      message: 'A part of Tidemark cannot be reached right now; try again shortly.',
+      cause: late,
+    });
+  });
+
   it('gives a call without a deadline its own', async () => {
-    const short = createGrpcTransport(client, { defaultTimeoutMs: 100 });
+    const short = createGrpcTransport(client, { name: 'backup-service', defaultTimeoutMs: 100 });
     const { backups: impatient } = createBackends({ backup: short, strategy: short, scheduler: short });
     await expect(impatient.getBackup({ id: 'slow' }, { headers: HEADERS })).rejects.toMatchObject({
       code: Code.DeadlineExceeded,
@@ -195,6 +210,16 @@ describe('the transport over a grpc-js channel', () => {
     const read = async () => {
       for await (const _ of backups.watchBackup({ id: 'b1' }));
     };
-    expect(toError(await read().catch((error: unknown) => error))).toMatchObject({ code: 'unavailable' });
+    const stream = await read().catch((error: unknown) => error);
+    expect(toError(stream)).toMatchObject({ code: 'unavailable' });
+    for (const [error, name] of [
+      [call, 'GetBackup'],
+      [stream, 'WatchBackup'],
+    ] as const)
+      expect(error).toMatchObject({
+        rawMessage: expect.stringContaining(
+          `backup-service failed to answer tidemark.backup.v1.BackupService/${name} `,
+        ),
+      });
   });
 });

@@ -12,10 +12,13 @@ import { StatusSchema } from '@tidemark/protocol/connect/google/rpc/status';
 const DETAILS_KEY = 'grpc-status-details-bin';
 const DETAILS_PREFIX = 'type.googleapis.com/';
 
-/** @param defaultTimeoutMs deadline of unary calls that bring none */
+/**
+ * @param name of the process behind the channel, for the log
+ * @param defaultTimeoutMs deadline of unary calls that bring none
+ */
 export function createGrpcTransport(
   client: Client,
-  { defaultTimeoutMs }: { readonly defaultTimeoutMs: number },
+  { name, defaultTimeoutMs }: { readonly name: string; readonly defaultTimeoutMs: number },
 ): Transport {
   return {
     unary: (method, signal, timeoutMs, header, input, contextValues) =>
@@ -37,6 +40,7 @@ export function createGrpcTransport(
             let head: Metadata | undefined;
             let message: MessageShape<typeof method.output>;
             const abort = () => call.cancel();
+            const toConnectError = errorsOf(name, method);
             const call = client.makeUnaryRequest(
               pathOf(method),
               serialize(method.input),
@@ -84,6 +88,7 @@ export function createGrpcTransport(
           message: input,
         },
         next: async (request) => {
+          const toConnectError = errorsOf(name, method);
           const call = client.makeBidiStreamRequest(
             pathOf(method),
             serialize(method.input),
@@ -177,22 +182,29 @@ function append(headers: Headers, metadata: Metadata): void {
     for (const value of [values].flat()) headers.append(name, String(value));
 }
 
-/** gRPC and Connect number their codes alike. */
-function toConnectError(thrown: unknown): ConnectError {
-  const error = thrown as Partial<ServiceError>;
-  if (typeof error.code !== 'number') return ConnectError.from(thrown);
-  const connectError = new ConnectError(
-    error.details ?? error.message ?? '',
-    error.code as number as Code,
-    toHeaders(error.metadata),
-    undefined,
-    thrown,
-  );
-  const bytes = error.metadata?.get(DETAILS_KEY)[0];
-  if (Buffer.isBuffer(bytes))
+/**
+ * Turns the errors of a call that begins now into Connect's. What a service said itself stays as it is; of a connection
+ * that broke, or a deadline, it is told which process and which call it was, and how long it took.
+ */
+function errorsOf(name: string, method: DescMethodUnary | DescMethodStreaming): (thrown: unknown) => ConnectError {
+  const startedAt = performance.now();
+  return (thrown) => {
+    const error = thrown as Partial<ServiceError>;
+    if (typeof error.code !== 'number') return ConnectError.from(thrown);
+    // gRPC and Connect number their codes alike.
+    const code = error.code as number as Code;
+    const said = error.details ?? error.message ?? '';
+    const bytes = error.metadata?.get(DETAILS_KEY)[0];
+    if (!Buffer.isBuffer(bytes)) {
+      const ms = Math.round(performance.now() - startedAt);
+      const what = `${name} failed to answer ${method.parent.typeName}/${method.name} in ${ms} ms: ${said}`;
+      return new ConnectError(what, code, toHeaders(error.metadata));
+    }
+    const connectError = new ConnectError(said, code, toHeaders(error.metadata), undefined, thrown);
     connectError.details = fromBinary(StatusSchema, bytes).details.map(({ typeUrl, value }) => ({
       type: typeUrl.replace(DETAILS_PREFIX, ''),
       value,
     }));
-  return connectError;
+    return connectError;
+  };
 }

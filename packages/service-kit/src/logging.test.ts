@@ -1,5 +1,44 @@
-import { expect, it } from 'vitest';
-import { withoutPasswords } from './logging.ts';
+import { AppError } from '@tidemark/errors/app-error';
+import { describe, expect, it } from 'vitest';
+import { plainError, withoutPasswords } from './logging.ts';
+
+describe('an error in the log', () => {
+  const driver = new Error('no answer from mongodb://a:b@h/db', { cause: new Error('ECONNREFUSED') });
+
+  it('that is a refusal or an outage is its sentences, with all causes and without a stack', () => {
+    const away = new AppError('unavailable', 'The database is away.', { cause: driver });
+    expect(plainError(away)).toEqual({
+      type: 'AppError',
+      message: 'The database is away.',
+      code: 'unavailable',
+      cause: {
+        type: 'Error',
+        message: 'no answer from mongodb://a:***@h/db',
+        cause: { type: 'Error', message: 'ECONNREFUSED' },
+      },
+    });
+  });
+
+  it('that nobody expected says where it came from, also where it is taken for an outage', () => {
+    expect(plainError(driver).stack).toContain('logging.test.ts');
+    expect(plainError(new AppError('internal', 'A fault.', { cause: driver })).cause?.stack).toContain(
+      'logging.test.ts',
+    );
+    const fault = new TypeError('x is not a function');
+    expect(plainError(new AppError('unavailable', 'Away.', { cause: fault })).cause?.stack).toContain(
+      'logging.test.ts',
+    );
+  });
+
+  it('of a peer that fetch could not reach is no fault of ours', () => {
+    const fetched = new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') });
+    expect(plainError(new AppError('unavailable', 'Away.', { cause: fetched })).cause).toEqual({
+      type: 'TypeError',
+      message: 'fetch failed',
+      cause: { type: 'Error', message: 'ECONNREFUSED' },
+    });
+  });
+});
 
 it('blots out passwords in connection strings wherever they stand', () => {
   expect(withoutPasswords('connect amqp://tide:hush@10.0.0.1:5672/ and mongodb://a:b@h/db failed')).toBe(

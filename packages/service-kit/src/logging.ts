@@ -1,3 +1,4 @@
+import { AppError } from '@tidemark/errors/app-error';
 import { pino } from 'pino';
 import { readEnv } from './env.ts';
 
@@ -23,7 +24,8 @@ export function withoutPasswords(text: string): string {
   );
 }
 
-interface PlainError {
+/** An error as the log has it. */
+export interface PlainError {
   type: string;
   message: string;
   code?: unknown;
@@ -31,16 +33,28 @@ interface PlainError {
   cause?: PlainError;
 }
 
-function plainError(error: unknown, depth = 0): PlainError {
+/** What nobody throws on purpose, wherever it stands in a chain; `fetch` has a cause where it says that a peer is away. */
+function isFault(error: Error): boolean {
+  if (error instanceof TypeError) return error.cause === undefined;
+  return error instanceof RangeError || error instanceof ReferenceError;
+}
+
+/**
+ * An error with its causes. A refusal or an outage is told by their sentences alone, however many callers hear of it;
+ * where something is our fault, or may be, stands the stack.
+ */
+export function plainError(error: unknown, depth = 0, expected = false): PlainError {
   if (!(error instanceof Error)) return { type: typeof error, message: withoutPasswords(String(error)) };
   const code = (error as { code?: unknown }).code;
+  const told = expected || (error instanceof AppError && error.row.log !== 'error');
+  // An AppError is thrown on purpose and its sentence says it all; where things really broke stands in its cause.
+  const hasStack = error.name !== 'AppError' && (!told || isFault(error));
   return {
     type: error.name,
     message: withoutPasswords(error.message),
     ...(code !== undefined && { code }),
-    // An AppError is thrown on purpose and its sentence says it all; where things really broke stands in its cause.
-    ...(error.name !== 'AppError' && { stack: error.stack && withoutPasswords(error.stack) }),
-    ...(error.cause !== undefined && depth < 5 && { cause: plainError(error.cause, depth + 1) }),
+    ...(hasStack && { stack: error.stack && withoutPasswords(error.stack) }),
+    ...(error.cause !== undefined && depth < 5 && { cause: plainError(error.cause, depth + 1, told) }),
   };
 }
 
