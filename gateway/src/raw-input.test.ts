@@ -2,7 +2,7 @@
  * Bad input by hand, as bytes on a socket: each a clear 4xx in the envelope, nothing saved, and a gateway that lives on
  * with the memory it had.
  */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BACKUP, CLUSTER } from './testing/programmable-backends.ts';
 import { exchange, open, readAnswer, requestOf } from './testing/raw-http.ts';
 import { startTestGateway, type TestGateway } from './testing/test-gateway.ts';
@@ -93,6 +93,41 @@ describe.each([
   ])('%s', async (_, more) => {
     expectRefused(await send(method, path, `{${good},${more}}`));
     expect(({} as { role?: string }).role).toBeUndefined();
+  });
+});
+
+describe('brackets', () => {
+  const withMore = (more: string) => send('POST', '/backups', `{"clusterId":"${CLUSTER}",${more}}`);
+  const nested = (depth: number) => `"x":${'['.repeat(depth)}${']'.repeat(depth)}`;
+
+  it('may be nested 64 deep, with the body itself, and no deeper', async () => {
+    expect(readAnswer(await withMore(nested(63))).status).toBe(200);
+    gateway.calls.length = 0;
+    const { body } = expectRefused(await withMore(nested(64)));
+    expect(body.message).toBe('The body must not be nested over 64 deep.');
+  });
+
+  it.each([
+    ['in a text', `"x":"${'[{'.repeat(100)}"`],
+    ['behind an escaped quote', `"x":"\\"${'['.repeat(100)}"`],
+    ['in a name', `"${'['.repeat(100)}":1`],
+    ['side by side', `"x":[${'[{}],'.repeat(100)}[]]`],
+  ])('%s are no nesting', async (_, more) => {
+    expect(readAnswer(await withMore(more)).status).toBe(200);
+  });
+
+  it('behind a text that ends with a backslash are nesting', async () => {
+    const { body } = expectRefused(await withMore(`"y":"\\\\",${nested(64)}`));
+    expect(body.message).toContain('nested');
+  });
+
+  it('are counted before they are parsed', async () => {
+    const parsed = vi.spyOn(JSON, 'parse');
+    const { body } = expectRefused(await withMore(nested(500_000)));
+    expect(body.message).toContain('nested');
+    const longest = Math.max(...parsed.mock.calls.map(([text]) => String(text).length));
+    parsed.mockRestore();
+    expect(longest).toBeLessThan(10_000);
   });
 });
 

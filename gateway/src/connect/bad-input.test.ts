@@ -5,6 +5,7 @@
  * 2. Fields for Tidemark's own processes are refused, known or not.
  * 3. Whatever a message can hold, nothing breaks inside.
  */
+import { gzipSync } from 'node:zlib';
 import { create, type DescMessage, type DescMethod, type DescService, fromBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { type BackupMode, BackupOrigin, BackupState } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
@@ -71,6 +72,14 @@ const BAD: readonly (readonly [string, DescService, string, object, readonly str
     'cancelBackup',
     { id: BACKUP, reasonCode: 'WINDOW_CLOSED' },
     ['reasonCode'],
+  ],
+  ['a NUL in a text', BackupService, 'cancelBackup', { id: BACKUP, reason: 'a\0b' }, ['reason']],
+  [
+    'a NUL in a name',
+    RegistryService,
+    'putCluster',
+    { cluster: { id: clusterId, labels: { 'a\0b': 'x' } } },
+    ['cluster.labels (a key)'],
   ],
   ['an endless reason', BackupService, 'cancelBackup', { id: BACKUP, reason: 'r'.repeat(1_001) }, ['reason']],
   [
@@ -324,6 +333,28 @@ describe('bytes that are no call', () => {
   ])('%s is the caller’s mistake', async (_, body) => {
     const { status, text } = await post(GET_BACKUP, 'application/json', body);
     expect([status, JSON.parse(text).code]).toEqual([400, 'invalid_argument']);
+  });
+
+  it.each([
+    ['ten thousand nested lists', '[', 'The body must not be nested over 64 deep.'],
+    ['bytes that are no UTF-8', '"\xff"', 'The body must be UTF-8.'],
+  ])('%s are told in the words of REST, also where they come compressed', async (_, bytes, message) => {
+    const value = bytes === '[' ? `${'['.repeat(10_000)}${']'.repeat(10_000)}` : bytes;
+    const body = Buffer.from(`{"id":"${BACKUP}","nothing":${value}}`, 'latin1');
+    const rest = await fetch(`${gateway.url}/api/v1/backups/${BACKUP}`, {
+      method: 'DELETE',
+      headers: { authorization: 'Bearer admin' },
+      body,
+    });
+    expect([rest.status, await rest.json()]).toMatchObject([400, { message }]);
+    for (const [sent, headers] of [
+      [body, {}],
+      [gzipSync(body), { 'content-encoding': 'gzip' }],
+    ] as const) {
+      const { status, text } = await post(GET_BACKUP, 'application/json', sent, headers);
+      expect([status, JSON.parse(text)]).toMatchObject([400, { code: 'invalid_argument', message }]);
+    }
+    expect(gateway.calls).toEqual([]);
   });
 
   it('unknown fields of JSON are ignored, as over REST', async () => {

@@ -74,7 +74,8 @@ function checkMessage(path: string, value: ReflectMessage): FieldViolation[] {
 
 function checkValue(path: string, value: unknown): FieldViolation[] {
   if (typeof value !== 'string') return [];
-  if (!value.isWellFormed()) return [{ field: path, description: 'must be a text of whole Unicode characters' }];
+  if (!value.isWellFormed() || value.includes('\0'))
+    return [{ field: path, description: 'must be a text of whole Unicode characters without NUL' }];
   return value.length > LONGEST_TEXT
     ? [{ field: path, description: `must be at most ${LONGEST_TEXT} characters` }]
     : [];

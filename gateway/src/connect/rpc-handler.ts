@@ -26,6 +26,7 @@ import type { AuditTrail } from '../audit.ts';
 import type { Authenticator } from '../authenticate.ts';
 import type { Crowd } from '../crowd.ts';
 import type { Door } from '../door.ts';
+import { decodeJson } from '../json-body.ts';
 import { log } from '../logger.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import { toError } from '../rest/error-response.ts';
@@ -84,6 +85,19 @@ export function isServed(typeName: string, method: string): boolean {
 
 /** As for a body of REST. */
 const READ_MAX_BYTES = 1024 * 1024;
+/** An option of Connect's serialization, which its router passes on: the way to bytes that are not compressed any more. */
+const JSON_OPTIONS = {
+  ignoreUnknownFields: true,
+  textDecoder: {
+    decode(bytes: Uint8Array) {
+      try {
+        return decodeJson(bytes);
+      } catch (error) {
+        throw toConnectError(toError(error));
+      }
+    },
+  },
+};
 
 export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
   const { backends, authenticator, letIn, crowd, rateLimit, stopping, audit } = dependencies;
@@ -121,6 +135,7 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
     readMaxBytes: READ_MAX_BYTES,
     // A field that this gateway does not know may be one that a newer service takes from other processes only.
     binaryOptions: { readUnknownFields: false },
+    jsonOptions: JSON_OPTIONS,
     requestGate: gate,
   });
   const clients: Readonly<Record<string, object>> = {
