@@ -9,10 +9,21 @@ export interface Crowd extends Disposable {
   /**
    * Counts one request in, until its response has closed.
    *
-   * @returns counts it out before that, once however often it is called
    * @throws AppError `unavailable` while there is no room
    */
-  enter(response: Pick<EventEmitter, 'once'>): () => void;
+  enter(response: Pick<EventEmitter, 'once'>): Place;
+}
+
+/** What a request takes of the room. */
+export interface Place {
+  /**
+   * Says whose it is, once that is known: one token alone never fills the room.
+   *
+   * @throws AppError `too_many_requests` while the token has as many places as one may
+   */
+  belongTo(tokenId: string): void;
+  /** Gives it back before the response has closed, once however often it is called. */
+  leave(): void;
 }
 
 const SAMPLE_MS = 100;
@@ -24,8 +35,13 @@ const inFlightNow = gauge('tidemark_http_in_flight', 'Requests being answered, s
  * Refuses while too many requests are being answered, or while this process comes to its timers too late, twice in a
  * row: one pause is no overload. It takes requests again by itself, as soon as that is over.
  */
-export function createCrowd({ inFlight, delayMs }: Pick<Limits, 'inFlight' | 'delayMs'>): Crowd {
+export function createCrowd({
+  inFlight,
+  inFlightPerToken,
+  delayMs,
+}: Pick<Limits, 'inFlight' | 'inFlightPerToken' | 'delayMs'>): Crowd {
   let count = 0;
+  const ofTokens = new Map<string, number>();
   let lateInARow = 0;
   let due = performance.now() + SAMPLE_MS;
   const sample = setInterval(() => {
@@ -44,14 +60,35 @@ export function createCrowd({ inFlight, delayMs }: Pick<Limits, 'inFlight' | 'de
       count += 1;
       inFlightNow.set(count);
       let inside = true;
+      let owner: string | undefined;
       const leave = () => {
         if (!inside) return;
         inside = false;
         count -= 1;
         inFlightNow.set(count);
+        if (owner === undefined) return;
+        const left = (ofTokens.get(owner) ?? 1) - 1;
+        if (left > 0) ofTokens.set(owner, left);
+        else ofTokens.delete(owner);
       };
       response.once('close', leave);
-      return leave;
+      return {
+        belongTo(tokenId) {
+          const own = ofTokens.get(tokenId) ?? 0;
+          if (own >= inFlightPerToken) {
+            refused.inc({ reason: 'requests of one token' });
+            throw new AppError(
+              'too_many_requests',
+              `As many requests of this token are being answered as may be at once, ${own}; wait for one.`,
+              { retryAfterMs: RETRY_MS },
+            );
+          }
+          if (!inside) return;
+          owner = tokenId;
+          ofTokens.set(tokenId, own + 1);
+        },
+        leave,
+      };
     },
     [Symbol.dispose]: () => clearInterval(sample),
   };

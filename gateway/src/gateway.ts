@@ -39,6 +39,7 @@ import { strategyRoutes } from './rest/strategies.ts';
 import { strategyPreviewRoutes } from './rest/strategy-preview.ts';
 import { strategyRuleRoutes } from './rest/strategy-rules.ts';
 import type { Shared } from './shared.ts';
+import { cutStalled } from './stalled.ts';
 
 export interface GatewayDependencies {
   readonly backends: Backends;
@@ -123,7 +124,7 @@ export function buildGateway({
     nameRequest(request, reply);
     cutStalled(reply.raw, limits.stalledMs);
     checkHeaders(request, limits);
-    if (!request.routeOptions.config?.rpc) request.leaveCrowd = crowd.enter(reply.raw);
+    if (!request.routeOptions.config?.rpc) request.place = crowd.enter(reply.raw);
   });
   allowOrigins(app, allowedOrigins, methodsOf);
   // From the arrival of the request, where a busy gateway took its time; a slow client does not spend that of the services.
@@ -173,6 +174,7 @@ export function buildGateway({
         } finally {
           reply.headers(rateLimit.headers(request.caller.tokenId));
         }
+        request.place.belongTo(request.caller.tokenId);
       });
       strategyRoutes(api, dependencies);
       strategyRuleRoutes(api, dependencies);
@@ -189,7 +191,7 @@ export function buildGateway({
     },
     { prefix: PREFIX },
   );
-  rpcRoutes(app, createRpcHandler({ ...dependencies, authenticator, letIn, crowd, rateLimit, audit }));
+  rpcRoutes(app, createRpcHandler({ ...dependencies, limits, authenticator, letIn, crowd, rateLimit, audit }));
   // Also where people would look for it.
   for (const prefix of [PREFIX, '/'])
     void app.register(async (open) => referenceRoutes(open, operations, PREFIX), { prefix });
@@ -228,19 +230,6 @@ function checkHeaders({ raw }: FastifyRequest, { headers }: Limits): void {
   const hosts = raw.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
   if (raw.httpVersion === '1.1' && (hosts !== 1 || !raw.headers.host?.trim()))
     throw invalidArgument([{ field: 'Host', description: 'must be sent once, with a name' }]);
-}
-
-/** Ends the connection of a client that takes nothing of an answer that lies ready for it. */
-function cutStalled(response: ServerResponse, stalledMs: number): void {
-  response.setTimeout(stalledMs, () => {
-    const { socket } = response;
-    if (!socket || socket.writableLength === 0) {
-      response.setTimeout(stalledMs); // nothing is ready yet: this is ours to wait for
-      return;
-    }
-    refused.inc({ reason: 'stalled' });
-    socket.destroy();
-  });
 }
 
 /** Aborts when nobody waits for the answer any more: it was sent (to HEAD, without its body), or the client went away. */

@@ -82,6 +82,8 @@ describe('what is no good token of the issuer is a 401 with a sentence:', () => 
 
   it.each([
     [{ exp: now() - 40 }, /expired at 20/, 70602],
+    [{ exp: -1e300 }, /expired long ago/, 70602],
+    [{ exp: 'tomorrow' }, /claim exp cannot be used/],
     [{ exp: undefined }, /lacks the claim exp/],
     [{ sub: undefined }, /lacks the claim sub/],
     [{ nbf: now() + 60 }, /not valid yet/],

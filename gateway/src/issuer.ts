@@ -162,8 +162,10 @@ function toRefusal(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const refuse = (sentence: string) => new AppError('unauthenticated', sentence, { cause: error });
   if (error instanceof errors.JWTExpired) {
-    const at = new Date(Number(error.payload.exp) * 1000).toISOString();
-    return new AppError('token_expired', `The token expired at ${at}.`);
+    const at = new Date(Number(error.payload.exp) * 1000);
+    // A number may be no time that there is.
+    const when = Number.isNaN(at.getTime()) ? 'long ago' : `at ${at.toISOString()}`;
+    return new AppError('token_expired', `The token expired ${when}.`);
   }
   if (error instanceof errors.JWTClaimValidationFailed) return refuse(claimSentence(error));
   if (error instanceof errors.JOSEAlgNotAllowed)

@@ -297,6 +297,22 @@ describe('too much at once', () => {
     await expectAlive(port);
   });
 
+  it('for one token is a 429 with Retry-After, and the others go on', async () => {
+    const { gateway, port } = await start({ inFlight: 10, inFlightPerToken: 2 });
+    const held = holdLists(gateway);
+    const answers = Array.from({ length: 2 }, () => exchange(port, requestOf('GET', '/backups')));
+    await soon(() => expect(held.waiting).toBe(2));
+    const before = (await countRefused())['requests of one token'] ?? 0;
+    const refused = await gateway.ask('GET', '/clusters');
+    expectFailure(refused, 429, 10000);
+    expect(refused.headers['retry-after']).toBe('1');
+    expect((await countRefused())['requests of one token']).toBe(before + 1);
+    expect((await gateway.ask('GET', '/clusters', { token: 'viewer' })).status).toBe(200);
+    held.release();
+    expect((await Promise.all(answers)).map((answer) => readAnswer(answer).status)).toEqual([200, 200]);
+    expect((await gateway.ask('GET', '/clusters')).status).toBe(200);
+  });
+
   it('is not what clients leave behind that went away', async () => {
     const { gateway, port } = await start({ inFlight: 2 });
     const held = holdLists(gateway);
@@ -314,14 +330,14 @@ describe('too much at once', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     let now = 1_000;
     vi.spyOn(performance, 'now').mockImplementation(() => now);
-    using crowd = createCrowd({ inFlight: 10, delayMs: 500 });
+    using crowd = createCrowd({ inFlight: 10, inFlightPerToken: 10, delayMs: 500 });
     const sampleAfter = (lateMs: number) => {
       now += 100 + lateMs;
       vi.advanceTimersByTime(100);
     };
     const isRefused = () => {
       try {
-        crowd.enter(new EventEmitter())();
+        crowd.enter(new EventEmitter()).leave();
         return false;
       } catch {
         return true;

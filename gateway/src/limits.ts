@@ -16,6 +16,8 @@ export interface Limits {
   readonly connectionsPerAddress: number;
   /** Requests being answered at the same time, streams not counted. */
   readonly inFlight: number;
+  /** … of one token, so that no one of them takes all. */
+  readonly inFlightPerToken: number;
   /** How late timers may be before new requests are refused. */
   readonly delayMs: number;
   /** Requests with tokens that are not good, per second and address, and how many may come at once. */
@@ -47,6 +49,7 @@ export function readLimits(reader: ConfigReader): Limits {
       max: 1_000_000,
     }),
     inFlight: reader.integer('TIDEMARK_IN_FLIGHT', { default: 500, min: 1, max: 1_000_000 }),
+    inFlightPerToken: reader.integer('TIDEMARK_IN_FLIGHT_PER_TOKEN', { default: 250, min: 1, max: 1_000_000 }),
     delayMs: reader.seconds('TIDEMARK_DELAY_SECONDS', { default: 2, min: 0.05, max: 60 }),
     strangers: {
       perSecond: reader.integer('TIDEMARK_BAD_TOKENS_PER_SECOND', { default: 5, min: 1, max: 1_000_000 }),
@@ -75,9 +78,15 @@ export function serverOptions({ headerBytes, headersMs, requestMs }: Limits): Se
     requestTimeout: requestMs,
     // Node looks for late requests this often, and every 30 s unless it is told.
     connectionsCheckingInterval: Math.min(MOST_BETWEEN_CHECKS_MS, Math.ceil(headersMs / 2)),
+    ...tlsOptions({ headersMs }),
     // Told by us, in the envelope.
     requireHostHeader: false,
   };
+}
+
+/** A connection whose handshake does not come to an end is no better than one whose headers do not. */
+export function tlsOptions({ headersMs }: Pick<Limits, 'headersMs'>): { readonly handshakeTimeout: number } {
+  return { handshakeTimeout: headersMs };
 }
 
 /** Node drops headers beyond its bound without a word: with room for one more, it shows that there were too many. */

@@ -107,6 +107,15 @@ describe('the listener of the gateway', () => {
     expect((await shown(port)).subject.CN).toBe('localhost');
   });
 
+  it('does not wait for who connects and says nothing, at either port', async () => {
+    const env = { ...(await listenerSettings()), TIDEMARK_HEADERS_SECONDS: '0.3' };
+    const { port, grpcPort } = stack.use(await startGateway(toConfig({ ...base, ...env })));
+    for (const one of [port, grpcPort]) {
+      const socket = connectPlain(one, '127.0.0.1').on('error', () => undefined);
+      expect(await text(socket).catch(() => '')).toBe('');
+    }
+  });
+
   it('shows the renewed certificate once both files are there, and breaks no connection', async () => {
     const env = await listenerSettings();
     vi.useFakeTimers({ toFake: ['setInterval'] });

@@ -18,7 +18,7 @@ import { type AuditTrail, createAuditTrail } from '../audit.ts';
 import { serviceHeaders } from '../backends.ts';
 import { boundConnections } from '../connections.ts';
 import type { HttpsOptions } from '../https-options.ts';
-import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
+import { DEFAULT_LIMITS, type Limits, tlsOptions } from '../limits.ts';
 import { matcherOf } from '../networks.ts';
 import type { Shared } from '../shared.ts';
 import { createRpcHandler, type RpcDependencies } from './rpc-handler.ts';
@@ -30,7 +30,7 @@ export interface GrpcListener extends AsyncDisposable {
 }
 
 export interface GrpcListenerOptions
-  extends Omit<RpcDependencies, 'stopping' | 'serviceHeaders' | 'streams' | 'letIn' | 'crowd' | 'audit'> {
+  extends Omit<RpcDependencies, 'stopping' | 'serviceHeaders' | 'streams' | 'letIn' | 'crowd' | 'audit' | 'limits'> {
   readonly shared: Shared;
   readonly limits?: Limits;
   /** Proxies whose `X-Forwarded-For` is believed: addresses or networks. */
@@ -72,11 +72,12 @@ export async function startGrpcListener({
     rateLimit,
     audit,
     ...shared,
+    limits,
     stopping: stopping.signal,
     serviceHeaders: serviceHeaders(serviceToken),
   });
   const settings = { settings: { maxConcurrentStreams: MOST_STREAMS } };
-  const secure = https && createSecureServer({ ...settings, ...https });
+  const secure = https && createSecureServer({ ...settings, ...tlsOptions(limits), ...https });
   const server = secure ?? createServer(settings);
   boundConnections(server, limits, trusted);
   server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {

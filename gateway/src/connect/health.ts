@@ -4,12 +4,17 @@ import {
   type Health,
   HealthCheckResponse_ServingStatus as Status,
 } from '@tidemark/protocol/connect/grpc/health/v1/health';
+import type { TakePlace } from './stay.ts';
 
 /**
  * The standard health service: the gateway as a whole (""), and each service that it serves. It says whether calls are
  * taken here; `/readyz` says what is missing behind it.
  */
-export function healthOf(services: readonly DescService[], stopping: AbortSignal): ServiceImpl<typeof Health> {
+export function healthOf(
+  services: readonly DescService[],
+  stopping: AbortSignal,
+  takePlace: TakePlace,
+): ServiceImpl<typeof Health> {
   const names = new Set(['', ...services.map(({ typeName }) => typeName)]);
   const now = () => (stopping.aborted ? Status.NOT_SERVING : Status.SERVING);
   return {
@@ -17,15 +22,17 @@ export function healthOf(services: readonly DescService[], stopping: AbortSignal
       if (!names.has(service)) throw new ConnectError('There is no such service here.', Code.NotFound);
       return { status: now() };
     },
-    async *watch({ service }, { signal }: HandlerContext) {
+    async *watch({ service }, context: HandlerContext) {
+      using stay = takePlace(context);
+      const end = AbortSignal.any([context.signal, stay.end]);
       if (!names.has(service)) {
         yield { status: Status.SERVICE_UNKNOWN };
-        await aborted(AbortSignal.any([signal, stopping]));
+        await aborted(end);
         return;
       }
       yield { status: now() };
       if (stopping.aborted) return;
-      await aborted(AbortSignal.any([signal, stopping]));
+      await aborted(end);
       if (stopping.aborted) yield { status: now() };
     },
   };

@@ -10,25 +10,31 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
-import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
+import { Code, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
 import { Health } from '@tidemark/protocol/connect/grpc/health/v1/health';
 import {
   ServerReflection,
   type ServerReflectionRequest,
   type ServerReflectionResponseSchema,
 } from '@tidemark/protocol/connect/grpc/reflection/v1/reflection';
+import type { TakePlace } from './stay.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** Whether an RPC of a public service is served. */
 export type IsServed = (service: string, method: string) => boolean;
 
 type Answer = NonNullable<MessageInitShape<typeof ServerReflectionResponseSchema>['messageResponse']>;
 
-/** Both versions are the same on the wire but for the name of the service. */
+/**
+ * Both versions are the same on the wire but for the name of the service.
+ *
+ * @param takePlace counts in who begins to ask
+ */
 export function addReflection(
   router: ConnectRouter,
   services: readonly DescService[],
-  stopping: AbortSignal,
   isServed: IsServed,
+  takePlace: TakePlace,
 ): void {
   const served = [...services, Health, ServerReflection];
   const files = filesOf(served);
@@ -61,8 +67,9 @@ export function addReflection(
   };
 
   router.service(ServerReflection, {
-    async *serverReflectionInfo(requests: AsyncIterable<ServerReflectionRequest>, { signal }: HandlerContext) {
-      for await (const request of untilAborted(requests, AbortSignal.any([signal, stopping])))
+    async *serverReflectionInfo(requests: AsyncIterable<ServerReflectionRequest>, context: HandlerContext) {
+      using stay = takePlace(context);
+      for await (const request of untilAborted(requests, AbortSignal.any([context.signal, stay.end])))
         yield { validHost: request.host, originalRequest: request, messageResponse: answer(request) };
     },
   });
@@ -74,25 +81,6 @@ export function addReflection(
 
 function refusal(errorCode: Code, errorMessage: string): Answer {
   return { case: 'errorResponse', value: { errorCode, errorMessage } };
-}
-
-/** What a client asks, until it has no more to ask or nobody is there to answer. */
-async function* untilAborted<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  aborted.catch(() => undefined); // nobody may be waiting for it
-  const end = () => reject(new ConnectError('The gateway is stopping; call again.', Code.Unavailable));
-  if (signal.aborted) end();
-  signal.addEventListener('abort', end, { once: true });
-  const iterator = items[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await Promise.race([iterator.next(), aborted]);
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    signal.removeEventListener('abort', end);
-  }
 }
 
 function filesOf(services: readonly DescService[]): Set<DescFile> {

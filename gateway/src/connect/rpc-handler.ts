@@ -27,11 +27,15 @@ import type { Authenticator } from '../authenticate.ts';
 import type { Crowd } from '../crowd.ts';
 import type { Door } from '../door.ts';
 import { decodeJson } from '../json-body.ts';
+import type { Limits } from '../limits.ts';
 import { log } from '../logger.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import { toError } from '../rest/error-response.ts';
 import { REQUEST_ID_HEADERS, requestIdOf } from '../rest/request-id.ts';
 import type { RouteDependencies } from '../rest/route.ts';
+import { streamIsOver } from '../rest/stream.ts';
+import { cutStalled } from '../stalled.ts';
+import { arriveWithin } from './arrival.ts';
 import { toConnectError } from './connect-error.ts';
 import { healthOf } from './health.ts';
 import { addReflection } from './reflection.ts';
@@ -39,6 +43,7 @@ import { refuseUnknown } from './refuse-unknown.ts';
 import { contextOf, type RpcRequest, report, requestOf } from './rpc-request.ts';
 import { auditOf, serveCalls } from './serve-call.ts';
 import { BACKUP_CALLS, OCCURRENCE_CALLS, REGISTRY_CALLS, RETENTION_CALLS, STRATEGY_CALLS } from './served-calls.ts';
+import type { Stay } from './stay.ts';
 
 export interface RpcDependencies extends RouteDependencies {
   readonly authenticator: Authenticator;
@@ -46,6 +51,8 @@ export interface RpcDependencies extends RouteDependencies {
   readonly crowd: Crowd;
   readonly rateLimit: RateLimit;
   readonly audit: AuditTrail;
+  /** For slow clients over HTTP/2; the server of HTTP/1.1 sees to its own. */
+  readonly limits: Pick<Limits, 'requestMs' | 'stalledMs'>;
 }
 
 type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -100,7 +107,7 @@ const JSON_OPTIONS = {
 };
 
 export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
-  const { backends, authenticator, letIn, crowd, rateLimit, stopping, audit } = dependencies;
+  const { backends, authenticator, letIn, crowd, rateLimit, stopping, streams, audit, limits } = dependencies;
 
   /** Lets in who has a token and calls no more than the token may. */
   async function gate({ service, values, protocolName, requestHeader, responseHeader }: HandlerContext): Promise<void> {
@@ -109,11 +116,12 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
     for (const name of REQUEST_ID_HEADERS) responseHeader.set(name, rpc.id);
     if (service.typeName === Health.typeName) return;
     try {
-      rpc.leaveCrowd = rpc.enter();
+      rpc.place = rpc.enter();
       const authorization = requestHeader.get('authorization') ?? undefined;
       rpc.authenticateAgain = () => authenticator.authenticate(authorization);
       rpc.caller = await letIn(rpc.from, authorization);
       takeOne(rpc.caller.tokenId, responseHeader);
+      rpc.place.belongTo(rpc.caller.tokenId);
     } catch (thrown) {
       const error = toError(thrown);
       log[error.row.log]({ requestId: rpc.id, code: error.code, error }, 'call refused');
@@ -128,6 +136,22 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
     } finally {
       for (const [name, value] of Object.entries(rateLimit.headers(tokenId))) answered.set(name, value);
     }
+  }
+
+  /** A place among the streams for a call that is none of the table's, and lasts for as long as its client likes. */
+  function takePlace({ values }: HandlerContext): Stay {
+    const { caller, place } = requestOf(values);
+    const leave = caller && orConnectError(() => streams.enter(caller.tokenId));
+    place?.leave();
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(streamIsOver()), streams.limits.streamMs).unref();
+    return {
+      end: AbortSignal.any([over.signal, stopping]),
+      [Symbol.dispose]() {
+        clearTimeout(timer);
+        leave?.();
+      },
+    };
   }
 
   const router = createConnectRouter({
@@ -153,8 +177,8 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
   };
   for (const [service, calls] of PUBLIC_SERVICES) serve(service, calls as AnyCalls);
   const services = PUBLIC_SERVICES.map(([service]) => service);
-  router.service(Health, healthOf(services, stopping));
-  addReflection(router, services, stopping, isServed);
+  router.service(Health, healthOf(services, stopping, takePlace));
+  addReflection(router, services, isServed, takePlace);
 
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return {
@@ -173,14 +197,15 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
         caller: undefined,
         authenticateAgain: undefined,
         enter: () => crowd.enter(response),
-        leaveCrowd: () => undefined,
+        place: undefined,
         audit: audits.get(method),
         audited: {},
         outcome: undefined,
       };
       const isComplete = completionOf(response);
       response.once('close', () => report(rpc, audit, response.statusCode, isComplete()));
-      void answer(handler, request, response, rpc);
+      if ('stream' in response) cutStalled(response, limits.stalledMs);
+      void answer(handler, request, response, rpc, limits.requestMs);
     },
   };
 }
@@ -190,6 +215,7 @@ async function answer(
   request: NodeRequest,
   response: NodeResponse,
   rpc: RpcRequest,
+  requestMs: number,
 ): Promise<void> {
   try {
     const universal = universalRequestFromNodeRequest(
@@ -198,7 +224,12 @@ async function answer(
       undefined,
       contextOf(rpc),
     );
-    await universalResponseToNodeResponse(await handler(universal), response as ServerResponse);
+    // A client that asks for as long as it likes has the time of a stream.
+    const body =
+      'stream' in response && handler.method.methodKind !== 'bidi_streaming'
+        ? arriveWithin(universal.body as AsyncIterable<Uint8Array>, requestMs, response.stream)
+        : universal.body;
+    await universalResponseToNodeResponse(await handler({ ...universal, body }), response as ServerResponse);
   } catch (error) {
     // Connect answers what goes wrong in a call; this is a host that is none, or a connection that broke.
     rpc.outcome ??= response.headersSent
@@ -207,6 +238,14 @@ async function answer(
     log.info({ requestId: rpc.id, method: rpc.method, error }, 'call could not be answered');
     if (!response.headersSent) refuse(response, 400);
     else response.destroy();
+  }
+}
+
+function orConnectError<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw toConnectError(toError(error));
   }
 }
 

@@ -5,6 +5,7 @@ import { ERRORS, type ErrorCode } from '@tidemark/errors/codes';
 import { histogram } from '@tidemark/service-kit/metrics';
 import type { AuditTrail } from '../audit.ts';
 import type { Caller } from '../authenticate.ts';
+import type { Place } from '../crowd.ts';
 import { accessLog } from '../logger.ts';
 import type { Audited } from './served-call.ts';
 
@@ -21,9 +22,9 @@ export interface RpcRequest {
   /** The caller as the same token proves it now. @throws AppError as at first */
   authenticateAgain: (() => Promise<Caller>) | undefined;
   /** Counts the call among those that are answered soon. @throws AppError `unavailable` while there is no room */
-  readonly enter: () => () => void;
-  /** Counts a call that becomes a stream out of those that are answered soon. */
-  leaveCrowd: () => void;
+  readonly enter: () => Place;
+  /** Among those that are answered soon; a call that becomes a stream gives it back. */
+  place: Place | undefined;
   /** The name of a mutation, for its audit line. */
   audit: string | undefined;
   audited: Audited;

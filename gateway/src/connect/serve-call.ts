@@ -82,7 +82,7 @@ function serverStream({ method, row, send, dependencies }: Serve) {
         const scope = scopeOf(rpc, AbortSignal.any([context.signal, ended]), leftMs);
         const { backup } = await ready(method.input, served, request, rpc, scope, dependencies);
         leave = dependencies.streams.enter(scope.caller.tokenId);
-        rpc.leaveCrowd();
+        rpc.place?.leave();
         const { authenticateAgain } = rpc;
         if (backup && authenticateAgain) {
           const until = AbortSignal.any([context.signal, over.signal]);

@@ -5,6 +5,7 @@ import { CALLER, encodeCaller, REQUEST_ID } from '@tidemark/service-kit/grpc/met
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../authenticate.ts';
 import type { Backends } from '../backends.ts';
+import type { Place } from '../crowd.ts';
 import type { StreamGate } from './stream.ts';
 
 declare module 'fastify' {
@@ -13,8 +14,8 @@ declare module 'fastify' {
     caller: Caller;
     /** Aborts when nobody waits for the answer any more; Fastify's own signal aborts once the body is read. */
     gone: AbortSignal;
-    /** Counts a request that becomes a stream out of those that are answered soon. */
-    leaveCrowd: () => void;
+    /** Among those that are answered soon; one that becomes a stream gives it back. */
+    place: Place;
     /** The caller as the same token proves it now. @throws AppError as at first */
     authenticateAgain: () => Promise<Caller>;
     /** By when the services must have answered, all calls of the request together, on `performance.now()`'s clock. */

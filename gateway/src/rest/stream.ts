@@ -90,7 +90,7 @@ export function sendStream(
   if (request.method === 'HEAD') return reply.send();
   request.gone.throwIfAborted();
   request.gone.addEventListener('abort', streams.enter(request.caller.tokenId), { once: true });
-  request.leaveCrowd();
+  request.place.leave();
   const { gone, authenticateAgain } = request;
   const end = endOfStream({ backup, authenticateAgain, limits, until: gone });
   const signal = AbortSignal.any([gone, stopping, end]);
@@ -109,6 +109,11 @@ export interface OpenStream {
   readonly until: AbortSignal;
 }
 
+/** What a client is told whose stream has lasted for as long as one may. */
+export function streamIsOver(): AppError {
+  return new AppError('unavailable', 'A stream lasts no longer; call again.');
+}
+
 /**
  * Aborts, with the error that says why, when a stream has lasted for as long as one may, or when the token that opened it
  * is good no longer or does not see the backup any more.
@@ -125,8 +130,7 @@ export function endOfStream({ backup: { id, clusterId }, authenticateAgain, limi
     }
   };
   const looks = setInterval(() => void look(), limits.heartbeatMs).unref();
-  const lasted = () => end.abort(new AppError('unavailable', 'A stream lasts no longer; call again.'));
-  const timer = setTimeout(lasted, limits.streamMs).unref();
+  const timer = setTimeout(() => end.abort(streamIsOver()), limits.streamMs).unref();
   until.addEventListener(
     'abort',
     () => {
