@@ -74,6 +74,7 @@ export interface Answer<T = Record<string, unknown>> {
   readonly message: string;
   readonly data: T;
   readonly page?: { readonly total: number };
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 export interface Tidemark extends AsyncDisposable {

@@ -1,10 +1,9 @@
-import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import type { FieldViolation } from '@tidemark/errors/app-error';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
-import { z } from 'zod';
 import { authorizeAll, authorizeCluster, type Call, requireRole, seesCluster, visibleClusters } from '../authorize.ts';
 import { findVisibleBackup, unknownBackup } from '../rest/find-backup.ts';
 import type { RequestScope, RouteDependencies } from '../rest/route.ts';
-import { Id, parse, required } from '../rest/validate.ts';
+import { Id, required } from '../rest/validate.ts';
 import type { Scope } from './served-call.ts';
 
 /** What was learned on the way. */
@@ -15,10 +14,27 @@ export interface Authorized {
   readonly seesNothing: boolean;
 }
 
+/** What is wrong with the ids that say whose a call is: nobody can be asked about them. */
+export function badIds<Request>(of: Scope<Request>, request: Request): FieldViolation[] {
+  switch (of.kind) {
+    case 'all':
+      return [];
+    case 'cluster':
+      return checkId(of.field, of.id(request));
+    case 'clusters':
+      return of.ids(request).flatMap((id, index) => checkId(`${of.field}[${index}]`, id));
+    case 'backup': {
+      const clusterId = of.clusterId?.(request) ?? '';
+      return [...checkId('id', of.id(request)), ...(clusterId === '' ? [] : checkId('clusterId', clusterId))];
+    }
+  }
+}
+
 /**
  * Lets a call through if its caller may make it, and narrows a list to the caller's clusters: the same verdict as REST's.
  *
- * @throws AppError `permission_denied`, `invalid_argument` for what is no id, or as for what does not exist
+ * @param request whose ids are good
+ * @throws AppError `permission_denied`, or as for what does not exist
  */
 export async function authorizeCall<Request>(
   scope: RequestScope,
@@ -35,14 +51,12 @@ export async function authorizeCall<Request>(
     case 'cluster': {
       const clusterId = of.id(request);
       scope.audited = { clusterId, ...scope.audited };
-      requireId(of.field, clusterId);
       authorizeCluster(caller, call, clusterId);
       return nothing;
     }
     case 'clusters': {
       const ids = of.ids(request);
       const asked = [...ids];
-      checkIds(of.field, asked);
       for (const clusterId of asked) authorizeCluster(caller, call, clusterId);
       if (asked.length === 0) {
         requireRole(caller, call);
@@ -53,7 +67,6 @@ export async function authorizeCall<Request>(
     case 'backup': {
       const backupId = of.id(request);
       const clusterId = of.clusterId?.(request) ?? '';
-      requireId('id', backupId);
       if (clusterId === '') {
         const audited = scope.audited;
         const backup = await findVisibleBackup(scope, dependencies, call, backupId);
@@ -61,7 +74,6 @@ export async function authorizeCall<Request>(
         return { ...nothing, backup };
       }
       scope.audited = { ...scope.audited, clusterId, backupId };
-      requireId('clusterId', clusterId);
       if (!seesCluster(caller, clusterId)) throw unknownBackup(backupId);
       requireRole(caller, call);
       return nothing;
@@ -69,15 +81,7 @@ export async function authorizeCall<Request>(
   }
 }
 
-function requireId(field: string, id: string): void {
-  parse(z.object({ [field]: required(Id) }), { [field]: id });
-}
-
-function checkIds(field: string, ids: readonly string[]): void {
-  const violations = ids.flatMap((id, index): FieldViolation[] =>
-    Id.safeParse(id).success
-      ? []
-      : [{ field: `${field}[${index}]`, description: 'must be 1 to 64 letters, digits, underscores or dashes' }],
-  );
-  if (violations.length > 0) throw invalidArgument(violations);
+function checkId(field: string, id: string): FieldViolation[] {
+  const { error } = required(Id).safeParse(id);
+  return error ? error.issues.map(({ message }) => ({ field, description: message })) : [];
 }

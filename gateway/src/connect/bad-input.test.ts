@@ -129,6 +129,34 @@ const BAD: readonly (readonly [string, DescService, string, object, readonly str
     ['clusterIds'],
   ],
   ['no cluster to put', RegistryService, 'putCluster', {}, ['cluster.id']],
+  [
+    'a cluster that is no id, beside other mistakes',
+    BackupService,
+    'startBackup',
+    { clusterId: '../x', key: 'my key', origin: BackupOrigin.SCHEDULE },
+    ['clusterId', 'origin', 'key'],
+  ],
+  [
+    'a backup and a cluster that are no ids',
+    BackupService,
+    'cancelBackup',
+    { id: 'a b', clusterId: '$', reason: 'r'.repeat(1_001), reasonCode: 'X' },
+    ['id', 'clusterId', 'reasonCode', 'reason'],
+  ],
+  [
+    'a list of clusters that are no ids, beside a state that is none',
+    OccurrenceService,
+    'listOccurrences',
+    { clusterIds: [CLUSTER, 'x y'], states: [0], rule: '$' },
+    ['clusterIds[1]', 'states[0]', 'rule'],
+  ],
+  [
+    'an endless id once, and not for each thing that is wrong with it',
+    StrategyService,
+    'getStrategy',
+    { clusterId: 'x'.repeat(2_000) },
+    ['clusterId'],
+  ],
   ['no id to get', RegistryService, 'getCluster', {}, ['id']],
   ['a rule that is no name', OccurrenceService, 'listOccurrences', { rule: 'a rule' }, ['rule']],
   ['a state of a window that is none', OccurrenceService, 'listOccurrences', { states: [0] }, ['states[0]']],
@@ -219,6 +247,15 @@ async function expectRefused(
   expect(told, protocol).toMatchObject(refused);
   expect(mutations(), protocol).toEqual([]);
 }
+
+it('tells of endless mistakes the first twenty', async () => {
+  const clusterIds = Array.from({ length: 900 }, () => '$');
+  for (const protocol of PROTOCOLS)
+    expect(
+      await outcomeOf(gateway.client(BackupService, protocol).listBackups({ clusterIds }, as('admin'))),
+      protocol,
+    ).toMatchObject({ code: 'InvalidArgument', fields: clusterIds.slice(0, 20).map((_, i) => `clusterIds[${i}]`) });
+});
 
 it('tells all that is wrong at once', async () => {
   const call = gateway

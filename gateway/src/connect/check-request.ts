@@ -7,7 +7,8 @@ import { SET_BY_TIDEMARK } from './served-call.ts';
 
 const LONGEST_TEXT = 1_024;
 const MOST_ENTRIES = 1_000;
-const MOST_TOLD = 20;
+/** How many bad fields are told at most. */
+export const MOST_TOLD = 20;
 /** What `google.protobuf.Timestamp` allows: the years 1 to 9999. */
 const FIRST_SECOND = -62_135_596_800n;
 const LAST_SECOND = 253_402_300_799n;

@@ -6,6 +6,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { AppError } from '@tidemark/errors/app-error';
 import { HealthCheckRequestSchema, HealthCheckResponseSchema } from '@tidemark/protocol/connect/grpc/health/v1/health';
 import {
   type ServerReflectionRequest,
@@ -73,8 +74,28 @@ it('serves any gRPC client, with errors and details as it knows them', async () 
     details: { info: { backupId: 'nothing' } },
   });
   const bad = await failure(get('a b', 'viewer'));
+  expect(bad.details).toBe('id: must be 1 to 64 letters, digits, underscores or dashes');
   expect(fromServiceError(bad)).toMatchObject({ code: 'invalid_argument', details: { fields: [{ field: 'id' }] } });
   expect(await failure(get(BACKUP, 'guessed'))).toMatchObject({ code: status.UNAUTHENTICATED });
+});
+
+it('tells a sentence as it is, whatever is in it, at once and at the end of a stream', async () => {
+  const sentence = 'a: 100 % of “b”; see c/d?e=f&g#h, or 備份 😀';
+  const fails = () => {
+    throw new AppError('backup_over', sentence);
+  };
+  gateway.answers.pinBackup = async () => fails();
+  gateway.answers.watchBackup = async function* () {
+    yield {};
+    fails();
+  };
+  const request = toBinary(GetBackupRequestSchema, create(GetBackupRequestSchema, { id: BACKUP }));
+  for (const method of ['PinBackup', 'WatchBackup']) {
+    const path = `/tidemark.backup.v1.BackupService/${method}`;
+    expect((await failure(call(path, request, 'operator'))).details, method).toBe(sentence);
+  }
+  const own = await failure(gateway.client(BackupService, 'gRPC').pinBackup({ id: BACKUP }, as('operator')));
+  expect(ConnectError.from(own).rawMessage).toBe(sentence);
 });
 
 it.each([

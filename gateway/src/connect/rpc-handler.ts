@@ -229,7 +229,15 @@ async function answer(
       'stream' in response && handler.method.methodKind !== 'bidi_streaming'
         ? arriveWithin(universal.body as AsyncIterable<Uint8Array>, requestMs, response.stream)
         : universal.body;
-    await universalResponseToNodeResponse(await handler({ ...universal, body }), response as ServerResponse);
+    const answered = await handler({ ...universal, body });
+    const toEveryClient = {
+      ...answered,
+      // Read once the body has come to its end, and not before.
+      get trailer() {
+        return answered.trailer && withPlainMessage(answered.trailer);
+      },
+    };
+    await universalResponseToNodeResponse(toEveryClient, response as ServerResponse);
   } catch (error) {
     // Connect answers what goes wrong in a call; this is a host that is none, or a connection that broke.
     rpc.outcome ??= response.headersSent
@@ -247,6 +255,19 @@ function orConnectError<T>(run: () => T): T {
   } catch (error) {
     throw toConnectError(toError(error));
   }
+}
+
+const GRPC_MESSAGE = 'grpc-message';
+
+/**
+ * A message of gRPC with no more escapes than its protocol asks for ("Percent-Encoded"): Connect escapes colons and the like
+ * too, which grpc-js does not take back.
+ */
+function withPlainMessage(trailer: Headers): Headers {
+  const escaped = trailer.get(GRPC_MESSAGE);
+  if (escaped !== null)
+    trailer.set(GRPC_MESSAGE, decodeURIComponent(escaped).replaceAll(/[^\x20-\x24\x26-\x7e]+/g, encodeURIComponent));
+  return trailer;
 }
 
 /** Whether a client got the whole answer, once its stream or connection has closed. */

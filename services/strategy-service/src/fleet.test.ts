@@ -211,6 +211,14 @@ describe('a strategy for labels', () => {
     expect((await parts.store.ofClusters([id, gone], signal)).map(({ rule }) => rule)).toEqual(['mine']);
   });
 
+  it('that is not there is told as such to who would delete it', async () => {
+    const unknown = strategies().deleteFleetStrategy({ name: 'all-prod' });
+    await expect(unknown).rejects.toMatchObject({
+      code: 'strategy_not_found',
+      details: { info: { name: 'all-prod' } },
+    });
+  });
+
   it('is forgotten for a cluster with everything else of it', async () => {
     const [id = ''] = some(1);
     await note({ [id]: { env: 'prod' } });

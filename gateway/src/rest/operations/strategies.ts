@@ -214,7 +214,8 @@ export const previewStrategy = {
   tag: 'Strategies',
   call: 'previewStrategy',
   summary: 'What the strategy will do',
-  description: 'The next starts of the saved strategy, or of a proposed one, with notes where clocks change.',
+  description:
+    'The next starts of the saved strategy, or of a proposed one, with notes where clocks change. A proposal is saved nowhere: its `revision` is 0, and it has no `updateTime` and no `updatedBy`.',
   params: OfCluster,
   query: PreviewCount,
   body: PreviewBody,

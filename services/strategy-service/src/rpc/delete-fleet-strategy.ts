@@ -4,9 +4,13 @@ import type {
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fleetDeleted } from '../events.ts';
-import { type Dependencies, requireName } from './context.ts';
+import { type Dependencies, requireName, unknownFleetStrategy } from './context.ts';
 
-/** Marks a strategy for labels as going; the loop takes its rules away and then forgets it. One that is not there is gone. */
+/**
+ * Marks a strategy for labels as going; the loop takes its rules away and then forgets it. A repeat meanwhile is fine.
+ *
+ * @throws AppError `strategy_not_found`
+ */
 export function deleteFleetStrategy({ fleet, now, wakeFleetLoop }: Dependencies) {
   return async (
     { name }: DeleteFleetStrategyRequest,
@@ -21,7 +25,7 @@ export function deleteFleetStrategy({ fleet, now, wakeFleetLoop }: Dependencies)
           : undefined,
       signal,
     );
-    if (!marked) return {};
+    if (!marked) throw unknownFleetStrategy(name);
     fleetDeleted(name, caller, requestId);
     wakeFleetLoop();
     return {};

@@ -472,7 +472,8 @@ export type ReadBackupLogRequest = Message<"tidemark.backup.v1.ReadBackupLogRequ
   id: string;
 
   /**
-   * From 1; 0 means all attempts, one after the other.
+   * From 1; 0 means all attempts, one after the other. One that was never made is refused, except with `follow` while it
+   * may still come.
    *
    * @generated from field: int32 attempt = 2;
    */

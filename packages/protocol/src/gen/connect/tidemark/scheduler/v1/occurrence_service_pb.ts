@@ -267,6 +267,8 @@ export const PlannedStartSchema: GenMessage<PlannedStart> = /*@__PURE__*/
  */
 export type PreviewStrategyResponse = Message<"tidemark.scheduler.v1.PreviewStrategyResponse"> & {
   /**
+   * What was looked at; a proposal, which is saved nowhere, has revision 0 and nobody who saved it.
+   *
    * @generated from field: tidemark.strategy.v1.Strategy strategy = 1;
    */
   strategy?: Strategy | undefined;

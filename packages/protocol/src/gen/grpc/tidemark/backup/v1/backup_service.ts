@@ -153,7 +153,10 @@ export interface WatchBackupResponse {
 /** Names the backup whose log is wanted. */
 export interface ReadBackupLogRequest {
   id: string;
-  /** From 1; 0 means all attempts, one after the other. */
+  /**
+   * From 1; 0 means all attempts, one after the other. One that was never made is refused, except with `follow` while it
+   * may still come.
+   */
   attempt: number;
   /** Goes on while the backup is active. */
   follow: boolean;

@@ -113,6 +113,7 @@ export interface PlannedStart {
 
 /** What is to come. */
 export interface PreviewStrategyResponse {
+  /** What was looked at; a proposal, which is saved nowhere, has revision 0 and nobody who saved it. */
   strategy: Strategy | undefined;
   starts: PlannedStart[];
   /** What people should know before they rely on it, in sentences. */
