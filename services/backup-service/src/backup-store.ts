@@ -49,6 +49,8 @@ export interface PageWish {
   readonly limit: number;
   /** Whether the caller can do without the total. */
   readonly withoutTotal: boolean;
+  /** How long page and total may take together. */
+  readonly withinMs: number;
 }
 
 export interface BackupPage {
@@ -68,8 +70,6 @@ export interface BackupStoreDependencies {
   readonly limits: Limits;
   readonly turns: Pick<Turns, 'slotFor'>;
   readonly finished: Pick<FinishedBackups, 'hasNewerGood'>;
-  /** How long a page and its total may take. */
-  readonly countMs: number;
   /** Told of each change that was written. */
   readonly onChanged: (before: Backup, after: Backup) => void;
 }
@@ -109,7 +109,7 @@ const FAR = new Date('9999-01-01T00:00:00Z');
 /** The store over a database. */
 export function createBackupStore(
   db: Db,
-  { now, limits, turns, finished, countMs, onChanged }: BackupStoreDependencies,
+  { now, limits, turns, finished, onChanged }: BackupStoreDependencies,
 ): BackupStore {
   const backups = db.collection<Backup>('backups');
 
@@ -164,16 +164,14 @@ export function createBackupStore(
     return read({});
   }
 
-  /** @param inTime aborts when it is too late for the total */
-  async function count(filter: BackupFilter, signal: AbortSignal, inTime: AbortSignal): Promise<number> {
+  async function count(filter: BackupFilter, withinMs: number, signal: AbortSignal): Promise<number> {
+    const maxTimeMS = Math.max(1, Math.round(withinMs));
+    const tooLate = AbortSignal.timeout(maxTimeMS);
     try {
       // The server stops too, where it knows how.
-      return await backups.countDocuments(toQuery(filter), {
-        signal: AbortSignal.any([signal, inTime]),
-        maxTimeMS: countMs,
-      });
+      return await backups.countDocuments(toQuery(filter), { maxTimeMS, signal: AbortSignal.any([signal, tooLate]) });
     } catch (error) {
-      if (signal.aborted || !(inTime.aborted || isOutOfTime(error))) throw error;
+      if (signal.aborted || !(tooLate.aborted || isOutOfTime(error))) throw error;
       throw new AppError(
         'deadline_exceeded',
         'There are too many backups to count them in time; ask without the total (withoutTotal=true), or for fewer.',
@@ -237,14 +235,17 @@ export function createBackupStore(
           .toArray(),
       ),
 
-    list: (filter, { skip, limit, withoutTotal }, signal) =>
+    list: (filter, { skip, limit, withoutTotal, withinMs }, signal) =>
       persist(signal, async () => {
-        const inTime = AbortSignal.timeout(countMs);
+        const endsAt = performance.now() + withinMs;
         const found = await newestFirst(filter, { skip, limit }, signal);
         const full = found.length === limit;
         if (full && withoutTotal) return { backups: found, total: undefined };
         const isLast = !full && (found.length > 0 || skip === 0);
-        return { backups: found, total: isLast ? skip + found.length : await count(filter, signal, inTime) };
+        return {
+          backups: found,
+          total: isLast ? skip + found.length : await count(filter, endsAt - performance.now(), signal),
+        };
       }),
 
     anyInStorage: (storageId, signal) =>

@@ -28,8 +28,6 @@ const CHECKS_KEPT_MS = 86_400_000;
 const RETENTION_MS = 3_600_000;
 /** How often deletions that are not done are counted, for the metrics. */
 const COUNT_MS = 15_000;
-/** How long a page and its total may take: who asked is told why before the gateway gives up (1.4 s). */
-const TOTAL_MS = 1_100;
 
 export interface RunningBackupService extends AsyncDisposable {
   readonly port: number;
@@ -66,7 +64,6 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     limits: config.timing,
     turns,
     finished,
-    countMs: TOTAL_MS,
     onChanged: backupChanged,
   });
   const checks = createStorageCheckStore(database.db, { now, limits: config.timing, onChanged: checkChanged });

@@ -4,6 +4,8 @@ import type { Logger } from '../logging.ts';
 export interface CallContext {
   /** Aborts when the caller went away, when the call's deadline has passed, or when the server gives up on stopping. */
   readonly signal: AbortSignal;
+  /** How long until the call's deadline; `Infinity` if it has none. */
+  timeLeftMs(): number;
   /** Id of the request that began outside; made here if the caller sent none. */
   readonly requestId: string;
   /** Name of the token on whose behalf the call is made, or "internal". */

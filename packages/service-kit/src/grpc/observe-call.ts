@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Metadata } from '@grpc/grpc-js';
+import type { Deadline, Metadata } from '@grpc/grpc-js';
 import { AppError, toAppError } from '@tidemark/errors/app-error';
 import { nameOf } from '../certificate.ts';
 import type { Logger } from '../logging.ts';
@@ -19,6 +19,7 @@ export interface CallObserver {
 /** What unary and streaming calls of grpc-js share. */
 interface IncomingCall {
   readonly metadata: Metadata;
+  getDeadline(): Deadline;
   getAuthContext(): { readonly sslPeerCertificate?: Parameters<typeof nameOf>[0] };
   on(event: 'cancelled', listener: () => void): unknown;
 }
@@ -62,7 +63,13 @@ export function observeCall(call: IncomingCall, { path, log, stopping }: CallObs
     };
   };
   return {
-    context: { signal, requestId, caller, log: log.child({ requestId }) },
+    context: {
+      signal,
+      requestId,
+      caller,
+      log: log.child({ requestId }),
+      timeLeftMs: () => Number(call.getDeadline()) - Date.now(),
+    },
     succeeded: () => log.debug(ended('OK'), 'call answered'),
     failed(thrown) {
       const error =

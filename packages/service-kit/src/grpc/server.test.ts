@@ -12,7 +12,7 @@ import { createServiceClient, type ServiceClient } from './client.ts';
 import { type GrpcServer, startGrpcServer } from './server.ts';
 
 const TOKEN = 'a-service-token';
-const seen: { requestId?: string; caller?: string; aborted?: boolean } = {};
+const seen: { requestId?: string; caller?: string; aborted?: boolean; timeLeftMs?: number } = {};
 
 const refuse = async () => {
   throw new AppError('internal', 'not part of this test');
@@ -26,8 +26,8 @@ const handlers: Handlers<BackupServiceServer> = {
   unpinBackup: refuse,
   listNewestGood: refuse,
   listChangedClusters: refuse,
-  async getBackup({ id }, { requestId, caller, signal }) {
-    Object.assign(seen, { requestId, caller });
+  async getBackup({ id }, { requestId, caller, signal, timeLeftMs }) {
+    Object.assign(seen, { requestId, caller, timeLeftMs: timeLeftMs() });
     if (id === 'unknown')
       throw new AppError('backup_not_found', 'There is no backup unknown.', { info: { id }, retryAfterMs: 1_500 });
     if (id === 'bad') throw invalidArgument([{ field: 'id', description: 'must not be bad' }]);
@@ -107,6 +107,12 @@ describe('a gRPC server and its client', () => {
     giveUp.abort();
     await expect(call).rejects.toMatchObject({ code: 'canceled' });
     await vi.waitFor(() => expect(seen.aborted).toBe(true));
+  });
+
+  it('tells the handler how long the caller still waits', async () => {
+    await client.getBackup({ id: 'b1' }, { timeoutMs: 60_000 });
+    expect(seen.timeLeftMs).toBeGreaterThan(30_000);
+    expect(seen.timeLeftMs).toBeLessThanOrEqual(60_000);
   });
 
   it('ends a call at its deadline, on both sides', async () => {

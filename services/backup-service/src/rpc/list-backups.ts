@@ -10,10 +10,13 @@ import type { Dependencies } from './context.ts';
 
 const LARGEST_PAGE = 1_000;
 const LAST_PAGE = 1_000_000_000;
+/** How much of the caller's time goes into page and total, so that who cannot be told the total is told why. */
+const SHARE = 0.8;
+const MOST_MS = 10_000;
 
 /** A page of backups, newest first; one beyond the end is empty. */
 export function listBackups({ store, turns, now }: Dependencies) {
-  return async (request: ListBackupsRequest, { signal }: CallContext): Promise<ListBackupsResponse> => {
+  return async (request: ListBackupsRequest, { signal, timeLeftMs }: CallContext): Promise<ListBackupsResponse> => {
     const { page, pageSize, mode } = request;
     const check = validation();
     check.require(page >= 1 && page <= LAST_PAGE, 'page', `must be from 1 to ${LAST_PAGE}`);
@@ -36,7 +39,12 @@ export function listBackups({ store, turns, now }: Dependencies) {
       ...(origin && { origin }),
       ...(request.rule !== '' && { rule: request.rule }),
     };
-    const wish = { skip: (page - 1) * pageSize, limit: pageSize, withoutTotal: request.withoutTotal };
+    const wish = {
+      skip: (page - 1) * pageSize,
+      limit: pageSize,
+      withoutTotal: request.withoutTotal,
+      withinMs: Math.min(SHARE * timeLeftMs(), MOST_MS),
+    };
     const { backups, total } = await store.list(filter, wish, signal);
     const positions = await turns.positions(backups, now(), signal);
     return {

@@ -77,7 +77,6 @@ async function repeat(asked: readonly Asked[], twice: (index: number) => boolean
     limits,
     turns: createTurns(db),
     finished: createFinishedBackups(db),
-    countMs: 1_000,
     onChanged() {},
   });
   const inserted: string[] = [];
