@@ -1,15 +1,5 @@
 /** Server reflection (v1, and v1alpha for older tools) of what is served here, and of nothing else. */
-import {
-  clone,
-  type DescEnum,
-  type DescExtension,
-  type DescFile,
-  type DescMessage,
-  type DescService,
-  type MessageInitShape,
-  toBinary,
-} from '@bufbuild/protobuf';
-import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import type { DescService, MessageInitShape } from '@bufbuild/protobuf';
 import { Code, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
 import { Health } from '@tidemark/protocol/connect/grpc/health/v1/health';
 import {
@@ -17,11 +7,9 @@ import {
   type ServerReflectionRequest,
   type ServerReflectionResponseSchema,
 } from '@tidemark/protocol/connect/grpc/reflection/v1/reflection';
+import { type DescribedFiles, describeFiles, type IsServed } from '@tidemark/service-kit/grpc/described-files';
 import type { TakePlace } from './stay.ts';
 import { untilAborted } from './until-aborted.ts';
-
-/** Whether an RPC of a public service is served. */
-export type IsServed = (service: string, method: string) => boolean;
 
 type Answer = NonNullable<MessageInitShape<typeof ServerReflectionResponseSchema>['messageResponse']>;
 
@@ -37,16 +25,16 @@ export function addReflection(
   takePlace: TakePlace,
 ): void {
   const served = [...services, Health, ServerReflection];
-  const files = filesOf(served);
-  const bytes = new Map([...files].map((file) => [file, toBytes(file, isServed)]));
-  const bySymbol = new Map([...files].flatMap((file) => symbolsOf(file, isServed).map((symbol) => [symbol, file])));
-  const byName = new Map([...files].map((file) => [file.proto.name, file]));
-
-  const told = (file: DescFile | undefined, what: string): Answer => {
-    if (!file) return refusal(Code.NotFound, `${what.slice(0, 200)} is not known here.`);
-    const fileDescriptorProto = [...withDependencies(file)].flatMap((one) => bytes.get(one) ?? []);
-    return { case: 'fileDescriptorResponse', value: { fileDescriptorProto } };
+  let described: DescribedFiles | undefined;
+  // When it is first asked for, which it hardly ever is.
+  const files = () => {
+    described ??= describeFiles(served, isServed);
+    return described;
   };
+  const told = (found: Uint8Array[] | undefined, what: string): Answer =>
+    found
+      ? { case: 'fileDescriptorResponse', value: { fileDescriptorProto: found } }
+      : refusal(Code.NotFound, `${what.slice(0, 200)} is not known here.`);
   const answer = ({ messageRequest }: ServerReflectionRequest): Answer => {
     switch (messageRequest.case) {
       case 'listServices':
@@ -55,9 +43,9 @@ export function addReflection(
           value: { service: served.map(({ typeName }) => ({ name: typeName })) },
         };
       case 'fileByFilename':
-        return told(byName.get(messageRequest.value), messageRequest.value);
+        return told(files().byName(messageRequest.value), messageRequest.value);
       case 'fileContainingSymbol':
-        return told(bySymbol.get(messageRequest.value.replace(/^\./, '')), messageRequest.value);
+        return told(files().bySymbol(messageRequest.value), messageRequest.value);
       case 'fileContainingExtension':
       case 'allExtensionNumbersOfType':
         return refusal(Code.NotFound, 'There are no extensions here.');
@@ -81,44 +69,4 @@ export function addReflection(
 
 function refusal(errorCode: Code, errorMessage: string): Answer {
   return { case: 'errorResponse', value: { errorCode, errorMessage } };
-}
-
-function filesOf(services: readonly DescService[]): Set<DescFile> {
-  return new Set(services.flatMap(({ file }) => [...withDependencies(file)]));
-}
-
-function withDependencies(file: DescFile, found = new Set<DescFile>()): Set<DescFile> {
-  if (found.has(file)) return found;
-  found.add(file);
-  for (const dependency of file.dependencies) withDependencies(dependency, found);
-  return found;
-}
-
-function toBytes(file: DescFile, isServed: IsServed): Uint8Array {
-  const proto = clone(FileDescriptorProtoSchema, file.proto);
-  for (const service of proto.service) {
-    const name = `${proto.package}.${service.name}`;
-    service.method = service.method.filter((method) => isServed(name, method.name));
-  }
-  return toBinary(FileDescriptorProtoSchema, proto);
-}
-
-function symbolsOf({ services, messages, enums, extensions }: DescFile, isServed: IsServed): string[] {
-  return [
-    ...services.flatMap(({ typeName, methods }) => [
-      typeName,
-      ...methods.filter(({ name }) => isServed(typeName, name)).map(({ name }) => `${typeName}.${name}`),
-    ]),
-    ...messages.flatMap(symbolsOfMessage),
-    ...[...enums, ...extensions].map(({ typeName }: DescEnum | DescExtension) => typeName),
-  ];
-}
-
-function symbolsOfMessage({ typeName, nestedMessages, nestedEnums, fields }: DescMessage): string[] {
-  return [
-    typeName,
-    ...fields.map(({ name }) => `${typeName}.${name}`),
-    ...nestedMessages.flatMap(symbolsOfMessage),
-    ...nestedEnums.map((nested) => nested.typeName),
-  ];
 }

@@ -1,12 +1,11 @@
-import { status as grpcStatus, Server, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
+import { status as grpcStatus, Server } from '@grpc/grpc-js';
 import { AppError } from '@tidemark/errors/app-error';
-import { readDescriptorSet } from '@tidemark/protocol/descriptor-set';
-import { HealthImplementation } from 'grpc-health-check';
+import { HealthService } from '@tidemark/protocol/grpc/grpc/health/v1/health';
 import type { Logger } from '../logging.ts';
 import type { ServiceBinding } from './bind-service.ts';
 import { tokenInterceptor } from './credentials.ts';
+import { healthOf } from './health.ts';
+import { addReflection } from './reflection.ts';
 import { type ProcessCertificate, serverCredentials } from './transport-security.ts';
 
 export interface GrpcServer extends AsyncDisposable {
@@ -48,6 +47,7 @@ export async function startGrpcServer({
   log,
   services,
 }: GrpcServerOptions): Promise<GrpcServer> {
+  const leaving = new AbortController();
   const drain = new AbortController();
   const stop = new AbortController();
   const server = new Server({
@@ -62,10 +62,9 @@ export async function startGrpcServer({
       service.implementation({ log, draining: drain.signal, stopping: stop.signal }),
     );
 
-  const names = ['', ...services.map(({ name }) => name)];
-  const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, 'SERVING' as const])));
-  health.addToServer(server);
-  addReflection(server, services);
+  const names = services.map(({ name }) => name);
+  server.addService(HealthService, healthOf(names, leaving.signal));
+  addReflection(server, [...names, 'grpc.health.v1.Health'], drain.signal);
 
   const bound = await new Promise<number>((resolve, reject) =>
     server.bindAsync(
@@ -77,14 +76,11 @@ export async function startGrpcServer({
           : resolve(boundPort),
     ),
   );
-  const stopping = () => {
-    for (const name of names) health.setStatus(name, 'NOT_SERVING');
-  };
   return {
     port: bound,
-    stopping,
+    stopping: () => leaving.abort(),
     async [Symbol.asyncDispose]() {
-      stopping();
+      leaving.abort();
       drain.abort(
         new AppError('unavailable', 'This copy of the service is stopping; call again.', { retryAfterMs: 200 }),
       );
@@ -106,13 +102,4 @@ async function within(promise: Promise<void>, ms: number): Promise<boolean> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function addReflection(server: Server, services: readonly ServiceBinding[]): void {
-  const served = [...services.map(({ name }) => name), 'grpc.health.v1.Health'];
-  const definition = loadFileDescriptorSetFromBuffer(readDescriptorSet());
-  // @grpc/reflection 1.0 is typed against proto-loader 0.7; the package definition itself is the same.
-  type ReflectionPackage = ConstructorParameters<typeof ReflectionService>[0];
-  const reflection = new ReflectionService(definition as unknown as ReflectionPackage, { services: served });
-  reflection.addToServer(server as Server & { addService(d: object, i: UntypedServiceImplementation): void });
 }
