@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Db, MongoClient } from 'mongodb';
 import { toStoreError } from './mongo-error.ts';
 
@@ -23,8 +24,10 @@ export interface MongoOptions {
   readonly log: StoreLog;
 }
 
+const RETRY_MS = 1_000;
+
 /**
- * A connection that opens when it is first used and reconnects by itself: a process starts whether or not the server is up.
+ * A connection that opens and reconnects by itself: a process starts whether or not the server is up.
  * Every write waits for the majority and the journal. The time-outs are those that keep a dead server from hanging a
  * call for more than some seconds (stack-findings 5.1: `timeoutMS` has no effect, so each stage has its own).
  */
@@ -43,6 +46,8 @@ export function connectMongo({ url, database, appName, log }: MongoOptions): Mon
   });
   client.on('serverHeartbeatFailed', ({ failure }) => log.warn({ error: failure }, 'the database does not answer'));
   const db = client.db(database);
+  const stop = new AbortController();
+  const opened = open(client, log, stop.signal);
   return {
     client,
     db,
@@ -54,7 +59,25 @@ export function connectMongo({ url, database, appName, log }: MongoOptions): Mon
       }
     },
     async [Symbol.asyncDispose]() {
+      stop.abort();
       await client.close();
+      await opened;
     },
   };
+}
+
+/**
+ * Until the server was reached for the first time: from then on the driver reconnects by itself, but when its first try
+ * fails, whatever is asked of it later finds "Topology is closed", for good.
+ */
+async function open(client: MongoClient, log: StoreLog, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      await client.connect();
+      return;
+    } catch (error) {
+      if (!stop.aborted) log.warn({ error }, 'the database was not reached yet; trying again');
+      await sleep(RETRY_MS, undefined, { signal: stop }).catch(() => undefined);
+    }
+  }
 }

@@ -7,7 +7,7 @@ const DEADLOCK = 16_908_292;
 const WRITE_CONFLICT = 112;
 const MAX_TIME_EXPIRED = 50;
 const DUPLICATE_TEXT = /duplicate key|E11000|exclusion constraint/i;
-/** How the driver says that it is between two connections; the next operation opens a new one. */
+/** How the driver says that it is between two connections. */
 const BETWEEN_CONNECTIONS = ['MongoTopologyClosedError', 'MongoNotConnectedError', 'MongoWaitQueueTimeoutError'];
 const TRANSIENT_TEXT = /deadlock detected|write ?conflict|SQLITE_BUSY/i;
 

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
 import { startDatabaseClock } from './clock.ts';
 import { connectMongo, type MongoConnection } from './connection.ts';
@@ -56,6 +58,36 @@ it('says quickly and clearly that no server answers', async () => {
     .catch((thrown: unknown) => thrown);
   expect(isTransient(error)).toBe(true);
   expect(toStoreError(error).code).toBe('unavailable');
+});
+
+it('opens once its server is up, however long after it was first used', async () => {
+  const { hostname, port } = new URL(inject('mongodbUrl'));
+  const lines: Socket[] = [];
+  await using stack = new AsyncDisposableStack();
+  const door = stack.adopt(
+    createServer((near) => {
+      const far = connect(Number(port), hostname);
+      lines.push(near, far);
+      for (const line of [near, far]) line.on('error', () => undefined);
+      near.pipe(far).pipe(near);
+    }),
+    async (server) => {
+      for (const line of lines) line.destroy();
+      server.close();
+    },
+  );
+  // A port that nobody has, and that stays free until the server comes.
+  await once(door.listen(0, '127.0.0.1'), 'listening');
+  const { port: at } = door.address() as AddressInfo;
+  door.close();
+  await once(door, 'close');
+
+  const early = stack.use(
+    connectMongo({ url: `mongodb://127.0.0.1:${at}/`, database: 'test', appName: 'test', log: quiet }),
+  );
+  await expect(early.db.command({ ping: 1 })).rejects.toThrow();
+  await once(door.listen(at, '127.0.0.1'), 'listening');
+  await vi.waitFor(() => early.ping(AbortSignal.timeout(1_000)), { timeout: 20_000, interval: 100 });
 });
 
 it('tells the time of the database', async () => {
