@@ -228,6 +228,7 @@ describe('the requests of a token', () => {
 
 describe('an address from which bad tokens come', () => {
   const strangers = { perSecond: 2, burst: 3 };
+  const connectCall = { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } };
   const ask = (gateway: TestGateway, token: string | null) => gateway.ask('GET', '/backups', { token });
 
   it('is told 429 with Retry-After before its tokens are looked at, and is heard again after a while', async () => {
@@ -260,6 +261,27 @@ describe('an address from which bad tokens come', () => {
     const alone = stack.use(await startTestGateway({ limits }));
     expect((await from(alone, '192.0.2.1')).status).toBe(401);
     expect((await from(alone, '192.0.2.2')).status).toBe(429);
+  });
+
+  it('is found behind a trusted proxy however the request came, and no further than the proxies are trusted', async () => {
+    const limits = { strangers: { perSecond: 0.001, burst: 1 } };
+    const { port } = await start(limits, { trustedProxies: ['127.0.0.1', '10.0.0.0/8'] });
+    const from = async (forwarded: string, path = '/api/v1/backups', call: RequestInit = {}) => {
+      const headers = { ...call.headers, authorization: 'Bearer guess', 'x-forwarded-for': forwarded };
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { ...call, headers });
+      await answer.text();
+      return answer.status;
+    };
+    const rpc = ['/tidemark.backup.v1.BackupService/ListBackups', connectCall] as const;
+    expect(await from('192.0.2.1')).toBe(401);
+    // What stands before the first address that is no proxy, the client wrote itself.
+    for (const told of ['203.0.113.9, 192.0.2.1', '203.0.113.8,192.0.2.1, 10.1.2.3', '::ffff:192.0.2.1'])
+      expect([told, await from(told)]).toEqual([told, 429]);
+    expect(await from('192.0.2.1', ...rpc)).toBe(429);
+    expect(await from('192.0.2.2', ...rpc)).toBe(401);
+    expect(await from('192.0.2.2')).toBe(429);
+    expect(await from('2001:db8:0:1::1')).toBe(401);
+    expect(await from('2001:db8:0:1::2')).toBe(429);
   });
 
   it('is a /64 of IPv6, and IPv4 however it is written', () => {
