@@ -3,10 +3,12 @@
  * and taken again by itself afterwards.
  */
 import { EventEmitter, once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { configReader } from '@tidemark/service-kit/env';
+import { type ConfigReader, configReader } from '@tidemark/service-kit/env';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { toConfig } from './config.ts';
 import { addressKey } from './connections.ts';
@@ -438,6 +440,20 @@ describe('the settings of limits', () => {
       streamsPerToken: 3,
       heartbeatMs: 500,
     });
+  });
+
+  it('are those of docs/limits.md, with their defaults', async () => {
+    const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'limits.md'), 'utf8');
+    const told = [...page.matchAll(/^\| .* \| `(TIDEMARK_\w+)` \| (\d+) \|/gm)].map(([, name, value]) => [name, value]);
+    const read = new Map<string, string>();
+    const note = (name: string, { default: value }: { readonly default: number }) => {
+      read.set(name, String(value));
+      return value;
+    };
+    readLimits({ ...configReader({}), integer: note, seconds: note } as ConfigReader);
+    const { perSecond, burst } = toConfig({ TIDEMARK_TOKENS_FILE: 'x' }).rate;
+    read.set('TIDEMARK_RATE_PER_SECOND', String(perSecond)).set('TIDEMARK_RATE_BURST', String(burst));
+    expect(told.sort()).toEqual([...read].sort());
   });
 
   it('name all that is wrong at once', () => {
