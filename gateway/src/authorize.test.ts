@@ -170,7 +170,7 @@ describe.each(Object.entries(LIMITED))('a token that is limited %s', (_, tokens)
     gateway.calls.length = 0;
     expect(blurred(await ask(OTHER_CLUSTER))).toEqual(blurred(await ask('nobody')));
     expect(reached()).toEqual([]);
-    // The services keep keys apart by cluster and by caller.
+    // The services keep keys apart by the caller's name.
     expect((await ask(CLUSTER)).status).toBe(200);
     const { request, headers } = gateway.received('startBackup');
     expect([request.clusterId, request.key]).toEqual([CLUSTER, 'k1']);

@@ -3,10 +3,12 @@
  * and taken again by itself afterwards.
  */
 import { EventEmitter, once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { configReader } from '@tidemark/service-kit/env';
+import { type ConfigReader, configReader } from '@tidemark/service-kit/env';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { toConfig } from './config.ts';
 import { addressKey } from './connections.ts';
@@ -228,6 +230,7 @@ describe('the requests of a token', () => {
 
 describe('an address from which bad tokens come', () => {
   const strangers = { perSecond: 2, burst: 3 };
+  const connectCall = { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } };
   const ask = (gateway: TestGateway, token: string | null) => gateway.ask('GET', '/backups', { token });
 
   it('is told 429 with Retry-After before its tokens are looked at, and is heard again after a while', async () => {
@@ -260,6 +263,27 @@ describe('an address from which bad tokens come', () => {
     const alone = stack.use(await startTestGateway({ limits }));
     expect((await from(alone, '192.0.2.1')).status).toBe(401);
     expect((await from(alone, '192.0.2.2')).status).toBe(429);
+  });
+
+  it('is found behind a trusted proxy however the request came, and no further than the proxies are trusted', async () => {
+    const limits = { strangers: { perSecond: 0.001, burst: 1 } };
+    const { port } = await start(limits, { trustedProxies: ['127.0.0.1', '10.0.0.0/8'] });
+    const from = async (forwarded: string, path = '/api/v1/backups', call: RequestInit = {}) => {
+      const headers = { ...call.headers, authorization: 'Bearer guess', 'x-forwarded-for': forwarded };
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { ...call, headers });
+      await answer.text();
+      return answer.status;
+    };
+    const rpc = ['/tidemark.backup.v1.BackupService/ListBackups', connectCall] as const;
+    expect(await from('192.0.2.1')).toBe(401);
+    // What stands before the first address that is no proxy, the client wrote itself.
+    for (const told of ['203.0.113.9, 192.0.2.1', '203.0.113.8,192.0.2.1, 10.1.2.3', '::ffff:192.0.2.1'])
+      expect([told, await from(told)]).toEqual([told, 429]);
+    expect(await from('192.0.2.1', ...rpc)).toBe(429);
+    expect(await from('192.0.2.2', ...rpc)).toBe(401);
+    expect(await from('192.0.2.2')).toBe(429);
+    expect(await from('2001:db8:0:1::1')).toBe(401);
+    expect(await from('2001:db8:0:1::2')).toBe(429);
   });
 
   it('is a /64 of IPv6, and IPv4 however it is written', () => {
@@ -416,6 +440,20 @@ describe('the settings of limits', () => {
       streamsPerToken: 3,
       heartbeatMs: 500,
     });
+  });
+
+  it('are those of docs/limits.md, with their defaults', async () => {
+    const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'limits.md'), 'utf8');
+    const told = [...page.matchAll(/^\| .* \| `(TIDEMARK_\w+)` \| (\d+) \|/gm)].map(([, name, value]) => [name, value]);
+    const read = new Map<string, string>();
+    const note = (name: string, { default: value }: { readonly default: number }) => {
+      read.set(name, String(value));
+      return value;
+    };
+    readLimits({ ...configReader({}), integer: note, seconds: note } as ConfigReader);
+    const { perSecond, burst } = toConfig({ TIDEMARK_TOKENS_FILE: 'x' }).rate;
+    read.set('TIDEMARK_RATE_PER_SECOND', String(perSecond)).set('TIDEMARK_RATE_BURST', String(burst));
+    expect(told.sort()).toEqual([...read].sort());
   });
 
   it('name all that is wrong at once', () => {

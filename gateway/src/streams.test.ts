@@ -20,10 +20,11 @@ import { bindService, type Handlers } from '@tidemark/service-kit/grpc/bind-serv
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { createLogger } from '@tidemark/service-kit/logging';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { LabelAges } from './cluster-labels.ts';
 import { toConfig } from './config.ts';
 import type { Limits } from './limits.ts';
 import { startGateway } from './service.ts';
-import { BACKUP, sampleBackup } from './testing/programmable-backends.ts';
+import { BACKUP, CLUSTER, sampleBackup } from './testing/programmable-backends.ts';
 import { exchange, open, requestOf } from './testing/raw-http.ts';
 import { startTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
@@ -75,8 +76,11 @@ function behave(gateway: TestGateway, behaviour: Behaviour): Witness {
   return witness;
 }
 
-async function start(limits: Partial<Limits> = {}): Promise<{ gateway: TestGateway; port: number }> {
-  const gateway = stack.use(await startTestGateway({ limits }));
+async function start(
+  limits: Partial<Limits> = {},
+  labelAges?: LabelAges,
+): Promise<{ gateway: TestGateway; port: number }> {
+  const gateway = stack.use(await startTestGateway({ limits, ...(labelAges && { labelAges }) }));
   return { gateway, port: await gateway.listen() };
 }
 
@@ -198,6 +202,47 @@ describe.each(PATHS)('a client of %s', (path) => {
     await gateway.writeTokens({ admin: { role: 'admin', clusters: ['another'] } });
     expect(await received).toMatch(/connect again|ask again/);
     expect(witness.open).toBe(0);
+  });
+
+  it('whose token expires loses its stream then, and not before', async () => {
+    const { gateway, port } = await start({ heartbeatMs: 100 });
+    const witness = behave(gateway, 'little');
+    const expires = Date.now() + 2_000;
+    await gateway.writeTokens({
+      admin: { role: 'admin', clusters: ['*'], expiresAt: new Date(expires).toISOString() },
+    });
+    const received = exchange(port, requestOf('GET', path));
+    await soon(() => expect(witness.open).toBe(1));
+    expect(await received).toMatch(/connect again|ask again/);
+    expect(Date.now()).toBeGreaterThanOrEqual(expires);
+    expect(witness.open).toBe(0);
+  });
+
+  it('whose cluster loses the label that its token goes by loses its stream', async () => {
+    const { gateway, port } = await start({ heartbeatMs: 100 }, { fresh: 0, usable: 0 });
+    const witness = behave(gateway, 'little');
+    const asked = requestOf('GET', path).toString().replace('Bearer admin', 'Bearer labelled-viewer');
+    const received = exchange(port, Buffer.from(asked));
+    await soon(() => expect(witness.open).toBe(1));
+    gateway.answers.listClusters = async () => ({ clusters: [{ id: CLUSTER, labels: { env: 'dev' } }] });
+    expect(await received).toMatch(/connect again|ask again/);
+    expect(witness.open).toBe(0);
+  });
+
+  it('keeps it while nobody can say whether its token still sees the cluster', async () => {
+    const { gateway, port } = await start({ heartbeatMs: 100 }, { fresh: 0, usable: 0 });
+    const witness = behave(gateway, 'little');
+    const socket = await open(port);
+    socket.write(requestOf('GET', path).toString().replace('Bearer admin', 'Bearer labelled-viewer'));
+    await soon(() => expect(witness.open).toBe(1));
+    let looked = 0;
+    gateway.answers.listClusters = async () => {
+      looked += 1;
+      throw new Error('gone');
+    };
+    await soon(() => expect(looked).toBeGreaterThan(2));
+    expect(witness.open).toBe(1);
+    socket.destroy();
   });
 
   it('is told to come again when the gateway stops, which it does not hold up', async () => {

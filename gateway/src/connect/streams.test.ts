@@ -14,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CALL_TIMEOUT_MS } from '../backends.ts';
 import type { Limits } from '../limits.ts';
 import { log } from '../logger.ts';
-import { BACKUP, sampleBackup } from '../testing/programmable-backends.ts';
+import { BACKUP, CLUSTER, sampleBackup } from '../testing/programmable-backends.ts';
 import { as, outcomeOf, PROTOCOLS, type RpcGateway, startRpcGateway, toldBy } from '../testing/rpc-clients.ts';
 
 let gateway: RpcGateway;
@@ -31,7 +31,7 @@ const untilAborted = async ({ signal, timeoutMs }: HandlerContext) => {
 };
 /** Streams bring one message and then nothing, and a pin never ends, until somebody gives them up. */
 async function start(limits: Partial<Limits>): Promise<RpcGateway> {
-  const started = await startRpcGateway({ limits });
+  const started = await startRpcGateway({ limits, labelAges: { fresh: 0, usable: 0 } });
   started.answers.watchBackup = async function* (_, context) {
     yield { backup: sampleBackup() };
     await untilAborted(context);
@@ -106,6 +106,26 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
     await vi.waitFor(() => expect(seen.started).toBe(1));
     await gateway.writeTokens(tokens);
     expect(await stream).toMatchObject({ code });
+    await vi.waitFor(() => expect(seen.aborted).toBe(1));
+  });
+
+  it('a stream ends when its token expires, and not before', async () => {
+    const expires = Date.now() + 2_000;
+    await gateway.writeTokens({
+      viewer: { role: 'viewer', clusters: ['*'], expiresAt: new Date(expires).toISOString() },
+    });
+    const stream = outcomeOf(backups().watchBackup({ id: BACKUP }, as('viewer')));
+    await vi.waitFor(() => expect(seen.started).toBe(1));
+    expect(await stream).toMatchObject({ code: 'Unauthenticated', reason: 'tidemark/token_expired' });
+    expect(Date.now()).toBeGreaterThanOrEqual(expires);
+    await vi.waitFor(() => expect(seen.aborted).toBe(1));
+  });
+
+  it('a stream ends when its cluster loses the label that its token goes by', async () => {
+    const stream = outcomeOf(backups().watchBackup({ id: BACKUP }, as('labelled-viewer')));
+    await vi.waitFor(() => expect(seen.started).toBe(1));
+    gateway.answers.listClusters = async () => ({ clusters: [{ id: CLUSTER, labels: { env: 'dev' } }] });
+    expect(await stream).toMatchObject({ code: 'NotFound', message: `There is no backup ${BACKUP}.` });
     await vi.waitFor(() => expect(seen.aborted).toBe(1));
   });
 
