@@ -147,8 +147,13 @@ describe.each(CALLS)('everywhere: %s %s', (method, path, body) => {
 
   it('E8 ignores fields that it does not know', async () => {
     const wanted = (await ask(method, path, { ...(body && { body }) })).text;
-    const more = { ...body, operatorId: 7, page_token: null, '': '', nested: { list: [1, { a: null }] } };
-    expect((await ask(method, path, { body: more })).text).toBe(wanted);
+    const unknown = { operatorId: 7, page_token: null, '': '', nested: { list: [1, { a: null }] } };
+    const more = (object: object) => ({ ...object, ...unknown });
+    const inside = Object.entries(body ?? {}).map(([name, value]) => [
+      name,
+      value instanceof Object ? more(value) : value,
+    ]);
+    expect((await ask(method, path, { body: more(Object.fromEntries(inside)) })).text).toBe(wanted);
   });
 
   it('E16 answers HEAD like GET without a body, and OPTIONS with what is possible', async () => {
@@ -387,7 +392,12 @@ describe('the table of conditions', () => {
   });
 
   it('T4 an unknown cluster, or a foreign one, is a 404 with 10003', async () => {
-    for (const path of ['/clusters/nobody/strategy', '/clusters/nobody/occurrences', '/clusters/nobody']) {
+    for (const path of [
+      '/clusters/nobody/strategy',
+      '/clusters/nobody/occurrences',
+      '/clusters/nobody',
+      '/backups?clusterId=nobody',
+    ]) {
       expectFailure(await ask('GET', path), 404, 10003);
       const foreign = await ask('GET', path.replace('nobody', OTHER_CLUSTER), { token: 'one-cluster' });
       expectFailure(foreign, 404, 10003);
