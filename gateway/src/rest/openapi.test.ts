@@ -19,10 +19,15 @@ interface DocumentedOperation {
   readonly parameters?: readonly { readonly name: string; readonly example?: unknown; readonly in: string }[];
   readonly requestBody?: { readonly content: Record<string, MediaType> };
   readonly responses: Record<string, { readonly content?: Record<string, MediaType>; readonly $ref?: string }>;
+  readonly security?: readonly object[];
 }
 interface Documented {
   readonly paths: Record<string, Record<string, DocumentedOperation>>;
-  readonly components: { readonly responses: Record<string, { readonly content: Record<string, MediaType> }> };
+  readonly components: {
+    readonly responses: Record<string, { readonly content: Record<string, MediaType> }>;
+    readonly securitySchemes: Record<string, object>;
+  };
+  readonly security: readonly object[];
 }
 
 let gateway: TestGateway;
@@ -45,6 +50,11 @@ function operations() {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
+}
+
+/** A path with the examples of its parameters. */
+function filled(path: string, { parameters }: DocumentedOperation): string {
+  return path.replaceAll(/\{(\w+)\}/g, (_, name) => String(parameters?.find((one) => one.name === name)?.example));
 }
 
 describe('the OpenAPI document', () => {
@@ -99,6 +109,18 @@ describe('the OpenAPI document', () => {
     expect(tried).toBeGreaterThan(200);
   });
 
+  it('says of each operation whether it needs a token, and how that can be refused', async () => {
+    expect(document.security).toEqual([{ token: [] }]);
+    expect(document.components.securitySchemes).toMatchObject({ token: { type: 'http', scheme: 'bearer' } });
+    for (const { path, method, operation } of operations()) {
+      const { status } = await gateway.ask(method.toUpperCase(), filled(path, operation), { token: null });
+      const open = operation.security !== undefined;
+      expect(status === 401, operation.operationId).toBe(!open);
+      const refusals = Object.keys(operation.responses).filter((one) => ['401', '403', '429', '503'].includes(one));
+      if (!open) expect(refusals, operation.operationId).toEqual(['401', '403', '429', '503']);
+    }
+  });
+
   it('has only examples of bodies that are taken', async () => {
     gateway.answers.getBackup = async ({ id }) => ({ backup: sampleBackup({ id, clusterId: OTHER_CLUSTER }) });
     gateway.answers.getStrategy = async ({ clusterId, rule }) => ({ strategy: { clusterId, rule, revision: 1n } });
@@ -106,10 +128,7 @@ describe('the OpenAPI document', () => {
       for (const [name, { value }] of Object.entries(
         operation.requestBody?.content['application/json']?.examples ?? {},
       )) {
-        const filled = path.replaceAll(/\{(\w+)\}/g, (_, parameter) =>
-          String(operation.parameters?.find((one) => one.name === parameter)?.example),
-        );
-        const answer = await gateway.ask(method.toUpperCase(), filled, { body: value });
+        const answer = await gateway.ask(method.toUpperCase(), filled(path, operation), { body: value });
         expect(answer.status, `${operation.operationId}, ${name}: ${answer.body.message}`).toBe(200);
       }
   });

@@ -284,6 +284,18 @@ describe('backup-service', () => {
     expect((await backups().listBackups(selection({ endedAtOrBefore: before }))).total).toBe(0n);
   });
 
+  it('selects by the very instant of an end, and by the start what has not ended', async () => {
+    const { id: ended } = await finished();
+    const { id: active, startTime } = await start();
+    const endTime = (await backups().getBackup({ id: ended })).backup?.endTime;
+    const found = async (id: string, instant: Date | undefined, later = 0) => {
+      const endedAtOrBefore = new Date((instant?.getTime() ?? Number.NaN) + later);
+      return (await backups().listBackups(selection({ id, endedAtOrBefore }))).total;
+    };
+    expect([await found(ended, endTime), await found(ended, endTime, -1)]).toEqual([1n, 0n]);
+    expect([await found(active, startTime), await found(active, startTime, -1)]).toEqual([1n, 0n]);
+  });
+
   it('follows a backup until nothing more can happen to it', async () => {
     const { id } = await start();
     const states: (BackupState | undefined)[] = [];

@@ -108,6 +108,9 @@ describe('strategy-service', () => {
   it('settles the time zone at the first save: the request’s, else the cluster’s, else the service’s', async () => {
     expect((await save({ days: 'Monday', defaultTimeZone: 'America/Lima' })).timeZone).toBe('America/Lima');
     expect((await save({ days: 'Tuesday', defaultTimeZone: 'Europe/Rome' })).timeZone).toBe('America/Lima');
+    const said = await save({ rule: 'said', timeZone: 'Europe/Berlin', defaultTimeZone: 'America/Lima' });
+    expect(said.timeZone).toBe('Europe/Berlin');
+    expect((await save({ rule: 'silent', days: 'Monday' })).timeZone).toBe('Asia/Tokyo');
   });
 
   it('names every bad field as the REST body calls it', async () => {
