@@ -14,7 +14,7 @@ const OF_A_CLUSTER = 100;
 /** As long as the gateway waits: what takes longer is not to be had. */
 const PATIENCE_MS = 1_400;
 const MAX_TIME_EXPIRED = 50;
-const KEPT = { 'deletion.state': { $in: ['None', 'Requested', 'Deleting', 'DeleteFailed'] } };
+const KEPT = { deleteTime: null };
 
 /** What is measured in each world, and how it may grow; what has no target is reported where it can be had. */
 const KINDS: readonly { readonly name: string; readonly target?: Target; readonly act: Act }[] = [
