@@ -288,6 +288,7 @@ function toQuery(filter: BackupFilter): Filter<Backup> {
     ...(mode && { mode }),
     ...(origin && { origin }),
     ...(rule !== undefined && { rule }),
-    ...(!includeDeleted && { 'deletion.state': { $in: ['None', 'Requested', 'Deleting', 'DeleteFailed'] } }),
+    // Not by the state of the deletion: of an index of that, which nearly all share, some servers read all.
+    ...(!includeDeleted && { deleteTime: null }),
   };
 }
