@@ -1,4 +1,4 @@
-/** Backups from their start to their end over real processes, one cluster each. */
+/** Backups from their start to their end over real processes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { clusterDocument, insertAll, type StoredDocument } from '../documents.ts';
@@ -20,8 +20,8 @@ export async function addClusters(database: Db, prefix: string, count: number): 
 }
 
 /** Starts a backup as a careful client does, which repeats under its key what could not be answered; answers its id. */
-export async function startBackup(api: HttpClient, clusterId: string): Promise<string> {
-  const headers = { 'idempotency-key': clusterId };
+export async function startBackup(api: HttpClient, clusterId: string, key = clusterId): Promise<string> {
+  const headers = { 'idempotency-key': key };
   for (let tries = 1; ; tries += 1) {
     const { status, text } = await api.call('POST', '/backups', { clusterId }, headers);
     if (status === 200) return (JSON.parse(text) as { data: { backupId: string } }).data.backupId;
@@ -41,6 +41,20 @@ export async function untilCount(
     const found = await database.collection('backups').countDocuments({ state });
     if (found >= count) return;
     if (performance.now() > giveUpAt) throw new Error(`Only ${found} of ${count} backups were ${state} in time.`);
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+/** Waits until no backup has anything left to do, which is cheap to ask for however many there are. */
+export async function untilIdle(
+  database: Db,
+  { signal, limitMs }: { readonly signal: AbortSignal; readonly limitMs: number },
+): Promise<void> {
+  const giveUpAt = performance.now() + limitMs;
+  for (;;) {
+    const left = await database.collection('backups').countDocuments({ 'task.ringAt': { $gt: new Date(0) } });
+    if (left === 0) return;
+    if (performance.now() > giveUpAt) throw new Error(`${left} backups did not end in time.`);
     await sleep(POLL_MS, undefined, { signal });
   }
 }
