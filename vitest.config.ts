@@ -22,7 +22,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
-    maxWorkers: 2,
+    // One more than there are: most of them wait for processes, windows and leases.
+    maxWorkers: 3,
     reporters: ['default'],
     globalSetup: ['test/leave-nothing.ts'],
     // Broker and database are started only when a test that needs them is among those that run.
