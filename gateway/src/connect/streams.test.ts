@@ -52,6 +52,16 @@ afterEach(async () => {
   vi.restoreAllMocks();
 });
 
+it('a deadline is held for a client that goes on waiting', async () => {
+  const response = await fetch(`${gateway.url}/${BackupService.typeName}/PinBackup`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer admin', 'content-type': 'application/json', 'connect-timeout-ms': '500' },
+    body: JSON.stringify({ id: BACKUP }),
+  });
+  expect(await response.json()).toMatchObject({ code: 'deadline_exceeded' });
+  await vi.waitFor(() => expect(seen).toMatchObject({ started: 1, aborted: 1 }));
+});
+
 describe.each(PROTOCOLS)('over %s', (protocol) => {
   const backups = () => gateway.client(BackupService, protocol);
 
@@ -87,9 +97,11 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
     const call = await outcomeOf(backups().pinBackup({ id: BACKUP }, { ...as('admin'), timeoutMs: 1_000 }));
     expect(call).toMatchObject({ code: 'DeadlineExceeded' });
     await vi.waitFor(() => expect(seen).toMatchObject({ started: 1, aborted: 1 }));
+    expect(seen.timeoutMs).toBeLessThanOrEqual(1_000);
     const stream = await outcomeOf(backups().watchBackup({ id: BACKUP }, { ...as('viewer'), timeoutMs: 1_000 }));
     expect(stream).toMatchObject({ code: 'DeadlineExceeded' });
     await vi.waitFor(() => expect(seen).toMatchObject({ started: 2, aborted: 2 }));
+    expect(seen.timeoutMs).toBeLessThanOrEqual(1_000);
   });
 
   it('a longer deadline than the gateway’s is fine, and the gateway’s holds', async () => {

@@ -160,6 +160,7 @@ describe('backup-service', () => {
   it('answers a repeated key with the first backup, also when both calls race', async () => {
     const [one, other] = await Promise.all([start({ key: 'k1' }), start({ key: 'k1' })]);
     expect(one.id).toBe(other.id);
+    expect(one.id).toMatch(/^[A-Za-z0-9_-]{22}$/);
     await expect(start({ key: 'k1', mode: BackupMode.BACKUP_MODE_AUTO })).rejects.toMatchObject({
       code: 'invalid_argument',
       details: { fields: [{ field: 'Idempotency-Key' }] },
