@@ -8,6 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '@tidemark/errors/app-error';
 import type { MongoConnection, StoreLog } from './connection.ts';
+import { toStoreError } from './mongo-error.ts';
 
 export interface DatabaseClock extends AsyncDisposable {
   /** @throws AppError `unavailable` before the database was first reached */
@@ -58,7 +59,8 @@ export function startDatabaseClock(
     while (!stop.signal.aborted) {
       const before = refreshedAt;
       await refresh().catch((error: unknown) => {
-        if (!stop.signal.aborted) log.warn({ error }, 'the time of the database could not be read');
+        if (!stop.signal.aborted)
+          log.warn({ error: toStoreError(error) }, 'the time of the database could not be read');
       });
       if (stop.signal.aborted) return;
       const read = refreshedAt > before;

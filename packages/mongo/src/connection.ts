@@ -44,7 +44,9 @@ export function connectMongo({ url, database, appName, log }: MongoOptions): Mon
     writeConcern: { w: 'majority', journal: true, wtimeoutMS: 5_000 },
     ignoreUndefined: true,
   });
-  client.on('serverHeartbeatFailed', ({ failure }) => log.warn({ error: failure }, 'the database does not answer'));
+  client.on('serverHeartbeatFailed', ({ failure }) =>
+    log.warn({ error: toStoreError(failure) }, 'the database does not answer'),
+  );
   const db = client.db(database);
   const stop = new AbortController();
   const opened = open(client, log, stop.signal);
@@ -76,7 +78,7 @@ async function open(client: MongoClient, log: StoreLog, stop: AbortSignal): Prom
       await client.connect();
       return;
     } catch (error) {
-      if (!stop.aborted) log.warn({ error }, 'the database was not reached yet; trying again');
+      if (!stop.aborted) log.warn({ error: toStoreError(error) }, 'the database was not reached yet; trying again');
       await sleep(RETRY_MS, undefined, { signal: stop }).catch(() => undefined);
     }
   }
