@@ -89,7 +89,7 @@ describe('the due loop', () => {
     due();
     neighbours.mood = 'lost';
     await using _ = await copies(3);
-    await vi.waitFor(() => expect(neighbours.started.size).toBe(1));
+    await vi.waitFor(() => expect(neighbours.started.size).toBe(1), { timeout: 10_000 });
     neighbours.mood = 'fine';
     await until('Started');
     expect(neighbours.started.size).toBe(1);

@@ -50,6 +50,9 @@ export class Neighbours {
 
   start(request: StartBackupRequest) {
     const { clusterId, key, notAfter } = request;
+    // A call of an earlier test may come late.
+    if (!this.strategies.some((one) => one.clusterId === clusterId))
+      throw new AppError('cluster_not_found', `There is no cluster ${clusterId}.`);
     if (this.mood === 'away') throw new AppError('unavailable', 'away');
     if (this.mood === 'busy') throw new AppError('cluster_busy', `Cluster ${clusterId} is busy.`);
     if (notAfter && new Date() > notAfter) throw new AppError('start_expired', 'too late');
