@@ -3,7 +3,8 @@
  * tokens, roles, limits, validation, logs, audit and metrics, and without a service behind it.
  *
  * The same work: the same queries on the same documents with the same answer, the same reads before a start, and the same
- * three things that must be kept before it is answered: the document, its next ring, and the message for the workers.
+ * two things that must be kept before it is answered: the document, in which stands its next ring, and the message for the
+ * workers.
  */
 import { randomBytes } from 'node:crypto';
 import { connectBroker } from '@tidemark/messaging/connection';
@@ -35,11 +36,10 @@ const broker = await connectBroker({ url: settings.amqpUrl, connectionName: 'bar
 const publisher = startPublisher(broker, { namespace: settings.namespace, log });
 
 const app = fastify();
-const listed = ['None', 'Requested', 'Deleting', 'DeleteFailed'];
 const backups = db.collection<StoredDocument>('backups');
 
 app.get<{ Querystring: { clusterId: string; pageSize: string } }>('/backups', async ({ query }) => {
-  const filter = { clusterId: query.clusterId, 'deletion.state': { $in: listed } };
+  const filter = { clusterId: query.clusterId, deleteTime: null };
   const pageSize = Number(query.pageSize);
   const [found, total] = await Promise.all([
     backups.find(filter).sort({ startTime: -1, _id: -1 }).skip(0).limit(pageSize).toArray(),
@@ -59,12 +59,7 @@ app.post<{ Body: { clusterId: string } }>('/backups', async ({ body }) => {
   const id = randomBytes(16).toString('base64url');
   const bare = bareBackups(db);
   const backup = queuedBackup(id, { clusterId: body.clusterId, storage: storage ?? {}, at: new Date() });
-  await bare.insertOne(backup);
-  const ringAt = new Date(Date.now() + RING_MS);
-  await bare.updateOne(
-    { _id: id, revision: 1 },
-    { $set: { task: { ...backup.task, ringAt, rings: 1 }, updateTime: new Date(), revision: 2 } },
-  );
+  await bare.insertOne({ ...backup, task: { ...backup.task, ringAt: new Date(Date.now() + RING_MS), rings: 1 } });
   const command = { kind: CommandKind.COMMAND_KIND_BACKUP, id };
   await publisher.publishRun(POOL, command, { expirationMs: RING_MS, requestId: id });
   return answer({ backupId: id, workFlowId: id });
