@@ -357,6 +357,14 @@ describe('backup-service', () => {
     expect(written?.task?.ringAt.getTime()).toBeGreaterThan(written?.startTime.getTime() ?? 0);
   });
 
+  it('rings at a repeat too, since whoever wrote it down may have been killed before its message went out', async () => {
+    const { id } = await start({ key: 'rung-again' });
+    await vi.waitFor(() => expect(rung).toContain(id));
+    rung.length = 0;
+    expect((await start({ key: 'rung-again' })).id).toBe(id);
+    await vi.waitFor(() => expect(rung).toContain(id));
+  });
+
   it('rings for what another copy wrote down but never published (T2)', async () => {
     const mongo = stack.adopt(new MongoClient(inject('mongodbUrl')), (open) => open.close());
     const { id } = await start();

@@ -10,6 +10,7 @@ import type { Backup } from '../backup.ts';
 import { toBackupMessage } from '../backup-message.ts';
 import { backupPath } from '../backup-path.ts';
 import { checkBrOptions, mergeBrOptions } from '../br-options.ts';
+import type { CommandPublisher } from '../command-publisher.ts';
 import { decide } from '../decide/decide.ts';
 import { start } from '../decide/start.ts';
 import { plus } from '../decide/vocabulary.ts';
@@ -30,10 +31,10 @@ export function startBackup(dependencies: Dependencies) {
     validate(request);
     const id = backupId(request.key, context.caller);
     const hash = requestHash(request);
-    const { store } = dependencies;
+    const { store, publisher } = dependencies;
 
     const known = request.key === '' ? undefined : await store.get(id, context.signal);
-    if (known) return { backup: toBackupMessage(sameRequest(known, hash)) };
+    if (known) return { backup: toBackupMessage(await repeated(sameRequest(known, hash), publisher)) };
     const { cluster, storage } = await findTarget(dependencies, request, context.signal);
     return { backup: toBackupMessage(await accept(dependencies, { request, id, hash, cluster, storage, context })) };
   };
@@ -85,6 +86,12 @@ function sameRequest(backup: Backup, hash: string): Backup {
   ]);
 }
 
+/** Whoever wrote it down may have been killed before its first message went out; one too many finds nothing to claim. */
+async function repeated(backup: Backup, publisher: CommandPublisher): Promise<Backup> {
+  if (backup.state === 'Queued' && backup.task?.rings === 1) await publisher.ring(backup);
+  return backup;
+}
+
 async function findTarget(
   { registry }: Dependencies,
   { clusterId, storageId: asked }: StartBackupRequest,
@@ -127,7 +134,7 @@ async function accept(dependencies: Dependencies, acceptance: Acceptance): Promi
       case '_id': {
         // Ours, from a try whose answer was lost, or another call's with the same key.
         const known = await store.get(id, context.signal);
-        if (known) return sameRequest(known, hash);
+        if (known) return repeated(sameRequest(known, hash), publisher);
         break;
       }
       case 'basePath':
@@ -135,7 +142,7 @@ async function accept(dependencies: Dependencies, acceptance: Acceptance): Promi
         break;
       case 'activeKey': {
         const holder = await store.findActive(cluster._id, context.signal);
-        if (holder?._id === id) return sameRequest(holder, hash);
+        if (holder?._id === id) return repeated(sameRequest(holder, hash), publisher);
         if (holder) throw busy(cluster._id, holder);
         break;
       }
