@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
-import { startDatabaseClock } from './clock.ts';
+import { type DatabaseClock, startDatabaseClock } from './clock.ts';
 import { connectMongo, type MongoConnection } from './connection.ts';
 import { ensureIndexes } from './indexes.ts';
 import { isDuplicateKey, isTransient, toStoreError } from './mongo-error.ts';
@@ -90,15 +91,67 @@ it('opens once its server is up, however long after it was first used', async ()
   await vi.waitFor(() => early.ping(AbortSignal.timeout(1_000)), { timeout: 20_000, interval: 100 });
 });
 
+const offTheTime = (clock: DatabaseClock) => Math.abs(clock.now().getTime() - Date.now());
+
 it('tells the time of the database', async () => {
-  await using clock = startDatabaseClock(mongo, { log: quiet, refreshMs: 50 });
-  await vi.waitFor(() => expect(clock.healthy).toBe(true));
-  expect(Math.abs(clock.now().getTime() - Date.now())).toBeLessThan(1_000);
+  await using clock = startDatabaseClock(mongo, { log: quiet });
+  await clock.settle(5_000);
+  expect(offTheTime(clock)).toBeLessThan(1_000);
+});
+
+it('keeps the time that quick answers told when answers become slow', async () => {
+  await using way = await startWay(inject('mongodbUrl'));
+  await using slow = connectMongo({ url: way.url, database: 'test', appName: 'test', log: quiet });
+  await using clock = startDatabaseClock(slow, { log: quiet, refreshMs: 20 });
+  await clock.settle(5_000);
+  await vi.waitFor(() => expect(offTheTime(clock)).toBeLessThan(50), { timeout: 10_000 });
+  way.holdAnswers(600);
+  const before = way.answers();
+  await vi.waitFor(() => expect(way.answers()).toBeGreaterThan(before + 3), { timeout: 10_000, interval: 20 });
+  expect(offTheTime(clock)).toBeLessThan(100);
 });
 
 it('tells no time before the database was reached', async () => {
   await using nowhere = connectMongo({ url: 'mongodb://127.0.0.1:1/', database: 'test', appName: 'test', log: quiet });
   await using clock = startDatabaseClock(nowhere, { log: quiet });
   expect(() => clock.now()).toThrow('has not been reached');
-  expect(clock.healthy).toBe(false);
 });
+
+/** A way to a server on which answers can be held back, and requests not. */
+async function startWay(
+  target: string,
+): Promise<AsyncDisposable & { readonly url: string; holdAnswers(ms: number): void; answers(): number }> {
+  const { hostname, port } = new URL(target);
+  const open = new Set<Socket>();
+  let heldMs = 0;
+  let answers = 0;
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname);
+    for (const socket of [client, upstream]) open.add(socket.on('error', () => undefined));
+    client.on('close', () => upstream.destroy());
+    upstream.on('close', () => client.destroy());
+    client.pipe(upstream);
+    upstream.on('data', async (chunk) => {
+      await sleep(heldMs);
+      client.write(chunk);
+      answers += 1;
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = new URL(target);
+  url.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url: url.href,
+    holdAnswers(ms) {
+      heldMs = ms;
+    },
+    answers: () => answers,
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of open) socket.destroy();
+      await closed;
+    },
+  };
+}
