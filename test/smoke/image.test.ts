@@ -19,7 +19,17 @@ const instructions = readFileSync(join(ROOT, 'Dockerfile'), 'utf8')
 const copies = instructions
   .filter(({ word }) => word === 'COPY')
   .map(({ rest }) => ({ from: rest.split(' ').slice(0, -1), to: rest.split(' ').at(-1) ?? '' }));
-const commands = instructions.filter(({ word, rest }) => word === 'RUN' && /^(pnpm|node) /.test(rest));
+const steps = instructions.filter(({ word, rest }) => word === 'ENV' || (word === 'RUN' && /^(pnpm|node) /.test(rest)));
+
+/** What an ENV sets in an image that lies in this folder. */
+function settingsIn(rest: string, folder: string): Record<string, string> {
+  const pairs = [...rest.matchAll(/(\w+)=(?:"([^"]*)"|(\S+))/g)];
+  const settings = pairs.map(([, name = '', quoted, plain = '']) => [name, quoted ?? plain] as const);
+  return Object.fromEntries(settings.map(([name, value]) => [name, value.replace('/tidemark', folder)]));
+}
+
+/** What runs below tini. */
+const entrypoint: string[] = JSON.parse(instructions.find(({ word }) => word === 'ENTRYPOINT')?.rest ?? '[]');
 
 const ignorePatterns = readFileSync(join(ROOT, '.dockerignore'), 'utf8').trim().split('\n');
 
@@ -69,26 +79,29 @@ describe('the image', () => {
     const { storeDir } = JSON.parse(readFileSync(join(ROOT, 'node_modules', '.modules.yaml'), 'utf8')) as {
       storeDir: string;
     };
-    const options = {
-      cwd: folder,
-      env: {
-        HOME: process.env.HOME,
-        PATH: [dirname(process.execPath), join(ROOT, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
-        CI: 'true',
-        SERVICE: service,
-        NODE_COMPILE_CACHE: join(folder, '.cache'),
-        npm_config_store_dir: storeDir,
-        npm_config_prefer_offline: 'true',
-      },
+    const env: NodeJS.ProcessEnv = {
+      SERVICE: service,
+      HOME: process.env.HOME,
+      PATH: [dirname(process.execPath), join(ROOT, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+      CI: 'true',
+      npm_config_store_dir: storeDir,
+      npm_config_prefer_offline: 'true',
     };
-    for (const { rest } of commands) await promisify(execFile)('sh', ['-c', rest], options);
+    const options = { cwd: folder, env };
+    for (const { word, rest } of steps) {
+      if (word === 'ENV') Object.assign(env, settingsIn(rest, folder), { SERVICE: service });
+      else await promisify(execFile)('sh', ['-c', rest], options);
+    }
     const warmed = readdirSync(join(folder, '.cache'), { recursive: true, encoding: 'utf8' });
     expect(warmed.length).toBeGreaterThan(100);
 
     // Without settings it says which ones it wants: everything that it imports is there.
-    await expect(promisify(execFile)('node', [`${service}/src/main.ts`], options)).rejects.toMatchObject({
+    const [program = '', ...args] = entrypoint.slice(entrypoint.indexOf('--') + 1);
+    await expect(promisify(execFile)(program, args, options)).rejects.toMatchObject({
       code: 2,
       stderr: expect.stringContaining('TIDEMARK_'),
     });
+    // Node keeps a cache for each set of V8's options: another folder would mean that the warm one is not used.
+    expect(readdirSync(join(folder, '.cache'))).toHaveLength(1);
   });
 });
