@@ -25,7 +25,7 @@ USER node
 ENV NODE_COMPILE_CACHE=/tidemark/.cache SERVICE=${SERVICE} NODE_ENV=production
 # Left to itself, V8 lets what is young take 50 MB, and keeps them, as it keeps pages that are nearly empty. A stack of
 # npm start has the same (stack-process.ts). NODE_OPTIONS takes only some of V8's.
-ENV V8_OPTIONS="--max-semi-space-size=4 --compact-on-every-full-gc"
+ENV V8_OPTIONS="--max-semi-space-size=4 --compact-on-every-full-gc --gc-memory-reducer-start-delay-ms=4000"
 # TypeScript is stripped once, here, and not at each start: by the user who runs it and with the options that it has then,
 # for the cache is kept for each of both.
 RUN node $V8_OPTIONS -e "await import('./${SERVICE}/src/service.ts')"
