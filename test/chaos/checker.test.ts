@@ -28,6 +28,7 @@ const backup = (overrides: Partial<BackupDocument> = {}): BackupDocument => {
     request: { key: 'k1' },
     clusterId: 'c1',
     origin: 'request',
+    startTime: at(0),
     basePath: path,
     path,
     leftovers: [],
@@ -54,6 +55,7 @@ const SCHEDULED = backup({
   request: { key: WINDOW },
   clusterId: 'c2',
   origin: 'schedule',
+  rule: 'r1',
   path: 'nfs/em/backup/c2/p',
 });
 
@@ -120,6 +122,15 @@ const withFirst = (overrides: Partial<BackupDocument>, more: Partial<Evidence> =
 });
 const withRequests = (...requests: Request[]): Partial<Evidence> => ({ requests: [START, RULE, ...requests] });
 const withoutFiles = { files: filesOf(SCHEDULED.path), metas: [metaOf(SCHEDULED.path)] };
+/** What retention has deleted, so many seconds older than the other one of its rule. */
+const retained = (number: number, overrides: Partial<BackupDocument> = {}) =>
+  backup({
+    ...{ _id: `old-${number}`, path: `old-${number}`, attempts: [], startTime: at(-number) },
+    ...{ clusterId: 'c2', origin: 'schedule', rule: 'r1', request: { key: `old-${number}` } },
+    deletion: { state: 'Deleted', by: { kind: 'retention' } },
+    ...overrides,
+  });
+const keepLast = (number: number): Partial<Evidence> => ({ requests: [START, { ...RULE, keepLast: number }] });
 const canceled = { state: 'Canceled', cancel: {}, result: null, attempts: [attempt({ outcome: 'stopped' })] };
 
 /** For each rule, what must be found against it. */
@@ -207,6 +218,22 @@ const CORRUPTIONS: Readonly<Record<RuleName, Readonly<Record<string, Evidence>>>
   'nothing deleted unasked': {
     'by nobody': withFirst({ deletion: { state: 'Deleted' } }, withoutFiles),
   },
+  'retention keeps what it must': {
+    'without a retention': { ...GOOD, backups: [...GOOD.backups, retained(1)] },
+    'one that it keeps': { ...GOOD, ...keepLast(2), backups: [...GOOD.backups, retained(1)] },
+    'newer ones of another rule': {
+      ...{ ...GOOD, ...keepLast(2) },
+      backups: [...GOOD.backups, retained(1, { rule: 'r2' }), retained(2)],
+    },
+    'newer ones that failed': {
+      ...{ ...GOOD, ...keepLast(2) },
+      backups: [...GOOD.backups, retained(1, { state: 'Failed' }), retained(2)],
+    },
+    'what a person started': {
+      ...{ ...GOOD, ...keepLast(0) },
+      backups: [...GOOD.backups, retained(1, { origin: 'request' })],
+    },
+  },
   'answered pin is kept': {
     'no hold': { ...GOOD, ...withRequests(asked(2, { kind: 'pin', backupId: 'b1', answer: answered() })) },
     'deleted all the same': withFirst(
@@ -253,6 +280,13 @@ describe('the checker', () => {
       asked(4, { key: 'k7' }),
     );
     expect(check({ ...GOOD, ...unanswered })).toEqual([]);
+  });
+
+  it('holds nothing against a retention that deletes the older ones', () => {
+    const older = [retained(1), retained(2)];
+    const occurrences = older.map(({ _id, request }) => window({ _id: request.key, backupId: _id }));
+    const evidence = { ...GOOD, backups: [...GOOD.backups, ...older], occurrences: [window(), ...occurrences] };
+    expect(check({ ...evidence, ...keepLast(1) })).toEqual([]);
   });
 
   it('holds nothing against a pin that was taken off again', () => {

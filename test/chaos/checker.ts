@@ -162,7 +162,21 @@ const RULES = {
   *'nothing deleted unasked'({ requests, backups }) {
     const asked = new Set(requests.filter(({ kind }) => kind === 'delete').map(({ backupId }) => backupId));
     for (const { _id, deletion } of backups)
-      if (deletion.state !== 'None' && !asked.has(_id)) yield `${_id} is ${deletion.state}`;
+      if (deletion.state !== 'None' && !byRetention(deletion) && !asked.has(_id)) yield `${_id} is ${deletion.state}`;
+  },
+
+  /** Retention takes only what the schedule started, and has as many newer good ones of its rule as that keeps. */
+  *'retention keeps what it must'({ requests, backups }) {
+    const scheduled = backups.filter(({ origin }) => origin === 'schedule');
+    for (const { _id, clusterId, rule, origin, startTime, deletion } of backups) {
+      if (deletion.state === 'None' || !byRetention(deletion)) continue;
+      const ofRule = <T extends { clusterId: string; rule?: string }>(one: T) =>
+        one.clusterId === clusterId && one.rule === rule;
+      const kept = requests.filter(ofRule).map(({ keepLast }) => keepLast ?? Number.POSITIVE_INFINITY);
+      const newer = scheduled.filter((one) => ofRule(one) && one.state === 'Succeeded' && one.startTime > startTime);
+      if (origin !== 'schedule' || newer.length < Math.min(...kept))
+        yield `${_id} of ${clusterId} is ${deletion.state} by retention, and ${newer.length} good ones of ${rule} are newer`;
+    }
   },
 
   *'answered pin is kept'({ requests, backups }) {
@@ -223,6 +237,10 @@ export const RULE_NAMES = Object.keys(RULES) as RuleName[];
 /** Everything that is not as promised. */
 export function check(evidence: Evidence): Violation[] {
   return RULE_NAMES.flatMap((rule) => [...RULES[rule](evidence)].map((what) => ({ rule, what })));
+}
+
+function byRetention({ by }: BackupDocument['deletion']): boolean {
+  return by?.kind === 'retention';
 }
 
 function isKept({ state, deletion }: BackupDocument): boolean {

@@ -12,6 +12,8 @@ export interface BackupDocument {
   readonly request: { readonly key?: string };
   readonly clusterId: string;
   readonly origin: string;
+  readonly rule?: string;
+  readonly startTime: Date;
   readonly basePath: string;
   readonly path: string;
   readonly leftovers: readonly { readonly path: string }[];
@@ -35,7 +37,7 @@ export interface BackupDocument {
     readonly reason?: { readonly code: string };
   }[];
   readonly cancel: object | null;
-  readonly deletion: { readonly state: string };
+  readonly deletion: { readonly state: string; readonly by?: { readonly kind: string } };
   readonly holds: readonly string[];
   readonly endTime: Date | null;
 }

@@ -186,7 +186,10 @@ function toResult({ plan, minutes, counts, leftOut, settledAfterSeconds }: RunFa
     faults: counts,
     leftOut,
     requests: countAnswers(requests),
-    backups: countBy(backups, ({ state, deletion }) => (deletion.state === 'None' ? state : `${state}, deleted`)),
+    backups: countBy(backups, ({ state, deletion }) => {
+      if (deletion.state === 'None') return state;
+      return deletion.by?.kind === 'retention' ? `${state}, deleted by retention` : `${state}, deleted`;
+    }),
     reasons: countBy(
       backups.filter(({ state }) => state === 'Failed'),
       ({ reason }) => reason?.code ?? 'none',

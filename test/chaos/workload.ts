@@ -3,8 +3,10 @@
  *
  * 1. A request is in the record before it is sent, and its answer when it came; one without an answer has none.
  * 2. A start that was not answered is repeated with the same key, through either gateway; now and then so is one that was.
- * 3. A rule is deleted once its window is accounted for, not before: a cluster may have only so many, and windows are to
- *    come until the end of a run, however long that is.
+ * 3. A rule is deleted once its window is accounted for, not before, and its name taken again: a cluster may have only so
+ *    many, windows are to come until the end of a run, however long that is, and retention counts by name.
+ * 4. Rules are saved one after the other, and a name is not taken again once a save or deletion of it failed: that may yet
+ *    be done, and would take the window from whoever has the name by then.
  */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,6 +22,8 @@ export interface Request {
   readonly key?: string;
   readonly backupId?: string;
   readonly rule?: string;
+  /** Of a rule: how many backups its retention keeps; left out, it has none. */
+  readonly keepLast?: number;
   /** By the clock of this process, in milliseconds. */
   readonly sentAt: number;
   readonly answer?: Answer;
@@ -66,6 +70,9 @@ const CLUSTERS: Readonly<Record<string, object>> = {
   weekly: { seconds: 12 },
 };
 const SCHEDULED = ['nightly', 'weekly'];
+/** The others keep everything. */
+const KEEP_LAST: Readonly<Record<string, number>> = { nightly: 2 };
+const DAY_MS = 86_400_000;
 /** Their `br` runs without a checkpoint, and so without a lock: nothing but Tidemark keeps two of them apart. */
 const UNLOCKED = ['plain', 'crashing', 'endless', 'weekly'];
 
@@ -75,6 +82,9 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
   const requests: Request[] = [];
   const known: { readonly id: string; readonly clusterId: string }[] = [];
   const gateways = stack.processes.filter(({ kind }) => kind === 'gateway').map(({ address }) => address);
+  /** Names of rules that are not taken any more, each behind its cluster's. */
+  const spoiled = new Set<string>();
+  let lastRule: Promise<unknown> = Promise.resolve();
   let keys = 0;
 
   async function call(at: number, method: string, path: string, body?: object, headers: object = {}) {
@@ -132,21 +142,61 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
     if (again < 0.25) await once(again * 4);
   }
 
-  async function deleteOldRules(clusterId: string, gateway: number): Promise<void> {
+  /** Deletes the rules whose window is over; answers a name that no rule has then, if that could be known. */
+  async function freeRule(clusterId: string, gateway: number): Promise<string | undefined> {
     try {
       const of = `/clusters/${clusterId}`;
       const [saved, came] = [
         await call(gateway, 'GET', `${of}/strategies`),
         await call(gateway, 'GET', `${of}/occurrences?pageSize=100`),
       ];
-      if (saved.status !== 200 || came.status !== 200) return;
-      const { strategies } = saved.data as { strategies: { rule: string }[] };
-      const { occurrences } = came.data as { occurrences: { rule: string; state: string }[] };
-      const over = new Set(occurrences.flatMap(({ rule, state }) => (state === 'Pending' ? [] : [rule])));
-      for (const { rule } of strategies) if (over.has(rule)) await call(gateway, 'DELETE', `${of}/strategies/${rule}`);
+      if (saved.status !== 200 || came.status !== 200) return undefined;
+      const { strategies } = saved.data as { strategies: { rule: string; nextWindow?: { opensAt: string } }[] };
+      const { occurrences } = came.data as { occurrences: { rule: string; opensAt: string; state: string }[] };
+      const over = new Set(
+        occurrences.flatMap(({ rule, opensAt, state }) =>
+          state === 'Pending' ? [] : [`${rule} ${Date.parse(opensAt)}`],
+        ),
+      );
+      const left = new Set<string>();
+      for (const { rule, nextWindow } of strategies) {
+        const next = Date.parse(nextWindow?.opensAt ?? '');
+        // It has one a day: where the next is tomorrow's, today's is the one to wait for.
+        const awaited = next > Date.now() + DAY_MS / 2 ? next - DAY_MS : next;
+        left.add(rule);
+        if (!over.has(`${rule} ${awaited}`)) continue;
+        spoiled.add(`${clusterId} ${rule}`);
+        if ((await call(gateway, 'DELETE', `${of}/strategies/${rule}`)).status !== 200) continue;
+        spoiled.delete(`${clusterId} ${rule}`);
+        left.delete(rule);
+      }
+      for (let number = 0; ; number += 1)
+        if (!left.has(`r${number}`) && !spoiled.has(`${clusterId} r${number}`)) return `r${number}`;
     } catch {
-      // The next rule finds them again.
+      return undefined;
     }
+  }
+
+  async function saveRule({ which, again }: Action): Promise<void> {
+    const clusterId = pickOf(SCHEDULED, which) ?? '';
+    const rule = await freeRule(clusterId, again);
+    if (rule === undefined) return;
+    const keepLast = KEEP_LAST[clusterId];
+    const opens = again < 0.5 ? 0 : 1;
+    const strategy = {
+      backupDate: EVERY_DAY,
+      period: `${inMinutes(opens)}-${inMinutes(opens + WINDOW_MINUTES)}`,
+      timeZone: 'UTC',
+      retention: keepLast === undefined ? null : { keepLast },
+    };
+    const answer = await ask(
+      { kind: 'rule', clusterId, rule, ...(keepLast !== undefined && { keepLast }) },
+      () => call(again, 'PUT', `/clusters/${clusterId}/strategies/${rule}`, { strategy }),
+      ({ strategy: { nextWindow } }: { strategy: { nextWindow?: { opensAt: string; closesAt: string } } }) => ({
+        ...(nextWindow && { opensAt: nextWindow.opensAt, closesAt: nextWindow.closesAt }),
+      }),
+    );
+    if (answer?.status !== 200) spoiled.add(`${clusterId} ${rule}`);
   }
 
   /** One of the newest backups. */
@@ -181,23 +231,9 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
       const { id: backupId, clusterId } = backup;
       await ask({ kind: 'unpin', clusterId, backupId }, () => call(again, 'DELETE', `/backups/${backupId}/pin`));
     },
-    async rule({ which, again }) {
-      const clusterId = pickOf(SCHEDULED, which) ?? '';
-      await deleteOldRules(clusterId, again);
-      const rule = `r${requests.length}`;
-      const opens = again < 0.5 ? 0 : 1;
-      const strategy = {
-        backupDate: EVERY_DAY,
-        period: `${inMinutes(opens)}-${inMinutes(opens + WINDOW_MINUTES)}`,
-        timeZone: 'UTC',
-      };
-      await ask(
-        { kind: 'rule', clusterId, rule },
-        () => call(again, 'PUT', `/clusters/${clusterId}/strategies/${rule}`, { strategy }),
-        ({ strategy: { nextWindow } }: { strategy: { nextWindow?: { opensAt: string; closesAt: string } } }) => ({
-          ...(nextWindow && { opensAt: nextWindow.opensAt, closesAt: nextWindow.closesAt }),
-        }),
-      );
+    async rule(action) {
+      lastRule = lastRule.then(() => saveRule(action));
+      await lastRule;
     },
     async read({ which, again }) {
       const clusterId = pickOf(SCHEDULED, which) ?? '';
