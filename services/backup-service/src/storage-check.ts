@@ -204,7 +204,7 @@ function claim(
   const { task } = check;
   if (!task) return LOST;
   if (task.claim === token) return { answer: 'held', next: { ...check, task: leased(task, now, limits) } };
-  if (task.claim !== undefined || task.notBefore > now || pool !== check.pool) return LOST;
+  if (task.claim !== undefined || pool !== check.pool) return LOST;
   const granted = leased({ ...task, claim: token }, now, limits);
   return { answer: 'held', next: { ...check, state: 'Running', worker, fence: check.fence + 1, task: granted } };
 }

@@ -142,7 +142,8 @@ describe('reap', () => {
     expect(reaped.activeKey).toBe('cluster:c1');
     expect(reaped.attempts[0]).toMatchObject({ outcome: 'lost', endedAt: dead });
     expect(reaped.task && isUnowned(reaped.task)).toBe(true);
-    expect(reaped.task).toMatchObject({ ringAt: dead, notBefore: dead });
+    expect(reaped.task).toMatchObject({ ringAt: dead });
+    expect(answer(reaped, claim('w2'), dead)).toMatchObject({ kind: 'backupGrant' });
   });
   it('does not count a loss before br could have started', () => {
     expect(after(claimed, { kind: 'reap' }, dead).losses).toBe(0);
@@ -193,6 +194,13 @@ describe('claim', () => {
       attempt: 1,
       previousEnded: false,
     });
+  });
+  it('is granted by a copy whose clock is behind that of the one that rang, or the next ring would be a minute off', () => {
+    const reaped = after(started, { kind: 'reap' }, at(36));
+    const released = after(started, { kind: 'release', claim: 'w1' }, at(36));
+    expect(answer(queued, claim(), at(-1))).toMatchObject({ kind: 'backupGrant' });
+    for (const rung of [reaped, released])
+      expect(answer(rung, claim('w2'), at(35))).toMatchObject({ kind: 'backupGrant' });
   });
   it('gives the same token the same grant with a renewed lease, and nobody else anything (T3)', () => {
     expect(answer(claimed, claim(), at(10))).toMatchObject({ kind: 'backupGrant', fence: 1 });
@@ -409,7 +417,7 @@ describe('a removal', () => {
 describe('release', () => {
   it('gives the task back uncounted, also without a fence, and a repeat is fine', () => {
     const released = after(started, { kind: 'release', claim: 'w1' });
-    expect(released).toMatchObject({ state: 'Queued', failures: 0, losses: 0, task: { notBefore: NOW } });
+    expect(released).toMatchObject({ state: 'Queued', failures: 0, losses: 0, task: { ringAt: NOW } });
     expect(answer(released, { kind: 'release', claim: 'w1' })).toEqual({ kind: 'ok' });
     expect(answer(queued, { kind: 'release', claim: 'w1' })).toEqual({ kind: 'lost' });
     expect(after(canceling, { kind: 'release', claim: 'w1', fence: 1 }).state).toBe('Canceled');

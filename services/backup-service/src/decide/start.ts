@@ -1,5 +1,5 @@
 import type { Backup } from '../backup.ts';
-import { clusterKey, ownKey, plus } from './vocabulary.ts';
+import { atOnce, clusterKey, ownKey, plus, unowned } from './vocabulary.ts';
 
 /** What was accepted: the request, and the cluster and storage as they were then. */
 export interface Acceptance
@@ -26,7 +26,7 @@ export function start({ acceptedAt, deadlineMs, path, ...accepted }: Acceptance)
     slotKey: ownKey(accepted),
     deadline: plus(acceptedAt, deadlineMs),
     fence: 0,
-    task: { kind: 'backup', ringAt: acceptedAt, notBefore: acceptedAt, rings: 0, tries: 0 },
+    task: unowned({ kind: 'backup' }, acceptedAt, atOnce(acceptedAt)),
     progress: null,
     result: null,
     reason: null,

@@ -33,6 +33,17 @@ export function clusterKey(clusterId: string): string {
   return `cluster:${clusterId}`;
 }
 
+/** How far the clocks of two copies may be apart: each knows the time of the database to half a round trip. */
+const CLOCKS_APART_MS = 2_000;
+
+/**
+ * From when on a task may be claimed that is rung for at once: since a while ago, for a copy whose clock is behind that of
+ * the one that rings would turn the claim away as too early, and the next ring is a minute off.
+ */
+export function atOnce(now: Date): Date {
+  return plus(now, -CLOCKS_APART_MS);
+}
+
 /** A task without an owner, looked at and claimable from `at` on. */
 export function unowned(task: Pick<Task, 'kind'> & Partial<Task>, at: Date, notBefore: Date = at): Task {
   return { kind: task.kind, ringAt: at, notBefore, rings: task.rings ?? 0, tries: task.tries ?? 0 };
@@ -129,11 +140,12 @@ export function finishCanceled(backup: Backup, now: Date, restMs: number): Backu
 
 /** requeue(d): back to Queued, claimable by anybody after `delayMs`. */
 export function requeue(backup: Backup, now: Date, delayMs: number): Backup {
+  const at = plus(now, delayMs);
   return {
     ...backup,
     state: 'Queued',
     slotKey: ownKey(backup),
-    task: unowned({ ...backup.task, kind: 'backup' }, plus(now, delayMs)),
+    task: unowned({ ...backup.task, kind: 'backup' }, at, delayMs === 0 ? atOnce(now) : at),
   };
 }
 
