@@ -3,9 +3,9 @@
  * grpc-js has: load balancing over copies, retries, keepalive (stack-findings 4.3 and 4.4).
  */
 import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageShape } from '@bufbuild/protobuf';
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type Code, ConnectError, createContextValues, type Transport } from '@connectrpc/connect';
-import { runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { Code, ConnectError, createContextValues, type Transport } from '@connectrpc/connect';
+import { runStreamingCall } from '@connectrpc/connect/protocol';
 import { type Client, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { StatusSchema } from '@tidemark/protocol/connect/google/rpc/status';
 
@@ -21,56 +21,46 @@ export function createGrpcTransport(
   { name, defaultTimeoutMs }: { readonly name: string; readonly defaultTimeoutMs: number },
 ): Transport {
   return {
-    unary: (method, signal, timeoutMs, header, input, contextValues) =>
-      runUnaryCall({
-        ...(signal && { signal }),
-        interceptors: [],
-        req: {
-          stream: false,
-          service: method.parent,
-          method,
-          requestMethod: 'POST',
-          url: pathOf(method),
-          header: new Headers(header),
-          contextValues: contextValues ?? createContextValues(),
-          message: input,
-        },
-        next: (request) =>
-          new Promise((resolve, reject) => {
-            let head: Metadata | undefined;
-            let message: MessageShape<typeof method.output>;
-            const abort = () => call.cancel();
-            const toConnectError = errorsOf(name, method);
-            const call = client.makeUnaryRequest(
-              pathOf(method),
-              serialize(method.input),
-              deserialize(method.output),
-              request.message,
-              toMetadata(request.header),
-              { deadline: Date.now() + (timeoutMs ?? defaultTimeoutMs) },
-              (error, response) => {
-                request.signal.removeEventListener('abort', abort);
-                if (error) reject(toConnectError(error));
-                else if (response !== undefined) message = response;
-              },
-            );
-            call.on('metadata', (metadata: Metadata) => {
-              head = metadata;
+    // Without Connect's runUnaryCall: at the end of each call it aborts a signal of its own, with an error and its stack.
+    unary: (method, signal, timeoutMs, header, input) =>
+      new Promise((resolve, reject) => {
+        const canceled = () => ConnectError.from(signal?.reason, Code.Canceled);
+        if (signal?.aborted) {
+          reject(canceled());
+          return;
+        }
+        let head: Metadata | undefined;
+        let message: MessageShape<typeof method.output>;
+        const abort = () => call.cancel();
+        const toConnectError = errorsOf(name, method);
+        const call = client.makeUnaryRequest(
+          pathOf(method),
+          serialize(method.input),
+          deserialize(method.output),
+          create(method.input, input),
+          toMetadata(new Headers(header)),
+          { deadline: Date.now() + (timeoutMs ?? defaultTimeoutMs) },
+          (error, response) => {
+            signal?.removeEventListener('abort', abort);
+            if (error) reject(signal?.aborted ? canceled() : toConnectError(error));
+            else if (response !== undefined) message = response;
+          },
+        );
+        call.on('metadata', (metadata: Metadata) => {
+          head = metadata;
+        });
+        call.on('status', ({ code, metadata }) => {
+          if (code === status.OK)
+            resolve({
+              stream: false,
+              service: method.parent,
+              method,
+              header: toHeaders(head),
+              trailer: toHeaders(metadata),
+              message,
             });
-            call.on('status', ({ code, metadata }) => {
-              if (code === status.OK)
-                resolve({
-                  stream: false,
-                  service: method.parent,
-                  method,
-                  header: toHeaders(head),
-                  trailer: toHeaders(metadata),
-                  message,
-                });
-            });
-            request.signal.addEventListener('abort', abort, { once: true });
-            if (request.signal.aborted) abort();
-          }),
+        });
+        signal?.addEventListener('abort', abort, { once: true });
       }),
 
     stream: (method, signal, timeoutMs, header, input, contextValues) =>

@@ -37,11 +37,14 @@ const duration = histogram('tidemark_grpc_server_seconds', 'How long gRPC calls 
   'code',
 ]);
 
+/** One for all: grpc-js says so at the end of calls that were answered, too, and a stack takes time. */
+const GONE = new AppError('canceled', 'The caller went away or its deadline has passed.');
+
 /** Gives a call its context, and reports its end once, as a metric and a log line. */
 export function observeCall(call: IncomingCall, { path, log, stopping }: CallObserver): ObservedCall {
   const startedAt = performance.now();
   const gone = new AbortController();
-  call.on('cancelled', () => gone.abort(new AppError('canceled', 'The caller went away or its deadline has passed.')));
+  call.on('cancelled', () => gone.abort(GONE));
   const header = (name: string) => call.metadata.get(name)[0]?.toString();
   const requestId = header(REQUEST_ID) ?? randomUUID();
   const caller = decodeCaller(header(CALLER) ?? 'internal');
