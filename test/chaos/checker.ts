@@ -239,7 +239,8 @@ export function check(evidence: Evidence): Violation[] {
   return RULE_NAMES.flatMap((rule) => [...RULES[rule](evidence)].map((what) => ({ rule, what })));
 }
 
-function byRetention({ by }: BackupDocument['deletion']): boolean {
+/** Whether retention wished for the deletion, and no person. */
+export function byRetention({ by }: BackupDocument['deletion']): boolean {
   return by?.kind === 'retention';
 }
 

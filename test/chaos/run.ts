@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Db, MongoClient } from 'mongodb';
 import { readLedger } from '../e2e/ledger.ts';
-import { check, countAnswers, type Violation } from './checker.ts';
+import { byRetention, check, countAnswers, type Violation } from './checker.ts';
 import { type Evidence, readDocuments, readQueues, readStorage } from './evidence.ts';
 import { startFaults } from './faults.ts';
 import type { FaultKind, Plan } from './plan.ts';
@@ -188,7 +188,7 @@ function toResult({ plan, minutes, counts, leftOut, settledAfterSeconds }: RunFa
     requests: countAnswers(requests),
     backups: countBy(backups, ({ state, deletion }) => {
       if (deletion.state === 'None') return state;
-      return deletion.by?.kind === 'retention' ? `${state}, deleted by retention` : `${state}, deleted`;
+      return byRetention(deletion) ? `${state}, deleted by retention` : `${state}, deleted`;
     }),
     reasons: countBy(
       backups.filter(({ state }) => state === 'Failed'),

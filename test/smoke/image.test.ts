@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, matchesGlob, relative } from 'node:path';
 import { promisify } from 'node:util';
+import { V8_OPTIONS } from '@tidemark/local-stack/stack-process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -66,6 +67,11 @@ describe('the image', () => {
       '.git',
     ])
       expect(isIgnored(path), path).toBe(true);
+  });
+
+  it('runs with the options of V8 that a stack of npm start has', () => {
+    const set = steps.filter(({ word }) => word === 'ENV').map(({ rest }) => settingsIn(rest, folder).V8_OPTIONS);
+    expect(set).toContain(V8_OPTIONS.join(' '));
   });
 
   it.each(SERVICES)('of %s holds everything that it needs to start', async (service) => {

@@ -42,7 +42,11 @@ const READY_ANSWER_MS = 2_000;
  * Left to itself, V8 lets what is young take 50 MB, and keeps them, as it keeps pages that are nearly empty. The image has
  * the same (Dockerfile); what it costs and brings is in docs/benchmarks.md.
  */
-const V8_OPTIONS = ['--max-semi-space-size=4', '--compact-on-every-full-gc', '--gc-memory-reducer-start-delay-ms=4000'];
+export const V8_OPTIONS = [
+  '--max-semi-space-size=4',
+  '--compact-on-every-full-gc',
+  '--gc-memory-reducer-start-delay-ms=4000',
+];
 
 /** A process of the stack that nothing has started yet. */
 export function stackProcess(
