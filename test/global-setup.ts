@@ -11,6 +11,8 @@ declare module 'vitest' {
     amqpUrl: string;
     /** A server for MongoDB's protocol that all test files share: use a database of your own. */
     mongodbUrl: string;
+    /** Whether that server and its data are gone after the run. */
+    mongodbIsPrivate: boolean;
   }
 }
 
@@ -42,6 +44,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
     ]);
     project.provide('amqpUrl', amqpUrl);
     project.provide('mongodbUrl', mongodbUrl);
+    project.provide(
+      'mongodbIsPrivate',
+      servers.some(({ url }) => url === mongodbUrl),
+    );
   } catch (error) {
     await teardown();
     throw error;

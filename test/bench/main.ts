@@ -84,7 +84,15 @@ async function runAll(benchmarks: readonly Benchmark[], { quick, json }: BenchOp
   const head = { date: new Date().toISOString(), quick, machine };
   process.stdout.write(`\n${heading(head)}\n`);
 
-  const run = { quick, signal, mongodbUrl: database.url, amqpUrl: broker.url, say, client };
+  const run = {
+    quick,
+    signal,
+    mongodbUrl: database.url,
+    amqpUrl: broker.url,
+    say,
+    client,
+    mongodbIsPrivate: mongodbUrl === undefined,
+  };
   const results: Result[] = [];
   for (const benchmark of benchmarks) {
     const result = await runOne(benchmark, run);

@@ -13,6 +13,7 @@ import { startS3Server } from '@tidemark/local-stack/object-stores/s3';
 import { removeFolder, temporaryDataFolder } from '@tidemark/local-stack/temporary-data';
 import { connectBroker } from '@tidemark/messaging/connection';
 import { deleteNamespace, topology } from '@tidemark/messaging/topology';
+import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { startTidemark, type Tidemark } from './tidemark.ts';
@@ -96,7 +97,7 @@ describe('a backup into an object store', () => {
     await stack.disposeAsync();
     await deleteNamespace(inject('amqpUrl'), NAMESPACE, ['default', 'nobody']);
     await using mongo = new MongoClient(inject('mongodbUrl'));
-    await mongo.db(NAMESPACE).dropDatabase();
+    await dropTestDatabase(mongo.db(NAMESPACE));
   });
 
   const demo = (fields: object) =>

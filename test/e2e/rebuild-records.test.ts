@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startTidemark, type Tidemark } from './tidemark.ts';
@@ -23,7 +24,7 @@ describe('tidemark rebuild', () => {
   });
   afterAll(async () => {
     await tidemark[Symbol.asyncDispose]();
-    await mongo.db(database).dropDatabase();
+    await dropTestDatabase(mongo.db(database));
     await mongo.close();
     rmSync(folder, { recursive: true });
   });

@@ -1,8 +1,10 @@
 /** A whole Tidemark for one test file: real processes over the shared servers, with short leases. */
+
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Stack, type StackOptions, startStack } from '@tidemark/local-stack/stack';
 import { deleteNamespace } from '@tidemark/messaging/topology';
+import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { MongoClient } from 'mongodb';
 import { expect, inject, vi } from 'vitest';
 import { type LedgerLine, readLedger } from './ledger.ts';
@@ -255,7 +257,7 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
       if (ownServers) return;
       await deleteNamespace(inject('amqpUrl'), name, ['default']);
       const mongo = new MongoClient(inject('mongodbUrl'));
-      await mongo.db(name).dropDatabase();
+      await dropTestDatabase(mongo.db(name));
       await mongo.close();
     },
   };

@@ -7,6 +7,7 @@ import { type DatabaseClock, startDatabaseClock } from './clock.ts';
 import { connectMongo, type MongoConnection } from './connection.ts';
 import { ensureIndexes } from './indexes.ts';
 import { isDuplicateKey, isTransient, toStoreError } from './mongo-error.ts';
+import { dropTestDatabase } from './testing/drop-test-database.ts';
 
 const quiet = { info() {}, warn() {} };
 let mongo: MongoConnection;
@@ -20,7 +21,7 @@ beforeAll(() => {
   });
 });
 afterAll(async () => {
-  await mongo.db.dropDatabase();
+  await dropTestDatabase(mongo.db);
   await mongo[Symbol.asyncDispose]();
 });
 

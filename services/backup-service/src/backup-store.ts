@@ -174,7 +174,7 @@ export function createBackupStore(
       if (signal.aborted || !(tooLate.aborted || isOutOfTime(error))) throw error;
       throw new AppError(
         'deadline_exceeded',
-        'There are too many backups to count them in time; ask without the total (withoutTotal=true), or for fewer.',
+        'The backups could not be counted in time: there are too many, or the database is slow. Ask without the total (withoutTotal=true), or for fewer.',
         { cause: error },
       );
     }

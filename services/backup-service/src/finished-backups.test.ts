@@ -92,8 +92,19 @@ describe('changed clusters', () => {
     const id = await good(cluster, at(-1_000));
     const since = await backups.listChangedClusters({ after: undefined, limit: 10 });
     const asked = { after: since.nextAfter && plus(since.nextAfter, OVERLAP_MS), limit: 10 };
-    await backups.pinBackup({ id });
-    expect((await backups.listChangedClusters(asked)).clusterIds).toContain(cluster);
+    const { backup: pinned } = await backups.pinBackup({ id });
+    const told = async () => {
+      const answer = await backups.listChangedClusters(asked);
+      expect(answer.clusterIds).toContain(cluster);
+      return answer.backups.find(({ backupId }) => backupId === id);
+    };
+    const asPinned = { clusterId: cluster, revision: pinned?.revision, good: true, endTime: pinned?.endTime };
+    expect(await told()).toMatchObject(asPinned);
+    await backups.unpinBackup({ id });
+    await backups.deleteBackup({ id, clusterId: '', reason: '', byRetention: false });
+    const deleted = await told();
+    expect(deleted).toMatchObject({ clusterId: cluster, good: false });
+    expect(deleted?.revision).toBeGreaterThan(pinned?.revision ?? 0n);
     const running = await service.newCluster();
     await backups.startBackup(wishFor(running));
     expect((await backups.listChangedClusters(asked)).clusterIds).not.toContain(running);

@@ -20,9 +20,17 @@ export const FINISHED_INDEXES: readonly IndexSpec[] = [
 
 export type GoodBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'endTime'>;
 
+/** Of a finished backup, what a change may have touched. */
+export type ChangedBackup = Pick<
+  Backup,
+  '_id' | 'clusterId' | 'revision' | 'updateTime' | 'state' | 'deletion' | 'endTime'
+>;
+
 export interface ChangedClusters {
   /** Each once. */
   readonly clusterIds: readonly string[];
+  /** What changed in them. */
+  readonly backups: readonly ChangedBackup[];
   /** Where the next question goes on. */
   readonly nextAfter: Date;
   /** Whether there is more at once. */
@@ -58,6 +66,7 @@ export const OVERLAP_MS = 10_000;
 const PENDING = ['Requested', 'Deleting', 'DeleteFailed'] as const;
 const DELETERS = ['person', 'retention'] as const;
 const FINISHED: readonly FinishedState[] = ['Succeeded', 'Failed', 'Canceled'];
+const CHANGED_FIELDS = { clusterId: 1, revision: 1, updateTime: 1, state: 1, deletion: 1, endTime: 1 } as const;
 /** How many clusters are looked up side by side. */
 const ABREAST = 20;
 /** Ranges are bounded on both sides, so that every server takes the index. */
@@ -77,14 +86,11 @@ export function createFinishedBackups(db: Db): FinishedBackups {
   }
 
   /** Changes from an instant to another, both included, the oldest first. */
-  async function changesIn(from: Date, to: Date, limit: number, signal: AbortSignal): Promise<Change[]> {
+  async function changesIn(from: Date, to: Date, limit: number, signal: AbortSignal): Promise<ChangedBackup[]> {
     const found = await Promise.all(
       FINISHED.map((state) =>
         backups
-          .find(
-            { state, updateTime: { $gte: from, $lte: to } },
-            { projection: { clusterId: 1, updateTime: 1 }, signal },
-          )
+          .find({ state, updateTime: { $gte: from, $lte: to } }, { projection: CHANGED_FIELDS, signal })
           .sort({ updateTime: 1 })
           .limit(limit)
           .toArray(),
@@ -120,7 +126,7 @@ export function createFinishedBackups(db: Db): FinishedBackups {
       persist(signal, async () => {
         const found = await changesIn(plus(after, -OVERLAP_MS), now, limit + 1, signal);
         const first = found[limit];
-        if (!first) return { clusterIds: clustersOf(found), nextAfter: now, more: false };
+        if (!first) return { clusterIds: clustersOf(found), backups: found, nextAfter: now, more: false };
         const before = found.filter(({ updateTime }) => updateTime < first.updateTime);
         if (before.length > 0) return told(before, first.updateTime, now);
         const instant = await changesIn(first.updateTime, first.updateTime, MOST_OF_ONE_INSTANT, signal);
@@ -157,13 +163,11 @@ export function createFinishedBackups(db: Db): FinishedBackups {
   };
 }
 
-type Change = Pick<Backup, 'clusterId' | 'updateTime'>;
-
-const clustersOf = (changes: readonly Change[]) => [...new Set(changes.map(({ clusterId }) => clusterId))];
+const clustersOf = (changes: readonly ChangedBackup[]) => [...new Set(changes.map(({ clusterId }) => clusterId))];
 
 /** An answer that ends before `border`: from there on the next one tells (C2). */
-function told(changes: readonly Change[], border: Date, now: Date): ChangedClusters {
+function told(changes: readonly ChangedBackup[], border: Date, now: Date): ChangedClusters {
   const goesOn = plus(border, OVERLAP_MS);
   const more = goesOn < now;
-  return { clusterIds: clustersOf(changes), nextAfter: more ? goesOn : now, more };
+  return { clusterIds: clustersOf(changes), backups: changes, nextAfter: more ? goesOn : now, more };
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { connectBroker } from '@tidemark/messaging/connection';
 import { startConsumer } from '@tidemark/messaging/consumer';
 import { deleteNamespace } from '@tidemark/messaging/topology';
+import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { BackupMode, BackupOrigin, BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type BackupServiceServer,
@@ -125,7 +126,7 @@ describe('backup-service', () => {
   afterAll(async () => {
     await stack.disposeAsync();
     const mongo = new MongoClient(inject('mongodbUrl'));
-    await mongo.db(database).dropDatabase();
+    await dropTestDatabase(mongo.db(database));
     await mongo.close();
     await deleteNamespace(inject('amqpUrl'), namespace, ['default']);
   });

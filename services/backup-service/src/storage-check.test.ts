@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { connectBroker } from '@tidemark/messaging/connection';
 import { startConsumer } from '@tidemark/messaging/consumer';
 import { deleteNamespace } from '@tidemark/messaging/topology';
+import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import {
   BackupMode,
   BackupOrigin,
@@ -138,7 +139,7 @@ describe('checks of storages', () => {
   afterAll(async () => {
     await stack.disposeAsync();
     const mongo = new MongoClient(inject('mongodbUrl'));
-    await mongo.db(namespace).dropDatabase();
+    await dropTestDatabase(mongo.db(namespace));
     await mongo.close();
     await deleteNamespace(inject('amqpUrl'), namespace, ['default', 'far']);
   });
@@ -319,7 +320,7 @@ describe('checks of storages', () => {
     await store.removeBefore(new Date('2026-01-01T06:00:00Z'), signal);
     const left = await Promise.all(['old', 'new', 'waits'].map((id) => store.get(id, signal)));
     expect(left.map((check) => check?._id)).toEqual([undefined, 'new', 'waits']);
-    await db.dropDatabase();
+    await dropTestDatabase(db);
   });
 
   it('takes a manifest only from who holds a rebuild', async () => {

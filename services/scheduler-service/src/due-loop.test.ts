@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { connectMongo, type MongoConnection } from '@tidemark/mongo/connection';
+import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { WindowEnd } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import type { Occurrence } from './catch-up.ts';
@@ -30,7 +31,7 @@ describe('the due loop', () => {
     store = createOccurrenceStore(mongo.db);
   });
   afterAll(async () => {
-    await mongo.db.dropDatabase();
+    await dropTestDatabase(mongo.db);
     await stack.disposeAsync();
   });
   beforeEach(async () => {

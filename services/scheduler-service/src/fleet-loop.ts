@@ -33,11 +33,11 @@ export function startFleetLoop(dependencies: FleetLoopDependencies): Loop {
     async run(signal) {
       if (isDue(rebuiltAt, rebuildMs)) {
         // What changed since the last refresh would be lost to retention with the old cursor.
-        if (rebuiltAt !== undefined) for (const id of await fleet.refresh(signal)) waiting.add(id);
+        if (rebuiltAt !== undefined) await fleet.refresh(waiting, signal);
         await fleet.rebuild(signal);
         rebuiltAt = performance.now();
       } else {
-        for (const id of await fleet.refresh(signal)) waiting.add(id);
+        await fleet.refresh(waiting, signal);
       }
       if (isDue(appliedAt, retentionMs)) {
         for (const id of fleet.clusters.keys()) waiting.add(id);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ChangedBackup } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { Retention, type Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { renderMetrics } from '@tidemark/service-kit/metrics';
@@ -74,6 +75,40 @@ describe('the fleet', () => {
     neighbours.changed = [clusterId];
     await eventually(async () => expect(await metric('tidemark_cluster_has_good_backup')).toBe(1));
     expect(await metric('tidemark_cluster_backup_age_seconds')).toBeLessThan(60);
+  });
+
+  it('takes the age from what is told of a backup that ended, and looks up what its deletion leaves, each once (F4)', async () => {
+    const told = (id: string, revision: bigint, good: boolean, days: number) =>
+      ChangedBackup.create({ backupId: id, clusterId, revision, good, updateTime: new Date(), endTime: ago(days) });
+    const age = () => metric('tidemark_cluster_backup_age_seconds');
+    const lookUps = () => neighbours.lookedUp.filter((id) => id === clusterId).length;
+    neighbours.strategies = [rule({ retention: keepLast(5) })];
+    neighbours.backups = daily(5).slice(3);
+    await using _ = start();
+    await eventually(async () => expect(await age()).toBeCloseTo((3 * DAY) / 1000, -2));
+    expect(lookUps()).toBe(1);
+
+    neighbours.changedBackups = [told('b2', 9n, true, 2), told('b9', 3n, true, 9)];
+    await eventually(async () => expect(await age()).toBeCloseTo((2 * DAY) / 1000, -2));
+    expect(lookUps()).toBe(1);
+
+    await eventually(() => expect(neighbours.listed).toBe(2));
+    neighbours.changedBackups = [told('b2', 10n, false, 2), told('b9', 3n, true, 9)];
+    await eventually(async () => expect(await age()).toBeCloseTo((3 * DAY) / 1000, -2));
+    const rounds = neighbours.rounds;
+    await eventually(() => expect(neighbours.rounds).toBeGreaterThan(rounds + 3));
+    expect(lookUps()).toBe(2);
+    expect(neighbours.listed).toBe(3);
+  });
+
+  it('looks up a cluster that is registered again, whose backups are from before', async () => {
+    const [cluster] = neighbours.clusters;
+    neighbours.clusters = [];
+    neighbours.backups = daily(3);
+    await using _ = start();
+    await eventually(() => expect(neighbours.rounds).toBeGreaterThan(0));
+    neighbours.clusters = [cluster as Cluster];
+    await eventually(async () => expect(await metric('tidemark_cluster_has_good_backup')).toBe(1));
   });
 
   it('forgets a cluster that is registered no longer', async () => {

@@ -4,7 +4,13 @@
  * F1. Rebuilt from the records when a copy starts and every few minutes; between, only what changed is asked for.
  * F2. A cursor moves on only after everything before it was taken in, so a round that fails is simply done again.
  * F3. A cluster that is registered no longer is gone with the next rebuild.
+ * F4. What backup-service tells twice, so that nothing is lost, is taken in once; a cluster is looked up only where the
+ *     change itself does not say what its newest good backup is now.
  */
+import type {
+  ChangedBackup,
+  ListChangedClustersResponse,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { longestGapDays } from '@tidemark/schedule/weekdays';
@@ -24,8 +30,8 @@ export interface Fleet {
   readonly clusters: ReadonlyMap<string, FleetCluster>;
   /** Takes in everything anew. */
   rebuild(signal: AbortSignal): Promise<void>;
-  /** Takes in what changed since; answers the clusters of which a backup or a rule did. */
-  refresh(signal: AbortSignal): Promise<Set<string>>;
+  /** Takes in what changed since; adds the clusters of which a backup or a rule did, as far as it comes. */
+  refresh(changed: Set<string>, signal: AbortSignal): Promise<void>;
 }
 
 const PAGE = 500;
@@ -40,6 +46,8 @@ export function createFleet({ backends, now }: { readonly backends: Backends; re
   const { backups, plans, registry, strategies } = backends;
   let clusters = new Map<string, FleetCluster>();
   let backupsAfter: Date | undefined;
+  /** By backup: the last change that was taken in, for as long as it may be told again. */
+  const takenIn = new Map<string, ChangedBackup>();
   let updatedAfter: Date | undefined;
 
   const cursor = () => new Date(now().getTime() - OVERLAP_MS);
@@ -87,15 +95,23 @@ export function createFleet({ backends, now }: { readonly backends: Backends; re
         { ids: [], pageSize: PAGE, pageToken, updatedAfter: since },
         { signal, caller: CALLER },
       );
+      const unknown = page.clusters.map(({ id }) => id).filter((id) => !clusters.has(id));
+      // One that is registered again may have backups from before.
+      const good = await newestGood(unknown, signal);
       await takeIn(page.clusters, clusters, signal);
+      for (const [id, at] of good) noteNewestGood(id, at);
       pageToken = page.nextPageToken;
       if (pageToken === '') return;
     }
   }
 
-  /** @returns the clusters whose retention changed */
-  async function refreshRules(since: Date | undefined, signal: AbortSignal): Promise<string[]> {
-    const changed: string[] = [];
+  function noteNewestGood(id: string, at: Date | undefined): void {
+    const known = clusters.get(id);
+    if (known) clusters.set(id, withNewestGood(known, at));
+  }
+
+  /** Adds the clusters whose retention changed. */
+  async function refreshRules(changed: Set<string>, since: Date | undefined, signal: AbortSignal): Promise<void> {
     const ids = new Set<string>();
     for await (const { clusterId } of rulesSince(strategies, since, signal)) ids.add(clusterId);
     for (const batch of batches([...ids], GOOD_PAGE)) {
@@ -106,30 +122,43 @@ export function createFleet({ backends, now }: { readonly backends: Backends; re
         const known = clusters.get(id);
         if (!known) continue;
         const own = byCluster.get(id) ?? [];
-        if (retentionsOf(known.rules) !== retentionsOf(own)) changed.push(id);
+        if (retentionsOf(known.rules) !== retentionsOf(own)) changed.add(id);
         clusters.set(id, { ...known, rules: own });
       }
     }
-    return changed;
   }
 
-  async function refreshBackups(signal: AbortSignal): Promise<string[]> {
-    const changed: string[] = [];
+  /** Adds the clusters of which a backup changed. */
+  async function refreshBackups(changed: Set<string>, signal: AbortSignal): Promise<void> {
     for (let more = true; more; ) {
       const answer = await backups.listChangedClusters(
         { after: backupsAfter, limit: PAGE },
         { signal, caller: CALLER },
       );
-      const good = await newestGood(answer.clusterIds, signal);
-      for (const id of answer.clusterIds) {
-        const known = clusters.get(id);
-        if (known) clusters.set(id, withNewestGood(known, good.get(id)));
+      const news = newsOf(answer);
+      const unclear = [...news].filter(([, some]) => !areGood(some)).map(([id]) => id);
+      const lookedUp = await newestGood(unclear, signal);
+      for (const [id, some] of news) {
+        noteNewestGood(id, areGood(some) ? latestOf(clusters.get(id)?.newestGoodAt, some) : lookedUp.get(id));
+        changed.add(id);
       }
-      changed.push(...answer.clusterIds);
+      for (const one of answer.backups) takenIn.set(one.backupId, one);
       backupsAfter = answer.nextAfter;
       more = answer.more;
     }
-    return changed;
+    forgetOld();
+  }
+
+  /** By cluster, the changes that were not taken in yet; none where a copy of an older version names the cluster only. */
+  function newsOf(answer: ListChangedClustersResponse): Map<string, ChangedBackup[]> {
+    if (answer.backups.length === 0) return new Map(answer.clusterIds.map((id) => [id, []]));
+    const fresh = answer.backups.filter(({ backupId, revision }) => takenIn.get(backupId)?.revision !== revision);
+    return Map.groupBy(fresh, ({ clusterId }) => clusterId);
+  }
+
+  function forgetOld(): void {
+    const from = (backupsAfter?.getTime() ?? 0) - OVERLAP_MS;
+    for (const [id, { updateTime }] of takenIn) if ((updateTime?.getTime() ?? 0) < from) takenIn.delete(id);
   }
 
   return {
@@ -162,12 +191,12 @@ export function createFleet({ backends, now }: { readonly backends: Backends; re
       updatedAfter = from;
       await forgetGone(strays, signal);
     },
-    async refresh(signal) {
+    async refresh(changed, signal) {
       const from = cursor();
       await refreshClusters(updatedAfter, signal);
-      const ofRules = await refreshRules(updatedAfter, signal);
+      await refreshRules(changed, updatedAfter, signal);
       updatedAfter = from;
-      return new Set([...ofRules, ...(await refreshBackups(signal))]);
+      await refreshBackups(changed, signal);
     },
   };
 }
@@ -176,6 +205,13 @@ const longCall = (signal: AbortSignal) => ({ signal, caller: CALLER, timeoutMs: 
 
 function withNewestGood({ newestGoodAt: _, ...rest }: FleetCluster, newestGoodAt: Date | undefined): FleetCluster {
   return { ...rest, ...(newestGoodAt && { newestGoodAt }) };
+}
+
+const areGood = (changes: readonly ChangedBackup[]) => changes.length > 0 && changes.every(({ good }) => good);
+
+/** The end of the newest of good backups: those of a cluster run one after the other. */
+function latestOf(known: Date | undefined, good: readonly ChangedBackup[]): Date {
+  return new Date(Math.max(...[known, ...good.map(({ endTime }) => endTime)].map((at) => at?.getTime() ?? 0)));
 }
 
 /** A cluster that was registered anew is told anew. */

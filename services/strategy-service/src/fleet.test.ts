@@ -1,8 +1,10 @@
 /**
  * Strategies for labels, applied by two copies of the service at once. The promises F1 to F5 are those of `fleet-loop.ts`.
  */
+
 import { randomUUID } from 'node:crypto';
 import { openDatabase } from '@tidemark/mongo/database';
+import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { type PlanServiceServer, PlanServiceService } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
 import {
   SaveFleetStrategyRequest,
@@ -64,7 +66,7 @@ describe('a strategy for labels', () => {
   afterAll(async () => {
     await stack.disposeAsync();
     const mongo = new MongoClient(inject('mongodbUrl'));
-    await mongo.db(database).dropDatabase();
+    await dropTestDatabase(mongo.db(database));
     await mongo.close();
   });
   afterEach(async () => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { type PlanServiceServer, PlanServiceService } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
 import {
@@ -42,7 +43,7 @@ describe('strategy-service', () => {
   afterAll(async () => {
     await stack.disposeAsync();
     const mongo = new MongoClient(inject('mongodbUrl'));
-    await mongo.db(database).dropDatabase();
+    await dropTestDatabase(mongo.db(database));
     await mongo.close();
   });
   beforeEach(() => {

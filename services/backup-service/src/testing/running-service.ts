@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { deleteNamespace } from '@tidemark/messaging/topology';
+import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { BackupMode, BackupOrigin } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type BackupServiceServer,
@@ -56,7 +57,7 @@ export async function runningService(
     ...env,
   };
   const mongo = stack.adopt(new MongoClient(inject('mongodbUrl')), async (client) => {
-    if (owner) await client.db(namespace).dropDatabase();
+    if (owner) await dropTestDatabase(client.db(namespace));
     await client.close();
     if (owner) await deleteNamespace(inject('amqpUrl'), namespace, ['default']);
   });

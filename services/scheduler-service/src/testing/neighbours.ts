@@ -5,6 +5,7 @@ import {
   type BackupServiceServer,
   BackupServiceService,
   type CancelBackupRequest,
+  type ChangedBackup,
   type DeleteBackupRequest,
   type StartBackupRequest,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
@@ -42,7 +43,16 @@ export class Neighbours {
   strategies: Strategy[] = [];
   clusters: Cluster[] = [];
   backups: Backup[] = [];
+  /** Clusters that are told to have changed, as a copy of an older version does: without the backups. */
   changed: string[] = [];
+  /** Backups that are told to have changed, each time anew. */
+  changedBackups: ChangedBackup[] = [];
+  /** How often changes were asked for. */
+  rounds = 0;
+  /** How often backups were listed. */
+  listed = 0;
+  /** Clusters whose newest good backup was asked for. */
+  readonly lookedUp: string[] = [];
   /** How the next starts go; `lost` starts the backup and loses the answer. */
   mood: 'fine' | 'busy' | 'lost' | 'away' = 'fine';
   /** Deletions that are taken before others are refused as too many. */
@@ -92,7 +102,17 @@ export class Neighbours {
     return { backup: this.backups.find(({ id }) => id === request.id) };
   }
 
+  changes() {
+    this.rounds += 1;
+    const named = this.changed.splice(0);
+    return {
+      clusterIds: [...named, ...this.changedBackups.map(({ clusterId }) => clusterId)],
+      backups: this.changedBackups,
+    };
+  }
+
   newestGood(clusterIds: readonly string[]) {
+    this.lookedUp.push(...clusterIds);
     return clusterIds.flatMap((clusterId) => {
       const newest = this.backups
         .filter((backup) => backup.clusterId === clusterId)
@@ -157,6 +177,7 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
           return { backup: id === undefined ? undefined : Backup.create({ id }) };
         },
         listBackups: async ({ clusterIds, rule, origin }) => {
+          neighbours().listed += 1;
           const backups = neighbours().backups.filter(
             (backup) =>
               clusterIds.includes(backup.clusterId) &&
@@ -169,7 +190,7 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
         deleteBackup: async (request) => neighbours().delete(request),
         listNewestGood: async ({ clusterIds }) => ({ backups: neighbours().newestGood(clusterIds) }),
         listChangedClusters: async ({ after }) => ({
-          clusterIds: after ? neighbours().changed.splice(0) : [],
+          ...(after ? neighbours().changes() : { clusterIds: [], backups: [] }),
           nextAfter: new Date(),
           more: false,
         }),

@@ -2,8 +2,10 @@
  * Long histories of many faults, picked by chance: each ends with all backups at rest and no invariant broken, and the
  * real store over the real database does to its documents what `decide` says.
  */
+
 import { randomUUID } from 'node:crypto';
 import { openDatabase } from '@tidemark/mongo/database';
+import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import fc from 'fast-check';
 import type { Db } from 'mongodb';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
@@ -49,7 +51,7 @@ beforeAll(async () => {
   const opened = stack.use(await openDatabase(options, [...BACKUP_INDEXES, ...FINISHED_INDEXES, ...TURN_INDEXES]));
   await vi.waitFor(() => opened.checks.indexes(signal), { timeout: 20_000 });
   db = opened.db;
-  stack.defer(() => db.dropDatabase().then(() => undefined));
+  stack.defer(() => dropTestDatabase(db));
 });
 afterAll(() => stack.disposeAsync());
 

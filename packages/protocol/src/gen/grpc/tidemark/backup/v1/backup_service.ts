@@ -231,6 +231,22 @@ export interface ListChangedClustersResponse {
     | undefined;
   /** Whether there is more at once. */
   more: boolean;
+  /** What changed in them, so that a caller knows what it was told before. */
+  backups: ChangedBackup[];
+}
+
+/** A finished backup as it is after a change. */
+export interface ChangedBackup {
+  backupId: string;
+  clusterId: string;
+  /** With the id it names the change. */
+  revision: bigint;
+  updateTime:
+    | Date
+    | undefined;
+  /** It succeeded, and nobody asked for its deletion. */
+  good: boolean;
+  endTime: Date | undefined;
 }
 
 function createBaseStartBackupRequest(): StartBackupRequest {
@@ -2073,7 +2089,7 @@ export const ListChangedClustersRequest: MessageFns<ListChangedClustersRequest> 
 };
 
 function createBaseListChangedClustersResponse(): ListChangedClustersResponse {
-  return { clusterIds: [], nextAfter: undefined, more: false };
+  return { clusterIds: [], nextAfter: undefined, more: false, backups: [] };
 }
 
 export const ListChangedClustersResponse: MessageFns<ListChangedClustersResponse> = {
@@ -2086,6 +2102,9 @@ export const ListChangedClustersResponse: MessageFns<ListChangedClustersResponse
     }
     if (message.more !== false) {
       writer.uint32(24).bool(message.more);
+    }
+    for (const v of message.backups) {
+      ChangedBackup.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2127,6 +2146,14 @@ export const ListChangedClustersResponse: MessageFns<ListChangedClustersResponse
             message.more = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.backups.push(ChangedBackup.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2147,6 +2174,125 @@ export const ListChangedClustersResponse: MessageFns<ListChangedClustersResponse
     message.clusterIds = object.clusterIds?.map((e) => e) || [];
     message.nextAfter = object.nextAfter ?? undefined;
     message.more = object.more ?? false;
+    message.backups = object.backups?.map((e) => ChangedBackup.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseChangedBackup(): ChangedBackup {
+  return { backupId: "", clusterId: "", revision: 0n, updateTime: undefined, good: false, endTime: undefined };
+}
+
+export const ChangedBackup: MessageFns<ChangedBackup> = {
+  encode(message: ChangedBackup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(18).string(message.clusterId);
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.revision);
+    }
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(34).fork()).join();
+    }
+    if (message.good !== false) {
+      writer.uint32(40).bool(message.good);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangedBackup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangedBackup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.good = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ChangedBackup>): ChangedBackup {
+    return ChangedBackup.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChangedBackup>): ChangedBackup {
+    const message = createBaseChangedBackup();
+    message.backupId = object.backupId ?? "";
+    message.clusterId = object.clusterId ?? "";
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.updateTime = object.updateTime ?? undefined;
+    message.good = object.good ?? false;
+    message.endTime = object.endTime ?? undefined;
     return message;
   },
 };
