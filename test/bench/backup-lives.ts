@@ -30,31 +30,43 @@ export async function startBackup(api: HttpClient, clusterId: string, key = clus
   }
 }
 
+interface Wait {
+  readonly signal: AbortSignal;
+  readonly limitMs?: number;
+}
+
 /** Waits until that many backups are in a state, asked of the database so that the API has nothing more to do. */
 export async function untilCount(
   database: Db,
-  wanted: { readonly state: string; readonly count: number; readonly signal: AbortSignal; readonly limitMs?: number },
+  { state, count, ...wait }: { readonly state: string; readonly count: number } & Wait,
 ): Promise<void> {
-  const { state, count, signal, limitMs = LIMIT_MS } = wanted;
-  const giveUpAt = performance.now() + limitMs;
-  for (;;) {
-    const found = await database.collection('backups').countDocuments({ state });
-    if (found >= count) return;
-    if (performance.now() > giveUpAt) throw new Error(`Only ${found} of ${count} backups were ${state} in time.`);
-    await sleep(POLL_MS, undefined, { signal });
-  }
+  const found = () => database.collection('backups').countDocuments({ state });
+  await until((n) => n >= count, found, `of ${count} backups are ${state}`, wait);
 }
 
 /** Waits until no backup has anything left to do, which is cheap to ask for however many there are. */
-export async function untilIdle(
-  database: Db,
-  { signal, limitMs }: { readonly signal: AbortSignal; readonly limitMs: number },
+export async function untilIdle(database: Db, wait: Wait): Promise<void> {
+  const left = () => database.collection('backups').countDocuments({ 'task.ringAt': { $gt: new Date(0) } });
+  await until((n) => n === 0, left, 'backups have not ended', wait);
+}
+
+/** Waits until strategy-service knows that many clusters: to tell it of thousands keeps the services busy for a while. */
+export async function untilNoted(database: Db, count: number, wait: Wait): Promise<void> {
+  const noted = () => database.collection('cluster_labels').countDocuments({ pending: '' });
+  await until((n) => n >= count, noted, `of ${count} clusters are known to strategy-service`, wait);
+}
+
+async function until(
+  enough: (count: number) => boolean,
+  counted: () => Promise<number>,
+  what: string,
+  { signal, limitMs = LIMIT_MS }: Wait,
 ): Promise<void> {
   const giveUpAt = performance.now() + limitMs;
   for (;;) {
-    const left = await database.collection('backups').countDocuments({ 'task.ringAt': { $gt: new Date(0) } });
-    if (left === 0) return;
-    if (performance.now() > giveUpAt) throw new Error(`${left} backups did not end in time.`);
+    const count = await counted();
+    if (enough(count)) return;
+    if (performance.now() > giveUpAt) throw new Error(`After ${limitMs / 1000} s, ${count} ${what}.`);
     await sleep(POLL_MS, undefined, { signal });
   }
 }

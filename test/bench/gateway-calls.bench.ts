@@ -11,6 +11,7 @@ import {
 import { createServiceClient } from '@tidemark/service-kit/grpc/client';
 import type { Db } from 'mongodb';
 import { clusterDocument, finishedBackup, insertAll, type StoredDocument } from '../documents.ts';
+import { untilNoted } from './backup-lives.ts';
 import type { BenchContext, Benchmark, Figure, Target } from './benchmark.ts';
 import { crowd } from './crowd.ts';
 import type { BareApiSettings } from './floors/bare-api.ts';
@@ -77,6 +78,7 @@ async function openWorld(context: BenchContext): Promise<World> {
     register: false,
   });
   await fill(database, context);
+  await untilNoted(database, 1 + startClusters(context), { signal });
   const settings: BareApiSettings = {
     mongodbUrl,
     amqpUrl,
@@ -99,15 +101,24 @@ async function openWorld(context: BenchContext): Promise<World> {
 
 const startCluster = (index: number) => `start-${String(index).padStart(6, '0')}`;
 
-async function fill(database: Db, { quick, signal }: BenchContext): Promise<void> {
+/** As just registered, so that the scheduler takes it in before anything is measured and not in between. */
+const justRegistered = (id: string) => ({ ...clusterDocument(id, 'bench'), updateTime: new Date() });
+
+const startClusters = ({ quick }: BenchContext) => (quick ? 1_000 : 5_000);
+
+async function fill(database: Db, context: BenchContext): Promise<void> {
   const collection = (name: string) => database.collection<StoredDocument>(name);
   await collection('storages').insertOne({
     ...{ _id: 'bench', root: 'bench', maxConcurrent: 0, local: { path: '/nowhere' } },
     ...{ createTime: new Date(), updateTime: new Date() },
   });
-  await collection('clusters').insertOne(clusterDocument(READ_CLUSTER, 'bench'));
-  const starts = quick ? 1_000 : 5_000;
-  await insertAll(collection('clusters'), starts, (index) => clusterDocument(startCluster(index), 'bench'), signal);
+  await collection('clusters').insertOne(justRegistered(READ_CLUSTER));
+  await insertAll(
+    collection('clusters'),
+    startClusters(context),
+    (index) => justRegistered(startCluster(index)),
+    context.signal,
+  );
   const from = Date.now() - BACKUPS * DAY_MS;
   await insertAll(collection('backups'), BACKUPS, (index) =>
     finishedBackup(
