@@ -39,13 +39,16 @@ export interface StackProcess {
 const STOP_GRACE_MS = 30_000;
 const READY_ANSWER_MS = 2_000;
 /**
- * Left to itself, V8 lets what is young take 50 MB, and keeps them, as it keeps pages that are nearly empty. The image has
- * the same (Dockerfile); what it costs and brings is in docs/benchmarks.md.
+ * What keeps a process of Tidemark small: left to itself, V8 takes memory that it then keeps. The image has the same
+ * (Dockerfile); what each costs and brings is in docs/benchmarks.md.
  */
 export const V8_OPTIONS = [
-  '--max-semi-space-size=4',
-  '--compact-on-every-full-gc',
-  '--gc-memory-reducer-start-delay-ms=4000',
+  '--max-semi-space-size=4', // what is young takes 8 MB and not 50
+  '--heap-growing-percent=50', // the next full collection comes at one and a half times what the last one left
+  '--compact-on-every-full-gc', // pages that are nearly empty are emptied
+  '--memory-pool-timeout=1', // and given back after a second or two, not after twelve
+  '--managed-zone-memory', // also what the compilers used, which malloc keeps
+  '--gc-memory-reducer-start-delay-ms=4000', // a process with little to do is collected soon
 ];
 
 /** A process of the stack that nothing has started yet. */
