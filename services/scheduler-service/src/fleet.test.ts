@@ -157,6 +157,17 @@ describe('the fleet', () => {
     await eventually(() => expect(deletedIds()).toEqual(['b4', 'b3', 'b2', 'b1']));
   });
 
+  it('applies changed numbers also when the round that noticed them failed half-way', async () => {
+    neighbours.strategies = [rule({ retention: keepLast(5) })];
+    neighbours.backups = daily(5);
+    await using _ = start();
+    await eventually(() => expect(neighbours.rounds).toBeGreaterThan(0));
+    neighbours.refusals = 10;
+    neighbours.strategies = [rule({ retention: keepLast(4) })];
+    await eventually(() => expect(deletedIds()).toEqual(['b4']));
+    expect(neighbours.refusals).toBe(0);
+  });
+
   it('goes on later with deletions that are too many at once, and loses none', async () => {
     neighbours.strategies = [rule({ retention: keepLast(1) })];
     neighbours.backups = daily(10);

@@ -47,6 +47,8 @@ export class Neighbours {
   changed: string[] = [];
   /** Backups that are told to have changed, each time anew. */
   changedBackups: ChangedBackup[] = [];
+  /** How often the next questions for changes are refused. */
+  refusals = 0;
   /** How often changes were asked for. */
   rounds = 0;
   /** How often backups were listed. */
@@ -104,6 +106,10 @@ export class Neighbours {
 
   changes() {
     this.rounds += 1;
+    if (this.refusals > 0) {
+      this.refusals -= 1;
+      throw new AppError('unavailable', 'away');
+    }
     const named = this.changed.splice(0);
     return {
       clusterIds: [...named, ...this.changedBackups.map(({ clusterId }) => clusterId)],
