@@ -1,5 +1,4 @@
 /** A whole Tidemark for one test file: real processes over the shared servers, with short leases. */
-
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Stack, type StackOptions, startStack } from '@tidemark/local-stack/stack';

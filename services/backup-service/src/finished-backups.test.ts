@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backup } from './backup.ts';
 import { start } from './decide/start.ts';
 import { ownKey, plus } from './decide/vocabulary.ts';
-import { createFinishedBackups, type FinishedBackups, OVERLAP_MS } from './finished-backups.ts';
+import { type ChangedBackups, createFinishedBackups, type FinishedBackups, OVERLAP_MS } from './finished-backups.ts';
 import { runningService, type TestService, wishFor } from './testing/running-service.ts';
 
 const NOW = new Date('2026-01-01T12:00:00Z');
@@ -24,6 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
+const clustersOf = ({ backups }: ChangedBackups) => backups.map(({ clusterId }) => clusterId);
 const newCluster = () => `cluster-${randomUUID().slice(0, 8)}`;
 
 /** Writes a good backup of the schedule down, as it is long after its end. */
@@ -112,11 +113,11 @@ describe('changed clusters', () => {
 
   it('are told again where they became visible late (C1)', async () => {
     const late = newCluster();
-    const before = await finished.changedClusters(at(-5), 10, NOW, signal);
-    expect(before.clusterIds).not.toContain(late);
+    const before = await finished.changedBackups(at(-5), 10, NOW, signal);
+    expect(clustersOf(before)).not.toContain(late);
     await good(late, at(-69), { updateTime: at(-9) });
     expect(before.nextAfter).toEqual(NOW);
-    expect((await finished.changedClusters(before.nextAfter, 10, at(1), signal)).clusterIds).toContain(late);
+    expect(clustersOf(await finished.changedBackups(before.nextAfter, 10, at(1), signal))).toContain(late);
   });
 
   it('are all told, page by page, however many are of one instant (C2)', async () => {
@@ -137,8 +138,8 @@ describe('changed clusters', () => {
         let now = plus(begin, 41_000);
         for (let calls = 0, pauses = 0; pauses < 12; calls += 1) {
           expect(calls).toBeLessThan(200);
-          const answer = await finished.changedClusters(after, limit, now, signal);
-          for (const id of answer.clusterIds) told.add(id);
+          const answer = await finished.changedBackups(after, limit, now, signal);
+          for (const id of clustersOf(answer)) told.add(id);
           expect(answer.nextAfter.getTime()).toBeGreaterThanOrEqual(after.getTime());
           after = answer.nextAfter;
           if (answer.more) continue;

@@ -26,10 +26,7 @@ export type ChangedBackup = Pick<
   '_id' | 'clusterId' | 'revision' | 'updateTime' | 'state' | 'deletion' | 'endTime'
 >;
 
-export interface ChangedClusters {
-  /** Each once. */
-  readonly clusterIds: readonly string[];
-  /** What changed in them. */
+export interface ChangedBackups {
   readonly backups: readonly ChangedBackup[];
   /** Where the next question goes on. */
   readonly nextAfter: Date;
@@ -44,11 +41,11 @@ export interface FinishedBackups {
   /** The newest good backup of each cluster that has one. */
   newestGood(clusterIds: readonly string[], signal: AbortSignal): Promise<GoodBackup[]>;
   /**
-   * The clusters of which a finished backup changed since.
+   * The finished backups that changed since, the oldest change first.
    *
    * @param limit how many changes are told at most, unless more are of one instant
    */
-  changedClusters(after: Date, limit: number, now: Date, signal: AbortSignal): Promise<ChangedClusters>;
+  changedBackups(after: Date, limit: number, now: Date, signal: AbortSignal): Promise<ChangedBackups>;
   /** How many removals that retention asked for are under way; counted no further than `most`. */
   countRetentionDeletions(most: number, signal: AbortSignal): Promise<number>;
   /** How many deletions are not done yet, by how far they came and by who wished them. */
@@ -122,11 +119,11 @@ export function createFinishedBackups(db: Db): FinishedBackups {
         return found;
       }),
 
-    changedClusters: (after, limit, now, signal) =>
+    changedBackups: (after, limit, now, signal) =>
       persist(signal, async () => {
         const found = await changesIn(plus(after, -OVERLAP_MS), now, limit + 1, signal);
         const first = found[limit];
-        if (!first) return { clusterIds: clustersOf(found), backups: found, nextAfter: now, more: false };
+        if (!first) return { backups: found, nextAfter: now, more: false };
         const before = found.filter(({ updateTime }) => updateTime < first.updateTime);
         if (before.length > 0) return told(before, first.updateTime, now);
         const instant = await changesIn(first.updateTime, first.updateTime, MOST_OF_ONE_INSTANT, signal);
@@ -163,11 +160,9 @@ export function createFinishedBackups(db: Db): FinishedBackups {
   };
 }
 
-const clustersOf = (changes: readonly ChangedBackup[]) => [...new Set(changes.map(({ clusterId }) => clusterId))];
-
 /** An answer that ends before `border`: from there on the next one tells (C2). */
-function told(changes: readonly ChangedBackup[], border: Date, now: Date): ChangedClusters {
+function told(changes: readonly ChangedBackup[], border: Date, now: Date): ChangedBackups {
   const goesOn = plus(border, OVERLAP_MS);
   const more = goesOn < now;
-  return { clusterIds: clustersOf(changes), backups: changes, nextAfter: more ? goesOn : now, more };
+  return { backups: changes, nextAfter: more ? goesOn : now, more };
 }

@@ -156,6 +156,7 @@ export function createFleet({ backends, now }: { readonly backends: Backends; re
     return Map.groupBy(fresh, ({ clusterId }) => clusterId);
   }
 
+  /** What is told again is younger than the overlap, here as there. */
   function forgetOld(): void {
     const from = (backupsAfter?.getTime() ?? 0) - OVERLAP_MS;
     for (const [id, { updateTime }] of takenIn) if ((updateTime?.getTime() ?? 0) < from) takenIn.delete(id);

@@ -1,7 +1,6 @@
 /**
  * Strategies for labels, applied by two copies of the service at once. The promises F1 to F5 are those of `fleet-loop.ts`.
  */
-
 import { randomUUID } from 'node:crypto';
 import { openDatabase } from '@tidemark/mongo/database';
 import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';

@@ -19,8 +19,9 @@ export function listChangedClusters({ finished, now }: Dependencies) {
     check.require(limit >= 1 && limit <= LARGEST_LIMIT, 'limit', `must be from 1 to ${LARGEST_LIMIT}`);
     check.finish();
     if (!after) return { clusterIds: [], backups: [], nextAfter: now(), more: false };
-    const changed = await finished.changedClusters(after, limit, now(), signal);
-    return { ...changed, clusterIds: [...changed.clusterIds], backups: changed.backups.map(toMessage) };
+    const { backups, ...next } = await finished.changedBackups(after, limit, now(), signal);
+    const clusterIds = [...new Set(backups.map(({ clusterId }) => clusterId))];
+    return { clusterIds, backups: backups.map(toMessage), ...next };
   };
 }
 

@@ -2,7 +2,6 @@
  * Long histories of many faults, picked by chance: each ends with all backups at rest and no invariant broken, and the
  * real store over the real database does to its documents what `decide` says.
  */
-
 import { randomUUID } from 'node:crypto';
 import { openDatabase } from '@tidemark/mongo/database';
 import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
