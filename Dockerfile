@@ -23,9 +23,8 @@ RUN install -d -o node /tidemark/.cache /var/lib/tidemark
 
 USER node
 ENV NODE_COMPILE_CACHE=/tidemark/.cache SERVICE=${SERVICE} NODE_ENV=production
-# Left to itself, V8 takes memory that it then keeps. A stack of npm start has the same and says what each is for
-# (stack-process.ts). NODE_OPTIONS takes only some of V8's.
-ENV V8_OPTIONS="--max-semi-space-size=4 --heap-growing-percent=50 --compact-on-every-full-gc --memory-pool-timeout=1 --managed-zone-memory --gc-memory-reducer-start-delay-ms=4000"
+# V8's young generation is bounded, as in a stack of npm start (stack-process.ts says why).
+ENV V8_OPTIONS="--max-semi-space-size=4"
 # TypeScript is stripped once, here, and not at each start: by the user who runs it and with the options that it has then,
 # for the cache is kept for each of both.
 RUN node $V8_OPTIONS -e "await import('./${SERVICE}/src/service.ts')"

@@ -25,6 +25,8 @@ export default defineConfig({
     // One more than there are: most of them wait for processes, windows and leases.
     maxWorkers: 3,
     reporters: ['default'],
+    // What the code under test logs is shown when it is asked for: TIDEMARK_LOG_LEVEL=info npm test -- part-of-a-name
+    env: { TIDEMARK_LOG_LEVEL: process.env.TIDEMARK_LOG_LEVEL ?? 'silent' },
     globalSetup: ['test/leave-nothing.ts'],
     // Broker and database are started only when a test that needs them is among those that run.
     projects: [

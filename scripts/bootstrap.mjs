@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 const COMMANDS = {
   bench: ['test/bench/main.ts'],
   chaos: ['test/chaos/main.ts'],
-  start: ['packages/local-stack/src/start.ts'],
+  start: ['tools/local-stack/src/start.ts'],
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   tidemark: ['cli/src/main.ts'],
   verify: ['scripts/verify.mjs'],

@@ -1,4 +1,4 @@
-/** `npm run generate`: code and descriptor set from proto/, and docs/openapi.json from the gateway's routes. */
+/** `npm run generate`: code and descriptor set from proto/, docs/openapi.json from the gateway's routes, docs/settings.md from the readers. */
 import { generate } from './workspace.mjs';
 
 const { ok, output } = generate();

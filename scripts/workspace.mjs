@@ -2,13 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeSettingsPage } from './settings-page.mjs';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Below the repository, or below the folder that `generate` is given. */
 export const GENERATED = join('packages', 'protocol', 'src', 'gen');
 
-/** The reference of the API, below the same. */
+/** Documents that are made from the code, below the same. */
 export const OPENAPI = join('docs', 'openapi.json');
+export const SETTINGS = join('docs', 'settings.md');
+/** Documents of which the tables are made from the code. */
+export const WITH_TABLES = [join('docs', 'access.md'), join('docs', 'grpc.md')];
 
 /** Runs a program of the workspace to its end; tells whether it succeeded, and what it printed. */
 export function run(program, args, cwd = ROOT) {
@@ -22,19 +26,36 @@ export function run(program, args, cwd = ROOT) {
   return { ok: status === 0, output: `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}` };
 }
 
-/** Writes everything that is generated, from proto/ and from the gateway's routes, laid out as in the repository, below `target`. */
+/** Writes everything that is generated, from proto/, the gateway's routes and the readers of settings, laid out as in the repository, below `target`. */
 export function generate(target = ROOT) {
   const proto = join(ROOT, 'proto');
   rmSync(join(target, GENERATED), { recursive: true, force: true });
   // The plugins write to ../packages of where they are put: see proto/buf.gen.yaml.
   const code = run('buf', ['generate', '-o', join(target, 'proto')], proto);
   if (!code.ok) return code;
-  const image = run('buf', ['build', '-o', join(target, GENERATED, 'descriptor-set.binpb')], proto);
-  return image.ok ? generateOpenApi(target) : image;
+  const set = join(target, GENERATED, 'descriptor-set.binpb');
+  const image = run('buf', ['build', '-o', set], proto);
+  if (!image.ok) return image;
+  const contract = join(target, GENERATED, 'contract.ts');
+  const written = run(process.execPath, [
+    join(ROOT, 'packages', 'contract', 'src', 'write-contract.ts'),
+    set,
+    contract,
+  ]);
+  if (!written.ok) return written;
+  mkdirSync(join(target, 'docs'), { recursive: true });
+  const tables = run(process.execPath, [
+    join(ROOT, 'packages', 'contract', 'src', 'write-tables.ts'),
+    contract,
+    join(ROOT, 'docs'),
+    join(target, 'docs'),
+  ]);
+  if (!tables.ok) return tables;
+  const settings = writeSettingsPage(join(target, SETTINGS), ROOT, run);
+  return settings.ok ? generateOpenApi(target) : settings;
 }
 
 /** From the gateway's routes. */
 function generateOpenApi(target) {
-  mkdirSync(join(target, 'docs'), { recursive: true });
   return run(process.execPath, [join(ROOT, 'gateway', 'src', 'write-openapi.ts'), join(target, OPENAPI)]);
 }

@@ -1,3 +1,5 @@
+import { MAX_ANSWER_BYTES } from '@tidemark/limits/limits';
+import { UnfitError, withinBytes } from '@tidemark/service-kit/bounded-read';
 import type { Connection } from './connection.ts';
 
 /** Tidemark's API said no, or could not be reached; the message is for people. */
@@ -29,9 +31,11 @@ export function createApi({ url, token }: Connection, signal: AbortSignal): Call
         signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
       });
       status = response.status;
-      envelope = (await response.json()) as typeof envelope;
+      envelope = (await withinBytes(response, MAX_ANSWER_BYTES).json()) as typeof envelope;
     } catch (cause) {
       signal.throwIfAborted();
+      if (cause instanceof UnfitError)
+        throw new ApiError(`The answer of Tidemark at ${url} ${cause.message}.`, { passing: false, cause });
       throw new ApiError(`Tidemark at ${url} does not answer: does it run there?`, { passing: true, cause });
     }
     if (status === 200 && envelope.code === 0) return envelope.data ?? {};

@@ -40,6 +40,8 @@ it('says what is missing or wrong', () => {
   expect(() => find()).toThrow(/--url or TIDEMARK_URL/);
   expect(() => find({ url: 'ftp://x', tokenFile: 'mine' })).toThrow(/must be like http:/);
   expect(() => find({ url: 'http://x', tokenFile: 'absent' })).toThrow(/absent cannot be read \(ENOENT\)/);
+  writeFileSync(join(folder, 'long'), 'a'.repeat(65_537));
+  expect(() => find({ url: 'http://x', tokenFile: 'long' })).toThrow(/long is too large \(over 65536 bytes\)/);
   writeFileSync(join(folder, 'two'), 'a b');
   expect(() => find({ url: 'http://x', tokenFile: 'two' })).toThrow(UsageError);
 });

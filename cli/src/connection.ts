@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { MAX_SECRET_SETTING_BYTES } from '@tidemark/limits/limits';
+import { readFileWithinSync, whyUnread } from '@tidemark/service-kit/bounded-read';
 import type { Env } from '@tidemark/service-kit/env';
 import { UsageError } from './options.ts';
 
@@ -52,9 +53,9 @@ function toUrl(text: string): string {
 function readToken(file: string): string {
   let token: string;
   try {
-    token = readFileSync(file, 'utf8').trim();
+    token = readFileWithinSync(file, MAX_SECRET_SETTING_BYTES).toString('utf8').trim();
   } catch (error) {
-    throw new UsageError(`The token file ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+    throw new UsageError(`The token file ${file} ${whyUnread(error)}.`);
   }
   if (!/^\S+$/.test(token)) throw new UsageError(`The token file ${file} must hold a token and nothing else.`);
   return token;
@@ -62,7 +63,7 @@ function readToken(file: string): string {
 
 function readStarted(file: string): Connection | undefined {
   try {
-    const { url, token } = JSON.parse(readFileSync(file, 'utf8'));
+    const { url, token } = JSON.parse(readFileWithinSync(file, MAX_SECRET_SETTING_BYTES).toString('utf8'));
     return { url: String(url), token: String(token) };
   } catch {
     return undefined; // nothing was started, or it has stopped

@@ -1,8 +1,10 @@
 /** Changes the file of hashed tokens: one process at a time, and never seen half written. */
 import { constants } from 'node:fs';
-import { access, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { access, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { waitForLock } from '@tidemark/local-stack/file-lock';
+import { MAX_TOKENS_FILE_BYTES } from '@tidemark/limits/limits';
+import { waitForLock } from '@tidemark/processes/file-lock';
+import { readFileWithin, UnfitError } from '@tidemark/service-kit/bounded-read';
 import { parseTokensFile, type TokensFile, TokensFileError } from '@tidemark/tokens/tokens-file';
 
 /** The file cannot be read or changed; the message is for people. */
@@ -12,7 +14,7 @@ const LOCK_PATIENCE_MS = 10_000;
 
 /** @throws TokenFileProblem */
 export async function readTokens(file: string): Promise<TokensFile> {
-  return parse(file, await readFile(file, 'utf8').catch((error: unknown) => refuse(file, 'read', error)));
+  return parse(file, await readText(file).catch((error: unknown) => refuse(file, 'read', error)));
 }
 
 /**
@@ -35,7 +37,7 @@ export async function changeTokens(
     AbortSignal.any([stop, AbortSignal.timeout(LOCK_PATIENCE_MS)]),
     () => undefined,
   ).catch((error: unknown) => refuse(file, 'changed', error));
-  const text = await readFile(target, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readText(target).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' && create) return '{"tokens":[]}';
     return refuse(file, 'read', error);
   });
@@ -45,6 +47,8 @@ export async function changeTokens(
     refuse(file, 'changed', error),
   );
 }
+
+const readText = async (file: string) => (await readFileWithin(file, MAX_TOKENS_FILE_BYTES)).toString('utf8');
 
 async function write(target: string, text: string): Promise<void> {
   const unfinished = `${target}.${process.pid}.new`;
@@ -82,6 +86,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function refuse(file: string, what: string, error: unknown): never {
   const { code, name } = error as NodeJS.ErrnoException;
-  const why = REASONS[code ?? ''] ?? REASONS[name] ?? code ?? name;
+  const unfit = error instanceof UnfitError ? `it ${error.message}` : undefined;
+  const why = unfit ?? REASONS[code ?? ''] ?? REASONS[name] ?? code ?? name;
   throw new TokenFileProblem(`The tokens file ${file} cannot be ${what}: ${why}.`);
 }

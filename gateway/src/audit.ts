@@ -1,6 +1,8 @@
 /** Who changed what: one line per mutation, in the log and, where wanted, in a file of its own. */
+
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { ErrorCode } from '@tidemark/errors/codes';
+import { MAX_WAITING_AUDIT_LINES } from '@tidemark/limits/limits';
 import { counter } from '@tidemark/service-kit/metrics';
 import { ID } from '@tidemark/tokens/tokens-file';
 import type { FastifyRequest } from 'fastify';
@@ -34,8 +36,6 @@ export interface AuditTrail extends AsyncDisposable {
   check(): Promise<void>;
 }
 
-/** Lines that wait for a file which cannot be written; they are all in the log. */
-const MOST_WAITING = 10_000;
 const CLOSE_MS = 2_000;
 
 const lost = counter('tidemark_audit_lines_lost_total', 'Audit lines that did not reach the audit file.', []);
@@ -115,7 +115,7 @@ function createAuditFile(file: string) {
   return {
     append(text: string): void {
       waiting.push(Buffer.from(text));
-      if (waiting.length > MOST_WAITING) {
+      if (waiting.length > MAX_WAITING_AUDIT_LINES) {
         waiting.splice(1, 1); // the first may be half written
         lost.inc({});
       }

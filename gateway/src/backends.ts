@@ -1,6 +1,8 @@
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
-import { type Client as ConnectClient, createClient, type Transport } from '@connectrpc/connect';
+import { type CallOptions, type Client as ConnectClient, createClient, type Transport } from '@connectrpc/connect';
 import { type Client, Metadata } from '@grpc/grpc-js';
+import { CALLS, type CallName } from '@tidemark/contract/calls';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
@@ -11,6 +13,8 @@ import { openChannel } from '@tidemark/service-kit/grpc/client';
 import type { ProcessCertificate } from '@tidemark/service-kit/grpc/transport-security';
 import type { GatewayConfig } from './config.ts';
 import { createGrpcTransport } from './grpc-transport.ts';
+import { noteSight } from './note-sight.ts';
+import { restAfterOverload } from './rest-after-overload.ts';
 
 /** The services behind the gateway. */
 export interface Backends {
@@ -19,6 +23,8 @@ export interface Backends {
   readonly strategies: ConnectClient<typeof StrategyService>;
   readonly occurrences: ConnectClient<typeof OccurrenceService>;
   readonly retention: ConnectClient<typeof RetentionService>;
+  /** Whether backup-service itself looks at what the caller of a call sees. */
+  readonly honorsSight: () => boolean;
 }
 
 export interface Transports {
@@ -34,13 +40,52 @@ export interface Transports {
 export const CALL_TIMEOUT_MS = 1_400;
 
 export function createBackends({ backup, strategy, scheduler }: Transports): Backends {
+  const { transport, honorsSight } = noteSight(backup);
   return {
-    backups: createClient(BackupService, backup),
+    honorsSight,
+    backups: createClient(BackupService, transport),
     registry: createClient(RegistryService, backup),
     strategies: createClient(StrategyService, strategy),
     occurrences: createClient(OccurrenceService, scheduler),
     retention: createClient(RetentionService, scheduler),
   };
+}
+
+/** A call of a service. */
+export type Send<Answer> = (request: object, options: CallOptions) => Answer;
+
+const SERVICES = {
+  backups: BackupService,
+  registry: RegistryService,
+  strategies: StrategyService,
+  occurrences: OccurrenceService,
+  retention: RetentionService,
+} as const satisfies Record<Exclude<keyof Backends, 'honorsSight'>, DescService>;
+
+type Service = keyof typeof SERVICES;
+
+/** Where each call goes. */
+const METHODS: ReadonlyMap<string, { readonly backend: Service; readonly method: DescMethod }> = new Map(
+  Object.entries(SERVICES).flatMap(([backend, { typeName, methods }]) =>
+    methods.map((method) => [`${typeName}/${method.name}`, { backend: backend as Service, method }] as const),
+  ),
+);
+
+function findMethod(name: CallName) {
+  const found = METHODS.get(CALLS[name].method);
+  if (!found) throw new Error(`no service here has ${name}`);
+  return found;
+}
+
+/** The method behind a call. */
+export function methodOf(name: CallName): DescMethod {
+  return findMethod(name).method;
+}
+
+/** Sends a call to its service. */
+export function senderOf(backends: Backends, name: CallName): Send<unknown> {
+  const { backend, method } = findMethod(name);
+  return (backends[backend] as unknown as Readonly<Record<string, Send<unknown>>>)[method.localName] as Send<unknown>;
 }
 
 /** What proves the gateway to the services. */
@@ -66,7 +111,7 @@ export function openChannels(config: GatewayConfig, certificate?: ProcessCertifi
     'scheduler-service': open(config.schedulerService),
   };
   const over = (name: keyof typeof channels) =>
-    createGrpcTransport(channels[name], { name, defaultTimeoutMs: CALL_TIMEOUT_MS });
+    restAfterOverload(createGrpcTransport(channels[name], { name, defaultTimeoutMs: CALL_TIMEOUT_MS }));
   return {
     transports: {
       backup: over('backup-service'),

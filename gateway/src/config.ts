@@ -1,9 +1,10 @@
-import { type Address, type ConfigReader, configReader, type Env } from '@tidemark/service-kit/env';
+import { readListeners, readPeer } from '@tidemark/service-kit/common-settings';
+import { type Address, type ConfigReader, configReader, type Env, type OnRead } from '@tidemark/service-kit/env';
 import { isLoopback } from '@tidemark/service-kit/grpc/credentials';
 import { readTransportSecurity, type TransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { type CertificateSetting, keyWarning, readCertificateSetting } from '@tidemark/service-kit/watched-certificate';
-import { type IssuerConfig, isTrustworthyUrl } from './issuer.ts';
-import { type Limits, readLimits } from './limits.ts';
+import { type Limits, readLimits } from './edge/limits.ts';
+import { type IssuerConfig, isTrustworthyUrl } from './identity/issuer.ts';
 import { matcherOf } from './networks.ts';
 
 export interface GatewayConfig extends TransportSecurity {
@@ -34,13 +35,13 @@ export interface GatewayConfig extends TransportSecurity {
 }
 
 /** @throws ConfigError naming every setting that is wrong */
-export function toConfig(env: Env): GatewayConfig {
-  const reader = configReader(env);
-  const host = reader.text('TIDEMARK_HOST', '127.0.0.1');
+export function toConfig(env: Env, onRead?: OnRead): GatewayConfig {
+  const reader = configReader(env, onRead);
+  const listeners = readListeners(reader, { port: 4116, operationsPort: 4126 });
   const listenerTls = readCertificateSetting(reader, 'TIDEMARK_GATEWAY_TLS', { mutual: false });
-  const strategyService = reader.address('TIDEMARK_STRATEGY_SERVICE', '127.0.0.1:4117');
-  const backupService = reader.address('TIDEMARK_BACKUP_SERVICE', '127.0.0.1:4118');
-  const schedulerService = reader.address('TIDEMARK_SCHEDULER_SERVICE', '127.0.0.1:4119');
+  const strategyService = readPeer(reader, 'TIDEMARK_STRATEGY_SERVICE');
+  const backupService = readPeer(reader, 'TIDEMARK_BACKUP_SERVICE');
+  const schedulerService = readPeer(reader, 'TIDEMARK_SCHEDULER_SERVICE');
   const security = readTransportSecurity(reader, {
     calls: {
       TIDEMARK_STRATEGY_SERVICE: strategyService,
@@ -52,30 +53,58 @@ export function toConfig(env: Env): GatewayConfig {
   const config: GatewayConfig = {
     ...security,
     securityWarnings: [...security.securityWarnings, ...(listenerWarning ? [listenerWarning] : [])],
-    host,
+    ...listeners,
     listenerTls,
-    port: reader.integer('TIDEMARK_PORT', { default: 4116, max: 65_535 }),
-    operationsHost: reader.text('TIDEMARK_OPERATIONS_HOST', host),
-    grpcPort: reader.integer('TIDEMARK_GRPC_PORT', { default: 4120, max: 65_535 }),
-    operationsPort: reader.integer('TIDEMARK_OPERATIONS_PORT', { default: 4126, max: 65_535 }),
+    grpcPort: reader.integer('TIDEMARK_GRPC_PORT', {
+      about: 'Port of gRPC; with TLS where the gateway has a certificate.',
+      default: 4120,
+      max: 65_535,
+    }),
     strategyService,
     backupService,
     schedulerService,
-    tokensFile: reader.text('TIDEMARK_TOKENS_FILE'),
-    issuer: toIssuer(env, reader),
-    auditFile: reader.text('TIDEMARK_AUDIT_FILE', '') || undefined,
+    tokensFile: reader.text('TIDEMARK_TOKENS_FILE', { about: 'File of the hashed tokens.' }),
+    issuer: readIssuer(reader),
+    auditFile:
+      reader.text('TIDEMARK_AUDIT_FILE', {
+        about: 'File that audit lines are written to, beside the log.',
+        default: '',
+      }) || undefined,
     rate: {
-      perSecond: reader.integer('TIDEMARK_RATE_PER_SECOND', { default: 50, min: 1, max: 1_000_000 }),
-      burst: reader.integer('TIDEMARK_RATE_BURST', { default: 200, min: 1, max: 1_000_000 }),
+      perSecond: reader.integer('TIDEMARK_RATE_PER_SECOND', {
+        about: 'Requests a second and token.',
+        default: 50,
+        min: 1,
+        max: 1_000_000,
+      }),
+      burst: reader.integer('TIDEMARK_RATE_BURST', {
+        about: 'Requests of a token that may come at once.',
+        default: 200,
+        min: 1,
+        max: 1_000_000,
+      }),
     },
     limits: readLimits(reader),
-    trustedProxies: reader.list('TIDEMARK_TRUSTED_PROXIES', []),
-    allowedOrigins: reader.list('TIDEMARK_ALLOWED_ORIGINS', []),
+    trustedProxies: reader.list('TIDEMARK_TRUSTED_PROXIES', {
+      about: 'Addresses or networks of proxies whose `X-Forwarded-For` is believed.',
+      default: [],
+    }),
+    allowedOrigins: reader.list('TIDEMARK_ALLOWED_ORIGINS', {
+      about: 'Origins of pages that may call the API.',
+      default: [],
+    }),
   };
   checkLists(reader, config);
-  if (!isLoopback(host) && !listenerTls && !reader.flag('TIDEMARK_ALLOW_OPEN', false))
+  if (
+    !isLoopback(listeners.host) &&
+    !listenerTls &&
+    !reader.flag('TIDEMARK_ALLOW_OPEN', {
+      about: 'Listens beyond this machine without a token or TLS.',
+      default: false,
+    })
+  )
     reader.problem(
-      `TIDEMARK_HOST is ${host}, which others can reach, and the gateway would speak in the clear: set TIDEMARK_GATEWAY_TLS_CERT_FILE and TIDEMARK_GATEWAY_TLS_KEY_FILE, or put a TLS proxy on this machine in front of it, or set TIDEMARK_ALLOW_OPEN=true if this is meant`,
+      `TIDEMARK_HOST is ${listeners.host}, which others can reach, and the gateway would speak in the clear: set TIDEMARK_GATEWAY_TLS_CERT_FILE and TIDEMARK_GATEWAY_TLS_KEY_FILE, or put a TLS proxy on this machine in front of it, or set TIDEMARK_ALLOW_OPEN=true if this is meant`,
     );
   reader.finish();
   return config;
@@ -92,19 +121,33 @@ function checkLists(reader: ConfigReader, { trustedProxies, allowedOrigins }: Ga
       reader.problem(`TIDEMARK_ALLOWED_ORIGINS: ${origin} is not an origin such as https://console.example.com`);
 }
 
-function toIssuer(env: Env, reader: ConfigReader): IssuerConfig | undefined {
-  const issuer = env.TIDEMARK_OIDC_ISSUER;
-  if (issuer === undefined) return undefined;
+function readIssuer(reader: ConfigReader): IssuerConfig | undefined {
+  const issuer = reader.text('TIDEMARK_OIDC_ISSUER', { about: 'URL of the issuer of signed tokens.', default: '' });
+  const config: IssuerConfig = {
+    issuer,
+    // Without it, whatever the issuer signed for any of its clients would be let in.
+    audience: reader.text('TIDEMARK_OIDC_AUDIENCE', {
+      about: 'Audience that a signed token must name; must be set with an issuer.',
+      default: '',
+    }),
+    roleClaim: reader.text('TIDEMARK_OIDC_ROLE_CLAIM', {
+      about: 'Claim that holds the role.',
+      default: 'tidemark_role',
+    }),
+    clustersClaim: reader.text('TIDEMARK_OIDC_CLUSTERS_CLAIM', {
+      about: 'Claim that holds ids of clusters.',
+      default: 'tidemark_clusters',
+    }),
+    labelsClaim: reader.text('TIDEMARK_OIDC_LABELS_CLAIM', {
+      about: 'Claim that holds labels of clusters.',
+      default: 'tidemark_labels',
+    }),
+  };
+  if (issuer === '') return undefined;
   if (!isTrustworthyUrl(issuer))
     reader.problem(
       'TIDEMARK_OIDC_ISSUER must be an https URL, such as https://login.example.com/realms/ops (http is for this machine only)',
     );
-  return {
-    issuer,
-    // Without it, whatever the issuer signed for any of its clients would open this door.
-    audience: reader.text('TIDEMARK_OIDC_AUDIENCE'),
-    roleClaim: reader.text('TIDEMARK_OIDC_ROLE_CLAIM', 'tidemark_role'),
-    clustersClaim: reader.text('TIDEMARK_OIDC_CLUSTERS_CLAIM', 'tidemark_clusters'),
-    labelsClaim: reader.text('TIDEMARK_OIDC_LABELS_CLAIM', 'tidemark_labels'),
-  };
+  if (config.audience === '') reader.problem('TIDEMARK_OIDC_AUDIENCE must be set');
+  return config;
 }

@@ -222,7 +222,7 @@ describe('everywhere', () => {
     ['a path', '../../etc/passwd'],
   ])('E6 takes no request id with %s, and makes one', async (_, id) => {
     for (const name of ['x-request-id', 'em-x-trace-id'])
-      for (const path of ['/backups', '/backups?page=0', '/nothing']) {
+      for (const path of ['/backups', '/backups?page=-1', '/nothing']) {
         const { headers } = await ask('GET', path, { headers: { [name]: id } });
         expect(headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
         expect(headers['em-x-trace-id']).toBe(headers['x-request-id']);
@@ -272,12 +272,13 @@ describe('everywhere', () => {
     expect((await ask('GET', '/backups?clusterId=&backupId=&backupMode=&page=&pageSize=')).status).toBe(200);
   });
 
-  it('E10 startTime=0 and endTime=0 are not set', async () => {
+  it('E10 startTime=0, endTime=0, page=0 and pageSize=0 are not set', async () => {
     for (const sent of [
-      { path: '/backups?startTime=0&endTime=0' },
-      { path: '/backups', body: { startTime: 0, endTime: 0 } },
+      { path: '/backups?startTime=0&endTime=0&page=0&pageSize=0' },
+      { path: '/backups', body: { startTime: 0, endTime: 0, page: 0, pageSize: 0 } },
     ]) {
-      await ask('GET', sent.path, { ...(sent.body && { body: sent.body }) });
+      const { body } = await ask('GET', sent.path, { ...(sent.body && { body: sent.body }) });
+      expect(body.page).toMatchObject({ page: 1, pageSize: 10 });
       const { startedAtOrAfter, endedAtOrBefore } = gateway.received('listBackups').request;
       expect([startedAtOrAfter, endedAtOrBefore]).toEqual([undefined, undefined]);
     }
@@ -576,7 +577,7 @@ describe('the six calls, as the document samples them', () => {
       backupTso: '432834567783317505',
       status: 'Finished',
     });
-    for (const query of ['page=0', 'page=-1', 'pageSize=0', 'pageSize=-5', 'pageSize=1001', 'startTime=x', 'page=1.5'])
+    for (const query of ['page=-1', 'pageSize=-5', 'pageSize=1001', 'startTime=x', 'page=1.5'])
       expectFailure(await ask('GET', `/backups?${query}`), 400, 10001);
   });
 
@@ -639,7 +640,7 @@ describe('beyond the document', () => {
   ];
   /** Those that answer with something else than the envelope: `streams.test.ts` and `openapi.test.ts` have them. */
   const OTHERS = ['GET /backups/:backupId/events', 'GET /backups/:backupId/log'];
-  const REFERENCE = /^GET \/(openapi\.json|docs.*)$/;
+  const REFERENCE = /^GET \/(openapi\.json|swagger\.json|docs.*)$/;
   const NAMES: Readonly<Record<string, string>> = {
     [CLUSTER]: ':clusterId',
     [BACKUP]: ':backupId',

@@ -1,26 +1,31 @@
 /** The HTTP edge, built but not listening: every route, and what all of them have in common. */
+
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { CALLS } from '@tidemark/contract/calls';
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { ERRORS } from '@tidemark/errors/codes';
+import { MAX_QUOTED, MAX_SMALL_BODY_BYTES } from '@tidemark/limits/limits';
 import { histogram } from '@tidemark/service-kit/metrics';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { type AuditTrail, auditLineOf, createAuditTrail } from './audit.ts';
-import type { Authenticator } from './authenticate.ts';
 import type { Backends } from './backends.ts';
 import { CALL_TIMEOUT_MS, serviceHeaders } from './backends.ts';
+import type { CallDependencies } from './calls/scope.ts';
 import { compressAnswers } from './compress.ts';
 import { createRpcHandler } from './connect/rpc-handler.ts';
 import { rpcRoutes } from './connect/rpc-routes.ts';
-import { boundConnections } from './connections.ts';
 import { allowOrigins } from './cross-origin.ts';
+import type { Admission } from './edge/admission.ts';
+import { boundConnections } from './edge/connections.ts';
+import { DEFAULT_LIMITS, type Limits, seeTooManyHeaders, serverOptions } from './edge/limits.ts';
+import { refused } from './edge/refused.ts';
+import { cutSlowReader } from './edge/slow-readers.ts';
 import type { HttpsOptions } from './https-options.ts';
 import { readAnyJson } from './json-body.ts';
-import { DEFAULT_LIMITS, type Limits, seeTooManyHeaders, serverOptions } from './limits.ts';
 import { accessLog } from './logger.ts';
 import { matcherOf } from './networks.ts';
-import type { RateLimit } from './rate-limit.ts';
-import { refused } from './refused.ts';
+import { REQUEST_ID_HEADERS, requestIdOf } from './request-id.ts';
 import { backupLogRoutes } from './rest/backup-log.ts';
 import { backupRoutes } from './rest/backups.ts';
 import { clusterRoutes } from './rest/clusters.ts';
@@ -29,24 +34,18 @@ import { fleetStrategyRoutes } from './rest/fleet-strategies.ts';
 import { occurrenceRoutes } from './rest/occurrences.ts';
 import { collectOperations } from './rest/openapi.ts';
 import { pinRoutes } from './rest/pins.ts';
-import { referenceRoutes } from './rest/reference.ts';
-import { REQUEST_ID_HEADERS, requestIdOf } from './rest/request-id.ts';
+import { referenceRoutes, rootRoute } from './rest/reference.ts';
 import { retentionRoutes } from './rest/retention.ts';
-import type { RouteDependencies } from './rest/route.ts';
 import { storageCheckRoutes } from './rest/storage-checks.ts';
 import { storageRoutes } from './rest/storages.ts';
 import { strategyRoutes } from './rest/strategies.ts';
 import { strategyPreviewRoutes } from './rest/strategy-preview.ts';
 import { strategyRuleRoutes } from './rest/strategy-rules.ts';
-import type { Shared } from './shared.ts';
-import { cutStalled } from './stalled.ts';
 
 export interface GatewayDependencies {
   readonly backends: Backends;
-  readonly authenticator: Authenticator;
-  readonly rateLimit: RateLimit;
   readonly serviceToken: string | undefined;
-  readonly shared: Shared;
+  readonly admission: Admission;
   readonly limits?: Limits;
   /** Proxies whose `X-Forwarded-For` is believed: addresses or networks. */
   readonly trustedProxies?: readonly string[];
@@ -70,10 +69,8 @@ const duration = histogram('tidemark_http_seconds', 'How long HTTP requests took
 
 export function buildGateway({
   backends,
-  authenticator,
-  rateLimit,
   serviceToken,
-  shared: { crowd, letIn, streams },
+  admission,
   limits = DEFAULT_LIMITS,
   trustedProxies = [],
   allowedOrigins = [],
@@ -111,6 +108,9 @@ export function buildGateway({
   compressAnswers(app);
   const methodsOf = collectRoutes(app);
   const operations = collectOperations(app, PREFIX);
+  app.addHook('onRoute', (route) => {
+    if (!route.config?.operation?.body) route.bodyLimit = Math.min(MAX_SMALL_BODY_BYTES, limits.bodyBytes);
+  });
 
   app.addHook('onRequest', async (request, reply) => {
     // Every body is JSON here, also one whose content type is none that HTTP knows.
@@ -122,9 +122,9 @@ export function buildGateway({
     if (!request.routeOptions.config?.rpc) reportLeft(request, reply);
     noteRequest(request.raw, reply.raw);
     nameRequest(request, reply);
-    cutStalled(reply.raw, limits.stalledMs);
+    cutSlowReader(reply.raw, limits.stalledMs);
     checkHeaders(request, limits);
-    if (!request.routeOptions.config?.rpc) request.place = crowd.enter(reply.raw);
+    if (!request.routeOptions.config?.rpc) request.place = admission.enter(reply.raw);
   });
   allowOrigins(app, allowedOrigins, methodsOf);
   // From the arrival of the request, where a busy gateway took its time; a slow client does not spend that of the services.
@@ -146,7 +146,8 @@ export function buildGateway({
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
     const allowed = methodsOf(path);
-    if (allowed.length === 0) throw new AppError('route_not_found', `There is nothing at ${path.slice(0, 200)}.`);
+    if (allowed.length === 0)
+      throw new AppError('route_not_found', `There is nothing at ${path.slice(0, MAX_QUOTED)}.`);
     reply.header('allow', allowed.join(', '));
     if (request.method === 'OPTIONS') return reply.code(204).send();
     throw new AppError(
@@ -157,24 +158,28 @@ export function buildGateway({
 
   const stopping = new AbortController();
   app.addHook('preClose', async () => stopping.abort(new AppError('unavailable', 'The gateway is stopping.')));
-  const dependencies: RouteDependencies = {
+  const dependencies: CallDependencies = {
     backends,
     stopping: stopping.signal,
-    streams,
+    streams: admission.streams,
     serviceHeaders: serviceHeaders(serviceToken),
   };
   void app.register(
     async (api) => {
       api.addHook('onRequest', async (request, reply) => {
         const { authorization } = request.headers;
-        request.authenticateAgain = () => authenticator.authenticate(authorization);
-        request.caller = await letIn(request.ip, authorization);
-        try {
-          rateLimit.take(request.caller.tokenId);
-        } finally {
-          reply.headers(rateLimit.headers(request.caller.tokenId));
-        }
-        request.place.belongTo(request.caller.tokenId);
+        request.authenticateAgain = () => admission.authenticate(authorization);
+        const call = request.routeOptions.config?.operation?.call;
+        await admission.admit({
+          address: request.ip,
+          authorization,
+          place: request.place,
+          call: call && CALLS[call],
+          identified: (caller) => {
+            request.caller = caller;
+          },
+          answerWith: (headers) => void reply.headers(headers),
+        });
       });
       strategyRoutes(api, dependencies);
       strategyRuleRoutes(api, dependencies);
@@ -191,7 +196,8 @@ export function buildGateway({
     },
     { prefix: PREFIX },
   );
-  rpcRoutes(app, createRpcHandler({ ...dependencies, limits, authenticator, letIn, crowd, rateLimit, audit }));
+  rpcRoutes(app, createRpcHandler({ ...dependencies, admission, limits, audit }));
+  rootRoute(app);
   // Also where people would look for it.
   for (const prefix of [PREFIX, '/'])
     void app.register(async (open) => referenceRoutes(open, operations, PREFIX), { prefix });

@@ -20,7 +20,7 @@ import { createLogger } from '@tidemark/service-kit/logging';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Backends, createBackends } from './backends.ts';
 import { createGrpcTransport } from './grpc-transport.ts';
-import { toError } from './rest/error-response.ts';
+import { toError } from './to-error.ts';
 
 const TOKEN = 'between-services';
 const HEADERS = { authorization: `Bearer ${TOKEN}`, 'x-request-id': 'r-1', 'x-tidemark-caller': 'alice' };

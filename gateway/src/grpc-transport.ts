@@ -8,6 +8,7 @@ import { Code, ConnectError, createContextValues, type Transport } from '@connec
 import { runStreamingCall } from '@connectrpc/connect/protocol';
 import { type Client, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { StatusSchema } from '@tidemark/protocol/connect/google/rpc/status';
+import { isLostConnection } from '@tidemark/service-kit/grpc/status';
 
 const DETAILS_KEY = 'grpc-status-details-bin';
 const DETAILS_PREFIX = 'type.googleapis.com/';
@@ -182,7 +183,7 @@ function errorsOf(name: string, method: DescMethodUnary | DescMethodStreaming): 
     const error = thrown as Partial<ServiceError>;
     if (typeof error.code !== 'number') return ConnectError.from(thrown);
     // gRPC and Connect number their codes alike.
-    const code = error.code as number as Code;
+    const code = isLostConnection(error) ? Code.Unavailable : (error.code as number as Code);
     const said = error.details ?? error.message ?? '';
     const bytes = error.metadata?.get(DETAILS_KEY)[0];
     if (!Buffer.isBuffer(bytes)) {

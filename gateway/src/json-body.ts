@@ -1,10 +1,9 @@
 /** Bodies as existing clients send them, and nothing in them that means two things. */
+
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import { MAX_DEPTH, MAX_QUOTED_NAME } from '@tidemark/limits/limits';
 import type { FastifyInstance } from 'fastify';
 
-/** Deeper than any body of the API, and shallow enough for whatever walks it. */
-const MOST_DEPTH = 64;
-const LONGEST_NAME = 64;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** Existing clients send JSON under any content type, on any method, or an empty body: an empty body is an empty object. */
@@ -41,7 +40,7 @@ export function readAnyJson(app: FastifyInstance): void {
  * is busy for a tenth of a second with one MiB of brackets
  */
 export function decodeJson(bytes: Uint8Array): string {
-  if (isTooDeep(bytes)) throw badBody(`must not be nested over ${MOST_DEPTH} deep`);
+  if (isTooDeep(bytes)) throw badBody(`must not be nested over ${MAX_DEPTH} deep`);
   try {
     return decoder.decode(bytes);
   } catch {
@@ -61,7 +60,7 @@ function isTooDeep(bytes: Uint8Array): boolean {
     else if (inText) at += byte === BACKSLASH ? 1 : 0;
     else if (byte === END_OF_BRACKET || byte === END_OF_BRACE) depth -= 1;
     else if (byte === BRACKET || byte === BRACE) depth += 1;
-    if (depth > MOST_DEPTH) return true;
+    if (depth > MAX_DEPTH) return true;
   }
   return false;
 }
@@ -127,5 +126,5 @@ function isBad(text: string): boolean {
 }
 
 function shown(name: string): string {
-  return name.slice(0, LONGEST_NAME).toWellFormed() || 'body';
+  return name.slice(0, MAX_QUOTED_NAME).toWellFormed() || 'body';
 }

@@ -4,17 +4,16 @@ import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-secu
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { watchCertificate } from '@tidemark/service-kit/watched-certificate';
 import { createAuditTrail } from './audit.ts';
-import { createAuthenticator } from './authenticate.ts';
 import { createBackends, openChannels, serviceHeaders } from './backends.ts';
-import { createClusterLabels } from './cluster-labels.ts';
 import type { GatewayConfig } from './config.ts';
 import { startGrpcListener } from './connect/grpc-listener.ts';
+import { createAdmission } from './edge/admission.ts';
 import { buildGateway } from './gateway.ts';
 import { httpsOptions } from './https-options.ts';
-import { createIssuer } from './issuer.ts';
+import { createAuthenticator } from './identity/authenticate.ts';
+import { createClusterLabels } from './identity/cluster-labels.ts';
+import { createIssuer } from './identity/issuer.ts';
 import { log } from './logger.ts';
-import { createRateLimit } from './rate-limit.ts';
-import { createShared } from './shared.ts';
 
 export interface RunningGateway extends AsyncDisposable {
   readonly port: number;
@@ -40,11 +39,9 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const audit = stack.use(createAuditTrail(config.auditFile));
   const edge = {
     backends,
-    authenticator,
     audit,
-    rateLimit: createRateLimit(config.rate),
     serviceToken: config.serviceToken,
-    shared: stack.use(createShared(authenticator, config.limits)),
+    admission: stack.use(createAdmission(authenticator, config.limits, config.rate)),
     limits: config.limits,
     trustedProxies: config.trustedProxies,
     allowedOrigins: config.allowedOrigins,

@@ -289,7 +289,7 @@ it('answers a request that is under way when the gateway stops, and one behind i
   await seen.promise;
   const closed = gateway.app.close();
   const second = once(gateway.app.server, 'request');
-  socket.write(`GET /api/v1/backups?page=0 HTTP/1.1\r\n${head}\r\n\r\n`);
+  socket.write(`GET /api/v1/backups?page=-1 HTTP/1.1\r\n${head}\r\n\r\n`);
   await second;
   go.resolve();
   expect((await answers).split(/HTTP\/1\.1 /).slice(1)).toEqual([

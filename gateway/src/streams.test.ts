@@ -20,9 +20,9 @@ import { bindService, type Handlers } from '@tidemark/service-kit/grpc/bind-serv
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { createLogger } from '@tidemark/service-kit/logging';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { LabelAges } from './cluster-labels.ts';
 import { toConfig } from './config.ts';
-import type { Limits } from './limits.ts';
+import type { Limits } from './edge/limits.ts';
+import type { LabelAges } from './identity/cluster-labels.ts';
 import { startGateway } from './service.ts';
 import { BACKUP, CLUSTER, sampleBackup } from './testing/programmable-backends.ts';
 import { exchange, open, requestOf } from './testing/raw-http.ts';

@@ -77,7 +77,7 @@ describe('the listener of the gateway', () => {
           port,
           host: 'localhost',
           family: 4,
-          path: '/api/v1/backups?page=0',
+          path: '/api/v1/backups?page=-1',
           ca: authority.ca,
           headers: { authorization: `Bearer ${TOKEN}` },
         },

@@ -98,7 +98,14 @@ async function measure(storm: Storm, { workers, doorbells }: Size, context: Benc
       onUnreadable: silent,
       async claim({ id }) {
         const claim = randomBytes(24).toString('base64url');
-        const { grant } = await client.claimTask({ backupId: id, claim, worker: `storm-${worker}`, pool: 'default' });
+        const { grant } = await client.claimTask({
+          backupId: id,
+          claim,
+          worker: `storm-${worker}`,
+          pool: 'default',
+          instance: '',
+          outOfReach: [],
+        });
         if (!grant) counts.wasted += 1;
         if (grant?.$case !== 'backup') return undefined;
         counts.useful += 1;
@@ -126,8 +133,15 @@ async function measure(storm: Storm, { workers, doorbells }: Size, context: Benc
 
 /** What a worker tells of a run that takes no time. */
 async function work(client: ServiceClient<ExecutorServiceServer>, task: TaskRef): Promise<void> {
-  await client.renewTask({ task, progress: undefined, starting: { argv: ['br'], brVersion: 'v8.5.0', hasLock: true } });
-  await client.completeTask({ task, outcome: { $case: 'succeeded', value: { result: RESULT } } });
+  await client.renewTask({
+    task,
+    progress: undefined,
+    stall: undefined,
+    removing: [],
+    estimate: undefined,
+    starting: { argv: ['br'], brVersion: 'v8.5.0', hasLock: true },
+  });
+  await client.completeTask({ task, outcome: { $case: 'succeeded', value: { result: RESULT, exitSeen: true } } });
 }
 
 async function fill(database: Db, doorbells: number, { slots }: Storm, signal: AbortSignal): Promise<string[]> {

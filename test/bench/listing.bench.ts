@@ -1,3 +1,4 @@
+import { DEFAULT_EXACT_TOTAL } from '@tidemark/limits/limits';
 import { type Collection, MongoServerError } from 'mongodb';
 import { finishedBackup, insertAll, type StoredDocument } from '../documents.ts';
 import type { BenchContext, Benchmark, Figure, Target } from './benchmark.ts';
@@ -36,7 +37,10 @@ const KINDS: readonly { readonly name: string; readonly target?: Target; readonl
     name: 'page in the middle of the fleet',
     act: ({ api, size }) => page(api, `page=${size / PAGE / 2}&withoutTotal=true`),
   },
-  { name: 'first page of the fleet with the total', act: ({ api, size }) => page(api, 'page=1', size) },
+  {
+    name: 'first page of the fleet with the total',
+    act: ({ api, size }) => page(api, 'page=1', Math.min(size, DEFAULT_EXACT_TOTAL)),
+  },
   {
     name: 'the database alone sorts and finds the first page',
     act: ({ backups }) => inTime(() => sortAndFind(backups)),
@@ -139,7 +143,8 @@ interface Page {
 /** @param total that the answer must have */
 async function page(api: HttpClient, query: string, total?: number): Promise<boolean> {
   const { status, text } = await api.call('GET', `/backups?pageSize=${PAGE}&${query}`);
-  if (status === 503) return false;
+  // A page that lies too deep to be reached by its number in time is a 400.
+  if (status === 503 || status === 400) return false;
   if (status !== 200) throw new Error(`${query} was answered with ${status}: ${text.slice(0, 300)}`);
   const answer = JSON.parse(text) as Page;
   if (answer.data.backupRecords.length !== PAGE) throw new Error(`${query} is no full page.`);

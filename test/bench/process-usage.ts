@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { StackProcess } from '@tidemark/local-stack/stack-process';
 
 const ANSWER_MS = 5_000;
@@ -6,13 +7,17 @@ const ANSWER_MS = 5_000;
 export interface Usage {
   /** Processor time since its start. */
   readonly cpuMs: number;
-  readonly residentMb: number;
+  /**
+   * Memory that the process has for itself alone: `RssAnon` of Linux. Its resident memory would also count the pages of
+   * the Node program and of its libraries, which all processes of a machine share.
+   */
+  readonly ownMb: number;
   /** Any other metric, all its labels added up; 0 when there is none. */
   total(metric: string): number;
 }
 
-/** Asks `/metrics`. */
-export async function usageOf({ operations }: Pick<StackProcess, 'operations'>): Promise<Usage> {
+/** Asks `/metrics`, and the system for the memory. */
+export async function usageOf({ operations, pid }: Pick<StackProcess, 'operations' | 'pid'>): Promise<Usage> {
   const response = await fetch(`http://${operations}/metrics`, { signal: AbortSignal.timeout(ANSWER_MS) });
   const text = await response.text();
   const total = (metric: string) =>
@@ -22,7 +27,14 @@ export async function usageOf({ operations }: Pick<StackProcess, 'operations'>):
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
   return {
     cpuMs: total('process_cpu_seconds_total') * 1_000,
-    residentMb: total('process_resident_memory_bytes') / 2 ** 20,
+    ownMb: await ownMb(pid),
     total,
   };
+}
+
+async function ownMb(pid: number | undefined): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const [, kib] = /^RssAnon:\s+(\d+) kB$/m.exec(status) ?? [];
+  if (kib === undefined) throw new Error(`/proc/${pid}/status tells no RssAnon`);
+  return Number(kib) / 1024;
 }

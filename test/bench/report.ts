@@ -65,7 +65,7 @@ function row(figure: Figure): readonly string[] {
     name,
     `${number(value)}${suffix}`,
     floor ? `${floor.name} ${number(floor.value)}${suffix}` : '',
-    ratio === undefined ? '' : ratio.toFixed(2),
+    ratio === undefined ? '' : ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(2),
     target ? `${targetText(target)} ${isMet(figure) ? 'met' : 'MISSED'}` : '',
   ];
 }

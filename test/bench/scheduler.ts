@@ -10,6 +10,7 @@ import { openBackends } from '../../services/scheduler-service/src/backends.ts';
 import { toConfig } from '../../services/scheduler-service/src/config.ts';
 import { attendToWindows } from '../../services/scheduler-service/src/due-loop.ts';
 import { createOccurrenceStore, OCCURRENCE_INDEXES } from '../../services/scheduler-service/src/occurrence-store.ts';
+import { createQuarantines } from '../../services/scheduler-service/src/quarantines.ts';
 // biome-ignore-end lint/style/noRestrictedImports: see above
 
 export interface Scheduler extends Disposable {
@@ -29,7 +30,13 @@ export async function openScheduler({ dataDir, process }: Stack, database: Db): 
     TIDEMARK_SERVICE_TOKEN_FILE: join(dataDir, 'secrets', 'service-token'),
   });
   const backends = openBackends(config);
-  const dependencies = { ...config, backends, store: createOccurrenceStore(database), now: () => new Date() };
+  const dependencies = {
+    ...config,
+    backends,
+    quarantines: createQuarantines(),
+    store: createOccurrenceStore(database),
+    now: () => new Date(),
+  };
   return {
     round: (signal) => attendToWindows(dependencies, signal),
     [Symbol.dispose]: () => backends[Symbol.dispose](),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { check, RULE_NAMES, type RuleName } from './checker.ts';
 import type { BackupDocument, Evidence, OccurrenceDocument } from './evidence.ts';
-import type { Request } from './workload.ts';
+import type { Request } from './request.ts';
 
 const AT = Date.UTC(2026, 0, 5, 12);
 const at = (seconds: number) => new Date(AT + seconds * 1000);
@@ -112,6 +112,8 @@ const GOOD: Evidence = {
   orphans: [],
   messages: { 'chaos.run.default': 0 },
   crashes: [],
+  mountLosses: [],
+  damagedRecords: [],
 };
 
 /** The first backup is another one. */
@@ -265,6 +267,9 @@ const CORRUPTIONS: Readonly<Record<RuleName, Readonly<Record<string, Evidence>>>
   'nothing started unasked': {
     'a record of no request': withFirst({ request: { key: 'k9' } }),
   },
+  'damaged records untouched': {
+    'somebody changed one': { ...GOOD, damagedRecords: [{ name: 'backups damaged-backup-0', untouched: false }] },
+  },
   'nothing crashed': { 'a process ended by itself': { ...GOOD, crashes: ['gateway-1'] } },
 };
 
@@ -295,6 +300,17 @@ describe('the checker', () => {
       asked(3, { kind: 'unpin', backupId: 'b1', answer: answered() }),
     );
     expect(check({ ...GOOD, ...requests })).toEqual([]);
+  });
+
+  it('holds nothing against a br whose files were not seen while its worker had no mount, and only then', () => {
+    const bad = attempt({ outcome: 'newPath', reason: { code: 'BACKUPMETA_BAD' }, endedAt: at(9) });
+    const judge = (loss: Evidence['mountLosses'][number]) =>
+      check({ ...withFirst({ attempts: [bad] }), mountLosses: [loss] }).map(({ rule }) => rule);
+    const rule = 'nothing removed under br';
+    expect(judge({ worker: bad.worker, from: at(8), to: at(20) })).not.toContain(rule);
+    expect(judge({ worker: bad.worker, from: at(8) })).not.toContain(rule);
+    expect(judge({ worker: 'another', from: at(0), to: at(20) })).toContain(rule);
+    expect(judge({ worker: bad.worker, from: at(30), to: at(40) })).toContain(rule);
   });
 
   for (const rule of RULE_NAMES)

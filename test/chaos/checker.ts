@@ -1,9 +1,9 @@
 /**
- * Judges what a run left. It knows the promises (design, sections 2 to 4) and the evidence, and nothing of how the product
+ * Judges what a run left. It knows the promises (architecture 2 to 4) and the evidence, and nothing of how the product
  * keeps them: no rule here comes from the product's own code.
  */
 import type { BackupDocument, Evidence, OccurrenceDocument } from './evidence.ts';
-import type { Request } from './workload.ts';
+import type { Request } from './request.ts';
 
 export interface Violation {
   readonly rule: RuleName;
@@ -11,6 +11,7 @@ export interface Violation {
   readonly what: string;
 }
 
+type Attempt = BackupDocument['attempts'][number];
 type Judge = (evidence: Evidence) => Iterable<string>;
 
 const FINISHED = ['Succeeded', 'Failed', 'Canceled'];
@@ -18,6 +19,8 @@ const OUTCOMES = ['succeeded', 'failed', 'retry', 'newPath', 'wait', 'stopped', 
 const ENDED_WINDOWS = ['Started', 'Skipped', 'Missed'];
 /** 429 says nothing about the request. */
 const REFUSED = /^4(?!29)/;
+/** How far the clock of a fault and the database's may differ. */
+const CLOCK_MS = 1_000;
 /** After a window's close its end may still be being written down. */
 const WINDOW_GRACE_MS = 60_000;
 
@@ -105,12 +108,21 @@ const RULES = {
     }
   },
 
-  /** A br that did its work is found to have done it: nobody took files from under it. */
-  *'nothing removed under br'({ backups }) {
+  /** A br that did its work is found to have done it: nobody took files from under it, unless its worker lost the mount. */
+  *'nothing removed under br'({ backups, mountLosses }) {
+    const hadNoMount = ({ worker, startedAt, endedAt }: Attempt) =>
+      mountLosses.some(
+        (loss) =>
+          loss.worker === worker &&
+          (!endedAt || loss.from.getTime() - CLOCK_MS < endedAt.getTime()) &&
+          (!loss.to || startedAt.getTime() < loss.to.getTime() + CLOCK_MS),
+      );
     for (const { _id, attempts } of backups)
-      for (const { reason, path } of attempts)
-        if (reason?.code === 'BACKUPMETA_BAD')
+      for (const attempt of attempts) {
+        const { reason, path } = attempt;
+        if (reason?.code === 'BACKUPMETA_BAD' && !hadNoMount(attempt))
           yield `${_id}: br succeeded in ${path}, but its files were not all there`;
+      }
   },
 
   *'no path twice'({ backups }) {
@@ -223,6 +235,11 @@ const RULES = {
     const asked = new Set(requests.flatMap(({ kind, key }) => (kind === 'start' ? [key] : [])));
     for (const { _id, origin, request } of backups)
       if (origin !== 'schedule' && !asked.has(request.key)) yield `${_id} has key ${request.key}`;
+  },
+
+  /** Nobody makes something up for what he cannot read. */
+  *'damaged records untouched'({ damagedRecords }) {
+    for (const { name, untouched } of damagedRecords) if (!untouched) yield `${name} was changed or removed`;
   },
 
   *'nothing crashed'({ crashes }) {

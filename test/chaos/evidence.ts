@@ -4,7 +4,8 @@ import { join, relative } from 'node:path';
 import { BackupMeta, MetaFile } from '@tidemark/protocol/br/backup';
 import type { Db } from 'mongodb';
 import type { LedgerLine } from '../e2e/ledger.ts';
-import type { Request } from './workload.ts';
+import { DAMAGED, type DamagedRecord } from './damaged-records.ts';
+import type { Request } from './request.ts';
 
 /** A backup as the database has it, as far as it is looked at. */
 export interface BackupDocument {
@@ -83,42 +84,71 @@ export interface Evidence {
   readonly messages: Readonly<Record<string, number>>;
   /** What ended without having been told to. */
   readonly crashes: readonly string[];
+  /** When a worker did not see the storage. */
+  readonly mountLosses: readonly MountLoss[];
+  /** What was damaged on purpose; none of it is among backups and occurrences. */
+  readonly damagedRecords: readonly DamagedRecord[];
 }
 
-/** The records of the database, as they are now. */
+export interface MountLoss {
+  readonly worker: string;
+  readonly from: Date;
+  /** Undefined where it was not given back before the worker ended. */
+  readonly to?: Date;
+}
+
+/** The records of the database, as they are now, but for those that were damaged on purpose. */
 export async function readDocuments(db: Db): Promise<Pick<Evidence, 'takenAt' | 'backups' | 'occurrences'>> {
+  const others = { clusterId: { $ne: DAMAGED } };
   const { localTime } = await db.admin().command({ hello: 1 });
   const [backups, occurrences] = await Promise.all([
-    db.collection<BackupDocument>('backups').find().toArray(),
-    db.collection<OccurrenceDocument>('occurrences').find().toArray(),
+    db.collection<BackupDocument>('backups').find(others).toArray(),
+    db.collection<OccurrenceDocument>('occurrences').find(others).toArray(),
   ]);
   return { takenAt: Number(localTime), backups, occurrences };
 }
 
-/** What tells demo-br what to do is no file of a backup. */
-const SCRIPTS = /(^|\/)demo-br\.json(\.runs)?$/;
+/** What tells demo-br what to do, and what tells a storage from others, is no file of a backup. */
+const BESIDE = /(^|\/)(demo-br\.json(\.runs)?|\.tidemark\/[^/]+)$/;
 const META = /\/backupmeta$/;
 
-/** Everything below a storage. */
-export function readStorage(folder: string): Pick<Evidence, 'files' | 'metas'> {
+/** The files of a storage, and how one is read. */
+export interface StoredContent {
+  readonly files: readonly StoredFile[];
+  read(path: string): Promise<Buffer>;
+}
+
+/** What a folder holds. */
+export function contentOf(folder: string): StoredContent {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name))
-    .map((path) => ({ path: relative(folder, path), bytes: statSync(path).size }))
-    .filter(({ path }) => !SCRIPTS.test(path));
-  const metas = files.filter(({ path }) => META.test(path)).map(({ path }) => readMeta(folder, path.replace(META, '')));
-  return { files, metas };
+    .map((path) => ({ path: relative(folder, path), bytes: statSync(path).size }));
+  return { files, read: async (path) => readFileSync(join(folder, path)) };
 }
 
-function readMeta(folder: string, path: string): StoredMeta {
-  const read = (name: string) => readFileSync(join(folder, path, name));
+/** Everything below some storages. */
+export async function readStorages(storages: readonly StoredContent[]): Promise<Pick<Evidence, 'files' | 'metas'>> {
+  const found = await Promise.all(
+    storages.map(async ({ files, read }) => {
+      const own = files.filter(({ path }) => !BESIDE.test(path));
+      const finished = own.filter(({ path }) => META.test(path)).map(({ path }) => path.replace(META, ''));
+      return { files: own, metas: await Promise.all(finished.map((path) => readMeta(path, read))) };
+    }),
+  );
+  return { files: found.flatMap(({ files }) => files), metas: found.flatMap(({ metas }) => metas) };
+}
+
+async function readMeta(path: string, readFile: StoredContent['read']): Promise<StoredMeta> {
+  const read = (name: string) => readFile(`${path}/${name}`);
   const files: Record<string, number> = {};
   try {
-    const meta = BackupMeta.decode(read('backupmeta'));
+    const meta = BackupMeta.decode(await read('backupmeta'));
     for (const index of [meta.fileIndex, meta.schemaIndex])
       for (const { name } of index?.metaFiles ?? []) {
-        files[name] = read(name).length;
-        for (const file of MetaFile.decode(read(name)).dataFiles) files[file.name] = Number(file.size);
+        const content = await read(name);
+        files[name] = content.length;
+        for (const file of MetaFile.decode(content).dataFiles) files[file.name] = Number(file.size);
       }
     for (const { name, size } of meta.files) files[name] = Number(size);
     return { path, tso: String(meta.endVersion), files };

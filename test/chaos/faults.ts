@@ -1,19 +1,24 @@
 /**
  * Inflicts faults and heals them.
  *
- * 1. Every fault heals itself: when `inflict` resolves, it is over. Once `stop` aborts, that is at once.
+ * 1. Every fault heals itself: when `inflict` resolves, it is over. Once `stop` aborts, that is at once. Only a damaged record
+ *    stays: it is of nobody, and all others must get on beside it.
  * 2. One fault at a time on one target; a fault whose target is taken is left out. Different targets fail together.
  * 3. A worker and the guard of its `br` are never frozen together: that is the one exception of T13. Only guards that wait
  *    for a `br` are frozen.
  * 4. Whatever ends without having been told to is a crash, and is told. Once this is disposed, all may end.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { HABITS, type HabitName } from '@tidemark/local-stack/object-stores/habits';
 import type { StackProcess } from '@tidemark/local-stack/stack-process';
+import type { MountLoss } from './evidence.ts';
 import { type Fault, type FaultKind, pickOf } from './plan.ts';
 import { brsIn, guardsIn } from './processes.ts';
-import type { World } from './world.ts';
+import { WITHOUT_MOUNT, type World } from './world.ts';
 
 export interface Faults extends Disposable {
+  /** Those so far. */
+  readonly mountLosses: readonly MountLoss[];
   /** Resolves with whether it could be done, once it is healed. */
   inflict(fault: Fault): Promise<boolean>;
   /** Everything runs and is ready. */
@@ -25,6 +30,10 @@ export interface FaultsOptions {
   readonly stop: AbortSignal;
   readonly say: (line: string) => void;
   readonly onCrash: (sentence: string) => void;
+  /** Many people come at once; resolves when all were answered. */
+  readonly crowd: () => Promise<void>;
+  /** Puts a damaged record into the database; answers what it is called, if that could be done. */
+  readonly damage: (which: number) => Promise<string | undefined>;
 }
 
 /** A process that is not ready by then has other faults to wait for. */
@@ -32,12 +41,15 @@ const READY_MS = 15_000;
 const LONGEST_SHIFT_MS = 5 * 60_000;
 const SLOWEST_LINK_MS = 700;
 const NORMAL_MEMORY = '0.4';
+const HABIT_NAMES = (Object.keys(HABITS) as HabitName[]).filter((name) => name !== 'none');
 
-export function startFaults(world: World, { stop, say, onCrash }: FaultsOptions): Faults {
-  const { stack, broker, database, storage, dataDir } = world;
-  const hasBr = (guard: number) => brsIn(storage.folder).some(({ parent }) => parent === guard);
+export function startFaults(world: World, { stop, say, onCrash, crowd, damage }: FaultsOptions): Faults {
+  const { stack, broker, database, storage } = world;
+  const brs = () => brsIn(world.brMarks);
+  const hasBr = (guard: number) => brs().some(({ parent }) => parent === guard);
   const taken = new Set<string>();
   const expected = new Set<string>();
+  const mountLosses: MountLoss[] = [];
   // Most of what can go wrong goes wrong with whoever runs br.
   const workers = stack.processes.filter(({ kind }) => kind === 'executor-worker');
   const targets = [...stack.processes, ...workers, ...workers];
@@ -122,18 +134,17 @@ export function startFaults(world: World, { stop, say, onCrash }: FaultsOptions)
         await pause(fault.lasts);
         world.shiftClock(one, 0);
       }),
-    'br-kill': (fault) =>
-      onPid(fault, pickOf(brsIn(storage.folder), fault.which)?.pid, async (pid) => signalTo(pid, 'SIGKILL')),
+    'br-kill': (fault) => onPid(fault, pickOf(brs(), fault.which)?.pid, async (pid) => signalTo(pid, 'SIGKILL')),
     'br-freeze': (fault) =>
-      onPid(fault, pickOf(brsIn(storage.folder), fault.which)?.pid, async (pid) => {
+      onPid(fault, pickOf(brs(), fault.which)?.pid, async (pid) => {
         signalTo(pid, 'SIGSTOP');
         await pause(fault.lasts);
         signalTo(pid, 'SIGCONT');
       }),
     'guard-kill': (fault) =>
-      onPid(fault, pickOf(guardsIn(dataDir), fault.which)?.pid, async (pid) => signalTo(pid, 'SIGKILL')),
+      onPid(fault, pickOf(guardsIn(world.disk.folder), fault.which)?.pid, async (pid) => signalTo(pid, 'SIGKILL')),
     'guard-freeze': (fault) => {
-      const waiting = guardsIn(dataDir).filter(({ pid }) => !hasBr(pid));
+      const waiting = guardsIn(world.disk.folder).filter(({ pid }) => !hasBr(pid));
       return onPid(fault, pickOf(waiting, fault.which)?.pid, async (pid) => {
         signalTo(pid, 'SIGSTOP');
         if (!hasBr(pid)) await pause(fault.lasts);
@@ -200,10 +211,56 @@ export function startFaults(world: World, { stop, say, onCrash }: FaultsOptions)
         return true;
       }),
     'storage-frozen': (fault) => onStorage(fault, () => storage.freezeFor(fault.lasts)),
+    'mount-lost': (fault) =>
+      onStorage(fault, async () => {
+        const worker = stack.processes.find(({ name }) => name === WITHOUT_MOUNT);
+        if (!worker?.running || !(await storage.unmountFor(worker.pid))) return false;
+        const { name, pid } = worker;
+        const from = new Date();
+        const loss = mountLosses.push({ worker: name, from }) - 1;
+        await pause(fault.lasts);
+        if (worker.running && worker.pid === pid) await storage.mountFor(pid);
+        mountLosses[loss] = { worker: name, from, to: new Date() };
+        return true;
+      }),
+    'disk-full': (fault) =>
+      world.disk.breakable
+        ? on('the database', fault, async () => {
+            await world.disk.fill();
+            await pause(fault.lasts);
+            await world.disk.empty();
+            await mendDatabase();
+          })
+        : false,
+    'store-habit': (fault) =>
+      on('the bucket', fault, async () => {
+        const habit = pickOf(HABIT_NAMES, fault.which) ?? 'none';
+        say(`the bucket ${HABITS[habit].title}`);
+        world.objects.takeUp(habit);
+        await pause(fault.lasts);
+        world.objects.takeUp('none');
+      }),
+    'record-damaged': async (fault) => {
+      // The database may be broken at the moment.
+      const name = await damage(fault.which).catch(() => undefined);
+      if (name !== undefined) say(`record-damaged: ${name}`);
+      return name !== undefined;
+    },
+    crowd: (fault) => on('the gateways', fault, crowd),
   };
+
+  /** As `npm start` does it: a database that met a full disk is broken for as long as its process lives. */
+  async function mendDatabase(): Promise<void> {
+    const why = await database.whySick?.(AbortSignal.timeout(READY_MS));
+    if (why === undefined) return;
+    say(`the database answers with errors (${why}): starting it again`);
+    await database.kill();
+    await database.start();
+  }
 
   for (const one of stack.processes) watch(one);
   return {
+    mountLosses,
     inflict: async (fault) => ways[fault.kind](fault),
     async untilHealed(signal) {
       for (const one of stack.processes) await one.start(signal);

@@ -29,6 +29,11 @@ const KINDS = {
   'storage-full': { weight: 2, from: 1_000, to: 5_000 },
   'storage-read-only': { weight: 2, from: 1_000, to: 5_000 },
   'storage-frozen': { weight: 2, from: 500, to: 4_000 },
+  'mount-lost': { weight: 3, from: 2_000, to: 12_000 },
+  'disk-full': { weight: 2, from: 2_000, to: 8_000 },
+  'store-habit': { weight: 4, from: 3_000, to: 12_000 },
+  'record-damaged': { weight: 2, from: 0, to: 0 },
+  crowd: { weight: 1, from: 0, to: 0 },
 } as const satisfies Record<string, { weight: number; from: number; to: number }>;
 
 export type FaultKind = keyof typeof KINDS;

@@ -1,5 +1,6 @@
 /** The processes of a run, as the kernel lists them (Linux). */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { livingProcesses } from '@tidemark/processes/stat';
 
 export interface SeenProcess {
   readonly pid: number;
@@ -10,17 +11,15 @@ export interface SeenProcess {
 /** Living processes whose command line holds this text; one that only waits to be collected does not live. */
 export function processesWith(text: string): SeenProcess[] {
   if (process.platform !== 'linux') return [];
-  return readdirSync('/proc').flatMap((name) => {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || pid === process.pid) return [];
-    const command = commandOf(pid);
-    return command?.includes(text) ? [{ pid, parent: parentOf(pid), command }] : [];
+  return livingProcesses().flatMap(({ pid, parent }) => {
+    const command = pid === process.pid ? undefined : commandOf(pid);
+    return command?.includes(text) ? [{ pid, parent, command }] : [];
   });
 }
 
-/** Runs of `br` that write below a folder. */
-export function brsIn(folder: string): SeenProcess[] {
-  return processesWith(folder).filter(({ command }) => command.includes('demo-br'));
+/** Runs of `br` that write into some storages, each known by a text of their command lines. */
+export function brsIn(storages: readonly string[]): SeenProcess[] {
+  return storages.flatMap(processesWith).filter(({ command }) => command.includes('demo-br'));
 }
 
 /** Guards of workers that keep their state below a folder. */
@@ -33,14 +32,5 @@ function commandOf(pid: number): string | undefined {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() || undefined;
   } catch {
     return undefined; // it has just ended
-  }
-}
-
-function parentOf(pid: number): number {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return 0;
   }
 }

@@ -10,7 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Db, MongoClient } from 'mongodb';
 import { readLedger } from '../e2e/ledger.ts';
 import { byRetention, check, countAnswers, type Violation } from './checker.ts';
-import { type Evidence, readDocuments, readQueues, readStorage } from './evidence.ts';
+import { createDamagedRecords } from './damaged-records.ts';
+import { contentOf, type Evidence, readDocuments, readQueues, readStorages } from './evidence.ts';
 import { startFaults } from './faults.ts';
 import type { FaultKind, Plan } from './plan.ts';
 import { brsIn, guardsIn, type SeenProcess } from './processes.ts';
@@ -86,7 +87,10 @@ export async function runChaos({
   const client = resources.use(new MongoClient(world.database.url, { serverSelectionTimeoutMS: 5_000 }));
   const db = client.db(world.databaseName);
   const workload = await startWorkload(world, join(dataDir, 'requests.jsonl'), stop.signal);
-  const faults = resources.use(startFaults(world, { stop: stop.signal, say: detail, onCrash }));
+  const damaged = createDamagedRecords(db);
+  const faults = resources.use(
+    startFaults(world, { stop: stop.signal, say: detail, onCrash, crowd: workload.crowd, damage: damaged.plant }),
+  );
   say('All is ready; from now on things break');
 
   const counts: Record<string, number> = {};
@@ -135,20 +139,22 @@ export async function runChaos({
 
   const evidence: Evidence = {
     ...(await readDocuments(db)),
-    ...readStorage(world.storage.folder),
+    ...(await readStorages([contentOf(world.storage.folder), await world.objects.content()])),
     requests: [...workload.requests],
     ledger: readLedger(world.ledgerFile),
     orphans: orphansIn(world).map(({ pid, command }) => `${pid}: ${command.slice(0, 300)}`),
     messages: await untilQueuesEmpty(world, signal),
     crashes: [...crashes],
+    mountLosses: [...faults.mountLosses],
+    damagedRecords: await damaged.look(),
   };
   return { result: toResult({ plan, minutes, counts, leftOut, settledAfterSeconds }, evidence), evidence };
 }
 
 /** Every `br`, and the guards that no worker has. */
-function orphansIn({ storage, dataDir, stack }: World): SeenProcess[] {
+function orphansIn({ brMarks, disk, stack }: World): SeenProcess[] {
   const workers = new Set(stack.processes.map(({ pid }) => pid));
-  return [...brsIn(storage.folder), ...guardsIn(dataDir).filter(({ parent }) => !workers.has(parent))];
+  return [...brsIn(brMarks), ...guardsIn(disk.folder).filter(({ parent }) => !workers.has(parent))];
 }
 
 /** Until no document has work left, and no window that is over waits to be accounted for. */

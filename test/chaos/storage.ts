@@ -7,7 +7,7 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,12 +26,24 @@ export interface ChaosStorage extends AsyncDisposable {
   makeWritable(): Promise<void>;
   /** Nothing that is written comes back before so long; resolves when it does again. */
   freezeFor(ms: number): Promise<void>;
+  /**
+   * A process that was run by `OWN_MOUNTS`, and its children, see the empty folder below from now on.
+   *
+   * @returns whether it could be done
+   */
+  unmountFor(pid: number): Promise<boolean>;
+  /** Undoes that, where the process still runs. */
+  mountFor(pid: number): Promise<void>;
 }
+
+/** Runs a process that can lose a storage which others keep. */
+export const OWN_MOUNTS = ['unshare', '--mount', '--propagation', 'private'];
 
 const PREFIX = 'tidemark-chaos-';
 const MEGABYTES = 192;
 const FILLER = '.full';
 const READ_ONLY_TRIES = 40;
+const UNMOUNT_TRIES = 50;
 
 export async function openChaosStorage(): Promise<ChaosStorage> {
   await sweepStorages();
@@ -75,6 +87,11 @@ export async function openChaosStorage(): Promise<ChaosStorage> {
       });
       await once(child, 'exit');
     },
+    unmountFor: (pid) => succeeds('nsenter', ['--mount', '--target', String(pid), 'umount', '--lazy', folder]),
+    async mountFor(pid) {
+      // The same file system once more; a process that was started anew has never lost it.
+      await succeeds('nsenter', ['--mount', '--target', String(pid), 'mount', deviceOf(folder), folder]);
+    },
     async [Symbol.asyncDispose]() {
       await remove(home);
     },
@@ -110,8 +127,21 @@ function isAlive(pid: number): boolean {
 
 async function remove(home: string): Promise<void> {
   const folder = join(home, 'storage');
-  await succeeds('umount', [folder]);
+  // Who had a file open there may be on his way out.
+  for (let tries = 0; tries < UNMOUNT_TRIES && isMounted(folder); tries += 1)
+    if (!(await succeeds('umount', [folder]))) await sleep(100);
+  if (isMounted(folder)) await succeeds('umount', ['--lazy', folder]);
   rmSync(home, { recursive: true, force: true });
+}
+
+function isMounted(folder: string): boolean {
+  return process.platform === 'linux' && deviceOf(folder) !== '';
+}
+
+/** What is mounted at a folder; empty where nothing is. */
+function deviceOf(folder: string): string {
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+  return mounts.map((line) => line.split(' ')).find(([, at]) => at === folder)?.[0] ?? '';
 }
 
 async function succeeds(program: string, args: readonly string[]): Promise<boolean> {

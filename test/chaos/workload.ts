@@ -12,38 +12,14 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Action, type ActionKind, pickOf } from './plan.ts';
+import type { Answer, Request } from './request.ts';
 import type { World } from './world.ts';
-
-/** A request, and what was answered, if anything. */
-export interface Request {
-  readonly number: number;
-  readonly kind: ActionKind;
-  readonly clusterId: string;
-  readonly key?: string;
-  readonly backupId?: string;
-  readonly rule?: string;
-  /** Of a rule: how many backups its retention keeps; left out, it has none. */
-  readonly keepLast?: number;
-  /** By the clock of this process, in milliseconds. */
-  readonly sentAt: number;
-  readonly answer?: Answer;
-}
-
-export interface Answer {
-  readonly at: number;
-  /** Of HTTP. */
-  readonly status: number;
-  readonly message: string;
-  /** Of a start. */
-  readonly backupId?: string;
-  /** Of a rule: the window that it will have next. */
-  readonly opensAt?: string;
-  readonly closesAt?: string;
-}
 
 export interface Workload {
   /** Does it, repeats and all; never rejects. */
   act(action: Action): Promise<void>;
+  /** Starts a backup of each of many clusters at once; who is turned away comes back as told, a few times. */
+  crowd(): Promise<void>;
   readonly requests: readonly Request[];
 }
 
@@ -69,6 +45,10 @@ const CLUSTERS: Readonly<Record<string, object>> = {
   nightly: { seconds: 1 },
   weekly: { seconds: 12 },
 };
+/** Their backups go into the bucket. */
+const IN_BUCKET = ['odd', 'queer', 'strange'];
+const IN_CROWD = Array.from({ length: 40 }, (_, one) => `crowd-${one}`);
+const CROWD_TRIES = 5;
 const SCHEDULED = ['nightly', 'weekly'];
 /** The others keep everything. */
 const KEEP_LAST: Readonly<Record<string, number>> = { nightly: 2 };
@@ -94,7 +74,8 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
       ...(body && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(ANSWER_MS),
     });
-    return { status: response.status, ...((await response.json()) as { message: string; data: never }) };
+    const retryAfterMs = Number(response.headers.get('retry-after') ?? 0) * 1_000;
+    return { status: response.status, retryAfterMs, ...((await response.json()) as { message: string; data: never }) };
   }
 
   const note = (event: object) => appendFileSync(recordFile, `${JSON.stringify(event)}\n`);
@@ -124,7 +105,7 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
   }
 
   async function start({ which, again }: Action): Promise<void> {
-    const clusterId = pickOf(Object.keys(CLUSTERS), which) ?? '';
+    const clusterId = pickOf([...Object.keys(CLUSTERS), ...IN_BUCKET], which) ?? '';
     keys += 1;
     const key = `chaos-${keys}`;
     const once = (gateway: number) =>
@@ -140,6 +121,26 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
       await sleep(300, undefined, { signal: stop }).catch(() => undefined);
     }
     if (again < 0.25) await once(again * 4);
+  }
+
+  async function comeInCrowd(clusterId: string): Promise<void> {
+    keys += 1;
+    const key = `chaos-${keys}`;
+    for (let tries = 1; tries <= CROWD_TRIES && !stop.aborted; tries += 1) {
+      let waitMs = 1_000;
+      const answer = await ask(
+        { kind: 'start', clusterId, key },
+        async () => {
+          const answered = await call(Math.random(), 'POST', '/backups', { clusterId }, { 'idempotency-key': key });
+          waitMs = answered.retryAfterMs || waitMs;
+          return answered;
+        },
+        ({ backupId }: { backupId: string }) => ({ backupId }),
+      );
+      remember(answer?.backupId, clusterId);
+      if (answer && answer.status < 500 && answer.status !== 429) return;
+      await sleep(waitMs, undefined, { signal: stop }).catch(() => undefined);
+    }
   }
 
   /** Deletes the rules whose window is over; answers a name that no rule has then, if that could be known. */
@@ -247,20 +248,30 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
     },
   };
 
-  for (const [number, [clusterId, script]] of Object.entries(CLUSTERS).entries()) {
+  async function register(path: string, body: object): Promise<void> {
+    const answer = await call(0, 'PUT', path, body);
+    if (answer.status !== 200) throw new Error(`${path} could not be registered: ${answer.message}`);
+  }
+
+  await register('/storages/odd', world.objects.registration);
+  const crowded = Object.fromEntries(IN_CROWD.map((clusterId) => [clusterId, CLUSTERS.quick ?? {}]));
+  for (const [clusterId, script] of Object.entries({ ...CLUSTERS, ...crowded })) {
     const folder = join(storage.folder, 'nfs', 'em', 'backup', clusterId);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'demo-br.json'), JSON.stringify({ ...COMMON, ledger: ledgerFile, ...script }));
-    const answer = await call(0, 'PUT', `/clusters/${clusterId}`, {
+  }
+  for (const [number, clusterId] of [...Object.keys(CLUSTERS), ...IN_CROWD, ...IN_BUCKET].entries())
+    await register(`/clusters/${clusterId}`, {
       pd: [`127.0.0.1:${2_000 + number}`],
       version: '8.5.0',
-      storageId: 'local',
+      storageId: IN_BUCKET.includes(clusterId) ? 'odd' : 'local',
       ...(UNLOCKED.includes(clusterId) && { brOptions: { extra: { 'use-checkpoint': 'false' } } }),
     });
-    if (answer.status !== 200) throw new Error(`Cluster ${clusterId} could not be registered: ${answer.message}`);
-  }
   return {
     requests,
+    async crowd() {
+      await Promise.all(IN_CROWD.map(comeInCrowd));
+    },
     act: async (action) => {
       if (!stop.aborted) await acts[action.kind](action);
     },

@@ -1,15 +1,17 @@
 /** What is broken: a whole Tidemark over real servers, each behind a proxy, with a storage of its own. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { LocalServer } from '@tidemark/local-stack/local-server';
+import { MONGODB_FOLDERS } from '@tidemark/local-stack/private-mongodb';
 import { findServers } from '@tidemark/local-stack/servers';
 import type { ServiceKind } from '@tidemark/local-stack/service-kinds';
 import { type Stack, startStack } from '@tidemark/local-stack/stack';
 import type { StackProcess } from '@tidemark/local-stack/stack-process';
 import { type FreezableProxy, freezableProxy } from '../e2e/freezable-proxy.ts';
 import { TIMING } from '../e2e/timing.ts';
-import { type ChaosStorage, openChaosStorage } from './storage.ts';
+import { type ChaosObjectStore, openChaosObjectStore } from './object-store.ts';
+import { type ChaosStorage, OWN_MOUNTS, openChaosStorage } from './storage.ts';
 
 /** A way between two processes that a fault can be put on. */
 export interface Link {
@@ -25,6 +27,12 @@ export interface World extends AsyncDisposable {
   readonly databaseName: string;
   readonly links: readonly Link[];
   readonly storage: ChaosStorage;
+  /** Where the database and the workers keep what they must not lose. */
+  readonly disk: ChaosStorage;
+  /** Of which one worker has no keys. */
+  readonly objects: ChaosObjectStore;
+  /** What tells a `br` of this world in its command line. */
+  readonly brMarks: readonly string[];
   /** Below it everything lies that the processes keep. */
   readonly dataDir: string;
   readonly ledgerFile: string;
@@ -42,6 +50,20 @@ const COPIES: Record<ServiceKind, number> = {
   'scheduler-service': 2,
   'executor-worker': 3,
   gateway: 2,
+};
+
+/** One copy. */
+const WITHOUT_KEYS = 'executor-worker-2';
+/** The copy that can lose the folder while others keep it. */
+export const WITHOUT_MOUNT = 'executor-worker-3';
+/** What `br` is like that writes into the bucket, where no file can tell it. */
+const OBJECT_BR = {
+  DEMO_BR_SECONDS: '3',
+  DEMO_BR_REGIONS: '4',
+  DEMO_BR_BYTES_PER_FILE: '2048',
+  DEMO_BR_FLUSH_SECONDS: '0',
+  DEMO_BR_LOCK_TTL_SECONDS: '1',
+  DEMO_BR_PROGRESS_INTERVAL_SECONDS: '0.1',
 };
 
 /** Who talks to which server. */
@@ -69,6 +91,8 @@ export interface WorldOptions {
 export async function openWorld({ dataDir, say, signal, onCrash }: WorldOptions): Promise<World> {
   await using opened = new AsyncDisposableStack();
   const storage = opened.use(await openChaosStorage());
+  const disk = opened.use(await openChaosStorage());
+  keepDatabaseOn(disk.folder, dataDir);
   const clocks = join(dataDir, 'clocks');
   const secrets = join(dataDir, 'links');
   for (const folder of [clocks, secrets]) mkdirSync(folder, { mode: 0o700 });
@@ -90,7 +114,9 @@ export async function openWorld({ dataDir, say, signal, onCrash }: WorldOptions)
   });
   for (const server of [database, broker]) say(server.choice);
   await Promise.all([database.start(), broker.start()]);
+  const objects = opened.use(await openChaosObjectStore({ dataDir, say, signal }));
 
+  const ledgerFile = join(dataDir, 'ledger.jsonl');
   const links: Link[] = [];
   const link = async (name: string, url: string) => {
     const proxy = opened.use(await freezableProxy(url));
@@ -123,8 +149,18 @@ export async function openWorld({ dataDir, say, signal, onCrash }: WorldOptions)
         const url = await link(`${from} to ${to} at ${address}`, `tcp://${address}`);
         return url.slice('tcp://'.length);
       },
+      // The worker that fails its tasks is free again first: it must not draw in all that it cannot do.
+      ...(storage.breakable && { runnerOfCopy: { [WITHOUT_MOUNT]: OWN_MOUNTS } }),
+      envOfCopy: { [WITHOUT_KEYS]: Object.fromEntries(Object.keys(objects.keys).map((name) => [name, ''])) },
       env: {
         ...env,
+        'executor-worker': {
+          ...env['executor-worker'],
+          TIDEMARK_STATE_DIR: join(disk.folder, 'worker-state'),
+          ...objects.keys,
+          ...OBJECT_BR,
+          DEMO_BR_LEDGER: ledgerFile,
+        },
         all: {
           ...TIMING,
           TIDEMARK_AMQP_NAMESPACE: NAME,
@@ -144,8 +180,11 @@ export async function openWorld({ dataDir, say, signal, onCrash }: WorldOptions)
     databaseName: NAME,
     links,
     storage,
+    disk,
+    objects,
+    brMarks: [storage.folder, objects.mark],
     dataDir,
-    ledgerFile: join(dataDir, 'ledger.jsonl'),
+    ledgerFile,
     shiftClock({ operations }, ms) {
       writeFileSync(join(clocks, operations.split(':')[1] ?? ''), String(ms));
     },
@@ -158,4 +197,12 @@ export async function openWorld({ dataDir, say, signal, onCrash }: WorldOptions)
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+/** Its folder below the data folder is elsewhere, whichever database it is. */
+function keepDatabaseOn(disk: string, dataDir: string): void {
+  for (const name of [MONGODB_FOLDERS.mongod, MONGODB_FOLDERS.secantusdb]) {
+    mkdirSync(join(disk, name), { mode: 0o700 });
+    symlinkSync(join(disk, name), join(dataDir, name));
+  }
 }

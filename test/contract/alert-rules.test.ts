@@ -21,7 +21,9 @@ describe('the alert rules', () => {
   const rules = groups.flatMap((group) => group.rules);
 
   it('name only metrics that there are', () => {
-    const source = globSync('services/*/src/**/*.ts', { cwd: REPOSITORY })
+    const source = globSync(['services/*/src/**/*.ts', 'gateway/src/**/*.ts', 'packages/*/src/**/*.ts'], {
+      cwd: REPOSITORY,
+    })
       .map((file) => readFileSync(join(REPOSITORY, file), 'utf8'))
       .join('\n');
     const named = rules.flatMap(({ expr }) => expr.match(/tidemark_[a-z_]+/g) ?? []);

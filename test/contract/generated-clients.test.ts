@@ -73,10 +73,19 @@ function missingForGo(): string | undefined {
   return Number(minor) < OLDEST_GO_MINOR ? `Go 1.${OLDEST_GO_MINOR} is needed, and this is ${version}` : undefined;
 }
 
+/** The documented example of a list, with a backup of 5 TB. */
+function listOf5TB(): string {
+  const { paths } = JSON.parse(readFileSync(DOCUMENT, 'utf8'));
+  const { example } = paths['/backups'].get.responses[200].content['application/json'];
+  const [record] = example.data.backupRecords;
+  const sizes = { sizeBytes: 5_000_000_000_000, size: 5_000_000_000_000 / 1024 / 1024 };
+  return JSON.stringify({ ...example, data: { backupRecords: [{ ...record, ...sizes }] } });
+}
+
 const missing = missingForGo();
 // The first run of a machine compiles the generator, which takes minutes where others work too.
 it.skipIf(missing)(
-  `a Go client made by oapi-codegen${missing ? `: ${missing}` : ''}`,
+  `a Go client made by oapi-codegen, which reads a record of 5 TB too${missing ? `: ${missing}` : ''}`,
   { timeout: 600_000 },
   async () => {
     using client = program('go-client');
@@ -93,5 +102,10 @@ it.skipIf(missing)(
     );
     await run('go', ['build', '-o', 'six-calls', '.'], folder, local);
     expect(await run(join(folder, 'six-calls'), await clientArguments('go'), folder)).toEqual(OK);
+    writeFileSync(join(folder, 'list.json'), listOf5TB());
+    expect(await run(join(folder, 'six-calls'), ['list.json'], folder)).toEqual({
+      stdout: '5000000000000 4768371.582\n',
+      stderr: '',
+    });
   },
 );

@@ -7,7 +7,8 @@ import { type BackupRecord, startTidemark, type Tidemark } from './tidemark.ts';
 describe('a backup', () => {
   let tidemark: Tidemark;
   beforeAll(async () => {
-    tidemark = await startTidemark();
+    // So that what rests before it is removed would be noticed.
+    tidemark = await startTidemark({ env: { all: { TIDEMARK_QUIET_SECONDS: '600' } } });
   }, 120_000);
   afterAll(() => tidemark?.[Symbol.asyncDispose]());
 
@@ -48,6 +49,21 @@ describe('a backup', () => {
     expect(seen.toSorted((one, other) => one - other)).toEqual(seen);
   });
 
+  it('estimates how far it is from what it has written, where br says nothing of it for two minutes', async () => {
+    const clusterId = await tidemark.cluster('estimate');
+    await tidemark.untilState(await tidemark.start(clusterId), 'Succeeded');
+    tidemark.demo({ seconds: 12, progressIntervalSeconds: 120 }, clusterId);
+    const id = await tidemark.start(clusterId);
+    const { estimate, progress } = await tidemark.until(id, (record) => record.estimate !== undefined);
+    expect(estimate?.writtenBytes).toBeGreaterThan(0);
+    expect(estimate?.percent).toBeGreaterThan(0);
+    expect(estimate?.percent).toBeLessThan(100);
+    expect(progress).toEqual({ step: '', percent: 0 });
+    const record = await tidemark.untilState(id, 'Succeeded');
+    expect(record).not.toHaveProperty('estimate');
+    expect(record.progress.percent).toBe(100);
+  });
+
   it('is refused while the cluster has one already, and the answer names it (T6)', async () => {
     const clusterId = await tidemark.cluster('busy');
     tidemark.demo({ seconds: 2 }, clusterId);
@@ -57,7 +73,7 @@ describe('a backup', () => {
     await tidemark.untilState(first, 'Succeeded');
   });
 
-  it('is deleted with its files, which are listed again, and leaves a tombstone', async () => {
+  it('is deleted right after its end with its files, which are listed again, and leaves a tombstone', async () => {
     const clusterId = await tidemark.cluster('delete');
     const id = await tidemark.start(clusterId);
     const { filePath } = await tidemark.untilState(id, 'Succeeded');

@@ -46,6 +46,25 @@ describe('a br that behaves as none should', () => {
     expect(tidemark.files(record.filePath)).toContain('backupmeta');
   });
 
+  it('waits for a TiKV that is down says which on its record and since when, until it goes on', async () => {
+    const { id } = await run('away', { outcome: { kind: 'store-away', awaySeconds: 4 } });
+    const waits = await tidemark.until(id, ({ waiting }) => waiting?.store === '4', 30);
+    expect(waits).toMatchObject({
+      state: 'Running',
+      waiting: { code: 'STORE_AWAY', since: expect.stringMatching(/^2/) },
+    });
+    await tidemark.until(id, ({ waiting }) => waiting === undefined, 30);
+    expect((await tidemark.untilState(id, 'Succeeded', 40)).waiting).toBeUndefined();
+  });
+
+  it('is killed from elsewhere is tried again within seconds, and goes on where it stopped', async () => {
+    const { id } = await run('oom', { outcome: { kind: 'crash', times: 1 } });
+    const record = await tidemark.untilState(id, 'Succeeded', 40);
+    expect(record.attempts.map(({ outcome }) => outcome)).toEqual(['retry', 'succeeded']);
+    expect(record.attempts[0]).toMatchObject({ reason: { message: expect.stringContaining('want of memory') } });
+    expect(record.nextTryTime).toBeUndefined();
+  });
+
   it.each(['stall', 'hang'])(
     'does not get on (%s) is stopped by the watchdog with its goroutines in the log, and goes on where it stopped',
     async (kind) => {

@@ -27,6 +27,7 @@ beforeAll(async () => {
     copies: { 'executor-worker': 1 },
   });
   clusterId = await tidemark.cluster('away');
+  await tidemark.saveRule(clusterId, 'default', { backupDate: 'Monday' });
   good = await tidemark.start(clusterId);
   await tidemark.untilState(good, 'Succeeded', 40);
 }, 180_000);
@@ -104,11 +105,15 @@ describe.each([
     await untilAllReady();
     const before = processes();
     await away(mongodb);
-    await expectRefused(ALL);
-    for (const name of ['backup-service', 'strategy-service', 'scheduler-service'])
-      await untilNotReady(name, 'mongodb');
-    await expectRefused(ALL);
-    await mongodb.resume();
+    try {
+      await expectRefused(ALL);
+      for (const name of ['backup-service', 'strategy-service', 'scheduler-service'])
+        await untilNotReady(name, 'mongodb');
+      await untilNotReady('gateway', 'backup-service');
+      await expectRefused(ALL);
+    } finally {
+      await mongodb.resume();
+    }
     await untilAllReady();
     expect(processes()).toEqual(before);
   });

@@ -99,7 +99,7 @@ it('a backup is started, watched to its end and found by its key over gRPC, and 
     watch.path,
     watch.requestSerialize,
     watch.responseDeserialize,
-    { id },
+    { id, untilRemoved: false },
     metadata(),
   );
   const states: number[] = [];

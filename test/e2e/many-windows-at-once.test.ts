@@ -1,5 +1,5 @@
 /**
- * Promise: a window starts exactly one backup, with any number of schedulers, whenever they die (design section 4).
+ * Promise: a window starts exactly one backup, with any number of schedulers, whenever they die (architecture 4).
  *
  * 1. Many windows that come at once make as many occurrences and backups.
  * 2. Each occurrence is Started and names the backup of its own cluster; none is named twice.

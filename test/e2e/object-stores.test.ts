@@ -9,6 +9,7 @@ import { claimDataFolder } from '@tidemark/local-stack/data-folder';
 import { type AzureServer, startAzureServer } from '@tidemark/local-stack/object-stores/azure';
 import { startGcsServer } from '@tidemark/local-stack/object-stores/gcs';
 import type { ObjectStore } from '@tidemark/local-stack/object-stores/object-store';
+import { startOddStore } from '@tidemark/local-stack/object-stores/odd-store';
 import { startS3Server } from '@tidemark/local-stack/object-stores/s3';
 import { removeFolder, temporaryDataFolder } from '@tidemark/local-stack/temporary-data';
 import { connectBroker } from '@tidemark/messaging/connection';
@@ -55,8 +56,12 @@ describe('a backup into an object store', () => {
       for await (const { name } of azureClient().getContainerClient(BUCKET).listBlobsFlat()) found.push(name);
       return found;
     },
+    noEmptyParts: () => keysOf('s3'),
+    listsInVersionOne: () => keysOf('s3'),
     gcs: async () => (await googleClient().bucket(BUCKET).getFiles())[0].map(({ name }) => name),
   };
+
+  const keysOf = (kind: string) => keys[kind]?.() ?? Promise.resolve([]);
 
   beforeAll(async () => {
     const dataDir = stack.adopt(temporaryDataFolder(), removeFolder);
@@ -81,9 +86,16 @@ describe('a backup into an object store', () => {
         'executor-worker': { ...Object.fromEntries(credentials), DEMO_BR_SCRIPT: script },
       },
     });
+    const noEmptyParts = stack.use(await startOddStore(s3.endpoint));
+    noEmptyParts.takeUp('slashInvalidName');
+    const listsInVersionOne = stack.use(await startOddStore(s3.endpoint, { keysInPage: 3 }));
+    listsInVersionOne.takeUp('listsInVersionOne');
     const credentialsOf = { credentials: { envPrefix: 'PROD_' } };
+    const likeS3 = { type: 's3', bucket: BUCKET, prefix: 'team/a', provider: 'moto', ...credentialsOf };
     const storages = {
-      s3: { type: 's3', bucket: BUCKET, prefix: 'team/a', endpoint: s3.endpoint, provider: 'moto', ...credentialsOf },
+      s3: { ...likeS3, endpoint: s3.endpoint },
+      noEmptyParts: { ...likeS3, endpoint: noEmptyParts.endpoint },
+      listsInVersionOne: { ...likeS3, endpoint: listsInVersionOne.endpoint },
       azure: { type: 'azure', container: BUCKET, prefix: 'team/a', endpoint: azure.endpoint, ...credentialsOf },
       gcs: { type: 'gcs', bucket: BUCKET, prefix: 'team/a', endpoint: gcs.endpoint },
     };
@@ -113,13 +125,17 @@ describe('a backup into an object store', () => {
     return { clusterId, id: await tidemark.start(clusterId) };
   };
 
-  it.each(['s3', 'azure', 'gcs'])(
+  it.each(['s3', 'azure', 'gcs', 'noEmptyParts', 'listsInVersionOne'])(
     'of the kind %s is taken, verified, shown with its files, and deleted to the last of them',
     async (kind) => {
+      const { data } = await tidemark.call<{ check: { ok: boolean; steps: object[] } }>(
+        'POST',
+        `/storages/${kind}/check`,
+      );
+      expect(data.check, JSON.stringify(data)).toMatchObject({ ok: true });
       const { id } = await start(kind);
       const record = await tidemark.untilState(id, 'Succeeded', 40);
-      const mine = async () =>
-        ((await keys[kind]?.()) ?? []).filter((key) => key.startsWith(`team/a/${record.filePath}/`));
+      const mine = async () => (await keysOf(kind)).filter((key) => key.startsWith(`team/a/${record.filePath}/`));
       expect((await mine()).map((key) => key.slice(`team/a/${record.filePath}/`.length))).toEqual(
         expect.arrayContaining(['backup.lock', 'backupmeta', 'tidemark.json']),
       );
@@ -193,7 +209,8 @@ describe('a backup into an object store', () => {
     const { id, clusterId } = await start('away');
     const record = await tidemark.until(id, ({ reason }) => reason?.code === 'STORAGE_AWAY', 40);
     expect(record.state).toBe('Queued');
-    expect(record.attempts).toMatchObject([{ outcome: 'wait' }]);
+    expect(record.attempts, 'nothing was begun').toEqual([]);
+    expect(record.nextTryTime).toMatch(/^2\d{3}-/);
     await tidemark.call('POST', '/backups/cancel', { clusterId, backupId: id });
     await tidemark.untilState(id, 'Canceled');
   });

@@ -17,6 +17,12 @@ describe('a stack', () => {
     await first.call('PUT', `/clusters/${clusterId}/strategy`, {
       strategy: { backupDate: 'Monday', period: '1:00-2:00' },
     });
+    // What people made of the demo's registrations is theirs.
+    const { data: registered } = await first.call('GET', '/clusters/test-tidb');
+    const { createTime: _, updateTime: __, id: ___, ...cluster } = registered.cluster as Record<string, unknown>;
+    await first.call('PUT', '/clusters/test-tidb', { ...cluster, labels: { team: 'shop' }, pd: ['10.0.0.7:2379'] });
+    const storage = { type: 'local', path: first.stack.storage, maxConcurrent: 3 };
+    expect((await first.call('PUT', '/storages/local', storage)).status).toBe(200);
     const { token } = first.stack;
     await first[Symbol.asyncDispose]();
 
@@ -26,5 +32,9 @@ describe('a stack', () => {
     expect(second.files(record.filePath)).toContain('backupmeta');
     const { data } = await second.call('GET', `/clusters/${clusterId}/strategy`);
     expect(data).toMatchObject({ strategy: { backupDate: 'Monday', period: '1:00-2:00' } });
+    expect((await second.call('GET', '/clusters/test-tidb')).data).toMatchObject({
+      cluster: { labels: { team: 'shop' }, pd: ['10.0.0.7:2379'] },
+    });
+    expect((await second.call('GET', '/storages/local')).data).toMatchObject({ storage: { maxConcurrent: 3 } });
   }, 120_000);
 });

@@ -1,5 +1,6 @@
+import { mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startTidemark, type Tidemark } from './tidemark.ts';
 
 interface Check {
@@ -7,13 +8,23 @@ interface Check {
   readonly state: string;
   readonly ok: boolean;
   readonly worker: string;
+  readonly workers?: readonly { readonly worker: string; readonly ok: boolean }[];
   readonly steps: readonly { readonly name: string; readonly ok: boolean; readonly message: string }[];
 }
+
+const SECONDS = { timeout: 30_000, interval: 100 };
 
 describe('a check of a storage', () => {
   let tidemark: Tidemark;
   beforeAll(async () => {
     tidemark = await startTidemark();
+    // A check asks the workers that backup-service knows of by then.
+    const { operations } = tidemark.stack.process('backup-service');
+    const workers = /^tidemark_pool_workers\{pool="default"\} 2$/m;
+    await vi.waitFor(
+      async () => expect(await (await fetch(`http://${operations}/metrics`)).text()).toMatch(workers),
+      SECONDS,
+    );
   });
   afterAll(() => tidemark[Symbol.asyncDispose]());
 
@@ -23,14 +34,20 @@ describe('a check of a storage', () => {
     return answer.data.check;
   };
 
-  it('has a worker write, list, read and delete a probe, tells each step, and leaves nothing behind', async () => {
+  it('has a worker write, list, read and delete a probe, tells each step, and leaves nothing behind but the marker', async () => {
     const before = tidemark.files('');
     const done = await check('local');
     expect(done).toMatchObject({ state: 'Done', ok: true, worker: expect.stringMatching(/\S/) });
     expect(done.steps.map(({ name, ok }) => [name, ok])).toEqual(
-      ['credentials', 'reach', 'write', 'list', 'read', 'delete', 'gone', 'traits'].map((name) => [name, true]),
+      ['credentials', 'reach', 'write', 'list', 'read', 'delete', 'gone', 'traits', 'marker'].map((name) => [
+        name,
+        true,
+      ]),
     );
-    expect(tidemark.files('')).toEqual(before);
+    expect(new Set(done.workers?.map(({ worker }) => worker)).size, 'every worker is named').toBe(2);
+    expect(done.workers?.every(({ ok }) => ok)).toBe(true);
+    const marker = 'nfs/em/backup/.tidemark/local.json';
+    expect(tidemark.files('').sort()).toEqual([...new Set([...before, marker])].sort());
     const again = await tidemark.call<{ check: Check }>('GET', `/storages/local/checks/${done.id}`);
     expect(again.data.check).toEqual(done);
   });
@@ -54,5 +71,35 @@ describe('a check of a storage', () => {
       status: 400,
       code: 10001,
     });
+  });
+
+  it('takes no backup and loses none while its share is not mounted, and goes on once it is', async () => {
+    const share = join(tidemark.stack.storage, 'share');
+    const server = join(tidemark.stack.storage, 'server');
+    mkdirSync(share);
+    await tidemark.call('PUT', '/storages/share', { type: 'local', path: share });
+    const clusterId = await tidemark.cluster('shared', { storageId: 'share' });
+    const first = await tidemark.start(clusterId);
+    const { filePath } = await tidemark.untilState(first, 'Succeeded');
+    expect(tidemark.files('share/nfs/em/backup/.tidemark'), 'marked by its first good backup').toEqual(['share.json']);
+
+    renameSync(share, server);
+    mkdirSync(share);
+    const away = 'Storage share is not mounted here';
+    expect((await check('share')).steps.at(-1)).toMatchObject({ ok: false, message: expect.stringContaining(away) });
+    const second = await tidemark.start(clusterId);
+    await tidemark.until(second, ({ reason }) => reason?.message.includes(away) ?? false);
+    await tidemark.call('DELETE', `/backups/${first}`);
+    const refused = await tidemark.until(first, ({ deletion }) => deletion.state === 'DeleteFailed');
+    expect(refused.deletion.error).toContain(away);
+    expect(tidemark.files('share')).toEqual([]);
+    expect(tidemark.files(`server/${filePath}`)).toContain('backupmeta');
+
+    rmdirSync(share);
+    renameSync(server, share);
+    await tidemark.untilState(second, 'Succeeded', 60);
+    await tidemark.call('DELETE', `/backups/${first}`);
+    await tidemark.until(first, ({ deletion }) => deletion.state === 'Deleted', 60);
+    expect(tidemark.files(`share/${filePath}`)).toEqual([]);
   });
 });

@@ -2,8 +2,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Stack, type StackOptions, startStack } from '@tidemark/local-stack/stack';
+import { lastWords } from '@tidemark/local-stack/until-listening';
 import { deleteNamespace } from '@tidemark/messaging/topology';
 import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
+import { isOver, readStat } from '@tidemark/processes/stat';
 import { MongoClient } from 'mongodb';
 import { expect, inject, vi } from 'vitest';
 import { type LedgerLine, readLedger } from './ledger.ts';
@@ -45,7 +47,15 @@ export interface BackupRecord {
   readonly createdBy: string;
   readonly progress: { readonly percent: number; readonly step: string };
   readonly reason?: { readonly code: string; readonly message: string };
-  readonly deletion: { readonly state: string; readonly by?: string; readonly reason?: string };
+  readonly nextTryTime?: string;
+  readonly estimate?: { readonly writtenBytes: number; readonly percent?: number };
+  readonly waiting?: { readonly code: string; readonly store?: string; readonly since: string };
+  readonly deletion: {
+    readonly state: string;
+    readonly by?: string;
+    readonly reason?: string;
+    readonly error?: string;
+  };
   readonly attempts: readonly { readonly worker: string; readonly outcome: string; readonly filePath: string }[];
 }
 
@@ -122,15 +132,24 @@ export interface Tidemark extends AsyncDisposable {
 export async function startTidemark(options: StackOptions & { readonly ownServers?: boolean } = {}): Promise<Tidemark> {
   const name = `test-${Math.random().toString(36).slice(2, 10)}`;
   const { ownServers = false, ...rest } = options;
+  let started: Stack | undefined;
   const stack = await startStack({
+    say: (line) => tellUnaskedEnd(line, started),
     ...(ownServers ? {} : { amqpUrl: inject('amqpUrl'), mongodbUrl: inject('mongodbUrl') }),
     restart: false,
     ...rest,
     env: {
       ...rest.env,
-      all: { ...TIMING, TIDEMARK_AMQP_NAMESPACE: name, TIDEMARK_MONGODB_DATABASE: name, ...rest.env?.all },
+      all: {
+        ...TIMING,
+        TIDEMARK_LOG_LEVEL: 'info',
+        TIDEMARK_AMQP_NAMESPACE: name,
+        TIDEMARK_MONGODB_DATABASE: name,
+        ...rest.env?.all,
+      },
     },
   });
+  started = stack;
   const ledgerFile = join(stack.storage, 'ledger.jsonl');
   const demo: Tidemark['demo'] = (script, clusterId) => {
     const folder = clusterId === undefined ? stack.storage : join(stack.storage, 'nfs', 'em', 'backup', clusterId);
@@ -262,6 +281,13 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
   };
 }
 
+/** A process that ended by itself fails tests far from the reason, which its log has; by signals tests end it themselves. */
+function tellUnaskedEnd(line: string, stack: Stack | undefined): void {
+  const [, name] = /^(\S+) ended unasked \((?!SIGKILL|exit code 0)/.exec(line) ?? [];
+  const ended = stack?.processes.find((one) => one.name === name);
+  if (ended) console.error(`${line}${lastWords(ended)}`);
+}
+
 function listFiles(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -293,8 +319,8 @@ export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     if (process.platform !== 'linux') return true;
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return !['Z', 'X'].includes(stat.slice(stat.lastIndexOf(')') + 2)[0] ?? '');
+    const stat = readStat(pid);
+    return stat !== undefined && !isOver(stat);
   } catch {
     return false; // it has gone
   }

@@ -73,7 +73,7 @@ export class BackupPeer {
       const { id: backupId, startedAt, endsAt } = newest;
       return [{ clusterId, backupId, startTime: new Date(startedAt), endTime: new Date(endsAt) }];
     });
-    return { backups };
+    return { backups, nextPageToken: '' };
   }
 
   /** A person starts a backup, unless the cluster is busy. */

@@ -7,6 +7,7 @@
  */
 import type { Occurrence } from '../../services/scheduler-service/src/catch-up.ts';
 import type { OccurrenceStore } from '../../services/scheduler-service/src/occurrence-store.ts';
+import type { QuotaStore } from '../../services/strategy-service/src/quota-store.ts';
 import { type StrategyDocument, strategyId } from '../../services/strategy-service/src/strategy.ts';
 import type { StrategyStore } from '../../services/strategy-service/src/strategy-store.ts';
 import { Agenda } from './agenda.ts';
@@ -15,7 +16,7 @@ const SIBLING_MS = 2 * 86_400_000;
 /** More than a cluster's few rules have in that time. */
 const LATEST = 100;
 
-export type Strategies = Pick<StrategyStore, 'get' | 'change' | 'ofClusters' | 'findDue'>;
+export type Strategies = Pick<StrategyStore, 'get' | 'change' | 'write' | 'ofClusters' | 'findDue'>;
 
 export class MemoryStrategies implements Strategies {
   readonly documents = new Map<string, StrategyDocument>();
@@ -30,8 +31,7 @@ export class MemoryStrategies implements Strategies {
       const before = await this.get(clusterId, rule);
       const strategy = change(before);
       if (!strategy) return { strategy: before, changed: false };
-      await Promise.resolve();
-      if (this.#write(before, strategy)) return { strategy, changed: true };
+      if (await this.write(before, strategy)) return { strategy, changed: true };
     }
   }
 
@@ -49,7 +49,7 @@ export class MemoryStrategies implements Strategies {
     return this.#due.next();
   }
 
-  #write(before: StrategyDocument | undefined, after: StrategyDocument): boolean {
+  async write(before: StrategyDocument | undefined, after: StrategyDocument): Promise<boolean> {
     if (this.documents.get(after._id)?.revision !== before?.revision) return false;
     this.documents.set(after._id, after);
     this.#due.set(after._id, after.nextWindow?.startAt.getTime());
@@ -57,9 +57,19 @@ export class MemoryStrategies implements Strategies {
   }
 }
 
+/** Saves come one after the other here, so that counting is enough. */
+export const MEMORY_QUOTAS: QuotaStore = {
+  async reserve(_quota, name, most, stored) {
+    const names = new Set(await stored());
+    return names.has(name) || names.size < most;
+  },
+  release: async () => undefined,
+  drop: async () => undefined,
+};
+
 export type Occurrences = Pick<
   OccurrenceStore,
-  'insert' | 'findPending' | 'findSiblings' | 'takeUp' | 'wait' | 'decide'
+  'insert' | 'get' | 'findPending' | 'findSiblings' | 'takeUp' | 'wait' | 'decide'
 >;
 
 export class MemoryOccurrences implements Occurrences {
@@ -85,6 +95,10 @@ export class MemoryOccurrences implements Occurrences {
     others.push(_id);
     this.#ofCluster.set(clusterId, others);
     return true;
+  }
+
+  async get(id: string): Promise<Occurrence | undefined> {
+    return this.documents.get(id);
   }
 
   async findPending(now: Date, limit: number): Promise<Occurrence[]> {

@@ -8,6 +8,7 @@ import type { CallOptions } from '@tidemark/service-kit/grpc/client';
 import type { Backends } from '../../services/scheduler-service/src/backends.ts';
 import { attendToWindows, type DueLoopDependencies } from '../../services/scheduler-service/src/due-loop.ts';
 import type { OccurrenceStore } from '../../services/scheduler-service/src/occurrence-store.ts';
+import { createQuarantines } from '../../services/scheduler-service/src/quarantines.ts';
 import { advanceStrategy } from '../../services/strategy-service/src/rpc/advance-strategy.ts';
 import type { Dependencies } from '../../services/strategy-service/src/rpc/context.ts';
 import { getStrategy } from '../../services/strategy-service/src/rpc/get-strategy.ts';
@@ -55,7 +56,7 @@ export class SchedulerCopy {
     this.#world = world;
     const store = this.#guarded(world.occurrences) as OccurrenceStore;
     const now = () => new Date(world.time() + clockMs);
-    this.#dependencies = { ...settings, store, now, backends: this.#backends() };
+    this.#dependencies = { ...settings, store, now, backends: this.#backends(), quarantines: createQuarantines() };
   }
 
   get isDead(): boolean {

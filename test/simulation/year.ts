@@ -8,11 +8,12 @@ import { setImmediate } from 'node:timers/promises';
 import { SaveStrategyRequest } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { WEEKDAYS } from '@tidemark/schedule/weekdays';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { createQuarantines } from '../../services/strategy-service/src/quarantines.ts';
 import type { Dependencies } from '../../services/strategy-service/src/rpc/context.ts';
 import { saveStrategy } from '../../services/strategy-service/src/rpc/save-strategy.ts';
 import { strategyId } from '../../services/strategy-service/src/strategy.ts';
 import { BackupPeer } from './backup-peer.ts';
-import { MemoryOccurrences, MemoryStrategies } from './memory-stores.ts';
+import { MEMORY_QUOTAS, MemoryOccurrences, MemoryStrategies } from './memory-stores.ts';
 import { ODD_HOURS, type RuleName, ruleNames, someDays, someEdit, somePeriod, type Wish } from './people.ts';
 import { type Random, randomOf } from './random.ts';
 import { type CopyWorld, SchedulerCopy } from './scheduler-copy.ts';
@@ -221,9 +222,11 @@ class Simulation {
   #strategyService(clockMs: number): Dependencies {
     return {
       store: this.#strategies,
+      quotas: MEMORY_QUOTAS,
       now: () => new Date(this.#time + clockMs),
       timeZone: 'UTC',
       spreadMs: SETTINGS.spreadMs,
+      quarantines: createQuarantines(),
       // Strategies for labels have no part in this.
     } as unknown as Dependencies;
   }

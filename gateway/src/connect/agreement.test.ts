@@ -10,6 +10,7 @@ import { type DescMethod, type Message, toJson } from '@bufbuild/protobuf';
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { ERRORS, type ErrorCode } from '@tidemark/errors/codes';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { log } from '../logger.ts';
@@ -56,6 +57,79 @@ it.each(WITH_REST)('%s reaches the services as over REST', async (_, served) => 
   }
 });
 
+it('forgets a backup for an admin alone, over every protocol, and adopts a storage for one', async () => {
+  const path = `/backups/${BACKUP}?forget=true`;
+  expect((await gateway.ask('DELETE', path, { token: 'operator' })).status).toBe(403);
+  expect((await gateway.ask('DELETE', path, { token: 'admin' })).status).toBe(200);
+  expect(gateway.received('deleteBackup').request).toMatchObject({ id: BACKUP, clusterId: CLUSTER, forget: true });
+  expect((await gateway.ask('DELETE', `/backups/${BACKUP}?forget=perhaps`)).status).toBe(400);
+  expect((await gateway.ask('POST', '/storages/nfs/check?adopt=true')).status).toBe(200);
+  expect(gateway.received('checkStorage').request).toMatchObject({ storageId: 'nfs', adopt: true });
+  for (const protocol of PROTOCOLS) {
+    gateway.calls.length = 0;
+    const request = { id: BACKUP, forget: true };
+    const forget = (token: string) =>
+      outcomeOf(gateway.call(protocol, BackupService, 'deleteBackup', request, as(token)));
+    expect(await forget('operator'), protocol).not.toBe('ok');
+    expect(gateway.calls.map(({ method }) => method)).not.toContain('deleteBackup');
+    expect(await forget('admin'), protocol).toBe('ok');
+    expect(gateway.received('deleteBackup').request).toMatchObject({ clusterId: CLUSTER, forget: true });
+    const adopt = { storageId: 'nfs', adopt: true };
+    await outcomeOf(gateway.call(protocol, RegistryService, 'checkStorage', adopt, as('admin')));
+    expect(gateway.received('checkStorage').request).toMatchObject(adopt);
+  }
+});
+
+it('says for an admin of all clusters alone that a storage was moved, over every protocol', async () => {
+  const moved = { storageId: 'nfs', moved: true, adopt: false };
+  for (const [path, body] of [
+    ['/storages/nfs/check', { moved: true }],
+    ['/storages/nfs/check?moved=true', undefined],
+  ] as const) {
+    gateway.calls.length = 0;
+    const ask = (token: string) => gateway.ask('POST', path, { token, ...(body && { body }) });
+    for (const token of ['operator', 'one-cluster-admin', 'labelled-admin'])
+      expect((await ask(token)).status, token).toBe(403);
+    expect(gateway.calls.map(({ method }) => method)).not.toContain('checkStorage');
+    expect((await ask('admin')).status).toBe(200);
+    expect(gateway.received('checkStorage').request).toMatchObject(moved);
+  }
+  expect((await gateway.ask('POST', '/storages/nfs/check', { body: { moved: 'perhaps' } })).status).toBe(400);
+  for (const protocol of PROTOCOLS) {
+    gateway.calls.length = 0;
+    const declare = (token: string) =>
+      outcomeOf(gateway.call(protocol, RegistryService, 'checkStorage', moved, as(token)));
+    for (const token of ['operator', 'one-cluster-admin', 'labelled-admin'])
+      expect(await declare(token), protocol).not.toBe('ok');
+    expect(gateway.calls.map(({ method }) => method)).not.toContain('checkStorage');
+    expect(await declare('admin'), protocol).toBe('ok');
+    expect(gateway.received('checkStorage').request).toMatchObject(moved);
+  }
+});
+
+it('tells why a storage cannot be adopted and moved at once as the service says it, over every protocol', async () => {
+  gateway.answers.checkStorage = async () => {
+    throw invalidArgument([{ field: 'moved', description: 'must not be sent together with adopt' }]);
+  };
+  const both = { storageId: 'nfs', moved: true, adopt: true };
+  expect((await gateway.ask('POST', '/storages/nfs/check', { body: both })).status).toBe(400);
+  expect(gateway.received('checkStorage').request).toMatchObject(both);
+  for (const protocol of PROTOCOLS)
+    expect(await outcomeOf(gateway.call(protocol, RegistryService, 'checkStorage', both, as('admin')))).toMatchObject({
+      code: 'InvalidArgument',
+      fields: ['moved'],
+    });
+});
+
+it('declares a storage gone, and shows it', async () => {
+  gateway.answers.putStorage = async ({ storage }) => ({ storage: storage ?? {} });
+  const put = (more: object) =>
+    gateway.ask('PUT', '/storages/nfs', { body: { type: 'local', path: '/mnt/nfs', ...more } });
+  expect((await put({ gone: true })).body.data.storage.gone).toBe(true);
+  expect((await put({})).body.data.storage.gone).toBe(false);
+  expect((await put({ gone: 'yes' })).status).toBe(400);
+});
+
 describe('the same data', () => {
   it('of a backup', async () => {
     const { body } = await gateway.ask('GET', `/backups/${BACKUP}`);
@@ -100,6 +174,26 @@ it('a page without its total is answered alike, and asks for no cluster', async 
       gateway.calls.map(({ method }) => method),
       protocol,
     ).toEqual(['listBackups']);
+  }
+});
+
+it('where a list goes on, and that its total is not exact, is answered alike', async () => {
+  const { listBackups } = gateway.answers;
+  gateway.answers.listBackups = async (...call) => ({
+    ...(await listBackups(...call)),
+    ...{ total: 10_000n, totalIsAtLeast: true, followingPageToken: 'YjEx', offset: 10n },
+  });
+  const rested = await gateway.ask('GET', `/backups?clusterId=${CLUSTER}&pageToken=YjEg`);
+  expect(rested.body.page).toEqual({ page: 2, pageSize: 10, total: 10_000, totalIsAtLeast: true, pageToken: 'YjEx' });
+  for (const protocol of PROTOCOLS) {
+    const backups = gateway.client(BackupService, protocol);
+    gateway.calls.length = 0;
+    const found = await backups.listBackups({ clusterIds: [CLUSTER], pageToken: 'YjEg' }, as('viewer'));
+    expect(found, protocol).toMatchObject({ total: 10_000n, totalIsAtLeast: true, nextPageToken: 'YjEx', offset: 10n });
+    expect(found.followingPageToken).toBe('');
+    expect(gateway.received('listBackups').request.pageToken).toBe('YjEg');
+    for (const pageToken of ['3_1651104041697_abc', 'a+b', 'a'.repeat(257), 'a'.repeat(2_000)])
+      await expect(backups.listBackups({ pageToken }, as('viewer')), protocol).rejects.toThrow(/pageToken/);
   }
 });
 
@@ -269,9 +363,9 @@ describe('the audit line', () => {
       await vi.waitFor(() => expect(said('call answered')).toHaveLength(4));
       const of = { what: 'start backup', from: '127.0.0.1', requestId: 'r-1' };
       expect(lines(), protocol).toEqual([
+        // Nothing of the body was read: the token alone decided.
         {
           ...of,
-          clusterId: CLUSTER,
           caller: 'token viewer',
           callerId: 'viewer',
           status: 403,

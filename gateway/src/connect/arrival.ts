@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { AppError } from '@tidemark/errors/app-error';
-import { refused } from '../refused.ts';
+import { refused } from '../edge/refused.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** How long a client that was told so may go on sending what nobody reads. */

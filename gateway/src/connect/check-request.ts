@@ -1,35 +1,45 @@
-/** What is wrong with any request, whatever it asks: things that a message can hold and no service expects. */
+/** What is wrong with a request, by the fields of its message: what no message may hold, and what this one may not. */
 import type { DescEnum, DescField, DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
 import { type Timestamp, TimestampSchema } from '@bufbuild/protobuf/wkt';
+import { CALLS, type CallName } from '@tidemark/contract/calls';
+import { internalViolations, isSubjectField, ruleViolations } from '@tidemark/contract/rules';
 import type { FieldViolation } from '@tidemark/errors/app-error';
-import { SET_BY_TIDEMARK } from './served-call.ts';
+import { MAX_ENTRIES, MAX_QUOTED_NAME, MAX_TEXT, MAX_VIOLATIONS } from '@tidemark/limits/limits';
+import { methodOf } from '../backends.ts';
+import { stepsOf } from '../calls/perform.ts';
+import type { RequestOf } from '../calls/steps.ts';
 
-const LONGEST_TEXT = 1_024;
-const MOST_ENTRIES = 1_000;
-/** How many bad fields are told at most. */
-export const MOST_TOLD = 20;
 /** What `google.protobuf.Timestamp` allows: the years 1 to 9999. */
 const FIRST_SECOND = -62_135_596_800n;
 const LAST_SECOND = 253_402_300_799n;
 const NANOS = 1_000_000_000;
 
+/** Every field of a request that is not as it should be, by its path in JSON, each once; its subject leads. */
+export function requestViolations<Name extends CallName>(name: Name, request: RequestOf<Name>): FieldViolation[] {
+  const call = CALLS[name];
+  const general = checkMessage(methodOf(name).input, request);
+  // What has too many entries is not looked into.
+  const rules = ruleViolations(call.method, request).filter(
+    ({ field }) => !general.some((one) => field.startsWith(`${one.field}[`)),
+  );
+  const ofSubject = rules.filter(({ field }) => isSubjectField(call, field));
+  const told = new Set(rules.map(({ field }) => field));
+  return [
+    ...ofSubject,
+    ...internalViolations(call.request, request),
+    ...general.filter(({ field }) => !told.has(field)),
+    ...(stepsOf(name).check?.(request) ?? []),
+    ...rules.filter((one) => !ofSubject.includes(one)),
+  ];
+}
+
 /**
- * Every field of a request that is not as it should be, by its path in JSON. An enum must name a value that is known, or a
- * filter by one that is not would filter nothing.
- *
- * @param internal fields that only Tidemark's own processes may set
+ * What is wrong with any message, whatever it asks: things that it can hold and no service expects. An enum must name a
+ * value that is known, or a filter by one that is not would filter nothing.
  */
-export function checkRequest<Schema extends DescMessage>(
-  schema: Schema,
-  message: MessageShape<Schema>,
-  internal: readonly string[] = [],
-): FieldViolation[] {
-  const reflected = reflect(schema, message);
-  const forbidden = reflected.fields
-    .filter((field) => internal.includes(field.localName) && reflected.isSet(field))
-    .map(({ jsonName }) => ({ field: jsonName, description: SET_BY_TIDEMARK }));
-  return [...forbidden, ...problemsOf(reflected, '')].slice(0, MOST_TOLD);
+function checkMessage<Schema extends DescMessage>(schema: Schema, message: MessageShape<Schema>): FieldViolation[] {
+  return problemsOf(reflect(schema, message), '').slice(0, MAX_VIOLATIONS);
 }
 
 function problemsOf(message: ReflectMessage, prefix: string): FieldViolation[] {
@@ -45,20 +55,20 @@ function checkField(path: string, field: DescField, message: ReflectMessage): Fi
     case 'enum':
       return checkEnum(path, field.enum, message.get(field));
     case 'message':
-      return checkMessage(path, message.get(field));
+      return checkInner(path, message.get(field));
     case 'list': {
       const list = message.get(field);
-      if (list.size > MOST_ENTRIES) return [tooMany(path)];
+      if (list.size > MAX_ENTRIES) return [tooMany(path)];
       return [...list].flatMap((item, index) => {
         const at = `${path}[${index}]`;
-        if (field.listKind === 'message') return checkMessage(at, item as ReflectMessage);
+        if (field.listKind === 'message') return checkInner(at, item as ReflectMessage);
         // In a list even the zero value was written down.
         return field.listKind === 'enum' ? checkEnum(at, field.enum, item as number, true) : checkValue(at, item);
       });
     }
     case 'map': {
       const map = message.get(field);
-      if (map.size > MOST_ENTRIES) return [tooMany(path)];
+      if (map.size > MAX_ENTRIES) return [tooMany(path)];
       return [...map].flatMap(([key, value]) => [
         ...checkValue(`${path} (a key)`, key),
         ...checkValue(`${path}.${printable(String(key))}`, value),
@@ -67,7 +77,7 @@ function checkField(path: string, field: DescField, message: ReflectMessage): Fi
   }
 }
 
-function checkMessage(path: string, value: ReflectMessage): FieldViolation[] {
+function checkInner(path: string, value: ReflectMessage): FieldViolation[] {
   return value.desc.typeName === TimestampSchema.typeName
     ? checkTimestamp(path, value.message as Timestamp)
     : problemsOf(value, `${path}.`);
@@ -77,9 +87,7 @@ function checkValue(path: string, value: unknown): FieldViolation[] {
   if (typeof value !== 'string') return [];
   if (!value.isWellFormed() || value.includes('\0'))
     return [{ field: path, description: 'must be a text of whole Unicode characters without NUL' }];
-  return value.length > LONGEST_TEXT
-    ? [{ field: path, description: `must be at most ${LONGEST_TEXT} characters` }]
-    : [];
+  return value.length > MAX_TEXT ? [{ field: path, description: `must be at most ${MAX_TEXT} characters` }] : [];
 }
 
 function checkEnum(path: string, { values }: DescEnum, number: number, inList = false): FieldViolation[] {
@@ -93,10 +101,11 @@ function checkTimestamp(path: string, { seconds, nanos }: Timestamp): FieldViola
   return fine ? [] : [{ field: path, description: 'must be a time of the years 1 to 9999' }];
 }
 
+/** What is wrong with a list or map that has too many entries, of which none is then looked at. */
 function tooMany(path: string): FieldViolation {
-  return { field: path, description: `must have at most ${MOST_ENTRIES} entries` };
+  return { field: path, description: `must have at most ${MAX_ENTRIES} entries` };
 }
 
 function printable(key: string): string {
-  return key.toWellFormed().slice(0, 64);
+  return key.toWellFormed().slice(0, MAX_QUOTED_NAME);
 }

@@ -1,7 +1,12 @@
 /** The listener for gRPC, asked by the gRPC client that is none of Connect's. */
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
@@ -180,7 +185,7 @@ describe('health', () => {
     ).status;
 
   it('is told to everybody, of the whole and of each public service', async () => {
-    for (const name of ['', ...PUBLIC_SERVICES.map(([service]) => service.typeName)]) expect(await check(name)).toBe(1);
+    for (const name of ['', ...PUBLIC_SERVICES.map(({ typeName }) => typeName)]) expect(await check(name)).toBe(1);
     for (const name of ['tidemark.backup.v1.ExecutorService', 'x'])
       expect(await failure(check(name))).toMatchObject({ code: status.NOT_FOUND });
   });
@@ -270,6 +275,20 @@ describe('reflection', () => {
     for (const { dependency } of files(answers[0])) for (const name of dependency) expect(names).toContain(name);
     for (const answer of answers.slice(1, 4)) expect(files(answer).length).toBeGreaterThan(0);
     for (const answer of answers.slice(4)) expect(answer.messageResponse.case).toBe('errorResponse');
+  });
+
+  it('is read by buf with the line of the documentation', { timeout: 30_000 }, async () => {
+    const root = join(import.meta.dirname, '..', '..', '..');
+    const page = readFileSync(join(root, 'docs', 'grpc.md'), 'utf8');
+    const [line = ''] = page.match(/^buf curl .*--reflect-header.*$/m) ?? [];
+    const here = line
+      .replace('buf', join(root, 'node_modules', '.bin', 'buf'))
+      .replace(':4120', `:${gateway.grpc.port}`);
+    const ask = (token: string) =>
+      promisify(execFile)('sh', ['-c', here], { cwd: tmpdir(), env: { ...process.env, TOKEN: token } });
+    expect(JSON.parse((await ask('viewer')).stdout)).toHaveProperty('clusters');
+    // What buf says where the token is bad: hence the lines.
+    await expect(ask('guessed')).rejects.toThrow('failed to find service');
   });
 
   it('is for those with a token', async () => {

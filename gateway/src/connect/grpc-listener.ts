@@ -2,6 +2,7 @@
  * The listener for gRPC, which without TLS is HTTP/2 from the first byte and so cannot share a port with REST. Where the
  * gateway has a certificate, this listener uses it too. Whoever speaks Connect or gRPC-web over HTTP/2 may do so here.
  */
+
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import {
@@ -14,13 +15,13 @@ import {
 import type { AddressInfo } from 'node:net';
 import proxyAddr from '@fastify/proxy-addr';
 import { AppError } from '@tidemark/errors/app-error';
+import { MAX_CALLS_PER_CONNECTION } from '@tidemark/limits/limits';
 import { type AuditTrail, createAuditTrail } from '../audit.ts';
 import { serviceHeaders } from '../backends.ts';
-import { boundConnections } from '../connections.ts';
+import { boundConnections } from '../edge/connections.ts';
+import { DEFAULT_LIMITS, type Limits, tlsOptions } from '../edge/limits.ts';
 import type { HttpsOptions } from '../https-options.ts';
-import { DEFAULT_LIMITS, type Limits, tlsOptions } from '../limits.ts';
 import { matcherOf } from '../networks.ts';
-import type { Shared } from '../shared.ts';
 import { createRpcHandler, type RpcDependencies } from './rpc-handler.ts';
 
 export interface GrpcListener extends AsyncDisposable {
@@ -30,8 +31,7 @@ export interface GrpcListener extends AsyncDisposable {
 }
 
 export interface GrpcListenerOptions
-  extends Omit<RpcDependencies, 'stopping' | 'serviceHeaders' | 'streams' | 'letIn' | 'crowd' | 'audit' | 'limits'> {
-  readonly shared: Shared;
+  extends Omit<RpcDependencies, 'stopping' | 'serviceHeaders' | 'streams' | 'audit' | 'limits'> {
   readonly limits?: Limits;
   /** Proxies whose `X-Forwarded-For` is believed: addresses or networks. */
   readonly trustedProxies?: readonly string[];
@@ -45,7 +45,6 @@ export interface GrpcListenerOptions
   readonly port: number;
 }
 
-const MOST_STREAMS = 200;
 /** A connection without a call is ended; one with a call that is silent goes on until the call is over. */
 const IDLE_MS = 5 * 60_000;
 const FORCE_MS = 8_000;
@@ -55,28 +54,25 @@ export async function startGrpcListener({
   host,
   port,
   serviceToken,
-  authenticator,
+  admission,
   limits = DEFAULT_LIMITS,
   trustedProxies = [],
-  shared,
   audit = createAuditTrail(),
   backends,
-  rateLimit,
   https,
 }: GrpcListenerOptions): Promise<GrpcListener> {
   const trusted = matcherOf(trustedProxies);
   const stopping = new AbortController();
   const rpc = createRpcHandler({
     backends,
-    authenticator,
-    rateLimit,
+    admission,
+    streams: admission.streams,
     audit,
-    ...shared,
     limits,
     stopping: stopping.signal,
     serviceHeaders: serviceHeaders(serviceToken),
   });
-  const settings = { settings: { maxConcurrentStreams: MOST_STREAMS } };
+  const settings = { settings: { maxConcurrentStreams: MAX_CALLS_PER_CONNECTION } };
   const secure = https && createSecureServer({ ...settings, ...tlsOptions(limits), ...https });
   const server = secure ?? createServer(settings);
   boundConnections(server, limits, trusted);

@@ -4,7 +4,7 @@ import {
   type Health,
   HealthCheckResponse_ServingStatus as Status,
 } from '@tidemark/protocol/connect/grpc/health/v1/health';
-import type { TakePlace } from './stay.ts';
+import type { TakeStreamSlot } from './stream-slot.ts';
 
 /**
  * The standard health service: the gateway as a whole (""), and each service that it serves. It says whether calls are
@@ -13,7 +13,7 @@ import type { TakePlace } from './stay.ts';
 export function healthOf(
   services: readonly DescService[],
   stopping: AbortSignal,
-  takePlace: TakePlace,
+  takeStreamSlot: TakeStreamSlot,
 ): ServiceImpl<typeof Health> {
   const names = new Set(['', ...services.map(({ typeName }) => typeName)]);
   const now = () => (stopping.aborted ? Status.NOT_SERVING : Status.SERVING);
@@ -23,8 +23,8 @@ export function healthOf(
       return { status: now() };
     },
     async *watch({ service }, context: HandlerContext) {
-      using stay = takePlace(context);
-      const end = AbortSignal.any([context.signal, stay.end]);
+      using slot = takeStreamSlot(context);
+      const end = AbortSignal.any([context.signal, slot.end]);
       if (!names.has(service)) {
         yield { status: Status.SERVICE_UNKNOWN };
         await aborted(end);

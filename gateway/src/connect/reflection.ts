@@ -1,6 +1,7 @@
 /** Server reflection (v1, and v1alpha for older tools) of what is served here, and of nothing else. */
 import type { DescService, MessageInitShape } from '@bufbuild/protobuf';
 import { Code, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
+import { MAX_QUOTED } from '@tidemark/limits/limits';
 import { Health } from '@tidemark/protocol/connect/grpc/health/v1/health';
 import {
   ServerReflection,
@@ -8,7 +9,7 @@ import {
   type ServerReflectionResponseSchema,
 } from '@tidemark/protocol/connect/grpc/reflection/v1/reflection';
 import { type DescribedFiles, describeFiles, type IsServed } from '@tidemark/service-kit/grpc/described-files';
-import type { TakePlace } from './stay.ts';
+import type { TakeStreamSlot } from './stream-slot.ts';
 import { untilAborted } from './until-aborted.ts';
 
 type Answer = NonNullable<MessageInitShape<typeof ServerReflectionResponseSchema>['messageResponse']>;
@@ -16,13 +17,13 @@ type Answer = NonNullable<MessageInitShape<typeof ServerReflectionResponseSchema
 /**
  * Both versions are the same on the wire but for the name of the service.
  *
- * @param takePlace counts in who begins to ask
+ * @param takeStreamSlot counts in who begins to ask
  */
 export function addReflection(
   router: ConnectRouter,
   services: readonly DescService[],
   isServed: IsServed,
-  takePlace: TakePlace,
+  takeStreamSlot: TakeStreamSlot,
 ): void {
   const served = [...services, Health, ServerReflection];
   let described: DescribedFiles | undefined;
@@ -34,7 +35,7 @@ export function addReflection(
   const told = (found: Uint8Array[] | undefined, what: string): Answer =>
     found
       ? { case: 'fileDescriptorResponse', value: { fileDescriptorProto: found } }
-      : refusal(Code.NotFound, `${what.slice(0, 200)} is not known here.`);
+      : refusal(Code.NotFound, `${what.slice(0, MAX_QUOTED)} is not known here.`);
   const answer = ({ messageRequest }: ServerReflectionRequest): Answer => {
     switch (messageRequest.case) {
       case 'listServices':
@@ -56,8 +57,8 @@ export function addReflection(
 
   router.service(ServerReflection, {
     async *serverReflectionInfo(requests: AsyncIterable<ServerReflectionRequest>, context: HandlerContext) {
-      using stay = takePlace(context);
-      for await (const request of untilAborted(requests, AbortSignal.any([context.signal, stay.end])))
+      using slot = takeStreamSlot(context);
+      for await (const request of untilAborted(requests, AbortSignal.any([context.signal, slot.end])))
         yield { validHost: request.host, originalRequest: request, messageResponse: answer(request) };
     },
   });

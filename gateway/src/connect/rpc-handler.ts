@@ -4,6 +4,7 @@
  * 1. Nothing of a body is read before the caller is known (health, which orchestrators ask, apart).
  * 2. Every request is told of once, whoever answered it: a row, Connect itself, or nobody.
  */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { DescService } from '@bufbuild/protobuf';
@@ -15,6 +16,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
+import { CALLS, callOfMethod } from '@tidemark/contract/calls';
 import { AppError } from '@tidemark/errors/app-error';
 import { Health } from '@tidemark/protocol/connect/grpc/health/v1/health';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
@@ -23,36 +25,29 @@ import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import type { AuditTrail } from '../audit.ts';
-import type { Authenticator } from '../authenticate.ts';
-import type { Crowd } from '../crowd.ts';
-import type { Door } from '../door.ts';
+import { streamIsOver } from '../calls/end-of-stream.ts';
+import type { CallDependencies } from '../calls/scope.ts';
+import type { Admission } from '../edge/admission.ts';
+import type { Limits } from '../edge/limits.ts';
+import { cutSlowReader } from '../edge/slow-readers.ts';
 import { decodeJson } from '../json-body.ts';
-import type { Limits } from '../limits.ts';
 import { log } from '../logger.ts';
-import type { RateLimit } from '../rate-limit.ts';
-import { toError } from '../rest/error-response.ts';
-import { REQUEST_ID_HEADERS, requestIdOf } from '../rest/request-id.ts';
-import type { RouteDependencies } from '../rest/route.ts';
-import { streamIsOver } from '../rest/stream.ts';
-import { cutStalled } from '../stalled.ts';
+import { REQUEST_ID_HEADERS, requestIdOf } from '../request-id.ts';
+import { toError } from '../to-error.ts';
 import { arriveWithin } from './arrival.ts';
 import { toConnectError } from './connect-error.ts';
 import { healthOf } from './health.ts';
 import { addReflection } from './reflection.ts';
 import { refuseUnknown } from './refuse-unknown.ts';
 import { contextOf, type RpcRequest, report, requestOf } from './rpc-request.ts';
-import { auditOf, serveCalls } from './serve-call.ts';
-import { BACKUP_CALLS, OCCURRENCE_CALLS, REGISTRY_CALLS, RETENTION_CALLS, STRATEGY_CALLS } from './served-calls.ts';
-import type { Stay } from './stay.ts';
+import { serveCalls } from './serve-call.ts';
+import type { StreamSlot } from './stream-slot.ts';
 
-export interface RpcDependencies extends RouteDependencies {
-  readonly authenticator: Authenticator;
-  readonly letIn: Door;
-  readonly crowd: Crowd;
-  readonly rateLimit: RateLimit;
+export interface RpcDependencies extends CallDependencies {
+  readonly admission: Admission;
   readonly audit: AuditTrail;
-  /** For slow clients over HTTP/2; the server of HTTP/1.1 sees to its own. */
-  readonly limits: Pick<Limits, 'requestMs' | 'stalledMs'>;
+  /** For slow clients over HTTP/2, where the server of HTTP/1.1 sees to its own, and for large messages over either. */
+  readonly limits: Pick<Limits, 'requestMs' | 'stalledMs' | 'bodyBytes'>;
 }
 
 type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -69,29 +64,21 @@ export interface RpcHandler {
   handle(request: NodeRequest, response: NodeResponse, from: string): void;
 }
 
-/** A part of the table, where it does not matter of which service. */
-type AnyCalls = Readonly<Record<string, object>>;
-
-/** The services that people may call, each with its part of the table. */
-export const PUBLIC_SERVICES = [
-  [BackupService, BACKUP_CALLS],
-  [RegistryService, REGISTRY_CALLS],
-  [StrategyService, STRATEGY_CALLS],
-  [OccurrenceService, OCCURRENCE_CALLS],
-  [RetentionService, RETENTION_CALLS],
-] as const;
+/** The services that people may call. */
+export const PUBLIC_SERVICES: readonly DescService[] = [
+  BackupService,
+  RegistryService,
+  StrategyService,
+  OccurrenceService,
+  RetentionService,
+];
 
 /** Whether people may call a method; those of other services (health, reflection) they may. */
-export function isServed(typeName: string, method: string): boolean {
-  const found = PUBLIC_SERVICES.find(([service]) => service.typeName === typeName);
-  if (!found) return true;
-  const [service, calls] = found;
-  const localName = service.methods.find(({ name }) => name === method)?.localName ?? '';
-  return 'call' in ((calls as AnyCalls)[localName] ?? {});
+function isServed(typeName: string, method: string): boolean {
+  const isPublic = PUBLIC_SERVICES.some((service) => service.typeName === typeName);
+  return !isPublic || callOfMethod(`${typeName}/${method}`) !== undefined;
 }
 
-/** As for a body of REST. */
-const READ_MAX_BYTES = 1024 * 1024;
 /** An option of Connect's serialization, which its router passes on: the way to bytes that are not compressed any more. */
 const JSON_OPTIONS = {
   ignoreUnknownFields: true,
@@ -107,7 +94,7 @@ const JSON_OPTIONS = {
 };
 
 export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
-  const { backends, authenticator, letIn, crowd, rateLimit, stopping, streams, audit, limits } = dependencies;
+  const { admission, stopping, streams, audit, limits } = dependencies;
 
   /** Lets in who has a token and calls no more than the token may. */
   async function gate({ service, values, protocolName, requestHeader, responseHeader }: HandlerContext): Promise<void> {
@@ -118,10 +105,20 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
     try {
       rpc.place = rpc.enter();
       const authorization = requestHeader.get('authorization') ?? undefined;
-      rpc.authenticateAgain = () => authenticator.authenticate(authorization);
-      rpc.caller = await letIn(rpc.from, authorization);
-      takeOne(rpc.caller.tokenId, responseHeader);
-      rpc.place.belongTo(rpc.caller.tokenId);
+      rpc.authenticateAgain = () => admission.authenticate(authorization);
+      const name = callOfMethod(rpc.method);
+      await admission.admit({
+        address: rpc.from,
+        authorization,
+        place: rpc.place,
+        call: name && CALLS[name],
+        identified: (caller) => {
+          rpc.caller = caller;
+        },
+        answerWith(headers) {
+          for (const [header, value] of Object.entries(headers)) responseHeader.set(header, value);
+        },
+      });
     } catch (thrown) {
       const error = toError(thrown);
       log[error.row.log]({ requestId: rpc.id, code: error.code, error }, 'call refused');
@@ -130,16 +127,8 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
     }
   }
 
-  function takeOne(tokenId: string, answered: Headers): void {
-    try {
-      rateLimit.take(tokenId);
-    } finally {
-      for (const [name, value] of Object.entries(rateLimit.headers(tokenId))) answered.set(name, value);
-    }
-  }
-
   /** A place among the streams for a call that is none of the table's, and lasts for as long as its client likes. */
-  function takePlace({ values }: HandlerContext): Stay {
+  function takeStreamSlot({ values }: HandlerContext): StreamSlot {
     const { caller, place } = requestOf(values);
     const leave = caller && orConnectError(() => streams.enter(caller.tokenId));
     place?.leave();
@@ -156,29 +145,15 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
 
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
-    readMaxBytes: READ_MAX_BYTES,
+    readMaxBytes: limits.bodyBytes,
     // A field that this gateway does not know may be one that a newer service takes from other processes only.
     binaryOptions: { readUnknownFields: false },
     jsonOptions: JSON_OPTIONS,
     requestGate: gate,
   });
-  const clients: Readonly<Record<string, object>> = {
-    [BackupService.typeName]: backends.backups,
-    [RegistryService.typeName]: backends.registry,
-    [StrategyService.typeName]: backends.strategies,
-    [OccurrenceService.typeName]: backends.occurrences,
-    [RetentionService.typeName]: backends.retention,
-  };
-  const audits = new Map<string, string | undefined>();
-  const serve = (service: DescService, calls: AnyCalls) => {
-    router.service(service, serveCalls(service, calls, clients[service.typeName] ?? {}, dependencies));
-    for (const { localName, name } of service.methods)
-      audits.set(`${service.typeName}/${name}`, auditOf(calls[localName]));
-  };
-  for (const [service, calls] of PUBLIC_SERVICES) serve(service, calls as AnyCalls);
-  const services = PUBLIC_SERVICES.map(([service]) => service);
-  router.service(Health, healthOf(services, stopping, takePlace));
-  addReflection(router, services, isServed, takePlace);
+  for (const service of PUBLIC_SERVICES) router.service(service, serveCalls(service, dependencies));
+  router.service(Health, healthOf(PUBLIC_SERVICES, stopping, takeStreamSlot));
+  addReflection(router, PUBLIC_SERVICES, isServed, takeStreamSlot);
 
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return {
@@ -188,6 +163,7 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
       const handler = handlers.get(path);
       if (!handler) return refuseUnknown(response, request.headers);
       const method = path.slice(1);
+      const name = callOfMethod(method);
       const rpc: RpcRequest = {
         id: requestIdOf(request.headers),
         from,
@@ -196,15 +172,17 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
         protocol: '',
         caller: undefined,
         authenticateAgain: undefined,
-        enter: () => crowd.enter(response),
+        enter: () => admission.enter(response),
         place: undefined,
-        audit: audits.get(method),
+        audit: name && CALLS[name].audit,
         audited: {},
         outcome: undefined,
       };
       const isComplete = completionOf(response);
       response.once('close', () => report(rpc, audit, response.statusCode, isComplete()));
-      if ('stream' in response) cutStalled(response, limits.stalledMs);
+      if ('stream' in response) cutSlowReader(response, limits.stalledMs);
+      // What is left of a message that was refused must not stand before the next request on its connection.
+      else response.once('finish', () => request.resume());
       void answer(handler, request, response, rpc, limits.requestMs);
     },
   };

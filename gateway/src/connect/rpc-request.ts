@@ -1,13 +1,14 @@
 /** A request over Connect, gRPC-web or gRPC, from its arrival until its end is told. */
+
 import { type ContextValues, createContextKey, createContextValues } from '@connectrpc/connect';
 import type { AppError } from '@tidemark/errors/app-error';
 import { ERRORS, type ErrorCode } from '@tidemark/errors/codes';
 import { histogram } from '@tidemark/service-kit/metrics';
 import type { AuditTrail } from '../audit.ts';
-import type { Caller } from '../authenticate.ts';
-import type { Place } from '../crowd.ts';
+import type { Audited } from '../calls/scope.ts';
+import type { Place } from '../edge/in-flight.ts';
+import type { Caller } from '../identity/caller.ts';
 import { accessLog } from '../logger.ts';
-import type { Audited } from './served-call.ts';
 
 export interface RpcRequest {
   readonly id: string;

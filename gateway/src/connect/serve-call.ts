@@ -1,74 +1,58 @@
-/** Makes an implementation for Connect from a row of the table: authorize, check, act, answer. */
-import { create, type DescMessage, type DescMethod, type DescService, type Message } from '@bufbuild/protobuf';
+/** Serves the calls of people over Connect: each is performed as any other protocol has it performed. */
+import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { CallOptions, HandlerContext, ServiceImpl } from '@connectrpc/connect';
-import { AppError, invalidArgument } from '@tidemark/errors/app-error';
-import { CALL_TIMEOUT_MS } from '../backends.ts';
+import { CALLS, type CallName, callOfMethod } from '@tidemark/contract/calls';
+import { AppError } from '@tidemark/errors/app-error';
+import { CALL_TIMEOUT_MS, type Send, senderOf } from '../backends.ts';
+import { endOfStream } from '../calls/end-of-stream.ts';
+import { type Asked, auditName, perform, prepareCall } from '../calls/perform.ts';
+import { type CallDependencies, callOptions, type RequestScope } from '../calls/scope.ts';
+import type { RequestOf } from '../calls/steps.ts';
 import { log } from '../logger.ts';
-import { toError } from '../rest/error-response.ts';
-import { callOptions, type RequestScope, type RouteDependencies } from '../rest/route.ts';
-import { endOfStream } from '../rest/stream.ts';
-import { type Authorized, authorizeCall, badIds } from './authorize-call.ts';
-import { checkRequest, MOST_TOLD } from './check-request.ts';
+import { toError } from '../to-error.ts';
+import { requestViolations } from './check-request.ts';
 import { toConnectError } from './connect-error.ts';
 import { type RpcRequest, requestOf } from './rpc-request.ts';
-import type { InternalCall, ServedCall } from './served-call.ts';
-
-type AnyRow = ServedCall<Message, Message>;
-type Call = (request: Message, options: CallOptions) => unknown;
-/** A client of a service, method by method. */
-export type ServiceCalls = Readonly<Record<string, Call>>;
 
 /** The methods of a service; those that are not for people are unimplemented. */
-export function serveCalls(
-  service: DescService,
-  calls: Readonly<Record<string, object>>,
-  client: object,
-  dependencies: RouteDependencies,
-): Partial<ServiceImpl<DescService>> {
-  const rows = calls as Readonly<Record<string, AnyRow | InternalCall>>;
+export function serveCalls(service: DescService, dependencies: CallDependencies): Partial<ServiceImpl<DescService>> {
   const methods = service.methods.map((method) => {
-    const row = rows[method.localName];
-    const serve = { method, row, send: (client as ServiceCalls)[method.localName], dependencies };
-    return [method.localName, method.methodKind === 'unary' ? unary(serve) : serverStream(serve)];
+    const name = callOfMethod(`${service.typeName}/${method.name}`);
+    if (!name) return [method.localName, refuse(method)];
+    const serve = method.methodKind === 'unary' ? unary : serverStream;
+    return [method.localName, serve(name, dependencies)];
   });
   return Object.fromEntries(methods) as Partial<ServiceImpl<DescService>>;
 }
 
-/** The name of a mutation, for the audit line of one that does not come far enough to be looked at. */
-export function auditOf(row: object | undefined): string | undefined {
-  const audit = row && 'audit' in row ? (row as AnyRow).audit : undefined;
-  return typeof audit === 'function' ? audit(NOTHING) : audit;
+function refuse(method: DescMethod) {
+  const work = async (): Promise<never> => {
+    const why = "is for Tidemark's own processes, and not served here";
+    throw new AppError('method_not_allowed', `${method.parent.typeName}/${method.name} ${why}.`);
+  };
+  if (method.methodKind === 'unary')
+    return (_: Message, context: HandlerContext) => answering(requestOf(context.values), context, work);
+  // biome-ignore lint/correctness/useYield: it ends before it begins
+  return async function* (_: Message, context: HandlerContext): AsyncGenerator<Message> {
+    await answering(requestOf(context.values), context, work);
+  };
 }
 
-const NOTHING = {} as Message;
-
-interface Serve {
-  readonly method: DescMethod;
-  readonly row: AnyRow | InternalCall | undefined;
-  readonly send: Call | undefined;
-  readonly dependencies: RouteDependencies;
-}
-
-function unary({ method, row, send, dependencies }: Serve) {
+function unary(name: CallName, dependencies: CallDependencies) {
+  const { answerMs } = CALLS[name];
   return (request: Message, context: HandlerContext): Promise<Message> => {
     const rpc = requestOf(context.values);
-    const answerMs = row && 'call' in row ? row.answerMs : undefined;
     // A call that may wait for long ends with the gateway; any other one is soon over.
     const stopping = answerMs === undefined ? undefined : dependencies.stopping;
-    const work = async () => {
-      const served = servedRow(row, method);
-      const gone = stopping ? AbortSignal.any([context.signal, stopping]) : context.signal;
-      const scope = scopeOf(rpc, gone, Math.min(context.timeoutMs() ?? Infinity, answerMs ?? CALL_TIMEOUT_MS));
-      const acting = await ready(method.input, served, request, rpc, scope, dependencies);
-      if (acting.seesNothing) return create(method.output);
-      if (served.act) return served.act(request, acting);
-      return (await send?.(request, callOptions(scope, dependencies))) as Message;
+    const work = (): Promise<Message> => {
+      const scope = scopeOf(rpc, context, context.signal, answerMs);
+      return perform(name, askedOf(name, request, rpc), scope, dependencies);
     };
     return answering(rpc, context, work, stopping);
   };
 }
 
-function serverStream({ method, row, send, dependencies }: Serve) {
+function serverStream(name: CallName, dependencies: CallDependencies) {
   return async function* (request: Message, context: HandlerContext): AsyncGenerator<Message> {
     const rpc = requestOf(context.values);
     // The end of the loop below does not end the call behind it; this does, however the loop ends (stack-findings, trap 9).
@@ -77,13 +61,12 @@ function serverStream({ method, row, send, dependencies }: Serve) {
     let ended = dependencies.stopping;
     try {
       const messages = await answering(rpc, context, async () => {
-        const served = servedRow(row, method);
-        const leftMs = Math.min(context.timeoutMs() ?? Infinity, CALL_TIMEOUT_MS);
-        const scope = scopeOf(rpc, AbortSignal.any([context.signal, ended]), leftMs);
-        const { backup } = await ready(method.input, served, request, rpc, scope, dependencies);
+        const scope = scopeOf(rpc, context, AbortSignal.any([context.signal, ended]));
+        const { acting } = await prepareCall(name, askedOf(name, request, rpc), scope, dependencies);
         leave = dependencies.streams.enter(scope.caller.tokenId);
         rpc.place?.leave();
         const { authenticateAgain } = rpc;
+        const { backup } = acting;
         if (backup && authenticateAgain) {
           const until = AbortSignal.any([context.signal, over.signal]);
           const { limits } = dependencies.streams;
@@ -92,8 +75,12 @@ function serverStream({ method, row, send, dependencies }: Serve) {
         const gone = AbortSignal.any([context.signal, ended, over.signal]);
         const { headers } = callOptions(scope, dependencies);
         const timeoutMs = context.timeoutMs();
-        const options = { signal: gone, ...(headers && { headers }), ...(timeoutMs !== undefined && { timeoutMs }) };
-        return send?.(request, options) as AsyncIterable<Message>;
+        const options: CallOptions = {
+          signal: gone,
+          ...(headers && { headers }),
+          ...(timeoutMs !== undefined && { timeoutMs }),
+        };
+        return (senderOf(dependencies.backends, name) as Send<AsyncIterable<Message>>)(request, options);
       });
       rpc.outcome = undefined;
       const iterator = messages[Symbol.asyncIterator]();
@@ -110,44 +97,36 @@ function serverStream({ method, row, send, dependencies }: Serve) {
   };
 }
 
-function servedRow(row: AnyRow | InternalCall | undefined, { parent, name }: DescMethod): AnyRow {
-  if (row && 'call' in row) return row;
-  const why = "is for Tidemark's own processes, and not served here";
-  throw new AppError('method_not_allowed', `${parent.typeName}/${name} ${why}.`);
-}
-
-function scopeOf(rpc: RpcRequest, gone: AbortSignal, leftMs: number): RequestScope {
-  if (!rpc.caller) throw new Error('a call came by without its caller');
-  return { id: rpc.id, caller: rpc.caller, gone, answerBy: performance.now() + leftMs, audited: {} };
-}
-
-/** Checks and authorizes a request, and sets what was left out of it. */
-async function ready(
-  schema: DescMessage,
-  row: AnyRow,
-  request: Message,
+function scopeOf(
   rpc: RpcRequest,
-  scope: RequestScope,
-  dependencies: RouteDependencies,
-): Promise<Authorized & { readonly scope: RequestScope; readonly dependencies: RouteDependencies }> {
-  // What a row finds out later is audited too.
-  Object.defineProperty(scope, 'audited', {
-    get: () => rpc.audited,
-    set: (audited: RpcRequest['audited']) => {
+  context: HandlerContext,
+  gone: AbortSignal,
+  answerMs = CALL_TIMEOUT_MS,
+): RequestScope {
+  const { id, caller } = rpc;
+  if (!caller) throw new Error('a call came by without its caller');
+  const now = performance.now();
+  const timeoutMs = context.timeoutMs();
+  return {
+    id,
+    caller,
+    gone,
+    answerBy: now + Math.min(timeoutMs ?? Infinity, answerMs),
+    ...(timeoutMs !== undefined && { givesUpAt: now + timeoutMs }),
+    // What is found out later is audited too.
+    get audited() {
+      return rpc.audited;
+    },
+    set audited(audited) {
       rpc.audited = audited;
     },
-  });
-  rpc.audit = typeof row.audit === 'function' ? row.audit(request) : row.audit;
-  rpc.audited = row.names?.(request) ?? {};
-  const violations = [...checkRequest(schema, request, row.internal), ...(row.check?.(request) ?? [])];
-  const ids = badIds(row.of, request);
-  const others = violations.filter(({ field }) => !ids.some((one) => one.field === field));
-  if (ids.length > 0) throw invalidArgument([...ids, ...others].slice(0, MOST_TOLD));
-  const authorized = await authorizeCall(scope, dependencies, row, request);
-  if (violations.length > 0) throw invalidArgument(violations);
-  const acting = { ...authorized, scope, dependencies };
-  await row.prepare?.(request, acting);
-  return acting;
+  };
+}
+
+function askedOf<Name extends CallName>(name: Name, message: Message, rpc: RpcRequest): Asked<Name> {
+  const request = message as RequestOf<Name>;
+  rpc.audit = auditName(name, request);
+  return { read: () => ({ request, violations: requestViolations(name, request) }) };
 }
 
 /**

@@ -15,9 +15,9 @@ import { ServerReflection } from '@tidemark/protocol/connect/grpc/reflection/v1/
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Limits } from '../limits.ts';
+import type { Limits } from '../edge/limits.ts';
+import { refused } from '../edge/refused.ts';
 import { log } from '../logger.ts';
-import { refused } from '../refused.ts';
 import { as, outcomeOf, type RpcGateway, startRpcGateway } from '../testing/rpc-clients.ts';
 
 let gateway: RpcGateway;

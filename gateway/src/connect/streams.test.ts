@@ -12,7 +12,7 @@ import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/bac
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CALL_TIMEOUT_MS } from '../backends.ts';
-import type { Limits } from '../limits.ts';
+import type { Limits } from '../edge/limits.ts';
 import { log } from '../logger.ts';
 import { BACKUP, CLUSTER, sampleBackup } from '../testing/programmable-backends.ts';
 import { as, outcomeOf, PROTOCOLS, type RpcGateway, startRpcGateway, toldBy } from '../testing/rpc-clients.ts';
@@ -154,7 +154,7 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
 
 it('all streams of a token that is taken away end, also where no more bad tokens of its address are looked at', async () => {
   await gateway[Symbol.asyncDispose]();
-  gateway = await start({ heartbeatMs: 100, strangers: { perSecond: 0.001, burst: 1 } });
+  gateway = await start({ heartbeatMs: 100, badTokens: { perSecond: 0.001, burst: 1 } });
   const streams = [1, 2, 3].map(() =>
     outcomeOf(gateway.client(BackupService, 'gRPC').watchBackup({ id: BACKUP }, as('viewer'))),
   );

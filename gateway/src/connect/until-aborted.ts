@@ -1,4 +1,4 @@
-import { toError } from '../rest/error-response.ts';
+import { toError } from '../to-error.ts';
 import { toConnectError } from './connect-error.ts';
 
 /**

@@ -5,19 +5,19 @@
  * 2. What is foreign looks like what is not there, word for word.
  * 3. What is for Tidemark's own processes is there for nobody.
  */
+
 import type { DescService } from '@bufbuild/protobuf';
+import { CALLS, type CallName, callOfMethod } from '@tidemark/contract/calls';
 import { ERRORS, type ErrorCode } from '@tidemark/errors/codes';
 import { ExecutorService } from '@tidemark/protocol/connect/tidemark/backup/v1/executor_service';
 import { PlanService } from '@tidemark/protocol/connect/tidemark/strategy/v1/plan_service';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ROLES, type Role } from '../authenticate.ts';
-import { NEEDED_ROLE } from '../authorize.ts';
+import { ROLES, type Role } from '../identity/caller.ts';
 import { accessLog, auditLog, log } from '../logger.ts';
 import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER } from '../testing/programmable-backends.ts';
 import { as, outcomeOf, PROTOCOLS, type RpcGateway, startRpcGateway, type Told } from '../testing/rpc-clients.ts';
 import { FOREIGN, OWN, SAMPLES, type ServedSample, type Subject, UNKNOWN } from '../testing/rpc-samples.ts';
 import { PUBLIC_SERVICES } from './rpc-handler.ts';
-import type { InternalCall, ServedCall } from './served-call.ts';
 
 let gateway: RpcGateway;
 beforeAll(async () => {
@@ -26,16 +26,14 @@ beforeAll(async () => {
 });
 afterAll(() => gateway?.[Symbol.asyncDispose]());
 
-type AnyRow = ServedCall<object, object> | InternalCall;
-const ROWS = PUBLIC_SERVICES.flatMap(([service, calls]) =>
-  Object.entries(calls as Record<string, AnyRow>).map(([method, row]) => ({
-    service: service as DescService,
-    method,
-    row,
+const METHODS = PUBLIC_SERVICES.flatMap((service) =>
+  service.methods.map(({ name, localName }) => ({
+    service,
+    method: localName,
+    call: callOfMethod(`${service.typeName}/${name}`),
   })),
 );
-const rowOf = ({ service, method }: Pick<ServedSample, 'service' | 'method'>) =>
-  ROWS.find((one) => one.service === service && one.method === method)?.row as ServedCall<object, object>;
+const callOf = ({ method }: Pick<ServedSample, 'method'>) => CALLS[method as CallName];
 
 const TOKENS: Readonly<Record<string, { readonly role: Role; readonly all: boolean }>> = {
   viewer: { role: 'viewer', all: true },
@@ -85,18 +83,18 @@ const expectSameOverRest = async (
 };
 
 it('has a sample for every RPC that is served, and no other', () => {
-  const served = ROWS.filter(({ row }) => 'call' in row).map(({ service, method }) => `${service.typeName}/${method}`);
+  const served = METHODS.filter(({ call }) => call).map(({ service, method }) => `${service.typeName}/${method}`);
   expect(SAMPLES.map(({ service, method }) => `${service.typeName}/${method}`).sort()).toEqual(served.sort());
 });
 
 describe.each(SAMPLES.map((served) => [served.method, served] as const))('%s', (_, served) => {
-  const row = rowOf(served);
+  const call = callOf(served);
 
   it('is for those whom the table of roles names, over every protocol and REST', async () => {
     for (const [token, { role, all }] of Object.entries(TOKENS)) {
       const told = await verdict(served, token, OWN);
-      const seesEnough = all || row.of.kind !== 'all';
-      const may = ROLES.indexOf(role) >= ROLES.indexOf(NEEDED_ROLE[row.call]) && seesEnough;
+      const seesEnough = all || call.subject !== 'everything';
+      const may = ROLES.indexOf(role) >= ROLES.indexOf(call.role) && seesEnough;
       if (may) expect(told, token).toBe('ok');
       else expect(told, token).toMatchObject({ code: 'PermissionDenied', reason: 'tidemark/permission_denied' });
       await expectSameOverRest(served, token, OWN, told);
@@ -135,9 +133,7 @@ describe.each(SAMPLES.map((served) => [served.method, served] as const))('%s', (
 
 describe('what is for Tidemark’s own processes', () => {
   const internal: readonly (readonly [string, DescService, string])[] = [
-    ...ROWS.filter(({ row }) => 'internalBecause' in row).map(
-      ({ service, method }) => [method, service, method] as const,
-    ),
+    ...METHODS.filter(({ call }) => !call).map(({ service, method }) => [method, service, method] as const),
     ...[PlanService, ExecutorService].flatMap((service: DescService) =>
       service.methods.map(({ localName }) => [localName, service, localName] as const),
     ),
@@ -146,10 +142,18 @@ describe('what is for Tidemark’s own processes', () => {
   it('is what the table says', () => {
     expect(internal.map(([name]) => name).sort()).toEqual(
       [
-        ...['listNewestGood', 'listChangedClusters', 'scanClusters'],
+        ...['listNewestGood', 'listChangedClusters', 'scanClusters', 'listStorageUsers', 'listExcludedClusters'],
         ...['listDueStrategies', 'advanceStrategy', 'scanStrategies', 'noteClusters'],
         ...['claimTask', 'renewTask', 'completeTask', 'releaseTask', 'reportOutput'],
-        ...['claimCheck', 'renewCheck', 'completeCheck', 'offerManifest'],
+        ...[
+          'claimCheck',
+          'renewCheck',
+          'completeCheck',
+          'offerManifest',
+          'reportPresence',
+          'settleMarker',
+          'settleMove',
+        ],
       ].sort(),
     );
   });
@@ -165,7 +169,7 @@ describe('what is for Tidemark’s own processes', () => {
 });
 
 describe('a list', () => {
-  const LISTS = SAMPLES.filter((served) => rowOf(served).of.kind === 'clusters');
+  const LISTS = SAMPLES.filter((served) => callOf(served).subject === 'own clusters');
   it.each(LISTS.map((served) => [served.method, served] as const))(
     '%s that names no cluster is one of the caller’s clusters',
     async (method, { service }) => {
@@ -196,7 +200,7 @@ describe('a list', () => {
   );
 
   it('is empty for a caller who sees no cluster, and not of all of them', async () => {
-    vi.spyOn(gateway.edge.authenticator, 'authenticate').mockResolvedValue({
+    vi.spyOn(gateway.authenticator, 'authenticate').mockResolvedValue({
       tokenId: 't',
       name: 'nobody',
       role: 'admin',
@@ -206,12 +210,12 @@ describe('a list', () => {
     for (const { service, method } of LISTS)
       expect(await outcomeOf(gateway.call('gRPC', service, method, {}, as('x')))).toBe('ok');
     expect(gateway.calls).toEqual([]);
-    vi.mocked(gateway.edge.authenticator.authenticate).mockRestore();
+    vi.mocked(gateway.authenticator.authenticate).mockRestore();
   });
 });
 
 it('looks at a backup before it says anything about it', () => {
-  expect(SAMPLES.filter((served) => rowOf(served).of.kind === 'backup').map(({ method }) => method)).toEqual([
+  expect(SAMPLES.filter((served) => callOf(served).subject === 'backup').map(({ method }) => method)).toEqual([
     'getBackup',
     'cancelBackup',
     'deleteBackup',

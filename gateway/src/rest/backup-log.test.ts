@@ -52,13 +52,18 @@ describe('the log of a backup', () => {
     expect((await gateway.ask('GET', `${PATH}?attempt=1&follow=true`)).status).toBe(200);
   });
 
+  it('is that of all attempts for attempt=0, which generated clients send', async () => {
+    expect((await gateway.ask('GET', `${PATH}?attempt=0`)).status).toBe(200);
+    expect(gateway.received('readBackupLog').request).toMatchObject({ attempt: 0 });
+  });
+
   it('of a backup that nothing ran for is empty', async () => {
     gateway.answers.readBackupLog = async function* () {};
     expect((await gateway.ask('GET', PATH)).body).toBe('');
   });
 
   it.each([
-    ['attempt=0', 'attempt'],
+    ['attempt=-1', 'attempt'],
     ['attempt=one', 'attempt'],
     ['follow=yes', 'follow'],
   ])('refuses %s and names the field', async (query, field) => {

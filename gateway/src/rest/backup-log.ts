@@ -1,37 +1,21 @@
-import { invalidArgument } from '@tidemark/errors/app-error';
 import type { ReadBackupLogResponse } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import type { FastifyInstance } from 'fastify';
+import type { CallDependencies } from '../calls/scope.ts';
 import { log } from '../logger.ts';
-import { findVisibleBackup } from './find-backup.ts';
+import { QUERY_FAILED } from './failure-numbers.ts';
 import { readBackupLog } from './operations/backups.ts';
-import type { RouteDependencies } from './route.ts';
-import { sendStream } from './stream.ts';
-import { parse } from './validate.ts';
-
-const QUERY_FAILED = 20604;
+import { streamRoute } from './stream.ts';
 
 /** What `br` printed, as plain text: a heading for each attempt, then its lines as they came. */
-export function backupLogRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
-  app.get<{ Params: { backupId: string } }>(
-    '/backups/:backupId/log',
-    { config: { failureNumber: QUERY_FAILED, operation: readBackupLog } },
-    async (request, reply) => {
-      const { backupId } = parse(readBackupLog.params, request.params);
-      const { attempt = 0, follow = false } = parse(readBackupLog.query, request.query);
-      const backup = await findVisibleBackup(request, dependencies, 'readBackupLog', backupId);
-      const last = backup.attempts.length;
-      const mayCome = follow && backup.endTime === undefined;
-      // The service refuses it too, but a stream that has begun can refuse nothing.
-      if (attempt > last && !mayCome)
-        throw invalidArgument([{ field: 'attempt', description: `must be one of the ${last} that there were` }]);
-      return sendStream(request, reply, dependencies, {
-        type: 'text/plain; charset=utf-8',
-        backup,
-        open: (options) =>
-          textOf(dependencies.backends.backups.readBackupLog({ id: backupId, attempt, follow }, options), request.gone),
-      });
-    },
-  );
+export function backupLogRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
+  streamRoute(app, dependencies, {
+    path: '/backups/:backupId/log',
+    operation: readBackupLog,
+    failureNumber: QUERY_FAILED,
+    type: 'text/plain; charset=utf-8',
+    toRequest: ({ params, query: { attempt = 0, follow = false } }) => ({ id: params.backupId, attempt, follow }),
+    toText: textOf,
+  });
 }
 
 async function* textOf(pieces: AsyncIterable<ReadBackupLogResponse>, gone: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -1,13 +1,19 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import {
+  MAX_CONCURRENCY,
+  MAX_FILTERS,
+  MAX_QUOTED_NAME,
+  MAX_RATE_LIMIT,
+  MAX_TEXT,
+  MAX_VIOLATIONS,
+} from '@tidemark/limits/limits';
 import type { BrOptions, BrOptionsSchema } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { z } from 'zod';
 import type { BrOptionsView } from './operations/br-options.ts';
 import { leftOut, wholeNumber } from './validate.ts';
 
 const text = (what: string) =>
-  leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
-const MOST = 4_294_967_295;
-const MOST_CONCURRENCY = 256;
+  leftOut(z.string('must be a text').max(MAX_TEXT, `must be at most ${MAX_TEXT} characters`)).describe(what);
 
 const FIELDS =
   'it has rateLimit, concurrency, compression, filters, checksum, crypterMethod, crypterKeyFile, and extra for other flags';
@@ -16,15 +22,16 @@ const FIELDS =
 export const BrOptionsBody = z
   .strictObject(
     {
-      rateLimit: leftOut(wholeNumber(0, MOST)).describe('MiB per second and TiKV node; 0 is unlimited.'),
-      concurrency: leftOut(wholeNumber(0, MOST_CONCURRENCY)).describe(
-        `Threads per TiKV node, at most ${MOST_CONCURRENCY}; 0 leaves it to \`br\`.`,
+      rateLimit: leftOut(wholeNumber(0, MAX_RATE_LIMIT)).describe('MiB per second and TiKV node; 0 is unlimited.'),
+      concurrency: leftOut(wholeNumber(0, MAX_CONCURRENCY)).describe(
+        `Threads per TiKV node, at most ${MAX_CONCURRENCY}; 0 leaves it to \`br\`.`,
       ),
       compression: text('`zstd`, `lz4` or `snappy`.'),
       filters: z
         .array(z.string('must be a table filter'), 'must be a list of table filters')
+        .max(MAX_FILTERS, `must be at most ${MAX_FILTERS}`)
         .nullish()
-        .describe('Table filters such as `shop.*`, at most 100; none means everything.'),
+        .describe('Table filters such as `shop.*`, at most 100 and 8 KiB together; none means everything.'),
       checksum: z.boolean('must be true or false').nullish().describe('Whether `br` checks what it wrote.'),
       crypterMethod: text('`aes128-ctr`, `aes192-ctr` or `aes256-ctr`; together with `crypterKeyFile`.'),
       crypterKeyFile: text('Absolute name of a file on the worker that holds the key in hexadecimal.'),
@@ -32,7 +39,17 @@ export const BrOptionsBody = z
         .record(
           z.string(),
           // Written as they mean it: {"gcttl": 3600, "ignore-stats": false}.
-          z.union([z.string(), z.number(), z.boolean()], 'must be a text, a number or true or false').transform(String),
+          z
+            .union(
+              [
+                z.string().meta({ id: 'BrFlagText', title: 'a text' }),
+                z.number().meta({ id: 'BrFlagNumber', title: 'a number' }),
+                z.boolean().meta({ id: 'BrFlagSwitch', title: 'true or false' }),
+              ],
+              'must be a text, a number or true or false',
+            )
+            .meta({ id: 'BrFlagValue' })
+            .transform(String),
           'must be an object of flags without dashes, such as {"gcttl": "3600"}',
         )
         .nullish()
@@ -41,7 +58,10 @@ export const BrOptionsBody = z
     {
       error: ({ code, keys }) =>
         code === 'unrecognized_keys'
-          ? `has no ${keys.map((key) => key.slice(0, 64)).join(', ')}: ${FIELDS}`
+          ? `has no ${keys
+              .slice(0, MAX_VIOLATIONS)
+              .map((key) => key.slice(0, MAX_QUOTED_NAME))
+              .join(', ')}: ${FIELDS}`
           : 'must be an object',
     },
   )

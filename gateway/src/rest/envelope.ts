@@ -1,5 +1,6 @@
-/** The envelope of the documented API (`api-contract.md`, "Everywhere"). */
+/** The envelope of the documented API (docs/api-contract.md, "Everywhere"). */
 import type { AppError } from '@tidemark/errors/app-error';
+import { MAX_PAGE_SIZE } from '@tidemark/limits/limits';
 import { z } from 'zod';
 
 export interface Page {
@@ -7,32 +8,53 @@ export interface Page {
   readonly pageSize: number;
   /** Left out where nobody counted. */
   readonly total?: number;
+  readonly totalIsAtLeast?: boolean;
+  readonly pageToken?: string;
 }
 
-/** Whether a list says its page beside it, and whether a caller may ask for that without the total. */
-export type Paged = boolean | 'total if wanted';
+/** Whether a list says its page beside it, whether that says where to go on, or whether only who asked for a page gets one. */
+export type Paged = boolean | 'with a token' | 'if asked for';
 
-/** The envelope of a good answer, as a schema. @param data what it holds */
+const GoodCode = z.literal(0).meta({ id: 'GoodCode', description: 'Of every good answer.' });
+const GoodMessage = z.literal('OK').meta({ id: 'GoodMessage', description: 'Of every good answer.' });
+
+/** The envelope of a good answer, as a schema. @param data what it holds; by its id where it has one */
 export function successSchema(data: z.ZodType, paged: Paged) {
   return z.object({
-    code: z.literal(0),
-    message: z.literal('OK'),
+    code: GoodCode,
+    message: GoodMessage,
     data,
-    ...(paged && { page: paged === true ? PageSchema : PageWithTotalIfWanted }),
+    ...(paged && { page: PAGES[paged === true ? 'always' : paged] }),
   });
 }
 
 const PageSchema = z
   .object({
     page: z.int().min(1),
-    pageSize: z.int().min(1).max(1_000),
+    pageSize: z.int().min(1).max(MAX_PAGE_SIZE),
     total: z.int().min(0).describe('Of the whole selection.'),
   })
   .meta({ id: 'Page', description: 'Which part of the list this is.' });
 
-const PageWithTotalIfWanted = PageSchema.extend({
-  total: PageSchema.shape.total.optional().describe('Of the whole selection; there unless it may be left out.'),
-}).meta({ id: 'PageWithTotalIfWanted', description: 'Which part of the list this is.' });
+const PageWithToken = PageSchema.extend({
+  total: PageSchema.shape.total
+    .optional()
+    .describe('Of the whole selection; with `totalIsAtLeast`, at least so many. There unless it may be left out.'),
+  totalIsAtLeast: z
+    .boolean()
+    .optional()
+    .describe('True where the total was not counted to its end. It is above what this page ends with then.'),
+  pageToken: z
+    .string()
+    .optional()
+    .describe('For the next page, as `pageToken`: there behind a full page, and one that could not be filled in time.'),
+}).meta({ id: 'PageWithOptionalTotal', description: 'Which part of the list this is, and where it goes on.' });
+
+const PAGES = {
+  always: PageSchema,
+  'with a token': PageWithToken,
+  'if asked for': PageSchema.optional(),
+};
 
 /** The envelope of a failure, as a schema. */
 export const Failure = z

@@ -1,24 +1,16 @@
-/** The one place where a thrown error becomes an answer. */
+/** The one place where an error becomes an answer of REST. */
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { Code, ConnectError } from '@connectrpc/connect';
-import { AppError, causes, toAppError } from '@tidemark/errors/app-error';
-import { isErrorCode } from '@tidemark/errors/codes';
-import {
-  BadRequestSchema,
-  ErrorInfoSchema,
-  RetryInfoSchema,
-} from '@tidemark/protocol/connect/google/rpc/error_details';
-import { ERROR_DOMAIN } from '@tidemark/service-kit/grpc/status';
+import { AppError, isOutage } from '@tidemark/errors/app-error';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { refused } from '../edge/refused.ts';
 import { log } from '../logger.ts';
-import { refused } from '../refused.ts';
+import { REQUEST_ID_HEADERS } from '../request-id.ts';
+import { toError } from '../to-error.ts';
 import { failure } from './envelope.ts';
-import { REQUEST_ID_HEADERS } from './request-id.ts';
 
 const RETRY_MS = 1_000;
-const LONGEST_REASON = 200;
 
 /** Answers with the envelope. */
 export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -35,8 +27,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   }
   if (http === 401) reply.header('www-authenticate', 'Bearer');
   // What went wrong inside is told by the number of the operation that failed.
-  const operationFailed =
-    error.code === 'internal' || error.code === 'unavailable' || error.code === 'deadline_exceeded';
+  const operationFailed = error.code === 'internal' || isOutage(error);
   const told = (operationFailed && request.routeOptions.config?.failureNumber) || number;
   return reply
     .code(http)
@@ -102,56 +93,4 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
   const over = setTimeout(() => socket.destroy(), LINGER_MS).unref();
   socket.once('close', () => clearTimeout(over));
-}
-
-/** The `AppError` in whatever was thrown: by a backend, by Fastify, or by a bug. */
-export function toError(thrown: unknown, bodyLimit?: number): AppError {
-  for (const error of causes(thrown)) {
-    if (error instanceof AppError) return error;
-    if (error instanceof ConnectError) return fromConnectError(error);
-  }
-  return fromFastifyError(thrown, bodyLimit) ?? toAppError(thrown);
-}
-
-function fromConnectError(error: ConnectError): AppError {
-  const info = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === ERROR_DOMAIN);
-  if (info && isErrorCode(info.reason)) {
-    const fields = error.findDetails(BadRequestSchema)[0]?.fieldViolations;
-    const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
-    return new AppError(info.reason, error.rawMessage, {
-      cause: error,
-      ...(fields && { fields: fields.map(({ field, description }) => ({ field, description })) }),
-      ...(Object.keys(info.metadata).length > 0 && { info: info.metadata }),
-      ...(delay && { retryAfterMs: Number(delay.seconds) * 1000 + delay.nanos / 1e6 }),
-    });
-  }
-  switch (error.code) {
-    case Code.Unavailable:
-    case Code.ResourceExhausted:
-    case Code.DeadlineExceeded:
-      return new AppError('unavailable', 'A part of Tidemark cannot be reached right now; try again shortly.', {
-        cause: error,
-        retryAfterMs: RETRY_MS,
-      });
-    case Code.Canceled:
-      return new AppError('canceled', 'The request was canceled.', { cause: error });
-    default:
-      return toAppError(error);
-  }
-}
-
-function fromFastifyError(thrown: unknown, bodyLimit = 0): AppError | undefined {
-  const { statusCode, code, message } = thrown as { statusCode?: number; code?: string; message?: string };
-  if (statusCode === undefined || statusCode >= 500) return undefined;
-  if (statusCode === 413)
-    return new AppError('payload_too_large', `The body is too large: at most ${bodyLimit} bytes are taken.`, {
-      cause: thrown,
-    });
-  if (code === 'FST_ERR_BAD_URL')
-    return new AppError('invalid_argument', 'The path is not properly percent-encoded.', { cause: thrown });
-  if (code === 'FST_ERR_MAX_PARAM_LENGTH')
-    // Its message is the whole path.
-    return new AppError('invalid_argument', 'A part of the path is too long: names have at most 64 characters.');
-  const why = (message ?? code ?? 'it is malformed').slice(0, LONGEST_REASON).replace(/\.+$/, '');
-  return new AppError('invalid_argument', `The request cannot be read: ${why}.`, { cause: thrown });
 }

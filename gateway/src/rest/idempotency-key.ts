@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import { rulesOf } from '@tidemark/contract/rules';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { parse } from './validate.ts';
 
 const HEADER = 'Idempotency-Key';
+const { maxLength } = rulesOf('tidemark.backup.v1.StartBackupRequest', 'key');
 const Key = z
   .string('must be sent once')
-  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable characters without blanks');
+  .regex(
+    new RegExp(`^[\\x21-\\x7e]{1,${maxLength}}$`),
+    `must be 1 to ${maxLength} printable characters without blanks`,
+  );
 /** The headers of a start. */
 export const IdempotencyHeaders = z.object({
   [HEADER]: Key.optional().describe(

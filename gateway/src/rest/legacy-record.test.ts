@@ -2,7 +2,8 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { BackupMode, BackupState, DeletionState } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { expect, it } from 'vitest';
 import { BACKUP, CLUSTER, sampleBackup } from '../testing/programmable-backends.ts';
-import { NEVER, STATES, statesOf, toLegacyRecord } from './legacy-record.ts';
+import { statesOf, toLegacyRecord } from './legacy-record.ts';
+import { NEVER, STATES } from './legacy-states.ts';
 
 const DOCUMENTED = {
   id: BACKUP,
@@ -101,4 +102,28 @@ it('tells of attempts, cancel, deletion and reason beyond the document', () => {
     deletion: { state: 'DeleteFailed', by: 'bob', error: 'no permission' },
     progress: { step: 'Full Backup', percent: 12.5, remainingSeconds: 60, speed: '14 p/s' },
   });
+});
+
+it('marks what is only estimated as an estimate, beside the progress', () => {
+  const estimate = { $typeName: 'tidemark.backup.v1.Estimate' as const, writtenBytes: 5_000_000_000_000n };
+  expect(toLegacyRecord(sampleBackup({ estimate: { ...estimate, percent: 40 } }))).toMatchObject({
+    estimate: { writtenBytes: 5_000_000_000_000, percent: 40 },
+    progress: toLegacyRecord(sampleBackup()).progress,
+  });
+  expect(toLegacyRecord(sampleBackup({ estimate })).estimate).toEqual({ writtenBytes: 5_000_000_000_000 });
+  expect(toLegacyRecord(sampleBackup())).not.toHaveProperty('estimate');
+});
+
+it('says what a backup waits for: its next try, or a TiKV that is away, and neither where it waits for nothing', () => {
+  const since = timestampFromDate(new Date('2026-01-01T00:00:00Z'));
+  const waiting = { $typeName: 'tidemark.backup.v1.Waiting' as const, code: 'STORE_AWAY', message: 'It waits.', since };
+  expect(toLegacyRecord(sampleBackup({ waiting: { ...waiting, store: '4' } })).waiting).toEqual({
+    code: 'STORE_AWAY',
+    message: 'It waits.',
+    store: '4',
+    since: '2026-01-01T00:00:00.000Z',
+  });
+  expect(toLegacyRecord(sampleBackup({ waiting: { ...waiting, store: '' } })).waiting).not.toHaveProperty('store');
+  expect(toLegacyRecord(sampleBackup({ nextTryTime: since })).nextTryTime).toBe('2026-01-01T00:00:00.000Z');
+  for (const field of ['waiting', 'nextTryTime']) expect(toLegacyRecord(sampleBackup())).not.toHaveProperty(field);
 });

@@ -1,38 +1,20 @@
-/** The backup record of the documented API, with what goes beyond it as extra fields (`api-contract.md`). Pure. */
+/** The backup record of the documented API, with what goes beyond it as extra fields (docs/api-contract.md). Pure. */
 import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
 import {
   type Attempt,
   type Backup,
   BackupMode,
   BackupOrigin,
-  BackupState,
+  type BackupState,
   DeletionState,
   type Reason,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import { NEVER, STATE_NAMES, UNKNOWN } from './legacy-states.ts';
 import type { BackupRecordView } from './operations/backups.ts';
 
-/** How a time that has not happened is written. */
-export const NEVER = '0001-01-01T00:00:00Z';
 /** How backup-service names the holds that are pins. */
 const PIN = 'pin:';
 const MIB = 1024 * 1024;
-
-interface StateNames {
-  readonly state: string;
-  readonly status: LegacyStatus;
-}
-export const STATUSES = ['Initializing', 'Processing', 'Finished', 'Failed'] as const;
-export type LegacyStatus = (typeof STATUSES)[number];
-
-const STATE_NAMES: Readonly<Record<number, StateNames>> = {
-  [BackupState.QUEUED]: { state: 'Queued', status: 'Initializing' },
-  [BackupState.RUNNING]: { state: 'Running', status: 'Processing' },
-  [BackupState.CANCELING]: { state: 'Canceling', status: 'Processing' },
-  [BackupState.SUCCEEDED]: { state: 'Succeeded', status: 'Finished' },
-  [BackupState.FAILED]: { state: 'Failed', status: 'Failed' },
-  [BackupState.CANCELED]: { state: 'Canceled', status: 'Failed' },
-};
-const UNKNOWN: StateNames = { state: 'Unknown', status: 'Processing' };
 
 const DELETION_NAMES: Readonly<Record<number, BackupRecordView['deletion']['state']>> = {
   [DeletionState.NONE]: 'None',
@@ -40,9 +22,8 @@ const DELETION_NAMES: Readonly<Record<number, BackupRecordView['deletion']['stat
   [DeletionState.DELETING]: 'Deleting',
   [DeletionState.DELETED]: 'Deleted',
   [DeletionState.DELETE_FAILED]: 'DeleteFailed',
+  [DeletionState.FORGOTTEN]: 'Forgotten',
 };
-
-export const STATES = Object.values(STATE_NAMES).map(({ state }) => state);
 
 /** The states that a status or a state of a filter means. */
 export function statesOf(name: string): BackupState[] {
@@ -59,7 +40,7 @@ export function timeOf(time: Timestamp | undefined): string {
 export function toLegacyRecord(backup: Backup): BackupRecordView {
   const { state, status } = STATE_NAMES[backup.state] ?? UNKNOWN;
   const sizeBytes = Number(backup.result?.sizeBytes ?? 0n);
-  const { deletion, progress, cancellation } = backup;
+  const { deletion, progress, cancellation, waiting, estimate } = backup;
   return {
     id: backup.id,
     clusterId: backup.clusterId,
@@ -96,6 +77,7 @@ export function toLegacyRecord(backup: Backup): BackupRecordView {
       state: DELETION_NAMES[deletion?.state ?? DeletionState.NONE] ?? 'None',
       ...(deletion?.at && { at: timeOf(deletion.at), by: deletion.by, reason: deletion.reason }),
       ...(deletion?.error && { error: deletion.error }),
+      ...(deletion?.errorCode && { errorCode: deletion.errorCode }),
       ...(deletion?.bytes && { bytes: Number(deletion.bytes) }),
       ...(deletion?.remark && { remark: deletion.remark }),
     },
@@ -103,12 +85,35 @@ export function toLegacyRecord(backup: Backup): BackupRecordView {
     pinned: backup.holds.some((hold) => hold.startsWith(PIN)),
     storageId: backup.storageId,
     ...(backup.queuePosition > 0 && { queuePosition: backup.queuePosition }),
+    ...(backup.nextTryTime && { nextTryTime: timeOf(backup.nextTryTime) }),
+    ...(waiting && {
+      waiting: {
+        code: waiting.code,
+        message: waiting.message,
+        ...(waiting.store && { store: waiting.store }),
+        since: timeOf(waiting.since),
+      },
+    }),
+    ...(estimate && {
+      estimate: {
+        writtenBytes: Number(estimate.writtenBytes),
+        ...(estimate.percent !== undefined && { percent: estimate.percent }),
+      },
+    }),
     ...(backup.rule && { rule: backup.rule }),
     origin: backup.origin === BackupOrigin.SCHEDULE ? 'schedule' : 'request',
     createdBy: backup.createdBy,
     deadline: timeOf(backup.deadline),
     revision: Number(backup.revision),
   };
+}
+
+/**
+ * A backup as the documented list shows it: one that has not ended has its start in the place of its end, since consoles
+ * that were written for that list would show the year 1.
+ */
+export function toListedRecord(backup: Backup): BackupRecordView {
+  return { ...toLegacyRecord(backup), endTime: timeOf(backup.endTime ?? backup.startTime) };
 }
 
 function toReason({ code, message, detail }: Reason): NonNullable<BackupRecordView['reason']> {

@@ -1,8 +1,11 @@
 import { type Occurrence, OccurrenceState } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { WindowEnd } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { authorizeCluster, requireRole, visibleClusters } from '../authorize.ts';
-import { success } from './envelope.ts';
+import type { FastifyInstance } from 'fastify';
+import { listOccurrences as listSteps } from '../calls/list-occurrences.ts';
+import type { CallDependencies } from '../calls/scope.ts';
+import { setPage } from '../calls/set-page.ts';
+import type { ResponseOf } from '../calls/steps.ts';
+import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
 import { timeOf } from './legacy-record.ts';
 import {
   DEFAULT_PAGE_SIZE,
@@ -11,10 +14,8 @@ import {
   type OccurrenceView,
   STATE_NAMES,
 } from './operations/occurrences.ts';
-import { callOptions, type RouteDependencies } from './route.ts';
+import { type ReadOf, route, type Shown } from './route.ts';
 import { parse } from './validate.ts';
-
-const QUERY_FAILED = 20606;
 
 const STATES = {
   Pending: OccurrenceState.PENDING,
@@ -24,35 +25,41 @@ const STATES = {
 } as const;
 
 /** What became of each window. */
-export function occurrenceRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
-  const list = async (request: FastifyRequest, clusterIds: string[]) => {
-    const { page = 1, pageSize = DEFAULT_PAGE_SIZE, state, rule = '' } = parse(listOccurrences.query, request.query);
-    const states = state === undefined ? [] : [STATES[state]];
-    const found = await dependencies.backends.occurrences.listOccurrences(
-      { clusterIds, page, pageSize, states, rule },
-      callOptions(request, dependencies),
-    );
-    const occurrences = found.occurrences.map(toOccurrenceView);
-    return success({ occurrences }, { page, pageSize, total: Number(found.total) });
-  };
-
-  app.get('/occurrences', { config: { failureNumber: QUERY_FAILED, operation: listOccurrences } }, async (request) => {
-    const { clusterId } = parse(listOccurrences.query, request.query);
-    if (clusterId === undefined) requireRole(request.caller, 'listOccurrences');
-    else authorizeCluster(request.caller, 'listOccurrences', clusterId);
-    return list(request, clusterId === undefined ? visibleClusters(request.caller) : [clusterId]);
+export function occurrenceRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
+  route(app, dependencies, {
+    method: 'GET',
+    path: '/occurrences',
+    operation: listOccurrences,
+    failureNumber: QUERY_STRATEGY_FAILED,
+    toRequest: (read) => listRequest(read, read.query.clusterId),
+    // A cluster that is not there has no windows.
+    steps: () => ({ ...listSteps, prepare: setPage }),
+    toView: listView,
   });
 
-  app.get<{ Params: { clusterId: string } }>(
-    '/clusters/:clusterId/occurrences',
-    { config: { failureNumber: QUERY_FAILED, operation: listClusterOccurrences } },
-    async (request) => {
-      const { clusterId } = parse(listClusterOccurrences.params, request.params);
-      authorizeCluster(request.caller, 'listOccurrences', clusterId);
-      await dependencies.backends.registry.getCluster({ id: clusterId }, callOptions(request, dependencies));
-      return list(request, [clusterId]);
-    },
-  );
+  route(app, dependencies, {
+    method: 'GET',
+    path: '/clusters/:clusterId/occurrences',
+    operation: listClusterOccurrences,
+    failureNumber: QUERY_STRATEGY_FAILED,
+    toRequest: (read) => listRequest(read, read.params.clusterId),
+    toView: listView,
+  });
+}
+
+type OfList = Pick<ReadOf<typeof listOccurrences>, 'request'>;
+
+const queryOf = ({ request }: OfList) => parse(listOccurrences.query, request.query);
+
+function listRequest(read: OfList, clusterId: string | undefined) {
+  const { page = 1, pageSize = DEFAULT_PAGE_SIZE, state, rule = '' } = queryOf(read);
+  const states = state === undefined ? [] : [STATES[state]];
+  return { clusterIds: clusterId === undefined ? [] : [clusterId], page, pageSize, states, rule };
+}
+
+function listView({ occurrences, total }: ResponseOf<'listOccurrences'>, read: OfList): Shown {
+  const { page = 1, pageSize = DEFAULT_PAGE_SIZE } = queryOf(read);
+  return { data: { occurrences: occurrences.map(toOccurrenceView) }, page: { page, pageSize, total: Number(total) } };
 }
 
 function toOccurrenceView(occurrence: Occurrence): OccurrenceView {

@@ -1,8 +1,9 @@
 /** The OpenAPI document, put together from what each route says of itself. */
+import { CALLS } from '@tidemark/contract/calls';
 import { ERRORS, type ErrorCode } from '@tidemark/errors/codes';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { NEEDED_ROLE } from '../authorize.ts';
+import packageJson from '../../package.json' with { type: 'json' };
 import { Failure, successSchema } from './envelope.ts';
 import { type Operation, TAGS } from './operation.ts';
 
@@ -32,9 +33,10 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   cluster_not_found: 'No such cluster, or none that this token may see.',
   cluster_busy: 'The cluster has an active backup; `details.backupId` names it.',
   cluster_in_use: 'The cluster has an active backup.',
-  storage_not_found: 'No such storage.',
+  storage_not_found: 'No such storage, or none that this cluster may use.',
   storage_unusable: 'The storage cannot be used.',
-  storage_in_use: 'A cluster names the storage, or backups lie in it.',
+  storage_in_use:
+    'A cluster or a strategy names the storage, or backups lie in it; it cannot be deleted, or closed to them.',
   check_not_found: 'No such check; they are kept for a day.',
   start_expired: 'It is too late to start this backup.',
   backup_in_use: 'The backup is active, pinned or being read.',
@@ -47,6 +49,7 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   conflict: 'Somebody else was quicker, or what was to be new is there already.',
   canceled: 'The caller went away.',
   deadline_exceeded: 'A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.',
+  overloaded: 'A part of Tidemark has more to do than it can; `Retry-After` says when to try again.',
   unavailable: 'A part of Tidemark cannot be reached; `Retry-After` says when to try again.',
   internal: 'A fault of Tidemark; its log tells more under the request id.',
 };
@@ -55,6 +58,7 @@ const ALWAYS: readonly ErrorCode[] = [
   'invalid_argument',
   'payload_too_large',
   'headers_too_large',
+  'overloaded',
   'unavailable',
   'internal',
 ];
@@ -67,7 +71,7 @@ const WITH_TOKEN: readonly ErrorCode[] = [
   'deadline_exceeded',
 ];
 /** Told by the number of the operation that failed, where it has one. */
-const NUMBERED_BY_OPERATION: readonly ErrorCode[] = ['internal', 'unavailable', 'deadline_exceeded'];
+const NUMBERED_BY_OPERATION: readonly ErrorCode[] = ['internal', 'overloaded', 'unavailable', 'deadline_exceeded'];
 
 const DESCRIPTION = `Backups of TiDB clusters: when, where, how long they are kept.
 
@@ -128,7 +132,8 @@ export function openApiDocument(
       title: 'Tidemark',
       summary: 'The backup manager for fleets of TiDB clusters.',
       description: DESCRIPTION,
-      version: '1.0.0',
+      version: packageJson.version,
+      contact: { name: 'The maintainers of Tidemark' },
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/api/v1' }],
@@ -148,7 +153,10 @@ export function openApiDocument(
           description: 'The id of the request: yours, if you sent one under this name, else a new one.',
           schema: { type: 'string' },
         },
-        RetryAfter: { description: 'When to try again, in seconds.', schema: { type: 'integer', minimum: 1 } },
+        RetryAfter: {
+          description: 'When to try again, in seconds.',
+          schema: { type: 'integer', format: 'int64', minimum: 1 },
+        },
       },
       responses: commonAnswers(),
       schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
@@ -198,7 +206,16 @@ function tidy(node: unknown, open: boolean): unknown {
       .map(([key, value]) => [key, DATA_KEYS.includes(key) ? value : tidy(value, open)]),
   );
   if (typeof json.$ref === 'string') json.$ref = json.$ref.replace('#/$defs/', '#/components/schemas/');
-  return nullable(alternatives(json));
+  return sized(nullable(alternatives(json)));
+}
+
+/** Without a format generators for languages whose numbers have sizes take the smallest, which no backup of 3 GB fits into. */
+function sized(json: Json): Json {
+  const { type, ...rest } = json;
+  const types = [type].flat();
+  const whole = types.includes('integer') || (types.includes('number') && Number.isInteger(json.const));
+  if (whole) return { type: Array.isArray(type) ? type : 'integer', format: 'int64', ...rest };
+  return types.includes('number') ? { type, format: 'double', ...rest } : json;
 }
 
 function isNoise(key: string, value: unknown, open: boolean): boolean {
@@ -233,7 +250,7 @@ function nullable({ anyOf, ...json }: Json): Json {
 function toOperation(route: DescribedRoute, converter: Converter): Json {
   const { id, tag, summary, description, call, body, bodyExamples, params, query, headers } = route.operation;
   const name = `${id[0]?.toUpperCase()}${id.slice(1)}`;
-  const needs = call === undefined ? 'Needs no token.' : `Needs the role ${NEEDED_ROLE[call]}.`;
+  const needs = call === undefined ? 'Needs no token.' : `Needs the role ${CALLS[call].role}.`;
   const parameters = [
     ...parametersIn('path', params, converter),
     ...parametersIn('query', query, converter),
@@ -274,9 +291,20 @@ function parametersIn(
     in: where,
     ...(required.includes(name) && { required: true }),
     ...(description !== undefined && { description }),
-    schema: json,
+    schema: withoutNull(json),
     ...(Array.isArray(examples) && where === 'path' && { example: examples[0] }),
   }));
+}
+
+/** A URL or a header has no null. */
+function withoutNull({ type, anyOf, ...json }: Json): Json {
+  const types = [type].flat().filter((one) => one !== undefined && one !== 'null');
+  const choices = ((anyOf ?? []) as Json[]).filter((one) => one.type !== 'null');
+  return {
+    ...(types.length > 0 && { type: types.length === 1 ? types[0] : types }),
+    ...(choices.length === 1 ? choices[0] : choices.length > 1 && { anyOf: choices }),
+    ...json,
+  };
 }
 
 function namedExamples(examples: Readonly<Record<string, unknown>> = {}): Json {
@@ -293,13 +321,17 @@ function goodAnswer({ answer }: Operation, converter: Converter, name: string): 
     return {
       description: answer.description,
       headers: IDENTIFIED,
-      content: {
-        [answer.type]: {
-          // A schema would be taken for that of each event.
-          ...(answer.type !== 'text/event-stream' && { schema: { type: 'string' } }),
-          ...(answer.example !== undefined && { example: answer.example }),
-        },
-      },
+      content: Object.fromEntries(
+        [answer.type].flat().map((type) => [
+          type,
+          {
+            schema: answer.event
+              ? converter.output(answer.event)
+              : { type: 'string', ...(!type.startsWith('text/') && { format: 'binary' }) },
+            ...(answer.example !== undefined && { example: answer.example }),
+          },
+        ]),
+      ),
     };
   if ('json' in answer)
     return {
@@ -308,13 +340,15 @@ function goodAnswer({ answer }: Operation, converter: Converter, name: string): 
       content: { 'application/json': { schema: converter.output(answer.json, name) } },
     };
   const { data, paged = false, example } = answer;
+  // What several calls answer is one type for clients.
+  const shared = data.meta()?.id;
   const page = paged && { page: { page: 1, pageSize: 10, total: 1 } };
   return {
     description: 'Done.',
     headers: IDENTIFIED,
     content: {
       'application/json': {
-        schema: converter.output(successSchema(data, paged), name),
+        schema: converter.output(successSchema(data, paged), shared === undefined ? name : `${shared}Answer`),
         example: { code: 0, message: 'OK', data: example, ...page },
       },
     },

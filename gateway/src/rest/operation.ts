@@ -1,7 +1,8 @@
 /** What the OpenAPI document tells of a route, given with the route: its schemas are the ones that validate. */
+
+import type { CallName } from '@tidemark/contract/calls';
 import type { ErrorCode } from '@tidemark/errors/codes';
 import type { z } from 'zod';
-import type { Call } from '../authorize.ts';
 import type { Paged } from './envelope.ts';
 
 /** The parts of the reference, in its order. */
@@ -22,8 +23,8 @@ export interface Operation {
   readonly tag: keyof typeof TAGS;
   readonly summary: string;
   readonly description?: string;
-  /** Whose role it needs; left out for what needs no token. */
-  readonly call?: Call;
+  /** The call that it is; left out for what needs no token. */
+  readonly call?: CallName;
   /** What the path names. */
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
@@ -41,7 +42,14 @@ export interface Operation {
 export type Answer =
   | { readonly data: z.ZodType; readonly paged?: Paged; readonly example: unknown }
   | { readonly json: z.ZodType }
-  | { readonly type: string; readonly description: string; readonly example?: string };
+  | {
+      /** One, or the several that it may be. */
+      readonly type: string | readonly string[];
+      readonly description: string;
+      readonly example?: string;
+      /** Of server-sent events, each. */
+      readonly event?: z.ZodType;
+    };
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -1,9 +1,10 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import { AppError } from '@tidemark/errors/app-error';
+import { invalidArgument } from '@tidemark/errors/app-error';
 import { BackupMode, BackupOrigin, BackupState } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER } from '../testing/programmable-backends.ts';
+import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER, sampleBackup } from '../testing/programmable-backends.ts';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
+import { NEVER } from './legacy-states.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -30,6 +31,32 @@ it('answers records and the page beside them', async () => {
   expect(Object.keys(body)).toEqual(['code', 'message', 'data', 'page']);
 });
 
+it('shows the start of an active backup as its end too, for consoles that show that field as it is, in the list alone', async () => {
+  await using gateway = await startTestGateway();
+  const start = '2022-04-28T08:00:41.697Z';
+  for (const state of [BackupState.QUEUED, BackupState.RUNNING, BackupState.CANCELING]) {
+    const backup = { ...sampleBackup({ state }), endTime: undefined as never };
+    gateway.answers.listBackups = async () => ({ backups: [backup], total: 1n });
+    gateway.answers.getBackup = async () => ({ backup });
+    gateway.answers.cancelBackup = async () => ({ backup });
+    gateway.answers.watchBackup = async function* () {
+      yield { backup };
+    };
+    const listed = await gateway.ask('GET', '/backups');
+    expect(listed.body.data.backupRecords).toMatchObject([{ startTime: start, endTime: start }]);
+    const cancel = { body: { clusterId: CLUSTER, backupId: BACKUP } };
+    for (const one of [
+      await gateway.ask('GET', `/backups/${BACKUP}`),
+      await gateway.ask('POST', '/backups/cancel', cancel),
+    ])
+      expect(one.body.data.backup).toMatchObject({ startTime: start, endTime: NEVER });
+    expect((await gateway.ask('GET', `/backups/${BACKUP}/events`)).body).toContain(`"endTime":"${NEVER}"`);
+  }
+  gateway.answers.listBackups = async () => ({ backups: [sampleBackup()], total: 1n });
+  const over = await gateway.ask('GET', '/backups');
+  expect(over.body.data.backupRecords).toMatchObject([{ startTime: start, endTime: '2022-04-28T08:00:42.263Z' }]);
+});
+
 it('takes page 1 of 10, of all clusters, unless told otherwise', async () => {
   expect(await asked('')).toMatchObject({
     clusterIds: [],
@@ -44,8 +71,9 @@ it('takes page 1 of 10, of all clusters, unless told otherwise', async () => {
 
 it('takes what a generated client sends for nothing as left out', async () => {
   const query = '?clusterId=&backupId=&startTime=0&endTime=0&backupMode=&status=&page=&pageSize=';
-  expect(await asked(query)).toMatchObject({ clusterIds: [], id: '', page: 1, pageSize: 10, mode: 0 });
-  for (const request of [await asked(query), await asked('', { startTime: 0, endTime: 0, clusterId: null })]) {
+  const zeros = { startTime: 0, endTime: 0, page: 0, pageSize: 0, clusterId: null };
+  for (const request of [await asked(query), await asked('?page=0&pageSize=0'), await asked('', zeros)]) {
+    expect(request).toMatchObject({ clusterIds: [], id: '', page: 1, pageSize: 10, mode: 0 });
     expect(request.startedAtOrAfter).toBeUndefined();
     expect(request.endedAtOrBefore).toBeUndefined();
   }
@@ -120,23 +148,59 @@ it('leaves the total out only where the caller can do without and nobody counted
   expect(gateway.calls.map(({ method }) => method)).toEqual(['listBackups']);
 });
 
-it('passes on what to do when there is no time to count', async () => {
+it('says where the list goes on, what a token is for, and where the total is not exact', async () => {
+  expect(await asked('?pageToken=YjEg&page=7')).toMatchObject({ pageToken: 'YjEg', page: 7 });
+  expect((await asked('', { pageToken: 'YjEg' })).pageToken).toBe('YjEg');
+  expect((await asked('?pageToken=')).pageToken).toBe('');
+  gateway.answers.listBackups = async () => ({
+    backups: [sampleBackup()],
+    total: 10_000n,
+    totalIsAtLeast: true,
+    followingPageToken: 'YjEx',
+    offset: 40n,
+  });
+  expect((await gateway.ask('GET', '/backups?pageToken=YjEg&pageSize=20')).body.page).toEqual({
+    page: 3,
+    pageSize: 20,
+    total: 10_000,
+    totalIsAtLeast: true,
+    pageToken: 'YjEx',
+  });
+  expect((await gateway.ask('GET', '/backups?page=2')).body.page).toMatchObject({ page: 2, pageToken: 'YjEx' });
+});
+
+it('puts a page together that a service tells in pieces, and goes on behind the last of them', async () => {
+  const { answers } = gateway;
+  const pieces = [
+    { backups: [sampleBackup(), sampleBackup()], total: 9n, nextPageToken: '2_1_a', followingPageToken: 'YjE1' },
+    { backups: [sampleBackup(), sampleBackup(), sampleBackup()], totalLeftOut: true, followingPageToken: 'YjE2' },
+  ];
+  answers.listBackups = async ({ pageToken }) => pieces[pageToken === 'YjE1' ? 1 : 0] ?? {};
+  gateway.calls.length = 0;
+  const { body } = await gateway.ask('GET', '/backups?pageSize=5');
+  expect(body.data.backupRecords).toHaveLength(5);
+  expect(body.page).toEqual({ page: 1, pageSize: 5, total: 9, pageToken: 'YjE2' });
+  expect(gateway.calls.map(({ request }) => request)).toMatchObject([
+    { pageSize: 5, pageToken: '', withoutTotal: false },
+    { pageSize: 3, pageToken: 'YjE1', withoutTotal: true },
+  ]);
+});
+
+it('passes on that a page lies too deep, and what to do', async () => {
   gateway.answers.listBackups = async () => {
-    throw new AppError('deadline_exceeded', 'Ask without the total (withoutTotal=true).');
+    throw invalidArgument([{ field: 'page', description: 'lies too deep; go on by the pageToken of each full page' }]);
   };
-  const answer = await gateway.ask('GET', '/backups');
-  expectFailure(answer, 503, 20604);
-  expect(answer.body.message).toContain('withoutTotal=true');
+  const answer = await gateway.ask('GET', '/backups?page=90000');
+  expectFailure(answer, 400, 10001);
+  expect(answer.body.message).toContain('pageToken');
 });
 
 it.each([
-  ['page=0', 'page'],
   ['page=-1', 'page'],
   ['page=1.5', 'page'],
   ['page=one', 'page'],
   ['page=1e1', 'page'],
   ['page=1&page=2', 'page'],
-  ['pageSize=0', 'pageSize'],
   ['pageSize=-5', 'pageSize'],
   ['pageSize=1001', 'pageSize'],
   ['pageSize=99999999999', 'pageSize'],
@@ -155,6 +219,10 @@ it.each([
   ['rule=a%20b', 'rule'],
   ['includeDeleted=perhaps', 'includeDeleted'],
   ['withoutTotal=perhaps', 'withoutTotal'],
+  ['pageToken=3_1651104041697_abc', 'pageToken'],
+  ['pageToken=a%2Bb', 'pageToken'],
+  ['pageToken=a&pageToken=b', 'pageToken'],
+  [`pageToken=${'a'.repeat(257)}`, 'pageToken'],
 ])('refuses ?%s and names the parameter', async (query, field) => {
   gateway.calls.length = 0;
   const answer = await gateway.ask('GET', `/backups?${query}`);
@@ -164,7 +232,7 @@ it.each([
 });
 
 it('names every bad parameter at once', async () => {
-  expect(badFields(await gateway.ask('GET', '/backups?page=0&pageSize=0&startTime=x'))).toEqual([
+  expect(badFields(await gateway.ask('GET', '/backups?page=-1&pageSize=-2&startTime=x'))).toEqual([
     'startTime',
     'page',
     'pageSize',

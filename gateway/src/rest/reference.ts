@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { AppError } from '@tidemark/errors/app-error';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type DescribedRoute, openApiDocument } from './openapi.ts';
-import { getDocs, getDocsFile, getOpenApi } from './operations/reference.ts';
+import { getDocs, getDocsFile, getOpenApi, getSwagger } from './operations/reference.ts';
+import { swaggerDocument } from './swagger.ts';
 
 /** Only what this server sends may run or be loaded; the page draws some of its icons from data URLs. */
 const POLICY = [
@@ -57,9 +58,29 @@ const PACKAGED: Readonly<Record<string, string>> = {
 /** The files change only with a new version of Tidemark. */
 const CACHE = 'public, max-age=3600';
 
+const POINTER = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Tidemark</title>
+</head>
+<body>
+<p>This is Tidemark, which backs up TiDB clusters. The reference of its API is at <a href="/docs">/docs</a>.</p>
+</body>
+</html>
+`;
+
+/** What stands at the address that `npm start` prints. Needs no token. */
+export function rootRoute(app: FastifyInstance): void {
+  app.get('/', async (_, reply) =>
+    reply.header('content-security-policy', POLICY).type('text/html; charset=utf-8').send(POINTER),
+  );
+}
+
 /** @param routes all that the document describes, by the time it is first asked for */
 export function referenceRoutes(app: FastifyInstance, routes: readonly DescribedRoute[], prefix: string): void {
   let document: string | undefined;
+  let swagger: string | undefined;
   const files = new Map<string, Promise<Buffer>>();
   const packaged = (file: string) => {
     const read = files.get(file) ?? readFile(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${file}`)));
@@ -75,6 +96,10 @@ export function referenceRoutes(app: FastifyInstance, routes: readonly Described
   app.get('/openapi.json', { config: { operation: getOpenApi } }, async (_, reply) => {
     document ??= JSON.stringify(openApiDocument(routes));
     return reply.type('application/json; charset=utf-8').send(document);
+  });
+  app.get('/swagger.json', { config: { operation: getSwagger } }, async (_, reply) => {
+    swagger ??= JSON.stringify(swaggerDocument(openApiDocument(routes)));
+    return reply.type('application/json; charset=utf-8').send(swagger);
   });
   app.get('/docs', { config: { operation: getDocs } }, async (_, reply) => html(reply).send(PAGE(`${prefix}/docs`)));
   app.get<{ Params: { file: string } }>(

@@ -1,9 +1,11 @@
 /** Clusters, storages and occurrences: what goes beyond the document. */
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { AppError } from '@tidemark/errors/app-error';
+import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { OccurrenceState } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { CLUSTER } from '../testing/programmable-backends.ts';
+import { as, PROTOCOLS, startRpcGateway } from '../testing/rpc-clients.ts';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
 let gateway: TestGateway;
@@ -210,5 +212,81 @@ it('shows what became of each window, in pages', async () => {
     },
     page: { page: 2, pageSize: 2, total: 12 },
   });
-  expectFailure(await gateway.ask('GET', '/occurrences?page=0'), 400, 10001);
+  for (const path of ['/occurrences', `/clusters/${CLUSTER}/occurrences`])
+    expect((await gateway.ask('GET', `${path}?page=0&pageSize=0`)).body.page).toMatchObject({ page: 1, pageSize: 10 });
+  expectFailure(await gateway.ask('GET', '/occurrences?page=-1'), 400, 10001);
+});
+
+it('keeps a storage that only strategies name, and says which, over REST and RPC alike', async () => {
+  await using rpc = await startRpcGateway();
+  rpc.answers.listStorageUsers = async () => ({
+    users: [{ clusterId: CLUSTER, rule: 'weekly' }, { fleetStrategy: 'prod-nightly' }],
+  });
+  const names = `rule weekly of cluster ${CLUSTER}, strategy prod-nightly for labels`;
+  const answer = await rpc.ask('DELETE', '/storages/nfs');
+  expectFailure(answer, 409, 20601);
+  expect(answer.body.message).toContain(names);
+  for (const protocol of PROTOCOLS)
+    await expect(rpc.call(protocol, RegistryService, 'deleteStorage', { id: 'nfs' }, as('admin'))).rejects.toThrow(
+      names,
+    );
+  expect(rpc.calls.map(({ method }) => method)).not.toContain('deleteStorage');
+});
+
+it('lets no admin of some clusters choose to whom br hands the keys of a storage, and says who may', async () => {
+  await using rpc = await startRpcGateway();
+  const kept = { id: CLUSTER, pd: ['10.0.0.1:2379'], storageId: 'cloud' };
+  rpc.answers.getCluster = async () => ({ cluster: kept });
+  rpc.answers.getStorage = async ({ id }) => ({
+    storage:
+      id === 'cloud'
+        ? { id, location: { case: 's3', value: { bucket: 'b' } } }
+        : { id, location: { case: 'local', value: { path: '/mnt' } } },
+  });
+  const put = (body: object, token: string) => rpc.ask('PUT', `/clusters/${CLUSTER}`, { token, body });
+  const own = { pd: ['6.6.6.6:2379'], storageId: 'cloud' };
+  for (const body of [own, { ...kept, tls: { ca: '/a.pem' } }, { ...kept, storageId: 'nfs' }]) {
+    const answer = await put(body, 'one-cluster-admin');
+    expectFailure(answer, 403, 70650);
+    expect(answer.body.message).toContain('are set by admins of all clusters');
+  }
+  for (const protocol of PROTOCOLS)
+    await expect(
+      rpc.call(protocol, RegistryService, 'putCluster', { cluster: { ...own, id: CLUSTER } }, as('one-cluster-admin')),
+    ).rejects.toThrow('are set by admins of all clusters');
+  expect(rpc.calls.map(({ method }) => method)).not.toContain('putCluster');
+
+  // What touches neither is theirs, and an admin of all may do all of it.
+  const labelled = { ...kept, pd: ['http://10.0.0.1:2379'], labels: { team: 'shop' } };
+  expect((await put(labelled, 'one-cluster-admin')).status).toBe(200);
+  expect((await put(own, 'admin')).status).toBe(200);
+  // A cluster that is not there yet, with a PD of one's own and somebody's storage, is the same.
+  rpc.answers.getCluster = async () => {
+    throw new AppError('cluster_not_found', 'There is none.');
+  };
+  expectFailure(await put(own, 'one-cluster-admin'), 403, 70650);
+  expect((await put({ ...own, storageId: 'nfs' }, 'one-cluster-admin')).status).toBe(200);
+});
+
+it('lists all clusters unless a page is asked for, and names the parameters that it does not know', async () => {
+  const ids = ['c1', 'c2', 'c3', 'c4', 'c5'];
+  gateway.answers.listClusters = async () => ({ clusters: ids.map((id) => ({ id })) });
+  const listed = async (query: string) => {
+    const { body } = await gateway.ask('GET', `/clusters${query}`);
+    return { ids: body.data.clusters.map(({ id }: { id: string }) => id), page: body.page };
+  };
+  expect(await listed('')).toEqual({ ids, page: undefined });
+  expect(await listed('?page=0&pageSize=0')).toEqual({ ids, page: undefined });
+  expect(await listed('?page=2&pageSize=2')).toEqual({ ids: ['c3', 'c4'], page: { page: 2, pageSize: 2, total: 5 } });
+  expect(await listed('?page=1')).toEqual({ ids, page: { page: 1, pageSize: 10, total: 5 } });
+  expect(await listed('?page=9&pageSize=2')).toEqual({ ids: [], page: { page: 9, pageSize: 2, total: 5 } });
+  for (const [query, fields] of [
+    ['?label=env%3Dprod&page=1', ['label']],
+    ['?clusterId=c1&limit=3', ['clusterId', 'limit']],
+    ['?page=-1', ['page']],
+  ] as const) {
+    const answer = await gateway.ask('GET', `/clusters${query}`);
+    expectFailure(answer, 400, 10001);
+    expect(badFields(answer)).toEqual(fields);
+  }
 });

@@ -1,56 +1,50 @@
 import type { RetentionVerdict } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { authorizeCluster } from '../authorize.ts';
+import { DEFAULT_RULE } from '../calls/find-rule.ts';
+import { evaluateRetention } from '../calls/lists.ts';
+import { type CallDependencies, extraCallOptions } from '../calls/scope.ts';
 import { log } from '../logger.ts';
-import { success } from './envelope.ts';
-import { DEFAULT_RULE, findRule, QUERY_FAILED } from './find-rule.ts';
+import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
 import { timeOf } from './legacy-record.ts';
 import { simulateRetention, type VerdictView } from './operations/strategies.ts';
-import { callOptions, extraCallOptions, type RouteDependencies } from './route.ts';
+import { route } from './route.ts';
 import { toRetention } from './strategy-body.ts';
-import { bodyObject, parse } from './validate.ts';
 
 /** What a retention keeps and what it removes. */
-export function retentionRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
-  const { registry, retention } = dependencies.backends;
-  app.post<{ Params: { clusterId: string } }>(
-    '/clusters/:clusterId/retention/simulate',
-    { config: { failureNumber: QUERY_FAILED, operation: simulateRetention } },
-    async (request) => {
-      const { clusterId } = parse(simulateRetention.params, request.params);
-      authorizeCluster(request.caller, 'evaluateRetention', clusterId);
-      const { rule = DEFAULT_RULE, retention: wanted } = parse(simulateRetention.body, bodyObject(request.body));
-      if (rule === DEFAULT_RULE) await registry.getCluster({ id: clusterId }, callOptions(request, dependencies));
-      else await findRule(request, dependencies, clusterId, rule);
-      const { verdicts, bytesToFree } = await retention.evaluateRetention(
-        {
-          clusterId,
-          rule,
-          ...(wanted && { proposal: toRetention(wanted) }),
-          ...(wanted === null && { keepEverything: true }),
-        },
-        callOptions(request, dependencies),
-      );
+export function retentionRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
+  route(app, dependencies, {
+    method: 'POST',
+    path: '/clusters/:clusterId/retention/simulate',
+    operation: simulateRetention,
+    failureNumber: QUERY_STRATEGY_FAILED,
+    toRequest: ({ params: { clusterId }, body: { rule = DEFAULT_RULE, retention } }) => ({
+      clusterId,
+      rule,
+      ...(retention && { proposal: toRetention(retention) }),
+      ...(retention === null && { keepEverything: true }),
+    }),
+    toView({ verdicts, bytesToFree }, { body: { rule = DEFAULT_RULE } }) {
       const goes = verdicts.filter(({ keepReasons }) => keepReasons.length === 0);
-      return success({
-        rule,
-        removed: goes.map(toVerdictView),
-        kept: verdicts.filter((verdict) => !goes.includes(verdict)).map(toVerdictView),
-        bytesToFree: Number(bytesToFree),
-      });
+      return {
+        data: {
+          rule,
+          removed: goes.map(toVerdictView),
+          kept: verdicts.filter((verdict) => !goes.includes(verdict)).map(toVerdictView),
+          bytesToFree: Number(bytesToFree),
+        },
+      };
     },
-  );
+  });
 }
 
 /** Why a good backup is kept, or when it goes; nothing where that cannot be found out right now. */
 export async function keepingOf(
   request: FastifyRequest,
-  dependencies: RouteDependencies,
+  dependencies: CallDependencies,
   { id, clusterId }: { readonly id: string; readonly clusterId: string },
 ): Promise<object> {
   try {
-    const { verdicts } = await dependencies.backends.retention.evaluateRetention(
-      { clusterId },
+    const { verdicts } = await evaluateRetention({ clusterId }, dependencies, () =>
       extraCallOptions(request, dependencies),
     );
     const verdict = verdicts.find(({ backupId }) => backupId === id);

@@ -1,12 +1,19 @@
-/** What every route has: who calls, under which request id, and how to call a backend on that one's behalf. */
-import type { CallOptions } from '@connectrpc/connect';
+/** How a route of a call is written: how its request is read, and how its answer is shown. */
+
+import { create } from '@bufbuild/protobuf';
+import { CALLS, type CallName } from '@tidemark/contract/calls';
 import type { ErrorCode } from '@tidemark/errors/codes';
-import { CALLER, encodeCaller, REQUEST_ID } from '@tidemark/service-kit/grpc/metadata-names';
-import type { FastifyRequest } from 'fastify';
-import type { Caller } from '../authenticate.ts';
-import type { Backends } from '../backends.ts';
-import type { Place } from '../crowd.ts';
-import type { StreamGate } from './stream.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { methodOf } from '../backends.ts';
+import { type Asked, perform } from '../calls/perform.ts';
+import type { Audited, CallDependencies } from '../calls/scope.ts';
+import type { RequestInit, RequestOf, ResponseOf, Steps } from '../calls/steps.ts';
+import type { Place } from '../edge/in-flight.ts';
+import type { Caller } from '../identity/caller.ts';
+import { type Page, success } from './envelope.ts';
+import type { Operation } from './operation.ts';
+import { bodyObject, parse } from './validate.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -21,7 +28,7 @@ declare module 'fastify' {
     /** By when the services must have answered, all calls of the request together, on `performance.now()`'s clock. */
     answerBy: number;
     /** What the audit line of a mutation names. */
-    audited: { clusterId?: string; backupId?: string; storageId?: string; rule?: string; fleetStrategy?: string };
+    audited: Audited;
     /** The code of the error that was answered. */
     failedWith?: ErrorCode;
   }
@@ -35,32 +42,99 @@ declare module 'fastify' {
   }
 }
 
-export interface RouteDependencies {
-  readonly backends: Backends;
-  /** Aborts when the gateway begins to stop: long answers end then. */
-  readonly stopping: AbortSignal;
-  readonly streams: StreamGate;
-  /** Headers that prove the gateway to the services. */
-  readonly serviceHeaders: Readonly<Record<string, string>>;
+/** An operation that is a call. */
+export type CallOperation = Operation & { readonly call: CallName };
+
+/** A request of REST; each part is parsed when it is first looked at. */
+export interface Read<Params, Query = undefined, Body = undefined> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly request: FastifyRequest;
 }
 
-/** How long a request waits for what it can do without. */
-const EXTRA_MS = 500;
+type Parsed<Op, Part extends 'params' | 'query' | 'body'> = Op extends { readonly [Name in Part]: infer Schema }
+  ? Schema extends z.ZodType
+    ? z.infer<Schema>
+    : undefined
+  : undefined;
 
-/** Options for a call without whose answer the request can be answered as well, only with less in it. */
-export function extraCallOptions(request: RequestScope, dependencies: RouteDependencies): CallOptions {
-  const options = callOptions(request, dependencies);
-  return { ...options, timeoutMs: Math.min(EXTRA_MS, options.timeoutMs ?? EXTRA_MS) };
+export type ReadOf<Op> = Read<Parsed<Op, 'params'>, Parsed<Op, 'query'>, Parsed<Op, 'body'>>;
+
+export interface Row<Op extends CallOperation> {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly operation: Op;
+  /** The documented number of its failure, where something inside fails. */
+  readonly failureNumber?: number;
+  /** The name of the change in audit lines, where it is not the call's. */
+  readonly audit?: string;
+  /** @throws AppError `invalid_argument` */
+  toRequest(read: ReadOf<NoInfer<Op>>): RequestInit<NoInfer<Op>['call']>;
+  /** In place of steps of the call. */
+  steps?(read: ReadOf<NoInfer<Op>>): Steps<NoInfer<Op>['call']> | undefined;
+  /** What the envelope holds. */
+  toView(answer: ResponseOf<NoInfer<Op>['call']>, read: ReadOf<NoInfer<Op>>): Shown | Promise<Shown>;
 }
 
-/** What calls to the services need of the request that they are made for, whichever way it came. */
-export type RequestScope = Pick<FastifyRequest, 'id' | 'caller' | 'gone' | 'answerBy' | 'audited'>;
+export interface Shown {
+  readonly data: object;
+  readonly page?: Page;
+}
 
-/** Options for a backend call made for this request; its deadline is what is left of the request's time. */
-export function callOptions(request: RequestScope, { serviceHeaders }: RouteDependencies): CallOptions {
+/** Adds a route. */
+export function route<const Op extends CallOperation>(
+  app: FastifyInstance,
+  dependencies: CallDependencies,
+  { method, path, operation, failureNumber, audit = CALLS[operation.call].audit, toRequest, steps, toView }: Row<Op>,
+): void {
+  const name: Op['call'] = operation.call;
+  const { answerMs } = CALLS[name];
+  app.route({
+    method,
+    url: path,
+    config: {
+      operation,
+      ...(failureNumber !== undefined && { failureNumber }),
+      ...(audit !== undefined && { audit }),
+      ...(answerMs !== undefined && { answerMs }),
+    },
+    handler: async (request) => {
+      const read = readerOf(operation, request);
+      const asked = askedOf(operation, read, () => toRequest(read));
+      const { data, page } = await toView(
+        await perform(name, { ...asked, steps: steps?.(read) }, request, dependencies),
+        read,
+      );
+      return success(data, page);
+    },
+  });
+}
+
+/** What a request of REST asks of its call. */
+export function askedOf<Op extends CallOperation>(
+  operation: Op,
+  read: ReadOf<Op>,
+  toRequest: () => RequestInit<Op['call']>,
+): Asked<Op['call']> {
+  const { clusterId } = (read.params ?? {}) as { readonly clusterId?: string };
   return {
-    signal: request.gone,
-    timeoutMs: Math.max(1, Math.round(request.answerBy - performance.now())),
-    headers: { ...serviceHeaders, [REQUEST_ID]: request.id, [CALLER]: encodeCaller(request.caller.name) },
+    clusterId,
+    read: () => ({ request: create(methodOf(operation.call).input, toRequest()) as RequestOf<Op['call']> }),
   };
+}
+
+export function readerOf<Op extends CallOperation>({ params, query, body }: Op, request: FastifyRequest): ReadOf<Op> {
+  const read = {
+    // Before anything else, also where nothing looks at them.
+    params: params && parse(params, request.params),
+    get query() {
+      return query && parse(query, request.query);
+    },
+    get body() {
+      return body && parse(body, bodyObject(request.body));
+    },
+    request,
+  };
+  return read as unknown as ReadOf<Op>;
 }

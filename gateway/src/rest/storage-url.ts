@@ -1,5 +1,6 @@
 /** Storages written as BR writes them (br-contract.md section 2): one URL, read into the fields of the API. Pure. */
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import { MAX_QUOTED_NAME } from '@tidemark/limits/limits';
 
 type Fields = Readonly<Record<string, string | boolean>>;
 
@@ -88,7 +89,7 @@ function readParameters(kind: 's3' | 'azure' | 'gcs', query: string): Fields {
     if (SECRET.includes(key)) violations.push({ field: `url.${key}`, description: NAME_CREDENTIALS });
     else if (field === undefined)
       violations.push({
-        field: `url.${key.slice(0, 64)}`,
+        field: `url.${key.slice(0, MAX_QUOTED_NAME)}`,
         description: `is not known; known are ${Object.keys(PARAMETERS[kind]).join(', ')}`,
       });
     else if (field !== 'forcePathStyle') fields[field] = value;

@@ -2,11 +2,10 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
 import type { Storage, StorageSchema } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { FastifyInstance } from 'fastify';
-import { authorizeAll } from '../authorize.ts';
-import { success } from './envelope.ts';
+import type { CallDependencies } from '../calls/scope.ts';
 import { timeOf } from './legacy-record.ts';
 import * as operations from './operations/storages.ts';
-import { callOptions, type RouteDependencies } from './route.ts';
+import { route } from './route.ts';
 import { NAME_CREDENTIALS, readStorageUrl } from './storage-url.ts';
 import { bodyObject, parse } from './validate.ts';
 
@@ -24,49 +23,43 @@ const SECRET_FIELDS = [
   'password',
 ];
 
-type WithStorage = { Params: { storageId: string } };
-
 /** Where backups are written; for admins. */
-export function storageRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
-  const { registry } = dependencies.backends;
+export function storageRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
+  const STORAGE = '/storages/:storageId';
 
-  app.get('/storages', { config: { operation: operations.listStorages } }, async (request) => {
-    authorizeAll(request.caller, 'listStorages');
-    const { storages } = await registry.listStorages({}, callOptions(request, dependencies));
-    return success({ storages: storages.map(toStorageView) });
+  route(app, dependencies, {
+    method: 'GET',
+    path: '/storages',
+    operation: operations.listStorages,
+    toRequest: () => ({}),
+    toView: ({ storages }) => ({ data: { storages: storages.map(toStorageView) } }),
   });
 
-  app.get<WithStorage>('/storages/:storageId', { config: { operation: operations.getStorage } }, async (request) => {
-    authorizeAll(request.caller, 'getStorage');
-    const { storageId } = parse(operations.getStorage.params, request.params);
-    const { storage } = await registry.getStorage({ id: storageId }, callOptions(request, dependencies));
-    return success({ storage: storage && toStorageView(storage) });
+  route(app, dependencies, {
+    method: 'GET',
+    path: STORAGE,
+    operation: operations.getStorage,
+    toRequest: ({ params }) => ({ id: params.storageId }),
+    toView: ({ storage }) => ({ data: { storage: storage && toStorageView(storage) } }),
   });
 
-  app.put<WithStorage>(
-    '/storages/:storageId',
-    { config: { audit: 'put storage', operation: operations.putStorage } },
-    async (request) => {
-      const { storageId } = parse(operations.getStorage.params, request.params);
-      request.audited = { storageId };
-      authorizeAll(request.caller, 'putStorage');
-      const storage = { ...toStorage(bodyObject(request.body)), id: storageId };
-      const stored = await registry.putStorage({ storage }, callOptions(request, dependencies));
-      return success({ storage: stored.storage && toStorageView(stored.storage) });
-    },
-  );
+  route(app, dependencies, {
+    method: 'PUT',
+    path: STORAGE,
+    operation: operations.putStorage,
+    toRequest: ({ params, request }) => ({
+      storage: { ...toStorage(bodyObject(request.body)), id: params.storageId },
+    }),
+    toView: ({ storage }) => ({ data: { storage: storage && toStorageView(storage) } }),
+  });
 
-  app.delete<WithStorage>(
-    '/storages/:storageId',
-    { config: { audit: 'delete storage', operation: operations.deleteStorage } },
-    async (request) => {
-      const { storageId } = parse(operations.getStorage.params, request.params);
-      request.audited = { storageId };
-      authorizeAll(request.caller, 'deleteStorage');
-      await registry.deleteStorage({ id: storageId }, callOptions(request, dependencies));
-      return success({});
-    },
-  );
+  route(app, dependencies, {
+    method: 'DELETE',
+    path: STORAGE,
+    operation: operations.deleteStorage,
+    toRequest: ({ params }) => ({ id: params.storageId }),
+    toView: () => ({ data: {} }),
+  });
 }
 
 function toStorage(body: Record<string, unknown>): MessageInitShape<typeof StorageSchema> {
@@ -77,17 +70,21 @@ function toStorage(body: Record<string, unknown>): MessageInitShape<typeof Stora
     type,
     root = '',
     maxConcurrent = 0,
+    gone = false,
     sendCredentialsToTikv,
     credentials,
+    usableBy,
     ...location
   } = parse(operations.StorageFields, fields);
   const where = Object.fromEntries(Object.entries(location).filter(([, value]) => value !== null));
   return {
     root,
     maxConcurrent,
+    gone,
     // What the schema let through for a type is what its message has.
     location: { case: type, value: where } as MessageInitShape<typeof StorageSchema>['location'] & object,
     ...(typeof sendCredentialsToTikv === 'boolean' && { sendCredentialsToTikv }),
+    ...(usableBy && { usableBy: { clusters: usableBy.clusters ?? [], labels: usableBy.labels ?? {} } }),
     ...(credentials && {
       credentials: {
         source:
@@ -111,8 +108,8 @@ function spelledPlainly(field: string): string {
   return field.toLowerCase().replaceAll(/[-_.]/g, '');
 }
 
-function toStorageView({ location, credentials, ...storage }: Storage): operations.StorageView {
-  const { id, root, maxConcurrent, sendCredentialsToTikv = true, createTime, updateTime } = storage;
+function toStorageView({ location, credentials, usableBy, ...storage }: Storage): operations.StorageView {
+  const { id, root, maxConcurrent, gone, sendCredentialsToTikv = true, createTime, updateTime } = storage;
   const source = credentials?.source;
   return {
     id,
@@ -122,6 +119,8 @@ function toStorageView({ location, credentials, ...storage }: Storage): operatio
     ...(location.case !== 'local' && { sendCredentialsToTikv }),
     root,
     maxConcurrent,
+    gone,
+    ...(usableBy && { usableBy: { clusters: usableBy.clusters, labels: usableBy.labels } }),
     createTime: timeOf(createTime),
     updateTime: timeOf(updateTime),
   };

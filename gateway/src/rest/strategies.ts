@@ -1,89 +1,78 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { authorizeCluster } from '../authorize.ts';
-import { success } from './envelope.ts';
-import { DEFAULT_RULE, DELETE_FAILED, QUERY_FAILED, SAVE_FAILED } from './find-rule.ts';
-import type { Operation } from './operation.ts';
+import type { FastifyInstance } from 'fastify';
+import { DEFAULT_RULE } from '../calls/find-rule.ts';
+import { saveStrategy } from '../calls/save-strategy.ts';
+import { type CallDependencies, callOptions } from '../calls/scope.ts';
+import type { ResponseOf, Steps } from '../calls/steps.ts';
+import { DELETE_STRATEGY_FAILED, QUERY_STRATEGY_FAILED, SAVE_STRATEGY_FAILED } from './failure-numbers.ts';
 import * as operations from './operations/strategies.ts';
-import { callOptions, type RouteDependencies } from './route.ts';
+import { type ReadOf, route, type Shown } from './route.ts';
 import { parseRule } from './strategy-body.ts';
-import { warningsOf } from './strategy-preview.ts';
+import { askWarnings } from './strategy-preview.ts';
 import { savedStrategy, toLegacyStrategy } from './strategy-view.ts';
-import { bodyObject, parse } from './validate.ts';
-
-type WithCluster = { Params: { clusterId: string } };
+import { bodyObject } from './validate.ts';
 
 /** The strategy of a cluster: the documented calls, which know one rule, and deletion. */
-export function strategyRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
-  const { strategies, registry } = dependencies.backends;
+export function strategyRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
+  const STRATEGY = '/clusters/:clusterId/strategy';
 
-  app.get<WithCluster>(
-    '/clusters/:clusterId/strategy',
-    { config: { failureNumber: QUERY_FAILED, operation: operations.getStrategy } },
-    async (request) => {
-      const { clusterId } = parse(operations.getStrategy.params, request.params);
-      authorizeCluster(request.caller, 'getStrategy', clusterId);
-      const options = () => callOptions(request, dependencies);
-      const { cluster } = await registry.getCluster({ id: clusterId }, options());
-      const { strategy } = await strategies.getStrategy({ clusterId }, options());
-      // One that was never saved has no zone of its own yet: a first save would take the cluster's.
-      if (strategy && strategy.revision === 0n && cluster?.timeZone) strategy.timeZone = cluster.timeZone;
-      return success({ strategy: toLegacyStrategy(strategy, clusterId) });
-    },
-  );
-
-  const save = async (request: FastifyRequest<WithCluster>) => {
-    const { clusterId } = parse(operations.getStrategy.params, request.params);
-    return saveRule(request, dependencies, clusterId, DEFAULT_RULE);
-  };
-  const saving = (operation: Operation) => ({
-    config: { failureNumber: SAVE_FAILED, audit: 'save strategy', operation },
+  route(app, dependencies, {
+    method: 'GET',
+    path: STRATEGY,
+    operation: operations.getStrategy,
+    failureNumber: QUERY_STRATEGY_FAILED,
+    toRequest: ({ params }) => ({ clusterId: params.clusterId }),
+    toView: ({ strategy }, { params }) => ({ data: { strategy: toLegacyStrategy(strategy, params.clusterId) } }),
   });
-  app.put<WithCluster>('/clusters/:clusterId/strategy', saving(operations.saveStrategy), save);
-  app.post<WithCluster>('/clusters/:clusterId/strategy', saving(operations.saveStrategyByPost), save);
 
-  app.delete<WithCluster>(
-    '/clusters/:clusterId/strategy',
-    { config: { failureNumber: DELETE_FAILED, audit: 'delete strategy', operation: operations.deleteStrategy } },
-    async (request) => {
-      const { clusterId } = parse(operations.getStrategy.params, request.params);
-      request.audited = { clusterId };
-      authorizeCluster(request.caller, 'deleteStrategy', clusterId);
-      const options = () => callOptions(request, dependencies);
-      await registry.getCluster({ id: clusterId }, options());
-      await strategies.deleteStrategy({ clusterId, rule: DEFAULT_RULE }, options());
-      return success({});
-    },
-  );
+  const saving = {
+    path: STRATEGY,
+    failureNumber: SAVE_STRATEGY_FAILED,
+    toRequest: (read: ReadOf<typeof operations.saveStrategy>) => saveRequest(read, DEFAULT_RULE),
+    steps: () => savingWithWarnings,
+    toView: savedView,
+  };
+  route(app, dependencies, { method: 'PUT', operation: operations.saveStrategy, ...saving });
+  route(app, dependencies, { method: 'POST', operation: operations.saveStrategyByPost, ...saving });
+
+  route(app, dependencies, {
+    method: 'DELETE',
+    path: STRATEGY,
+    operation: operations.deleteStrategy,
+    failureNumber: DELETE_STRATEGY_FAILED,
+    toRequest: ({ params }) => ({ clusterId: params.clusterId, rule: DEFAULT_RULE }),
+    toView: () => ({ data: {} }),
+  });
 }
 
+type OfCluster = Pick<ReadOf<typeof operations.saveStrategy>, 'params' | 'request'>;
+
 /**
- * Saves a rule from the body of a request.
+ * Reads the save of a rule.
  *
  * @param rule of the path; undefined to make the one that the body names
  */
-export async function saveRule(
-  request: FastifyRequest,
-  dependencies: RouteDependencies,
-  clusterId: string,
-  rule: string | undefined,
-): Promise<object> {
-  const { strategies, registry } = dependencies.backends;
-  request.audited = { clusterId, ...(rule !== undefined && rule !== DEFAULT_RULE && { rule }) };
-  authorizeCluster(request.caller, 'saveStrategy', clusterId);
+export function saveRequest({ params: { clusterId }, request }: OfCluster, rule: string | undefined) {
   const wanted = parseRule(bodyObject(request.body), clusterId, rule);
-  if (rule === undefined) request.audited = { clusterId, rule: wanted.rule };
-  const options = () => callOptions(request, dependencies);
-  const { cluster } = await registry.getCluster({ id: clusterId }, options());
-  if (wanted.storageId) await registry.getStorage({ id: wanted.storageId }, options());
-  const { strategy } = await strategies.saveStrategy(
-    {
-      clusterId,
-      rule: wanted.rule,
-      defaultTimeZone: cluster?.timeZone ?? '',
-      createOnly: rule === undefined,
-      ...wanted.settings,
-    },
-    options(),
-  );
-  return savedStrategy(strategy, clusterId, await warningsOf(request, dependencies, clusterId, wanted.rule));
+  return { clusterId, rule: wanted.rule, createOnly: rule === undefined, ...wanted.settings };
+}
+
+type Saved = ResponseOf<'saveStrategy'>;
+
+/** What people should know about rules, by the answers to their saves. */
+const warningsOf = new WeakMap<Saved, () => Promise<string[]>>();
+
+/** Finds out beside the save what people should know about the rule. */
+export const savingWithWarnings: Steps<'saveStrategy'> = {
+  ...saveStrategy,
+  async act(request, { scope, dependencies }) {
+    const warnings = askWarnings(request, scope, dependencies);
+    const saved = await dependencies.backends.strategies.saveStrategy(request, callOptions(scope, dependencies));
+    warningsOf.set(saved, warnings);
+    return saved;
+  },
+};
+
+/** Shows a rule that was saved, with what people should know about it. */
+export async function savedView(saved: Saved, { params: { clusterId } }: OfCluster): Promise<Shown> {
+  return { data: savedStrategy(saved.strategy, clusterId, await warningsOf.get(saved)?.()) };
 }

@@ -1,6 +1,8 @@
 /** What a body says about a strategy, of a cluster or for labels. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { ID_PATTERN, rulesOf, sentenceOf } from '@tidemark/contract/rules';
 import { invalidArgument } from '@tidemark/errors/app-error';
+import { MAX_QUOTED_WORD, MAX_SHORT_TEXT, MAX_VIOLATIONS } from '@tidemark/limits/limits';
 import {
   type RetentionSchema,
   type SaveStrategyRequestSchema,
@@ -8,6 +10,7 @@ import {
 } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { z } from 'zod';
 import { BrOptionsBody, toBrOptions } from './br-options.ts';
+import { WindowEnd as WindowEndWord } from './operations/common.ts';
 import { leftOut, parse, required } from './validate.ts';
 
 /** Those fields of both save requests that people set. */
@@ -20,21 +23,22 @@ export type SettingsFields = Pick<
   readonly clearBrOptions?: boolean;
 };
 
-const WRONG_NAME = 'must be 1 to 64 letters, digits, underscores or dashes, such as nightly';
+const RULE = rulesOf('tidemark.strategy.v1.SaveStrategyRequest', 'rule');
+const WRONG_NAME = sentenceOf(RULE);
 /** The name of a rule. */
 export const RuleName = z
   .string({ error: ({ input }) => (input === undefined ? 'must be set, such as "nightly"' : WRONG_NAME) })
-  .regex(/^[A-Za-z0-9_-]{1,64}$/, WRONG_NAME);
+  .regex(ID_PATTERN, WRONG_NAME);
 
-const MOST_KEPT = 100_000;
-const WRONG_COUNT = `must be a whole number from 0 to ${MOST_KEPT}, such as 7`;
+const KEPT = rulesOf('tidemark.strategy.v1.Retention', 'keepLast');
+const WRONG_COUNT = sentenceOf(KEPT);
 const count = (what: string) =>
   z
     .int(WRONG_COUNT)
     .min(0, WRONG_COUNT)
-    .max(MOST_KEPT, WRONG_COUNT)
+    .max(KEPT.max, WRONG_COUNT)
     .nullish()
-    .describe(`${what}; 0 to ${MOST_KEPT}, 0 is not set.`);
+    .describe(`${what}; 0 to ${KEPT.max}, 0 is not set.`);
 const RETENTION_FIELDS = ['keepLast', 'keepDays', 'daily', 'weekly', 'monthly', 'yearly'] as const;
 /** How much is kept; null keeps everything. */
 export const RetentionBody = z
@@ -50,7 +54,10 @@ export const RetentionBody = z
     {
       error: (issue) =>
         issue.code === 'unrecognized_keys'
-          ? `knows no ${issue.keys.map((key) => `"${key.slice(0, 40)}"`).join(', ')}; use ${RETENTION_FIELDS.join(', ')}, such as {"keepLast":7,"weekly":4}`
+          ? `knows no ${issue.keys
+              .slice(0, MAX_VIOLATIONS)
+              .map((key) => `"${key.slice(0, MAX_QUOTED_WORD)}"`)
+              .join(', ')}; use ${RETENTION_FIELDS.join(', ')}, such as {"keepLast":7,"weekly":4}`
           : 'must be an object such as {"keepLast":7,"weekly":4}, or null, which keeps everything',
     },
   )
@@ -58,7 +65,11 @@ export const RetentionBody = z
   .nullish();
 
 const text = (what: string) =>
-  z.string('must be a text').max(256, 'must be at most 256 characters').nullish().describe(what);
+  z
+    .string('must be a text')
+    .max(MAX_SHORT_TEXT, `must be at most ${MAX_SHORT_TEXT} characters`)
+    .nullish()
+    .describe(what);
 
 /** The fields that every strategy has. What days, hours and zones may be is the service's to say. */
 export const SETTINGS = {
@@ -67,7 +78,7 @@ export const SETTINGS = {
   timeZone: text('IANA name. At the first save: of the cluster, of Tidemark, or of its machine.'),
   paused: z.boolean('must be true or false').nullish().describe('A paused strategy starts nothing.'),
   retention: RetentionBody.describe('Which good backups are kept; `null` keeps everything.'),
-  windowEnd: leftOut(z.enum(['letRun', 'stop'], 'must be "letRun" or "stop"')).describe(
+  windowEnd: leftOut(WindowEndWord).describe(
     'What becomes of a backup that still runs when its window closes; `letRun` at first.',
   ),
   storageId: z
@@ -105,8 +116,8 @@ export const NewRuleBody = z
 
 const FLEET_EXAMPLE = '{"selector":{"env":"prod"},"backupDate":"Monday,Friday","period":"23:00-2:00"}';
 const WRONG_SELECTOR = 'must be an object of labels and their values, such as {"env":"prod"}';
-const HIGHEST_PRIORITY = 1_000_000;
-const WRONG_PRIORITY = `must be a whole number from -${HIGHEST_PRIORITY} to ${HIGHEST_PRIORITY}, such as 10; the highest wins`;
+const PRIORITY = rulesOf('tidemark.strategy.v1.SaveFleetStrategyRequest', 'priority');
+const WRONG_PRIORITY = sentenceOf(PRIORITY);
 /** What a body says about a strategy for labels. */
 export const FleetBody = z
   .object({
@@ -121,8 +132,8 @@ export const FleetBody = z
             .describe('Labels that a cluster must all have; at most 20, of at most 256 characters.'),
           priority: z
             .int(WRONG_PRIORITY)
-            .min(-HIGHEST_PRIORITY, WRONG_PRIORITY)
-            .max(HIGHEST_PRIORITY, WRONG_PRIORITY)
+            .min(PRIORITY.min, WRONG_PRIORITY)
+            .max(PRIORITY.max, WRONG_PRIORITY)
             .nullish()
             .describe('The highest wins; 0 at first.'),
           rule: leftOut(RuleName).describe('The rule that its clusters get; `default` at first.'),
@@ -152,7 +163,7 @@ export function parseRule(body: unknown, clusterId: string, rule?: string) {
     throw invalidArgument([
       { field: 'strategy.rule', description: `must be left out or be ${rule}, the rule of the path` },
     ]);
-  return { rule: rule ?? strategy.rule ?? '', storageId: strategy.storageId, settings: toSettings(strategy) };
+  return { rule: rule ?? strategy.rule ?? '', settings: toSettings(strategy) };
 }
 
 /** As fields of a save; absent keeps what it was. */

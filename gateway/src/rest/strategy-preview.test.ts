@@ -57,10 +57,18 @@ it('takes the count of the query where the body has none, and refuses a bad one 
   expect(gateway.received('previewStrategy').request).toMatchObject({ count: 4 });
   await gateway.ask('POST', `${path}?count=4`, { body: { count: 2 } });
   expect(gateway.received('previewStrategy').request).toMatchObject({ count: 2 });
-  for (const count of ['0', '101', 'many', '1.5'])
+  for (const count of ['-1', '101', 'many', '1.5'])
     for (const body of [undefined, { count: 2 }])
       expect(badFields(await gateway.ask('POST', `${path}?count=${count}`, { body }))).toEqual(['count']);
-  expect(badFields(await gateway.ask('POST', `${path}?count=4`, { body: { count: 0 } }))).toEqual(['count']);
+  expect(badFields(await gateway.ask('POST', `${path}?count=4`, { body: { count: -1 } }))).toEqual(['count']);
+});
+
+it('takes a count of 0, which generated clients send, as left out', async () => {
+  const path = `/clusters/${CLUSTER}/strategy/preview`;
+  await gateway.ask('POST', `${path}?count=0`, { body: { count: 0 } });
+  expect(gateway.received('previewStrategy').request).toMatchObject({ count: 10 });
+  await gateway.ask('POST', `${path}?count=4`, { body: { count: 0 } });
+  expect(gateway.received('previewStrategy').request).toMatchObject({ count: 4 });
 });
 
 it('previews a saved rule of any name without a body', async () => {
@@ -73,7 +81,7 @@ it('previews a saved rule of any name without a body', async () => {
 
 it('refuses a preview of nothing, or of more than anybody reads', async () => {
   expectFailure(await gateway.ask('POST', `/clusters/${CLUSTER}/strategies/unknown/preview`), 404, 20606);
-  for (const count of [0, 101, 'many']) {
+  for (const count of [-1, 101, 'many']) {
     const answer = await gateway.ask('POST', `/clusters/${CLUSTER}/strategy/preview`, { body: { count } });
     expectFailure(answer, 400, 10001);
     expect(badFields(answer)).toEqual(['count']);

@@ -2,74 +2,73 @@ import type {
   PlannedStart,
   PreviewStrategyResponse,
 } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { z } from 'zod';
-import { authorizeCluster } from '../authorize.ts';
+import type { FastifyInstance } from 'fastify';
+import { DEFAULT_RULE } from '../calls/find-rule.ts';
+import { type CallDependencies, extraCallOptions, type RequestScope } from '../calls/scope.ts';
+import type { RequestOf } from '../calls/steps.ts';
 import { log } from '../logger.ts';
-import { success } from './envelope.ts';
-import { DEFAULT_RULE, findRule, QUERY_FAILED } from './find-rule.ts';
+import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
 import { timeOf } from './legacy-record.ts';
-import type { Operation } from './operation.ts';
 import * as operations from './operations/strategies.ts';
-import { callOptions, extraCallOptions, type RouteDependencies } from './route.ts';
-import { parseRule, RuleName } from './strategy-body.ts';
+import { type ReadOf, route } from './route.ts';
+import { parseRule } from './strategy-body.ts';
 import { toLegacyStrategy } from './strategy-view.ts';
 import { bodyObject, parse } from './validate.ts';
 
-const Params = z.object({ ...operations.previewStrategy.params.shape, rule: RuleName.optional() });
-
-type WithRule = { Params: { clusterId: string; rule?: string } };
-
 /** What a saved or a proposed strategy will do. */
-export function strategyPreviewRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
-  const { registry, occurrences } = dependencies.backends;
-
-  const preview = async (request: FastifyRequest<WithRule>) => {
-    const { clusterId, rule = DEFAULT_RULE } = parse(Params, request.params);
-    authorizeCluster(request.caller, 'previewStrategy', clusterId);
-    const body = bodyObject(request.body);
-    const asked = parse(operations.PreviewCount, request.query);
-    const { count = asked.count ?? operations.DEFAULT_STARTS } = parse(operations.PreviewCount, body);
-    const options = () => callOptions(request, dependencies);
-    const wanted = body.strategy === undefined ? undefined : parseRule(body, clusterId, rule);
-    const { cluster } = await registry.getCluster({ id: clusterId }, options());
-    if (wanted?.storageId) await registry.getStorage({ id: wanted.storageId }, options());
-    if (!wanted && rule !== DEFAULT_RULE) await findRule(request, dependencies, clusterId, rule);
-    const found = await occurrences.previewStrategy(
-      {
-        clusterId,
-        rule,
-        count,
-        ...(wanted && {
-          proposal: { clusterId, rule, defaultTimeZone: cluster?.timeZone ?? '', ...wanted.settings },
-        }),
-      },
-      options(),
-    );
-    return success(toPreviewView(found, clusterId));
-  };
-  const asking = (operation: Operation) => ({ config: { failureNumber: QUERY_FAILED, operation } });
-  app.post<WithRule>('/clusters/:clusterId/strategy/preview', asking(operations.previewStrategy), preview);
-  app.post<WithRule>('/clusters/:clusterId/strategies/:rule/preview', asking(operations.previewRule), preview);
+export function strategyPreviewRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
+  route(app, dependencies, {
+    method: 'POST',
+    path: '/clusters/:clusterId/strategy/preview',
+    operation: operations.previewStrategy,
+    failureNumber: QUERY_STRATEGY_FAILED,
+    toRequest: (read) => previewRequest(read, DEFAULT_RULE),
+    toView: (found, { params }) => ({ data: toPreviewView(found, params.clusterId) }),
+  });
+  route(app, dependencies, {
+    method: 'POST',
+    path: '/clusters/:clusterId/strategies/:rule/preview',
+    operation: operations.previewRule,
+    failureNumber: QUERY_STRATEGY_FAILED,
+    toRequest: (read) => previewRequest(read, read.params.rule),
+    toView: (found, { params }) => ({ data: toPreviewView(found, params.clusterId) }),
+  });
 }
 
-/** What people should know about a rule that was just saved; nothing where it cannot be found out right now. */
-export async function warningsOf(
-  request: FastifyRequest,
-  dependencies: RouteDependencies,
-  clusterId: string,
+function previewRequest(
+  { params: { clusterId }, query, request }: ReadOf<typeof operations.previewStrategy>,
   rule: string,
-): Promise<string[]> {
-  try {
-    const { warnings } = await dependencies.backends.occurrences.previewStrategy(
-      { clusterId, rule, count: 1 },
-      extraCallOptions(request, dependencies),
-    );
-    return warnings;
-  } catch (error) {
-    log.warn({ error, clusterId, rule, requestId: request.id }, 'a saved strategy could not be previewed');
-    return [];
-  }
+) {
+  const body = bodyObject(request.body);
+  const { count = query.count ?? 0 } = parse(operations.PreviewCount, body);
+  const wanted = body.strategy === undefined ? undefined : parseRule(body, clusterId, rule);
+  return { clusterId, rule, count, ...(wanted && { proposal: { clusterId, rule, ...wanted.settings } }) };
+}
+
+/**
+ * Asks what people should know about a rule, beside its save.
+ *
+ * @returns what was found, for once it is saved; nothing where it cannot be found out right now
+ */
+export function askWarnings(
+  { clusterId, rule, ...change }: RequestOf<'saveStrategy'>,
+  scope: RequestScope,
+  dependencies: CallDependencies,
+): () => Promise<string[]> {
+  const asked = dependencies.backends.occurrences.previewStrategy(
+    { clusterId, rule, count: 1, proposal: { ...change, clusterId, rule, createOnly: false } },
+    extraCallOptions(scope, dependencies),
+  );
+  // Of a save that fails nobody asks.
+  asked.catch(() => undefined);
+  return async () => {
+    try {
+      return (await asked).warnings;
+    } catch (error) {
+      log.warn({ error, clusterId, rule, requestId: scope.id }, 'a saved strategy could not be previewed');
+      return [];
+    }
+  };
 }
 
 function toPreviewView(found: PreviewStrategyResponse, clusterId: string): operations.PreviewView {

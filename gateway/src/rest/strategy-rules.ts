@@ -1,126 +1,117 @@
-import { BackupMode, BackupOrigin } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { authorizeCluster } from '../authorize.ts';
-import { success } from './envelope.ts';
-import { DELETE_FAILED, findRule, QUERY_FAILED, SAVE_FAILED } from './find-rule.ts';
+import type { FastifyInstance } from 'fastify';
+import { findRule, savedRule } from '../calls/find-rule.ts';
+import type { CallDependencies } from '../calls/scope.ts';
+import type { Acting, ResponseOf, Steps } from '../calls/steps.ts';
+import {
+  CREATE_FAILED,
+  DELETE_STRATEGY_FAILED,
+  QUERY_STRATEGY_FAILED,
+  SAVE_STRATEGY_FAILED,
+} from './failure-numbers.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import * as operations from './operations/strategies.ts';
-import { callOptions, type RouteDependencies } from './route.ts';
-import { saveRule } from './strategies.ts';
+import { type ReadOf, route } from './route.ts';
+import { startedView } from './started-view.ts';
+import { savedView, saveRequest, savingWithWarnings } from './strategies.ts';
 import { savedStrategy, toLegacyStrategy } from './strategy-view.ts';
-import { parse } from './validate.ts';
-
-const START_FAILED = 20602;
-/** More than a cluster can have. */
-const MOST_RULES = 1_000;
-
-type WithCluster = { Params: { clusterId: string } };
-type WithRule = { Params: { clusterId: string; rule: string } };
 
 /** The rules of a cluster, of which the documented calls know one; and pause, resume and run. */
-export function strategyRuleRoutes(app: FastifyInstance, dependencies: RouteDependencies): void {
-  const { strategies, registry, backups } = dependencies.backends;
+export function strategyRuleRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
   const RULES = '/clusters/:clusterId/strategies';
   const RULE = `${RULES}/:rule`;
 
-  app.get<WithCluster>(
-    RULES,
-    { config: { failureNumber: QUERY_FAILED, operation: operations.listStrategies } },
-    async (request) => {
-      const { clusterId } = parse(operations.listStrategies.params, request.params);
-      authorizeCluster(request.caller, 'listStrategies', clusterId);
-      const options = () => callOptions(request, dependencies);
-      await registry.getCluster({ id: clusterId }, options());
-      const found = await strategies.listStrategies({ clusterIds: [clusterId], pageSize: MOST_RULES }, options());
-      return success({ strategies: found.strategies.map((strategy) => toLegacyStrategy(strategy, clusterId)) });
-    },
-  );
+  route(app, dependencies, {
+    method: 'GET',
+    path: RULES,
+    operation: operations.listStrategies,
+    failureNumber: QUERY_STRATEGY_FAILED,
+    toRequest: ({ params }) => ({ clusterIds: [params.clusterId] }),
+    toView: ({ strategies }, { params }) => ({
+      data: { strategies: strategies.map((strategy) => toLegacyStrategy(strategy, params.clusterId)) },
+    }),
+  });
 
-  app.post<WithCluster>(
-    RULES,
-    { config: { failureNumber: SAVE_FAILED, audit: 'create strategy', operation: operations.createRule } },
-    async (request) => {
-      const { clusterId } = parse(operations.listStrategies.params, request.params);
-      return saveRule(request, dependencies, clusterId, undefined);
-    },
-  );
+  route(app, dependencies, {
+    method: 'POST',
+    path: RULES,
+    operation: operations.createRule,
+    failureNumber: SAVE_STRATEGY_FAILED,
+    audit: 'create strategy',
+    toRequest: (read) => saveRequest(read, undefined),
+    steps: () => savingWithWarnings,
+    toView: savedView,
+  });
 
-  app.get<WithRule>(
-    RULE,
-    { config: { failureNumber: QUERY_FAILED, operation: operations.getRule } },
-    async (request) => {
-      const { clusterId, rule } = parse(operations.getRule.params, request.params);
-      authorizeCluster(request.caller, 'getStrategy', clusterId);
-      return success({ strategy: toLegacyStrategy(await findRule(request, dependencies, clusterId, rule), clusterId) });
-    },
-  );
+  route(app, dependencies, {
+    method: 'GET',
+    path: RULE,
+    operation: operations.getRule,
+    failureNumber: QUERY_STRATEGY_FAILED,
+    toRequest: ({ params: { clusterId, rule } }) => ({ clusterId, rule }),
+    toView: ({ strategy }, { params: { clusterId, rule } }) => ({
+      data: { strategy: toLegacyStrategy(savedRule(strategy, clusterId, rule), clusterId) },
+    }),
+  });
 
-  app.put<WithRule>(
-    RULE,
-    { config: { failureNumber: SAVE_FAILED, audit: 'save strategy', operation: operations.saveRule } },
-    async (request) => {
-      const { clusterId, rule } = parse(operations.getRule.params, request.params);
-      return saveRule(request, dependencies, clusterId, rule);
-    },
-  );
+  route(app, dependencies, {
+    method: 'PUT',
+    path: RULE,
+    operation: operations.saveRule,
+    failureNumber: SAVE_STRATEGY_FAILED,
+    toRequest: (read) => saveRequest(read, read.params.rule),
+    steps: () => savingWithWarnings,
+    toView: savedView,
+  });
 
-  app.delete<WithRule>(
-    RULE,
-    { config: { failureNumber: DELETE_FAILED, audit: 'delete strategy', operation: operations.deleteRule } },
-    async (request) => {
-      const { clusterId, rule } = parse(operations.getRule.params, request.params);
-      request.audited = { clusterId, rule };
-      authorizeCluster(request.caller, 'deleteStrategy', clusterId);
-      await findRule(request, dependencies, clusterId, rule);
-      await strategies.deleteStrategy({ clusterId, rule }, callOptions(request, dependencies));
-      return success({});
-    },
-  );
+  route(app, dependencies, {
+    method: 'DELETE',
+    path: RULE,
+    operation: operations.deleteRule,
+    failureNumber: DELETE_STRATEGY_FAILED,
+    toRequest: ({ params: { clusterId, rule } }) => ({ clusterId, rule }),
+    steps: () => ({ names: ({ rule }) => ({ rule }), prepare: requireSaved }),
+    toView: () => ({ data: {} }),
+  });
 
-  const setPaused = async (request: FastifyRequest<WithRule>, paused: boolean) => {
-    const { clusterId, rule } = parse(operations.getRule.params, request.params);
-    request.audited = { clusterId, rule };
-    authorizeCluster(request.caller, 'saveStrategy', clusterId);
-    await findRule(request, dependencies, clusterId, rule);
-    const { strategy } = await strategies.saveStrategy({ clusterId, rule, paused }, callOptions(request, dependencies));
-    return savedStrategy(strategy, clusterId);
-  };
-  app.post<WithRule>(
-    `${RULE}/pause`,
-    { config: { failureNumber: SAVE_FAILED, audit: 'pause strategy', operation: operations.pauseRule } },
-    (request) => setPaused(request, true),
-  );
-  app.post<WithRule>(
-    `${RULE}/resume`,
-    { config: { failureNumber: SAVE_FAILED, audit: 'resume strategy', operation: operations.resumeRule } },
-    (request) => setPaused(request, false),
-  );
+  const pausing = (paused: boolean) => ({
+    failureNumber: SAVE_STRATEGY_FAILED,
+    toRequest: ({ params: { clusterId, rule } }: ReadOf<typeof operations.pauseRule>) => ({ clusterId, rule, paused }),
+    // Of a rule that is there nothing else is looked at.
+    steps: (): Steps<'saveStrategy'> => ({ names: ({ rule }) => ({ rule }), prepare: requireSaved }),
+    toView: ({ strategy }: ResponseOf<'saveStrategy'>, { params }: ReadOf<typeof operations.pauseRule>) => ({
+      data: savedStrategy(strategy, params.clusterId),
+    }),
+  });
+  route(app, dependencies, {
+    method: 'POST',
+    path: `${RULE}/pause`,
+    operation: operations.pauseRule,
+    audit: 'pause strategy',
+    ...pausing(true),
+  });
+  route(app, dependencies, {
+    method: 'POST',
+    path: `${RULE}/resume`,
+    operation: operations.resumeRule,
+    audit: 'resume strategy',
+    ...pausing(false),
+  });
 
   // Now, and beside the plan: the strategy is only read.
-  app.post<WithRule>(
-    `${RULE}/run`,
-    { config: { failureNumber: START_FAILED, audit: 'run strategy', operation: operations.runRule } },
-    async (request) => {
-      const { clusterId, rule } = parse(operations.getRule.params, request.params);
-      const key = idempotencyKey(request);
-      request.audited = { clusterId, rule };
-      authorizeCluster(request.caller, 'startBackup', clusterId);
-      const { storageId, brOptions } = await findRule(request, dependencies, clusterId, rule);
-      const { backup } = await backups.startBackup(
-        {
-          clusterId,
-          key,
-          mode: BackupMode.MANUAL,
-          origin: BackupOrigin.REQUEST,
-          rule,
-          storageId,
-          ...(brOptions && { brOptions }),
-        },
-        callOptions(request, dependencies),
-      );
-      const backupId = backup?.id ?? '';
-      request.audited = { clusterId, rule, backupId };
-      return success({ backupId, workFlowId: backupId });
-    },
-  );
+  route(app, dependencies, {
+    method: 'POST',
+    path: `${RULE}/run`,
+    operation: operations.runRule,
+    failureNumber: CREATE_FAILED,
+    audit: 'run strategy',
+    toRequest: ({ params: { clusterId, rule }, request }) => ({ clusterId, rule, key: idempotencyKey(request) }),
+    toView: startedView,
+  });
+}
+
+async function requireSaved(
+  { clusterId, rule }: { readonly clusterId: string; readonly rule: string },
+  { scope, dependencies }: Acting,
+): Promise<void> {
+  await findRule(scope, dependencies, clusterId, rule);
 }

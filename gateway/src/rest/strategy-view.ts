@@ -6,7 +6,6 @@ import {
   WindowEnd,
 } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { toBrOptionsView } from './br-options.ts';
-import { success } from './envelope.ts';
 import { timeOf } from './legacy-record.ts';
 import type { FleetStrategyView } from './operations/fleet-strategies.ts';
 import type { StrategyView } from './operations/strategies.ts';
@@ -17,7 +16,7 @@ export function savedStrategy(
   clusterId: string,
   warnings: readonly string[] = [],
 ): object {
-  return success({ strategy: toLegacyStrategy(strategy, clusterId), ...(warnings.length > 0 && { warnings }) });
+  return { strategy: toLegacyStrategy(strategy, clusterId), ...(warnings.length > 0 && { warnings }) };
 }
 
 /** A strategy as the documented API shows it, and what goes beyond. */

@@ -78,8 +78,8 @@ function problemOf(
   }
   const { answer } = route.operation;
   const type = String(reply.getHeader('content-type')).split(';')[0] ?? '';
-  const wanted = 'type' in answer ? answer.type : 'application/json';
-  if (wanted !== '*/*' && type !== wanted) return `the content type is ${type}`;
+  const wanted = 'type' in answer ? [answer.type].flat() : ['application/json'];
+  if (!wanted.includes(type)) return `the content type is ${type}`;
   if ('type' in answer || method === 'HEAD') return undefined;
   const path = route.path.replaceAll(/:([A-Za-z]+)/g, '{$1}');
   const pointer = [

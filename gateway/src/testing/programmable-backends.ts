@@ -29,6 +29,7 @@ import { CheckState, RegistryService } from '@tidemark/protocol/connect/tidemark
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService, WindowEnd } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
+import { HONORED, SIGHT } from '@tidemark/service-kit/grpc/metadata-names';
 import { type Backends, createBackends } from '../backends.ts';
 
 export const CLUSTER = 'oEcox8lMQ7KMswDebRwIZg';
@@ -57,6 +58,8 @@ export interface ProgrammableBackends {
   readonly answers: Answers;
   /** Every call, in order. */
   readonly calls: ReceivedCall[];
+  /** Whether backup-service says that it looks at what callers see; the answers here do not. */
+  readonly sight: { honored: boolean };
   /** The last call of a method. */
   received(method: keyof Answers): ReceivedCall;
 }
@@ -123,11 +126,13 @@ export function sampleFleetStrategy(name: string) {
 export function programmableBackends(): ProgrammableBackends {
   const calls: ReceivedCall[] = [];
   const answers = defaultAnswers();
+  const sight = { honored: false };
   const transport = createRouterTransport((router) => {
     for (const service of [BackupService, RegistryService, StrategyService, OccurrenceService, RetentionService])
-      serve(router, service, answers, calls);
+      serve(router, service, answers, calls, sight);
   });
   return {
+    sight,
     backends: createBackends({ backup: transport, strategy: transport, scheduler: transport }),
     answers,
     calls,
@@ -142,8 +147,15 @@ export function programmableBackends(): ProgrammableBackends {
 type AnyAnswer = (request: unknown, context: HandlerContext) => unknown;
 
 /** Looks the answer up anew for each call, and turns an `AppError` into what a service would send. */
-function serve(router: ConnectRouter, service: DescService, answers: Answers, calls: ReceivedCall[]): void {
-  const find = (method: string, request: unknown, { requestHeader }: HandlerContext): AnyAnswer => {
+function serve(
+  router: ConnectRouter,
+  service: DescService,
+  answers: Answers,
+  calls: ReceivedCall[],
+  sight: ProgrammableBackends['sight'],
+): void {
+  const find = (method: string, request: unknown, { requestHeader, responseHeader }: HandlerContext): AnyAnswer => {
+    if (sight.honored) responseHeader.set(SIGHT, HONORED);
     calls.push({ method, request, headers: requestHeader });
     return answers[method as keyof Answers] as AnyAnswer;
   };
@@ -241,6 +253,7 @@ function defaultAnswers(): Answers {
     deleteStorage: async () => ({}),
     checkStorage: async ({ storageId }) => ({ check: { id: 'c1', storageId, state: CheckState.DONE, ok: true } }),
     rebuildRecords: async ({ storageId }) => ({ check: { id: 'c1', storageId, state: CheckState.QUEUED } }),
+    listExcludedClusters: async () => ({}),
     getStorageCheck: async ({ id }) => ({ check: { id, storageId: 'nfs', state: CheckState.RUNNING } }),
     getStrategy: async ({ clusterId, rule }) => ({
       strategy: { clusterId, rule: rule || 'default', period: '0:00-1:00', timeZone: 'Asia/Shanghai' },
@@ -268,6 +281,7 @@ function defaultAnswers(): Answers {
     listFleetStrategies: async () => ({ fleetStrategies: [sampleFleetStrategy('all-prod')] }),
     saveFleetStrategy: async ({ name }) => ({ fleetStrategy: sampleFleetStrategy(name) }),
     deleteFleetStrategy: async () => ({}),
+    listStorageUsers: async () => ({ users: [] }),
     previewStrategy: async ({ clusterId, rule }) => ({
       strategy: { clusterId, rule, days: ['Monday'], period: '1:00-2:00', timeZone: 'UTC', revision: 1n },
     }),

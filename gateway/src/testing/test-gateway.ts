@@ -1,4 +1,5 @@
 /** Test support: a gateway with faked services behind it and real tokens in a file of its own. */
+
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
@@ -6,12 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance, onRouteHookHandler } from 'fastify';
 import { expect } from 'vitest';
-import { createAuthenticator, type Role, type SignedTokens } from '../authenticate.ts';
-import { createClusterLabels, type LabelAges } from '../cluster-labels.ts';
+import { createAdmission } from '../edge/admission.ts';
+import { DEFAULT_LIMITS, type Limits } from '../edge/limits.ts';
 import { buildGateway, type GatewayDependencies } from '../gateway.ts';
-import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
-import { createRateLimit } from '../rate-limit.ts';
-import { createShared } from '../shared.ts';
+import { type Authenticator, createAuthenticator } from '../identity/authenticate.ts';
+import type { Role, SignedTokens } from '../identity/caller.ts';
+import { createClusterLabels, type LabelAges } from '../identity/cluster-labels.ts';
 import { checkAnswers } from './check-answers.ts';
 import { CLUSTER, type ProgrammableBackends, programmableBackends } from './programmable-backends.ts';
 
@@ -56,6 +57,7 @@ export interface TestGateway extends ProgrammableBackends, AsyncDisposable {
   readonly app: FastifyInstance;
   /** What it was built from, for a second listener. */
   readonly edge: GatewayDependencies;
+  readonly authenticator: Authenticator;
   /** Asks without a socket; the path lies below /api/v1 unless it begins with that. */
   ask(method: string, path: string, options?: Ask): Promise<Answer>;
   /** Listens on a free port of this machine. */
@@ -98,15 +100,13 @@ export async function startTestGateway({
     signedTokens,
   });
   // Nothing here depends on how busy the machine is, unless a test says so.
-  const calm = { delayMs: 600_000, strangers: { perSecond: 100_000, burst: 100_000 } };
+  const calm = { delayMs: 600_000, badTokens: { perSecond: 100_000, burst: 100_000 } };
   const bounds = { ...DEFAULT_LIMITS, ...calm, ...limits };
-  const shared = createShared(authenticator, bounds);
+  const admission = createAdmission(authenticator, bounds, rate);
   const edge: GatewayDependencies = {
     backends: fakes.backends,
-    authenticator,
-    rateLimit: createRateLimit(rate),
     serviceToken,
-    shared,
+    admission,
     limits: bounds,
     ...lists,
   };
@@ -118,6 +118,7 @@ export async function startTestGateway({
     ...fakes,
     app,
     edge,
+    authenticator,
     writeTokens,
     async ask(method, path, { token = 'admin', body, headers } = {}) {
       const response = await send({
@@ -140,7 +141,7 @@ export async function startTestGateway({
     async [Symbol.asyncDispose]() {
       app.server.closeAllConnections();
       await app.close();
-      shared[Symbol.dispose]();
+      admission[Symbol.dispose]();
       await rm(folder, { recursive: true });
       wrong.throwAny();
     },

@@ -1,10 +1,10 @@
 /** Test support: a real OpenID issuer on this machine, whose keys can be changed and which can go away. */
 import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import Provider from 'oidc-provider';
-import type { IssuerConfig } from '../issuer.ts';
+import type { IssuerConfig } from '../identity/issuer.ts';
 
 export const AUDIENCE = 'https://tidemark.example';
 const CLIENT = 'ci';
@@ -19,8 +19,8 @@ export interface TestIssuer extends AsyncDisposable {
   sign(claims: JWTPayload): Promise<string>;
   /** From now on the issuer has another key, and the one before is void. */
   rotate(): Promise<void>;
-  /** Answers every request with a 500, or never, or again as it should. */
-  breakDown(how: 'errors' | 'silence' | 'not at all'): void;
+  /** Answers every request with a 500, never, without an end, or again as it should. */
+  breakDown(how: 'errors' | 'silence' | 'no end' | 'not at all'): void;
   /** Paths that were asked for. */
   readonly asked: string[];
 }
@@ -32,6 +32,7 @@ export async function startTestIssuer(): Promise<TestIssuer> {
   const server = createServer((request, response) => {
     asked.push(request.url ?? '');
     if (broken === 'errors') response.writeHead(500).end('{}');
+    else if (broken === 'no end') sendForEver(response);
     else if (broken === 'not at all') listener(request, response);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -85,6 +86,12 @@ export async function startTestIssuer(): Promise<TestIssuer> {
       await once(server, 'close');
     },
   };
+}
+
+function sendForEver(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  const more = setInterval(() => response.write(' '.repeat(100_000)), 1);
+  response.on('close', () => clearInterval(more));
 }
 
 function settings(jwk: object): object {

@@ -1,3 +1,4 @@
+import { MAX_FIELD_NAME, MAX_TEXT, MAX_VIOLATIONS } from '@tidemark/limits/limits';
 import { ERRORS, type ErrorCode, type ErrorRow } from './codes.ts';
 
 /** A bad field of a request: its path in the request, what was wrong and what would be right. */
@@ -44,13 +45,19 @@ export class AppError extends Error {
 }
 
 /**
- * A validation error that names every bad field at once.
+ * A validation error that names every bad field at once, the first twenty where there are more; names and descriptions may
+ * hold what the caller wrote, and are cut.
  *
  * @param violations at least one
  */
 export function invalidArgument(violations: readonly FieldViolation[]): AppError {
-  const message = violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
-  return new AppError('invalid_argument', message, { fields: violations });
+  const fields = violations.slice(0, MAX_VIOLATIONS).map(({ field, description }) => ({
+    field: field.slice(0, MAX_FIELD_NAME),
+    description: description.slice(0, MAX_TEXT),
+  }));
+  const more = violations.length > fields.length ? [`and ${violations.length - fields.length} more`] : [];
+  const told = fields.map(({ field, description }) => `${field}: ${description}`);
+  return new AppError('invalid_argument', [...told, ...more].join('; '), { fields });
 }
 
 /** Turns anything thrown into an `AppError`: what is not one already is a bug of ours, whose text stays in the log. */
@@ -61,6 +68,13 @@ export function toAppError(thrown: unknown): AppError {
         cause: thrown,
       });
 }
+
+/** Whether a part of Tidemark, or what it needs, could not answer: the same for whatever else is asked just now. */
+export function isOutage(thrown: unknown): boolean {
+  return thrown instanceof AppError && OUTAGES.includes(thrown.code);
+}
+
+const OUTAGES: readonly ErrorCode[] = ['overloaded', 'deadline_exceeded', 'unavailable'];
 
 /** The errors behind `thrown`, outermost first, each once: `cause` chains of drivers can be circular. */
 export function* causes(thrown: unknown): Generator<unknown> {

@@ -1,5 +1,5 @@
 /**
- * The one table of errors (design section 5). Business code throws an `AppError` with a code;
+ * The one table of errors (architecture 5). Business code throws an `AppError` with a code;
  * nothing else in Tidemark chooses a status.
  */
 
@@ -25,7 +25,7 @@ export interface ErrorRow {
     | 'UNAUTHENTICATED';
   /** HTTP status of the REST answer. */
   readonly http: number;
-  /** Number in the envelope of the documented API (`api-contract.md`). */
+  /** Number in the envelope of the documented API (docs/api-contract.md). */
   readonly number: number;
   /** Whether the same call may succeed when it is simply repeated later. */
   readonly retryable: boolean;
@@ -60,6 +60,7 @@ export const ERRORS = {
   conflict: { grpc: 'ABORTED', http: 409, number: 10001, retryable: true, log: 'info' },
   canceled: { grpc: 'CANCELLED', http: 499, number: 10000, retryable: false, log: 'info' },
   deadline_exceeded: { grpc: 'DEADLINE_EXCEEDED', http: 503, number: 10000, retryable: true, log: 'warn' },
+  overloaded: { grpc: 'RESOURCE_EXHAUSTED', http: 503, number: 10000, retryable: true, log: 'debug' },
   unavailable: { grpc: 'UNAVAILABLE', http: 503, number: 10000, retryable: true, log: 'warn' },
   internal: { grpc: 'INTERNAL', http: 500, number: 10000, retryable: false, log: 'error' },
 } as const satisfies Record<string, ErrorRow>;

@@ -1,3 +1,4 @@
+import { MAX_COMMAND_BYTES } from '@tidemark/limits/limits';
 import { CancelCommand } from '@tidemark/protocol/queue/v1/commands';
 import type { BrokerConnection, MessagingLog } from './connection.ts';
 import { assertCancelExchange, topology } from './topology.ts';
@@ -26,6 +27,7 @@ export function startCancelListener(
         (message) => {
           if (message === null) return open.restart('the broker cancelled the listener for cancels');
           try {
+            if (message.content.length > MAX_COMMAND_BYTES) throw new Error('it is too large');
             onCancel(CancelCommand.decode(message.content));
           } catch (error) {
             log.warn({ error }, 'a cancel could not be read');

@@ -7,6 +7,7 @@
  * S3. A message that cannot be read is counted, logged and acknowledged (T8); so is one whose claim threw: the document
  *     rings again. No callback throws into amqplib.
  */
+import { MAX_COMMAND_BYTES } from '@tidemark/limits/limits';
 import { CommandKind, RunCommand } from '@tidemark/protocol/queue/v1/commands';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { BrokerConnection, MessagingLog, OpenConnection } from './connection.ts';
@@ -142,6 +143,7 @@ export function startConsumer(connection: BrokerConnection, options: ConsumerOpt
 }
 
 function read({ content }: ConsumeMessage): RunCommand | undefined {
+  if (content.length > MAX_COMMAND_BYTES) return undefined;
   try {
     const command = RunCommand.decode(content);
     const known = command.kind === CommandKind.COMMAND_KIND_BACKUP || command.kind === CommandKind.COMMAND_KIND_CHECK;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
-import { CommandKind, type RunCommand } from '@tidemark/protocol/queue/v1/commands';
+import { CommandKind, RunCommand } from '@tidemark/protocol/queue/v1/commands';
 import amqp from 'amqplib';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { startCancelListener } from './cancel-listener.ts';
@@ -85,13 +85,15 @@ describe('messaging', () => {
     const channel = await admin.createConfirmChannel();
     channel.sendToQueue(`${namespace}.run.default`, Buffer.from('this is no protobuf \xff'));
     channel.sendToQueue(`${namespace}.run.default`, Buffer.alloc(0));
+    const long = RunCommand.encode(command('x'.repeat(65_536))).finish();
+    channel.sendToQueue(`${namespace}.run.default`, Buffer.from(long));
     await channel.waitForConfirms();
     await publisher.publishRun('default', command('last'), ring);
     const got: string[] = [];
     const unreadable = vi.fn();
     consume(await connect(), { claim: async ({ id }) => void got.push(id), onUnreadable: unreadable });
     await vi.waitFor(() => expect(got).toEqual(['first', 'last']));
-    expect(unreadable).toHaveBeenCalledTimes(2);
+    expect(unreadable).toHaveBeenCalledTimes(3);
     await vi.waitFor(async () => expect((await channel.checkQueue(`${namespace}.run.default`)).messageCount).toBe(0));
     await admin.close();
   });

@@ -6,6 +6,7 @@
  * P2. A bounded number of publishes is under way; more wait for their turn.
  */
 import { AppError } from '@tidemark/errors/app-error';
+import { MAX_PUBLISHES } from '@tidemark/limits/limits';
 import { CancelCommand, RunCommand } from '@tidemark/protocol/queue/v1/commands';
 import type { ConfirmChannel, Options } from 'amqplib';
 import type { BrokerConnection, MessagingLog } from './connection.ts';
@@ -33,7 +34,6 @@ export interface PublisherOptions {
 }
 
 const CONFIRM_TIMEOUT_MS = 10_000;
-const MOST_UNDER_WAY = 200;
 export const CONTENT_TYPE = 'application/x-protobuf';
 
 /** Starts a publisher on a connection. */
@@ -76,7 +76,7 @@ export function startPublisher(connection: BrokerConnection, { namespace, log }:
   };
 
   const publish = async (exchange: string, key: string, body: Uint8Array, options: Options.Publish): Promise<void> => {
-    if (underWay >= MOST_UNDER_WAY) await new Promise<void>((resolve) => waiting.push(resolve));
+    if (underWay >= MAX_PUBLISHES) await new Promise<void>((resolve) => waiting.push(resolve));
     underWay += 1;
     nextId += 1;
     const messageId = String(nextId);

@@ -1,5 +1,5 @@
 /**
- * The time of the database (design section 2, "Time"): every instant that decides something is read off this clock, so
+ * The time of the database (architecture 2, "Time"): every instant that decides something is read off this clock, so
  * that processes on machines with different clocks agree.
  *
  * C1. Time runs on the monotonic clock between refreshes, so a jump of the machine's clock changes nothing.

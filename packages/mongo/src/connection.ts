@@ -11,7 +11,7 @@ export interface StoreLog {
 export interface MongoConnection extends AsyncDisposable {
   readonly client: MongoClient;
   readonly db: Db;
-  /** @throws AppError `unavailable` when the server does not answer before the signal aborts */
+  /** Reads something. @throws AppError `unavailable` when the server cannot before the signal aborts */
   ping(signal: AbortSignal): Promise<void>;
 }
 
@@ -55,7 +55,8 @@ export function connectMongo({ url, database, appName, log }: MongoOptions): Mon
     db,
     async ping(signal) {
       try {
-        await db.command({ ping: 1 }, { signal });
+        // A server that met a full disk goes on answering `ping`.
+        await db.collection('alive').findOne({}, { signal });
       } catch (error) {
         throw toStoreError(error);
       }

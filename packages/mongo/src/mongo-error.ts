@@ -1,4 +1,4 @@
-import { AppError, causes } from '@tidemark/errors/app-error';
+import { AppError, causes, toAppError } from '@tidemark/errors/app-error';
 import { MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb';
 
 const DUPLICATE_KEY = 11000;
@@ -6,6 +6,11 @@ const DUPLICATE_KEY = 11000;
 const DEADLOCK = 16_908_292;
 const WRITE_CONFLICT = 112;
 const MAX_TIME_EXPIRED = 50;
+/**
+ * What a server says of itself and not of the operation: an error inside (1, also of a SecantusDB that met a full disk),
+ * out of disk space, shutting down, not the primary.
+ */
+const SERVER_TROUBLE = new Set<unknown>([1, 14_031, 91, 11_600, 11_602, 10_107, 13_435, 13_436, 189]);
 const DUPLICATE_TEXT = /duplicate key|E11000|exclusion constraint/i;
 /** How the driver says that it is between two connections. */
 const BETWEEN_CONNECTIONS = ['MongoTopologyClosedError', 'MongoNotConnectedError', 'MongoWaitQueueTimeoutError'];
@@ -40,15 +45,36 @@ export function isOutOfTime(thrown: unknown): boolean {
   return [...causes(thrown)].some((error) => error instanceof MongoServerError && error.code === MAX_TIME_EXPIRED);
 }
 
-/** The error that callers are told when the database failed: `unavailable`, with the driver's own words in the log. */
+/** What the driver throws of a request that no server could ever take: ours to mend. */
+const MISUSE = ['MongoInvalidArgumentError', 'MongoMissingDependencyError', 'MongoMissingCredentialsError'];
+
+/** What JavaScript throws of a mistake in code, or of a document that is not as code expects it. */
+const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError];
+const FIRST_FRAME = /^\s+at .*$/m;
+const OF_THE_DRIVER = /[\\/]node_modules[\\/](?:\.pnpm[\\/])?(?:mongodb|bson)\b/;
+
+/** Whether a failure is a bug of Tidemark, or a damaged record: the driver, too, stumbles where a connection goes under it. */
+function isBug(thrown: unknown): boolean {
+  if (!BUGS.some((kind) => thrown instanceof kind)) return false;
+  return !OF_THE_DRIVER.test(FIRST_FRAME.exec((thrown as Error).stack ?? '')?.[0] ?? '');
+}
+
+/**
+ * The error that callers are told when the database failed, with what was thrown in the log: `unavailable`, unless it is
+ * known to be a bug, a damaged record, or an operation that the database refuses, which are `internal`.
+ */
 export function toStoreError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
   if (!(thrown instanceof MongoError))
-    return new AppError('unavailable', 'The request ended before the database answered; try again shortly.', {
-      cause: thrown,
-      retryAfterMs: 1_000,
-    });
-  const rejected = thrown instanceof MongoServerError && !isTransient(thrown);
+    return isBug(thrown)
+      ? toAppError(thrown)
+      : new AppError('unavailable', 'The request ended before the database answered; try again shortly.', {
+          cause: thrown,
+          retryAfterMs: 1_000,
+        });
+  const rejected =
+    MISUSE.includes(thrown.name) ||
+    (thrown instanceof MongoServerError && !isTransient(thrown) && !SERVER_TROUBLE.has(thrown.code));
   return rejected
     ? new AppError('internal', 'The database refused an operation of Tidemark.', { cause: thrown })
     : new AppError('unavailable', 'The database cannot be reached right now; try again shortly.', {

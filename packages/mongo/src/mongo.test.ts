@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AppError } from '@tidemark/errors/app-error';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
 import { type DatabaseClock, startDatabaseClock } from './clock.ts';
 import { connectMongo, type MongoConnection } from './connection.ts';
 import { ensureIndexes } from './indexes.ts';
-import { isDuplicateKey, isTransient, toStoreError } from './mongo-error.ts';
+import { isDuplicateKey, isTransient, orStoreError, toStoreError } from './mongo-error.ts';
 import { dropTestDatabase } from './testing/drop-test-database.ts';
 
 const quiet = { info() {}, warn() {} };
@@ -62,6 +63,35 @@ it('says quickly and clearly that no server answers', async () => {
   expect(toStoreError(error).code).toBe('unavailable');
 });
 
+it('tells a bug or a damaged record from an outage: only an outage may be repeated', async () => {
+  const aborted = await mongo.db
+    .collection('x')
+    .findOne({}, { signal: AbortSignal.abort() })
+    .catch((thrown: unknown) => thrown);
+  const refused = await new Promise((resolve) => connect(1, '127.0.0.1').once('error', resolve));
+  const late = AbortSignal.timeout(1);
+  await vi.waitFor(() => expect(late.aborted).toBe(true));
+  // As the driver has them where a connection goes under it.
+  const stumbled = new TypeError("Cannot read properties of null (reading 'loadBalanced')");
+  stumbled.stack = `${stumbled.message}\n    at x (/t/node_modules/.pnpm/mongodb@7.9.0/node_modules/mongodb/lib/sdam/server.js:1:1)`;
+  for (const outage of [aborted, refused, late.reason, stumbled, new Error('the call has ended')])
+    expect(toStoreError(outage).code).toBe('unavailable');
+
+  const damaged = (await orStoreError(async () => {
+    await mongo.db.collection<{ _id: string }>('x').insertOne({ _id: 'no attempts' });
+    const found = await mongo.db.collection<{ attempts: object[] }>('x').findOne({});
+    return found?.attempts.length;
+  }).catch((thrown: unknown) => thrown)) as AppError;
+  expect(damaged).toMatchObject({ code: 'internal', row: { retryable: false, log: 'error' } });
+  expect(damaged.cause).toBeInstanceOf(TypeError);
+  expect(toStoreError(new RangeError('Invalid time zone')).code).toBe('internal');
+  const misuse = await mongo.db
+    .collection('x')
+    .updateOne({}, { no: 'operator' } as object)
+    .catch((thrown: unknown) => thrown);
+  expect(toStoreError(misuse).code).toBe('internal');
+});
+
 it('opens once its server is up, however long after it was first used', async () => {
   const { hostname, port } = new URL(inject('mongodbUrl'));
   const lines: Socket[] = [];
@@ -84,9 +114,9 @@ it('opens once its server is up, however long after it was first used', async ()
   door.close();
   await once(door, 'close');
 
-  const early = stack.use(
-    connectMongo({ url: `mongodb://127.0.0.1:${at}/`, database: 'test', appName: 'test', log: quiet }),
-  );
+  const url = new URL(inject('mongodbUrl'));
+  url.host = `127.0.0.1:${at}`;
+  const early = stack.use(connectMongo({ url: url.href, database: 'test', appName: 'test', log: quiet }));
   await expect(early.db.command({ ping: 1 })).rejects.toThrow();
   await once(door.listen(at, '127.0.0.1'), 'listening');
   await vi.waitFor(() => early.ping(AbortSignal.timeout(1_000)), { timeout: 20_000, interval: 100 });

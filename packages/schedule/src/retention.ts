@@ -1,5 +1,5 @@
 /**
- * Which backups of a rule are kept (design section 4).
+ * Which backups of a rule are kept (architecture 4).
  *
  * R1. The newest good backup and those that are held are kept, whatever the policy.
  * R2. A backup is kept if any number of the policy keeps it: raising a number never makes one go.

@@ -1,5 +1,5 @@
 /**
- * Windows of a strategy as instants (design section 4; the rules for daylight saving are those of stack-findings 7).
+ * Windows of a strategy as instants (architecture 4; the rules for daylight saving are those of stack-findings 7).
  *
  * W1. Every asked day that exists in the zone has exactly one window; a day that the zone skipped has none.
  * W2. A start or end in a gap moves by the length of the gap (also into the next day, as in America/Nuuk, which skips

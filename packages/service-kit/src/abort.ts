@@ -13,6 +13,8 @@ export function withTimeout(ms: number, ...signals: readonly (AbortSignal | unde
 
 /** Waits for `promise`, but no longer than `signal` lasts: for work that cannot be aborted itself. */
 export async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  // Where the signal is first, nobody else hears how the work ends; its failure must not end the process.
+  promise.catch(() => undefined);
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason);

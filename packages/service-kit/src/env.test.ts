@@ -5,23 +5,24 @@ import { expect, it } from 'vitest';
 import { ConfigError, configReader } from './env.ts';
 import { readTiming } from './timing.ts';
 
+const about = 'For a test.';
+
 it('names every wrong setting at once', () => {
-  const reader = configReader({ A_PORT: 'x', A_FLAG: 'maybe', A_ADDRESS: 'nowhere', A_WORD: 'blue' });
-  reader.text('A_NAME');
-  reader.integer('A_PORT', { default: 1, max: 65_535 });
-  reader.flag('A_FLAG', false);
-  reader.address('A_ADDRESS');
-  reader.oneOf('A_WORD', ['red', 'green'], 'red');
+  const reader = configReader({ A_PORT: 'x', A_FLAG: 'maybe', A_ADDRESS: 'nowhere' });
+  reader.text('A_NAME', { about });
+  reader.integer('A_PORT', { about, default: 1, max: 65_535 });
+  reader.flag('A_FLAG', { about, default: false });
+  reader.address('A_ADDRESS', { about, default: '' });
   const finish = () => reader.finish();
   expect(finish).toThrow(ConfigError);
-  for (const name of ['A_NAME', 'A_PORT', 'A_FLAG', 'A_ADDRESS', 'A_WORD']) expect(finish).toThrow(name);
+  for (const name of ['A_NAME', 'A_PORT', 'A_FLAG', 'A_ADDRESS']) expect(finish).toThrow(name);
 });
 
 it('takes defaults where nothing is set and is content', () => {
   const reader = configReader({});
-  expect(reader.seconds('S', { default: 1.5 })).toBe(1_500);
-  expect(reader.list('L', ['a'])).toEqual(['a']);
-  expect(reader.address('D', '[::1]:4118')).toEqual({ host: '[::1]', port: 4118 });
+  expect(reader.seconds('S', { about, default: 1.5 })).toBe(1_500);
+  expect(reader.list('L', { about, default: ['a'] })).toEqual(['a']);
+  expect(reader.address('D', { about, default: '[::1]:4118' })).toEqual({ host: '[::1]', port: 4118 });
   reader.finish();
 });
 
@@ -29,10 +30,32 @@ it('reads a secret from the file that NAME_FILE names, and says which file canno
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-env-'));
   try {
     writeFileSync(join(folder, 'token'), 'hush\n');
-    expect(configReader({ TOKEN_FILE: join(folder, 'token') }).secret('TOKEN')).toBe('hush');
+    expect(configReader({ TOKEN_FILE: join(folder, 'token') }).secret('TOKEN', { about })).toBe('hush');
     const reader = configReader({ TOKEN_FILE: join(folder, 'none') });
-    reader.secret('TOKEN');
+    reader.secret('TOKEN', { about });
     expect(() => reader.finish()).toThrow(/TOKEN_FILE names .*none.*ENOENT/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+it('refuses to start with a file that should hold a secret and holds none: never open without a word', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-env-'));
+  try {
+    const empty = join(folder, 'empty');
+    writeFileSync(empty, ' \n');
+    const huge = join(folder, 'huge');
+    writeFileSync(huge, 'x'.repeat(65_537));
+    for (const [file, why] of [
+      [empty, 'is empty'],
+      [huge, 'is too large (over 65536 bytes)'],
+      [folder, 'is not a regular file'],
+      ['/dev/zero', 'is not a regular file'],
+    ] as const) {
+      const reader = configReader({ TIDEMARK_SERVICE_TOKEN_FILE: file });
+      expect(reader.secret('TIDEMARK_SERVICE_TOKEN', { about })).toBeUndefined();
+      expect(() => reader.finish()).toThrow(`TIDEMARK_SERVICE_TOKEN_FILE names ${file}, which ${why}`);
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,6 +1,17 @@
 import { AppError } from '@tidemark/errors/app-error';
 import { describe, expect, it } from 'vitest';
-import { plainError, withoutPasswords } from './logging.ts';
+import { cutAll, plainError, withoutPasswords } from './logging.ts';
+
+describe('a line of the log', () => {
+  it('has no text of more than some KiB and no endless list, wherever in it they stand', () => {
+    const long = 'x'.repeat(12_000_000);
+    const line = { text: long, deep: { list: [long, 'y'], many: Array(250_000).fill(1) }, at: new Date(0), n: 1 };
+    const cut = cutAll(line);
+    expect(JSON.stringify(cut).length).toBeLessThan(10_000);
+    expect(cut).toMatchObject({ text: expect.stringContaining('(12000000 characters)'), at: new Date(0), n: 1 });
+    expect(plainError(new Error(long)).message.length).toBeLessThan(5_000);
+  });
+});
 
 describe('an error in the log', () => {
   const driver = new Error('no answer from mongodb://a:b@h/db', { cause: new Error('ECONNREFUSED') });

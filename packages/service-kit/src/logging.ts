@@ -1,4 +1,5 @@
 import { AppError } from '@tidemark/errors/app-error';
+import { MAX_LOG_DEPTH, MAX_LOG_ENTRIES, MAX_LOG_TEXT } from '@tidemark/limits/limits';
 import { pino } from 'pino';
 import { readEnv } from './env.ts';
 
@@ -24,6 +25,21 @@ export function withoutPasswords(text: string): string {
   );
 }
 
+/** A text as the log has it: what people send ends up in some, and one line must not push out a thousand others. */
+function cut(text: string): string {
+  return text.length > MAX_LOG_TEXT ? `${text.slice(0, MAX_LOG_TEXT)}… (${text.length} characters)` : text;
+}
+
+/** The same of everything in a line; what is within its bounds stays as it is. */
+export function cutAll(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return cut(value);
+  if (typeof value !== 'object' || value === null || value instanceof Error || depth > MAX_LOG_DEPTH) return value;
+  if (Array.isArray(value)) return value.slice(0, MAX_LOG_ENTRIES).map((item) => cutAll(item, depth + 1));
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  const entries = Object.entries(value).slice(0, MAX_LOG_ENTRIES);
+  return Object.fromEntries(entries.map(([name, item]) => [name, cutAll(item, depth + 1)]));
+}
+
 /** An error as the log has it. */
 export interface PlainError {
   type: string;
@@ -44,16 +60,16 @@ function isFault(error: Error): boolean {
  * where something is our fault, or may be, stands the stack.
  */
 export function plainError(error: unknown, depth = 0, expected = false): PlainError {
-  if (!(error instanceof Error)) return { type: typeof error, message: withoutPasswords(String(error)) };
+  if (!(error instanceof Error)) return { type: typeof error, message: withoutPasswords(cut(String(error))) };
   const code = (error as { code?: unknown }).code;
   const told = expected || (error instanceof AppError && error.row.log !== 'error');
   // An AppError is thrown on purpose and its sentence says it all; where things really broke stands in its cause.
   const hasStack = error.name !== 'AppError' && (!told || isFault(error));
   return {
     type: error.name,
-    message: withoutPasswords(error.message),
+    message: withoutPasswords(cut(error.message)),
     ...(code !== undefined && { code }),
-    ...(hasStack && { stack: error.stack && withoutPasswords(error.stack) }),
+    ...(hasStack && { stack: error.stack && withoutPasswords(cut(error.stack)) }),
     ...(error.cause !== undefined && depth < 5 && { cause: plainError(error.cause, depth + 1, told) }),
   };
 }
@@ -68,7 +84,7 @@ export function createLogger(name: string): Logger {
     level: readEnv().TIDEMARK_LOG_LEVEL ?? 'info',
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (level) => ({ level }) },
+    formatters: { level: (level) => ({ level }), log: (fields) => cutAll(fields) as Record<string, unknown> },
     serializers: { error: (error: unknown) => plainError(error) },
     redact: { paths: SECRETS.flatMap((secret) => [secret, `*.${secret}`]), censor: '***' },
   });

@@ -1,4 +1,4 @@
-import { causes, toAppError } from '@tidemark/errors/app-error';
+import { causes, isOutage } from '@tidemark/errors/app-error';
 import { isAbort } from './abort.ts';
 import { backoffMs, sleep } from './backoff.ts';
 import { type Logger, withoutPasswords } from './logging.ts';
@@ -77,7 +77,7 @@ export function startLoop({ name, everyMs, log, run }: LoopOptions): Loop {
         if (isAbort(error, stop.signal)) return;
         failures += 1;
         healthySince = undefined;
-        if (lastSuccess === undefined && failures <= EARLY_FAILURES && toAppError(error).code === 'unavailable')
+        if (lastSuccess === undefined && failures <= EARLY_FAILURES && isOutage(error))
           log.info({ loop: name, reason: innermost(error) }, `${name} waits for what it needs`);
         else log.warn({ error, loop: name, failures }, `${name} failed and is tried again`);
         await pause(

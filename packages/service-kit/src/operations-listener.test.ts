@@ -61,3 +61,24 @@ it('serves metrics in the text format of Prometheus', async () => {
   expect(text).toContain('tidemark_test_total{kind="one"} 1');
   expect(text).toContain('process_cpu_seconds_total');
 });
+
+it('says what is worth knowing as a remark, and is ready all the same', async () => {
+  let remark: string | undefined = 's1: is it mounted?';
+  await using listener = await startOperationsListener({
+    host: '127.0.0.1',
+    port: 0,
+    log: createLogger('test'),
+    ready: { fine() {} },
+    remarks: { storages: () => remark },
+  });
+  const ask = async () => {
+    const answer = await fetch(`http://127.0.0.1:${listener.port}/readyz`);
+    return [answer.status, await answer.json()];
+  };
+  expect(await ask()).toEqual([
+    200,
+    { ready: true, checks: { fine: 'ok' }, remarks: { storages: 's1: is it mounted?' } },
+  ]);
+  remark = undefined;
+  expect(await ask()).toEqual([200, { ready: true, checks: { fine: 'ok' } }]);
+});

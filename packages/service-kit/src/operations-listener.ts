@@ -1,18 +1,30 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from './logging.ts';
-import { renderMetrics } from './metrics.ts';
+import { gauge, renderMetrics } from './metrics.ts';
 
 /** Throws when the process cannot do its work because of the thing it is named after. */
 export type ReadyCheck = (signal: AbortSignal) => void | Promise<void>;
 
 export interface OperationsListener extends AsyncDisposable {
   readonly port: number;
-  /** From now on `/readyz` says no, so that nothing new is sent here. */
-  stopping(): void;
+  /** From now on `/readyz` says no, so that nothing new is sent here, and what this process does instead. */
+  stopping(how?: 'stopping' | 'draining'): void;
+}
+
+interface Readiness {
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, string>>;
+  readonly remarks?: Readonly<Record<string, string>>;
 }
 
 const CHECK_TIMEOUT_MS = 1_500;
+
+const dependencyUp = gauge(
+  'tidemark_dependency_up',
+  'Whether what this process needs is there (1) or not (0), as its /readyz says.',
+  ['dependency'],
+);
 
 /**
  * Tells the log when a check begins to fail, with all that is known of why, and when it is well again; `/readyz` is asked
@@ -40,11 +52,13 @@ export async function startOperationsListener(options: {
   readonly port: number;
   readonly log: Logger;
   readonly ready: Readonly<Record<string, ReadyCheck>>;
+  /** What is worth knowing but keeps nobody from being ready: a sentence each, or undefined. */
+  readonly remarks?: Readonly<Record<string, () => string | undefined>>;
 }): Promise<OperationsListener> {
-  let stopping = false;
+  let stopping: 'stopping' | 'draining' | undefined;
   const tell = tellOfChanges(options.log);
 
-  const readiness = async (): Promise<{ ready: boolean; checks: Record<string, string> }> => {
+  const readiness = async (): Promise<Readiness> => {
     const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
     const checks = await Promise.all(
       Object.entries(options.ready).map(async ([name, check]) => {
@@ -58,8 +72,16 @@ export async function startOperationsListener(options: {
         }
       }),
     );
-    const ready = !stopping && checks.every(([, verdict]) => verdict === 'ok');
-    return { ready, checks: { ...Object.fromEntries(checks), ...(stopping && { process: 'stopping' }) } };
+    const ready = stopping === undefined && checks.every(([, verdict]) => verdict === 'ok');
+    const remarks = Object.entries(options.remarks ?? {}).flatMap(([name, remark]) => {
+      const text = remark();
+      return text === undefined ? [] : [[name, text] as const];
+    });
+    return {
+      ready,
+      checks: { ...Object.fromEntries(checks), ...(stopping && { process: stopping }) },
+      ...(remarks.length > 0 && { remarks: Object.fromEntries(remarks) }),
+    };
   };
 
   const server = createServer(async (request, response) => {
@@ -74,6 +96,9 @@ export async function startOperationsListener(options: {
           return send(answer.ready ? 200 : 503, 'application/json', JSON.stringify(answer));
         }
         case '/metrics': {
+          const { checks } = await readiness();
+          for (const name of Object.keys(options.ready))
+            dependencyUp.set({ dependency: name }, checks[name] === 'ok' ? 1 : 0);
           const { contentType, body } = await renderMetrics();
           return send(200, contentType, body);
         }
@@ -92,8 +117,8 @@ export async function startOperationsListener(options: {
   });
   return {
     port: (server.address() as AddressInfo).port,
-    stopping() {
-      stopping = true;
+    stopping(how = 'stopping') {
+      stopping = how;
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

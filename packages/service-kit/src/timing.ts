@@ -1,7 +1,7 @@
 import type { ConfigReader } from './env.ts';
 
 /**
- * The numbers of the protocol between backup-service and its workers (design section 2, "Leases"), in milliseconds.
+ * The numbers of the protocol between backup-service and its workers (architecture 2, "Leases"), in milliseconds.
  * Both sides read them from the same variables, so that one setting cannot contradict another.
  */
 export interface Timing {
@@ -25,6 +25,8 @@ export interface Timing {
   readonly unlockedQuietMs: number;
   /** From a failure to the next try. */
   readonly retryMs: number;
+  /** From the first time that a worker gives a task back to the next try; it doubles from there. */
+  readonly handBackMs: number;
   /** How long a dispatcher's own polls must have succeeded before it may reap. */
   readonly reaperHealthyMs: number;
   /** After this long without an answer a claim's outcome counts as unknown. */
@@ -50,28 +52,47 @@ const SKEW_SHARE = 0.25;
 
 /** Reads the numbers and checks them against each other; problems go to the reader. */
 export function readTiming(reader: ConfigReader): Timing {
-  const seconds = (name: string, fallback: number) =>
-    reader.seconds(`TIDEMARK_${name}_SECONDS`, { default: fallback, min: 0.01, max: 30 * 86_400 });
+  const seconds = (name: string, fallback: number, about: string) =>
+    reader.seconds(`TIDEMARK_${name}_SECONDS`, { about, default: fallback, min: 0.01, max: 30 * 86_400 });
   const timing: Timing = {
-    leaseMs: seconds('LEASE', 30),
-    renewMs: seconds('RENEW', 10),
-    callMs: seconds('CALL', 5),
-    guardMs: seconds('GUARD', 20),
-    killMs: seconds('KILL', 5),
-    reapMarginMs: seconds('REAP_MARGIN', 5),
-    ringMs: seconds('RING', 60),
-    quietMs: seconds('QUIET', 60),
-    unlockedQuietMs: seconds('UNLOCKED_QUIET', 600),
-    retryMs: seconds('RETRY', 300),
-    reaperHealthyMs: seconds('REAPER_HEALTHY', 30),
-    claimMs: seconds('CLAIM', 10),
-    spawnMs: seconds('SPAWN', 20),
-    graceMs: seconds('GRACE', 30),
-    stallMs: seconds('STALL', 2_700),
-    deadlineMs: seconds('DEADLINE', 86_400),
-    pollMs: seconds('POLL', 1),
-    failureLimit: reader.integer('TIDEMARK_FAILURE_LIMIT', { default: 3, min: 1, max: 100 }),
-    lossLimit: reader.integer('TIDEMARK_LOSS_LIMIT', { default: 5, min: 1, max: 100 }),
+    leaseMs: seconds('LEASE', 30, 'How long a task stays with its worker unless renewed.'),
+    renewMs: seconds('RENEW', 10, 'Between two renewals.'),
+    callMs: seconds('CALL', 5, 'Deadline of one call of a worker.'),
+    guardMs: seconds('GUARD', 20, 'After so long without an answered renewal a worker’s guard stops `br`.'),
+    killMs: seconds('KILL', 5, 'From the guard’s TERM to its KILL.'),
+    reapMarginMs: seconds('REAP_MARGIN', 5, 'From the end of a lease to its reaping.'),
+    ringMs: seconds('RING', 60, 'Between two messages about work that nobody took.'),
+    quietMs: seconds('QUIET', 60, 'How long the files of a `br` that ended are left alone.'),
+    unlockedQuietMs: seconds('UNLOCKED_QUIET', 600, 'The same after a loss, where `br` has no lock of its own.'),
+    retryMs: seconds('RETRY', 300, 'From a failure to the next try.'),
+    handBackMs: seconds(
+      'HAND_BACK',
+      5,
+      'From the first time that a worker gives a task back to the next try; it doubles from there.',
+    ),
+    reaperHealthyMs: seconds(
+      'REAPER_HEALTHY',
+      30,
+      'How long a process must have read the database without failure before it reaps.',
+    ),
+    claimMs: seconds('CLAIM', 10, 'After so long without an answer the outcome of a claim counts as unknown.'),
+    spawnMs: seconds('SPAWN', 20, 'From a worker’s report that it starts `br` to the start, at most.'),
+    graceMs: seconds('GRACE', 30, 'Between the steps TERM, TERM and KILL of a stop.'),
+    stallMs: seconds('STALL', 2_700, 'A `br` without progress for so long is stopped and tried again.'),
+    deadlineMs: seconds('DEADLINE', 86_400, 'After so long a backup is given up.'),
+    pollMs: seconds('POLL', 1, 'Between two looks for tasks that are due.'),
+    failureLimit: reader.integer('TIDEMARK_FAILURE_LIMIT', {
+      about: 'Failed attempts that end a backup.',
+      default: 3,
+      min: 1,
+      max: 100,
+    }),
+    lossLimit: reader.integer('TIDEMARK_LOSS_LIMIT', {
+      about: 'Lost workers after which a backup is only looked for, no longer run.',
+      default: 5,
+      min: 1,
+      max: 100,
+    }),
   };
   const { leaseMs, renewMs, callMs, guardMs, killMs, reapMarginMs, claimMs, spawnMs } = timing;
   const skewMs = SKEW_SHARE * (leaseMs - guardMs);

@@ -5,8 +5,9 @@
  * 2. Files are read by their names at each look, so that it does not matter whether they are written over, renamed
  *    into place, or reached through a link that is turned (as Kubernetes does).
  */
-import { readFileSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { MAX_TLS_FILE_BYTES } from '@tidemark/limits/limits';
+import { readFileWithin, readFileWithinSync, whyUnread } from './bounded-read.ts';
 import { type Certificate, type CertificateContent, type CertificateFiles, checkCertificate } from './certificate.ts';
 import type { ConfigReader } from './env.ts';
 import type { Logger } from './logging.ts';
@@ -28,6 +29,12 @@ export interface WatchedCertificate extends Disposable {
 /** How often the files are looked at. */
 const LOOK_EVERY_MS = 5_000;
 
+const ABOUT = {
+  CERT: 'PEM file of the certificate, and those between it and its authority.',
+  KEY: 'PEM file of its key.',
+  CA: 'PEM file of the authority of all processes; with it only they can connect.',
+} as const;
+
 const expiry = gauge('tidemark_certificate_expiry_timestamp_seconds', 'When the certificate in use expires.', ['file']);
 
 /**
@@ -39,9 +46,9 @@ export function readCertificateSetting(
   prefix: string,
   { mutual }: { readonly mutual: boolean },
 ): CertificateSetting | undefined {
-  const named = (kind: 'CERT' | 'KEY' | 'CA') => ({
+  const named = (kind: keyof typeof ABOUT) => ({
     setting: `${prefix}_${kind}_FILE`,
-    path: reader.text(`${prefix}_${kind}_FILE`, ''),
+    path: reader.text(`${prefix}_${kind}_FILE`, { about: ABOUT[kind], default: '' }),
   });
   const files: CertificateFiles = { cert: named('CERT'), key: named('KEY'), ca: mutual ? named('CA') : undefined };
   const all = [files.cert, files.key, files.ca].filter((file) => file !== undefined);
@@ -140,7 +147,7 @@ function checkFiles(files: CertificateFiles): Certificate | string {
   const problems: string[] = [];
   const read = ({ setting, path }: CertificateFiles['cert']): Buffer => {
     try {
-      return readFileSync(path);
+      return readFileWithinSync(path, MAX_TLS_FILE_BYTES);
     } catch (error) {
       problems.push(unreadable(setting, path, error));
       return Buffer.alloc(0);
@@ -153,7 +160,7 @@ function checkFiles(files: CertificateFiles): Certificate | string {
 async function readContent(files: CertificateFiles): Promise<CertificateContent | string> {
   const read = async ({ setting, path }: CertificateFiles['cert']): Promise<Buffer> => {
     try {
-      return await readFile(path);
+      return await readFileWithin(path, MAX_TLS_FILE_BYTES);
     } catch (error) {
       throw new Error(unreadable(setting, path, error), { cause: error });
     }
@@ -167,5 +174,5 @@ async function readContent(files: CertificateFiles): Promise<CertificateContent 
 }
 
 function unreadable(setting: string, path: string, error: unknown): string {
-  return `${setting} names ${path}, which cannot be read (${(error as NodeJS.ErrnoException).code})`;
+  return `${setting} names ${path}, which ${whyUnread(error)}`;
 }

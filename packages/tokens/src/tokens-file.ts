@@ -1,5 +1,6 @@
 /** The file of hashed tokens: what the gateway believes, and `tidemark token` and `npm start` write. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { MAX_ID, MAX_NAME, MAX_PROBLEMS, MAX_SHORT_TEXT } from '@tidemark/limits/limits';
 import { z } from 'zod';
 
 /** From the least to the most. */
@@ -10,12 +11,15 @@ export type TokenRole = (typeof TOKEN_ROLES)[number];
 export const RESERVED_NAMES: readonly string[] = ['internal', 'scheduler'];
 
 /** Letters, digits, underscores and dashes, up to 64: ids of clusters and of tokens. */
-export const ID = /^[A-Za-z0-9_-]{1,64}$/;
+export const ID = new RegExp(`^[A-Za-z0-9_-]{1,${MAX_ID}}$`);
 /** Up to 128 characters, none of which steers a terminal, none at an end that cannot be seen. */
-export const NAME = /^(?!\s)[^\p{Cc}\p{Cs}]{1,128}(?<!\s)$/u;
+export const NAME = new RegExp(`^(?!\\s)[^\\p{Cc}\\p{Cs}]{1,${MAX_NAME}}(?<!\\s)$`, 'u');
 
 const id = z.string('must be a text').regex(ID, 'must be 1 to 64 letters, digits, underscores or dashes');
-const label = z.string('must be a text').min(1, 'must not be empty').max(256, 'must be at most 256 characters');
+const label = z
+  .string('must be a text')
+  .min(1, 'must not be empty')
+  .max(MAX_SHORT_TEXT, `must be at most ${MAX_SHORT_TEXT} characters`);
 
 /** What a token lets its bearer do, whoever vouches for it. */
 export const Grant = {
@@ -46,7 +50,7 @@ const Entry = z
     id,
     name: z
       .string('must be a text')
-      .regex(NAME, 'must be 1 to 128 characters that can be seen')
+      .regex(NAME, `must be 1 to ${MAX_NAME} characters that can be seen`)
       .refine((name) => !RESERVED_NAMES.includes(name), `must not be one of ${RESERVED_NAMES.join(', ')}`),
     sha256: z.string('must be a text').regex(/^[0-9a-f]{64}$/, 'must be 64 small hexadecimal digits'),
     ...Grant,
@@ -60,9 +64,12 @@ const Entry = z
 const TokensFile = z
   .looseObject({ tokens: z.array(Entry, 'must be a list') }, 'must be an object such as {"tokens":[]}')
   .superRefine(({ tokens }, context) => {
-    for (const [index, { id: mine }] of tokens.entries())
-      if (tokens.findIndex((one) => one.id === mine) < index)
+    const seen = new Set<string>();
+    for (const [index, { id: mine }] of tokens.entries()) {
+      if (seen.has(mine))
         context.addIssue({ code: 'custom', path: ['tokens', index, 'id'], message: 'is that of another token too' });
+      seen.add(mine);
+    }
   });
 
 /** One token, of which only the hash is known. */
@@ -73,8 +80,6 @@ export type TokensFile = z.infer<typeof TokensFile>;
 export class TokensFileError extends Error {
   override readonly name = 'TokensFileError';
 }
-
-const MOST_PROBLEMS = 5;
 
 /**
  * Reads the text of a tokens file. One bad entry spoils it all: half a list of who may enter is no list.
@@ -91,8 +96,8 @@ export function parseTokensFile(text: string): TokensFile {
   const result = TokensFile.safeParse(json);
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path, message }) => `${path.join('.') || 'it'} ${message}`);
-  const more = problems.length > MOST_PROBLEMS ? ` (and ${problems.length - MOST_PROBLEMS} more)` : '';
-  throw new TokensFileError(problems.slice(0, MOST_PROBLEMS).join('; ') + more);
+  const more = problems.length > MAX_PROBLEMS ? ` (and ${problems.length - MAX_PROBLEMS} more)` : '';
+  throw new TokensFileError(problems.slice(0, MAX_PROBLEMS).join('; ') + more);
 }
 
 /** The hash under which a token is known, in hexadecimal. */

@@ -2,9 +2,10 @@
  * The collection `attempt_output`: what the `br` of each attempt printed, in pieces.
  *
  * O1. A piece is named by backup, attempt and sequence, so a repeat changes nothing; sequences only grow.
- * O2. Of each attempt the first `FIRST_BYTES` and the last `LAST_BYTES` stay: what lies between goes as more comes.
+ * O2. Of each attempt the first `MAX_OUTPUT_FIRST_BYTES` and the last `MAX_OUTPUT_LAST_BYTES` stay: what lies between goes as more comes.
  * O3. Pieces are kept for some days after they came, whatever becomes of the backup.
  */
+import { MAX_OUTPUT_FIRST_BYTES, MAX_OUTPUT_LAST_BYTES } from '@tidemark/limits/limits';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey, orStoreError } from '@tidemark/mongo/mongo-error';
 import { Binary, type Db } from 'mongodb';
@@ -39,8 +40,6 @@ interface PieceDocument {
   readonly at: Date;
 }
 
-export const FIRST_BYTES = 1024 * 1024;
-export const LAST_BYTES = 8 * 1024 * 1024;
 const PRUNE_EVERY = 16;
 const EPOCH = new Date(0);
 /** Sorts after every position of a backup and before every other backup. */
@@ -59,8 +58,8 @@ export function createAttemptOutputStore(db: Db): AttemptOutputStore {
         $gte: idOf(backupId, { attempt, sequence: 0 }),
         $lt: idOf(backupId, { attempt: attempt + 1, sequence: 0 }),
       },
-      offset: { $gte: FIRST_BYTES },
-      end: { $lte: end - LAST_BYTES },
+      offset: { $gte: MAX_OUTPUT_FIRST_BYTES },
+      end: { $lte: end - MAX_OUTPUT_LAST_BYTES },
     });
 
   return {
@@ -73,7 +72,8 @@ export function createAttemptOutputStore(db: Db): AttemptOutputStore {
         } catch (error) {
           if (!isDuplicateKey(error, '_id')) throw error;
         }
-        if (sequence % PRUNE_EVERY === 0 && end > FIRST_BYTES + LAST_BYTES) await prune(backupId, attempt, end);
+        if (sequence % PRUNE_EVERY === 0 && end > MAX_OUTPUT_FIRST_BYTES + MAX_OUTPUT_LAST_BYTES)
+          await prune(backupId, attempt, end);
       }),
 
     readAfter: (backupId, position, limit, signal) =>

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { MAX_OUTPUT_FIRST_BYTES, MAX_OUTPUT_LAST_BYTES } from '@tidemark/limits/limits';
 import type { ReadBackupLogResponse } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import { FailureClass, TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAttemptOutputStore, FIRST_BYTES, LAST_BYTES } from './attempt-output-store.ts';
+import { createAttemptOutputStore } from './attempt-output-store.ts';
 import { runningService, type TestService, wishFor } from './testing/running-service.ts';
 
 const PIECE = 64 * 1024;
@@ -20,7 +21,14 @@ describe('the output of attempts', () => {
   };
   const claim = async (backupId: string) => {
     const token = randomUUID();
-    const { grant } = await tidemark.executor.claimTask({ backupId, claim: token, worker: 'w1', pool: 'default' });
+    const { grant } = await tidemark.executor.claimTask({
+      backupId,
+      claim: token,
+      worker: 'w1',
+      pool: 'default',
+      instance: '',
+      outOfReach: [],
+    });
     if (grant?.$case !== 'backup') throw new Error('the backup was not granted');
     return { backupId, claim: token, fence: grant.value.fence };
   };
@@ -119,15 +127,15 @@ describe('the output of attempts', () => {
 
   it('keeps the first and the last part of an attempt that printed much, and says how much lies between', async () => {
     const task = await startRun();
-    const total = FIRST_BYTES + LAST_BYTES + 64 * PIECE;
+    const total = MAX_OUTPUT_FIRST_BYTES + MAX_OUTPUT_LAST_BYTES + 64 * PIECE;
     for (let sequence = 0; sequence * PIECE < total; sequence += 1)
       await report(task, sequence, sequence * PIECE, Buffer.alloc(PIECE, sequence % 256));
     const pieces = await read(task.backupId);
     const kept = pieces.reduce((sum, { data }) => sum + data.length, 0);
     const skipped = pieces.reduce((sum, piece) => sum + Number(piece.skippedBytes), 0);
     expect(kept + skipped).toBe(total);
-    expect(kept).toBeGreaterThanOrEqual(FIRST_BYTES + LAST_BYTES);
-    expect(kept).toBeLessThan(FIRST_BYTES + LAST_BYTES + 17 * PIECE);
+    expect(kept).toBeGreaterThanOrEqual(MAX_OUTPUT_FIRST_BYTES + MAX_OUTPUT_LAST_BYTES);
+    expect(kept).toBeLessThan(MAX_OUTPUT_FIRST_BYTES + MAX_OUTPUT_LAST_BYTES + 17 * PIECE);
     expect(pieces[0]?.data[0]).toBe(0);
     expect(pieces.at(-1)?.data[0]).toBe((total / PIECE - 1) % 256);
     expect(pieces.filter(({ skippedBytes }) => skippedBytes > 0n)).toHaveLength(1);

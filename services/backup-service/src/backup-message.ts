@@ -1,15 +1,30 @@
+import { MAX_ID, MAX_TOLD_SECONDS, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
 import {
   type Attempt as AttemptMessage,
   Backup as BackupMessage,
   BackupMode,
   BackupOrigin,
   DeletionState as DeletionMessage,
+  type Estimate as EstimateMessage,
   type Progress as ProgressMessage,
   type Reason as ReasonMessage,
   BackupState as StateMessage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
-import type { BackupGrant } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
-import type { Attempt, Backup, BackupState, DeletionState, Progress, Reason, Result } from './backup.ts';
+import type { BackupGrant, Stall } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import type {
+  Attempt,
+  Backup,
+  BackupState,
+  DeletionState,
+  Estimate,
+  Progress,
+  Reason,
+  Result,
+  Waiting,
+} from './backup.ts';
+
+/** What is all but done may still have its checksums to compare. */
+const MOST_ESTIMATED = 99;
 
 const STATES = {
   Queued: StateMessage.BACKUP_STATE_QUEUED,
@@ -26,6 +41,7 @@ const DELETION_STATES = {
   Deleting: DeletionMessage.DELETION_STATE_DELETING,
   Deleted: DeletionMessage.DELETION_STATE_DELETED,
   DeleteFailed: DeletionMessage.DELETION_STATE_DELETE_FAILED,
+  Forgotten: DeletionMessage.DELETION_STATE_FORGOTTEN,
 } as const satisfies Record<DeletionState, DeletionMessage>;
 
 export function toStateMessage(state: BackupState): StateMessage {
@@ -105,6 +121,7 @@ export function toBackupMessage(backup: Backup, queuePosition = 0): BackupMessag
       bytes: BigInt(deletion.bytes ?? 0),
       error: deletion.error ?? '',
       remark: deletion.remark ?? '',
+      errorCode: deletion.errorCode ?? '',
     },
     holds: [...backup.holds],
     task: task
@@ -122,7 +139,23 @@ export function toBackupMessage(backup: Backup, queuePosition = 0): BackupMessag
     deadline: backup.deadline,
     rule: backup.rule ?? '',
     queuePosition,
+    nextTryTime: isBetweenTries(backup) ? task?.notBefore : undefined,
+    waiting: backup.waiting ?? undefined,
+    estimate: backup.estimate
+      ? { writtenBytes: BigInt(backup.estimate.writtenBytes), percent: backup.estimate.percent }
+      : undefined,
   });
+}
+
+/** The same for a list: the command lines of attempts, which may be long, are in the single record. */
+export function toListedMessage(backup: Backup, queuePosition = 0): BackupMessage {
+  const message = toBackupMessage(backup, queuePosition);
+  return { ...message, attempts: message.attempts.map((attempt) => ({ ...attempt, argv: [] })) };
+}
+
+/** It waits, and not for the first time. */
+function isBetweenTries({ state, reason }: Backup): boolean {
+  return state === 'Queued' && reason !== null;
 }
 
 function toReasonMessage({ code, message, detail }: Reason): ReasonMessage {
@@ -145,6 +178,23 @@ function toAttemptMessage(attempt: Attempt, index: number): AttemptMessage {
 
 export function fromProgressMessage({ step, percent, remainingSeconds, speed }: ProgressMessage): Progress {
   return { step, percent, speed, ...(remainingSeconds !== undefined && { remainingSeconds }) };
+}
+
+export function fromEstimateMessage({ writtenBytes, percent }: EstimateMessage): Estimate {
+  return {
+    writtenBytes: Number(writtenBytes),
+    ...(percent !== undefined && { percent: Math.min(Math.max(0, percent), MOST_ESTIMATED) }),
+  };
+}
+
+/** What `br` waits for, in the words of its worker, cut to what a record can hold. */
+export function fromStallMessage({ code, message, store, seconds }: Stall): Omit<Waiting, 'since'> & { forMs: number } {
+  return {
+    code: code.slice(0, MAX_ID),
+    message: message.slice(0, MAX_WORKER_SENTENCE),
+    store: store.slice(0, MAX_ID),
+    forMs: Math.min(Math.max(0, seconds), MAX_TOLD_SECONDS) * 1_000,
+  };
 }
 
 /** @param fallback for a worker that gave no reason, which is a bug of it */

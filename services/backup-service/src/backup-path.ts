@@ -13,3 +13,8 @@ export function backupPath(root: string, clusterId: string, acceptedAt: Date): s
   const time = [acceptedAt.getUTCHours(), acceptedAt.getUTCMinutes(), acceptedAt.getUTCSeconds()];
   return `${root}/${clusterId}/${[...date, ...time].map(two).join('-')}-full`;
 }
+
+/** The root of the storage at the time when a path was given. */
+export function rootOf(path: string): string {
+  return path.split('/').slice(0, -2).join('/');
+}

@@ -1,25 +1,25 @@
 /**
- * The collection `backups`: reads, and the one form in which it is written.
+ * The collection `backups`: reads, and what a decision must know beyond its document.
  *
- * B1. Every change is read → decide → `updateOne({_id, revision})`; what no longer matches, or whose outcome is unknown,
- *     is read and decided again. A command recognises its own effect, so that is harmless (design section 2).
- * B2. Only what the decision changed is written, with `revision + 1`.
+ * B1. Every change is one of `task-store.ts`.
+ * B2. A slot that somebody else took meanwhile is not offered again by the decision that is made anew.
  * B3. The keys that exclude each other (`activeKey`, `slotKey`, `basePath`) are plain unique indexes (T6, T10).
- * B4. A page of the whole fleet costs by how deep it lies, not by how many backups there are: it is looked for among the
- *     last hour's, then further and further back, since some servers sort all that matches before they take the first ten.
- * B5. A total is exact or left out. It is counted only where the page does not tell it and the caller cannot do without.
  */
-import { AppError } from '@tidemark/errors/app-error';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
-import { isDuplicateKey, isOutOfTime } from '@tidemark/mongo/mongo-error';
-import type { Db, Filter } from 'mongodb';
-import type { Backup, BackupState } from './backup.ts';
-import type { Command, Decision, Limits } from './decide/command.ts';
+import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import type { Db } from 'mongodb';
+import type { Backup } from './backup.ts';
+import type { BackupFilter } from './backup-filter.ts';
+import { type BackupPage, type PageWish, readPage } from './backup-pages.ts';
+import type { Command, Decision, Limits, Peer } from './decide/command.ts';
 import { decide } from './decide/decide.ts';
-import { clusterKey, plus } from './decide/vocabulary.ts';
+import { clusterKey } from './decide/vocabulary.ts';
 import type { FinishedBackups } from './finished-backups.ts';
-import { lookBack } from './look-back.ts';
 import { persist } from './persist.ts';
+import { digestOf, toPeers } from './presence.ts';
+import type { PresenceStore } from './presence-store.ts';
+import type { StoragePlaces } from './storage-places.ts';
+import { createTaskStore } from './task-store.ts';
 import type { Turns } from './turns.ts';
 
 export const BACKUP_INDEXES: readonly IndexSpec[] = [
@@ -30,33 +30,6 @@ export const BACKUP_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { clusterId: 1, startTime: -1, _id: -1 } },
   { collection: 'backups', keys: { startTime: -1, _id: -1 } },
 ];
-
-/** Which backups to list; what is absent does not narrow. */
-export interface BackupFilter {
-  readonly clusterIds: readonly string[];
-  readonly id?: string;
-  readonly startedAtOrAfter?: Date;
-  readonly endedAtOrBefore?: Date;
-  readonly states: readonly BackupState[];
-  readonly mode?: Backup['mode'];
-  readonly origin?: Backup['origin'];
-  readonly rule?: string;
-  readonly includeDeleted: boolean;
-}
-
-export interface PageWish {
-  readonly skip: number;
-  readonly limit: number;
-  /** Whether the caller can do without the total. */
-  readonly withoutTotal: boolean;
-  /** How long page and total may take together. */
-  readonly withinMs: number;
-}
-
-export interface BackupPage {
-  readonly backups: Backup[];
-  readonly total: number | undefined;
-}
 
 /** What became of a command: the decision, and the document before and after it. */
 export interface Applied {
@@ -70,6 +43,10 @@ export interface BackupStoreDependencies {
   readonly limits: Limits;
   readonly turns: Pick<Turns, 'slotFor'>;
   readonly finished: Pick<FinishedBackups, 'hasNewerGood'>;
+  readonly presences: Pick<PresenceStore, 'present'>;
+  /** Whether the cluster of a backup may use its storage, as both are registered now; one that is unknown it may. */
+  readonly mayUseStorage: (backup: Backup, signal: AbortSignal) => Promise<boolean>;
+  readonly places: Pick<StoragePlaces, 'granted' | 'elsewhere' | 'lastMove'>;
   /** Told of each change that was written. */
   readonly onChanged: (before: Backup, after: Backup) => void;
 }
@@ -77,51 +54,58 @@ export interface BackupStoreDependencies {
 /** What a claim or a delete must know beyond its document is found out by the store. */
 type StoreCommand =
   | Exclude<Command, { kind: 'claim' | 'delete' }>
-  | Omit<Extract<Command, { kind: 'claim' }>, 'slotKey' | 'newerGood'>
+  | (Omit<Extract<Command, { kind: 'claim' }>, 'slotKey' | 'storageDenied' | 'newerGood' | 'outOfReach' | 'peers'> & {
+      /** Digests of the storages that the worker cannot reach. */
+      readonly unreachable?: readonly string[];
+    })
   | Omit<Extract<Command, { kind: 'delete' }>, 'newerGood'>;
 
 export interface BackupStore {
   get(id: string, signal: AbortSignal): Promise<Backup | undefined>;
   /** Inserts a new backup; says which key was taken if it was not. */
   insert(backup: Backup, signal: AbortSignal): Promise<'inserted' | '_id' | 'activeKey' | 'basePath'>;
-  /** Applies a command; undefined when there is no such backup. @throws AppError `unavailable` */
-  apply(id: string, command: StoreCommand, signal: AbortSignal): Promise<Applied | undefined>;
+  /**
+   * Applies a command; undefined when there is no such backup.
+   *
+   * @param look at the record before it is decided; what it throws is thrown
+   * @throws AppError `unavailable`
+   */
+  apply(
+    id: string,
+    command: StoreCommand,
+    signal: AbortSignal,
+    look?: (backup: Backup) => void,
+  ): Promise<Applied | undefined>;
   /** The active backup of a cluster. */
   findActive(clusterId: string, signal: AbortSignal): Promise<Backup | undefined>;
   /** The backup that was given a path, whether or not it is deleted. */
   findByPath(basePath: string, signal: AbortSignal): Promise<Backup | undefined>;
   /** Ids of backups whose task is to be looked at, the longest due first. */
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
-  /**
-   * A page of backups, newest first, and how many there are in all; that is undefined where it would have to be counted
-   * for a caller `withoutTotal`.
-   *
-   * @throws AppError `deadline_exceeded` when they cannot be counted in time
-   */
+  /** Ids of backups of a storage whose task failed or was given back, and is tried again later than now. */
+  findSetBack(storageId: string, now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
+  /** A page of backups, newest first, and how many there are in all (`backup-pages.ts`). @throws AppError as `readPage` */
   list(filter: BackupFilter, page: PageWish, signal: AbortSignal): Promise<BackupPage>;
   /** Whether a backup that is not deleted lies in the storage. */
   anyInStorage(storageId: string, signal: AbortSignal): Promise<boolean>;
 }
 
-const EPOCH = new Date(0);
 const FAR = new Date('9999-01-01T00:00:00Z');
 
 /** The store over a database. */
 export function createBackupStore(
   db: Db,
-  { now, limits, turns, finished, onChanged }: BackupStoreDependencies,
+  { now, limits, turns, finished, presences, places, mayUseStorage, onChanged }: BackupStoreDependencies,
 ): BackupStore {
   const backups = db.collection<Backup>('backups');
+  const tasks = createTaskStore(backups, { now, onChanged });
 
-  async function write(before: Backup, next: Backup, at: Date): Promise<Backup | undefined> {
-    const after: Backup = { ...next, revision: before.revision + 1, updateTime: at };
-    const changed = Object.entries(after).filter(([field, value]) => before[field as keyof Backup] !== value);
-    const { matchedCount } = await backups.updateOne(
-      { _id: before._id, revision: before.revision },
-      { $set: Object.fromEntries(changed) },
-    );
-    return matchedCount === 1 ? after : undefined;
+  async function peersOf({ target }: Backup, digest: string, signal: AbortSignal): Promise<Peer[]> {
+    return toPeers(await presences.present(target.pool, signal), digest);
   }
+
+  /** Of the storage as a worker is granted it today. */
+  const digestToday = async (backup: Backup, signal: AbortSignal) => digestOf(await places.granted(backup, signal));
 
   async function withFindings(
     command: StoreCommand,
@@ -133,55 +117,44 @@ export function createBackupStore(
       const asked = command.by.kind === 'retention' && backup.deletion.state === 'None';
       return { ...command, newerGood: asked && (await finished.hasNewerGood(backup, signal)) };
     }
+    if (command.kind === 'complete') {
+      const { outcome } = command;
+      const handedBack = outcome.kind === 'wait' && outcome.handBack !== undefined;
+      const isEmpty = outcome.kind === 'removed' && (outcome.empty ?? []).length > 0;
+      const mayFail = backup.task?.kind === 'remove' && (handedBack || isEmpty || outcome.kind === 'removeFailed');
+      const elsewhere = mayFail ? await places.elsewhere(backup, signal) : undefined;
+      const moved = mayFail && isEmpty ? await places.lastMove(backup, signal) : undefined;
+      return {
+        ...command,
+        ...(moved && { moved }),
+        ...(handedBack && { peers: await peersOf(backup, await digestToday(backup, signal), signal) }),
+        ...(elsewhere !== undefined && { elsewhere }),
+      };
+    }
     if (command.kind !== 'claim') return command;
-    const slotKey = backup.state === 'Queued' ? await turns.slotFor(backup, refused, now(), signal) : undefined;
+    const { unreachable = [], ...claim } = command;
+    const handedBack = (backup.handBacks ?? []).length > 0;
+    const digest = unreachable.length > 0 || handedBack ? await digestToday(backup, signal) : '';
+    const outOfReach = unreachable.includes(digest);
+    const inDoubt = outOfReach || handedBack;
+    const isQueued = backup.state === 'Queued';
+    const [slotKey, mayUse] = await Promise.all([
+      isQueued ? turns.slotFor(backup, refused, now(), signal) : undefined,
+      isQueued ? mayUseStorage(backup, signal) : true,
+    ]);
     const counted = backup.deletion.state === 'Requested' && backup.deletion.by?.kind === 'retention';
     return {
-      ...command,
+      ...claim,
+      ...(outOfReach && { outOfReach }),
+      ...(inDoubt && { peers: await peersOf(backup, digest, signal) }),
       ...(slotKey !== undefined && { slotKey }),
+      ...(!mayUse && { storageDenied: true }),
       newerGood: counted && (await finished.hasNewerGood(backup, signal)),
     };
   }
 
-  async function newestFirst(
-    filter: BackupFilter,
-    { skip, limit }: Pick<PageWish, 'skip' | 'limit'>,
-    signal: AbortSignal,
-  ): Promise<Backup[]> {
-    const query = toQuery(filter);
-    const read = (more: Filter<Backup>) =>
-      backups
-        .find({ ...query, ...more }, { signal })
-        .sort({ startTime: -1, _id: -1 })
-        .skip(skip)
-        .limit(limit)
-        .toArray();
-    if (isWholeFleet(filter))
-      for (const after of lookBack(now(), filter.startedAtOrAfter)) {
-        const found = await read({ startTime: { $gt: after, $lte: FAR } });
-        if (found.length === limit) return found;
-      }
-    return read({});
-  }
-
-  async function count(filter: BackupFilter, withinMs: number, signal: AbortSignal): Promise<number> {
-    const maxTimeMS = Math.max(1, Math.round(withinMs));
-    const tooLate = AbortSignal.timeout(maxTimeMS);
-    try {
-      // The server stops too, where it knows how.
-      return await backups.countDocuments(toQuery(filter), { maxTimeMS, signal: AbortSignal.any([signal, tooLate]) });
-    } catch (error) {
-      if (signal.aborted || !(tooLate.aborted || isOutOfTime(error))) throw error;
-      throw new AppError(
-        'deadline_exceeded',
-        'The backups could not be counted in time: there are too many, or the database is slow. Ask without the total (withoutTotal=true), or for fewer.',
-        { cause: error },
-      );
-    }
-  }
-
   return {
-    get: (id, signal) => persist(signal, async () => (await backups.findOne({ _id: id }, { signal })) ?? undefined),
+    get: tasks.get,
 
     insert: (backup, signal) =>
       persist(signal, async () => {
@@ -194,26 +167,20 @@ export function createBackupStore(
         }
       }),
 
-    apply: (id, command, signal) => {
+    async apply(id, command, signal, look) {
       const refused = new Set<string>();
-      return persist<Applied | undefined>(signal, async () => {
-        const before = await backups.findOne({ _id: id }, { signal });
-        if (!before) return undefined;
+      const prepare = async (before: Backup) => {
+        look?.(before);
         const ready = await withFindings(command, before, refused, signal);
-        const at = now();
-        const decision = decide(before, ready, at, limits);
-        if (!decision.next) return { decision, before, backup: before };
-        try {
-          const backup = await write(before, decision.next, at);
-          if (!backup) return 'again';
-          onChanged(before, backup);
-          return { decision, before, backup };
-        } catch (error) {
-          if (!isDuplicateKey(error, 'slotKey')) throw error;
-          refused.add(decision.next.slotKey);
-          return 'again';
-        }
-      });
+        return (at: Date) => decide(before, ready, at, limits);
+      };
+      const isConflict = (error: unknown, { slotKey }: Backup) => {
+        const taken = isDuplicateKey(error, 'slotKey');
+        if (taken) refused.add(slotKey);
+        return taken;
+      };
+      const written = await tasks.apply(id, prepare, signal, isConflict);
+      return written && { decision: written.decision, before: written.before, backup: written.after };
     },
 
     findActive: (clusterId, signal) =>
@@ -225,28 +192,23 @@ export function createBackupStore(
     findByPath: (basePath, signal) =>
       persist(signal, async () => (await backups.findOne({ basePath }, { signal })) ?? undefined),
 
-    findDue: (at, limit, signal) =>
-      persist(signal, () =>
-        backups
-          .find({ 'task.ringAt': { $gt: EPOCH, $lte: at } }, { projection: { _id: 1 }, signal })
-          .sort({ 'task.ringAt': 1 })
-          .limit(limit)
-          .map(({ _id }) => _id)
-          .toArray(),
-      ),
+    findDue: tasks.findDue,
 
-    list: (filter, { skip, limit, withoutTotal, withinMs }, signal) =>
+    findSetBack: (storageId, at, limit, signal) =>
       persist(signal, async () => {
-        const endsAt = performance.now() + withinMs;
-        const found = await newestFirst(filter, { skip, limit }, signal);
-        const full = found.length === limit;
-        if (full && withoutTotal) return { backups: found, total: undefined };
-        const isLast = !full && (found.length > 0 || skip === 0);
-        return {
-          backups: found,
-          total: isLast ? skip + found.length : await count(filter, endsAt - performance.now(), signal),
-        };
+        const waiting = await backups
+          .find(
+            { 'task.ringAt': { $gt: at, $lte: FAR }, 'storage.id': storageId },
+            { projection: { task: 1, handBacks: 1 }, signal },
+          )
+          .toArray();
+        return waiting
+          .filter(({ task, handBacks = [] }) => task && task.notBefore > at && (task.tries > 0 || handBacks.length > 0))
+          .slice(0, limit)
+          .map(({ _id }) => _id);
       }),
+
+    list: (filter, wish, signal) => persist(signal, () => readPage(backups, filter, wish, now(), signal)),
 
     anyInStorage: (storageId, signal) =>
       persist(
@@ -257,38 +219,5 @@ export function createBackupStore(
             { projection: { _id: 1 }, signal },
           )) !== null,
       ),
-  };
-}
-
-/** Whether nothing narrows but when they were started. */
-function isWholeFleet({ clusterIds, id, endedAtOrBefore, states, mode, origin, rule }: BackupFilter): boolean {
-  const lists = clusterIds.length + states.length;
-  return lists === 0 && [id, endedAtOrBefore, mode, origin, rule].every((one) => one === undefined);
-}
-
-/** No backup is from before or after; some servers refuse a range that ends before it begins. */
-function inReach(time: Date): Date {
-  return new Date(Math.min(Math.max(+time, +EPOCH + 1), +FAR));
-}
-
-function toQuery(filter: BackupFilter): Filter<Backup> {
-  const { clusterIds, id, startedAtOrAfter, endedAtOrBefore, states, mode, origin, rule, includeDeleted } = filter;
-  return {
-    ...(clusterIds.length > 0 && { clusterId: clusterIds.length === 1 ? clusterIds[0] : { $in: [...clusterIds] } }),
-    ...(id !== undefined && { _id: id }),
-    // The millisecond before, excluded: some servers take what equals the bound of a part of an index for beyond it.
-    ...(startedAtOrAfter && { startTime: { $gt: plus(inReach(startedAtOrAfter), -1), $lte: FAR } }),
-    ...(endedAtOrBefore && {
-      $or: [
-        { endTime: { $gt: EPOCH, $lte: inReach(endedAtOrBefore) } },
-        { endTime: null, startTime: { $gt: EPOCH, $lte: inReach(endedAtOrBefore) } },
-      ],
-    }),
-    ...(states.length > 0 && { state: { $in: [...states] } }),
-    ...(mode && { mode }),
-    ...(origin && { origin }),
-    ...(rule !== undefined && { rule }),
-    // Not by the state of the deletion: of an index of that, which nearly all share, some servers read all.
-    ...(!includeDeleted && { deleteTime: null }),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * A backup as it is stored: one document, which is the truth about it (design section 2).
+ * A backup as it is stored: one document, which is the truth about it (architecture 2).
  * What may happen to it is decided in `decide/`; nothing else writes these fields.
  */
 import type {
@@ -8,11 +8,12 @@ import type {
   LocalLocation,
   S3Location,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import type { Task as AnyTask } from '@tidemark/task/task';
 
 export type BackupState = 'Queued' | 'Running' | 'Canceling' | 'Succeeded' | 'Failed' | 'Canceled';
 export type ActiveState = 'Queued' | 'Running' | 'Canceling';
 export type FinishedState = 'Succeeded' | 'Failed' | 'Canceled';
-export type DeletionState = 'None' | 'Requested' | 'Deleting' | 'Deleted' | 'DeleteFailed';
+export type DeletionState = 'None' | 'Requested' | 'Deleting' | 'Deleted' | 'DeleteFailed' | 'Forgotten';
 export type AttemptOutcome = 'succeeded' | 'failed' | 'retry' | 'newPath' | 'wait' | 'stopped' | 'released' | 'lost';
 
 /** Why something ended as it did: a constant, a sentence for people, and the original words below it. */
@@ -28,24 +29,34 @@ export interface Leftover {
   readonly after: Date;
   /** Where `br` had no lock the path is listed twice; this is set after the first time. */
   readonly listedOnce?: true;
+  /** Files of a good backup that nobody has announced to remove yet: that they are not there is no proof of a removal. */
+  readonly untouched?: true;
+  /** When the removal of its files was last announced: that counts for the place in which they lay then. */
+  readonly announcedAt?: Date;
 }
 
-/** Unfinished work on the backup (T1, T2). Owned while `claim`, `worker` and `leaseUntil` are there. */
-export interface Task {
+/** A worker gave the task back, because of what is wrong with that worker. */
+export interface HandBack {
+  /** Of the run of the worker: a new one was not asked yet. */
+  readonly instance: string;
+  readonly worker: string;
+  /** The last claim under which it did. */
+  readonly claim: string;
+  readonly at: Date;
+  /** How often. */
+  readonly times: number;
+  /** It may pass without a person, as when a network is down. */
+  readonly passing: boolean;
+  /** It cannot reach the storage, which its presence tells for as long as it is so. */
+  readonly storage: boolean;
+  readonly reason: Reason;
+}
+
+/** Unfinished work on the backup (T1). `started`: `br` may have been spawned under its claim. */
+export interface Task extends AnyTask {
   readonly kind: 'backup' | 'remove';
-  /** When the dispatcher looks at it next. */
-  readonly ringAt: Date;
-  /** When it may be claimed. */
-  readonly notBefore: Date;
-  /** How often it was rung. */
-  readonly rings: number;
   /** How often a removal failed. */
   readonly tries: number;
-  readonly claim?: string;
-  readonly worker?: string;
-  readonly leaseUntil?: Date;
-  /** `br` may have been spawned under this claim. */
-  readonly started?: true;
 }
 
 /** One claim of the backup task; its place in `attempts` is its number. */
@@ -63,6 +74,25 @@ export interface Attempt {
   readonly argv?: readonly string[];
   readonly brVersion?: string;
   readonly hasLock?: boolean;
+  /** It succeeded, and its `br` was seen to exit with 0; not set where a finished backup was found. */
+  readonly exitSeen?: true;
+}
+
+/** Something outside that a running `br` waits for. */
+export interface Waiting {
+  readonly code: string;
+  readonly message: string;
+  /** Id of the TiKV store; empty where `br` does not say which. */
+  readonly store: string;
+  readonly since: Date;
+}
+
+/** How far a running backup may be, as long as `br` has not said so. */
+export interface Estimate {
+  /** What lies in the path. */
+  readonly writtenBytes: number;
+  /** 0 to 99, where an earlier backup of the cluster tells how large this one may become. */
+  readonly percent?: number;
 }
 
 export interface Progress {
@@ -108,6 +138,10 @@ export interface Deletion {
   readonly remark?: string;
   /** What the last try said. */
   readonly error?: string;
+  /** Of that, a constant. */
+  readonly errorCode?: string;
+  /** Of a forgotten one: somebody may have begun to remove its files. */
+  readonly begun?: true;
 }
 
 /** The cluster as it was when the backup was accepted; no secrets. */
@@ -145,6 +179,8 @@ export interface StorageSnapshot extends StorageLocation {
   readonly id: string;
   /** 0 is unlimited. */
   readonly maxConcurrent: number;
+  /** When the storage was so, where that was not when the backup was accepted. */
+  readonly takenAt?: Date;
 }
 
 export interface Backup {
@@ -163,7 +199,7 @@ export interface Backup {
   readonly storage: StorageSnapshot;
   /** Unique, never changed, kept by the tombstone (T10). */
   readonly basePath: string;
-  /** Where the current attempt writes: `basePath`, or `<basePath>-r<n>`. */
+  /** Where the current attempt writes: `basePath`, or `<basePath>-r<n>` with the fence of the attempt before. */
   readonly path: string;
   readonly leftovers: readonly Leftover[];
   readonly state: BackupState;
@@ -181,6 +217,12 @@ export interface Backup {
   readonly failures: number;
   readonly losses: number;
   readonly attempts: readonly Attempt[];
+  /** Who gave the task back since an attempt last ended otherwise, one entry for each worker. */
+  readonly handBacks?: readonly HandBack[];
+  /** Only while `br` runs. */
+  readonly waiting?: Waiting | null;
+  /** Only while `br` runs and has not told its progress. */
+  readonly estimate?: Estimate | null;
   readonly cancel: Cancellation | null;
   readonly deletion: Deletion;
   /** Ids that keep it from being deleted: a pin, a restore that reads it. */

@@ -34,10 +34,12 @@ export function createCommandPublisher(
         dispatcherLog.warn({ error, backupId: _id, requestId: request.id }, 'could not ring; the backup rings again');
       }
     },
-    async ringCheck({ _id, pool, requestId }) {
+    async ringCheck({ _id, pool, part, requestId }) {
       const command = { kind: CommandKind.COMMAND_KIND_CHECK, id: _id };
       try {
-        await publisher.publishRun(pool, command, { expirationMs: ringMs, requestId });
+        // A part is for one worker, and only all of them together can be told at once: it asks for its checks then.
+        if (part) await publisher.publishCancel(command, { requestId });
+        else await publisher.publishRun(pool, command, { expirationMs: ringMs, requestId });
         rung('published');
       } catch (error) {
         rung('failed');

@@ -1,4 +1,8 @@
-import { configReader, type Env } from '@tidemark/service-kit/env';
+import { DEFAULT_EXACT_TOTAL, MAX_EXACT_TOTAL } from '@tidemark/limits/limits';
+import { readBroker, readDatabase, readListeners } from '@tidemark/service-kit/common-settings';
+import { configReader, type Env, type OnRead } from '@tidemark/service-kit/env';
+import type { AdmissionLimits } from '@tidemark/service-kit/grpc/admission';
+import { readAdmissionLimits } from '@tidemark/service-kit/grpc/server';
 import { readTransportSecurity, type TransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { readTiming, type Timing } from '@tidemark/service-kit/timing';
 
@@ -7,6 +11,7 @@ const DAY_MS = 86_400_000;
 export interface BackupServiceConfig extends TransportSecurity {
   readonly host: string;
   readonly port: number;
+  readonly admission: AdmissionLimits;
   readonly operationsHost: string;
   readonly operationsPort: number;
   readonly mongodbUrl: string;
@@ -18,28 +23,42 @@ export interface BackupServiceConfig extends TransportSecurity {
   readonly outputMs: number;
   /** How many removals retention may have under way at once. */
   readonly retentionDeletions: number;
+  /** Up to how many backups the total of a list is exact. */
+  readonly exactTotal: number;
 }
 
 /** @throws ConfigError naming every setting that is wrong */
-export function toConfig(env: Env): BackupServiceConfig {
-  const reader = configReader(env);
-  const host = reader.text('TIDEMARK_HOST', '127.0.0.1');
+export function toConfig(env: Env, onRead?: OnRead): BackupServiceConfig {
+  const reader = configReader(env, onRead);
+  const listeners = readListeners(reader, { port: 4118, operationsPort: 4128 });
   const config: BackupServiceConfig = {
-    host,
-    port: reader.integer('TIDEMARK_PORT', { default: 4118, max: 65_535 }),
-    operationsHost: reader.text('TIDEMARK_OPERATIONS_HOST', host),
-    operationsPort: reader.integer('TIDEMARK_OPERATIONS_PORT', { default: 4128, max: 65_535 }),
-    mongodbUrl: reader.secret('TIDEMARK_MONGODB_URL') ?? '',
-    mongodbDatabase: reader.text('TIDEMARK_MONGODB_DATABASE', 'tidemark'),
-    amqpUrl: reader.secret('TIDEMARK_AMQP_URL') ?? '',
-    amqpNamespace: reader.text('TIDEMARK_AMQP_NAMESPACE', 'tidemark'),
-    ...readTransportSecurity(reader, { listensOn: host }),
+    ...listeners,
+    admission: readAdmissionLimits(reader),
+    ...readDatabase(reader),
+    ...readBroker(reader),
+    ...readTransportSecurity(reader, { listensOn: listeners.host }),
     timing: readTiming(reader),
-    outputMs: DAY_MS * reader.integer('TIDEMARK_OUTPUT_DAYS', { default: 90, min: 1, max: 3_650 }),
-    retentionDeletions: reader.integer('TIDEMARK_RETENTION_DELETIONS', { default: 10, min: 1, max: 1_000 }),
+    outputMs:
+      DAY_MS *
+      reader.integer('TIDEMARK_OUTPUT_DAYS', {
+        about: 'How many days the output of an attempt is kept.',
+        default: 90,
+        min: 1,
+        max: 3_650,
+      }),
+    retentionDeletions: reader.integer('TIDEMARK_RETENTION_DELETIONS', {
+      about: 'Removals that retention may have under way at once.',
+      default: 10,
+      min: 1,
+      max: 1_000,
+    }),
+    exactTotal: reader.integer('TIDEMARK_EXACT_TOTAL', {
+      about: 'Up to how many backups the total of a list is exact.',
+      default: DEFAULT_EXACT_TOTAL,
+      min: 1,
+      max: MAX_EXACT_TOTAL,
+    }),
   };
-  if (!config.mongodbUrl) reader.problem('TIDEMARK_MONGODB_URL (or TIDEMARK_MONGODB_URL_FILE) must be set');
-  if (!config.amqpUrl) reader.problem('TIDEMARK_AMQP_URL (or TIDEMARK_AMQP_URL_FILE) must be set');
   reader.finish();
   return config;
 }

@@ -6,13 +6,17 @@
  * D3. A free place at a storage is offered to those whose turn it is at once; one that nobody offered rings by itself.
  * D4. A copy reaps only when its own polls have succeeded for a while: one that was cut off itself must not conclude
  *     that a worker is.
+ * D5. A task that cannot be worked on is set aside, and stops no other.
  */
+import { MAX_RETRIED_TASKS } from '@tidemark/limits/limits';
 import { type Loop, startLoop } from '@tidemark/service-kit/loop';
+import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import type { Timing } from '@tidemark/service-kit/timing';
 import { type Backup, isActive } from './backup.ts';
 import type { Applied, BackupStore } from './backup-store.ts';
 import type { CommandPublisher } from './command-publisher.ts';
 import { dispatcherLog } from './logger.ts';
+import type { Quarantines } from './quarantines.ts';
 import type { StorageCheckStore } from './storage-check-store.ts';
 import type { Turns } from './turns.ts';
 
@@ -21,6 +25,11 @@ export interface Dispatcher extends AsyncDisposable {
   ring(id: string): Promise<void>;
   /** Rings for those whose turn came through a change, if it freed a place. Never throws either. */
   ringNext(applied: Applied | undefined): Promise<void>;
+  /**
+   * Lets tasks of a storage that failed or were given back be tried now instead of at the end of their pause: how it is
+   * registered was changed. Never throws; of very many the others keep their pauses.
+   */
+  retryIn(storageId: string): Promise<void>;
   /** The same for a check of a storage. */
   ringCheck(id: string): Promise<void>;
   /** @throws Error while the polls fail */
@@ -28,10 +37,11 @@ export interface Dispatcher extends AsyncDisposable {
 }
 
 export interface DispatcherDependencies {
-  readonly store: Pick<BackupStore, 'findDue' | 'apply'>;
+  readonly store: Pick<BackupStore, 'findDue' | 'findSetBack' | 'apply'>;
   readonly turns: Pick<Turns, 'nextInTurn'>;
   readonly checks: Pick<StorageCheckStore, 'findDue' | 'apply'>;
   readonly publisher: CommandPublisher;
+  readonly quarantines: Pick<Quarantines, 'backupTasks' | 'checkTasks'>;
   readonly now: () => Date;
   readonly timing: Pick<Timing, 'pollMs' | 'reaperHealthyMs' | 'callMs'>;
 }
@@ -39,6 +49,7 @@ export interface DispatcherDependencies {
 /** Documents with tasks: how they are found, and what is done about one. */
 interface Doorbell {
   readonly what: string;
+  readonly quarantine: Quarantine;
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
   /** Takes the task from a dead worker, where there is one. */
   reap(id: string, signal: AbortSignal): Promise<void>;
@@ -52,6 +63,9 @@ interface BackupDoorbell extends Doorbell {
 }
 
 const BATCH = 100;
+const RETRIED_ABREAST = 20;
+/** A person waits for it. */
+const RETRY_WITHIN_MS = 2_000;
 
 /** Whether others may come next at the storage: a slot is free again, or nobody waits for one here any more. */
 function freesPlace(before: Backup, after: Backup): boolean {
@@ -61,7 +75,7 @@ function freesPlace(before: Backup, after: Backup): boolean {
   return (ran && !runs) || (before.state === 'Queued' && !isActive(after));
 }
 
-function backupDoorbell({ store, publisher, turns, now }: DispatcherDependencies): BackupDoorbell {
+function backupDoorbell({ store, publisher, turns, quarantines, now }: DispatcherDependencies): BackupDoorbell {
   async function ring(id: string, signal: AbortSignal): Promise<void> {
     const rung = await store.apply(id, { kind: 'ring' }, signal);
     if (rung?.decision.ring) await publisher.ring(rung.backup);
@@ -70,13 +84,17 @@ function backupDoorbell({ store, publisher, turns, now }: DispatcherDependencies
   async function ringNext(applied: Applied | undefined, signal: AbortSignal): Promise<void> {
     if (!applied || !freesPlace(applied.before, applied.backup)) return;
     for (const id of await turns.nextInTurn(applied.backup.storage, now(), signal)) {
-      await store.apply(id, { kind: 'nudge' }, signal);
-      await ring(id, signal);
+      const offer = async () => {
+        await store.apply(id, { kind: 'nudge' }, signal);
+        await ring(id, signal);
+      };
+      await quarantines.backupTasks.attempt(id, offer, signal);
     }
   }
 
   return {
     what: 'backup',
+    quarantine: quarantines.backupTasks,
     findDue: (now, limit, signal) => store.findDue(now, limit, signal),
     async reap(id, signal) {
       await ringNext(await store.apply(id, { kind: 'reap' }, signal), signal);
@@ -86,9 +104,10 @@ function backupDoorbell({ store, publisher, turns, now }: DispatcherDependencies
   };
 }
 
-function checkDoorbell({ checks, publisher }: DispatcherDependencies): Doorbell {
+function checkDoorbell({ checks, publisher, quarantines }: DispatcherDependencies): Doorbell {
   return {
     what: 'check',
+    quarantine: quarantines.checkTasks,
     findDue: (now, limit, signal) => checks.findDue(now, limit, signal),
     async reap(id, signal) {
       await checks.apply(id, { kind: 'reap' }, signal);
@@ -119,9 +138,13 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
     log: dispatcherLog,
     async run(signal) {
       for (const doorbell of [backups, checks]) {
-        for (const id of await doorbell.findDue(now(), BATCH, limited(signal))) {
-          if (mayReap(loop)) await doorbell.reap(id, limited(signal));
-          await doorbell.ring(id, limited(signal));
+        const { quarantine } = doorbell;
+        for (const id of await doorbell.findDue(now(), BATCH + quarantine.size, limited(signal))) {
+          const attend = async () => {
+            if (mayReap(loop)) await doorbell.reap(id, limited(signal));
+            await doorbell.ring(id, limited(signal));
+          };
+          await quarantine.attempt(id, attend, signal);
         }
       }
       return false;
@@ -145,9 +168,30 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
     }
   };
 
+  const retryIn = async (storageId: string): Promise<void> => {
+    const { store, quarantines } = dependencies;
+    try {
+      const signal = AbortSignal.timeout(RETRY_WITHIN_MS);
+      const ids = await store.findSetBack(storageId, now(), MAX_RETRIED_TASKS, signal);
+      for (let start = 0; start < ids.length; start += RETRIED_ABREAST) {
+        const some = ids.slice(start, start + RETRIED_ABREAST);
+        const retry = (id: string) =>
+          quarantines.backupTasks.attempt(id, () => store.apply(id, { kind: 'retry' }, signal), signal);
+        await Promise.all(some.map(retry));
+      }
+      loop.wake();
+    } catch (error) {
+      dispatcherLog.warn(
+        { error, storageId },
+        'could not have tasks tried at once; they are at the end of their pause',
+      );
+    }
+  };
+
   return {
     ring: (id) => ringNow(backups, id),
     ringNext: ringNextNow,
+    retryIn,
     ringCheck: (id) => ringNow(checks, id),
     check() {
       if (loop.healthySince() === undefined) throw new Error('the dispatcher cannot read the database');

@@ -1,12 +1,19 @@
 import { counter, gauge, histogram } from '@tidemark/service-kit/metrics';
 import type { Attempt, Backup } from './backup.ts';
 import { isActive } from './backup.ts';
-import type { PendingDeletions } from './finished-backups.ts';
+import type { EndedBackups, PendingDeletions } from './finished-backups.ts';
 import { auditLog, log } from './logger.ts';
+import type { MarkedPlace } from './marker-store.ts';
+import type { PoolLoad } from './pool-load.ts';
 import type { StorageCheck } from './storage-check.ts';
 
 const accepted = counter('tidemark_backups_accepted_total', 'Backups accepted, by origin.', ['origin']);
 const ended = counter('tidemark_backups_ended_total', 'Backups ended, by state.', ['state']);
+const endedOfLastDay = gauge(
+  'tidemark_backups_ended_last_day',
+  'Backups that ended in the last 24 hours, by state, from the records; each copy tells of all.',
+  ['state'],
+);
 const duration = histogram(
   'tidemark_backup_seconds',
   'From the request to the end of a backup, by state.',
@@ -27,6 +34,59 @@ const pendingDeletions = gauge(
   ['state', 'by'],
 );
 
+// There from the start: an alert that looks for growth does not see what begins at 1.
+for (const state of ['Succeeded', 'Failed', 'Canceled']) {
+  ended.inc({ state }, 0);
+  endedOfLastDay.set({ state }, 0);
+}
+
+const handedBack = counter(
+  'tidemark_tasks_handed_back_total',
+  'Tasks that a worker gave back because of what is wrong with that worker, by kind of task.',
+  ['task'],
+);
+
+// Before the first one the series is there too, so that an alert sees the step.
+for (const task of ['backup', 'remove']) handedBack.inc({ task }, 0);
+
+/** Gauges of each pool of workers, from the records; each copy tells of all. */
+const pools = {
+  queued: gauge(
+    'tidemark_pool_tasks_queued',
+    'Tasks of a pool that wait, by kind: backups that are Queued, and removals whose time has come.',
+    ['pool', 'task'],
+  ),
+  running: gauge('tidemark_pool_tasks_running', 'Tasks of a pool that workers hold, by kind.', ['pool', 'task']),
+  oldestQueued: gauge(
+    'tidemark_pool_oldest_queued_seconds',
+    'For how long the backup of a pool that has waited longest has been Queued; 0 where none is.',
+    ['pool'],
+  ),
+  workers: gauge('tidemark_pool_workers', 'Workers of a pool that are present and not draining.', ['pool']),
+  draining: gauge(
+    'tidemark_pool_workers_draining',
+    'Workers of a pool that finish what they have and take nothing new.',
+    ['pool'],
+  ),
+  slots: gauge('tidemark_pool_slots', 'Slots of the workers of a pool that take tasks.', ['pool']),
+  freeSlots: gauge('tidemark_pool_slots_free', 'Slots of a pool that are free.', ['pool']),
+  wantedSlots: gauge(
+    'tidemark_pool_slots_wanted',
+    'Slots that a pool could fill now: what runs, and what may begin as far as storages have room for it.',
+    ['pool'],
+  ),
+  wantedWorkers: gauge(
+    'tidemark_pool_workers_wanted',
+    'Workers that have the wanted slots, each as large as those that are there, or with one slot where none is.',
+    ['pool'],
+  ),
+};
+
+/** A worker told of itself, but there are too many of them. */
+export function presenceNotKept(worker: string, pool: string): void {
+  log.warn({ worker, pool }, 'there are too many workers: the presence of this one is not kept');
+}
+
 const facts = ({ _id, clusterId, state, path, request, revision }: Backup) => ({
   backupId: _id,
   clusterId,
@@ -46,8 +106,12 @@ export function backupAccepted(backup: Backup): void {
 /** A change was written: says what of it people and dashboards care about. */
 export function backupChanged(before: Backup, after: Backup): void {
   reportAttempt(before, after);
+  reportHandBack(before, after);
   if (before.state !== after.state) {
-    log.info({ ...facts(after), from: before.state, reason: after.reason?.code }, `backup is ${after.state}`);
+    const level = after.state === 'Failed' ? 'error' : 'info';
+    const { code, message } = after.reason ?? {};
+    const why = after.state === 'Failed' ? { reason: code, why: message } : { reason: code };
+    log[level]({ ...facts(after), from: before.state, ...why }, `backup is ${after.state}`);
     if (isActive(before) && !isActive(after)) {
       ended.inc({ state: after.state });
       duration.observe({ state: after.state }, (after.updateTime.getTime() - after.startTime.getTime()) / 1000);
@@ -59,12 +123,36 @@ export function backupChanged(before: Backup, after: Backup): void {
     deletions.inc({ state, by: (by ?? before.deletion.by)?.kind ?? 'person' });
     log.info({ ...facts(after), deletion: state, by: by?.kind, bytes, reason: error }, `deletion is ${state}`);
     if (state === 'Requested') audit('delete', after, by?.name ?? '', requestId ?? '');
+    if (state === 'Forgotten') audit('forget', after, by?.name ?? '', requestId ?? '');
   }
 }
 
 /** Deletions on record were counted. */
 export function deletionsCounted(counts: readonly PendingDeletions[]): void {
   for (const { state, by, count } of counts) pendingDeletions.set({ state, by }, count);
+}
+
+/** Those that ended lately were counted. */
+export function endedCounted(counts: readonly EndedBackups[]): void {
+  for (const { state, count } of counts) endedOfLastDay.set({ state }, count);
+}
+
+/** The load of all pools was counted; one that is gone is not told of any more. */
+export function poolsCounted(loads: readonly PoolLoad[]): void {
+  for (const one of Object.values(pools)) one.reset();
+  for (const { pool, ...load } of loads) {
+    for (const task of ['backup', 'remove'] as const) {
+      pools.queued.set({ pool, task }, load.queued[task]);
+      pools.running.set({ pool, task }, load.running[task]);
+    }
+    pools.oldestQueued.set({ pool }, load.oldestQueuedMs / 1_000);
+    pools.workers.set({ pool }, load.workers);
+    pools.draining.set({ pool }, load.drainingWorkers);
+    pools.slots.set({ pool }, load.slots);
+    pools.freeSlots.set({ pool }, load.freeSlots);
+    pools.wantedSlots.set({ pool }, load.wantedSlots);
+    pools.wantedWorkers.set({ pool }, load.wantedWorkers);
+  }
 }
 
 function reportAttempt(before: Backup, after: Backup): void {
@@ -79,6 +167,18 @@ function reportAttempt(before: Backup, after: Backup): void {
   attemptsEnded.inc({ outcome: attempt.outcome });
   const level = attempt.outcome === 'lost' || attempt.outcome === 'failed' ? 'warn' : 'info';
   log[level]({ ...line, outcome: attempt.outcome, reason: attempt.reason?.code }, 'attempt ended');
+}
+
+function reportHandBack(before: Backup, after: Backup): void {
+  const last = after.handBacks?.at(-1);
+  if (!last || last === before.handBacks?.at(-1)) return;
+  const task = before.task?.kind ?? 'backup';
+  handedBack.inc({ task });
+  const { worker, times, reason } = last;
+  log.warn(
+    { ...facts(after), task, worker, times, reason: reason.code },
+    `a worker gave a task back: ${reason.message}`,
+  );
 }
 
 /** A worker asked for a task. */
@@ -115,6 +215,37 @@ export function backupRebuilt(backup: Backup, { _id, createdBy, requestId }: Sto
 export function pinChanged(what: 'pin' | 'unpin', backup: Backup, caller: string, requestId: string): void {
   log.info({ ...facts(backup), requestId }, `backup was ${what}ned`);
   audit(what, backup, caller, requestId);
+}
+
+/** The number that a storage is known by was taken down, or replaced. */
+export function markerSettled({ storageId, place }: MarkedPlace, number: string, by: string): void {
+  log.warn({ storageId, place, number, by }, 'a storage is known by its marker from now on');
+}
+
+/** An admin declared that what lay at a place is where the storage is now, and it was proven. */
+export function storageMoved(
+  { storageId, place }: MarkedPlace,
+  to: string,
+  backups: number,
+  { _id, createdBy, requestId }: StorageCheck,
+): void {
+  log.warn(
+    { storageId, from: place, to, backups, checkId: _id, requestId },
+    'backups follow their storage to another place',
+  );
+  auditLog.info(
+    {
+      what: 'move storage',
+      id: storageId,
+      from: place,
+      to,
+      backups,
+      caller: createdBy,
+      requestId,
+      outcome: 'recorded',
+    },
+    'audit',
+  );
 }
 
 /** A doorbell was rung, or could not be: then the document rings again. */

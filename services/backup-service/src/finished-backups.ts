@@ -3,13 +3,14 @@
  *
  * C1. A change is told at least once, for as long as it becomes visible within `OVERLAP_MS` of its `updateTime`: each
  *     question goes back so far behind the last answer. Copies differ by less, and a write takes less.
- * C2. Where more changed than fits into an answer, the next goes on at the first that did not fit: changes of one instant
- *     are never parted. What is younger than `OVERLAP_MS` is then told by a later question.
+ * C2. Where more changed than fits into an answer, the next goes on at the first that did not fit: what changed at one
+ *     instant is parted only where it does not fit alone, and then the rest of it comes next. What is younger than
+ *     `OVERLAP_MS` is then told by a later question.
  */
 import type { IndexSpec } from '@tidemark/mongo/indexes';
+import { plus } from '@tidemark/task/time';
 import type { Db } from 'mongodb';
 import type { Backup, DeletedBy, DeletionState, FinishedState } from './backup.ts';
-import { plus } from './decide/vocabulary.ts';
 import { persist } from './persist.ts';
 
 export const FINISHED_INDEXES: readonly IndexSpec[] = [
@@ -18,7 +19,9 @@ export const FINISHED_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { 'deletion.state': 1, 'deletion.by.kind': 1 } },
 ];
 
-export type GoodBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'endTime'>;
+export type GoodBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'endTime'> & {
+  readonly result: Pick<NonNullable<Backup['result']>, 'sizeBytes'> | null;
+};
 
 /** Of a finished backup, what a change may have touched. */
 export type ChangedBackup = Pick<
@@ -26,8 +29,20 @@ export type ChangedBackup = Pick<
   '_id' | 'clusterId' | 'revision' | 'updateTime' | 'state' | 'deletion' | 'endTime'
 >;
 
+/** From where changes are told, and how many at most. */
+export interface ChangesWish {
+  readonly after: Date;
+  readonly limit: number;
+  /** The last change that was told, where others of its instant follow: only these are told. */
+  readonly behind?: { readonly at: Date; readonly id: string };
+  /** The first of the changes that fit into a message, at least one. */
+  readonly fitting: (changes: readonly ChangedBackup[]) => readonly ChangedBackup[];
+}
+
 export interface ChangedBackups {
   readonly backups: readonly ChangedBackup[];
+  /** The last that is told, where others of its instant are told next. */
+  readonly behind?: { readonly at: Date; readonly id: string };
   /** Where the next question goes on. */
   readonly nextAfter: Date;
   /** Whether there is more at once. */
@@ -40,16 +55,19 @@ export interface FinishedBackups {
   hasNewerGood(backup: Pick<Backup, 'clusterId' | 'startTime'>, signal: AbortSignal): Promise<boolean>;
   /** The newest good backup of each cluster that has one. */
   newestGood(clusterIds: readonly string[], signal: AbortSignal): Promise<GoodBackup[]>;
-  /**
-   * The finished backups that changed since, the oldest change first.
-   *
-   * @param limit how many changes are told at most, unless more are of one instant
-   */
-  changedBackups(after: Date, limit: number, now: Date, signal: AbortSignal): Promise<ChangedBackups>;
+  /** The finished backups that changed since, the oldest change first. */
+  changedBackups(wish: ChangesWish, now: Date, signal: AbortSignal): Promise<ChangedBackups>;
   /** How many removals that retention asked for are under way; counted no further than `most`. */
   countRetentionDeletions(most: number, signal: AbortSignal): Promise<number>;
   /** How many deletions are not done yet, by how far they came and by who wished them. */
   countPendingDeletions(signal: AbortSignal): Promise<PendingDeletions[]>;
+  /** How many backups ended after an instant, by state. What only changed since, such as by a deletion, is not counted. */
+  countEnded(after: Date, signal: AbortSignal): Promise<EndedBackups[]>;
+}
+
+export interface EndedBackups {
+  readonly state: FinishedState;
+  readonly count: number;
 }
 
 export interface PendingDeletions {
@@ -68,7 +86,6 @@ const CHANGED_FIELDS = { clusterId: 1, revision: 1, updateTime: 1, state: 1, del
 const ABREAST = 20;
 /** Ranges are bounded on both sides, so that every server takes the index. */
 const FAR = new Date('9999-01-01T00:00:00Z');
-const MOST_OF_ONE_INSTANT = 10_000;
 
 /** Over the collection `backups`, which it only reads. */
 export function createFinishedBackups(db: Db): FinishedBackups {
@@ -77,7 +94,11 @@ export function createFinishedBackups(db: Db): FinishedBackups {
   async function newestOf(clusterId: string, signal: AbortSignal): Promise<GoodBackup[]> {
     const newest = await backups.findOne(
       { clusterId, state: 'Succeeded', 'deletion.state': 'None' },
-      { projection: { clusterId: 1, startTime: 1, endTime: 1 }, sort: { startTime: -1 }, signal },
+      {
+        projection: { clusterId: 1, startTime: 1, endTime: 1, 'result.sizeBytes': 1 },
+        sort: { startTime: -1 },
+        signal,
+      },
     );
     return newest ? [newest] : [];
   }
@@ -96,6 +117,28 @@ export function createFinishedBackups(db: Db): FinishedBackups {
     return found
       .flat()
       .sort((one, other) => one.updateTime.getTime() - other.updateTime.getTime())
+      .slice(0, limit);
+  }
+
+  /** What changed at one instant, by id. */
+  async function changesAt(
+    instant: Date,
+    afterId: string,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<ChangedBackup[]> {
+    const found = await Promise.all(
+      FINISHED.map((state) =>
+        backups
+          .find({ state, updateTime: instant, _id: { $gt: afterId } }, { projection: CHANGED_FIELDS, signal })
+          .sort({ _id: 1 })
+          .limit(limit)
+          .toArray(),
+      ),
+    );
+    return found
+      .flat()
+      .sort((one, other) => (one._id < other._id ? -1 : 1))
       .slice(0, limit);
   }
 
@@ -119,15 +162,22 @@ export function createFinishedBackups(db: Db): FinishedBackups {
         return found;
       }),
 
-    changedBackups: (after, limit, now, signal) =>
+    changedBackups: ({ after, limit, behind, fitting }, now, signal) =>
       persist(signal, async () => {
+        if (behind) return ofInstant(behind.at, behind.id);
         const found = await changesIn(plus(after, -OVERLAP_MS), now, limit + 1, signal);
-        const first = found[limit];
+        const fit = fitting(found.slice(0, limit));
+        const first = found[fit.length];
         if (!first) return { backups: found, nextAfter: now, more: false };
-        const before = found.filter(({ updateTime }) => updateTime < first.updateTime);
-        if (before.length > 0) return told(before, first.updateTime, now);
-        const instant = await changesIn(first.updateTime, first.updateTime, MOST_OF_ONE_INSTANT, signal);
-        return told(instant, plus(first.updateTime, 1), now);
+        const before = fit.filter(({ updateTime }) => updateTime < first.updateTime);
+        return before.length > 0 ? told(before, first.updateTime, now) : ofInstant(first.updateTime, '');
+
+        async function ofInstant(instant: Date, afterId: string): Promise<ChangedBackups> {
+          const same = await changesAt(instant, afterId, limit + 1, signal);
+          const backups = fitting(same.slice(0, limit));
+          const last = backups.length < same.length ? backups.at(-1) : undefined;
+          return { ...told(backups, plus(instant, 1), now), ...(last && { behind: { at: instant, id: last._id } }) };
+        }
       }),
 
     countRetentionDeletions: (most, signal) =>
@@ -144,6 +194,20 @@ export function createFinishedBackups(db: Db): FinishedBackups {
         );
         return Math.min(most, counts.flat().length);
       }),
+
+    countEnded: (after, signal) =>
+      persist(signal, () =>
+        Promise.all(
+          FINISHED.map(async (state) => ({
+            state,
+            // Whatever ended since was also written since, and only for that there is an index.
+            count: await backups.countDocuments(
+              { state, updateTime: { $gt: after, $lte: FAR }, endTime: { $gt: after, $lte: FAR } },
+              { signal },
+            ),
+          })),
+        ),
+      ),
 
     countPendingDeletions: (signal) =>
       persist(signal, () =>

@@ -1,18 +1,18 @@
 /**
- * B4. What is found by looking further and further back is what sorting everything would find.
- * B5. A total is exact or left out.
+ * PG1. What is found span by span is what sorting everything would find.
+ * PG2. All of it ends in time.
+ * PG3. A total is exact up to its bound, and says so above.
+ * PG4. Whoever goes on by positions is told everything once.
  */
-import { BackupMode, BackupOrigin } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import { BackupMode, BackupOrigin, BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { ListBackupsRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { plus } from '@tidemark/task/time';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backup } from './backup.ts';
-import { createBackupStore } from './backup-store.ts';
-import { toConfig } from './config.ts';
+import { type PageWish, readPage } from './backup-pages.ts';
 import { start } from './decide/start.ts';
-import { ownKey, plus } from './decide/vocabulary.ts';
-import { createFinishedBackups } from './finished-backups.ts';
+import { ownKey } from './decide/vocabulary.ts';
 import { runningService, type TestService } from './testing/running-service.ts';
-import { createTurns } from './turns.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1_440;
@@ -67,10 +67,23 @@ const newestFirst = (matches: (backup: Backup) => boolean) =>
     .map(({ _id }) => _id);
 
 async function list(fields: Partial<ListBackupsRequest>) {
-  const { backups, total, totalLeftOut } = await service.backups.listBackups(
-    ListBackupsRequest.create({ page: 1, pageSize: 10, ...fields }),
-  );
+  const { backups, total, totalLeftOut } = await asked(fields);
   return { ids: backups.map(({ id }) => id), total: Number(total), totalLeftOut };
+}
+
+const asked = (fields: Partial<ListBackupsRequest>) =>
+  service.backups.listBackups(ListBackupsRequest.create({ page: 1, pageSize: 10, ...fields }));
+
+async function byTokens(pageSize: number, fields: Partial<ListBackupsRequest>): Promise<string[]> {
+  const all: string[] = [];
+  for (let pageToken = ''; ; ) {
+    const { backups, followingPageToken, offset } = await asked({ ...fields, pageSize, pageToken });
+    if (pageToken !== '') expect(Number(offset)).toBe(all.length);
+    all.push(...backups.map(({ id }) => id));
+    pageToken = followingPageToken;
+    if (pageToken === '') return all;
+    expect(backups).toHaveLength(pageSize);
+  }
 }
 
 async function allPages(pageSize: number, fields: Partial<ListBackupsRequest>): Promise<string[]> {
@@ -100,10 +113,20 @@ it.each<[string, Partial<ListBackupsRequest>, (backup: Backup) => boolean]>([
     isThere,
   ],
   ['of a rule that has none', { rule: 'nightly' }, () => false],
+  ['in a state', { states: [BackupState.BACKUP_STATE_SUCCEEDED] }, isThere],
+  ['that are active', { states: [BackupState.BACKUP_STATE_RUNNING, BackupState.BACKUP_STATE_QUEUED] }, () => false],
+  ['with an id', { id: 'backup-000000000000005' }, ({ _id }) => _id === 'backup-000000000000005'],
 ])('all pages of those %s are newest first, without a gap or a repeat', async (_, fields, matches) => {
   const expected = newestFirst(matches);
   for (const pageSize of [7, 1_000]) expect(await allPages(pageSize, fields), `by ${pageSize}`).toEqual(expected);
+  expect(await byTokens(7, fields), 'by tokens').toEqual(expected);
   expect((await list(fields)).total).toBe(expected.length);
+});
+
+it('tokens go on between backups of one instant', async () => {
+  expect(await byTokens(1, { endedAtOrBefore: plus(now, -60 * 60 * MINUTE_MS) })).toEqual(
+    newestFirst((one) => isThere(one) && (one.endTime ?? now) <= plus(now, -60 * 60 * MINUTE_MS)),
+  );
 });
 
 describe('without the total', () => {
@@ -133,22 +156,69 @@ describe('without the total', () => {
   });
 });
 
-it('says what to do when there is no time to count, and answers what needs no count', async () => {
+describe('a total', () => {
   const signal = new AbortController().signal;
-  const store = createBackupStore(service.db, {
-    now: () => now,
-    limits: toConfig({ TIDEMARK_MONGODB_URL: inject('mongodbUrl'), TIDEMARK_AMQP_URL: inject('amqpUrl') }).timing,
-    turns: createTurns(service.db),
-    finished: createFinishedBackups(service.db),
-    onChanged() {},
-  });
-  const wish = { skip: 0, withoutTotal: false, withinMs: 0 };
   const fleet = { clusterIds: [], states: [], includeDeleted: false };
-  await expect(store.list(fleet, { ...wish, limit: 7 }, signal)).rejects.toMatchObject({
-    code: 'deadline_exceeded',
-    message: expect.stringContaining('withoutTotal=true'),
+  const there = () => newestFirst(isThere).length;
+  const read = (wish: Partial<PageWish>, filter: Parameters<typeof readPage>[1] = fleet) =>
+    readPage(
+      service.db.collection<Backup>('backups'),
+      filter,
+      { skip: 0, limit: 10, mayBePartial: false, withoutTotal: false, exactTotal: 20, withinMs: 30_000, ...wish },
+      now,
+      signal,
+    );
+
+  it('is exact up to the bound, at it, and on the last page', async () => {
+    expect(await read({ exactTotal: there() })).toMatchObject({ total: there(), isAtLeast: false });
+    expect(await read({ exactTotal: there() - 1 })).toMatchObject({ total: there() - 1, isAtLeast: true });
+    expect(await read({ skip: there() - 3 })).toMatchObject({ total: there(), isAtLeast: false });
+    expect(await read({ skip: there() + 5 })).toMatchObject({ backups: [], total: there(), isAtLeast: false });
   });
-  expect((await store.list(fleet, { ...wish, limit: 7, withoutTotal: true }, signal)).backups).toHaveLength(7);
-  const { total } = await store.list(fleet, { ...wish, limit: 1_000 }, signal);
-  expect(total).toBe(newestFirst(isThere).length);
+
+  it('is more than a page ends with for as long as more follow, however deep it lies', async () => {
+    for (let skip = 0; skip + 10 < there(); skip += 10)
+      expect(await read({ skip })).toMatchObject({ total: Math.max(20, skip + 11), isAtLeast: true });
+    expect(await read({ skip: there() - 10 })).toMatchObject({ total: there(), isAtLeast: false });
+    const { next } = await read({ limit: 30 });
+    const after = { at: now, id: '', ...next, before: 30 };
+    expect(await read({ after })).toMatchObject({ total: 41, isAtLeast: true });
+  });
+
+  it('of one cluster is exact whatever the bound is', async () => {
+    const total = newestFirst((one) => isThere(one) && one.clusterId === 'first').length;
+    expect(await read({}, { ...fleet, clusterIds: ['first'] })).toMatchObject({ total, isAtLeast: false });
+    expect(await read({}, { ...fleet, clusterIds: CLUSTERS })).toMatchObject({ total: 20, isAtLeast: true });
+  });
+
+  it('tells nothing where there is no time to look at anything, and says so', async () => {
+    await expect(read({ withinMs: 0 })).rejects.toMatchObject({ code: 'deadline_exceeded' });
+  });
+});
+
+it('a page token is taken with its own filters alone, whole and unchanged', async () => {
+  const { followingPageToken } = await asked({ clusterIds: CLUSTERS });
+  const again = (fields: Partial<ListBackupsRequest>) =>
+    asked({ clusterIds: CLUSTERS, pageToken: followingPageToken, ...fields });
+  expect((await again({ pageSize: 3, page: 77 })).backups).toHaveLength(3);
+  const { followingPageToken: other } = await asked({ clusterIds: ['first'] });
+  const refused: Partial<ListBackupsRequest>[] = [
+    { clusterIds: [] },
+    { clusterIds: ['first'] },
+    { rule: 'nightly' },
+    { includeDeleted: true },
+    { states: [BackupState.BACKUP_STATE_FAILED] },
+    { startedAtOrAfter: month },
+    { mode: BackupMode.BACKUP_MODE_AUTO },
+    { pageToken: other },
+    ...[followingPageToken.slice(1), followingPageToken.slice(0, -1), `${followingPageToken}=`, 'x', 'YjEg'].map(
+      (pageToken) => ({ pageToken }),
+    ),
+    { pageToken: 'a'.repeat(1_000_000) },
+  ];
+  for (const fields of refused)
+    await expect(again(fields), JSON.stringify(fields).slice(0, 100)).rejects.toMatchObject({
+      code: 'invalid_argument',
+      details: { fields: [{ field: 'pageToken' }] },
+    });
 });

@@ -2,8 +2,9 @@
  * `tidemark.json`, which a worker writes beside the files of a good backup, read as what it is: text that anybody who can
  * write to the storage may have written. Pure.
  */
+import { MAX_MANIFEST_BYTES } from '@tidemark/limits/limits';
+import { later } from '@tidemark/task/time';
 import type { Backup, Result, Target } from './backup.ts';
-import { later } from './decide/vocabulary.ts';
 import { isCleanRelativePath } from './validate.ts';
 
 /** What a manifest tells; those of earlier versions tell less, and then what harms least is taken. */
@@ -19,7 +20,6 @@ export interface Manifest
 /** Why a manifest cannot be used, in a sentence for people. */
 export class ManifestError extends Error {}
 
-const LARGEST = 64 * 1024;
 const BACKUP_ID = /^[A-Za-z0-9_-]{22}$/;
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
 const HASH = /^[0-9a-f]{64}$/;
@@ -93,7 +93,8 @@ function isBaseOf(basePath: string, path: string): boolean {
 }
 
 function parse(bytes: Uint8Array): unknown {
-  if (bytes.length > LARGEST) throw new ManifestError(`It has ${bytes.length} bytes; no manifest is that large.`);
+  if (bytes.length > MAX_MANIFEST_BYTES)
+    throw new ManifestError(`It has ${bytes.length} bytes; no manifest is that large.`);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {

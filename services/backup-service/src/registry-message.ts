@@ -27,6 +27,11 @@ export function toStorageMessage(storage: StorageDocument): StorageMessage {
     ...toLocationMessage(storage),
     root: storage.root,
     maxConcurrent: storage.maxConcurrent,
+    gone: storage.gone ?? false,
+    usableBy: storage.usableBy && {
+      clusters: [...storage.usableBy.clusters],
+      labels: { ...storage.usableBy.labels },
+    },
     createTime: storage.createTime,
     updateTime: storage.updateTime,
   });

@@ -1,8 +1,17 @@
+import { MAX_LISTED } from '@tidemark/limits/limits';
 import { inBatches } from '@tidemark/mongo/batches';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { orStoreError } from '@tidemark/mongo/mongo-error';
 import type { Db } from 'mongodb';
 import type { StorageLocation, Target } from './backup.ts';
+import {
+  type AccessedStorage,
+  goesByLabels,
+  mayUse,
+  mayUseStorage,
+  sendsCredentials,
+  type UsableBy,
+} from './storage-access.ts';
 
 /** A registered cluster, as it is stored. */
 export interface ClusterDocument {
@@ -16,6 +25,8 @@ export interface ClusterDocument {
   readonly labels: Readonly<Record<string, string>>;
   readonly tls?: Target['tls'];
   readonly brOptions?: Target['brOptions'];
+  /** Its PD or TLS was set by an admin of some clusters, and no admin of all has saved it since. */
+  readonly placedByLimited?: boolean;
   readonly createTime: Date;
   readonly updateTime: Date;
 }
@@ -25,11 +36,18 @@ export interface StorageDocument extends StorageLocation {
   readonly _id: string;
   readonly root: string;
   readonly maxConcurrent: number;
+  /** An admin declared it gone for good. */
+  readonly gone?: boolean;
+  /** Absent: every cluster may use it. */
+  readonly usableBy?: UsableBy;
   readonly createTime: Date;
   readonly updateTime: Date;
 }
 
-export const REGISTRY_INDEXES: readonly IndexSpec[] = [{ collection: 'clusters', keys: { updateTime: 1 } }];
+export const REGISTRY_INDEXES: readonly IndexSpec[] = [
+  { collection: 'clusters', keys: { updateTime: 1 } },
+  { collection: 'clusters', keys: { storageId: 1 } },
+];
 
 /** Which clusters to list; what is absent does not narrow. */
 export interface ClusterPage {
@@ -40,6 +58,7 @@ export interface ClusterPage {
   readonly limit: number;
 }
 
+type Labelled = Pick<ClusterDocument, '_id' | 'labels' | 'storageId' | 'placedByLimited'>;
 type Registered = ClusterDocument | StorageDocument;
 type Fields<T> = Omit<T, '_id' | 'createTime' | 'updateTime'>;
 
@@ -56,16 +75,20 @@ export interface RegistryStore {
   readonly clusters: Registry<ClusterDocument> & {
     /** Whether a cluster still names the storage. */
     anyWithStorage(storageId: string, signal: AbortSignal): Promise<boolean>;
+    /** What the clusters that name the storage are called, and their labels, by id. */
+    withStorage(storageId: string, signal: AbortSignal): Promise<Labelled[]>;
     /** Clusters by id, as many as the limit. */
     page(page: ClusterPage, signal: AbortSignal): Promise<ClusterDocument[]>;
     /** Every cluster, in no order: one walk over the collection, a few hundred at a time. */
     scan(signal: AbortSignal): AsyncIterable<ClusterDocument[]>;
+    /** The same, and of each only what it is called, its labels and its storage. */
+    scanLabels(signal: AbortSignal): AsyncIterable<Labelled[]>;
   };
   readonly storages: Registry<StorageDocument>;
+  /** Whether a cluster may use a storage, as it is registered now: one that is not has no labels. */
+  mayUse(clusterId: string, storage: AccessedStorage, signal: AbortSignal): Promise<boolean>;
 }
 
-/** How many things are listed at most where nobody asked for a page. */
-export const MOST_LISTED = 10_000;
 /** Ranges are bounded on both sides, so that every server takes the index; ids are letters, digits, `_` and `-`. */
 const LAST_ID = '~';
 const SCANNED_AT_ONCE = 500;
@@ -74,11 +97,17 @@ const FAR = new Date('9999-01-01T00:00:00Z');
 /** The registry over a database. */
 export function createRegistryStore(db: Db): RegistryStore {
   const clusters = db.collection<ClusterDocument>('clusters');
+  const labelled = { labels: 1, storageId: 1, placedByLimited: 1 };
+  const registered = createRegistry<ClusterDocument>(db, 'clusters');
   return {
     clusters: {
-      ...createRegistry<ClusterDocument>(db, 'clusters'),
+      ...registered,
       anyWithStorage: (storageId, signal) =>
         orStoreError(async () => (await clusters.findOne({ storageId }, { signal })) !== null),
+      withStorage: (storageId, signal) =>
+        orStoreError(() =>
+          clusters.find<Labelled>({ storageId }, { projection: labelled, signal }).sort({ _id: 1 }).toArray(),
+        ),
       page: ({ ids, afterId = '', updatedAfter, limit }, signal) =>
         orStoreError(() =>
           clusters
@@ -96,8 +125,19 @@ export function createRegistryStore(db: Db): RegistryStore {
             .toArray(),
         ),
       scan: (signal) => inBatches(clusters.find({}, { signal, batchSize: SCANNED_AT_ONCE }), SCANNED_AT_ONCE),
+      scanLabels: (signal) => {
+        const all = clusters.find<Labelled>({}, { projection: labelled, signal, batchSize: SCANNED_AT_ONCE });
+        return inBatches(all, SCANNED_AT_ONCE);
+      },
     },
     storages: createRegistry<StorageDocument>(db, 'storages'),
+    async mayUse(clusterId, storage, signal) {
+      // It is looked up only where its labels or its PD decide.
+      const byId = mayUse(storage.usableBy, { _id: clusterId, labels: {} });
+      if (byId ? !sendsCredentials(storage) : !goesByLabels(storage.usableBy)) return byId;
+      const cluster = await registered.get(clusterId, signal);
+      return cluster ? mayUseStorage(storage, cluster) : byId;
+    },
   };
 }
 
@@ -111,7 +151,7 @@ function createRegistry<T extends Registered>(db: Db, name: string): Registry<T>
     list: (ids, signal) =>
       orStoreError(async () => {
         const filter = ids.length > 0 ? { _id: { $in: [...ids] } } : {};
-        const found = await collection.find(filter, { signal }).sort({ _id: 1 }).limit(MOST_LISTED).toArray();
+        const found = await collection.find(filter, { signal }).sort({ _id: 1 }).limit(MAX_LISTED).toArray();
         return found.map(read);
       }),
     put: (id, fields, now) =>

@@ -11,9 +11,11 @@ import {
   type StartBackupRequest,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import {
+  ClaimTaskRequest,
   CompleteTaskRequest,
   type ExecutorServiceServer,
   ExecutorServiceService,
+  RenewTaskRequest,
   TaskStanding,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import {
@@ -21,9 +23,12 @@ import {
   ListClustersRequest,
   type RegistryServiceServer,
   RegistryServiceService,
+  S3Location,
   Storage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { createServiceClient } from '@tidemark/service-kit/grpc/client';
+import { createServiceClient, openChannel } from '@tidemark/service-kit/grpc/client';
+import { serviceMetadata } from '@tidemark/service-kit/grpc/credentials';
+import { HONORED, SIGHT } from '@tidemark/service-kit/grpc/metadata-names';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import type { Backup } from './backup.ts';
@@ -77,6 +82,7 @@ describe('backup-service', () => {
   const selection = (fields: Partial<ListBackupsRequest> = {}): ListBackupsRequest => ({
     clusterIds: [clusterId],
     id: '',
+    pageToken: '',
     startedAtOrAfter: undefined,
     endedAtOrBefore: undefined,
     states: [],
@@ -95,7 +101,14 @@ describe('backup-service', () => {
     return backup;
   };
   const claim = (backupId: string) =>
-    executor().claimTask({ backupId, claim: randomUUID(), worker: 'w1', pool: 'default' });
+    executor().claimTask({
+      backupId,
+      claim: randomUUID(),
+      worker: 'w1',
+      pool: 'default',
+      instance: '',
+      outOfReach: [],
+    });
   const finished = async () => {
     const backup = await start();
     await backups().cancelBackup({ id: backup.id, clusterId: '', reason: '', reasonCode: '' });
@@ -200,7 +213,10 @@ describe('backup-service', () => {
     expect(attempt?.worker).toBe('w1');
     const outcome = {
       $case: 'succeeded' as const,
-      value: { result: { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' } },
+      value: {
+        result: { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' },
+        exitSeen: true,
+      },
     };
     const stranger = { backupId: id, claim: randomUUID(), fence: grant.value.fence };
     const lost = await executor().completeTask(CompleteTaskRequest.create({ task: stranger, outcome }));
@@ -226,7 +242,7 @@ describe('backup-service', () => {
       code: 'backup_not_found',
     });
     await expect(
-      backups().deleteBackup({ id, clusterId: 'another', reason: '', byRetention: false }),
+      backups().deleteBackup({ id, clusterId: 'another', reason: '', byRetention: false, forget: false }),
     ).rejects.toMatchObject({
       code: 'backup_not_found',
     });
@@ -234,11 +250,13 @@ describe('backup-service', () => {
 
   it('refuses to delete an active backup, and lists a deleted one no more (C4)', async () => {
     const { id } = await start();
-    await expect(backups().deleteBackup({ id, clusterId: '', reason: '', byRetention: false })).rejects.toMatchObject({
+    await expect(
+      backups().deleteBackup({ id, clusterId: '', reason: '', byRetention: false, forget: false }),
+    ).rejects.toMatchObject({
       code: 'backup_in_use',
     });
     await backups().cancelBackup({ id, clusterId: '', reason: '', reasonCode: '' });
-    await backups().deleteBackup({ id, clusterId: '', reason: 'test', byRetention: false });
+    await backups().deleteBackup({ id, clusterId: '', reason: 'test', byRetention: false, forget: false });
     const grant = await vi.waitFor(
       async () => {
         const answer = await claim(id);
@@ -303,7 +321,7 @@ describe('backup-service', () => {
   it('follows a backup until nothing more can happen to it', async () => {
     const { id } = await start();
     const states: (BackupState | undefined)[] = [];
-    for await (const { backup } of backups().watchBackup({ id })) {
+    for await (const { backup } of backups().watchBackup({ id, untilRemoved: false })) {
       states.push(backup?.state);
       if (states.length === 1) await backups().cancelBackup({ id, clusterId: '', reason: '', reasonCode: '' });
     }
@@ -311,9 +329,109 @@ describe('backup-service', () => {
     expect(states.at(-1)).toBe(BackupState.BACKUP_STATE_CANCELED);
   });
 
+  it('takes a version, PD addresses, an endpoint and a prefix as BR takes them, and no zone that Temporal does not know', async () => {
+    const asked = Cluster.create({
+      id: 'as-br',
+      pd: ['http://pd-0:2379', 'https://10.0.0.1:2379/', 'pd_0:2379', '[fe80::1]:2379'],
+      version: 'v8.5.0',
+      storageId: 'local',
+    });
+    const { cluster } = await registry().putCluster({ cluster: asked });
+    expect(cluster).toMatchObject({
+      version: '8.5.0',
+      pd: ['pd-0:2379', '10.0.0.1:2379', 'pd_0:2379', '[fe80::1]:2379'],
+    });
+    await expect(registry().putCluster({ cluster: { ...asked, timeZone: 'US/Pacific-New' } })).rejects.toMatchObject({
+      details: { fields: [{ field: 'timeZone' }] },
+    });
+
+    const value = S3Location.create({
+      bucket: 'backups',
+      endpoint: 'https://minio.example:9000/',
+      prefix: '/team ä/a+b%20c/',
+    });
+    const { storage } = await registry().putStorage({
+      storage: Storage.create({ id: 'as-br', location: { $case: 's3', value } }),
+    });
+    expect(storage?.location?.value).toMatchObject({
+      endpoint: 'https://minio.example:9000',
+      prefix: 'team ä/a+b%20c',
+    });
+  });
+
+  it('says that a canceled backup is over as soon as it is, and not when its files are gone', async () => {
+    const { id } = await start();
+    const token = randomUUID();
+    const { grant } = await executor().claimTask(
+      ClaimTaskRequest.create({ backupId: id, claim: token, worker: 'w1', pool: 'default' }),
+    );
+    const task = { backupId: id, claim: token, fence: grant?.value.fence ?? 0n };
+    const starting = { argv: ['br', 'backup', 'full'], brVersion: '8.5.0', hasLock: true };
+    await executor().renewTask(RenewTaskRequest.create({ task, starting }));
+    await backups().cancelBackup({ id, clusterId, reason: '', reasonCode: '' });
+    await executor().completeTask(CompleteTaskRequest.create({ task, outcome: { $case: 'stopped', value: {} } }));
+    const watched = async (untilRemoved: boolean) => {
+      const last: { state: BackupState } = { state: BackupState.BACKUP_STATE_UNSPECIFIED };
+      const limit = AbortSignal.timeout(2_000);
+      try {
+        for await (const { backup } of backups().watchBackup({ id, untilRemoved }, { signal: limit }))
+          last.state = backup?.state ?? last.state;
+      } catch (error) {
+        if (!limit.aborted) throw error;
+        return { ...last, ended: false };
+      }
+      return { ...last, ended: true };
+    };
+    const canceled = BackupState.BACKUP_STATE_CANCELED;
+    expect(await watched(false)).toEqual({ state: canceled, ended: true });
+    // Its files are still there: nobody has removed them yet.
+    expect(await watched(true)).toEqual({ state: canceled, ended: false });
+    await backups().deleteBackup({ id, clusterId, reason: '', byRetention: false, forget: false });
+    expect(await watched(false)).toEqual({ state: canceled, ended: false });
+  });
+
+  it('tells a caller of no backup whose cluster that one does not see, says so with each answer, and changes nothing', async () => {
+    const { id } = await start();
+    const [OK, NOT_FOUND] = [0, 5];
+    const raw = stack.adopt(openChannel(`127.0.0.1:${service.port}`, undefined), (open) => open.close());
+    interface Method {
+      readonly path: string;
+      requestSerialize(request: never): Buffer;
+      responseDeserialize(bytes: Buffer): object;
+    }
+    const call = (method: Method, request: object, sight: string) =>
+      new Promise<{ readonly told: unknown; readonly code: unknown }>((resolve) => {
+        const metadata = serviceMetadata(undefined);
+        metadata.set(SIGHT, sight);
+        let told: unknown;
+        raw
+          .makeUnaryRequest(
+            method.path,
+            method.requestSerialize,
+            method.responseDeserialize,
+            request as never,
+            metadata,
+            (error) => resolve({ told, code: error?.code ?? OK }),
+          )
+          .on('metadata', (answered) => (told = answered.get(SIGHT)[0]));
+      });
+    const { getBackup, cancelBackup, deleteBackup, pinBackup, unpinBackup } = BackupServiceService;
+    const rest = { clusterId: '', reason: '', reasonCode: '', byRetention: false, forget: false };
+    for (const method of [getBackup, cancelBackup, deleteBackup, pinBackup, unpinBackup])
+      for (const sight of ['', 'another', `${clusterId}-too,another`])
+        expect(await call(method, { id, ...rest }, sight), method.path).toMatchObject({ code: NOT_FOUND });
+    expect((await backups().getBackup({ id })).backup).toMatchObject({
+      state: BackupState.BACKUP_STATE_QUEUED,
+      holds: [],
+    });
+    for (const sight of ['*', `another,${clusterId}`])
+      expect(await call(getBackup, { id }, sight)).toEqual({ code: OK, told: HONORED });
+    expect(await call(cancelBackup, { id, ...rest }, clusterId)).toMatchObject({ code: OK });
+  });
+
   it('names every bad field of a cluster and of a storage', async () => {
     const cluster = Cluster.create({
-      id: '../x',
+      id: 'bad',
       pd: ['nowhere'],
       version: 'new',
       pool: 'A B',
@@ -324,7 +442,10 @@ describe('backup-service', () => {
       .putCluster({ cluster })
       .catch((error: { details?: { fields?: { field: string }[] } }) => error);
     const fields = 'details' in refused ? refused.details?.fields?.map(({ field }) => field) : [];
-    expect(fields).toEqual(['clusterId', 'pd[0]', 'version', 'pool', 'timeZone']);
+    expect(fields).toEqual(['pd[0]', 'version', 'pool', 'timeZone']);
+    await expect(registry().putCluster({ cluster: { ...cluster, id: '../x' } })).rejects.toMatchObject({
+      details: { fields: [{ field: 'cluster.id' }] },
+    });
     for (const path of ['relative', '/', '/a/../b', '/a//b', '/a/'])
       await expect(
         registry().putStorage({ storage: Storage.create({ id: 's', location: { $case: 'local', value: { path } } }) }),
@@ -429,7 +550,14 @@ describe('backup-service', () => {
       message: expect.stringContaining('it is Queued'),
     });
     const token = randomUUID();
-    const { grant } = await executor().claimTask({ backupId: id, claim: token, worker: 'w1', pool: 'default' });
+    const { grant } = await executor().claimTask({
+      backupId: id,
+      claim: token,
+      worker: 'w1',
+      pool: 'default',
+      instance: '',
+      outOfReach: [],
+    });
     await executor().completeTask(
       CompleteTaskRequest.create({
         task: { backupId: id, claim: token, fence: grant?.value.fence ?? 0n },
@@ -443,12 +571,14 @@ describe('backup-service', () => {
     );
     await backups().pinBackup({ id }, { requestId: 'r-1' });
     expect((await backups().pinBackup({ id }, { requestId: 'r-2' })).backup?.holds).toEqual(['pin:r-1']);
-    await expect(backups().deleteBackup({ id, clusterId, reason: '', byRetention: false })).rejects.toMatchObject({
+    await expect(
+      backups().deleteBackup({ id, clusterId, reason: '', byRetention: false, forget: false }),
+    ).rejects.toMatchObject({
       code: 'backup_in_use',
       message: expect.stringContaining('unpin it'),
     });
     for (let i = 0; i < 2; i += 1) expect((await backups().unpinBackup({ id })).backup?.holds).toEqual([]);
-    await backups().deleteBackup({ id, clusterId, reason: '', byRetention: false });
+    await backups().deleteBackup({ id, clusterId, reason: '', byRetention: false, forget: false });
     await expect(backups().pinBackup({ id })).rejects.toMatchObject({ message: expect.stringContaining('deletion') });
     await expect(backups().unpinBackup({ id: 'nobody' })).rejects.toMatchObject({ code: 'backup_not_found' });
   });

@@ -10,15 +10,20 @@ import { BACKUP_INDEXES, createBackupStore } from './backup-store.ts';
 import { createCommandPublisher } from './command-publisher.ts';
 import type { BackupServiceConfig } from './config.ts';
 import { startDispatcher } from './dispatcher.ts';
-import { backupChanged, checkChanged, deletionsCounted } from './events.ts';
+import { backupChanged, checkChanged, deletionsCounted, endedCounted, poolsCounted } from './events.ts';
 import { createFinishedBackups, FINISHED_INDEXES } from './finished-backups.ts';
 import { brokerLog, log, storeLog } from './logger.ts';
+import { createMarkerStore } from './marker-store.ts';
+import { createPoolLoads, POOL_LOAD_INDEXES } from './pool-load-store.ts';
+import { createPresenceStore, PRESENCE_INDEXES } from './presence-store.ts';
+import { createQuarantines } from './quarantines.ts';
 import { createRegistryStore, REGISTRY_INDEXES } from './registry-store.ts';
 import { backupService } from './rpc/backup-service.ts';
 import type { Dependencies } from './rpc/context.ts';
 import { executorService } from './rpc/executor-service.ts';
 import { registryService } from './rpc/registry-service.ts';
 import { CHECK_INDEXES, createStorageCheckStore } from './storage-check-store.ts';
+import { createStoragePlaces } from './storage-places.ts';
 import { createTurns, TURN_INDEXES } from './turns.ts';
 
 const NAME = 'backup-service';
@@ -26,8 +31,11 @@ const NAME = 'backup-service';
 const CHECKS_KEPT_MS = 86_400_000;
 /** How often old output and old checks are looked for. */
 const RETENTION_MS = 3_600_000;
-/** How often deletions that are not done are counted, for the metrics. */
+const DAY_MS = 86_400_000;
+/** How often deletions that are not done, and ends of the last day, are counted for the metrics. */
 const COUNT_MS = 15_000;
+/** How often what each pool has to do is counted, which whoever adds workers waits for. */
+const LOAD_MS = 5_000;
 
 export interface RunningBackupService extends AsyncDisposable {
   readonly port: number;
@@ -49,6 +57,8 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       ...REGISTRY_INDEXES,
       ...ATTEMPT_OUTPUT_INDEXES,
       ...CHECK_INDEXES,
+      ...PRESENCE_INDEXES,
+      ...POOL_LOAD_INDEXES,
     ]),
   );
   const { now } = database;
@@ -57,18 +67,31 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     startPublisher(broker, { namespace: config.amqpNamespace, log: brokerLog }),
     config.timing,
   );
+  const quarantines = createQuarantines();
   const turns = createTurns(database.db);
   const finished = createFinishedBackups(database.db);
+  const presences = createPresenceStore(database.db, quarantines.workers, now);
+  const registry = createRegistryStore(database.db);
+  const markers = createMarkerStore(database.db, now);
+  const places = createStoragePlaces(database.db, registry.storages, markers, quarantines.placedBackups);
   const store = createBackupStore(database.db, {
     now,
     limits: config.timing,
     turns,
     finished,
+    presences,
+    async mayUseStorage({ clusterId, storage: { id } }, signal) {
+      const storage = await registry.storages.get(id, signal);
+      return !storage || registry.mayUse(clusterId, storage, signal);
+    },
+    places,
     onChanged: backupChanged,
   });
   const checks = createStorageCheckStore(database.db, { now, limits: config.timing, onChanged: checkChanged });
   const output = createAttemptOutputStore(database.db);
-  const dispatcher = stack.use(startDispatcher({ store, turns, checks, publisher, now, timing: config.timing }));
+  const dispatcher = stack.use(
+    startDispatcher({ store, turns, checks, publisher, quarantines, now, timing: config.timing }),
+  );
   stack.use(
     startLoop({
       name: 'retention of output and checks',
@@ -77,17 +100,31 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       async run(signal) {
         await output.removeBefore(new Date(now().getTime() - config.outputMs));
         await checks.removeBefore(new Date(now().getTime() - CHECKS_KEPT_MS), signal);
+        await presences.removeStale(signal);
         return false;
       },
     }),
   );
   stack.use(
     startLoop({
-      name: 'count of deletions',
+      name: 'count of deletions and ends',
       everyMs: COUNT_MS,
       log: storeLog,
       async run(signal) {
         deletionsCounted(await finished.countPendingDeletions(signal));
+        endedCounted(await finished.countEnded(new Date(now().getTime() - DAY_MS), signal));
+        return false;
+      },
+    }),
+  );
+  const poolLoads = createPoolLoads(database.db, presences, quarantines.countedBackups, now);
+  stack.use(
+    startLoop({
+      name: 'load of pools',
+      everyMs: LOAD_MS,
+      log: storeLog,
+      async run(signal) {
+        poolsCounted(await poolLoads(signal));
         return false;
       },
     }),
@@ -98,18 +135,25 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     finished,
     output,
     checks,
-    registry: createRegistryStore(database.db),
+    presences,
+    registry,
+    markers,
+    places,
+    quarantines,
     dispatcher,
     publisher,
     now,
     limits: config.timing,
     deadlineMs: config.timing.deadlineMs,
     retentionDeletions: config.retentionDeletions,
+    exactTotal: config.exactTotal,
   };
   const server = stack.use(
     await startGrpcServer({
       host: config.host,
       port: config.port,
+      admission: config.admission,
+      ready: database.checks,
       token: config.serviceToken,
       certificate,
       log,

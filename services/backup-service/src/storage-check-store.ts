@@ -1,19 +1,16 @@
-/** The collection `checks`, written in the one form that backups are: read → decide → `updateOne({_id, revision})`. */
+/** The collection `checks`. */
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import type { TaskLimits } from '@tidemark/task/task';
 import type { Db } from 'mongodb';
 import { persist } from './persist.ts';
-import {
-  type CheckCommand,
-  type CheckDecision,
-  type CheckLimits,
-  decideCheck,
-  type StorageCheck,
-} from './storage-check.ts';
+import { type CheckCommand, type CheckDecision, decideCheck, type StorageCheck } from './storage-check.ts';
+import { createTaskStore } from './task-store.ts';
 
 export const CHECK_INDEXES: readonly IndexSpec[] = [
   { collection: 'checks', keys: { 'task.ringAt': 1 } },
   { collection: 'checks', keys: { state: 1, createTime: 1 } },
+  { collection: 'checks', keys: { 'part.of': 1 } },
 ];
 
 /** What became of a command: the decision, and the document after it. */
@@ -29,6 +26,12 @@ export interface StorageCheckStore {
   insert(check: StorageCheck, signal: AbortSignal): Promise<void>;
   /** Applies a command; undefined when there is no such check. */
   apply(id: string, command: CheckCommand, signal: AbortSignal): Promise<AppliedToCheck | undefined>;
+  /** The parts of a check, by the name of their worker. */
+  parts(id: string, signal: AbortSignal): Promise<StorageCheck[]>;
+  /** Removes the part of a worker that does the whole check, unless it is at that already. */
+  withdrawPart(id: string, instance: string, signal: AbortSignal): Promise<void>;
+  /** Ids of probes that a worker may do now, beside its slots. */
+  wantedFrom(worker: { readonly instance: string; readonly pool: string }, signal: AbortSignal): Promise<string[]>;
   /** Ids of checks whose task is to be looked at, the longest due first. */
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
   /** Removes checks that are done and were asked for before an instant. */
@@ -37,12 +40,16 @@ export interface StorageCheckStore {
 
 export interface StorageCheckStoreDependencies {
   readonly now: () => Date;
-  readonly limits: CheckLimits;
+  readonly limits: TaskLimits;
   /** Told of each change that was written. */
   readonly onChanged: (before: StorageCheck, after: StorageCheck) => void;
 }
 
 const EPOCH = new Date(0);
+const FAR = new Date('9999-01-01T00:00:00Z');
+/** More workers than a pool has. */
+const MOST_PARTS = 100;
+const MOST_WANTED = 20;
 
 /** The store over a database. */
 export function createStorageCheckStore(
@@ -50,8 +57,9 @@ export function createStorageCheckStore(
   { now, limits, onChanged }: StorageCheckStoreDependencies,
 ): StorageCheckStore {
   const checks = db.collection<StorageCheck>('checks');
+  const tasks = createTaskStore(checks, { now, onChanged });
   return {
-    get: (id, signal) => persist(signal, async () => (await checks.findOne({ _id: id }, { signal })) ?? undefined),
+    get: tasks.get,
 
     insert: (check, signal) =>
       persist(signal, async () => {
@@ -62,29 +70,33 @@ export function createStorageCheckStore(
         }
       }),
 
-    apply: (id, command, signal) =>
-      persist<AppliedToCheck | undefined>(signal, async () => {
-        const before = await checks.findOne({ _id: id }, { signal });
-        if (!before) return undefined;
-        const at = now();
-        const decision = decideCheck(before, command, at, limits);
-        if (!decision.next) return { decision, check: before };
-        const { _id, ...after } = { ...decision.next, revision: before.revision + 1, updateTime: at };
-        const { matchedCount } = await checks.updateOne({ _id, revision: before.revision }, { $set: after });
-        if (matchedCount !== 1) return 'again';
-        onChanged(before, { _id, ...after });
-        return { decision, check: { _id, ...after } };
+    async apply(id, command, signal) {
+      const prepare = async (before: StorageCheck) => (at: Date) => decideCheck(before, command, at, limits);
+      const written = await tasks.apply(id, prepare, signal);
+      return written && { decision: written.decision, check: written.after };
+    },
+
+    parts: (id, signal) =>
+      persist(signal, () => checks.find({ 'part.of': id }, { signal }).sort({ _id: 1 }).limit(MOST_PARTS).toArray()),
+
+    withdrawPart: (id, instance, signal) =>
+      persist(signal, async () => {
+        await checks.deleteOne({ 'part.of': id, 'part.instance': instance, state: 'Queued' });
       }),
 
-    findDue: (at, limit, signal) =>
-      persist(signal, () =>
-        checks
-          .find({ 'task.ringAt': { $gt: EPOCH, $lte: at } }, { projection: { _id: 1 }, signal })
-          .sort({ 'task.ringAt': 1 })
-          .limit(limit)
-          .map(({ _id }) => _id)
-          .toArray(),
-      ),
+    wantedFrom: ({ instance, pool }, signal) =>
+      persist(signal, async () => {
+        const queued = await checks
+          .find({ state: 'Queued', createTime: { $gt: EPOCH, $lt: FAR } }, { signal })
+          .limit(10 * MOST_PARTS)
+          .toArray();
+        return queued
+          .filter((one) => one.kind === 'probe' && one.pool === pool && (one.part?.instance ?? instance) === instance)
+          .slice(0, MOST_WANTED)
+          .map(({ _id }) => _id);
+      }),
+
+    findDue: tasks.findDue,
 
     removeBefore: (before, signal) =>
       persist(signal, async () => {

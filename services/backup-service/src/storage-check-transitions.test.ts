@@ -1,16 +1,10 @@
+import { MAX_CHECK_STEPS } from '@tidemark/limits/limits';
+import { plus } from '@tidemark/task/time';
 import { describe, expect, it } from 'vitest';
-import { plus } from './decide/vocabulary.ts';
-import {
-  type CheckCommand,
-  type CheckLimits,
-  decideCheck,
-  MOST_STEPS,
-  newCheck,
-  type StorageCheck,
-} from './storage-check.ts';
+import { type CheckCommand, decideCheck, newCheck, type StorageCheck } from './storage-check.ts';
 
 const SECOND = 1_000;
-const LIMITS: CheckLimits = { leaseMs: 30 * SECOND, reapMarginMs: 5 * SECOND, ringMs: 60 * SECOND };
+const LIMITS = { leaseMs: 30 * SECOND, reapMarginMs: 5 * SECOND, ringMs: 60 * SECOND };
 const NOW = new Date('2026-01-01T00:00:00Z');
 const at = (seconds: number) => plus(NOW, seconds * SECOND);
 
@@ -147,10 +141,22 @@ describe('a check of a storage', () => {
     expect(after(again, { kind: 'reap' }, at(1_101)).state).toBe('Done');
   });
 
+  it('goes on where an earlier version wrote it down', () => {
+    const waiting: StorageCheck = { ...queued, task: { ringAt: NOW, notBefore: NOW, rings: 1 } };
+    expect(after(waiting, claim('t1'), at(1))).toMatchObject({ state: 'Running', fence: 1 });
+    const granted = { ringAt: at(37), notBefore: NOW, rings: 1, claim: 't1', leaseUntil: at(31) };
+    const held: StorageCheck = { ...queued, state: 'Running', worker: 'of t1', fence: 1, task: granted };
+    expect(after(held, renew('t1', 1), at(5))).toMatchObject({ steps: [step], task: { leaseUntil: at(35) } });
+    expect(after(held, complete('t1', 1), at(5))).toMatchObject({ state: 'Done', ok: true, task: null });
+    const lost = after(held, { kind: 'reap' }, at(37));
+    expect(lost).toMatchObject({ state: 'Queued', losses: 1, task: { rings: 1, ringAt: at(37) } });
+    expect(lost.task).not.toHaveProperty('claim');
+  });
+
   it('keeps the first thousand steps and the number of all', () => {
-    const steps = Array.from({ length: MOST_STEPS + 5 }, (_, index) => ({ ...step, name: String(index) }));
+    const steps = Array.from({ length: MAX_CHECK_STEPS + 5 }, (_, index) => ({ ...step, name: String(index) }));
     const next = after(running, { kind: 'renew', claim: 't1', fence: 1, steps, totalSteps: steps.length }, at(2));
-    expect(next.steps).toHaveLength(MOST_STEPS);
-    expect(next.totalSteps).toBe(MOST_STEPS + 5);
+    expect(next.steps).toHaveLength(MAX_CHECK_STEPS);
+    expect(next.totalSteps).toBe(MAX_CHECK_STEPS + 5);
   });
 });

@@ -59,13 +59,13 @@ describe('checks of storages', () => {
     return check;
   };
   const claim = (checkId: string, pool = 'default') =>
-    executor.claimCheck({ checkId, claim: randomUUID(), worker: 'w1', pool });
+    executor.claimCheck({ checkId, claim: randomUUID(), worker: 'w1', pool, instance: '' });
   /** A rebuild that this test holds as its worker. */
   const hold = async (apply: boolean): Promise<CheckRef> => {
     const { check } = await registry.rebuildRecords({ storageId: 'local', pool: '', apply });
     const checkId = check?.id ?? '';
     const token = randomUUID();
-    const { grant } = await executor.claimCheck({ checkId, claim: token, worker: 'w1', pool: 'default' });
+    const { grant } = await executor.claimCheck({ checkId, claim: token, worker: 'w1', pool: 'default', instance: '' });
     if (!grant) throw new Error('no grant');
     return { checkId, claim: token, fence: grant.fence };
   };
@@ -146,7 +146,10 @@ describe('checks of storages', () => {
 
   it('rings for a check at once, waits for its worker, and answers with what it found', async () => {
     const before = rung.length;
-    const answer = registry.checkStorage({ storageId: 'local', pool: '' }, { timeoutMs: 20_000 });
+    const answer = registry.checkStorage(
+      { storageId: 'local', pool: '', adopt: false, moved: false },
+      { timeoutMs: 20_000 },
+    );
     const id = await vi.waitFor(
       () => {
         const [found] = rung.slice(before);
@@ -156,7 +159,13 @@ describe('checks of storages', () => {
       { timeout: 10_000 },
     );
     const token = randomUUID();
-    const { grant } = await executor.claimCheck({ checkId: id, claim: token, worker: 'w1', pool: 'default' });
+    const { grant } = await executor.claimCheck({
+      checkId: id,
+      claim: token,
+      worker: 'w1',
+      pool: 'default',
+      instance: '',
+    });
     expect(grant).toMatchObject({
       kind: CheckKind.CHECK_KIND_PROBE,
       storage: { id: 'local', root: 'nfs/em/backup', location: { $case: 'local', value: { path: '/tmp/storage' } } },
@@ -197,7 +206,9 @@ describe('checks of storages', () => {
 
   it('refuses an unknown storage, a pool that is none, and a check that is not there', async () => {
     const options = { timeoutMs: 5_000 };
-    await expect(registry.checkStorage({ storageId: 'nowhere', pool: '' }, options)).rejects.toMatchObject({
+    await expect(
+      registry.checkStorage({ storageId: 'nowhere', pool: '', adopt: false, moved: false }, options),
+    ).rejects.toMatchObject({
       code: 'storage_not_found',
     });
     await expect(registry.rebuildRecords({ storageId: 'local', pool: 'A B', apply: false })).rejects.toMatchObject({
@@ -253,6 +264,7 @@ describe('checks of storages', () => {
       page: 1,
       pageSize: 10,
       withoutTotal: false,
+      pageToken: '',
     });
     expect(listed.map((one) => one.id)).toEqual([id]);
   });
@@ -263,7 +275,7 @@ describe('checks of storages', () => {
     const check = await hold(true);
     const offered = { check, path, manifest: manifest(id, path) };
     await executor.offerManifest(offered);
-    await backups.deleteBackup({ id, clusterId: '', reason: 'test', byRetention: false });
+    await backups.deleteBackup({ id, clusterId: '', reason: 'test', byRetention: false, forget: false });
     const { backup } = await backups.getBackup({ id });
     expect(backup).toMatchObject({
       deletion: { state: DeletionState.DELETION_STATE_REQUESTED },

@@ -2,13 +2,28 @@
  * Work of a worker on a storage beside backups, as one document: a probe, or a look for manifests.
  * What may happen to it is decided here; nothing else writes these fields.
  *
- * Q1. A check has a task until it is Done. Only an unowned task can be claimed, and only by its pool; each grant adds 1
- *     to `fence`, and every write of the worker carries claim and fence (T3, T4).
+ * Q1. A check has a task until it is Done, which only its pool can claim (T3, T4: packages/task).
  * Q2. One that was lost is simply run again: what it does can be done twice. After `RERUNS` it is Done and not ok.
- * Q3. One that no worker takes within `UNTAKEN_MS` is Done and not ok, so that every check ends.
+ * Q3. A probe has a part for each worker that is present, which only that one can claim, so that each is heard. What a part
+ *     finds is told with the whole; one that is not taken within `UNHEARD_MS` is Done, and says that its worker is silent.
+ * Q4. One that no worker takes within `UNTAKEN_MS` is Done and not ok, so that every check ends.
  */
+import { MAX_CHECK_STEPS } from '@tidemark/limits/limits';
+import {
+  CLOCKS_APART_MS,
+  grantTask,
+  isClaimable,
+  isHeldBy,
+  newTask,
+  reapTask,
+  renewTask,
+  ringTask,
+  type Task,
+  type TaskLimits,
+} from '@tidemark/task/task';
+import { plus } from '@tidemark/task/time';
 import type { StorageSnapshot } from './backup.ts';
-import { plus } from './decide/vocabulary.ts';
+import type { OlderPlace } from './storage-places.ts';
 
 export type CheckKind = 'probe' | 'rebuildDryRun' | 'rebuild';
 export type CheckState = 'Queued' | 'Running' | 'Done';
@@ -21,15 +36,14 @@ export interface CheckStep {
   readonly seconds: number;
 }
 
-/** Unfinished work. Owned while `claim` and `leaseUntil` are there. */
-export interface CheckTask {
-  /** When the dispatcher looks at it next. */
-  readonly ringAt: Date;
-  /** Since when it waits for a worker. */
-  readonly notBefore: Date;
-  readonly rings: number;
-  readonly claim?: string;
-  readonly leaseUntil?: Date;
+/** A place that an admin says was moved, as it was known when the check was asked for. */
+export interface MovedPlace extends OlderPlace {
+  /** Of the marker there; empty where none is known. */
+  readonly number: string;
+  /** By which the storage is known where it is now, with the root of that place. */
+  readonly instead: string;
+  /** How many moves of that place there were. */
+  readonly moves: number;
 }
 
 export interface StorageCheck {
@@ -39,18 +53,26 @@ export interface StorageCheck {
   /** The storage as it was when the check was asked for; no secrets. */
   readonly storage: StorageSnapshot & { readonly root: string };
   readonly pool: string;
+  /** Of a part: the check that it is a part of, and the run of a worker that is to do it. */
+  readonly part?: { readonly of: string; readonly instance: string; readonly worker: string };
+  /** An admin says that what is there is the storage, instead of what the storage was known by then. */
+  readonly adopt?: { readonly instead: string };
+  /** An admin says that what lay at older places was moved here. */
+  readonly moved?: { readonly places: readonly MovedPlace[] };
   readonly state: CheckState;
   /** Meaningful once Done. */
   readonly ok: boolean;
   /** The first 1000. */
   readonly steps: readonly CheckStep[];
   readonly totalSteps: number;
-  readonly task: CheckTask | null;
+  readonly task: Task | null;
   /** Number of the last grant; only grows. */
   readonly fence: number;
   readonly losses: number;
   /** Who took it last; empty before. */
   readonly worker: string;
+  /** Which run of that worker, where it says so. */
+  readonly instance?: string;
   /** The claim that ended it, so that a repeat is answered as the first time. */
   readonly endedBy: string | null;
   readonly createdBy: string;
@@ -59,13 +81,6 @@ export interface StorageCheck {
   readonly updateTime: Date;
   readonly endTime: Date | null;
   readonly revision: number;
-}
-
-/** Durations in milliseconds; a part of service-kit's `Timing`. */
-export interface CheckLimits {
-  readonly leaseMs: number;
-  readonly reapMarginMs: number;
-  readonly ringMs: number;
 }
 
 interface Found {
@@ -77,7 +92,13 @@ interface Found {
 export type CheckCommand =
   | { readonly kind: 'ring' }
   | { readonly kind: 'reap' }
-  | { readonly kind: 'claim'; readonly claim: string; readonly worker: string; readonly pool: string }
+  | {
+      readonly kind: 'claim';
+      readonly claim: string;
+      readonly worker: string;
+      readonly pool: string;
+      readonly instance?: string;
+    }
   | ({ readonly kind: 'renew'; readonly claim: string; readonly fence: number } & Found)
   | ({ readonly kind: 'complete'; readonly claim: string; readonly fence: number; readonly ok: boolean } & Found);
 
@@ -89,16 +110,31 @@ export interface CheckDecision {
   readonly ring?: true;
 }
 
-export const MOST_STEPS = 1_000;
 const RERUNS = 3;
 const UNTAKEN_MS = 600_000;
+/** The caller waits a little longer than this. */
+const UNHEARD_MS = 20_000;
+const PART_RING_MS = 5_000;
 
 const OK: CheckDecision = { answer: 'ok' };
 const LOST: CheckDecision = { answer: 'lost' };
 
+/** The step of a worker that was not heard. */
+const SILENT = 'claim';
+/** The step that looks for what was moved. */
+const MOVED = 'moved';
+
+/** Whether nothing was heard of the worker of a part: then it says nothing about the storage. */
+export function isSilent({ part, fence, steps }: StorageCheck): boolean {
+  return part !== undefined && fence === 0 && steps.at(-1)?.name === SILENT;
+}
+
 /** The document of a new check: Queued, and rung for at once. */
 export function newCheck(
-  asked: Pick<StorageCheck, '_id' | 'kind' | 'storageId' | 'storage' | 'pool' | 'createdBy' | 'requestId'>,
+  asked: Pick<
+    StorageCheck,
+    '_id' | 'kind' | 'storageId' | 'storage' | 'pool' | 'part' | 'adopt' | 'moved' | 'createdBy' | 'requestId'
+  >,
   now: Date,
 ): StorageCheck {
   return {
@@ -107,7 +143,7 @@ export function newCheck(
     ok: false,
     steps: [],
     totalSteps: 0,
-    task: unowned(now),
+    task: newTask(now),
     fence: 0,
     losses: 0,
     worker: '',
@@ -120,7 +156,7 @@ export function newCheck(
 }
 
 /** What `command` does to `check` at `now` (database time). A command recognises its own effect. */
-export function decideCheck(check: StorageCheck, command: CheckCommand, now: Date, limits: CheckLimits): CheckDecision {
+export function decideCheck(check: StorageCheck, command: CheckCommand, now: Date, limits: TaskLimits): CheckDecision {
   switch (command.kind) {
     case 'ring':
       return ring(check, now, limits);
@@ -135,50 +171,37 @@ export function decideCheck(check: StorageCheck, command: CheckCommand, now: Dat
   }
 }
 
-/** Whether the check is held under this claim and fence. */
-export function isCheckHeldBy({ task, fence }: StorageCheck, claim: string, asked: number): boolean {
-  return task?.claim === claim && fence === asked;
+/** Whether no worker has taken the check for so long that it ends without one. */
+function isUntaken({ part, task }: StorageCheck, now: Date): boolean {
+  if (!task || task.claim !== undefined) return false;
+  const waitsSince = plus(task.notBefore, CLOCKS_APART_MS); // rung for at once
+  return plus(waitsSince, part ? UNHEARD_MS : UNTAKEN_MS) < now;
 }
 
-function unowned(at: Date, rings = 0): CheckTask {
-  return { ringAt: at, notBefore: at, rings };
+function ring(check: StorageCheck, now: Date, { ringMs, ...limits }: TaskLimits): CheckDecision {
+  const partMs = check.part ? Math.min(PART_RING_MS, ringMs) : ringMs;
+  const rung = isUntaken(check, now) ? undefined : ringTask(check, now, { ...limits, ringMs: partMs });
+  return rung ? { answer: 'ok', next: rung, ring: true } : OK;
 }
 
-function leased(task: CheckTask, now: Date, { leaseMs, reapMarginMs }: CheckLimits): CheckTask {
-  const leaseUntil = plus(now, leaseMs);
-  return { ...task, leaseUntil, ringAt: plus(leaseUntil, reapMarginMs * 1.2) };
-}
-
-const isReapable = ({ leaseUntil }: CheckTask, now: Date, { reapMarginMs }: CheckLimits) =>
-  leaseUntil !== undefined && plus(leaseUntil, reapMarginMs) < now;
-
-const isUntaken = ({ claim: token, notBefore }: CheckTask, now: Date) =>
-  token === undefined && plus(notBefore, UNTAKEN_MS) < now;
-
-function ring(check: StorageCheck, now: Date, limits: CheckLimits): CheckDecision {
-  const { task } = check;
-  if (!task || task.ringAt > now || isReapable(task, now, limits) || isUntaken(task, now)) return OK;
-  const rung: CheckTask = { ...task, ringAt: plus(now, limits.ringMs), rings: task.rings + 1 };
-  return { answer: 'ok', next: { ...check, task: rung }, ring: true };
-}
-
-function reap(check: StorageCheck, now: Date, limits: CheckLimits): CheckDecision {
-  const { task, losses, pool } = check;
-  if (!task) return OK;
-  if (isUntaken(task, now)) {
+function reap(check: StorageCheck, now: Date, limits: TaskLimits): CheckDecision {
+  const { losses, pool, part } = check;
+  if (part && isUntaken(check, now)) {
+    const message = `Worker ${part.worker} did not answer within ${UNHEARD_MS / 1_000} s: does it still run?`;
+    return { answer: 'ok', next: { ...givenUp(check, SILENT, message, now), worker: part.worker } };
+  }
+  if (isUntaken(check, now)) {
     const message = `No worker of pool ${pool} took it: is one running, and not busy all the time?`;
     return { answer: 'ok', next: givenUp(check, 'claim', message, now) };
   }
-  if (!isReapable(task, now, limits)) return OK;
-  const lost = { ...check, losses: losses + 1 };
+  const reaped = reapTask(check, now, limits);
+  if (!reaped) return OK;
+  const lost: StorageCheck = { ...reaped, losses: losses + 1 };
   if (lost.losses > RERUNS) {
     const message = `Its worker was lost ${lost.losses} times, the last time ${check.worker}: look into the logs of the workers.`;
     return { answer: 'ok', next: givenUp(lost, 'finish', message, now) };
   }
-  return {
-    answer: 'ok',
-    next: { ...lost, state: 'Queued', steps: [], totalSteps: 0, task: unowned(now, task.rings) },
-  };
+  return { answer: 'ok', next: { ...lost, state: 'Queued', steps: [], totalSteps: 0 } };
 }
 
 /** Done and not ok, with what was found so far and a last step that says why. */
@@ -188,7 +211,7 @@ function givenUp(check: StorageCheck, name: string, message: string, now: Date):
     ...check,
     state: 'Done',
     ok: false,
-    steps: [...check.steps.slice(0, MOST_STEPS - 1), last],
+    steps: [...check.steps.slice(0, MAX_CHECK_STEPS - 1), last],
     totalSteps: check.totalSteps + 1,
     task: null,
     endTime: now,
@@ -197,49 +220,42 @@ function givenUp(check: StorageCheck, name: string, message: string, now: Date):
 
 function claim(
   check: StorageCheck,
-  { claim: token, worker, pool }: Extract<CheckCommand, { kind: 'claim' }>,
+  { claim: token, worker, pool, instance }: Extract<CheckCommand, { kind: 'claim' }>,
   now: Date,
-  limits: CheckLimits,
+  limits: TaskLimits,
 ): CheckDecision {
-  const { task } = check;
-  if (!task) return LOST;
-  if (task.claim === token) return { answer: 'held', next: { ...check, task: leased(task, now, limits) } };
-  if (task.claim !== undefined || pool !== check.pool) return LOST;
-  const granted = leased({ ...task, claim: token }, now, limits);
-  return { answer: 'held', next: { ...check, state: 'Running', worker, fence: check.fence + 1, task: granted } };
+  const held = renewTask(check, { claim: token }, now, limits);
+  if (held) return { answer: 'held', next: held };
+  const { part } = check;
+  if (!isClaimable(check, now) || pool !== check.pool || (part && part.instance !== instance)) return LOST;
+  const granted = grantTask(check, { claim: token, worker }, now, limits);
+  return {
+    answer: 'held',
+    next: { ...granted, state: 'Running', worker, ...(instance !== undefined && { instance }) },
+  };
 }
 
 function renew(
   check: StorageCheck,
-  { claim: token, fence, steps, totalSteps }: Extract<CheckCommand, { kind: 'renew' }>,
+  command: Extract<CheckCommand, { kind: 'renew' }>,
   now: Date,
-  limits: CheckLimits,
+  limits: TaskLimits,
 ): CheckDecision {
-  if (!check.task || !isCheckHeldBy(check, token, fence)) return LOST;
-  return {
-    answer: 'held',
-    next: { ...check, steps: steps.slice(0, MOST_STEPS), totalSteps, task: leased(check.task, now, limits) },
-  };
+  const held = renewTask(check, command, now, limits);
+  if (!held) return LOST;
+  const { steps, totalSteps } = command;
+  return { answer: 'held', next: { ...held, steps: steps.slice(0, MAX_CHECK_STEPS), totalSteps } };
 }
 
-function complete(
-  check: StorageCheck,
-  { claim: token, fence, ok, steps, totalSteps }: Extract<CheckCommand, { kind: 'complete' }>,
-  now: Date,
-): CheckDecision {
+function complete(check: StorageCheck, command: Extract<CheckCommand, { kind: 'complete' }>, now: Date): CheckDecision {
+  const { claim: token, ok, steps, totalSteps } = command;
   if (check.endedBy === token) return { answer: 'held' };
-  if (!isCheckHeldBy(check, token, fence)) return LOST;
-  return {
-    answer: 'held',
-    next: {
-      ...check,
-      state: 'Done',
-      ok,
-      steps: steps.slice(0, MOST_STEPS),
-      totalSteps,
-      task: null,
-      endedBy: token,
-      endTime: now,
-    },
-  };
+  if (!isHeldBy(check, command)) return LOST;
+  const ended = { ...check, steps: steps.slice(0, MAX_CHECK_STEPS), totalSteps, endedBy: token };
+  // A worker of an earlier version does not know what it was asked for.
+  if (check.moved && ok && !steps.some(({ name }) => name === MOVED)) {
+    const message = `Worker ${check.worker} is of an earlier version, which cannot look for what was moved: update it, and check again.`;
+    return { answer: 'held', next: givenUp(ended, MOVED, message, now) };
+  }
+  return { answer: 'held', next: { ...ended, state: 'Done', ok, task: null, endTime: now } };
 }

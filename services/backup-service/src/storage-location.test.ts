@@ -7,7 +7,7 @@ import {
   Storage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { describe, expect, it } from 'vitest';
-import { checkLocation, toLocationMessage, toStoredLocation } from './storage-location.ts';
+import { checkLocation, normalizedLocation, toLocationMessage, toStoredLocation } from './storage-location.ts';
 import { validation } from './validate.ts';
 
 const s3 = (fields: Partial<S3Location> = {}, source?: CredentialsSource['source']) =>
@@ -67,7 +67,8 @@ describe('where a storage is', () => {
     ['no bucket', s3({ bucket: '' }), 'bucket'],
     ['a bucket with a path', s3({ bucket: 'a/b' }), 'bucket'],
     ['a prefix that leads out', s3({ prefix: 'a/../b' }), 'prefix'],
-    ['a prefix with a slash before it', gcs({ prefix: '/a' }), 'prefix'],
+    ['a prefix with a backslash', gcs({ prefix: 'a\\b' }), 'prefix'],
+    ['a prefix with an empty part', gcs({ prefix: 'a//b' }), 'prefix'],
     ['an endpoint without a scheme', s3({ endpoint: 'minio:9000' }), 'endpoint'],
     ['an endpoint with a path', s3({ endpoint: 'https://minio/x' }), 'endpoint'],
     ['another encryption', s3({ sse: 'DES' }), 'sse'],
@@ -82,6 +83,17 @@ describe('where a storage is', () => {
     ['the root of the host', local('/'), 'path'],
   ])('is refused under the name of the field: %s', (_, storage, field) => {
     expect(Object.keys(violationsOf(storage))).toEqual([field]);
+  });
+
+  it.each([
+    ['a bucket', s3],
+    ['a container', azure],
+    ['a bucket of Google', gcs],
+  ])('is one and the same with slashes around the prefix and behind the endpoint: %s', (_, of) => {
+    const slashes = of({ prefix: '//team/a/', endpoint: 'https://minio:9000//' }).location;
+    expect(normalizedLocation(slashes)).toEqual(of({ prefix: 'team/a', endpoint: 'https://minio:9000' }).location);
+    expect(normalizedLocation(of().location)).toEqual(of().location);
+    for (const kept of [local('/mnt/a/').location, undefined]) expect(normalizedLocation(kept)).toEqual(kept);
   });
 
   it.each(['https://id:hush@minio:9000', 'https://minio:9000?secret-access-key=hush', 'https://minio:9000#hush'])(

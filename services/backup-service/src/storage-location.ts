@@ -1,19 +1,31 @@
 /** Where a storage is, as it is stored and as it is told: pure. */
-import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { isCleanAbsolutePath } from '@tidemark/br-options/names';
+import { MAX_LOCATION, MAX_SHORT_TEXT } from '@tidemark/limits/limits';
+import type { S3Location, Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { StorageLocation } from './backup.ts';
-import { isCleanAbsolutePath, type Validation } from './validate.ts';
+import type { Validation } from './validate.ts';
 
 type Location = NonNullable<Storage['location']>;
 
 const BUCKET = /^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/;
 const CONTAINER = /^(\$root|[a-z0-9](-?[a-z0-9]){2,62})$/;
 const ACCOUNT = /^[a-z0-9]{3,24}$/;
-const PREFIX = /^[A-Za-z0-9._=/-]{1,512}$/;
-const WORD = /^[A-Za-z0-9._:/+=@-]{1,256}$/;
+/** BR takes any name that a URL can hold in escapes (br-contract 2.2); Azure knows no other slash. */
+const PREFIX = new RegExp(`^[^\\p{Cc}\\p{Cs}\\\\]{1,${MAX_LOCATION}}$`, 'u');
+const WORD = new RegExp(`^[A-Za-z0-9._:/+=@-]{1,${MAX_SHORT_TEXT}}$`);
 const ENV_PREFIX = /^[A-Z][A-Z0-9_]{0,62}_$/;
 const ENCRYPTIONS = ['', 'AES256', 'aws:kms'];
 const HOW_TO_NAME =
   'must not carry credentials: name them with credentials.envPrefix or credentials.file, which the worker reads';
+
+/** As BR understands it: slashes around a prefix and behind an endpoint mean nothing to it. */
+export function normalizedLocation(location: Storage['location']): Storage['location'] {
+  const trimmed = (prefix: string) => prefix.replace(/^\/+|\/+$/g, '');
+  const bare = (endpoint: string) => endpoint.replace(/\/+$/, '');
+  if (location === undefined || location.$case === 'local') return location;
+  const { prefix, endpoint } = location.value;
+  return { ...location, value: { ...location.value, prefix: trimmed(prefix), endpoint: bare(endpoint) } } as Location;
+}
 
 /** Adds what is wrong with where a storage is and how it is entered. */
 export function checkLocation(check: Validation, { location, credentials }: Storage): void {
@@ -82,7 +94,7 @@ function checkPrefix(check: Validation, prefix: string): void {
   check.require(
     prefix === '' || (PREFIX.test(prefix) && isCleanAbsolutePath(`/${prefix}`)),
     'prefix',
-    'must be a folder such as team/backups, without a slash at either end',
+    `must be a folder such as team/backups of at most ${MAX_LOCATION} characters, without "." and "..", doubled slashes, backslashes and control characters`,
   );
 }
 
@@ -95,7 +107,7 @@ function checkEndpoint(check: Validation, endpoint: string, path: boolean): void
   else if (url.username || url.password || url.search || url.hash) check.require(false, 'endpoint', HOW_TO_NAME);
   else
     check.require(
-      endpoint.length <= 512 && (path || url.pathname === '/') && !endpoint.endsWith('/'),
+      endpoint.length <= MAX_LOCATION && (path || url.pathname === '/') && !endpoint.endsWith('/'),
       'endpoint',
       must,
     );
@@ -151,4 +163,65 @@ export function toLocationMessage({
           : undefined,
     sendCredentialsToTikv,
   };
+}
+
+/**
+ * Names the place where the files of a storage lie, whatever the way in: what is not this is another place, of which
+ * nothing is known yet.
+ *
+ * @param root first part of the paths in it
+ */
+export function placeOf({ local, s3, azure, gcs }: StorageLocation, root: string): string {
+  const where =
+    (local && ['local', local.path]) ??
+    (s3 && ['s3', originOf(s3.endpoint), s3.bucket, s3.prefix]) ??
+    (azure && ['azure', originOf(azure.endpoint), azure.accountName, azure.container, azure.prefix]) ??
+    (gcs && ['gcs', originOf(gcs.endpoint), gcs.bucket, gcs.prefix]) ??
+    [];
+  return JSON.stringify([...where, root]);
+}
+
+/** Whether two storages are one place, as `placeOf` sees it; their roots do not matter, which are a part of each path. */
+export function isSamePlace(one: StorageLocation, other: StorageLocation): boolean {
+  return placeOf(one, '') === placeOf(other, '');
+}
+
+/**
+ * Where files lie as it is on record, and how to get in as the storage is registered today, as long as that is the same
+ * place: else, and where it is not registered, all is as it is on record. What only counts for what is written, such as a
+ * storage class, stays as it is on record too.
+ */
+export function enteredAs<T extends StorageLocation>(recorded: T, registered: StorageLocation | undefined): T {
+  if (!registered || !isSamePlace(recorded, registered)) return recorded;
+  const { credentials: _, sendCredentialsToTikv: __, ...where } = recorded;
+  const { credentials, sendCredentialsToTikv } = registered;
+  const entered = {
+    ...where,
+    ...(recorded.s3 && registered.s3 && { s3: enteredBucket(recorded.s3, registered.s3) }),
+    ...(credentials && { credentials }),
+    ...(sendCredentialsToTikv !== undefined && { sendCredentialsToTikv }),
+  };
+  return entered as T;
+}
+
+function enteredBucket({ forcePathStyle: _, ...recorded }: S3Location, registered: S3Location): S3Location {
+  const { region, provider, forcePathStyle, roleArn, externalId } = registered;
+  return { ...recorded, region, provider, forcePathStyle, roleArn, externalId };
+}
+
+/** A place in words, such as `s3://backups/team at https://minio:9000`. */
+export function titleOf({ local, s3, azure, gcs }: StorageLocation): string {
+  const url = (scheme: string, ...parts: string[]) => `${scheme}://${parts.filter((part) => part !== '').join('/')}`;
+  const at = (endpoint: string) => (endpoint === '' ? '' : ` at ${endpoint}`);
+  if (local) return local.path;
+  if (s3) return url('s3', s3.bucket, s3.prefix) + at(s3.endpoint);
+  if (azure) {
+    const account = azure.accountName === '' ? '' : ` of account ${azure.accountName}`;
+    return url('azure', azure.container, azure.prefix) + account + at(azure.endpoint);
+  }
+  return gcs ? url('gcs', gcs.bucket, gcs.prefix) + at(gcs.endpoint) : 'an unknown place';
+}
+
+function originOf(endpoint: string): string {
+  return URL.canParse(endpoint) ? new URL(endpoint).href.replace(/\/+$/, '') : endpoint;
 }

@@ -81,7 +81,14 @@ interface Holder {
 
 async function claim(backupId = '', pool = 'default', { executor } = service): Promise<Holder | undefined> {
   const token = randomUUID();
-  const { grant } = await executor.claimTask({ backupId, claim: token, worker: 'w1', pool });
+  const { grant } = await executor.claimTask({
+    backupId,
+    claim: token,
+    worker: 'w1',
+    pool,
+    instance: '',
+    outOfReach: [],
+  });
   if (grant?.$case !== 'backup') return undefined;
   const { fence }: BackupGrant = grant.value;
   return { task: { backupId, claim: token, fence } };
@@ -96,7 +103,7 @@ async function claimed(backupId: string | undefined): Promise<Holder> {
 const result = { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' };
 const succeed = ({ task }: Holder) =>
   service.executor.completeTask(
-    CompleteTaskRequest.create({ task, outcome: { $case: 'succeeded', value: { result } } }),
+    CompleteTaskRequest.create({ task, outcome: { $case: 'succeeded', value: { result, exitSeen: true } } }),
   );
 const cancel = (id = '') => service.backups.cancelBackup({ id, clusterId: '', reason: '', reasonCode: '' });
 
@@ -117,6 +124,7 @@ async function listedPositions(ids: readonly string[]): Promise<(number | undefi
     page: 1,
     pageSize: 1_000,
     withoutTotal: false,
+    pageToken: '',
   });
   return ids.map((id) => backups.find((backup) => backup.id === id)?.queuePosition);
 }

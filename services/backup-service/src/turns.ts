@@ -7,10 +7,12 @@
  * Q3. The order is a courtesy that may be late, the unique `slotKey` is the limit (T6): what is read here may be old when
  *     the claim is written.
  */
+import { MAX_IN_LINE } from '@tidemark/limits/limits';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
+import { plus } from '@tidemark/task/time';
 import type { Db, Filter } from 'mongodb';
 import type { Backup, StorageSnapshot } from './backup.ts';
-import { ownKey, plus } from './decide/vocabulary.ts';
+import { ownKey } from './decide/vocabulary.ts';
 import { persist } from './persist.ts';
 
 export const TURN_INDEXES: readonly IndexSpec[] = [
@@ -35,8 +37,6 @@ export interface Turns {
   positions(backups: readonly Backup[], now: Date, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
 }
 
-/** More than wait in any line, but for a disaster. */
-const MOST_COUNTED = 5_000;
 /** To how many of each pool a change is told, from either end of those that the free slots reach. */
 const TOLD = 3;
 const EPOCH = new Date(0);
@@ -44,6 +44,11 @@ const FAR = new Date('9999-01-01T00:00:00Z');
 
 /** What the order is made of. */
 type Waiting = Pick<Backup, '_id' | 'startTime' | 'target' | 'storage' | 'task'>;
+
+/** A damaged record may lack what puts it into a line. */
+type Lined = Partial<Pick<Waiting, 'target' | 'storage' | 'startTime'>>;
+const hasPlace = ({ target, storage, startTime }: Lined) =>
+  typeof target?.pool === 'string' && typeof storage?.maxConcurrent === 'number' && startTime instanceof Date;
 
 /** Over the collection `backups`, which it only reads. */
 export function createTurns(db: Db): Turns {
@@ -66,10 +71,10 @@ export function createTurns(db: Db): Turns {
     const found: Waiting[] = await backups
       .find({ state: 'Queued', ...line, startTime: range }, { projection: fields, signal })
       .sort({ startTime: 1, _id: 1 })
-      .limit(MOST_COUNTED)
+      .limit(MAX_IN_LINE)
       .toArray();
     // Not a part of the query: with a second range some servers leave the index.
-    return found.filter(({ task }) => task && task.notBefore <= now);
+    return found.filter((one) => hasPlace(one) && one.task && one.task.notBefore <= now);
   }
 
   return {
@@ -98,7 +103,7 @@ export function createTurns(db: Db): Turns {
     positions: (found, now, signal) =>
       persist(signal, async () => {
         const lines = Map.groupBy(
-          found.filter(({ state }) => state === 'Queued'),
+          found.filter((one) => one.state === 'Queued' && hasPlace(one)),
           lineOf,
         );
         const places = [...lines].map(async ([name, line]) => {

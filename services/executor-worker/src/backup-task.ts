@@ -5,40 +5,49 @@
  *  1. Is `backupmeta` there? Verify it: good → succeeded; bad or unproven → new path.
  *  2. Is the path locked by somebody else's `br`? → wait for the lock's end.
  *  3. May this claim not run? → failed, nothing is started.
- *  4. `starting` is answered → what an ended `br` left of its lock is removed, and if that was soon enough → spawn. Not
- *     earlier: a worker that was frozen after its claim would take the lock of the one that has the path by now.
+ *  4. `starting` is answered → what an ended `br` left of its lock, listed before, is removed, and if that was soon enough →
+ *     spawn. Not earlier: a worker that was frozen after its claim would take the lock of the one that has the path by now.
  * T4. Once the task is lost, `br` is stopped, no file is touched, and the path is reported as stray.
  * T5. The end is told only when nobody is left in br's process group.
+ * No failure is told where the storage is not known any more by its marker (M1): then that is what went wrong.
  */
+
+import { metadataLimit, type Verification, type VerifyOptions, verifyBackup } from '@tidemark/backupmeta/backupmeta';
+import { openCrypter } from '@tidemark/backupmeta/crypter';
 import { AppError } from '@tidemark/errors/app-error';
 import type { BackupResult, Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type BackupGrant,
   type ExecutorServiceServer,
   FailureClass,
+  type HandBack,
   type TaskRef,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { withTimeout } from '@tidemark/service-kit/abort';
 import type { Env } from '@tidemark/service-kit/env';
 import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import type { Timing } from '@tidemark/service-kit/timing';
-import { type Verification, verifyBackup } from './br/backupmeta.ts';
-import { LOCK_FILES, lockedForMs } from './br/checkpoint-lock.ts';
+import { type BackupFiles, backupFilesIn } from '@tidemark/storage/backup-files';
+import { secretsOf, storageCredentials } from '@tidemark/storage/credentials';
+import { secretsFolder } from '@tidemark/storage/secret-file';
+import type { StorageFiles } from '@tidemark/storage/storage-files';
+import { requireSoundPlace, requireSoundTarget, requireTlsFiles } from './br/check-grant.ts';
+import { type FoundLock, findLocks, lockedForMs } from './br/checkpoint-lock.ts';
 import { backupArguments, brEnvironment, takesChecksum } from './br/command.ts';
-import { type Decrypt, openCrypter } from './br/crypter.ts';
-import { classifyFailure } from './br/outcome.ts';
+import { classifyFailure, whyNotStarted } from './br/outcome.ts';
 import type { Guards } from './br/process.ts';
 import { type BrProgram, chooseProgram, hasCheckpointLock, type Programs } from './br/programs.ts';
 import type { EndOfTask, Outcome } from './end-of-task.ts';
-import { brEnded, leaseLost, strayReported, type TaskFacts } from './events.ts';
+import { brEnded, leaseLost, markerSettled, strayReported, type TaskFacts } from './events.ts';
 import type { Lease } from './lease-keeper.ts';
 import { log } from './logger.ts';
 import { writeManifest } from './manifest.ts';
 import { startOutputRecorder } from './output-recorder.ts';
+import { type Reach, type Trouble, troubleOf } from './reach.ts';
 import { type FinishedRun, runBr } from './run-br.ts';
 import type { RunRecords } from './run-records.ts';
-import { type BackupFiles, openBackupFiles } from './storage/backup-files.ts';
-import { secretsOf, storageCredentials } from './storage/credentials.ts';
+import { isOfMarker, openKnownStorage, requireKnown, rootOf, settleMarker } from './storage/marker.ts';
 
 export interface BackupTaskDependencies {
   readonly end: EndOfTask;
@@ -48,6 +57,11 @@ export interface BackupTaskDependencies {
   readonly guards: Guards;
   readonly env: Env;
   readonly timing: Timing;
+  /** How much of `backupmeta` and of each of its metafiles is read. */
+  readonly metadataBytes: number;
+  readonly reach: Reach;
+  /** Of this run of the worker. */
+  readonly instance: string;
   /** Aborts when this worker is to stop. */
   readonly drain: AbortSignal;
 }
@@ -59,6 +73,9 @@ export interface GrantedBackup {
   readonly lease: Lease;
 }
 
+/** How the metadata of a backup is read. */
+type Reading = Required<Pick<VerifyOptions, 'decrypt' | 'limit'>>;
+
 /** How a granted backup ended: an outcome to complete with, or the task goes back, or it was lost. */
 type End =
   | { readonly kind: 'complete'; readonly outcome: Outcome; readonly why: string }
@@ -66,6 +83,7 @@ type End =
 
 /** A large backup on an object store takes a request for each thousand of its files. */
 const LOOK_MS = 15 * 60_000;
+const SETTLE_MS = 60_000;
 const LOCK_MARGIN_SECONDS = 5;
 /** How soon a storage that cannot be reached is looked at again; that is not counted as a failure. */
 const STORAGE_AWAY_SECONDS = 60;
@@ -109,26 +127,46 @@ export async function runBackupTask(granted: GrantedBackup, dependencies: Backup
 
 async function endOf(granted: GrantedBackup, dependencies: BackupTaskDependencies, onRan: () => void): Promise<End> {
   const { grant, lease, facts } = granted;
-  const { env } = dependencies;
+  const { env, reach, instance } = dependencies;
   let ran = grant.previousBrVersion !== '';
+  let stored: StorageFiles | undefined;
   try {
-    const files = await openBackupFiles(grant.storage, grant.path, env);
-    const decrypt = await openCrypter(grant.target?.brOptions);
-    const found = await look(granted, files, decrypt);
-    if (found) return found;
-    if (!grant.mayRun) return failed('permanent', { code: 'EXHAUSTED', message: EXHAUSTED, detail: '' });
-    return await run(granted, files, decrypt, dependencies, () => {
-      ran = true;
-      onRan();
-    });
+    requireSoundPlace(grant);
+    stored = await openKnownStorage(known(grant), env, { signal: withTimeout(LOOK_MS, lease.lost) });
+    const files = await backupFilesIn(stored, grant.path);
+    const named = AbortSignal.any([lease.lost, lease.canceling]);
+    const reading = {
+      decrypt: await openCrypter(grant.target?.brOptions, secretsFolder(env), named),
+      limit: metadataLimit(dependencies.metadataBytes),
+    };
+    const found = await look(granted, files, reading);
+    if (!found || isFailure(found)) await requireStillKnown(granted, stored);
+    reach.worked(grant.storageDigest);
+    const exhausted = () => failed('permanent', { code: 'EXHAUSTED', message: EXHAUSTED, detail: '' });
+    const place = { stored, files };
+    const runIt = () =>
+      run(granted, place, reading, dependencies, () => {
+        ran = true;
+        onRan();
+      });
+    const end = found ?? (grant.mayRun ? await runIt() : exhausted());
+    if (end.kind === 'complete' && end.outcome?.$case === 'succeeded') await settle(granted, stored, dependencies);
+    return end;
   } catch (error) {
     if (lease.lost.aborted) return { kind: 'release' };
+    if (lease.canceling.aborted && !ran) return stopped();
     log.warn({ ...facts, error }, 'the backup could not be run');
-    if (error instanceof AppError && (error.code === 'storage_unusable' || error.code === 'unavailable')) {
+    if (error instanceof AppError && error.code === 'invalid_argument')
+      return failed('permanent', { code: 'OPTIONS_REFUSED', message: error.message, detail: '' });
+    const trouble = troubleOf(error) ?? (stored && (await troubleWith(granted, stored)));
+    if (lease.lost.aborted) return { kind: 'release' };
+    if (trouble) {
+      const { code, message, passing } = trouble;
+      reach.failed(known(grant), grant.storageDigest, trouble);
+      if (takesHandBacks(grant)) return handBack({ code, message, detail: '' }, { instance, passing, storage: true });
       // Where br has run, a finished backup may lie in the path: as long as nobody can look, it must not end as failed.
-      if (!ran && error.code === 'storage_unusable')
-        return failed('permanent', { code: 'STORAGE_UNUSABLE', message: error.message, detail: '' });
-      return wait(STORAGE_AWAY_SECONDS, { code: 'STORAGE_AWAY', message: error.message, detail: '' });
+      if (!ran && !passing) return failed('permanent', { code, message, detail: '' });
+      return wait(STORAGE_AWAY_SECONDS, { code: 'STORAGE_AWAY', message, detail: '' });
     }
     const detail = error instanceof Error ? error.message : String(error);
     return failed('retry', {
@@ -139,11 +177,53 @@ async function endOf(granted: GrantedBackup, dependencies: BackupTaskDependencie
   }
 }
 
+/**
+ * Has the storage of a good backup be known by its marker from now on.
+ *
+ * @throws AppError `unavailable` when it is known by another one: then the backup lies elsewhere
+ */
+async function settle(
+  { task, grant, facts, lease }: GrantedBackup,
+  files: StorageFiles,
+  { client, timing }: BackupTaskDependencies,
+): Promise<void> {
+  const signal = withTimeout(SETTLE_MS, lease.lost);
+  const tell = (number: string) =>
+    client.settleMarker(
+      { holder: { $case: 'task', value: task }, number },
+      { timeoutMs: timing.callMs, requestId: facts.requestId, signal },
+    );
+  try {
+    markerSettled(facts, await settleMarker({ ...known(grant), files, tell, signal }));
+  } catch (error) {
+    if (isOfMarker(error)) throw error;
+    log.warn({ ...facts, error }, 'the storage could not be marked; the backup is good without it');
+  }
+}
+
+const known = ({ storage, marker, path }: BackupGrant) => ({ storage, marker, root: rootOf(path) });
+
+const isFailure = (end: End) => end.kind === 'complete' && end.outcome?.$case === 'failed';
+
+/** @throws AppError `unavailable` when the share went away, or another one came: what was read and run there proves nothing */
+const requireStillKnown = ({ grant, lease }: GrantedBackup, files: StorageFiles): Promise<void> =>
+  requireKnown(known(grant), files, { signal: withTimeout(LOOK_MS, lease.lost) });
+
+/** What is wrong with a storage that could not be read, where its marker tells. */
+async function troubleWith(granted: GrantedBackup, files: StorageFiles): Promise<Trouble | undefined> {
+  try {
+    await requireStillKnown(granted, files);
+    return undefined;
+  } catch (error) {
+    return troubleOf(error);
+  }
+}
+
 /** T9, 1 and 2: what lies in the path already. Undefined: nothing that stands in the way. */
-async function look(granted: GrantedBackup, files: BackupFiles, decrypt: Decrypt): Promise<End | undefined> {
+async function look(granted: GrantedBackup, files: BackupFiles, reading: Reading): Promise<End | undefined> {
   const { grant, lease } = granted;
   const signal = withTimeout(LOOK_MS, lease.lost);
-  const found = await verifyBackup(files, signal, { decrypt });
+  const found = await verifyBackup(files, signal, reading);
   if (found.kind !== 'absent') return adopt(found, granted, files, grant.previousBrVersion, signal);
   const lockedMs = grant.previousEnded ? 0 : await lockedForMs(files, signal);
   return lockedMs > 0 ? wait(lockedMs / 1000 + LOCK_MARGIN_SECONDS, LOCKED) : undefined;
@@ -183,36 +263,44 @@ async function keep(
   } catch (error) {
     log.warn({ ...facts, error }, 'tidemark.json could not be written; the backup is good without it');
   }
-  return { kind: 'complete', outcome: { $case: 'succeeded', value: { result } }, why };
+  return { kind: 'complete', outcome: { $case: 'succeeded', value: { result, exitSeen: why === 'succeeded' } }, why };
 }
 
 async function run(
   granted: GrantedBackup,
-  files: BackupFiles,
-  decrypt: Decrypt,
+  { stored, files }: { readonly stored: StorageFiles; readonly files: BackupFiles },
+  reading: Reading,
   dependencies: BackupTaskDependencies,
   onRan: () => void,
 ): Promise<End> {
   const { task, grant, facts, lease } = granted;
-  const { client, programs, guards, records, timing, drain, env } = dependencies;
+  const { client, programs, guards, records, timing, drain, env, instance } = dependencies;
   const { target, storage } = grant;
   if (!target || !storage) throw new Error('the grant names no target or no storage');
   const program = chooseProgram(programs.usable(), target.version);
-  if (!program) return failed('permanent', noProgram(programs.usable(), target.version));
+  if (!program) {
+    const reason = noProgram(programs.usable(), target.version);
+    if (takesHandBacks(grant)) return handBack(reason, { instance, passing: false, storage: false });
+    return failed('permanent', reason);
+  }
   if (drain.aborted) return { kind: 'release' };
   const { previousBrVersion } = grant;
   if (previousBrVersion !== '' && previousBrVersion !== program.version)
     return failed('newPath', { ...BR_CHANGED, detail: `${previousBrVersion} before, ${program.version} now` }, 0);
 
-  const credentials = await storageCredentials(storage, env);
+  requireSoundTarget(target);
+  const named = AbortSignal.any([lease.lost, lease.canceling]);
+  const credentials = await storageCredentials(storage, env, named);
+  await requireTlsFiles(target.tls, secretsFolder(env), named);
   const argv = [program.path, ...backupArguments(target, storage, grant.path)] as const;
   const folder = await records.temporaryFolder(task.claim);
+  const locks = grant.previousEnded ? await findLocks(files, withTimeout(LOOK_MS, lease.lost)) : [];
   using guard = guards.take();
   const { backupId, claim, fence } = task;
   await records.write({ backupId, claim, fence: Number(fence), path: grant.path, group: guard.group });
   const hasLock = hasCheckpointLock(program.version, target);
   const startBy = await lease.announce({ argv: [...argv], brVersion: program.version, hasLock });
-  const mayStart = startBy !== undefined && (!grant.previousEnded || (await removeLock(files, startBy)));
+  const mayStart = startBy !== undefined && (locks.length === 0 || (await removeLocks(files, locks, startBy)));
   if (!mayStart || drain.aborted || lease.lost.aborted) {
     if (lease.canceling.aborted) return stopped();
     return { kind: 'release' };
@@ -232,22 +320,33 @@ async function run(
     env: brEnvironment(env, folder, credentials),
     folder,
     tls: target.tls,
+    files,
+    lastSizeBytes: grant.lastSizeBytes,
     secrets: secretsOf(credentials),
     recorder,
   });
   const [ending] = await Promise.all([
-    conclude(granted, dependencies, files, decrypt, program, finished),
+    conclude(granted, dependencies, files, reading, program, finished),
     recorder.finish(),
   ]);
+  try {
+    if (isFailure(ending)) await requireStillKnown(granted, stored);
+  } catch (error) {
+    brEnded(facts, finished.exit, 'storage away');
+    throw error;
+  }
   brEnded(facts, finished.exit, ending.kind === 'complete' ? ending.why : 'stopped');
   return ending;
 }
 
-/** Removes the lock of a `br` whose end was told; whether that was done in time. */
-async function removeLock(files: BackupFiles, startBy: number): Promise<boolean> {
+/** Removes what a `br` whose end was told left of its lock; whether that was done in time. */
+async function removeLocks(files: BackupFiles, locks: readonly FoundLock[], startBy: number): Promise<boolean> {
   const signal = AbortSignal.timeout(Math.max(0, Math.ceil(startBy - performance.now())));
   try {
-    await files.remove(LOCK_FILES, signal);
+    await files.remove(
+      locks.map(({ name }) => name),
+      signal,
+    );
   } catch (error) {
     if (!signal.aborted) throw error;
   }
@@ -257,17 +356,17 @@ async function removeLock(files: BackupFiles, startBy: number): Promise<boolean>
 /** What a finished run means; nobody is left in its process group. */
 async function conclude(
   granted: GrantedBackup,
-  { drain, timing }: BackupTaskDependencies,
+  { drain, timing, instance }: BackupTaskDependencies,
   files: BackupFiles,
-  decrypt: Decrypt,
+  reading: Reading,
   program: BrProgram,
   { exit, output, stoppedFor }: FinishedRun,
 ): Promise<End> {
-  const { lease } = granted;
+  const { lease, grant } = granted;
   if (lease.lost.aborted) return { kind: 'release' };
   const signal = withTimeout(LOOK_MS, lease.lost);
   if (exit.code === 0 && output.success) {
-    const found = await verifyBackup(files, signal, { decrypt, tso: output.success.get('BackupTS') });
+    const found = await verifyBackup(files, signal, { ...reading, tso: output.success.get('BackupTS') });
     if (found.kind === 'good') return keep(found.result, 'succeeded', granted, files, program.version, signal);
     return failed('newPath', {
       code: 'BACKUPMETA_BAD',
@@ -276,9 +375,14 @@ async function conclude(
     });
   }
   if (lease.canceling.aborted) return stopped();
-  const failure = classifyFailure(exit, output);
+  const failure = classifyFailure(exit, output, {
+    failures: grant.failures,
+    storageClass: storageClassOf(grant.storage),
+  });
+  if (whyNotStarted(exit, output) !== undefined && takesHandBacks(grant))
+    return handBack(failure, { instance, passing: false, storage: false, notStarted: true });
   // A br that wrote everything and was killed before it could say so did its work (T14: never Failed beside a good backup).
-  const found = await verifyBackup(files, signal, { decrypt });
+  const found = await verifyBackup(files, signal, reading);
   if (found.kind === 'good' && failure.kind !== 'newPath') return adopt(found, granted, files, program.version, signal);
   if (drain.aborted || exit.silenced) return { kind: 'release' };
   if (stoppedFor === 'overdue')
@@ -294,7 +398,14 @@ async function conclude(
       detail: failure.detail,
     });
   if (failure.kind === 'wait') return wait(failure.seconds ?? LOCK_MARGIN_SECONDS, failure);
-  return failed(failure.kind, failure);
+  const seconds = failure.seconds && Math.min(failure.seconds, timing.retryMs / 1_000);
+  return failed(failure.kind, failure, seconds);
+}
+
+function storageClassOf(storage: Storage | undefined): string {
+  const location = storage?.location;
+  if (location?.$case === 's3' || location?.$case === 'gcs') return location.value.storageClass;
+  return location?.$case === 'azure' ? location.value.accessTier : '';
 }
 
 const CLASSES = {
@@ -312,7 +423,23 @@ function failed(kind: keyof typeof CLASSES, { code, message, detail }: Reason, d
 
 function wait(seconds: number, { code, message, detail }: Reason): End {
   const reason: Reason = { code, message, detail };
-  return { kind: 'complete', outcome: { $case: 'wait', value: { seconds, reason } }, why: `wait: ${code}` };
+  return {
+    kind: 'complete',
+    outcome: { $case: 'wait', value: { seconds, reason, handBack: undefined } },
+    why: `wait: ${code}`,
+  };
+}
+
+/** Whether backup-service gives to others what this worker cannot do; an older one does not. */
+const takesHandBacks = ({ storageDigest }: BackupGrant) => storageDigest !== '';
+
+/** What is wrong with this worker is no failure of the backup: another one may do it. */
+function handBack(
+  { code, message, detail }: Reason,
+  { notStarted = false, ...told }: Omit<HandBack, 'notStarted'> & { notStarted?: boolean },
+): End {
+  const value = { seconds: STORAGE_AWAY_SECONDS, reason: { code, message, detail }, handBack: { ...told, notStarted } };
+  return { kind: 'complete', outcome: { $case: 'wait', value }, why: `handed back: ${code}` };
 }
 
 function stopped(): End {

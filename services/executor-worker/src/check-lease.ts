@@ -3,7 +3,6 @@
  *
  * LOST is final. So is a long time without an answer: then somebody else may have the check by now.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type CheckRef,
   type ExecutorServiceServer,
@@ -13,6 +12,7 @@ import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import type { Timing } from '@tidemark/service-kit/timing';
 import type { CheckSteps } from './check-steps.ts';
 import { type CheckFacts, renewalFailed } from './events.ts';
+import { startRenewal } from './renewal.ts';
 
 export interface CheckLease extends AsyncDisposable {
   /** Aborts when the check is somebody else's, or may be. */
@@ -30,37 +30,23 @@ export interface CheckLeaseOptions {
 /** Starts renewing; no renewal is under way once disposal was awaited. */
 export function keepCheckLease({ client, check, steps, facts, timing }: CheckLeaseOptions): CheckLease {
   const lost = new AbortController();
-  const stop = new AbortController();
   let answeredAt = performance.now();
-
-  const renew = async (): Promise<void> => {
-    const sentAt = performance.now();
-    try {
+  const renewal = startRenewal({
+    renewMs: timing.renewMs,
+    lost: lost.signal,
+    async renew() {
+      const sentAt = performance.now();
       const { standing } = await client.renewCheck(
         { check, steps: [...steps.kept], totalSteps: steps.total },
         { timeoutMs: timing.callMs, requestId: facts.requestId },
       );
       if (standing === TaskStanding.TASK_STANDING_LOST) lost.abort(new Error('the check was lost'));
       answeredAt = sentAt;
-    } catch (error) {
+    },
+    onFailed(error) {
       renewalFailed(facts, error);
       if (performance.now() - answeredAt > timing.guardMs) lost.abort(new Error('the lease could not be renewed'));
-    }
-  };
-
-  const run = async (): Promise<void> => {
-    while (!stop.signal.aborted && !lost.signal.aborted) {
-      await delay(timing.renewMs, undefined, { signal: stop.signal }).catch(() => undefined);
-      if (!stop.signal.aborted) await renew();
-    }
-  };
-
-  const done = run();
-  return {
-    lost: lost.signal,
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await done;
     },
-  };
+  });
+  return { lost: lost.signal, [Symbol.asyncDispose]: () => renewal[Symbol.asyncDispose]() };
 }

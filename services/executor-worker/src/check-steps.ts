@@ -1,4 +1,5 @@
 import { AppError } from '@tidemark/errors/app-error';
+import { MAX_CHECK_STEP_TEXT, MAX_CHECK_STEPS } from '@tidemark/limits/limits';
 import type { CheckStep } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 
 /** What a check found so far. */
@@ -10,17 +11,15 @@ export interface CheckSteps {
   /** Whether every step was fine, those that are not kept included. */
   readonly ok: boolean;
   add(step: CheckStep): void;
+  /** Adds a step that failed; the error is its sentence. */
+  fail(name: string, error: unknown, seconds?: number): void;
   /** Puts a step before all others, or in the place of the one that was put there before. */
   head(step: CheckStep): void;
   /** Does a step and times it; its answer, or why it failed, is the step's sentence. Answers whether it was fine. */
   run(name: string, act: () => Promise<string>): Promise<boolean>;
 }
 
-const MOST_KEPT = 1_000;
-/** All kept steps together must fit into a message of gRPC. */
-const LONGEST_TEXT = 600;
-
-const cut = (step: CheckStep): CheckStep => ({ ...step, message: step.message.slice(0, LONGEST_TEXT) });
+const cut = (step: CheckStep): CheckStep => ({ ...step, message: step.message.slice(0, MAX_CHECK_STEP_TEXT) });
 
 const ADVICE: Readonly<Record<string, string>> = {
   EACCES: 'The worker is not allowed to: look at the owner and the permissions of the folder.',
@@ -31,7 +30,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   ESTALE: 'The mount is stale: mount it again.',
 };
 
-export function createCheckSteps(): CheckSteps {
+/** @param onFailed told of the error of each step that failed, which may say more than its sentence */
+export function createCheckSteps(onFailed: (name: string, error: unknown) => void = () => undefined): CheckSteps {
   const kept: CheckStep[] = [];
   let first: CheckStep | undefined;
   let total = 0;
@@ -39,11 +39,15 @@ export function createCheckSteps(): CheckSteps {
   const add = (step: CheckStep) => {
     total += 1;
     ok &&= step.ok;
-    if (kept.length < MOST_KEPT) kept.push(cut(step));
+    if (kept.length < MAX_CHECK_STEPS) kept.push(cut(step));
+  };
+  const fail = (name: string, error: unknown, seconds = 0) => {
+    add({ name, ok: false, message: sentenceOf(error), seconds });
+    onFailed(name, error);
   };
   return {
     get kept() {
-      return first ? [first, ...kept.slice(0, MOST_KEPT - 1)] : kept;
+      return first ? [first, ...kept.slice(0, MAX_CHECK_STEPS - 1)] : kept;
     },
     get total() {
       return first ? total + 1 : total;
@@ -52,19 +56,20 @@ export function createCheckSteps(): CheckSteps {
       return ok && first?.ok !== false;
     },
     add,
+    fail,
     head(step) {
       first = step;
     },
     async run(name, act) {
       const startedAt = performance.now();
-      const done = (fine: boolean, message: string) => {
-        add({ name, ok: fine, message, seconds: (performance.now() - startedAt) / 1000 });
-        return fine;
-      };
+      const seconds = () => (performance.now() - startedAt) / 1000;
       try {
-        return done(true, await act());
+        const message = await act();
+        add({ name, ok: true, message, seconds: seconds() });
+        return true;
       } catch (error) {
-        return done(false, sentenceOf(error));
+        fail(name, error, seconds());
+        return false;
       }
     },
   };

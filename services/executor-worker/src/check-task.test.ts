@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { S3Location, Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createCheckSteps } from './check-steps.ts';
 import { runCheckTask } from './check-task.ts';
@@ -50,6 +50,23 @@ it('says of a folder that is not there that it is not, and does no more', async 
   expect(steps.ok).toBe(false);
   expect(names(steps)).toEqual(['credentials', 'reach']);
   expect(steps.kept.at(-1)).toMatchObject({ ok: false, message: expect.stringMatching(/nowhere.*is it mounted\?/) });
+});
+
+it('tells the log more of a file with credentials that does not fit than whoever named it', async () => {
+  const file = join(folder, 'credentials');
+  writeFileSync(file, 'AWS_ACCESS_KEY_ID=key', { mode: 0o644 });
+  const value = S3Location.create({ bucket: 'b' });
+  const storage = Storage.create({
+    id: 's1',
+    root: ROOT,
+    location: { $case: 's3', value },
+    credentials: { source: { $case: 'file', value: file } },
+  });
+  const told: unknown[] = [];
+  const steps = createCheckSteps((name, error) => told.push(name, error));
+  await runCheckTask({ checkId: 'check-1', storage, env: {}, steps, lost: never, drain: never });
+  expect(steps.kept).toMatchObject([{ ok: false, message: expect.not.stringContaining('others can read it') }]);
+  expect(told).toMatchObject(['credentials', { cause: { message: 'others can read it' } }]);
 });
 
 it('says why nothing can be written, and stops there', async () => {

@@ -4,19 +4,34 @@
  * Stops at the first step that fails, but never without trying to remove the probe: only a check that was lost leaves it,
  * since whoever has the check now uses the same name.
  */
+import type { DeclaredMove } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { withTimeout } from '@tidemark/service-kit/abort';
+import { storageCredentials } from '@tidemark/storage/credentials';
+import { openStorage } from '@tidemark/storage/open-storage';
+import type { StorageFiles, StorageTraits } from '@tidemark/storage/storage-files';
 import type { CheckWork } from './check-work.ts';
-import { storageCredentials } from './storage/credentials.ts';
-import { openStorage, type StorageFiles, type StorageTraits } from './storage/storage-files.ts';
+import { hasMarkerOf, proveMoves, type TellMove } from './move-proof.ts';
+import { isOfMarker, openKnownStorage, settleMarker, type TellMarker } from './storage/marker.ts';
 
 const PROBES = '.tidemark-probe';
 /** Together the steps must have a chance to end within the 30 s that the caller waits. */
 const STEP_MS = 20_000;
 const CLEANUP_MS = 5_000;
 
+export interface ProbeWork extends CheckWork {
+  /** Tells backup-service the number of the marker, under this check; goes with `marker`. */
+  readonly tellMarker?: TellMarker;
+  /** What an admin says was moved here; goes with `tellMove`. */
+  readonly move?: DeclaredMove | undefined;
+  /** Tells backup-service what was found of that, under this check. */
+  readonly tellMove?: TellMove;
+}
+
 /** Probes the storage; what was found is in the steps. */
-export async function runCheckTask({ checkId, storage, env, steps, lost, drain }: CheckWork): Promise<void> {
+export async function runCheckTask(work: ProbeWork): Promise<void> {
+  const { checkId, storage, marker, tellMarker: tell, move, tellMove, env, steps, lost, drain } = work;
+  let known = { storage, marker, root: storage.root };
   const limited = () => withTimeout(STEP_MS, lost, drain);
   const folder = `${storage.root}/${PROBES}`;
   const name = `${folder}/${checkId}`;
@@ -26,15 +41,26 @@ export async function runCheckTask({ checkId, storage, env, steps, lost, drain }
     if (!files) throw new Error('the storage is not open');
     return files;
   };
+  const open = async () => {
+    const options = { answerMs: STEP_MS };
+    try {
+      return await openKnownStorage(known, env, { ...options, signal: limited() });
+    } catch (error) {
+      if (!move || !isOfMarker(error)) throw error;
+      const other = await openStorage(storage, env, options);
+      if (await hasMarkerOf(move, storage, other, limited())) return other;
+      throw error;
+    }
+  };
   let written = false;
   const probe: readonly (readonly [string, () => Promise<string>])[] = [
     ['credentials', async () => describeCredentials(storage, await storageCredentials(storage, env))],
     [
       'reach',
       async () => {
-        files = await openStorage(storage, env, { answerMs: STEP_MS });
+        files = await open();
         for await (const first of files.folders(storage.root, limited()))
-          return `The storage answers; ${storage.root} holds ${first}.`;
+          return `The storage answers; ${storage.root} holds ${first.toWellFormed()}.`;
         return `The storage answers; ${storage.root} is empty.`;
       },
     ],
@@ -42,7 +68,7 @@ export async function runCheckTask({ checkId, storage, env, steps, lost, drain }
       'write',
       async () => {
         written = true;
-        await opened().write(name, content, limited());
+        await opened().write(name, content, limited(), { asBackup: true });
         return `${name} was written.`;
       },
     ],
@@ -83,6 +109,22 @@ export async function runCheckTask({ checkId, storage, env, steps, lost, drain }
       },
     ],
     ['traits', async () => describeTraits(await opened().traits(limited()))],
+    ...(move && tellMove
+      ? [
+          [
+            'moved',
+            async () => {
+              const proven = await proveMoves(move, storage, opened(), tellMove, limited());
+              known = { ...known, ...(proven.marker && { marker: proven.marker }) };
+              return proven.message;
+            },
+          ] as const,
+        ]
+      : []),
+    // The last, since only a good storage is marked.
+    ...(marker && tell
+      ? [['marker', () => settleMarker({ ...known, files: opened(), tell, signal: limited() })] as const]
+      : []),
   ];
 
   for (const [step, act] of probe) if (!(await steps.run(step, act))) break;

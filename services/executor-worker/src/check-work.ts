@@ -1,3 +1,4 @@
+import type { StorageMarker } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { Env } from '@tidemark/service-kit/env';
 import type { CheckSteps } from './check-steps.ts';
@@ -6,6 +7,8 @@ import type { CheckSteps } from './check-steps.ts';
 export interface CheckWork {
   readonly checkId: string;
   readonly storage: Storage;
+  /** What the storage is known by; none where backup-service is older than this worker. */
+  readonly marker?: StorageMarker | undefined;
   /** Of this worker: where the credentials are. */
   readonly env: Env;
   /** Takes down what is found. */

@@ -1,6 +1,9 @@
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type Address, configReader, type Env } from '@tidemark/service-kit/env';
+import { isAbsolute, join } from 'node:path';
+import { METADATA_BYTES_SETTING } from '@tidemark/backupmeta/backupmeta';
+import { DEFAULT_METADATA_BYTES, MAX_METADATA_BYTES, MAX_NAME } from '@tidemark/limits/limits';
+import { readBroker, readOperationsListener, readPeer } from '@tidemark/service-kit/common-settings';
+import { type Address, configReader, type Env, type OnRead } from '@tidemark/service-kit/env';
 import { readTransportSecurity, type TransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { readTiming, type Timing } from '@tidemark/service-kit/timing';
 
@@ -19,32 +22,71 @@ export interface WorkerConfig extends TransportSecurity {
   readonly programs: readonly string[];
   /** Where the records of what runs on this host are kept. */
   readonly stateDir: string;
+  /** Below which keys, credentials and TLS files of clusters and storages lie; undefined where they may be anywhere. */
+  readonly secretsDir: string | undefined;
   readonly timing: Timing;
+  /** How long a worker that is told to stop goes on with what it has, in milliseconds. */
+  readonly drainMs: number;
+  /** How much of `backupmeta` and of each of its metafiles is read. */
+  readonly metadataBytes: number;
   /** What a `br` may see of this process's environment, by exact name or by prefix. */
   readonly env: Env;
 }
 
+/** Longer than any backup takes, and short enough for a timer. */
+const LONGEST_DRAIN_SECONDS = 7 * 86_400;
+
 /** @throws ConfigError naming every setting that is wrong */
-export function toConfig(env: Env): WorkerConfig {
-  const reader = configReader(env);
-  const host = reader.text('TIDEMARK_HOST', '127.0.0.1');
-  const backupService = reader.address('TIDEMARK_BACKUP_SERVICE', '127.0.0.1:4118');
+export function toConfig(env: Env, onRead?: OnRead): WorkerConfig {
+  const reader = configReader(env, onRead);
+  const { host, ...operations } = readOperationsListener(reader, 4130);
+  const backupService = readPeer(reader, 'TIDEMARK_BACKUP_SERVICE');
   const config: WorkerConfig = {
-    operationsHost: reader.text('TIDEMARK_OPERATIONS_HOST', host),
-    operationsPort: reader.integer('TIDEMARK_OPERATIONS_PORT', { default: 4130, max: 65_535 }),
-    amqpUrl: reader.secret('TIDEMARK_AMQP_URL') ?? '',
-    amqpNamespace: reader.text('TIDEMARK_AMQP_NAMESPACE', 'tidemark'),
+    ...operations,
+    ...readBroker(reader),
     backupService,
     ...readTransportSecurity(reader, { listensOn: host, calls: { TIDEMARK_BACKUP_SERVICE: backupService } }),
-    name: reader.text('TIDEMARK_WORKER_NAME', `${hostname()}-${process.pid}`).slice(0, 128),
-    pool: reader.text('TIDEMARK_POOL', 'default'),
-    slots: reader.integer('TIDEMARK_SLOTS', { default: 1, min: 1, max: 64 }),
-    programs: reader.list('TIDEMARK_BR', ['br']),
-    stateDir: reader.text('TIDEMARK_STATE_DIR', join(tmpdir(), 'tidemark-worker')),
+    name: reader
+      .text('TIDEMARK_WORKER_NAME', {
+        about: 'Name of the worker in records and logs.',
+        shown: 'host name and process',
+        default: `${hostname()}-${process.pid}`,
+      })
+      .slice(0, MAX_NAME),
+    pool: reader.text('TIDEMARK_POOL', { about: 'Pool whose tasks the worker takes.', default: 'default' }),
+    slots: reader.integer('TIDEMARK_SLOTS', { about: 'Tasks at once.', default: 1, min: 1, max: 64 }),
+    programs: reader.list('TIDEMARK_BR', {
+      about: 'Programs to run as `br`; the one that fits the version of a cluster is chosen.',
+      default: ['br'],
+    }),
+    stateDir: reader.text('TIDEMARK_STATE_DIR', {
+      about: 'Folder of what the worker knows of processes on its host; it must outlive the worker.',
+      shown: 'tidemark-worker in the folder of temporary files',
+      default: join(tmpdir(), 'tidemark-worker'),
+    }),
+    secretsDir:
+      reader.text('TIDEMARK_SECRETS_DIR', {
+        about:
+          'Folder in which keys, credentials and TLS files that clusters and storages name must lie; anywhere unless set.',
+        default: '',
+      }) || undefined,
     timing: readTiming(reader),
+    drainMs: reader.seconds('TIDEMARK_DRAIN_SECONDS', {
+      about: 'How long a worker that is told to stop goes on with the tasks that it has.',
+      default: 0,
+      min: 0,
+      max: LONGEST_DRAIN_SECONDS,
+    }),
+    metadataBytes: reader.integer(METADATA_BYTES_SETTING, {
+      about: 'How much of `backupmeta`, and of each of its metafiles, is read.',
+      default: DEFAULT_METADATA_BYTES,
+      min: 1,
+      max: MAX_METADATA_BYTES,
+    }),
     env,
   };
-  if (!config.amqpUrl) reader.problem('TIDEMARK_AMQP_URL (or TIDEMARK_AMQP_URL_FILE) must be set');
+  if (config.secretsDir !== undefined && !isAbsolute(config.secretsDir))
+    reader.problem(`TIDEMARK_SECRETS_DIR must be an absolute folder, not "${config.secretsDir}"`);
   reader.finish();
   return config;
 }

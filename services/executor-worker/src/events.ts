@@ -9,6 +9,40 @@ const runs = counter('tidemark_br_runs_total', 'Runs of br, by how they ended.',
 const running = gauge('tidemark_tasks_running', 'Tasks this worker works on now.');
 const strays = counter('tidemark_strays_total', 'Runs whose task was lost, reported as stray.');
 
+const outOfReach = gauge('tidemark_storages_out_of_reach', 'Storages that this worker cannot reach now.');
+
+export function storageOutOfReach(storageId: string, reason: string, count: number): void {
+  outOfReach.set(count);
+  log.warn({ storageId, reason }, 'a storage is out of reach: its tasks are left to other workers');
+}
+
+export function storageReached(storageId: string, count: number): void {
+  outOfReach.set(count);
+  log.info({ storageId }, 'a storage is within reach again');
+}
+
+export function storageNotAsked(storageId: string, count: number): void {
+  outOfReach.set(count);
+  log.info(
+    { storageId },
+    'a storage that was out of reach is asked for by no task any more, such as one that was corrected',
+  );
+}
+
+export function presenceNotTold(error: unknown): void {
+  log.info({ error }, 'the presence of this worker was not taken down; backup-service may be older than the worker');
+}
+
+/** This worker is to stop, and goes on with what it has for a while. */
+export function drainBegan(tasks: number, seconds: number): void {
+  log.info({ tasks, seconds }, 'this worker drains: it takes nothing new and finishes what it has');
+}
+
+export function drainEnded(why: string, tasks: number): void {
+  const level = tasks > 0 ? 'warn' : 'info';
+  log[level]({ why, tasks }, tasks > 0 ? 'the drain ended before all was done: the rest is given back' : 'drained');
+}
+
 /** What every line about a task carries, so that one request can be followed to its `br`. */
 export interface TaskFacts {
   readonly requestId: string;
@@ -43,6 +77,10 @@ export interface CheckFacts {
 export function checkBegan(facts: CheckFacts): void {
   running.inc();
   log.info(facts, 'check began');
+}
+
+export function checkStepFailed(facts: CheckFacts, step: string, error: unknown): void {
+  log.warn({ ...facts, step, error }, 'a step of a check failed');
 }
 
 export function checkEnded(facts: CheckFacts, outcome: string): void {
@@ -89,4 +127,9 @@ export function strayReported(facts: Omit<TaskFacts, 'clusterId'>, path: string)
 
 export function orphanKilled(facts: { backupId: string; group: number }): void {
   log.warn(facts, 'a br that an earlier worker of this host left behind was killed');
+}
+
+/** A good backup told by what its storage is known. */
+export function markerSettled(facts: TaskFacts, sentence: string): void {
+  log.debug({ ...facts, marker: sentence }, 'the marker of the storage was looked at');
 }

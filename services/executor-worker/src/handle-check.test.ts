@@ -17,6 +17,7 @@ import { readTiming } from '@tidemark/service-kit/timing';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createEndOfTask } from './end-of-task.ts';
 import { claimCheck } from './handle-check.ts';
+import { createWorks } from './works.ts';
 
 const timing = readTiming(
   configReader({ TIDEMARK_RENEW_SECONDS: '0.02', TIDEMARK_CALL_SECONDS: '1', TIDEMARK_CLAIM_SECONDS: '0.5' }),
@@ -49,7 +50,17 @@ const worker = (answers: Partial<ServiceClient<ExecutorServiceServer>> = {}) => 
     ...answers,
   } as ServiceClient<ExecutorServiceServer>;
   const end = createEndOfTask(client, { callMs: timing.callMs, giveUp: new AbortController().signal });
-  const dependencies = { client, end, env: {}, timing, drain: drain.signal, worker: 'w1', pool: 'default' };
+  const dependencies = {
+    client,
+    end,
+    env: {},
+    timing,
+    drain: drain.signal,
+    worker: 'w1',
+    pool: 'default',
+    instance: 'instance-of-the-test',
+    works: createWorks(),
+  };
   return { claim: () => claimCheck(dependencies, command, 'r1'), completed, renewed, drain, storage };
 };
 

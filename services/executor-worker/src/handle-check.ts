@@ -20,10 +20,12 @@ import { keepCheckLease } from './check-lease.ts';
 import { createCheckSteps } from './check-steps.ts';
 import { runCheckTask } from './check-task.ts';
 import type { EndOfCheck } from './end-of-task.ts';
-import { type CheckFacts, checkBegan, checkEnded, claimMade } from './events.ts';
+import { type CheckFacts, checkBegan, checkEnded, checkStepFailed, claimMade } from './events.ts';
 import { log } from './logger.ts';
+import type { TellMove } from './move-proof.ts';
 import { runRebuildTask } from './rebuild-task.ts';
 import { untilAnswered } from './until-answered.ts';
+import type { Works } from './works.ts';
 
 export interface CheckDependencies {
   readonly client: ServiceClient<ExecutorServiceServer>;
@@ -34,6 +36,10 @@ export interface CheckDependencies {
   readonly drain: AbortSignal;
   readonly worker: string;
   readonly pool: string;
+  /** Of this run of the worker. */
+  readonly instance: string;
+  /** What this worker is at. */
+  readonly works: Works;
 }
 
 /** Claims the check that a command rings for. */
@@ -42,10 +48,10 @@ export async function claimCheck(
   { id: checkId }: RunCommand,
   requestId: string,
 ): Promise<Run | undefined> {
-  const { client, worker, pool, timing } = dependencies;
+  const { client, worker, pool, instance, timing } = dependencies;
   const claim = randomBytes(24).toString('base64url');
   const answer = await untilAnswered(
-    () => client.claimCheck({ checkId, claim, worker, pool }, { timeoutMs: timing.callMs, requestId }),
+    () => client.claimCheck({ checkId, claim, worker, pool, instance }, { timeoutMs: timing.callMs, requestId }),
     timing.claimMs,
     { checkId, requestId },
   );
@@ -63,14 +69,22 @@ async function run(dependencies: CheckDependencies, check: CheckRef, grant: Chec
   const { checkId } = check;
   const facts: CheckFacts = { requestId, checkId, storageId: storage.id, check: probe ? 'probe' : 'rebuild' };
   checkBegan(facts);
-  const steps = createCheckSteps();
+  using _ = dependencies.works.began({ kind: facts.check, id: checkId, clusterId: '' });
+  const steps = createCheckSteps((step, error) => checkStepFailed(facts, step, error));
   let outcome = 'ended by a bug';
   try {
     await using lease = keepCheckLease({ client, check, steps, facts, timing });
     const { lost } = lease;
-    const work = { checkId, storage, env, steps, lost, drain };
+    const work = { checkId, storage, marker: grant.marker, env, steps, lost, drain };
+    const tellMarker = (number: string) =>
+      client.settleMarker(
+        { holder: { $case: 'check', value: check }, number },
+        { timeoutMs: timing.callMs, requestId, signal: lost },
+      );
+    const tellMove: TellMove = (found) =>
+      client.settleMove({ check, ...found }, { timeoutMs: timing.callMs, requestId, signal: lost });
     try {
-      if (probe) await runCheckTask(work);
+      if (probe) await runCheckTask({ ...work, tellMarker, move: grant.move, tellMove });
       else await runRebuildTask({ ...work, client, check, requestId, callMs: timing.callMs });
     } catch (error) {
       if (!lost.aborted && !drain.aborted) throw error;

@@ -17,11 +17,16 @@ import { keepLease, type Lease } from './lease-keeper.ts';
 import { log } from './logger.ts';
 import { runRemoveTask } from './remove-task.ts';
 import { untilAnswered } from './until-answered.ts';
+import type { Works } from './works.ts';
 
 export interface CommandDependencies extends BackupTaskDependencies {
   readonly end: EndOfTask & EndOfCheck;
   readonly worker: string;
   readonly pool: string;
+  /** Of this run of the worker. */
+  readonly instance: string;
+  /** What this worker is at. */
+  readonly works: Works;
   /** The leases of what runs now, by backup. */
   readonly leases: Map<string, Lease>;
 }
@@ -55,6 +60,7 @@ async function run(
 ): Promise<void> {
   const { client, timing, leases } = dependencies;
   taskBegan(grant.$case, facts);
+  using _ = dependencies.works.began({ kind: grant.$case, id: task.backupId, clusterId: facts.clusterId });
   await using lease = keepLease({ client, task, facts, timing });
   leases.set(task.backupId, lease);
   let outcome = 'ended by a bug';
@@ -70,13 +76,17 @@ async function run(
 }
 
 async function claimUntilAnswered(
-  { client, worker, pool, timing }: CommandDependencies,
+  { client, worker, pool, instance, reach, timing }: CommandDependencies,
   backupId: string,
   claim: string,
   requestId: string,
 ): Promise<ClaimTaskResponse | undefined> {
   const answer = await untilAnswered(
-    () => client.claimTask({ backupId, claim, worker, pool }, { timeoutMs: timing.callMs, requestId }),
+    () =>
+      client.claimTask(
+        { backupId, claim, worker, pool, instance, outOfReach: reach.outOfReach() },
+        { timeoutMs: timing.callMs, requestId },
+      ),
     timing.claimMs,
     { backupId, requestId },
   );

@@ -1,17 +1,17 @@
 /**
  * Keeps the lease of one claimed task.
  *
- * K1. Renewals run one after the other, every `renewMs`, sooner where there is something new to tell (but not oftener than
- *     every `QUICKEST_MS`) or after one that was not answered, and at once where there is something to be told.
+ * K1. Renewals and announcements run one after the other (renewal.ts).
  * K2. Each answered renewal is passed on to the guard; without them the guard ends `br` (design, "Leases").
  * K3. LOST is final: `lost` aborts, and nothing is written under this claim any more (T4).
  * K4. `br` may start only after an answered `starting`, and no later than `spawnMs` after it was sent (T9).
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { BackupState, type Progress } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import { BackupState, type Estimate, type Progress } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type ExecutorServiceServer,
   type RenewTaskResponse,
+  type Stall,
   type Starting,
   type TaskRef,
   TaskStanding,
@@ -19,6 +19,7 @@ import {
 import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import type { Timing } from '@tidemark/service-kit/timing';
 import { renewalFailed, type TaskFacts } from './events.ts';
+import { startRenewal } from './renewal.ts';
 
 export interface Lease extends AsyncDisposable {
   /** Aborts when the task is somebody else's. */
@@ -27,6 +28,10 @@ export interface Lease extends AsyncDisposable {
   readonly canceling: AbortSignal;
   /** Told with the next renewal, which is soon. */
   report(progress: Progress): void;
+  /** What `br` waits for, told with each renewal from the next on, which is soon; undefined: it goes on. */
+  waitsFor(stall: (() => Stall) | undefined): void;
+  /** How far `br` may be, told with each renewal from the next on, which is soon; undefined: that is known. */
+  estimates(estimate: Estimate | undefined): void;
   /** Renews now: somebody says that the backup changed. */
   renewNow(): void;
   /**
@@ -34,6 +39,12 @@ export interface Lease extends AsyncDisposable {
    * when `spawnMs` have passed.
    */
   announce(starting: Starting): Promise<number | undefined>;
+  /**
+   * Announces that files of these paths are about to be removed; nothing of them may be before that is answered.
+   *
+   * @throws the reason of the signal, or Error when the task was lost
+   */
+  announceRemoval(paths: readonly string[], signal: AbortSignal): Promise<void>;
   /** From now on `keepAlive` is told of each answered renewal. */
   guardWith(keepAlive: () => void): void;
 }
@@ -45,27 +56,28 @@ export interface LeaseOptions {
   readonly timing: Pick<Timing, 'renewMs' | 'callMs' | 'spawnMs'>;
 }
 
-/** Progress is told at most this often. */
-const QUICKEST_MS = 1_000;
+interface Announcement {
+  readonly starting?: Starting;
+  readonly removing?: readonly string[];
+}
+
+class LostError extends Error {}
 
 /** Starts renewing. */
 export function keepLease({ client, task, facts, timing }: LeaseOptions): Lease {
   const lost = new AbortController();
   const canceling = new AbortController();
-  const stop = new AbortController();
-  const quickestMs = Math.min(QUICKEST_MS, timing.renewMs / 2);
   let progress: Progress | undefined;
+  let stall: (() => Stall) | undefined;
+  let estimate: Estimate | undefined;
   let keepAlive: () => void = () => undefined;
-  let toTell = Promise.withResolvers<void>();
-  let toAsk = Promise.withResolvers<void>();
-  let last: Promise<unknown> = Promise.resolve();
 
-  const renew = async (starting?: Starting): Promise<RenewTaskResponse> => {
+  const renew = async ({ starting, removing = [] }: Announcement = {}): Promise<RenewTaskResponse> => {
     const told = progress;
     progress = undefined;
     try {
       const answer = await client.renewTask(
-        { task, progress: told, starting },
+        { task, progress: told, starting, stall: stall?.(), estimate, removing: [...removing] },
         { timeoutMs: timing.callMs, requestId: facts.requestId },
       );
       if (answer.standing === TaskStanding.TASK_STANDING_LOST) lost.abort(new Error('the task was lost'));
@@ -77,73 +89,66 @@ export function keepLease({ client, task, facts, timing }: LeaseOptions): Lease 
       throw error;
     }
   };
-  const oneByOne = <R>(act: () => Promise<R>): Promise<R> => {
-    const result = last.then(act);
-    last = result.catch(() => undefined);
-    return result;
-  };
-  const pause = async (ms: number, ...sooner: readonly Promise<void>[]): Promise<void> => {
-    const waited = new AbortController();
-    const signal = AbortSignal.any([stop.signal, waited.signal]);
-    await Promise.race([delay(ms, undefined, { signal }).catch(() => undefined), ...sooner]);
-    waited.abort();
-  };
+  const renewal = startRenewal({
+    renewMs: timing.renewMs,
+    renew: async () => void (await renew()),
+    lost: lost.signal,
+    onFailed: (error) => renewalFailed(facts, error),
+  });
 
-  const run = async (): Promise<void> => {
-    let pauseMs = timing.renewMs;
-    while (!stop.signal.aborted && !lost.signal.aborted) {
-      await pause(pauseMs, toTell.promise, toAsk.promise);
-      if (stop.signal.aborted) return;
-      toTell = Promise.withResolvers();
-      toAsk = Promise.withResolvers();
-      const startedAt = performance.now();
-      try {
-        await oneByOne(() => renew());
-        pauseMs = timing.renewMs;
-        // Not oftener than that, however much there is to tell; a cancel is not kept waiting.
-        const early = quickestMs - (performance.now() - startedAt);
-        await pause(Math.max(0, early), toAsk.promise);
-        pauseMs = Math.max(0, pauseMs - quickestMs);
-      } catch (error) {
-        renewalFailed(facts, error);
-        pauseMs = Math.min(timing.renewMs, QUICKEST_MS) / 2;
-      }
-    }
-  };
-
-  const done = run();
   return {
     lost: lost.signal,
     canceling: canceling.signal,
     report(next) {
       progress = next;
-      toTell.resolve();
+      renewal.soon();
     },
-    renewNow: () => toAsk.resolve(),
+    waitsFor(next) {
+      if (stall === next) return;
+      stall = next;
+      renewal.soon();
+    },
+    estimates(next) {
+      if (estimate === next) return;
+      estimate = next;
+      renewal.soon();
+    },
+    renewNow: renewal.now,
     async announce(starting) {
       const sentFrom = performance.now();
       while (performance.now() - sentFrom < timing.spawnMs) {
         // The time runs from this call, not from its answer: what comes later may be about another lease.
         const sentAt = performance.now();
         try {
-          const { standing, state } = await oneByOne(() => renew(starting));
+          const { standing, state } = await renewal.inTurn(() => renew({ starting }));
           const runs = standing === TaskStanding.TASK_STANDING_HELD && state === BackupState.BACKUP_STATE_RUNNING;
           const startBy = sentAt + timing.spawnMs;
           return runs && performance.now() < startBy ? startBy : undefined;
         } catch (error) {
           renewalFailed(facts, error);
-          await delay(Math.min(timing.renewMs, QUICKEST_MS) / 2);
+          await delay(renewal.retryMs);
         }
       }
       return undefined;
+    },
+    async announceRemoval(removing, signal) {
+      for (;;) {
+        signal.throwIfAborted();
+        try {
+          const { standing } = await renewal.inTurn(() => renew({ removing }));
+          if (standing === TaskStanding.TASK_STANDING_HELD) return;
+          throw new LostError('the task was lost');
+        } catch (error) {
+          if (error instanceof LostError) throw error;
+          renewalFailed(facts, error);
+          await delay(renewal.retryMs, undefined, { signal });
+        }
+      }
     },
     guardWith(listener) {
       keepAlive = listener;
       listener();
     },
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await done;
-    },
+    [Symbol.asyncDispose]: () => renewal[Symbol.asyncDispose](),
   };
 }

@@ -1,9 +1,9 @@
 import { BackupMode, BackupOrigin, BackupResult } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { BackupGrant, Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import type { BackupFiles } from '@tidemark/storage/backup-files';
 import { expect, it } from 'vitest';
 import { writeManifest } from './manifest.ts';
-import type { BackupFiles } from './storage/backup-files.ts';
 
 const signal = new AbortController().signal;
 const grant = BackupGrant.create({

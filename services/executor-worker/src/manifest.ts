@@ -1,6 +1,6 @@
 import { BackupMode, BackupOrigin, type BackupResult } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { BackupGrant } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
-import type { BackupFiles } from './storage/backup-files.ts';
+import type { BackupFiles } from '@tidemark/storage/backup-files';
 
 export const MANIFEST = 'tidemark.json';
 

@@ -8,6 +8,7 @@
  * U3. What was printed is told within `everyMs`, and the rest at the end, since a log without its end is worth little; but
  *     the end of a task waits for it only while a piece gets through every `lastWordsMs`.
  */
+import { MAX_OUTPUT_FIRST_BYTES, MAX_OUTPUT_LAST_BYTES, MAX_OUTPUT_PIECE_BYTES } from '@tidemark/limits/limits';
 import {
   type ExecutorServiceServer,
   type TaskRef,
@@ -39,16 +40,16 @@ interface Piece {
   bytes: number;
 }
 
-const LARGEST_PIECE = 64 * 1024;
-/** backup-service keeps no more than this of a run: its first part, and its last. */
-const FIRST_BYTES = 1024 * 1024;
-const LAST_BYTES = 8 * 1024 * 1024;
 /** Pieces that are kept until they can be told. */
-const MOST_WAITING = (FIRST_BYTES + LAST_BYTES) / LARGEST_PIECE;
+const MOST_WAITING = (MAX_OUTPUT_FIRST_BYTES + MAX_OUTPUT_LAST_BYTES) / MAX_OUTPUT_PIECE_BYTES;
 const EVERY_MS = 1_000;
 const LAST_WORDS_MS = 5_000;
 
-const newPiece = (offset: number): Piece => ({ offset, buffer: Buffer.allocUnsafeSlow(LARGEST_PIECE), bytes: 0 });
+const newPiece = (offset: number): Piece => ({
+  offset,
+  buffer: Buffer.allocUnsafeSlow(MAX_OUTPUT_PIECE_BYTES),
+  bytes: 0,
+});
 
 /** Starts telling. */
 export function startOutputRecorder(options: RecorderOptions): OutputRecorder {
@@ -107,12 +108,12 @@ export function startOutputRecorder(options: RecorderOptions): OutputRecorder {
         const copied = chunk.copy(open.buffer, open.bytes, from);
         open.bytes += copied;
         from += copied;
-        if (open.bytes < LARGEST_PIECE) continue;
+        if (open.bytes < MAX_OUTPUT_PIECE_BYTES) continue;
         full.push(open);
         open = newPiece(open.offset + open.bytes);
       }
       while (full.length > MOST_WAITING) {
-        const oldest = full.findIndex(({ offset }) => offset >= FIRST_BYTES);
+        const oldest = full.findIndex(({ offset }) => offset >= MAX_OUTPUT_FIRST_BYTES);
         full.splice(oldest, 1);
       }
     },

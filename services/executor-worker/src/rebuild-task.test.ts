@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '@tidemark/errors/app-error';
@@ -147,4 +148,26 @@ it('stops at once when the check is lost', async () => {
     ),
   ).rejects.toThrow('lost');
   expect(offered).toHaveLength(1);
+});
+
+it('goes on where a pipe, a device or a huge file lies in the place of a small one', { timeout: 20_000 }, async () => {
+  putBackup('c1/good');
+  put('c1/pipe/backupmeta', 'meta');
+  execFileSync('mkfifo', [join(folder, ROOT, 'c1/pipe/tidemark.json')]);
+  put('c1/huge/tidemark.json', 'x');
+  put('c1/huge/backupmeta', 'meta');
+  truncateSync(join(folder, ROOT, 'c1/huge/tidemark.json'), 100 * 1024 ** 3);
+  put('c1/large/tidemark.json', 'large');
+  put('c1/large/backupmeta', 'meta');
+  truncateSync(join(folder, ROOT, 'c1/large/backupmeta'), 100 * 1024 ** 3);
+  put('c1/blocked/tidemark.json', 'blocked');
+  execFileSync('mkfifo', [join(folder, ROOT, 'c1/blocked/backupmeta')]);
+  const steps = await rebuild(() => held(ManifestVerdict.MANIFEST_VERDICT_REBUILT));
+  expect(offered.map(({ path }) => path).sort()).toEqual([`${ROOT}/c1/good`, `${ROOT}/c1/large`]);
+  const told = Object.fromEntries(steps.kept.map(({ name, message }) => [name.slice(ROOT.length + 1), message]));
+  expect(told).toMatchObject({
+    'c1/pipe': expect.stringMatching(/^unreadable: .*not a regular file/),
+    'c1/huge': expect.stringMatching(/^unreadable: .*more than 1048576 bytes/),
+    'c1/blocked': expect.stringMatching(/^unreadable: .*not a regular file/),
+  });
 });

@@ -4,6 +4,8 @@
  * The first step is the count of what was found; after it comes one step per manifest, named by its path, whose message
  * begins with the verdict. A folder that cannot be read is a step that failed, and the walk goes on.
  */
+
+import { BACKUPMETA } from '@tidemark/backupmeta/backupmeta';
 import { AppError } from '@tidemark/errors/app-error';
 import {
   type CheckRef,
@@ -14,11 +16,11 @@ import {
 import { withTimeout } from '@tidemark/service-kit/abort';
 import { sleep } from '@tidemark/service-kit/backoff';
 import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
-import { BACKUPMETA } from './br/backupmeta.ts';
+import type { StorageFiles } from '@tidemark/storage/storage-files';
 import { sentenceOf } from './check-steps.ts';
 import type { CheckWork } from './check-work.ts';
 import { MANIFEST } from './manifest.ts';
-import { openStorage, type StorageFiles } from './storage/storage-files.ts';
+import { openKnownStorage } from './storage/marker.ts';
 
 export interface RebuildWork extends CheckWork {
   readonly client: Pick<ServiceClient<ExecutorServiceServer>, 'offerManifest'>;
@@ -48,7 +50,7 @@ const TRIES = 10;
 
 /** Looks at every backup in the storage; what was found is in the steps. */
 export async function runRebuildTask(work: RebuildWork): Promise<void> {
-  const { storage, env, steps, lost, drain } = work;
+  const { storage, marker, env, steps, lost, drain } = work;
   const stop = AbortSignal.any([lost, drain]);
   const counts = { known: 0, missing: 0, rebuilt: 0, refused: 0, unreadable: 0, withoutManifest: 0 };
   const startedAt = performance.now();
@@ -58,7 +60,8 @@ export async function runRebuildTask(work: RebuildWork): Promise<void> {
   };
   count();
   try {
-    const files = await openStorage(storage, env);
+    const known = { storage, marker, root: storage.root };
+    const files = await openKnownStorage(known, env, { reading: true, signal: withTimeout(READ_MS, stop) });
     for await (const path of backupFolders(files, storage.root, stop)) {
       const began = performance.now();
       const finding = await look(work, files, path, stop);
@@ -71,14 +74,15 @@ export async function runRebuildTask(work: RebuildWork): Promise<void> {
     }
   } catch (error) {
     if (stop.aborted) throw error;
-    steps.add({ name: storage.root, ok: false, message: sentenceOf(error), seconds: 0 });
+    steps.fail(storage.root, error);
   }
 }
 
 async function* backupFolders(files: StorageFiles, root: string, signal: AbortSignal): AsyncGenerator<string> {
   for await (const cluster of files.folders(root, signal)) {
     if (!CLUSTER.test(cluster)) continue;
-    for await (const backup of files.folders(`${root}/${cluster}`, signal)) yield `${root}/${cluster}/${backup}`;
+    for await (const backup of files.folders(`${root}/${cluster}`, signal))
+      if (backup.isWellFormed()) yield `${root}/${cluster}/${backup}`;
   }
 }
 
@@ -93,7 +97,7 @@ async function look(
     const manifest = await files.read(`${path}/${MANIFEST}`, withTimeout(READ_MS, stop));
     if (!manifest) return undefined;
     // A removal takes it first: what is left then is no backup any more.
-    if (!(await files.read(`${path}/${BACKUPMETA}`, withTimeout(READ_MS, stop))))
+    if (!(await files.find(`${path}/${BACKUPMETA}`, withTimeout(READ_MS, stop))))
       return { verdict: 'refused', message: `Its ${BACKUPMETA} is gone: the backup was removed, at least in part.` };
     return await offer(work, path, manifest, stop);
   } catch (error) {

@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { RemoveGrant, TaskRef } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { type BackupFiles, openBackupFiles } from '@tidemark/storage/backup-files';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { removePath } from './remove-task.ts';
-import { type BackupFiles, openBackupFiles } from './storage/backup-files.ts';
+import type { Outcome } from './end-of-task.ts';
+import type { Lease } from './lease-keeper.ts';
+import { removePath, runRemoveTask } from './remove-task.ts';
 
-const signal = AbortSignal.timeout(60_000);
+const signal = AbortSignal.timeout(180_000);
 const MIB = 1024 * 1024;
 
 setFlagsFromString('--expose-gc');
@@ -36,6 +39,15 @@ describe('removing a path', () => {
   };
   const left = async () => (await Array.fromAsync(files.list(signal))).map(({ name }) => name).sort();
 
+  it('tells of files whose names are no UTF-8 in words that can be sent', async () => {
+    mkdirSync(join(root, 'c1/p'), { recursive: true });
+    writeFileSync(Buffer.concat([Buffer.from(join(root, 'c1/p/')), Buffer.from('caf\xe9', 'latin1')]), '');
+    const stubborn: BackupFiles = { ...files, remove: async (names) => names.map((name) => ({ name, why: 'EPERM' })) };
+    expect(await removePath(stubborn, 'c1/p', signal)).toMatchObject({
+      reason: { detail: 'caf\ufffd: EPERM', message: expect.stringContaining('caf\ufffd') },
+    });
+  });
+
   it('begins with backupmeta, ends with the lock when it is alone, and then looks again', async () => {
     fill(['backup.lock', 'backupmeta', '1/a.sst', '2/b.sst']);
     const done: string[] = [];
@@ -55,7 +67,12 @@ describe('removing a path', () => {
       },
     };
     const bytes = BigInt('backup.lockbackupmeta1/a.sst2/b.sst'.length);
-    expect(await removePath(recording, 'c1/p', signal)).toEqual({ kind: 'removed', bytes });
+    expect(await removePath(recording, 'c1/p', signal)).toEqual({
+      kind: 'removed',
+      count: 4,
+      bytes,
+      remark: '',
+    });
     expect(done).toEqual([
       'list',
       'remove backupmeta',
@@ -70,7 +87,12 @@ describe('removing a path', () => {
   });
 
   it('is done where nothing is left, so that any other worker can finish a removal', async () => {
-    expect(await removePath(files, 'c1/p', signal)).toEqual({ kind: 'removed', bytes: 0n });
+    expect(await removePath(files, 'c1/p', signal)).toEqual({
+      kind: 'removed',
+      count: 0,
+      bytes: 0n,
+      remark: '',
+    });
   });
 
   it('tells which file stays and why, and leaves the lock (C1)', async () => {
@@ -133,35 +155,122 @@ describe('removing a path', () => {
     expect(await left()).toEqual([]);
   });
 
-  it('holds a batch of names at a time, also of 100,000 files', { timeout: 120_000 }, async () => {
-    const count = 100_000;
-    fill(
-      (function* () {
-        yield 'backupmeta';
-        for (let file = 2; file <= count; file++) yield `${file % 3}/${file}_0123456789abcdef0123456789abcdef.sst`;
-      })(),
-    );
-    let removed = 0;
-    let largest = 0;
-    let heap = 0;
-    collectGarbage();
-    const before = process.memoryUsage().heapUsed;
-    const measured: BackupFiles = {
-      ...files,
-      async remove(names, abort) {
-        largest = Math.max(largest, names.length);
-        const failures = await files.remove(names, abort);
-        removed += names.length;
-        if (removed % 10_000 < names.length) {
+  it('holds a batch of names at a time, however many files there are', { timeout: 60_000 }, async () => {
+    /** Removes so many files with long names; answers how much more memory was held meanwhile than before. */
+    const heldOf = async (count: number): Promise<number> => {
+      fill(
+        (function* () {
+          yield 'backupmeta';
+          for (let file = 1; file < count; file++) yield `${file % 3}/${String(file).padStart(200, '0')}.sst`;
+        })(),
+      );
+      let removed = 0;
+      let largest = 0;
+      let held = 0;
+      collectGarbage();
+      const before = process.memoryUsage().heapUsed;
+      const measured: BackupFiles = {
+        ...files,
+        async remove(names, abort) {
+          largest = Math.max(largest, names.length);
+          const failures = await files.remove(names, abort);
+          removed += names.length;
           collectGarbage();
-          heap = Math.max(heap, process.memoryUsage().heapUsed - before);
-        }
-        return failures;
-      },
+          held = Math.max(held, process.memoryUsage().heapUsed - before);
+          return failures;
+        },
+      };
+      expect(await removePath(measured, 'c1/p', signal)).toMatchObject({ kind: 'removed' });
+      expect({ removed, largest }).toEqual({ removed: count, largest: 1_000 });
+      expect(existsSync(join(root, 'c1/p'))).toBe(false);
+      return held;
     };
-    expect(await removePath(measured, 'c1/p', signal)).toMatchObject({ kind: 'removed' });
-    expect({ removed, largest }).toEqual({ removed: count, largest: 1_000 });
-    expect(heap).toBeLessThan(4 * MIB);
-    expect(existsSync(join(root, 'c1/p'))).toBe(false);
+    await heldOf(1_100); // what is compiled and kept at the first time
+    const few = await heldOf(1_100);
+    const many = await heldOf(5_000);
+    // The names alone of those that are more have 1 MiB.
+    expect(many - few).toBeLessThan(MIB / 2);
+  });
+});
+
+it('removes nothing of a path or storage that nobody could have registered, whoever wrote it into the record', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'tidemark-stranger-'));
+  writeFileSync(join(root, 'kept'), 'x');
+  mkdirSync(join(root, 'a'));
+  const lost = new AbortController().signal;
+  for (const [path, name] of [
+    [`${root}/a/..`, 'b/c'],
+    [root, 'a/../kept'],
+    [root, 'a?b/c'],
+  ] as const) {
+    const told: unknown[] = [];
+    await runRemoveTask(
+      {
+        task: TaskRef.create({}),
+        grant: RemoveGrant.create({
+          storage: Storage.create({ location: { $case: 'local', value: { path } } }),
+          paths: [name],
+        }),
+        facts: { requestId: '', backupId: 'b', clusterId: 'c' },
+        lease: { lost } as Lease,
+      },
+      {
+        end: {
+          async complete(_, outcome) {
+            told.push(outcome);
+            return 'held';
+          },
+          release: async () => 'held',
+        },
+        drain: lost,
+        env: {},
+        instance: 'instance',
+      },
+    );
+    expect(told).toMatchObject([
+      { value: { reason: { message: expect.stringContaining('refuses what it was handed') } } },
+    ]);
+  }
+  expect(existsSync(join(root, 'kept'))).toBe(true);
+  rmSync(root, { recursive: true });
+});
+
+describe('a worker that cannot reach the storage of a removal', () => {
+  const storage = Storage.create({ id: 's1', location: { $case: 'local', value: { path: '/nowhere/at/all' } } });
+  const remove = async (storageDigest: string) => {
+    const task = TaskRef.create({ backupId: 'b', claim: 'c', fence: 1n });
+    const told: Outcome[] = [];
+    const lease = { lost: new AbortController().signal } as Lease;
+    const grant = {
+      fence: 1n,
+      clusterId: 'c1',
+      storage,
+      paths: ['c1/p'],
+      requestId: 'r',
+      storageDigest,
+      marker: undefined,
+    };
+    await runRemoveTask(
+      { task, grant, facts: { requestId: 'r', backupId: 'b', clusterId: 'c1' }, lease },
+      {
+        end: {
+          async complete(_, outcome) {
+            told.push(outcome);
+            return 'held';
+          },
+          release: async () => 'held',
+        },
+        drain: new AbortController().signal,
+        env: {},
+        instance: 'instance',
+      },
+    );
+    return told;
+  };
+
+  it('gives it back for another one, and is told as a failure only to an older backup-service', async () => {
+    const handBack = { instance: 'instance', passing: false, storage: true, notStarted: false };
+    expect(await remove('digest')).toMatchObject([{ $case: 'wait', value: { handBack } }]);
+    expect(await remove('')).toMatchObject([{ $case: 'removeFailed', value: { reason: { code: 'REMOVE_FAILED' } } }]);
   });
 });

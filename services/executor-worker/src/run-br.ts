@@ -1,16 +1,20 @@
 /**
  * One run of `br` under a held lease: from its spawn until nobody is left in its process group.
  *
- * R1. Whatever asks for its end (task lost, cancel, drain, deadline, no progress), `br` gets the same gentle stop; the
- *     first to ask is remembered as the reason.
+ * R1. Whatever asks for its end (task lost, cancel, drain, deadline, no progress), `br` gets the same gentle stop, but that
+ *     a cancel, which is to leave nothing, is less patient; the first to ask is remembered as the reason.
  * R2. Of a `br` that does not get on, or does not go when told to, the goroutines are taken down before it is killed.
  * R3. Everything that it prints is read, redacted, told on and kept; none of that can hold it up.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TlsFiles } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { Timing } from '@tidemark/service-kit/timing';
+import type { BackupFiles } from '@tidemark/storage/backup-files';
+import { startEstimation } from './br/estimate.ts';
 import { readGoroutines } from './br/goroutine-dump.ts';
 import { createOutputReader, type Output } from './br/output.ts';
 import type { BrExit, Guard } from './br/process.ts';
+import { mayTellOfStall, watchForStalls } from './br/stall.ts';
 import { startWatchdog } from './br/watchdog.ts';
 import { brStarted, type TaskFacts } from './events.ts';
 import type { Lease } from './lease-keeper.ts';
@@ -48,8 +52,16 @@ export interface RunOptions {
   /** What must not be passed on, wherever `br` prints it. */
   readonly secrets: readonly string[];
   readonly recorder: OutputRecorder;
+  /** What it writes, to be looked at while it tells nothing. */
+  readonly files: Pick<BackupFiles, 'list'>;
+  /** Of the last good backup of the cluster; 0 if there is none. */
+  readonly lastSizeBytes: bigint;
 }
 
+/** While it loads the schema and no TiKV answers, `br` ignores the first TERM, and a cancel is to end within 10 s. */
+const CANCEL_GRACE_MS = 3_000;
+/** For how long a `br` that hangs in a cancel is asked what it is doing. */
+const CANCEL_DUMP_MS = 1_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Runs `br` to its end. */
@@ -59,10 +71,20 @@ export async function runBr(options: RunOptions): Promise<FinishedRun> {
   const overdue = new AbortController();
   const stalled = new AbortController();
   using watchdog = startWatchdog(timing.stallMs, () => stalled.abort());
-  const reader = createOutputReader((line) => {
-    watchdog.saw(line);
-    lease.report(report(line));
+  await using estimation = startEstimation({
+    files: options.files,
+    lastSizeBytes: options.lastSizeBytes,
+    tell: lease.estimates,
   });
+  using stalls = watchForStalls(lease.waitsFor);
+  const reader = createOutputReader(
+    (line) => {
+      if (watchdog.saw(line)) stalls.goesOn();
+      if (line.percent !== undefined) estimation.known();
+      lease.report(report(line));
+    },
+    { saw: stalls.saw, isOne: mayTellOfStall },
+  );
   const [redactOut, redactErr] = [createRedactor(options.secrets), createRedactor(options.secrets)];
   const onStdout = (chunk: Buffer) => {
     recorder.push(chunk);
@@ -96,7 +118,7 @@ export async function runBr(options: RunOptions): Promise<FinishedRun> {
     graceMs: timing.graceMs,
     onStdout: (chunk) => onStdout(redactOut(chunk)),
     onStderr: (chunk) => onStderr(redactErr(chunk)),
-    onHang: dump,
+    onHang: () => (lease.canceling.aborted ? Promise.race([dump(), sleep(CANCEL_DUMP_MS)]) : dump()),
   });
   brStarted(facts, guard.group?.pid, argv);
   lease.guardWith(br.keepAlive);
@@ -113,7 +135,9 @@ export async function runBr(options: RunOptions): Promise<FinishedRun> {
   const removals = stops.map(([reason, signal]) => {
     const stop = () => {
       stoppedFor ??= reason;
-      if (reason === 'stalled') void dump().then(br.stop);
+      // What a cancel leaves behind is removed, so nothing is lost by the second TERM, which `br` obeys at once.
+      if (reason === 'canceled') void br.stop(CANCEL_GRACE_MS);
+      else if (reason === 'stalled') void dump().then(() => br.stop());
       else void br.stop();
     };
     if (signal.aborted) stop();

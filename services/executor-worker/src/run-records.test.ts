@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isGroupAlive, signalGroup } from '@tidemark/processes/group';
+import { processStart } from '@tidemark/processes/identity';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isGroupAlive, killGroup, processStart } from './br/process.ts';
 import { openRunRecords } from './run-records.ts';
 
 const run = { backupId: 'b1', claim: 'token', fence: 1, path: 'root/c1/p' };
@@ -40,7 +41,7 @@ describe('records of what runs on this host', () => {
       expect(await records.sweep()).toEqual([]);
       expect(isGroupAlive(group.pid)).toBe(true);
     } finally {
-      killGroup(group.pid);
+      signalGroup(group.pid, 'SIGKILL');
     }
   });
   it('never kill a process that only has the pid of the recorded one', async () => {
@@ -51,7 +52,7 @@ describe('records of what runs on this host', () => {
       expect(await records.sweep()).toMatchObject([run]);
       expect(isGroupAlive(group.pid)).toBe(true);
     } finally {
-      killGroup(group.pid);
+      signalGroup(group.pid, 'SIGKILL');
     }
   });
   it('go with their temporary folder when their end was answered', async () => {
@@ -66,6 +67,15 @@ describe('records of what runs on this host', () => {
   it('that cannot be read hinder nobody', async () => {
     const records = await openRunRecords(folder);
     writeFileSync(join(folder, 'runs', 'broken.json'), '{');
+    for (const [name, record] of Object.entries({
+      a: null,
+      b: 7,
+      c: {},
+      d: { ...run, worker: {} },
+      e: { ...run, worker: dead, group: 1 },
+    }))
+      writeFileSync(join(folder, 'runs', `${name}.json`), JSON.stringify(record));
+    writeFileSync(join(folder, 'runs', 'long.json'), JSON.stringify({ ...run, path: 'x'.repeat(65_536) }));
     expect(await records.sweep()).toEqual([]);
   });
 });

@@ -5,10 +5,13 @@
  * R1. An orphan is killed only if its recorded worker is dead and its pid and start time are those recorded.
  * R2. A record is removed only once its end, or its stray path, was answered.
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { isGroupAlive, killGroup, type ProcessName, processStart } from './br/process.ts';
+import { MAX_RUN_RECORD_BYTES } from '@tidemark/limits/limits';
+import { signalGroup, untilGroupGone } from '@tidemark/processes/group';
+import { processStart } from '@tidemark/processes/identity';
+import { readFileWithin } from '@tidemark/service-kit/bounded-read';
+import type { ProcessName } from './br/process.ts';
 import { orphanKilled } from './events.ts';
 import { log } from './logger.ts';
 
@@ -32,8 +35,6 @@ export interface RunRecords {
   sweep(): Promise<RunRecord[]>;
 }
 
-const POLL_MS = 50;
-
 /** Records below a folder that the workers of a host may share. */
 export async function openRunRecords(stateDir: string): Promise<RunRecords> {
   const folder = join(stateDir, 'runs');
@@ -45,7 +46,10 @@ export async function openRunRecords(stateDir: string): Promise<RunRecords> {
 
   const read = async (file: string): Promise<RunRecord | undefined> => {
     try {
-      return JSON.parse(await readFile(join(folder, file), 'utf8')) as RunRecord;
+      const content = await readFileWithin(join(folder, file), MAX_RUN_RECORD_BYTES);
+      const record = JSON.parse(content.toString('utf8')) as unknown;
+      if (!isRunRecord(record)) throw new Error('it is no record of a run');
+      return record;
     } catch (error) {
       log.warn({ error, file }, 'a run record cannot be read and is left alone');
       return undefined;
@@ -81,13 +85,23 @@ export async function openRunRecords(stateDir: string): Promise<RunRecords> {
   };
 }
 
+function isRunRecord(read: unknown): read is RunRecord {
+  const { backupId, claim, fence, path, worker, group } = { ...(read as Partial<RunRecord> | null) };
+  const texts = [backupId, claim, path].every((text) => typeof text === 'string');
+  return texts && typeof fence === 'number' && isName(worker) && (group === undefined || isName(group));
+}
+
+function isName(name: ProcessName | undefined): boolean {
+  return typeof name?.pid === 'number' && typeof name.start === 'string';
+}
+
 function isAlive({ pid, start }: ProcessName): boolean {
   return processStart(pid) === start;
 }
 
 async function killOrphan(backupId: string, group: ProcessName): Promise<void> {
   if (!isAlive(group)) return;
-  killGroup(group.pid);
+  signalGroup(group.pid, 'SIGKILL');
   orphanKilled({ backupId, group: group.pid });
-  while (isGroupAlive(group.pid)) await delay(POLL_MS);
+  await untilGroupGone(group.pid, { killAfterMs: 0 });
 }

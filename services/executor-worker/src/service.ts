@@ -1,40 +1,60 @@
+import { randomBytes } from 'node:crypto';
 import { startCancelListener } from '@tidemark/messaging/cancel-listener';
 import { connectBroker } from '@tidemark/messaging/connection';
-import { type Consumer, startConsumer } from '@tidemark/messaging/consumer';
+import { type Consumer, type Run, startConsumer } from '@tidemark/messaging/consumer';
 import {
   type ExecutorServiceServer,
   ExecutorServiceService,
   TaskRef,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { CommandKind } from '@tidemark/protocol/queue/v1/commands';
 import { createServiceClient } from '@tidemark/service-kit/grpc/client';
 import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
+import { trustNamedAuthorities } from '@tidemark/storage/authorities';
 import { brEnvironment } from './br/command.ts';
 import { openGuards } from './br/process.ts';
 import { openPrograms } from './br/programs.ts';
 import type { WorkerConfig } from './config.ts';
+import { drained } from './drain.ts';
 import { createEndOfTask, type EndOfTask } from './end-of-task.ts';
-import { messageUnreadable, strayReported } from './events.ts';
+import { drainBegan, drainEnded, messageUnreadable, strayReported } from './events.ts';
 import { createClaim } from './handle-command.ts';
 import type { Lease } from './lease-keeper.ts';
 import { brokerLog, log } from './logger.ts';
+import { type PresenceReporter, startPresence } from './presence.ts';
+import { createReach } from './reach.ts';
 import { openRunRecords, type RunRecord, type RunRecords } from './run-records.ts';
+import { createWorks } from './works.ts';
 
 const READY_MS = 1_000;
 /** How long a stopping worker goes on trying to tell how its tasks ended. */
 const LAST_WORDS_MS = 15_000;
+/** What a stop may take beyond the end of its tasks and their last words. */
+const STOP_MARGIN_MS = 15_000;
+
+const ANYWHERE =
+  'TIDEMARK_SECRETS_DIR is not set: a cluster or storage may name any file that this worker can read as its key or credentials';
 
 export interface RunningWorker extends AsyncDisposable {
   readonly operationsPort: number;
+  /** How long its disposal waits at most for what runs; `hurry` ends that. */
+  readonly drainMs: number;
+  /** How long the rest of its disposal takes at most. */
+  readonly stopMs: number;
+  hurry(): boolean;
 }
 
 /**
  * Starts a worker: first it ends what an earlier one left running on this host, then it takes tasks.
- * Disposing it drains: nothing new is claimed, what runs is stopped and given back.
+ * Disposing it drains: nothing new is claimed, what runs is finished for as long as `drainMs` says, and what is left is
+ * stopped and given back.
  */
 export async function startWorker(config: WorkerConfig): Promise<RunningWorker> {
+  for (const problem of trustNamedAuthorities(config.env)) log.warn({}, problem);
   const records = await openRunRecords(config.stateDir);
   const unreported = await records.sweep();
+  if (config.secretsDir === undefined) log.warn({}, ANYWHERE);
   await using stack = new AsyncDisposableStack();
   const certificate = stack.use(openTransportSecurity(config, { log }));
   const programs = stack.use(await openPrograms(config.programs, brEnvironment(config.env, config.stateDir)));
@@ -47,11 +67,19 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       certificate,
     }),
   );
+  /** Nothing new is taken. */
+  const leaving = new AbortController();
+  const hurry = new AbortController();
+  /** What runs is given back. */
   const drain = new AbortController();
   const giveUp = new AbortController();
   const end = createEndOfTask(client, { callMs: config.timing.callMs, giveUp: giveUp.signal });
   const reporting = reportStrays(unreported, end, records);
 
+  const instance = randomBytes(24).toString('base64url');
+  const works = createWorks();
+  let presence: PresenceReporter | undefined;
+  const reach = stack.use(createReach(config.env, () => presence?.changed()));
   const leases = new Map<string, Lease>();
   const runs = new Set<Promise<void>>();
   const claim = createClaim({
@@ -61,12 +89,21 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     programs,
     guards,
     leases,
+    reach,
+    works,
+    instance,
     env: config.env,
     timing: config.timing,
+    metadataBytes: config.metadataBytes,
     drain: drain.signal,
     worker: config.name,
     pool: config.pool,
   });
+  const counted = (run: Run): Promise<void> => {
+    const running = run().finally(() => runs.delete(running));
+    runs.add(running);
+    return running;
+  };
   const broker = stack.use(await connectBroker({ url: config.amqpUrl, connectionName: config.name, log: brokerLog }));
   const startConsuming = () =>
     startConsumer(broker, {
@@ -77,32 +114,60 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       onUnreadable: messageUnreadable,
       async claim(command, delivery) {
         const run = await claim(command, delivery);
-        return (
-          run &&
-          (() => {
-            const running = run().finally(() => runs.delete(running));
-            runs.add(running);
-            return running;
-          })
-        );
+        return run && (() => counted(run));
       },
     });
   // Without a br nothing can be run, and whoever has one should be asked.
   let consumer: Consumer | undefined;
   void programs.oneUsable.then(() => {
-    if (!drain.signal.aborted) consumer = startConsuming();
+    if (leaving.signal.aborted) return;
+    consumer = startConsuming();
+    presence?.changed();
   });
   startCancelListener(broker, {
     namespace: config.amqpNamespace,
     log: brokerLog,
-    // The message is only a hint: the renewal asks the document.
-    onCancel: ({ id }) => leases.get(id)?.renewNow(),
+    // The message is only a hint: the renewal asks the document, and a report of the presence for checks.
+    onCancel: ({ kind, id }) =>
+      kind === CommandKind.COMMAND_KIND_CHECK ? presence?.changed() : leases.get(id)?.renewNow(),
   });
+  const checking = new Set<string>();
+  // Beside the slots: a probe is small, and one whose worker is busy for hours is worth asking, too.
+  const check = async (id: string): Promise<void> => {
+    if (checking.has(id) || leaving.signal.aborted) return;
+    checking.add(id);
+    try {
+      const run = await claim({ kind: CommandKind.COMMAND_KIND_CHECK, id }, { requestId: '' });
+      if (run) await counted(run);
+    } catch (error) {
+      log.warn({ error, checkId: id }, 'a check could not be done');
+    } finally {
+      checking.delete(id);
+    }
+  };
+  const telling = startPresence({
+    client,
+    callMs: config.timing.callMs,
+    tell: () => ({
+      worker: config.name,
+      instance,
+      pool: config.pool,
+      slots: consumer ? config.slots : 0,
+      freeSlots: consumer?.ready ? Math.max(0, config.slots - consumer.busy) : 0,
+      brVersions: [...new Set(programs.usable().map(({ version }) => version))],
+      running: works.now(),
+      draining: leaving.signal.aborted,
+      outOfReach: reach.outOfReach(),
+    }),
+    onCheck: (id) => void check(id),
+  });
+  presence = stack.use(telling);
   const operations = stack.use(
     await startOperationsListener({
       host: config.operationsHost,
       port: config.operationsPort,
       log,
+      remarks: { storages: () => reach.remark() },
       ready: {
         rabbitmq: () => broker.check(),
         br: () => programs.check(),
@@ -113,18 +178,45 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       },
     }),
   );
+  const stopMs = LAST_WORDS_MS + 2 * config.timing.graceMs;
   stack.defer(async () => {
-    operations.stopping();
+    leaving.abort(new Error('this worker is stopping'));
+    operations.stopping(config.drainMs > 0 ? 'draining' : 'stopping');
+    telling.changed();
     await consumer?.stop();
+    if (config.drainMs > 0) {
+      drainBegan(runs.size, config.drainMs / 1_000);
+      const why = await drained({
+        runs,
+        forMs: config.drainMs,
+        hurry: hurry.signal,
+        ask: telling.changed,
+        heardAt: telling.heardAt,
+        lostMs: config.timing.guardMs,
+      });
+      drainEnded(why, runs.size);
+    }
+    operations.stopping('stopping');
     drain.abort(new Error('this worker is stopping'));
-    const lastWords = setTimeout(() => giveUp.abort(), LAST_WORDS_MS + 2 * config.timing.graceMs);
+    await telling.lastWords();
+    const lastWords = setTimeout(() => giveUp.abort(), stopMs);
     await Promise.allSettled(runs);
     clearTimeout(lastWords);
     giveUp.abort();
     await reporting;
   });
   const owned = stack.move();
-  return { operationsPort: operations.port, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
+  return {
+    operationsPort: operations.port,
+    drainMs: config.drainMs,
+    stopMs: stopMs + STOP_MARGIN_MS,
+    hurry() {
+      if (drain.signal.aborted || config.drainMs === 0) return false;
+      hurry.abort();
+      return true;
+    },
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  };
 }
 
 /** Tells of runs whose worker died before it could: their paths may hold files that nobody knows of. */

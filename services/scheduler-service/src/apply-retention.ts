@@ -7,14 +7,16 @@
  * R2. Every copy does this. A deletion is recorded once, under the reason that is told here, and is retried and shown by
  *     backup-service from then on.
  * R3. What is missed in one round (a backup that was listed twice, a refusal) is found by the next.
+ * R4. Where a rule cannot be read, all of its backups are kept, and other rules are applied.
  */
 import { randomUUID } from 'node:crypto';
-import { AppError } from '@tidemark/errors/app-error';
+import { AppError, isOutage } from '@tidemark/errors/app-error';
 import type { Retention } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import type { Backends } from './backends.ts';
 import { CALLER } from './due-loop.ts';
 import { retentionDeletes, retentionRefused } from './events.ts';
-import { judge, listGoodBackups, listRules } from './retention.ts';
+import type { Quarantines } from './quarantines.ts';
+import { isBehind, judge, listGoodBackups, listRules } from './retention.ts';
 
 /**
  * Applies the retention of a cluster's rules.
@@ -23,7 +25,15 @@ import { judge, listGoodBackups, listRules } from './retention.ts';
  */
 export async function applyRetention(
   clusterId: string,
-  { backends, now }: { readonly backends: Backends; readonly now: () => Date },
+  {
+    backends,
+    quarantines,
+    now,
+  }: {
+    readonly backends: Backends;
+    readonly quarantines: Pick<Quarantines, 'retentionOfRules'>;
+    readonly now: () => Date;
+  },
   signal: AbortSignal,
 ): Promise<'done' | 'later'> {
   const requestId = randomUUID();
@@ -33,16 +43,24 @@ export async function applyRetention(
   const limited = rules.filter(({ retention }) => retention !== undefined);
   if (limited.length === 0) return 'done';
   const backups = await listGoodBackups(backends, { clusterId, scheduled: true }, options);
-  const judged = judge(backups, limited, ({ retention }) => retention, now());
+  const ofRule = Map.groupBy(backups, ({ rule }) => rule);
+  const judged = limited.flatMap((rule) => {
+    const judgeRule = () => judge(ofRule.get(rule.rule) ?? [], [rule], ({ retention }) => retention, now());
+    return quarantines.retentionOfRules.read(`${clusterId}:${rule.rule}`, judgeRule) ?? [];
+  });
+  const goes = judged.filter(({ keepReasons }) => keepReasons.length === 0).map(({ backup }) => backup);
   // The oldest first: should anything stop this half way, what is left is the newer part.
-  for (const { backup } of judged.filter(({ keepReasons }) => keepReasons.length === 0).reverse()) {
+  for (const backup of goes.sort((one, other) => (isBehind(one, other) ? -1 : 1))) {
     const rule = limited.find((one) => one.rule === backup.rule);
     const reason = `Retention of rule ${backup.rule}: ${describe(rule?.retention)}.`;
     try {
-      await backends.backups.deleteBackup({ id: backup.id, clusterId, reason, byRetention: true }, options);
+      await backends.backups.deleteBackup(
+        { id: backup.id, clusterId, reason, byRetention: true, forget: false },
+        options,
+      );
       retentionDeletes(clusterId, backup.rule, backup.id, requestId);
     } catch (error) {
-      if (!(error instanceof AppError) || error.code === 'canceled' || error.code === 'unavailable') throw error;
+      if (!(error instanceof AppError) || error.code === 'canceled' || isOutage(error)) throw error;
       if (error.code === 'too_many_requests') return 'later';
       if (error.code !== 'backup_not_found') retentionRefused(clusterId, backup.rule, backup.id, error);
     }

@@ -1,4 +1,4 @@
-/** What to do about a window that came: pure decisions over what is known (design section 4). */
+/** What to do about a window that came: pure decisions over what is known (architecture 4). */
 import { parsePeriod } from '@tidemark/schedule/period';
 import { parseWeekdays } from '@tidemark/schedule/weekdays';
 import { opensAt } from '@tidemark/schedule/window';
@@ -138,7 +138,7 @@ export interface Sibling extends Pick<Occurrence, '_id' | 'opensAt' | 'state' | 
 }
 
 /**
- * After an outage a cluster gets at most one start, however many of its rules have an open window (design section 4):
+ * After an outage a cluster gets at most one start, however many of its rules have an open window (architecture 4):
  * that of the window which opened last, of those that can start.
  *
  * @param siblings late occurrences of the cluster's other rules

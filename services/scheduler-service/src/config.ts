@@ -1,9 +1,13 @@
-import { type Address, configReader, type Env } from '@tidemark/service-kit/env';
+import { readDatabase, readListeners, readPeer } from '@tidemark/service-kit/common-settings';
+import { type Address, configReader, type Env, type OnRead } from '@tidemark/service-kit/env';
+import type { AdmissionLimits } from '@tidemark/service-kit/grpc/admission';
+import { readAdmissionLimits } from '@tidemark/service-kit/grpc/server';
 import { readTransportSecurity, type TransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 
 export interface SchedulerConfig extends TransportSecurity {
   readonly host: string;
   readonly port: number;
+  readonly admission: AdmissionLimits;
   readonly operationsHost: string;
   readonly operationsPort: number;
   readonly mongodbUrl: string;
@@ -29,33 +33,66 @@ export interface SchedulerConfig extends TransportSecurity {
 const DAY_MS = 86_400_000;
 
 /** @throws ConfigError naming every setting that is wrong */
-export function toConfig(env: Env): SchedulerConfig {
-  const reader = configReader(env);
-  const host = reader.text('TIDEMARK_HOST', '127.0.0.1');
-  const strategyService = reader.address('TIDEMARK_STRATEGY_SERVICE', '127.0.0.1:4117');
-  const backupService = reader.address('TIDEMARK_BACKUP_SERVICE', '127.0.0.1:4118');
+export function toConfig(env: Env, onRead?: OnRead): SchedulerConfig {
+  const reader = configReader(env, onRead);
+  const listeners = readListeners(reader, { port: 4119, operationsPort: 4129 });
+  const strategyService = readPeer(reader, 'TIDEMARK_STRATEGY_SERVICE');
+  const backupService = readPeer(reader, 'TIDEMARK_BACKUP_SERVICE');
   const config: SchedulerConfig = {
-    host,
-    port: reader.integer('TIDEMARK_PORT', { default: 4119, max: 65_535 }),
-    operationsHost: reader.text('TIDEMARK_OPERATIONS_HOST', host),
-    operationsPort: reader.integer('TIDEMARK_OPERATIONS_PORT', { default: 4129, max: 65_535 }),
-    mongodbUrl: reader.secret('TIDEMARK_MONGODB_URL') ?? '',
-    mongodbDatabase: reader.text('TIDEMARK_MONGODB_DATABASE', 'tidemark'),
+    ...listeners,
+    admission: readAdmissionLimits(reader),
+    ...readDatabase(reader),
     strategyService,
     backupService,
     ...readTransportSecurity(reader, {
-      listensOn: host,
+      listensOn: listeners.host,
       calls: { TIDEMARK_STRATEGY_SERVICE: strategyService, TIDEMARK_BACKUP_SERVICE: backupService },
     }),
-    pollMs: reader.seconds('TIDEMARK_SCHEDULE_POLL_SECONDS', { default: 5, min: 0.05, max: 300 }),
-    retryMs: reader.seconds('TIDEMARK_SCHEDULE_RETRY_SECONDS', { default: 30, min: 0.05, max: 3_600 }),
-    skewMs: reader.seconds('TIDEMARK_SCHEDULE_SKEW_SECONDS', { default: 30, min: 0.05, max: 600 }),
-    refreshMs: reader.seconds('TIDEMARK_FLEET_REFRESH_SECONDS', { default: 5, min: 0.05, max: 300 }),
-    rebuildMs: reader.seconds('TIDEMARK_FLEET_REBUILD_SECONDS', { default: 120, min: 0.05, max: 86_400 }),
-    retentionMs: reader.seconds('TIDEMARK_RETENTION_SECONDS', { default: 3_600, min: 0.05, max: 86_400 }),
-    occurrencesMs: DAY_MS * reader.integer('TIDEMARK_OCCURRENCE_DAYS', { default: 90, min: 1, max: 3_650 }),
+    pollMs: reader.seconds('TIDEMARK_SCHEDULE_POLL_SECONDS', {
+      about: 'Between two looks for rules that are due.',
+      default: 5,
+      min: 0.05,
+      max: 300,
+    }),
+    retryMs: reader.seconds('TIDEMARK_SCHEDULE_RETRY_SECONDS', {
+      about: 'From a start that failed to the next try, at most.',
+      default: 30,
+      min: 0.05,
+      max: 3_600,
+    }),
+    skewMs: reader.seconds('TIDEMARK_SCHEDULE_SKEW_SECONDS', {
+      about: 'How long after its close a window stays open for a start that is on its way.',
+      default: 30,
+      min: 0.05,
+      max: 600,
+    }),
+    refreshMs: reader.seconds('TIDEMARK_FLEET_REFRESH_SECONDS', {
+      about: 'Between two questions for changed backups, clusters and strategies.',
+      default: 5,
+      min: 0.05,
+      max: 300,
+    }),
+    rebuildMs: reader.seconds('TIDEMARK_FLEET_REBUILD_SECONDS', {
+      about: 'Between two readings of the whole fleet, which its metrics come from.',
+      default: 120,
+      min: 0.05,
+      max: 86_400,
+    }),
+    retentionMs: reader.seconds('TIDEMARK_RETENTION_SECONDS', {
+      about: 'Between two rounds of retention where nothing changed.',
+      default: 3_600,
+      min: 0.05,
+      max: 86_400,
+    }),
+    occurrencesMs:
+      DAY_MS *
+      reader.integer('TIDEMARK_OCCURRENCE_DAYS', {
+        about: 'How many days the history of windows is kept.',
+        default: 90,
+        min: 1,
+        max: 3_650,
+      }),
   };
-  if (!config.mongodbUrl) reader.problem('TIDEMARK_MONGODB_URL (or TIDEMARK_MONGODB_URL_FILE) must be set');
   reader.finish();
   return config;
 }

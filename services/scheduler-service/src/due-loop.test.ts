@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } fro
 import type { Occurrence } from './catch-up.ts';
 import { startDueLoop } from './due-loop.ts';
 import { createOccurrenceStore, type OccurrenceStore } from './occurrence-store.ts';
+import { createQuarantines } from './quarantines.ts';
 import { everyDay, goodBackup, Neighbours, type NeighboursServer, serveNeighbours } from './testing/neighbours.ts';
 import { startWindowEndLoop } from './window-end.ts';
 
@@ -59,6 +60,7 @@ describe('the due loop', () => {
         pollMs: 20,
         retryMs: 50,
         skewMs: 100,
+        quarantines: createQuarantines(),
       };
       running.use(startDueLoop(dependencies));
       running.use(startWindowEndLoop(dependencies));
@@ -196,6 +198,36 @@ describe('the due loop', () => {
     await until('Started');
     expect(neighbours.requests).toMatchObject([{ rule: 'default', storageId: 'offsite' }]);
   });
+
+  it('starts the windows of all rules but the one that cannot be advanced (S5)', async () => {
+    const opensAt = new Date(Math.floor(Date.now() / HOUR) * HOUR);
+    const ids = ['a', 'b', 'c', 'd'].map((name) => `${clusterId}-${name}`);
+    neighbours.strategies = ids.map((id) => everyDay(id, 'default', opensAt, new Date(opensAt.getTime() + 24 * HOUR)));
+    neighbours.damaged.add(ids[0] ?? '');
+    await using _ = await copies(2);
+    await vi.waitFor(() => expect(neighbours.started.size).toBe(3), { timeout: 10_000 });
+    expect(neighbours.requests.map((request) => request.clusterId).sort()).toEqual(ids.slice(1));
+    neighbours.damaged.clear();
+    await vi.waitFor(() => expect(neighbours.started.size).toBe(4), { timeout: 20_000 });
+  }, 40_000);
+
+  it('attends to all windows but those that are damaged, however many lead the others, and stops at their end what it should (S5)', async () => {
+    due();
+    const occurrences = mongo.db.collection<{ _id: string }>('occurrences');
+    const long = new Date('2026-01-01T00:00:00Z');
+    const damaged = { clusterId: 'x', rule: 'r', opensAt: long, startAt: long, lastGoodAt: long, closesAt: 'never' };
+    const pending = { ...damaged, state: 'Pending', nextTryAt: long, late: false, code: '', stopAt: null };
+    await occurrences.insertMany(Array.from({ length: 450 }, (_, at) => ({ _id: `bad-${at}`, ...pending })));
+    const running = { ...damaged, state: 'Started', backupId: 'backup-of-nobody', stopAt: long };
+    await occurrences.insertMany(Array.from({ length: 150 }, (_, at) => ({ _id: `ends-${at}`, ...running })));
+    const good = { ...running, _id: 'ends', closesAt: long, stopAt: new Date(long.getTime() + 1), backupId: 'to-stop' };
+    await occurrences.insertOne(good);
+    await using _ = await copies(1);
+    await vi.waitFor(() => expect(neighbours.started.size).toBe(1), { timeout: 30_000 });
+    await vi.waitFor(() => expect(neighbours.canceled.map(({ id }) => id)).toEqual(['to-stop']), { timeout: 30_000 });
+    const { closesAt: _none, ...unclosed } = damaged;
+    expect(await occurrences.countDocuments({ ...unclosed, state: 'Pending' })).toBe(450);
+  }, 70_000);
 
   it('stops a backup whose rule says so when its window closes, once, and lets others run', async () => {
     const opensAt = new Date(Math.floor(Date.now() / HOUR) * HOUR);

@@ -8,10 +8,13 @@
  * S3. Once the window is over, only the backup of that key decides: an answer that was lost does not make a lie.
  * S4. After an outage, all windows that came are taken up before any starts; then the clusters whose newest good backup
  *     is oldest are first, and a cluster gets one start, however many of its rules wait.
+ * S5. A rule or a window that cannot be worked on is set aside, and stops no other.
  */
+
 import { randomUUID } from 'node:crypto';
-import { AppError } from '@tidemark/errors/app-error';
+import { AppError, isOutage } from '@tidemark/errors/app-error';
 import type { ErrorCode } from '@tidemark/errors/codes';
+import { MAX_OCCURRENCE_REASON, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
 import { BackupMode, BackupOrigin } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { type Strategy, WindowEnd } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import type { CallOptions } from '@tidemark/service-kit/grpc/client';
@@ -32,7 +35,9 @@ import {
 } from './catch-up.ts';
 import { occurrenceDecided, startWaits, windowCame } from './events.ts';
 import { loopLog } from './logger.ts';
+import { newestGoodEnds } from './newest-good.ts';
 import type { OccurrenceStore } from './occurrence-store.ts';
+import type { Quarantines } from './quarantines.ts';
 
 export interface DueLoopDependencies {
   readonly store: OccurrenceStore;
@@ -42,6 +47,7 @@ export interface DueLoopDependencies {
   readonly pollMs: number;
   readonly retryMs: number;
   readonly skewMs: number;
+  readonly quarantines: Pick<Quarantines, 'dueRules' | 'windows' | 'closedWindows'>;
 }
 
 /** On whose behalf the scheduler starts backups; part of what makes its keys its own. */
@@ -67,37 +73,45 @@ export function startDueLoop(dependencies: DueLoopDependencies): Loop {
 
 /** One round, of a bounded number of windows (S4); answers whether there is more to do at once. */
 export async function attendToWindows(dependencies: DueLoopDependencies, signal: AbortSignal): Promise<boolean> {
-  return (await takeUpDue(dependencies, signal)) || attendPending(dependencies, signal);
+  return (await takeUpDue(dependencies, signal)) || (await attendPending(dependencies, signal));
 }
 
 /** @returns whether there is more that this copy can move on */
 async function takeUpDue(dependencies: DueLoopDependencies, signal: AbortSignal): Promise<boolean> {
-  const { backends, store, now } = dependencies;
+  const { backends, store, now, quarantines } = dependencies;
   const options = { signal, caller: CALLER };
-  const { strategies, more } = await backends.plans.listDueStrategies({ limit: BATCH }, options);
+  const limit = Math.min(BATCH + quarantines.dueRules.size, MAX_PAGE_SIZE);
+  const { strategies: found, more } = await backends.plans.listDueStrategies({ limit }, options);
+  const strategies = found.filter((strategy) => quarantines.dueRules.admits(ruleId(strategy)));
   if (strategies.length === 0) return false;
   const mine = someOf(strategies);
   // Only after an outage does it matter whose newest backup is oldest.
   const late = mine.filter(({ nextWindow }) => isLate(nextWindow?.startAt, now(), dependencies.pollMs));
   const clusterIds = [...new Set(late.map(({ clusterId }) => clusterId))];
-  const { backups } =
-    clusterIds.length > 0 ? await backends.backups.listNewestGood({ clusterIds }, options) : { backups: [] };
-  const lastGood = new Map(backups.map(({ clusterId, endTime }) => [clusterId, endTime ?? EPOCH]));
+  const lastGood = await newestGoodEnds(backends, clusterIds, options).catch((error: unknown) => {
+    if (!isRefusal(error)) throw error;
+    // Better in another order than not at all.
+    loopLog.error({ error, clusterIds }, 'the newest good backups of clusters could not be asked for');
+    return new Map<string, Date>();
+  });
 
+  const takeUp = async (strategy: Strategy) => {
+    const occurrence = toOccurrence(strategy, lastGood.get(strategy.clusterId) ?? EPOCH, now(), dependencies);
+    if (!occurrence) return false;
+    if (await store.insert(occurrence)) windowCame(occurrence);
+    const { clusterId, rule, revision } = strategy;
+    const { opensAt } = occurrence;
+    return (await backends.plans.advanceStrategy({ clusterId, rule, revision, opensAt }, options)).advanced;
+  };
   const moved = await pMap(
     mine,
-    async (strategy) => {
-      const occurrence = toOccurrence(strategy, lastGood.get(strategy.clusterId) ?? EPOCH, now(), dependencies);
-      if (!occurrence) return false;
-      if (await store.insert(occurrence)) windowCame(occurrence);
-      const { clusterId, rule, revision } = strategy;
-      const { opensAt } = occurrence;
-      return (await backends.plans.advanceStrategy({ clusterId, rule, revision, opensAt }, options)).advanced;
-    },
+    (strategy) => quarantines.dueRules.attempt(ruleId(strategy), () => takeUp(strategy), signal),
     { concurrency: CONCURRENCY, signal },
   );
   return (more || mine.length < strategies.length) && moved.includes(true);
 }
+
+const ruleId = ({ clusterId, rule }: Strategy) => `${clusterId}:${rule}`;
 
 /** A few by chance, so that copies which see the same seldom do the same. */
 function someOf<T>(all: readonly T[]): readonly T[] {
@@ -143,16 +157,20 @@ function toOccurrence(
 }
 
 async function attendPending(dependencies: DueLoopDependencies, signal: AbortSignal): Promise<boolean> {
-  const { store, now } = dependencies;
-  const pending = await store.findPending(now(), BATCH, signal);
-  const attendTo = (occurrence: Occurrence) => takeUpAndAttend(occurrence, dependencies, signal);
+  const { store, now, quarantines } = dependencies;
+  const { windows } = quarantines;
+  const limit = BATCH + windows.size;
+  const found = await store.findPending(now(), limit, signal);
+  const pending = found.filter(({ _id }) => windows.admits(_id));
+  const attendTo = (occurrence: Occurrence) =>
+    windows.attempt(occurrence._id, () => takeUpAndAttend(occurrence, dependencies, signal), signal);
   const onTime = someOf(pending.filter(({ late }) => !late));
   await pMap(onTime, attendTo, { concurrency: CONCURRENCY, signal });
   if (onTime.length === SHARE) return true;
   const late = pending.filter((occurrence) => occurrence.late);
   // One after the other: they are in the order in which they are to start.
   for (const occurrence of late.slice(0, SHARE)) await attendTo(occurrence);
-  return pending.length === BATCH || late.length > SHARE;
+  return (found.length === limit && pending.length > 0) || late.length > SHARE;
 }
 
 async function takeUpAndAttend(
@@ -167,6 +185,7 @@ async function takeUpAndAttend(
     await attend(occurrence, dependencies, { signal, requestId, caller: CALLER });
   } catch (error) {
     signal.throwIfAborted();
+    if (!(error instanceof AppError) || error.code === 'internal') throw error;
     loopLog.warn({ error, occurrenceId: occurrence._id, requestId }, 'a window could not be attended to; tried again');
   }
 }
@@ -288,7 +307,9 @@ async function conclude(occurrence: Occurrence, dependencies: DueLoopDependencie
   const { backup } = await dependencies.backends.backups.findBackupByKey({ clusterId, key }, options);
   if (backup) return started(occurrence, backup.id, dependencies, options);
   const { store, now } = dependencies;
-  const outcome = { ...concludeWithout(occurrence), backupId: null, windowEnd, stopAt: null, decidedAt: now() };
+  // Why it waited may have been written down since it was read, by whoever had it before.
+  const latest = (await store.get(key, options.signal)) ?? occurrence;
+  const outcome = { ...concludeWithout(latest), backupId: null, windowEnd, stopAt: null, decidedAt: now() };
   if (await store.decide(key, outcome)) occurrenceDecided(occurrence, outcome, options.requestId);
 }
 
@@ -297,14 +318,20 @@ const REFUSALS: { readonly [code in ErrorCode]?: ReasonCode } = {
   storage_not_found: 'STORAGE_UNUSABLE',
   storage_unusable: 'STORAGE_UNUSABLE',
   cluster_not_found: 'CLUSTER_UNKNOWN',
+  overloaded: 'BACKEND_AWAY',
   unavailable: 'BACKEND_AWAY',
   deadline_exceeded: 'BACKEND_AWAY',
   internal: 'BACKEND_AWAY',
 };
 
+/** Whether a service answered, and would answer the same again. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof AppError && error.code !== 'canceled' && !isOutage(error);
+}
+
 /** @throws what is no answer of a service */
 function whyOf(error: unknown): Why {
   if (!(error instanceof AppError) || error.code === 'canceled') throw error;
   const code = REFUSALS[error.code] ?? 'START_REFUSED';
-  return code === 'BACKEND_AWAY' ? because(code) : { code, reason: error.message };
+  return code === 'BACKEND_AWAY' ? because(code) : { code, reason: error.message.slice(0, MAX_OCCURRENCE_REASON) };
 }

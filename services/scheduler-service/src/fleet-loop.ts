@@ -1,14 +1,15 @@
 /** Keeps the picture of the fleet fresh and applies retention where something changed, and to all every hour. */
-import { AppError } from '@tidemark/errors/app-error';
 import { type Loop, startLoop } from '@tidemark/service-kit/loop';
 import { applyRetention } from './apply-retention.ts';
 import type { Backends } from './backends.ts';
 import type { Fleet } from './fleet.ts';
 import { fleetLog } from './logger.ts';
+import type { Quarantines } from './quarantines.ts';
 
 export interface FleetLoopDependencies {
   readonly fleet: Fleet;
   readonly backends: Backends;
+  readonly quarantines: Quarantines;
   /** Database time. */
   readonly now: () => Date;
   /** How often changes are asked for. */
@@ -51,18 +52,18 @@ export function startFleetLoop(dependencies: FleetLoopDependencies): Loop {
 
 async function applyToWaiting(
   waiting: Set<string>,
-  { fleet, backends, now }: FleetLoopDependencies,
+  { fleet, backends, quarantines, now }: FleetLoopDependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const id of waiting) {
-    try {
-      const limited = fleet.clusters.get(id)?.rules.some(({ retention }) => retention !== undefined);
-      if (limited && (await applyRetention(id, { backends, now }, signal)) === 'later') return;
-      waiting.delete(id);
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code === 'canceled' || error.code === 'unavailable') throw error;
-      fleetLog.warn({ error, clusterId: id }, 'retention could not be applied to a cluster; tried again');
-    }
+  for (const id of [...waiting]) {
+    // One whose backups cannot be listed in time is behind the others in the next round.
+    waiting.delete(id);
+    waiting.add(id);
+    const limited = fleet.clusters.get(id)?.rules.some(({ retention }) => retention !== undefined);
+    const apply = async () => (limited ? applyRetention(id, { backends, quarantines, now }, signal) : 'done');
+    const done = await quarantines.retentionOfClusters.attempt(id, apply, signal);
+    if (done === 'later') return;
+    if (done === 'done') waiting.delete(id);
   }
 }
 

@@ -8,6 +8,7 @@ import type { Backends } from './backends.ts';
 import { createFleet } from './fleet.ts';
 import { startFleetLoop } from './fleet-loop.ts';
 import { tellOf } from './metrics.ts';
+import { createQuarantines } from './quarantines.ts';
 import { everyDay, goodBackup, Neighbours, type NeighboursServer, serveNeighbours } from './testing/neighbours.ts';
 
 const DAY = 86_400_000;
@@ -36,11 +37,13 @@ describe('the fleet', () => {
   const now = () => new Date();
   const start = (times: { retentionMs?: number; rebuildMs?: number } = {}) => {
     const running = new AsyncDisposableStack();
-    const fleet = createFleet({ backends, now });
+    const quarantines = createQuarantines();
+    const fleet = createFleet({ backends, quarantines, now });
     running.use(tellOf(fleet, now));
     const loop = startFleetLoop({
       fleet,
       backends,
+      quarantines,
       now,
       refreshMs: 20,
       rebuildMs: times.rebuildMs ?? 60_000,
@@ -99,6 +102,50 @@ describe('the fleet', () => {
     await eventually(() => expect(neighbours.rounds).toBeGreaterThan(rounds + 3));
     expect(lookUps()).toBe(2);
     expect(neighbours.listed).toBe(3);
+  });
+
+  it('takes in newest good backups and changes that are told in pieces, whole', async () => {
+    neighbours.atOnce = 2;
+    const ids = Array.from({ length: 7 }, (_, at) => `${clusterId}-${at}`);
+    neighbours.clusters = ids.map((id) => Cluster.create({ id, createTime: ago(30) }));
+    neighbours.backups = ids.map((id) =>
+      goodBackup({ id: `of-${id}`, clusterId: id, startTime: ago(3), endTime: ago(3) }),
+    );
+    const ages = async () => {
+      const { body } = await renderMetrics();
+      const lines = body.split('\n').filter((one) => one.startsWith('tidemark_cluster_backup_age_seconds{'));
+      return lines.filter((one) => one.includes(clusterId)).map((one) => Math.round(Number(one.split(' ').at(-1))));
+    };
+    const days = (count: number) => ids.map(() => expect.closeTo((count * DAY) / 1000, -2));
+    await using _ = start();
+    await eventually(async () => expect(await ages()).toEqual(days(3)));
+    neighbours.changedBackups = ids.map((id) =>
+      ChangedBackup.create({
+        backupId: `new-${id}`,
+        clusterId: id,
+        revision: 1n,
+        good: true,
+        updateTime: new Date(),
+        endTime: ago(1),
+      }),
+    );
+    await eventually(async () => expect(await ages()).toEqual(days(1)));
+  });
+
+  it('names a strategy for labels that waits only after the clusters that were there were told (F5)', async () => {
+    await using _ = start();
+    await eventually(() => expect(neighbours.noted.has(clusterId)).toBe(true));
+    expect(neighbours.toldFor.size).toBe(0);
+    // As one save after nine registrations.
+    const nine = Array.from({ length: 9 }, () => `c-${randomUUID().slice(0, 8)}`);
+    const createTime = new Date();
+    neighbours.clusters = [
+      ...neighbours.clusters,
+      ...nine.map((id) => Cluster.create({ id, labels: { env: 'prod' }, createTime })),
+    ];
+    neighbours.waiting = [{ name: 'all-prod', revision: 3n }];
+    const told = await eventually(() => neighbours.toldFor.get('all-prod') ?? expect.fail('not told yet'));
+    expect(told).toEqual(expect.arrayContaining([clusterId, ...nine]));
   });
 
   it('looks up a cluster that is registered again, whose backups are from before', async () => {
@@ -176,6 +223,45 @@ describe('the fleet', () => {
     await eventually(() => expect(neighbours.deleted).toHaveLength(2));
     neighbours.deletions = Number.POSITIVE_INFINITY;
     await eventually(() => expect(neighbours.deleted).toHaveLength(9));
+  });
+
+  it('applies retention where it can although a rule cannot be judged, and another of its cluster too', async () => {
+    const other = `${clusterId}-2`;
+    neighbours.clusters.push(Cluster.create({ id: other, createTime: ago(30) }));
+    neighbours.strategies = [
+      rule({ retention: Retention.create({ daily: 1 }), timeZone: 'Mars/Olympus_Mons' }),
+      rule({ rule: 'weekly', retention: keepLast(1) }),
+      rule({ clusterId: other, retention: keepLast(1) }),
+    ];
+    neighbours.backups = [
+      ...daily(3),
+      ...[1, 2].map((days) => goodBackup({ id: `w${days}`, clusterId, rule: 'weekly', startTime: ago(days) })),
+      ...[1, 2].map((days) => goodBackup({ id: `o${days}`, clusterId: other, startTime: ago(days) })),
+    ];
+    await using _ = start();
+    await eventually(() => expect(deletedIds().sort()).toEqual(['o2', 'w2']));
+  });
+
+  it('takes in all clusters but the one that cannot be told of (F6)', async () => {
+    const ids = ['a', 'b', 'c'].map((name) => `${clusterId}-${name}`);
+    neighbours.clusters = ids.map((id) => Cluster.create({ id, labels: { env: 'prod' }, createTime: ago(30) }));
+    neighbours.damaged.add(ids[0] ?? '');
+    await using _ = start({ rebuildMs: 50 });
+    await eventually(() => expect([...neighbours.noted.keys()].sort()).toEqual(ids.slice(1)));
+    neighbours.damaged.clear();
+    await eventually(() => expect([...neighbours.noted.keys()].sort()).toEqual(ids));
+  });
+
+  it('has no rule of a cluster go that is registered and cannot be read (F6)', async () => {
+    neighbours.clusters.push(Cluster.create({ id: 'unreadable', createTime: ago(30) }));
+    neighbours.unreadable.add('unreadable');
+    neighbours.damaged.add('unreadable');
+    neighbours.strategies = [
+      rule({ clusterId: 'gone', fleetStrategy: 'prod' }),
+      rule({ clusterId: 'unreadable', fleetStrategy: 'prod' }),
+    ];
+    await using _ = start();
+    await eventually(() => expect(neighbours.gone).toEqual(['gone']));
   });
 
   it('leaves alone what was started by people, is pinned, or belongs to a rule without retention', async () => {

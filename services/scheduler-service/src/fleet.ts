@@ -6,16 +6,26 @@
  * F3. A cluster that is registered no longer is gone with the next rebuild.
  * F4. What backup-service tells twice, so that nothing is lost, is taken in once; a cluster is looked up only where the
  *     change itself does not say what its newest good backup is now.
+ * F5. A strategy for labels that waits for all clusters to be told is asked for before the walk over them, and named after it.
+ * F6. A cluster that cannot be taken in, or cannot be read, stops no other. Only one of which backup-service says that there
+ *     is none is gone.
  */
+
+import { AppError, isOutage } from '@tidemark/errors/app-error';
 import type {
   ChangedBackup,
   ListChangedClustersResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { ClusterLabels } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
 import type { Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { longestGapDays } from '@tidemark/schedule/weekdays';
+import { inFittingPieces } from '@tidemark/service-kit/grpc/fitting';
+import pMap from 'p-map';
 import type { Backends } from './backends.ts';
 import { CALLER } from './due-loop.ts';
+import { newestGoodEnds } from './newest-good.ts';
+import type { Quarantines } from './quarantines.ts';
 
 export interface FleetCluster {
   readonly registeredAt: Date;
@@ -37,12 +47,21 @@ export interface Fleet {
 const PAGE = 500;
 /** Newest good backups are looked up one by one on some servers. */
 const GOOD_PAGE = 200;
+/** Clusters that are looked up side by side. */
+const ABREAST = 8;
 /** Clocks of copies may differ, and a write becomes visible after its time. */
 const OVERLAP_MS = 10_000;
 /** A walk over everything, or what many clusters have to be told, may take long. */
 const LONG_CALL_MS = 120_000;
 
-export function createFleet({ backends, now }: { readonly backends: Backends; readonly now: () => Date }): Fleet {
+export interface FleetDependencies {
+  readonly backends: Backends;
+  readonly quarantines: Pick<Quarantines, 'clusterLabels'>;
+  /** Database time. */
+  readonly now: () => Date;
+}
+
+export function createFleet({ backends, quarantines, now }: FleetDependencies): Fleet {
   const { backups, plans, registry, strategies } = backends;
   let clusters = new Map<string, FleetCluster>();
   let backupsAfter: Date | undefined;
@@ -54,24 +73,42 @@ export function createFleet({ backends, now }: { readonly backends: Backends; re
 
   async function newestGood(clusterIds: readonly string[], signal: AbortSignal): Promise<Map<string, Date>> {
     const found = new Map<string, Date>();
-    for (const ids of batches(clusterIds, GOOD_PAGE)) {
-      const answer = await backups.listNewestGood({ clusterIds: ids }, { signal, caller: CALLER });
-      for (const { clusterId, endTime } of answer.backups) if (endTime) found.set(clusterId, endTime);
-    }
+    for (const ids of batches(clusterIds, GOOD_PAGE))
+      for (const [id, at] of await newestGoodEnds(backends, ids, { signal, caller: CALLER })) found.set(id, at);
     return found;
   }
 
   /** Takes clusters in, and lets strategy-service know of labels that it was not told. */
   async function takeIn(some: readonly Cluster[], into: Map<string, FleetCluster>, signal: AbortSignal): Promise<void> {
     const news = some.filter((cluster) => clusters.get(cluster.id)?.told !== labelsOf(cluster));
+    const untold = new Set<string>();
     for (const batch of batches(news, PAGE)) {
       const told = batch.map(({ id, labels, timeZone }) => ({ clusterId: id, labels, timeZone }));
-      await plans.noteClusters({ clusters: told, goneClusterIds: [] }, longCall(signal));
+      for (const piece of inFittingPieces(told, ClusterLabels))
+        for (const id of await noteLabels(piece, signal)) untold.add(id);
     }
     for (const cluster of some) {
       const registeredAt = cluster.createTime ?? now();
-      into.set(cluster.id, { rules: [], ...clusters.get(cluster.id), registeredAt, told: labelsOf(cluster) });
+      const told = untold.has(cluster.id) ? '' : labelsOf(cluster);
+      into.set(cluster.id, { rules: [], ...clusters.get(cluster.id), registeredAt, told });
     }
+  }
+
+  /** Tells strategy-service of labels; where that fails for the sake of one cluster, one by one. @returns those untold */
+  async function noteLabels(told: ClusterLabels[], signal: AbortSignal): Promise<string[]> {
+    const note = (some: ClusterLabels[]) =>
+      plans.noteClusters({ clusters: some, goneClusterIds: [], toldFor: [] }, longCall(signal));
+    try {
+      await note(told);
+      return [];
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code === 'canceled' || isOutage(error)) throw error;
+    }
+    const untold: string[] = [];
+    for (const one of told)
+      if (!(await quarantines.clusterLabels.attempt(one.clusterId, () => note([one]), signal)))
+        untold.push(one.clusterId);
+    return untold;
   }
 
   /** Rules that clusters have from strategies for labels although they are registered no longer go. */
@@ -79,14 +116,49 @@ export function createFleet({ backends, now }: { readonly backends: Backends; re
     const derived = rules.filter(({ fleetStrategy }) => fleetStrategy !== '');
     for (const ids of batches([...new Set(derived.map(({ clusterId }) => clusterId))], PAGE)) {
       // Asked again by name: one may have been registered since.
-      const known = await registry.listClusters(
-        { ids, pageSize: 0, pageToken: '', updatedAfter: undefined },
+      const there = await registered(ids, signal);
+      const missing = ids.filter((id) => !there.has(id));
+      const found = await pMap(missing, (id) => isUnknown(id, signal), { concurrency: ABREAST, signal });
+      const goneClusterIds = missing.filter((_, at) => found[at]);
+      if (goneClusterIds.length > 0)
+        await plans.noteClusters({ clusters: [], goneClusterIds, toldFor: [] }, longCall(signal));
+    }
+  }
+
+  /** Whether there is no such cluster; lists leave out those that cannot be read, too. */
+  async function isUnknown(id: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await registry.getCluster({ id }, { signal, caller: CALLER });
+      return false;
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code === 'canceled' || isOutage(error)) throw error;
+      return error.code === 'cluster_not_found';
+    }
+  }
+
+  /** Those of the clusters that are registered and can be read. */
+  async function registered(ids: string[], signal: AbortSignal): Promise<Set<string>> {
+    const there = new Set<string>();
+    for (let pageToken = ''; ; ) {
+      const page = await registry.listClusters(
+        { ids, pageSize: PAGE, pageToken, updatedAfter: undefined },
         { signal, caller: CALLER },
       );
-      const there = new Set(known.clusters.map(({ id }) => id));
-      const goneClusterIds = ids.filter((id) => !there.has(id));
-      if (goneClusterIds.length > 0) await plans.noteClusters({ clusters: [], goneClusterIds }, longCall(signal));
+      for (const { id } of page.clusters) there.add(id);
+      pageToken = page.nextPageToken;
+      if (pageToken === '') return there;
     }
+  }
+
+  /**
+   * Takes in the clusters that changed, and lets strategy-service know that none is missing which was registered before the
+   * strategies were saved that waited for it: they are asked for before the clusters are.
+   */
+  async function refreshAll(since: Date | undefined, signal: AbortSignal): Promise<void> {
+    const nobody = { clusters: [], goneClusterIds: [], toldFor: [] };
+    const { waiting } = await plans.noteClusters(nobody, { signal, caller: CALLER });
+    await refreshClusters(since, signal);
+    if (waiting.length > 0) await plans.noteClusters({ ...nobody, toldFor: waiting }, { signal, caller: CALLER });
   }
 
   async function refreshClusters(since: Date | undefined, signal: AbortSignal): Promise<void> {
@@ -130,9 +202,9 @@ export function createFleet({ backends, now }: { readonly backends: Backends; re
 
   /** Adds the clusters of which a backup changed. */
   async function refreshBackups(changed: Set<string>, signal: AbortSignal): Promise<void> {
-    for (let more = true; more; ) {
+    for (let more = true, pageToken = ''; more; ) {
       const answer = await backups.listChangedClusters(
-        { after: backupsAfter, limit: PAGE },
+        { after: backupsAfter, limit: PAGE, pageToken },
         { signal, caller: CALLER },
       );
       const news = newsOf(answer);
@@ -143,6 +215,8 @@ export function createFleet({ backends, now }: { readonly backends: Backends; re
         changed.add(id);
       }
       for (const one of answer.backups) takenIn.set(one.backupId, one);
+      pageToken = answer.nextPageToken;
+      if (pageToken !== '') continue;
       backupsAfter = answer.nextAfter;
       more = answer.more;
     }
@@ -169,7 +243,10 @@ export function createFleet({ backends, now }: { readonly backends: Backends; re
     async rebuild(signal) {
       const from = cursor();
       if (backupsAfter === undefined) {
-        const start = await backups.listChangedClusters({ after: undefined, limit: 1 }, { signal, caller: CALLER });
+        const start = await backups.listChangedClusters(
+          { after: undefined, limit: 1, pageToken: '' },
+          { signal, caller: CALLER },
+        );
         backupsAfter = start.nextAfter;
       }
       const next = new Map<string, FleetCluster>();
@@ -194,7 +271,7 @@ export function createFleet({ backends, now }: { readonly backends: Backends; re
     },
     async refresh(changed, signal) {
       const from = cursor();
-      await refreshClusters(updatedAfter, signal);
+      await refreshAll(updatedAfter, signal);
       await refreshRules(changed, updatedAfter, signal);
       updatedAfter = from;
       await refreshBackups(changed, signal);

@@ -3,6 +3,7 @@
  * greatest over the copies, not their sum.
  */
 import { counter, gauge } from '@tidemark/service-kit/metrics';
+import { type Occurrence, REASONS, type ReasonCode } from './catch-up.ts';
 import { expectedIntervalMs, type Fleet, type FleetCluster } from './fleet.ts';
 import type { OccurrenceStore, OutcomeCount } from './occurrence-store.ts';
 
@@ -56,39 +57,88 @@ const occurrences = counter(
   ['state', 'reason'],
 );
 
-// There from the start: what is absent cannot be told from a scheduler that is.
-occurrences.inc({ state: 'Started', reason: 'NONE' }, 0);
+const ofLastDay = gauge(
+  'tidemark_occurrences_last_day',
+  'Windows that were decided in the last 24 hours, by what became of them and why; each copy tells of all.',
+  ['state', 'reason'],
+);
+
+const REASON_CODES = Object.keys(REASONS) as ReasonCode[];
+/** Every way in which a window can end. */
+const PAIRS = [
+  { state: 'Started', code: '' },
+  ...(['Skipped', 'Missed'] as const).flatMap((state) => REASON_CODES.map((code) => ({ state, code }))),
+] as const satisfies readonly Omit<OutcomeCount, 'count'>[];
+
+// There from the start: what is absent cannot be told from a scheduler that is, and what begins at 1 never grew.
+for (const { state, code } of PAIRS) {
+  occurrences.inc({ state, reason: code || 'NONE' }, 0);
+  ofLastDay.set({ state, reason: code || 'NONE' }, 0);
+}
 
 /** Counts decided windows of all copies: what is on record at the start, and then what comes. */
 export function createOutcomeCount(store: OccurrenceStore, now: () => Date) {
   let countedUntil: Date | undefined;
   /** Decided within the overlap and counted already. */
   let counted = new Set<string>();
+  /** Of the last day: how many were decided in each minute since 1970, by state and reason. */
+  const minutes = new Map<number, Map<string, number>>();
 
   const add = ({ state, code, count }: OutcomeCount) => occurrences.inc({ state, reason: code || 'NONE' }, count);
 
+  function addToDay({ state, code, decidedAt }: Occurrence): void {
+    const minute = minuteOf(decidedAt ?? now());
+    const ofMinute = minutes.get(minute) ?? new Map<string, number>();
+    minutes.set(minute, ofMinute);
+    const pair = pairName(state, code);
+    ofMinute.set(pair, (ofMinute.get(pair) ?? 0) + 1);
+  }
+
+  function tellOfDay(): void {
+    const first = minuteOf(new Date(now().getTime() - DAY_MS));
+    for (const minute of minutes.keys()) if (minute < first) minutes.delete(minute);
+    const sums = new Map<string, number>(PAIRS.map(({ state, code }) => [pairName(state, code), 0]));
+    for (const ofMinute of minutes.values())
+      for (const [pair, count] of ofMinute) sums.set(pair, (sums.get(pair) ?? 0) + count);
+    for (const [pair, count] of sums) {
+      const [state = '', reason = ''] = pair.split(' ');
+      ofLastDay.set({ state, reason }, count);
+    }
+  }
+
+  async function readNew(until: Date, signal: AbortSignal): Promise<void> {
+    if (countedUntil === undefined) {
+      const yesterday = new Date(until.getTime() - DAY_MS);
+      for (const row of await store.countDecided(yesterday, signal)) add(row);
+      countedUntil = yesterday;
+    }
+    for (let more = true; more; ) {
+      const found = await store.findDecided(countedUntil, until, BATCH, signal);
+      const fresh = found.filter(({ _id }) => !counted.has(_id));
+      for (const one of fresh) {
+        add({ state: one.state, code: one.code, count: 1 });
+        addToDay(one);
+      }
+      more = found.length === BATCH && fresh.length > 0;
+      const last = more ? found.at(-1)?.decidedAt : undefined;
+      // Others may have been decided in the same millisecond as the last of a full page.
+      counted = last ? new Set(found.map(({ _id }) => _id)) : new Set();
+      countedUntil = last ? new Date(last.getTime() - 1) : until;
+    }
+  }
+
   return {
     async refresh(signal: AbortSignal): Promise<void> {
-      const until = new Date(now().getTime() - SETTLED_MS);
-      if (countedUntil === undefined) {
-        for (const row of await store.countDecided(until, signal)) add(row);
-        countedUntil = until;
-        return;
-      }
-      for (let more = true; more; ) {
-        const found = await store.findDecided(countedUntil, until, BATCH, signal);
-        const fresh = found.filter(({ _id }) => !counted.has(_id));
-        for (const { state, code } of fresh) add({ state, code, count: 1 });
-        more = found.length === BATCH && fresh.length > 0;
-        const last = more ? found.at(-1)?.decidedAt : undefined;
-        // Others may have been decided in the same millisecond as the last of a full page.
-        counted = last ? new Set(found.map(({ _id }) => _id)) : new Set();
-        countedUntil = last ? new Date(last.getTime() - 1) : until;
-      }
+      await readNew(new Date(now().getTime() - SETTLED_MS), signal);
+      tellOfDay();
     },
   };
 }
 
+const pairName = (state: string, code: string) => `${state} ${code || 'NONE'}`;
+const minuteOf = (at: Date) => Math.floor(at.getTime() / 60_000);
+
+const DAY_MS = 86_400_000;
 /** A decision becomes visible a moment after its time; it is counted when none can come before it any more. */
 const SETTLED_MS = 5_000;
 const BATCH = 1_000;

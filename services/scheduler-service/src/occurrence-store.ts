@@ -27,6 +27,7 @@ export type Outcome = Pick<Occurrence, 'state' | 'backupId' | 'code' | 'reason' 
 export interface OccurrenceStore {
   /** Whether this call made it; false when another did before. */
   insert(occurrence: Occurrence): Promise<boolean>;
+  get(id: string, signal: AbortSignal): Promise<Occurrence | undefined>;
   /** Those to attend to, the clusters whose newest good backup is oldest leading. */
   findPending(now: Date, limit: number, signal: AbortSignal): Promise<Occurrence[]>;
   /** Late ones of the cluster's other rules that may have started since. */
@@ -41,18 +42,25 @@ export interface OccurrenceStore {
   findToStop(now: Date, limit: number, signal: AbortSignal): Promise<Occurrence[]>;
   /** Their backup is over, or its cancel is recorded. */
   stopped(id: string): Promise<void>;
-  /** Newest first. */
+  /** Newest first; those behind another are not counted. */
   list(
     filter: OccurrenceFilter,
-    page: { readonly skip: number; readonly limit: number },
+    page: OccurrencePage,
     signal: AbortSignal,
-  ): Promise<{ occurrences: Occurrence[]; total: number }>;
+  ): Promise<{ occurrences: Occurrence[]; total: number | undefined }>;
   /** How many decided ones there are, by state and code. */
   countDecided(until: Date, signal: AbortSignal): Promise<OutcomeCount[]>;
   /** Decided in (after, until], oldest first. */
   findDecided(after: Date, until: Date, limit: number, signal: AbortSignal): Promise<Occurrence[]>;
   /** Forgets those that were decided before. */
   removeBefore(before: Date): Promise<number>;
+}
+
+export interface OccurrencePage {
+  readonly skip: number;
+  readonly limit: number;
+  /** Only those that are told behind this one. */
+  readonly after?: { readonly opensAt: Date; readonly id: string };
 }
 
 export interface OutcomeCount {
@@ -79,6 +87,7 @@ export function createOccurrenceStore(db: Db): OccurrenceStore {
           throw error;
         }
       }),
+    get: (_id, signal) => orStoreError(async () => (await occurrences.findOne({ _id }, { signal })) ?? undefined),
     findPending: (now, limit, signal) =>
       orStoreError(() =>
         occurrences
@@ -110,13 +119,24 @@ export function createOccurrenceStore(db: Db): OccurrenceStore {
     async stopped(_id) {
       await update({ _id }, { stopAt: null });
     },
-    list: (filter, { skip, limit }, signal) =>
+    list: (filter, { skip, limit, after }, signal) =>
       orStoreError(async () => {
         const query = toQuery(filter);
-        const [found, total] = await Promise.all([
-          occurrences.find(query, { signal }).sort({ opensAt: -1, _id: -1 }).skip(skip).limit(limit).toArray(),
-          occurrences.countDocuments(query, { signal }),
-        ]);
+        const read = (more: Filter<Occurrence>, most: number) =>
+          occurrences
+            .find({ ...query, ...more }, { signal })
+            .sort({ opensAt: -1, _id: -1 })
+            .skip(skip)
+            .limit(most)
+            .toArray();
+        if (after) {
+          const { opensAt, id } = after;
+          const twins = await read({ opensAt, _id: { $lt: id } }, limit);
+          const rest = limit - twins.length;
+          const older = rest > 0 ? await read({ opensAt: { $gt: EPOCH, $lt: opensAt } }, rest) : [];
+          return { occurrences: [...twins, ...older], total: undefined };
+        }
+        const [found, total] = await Promise.all([read({}, limit), occurrences.countDocuments(query, { signal })]);
         return { occurrences: found, total };
       }),
     countDecided: (until, signal) =>

@@ -1,4 +1,4 @@
-/** What retention says of the backups of a cluster: reads only (design section 4). */
+/** What retention says of the backups of a cluster: reads only (architecture 4). */
 import {
   type Backup,
   BackupMode,
@@ -11,9 +11,14 @@ import { evaluateRetention } from '@tidemark/schedule/retention';
 import type { CallOptions } from '@tidemark/service-kit/grpc/client';
 import type { Backends } from './backends.ts';
 
+/** What retention has to know of a successful backup: there may be very many of a cluster. */
+export type GoodBackup = Pick<Backup, 'id' | 'rule' | 'origin' | 'startTime' | 'holds'> & {
+  readonly sizeBytes: bigint;
+};
+
 /** A successful backup and why it is kept; without a reason it goes. */
 export interface Judged {
-  readonly backup: Backup;
+  readonly backup: GoodBackup;
   readonly keepReasons: readonly string[];
   readonly expiresAt?: Date;
 }
@@ -26,9 +31,9 @@ export async function listGoodBackups(
   { backups }: Backends,
   filter: { readonly clusterId: string; readonly rule?: string; readonly scheduled?: boolean },
   options: CallOptions,
-): Promise<Backup[]> {
-  const good: Backup[] = [];
-  for (let page = 1; ; page += 1) {
+): Promise<GoodBackup[]> {
+  const good: GoodBackup[] = [];
+  for (let pageToken = ''; ; ) {
     const found = await backups.listBackups(
       {
         clusterIds: [filter.clusterId],
@@ -40,18 +45,26 @@ export async function listGoodBackups(
         startedAtOrAfter: undefined,
         endedAtOrBefore: undefined,
         includeDeleted: false,
-        page,
+        page: 1,
         pageSize: PAGE,
+        pageToken,
         withoutTotal: true,
       },
       options,
     );
-    // What a page misses because another backup went meanwhile only makes more be kept.
     good.push(
-      ...found.backups.filter(({ deletion }) => !deletion || deletion.state === DeletionState.DELETION_STATE_NONE),
+      ...found.backups
+        .filter(({ deletion }) => !deletion || deletion.state === DeletionState.DELETION_STATE_NONE)
+        .map(toGoodBackup),
     );
-    if (found.backups.length < PAGE) return good;
+    // An older backup-service knows the rest of a page alone; what it leaves out is kept.
+    pageToken = found.followingPageToken || found.nextPageToken;
+    if (pageToken === '') return good;
   }
+}
+
+function toGoodBackup({ id, rule, origin, startTime, holds, result }: Backup): GoodBackup {
+  return { id, rule, origin, startTime, holds, sizeBytes: result?.sizeBytes ?? 0n };
 }
 
 /** Rules of one cluster, each with its retention. */
@@ -60,20 +73,25 @@ export async function listRules(
   clusterId: string,
   options: CallOptions,
 ): Promise<Strategy[]> {
-  const found = await strategies.listStrategies(
-    { clusterIds: [clusterId], withRetention: false, pageSize: PAGE, pageToken: '', updatedAfter: undefined },
-    options,
-  );
-  return found.strategies;
+  const rules: Strategy[] = [];
+  for (let pageToken = ''; ; ) {
+    const found = await strategies.listStrategies(
+      { clusterIds: [clusterId], withRetention: false, pageSize: PAGE, pageToken, updatedAfter: undefined },
+      options,
+    );
+    rules.push(...found.strategies);
+    pageToken = found.nextPageToken;
+    if (pageToken === '') return rules;
+  }
 }
 
 /**
- * Judges the backups, each under the retention of its own rule.
+ * Judges the backups, each under the retention of its own rule, and tells them newest first; those of one instant by id.
  *
  * @param policyOf the retention of a rule, or undefined where everything is kept
  */
 export function judge(
-  backups: readonly Backup[],
+  backups: readonly GoodBackup[],
   rules: readonly Strategy[],
   policyOf: (rule: Strategy) => Retention | undefined,
   now: Date,
@@ -96,8 +114,15 @@ export function judge(
   const others = backups
     .filter(({ id }) => !known.has(id))
     .map((backup) => ({ backup, keepReasons: [isScheduled(backup) ? 'its rule is gone' : NOT_SCHEDULED] }));
-  return [...judged, ...others].sort((one, other) => startOf(other.backup) - startOf(one.backup));
+  return [...judged, ...others].sort((one, other) => (isBehind(one.backup, other.backup) ? 1 : -1));
 }
 
-const isScheduled = ({ origin }: Backup) => origin === BackupOrigin.BACKUP_ORIGIN_SCHEDULE;
-const startOf = ({ startTime }: Backup) => startTime?.getTime() ?? 0;
+type Told = Pick<GoodBackup, 'id' | 'startTime'>;
+
+/** Whether one backup is told after another. */
+export function isBehind(one: Told, other: Told): boolean {
+  return startOf(one) < startOf(other) || (startOf(one) === startOf(other) && one.id < other.id);
+}
+
+const isScheduled = ({ origin }: GoodBackup) => origin === BackupOrigin.BACKUP_ORIGIN_SCHEDULE;
+const startOf = ({ startTime }: Told) => startTime?.getTime() ?? 0;

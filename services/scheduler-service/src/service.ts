@@ -11,6 +11,7 @@ import { startFleetLoop } from './fleet-loop.ts';
 import { log, storeLog } from './logger.ts';
 import { createOutcomeCount, tellOf } from './metrics.ts';
 import { createOccurrenceStore, OCCURRENCE_INDEXES } from './occurrence-store.ts';
+import { createQuarantines } from './quarantines.ts';
 import { occurrenceService } from './rpc/occurrence-service.ts';
 import { retentionService } from './rpc/retention-service.ts';
 import { startWindowEndLoop } from './window-end.ts';
@@ -37,11 +38,12 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
   const backends = stack.use(openBackends(config, certificate));
   const store = createOccurrenceStore(database.db);
   const { now } = database;
-  const dueLoop = stack.use(startDueLoop({ ...config, store, backends, now }));
-  const windowEndLoop = stack.use(startWindowEndLoop({ ...config, store, backends, now }));
-  const fleet = createFleet({ backends, now });
+  const quarantines = createQuarantines();
+  const dueLoop = stack.use(startDueLoop({ ...config, store, backends, quarantines, now }));
+  const windowEndLoop = stack.use(startWindowEndLoop({ ...config, store, backends, quarantines, now }));
+  const fleet = createFleet({ backends, quarantines, now });
   stack.use(tellOf(fleet, now));
-  stack.use(startFleetLoop({ ...config, fleet, backends, now }));
+  stack.use(startFleetLoop({ ...config, fleet, backends, quarantines, now }));
   const outcomes = createOutcomeCount(store, now);
   stack.use(
     startLoop({
@@ -69,10 +71,12 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
     await startGrpcServer({
       host: config.host,
       port: config.port,
+      admission: config.admission,
+      ready: database.checks,
       token: config.serviceToken,
       certificate,
       log,
-      services: [occurrenceService({ store, backends, now }), retentionService({ backends, now })],
+      services: [occurrenceService({ store, backends, quarantines, now }), retentionService({ backends, now })],
     }),
   );
   const operations = stack.use(

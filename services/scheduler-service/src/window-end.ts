@@ -17,15 +17,18 @@ const BATCH = 100;
 /** Starts looking for windows that closed on a running backup. */
 export function startWindowEndLoop(dependencies: DueLoopDependencies): Loop {
   const { store, now, pollMs } = dependencies;
+  const { closedWindows } = dependencies.quarantines;
   return startLoop({
     name: 'window-end-loop',
     everyMs: pollMs,
     log: endLog,
     async run(signal) {
-      const closed = await store.findToStop(now(), BATCH, signal);
+      const closed = await store.findToStop(now(), BATCH + closedWindows.size, signal);
       let stopped = 0;
-      for (const occurrence of closed) if (await stop(occurrence, dependencies, signal)) stopped += 1;
-      return stopped === BATCH;
+      for (const occurrence of closed)
+        if (await closedWindows.attempt(occurrence._id, () => stop(occurrence, dependencies, signal), signal))
+          stopped += 1;
+      return stopped >= BATCH;
     },
   });
 }
@@ -48,6 +51,7 @@ async function stop(
     signal.throwIfAborted();
     const over = error instanceof AppError && (error.code === 'backup_over' || error.code === 'backup_not_found');
     if (!over) {
+      if (!(error instanceof AppError) || error.code === 'internal') throw error;
       endLog.warn({ error, occurrenceId: _id, requestId }, 'a backup could not be stopped; tried again');
       return false;
     }

@@ -1,10 +1,14 @@
 import { isTimeZone } from '@tidemark/schedule/time-zone';
-import { configReader, type Env } from '@tidemark/service-kit/env';
+import { readDatabase, readListeners } from '@tidemark/service-kit/common-settings';
+import { configReader, type Env, type OnRead } from '@tidemark/service-kit/env';
+import type { AdmissionLimits } from '@tidemark/service-kit/grpc/admission';
+import { readAdmissionLimits } from '@tidemark/service-kit/grpc/server';
 import { readTransportSecurity, type TransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 
 export interface StrategyServiceConfig extends TransportSecurity {
   readonly host: string;
   readonly port: number;
+  readonly admission: AdmissionLimits;
   readonly operationsHost: string;
   readonly operationsPort: number;
   readonly mongodbUrl: string;
@@ -16,22 +20,26 @@ export interface StrategyServiceConfig extends TransportSecurity {
 }
 
 /** @throws ConfigError naming every setting that is wrong */
-export function toConfig(env: Env): StrategyServiceConfig {
-  const reader = configReader(env);
-  const host = reader.text('TIDEMARK_HOST', '127.0.0.1');
+export function toConfig(env: Env, onRead?: OnRead): StrategyServiceConfig {
+  const reader = configReader(env, onRead);
+  const listeners = readListeners(reader, { port: 4117, operationsPort: 4127 });
   const hostZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const config: StrategyServiceConfig = {
-    host,
-    port: reader.integer('TIDEMARK_PORT', { default: 4117, max: 65_535 }),
-    operationsHost: reader.text('TIDEMARK_OPERATIONS_HOST', host),
-    operationsPort: reader.integer('TIDEMARK_OPERATIONS_PORT', { default: 4127, max: 65_535 }),
-    mongodbUrl: reader.secret('TIDEMARK_MONGODB_URL') ?? '',
-    mongodbDatabase: reader.text('TIDEMARK_MONGODB_DATABASE', 'tidemark'),
-    ...readTransportSecurity(reader, { listensOn: host }),
-    timeZone: reader.text('TIDEMARK_TIME_ZONE', isTimeZone(hostZone) ? hostZone : 'UTC'),
-    spreadMs: reader.seconds('TIDEMARK_SPREAD_SECONDS', { default: 600, max: 43_200 }),
+    ...listeners,
+    admission: readAdmissionLimits(reader),
+    ...readDatabase(reader),
+    ...readTransportSecurity(reader, { listensOn: listeners.host }),
+    timeZone: reader.text('TIDEMARK_TIME_ZONE', {
+      about: 'Time zone of clusters that name none.',
+      shown: 'that of the host',
+      default: isTimeZone(hostZone) ? hostZone : 'UTC',
+    }),
+    spreadMs: reader.seconds('TIDEMARK_SPREAD_SECONDS', {
+      about: 'How far into its window a start may be moved, so that a fleet does not start at once.',
+      default: 600,
+      max: 43_200,
+    }),
   };
-  if (!config.mongodbUrl) reader.problem('TIDEMARK_MONGODB_URL (or TIDEMARK_MONGODB_URL_FILE) must be set');
   if (!isTimeZone(config.timeZone))
     reader.problem(`TIDEMARK_TIME_ZONE must be an IANA name such as Europe/Berlin, not "${config.timeZone}"`);
   reader.finish();

@@ -24,6 +24,8 @@ export interface DeriveInput {
   /** Every rule that the cluster has. */
   readonly rules: readonly StrategyDocument[];
   readonly fleet: readonly FleetStrategyDocument[];
+  /** Strategies for labels whose records are damaged; what comes from them stays as it is. */
+  readonly unreadable?: ReadonlySet<string>;
   /** An own rule that is to be forgotten. */
   readonly drop?: string | undefined;
   readonly at: Date;
@@ -33,8 +35,9 @@ export interface DeriveInput {
 }
 
 export function derive(input: DeriveInput): DerivedWrite[] {
-  const { cluster, rules, drop } = input;
-  const isOwn = ({ fleetStrategy, rule }: StrategyDocument) => fleetStrategy === '' && rule !== drop;
+  const { cluster, rules, drop, unreadable } = input;
+  const stays = (fleetStrategy: string) => fleetStrategy === '' || unreadable?.has(fleetStrategy);
+  const isOwn = ({ fleetStrategy, rule }: StrategyDocument) => stays(fleetStrategy) && rule !== drop;
   const given = cluster
     ? winners(cluster, input.fleet, new Set(rules.filter(isOwn).map(keyOf)))
     : new Map<string, FleetStrategyDocument>();

@@ -7,15 +7,22 @@
  *     writing both are looked at again: who was overtaken derives anew.
  * F3. A strategy for labels is marked as applied, or removed, only after every cluster was derived that was known when its
  *     revision was there; a copy that dies before leaves it to any other. A cluster told later is derived when it is told.
+ *     So one is only called applied once the scheduler, too, has told all clusters that it found by a walk which began after
+ *     the revision was there (`NoteClusters`, `waiting` and `told_for`): no clocks are compared.
  * F4. A cluster told with other labels is pending until its rules follow them, so a copy that dies between is made up for.
  * F5. Everything is derived anew once an hour, whatever a copy that was frozen in the middle of F2 left behind.
+ * F6. A cluster whose rules cannot be derived stops no other, and what comes from a strategy for labels that cannot be read
+ *     stays as it is. Both are made up for by F5 once they are mended.
  */
+import { FleetStrategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { startLoop } from '@tidemark/service-kit/loop';
+import { readable } from '@tidemark/service-kit/quarantine';
 import { type DerivedWrite, derive } from './derive.ts';
 import { fleetApplied, fleetRemoved, rulesDerived } from './events.ts';
 import { BUCKETS, type FleetStore } from './fleet-store.ts';
-import type { ClusterLabelsDocument, FleetStrategyDocument } from './fleet-strategy.ts';
+import { type ClusterLabelsDocument, type FleetStrategyDocument, toFleetMessage } from './fleet-strategy.ts';
 import { storeLog } from './logger.ts';
+import type { Quarantines } from './quarantines.ts';
 import type { StrategyDocument } from './strategy.ts';
 import { pauseAfterConflict, type StrategyStore, tooManyConflicts } from './strategy-store.ts';
 
@@ -26,6 +33,7 @@ export interface FleetDependencies {
   readonly now: () => Date;
   readonly timeZone: string;
   readonly spreadMs: number;
+  readonly quarantines: Quarantines;
 }
 
 export interface FleetLoop extends AsyncDisposable {
@@ -47,7 +55,7 @@ const MOST_TRIES = 30;
  * @throws AppError `conflict` when others change the same again and again
  */
 export async function reconcile(
-  { store, fleet, now, timeZone, spreadMs }: FleetDependencies,
+  { store, fleet, now, timeZone, spreadMs, quarantines }: FleetDependencies,
   clusterIds: readonly string[],
   signal: AbortSignal,
   drop?: string,
@@ -59,16 +67,22 @@ export async function reconcile(
     const rules = Map.groupBy(await store.ofClusters(clusterIds, signal), ({ clusterId }) => clusterId);
     const strategies = await fleet.list(signal);
     const known = new Map(clusters.map((cluster) => [cluster._id, cluster]));
-    const writes = clusterIds.flatMap((id) =>
+    const sound = readable(quarantines.fleetStrategies, strategies, (one) => toFleetMessage(one, 0), FleetStrategy);
+    const soundNames = new Set(sound.map(({ record }) => record._id));
+    const deriveFor = (id: string) =>
       derive({
         cluster: known.get(id),
         rules: rules.get(id) ?? [],
-        fleet: strategies,
+        fleet: sound.map(({ record }) => record),
+        unreadable: new Set(strategies.map(({ _id }) => _id).filter((name) => !soundNames.has(name))),
         drop,
         at: now(),
         timeZone,
         spreadMs,
-      }),
+      });
+    // Who asks for one cluster alone is told what is wrong with it.
+    const writes = clusterIds.flatMap((id) =>
+      drop === undefined ? (quarantines.derivedClusters.read(id, () => deriveFor(id)) ?? []) : deriveFor(id),
     );
     if (writes.length === 0) return changed;
     const done = await applyAll(store, writes);

@@ -32,6 +32,8 @@ export interface FleetStore {
   ): Promise<FleetStrategyDocument | undefined>;
   /** Notes that every cluster has this revision; false when there is a newer one. */
   markApplied(fleet: FleetStrategyDocument): Promise<boolean>;
+  /** Notes that every cluster registered before this revision was saved has been told; nothing when there is a newer one. */
+  markTold(name: string, revision: number): Promise<void>;
   /** Forgets one that is being deleted; false when it was saved again. */
   remove(fleet: FleetStrategyDocument): Promise<boolean>;
   clusters(ids: readonly string[], signal: AbortSignal): Promise<ClusterLabelsDocument[]>;
@@ -90,6 +92,9 @@ export function createFleetStore(db: Db): FleetStore {
         async () =>
           (await fleet.updateOne({ _id, revision }, { $set: { appliedRevision: revision } })).matchedCount === 1,
       ),
+    async markTold(_id, revision) {
+      await orStoreError(() => fleet.updateOne({ _id, revision }, { $set: { toldRevision: revision } }));
+    },
     remove: ({ _id, revision }) =>
       orStoreError(async () => (await fleet.deleteOne({ _id, revision, deleting: true })).deletedCount === 1),
     clusters: (ids, signal) => orStoreError(() => clusters.find({ _id: { $in: [...ids] } }, { signal }).toArray()),

@@ -16,8 +16,10 @@ export interface FleetStrategyDocument extends Settings {
   readonly priority: number;
   readonly rule: string;
   readonly revision: number;
-  /** The revision that every cluster has. */
+  /** The revision that every cluster has that was told. */
   readonly appliedRevision: number;
+  /** The revision of which it is known that every cluster registered before it was saved has been told; absent: any. */
+  readonly toldRevision?: number;
   /** It is forgotten once the rules that come from it are gone. */
   readonly deleting: boolean;
   readonly createTime: Date;
@@ -35,6 +37,11 @@ export interface ClusterLabelsDocument {
   readonly timeZone: string;
   /** A token while its rules are still to follow, else empty. */
   readonly pending: string;
+}
+
+/** Whether no cluster can be missing that was registered before it was saved. */
+export function isTold({ toldRevision, revision }: FleetStrategyDocument): boolean {
+  return toldRevision === undefined || toldRevision === revision;
 }
 
 /** As pairs, by name. */
@@ -55,7 +62,7 @@ export function toFleetMessage(fleet: FleetStrategyDocument, clusters: number): 
     revision: BigInt(fleet.revision),
     updateTime: fleet.updateTime,
     updatedBy: fleet.updatedBy,
-    applied: fleet.appliedRevision === fleet.revision,
+    applied: fleet.appliedRevision === fleet.revision && isTold(fleet),
     clusters,
   });
 }

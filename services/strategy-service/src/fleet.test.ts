@@ -18,6 +18,7 @@ import { toConfig } from './config.ts';
 import { applyFleet, type FleetDependencies } from './fleet-loop.ts';
 import { createFleetStore } from './fleet-store.ts';
 import { storeLog } from './logger.ts';
+import { createQuarantines } from './quarantines.ts';
 import { type RunningStrategyService, startStrategyService } from './service.ts';
 import { createStrategyStore } from './strategy-store.ts';
 
@@ -60,6 +61,7 @@ describe('a strategy for labels', () => {
       now: own.now,
       timeZone: 'Asia/Tokyo',
       spreadMs: 0,
+      quarantines: createQuarantines(),
     };
   });
   afterAll(async () => {
@@ -69,7 +71,7 @@ describe('a strategy for labels', () => {
     await mongo.close();
   });
   afterEach(async () => {
-    const { fleetStrategies } = await strategies().listFleetStrategies({});
+    const { fleetStrategies } = await strategies().listFleetStrategies({ pageToken: '' });
     for (const { name } of fleetStrategies) await strategies().deleteFleetStrategy({ name });
     await vi.waitFor(async () => expect(await parts.fleet.list(signal)).toEqual([]), WAIT);
   });
@@ -82,6 +84,7 @@ describe('a strategy for labels', () => {
     plans().noteClusters({
       clusters: Object.entries(clusters).map(([clusterId, labels]) => ({ clusterId, labels, timeZone })),
       goneClusterIds: [],
+      toldFor: [],
     });
   const saveFleet = async (name: string, fields: Partial<SaveFleetStrategyRequest> = {}) => {
     const { fleetStrategy } = await strategies().saveFleetStrategy(
@@ -91,10 +94,16 @@ describe('a strategy for labels', () => {
     return fleetStrategy;
   };
   const applied = (name: string) =>
-    vi.waitFor(
-      async () => expect((await strategies().getFleetStrategy({ name })).fleetStrategy?.applied).toBe(true),
-      WAIT,
-    );
+    vi.waitFor(async () => {
+      await allTold();
+      expect((await strategies().getFleetStrategy({ name })).fleetStrategy?.applied).toBe(true);
+    }, WAIT);
+  /** As the scheduler does around a walk over all clusters that finds nothing new. */
+  const allTold = async () => {
+    const nobody = { clusters: [], goneClusterIds: [], toldFor: [] };
+    const { waiting } = await plans().noteClusters(nobody);
+    await plans().noteClusters({ ...nobody, toldFor: waiting });
+  };
   const save = async (clusterId: string, fields: Partial<SaveStrategyRequest>) =>
     (await strategies(1).saveStrategy(SaveStrategyRequest.create({ clusterId, ...fields }))).strategy;
   const get = async (clusterId: string, rule = '') => (await strategies().getStrategy({ clusterId, rule })).strategy;
@@ -112,18 +121,56 @@ describe('a strategy for labels', () => {
       nextWindow: { opensAt: expect.any(Date) },
     });
     expect((await get(dev))?.revision).toBe(0n);
-    expect((await strategies().listFleetStrategies({})).fleetStrategies).toMatchObject([
+    expect((await strategies().listFleetStrategies({ pageToken: '' })).fleetStrategies).toMatchObject([
       { name: 'all-prod', rule: 'default', selector: { env: 'prod' }, applied: true, clusters: 1 },
     ]);
+  });
+
+  it('is told as the rules that clusters have from it, where it is asked who of them writes to its storage', async () => {
+    const [one = '', other = ''] = some(2);
+    await note({ [one]: { env: 'prod' }, [other]: { env: 'prod' } });
+    await saveFleet('all-prod', { storageId: 'shared' });
+    const { users, total } = await strategies().listStorageUsers({ storageId: 'shared', clusterIds: [one] });
+    expect(users).toEqual([{ clusterId: one, rule: 'default', fleetStrategy: 'all-prod' }]);
+    expect(total).toBe(1);
+  });
+
+  it('is called applied only when all clusters that were registered before the save follow it', async () => {
+    const registered = some(9);
+    const saved = async () => (await strategies(1).getFleetStrategy({ name: 'all-prod' })).fleetStrategy;
+    const save = SaveFleetStrategyRequest.create({ name: 'all-prod', selector: { env: 'new' }, days: ALL_DAYS });
+    const { fleetStrategy } = await strategies().saveFleetStrategy(save);
+    expect(fleetStrategy).toMatchObject({ applied: false, clusters: 0 });
+    await vi.waitFor(async () => {
+      const stored = await parts.fleet.get('all-prod', signal);
+      expect(stored?.appliedRevision).toBe(stored?.revision);
+    }, WAIT);
+    expect(await saved()).toMatchObject({ applied: false, clusters: 0 });
+
+    const { waiting } = await plans().noteClusters({ clusters: [], goneClusterIds: [], toldFor: [] });
+    expect(waiting).toEqual([{ name: 'all-prod', revision: 1n }]);
+    await note(Object.fromEntries(registered.map((id) => [id, { env: 'new' }])));
+    expect(await saved()).toMatchObject({ applied: false, clusters: 9 });
+    await plans().noteClusters({ clusters: [], goneClusterIds: [], toldFor: waiting });
+    expect(await saved()).toMatchObject({ applied: true, clusters: 9 });
+
+    // A save that came between is told of by the next walk.
+    const again = await strategies().saveFleetStrategy({ ...save, paused: true });
+    await plans().noteClusters({ clusters: [], goneClusterIds: [], toldFor: waiting });
+    expect(again.fleetStrategy).toMatchObject({ revision: 2n, applied: false });
+    await vi.waitFor(async () => expect((await parts.fleet.get('all-prod', signal))?.appliedRevision).toBe(2), WAIT);
+    expect(await saved()).toMatchObject({ applied: false });
+    await allTold();
+    expect(await saved()).toMatchObject({ applied: true, clusters: 9 });
   });
 
   it('follows a cluster whose labels change, at once', async () => {
     const [id = ''] = some(1);
     await saveFleet('all-prod');
-    expect(await note({ [id]: { env: 'prod' } })).toEqual({ changed: 1 });
-    expect(await note({ [id]: { env: 'prod' } })).toEqual({ changed: 0 });
+    expect(await note({ [id]: { env: 'prod' } })).toMatchObject({ changed: 1 });
+    expect(await note({ [id]: { env: 'prod' } })).toMatchObject({ changed: 0 });
     expect((await get(id))?.fleetStrategy).toBe('all-prod');
-    expect(await note({ [id]: { env: 'dev' } })).toEqual({ changed: 1 });
+    expect(await note({ [id]: { env: 'dev' } })).toMatchObject({ changed: 1 });
     expect((await get(id))?.revision).toBe(0n);
   });
 
@@ -283,8 +330,8 @@ describe('a strategy for labels', () => {
   it.each([
     [{ selector: {} }, 'strategy.selector', '{"env":"prod"}'],
     [{ selector: { env: 'x'.repeat(257) } }, 'strategy.selector.env', '{"env":"prod"}'],
-    [{ priority: 1_000_001 }, 'strategy.priority', 'such as 10'],
-    [{ rule: 'no rule' }, 'strategy.rule', 'such as nightly'],
+    [{ priority: 1_000_001 }, 'priority', 'such as 10'],
+    [{ rule: 'no rule' }, 'rule', 'such as nightly'],
     [{ timeZone: '+08:00' }, 'strategy.timeZone', 'Asia/Shanghai'],
     [{ days: 'Moonday' }, 'strategy.backupDate', 'Monday,Friday'],
   ])('is not saved from %j, which names the field and shows a right value', async (fields, field, right) => {
@@ -301,12 +348,14 @@ describe('a strategy for labels', () => {
     expect(await parts.fleet.list(signal)).toEqual([]);
   });
 
-  it('is told everything that is wrong with it at once', async () => {
-    const request = SaveFleetStrategyRequest.create({ name: 'bad', priority: 1e7, rule: '?', days: 'x', period: '7' });
-    await expect(strategies().saveFleetStrategy(request)).rejects.toMatchObject({
-      details: {
-        fields: ['priority', 'rule', 'backupDate', 'period'].map((field) => ({ field: `strategy.${field}` })),
-      },
+  it('is told all fields at once that break a rule of the protos, and then all that mean nothing', async () => {
+    const bad = { name: 'bad', days: 'x', period: '7', timeZone: '?' };
+    const save = (fields: object) => strategies().saveFleetStrategy(SaveFleetStrategyRequest.create(fields));
+    await expect(save({ ...bad, priority: 1e7, rule: '?' })).rejects.toMatchObject({
+      details: { fields: [{ field: 'priority' }, { field: 'rule' }] },
+    });
+    await expect(save(bad)).rejects.toMatchObject({
+      details: { fields: ['backupDate', 'period', 'timeZone'].map((field) => ({ field: `strategy.${field}` })) },
     });
   });
 
@@ -323,7 +372,7 @@ describe('a strategy for labels', () => {
     await strategies().saveStrategy(
       SaveStrategyRequest.create({ clusterId: 'gone-a', rule: 'weekly', days: 'Sunday' }),
     );
-    await plans().noteClusters({ clusters: [], goneClusterIds: ['gone-a'] });
+    await plans().noteClusters({ clusters: [], goneClusterIds: ['gone-a'], toldFor: [] });
     const page = { clusterIds: ['gone-a'], withRetention: false, pageSize: 10, pageToken: '', updatedAfter: undefined };
     const { strategies: left } = await strategies().listStrategies(page);
     expect(left.map(({ rule }) => rule)).toEqual(['weekly']);

@@ -4,6 +4,7 @@ import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_s
 import { type PlanServiceServer, PlanServiceService } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
 import {
   ListStrategiesRequest,
+  SaveFleetStrategyRequest,
   SaveStrategyRequest,
   type StrategyServiceServer,
   StrategyServiceService,
@@ -75,6 +76,49 @@ describe('strategy-service', () => {
   const due = async () =>
     (await plans().listDueStrategies({ limit: 1_000 })).strategies.filter((one) => one.clusterId === clusterId);
 
+  it('saves one rule from many callers at once, none of them in vain and each on top of another', async () => {
+    const client = strategies();
+    const saves = Array.from({ length: 40 }, (_, index) =>
+      client.saveStrategy(
+        SaveStrategyRequest.create({ clusterId, period: `${index % 24}:00-${(index + 1) % 24}:00`, days: 'Monday' }),
+      ),
+    );
+    const revisions = (await Promise.all(saves)).map(({ strategy }) => Number(strategy?.revision));
+    expect(revisions.sort((one, other) => one - other)).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+    expect((await client.getStrategy({ clusterId, rule: '' })).strategy?.revision).toBe(40n);
+  });
+
+  it('refuses one of many saves at once, and no other of them', async () => {
+    const client = strategies();
+    const one = (fields: Partial<SaveStrategyRequest>) =>
+      client.saveStrategy(SaveStrategyRequest.create({ clusterId, rule: 'nightly', ...fields }));
+    await one({ days: 'Monday' });
+    const outcomes = await Promise.allSettled([
+      one({ period: '3:00-4:00' }),
+      one({ period: '5:00-6:00' }),
+      one({ days: 'Sunday', createOnly: true }),
+      one({ days: 'Tuesday' }),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(outcomes[2]).toMatchObject({ reason: { code: 'invalid_argument' } });
+    const { strategy } = await client.getStrategy({ clusterId, rule: 'nightly' });
+    expect(strategy).toMatchObject({ days: ['Tuesday'], revision: 4n });
+    expect(['3:00-4:00', '5:00-6:00']).toContain(strategy?.period);
+  });
+
+  it('keeps what others saved meanwhile, also of other fields and past a deletion', async () => {
+    const client = strategies();
+    const one = (fields: Partial<SaveStrategyRequest>) =>
+      client.saveStrategy(SaveStrategyRequest.create({ clusterId, ...fields }));
+    await Promise.all([one({ days: 'Monday' }), one({ period: '3:00-4:00' }), one({ paused: true })]);
+    expect((await client.getStrategy({ clusterId, rule: '' })).strategy).toMatchObject({
+      ...{ days: ['Monday'], period: '3:00-4:00', paused: true },
+    });
+    await Promise.all([one({ days: 'Friday' }), client.deleteStrategy({ clusterId, rule: 'default' })]);
+    await one({ period: '5:00-6:00' });
+    expect((await client.getStrategy({ clusterId, rule: '' })).strategy?.period).toBe('5:00-6:00');
+  });
+
   it('answers for a cluster without one that there are no days', async () => {
     const { strategy } = await strategies().getStrategy({ clusterId, rule: '' });
     expect(strategy).toMatchObject({
@@ -93,6 +137,38 @@ describe('strategy-service', () => {
       period: '07:00-9:30',
       revision: 1n,
     });
+  });
+
+  it('tells which rules and strategies for labels name a storage, and no others', async () => {
+    const storageId = `s-${clusterId}`;
+    await save({ days: 'Monday', rule: 'weekly', storageId });
+    await save({ days: 'Monday', rule: 'other' });
+    const name = `f-${clusterId}`;
+    await strategies().saveFleetStrategy(
+      SaveFleetStrategyRequest.create({ name, selector: { only: clusterId }, days: 'Monday', storageId }),
+    );
+    expect((await strategies().listStorageUsers({ storageId, clusterIds: [] })).users).toEqual([
+      { clusterId, rule: 'weekly', fleetStrategy: '' },
+      { clusterId: '', rule: '', fleetStrategy: name },
+    ]);
+    await strategies().deleteFleetStrategy({ name });
+    await save({ rule: 'weekly', storageId: '' });
+    expect((await strategies().listStorageUsers({ storageId, clusterIds: [] })).users).toEqual([]);
+  });
+
+  it('tells which rules of some clusters write to a storage, and how many they are', async () => {
+    const storageId = `s-${clusterId}`;
+    const other = `${clusterId}-other`;
+    for (let index = 0; index < 11; index += 1) await save({ days: 'Monday', rule: `r${index}`, storageId });
+    await save({ clusterId: other, days: 'Monday', storageId });
+    const ask = async (clusterIds: string[]) => strategies().listStorageUsers({ storageId, clusterIds });
+    const { users, total } = await ask([clusterId, 'nobody']);
+    expect([users.length, total, new Set(users.map((user) => user.clusterId))]).toEqual([10, 11, new Set([clusterId])]);
+    expect(await ask([other])).toEqual({
+      users: [{ clusterId: other, rule: 'default', fleetStrategy: '' }],
+      total: 1,
+    });
+    expect(await ask(['nobody'])).toEqual({ users: [], total: 0 });
   });
 
   it('keeps what a later save leaves out', async () => {
@@ -192,17 +268,24 @@ describe('strategy-service', () => {
     [{ days: ' , ,' }, 'strategy.backupDate', '"" for no automatic backups'],
     [{ period: '7-9' }, 'strategy.period', '23:00-2:00'],
     [{ retention: NOTHING }, 'strategy.retention', 'would keep nothing'],
-    [{ retention: { ...NOTHING, daily: 100_001 } }, 'strategy.retention.daily', 'from 0 to 100000, such as 7'],
+    [{ retention: { ...NOTHING, daily: 100_001 } }, 'retention.daily', 'from 0 to 100000, such as 7'],
     [{ retention: { ...NOTHING, keepLast: 1 }, keepEverything: true }, 'strategy.retention', '{"keepLast":7}'],
     [{ windowEnd: 7 as WindowEnd }, 'strategy.windowEnd', '"letRun" or "stop"'],
-    [{ storageId: 'no such id' }, 'strategy.storageId', 'such as nfs-1'],
+    [{ storageId: 'no such id' }, 'storageId', 'such as nfs-1'],
     [
       { brOptions: BrOptions.create({ extra: { '--gcttl': '1' } }) },
       'strategy.brOptions.extra.--gcttl',
-      'such as gcttl',
+      'gcttl, without dashes',
+    ],
+    [{ brOptions: BrOptions.create({ filters: ['@/etc/passwd'] }) }, 'strategy.brOptions.filters[0]', 'such as shop.*'],
+    [{ brOptions: BrOptions.create({ compression: 'gzip' }) }, 'strategy.brOptions.compression', 'zstd'],
+    [
+      { brOptions: BrOptions.create({ crypterKeyFile: '/key' }) },
+      'strategy.brOptions.crypterMethod',
+      'must be set too',
     ],
     [{ brOptions: BrOptions.create({}), clearBrOptions: true }, 'strategy.brOptions', 'null'],
-    [{ rule: 'no rule' }, 'strategy.rule', 'such as nightly'],
+    [{ rule: 'no rule' }, 'rule', 'such as nightly'],
   ])('refuses %j, names the field, shows a right value and saves nothing', async (fields, field, right) => {
     const error = await save({ days: 'Monday', ...fields }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
@@ -248,6 +331,26 @@ describe('strategy-service', () => {
     await expect(save({ rule: 'r21', days: 'Monday' })).rejects.toMatchObject({
       details: { fields: [{ field: 'strategy.rule', description: expect.stringContaining('delete one first') }] },
     });
+  });
+
+  it('lets a cluster have 20 rules however many are saved at once, and another once one is deleted (B9)', async () => {
+    for (let at = 0; at < 14; at += 1) await save({ rule: `r${at}`, days: 'Monday' });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 12 }, (_, at) => save({ rule: `at-once-${at}`, days: 'Monday' })),
+    );
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(6);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected')
+        expect(outcome.reason).toMatchObject({
+          code: 'invalid_argument',
+          details: { fields: [{ field: 'strategy.rule' }] },
+        });
+    expect(await rules()).toHaveLength(20);
+    const [one] = await rules();
+    await strategies().deleteStrategy({ clusterId, rule: one?.rule ?? '' });
+    await save({ rule: 'another', days: 'Monday' });
+    await expect(save({ rule: 'one-more', days: 'Monday' })).rejects.toMatchObject({ code: 'invalid_argument' });
+    await save({ rule: 'another', days: 'Friday' });
   });
 
   it('answers with what would be stored, and stores nothing, when only asked to validate', async () => {

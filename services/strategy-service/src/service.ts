@@ -6,6 +6,8 @@ import type { StrategyServiceConfig } from './config.ts';
 import { type FleetDependencies, startFleetLoop } from './fleet-loop.ts';
 import { createFleetStore, FLEET_INDEXES } from './fleet-store.ts';
 import { log, storeLog } from './logger.ts';
+import { createQuarantines } from './quarantines.ts';
+import { createQuotaStore } from './quota-store.ts';
 import type { Dependencies } from './rpc/context.ts';
 import { planService } from './rpc/plan-service.ts';
 import { strategyService } from './rpc/strategy-service.ts';
@@ -34,13 +36,17 @@ export async function startStrategyService(config: StrategyServiceConfig): Promi
     now: database.now,
     timeZone: config.timeZone,
     spreadMs: config.spreadMs,
+    quarantines: createQuarantines(),
   };
   const fleetLoop = stack.use(startFleetLoop(parts));
-  const dependencies: Dependencies = { ...parts, wakeFleetLoop: () => fleetLoop.wake() };
+  const quotas = createQuotaStore(database.db, database.now);
+  const dependencies: Dependencies = { ...parts, quotas, wakeFleetLoop: () => fleetLoop.wake() };
   const server = stack.use(
     await startGrpcServer({
       host: config.host,
       port: config.port,
+      admission: config.admission,
+      ready: database.checks,
       token: config.serviceToken,
       certificate,
       log,

@@ -1,5 +1,7 @@
 /** Reads what a save wants, for a rule of a cluster or a strategy for labels. */
+import { brOptionsViolations } from '@tidemark/br-options/br-options';
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import { MAX_QUOTED_WORD } from '@tidemark/limits/limits';
 import {
   type Retention as RetentionMessage,
   type SaveStrategyRequest,
@@ -28,12 +30,8 @@ export type SettingsRequest = Pick<
   | 'clearBrOptions'
 >;
 
-const ID = /^[A-Za-z0-9_-]{1,64}$/;
 const OFFSET = /^(utc|gmt|z)?[ ]*[+-]?[ ]*\d{1,2}(:?\d{2}){0,2}$|^z$/i;
 const RETENTION_FIELDS = ['keepLast', 'keepDays', 'daily', 'weekly', 'monthly', 'yearly'] as const;
-const MOST_KEPT = 100_000;
-const MOST_OPTIONS = 100;
-const LONGEST_OPTION = 1_024;
 
 /**
  * @param emptyZone whether "" is a time zone: that of each cluster
@@ -54,14 +52,7 @@ export function toChange(
   if (retention !== undefined) change.retention = retention;
   const windowEnd = readWindowEnd(request.windowEnd, bad);
   if (windowEnd) change.windowEnd = windowEnd;
-  if (request.storageId !== undefined) {
-    if (request.storageId !== '' && !ID.test(request.storageId))
-      bad(
-        'storageId',
-        'must be the id of a registered storage, 1 to 64 letters, digits, underscores or dashes such as nfs-1; "" is the cluster’s own',
-      );
-    change.storageId = request.storageId;
-  }
+  if (request.storageId !== undefined) change.storageId = request.storageId;
   const brOptions = readBrOptions(request, bad);
   if (brOptions !== undefined) change.brOptions = brOptions;
   if (violations.length > 0) throw invalidArgument(violations);
@@ -109,9 +100,6 @@ function readRetention({ retention, keepEverything }: SettingsRequest, bad: Bad)
     bad('retention', 'cannot be set and removed at once: send either {"keepLast":7} or null, which keeps everything');
     return undefined;
   }
-  for (const field of RETENTION_FIELDS)
-    if (!isCount(retention[field]))
-      bad(`retention.${field}`, `must be a whole number from 0 to ${MOST_KEPT}, such as 7; 0 is not set`);
   if (RETENTION_FIELDS.every((field) => retention[field] === 0))
     bad(
       'retention',
@@ -119,8 +107,6 @@ function readRetention({ retention, keepEverything }: SettingsRequest, bad: Bad)
     );
   return toStoredRetention(retention);
 }
-
-const isCount = (value: number) => Number.isInteger(value) && value >= 0 && value <= MOST_KEPT;
 
 function toStoredRetention({ keepLast, keepDays, daily, weekly, monthly, yearly }: RetentionMessage): Retention {
   return { keepLast, keepDays, daily, weekly, monthly, yearly };
@@ -141,27 +127,14 @@ function readWindowEnd(windowEnd: WindowEndMessage | undefined, bad: Bad): Windo
   }
 }
 
-/** Only sizes are looked at: which options there are is known where backups start. */
 function readBrOptions({ brOptions, clearBrOptions }: SettingsRequest, bad: Bad): StoredBrOptions | null | undefined {
   if (!brOptions) return clearBrOptions ? null : undefined;
   if (clearBrOptions) {
     bad('brOptions', 'cannot be set and removed at once: send either {"rateLimit":100} or null');
     return undefined;
   }
+  for (const { field, description } of brOptionsViolations(brOptions, { isNew: true })) bad(field, description);
   const { rateLimit, concurrency, compression, filters, checksum, crypterMethod, crypterKeyFile, extra } = brOptions;
-  for (const [field, text] of Object.entries({ compression, crypterMethod, crypterKeyFile }))
-    if (text.length > LONGEST_OPTION) bad(`brOptions.${field}`, `must be at most ${LONGEST_OPTION} characters`);
-  if (filters.length > MOST_OPTIONS || filters.some((filter) => filter.length > LONGEST_OPTION))
-    bad('brOptions.filters', `must be at most ${MOST_OPTIONS} table filters such as "shop.*"`);
-  const further = Object.entries(extra).sort(([one], [other]) => (one < other ? -1 : 1));
-  if (further.length > MOST_OPTIONS) bad('brOptions.extra', `must be at most ${MOST_OPTIONS} flags`);
-  for (const [name, value] of further) {
-    // A name that the database could not hold as a field is none that br knows.
-    if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name))
-      bad(`brOptions.extra.${name.slice(0, 64)}`, 'must be the name of a flag without dashes before it, such as gcttl');
-    else if (value.length > LONGEST_OPTION)
-      bad(`brOptions.extra.${name}`, `must be at most ${LONGEST_OPTION} characters`);
-  }
   return {
     rateLimit,
     concurrency,
@@ -170,8 +143,8 @@ function readBrOptions({ brOptions, clearBrOptions }: SettingsRequest, bad: Bad)
     ...(checksum !== undefined && { checksum }),
     crypterMethod,
     crypterKeyFile,
-    extra: Object.fromEntries(further),
+    extra: Object.fromEntries(Object.entries(extra).sort(([one], [other]) => (one < other ? -1 : 1))),
   };
 }
 
-const quote = (text: string) => `"${text.slice(0, 40)}"`;
+const quote = (text: string) => `"${text.slice(0, MAX_QUOTED_WORD)}"`;

@@ -17,7 +17,8 @@ export const STRATEGY_INDEXES: readonly IndexSpec[] = [
   { collection: 'strategies', keys: { 'nextWindow.startAt': 1 } },
   { collection: 'strategies', keys: { clusterId: 1 } },
   { collection: 'strategies', keys: { fleetStrategy: 1 } },
-  { collection: 'strategies', keys: { updateTime: 1 } },
+  { collection: 'strategies', keys: { storageId: 1 } },
+  { collection: 'strategies', keys: { updateTime: 1, _id: 1 } },
 ];
 
 /** Which rules to list. */
@@ -28,6 +29,9 @@ export interface StrategyFilter {
   /** The last `_id` of the page before; empty means the first page. */
   readonly after: string;
 }
+
+/** What a rule is called, and where it comes from. */
+export type RuleName = Pick<StrategyDocument, 'clusterId' | 'rule' | 'fleetStrategy'>;
 
 export interface StrategyStore {
   get(clusterId: string, rule: string, signal: AbortSignal): Promise<StrategyDocument | undefined>;
@@ -53,10 +57,23 @@ export interface StrategyStore {
   list(filter: StrategyFilter, limit: number, signal: AbortSignal): Promise<StrategyDocument[]>;
   /** Every rule, in no order: one walk over the collection, a few hundred at a time. */
   scan(signal: AbortSignal): AsyncIterable<StrategyDocument[]>;
-  /** Rules that were changed after an instant, in that order. */
-  changedSince(after: Date, limit: number, signal: AbortSignal): Promise<StrategyDocument[]>;
+  /**
+   * Rules that were changed after an instant, in that order, and then by `_id`.
+   *
+   * @param afterId of those that were changed at that very instant, the ones behind this; undefined for none of them
+   */
+  changedSince(
+    after: Date,
+    afterId: string | undefined,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<StrategyDocument[]>;
   /** Clusters that have a rule from a strategy for labels: this one, or any. */
   clustersWithFleetRules(name: string | undefined, signal: AbortSignal): Promise<string[]>;
+  /** Rules that clusters have of their own and that write to this storage. */
+  ownRulesOfStorage(storageId: string, limit: number, signal: AbortSignal): Promise<StrategyDocument[]>;
+  /** Rules of these clusters that write to this storage, their own and those from strategies for labels. */
+  rulesOfStorage(storageId: string, clusterIds: readonly string[], signal: AbortSignal): Promise<RuleName[]>;
   /** How many rules come from each strategy for labels. */
   countFleetRules(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /** Those whose start has come, those due first leading. */
@@ -145,20 +162,40 @@ export function createStrategyStore(db: Db): StrategyStore {
       const all = strategies.find({}, { signal, batchSize: SCANNED_AT_ONCE });
       for await (const batch of inBatches(all, SCANNED_AT_ONCE)) yield batch.map(upgrade);
     },
-    changedSince: (after, limit, signal) =>
+    changedSince: (after, afterId, limit, signal) =>
       orStoreError(async () => {
+        const twins =
+          afterId === undefined
+            ? []
+            : await strategies
+                .find({ updateTime: after, _id: { $gt: afterId, $lt: ABOVE } }, { signal })
+                .sort({ _id: 1 })
+                .limit(limit)
+                .toArray();
+        if (twins.length === limit) return twins.map(upgrade);
         const found = await strategies
           .find({ updateTime: { $gt: after, $lt: FAR } }, { signal })
-          .sort({ updateTime: 1 })
-          .limit(limit)
+          .sort({ updateTime: 1, _id: 1 })
+          .limit(limit - twins.length)
           .toArray();
-        return found.map(upgrade);
+        return [...twins, ...found].map(upgrade);
       }),
     clustersWithFleetRules: (name, signal) =>
       orStoreError(async () => {
         const fleetStrategy = name ?? { $gte: FIRST, $lt: ABOVE };
         const found = await strategies.find({ fleetStrategy }, { signal, projection: { clusterId: 1 } }).toArray();
         return [...new Set(found.map(({ clusterId }) => clusterId))];
+      }),
+    ownRulesOfStorage: (storageId, limit, signal) =>
+      orStoreError(() => strategies.find({ storageId, fleetStrategy: '' }, { signal }).limit(limit).toArray()),
+    rulesOfStorage: (storageId, clusterIds, signal) =>
+      orStoreError(async () => {
+        const asked = new Set(clusterIds);
+        const names = { clusterId: 1, rule: 1, fleetStrategy: 1 };
+        // Those of the storage by their index, whatever a server would make of both conditions.
+        const found = await strategies.find({ storageId }, { signal, projection: names }).toArray();
+        const theirs = found.filter(({ clusterId }) => asked.has(clusterId));
+        return theirs.sort((one, other) => (one._id < other._id ? -1 : 1));
       }),
     countFleetRules: (signal) =>
       orStoreError(async () => {

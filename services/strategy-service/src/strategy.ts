@@ -38,7 +38,7 @@ export interface Retention {
 /** What becomes of a backup that still runs when its window closes. */
 export type WindowEnd = 'letRun' | 'stop';
 
-/** Options of `br` as the message has them; what each may be is settled when a backup starts. */
+/** Options of `br` as the message has them. */
 export interface StoredBrOptions {
   readonly rateLimit: number;
   readonly concurrency: number;

@@ -22,6 +22,8 @@ export interface BareApiSettings {
   readonly database: string;
   readonly amqpUrl: string;
   readonly namespace: string;
+  /** How many requests are served at once and how many wait for their turn; what is over is a 503. All at once without. */
+  readonly bound?: { readonly atOnce: number; readonly waiting: number };
 }
 
 const POOL = 'default';
@@ -36,6 +38,7 @@ const broker = await connectBroker({ url: settings.amqpUrl, connectionName: 'bar
 const publisher = startPublisher(broker, { namespace: settings.namespace, log });
 
 const app = fastify();
+if (settings.bound) boundRequests(settings.bound);
 const backups = db.collection<StoredDocument>('backups');
 
 app.get<{ Querystring: { clusterId: string; pageSize: string } }>('/backups', async ({ query }) => {
@@ -45,7 +48,10 @@ app.get<{ Querystring: { clusterId: string; pageSize: string } }>('/backups', as
     backups.find(filter).sort({ startTime: -1, _id: -1 }).skip(0).limit(pageSize).toArray(),
     backups.countDocuments(filter),
   ]);
-  return answer({ backupRecords: found.map(bareRecord) }, { page: 1, pageSize, total });
+  return answer(
+    { backupRecords: found.map((backup) => bareRecord(backup, { listed: true })) },
+    { page: 1, pageSize, total },
+  );
 });
 
 app.get<{ Params: { id: string } }>('/backups/:id', async ({ params }) => {
@@ -64,6 +70,23 @@ app.post<{ Body: { clusterId: string } }>('/backups', async ({ body }) => {
   await publisher.publishRun(POOL, command, { expirationMs: RING_MS, requestId: id });
   return answer({ backupId: id, workFlowId: id });
 });
+
+/** The least that keeps a crowd from sharing everything: a queue with an end. */
+function boundRequests({ atOnce, waiting }: NonNullable<BareApiSettings['bound']>): void {
+  const queue: (() => void)[] = [];
+  let underWay = 0;
+  app.addHook('onRequest', async (_, reply) => {
+    if (underWay >= atOnce) {
+      if (queue.length >= waiting) return reply.code(503).send();
+      await new Promise<void>((resolve) => queue.push(resolve));
+    }
+    underWay += 1;
+    reply.raw.once('close', () => {
+      underWay -= 1;
+      queue.shift()?.();
+    });
+  });
+}
 
 function answer(data: object, page?: object): object {
   return { code: 0, message: 'OK', data, ...(page && { page }) };

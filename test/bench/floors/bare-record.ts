@@ -10,7 +10,7 @@ const STATUS: Readonly<Record<string, string>> = {
 };
 
 /** The record that the API answers with, made of the stored document in one step. */
-export function bareRecord(backup: Document): object {
+export function bareRecord(backup: Document, { listed = false } = {}): object {
   const { result, progress, cancel, deletion } = backup;
   const sizeBytes = result?.sizeBytes ?? 0;
   return {
@@ -41,7 +41,7 @@ export function bareRecord(backup: Document): object {
       endTime: timeOf(attempt.endedAt),
       outcome: attempt.outcome ?? '',
       ...(attempt.reason && { reason: attempt.reason }),
-      ...(attempt.argv && { argv: attempt.argv }),
+      ...(attempt.argv && !listed && { argv: attempt.argv }),
       ...(attempt.brVersion && { brVersion: attempt.brVersion }),
     })),
     ...(cancel && { cancel: { at: timeOf(cancel.at), by: cancel.by, reason: cancel.reason } }),

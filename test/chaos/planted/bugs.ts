@@ -20,6 +20,7 @@ export type Check =
   | { readonly kind: 'chaos'; readonly args: readonly string[] };
 
 const DECIDE = 'services/backup-service/src/decide';
+const TASK = 'packages/task/src/task.ts';
 const chaos = (...args: string[]): Check => ({ kind: 'chaos', args });
 const test = (files: string): Check => ({ kind: 'test', files });
 
@@ -30,9 +31,9 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: 'skips the fence: whoever says that he holds a task is believed',
     promise: 'T4',
-    file: `${DECIDE}/vocabulary.ts`,
-    find: 'return backup.task?.claim === claim && (fence === undefined || fence === backup.fence);',
-    replace: 'return backup.task?.claim !== undefined && claim !== undefined && fence !== 0;',
+    file: TASK,
+    find: 'return document.task?.claim === claim && (fence === undefined || fence === document.fence);',
+    replace: 'return document.task?.claim !== undefined && (document.task.claim === claim || (fence ?? 0) > 0);',
     check: chaos(...STALE),
   },
   {
@@ -62,7 +63,7 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: 'takes a task away long before its lease is over',
     promise: 'Leases',
-    file: `${DECIDE}/vocabulary.ts`,
+    file: TASK,
     find: 'return task?.leaseUntil !== undefined && plus(task.leaseUntil, reapMarginMs) < now;',
     replace: 'return task?.leaseUntil !== undefined && plus(task.leaseUntil, -reapMarginMs * 5) < now;',
     check: test(`${DECIDE}/decide.test`),
@@ -86,18 +87,18 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: 'believes br without looking at what it wrote',
     promise: 'T9',
-    file: 'services/executor-worker/src/br/backupmeta.ts',
+    file: 'packages/backupmeta/src/backupmeta.ts',
     find: '    const missing = await findMissing(files, [metaFiles, dataFiles], signal);\n',
     replace: '    const missing = undefined as string | undefined;\n    void findMissing;\n',
-    check: test('services/executor-worker/src/br/backupmeta'),
+    check: test('packages/backupmeta/src/backupmeta'),
   },
   {
     name: 'removes the lock of a path before it knows that the task is still its own',
     promise: 'T4',
     file: 'services/executor-worker/src/backup-task.ts',
-    find: '    return await run(granted, files, decrypt, dependencies, () => {\n',
+    find: '    const end = found ?? (grant.mayRun ? await runIt() : exhausted());\n',
     replace:
-      '    if (grant.previousEnded) await files.remove(LOCK_FILES, AbortSignal.timeout(LOOK_MS));\n    return await run(granted, files, decrypt, dependencies, () => {\n',
+      '    if (grant.previousEnded) await removeLocks(files, await findLocks(files, lease.lost), performance.now() + LOOK_MS);\n    const end = found ?? (grant.mayRun ? await runIt() : exhausted());\n',
     check: test('services/executor-worker/src/backup-task'),
   },
   {
@@ -107,5 +108,13 @@ export const PLANTED: readonly PlantedBug[] = [
     find: "    state !== 'Succeeded' && mayHoldFiles(backup, backup.path)\n",
     replace: "    state === 'Failed' && mayHoldFiles(backup, backup.path)\n",
     check: chaos('--only', 'kill', '--minutes', '1', '--seed', '1'),
+  },
+  {
+    name: 'lets one damaged backup stop whoever looks for due tasks',
+    promise: 'one bad record stops nobody',
+    file: 'services/backup-service/src/dispatcher.ts',
+    find: '          await quarantine.attempt(id, attend, signal);\n',
+    replace: '          await attend();\n',
+    check: test('services/backup-service/src/damaged-records'),
   },
 ];

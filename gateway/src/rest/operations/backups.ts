@@ -1,32 +1,51 @@
+import { rulesOf, sentenceOf } from '@tidemark/contract/rules';
+import { MAX_PAGE, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
 import { z } from 'zod';
+import { isPageToken, WHOLE_TOKEN } from '../../calls/page-token.ts';
 import { BrOptionsBody } from '../br-options.ts';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
-import { STATES, STATUSES } from '../legacy-record.ts';
+import { STATES, STATUSES } from '../legacy-states.ts';
 import type { Operation } from '../operation.ts';
-import { flag, Id, leftOut, required, wholeNumber } from '../validate.ts';
+import { flag, Id, leftOut, leftOutOrFrom1, required, wholeNumber } from '../validate.ts';
 import { BACKUP_ID, CLUSTER_ID, counted, OfBackup, time } from './common.ts';
 
+const REASON = rulesOf('tidemark.backup.v1.CancelBackupRequest', 'reason');
+const ATTEMPT = rulesOf('tidemark.backup.v1.ReadBackupLogRequest', 'attempt');
 const LAST_SECOND = 253_402_300_799; // of the year 9999
-const MOST_ATTEMPTS = 1_000;
 export const DEFAULT_PAGE_SIZE = 10;
 
-const Mode = z.enum(['manual', 'auto'], 'must be "manual" or "auto"');
+const Mode = z
+  .enum(['manual', 'auto'], 'must be "manual" or "auto"')
+  .meta({ id: 'BackupMode', description: 'A word for people.' });
+const Type = z
+  .literal('full', 'must be "full": other types are not supported yet')
+  .meta({ id: 'BackupType', description: 'Only full backups are supported.' });
+const Status = z
+  .enum(STATUSES, `must be one of ${STATUSES.join(', ')}`)
+  .meta({ id: 'BackupStatus', description: 'A state in the words of the documented API.' });
+const Origin = z
+  .enum(['schedule', 'request'], 'must be "schedule" or "request"')
+  .meta({ id: 'BackupOrigin', description: 'Whether the schedule started it, or somebody asked for it.' });
 const StartBody = z.object({
   clusterId: required(CLUSTER_ID).describe('The cluster to be backed up.'),
   backupMode: leftOut(Mode).describe('A word for people; `manual` by default.'),
-  backupType: leftOut(z.literal('full', 'must be "full": other types are not supported yet')).describe(
-    'Only full backups are supported.',
-  ),
+  backupType: leftOut(Type).describe('Only full backups are supported.'),
   brOptions: BrOptionsBody,
 });
 const CancelBody = z.object({
   clusterId: required(CLUSTER_ID).describe('The cluster of the backup.'),
   backupId: required(BACKUP_ID).describe('The backup to be canceled.'),
-  reason: leftOut(z.string('must be a text').max(1_000, 'must be at most 1000 characters')).describe(
+  reason: leftOut(z.string('must be a text').max(REASON.maxLength, sentenceOf(REASON))).describe(
     'Why, for the record; at most 1000 characters.',
   ),
 });
 const DeleteBody = z.object({ clusterId: leftOut(CLUSTER_ID).describe('Must be the cluster of the backup, if sent.') });
+const DeleteQuery = z.object({
+  forget: leftOut(flag()).describe(
+    'For an admin: gives the files up, which may remain, and forgets the record. Only once a deletion has failed, or the storage was declared `gone`; `false` by default.',
+  ),
+});
+const PageToken = z.string(WHOLE_TOKEN).refine(isPageToken, WHOLE_TOKEN);
 const ListQuery = z.object({
   clusterId: leftOut(CLUSTER_ID).describe('Only backups of this cluster.'),
   backupId: leftOut(BACKUP_ID).describe('Only this backup.'),
@@ -34,25 +53,34 @@ const ListQuery = z.object({
   endTime: leftOut(wholeNumber(0, LAST_SECOND)).describe(
     'Ended at or before this, in unix seconds; 0 is not set. A backup that has not ended counts by its start.',
   ),
-  page: leftOut(wholeNumber(1, 1_000_000_000)).describe('From 1, which is the default.'),
-  pageSize: leftOut(wholeNumber(1, 1_000)).describe(`1 to 1000; ${DEFAULT_PAGE_SIZE} by default.`),
-  status: leftOut(z.enum(STATUSES, `must be one of ${STATUSES.join(', ')}`)).describe('Only with this status.'),
+  page: leftOutOrFrom1(MAX_PAGE).describe('From 1, which is the default; 0 is left out.'),
+  pageSize: leftOutOrFrom1(MAX_PAGE_SIZE).describe(
+    `1 to ${MAX_PAGE_SIZE}; ${DEFAULT_PAGE_SIZE} by default, and for 0, which is left out.`,
+  ),
+  status: leftOut(Status).describe('Only with this status.'),
   state: leftOut(z.enum(STATES, `must be one of ${STATES.join(', ')}`)).describe('Only in this state.'),
   backupMode: leftOut(Mode).describe('Only with this mode.'),
-  origin: leftOut(z.enum(['schedule', 'request'], 'must be "schedule" or "request"')).describe(
-    'Only those that the schedule started, or that somebody asked for.',
-  ),
+  origin: leftOut(Origin).describe('Only those that the schedule started, or that somebody asked for.'),
   rule: leftOut(Id).describe('Only those of this rule of a strategy.'),
   includeDeleted: leftOut(flag()).describe('Whether deleted ones are listed too; `false` by default.'),
   withoutTotal: leftOut(flag()).describe(
     'Whether `page.total` may be left out where it would have to be counted, which takes the longer the more there are; `false` by default. A page that is not full tells it all the same.',
   ),
+  pageToken: leftOut(PageToken).describe(
+    'The `page.pageToken` of an answer to the same list with the same filters: the list goes on behind it, however deep that is, and `page` is not looked at.',
+  ),
 });
 const LogQuery = z.object({
-  attempt: leftOut(wholeNumber(1, MOST_ATTEMPTS)).describe(
-    'Only this attempt, from 1; all by default. One that was never made is a 400, except with `follow` while it may still come.',
+  attempt: leftOutOrFrom1(ATTEMPT.max).describe(
+    'Only this attempt, from 1; all by default, and for 0, which is left out. One that was never made is a 400, except with `follow` while it may still come.',
   ),
   follow: leftOut(flag()).describe('Whether to go on until the backup ends; `false` by default.'),
+});
+
+const EventsQuery = z.object({
+  untilRemoved: leftOut(flag()).describe(
+    'Whether to go on behind the end of the backup until its files are gone, where they are to go; `false` by default.',
+  ),
 });
 
 const Reason = z
@@ -62,6 +90,29 @@ const Reason = z
     detail: z.string().optional().describe('The words of `br`, if there were any.'),
   })
   .meta({ id: 'Reason', description: 'Why a backup ended as it did, or why it waits.' });
+const Estimate = z
+  .object({
+    writtenBytes: z.int().min(0).describe('What lies in its path so far, in bytes.'),
+    percent: z
+      .number()
+      .min(0)
+      .max(99)
+      .optional()
+      .describe('That, of the size of the last good backup of the cluster; absent where there is none. It may fall.'),
+  })
+  .meta({
+    id: 'Estimate',
+    description:
+      'How far a running backup may be, as long as `br` has not told its progress, which it does every two minutes.',
+  });
+const Waiting = z
+  .object({
+    code: z.string().describe('A short constant, such as `STORE_AWAY`.'),
+    message: z.string().describe('What it waits for.'),
+    store: z.string().optional().describe('Id of the TiKV store, where `br` says which.'),
+    since: time('Since when.'),
+  })
+  .meta({ id: 'Waiting', description: 'Something in the cluster that a running `br` waits for.' });
 const Attempt = z
   .object({
     number: z.int().describe('From 1.'),
@@ -73,7 +124,7 @@ const Attempt = z
       .string()
       .describe('Empty while it runs; else succeeded, failed, retry, new path, wait, stopped, released or lost.'),
     reason: Reason.optional(),
-    argv: z.array(z.string()).optional().describe('The command line; it holds no secret.'),
+    argv: z.array(z.string()).optional().describe('The command line, which holds no secret; not in lists.'),
     brVersion: z.string().optional(),
   })
   .meta({ id: 'Attempt', description: 'One run of `br` for a backup.' });
@@ -85,15 +136,24 @@ const Progress = z
     speed: z.string().optional().describe('In the words of `br`, such as `14 p/s`.'),
   })
   .meta({ id: 'Progress', description: 'How far `br` has come.' });
+// Generators name constants after the values alone, and `None` is taken by many languages.
+const DeletionState = z.enum(['None', 'Requested', 'Deleting', 'Deleted', 'DeleteFailed', 'Forgotten']).meta({
+  id: 'DeletionState',
+  'x-enum-varnames': [
+    ...['NotDeleted', 'DeletionRequested', 'DeletionRunning'],
+    ...['DeletionDone', 'DeletionFailed', 'DeletionForgotten'],
+  ],
+});
 const Deletion = z
   .object({
-    state: z.enum(['None', 'Requested', 'Deleting', 'Deleted', 'DeleteFailed']),
+    state: DeletionState,
     at: time('When it was asked for.').optional(),
     by: z.string().optional(),
     reason: z.string().optional(),
     error: z.string().optional().describe('What the last try said, if it failed.'),
+    errorCode: z.string().optional().describe('Of that, a short constant, such as `FILES_GONE`.'),
     bytes: z.int().optional().describe('How many were freed.'),
-    remark: z.string().optional().describe('What to know about a deletion that is done.'),
+    remark: z.string().optional().describe('What to know about it, such as that files may remain.'),
   })
   .meta({ id: 'Deletion', description: 'How far the deletion of a backup has come.' });
 
@@ -104,13 +164,13 @@ export const BackupRecord = z
     clusterId: z.string(),
     backupType: z.string().describe('`full`.'),
     backupMethod: z.string().describe('`physical`.'),
-    backupMode: z.enum(['manual', 'auto']),
+    backupMode: Mode,
     filePath: z.string().describe('Below the storage; its time is in UTC.'),
     size: z.number().min(0).describe('In MiB.'),
     backupTso: z.string().describe('The snapshot point; `"0"` until it is known.'),
-    status: z.enum(STATUSES).describe('The state, in the words of the documented API.'),
+    status: Status.describe('The state, in the words of the documented API.'),
     startTime: time('When the request was accepted.'),
-    endTime: time('When it was over.'),
+    endTime: time('When it was over. In the list, that of an active backup is its `startTime`.'),
     createTime: time('When the record was made.'),
     updateTime: time('When the record last changed.'),
     deleteTime: time('When record and files were gone.'),
@@ -130,8 +190,11 @@ export const BackupRecord = z
     pinned: z.boolean(),
     storageId: z.string(),
     queuePosition: z.int().min(1).optional().describe('While it waits for its turn: 1 is the next.'),
+    nextTryTime: time('Between two tries: from when on it is tried again; why it must be is the reason.').optional(),
+    waiting: Waiting.optional(),
+    estimate: Estimate.optional(),
     rule: z.string().optional().describe('The rule of the strategy that it was started by or for.'),
-    origin: z.enum(['schedule', 'request']),
+    origin: Origin,
     createdBy: z.string().describe('The name of the token that started it, or of the part of Tidemark.'),
     deadline: time('After which it is given up.'),
     revision: counted('Grows with every change.'),
@@ -184,14 +247,14 @@ export const RECORD: BackupRecordView = {
   revision: 9,
 };
 
-const OneBackup = z.object({ backup: BackupRecord });
-/** Of a call whose backup may be gone before it can be shown. */
-const MaybeBackup = z.object({ backup: BackupRecord.optional() });
+const OneBackup = z.object({ backup: BackupRecord }).meta({ id: 'OneBackup' });
 /** The two names of one id: existing clients read either. */
-export const Started = z.object({
-  backupId: z.string().describe('The new backup.'),
-  workFlowId: z.string().describe('The same id.'),
-});
+export const Started = z
+  .object({
+    backupId: z.string().describe('The new backup.'),
+    workFlowId: z.string().describe('The same id.'),
+  })
+  .meta({ id: 'StartedBackup' });
 export const STARTED = { backupId: RECORD.id, workFlowId: RECORD.id };
 
 const canceling: BackupRecordView = {
@@ -236,7 +299,7 @@ export const cancelBackup = {
     'as documented': { clusterId: 'test-tidb', backupId: RECORD.id },
     'with a reason': { clusterId: 'test-tidb', backupId: RECORD.id, reason: 'not now' },
   },
-  answer: { data: MaybeBackup, example: { backup: canceling } },
+  answer: { data: OneBackup, example: { backup: canceling } },
   errors: ['backup_not_found', 'backup_over', 'conflict'],
 } as const satisfies Operation;
 
@@ -246,11 +309,11 @@ export const listBackups = {
   call: 'listBackups',
   summary: 'QueryBackupRecords: lists backups, newest first',
   description:
-    'All filters are optional and hold together. A page beyond the end is an empty list. Fields that the query leaves out are also read from a JSON body, as the first document of this API showed it.',
+    'All filters are optional and hold together. A backup that has not ended has its `startTime` as `endTime` here, and nowhere else, because consoles that were written for this list show that field as it is. A page beyond the end is an empty list. Up to 10,000 backups (a setting) the total is exact, and for one cluster; above, `page.totalIsAtLeast` is true, and the total is more than the page ends with for as long as more may follow. Each full page comes with a `pageToken` for the next one; a `page` that lies too deep to be reached in time is a 400. Fields that the query leaves out are also read from a JSON body, as the first document of this API showed it.',
   query: ListQuery,
   answer: {
     data: z.object({ backupRecords: z.array(BackupRecord) }),
-    paged: 'total if wanted',
+    paged: 'with a token',
     example: { backupRecords: [RECORD] },
   },
   errors: ['cluster_not_found'],
@@ -275,11 +338,41 @@ export const deleteBackup = {
   description:
     'Possible once the backup has succeeded, failed or been canceled. The deletion is recorded, then waited for up to 2 s; `data.backup.deletion` tells how far it came. Files rest for a minute after the end of a backup before they are removed. Repeating it while it is under way is fine, and tries a failed one again. Once gone, the backup is unknown.',
   params: OfBackup,
+  query: DeleteQuery,
   body: DeleteBody,
   bodyExamples: { 'with the cluster': { clusterId: 'test-tidb' } },
-  answer: { data: MaybeBackup, example: { backup: deleted } },
+  answer: { data: OneBackup, example: { backup: deleted } },
   errors: ['backup_not_found', 'backup_in_use', 'conflict'],
 } as const satisfies Operation;
+
+/** A line of JSON, as the `data` of a server-sent event is sent; OpenAPI tells the schema of what it holds so. */
+const jsonLine = (contentSchema: object) => z.string().meta({ contentMediaType: 'application/json', contentSchema });
+
+/** What a stream of events holds. */
+export const BackupEvent = z
+  .union([
+    z
+      .object({
+        event: z.literal('backup'),
+        id: z.string().describe('The revision of the record.'),
+        data: jsonLine({ $ref: '#/components/schemas/BackupRecord' }),
+      })
+      .meta({ id: 'BackupChanged', title: 'a new state of the backup' }),
+    z
+      .object({ event: z.literal('end'), data: jsonLine({ type: 'object' }) })
+      .meta({ id: 'BackupEnded', title: 'the backup is over' }),
+    z
+      .object({
+        event: z.literal('error'),
+        data: jsonLine({
+          type: 'object',
+          properties: { message: { type: 'string', description: 'What to do.' } },
+          required: ['message'],
+        }),
+      })
+      .meta({ id: 'EventsBrokeOff', title: 'the stream broke off' }),
+  ])
+  .meta({ id: 'BackupEvent', description: 'One server-sent event; its `data` is a line of JSON.' });
 
 export const watchBackup = {
   id: 'watchBackup',
@@ -287,11 +380,13 @@ export const watchBackup = {
   call: 'watchBackup',
   summary: 'Follows a backup until it ends',
   description:
-    'Server-sent events: `backup` with the record (`BackupRecord`, as JSON) whenever it changes, the first at once; `end` when it is over; `error` when the stream broke off and should be opened again. Use `fetch`, which can send the token; a token never goes into a URL.',
+    'Server-sent events: `backup` with the record (`BackupRecord`, as JSON, in `data`) whenever it changes, the first at once; `end` when it is over (where its deletion was asked for: when that is); `error` when the stream broke off and should be opened again. Use `fetch`, which can send the token; a token never goes into a URL.',
   params: OfBackup,
+  query: EventsQuery,
   answer: {
     type: 'text/event-stream',
-    description: 'Events as they come.',
+    description: 'Events as they come. The schema is that of each; `data` is a line of JSON.',
+    event: BackupEvent,
     example: `event: backup\nid: 9\ndata: ${JSON.stringify({ id: RECORD.id, state: 'Succeeded' })}\n\nevent: end\ndata: {}\n\n`,
   },
   errors: ['backup_not_found'],
@@ -320,7 +415,7 @@ export const pinBackup = {
   summary: 'Pins a good backup',
   description: 'It cannot be deleted, by retention or by a person, until the pin is taken off. Repeating it is fine.',
   params: OfBackup,
-  answer: { data: MaybeBackup, example: { backup: { ...RECORD, holds: ['pin:console'], pinned: true } } },
+  answer: { data: OneBackup, example: { backup: { ...RECORD, holds: ['pin:console'], pinned: true } } },
   errors: ['backup_not_found', 'backup_not_good', 'conflict'],
 } as const satisfies Operation;
 
@@ -330,6 +425,6 @@ export const unpinBackup = {
   call: 'unpinBackup',
   summary: 'Takes the pins off a backup',
   params: OfBackup,
-  answer: { data: MaybeBackup, example: { backup: RECORD } },
+  answer: { data: OneBackup, example: { backup: RECORD } },
   errors: ['backup_not_found', 'conflict'],
 } as const satisfies Operation;

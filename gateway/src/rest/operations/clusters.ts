@@ -1,20 +1,20 @@
+import { MAX_PAGE, MAX_PAGE_SIZE, MAX_PD } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import { BrOptionsBody } from '../br-options.ts';
 import type { Operation } from '../operation.ts';
-import { leftOut, required } from '../validate.ts';
+import { leftOut, leftOutOrFrom1, required } from '../validate.ts';
 import { BrOptions } from './br-options.ts';
-import { Nothing, OfCluster, STORAGE_ID, time } from './common.ts';
+import { NoData, OfCluster, STORAGE_ID, time } from './common.ts';
 
 const text = (what: string) =>
   leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
-const MOST_PD = 32;
-const SOME_PD = `must name 1 to ${MOST_PD} addresses as host:port`;
+const SOME_PD = `must name 1 to ${MAX_PD} addresses as host:port`;
 const Body = z.object({
   name: text('For people; at most 256 characters.'),
   pd: z
     .array(z.string('must be host:port'), 'must be a list of host:port, such as ["10.0.0.1:2379"]')
     .min(1, SOME_PD)
-    .max(MOST_PD, SOME_PD)
+    .max(MAX_PD, SOME_PD)
     .describe('host:port of each PD; the order is kept.'),
   version: text('Such as 8.5.0; decides which `br` runs.'),
   pool: text('Which workers serve it: 1 to 32 small letters, digits or dashes.'),
@@ -56,7 +56,7 @@ export const Cluster = z
   })
   .meta({ id: 'Cluster', description: 'A cluster that Tidemark backs up.' });
 export type ClusterView = z.infer<typeof Cluster>;
-const OneCluster = z.object({ cluster: Cluster });
+const OneCluster = z.object({ cluster: Cluster }).meta({ id: 'OneCluster' });
 
 const CLUSTER: ClusterView = {
   id: 'test-tidb',
@@ -71,12 +71,27 @@ const CLUSTER: ClusterView = {
   updateTime: '2026-01-02T10:00:00.000Z',
 };
 
+export const DEFAULT_PAGE_SIZE = 10;
+const Query = z.object({
+  page: leftOutOrFrom1(MAX_PAGE).describe('From 1; 0 is left out.'),
+  pageSize: leftOutOrFrom1(MAX_PAGE_SIZE).describe(
+    `1 to ${MAX_PAGE_SIZE}, where a page is asked for; ${DEFAULT_PAGE_SIZE} by default. 0 is left out.`,
+  ),
+});
+
 export const listClusters = {
   id: 'listClusters',
   tag: 'Clusters',
   call: 'listClusters',
   summary: 'All clusters that the caller may see',
-  answer: { data: z.object({ clusters: z.array(Cluster) }), example: { clusters: [CLUSTER] } },
+  description:
+    'By id. All of them, unless `page` or `pageSize` is sent: then `page` is beside the data. A parameter that is not known is a 400.',
+  query: Query,
+  answer: {
+    data: z.object({ clusters: z.array(Cluster) }),
+    paged: 'if asked for',
+    example: { clusters: [CLUSTER] },
+  },
 } as const satisfies Operation;
 
 export const getCluster = {
@@ -119,6 +134,6 @@ export const deleteCluster = {
   summary: 'Removes the registration of a cluster',
   description: 'And its strategy; backups stay. Not while a backup is active.',
   params: OfCluster,
-  answer: { data: Nothing, example: {} },
+  answer: { data: NoData, example: {} },
   errors: ['cluster_not_found', 'cluster_in_use', 'conflict'],
 } as const satisfies Operation;

@@ -1,6 +1,6 @@
 /** What several operations have in common. */
 import { z } from 'zod';
-import { NEVER } from '../legacy-record.ts';
+import { NEVER } from '../legacy-states.ts';
 import { Id } from '../validate.ts';
 
 /** An instant in an answer. */
@@ -25,6 +25,12 @@ export const OfBackup = z.object({ backupId: BACKUP_ID });
 export const OfStorage = z.object({ storageId: STORAGE_ID });
 
 /** `data` of calls that answer only that they are done. */
-export const Nothing = z.object({}).meta({ id: 'Nothing', description: 'Done; there is nothing else to tell.' });
+export const NoData = z.object({}).meta({ id: 'NoData', description: 'Done; there is nothing else to tell.' });
+
+/** What becomes of a backup that still runs when its window closes. */
+export const WindowEnd = z.enum(['letRun', 'stop'], 'must be "letRun" or "stop"').meta({
+  id: 'WindowEnd',
+  description: 'What becomes of a backup that still runs when its window closes.',
+});
 
 export const Warnings = z.array(z.string()).optional().describe('What people should know, in sentences.');

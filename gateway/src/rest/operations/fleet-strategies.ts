@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Operation } from '../operation.ts';
 import { FleetBody } from '../strategy-body.ts';
 import { Id } from '../validate.ts';
-import { counted, Nothing, time } from './common.ts';
+import { counted, NoData, time } from './common.ts';
 import { LENIENT, Settings } from './strategies.ts';
 
 /** A strategy for labels. */
@@ -17,7 +17,7 @@ export const FleetStrategy = z
     timeZone: z.string().describe('Empty: that of each cluster.'),
     paused: z.boolean(),
     ...Settings,
-    applied: z.boolean().describe('Whether all clusters have it as it stands.'),
+    applied: z.boolean().describe('Whether all clusters that were registered when it was saved have it as it stands.'),
     clusters: counted('Clusters that have a rule from it.'),
     revision: counted('Grows with every save.'),
     updateTime: time('When it was last saved.'),
@@ -47,10 +47,10 @@ const FLEET: FleetStrategyView = {
 const OfFleet = z.object({
   name: Id.meta({ description: 'The strategy for labels.', examples: ['prod-nightly'] }),
 });
-const OneFleet = z.object({ strategy: FleetStrategy });
+const OneFleet = z.object({ strategy: FleetStrategy }).meta({ id: 'OneFleetStrategy' });
 const SavedFleet = OneFleet.extend({
   warnings: z.array(z.string()).optional().describe('What may surprise of what was saved, in sentences.'),
-});
+}).meta({ id: 'SavedFleetStrategy' });
 
 export const listFleetStrategies = {
   id: 'listFleetStrategies',
@@ -77,7 +77,7 @@ export const deleteFleetStrategy = {
   summary: 'Deletes a strategy for labels',
   description: 'Its clusters lose the rule that came from it.',
   params: OfFleet,
-  answer: { data: Nothing, example: {} },
+  answer: { data: NoData, example: {} },
   errors: ['strategy_not_found', 'conflict'],
 } as const satisfies Operation;
 

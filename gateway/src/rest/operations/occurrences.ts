@@ -1,14 +1,17 @@
+import { MAX_PAGE, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import type { Operation } from '../operation.ts';
-import { Id, leftOut, wholeNumber } from '../validate.ts';
-import { OfCluster, time } from './common.ts';
+import { Id, leftOut, leftOutOrFrom1 } from '../validate.ts';
+import { OfCluster, time, WindowEnd } from './common.ts';
 
 export const DEFAULT_PAGE_SIZE = 10;
 export const STATE_NAMES = ['Pending', 'Started', 'Skipped', 'Missed'] as const;
 
 const Query = z.object({
-  page: leftOut(wholeNumber(1, 1_000_000_000)).describe('From 1, which is the default.'),
-  pageSize: leftOut(wholeNumber(1, 1_000)).describe(`1 to 1000; ${DEFAULT_PAGE_SIZE} by default.`),
+  page: leftOutOrFrom1(MAX_PAGE).describe('From 1, which is the default; 0 is left out.'),
+  pageSize: leftOutOrFrom1(MAX_PAGE_SIZE).describe(
+    `1 to ${MAX_PAGE_SIZE}; ${DEFAULT_PAGE_SIZE} by default, and for 0, which is left out.`,
+  ),
   state: leftOut(z.enum(STATE_NAMES, `must be one of ${STATE_NAMES.join(', ')}`)).describe('Only in this state.'),
   rule: leftOut(Id).describe('Only of this rule.'),
 });
@@ -26,7 +29,7 @@ export const Occurrence = z
     backupId: z.string().optional().describe('The backup that it started.'),
     code: z.string().optional().describe('Why it waits, was skipped or missed, such as `CLUSTER_BUSY`.'),
     reason: z.string().optional().describe('The same in a sentence.'),
-    windowEnd: z.enum(['letRun', 'stop']),
+    windowEnd: WindowEnd,
     decidedAt: time('When that was decided.'),
   })
   .meta({ id: 'Occurrence', description: 'A backup window that came, and what became of it.' });
@@ -57,7 +60,7 @@ export const listOccurrences = {
   query: FleetQuery,
   errors: ['cluster_not_found'],
   answer: {
-    data: z.object({ occurrences: z.array(Occurrence) }),
+    data: z.object({ occurrences: z.array(Occurrence) }).meta({ id: 'OccurrenceList' }),
     paged: true,
     example: { occurrences: [OCCURRENCE] },
   },

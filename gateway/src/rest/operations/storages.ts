@@ -1,16 +1,52 @@
+import {
+  MAX_CONCURRENT_BACKUPS,
+  MAX_SHORT_TEXT,
+  MAX_STORAGE_CLUSTERS,
+  MAX_STORAGE_LABELS,
+} from '@tidemark/limits/limits';
 import { z } from 'zod';
 import type { Operation } from '../operation.ts';
-import { Id, leftOut, wholeNumber } from '../validate.ts';
-import { counted, Nothing, OfStorage, STORAGE_ID, time } from './common.ts';
+import { flag, Id, leftOut, required, wholeNumber } from '../validate.ts';
+import { counted, NoData, OfStorage, STORAGE_ID, time } from './common.ts';
 
 const text = (what: string) =>
   leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
+/** Which clusters may use a storage. */
+export const UsableBy = z
+  .strictObject(
+    {
+      clusters: z
+        .array(required(Id), 'must be a list of ids of clusters, such as ["orders","stock"]')
+        .max(MAX_STORAGE_CLUSTERS, `must be at most ${MAX_STORAGE_CLUSTERS} ids of clusters`)
+        .nullish()
+        .describe(`Ids, also of clusters that are not registered yet; at most ${MAX_STORAGE_CLUSTERS}.`),
+      labels: z
+        .record(
+          z.string(),
+          z.string('must be a text, such as "shop"'),
+          'must be an object of labels and their values, such as {"team":"shop"}',
+        )
+        .nullish()
+        .describe(
+          `Labels that a cluster must all have; at most ${MAX_STORAGE_LABELS}, of at most ${MAX_SHORT_TEXT} characters.`,
+        ),
+    },
+    'must be an object such as {"clusters":["orders"],"labels":{"team":"shop"}}, or null for all clusters',
+  )
+  .meta({ id: 'StorageUsableBy' })
+  .nullish();
 const Common = {
-  root: leftOut(z.string('must be a text').max(256, 'must be at most 256 characters')).describe(
-    'First part of the path of every backup; `nfs/em/backup` by default.',
+  usableBy: UsableBy.describe(
+    'Which clusters may use it: those that are named, and those that have all of the labels. Left out or null: all of them.',
   ),
-  maxConcurrent: leftOut(wholeNumber(0, 1_000)).describe(
+  root: leftOut(
+    z.string('must be a text').max(MAX_SHORT_TEXT, `must be at most ${MAX_SHORT_TEXT} characters`),
+  ).describe('First part of the path of every backup; `nfs/em/backup` by default.'),
+  maxConcurrent: leftOut(wholeNumber(0, MAX_CONCURRENT_BACKUPS)).describe(
     'How many backups may run against it at once, at most 1000; 0 is unlimited.',
+  ),
+  gone: leftOut(z.boolean('must be true or false')).describe(
+    'Whether the storage is gone for good: its backups can be forgotten, and none is started; `false` by default.',
   ),
   sendCredentialsToTikv: z
     .boolean('must be true or false')
@@ -18,9 +54,15 @@ const Common = {
     .describe('Whether `br` hands its credentials to TiKV; `true` by default.'),
   credentials: z
     .union(
-      [z.strictObject({ envPrefix: z.string() }), z.strictObject({ file: z.string() })],
+      [
+        z
+          .strictObject({ envPrefix: z.string() })
+          .meta({ id: 'CredentialsInEnvironment', title: 'variables of the workers that begin with a prefix' }),
+        z.strictObject({ file: z.string() }).meta({ id: 'CredentialsInFile', title: 'a file of the workers' }),
+      ],
       'must be {"envPrefix": "PROD_"} or {"file": "/path/on/the/worker"}, and never a credential itself',
     )
+    .meta({ id: 'StorageCredentials' })
     .nullish()
     .describe('Where the workers find its secrets: the prefix of their variables, or a file. Never a secret itself.'),
 };
@@ -126,12 +168,17 @@ export const Storage = z
     sendCredentialsToTikv: z.boolean().optional(),
     root: z.string(),
     maxConcurrent: counted('0 is unlimited.'),
+    gone: z.boolean().describe('Whether somebody said that it is gone for good.'),
+    usableBy: z
+      .object({ clusters: z.array(z.string()), labels: z.record(z.string(), z.string()) })
+      .optional()
+      .describe('Which clusters may use it; all of them where it is not there.'),
     createTime: time('When it was registered.'),
     updateTime: time('When that last changed.'),
   })
   .meta({ id: 'Storage', description: 'Where backups are written. What it has beside `root` depends on its type.' });
 export type StorageView = z.infer<typeof Storage>;
-const OneStorage = z.object({ storage: Storage });
+const OneStorage = z.object({ storage: Storage }).meta({ id: 'OneStorage' });
 
 const STORAGE: StorageView = {
   id: 'local',
@@ -139,6 +186,7 @@ const STORAGE: StorageView = {
   path: '/mnt/nfs',
   root: 'nfs/em/backup',
   maxConcurrent: 0,
+  gone: false,
   createTime: '2026-01-02T10:00:00.000Z',
   updateTime: '2026-01-02T10:00:00.000Z',
 };
@@ -166,12 +214,14 @@ export const putStorage = {
   tag: 'Storages',
   call: 'putStorage',
   summary: 'Registers a storage, or changes its registration',
-  description: 'Secrets are never sent: the workers have them, and `credentials` says where.',
+  description:
+    'Replaces what was there. Secrets are never sent: the workers have them, and `credentials` says where. `usableBy` that would leave out a cluster or a rule that writes to the storage is a 409 that names them.',
   params: OfStorage,
   body: z.union([...StorageFields.options, StorageUrl]),
   bodyExamples: {
     'a folder': { type: 'local', path: '/mnt/nfs' },
     'a bucket': { type: 's3', bucket: 'backups', region: 'eu-central-1', credentials: { envPrefix: 'PROD_' } },
+    'for the clusters of a team': { type: 's3', bucket: 'shop', usableBy: { labels: { team: 'shop' } } },
     'as br writes it': { url: 's3://backups/tidb?region=eu-central-1' },
   },
   answer: { data: OneStorage, example: { storage: STORAGE } },
@@ -185,20 +235,32 @@ export const deleteStorage = {
   summary: 'Removes the registration of a storage',
   description: 'Not while a cluster names it or backups lie in it.',
   params: OfStorage,
-  answer: { data: Nothing, example: {} },
+  answer: { data: NoData, example: {} },
   errors: ['storage_not_found', 'storage_in_use', 'conflict'],
 } as const satisfies Operation;
 
 const Pool = leftOut(z.string('must be a text').max(32, 'must be at most 32 characters')).describe(
   'The workers that are to do it; at most 32 characters.',
 );
-const CheckBody = z.object({ pool: Pool });
+/** Taken in the query and in the body. */
+const Declared = {
+  adopt: leftOut(flag()).describe(
+    'Whether what is there now is the storage, whatever marker it was known by before; `false` by default.',
+  ),
+  moved: leftOut(flag()).describe(
+    'Whether the files that lay where the storage was before were moved to where it is now, which the worker must find; `false` by default, and not together with `adopt`.',
+  ),
+};
+const CheckBody = z.object({ pool: Pool, ...Declared });
+const CheckQuery = z.object(Declared);
 const RebuildBody = z.object({
   pool: Pool,
   apply: leftOut(z.boolean('must be true or false')).describe('Whether records are made; else it only looks.'),
 });
 
-/** What a worker found at a storage. */
+const Step = z.object({ name: z.string(), ok: z.boolean(), message: z.string(), seconds: z.number() });
+
+/** What workers found at a storage. */
 export const StorageCheck = z
   .object({
     id: z.string(),
@@ -207,18 +269,27 @@ export const StorageCheck = z
     pool: z.string(),
     state: z.enum(['Queued', 'Running', 'Done', 'Unknown']),
     ok: z.boolean().describe('Once done: whether every step was fine.'),
-    steps: z
-      .array(z.object({ name: z.string(), ok: z.boolean(), message: z.string(), seconds: z.number() }))
-      .describe('At most the first 1000.'),
+    steps: z.array(Step).describe('At most the first 1000.'),
     totalSteps: counted('How many there were in all.'),
     worker: z.string(),
+    workers: z
+      .array(
+        z.object({
+          worker: z.string(),
+          state: z.enum(['Queued', 'Running', 'Done', 'Unknown']),
+          ok: z.boolean().describe('Once done: whether every step was fine.'),
+          steps: z.array(Step).describe('What this worker found.'),
+        }),
+      )
+      .optional()
+      .describe('Of a probe: each worker of the pool that is present; `worker` is one of them.'),
     createdBy: z.string(),
     createTime: time('When it was asked for.'),
     endTime: time('When it was done.'),
   })
   .meta({ id: 'StorageCheck', description: 'A probe of a storage, or a rebuild of lost records from its files.' });
 export type CheckView = z.infer<typeof StorageCheck>;
-const OneCheck = z.object({ check: StorageCheck });
+const OneCheck = z.object({ check: StorageCheck }).meta({ id: 'OneStorageCheck' });
 
 const CHECK: CheckView = {
   id: 'Jx3Wm0r8S5mVQ1Yb7c9d2A',
@@ -240,10 +311,12 @@ export const checkStorage = {
   tag: 'Storages',
   call: 'checkStorage',
   summary: 'Has a worker try a storage',
-  description: 'Waits up to 30 s for the worker; a check that takes longer is answered as it is, and can be asked for.',
+  description:
+    'Waits up to 30 s for the worker; a check that takes longer is answered as it is, and can be asked for. With `moved`, backups that lie at older places of the storage are looked for, and found from then on, where it is now: once all of the newest ten good backups from there were found here under their paths, or, where none is on record, its marker.',
   params: OfStorage,
+  query: CheckQuery,
   body: CheckBody,
-  bodyExamples: { 'any worker': {} },
+  bodyExamples: { 'any worker': {}, 'the files were moved': { moved: true } },
   answer: { data: OneCheck, example: { check: CHECK } },
   errors: ['storage_not_found', 'conflict'],
 } as const satisfies Operation;

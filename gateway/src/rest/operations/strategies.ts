@@ -1,14 +1,15 @@
+import { rulesOf } from '@tidemark/contract/rules';
 import { z } from 'zod';
+import { DEFAULT_STARTS } from '../../calls/preview-strategy.ts';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
 import type { Operation } from '../operation.ts';
 import { NewRuleBody, RetentionBody, RuleName, StrategyBody } from '../strategy-body.ts';
-import { leftOut, wholeNumber } from '../validate.ts';
+import { leftOut, leftOutOrFrom1 } from '../validate.ts';
 import { STARTED, Started } from './backups.ts';
 import { BrOptions } from './br-options.ts';
-import { CLUSTER_ID, counted, Nothing, OfCluster, time, Warnings } from './common.ts';
+import { CLUSTER_ID, counted, NoData, OfCluster, time, Warnings, WindowEnd } from './common.ts';
 
-const MOST_STARTS = 100;
-export const DEFAULT_STARTS = 10;
+const STARTS = rulesOf('tidemark.scheduler.v1.PreviewStrategyRequest', 'count');
 
 const OfRule = z.object({
   clusterId: CLUSTER_ID,
@@ -30,7 +31,7 @@ const Retention = z
 /** What a strategy of a cluster and one for labels show alike. */
 export const Settings = {
   retention: Retention.nullable().describe('`null` keeps everything.'),
-  windowEnd: z.enum(['letRun', 'stop']).describe('What becomes of a backup that still runs when its window closes.'),
+  windowEnd: WindowEnd,
   storageId: z.string().describe('Empty: the storage of the cluster.'),
   brOptions: BrOptions.optional(),
 };
@@ -77,16 +78,18 @@ const Start = z
   })
   .meta({ id: 'PlannedStart' });
 /** What is to come. */
-const Preview = z.object({
-  strategy: Strategy,
-  starts: z.array(Start),
-  warnings: z.array(z.string()),
-  past: z.object({
-    backups: counted('Past good backups that were looked at.'),
-    tooLong: counted('Those that would not have ended before their window closed.'),
-    longestSeconds: z.number().describe('How long the longest took.'),
-  }),
-});
+const Preview = z
+  .object({
+    strategy: Strategy,
+    starts: z.array(Start),
+    warnings: z.array(z.string()),
+    past: z.object({
+      backups: counted('Past good backups that were looked at.'),
+      tooLong: counted('Those that would not have ended before their window closed.'),
+      longestSeconds: z.number().describe('How long the longest took.'),
+    }),
+  })
+  .meta({ id: 'StrategyPreview' });
 export type PreviewView = z.infer<typeof Preview>;
 
 const Verdict = z
@@ -106,12 +109,14 @@ const Simulation = z.object({
   bytesToFree: counted('What removing them would free, in bytes.'),
 });
 
-const PreviewBody = z.object({
-  strategy: StrategyBody.shape.strategy.optional().describe('As if this were saved; left out: as it is stored.'),
-  count: leftOut(wholeNumber(1, MOST_STARTS)).describe(
-    `How many starts: 1 to ${MOST_STARTS}, ${DEFAULT_STARTS} by default.`,
-  ),
-});
+const PreviewBody = z
+  .object({
+    strategy: StrategyBody.shape.strategy.optional().describe('As if this were saved; left out: as it is stored.'),
+    count: leftOutOrFrom1(STARTS.max).describe(
+      `How many starts: 1 to ${STARTS.max}; ${DEFAULT_STARTS} by default, and for 0, which is left out.`,
+    ),
+  })
+  .meta({ id: 'PreviewBody' });
 /** How many starts a preview shows: of the body, or else of the query. */
 export const PreviewCount = PreviewBody.pick({ count: true });
 const SimulateBody = z.object({
@@ -148,8 +153,8 @@ const PLANNED = {
 };
 const WANTED = { strategy: { backupDate: 'Tuesday,Wednesday', period: '7:00-9:00' } };
 
-const OneStrategy = z.object({ strategy: Strategy });
-const SavedStrategy = z.object({ strategy: Strategy, warnings: Warnings });
+const OneStrategy = z.object({ strategy: Strategy }).meta({ id: 'OneStrategy' });
+const SavedStrategy = z.object({ strategy: Strategy, warnings: Warnings }).meta({ id: 'SavedStrategy' });
 const PreviewAnswer = {
   data: Preview,
   example: {
@@ -205,7 +210,7 @@ export const deleteStrategy = {
   call: 'deleteStrategy',
   summary: 'Deletes the strategy of a cluster',
   params: OfCluster,
-  answer: { data: Nothing, example: {} },
+  answer: { data: NoData, example: {} },
   errors: ['cluster_not_found', 'strategy_inherited', 'conflict'],
 } as const satisfies Operation;
 
@@ -277,7 +282,7 @@ export const deleteRule = {
   summary: 'Deletes a rule',
   description: 'Backups that it started stay.',
   params: OfRule,
-  answer: { data: Nothing, example: {} },
+  answer: { data: NoData, example: {} },
   errors: ['cluster_not_found', 'strategy_not_found', 'strategy_inherited', 'conflict'],
 } as const satisfies Operation;
 

@@ -4,7 +4,10 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { ruleViolations } from '@tidemark/contract/rules';
+import { invalidArgument } from '@tidemark/errors/app-error';
 import type { Logger } from '../logging.ts';
+import type { Admission } from './admission.ts';
 import { adaptStream, type StreamHandler } from './stream-handler.ts';
 import { adaptUnary, type UnaryHandler } from './unary-handler.ts';
 
@@ -25,34 +28,63 @@ export interface ServiceBinding {
   readonly definition: ServiceDefinition;
   /** Full name, such as `tidemark.backup.v1.BackupService`. */
   readonly name: string;
+  /** Calls of one group are admitted together; a crowd in one takes nothing from another. */
+  readonly group: string;
   /**
+   * @param options.admission of the group
    * @param options.draining aborts as soon as the server is told to stop: streams end then
    * @param options.stopping aborts when calls under way have had their time
    */
-  implementation(options: { log: Logger; draining: AbortSignal; stopping: AbortSignal }): UntypedServiceImplementation;
+  implementation(options: {
+    readonly log: Logger;
+    readonly admission: Admission;
+    readonly draining: AbortSignal;
+    readonly stopping: AbortSignal;
+  }): UntypedServiceImplementation;
 }
 
 type AnyHandler = UnaryHandler<unknown, unknown> & StreamHandler<unknown, unknown>;
 
-/** Binds handlers to a service: `bindService<BackupServiceServer>(BackupServiceService, { … })`. */
-export function bindService<Server>(definition: ServiceDefinition, handlers: Handlers<Server>): ServiceBinding {
+/**
+ * Binds handlers to a service: `bindService<BackupServiceServer>(BackupServiceService, { … })`. A handler gets only requests
+ * that keep the rules of the protos.
+ *
+ * @param options.honorsSight whether the handlers look at what their caller sees (`CallContext.sees`)
+ */
+export function bindService<Server>(
+  definition: ServiceDefinition,
+  handlers: Handlers<Server>,
+  { group = 'calls', honorsSight = false }: { readonly group?: string; readonly honorsSight?: boolean } = {},
+): ServiceBinding {
   const methods = Object.entries(definition);
   const name = methods[0]?.[1].path.split('/')[1] ?? '';
   return {
     definition,
     name,
-    implementation: ({ log, draining, stopping }) =>
+    group,
+    implementation: ({ log, admission, draining, stopping }) =>
       Object.fromEntries(
         methods.map(([method, { path, responseStream }]) => {
           const handler = (handlers as Record<string, AnyHandler>)[method];
           if (!handler) throw new Error(`${path} has no handler`);
+          const checked = (request: unknown): object => requireRules(path, request as object);
+          const stream: StreamHandler<unknown, unknown> = (request, context) =>
+            (handler as StreamHandler<unknown, unknown>)(checked(request), context);
+          const unary: UnaryHandler<unknown, unknown> = async (request, context) => handler(checked(request), context);
           return [
             method,
             responseStream
-              ? adaptStream(handler, { path, log, stopping: draining })
-              : adaptUnary(handler, { path, log, stopping }),
+              ? adaptStream(stream, { path, log, stopping: draining })
+              : adaptUnary(unary, { path, log, stopping, honorsSight }, admission),
           ];
         }),
       ),
   };
+}
+
+/** The request. @throws AppError `invalid_argument` naming every field that breaks a rule of the protos */
+function requireRules(path: string, request: object): object {
+  const violations = ruleViolations(path.slice(1), request);
+  if (violations.length > 0) throw invalidArgument(violations);
+  return request;
 }

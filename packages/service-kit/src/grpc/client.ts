@@ -7,6 +7,7 @@ import {
   type MethodDefinition,
   type ServiceDefinition,
 } from '@grpc/grpc-js';
+import { METHODS } from '@tidemark/protocol/contract';
 import { serviceMetadata } from './credentials.ts';
 import { CALLER, encodeCaller, REQUEST_ID } from './metadata-names.ts';
 import { fromServiceError } from './status.ts';
@@ -37,16 +38,24 @@ export type ServiceClient<Server> = {
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 
+const REPEATABLE = [
+  { service: 'grpc.health.v1.Health' },
+  ...Object.entries(METHODS).flatMap(([fullName, { repeatable }]) => {
+    const [service, method] = fullName.split('/');
+    return repeatable ? [{ service, method }] : [];
+  }),
+];
+
 /**
  * Channel options for every connection between Tidemark's processes: spread over all copies behind a name, notice dead
- * peers, and repeat what the connection lost. Every method is a read or idempotent by its key (see the protos), so all may be repeated.
+ * peers, and repeat what the connection lost, of the methods that their protos mark as reads or idempotent.
  */
 const CHANNEL_OPTIONS = {
   'grpc.service_config': JSON.stringify({
     loadBalancingConfig: [{ round_robin: {} }],
     methodConfig: [
       {
-        name: [{}],
+        name: REPEATABLE,
         retryPolicy: {
           maxAttempts: 3,
           initialBackoff: '0.1s',
@@ -58,6 +67,8 @@ const CHANNEL_OPTIONS = {
     ],
   }),
   'grpc.service_config_disable_resolution': 1,
+  // A proxy is for what is outside; it could not reach the processes of a private network, nor those of this machine.
+  'grpc.enable_http_proxy': 0,
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,
   'grpc.initial_reconnect_backoff_ms': 200,

@@ -1,35 +1,58 @@
-import { status } from '@grpc/grpc-js';
-import {
-  type HealthCheckResponse,
-  type HealthServer,
-  HealthCheckResponse_ServingStatus as Status,
-} from '@tidemark/protocol/grpc/grpc/health/v1/health';
+/**
+ * The standard health service, of `grpc-health-check`. Of each service that is served here it says whether calls are taken;
+ * of the process as a whole ("") also whether it has what it needs to answer them. `/readyz` says what is missing.
+ */
+import type { Server } from '@grpc/grpc-js';
+import { HealthImplementation, type ServingStatus } from 'grpc-health-check';
+import type { Logger } from '../logging.ts';
+import { startLoop } from '../loop.ts';
+
+const LOOK_EVERY_MS = 1_000;
 
 /**
- * The standard health service: the process as a whole (""), and each service that it serves. It says whether calls are
- * taken here; `/readyz` says what is missing behind it.
+ * Adds the health of some services to a server, until it is disposed.
+ *
+ * @param ready whether the process has what it needs; looked at once a second
  */
-export function healthOf(services: readonly string[], stopping: AbortSignal): HealthServer {
-  const names = new Set(['', ...services]);
-  const stateOf = (name: string): HealthCheckResponse => {
-    if (!names.has(name)) return { status: Status.SERVICE_UNKNOWN };
-    return { status: stopping.aborted ? Status.NOT_SERVING : Status.SERVING };
+export function addHealth(
+  server: Server,
+  {
+    services,
+    ready,
+    leaving,
+    log,
+  }: {
+    readonly services: readonly string[];
+    readonly ready: () => Promise<boolean>;
+    /** Aborts when nothing new shall be sent here. */
+    readonly leaving: AbortSignal;
+    readonly log: Logger;
+  },
+): AsyncDisposable {
+  const health = new HealthImplementation(Object.fromEntries(services.map((name) => [name, 'SERVING'])));
+  health.addToServer(server);
+  let last: ServingStatus | undefined;
+  const setProcess = (status: ServingStatus) => {
+    if (status !== last) health.setStatus('', status);
+    last = status;
   };
-  return {
-    check({ request: { service } }, callback) {
-      if (names.has(service)) callback(null, stateOf(service));
-      else callback({ code: status.NOT_FOUND, details: 'There is no such service here.' });
+  setProcess('NOT_SERVING');
+  leaving.addEventListener(
+    'abort',
+    () => {
+      for (const name of services) health.setStatus(name, 'NOT_SERVING');
+      setProcess('NOT_SERVING');
     },
-    watch(call) {
-      const { service } = call.request;
-      const tellTheEnd = () => {
-        if (names.has(service)) call.write(stateOf(service));
-        call.end();
-      };
-      call.write(stateOf(service));
-      if (stopping.aborted) call.end();
-      else stopping.addEventListener('abort', tellTheEnd, { once: true });
-      call.on('close', () => stopping.removeEventListener('abort', tellTheEnd));
+    { once: true },
+  );
+  return startLoop({
+    name: 'health',
+    everyMs: LOOK_EVERY_MS,
+    log,
+    async run() {
+      const able = await ready();
+      setProcess(able && !leaving.aborted ? 'SERVING' : 'NOT_SERVING');
+      return false;
     },
-  };
+  });
 }

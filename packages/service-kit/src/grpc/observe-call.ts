@@ -5,7 +5,7 @@ import { nameOf } from '../certificate.ts';
 import type { Logger } from '../logging.ts';
 import { histogram } from '../metrics.ts';
 import type { CallContext } from './call-context.ts';
-import { CALLER, decodeCaller, REQUEST_ID } from './metadata-names.ts';
+import { CALLER, decodeCaller, decodeSight, REQUEST_ID, SIGHT } from './metadata-names.ts';
 
 /** What the calls of one method have in common. */
 export interface CallObserver {
@@ -14,6 +14,8 @@ export interface CallObserver {
   readonly log: Logger;
   /** Aborts when the server stops waiting for its calls. */
   readonly stopping: AbortSignal;
+  /** Whether the handlers look at what their caller sees. */
+  readonly honorsSight?: boolean;
 }
 
 /** What unary and streaming calls of grpc-js share. */
@@ -27,6 +29,8 @@ interface IncomingCall {
 /** One call under way. */
 export interface ObservedCall {
   readonly context: CallContext;
+  /** Ends what is done for the call. */
+  abort(reason: AppError): void;
   succeeded(): void;
   /** Logs the failure, and says what the caller is told. */
   failed(thrown: unknown): AppError;
@@ -70,9 +74,12 @@ export function observeCall(call: IncomingCall, { path, log, stopping }: CallObs
       signal,
       requestId,
       caller,
+      sees: decodeSight(header(SIGHT)),
       log: log.child({ requestId }),
       timeLeftMs: () => Number(call.getDeadline()) - Date.now(),
+      leavePlace: () => undefined,
     },
+    abort: (reason) => gone.abort(reason),
     succeeded: () => log.debug(ended('OK'), 'call answered'),
     failed(thrown) {
       const error =

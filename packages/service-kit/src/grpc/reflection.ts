@@ -1,45 +1,38 @@
 /**
- * Server reflection (v1, and v1alpha for older tools) of all that a process serves. What it answers from is loaded when it
- * is first asked, since hardly any process ever is.
+ * Server reflection (v1, and v1alpha for older tools), of `@grpc/reflection`, over the package definition that proto-loader
+ * makes of the generated descriptors.
  */
-import type { Server, ServerDuplexStream } from '@grpc/grpc-js';
-import {
-  type ServerReflectionRequest,
-  type ServerReflectionResponse,
-  ServerReflectionService,
-} from '@tidemark/protocol/grpc/grpc/reflection/v1/reflection';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
+import type { Server } from '@grpc/grpc-js';
+import { loadFileDescriptorSetFromBuffer, type PackageDefinition, type ServiceDefinition } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { readDescriptorSet } from '@tidemark/protocol/descriptor-set';
 
-type Answers = (request: ServerReflectionRequest) => ServerReflectionResponse;
+/** Adds reflection of the services of these names. */
+export function addReflection(server: Server, served: readonly string[]): void {
+  new ReflectionService(describe(served), { services: [...served] }).addToServer(server);
+}
 
-const { serverReflectionInfo: V1 } = ServerReflectionService;
-/** Both versions are the same on the wire but for the name of the service. */
-const V1_ALPHA = { ...V1, path: V1.path.replace('.v1.', '.v1alpha.') };
+/**
+ * The package definition of services, with the files in which they were written: proto-loader itself makes one file of all
+ * those of a package, without their imports, and of these most tools can make nothing.
+ */
+function describe(served: readonly string[]): PackageDefinition {
+  const bytes = readDescriptorSet();
+  const files = filesOf(bytes);
+  const definition = loadFileDescriptorSetFromBuffer(bytes);
+  // Each entry of a definition brings all files, so one entry is enough.
+  const [first = ''] = served;
+  return { [first]: Object.assign({}, definition[first], { fileDescriptorProtos: files }) as ServiceDefinition };
+}
 
-/** @param draining aborts as soon as the server is told to stop: streams end then */
-export function addReflection(server: Server, served: readonly string[], draining: AbortSignal): void {
-  let answers: Promise<Answers> | undefined;
-  const converse = async (call: ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>) => {
-    const end = () => call.end();
-    draining.addEventListener('abort', end, { once: true });
-    try {
-      answers ??= import('./reflection-answers.ts').then(({ reflectionAnswers }) => reflectionAnswers(served));
-      const answer = await answers;
-      // Not to be destroyed by what reads it to its end: its answers are still on their way.
-      for await (const request of call.iterator({ destroyOnReturn: false }))
-        if (!draining.aborted) call.write(answer(request));
-      end();
-    } catch (error) {
-      call.emit('error', error); // to a caller that went away, nobody listens any more
-    } finally {
-      draining.removeEventListener('abort', end);
-    }
-  };
-  for (const definition of [V1, V1_ALPHA])
-    server.addService(
-      { serverReflectionInfo: definition },
-      {
-        serverReflectionInfo: (call: ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>) =>
-          void converse(call),
-      },
-    );
+/** Cut out of the set undecoded: `FileDescriptorSet` is a list of files, and decoding it costs a process 12 MB. */
+function filesOf(set: Uint8Array): Buffer[] {
+  const reader = new BinaryReader(set);
+  const files: Buffer[] = [];
+  while (reader.pos < reader.len) {
+    reader.tag();
+    files.push(Buffer.from(reader.bytes()));
+  }
+  return files;
 }

@@ -1,5 +1,6 @@
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import { MAX_MESSAGE_BYTES } from '@tidemark/limits/limits';
 import { Backup } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type BackupServiceServer,
@@ -31,6 +32,7 @@ const handlers: Handlers<BackupServiceServer> = {
     if (id === 'unknown')
       throw new AppError('backup_not_found', 'There is no backup unknown.', { info: { id }, retryAfterMs: 1_500 });
     if (id === 'bad') throw invalidArgument([{ field: 'id', description: 'must not be bad' }]);
+    if (id === 'large') return { backup: Backup.create({ id, path: 'x'.repeat(MAX_MESSAGE_BYTES) }) };
     if (id === 'bug') throw new Error('a secret of the inside');
     if (id === 'slow')
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
@@ -80,6 +82,13 @@ describe('a gRPC server and its client', () => {
     expect(seen).toMatchObject({ requestId: 'r-1', caller: 'alice' });
   });
 
+  it('does not take a message that is too large for an outage that ends by itself, whoever sent it', async () => {
+    const tooLarge = { code: 'internal', row: { retryable: false } };
+    await expect(client.getBackup({ id: 'large' })).rejects.toMatchObject(tooLarge);
+    await expect(client.getBackup({ id: 'x'.repeat(MAX_MESSAGE_BYTES) })).rejects.toMatchObject(tooLarge);
+    expect((await client.getBackup({ id: 'b1' })).backup?.id).toBe('b1');
+  });
+
   it('gives the client the error that the handler threw, with its details', async () => {
     const unknown = await client.getBackup({ id: 'unknown' }).catch((error: unknown) => error);
     expect(unknown).toBeInstanceOf(AppError);
@@ -125,16 +134,19 @@ describe('a gRPC server and its client', () => {
 
   it('streams, and cancels the stream when the reader leaves it', async () => {
     const revisions: bigint[] = [];
-    for await (const { backup } of client.watchBackup({ id: 'b1' })) revisions.push(backup?.revision ?? 0n);
+    for await (const { backup } of client.watchBackup({ id: 'b1', untilRemoved: false }))
+      revisions.push(backup?.revision ?? 0n);
     expect(revisions).toEqual([1n, 2n, 3n, 4n, 5n]);
-    for await (const { backup } of client.watchBackup({ id: 'endless' })) if (backup?.revision === 5n) break;
+    for await (const { backup } of client.watchBackup({ id: 'endless', untilRemoved: false }))
+      if (backup?.revision === 5n) break;
     await vi.waitFor(() => expect(seen.aborted).toBe(true));
   });
 
   it('gives the reader of a stream what was written before it failed, and then the error', async () => {
     const revisions: bigint[] = [];
     const read = async () => {
-      for await (const { backup } of client.watchBackup({ id: 'broken' })) revisions.push(backup?.revision ?? 0n);
+      for await (const { backup } of client.watchBackup({ id: 'broken', untilRemoved: false }))
+        revisions.push(backup?.revision ?? 0n);
     };
     await expect(read()).rejects.toMatchObject({ code: 'backup_not_found' });
     expect(revisions).toHaveLength(5);
@@ -174,7 +186,7 @@ describe('a gRPC server and its client', () => {
   });
 
   it('ends open streams at once when it stops', async () => {
-    const stream = client.watchBackup({ id: 'endless' })[Symbol.asyncIterator]();
+    const stream = client.watchBackup({ id: 'endless', untilRemoved: false })[Symbol.asyncIterator]();
     await stream.next();
     await server[Symbol.asyncDispose]();
     expect(seen.aborted).toBe(true);

@@ -1,10 +1,20 @@
 import { status as grpcStatus, Server } from '@grpc/grpc-js';
 import { AppError } from '@tidemark/errors/app-error';
-import { HealthService } from '@tidemark/protocol/grpc/grpc/health/v1/health';
+import {
+  DEFAULT_CALLS_AT_ONCE,
+  DEFAULT_CALLS_WAITING,
+  MAX_CALLS_AT_ONCE,
+  MAX_CALLS_WAITING,
+  MAX_MESSAGE_BYTES,
+} from '@tidemark/limits/limits';
+import type { ConfigReader } from '../env.ts';
 import type { Logger } from '../logging.ts';
+import type { ReadyCheck } from '../operations-listener.ts';
+import { type AdmissionLimits, createAdmission } from './admission.ts';
 import type { ServiceBinding } from './bind-service.ts';
 import { tokenInterceptor } from './credentials.ts';
-import { healthOf } from './health.ts';
+import { endOnDrain } from './end-on-drain.ts';
+import { addHealth } from './health.ts';
 import { addReflection } from './reflection.ts';
 import { type ProcessCertificate, serverCredentials } from './transport-security.ts';
 
@@ -24,15 +34,39 @@ export interface GrpcServerOptions {
   readonly certificate?: ProcessCertificate | undefined;
   readonly log: Logger;
   readonly services: readonly ServiceBinding[];
+  /** What the process needs to answer calls, for its health; nothing unless told. */
+  readonly ready?: Readonly<Record<string, ReadyCheck>>;
+  /** Of each group of services. */
+  readonly admission?: AdmissionLimits;
 }
 
-const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** Reads `TIDEMARK_CALLS_AT_ONCE` and `TIDEMARK_CALLS_WAITING`. */
+export function readAdmissionLimits(reader: ConfigReader): AdmissionLimits {
+  return {
+    atOnce: reader.integer('TIDEMARK_CALLS_AT_ONCE', {
+      about: 'Calls that a group of services answers at once.',
+      default: DEFAULT_CALLS_AT_ONCE,
+      min: 1,
+      max: MAX_CALLS_AT_ONCE,
+    }),
+    waiting: reader.integer('TIDEMARK_CALLS_WAITING', {
+      about: 'Calls that may wait for their turn; what comes beyond is refused as overloaded.',
+      default: DEFAULT_CALLS_WAITING,
+      max: MAX_CALLS_WAITING,
+    }),
+  };
+}
+
+const ADMISSION: AdmissionLimits = { atOnce: DEFAULT_CALLS_AT_ONCE, waiting: DEFAULT_CALLS_WAITING };
+
 /** Clients learn of new copies when their connections end. */
 const MAX_CONNECTION_AGE_MS = 10 * 60_000;
 const CONNECTION_GRACE_MS = 60_000;
 /** How long calls under way may go on once the server was told to stop, and then once they were aborted. */
 const DRAIN_MS = 5_000;
 const ABORT_MS = 2_000;
+/** By when the process must know of all that it needs: who asks for its health waits for a second. */
+const HEALTH_MS = 800;
 
 /**
  * Starts a gRPC server with health and reflection.
@@ -46,25 +80,32 @@ export async function startGrpcServer({
   certificate,
   log,
   services,
+  ready = {},
+  admission = ADMISSION,
 }: GrpcServerOptions): Promise<GrpcServer> {
   const leaving = new AbortController();
   const drain = new AbortController();
   const stop = new AbortController();
   const server = new Server({
-    interceptors: [tokenInterceptor(token)],
+    interceptors: [tokenInterceptor(token), endOnDrain(drain.signal, '/grpc.')],
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_connection_age_ms': MAX_CONNECTION_AGE_MS,
     'grpc.max_connection_age_grace_ms': CONNECTION_GRACE_MS,
   });
-  for (const service of services)
+  const groups = new Set(services.map(({ group }) => group));
+  const admissions = new Map([...groups].map((group) => [group, createAdmission(group, admission)]));
+  for (const { group, definition, implementation } of services) {
+    const own = admissions.get(group) ?? createAdmission(group, admission);
     server.addService(
-      service.definition,
-      service.implementation({ log, draining: drain.signal, stopping: stop.signal }),
+      definition,
+      implementation({ log, admission: own, draining: drain.signal, stopping: stop.signal }),
     );
+  }
 
   const names = services.map(({ name }) => name);
-  server.addService(HealthService, healthOf(names, leaving.signal));
-  addReflection(server, [...names, 'grpc.health.v1.Health'], drain.signal);
+  await using undo = new AsyncDisposableStack();
+  undo.use(addHealth(server, { services: names, ready: () => allPass(ready), leaving: leaving.signal, log }));
+  addReflection(server, [...names, 'grpc.health.v1.Health']);
 
   const bound = await new Promise<number>((resolve, reject) =>
     server.bindAsync(
@@ -76,11 +117,13 @@ export async function startGrpcServer({
           : resolve(boundPort),
     ),
   );
+  const health = undo.move();
   return {
     port: bound,
     stopping: () => leaving.abort(),
     async [Symbol.asyncDispose]() {
       leaving.abort();
+      await health.disposeAsync();
       drain.abort(
         new AppError('unavailable', 'This copy of the service is stopping; call again.', { retryAfterMs: 200 }),
       );
@@ -92,6 +135,12 @@ export async function startGrpcServer({
       server.forceShutdown();
     },
   };
+}
+
+async function allPass(checks: Readonly<Record<string, ReadyCheck>>): Promise<boolean> {
+  const signal = AbortSignal.timeout(HEALTH_MS);
+  const verdicts = await Promise.allSettled(Object.values(checks).map(async (check) => check(signal)));
+  return verdicts.every(({ status }) => status === 'fulfilled');
 }
 
 async function within(promise: Promise<void>, ms: number): Promise<boolean> {

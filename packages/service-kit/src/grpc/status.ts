@@ -40,6 +40,10 @@ export function fromServiceError(thrown: unknown): AppError {
     return new AppError('internal', 'A call between services failed.', { cause: thrown });
   const told = readDetails(error.metadata);
   if (told) return new AppError(told.code, error.details ?? '', { ...told.details, cause: thrown });
+  if (error.code === status.RESOURCE_EXHAUSTED && isTooLarge(error.details))
+    return new AppError('internal', 'A message between parts of Tidemark is too large; its log tells more.', {
+      cause: thrown,
+    });
   switch (error.code) {
     case status.UNAVAILABLE:
     case status.RESOURCE_EXHAUSTED:
@@ -57,8 +61,26 @@ export function fromServiceError(thrown: unknown): AppError {
     case status.UNAUTHENTICATED:
       return new AppError('internal', 'A service refused the token of another.', { cause: thrown });
     default:
+      if (isLostConnection(error))
+        return new AppError('unavailable', 'A part of Tidemark cannot be reached right now; try again shortly.', {
+          cause: thrown,
+          retryAfterMs: 1_000,
+        });
       return new AppError('internal', 'A call between services failed.', { cause: thrown });
   }
+}
+
+/**
+ * Whether a client's error came from its connection and not from the server's code: grpc-js says INTERNAL of a stream
+ * that HTTP/2 reset or never opened, such as when the server closed the whole session.
+ */
+export function isLostConnection({ code, details }: Partial<ServiceError>): boolean {
+  return code === status.INTERNAL && /RST_STREAM|session|stream|http2|HTTP\/2|socket|ECONN|GOAWAY/i.test(details ?? '');
+}
+
+/** Whether a call was refused for the size of its message, as grpc-js and Connect say it: the next try would be, too. */
+export function isTooLarge(told = ''): boolean {
+  return /\blarger than\b/.test(told);
 }
 
 function readDetails(metadata: Metadata | undefined): { code: AppError['code']; details: ErrorDetails } | undefined {

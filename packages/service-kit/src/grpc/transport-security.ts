@@ -52,10 +52,19 @@ export function readTransportSecurity(
   reader: ConfigReader,
   { listensOn, calls = {} }: { readonly listensOn?: string; readonly calls?: Readonly<Record<string, Address>> },
 ): TransportSecurity {
-  const serviceToken = reader.secret('TIDEMARK_SERVICE_TOKEN');
+  const serviceToken = reader.secret('TIDEMARK_SERVICE_TOKEN', {
+    about: 'Token by which Tidemark’s processes know each other.',
+  });
   const certificate = readCertificateSetting(reader, PREFIX, { mutual: true });
-  const serverName = reader.text(`${PREFIX}_SERVER_NAME`, '') || undefined;
-  const meant = reader.flag('TIDEMARK_ALLOW_OPEN', false);
+  const serverName =
+    reader.text(`${PREFIX}_SERVER_NAME`, {
+      about: 'Name that the certificates of the other processes must bear, in place of that of their address.',
+      default: '',
+    }) || undefined;
+  const meant = reader.flag('TIDEMARK_ALLOW_OPEN', {
+    about: 'Listens beyond this machine without a token or TLS.',
+    default: false,
+  });
   if (certificate && serverName === undefined)
     for (const [setting, { host }] of Object.entries(calls))
       if (parts(host).some((one) => isIP(one) !== 0))

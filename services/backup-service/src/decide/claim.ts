@@ -1,28 +1,46 @@
-import type { Attempt, Backup, Task } from '../backup.ts';
+import { grantTask, isClaimable, renewTask, type WithTask } from '@tidemark/task/task';
+import { later, plus } from '@tidemark/task/time';
+import type { Attempt, Backup, Reason } from '../backup.ts';
 import { type Answer, type Command, type Decision, type Limits, LOST } from './command.ts';
-import { attemptOf, grant, leased, removeTask } from './vocabulary.ts';
+import { gaveBack, leftToOthers } from './hand-back.ts';
+import { attemptOf, finish, removeTask } from './vocabulary.ts';
 
 type Claim = Extract<Command, { kind: 'claim' }>;
 
 /** Grants the task to whoever asks first (T3); everybody else is told LOST and forgets. */
 export function claim(backup: Backup, command: Claim, now: Date, limits: Limits): Decision {
+  const held = renewTask(backup, { claim: command.claim }, now, limits);
+  if (held) return { answer: answerOf(held, command.claim, now), next: held };
+  const used = attemptOf(backup, command.claim) !== undefined || gaveBack(backup, command.claim);
+  if (used || !isClaimable(backup, now)) return LOST;
   const { task } = backup;
-  if (!task) return LOST;
-  if (task.claim === command.claim) {
-    const next = { ...backup, task: leased(task, now, limits) };
-    return { answer: answerOf(next, command.claim, now), next };
-  }
-  const used = attemptOf(backup, command.claim) !== undefined;
-  if (task.claim !== undefined || task.notBefore > now || used) return LOST;
+  const ringAt = leftToOthers(backup, command, now);
+  if (ringAt) return ringAt < task.ringAt ? { ...LOST, next: { ...backup, task: { ...task, ringAt } } } : LOST;
   return task.kind === 'backup'
-    ? claimBackup(backup, task, command, now, limits)
-    : claimRemoval(backup, task, command, now, limits);
+    ? claimBackup(backup, command, now, limits)
+    : claimRemoval(backup, command, now, limits);
 }
 
-function claimBackup(backup: Backup, task: Task, command: Claim, now: Date, limits: Limits): Decision {
+/** Ends a backup whose cluster may not use the storage any more: nothing is started, and what `br` left of it is removed. */
+function deny(backup: Backup, now: Date, limits: Limits): Backup {
+  const { clusterId, storage } = backup;
+  const reason: Reason = {
+    code: 'STORAGE_DENIED',
+    message: `Cluster ${clusterId} may not use storage ${storage.id} any more: its usableBy leaves the cluster out, or its keys would go to a PD that an admin of some clusters has set. An admin of all clusters can allow it (usableBy; saving the cluster as it is), or the cluster or its rule names another storage.`,
+  };
+  const over = finish(backup, 'Failed', now, reason, limits.quietMs);
+  if (!over.task) return over;
+  // The claim that ends it may be sent again, and is not to find a removal then.
+  const at = later(over.task.notBefore, plus(now, limits.quietMs));
+  return { ...over, task: { ...over.task, notBefore: at, ringAt: at } };
+}
+
+function claimBackup(backup: WithTask<Backup>, command: Claim, now: Date, limits: Limits): Decision {
   const { slotKey } = command;
-  if (backup.state !== 'Queued' || command.pool !== backup.target.pool || slotKey === undefined) return LOST;
-  const granted = grant(backup, task, command, now, limits);
+  if (backup.state !== 'Queued' || command.pool !== backup.target.pool) return LOST;
+  if (command.storageDenied) return { ...LOST, next: deny(backup, now, limits) };
+  if (slotKey === undefined) return LOST;
+  const granted = grantTask(backup, command, now, limits);
   const attempt: Attempt = {
     claim: command.claim,
     fence: granted.fence,
@@ -41,11 +59,11 @@ function claimBackup(backup: Backup, task: Task, command: Claim, now: Date, limi
   return { answer: answerOf(next, command.claim, now), next };
 }
 
-function claimRemoval(backup: Backup, task: Task, command: Claim, now: Date, limits: Limits): Decision {
+function claimRemoval(backup: WithTask<Backup>, command: Claim, now: Date, limits: Limits): Decision {
   // Retention counted on a newer good backup: where there is none any more, it takes its wish back.
   const { deletion } = backup;
   const withdrawn = deletion.state === 'Requested' && deletion.by?.kind === 'retention' && !command.newerGood;
-  const kept: Backup = withdrawn
+  const kept: WithTask<Backup> = withdrawn
     ? {
         ...backup,
         deletion: { state: 'None' },
@@ -53,7 +71,7 @@ function claimRemoval(backup: Backup, task: Task, command: Claim, now: Date, lim
       }
     : backup;
   if (kept.leftovers.length === 0) return { ...LOST, next: { ...kept, task: removeTask(kept.leftovers) } };
-  const granted = grant(kept, task, command, now, limits);
+  const granted = grantTask(kept, command, now, limits);
   const deleting = granted.deletion.state === 'Requested' || granted.deletion.state === 'DeleteFailed';
   const next: Backup = deleting ? { ...granted, deletion: { ...granted.deletion, state: 'Deleting' } } : granted;
   return { answer: answerOf(next, command.claim, now), next };

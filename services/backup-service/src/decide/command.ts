@@ -1,10 +1,21 @@
-import type { Backup, BackupState, DeletedBy, Progress, Reason, Result } from '../backup.ts';
+import type { TaskLimits } from '@tidemark/task/task';
+import type {
+  Backup,
+  BackupState,
+  DeletedBy,
+  Estimate,
+  HandBack,
+  Progress,
+  Reason,
+  Result,
+  StorageSnapshot,
+  Waiting,
+} from '../backup.ts';
 
 /** Limits and durations of the table, in milliseconds; a part of service-kit's `Timing`. */
-export interface Limits {
-  readonly leaseMs: number;
-  readonly reapMarginMs: number;
-  readonly ringMs: number;
+export interface Limits extends TaskLimits {
+  /** How long a task rests after a worker gave it back for the first time. */
+  readonly handBackMs: number;
   readonly quietMs: number;
   readonly unlockedQuietMs: number;
   readonly retryMs: number;
@@ -12,31 +23,79 @@ export interface Limits {
   readonly lossLimit: number;
 }
 
+/** A worker of the task's pool that told of itself a moment ago, and would take new tasks. */
+export interface Peer {
+  readonly instance: string;
+  readonly worker: string;
+  /** It would take a task now. */
+  readonly free: boolean;
+  /** It says that it cannot reach the storage of the task. */
+  readonly outOfReach?: { readonly passing: boolean; readonly reason: Reason };
+}
+
+/** The files of a backup are looked for where its storage was moved to. */
+export interface Moved {
+  readonly at: Date;
+  /** Where they were before, in words. */
+  readonly from: string;
+}
+
 export type Outcome =
-  | { readonly kind: 'succeeded'; readonly result: Result }
+  | {
+      readonly kind: 'succeeded';
+      readonly result: Result;
+      /** The `br` of this attempt was seen to exit with 0; else a finished backup was found. */
+      readonly exitSeen?: true;
+    }
   | { readonly kind: 'failed'; readonly reason: Reason }
   | { readonly kind: 'retry' | 'newPath'; readonly reason: Reason; readonly delayMs?: number }
-  | { readonly kind: 'wait'; readonly waitMs: number; readonly reason: Reason }
+  | {
+      readonly kind: 'wait';
+      readonly waitMs: number;
+      readonly reason: Reason;
+      /** The reason lies with this worker. */
+      readonly handBack?: Pick<HandBack, 'instance' | 'passing' | 'storage'> & {
+        /** `br` was announced, but nothing ran. */
+        readonly notStarted?: boolean;
+      };
+    }
   | { readonly kind: 'stopped' }
-  | { readonly kind: 'removed'; readonly paths: readonly string[]; readonly bytes: number; readonly remark?: string }
+  | {
+      readonly kind: 'removed';
+      readonly paths: readonly string[];
+      readonly bytes: number;
+      readonly remark?: string;
+      /** Those of the paths in which nothing was found. */
+      readonly empty?: readonly string[];
+    }
   | { readonly kind: 'removeFailed'; readonly reason: Reason };
 
-/** What can be asked of a backup; each is a row of the table in design section 3. */
+/** What can be asked of a backup; each is a row of the table in architecture 3. */
 export type Command =
   | { readonly kind: 'ring' }
   /** Its turn may have come: rung for now instead of at the end of its interval. */
   | { readonly kind: 'nudge' }
+  /** What stood in the way of its task may have been put right. */
+  | { readonly kind: 'retry' }
   | { readonly kind: 'reap' }
   | {
       readonly kind: 'claim';
       readonly claim: string;
       readonly worker: string;
       readonly pool: string;
+      /** Of this run of the worker. */
+      readonly instance?: string;
+      /** The worker says that it cannot reach the storage of the task. */
+      readonly outOfReach?: true;
+      /** Looked up only where somebody cannot do the task. */
+      readonly peers?: readonly Peer[];
       /**
        * A slot of the storage that looked free, or `own` where the storage has no limit; absent when all are taken, or
        * wanted by backups whose turn comes first.
        */
       readonly slotKey?: string;
+      /** Of a backup that is to be written: its cluster may not use the storage, as both are registered now. */
+      readonly storageDenied?: true;
       /** Whether a newer good backup of the cluster exists: what retention may count on. */
       readonly newerGood: boolean;
     }
@@ -45,9 +104,26 @@ export type Command =
       readonly claim: string;
       readonly fence: number;
       readonly progress?: Progress;
+      /** Absent once `br` tells its progress. */
+      readonly estimate?: Estimate;
+      /** What `br` waits for, and for how long already; absent while it goes on. */
+      readonly stall?: Omit<Waiting, 'since'> & { readonly forMs: number };
       readonly starting?: { readonly argv: readonly string[]; readonly brVersion: string; readonly hasLock: boolean };
+      /** Paths whose files are about to be removed. */
+      readonly removing?: readonly string[];
     }
-  | { readonly kind: 'complete'; readonly claim: string; readonly fence: number; readonly outcome: Outcome }
+  | {
+      readonly kind: 'complete';
+      readonly claim: string;
+      readonly fence: number;
+      readonly outcome: Outcome;
+      /** Looked up where the worker gives the task back. */
+      readonly peers?: readonly Peer[];
+      /** Told with a removal that fails: that the storage is registered elsewhere today, and what to do. */
+      readonly elsewhere?: string;
+      /** Told with paths in which nothing was found: the last move that the backup came along with. */
+      readonly moved?: Moved;
+    }
   /** Without a fence when the answer to the claim never came. */
   | { readonly kind: 'release'; readonly claim: string; readonly fence?: number }
   | { readonly kind: 'stray'; readonly claim: string; readonly fence: number; readonly path: string }
@@ -67,6 +143,16 @@ export type Command =
       /** Whether a newer good backup of the cluster exists: only then retention may remove this one. */
       readonly newerGood: boolean;
     }
+  | {
+      readonly kind: 'forget';
+      readonly by: DeletedBy;
+      readonly reason: string;
+      readonly requestId: string;
+      /** The storage was declared gone. */
+      readonly gone: boolean;
+    }
+  /** A rebuild found a forgotten backup in its path, in this storage. */
+  | { readonly kind: 'remember'; readonly storage: StorageSnapshot }
   /** The id begins with `PIN`. */
   | { readonly kind: 'pin'; readonly id: string }
   | { readonly kind: 'unpin' }
@@ -94,8 +180,17 @@ export type Answer =
   /** The state does not allow it; `why` tells which of the refusals it is. */
   | { readonly kind: 'refused'; readonly why: Refusal };
 
-/** `notScheduled` and `newest` refuse retention alone; `notGood` is for holds. */
-export type Refusal = 'over' | 'active' | 'held' | 'notGood' | 'notScheduled' | 'newest' | 'wrongPair';
+/** `notScheduled` and `newest` refuse retention alone; `notGood` is for holds, `notForgotten` for what a rebuild found. */
+export type Refusal =
+  | 'over'
+  | 'active'
+  | 'held'
+  | 'notGood'
+  | 'notScheduled'
+  | 'newest'
+  | 'notFailed'
+  | 'notForgotten'
+  | 'wrongPair';
 
 /** What a command does: the document after it (absent: no change), what the caller is told, and what rings afterwards. */
 export interface Decision {

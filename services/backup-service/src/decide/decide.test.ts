@@ -1,12 +1,13 @@
+import { plus } from '@tidemark/task/time';
 import { describe, expect, it } from 'vitest';
 import type { Backup, Task } from '../backup.ts';
 import type { Command, Decision, Limits, Outcome } from './command.ts';
 import { decide } from './decide.ts';
 import { start } from './start.ts';
-import { plus } from './vocabulary.ts';
 
 const SECOND = 1_000;
 const LIMITS: Limits = {
+  handBackMs: 5_000,
   leaseMs: 30 * SECOND,
   reapMarginMs: 5 * SECOND,
   ringMs: 60 * SECOND,
@@ -83,6 +84,9 @@ const remove = (kind: 'person' | 'retention' = 'person', newerGood = true): Comm
   newerGood,
 });
 
+/** A rebuild found it in another storage than it was made with. */
+const REMEMBER = { kind: 'remember', storage: { id: 's1', local: { path: '/elsewhere' }, maxConcurrent: 0 } } as const;
+
 const claimed = after(queued, claim());
 const started = after(claimed, renew(1, 'w1', { starting }));
 const unlocked = after(claimed, renew(1, 'w1', { starting: { ...starting, hasLock: false } }));
@@ -132,6 +136,53 @@ describe('nudge', () => {
     ] as const)
       untouched(backup, { kind: 'nudge' }, now);
   });
+});
+
+describe('retry', () => {
+  const handBack = { instance: 'i1', passing: true, storage: true };
+  const away = { kind: 'wait', waitMs: 0, reason, handBack } as const;
+  it('has a removal that failed tried at once, and again with the pauses that it had', () => {
+    const failing = after(
+      after(deleting, claim('w2'), at(60)),
+      complete({ kind: 'removeFailed', reason }, 2, 'w2'),
+      at(61),
+    );
+    const again = after(failing, { kind: 'retry' }, at(62));
+    expect(again).toMatchObject({ deletion: { state: 'DeleteFailed' }, task: { tries: 1 } });
+    untouched(again, { kind: 'retry' }, at(62));
+    const claimedAgain = after(again, claim('w3'), at(62));
+    const failedAgain = after(claimedAgain, complete({ kind: 'removeFailed', reason }, 3, 'w3'), at(63));
+    expect(failedAgain.task?.notBefore).toEqual(at(63 + 120));
+  });
+  it('has a task that a worker gave back tried at once, also by that worker, and forgets what was said of it', () => {
+    const given = after(claimed, { ...complete(away), peers: [] } as Command, at(1));
+    const again = after(given, { kind: 'retry' }, at(2));
+    expect(again.task?.notBefore.getTime()).toBeLessThanOrEqual(at(2).getTime());
+    const peers = [{ instance: 'i2', worker: 'w2', free: true }];
+    expect(answer(again, claim('w3', { instance: 'i1', peers }), at(2)).kind).toBe('backupGrant');
+    expect(answer(again, claim('w1', { instance: 'i1', peers }), at(2)), 'the claim that gave it back').toEqual({
+      kind: 'lost',
+    });
+  });
+  it('changes nothing of what runs, waits for another reason, is over, or has leftovers whose time has not come', () => {
+    const locked = after(claimed, complete({ kind: 'wait', waitMs: 100 * SECOND, reason }));
+    const retried = after(claimed, complete({ kind: 'retry', reason }));
+    const removing = after(deleting, claim('w2'), at(60));
+    for (const backup of [queued, started, canceling, succeeded, failed, deleting, locked, retried, removing])
+      untouched(backup, { kind: 'retry' }, at(2));
+  });
+});
+
+it('tells with a removal that fails that the storage is registered elsewhere today', () => {
+  const removing = after(deleting, claim('w2'), at(60));
+  const told = (outcome: Outcome) =>
+    after(removing, { ...complete(outcome, 2, 'w2'), elsewhere: 'It is elsewhere.' } as Command, at(61)).deletion.error;
+  const detailed = { code: 'X', message: 'It failed.', detail: 'EACCES' };
+  expect(told({ kind: 'removeFailed', reason: detailed })).toBe('It failed. It is elsewhere.\nEACCES');
+  const handBack = { instance: 'i1', passing: true, storage: true };
+  expect(told({ kind: 'wait', waitMs: 0, reason, handBack })).toBe('x It is elsewhere.');
+  const gone = told({ kind: 'removed', paths: ['root/c1/p'], bytes: 0, empty: ['root/c1/p'] });
+  expect(gone).toMatch(/^Nothing of this good backup was found.* It is elsewhere\.$/);
 });
 
 describe('reap', () => {
@@ -217,6 +268,24 @@ describe('claim', () => {
     expect(answer(released, claim('w1'))).toEqual({ kind: 'lost' });
     expect(answer(succeeded, claim('w2'))).toEqual({ kind: 'lost' });
   });
+  it('ends a backup whose cluster may not use the storage any more, before its turn too, and removes what br left', () => {
+    const denied = { storageDenied: true };
+    const { next, answer: told } = decide(queued, claim('w1', { ...denied, slotKey: undefined }), NOW, LIMITS);
+    expect(told).toEqual({ kind: 'lost' });
+    expect(next).toMatchObject({ state: 'Failed', reason: { code: 'STORAGE_DENIED' }, attempts: [], task: null });
+    expect(next).toMatchObject({ activeKey: 'backup:b1', slotKey: 'backup:b1', fence: 0 });
+    untouched(queued, claim('w1', { ...denied, pool: 'other' }));
+
+    const ran = after(after(after(queued, claim()), renew(1, 'w1', { starting })), {
+      kind: 'release',
+      claim: 'w1',
+      fence: 1,
+    });
+    const over = after(ran, claim('w2', denied), at(10));
+    expect(over).toMatchObject({ state: 'Failed', leftovers: [{ path: 'root/c1/p' }], task: { kind: 'remove' } });
+    untouched(over, claim('w2', denied), at(10));
+  });
+
   it('may not run when failures, losses or time are used up', () => {
     for (const used of [{ failures: 3 }, { losses: 5 }, { deadline: NOW }])
       expect(answer({ ...queued, ...used }, claim())).toMatchObject({ mayRun: false });
@@ -410,7 +479,7 @@ describe('a removal', () => {
   });
   it('keeps a path that a stray made busy again meanwhile', () => {
     const stray = after(removing, { kind: 'stray', claim: 'w0', fence: 0, path: 'root/c1/p' }, at(61));
-    expect(after(stray, removed(), at(62)).leftovers).toEqual([{ path: 'root/c1/p', after: at(121) }]);
+    expect(after(stray, removed(), at(62)).leftovers).toMatchObject([{ path: 'root/c1/p', after: at(121) }]);
   });
 });
 
@@ -485,6 +554,22 @@ describe('cancel by a rule', () => {
   });
 });
 
+describe('an estimate', () => {
+  const estimate = { writtenBytes: 10, percent: 5 };
+  const estimated = after(started, renew(1, 'w1', { estimate }));
+  it('is there as long as it is told, and br runs', () => {
+    expect(estimated).toMatchObject({ estimate, progress: null });
+    expect(after(estimated, renew()).estimate).toBeNull();
+    for (const end of [
+      complete({ kind: 'succeeded', result }),
+      complete({ kind: 'retry', reason }),
+      { kind: 'release', claim: 'w1', fence: 1 } as const,
+    ])
+      expect(after(estimated, end).estimate).toBeNull();
+    expect(after(estimated, { kind: 'reap' }, dead).estimate).toBeNull();
+  });
+});
+
 describe('delete by retention', () => {
   const byRetention = remove('retention');
   it('takes a good backup of the schedule while a newer one is there, and never the newest', () => {
@@ -513,10 +598,46 @@ describe('delete', () => {
     expect(answer(started, remove())).toEqual({ kind: 'refused', why: 'active' });
     expect(answer(after(succeeded, { kind: 'hold', id: 'pin' }), remove())).toEqual({ kind: 'refused', why: 'held' });
   });
-  it('waits a minute after the end of the run, and rings at once', () => {
+  it('waits a minute after the end of a backup that was only found good, and rings at once', () => {
     expect(deleting).toMatchObject({ deletion: { state: 'Requested' }, leftovers: [{ after: at(60) }] });
-    expect(after(succeeded, remove(), at(600)).leftovers).toEqual([{ path: 'root/c1/p', after: at(600) }]);
+    // A little before, for copies whose clocks differ.
+    expect(after(succeeded, remove(), at(600)).leftovers).toEqual([
+      { path: 'root/c1/p', after: at(598), untouched: true },
+    ]);
     expect(decide(succeeded, remove(), NOW, LIMITS).ring).toBe(true);
+  });
+  describe('of a backup whose br was seen to exit with 0', () => {
+    const seen: Outcome = { kind: 'succeeded', result, exitSeen: true };
+    const removedFrom = (backup: Backup, now: Date) => after(backup, remove(), now).task?.notBefore;
+    /** After a first attempt that ended so at second 10, a second one in the same path, which exited with 0. */
+    const secondOf = (first: Command, from: Date) => {
+      const again = after(after(after(started, first, at(10)), claim('w2'), from), renew(2, 'w2', { starting }), from);
+      return after(again, complete(seen, 2, 'w2'), from);
+    };
+    it('removes the files at once', () => {
+      expect(removedFrom(after(started, complete(seen), at(5)), at(10))).toEqual(at(8));
+      expect(decide(after(started, complete(seen)), remove(), at(10), LIMITS).ring).toBe(true);
+    });
+    it('waits for the minute of an attempt that ended otherwise in the same path', () => {
+      const good = secondOf({ kind: 'release', claim: 'w1', fence: 1 }, at(12));
+      expect(removedFrom(good, at(20))).toEqual(at(70));
+      expect(removedFrom(good, at(100))).toEqual(at(98));
+    });
+    it('waits as ever where an attempt of the same path was lost', () => {
+      const lost = after(
+        after(after(started, { kind: 'reap' }, dead), claim('w2'), at(40)),
+        renew(2, 'w2', { starting }),
+      );
+      const good = after(lost, complete(seen, 2, 'w2'), at(50));
+      expect(good.path).toBe(started.path);
+      expect(removedFrom(good, at(55))).toEqual(at(110));
+    });
+    it('does not wait for what was lost in a path that was left', () => {
+      const moved = after(after(unlocked, { kind: 'reap' }, dead), claim('w2'), at(40));
+      const good = after(after(moved, renew(2, 'w2', { starting }), at(41)), complete(seen, 2, 'w2'), at(50));
+      expect(good.path).not.toBe(started.path);
+      expect(after(good, remove(), at(55)).leftovers).toMatchObject([{}, { path: good.path, after: at(53) }]);
+    });
   });
   it('of a person overrides the wish of retention and renews a failed one; retention does not', () => {
     const wanted = after(succeeded, remove('retention'));
@@ -530,6 +651,159 @@ describe('delete', () => {
     const removing = after(failed, claim('w2'), at(60));
     const wanted = after(removing, remove(), at(61));
     expect(wanted).toMatchObject({ deletion: { state: 'Requested' }, task: { claim: 'w2' } });
+  });
+});
+
+describe('a removal that finds nothing', () => {
+  const removing = after(deleting, claim('w2'), at(60));
+  const removed = (paths: readonly string[], empty: readonly string[]) =>
+    complete({ kind: 'removed', paths, bytes: 0, empty }, 2, 'w2');
+  const announced = after(removing, renew(2, 'w2', { removing: ['root/c1/p'] }), at(60));
+
+  it('of a good backup, although nobody ever began to remove it, is a deletion that failed and is tried again', () => {
+    expect(after(removing, removed(['root/c1/p'], ['root/c1/p']), at(61))).toMatchObject({
+      deletion: { state: 'DeleteFailed', errorCode: 'FILES_GONE', error: expect.stringContaining('mounted') },
+      task: { kind: 'remove', tries: 1, notBefore: at(121) },
+      leftovers: [{ path: 'root/c1/p' }],
+      deleteTime: null,
+    });
+  });
+  it('of what somebody announced to remove is done, also for the next worker', () => {
+    expect(after(announced, removed(['root/c1/p'], ['root/c1/p']), at(61)).deletion.state).toBe('Deleted');
+    const lost = after(announced, { kind: 'reap' }, at(200));
+    const again = after(lost, claim('w3'), at(201));
+    const done = complete({ kind: 'removed', paths: ['root/c1/p'], bytes: 0, empty: ['root/c1/p'] }, 3, 'w3');
+    expect(after(again, done, at(202)).deletion.state).toBe('Deleted');
+  });
+  it('of a backup that was never good, or as told by an older worker, is done', () => {
+    const wanted = after(after(failed, remove()), claim('w2'), at(60));
+    expect(after(wanted, removed(['root/c1/p'], ['root/c1/p']), at(61)).deletion.state).toBe('Deleted');
+    expect(after(removing, removed(['root/c1/p'], []), at(61)).deletion.state).toBe('Deleted');
+  });
+  it('in one path leaves what was removed from others removed', () => {
+    const both = {
+      ...removing,
+      leftovers: [...removing.leftovers, { path: 'root/c1/p-r1', after: NOW }],
+    };
+    expect(after(both, removed(['root/c1/p-r1', 'root/c1/p'], ['root/c1/p']), at(61))).toMatchObject({
+      deletion: { state: 'DeleteFailed', errorCode: 'FILES_GONE' },
+      leftovers: [{ path: 'root/c1/p' }],
+    });
+  });
+  describe('where the storage was moved to', () => {
+    const nothing = (backup: Backup, movedAt: Date, now = at(61)) =>
+      after(
+        backup,
+        {
+          ...complete({ kind: 'removed', paths: ['root/c1/p'], bytes: 0, empty: ['root/c1/p'] }, 2, 'w2'),
+          moved: { at: movedAt, from: '/s' },
+        } as Command,
+        now,
+      );
+    const gone = { state: 'DeleteFailed', errorCode: 'FILES_GONE', error: expect.stringContaining('may remain in /s') };
+
+    it('fails, although it was announced at the place before', () => {
+      expect(nothing(announced, at(60))).toMatchObject({ deletion: gone, leftovers: [{ path: 'root/c1/p' }] });
+      expect(nothing(announced, at(59)).deletion.state, 'announced after the move').toBe('Deleted');
+    });
+    it('fails of a backup that was never good, too, unless br only ran there, or never', () => {
+      const wanted = after(after(failed, remove()), claim('w2'), at(60));
+      expect(nothing(wanted, at(1)).deletion).toMatchObject(gone);
+      expect(nothing(wanted, at(-1)).deletion.state).toBe('Deleted');
+      const unwritten = { ...wanted, attempts: wanted.attempts.map(({ argv: _, ...attempt }) => attempt) };
+      expect(nothing(unwritten, at(1)).deletion.state).toBe('Deleted');
+    });
+    it('fails of a record that was rebuilt, of which no attempt is known', () => {
+      const state = 'Succeeded' as const;
+      const rebuilt = { ...announced, state, attempts: [] };
+      expect(nothing(rebuilt, at(60)).deletion).toMatchObject(gone);
+    });
+    it('is not done while another path of it is missing, so that it can be forgotten', () => {
+      const attempts = announced.attempts.flatMap((attempt) => [attempt, { ...attempt, path: 'root/c1/p-r1' }]);
+      const leftovers = [...announced.leftovers, { path: 'root/c1/p-r1', after: NOW }];
+      const both = { ...announced, attempts, leftovers };
+      const paths = ['root/c1/p', 'root/c1/p-r1'];
+      const outcome: Outcome = { kind: 'removed', paths, bytes: 7, empty: ['root/c1/p-r1'] };
+      const ended = { ...complete(outcome, 2, 'w2'), moved: { at: at(59), from: '/s' } } as Command;
+      expect(after(both, ended, at(61))).toMatchObject({ deletion: gone, leftovers: [{ path: 'root/c1/p-r1' }] });
+    });
+    it('is not announced any more once a stray may have written to the path', () => {
+      const stray: Command = { kind: 'stray', claim: 'w1', fence: 1, path: 'root/c1/p' };
+      expect(after(announced, stray, at(60)).leftovers[0]).not.toHaveProperty('announcedAt');
+    });
+  });
+  it('cannot be announced by a worker that lost the task', () => {
+    expect(answer(removing, renew(1, 'w1', { removing: ['root/c1/p'] }), at(61))).toEqual({ kind: 'lost' });
+  });
+});
+
+describe('forget', () => {
+  const forget = (gone = false): Command => ({
+    kind: 'forget',
+    by: { kind: 'person', name: 'root' },
+    reason: 'the disk burned',
+    requestId: 'f',
+    gone,
+  });
+  const failing = after(
+    after(deleting, claim('w2'), at(60)),
+    complete({ kind: 'removeFailed', reason }, 2, 'w2'),
+    at(61),
+  );
+
+  it('gives the files up of a backup whose removal failed, and says who, when and that files may remain', () => {
+    const forgotten = after(failing, forget(), at(70));
+    expect(forgotten).toMatchObject({
+      state: 'Succeeded',
+      deletion: { state: 'Forgotten', by: { name: 'root' }, reason: 'the disk burned', at: at(70), requestId: 'f' },
+      deleteTime: at(70),
+      task: null,
+      leftovers: [],
+      basePath: 'root/c1/p',
+    });
+    expect(forgotten.deletion.remark).toContain('may remain in root/c1/p');
+    for (const command of [forget(), forget(true), remove(), { kind: 'reap' }, { kind: 'ring' }] as const)
+      untouched(forgotten, command, at(99_999));
+  });
+  it('is refused where nothing failed, unless the storage was declared gone; and always for active and held ones', () => {
+    for (const backup of [succeeded, deleting, failed, after(deleting, claim('w2'), at(60))]) {
+      expect(answer(backup, forget())).toEqual({ kind: 'refused', why: 'notFailed' });
+      expect(after(backup, forget(true)).deletion.state).toBe('Forgotten');
+    }
+    for (const backup of [queued, started, canceling])
+      expect(answer(backup, forget(true))).toEqual({ kind: 'refused', why: 'active' });
+    expect(answer(after(succeeded, { kind: 'pin', id: 'pin:1' }), forget(true))).toEqual({
+      kind: 'refused',
+      why: 'held',
+    });
+  });
+  it('takes the task from a worker that is at it, and is not undone by what a lost one tells', () => {
+    const forgotten = after(after(deleting, claim('w2'), at(60)), forget(true), at(61));
+    expect(answer(forgotten, renew(2, 'w2', { removing: ['root/c1/p'] }), at(62))).toEqual({ kind: 'lost' });
+    expect(answer(forgotten, complete({ kind: 'removed', paths: [], bytes: 0 }, 2, 'w2'))).toEqual({ kind: 'lost' });
+    untouched(forgotten, { kind: 'stray', claim: 'w1', fence: 1, path: 'root/c1/p' }, at(62));
+  });
+  it('is taken back where a rebuild finds the backup, unless somebody may have begun to remove it', () => {
+    const back = after(after(failing, forget(), at(70)), REMEMBER, at(80));
+    expect(back).toMatchObject({ deletion: { state: 'None' }, deleteTime: null, result: { tso: '5' }, task: null });
+    expect(back.storage, 'where it was found').toEqual(REMEMBER.storage);
+    untouched(back, REMEMBER);
+    const begun = after(after(deleting, claim('w2'), at(60)), renew(2, 'w2', { removing: ['root/c1/p'] }), at(61));
+    expect(answer(after(begun, forget(true)), REMEMBER)).toEqual({ kind: 'refused', why: 'notForgotten' });
+    expect(answer(after(failed, forget(true)), REMEMBER)).toEqual({ kind: 'refused', why: 'notForgotten' });
+    expect(answer(deleting, REMEMBER)).toEqual({ kind: 'refused', why: 'notForgotten' });
+  });
+  it('is taken back with the paths that earlier attempts left, whose files are removed after all', () => {
+    const moved = after(started, complete({ kind: 'newPath', reason }));
+    const again = after(after(moved, claim('w2'), at(300)), renew(2, 'w2', { starting }), at(301));
+    const good = after(again, complete({ kind: 'succeeded', result }, 2, 'w2'), at(302));
+    const back = after(after(good, forget(true), at(400)), REMEMBER, at(500));
+    expect(back).toMatchObject({
+      path: 'root/c1/p-r1',
+      deletion: { state: 'None' },
+      leftovers: [{ path: 'root/c1/p' }],
+      task: { kind: 'remove' },
+    });
   });
 });
 

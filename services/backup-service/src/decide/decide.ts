@@ -1,5 +1,5 @@
 /**
- * The life of a backup, as one pure function: the table of design section 3, a row a file.
+ * The life of a backup, as one pure function: the table of architecture 3, a row a file.
  *
  * T1.  A backup has a task exactly as long as work remains; a finished state never changes.
  * T3.  Only an unowned task whose time has come is granted, each time under a higher fence.
@@ -18,10 +18,11 @@ import type { Command, Decision, Limits } from './command.ts';
 import { completeBackup } from './complete-backup.ts';
 import { completeRemoval } from './complete-removal.ts';
 import { deleteBackup } from './delete.ts';
+import { forget, remember } from './forget.ts';
 import { hold, pin, unhold, unpin } from './hold.ts';
 import { release, stray } from './release.ts';
 import { renew } from './renew.ts';
-import { nudge, reap, ring } from './ring-and-reap.ts';
+import { nudge, reap, retry, ring } from './ring-and-reap.ts';
 
 /**
  * What `command` does to `backup` at `now` (database time). Deciding twice on the same document gives the same
@@ -33,6 +34,8 @@ export function decide(backup: Backup, command: Command, now: Date, limits: Limi
       return ring(backup, now, limits);
     case 'nudge':
       return nudge(backup, now);
+    case 'retry':
+      return retry(backup, now);
     case 'reap':
       return reap(backup, now, limits);
     case 'claim':
@@ -51,6 +54,10 @@ export function decide(backup: Backup, command: Command, now: Date, limits: Limi
       return cancel(backup, command, now, limits);
     case 'delete':
       return deleteBackup(backup, command, now, limits);
+    case 'forget':
+      return forget(backup, command, now);
+    case 'remember':
+      return remember(backup, command, now, limits);
     case 'hold':
       return hold(backup, command.id);
     case 'unhold':

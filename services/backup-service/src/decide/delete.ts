@@ -1,6 +1,8 @@
-import { type Backup, isActive } from '../backup.ts';
+import { atOnce } from '@tidemark/task/task';
+import { later, plus } from '@tidemark/task/time';
+import { type Backup, isActive, type Leftover } from '../backup.ts';
 import { type Command, type Decision, type Limits, OK } from './command.ts';
-import { later, plus, removeTask, withLeftover } from './vocabulary.ts';
+import { removeTask, restedFrom, withLeftover } from './vocabulary.ts';
 
 /** Records the wish to delete record and files; the files are a worker's business. */
 export function deleteBackup(
@@ -22,8 +24,8 @@ export function deleteBackup(
   if (!person && !newerGood) return { answer: { kind: 'refused', why: 'newest' } };
 
   const known = backup.leftovers.some(({ path }) => path === backup.path);
-  const rested = plus(backup.state === 'Succeeded' ? (backup.endTime ?? now) : now, limits.quietMs);
-  const leftovers = known ? backup.leftovers : withLeftover(backup.leftovers, backup.path, later(now, rested));
+  const rested = backup.state === 'Succeeded' ? restedFrom(backup, limits) : plus(now, limits.quietMs);
+  const leftovers = known ? backup.leftovers : withOwnPath(backup, later(atOnce(now), rested));
   const owned = task?.claim !== undefined;
   return {
     answer: { kind: 'ok' },
@@ -35,4 +37,11 @@ export function deleteBackup(
     },
     ...(!owned && { ring: true as const }),
   };
+}
+
+/** The leftovers with the path of the backup; the files of a good one must be found before they count as removed. */
+function withOwnPath({ leftovers, path, state }: Backup, after: Date): Leftover[] {
+  const all = withLeftover(leftovers, path, after);
+  if (state !== 'Succeeded') return all;
+  return all.map((leftover) => (leftover.path === path ? { ...leftover, untouched: true } : leftover));
 }

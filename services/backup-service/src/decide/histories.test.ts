@@ -3,15 +3,17 @@
  * people and by rules, deletions, holds, pins, nudges and strays at any point. After every step the invariants of the design hold, and when the faults stop
  * the backup comes to rest.
  */
+
+import { plus } from '@tidemark/task/time';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type Backup, isActive } from '../backup.ts';
 import type { Command, Limits, Outcome } from './command.ts';
 import { decide } from './decide.ts';
 import { start } from './start.ts';
-import { plus } from './vocabulary.ts';
 
 const LIMITS: Limits = {
+  handBackMs: 5_000,
   leaseMs: 30_000,
   reapMarginMs: 5_000,
   ringMs: 60_000,
@@ -97,6 +99,7 @@ const steps = fc.array(
       ...([
         'poll',
         'nudge',
+        'retry',
         'claim',
         'claim',
         'renew',
@@ -113,6 +116,8 @@ const steps = fc.array(
         'unhold',
         'pin',
         'unpin',
+        'forget',
+        'remember',
         'repeat',
         'crash',
       ] as const),
@@ -199,6 +204,9 @@ it('keeps its invariants through any history, and ends when the faults stop', ()
           case 'nudge':
             apply({ kind: 'nudge' });
             break;
+          case 'retry':
+            apply({ kind: 'retry' });
+            break;
           case 'claim':
             claim(flag);
             break;
@@ -254,6 +262,12 @@ it('keeps its invariants through any history, and ends when the faults stop', ()
             break;
           case 'unpin':
             apply({ kind: 'unpin' });
+            break;
+          case 'forget':
+            apply({ kind: 'forget', by: { kind: 'person', name: 'root' }, reason: '', requestId: 'f', gone: flag });
+            break;
+          case 'remember':
+            apply({ kind: 'remember', storage: backup.storage });
             break;
           case 'repeat': {
             const late = sent[sent.length - 1 - (pick % Math.max(1, sent.length))];

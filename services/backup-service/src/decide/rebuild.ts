@@ -2,7 +2,8 @@ import type { Backup, StorageSnapshot } from '../backup.ts';
 import type { Manifest } from '../manifest.ts';
 import { ownKey } from './vocabulary.ts';
 
-const REMARK = 'rebuilt from its manifest';
+/** The remark of a record that a rebuild made or brought back. */
+export const REBUILT = 'rebuilt from its manifest';
 
 /** The record of a good backup whose document was lost: over, kept, and occupying nothing. */
 export function rebuild(manifest: Manifest, storage: StorageSnapshot, requestId: string, now: Date): Backup {
@@ -20,7 +21,7 @@ export function rebuild(manifest: Manifest, storage: StorageSnapshot, requestId:
     origin,
     ...(rule !== undefined && { rule }),
     target,
-    storage,
+    storage: { ...storage, takenAt: now },
     basePath,
     path,
     leftovers: [],
@@ -31,7 +32,7 @@ export function rebuild(manifest: Manifest, storage: StorageSnapshot, requestId:
     fence: 0,
     task: null,
     progress: null,
-    result: { ...manifest.result, remark: REMARK },
+    result: { ...manifest.result, remark: REBUILT },
     reason: null,
     failures: 0,
     losses: 0,

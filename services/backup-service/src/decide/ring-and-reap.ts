@@ -1,15 +1,16 @@
-import type { Backup, Reason, Task } from '../backup.ts';
+import { reapTask, requeued, ringTask } from '@tidemark/task/task';
+import type { Backup, Reason } from '../backup.ts';
 import { type Decision, type Limits, OK } from './command.ts';
+import { whoGaveBack, withOldHandBacks } from './hand-back.ts';
 import {
   attemptOf,
   endAttempt,
   finish,
   finishCanceled,
-  isReapable,
   moveToNewPath,
-  plus,
-  requeue,
-  unowned,
+  queued,
+  removeTask,
+  restingUntil,
 } from './vocabulary.ts';
 
 const DEADLINE: Reason = {
@@ -26,10 +27,8 @@ const isOverdue = ({ state, deadline }: Backup, now: Date) => state === 'Queued'
 
 /** Rings for work that waits (T2): the next ring is written down before the message is published. */
 export function ring(backup: Backup, now: Date, limits: Limits): Decision {
-  const { task } = backup;
-  if (!task || task.ringAt > now || isReapable(task, now, limits) || isOverdue(backup, now)) return OK;
-  const rung: Task = { ...task, ringAt: plus(now, limits.ringMs), rings: task.rings + 1 };
-  return { answer: { kind: 'ok' }, next: { ...backup, task: rung }, ring: true };
+  const rung = isOverdue(backup, now) ? undefined : ringTask(backup, now, limits);
+  return rung ? { answer: { kind: 'ok' }, next: rung, ring: true } : OK;
 }
 
 /**
@@ -42,17 +41,35 @@ export function nudge(backup: Backup, now: Date): Decision {
   return { answer: { kind: 'ok' }, next: { ...backup, task: { ...task, ringAt: now } } };
 }
 
+/**
+ * Lets a task that failed, or that workers gave back, be tried at once: what stood in its way may have been put right, so
+ * that what was said of it no longer counts. Nothing is removed before its time for that (T11).
+ */
+export function retry(backup: Backup, now: Date): Decision {
+  const { task, leftovers, handBacks = [] } = backup;
+  const failed = handBacks.length > 0 || (task?.kind === 'remove' && task.tries > 0);
+  if (!task || task.claim !== undefined || !failed || task.notBefore <= now || isOverdue(backup, now)) return OK;
+  const again = task.kind === 'remove' ? removeTask(leftovers, task) : requeued(task, now);
+  if (!again || again.notBefore >= task.notBefore) return OK;
+  return { answer: { kind: 'ok' }, next: { ...withOldHandBacks(backup), task: again } };
+}
+
 /** Takes a task from an owner whose lease is long over, and ends what is past its deadline. */
 export function reap(backup: Backup, now: Date, limits: Limits): Decision {
   const { task, state } = backup;
   const done = (next: Backup): Decision => ({ answer: { kind: 'ok' }, next });
-  if (isOverdue(backup, now)) return done(finish(backup, 'Failed', now, DEADLINE, limits.quietMs));
-  if (!task || !isReapable(task, now, limits)) return OK;
-  if (task.kind === 'remove') return done({ ...backup, task: unowned(task, now, task.notBefore) });
+  if (isOverdue(backup, now)) {
+    const detail = whoGaveBack(backup);
+    const reason: Reason = detail === '' ? DEADLINE : { ...DEADLINE, detail };
+    return done(finish(backup, 'Failed', now, reason, limits.quietMs));
+  }
+  const reaped = reapTask(backup, now, limits, restingUntil(task));
+  if (!task || !reaped) return OK;
+  if (task.kind === 'remove') return done(reaped);
 
   const attempt = attemptOf(backup, task.claim);
   const unlocked = attempt?.hasLock === false;
-  const ended = endAttempt(backup, task.claim, 'lost', now);
+  const ended = endAttempt(reaped, task.claim, 'lost', now);
   if (state === 'Canceling')
     return done(finishCanceled(ended, now, unlocked ? limits.unlockedQuietMs : limits.quietMs));
 
@@ -62,5 +79,5 @@ export function reap(backup: Backup, now: Date, limits: Limits): Decision {
   if (counted.losses > limits.lossLimit) return done(finish(counted, 'Failed', now, LOST_TOO_OFTEN, limits.quietMs));
   // T13: without a lock nothing but a new path keeps a br that still lives apart from the next one.
   const apart = task.started && unlocked ? moveToNewPath(counted, now, limits.unlockedQuietMs) : counted;
-  return done(requeue(apart, now, 0));
+  return done(queued(apart));
 }

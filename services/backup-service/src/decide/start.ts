@@ -1,5 +1,6 @@
+import { plus } from '@tidemark/task/time';
 import type { Backup } from '../backup.ts';
-import { atOnce, clusterKey, ownKey, plus, unowned } from './vocabulary.ts';
+import { clusterKey, firstTask, ownKey } from './vocabulary.ts';
 
 /** What was accepted: the request, and the cluster and storage as they were then. */
 export interface Acceptance
@@ -26,7 +27,7 @@ export function start({ acceptedAt, deadlineMs, path, ...accepted }: Acceptance)
     slotKey: ownKey(accepted),
     deadline: plus(acceptedAt, deadlineMs),
     fence: 0,
-    task: unowned({ kind: 'backup' }, acceptedAt, atOnce(acceptedAt)),
+    task: firstTask('backup', acceptedAt),
     progress: null,
     result: null,
     reason: null,

@@ -1,7 +1,9 @@
 /**
- * The words that the rows of design section 3 are made of. Each takes a backup and gives the next one; nothing is
+ * The words that the rows of architecture 3 are made of. Each takes a backup and gives the next one; nothing is
  * changed in place, and nothing here knows a clock.
  */
+import { newTask, requeued, unowned } from '@tidemark/task/task';
+import { later, plus } from '@tidemark/task/time';
 import type {
   Attempt,
   AttemptOutcome,
@@ -14,15 +16,6 @@ import type {
 } from '../backup.ts';
 import type { Limits } from './command.ts';
 
-/** `at` moved by `ms`. */
-export function plus(at: Date, ms: number): Date {
-  return new Date(at.getTime() + ms);
-}
-
-export function later(one: Date, other: Date): Date {
-  return new Date(Math.max(one.getTime(), other.getTime()));
-}
-
 /** The value of both key fields of a backup that occupies nothing. */
 export function ownKey(backup: Pick<Backup, '_id'>): string {
   return `backup:${backup._id}`;
@@ -33,20 +26,9 @@ export function clusterKey(clusterId: string): string {
   return `cluster:${clusterId}`;
 }
 
-/** How far the clocks of two copies may be apart: each knows the time of the database to half a round trip. */
-const CLOCKS_APART_MS = 2_000;
-
-/**
- * From when on a task may be claimed that is rung for at once: since a while ago, for a copy whose clock is behind that of
- * the one that rings would turn the claim away as too early, and the next ring is a minute off.
- */
-export function atOnce(now: Date): Date {
-  return plus(now, -CLOCKS_APART_MS);
-}
-
-/** A task without an owner, looked at and claimable from `at` on. */
-export function unowned(task: Pick<Task, 'kind'> & Partial<Task>, at: Date, notBefore: Date = at): Task {
-  return { kind: task.kind, ringAt: at, notBefore, rings: task.rings ?? 0, tries: task.tries ?? 0 };
+/** A task that nobody has had yet, rung for at once. */
+export function firstTask(kind: Task['kind'], now: Date): Task {
+  return { ...newTask(now), kind, tries: 0 };
 }
 
 /** The earliest instant at which a leftover may be removed. There is one. */
@@ -56,13 +38,21 @@ export function earliestAfter(leftovers: readonly Leftover[]): Date {
 
 /** A remove task for the leftovers, or none where nothing is left. */
 export function removeTask(leftovers: readonly Leftover[], before?: Task | null): Task | null {
-  return leftovers.length === 0 ? null : unowned({ ...before, kind: 'remove' }, earliestAfter(leftovers));
+  if (leftovers.length === 0) return null;
+  const after = earliestAfter(leftovers);
+  return unowned<Task>({ ...firstTask('remove', after), ...before, kind: 'remove' }, after);
+}
+
+/** Until when a removal waits also if it is taken from its owner: its leftovers go on resting (T11). */
+export function restingUntil(task: Task | null): Date | undefined {
+  return task?.kind === 'remove' ? task.notBefore : undefined;
 }
 
 /** One entry per path: a path already there keeps the later `after` and is listed afresh. */
 export function withLeftover(leftovers: readonly Leftover[], path: string, after: Date): Leftover[] {
   const known = leftovers.find((leftover) => leftover.path === path);
-  const entry: Leftover = { path, after: known ? later(known.after, after) : after };
+  const untouched = known?.untouched && { untouched: known.untouched };
+  const entry: Leftover = { path, after: known ? later(known.after, after) : after, ...untouched };
   return [...leftovers.filter((leftover) => leftover.path !== path), entry];
 }
 
@@ -81,6 +71,19 @@ export function attemptOf({ attempts }: Backup, claim: string | undefined): Atte
   return attempts.find((attempt) => attempt.claim === claim);
 }
 
+/**
+ * From when on the files of a good backup may be removed. A `br` that exited with 0 is done, but one that ended otherwise, or
+ * whose end nobody saw, may have left something under way that still writes.
+ */
+export function restedFrom({ attempts, path, endTime }: Backup, { quietMs }: Limits): Date {
+  const here = attempts.filter((attempt) => attempt.path === path);
+  const others = here.filter(({ exitSeen, argv }) => exitSeen === undefined && argv !== undefined);
+  const seen = here.length > others.length && here.some(({ exitSeen }) => exitSeen);
+  const known = seen && others.every(({ outcome, endedAt }) => outcome !== 'lost' && endedAt !== undefined);
+  if (!known) return plus(endTime ?? new Date(0), quietMs);
+  return new Date(Math.max(0, ...others.map(({ endedAt }) => (endedAt?.getTime() ?? 0) + quietMs)));
+}
+
 /** Writes the end of a claim's attempt, if it has none yet. */
 export function endAttempt(
   backup: Backup,
@@ -97,6 +100,12 @@ export function endAttempt(
   return { ...backup, attempts };
 }
 
+/** Nothing is waited for or estimated any more, as no `br` runs. */
+function quiet(backup: Backup): Backup {
+  if (!backup.waiting && !backup.estimate) return backup;
+  return { ...backup, ...(backup.waiting && { waiting: null }), ...(backup.estimate && { estimate: null }) };
+}
+
 /**
  * finish(s): the backup is over. Where it did not succeed, what `br` may have written becomes a leftover;
  * the task becomes the removal of the leftovers, or none.
@@ -109,7 +118,7 @@ export function finish(backup: Backup, state: FinishedState, now: Date, reason: 
       ? withLeftover(backup.leftovers, backup.path, plus(now, restMs))
       : backup.leftovers;
   return {
-    ...backup,
+    ...quiet(backup),
     state,
     reason,
     endTime: now,
@@ -138,15 +147,14 @@ export function finishCanceled(backup: Backup, now: Date, restMs: number): Backu
   return finish(backup, 'Canceled', now, cancelReason(backup.cancel), restMs);
 }
 
+/** Back to Queued, with its task as it is. */
+export function queued(backup: Backup): Backup {
+  return { ...quiet(backup), state: 'Queued', slotKey: ownKey(backup) };
+}
+
 /** requeue(d): back to Queued, claimable by anybody after `delayMs`. */
 export function requeue(backup: Backup, now: Date, delayMs: number): Backup {
-  const at = plus(now, delayMs);
-  return {
-    ...backup,
-    state: 'Queued',
-    slotKey: ownKey(backup),
-    task: unowned({ ...backup.task, kind: 'backup' }, at, delayMs === 0 ? atOnce(now) : at),
-  };
+  return { ...queued(backup), task: backup.task && requeued(backup.task, now, delayMs) };
 }
 
 /** The next attempt writes elsewhere; the old path is removed after `restMs` (T10). */
@@ -154,33 +162,7 @@ export function moveToNewPath(backup: Backup, now: Date, restMs: number): Backup
   return {
     ...backup,
     leftovers: withLeftover(backup.leftovers, backup.path, plus(now, restMs)),
-    path: `${backup.basePath}-r${backup.attempts.length}`,
+    // Each path is left under a grant of its own, and that number only grows; the number of attempts does not.
+    path: `${backup.basePath}-r${backup.fence}`,
   };
-}
-
-/** The lease of an owned task, from now on; it rings again when a dead owner could have been reaped. */
-export function leased(task: Task, now: Date, { leaseMs, reapMarginMs }: Limits): Task {
-  const leaseUntil = plus(now, leaseMs);
-  return { ...task, leaseUntil, ringAt: plus(leaseUntil, reapMarginMs * 1.2) };
-}
-
-/** grant(task): the task is `claim`'s, under a new fence. */
-export function grant(
-  backup: Backup,
-  task: Task,
-  { claim, worker }: { readonly claim: string; readonly worker: string },
-  now: Date,
-  limits: Limits,
-): Backup {
-  return { ...backup, fence: backup.fence + 1, task: leased({ ...task, claim, worker }, now, limits) };
-}
-
-/** Whether the lease ended so long ago that its owner cannot be at work any more. */
-export function isReapable(task: Task | null, now: Date, { reapMarginMs }: Limits): boolean {
-  return task?.leaseUntil !== undefined && plus(task.leaseUntil, reapMarginMs) < now;
-}
-
-/** Whether the task is held under this claim and fence (T4). */
-export function isHeldBy(backup: Backup, claim: string, fence: number | undefined): backup is Backup & { task: Task } {
-  return backup.task?.claim === claim && (fence === undefined || fence === backup.fence);
 }

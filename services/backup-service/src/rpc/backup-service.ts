@@ -2,7 +2,7 @@ import {
   type BackupServiceServer,
   BackupServiceService,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
-import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
+import { bindService, type Handlers, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
 import { cancelBackup } from './cancel-backup.ts';
 import type { Dependencies } from './context.ts';
 import { deleteBackup } from './delete-backup.ts';
@@ -19,7 +19,7 @@ import { watchBackup } from './watch-backup.ts';
 
 /** Backups, for people and for the scheduler. */
 export function backupService(dependencies: Dependencies): ServiceBinding {
-  return bindService<BackupServiceServer>(BackupServiceService, {
+  const handlers: Handlers<BackupServiceServer> = {
     startBackup: startBackup(dependencies),
     getBackup: getBackup(dependencies),
     findBackupByKey: findBackupByKey(dependencies),
@@ -32,5 +32,6 @@ export function backupService(dependencies: Dependencies): ServiceBinding {
     listChangedClusters: listChangedClusters(dependencies),
     watchBackup: watchBackup(dependencies),
     readBackupLog: readBackupLog(dependencies),
-  });
+  };
+  return bindService<BackupServiceServer>(BackupServiceService, handlers, { honorsSight: true });
 }

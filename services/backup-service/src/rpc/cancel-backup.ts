@@ -3,6 +3,7 @@ import type {
   CancelBackupResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import type { Backup } from '../backup.ts';
 import { toBackupMessage } from '../backup-message.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
@@ -14,20 +15,19 @@ const REASON_CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
 export function cancelBackup({ store, publisher, dispatcher }: Dependencies) {
   return async (
     { id, clusterId, reason, reasonCode }: CancelBackupRequest,
-    { caller, requestId, signal }: CallContext,
+    context: CallContext,
   ): Promise<CancelBackupResponse> => {
+    const { caller, requestId, signal } = context;
     const check = validation();
-    check.id('backupId', id);
-    if (clusterId !== '') check.id('clusterId', clusterId);
     check.require(
       reasonCode === '' || REASON_CODE.test(reasonCode),
       'reasonCode',
       'must be a constant such as WINDOW_CLOSED',
     );
     check.finish();
-    existing(await store.get(id, signal), id, clusterId);
     const code = reasonCode === '' ? {} : { code: reasonCode };
-    const applied = await store.apply(id, { kind: 'cancel', by: caller, reason, requestId, ...code }, signal);
+    const look = (backup: Backup) => void existing(backup, { id, clusterId }, context);
+    const applied = await store.apply(id, { kind: 'cancel', by: caller, reason, requestId, ...code }, signal, look);
     if (!applied) throw unknownBackup(id);
     throwRefusal(applied);
     if (applied.decision.broadcast) await publisher.broadcastCancel(applied.backup);

@@ -1,4 +1,5 @@
 import { invalidArgument } from '@tidemark/errors/app-error';
+import { MAX_WAIT_SECONDS } from '@tidemark/limits/limits';
 import {
   type CompleteTaskRequest,
   type CompleteTaskResponse,
@@ -11,7 +12,6 @@ import type { Outcome } from '../decide/command.ts';
 import type { Dependencies } from './context.ts';
 import { requireTask, standingOf } from './task-ref.ts';
 
-const LONGEST_WAIT_SECONDS = 24 * 3_600;
 const WAITING = { code: 'WAITING', message: 'The path is locked by another br and is tried again when the lock ends.' };
 
 /** Ends a claim; what follows from it is rung for at once where its time has come. */
@@ -30,20 +30,25 @@ function toOutcome({ outcome }: CompleteTaskRequest): Outcome {
   switch (outcome?.$case) {
     case 'succeeded':
       if (!outcome.value.result) throw invalidArgument([{ field: 'succeeded.result', description: 'must be set' }]);
-      return { kind: 'succeeded', result: fromResultMessage(outcome.value.result) };
+      return {
+        kind: 'succeeded',
+        result: fromResultMessage(outcome.value.result),
+        ...(outcome.value.exitSeen && { exitSeen: true }),
+      };
     case 'failed':
       return toFailure(outcome.value);
     case 'wait':
       return {
         kind: 'wait',
-        waitMs: Math.min(Math.max(outcome.value.seconds, 1), LONGEST_WAIT_SECONDS) * 1000,
+        waitMs: Math.min(Math.max(outcome.value.seconds, 1), MAX_WAIT_SECONDS) * 1000,
         reason: fromReasonMessage(outcome.value.reason, WAITING),
+        ...(outcome.value.handBack && { handBack: outcome.value.handBack }),
       };
     case 'stopped':
       return { kind: 'stopped' };
     case 'removed': {
-      const { paths, bytes, remark } = outcome.value;
-      return { kind: 'removed', paths, bytes: Number(bytes), ...(remark && { remark }) };
+      const { paths, bytes, remark, empty } = outcome.value;
+      return { kind: 'removed', paths, bytes: Number(bytes), ...(remark && { remark }), empty };
     }
     case 'removeFailed':
       return { kind: 'removeFailed', reason: fromReasonMessage(outcome.value.reason) };

@@ -4,8 +4,12 @@ import type { CommandPublisher } from '../command-publisher.ts';
 import type { Limits } from '../decide/command.ts';
 import type { Dispatcher } from '../dispatcher.ts';
 import type { FinishedBackups } from '../finished-backups.ts';
+import type { MarkerStore } from '../marker-store.ts';
+import type { PresenceStore } from '../presence-store.ts';
+import type { Quarantines } from '../quarantines.ts';
 import type { RegistryStore } from '../registry-store.ts';
 import type { StorageCheckStore } from '../storage-check-store.ts';
+import type { StoragePlaces } from '../storage-places.ts';
 import type { Turns } from '../turns.ts';
 
 /** What the handlers of this service work with. */
@@ -15,7 +19,11 @@ export interface Dependencies {
   readonly finished: FinishedBackups;
   readonly output: AttemptOutputStore;
   readonly registry: RegistryStore;
+  readonly markers: MarkerStore;
+  readonly places: StoragePlaces;
+  readonly quarantines: Quarantines;
   readonly checks: StorageCheckStore;
+  readonly presences: PresenceStore;
   readonly dispatcher: Dispatcher;
   readonly publisher: CommandPublisher;
   /** Database time. */
@@ -25,4 +33,6 @@ export interface Dependencies {
   readonly deadlineMs: number;
   /** How many removals retention may have under way. */
   readonly retentionDeletions: number;
+  /** Up to how many backups the total of a list is exact. */
+  readonly exactTotal: number;
 }

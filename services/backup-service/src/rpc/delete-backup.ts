@@ -4,6 +4,7 @@ import type {
   DeleteBackupResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import type { Backup } from '../backup.ts';
 import { toBackupMessage } from '../backup-message.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
@@ -12,8 +13,8 @@ import { existing, throwRefusal, unknownBackup } from './refusals.ts';
 /** When retention may ask again while many of its removals are under way. */
 const RETENTION_RETRY_MS = 5_000;
 
-/** Records the wish to delete record and files, and rings for a worker that removes them. */
-export function deleteBackup({ store, finished, dispatcher, retentionDeletions }: Dependencies) {
+/** Records the wish to delete record and files, and rings for a worker that removes them; or gives the files up. */
+export function deleteBackup({ store, registry, finished, dispatcher, retentionDeletions }: Dependencies) {
   /** Retention goes slowly: a policy that was saved by mistake can be taken back before everything is gone. */
   async function requireRoom(signal: AbortSignal): Promise<void> {
     if ((await finished.countRetentionDeletions(retentionDeletions, signal)) < retentionDeletions) return;
@@ -23,17 +24,22 @@ export function deleteBackup({ store, finished, dispatcher, retentionDeletions }
   }
 
   return async (
-    { id, clusterId, reason, byRetention }: DeleteBackupRequest,
-    { caller, requestId, signal }: CallContext,
+    { id, clusterId, reason, byRetention, forget }: DeleteBackupRequest,
+    context: CallContext,
   ): Promise<DeleteBackupResponse> => {
+    const { caller, requestId, signal } = context;
     const check = validation();
-    check.id('backupId', id);
-    if (clusterId !== '') check.id('clusterId', clusterId);
+    check.require(!(forget && byRetention), 'forget', 'is for people');
     check.finish();
-    const { deletion } = existing(await store.get(id, signal), id, clusterId);
-    if (byRetention && deletion.state === 'None') await requireRoom(signal);
+    const look = (backup: Backup) => existing(backup, { id, clusterId }, context);
+    // Only what needs more of the record than the decision does is read before it.
+    const known = byRetention || forget ? existing(await store.get(id, signal), { id, clusterId }, context) : undefined;
+    if (byRetention && known?.deletion.state === 'None') await requireRoom(signal);
     const by = { kind: byRetention ? 'retention' : 'person', name: caller } as const;
-    const applied = await store.apply(id, { kind: 'delete', by, reason, requestId }, signal);
+    const gone =
+      forget && known !== undefined && (await registry.storages.get(known.storage.id, signal))?.gone === true;
+    const wish = forget ? ({ kind: 'forget', gone } as const) : ({ kind: 'delete' } as const);
+    const applied = await store.apply(id, { ...wish, by, reason, requestId }, signal, look);
     if (!applied) throw unknownBackup(id);
     throwRefusal(applied);
     if (applied.decision.ring) await dispatcher.ring(id);

@@ -5,7 +5,6 @@ import type {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { registryChanged } from '../events.ts';
-import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { unknownCluster } from './refusals.ts';
 
@@ -15,9 +14,6 @@ export function deleteCluster({ registry, store }: Dependencies) {
     { id }: DeleteClusterRequest,
     { caller, requestId, signal }: CallContext,
   ): Promise<DeleteClusterResponse> => {
-    const check = validation();
-    check.id('clusterId', id);
-    check.finish();
     const active = await store.findActive(id, signal);
     if (active)
       throw new AppError('cluster_in_use', `Cluster ${id} has an active backup, ${active._id}: cancel it first.`, {

@@ -13,18 +13,29 @@ import { releaseTask } from './release-task.ts';
 import { renewCheck } from './renew-check.ts';
 import { renewTask } from './renew-task.ts';
 import { reportOutput } from './report-output.ts';
+import { reportPresence } from './report-presence.ts';
+import { settleMarker } from './settle-marker.ts';
+import { settleMove } from './settle-move.ts';
 
 /** The life of a task, for workers. */
 export function executorService(dependencies: Dependencies): ServiceBinding {
-  return bindService<ExecutorServiceServer>(ExecutorServiceService, {
-    claimTask: claimTask(dependencies),
-    renewTask: renewTask(dependencies),
-    completeTask: completeTask(dependencies),
-    releaseTask: releaseTask(dependencies),
-    reportOutput: reportOutput(dependencies),
-    claimCheck: claimCheck(dependencies),
-    renewCheck: renewCheck(dependencies),
-    completeCheck: completeCheck(dependencies),
-    offerManifest: offerManifest(dependencies),
-  });
+  return bindService<ExecutorServiceServer>(
+    ExecutorServiceService,
+    {
+      claimTask: claimTask(dependencies),
+      renewTask: renewTask(dependencies),
+      completeTask: completeTask(dependencies),
+      releaseTask: releaseTask(dependencies),
+      reportOutput: reportOutput(dependencies),
+      claimCheck: claimCheck(dependencies),
+      renewCheck: renewCheck(dependencies),
+      completeCheck: completeCheck(dependencies),
+      offerManifest: offerManifest(dependencies),
+      reportPresence: reportPresence(dependencies),
+      settleMarker: settleMarker(dependencies),
+      settleMove: settleMove(dependencies),
+    },
+    // What runs is told of whatever people ask.
+    { group: 'workers' },
+  );
 }

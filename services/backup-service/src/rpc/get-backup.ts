@@ -1,19 +1,19 @@
+import { Backup as BackupMessage } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { GetBackupRequest, GetBackupResponse } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { readOne } from '@tidemark/service-kit/quarantine';
+import type { Backup } from '../backup.ts';
 import { toBackupMessage } from '../backup-message.ts';
-import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { unknownBackup } from './refusals.ts';
 
 /** One backup, also one that was deleted: its tombstone tells who did it and when. */
 export function getBackup({ store, turns, now }: Dependencies) {
-  return async ({ id }: GetBackupRequest, { signal }: CallContext): Promise<GetBackupResponse> => {
-    const check = validation();
-    check.id('backupId', id);
-    check.finish();
+  return async ({ id }: GetBackupRequest, { signal, sees }: CallContext): Promise<GetBackupResponse> => {
     const backup = await store.get(id, signal);
-    if (!backup) throw unknownBackup(id);
+    if (!backup || !sees(backup.clusterId)) throw unknownBackup(id);
     const positions = await turns.positions([backup], now(), signal);
-    return { backup: toBackupMessage(backup, positions.get(id)) };
+    const toMessage = (one: Backup) => toBackupMessage(one, positions.get(id));
+    return { backup: readOne('backup', backup, toMessage, BackupMessage) };
   };
 }

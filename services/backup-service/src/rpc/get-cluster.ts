@@ -1,21 +1,19 @@
-import type {
-  GetClusterRequest,
-  GetClusterResponse,
+import {
+  Cluster,
+  type GetClusterRequest,
+  type GetClusterResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { readOne } from '@tidemark/service-kit/quarantine';
 import { toClusterMessage } from '../registry-message.ts';
-import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { unknownCluster } from './refusals.ts';
 
 /** One cluster. */
 export function getCluster({ registry }: Dependencies) {
   return async ({ id }: GetClusterRequest, { signal }: CallContext): Promise<GetClusterResponse> => {
-    const check = validation();
-    check.id('clusterId', id);
-    check.finish();
     const cluster = await registry.clusters.get(id, signal);
     if (!cluster) throw unknownCluster(id);
-    return { cluster: toClusterMessage(cluster) };
+    return { cluster: readOne('cluster', cluster, toClusterMessage, Cluster) };
   };
 }

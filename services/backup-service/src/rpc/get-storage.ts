@@ -1,21 +1,21 @@
-import type {
-  GetStorageRequest,
-  GetStorageResponse,
+import {
+  type GetStorageRequest,
+  type GetStorageResponse,
+  Storage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { readOne } from '@tidemark/service-kit/quarantine';
 import { toStorageMessage } from '../registry-message.ts';
-import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
-import { unknownStorage } from './refusals.ts';
+import { unknownStorage, unusableStorage } from './refusals.ts';
 
-/** One storage. */
+/** One storage; on behalf of a cluster only one that it may use. */
 export function getStorage({ registry }: Dependencies) {
-  return async ({ id }: GetStorageRequest, { signal }: CallContext): Promise<GetStorageResponse> => {
-    const check = validation();
-    check.id('storageId', id);
-    check.finish();
+  return async ({ id, clusterId }: GetStorageRequest, { signal }: CallContext): Promise<GetStorageResponse> => {
     const storage = await registry.storages.get(id, signal);
+    if (clusterId !== '' && !(storage && (await registry.mayUse(clusterId, storage, signal))))
+      throw unusableStorage(id, clusterId);
     if (!storage) throw unknownStorage(id);
-    return { storage: toStorageMessage(storage) };
+    return { storage: readOne('storage', storage, toStorageMessage, Storage) };
   };
 }

@@ -1,28 +1,61 @@
-import type {
-  ListChangedClustersRequest,
+import { MAX_PAGE_SIZE } from '@tidemark/limits/limits';
+import {
+  type ListChangedClustersRequest,
   ListChangedClustersResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import type { ChangedBackup } from '../finished-backups.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 
-const LARGEST_LIMIT = 1_000;
+/** What was told last of an instant: when it changed, and its id. */
+const TOKEN = /^(\d{1,15})_([A-Za-z0-9_-]{1,64})$/;
 
-/** The clusters of which a finished backup changed, and these backups; without `after`, where to begin. */
-export function listChangedClusters({ finished, now }: Dependencies) {
+/**
+ * The clusters of which a finished backup changed, and these backups, as many as fit; without `after`, where to begin.
+ * Where what changed at one instant does not fit, its rest follows under a token. What cannot be read is left out.
+ */
+export function listChangedClusters({ finished, quarantines, now }: Dependencies) {
   return async (
-    { after, limit }: ListChangedClustersRequest,
+    { after, limit, pageToken }: ListChangedClustersRequest,
     { signal }: CallContext,
   ): Promise<ListChangedClustersResponse> => {
     const check = validation();
-    check.require(limit >= 1 && limit <= LARGEST_LIMIT, 'limit', `must be from 1 to ${LARGEST_LIMIT}`);
+    check.require(limit >= 1 && limit <= MAX_PAGE_SIZE, 'limit', `must be from 1 to ${MAX_PAGE_SIZE}`);
+    const [, at, id] = TOKEN.exec(pageToken) ?? [];
+    check.require(
+      pageToken === '' || id !== undefined,
+      'pageToken',
+      'must be the nextPageToken of the answer before, or empty',
+    );
     check.finish();
-    if (!after) return { clusterIds: [], backups: [], nextAfter: now(), more: false };
-    const { backups, ...next } = await finished.changedBackups(after, limit, now(), signal);
-    const clusterIds = [...new Set(backups.map(({ clusterId }) => clusterId))];
-    return { clusterIds, backups: backups.map(toMessage), ...next };
+    if (!after) return { clusterIds: [], backups: [], nextAfter: now(), more: false, nextPageToken: '' };
+    const readably = (change: ChangedBackup) => quarantines.changedBackups.read(change._id, () => encoded(change));
+    const { backups, behind, nextAfter, more } = await finished.changedBackups(
+      {
+        after,
+        limit,
+        ...(id !== undefined && { behind: { at: new Date(Number(at)), id } }),
+        fitting: (changes) => fitting(changes, { encode: (change) => ({ finish: () => readably(change) ?? NOTHING }) }),
+      },
+      now(),
+      signal,
+    );
+    const told = backups.filter((change) => readably(change) !== undefined);
+    const clusterIds = [...new Set(told.map(({ clusterId }) => clusterId))];
+    const nextPageToken = behind ? `${+behind.at}_${behind.id}` : '';
+    return { clusterIds, backups: told.map(toMessage), nextAfter, more, nextPageToken };
   };
+}
+
+/** What a change that cannot be read takes. */
+const NOTHING = new Uint8Array();
+
+/** A change takes the room of its backup and of its cluster's id. */
+function encoded(change: ChangedBackup): Uint8Array {
+  const answer = { clusterIds: [change.clusterId], backups: [toMessage(change)] };
+  return ListChangedClustersResponse.encode(ListChangedClustersResponse.create(answer)).finish();
 }
 
 function toMessage({ _id, clusterId, revision, updateTime, state, deletion, endTime }: ChangedBackup) {

@@ -1,36 +1,44 @@
-import type {
-  ListClustersRequest,
-  ListClustersResponse,
+import { MAX_PAGE_SIZE } from '@tidemark/limits/limits';
+import {
+  Cluster,
+  type ListClustersRequest,
+  type ListClustersResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { fitting } from '@tidemark/service-kit/grpc/fitting';
+import { readable } from '@tidemark/service-kit/quarantine';
 import { toClusterMessage } from '../registry-message.ts';
-import { MOST_LISTED } from '../registry-store.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 
-const LARGEST_PAGE = 1_000;
-
-/** All clusters, or those asked for, by id; page by page where a size is given. The token is the last id of a page. */
-export function listClusters({ registry }: Dependencies) {
+/**
+ * Clusters, or those asked for, by id: as many as fit, and the rest under a token, which is the last id of a page.
+ * One that cannot be read is left out.
+ */
+export function listClusters({ registry, quarantines }: Dependencies) {
   return async (
     { ids, pageSize, pageToken, updatedAfter }: ListClustersRequest,
     { signal }: CallContext,
   ): Promise<ListClustersResponse> => {
     const check = validation();
-    check.require(pageSize >= 0 && pageSize <= LARGEST_PAGE, 'pageSize', `must be from 0 to ${LARGEST_PAGE}`);
+    check.require(pageSize >= 0 && pageSize <= MAX_PAGE_SIZE, 'pageSize', `must be from 0 to ${MAX_PAGE_SIZE}`);
     if (pageToken !== '') check.id('pageToken', pageToken);
     check.finish();
+    const limit = pageSize || MAX_PAGE_SIZE;
     const found = await registry.clusters.page(
       {
         ids,
-        limit: pageSize === 0 ? MOST_LISTED : pageSize + 1,
+        limit: limit + 1,
         ...(pageToken !== '' && { afterId: pageToken }),
         ...(updatedAfter && { updatedAfter }),
       },
       signal,
     );
-    const clusters = pageSize === 0 ? found : found.slice(0, pageSize);
-    const more = found.length > clusters.length;
-    return { clusters: clusters.map(toClusterMessage), nextPageToken: (more && clusters.at(-1)?._id) || '' };
+    const page = found.slice(0, limit);
+    const told = readable(quarantines.listedClusters, page, toClusterMessage, Cluster).map(({ message }) => message);
+    const clusters = fitting(told, Cluster);
+    const rest = found.length > limit ? page.at(-1)?._id : undefined;
+    const last = clusters.length < told.length ? clusters.at(-1)?.id : rest;
+    return { clusters, nextPageToken: last ?? '' };
   };
 }

@@ -1,28 +1,40 @@
-import type {
-  ListNewestGoodRequest,
-  ListNewestGoodResponse,
+import { MAX_ENTRIES } from '@tidemark/limits/limits';
+import {
+  GoodBackup,
+  type ListNewestGoodRequest,
+  type ListNewestGoodResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { fitting } from '@tidemark/service-kit/grpc/fitting';
+import { readable } from '@tidemark/service-kit/quarantine';
+import type { GoodBackup as StoredGoodBackup } from '../finished-backups.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 
-const MOST_CLUSTERS = 1_000;
-
-/** The newest good backup of each cluster that has one. */
-export function listNewestGood({ finished }: Dependencies) {
-  return async ({ clusterIds }: ListNewestGoodRequest, { signal }: CallContext): Promise<ListNewestGoodResponse> => {
+/** The newest good backup of each cluster that has one that can be read: as many as fit, and the rest under a token, a cluster's id. */
+export function listNewestGood({ finished, quarantines }: Dependencies) {
+  return async (
+    { clusterIds, pageToken }: ListNewestGoodRequest,
+    { signal }: CallContext,
+  ): Promise<ListNewestGoodResponse> => {
     const check = validation();
-    check.require(clusterIds.length <= MOST_CLUSTERS, 'clusterIds', `must be at most ${MOST_CLUSTERS}`);
-    for (const clusterId of clusterIds.slice(0, MOST_CLUSTERS)) check.id('clusterId', clusterId);
+    check.require(clusterIds.length <= MAX_ENTRIES, 'clusterIds', `must be at most ${MAX_ENTRIES}`);
+    for (const clusterId of clusterIds.slice(0, MAX_ENTRIES)) check.id('clusterId', clusterId);
+    const asked = [...new Set(clusterIds)];
+    const told = asked.indexOf(pageToken) + 1;
+    check.require(
+      pageToken === '' || told > 0,
+      'pageToken',
+      'must be the nextPageToken of the answer before, or empty',
+    );
     check.finish();
-    const found = await finished.newestGood([...new Set(clusterIds)], signal);
-    return {
-      backups: found.map(({ _id, clusterId, startTime, endTime }) => ({
-        clusterId,
-        backupId: _id,
-        startTime,
-        endTime: endTime ?? undefined,
-      })),
-    };
+    const found = await finished.newestGood(asked.slice(told), signal);
+    const messages = readable(quarantines.newestGood, found, toMessage, GoodBackup).map(({ message }) => message);
+    const backups = fitting(messages, GoodBackup);
+    return { backups, nextPageToken: (backups.length < messages.length && backups.at(-1)?.clusterId) || '' };
   };
+}
+
+function toMessage({ _id, clusterId, startTime, endTime }: StoredGoodBackup): GoodBackup {
+  return { clusterId, backupId: _id, startTime, endTime: endTime ?? undefined };
 }

@@ -6,12 +6,13 @@ import {
   TaskStanding,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { isHeldBy } from '@tidemark/task/task';
 import type { Backup } from '../backup.ts';
 import type { BackupStore } from '../backup-store.ts';
 import { rebuild } from '../decide/rebuild.ts';
 import { backupRebuilt } from '../events.ts';
 import { type Manifest, ManifestError, readManifest } from '../manifest.ts';
-import { isCheckHeldBy, type StorageCheck } from '../storage-check.ts';
+import type { StorageCheck } from '../storage-check.ts';
 import { requireCheck } from './check-ref.ts';
 import type { Dependencies } from './context.ts';
 
@@ -25,9 +26,9 @@ const refused = (message: string): Verdict => ({ verdict: ManifestVerdict.MANIFE
 /** Judges a manifest that a rebuild found, and makes the record where it is missing and the rebuild may do so. */
 export function offerManifest(dependencies: Dependencies) {
   return async (request: OfferManifestRequest, { signal }: CallContext): Promise<OfferManifestResponse> => {
-    const { id, claim, fence } = requireCheck(request.check);
+    const { id, ...held } = requireCheck(request.check);
     const check = await dependencies.checks.get(id, signal);
-    if (!check || !isCheckHeldBy(check, claim, fence))
+    if (!check || !isHeldBy(check, held))
       return {
         standing: TaskStanding.TASK_STANDING_LOST,
         verdict: ManifestVerdict.MANIFEST_VERDICT_UNSPECIFIED,
@@ -48,6 +49,8 @@ async function judge(
   if (typeof manifest === 'string') return refused(manifest);
   if (!path.startsWith(`${check.storage.root}/`))
     return refused(`It lies outside ${check.storage.root}, the root of storage ${check.storageId}.`);
+  const there = await store.get(manifest.backupId, signal);
+  if (there?.deletion.state === 'Forgotten' && there.path === path) return remember(store, there, check, now(), signal);
   const obstacle = await findObstacle(store, manifest, signal);
   if (obstacle) return obstacle;
   if (check.kind === 'rebuildDryRun') return missing(`Backup ${manifest.backupId} has no record; it can be rebuilt.`);
@@ -59,6 +62,24 @@ async function judge(
     return (await findObstacle(store, manifest, signal)) ?? refused('Its record could not be made; try again.');
   backupRebuilt(backup, check);
   return rebuilt(`The record of backup ${backup._id} was made.`);
+}
+
+/** A forgotten backup is there after all: its own record is better than one made of the manifest. */
+async function remember(
+  store: BackupStore,
+  there: Backup,
+  check: StorageCheck,
+  now: Date,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  if (there.state !== 'Succeeded' || there.deletion.begun)
+    return known(`Backup ${there._id} was forgotten, and not as a whole one; it is not brought back.`);
+  if (check.kind === 'rebuildDryRun') return missing(`Backup ${there._id} was forgotten; it can be brought back.`);
+  const { root: _, ...storage } = check.storage;
+  const applied = await store.apply(there._id, { kind: 'remember', storage: { ...storage, takenAt: now } }, signal);
+  if (applied?.decision.answer.kind !== 'ok') return refused('Its record could not be brought back; try again.');
+  if (applied.decision.next) backupRebuilt(applied.backup, check);
+  return rebuilt(`The record of backup ${there._id} was forgotten, and was brought back.`);
 }
 
 /** What stands against making the record: that it is there, or that another has its path. */
@@ -84,6 +105,8 @@ function compare(there: Backup, { backupId, clusterId, path }: Manifest): Verdic
   const wroteThere = there.path === path || there.attempts.some((attempt) => attempt.path === path);
   if (there.clusterId !== clusterId || !wroteThere)
     return refused(`The record of backup ${backupId} has another path, ${there.path}.`);
+  if (there.deletion.state === 'Forgotten')
+    return known(`Backup ${backupId} was forgotten on ${there.deleteTime?.toISOString()}; it is not brought back.`);
   if (there.deletion.state === 'Deleted')
     return known(`Backup ${backupId} was deleted on ${there.deleteTime?.toISOString()}; it is not brought back.`);
   return known(`Backup ${backupId} has its record (${there.state}).`);

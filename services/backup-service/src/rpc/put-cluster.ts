@@ -1,37 +1,43 @@
-import { invalidArgument } from '@tidemark/errors/app-error';
+import { brOptionsViolations } from '@tidemark/br-options/br-options';
+import { isCleanAbsolutePath, isPdAddress, plainPdAddress } from '@tidemark/br-options/names';
+import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import { MAX_LABELS, MAX_LABELS_BYTES, MAX_PD, MAX_QUOTED_NAME } from '@tidemark/limits/limits';
 import type {
   Cluster,
   PutClusterRequest,
   PutClusterResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { isTimeZone } from '@tidemark/schedule/time-zone';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
-import { checkBrOptions, toStoredBrOptions } from '../br-options.ts';
+import { toStoredBrOptions } from '../br-options.ts';
 import { registryChanged } from '../events.ts';
 import { toClusterMessage } from '../registry-message.ts';
-import {
-  isCleanAbsolutePath,
-  isHostPort,
-  isPool,
-  isShortText,
-  isTimeZone,
-  isVersion,
-  validation,
-} from '../validate.ts';
+import type { ClusterDocument } from '../registry-store.ts';
+import { mayUseStorage } from '../storage-access.ts';
+import { isPool, isShortText, isVersion, validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
-import { unknownCluster, unknownStorage } from './refusals.ts';
+import { unknownCluster, unusableStorage } from './refusals.ts';
 
 const DEFAULT_POOL = 'default';
-const MOST_PD = 32;
 
 /** Registers a cluster or changes it. */
 export function putCluster({ registry, now }: Dependencies) {
   return async (
-    { cluster }: PutClusterRequest,
+    { cluster: asked, limitedCaller = false }: PutClusterRequest,
     { caller, requestId, signal }: CallContext,
   ): Promise<PutClusterResponse> => {
-    if (!cluster) throw invalidArgument([{ field: 'cluster', description: 'must be set' }]);
+    if (!asked) throw invalidArgument([{ field: 'cluster', description: 'must be set' }]);
+    const cluster = normalized(asked);
     validate(cluster);
-    if (!(await registry.storages.get(cluster.storageId, signal))) throw unknownStorage(cluster.storageId);
+    const [storage, before] = await Promise.all([
+      registry.storages.get(cluster.storageId, signal),
+      limitedCaller ? registry.clusters.get(cluster.id, signal) : undefined,
+    ]);
+    const placedByLimited =
+      limitedCaller && !(before && isSamePlace(before, cluster) && !before.placedByLimited) ? true : undefined;
+    // With the labels that it is to have: an admin who takes one away takes the storage away.
+    const wanted = { _id: cluster.id, labels: cluster.labels, ...(placedByLimited && { placedByLimited }) };
+    if (!storage || !mayUseStorage(storage, wanted)) throw unusableStorage(cluster.storageId, cluster.id);
     const { id, name, pd, version, pool, storageId, timeZone, labels, tls, brOptions } = cluster;
     await registry.clusters.put(
       id,
@@ -45,6 +51,7 @@ export function putCluster({ registry, now }: Dependencies) {
         labels,
         tls,
         brOptions: brOptions && toStoredBrOptions(brOptions),
+        placedByLimited,
       },
       now(),
     );
@@ -55,29 +62,66 @@ export function putCluster({ registry, now }: Dependencies) {
   };
 }
 
-function validate({ id, name, pd, version, pool, storageId, timeZone, labels, tls, brOptions }: Cluster): void {
+/** Whether `br` would find the same cluster, and trust the same authority. */
+function isSamePlace(one: ClusterDocument, other: Cluster): boolean {
+  const place = ({
+    pd,
+    tls,
+  }: {
+    readonly pd: readonly string[];
+    readonly tls?: Cluster['tls'] | ClusterDocument['tls'];
+  }) => JSON.stringify([[...pd].sort(), tls?.ca ?? '', tls?.cert ?? '', tls?.key ?? '']);
+  return place(one) === place(other);
+}
+
+/** As BR understands it: it takes a PD with a scheme and a version with its `v`, and means the same. */
+function normalized(cluster: Cluster): Cluster {
+  return {
+    ...cluster,
+    version: cluster.version.replace(/^v(?=\d)/, ''),
+    pd: cluster.pd.map(plainPdAddress),
+  };
+}
+
+function validate({ name, pd, version, pool, storageId, timeZone, labels, tls, brOptions }: Cluster): void {
   const check = validation();
-  check.id('clusterId', id);
   check.require(isShortText(name), 'name', 'must be at most 256 characters without control characters');
-  check.require(pd.length >= 1 && pd.length <= MOST_PD, 'pd', `must name 1 to ${MOST_PD} addresses as host:port`);
-  for (const [index, address] of pd.entries())
-    check.require(isHostPort(address), `pd[${index}]`, 'must be host:port, such as 10.0.0.1:2379');
+  check.require(pd.length >= 1 && pd.length <= MAX_PD, 'pd', `must name 1 to ${MAX_PD} addresses as host:port`);
+  for (const [index, address] of pd.slice(0, MAX_PD).entries())
+    check.require(isPdAddress(address), `pd[${index}]`, 'must be host:port, such as 10.0.0.1:2379');
   check.require(version === '' || isVersion(version), 'version', 'must be a version such as 8.5.0');
   check.require(pool === '' || isPool(pool), 'pool', 'must be 1 to 32 small letters, digits or dashes');
   check.id('storageId', storageId);
-  check.require(timeZone === '' || isTimeZone(timeZone), 'timeZone', 'must be an IANA name such as Europe/Berlin');
-  for (const [label, value] of Object.entries(labels))
-    check.require(
-      label !== '' && isShortText(label) && isShortText(value),
-      `labels.${label.slice(0, 64)}`,
-      'must have a name, such as env, and be at most 256 characters',
-    );
+  check.require(
+    timeZone === '' || isTimeZone(timeZone),
+    'timeZone',
+    'must be an IANA name such as Europe/Berlin, of a zone that is not obsolete',
+  );
+  check.add(labelViolations(labels));
   for (const part of ['ca', 'cert', 'key'] as const)
     check.require(
       !tls?.[part] || isCleanAbsolutePath(tls[part]),
       `tls.${part}`,
       'must be an absolute path on the worker',
     );
-  if (brOptions) checkBrOptions(check, brOptions);
+  if (brOptions) check.add(brOptionsViolations(brOptions, { isNew: true }));
   check.finish();
+}
+
+function labelViolations(labels: Cluster['labels']): FieldViolation[] {
+  const entries = Object.entries(labels);
+  if (entries.length > MAX_LABELS) return [{ field: 'labels', description: `must be at most ${MAX_LABELS} labels` }];
+  const bytes = entries.flat().reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (bytes > MAX_LABELS_BYTES)
+    return [{ field: 'labels', description: `must be at most ${MAX_LABELS_BYTES} bytes together, names and values` }];
+  return entries.flatMap(([label, value]) =>
+    label !== '' && isShortText(label) && isShortText(value)
+      ? []
+      : [
+          {
+            field: `labels.${label.slice(0, MAX_QUOTED_NAME)}`,
+            description: 'must have a name, such as env, and be at most 256 characters',
+          },
+        ],
+  );
 }

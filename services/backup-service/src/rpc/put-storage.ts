@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { invalidArgument } from '@tidemark/errors/app-error';
+import { MAX_CONCURRENT_BACKUPS } from '@tidemark/limits/limits';
 import type {
   PutStorageRequest,
   PutStorageResponse,
@@ -8,39 +10,73 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { DEFAULT_ROOT } from '../backup-path.ts';
 import { registryChanged } from '../events.ts';
 import { toStorageMessage } from '../registry-message.ts';
-import { checkLocation, toStoredLocation } from '../storage-location.ts';
+import type { RegistryStore } from '../registry-store.ts';
+import { mayUse, type UsableBy, usableByViolations } from '../storage-access.ts';
+import { checkLocation, locationOf, normalizedLocation, toStoredLocation } from '../storage-location.ts';
 import { isCleanRelativePath, validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
-import { unknownStorage } from './refusals.ts';
-
-const MOST_CONCURRENT = 1_000;
+import { stillUsed, unknownStorage } from './refusals.ts';
 
 /** Registers a storage or changes it. */
-export function putStorage({ registry, now }: Dependencies) {
+export function putStorage({ registry, dispatcher, now }: Dependencies) {
   return async (
-    { storage }: PutStorageRequest,
+    { storage: asked }: PutStorageRequest,
     { caller, requestId, signal }: CallContext,
   ): Promise<PutStorageResponse> => {
-    if (!storage) throw invalidArgument([{ field: 'storage', description: 'must be set' }]);
+    if (!asked) throw invalidArgument([{ field: 'storage', description: 'must be set' }]);
+    const storage = { ...asked, location: normalizedLocation(asked.location) };
     validate(storage);
-    const { id, root, maxConcurrent } = storage;
+    const { id, root, maxConcurrent, gone } = storage;
+    const usableBy = storage.usableBy && {
+      clusters: [...new Set(storage.usableBy.clusters)],
+      labels: storage.usableBy.labels,
+    };
+    const before = await registry.storages.get(id, signal);
+    if (usableBy) await requireKeptOwners(registry, id, { before: before?.usableBy, after: usableBy }, signal);
     // A storage is put whole: what it was before must not shine through.
     const cleared = { local: undefined, s3: undefined, azure: undefined, gcs: undefined };
-    const asked = { credentials: undefined, sendCredentialsToTikv: undefined, ...toStoredLocation(storage) };
-    await registry.storages.put(id, { ...cleared, ...asked, root: root || DEFAULT_ROOT, maxConcurrent }, now());
+    const stated = { credentials: undefined, sendCredentialsToTikv: undefined, ...toStoredLocation(storage) };
+    const fields = { ...cleared, ...stated, root: root || DEFAULT_ROOT, maxConcurrent, gone, usableBy };
+    await registry.storages.put(id, fields, now());
     registryChanged('put storage', id, caller, requestId);
     const stored = await registry.storages.get(id, signal);
     if (!stored) throw unknownStorage(id);
+    // What failed for the old way in is tried with the new one.
+    if (before && !isDeepStrictEqual(locationOf(before), locationOf(stored))) await dispatcher.retryIn(id);
     return { storage: toStorageMessage(stored) };
   };
 }
 
+/**
+ * A cluster is never left behind with a storage that it may not use; those that may not use it already are no reason.
+ *
+ * @throws AppError `storage_in_use` naming the clusters
+ */
+async function requireKeptOwners(
+  { clusters }: RegistryStore,
+  id: string,
+  { before, after }: { readonly before: UsableBy | undefined; readonly after: UsableBy },
+  signal: AbortSignal,
+): Promise<void> {
+  const owners = await clusters.withStorage(id, signal);
+  const left = owners.filter((cluster) => mayUse(before, cluster) && !mayUse(after, cluster));
+  if (left.length > 0)
+    throw stillUsed(
+      id,
+      left.map(({ _id }) => _id),
+    );
+}
+
 function validate(storage: Storage): void {
-  const { id, root, maxConcurrent } = storage;
+  const { root, maxConcurrent } = storage;
   const check = validation();
-  check.id('storageId', id);
   checkLocation(check, storage);
   check.require(root === '' || isCleanRelativePath(root), 'root', 'must be a relative path such as nfs/em/backup');
-  check.require(maxConcurrent <= MOST_CONCURRENT, 'maxConcurrent', `must be from 0 to ${MOST_CONCURRENT}`);
+  check.require(
+    maxConcurrent <= MAX_CONCURRENT_BACKUPS,
+    'maxConcurrent',
+    `must be from 0 to ${MAX_CONCURRENT_BACKUPS}`,
+  );
+  if (storage.usableBy) check.add(usableByViolations(storage.usableBy));
   check.finish();
 }

@@ -17,14 +17,12 @@ const BATCH = 16;
 export function readBackupLog({ store, output }: Dependencies) {
   return async function* (
     { id, attempt: wanted, follow }: ReadBackupLogRequest,
-    { signal }: CallContext,
+    context: CallContext,
   ): AsyncGenerator<ReadBackupLogResponse> {
-    const check = validation();
-    check.id('backupId', id);
-    check.require(wanted >= 0, 'attempt', 'must be 1 or more, or left out for all attempts');
-    check.finish();
-    const known = existing(await store.get(id, signal), id, '');
+    const { signal } = context;
+    const known = existing(await store.get(id, signal), { id }, context);
     const last = known.attempts.length;
+    const check = validation();
     check.require(
       wanted <= last || (follow && isActive(known)),
       'attempt',
@@ -36,7 +34,7 @@ export function readBackupLog({ store, output }: Dependencies) {
     let end = 0;
     for (;;) {
       // Read before the pieces: when it was over by then, no piece can come after them.
-      const backup = existing(await store.get(id, signal), id, '');
+      const backup = existing(await store.get(id, signal), { id }, context);
       for (let pieces = await output.readAfter(id, position, BATCH, signal); pieces.length > 0; ) {
         for (const piece of pieces) {
           if (wanted > 0 && piece.attempt !== wanted) return;

@@ -1,4 +1,6 @@
 import { AppError } from '@tidemark/errors/app-error';
+import { MAX_NAMED } from '@tidemark/limits/limits';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, isPinned } from '../backup.ts';
 import type { Applied } from '../backup-store.ts';
 
@@ -14,28 +16,52 @@ export function unknownStorage(id: string): AppError {
   return new AppError('storage_not_found', `There is no storage ${id}.`, { info: { storageId: id } });
 }
 
+/** The same whether there is no such storage or others have it: nobody is to learn which there are. */
+export function unusableStorage(id: string, clusterId: string): AppError {
+  return new AppError('storage_not_found', `There is no storage ${id} that cluster ${clusterId} may use.`, {
+    info: { storageId: id },
+  });
+}
+
+/** @param clusterIds whose own storage it is, and who could not use it any more */
+export function stillUsed(id: string, clusterIds: readonly string[]): AppError {
+  const named = clusterIds.slice(0, MAX_NAMED).map((clusterId) => `cluster ${clusterId}`);
+  const more = clusterIds.length > named.length ? ` and ${clusterIds.length - named.length} more` : '';
+  return new AppError(
+    'storage_in_use',
+    `Storage ${id} would be closed to what writes to it: ${named.join(', ')}${more}. Let them write elsewhere first, or keep them in usableBy.`,
+    { info: { storageId: id } },
+  );
+}
+
 export function unknownCheck(id: string): AppError {
   return new AppError('check_not_found', `There is no check ${id}: checks are kept for a day.`, {
     info: { checkId: id },
   });
 }
 
+const isOffTheBooks = ({ deletion: { state } }: Backup) => state === 'Deleted' || state === 'Forgotten';
+
 /**
- * The backup, if it is there, not deleted, and of the cluster that the caller named.
+ * The backup, if the caller sees it, it is not deleted or forgotten, and of the cluster that the caller named.
  *
  * @param clusterId empty when the caller named none
  * @throws AppError `backup_not_found`
  */
-export function existing(backup: Backup | undefined, id: string, clusterId: string): Backup {
-  if (!backup || backup.deletion.state === 'Deleted' || (clusterId !== '' && backup.clusterId !== clusterId))
-    throw unknownBackup(id);
+export function existing(
+  backup: Backup | undefined,
+  { id, clusterId = '' }: { readonly id: string; readonly clusterId?: string },
+  { sees }: Pick<CallContext, 'sees'>,
+): Backup {
+  if (!backup || isOffTheBooks(backup) || !sees(backup.clusterId)) throw unknownBackup(id);
+  if (clusterId !== '' && backup.clusterId !== clusterId) throw unknownBackup(id);
   return backup;
 }
 
 /** @throws AppError that says why the backup's state does not allow what was asked */
 export function throwRefusal({ decision: { answer }, backup }: Applied): void {
   if (answer.kind !== 'refused') return;
-  const info = { backupId: backup._id, state: backup.state };
+  const info = { backupId: backup._id, clusterId: backup.clusterId, state: backup.state };
   switch (answer.why) {
     case 'over':
       throw new AppError('backup_over', `Backup ${backup._id} is over (${backup.state}): nothing is left to cancel.`, {
@@ -67,6 +93,10 @@ export function throwRefusal({ decision: { answer }, backup }: Applied): void {
       throw new AppError('backup_in_use', `Retention keeps backup ${backup._id}: it is the newest good backup.`, {
         info,
       });
+    case 'notFailed':
+      throw new AppError('backup_in_use', notFailed(backup), { info });
+    case 'notForgotten':
+      throw new AppError('wrong_state', `Backup ${backup._id} was not forgotten, or cannot be brought back.`, { info });
     case 'wrongPair':
       throw new AppError('wrong_state', `Backup ${backup._id} cannot end this way in state ${backup.state}.`, { info });
   }
@@ -75,4 +105,9 @@ export function throwRefusal({ decision: { answer }, backup }: Applied): void {
 function notGood({ _id, state, deletion }: Backup): string {
   const how = state === 'Succeeded' ? `its deletion is ${deletion.state}` : `it is ${state}`;
   return `Backup ${_id} cannot be pinned, ${how}: only a good backup that nobody deletes can.`;
+}
+
+function notFailed({ _id, storage, deletion }: Backup): string {
+  const how = deletion.state === 'None' ? 'nobody has tried to delete it' : `its deletion is ${deletion.state}`;
+  return `Backup ${_id} cannot be forgotten, ${how}: only after its deletion has failed, or once storage ${storage.id} was declared gone.`;
 }

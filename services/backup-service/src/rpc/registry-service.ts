@@ -11,6 +11,7 @@ import { getCluster } from './get-cluster.ts';
 import { getStorage } from './get-storage.ts';
 import { getStorageCheck } from './get-storage-check.ts';
 import { listClusters } from './list-clusters.ts';
+import { listExcludedClusters } from './list-excluded-clusters.ts';
 import { listStorages } from './list-storages.ts';
 import { putCluster } from './put-cluster.ts';
 import { putStorage } from './put-storage.ts';
@@ -31,6 +32,7 @@ export function registryService(dependencies: Dependencies): ServiceBinding {
     deleteStorage: deleteStorage(dependencies),
     checkStorage: checkStorage(dependencies),
     rebuildRecords: rebuildRecords(dependencies),
+    listExcludedClusters: listExcludedClusters(dependencies),
     getStorageCheck: getStorageCheck(dependencies),
   });
 }

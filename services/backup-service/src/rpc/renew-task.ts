@@ -1,7 +1,7 @@
 import { BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { RenewTaskRequest, RenewTaskResponse } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
-import { fromProgressMessage, toStateMessage } from '../backup-message.ts';
+import { fromEstimateMessage, fromProgressMessage, fromStallMessage, toStateMessage } from '../backup-message.ts';
 import type { Dependencies } from './context.ts';
 import { requireTask, standingOf } from './task-ref.ts';
 
@@ -9,7 +9,7 @@ import { requireTask, standingOf } from './task-ref.ts';
 export function renewTask({ store }: Dependencies) {
   return async (request: RenewTaskRequest, { signal }: CallContext): Promise<RenewTaskResponse> => {
     const { id, claim, fence } = requireTask(request.task);
-    const { progress, starting } = request;
+    const { progress, starting, stall, estimate, removing } = request;
     const applied = await store.apply(
       id,
       {
@@ -18,6 +18,9 @@ export function renewTask({ store }: Dependencies) {
         fence,
         ...(progress && { progress: fromProgressMessage(progress) }),
         ...(starting && { starting }),
+        ...(estimate && { estimate: fromEstimateMessage(estimate) }),
+        ...(stall && { stall: fromStallMessage(stall) }),
+        ...(removing.length > 0 && { removing }),
       },
       signal,
     );

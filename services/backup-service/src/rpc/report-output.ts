@@ -1,3 +1,4 @@
+import { MAX_OUTPUT_PIECE_BYTES, MAX_OUTPUT_SEQUENCE } from '@tidemark/limits/limits';
 import {
   type ReportOutputRequest,
   type ReportOutputResponse,
@@ -8,9 +9,6 @@ import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { requireTask } from './task-ref.ts';
 
-const LARGEST_PIECE = 64 * 1024;
-const LAST_SEQUENCE = 99_999_999;
-
 /**
  * Keeps a piece of what an attempt printed. An attempt that has ended, or was lost, may still tell its last words: they
  * are evidence and change nothing.
@@ -20,8 +18,16 @@ export function reportOutput({ store, output, now }: Dependencies) {
     const { id, claim, fence } = requireTask(request.task);
     const { sequence, offset, data } = request;
     const check = validation();
-    check.require(sequence >= 0 && sequence <= LAST_SEQUENCE, 'sequence', `must be from 0 to ${LAST_SEQUENCE}`);
-    check.require(data.length > 0 && data.length <= LARGEST_PIECE, 'data', `must be 1 to ${LARGEST_PIECE} bytes`);
+    check.require(
+      sequence >= 0 && sequence <= MAX_OUTPUT_SEQUENCE,
+      'sequence',
+      `must be from 0 to ${MAX_OUTPUT_SEQUENCE}`,
+    );
+    check.require(
+      data.length > 0 && data.length <= MAX_OUTPUT_PIECE_BYTES,
+      'data',
+      `must be 1 to ${MAX_OUTPUT_PIECE_BYTES} bytes`,
+    );
     check.finish();
 
     const backup = await store.get(id, signal);

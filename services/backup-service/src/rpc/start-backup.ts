@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { brOptionsViolations } from '@tidemark/br-options/br-options';
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { BackupMode, BackupOrigin } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type {
@@ -6,22 +7,22 @@ import type {
   StartBackupResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
-import type { Backup } from '../backup.ts';
+import { plus } from '@tidemark/task/time';
+import type { Backup, Target } from '../backup.ts';
 import { toBackupMessage } from '../backup-message.ts';
 import { backupPath } from '../backup-path.ts';
-import { checkBrOptions, mergeBrOptions } from '../br-options.ts';
+import { mergeBrOptions } from '../br-options.ts';
 import type { CommandPublisher } from '../command-publisher.ts';
 import { decide } from '../decide/decide.ts';
 import { start } from '../decide/start.ts';
-import { plus } from '../decide/vocabulary.ts';
 import { backupAccepted } from '../events.ts';
 import type { ClusterDocument, StorageDocument } from '../registry-store.ts';
+import { mayUseStorage } from '../storage-access.ts';
 import { locationOf } from '../storage-location.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
-import { unknownCluster, unknownStorage } from './refusals.ts';
+import { unknownCluster, unusableStorage } from './refusals.ts';
 
-const LONGEST_KEY = 255;
 /** How many seconds further a path may lie when backups of one cluster come faster than one a second. */
 const MOST_PATHS = 100;
 
@@ -33,21 +34,21 @@ export function startBackup(dependencies: Dependencies) {
     const hash = requestHash(request);
     const { store, publisher } = dependencies;
 
+    const target = findTarget(dependencies, request, context.signal);
+    // A repeat is answered whatever became of its cluster.
+    target.catch(() => undefined);
     const known = request.key === '' ? undefined : await store.get(id, context.signal);
     if (known) return { backup: toBackupMessage(await repeated(sameRequest(known, hash), publisher)) };
-    const { cluster, storage } = await findTarget(dependencies, request, context.signal);
+    const { cluster, storage } = await target;
     return { backup: toBackupMessage(await accept(dependencies, { request, id, hash, cluster, storage, context })) };
   };
 }
 
-function validate({ clusterId, type, key, brOptions, rule, storageId }: StartBackupRequest): void {
+function validate({ type, brOptions, rule }: StartBackupRequest): void {
   const check = validation();
-  check.id('clusterId', clusterId);
   check.require(type === '' || type === 'full', 'backupType', 'must be "full": other types are not supported yet');
-  check.require(key.length <= LONGEST_KEY, 'Idempotency-Key', `must not be longer than ${LONGEST_KEY} characters`);
-  if (rule !== '') check.id('rule', rule);
-  if (storageId !== '') check.id('storageId', storageId);
-  if (brOptions) checkBrOptions(check, brOptions);
+  // Those of a rule were saved before: the bounds of a save do not end what ran until today.
+  if (brOptions) check.add(brOptionsViolations(brOptions, { isNew: rule === '' }));
   check.finish();
 }
 
@@ -97,11 +98,18 @@ async function findTarget(
   { clusterId, storageId: asked }: StartBackupRequest,
   signal: AbortSignal,
 ) {
-  const cluster = await registry.clusters.get(clusterId, signal);
+  const [cluster, named] = await Promise.all([
+    registry.clusters.get(clusterId, signal),
+    asked === '' ? undefined : registry.storages.get(asked, signal),
+  ]);
   if (!cluster) throw unknownCluster(clusterId);
   const storageId = asked || cluster.storageId;
-  const storage = await registry.storages.get(storageId, signal);
-  if (!storage) throw unknownStorage(storageId);
+  const storage = asked === '' ? await registry.storages.get(storageId, signal) : named;
+  if (!storage || !mayUseStorage(storage, cluster)) throw unusableStorage(storageId, clusterId);
+  if (storage.gone)
+    throw new AppError('storage_unusable', `Storage ${storageId} was declared gone: nothing is backed up to it.`, {
+      info: { storageId },
+    });
   return { cluster, storage };
 }
 
@@ -159,6 +167,14 @@ function busy(clusterId: string, holder: Backup): AppError {
   );
 }
 
+/** Options that an older version took, and that no `br` may be given. @throws AppError `invalid_argument` */
+function refuseStored(clusterId: string, brOptions: Target['brOptions']): void {
+  const found = brOptionsViolations(brOptions ?? {}, { isNew: false });
+  if (found.length === 0) return;
+  const where = `; the cluster ${clusterId} has it from before: save the cluster without it`;
+  throw invalidArgument(found.map(({ field, description }) => ({ field, description: description + where })));
+}
+
 function newBackup(
   { request, id, hash, cluster, storage, context }: Acceptance,
   acceptedAt: Date,
@@ -172,6 +188,7 @@ function newBackup(
     });
   const { pd, version, pool, tls } = cluster;
   const brOptions = mergeBrOptions(cluster.brOptions, request.brOptions);
+  refuseStored(cluster._id, brOptions);
   return start({
     _id: id,
     request: { hash, id: context.requestId, ...(request.key !== '' && { key: request.key }) },

@@ -1,31 +1,37 @@
+import { Backup as BackupMessage } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type {
   WatchBackupRequest,
   WatchBackupResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import { sleep } from '@tidemark/service-kit/backoff';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { readOne } from '@tidemark/service-kit/quarantine';
+import { type Backup, isActive } from '../backup.ts';
 import { toBackupMessage } from '../backup-message.ts';
-import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { unknownBackup } from './refusals.ts';
 
 const FOLLOW_MS = 500;
 
-/** The backup now and after each change, until no work is left on it. */
+/**
+ * The backup now and after each change, until its end. Where its deletion was asked for, or the watcher waits for that, until
+ * no work is left on it: its files are gone then, or stay.
+ */
 export function watchBackup({ store, turns, now }: Dependencies) {
-  return async function* ({ id }: WatchBackupRequest, { signal }: CallContext): AsyncGenerator<WatchBackupResponse> {
-    const check = validation();
-    check.id('backupId', id);
-    check.finish();
+  return async function* (
+    { id, untilRemoved }: WatchBackupRequest,
+    { signal, sees }: CallContext,
+  ): AsyncGenerator<WatchBackupResponse> {
     for (let seen = 0; ; ) {
       const backup = await store.get(id, signal);
-      if (!backup) throw unknownBackup(id);
+      if (!backup || !sees(backup.clusterId)) throw unknownBackup(id);
       if (backup.revision > seen) {
         seen = backup.revision;
         const positions = await turns.positions([backup], now(), signal);
-        yield { backup: toBackupMessage(backup, positions.get(id)) };
+        const toMessage = (one: Backup) => toBackupMessage(one, positions.get(id));
+        yield { backup: readOne('backup', backup, toMessage, BackupMessage) };
       }
-      if (!backup.task) return;
+      if (!backup.task || (!isActive(backup) && !untilRemoved && backup.deletion.state === 'None')) return;
       await sleep(FOLLOW_MS, signal);
     }
   };

@@ -32,6 +32,8 @@ export interface TestService extends AsyncDisposable {
   /** Its database, for a look behind it. */
   readonly db: Db;
   readonly namespace: string;
+  /** host:port of `/readyz` and `/metrics`. */
+  readonly operations: string;
   /** Another copy of the service over the same database and broker. */
   another(): Promise<TestService>;
   /** Registers a cluster of a new name. */
@@ -83,6 +85,7 @@ export async function runningService(
     ...clients,
     db: mongo.db(namespace),
     namespace,
+    operations: `127.0.0.1:${service.operationsPort}`,
     another: () => runningService({ ...env, TIDEMARK_SHARED: '1' }, namespace),
     async newCluster() {
       const id = `cluster-${randomUUID().slice(0, 8)}`;

@@ -123,10 +123,11 @@ describe('the environment', () => {
       PATH: '/bin',
       TIDEMARK_AMQP_URL: 'amqp://u:hush@h',
       TIDEMARK_SERVICE_TOKEN: 'hush',
-      HTTP_PROXY: 'x',
+      https_proxy: 'http://proxy:3128',
     };
     expect(brEnvironment(worker, '/tmp/run', { AWS_ACCESS_KEY_ID: 'id' })).toEqual({
       PATH: '/bin',
+      https_proxy: 'http://proxy:3128',
       AWS_ACCESS_KEY_ID: 'id',
       TMPDIR: '/tmp/run',
       BR_LOG_TO_TERM: '1',

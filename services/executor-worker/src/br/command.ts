@@ -109,7 +109,10 @@ export function takesChecksum({ brOptions }: Target): boolean {
   return brOptions?.checksum ?? false;
 }
 
-const INHERITED = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'TIDEMARK_NODE'];
+const INHERITED = [
+  ...['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'TIDEMARK_NODE'],
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
+];
 const INHERITED_PREFIXES = ['DEMO_BR_'];
 
 /**

@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { get as getPlain } from 'node:http';
 import { get as getSecure } from 'node:https';
+import { MAX_GOROUTINE_DUMP_BYTES, MAX_TLS_FILE_BYTES } from '@tidemark/limits/limits';
 import type { TlsFiles } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { mustBe, useFile } from '@tidemark/storage/secret-file';
 
 const PATH = '/debug/pprof/goroutine?debug=2';
 const DEADLINE_MS = 5_000;
-const MOST_BYTES = 2 * 1024 * 1024;
 
 /**
  * What every goroutine of a `br` is doing, asked of its own status listener (br-contract 3.7): the evidence that is gone
@@ -18,15 +18,15 @@ const MOST_BYTES = 2 * 1024 * 1024;
 export async function readGoroutines(address: string, tls: TlsFiles | undefined): Promise<string> {
   const url = `${tls?.ca ? 'https' : 'http'}://${address}${PATH}`;
   const signal = AbortSignal.timeout(DEADLINE_MS);
-  const material = tls?.ca ? await readMaterial(tls) : {};
+  const material = tls?.ca ? await readMaterial(tls, signal) : {};
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const request = (tls?.ca ? getSecure : getPlain)(url, { ...material, signal }, (response) => {
     let text = '';
     response.setEncoding('utf8');
     response.on('data', (chunk: string) => {
       text += chunk;
-      if (text.length <= MOST_BYTES) return;
-      resolve(`${text.slice(0, MOST_BYTES)}\n…`);
+      if (text.length <= MAX_GOROUTINE_DUMP_BYTES) return;
+      resolve(`${text.slice(0, MAX_GOROUTINE_DUMP_BYTES)}\n…`);
       request.destroy();
     });
     response.on('end', () => {
@@ -39,8 +39,10 @@ export async function readGoroutines(address: string, tls: TlsFiles | undefined)
   return promise;
 }
 
-async function readMaterial({ ca, cert, key }: TlsFiles) {
-  const read = (file: string) => (file === '' ? undefined : readFile(file));
+async function readMaterial({ ca, cert, key }: TlsFiles, signal: AbortSignal) {
+  const rules = { folder: undefined, maxBytes: MAX_TLS_FILE_BYTES, readers: 'anybody' } as const;
+  const read = (file: string) =>
+    file === '' ? undefined : useFile(file, { ...rules, must: mustBe(rules) }, signal, (content) => content);
   const [caBytes, certBytes, keyBytes] = await Promise.all([ca, cert, key].map(read));
   return {
     ...(caBytes && { ca: caBytes }),

@@ -12,14 +12,14 @@ export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly detail: string;
-  /** For `wait`. */
+  /** Until it is tried again, for `wait`, and for `retry` where that is known better than in general. */
   readonly seconds?: number;
 }
 
 interface Rule {
   readonly kind: 'permanent' | 'retry' | 'newPath';
   readonly when: RegExp;
-  readonly message: string;
+  readonly message: string | ((found: RegExpExecArray) => string);
 }
 
 const LOCKED = /The existing lock will expire in (\d+) seconds/;
@@ -27,6 +27,10 @@ const LOCK_MARGIN_SECONDS = 5;
 const CODE = /\[(BR:[A-Za-z]+:Err[A-Za-z]+)\]/;
 const SHARED_MOUNT =
   'The storage must be one shared mount at the same path on the worker and on every TiKV, writable for both.';
+
+/** br 8.5 swallows the words of TiKV: want of space and of rights look the same from here. */
+const storeCouldNotWrite = ([, store = '']: RegExpExecArray) =>
+  `TiKV store ${store} could not write its part of the backup, and br does not tell why. Look into the log of that TiKV at the time of this attempt (pd-ctl "store ${store}" names its address). The usual causes: no space left on its disk or on the storage, no right to write to the storage, a mount or credentials that are missing on that TiKV alone. It is tried again and goes on where it stopped.`;
 
 /** The first rule that fits decides; they are ordered from the particular to the general. */
 const RULES: readonly Rule[] = [
@@ -75,6 +79,11 @@ const RULES: readonly Rule[] = [
     kind: 'permanent',
     when: /File or directory not found on TiKV Node|I\/O permission denied|ErrStorageInvalidPermission/,
     message: `TiKV cannot write to the storage. ${SHARED_MOUNT}`,
+  },
+  {
+    kind: 'retry',
+    when: /error happen in store (\d+): unknown error, retried too many times/,
+    message: storeCouldNotWrite,
   },
   {
     kind: 'permanent',
@@ -140,14 +149,39 @@ const CANCELED: Rule = {
   message: 'br was told to stop by somebody other than Tidemark; it is tried again and goes on where it stopped.',
 };
 
+/** Want of memory is mostly over when `br` is, and its end was seen: nothing has to be waited for. */
+const KILLED_SECONDS = 5;
+
+/** Why `br` could not be started at all; undefined where it was. */
+export function whyNotStarted(exit: BrExit, { lastLines }: Output): string | undefined {
+  if (exit.error !== undefined) return exit.error;
+  const told = exit.code === 127 ? lastLines.find((line) => line.startsWith('setpriv: failed to execute')) : undefined;
+  return told?.slice('setpriv: '.length);
+}
+
+const UNKNOWN_CLASS = /InvalidStorageClass|storage class you specified is not valid/i;
+
+/** What is known of the backup beside its run. */
+export interface RunFacts {
+  /** How often the backup failed before this run. */
+  readonly failures?: number;
+  /** The class or tier that its storage names for backups; empty where it names none. */
+  readonly storageClass?: string;
+}
+
 /** What to do about a run that was not a success. */
-export function classifyFailure(exit: BrExit, output: Output): Failure {
+export function classifyFailure(
+  exit: BrExit,
+  output: Output,
+  { failures = 0, storageClass = '' }: RunFacts = {},
+): Failure {
   const detail = output.error || output.errorLines.join('\n') || output.lastLines.slice(-20).join('\n');
-  if (exit.error !== undefined)
+  const notStarted = whyNotStarted(exit, output);
+  if (notStarted !== undefined)
     return {
       kind: 'permanent',
       code: 'BR_NOT_STARTED',
-      message: `br could not be started (${exit.error}): check the worker’s TIDEMARK_BR.`,
+      message: `br could not be started (${notStarted}): check the worker’s TIDEMARK_BR.`,
       detail,
     };
   const evidence = [output.error, ...output.errorLines].join('\n');
@@ -160,12 +194,20 @@ export function classifyFailure(exit: BrExit, output: Output): Failure {
       detail,
       seconds: Number(lock[1]) + LOCK_MARGIN_SECONDS,
     };
+  if (UNKNOWN_CLASS.test(evidence))
+    return {
+      kind: 'permanent',
+      code: 'STORAGE_CLASS',
+      message: `The store does not know the storage class "${storageClass}": correct the storage, then start the backup again.`,
+      detail,
+    };
   const rule =
     RULES.find(({ when }) => when.test(output.error)) ??
     RULES.find(({ when }) => when.test(evidence)) ??
     [CANCELED].find(({ when }) => when.test(output.error || evidence));
   const code = CODE.exec(output.error)?.[1] ?? CODE.exec(evidence)?.[1];
-  if (rule) return { kind: rule.kind, code: code ?? 'BR_FAILED', message: rule.message, detail };
+  if (rule)
+    return { kind: rule.kind, code: code ?? 'BR_FAILED', message: messageOf(rule, output.error, evidence), detail };
   if (exit.code === 0)
     return {
       kind: 'permanent',
@@ -173,11 +215,22 @@ export function classifyFailure(exit: BrExit, output: Output): Failure {
       message: 'br ended without an error but also without a backup: is the configured program really br?',
       detail,
     };
+  if (exit.signal === 'SIGKILL')
+    return {
+      kind: 'retry',
+      code: 'BR_KILLED',
+      message:
+        'br was killed by SIGKILL, most often for want of memory; it is tried again and goes on where it stopped.',
+      detail,
+      ...(failures === 0 && { seconds: KILLED_SECONDS }),
+    };
   if (exit.signal !== undefined || exit.code === undefined)
     return {
       kind: 'retry',
       code: 'BR_KILLED',
-      message: `br was killed${exit.signal ? ` by ${exit.signal}` : ''}, most often for want of memory; it is tried again.`,
+      message: exit.signal
+        ? `br was ended by ${exit.signal}, which did not come from Tidemark; it is tried again and goes on where it stopped.`
+        : 'br ended, and nobody saw how; it is tried again and goes on where it stopped.',
       detail,
     };
   return {
@@ -186,4 +239,13 @@ export function classifyFailure(exit: BrExit, output: Output): Failure {
     message: `br failed with exit code ${exit.code} for a reason that Tidemark does not know; it is tried again.`,
     detail,
   };
+}
+
+function messageOf({ when, message }: Rule, ...texts: readonly string[]): string {
+  if (typeof message === 'string') return message;
+  for (const text of texts) {
+    const found = when.exec(text);
+    if (found) return message(found);
+  }
+  return '';
 }

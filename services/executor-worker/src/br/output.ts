@@ -1,3 +1,11 @@
+import {
+  MAX_ERROR_LINES,
+  MAX_LAST_LINES,
+  MAX_LINE_HEAD,
+  MAX_LINE_TAIL,
+  MAX_READ_LINE_HEAD,
+  MAX_READ_LINE_TAIL,
+} from '@tidemark/limits/limits';
 /**
  * Reads what `br` prints (br-contract.md section 3, with section 14): pure, and forgiving, since standard output holds
  * more than log lines.
@@ -37,14 +45,6 @@ export interface OutputReader {
   result(): Output;
 }
 
-const LAST_LINES = 200;
-const MOST_ERROR_LINES = 50;
-/** Of a longer line its beginning and its end are kept as evidence: BR's code may stand on either. */
-const KEPT_HEAD = 3_072;
-const KEPT_TAIL = 1_024;
-/** Of a line that is longer still the middle is not even read; no line that BR writes for people comes near. */
-const READ_HEAD = 1024 * 1024;
-const READ_TAIL = 64 * 1024;
 const ERROR = 'Error: ';
 const PANIC = /^(panic|fatal error): /;
 const STATUS = /^bound pprof to addr (\S+)/;
@@ -54,7 +54,7 @@ const TOKEN = /\[((?:"(?:[^"\\]|\\.)*"|[^\]"\\])*)\]/g;
 const FIELD = /^("(?:[^"\\]|\\.)*"|[^=]+)=([\s\S]*)$/;
 
 /** A log line: its level, message and fields. */
-interface LogLine {
+export interface LogLine {
   readonly level: string;
   readonly message: string;
   readonly fields: ReadonlyMap<string, string>;
@@ -114,8 +114,16 @@ export function readDuration(text: string): number | undefined {
   return parts.reduce((sum, [, value, unit]) => sum + Number(value) * (units[unit ?? ''] ?? 0), 0);
 }
 
-/** Starts reading a run. `onProgress` is told of each progress line. */
-export function createOutputReader(onProgress: (line: ProgressLine) => void): OutputReader {
+/**
+ * Starts reading a run.
+ *
+ * @param onProgress told of each progress line
+ * @param stalls told of each line that may say that `br` waits for something
+ */
+export function createOutputReader(
+  onProgress: (line: ProgressLine) => void,
+  stalls?: { readonly saw: (line: LogLine) => void; readonly isOne: (line: string) => boolean },
+): OutputReader {
   const lastLines: string[] = [];
   const errorLines: string[] = [];
   const errorBlock: string[] = [];
@@ -124,13 +132,16 @@ export function createOutputReader(onProgress: (line: ProgressLine) => void): Ou
   let statusAddress: string | undefined;
 
   const keep = (line: string): string => {
-    const kept = line.length > KEPT_HEAD + KEPT_TAIL ? `${line.slice(0, KEPT_HEAD)} … ${line.slice(-KEPT_TAIL)}` : line;
+    const kept =
+      line.length > MAX_LINE_HEAD + MAX_LINE_TAIL
+        ? `${line.slice(0, MAX_LINE_HEAD)} … ${line.slice(-MAX_LINE_TAIL)}`
+        : line;
     lastLines.push(kept);
-    if (lastLines.length > LAST_LINES) lastLines.shift();
+    if (lastLines.length > MAX_LAST_LINES) lastLines.shift();
     return kept;
   };
   const keepError = (kept: string) => {
-    if (errorLines.length < MOST_ERROR_LINES) errorLines.push(kept);
+    if (errorLines.length < MAX_ERROR_LINES) errorLines.push(kept);
   };
   let inOldError = false;
   const out = createLineSplitter((line) => {
@@ -143,6 +154,9 @@ export function createOutputReader(onProgress: (line: ProgressLine) => void): Ou
       const entry = readLogLine(line);
       if (entry?.message === 'progress') onProgress(toProgress(entry.fields));
       else if (entry?.message.endsWith(' success summary')) success = entry.fields;
+    } else if (stalls?.isOne(line)) {
+      const entry = readLogLine(line);
+      if (entry) stalls.saw(entry);
     }
   });
   const err = createLineSplitter((line) => {
@@ -188,12 +202,12 @@ function createLineSplitter(onLine: (line: string) => void): { push(chunk: Buffe
   let headLength = 0;
   let tail = '';
   const add = (text: string) => {
-    const room = READ_HEAD - headLength;
+    const room = MAX_READ_LINE_HEAD - headLength;
     if (room > 0) {
       head.push(text.slice(0, room));
       headLength += Math.min(room, text.length);
     }
-    if (text.length > room) tail = (tail + text.slice(Math.max(0, room))).slice(-READ_TAIL);
+    if (text.length > room) tail = (tail + text.slice(Math.max(0, room))).slice(-MAX_READ_LINE_TAIL);
   };
   const finish = () => {
     const line = head.join('') + tail;

@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isGroupAlive } from '@tidemark/processes/group';
+import { processStart } from '@tidemark/processes/identity';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type BrOptions, type Guards, isGroupAlive, openGuards, processStart } from './process.ts';
+import { type BrOptions, type Guards, openGuards } from './process.ts';
 
 const PATH = process.env.PATH ?? '';
 
@@ -72,11 +74,38 @@ describe('a br behind its guard', () => {
     expect(exit.error === 'ENOENT' || exit.code === 127).toBe(true);
   });
 
+  it('that could not be started is stopped without a signal to anybody else', async () => {
+    let heard = false;
+    const hear = () => {
+      heard = true;
+    };
+    process.on('SIGTERM', hear);
+    try {
+      using nowhere = openGuards(join(folder, 'none'));
+      const br = nowhere.take().startBr(options('exit 0'));
+      expect(await br.stop()).toMatchObject({ code: undefined, silenced: false });
+    } finally {
+      process.off('SIGTERM', hear);
+    }
+    expect(heard).toBe(false);
+  });
+
   it('asks br alone to stop first, and gives it time', async () => {
     const br = start('trap "echo asked; exit 1" TERM; echo up; while :; do sleep 0.05; done', { graceMs: 5_000 });
     await vi.waitFor(() => expect(printed).toContain('up'));
     expect(await br.stop()).toMatchObject({ code: 1 });
     expect(printed.match(/asked/g)).toHaveLength(1);
+  });
+
+  it('is gone soon after a cancel although it ignored the first TERM and a more patient stop was under way', async () => {
+    const script = `n=0; trap 'n=$((n+1)); [ $n -ge 2 ] && exit 1' TERM; echo up; while :; do sleep 0.05; done`;
+    const br = start(script, { graceMs: 60_000 });
+    await vi.waitFor(() => expect(printed).toContain('up'));
+    const patient = br.stop();
+    const startedAt = performance.now();
+    expect(await br.stop(1_000)).toMatchObject({ code: 1 });
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    await patient;
   });
 
   it('kills a br that ignores being asked, and everything that it started', async () => {

@@ -3,16 +3,18 @@
  *
  * P1. `exited` resolves only when nobody is left in the process group: until then files may still be written.
  * P2. Both pipes are always read; what reads them must not throw.
- * P3. `stop` is TERM to `br` alone, grace, TERM, grace, KILL to the group; it can be called again and again.
+ * P3. `stop` is TERM to `br` alone, grace, TERM, grace, KILL to the group; it can be called again and again. A call with a
+ *     shorter grace hastens the one that is under way.
  * P4. A guard is started before there is a `br` for it, since Node takes longer to start than all the rest of a spawn.
  *     Until then it holds nothing, and goes with its worker.
  */
-import { type ChildProcess, type ChildProcessByStdio, execFile, execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { signalGroup, signalProcess, untilGroupGone } from '@tidemark/processes/group';
+import { processStart } from '@tidemark/processes/identity';
 
 export interface BrOptions {
   /** The program and its arguments. */
@@ -66,8 +68,12 @@ export interface BrProcess {
   readonly exited: Promise<BrExit>;
   /** Tells the guard that a renewal was answered. */
   keepAlive(): void;
-  /** Ends `br`, gently first; resolves when `exited` has. */
-  stop(): Promise<BrExit>;
+  /**
+   * Ends `br`, gently first; resolves when `exited` has.
+   *
+   * @param graceMs between the steps; that of the options when left out
+   */
+  stop(graceMs?: number): Promise<BrExit>;
 }
 
 const GUARD = fileURLToPath(new URL('./guard.mjs', import.meta.url));
@@ -162,20 +168,39 @@ function startBr({ guard, gone }: Standby, options: BrOptions): BrProcess {
       }),
     );
 
+  let shortestMs = graceMs;
+  let hasten = Promise.withResolvers<void>();
+  /** Whether `br` is gone within the grace, which may become shorter meanwhile. */
+  const gonePatiently = async (): Promise<boolean> => {
+    const startedAt = performance.now();
+    for (;;) {
+      const leftMs = startedAt + shortestMs - performance.now();
+      const { promise: hastened } = hasten;
+      if (await within(Promise.race([exited, hastened]), Math.max(0, leftMs))) {
+        if (await within(exited, 0)) return true;
+      } else return false;
+    }
+  };
   const stop = async (): Promise<void> => {
-    await within(Promise.race([told, exited]), graceMs); // a TERM before br is there would be lost on the guard
+    await within(Promise.race([told, exited]), shortestMs); // a TERM before br is there would be lost on the guard
     for (let step = 1; step <= 2; step += 1) {
-      signalProcess(status.pid ?? -group, 'SIGTERM');
-      if (await within(exited, graceMs)) return;
+      if (status.pid === undefined) signalGroup(group, 'SIGTERM');
+      else signalProcess(status.pid, 'SIGTERM');
+      if (await gonePatiently()) return;
       if (step === 1) await options.onHang?.();
     }
-    signalProcess(-group, 'SIGKILL');
+    signalGroup(group, 'SIGKILL');
   };
   let stopping: Promise<void> | undefined;
   return {
     exited,
     keepAlive: () => void guard.stdin.write('.'),
-    async stop() {
+    async stop(patienceMs = graceMs) {
+      if (patienceMs < shortestMs) {
+        shortestMs = patienceMs;
+        hasten.resolve();
+        hasten = Promise.withResolvers();
+      }
       stopping ??= stop();
       await stopping;
       return exited;
@@ -200,8 +225,7 @@ function readStatus(guard: ChildProcess, status: GuardStatus): Promise<void> {
 /** Until nobody is left in the group of a guard that has gone. */
 async function waitForEnd(guard: ChildProcess, group: number, killMs: number): Promise<void> {
   // What br started may outlive it for a moment; what does not go by itself is killed.
-  for (const startedAt = performance.now(); group > 0 && isGroupAlive(group); await sleep(POLL_MS))
-    if (performance.now() - startedAt > killMs) signalProcess(-group, 'SIGKILL');
+  await untilGroupGone(group, { killAfterMs: killMs, pollMs: POLL_MS });
   // The pipes end with the last process that holds them; what is still in them belongs to the run.
   await Promise.race([
     Promise.all([guard.stdout, guard.stderr, guard.stdio[3] as Readable].map(ended)),
@@ -219,76 +243,4 @@ async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   const inTime = await Promise.race([promise.then(() => true), timeout]);
   late.abort();
   return inTime;
-}
-
-function signalProcess(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It has gone already.
-  }
-}
-
-/** Whether any process of a group still runs; one that is only waiting to be collected does not. */
-export function isGroupAlive(group: number): boolean {
-  try {
-    process.kill(-group, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-  }
-  if (process.platform !== 'linux') return true;
-  return readdirSync('/proc').some((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    const fields = statFields(pid);
-    return fields?.[2] === String(group) && fields[0] !== 'Z' && fields[0] !== 'X';
-  });
-}
-
-/** Kills a whole group. */
-export function killGroup(group: number): void {
-  signalProcess(-group, 'SIGKILL');
-}
-
-/** The fields of /proc/<pid>/stat from the third on, or nothing when there is no such process. */
-function statFields(pid: string): string[] | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    return undefined; // it has just ended
-  }
-}
-
-/**
- * When a process started, in the words of this system; with its pid this names it for good. Undefined: there is none,
- * or one that has ended and is only waiting to be collected.
- */
-export function processStart(pid: number): string | undefined {
-  if (process.platform === 'linux') {
-    const fields = statFields(String(pid));
-    return fields?.[0] === 'Z' || fields?.[0] === 'X' ? undefined : fields?.[19];
-  }
-  try {
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined;
-  } catch {
-    return undefined; // ps fails when there is no such process
-  }
-}
-
-const VERSION_DEADLINE_MS = 15_000;
-
-/**
- * What `<program> -V` says of its release, such as "v8.5.0".
- *
- * @throws Error when it cannot be run or names no release
- */
-export async function readBrVersion(program: string, env: Readonly<Record<string, string>>): Promise<string> {
-  const { stdout } = await promisify(execFile)(program, ['-V'], {
-    env: { ...env },
-    timeout: VERSION_DEADLINE_MS,
-    killSignal: 'SIGKILL',
-  });
-  const version = /^Release Version:\s*(\S+)/m.exec(stdout)?.[1];
-  if (!version) throw new Error(`${program} -V names no release version`);
-  return version;
 }

@@ -65,11 +65,25 @@ describe('choosing a program', () => {
     ['8.1.9', 'v8.1.0', 'the same minor'],
     ['8.3.0', 'v8.5.4', 'the newest of the same major'],
     ['7.1.0', 'v7.5.3', 'the same major'],
+    ['8.1.9-hotfix', 'v8.1.0', 'the same minor'],
     ['', 'v8.5.4', 'the newest where the cluster’s version is not known'],
     ['6.5.0', undefined, 'none of another major'],
   ])('for %s takes %s: %s', (cluster: string, chosen: string | undefined) => {
     expect(chooseProgram(programs, cluster)?.version).toBe(chosen);
   });
+
+  it.each([
+    ['8.1.0', ['v8.5.0'], undefined],
+    ['8.0.3', ['v8.5.0', 'v8.1.0'], 'v8.1.0'],
+    ['8.1.2', ['v8.2.0', 'v8.0.0'], 'v8.0.0'],
+    ['8.2.0', ['v8.5.0'], 'v8.5.0'],
+  ])(
+    'for a cluster %s never takes a br from 8.2 on if TiKV is older, which that refuses',
+    (cluster, versions, chosen) => {
+      const there = versions.map((version) => ({ path: `/br-${version}`, version }));
+      expect(chooseProgram(there, cluster)?.version).toBe(chosen);
+    },
+  );
 
   it.each([
     ['v5.4.0', {}, '', false],

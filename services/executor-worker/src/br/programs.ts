@@ -2,7 +2,7 @@
 import type { Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { startLoop } from '@tidemark/service-kit/loop';
 import { log } from '../logger.ts';
-import { readBrVersion } from './process.ts';
+import { readBrVersion } from './version.ts';
 
 export interface BrProgram {
   readonly path: string;
@@ -85,9 +85,15 @@ function readVersion(text: string): Version | undefined {
 
 const compare = (one: Version, other: Version) => one[0] - other[0] || one[1] - other[1] || one[2] - other[2];
 
+/** From this version on `br` refuses every TiKV before it, whatever else fits (`8.2 br does not support tikv <= 8.1`). */
+const REFUSES_OLDER: Version = [8, 2, 0];
+
+const isRefused = (br: Version, cluster: Version) =>
+  compare(br, REFUSES_OLDER) >= 0 && compare(cluster, REFUSES_OLDER) < 0;
+
 /**
  * The program for a cluster: the same release, else the same minor, else the newest of the same major. BR itself
- * refuses more than that (br-contract 1.5). Where the cluster's version is unknown, the newest program is taken.
+ * refuses more than that (br-contract 1.5), and some of it. Where the cluster's version is unknown, the newest program is taken.
  */
 export function chooseProgram(programs: readonly BrProgram[], clusterVersion: string): BrProgram | undefined {
   const wanted = readVersion(clusterVersion);
@@ -99,7 +105,9 @@ export function chooseProgram(programs: readonly BrProgram[], clusterVersion: st
     .sort((one, other) => compare(other.version, one.version));
   if (!wanted) return known[0]?.program ?? programs[0];
   const fits = (depth: number) =>
-    known.find(({ version }) => wanted.slice(0, depth).every((part, at) => part === version[at]));
+    known.find(
+      ({ version }) => !isRefused(version, wanted) && wanted.slice(0, depth).every((part, at) => part === version[at]),
+    );
   return (fits(3) ?? fits(2) ?? fits(1))?.program;
 }
 

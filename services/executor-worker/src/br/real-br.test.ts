@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FINISHED_PATH } from '@tidemark/backupmeta/testing/finished-path';
 import { BackupMeta } from '@tidemark/protocol/br/backup';
 import { Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { BrOptions, Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
@@ -13,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { backupArguments, brEnvironment } from './command.ts';
 import { classifyFailure } from './outcome.ts';
 import { createOutputReader } from './output.ts';
-import { readBrVersion } from './process.ts';
+import { readBrVersion } from './version.ts';
 
 const BR = process.env.TIDEMARK_TEST_BR ?? '';
 const PD_GIVES_UP_MS = 100_000;
@@ -95,7 +96,7 @@ describe.skipIf(BR === '')('the br that TIDEMARK_TEST_BR names', () => {
   );
 
   it('reads the same TSO from a backupmeta as a worker does', async () => {
-    cpSync(join(import.meta.dirname, 'testdata', 'finished-path'), folder, { recursive: true });
+    cpSync(FINISHED_PATH, folder, { recursive: true });
     const { endVersion } = BackupMeta.decode(readFileSync(join(folder, 'backupmeta')));
     const { code, stdout } = await run(['debug', 'decode', '--field', 'end-version', '--storage', `local://${folder}`]);
     expect(code).toBe(0);

@@ -92,10 +92,19 @@ describe('a run that failed', () => {
     const { output, exit } = read('tikv-permission-denied');
     expect(classifyFailure(exit, output).detail).toContain('I/O permission denied error occurs on TiKV Node');
   });
+  it('names the storage class that the store does not know', () => {
+    const { output, exit } = read('s3-refused');
+    const told = { ...output, error: 'api error InvalidStorageClass: The storage class you specified is not valid' };
+    expect(classifyFailure(exit, told, { storageClass: 'NO_SUCH' })).toMatchObject({
+      kind: 'permanent',
+      code: 'STORAGE_CLASS',
+      message: expect.stringContaining('does not know the storage class "NO_SUCH"'),
+    });
+  });
   it('is not told as a stop where br merely stopped its own parts because of it', () => {
     const { output, exit } = read('tikv-unknown-error');
     expect(output.errorLines.join()).toContain('context canceled');
-    expect(classifyFailure(exit, output).message).toMatch(/^br failed with exit code 1 for a reason that/);
+    expect(classifyFailure(exit, output).message).not.toContain('told to stop');
     const stopped = read('cancelled');
     expect(classifyFailure(stopped.exit, stopped.output).message).toMatch(/^br was told to stop by somebody other/);
   });
@@ -110,6 +119,41 @@ describe('a run that failed', () => {
       kind: 'permanent',
       message: expect.stringContaining('refused access'),
     });
+  });
+  it('names the TiKV that could not write, that br does not tell why, and where to look', () => {
+    const { output, exit } = read('tikv-unknown-error');
+    const { kind, message } = classifyFailure(exit, output);
+    expect(kind).toBe('retry');
+    expect(message).toMatch(/^TiKV store \d+ could not write .* br does not tell why\. Look into the log of that TiKV/);
+    expect(message).toMatch(/no space left.*no right to write/);
+  });
+  it('says want of memory of KILL alone, and tries again in seconds the first time', () => {
+    const { output } = read('killed');
+    const ended = (signal: string | undefined): BrExit => ({
+      code: undefined,
+      signal,
+      silenced: false,
+      error: undefined,
+    });
+    expect(classifyFailure(ended('SIGKILL'), output, { failures: 0 })).toMatchObject({ seconds: 5 });
+    expect(classifyFailure(ended('SIGKILL'), output, { failures: 0 }).message).toContain('want of memory');
+    expect(classifyFailure(ended('SIGKILL'), output, { failures: 1 }).seconds).toBeUndefined();
+    for (const signal of ['SIGTERM', 'SIGSEGV', undefined]) {
+      const failure = classifyFailure(ended(signal), output, { failures: 0 });
+      expect(failure).toMatchObject({
+        kind: 'retry',
+        code: 'BR_KILLED',
+        message: expect.stringContaining(signal ?? 'nobody saw'),
+      });
+      expect(failure.message).not.toContain('memory');
+      expect(failure.seconds).toBeUndefined();
+    }
+  });
+  it('knows a program that could not be started also behind setpriv', () => {
+    const reader = createOutputReader(() => undefined);
+    reader.stderr(Buffer.from('setpriv: failed to execute /none: No such file or directory\n'));
+    const exit: BrExit = { code: 127, signal: undefined, silenced: false, error: undefined };
+    expect(classifyFailure(exit, reader.result())).toMatchObject({ kind: 'permanent', code: 'BR_NOT_STARTED' });
   });
   it('waits as long as the lock that it names, and a little longer', () => {
     const { output, exit } = read('lock-held');

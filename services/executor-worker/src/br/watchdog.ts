@@ -2,8 +2,8 @@ import type { ProgressLine } from './output.ts';
 
 /** Notices a `br` that goes on without getting on: newer versions retry for ever (br-contract 13, "Hangs"). */
 export interface Watchdog extends Disposable {
-  /** A progress line was printed; only one that says something new counts. */
-  saw(line: ProgressLine): void;
+  /** A progress line was printed; only one that says something new counts. Answers whether it did. */
+  saw(line: ProgressLine): boolean;
 }
 
 /**
@@ -18,10 +18,11 @@ export function startWatchdog(stallMs: number, onStall: () => void): Watchdog {
   return {
     saw({ step, percent, count }) {
       const news = `${step} ${percent} ${count}`;
-      if (news === last) return;
+      if (news === last) return false;
       last = news;
       clearTimeout(timer);
       timer = setTimeout(onStall, stallMs);
+      return true;
     },
     [Symbol.dispose]: () => clearTimeout(timer),
   };

@@ -1,15 +1,22 @@
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
-import type {
-  EvaluateRetentionRequest,
-  EvaluateRetentionResponse,
+import {
+  type EvaluateRetentionRequest,
+  type EvaluateRetentionResponse,
   RetentionVerdict,
 } from '@tidemark/protocol/grpc/tidemark/scheduler/v1/retention_service';
 import { keepsNothing } from '@tidemark/schedule/retention';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
-import { type Judged, judge, listGoodBackups, listRules } from '../retention.ts';
+import { fitting } from '@tidemark/service-kit/grpc/fitting';
+import { isBehind, type Judged, judge, listGoodBackups, listRules } from '../retention.ts';
 import type { Dependencies } from './context.ts';
 
-/** What the retention of a cluster keeps, or a proposed one would; changes nothing. */
+/** Where the verdicts go on: the instant that they are as of, and start and id of the backup that was told last. */
+const TOKEN = /^(\d{1,15})_(\d{1,15})_([A-Za-z0-9_-]{1,64})$/;
+
+/**
+ * What the retention of a cluster keeps, or a proposed one would, as many verdicts as fit; changes nothing. What follows
+ * under the token is judged anew, as of the same instant.
+ */
 export function evaluateRetention({ backends, now }: Dependencies) {
   return async (request: EvaluateRetentionRequest, context: CallContext): Promise<EvaluateRetentionResponse> => {
     validate(request);
@@ -19,17 +26,26 @@ export function evaluateRetention({ backends, now }: Dependencies) {
     const chosen = rule === '' ? rules : rules.filter((one) => one.rule === rule);
     const backups = await listGoodBackups(backends, { clusterId, rule }, options);
     const proposed = proposal !== undefined || keepEverything;
-    const judged = judge(backups, chosen, ({ retention }) => (proposed ? proposal : retention), now());
+    const [, judgedAt, lastStart, lastId] = TOKEN.exec(request.pageToken) ?? [];
+    const asOf = judgedAt === undefined ? now() : new Date(Number(judgedAt));
+    const judged = judge(backups, chosen, ({ retention }) => (proposed ? proposal : retention), asOf);
     const goes = judged.filter(({ keepReasons }) => keepReasons.length === 0);
+    const last = lastId === undefined ? undefined : { id: lastId, startTime: new Date(Number(lastStart)) };
+    const rest = judged.filter(({ backup }) => !last || isBehind(backup, last)).map(toVerdict);
+    const verdicts = fitting(rest, RetentionVerdict);
+    const end = verdicts.length < rest.length ? verdicts.at(-1) : undefined;
     return {
-      verdicts: judged.map(toVerdict),
-      bytesToFree: goes.reduce((bytes, { backup }) => bytes + (backup.result?.sizeBytes ?? 0n), 0n),
+      verdicts,
+      bytesToFree: goes.reduce((bytes, { backup }) => bytes + backup.sizeBytes, 0n),
+      nextPageToken: end ? `${+asOf}_${+(end.startTime ?? 0)}_${end.backupId}` : '',
     };
   };
 }
 
-function validate({ rule, proposal, keepEverything }: EvaluateRetentionRequest): void {
+function validate({ rule, proposal, keepEverything, pageToken }: EvaluateRetentionRequest): void {
   const violations: FieldViolation[] = [];
+  if (pageToken !== '' && !TOKEN.test(pageToken))
+    violations.push({ field: 'pageToken', description: 'must be the nextPageToken of the answer before, or empty' });
   if ((proposal || keepEverything) && rule === '')
     violations.push({ field: 'rule', description: 'must name the rule that would have the proposed retention' });
   if (proposal && keepEverything)
@@ -48,7 +64,7 @@ function toVerdict({ backup, keepReasons, expiresAt }: Judged): RetentionVerdict
     backupId: backup.id,
     rule: backup.rule,
     startTime: backup.startTime,
-    sizeBytes: backup.result?.sizeBytes ?? 0n,
+    sizeBytes: backup.sizeBytes,
     keepReasons: [...keepReasons],
     expiresAt,
   };

@@ -1,5 +1,5 @@
 import { AppError, type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
-import { BackupMode, BackupOrigin, BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import { type Backup, BackupMode, BackupOrigin, BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type {
   PlannedStart,
   PreviewStrategyRequest,
@@ -16,7 +16,6 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Preview, previewWarnings } from '../preview-warnings.ts';
 import type { Dependencies } from './context.ts';
 
-const MOST = 100;
 /** So many past backups say how long the next ones will take. */
 const PAST = 30;
 /** So many windows ahead are looked at for the warnings, however few are asked for: changes of clocks are in them. */
@@ -28,13 +27,16 @@ export function previewStrategy({ backends, now }: Dependencies) {
     validate(request);
     const { clusterId, rule, proposal, count } = request;
     const options = { signal: context.signal, requestId: context.requestId, caller: context.caller };
-    const { strategy } = proposal
-      ? await backends.strategies.saveStrategy({ ...proposal, clusterId, rule, validateOnly: true }, options)
-      : await backends.strategies.getStrategy({ clusterId, rule }, options);
+    const [{ strategy }, past] = await Promise.all([
+      proposal
+        ? backends.strategies.saveStrategy({ ...proposal, clusterId, rule, validateOnly: true }, options)
+        : backends.strategies.getStrategy({ clusterId, rule }, options),
+      pastBackups(clusterId, { backends }, options),
+    ]);
     if (!strategy) throw new AppError('internal', 'strategy-service answered without a strategy.');
 
     const starts = plannedStarts(strategy, now(), Math.max(count, LOOKED_AT));
-    const pastMs = await pastDurations(clusterId, strategy.rule, { backends }, options);
+    const pastMs = durationsOf(past, strategy.rule);
     const rooms = starts.flatMap(({ startAt, closesAt }) => (startAt && closesAt ? [+closesAt - +startAt] : []));
     const fit = fitOf(rooms, pastMs);
     const preview: Preview = { ...fit, past: pastMs.length, stops: strategy.windowEnd === WindowEnd.WINDOW_END_STOP };
@@ -50,9 +52,8 @@ export function previewStrategy({ backends, now }: Dependencies) {
   };
 }
 
-function validate({ count, clusterId, proposal }: PreviewStrategyRequest): void {
+function validate({ clusterId, proposal }: PreviewStrategyRequest): void {
   const violations: FieldViolation[] = [];
-  if (count < 1 || count > MOST) violations.push({ field: 'count', description: `must be from 1 to ${MOST}` });
   if (proposal && proposal.clusterId !== '' && proposal.clusterId !== clusterId)
     violations.push({ field: 'strategy.clusterId', description: `must be left out or be ${clusterId}` });
   if (violations.length > 0) throw invalidArgument(violations);
@@ -88,13 +89,13 @@ function ruleOf({ days, period, timeZone }: Strategy): WindowRule | undefined {
   return parsed && 'days' in weekdays ? { days: weekdays.days, period: parsed, timeZone } : undefined;
 }
 
-/** How long the last successful backups took; those of the rule if there are any, else all of the cluster. */
-async function pastDurations(
+/** The last successful backups of a cluster. */
+async function pastBackups(
   clusterId: string,
-  rule: string,
   { backends }: Pick<Dependencies, 'backends'>,
   options: { readonly signal: AbortSignal },
-): Promise<number[]> {
+): Promise<Backup[]> {
+  // What does not fit into one answer is done without: these few say nearly as much.
   const { backups } = await backends.backups.listBackups(
     {
       clusterIds: [clusterId],
@@ -108,10 +109,16 @@ async function pastDurations(
       includeDeleted: true,
       page: 1,
       pageSize: PAST,
+      pageToken: '',
       withoutTotal: true,
     },
     options,
   );
+  return backups;
+}
+
+/** How long they took; those of the rule if there are any, else all. */
+function durationsOf(backups: readonly Backup[], rule: string): number[] {
   const own = backups.filter((backup) => backup.rule === rule);
   return (own.length > 0 ? own : backups).flatMap(({ startTime, endTime }) =>
     startTime && endTime ? [endTime.getTime() - startTime.getTime()] : [],

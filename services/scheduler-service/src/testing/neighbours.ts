@@ -7,6 +7,7 @@ import {
   type CancelBackupRequest,
   type ChangedBackup,
   type DeleteBackupRequest,
+  ListBackupsResponse,
   type StartBackupRequest,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import {
@@ -14,7 +15,11 @@ import {
   type RegistryServiceServer,
   RegistryServiceService,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { type PlanServiceServer, PlanServiceService } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
+import {
+  type PlanServiceServer,
+  PlanServiceService,
+  type SavedFleetStrategy,
+} from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
 import {
   type SaveStrategyRequest,
   Strategy,
@@ -22,6 +27,7 @@ import {
   StrategyServiceService,
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { bindService } from '@tidemark/service-kit/grpc/bind-service';
+import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { type GrpcServer, startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { type Backends, openBackends } from '../backends.ts';
 import { toConfig } from '../config.ts';
@@ -40,8 +46,14 @@ export class Neighbours {
   readonly deleted: DeleteBackupRequest[] = [];
   readonly noted = new Map<string, Readonly<Record<string, string>>>();
   readonly gone: string[] = [];
+  /** Strategies for labels that wait for all clusters to be told. */
+  waiting: SavedFleetStrategy[] = [];
+  /** Strategy for labels → the clusters that had been told when it was named as one that needs to wait no longer. */
+  readonly toldFor = new Map<string, string[]>();
   strategies: Strategy[] = [];
   clusters: Cluster[] = [];
+  /** Clusters that lists leave out, since they cannot be read. */
+  readonly unreadable = new Set<string>();
   backups: Backup[] = [];
   /** Clusters that are told to have changed, as a copy of an older version does: without the backups. */
   changed: string[] = [];
@@ -53,12 +65,25 @@ export class Neighbours {
   rounds = 0;
   /** How often backups were listed. */
   listed = 0;
+  /** How many newest good backups and changes are told in one answer. */
+  atOnce = Number.POSITIVE_INFINITY;
   /** Clusters whose newest good backup was asked for. */
   readonly lookedUp: string[] = [];
   /** How the next starts go; `lost` starts the backup and loses the answer. */
   mood: 'fine' | 'busy' | 'lost' | 'away' = 'fine';
+  /** Clusters whose records are damaged: no call that concerns one can be answered. */
+  readonly damaged = new Set<string>();
   /** Deletions that are taken before others are refused as too many. */
   deletions = Number.POSITIVE_INFINITY;
+
+  get readable(): Cluster[] {
+    return this.clusters.filter(({ id }) => !this.unreadable.has(id));
+  }
+
+  /** @throws AppError `internal` where one of the clusters is damaged */
+  requireSound(...clusterIds: readonly string[]): void {
+    if (clusterIds.some((id) => this.damaged.has(id))) throw new AppError('internal', 'It is damaged.');
+  }
 
   start(request: StartBackupRequest) {
     const { clusterId, key, notAfter } = request;
@@ -76,6 +101,7 @@ export class Neighbours {
   }
 
   advance(clusterId: string, rule: string, opensAt: Date | undefined) {
+    this.requireSound(clusterId);
     const index = this.strategies.findIndex(
       (one) =>
         one.clusterId === clusterId && one.rule === rule && one.nextWindow?.opensAt?.getTime() === opensAt?.getTime(),
@@ -104,27 +130,34 @@ export class Neighbours {
     return { backup: this.backups.find(({ id }) => id === request.id) };
   }
 
-  changes() {
+  changes(pageToken: string) {
+    const { items: backups, nextPageToken } = this.#piece(this.changedBackups, pageToken);
+    const clusterIds = backups.map(({ clusterId }) => clusterId);
+    if (pageToken !== '') return { clusterIds, backups, nextPageToken };
     this.rounds += 1;
     if (this.refusals > 0) {
       this.refusals -= 1;
       throw new AppError('unavailable', 'away');
     }
-    const named = this.changed.splice(0);
-    return {
-      clusterIds: [...named, ...this.changedBackups.map(({ clusterId }) => clusterId)],
-      backups: this.changedBackups,
-    };
+    return { clusterIds: [...this.changed.splice(0), ...clusterIds], backups, nextPageToken };
   }
 
-  newestGood(clusterIds: readonly string[]) {
-    this.lookedUp.push(...clusterIds);
-    return clusterIds.flatMap((clusterId) => {
+  /** Some of a list; the token is how many were told. */
+  #piece<T>(all: readonly T[], pageToken: string): { items: T[]; nextPageToken: string } {
+    const end = Number(pageToken) + this.atOnce;
+    return { items: all.slice(Number(pageToken), end), nextPageToken: end < all.length ? String(end) : '' };
+  }
+
+  newestGood(clusterIds: readonly string[], pageToken: string) {
+    if (pageToken === '') this.lookedUp.push(...clusterIds);
+    const found = clusterIds.flatMap((clusterId) => {
       const newest = this.backups
         .filter((backup) => backup.clusterId === clusterId)
         .sort((one, other) => Number(other.startTime) - Number(one.startTime))[0];
       return newest ? [{ clusterId, backupId: newest.id, startTime: newest.startTime, endTime: newest.endTime }] : [];
     });
+    const { items: backups, nextPageToken } = this.#piece(found, pageToken);
+    return { backups, nextPageToken };
   }
 
   /** What strategy-service would store for a request, as far as these tests ask. */
@@ -149,6 +182,7 @@ const NO_DELETION = {
   bytes: 0n,
   error: '',
   remark: '',
+  errorCode: '',
 } as const;
 
 /** A successful backup that the scheduler started. */
@@ -165,6 +199,7 @@ export function goodBackup(fields: Partial<Backup> & Pick<Backup, 'id' | 'cluste
 }
 
 export interface NeighboursServer extends AsyncDisposable {
+  readonly address: string;
   readonly backends: () => Backends;
 }
 
@@ -182,21 +217,28 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
           const id = neighbours().started.get(key);
           return { backup: id === undefined ? undefined : Backup.create({ id }) };
         },
-        listBackups: async ({ clusterIds, rule, origin }) => {
-          neighbours().listed += 1;
-          const backups = neighbours().backups.filter(
+        listBackups: async ({ clusterIds, rule, origin, pageToken }) => {
+          if (pageToken === '') neighbours().listed += 1;
+          const all = neighbours().backups.filter(
             (backup) =>
               clusterIds.includes(backup.clusterId) &&
               (rule === '' || backup.rule === rule) &&
               (origin === BackupOrigin.BACKUP_ORIGIN_UNSPECIFIED || backup.origin === origin),
           );
-          return { backups, total: BigInt(backups.length), totalLeftOut: false };
+          const told = Number(pageToken);
+          const backups = fitting(all.slice(told), Backup);
+          const end = told + backups.length;
+          return ListBackupsResponse.create({
+            backups,
+            total: BigInt(all.length),
+            followingPageToken: end < all.length ? String(end) : '',
+          });
         },
         cancelBackup: async (request) => neighbours().cancel(request),
         deleteBackup: async (request) => neighbours().delete(request),
-        listNewestGood: async ({ clusterIds }) => ({ backups: neighbours().newestGood(clusterIds) }),
-        listChangedClusters: async ({ after }) => ({
-          ...(after ? neighbours().changes() : { clusterIds: [], backups: [] }),
+        listNewestGood: async ({ clusterIds, pageToken }) => neighbours().newestGood(clusterIds, pageToken),
+        listChangedClusters: async ({ after, pageToken }) => ({
+          ...(after ? neighbours().changes(pageToken) : { clusterIds: [], backups: [], nextPageToken: '' }),
           nextAfter: new Date(),
           more: false,
         }),
@@ -208,14 +250,19 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
       }),
       bindService<RegistryServiceServer>(RegistryServiceService, {
         listClusters: async ({ ids }) => ({
-          clusters: neighbours().clusters.filter(({ id }) => ids.length === 0 || ids.includes(id)),
+          clusters: neighbours().readable.filter(({ id }) => ids.length === 0 || ids.includes(id)),
           nextPageToken: '',
         }),
         async *scanClusters() {
-          yield { clusters: neighbours().clusters };
+          yield { clusters: neighbours().readable };
         },
         putCluster: refuse,
-        getCluster: refuse,
+        getCluster: async ({ id }) => {
+          neighbours().requireSound(id);
+          const cluster = neighbours().clusters.find((one) => one.id === id);
+          if (!cluster) throw new AppError('cluster_not_found', `There is no cluster ${id}.`);
+          return { cluster };
+        },
         deleteCluster: refuse,
         putStorage: refuse,
         getStorage: refuse,
@@ -223,6 +270,7 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
         deleteStorage: refuse,
         checkStorage: refuse,
         rebuildRecords: refuse,
+        listExcludedClusters: refuse,
         getStorageCheck: refuse,
       }),
       bindService<StrategyServiceServer>(StrategyServiceService, {
@@ -243,6 +291,7 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
         listFleetStrategies: refuse,
         saveFleetStrategy: refuse,
         deleteFleetStrategy: refuse,
+        listStorageUsers: async () => ({ users: [], total: 0 }),
       }),
       bindService<PlanServiceServer>(PlanServiceService, {
         listDueStrategies: async () => ({
@@ -253,21 +302,25 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
         async *scanStrategies() {
           yield { strategies: neighbours().strategies };
         },
-        noteClusters: async ({ clusters, goneClusterIds }) => {
+        noteClusters: async ({ clusters, goneClusterIds, toldFor }) => {
+          neighbours().requireSound(...clusters.map(({ clusterId }) => clusterId));
           neighbours().gone.push(...goneClusterIds);
           for (const { clusterId, labels } of clusters) neighbours().noted.set(clusterId, labels);
-          return { changed: 0 };
+          for (const { name } of toldFor) neighbours().toldFor.set(name, [...neighbours().noted.keys()]);
+          return { changed: 0, waiting: neighbours().waiting };
         },
       }),
     ],
   });
+  const address = `127.0.0.1:${server.port}`;
   return {
+    address,
     backends: () =>
       openBackends(
         toConfig({
           TIDEMARK_MONGODB_URL: 'unused',
-          TIDEMARK_STRATEGY_SERVICE: `127.0.0.1:${server.port}`,
-          TIDEMARK_BACKUP_SERVICE: `127.0.0.1:${server.port}`,
+          TIDEMARK_STRATEGY_SERVICE: address,
+          TIDEMARK_BACKUP_SERVICE: address,
         }),
       ),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),

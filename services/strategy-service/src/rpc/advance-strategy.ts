@@ -6,7 +6,7 @@ import type {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { strategyAdvanced } from '../events.ts';
 import { plan, takenWindow, toStrategyMessage } from '../strategy.ts';
-import { type Dependencies, requireNames } from './context.ts';
+import type { Dependencies } from './context.ts';
 
 /**
  * Moves a strategy past the window that was taken up; another copy may have done so, which is fine. The window is
@@ -17,7 +17,6 @@ export function advanceStrategy({ store, now, spreadMs }: Dependencies) {
     { clusterId, rule, opensAt, revision }: AdvanceStrategyRequest,
     { signal }: CallContext,
   ): Promise<AdvanceStrategyResponse> => {
-    requireNames(clusterId, rule);
     if (!opensAt) throw invalidArgument([{ field: 'opensAt', description: 'must be set' }]);
     const { strategy, changed } = await store.change(
       clusterId,

@@ -1,28 +1,16 @@
-import { AppError, type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import { AppError } from '@tidemark/errors/app-error';
 import type { FleetDependencies } from '../fleet-loop.ts';
+import type { QuotaStore } from '../quota-store.ts';
 
 /** What the handlers of this service work with. */
 export interface Dependencies extends FleetDependencies {
+  readonly quotas: QuotaStore;
   /** Has strategies for labels applied at once. */
   readonly wakeFleetLoop: () => void;
 }
 
-const ID = /^[A-Za-z0-9_-]{1,64}$/;
-const NAME_RULE = 'must be 1 to 64 letters, digits, underscores or dashes';
-
-/** @throws AppError `invalid_argument` when a cluster or rule is not named properly; an empty rule is fine */
-export function requireNames(clusterId: string, rule: string): void {
-  const violations: FieldViolation[] = [];
-  if (!ID.test(clusterId)) violations.push({ field: 'clusterId', description: NAME_RULE });
-  if (rule !== '' && !ID.test(rule))
-    violations.push({ field: 'strategy.rule', description: `${NAME_RULE}, such as nightly` });
-  if (violations.length > 0) throw invalidArgument(violations);
-}
-
-/** @throws AppError `invalid_argument` when a strategy for labels is not named properly */
-export function requireName(name: string): void {
-  if (!ID.test(name)) throw invalidArgument([{ field: 'name', description: `${NAME_RULE}, such as prod-nightly` }]);
-}
+/** Of strategies for labels; no cluster has this id. */
+export const FLEET_QUOTA = 'strategies for labels';
 
 export function unknownRule(clusterId: string, rule: string): AppError {
   return new AppError(

@@ -6,7 +6,7 @@ import type {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { strategyDeleted } from '../events.ts';
 import { reconcile } from '../fleet-loop.ts';
-import { type Dependencies, requireNames } from './context.ts';
+import type { Dependencies } from './context.ts';
 
 /**
  * Forgets a strategy; one that is not there is forgotten already. A cluster whose own rule goes falls back at once to the
@@ -15,21 +15,23 @@ import { type Dependencies, requireNames } from './context.ts';
  * @throws AppError `strategy_inherited` for a rule that comes from a strategy for labels
  */
 export function deleteStrategy(dependencies: Dependencies) {
-  const { store, fleet } = dependencies;
+  const { store, fleet, quotas, now } = dependencies;
   return async (
     { clusterId, rule }: DeleteStrategyRequest,
     { caller, requestId, signal }: CallContext,
   ): Promise<DeleteStrategyResponse> => {
-    requireNames(clusterId, rule);
+    const at = now();
     if (rule === '') {
       // First the labels: from then on nothing is derived for the cluster.
       await fleet.removeCluster(clusterId);
       await store.removeCluster(clusterId);
+      await quotas.drop(clusterId);
     } else {
       const before = await store.get(clusterId, rule, signal);
       if (!before) return {};
       if (before.fleetStrategy !== '') throw inherited(clusterId, rule, before.fleetStrategy);
       await reconcile(dependencies, [clusterId], signal, rule);
+      await quotas.release(clusterId, rule, at);
     }
     strategyDeleted(clusterId, rule, caller, requestId);
     return {};

@@ -1,4 +1,5 @@
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import { MAX_FLEET_STRATEGIES, MAX_QUOTED_NAME, MAX_SELECTOR, MAX_SHORT_TEXT } from '@tidemark/limits/limits';
 import type {
   SaveFleetStrategyRequest,
   SaveFleetStrategyResponse,
@@ -8,29 +9,28 @@ import { fleetSaved } from '../events.ts';
 import { type FleetStrategyDocument, toFleetMessage, toLabels } from '../fleet-strategy.ts';
 import { DEFAULT_RULE, NO_SETTINGS } from '../strategy.ts';
 import { toChange } from '../strategy-change.ts';
-import { type Dependencies, requireName } from './context.ts';
+import { type Dependencies, FLEET_QUOTA } from './context.ts';
 
-const MOST_FLEET_STRATEGIES = 100;
-const MOST_LABELS = 20;
-const HIGHEST_PRIORITY = 1_000_000;
-const RULE = /^[A-Za-z0-9_-]{1,64}$/;
-const isLabelText = (text: string) => text.length <= 256 && !/\p{Cc}/u.test(text);
+const isLabelText = (text: string) => text.length <= MAX_SHORT_TEXT && !/\p{Cc}/u.test(text);
 
 /** Saves a strategy for labels; the loop brings it to the clusters within seconds. One that is being deleted begins anew. */
-export function saveFleetStrategy({ store, fleet, now, wakeFleetLoop }: Dependencies) {
+export function saveFleetStrategy({ store, fleet, quotas, now, wakeFleetLoop }: Dependencies) {
   return async (
     request: SaveFleetStrategyRequest,
     { caller, requestId, signal }: CallContext,
   ): Promise<SaveFleetStrategyResponse> => {
     const { name } = request;
-    requireName(name);
     const change = toChange(request, true, problemsOf(request));
     const selector = toLabels(request.selector);
-    const all = await fleet.list(signal);
-    if (!all.some(({ _id }) => _id === name) && all.length >= MOST_FLEET_STRATEGIES)
-      throw invalidArgument([
-        { field: 'name', description: `would be one more than ${MOST_FLEET_STRATEGIES} strategies; delete one first` },
-      ]);
+    const before = await fleet.get(name, signal);
+    if (!before || before.deleting) {
+      requireSettled(request, undefined);
+      const stored = async () => (await fleet.list(signal)).map(({ _id }) => _id);
+      if (!(await quotas.reserve(FLEET_QUOTA, name, MAX_FLEET_STRATEGIES, stored, signal)))
+        throw invalidArgument([
+          { field: 'name', description: `would be one more than ${MAX_FLEET_STRATEGIES} strategies; delete one first` },
+        ]);
+    }
 
     const saved = await fleet.change(
       name,
@@ -45,7 +45,9 @@ export function saveFleetStrategy({ store, fleet, now, wakeFleetLoop }: Dependen
           rule: request.rule || DEFAULT_RULE,
           createTime: at,
           appliedRevision: 0,
+          toldRevision: 0,
           ...before,
+          ...(before && { toldRevision: before.toldRevision ?? 0 }),
           ...change,
           selector: selector.length > 0 ? selector : (before?.selector ?? []),
           ...(request.priority !== undefined && { priority: request.priority }),
@@ -66,27 +68,17 @@ export function saveFleetStrategy({ store, fleet, now, wakeFleetLoop }: Dependen
   };
 }
 
-function problemsOf({ selector, priority, rule }: SaveFleetStrategyRequest): FieldViolation[] {
+function problemsOf({ selector }: SaveFleetStrategyRequest): FieldViolation[] {
   const violations: FieldViolation[] = [];
   const labels = Object.entries(selector);
-  if (labels.length > MOST_LABELS)
-    violations.push({ field: 'strategy.selector', description: `must name at most ${MOST_LABELS} labels` });
-  for (const [label, value] of labels)
+  if (labels.length > MAX_SELECTOR)
+    violations.push({ field: 'strategy.selector', description: `must name at most ${MAX_SELECTOR} labels` });
+  for (const [label, value] of labels.slice(0, MAX_SELECTOR))
     if (label === '' || !isLabelText(label) || !isLabelText(value))
       violations.push({
-        field: `strategy.selector.${label.slice(0, 64)}`,
+        field: `strategy.selector.${label.slice(0, MAX_QUOTED_NAME)}`,
         description: 'must be a label and its value of at most 256 characters, such as {"env":"prod"}',
       });
-  if (priority !== undefined && Math.abs(priority) > HIGHEST_PRIORITY)
-    violations.push({
-      field: 'strategy.priority',
-      description: `must be a whole number from -${HIGHEST_PRIORITY} to ${HIGHEST_PRIORITY}, such as 10; the highest wins`,
-    });
-  if (rule !== '' && !RULE.test(rule))
-    violations.push({
-      field: 'strategy.rule',
-      description: 'must be 1 to 64 letters, digits, underscores or dashes, such as nightly',
-    });
   return violations;
 }
 

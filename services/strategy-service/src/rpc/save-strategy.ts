@@ -1,11 +1,14 @@
 import { invalidArgument } from '@tidemark/errors/app-error';
+import { MAX_RULES } from '@tidemark/limits/limits';
 import type {
   SaveStrategyRequest,
   SaveStrategyResponse,
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { isTimeZone } from '@tidemark/schedule/time-zone';
+import { raceAbort } from '@tidemark/service-kit/abort';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { strategySaved } from '../events.ts';
+import { type Change, createSavesTogether } from '../saves-together.ts';
 import {
   DEFAULT_RULE,
   NO_SETTINGS,
@@ -16,10 +19,7 @@ import {
   toStrategyMessage,
 } from '../strategy.ts';
 import { type SettingsChange, toChange } from '../strategy-change.ts';
-import { type Dependencies, requireNames, unknownRule } from './context.ts';
-
-/** Rules that a cluster may have; two that are made at the same moment may exceed it. */
-const MOST_RULES = 20;
+import { type Dependencies, unknownRule } from './context.ts';
 
 /**
  * Saves a strategy. A window that is open now starts now; resuming a paused strategy never starts anything, so there
@@ -29,19 +29,20 @@ const MOST_RULES = 20;
  * A rule that comes from a strategy for labels becomes the cluster's own, with what it had, as soon as anything but
  * `paused` is saved. It then is still paused if the strategy for labels was, unless the request says otherwise.
  */
-export function saveStrategy({ store, now, timeZone, spreadMs }: Dependencies) {
+export function saveStrategy({ store, quotas, now, timeZone, spreadMs }: Dependencies) {
+  const saveTogether = createSavesTogether(store, async (clusterId, rule, signal) => {
+    const stored = async () => (await store.ofClusters([clusterId], signal)).map((one) => one.rule);
+    if (!(await quotas.reserve(clusterId, rule, MAX_RULES, stored, signal))) throw tooMany();
+  });
   return async (
     request: SaveStrategyRequest,
     { caller, requestId, signal }: CallContext,
   ): Promise<SaveStrategyResponse> => {
-    requireNames(request.clusterId, request.rule);
     const change = toChange(request);
     const rule = request.rule || DEFAULT_RULE;
     const { clusterId, defaultTimeZone, createOnly, validateOnly } = request;
-    const others = await store.ofClusters([clusterId], signal);
-    if (createOnly || !others.some((one) => one.rule === rule)) requireRoomFor(rule, others);
-
-    const next = (before: StrategyDocument | undefined): StrategyDocument | undefined => {
+    const next: Change = (before, others) => {
+      if (createOnly || !before) requireRoomFor(rule, others);
       if (createOnly && before) {
         if (!isRepeat(before, change, requestId)) throw taken(before.rule);
         return undefined;
@@ -77,12 +78,18 @@ export function saveStrategy({ store, now, timeZone, spreadMs }: Dependencies) {
     };
 
     if (validateOnly) {
+      const others = await store.ofClusters([clusterId], signal);
       const before = others.find((one) => one.rule === rule);
-      const strategy = next(before) ?? before;
+      const strategy = next(before, others) ?? before;
       return { strategy: strategy && toStrategyMessage(strategy, spreadMs) };
     }
-    const { strategy, changed } = await store.change(clusterId, rule, next, signal);
-    if (strategy && changed) strategySaved(strategy, caller, requestId);
+    const save = { clusterId, rule, change: next, needsOthers: createOnly };
+    const saved = saveTogether(strategyId(clusterId, rule), save).then(({ strategy, changed }) => {
+      // Also where nobody waits for the answer any more.
+      if (strategy && changed) strategySaved(strategy, caller, requestId);
+      return strategy;
+    });
+    const strategy = await raceAbort(saved, signal);
     return { strategy: strategy && toStrategyMessage(strategy, spreadMs) };
   };
 }
@@ -103,13 +110,16 @@ function isRepeat(before: StrategyDocument, change: SettingsChange, requestId: s
 function requireRoomFor(rule: string, others: readonly StrategyDocument[]): void {
   const alike = others.find((one) => one.rule.toLowerCase() === rule.toLowerCase());
   if (alike && alike.rule !== rule) throw taken(alike.rule);
-  if (others.length >= MOST_RULES && !alike)
-    throw invalidArgument([
-      {
-        field: 'strategy.rule',
-        description: `would be one more than the ${MOST_RULES} rules that a cluster may have; delete one first`,
-      },
-    ]);
+  if (others.length >= MAX_RULES && !alike) throw tooMany();
+}
+
+function tooMany() {
+  return invalidArgument([
+    {
+      field: 'strategy.rule',
+      description: `would be one more than the ${MAX_RULES} rules that a cluster may have; delete one first`,
+    },
+  ]);
 }
 
 function taken(rule: string) {

@@ -9,6 +9,7 @@ import { deleteStrategy } from './delete-strategy.ts';
 import { getFleetStrategy } from './get-fleet-strategy.ts';
 import { getStrategy } from './get-strategy.ts';
 import { listFleetStrategies } from './list-fleet-strategies.ts';
+import { listStorageUsers } from './list-storage-users.ts';
 import { listStrategies } from './list-strategies.ts';
 import { saveFleetStrategy } from './save-fleet-strategy.ts';
 import { saveStrategy } from './save-strategy.ts';
@@ -24,5 +25,6 @@ export function strategyService(dependencies: Dependencies): ServiceBinding {
     listFleetStrategies: listFleetStrategies(dependencies),
     saveFleetStrategy: saveFleetStrategy(dependencies),
     deleteFleetStrategy: deleteFleetStrategy(dependencies),
+    listStorageUsers: listStorageUsers(dependencies),
   });
 }

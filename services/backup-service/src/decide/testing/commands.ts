@@ -3,7 +3,7 @@ import type { Backup } from '../../backup.ts';
 import type { Answer, Command, Decision } from '../command.ts';
 import { attemptOf, ownKey } from '../vocabulary.ts';
 import { hasNewerGood, hold, OF_A_CHANGE, OF_A_DOCUMENT, Violation } from './invariants.ts';
-import { documentOf, type World } from './world.ts';
+import { documentOf, peersIn, type World } from './world.ts';
 
 /**
  * Applies a command to a document of the world, which is changed.
@@ -35,6 +35,8 @@ export function ask(world: World, number: number, asked: Command): Answer {
     answer,
     before,
     backup: documentOf(world, number),
+    denied: world.denied,
+    peers: peersIn(world),
   });
   return answer;
 }
@@ -42,10 +44,20 @@ export function ask(world: World, number: number, asked: Command): Answer {
 /** What the store finds out before it decides. */
 function withFindings(world: World, number: number, backup: Backup, command: Command): Command {
   if (command.kind === 'delete') return { ...command, newerGood: hasNewerGood(world, number) };
+  if (command.kind === 'complete' && command.outcome.kind === 'wait' && command.outcome.handBack)
+    return { ...command, peers: peersIn(world) };
+  if (command.kind === 'complete' && world.moved)
+    return { ...command, moved: { at: world.moved.at, from: 'the first place' } };
   if (command.kind !== 'claim') return command;
   const { slotKey: _, ...claim } = command;
   const slotKey = freeSlot(world, backup);
-  return { ...claim, ...(slotKey !== undefined && { slotKey }), newerGood: hasNewerGood(world, number) };
+  return {
+    ...claim,
+    peers: peersIn(world),
+    ...(slotKey !== undefined && { slotKey }),
+    ...(world.denied && backup.state === 'Queued' && { storageDenied: true }),
+    newerGood: hasNewerGood(world, number),
+  };
 }
 
 /** A slot that is free, for those that were accepted first of those that wait (`turns.ts`). */

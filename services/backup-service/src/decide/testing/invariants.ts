@@ -5,7 +5,7 @@
 import { type Backup, isActive } from '../../backup.ts';
 import type { Answer, Command } from '../command.ts';
 import { attemptOf, clusterKey, ownKey } from '../vocabulary.ts';
-import { documentOf, filesIn, type Job, type Run, type World, workerOf } from './world.ts';
+import { documentOf, filesIn, type Job, peersIn, type Run, UNREACHED, type World, workerOf } from './world.ts';
 
 /** An invariant that does not hold. */
 export class Violation extends Error {
@@ -58,7 +58,10 @@ const opensOneAttemptForAClaim = ({ attempts }: Backup) =>
   new Set(attempts.map(({ claim }) => claim)).size === attempts.length;
 
 const isDeletedOnceNothingIsLeft = ({ task, deletion }: Backup) =>
-  task !== null || deletion.state === 'None' || deletion.state === 'Deleted';
+  task !== null || ['None', 'Deleted', 'Forgotten'].includes(deletion.state);
+
+const isLeftAloneOnceForgotten = ({ task, leftovers, deletion }: Backup) =>
+  deletion.state !== 'Forgotten' || (task === null && leftovers.length === 0);
 
 const isHeldOnlyWhileGood = (backup: Backup) => backup.holds.length === 0 || goodStays(backup);
 
@@ -78,6 +81,7 @@ export const OF_A_DOCUMENT: ReadonlyMap<Sentence, (backup: Backup) => boolean> =
   ['a path is in leftovers once', listsALeftoverOnce],
   ['a claim opens one attempt', opensOneAttemptForAClaim],
   ['no deletion is left half done without a task', isDeletedOnceNothingIsLeft],
+  ['nobody works on what was forgotten', isLeftAloneOnceForgotten],
   ['only a good backup is held', isHeldOnlyWhileGood],
   ['Canceling and Canceled have a recorded cancel', wasCanceledIfItSaysSo],
 ]);
@@ -137,9 +141,10 @@ const countsOnlyFailuresThatWereTold = ({ before, after, command }: Change) =>
 const staysWithinItsLimits = ({ after, world: { limits } }: Change) =>
   after.failures <= limits.failureLimit && after.losses <= limits.lossLimit + 1;
 
-/** T11: one whose time has not come stays, whatever else is removed, unless retention takes its wish back. */
+/** T11: one whose time has not come stays, whatever else is removed, unless a wish is taken back or the files given up. */
 const keepsLeftoversUntilTheirTime = ({ world, before, after, command }: Change) =>
   command.kind === 'claim' ||
+  command.kind === 'forget' ||
   before.leftovers.every(
     (one) =>
       one.after.getTime() <= world.now ||
@@ -152,18 +157,57 @@ const neverFailsBesideAGoodBackup = (change: Change) =>
   !isFailure(change) ||
   filesIn(change.world, change.after.path).holds !== 'all' ||
   change.after.reason?.code === 'DEADLINE' ||
-  change.after.reason?.code === 'LOST';
+  change.after.reason?.code === 'LOST' ||
+  change.after.reason?.code === 'STORAGE_DENIED';
+
+/** What is wrong with one worker is no failure of the backup. */
+const failsForWorkersOnlyIfAllSaidSo = (change: Change) => {
+  const { world, after } = change;
+  if (!isFailure(change) || after.reason?.code !== UNREACHED.code) return true;
+  const said = (after.handBacks ?? []).map(({ instance }) => instance);
+  return peersIn(world).every(({ instance, outOfReach }) => outOfReach !== undefined || said.includes(instance));
+};
+
+const countsNothingThatIsGivenBack = ({ before, after, command }: Change) => {
+  if (command.kind !== 'complete' || command.outcome.kind !== 'wait' || !command.outcome.handBack) return true;
+  const kept = before.attempts.filter(({ claim, argv }) => claim !== command.claim || argv !== undefined);
+  return before.state === 'Canceling' || (after.failures === before.failures && after.attempts.length === kept.length);
+};
+
+const leavesTasksToThoseWhoCan = (change: Change) => {
+  const { world, before, command } = change;
+  if (!isNewGrant(change) || command.kind !== 'claim' || !command.outOfReach) return true;
+  const said = (before.handBacks ?? []).map(({ instance }) => instance);
+  return peersIn(world).every(
+    ({ instance, outOfReach }) => instance === command.instance || outOfReach !== undefined || said.includes(instance),
+  );
+};
+
+const grantsNothingInAStorageOfOthers = (change: Change) =>
+  !isNewGrant(change) || change.before.task?.kind !== 'backup' || !change.world.denied;
+
+const isDeniedOnlyWhileItIs = (change: Change) =>
+  !isFailure(change) || change.after.reason?.code !== 'STORAGE_DENIED' || change.world.denied;
 
 const neverFailsInACalmWorld = (change: Change) => !(change.world.setting.calm && isFailure(change));
 
 const keepsAPersonsDeletion = ({ before, after }: Change) =>
-  before.deletion.by?.kind !== 'person' || (after.deletion.state !== 'None' && after.deletion.by?.kind === 'person');
+  before.deletion.state === 'Forgotten' ||
+  before.deletion.by?.kind !== 'person' ||
+  (after.deletion.state !== 'None' && after.deletion.by?.kind === 'person');
 
 const staysDeleted = ({ before, after }: Change) =>
   before.deletion.state !== 'Deleted' || after.deletion.state === 'Deleted';
 
 const neverTakesBackABegunDeletion = ({ before, after }: Change) =>
-  after.deletion.state !== 'None' || before.deletion.state === 'None' || before.deletion.state === 'Requested';
+  after.deletion.state !== 'None' || ['None', 'Requested', 'Forgotten'].includes(before.deletion.state);
+
+/** A person gives files up where nobody can remove them, and only a rebuild takes that back. */
+const forgetsOnlyWhatCannotBeRemoved = ({ before, after, command }: Change) =>
+  after.deletion.state === before.deletion.state ||
+  (after.deletion.state === 'Forgotten'
+    ? command.kind === 'forget' && !isActive(before) && (command.gone || before.deletion.state === 'DeleteFailed')
+    : before.deletion.state !== 'Forgotten' || command.kind === 'remember');
 
 /** A newer good one is there when retention asks, and still when its removal begins. */
 const leavesANewerGoodBackup = ({ world, number, before, after }: Change) =>
@@ -191,11 +235,20 @@ export const OF_A_CHANGE: ReadonlyMap<Sentence, (change: Change) => boolean> = n
   ['a loss counts exactly if it may have cost a run', countsExactlyTheLossesThatMayHaveCostARun],
   ['only a failure that was told counts', countsOnlyFailuresThatWereTold],
   ['failures and losses stay within their limits', staysWithinItsLimits],
-  ['Failed never beside a complete backup, but for deadline and losses', neverFailsBesideAGoodBackup],
+  ['no backup is granted whose cluster may not use the storage', grantsNothingInAStorageOfOthers],
+  ['a backup is denied its storage only while its cluster may not use it', isDeniedOnlyWhileItIs],
+  [
+    'Failed never beside a complete backup, but for deadline, losses and a storage of others',
+    neverFailsBesideAGoodBackup,
+  ],
   ['lost answers, late calls, doubled messages and drains alone never make a backup Failed', neverFailsInACalmWorld],
+  ['a backup fails for what is wrong with workers only once all present ones said so', failsForWorkersOnlyIfAllSaidSo],
+  ['what a worker gives back counts nothing and opens no attempt', countsNothingThatIsGivenBack],
+  ['what a worker cannot do is left to another who can', leavesTasksToThoseWhoCan],
   ["a person's answered deletion is kept", keepsAPersonsDeletion],
   ['deleted stays deleted', staysDeleted],
   ['a deletion that has begun is not taken back', neverTakesBackABegunDeletion],
+  ['only what cannot be removed is forgotten', forgetsOnlyWhatCannotBeRemoved],
   ['retention removes only where a newer good backup is', leavesANewerGoodBackup],
   ['what is held is not deleted', deletesNothingThatIsHeld],
 ]);
@@ -220,6 +273,7 @@ const forgetsNoFiles = (world: World, backup: Backup, number: number) =>
   isActive(backup) ||
   backup.task !== null ||
   isStrayOwed(world, number) ||
+  backup.deletion.state === 'Forgotten' ||
   Object.entries(world.owners).every(
     ([path, owner]) =>
       owner !== number || filesIn(world, path).holds === 'nothing' || (goodStays(backup) && path === backup.path),

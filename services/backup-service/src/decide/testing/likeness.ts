@@ -5,8 +5,12 @@
  */
 import type { Backup } from '../../backup.ts';
 import { isActive } from '../../backup.ts';
-import { attemptOf, mayHoldFiles, ranWithoutLock } from '../vocabulary.ts';
+import { pauseAfter, SPARED_MS } from '../hand-back.ts';
+import { attemptOf, mayHoldFiles, ranWithoutLock, restedFrom } from '../vocabulary.ts';
 import { documentOf, type End, filesIn, type Job, SILENCE_MS, SPAWN_MS, type Worker, type World } from './world.ts';
+
+/** From then on a removal is tried once an hour. */
+const MOST_TRIES = 6;
 
 /** The same text for worlds that are alike. */
 export function likenessOf(world: World): string {
@@ -20,8 +24,8 @@ export function likenessOf(world: World): string {
 }
 
 /** Tells most workers apart without naming anything. */
-const kindOf = ({ mode, cut, job, records }: Worker): string =>
-  `${mode}${cut}${records.length}${job?.phase}${job?.kind}${job?.document}${job?.canceling}${job?.exit}${job?.end?.kind}`;
+const kindOf = ({ mode, cut, away, job, records }: Worker): string =>
+  `${mode}${cut}${away}${records.length}${job?.phase}${job?.kind}${job?.document}${job?.canceling}${job?.exit}${job?.end?.kind}`;
 
 /** Names things by the order in which they are asked for. */
 type Names = Map<string, number>;
@@ -36,10 +40,13 @@ function nameIn(names: Names, thing: string | undefined): number {
 
 function describe(world: World, order: readonly number[]): string {
   const tokens: Names = new Map();
-  const { faults, wishes, further, documents } = world;
+  const { faults, wishes, further, denied, moved, documents } = world;
   const known = documents.map((_, number) => wantedPaths(world, number));
   const path = (document: number, name: string) => (name === '' ? '' : known[document]?.indexOf(name));
-  const parts: unknown[] = [faults, wishes, further];
+  const parts: unknown[] = [faults, wishes, further, denied ? 1 : 0, moved?.copied];
+  documents.forEach((backup) => {
+    describeHandBacks(world, backup, order, parts);
+  });
   documents.forEach((_, number) => {
     describeDocument(world, number, known[number] ?? [], tokens, parts);
   });
@@ -49,8 +56,19 @@ function describe(world: World, order: readonly number[]): string {
   }
   for (const { document, command } of world.late) {
     const { claim, fence, outcome } = { claim: undefined, fence: undefined, outcome: undefined, ...command };
-    parts.push('L', document, command.kind, nameIn(tokens, claim), isCurrent(world, document, fence), outcome?.kind);
-    if (outcome?.kind === 'removed') parts.push(outcome.paths.map((one) => path(document, one)));
+    parts.push(
+      'L',
+      document,
+      command.kind,
+      nameIn(tokens, claim),
+      isCurrent(world, document, fence),
+      outcome && endOf(outcome),
+    );
+    if (outcome?.kind === 'removed')
+      parts.push(
+        outcome.paths.map((one) => path(document, one)),
+        emptyOf(outcome),
+      );
     if (command.kind === 'renew') parts.push(command.starting ? 1 : 0);
   }
   for (const [token, name] of tokens) parts.push('T', name, ...knownOf(world, token, path));
@@ -61,6 +79,7 @@ function describe(world: World, order: readonly number[]): string {
 function knownOf({ documents }: World, token: string, path: (document: number, name: string) => unknown): unknown[] {
   for (const [number, backup] of documents.entries()) {
     const attempt = attemptOf(backup, token);
+    if ((backup.handBacks ?? []).some(({ claim }) => claim === token)) return [number, 'H'];
     if (attempt) return [number, attempt.outcome, attempt.argv ? 1 : 0, path(number, attempt.path)];
   }
   return [];
@@ -95,27 +114,63 @@ function describeDocument(
   parts: unknown[],
 ): void {
   const backup = documentOf(world, number);
-  const { state, task, failures, losses, deletion, cancel, holds, endTime, deadline, slotKey } = backup;
+  const { state, task, failures, losses, deletion, cancel, holds, deadline, slotKey } = backup;
   const attempt = attemptOf(backup, task?.claim);
-  const rest =
-    state === 'Succeeded' && deletion.state === 'None' ? (endTime?.getTime() ?? 0) + world.limits.quietMs : 0;
+  const rest = state === 'Succeeded' && deletion.state === 'None' ? restedFrom(backup, world.limits).getTime() : 0;
   parts.push('D', state, world.bells[number] ? 1 : 0, world.promised[number] ? 1 : 0, failures, losses);
-  parts.push(deletion.state, deletion.by?.kind, cancel ? 1 : 0, holds.length, slotKey.startsWith('backup') ? 0 : 1);
+  parts.push(
+    deletion.state,
+    deletion.by?.kind,
+    deletion.begun ? 1 : 0,
+    cancel ? 1 : 0,
+    holds.length,
+    slotKey.startsWith('backup') ? 0 : 1,
+  );
   parts.push(away(world, rest), isActive(backup) && deadline.getTime() < world.now ? 1 : 0);
   if (task) {
     const { kind, ringAt, notBefore, leaseUntil, tries, claim, started } = task;
     const reapable = leaseUntil && leaseUntil.getTime() + world.limits.reapMarginMs + 1;
-    parts.push(kind, away(world, ringAt.getTime()), away(world, notBefore.getTime()), away(world, reapable), tries);
+    parts.push(
+      kind,
+      away(world, ringAt.getTime()),
+      away(world, notBefore.getTime()),
+      away(world, reapable),
+      Math.min(tries, MOST_TRIES),
+    );
     parts.push(nameIn(tokens, claim), started ? 1 : 0, attempt?.mayRun ? 1 : 0, attempt?.hasLock ? 1 : 0);
   }
+  if (isActive(backup)) describeEnds(world, backup, parts);
   for (const path of paths) describePath(world, backup, path, parts);
+}
+
+/** Who is not asked now, and how long the next pause is. */
+function describeHandBacks(world: World, { handBacks = [] }: Backup, order: readonly number[], parts: unknown[]): void {
+  for (const number of order) {
+    const told = handBacks.find(({ instance }) => instance === `w${number}`);
+    if (told)
+      parts.push('H', away(world, told.at.getTime() + SPARED_MS), pauseAfter(told.times, world.limits.handBackMs));
+    else parts.push('');
+  }
+}
+
+/** What of the attempts in the path decides how long its files will rest, should it become good. */
+function describeEnds(world: World, { attempts, path }: Backup, parts: unknown[]): void {
+  const ran = attempts.filter((one) => one.path === path && one.argv !== undefined);
+  const ends = ran.map(({ endedAt }) => (endedAt?.getTime() ?? 0) + world.limits.quietMs);
+  parts.push(ran.some(({ outcome }) => outcome === 'lost') ? 1 : 0, away(world, Math.max(0, ...ends)));
 }
 
 function describePath(world: World, backup: Backup, path: string, parts: unknown[]): void {
   const leftover = backup.leftovers.find((one) => one.path === path);
   const { holds, lockedUntil, endedBadly } = filesIn(world, path);
   const last = backup.attempts.filter((one) => one.path === path && one.argv !== undefined).at(-1);
-  parts.push('P', leftover ? away(world, leftover.after.getTime()) : '', leftover?.listedOnce ? 1 : 0);
+  parts.push(
+    'P',
+    leftover ? away(world, leftover.after.getTime()) : '',
+    leftover?.listedOnce ? 1 : 0,
+    leftover?.untouched ? 1 : 0,
+    world.moved && leftover?.announcedAt && leftover.announcedAt > world.moved.at ? 1 : 0,
+  );
   parts.push(mayHoldFiles(backup, path) ? 1 : 0, ranWithoutLock(backup, path) ? 1 : 0);
   parts.push(last?.outcome === undefined ? '' : last.outcome === 'lost' ? 0 : 1);
   parts.push(holds, away(world, lockedUntil), endedBadly === 0 ? 0 : away(world, endedBadly + world.limits.quietMs));
@@ -123,14 +178,14 @@ function describePath(world: World, backup: Backup, path: string, parts: unknown
 
 function describeWorker(
   world: World,
-  { mode, cut, unheardSince, job, records }: Worker,
+  { mode, cut, away: unreached, unheardSince, job, records }: Worker,
   number: number,
   tokens: Names,
   path: (document: number, name: string) => unknown,
   parts: unknown[],
 ): void {
   const unheard = mode === 'up' && !cut ? '' : Math.max(0, unheardSince + SILENCE_MS - world.now);
-  parts.push('W', mode, cut ? 1 : 0, job || mode !== 'up' ? unheard : '');
+  parts.push('W', mode, cut ? 1 : 0, unreached ? 1 : 0, job || mode !== 'up' ? unheard : '');
   if (job) describeJob(world, job, tokens, path, parts);
   for (const { document, claim, fence, path: written, stray } of records)
     parts.push('R', document, nameIn(tokens, claim), isCurrent(world, document, fence), path(document, written), stray);
@@ -153,7 +208,12 @@ function describeJob(
   parts.push(phase === 'started' ? away(world, sentAt + SPAWN_MS + 1) : '');
 }
 
+const emptyOf = ({ paths, empty = [] }: Extract<End, { kind: 'removed' }>) =>
+  paths.map((path) => (empty.includes(path) ? 1 : 0)).join('');
+
 function endOf(end: End | undefined): string {
   if (!end) return '';
+  if (end.kind === 'succeeded') return `${end.kind}${end.exitSeen ?? ''}`;
+  if (end.kind === 'removed') return `removed${emptyOf(end)}`;
   return end.kind === 'wait' ? `wait${end.waitMs}` : 'reason' in end ? `${end.kind}:${end.reason.code}` : end.kind;
 }

@@ -2,9 +2,12 @@
  * The rules of the design, each switched off from outside: `decide` is given another document, command or limit than it
  * should be, or what it decided is altered. With each goes the smallest world that shows what the rule is for.
  */
+
+import { unowned } from '@tidemark/task/task';
+import { plus } from '@tidemark/task/time';
 import type { Backup, Cancellation, Task } from '../../backup.ts';
 import { type Command, type Decision, type Limits, LOST, OK } from '../command.ts';
-import { attemptOf, plus } from '../vocabulary.ts';
+import { attemptOf, removeTask } from '../vocabulary.ts';
 import type { Decide, Setting } from './world.ts';
 
 export interface Mutation {
@@ -142,6 +145,38 @@ export const MUTATIONS: readonly Mutation[] = [
     ),
     in: { faults: 1, fault: ['crash'] },
     breaks: 'only a failure that was told counts',
+  },
+  {
+    without: 'what a worker gives back counts nothing',
+    of: seen(['complete'], (_, command) =>
+      command.outcome.kind === 'wait' && command.outcome.handBack
+        ? { command: { ...command, outcome: { kind: 'retry', reason: command.outcome.reason } } }
+        : {},
+    ),
+    in: { faults: 1, fault: ['unreach'] },
+    breaks: 'only a failure that was told counts',
+  },
+  {
+    without: 'what a worker gives back opens no attempt',
+    of: written(['complete'], (next, backup, { outcome }) =>
+      outcome.kind === 'wait' && outcome.handBack
+        ? { attempts: backup.attempts.map((one) => ({ ...one, outcome: one.outcome ?? 'wait' })), state: next.state }
+        : {},
+    ),
+    in: { faults: 1, fault: ['unreach'] },
+    breaks: 'what a worker gives back counts nothing and opens no attempt',
+  },
+  {
+    without: 'a backup waits for workers that have not said yet that they cannot do it',
+    of: seen(['complete'], (_, command) => ({ command: { ...command, peers: [] } })),
+    in: { faults: 1, fault: ['unreach'] },
+    breaks: 'a backup fails for what is wrong with workers only once all present ones said so',
+  },
+  {
+    without: 'a worker that says that it cannot do a task is left alone while another can',
+    of: seen(['claim'], (_, { outOfReach: _told, ...command }) => ({ command })),
+    in: { faults: 1, fault: ['unreach'] },
+    breaks: 'what a worker cannot do is left to another who can',
   },
   {
     without: 'nothing is granted before its time (T3)',
@@ -288,6 +323,25 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: 'no removal sooner than 60 s after a br ended there otherwise than by itself',
   },
   {
+    without: 'a good backup whose br was not seen to end by itself rests before it is deleted (T11)',
+    of: seen(['delete'], (backup) => ({
+      backup: { ...backup, attempts: backup.attempts.map((attempt) => ({ ...attempt, exitSeen: true })) },
+    })),
+    in: { faults: 1, fault: ['drain'], wishes: 1, wish: ['delete'], lock: false },
+    breaks: 'no removal sooner than 60 s after a br ended there otherwise than by itself',
+  },
+  {
+    without: 'a good backup rests for those who ended badly in its path before, too (T11)',
+    of: (decide) => (backup, command, now, limits) => {
+      if (command.kind !== 'delete') return decide(backup, command, now, limits);
+      const attempts = backup.attempts.filter(({ exitSeen }) => exitSeen);
+      const { next, ...decision } = decide({ ...backup, attempts }, command, now, limits);
+      return next ? { ...decision, next: { ...next, attempts: backup.attempts } } : decision;
+    },
+    in: { faults: 1, fault: ['drain'], wishes: 1, wish: ['delete'] },
+    breaks: 'no removal sooner than 60 s after a br ended there otherwise than by itself',
+  },
+  {
     without: 'a leftover is granted only after its `after` (T11)',
     of: decided(['claim'], (decision, { leftovers }) =>
       decision.answer.kind === 'removeGrant'
@@ -367,5 +421,90 @@ export const MUTATIONS: readonly Mutation[] = [
     of: seen(['delete'], (backup) => ({ backup: { ...backup, holds: [] } })),
     in: { wishes: 2, wish: ['pin', 'delete'] },
     breaks: 'what is held is not deleted',
+  },
+  {
+    without: 'a good backup of which nothing is found is not removed, unless that was announced',
+    of: seen(['complete'], (_, command) =>
+      command.outcome.kind === 'removed' ? { command: { ...command, outcome: { ...command.outcome, empty: [] } } } : {},
+    ),
+    in: { faults: 1, fault: ['unmounted'], wishes: 1, wish: ['delete'] },
+    breaks: 'finished without a task has no files but the good ones, unless a worker owes a stray',
+  },
+  {
+    without: 'that a removal was announced counts for the place in which it was',
+    of: seen(['complete'], (_, { moved: __, ...command }) => ({ command })),
+    in: { faults: 2, fault: ['removal', 'moved'], wishes: 1, wish: ['delete'], workers: 1 },
+    breaks: 'finished without a task has no files but the good ones, unless a worker owes a stray',
+  },
+  {
+    without: 'an announced removal is on record',
+    of: seen(['renew'], (_, { removing: __, ...command }) => ({ command })),
+    in: { faults: 1, fault: ['crash'], wishes: 1, wish: ['delete'] },
+    breaks: 'when the faults stop, every document reaches no task',
+  },
+  {
+    without: 'a removal is announced by its owner alone',
+    of: decided(['renew'], (decision, backup, { removing }) =>
+      removing && decision.answer.kind === 'lost' ? { answer: { kind: 'held', state: backup.state } } : decision,
+    ),
+    in: { faults: 1, fault: ['partition'], wishes: 3, wish: ['delete', 'forgetGone', 'rebuild'] },
+    breaks: 'Succeeded and not deleted has a verified backupmeta in its path',
+  },
+  {
+    without: 'only what cannot be removed is forgotten',
+    of: seen(['forget'], (_, command) => ({ command: { ...command, gone: true } })),
+    in: { wishes: 1, wish: ['forget'] },
+    breaks: 'only what cannot be removed is forgotten',
+  },
+  {
+    without: 'what is held is not forgotten',
+    of: seen(['forget'], (backup) => ({ backup: { ...backup, holds: [] } })),
+    in: { wishes: 2, wish: ['pin', 'forgetGone'] },
+    breaks: 'what is held is not deleted',
+  },
+  {
+    without: 'what is active is not forgotten',
+    of: seen(['forget'], (backup) => ({ backup: { ...backup, state: 'Failed' } })),
+    in: { wishes: 1, wish: ['forgetGone'] },
+    breaks: 'activeKey is the cluster exactly while Queued, Running or Canceling',
+  },
+  {
+    without: 'forgetting gives leftovers and task up',
+    of: written(['forget'], (_, { leftovers, task }) => ({ leftovers, task })),
+    in: { wishes: 2, wish: ['delete', 'forgetGone'] },
+    breaks: 'nobody works on what was forgotten',
+  },
+  {
+    without: 'a stray makes no leftover of what was forgotten',
+    of: decided(['stray'], (decision, backup, { path }, now) => {
+      const leftovers = [{ path, after: plus(now, 60_000) }];
+      return backup.deletion.state === 'Forgotten'
+        ? { ...OK, next: { ...backup, leftovers, task: removeTask(leftovers) } }
+        : decision;
+    }),
+    in: { faults: 1, fault: ['hostFreeze'], wishes: 2, wish: ['cancel', 'forgetGone'], lock: false },
+    breaks: 'nobody works on what was forgotten',
+  },
+  {
+    without: 'what somebody may have begun to remove is not brought back',
+    of: seen(['remember'], ({ deletion: { begun: _, ...deletion }, ...backup }) => ({
+      backup: { ...backup, deletion },
+    })),
+    in: { faults: 1, fault: ['partition'], wishes: 3, wish: ['delete', 'forgetGone', 'rebuild'] },
+    breaks: 'Succeeded and not deleted has a verified backupmeta in its path',
+  },
+  {
+    without: 'nothing is written to a storage that the cluster may not use',
+    of: seen(['claim'], (_, { storageDenied: __, ...command }) => ({ command })),
+    in: { faults: 1, fault: ['deny'] },
+    breaks: 'no backup is granted whose cluster may not use the storage',
+  },
+  {
+    without: 'a retry leaves what a worker is at to that worker',
+    of: decided(['retry'], (decision, backup, _, now) =>
+      backup.task ? { ...OK, next: { ...backup, task: unowned(backup.task, now) } } : decision,
+    ),
+    in: { wishes: 1, wish: ['retry'] },
+    breaks: 'Running and Canceling are owned',
   },
 ];

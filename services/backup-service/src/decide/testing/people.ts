@@ -1,17 +1,21 @@
 /** What people, retention and the dispatcher ask of the documents, and the calls and messages that are under way. */
+import { isActive } from '../../backup.ts';
 import type { Command } from '../command.ts';
 import { ask } from './commands.ts';
 import { fault, free, type Step, urgent, wish } from './step.ts';
-import { accepted, type Wish, type World } from './world.ts';
+import { accepted, filesIn, type Wish, type World } from './world.ts';
 
 const CANCEL: Command = { kind: 'cancel', requestId: 'c', by: 'alice', reason: '' };
 const WISHES: readonly (readonly [Wish, Command])[] = [
   ['cancel', CANCEL],
   ['delete', { kind: 'delete', by: { kind: 'person', name: 'alice' }, reason: '', requestId: 'd', newerGood: false }],
   ['retention', { kind: 'delete', by: { kind: 'retention', name: 'r' }, reason: '', requestId: 'e', newerGood: false }],
+  ['forget', { kind: 'forget', by: { kind: 'person', name: 'root' }, reason: '', requestId: 'f', gone: false }],
+  ['forgetGone', { kind: 'forget', by: { kind: 'person', name: 'root' }, reason: '', requestId: 'g', gone: true }],
   ['pin', { kind: 'pin', id: 'pin:1' }],
   ['unpin', { kind: 'unpin' }],
   ['nudge', { kind: 'nudge' }],
+  ['retry', { kind: 'retry' }],
 ];
 
 export function stepsOfPeople(world: World): Step[] {
@@ -26,7 +30,48 @@ export function stepsOfPeople(world: World): Step[] {
         : []),
     ]),
   );
-  return [...asking, ...(world.further > 0 ? wish(world, 'start', 'one more backup is asked for', startFurther) : [])];
+  // A rebuild offers what is whole in its path.
+  const rebuilding = world.documents.flatMap(({ path, deletion, storage }, number) =>
+    deletion.state === 'Forgotten' && world.moved?.copied !== false && filesIn(world, path).holds === 'all'
+      ? wish(
+          world,
+          'rebuild',
+          `b${number} is found by a rebuild`,
+          (next) => void ask(next, number, { kind: 'remember', storage }),
+        )
+      : [],
+  );
+  return [
+    ...asking,
+    ...rebuilding,
+    ...(world.denied
+      ? [
+          free('the storage is opened again', (next) => {
+            next.denied = false;
+          }),
+        ]
+      : fault(world, 'deny', 'the storage is closed to the clusters', (next) => {
+          next.denied = true;
+        })),
+    ...moving(world),
+    ...(world.further > 0 ? wish(world, 'start', 'one more backup is asked for', startFurther) : []),
+  ];
+}
+
+/** Nobody is at a backup when a move is taken down, and what is asked for later is written to the new place. */
+function moving(world: World): Step[] {
+  const { moved, documents, now } = world;
+  if (moved?.copied) return [];
+  if (moved)
+    return [
+      free('the files are copied to where the storage was moved', (next) => {
+        next.moved = { ...moved, copied: true };
+      }),
+    ];
+  if (documents.some((backup) => isActive(backup) || backup.task?.claim !== undefined)) return [];
+  return fault(world, 'moved', 'the storage is said to be moved', (next) => {
+    next.moved = { at: new Date(now), copied: false };
+  });
 }
 
 /** Of the first one's cluster, which the unique `activeKey` allows only while that is free. */

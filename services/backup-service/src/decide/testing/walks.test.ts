@@ -8,11 +8,12 @@ import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import fc from 'fast-check';
 import type { Db } from 'mongodb';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
-import type { Backup } from '../../backup.ts';
+import type { Backup, StorageSnapshot } from '../../backup.ts';
 import { BACKUP_INDEXES, createBackupStore } from '../../backup-store.ts';
 import { createFinishedBackups, FINISHED_INDEXES } from '../../finished-backups.ts';
+import { digestOf, type Presence } from '../../presence.ts';
 import { createTurns, TURN_INDEXES } from '../../turns.ts';
-import type { Limits } from '../command.ts';
+import type { Limits, Peer } from '../command.ts';
 import { decide } from '../decide.ts';
 import { hold, OF_A_DOCUMENT } from './invariants.ts';
 import { walk } from './walk.ts';
@@ -40,7 +41,10 @@ const settings = fc.record({
   lossLimit: fc.constantFrom(1, 2, 5),
 });
 const picks = fc.array(fc.nat(1_000_000), { minLength: 20, maxLength: 200, size: 'max' });
-const WISHES: Setting['wish'] = ['cancel', 'delete', 'retention', 'pin', 'unpin', 'nudge', 'start'];
+const WISHES: Setting['wish'] = [
+  ...(['cancel', 'delete', 'retention', 'pin', 'unpin', 'nudge', 'start'] as const),
+  ...(['forget', 'forgetGone', 'rebuild', 'retry'] as const),
+];
 
 let db: Db;
 const stack = new AsyncDisposableStack();
@@ -67,21 +71,47 @@ it('comes to rest after any history, with no invariant broken on the way', () =>
   console.log(`${histories} histories`);
 });
 
+/** A worker that the service heard of, as it is on record. */
+const toPresence =
+  (storage: StorageSnapshot) =>
+  ({ instance, worker, free, outOfReach }: Peer): Presence => ({
+    _id: instance,
+    worker,
+    pool: 'default',
+    slots: 1,
+    freeSlots: free ? 1 : 0,
+    brVersions: [],
+    running: [],
+    draining: false,
+    outOfReach: outOfReach ? [{ storageId: 's1', digest: digestOf(storage), since: new Date(0), ...outOfReach }] : [],
+    firstSeenAt: new Date(0),
+    seenAt: new Date(0),
+  });
+
 /** What is compared: how often it was written differs where a command came twice. */
 const comparable = ({ revision: _, updateTime: __, ...backup }: Backup) => backup;
 
 /** Does to the store what was done in a world, some of it twice at the same time. */
 async function repeat(asked: readonly Asked[], twice: (index: number) => boolean, limits: Limits): Promise<void> {
   let clock = new Date(0);
+  let present: readonly Presence[] = [];
+  let mayUse = true;
   const store = createBackupStore(db, {
     now: () => clock,
     limits,
     turns: createTurns(db),
     finished: createFinishedBackups(db),
+    presences: { present: async () => [...present] },
+    mayUseStorage: async () => mayUse,
+    places: {
+      granted: async ({ storage }) => storage,
+      elsewhere: async () => undefined,
+      lastMove: async () => undefined,
+    },
     onChanged() {},
   });
   const inserted: string[] = [];
-  for (const [index, { documents, command, at, answer, before, backup }] of asked.entries()) {
+  for (const [index, { documents, command: asks, at, answer, before, backup, denied, peers }] of asked.entries()) {
     while (inserted.length < documents) {
       const next = asked.find((one) => one.number === inserted.length)?.before;
       if (!next) throw new Error('nothing was ever asked of the document');
@@ -91,6 +121,11 @@ async function repeat(asked: readonly Asked[], twice: (index: number) => boolean
       inserted.push(next._id);
     }
     clock = at;
+    present = peers.map(toPresence(before.storage));
+    mayUse = !denied;
+    // The store finds out by itself what it is told of in a world.
+    const command =
+      asks.kind === 'claim' && asks.outOfReach ? { ...asks, unreachable: [digestOf(before.storage)] } : asks;
     const times = twice(index) && command.kind !== 'reap' ? 2 : 1;
     const applied = await Promise.all(Array.from({ length: times }, () => store.apply(before._id, command, signal)));
     expect(applied.map((one) => one?.decision.answer)).toContainEqual(answer);

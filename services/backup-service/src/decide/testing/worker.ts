@@ -1,4 +1,4 @@
-/** What a worker does with a task, as design section 2 has it (T3 to T5, T7, T9), and what may befall it. */
+/** What a worker does with a task, as architecture 2 has it (T3 to T5, T7, T9), and what may befall it. */
 import type { Answer, Command, Outcome } from '../command.ts';
 import { ask } from './commands.ts';
 import { hold, OF_A_REMOVAL, OF_A_SPAWN, Violation } from './invariants.ts';
@@ -18,6 +18,7 @@ import {
   SPAWN_MS,
   setFiles,
   setWorker,
+  UNREACHED,
   type Worker,
   type World,
   workerOf,
@@ -54,6 +55,9 @@ function befallen(world: World, worker: Worker, number: number): Step[] {
           ),
         ]
       : []),
+    ...(worker.away
+      ? [free(`${name} reaches the storage again`, (next) => setWorker(next, number, { away: false }))]
+      : fault(world, 'unreach', `${name} cannot reach the storage`, (next) => setWorker(next, number, { away: true }))),
     ...(cut
       ? [free(`${name} is connected again`, (next) => setWorker(next, number, { cut: false }))]
       : job || records.length > 0
@@ -106,7 +110,8 @@ function stepsOf(world: World, worker: Worker, number: number): Step[] {
     ...telling,
     ...(hears ? [free(`${name} hears of the cancel`, (next) => setJob(next, number, { canceling: true }))] : []),
     ...(job.phase === 'claiming' ? claiming(world, worker, number, job) : []),
-    ...(job.phase === 'granted' && job.kind === 'remove' ? removing(world, number, job) : []),
+    ...(job.phase === 'granted' && job.kind === 'remove' ? listing(world, worker, number, job) : []),
+    ...(job.phase === 'announced' ? removing(world, number, job) : []),
     ...(job.phase === 'granted' && job.kind === 'backup' ? looking(world, worker, number, job) : []),
     ...(job.phase === 'started' ? spawning(world, number, job) : []),
     ...(job.phase === 'running' ? running(world, worker, number, job) : []),
@@ -154,7 +159,8 @@ const newJob = (document: number, claim: string): Job => ({
 function claiming(world: World, worker: Worker, number: number, { document, claim }: Job): Step[] {
   const name = `${nameOf(number)} claims b${document} as ${claim}`;
   if (!isReachable(worker)) return [free(`${name}, and gives it up`, (next) => idle(next, number))];
-  const command: Command = { kind: 'claim', claim, worker: `w${number}`, pool: 'default', newerGood: false };
+  const told = { claim, worker: nameOf(number), instance: nameOf(number), pool: 'default' };
+  const command: Command = { kind: 'claim', ...told, ...(worker.away && { outOfReach: true }), newerGood: false };
   const release: Command = { kind: 'release', claim };
   return [
     urgent(name, (next) => take(next, number, ask(next, document, command))),
@@ -198,6 +204,7 @@ function looking(world: World, worker: Worker, number: number, job: Job): Step[]
   const locked = job.previousEnded ? 0 : lockedUntil(world, job.path);
   const end = (what: string, how: End) => [urgent(`${name} ${what}`, (next) => finish(next, number, how))];
   if (job.canceling) return end('stops before it began', { kind: 'stopped' });
+  if (worker.away) return end('cannot look', handBack(number));
   if (holds === 'all') return end('finds a finished backup', { kind: 'succeeded', result: RESULT });
   if (holds === 'bad') return end('finds a bad backup', { kind: 'newPath', reason: reason('PATH_UNUSABLE') });
   if (locked > 0) {
@@ -265,11 +272,14 @@ function running(world: World, worker: Worker, number: number, job: Job): Step[]
 
 /** What the end of `br` means; T9 looks once more. */
 function conclude(world: World, number: number, { path, exit, canceling }: Job): void {
+  const { away } = workerOf(world, number);
   const { holds } = filesIn(world, path);
   const failed = (kind: 'failed' | 'retry' | 'newPath', code: string): End => ({ kind, reason: reason(code) });
   const succeeded: End = { kind: 'succeeded', result: RESULT };
+  const exitSeen: End = { ...succeeded, exitSeen: true };
   const end = (): End => {
-    if (exit === 'done') return holds === 'all' ? succeeded : failed('newPath', 'BACKUPMETA_BAD');
+    if (away) return canceling ? { kind: 'stopped' } : handBack(number);
+    if (exit === 'done') return holds === 'all' ? exitSeen : failed('newPath', 'BACKUPMETA_BAD');
     if (canceling) return { kind: 'stopped' };
     if (holds === 'all' && exit !== 'newPath') return succeeded;
     if (exit === 'silenced') return { kind: 'release' };
@@ -292,18 +302,48 @@ function stop(world: World, number: number, end: End): void {
 
 // --- removal
 
-function removing(world: World, number: number, job: Job): Step[] {
+/** What there is to remove is announced before it is touched. */
+function listing(world: World, worker: Worker, number: number, job: Job): Step[] {
   const name = nameOf(number);
+  if (worker.away) return [urgent(`${name} cannot remove anything`, (next) => finish(next, number, handBack(number)))];
+  const { claim, fence, document, paths } = job;
+  const { path: own, leftovers } = documentOf(world, document);
   const locked = Math.max(0, ...job.paths.map((path) => lockedUntil(world, path)));
   if (locked > 0) {
     const waitMs = locked - world.now + LOCK_MARGIN_MS;
     const end: Outcome = { kind: 'wait', waitMs, reason: reason('LOCKED') };
     return [urgent(`${name} finds a leftover locked`, (next) => finish(next, number, end))];
   }
+  const foundNothing = (next: World) => finish(next, number, { kind: 'removed', paths, bytes: 0, empty: paths });
+  const isHere = world.moved?.copied ?? true;
+  const there = paths.filter((path) => isHere && filesIn(world, path).holds !== 'nothing');
+  if (there.length === 0) return [urgent(`${name} finds nothing in ${paths.join(', ')}`, foundNothing)];
+  // What is not good, or was announced, counts as removed wherever nothing is found.
+  const untouched = leftovers.some((leftover) => leftover.path === own && leftover.untouched);
+  const elsewhere =
+    untouched && paths.every((path) => path === own)
+      ? fault(world, 'unmounted', `${name} finds nothing in ${own}, which is not mounted`, foundNothing)
+      : [];
+  if (!isReachable(worker)) return elsewhere;
+  const command: Command = { kind: 'renew', claim, fence, removing: there };
+  const announce = (next: World) =>
+    ask(next, document, command).kind === 'held' ? setJob(next, number, { phase: 'announced' }) : lost(next, number);
+  return [
+    urgent(`${name} announces to remove ${there.join(', ')}`, announce),
+    ...elsewhere,
+    ...fault(world, 'lostAnswer', `${name} announces a removal, unanswered`, (next) => {
+      ask(next, document, command);
+    }),
+  ];
+}
+
+function removing(world: World, number: number, job: Job): Step[] {
+  const name = nameOf(number);
   return [
     free(`${name} removes ${job.paths.join(', ')}`, (next) => {
+      const empty = job.paths.filter((path) => filesIn(next, path).holds === 'nothing');
       for (const path of job.paths) remove(next, job, path, 'nothing');
-      finish(next, number, { kind: 'removed', paths: job.paths, bytes: 1 });
+      finish(next, number, { kind: 'removed', paths: job.paths, bytes: 1, empty });
     }),
     ...fault(world, 'removal', `${name} cannot remove ${job.paths.join(', ')}`, (next) => {
       for (const path of job.paths) remove(next, job, path, 'part');
@@ -365,6 +405,13 @@ function tellStray(world: World, number: number, record: RunRecord): void {
 // --- small things
 
 const nameOf = (number: number) => `w${number}`;
+
+const handBack = (number: number): Outcome => ({
+  kind: 'wait',
+  waitMs: 60_000,
+  reason: UNREACHED,
+  handBack: { instance: nameOf(number), passing: false, storage: true },
+});
 
 function jobOf(world: World, number: number): Job {
   const { job } = workerOf(world, number);

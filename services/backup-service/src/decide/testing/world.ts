@@ -5,8 +5,8 @@
  * Time is logical: it stands still while things happen and is moved to the next instant at which something is due. So
  * `decide` sees ordinary dates, and yet there are only so many states.
  */
-import type { Backup } from '../../backup.ts';
-import type { Answer, Command, Limits, Outcome } from '../command.ts';
+import type { Backup, Reason } from '../../backup.ts';
+import type { Answer, Command, Limits, Outcome, Peer } from '../command.ts';
 import type { decide } from '../decide.ts';
 import { start } from '../start.ts';
 
@@ -28,17 +28,37 @@ export type Fault =
   | 'hostFreeze'
   | 'partition'
   | 'drain'
+  /** What is wrong with one worker alone: it cannot reach the storage, until somebody puts that right. */
+  | 'unreach'
+  /** The storage is closed to the cluster. */
+  | 'deny'
   | 'brRetry'
   | 'brPermanent'
   | 'brNewPath'
   | 'removal'
+  /** The storage is not mounted where its files are to be removed. */
+  | 'unmounted'
+  /** Somebody said that the storage was moved, of which the files are copied later. */
+  | 'moved'
   /** Time goes on although somebody has something to do at once. */
   | 'slow'
   /** Time goes on to the deadline. */
   | 'deadline';
 
 /** What people and rules may ask for; each time costs one of the world's wishes. */
-export type Wish = 'cancel' | 'delete' | 'retention' | 'pin' | 'unpin' | 'nudge' | 'start';
+export type Wish =
+  | 'cancel'
+  | 'delete'
+  | 'retention'
+  | 'forget'
+  /** Of a storage that was declared gone. */
+  | 'forgetGone'
+  | 'rebuild'
+  | 'pin'
+  | 'unpin'
+  | 'nudge'
+  | 'retry'
+  | 'start';
 
 export interface Setting {
   /** How many backups are asked for at once, each of a cluster of its own. */
@@ -94,7 +114,7 @@ export type End = Outcome | { readonly kind: 'release' };
 export interface Job {
   readonly document: number;
   readonly claim: string;
-  readonly phase: 'claiming' | 'granted' | 'started' | 'running' | 'ended';
+  readonly phase: 'claiming' | 'granted' | 'announced' | 'started' | 'running' | 'ended';
   readonly kind: 'backup' | 'remove';
   readonly fence: number;
   readonly path: string;
@@ -125,6 +145,8 @@ export interface Worker {
   readonly cut: boolean;
   /** When it became unreachable: its last renewal was answered then at the latest. */
   readonly unheardSince: number;
+  /** It cannot reach the storage. */
+  readonly away: boolean;
   readonly job: Job | null;
   readonly records: readonly RunRecord[];
 }
@@ -145,6 +167,10 @@ export interface Asked {
   readonly answer: Answer;
   readonly before: Backup;
   readonly backup: Backup;
+  /** Whether the clusters may not use the storage. */
+  readonly denied: boolean;
+  /** The workers that the service heard of a moment ago. */
+  readonly peers: readonly Peer[];
 }
 
 export interface World {
@@ -169,6 +195,10 @@ export interface World {
   faults: number;
   wishes: number;
   further: number;
+  /** The clusters may not use the storage. */
+  denied: boolean;
+  /** When the storage was moved, and whether the files are there by now. */
+  moved: { readonly at: Date; readonly copied: boolean } | null;
   /** Makes tokens that were never used. */
   tokens: number;
 }
@@ -189,6 +219,8 @@ export const EMPTY: Files = { holds: 'nothing', lockedUntil: 0, endedBadly: 0 };
 
 /** The numbers of the design, with few failures and losses allowed so that small worlds reach the limits. */
 export const limitsOf = ({ failureLimit = 2, lossLimit = 1 }: Partial<Setting>): Limits => ({
+  // Near the longest pause, so that there are few different ones.
+  handBackMs: 150 * SECOND,
   leaseMs: 30 * SECOND,
   reapMarginMs: 5 * SECOND,
   ringMs: 60 * SECOND,
@@ -237,11 +269,13 @@ export function beginning(setting: Setting, decide: Decide, onAsked?: World['onA
     faults: setting.faults,
     wishes: setting.wishes,
     further: setting.further ?? 0,
+    denied: false,
+    moved: null,
     tokens: 0,
   };
 }
 
-const IDLE: Worker = { mode: 'up', cut: false, unheardSince: 0, job: null, records: [] };
+const IDLE: Worker = { mode: 'up', cut: false, unheardSince: 0, away: false, job: null, records: [] };
 
 /** A world that can be changed without changing this one. */
 export function copyOf(world: World): World {
@@ -272,6 +306,24 @@ export function lockedUntil(world: World, path: string): number {
   if (world.runs.some((run) => run.path === path && run.lock)) return world.now + LOCK_MS;
   const { lockedUntil } = filesIn(world, path);
   return lockedUntil > world.now ? lockedUntil : 0;
+}
+
+export const UNREACHED: Reason = { code: 'UNREACHED', message: 'UNREACHED' };
+
+/** The workers as the service knows them. */
+export function peersIn({ workers }: World): Peer[] {
+  return workers.flatMap((worker, number) =>
+    isReachable(worker)
+      ? [
+          {
+            instance: `w${number}`,
+            worker: `w${number}`,
+            free: worker.job === null,
+            ...(worker.away && { outOfReach: { passing: false, reason: UNREACHED } }),
+          },
+        ]
+      : [],
+  );
 }
 
 /** Whether the service hears from the worker. */

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/backup.proto.
  */
 export const file_tidemark_backup_v1_backup: GenFile = /*@__PURE__*/
-  fileDesc("Ch90aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwLnByb3RvEhJ0aWRlbWFyay5iYWNrdXAudjEibgoIUHJvZ3Jlc3MSDAoEc3RlcBgBIAEoCRIPCgdwZXJjZW50GAIgASgBEh4KEXJlbWFpbmluZ19zZWNvbmRzGAMgASgBSACIAQESDQoFc3BlZWQYBCABKAlCFAoSX3JlbWFpbmluZ19zZWNvbmRzIoABCgxCYWNrdXBSZXN1bHQSCwoDdHNvGAEgASgEEhIKCnNpemVfYnl0ZXMYAiABKAQSDQoFZmlsZXMYAyABKAQSFwoPdGlkYl9jbHVzdGVyX2lkGAQgASgEEhcKD2NsdXN0ZXJfdmVyc2lvbhgFIAEoCRIOCgZyZW1hcmsYBiABKAkiNwoGUmVhc29uEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIOCgZkZXRhaWwYAyABKAki9AEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEg4KBndvcmtlchgCIAEoCRIMCgRwYXRoGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdvdXRjb21lGAYgASgJEioKBnJlYXNvbhgHIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24SDAoEYXJndhgIIAMoCRISCgpicl92ZXJzaW9uGAkgASgJIlIKDENhbmNlbGxhdGlvbhImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCgoCYnkYAiABKAkSDgoGcmVhc29uGAMgASgJIq4BCghEZWxldGlvbhIwCgVzdGF0ZRgBIAEoDjIhLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGlvblN0YXRlEgoKAmJ5GAIgASgJEg4KBnJlYXNvbhgDIAEoCRImCgJhdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYnl0ZXMYBSABKAQSDQoFZXJyb3IYBiABKAkSDgoGcmVtYXJrGAcgASgJImkKClRhc2tTdGF0dXMSDAoEa2luZBgBIAEoCRIuCgpub3RfYmVmb3JlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZ3b3JrZXIYAyABKAkSDQoFdHJpZXMYBCABKAUi5wcKBkJhY2t1cBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEiwKBG1vZGUYAyABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwTW9kZRIMCgR0eXBlGAQgASgJEg4KBm1ldGhvZBgFIAEoCRIwCgZvcmlnaW4YBiABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwT3JpZ2luEi4KBXN0YXRlGAcgASgOMh8udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFN0YXRlEhIKCnN0b3JhZ2VfaWQYCCABKAkSDAoEcGF0aBgJIAEoCRIuCghwcm9ncmVzcxgKIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Qcm9ncmVzcxIwCgZyZXN1bHQYCyABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwUmVzdWx0EioKBnJlYXNvbhgMIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24SLQoIYXR0ZW1wdHMYDSADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQXR0ZW1wdBI2CgxjYW5jZWxsYXRpb24YDiABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsbGF0aW9uEi4KCGRlbGV0aW9uGA8gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0aW9uEg0KBWhvbGRzGBAgAygJEiwKBHRhc2sYESABKAsyHi50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YXR1cxIuCgpzdGFydF90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtkZWxldGVfdGltZRgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YFyABKAQSEgoKY3JlYXRlZF9ieRgYIAEoCRIQCghmYWlsdXJlcxgZIAEoBRIOCgZsb3NzZXMYGiABKAUSLAoIZGVhZGxpbmUYGyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHJ1bGUYHCABKAkSFgoOcXVldWVfcG9zaXRpb24YHSABKA0qygEKC0JhY2t1cFN0YXRlEhwKGEJBQ0tVUF9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0JBQ0tVUF9TVEFURV9RVUVVRUQQARIYChRCQUNLVVBfU1RBVEVfUlVOTklORxACEhoKFkJBQ0tVUF9TVEFURV9DQU5DRUxJTkcQAxIaChZCQUNLVVBfU1RBVEVfU1VDQ0VFREVEEAQSFwoTQkFDS1VQX1NUQVRFX0ZBSUxFRBAFEhkKFUJBQ0tVUF9TVEFURV9DQU5DRUxFRBAGKlcKCkJhY2t1cE1vZGUSGwoXQkFDS1VQX01PREVfVU5TUEVDSUZJRUQQABIWChJCQUNLVVBfTU9ERV9NQU5VQUwQARIUChBCQUNLVVBfTU9ERV9BVVRPEAIqZAoMQmFja3VwT3JpZ2luEh0KGUJBQ0tVUF9PUklHSU5fVU5TUEVDSUZJRUQQABIZChVCQUNLVVBfT1JJR0lOX1JFUVVFU1QQARIaChZCQUNLVVBfT1JJR0lOX1NDSEVEVUxFEAIqwQEKDURlbGV0aW9uU3RhdGUSHgoaREVMRVRJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIXChNERUxFVElPTl9TVEFURV9OT05FEAESHAoYREVMRVRJT05fU1RBVEVfUkVRVUVTVEVEEAISGwoXREVMRVRJT05fU1RBVEVfREVMRVRJTkcQAxIaChZERUxFVElPTl9TVEFURV9ERUxFVEVEEAQSIAocREVMRVRJT05fU1RBVEVfREVMRVRFX0ZBSUxFRBAFYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Ch90aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwLnByb3RvEhJ0aWRlbWFyay5iYWNrdXAudjEibgoIUHJvZ3Jlc3MSDAoEc3RlcBgBIAEoCRIPCgdwZXJjZW50GAIgASgBEh4KEXJlbWFpbmluZ19zZWNvbmRzGAMgASgBSACIAQESDQoFc3BlZWQYBCABKAlCFAoSX3JlbWFpbmluZ19zZWNvbmRzIkMKCEVzdGltYXRlEhUKDXdyaXR0ZW5fYnl0ZXMYASABKAQSFAoHcGVyY2VudBgCIAEoAUgAiAEBQgoKCF9wZXJjZW50IoABCgxCYWNrdXBSZXN1bHQSCwoDdHNvGAEgASgEEhIKCnNpemVfYnl0ZXMYAiABKAQSDQoFZmlsZXMYAyABKAQSFwoPdGlkYl9jbHVzdGVyX2lkGAQgASgEEhcKD2NsdXN0ZXJfdmVyc2lvbhgFIAEoCRIOCgZyZW1hcmsYBiABKAkiNwoGUmVhc29uEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIOCgZkZXRhaWwYAyABKAki9AEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEg4KBndvcmtlchgCIAEoCRIMCgRwYXRoGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdvdXRjb21lGAYgASgJEioKBnJlYXNvbhgHIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24SDAoEYXJndhgIIAMoCRISCgpicl92ZXJzaW9uGAkgASgJIlIKDENhbmNlbGxhdGlvbhImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCgoCYnkYAiABKAkSDgoGcmVhc29uGAMgASgJIsIBCghEZWxldGlvbhIwCgVzdGF0ZRgBIAEoDjIhLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGlvblN0YXRlEgoKAmJ5GAIgASgJEg4KBnJlYXNvbhgDIAEoCRImCgJhdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYnl0ZXMYBSABKAQSDQoFZXJyb3IYBiABKAkSDgoGcmVtYXJrGAcgASgJEhIKCmVycm9yX2NvZGUYCCABKAkiYgoHV2FpdGluZxIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFc3RvcmUYAyABKAkSKQoFc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImkKClRhc2tTdGF0dXMSDAoEa2luZBgBIAEoCRIuCgpub3RfYmVmb3JlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZ3b3JrZXIYAyABKAkSDQoFdHJpZXMYBCABKAUi+AgKBkJhY2t1cBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEiwKBG1vZGUYAyABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwTW9kZRIMCgR0eXBlGAQgASgJEg4KBm1ldGhvZBgFIAEoCRIwCgZvcmlnaW4YBiABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwT3JpZ2luEi4KBXN0YXRlGAcgASgOMh8udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFN0YXRlEhIKCnN0b3JhZ2VfaWQYCCABKAkSDAoEcGF0aBgJIAEoCRIuCghwcm9ncmVzcxgKIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Qcm9ncmVzcxIwCgZyZXN1bHQYCyABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwUmVzdWx0EioKBnJlYXNvbhgMIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24SLQoIYXR0ZW1wdHMYDSADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQXR0ZW1wdBI2CgxjYW5jZWxsYXRpb24YDiABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsbGF0aW9uEi4KCGRlbGV0aW9uGA8gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0aW9uEg0KBWhvbGRzGBAgAygJEiwKBHRhc2sYESABKAsyHi50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YXR1cxIuCgpzdGFydF90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtkZWxldGVfdGltZRgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YFyABKAQSEgoKY3JlYXRlZF9ieRgYIAEoCRIQCghmYWlsdXJlcxgZIAEoBRIOCgZsb3NzZXMYGiABKAUSLAoIZGVhZGxpbmUYGyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHJ1bGUYHCABKAkSFgoOcXVldWVfcG9zaXRpb24YHSABKA0SMQoNbmV4dF90cnlfdGltZRgeIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoHd2FpdGluZxgfIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5XYWl0aW5nEi4KCGVzdGltYXRlGCAgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkVzdGltYXRlKsoBCgtCYWNrdXBTdGF0ZRIcChhCQUNLVVBfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNCQUNLVVBfU1RBVEVfUVVFVUVEEAESGAoUQkFDS1VQX1NUQVRFX1JVTk5JTkcQAhIaChZCQUNLVVBfU1RBVEVfQ0FOQ0VMSU5HEAMSGgoWQkFDS1VQX1NUQVRFX1NVQ0NFRURFRBAEEhcKE0JBQ0tVUF9TVEFURV9GQUlMRUQQBRIZChVCQUNLVVBfU1RBVEVfQ0FOQ0VMRUQQBipXCgpCYWNrdXBNb2RlEhsKF0JBQ0tVUF9NT0RFX1VOU1BFQ0lGSUVEEAASFgoSQkFDS1VQX01PREVfTUFOVUFMEAESFAoQQkFDS1VQX01PREVfQVVUTxACKmQKDEJhY2t1cE9yaWdpbhIdChlCQUNLVVBfT1JJR0lOX1VOU1BFQ0lGSUVEEAASGQoVQkFDS1VQX09SSUdJTl9SRVFVRVNUEAESGgoWQkFDS1VQX09SSUdJTl9TQ0hFRFVMRRACKt8BCg1EZWxldGlvblN0YXRlEh4KGkRFTEVUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTREVMRVRJT05fU1RBVEVfTk9ORRABEhwKGERFTEVUSU9OX1NUQVRFX1JFUVVFU1RFRBACEhsKF0RFTEVUSU9OX1NUQVRFX0RFTEVUSU5HEAMSGgoWREVMRVRJT05fU1RBVEVfREVMRVRFRBAEEiAKHERFTEVUSU9OX1NUQVRFX0RFTEVURV9GQUlMRUQQBRIcChhERUxFVElPTl9TVEFURV9GT1JHT1RURU4QBmIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * How far `br` has come.
@@ -53,6 +53,34 @@ export type Progress = Message<"tidemark.backup.v1.Progress"> & {
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_backup, 0);
+
+/**
+ * How far a running backup may be, as long as `br` has said nothing of it, which it does every two minutes.
+ *
+ * @generated from message tidemark.backup.v1.Estimate
+ */
+export type Estimate = Message<"tidemark.backup.v1.Estimate"> & {
+  /**
+   * What lies in the path, in bytes.
+   *
+   * @generated from field: uint64 written_bytes = 1;
+   */
+  writtenBytes: bigint;
+
+  /**
+   * 0 to 99, by the size of the last good backup of the cluster; not set where there is none. It may fall.
+   *
+   * @generated from field: optional double percent = 2;
+   */
+  percent?: number | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.Estimate.
+ * Use `create(EstimateSchema)` to create a new message.
+ */
+export const EstimateSchema: GenMessage<Estimate> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup, 1);
 
 /**
  * What a finished backup is, read from its `backupmeta`.
@@ -102,7 +130,7 @@ export type BackupResult = Message<"tidemark.backup.v1.BackupResult"> & {
  * Use `create(BackupResultSchema)` to create a new message.
  */
 export const BackupResultSchema: GenMessage<BackupResult> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup, 1);
+  messageDesc(file_tidemark_backup_v1_backup, 2);
 
 /**
  * Why a backup ended as it did, or why it waits.
@@ -137,7 +165,7 @@ export type Reason = Message<"tidemark.backup.v1.Reason"> & {
  * Use `create(ReasonSchema)` to create a new message.
  */
 export const ReasonSchema: GenMessage<Reason> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup, 2);
+  messageDesc(file_tidemark_backup_v1_backup, 3);
 
 /**
  * One claim of the backup by one worker.
@@ -200,7 +228,7 @@ export type Attempt = Message<"tidemark.backup.v1.Attempt"> & {
  * Use `create(AttemptSchema)` to create a new message.
  */
 export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup, 3);
+  messageDesc(file_tidemark_backup_v1_backup, 4);
 
 /**
  * A recorded cancel.
@@ -229,7 +257,7 @@ export type Cancellation = Message<"tidemark.backup.v1.Cancellation"> & {
  * Use `create(CancellationSchema)` to create a new message.
  */
 export const CancellationSchema: GenMessage<Cancellation> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup, 4);
+  messageDesc(file_tidemark_backup_v1_backup, 5);
 
 /**
  * A recorded deletion.
@@ -272,11 +300,18 @@ export type Deletion = Message<"tidemark.backup.v1.Deletion"> & {
   error: string;
 
   /**
-   * What to know about a deletion that is done, such as that the bucket keeps old versions.
+   * What to know about it, such as that the bucket keeps old versions, or that files may remain.
    *
    * @generated from field: string remark = 7;
    */
   remark: string;
+
+  /**
+   * Of that error, a short constant such as FILES_GONE; empty where none is known.
+   *
+   * @generated from field: string error_code = 8;
+   */
+  errorCode: string;
 };
 
 /**
@@ -284,7 +319,47 @@ export type Deletion = Message<"tidemark.backup.v1.Deletion"> & {
  * Use `create(DeletionSchema)` to create a new message.
  */
 export const DeletionSchema: GenMessage<Deletion> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup, 5);
+  messageDesc(file_tidemark_backup_v1_backup, 6);
+
+/**
+ * Something outside that a running `br` waits for.
+ *
+ * @generated from message tidemark.backup.v1.Waiting
+ */
+export type Waiting = Message<"tidemark.backup.v1.Waiting"> & {
+  /**
+   * A short constant, such as STORE_AWAY.
+   *
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * A sentence.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * Id of the TiKV store; empty where `br` does not say which.
+   *
+   * @generated from field: string store = 3;
+   */
+  store: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 4;
+   */
+  since?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.Waiting.
+ * Use `create(WaitingSchema)` to create a new message.
+ */
+export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup, 7);
 
 /**
  * Unfinished work on the backup.
@@ -320,7 +395,7 @@ export type TaskStatus = Message<"tidemark.backup.v1.TaskStatus"> & {
  * Use `create(TaskStatusSchema)` to create a new message.
  */
 export const TaskStatusSchema: GenMessage<TaskStatus> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup, 6);
+  messageDesc(file_tidemark_backup_v1_backup, 8);
 
 /**
  * A backup as people see it.
@@ -490,6 +565,27 @@ export type Backup = Message<"tidemark.backup.v1.Backup"> & {
    * @generated from field: uint32 queue_position = 29;
    */
   queuePosition: number;
+
+  /**
+   * Set between two tries: from when on it is tried again; why it must be is the reason.
+   *
+   * @generated from field: google.protobuf.Timestamp next_try_time = 30;
+   */
+  nextTryTime?: Timestamp | undefined;
+
+  /**
+   * Set while `br` runs and waits.
+   *
+   * @generated from field: tidemark.backup.v1.Waiting waiting = 31;
+   */
+  waiting?: Waiting | undefined;
+
+  /**
+   * Only while `br` runs and has not told its progress.
+   *
+   * @generated from field: tidemark.backup.v1.Estimate estimate = 32;
+   */
+  estimate?: Estimate | undefined;
 };
 
 /**
@@ -497,7 +593,7 @@ export type Backup = Message<"tidemark.backup.v1.Backup"> & {
  * Use `create(BackupSchema)` to create a new message.
  */
 export const BackupSchema: GenMessage<Backup> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup, 7);
+  messageDesc(file_tidemark_backup_v1_backup, 9);
 
 /**
  * Where a backup is in its life.
@@ -659,6 +755,13 @@ export const DeletionState = {
    * @generated from enum value: DELETION_STATE_DELETE_FAILED = 5;
    */
   DELETE_FAILED: 5,
+
+  /**
+   * Off the books: nobody removes its files any more, which may remain.
+   *
+   * @generated from enum value: DELETION_STATE_FORGOTTEN = 6;
+   */
+  FORGOTTEN: 6,
 } as const;
 
 /**

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/backup_service.proto.
  */
 export const file_tidemark_backup_v1_backup_service: GenFile = /*@__PURE__*/
-  fileDesc("Cid0aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwX3NlcnZpY2UucHJvdG8SEnRpZGVtYXJrLmJhY2t1cC52MSKnAgoSU3RhcnRCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSLAoEbW9kZRgCIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBNb2RlEgwKBHR5cGUYAyABKAkSCwoDa2V5GAQgASgJEjAKBm9yaWdpbhgFIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SLQoJbm90X2FmdGVyGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCgpicl9vcHRpb25zGAcgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIMCgRydWxlGAggASgJEhIKCnN0b3JhZ2VfaWQYCSABKAkiQQoTU3RhcnRCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIh4KEEdldEJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkiPwoRR2V0QmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCI5ChZGaW5kQmFja3VwQnlLZXlSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSCwoDa2V5GAIgASgJIkUKF0ZpbmRCYWNrdXBCeUtleVJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAilgMKEkxpc3RCYWNrdXBzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIKCgJpZBgCIAEoCRI3ChNzdGFydGVkX2F0X29yX2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJlbmRlZF9hdF9vcl9iZWZvcmUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KBnN0YXRlcxgFIAMoDjIfLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBTdGF0ZRIsCgRtb2RlGAYgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE1vZGUSFwoPaW5jbHVkZV9kZWxldGVkGAcgASgIEgwKBHBhZ2UYCCABKAUSEQoJcGFnZV9zaXplGAkgASgFEjAKBm9yaWdpbhgKIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SDAoEcnVsZRgLIAEoCRIVCg13aXRob3V0X3RvdGFsGAwgASgIImkKE0xpc3RCYWNrdXBzUmVzcG9uc2USKwoHYmFja3VwcxgBIAMoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXASDQoFdG90YWwYAiABKAMSFgoOdG90YWxfbGVmdF9vdXQYAyABKAgiWgoTQ2FuY2VsQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRITCgtyZWFzb25fY29kZRgEIAEoCSJCChRDYW5jZWxCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIlsKE0RlbGV0ZUJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSFAoMYnlfcmV0ZW50aW9uGAQgASgIIkIKFERlbGV0ZUJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiIAoSV2F0Y2hCYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJIkEKE1dhdGNoQmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCJDChRSZWFkQmFja3VwTG9nUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdhdHRlbXB0GAIgASgFEg4KBmZvbGxvdxgDIAEoCCJxChVSZWFkQmFja3VwTG9nUmVzcG9uc2USDwoHYXR0ZW1wdBgBIAEoBRIMCgRkYXRhGAIgASgMEhUKDXNraXBwZWRfYnl0ZXMYAyABKAQSDgoGd29ya2VyGAQgASgJEhIKCmJyX3ZlcnNpb24YBSABKAkiHgoQUGluQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSI/ChFQaW5CYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIiAKElVucGluQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSJBChNVbnBpbkJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiLAoVTGlzdE5ld2VzdEdvb2RSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJIpEBCgpHb29kQmFja3VwEhIKCmNsdXN0ZXJfaWQYASABKAkSEQoJYmFja3VwX2lkGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJJChZMaXN0TmV3ZXN0R29vZFJlc3BvbnNlEi8KB2JhY2t1cHMYASADKAsyHi50aWRlbWFyay5iYWNrdXAudjEuR29vZEJhY2t1cCJWChpMaXN0Q2hhbmdlZENsdXN0ZXJzUmVxdWVzdBIpCgVhZnRlchgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFbGltaXQYAiABKAUipAEKG0xpc3RDaGFuZ2VkQ2x1c3RlcnNSZXNwb25zZRITCgtjbHVzdGVyX2lkcxgBIAMoCRIuCgpuZXh0X2FmdGVyGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRtb3JlGAMgASgIEjIKB2JhY2t1cHMYBCADKAsyIS50aWRlbWFyay5iYWNrdXAudjEuQ2hhbmdlZEJhY2t1cCK1AQoNQ2hhbmdlZEJhY2t1cBIRCgliYWNrdXBfaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIQCghyZXZpc2lvbhgDIAEoBBIvCgt1cGRhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZ29vZBgFIAEoCBIsCghlbmRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAy/AkKDUJhY2t1cFNlcnZpY2USYwoLU3RhcnRCYWNrdXASJi50aWRlbWFyay5iYWNrdXAudjEuU3RhcnRCYWNrdXBSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLlN0YXJ0QmFja3VwUmVzcG9uc2UiA5ACAhJdCglHZXRCYWNrdXASJC50aWRlbWFyay5iYWNrdXAudjEuR2V0QmFja3VwUmVxdWVzdBolLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRCYWNrdXBSZXNwb25zZSIDkAIBEm8KD0ZpbmRCYWNrdXBCeUtleRIqLnRpZGVtYXJrLmJhY2t1cC52MS5GaW5kQmFja3VwQnlLZXlSZXF1ZXN0GisudGlkZW1hcmsuYmFja3VwLnYxLkZpbmRCYWNrdXBCeUtleVJlc3BvbnNlIgOQAgESYwoLTGlzdEJhY2t1cHMSJi50aWRlbWFyay5iYWNrdXAudjEuTGlzdEJhY2t1cHNSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RCYWNrdXBzUmVzcG9uc2UiA5ACARJmCgxDYW5jZWxCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsQmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxCYWNrdXBSZXNwb25zZSIDkAICEmYKDERlbGV0ZUJhY2t1cBInLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVCYWNrdXBSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZUJhY2t1cFJlc3BvbnNlIgOQAgISXQoJUGluQmFja3VwEiQudGlkZW1hcmsuYmFja3VwLnYxLlBpbkJhY2t1cFJlcXVlc3QaJS50aWRlbWFyay5iYWNrdXAudjEuUGluQmFja3VwUmVzcG9uc2UiA5ACAhJjCgtVbnBpbkJhY2t1cBImLnRpZGVtYXJrLmJhY2t1cC52MS5VbnBpbkJhY2t1cFJlcXVlc3QaJy50aWRlbWFyay5iYWNrdXAudjEuVW5waW5CYWNrdXBSZXNwb25zZSIDkAICEmwKDkxpc3ROZXdlc3RHb29kEikudGlkZW1hcmsuYmFja3VwLnYxLkxpc3ROZXdlc3RHb29kUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0TmV3ZXN0R29vZFJlc3BvbnNlIgOQAgESewoTTGlzdENoYW5nZWRDbHVzdGVycxIuLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2hhbmdlZENsdXN0ZXJzUmVxdWVzdBovLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2hhbmdlZENsdXN0ZXJzUmVzcG9uc2UiA5ACARJlCgtXYXRjaEJhY2t1cBImLnRpZGVtYXJrLmJhY2t1cC52MS5XYXRjaEJhY2t1cFJlcXVlc3QaJy50aWRlbWFyay5iYWNrdXAudjEuV2F0Y2hCYWNrdXBSZXNwb25zZSIDkAIBMAESawoNUmVhZEJhY2t1cExvZxIoLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFkQmFja3VwTG9nUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFkQmFja3VwTG9nUmVzcG9uc2UiA5ACATABYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
+  fileDesc("Cid0aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwX3NlcnZpY2UucHJvdG8SEnRpZGVtYXJrLmJhY2t1cC52MSKnAgoSU3RhcnRCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSLAoEbW9kZRgCIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBNb2RlEgwKBHR5cGUYAyABKAkSCwoDa2V5GAQgASgJEjAKBm9yaWdpbhgFIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SLQoJbm90X2FmdGVyGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCgpicl9vcHRpb25zGAcgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIMCgRydWxlGAggASgJEhIKCnN0b3JhZ2VfaWQYCSABKAkiQQoTU3RhcnRCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIh4KEEdldEJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkiPwoRR2V0QmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCI5ChZGaW5kQmFja3VwQnlLZXlSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSCwoDa2V5GAIgASgJIkUKF0ZpbmRCYWNrdXBCeUtleVJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiqgMKEkxpc3RCYWNrdXBzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIKCgJpZBgCIAEoCRI3ChNzdGFydGVkX2F0X29yX2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJlbmRlZF9hdF9vcl9iZWZvcmUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KBnN0YXRlcxgFIAMoDjIfLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBTdGF0ZRIsCgRtb2RlGAYgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE1vZGUSFwoPaW5jbHVkZV9kZWxldGVkGAcgASgIEgwKBHBhZ2UYCCABKAUSEQoJcGFnZV9zaXplGAkgASgFEjAKBm9yaWdpbhgKIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SDAoEcnVsZRgLIAEoCRIVCg13aXRob3V0X3RvdGFsGAwgASgIEhIKCnBhZ2VfdG9rZW4YDSABKAkiywEKE0xpc3RCYWNrdXBzUmVzcG9uc2USKwoHYmFja3VwcxgBIAMoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXASDQoFdG90YWwYAiABKAMSFgoOdG90YWxfbGVmdF9vdXQYAyABKAgSFwoPbmV4dF9wYWdlX3Rva2VuGAQgASgJEhkKEXRvdGFsX2lzX2F0X2xlYXN0GAUgASgIEhwKFGZvbGxvd2luZ19wYWdlX3Rva2VuGAYgASgJEg4KBm9mZnNldBgHIAEoAyJaChNDYW5jZWxCYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJEhMKC3JlYXNvbl9jb2RlGAQgASgJIkIKFENhbmNlbEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiawoTRGVsZXRlQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIUCgxieV9yZXRlbnRpb24YBCABKAgSDgoGZm9yZ2V0GAUgASgIIkIKFERlbGV0ZUJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiNwoSV2F0Y2hCYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJEhUKDXVudGlsX3JlbW92ZWQYAiABKAgiQQoTV2F0Y2hCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIkMKFFJlYWRCYWNrdXBMb2dSZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2F0dGVtcHQYAiABKAUSDgoGZm9sbG93GAMgASgIInEKFVJlYWRCYWNrdXBMb2dSZXNwb25zZRIPCgdhdHRlbXB0GAEgASgFEgwKBGRhdGEYAiABKAwSFQoNc2tpcHBlZF9ieXRlcxgDIAEoBBIOCgZ3b3JrZXIYBCABKAkSEgoKYnJfdmVyc2lvbhgFIAEoCSIeChBQaW5CYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJIj8KEVBpbkJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiIAoSVW5waW5CYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJIkEKE1VucGluQmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCJAChVMaXN0TmV3ZXN0R29vZFJlcXVlc3QSEwoLY2x1c3Rlcl9pZHMYASADKAkSEgoKcGFnZV90b2tlbhgCIAEoCSKRAQoKR29vZEJhY2t1cBISCgpjbHVzdGVyX2lkGAEgASgJEhEKCWJhY2t1cF9pZBgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYgoWTGlzdE5ld2VzdEdvb2RSZXNwb25zZRIvCgdiYWNrdXBzGAEgAygLMh4udGlkZW1hcmsuYmFja3VwLnYxLkdvb2RCYWNrdXASFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImoKGkxpc3RDaGFuZ2VkQ2x1c3RlcnNSZXF1ZXN0EikKBWFmdGVyGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVsaW1pdBgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIr0BChtMaXN0Q2hhbmdlZENsdXN0ZXJzUmVzcG9uc2USEwoLY2x1c3Rlcl9pZHMYASADKAkSLgoKbmV4dF9hZnRlchgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEbW9yZRgDIAEoCBIyCgdiYWNrdXBzGAQgAygLMiEudGlkZW1hcmsuYmFja3VwLnYxLkNoYW5nZWRCYWNrdXASFwoPbmV4dF9wYWdlX3Rva2VuGAUgASgJIrUBCg1DaGFuZ2VkQmFja3VwEhEKCWJhY2t1cF9pZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEhAKCHJldmlzaW9uGAMgASgEEi8KC3VwZGF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRnb29kGAUgASgIEiwKCGVuZF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDL8CQoNQmFja3VwU2VydmljZRJjCgtTdGFydEJhY2t1cBImLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFydEJhY2t1cFJlcXVlc3QaJy50aWRlbWFyay5iYWNrdXAudjEuU3RhcnRCYWNrdXBSZXNwb25zZSIDkAICEl0KCUdldEJhY2t1cBIkLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRCYWNrdXBSZXF1ZXN0GiUudGlkZW1hcmsuYmFja3VwLnYxLkdldEJhY2t1cFJlc3BvbnNlIgOQAgESbwoPRmluZEJhY2t1cEJ5S2V5EioudGlkZW1hcmsuYmFja3VwLnYxLkZpbmRCYWNrdXBCeUtleVJlcXVlc3QaKy50aWRlbWFyay5iYWNrdXAudjEuRmluZEJhY2t1cEJ5S2V5UmVzcG9uc2UiA5ACARJjCgtMaXN0QmFja3VwcxImLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0QmFja3Vwc1JlcXVlc3QaJy50aWRlbWFyay5iYWNrdXAudjEuTGlzdEJhY2t1cHNSZXNwb25zZSIDkAIBEmYKDENhbmNlbEJhY2t1cBInLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxCYWNrdXBSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkNhbmNlbEJhY2t1cFJlc3BvbnNlIgOQAgISZgoMRGVsZXRlQmFja3VwEicudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZUJhY2t1cFJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQmFja3VwUmVzcG9uc2UiA5ACAhJdCglQaW5CYWNrdXASJC50aWRlbWFyay5iYWNrdXAudjEuUGluQmFja3VwUmVxdWVzdBolLnRpZGVtYXJrLmJhY2t1cC52MS5QaW5CYWNrdXBSZXNwb25zZSIDkAICEmMKC1VucGluQmFja3VwEiYudGlkZW1hcmsuYmFja3VwLnYxLlVucGluQmFja3VwUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5VbnBpbkJhY2t1cFJlc3BvbnNlIgOQAgISbAoOTGlzdE5ld2VzdEdvb2QSKS50aWRlbWFyay5iYWNrdXAudjEuTGlzdE5ld2VzdEdvb2RSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLkxpc3ROZXdlc3RHb29kUmVzcG9uc2UiA5ACARJ7ChNMaXN0Q2hhbmdlZENsdXN0ZXJzEi4udGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDaGFuZ2VkQ2x1c3RlcnNSZXF1ZXN0Gi8udGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDaGFuZ2VkQ2x1c3RlcnNSZXNwb25zZSIDkAIBEmUKC1dhdGNoQmFja3VwEiYudGlkZW1hcmsuYmFja3VwLnYxLldhdGNoQmFja3VwUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5XYXRjaEJhY2t1cFJlc3BvbnNlIgOQAgEwARJrCg1SZWFkQmFja3VwTG9nEigudGlkZW1hcmsuYmFja3VwLnYxLlJlYWRCYWNrdXBMb2dSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLlJlYWRCYWNrdXBMb2dSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
 
 /**
  * A wish for a backup.
@@ -234,7 +234,7 @@ export type ListBackupsRequest = Message<"tidemark.backup.v1.ListBackupsRequest"
   includeDeleted: boolean;
 
   /**
-   * From 1.
+   * From 1. Not looked at where a page token says where to go on.
    *
    * @generated from field: int32 page = 8;
    */
@@ -267,6 +267,13 @@ export type ListBackupsRequest = Message<"tidemark.backup.v1.ListBackupsRequest"
    * @generated from field: bool without_total = 12;
    */
   withoutTotal: boolean;
+
+  /**
+   * Of an answer before, with the same filters: goes on behind it.
+   *
+   * @generated from field: string page_token = 13;
+   */
+  pageToken: string;
 };
 
 /**
@@ -298,6 +305,36 @@ export type ListBackupsResponse = Message<"tidemark.backup.v1.ListBackupsRespons
    * @generated from field: bool total_left_out = 3;
    */
   totalLeftOut: boolean;
+
+  /**
+   * The next page: set after a full page, and after one that could not be filled in time. Between services it is set only
+   * where not the whole page fits into this answer, and names the rest of that page.
+   *
+   * @generated from field: string next_page_token = 4;
+   */
+  nextPageToken: string;
+
+  /**
+   * Whether the total was not counted to its end: there are at least so many.
+   *
+   * @generated from field: bool total_is_at_least = 5;
+   */
+  totalIsAtLeast: boolean;
+
+  /**
+   * Between services: what follows the last backup of this answer; set after a full page, one that could not be filled in
+   * time, and one that does not fit into this answer.
+   *
+   * @generated from field: string following_page_token = 6;
+   */
+  followingPageToken: string;
+
+  /**
+   * How many come before this answer, where a page token was given.
+   *
+   * @generated from field: int64 offset = 7;
+   */
+  offset: bigint;
 };
 
 /**
@@ -394,6 +431,14 @@ export type DeleteBackupRequest = Message<"tidemark.backup.v1.DeleteBackupReques
    * @generated from field: bool by_retention = 4;
    */
   byRetention: boolean;
+
+  /**
+   * For an admin: gives up the files, which may remain, and forgets the record. Only where a removal failed, or the storage
+   * was declared gone.
+   *
+   * @generated from field: bool forget = 5;
+   */
+  forget: boolean;
 };
 
 /**
@@ -432,6 +477,13 @@ export type WatchBackupRequest = Message<"tidemark.backup.v1.WatchBackupRequest"
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * Goes on behind the end of a backup until its files are gone, where they are to go.
+   *
+   * @generated from field: bool until_removed = 2;
+   */
+  untilRemoved: boolean;
 };
 
 /**
@@ -625,6 +677,13 @@ export type ListNewestGoodRequest = Message<"tidemark.backup.v1.ListNewestGoodRe
    * @generated from field: repeated string cluster_ids = 1;
    */
   clusterIds: string[];
+
+  /**
+   * Of the answer before; empty means from the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
 };
 
 /**
@@ -678,6 +737,13 @@ export type ListNewestGoodResponse = Message<"tidemark.backup.v1.ListNewestGoodR
    * @generated from field: repeated tidemark.backup.v1.GoodBackup backups = 1;
    */
   backups: GoodBackup[];
+
+  /**
+   * Set where not all of them fit.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -706,6 +772,13 @@ export type ListChangedClustersRequest = Message<"tidemark.backup.v1.ListChanged
    * @generated from field: int32 limit = 2;
    */
   limit: number;
+
+  /**
+   * Of the answer before, where not all that changed at one instant fit into it: the rest of that, whatever `after` is.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
 };
 
 /**
@@ -746,6 +819,13 @@ export type ListChangedClustersResponse = Message<"tidemark.backup.v1.ListChange
    * @generated from field: repeated tidemark.backup.v1.ChangedBackup backups = 4;
    */
   backups: ChangedBackup[];
+
+  /**
+   * Set where not all that changed at one instant fits: they come before `next_after`.
+   *
+   * @generated from field: string next_page_token = 5;
+   */
+  nextPageToken: string;
 };
 
 /**

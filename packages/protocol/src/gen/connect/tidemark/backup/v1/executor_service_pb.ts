@@ -6,7 +6,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { BackupMode, BackupOrigin, BackupResult, BackupState, Progress, Reason } from "./backup_pb.ts";
+import type { BackupMode, BackupOrigin, BackupResult, BackupState, Estimate, Progress, Reason } from "./backup_pb.ts";
 import { file_tidemark_backup_v1_backup } from "./backup_pb.ts";
 import type { BrOptions, CheckKind, CheckStep, Storage, TlsFiles } from "./registry_service_pb.ts";
 import { file_tidemark_backup_v1_registry_service } from "./registry_service_pb.ts";
@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/executor_service.proto.
  */
 export const file_tidemark_backup_v1_executor_service: GenFile = /*@__PURE__*/
-  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvZXhlY3V0b3Jfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjoKB1Rhc2tSZWYSEQoJYmFja3VwX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg0KBWZlbmNlGAMgASgEIlIKEENsYWltVGFza1JlcXVlc3QSEQoJYmFja3VwX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg4KBndvcmtlchgDIAEoCRIMCgRwb29sGAQgASgJIoIBChFDbGFpbVRhc2tSZXNwb25zZRIxCgZiYWNrdXAYASABKAsyHy50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwR3JhbnRIABIxCgZyZW1vdmUYAiABKAsyHy50aWRlbWFyay5iYWNrdXAudjEuUmVtb3ZlR3JhbnRIAEIHCgVncmFudCKsBAoLQmFja3VwR3JhbnQSDQoFZmVuY2UYASABKAQSEgoKY2x1c3Rlcl9pZBgCIAEoCRIMCgRwYXRoGAMgASgJEioKBnRhcmdldBgEIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5UYXJnZXQSLAoHc3RvcmFnZRgFIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlEhkKEXJlbWFpbmluZ19zZWNvbmRzGAYgASgBEg8KB21heV9ydW4YByABKAgSDwoHYXR0ZW1wdBgIIAEoBRISCgpyZXF1ZXN0X2lkGAkgASgJEhYKDnByZXZpb3VzX2VuZGVkGAogASgIEhsKE3ByZXZpb3VzX2JyX3ZlcnNpb24YFCABKAkSLAoEbW9kZRgLIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBNb2RlEjAKBm9yaWdpbhgMIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SEgoKY3JlYXRlZF9ieRgNIAEoCRIMCgR0eXBlGA4gASgJEg4KBm1ldGhvZBgPIAEoCRIuCgpzdGFydF90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtyZXF1ZXN0X2tleRgRIAEoCRIUCgxyZXF1ZXN0X2hhc2gYEiABKAkSEQoJYmFzZV9wYXRoGBMgASgJEgwKBHJ1bGUYFSABKAkigQEKC1JlbW92ZUdyYW50Eg0KBWZlbmNlGAEgASgEEhIKCmNsdXN0ZXJfaWQYAiABKAkSLAoHc3RvcmFnZRgDIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlEg0KBXBhdGhzGAQgAygJEhIKCnJlcXVlc3RfaWQYBSABKAkikQEKBlRhcmdldBIKCgJwZBgBIAMoCRIPCgd2ZXJzaW9uGAIgASgJEgwKBHBvb2wYAyABKAkSKQoDdGxzGAQgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlRsc0ZpbGVzEjEKCmJyX29wdGlvbnMYBSABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zIp0BChBSZW5ld1Rhc2tSZXF1ZXN0EikKBHRhc2sYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuVGFza1JlZhIuCghwcm9ncmVzcxgCIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Qcm9ncmVzcxIuCghzdGFydGluZxgDIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFydGluZyI+CghTdGFydGluZxIMCgRhcmd2GAEgAygJEhIKCmJyX3ZlcnNpb24YAiABKAkSEAoIaGFzX2xvY2sYAyABKAgidwoRUmVuZXdUYXNrUmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nEi4KBXN0YXRlGAIgASgOMh8udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFN0YXRlIvICChNDb21wbGV0ZVRhc2tSZXF1ZXN0EikKBHRhc2sYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuVGFza1JlZhIyCglzdWNjZWVkZWQYAiABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuU3VjY2VlZGVkSAASLAoGZmFpbGVkGAMgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkZhaWxlZEgAEigKBHdhaXQYBCABKAsyGC50aWRlbWFyay5iYWNrdXAudjEuV2FpdEgAEi4KB3N0b3BwZWQYBSABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcHBlZEgAEi4KB3JlbW92ZWQYBiABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVtb3ZlZEgAEjkKDXJlbW92ZV9mYWlsZWQYByABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuUmVtb3ZlRmFpbGVkSABCCQoHb3V0Y29tZSI9CglTdWNjZWVkZWQSMAoGcmVzdWx0GAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFJlc3VsdCKTAQoGRmFpbGVkEi8KBWNsYXNzGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLkZhaWx1cmVDbGFzcxIqCgZyZWFzb24YAiABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuUmVhc29uEhoKDWRlbGF5X3NlY29uZHMYAyABKAFIAIgBAUIQCg5fZGVsYXlfc2Vjb25kcyJDCgRXYWl0Eg8KB3NlY29uZHMYASABKAESKgoGcmVhc29uGAIgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlJlYXNvbiIJCgdTdG9wcGVkIjcKB1JlbW92ZWQSDQoFcGF0aHMYASADKAkSDQoFYnl0ZXMYAiABKAQSDgoGcmVtYXJrGAMgASgJIjoKDFJlbW92ZUZhaWxlZBIqCgZyZWFzb24YASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuUmVhc29uIkoKFENvbXBsZXRlVGFza1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZyJTChJSZWxlYXNlVGFza1JlcXVlc3QSKQoEdGFzaxgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrUmVmEhIKCnN0cmF5X3BhdGgYAiABKAkiSQoTUmVsZWFzZVRhc2tSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcicAoTUmVwb3J0T3V0cHV0UmVxdWVzdBIpCgR0YXNrGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tSZWYSEAoIc2VxdWVuY2UYAiABKAUSDgoGb2Zmc2V0GAMgASgEEgwKBGRhdGEYBCABKAwiSgoUUmVwb3J0T3V0cHV0UmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nIjoKCENoZWNrUmVmEhAKCGNoZWNrX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg0KBWZlbmNlGAMgASgEIlIKEUNsYWltQ2hlY2tSZXF1ZXN0EhAKCGNoZWNrX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg4KBndvcmtlchgDIAEoCRIMCgRwb29sGAQgASgJIkMKEkNsYWltQ2hlY2tSZXNwb25zZRItCgVncmFudBgBIAEoCzIeLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja0dyYW50IooBCgpDaGVja0dyYW50Eg0KBWZlbmNlGAEgASgEEisKBGtpbmQYAiABKA4yHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tLaW5kEiwKB3N0b3JhZ2UYAyABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZRISCgpyZXF1ZXN0X2lkGAQgASgJIoMBChFSZW5ld0NoZWNrUmVxdWVzdBIrCgVjaGVjaxgBIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1JlZhIsCgVzdGVwcxgCIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0ZXASEwoLdG90YWxfc3RlcHMYAyABKAUiSAoSUmVuZXdDaGVja1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZyKSAQoUQ29tcGxldGVDaGVja1JlcXVlc3QSKwoFY2hlY2sYASABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tSZWYSCgoCb2sYAiABKAgSLAoFc3RlcHMYAyADKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGVwEhMKC3RvdGFsX3N0ZXBzGAQgASgFIksKFUNvbXBsZXRlQ2hlY2tSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmciYwoUT2ZmZXJNYW5pZmVzdFJlcXVlc3QSKwoFY2hlY2sYASABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tSZWYSDAoEcGF0aBgCIAEoCRIQCghtYW5pZmVzdBgDIAEoDCKSAQoVT2ZmZXJNYW5pZmVzdFJlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZxI0Cgd2ZXJkaWN0GAIgASgOMiMudGlkZW1hcmsuYmFja3VwLnYxLk1hbmlmZXN0VmVyZGljdBIPCgdtZXNzYWdlGAMgASgJKl0KDFRhc2tTdGFuZGluZxIdChlUQVNLX1NUQU5ESU5HX1VOU1BFQ0lGSUVEEAASFgoSVEFTS19TVEFORElOR19IRUxEEAESFgoSVEFTS19TVEFORElOR19MT1NUEAIqfwoMRmFpbHVyZUNsYXNzEh0KGUZBSUxVUkVfQ0xBU1NfVU5TUEVDSUZJRUQQABIbChdGQUlMVVJFX0NMQVNTX1BFUk1BTkVOVBABEhcKE0ZBSUxVUkVfQ0xBU1NfUkVUUlkQAhIaChZGQUlMVVJFX0NMQVNTX05FV19QQVRIEAMqqQEKD01hbmlmZXN0VmVyZGljdBIgChxNQU5JRkVTVF9WRVJESUNUX1VOU1BFQ0lGSUVEEAASGgoWTUFOSUZFU1RfVkVSRElDVF9LTk9XThABEhwKGE1BTklGRVNUX1ZFUkRJQ1RfTUlTU0lORxACEhwKGE1BTklGRVNUX1ZFUkRJQ1RfUkVCVUlMVBADEhwKGE1BTklGRVNUX1ZFUkRJQ1RfUkVGVVNFRBAEMp4HCg9FeGVjdXRvclNlcnZpY2USXQoJQ2xhaW1UYXNrEiQudGlkZW1hcmsuYmFja3VwLnYxLkNsYWltVGFza1JlcXVlc3QaJS50aWRlbWFyay5iYWNrdXAudjEuQ2xhaW1UYXNrUmVzcG9uc2UiA5ACAhJdCglSZW5ld1Rhc2sSJC50aWRlbWFyay5iYWNrdXAudjEuUmVuZXdUYXNrUmVxdWVzdBolLnRpZGVtYXJrLmJhY2t1cC52MS5SZW5ld1Rhc2tSZXNwb25zZSIDkAICEmYKDENvbXBsZXRlVGFzaxInLnRpZGVtYXJrLmJhY2t1cC52MS5Db21wbGV0ZVRhc2tSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkNvbXBsZXRlVGFza1Jlc3BvbnNlIgOQAgISYwoLUmVsZWFzZVRhc2sSJi50aWRlbWFyay5iYWNrdXAudjEuUmVsZWFzZVRhc2tSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLlJlbGVhc2VUYXNrUmVzcG9uc2UiA5ACAhJmCgxSZXBvcnRPdXRwdXQSJy50aWRlbWFyay5iYWNrdXAudjEuUmVwb3J0T3V0cHV0UmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5SZXBvcnRPdXRwdXRSZXNwb25zZSIDkAICEmAKCkNsYWltQ2hlY2sSJS50aWRlbWFyay5iYWNrdXAudjEuQ2xhaW1DaGVja1JlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuQ2xhaW1DaGVja1Jlc3BvbnNlIgOQAgISYAoKUmVuZXdDaGVjaxIlLnRpZGVtYXJrLmJhY2t1cC52MS5SZW5ld0NoZWNrUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5SZW5ld0NoZWNrUmVzcG9uc2UiA5ACAhJpCg1Db21wbGV0ZUNoZWNrEigudGlkZW1hcmsuYmFja3VwLnYxLkNvbXBsZXRlQ2hlY2tSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLkNvbXBsZXRlQ2hlY2tSZXNwb25zZSIDkAICEmkKDU9mZmVyTWFuaWZlc3QSKC50aWRlbWFyay5iYWNrdXAudjEuT2ZmZXJNYW5pZmVzdFJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuT2ZmZXJNYW5pZmVzdFJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
+  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvZXhlY3V0b3Jfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjoKB1Rhc2tSZWYSEQoJYmFja3VwX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg0KBWZlbmNlGAMgASgEIqEBChBDbGFpbVRhc2tSZXF1ZXN0EhEKCWJhY2t1cF9pZBgBIAEoCRINCgVjbGFpbRgCIAEoCRIOCgZ3b3JrZXIYAyABKAkSDAoEcG9vbBgEIAEoCRIQCghpbnN0YW5jZRgFIAEoCRI7CgxvdXRfb2ZfcmVhY2gYBiADKAsyJS50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZU91dE9mUmVhY2giggEKEUNsYWltVGFza1Jlc3BvbnNlEjEKBmJhY2t1cBgBIAEoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBHcmFudEgAEjEKBnJlbW92ZRgCIAEoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5SZW1vdmVHcmFudEgAQgcKBWdyYW50IqIFCgtCYWNrdXBHcmFudBINCgVmZW5jZRgBIAEoBBISCgpjbHVzdGVyX2lkGAIgASgJEgwKBHBhdGgYAyABKAkSKgoGdGFyZ2V0GAQgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlRhcmdldBIsCgdzdG9yYWdlGAUgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2USGQoRcmVtYWluaW5nX3NlY29uZHMYBiABKAESDwoHbWF5X3J1bhgHIAEoCBIPCgdhdHRlbXB0GAggASgFEhIKCnJlcXVlc3RfaWQYCSABKAkSFgoOcHJldmlvdXNfZW5kZWQYCiABKAgSGwoTcHJldmlvdXNfYnJfdmVyc2lvbhgUIAEoCRIsCgRtb2RlGAsgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE1vZGUSMAoGb3JpZ2luGAwgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE9yaWdpbhISCgpjcmVhdGVkX2J5GA0gASgJEgwKBHR5cGUYDiABKAkSDgoGbWV0aG9kGA8gASgJEi4KCnN0YXJ0X3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC3JlcXVlc3Rfa2V5GBEgASgJEhQKDHJlcXVlc3RfaGFzaBgSIAEoCRIRCgliYXNlX3BhdGgYEyABKAkSDAoEcnVsZRgVIAEoCRIWCg5zdG9yYWdlX2RpZ2VzdBgWIAEoCRIQCghmYWlsdXJlcxgXIAEoBRIxCgZtYXJrZXIYGCABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZU1hcmtlchIXCg9sYXN0X3NpemVfYnl0ZXMYGiABKAQizAEKC1JlbW92ZUdyYW50Eg0KBWZlbmNlGAEgASgEEhIKCmNsdXN0ZXJfaWQYAiABKAkSLAoHc3RvcmFnZRgDIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlEg0KBXBhdGhzGAQgAygJEhIKCnJlcXVlc3RfaWQYBSABKAkSFgoOc3RvcmFnZV9kaWdlc3QYBiABKAkSMQoGbWFya2VyGAcgASgLMiEudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VNYXJrZXIiLgoNU3RvcmFnZU1hcmtlchIOCgZudW1iZXIYASABKAkSDQoFYWRvcHQYAiABKAgikQEKBlRhcmdldBIKCgJwZBgBIAMoCRIPCgd2ZXJzaW9uGAIgASgJEgwKBHBvb2wYAyABKAkSKQoDdGxzGAQgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlRsc0ZpbGVzEjEKCmJyX29wdGlvbnMYBSABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zIokCChBSZW5ld1Rhc2tSZXF1ZXN0EikKBHRhc2sYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuVGFza1JlZhIuCghwcm9ncmVzcxgCIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Qcm9ncmVzcxIuCghzdGFydGluZxgDIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFydGluZxIoCgVzdGFsbBgEIAEoCzIZLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFsbBIQCghyZW1vdmluZxgFIAMoCRIuCghlc3RpbWF0ZRgGIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Fc3RpbWF0ZSJGCgVTdGFsbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFc3RvcmUYAyABKAkSDwoHc2Vjb25kcxgEIAEoASI+CghTdGFydGluZxIMCgRhcmd2GAEgAygJEhIKCmJyX3ZlcnNpb24YAiABKAkSEAoIaGFzX2xvY2sYAyABKAgidwoRUmVuZXdUYXNrUmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nEi4KBXN0YXRlGAIgASgOMh8udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFN0YXRlIvICChNDb21wbGV0ZVRhc2tSZXF1ZXN0EikKBHRhc2sYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuVGFza1JlZhIyCglzdWNjZWVkZWQYAiABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuU3VjY2VlZGVkSAASLAoGZmFpbGVkGAMgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkZhaWxlZEgAEigKBHdhaXQYBCABKAsyGC50aWRlbWFyay5iYWNrdXAudjEuV2FpdEgAEi4KB3N0b3BwZWQYBSABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcHBlZEgAEi4KB3JlbW92ZWQYBiABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVtb3ZlZEgAEjkKDXJlbW92ZV9mYWlsZWQYByABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuUmVtb3ZlRmFpbGVkSABCCQoHb3V0Y29tZSJQCglTdWNjZWVkZWQSMAoGcmVzdWx0GAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFJlc3VsdBIRCglleGl0X3NlZW4YAiABKAgikwEKBkZhaWxlZBIvCgVjbGFzcxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5GYWlsdXJlQ2xhc3MSKgoGcmVhc29uGAIgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlJlYXNvbhIaCg1kZWxheV9zZWNvbmRzGAMgASgBSACIAQFCEAoOX2RlbGF5X3NlY29uZHMidAoEV2FpdBIPCgdzZWNvbmRzGAEgASgBEioKBnJlYXNvbhgCIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24SLwoJaGFuZF9iYWNrGAMgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkhhbmRCYWNrIlMKCEhhbmRCYWNrEhAKCGluc3RhbmNlGAEgASgJEg8KB3Bhc3NpbmcYAiABKAgSDwoHc3RvcmFnZRgDIAEoCBITCgtub3Rfc3RhcnRlZBgEIAEoCCIJCgdTdG9wcGVkIkYKB1JlbW92ZWQSDQoFcGF0aHMYASADKAkSDQoFYnl0ZXMYAiABKAQSDgoGcmVtYXJrGAMgASgJEg0KBWVtcHR5GAQgAygJIjoKDFJlbW92ZUZhaWxlZBIqCgZyZWFzb24YASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuUmVhc29uIkoKFENvbXBsZXRlVGFza1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZyJTChJSZWxlYXNlVGFza1JlcXVlc3QSKQoEdGFzaxgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrUmVmEhIKCnN0cmF5X3BhdGgYAiABKAkiSQoTUmVsZWFzZVRhc2tSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcicAoTUmVwb3J0T3V0cHV0UmVxdWVzdBIpCgR0YXNrGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tSZWYSEAoIc2VxdWVuY2UYAiABKAUSDgoGb2Zmc2V0GAMgASgEEgwKBGRhdGEYBCABKAwiSgoUUmVwb3J0T3V0cHV0UmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nIjoKCENoZWNrUmVmEhAKCGNoZWNrX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg0KBWZlbmNlGAMgASgEImQKEUNsYWltQ2hlY2tSZXF1ZXN0EhAKCGNoZWNrX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg4KBndvcmtlchgDIAEoCRIMCgRwb29sGAQgASgJEhAKCGluc3RhbmNlGAUgASgJIkMKEkNsYWltQ2hlY2tSZXNwb25zZRItCgVncmFudBgBIAEoCzIeLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja0dyYW50Iu0BCgpDaGVja0dyYW50Eg0KBWZlbmNlGAEgASgEEisKBGtpbmQYAiABKA4yHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tLaW5kEiwKB3N0b3JhZ2UYAyABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZRISCgpyZXF1ZXN0X2lkGAQgASgJEjEKBm1hcmtlchgFIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlTWFya2VyEi4KBG1vdmUYBiABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuRGVjbGFyZWRNb3ZlIj4KDERlY2xhcmVkTW92ZRIuCgZwbGFjZXMYASADKAsyHi50aWRlbWFyay5iYWNrdXAudjEuT2xkZXJQbGFjZSJKCgpPbGRlclBsYWNlEg0KBXBsYWNlGAEgASgJEgwKBHJvb3QYAiABKAkSDgoGbnVtYmVyGAMgASgJEg8KB2JhY2t1cHMYBCADKAkigwEKEVJlbmV3Q2hlY2tSZXF1ZXN0EisKBWNoZWNrGAEgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmEiwKBXN0ZXBzGAIgAygLMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RlcBITCgt0b3RhbF9zdGVwcxgDIAEoBSJIChJSZW5ld0NoZWNrUmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nIpIBChRDb21wbGV0ZUNoZWNrUmVxdWVzdBIrCgVjaGVjaxgBIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1JlZhIKCgJvaxgCIAEoCBIsCgVzdGVwcxgDIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0ZXASEwoLdG90YWxfc3RlcHMYBCABKAUiSwoVQ29tcGxldGVDaGVja1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZyJjChRPZmZlck1hbmlmZXN0UmVxdWVzdBIrCgVjaGVjaxgBIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1JlZhIMCgRwYXRoGAIgASgJEhAKCG1hbmlmZXN0GAMgASgMIpIBChVPZmZlck1hbmlmZXN0UmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nEjQKB3ZlcmRpY3QYAiABKA4yIy50aWRlbWFyay5iYWNrdXAudjEuTWFuaWZlc3RWZXJkaWN0Eg8KB21lc3NhZ2UYAyABKAkijQEKEVN0b3JhZ2VPdXRPZlJlYWNoEhIKCnN0b3JhZ2VfaWQYASABKAkSFgoOc3RvcmFnZV9kaWdlc3QYAiABKAkSKgoGcmVhc29uGAMgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlJlYXNvbhIPCgdwYXNzaW5nGAQgASgIEg8KB3NlY29uZHMYBSABKAEiTAoLUnVubmluZ1Rhc2sSDAoEa2luZBgBIAEoCRIKCgJpZBgCIAEoCRISCgpjbHVzdGVyX2lkGAMgASgJEg8KB3NlY29uZHMYBCABKAEigAIKFVJlcG9ydFByZXNlbmNlUmVxdWVzdBIOCgZ3b3JrZXIYASABKAkSEAoIaW5zdGFuY2UYAiABKAkSDAoEcG9vbBgDIAEoCRINCgVzbG90cxgEIAEoDRISCgpmcmVlX3Nsb3RzGAUgASgNEhMKC2JyX3ZlcnNpb25zGAYgAygJEjAKB3J1bm5pbmcYByADKAsyHy50aWRlbWFyay5iYWNrdXAudjEuUnVubmluZ1Rhc2sSEAoIZHJhaW5pbmcYCCABKAgSOwoMb3V0X29mX3JlYWNoGAkgAygLMiUudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VPdXRPZlJlYWNoIisKFlJlcG9ydFByZXNlbmNlUmVzcG9uc2USEQoJY2hlY2tfaWRzGAEgAygJIosBChNTZXR0bGVNYXJrZXJSZXF1ZXN0EisKBHRhc2sYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuVGFza1JlZkgAEi0KBWNoZWNrGAIgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmSAASDgoGbnVtYmVyGAMgASgJQggKBmhvbGRlciJ+ChRTZXR0bGVNYXJrZXJSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcSDgoGbnVtYmVyGAIgASgJEhEKCWNhbmRpZGF0ZRgDIAEoCRIPCgdiYWNrdXBzGAQgAygJInAKEVNldHRsZU1vdmVSZXF1ZXN0EisKBWNoZWNrGAEgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmEg0KBXBsYWNlGAIgASgJEg4KBm51bWJlchgDIAEoCRIPCgdiYWNrdXBzGAQgAygJInkKElNldHRsZU1vdmVSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcSDgoGcHJvdmVuGAIgASgIEg8KB21lc3NhZ2UYAyABKAkSDgoGbnVtYmVyGAQgASgJKl0KDFRhc2tTdGFuZGluZxIdChlUQVNLX1NUQU5ESU5HX1VOU1BFQ0lGSUVEEAASFgoSVEFTS19TVEFORElOR19IRUxEEAESFgoSVEFTS19TVEFORElOR19MT1NUEAIqfwoMRmFpbHVyZUNsYXNzEh0KGUZBSUxVUkVfQ0xBU1NfVU5TUEVDSUZJRUQQABIbChdGQUlMVVJFX0NMQVNTX1BFUk1BTkVOVBABEhcKE0ZBSUxVUkVfQ0xBU1NfUkVUUlkQAhIaChZGQUlMVVJFX0NMQVNTX05FV19QQVRIEAMqqQEKD01hbmlmZXN0VmVyZGljdBIgChxNQU5JRkVTVF9WRVJESUNUX1VOU1BFQ0lGSUVEEAASGgoWTUFOSUZFU1RfVkVSRElDVF9LTk9XThABEhwKGE1BTklGRVNUX1ZFUkRJQ1RfTUlTU0lORxACEhwKGE1BTklGRVNUX1ZFUkRJQ1RfUkVCVUlMVBADEhwKGE1BTklGRVNUX1ZFUkRJQ1RfUkVGVVNFRBAEMtYJCg9FeGVjdXRvclNlcnZpY2USXQoJQ2xhaW1UYXNrEiQudGlkZW1hcmsuYmFja3VwLnYxLkNsYWltVGFza1JlcXVlc3QaJS50aWRlbWFyay5iYWNrdXAudjEuQ2xhaW1UYXNrUmVzcG9uc2UiA5ACAhJdCglSZW5ld1Rhc2sSJC50aWRlbWFyay5iYWNrdXAudjEuUmVuZXdUYXNrUmVxdWVzdBolLnRpZGVtYXJrLmJhY2t1cC52MS5SZW5ld1Rhc2tSZXNwb25zZSIDkAICEmYKDENvbXBsZXRlVGFzaxInLnRpZGVtYXJrLmJhY2t1cC52MS5Db21wbGV0ZVRhc2tSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkNvbXBsZXRlVGFza1Jlc3BvbnNlIgOQAgISYwoLUmVsZWFzZVRhc2sSJi50aWRlbWFyay5iYWNrdXAudjEuUmVsZWFzZVRhc2tSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLlJlbGVhc2VUYXNrUmVzcG9uc2UiA5ACAhJmCgxSZXBvcnRPdXRwdXQSJy50aWRlbWFyay5iYWNrdXAudjEuUmVwb3J0T3V0cHV0UmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5SZXBvcnRPdXRwdXRSZXNwb25zZSIDkAICEmAKCkNsYWltQ2hlY2sSJS50aWRlbWFyay5iYWNrdXAudjEuQ2xhaW1DaGVja1JlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuQ2xhaW1DaGVja1Jlc3BvbnNlIgOQAgISYAoKUmVuZXdDaGVjaxIlLnRpZGVtYXJrLmJhY2t1cC52MS5SZW5ld0NoZWNrUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5SZW5ld0NoZWNrUmVzcG9uc2UiA5ACAhJpCg1Db21wbGV0ZUNoZWNrEigudGlkZW1hcmsuYmFja3VwLnYxLkNvbXBsZXRlQ2hlY2tSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLkNvbXBsZXRlQ2hlY2tSZXNwb25zZSIDkAICEmwKDlJlcG9ydFByZXNlbmNlEikudGlkZW1hcmsuYmFja3VwLnYxLlJlcG9ydFByZXNlbmNlUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5SZXBvcnRQcmVzZW5jZVJlc3BvbnNlIgOQAgISZgoMU2V0dGxlTWFya2VyEicudGlkZW1hcmsuYmFja3VwLnYxLlNldHRsZU1hcmtlclJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuU2V0dGxlTWFya2VyUmVzcG9uc2UiA5ACAhJgCgpTZXR0bGVNb3ZlEiUudGlkZW1hcmsuYmFja3VwLnYxLlNldHRsZU1vdmVSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLlNldHRsZU1vdmVSZXNwb25zZSIDkAICEmkKDU9mZmVyTWFuaWZlc3QSKC50aWRlbWFyay5iYWNrdXAudjEuT2ZmZXJNYW5pZmVzdFJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuT2ZmZXJNYW5pZmVzdFJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
 
 /**
  * A claim on a task: a random token for each delivery, and the number of its grant.
@@ -74,6 +74,20 @@ export type ClaimTaskRequest = Message<"tidemark.backup.v1.ClaimTaskRequest"> & 
    * @generated from field: string pool = 4;
    */
   pool: string;
+
+  /**
+   * Of this run of the worker; as in its presence. Empty from workers that report none.
+   *
+   * @generated from field: string instance = 5;
+   */
+  instance: string;
+
+  /**
+   * Storages that this worker cannot reach now: their tasks are left to others, where there are any.
+   *
+   * @generated from field: repeated tidemark.backup.v1.StorageOutOfReach out_of_reach = 6;
+   */
+  outOfReach: StorageOutOfReach[];
 };
 
 /**
@@ -246,6 +260,32 @@ export type BackupGrant = Message<"tidemark.backup.v1.BackupGrant"> & {
    * @generated from field: string rule = 21;
    */
   rule: string;
+
+  /**
+   * Names the storage as this task has it: told back by a worker that cannot reach it.
+   *
+   * @generated from field: string storage_digest = 22;
+   */
+  storageDigest: string;
+
+  /**
+   * How often `br` has failed so far.
+   *
+   * @generated from field: int32 failures = 23;
+   */
+  failures: number;
+
+  /**
+   * @generated from field: tidemark.backup.v1.StorageMarker marker = 24;
+   */
+  marker?: StorageMarker | undefined;
+
+  /**
+   * The size of the last good backup of the cluster; 0 if there is none.
+   *
+   * @generated from field: uint64 last_size_bytes = 26;
+   */
+  lastSizeBytes: bigint;
 };
 
 /**
@@ -285,6 +325,18 @@ export type RemoveGrant = Message<"tidemark.backup.v1.RemoveGrant"> & {
    * @generated from field: string request_id = 5;
    */
   requestId: string;
+
+  /**
+   * As that of a backup.
+   *
+   * @generated from field: string storage_digest = 6;
+   */
+  storageDigest: string;
+
+  /**
+   * @generated from field: tidemark.backup.v1.StorageMarker marker = 7;
+   */
+  marker?: StorageMarker | undefined;
 };
 
 /**
@@ -293,6 +345,34 @@ export type RemoveGrant = Message<"tidemark.backup.v1.RemoveGrant"> & {
  */
 export const RemoveGrantSchema: GenMessage<RemoveGrant> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_executor_service, 4);
+
+/**
+ * What the storage of a task is known by.
+ *
+ * @generated from message tidemark.backup.v1.StorageMarker
+ */
+export type StorageMarker = Message<"tidemark.backup.v1.StorageMarker"> & {
+  /**
+   * Of the file `.tidemark/<id of the storage>.json` below the root; empty while none is known.
+   *
+   * @generated from field: string number = 1;
+   */
+  number: string;
+
+  /**
+   * An admin says that what is there now is the storage.
+   *
+   * @generated from field: bool adopt = 2;
+   */
+  adopt: boolean;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.StorageMarker.
+ * Use `create(StorageMarkerSchema)` to create a new message.
+ */
+export const StorageMarkerSchema: GenMessage<StorageMarker> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 5);
 
 /**
  * Snapshot of the cluster to back up.
@@ -331,7 +411,7 @@ export type Target = Message<"tidemark.backup.v1.Target"> & {
  * Use `create(TargetSchema)` to create a new message.
  */
 export const TargetSchema: GenMessage<Target> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 5);
+  messageDesc(file_tidemark_backup_v1_executor_service, 6);
 
 /**
  * Keeps the lease.
@@ -355,6 +435,27 @@ export type RenewTaskRequest = Message<"tidemark.backup.v1.RenewTaskRequest"> & 
    * @generated from field: tidemark.backup.v1.Starting starting = 3;
    */
   starting?: Starting | undefined;
+
+  /**
+   * What `br` says that it waits for; not set while it goes on.
+   *
+   * @generated from field: tidemark.backup.v1.Stall stall = 4;
+   */
+  stall?: Stall | undefined;
+
+  /**
+   * Paths of a removal in which files were found and are about to be removed: without an answer none is.
+   *
+   * @generated from field: repeated string removing = 5;
+   */
+  removing: string[];
+
+  /**
+   * How far it may be; not set once `br` tells its progress.
+   *
+   * @generated from field: tidemark.backup.v1.Estimate estimate = 6;
+   */
+  estimate?: Estimate | undefined;
 };
 
 /**
@@ -362,7 +463,49 @@ export type RenewTaskRequest = Message<"tidemark.backup.v1.RenewTaskRequest"> & 
  * Use `create(RenewTaskRequestSchema)` to create a new message.
  */
 export const RenewTaskRequestSchema: GenMessage<RenewTaskRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 6);
+  messageDesc(file_tidemark_backup_v1_executor_service, 7);
+
+/**
+ * Something in the cluster that `br` waits for.
+ *
+ * @generated from message tidemark.backup.v1.Stall
+ */
+export type Stall = Message<"tidemark.backup.v1.Stall"> & {
+  /**
+   * A short constant, such as STORE_AWAY.
+   *
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * A sentence.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * Id of the TiKV store; empty where `br` does not say which.
+   *
+   * @generated from field: string store = 3;
+   */
+  store: string;
+
+  /**
+   * For how long already.
+   *
+   * @generated from field: double seconds = 4;
+   */
+  seconds: number;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.Stall.
+ * Use `create(StallSchema)` to create a new message.
+ */
+export const StallSchema: GenMessage<Stall> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 8);
 
 /**
  * What is about to be spawned.
@@ -393,7 +536,7 @@ export type Starting = Message<"tidemark.backup.v1.Starting"> & {
  * Use `create(StartingSchema)` to create a new message.
  */
 export const StartingSchema: GenMessage<Starting> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 7);
+  messageDesc(file_tidemark_backup_v1_executor_service, 9);
 
 /**
  * The answer to a renewal.
@@ -419,7 +562,7 @@ export type RenewTaskResponse = Message<"tidemark.backup.v1.RenewTaskResponse"> 
  * Use `create(RenewTaskResponseSchema)` to create a new message.
  */
 export const RenewTaskResponseSchema: GenMessage<RenewTaskResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 8);
+  messageDesc(file_tidemark_backup_v1_executor_service, 10);
 
 /**
  * Ends a claim.
@@ -479,7 +622,7 @@ export type CompleteTaskRequest = Message<"tidemark.backup.v1.CompleteTaskReques
  * Use `create(CompleteTaskRequestSchema)` to create a new message.
  */
 export const CompleteTaskRequestSchema: GenMessage<CompleteTaskRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 9);
+  messageDesc(file_tidemark_backup_v1_executor_service, 11);
 
 /**
  * The backup is complete and verified.
@@ -491,6 +634,13 @@ export type Succeeded = Message<"tidemark.backup.v1.Succeeded"> & {
    * @generated from field: tidemark.backup.v1.BackupResult result = 1;
    */
   result?: BackupResult | undefined;
+
+  /**
+   * Its `br` was seen to exit with 0; not set where a finished backup was found.
+   *
+   * @generated from field: bool exit_seen = 2;
+   */
+  exitSeen: boolean;
 };
 
 /**
@@ -498,7 +648,7 @@ export type Succeeded = Message<"tidemark.backup.v1.Succeeded"> & {
  * Use `create(SucceededSchema)` to create a new message.
  */
 export const SucceededSchema: GenMessage<Succeeded> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 10);
+  messageDesc(file_tidemark_backup_v1_executor_service, 12);
 
 /**
  * `br` did not succeed.
@@ -529,7 +679,7 @@ export type Failed = Message<"tidemark.backup.v1.Failed"> & {
  * Use `create(FailedSchema)` to create a new message.
  */
 export const FailedSchema: GenMessage<Failed> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 11);
+  messageDesc(file_tidemark_backup_v1_executor_service, 13);
 
 /**
  * Somebody else's lock is still valid; does not count as a failure.
@@ -546,6 +696,13 @@ export type Wait = Message<"tidemark.backup.v1.Wait"> & {
    * @generated from field: tidemark.backup.v1.Reason reason = 2;
    */
   reason?: Reason | undefined;
+
+  /**
+   * Set where the reason lies with this worker, and others may do the task: they get it, soon.
+   *
+   * @generated from field: tidemark.backup.v1.HandBack hand_back = 3;
+   */
+  handBack?: HandBack | undefined;
 };
 
 /**
@@ -553,7 +710,49 @@ export type Wait = Message<"tidemark.backup.v1.Wait"> & {
  * Use `create(WaitSchema)` to create a new message.
  */
 export const WaitSchema: GenMessage<Wait> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 12);
+  messageDesc(file_tidemark_backup_v1_executor_service, 14);
+
+/**
+ * Why a worker gives a task back that it cannot do.
+ *
+ * @generated from message tidemark.backup.v1.HandBack
+ */
+export type HandBack = Message<"tidemark.backup.v1.HandBack"> & {
+  /**
+   * Of this run of the worker; as in its claim.
+   *
+   * @generated from field: string instance = 1;
+   */
+  instance: string;
+
+  /**
+   * It may pass without a person, as when a network is down.
+   *
+   * @generated from field: bool passing = 2;
+   */
+  passing: boolean;
+
+  /**
+   * It cannot reach the storage, which its presence tells for as long as it is so.
+   *
+   * @generated from field: bool storage = 3;
+   */
+  storage: boolean;
+
+  /**
+   * `br` was announced, but could not be started: nothing ran.
+   *
+   * @generated from field: bool not_started = 4;
+   */
+  notStarted: boolean;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.HandBack.
+ * Use `create(HandBackSchema)` to create a new message.
+ */
+export const HandBackSchema: GenMessage<HandBack> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 15);
 
 /**
  * Stopped because of a cancel.
@@ -568,7 +767,7 @@ export type Stopped = Message<"tidemark.backup.v1.Stopped"> & {
  * Use `create(StoppedSchema)` to create a new message.
  */
 export const StoppedSchema: GenMessage<Stopped> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 13);
+  messageDesc(file_tidemark_backup_v1_executor_service, 16);
 
 /**
  * These paths are verifiably gone.
@@ -594,6 +793,13 @@ export type Removed = Message<"tidemark.backup.v1.Removed"> & {
    * @generated from field: string remark = 3;
    */
   remark: string;
+
+  /**
+   * Those of them in which nothing was found.
+   *
+   * @generated from field: repeated string empty = 4;
+   */
+  empty: string[];
 };
 
 /**
@@ -601,7 +807,7 @@ export type Removed = Message<"tidemark.backup.v1.Removed"> & {
  * Use `create(RemovedSchema)` to create a new message.
  */
 export const RemovedSchema: GenMessage<Removed> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 14);
+  messageDesc(file_tidemark_backup_v1_executor_service, 17);
 
 /**
  * A path could not be removed.
@@ -620,7 +826,7 @@ export type RemoveFailed = Message<"tidemark.backup.v1.RemoveFailed"> & {
  * Use `create(RemoveFailedSchema)` to create a new message.
  */
 export const RemoveFailedSchema: GenMessage<RemoveFailed> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 15);
+  messageDesc(file_tidemark_backup_v1_executor_service, 18);
 
 /**
  * The answer to the end of a claim.
@@ -639,7 +845,7 @@ export type CompleteTaskResponse = Message<"tidemark.backup.v1.CompleteTaskRespo
  * Use `create(CompleteTaskResponseSchema)` to create a new message.
  */
 export const CompleteTaskResponseSchema: GenMessage<CompleteTaskResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 16);
+  messageDesc(file_tidemark_backup_v1_executor_service, 19);
 
 /**
  * Gives a task back.
@@ -667,7 +873,7 @@ export type ReleaseTaskRequest = Message<"tidemark.backup.v1.ReleaseTaskRequest"
  * Use `create(ReleaseTaskRequestSchema)` to create a new message.
  */
 export const ReleaseTaskRequestSchema: GenMessage<ReleaseTaskRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 17);
+  messageDesc(file_tidemark_backup_v1_executor_service, 20);
 
 /**
  * The answer to a release.
@@ -686,7 +892,7 @@ export type ReleaseTaskResponse = Message<"tidemark.backup.v1.ReleaseTaskRespons
  * Use `create(ReleaseTaskResponseSchema)` to create a new message.
  */
 export const ReleaseTaskResponseSchema: GenMessage<ReleaseTaskResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 18);
+  messageDesc(file_tidemark_backup_v1_executor_service, 21);
 
 /**
  * A piece of what an attempt printed, standard output and standard error in the order in which they came.
@@ -726,7 +932,7 @@ export type ReportOutputRequest = Message<"tidemark.backup.v1.ReportOutputReques
  * Use `create(ReportOutputRequestSchema)` to create a new message.
  */
 export const ReportOutputRequestSchema: GenMessage<ReportOutputRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 19);
+  messageDesc(file_tidemark_backup_v1_executor_service, 22);
 
 /**
  * The answer to a piece of output.
@@ -747,7 +953,7 @@ export type ReportOutputResponse = Message<"tidemark.backup.v1.ReportOutputRespo
  * Use `create(ReportOutputResponseSchema)` to create a new message.
  */
 export const ReportOutputResponseSchema: GenMessage<ReportOutputResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 20);
+  messageDesc(file_tidemark_backup_v1_executor_service, 23);
 
 /**
  * A claim on a check: a random token for each delivery, and the number of its grant.
@@ -776,7 +982,7 @@ export type CheckRef = Message<"tidemark.backup.v1.CheckRef"> & {
  * Use `create(CheckRefSchema)` to create a new message.
  */
 export const CheckRefSchema: GenMessage<CheckRef> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 21);
+  messageDesc(file_tidemark_backup_v1_executor_service, 24);
 
 /**
  * Asks for a check.
@@ -805,6 +1011,13 @@ export type ClaimCheckRequest = Message<"tidemark.backup.v1.ClaimCheckRequest"> 
    * @generated from field: string pool = 4;
    */
   pool: string;
+
+  /**
+   * As in the claim of a task.
+   *
+   * @generated from field: string instance = 5;
+   */
+  instance: string;
 };
 
 /**
@@ -812,7 +1025,7 @@ export type ClaimCheckRequest = Message<"tidemark.backup.v1.ClaimCheckRequest"> 
  * Use `create(ClaimCheckRequestSchema)` to create a new message.
  */
 export const ClaimCheckRequestSchema: GenMessage<ClaimCheckRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 22);
+  messageDesc(file_tidemark_backup_v1_executor_service, 25);
 
 /**
  * What a worker was granted; nothing set means LOST.
@@ -831,7 +1044,7 @@ export type ClaimCheckResponse = Message<"tidemark.backup.v1.ClaimCheckResponse"
  * Use `create(ClaimCheckResponseSchema)` to create a new message.
  */
 export const ClaimCheckResponseSchema: GenMessage<ClaimCheckResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 23);
+  messageDesc(file_tidemark_backup_v1_executor_service, 26);
 
 /**
  * A check to run.
@@ -858,6 +1071,18 @@ export type CheckGrant = Message<"tidemark.backup.v1.CheckGrant"> & {
    * @generated from field: string request_id = 4;
    */
   requestId: string;
+
+  /**
+   * @generated from field: tidemark.backup.v1.StorageMarker marker = 5;
+   */
+  marker?: StorageMarker | undefined;
+
+  /**
+   * An admin says that what lay at older places of the storage was moved here; not set where nobody does.
+   *
+   * @generated from field: tidemark.backup.v1.DeclaredMove move = 6;
+   */
+  move?: DeclaredMove | undefined;
 };
 
 /**
@@ -865,7 +1090,68 @@ export type CheckGrant = Message<"tidemark.backup.v1.CheckGrant"> & {
  * Use `create(CheckGrantSchema)` to create a new message.
  */
 export const CheckGrantSchema: GenMessage<CheckGrant> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 24);
+  messageDesc(file_tidemark_backup_v1_executor_service, 27);
+
+/**
+ * What a worker is to look for, so that a move is proven.
+ *
+ * @generated from message tidemark.backup.v1.DeclaredMove
+ */
+export type DeclaredMove = Message<"tidemark.backup.v1.DeclaredMove"> & {
+  /**
+   * Empty where no backup of the storage lies elsewhere.
+   *
+   * @generated from field: repeated tidemark.backup.v1.OlderPlace places = 1;
+   */
+  places: OlderPlace[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.DeclaredMove.
+ * Use `create(DeclaredMoveSchema)` to create a new message.
+ */
+export const DeclaredMoveSchema: GenMessage<DeclaredMove> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 28);
+
+/**
+ * A place at which backups of a storage lie, and which is not where the storage is now.
+ *
+ * @generated from message tidemark.backup.v1.OlderPlace
+ */
+export type OlderPlace = Message<"tidemark.backup.v1.OlderPlace"> & {
+  /**
+   * @generated from field: string place = 1;
+   */
+  place: string;
+
+  /**
+   * First part of the paths there; the marker lies below it.
+   *
+   * @generated from field: string root = 2;
+   */
+  root: string;
+
+  /**
+   * Of the marker there; empty where none is known.
+   *
+   * @generated from field: string number = 3;
+   */
+  number: string;
+
+  /**
+   * Paths of the newest good backups there.
+   *
+   * @generated from field: repeated string backups = 4;
+   */
+  backups: string[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.OlderPlace.
+ * Use `create(OlderPlaceSchema)` to create a new message.
+ */
+export const OlderPlaceSchema: GenMessage<OlderPlace> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 29);
 
 /**
  * Keeps the lease of a check.
@@ -894,7 +1180,7 @@ export type RenewCheckRequest = Message<"tidemark.backup.v1.RenewCheckRequest"> 
  * Use `create(RenewCheckRequestSchema)` to create a new message.
  */
 export const RenewCheckRequestSchema: GenMessage<RenewCheckRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 25);
+  messageDesc(file_tidemark_backup_v1_executor_service, 30);
 
 /**
  * The answer to a renewal.
@@ -913,7 +1199,7 @@ export type RenewCheckResponse = Message<"tidemark.backup.v1.RenewCheckResponse"
  * Use `create(RenewCheckResponseSchema)` to create a new message.
  */
 export const RenewCheckResponseSchema: GenMessage<RenewCheckResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 26);
+  messageDesc(file_tidemark_backup_v1_executor_service, 31);
 
 /**
  * Ends a check; only when nothing of it goes on.
@@ -947,7 +1233,7 @@ export type CompleteCheckRequest = Message<"tidemark.backup.v1.CompleteCheckRequ
  * Use `create(CompleteCheckRequestSchema)` to create a new message.
  */
 export const CompleteCheckRequestSchema: GenMessage<CompleteCheckRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 27);
+  messageDesc(file_tidemark_backup_v1_executor_service, 32);
 
 /**
  * The answer to the end of a check.
@@ -966,7 +1252,7 @@ export type CompleteCheckResponse = Message<"tidemark.backup.v1.CompleteCheckRes
  * Use `create(CompleteCheckResponseSchema)` to create a new message.
  */
 export const CompleteCheckResponseSchema: GenMessage<CompleteCheckResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 28);
+  messageDesc(file_tidemark_backup_v1_executor_service, 33);
 
 /**
  * A manifest that lies in the storage of a rebuild.
@@ -999,7 +1285,7 @@ export type OfferManifestRequest = Message<"tidemark.backup.v1.OfferManifestRequ
  * Use `create(OfferManifestRequestSchema)` to create a new message.
  */
 export const OfferManifestRequestSchema: GenMessage<OfferManifestRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 29);
+  messageDesc(file_tidemark_backup_v1_executor_service, 34);
 
 /**
  * What became of a manifest.
@@ -1030,7 +1316,340 @@ export type OfferManifestResponse = Message<"tidemark.backup.v1.OfferManifestRes
  * Use `create(OfferManifestResponseSchema)` to create a new message.
  */
 export const OfferManifestResponseSchema: GenMessage<OfferManifestResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_executor_service, 30);
+  messageDesc(file_tidemark_backup_v1_executor_service, 35);
+
+/**
+ * A storage that a worker cannot reach, as it was in a task.
+ *
+ * @generated from message tidemark.backup.v1.StorageOutOfReach
+ */
+export type StorageOutOfReach = Message<"tidemark.backup.v1.StorageOutOfReach"> & {
+  /**
+   * @generated from field: string storage_id = 1;
+   */
+  storageId: string;
+
+  /**
+   * As the task named it.
+   *
+   * @generated from field: string storage_digest = 2;
+   */
+  storageDigest: string;
+
+  /**
+   * @generated from field: tidemark.backup.v1.Reason reason = 3;
+   */
+  reason?: Reason | undefined;
+
+  /**
+   * It may pass without a person, as when a network is down.
+   *
+   * @generated from field: bool passing = 4;
+   */
+  passing: boolean;
+
+  /**
+   * For how long already.
+   *
+   * @generated from field: double seconds = 5;
+   */
+  seconds: number;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.StorageOutOfReach.
+ * Use `create(StorageOutOfReachSchema)` to create a new message.
+ */
+export const StorageOutOfReachSchema: GenMessage<StorageOutOfReach> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 36);
+
+/**
+ * A task or a check that a worker is at.
+ *
+ * @generated from message tidemark.backup.v1.RunningTask
+ */
+export type RunningTask = Message<"tidemark.backup.v1.RunningTask"> & {
+  /**
+   * "backup", "remove", "probe" or "rebuild".
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Of the backup or the check.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * Empty for checks.
+   *
+   * @generated from field: string cluster_id = 3;
+   */
+  clusterId: string;
+
+  /**
+   * @generated from field: double seconds = 4;
+   */
+  seconds: number;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RunningTask.
+ * Use `create(RunningTaskSchema)` to create a new message.
+ */
+export const RunningTaskSchema: GenMessage<RunningTask> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 37);
+
+/**
+ * What a worker is and does now.
+ *
+ * @generated from message tidemark.backup.v1.ReportPresenceRequest
+ */
+export type ReportPresenceRequest = Message<"tidemark.backup.v1.ReportPresenceRequest"> & {
+  /**
+   * As in its claims; what people know it by.
+   *
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * At least 128 random bits, of this run of the worker: two of one name are two.
+   *
+   * @generated from field: string instance = 2;
+   */
+  instance: string;
+
+  /**
+   * @generated from field: string pool = 3;
+   */
+  pool: string;
+
+  /**
+   * How many tasks it takes at once, and how many more it would take now.
+   *
+   * @generated from field: uint32 slots = 4;
+   */
+  slots: number;
+
+  /**
+   * @generated from field: uint32 free_slots = 5;
+   */
+  freeSlots: number;
+
+  /**
+   * Of the programs that it can use, such as v8.5.0.
+   *
+   * @generated from field: repeated string br_versions = 6;
+   */
+  brVersions: string[];
+
+  /**
+   * @generated from field: repeated tidemark.backup.v1.RunningTask running = 7;
+   */
+  running: RunningTask[];
+
+  /**
+   * It takes nothing new.
+   *
+   * @generated from field: bool draining = 8;
+   */
+  draining: boolean;
+
+  /**
+   * @generated from field: repeated tidemark.backup.v1.StorageOutOfReach out_of_reach = 9;
+   */
+  outOfReach: StorageOutOfReach[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReportPresenceRequest.
+ * Use `create(ReportPresenceRequestSchema)` to create a new message.
+ */
+export const ReportPresenceRequestSchema: GenMessage<ReportPresenceRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 38);
+
+/**
+ * What is known of the worker now.
+ *
+ * @generated from message tidemark.backup.v1.ReportPresenceResponse
+ */
+export type ReportPresenceResponse = Message<"tidemark.backup.v1.ReportPresenceResponse"> & {
+  /**
+   * Checks that this worker is to claim, beside its slots.
+   *
+   * @generated from field: repeated string check_ids = 1;
+   */
+  checkIds: string[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReportPresenceResponse.
+ * Use `create(ReportPresenceResponseSchema)` to create a new message.
+ */
+export const ReportPresenceResponseSchema: GenMessage<ReportPresenceResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 39);
+
+/**
+ * The marker of a storage, as the holder of a task or of a probe found it.
+ *
+ * @generated from message tidemark.backup.v1.SettleMarkerRequest
+ */
+export type SettleMarkerRequest = Message<"tidemark.backup.v1.SettleMarkerRequest"> & {
+  /**
+   * @generated from oneof tidemark.backup.v1.SettleMarkerRequest.holder
+   */
+  holder: {
+    /**
+     * @generated from field: tidemark.backup.v1.TaskRef task = 1;
+     */
+    value: TaskRef;
+    case: "task";
+  } | {
+    /**
+     * @generated from field: tidemark.backup.v1.CheckRef check = 2;
+     */
+    value: CheckRef;
+    case: "check";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * That lies in the storage; empty: only asks.
+   *
+   * @generated from field: string number = 3;
+   */
+  number: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.SettleMarkerRequest.
+ * Use `create(SettleMarkerRequestSchema)` to create a new message.
+ */
+export const SettleMarkerRequestSchema: GenMessage<SettleMarkerRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 40);
+
+/**
+ * What counts.
+ *
+ * @generated from message tidemark.backup.v1.SettleMarkerResponse
+ */
+export type SettleMarkerResponse = Message<"tidemark.backup.v1.SettleMarkerResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.TaskStanding standing = 1;
+   */
+  standing: TaskStanding;
+
+  /**
+   * That the storage is known by; empty while it is known by none.
+   *
+   * @generated from field: string number = 2;
+   */
+  number: string;
+
+  /**
+   * What is to be written where no marker lies and none of the backups is missing; empty: nothing is.
+   *
+   * @generated from field: string candidate = 3;
+   */
+  candidate: string;
+
+  /**
+   * Paths of good backups that must be there.
+   *
+   * @generated from field: repeated string backups = 4;
+   */
+  backups: string[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.SettleMarkerResponse.
+ * Use `create(SettleMarkerResponseSchema)` to create a new message.
+ */
+export const SettleMarkerResponseSchema: GenMessage<SettleMarkerResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 41);
+
+/**
+ * What a worker found of an older place.
+ *
+ * @generated from message tidemark.backup.v1.SettleMoveRequest
+ */
+export type SettleMoveRequest = Message<"tidemark.backup.v1.SettleMoveRequest"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.CheckRef check = 1;
+   */
+  check?: CheckRef | undefined;
+
+  /**
+   * As the grant names it.
+   *
+   * @generated from field: string place = 2;
+   */
+  place: string;
+
+  /**
+   * Of the marker that lies below the root of that place; empty where none does.
+   *
+   * @generated from field: string number = 3;
+   */
+  number: string;
+
+  /**
+   * Those of its good backups that are here.
+   *
+   * @generated from field: repeated string backups = 4;
+   */
+  backups: string[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.SettleMoveRequest.
+ * Use `create(SettleMoveRequestSchema)` to create a new message.
+ */
+export const SettleMoveRequestSchema: GenMessage<SettleMoveRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 42);
+
+/**
+ * What follows from it.
+ *
+ * @generated from message tidemark.backup.v1.SettleMoveResponse
+ */
+export type SettleMoveResponse = Message<"tidemark.backup.v1.SettleMoveResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.TaskStanding standing = 1;
+   */
+  standing: TaskStanding;
+
+  /**
+   * What lay at the older place is looked for here from now on.
+   *
+   * @generated from field: bool proven = 2;
+   */
+  proven: boolean;
+
+  /**
+   * A sentence: what was looked for and found, and what to do.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * By which the storage is known with the root of that place; empty while it is known by none.
+   *
+   * @generated from field: string number = 4;
+   */
+  number: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.SettleMoveResponse.
+ * Use `create(SettleMoveResponseSchema)` to create a new message.
+ */
+export const SettleMoveResponseSchema: GenMessage<SettleMoveResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 43);
 
 /**
  * Whether the task is still the caller's.
@@ -1167,7 +1786,7 @@ export const ManifestVerdictSchema: GenEnum<ManifestVerdict> = /*@__PURE__*/
   enumDesc(file_tidemark_backup_v1_executor_service, 2);
 
 /**
- * The life of a task between backup-service and the worker that holds it (design section 3).
+ * The life of a task between backup-service and the worker that holds it (architecture 3).
  * A call that answers LOST changes nothing: the worker stops and forgets.
  *
  * @generated from service tidemark.backup.v1.ExecutorService
@@ -1252,6 +1871,36 @@ export const ExecutorService: GenService<{
     methodKind: "unary";
     input: typeof CompleteCheckRequestSchema;
     output: typeof CompleteCheckResponseSchema;
+  },
+  /**
+   * Tells what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.ReportPresence
+   */
+  reportPresence: {
+    methodKind: "unary";
+    input: typeof ReportPresenceRequestSchema;
+    output: typeof ReportPresenceResponseSchema;
+  },
+  /**
+   * Tells which marker lies in a storage, and asks what the storage is known by; the first number wins.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.SettleMarker
+   */
+  settleMarker: {
+    methodKind: "unary";
+    input: typeof SettleMarkerRequestSchema;
+    output: typeof SettleMarkerResponseSchema;
+  },
+  /**
+   * Tells what lies in a storage of that which lay at an older place of it; answers whether that shows a move.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.SettleMove
+   */
+  settleMove: {
+    methodKind: "unary";
+    input: typeof SettleMoveRequestSchema;
+    output: typeof SettleMoveResponseSchema;
   },
   /**
    * Brings a manifest that a rebuild found; the record is made if it is missing and the rebuild may do so.

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/registry_service.proto.
  */
 export const file_tidemark_backup_v1_registry_service: GenFile = /*@__PURE__*/
-  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIp0DCgdDbHVzdGVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSCgoCcGQYAyADKAkSDwoHdmVyc2lvbhgEIAEoCRIMCgRwb29sGAUgASgJEhIKCnN0b3JhZ2VfaWQYBiABKAkSEQoJdGltZV96b25lGAcgASgJEjcKBmxhYmVscxgIIAMoCzInLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyLkxhYmVsc0VudHJ5EikKA3RscxgJIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5UbHNGaWxlcxIxCgpicl9vcHRpb25zGAogASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi7wMKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBQgoKCGxvY2F0aW9uQhsKGV9zZW5kX2NyZWRlbnRpYWxzX3RvX3Rpa3YiQwoRQ3JlZGVudGlhbHNTb3VyY2USFAoKZW52X3ByZWZpeBgBIAEoCUgAEg4KBGZpbGUYAiABKAlIAEIICgZzb3VyY2UihAIKClMzTG9jYXRpb24SDgoGYnVja2V0GAEgASgJEg4KBnByZWZpeBgCIAEoCRIOCgZyZWdpb24YAyABKAkSEAoIZW5kcG9pbnQYBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSFQoNc3RvcmFnZV9jbGFzcxgGIAEoCRILCgNzc2UYByABKAkSFgoOc3NlX2ttc19rZXlfaWQYCCABKAkSCwoDYWNsGAkgASgJEh0KEGZvcmNlX3BhdGhfc3R5bGUYCiABKAhIAIgBARIQCghyb2xlX2FybhgLIAEoCRITCgtleHRlcm5hbF9pZBgMIAEoCUITChFfZm9yY2VfcGF0aF9zdHlsZSKJAQoNQXp1cmVMb2NhdGlvbhIRCgljb250YWluZXIYASABKAkSDgoGcHJlZml4GAIgASgJEhQKDGFjY291bnRfbmFtZRgDIAEoCRIQCghlbmRwb2ludBgEIAEoCRITCgthY2Nlc3NfdGllchgFIAEoCRIYChBlbmNyeXB0aW9uX3Njb3BlGAYgASgJIm4KC0djc0xvY2F0aW9uEg4KBmJ1Y2tldBgBIAEoCRIOCgZwcmVmaXgYAiABKAkSEAoIZW5kcG9pbnQYAyABKAkSFQoNc3RvcmFnZV9jbGFzcxgEIAEoCRIWCg5wcmVkZWZpbmVkX2FjbBgFIAEoCSIdCg1Mb2NhbExvY2F0aW9uEgwKBHBhdGgYASABKAkiQQoRUHV0Q2x1c3RlclJlcXVlc3QSLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIkIKElB1dENsdXN0ZXJSZXNwb25zZRIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiHwoRR2V0Q2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiQgoSR2V0Q2x1c3RlclJlc3BvbnNlEiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciJ8ChNMaXN0Q2x1c3RlcnNSZXF1ZXN0EgsKA2lkcxgBIAMoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIxCg11cGRhdGVkX2FmdGVyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJeChRMaXN0Q2x1c3RlcnNSZXNwb25zZRItCghjbHVzdGVycxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIVChNTY2FuQ2x1c3RlcnNSZXF1ZXN0IkUKFFNjYW5DbHVzdGVyc1Jlc3BvbnNlEi0KCGNsdXN0ZXJzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiIgoURGVsZXRlQ2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiFwoVRGVsZXRlQ2x1c3RlclJlc3BvbnNlIkEKEVB1dFN0b3JhZ2VSZXF1ZXN0EiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSJCChJQdXRTdG9yYWdlUmVzcG9uc2USLAoHc3RvcmFnZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIh8KEUdldFN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIkIKEkdldFN0b3JhZ2VSZXNwb25zZRIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiFQoTTGlzdFN0b3JhZ2VzUmVxdWVzdCJFChRMaXN0U3RvcmFnZXNSZXNwb25zZRItCghzdG9yYWdlcxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIiIKFERlbGV0ZVN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZVN0b3JhZ2VSZXNwb25zZSI3ChNDaGVja1N0b3JhZ2VSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEcG9vbBgCIAEoCSJHChRDaGVja1N0b3JhZ2VSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siSAoVUmVidWlsZFJlY29yZHNSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEcG9vbBgCIAEoCRINCgVhcHBseRgDIAEoCCJJChZSZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayIkChZHZXRTdG9yYWdlQ2hlY2tSZXF1ZXN0EgoKAmlkGAEgASgJIkoKF0dldFN0b3JhZ2VDaGVja1Jlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayJHCglDaGVja1N0ZXASDAoEbmFtZRgBIAEoCRIKCgJvaxgCIAEoCBIPCgdtZXNzYWdlGAMgASgJEg8KB3NlY29uZHMYBCABKAEi6gIKDFN0b3JhZ2VDaGVjaxIKCgJpZBgBIAEoCRIrCgRraW5kGAIgASgOMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrS2luZBISCgpzdG9yYWdlX2lkGAMgASgJEgwKBHBvb2wYBCABKAkSLQoFc3RhdGUYBSABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGF0ZRIKCgJvaxgGIAEoCBIsCgVzdGVwcxgHIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0ZXASEwoLdG90YWxfc3RlcHMYCCABKAUSDgoGd29ya2VyGAkgASgJEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY3JlYXRlZF9ieRgMIAEoCSp1CglDaGVja0tpbmQSGgoWQ0hFQ0tfS0lORF9VTlNQRUNJRklFRBAAEhQKEENIRUNLX0tJTkRfUFJPQkUQARIeChpDSEVDS19LSU5EX1JFQlVJTERfRFJZX1JVThACEhYKEkNIRUNLX0tJTkRfUkVCVUlMRBADKnAKCkNoZWNrU3RhdGUSGwoXQ0hFQ0tfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJDSEVDS19TVEFURV9RVUVVRUQQARIXChNDSEVDS19TVEFURV9SVU5OSU5HEAISFAoQQ0hFQ0tfU1RBVEVfRE9ORRADMvAJCg9SZWdpc3RyeVNlcnZpY2USYAoKUHV0Q2x1c3RlchIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVzcG9uc2UiA5ACAhJgCgpHZXRDbHVzdGVyEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXNwb25zZSIDkAIBEmYKDExpc3RDbHVzdGVycxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2x1c3RlcnNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDbHVzdGVyc1Jlc3BvbnNlIgOQAgESaAoMU2NhbkNsdXN0ZXJzEicudGlkZW1hcmsuYmFja3VwLnYxLlNjYW5DbHVzdGVyc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuU2NhbkNsdXN0ZXJzUmVzcG9uc2UiA5ACATABEmkKDURlbGV0ZUNsdXN0ZXISKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlc3BvbnNlIgOQAgISYAoKUHV0U3RvcmFnZRIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVzcG9uc2UiA5ACAhJgCgpHZXRTdG9yYWdlEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXNwb25zZSIDkAIBEmYKDExpc3RTdG9yYWdlcxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0U3RvcmFnZXNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RTdG9yYWdlc1Jlc3BvbnNlIgOQAgESaQoNRGVsZXRlU3RvcmFnZRIoLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVzcG9uc2UiA5ACAhJmCgxDaGVja1N0b3JhZ2USJy50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdG9yYWdlUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0b3JhZ2VSZXNwb25zZSIDkAICEmwKDlJlYnVpbGRSZWNvcmRzEikudGlkZW1hcmsuYmFja3VwLnYxLlJlYnVpbGRSZWNvcmRzUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5SZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlIgOQAgISbwoPR2V0U3RvcmFnZUNoZWNrEioudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VDaGVja1JlcXVlc3QaKy50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZUNoZWNrUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIp0DCgdDbHVzdGVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSCgoCcGQYAyADKAkSDwoHdmVyc2lvbhgEIAEoCRIMCgRwb29sGAUgASgJEhIKCnN0b3JhZ2VfaWQYBiABKAkSEQoJdGltZV96b25lGAcgASgJEjcKBmxhYmVscxgIIAMoCzInLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyLkxhYmVsc0VudHJ5EikKA3RscxgJIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5UbHNGaWxlcxIxCgpicl9vcHRpb25zGAogASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEirgQKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBEgwKBGdvbmUYDCABKAgSLwoJdXNhYmxlX2J5GA0gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5QgoKCGxvY2F0aW9uQhsKGV9zZW5kX2NyZWRlbnRpYWxzX3RvX3Rpa3YihQEKCFVzYWJsZUJ5EhAKCGNsdXN0ZXJzGAEgAygJEjgKBmxhYmVscxgCIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Vc2FibGVCeS5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkMKEUNyZWRlbnRpYWxzU291cmNlEhQKCmVudl9wcmVmaXgYASABKAlIABIOCgRmaWxlGAIgASgJSABCCAoGc291cmNlIoQCCgpTM0xvY2F0aW9uEg4KBmJ1Y2tldBgBIAEoCRIOCgZwcmVmaXgYAiABKAkSDgoGcmVnaW9uGAMgASgJEhAKCGVuZHBvaW50GAQgASgJEhAKCHByb3ZpZGVyGAUgASgJEhUKDXN0b3JhZ2VfY2xhc3MYBiABKAkSCwoDc3NlGAcgASgJEhYKDnNzZV9rbXNfa2V5X2lkGAggASgJEgsKA2FjbBgJIAEoCRIdChBmb3JjZV9wYXRoX3N0eWxlGAogASgISACIAQESEAoIcm9sZV9hcm4YCyABKAkSEwoLZXh0ZXJuYWxfaWQYDCABKAlCEwoRX2ZvcmNlX3BhdGhfc3R5bGUiiQEKDUF6dXJlTG9jYXRpb24SEQoJY29udGFpbmVyGAEgASgJEg4KBnByZWZpeBgCIAEoCRIUCgxhY2NvdW50X25hbWUYAyABKAkSEAoIZW5kcG9pbnQYBCABKAkSEwoLYWNjZXNzX3RpZXIYBSABKAkSGAoQZW5jcnlwdGlvbl9zY29wZRgGIAEoCSJuCgtHY3NMb2NhdGlvbhIOCgZidWNrZXQYASABKAkSDgoGcHJlZml4GAIgASgJEhAKCGVuZHBvaW50GAMgASgJEhUKDXN0b3JhZ2VfY2xhc3MYBCABKAkSFgoOcHJlZGVmaW5lZF9hY2wYBSABKAkiHQoNTG9jYWxMb2NhdGlvbhIMCgRwYXRoGAEgASgJInEKEVB1dENsdXN0ZXJSZXF1ZXN0EiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlchIbCg5saW1pdGVkX2NhbGxlchgCIAEoCEgAiAEBQhEKD19saW1pdGVkX2NhbGxlciJCChJQdXRDbHVzdGVyUmVzcG9uc2USLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIh8KEUdldENsdXN0ZXJSZXF1ZXN0EgoKAmlkGAEgASgJIkIKEkdldENsdXN0ZXJSZXNwb25zZRIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIifAoTTGlzdENsdXN0ZXJzUmVxdWVzdBILCgNpZHMYASADKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSMQoNdXBkYXRlZF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiXgoUTGlzdENsdXN0ZXJzUmVzcG9uc2USLQoIY2x1c3RlcnMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiFQoTU2NhbkNsdXN0ZXJzUmVxdWVzdCJFChRTY2FuQ2x1c3RlcnNSZXNwb25zZRItCghjbHVzdGVycxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIiIKFERlbGV0ZUNsdXN0ZXJSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZUNsdXN0ZXJSZXNwb25zZSJBChFQdXRTdG9yYWdlUmVxdWVzdBIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiQgoSUHV0U3RvcmFnZVJlc3BvbnNlEiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSIzChFHZXRTdG9yYWdlUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJIkIKEkdldFN0b3JhZ2VSZXNwb25zZRIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiKQoTTGlzdFN0b3JhZ2VzUmVxdWVzdBISCgpwYWdlX3Rva2VuGAEgASgJIl4KFExpc3RTdG9yYWdlc1Jlc3BvbnNlEi0KCHN0b3JhZ2VzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiIKFERlbGV0ZVN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZVN0b3JhZ2VSZXNwb25zZSJVChNDaGVja1N0b3JhZ2VSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEcG9vbBgCIAEoCRINCgVhZG9wdBgDIAEoCBINCgVtb3ZlZBgEIAEoCCJHChRDaGVja1N0b3JhZ2VSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siSAoVUmVidWlsZFJlY29yZHNSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEcG9vbBgCIAEoCRINCgVhcHBseRgDIAEoCCJJChZSZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayLdAQobTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSSwoGbGFiZWxzGAIgAygLMjsudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RFeGNsdWRlZENsdXN0ZXJzUmVxdWVzdC5MYWJlbHNFbnRyeRIuCghwcm9wb3NhbBgDIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Vc2FibGVCeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKHExpc3RFeGNsdWRlZENsdXN0ZXJzUmVzcG9uc2USEwoLY2x1c3Rlcl9pZHMYASADKAkSEQoJb3duZXJfaWRzGAIgAygJIiQKFkdldFN0b3JhZ2VDaGVja1JlcXVlc3QSCgoCaWQYASABKAkiSgoXR2V0U3RvcmFnZUNoZWNrUmVzcG9uc2USLwoFY2hlY2sYASABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZUNoZWNrIkcKCUNoZWNrU3RlcBIMCgRuYW1lGAEgASgJEgoKAm9rGAIgASgIEg8KB21lc3NhZ2UYAyABKAkSDwoHc2Vjb25kcxgEIAEoASKGAQoLV29ya2VyQ2hlY2sSDgoGd29ya2VyGAEgASgJEi0KBXN0YXRlGAIgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RhdGUSCgoCb2sYAyABKAgSLAoFc3RlcHMYBCADKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGVwIpwDCgxTdG9yYWdlQ2hlY2sSCgoCaWQYASABKAkSKwoEa2luZBgCIAEoDjIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja0tpbmQSEgoKc3RvcmFnZV9pZBgDIAEoCRIMCgRwb29sGAQgASgJEi0KBXN0YXRlGAUgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RhdGUSCgoCb2sYBiABKAgSLAoFc3RlcHMYByADKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGVwEhMKC3RvdGFsX3N0ZXBzGAggASgFEg4KBndvcmtlchgJIAEoCRIvCgtjcmVhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNyZWF0ZWRfYnkYDCABKAkSMAoHd29ya2VycxgNIAMoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5Xb3JrZXJDaGVjayp1CglDaGVja0tpbmQSGgoWQ0hFQ0tfS0lORF9VTlNQRUNJRklFRBAAEhQKEENIRUNLX0tJTkRfUFJPQkUQARIeChpDSEVDS19LSU5EX1JFQlVJTERfRFJZX1JVThACEhYKEkNIRUNLX0tJTkRfUkVCVUlMRBADKnAKCkNoZWNrU3RhdGUSGwoXQ0hFQ0tfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJDSEVDS19TVEFURV9RVUVVRUQQARIXChNDSEVDS19TVEFURV9SVU5OSU5HEAISFAoQQ0hFQ0tfU1RBVEVfRE9ORRADMvAKCg9SZWdpc3RyeVNlcnZpY2USYAoKUHV0Q2x1c3RlchIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVzcG9uc2UiA5ACAhJgCgpHZXRDbHVzdGVyEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXNwb25zZSIDkAIBEmYKDExpc3RDbHVzdGVycxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2x1c3RlcnNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDbHVzdGVyc1Jlc3BvbnNlIgOQAgESaAoMU2NhbkNsdXN0ZXJzEicudGlkZW1hcmsuYmFja3VwLnYxLlNjYW5DbHVzdGVyc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuU2NhbkNsdXN0ZXJzUmVzcG9uc2UiA5ACATABEmkKDURlbGV0ZUNsdXN0ZXISKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlc3BvbnNlIgOQAgISYAoKUHV0U3RvcmFnZRIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVzcG9uc2UiA5ACAhJgCgpHZXRTdG9yYWdlEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXNwb25zZSIDkAIBEmYKDExpc3RTdG9yYWdlcxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0U3RvcmFnZXNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RTdG9yYWdlc1Jlc3BvbnNlIgOQAgESaQoNRGVsZXRlU3RvcmFnZRIoLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVzcG9uc2UiA5ACAhJmCgxDaGVja1N0b3JhZ2USJy50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdG9yYWdlUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0b3JhZ2VSZXNwb25zZSIDkAICEmwKDlJlYnVpbGRSZWNvcmRzEikudGlkZW1hcmsuYmFja3VwLnYxLlJlYnVpbGRSZWNvcmRzUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5SZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlIgOQAgISfgoUTGlzdEV4Y2x1ZGVkQ2x1c3RlcnMSLy50aWRlbWFyay5iYWNrdXAudjEuTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXF1ZXN0GjAudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RFeGNsdWRlZENsdXN0ZXJzUmVzcG9uc2UiA5ACARJvCg9HZXRTdG9yYWdlQ2hlY2sSKi50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZUNoZWNrUmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRTdG9yYWdlQ2hlY2tSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * Names of TLS files on the worker, for PD and TiKV.
@@ -268,6 +268,20 @@ export type Storage = Message<"tidemark.backup.v1.Storage"> & {
    * @generated from field: optional bool send_credentials_to_tikv = 11;
    */
   sendCredentialsToTikv?: boolean | undefined;
+
+  /**
+   * Declared gone for good: backups in it can be forgotten, and none is started.
+   *
+   * @generated from field: bool gone = 12;
+   */
+  gone: boolean;
+
+  /**
+   * Which clusters may use it; left out: all of them.
+   *
+   * @generated from field: tidemark.backup.v1.UsableBy usable_by = 13;
+   */
+  usableBy?: UsableBy | undefined;
 };
 
 /**
@@ -276,6 +290,34 @@ export type Storage = Message<"tidemark.backup.v1.Storage"> & {
  */
 export const StorageSchema: GenMessage<Storage> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_registry_service, 3);
+
+/**
+ * Which clusters may use a storage: those that are named, and those that have all of the labels. At least one of the two.
+ *
+ * @generated from message tidemark.backup.v1.UsableBy
+ */
+export type UsableBy = Message<"tidemark.backup.v1.UsableBy"> & {
+  /**
+   * Ids, also of clusters that are not registered yet.
+   *
+   * @generated from field: repeated string clusters = 1;
+   */
+  clusters: string[];
+
+  /**
+   * None chooses no cluster.
+   *
+   * @generated from field: map<string, string> labels = 2;
+   */
+  labels: { [key: string]: string };
+};
+
+/**
+ * Describes the message tidemark.backup.v1.UsableBy.
+ * Use `create(UsableBySchema)` to create a new message.
+ */
+export const UsableBySchema: GenMessage<UsableBy> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 4);
 
 /**
  * Names the secrets of a storage; the secrets themselves are never told to Tidemark.
@@ -310,7 +352,7 @@ export type CredentialsSource = Message<"tidemark.backup.v1.CredentialsSource"> 
  * Use `create(CredentialsSourceSchema)` to create a new message.
  */
 export const CredentialsSourceSchema: GenMessage<CredentialsSource> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 4);
+  messageDesc(file_tidemark_backup_v1_registry_service, 5);
 
 /**
  * A bucket of Amazon S3 or of a store that speaks like it.
@@ -394,7 +436,7 @@ export type S3Location = Message<"tidemark.backup.v1.S3Location"> & {
  * Use `create(S3LocationSchema)` to create a new message.
  */
 export const S3LocationSchema: GenMessage<S3Location> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 5);
+  messageDesc(file_tidemark_backup_v1_registry_service, 6);
 
 /**
  * A container of Azure Blob Storage.
@@ -442,7 +484,7 @@ export type AzureLocation = Message<"tidemark.backup.v1.AzureLocation"> & {
  * Use `create(AzureLocationSchema)` to create a new message.
  */
 export const AzureLocationSchema: GenMessage<AzureLocation> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 6);
+  messageDesc(file_tidemark_backup_v1_registry_service, 7);
 
 /**
  * A bucket of Google Cloud Storage.
@@ -485,7 +527,7 @@ export type GcsLocation = Message<"tidemark.backup.v1.GcsLocation"> & {
  * Use `create(GcsLocationSchema)` to create a new message.
  */
 export const GcsLocationSchema: GenMessage<GcsLocation> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 7);
+  messageDesc(file_tidemark_backup_v1_registry_service, 8);
 
 /**
  * A folder that workers and every TiKV mount at the same place.
@@ -506,7 +548,7 @@ export type LocalLocation = Message<"tidemark.backup.v1.LocalLocation"> & {
  * Use `create(LocalLocationSchema)` to create a new message.
  */
 export const LocalLocationSchema: GenMessage<LocalLocation> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 8);
+  messageDesc(file_tidemark_backup_v1_registry_service, 9);
 
 /**
  * A cluster to register.
@@ -518,6 +560,13 @@ export type PutClusterRequest = Message<"tidemark.backup.v1.PutClusterRequest"> 
    * @generated from field: tidemark.backup.v1.Cluster cluster = 1;
    */
   cluster?: Cluster | undefined;
+
+  /**
+   * Set by the gateway: the caller is an admin of some clusters and not of all.
+   *
+   * @generated from field: optional bool limited_caller = 2;
+   */
+  limitedCaller?: boolean | undefined;
 };
 
 /**
@@ -525,7 +574,7 @@ export type PutClusterRequest = Message<"tidemark.backup.v1.PutClusterRequest"> 
  * Use `create(PutClusterRequestSchema)` to create a new message.
  */
 export const PutClusterRequestSchema: GenMessage<PutClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 9);
+  messageDesc(file_tidemark_backup_v1_registry_service, 10);
 
 /**
  * The registered cluster.
@@ -544,7 +593,7 @@ export type PutClusterResponse = Message<"tidemark.backup.v1.PutClusterResponse"
  * Use `create(PutClusterResponseSchema)` to create a new message.
  */
 export const PutClusterResponseSchema: GenMessage<PutClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 10);
+  messageDesc(file_tidemark_backup_v1_registry_service, 11);
 
 /**
  * Names a cluster.
@@ -563,7 +612,7 @@ export type GetClusterRequest = Message<"tidemark.backup.v1.GetClusterRequest"> 
  * Use `create(GetClusterRequestSchema)` to create a new message.
  */
 export const GetClusterRequestSchema: GenMessage<GetClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 11);
+  messageDesc(file_tidemark_backup_v1_registry_service, 12);
 
 /**
  * The cluster asked for.
@@ -582,7 +631,7 @@ export type GetClusterResponse = Message<"tidemark.backup.v1.GetClusterResponse"
  * Use `create(GetClusterResponseSchema)` to create a new message.
  */
 export const GetClusterResponseSchema: GenMessage<GetClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 12);
+  messageDesc(file_tidemark_backup_v1_registry_service, 13);
 
 /**
  * Asks for clusters.
@@ -598,7 +647,7 @@ export type ListClustersRequest = Message<"tidemark.backup.v1.ListClustersReques
   ids: string[];
 
   /**
-   * 1 to 1000; 0 means all of them at once.
+   * 1 to 1000; 0 means as many as fit. A page may hold fewer than asked for.
    *
    * @generated from field: int32 page_size = 2;
    */
@@ -624,7 +673,7 @@ export type ListClustersRequest = Message<"tidemark.backup.v1.ListClustersReques
  * Use `create(ListClustersRequestSchema)` to create a new message.
  */
 export const ListClustersRequestSchema: GenMessage<ListClustersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 13);
+  messageDesc(file_tidemark_backup_v1_registry_service, 14);
 
 /**
  * The clusters.
@@ -650,7 +699,7 @@ export type ListClustersResponse = Message<"tidemark.backup.v1.ListClustersRespo
  * Use `create(ListClustersResponseSchema)` to create a new message.
  */
 export const ListClustersResponseSchema: GenMessage<ListClustersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 14);
+  messageDesc(file_tidemark_backup_v1_registry_service, 15);
 
 /**
  * All of them.
@@ -665,7 +714,7 @@ export type ScanClustersRequest = Message<"tidemark.backup.v1.ScanClustersReques
  * Use `create(ScanClustersRequestSchema)` to create a new message.
  */
 export const ScanClustersRequestSchema: GenMessage<ScanClustersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 15);
+  messageDesc(file_tidemark_backup_v1_registry_service, 16);
 
 /**
  * Some of them.
@@ -684,7 +733,7 @@ export type ScanClustersResponse = Message<"tidemark.backup.v1.ScanClustersRespo
  * Use `create(ScanClustersResponseSchema)` to create a new message.
  */
 export const ScanClustersResponseSchema: GenMessage<ScanClustersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 16);
+  messageDesc(file_tidemark_backup_v1_registry_service, 17);
 
 /**
  * Names the cluster to forget.
@@ -703,7 +752,7 @@ export type DeleteClusterRequest = Message<"tidemark.backup.v1.DeleteClusterRequ
  * Use `create(DeleteClusterRequestSchema)` to create a new message.
  */
 export const DeleteClusterRequestSchema: GenMessage<DeleteClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 17);
+  messageDesc(file_tidemark_backup_v1_registry_service, 18);
 
 /**
  * The cluster is forgotten.
@@ -718,7 +767,7 @@ export type DeleteClusterResponse = Message<"tidemark.backup.v1.DeleteClusterRes
  * Use `create(DeleteClusterResponseSchema)` to create a new message.
  */
 export const DeleteClusterResponseSchema: GenMessage<DeleteClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 18);
+  messageDesc(file_tidemark_backup_v1_registry_service, 19);
 
 /**
  * A storage to register.
@@ -737,7 +786,7 @@ export type PutStorageRequest = Message<"tidemark.backup.v1.PutStorageRequest"> 
  * Use `create(PutStorageRequestSchema)` to create a new message.
  */
 export const PutStorageRequestSchema: GenMessage<PutStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 19);
+  messageDesc(file_tidemark_backup_v1_registry_service, 20);
 
 /**
  * The registered storage.
@@ -756,7 +805,7 @@ export type PutStorageResponse = Message<"tidemark.backup.v1.PutStorageResponse"
  * Use `create(PutStorageResponseSchema)` to create a new message.
  */
 export const PutStorageResponseSchema: GenMessage<PutStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 20);
+  messageDesc(file_tidemark_backup_v1_registry_service, 21);
 
 /**
  * Names a storage.
@@ -768,6 +817,13 @@ export type GetStorageRequest = Message<"tidemark.backup.v1.GetStorageRequest"> 
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * On behalf of this cluster: one that it may not use is not there.
+   *
+   * @generated from field: string cluster_id = 2;
+   */
+  clusterId: string;
 };
 
 /**
@@ -775,7 +831,7 @@ export type GetStorageRequest = Message<"tidemark.backup.v1.GetStorageRequest"> 
  * Use `create(GetStorageRequestSchema)` to create a new message.
  */
 export const GetStorageRequestSchema: GenMessage<GetStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 21);
+  messageDesc(file_tidemark_backup_v1_registry_service, 22);
 
 /**
  * The storage asked for.
@@ -794,7 +850,7 @@ export type GetStorageResponse = Message<"tidemark.backup.v1.GetStorageResponse"
  * Use `create(GetStorageResponseSchema)` to create a new message.
  */
 export const GetStorageResponseSchema: GenMessage<GetStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 22);
+  messageDesc(file_tidemark_backup_v1_registry_service, 23);
 
 /**
  * Asks for all storages.
@@ -802,6 +858,12 @@ export const GetStorageResponseSchema: GenMessage<GetStorageResponse> = /*@__PUR
  * @generated from message tidemark.backup.v1.ListStoragesRequest
  */
 export type ListStoragesRequest = Message<"tidemark.backup.v1.ListStoragesRequest"> & {
+  /**
+   * Of the answer before; empty means from the first.
+   *
+   * @generated from field: string page_token = 1;
+   */
+  pageToken: string;
 };
 
 /**
@@ -809,7 +871,7 @@ export type ListStoragesRequest = Message<"tidemark.backup.v1.ListStoragesReques
  * Use `create(ListStoragesRequestSchema)` to create a new message.
  */
 export const ListStoragesRequestSchema: GenMessage<ListStoragesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 23);
+  messageDesc(file_tidemark_backup_v1_registry_service, 24);
 
 /**
  * The storages.
@@ -821,6 +883,13 @@ export type ListStoragesResponse = Message<"tidemark.backup.v1.ListStoragesRespo
    * @generated from field: repeated tidemark.backup.v1.Storage storages = 1;
    */
   storages: Storage[];
+
+  /**
+   * Set where not all of them fit.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -828,7 +897,7 @@ export type ListStoragesResponse = Message<"tidemark.backup.v1.ListStoragesRespo
  * Use `create(ListStoragesResponseSchema)` to create a new message.
  */
 export const ListStoragesResponseSchema: GenMessage<ListStoragesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 24);
+  messageDesc(file_tidemark_backup_v1_registry_service, 25);
 
 /**
  * Names the storage to forget.
@@ -847,7 +916,7 @@ export type DeleteStorageRequest = Message<"tidemark.backup.v1.DeleteStorageRequ
  * Use `create(DeleteStorageRequestSchema)` to create a new message.
  */
 export const DeleteStorageRequestSchema: GenMessage<DeleteStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 25);
+  messageDesc(file_tidemark_backup_v1_registry_service, 26);
 
 /**
  * The storage is forgotten.
@@ -862,7 +931,7 @@ export type DeleteStorageResponse = Message<"tidemark.backup.v1.DeleteStorageRes
  * Use `create(DeleteStorageResponseSchema)` to create a new message.
  */
 export const DeleteStorageResponseSchema: GenMessage<DeleteStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 26);
+  messageDesc(file_tidemark_backup_v1_registry_service, 27);
 
 /**
  * Asks for a check.
@@ -881,6 +950,20 @@ export type CheckStorageRequest = Message<"tidemark.backup.v1.CheckStorageReques
    * @generated from field: string pool = 2;
    */
   pool: string;
+
+  /**
+   * What is there now is the storage, whatever it was known by before.
+   *
+   * @generated from field: bool adopt = 3;
+   */
+  adopt: boolean;
+
+  /**
+   * What lay where the storage was before was moved to where it is now; not together with `adopt`.
+   *
+   * @generated from field: bool moved = 4;
+   */
+  moved: boolean;
 };
 
 /**
@@ -888,7 +971,7 @@ export type CheckStorageRequest = Message<"tidemark.backup.v1.CheckStorageReques
  * Use `create(CheckStorageRequestSchema)` to create a new message.
  */
 export const CheckStorageRequestSchema: GenMessage<CheckStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 27);
+  messageDesc(file_tidemark_backup_v1_registry_service, 28);
 
 /**
  * The check, done or still under way.
@@ -907,7 +990,7 @@ export type CheckStorageResponse = Message<"tidemark.backup.v1.CheckStorageRespo
  * Use `create(CheckStorageResponseSchema)` to create a new message.
  */
 export const CheckStorageResponseSchema: GenMessage<CheckStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 28);
+  messageDesc(file_tidemark_backup_v1_registry_service, 29);
 
 /**
  * Asks for records to be rebuilt from the manifests in a storage.
@@ -940,7 +1023,7 @@ export type RebuildRecordsRequest = Message<"tidemark.backup.v1.RebuildRecordsRe
  * Use `create(RebuildRecordsRequestSchema)` to create a new message.
  */
 export const RebuildRecordsRequestSchema: GenMessage<RebuildRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 29);
+  messageDesc(file_tidemark_backup_v1_registry_service, 30);
 
 /**
  * The rebuild, under way.
@@ -959,7 +1042,66 @@ export type RebuildRecordsResponse = Message<"tidemark.backup.v1.RebuildRecordsR
  * Use `create(RebuildRecordsResponseSchema)` to create a new message.
  */
 export const RebuildRecordsResponseSchema: GenMessage<RebuildRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 30);
+  messageDesc(file_tidemark_backup_v1_registry_service, 31);
+
+/**
+ * Asks about the registered clusters.
+ *
+ * @generated from message tidemark.backup.v1.ListExcludedClustersRequest
+ */
+export type ListExcludedClustersRequest = Message<"tidemark.backup.v1.ListExcludedClustersRequest"> & {
+  /**
+   * @generated from field: string storage_id = 1;
+   */
+  storageId: string;
+
+  /**
+   * Only those that have all of these; empty means all.
+   *
+   * @generated from field: map<string, string> labels = 2;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Asks for those that may use the storage now, and could not with this; left out: for those that may not use it now.
+   *
+   * @generated from field: tidemark.backup.v1.UsableBy proposal = 3;
+   */
+  proposal?: UsableBy | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ListExcludedClustersRequest.
+ * Use `create(ListExcludedClustersRequestSchema)` to create a new message.
+ */
+export const ListExcludedClustersRequestSchema: GenMessage<ListExcludedClustersRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 32);
+
+/**
+ * Clusters by id, at most 10000.
+ *
+ * @generated from message tidemark.backup.v1.ListExcludedClustersResponse
+ */
+export type ListExcludedClustersResponse = Message<"tidemark.backup.v1.ListExcludedClustersResponse"> & {
+  /**
+   * @generated from field: repeated string cluster_ids = 1;
+   */
+  clusterIds: string[];
+
+  /**
+   * Those among them whose own storage it is.
+   *
+   * @generated from field: repeated string owner_ids = 2;
+   */
+  ownerIds: string[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ListExcludedClustersResponse.
+ * Use `create(ListExcludedClustersResponseSchema)` to create a new message.
+ */
+export const ListExcludedClustersResponseSchema: GenMessage<ListExcludedClustersResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 33);
 
 /**
  * Names a check.
@@ -978,7 +1120,7 @@ export type GetStorageCheckRequest = Message<"tidemark.backup.v1.GetStorageCheck
  * Use `create(GetStorageCheckRequestSchema)` to create a new message.
  */
 export const GetStorageCheckRequestSchema: GenMessage<GetStorageCheckRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 31);
+  messageDesc(file_tidemark_backup_v1_registry_service, 34);
 
 /**
  * The check asked for.
@@ -997,7 +1139,7 @@ export type GetStorageCheckResponse = Message<"tidemark.backup.v1.GetStorageChec
  * Use `create(GetStorageCheckResponseSchema)` to create a new message.
  */
 export const GetStorageCheckResponseSchema: GenMessage<GetStorageCheckResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 32);
+  messageDesc(file_tidemark_backup_v1_registry_service, 35);
 
 /**
  * One step of a check, in the order in which they were done.
@@ -1035,10 +1177,44 @@ export type CheckStep = Message<"tidemark.backup.v1.CheckStep"> & {
  * Use `create(CheckStepSchema)` to create a new message.
  */
 export const CheckStepSchema: GenMessage<CheckStep> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 33);
+  messageDesc(file_tidemark_backup_v1_registry_service, 36);
 
 /**
- * A check of a storage by a worker of a pool; kept for a day.
+ * What one worker found.
+ *
+ * @generated from message tidemark.backup.v1.WorkerCheck
+ */
+export type WorkerCheck = Message<"tidemark.backup.v1.WorkerCheck"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: tidemark.backup.v1.CheckState state = 2;
+   */
+  state: CheckState;
+
+  /**
+   * @generated from field: bool ok = 3;
+   */
+  ok: boolean;
+
+  /**
+   * @generated from field: repeated tidemark.backup.v1.CheckStep steps = 4;
+   */
+  steps: CheckStep[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.WorkerCheck.
+ * Use `create(WorkerCheckSchema)` to create a new message.
+ */
+export const WorkerCheckSchema: GenMessage<WorkerCheck> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 37);
+
+/**
+ * A check of a storage by the workers of a pool; kept for a day.
  *
  * @generated from message tidemark.backup.v1.StorageCheck
  */
@@ -1108,6 +1284,13 @@ export type StorageCheck = Message<"tidemark.backup.v1.StorageCheck"> & {
    * @generated from field: string created_by = 12;
    */
   createdBy: string;
+
+  /**
+   * Of a probe: every worker of the pool that is present, `worker` among them.
+   *
+   * @generated from field: repeated tidemark.backup.v1.WorkerCheck workers = 13;
+   */
+  workers: WorkerCheck[];
 };
 
 /**
@@ -1115,7 +1298,7 @@ export type StorageCheck = Message<"tidemark.backup.v1.StorageCheck"> & {
  * Use `create(StorageCheckSchema)` to create a new message.
  */
 export const StorageCheckSchema: GenMessage<StorageCheck> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 34);
+  messageDesc(file_tidemark_backup_v1_registry_service, 38);
 
 /**
  * What a worker does with a storage beside backups.
@@ -1260,7 +1443,7 @@ export const RegistryService: GenService<{
     output: typeof DeleteClusterResponseSchema;
   },
   /**
-   * Registers a storage or changes it; backups made before keep the one they were made with.
+   * Registers a storage or changes it; backups made before stay where they are, and are entered as it says while it is the same place.
    *
    * @generated from rpc tidemark.backup.v1.RegistryService.PutStorage
    */
@@ -1318,6 +1501,16 @@ export const RegistryService: GenService<{
     methodKind: "unary";
     input: typeof RebuildRecordsRequestSchema;
     output: typeof RebuildRecordsResponseSchema;
+  },
+  /**
+   * Which clusters may not use a storage, or could not any more.
+   *
+   * @generated from rpc tidemark.backup.v1.RegistryService.ListExcludedClusters
+   */
+  listExcludedClusters: {
+    methodKind: "unary";
+    input: typeof ListExcludedClustersRequestSchema;
+    output: typeof ListExcludedClustersResponseSchema;
   },
   /**
    * A storage check or a rebuild by its id.

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemark/scheduler/v1/retention_service.proto.
  */
 export const file_tidemark_scheduler_v1_retention_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci10aWRlbWFyay9zY2hlZHVsZXIvdjEvcmV0ZW50aW9uX3NlcnZpY2UucHJvdG8SFXRpZGVtYXJrLnNjaGVkdWxlci52MSKIAQoYRXZhbHVhdGVSZXRlbnRpb25SZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCRIxCghwcm9wb3NhbBgDIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIXCg9rZWVwX2V2ZXJ5dGhpbmcYBCABKAgivQEKEFJldGVudGlvblZlcmRpY3QSEQoJYmFja3VwX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKc2l6ZV9ieXRlcxgEIAEoBBIUCgxrZWVwX3JlYXNvbnMYBSADKAkSLgoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAibQoZRXZhbHVhdGVSZXRlbnRpb25SZXNwb25zZRI5Cgh2ZXJkaWN0cxgBIAMoCzInLnRpZGVtYXJrLnNjaGVkdWxlci52MS5SZXRlbnRpb25WZXJkaWN0EhUKDWJ5dGVzX3RvX2ZyZWUYAiABKAQyjwEKEFJldGVudGlvblNlcnZpY2USewoRRXZhbHVhdGVSZXRlbnRpb24SLy50aWRlbWFyay5zY2hlZHVsZXIudjEuRXZhbHVhdGVSZXRlbnRpb25SZXF1ZXN0GjAudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkV2YWx1YXRlUmV0ZW50aW9uUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemark_strategy_v1_strategy_service]);
+  fileDesc("Ci10aWRlbWFyay9zY2hlZHVsZXIvdjEvcmV0ZW50aW9uX3NlcnZpY2UucHJvdG8SFXRpZGVtYXJrLnNjaGVkdWxlci52MSKcAQoYRXZhbHVhdGVSZXRlbnRpb25SZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCRIxCghwcm9wb3NhbBgDIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIXCg9rZWVwX2V2ZXJ5dGhpbmcYBCABKAgSEgoKcGFnZV90b2tlbhgFIAEoCSK9AQoQUmV0ZW50aW9uVmVyZGljdBIRCgliYWNrdXBfaWQYASABKAkSDAoEcnVsZRgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpzaXplX2J5dGVzGAQgASgEEhQKDGtlZXBfcmVhc29ucxgFIAMoCRIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKGAQoZRXZhbHVhdGVSZXRlbnRpb25SZXNwb25zZRI5Cgh2ZXJkaWN0cxgBIAMoCzInLnRpZGVtYXJrLnNjaGVkdWxlci52MS5SZXRlbnRpb25WZXJkaWN0EhUKDWJ5dGVzX3RvX2ZyZWUYAiABKAQSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJMo8BChBSZXRlbnRpb25TZXJ2aWNlEnsKEUV2YWx1YXRlUmV0ZW50aW9uEi8udGlkZW1hcmsuc2NoZWR1bGVyLnYxLkV2YWx1YXRlUmV0ZW50aW9uUmVxdWVzdBowLnRpZGVtYXJrLnNjaGVkdWxlci52MS5FdmFsdWF0ZVJldGVudGlvblJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_strategy_v1_strategy_service]);
 
 /**
  * Which backups to look at, and under what.
@@ -47,6 +47,13 @@ export type EvaluateRetentionRequest = Message<"tidemark.scheduler.v1.EvaluateRe
    * @generated from field: bool keep_everything = 4;
    */
   keepEverything: boolean;
+
+  /**
+   * Of the answer before, where not all verdicts fit into it: those that follow, as of the same instant.
+   *
+   * @generated from field: string page_token = 5;
+   */
+  pageToken: string;
 };
 
 /**
@@ -105,7 +112,7 @@ export const RetentionVerdictSchema: GenMessage<RetentionVerdict> = /*@__PURE__*
   messageDesc(file_tidemark_scheduler_v1_retention_service, 1);
 
 /**
- * All of them, newest first.
+ * Verdicts, newest first.
  *
  * @generated from message tidemark.scheduler.v1.EvaluateRetentionResponse
  */
@@ -116,11 +123,18 @@ export type EvaluateRetentionResponse = Message<"tidemark.scheduler.v1.EvaluateR
   verdicts: RetentionVerdict[];
 
   /**
-   * How many bytes those that go would free.
+   * How many bytes those that go would free, also those that are told in further answers.
    *
    * @generated from field: uint64 bytes_to_free = 2;
    */
   bytesToFree: bigint;
+
+  /**
+   * Set where not all of them fit.
+   *
+   * @generated from field: string next_page_token = 3;
+   */
+  nextPageToken: string;
 };
 
 /**

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemark/strategy/v1/plan_service.proto.
  */
 export const file_tidemark_strategy_v1_plan_service: GenFile = /*@__PURE__*/
-  fileDesc("Cid0aWRlbWFyay9zdHJhdGVneS92MS9wbGFuX3NlcnZpY2UucHJvdG8SFHRpZGVtYXJrLnN0cmF0ZWd5LnYxIikKGExpc3REdWVTdHJhdGVnaWVzUmVxdWVzdBINCgVsaW1pdBgBIAEoBSJdChlMaXN0RHVlU3RyYXRlZ2llc1Jlc3BvbnNlEjIKCnN0cmF0ZWdpZXMYASADKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneRIMCgRtb3JlGAIgASgIInoKFkFkdmFuY2VTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJEiwKCG9wZW5zX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgEIAEoBCJdChdBZHZhbmNlU3RyYXRlZ3lSZXNwb25zZRIQCghhZHZhbmNlZBgBIAEoCBIwCghzdHJhdGVneRgCIAEoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5IqYBCg1DbHVzdGVyTGFiZWxzEhIKCmNsdXN0ZXJfaWQYASABKAkSPwoGbGFiZWxzGAIgAygLMi8udGlkZW1hcmsuc3RyYXRlZ3kudjEuQ2x1c3RlckxhYmVscy5MYWJlbHNFbnRyeRIRCgl0aW1lX3pvbmUYAyABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJmChNOb3RlQ2x1c3RlcnNSZXF1ZXN0EjUKCGNsdXN0ZXJzGAEgAygLMiMudGlkZW1hcmsuc3RyYXRlZ3kudjEuQ2x1c3RlckxhYmVscxIYChBnb25lX2NsdXN0ZXJfaWRzGAIgAygJIicKFE5vdGVDbHVzdGVyc1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKA0iFwoVU2NhblN0cmF0ZWdpZXNSZXF1ZXN0IkwKFlNjYW5TdHJhdGVnaWVzUmVzcG9uc2USMgoKc3RyYXRlZ2llcxgBIAMoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5Mt0DCgtQbGFuU2VydmljZRJ5ChFMaXN0RHVlU3RyYXRlZ2llcxIuLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3REdWVTdHJhdGVnaWVzUmVxdWVzdBovLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3REdWVTdHJhdGVnaWVzUmVzcG9uc2UiA5ACARJzCg9BZHZhbmNlU3RyYXRlZ3kSLC50aWRlbWFyay5zdHJhdGVneS52MS5BZHZhbmNlU3RyYXRlZ3lSZXF1ZXN0Gi0udGlkZW1hcmsuc3RyYXRlZ3kudjEuQWR2YW5jZVN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJyCg5TY2FuU3RyYXRlZ2llcxIrLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNjYW5TdHJhdGVnaWVzUmVxdWVzdBosLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNjYW5TdHJhdGVnaWVzUmVzcG9uc2UiA5ACATABEmoKDE5vdGVDbHVzdGVycxIpLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLk5vdGVDbHVzdGVyc1JlcXVlc3QaKi50aWRlbWFyay5zdHJhdGVneS52MS5Ob3RlQ2x1c3RlcnNSZXNwb25zZSIDkAICYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_strategy_v1_strategy_service]);
+  fileDesc("Cid0aWRlbWFyay9zdHJhdGVneS92MS9wbGFuX3NlcnZpY2UucHJvdG8SFHRpZGVtYXJrLnN0cmF0ZWd5LnYxIikKGExpc3REdWVTdHJhdGVnaWVzUmVxdWVzdBINCgVsaW1pdBgBIAEoBSJdChlMaXN0RHVlU3RyYXRlZ2llc1Jlc3BvbnNlEjIKCnN0cmF0ZWdpZXMYASADKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneRIMCgRtb3JlGAIgASgIInoKFkFkdmFuY2VTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJEiwKCG9wZW5zX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgEIAEoBCJdChdBZHZhbmNlU3RyYXRlZ3lSZXNwb25zZRIQCghhZHZhbmNlZBgBIAEoCBIwCghzdHJhdGVneRgCIAEoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5IqYBCg1DbHVzdGVyTGFiZWxzEhIKCmNsdXN0ZXJfaWQYASABKAkSPwoGbGFiZWxzGAIgAygLMi8udGlkZW1hcmsuc3RyYXRlZ3kudjEuQ2x1c3RlckxhYmVscy5MYWJlbHNFbnRyeRIRCgl0aW1lX3pvbmUYAyABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKiAQoTTm90ZUNsdXN0ZXJzUmVxdWVzdBI1CghjbHVzdGVycxgBIAMoCzIjLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkNsdXN0ZXJMYWJlbHMSGAoQZ29uZV9jbHVzdGVyX2lkcxgCIAMoCRI6Cgh0b2xkX2ZvchgDIAMoCzIoLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVkRmxlZXRTdHJhdGVneSI0ChJTYXZlZEZsZWV0U3RyYXRlZ3kSDAoEbmFtZRgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBCJiChROb3RlQ2x1c3RlcnNSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgNEjkKB3dhaXRpbmcYAiADKAsyKC50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlZEZsZWV0U3RyYXRlZ3kiFwoVU2NhblN0cmF0ZWdpZXNSZXF1ZXN0IkwKFlNjYW5TdHJhdGVnaWVzUmVzcG9uc2USMgoKc3RyYXRlZ2llcxgBIAMoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5Mt0DCgtQbGFuU2VydmljZRJ5ChFMaXN0RHVlU3RyYXRlZ2llcxIuLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3REdWVTdHJhdGVnaWVzUmVxdWVzdBovLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3REdWVTdHJhdGVnaWVzUmVzcG9uc2UiA5ACARJzCg9BZHZhbmNlU3RyYXRlZ3kSLC50aWRlbWFyay5zdHJhdGVneS52MS5BZHZhbmNlU3RyYXRlZ3lSZXF1ZXN0Gi0udGlkZW1hcmsuc3RyYXRlZ3kudjEuQWR2YW5jZVN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJyCg5TY2FuU3RyYXRlZ2llcxIrLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNjYW5TdHJhdGVnaWVzUmVxdWVzdBosLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNjYW5TdHJhdGVnaWVzUmVzcG9uc2UiA5ACATABEmoKDE5vdGVDbHVzdGVycxIpLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLk5vdGVDbHVzdGVyc1JlcXVlc3QaKi50aWRlbWFyay5zdHJhdGVneS52MS5Ob3RlQ2x1c3RlcnNSZXNwb25zZSIDkAICYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_strategy_v1_strategy_service]);
 
 /**
  * How many at most.
@@ -169,6 +169,13 @@ export type NoteClustersRequest = Message<"tidemark.strategy.v1.NoteClustersRequ
    * @generated from field: repeated string gone_cluster_ids = 2;
    */
   goneClusterIds: string[];
+
+  /**
+   * Strategies for labels that an earlier answer said wait: since then every cluster that was registered has been told.
+   *
+   * @generated from field: repeated tidemark.strategy.v1.SavedFleetStrategy told_for = 3;
+   */
+  toldFor: SavedFleetStrategy[];
 };
 
 /**
@@ -177,6 +184,30 @@ export type NoteClustersRequest = Message<"tidemark.strategy.v1.NoteClustersRequ
  */
 export const NoteClustersRequestSchema: GenMessage<NoteClustersRequest> = /*@__PURE__*/
   messageDesc(file_tidemark_strategy_v1_plan_service, 5);
+
+/**
+ * A strategy for labels as it was saved.
+ *
+ * @generated from message tidemark.strategy.v1.SavedFleetStrategy
+ */
+export type SavedFleetStrategy = Message<"tidemark.strategy.v1.SavedFleetStrategy"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint64 revision = 2;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.SavedFleetStrategy.
+ * Use `create(SavedFleetStrategySchema)` to create a new message.
+ */
+export const SavedFleetStrategySchema: GenMessage<SavedFleetStrategy> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_plan_service, 6);
 
 /**
  * How many of their rules changed by that.
@@ -188,6 +219,13 @@ export type NoteClustersResponse = Message<"tidemark.strategy.v1.NoteClustersRes
    * @generated from field: uint32 changed = 1;
    */
   changed: number;
+
+  /**
+   * Strategies for labels that are not known to have reached every cluster that was registered when they were saved.
+   *
+   * @generated from field: repeated tidemark.strategy.v1.SavedFleetStrategy waiting = 2;
+   */
+  waiting: SavedFleetStrategy[];
 };
 
 /**
@@ -195,7 +233,7 @@ export type NoteClustersResponse = Message<"tidemark.strategy.v1.NoteClustersRes
  * Use `create(NoteClustersResponseSchema)` to create a new message.
  */
 export const NoteClustersResponseSchema: GenMessage<NoteClustersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_plan_service, 6);
+  messageDesc(file_tidemark_strategy_v1_plan_service, 7);
 
 /**
  * All of them.
@@ -210,7 +248,7 @@ export type ScanStrategiesRequest = Message<"tidemark.strategy.v1.ScanStrategies
  * Use `create(ScanStrategiesRequestSchema)` to create a new message.
  */
 export const ScanStrategiesRequestSchema: GenMessage<ScanStrategiesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_plan_service, 7);
+  messageDesc(file_tidemark_strategy_v1_plan_service, 8);
 
 /**
  * Some of them.
@@ -229,7 +267,7 @@ export type ScanStrategiesResponse = Message<"tidemark.strategy.v1.ScanStrategie
  * Use `create(ScanStrategiesResponseSchema)` to create a new message.
  */
 export const ScanStrategiesResponseSchema: GenMessage<ScanStrategiesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_plan_service, 8);
+  messageDesc(file_tidemark_strategy_v1_plan_service, 9);
 
 /**
  * What is due, for the scheduler.

@@ -14,7 +14,91 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/strategy/v1/strategy_service.proto.
  */
 export const file_tidemark_strategy_v1_strategy_service: GenFile = /*@__PURE__*/
-  fileDesc("Cit0aWRlbWFyay9zdHJhdGVneS92MS9zdHJhdGVneV9zZXJ2aWNlLnByb3RvEhR0aWRlbWFyay5zdHJhdGVneS52MSJxCglSZXRlbnRpb24SEQoJa2VlcF9sYXN0GAEgASgNEhEKCWtlZXBfZGF5cxgCIAEoDRINCgVkYWlseRgDIAEoDRIOCgZ3ZWVrbHkYBCABKA0SDwoHbW9udGhseRgFIAEoDRIOCgZ5ZWFybHkYBiABKA0ikwEKBldpbmRvdxIsCghvcGVuc19hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VzX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghzdGFydF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAinQQKCFN0cmF0ZWd5EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCRIMCgRkYXlzGAMgAygJEg4KBnBlcmlvZBgEIAEoCRIRCgl0aW1lX3pvbmUYBSABKAkSDgoGcGF1c2VkGAYgASgIEjEKC25leHRfd2luZG93GAcgASgLMhwudGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93EhAKCHJldmlzaW9uGAggASgEEi8KC3VwZGF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GAogASgJEjIKCXJldGVudGlvbhgLIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIzCgp3aW5kb3dfZW5kGAwgASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kEhIKCnN0b3JhZ2VfaWQYDSABKAkSMQoKYnJfb3B0aW9ucxgOIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSFgoOZmxlZXRfc3RyYXRlZ3kYDyABKAkSFAoMZmxlZXRfcGF1c2VkGBAgASgIEi4KCnJlc3VtZWRfYXQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnNwcmVhZF9zZWNvbmRzGBIgASgBIp4ECg1GbGVldFN0cmF0ZWd5EgwKBG5hbWUYASABKAkSQwoIc2VsZWN0b3IYAiADKAsyMS50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5LlNlbGVjdG9yRW50cnkSEAoIcHJpb3JpdHkYAyABKAUSDAoEcnVsZRgEIAEoCRIMCgRkYXlzGAUgAygJEg4KBnBlcmlvZBgGIAEoCRIRCgl0aW1lX3pvbmUYByABKAkSDgoGcGF1c2VkGAggASgIEjIKCXJldGVudGlvbhgJIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIzCgp3aW5kb3dfZW5kGAogASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kEhIKCnN0b3JhZ2VfaWQYCyABKAkSMQoKYnJfb3B0aW9ucxgMIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSEAoIcmV2aXNpb24YDSABKAQSLwoLdXBkYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYDyABKAkSDwoHYXBwbGllZBgQIAEoCBIQCghjbHVzdGVycxgRIAEoDRovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiNgoSR2V0U3RyYXRlZ3lSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCSJHChNHZXRTdHJhdGVneVJlc3BvbnNlEjAKCHN0cmF0ZWd5GAEgASgLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3kiiwQKE1NhdmVTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJEhEKBGRheXMYAyABKAlIAIgBARITCgZwZXJpb2QYBCABKAlIAYgBARIWCgl0aW1lX3pvbmUYBSABKAlIAogBARITCgZwYXVzZWQYBiABKAhIA4gBARIZChFkZWZhdWx0X3RpbWVfem9uZRgHIAEoCRIyCglyZXRlbnRpb24YCCABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SFwoPa2VlcF9ldmVyeXRoaW5nGAkgASgIEjgKCndpbmRvd19lbmQYCiABKA4yHy50aWRlbWFyay5zdHJhdGVneS52MS5XaW5kb3dFbmRIBIgBARIXCgpzdG9yYWdlX2lkGAsgASgJSAWIAQESMQoKYnJfb3B0aW9ucxgMIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSGAoQY2xlYXJfYnJfb3B0aW9ucxgNIAEoCBITCgtjcmVhdGVfb25seRgOIAEoCBIVCg12YWxpZGF0ZV9vbmx5GA8gASgIQgcKBV9kYXlzQgkKB19wZXJpb2RCDAoKX3RpbWVfem9uZUIJCgdfcGF1c2VkQg0KC193aW5kb3dfZW5kQg0KC19zdG9yYWdlX2lkIkgKFFNhdmVTdHJhdGVneVJlc3BvbnNlEjAKCHN0cmF0ZWd5GAEgASgLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3kingEKFUxpc3RTdHJhdGVnaWVzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIWCg53aXRoX3JldGVudGlvbhgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCRIxCg11cGRhdGVkX2FmdGVyGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJlChZMaXN0U3RyYXRlZ2llc1Jlc3BvbnNlEjIKCnN0cmF0ZWdpZXMYASADKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiJwoXR2V0RmxlZXRTdHJhdGVneVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJXChhHZXRGbGVldFN0cmF0ZWd5UmVzcG9uc2USOwoOZmxlZXRfc3RyYXRlZ3kYASABKAsyIy50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5IhwKGkxpc3RGbGVldFN0cmF0ZWdpZXNSZXF1ZXN0IlwKG0xpc3RGbGVldFN0cmF0ZWdpZXNSZXNwb25zZRI9ChBmbGVldF9zdHJhdGVnaWVzGAEgAygLMiMudGlkZW1hcmsuc3RyYXRlZ3kudjEuRmxlZXRTdHJhdGVneSLoBAoYU2F2ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0EgwKBG5hbWUYASABKAkSTgoIc2VsZWN0b3IYAiADKAsyPC50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlRmxlZXRTdHJhdGVneVJlcXVlc3QuU2VsZWN0b3JFbnRyeRIVCghwcmlvcml0eRgDIAEoBUgAiAEBEgwKBHJ1bGUYBCABKAkSEQoEZGF5cxgFIAEoCUgBiAEBEhMKBnBlcmlvZBgGIAEoCUgCiAEBEhYKCXRpbWVfem9uZRgHIAEoCUgDiAEBEhMKBnBhdXNlZBgIIAEoCEgEiAEBEjIKCXJldGVudGlvbhgJIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIXCg9rZWVwX2V2ZXJ5dGhpbmcYCiABKAgSOAoKd2luZG93X2VuZBgLIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZEgFiAEBEhcKCnN0b3JhZ2VfaWQYDCABKAlIBogBARIxCgpicl9vcHRpb25zGA0gASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIYChBjbGVhcl9icl9vcHRpb25zGA4gASgIGi8KDVNlbGVjdG9yRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUILCglfcHJpb3JpdHlCBwoFX2RheXNCCQoHX3BlcmlvZEIMCgpfdGltZV96b25lQgkKB19wYXVzZWRCDQoLX3dpbmRvd19lbmRCDQoLX3N0b3JhZ2VfaWQiWAoZU2F2ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZRI7Cg5mbGVldF9zdHJhdGVneRgBIAEoCzIjLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkZsZWV0U3RyYXRlZ3kiKgoaRGVsZXRlRmxlZXRTdHJhdGVneVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIdChtEZWxldGVGbGVldFN0cmF0ZWd5UmVzcG9uc2UiOQoVRGVsZXRlU3RyYXRlZ3lSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCSIYChZEZWxldGVTdHJhdGVneVJlc3BvbnNlKlQKCVdpbmRvd0VuZBIaChZXSU5ET1dfRU5EX1VOU1BFQ0lGSUVEEAASFgoSV0lORE9XX0VORF9MRVRfUlVOEAESEwoPV0lORE9XX0VORF9TVE9QEAIyvwcKD1N0cmF0ZWd5U2VydmljZRJnCgtHZXRTdHJhdGVneRIoLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldFN0cmF0ZWd5UmVxdWVzdBopLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldFN0cmF0ZWd5UmVzcG9uc2UiA5ACARJwCg5MaXN0U3RyYXRlZ2llcxIrLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdHJhdGVnaWVzUmVxdWVzdBosLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdHJhdGVnaWVzUmVzcG9uc2UiA5ACARJqCgxTYXZlU3RyYXRlZ3kSKS50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlU3RyYXRlZ3lSZXF1ZXN0GioudGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZVN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJwCg5EZWxldGVTdHJhdGVneRIrLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZVN0cmF0ZWd5UmVxdWVzdBosLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZVN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJ2ChBHZXRGbGVldFN0cmF0ZWd5Ei0udGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0RmxlZXRTdHJhdGVneVJlcXVlc3QaLi50aWRlbWFyay5zdHJhdGVneS52MS5HZXRGbGVldFN0cmF0ZWd5UmVzcG9uc2UiA5ACARJ/ChNMaXN0RmxlZXRTdHJhdGVnaWVzEjAudGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdEZsZWV0U3RyYXRlZ2llc1JlcXVlc3QaMS50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0RmxlZXRTdHJhdGVnaWVzUmVzcG9uc2UiA5ACARJ5ChFTYXZlRmxlZXRTdHJhdGVneRIuLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVGbGVldFN0cmF0ZWd5UmVxdWVzdBovLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVGbGVldFN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJ/ChNEZWxldGVGbGVldFN0cmF0ZWd5EjAudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlRmxlZXRTdHJhdGVneVJlcXVlc3QaMS50aWRlbWFyay5zdHJhdGVneS52MS5EZWxldGVGbGVldFN0cmF0ZWd5UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemark_backup_v1_registry_service]);
+  fileDesc("Cit0aWRlbWFyay9zdHJhdGVneS92MS9zdHJhdGVneV9zZXJ2aWNlLnByb3RvEhR0aWRlbWFyay5zdHJhdGVneS52MSJCChdMaXN0U3RvcmFnZVVzZXJzUmVxdWVzdBISCgpzdG9yYWdlX2lkGAEgASgJEhMKC2NsdXN0ZXJfaWRzGAIgAygJIlsKGExpc3RTdG9yYWdlVXNlcnNSZXNwb25zZRIwCgV1c2VycxgBIAMoCzIhLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0b3JhZ2VVc2VyEg0KBXRvdGFsGAIgASgNIkcKC1N0b3JhZ2VVc2VyEhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCRIWCg5mbGVldF9zdHJhdGVneRgDIAEoCSJxCglSZXRlbnRpb24SEQoJa2VlcF9sYXN0GAEgASgNEhEKCWtlZXBfZGF5cxgCIAEoDRINCgVkYWlseRgDIAEoDRIOCgZ3ZWVrbHkYBCABKA0SDwoHbW9udGhseRgFIAEoDRIOCgZ5ZWFybHkYBiABKA0ikwEKBldpbmRvdxIsCghvcGVuc19hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VzX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghzdGFydF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAinQQKCFN0cmF0ZWd5EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCRIMCgRkYXlzGAMgAygJEg4KBnBlcmlvZBgEIAEoCRIRCgl0aW1lX3pvbmUYBSABKAkSDgoGcGF1c2VkGAYgASgIEjEKC25leHRfd2luZG93GAcgASgLMhwudGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93EhAKCHJldmlzaW9uGAggASgEEi8KC3VwZGF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GAogASgJEjIKCXJldGVudGlvbhgLIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIzCgp3aW5kb3dfZW5kGAwgASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kEhIKCnN0b3JhZ2VfaWQYDSABKAkSMQoKYnJfb3B0aW9ucxgOIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSFgoOZmxlZXRfc3RyYXRlZ3kYDyABKAkSFAoMZmxlZXRfcGF1c2VkGBAgASgIEi4KCnJlc3VtZWRfYXQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnNwcmVhZF9zZWNvbmRzGBIgASgBIp4ECg1GbGVldFN0cmF0ZWd5EgwKBG5hbWUYASABKAkSQwoIc2VsZWN0b3IYAiADKAsyMS50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5LlNlbGVjdG9yRW50cnkSEAoIcHJpb3JpdHkYAyABKAUSDAoEcnVsZRgEIAEoCRIMCgRkYXlzGAUgAygJEg4KBnBlcmlvZBgGIAEoCRIRCgl0aW1lX3pvbmUYByABKAkSDgoGcGF1c2VkGAggASgIEjIKCXJldGVudGlvbhgJIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIzCgp3aW5kb3dfZW5kGAogASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kEhIKCnN0b3JhZ2VfaWQYCyABKAkSMQoKYnJfb3B0aW9ucxgMIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSEAoIcmV2aXNpb24YDSABKAQSLwoLdXBkYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYDyABKAkSDwoHYXBwbGllZBgQIAEoCBIQCghjbHVzdGVycxgRIAEoDRovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiNgoSR2V0U3RyYXRlZ3lSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCSJHChNHZXRTdHJhdGVneVJlc3BvbnNlEjAKCHN0cmF0ZWd5GAEgASgLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3kiiwQKE1NhdmVTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJEhEKBGRheXMYAyABKAlIAIgBARITCgZwZXJpb2QYBCABKAlIAYgBARIWCgl0aW1lX3pvbmUYBSABKAlIAogBARITCgZwYXVzZWQYBiABKAhIA4gBARIZChFkZWZhdWx0X3RpbWVfem9uZRgHIAEoCRIyCglyZXRlbnRpb24YCCABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SFwoPa2VlcF9ldmVyeXRoaW5nGAkgASgIEjgKCndpbmRvd19lbmQYCiABKA4yHy50aWRlbWFyay5zdHJhdGVneS52MS5XaW5kb3dFbmRIBIgBARIXCgpzdG9yYWdlX2lkGAsgASgJSAWIAQESMQoKYnJfb3B0aW9ucxgMIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSGAoQY2xlYXJfYnJfb3B0aW9ucxgNIAEoCBITCgtjcmVhdGVfb25seRgOIAEoCBIVCg12YWxpZGF0ZV9vbmx5GA8gASgIQgcKBV9kYXlzQgkKB19wZXJpb2RCDAoKX3RpbWVfem9uZUIJCgdfcGF1c2VkQg0KC193aW5kb3dfZW5kQg0KC19zdG9yYWdlX2lkIkgKFFNhdmVTdHJhdGVneVJlc3BvbnNlEjAKCHN0cmF0ZWd5GAEgASgLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3kingEKFUxpc3RTdHJhdGVnaWVzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIWCg53aXRoX3JldGVudGlvbhgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCRIxCg11cGRhdGVkX2FmdGVyGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJlChZMaXN0U3RyYXRlZ2llc1Jlc3BvbnNlEjIKCnN0cmF0ZWdpZXMYASADKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiJwoXR2V0RmxlZXRTdHJhdGVneVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJXChhHZXRGbGVldFN0cmF0ZWd5UmVzcG9uc2USOwoOZmxlZXRfc3RyYXRlZ3kYASABKAsyIy50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5IjAKGkxpc3RGbGVldFN0cmF0ZWdpZXNSZXF1ZXN0EhIKCnBhZ2VfdG9rZW4YASABKAkidQobTGlzdEZsZWV0U3RyYXRlZ2llc1Jlc3BvbnNlEj0KEGZsZWV0X3N0cmF0ZWdpZXMYASADKAsyIy50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLoBAoYU2F2ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0EgwKBG5hbWUYASABKAkSTgoIc2VsZWN0b3IYAiADKAsyPC50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlRmxlZXRTdHJhdGVneVJlcXVlc3QuU2VsZWN0b3JFbnRyeRIVCghwcmlvcml0eRgDIAEoBUgAiAEBEgwKBHJ1bGUYBCABKAkSEQoEZGF5cxgFIAEoCUgBiAEBEhMKBnBlcmlvZBgGIAEoCUgCiAEBEhYKCXRpbWVfem9uZRgHIAEoCUgDiAEBEhMKBnBhdXNlZBgIIAEoCEgEiAEBEjIKCXJldGVudGlvbhgJIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIXCg9rZWVwX2V2ZXJ5dGhpbmcYCiABKAgSOAoKd2luZG93X2VuZBgLIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZEgFiAEBEhcKCnN0b3JhZ2VfaWQYDCABKAlIBogBARIxCgpicl9vcHRpb25zGA0gASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIYChBjbGVhcl9icl9vcHRpb25zGA4gASgIGi8KDVNlbGVjdG9yRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUILCglfcHJpb3JpdHlCBwoFX2RheXNCCQoHX3BlcmlvZEIMCgpfdGltZV96b25lQgkKB19wYXVzZWRCDQoLX3dpbmRvd19lbmRCDQoLX3N0b3JhZ2VfaWQiWAoZU2F2ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZRI7Cg5mbGVldF9zdHJhdGVneRgBIAEoCzIjLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkZsZWV0U3RyYXRlZ3kiKgoaRGVsZXRlRmxlZXRTdHJhdGVneVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIdChtEZWxldGVGbGVldFN0cmF0ZWd5UmVzcG9uc2UiOQoVRGVsZXRlU3RyYXRlZ3lSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCSIYChZEZWxldGVTdHJhdGVneVJlc3BvbnNlKlQKCVdpbmRvd0VuZBIaChZXSU5ET1dfRU5EX1VOU1BFQ0lGSUVEEAASFgoSV0lORE9XX0VORF9MRVRfUlVOEAESEwoPV0lORE9XX0VORF9TVE9QEAIytwgKD1N0cmF0ZWd5U2VydmljZRJnCgtHZXRTdHJhdGVneRIoLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldFN0cmF0ZWd5UmVxdWVzdBopLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldFN0cmF0ZWd5UmVzcG9uc2UiA5ACARJwCg5MaXN0U3RyYXRlZ2llcxIrLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdHJhdGVnaWVzUmVxdWVzdBosLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdHJhdGVnaWVzUmVzcG9uc2UiA5ACARJqCgxTYXZlU3RyYXRlZ3kSKS50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlU3RyYXRlZ3lSZXF1ZXN0GioudGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZVN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJwCg5EZWxldGVTdHJhdGVneRIrLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZVN0cmF0ZWd5UmVxdWVzdBosLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZVN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJ2ChBHZXRGbGVldFN0cmF0ZWd5Ei0udGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0RmxlZXRTdHJhdGVneVJlcXVlc3QaLi50aWRlbWFyay5zdHJhdGVneS52MS5HZXRGbGVldFN0cmF0ZWd5UmVzcG9uc2UiA5ACARJ/ChNMaXN0RmxlZXRTdHJhdGVnaWVzEjAudGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdEZsZWV0U3RyYXRlZ2llc1JlcXVlc3QaMS50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0RmxlZXRTdHJhdGVnaWVzUmVzcG9uc2UiA5ACARJ5ChFTYXZlRmxlZXRTdHJhdGVneRIuLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVGbGVldFN0cmF0ZWd5UmVxdWVzdBovLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVGbGVldFN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJ/ChNEZWxldGVGbGVldFN0cmF0ZWd5EjAudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlRmxlZXRTdHJhdGVneVJlcXVlc3QaMS50aWRlbWFyay5zdHJhdGVneS52MS5EZWxldGVGbGVldFN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJ2ChBMaXN0U3RvcmFnZVVzZXJzEi0udGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdFN0b3JhZ2VVc2Vyc1JlcXVlc3QaLi50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0U3RvcmFnZVVzZXJzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemark_backup_v1_registry_service]);
+
+/**
+ * Names the storage.
+ *
+ * @generated from message tidemark.strategy.v1.ListStorageUsersRequest
+ */
+export type ListStorageUsersRequest = Message<"tidemark.strategy.v1.ListStorageUsersRequest"> & {
+  /**
+   * @generated from field: string storage_id = 1;
+   */
+  storageId: string;
+
+  /**
+   * Only the rules of these clusters, also those that follow a strategy for labels; at most 10000. Empty: all, where rules
+   * that follow a strategy for labels are told as that.
+   *
+   * @generated from field: repeated string cluster_ids = 2;
+   */
+  clusterIds: string[];
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.ListStorageUsersRequest.
+ * Use `create(ListStorageUsersRequestSchema)` to create a new message.
+ */
+export const ListStorageUsersRequestSchema: GenMessage<ListStorageUsersRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 0);
+
+/**
+ * At most ten of each kind.
+ *
+ * @generated from message tidemark.strategy.v1.ListStorageUsersResponse
+ */
+export type ListStorageUsersResponse = Message<"tidemark.strategy.v1.ListStorageUsersResponse"> & {
+  /**
+   * @generated from field: repeated tidemark.strategy.v1.StorageUser users = 1;
+   */
+  users: StorageUser[];
+
+  /**
+   * How many there are in all, where clusters are named.
+   *
+   * @generated from field: uint32 total = 2;
+   */
+  total: number;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.ListStorageUsersResponse.
+ * Use `create(ListStorageUsersResponseSchema)` to create a new message.
+ */
+export const ListStorageUsersResponseSchema: GenMessage<ListStorageUsersResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 1);
+
+/**
+ * What names a storage: a rule of a cluster, or a strategy for labels.
+ *
+ * @generated from message tidemark.strategy.v1.StorageUser
+ */
+export type StorageUser = Message<"tidemark.strategy.v1.StorageUser"> & {
+  /**
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * @generated from field: string rule = 2;
+   */
+  rule: string;
+
+  /**
+   * Empty for a cluster's own rule. Else only this is set, but where clusters are named.
+   *
+   * @generated from field: string fleet_strategy = 3;
+   */
+  fleetStrategy: string;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.StorageUser.
+ * Use `create(StorageUserSchema)` to create a new message.
+ */
+export const StorageUserSchema: GenMessage<StorageUser> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 2);
 
 /**
  * Which successful backups of a rule are kept; one that any of them keeps is kept. 0 is not set. Only backups that the
@@ -65,7 +149,7 @@ export type Retention = Message<"tidemark.strategy.v1.Retention"> & {
  * Use `create(RetentionSchema)` to create a new message.
  */
 export const RetentionSchema: GenMessage<Retention> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 0);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 3);
 
 /**
  * The next window of a strategy and when in it the backup starts.
@@ -94,7 +178,7 @@ export type Window = Message<"tidemark.strategy.v1.Window"> & {
  * Use `create(WindowSchema)` to create a new message.
  */
 export const WindowSchema: GenMessage<Window> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 1);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 4);
 
 /**
  * A strategy as it is stored.
@@ -222,7 +306,7 @@ export type Strategy = Message<"tidemark.strategy.v1.Strategy"> & {
  * Use `create(StrategySchema)` to create a new message.
  */
 export const StrategySchema: GenMessage<Strategy> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 2);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 5);
 
 /**
  * A strategy for all clusters that have certain labels. A cluster's own rule of the same name wins over it; of several,
@@ -313,7 +397,7 @@ export type FleetStrategy = Message<"tidemark.strategy.v1.FleetStrategy"> & {
   updatedBy: string;
 
   /**
-   * Whether all clusters have it as it stands.
+   * Whether all clusters that were registered when it was saved have it as it stands.
    *
    * @generated from field: bool applied = 16;
    */
@@ -332,7 +416,7 @@ export type FleetStrategy = Message<"tidemark.strategy.v1.FleetStrategy"> & {
  * Use `create(FleetStrategySchema)` to create a new message.
  */
 export const FleetStrategySchema: GenMessage<FleetStrategy> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 3);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 6);
 
 /**
  * Names a strategy.
@@ -358,7 +442,7 @@ export type GetStrategyRequest = Message<"tidemark.strategy.v1.GetStrategyReques
  * Use `create(GetStrategyRequestSchema)` to create a new message.
  */
 export const GetStrategyRequestSchema: GenMessage<GetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 4);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 7);
 
 /**
  * The strategy asked for.
@@ -377,7 +461,7 @@ export type GetStrategyResponse = Message<"tidemark.strategy.v1.GetStrategyRespo
  * Use `create(GetStrategyResponseSchema)` to create a new message.
  */
 export const GetStrategyResponseSchema: GenMessage<GetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 5);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 8);
 
 /**
  * What to save; an absent field keeps what it was.
@@ -482,7 +566,7 @@ export type SaveStrategyRequest = Message<"tidemark.strategy.v1.SaveStrategyRequ
  * Use `create(SaveStrategyRequestSchema)` to create a new message.
  */
 export const SaveStrategyRequestSchema: GenMessage<SaveStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 6);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 9);
 
 /**
  * The strategy as it is stored now.
@@ -501,7 +585,7 @@ export type SaveStrategyResponse = Message<"tidemark.strategy.v1.SaveStrategyRes
  * Use `create(SaveStrategyResponseSchema)` to create a new message.
  */
 export const SaveStrategyResponseSchema: GenMessage<SaveStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 7);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 10);
 
 /**
  * Which rules to list.
@@ -524,7 +608,7 @@ export type ListStrategiesRequest = Message<"tidemark.strategy.v1.ListStrategies
   withRetention: boolean;
 
   /**
-   * 1 to 1000.
+   * 1 to 1000; a page may hold fewer.
    *
    * @generated from field: int32 page_size = 3;
    */
@@ -550,7 +634,7 @@ export type ListStrategiesRequest = Message<"tidemark.strategy.v1.ListStrategies
  * Use `create(ListStrategiesRequestSchema)` to create a new message.
  */
 export const ListStrategiesRequestSchema: GenMessage<ListStrategiesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 8);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 11);
 
 /**
  * A page of rules.
@@ -576,7 +660,7 @@ export type ListStrategiesResponse = Message<"tidemark.strategy.v1.ListStrategie
  * Use `create(ListStrategiesResponseSchema)` to create a new message.
  */
 export const ListStrategiesResponseSchema: GenMessage<ListStrategiesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 9);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 12);
 
 /**
  * Names a strategy for labels.
@@ -595,7 +679,7 @@ export type GetFleetStrategyRequest = Message<"tidemark.strategy.v1.GetFleetStra
  * Use `create(GetFleetStrategyRequestSchema)` to create a new message.
  */
 export const GetFleetStrategyRequestSchema: GenMessage<GetFleetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 10);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 13);
 
 /**
  * The strategy asked for.
@@ -614,7 +698,7 @@ export type GetFleetStrategyResponse = Message<"tidemark.strategy.v1.GetFleetStr
  * Use `create(GetFleetStrategyResponseSchema)` to create a new message.
  */
 export const GetFleetStrategyResponseSchema: GenMessage<GetFleetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 11);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 14);
 
 /**
  * All of them.
@@ -622,6 +706,12 @@ export const GetFleetStrategyResponseSchema: GenMessage<GetFleetStrategyResponse
  * @generated from message tidemark.strategy.v1.ListFleetStrategiesRequest
  */
 export type ListFleetStrategiesRequest = Message<"tidemark.strategy.v1.ListFleetStrategiesRequest"> & {
+  /**
+   * Of the answer before; empty means from the first.
+   *
+   * @generated from field: string page_token = 1;
+   */
+  pageToken: string;
 };
 
 /**
@@ -629,7 +719,7 @@ export type ListFleetStrategiesRequest = Message<"tidemark.strategy.v1.ListFleet
  * Use `create(ListFleetStrategiesRequestSchema)` to create a new message.
  */
 export const ListFleetStrategiesRequestSchema: GenMessage<ListFleetStrategiesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 12);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 15);
 
 /**
  * Strategies for labels, by name.
@@ -641,6 +731,13 @@ export type ListFleetStrategiesResponse = Message<"tidemark.strategy.v1.ListFlee
    * @generated from field: repeated tidemark.strategy.v1.FleetStrategy fleet_strategies = 1;
    */
   fleetStrategies: FleetStrategy[];
+
+  /**
+   * Set where not all of them fit.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -648,7 +745,7 @@ export type ListFleetStrategiesResponse = Message<"tidemark.strategy.v1.ListFlee
  * Use `create(ListFleetStrategiesResponseSchema)` to create a new message.
  */
 export const ListFleetStrategiesResponseSchema: GenMessage<ListFleetStrategiesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 13);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 16);
 
 /**
  * What to save; an absent field keeps what it was.
@@ -736,7 +833,7 @@ export type SaveFleetStrategyRequest = Message<"tidemark.strategy.v1.SaveFleetSt
  * Use `create(SaveFleetStrategyRequestSchema)` to create a new message.
  */
 export const SaveFleetStrategyRequestSchema: GenMessage<SaveFleetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 14);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 17);
 
 /**
  * The strategy as it is stored now.
@@ -755,7 +852,7 @@ export type SaveFleetStrategyResponse = Message<"tidemark.strategy.v1.SaveFleetS
  * Use `create(SaveFleetStrategyResponseSchema)` to create a new message.
  */
 export const SaveFleetStrategyResponseSchema: GenMessage<SaveFleetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 15);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 18);
 
 /**
  * Names what to forget.
@@ -774,7 +871,7 @@ export type DeleteFleetStrategyRequest = Message<"tidemark.strategy.v1.DeleteFle
  * Use `create(DeleteFleetStrategyRequestSchema)` to create a new message.
  */
 export const DeleteFleetStrategyRequestSchema: GenMessage<DeleteFleetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 16);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 19);
 
 /**
  * The strategy is forgotten.
@@ -789,7 +886,7 @@ export type DeleteFleetStrategyResponse = Message<"tidemark.strategy.v1.DeleteFl
  * Use `create(DeleteFleetStrategyResponseSchema)` to create a new message.
  */
 export const DeleteFleetStrategyResponseSchema: GenMessage<DeleteFleetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 17);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 20);
 
 /**
  * Names what to forget.
@@ -815,7 +912,7 @@ export type DeleteStrategyRequest = Message<"tidemark.strategy.v1.DeleteStrategy
  * Use `create(DeleteStrategyRequestSchema)` to create a new message.
  */
 export const DeleteStrategyRequestSchema: GenMessage<DeleteStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 18);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 21);
 
 /**
  * The strategy is forgotten.
@@ -830,7 +927,7 @@ export type DeleteStrategyResponse = Message<"tidemark.strategy.v1.DeleteStrateg
  * Use `create(DeleteStrategyResponseSchema)` to create a new message.
  */
 export const DeleteStrategyResponseSchema: GenMessage<DeleteStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 19);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 22);
 
 /**
  * What becomes of a backup that still runs when its window closes.
@@ -956,6 +1053,16 @@ export const StrategyService: GenService<{
     methodKind: "unary";
     input: typeof DeleteFleetStrategyRequestSchema;
     output: typeof DeleteFleetStrategyResponseSchema;
+  },
+  /**
+   * Which rules and strategies for labels write to a storage of their own choice, before it is deleted or narrowed.
+   *
+   * @generated from rpc tidemark.strategy.v1.StrategyService.ListStorageUsers
+   */
+  listStorageUsers: {
+    methodKind: "unary";
+    input: typeof ListStorageUsersRequestSchema;
+    output: typeof ListStorageUsersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_strategy_v1_strategy_service, 0);

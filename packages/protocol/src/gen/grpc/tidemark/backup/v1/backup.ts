@@ -76,6 +76,8 @@ export const DeletionState = {
   DELETION_STATE_DELETING: 3,
   DELETION_STATE_DELETED: 4,
   DELETION_STATE_DELETE_FAILED: 5,
+  /** DELETION_STATE_FORGOTTEN - Off the books: nobody removes its files any more, which may remain. */
+  DELETION_STATE_FORGOTTEN: 6,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -88,6 +90,7 @@ export namespace DeletionState {
   export type DELETION_STATE_DELETING = typeof DeletionState.DELETION_STATE_DELETING;
   export type DELETION_STATE_DELETED = typeof DeletionState.DELETION_STATE_DELETED;
   export type DELETION_STATE_DELETE_FAILED = typeof DeletionState.DELETION_STATE_DELETE_FAILED;
+  export type DELETION_STATE_FORGOTTEN = typeof DeletionState.DELETION_STATE_FORGOTTEN;
   export type UNRECOGNIZED = typeof DeletionState.UNRECOGNIZED;
 }
 
@@ -102,6 +105,14 @@ export interface Progress {
     | undefined;
   /** In BR's words, such as "14 p/s". */
   speed: string;
+}
+
+/** How far a running backup may be, as long as `br` has said nothing of it, which it does every two minutes. */
+export interface Estimate {
+  /** What lies in the path, in bytes. */
+  writtenBytes: bigint;
+  /** 0 to 99, by the size of the last good backup of the cluster; not set where there is none. It may fall. */
+  percent?: number | undefined;
 }
 
 /** What a finished backup is, read from its `backupmeta`. */
@@ -165,8 +176,21 @@ export interface Deletion {
   bytes: bigint;
   /** What the last try said, if it failed. */
   error: string;
-  /** What to know about a deletion that is done, such as that the bucket keeps old versions. */
+  /** What to know about it, such as that the bucket keeps old versions, or that files may remain. */
   remark: string;
+  /** Of that error, a short constant such as FILES_GONE; empty where none is known. */
+  errorCode: string;
+}
+
+/** Something outside that a running `br` waits for. */
+export interface Waiting {
+  /** A short constant, such as STORE_AWAY. */
+  code: string;
+  /** A sentence. */
+  message: string;
+  /** Id of the TiKV store; empty where `br` does not say which. */
+  store: string;
+  since: Date | undefined;
 }
 
 /** Unfinished work on the backup. */
@@ -224,6 +248,16 @@ export interface Backup {
   rule: string;
   /** Set while it waits for its turn: 1 is the next of its storage, or of its pool where the storage has no limit. */
   queuePosition: number;
+  /** Set between two tries: from when on it is tried again; why it must be is the reason. */
+  nextTryTime:
+    | Date
+    | undefined;
+  /** Set while `br` runs and waits. */
+  waiting:
+    | Waiting
+    | undefined;
+  /** Only while `br` runs and has not told its progress. */
+  estimate: Estimate | undefined;
 }
 
 function createBaseProgress(): Progress {
@@ -313,6 +347,78 @@ export const Progress: MessageFns<Progress> = {
     message.percent = object.percent ?? 0;
     message.remainingSeconds = object.remainingSeconds ?? undefined;
     message.speed = object.speed ?? "";
+    return message;
+  },
+};
+
+function createBaseEstimate(): Estimate {
+  return { writtenBytes: 0n, percent: undefined };
+}
+
+export const Estimate: MessageFns<Estimate> = {
+  encode(message: Estimate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.writtenBytes !== 0n) {
+      if (BigInt.asUintN(64, message.writtenBytes) !== message.writtenBytes) {
+        throw new globalThis.Error("value provided for field message.writtenBytes of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.writtenBytes);
+    }
+    if (message.percent !== undefined) {
+      writer.uint32(17).double(message.percent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Estimate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEstimate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.writtenBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.percent = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Estimate>): Estimate {
+    return Estimate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Estimate>): Estimate {
+    const message = createBaseEstimate();
+    message.writtenBytes = (object.writtenBytes !== undefined && object.writtenBytes !== null)
+      ? BigInt(object.writtenBytes)
+      : 0n;
+    message.percent = object.percent ?? undefined;
     return message;
   },
 };
@@ -768,7 +874,7 @@ export const Cancellation: MessageFns<Cancellation> = {
 };
 
 function createBaseDeletion(): Deletion {
-  return { state: 0, by: "", reason: "", at: undefined, bytes: 0n, error: "", remark: "" };
+  return { state: 0, by: "", reason: "", at: undefined, bytes: 0n, error: "", remark: "", errorCode: "" };
 }
 
 export const Deletion: MessageFns<Deletion> = {
@@ -796,6 +902,9 @@ export const Deletion: MessageFns<Deletion> = {
     }
     if (message.remark !== "") {
       writer.uint32(58).string(message.remark);
+    }
+    if (message.errorCode !== "") {
+      writer.uint32(66).string(message.errorCode);
     }
     return writer;
   },
@@ -869,6 +978,14 @@ export const Deletion: MessageFns<Deletion> = {
             message.remark = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.errorCode = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -893,6 +1010,98 @@ export const Deletion: MessageFns<Deletion> = {
     message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
     message.error = object.error ?? "";
     message.remark = object.remark ?? "";
+    message.errorCode = object.errorCode ?? "";
+    return message;
+  },
+};
+
+function createBaseWaiting(): Waiting {
+  return { code: "", message: "", store: "", since: undefined };
+}
+
+export const Waiting: MessageFns<Waiting> = {
+  encode(message: Waiting, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    if (message.store !== "") {
+      writer.uint32(26).string(message.store);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Waiting {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWaiting();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.store = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Waiting>): Waiting {
+    return Waiting.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Waiting>): Waiting {
+    const message = createBaseWaiting();
+    message.code = object.code ?? "";
+    message.message = object.message ?? "";
+    message.store = object.store ?? "";
+    message.since = object.since ?? undefined;
     return message;
   },
 };
@@ -1019,6 +1228,9 @@ function createBaseBackup(): Backup {
     deadline: undefined,
     rule: "",
     queuePosition: 0,
+    nextTryTime: undefined,
+    waiting: undefined,
+    estimate: undefined,
   };
 }
 
@@ -1113,6 +1325,15 @@ export const Backup: MessageFns<Backup> = {
     }
     if (message.queuePosition !== 0) {
       writer.uint32(232).uint32(message.queuePosition);
+    }
+    if (message.nextTryTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextTryTime), writer.uint32(242).fork()).join();
+    }
+    if (message.waiting !== undefined) {
+      Waiting.encode(message.waiting, writer.uint32(250).fork()).join();
+    }
+    if (message.estimate !== undefined) {
+      Estimate.encode(message.estimate, writer.uint32(258).fork()).join();
     }
     return writer;
   },
@@ -1362,6 +1583,30 @@ export const Backup: MessageFns<Backup> = {
             message.queuePosition = reader.uint32();
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.nextTryTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.waiting = Waiting.decode(reader, reader.uint32());
+            continue;
+          }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.estimate = Estimate.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1420,6 +1665,13 @@ export const Backup: MessageFns<Backup> = {
     message.deadline = object.deadline ?? undefined;
     message.rule = object.rule ?? "";
     message.queuePosition = object.queuePosition ?? 0;
+    message.nextTryTime = object.nextTryTime ?? undefined;
+    message.waiting = (object.waiting !== undefined && object.waiting !== null)
+      ? Waiting.fromPartial(object.waiting)
+      : undefined;
+    message.estimate = (object.estimate !== undefined && object.estimate !== null)
+      ? Estimate.fromPartial(object.estimate)
+      : undefined;
     return message;
   },
 };

@@ -87,7 +87,7 @@ export interface ListBackupsRequest {
   states: BackupState[];
   mode: BackupMode;
   includeDeleted: boolean;
-  /** From 1. */
+  /** From 1. Not looked at where a page token says where to go on. */
   page: number;
   /** 1 to 1000. */
   pageSize: number;
@@ -97,6 +97,8 @@ export interface ListBackupsRequest {
   rule: string;
   /** Whether the total may be left out where it would have to be counted, which takes the longer the more there are. */
   withoutTotal: boolean;
+  /** Of an answer before, with the same filters: goes on behind it. */
+  pageToken: string;
 }
 
 /** One page, and how many there are in all. */
@@ -105,6 +107,20 @@ export interface ListBackupsResponse {
   total: bigint;
   /** Whether the total was left out, as the request allows: there are more than end with this page, or just as many. */
   totalLeftOut: boolean;
+  /**
+   * The next page: set after a full page, and after one that could not be filled in time. Between services it is set only
+   * where not the whole page fits into this answer, and names the rest of that page.
+   */
+  nextPageToken: string;
+  /** Whether the total was not counted to its end: there are at least so many. */
+  totalIsAtLeast: boolean;
+  /**
+   * Between services: what follows the last backup of this answer; set after a full page, one that could not be filled in
+   * time, and one that does not fit into this answer.
+   */
+  followingPageToken: string;
+  /** How many come before this answer, where a page token was given. */
+  offset: bigint;
 }
 
 /** Names the backup to cancel. */
@@ -133,6 +149,11 @@ export interface DeleteBackupRequest {
    * too_many_requests while many of its removals are under way.
    */
   byRetention: boolean;
+  /**
+   * For an admin: gives up the files, which may remain, and forgets the record. Only where a removal failed, or the storage
+   * was declared gone.
+   */
+  forget: boolean;
 }
 
 /** The backup with its deletion recorded. */
@@ -143,6 +164,8 @@ export interface DeleteBackupResponse {
 /** Names the backup to watch. */
 export interface WatchBackupRequest {
   id: string;
+  /** Goes on behind the end of a backup until its files are gone, where they are to go. */
+  untilRemoved: boolean;
 }
 
 /** The backup after a change. */
@@ -197,6 +220,8 @@ export interface UnpinBackupResponse {
 /** At most 1000 clusters. */
 export interface ListNewestGoodRequest {
   clusterIds: string[];
+  /** Of the answer before; empty means from the first. */
+  pageToken: string;
 }
 
 /** A good backup that is not deleted. */
@@ -210,6 +235,8 @@ export interface GoodBackup {
 /** One for each cluster that has any. */
 export interface ListNewestGoodResponse {
   backups: GoodBackup[];
+  /** Set where not all of them fit. */
+  nextPageToken: string;
 }
 
 /** From where to go on. */
@@ -220,6 +247,8 @@ export interface ListChangedClustersRequest {
     | undefined;
   /** 1 to 1000. */
   limit: number;
+  /** Of the answer before, where not all that changed at one instant fit into it: the rest of that, whatever `after` is. */
+  pageToken: string;
 }
 
 /** Clusters, each once; some may be told again by the next call. */
@@ -233,6 +262,8 @@ export interface ListChangedClustersResponse {
   more: boolean;
   /** What changed in them, so that a caller knows what it was told before. */
   backups: ChangedBackup[];
+  /** Set where not all that changed at one instant fits: they come before `next_after`. */
+  nextPageToken: string;
 }
 
 /** A finished backup as it is after a change. */
@@ -719,6 +750,7 @@ function createBaseListBackupsRequest(): ListBackupsRequest {
     origin: 0,
     rule: "",
     withoutTotal: false,
+    pageToken: "",
   };
 }
 
@@ -763,6 +795,9 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     }
     if (message.withoutTotal !== false) {
       writer.uint32(96).bool(message.withoutTotal);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(106).string(message.pageToken);
     }
     return writer;
   },
@@ -886,6 +921,14 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
             message.withoutTotal = reader.bool();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -915,12 +958,21 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     message.origin = object.origin ?? 0;
     message.rule = object.rule ?? "";
     message.withoutTotal = object.withoutTotal ?? false;
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseListBackupsResponse(): ListBackupsResponse {
-  return { backups: [], total: 0n, totalLeftOut: false };
+  return {
+    backups: [],
+    total: 0n,
+    totalLeftOut: false,
+    nextPageToken: "",
+    totalIsAtLeast: false,
+    followingPageToken: "",
+    offset: 0n,
+  };
 }
 
 export const ListBackupsResponse: MessageFns<ListBackupsResponse> = {
@@ -936,6 +988,21 @@ export const ListBackupsResponse: MessageFns<ListBackupsResponse> = {
     }
     if (message.totalLeftOut !== false) {
       writer.uint32(24).bool(message.totalLeftOut);
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(34).string(message.nextPageToken);
+    }
+    if (message.totalIsAtLeast !== false) {
+      writer.uint32(40).bool(message.totalIsAtLeast);
+    }
+    if (message.followingPageToken !== "") {
+      writer.uint32(50).string(message.followingPageToken);
+    }
+    if (message.offset !== 0n) {
+      if (BigInt.asIntN(64, message.offset) !== message.offset) {
+        throw new globalThis.Error("value provided for field message.offset of type int64 too large");
+      }
+      writer.uint32(56).int64(message.offset);
     }
     return writer;
   },
@@ -977,6 +1044,38 @@ export const ListBackupsResponse: MessageFns<ListBackupsResponse> = {
             message.totalLeftOut = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.totalIsAtLeast = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.followingPageToken = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.offset = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -997,6 +1096,10 @@ export const ListBackupsResponse: MessageFns<ListBackupsResponse> = {
     message.backups = object.backups?.map((e) => Backup.fromPartial(e)) || [];
     message.total = (object.total !== undefined && object.total !== null) ? BigInt(object.total) : 0n;
     message.totalLeftOut = object.totalLeftOut ?? false;
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.totalIsAtLeast = object.totalIsAtLeast ?? false;
+    message.followingPageToken = object.followingPageToken ?? "";
+    message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
     return message;
   },
 };
@@ -1150,7 +1253,7 @@ export const CancelBackupResponse: MessageFns<CancelBackupResponse> = {
 };
 
 function createBaseDeleteBackupRequest(): DeleteBackupRequest {
-  return { id: "", clusterId: "", reason: "", byRetention: false };
+  return { id: "", clusterId: "", reason: "", byRetention: false, forget: false };
 }
 
 export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
@@ -1166,6 +1269,9 @@ export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
     }
     if (message.byRetention !== false) {
       writer.uint32(32).bool(message.byRetention);
+    }
+    if (message.forget !== false) {
+      writer.uint32(40).bool(message.forget);
     }
     return writer;
   },
@@ -1215,6 +1321,14 @@ export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
             message.byRetention = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.forget = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1236,6 +1350,7 @@ export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
     message.clusterId = object.clusterId ?? "";
     message.reason = object.reason ?? "";
     message.byRetention = object.byRetention ?? false;
+    message.forget = object.forget ?? false;
     return message;
   },
 };
@@ -1298,13 +1413,16 @@ export const DeleteBackupResponse: MessageFns<DeleteBackupResponse> = {
 };
 
 function createBaseWatchBackupRequest(): WatchBackupRequest {
-  return { id: "" };
+  return { id: "", untilRemoved: false };
 }
 
 export const WatchBackupRequest: MessageFns<WatchBackupRequest> = {
   encode(message: WatchBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
+    }
+    if (message.untilRemoved !== false) {
+      writer.uint32(16).bool(message.untilRemoved);
     }
     return writer;
   },
@@ -1330,6 +1448,14 @@ export const WatchBackupRequest: MessageFns<WatchBackupRequest> = {
             message.id = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.untilRemoved = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1348,6 +1474,7 @@ export const WatchBackupRequest: MessageFns<WatchBackupRequest> = {
   fromPartial(object: DeepPartial<WatchBackupRequest>): WatchBackupRequest {
     const message = createBaseWatchBackupRequest();
     message.id = object.id ?? "";
+    message.untilRemoved = object.untilRemoved ?? false;
     return message;
   },
 };
@@ -1821,13 +1948,16 @@ export const UnpinBackupResponse: MessageFns<UnpinBackupResponse> = {
 };
 
 function createBaseListNewestGoodRequest(): ListNewestGoodRequest {
-  return { clusterIds: [] };
+  return { clusterIds: [], pageToken: "" };
 }
 
 export const ListNewestGoodRequest: MessageFns<ListNewestGoodRequest> = {
   encode(message: ListNewestGoodRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.clusterIds) {
       writer.uint32(10).string(v!);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
     }
     return writer;
   },
@@ -1853,6 +1983,14 @@ export const ListNewestGoodRequest: MessageFns<ListNewestGoodRequest> = {
             message.clusterIds.push(reader.string());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1871,6 +2009,7 @@ export const ListNewestGoodRequest: MessageFns<ListNewestGoodRequest> = {
   fromPartial(object: DeepPartial<ListNewestGoodRequest>): ListNewestGoodRequest {
     const message = createBaseListNewestGoodRequest();
     message.clusterIds = object.clusterIds?.map((e) => e) || [];
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
@@ -1967,13 +2106,16 @@ export const GoodBackup: MessageFns<GoodBackup> = {
 };
 
 function createBaseListNewestGoodResponse(): ListNewestGoodResponse {
-  return { backups: [] };
+  return { backups: [], nextPageToken: "" };
 }
 
 export const ListNewestGoodResponse: MessageFns<ListNewestGoodResponse> = {
   encode(message: ListNewestGoodResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.backups) {
       GoodBackup.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
     }
     return writer;
   },
@@ -1999,6 +2141,14 @@ export const ListNewestGoodResponse: MessageFns<ListNewestGoodResponse> = {
             message.backups.push(GoodBackup.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2017,12 +2167,13 @@ export const ListNewestGoodResponse: MessageFns<ListNewestGoodResponse> = {
   fromPartial(object: DeepPartial<ListNewestGoodResponse>): ListNewestGoodResponse {
     const message = createBaseListNewestGoodResponse();
     message.backups = object.backups?.map((e) => GoodBackup.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
 
 function createBaseListChangedClustersRequest(): ListChangedClustersRequest {
-  return { after: undefined, limit: 0 };
+  return { after: undefined, limit: 0, pageToken: "" };
 }
 
 export const ListChangedClustersRequest: MessageFns<ListChangedClustersRequest> = {
@@ -2032,6 +2183,9 @@ export const ListChangedClustersRequest: MessageFns<ListChangedClustersRequest> 
     }
     if (message.limit !== 0) {
       writer.uint32(16).int32(message.limit);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
     }
     return writer;
   },
@@ -2065,6 +2219,14 @@ export const ListChangedClustersRequest: MessageFns<ListChangedClustersRequest> 
             message.limit = reader.int32();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2084,12 +2246,13 @@ export const ListChangedClustersRequest: MessageFns<ListChangedClustersRequest> 
     const message = createBaseListChangedClustersRequest();
     message.after = object.after ?? undefined;
     message.limit = object.limit ?? 0;
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseListChangedClustersResponse(): ListChangedClustersResponse {
-  return { clusterIds: [], nextAfter: undefined, more: false, backups: [] };
+  return { clusterIds: [], nextAfter: undefined, more: false, backups: [], nextPageToken: "" };
 }
 
 export const ListChangedClustersResponse: MessageFns<ListChangedClustersResponse> = {
@@ -2105,6 +2268,9 @@ export const ListChangedClustersResponse: MessageFns<ListChangedClustersResponse
     }
     for (const v of message.backups) {
       ChangedBackup.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(42).string(message.nextPageToken);
     }
     return writer;
   },
@@ -2154,6 +2320,14 @@ export const ListChangedClustersResponse: MessageFns<ListChangedClustersResponse
             message.backups.push(ChangedBackup.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2175,6 +2349,7 @@ export const ListChangedClustersResponse: MessageFns<ListChangedClustersResponse
     message.nextAfter = object.nextAfter ?? undefined;
     message.more = object.more ?? false;
     message.backups = object.backups?.map((e) => ChangedBackup.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };

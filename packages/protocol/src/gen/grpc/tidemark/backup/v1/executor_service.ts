@@ -16,7 +16,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { BackupMode, BackupOrigin, BackupResult, BackupState, Progress, Reason } from "./backup.ts";
+import { BackupMode, BackupOrigin, BackupResult, BackupState, Estimate, Progress, Reason } from "./backup.ts";
 import { BrOptions, CheckKind, CheckStep, Storage, TlsFiles } from "./registry_service.ts";
 
 export const protobufPackage = "tidemark.backup.v1";
@@ -101,6 +101,10 @@ export interface ClaimTaskRequest {
   claim: string;
   worker: string;
   pool: string;
+  /** Of this run of the worker; as in its presence. Empty from workers that report none. */
+  instance: string;
+  /** Storages that this worker cannot reach now: their tasks are left to others, where there are any. */
+  outOfReach: StorageOutOfReach[];
 }
 
 /** What a worker was granted; nothing set means LOST. */
@@ -146,6 +150,15 @@ export interface BackupGrant {
   basePath: string;
   /** The rule of the strategy that it was started by or for; empty if none. */
   rule: string;
+  /** Names the storage as this task has it: told back by a worker that cannot reach it. */
+  storageDigest: string;
+  /** How often `br` has failed so far. */
+  failures: number;
+  marker:
+    | StorageMarker
+    | undefined;
+  /** The size of the last good backup of the cluster; 0 if there is none. */
+  lastSizeBytes: bigint;
 }
 
 /** Paths to remove. */
@@ -155,6 +168,17 @@ export interface RemoveGrant {
   storage: Storage | undefined;
   paths: string[];
   requestId: string;
+  /** As that of a backup. */
+  storageDigest: string;
+  marker: StorageMarker | undefined;
+}
+
+/** What the storage of a task is known by. */
+export interface StorageMarker {
+  /** Of the file `.tidemark/<id of the storage>.json` below the root; empty while none is known. */
+  number: string;
+  /** An admin says that what is there now is the storage. */
+  adopt: boolean;
 }
 
 /** Snapshot of the cluster to back up. */
@@ -173,7 +197,29 @@ export interface RenewTaskRequest {
     | Progress
     | undefined;
   /** Set once, before the spawn: without an answer nothing is spawned. */
-  starting: Starting | undefined;
+  starting:
+    | Starting
+    | undefined;
+  /** What `br` says that it waits for; not set while it goes on. */
+  stall:
+    | Stall
+    | undefined;
+  /** Paths of a removal in which files were found and are about to be removed: without an answer none is. */
+  removing: string[];
+  /** How far it may be; not set once `br` tells its progress. */
+  estimate: Estimate | undefined;
+}
+
+/** Something in the cluster that `br` waits for. */
+export interface Stall {
+  /** A short constant, such as STORE_AWAY. */
+  code: string;
+  /** A sentence. */
+  message: string;
+  /** Id of the TiKV store; empty where `br` does not say which. */
+  store: string;
+  /** For how long already. */
+  seconds: number;
 }
 
 /** What is about to be spawned. */
@@ -206,7 +252,11 @@ export interface CompleteTaskRequest {
 
 /** The backup is complete and verified. */
 export interface Succeeded {
-  result: BackupResult | undefined;
+  result:
+    | BackupResult
+    | undefined;
+  /** Its `br` was seen to exit with 0; not set where a finished backup was found. */
+  exitSeen: boolean;
 }
 
 /** `br` did not succeed. */
@@ -222,7 +272,23 @@ export interface Failed {
 /** Somebody else's lock is still valid; does not count as a failure. */
 export interface Wait {
   seconds: number;
-  reason: Reason | undefined;
+  reason:
+    | Reason
+    | undefined;
+  /** Set where the reason lies with this worker, and others may do the task: they get it, soon. */
+  handBack: HandBack | undefined;
+}
+
+/** Why a worker gives a task back that it cannot do. */
+export interface HandBack {
+  /** Of this run of the worker; as in its claim. */
+  instance: string;
+  /** It may pass without a person, as when a network is down. */
+  passing: boolean;
+  /** It cannot reach the storage, which its presence tells for as long as it is so. */
+  storage: boolean;
+  /** `br` was announced, but could not be started: nothing ran. */
+  notStarted: boolean;
 }
 
 /** Stopped because of a cancel. */
@@ -236,6 +302,8 @@ export interface Removed {
   bytes: bigint;
   /** What a person should know about it, such as that the bucket keeps old versions. */
   remark: string;
+  /** Those of them in which nothing was found. */
+  empty: string[];
 }
 
 /** A path could not be removed. */
@@ -296,6 +364,8 @@ export interface ClaimCheckRequest {
   claim: string;
   worker: string;
   pool: string;
+  /** As in the claim of a task. */
+  instance: string;
 }
 
 /** What a worker was granted; nothing set means LOST. */
@@ -309,6 +379,28 @@ export interface CheckGrant {
   kind: CheckKind;
   storage: Storage | undefined;
   requestId: string;
+  marker:
+    | StorageMarker
+    | undefined;
+  /** An admin says that what lay at older places of the storage was moved here; not set where nobody does. */
+  move: DeclaredMove | undefined;
+}
+
+/** What a worker is to look for, so that a move is proven. */
+export interface DeclaredMove {
+  /** Empty where no backup of the storage lies elsewhere. */
+  places: OlderPlace[];
+}
+
+/** A place at which backups of a storage lie, and which is not where the storage is now. */
+export interface OlderPlace {
+  place: string;
+  /** First part of the paths there; the marker lies below it. */
+  root: string;
+  /** Of the marker there; empty where none is known. */
+  number: string;
+  /** Paths of the newest good backups there. */
+  backups: string[];
 }
 
 /** Keeps the lease of a check. */
@@ -353,6 +445,100 @@ export interface OfferManifestResponse {
   verdict: ManifestVerdict;
   /** A sentence. */
   message: string;
+}
+
+/** A storage that a worker cannot reach, as it was in a task. */
+export interface StorageOutOfReach {
+  storageId: string;
+  /** As the task named it. */
+  storageDigest: string;
+  reason:
+    | Reason
+    | undefined;
+  /** It may pass without a person, as when a network is down. */
+  passing: boolean;
+  /** For how long already. */
+  seconds: number;
+}
+
+/** A task or a check that a worker is at. */
+export interface RunningTask {
+  /** "backup", "remove", "probe" or "rebuild". */
+  kind: string;
+  /** Of the backup or the check. */
+  id: string;
+  /** Empty for checks. */
+  clusterId: string;
+  seconds: number;
+}
+
+/** What a worker is and does now. */
+export interface ReportPresenceRequest {
+  /** As in its claims; what people know it by. */
+  worker: string;
+  /** At least 128 random bits, of this run of the worker: two of one name are two. */
+  instance: string;
+  pool: string;
+  /** How many tasks it takes at once, and how many more it would take now. */
+  slots: number;
+  freeSlots: number;
+  /** Of the programs that it can use, such as v8.5.0. */
+  brVersions: string[];
+  running: RunningTask[];
+  /** It takes nothing new. */
+  draining: boolean;
+  outOfReach: StorageOutOfReach[];
+}
+
+/** What is known of the worker now. */
+export interface ReportPresenceResponse {
+  /** Checks that this worker is to claim, beside its slots. */
+  checkIds: string[];
+}
+
+/** The marker of a storage, as the holder of a task or of a probe found it. */
+export interface SettleMarkerRequest {
+  holder:
+    | { $case: "task"; value: TaskRef }
+    | { $case: "check"; value: CheckRef }
+    | undefined;
+  /** That lies in the storage; empty: only asks. */
+  number: string;
+}
+
+/** What counts. */
+export interface SettleMarkerResponse {
+  standing: TaskStanding;
+  /** That the storage is known by; empty while it is known by none. */
+  number: string;
+  /** What is to be written where no marker lies and none of the backups is missing; empty: nothing is. */
+  candidate: string;
+  /** Paths of good backups that must be there. */
+  backups: string[];
+}
+
+/** What a worker found of an older place. */
+export interface SettleMoveRequest {
+  check:
+    | CheckRef
+    | undefined;
+  /** As the grant names it. */
+  place: string;
+  /** Of the marker that lies below the root of that place; empty where none does. */
+  number: string;
+  /** Those of its good backups that are here. */
+  backups: string[];
+}
+
+/** What follows from it. */
+export interface SettleMoveResponse {
+  standing: TaskStanding;
+  /** What lay at the older place is looked for here from now on. */
+  proven: boolean;
+  /** A sentence: what was looked for and found, and what to do. */
+  message: string;
+  /** By which the storage is known with the root of that place; empty while it is known by none. */
+  number: string;
 }
 
 function createBaseTaskRef(): TaskRef {
@@ -438,7 +624,7 @@ export const TaskRef: MessageFns<TaskRef> = {
 };
 
 function createBaseClaimTaskRequest(): ClaimTaskRequest {
-  return { backupId: "", claim: "", worker: "", pool: "" };
+  return { backupId: "", claim: "", worker: "", pool: "", instance: "", outOfReach: [] };
 }
 
 export const ClaimTaskRequest: MessageFns<ClaimTaskRequest> = {
@@ -454,6 +640,12 @@ export const ClaimTaskRequest: MessageFns<ClaimTaskRequest> = {
     }
     if (message.pool !== "") {
       writer.uint32(34).string(message.pool);
+    }
+    if (message.instance !== "") {
+      writer.uint32(42).string(message.instance);
+    }
+    for (const v of message.outOfReach) {
+      StorageOutOfReach.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -503,6 +695,22 @@ export const ClaimTaskRequest: MessageFns<ClaimTaskRequest> = {
             message.pool = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.outOfReach.push(StorageOutOfReach.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -524,6 +732,8 @@ export const ClaimTaskRequest: MessageFns<ClaimTaskRequest> = {
     message.claim = object.claim ?? "";
     message.worker = object.worker ?? "";
     message.pool = object.pool ?? "";
+    message.instance = object.instance ?? "";
+    message.outOfReach = object.outOfReach?.map((e) => StorageOutOfReach.fromPartial(e)) || [];
     return message;
   },
 };
@@ -632,6 +842,10 @@ function createBaseBackupGrant(): BackupGrant {
     requestHash: "",
     basePath: "",
     rule: "",
+    storageDigest: "",
+    failures: 0,
+    marker: undefined,
+    lastSizeBytes: 0n,
   };
 }
 
@@ -702,6 +916,21 @@ export const BackupGrant: MessageFns<BackupGrant> = {
     }
     if (message.rule !== "") {
       writer.uint32(170).string(message.rule);
+    }
+    if (message.storageDigest !== "") {
+      writer.uint32(178).string(message.storageDigest);
+    }
+    if (message.failures !== 0) {
+      writer.uint32(184).int32(message.failures);
+    }
+    if (message.marker !== undefined) {
+      StorageMarker.encode(message.marker, writer.uint32(194).fork()).join();
+    }
+    if (message.lastSizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.lastSizeBytes) !== message.lastSizeBytes) {
+        throw new globalThis.Error("value provided for field message.lastSizeBytes of type uint64 too large");
+      }
+      writer.uint32(208).uint64(message.lastSizeBytes);
     }
     return writer;
   },
@@ -887,6 +1116,38 @@ export const BackupGrant: MessageFns<BackupGrant> = {
             message.rule = reader.string();
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.storageDigest = reader.string();
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.failures = reader.int32();
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.marker = StorageMarker.decode(reader, reader.uint32());
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.lastSizeBytes = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -929,12 +1190,28 @@ export const BackupGrant: MessageFns<BackupGrant> = {
     message.requestHash = object.requestHash ?? "";
     message.basePath = object.basePath ?? "";
     message.rule = object.rule ?? "";
+    message.storageDigest = object.storageDigest ?? "";
+    message.failures = object.failures ?? 0;
+    message.marker = (object.marker !== undefined && object.marker !== null)
+      ? StorageMarker.fromPartial(object.marker)
+      : undefined;
+    message.lastSizeBytes = (object.lastSizeBytes !== undefined && object.lastSizeBytes !== null)
+      ? BigInt(object.lastSizeBytes)
+      : 0n;
     return message;
   },
 };
 
 function createBaseRemoveGrant(): RemoveGrant {
-  return { fence: 0n, clusterId: "", storage: undefined, paths: [], requestId: "" };
+  return {
+    fence: 0n,
+    clusterId: "",
+    storage: undefined,
+    paths: [],
+    requestId: "",
+    storageDigest: "",
+    marker: undefined,
+  };
 }
 
 export const RemoveGrant: MessageFns<RemoveGrant> = {
@@ -956,6 +1233,12 @@ export const RemoveGrant: MessageFns<RemoveGrant> = {
     }
     if (message.requestId !== "") {
       writer.uint32(42).string(message.requestId);
+    }
+    if (message.storageDigest !== "") {
+      writer.uint32(50).string(message.storageDigest);
+    }
+    if (message.marker !== undefined) {
+      StorageMarker.encode(message.marker, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -1013,6 +1296,22 @@ export const RemoveGrant: MessageFns<RemoveGrant> = {
             message.requestId = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.storageDigest = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.marker = StorageMarker.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1037,6 +1336,77 @@ export const RemoveGrant: MessageFns<RemoveGrant> = {
       : undefined;
     message.paths = object.paths?.map((e) => e) || [];
     message.requestId = object.requestId ?? "";
+    message.storageDigest = object.storageDigest ?? "";
+    message.marker = (object.marker !== undefined && object.marker !== null)
+      ? StorageMarker.fromPartial(object.marker)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStorageMarker(): StorageMarker {
+  return { number: "", adopt: false };
+}
+
+export const StorageMarker: MessageFns<StorageMarker> = {
+  encode(message: StorageMarker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== "") {
+      writer.uint32(10).string(message.number);
+    }
+    if (message.adopt !== false) {
+      writer.uint32(16).bool(message.adopt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StorageMarker {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStorageMarker();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.number = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.adopt = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StorageMarker>): StorageMarker {
+    return StorageMarker.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StorageMarker>): StorageMarker {
+    const message = createBaseStorageMarker();
+    message.number = object.number ?? "";
+    message.adopt = object.adopt ?? false;
     return message;
   },
 };
@@ -1147,7 +1517,14 @@ export const Target: MessageFns<Target> = {
 };
 
 function createBaseRenewTaskRequest(): RenewTaskRequest {
-  return { task: undefined, progress: undefined, starting: undefined };
+  return {
+    task: undefined,
+    progress: undefined,
+    starting: undefined,
+    stall: undefined,
+    removing: [],
+    estimate: undefined,
+  };
 }
 
 export const RenewTaskRequest: MessageFns<RenewTaskRequest> = {
@@ -1160,6 +1537,15 @@ export const RenewTaskRequest: MessageFns<RenewTaskRequest> = {
     }
     if (message.starting !== undefined) {
       Starting.encode(message.starting, writer.uint32(26).fork()).join();
+    }
+    if (message.stall !== undefined) {
+      Stall.encode(message.stall, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.removing) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.estimate !== undefined) {
+      Estimate.encode(message.estimate, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -1201,6 +1587,30 @@ export const RenewTaskRequest: MessageFns<RenewTaskRequest> = {
             message.starting = Starting.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.stall = Stall.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.removing.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.estimate = Estimate.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1225,6 +1635,102 @@ export const RenewTaskRequest: MessageFns<RenewTaskRequest> = {
     message.starting = (object.starting !== undefined && object.starting !== null)
       ? Starting.fromPartial(object.starting)
       : undefined;
+    message.stall = (object.stall !== undefined && object.stall !== null) ? Stall.fromPartial(object.stall) : undefined;
+    message.removing = object.removing?.map((e) => e) || [];
+    message.estimate = (object.estimate !== undefined && object.estimate !== null)
+      ? Estimate.fromPartial(object.estimate)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStall(): Stall {
+  return { code: "", message: "", store: "", seconds: 0 };
+}
+
+export const Stall: MessageFns<Stall> = {
+  encode(message: Stall, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    if (message.store !== "") {
+      writer.uint32(26).string(message.store);
+    }
+    if (message.seconds !== 0) {
+      writer.uint32(33).double(message.seconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Stall {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStall();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.store = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.seconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Stall>): Stall {
+    return Stall.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Stall>): Stall {
+    const message = createBaseStall();
+    message.code = object.code ?? "";
+    message.message = object.message ?? "";
+    message.store = object.store ?? "";
+    message.seconds = object.seconds ?? 0;
     return message;
   },
 };
@@ -1537,13 +2043,16 @@ export const CompleteTaskRequest: MessageFns<CompleteTaskRequest> = {
 };
 
 function createBaseSucceeded(): Succeeded {
-  return { result: undefined };
+  return { result: undefined, exitSeen: false };
 }
 
 export const Succeeded: MessageFns<Succeeded> = {
   encode(message: Succeeded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.result !== undefined) {
       BackupResult.encode(message.result, writer.uint32(10).fork()).join();
+    }
+    if (message.exitSeen !== false) {
+      writer.uint32(16).bool(message.exitSeen);
     }
     return writer;
   },
@@ -1569,6 +2078,14 @@ export const Succeeded: MessageFns<Succeeded> = {
             message.result = BackupResult.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.exitSeen = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1589,6 +2106,7 @@ export const Succeeded: MessageFns<Succeeded> = {
     message.result = (object.result !== undefined && object.result !== null)
       ? BackupResult.fromPartial(object.result)
       : undefined;
+    message.exitSeen = object.exitSeen ?? false;
     return message;
   },
 };
@@ -1675,7 +2193,7 @@ export const Failed: MessageFns<Failed> = {
 };
 
 function createBaseWait(): Wait {
-  return { seconds: 0, reason: undefined };
+  return { seconds: 0, reason: undefined, handBack: undefined };
 }
 
 export const Wait: MessageFns<Wait> = {
@@ -1685,6 +2203,9 @@ export const Wait: MessageFns<Wait> = {
     }
     if (message.reason !== undefined) {
       Reason.encode(message.reason, writer.uint32(18).fork()).join();
+    }
+    if (message.handBack !== undefined) {
+      HandBack.encode(message.handBack, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1718,6 +2239,14 @@ export const Wait: MessageFns<Wait> = {
             message.reason = Reason.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.handBack = HandBack.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1739,6 +2268,100 @@ export const Wait: MessageFns<Wait> = {
     message.reason = (object.reason !== undefined && object.reason !== null)
       ? Reason.fromPartial(object.reason)
       : undefined;
+    message.handBack = (object.handBack !== undefined && object.handBack !== null)
+      ? HandBack.fromPartial(object.handBack)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseHandBack(): HandBack {
+  return { instance: "", passing: false, storage: false, notStarted: false };
+}
+
+export const HandBack: MessageFns<HandBack> = {
+  encode(message: HandBack, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instance !== "") {
+      writer.uint32(10).string(message.instance);
+    }
+    if (message.passing !== false) {
+      writer.uint32(16).bool(message.passing);
+    }
+    if (message.storage !== false) {
+      writer.uint32(24).bool(message.storage);
+    }
+    if (message.notStarted !== false) {
+      writer.uint32(32).bool(message.notStarted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HandBack {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHandBack();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.passing = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.storage = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.notStarted = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HandBack>): HandBack {
+    return HandBack.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HandBack>): HandBack {
+    const message = createBaseHandBack();
+    message.instance = object.instance ?? "";
+    message.passing = object.passing ?? false;
+    message.storage = object.storage ?? false;
+    message.notStarted = object.notStarted ?? false;
     return message;
   },
 };
@@ -1787,7 +2410,7 @@ export const Stopped: MessageFns<Stopped> = {
 };
 
 function createBaseRemoved(): Removed {
-  return { paths: [], bytes: 0n, remark: "" };
+  return { paths: [], bytes: 0n, remark: "", empty: [] };
 }
 
 export const Removed: MessageFns<Removed> = {
@@ -1803,6 +2426,9 @@ export const Removed: MessageFns<Removed> = {
     }
     if (message.remark !== "") {
       writer.uint32(26).string(message.remark);
+    }
+    for (const v of message.empty) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -1844,6 +2470,14 @@ export const Removed: MessageFns<Removed> = {
             message.remark = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.empty.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1864,6 +2498,7 @@ export const Removed: MessageFns<Removed> = {
     message.paths = object.paths?.map((e) => e) || [];
     message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
     message.remark = object.remark ?? "";
+    message.empty = object.empty?.map((e) => e) || [];
     return message;
   },
 };
@@ -2334,7 +2969,7 @@ export const CheckRef: MessageFns<CheckRef> = {
 };
 
 function createBaseClaimCheckRequest(): ClaimCheckRequest {
-  return { checkId: "", claim: "", worker: "", pool: "" };
+  return { checkId: "", claim: "", worker: "", pool: "", instance: "" };
 }
 
 export const ClaimCheckRequest: MessageFns<ClaimCheckRequest> = {
@@ -2350,6 +2985,9 @@ export const ClaimCheckRequest: MessageFns<ClaimCheckRequest> = {
     }
     if (message.pool !== "") {
       writer.uint32(34).string(message.pool);
+    }
+    if (message.instance !== "") {
+      writer.uint32(42).string(message.instance);
     }
     return writer;
   },
@@ -2399,6 +3037,14 @@ export const ClaimCheckRequest: MessageFns<ClaimCheckRequest> = {
             message.pool = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2420,6 +3066,7 @@ export const ClaimCheckRequest: MessageFns<ClaimCheckRequest> = {
     message.claim = object.claim ?? "";
     message.worker = object.worker ?? "";
     message.pool = object.pool ?? "";
+    message.instance = object.instance ?? "";
     return message;
   },
 };
@@ -2482,7 +3129,7 @@ export const ClaimCheckResponse: MessageFns<ClaimCheckResponse> = {
 };
 
 function createBaseCheckGrant(): CheckGrant {
-  return { fence: 0n, kind: 0, storage: undefined, requestId: "" };
+  return { fence: 0n, kind: 0, storage: undefined, requestId: "", marker: undefined, move: undefined };
 }
 
 export const CheckGrant: MessageFns<CheckGrant> = {
@@ -2501,6 +3148,12 @@ export const CheckGrant: MessageFns<CheckGrant> = {
     }
     if (message.requestId !== "") {
       writer.uint32(34).string(message.requestId);
+    }
+    if (message.marker !== undefined) {
+      StorageMarker.encode(message.marker, writer.uint32(42).fork()).join();
+    }
+    if (message.move !== undefined) {
+      DeclaredMove.encode(message.move, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2550,6 +3203,22 @@ export const CheckGrant: MessageFns<CheckGrant> = {
             message.requestId = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.marker = StorageMarker.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.move = DeclaredMove.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2573,6 +3242,158 @@ export const CheckGrant: MessageFns<CheckGrant> = {
       ? Storage.fromPartial(object.storage)
       : undefined;
     message.requestId = object.requestId ?? "";
+    message.marker = (object.marker !== undefined && object.marker !== null)
+      ? StorageMarker.fromPartial(object.marker)
+      : undefined;
+    message.move = (object.move !== undefined && object.move !== null)
+      ? DeclaredMove.fromPartial(object.move)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDeclaredMove(): DeclaredMove {
+  return { places: [] };
+}
+
+export const DeclaredMove: MessageFns<DeclaredMove> = {
+  encode(message: DeclaredMove, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.places) {
+      OlderPlace.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeclaredMove {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeclaredMove();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.places.push(OlderPlace.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeclaredMove>): DeclaredMove {
+    return DeclaredMove.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeclaredMove>): DeclaredMove {
+    const message = createBaseDeclaredMove();
+    message.places = object.places?.map((e) => OlderPlace.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseOlderPlace(): OlderPlace {
+  return { place: "", root: "", number: "", backups: [] };
+}
+
+export const OlderPlace: MessageFns<OlderPlace> = {
+  encode(message: OlderPlace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.place !== "") {
+      writer.uint32(10).string(message.place);
+    }
+    if (message.root !== "") {
+      writer.uint32(18).string(message.root);
+    }
+    if (message.number !== "") {
+      writer.uint32(26).string(message.number);
+    }
+    for (const v of message.backups) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OlderPlace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOlderPlace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.place = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.root = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.number = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.backups.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OlderPlace>): OlderPlace {
+    return OlderPlace.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OlderPlace>): OlderPlace {
+    const message = createBaseOlderPlace();
+    message.place = object.place ?? "";
+    message.root = object.root ?? "";
+    message.number = object.number ?? "";
+    message.backups = object.backups?.map((e) => e) || [];
     return message;
   },
 };
@@ -3021,8 +3842,788 @@ export const OfferManifestResponse: MessageFns<OfferManifestResponse> = {
   },
 };
 
+function createBaseStorageOutOfReach(): StorageOutOfReach {
+  return { storageId: "", storageDigest: "", reason: undefined, passing: false, seconds: 0 };
+}
+
+export const StorageOutOfReach: MessageFns<StorageOutOfReach> = {
+  encode(message: StorageOutOfReach, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.storageId !== "") {
+      writer.uint32(10).string(message.storageId);
+    }
+    if (message.storageDigest !== "") {
+      writer.uint32(18).string(message.storageDigest);
+    }
+    if (message.reason !== undefined) {
+      Reason.encode(message.reason, writer.uint32(26).fork()).join();
+    }
+    if (message.passing !== false) {
+      writer.uint32(32).bool(message.passing);
+    }
+    if (message.seconds !== 0) {
+      writer.uint32(41).double(message.seconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StorageOutOfReach {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStorageOutOfReach();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.storageDigest = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = Reason.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.passing = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.seconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StorageOutOfReach>): StorageOutOfReach {
+    return StorageOutOfReach.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StorageOutOfReach>): StorageOutOfReach {
+    const message = createBaseStorageOutOfReach();
+    message.storageId = object.storageId ?? "";
+    message.storageDigest = object.storageDigest ?? "";
+    message.reason = (object.reason !== undefined && object.reason !== null)
+      ? Reason.fromPartial(object.reason)
+      : undefined;
+    message.passing = object.passing ?? false;
+    message.seconds = object.seconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseRunningTask(): RunningTask {
+  return { kind: "", id: "", clusterId: "", seconds: 0 };
+}
+
+export const RunningTask: MessageFns<RunningTask> = {
+  encode(message: RunningTask, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(26).string(message.clusterId);
+    }
+    if (message.seconds !== 0) {
+      writer.uint32(33).double(message.seconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunningTask {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunningTask();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.seconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RunningTask>): RunningTask {
+    return RunningTask.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunningTask>): RunningTask {
+    const message = createBaseRunningTask();
+    message.kind = object.kind ?? "";
+    message.id = object.id ?? "";
+    message.clusterId = object.clusterId ?? "";
+    message.seconds = object.seconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseReportPresenceRequest(): ReportPresenceRequest {
+  return {
+    worker: "",
+    instance: "",
+    pool: "",
+    slots: 0,
+    freeSlots: 0,
+    brVersions: [],
+    running: [],
+    draining: false,
+    outOfReach: [],
+  };
+}
+
+export const ReportPresenceRequest: MessageFns<ReportPresenceRequest> = {
+  encode(message: ReportPresenceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== "") {
+      writer.uint32(10).string(message.worker);
+    }
+    if (message.instance !== "") {
+      writer.uint32(18).string(message.instance);
+    }
+    if (message.pool !== "") {
+      writer.uint32(26).string(message.pool);
+    }
+    if (message.slots !== 0) {
+      writer.uint32(32).uint32(message.slots);
+    }
+    if (message.freeSlots !== 0) {
+      writer.uint32(40).uint32(message.freeSlots);
+    }
+    for (const v of message.brVersions) {
+      writer.uint32(50).string(v!);
+    }
+    for (const v of message.running) {
+      RunningTask.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.draining !== false) {
+      writer.uint32(64).bool(message.draining);
+    }
+    for (const v of message.outOfReach) {
+      StorageOutOfReach.encode(v!, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportPresenceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportPresenceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.slots = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.freeSlots = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.brVersions.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.running.push(RunningTask.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.outOfReach.push(StorageOutOfReach.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReportPresenceRequest>): ReportPresenceRequest {
+    return ReportPresenceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReportPresenceRequest>): ReportPresenceRequest {
+    const message = createBaseReportPresenceRequest();
+    message.worker = object.worker ?? "";
+    message.instance = object.instance ?? "";
+    message.pool = object.pool ?? "";
+    message.slots = object.slots ?? 0;
+    message.freeSlots = object.freeSlots ?? 0;
+    message.brVersions = object.brVersions?.map((e) => e) || [];
+    message.running = object.running?.map((e) => RunningTask.fromPartial(e)) || [];
+    message.draining = object.draining ?? false;
+    message.outOfReach = object.outOfReach?.map((e) => StorageOutOfReach.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReportPresenceResponse(): ReportPresenceResponse {
+  return { checkIds: [] };
+}
+
+export const ReportPresenceResponse: MessageFns<ReportPresenceResponse> = {
+  encode(message: ReportPresenceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.checkIds) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportPresenceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportPresenceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.checkIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReportPresenceResponse>): ReportPresenceResponse {
+    return ReportPresenceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReportPresenceResponse>): ReportPresenceResponse {
+    const message = createBaseReportPresenceResponse();
+    message.checkIds = object.checkIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSettleMarkerRequest(): SettleMarkerRequest {
+  return { holder: undefined, number: "" };
+}
+
+export const SettleMarkerRequest: MessageFns<SettleMarkerRequest> = {
+  encode(message: SettleMarkerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.holder?.$case) {
+      case "task":
+        TaskRef.encode(message.holder.value, writer.uint32(10).fork()).join();
+        break;
+      case "check":
+        CheckRef.encode(message.holder.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    if (message.number !== "") {
+      writer.uint32(26).string(message.number);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SettleMarkerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSettleMarkerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.holder = { $case: "task", value: TaskRef.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.holder = { $case: "check", value: CheckRef.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.number = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SettleMarkerRequest>): SettleMarkerRequest {
+    return SettleMarkerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SettleMarkerRequest>): SettleMarkerRequest {
+    const message = createBaseSettleMarkerRequest();
+    switch (object.holder?.$case) {
+      case "task": {
+        if (object.holder?.value !== undefined && object.holder?.value !== null) {
+          message.holder = { $case: "task", value: TaskRef.fromPartial(object.holder.value) };
+        }
+        break;
+      }
+      case "check": {
+        if (object.holder?.value !== undefined && object.holder?.value !== null) {
+          message.holder = { $case: "check", value: CheckRef.fromPartial(object.holder.value) };
+        }
+        break;
+      }
+    }
+    message.number = object.number ?? "";
+    return message;
+  },
+};
+
+function createBaseSettleMarkerResponse(): SettleMarkerResponse {
+  return { standing: 0, number: "", candidate: "", backups: [] };
+}
+
+export const SettleMarkerResponse: MessageFns<SettleMarkerResponse> = {
+  encode(message: SettleMarkerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    if (message.number !== "") {
+      writer.uint32(18).string(message.number);
+    }
+    if (message.candidate !== "") {
+      writer.uint32(26).string(message.candidate);
+    }
+    for (const v of message.backups) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SettleMarkerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSettleMarkerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.number = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.candidate = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.backups.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SettleMarkerResponse>): SettleMarkerResponse {
+    return SettleMarkerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SettleMarkerResponse>): SettleMarkerResponse {
+    const message = createBaseSettleMarkerResponse();
+    message.standing = object.standing ?? 0;
+    message.number = object.number ?? "";
+    message.candidate = object.candidate ?? "";
+    message.backups = object.backups?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSettleMoveRequest(): SettleMoveRequest {
+  return { check: undefined, place: "", number: "", backups: [] };
+}
+
+export const SettleMoveRequest: MessageFns<SettleMoveRequest> = {
+  encode(message: SettleMoveRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.check !== undefined) {
+      CheckRef.encode(message.check, writer.uint32(10).fork()).join();
+    }
+    if (message.place !== "") {
+      writer.uint32(18).string(message.place);
+    }
+    if (message.number !== "") {
+      writer.uint32(26).string(message.number);
+    }
+    for (const v of message.backups) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SettleMoveRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSettleMoveRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.check = CheckRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.place = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.number = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.backups.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SettleMoveRequest>): SettleMoveRequest {
+    return SettleMoveRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SettleMoveRequest>): SettleMoveRequest {
+    const message = createBaseSettleMoveRequest();
+    message.check = (object.check !== undefined && object.check !== null)
+      ? CheckRef.fromPartial(object.check)
+      : undefined;
+    message.place = object.place ?? "";
+    message.number = object.number ?? "";
+    message.backups = object.backups?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSettleMoveResponse(): SettleMoveResponse {
+  return { standing: 0, proven: false, message: "", number: "" };
+}
+
+export const SettleMoveResponse: MessageFns<SettleMoveResponse> = {
+  encode(message: SettleMoveResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    if (message.proven !== false) {
+      writer.uint32(16).bool(message.proven);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    if (message.number !== "") {
+      writer.uint32(34).string(message.number);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SettleMoveResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSettleMoveResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.proven = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.number = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SettleMoveResponse>): SettleMoveResponse {
+    return SettleMoveResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SettleMoveResponse>): SettleMoveResponse {
+    const message = createBaseSettleMoveResponse();
+    message.standing = object.standing ?? 0;
+    message.proven = object.proven ?? false;
+    message.message = object.message ?? "";
+    message.number = object.number ?? "";
+    return message;
+  },
+};
+
 /**
- * The life of a task between backup-service and the worker that holds it (design section 3).
+ * The life of a task between backup-service and the worker that holds it (architecture 3).
  * A call that answers LOST changes nothing: the worker stops and forgets.
  */
 export type ExecutorServiceService = typeof ExecutorServiceService;
@@ -3110,6 +4711,39 @@ export const ExecutorServiceService = {
       Buffer.from(CompleteCheckResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CompleteCheckResponse => CompleteCheckResponse.decode(value),
   },
+  /** Tells what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
+  reportPresence: {
+    path: "/tidemark.backup.v1.ExecutorService/ReportPresence" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportPresenceRequest): Buffer =>
+      Buffer.from(ReportPresenceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportPresenceRequest => ReportPresenceRequest.decode(value),
+    responseSerialize: (value: ReportPresenceResponse): Buffer =>
+      Buffer.from(ReportPresenceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportPresenceResponse => ReportPresenceResponse.decode(value),
+  },
+  /** Tells which marker lies in a storage, and asks what the storage is known by; the first number wins. */
+  settleMarker: {
+    path: "/tidemark.backup.v1.ExecutorService/SettleMarker" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SettleMarkerRequest): Buffer => Buffer.from(SettleMarkerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SettleMarkerRequest => SettleMarkerRequest.decode(value),
+    responseSerialize: (value: SettleMarkerResponse): Buffer =>
+      Buffer.from(SettleMarkerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SettleMarkerResponse => SettleMarkerResponse.decode(value),
+  },
+  /** Tells what lies in a storage of that which lay at an older place of it; answers whether that shows a move. */
+  settleMove: {
+    path: "/tidemark.backup.v1.ExecutorService/SettleMove" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SettleMoveRequest): Buffer => Buffer.from(SettleMoveRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SettleMoveRequest => SettleMoveRequest.decode(value),
+    responseSerialize: (value: SettleMoveResponse): Buffer => Buffer.from(SettleMoveResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SettleMoveResponse => SettleMoveResponse.decode(value),
+  },
   /** Brings a manifest that a rebuild found; the record is made if it is missing and the rebuild may do so. */
   offerManifest: {
     path: "/tidemark.backup.v1.ExecutorService/OfferManifest" as const,
@@ -3140,6 +4774,12 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
   renewCheck: handleUnaryCall<RenewCheckRequest, RenewCheckResponse>;
   /** Ends a check. */
   completeCheck: handleUnaryCall<CompleteCheckRequest, CompleteCheckResponse>;
+  /** Tells what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
+  reportPresence: handleUnaryCall<ReportPresenceRequest, ReportPresenceResponse>;
+  /** Tells which marker lies in a storage, and asks what the storage is known by; the first number wins. */
+  settleMarker: handleUnaryCall<SettleMarkerRequest, SettleMarkerResponse>;
+  /** Tells what lies in a storage of that which lay at an older place of it; answers whether that shows a move. */
+  settleMove: handleUnaryCall<SettleMoveRequest, SettleMoveResponse>;
   /** Brings a manifest that a rebuild found; the record is made if it is missing and the rebuild may do so. */
   offerManifest: handleUnaryCall<OfferManifestRequest, OfferManifestResponse>;
 }
@@ -3272,6 +4912,54 @@ export interface ExecutorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CompleteCheckResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
+  reportPresence(
+    request: ReportPresenceRequest,
+    callback: (error: ServiceError | null, response: ReportPresenceResponse) => void,
+  ): ClientUnaryCall;
+  reportPresence(
+    request: ReportPresenceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportPresenceResponse) => void,
+  ): ClientUnaryCall;
+  reportPresence(
+    request: ReportPresenceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportPresenceResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells which marker lies in a storage, and asks what the storage is known by; the first number wins. */
+  settleMarker(
+    request: SettleMarkerRequest,
+    callback: (error: ServiceError | null, response: SettleMarkerResponse) => void,
+  ): ClientUnaryCall;
+  settleMarker(
+    request: SettleMarkerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SettleMarkerResponse) => void,
+  ): ClientUnaryCall;
+  settleMarker(
+    request: SettleMarkerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SettleMarkerResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells what lies in a storage of that which lay at an older place of it; answers whether that shows a move. */
+  settleMove(
+    request: SettleMoveRequest,
+    callback: (error: ServiceError | null, response: SettleMoveResponse) => void,
+  ): ClientUnaryCall;
+  settleMove(
+    request: SettleMoveRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SettleMoveResponse) => void,
+  ): ClientUnaryCall;
+  settleMove(
+    request: SettleMoveRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SettleMoveResponse) => void,
   ): ClientUnaryCall;
   /** Brings a manifest that a rebuild found; the record is made if it is missing and the rebuild may do so. */
   offerManifest(

@@ -143,7 +143,26 @@ export interface Storage {
     | CredentialsSource
     | undefined;
   /** Whether BR hands its credentials to TiKV; true when left out. False: each TiKV uses its own. */
-  sendCredentialsToTikv?: boolean | undefined;
+  sendCredentialsToTikv?:
+    | boolean
+    | undefined;
+  /** Declared gone for good: backups in it can be forgotten, and none is started. */
+  gone: boolean;
+  /** Which clusters may use it; left out: all of them. */
+  usableBy: UsableBy | undefined;
+}
+
+/** Which clusters may use a storage: those that are named, and those that have all of the labels. At least one of the two. */
+export interface UsableBy {
+  /** Ids, also of clusters that are not registered yet. */
+  clusters: string[];
+  /** None chooses no cluster. */
+  labels: { [key: string]: string };
+}
+
+export interface UsableBy_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** Names the secrets of a storage; the secrets themselves are never told to Tidemark. */
@@ -210,7 +229,11 @@ export interface LocalLocation {
 
 /** A cluster to register. */
 export interface PutClusterRequest {
-  cluster: Cluster | undefined;
+  cluster:
+    | Cluster
+    | undefined;
+  /** Set by the gateway: the caller is an admin of some clusters and not of all. */
+  limitedCaller?: boolean | undefined;
 }
 
 /** The registered cluster. */
@@ -232,7 +255,7 @@ export interface GetClusterResponse {
 export interface ListClustersRequest {
   /** Only these; empty means all. */
   ids: string[];
-  /** 1 to 1000; 0 means all of them at once. */
+  /** 1 to 1000; 0 means as many as fit. A page may hold fewer than asked for. */
   pageSize: number;
   /** Of the page before; empty means the first. */
   pageToken: string;
@@ -278,6 +301,8 @@ export interface PutStorageResponse {
 /** Names a storage. */
 export interface GetStorageRequest {
   id: string;
+  /** On behalf of this cluster: one that it may not use is not there. */
+  clusterId: string;
 }
 
 /** The storage asked for. */
@@ -287,11 +312,15 @@ export interface GetStorageResponse {
 
 /** Asks for all storages. */
 export interface ListStoragesRequest {
+  /** Of the answer before; empty means from the first. */
+  pageToken: string;
 }
 
 /** The storages. */
 export interface ListStoragesResponse {
   storages: Storage[];
+  /** Set where not all of them fit. */
+  nextPageToken: string;
 }
 
 /** Names the storage to forget. */
@@ -308,6 +337,10 @@ export interface CheckStorageRequest {
   storageId: string;
   /** Whose workers check; "default" when empty. */
   pool: string;
+  /** What is there now is the storage, whatever it was known by before. */
+  adopt: boolean;
+  /** What lay where the storage was before was moved to where it is now; not together with `adopt`. */
+  moved: boolean;
 }
 
 /** The check, done or still under way. */
@@ -327,6 +360,27 @@ export interface RebuildRecordsRequest {
 /** The rebuild, under way. */
 export interface RebuildRecordsResponse {
   check: StorageCheck | undefined;
+}
+
+/** Asks about the registered clusters. */
+export interface ListExcludedClustersRequest {
+  storageId: string;
+  /** Only those that have all of these; empty means all. */
+  labels: { [key: string]: string };
+  /** Asks for those that may use the storage now, and could not with this; left out: for those that may not use it now. */
+  proposal: UsableBy | undefined;
+}
+
+export interface ListExcludedClustersRequest_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+/** Clusters by id, at most 10000. */
+export interface ListExcludedClustersResponse {
+  clusterIds: string[];
+  /** Those among them whose own storage it is. */
+  ownerIds: string[];
 }
 
 /** Names a check. */
@@ -349,7 +403,15 @@ export interface CheckStep {
   seconds: number;
 }
 
-/** A check of a storage by a worker of a pool; kept for a day. */
+/** What one worker found. */
+export interface WorkerCheck {
+  worker: string;
+  state: CheckState;
+  ok: boolean;
+  steps: CheckStep[];
+}
+
+/** A check of a storage by the workers of a pool; kept for a day. */
 export interface StorageCheck {
   id: string;
   kind: CheckKind;
@@ -366,6 +428,8 @@ export interface StorageCheck {
   createTime: Date | undefined;
   endTime: Date | undefined;
   createdBy: string;
+  /** Of a probe: every worker of the pool that is present, `worker` among them. */
+  workers: WorkerCheck[];
 }
 
 function createBaseTlsFiles(): TlsFiles {
@@ -963,6 +1027,8 @@ function createBaseStorage(): Storage {
     updateTime: undefined,
     credentials: undefined,
     sendCredentialsToTikv: undefined,
+    gone: false,
+    usableBy: undefined,
   };
 }
 
@@ -1002,6 +1068,12 @@ export const Storage: MessageFns<Storage> = {
     }
     if (message.sendCredentialsToTikv !== undefined) {
       writer.uint32(88).bool(message.sendCredentialsToTikv);
+    }
+    if (message.gone !== false) {
+      writer.uint32(96).bool(message.gone);
+    }
+    if (message.usableBy !== undefined) {
+      UsableBy.encode(message.usableBy, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -1107,6 +1179,22 @@ export const Storage: MessageFns<Storage> = {
             message.sendCredentialsToTikv = reader.bool();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.gone = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.usableBy = UsableBy.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1159,6 +1247,155 @@ export const Storage: MessageFns<Storage> = {
       ? CredentialsSource.fromPartial(object.credentials)
       : undefined;
     message.sendCredentialsToTikv = object.sendCredentialsToTikv ?? undefined;
+    message.gone = object.gone ?? false;
+    message.usableBy = (object.usableBy !== undefined && object.usableBy !== null)
+      ? UsableBy.fromPartial(object.usableBy)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUsableBy(): UsableBy {
+  return { clusters: [], labels: {} };
+}
+
+export const UsableBy: MessageFns<UsableBy> = {
+  encode(message: UsableBy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.clusters) {
+      writer.uint32(10).string(v!);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      UsableBy_LabelsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsableBy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsableBy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusters.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = UsableBy_LabelsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.labels[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UsableBy>): UsableBy {
+    return UsableBy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsableBy>): UsableBy {
+    const message = createBaseUsableBy();
+    message.clusters = object.clusters?.map((e) => e) || [];
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseUsableBy_LabelsEntry(): UsableBy_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const UsableBy_LabelsEntry: MessageFns<UsableBy_LabelsEntry> = {
+  encode(message: UsableBy_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsableBy_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsableBy_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UsableBy_LabelsEntry>): UsableBy_LabelsEntry {
+    return UsableBy_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsableBy_LabelsEntry>): UsableBy_LabelsEntry {
+    const message = createBaseUsableBy_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -1718,13 +1955,16 @@ export const LocalLocation: MessageFns<LocalLocation> = {
 };
 
 function createBasePutClusterRequest(): PutClusterRequest {
-  return { cluster: undefined };
+  return { cluster: undefined, limitedCaller: undefined };
 }
 
 export const PutClusterRequest: MessageFns<PutClusterRequest> = {
   encode(message: PutClusterRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.cluster !== undefined) {
       Cluster.encode(message.cluster, writer.uint32(10).fork()).join();
+    }
+    if (message.limitedCaller !== undefined) {
+      writer.uint32(16).bool(message.limitedCaller);
     }
     return writer;
   },
@@ -1750,6 +1990,14 @@ export const PutClusterRequest: MessageFns<PutClusterRequest> = {
             message.cluster = Cluster.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limitedCaller = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1770,6 +2018,7 @@ export const PutClusterRequest: MessageFns<PutClusterRequest> = {
     message.cluster = (object.cluster !== undefined && object.cluster !== null)
       ? Cluster.fromPartial(object.cluster)
       : undefined;
+    message.limitedCaller = object.limitedCaller ?? undefined;
     return message;
   },
 };
@@ -2412,13 +2661,16 @@ export const PutStorageResponse: MessageFns<PutStorageResponse> = {
 };
 
 function createBaseGetStorageRequest(): GetStorageRequest {
-  return { id: "" };
+  return { id: "", clusterId: "" };
 }
 
 export const GetStorageRequest: MessageFns<GetStorageRequest> = {
   encode(message: GetStorageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(18).string(message.clusterId);
     }
     return writer;
   },
@@ -2444,6 +2696,14 @@ export const GetStorageRequest: MessageFns<GetStorageRequest> = {
             message.id = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2462,6 +2722,7 @@ export const GetStorageRequest: MessageFns<GetStorageRequest> = {
   fromPartial(object: DeepPartial<GetStorageRequest>): GetStorageRequest {
     const message = createBaseGetStorageRequest();
     message.id = object.id ?? "";
+    message.clusterId = object.clusterId ?? "";
     return message;
   },
 };
@@ -2524,11 +2785,14 @@ export const GetStorageResponse: MessageFns<GetStorageResponse> = {
 };
 
 function createBaseListStoragesRequest(): ListStoragesRequest {
-  return {};
+  return { pageToken: "" };
 }
 
 export const ListStoragesRequest: MessageFns<ListStoragesRequest> = {
-  encode(_: ListStoragesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ListStoragesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageToken !== "") {
+      writer.uint32(10).string(message.pageToken);
+    }
     return writer;
   },
 
@@ -2545,6 +2809,14 @@ export const ListStoragesRequest: MessageFns<ListStoragesRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2560,20 +2832,24 @@ export const ListStoragesRequest: MessageFns<ListStoragesRequest> = {
   create(base?: DeepPartial<ListStoragesRequest>): ListStoragesRequest {
     return ListStoragesRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<ListStoragesRequest>): ListStoragesRequest {
+  fromPartial(object: DeepPartial<ListStoragesRequest>): ListStoragesRequest {
     const message = createBaseListStoragesRequest();
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseListStoragesResponse(): ListStoragesResponse {
-  return { storages: [] };
+  return { storages: [], nextPageToken: "" };
 }
 
 export const ListStoragesResponse: MessageFns<ListStoragesResponse> = {
   encode(message: ListStoragesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.storages) {
       Storage.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
     }
     return writer;
   },
@@ -2599,6 +2875,14 @@ export const ListStoragesResponse: MessageFns<ListStoragesResponse> = {
             message.storages.push(Storage.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2617,6 +2901,7 @@ export const ListStoragesResponse: MessageFns<ListStoragesResponse> = {
   fromPartial(object: DeepPartial<ListStoragesResponse>): ListStoragesResponse {
     const message = createBaseListStoragesResponse();
     message.storages = object.storages?.map((e) => Storage.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
@@ -2720,7 +3005,7 @@ export const DeleteStorageResponse: MessageFns<DeleteStorageResponse> = {
 };
 
 function createBaseCheckStorageRequest(): CheckStorageRequest {
-  return { storageId: "", pool: "" };
+  return { storageId: "", pool: "", adopt: false, moved: false };
 }
 
 export const CheckStorageRequest: MessageFns<CheckStorageRequest> = {
@@ -2730,6 +3015,12 @@ export const CheckStorageRequest: MessageFns<CheckStorageRequest> = {
     }
     if (message.pool !== "") {
       writer.uint32(18).string(message.pool);
+    }
+    if (message.adopt !== false) {
+      writer.uint32(24).bool(message.adopt);
+    }
+    if (message.moved !== false) {
+      writer.uint32(32).bool(message.moved);
     }
     return writer;
   },
@@ -2763,6 +3054,22 @@ export const CheckStorageRequest: MessageFns<CheckStorageRequest> = {
             message.pool = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.adopt = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.moved = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2782,6 +3089,8 @@ export const CheckStorageRequest: MessageFns<CheckStorageRequest> = {
     const message = createBaseCheckStorageRequest();
     message.storageId = object.storageId ?? "";
     message.pool = object.pool ?? "";
+    message.adopt = object.adopt ?? false;
+    message.moved = object.moved ?? false;
     return message;
   },
 };
@@ -2975,6 +3284,232 @@ export const RebuildRecordsResponse: MessageFns<RebuildRecordsResponse> = {
     message.check = (object.check !== undefined && object.check !== null)
       ? StorageCheck.fromPartial(object.check)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseListExcludedClustersRequest(): ListExcludedClustersRequest {
+  return { storageId: "", labels: {}, proposal: undefined };
+}
+
+export const ListExcludedClustersRequest: MessageFns<ListExcludedClustersRequest> = {
+  encode(message: ListExcludedClustersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.storageId !== "") {
+      writer.uint32(10).string(message.storageId);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      ListExcludedClustersRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    if (message.proposal !== undefined) {
+      UsableBy.encode(message.proposal, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListExcludedClustersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListExcludedClustersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = ListExcludedClustersRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.labels[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.proposal = UsableBy.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListExcludedClustersRequest>): ListExcludedClustersRequest {
+    return ListExcludedClustersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListExcludedClustersRequest>): ListExcludedClustersRequest {
+    const message = createBaseListExcludedClustersRequest();
+    message.storageId = object.storageId ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.proposal = (object.proposal !== undefined && object.proposal !== null)
+      ? UsableBy.fromPartial(object.proposal)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListExcludedClustersRequest_LabelsEntry(): ListExcludedClustersRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const ListExcludedClustersRequest_LabelsEntry: MessageFns<ListExcludedClustersRequest_LabelsEntry> = {
+  encode(message: ListExcludedClustersRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListExcludedClustersRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListExcludedClustersRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListExcludedClustersRequest_LabelsEntry>): ListExcludedClustersRequest_LabelsEntry {
+    return ListExcludedClustersRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListExcludedClustersRequest_LabelsEntry>): ListExcludedClustersRequest_LabelsEntry {
+    const message = createBaseListExcludedClustersRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseListExcludedClustersResponse(): ListExcludedClustersResponse {
+  return { clusterIds: [], ownerIds: [] };
+}
+
+export const ListExcludedClustersResponse: MessageFns<ListExcludedClustersResponse> = {
+  encode(message: ListExcludedClustersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.clusterIds) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.ownerIds) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListExcludedClustersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListExcludedClustersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ownerIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListExcludedClustersResponse>): ListExcludedClustersResponse {
+    return ListExcludedClustersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListExcludedClustersResponse>): ListExcludedClustersResponse {
+    const message = createBaseListExcludedClustersResponse();
+    message.clusterIds = object.clusterIds?.map((e) => e) || [];
+    message.ownerIds = object.ownerIds?.map((e) => e) || [];
     return message;
   },
 };
@@ -3182,6 +3717,97 @@ export const CheckStep: MessageFns<CheckStep> = {
   },
 };
 
+function createBaseWorkerCheck(): WorkerCheck {
+  return { worker: "", state: 0, ok: false, steps: [] };
+}
+
+export const WorkerCheck: MessageFns<WorkerCheck> = {
+  encode(message: WorkerCheck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== "") {
+      writer.uint32(10).string(message.worker);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.ok !== false) {
+      writer.uint32(24).bool(message.ok);
+    }
+    for (const v of message.steps) {
+      CheckStep.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkerCheck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkerCheck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ok = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.steps.push(CheckStep.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WorkerCheck>): WorkerCheck {
+    return WorkerCheck.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WorkerCheck>): WorkerCheck {
+    const message = createBaseWorkerCheck();
+    message.worker = object.worker ?? "";
+    message.state = object.state ?? 0;
+    message.ok = object.ok ?? false;
+    message.steps = object.steps?.map((e) => CheckStep.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseStorageCheck(): StorageCheck {
   return {
     id: "",
@@ -3196,6 +3822,7 @@ function createBaseStorageCheck(): StorageCheck {
     createTime: undefined,
     endTime: undefined,
     createdBy: "",
+    workers: [],
   };
 }
 
@@ -3236,6 +3863,9 @@ export const StorageCheck: MessageFns<StorageCheck> = {
     }
     if (message.createdBy !== "") {
       writer.uint32(98).string(message.createdBy);
+    }
+    for (const v of message.workers) {
+      WorkerCheck.encode(v!, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -3349,6 +3979,14 @@ export const StorageCheck: MessageFns<StorageCheck> = {
             message.createdBy = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.workers.push(WorkerCheck.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3378,6 +4016,7 @@ export const StorageCheck: MessageFns<StorageCheck> = {
     message.createTime = object.createTime ?? undefined;
     message.endTime = object.endTime ?? undefined;
     message.createdBy = object.createdBy ?? "";
+    message.workers = object.workers?.map((e) => WorkerCheck.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3438,7 +4077,7 @@ export const RegistryServiceService = {
       Buffer.from(DeleteClusterResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteClusterResponse => DeleteClusterResponse.decode(value),
   },
-  /** Registers a storage or changes it; backups made before keep the one they were made with. */
+  /** Registers a storage or changes it; backups made before stay where they are, and are entered as it says while it is the same place. */
   putStorage: {
     path: "/tidemark.backup.v1.RegistryService/PutStorage" as const,
     requestStream: false as const,
@@ -3503,6 +4142,18 @@ export const RegistryServiceService = {
       Buffer.from(RebuildRecordsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RebuildRecordsResponse => RebuildRecordsResponse.decode(value),
   },
+  /** Which clusters may not use a storage, or could not any more. */
+  listExcludedClusters: {
+    path: "/tidemark.backup.v1.RegistryService/ListExcludedClusters" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListExcludedClustersRequest): Buffer =>
+      Buffer.from(ListExcludedClustersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListExcludedClustersRequest => ListExcludedClustersRequest.decode(value),
+    responseSerialize: (value: ListExcludedClustersResponse): Buffer =>
+      Buffer.from(ListExcludedClustersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListExcludedClustersResponse => ListExcludedClustersResponse.decode(value),
+  },
   /** A storage check or a rebuild by its id. */
   getStorageCheck: {
     path: "/tidemark.backup.v1.RegistryService/GetStorageCheck" as const,
@@ -3528,7 +4179,7 @@ export interface RegistryServiceServer extends UntypedServiceImplementation {
   scanClusters: handleServerStreamingCall<ScanClustersRequest, ScanClustersResponse>;
   /** Removes a registration, never a backup; refused while a backup of it is active. */
   deleteCluster: handleUnaryCall<DeleteClusterRequest, DeleteClusterResponse>;
-  /** Registers a storage or changes it; backups made before keep the one they were made with. */
+  /** Registers a storage or changes it; backups made before stay where they are, and are entered as it says while it is the same place. */
   putStorage: handleUnaryCall<PutStorageRequest, PutStorageResponse>;
   /** One storage. */
   getStorage: handleUnaryCall<GetStorageRequest, GetStorageResponse>;
@@ -3540,6 +4191,8 @@ export interface RegistryServiceServer extends UntypedServiceImplementation {
   checkStorage: handleUnaryCall<CheckStorageRequest, CheckStorageResponse>;
   /** Lets a worker look for manifests in a storage, and rebuilds the records that are missing; answers at once. */
   rebuildRecords: handleUnaryCall<RebuildRecordsRequest, RebuildRecordsResponse>;
+  /** Which clusters may not use a storage, or could not any more. */
+  listExcludedClusters: handleUnaryCall<ListExcludedClustersRequest, ListExcludedClustersResponse>;
   /** A storage check or a rebuild by its id. */
   getStorageCheck: handleUnaryCall<GetStorageCheckRequest, GetStorageCheckResponse>;
 }
@@ -3619,7 +4272,7 @@ export interface RegistryServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteClusterResponse) => void,
   ): ClientUnaryCall;
-  /** Registers a storage or changes it; backups made before keep the one they were made with. */
+  /** Registers a storage or changes it; backups made before stay where they are, and are entered as it says while it is the same place. */
   putStorage(
     request: PutStorageRequest,
     callback: (error: ServiceError | null, response: PutStorageResponse) => void,
@@ -3714,6 +4367,22 @@ export interface RegistryServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RebuildRecordsResponse) => void,
+  ): ClientUnaryCall;
+  /** Which clusters may not use a storage, or could not any more. */
+  listExcludedClusters(
+    request: ListExcludedClustersRequest,
+    callback: (error: ServiceError | null, response: ListExcludedClustersResponse) => void,
+  ): ClientUnaryCall;
+  listExcludedClusters(
+    request: ListExcludedClustersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListExcludedClustersResponse) => void,
+  ): ClientUnaryCall;
+  listExcludedClusters(
+    request: ListExcludedClustersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListExcludedClustersResponse) => void,
   ): ClientUnaryCall;
   /** A storage check or a rebuild by its id. */
   getStorageCheck(

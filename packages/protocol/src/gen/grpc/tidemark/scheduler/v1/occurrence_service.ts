@@ -75,12 +75,16 @@ export interface ListOccurrencesRequest {
   states: OccurrenceState[];
   /** Of this rule; empty means all. */
   rule: string;
+  /** Of the answer before, where not the whole page fit into it: the rest of that page. */
+  pageToken: string;
 }
 
 /** One page, and how many there are in all. */
 export interface ListOccurrencesResponse {
   occurrences: Occurrence[];
   total: bigint;
+  /** Set where not the whole page fits into this answer; the rest is told without a total. */
+  nextPageToken: string;
 }
 
 /** Which strategy, and how far to look. */
@@ -327,7 +331,7 @@ export const Occurrence: MessageFns<Occurrence> = {
 };
 
 function createBaseListOccurrencesRequest(): ListOccurrencesRequest {
-  return { clusterIds: [], page: 0, pageSize: 0, states: [], rule: "" };
+  return { clusterIds: [], page: 0, pageSize: 0, states: [], rule: "", pageToken: "" };
 }
 
 export const ListOccurrencesRequest: MessageFns<ListOccurrencesRequest> = {
@@ -350,6 +354,9 @@ export const ListOccurrencesRequest: MessageFns<ListOccurrencesRequest> = {
     }
     if (message.rule !== "") {
       writer.uint32(42).string(message.rule);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(50).string(message.pageToken);
     }
     return writer;
   },
@@ -417,6 +424,14 @@ export const ListOccurrencesRequest: MessageFns<ListOccurrencesRequest> = {
             message.rule = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -439,12 +454,13 @@ export const ListOccurrencesRequest: MessageFns<ListOccurrencesRequest> = {
     message.pageSize = object.pageSize ?? 0;
     message.states = object.states?.map((e) => e) || [];
     message.rule = object.rule ?? "";
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseListOccurrencesResponse(): ListOccurrencesResponse {
-  return { occurrences: [], total: 0n };
+  return { occurrences: [], total: 0n, nextPageToken: "" };
 }
 
 export const ListOccurrencesResponse: MessageFns<ListOccurrencesResponse> = {
@@ -457,6 +473,9 @@ export const ListOccurrencesResponse: MessageFns<ListOccurrencesResponse> = {
         throw new globalThis.Error("value provided for field message.total of type int64 too large");
       }
       writer.uint32(16).int64(message.total);
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(26).string(message.nextPageToken);
     }
     return writer;
   },
@@ -490,6 +509,14 @@ export const ListOccurrencesResponse: MessageFns<ListOccurrencesResponse> = {
             message.total = reader.int64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -509,6 +536,7 @@ export const ListOccurrencesResponse: MessageFns<ListOccurrencesResponse> = {
     const message = createBaseListOccurrencesResponse();
     message.occurrences = object.occurrences?.map((e) => Occurrence.fromPartial(e)) || [];
     message.total = (object.total !== undefined && object.total !== null) ? BigInt(object.total) : 0n;
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };

@@ -33,6 +33,8 @@ export interface EvaluateRetentionRequest {
     | undefined;
   /** As if the rule kept everything; needs a rule. Not together with `proposal`. */
   keepEverything: boolean;
+  /** Of the answer before, where not all verdicts fit into it: those that follow, as of the same instant. */
+  pageToken: string;
 }
 
 /** What retention says of one backup. */
@@ -47,15 +49,17 @@ export interface RetentionVerdict {
   expiresAt: Date | undefined;
 }
 
-/** All of them, newest first. */
+/** Verdicts, newest first. */
 export interface EvaluateRetentionResponse {
   verdicts: RetentionVerdict[];
-  /** How many bytes those that go would free. */
+  /** How many bytes those that go would free, also those that are told in further answers. */
   bytesToFree: bigint;
+  /** Set where not all of them fit. */
+  nextPageToken: string;
 }
 
 function createBaseEvaluateRetentionRequest(): EvaluateRetentionRequest {
-  return { clusterId: "", rule: "", proposal: undefined, keepEverything: false };
+  return { clusterId: "", rule: "", proposal: undefined, keepEverything: false, pageToken: "" };
 }
 
 export const EvaluateRetentionRequest: MessageFns<EvaluateRetentionRequest> = {
@@ -71,6 +75,9 @@ export const EvaluateRetentionRequest: MessageFns<EvaluateRetentionRequest> = {
     }
     if (message.keepEverything !== false) {
       writer.uint32(32).bool(message.keepEverything);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(42).string(message.pageToken);
     }
     return writer;
   },
@@ -120,6 +127,14 @@ export const EvaluateRetentionRequest: MessageFns<EvaluateRetentionRequest> = {
             message.keepEverything = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -143,6 +158,7 @@ export const EvaluateRetentionRequest: MessageFns<EvaluateRetentionRequest> = {
       ? Retention.fromPartial(object.proposal)
       : undefined;
     message.keepEverything = object.keepEverything ?? false;
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
@@ -266,7 +282,7 @@ export const RetentionVerdict: MessageFns<RetentionVerdict> = {
 };
 
 function createBaseEvaluateRetentionResponse(): EvaluateRetentionResponse {
-  return { verdicts: [], bytesToFree: 0n };
+  return { verdicts: [], bytesToFree: 0n, nextPageToken: "" };
 }
 
 export const EvaluateRetentionResponse: MessageFns<EvaluateRetentionResponse> = {
@@ -279,6 +295,9 @@ export const EvaluateRetentionResponse: MessageFns<EvaluateRetentionResponse> = 
         throw new globalThis.Error("value provided for field message.bytesToFree of type uint64 too large");
       }
       writer.uint32(16).uint64(message.bytesToFree);
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(26).string(message.nextPageToken);
     }
     return writer;
   },
@@ -312,6 +331,14 @@ export const EvaluateRetentionResponse: MessageFns<EvaluateRetentionResponse> = 
             message.bytesToFree = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -333,6 +360,7 @@ export const EvaluateRetentionResponse: MessageFns<EvaluateRetentionResponse> = 
     message.bytesToFree = (object.bytesToFree !== undefined && object.bytesToFree !== null)
       ? BigInt(object.bytesToFree)
       : 0n;
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };

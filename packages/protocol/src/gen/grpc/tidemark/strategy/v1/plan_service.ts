@@ -69,11 +69,21 @@ export interface NoteClustersRequest {
   clusters: ClusterLabels[];
   /** Registered no longer: the rules that they have from strategies for labels go. */
   goneClusterIds: string[];
+  /** Strategies for labels that an earlier answer said wait: since then every cluster that was registered has been told. */
+  toldFor: SavedFleetStrategy[];
+}
+
+/** A strategy for labels as it was saved. */
+export interface SavedFleetStrategy {
+  name: string;
+  revision: bigint;
 }
 
 /** How many of their rules changed by that. */
 export interface NoteClustersResponse {
   changed: number;
+  /** Strategies for labels that are not known to have reached every cluster that was registered when they were saved. */
+  waiting: SavedFleetStrategy[];
 }
 
 /** All of them. */
@@ -528,7 +538,7 @@ export const ClusterLabels_LabelsEntry: MessageFns<ClusterLabels_LabelsEntry> = 
 };
 
 function createBaseNoteClustersRequest(): NoteClustersRequest {
-  return { clusters: [], goneClusterIds: [] };
+  return { clusters: [], goneClusterIds: [], toldFor: [] };
 }
 
 export const NoteClustersRequest: MessageFns<NoteClustersRequest> = {
@@ -538,6 +548,9 @@ export const NoteClustersRequest: MessageFns<NoteClustersRequest> = {
     }
     for (const v of message.goneClusterIds) {
       writer.uint32(18).string(v!);
+    }
+    for (const v of message.toldFor) {
+      SavedFleetStrategy.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -571,6 +584,14 @@ export const NoteClustersRequest: MessageFns<NoteClustersRequest> = {
             message.goneClusterIds.push(reader.string());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.toldFor.push(SavedFleetStrategy.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -590,18 +611,92 @@ export const NoteClustersRequest: MessageFns<NoteClustersRequest> = {
     const message = createBaseNoteClustersRequest();
     message.clusters = object.clusters?.map((e) => ClusterLabels.fromPartial(e)) || [];
     message.goneClusterIds = object.goneClusterIds?.map((e) => e) || [];
+    message.toldFor = object.toldFor?.map((e) => SavedFleetStrategy.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSavedFleetStrategy(): SavedFleetStrategy {
+  return { name: "", revision: 0n };
+}
+
+export const SavedFleetStrategy: MessageFns<SavedFleetStrategy> = {
+  encode(message: SavedFleetStrategy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SavedFleetStrategy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSavedFleetStrategy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SavedFleetStrategy>): SavedFleetStrategy {
+    return SavedFleetStrategy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SavedFleetStrategy>): SavedFleetStrategy {
+    const message = createBaseSavedFleetStrategy();
+    message.name = object.name ?? "";
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     return message;
   },
 };
 
 function createBaseNoteClustersResponse(): NoteClustersResponse {
-  return { changed: 0 };
+  return { changed: 0, waiting: [] };
 }
 
 export const NoteClustersResponse: MessageFns<NoteClustersResponse> = {
   encode(message: NoteClustersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.changed !== 0) {
       writer.uint32(8).uint32(message.changed);
+    }
+    for (const v of message.waiting) {
+      SavedFleetStrategy.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -627,6 +722,14 @@ export const NoteClustersResponse: MessageFns<NoteClustersResponse> = {
             message.changed = reader.uint32();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.waiting.push(SavedFleetStrategy.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -645,6 +748,7 @@ export const NoteClustersResponse: MessageFns<NoteClustersResponse> = {
   fromPartial(object: DeepPartial<NoteClustersResponse>): NoteClustersResponse {
     const message = createBaseNoteClustersResponse();
     message.changed = object.changed ?? 0;
+    message.waiting = object.waiting?.map((e) => SavedFleetStrategy.fromPartial(e)) || [];
     return message;
   },
 };

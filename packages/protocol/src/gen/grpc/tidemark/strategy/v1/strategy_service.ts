@@ -41,6 +41,31 @@ export namespace WindowEnd {
   export type UNRECOGNIZED = typeof WindowEnd.UNRECOGNIZED;
 }
 
+/** Names the storage. */
+export interface ListStorageUsersRequest {
+  storageId: string;
+  /**
+   * Only the rules of these clusters, also those that follow a strategy for labels; at most 10000. Empty: all, where rules
+   * that follow a strategy for labels are told as that.
+   */
+  clusterIds: string[];
+}
+
+/** At most ten of each kind. */
+export interface ListStorageUsersResponse {
+  users: StorageUser[];
+  /** How many there are in all, where clusters are named. */
+  total: number;
+}
+
+/** What names a storage: a rule of a cluster, or a strategy for labels. */
+export interface StorageUser {
+  clusterId: string;
+  rule: string;
+  /** Empty for a cluster's own rule. Else only this is set, but where clusters are named. */
+  fleetStrategy: string;
+}
+
 /**
  * Which successful backups of a rule are kept; one that any of them keeps is kept. 0 is not set. Only backups that the
  * scheduler started count, the newest good one is always kept, and so is a pinned one.
@@ -125,7 +150,7 @@ export interface FleetStrategy {
   revision: bigint;
   updateTime: Date | undefined;
   updatedBy: string;
-  /** Whether all clusters have it as it stands. */
+  /** Whether all clusters that were registered when it was saved have it as it stands. */
   applied: boolean;
   /** The clusters that have a rule from it. */
   clusters: number;
@@ -194,7 +219,7 @@ export interface ListStrategiesRequest {
   clusterIds: string[];
   /** Only rules with a retention. */
   withRetention: boolean;
-  /** 1 to 1000. */
+  /** 1 to 1000; a page may hold fewer. */
   pageSize: number;
   /** Of the page before; empty means the first. */
   pageToken: string;
@@ -221,11 +246,15 @@ export interface GetFleetStrategyResponse {
 
 /** All of them. */
 export interface ListFleetStrategiesRequest {
+  /** Of the answer before; empty means from the first. */
+  pageToken: string;
 }
 
 /** Strategies for labels, by name. */
 export interface ListFleetStrategiesResponse {
   fleetStrategies: FleetStrategy[];
+  /** Set where not all of them fit. */
+  nextPageToken: string;
 }
 
 /** What to save; an absent field keeps what it was. */
@@ -279,6 +308,219 @@ export interface DeleteStrategyRequest {
 /** The strategy is forgotten. */
 export interface DeleteStrategyResponse {
 }
+
+function createBaseListStorageUsersRequest(): ListStorageUsersRequest {
+  return { storageId: "", clusterIds: [] };
+}
+
+export const ListStorageUsersRequest: MessageFns<ListStorageUsersRequest> = {
+  encode(message: ListStorageUsersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.storageId !== "") {
+      writer.uint32(10).string(message.storageId);
+    }
+    for (const v of message.clusterIds) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListStorageUsersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListStorageUsersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clusterIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListStorageUsersRequest>): ListStorageUsersRequest {
+    return ListStorageUsersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListStorageUsersRequest>): ListStorageUsersRequest {
+    const message = createBaseListStorageUsersRequest();
+    message.storageId = object.storageId ?? "";
+    message.clusterIds = object.clusterIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseListStorageUsersResponse(): ListStorageUsersResponse {
+  return { users: [], total: 0 };
+}
+
+export const ListStorageUsersResponse: MessageFns<ListStorageUsersResponse> = {
+  encode(message: ListStorageUsersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.users) {
+      StorageUser.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.total !== 0) {
+      writer.uint32(16).uint32(message.total);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListStorageUsersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListStorageUsersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.users.push(StorageUser.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListStorageUsersResponse>): ListStorageUsersResponse {
+    return ListStorageUsersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListStorageUsersResponse>): ListStorageUsersResponse {
+    const message = createBaseListStorageUsersResponse();
+    message.users = object.users?.map((e) => StorageUser.fromPartial(e)) || [];
+    message.total = object.total ?? 0;
+    return message;
+  },
+};
+
+function createBaseStorageUser(): StorageUser {
+  return { clusterId: "", rule: "", fleetStrategy: "" };
+}
+
+export const StorageUser: MessageFns<StorageUser> = {
+  encode(message: StorageUser, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.rule !== "") {
+      writer.uint32(18).string(message.rule);
+    }
+    if (message.fleetStrategy !== "") {
+      writer.uint32(26).string(message.fleetStrategy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StorageUser {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStorageUser();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fleetStrategy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StorageUser>): StorageUser {
+    return StorageUser.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StorageUser>): StorageUser {
+    const message = createBaseStorageUser();
+    message.clusterId = object.clusterId ?? "";
+    message.rule = object.rule ?? "";
+    message.fleetStrategy = object.fleetStrategy ?? "";
+    return message;
+  },
+};
 
 function createBaseRetention(): Retention {
   return { keepLast: 0, keepDays: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
@@ -1818,11 +2060,14 @@ export const GetFleetStrategyResponse: MessageFns<GetFleetStrategyResponse> = {
 };
 
 function createBaseListFleetStrategiesRequest(): ListFleetStrategiesRequest {
-  return {};
+  return { pageToken: "" };
 }
 
 export const ListFleetStrategiesRequest: MessageFns<ListFleetStrategiesRequest> = {
-  encode(_: ListFleetStrategiesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ListFleetStrategiesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageToken !== "") {
+      writer.uint32(10).string(message.pageToken);
+    }
     return writer;
   },
 
@@ -1839,6 +2084,14 @@ export const ListFleetStrategiesRequest: MessageFns<ListFleetStrategiesRequest> 
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1854,20 +2107,24 @@ export const ListFleetStrategiesRequest: MessageFns<ListFleetStrategiesRequest> 
   create(base?: DeepPartial<ListFleetStrategiesRequest>): ListFleetStrategiesRequest {
     return ListFleetStrategiesRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<ListFleetStrategiesRequest>): ListFleetStrategiesRequest {
+  fromPartial(object: DeepPartial<ListFleetStrategiesRequest>): ListFleetStrategiesRequest {
     const message = createBaseListFleetStrategiesRequest();
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseListFleetStrategiesResponse(): ListFleetStrategiesResponse {
-  return { fleetStrategies: [] };
+  return { fleetStrategies: [], nextPageToken: "" };
 }
 
 export const ListFleetStrategiesResponse: MessageFns<ListFleetStrategiesResponse> = {
   encode(message: ListFleetStrategiesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.fleetStrategies) {
       FleetStrategy.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
     }
     return writer;
   },
@@ -1893,6 +2150,14 @@ export const ListFleetStrategiesResponse: MessageFns<ListFleetStrategiesResponse
             message.fleetStrategies.push(FleetStrategy.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1911,6 +2176,7 @@ export const ListFleetStrategiesResponse: MessageFns<ListFleetStrategiesResponse
   fromPartial(object: DeepPartial<ListFleetStrategiesResponse>): ListFleetStrategiesResponse {
     const message = createBaseListFleetStrategiesResponse();
     message.fleetStrategies = object.fleetStrategies?.map((e) => FleetStrategy.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
@@ -2584,6 +2850,18 @@ export const StrategyServiceService = {
       Buffer.from(DeleteFleetStrategyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteFleetStrategyResponse => DeleteFleetStrategyResponse.decode(value),
   },
+  /** Which rules and strategies for labels write to a storage of their own choice, before it is deleted or narrowed. */
+  listStorageUsers: {
+    path: "/tidemark.strategy.v1.StrategyService/ListStorageUsers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListStorageUsersRequest): Buffer =>
+      Buffer.from(ListStorageUsersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListStorageUsersRequest => ListStorageUsersRequest.decode(value),
+    responseSerialize: (value: ListStorageUsersResponse): Buffer =>
+      Buffer.from(ListStorageUsersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListStorageUsersResponse => ListStorageUsersResponse.decode(value),
+  },
 } as const;
 
 export interface StrategyServiceServer extends UntypedServiceImplementation {
@@ -2603,6 +2881,8 @@ export interface StrategyServiceServer extends UntypedServiceImplementation {
   saveFleetStrategy: handleUnaryCall<SaveFleetStrategyRequest, SaveFleetStrategyResponse>;
   /** Forgets a strategy for labels; the rules that its clusters have from it go within seconds. */
   deleteFleetStrategy: handleUnaryCall<DeleteFleetStrategyRequest, DeleteFleetStrategyResponse>;
+  /** Which rules and strategies for labels write to a storage of their own choice, before it is deleted or narrowed. */
+  listStorageUsers: handleUnaryCall<ListStorageUsersRequest, ListStorageUsersResponse>;
 }
 
 export interface StrategyServiceClient extends Client {
@@ -2733,6 +3013,22 @@ export interface StrategyServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteFleetStrategyResponse) => void,
+  ): ClientUnaryCall;
+  /** Which rules and strategies for labels write to a storage of their own choice, before it is deleted or narrowed. */
+  listStorageUsers(
+    request: ListStorageUsersRequest,
+    callback: (error: ServiceError | null, response: ListStorageUsersResponse) => void,
+  ): ClientUnaryCall;
+  listStorageUsers(
+    request: ListStorageUsersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListStorageUsersResponse) => void,
+  ): ClientUnaryCall;
+  listStorageUsers(
+    request: ListStorageUsersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListStorageUsersResponse) => void,
   ): ClientUnaryCall;
 }
 

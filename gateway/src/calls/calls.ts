@@ -1,0 +1,50 @@
+import type { CallName } from '@tidemark/contract/calls';
+import { cancelBackup } from './cancel-backup.ts';
+import { checkStorage } from './check-storage.ts';
+import { deleteBackup } from './delete-backup.ts';
+import { deleteCluster } from './delete-cluster.ts';
+import { deleteStorage } from './delete-storage.ts';
+import { deleteStrategy } from './delete-strategy.ts';
+import { evaluateRetention } from './evaluate-retention.ts';
+import { getBackup } from './get-backup.ts';
+import { getStrategy } from './get-strategy.ts';
+import { listBackups } from './list-backups.ts';
+import { listClusters } from './list-clusters.ts';
+import { listFleetStrategies } from './list-fleet-strategies.ts';
+import { listOccurrences } from './list-occurrences.ts';
+import { listStorages } from './list-storages.ts';
+import { listStrategies } from './list-strategies.ts';
+import { previewStrategy } from './preview-strategy.ts';
+import { putCluster } from './put-cluster.ts';
+import { putStorage } from './put-storage.ts';
+import { readBackupLog } from './read-backup-log.ts';
+import { saveFleetStrategy } from './save-fleet-strategy.ts';
+import { saveStrategy } from './save-strategy.ts';
+import { startBackup } from './start-backup.ts';
+import type { Steps } from './steps.ts';
+
+/** The calls that do more here than being passed on to their service. */
+export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
+  startBackup,
+  getBackup,
+  listBackups,
+  cancelBackup,
+  deleteBackup,
+  readBackupLog,
+  putCluster,
+  listClusters,
+  deleteCluster,
+  putStorage,
+  listStorages,
+  deleteStorage,
+  checkStorage,
+  getStrategy,
+  listStrategies,
+  saveStrategy,
+  deleteStrategy,
+  listFleetStrategies,
+  saveFleetStrategy,
+  listOccurrences,
+  previewStrategy,
+  evaluateRetention,
+};

@@ -1,0 +1,34 @@
+import type { Role } from '@tidemark/contract/calls';
+import { AppError } from '@tidemark/errors/app-error';
+import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import { requireRole, seesCluster } from '../authorize.ts';
+import { type CallDependencies, callOptions, type RequestScope } from './scope.ts';
+
+/**
+ * The backup, if this caller may know of it; only then the role counts.
+ *
+ * @throws AppError `backup_not_found` or `permission_denied`
+ */
+export async function findVisibleBackup(
+  request: RequestScope,
+  dependencies: CallDependencies,
+  role: Role,
+  id: string,
+): Promise<Backup> {
+  request.audited = { ...request.audited, backupId: id };
+  const { backup } = await dependencies.backends.backups.getBackup({ id }, callOptions(request, dependencies));
+  if (!backup || !seesCluster(request.caller, backup.clusterId)) throw unknownBackup(id);
+  request.audited = { ...request.audited, clusterId: backup.clusterId };
+  requireRole(request.caller, role);
+  return backup;
+}
+
+/** What a service answers to whatever it did to a backup. @throws AppError `internal` where it tells of none */
+export function told(backup: Backup | undefined): Backup {
+  if (backup === undefined) throw new AppError('internal', 'The service told of no backup.');
+  return backup;
+}
+
+export function unknownBackup(backupId: string): AppError {
+  return new AppError('backup_not_found', `There is no backup ${backupId}.`, { info: { backupId } });
+}

@@ -1,0 +1,15 @@
+import { create } from '@bufbuild/protobuf';
+import { ListOccurrencesResponseSchema } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
+import { listOccurrences as listAll } from './lists.ts';
+import { requireOnlyCluster } from './require-cluster.ts';
+import { setPage } from './set-page.ts';
+import type { Steps } from './steps.ts';
+
+export const listOccurrences: Steps<'listOccurrences'> = {
+  async prepare(request, acting) {
+    setPage(request);
+    await requireOnlyCluster(acting);
+  },
+  act: async (request, { scope, dependencies }) =>
+    create(ListOccurrencesResponseSchema, await listAll(request, scope, dependencies)),
+};

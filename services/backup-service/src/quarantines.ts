@@ -1,0 +1,25 @@
+import { createQuarantine } from '@tidemark/service-kit/quarantine';
+import { log } from './logger.ts';
+
+/**
+ * The records that one copy of the service could not read or work on, each kind by its ids. What is done with a record has
+ * a quarantine of its own: one that can be listed may still be one that no task can be worked on for.
+ */
+export function createQuarantines() {
+  const of = (kind: string) => createQuarantine({ kind, log });
+  return {
+    backupTasks: of('backup'),
+    listedBackups: of('backup'),
+    newestGood: of('backup'),
+    changedBackups: of('backup'),
+    countedBackups: of('backup'),
+    placedBackups: of('backup'),
+    checkTasks: of('check'),
+    workers: of('worker'),
+    listedClusters: of('cluster'),
+    clusterLabels: of('cluster'),
+    listedStorages: of('storage'),
+  };
+}
+
+export type Quarantines = ReturnType<typeof createQuarantines>;

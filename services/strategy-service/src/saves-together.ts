@@ -1,0 +1,129 @@
+/**
+ * Saves of rules, those of one rule together.
+ *
+ * S1. In one process one save of a rule is written at a time: side by side all but one would miss the revision that another
+ *     has just written, again and again.
+ * S2. What came meanwhile is written at once: each change is made on top of the one before, in the order in which they came,
+ *     and what the last one leaves is stored.
+ * S3. Each caller is told the rule as its own change left it, once that is stored. A change that is refused stops no other.
+ */
+
+import type { StrategyDocument } from './strategy.ts';
+import { pauseAfterConflict, type StrategyStore, tooManyConflicts } from './strategy-store.ts';
+
+/**
+ * What a save makes of a rule; undefined where it changes nothing. It may be asked more than once.
+ *
+ * @param others every rule of the cluster; empty where `needsOthers` is not set and the rule is there
+ * @throws AppError that its caller is told
+ */
+export type Change = (
+  before: StrategyDocument | undefined,
+  others: readonly StrategyDocument[],
+) => StrategyDocument | undefined;
+
+export interface Save {
+  readonly clusterId: string;
+  readonly rule: string;
+  readonly change: Change;
+  readonly needsOthers: boolean;
+}
+
+export interface Saved {
+  readonly strategy: StrategyDocument | undefined;
+  readonly changed: boolean;
+}
+
+interface Waiting extends Save {
+  readonly settled: PromiseWithResolvers<Saved>;
+}
+
+/** How long writing may take, whoever waits for it. */
+const LIMIT_MS = 10_000;
+const MOST_CONFLICTS = 30;
+
+/**
+ * @param reserve makes room for a rule that is new to its cluster
+ * @returns saves a rule
+ */
+export function createSavesTogether(
+  store: Pick<StrategyStore, 'ofClusters' | 'write'>,
+  reserve: (clusterId: string, rule: string, signal: AbortSignal) => Promise<void>,
+): (id: string, save: Save) => Promise<Saved> {
+  const queues = new Map<string, Waiting[]>();
+
+  async function writeAll(id: string, queue: Waiting[]): Promise<void> {
+    let last: StrategyDocument | undefined;
+    while (queue.length > 0) {
+      const batch = queue.splice(0);
+      try {
+        last = await write(batch, last);
+      } catch (error) {
+        last = undefined;
+        for (const { settled } of batch) settled.reject(error);
+      }
+    }
+    queues.delete(id);
+  }
+
+  /** @param last what the batch before left. @returns what this one leaves */
+  async function write(
+    batch: readonly Waiting[],
+    last: StrategyDocument | undefined,
+  ): Promise<StrategyDocument | undefined> {
+    const [{ clusterId, rule } = { clusterId: '', rule: '' }] = batch;
+    const signal = AbortSignal.timeout(LIMIT_MS);
+    for (let tries = 1; tries <= MOST_CONFLICTS; tries += 1) {
+      const known = tries === 1 && !batch.some(({ needsOthers }) => needsOthers) ? last : undefined;
+      const others = known ? [] : await store.ofClusters([clusterId], signal);
+      const before = known ?? others.find((one) => one.rule === rule);
+      const { after, tell } = changeAll(batch, before, others);
+      if (after && after !== before) {
+        if (!before) await reserve(clusterId, rule, signal);
+        if (!(await store.write(before, after))) {
+          await pauseAfterConflict(tries, signal);
+          continue;
+        }
+      }
+      tell();
+      return after;
+    }
+    throw tooManyConflicts(clusterId);
+  }
+
+  return (id, save) => {
+    const waiting = { ...save, settled: Promise.withResolvers<Saved>() };
+    const queue = queues.get(id);
+    if (queue) queue.push(waiting);
+    else {
+      const own = [waiting];
+      queues.set(id, own);
+      void writeAll(id, own);
+    }
+    return waiting.settled.promise;
+  };
+}
+
+function changeAll(
+  batch: readonly Waiting[],
+  before: StrategyDocument | undefined,
+  others: readonly StrategyDocument[],
+): { readonly after: StrategyDocument | undefined; tell(): void } {
+  let after = before;
+  const outcomes = batch.map(({ change, settled }) => {
+    try {
+      const next = change(after, others);
+      after = next ?? after;
+      const saved = { strategy: after, changed: next !== undefined };
+      return () => settled.resolve(saved);
+    } catch (error) {
+      return () => settled.reject(error);
+    }
+  });
+  return {
+    after,
+    tell() {
+      for (const settle of outcomes) settle();
+    },
+  };
+}

@@ -1,0 +1,120 @@
+/** A stack with a small fleet, and a bare server over the same documents: what the API is measured against. */
+import { deepStrictEqual } from 'node:assert/strict';
+import type { Stack } from '@tidemark/local-stack/stack';
+import type { Db } from 'mongodb';
+import { clusterDocument, finishedBackup, insertAll, type StoredDocument } from '../documents.ts';
+import { untilNoted } from './backup-lives.ts';
+import type { BenchContext } from './benchmark.ts';
+import type { BareApiSettings } from './floors/bare-api.ts';
+import { startFloor } from './floors/floor.ts';
+import { type HttpClient, mustCall, openHttpClient } from './http-client.ts';
+
+export const PAGE = 10;
+export const READ_CLUSTER = 'read';
+export const FAILED = 'failed-backup-0000000';
+
+const DAY_MS = 86_400_000;
+/** The embedded database takes in some sixty clusters a second. */
+const NOTED_MS = 300_000;
+/** Of one cluster, so that its first page is one of a few. */
+const BACKUPS = 50;
+
+export interface ApiWorld {
+  readonly api: HttpClient;
+  readonly bare: HttpClient;
+  readonly stack: Stack;
+  readonly signal: AbortSignal;
+  /** The path of a backup that did not succeed: of one that did, the scheduler is asked as well why it is kept. */
+  readonly one: string;
+  readonly page: string;
+  /** A cluster that has no backup yet. @throws Error when there is none left */
+  freshCluster(): string;
+}
+
+/**
+ * Starts both over a database of the run.
+ *
+ * @param bound of the bare server: how many requests it serves at once, and how many wait; without one, all at once
+ */
+export async function openApiWorld(context: BenchContext, bound?: BareApiSettings['bound']): Promise<ApiWorld> {
+  const { mongodbUrl, amqpUrl, signal } = context;
+  const database = context.database();
+  const stack = await context.processes(database, {
+    copies: { 'strategy-service': 1, 'backup-service': 1, 'scheduler-service': 1, 'executor-worker': 0, gateway: 1 },
+    env: {
+      // Nobody works on the backups, so ringing for them again and again would only disturb.
+      'backup-service': { TIDEMARK_RING_SECONDS: '600' },
+      gateway: { TIDEMARK_RATE_PER_SECOND: '1000000', TIDEMARK_RATE_BURST: '1000000' },
+    },
+    register: false,
+  });
+  await fill(database, context);
+  await untilNoted(database, 1 + startClusters(context), { signal, limitMs: NOTED_MS });
+  const settings: BareApiSettings = {
+    mongodbUrl,
+    amqpUrl,
+    database: database.databaseName,
+    namespace: database.databaseName,
+    ...(bound && { bound }),
+  };
+  const floor = context.use(await startFloor('bare-api.ts', settings));
+  let clusters = 0;
+  const world: ApiWorld = {
+    api: context.use(openHttpClient(`${stack.url}/api/v1`, stack.token)),
+    bare: context.use(openHttpClient(String(floor.ready.url))),
+    stack,
+    signal,
+    one: `/backups/${FAILED}`,
+    page: `/backups?clusterId=${READ_CLUSTER}&pageSize=${PAGE}`,
+    freshCluster() {
+      if (clusters >= startClusters(context)) throw new Error('There are no more clusters to start a backup of.');
+      return startCluster(clusters++);
+    },
+  };
+  await agree(world);
+  return world;
+}
+
+const startCluster = (index: number) => `start-${String(index).padStart(6, '0')}`;
+
+/** As just registered, so that the scheduler takes it in before anything is measured and not in between. */
+const justRegistered = (id: string) => ({ ...clusterDocument(id, 'bench'), updateTime: new Date() });
+
+const startClusters = ({ quick }: BenchContext) => (quick ? 4_000 : 9_000);
+
+async function fill(database: Db, context: BenchContext): Promise<void> {
+  const collection = (name: string) => database.collection<StoredDocument>(name);
+  await collection('storages').insertOne({
+    ...{ _id: 'bench', root: 'bench', maxConcurrent: 0, local: { path: '/nowhere' } },
+    ...{ createTime: new Date(), updateTime: new Date() },
+  });
+  await collection('clusters').insertOne(justRegistered(READ_CLUSTER));
+  await insertAll(
+    collection('clusters'),
+    startClusters(context),
+    (index) => justRegistered(startCluster(index)),
+    context.signal,
+  );
+  const from = Date.now() - BACKUPS * DAY_MS;
+  await insertAll(collection('backups'), BACKUPS, (index) =>
+    finishedBackup(
+      index === 0 ? FAILED : `backup-${String(index).padStart(14, '0')}`,
+      READ_CLUSTER,
+      index === 0 ? 'Failed' : 'Succeeded',
+      new Date(from + index * DAY_MS),
+    ),
+  );
+  // The floor writes beside the product, into a collection that keeps as many indexes.
+  for (const { key, unique } of await collection('backups').indexes())
+    if (!('_id' in key && Object.keys(key).length === 1))
+      await collection('bare_backups').createIndex(key, unique ? { unique } : {});
+}
+
+/** A floor that answers something else does not do the same work; it says only not where its list goes on. */
+async function agree({ api, bare, one, page }: ApiWorld): Promise<void> {
+  for (const path of [one, page]) {
+    const answer = await mustCall<{ page?: { pageToken?: string } }>(api, 'GET', path);
+    delete answer.page?.pageToken;
+    deepStrictEqual(await mustCall<object>(bare, 'GET', path), answer);
+  }
+}
