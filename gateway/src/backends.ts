@@ -111,7 +111,10 @@ export function openChannels(config: GatewayConfig, certificate?: ProcessCertifi
     'scheduler-service': open(config.schedulerService),
   };
   const over = (name: keyof typeof channels) =>
-    restAfterOverload(createGrpcTransport(channels[name], { name, defaultTimeoutMs: CALL_TIMEOUT_MS }));
+    restAfterOverload(createGrpcTransport(channels[name], { name, defaultTimeoutMs: CALL_TIMEOUT_MS }), {
+      name,
+      usualMs: CALL_TIMEOUT_MS,
+    });
   return {
     transports: {
       backup: over('backup-service'),

@@ -10,8 +10,8 @@ const OVERLOADED = wireError(new AppError('overloaded', 'Too much to do.', { ret
 function serviceThatAnswers(answer: () => object) {
   const reached = vi.fn(answer);
   const transport = createRouterTransport(({ service }) => service(BackupService, { getBackup: () => reached() }));
-  const client = createClient(BackupService, restAfterOverload(transport));
-  return { reached, ask: () => client.getBackup({ id: 'b' }) };
+  const client = createClient(BackupService, restAfterOverload(transport, { name: 'backup-service', usualMs: 1_000 }));
+  return { reached, ask: (timeoutMs?: number) => client.getBackup({ id: 'b' }, { ...(timeoutMs && { timeoutMs }) }) };
 }
 
 const refused = { code: 'overloaded', message: 'Too much to do.' };
@@ -24,12 +24,25 @@ describe('a service that refuses because of overload', () => {
       return {};
     });
     await expect(ask()).rejects.toMatchObject(refused);
-    const crowd = await Promise.allSettled(Array.from({ length: 50 }, ask));
+    const crowd = await Promise.allSettled(Array.from({ length: 50 }, () => ask()));
     expect(crowd.map(({ status }) => status)).toEqual(Array(50).fill('rejected'));
     expect(reached).toHaveBeenCalledTimes(1);
     busy = false;
-    await vi.waitFor(ask, { interval: 20 });
-    expect(await Promise.all(Array.from({ length: 50 }, ask))).toHaveLength(50);
+    await vi.waitFor(() => ask(), { interval: 20 });
+    expect(await Promise.all(Array.from({ length: 50 }, () => ask()))).toHaveLength(50);
+  });
+
+  it('is asked by others as ever where a call was refused that had little time, and is named for the log', async () => {
+    const answers = [OVERLOADED, undefined, OVERLOADED];
+    const { ask } = serviceThatAnswers(() => {
+      const error = answers.shift();
+      if (error) throw error;
+      return {};
+    });
+    await expect(ask(400)).rejects.toMatchObject({ ...refused, cause: expect.stringContaining('backup-service') });
+    await ask();
+    await expect(ask(1_000)).rejects.toMatchObject(refused);
+    await expect(ask()).rejects.toMatchObject({ ...refused, cause: expect.stringContaining('backup-service') });
   });
 
   it('has those who were turned away come back over as long as it takes to serve them', async () => {
@@ -38,9 +51,9 @@ describe('a service that refuses because of overload', () => {
       if (busy) throw OVERLOADED;
       return {};
     });
-    await Promise.all(Array.from({ length: 20 }, ask));
+    await Promise.all(Array.from({ length: 20 }, () => ask()));
     busy = true;
-    const crowd = await Promise.allSettled(Array.from({ length: 400 }, ask));
+    const crowd = await Promise.allSettled(Array.from({ length: 400 }, () => ask()));
     const delays = crowd.flatMap((one) => (one.status === 'rejected' ? [one.reason.details.retryAfterMs] : []));
     expect(delays).toHaveLength(400);
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(500);

@@ -4,7 +4,8 @@
  *
  * O1. The rest is much shorter than the queue of a service that refuses, so that the queue never runs dry meanwhile.
  * O2. A rest ends by itself. The first call after it is passed on, and only a new refusal begins another.
- * O3. Those turned away are told to come back over as long as it takes to serve them all, as far as the last second tells.
+ * O3. A call that had less time than services usually get says nothing of others: it alone is refused.
+ * O4. Those turned away are told to come back over as long as it takes to serve them all, as far as the last second tells.
  */
 
 import type { Transport } from '@connectrpc/connect';
@@ -16,24 +17,34 @@ import { toError } from './to-error.ts';
 
 const REST_MS = 100;
 const COUNTED_MS = 1_000;
+/** With less than this part of the usual time a call may be refused where another one is not. */
+const MOST_OF_TIME = 0.7;
+
+export interface RestOptions {
+  /** Of the service, for the log. */
+  readonly name: string;
+  /** How long calls may usually take, in milliseconds. */
+  readonly usualMs: number;
+}
 
 /** The same transport, which rests for a moment after each refusal that a service gave because of overload. */
-export function restAfterOverload(transport: Transport): Transport {
+export function restAfterOverload(transport: Transport, { name, usualMs }: RestOptions): Transport {
   const answered = countRecent(COUNTED_MS);
   const turnedAway = countRecent(COUNTED_MS);
   let restUntil = 0;
   let said = '';
 
-  function refusal(message: string): AppError {
+  function refusal(message: string, why: string): AppError {
     refused.inc({ reason: 'overload' });
     return new AppError('overloaded', message, {
+      cause: `${name} ${why}`,
       retryAfterMs: retryAfterOverload(turnedAway.add(), Math.max(1, answered.recent())),
     });
   }
 
   return {
     async unary(...call) {
-      if (performance.now() < restUntil) throw refusal(said);
+      if (performance.now() < restUntil) throw refusal(said, 'is left alone for a moment after a refusal');
       try {
         const response = await transport.unary(...call);
         answered.add();
@@ -41,9 +52,12 @@ export function restAfterOverload(transport: Transport): Transport {
       } catch (error) {
         const { code, message } = toError(error);
         if (code !== 'overloaded') throw error;
-        restUntil = performance.now() + REST_MS;
-        said = message;
-        throw refusal(said);
+        const [, , timeoutMs = usualMs] = call;
+        if (timeoutMs >= usualMs * MOST_OF_TIME) {
+          restUntil = performance.now() + REST_MS;
+          said = message;
+        }
+        throw refusal(message, 'refused the call');
       }
     },
     stream: transport.stream,

@@ -11,10 +11,19 @@ export function withTimeout(ms: number, ...signals: readonly (AbortSignal | unde
   return AbortSignal.any([AbortSignal.timeout(ms), ...signals.filter((signal) => signal !== undefined)]);
 }
 
+/**
+ * A question that is asked beside another one. Where the other fails nobody hears the answer, and that this one failed, too,
+ * must not end the process.
+ */
+export function askedAhead<T>(answer: Promise<T>): Promise<T> {
+  answer.catch(() => undefined);
+  return answer;
+}
+
 /** Waits for `promise`, but no longer than `signal` lasts: for work that cannot be aborted itself. */
 export async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  // Where the signal is first, nobody else hears how the work ends; its failure must not end the process.
-  promise.catch(() => undefined);
+  // Where the signal is first, nobody else hears how the work ends.
+  void askedAhead(promise);
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason);

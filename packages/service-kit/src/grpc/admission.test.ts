@@ -73,9 +73,9 @@ it('asks those that it refuses to come back at different times, later the more t
   expect(Math.max(...times)).toBeGreaterThan(4_000);
 });
 
-it('begins nothing whose deadline is nearly over, and gives every place back once', async () => {
+it('begins nothing whose deadline is nearly over, which is no sign of overload where it did not wait, and gives every place back once', async () => {
   const admission = createAdmission('test', { atOnce: 1, waiting: 1 });
-  await expect(admission.enter(() => 10, never)).rejects.toMatchObject({ code: 'overloaded' });
+  await expect(admission.enter(() => 10, never)).rejects.toMatchObject({ code: 'deadline_exceeded' });
   const first = await admission.enter(() => 1_000, never);
   const gone = new AbortController();
   const second = admission.enter(() => 1_000, gone.signal);

@@ -5,7 +5,8 @@
  * AD1. At most `atOnce` calls are under way. What has left its place (a call that only waits) is not counted.
  * AD2. Others wait, first come first served, where they will probably still be answered before their deadline, as far as
  *      the time tells that calls took lately. At most `waiting` of them.
- * AD3. A call whose deadline is nearly over is refused and not begun, also if it has waited for its turn.
+ * AD3. A call whose deadline is nearly over is not begun. One that has waited for its turn is refused; one that comes so late
+ *      says nothing of how much there is to do, and is told of its deadline.
  * AD4. Each place is given back exactly once, whatever becomes of its call.
  */
 import { AppError } from '@tidemark/errors/app-error';
@@ -32,7 +33,7 @@ export interface Admission {
    *
    * @param timeLeftMs until the call's deadline
    * @param signal aborts when nobody waits for the call any more
-   * @throws AppError `overloaded`; the reason of the signal
+   * @throws AppError `overloaded`; `deadline_exceeded` where hardly any time is left; the reason of the signal
    */
   enter(timeLeftMs: () => number, signal: AbortSignal): Promise<Place>;
 }
@@ -51,6 +52,9 @@ const NEWEST = 0.05;
 const DEVIATIONS = 2;
 /** Over how long refusals are counted, for the time after which to try again. */
 const CROWD_MS = 1_000;
+
+/** One for all: a stack takes time. */
+const TOO_LATE = new AppError('deadline_exceeded', 'There is no time left for the call.');
 
 const refusedCalls = counter('tidemark_grpc_server_refused_total', 'gRPC calls refused because of overload.', [
   'group',
@@ -120,7 +124,7 @@ export function createAdmission(group: string, { atOnce, waiting }: AdmissionLim
   return {
     async enter(timeLeftMs, signal) {
       signal.throwIfAborted();
-      if (timeLeftMs() < TOO_LATE_MS) throw overloaded();
+      if (timeLeftMs() < TOO_LATE_MS) throw TOO_LATE;
       if (underWay < atOnce) return place();
       const waitMs = ((queue.size + 1) / atOnce) * typicalMs;
       if (queue.size >= waiting || timeLeftMs() < waitMs + likelyMs()) throw overloaded();

@@ -6,6 +6,7 @@ import type {
   StartBackupRequest,
   StartBackupResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import { askedAhead } from '@tidemark/service-kit/abort';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { plus } from '@tidemark/task/time';
 import type { Backup, Target } from '../backup.ts';
@@ -34,9 +35,8 @@ export function startBackup(dependencies: Dependencies) {
     const hash = requestHash(request);
     const { store, publisher } = dependencies;
 
-    const target = findTarget(dependencies, request, context.signal);
     // A repeat is answered whatever became of its cluster.
-    target.catch(() => undefined);
+    const target = askedAhead(findTarget(dependencies, request, context.signal));
     const known = request.key === '' ? undefined : await store.get(id, context.signal);
     if (known) return { backup: toBackupMessage(await repeated(sameRequest(known, hash), publisher)) };
     const { cluster, storage } = await target;
