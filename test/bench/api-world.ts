@@ -6,6 +6,8 @@ import { clusterDocument, finishedBackup, insertAll, type StoredDocument } from 
 import { untilNoted } from './backup-lives.ts';
 import type { BenchContext } from './benchmark.ts';
 import type { BareApiSettings } from './floors/bare-api.ts';
+import type { BarePairSettings } from './floors/bare-pair.ts';
+import type { BareRecordsSettings } from './floors/bare-records.ts';
 import { startFloor } from './floors/floor.ts';
 import { type HttpClient, mustCall, openHttpClient } from './http-client.ts';
 
@@ -22,6 +24,8 @@ const BACKUPS = 50;
 export interface ApiWorld {
   readonly api: HttpClient;
   readonly bare: HttpClient;
+  /** Two bare processes with gRPC between them, for single records. */
+  readonly pair: HttpClient;
   readonly stack: Stack;
   readonly signal: AbortSignal;
   /** The path of a backup that did not succeed: of one that did, the scheduler is asked as well why it is kept. */
@@ -58,10 +62,14 @@ export async function openApiWorld(context: BenchContext, bound?: BareApiSetting
     ...(bound && { bound }),
   };
   const floor = context.use(await startFloor('bare-api.ts', settings));
+  const records: BareRecordsSettings = { mongodbUrl, database: database.databaseName };
+  const { address } = context.use(await startFloor('bare-records.ts', records)).ready;
+  const pair = context.use(await startFloor('bare-pair.ts', { address: String(address) } satisfies BarePairSettings));
   let clusters = 0;
   const world: ApiWorld = {
     api: context.use(openHttpClient(`${stack.url}/api/v1`, stack.token)),
     bare: context.use(openHttpClient(String(floor.ready.url))),
+    pair: context.use(openHttpClient(String(pair.ready.url))),
     stack,
     signal,
     one: `/backups/${FAILED}`,
@@ -111,10 +119,11 @@ async function fill(database: Db, context: BenchContext): Promise<void> {
 }
 
 /** A floor that answers something else does not do the same work; it says only not where its list goes on. */
-async function agree({ api, bare, one, page }: ApiWorld): Promise<void> {
+async function agree({ api, bare, pair, one, page }: ApiWorld): Promise<void> {
   for (const path of [one, page]) {
     const answer = await mustCall<{ page?: { pageToken?: string } }>(api, 'GET', path);
     delete answer.page?.pageToken;
-    deepStrictEqual(await mustCall<object>(bare, 'GET', path), answer);
+    for (const floor of path === one ? [bare, pair] : [bare])
+      deepStrictEqual(await mustCall<object>(floor, 'GET', path), answer);
   }
 }

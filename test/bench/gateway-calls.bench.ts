@@ -17,19 +17,20 @@ import { interleave, type Timings } from './rounds.ts';
 import { against, median } from './statistics.ts';
 
 const AT_ONCE = 16;
-const READ: Target = { of: 'ratio', atLeast: 0.5 };
-const WRITE: Target = { of: 'ratio', atLeast: 0.4 };
+const READ: Target = { of: 'ratio', atLeast: 0.9 };
+const WRITE: Target = { of: 'ratio', atLeast: 0.85 };
 
 export const benchmark: Benchmark = {
   name: 'gateway-calls',
-  what: `reads and starts over the API, ${AT_ONCE} at once, against bare Fastify and the driver on the same database`,
+  what: `reads and starts over the API, ${AT_ONCE} at once, against bare Fastify and the driver, and a record against a bare pair`,
   async run(context) {
     const world = await openApiWorld(context);
     const backups = context.use(openBackups(world.stack));
     const counts = { reads: context.quick ? 200 : 1_000, starts: context.quick ? 50 : 200 };
     const rounds = { rounds: context.quick ? 3 : 7, warmUps: 2, signal: context.signal };
     context.say('reads, many at once');
-    const reads = await interleave(manyAtOnce(world, counts, ['one', 'page']), rounds);
+    const subjects = { ...manyAtOnce(world, counts, ['one', 'page']), 'pair one': many(world, counts, 'pair', 'one') };
+    const reads = await interleave(subjects, rounds);
     const costOfReads = await processorTime(world, counts, ['one', 'page']);
     context.say('reads, one after the other');
     const alone = await interleave(sequential(world, backups), {
@@ -60,21 +61,24 @@ interface Counts {
 
 const KINDS = ['one', 'page', 'start'] as const;
 type Kind = (typeof KINDS)[number];
-type Side = 'api' | 'bare';
-type AtOnce = Timings<`${Side} ${Kind}`>;
+type Side = 'api' | 'bare' | 'pair';
+type AtOnce = Timings<`${'api' | 'bare'} ${Kind}` | 'pair one'>;
 
 const countOf = (kind: Kind, { reads, starts }: Counts) => (kind === 'start' ? starts : reads);
 
-/** Some kinds of calls, many at once, on both sides. */
+/** Some kinds of calls, many at once, through the API and of one bare process. */
 function manyAtOnce<Some extends Kind>(world: ApiWorld, counts: Counts, kinds: readonly Some[]) {
-  const many = (side: Side, kind: Kind) => () =>
-    crowd({ times: countOf(kind, counts), atOnce: AT_ONCE, signal: world.signal }, () => act(world, side, kind));
   return Object.fromEntries(
     kinds.flatMap((kind) => [
-      [`bare ${kind}`, many('bare', kind)],
-      [`api ${kind}`, many('api', kind)],
+      [`bare ${kind}`, many(world, counts, 'bare', kind)],
+      [`api ${kind}`, many(world, counts, 'api', kind)],
     ]),
-  ) as Record<`${Side} ${Some}`, () => Promise<void>>;
+  ) as Record<`${'api' | 'bare'} ${Some}`, () => Promise<void>>;
+}
+
+function many(world: ApiWorld, counts: Counts, side: Side, kind: Kind): () => Promise<void> {
+  const crowded = { times: countOf(kind, counts), atOnce: AT_ONCE, signal: world.signal };
+  return () => crowd(crowded, () => act(world, side, kind));
 }
 
 /** What a call costs each process. */
@@ -96,8 +100,9 @@ async function processorTime(world: ApiWorld, counts: Counts, kinds: readonly Ki
   return figures;
 }
 
-async function act({ api, bare, one, page, freshCluster }: ApiWorld, side: Side, kind: Kind): Promise<void> {
-  const client = side === 'api' ? api : bare;
+async function act(world: ApiWorld, side: Side, kind: Kind): Promise<void> {
+  const { one, page, freshCluster } = world;
+  const client = world[side];
   if (kind === 'start') await mustCall(client, 'POST', '/backups', { clusterId: freshCluster() });
   else await mustCall(client, 'GET', kind === 'one' ? one : page);
 }
@@ -105,16 +110,16 @@ async function act({ api, bare, one, page, freshCluster }: ApiWorld, side: Side,
 const NAMES = { one: 'one backup', page: `a page of ${PAGE}`, start: 'a start' } as const;
 
 function figuresAtOnce(timings: AtOnce, counts: Counts): Figure[] {
-  return KINDS.map((kind) => {
-    const perSecond = (side: Side) => (countOf(kind, counts) / median(timings[`${side} ${kind}`])) * 1_000;
-    return {
-      name: NAMES[kind],
-      value: perSecond('api'),
-      unit: '/s',
-      ...against(perSecond('api'), 'bare Fastify', perSecond('bare')),
-      target: kind === 'start' ? WRITE : READ,
-    };
+  const perSecond = (name: keyof AtOnce, kind: Kind) => (countOf(kind, counts) / median(timings[name])) * 1_000;
+  const figures = KINDS.map((kind): Figure => {
+    const value = perSecond(`api ${kind}`, kind);
+    const figure = { value, unit: '/s', ...against(value, 'bare Fastify', perSecond(`bare ${kind}`, kind)) } as const;
+    // A record is measured against two processes: one alone spares the call between them.
+    return { name: NAMES[kind], ...figure, ...(kind !== 'one' && { target: kind === 'start' ? WRITE : READ }) };
   });
+  const value = perSecond('api one', 'one');
+  const ofPair = against(value, 'bare pair', perSecond('pair one', 'one'));
+  return [{ name: `${NAMES.one}, two processes`, value, unit: '/s', ...ofPair, target: READ }, ...figures];
 }
 
 /** The same read through the gateway, and asked of the service behind it. */
