@@ -5,8 +5,10 @@
  * have tests of their own. What matters here is the same: a strategy is changed by compare-and-set of its revision, and
  * an occurrence is inserted, taken up and decided once. Between reading and writing others get their turn.
  */
+import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { Occurrence } from '../../services/scheduler-service/src/catch-up.ts';
 import type { OccurrenceStore } from '../../services/scheduler-service/src/occurrence-store.ts';
+import type { KnownClusters } from '../../services/strategy-service/src/known-clusters.ts';
 import type { QuotaStore } from '../../services/strategy-service/src/quota-store.ts';
 import { type StrategyDocument, strategyId } from '../../services/strategy-service/src/strategy.ts';
 import type { StrategyStore } from '../../services/strategy-service/src/strategy-store.ts';
@@ -56,6 +58,14 @@ export class MemoryStrategies implements Strategies {
     return true;
   }
 }
+
+/** All are there, and none ever goes. */
+export const EVERY_CLUSTER: KnownClusters = {
+  require: async () => ({ doubt: '', cluster: undefined }),
+  ask: async (id) => Cluster.create({ id }),
+  stillStands: async () => true,
+  doubt: async () => undefined,
+};
 
 /** Saves come one after the other here, so that counting is enough. */
 export const MEMORY_QUOTAS: QuotaStore = {

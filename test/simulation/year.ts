@@ -13,7 +13,7 @@ import type { Dependencies } from '../../services/strategy-service/src/rpc/conte
 import { saveStrategy } from '../../services/strategy-service/src/rpc/save-strategy.ts';
 import { strategyId } from '../../services/strategy-service/src/strategy.ts';
 import { BackupPeer } from './backup-peer.ts';
-import { MEMORY_QUOTAS, MemoryOccurrences, MemoryStrategies } from './memory-stores.ts';
+import { EVERY_CLUSTER, MEMORY_QUOTAS, MemoryOccurrences, MemoryStrategies } from './memory-stores.ts';
 import { ODD_HOURS, type RuleName, ruleNames, someDays, someEdit, somePeriod, type Wish } from './people.ts';
 import { type Random, randomOf } from './random.ts';
 import { type CopyWorld, SchedulerCopy } from './scheduler-copy.ts';
@@ -222,6 +222,8 @@ class Simulation {
   #strategyService(clockMs: number): Dependencies {
     return {
       store: this.#strategies,
+      clusters: EVERY_CLUSTER,
+      registry: { getStorage: async () => ({ storage: undefined }) },
       quotas: MEMORY_QUOTAS,
       now: () => new Date(this.#time + clockMs),
       timeZone: 'UTC',

@@ -17,13 +17,8 @@ export async function findRule(
   clusterId: string,
   rule: string,
 ): Promise<Strategy> {
-  const { strategies, registry } = dependencies.backends;
-  const cluster = registry.getCluster({ id: clusterId }, callOptions(request, dependencies));
-  const found = strategies.getStrategy({ clusterId, rule }, callOptions(request, dependencies));
-  // Of a cluster that is not there nobody hears what its rule would be.
-  found.catch(() => undefined);
-  await cluster;
-  const { strategy } = await found;
+  const options = callOptions(request, dependencies);
+  const { strategy } = await dependencies.backends.strategies.getStrategy({ clusterId, rule }, options);
   return savedRule(strategy, clusterId, rule);
 }
 

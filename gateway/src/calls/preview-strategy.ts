@@ -1,7 +1,5 @@
-import { DEFAULT_RULE } from './find-rule.ts';
-import { requireRule } from './require-cluster.ts';
+import { DEFAULT_RULE, findRule } from './find-rule.ts';
 import { type Steps, unless } from './steps.ts';
-import { clusterOfRule } from './storage-access.ts';
 
 export const DEFAULT_STARTS = 10;
 
@@ -19,12 +17,10 @@ export const previewStrategy: Steps<'previewStrategy'> = {
     ),
   ],
   async prepare(request, acting) {
-    const { clusterId, proposal } = request;
     request.count ||= DEFAULT_STARTS;
     request.rule ||= DEFAULT_RULE;
-    if (!proposal) return requireRule(clusterId, request.rule, acting);
-    const target = { clusterId, rule: request.rule, storageId: proposal.storageId };
-    const cluster = await clusterOfRule(target, acting.scope, acting.dependencies);
-    proposal.defaultTimeZone = cluster?.timeZone ?? '';
+    const { clusterId, rule, proposal } = request;
+    // The default rule is there with its cluster, of which the service says whether that is there.
+    if (!proposal && rule !== DEFAULT_RULE) await findRule(acting.scope, acting.dependencies, clusterId, rule);
   },
 };

@@ -2,75 +2,18 @@
 
 import { AppError } from '@tidemark/errors/app-error';
 import { MAX_STORAGE_USERS } from '@tidemark/limits/limits';
-import type { Cluster, Storage } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import type { Storage } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { FleetStrategy } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
-import { log } from '../logger.ts';
-import { toError } from '../to-error.ts';
+import { leftOut } from './left-out.ts';
 import { type CallDependencies, callOptions, extraCallOptions, type RequestScope } from './scope.ts';
 
-/**
- * A storage that a rule is to write to.
- *
- * @param clusterId whose rule it is; empty for a strategy for labels, whose storage must only be there
- * @throws AppError `storage_not_found`, the same whether there is none or the cluster may not use it
- */
-export async function requireUsable(
+/** A storage that a strategy for labels is to write to; it must only be there. @throws AppError `storage_not_found` */
+export async function requireStorage(
   storageId: string,
-  clusterId: string,
   scope: RequestScope,
   dependencies: CallDependencies,
 ): Promise<void> {
-  await dependencies.backends.registry.getStorage({ id: storageId, clusterId }, callOptions(scope, dependencies));
-}
-
-/**
- * The storage that a rule will write to once it is saved: the one that it names, or the one that it has already, as of a
- * strategy for labels.
- *
- * @param rule with `storageId` that the save names: undefined keeps what is there, null is the cluster's own
- * @throws AppError as `requireUsable`
- */
-export async function requireUsableByRule(
-  {
-    clusterId,
-    rule,
-    storageId,
-  }: { readonly clusterId: string; readonly rule: string; readonly storageId?: string | null | undefined },
-  scope: RequestScope,
-  dependencies: CallDependencies,
-): Promise<void> {
-  const { strategies } = dependencies.backends;
-  const kept = async () => {
-    const saved = await strategies.getStrategy({ clusterId, rule }, callOptions(scope, dependencies)).catch(orNoRule);
-    return saved.strategy?.storageId ?? '';
-  };
-  const named = storageId === undefined ? await kept() : (storageId ?? '');
-  if (named !== '') await requireUsable(named, clusterId, scope, dependencies);
-}
-
-/**
- * The cluster of a rule that is to be saved, whose storage was looked at beside it.
- *
- * @throws AppError `cluster_not_found`, else as `requireUsableByRule`
- */
-export async function clusterOfRule(
-  target: Parameters<typeof requireUsableByRule>[0],
-  scope: RequestScope,
-  dependencies: CallDependencies,
-): Promise<Cluster | undefined> {
-  const { registry } = dependencies.backends;
-  const found = registry.getCluster({ id: target.clusterId }, callOptions(scope, dependencies));
-  const usable = requireUsableByRule(target, scope, dependencies);
-  // Of a cluster that is not there nobody hears what its storage would be.
-  usable.catch(() => undefined);
-  const { cluster } = await found;
-  await usable;
-  return cluster;
-}
-
-function orNoRule(error: unknown): { strategy?: { storageId: string } } {
-  if (toError(error).code === 'strategy_not_found') return {};
-  throw error;
+  await dependencies.backends.registry.getStorage({ id: storageId }, callOptions(scope, dependencies));
 }
 
 /**
@@ -125,7 +68,7 @@ export async function accessWarnings(
       `These clusters may not use storage ${storageId}, so their windows start nothing: ${someOf(clusterIds, clusterIds.length)}.`,
     ];
   } catch (error) {
-    log.warn({ error, name, storageId, requestId: scope.id }, 'who may not use the storage could not be found out');
+    leftOut(error, { name, storageId, requestId: scope.id }, 'who may not use the storage could not be found out');
     return [];
   }
 }

@@ -239,13 +239,13 @@ describe('a service that fails', () => {
   const strategy = `/clusters/${CLUSTER}/strategy`;
 
   it('cannot make a request that needs several of them last over 2 s', async () => {
-    gateway.answers.getCluster = async ({ id }) => {
+    gateway.answers.getStrategy = async ({ clusterId, rule }) => {
       await new Promise((resolve) => setTimeout(resolve, 1_200));
-      return { cluster: { id } };
+      return { strategy: { clusterId, rule, revision: 1n } };
     };
-    gateway.answers.getStrategy = () => new Promise<never>(() => undefined);
+    gateway.answers.startBackup = () => new Promise<never>(() => undefined);
     const startedAt = performance.now();
-    expectFailure(await gateway.ask('GET', strategy), 503, 20606);
+    expectFailure(await gateway.ask('POST', `/clusters/${CLUSTER}/strategies/nightly/run`), 503, 20602);
     expect(performance.now() - startedAt).toBeLessThan(2_000);
   });
 
@@ -264,7 +264,8 @@ describe('a service that fails', () => {
       throw thrown;
     };
     const { answers } = gateway;
-    for (const name of ['startBackup', 'getBackup', 'listBackups', 'getCluster'] as const) answers[name] = fail;
+    const failing = ['startBackup', 'getBackup', 'listBackups', 'getCluster', 'getStrategy', 'saveStrategy'] as const;
+    for (const name of failing) answers[name] = fail;
     const down = await gateway.ask(method, path, { body });
     expectFailure(down, 503, number);
     expect(down.headers['retry-after']).toBe('3');

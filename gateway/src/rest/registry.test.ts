@@ -64,7 +64,7 @@ it('shows how labels are written where they are no object', async () => {
 
 it('removes the registration of a cluster and its strategies, never a backup', async () => {
   expect((await gateway.ask('DELETE', `/clusters/${CLUSTER}`)).status).toBe(200);
-  expect(gateway.calls.map(({ method }) => method)).toEqual(['deleteCluster', 'deleteStrategy']);
+  expect(gateway.calls.map(({ method }) => method)).toEqual(['doubtCluster', 'deleteCluster', 'deleteStrategy']);
   expect(gateway.received('deleteStrategy').request).toMatchObject({ clusterId: CLUSTER, rule: '' });
 });
 
@@ -73,7 +73,7 @@ it('keeps the strategies of a cluster that may not be removed', async () => {
     throw new AppError('cluster_in_use', 'A backup of it is active.');
   };
   expectFailure(await gateway.ask('DELETE', `/clusters/${CLUSTER}`), 409, 20114);
-  expect(gateway.calls.map(({ method }) => method)).toEqual(['deleteCluster']);
+  expect(gateway.calls.map(({ method }) => method)).toEqual(['doubtCluster', 'deleteCluster']);
 });
 
 it('removes the strategies of a cluster on a repeat, when the first try came only half the way', async () => {
@@ -87,7 +87,7 @@ it('removes the strategies of a cluster on a repeat, when the first try came onl
   gateway.answers.deleteStrategy = async () => ({});
   gateway.calls.length = 0;
   expectFailure(await gateway.ask('DELETE', `/clusters/${CLUSTER}`), 404, 10003);
-  expect(gateway.calls.map(({ method }) => method)).toEqual(['deleteCluster', 'deleteStrategy']);
+  expect(gateway.calls.map(({ method }) => method)).toEqual(['doubtCluster', 'deleteCluster', 'deleteStrategy']);
 });
 
 it('registers a storage and shows it', async () => {

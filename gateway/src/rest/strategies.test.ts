@@ -38,17 +38,10 @@ describe('the strategy of a cluster', () => {
     });
   });
 
-  it('shows the zone that a first save would take: that of the cluster, else that of Tidemark', async () => {
-    const zoneShown = async () => (await gateway.ask('GET', PATH)).body.data.strategy.timeZone;
-    gateway.answers.getStrategy = async () => ({ strategy: { period: '0:00-1:00', timeZone: 'Europe/Berlin' } });
-    expect(await zoneShown()).toBe('Asia/Shanghai');
-    gateway.answers.getCluster = async ({ id }) => ({ cluster: { id } });
-    expect(await zoneShown()).toBe('Europe/Berlin');
-  });
-
-  it('shows the zone that was settled at the first save, whatever the cluster says now', async () => {
+  it('is read with one call, and shows the zone that comes with it', async () => {
     gateway.answers.getStrategy = async () => ({ strategy: { timeZone: 'Europe/Berlin', revision: 1n } });
     expect((await gateway.ask('GET', PATH)).body.data.strategy.timeZone).toBe('Europe/Berlin');
+    expect(gateway.calls.map(({ method }) => method)).toEqual(['getStrategy']);
   });
 
   it('shows days joined by commas without blanks, and the next window', async () => {
@@ -89,8 +82,9 @@ describe('the strategy of a cluster', () => {
       clusterId: CLUSTER,
       days: 'Tuesday,Wednesday',
       period: '7:00-9:00',
-      defaultTimeZone: 'Asia/Shanghai',
     });
+    // The warnings are asked for beside it.
+    expect(gateway.calls.map(({ method }) => method).sort()).toEqual(['previewStrategy', 'saveStrategy']);
   });
 
   it('keeps what a save leaves out or sends as null', async () => {
@@ -134,9 +128,9 @@ describe('the strategy of a cluster', () => {
       storageId: 'nfs',
       brOptions: { rateLimit: 100, extra: { gcttl: '60' } },
     });
-    expect(gateway.received('getStorage').request).toMatchObject({ id: 'nfs' });
     expect(gateway.received('saveStrategy').request).toMatchObject({
       rule: 'default',
+      storageId: 'nfs',
       createOnly: false,
       keepEverything: false,
       clearBrOptions: false,
@@ -156,12 +150,11 @@ describe('the strategy of a cluster', () => {
     expect(gateway.calls.map(({ method }) => method)).not.toContain('getStorage');
   });
 
-  it('is a 404 with 20600 for a storage that is not registered, and is not saved', async () => {
-    gateway.answers.getStorage = async ({ id }) => {
-      throw new AppError('storage_not_found', `There is no storage ${id}.`);
+  it('is a 404 with 20600 for a storage that is not registered', async () => {
+    gateway.answers.saveStrategy = async ({ storageId }) => {
+      throw new AppError('storage_not_found', `There is no storage ${storageId}.`);
     };
     expectFailure(await gateway.ask('PUT', PATH, { body: { strategy: { storageId: 'nowhere' } } }), 404, 20600);
-    expect(gateway.calls.map(({ method }) => method)).not.toContain('saveStrategy');
   });
 
   it('tells where it comes from and who paused it', async () => {

@@ -2,11 +2,12 @@ import type {
   PlannedStart,
   PreviewStrategyResponse,
 } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
+import { askedAhead } from '@tidemark/service-kit/abort';
 import type { FastifyInstance } from 'fastify';
 import { DEFAULT_RULE } from '../calls/find-rule.ts';
+import { leftOut } from '../calls/left-out.ts';
 import { type CallDependencies, extraCallOptions, type RequestScope } from '../calls/scope.ts';
 import type { RequestOf } from '../calls/steps.ts';
-import { log } from '../logger.ts';
 import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
 import { timeOf } from './legacy-record.ts';
 import * as operations from './operations/strategies.ts';
@@ -55,17 +56,17 @@ export function askWarnings(
   scope: RequestScope,
   dependencies: CallDependencies,
 ): () => Promise<string[]> {
-  const asked = dependencies.backends.occurrences.previewStrategy(
-    { clusterId, rule, count: 1, proposal: { ...change, clusterId, rule, createOnly: false } },
-    extraCallOptions(scope, dependencies),
+  const asked = askedAhead(
+    dependencies.backends.occurrences.previewStrategy(
+      { clusterId, rule, count: 1, proposal: { ...change, clusterId, rule, createOnly: false } },
+      extraCallOptions(scope, dependencies),
+    ),
   );
-  // Of a save that fails nobody asks.
-  asked.catch(() => undefined);
   return async () => {
     try {
       return (await asked).warnings;
     } catch (error) {
-      log.warn({ error, clusterId, rule, requestId: scope.id }, 'a saved strategy could not be previewed');
+      leftOut(error, { clusterId, rule, requestId: scope.id }, 'a saved strategy could not be previewed');
       return [];
     }
   };

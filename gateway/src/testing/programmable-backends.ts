@@ -255,36 +255,42 @@ function defaultAnswers(): Answers {
     rebuildRecords: async ({ storageId }) => ({ check: { id: 'c1', storageId, state: CheckState.QUEUED } }),
     listExcludedClusters: async () => ({}),
     getStorageCheck: async ({ id }) => ({ check: { id, storageId: 'nfs', state: CheckState.RUNNING } }),
-    getStrategy: async ({ clusterId, rule }) => ({
-      strategy: { clusterId, rule: rule || 'default', period: '0:00-1:00', timeZone: 'Asia/Shanghai' },
-    }),
+    async getStrategy({ clusterId, rule }) {
+      known(clusterId);
+      return { strategy: { clusterId, rule: rule || 'default', period: '0:00-1:00', timeZone: 'Asia/Shanghai' } };
+    },
     listStrategies: async ({ clusterIds }) => ({
       strategies: clusterIds.map((clusterId) => ({ clusterId, rule: 'default', period: '0:00-1:00', revision: 1n })),
     }),
-    saveStrategy: async ({ $typeName: _, days = '', period = '0:00-1:00', windowEnd, ...fields }) => ({
-      strategy: {
-        clusterId: fields.clusterId,
-        rule: fields.rule || 'default',
-        days: days.split(',').filter(Boolean),
-        period,
-        timeZone: 'Asia/Shanghai',
-        paused: fields.paused ?? false,
-        windowEnd: windowEnd ?? WindowEnd.LET_RUN,
-        storageId: fields.storageId ?? '',
-        ...(fields.retention && { retention: fields.retention }),
-        ...(fields.brOptions && { brOptions: fields.brOptions }),
-        revision: 1n,
-      },
-    }),
+    async saveStrategy({ $typeName: _, days = '', period = '0:00-1:00', windowEnd, ...fields }) {
+      known(fields.clusterId);
+      return {
+        strategy: {
+          clusterId: fields.clusterId,
+          rule: fields.rule || 'default',
+          days: days.split(',').filter(Boolean),
+          period,
+          timeZone: 'Asia/Shanghai',
+          paused: fields.paused ?? false,
+          windowEnd: windowEnd ?? WindowEnd.LET_RUN,
+          storageId: fields.storageId ?? '',
+          ...(fields.retention && { retention: fields.retention }),
+          ...(fields.brOptions && { brOptions: fields.brOptions }),
+          revision: 1n,
+        },
+      };
+    },
     deleteStrategy: async () => ({}),
     getFleetStrategy: async ({ name }) => ({ fleetStrategy: sampleFleetStrategy(name) }),
     listFleetStrategies: async () => ({ fleetStrategies: [sampleFleetStrategy('all-prod')] }),
     saveFleetStrategy: async ({ name }) => ({ fleetStrategy: sampleFleetStrategy(name) }),
     deleteFleetStrategy: async () => ({}),
     listStorageUsers: async () => ({ users: [] }),
-    previewStrategy: async ({ clusterId, rule }) => ({
-      strategy: { clusterId, rule, days: ['Monday'], period: '1:00-2:00', timeZone: 'UTC', revision: 1n },
-    }),
+    doubtCluster: async () => ({}),
+    async previewStrategy({ clusterId, rule }) {
+      known(clusterId);
+      return { strategy: { clusterId, rule, days: ['Monday'], period: '1:00-2:00', timeZone: 'UTC', revision: 1n } };
+    },
     evaluateRetention: async ({ clusterId }) => ({
       verdicts: [
         {

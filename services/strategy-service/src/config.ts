@@ -1,6 +1,6 @@
 import { isTimeZone } from '@tidemark/schedule/time-zone';
-import { readDatabase, readListeners } from '@tidemark/service-kit/common-settings';
-import { configReader, type Env, type OnRead } from '@tidemark/service-kit/env';
+import { readDatabase, readListeners, readPeer } from '@tidemark/service-kit/common-settings';
+import { type Address, configReader, type Env, type OnRead } from '@tidemark/service-kit/env';
 import type { AdmissionLimits } from '@tidemark/service-kit/grpc/admission';
 import { readAdmissionLimits } from '@tidemark/service-kit/grpc/server';
 import { readTransportSecurity, type TransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
@@ -13,6 +13,8 @@ export interface StrategyServiceConfig extends TransportSecurity {
   readonly operationsPort: number;
   readonly mongodbUrl: string;
   readonly mongodbDatabase: string;
+  /** Where the registry of clusters is. */
+  readonly backupService: Address;
   /** For a cluster and a request that name none. */
   readonly timeZone: string;
   /** How far into its window a start may be moved so that a fleet does not start at once. */
@@ -23,12 +25,17 @@ export interface StrategyServiceConfig extends TransportSecurity {
 export function toConfig(env: Env, onRead?: OnRead): StrategyServiceConfig {
   const reader = configReader(env, onRead);
   const listeners = readListeners(reader, { port: 4117, operationsPort: 4127 });
+  const backupService = readPeer(reader, 'TIDEMARK_BACKUP_SERVICE');
   const hostZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const config: StrategyServiceConfig = {
     ...listeners,
     admission: readAdmissionLimits(reader),
     ...readDatabase(reader),
-    ...readTransportSecurity(reader, { listensOn: listeners.host }),
+    backupService,
+    ...readTransportSecurity(reader, {
+      listensOn: listeners.host,
+      calls: { TIDEMARK_BACKUP_SERVICE: backupService },
+    }),
     timeZone: reader.text('TIDEMARK_TIME_ZONE', {
       about: 'Time zone of clusters that name none.',
       shown: 'that of the host',

@@ -19,6 +19,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } fro
 import { toConfig } from './config.ts';
 import { startStrategyService } from './service.ts';
 import type { StrategyDocument } from './strategy.ts';
+import { serveRegistry } from './testing/registry-peer.ts';
 
 const ALL_DAYS = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
 const WAIT = { timeout: 20_000, interval: 50 };
@@ -37,6 +38,7 @@ describe('a damaged rule', () => {
       await dropTestDatabase(mongo.db(database));
       await mongo.close();
     });
+    const registry = stack.use(await serveRegistry());
     const service = stack.use(
       await startStrategyService(
         toConfig({
@@ -44,6 +46,7 @@ describe('a damaged rule', () => {
           TIDEMARK_OPERATIONS_PORT: '0',
           TIDEMARK_MONGODB_URL: inject('mongodbUrl'),
           TIDEMARK_MONGODB_DATABASE: database,
+          TIDEMARK_BACKUP_SERVICE: registry.address,
         }),
       ),
     );

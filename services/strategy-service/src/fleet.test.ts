@@ -21,6 +21,7 @@ import { storeLog } from './logger.ts';
 import { createQuarantines } from './quarantines.ts';
 import { type RunningStrategyService, startStrategyService } from './service.ts';
 import { createStrategyStore } from './strategy-store.ts';
+import { serveRegistry } from './testing/registry-peer.ts';
 
 const ALL_DAYS = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
 const WAIT = { timeout: 15_000, interval: 50 };
@@ -33,6 +34,7 @@ describe('a strategy for labels', () => {
   let parts: FleetDependencies;
 
   beforeAll(async () => {
+    const registry = stack.use(await serveRegistry());
     for (let copy = 0; copy < 2; copy += 1)
       copies.push(
         stack.use(
@@ -42,6 +44,7 @@ describe('a strategy for labels', () => {
               TIDEMARK_OPERATIONS_PORT: '0',
               TIDEMARK_MONGODB_URL: inject('mongodbUrl'),
               TIDEMARK_MONGODB_DATABASE: database,
+              TIDEMARK_BACKUP_SERVICE: registry.address,
               TIDEMARK_TIME_ZONE: 'Asia/Tokyo',
             }),
           ),

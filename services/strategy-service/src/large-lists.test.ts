@@ -16,6 +16,7 @@ import { toConfig } from './config.ts';
 import type { FleetStrategyDocument } from './fleet-strategy.ts';
 import { startStrategyService } from './service.ts';
 import type { StrategyDocument } from './strategy.ts';
+import { serveRegistry } from './testing/registry-peer.ts';
 
 const RULES = 80;
 const LARGE = {
@@ -40,6 +41,7 @@ beforeAll(async () => {
     await dropTestDatabase(client.db(database));
     await client.close();
   });
+  const registry = stack.use(await serveRegistry());
   const service = stack.use(
     await startStrategyService(
       toConfig({
@@ -47,6 +49,7 @@ beforeAll(async () => {
         TIDEMARK_OPERATIONS_PORT: '0',
         TIDEMARK_MONGODB_URL: inject('mongodbUrl'),
         TIDEMARK_MONGODB_DATABASE: database,
+        TIDEMARK_BACKUP_SERVICE: registry.address,
       }),
     ),
   );

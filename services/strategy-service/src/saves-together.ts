@@ -6,8 +6,11 @@
  * S2. What came meanwhile is written at once: each change is made on top of the one before, in the order in which they came,
  *     and what the last one leaves is stored.
  * S3. Each caller is told the rule as its own change left it, once that is stored. A change that is refused stops no other.
+ * S4. Nothing is saved for a cluster that is not registered, also beside its deletion (K5).
  */
 
+import { AppError } from '@tidemark/errors/app-error';
+import type { Asking, KnownClusters, Standing } from './known-clusters.ts';
 import type { StrategyDocument } from './strategy.ts';
 import { pauseAfterConflict, type StrategyStore, tooManyConflicts } from './strategy-store.ts';
 
@@ -15,11 +18,13 @@ import { pauseAfterConflict, type StrategyStore, tooManyConflicts } from './stra
  * What a save makes of a rule; undefined where it changes nothing. It may be asked more than once.
  *
  * @param others every rule of the cluster; empty where `needsOthers` is not set and the rule is there
+ * @param clusterZone the time zone of the cluster where the rule is not there; empty where it has none
  * @throws AppError that its caller is told
  */
 export type Change = (
   before: StrategyDocument | undefined,
   others: readonly StrategyDocument[],
+  clusterZone: string,
 ) => StrategyDocument | undefined;
 
 export interface Save {
@@ -27,6 +32,8 @@ export interface Save {
   readonly rule: string;
   readonly change: Change;
   readonly needsOthers: boolean;
+  /** For whom the registry is asked. */
+  readonly asking: Omit<Asking, 'signal'>;
 }
 
 export interface Saved {
@@ -47,7 +54,8 @@ const MOST_CONFLICTS = 30;
  * @returns saves a rule
  */
 export function createSavesTogether(
-  store: Pick<StrategyStore, 'ofClusters' | 'write'>,
+  store: Pick<StrategyStore, 'ofClusters' | 'write' | 'remove'>,
+  clusters: Pick<KnownClusters, 'require' | 'ask' | 'stillStands'>,
   reserve: (clusterId: string, rule: string, signal: AbortSignal) => Promise<void>,
 ): (id: string, save: Save) => Promise<Saved> {
   const queues = new Map<string, Waiting[]>();
@@ -71,24 +79,37 @@ export function createSavesTogether(
     batch: readonly Waiting[],
     last: StrategyDocument | undefined,
   ): Promise<StrategyDocument | undefined> {
-    const [{ clusterId, rule } = { clusterId: '', rule: '' }] = batch;
+    const [first] = batch;
+    if (!first) return last;
+    const { clusterId, rule } = first;
     const signal = AbortSignal.timeout(LIMIT_MS);
+    const asking = { ...first.asking, signal };
     for (let tries = 1; tries <= MOST_CONFLICTS; tries += 1) {
       const known = tries === 1 && !batch.some(({ needsOthers }) => needsOthers) ? last : undefined;
+      const standing = await clusters.require(clusterId, asking);
       const others = known ? [] : await store.ofClusters([clusterId], signal);
       const before = known ?? others.find((one) => one.rule === rule);
-      const { after, tell } = changeAll(batch, before, others);
+      const cluster = before ? undefined : (standing.cluster ?? (await clusters.ask(clusterId, asking)));
+      const { after, tell } = changeAll(batch, before, others, cluster?.timeZone ?? '');
       if (after && after !== before) {
         if (!before) await reserve(clusterId, rule, signal);
         if (!(await store.write(before, after))) {
           await pauseAfterConflict(tries, signal);
           continue;
         }
+        if (!before) await requireStill(standing, after, asking);
       }
       tell();
       return after;
     }
     throw tooManyConflicts(clusterId);
+  }
+
+  /** @throws AppError `cluster_not_found` where the cluster of a new rule was deleted meanwhile; then the rule is gone, too */
+  async function requireStill(before: Standing, made: StrategyDocument, asking: Asking): Promise<void> {
+    if (await clusters.stillStands(made.clusterId, before, asking)) return;
+    await store.remove(made);
+    throw unknownCluster(made.clusterId);
   }
 
   return (id, save) => {
@@ -108,11 +129,12 @@ function changeAll(
   batch: readonly Waiting[],
   before: StrategyDocument | undefined,
   others: readonly StrategyDocument[],
+  clusterZone: string,
 ): { readonly after: StrategyDocument | undefined; tell(): void } {
   let after = before;
   const outcomes = batch.map(({ change, settled }) => {
     try {
-      const next = change(after, others);
+      const next = change(after, others, clusterZone);
       after = next ?? after;
       const saved = { strategy: after, changed: next !== undefined };
       return () => settled.resolve(saved);
@@ -126,4 +148,8 @@ function changeAll(
       for (const settle of outcomes) settle();
     },
   };
+}
+
+function unknownCluster(clusterId: string): AppError {
+  return new AppError('cluster_not_found', `There is no cluster ${clusterId}.`, { info: { clusterId } });
 }

@@ -15,6 +15,7 @@ import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { toConfig } from './config.ts';
 import { type RunningStrategyService, startStrategyService } from './service.ts';
+import { type RegistryPeer, serveRegistry } from './testing/registry-peer.ts';
 
 const ALL_DAYS = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
 
@@ -22,9 +23,11 @@ describe('strategy-service', () => {
   const database = `test-${randomUUID()}`;
   const stack = new AsyncDisposableStack();
   let service: RunningStrategyService;
+  let registry: RegistryPeer;
   let clusterId: string;
 
   beforeAll(async () => {
+    registry = stack.use(await serveRegistry());
     service = stack.use(
       await startStrategyService(
         toConfig({
@@ -32,6 +35,7 @@ describe('strategy-service', () => {
           TIDEMARK_OPERATIONS_PORT: '0',
           TIDEMARK_MONGODB_URL: inject('mongodbUrl'),
           TIDEMARK_MONGODB_DATABASE: database,
+          TIDEMARK_BACKUP_SERVICE: registry.address,
           TIDEMARK_TIME_ZONE: 'Asia/Tokyo',
         }),
       ),

@@ -1,10 +1,16 @@
 import { openDatabase } from '@tidemark/mongo/database';
+import {
+  type RegistryServiceServer,
+  RegistryServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { createServiceClient } from '@tidemark/service-kit/grpc/client';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import type { StrategyServiceConfig } from './config.ts';
 import { type FleetDependencies, startFleetLoop } from './fleet-loop.ts';
 import { createFleetStore, FLEET_INDEXES } from './fleet-store.ts';
+import { createKnownClusters } from './known-clusters.ts';
 import { log, storeLog } from './logger.ts';
 import { createQuarantines } from './quarantines.ts';
 import { createQuotaStore } from './quota-store.ts';
@@ -30,6 +36,14 @@ export async function startStrategyService(config: StrategyServiceConfig): Promi
       ...FLEET_INDEXES,
     ]),
   );
+  const { host, port } = config.backupService;
+  const registry = stack.use(
+    createServiceClient<RegistryServiceServer>(RegistryServiceService, {
+      address: `${host}:${port}`,
+      token: config.serviceToken,
+      certificate,
+    }),
+  );
   const parts: FleetDependencies = {
     store: createStrategyStore(database.db),
     fleet: createFleetStore(database.db),
@@ -39,8 +53,13 @@ export async function startStrategyService(config: StrategyServiceConfig): Promi
     quarantines: createQuarantines(),
   };
   const fleetLoop = stack.use(startFleetLoop(parts));
-  const quotas = createQuotaStore(database.db, database.now);
-  const dependencies: Dependencies = { ...parts, quotas, wakeFleetLoop: () => fleetLoop.wake() };
+  const dependencies: Dependencies = {
+    ...parts,
+    registry,
+    clusters: createKnownClusters({ db: database.db, registry, store: parts.store, now: database.now }),
+    quotas: createQuotaStore(database.db, database.now),
+    wakeFleetLoop: () => fleetLoop.wake(),
+  };
   const server = stack.use(
     await startGrpcServer({
       host: config.host,

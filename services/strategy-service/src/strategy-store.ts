@@ -51,6 +51,8 @@ export interface StrategyStore {
   /** Removes one, unless it was changed meanwhile. */
   remove(before: StrategyDocument): Promise<boolean>;
   removeCluster(clusterId: string): Promise<void>;
+  /** Removes the rules of a cluster that were made before it was registered. */
+  removeOlder(clusterId: string, registeredAt: Date): Promise<void>;
   /** Every rule of these clusters. */
   ofClusters(clusterIds: readonly string[], signal: AbortSignal): Promise<StrategyDocument[]>;
   /** A page of rules by `_id`. */
@@ -87,6 +89,8 @@ const ABOVE = '~';
 /** The same for instants. */
 const FAR = new Date('9999-01-01T00:00:00Z');
 const SCANNED_AT_ONCE = 500;
+/** By how much the clocks of two processes may differ. */
+const SKEW_MS = 1_000;
 const CONFLICT_BACKOFF = { baseMs: 5, maxMs: 500 };
 const MOST_CONFLICTS = 30;
 
@@ -134,6 +138,11 @@ export function createStrategyStore(db: Db): StrategyStore {
     remove: ({ _id, revision }) =>
       attempt(async () => (await strategies.deleteOne({ _id, revision })).deletedCount === 1),
     removeCluster: (clusterId) => orStoreError(async () => void (await strategies.deleteMany({ clusterId }))),
+    removeOlder: (clusterId, registeredAt) =>
+      orStoreError(async () => {
+        const createTime = { $gt: EPOCH, $lt: new Date(+registeredAt - SKEW_MS) };
+        await strategies.deleteMany({ clusterId, createTime });
+      }),
     ofClusters: (clusterIds, signal) =>
       orStoreError(async () => {
         const filter =

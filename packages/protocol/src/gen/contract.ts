@@ -437,6 +437,11 @@ export const METHODS = {
     "repeatable": true,
     "internal": "asked by the gateway itself, before a storage is deleted or closed to clusters"
   },
+  "tidemark.strategy.v1.StrategyService/DoubtCluster": {
+    "request": "tidemark.strategy.v1.DoubtClusterRequest",
+    "repeatable": true,
+    "internal": "told by the gateway itself, before a cluster is deleted"
+  },
   "tidemark.scheduler.v1.OccurrenceService/ListOccurrences": {
     "request": "tidemark.scheduler.v1.ListOccurrencesRequest",
     "repeatable": true
@@ -790,6 +795,12 @@ export const MESSAGES = {
     },
     "clusterIds": {
       "id": true
+    }
+  },
+  "tidemark.strategy.v1.DoubtClusterRequest": {
+    "clusterId": {
+      "id": true,
+      "required": true
     }
   },
   "tidemark.scheduler.v1.ListOccurrencesRequest": {

@@ -11,7 +11,7 @@ import { parsePeriod } from '@tidemark/schedule/period';
 import { localText, upcomingWindows, windowNotes } from '@tidemark/schedule/preview';
 import { startWithin } from '@tidemark/schedule/start-offset';
 import { parseWeekdays } from '@tidemark/schedule/weekdays';
-import type { WindowRule } from '@tidemark/schedule/window';
+import type { Window, WindowRule } from '@tidemark/schedule/window';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Preview, previewWarnings } from '../preview-warnings.ts';
 import type { Dependencies } from './context.ts';
@@ -35,15 +35,18 @@ export function previewStrategy({ backends, now }: Dependencies) {
     ]);
     if (!strategy) throw new AppError('internal', 'strategy-service answered without a strategy.');
 
-    const starts = plannedStarts(strategy, now(), Math.max(count, LOOKED_AT));
     const pastMs = durationsOf(past, strategy.rule);
-    const rooms = starts.flatMap(({ startAt, closesAt }) => (startAt && closesAt ? [+closesAt - +startAt] : []));
-    const fit = fitOf(rooms, pastMs);
+    // Without a past there is nothing that could be too long for a window.
+    const starts = plannedStarts(strategy, now(), pastMs.length > 0 ? Math.max(count, LOOKED_AT) : count);
+    const fit = fitOf(
+      starts.map(({ startAt, closesAt }) => +closesAt - +startAt),
+      pastMs,
+    );
     const preview: Preview = { ...fit, past: pastMs.length, stops: strategy.windowEnd === WindowEnd.WINDOW_END_STOP };
     return {
       // A proposal is saved nowhere: it has no revision, and nobody saved it.
       strategy: proposal ? { ...strategy, revision: 0n, updateTime: undefined, updatedBy: '' } : strategy,
-      starts: starts.slice(0, count),
+      starts: starts.slice(0, count).map((start) => toMessage(start, strategy.timeZone)),
       warnings: previewWarnings(strategy, preview),
       pastBackups: preview.past,
       pastTooLong: fit.tooLong,
@@ -59,7 +62,12 @@ function validate({ clusterId, proposal }: PreviewStrategyRequest): void {
   if (violations.length > 0) throw invalidArgument(violations);
 }
 
-function plannedStarts(strategy: Strategy, now: Date, count: number): PlannedStart[] {
+interface Start extends Window {
+  readonly startAt: Date;
+  readonly notes: () => string[];
+}
+
+function plannedStarts(strategy: Strategy, now: Date, count: number): Start[] {
   const rule = ruleOf(strategy);
   if (!rule || strategy.nextWindow === undefined) return [];
   const { nextWindow, clusterId, spreadSeconds } = strategy;
@@ -71,16 +79,20 @@ function plannedStarts(strategy: Strategy, now: Date, count: number): PlannedSta
       planned && nextWindow.startAt
         ? nextWindow.startAt
         : startWithin(window, clusterId, strategy.rule, spreadSeconds * 1000);
-    return {
-      opensAt: window.opensAt,
-      closesAt: window.closesAt,
-      startAt,
-      localOpensAt: localText(window.opensAt, rule.timeZone),
-      localClosesAt: localText(window.closesAt, rule.timeZone),
-      localStartAt: localText(startAt, rule.timeZone),
-      notes: windowNotes(rule, window),
-    };
+    return { ...window, startAt, notes: () => windowNotes(rule, window) };
   });
+}
+
+function toMessage({ opensAt, closesAt, startAt, notes }: Start, timeZone: string): PlannedStart {
+  return {
+    opensAt,
+    closesAt,
+    startAt,
+    localOpensAt: localText(opensAt, timeZone),
+    localClosesAt: localText(closesAt, timeZone),
+    localStartAt: localText(startAt, timeZone),
+    notes: notes(),
+  };
 }
 
 function ruleOf({ days, period, timeZone }: Strategy): WindowRule | undefined {

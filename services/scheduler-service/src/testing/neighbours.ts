@@ -292,6 +292,7 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
         saveFleetStrategy: refuse,
         deleteFleetStrategy: refuse,
         listStorageUsers: async () => ({ users: [], total: 0 }),
+        doubtCluster: refuse,
       }),
       bindService<PlanServiceServer>(PlanServiceService, {
         listDueStrategies: async () => ({

@@ -1,9 +1,12 @@
 import { AppError } from '@tidemark/errors/app-error';
 import type { FleetDependencies } from '../fleet-loop.ts';
+import type { KnownClusters, Registry } from '../known-clusters.ts';
 import type { QuotaStore } from '../quota-store.ts';
 
 /** What the handlers of this service work with. */
 export interface Dependencies extends FleetDependencies {
+  readonly clusters: KnownClusters;
+  readonly registry: Registry;
   readonly quotas: QuotaStore;
   /** Has strategies for labels applied at once. */
   readonly wakeFleetLoop: () => void;

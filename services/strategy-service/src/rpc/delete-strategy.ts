@@ -15,14 +15,15 @@ import type { Dependencies } from './context.ts';
  * @throws AppError `strategy_inherited` for a rule that comes from a strategy for labels
  */
 export function deleteStrategy(dependencies: Dependencies) {
-  const { store, fleet, quotas, now } = dependencies;
+  const { store, fleet, clusters, quotas, now } = dependencies;
   return async (
     { clusterId, rule }: DeleteStrategyRequest,
     { caller, requestId, signal }: CallContext,
   ): Promise<DeleteStrategyResponse> => {
     const at = now();
     if (rule === '') {
-      // First the labels: from then on nothing is derived for the cluster.
+      // First what is known of it and its labels: from then on nothing is saved or derived for the cluster.
+      await clusters.doubt(clusterId);
       await fleet.removeCluster(clusterId);
       await store.removeCluster(clusterId);
       await quotas.drop(clusterId);

@@ -3,20 +3,33 @@ import type {
   GetStrategyResponse,
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
+import { askedAhead } from '@tidemark/service-kit/abort';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { readOne } from '@tidemark/service-kit/quarantine';
 import { DEFAULT_PERIOD, DEFAULT_RULE, toStrategyMessage } from '../strategy.ts';
 import type { Dependencies } from './context.ts';
 
-/** A strategy; one that was never saved has no days and the window of the document. */
-export function getStrategy({ store, timeZone, spreadMs }: Dependencies) {
-  return async ({ clusterId, rule }: GetStrategyRequest, { signal }: CallContext): Promise<GetStrategyResponse> => {
+/**
+ * A strategy; one that was never saved has no days, the window of the document, and the zone that a first save would take.
+ *
+ * @throws AppError `cluster_not_found`
+ */
+export function getStrategy({ store, clusters, timeZone, spreadMs }: Dependencies) {
+  return async (
+    { clusterId, rule }: GetStrategyRequest,
+    { signal, requestId, caller }: CallContext,
+  ): Promise<GetStrategyResponse> => {
     const name = rule || DEFAULT_RULE;
-    const strategy = await store.get(clusterId, name, signal);
+    const asking = { signal, requestId, caller };
+    const found = askedAhead(store.get(clusterId, name, signal));
+    const { cluster } = await clusters.require(clusterId, asking);
+    // What the registry says may have taken an old rule away.
+    const strategy = cluster ? await store.get(clusterId, name, signal) : await found;
+    if (strategy) return { strategy: readOne('rule', strategy, (one) => toStrategyMessage(one, spreadMs), Strategy) };
+    const zone = (cluster ?? (await clusters.ask(clusterId, asking))).timeZone || timeZone;
+    const spreadSeconds = spreadMs / 1000;
     return {
-      strategy: strategy
-        ? readOne('rule', strategy, (one) => toStrategyMessage(one, spreadMs), Strategy)
-        : Strategy.create({ clusterId, rule: name, period: DEFAULT_PERIOD, timeZone, spreadSeconds: spreadMs / 1000 }),
+      strategy: Strategy.create({ clusterId, rule: name, period: DEFAULT_PERIOD, timeZone: zone, spreadSeconds }),
     };
   };
 }

@@ -29,8 +29,8 @@ import { type Dependencies, unknownRule } from './context.ts';
  * A rule that comes from a strategy for labels becomes the cluster's own, with what it had, as soon as anything but
  * `paused` is saved. It then is still paused if the strategy for labels was, unless the request says otherwise.
  */
-export function saveStrategy({ store, quotas, now, timeZone, spreadMs }: Dependencies) {
-  const saveTogether = createSavesTogether(store, async (clusterId, rule, signal) => {
+export function saveStrategy({ store, clusters, registry, quotas, now, timeZone, spreadMs }: Dependencies) {
+  const saveTogether = createSavesTogether(store, clusters, async (clusterId, rule, signal) => {
     const stored = async () => (await store.ofClusters([clusterId], signal)).map((one) => one.rule);
     if (!(await quotas.reserve(clusterId, rule, MAX_RULES, stored, signal))) throw tooMany();
   });
@@ -41,7 +41,9 @@ export function saveStrategy({ store, quotas, now, timeZone, spreadMs }: Depende
     const change = toChange(request);
     const rule = request.rule || DEFAULT_RULE;
     const { clusterId, defaultTimeZone, createOnly, validateOnly } = request;
-    const next: Change = (before, others) => {
+    const asking = { signal, requestId, caller };
+    let usable = '';
+    const next: Change = (before, others, clusterZone) => {
       if (createOnly || !before) requireRoomFor(rule, others);
       if (createOnly && before) {
         if (!isRepeat(before, change, requestId)) throw taken(before.rule);
@@ -56,7 +58,7 @@ export function saveStrategy({ store, quotas, now, timeZone, spreadMs }: Depende
         _id: strategyId(clusterId, rule),
         clusterId,
         rule,
-        timeZone: isTimeZone(defaultTimeZone) ? defaultTimeZone : timeZone,
+        timeZone: [defaultTimeZone, clusterZone].find(isTimeZone) ?? timeZone,
         lastTaken: null,
         createdIn: requestId,
         resumedAt: null,
@@ -70,6 +72,8 @@ export function saveStrategy({ store, quotas, now, timeZone, spreadMs }: Depende
         updateTime: at,
         updatedBy: caller,
       };
+      // A pause and its end leave what the rule has.
+      if (fresh.storageId !== usable && !onlyPauses(change)) throw new StorageNotLookedAt(fresh.storageId);
       return {
         ...fresh,
         resumedAt: resumedAt(before, fresh, at),
@@ -77,21 +81,47 @@ export function saveStrategy({ store, quotas, now, timeZone, spreadMs }: Depende
       };
     };
 
-    if (validateOnly) {
+    const validate = async () => {
+      const standing = await clusters.require(clusterId, asking);
       const others = await store.ofClusters([clusterId], signal);
       const before = others.find((one) => one.rule === rule);
-      const strategy = next(before, others) ?? before;
-      return { strategy: strategy && toStrategyMessage(strategy, spreadMs) };
-    }
-    const save = { clusterId, rule, change: next, needsOthers: createOnly };
-    const saved = saveTogether(strategyId(clusterId, rule), save).then(({ strategy, changed }) => {
-      // Also where nobody waits for the answer any more.
-      if (strategy && changed) strategySaved(strategy, caller, requestId);
-      return strategy;
-    });
-    const strategy = await raceAbort(saved, signal);
-    return { strategy: strategy && toStrategyMessage(strategy, spreadMs) };
+      const cluster = before ? undefined : (standing.cluster ?? (await clusters.ask(clusterId, asking)));
+      return next(before, others, cluster?.timeZone ?? '') ?? before;
+    };
+    const save = async () => {
+      const wish = { clusterId, rule, change: next, needsOthers: createOnly, asking: { requestId, caller } };
+      const saved = saveTogether(strategyId(clusterId, rule), wish).then(({ strategy, changed }) => {
+        // Also where nobody waits for the answer any more.
+        if (strategy && changed) strategySaved(strategy, caller, requestId);
+        return strategy;
+      });
+      return raceAbort(saved, signal);
+    };
+    const requireUsable = async (id: string) => {
+      await clusters.require(clusterId, asking);
+      if (id !== '') await registry.getStorage({ id, clusterId }, asking);
+      usable = id;
+    };
+
+    if (change.storageId) await requireUsable(change.storageId);
+    for (;;)
+      try {
+        const strategy = await (validateOnly ? validate() : save());
+        return { strategy: strategy && toStrategyMessage(strategy, spreadMs) };
+      } catch (error) {
+        if (!(error instanceof StorageNotLookedAt)) throw error;
+        await requireUsable(error.storageId);
+      }
   };
+}
+
+/** A rule keeps a storage of which it is not known yet whether its cluster may use it. */
+class StorageNotLookedAt extends Error {
+  readonly storageId: string;
+  constructor(storageId: string) {
+    super('a storage was not looked at');
+    this.storageId = storageId;
+  }
 }
 
 /** Whether a change says nothing, or only whether the rule is paused. */

@@ -6,6 +6,7 @@ import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bin
 import type { Dependencies } from './context.ts';
 import { deleteFleetStrategy } from './delete-fleet-strategy.ts';
 import { deleteStrategy } from './delete-strategy.ts';
+import { doubtCluster } from './doubt-cluster.ts';
 import { getFleetStrategy } from './get-fleet-strategy.ts';
 import { getStrategy } from './get-strategy.ts';
 import { listFleetStrategies } from './list-fleet-strategies.ts';
@@ -26,5 +27,6 @@ export function strategyService(dependencies: Dependencies): ServiceBinding {
     saveFleetStrategy: saveFleetStrategy(dependencies),
     deleteFleetStrategy: deleteFleetStrategy(dependencies),
     listStorageUsers: listStorageUsers(dependencies),
+    doubtCluster: doubtCluster(dependencies),
   });
 }

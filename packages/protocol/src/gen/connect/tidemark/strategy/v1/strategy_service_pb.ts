@@ -14,7 +14,41 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/strategy/v1/strategy_service.proto.
  */
 export const file_tidemark_strategy_v1_strategy_service: GenFile = /*@__PURE__*/
-  fileDesc("Cit0aWRlbWFyay9zdHJhdGVneS92MS9zdHJhdGVneV9zZXJ2aWNlLnByb3RvEhR0aWRlbWFyay5zdHJhdGVneS52MSJCChdMaXN0U3RvcmFnZVVzZXJzUmVxdWVzdBISCgpzdG9yYWdlX2lkGAEgASgJEhMKC2NsdXN0ZXJfaWRzGAIgAygJIlsKGExpc3RTdG9yYWdlVXNlcnNSZXNwb25zZRIwCgV1c2VycxgBIAMoCzIhLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0b3JhZ2VVc2VyEg0KBXRvdGFsGAIgASgNIkcKC1N0b3JhZ2VVc2VyEhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCRIWCg5mbGVldF9zdHJhdGVneRgDIAEoCSJxCglSZXRlbnRpb24SEQoJa2VlcF9sYXN0GAEgASgNEhEKCWtlZXBfZGF5cxgCIAEoDRINCgVkYWlseRgDIAEoDRIOCgZ3ZWVrbHkYBCABKA0SDwoHbW9udGhseRgFIAEoDRIOCgZ5ZWFybHkYBiABKA0ikwEKBldpbmRvdxIsCghvcGVuc19hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VzX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghzdGFydF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAinQQKCFN0cmF0ZWd5EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCRIMCgRkYXlzGAMgAygJEg4KBnBlcmlvZBgEIAEoCRIRCgl0aW1lX3pvbmUYBSABKAkSDgoGcGF1c2VkGAYgASgIEjEKC25leHRfd2luZG93GAcgASgLMhwudGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93EhAKCHJldmlzaW9uGAggASgEEi8KC3VwZGF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GAogASgJEjIKCXJldGVudGlvbhgLIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIzCgp3aW5kb3dfZW5kGAwgASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kEhIKCnN0b3JhZ2VfaWQYDSABKAkSMQoKYnJfb3B0aW9ucxgOIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSFgoOZmxlZXRfc3RyYXRlZ3kYDyABKAkSFAoMZmxlZXRfcGF1c2VkGBAgASgIEi4KCnJlc3VtZWRfYXQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnNwcmVhZF9zZWNvbmRzGBIgASgBIp4ECg1GbGVldFN0cmF0ZWd5EgwKBG5hbWUYASABKAkSQwoIc2VsZWN0b3IYAiADKAsyMS50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5LlNlbGVjdG9yRW50cnkSEAoIcHJpb3JpdHkYAyABKAUSDAoEcnVsZRgEIAEoCRIMCgRkYXlzGAUgAygJEg4KBnBlcmlvZBgGIAEoCRIRCgl0aW1lX3pvbmUYByABKAkSDgoGcGF1c2VkGAggASgIEjIKCXJldGVudGlvbhgJIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIzCgp3aW5kb3dfZW5kGAogASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kEhIKCnN0b3JhZ2VfaWQYCyABKAkSMQoKYnJfb3B0aW9ucxgMIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSEAoIcmV2aXNpb24YDSABKAQSLwoLdXBkYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYDyABKAkSDwoHYXBwbGllZBgQIAEoCBIQCghjbHVzdGVycxgRIAEoDRovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiNgoSR2V0U3RyYXRlZ3lSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCSJHChNHZXRTdHJhdGVneVJlc3BvbnNlEjAKCHN0cmF0ZWd5GAEgASgLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3kiiwQKE1NhdmVTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJEhEKBGRheXMYAyABKAlIAIgBARITCgZwZXJpb2QYBCABKAlIAYgBARIWCgl0aW1lX3pvbmUYBSABKAlIAogBARITCgZwYXVzZWQYBiABKAhIA4gBARIZChFkZWZhdWx0X3RpbWVfem9uZRgHIAEoCRIyCglyZXRlbnRpb24YCCABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SFwoPa2VlcF9ldmVyeXRoaW5nGAkgASgIEjgKCndpbmRvd19lbmQYCiABKA4yHy50aWRlbWFyay5zdHJhdGVneS52MS5XaW5kb3dFbmRIBIgBARIXCgpzdG9yYWdlX2lkGAsgASgJSAWIAQESMQoKYnJfb3B0aW9ucxgMIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSGAoQY2xlYXJfYnJfb3B0aW9ucxgNIAEoCBITCgtjcmVhdGVfb25seRgOIAEoCBIVCg12YWxpZGF0ZV9vbmx5GA8gASgIQgcKBV9kYXlzQgkKB19wZXJpb2RCDAoKX3RpbWVfem9uZUIJCgdfcGF1c2VkQg0KC193aW5kb3dfZW5kQg0KC19zdG9yYWdlX2lkIkgKFFNhdmVTdHJhdGVneVJlc3BvbnNlEjAKCHN0cmF0ZWd5GAEgASgLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3kingEKFUxpc3RTdHJhdGVnaWVzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIWCg53aXRoX3JldGVudGlvbhgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCRIxCg11cGRhdGVkX2FmdGVyGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJlChZMaXN0U3RyYXRlZ2llc1Jlc3BvbnNlEjIKCnN0cmF0ZWdpZXMYASADKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiJwoXR2V0RmxlZXRTdHJhdGVneVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJXChhHZXRGbGVldFN0cmF0ZWd5UmVzcG9uc2USOwoOZmxlZXRfc3RyYXRlZ3kYASABKAsyIy50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5IjAKGkxpc3RGbGVldFN0cmF0ZWdpZXNSZXF1ZXN0EhIKCnBhZ2VfdG9rZW4YASABKAkidQobTGlzdEZsZWV0U3RyYXRlZ2llc1Jlc3BvbnNlEj0KEGZsZWV0X3N0cmF0ZWdpZXMYASADKAsyIy50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLoBAoYU2F2ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0EgwKBG5hbWUYASABKAkSTgoIc2VsZWN0b3IYAiADKAsyPC50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlRmxlZXRTdHJhdGVneVJlcXVlc3QuU2VsZWN0b3JFbnRyeRIVCghwcmlvcml0eRgDIAEoBUgAiAEBEgwKBHJ1bGUYBCABKAkSEQoEZGF5cxgFIAEoCUgBiAEBEhMKBnBlcmlvZBgGIAEoCUgCiAEBEhYKCXRpbWVfem9uZRgHIAEoCUgDiAEBEhMKBnBhdXNlZBgIIAEoCEgEiAEBEjIKCXJldGVudGlvbhgJIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIXCg9rZWVwX2V2ZXJ5dGhpbmcYCiABKAgSOAoKd2luZG93X2VuZBgLIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZEgFiAEBEhcKCnN0b3JhZ2VfaWQYDCABKAlIBogBARIxCgpicl9vcHRpb25zGA0gASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIYChBjbGVhcl9icl9vcHRpb25zGA4gASgIGi8KDVNlbGVjdG9yRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUILCglfcHJpb3JpdHlCBwoFX2RheXNCCQoHX3BlcmlvZEIMCgpfdGltZV96b25lQgkKB19wYXVzZWRCDQoLX3dpbmRvd19lbmRCDQoLX3N0b3JhZ2VfaWQiWAoZU2F2ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZRI7Cg5mbGVldF9zdHJhdGVneRgBIAEoCzIjLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkZsZWV0U3RyYXRlZ3kiKgoaRGVsZXRlRmxlZXRTdHJhdGVneVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIdChtEZWxldGVGbGVldFN0cmF0ZWd5UmVzcG9uc2UiOQoVRGVsZXRlU3RyYXRlZ3lSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCSIYChZEZWxldGVTdHJhdGVneVJlc3BvbnNlKlQKCVdpbmRvd0VuZBIaChZXSU5ET1dfRU5EX1VOU1BFQ0lGSUVEEAASFgoSV0lORE9XX0VORF9MRVRfUlVOEAESEwoPV0lORE9XX0VORF9TVE9QEAIytwgKD1N0cmF0ZWd5U2VydmljZRJnCgtHZXRTdHJhdGVneRIoLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldFN0cmF0ZWd5UmVxdWVzdBopLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldFN0cmF0ZWd5UmVzcG9uc2UiA5ACARJwCg5MaXN0U3RyYXRlZ2llcxIrLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdHJhdGVnaWVzUmVxdWVzdBosLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdHJhdGVnaWVzUmVzcG9uc2UiA5ACARJqCgxTYXZlU3RyYXRlZ3kSKS50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlU3RyYXRlZ3lSZXF1ZXN0GioudGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZVN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJwCg5EZWxldGVTdHJhdGVneRIrLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZVN0cmF0ZWd5UmVxdWVzdBosLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZVN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJ2ChBHZXRGbGVldFN0cmF0ZWd5Ei0udGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0RmxlZXRTdHJhdGVneVJlcXVlc3QaLi50aWRlbWFyay5zdHJhdGVneS52MS5HZXRGbGVldFN0cmF0ZWd5UmVzcG9uc2UiA5ACARJ/ChNMaXN0RmxlZXRTdHJhdGVnaWVzEjAudGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdEZsZWV0U3RyYXRlZ2llc1JlcXVlc3QaMS50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0RmxlZXRTdHJhdGVnaWVzUmVzcG9uc2UiA5ACARJ5ChFTYXZlRmxlZXRTdHJhdGVneRIuLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVGbGVldFN0cmF0ZWd5UmVxdWVzdBovLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVGbGVldFN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJ/ChNEZWxldGVGbGVldFN0cmF0ZWd5EjAudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlRmxlZXRTdHJhdGVneVJlcXVlc3QaMS50aWRlbWFyay5zdHJhdGVneS52MS5EZWxldGVGbGVldFN0cmF0ZWd5UmVzcG9uc2UiA5ACAhJ2ChBMaXN0U3RvcmFnZVVzZXJzEi0udGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdFN0b3JhZ2VVc2Vyc1JlcXVlc3QaLi50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0U3RvcmFnZVVzZXJzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemark_backup_v1_registry_service]);
+  fileDesc("Cit0aWRlbWFyay9zdHJhdGVneS92MS9zdHJhdGVneV9zZXJ2aWNlLnByb3RvEhR0aWRlbWFyay5zdHJhdGVneS52MSIpChNEb3VidENsdXN0ZXJSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkiFgoURG91YnRDbHVzdGVyUmVzcG9uc2UiQgoXTGlzdFN0b3JhZ2VVc2Vyc1JlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRITCgtjbHVzdGVyX2lkcxgCIAMoCSJbChhMaXN0U3RvcmFnZVVzZXJzUmVzcG9uc2USMAoFdXNlcnMYASADKAsyIS50aWRlbWFyay5zdHJhdGVneS52MS5TdG9yYWdlVXNlchINCgV0b3RhbBgCIAEoDSJHCgtTdG9yYWdlVXNlchISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSFgoOZmxlZXRfc3RyYXRlZ3kYAyABKAkicQoJUmV0ZW50aW9uEhEKCWtlZXBfbGFzdBgBIAEoDRIRCglrZWVwX2RheXMYAiABKA0SDQoFZGFpbHkYAyABKA0SDgoGd2Vla2x5GAQgASgNEg8KB21vbnRobHkYBSABKA0SDgoGeWVhcmx5GAYgASgNIpMBCgZXaW5kb3cSLAoIb3BlbnNfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWNsb3Nlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIc3RhcnRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIp0ECghTdHJhdGVneRISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSDAoEZGF5cxgDIAMoCRIOCgZwZXJpb2QYBCABKAkSEQoJdGltZV96b25lGAUgASgJEg4KBnBhdXNlZBgGIAEoCBIxCgtuZXh0X3dpbmRvdxgHIAEoCzIcLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvdxIQCghyZXZpc2lvbhgIIAEoBBIvCgt1cGRhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKdXBkYXRlZF9ieRgKIAEoCRIyCglyZXRlbnRpb24YCyABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SMwoKd2luZG93X2VuZBgMIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZBISCgpzdG9yYWdlX2lkGA0gASgJEjEKCmJyX29wdGlvbnMYDiABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEhYKDmZsZWV0X3N0cmF0ZWd5GA8gASgJEhQKDGZsZWV0X3BhdXNlZBgQIAEoCBIuCgpyZXN1bWVkX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5zcHJlYWRfc2Vjb25kcxgSIAEoASKeBAoNRmxlZXRTdHJhdGVneRIMCgRuYW1lGAEgASgJEkMKCHNlbGVjdG9yGAIgAygLMjEudGlkZW1hcmsuc3RyYXRlZ3kudjEuRmxlZXRTdHJhdGVneS5TZWxlY3RvckVudHJ5EhAKCHByaW9yaXR5GAMgASgFEgwKBHJ1bGUYBCABKAkSDAoEZGF5cxgFIAMoCRIOCgZwZXJpb2QYBiABKAkSEQoJdGltZV96b25lGAcgASgJEg4KBnBhdXNlZBgIIAEoCBIyCglyZXRlbnRpb24YCSABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SMwoKd2luZG93X2VuZBgKIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZBISCgpzdG9yYWdlX2lkGAsgASgJEjEKCmJyX29wdGlvbnMYDCABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEhAKCHJldmlzaW9uGA0gASgEEi8KC3VwZGF0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GA8gASgJEg8KB2FwcGxpZWQYECABKAgSEAoIY2x1c3RlcnMYESABKA0aLwoNU2VsZWN0b3JFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjYKEkdldFN0cmF0ZWd5UmVxdWVzdBISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkiRwoTR2V0U3RyYXRlZ3lSZXNwb25zZRIwCghzdHJhdGVneRgBIAEoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5IosEChNTYXZlU3RyYXRlZ3lSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCRIRCgRkYXlzGAMgASgJSACIAQESEwoGcGVyaW9kGAQgASgJSAGIAQESFgoJdGltZV96b25lGAUgASgJSAKIAQESEwoGcGF1c2VkGAYgASgISAOIAQESGQoRZGVmYXVsdF90aW1lX3pvbmUYByABKAkSMgoJcmV0ZW50aW9uGAggASgLMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuUmV0ZW50aW9uEhcKD2tlZXBfZXZlcnl0aGluZxgJIAEoCBI4Cgp3aW5kb3dfZW5kGAogASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kSASIAQESFwoKc3RvcmFnZV9pZBgLIAEoCUgFiAEBEjEKCmJyX29wdGlvbnMYDCABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEhgKEGNsZWFyX2JyX29wdGlvbnMYDSABKAgSEwoLY3JlYXRlX29ubHkYDiABKAgSFQoNdmFsaWRhdGVfb25seRgPIAEoCEIHCgVfZGF5c0IJCgdfcGVyaW9kQgwKCl90aW1lX3pvbmVCCQoHX3BhdXNlZEINCgtfd2luZG93X2VuZEINCgtfc3RvcmFnZV9pZCJIChRTYXZlU3RyYXRlZ3lSZXNwb25zZRIwCghzdHJhdGVneRgBIAEoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5Ip4BChVMaXN0U3RyYXRlZ2llc1JlcXVlc3QSEwoLY2x1c3Rlcl9pZHMYASADKAkSFgoOd2l0aF9yZXRlbnRpb24YAiABKAgSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkSMQoNdXBkYXRlZF9hZnRlchgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQoWTGlzdFN0cmF0ZWdpZXNSZXNwb25zZRIyCgpzdHJhdGVnaWVzGAEgAygLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3kSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIicKF0dldEZsZWV0U3RyYXRlZ3lSZXF1ZXN0EgwKBG5hbWUYASABKAkiVwoYR2V0RmxlZXRTdHJhdGVneVJlc3BvbnNlEjsKDmZsZWV0X3N0cmF0ZWd5GAEgASgLMiMudGlkZW1hcmsuc3RyYXRlZ3kudjEuRmxlZXRTdHJhdGVneSIwChpMaXN0RmxlZXRTdHJhdGVnaWVzUmVxdWVzdBISCgpwYWdlX3Rva2VuGAEgASgJInUKG0xpc3RGbGVldFN0cmF0ZWdpZXNSZXNwb25zZRI9ChBmbGVldF9zdHJhdGVnaWVzGAEgAygLMiMudGlkZW1hcmsuc3RyYXRlZ3kudjEuRmxlZXRTdHJhdGVneRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki6AQKGFNhdmVGbGVldFN0cmF0ZWd5UmVxdWVzdBIMCgRuYW1lGAEgASgJEk4KCHNlbGVjdG9yGAIgAygLMjwudGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0LlNlbGVjdG9yRW50cnkSFQoIcHJpb3JpdHkYAyABKAVIAIgBARIMCgRydWxlGAQgASgJEhEKBGRheXMYBSABKAlIAYgBARITCgZwZXJpb2QYBiABKAlIAogBARIWCgl0aW1lX3pvbmUYByABKAlIA4gBARITCgZwYXVzZWQYCCABKAhIBIgBARIyCglyZXRlbnRpb24YCSABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SFwoPa2VlcF9ldmVyeXRoaW5nGAogASgIEjgKCndpbmRvd19lbmQYCyABKA4yHy50aWRlbWFyay5zdHJhdGVneS52MS5XaW5kb3dFbmRIBYgBARIXCgpzdG9yYWdlX2lkGAwgASgJSAaIAQESMQoKYnJfb3B0aW9ucxgNIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSGAoQY2xlYXJfYnJfb3B0aW9ucxgOIAEoCBovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3ByaW9yaXR5QgcKBV9kYXlzQgkKB19wZXJpb2RCDAoKX3RpbWVfem9uZUIJCgdfcGF1c2VkQg0KC193aW5kb3dfZW5kQg0KC19zdG9yYWdlX2lkIlgKGVNhdmVGbGVldFN0cmF0ZWd5UmVzcG9uc2USOwoOZmxlZXRfc3RyYXRlZ3kYASABKAsyIy50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5IioKGkRlbGV0ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0EgwKBG5hbWUYASABKAkiHQobRGVsZXRlRmxlZXRTdHJhdGVneVJlc3BvbnNlIjkKFURlbGV0ZVN0cmF0ZWd5UmVxdWVzdBISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkiGAoWRGVsZXRlU3RyYXRlZ3lSZXNwb25zZSpUCglXaW5kb3dFbmQSGgoWV0lORE9XX0VORF9VTlNQRUNJRklFRBAAEhYKEldJTkRPV19FTkRfTEVUX1JVThABEhMKD1dJTkRPV19FTkRfU1RPUBACMqMJCg9TdHJhdGVneVNlcnZpY2USZwoLR2V0U3RyYXRlZ3kSKC50aWRlbWFyay5zdHJhdGVneS52MS5HZXRTdHJhdGVneVJlcXVlc3QaKS50aWRlbWFyay5zdHJhdGVneS52MS5HZXRTdHJhdGVneVJlc3BvbnNlIgOQAgEScAoOTGlzdFN0cmF0ZWdpZXMSKy50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0U3RyYXRlZ2llc1JlcXVlc3QaLC50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0U3RyYXRlZ2llc1Jlc3BvbnNlIgOQAgESagoMU2F2ZVN0cmF0ZWd5EikudGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZVN0cmF0ZWd5UmVxdWVzdBoqLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVTdHJhdGVneVJlc3BvbnNlIgOQAgIScAoORGVsZXRlU3RyYXRlZ3kSKy50aWRlbWFyay5zdHJhdGVneS52MS5EZWxldGVTdHJhdGVneVJlcXVlc3QaLC50aWRlbWFyay5zdHJhdGVneS52MS5EZWxldGVTdHJhdGVneVJlc3BvbnNlIgOQAgISdgoQR2V0RmxlZXRTdHJhdGVneRItLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldEZsZWV0U3RyYXRlZ3lSZXF1ZXN0Gi4udGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0RmxlZXRTdHJhdGVneVJlc3BvbnNlIgOQAgESfwoTTGlzdEZsZWV0U3RyYXRlZ2llcxIwLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RGbGVldFN0cmF0ZWdpZXNSZXF1ZXN0GjEudGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdEZsZWV0U3RyYXRlZ2llc1Jlc3BvbnNlIgOQAgESeQoRU2F2ZUZsZWV0U3RyYXRlZ3kSLi50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlRmxlZXRTdHJhdGVneVJlcXVlc3QaLy50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlRmxlZXRTdHJhdGVneVJlc3BvbnNlIgOQAgISfwoTRGVsZXRlRmxlZXRTdHJhdGVneRIwLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0GjEudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlRmxlZXRTdHJhdGVneVJlc3BvbnNlIgOQAgISdgoQTGlzdFN0b3JhZ2VVc2VycxItLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdG9yYWdlVXNlcnNSZXF1ZXN0Gi4udGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdFN0b3JhZ2VVc2Vyc1Jlc3BvbnNlIgOQAgESagoMRG91YnRDbHVzdGVyEikudGlkZW1hcmsuc3RyYXRlZ3kudjEuRG91YnRDbHVzdGVyUmVxdWVzdBoqLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRvdWJ0Q2x1c3RlclJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_registry_service]);
+
+/**
+ * Names the cluster.
+ *
+ * @generated from message tidemark.strategy.v1.DoubtClusterRequest
+ */
+export type DoubtClusterRequest = Message<"tidemark.strategy.v1.DoubtClusterRequest"> & {
+  /**
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.DoubtClusterRequest.
+ * Use `create(DoubtClusterRequestSchema)` to create a new message.
+ */
+export const DoubtClusterRequestSchema: GenMessage<DoubtClusterRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 0);
+
+/**
+ * It is noted, for every copy of the service.
+ *
+ * @generated from message tidemark.strategy.v1.DoubtClusterResponse
+ */
+export type DoubtClusterResponse = Message<"tidemark.strategy.v1.DoubtClusterResponse"> & {
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.DoubtClusterResponse.
+ * Use `create(DoubtClusterResponseSchema)` to create a new message.
+ */
+export const DoubtClusterResponseSchema: GenMessage<DoubtClusterResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 1);
 
 /**
  * Names the storage.
@@ -41,7 +75,7 @@ export type ListStorageUsersRequest = Message<"tidemark.strategy.v1.ListStorageU
  * Use `create(ListStorageUsersRequestSchema)` to create a new message.
  */
 export const ListStorageUsersRequestSchema: GenMessage<ListStorageUsersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 0);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 2);
 
 /**
  * At most ten of each kind.
@@ -67,7 +101,7 @@ export type ListStorageUsersResponse = Message<"tidemark.strategy.v1.ListStorage
  * Use `create(ListStorageUsersResponseSchema)` to create a new message.
  */
 export const ListStorageUsersResponseSchema: GenMessage<ListStorageUsersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 1);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 3);
 
 /**
  * What names a storage: a rule of a cluster, or a strategy for labels.
@@ -98,7 +132,7 @@ export type StorageUser = Message<"tidemark.strategy.v1.StorageUser"> & {
  * Use `create(StorageUserSchema)` to create a new message.
  */
 export const StorageUserSchema: GenMessage<StorageUser> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 2);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 4);
 
 /**
  * Which successful backups of a rule are kept; one that any of them keeps is kept. 0 is not set. Only backups that the
@@ -149,7 +183,7 @@ export type Retention = Message<"tidemark.strategy.v1.Retention"> & {
  * Use `create(RetentionSchema)` to create a new message.
  */
 export const RetentionSchema: GenMessage<Retention> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 3);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 5);
 
 /**
  * The next window of a strategy and when in it the backup starts.
@@ -178,7 +212,7 @@ export type Window = Message<"tidemark.strategy.v1.Window"> & {
  * Use `create(WindowSchema)` to create a new message.
  */
 export const WindowSchema: GenMessage<Window> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 4);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 6);
 
 /**
  * A strategy as it is stored.
@@ -306,7 +340,7 @@ export type Strategy = Message<"tidemark.strategy.v1.Strategy"> & {
  * Use `create(StrategySchema)` to create a new message.
  */
 export const StrategySchema: GenMessage<Strategy> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 5);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 7);
 
 /**
  * A strategy for all clusters that have certain labels. A cluster's own rule of the same name wins over it; of several,
@@ -416,7 +450,7 @@ export type FleetStrategy = Message<"tidemark.strategy.v1.FleetStrategy"> & {
  * Use `create(FleetStrategySchema)` to create a new message.
  */
 export const FleetStrategySchema: GenMessage<FleetStrategy> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 6);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 8);
 
 /**
  * Names a strategy.
@@ -442,7 +476,7 @@ export type GetStrategyRequest = Message<"tidemark.strategy.v1.GetStrategyReques
  * Use `create(GetStrategyRequestSchema)` to create a new message.
  */
 export const GetStrategyRequestSchema: GenMessage<GetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 7);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 9);
 
 /**
  * The strategy asked for.
@@ -461,7 +495,7 @@ export type GetStrategyResponse = Message<"tidemark.strategy.v1.GetStrategyRespo
  * Use `create(GetStrategyResponseSchema)` to create a new message.
  */
 export const GetStrategyResponseSchema: GenMessage<GetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 8);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 10);
 
 /**
  * What to save; an absent field keeps what it was.
@@ -502,7 +536,7 @@ export type SaveStrategyRequest = Message<"tidemark.strategy.v1.SaveStrategyRequ
   paused?: boolean | undefined;
 
   /**
-   * The cluster's own zone, for a first save that names none.
+   * For a first save that names none; empty means the cluster's own.
    *
    * @generated from field: string default_time_zone = 7;
    */
@@ -566,7 +600,7 @@ export type SaveStrategyRequest = Message<"tidemark.strategy.v1.SaveStrategyRequ
  * Use `create(SaveStrategyRequestSchema)` to create a new message.
  */
 export const SaveStrategyRequestSchema: GenMessage<SaveStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 9);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 11);
 
 /**
  * The strategy as it is stored now.
@@ -585,7 +619,7 @@ export type SaveStrategyResponse = Message<"tidemark.strategy.v1.SaveStrategyRes
  * Use `create(SaveStrategyResponseSchema)` to create a new message.
  */
 export const SaveStrategyResponseSchema: GenMessage<SaveStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 10);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 12);
 
 /**
  * Which rules to list.
@@ -634,7 +668,7 @@ export type ListStrategiesRequest = Message<"tidemark.strategy.v1.ListStrategies
  * Use `create(ListStrategiesRequestSchema)` to create a new message.
  */
 export const ListStrategiesRequestSchema: GenMessage<ListStrategiesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 11);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 13);
 
 /**
  * A page of rules.
@@ -660,7 +694,7 @@ export type ListStrategiesResponse = Message<"tidemark.strategy.v1.ListStrategie
  * Use `create(ListStrategiesResponseSchema)` to create a new message.
  */
 export const ListStrategiesResponseSchema: GenMessage<ListStrategiesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 12);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 14);
 
 /**
  * Names a strategy for labels.
@@ -679,7 +713,7 @@ export type GetFleetStrategyRequest = Message<"tidemark.strategy.v1.GetFleetStra
  * Use `create(GetFleetStrategyRequestSchema)` to create a new message.
  */
 export const GetFleetStrategyRequestSchema: GenMessage<GetFleetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 13);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 15);
 
 /**
  * The strategy asked for.
@@ -698,7 +732,7 @@ export type GetFleetStrategyResponse = Message<"tidemark.strategy.v1.GetFleetStr
  * Use `create(GetFleetStrategyResponseSchema)` to create a new message.
  */
 export const GetFleetStrategyResponseSchema: GenMessage<GetFleetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 14);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 16);
 
 /**
  * All of them.
@@ -719,7 +753,7 @@ export type ListFleetStrategiesRequest = Message<"tidemark.strategy.v1.ListFleet
  * Use `create(ListFleetStrategiesRequestSchema)` to create a new message.
  */
 export const ListFleetStrategiesRequestSchema: GenMessage<ListFleetStrategiesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 15);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 17);
 
 /**
  * Strategies for labels, by name.
@@ -745,7 +779,7 @@ export type ListFleetStrategiesResponse = Message<"tidemark.strategy.v1.ListFlee
  * Use `create(ListFleetStrategiesResponseSchema)` to create a new message.
  */
 export const ListFleetStrategiesResponseSchema: GenMessage<ListFleetStrategiesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 16);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 18);
 
 /**
  * What to save; an absent field keeps what it was.
@@ -833,7 +867,7 @@ export type SaveFleetStrategyRequest = Message<"tidemark.strategy.v1.SaveFleetSt
  * Use `create(SaveFleetStrategyRequestSchema)` to create a new message.
  */
 export const SaveFleetStrategyRequestSchema: GenMessage<SaveFleetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 17);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 19);
 
 /**
  * The strategy as it is stored now.
@@ -852,7 +886,7 @@ export type SaveFleetStrategyResponse = Message<"tidemark.strategy.v1.SaveFleetS
  * Use `create(SaveFleetStrategyResponseSchema)` to create a new message.
  */
 export const SaveFleetStrategyResponseSchema: GenMessage<SaveFleetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 18);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 20);
 
 /**
  * Names what to forget.
@@ -871,7 +905,7 @@ export type DeleteFleetStrategyRequest = Message<"tidemark.strategy.v1.DeleteFle
  * Use `create(DeleteFleetStrategyRequestSchema)` to create a new message.
  */
 export const DeleteFleetStrategyRequestSchema: GenMessage<DeleteFleetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 19);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 21);
 
 /**
  * The strategy is forgotten.
@@ -886,7 +920,7 @@ export type DeleteFleetStrategyResponse = Message<"tidemark.strategy.v1.DeleteFl
  * Use `create(DeleteFleetStrategyResponseSchema)` to create a new message.
  */
 export const DeleteFleetStrategyResponseSchema: GenMessage<DeleteFleetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 20);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 22);
 
 /**
  * Names what to forget.
@@ -912,7 +946,7 @@ export type DeleteStrategyRequest = Message<"tidemark.strategy.v1.DeleteStrategy
  * Use `create(DeleteStrategyRequestSchema)` to create a new message.
  */
 export const DeleteStrategyRequestSchema: GenMessage<DeleteStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 21);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 23);
 
 /**
  * The strategy is forgotten.
@@ -927,7 +961,7 @@ export type DeleteStrategyResponse = Message<"tidemark.strategy.v1.DeleteStrateg
  * Use `create(DeleteStrategyResponseSchema)` to create a new message.
  */
 export const DeleteStrategyResponseSchema: GenMessage<DeleteStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 22);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 24);
 
 /**
  * What becomes of a backup that still runs when its window closes.
@@ -975,7 +1009,7 @@ export const WindowEndSchema: GenEnum<WindowEnd> = /*@__PURE__*/
  */
 export const StrategyService: GenService<{
   /**
-   * The strategy of a cluster; one that was never saved has no days.
+   * The strategy of a registered cluster; one that was never saved has no days.
    *
    * @generated from rpc tidemark.strategy.v1.StrategyService.GetStrategy
    */
@@ -1063,6 +1097,16 @@ export const StrategyService: GenService<{
     methodKind: "unary";
     input: typeof ListStorageUsersRequestSchema;
     output: typeof ListStorageUsersResponseSchema;
+  },
+  /**
+   * Says that a cluster may soon be registered no longer: from now on the registry is asked about it.
+   *
+   * @generated from rpc tidemark.strategy.v1.StrategyService.DoubtCluster
+   */
+  doubtCluster: {
+    methodKind: "unary";
+    input: typeof DoubtClusterRequestSchema;
+    output: typeof DoubtClusterResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_strategy_v1_strategy_service, 0);

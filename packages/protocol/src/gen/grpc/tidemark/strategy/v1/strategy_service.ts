@@ -41,6 +41,15 @@ export namespace WindowEnd {
   export type UNRECOGNIZED = typeof WindowEnd.UNRECOGNIZED;
 }
 
+/** Names the cluster. */
+export interface DoubtClusterRequest {
+  clusterId: string;
+}
+
+/** It is noted, for every copy of the service. */
+export interface DoubtClusterResponse {
+}
+
 /** Names the storage. */
 export interface ListStorageUsersRequest {
   storageId: string;
@@ -184,7 +193,7 @@ export interface SaveStrategyRequest {
   paused?:
     | boolean
     | undefined;
-  /** The cluster's own zone, for a first save that names none. */
+  /** For a first save that names none; empty means the cluster's own. */
   defaultTimeZone: string;
   /** Absent keeps what it was. */
   retention:
@@ -308,6 +317,104 @@ export interface DeleteStrategyRequest {
 /** The strategy is forgotten. */
 export interface DeleteStrategyResponse {
 }
+
+function createBaseDoubtClusterRequest(): DoubtClusterRequest {
+  return { clusterId: "" };
+}
+
+export const DoubtClusterRequest: MessageFns<DoubtClusterRequest> = {
+  encode(message: DoubtClusterRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DoubtClusterRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDoubtClusterRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DoubtClusterRequest>): DoubtClusterRequest {
+    return DoubtClusterRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DoubtClusterRequest>): DoubtClusterRequest {
+    const message = createBaseDoubtClusterRequest();
+    message.clusterId = object.clusterId ?? "";
+    return message;
+  },
+};
+
+function createBaseDoubtClusterResponse(): DoubtClusterResponse {
+  return {};
+}
+
+export const DoubtClusterResponse: MessageFns<DoubtClusterResponse> = {
+  encode(_: DoubtClusterResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DoubtClusterResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDoubtClusterResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DoubtClusterResponse>): DoubtClusterResponse {
+    return DoubtClusterResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DoubtClusterResponse>): DoubtClusterResponse {
+    const message = createBaseDoubtClusterResponse();
+    return message;
+  },
+};
 
 function createBaseListStorageUsersRequest(): ListStorageUsersRequest {
   return { storageId: "", clusterIds: [] };
@@ -2757,7 +2864,7 @@ export const DeleteStrategyResponse: MessageFns<DeleteStrategyResponse> = {
 /** When clusters are backed up by themselves, for people. */
 export type StrategyServiceService = typeof StrategyServiceService;
 export const StrategyServiceService = {
-  /** The strategy of a cluster; one that was never saved has no days. */
+  /** The strategy of a registered cluster; one that was never saved has no days. */
   getStrategy: {
     path: "/tidemark.strategy.v1.StrategyService/GetStrategy" as const,
     requestStream: false as const,
@@ -2862,10 +2969,21 @@ export const StrategyServiceService = {
       Buffer.from(ListStorageUsersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListStorageUsersResponse => ListStorageUsersResponse.decode(value),
   },
+  /** Says that a cluster may soon be registered no longer: from now on the registry is asked about it. */
+  doubtCluster: {
+    path: "/tidemark.strategy.v1.StrategyService/DoubtCluster" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DoubtClusterRequest): Buffer => Buffer.from(DoubtClusterRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DoubtClusterRequest => DoubtClusterRequest.decode(value),
+    responseSerialize: (value: DoubtClusterResponse): Buffer =>
+      Buffer.from(DoubtClusterResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DoubtClusterResponse => DoubtClusterResponse.decode(value),
+  },
 } as const;
 
 export interface StrategyServiceServer extends UntypedServiceImplementation {
-  /** The strategy of a cluster; one that was never saved has no days. */
+  /** The strategy of a registered cluster; one that was never saved has no days. */
   getStrategy: handleUnaryCall<GetStrategyRequest, GetStrategyResponse>;
   /** Rules of a cluster or of the whole fleet, in the order of cluster and rule, a page at a time. */
   listStrategies: handleUnaryCall<ListStrategiesRequest, ListStrategiesResponse>;
@@ -2883,10 +3001,12 @@ export interface StrategyServiceServer extends UntypedServiceImplementation {
   deleteFleetStrategy: handleUnaryCall<DeleteFleetStrategyRequest, DeleteFleetStrategyResponse>;
   /** Which rules and strategies for labels write to a storage of their own choice, before it is deleted or narrowed. */
   listStorageUsers: handleUnaryCall<ListStorageUsersRequest, ListStorageUsersResponse>;
+  /** Says that a cluster may soon be registered no longer: from now on the registry is asked about it. */
+  doubtCluster: handleUnaryCall<DoubtClusterRequest, DoubtClusterResponse>;
 }
 
 export interface StrategyServiceClient extends Client {
-  /** The strategy of a cluster; one that was never saved has no days. */
+  /** The strategy of a registered cluster; one that was never saved has no days. */
   getStrategy(
     request: GetStrategyRequest,
     callback: (error: ServiceError | null, response: GetStrategyResponse) => void,
@@ -3029,6 +3149,22 @@ export interface StrategyServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListStorageUsersResponse) => void,
+  ): ClientUnaryCall;
+  /** Says that a cluster may soon be registered no longer: from now on the registry is asked about it. */
+  doubtCluster(
+    request: DoubtClusterRequest,
+    callback: (error: ServiceError | null, response: DoubtClusterResponse) => void,
+  ): ClientUnaryCall;
+  doubtCluster(
+    request: DoubtClusterRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DoubtClusterResponse) => void,
+  ): ClientUnaryCall;
+  doubtCluster(
+    request: DoubtClusterRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DoubtClusterResponse) => void,
   ): ClientUnaryCall;
 }
 
