@@ -73,6 +73,18 @@ it('asks those that it refuses to come back at different times, later the more t
   expect(Math.max(...times)).toBeGreaterThan(4_000);
 });
 
+it('lets those that wait begin after a slow first call, where they have the time that it took', async () => {
+  const admission = createAdmission('test', { atOnce: 2, waiting: 10 });
+  const first = await admission.enter(() => 5_000, never);
+  await admission.enter(() => 5_000, never);
+  let timeLeftMs = 5_000;
+  const third = admission.enter(() => timeLeftMs, never);
+  await vi.advanceTimersByTimeAsync(2_000);
+  timeLeftMs = 3_000;
+  first.leave();
+  (await third).leave();
+});
+
 it('begins nothing whose deadline is nearly over, which is no sign of overload where it did not wait, and gives every place back once', async () => {
   const admission = createAdmission('test', { atOnce: 1, waiting: 1 });
   await expect(admission.enter(() => 10, never)).rejects.toMatchObject({ code: 'deadline_exceeded' });

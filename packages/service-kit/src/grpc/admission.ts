@@ -104,8 +104,8 @@ export function createAdmission(group: string, { atOnce, waiting }: AdmissionLim
     };
   }
 
-  /** What a call that begins now may take. */
-  const likelyMs = () => typicalMs + DEVIATIONS * deviationMs;
+  /** What a call that begins now may take. The first few, which find everything cold, do not tell how much calls differ. */
+  const likelyMs = () => typicalMs + (ended < atOnce ? 0 : DEVIATIONS * deviationMs);
 
   function next(): void {
     for (const one of queue) {
