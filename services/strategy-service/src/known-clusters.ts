@@ -18,6 +18,7 @@ import { AppError } from '@tidemark/errors/app-error';
 import { isDuplicateKey, orStoreError } from '@tidemark/mongo/mongo-error';
 import type { Cluster, RegistryServiceServer } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { CallOptions, ServiceClient } from '@tidemark/service-kit/grpc/client';
+import { shareReads } from '@tidemark/service-kit/shared-reads';
 import type { Db } from 'mongodb';
 import type { StrategyStore } from './strategy-store.ts';
 
@@ -68,7 +69,7 @@ export interface KnownClustersOptions {
 export function createKnownClusters({ db, registry, store, now }: KnownClustersOptions): KnownClusters {
   const records = db.collection<KnownCluster>('known_clusters');
 
-  const read = (_id: string, signal: AbortSignal) => orStoreError(() => records.findOne({ _id }, { signal }));
+  const read = shareReads((_id, signal) => orStoreError(() => records.findOne({ _id }, { signal })));
 
   async function ask(id: string, asking: Asking): Promise<Cluster> {
     const { cluster } = await registry.getCluster({ id }, asking);

@@ -13,6 +13,8 @@ import { startWithin } from '@tidemark/schedule/start-offset';
 import { parseWeekdays } from '@tidemark/schedule/weekdays';
 import type { Window, WindowRule } from '@tidemark/schedule/window';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { shareReads } from '@tidemark/service-kit/shared-reads';
+import { CALLER } from '../due-loop.ts';
 import { type Preview, previewWarnings } from '../preview-warnings.ts';
 import type { Dependencies } from './context.ts';
 
@@ -20,9 +22,13 @@ import type { Dependencies } from './context.ts';
 const PAST = 30;
 /** So many windows ahead are looked at for the warnings, however few are asked for: changes of clocks are in them. */
 const LOOKED_AT = 60;
+/** Of so many schedules the windows are remembered. */
+const REMEMBERED = 100;
 
 /** The next starts of a saved or proposed strategy; changes nothing. */
 export function previewStrategy({ backends, now }: Dependencies) {
+  const pastOf = shareReads((clusterId, signal) => pastBackups(clusterId, { backends }, { signal, caller: CALLER }));
+  const windowsOf = rememberWindows();
   return async (request: PreviewStrategyRequest, context: CallContext): Promise<PreviewStrategyResponse> => {
     validate(request);
     const { clusterId, rule, proposal, count } = request;
@@ -31,13 +37,13 @@ export function previewStrategy({ backends, now }: Dependencies) {
       proposal
         ? backends.strategies.saveStrategy({ ...proposal, clusterId, rule, validateOnly: true }, options)
         : backends.strategies.getStrategy({ clusterId, rule }, options),
-      pastBackups(clusterId, { backends }, options),
+      pastOf(clusterId, context.signal),
     ]);
     if (!strategy) throw new AppError('internal', 'strategy-service answered without a strategy.');
 
     const pastMs = durationsOf(past, strategy.rule);
     // Without a past there is nothing that could be too long for a window.
-    const starts = plannedStarts(strategy, now(), pastMs.length > 0 ? Math.max(count, LOOKED_AT) : count);
+    const starts = plannedStarts(strategy, now(), pastMs.length > 0 ? Math.max(count, LOOKED_AT) : count, windowsOf);
     const fit = fitOf(
       starts.map(({ startAt, closesAt }) => +closesAt - +startAt),
       pastMs,
@@ -67,13 +73,13 @@ interface Start extends Window {
   readonly notes: () => string[];
 }
 
-function plannedStarts(strategy: Strategy, now: Date, count: number): Start[] {
+function plannedStarts(strategy: Strategy, now: Date, count: number, windowsOf: WindowsOf): Start[] {
   const rule = ruleOf(strategy);
   if (!rule || strategy.nextWindow === undefined) return [];
   const { nextWindow, clusterId, spreadSeconds } = strategy;
   // What strategy-service plans is the first; it may be open already, or be left out because it was taken up.
   const from = new Date((nextWindow.opensAt ?? now).getTime() - 1);
-  return upcomingWindows(rule, from, count, false).map((window, index) => {
+  return windowsOf(rule, from, count).map((window, index) => {
     const planned = index === 0 && nextWindow.opensAt?.getTime() === window.opensAt.getTime();
     const startAt =
       planned && nextWindow.startAt
@@ -81,6 +87,23 @@ function plannedStarts(strategy: Strategy, now: Date, count: number): Start[] {
         : startWithin(window, clusterId, strategy.rule, spreadSeconds * 1000);
     return { ...window, startAt, notes: () => windowNotes(rule, window) };
   });
+}
+
+type WindowsOf = (rule: WindowRule, from: Date, count: number) => readonly Window[];
+
+/** Upcoming windows, which take milliseconds to find and are the same for all that have the same days, hours and zone. */
+function rememberWindows(): WindowsOf {
+  const remembered = new Map<string, readonly Window[]>();
+  return (rule, from, count) => {
+    const key = JSON.stringify([rule, from, count]);
+    const windows = remembered.get(key) ?? upcomingWindows(rule, from, count, false);
+    // The one that was asked for last goes last.
+    remembered.delete(key);
+    remembered.set(key, windows);
+    const [oldest] = remembered.keys();
+    if (oldest !== undefined && remembered.size > REMEMBERED) remembered.delete(oldest);
+    return windows;
+  };
 }
 
 function toMessage({ opensAt, closesAt, startAt, notes }: Start, timeZone: string): PlannedStart {
@@ -105,7 +128,7 @@ function ruleOf({ days, period, timeZone }: Strategy): WindowRule | undefined {
 async function pastBackups(
   clusterId: string,
   { backends }: Pick<Dependencies, 'backends'>,
-  options: { readonly signal: AbortSignal },
+  options: { readonly signal: AbortSignal; readonly caller: string },
 ): Promise<Backup[]> {
   // What does not fit into one answer is done without: these few say nearly as much.
   const { backups } = await backends.backups.listBackups(

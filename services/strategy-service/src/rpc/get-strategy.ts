@@ -6,7 +6,8 @@ import { Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_
 import { askedAhead } from '@tidemark/service-kit/abort';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { readOne } from '@tidemark/service-kit/quarantine';
-import { DEFAULT_PERIOD, DEFAULT_RULE, toStrategyMessage } from '../strategy.ts';
+import { shareReads } from '@tidemark/service-kit/shared-reads';
+import { DEFAULT_PERIOD, DEFAULT_RULE, strategyId, toStrategyMessage } from '../strategy.ts';
 import type { Dependencies } from './context.ts';
 
 /**
@@ -15,16 +16,18 @@ import type { Dependencies } from './context.ts';
  * @throws AppError `cluster_not_found`
  */
 export function getStrategy({ store, clusters, timeZone, spreadMs }: Dependencies) {
+  const read = shareReads((id, signal) => store.getById(id, signal));
   return async (
     { clusterId, rule }: GetStrategyRequest,
     { signal, requestId, caller }: CallContext,
   ): Promise<GetStrategyResponse> => {
     const name = rule || DEFAULT_RULE;
     const asking = { signal, requestId, caller };
-    const found = askedAhead(store.get(clusterId, name, signal));
+    const get = () => read(strategyId(clusterId, name), signal);
+    const found = askedAhead(get());
     const { cluster } = await clusters.require(clusterId, asking);
     // What the registry says may have taken an old rule away.
-    const strategy = cluster ? await store.get(clusterId, name, signal) : await found;
+    const strategy = cluster ? await get() : await found;
     if (strategy) return { strategy: readOne('rule', strategy, (one) => toStrategyMessage(one, spreadMs), Strategy) };
     const zone = (cluster ?? (await clusters.ask(clusterId, asking))).timeZone || timeZone;
     const spreadSeconds = spreadMs / 1000;
