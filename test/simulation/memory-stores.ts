@@ -18,18 +18,14 @@ const SIBLING_MS = 2 * 86_400_000;
 /** More than a cluster's few rules have in that time. */
 const LATEST = 100;
 
-export type Strategies = Pick<StrategyStore, 'get' | 'getById' | 'change' | 'write' | 'ofClusters' | 'findDue'>;
+export type Strategies = Pick<StrategyStore, 'get' | 'change' | 'write' | 'ofClusters' | 'findDue'>;
 
 export class MemoryStrategies implements Strategies {
   readonly documents = new Map<string, StrategyDocument>();
   readonly #due = new Agenda();
 
   async get(clusterId: string, rule: string): Promise<StrategyDocument | undefined> {
-    return this.getById(strategyId(clusterId, rule));
-  }
-
-  async getById(id: string): Promise<StrategyDocument | undefined> {
-    return this.documents.get(id);
+    return this.documents.get(strategyId(clusterId, rule));
   }
 
   async change(...[clusterId, rule, change]: Parameters<StrategyStore['change']>) {

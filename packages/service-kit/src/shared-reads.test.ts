@@ -6,11 +6,13 @@ const never = new AbortController().signal;
 /** Reads that are answered when the test says so. */
 function slowReads() {
   const begun: { readonly key: string; readonly answer: PromiseWithResolvers<string> }[] = [];
-  const read = shareReads((key) => {
-    const answer = Promise.withResolvers<string>();
-    begun.push({ key, answer });
-    return answer.promise;
-  });
+  const share = shareReads<string>();
+  const read = (key: string, signal: AbortSignal) =>
+    share(key, signal, () => {
+      const answer = Promise.withResolvers<string>();
+      begun.push({ key, answer });
+      return answer.promise;
+    });
   return { begun, read };
 }
 

@@ -7,7 +7,9 @@
  */
 import { raceAbort } from './abort.ts';
 
-export type SharedReads<Answer> = (key: string, signal: AbortSignal) => Promise<Answer>;
+export type Read<Answer> = (signal: AbortSignal) => Promise<Answer>;
+
+export type SharedReads<Answer> = (key: string, signal: AbortSignal, read: Read<Answer>) => Promise<Answer>;
 
 interface Reading<Answer> {
   readonly now: Promise<Answer>;
@@ -17,11 +19,12 @@ interface Reading<Answer> {
 /** How long a read may take, in milliseconds. */
 const LIMIT_MS = 5_000;
 
-export function shareReads<Answer>(read: (key: string, signal: AbortSignal) => Promise<Answer>): SharedReads<Answer> {
+/** Reads of one kind; `read` is that of one of those who ask for the key. */
+export function shareReads<Answer>(): SharedReads<Answer> {
   const readings = new Map<string, Reading<Answer>>();
 
-  function begin(key: string): Promise<Answer> {
-    const reading: Reading<Answer> = { now: read(key, AbortSignal.timeout(LIMIT_MS)), next: undefined };
+  function begin(key: string, read: Read<Answer>): Promise<Answer> {
+    const reading: Reading<Answer> = { now: read(AbortSignal.timeout(LIMIT_MS)), next: undefined };
     readings.set(key, reading);
     const end = () => {
       // The next one has taken its place already where somebody waits for it.
@@ -31,15 +34,13 @@ export function shareReads<Answer>(read: (key: string, signal: AbortSignal) => P
     return reading.now;
   }
 
-  function ask(key: string): Promise<Answer> {
+  function ask(key: string, read: Read<Answer>): Promise<Answer> {
     const reading = readings.get(key);
-    if (!reading) return begin(key);
-    reading.next ??= reading.now.then(
-      () => begin(key),
-      () => begin(key),
-    );
+    if (!reading) return begin(key, read);
+    const next = () => begin(key, read);
+    reading.next ??= reading.now.then(next, next);
     return reading.next;
   }
 
-  return (key, signal) => raceAbort(ask(key), signal);
+  return (key, signal, read) => raceAbort(ask(key, read), signal);
 }

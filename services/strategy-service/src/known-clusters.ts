@@ -69,7 +69,9 @@ export interface KnownClustersOptions {
 export function createKnownClusters({ db, registry, store, now }: KnownClustersOptions): KnownClusters {
   const records = db.collection<KnownCluster>('known_clusters');
 
-  const read = shareReads((_id, signal) => orStoreError(() => records.findOne({ _id }, { signal })));
+  const share = shareReads<KnownCluster | null>();
+  const read = (_id: string, gone: AbortSignal) =>
+    share(_id, gone, (signal) => orStoreError(() => records.findOne({ _id }, { signal })));
 
   async function ask(id: string, asking: Asking): Promise<Cluster> {
     const { cluster } = await registry.getCluster({ id }, asking);

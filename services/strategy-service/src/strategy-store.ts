@@ -35,8 +35,6 @@ export type RuleName = Pick<StrategyDocument, 'clusterId' | 'rule' | 'fleetStrat
 
 export interface StrategyStore {
   get(clusterId: string, rule: string, signal: AbortSignal): Promise<StrategyDocument | undefined>;
-  /** The same by its `_id`. */
-  getById(id: string, signal: AbortSignal): Promise<StrategyDocument | undefined>;
   /**
    * Changes a strategy, or makes it. `change` may be called more than once and answers undefined for no change.
    *
@@ -109,12 +107,11 @@ export function createStrategyStore(db: Db): StrategyStore {
     }
   }
 
-  const getById: StrategyStore['getById'] = (_id, signal) =>
+  const get: StrategyStore['get'] = (clusterId, rule, signal) =>
     orStoreError(async () => {
-      const found = await strategies.findOne({ _id }, { signal });
+      const found = await strategies.findOne({ _id: strategyId(clusterId, rule) }, { signal });
       return found ? upgrade(found) : undefined;
     });
-  const get: StrategyStore['get'] = (clusterId, rule, signal) => getById(strategyId(clusterId, rule), signal);
   const write: StrategyStore['write'] = (before, after) =>
     attempt(async () => {
       if (!before) {
@@ -127,7 +124,6 @@ export function createStrategyStore(db: Db): StrategyStore {
 
   return {
     get,
-    getById,
     write,
     async change(clusterId, rule, change, signal) {
       for (let tries = 1; tries <= MOST_CONFLICTS; tries += 1) {

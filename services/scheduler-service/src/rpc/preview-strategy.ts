@@ -13,8 +13,8 @@ import { startWithin } from '@tidemark/schedule/start-offset';
 import { parseWeekdays } from '@tidemark/schedule/weekdays';
 import type { Window, WindowRule } from '@tidemark/schedule/window';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import type { CallOptions } from '@tidemark/service-kit/grpc/client';
 import { shareReads } from '@tidemark/service-kit/shared-reads';
-import { CALLER } from '../due-loop.ts';
 import { type Preview, previewWarnings } from '../preview-warnings.ts';
 import type { Dependencies } from './context.ts';
 
@@ -27,7 +27,7 @@ const REMEMBERED = 100;
 
 /** The next starts of a saved or proposed strategy; changes nothing. */
 export function previewStrategy({ backends, now }: Dependencies) {
-  const pastOf = shareReads((clusterId, signal) => pastBackups(clusterId, { backends }, { signal, caller: CALLER }));
+  const sharePast = shareReads<Backup[]>();
   const windowsOf = rememberWindows();
   return async (request: PreviewStrategyRequest, context: CallContext): Promise<PreviewStrategyResponse> => {
     validate(request);
@@ -37,7 +37,7 @@ export function previewStrategy({ backends, now }: Dependencies) {
       proposal
         ? backends.strategies.saveStrategy({ ...proposal, clusterId, rule, validateOnly: true }, options)
         : backends.strategies.getStrategy({ clusterId, rule }, options),
-      pastOf(clusterId, context.signal),
+      sharePast(clusterId, context.signal, (signal) => pastBackups(clusterId, { backends }, { ...options, signal })),
     ]);
     if (!strategy) throw new AppError('internal', 'strategy-service answered without a strategy.');
 
@@ -128,7 +128,7 @@ function ruleOf({ days, period, timeZone }: Strategy): WindowRule | undefined {
 async function pastBackups(
   clusterId: string,
   { backends }: Pick<Dependencies, 'backends'>,
-  options: { readonly signal: AbortSignal; readonly caller: string },
+  options: CallOptions,
 ): Promise<Backup[]> {
   // What does not fit into one answer is done without: these few say nearly as much.
   const { backups } = await backends.backups.listBackups(

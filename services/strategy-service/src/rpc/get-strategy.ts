@@ -7,7 +7,7 @@ import { askedAhead } from '@tidemark/service-kit/abort';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { readOne } from '@tidemark/service-kit/quarantine';
 import { shareReads } from '@tidemark/service-kit/shared-reads';
-import { DEFAULT_PERIOD, DEFAULT_RULE, strategyId, toStrategyMessage } from '../strategy.ts';
+import { DEFAULT_PERIOD, DEFAULT_RULE, type StrategyDocument, strategyId, toStrategyMessage } from '../strategy.ts';
 import type { Dependencies } from './context.ts';
 
 /**
@@ -16,14 +16,14 @@ import type { Dependencies } from './context.ts';
  * @throws AppError `cluster_not_found`
  */
 export function getStrategy({ store, clusters, timeZone, spreadMs }: Dependencies) {
-  const read = shareReads((id, signal) => store.getById(id, signal));
+  const share = shareReads<StrategyDocument | undefined>();
   return async (
     { clusterId, rule }: GetStrategyRequest,
     { signal, requestId, caller }: CallContext,
   ): Promise<GetStrategyResponse> => {
     const name = rule || DEFAULT_RULE;
     const asking = { signal, requestId, caller };
-    const get = () => read(strategyId(clusterId, name), signal);
+    const get = () => share(strategyId(clusterId, name), signal, (limit) => store.get(clusterId, name, limit));
     const found = askedAhead(get());
     const { cluster } = await clusters.require(clusterId, asking);
     // What the registry says may have taken an old rule away.

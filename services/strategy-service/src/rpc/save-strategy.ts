@@ -31,7 +31,7 @@ import { type Dependencies, unknownRule } from './context.ts';
  * `paused` is saved. It then is still paused if the strategy for labels was, unless the request says otherwise.
  */
 export function saveStrategy({ store, clusters, registry, quotas, now, timeZone, spreadMs }: Dependencies) {
-  const rulesOf = shareReads((clusterId, signal) => store.ofClusters([clusterId], signal));
+  const shareRules = shareReads<StrategyDocument[]>();
   const saveTogether = createSavesTogether(store, clusters, async (clusterId, rule, signal) => {
     const stored = async () => (await store.ofClusters([clusterId], signal)).map((one) => one.rule);
     if (!(await quotas.reserve(clusterId, rule, MAX_RULES, stored, signal))) throw tooMany();
@@ -85,7 +85,7 @@ export function saveStrategy({ store, clusters, registry, quotas, now, timeZone,
 
     const validate = async () => {
       const standing = await clusters.require(clusterId, asking);
-      const others = await rulesOf(clusterId, signal);
+      const others = await shareRules(clusterId, signal, (limit) => store.ofClusters([clusterId], limit));
       const before = others.find((one) => one.rule === rule);
       const cluster = before ? undefined : (standing.cluster ?? (await clusters.ask(clusterId, asking)));
       return next(before, others, cluster?.timeZone ?? '') ?? before;
