@@ -5,9 +5,11 @@ import { ApiError, createApi } from './api.ts';
 import { findConnection } from './connection.ts';
 import { HELP, parseOptions, UsageError } from './options.ts';
 import { rebuild } from './rebuild.ts';
+import { createStatusLine } from './status-line.ts';
 import { token } from './token.ts';
 import { TokenFileProblem } from './token-file.ts';
 import { parseTokenOptions, TOKEN_HELP } from './token-options.ts';
+import { parseVerifyOptions, VERIFY_HELP } from './verify-options.ts';
 
 const REPOSITORY = dirname(dirname(import.meta.dirname));
 
@@ -19,6 +21,7 @@ async function main(): Promise<number> {
   try {
     const [first, ...rest] = process.argv.slice(2);
     if (first === 'token') return await tokenCommand(rest);
+    if (first === 'verify') return await verifyCommand(rest);
     const asked = parseOptions(process.argv.slice(2));
     if (asked.command === 'help') {
       process.stdout.write(HELP);
@@ -46,6 +49,18 @@ async function tokenCommand(args: readonly string[]): Promise<number> {
   const file = named === undefined ? join(REPOSITORY, '.tidemark', 'secrets', 'tokens.json') : resolve(folder, named);
   await token(asked, { file, named: named !== undefined, say, tell, stop: stop.signal, now });
   return 0;
+}
+
+async function verifyCommand(args: readonly string[]): Promise<number> {
+  const { env, folder } = surroundings();
+  const asked = parseVerifyOptions(args, folder);
+  if (asked.command === 'help') {
+    process.stdout.write(VERIFY_HELP);
+    return 0;
+  }
+  // Only who verifies waits for the clients of object stores to load.
+  const { verify } = await import('./verify.ts');
+  return (await verify(asked, { env, say, show: createStatusLine(process.stderr), stop: stop.signal })) ? 0 : 1;
 }
 
 function surroundings() {

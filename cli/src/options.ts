@@ -5,6 +5,7 @@ export const HELP = `Tidemark's command line.
   npm run tidemark -- rebuild --storage <id>            looks for backups whose record is lost, and changes nothing
   npm run tidemark -- rebuild --storage <id> --apply    makes the records that are missing
   npm run tidemark -- token create|list|revoke          who may use the API; token --help tells how
+  npm run tidemark -- verify --storage … --path …       reads a backup in its storage; verify --help tells how
 
 For a rebuild a worker walks the storage and reads the manifest (tidemark.json) beside each good backup. For each it is told
   known     the record is there, or the backup was deleted on purpose: nothing is done
@@ -58,7 +59,7 @@ export function parseOptions(args: readonly string[]): Asked {
   const [command, ...rest] = positionals;
   if (values.help) return { command: 'help' };
   if (command === undefined) throw usage('Say what to do, such as "rebuild" or "token list"');
-  if (command !== 'rebuild') throw usage(`There is no command "${command}"; there are "rebuild" and "token"`);
+  if (command !== 'rebuild') throw usage(`There is no command "${command}"; there are "rebuild", "token" and "verify"`);
   if (rest.length > 0) throw usage(`"${rest.join(' ')}" is too much: the storage is named with --storage`);
   const { storage, pool = '', apply = false, url, 'token-file': tokenFile } = values;
   if (!storage) throw usage('--storage <id> must name the storage to look into');

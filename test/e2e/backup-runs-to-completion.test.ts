@@ -1,8 +1,19 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { appendFileSync, existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { sealOf, toSeal } from '@tidemark/backupmeta/seal';
 import { BackupMeta } from '@tidemark/protocol/br/backup';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BackupRecord, startTidemark, type Tidemark } from './tidemark.ts';
+
+const CLI = join(import.meta.dirname, '..', '..', 'cli', 'src', 'main.ts');
+
+const runCli = (...args: readonly string[]) =>
+  new Promise<{ readonly code: unknown; readonly lines: readonly string[]; readonly errors: string }>((resolve) =>
+    execFile(process.execPath, [CLI, ...args], { env: { PATH: process.env.PATH ?? '' } }, (error, output, errors) =>
+      resolve({ code: error ? error.code : 0, lines: output.split('\n').slice(0, -1), errors }),
+    ),
+  );
 
 describe('a backup', () => {
   let tidemark: Tidemark;
@@ -28,12 +39,59 @@ describe('a backup', () => {
       tso: string;
     };
     expect(manifest).toMatchObject({ backupId: id, tso: record.backupTso });
+    expect(toSeal(readFileSync(join(folder, 'tidemark.json')))).toEqual(
+      sealOf(readFileSync(join(folder, 'backupmeta'))),
+    );
     const listed = await tidemark.call<{ backupRecords: BackupRecord[] }>('GET', `/backups?clusterId=${clusterId}`);
     expect(listed.data.backupRecords.map((one) => one.id)).toEqual([id]);
     expect(listed.page?.total).toBe(1);
     expect(
       tidemark.ledger().filter(({ path, event }) => path.endsWith(record.filePath) && event === 'start'),
     ).toHaveLength(1);
+  });
+
+  it('is verified in its storage by the command line, which needs nothing else of Tidemark and says what is damaged', async () => {
+    const id = await tidemark.start(await tidemark.cluster('verified'));
+    const { filePath } = await tidemark.untilState(id, 'Succeeded');
+    const verify = (...args: readonly string[]) =>
+      runCli('verify', '--storage', tidemark.stack.storage, '--path', filePath, ...args);
+    const whole = await verify();
+    expect(whole).toMatchObject({ code: 0, errors: '' });
+    expect(whole.lines[0]).toMatch(/^Every file is byte for byte what TiKV wrote on 20\d\d-/);
+    expect((await verify('--level', 'meta')).lines).toEqual([
+      expect.stringMatching(
+        /^The catalogue of the backup is unharmed\. All \d+ files are there with the right size\.$/,
+      ),
+    ]);
+    const json = await verify('--json');
+    expect(JSON.parse(json.lines.join('\n'))).toMatchObject({ verdict: 'good', problems: [], sample: 1 });
+
+    const folder = join(tidemark.stack.storage, filePath);
+    const [first = '', second = '', third = ''] = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.sst'))
+      .sort();
+    const changed = readFileSync(join(folder, first));
+    changed[0] = (changed[0] ?? 0) ^ 1;
+    writeFileSync(join(folder, first), changed);
+    appendFileSync(join(folder, second), 'x');
+    unlinkSync(join(folder, third));
+    const damaged = await verify();
+    expect(damaged).toMatchObject({ code: 1, errors: '' });
+    expect(damaged.lines).toContain(
+      `content     ${first} is damaged: it has the right size, and is not what TiKV wrote`,
+    );
+    expect(damaged.lines).toContainEqual(expect.stringMatching(`^size +${second} has \\d+ bytes instead of \\d+$`));
+    expect(damaged.lines).toContain(`missing     ${third} is missing`);
+    expect(damaged.lines).toContainEqual(expect.stringMatching(/^The backup is damaged: 3 files of \d+ are not/));
+
+    const away = await runCli('verify', '--storage', `${tidemark.stack.storage}/nowhere`, '--path', filePath);
+    expect(away).toMatchObject({ code: 1, errors: '' });
+    expect(away.lines[0]).toMatch(/^The backup could not be verified: .*is it mounted\?/);
+    expect(await verify('--sample', '2')).toEqual({
+      code: 2,
+      lines: [],
+      errors: '--sample is a part above 0 and up to 1; "2" is not. verify --help tells the rest.\n',
+    });
   });
 
   it('shows its progress while it runs, and it never goes back', async () => {

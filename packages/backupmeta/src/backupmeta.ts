@@ -1,10 +1,13 @@
 /** Reads and verifies `backupmeta` (br-contract.md section 6): what a success is proven by. */
-import { DEFAULT_METADATA_BYTES, MAX_METADATA_DEPTH } from '@tidemark/limits/limits';
-import { BackupMeta, type File, MetaFile } from '@tidemark/protocol/br/backup';
+import { DEFAULT_METADATA_BYTES } from '@tidemark/limits/limits';
+import { BackupMeta } from '@tidemark/protocol/br/backup';
 import type { BackupResult } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { BackupFiles } from '@tidemark/storage/backup-files';
 import type { ReadLimit } from '@tidemark/storage/read-limit';
+import { type ListedFile, type MetadataProblem, unreadable, walkCatalogue } from './catalogue.ts';
 import { type Decrypt, PLAIN } from './crypter.ts';
+import { createFileTable, type FileTable } from './file-table.ts';
+import { type Seal, sealOf } from './seal.ts';
 
 export const BACKUPMETA = 'backupmeta';
 
@@ -19,7 +22,7 @@ export function metadataLimit(bytes: number): ReadLimit {
 
 export type Verification =
   | { readonly kind: 'absent' }
-  | { readonly kind: 'good'; readonly result: BackupResult }
+  | { readonly kind: 'good'; readonly result: BackupResult; readonly sealed: Seal }
   /** There, but damaged or incomplete; `why` is a sentence. */
   | { readonly kind: 'bad'; readonly why: string };
 
@@ -44,111 +47,102 @@ export async function verifyBackup(
 ): Promise<Verification> {
   const bytes = await files.read(BACKUPMETA, signal, limit);
   if (!bytes) return { kind: 'absent' };
-  try {
-    const meta = decodeMeta(bytes, decrypt);
-    if (meta.endVersion === 0n) return { kind: 'bad', why: 'backupmeta names no snapshot (end_version is 0)' };
-    if (meta.clusterId === 0n) return { kind: 'bad', why: 'backupmeta names no cluster' };
-    if (tso !== undefined && String(meta.endVersion) !== tso)
-      return { kind: 'bad', why: `backupmeta is of snapshot ${meta.endVersion}, but br said ${tso}` };
-    const { metaFiles, dataFiles, dataCount } = await collectFiles(
-      (name) => files.read(name, signal, limit),
-      meta,
+  const read = readMeta(bytes, decrypt);
+  if (read.kind === 'bad') return read;
+  const { meta } = read;
+  if (tso !== undefined && String(meta.endVersion) !== tso)
+    return { kind: 'bad', why: `backupmeta is of snapshot ${meta.endVersion}, but br said ${tso}` };
+  const problems: MetadataProblem[] = [];
+  const walk = () =>
+    walkCatalogue(meta, {
       decrypt,
-    );
-    const listed = [...metaFiles.values(), ...dataFiles.values()].reduce((sum, size) => sum + size, 0n);
-    const missing = await findMissing(files, [metaFiles, dataFiles], signal);
-    if (missing) return { kind: 'bad', why: missing };
-    return {
-      kind: 'good',
-      result: {
-        tso: meta.endVersion,
-        sizeBytes: meta.backupSize || listed + BigInt(bytes.length),
-        files: BigInt(dataCount),
-        tidbClusterId: meta.clusterId,
-        clusterVersion: plainVersion(meta.clusterVersion),
-        remark: dataCount === 0 ? 'The backup holds no data: nothing matched, or the cluster is empty.' : '',
-      },
-    };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof Unreadable)) throw error;
-    return { kind: 'bad', why: error.message };
-  }
+      read: (name) => files.read(name, signal, limit),
+      report: (problem) => problems.push(problem),
+    });
+  const listed = await noteFiles(walk());
+  const [problem] = problems;
+  if (problem) return { kind: 'bad', why: problem.why };
+  for await (const { why } of compareWithList(files, listed.table, walk, signal)) return { kind: 'bad', why };
+  return { kind: 'good', result: resultOf(meta, bytes.length, listed), sealed: sealOf(bytes) };
 }
 
-/** The metadata itself is at fault, not the way to it. */
-class Unreadable extends Error {}
-
-function decodeMeta(bytes: Buffer, decrypt: Decrypt): BackupMeta {
-  return decoded('backupmeta', () =>
-    BackupMeta.decode(decrypt === PLAIN ? bytes : decrypt(bytes.subarray(16), bytes.subarray(0, 16))),
-  );
-}
-
-function decoded<T>(name: string, decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Unreadable(`${name} cannot be read, it is damaged or its key is another one: ${why}`);
-  }
-}
-
-/** Sizes by name. Only these are kept of each entry: a large backup has hundreds of thousands. */
-interface ListedFiles {
-  readonly metaFiles: Map<string, bigint>;
-  readonly dataFiles: Map<string, bigint>;
-  readonly dataCount: number;
-}
-
-async function collectFiles(
-  read: (name: string) => Promise<Buffer | undefined>,
-  meta: BackupMeta,
+/** What `backupmeta` itself holds, or why it cannot be believed. */
+export function readMeta(
+  bytes: Buffer,
   decrypt: Decrypt,
-): Promise<ListedFiles> {
-  const metaFiles = new Map<string, bigint>();
-  const dataFiles = new Map<string, bigint>();
-  const note = (into: Map<string, bigint>, listed: readonly File[]) => {
-    for (const { name, size } of listed) into.set(name, size);
-  };
-  const follow = async (index: MetaFile | undefined, depth: number): Promise<void> => {
-    if (!index) return;
-    if (depth > MAX_METADATA_DEPTH) throw new Unreadable('the index of backupmeta is nested too deeply');
-    note(dataFiles, index.dataFiles);
-    note(metaFiles, index.metaFiles);
-    for (const { name, cipherIv } of index.metaFiles) {
-      const body = await read(name);
-      if (!body) throw new Unreadable(`${name} is missing`);
-      await follow(
-        decoded(name, () => MetaFile.decode(decrypt(body, cipherIv))),
-        depth + 1,
-      );
-    }
-  };
-  note(dataFiles, meta.files);
-  await follow(meta.fileIndex, 1);
-  await follow(meta.schemaIndex, 1);
-  return { metaFiles, dataFiles, dataCount: dataFiles.size };
+): { readonly kind: 'read'; readonly meta: BackupMeta } | { readonly kind: 'bad'; readonly why: string } {
+  let meta: BackupMeta;
+  try {
+    meta = BackupMeta.decode(decrypt === PLAIN ? bytes : decrypt(bytes.subarray(16), bytes.subarray(0, 16)));
+  } catch (error) {
+    return { kind: 'bad', why: unreadable(BACKUPMETA, error) };
+  }
+  if (meta.endVersion === 0n) return { kind: 'bad', why: 'backupmeta names no snapshot (end_version is 0)' };
+  if (meta.clusterId === 0n) return { kind: 'bad', why: 'backupmeta names no cluster' };
+  return { kind: 'read', meta };
 }
 
-async function findMissing(
-  files: BackupFiles,
-  wanted: readonly Map<string, bigint>[],
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const total = wanted.reduce((sum, { size }) => sum + size, 0);
-  if (total === 0) return undefined;
-  for await (const { name, bytes } of files.list(signal)) {
-    const found = wanted.find((listed) => listed.has(name));
-    const size = found?.get(name);
-    if (size === undefined) continue;
-    // A size of 0 was not recorded, in metafiles of old versions.
-    if (size !== 0n && size !== BigInt(bytes)) return `${name} has ${bytes} bytes instead of ${size}`;
-    found?.delete(name);
+/** The files that a backup should have. */
+interface NotedFiles {
+  readonly table: FileTable;
+  readonly dataFiles: number;
+  /** Of all of them. */
+  readonly bytes: bigint;
+}
+
+async function noteFiles(walk: AsyncIterable<ListedFile>): Promise<NotedFiles> {
+  const table = createFileTable();
+  let dataFiles = 0;
+  let sum = 0n;
+  for await (const { kind, name, bytes } of walk) {
+    if (!table.note(name, bytes)) continue;
+    sum += bytes;
+    if (kind === 'data') dataFiles += 1;
   }
-  const left = wanted.flatMap((listed) => [...listed.keys().take(1)]);
-  const missing = wanted.reduce((sum, { size }) => sum + size, 0);
-  return left.length === 0 ? undefined : `${missing} of ${total} files are missing, among them ${left[0]}`;
+  return { table, dataFiles, bytes: sum };
+}
+
+/** A file that is not there, or not in its size. */
+export interface ListProblem {
+  readonly kind: 'missing' | 'size';
+  readonly name: string;
+  /** A sentence without its full stop. */
+  readonly why: string;
+}
+
+/** Looks for what a backup should have in a list of what is there: files of another size first, then what is missing. */
+export async function* compareWithList(
+  files: BackupFiles,
+  table: FileTable,
+  walk: () => AsyncIterable<ListedFile>,
+  signal: AbortSignal,
+): AsyncGenerator<ListProblem> {
+  if (table.unseen === 0) return;
+  for await (const { name, bytes } of files.list(signal)) {
+    const seen = table.see(name, bytes);
+    if (typeof seen === 'object')
+      yield { kind: 'size', name, why: `${name} has ${bytes} bytes instead of ${seen.expected}` };
+  }
+  if (table.unseen === 0) return;
+  for await (const { name } of walk())
+    if (table.isUnseen(name))
+      yield { kind: 'missing', name, why: `${table.unseen} of ${table.size} files are missing, among them ${name}` };
+}
+
+/** What is told of a good backup. */
+export function resultOf(
+  meta: BackupMeta,
+  metaBytes: number,
+  { dataFiles, bytes }: Pick<NotedFiles, 'dataFiles' | 'bytes'>,
+): BackupResult {
+  return {
+    tso: meta.endVersion,
+    sizeBytes: meta.backupSize || bytes + BigInt(metaBytes),
+    files: BigInt(dataFiles),
+    tidbClusterId: meta.clusterId,
+    clusterVersion: plainVersion(meta.clusterVersion),
+    remark: dataFiles === 0 ? 'The backup holds no data: nothing matched, or the cluster is empty.' : '',
+  };
 }
 
 /** Older versions keep the version as a JSON string with a line break (br-contract 14.19). */

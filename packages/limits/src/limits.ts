@@ -163,6 +163,10 @@ export const DEFAULT_METADATA_BYTES = 512 * MIB;
 export const MAX_METADATA_BYTES = 4_096 * MIB;
 /** Metafiles that name metafiles. */
 export const MAX_METADATA_DEPTH = 4;
+/** Damaged files that the report of a verification names. */
+export const MAX_VERIFY_PROBLEMS = 100;
+/** Files that a verification reads side by side. */
+export const MAX_VERIFY_FILES_AT_ONCE = 64;
 /** Pages of a listing in a row with nothing in them. */
 export const MAX_EMPTY_PAGES = 1_000;
 /** What a store says of a failure. */

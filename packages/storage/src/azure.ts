@@ -10,6 +10,7 @@ import {
   WorkloadIdentityCredential,
 } from '@azure/identity';
 import {
+  type BlobDownloadResponseParsed,
   BlobServiceClient,
   type ContainerGetPropertiesResponse,
   type ContainerListBlobFlatSegmentResponse as FlatPage,
@@ -19,7 +20,7 @@ import {
 } from '@azure/storage-blob';
 import { AppError } from '@tidemark/errors/app-error';
 import type { AzureLocation } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { collect, readWithin } from './bounded-read.ts';
+import { type Content, collect, handOver, readWithin } from './bounded-read.ts';
 import { type Credentials, secretsOf } from './credentials.ts';
 import { SMALL_FILE_LIMIT } from './read-limit.ts';
 import { askAside, createRequests, namedFolders, prefixOf, readListed, removeEach, watchPages } from './requests.ts';
@@ -91,6 +92,24 @@ export async function openAzureFiles(
         if (name === base + file) return { name: file, bytes: properties.contentLength ?? 0 };
     return undefined;
   };
+  /** Asks for a blob's content; undefined where there is none. */
+  const get = <T>(
+    file: string,
+    signal: AbortSignal,
+    use: (answer: Content, abortSignal: AbortSignal, alive: () => void) => Promise<T>,
+  ) =>
+    request(signal, async (abortSignal, alive) => {
+      let answer: BlobDownloadResponseParsed;
+      try {
+        const options = { abortSignal, customerProvidedKey };
+        answer = await container.getBlobClient(base + file).download(0, undefined, options);
+      } catch (error) {
+        if (isAbsent(error)) return undefined;
+        throw error;
+      }
+      const { readableStreamBody, contentLength: announced = 0 } = answer;
+      return use({ content: readableStreamBody as Readable, announced }, abortSignal, alive);
+    });
 
   return {
     async *list(folder, signal) {
@@ -102,29 +121,22 @@ export async function openAzureFiles(
     folders: (folder, signal) => namedFolders(entries(folder, signal)),
     entries,
     find,
-    read(file, signal, limit = SMALL_FILE_LIMIT) {
+    read(name, signal, limit = SMALL_FILE_LIMIT) {
+      return readListed(
+        { title, name, signal },
+        () =>
+          readWithin(name, limit, signal, (ending) =>
+            get(name, ending, ({ content, announced }, abortSignal, alive) =>
+              collect(content, { name, limit, announced }, abortSignal, alive),
+            ),
+          ),
+        () => find(name, signal),
+      );
+    },
+    async stream(name, signal, take) {
       const readOnce = () =>
-        readWithin(file, limit, signal, (ending) =>
-          request(ending, async (abortSignal, alive) => {
-            try {
-              const blob = container.getBlobClient(base + file);
-              const { readableStreamBody, contentLength: announced = 0 } = await blob.download(0, undefined, {
-                abortSignal,
-                customerProvidedKey,
-              });
-              return await collect(
-                readableStreamBody as Readable,
-                { name: file, limit, announced },
-                abortSignal,
-                alive,
-              );
-            } catch (error) {
-              if (isAbsent(error)) return undefined;
-              throw error;
-            }
-          }),
-        );
-      return readListed({ title, name: file, signal }, readOnce, () => find(file, signal));
+        get(name, signal, ({ content }, abortSignal, alive) => handOver(content, take, abortSignal, alive));
+      return (await readListed({ title, name, signal }, readOnce, () => find(name, signal))) ?? false;
     },
     async write(file, content, signal, { asBackup = false } = {}) {
       const blob = container.getBlockBlobClient(base + file);

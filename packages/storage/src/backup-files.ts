@@ -5,7 +5,7 @@ import type { Env } from '@tidemark/service-kit/env';
 import { refuseLinks } from './links.ts';
 import { openStorage } from './open-storage.ts';
 import type { ReadLimit } from './read-limit.ts';
-import type { RemovalFailure, StorageFiles, StoredEntry, StoredFile } from './storage-files.ts';
+import type { RemovalFailure, StorageFiles, StoredEntry, StoredFile, TakePiece } from './storage-files.ts';
 
 const SHORTEST_DEPTH = 2;
 
@@ -24,7 +24,9 @@ export interface BackupFiles {
   entries(folder: string, signal: AbortSignal): AsyncIterable<StoredEntry>;
   /** The content of a file, or undefined when there is none; as `StorageFiles` has it. */
   read(name: string, signal: AbortSignal, limit?: ReadLimit): Promise<Buffer | undefined>;
-  write(name: string, content: string, signal: AbortSignal): Promise<void>;
+  /** Hands the content of a file over piece by piece; as `StorageFiles` has it. */
+  stream(name: string, signal: AbortSignal, take: TakePiece): Promise<boolean>;
+  write(name: string, content: string | Uint8Array, signal: AbortSignal): Promise<void>;
   /** Removes files; says of each one that is still there why. A file that is gone already is fine. */
   remove(names: readonly string[], signal: AbortSignal): Promise<readonly RemovalFailure[]>;
   /** Removes what is left of the path once it has no files, such as empty folders; says what may be left of that. */
@@ -62,6 +64,7 @@ export async function backupFilesIn(storage: StorageFiles, path: string): Promis
     list: (signal) => storage.list(path, signal),
     entries: (folder, signal) => storage.entries(folder === '' ? path : within(folder), signal),
     read: (name, signal, limit) => storage.read(within(name), signal, limit),
+    stream: (name, signal, take) => storage.stream(within(name), signal, take),
     write: (name, content, signal) => storage.write(within(name), content, signal),
     async remove(names, signal) {
       const failures = await storage.remove(names.map(within), signal);

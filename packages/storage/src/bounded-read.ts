@@ -1,6 +1,14 @@
 import { addAbortSignal, type Readable } from 'node:stream';
 import { AppError } from '@tidemark/errors/app-error';
 import type { ReadLimit } from './read-limit.ts';
+import type { TakePiece } from './storage-files.ts';
+
+/** What a store answers with when a file is asked for. */
+export interface Content {
+  readonly content: Readable;
+  /** The length that the store told before the content; 0 where it did not. */
+  readonly announced: number;
+}
 
 /** @throws AppError `storage_unusable`: the file is longer than what is read of such files */
 export function refuseTooLong(name: string, bytes: number, limit: ReadLimit): void {
@@ -33,6 +41,37 @@ export async function readWithin<T>(
   }
 }
 
+/** Without a piece for this long a file in a folder is given up. */
+const SILENT_MS = 30_000;
+
+/**
+ * Runs a read of any length for as long as pieces come.
+ *
+ * @throws AppError `unavailable` when none came for a while
+ */
+export async function whileAlive<T>(
+  name: string,
+  signal: AbortSignal,
+  read: (signal: AbortSignal, alive: () => void) => Promise<T>,
+): Promise<T> {
+  const silent = new AbortController();
+  const sentence = `Nothing of ${name} could be read for ${SILENT_MS / 1000} s; it is tried again.`;
+  const timer = setTimeout(() => silent.abort(new AppError('unavailable', sentence)), SILENT_MS);
+  try {
+    return await read(AbortSignal.any([signal, silent.signal]), () => timer.refresh());
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The content of a stream; an aborted signal destroys it. */
+function piecesOf(stream: Readable, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  // Whoever iterates hears of an error, unless it comes when that is over: then nobody needs to.
+  stream.on('error', () => undefined);
+  signal.throwIfAborted();
+  return addAbortSignal(signal, stream);
+}
+
 /**
  * Reads a stream to its end, and calls `alive` after each piece; an aborted signal destroys it.
  *
@@ -50,14 +89,33 @@ export async function collect(
   try {
     refuseTooLong(name, bytes, limit);
     bytes = 0;
-    for await (const piece of addAbortSignal(signal, stream)) {
+    for await (const piece of piecesOf(stream, signal)) {
       alive();
-      bytes += (piece as Uint8Array).length;
+      bytes += piece.length;
       refuseTooLong(name, bytes, limit);
-      read.push(piece as Uint8Array);
+      read.push(piece);
     }
   } finally {
     stream.destroy();
   }
   return Buffer.concat(read);
+}
+
+/** Hands a stream over piece by piece, and calls `alive` after each; an aborted signal destroys it. */
+export async function handOver(
+  stream: Readable,
+  take: TakePiece,
+  signal: AbortSignal,
+  alive: () => void,
+): Promise<true> {
+  try {
+    for await (const piece of piecesOf(stream, signal)) {
+      alive();
+      await take(piece);
+      alive();
+    }
+  } finally {
+    stream.destroy();
+  }
+  return true;
 }

@@ -4,9 +4,11 @@
  * The vendor's library takes no signals, so a request that is given up may still reach its end behind our back;
  * all of them can be repeated.
  */
+import { Readable } from 'node:stream';
 import {
   ApiError,
   type BucketMetadata,
+  type File,
   IdempotencyStrategy,
   type PredefinedAcl,
   Storage,
@@ -14,7 +16,7 @@ import {
 } from '@google-cloud/storage';
 import { MAX_SECRET_FILE_BYTES } from '@tidemark/limits/limits';
 import type { GcsLocation } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { collect, readWithin } from './bounded-read.ts';
+import { collect, handOver, readWithin } from './bounded-read.ts';
 import type { Credentials } from './credentials.ts';
 import { SMALL_FILE_LIMIT } from './read-limit.ts';
 import { askAside, createRequests, namedFolders, prefixOf, readListed, removeEach, watchPages } from './requests.ts';
@@ -84,6 +86,22 @@ export async function openGcsFiles(
       for (const { name, size } of items) if (name === base + file) return { name: file, bytes: Number(size ?? 0) };
     return undefined;
   };
+  /** Asks for an object's content; undefined where there is none. */
+  const get = <T>(
+    file: string,
+    signal: AbortSignal,
+    use: (content: Readable, abortSignal: AbortSignal, alive: () => void) => Promise<T>,
+  ) =>
+    request(signal, async (abortSignal, alive) => {
+      try {
+        return await use(contentOf(bucket.file(base + file)), abortSignal, alive);
+      } catch (error) {
+        // The absence of the bucket has the same status.
+        const noBucket = error instanceof Error && /bucket does not exist/i.test(error.message);
+        if (statusOf(error) !== 404 || noBucket) throw error;
+        return undefined;
+      }
+    });
 
   return {
     async *list(folder, signal) {
@@ -94,26 +112,20 @@ export async function openGcsFiles(
     folders: (folder, signal) => namedFolders(entries(folder, signal)),
     entries,
     find,
-    read(file, signal, limit = SMALL_FILE_LIMIT) {
+    read(name, signal, limit = SMALL_FILE_LIMIT) {
+      return readListed(
+        { title, name, signal },
+        () =>
+          readWithin(name, limit, signal, (ending) =>
+            get(name, ending, (content, abortSignal, alive) => collect(content, { name, limit }, abortSignal, alive)),
+          ),
+        () => find(name, signal),
+      );
+    },
+    async stream(name, signal, take) {
       const readOnce = () =>
-        readWithin(file, limit, signal, (ending) =>
-          request(ending, async (abortSignal, alive) => {
-            try {
-              return await collect(
-                bucket.file(base + file).createReadStream(),
-                { name: file, limit },
-                abortSignal,
-                alive,
-              );
-            } catch (error) {
-              // The absence of the bucket has the same status.
-              const noBucket = error instanceof Error && /bucket does not exist/i.test(error.message);
-              if (statusOf(error) !== 404 || noBucket) throw error;
-              return undefined;
-            }
-          }),
-        );
-      return readListed({ title, name: file, signal }, readOnce, () => find(file, signal));
+        get(name, signal, (content, abortSignal, alive) => handOver(content, take, abortSignal, alive));
+      return (await readListed({ title, name, signal }, readOnce, () => find(name, signal))) ?? false;
     },
     async write(file, content, signal, { asBackup = false } = {}) {
       const predefinedAcl = (location.predefinedAcl || undefined) as PredefinedAcl | undefined;
@@ -142,6 +154,12 @@ export async function openGcsFiles(
     },
   };
 }
+
+/**
+ * The library throws where nobody can catch it when its stream is destroyed before the store has answered: this one, when
+ * it is destroyed, waits with that until then.
+ */
+const contentOf = (file: File) => Readable.from(file.createReadStream(), { objectMode: false });
 
 async function createClient(location: GcsLocation, credentials: Credentials, answerMs: number): Promise<Storage> {
   const { GOOGLE_APPLICATION_CREDENTIALS: keyFilename } = credentials;

@@ -9,6 +9,7 @@
 import { constants, type Dirent } from 'node:fs';
 import {
   access,
+  type FileHandle,
   lstat,
   mkdir,
   open,
@@ -24,12 +25,12 @@ import {
 import { dirname, join } from 'node:path';
 import { AppError } from '@tidemark/errors/app-error';
 import { raceAbort } from '@tidemark/service-kit/abort';
-import { collect, readWithin, refuseTooLong } from './bounded-read.ts';
+import { collect, handOver, readWithin, refuseTooLong, whileAlive } from './bounded-read.ts';
 import { nameOf, pathOf } from './file-names.ts';
 import { isGone, refuseLinks } from './links.ts';
 import { type ReadLimit, SMALL_FILE_LIMIT } from './read-limit.ts';
 import { namedFolders } from './requests.ts';
-import type { RemovalFailure, StorageFiles, StoredEntry, StoredFile } from './storage-files.ts';
+import type { RemovalFailure, StorageFiles, StoredEntry, StoredFile, TakePiece } from './storage-files.ts';
 
 const ENTRIES_AT_ONCE = 256;
 const PIECE_BYTES = 1_024 * 1_024;
@@ -76,6 +77,17 @@ export async function openLocalFiles(storageFolder: string): Promise<StorageFile
         );
       } catch (error) {
         if (isGone(error)) return undefined;
+        throw explained(error);
+      }
+    },
+    async stream(name, signal, take) {
+      const file = await within(partsOf(name));
+      try {
+        return await whileAlive(name, signal, (ending, alive) =>
+          raceAbort(streamRegular(file, name, take, ending, alive), ending),
+        );
+      } catch (error) {
+        if (isGone(error)) return false;
         throw explained(error);
       }
     },
@@ -159,12 +171,31 @@ async function statRegular(file: string) {
 
 async function readRegular(file: string, name: string, limit: ReadLimit, signal: AbortSignal): Promise<Buffer> {
   refuseTooLong(name, (await statRegular(file)).size, limit);
-  // Whatever came in its place meanwhile must not block either.
-  await using handle = await open(pathOf(file), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-  if (!(await handle.stat()).isFile()) throw unusable(`${name} could not be read: it is not a regular file.`);
-  const content = handle.createReadStream({ highWaterMark: PIECE_BYTES, autoClose: false });
-  return await collect(content, { name, limit }, signal, () => undefined);
+  await using handle = await openRegular(file, name);
+  return await collect(contentOf(handle), { name, limit }, signal, () => undefined);
 }
+
+async function streamRegular(
+  file: string,
+  name: string,
+  take: TakePiece,
+  signal: AbortSignal,
+  alive: () => void,
+): Promise<true> {
+  await statRegular(file);
+  await using handle = await openRegular(file, name);
+  return await handOver(contentOf(handle), take, signal, alive);
+}
+
+/** Whatever came in the place of a regular file meanwhile must not block. */
+async function openRegular(file: string, name: string): Promise<FileHandle> {
+  const handle = await open(pathOf(file), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  throw unusable(`${name} could not be read: it is not a regular file.`);
+}
+
+const contentOf = (handle: FileHandle) => handle.createReadStream({ highWaterMark: PIECE_BYTES, autoClose: false });
 
 async function* walk(folder: string, prefix: string, signal: AbortSignal): AsyncGenerator<StoredFile> {
   for await (const { entry, name, path } of entriesOf(folder)) {

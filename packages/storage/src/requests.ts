@@ -175,11 +175,11 @@ export function cannotBeListed(title: string, why: string): AppError {
  * @returns undefined when it is not there
  * @throws AppError `unavailable` when it stays listed and unreadable
  */
-export async function readListed(
+export async function readListed<Content>(
   { title, name, signal }: { readonly title: string; readonly name: string; readonly signal: AbortSignal },
-  read: () => Promise<Buffer | undefined>,
+  read: () => Promise<Content | undefined>,
   find: () => Promise<StoredFile | undefined>,
-): Promise<Buffer | undefined> {
+): Promise<Content | undefined> {
   for (let tries = 1; tries <= READS; tries += 1) {
     if (tries > 1) await sleep(READ_PAUSE_MS, signal);
     const content = await read();

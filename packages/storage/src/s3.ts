@@ -11,6 +11,7 @@ import {
   DeleteObjectsCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
+  type GetObjectCommandOutput,
   GetObjectLockConfigurationCommand,
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandInput,
@@ -35,7 +36,7 @@ import {
 } from '@aws-sdk/credential-providers';
 import type { S3Location } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { Env } from '@tidemark/service-kit/env';
-import { collect, readWithin } from './bounded-read.ts';
+import { type Content, collect, handOver, readWithin } from './bounded-read.ts';
 import { type Credentials, secretsOf } from './credentials.ts';
 import { SMALL_FILE_LIMIT } from './read-limit.ts';
 import {
@@ -118,6 +119,24 @@ export async function openS3Files(
     return undefined;
   };
 
+  /** Asks for a key's content; undefined where there is none. */
+  const get = <T>(
+    name: string,
+    signal: AbortSignal,
+    use: (answer: Content, abortSignal: AbortSignal, alive: () => void) => Promise<T>,
+  ) =>
+    request(signal, async (abortSignal, alive) => {
+      let answer: GetObjectCommandOutput;
+      try {
+        answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: base + name }), { abortSignal });
+      } catch (error) {
+        if (isAbsent(error)) return undefined;
+        throw error;
+      }
+      const { Body, ContentLength: announced = 0 } = answer;
+      return use({ content: Body as Readable, announced }, abortSignal, alive);
+    });
+
   /** Deletes one key; says why it is still there where that is the key's own trouble, unless any trouble is thrown. */
   const removeOne = (name: string, signal: AbortSignal, throwing: boolean) =>
     request(signal, async (abortSignal) => {
@@ -195,22 +214,21 @@ export async function openS3Files(
     entries,
     find,
     read(name, signal, limit = SMALL_FILE_LIMIT) {
+      return readListed(
+        { title, name, signal },
+        () =>
+          readWithin(name, limit, signal, (ending) =>
+            get(name, ending, ({ content, announced }, abortSignal, alive) =>
+              collect(content, { name, limit, announced }, abortSignal, alive),
+            ),
+          ),
+        () => find(name, signal),
+      );
+    },
+    async stream(name, signal, take) {
       const readOnce = () =>
-        readWithin(name, limit, signal, (ending) =>
-          request(ending, async (abortSignal, alive) => {
-            try {
-              const input = { Bucket: bucket, Key: base + name };
-              const { Body, ContentLength: announced = 0 } = await client.send(new GetObjectCommand(input), {
-                abortSignal,
-              });
-              return await collect(Body as Readable, { name, limit, announced }, abortSignal, alive);
-            } catch (error) {
-              if (isAbsent(error)) return undefined;
-              throw error;
-            }
-          }),
-        );
-      return readListed({ title, name, signal }, readOnce, () => find(name, signal));
+        get(name, signal, ({ content }, abortSignal, alive) => handOver(content, take, abortSignal, alive));
+      return (await readListed({ title, name, signal }, readOnce, () => find(name, signal))) ?? false;
     },
     async write(name, content, signal, { asBackup = false } = {}) {
       const input = {

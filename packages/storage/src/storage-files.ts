@@ -61,7 +61,15 @@ export interface StorageFiles {
    * @param limit of a small file when left out
    */
   read(name: string, signal: AbortSignal, limit?: ReadLimit): Promise<Buffer | undefined>;
-  write(name: string, content: string, signal: AbortSignal, options?: WriteOptions): Promise<void>;
+  /**
+   * Hands the content of a file over piece by piece, whatever its length; the next piece comes when `take` is done with
+   * the one before. What is no regular file is `storage_unusable`; a store that falls silent, `unavailable`.
+   *
+   * @param take gets pieces that it may keep no longer than until it is done
+   * @returns whether there is such a file; where there is none, `take` was not called
+   */
+  stream(name: string, signal: AbortSignal, take: TakePiece): Promise<boolean>;
+  write(name: string, content: string | Uint8Array, signal: AbortSignal, options?: WriteOptions): Promise<void>;
   /** Removes files; says of each one that is still there why. A file that is gone already is fine. */
   remove(names: readonly string[], signal: AbortSignal): Promise<readonly RemovalFailure[]>;
   /**
@@ -73,6 +81,9 @@ export interface StorageFiles {
   /** What a store does not tell is said in its sentence and fails nothing. */
   traits(signal: AbortSignal): Promise<StorageTraits>;
 }
+
+/** Takes a piece of a file. */
+export type TakePiece = (piece: Uint8Array) => Promise<void> | void;
 
 /** How a file is written. */
 export interface WriteOptions {

@@ -15,7 +15,7 @@
 import { metadataLimit, type Verification, type VerifyOptions, verifyBackup } from '@tidemark/backupmeta/backupmeta';
 import { openCrypter } from '@tidemark/backupmeta/crypter';
 import { AppError } from '@tidemark/errors/app-error';
-import type { BackupResult, Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import type { Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type BackupGrant,
   type ExecutorServiceServer,
@@ -240,7 +240,7 @@ async function adopt(
   const { grant } = granted;
   // br-contract 5.5: where checksums are compared, old versions do so after writing backupmeta, so it proves nothing.
   const unproven = grant.target && takesChecksum(grant.target);
-  if (found.kind === 'good' && !unproven) return keep(found.result, 'adopted', granted, files, brVersion, signal);
+  if (found.kind === 'good' && !unproven) return keep(found, 'adopted', granted, files, brVersion, signal);
   const detail = found.kind === 'bad' ? found.why : 'the checksum of the finished files was never confirmed';
   return failed('newPath', {
     code: 'PATH_UNUSABLE',
@@ -251,7 +251,7 @@ async function adopt(
 
 /** A good backup: its manifest is written beside it, by whoever finds it first. */
 async function keep(
-  result: BackupResult,
+  good: Extract<Verification, { kind: 'good' }>,
   why: string,
   { task, grant, facts }: GrantedBackup,
   files: BackupFiles,
@@ -259,11 +259,15 @@ async function keep(
   signal: AbortSignal,
 ): Promise<End> {
   try {
-    await writeManifest(files, task.backupId, grant, result, brVersion, signal);
+    await writeManifest(files, task.backupId, grant, good, brVersion, signal);
   } catch (error) {
     log.warn({ ...facts, error }, 'tidemark.json could not be written; the backup is good without it');
   }
-  return { kind: 'complete', outcome: { $case: 'succeeded', value: { result, exitSeen: why === 'succeeded' } }, why };
+  return {
+    kind: 'complete',
+    outcome: { $case: 'succeeded', value: { result: good.result, exitSeen: why === 'succeeded' } },
+    why,
+  };
 }
 
 async function run(
@@ -367,7 +371,7 @@ async function conclude(
   const signal = withTimeout(LOOK_MS, lease.lost);
   if (exit.code === 0 && output.success) {
     const found = await verifyBackup(files, signal, { ...reading, tso: output.success.get('BackupTS') });
-    if (found.kind === 'good') return keep(found.result, 'succeeded', granted, files, program.version, signal);
+    if (found.kind === 'good') return keep(found, 'succeeded', granted, files, program.version, signal);
     return failed('newPath', {
       code: 'BACKUPMETA_BAD',
       message: 'br said that it succeeded, but its backup cannot be read back; it is taken again in a new path.',

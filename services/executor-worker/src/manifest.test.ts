@@ -24,6 +24,8 @@ const grant = BackupGrant.create({
 });
 const result = BackupResult.create({ tso: 5n, sizeBytes: 7n, files: 3n, tidbClusterId: 9n, clusterVersion: '8.5.0' });
 
+const good = { result, sealed: { bytes: 3, sha256: 'a'.repeat(64) } };
+
 const filesWith = (found: string | undefined) => {
   const written: string[] = [];
   const files = {
@@ -35,7 +37,7 @@ const filesWith = (found: string | undefined) => {
 
 it('tells all that a record is rebuilt from', async () => {
   const { files, written } = filesWith(undefined);
-  await writeManifest(files, 'b1', grant, result, 'v8.5.0', signal);
+  await writeManifest(files, 'b1', grant, good, 'v8.5.0', signal);
   expect(JSON.parse(written[0] ?? '')).toMatchObject({
     schemaVersion: 1,
     backupId: 'b1',
@@ -56,12 +58,13 @@ it('tells all that a record is rebuilt from', async () => {
     files: 3,
     tidbClusterId: '9',
     brVersion: 'v8.5.0',
+    backupmeta: { bytes: 3, sha256: 'a'.repeat(64) },
   });
   expect(written[0]).not.toContain('PROD_');
 });
 
 it('is written once: one that is there stays as it is', async () => {
   const { files, written } = filesWith('{}');
-  await writeManifest(files, 'b1', grant, result, 'v8.5.0', signal);
+  await writeManifest(files, 'b1', grant, good, 'v8.5.0', signal);
   expect(written).toEqual([]);
 });

@@ -1,8 +1,11 @@
-import { BackupMode, BackupOrigin, type BackupResult } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import type { Verification } from '@tidemark/backupmeta/backupmeta';
+import { BackupMode, BackupOrigin } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { BackupGrant } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { BackupFiles } from '@tidemark/storage/backup-files';
 
 export const MANIFEST = 'tidemark.json';
+
+type GoodBackup = Extract<Verification, { kind: 'good' }>;
 
 /**
  * Writes what is known of a good backup beside its files, so that its record can be rebuilt from the storage. Written
@@ -12,7 +15,7 @@ export async function writeManifest(
   files: BackupFiles,
   backupId: string,
   grant: BackupGrant,
-  result: BackupResult,
+  { result, sealed }: Pick<GoodBackup, 'result' | 'sealed'>,
   brVersion: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -41,6 +44,7 @@ export async function writeManifest(
     tidbClusterId: String(result.tidbClusterId),
     clusterVersion: result.clusterVersion,
     brVersion,
+    backupmeta: sealed,
   };
   await files.write(MANIFEST, `${JSON.stringify(manifest, null, 2)}\n`, signal);
 }

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file backup.proto.
  */
 export const file_backup: GenFile = /*@__PURE__*/
-  fileDesc("CgxiYWNrdXAucHJvdG8SBmJhY2t1cCKIAwoKQmFja3VwTWV0YRISCgpjbHVzdGVyX2lkGAEgASgEEhcKD2NsdXN0ZXJfdmVyc2lvbhgCIAEoCRIbCgVmaWxlcxgEIAMoCzIMLmJhY2t1cC5GaWxlEhUKDXN0YXJ0X3ZlcnNpb24YBSABKAQSEwoLZW5kX3ZlcnNpb24YBiABKAQSHwoHc2NoZW1hcxgHIAMoCzIOLmJhY2t1cC5TY2hlbWESEQoJaXNfcmF3X2t2GAggASgIEhIKCmJyX3ZlcnNpb24YCyABKAkSDwoHdmVyc2lvbhgMIAEoBRIkCgpmaWxlX2luZGV4GA0gASgLMhAuYmFja3VwLk1ldGFGaWxlEiYKDHNjaGVtYV9pbmRleBgOIAEoCzIQLmJhY2t1cC5NZXRhRmlsZRIVCg1iYWNrdXBfcmVzdWx0GBEgASgJEh4KFm5ld19jb2xsYXRpb25zX2VuYWJsZWQYFCABKAkSEQoJaXNfdHhuX2t2GBUgASgIEhMKC2JhY2t1cF9zaXplGBkgASgEItsBCgRGaWxlEgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgMEhEKCXN0YXJ0X2tleRgDIAEoDBIPCgdlbmRfa2V5GAQgASgMEhUKDXN0YXJ0X3ZlcnNpb24YBSABKAQSEwoLZW5kX3ZlcnNpb24YBiABKAQSEAoIY3JjNjR4b3IYByABKAQSEQoJdG90YWxfa3ZzGAggASgEEhMKC3RvdGFsX2J5dGVzGAkgASgEEgoKAmNmGAogASgJEgwKBHNpemUYCyABKAQSEQoJY2lwaGVyX2l2GAwgASgMIn0KCE1ldGFGaWxlEiAKCm1ldGFfZmlsZXMYASADKAsyDC5iYWNrdXAuRmlsZRIgCgpkYXRhX2ZpbGVzGAIgAygLMgwuYmFja3VwLkZpbGUSHwoHc2NoZW1hcxgDIAMoCzIOLmJhY2t1cC5TY2hlbWESDAoEZGRscxgFIAMoDCJdCgZTY2hlbWESCgoCZGIYASABKAwSDQoFdGFibGUYAiABKAwSEAoIY3JjNjR4b3IYAyABKAQSEQoJdG90YWxfa3ZzGAQgASgEEhMKC3RvdGFsX2J5dGVzGAUgASgEYgZwcm90bzM");
+  fileDesc("CgxiYWNrdXAucHJvdG8SBmJhY2t1cCLaAwoKQmFja3VwTWV0YRISCgpjbHVzdGVyX2lkGAEgASgEEhcKD2NsdXN0ZXJfdmVyc2lvbhgCIAEoCRIbCgVmaWxlcxgEIAMoCzIMLmJhY2t1cC5GaWxlEhUKDXN0YXJ0X3ZlcnNpb24YBSABKAQSEwoLZW5kX3ZlcnNpb24YBiABKAQSHwoHc2NoZW1hcxgHIAMoCzIOLmJhY2t1cC5TY2hlbWESEQoJaXNfcmF3X2t2GAggASgIEhIKCmJyX3ZlcnNpb24YCyABKAkSDwoHdmVyc2lvbhgMIAEoBRIkCgpmaWxlX2luZGV4GA0gASgLMhAuYmFja3VwLk1ldGFGaWxlEiYKDHNjaGVtYV9pbmRleBgOIAEoCzIQLmJhY2t1cC5NZXRhRmlsZRIpCg9yYXdfcmFuZ2VfaW5kZXgYDyABKAsyEC5iYWNrdXAuTWV0YUZpbGUSJQoLZGRsX2luZGV4ZXMYECABKAsyEC5iYWNrdXAuTWV0YUZpbGUSFQoNYmFja3VwX3Jlc3VsdBgRIAEoCRIeChZuZXdfY29sbGF0aW9uc19lbmFibGVkGBQgASgJEhEKCWlzX3R4bl9rdhgVIAEoCBITCgtiYWNrdXBfc2l6ZRgZIAEoBCLbAQoERmlsZRIMCgRuYW1lGAEgASgJEg4KBnNoYTI1NhgCIAEoDBIRCglzdGFydF9rZXkYAyABKAwSDwoHZW5kX2tleRgEIAEoDBIVCg1zdGFydF92ZXJzaW9uGAUgASgEEhMKC2VuZF92ZXJzaW9uGAYgASgEEhAKCGNyYzY0eG9yGAcgASgEEhEKCXRvdGFsX2t2cxgIIAEoBBITCgt0b3RhbF9ieXRlcxgJIAEoBBIKCgJjZhgKIAEoCRIMCgRzaXplGAsgASgEEhEKCWNpcGhlcl9pdhgMIAEoDCJ9CghNZXRhRmlsZRIgCgptZXRhX2ZpbGVzGAEgAygLMgwuYmFja3VwLkZpbGUSIAoKZGF0YV9maWxlcxgCIAMoCzIMLmJhY2t1cC5GaWxlEh8KB3NjaGVtYXMYAyADKAsyDi5iYWNrdXAuU2NoZW1hEgwKBGRkbHMYBSADKAwiigEKBlNjaGVtYRIKCgJkYhgBIAEoDBINCgV0YWJsZRgCIAEoDBIQCghjcmM2NHhvchgDIAEoBBIRCgl0b3RhbF9rdnMYBCABKAQSEwoLdG90YWxfYnl0ZXMYBSABKAQSKwoLc3RhdHNfaW5kZXgYCCADKAsyFi5iYWNrdXAuU3RhdHNGaWxlSW5kZXgiaAoOU3RhdHNGaWxlSW5kZXgSDAoEbmFtZRgBIAEoCRIOCgZzaGEyNTYYAiABKAwSEAoIc2l6ZV9lbmMYAyABKAQSEQoJY2lwaGVyX2l2GAUgASgMEhMKC2lubGluZV9kYXRhGAYgASgMYgZwcm90bzM");
 
 /**
  * @generated from message backup.BackupMeta
@@ -81,6 +81,16 @@ export type BackupMeta = Message<"backup.BackupMeta"> & {
    * @generated from field: backup.MetaFile schema_index = 14;
    */
   schemaIndex?: MetaFile | undefined;
+
+  /**
+   * @generated from field: backup.MetaFile raw_range_index = 15;
+   */
+  rawRangeIndex?: MetaFile | undefined;
+
+  /**
+   * @generated from field: backup.MetaFile ddl_indexes = 16;
+   */
+  ddlIndexes?: MetaFile | undefined;
 
   /**
    * @generated from field: string backup_result = 17;
@@ -246,6 +256,11 @@ export type Schema = Message<"backup.Schema"> & {
    * @generated from field: uint64 total_bytes = 5;
    */
   totalBytes: bigint;
+
+  /**
+   * @generated from field: repeated backup.StatsFileIndex stats_index = 8;
+   */
+  statsIndex: StatsFileIndex[];
 };
 
 /**
@@ -254,4 +269,49 @@ export type Schema = Message<"backup.Schema"> & {
  */
 export const SchemaSchema: GenMessage<Schema> = /*@__PURE__*/
   messageDesc(file_backup, 3);
+
+/**
+ * A file with the statistics of a table.
+ *
+ * @generated from message backup.StatsFileIndex
+ */
+export type StatsFileIndex = Message<"backup.StatsFileIndex"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Of the content before it was encrypted.
+   *
+   * @generated from field: bytes sha256 = 2;
+   */
+  sha256: Uint8Array;
+
+  /**
+   * Bytes of the stored file.
+   *
+   * @generated from field: uint64 size_enc = 3;
+   */
+  sizeEnc: bigint;
+
+  /**
+   * @generated from field: bytes cipher_iv = 5;
+   */
+  cipherIv: Uint8Array;
+
+  /**
+   * The content itself where it is small: then there is no file.
+   *
+   * @generated from field: bytes inline_data = 6;
+   */
+  inlineData: Uint8Array;
+};
+
+/**
+ * Describes the message backup.StatsFileIndex.
+ * Use `create(StatsFileIndexSchema)` to create a new message.
+ */
+export const StatsFileIndexSchema: GenMessage<StatsFileIndex> = /*@__PURE__*/
+  messageDesc(file_backup, 4);
 

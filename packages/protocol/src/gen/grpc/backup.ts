@@ -29,6 +29,8 @@ export interface BackupMeta {
   version: number;
   fileIndex: MetaFile | undefined;
   schemaIndex: MetaFile | undefined;
+  rawRangeIndex: MetaFile | undefined;
+  ddlIndexes: MetaFile | undefined;
   backupResult: string;
   newCollationsEnabled: string;
   isTxnKv: boolean;
@@ -65,6 +67,19 @@ export interface Schema {
   crc64xor: bigint;
   totalKvs: bigint;
   totalBytes: bigint;
+  statsIndex: StatsFileIndex[];
+}
+
+/** A file with the statistics of a table. */
+export interface StatsFileIndex {
+  name: string;
+  /** Of the content before it was encrypted. */
+  sha256: Buffer;
+  /** Bytes of the stored file. */
+  sizeEnc: bigint;
+  cipherIv: Buffer;
+  /** The content itself where it is small: then there is no file. */
+  inlineData: Buffer;
 }
 
 function createBaseBackupMeta(): BackupMeta {
@@ -80,6 +95,8 @@ function createBaseBackupMeta(): BackupMeta {
     version: 0,
     fileIndex: undefined,
     schemaIndex: undefined,
+    rawRangeIndex: undefined,
+    ddlIndexes: undefined,
     backupResult: "",
     newCollationsEnabled: "",
     isTxnKv: false,
@@ -130,6 +147,12 @@ export const BackupMeta: MessageFns<BackupMeta> = {
     }
     if (message.schemaIndex !== undefined) {
       MetaFile.encode(message.schemaIndex, writer.uint32(114).fork()).join();
+    }
+    if (message.rawRangeIndex !== undefined) {
+      MetaFile.encode(message.rawRangeIndex, writer.uint32(122).fork()).join();
+    }
+    if (message.ddlIndexes !== undefined) {
+      MetaFile.encode(message.ddlIndexes, writer.uint32(130).fork()).join();
     }
     if (message.backupResult !== "") {
       writer.uint32(138).string(message.backupResult);
@@ -250,6 +273,22 @@ export const BackupMeta: MessageFns<BackupMeta> = {
             message.schemaIndex = MetaFile.decode(reader, reader.uint32());
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.rawRangeIndex = MetaFile.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.ddlIndexes = MetaFile.decode(reader, reader.uint32());
+            continue;
+          }
           case 17: {
             if (tag !== 138) {
               break;
@@ -317,6 +356,12 @@ export const BackupMeta: MessageFns<BackupMeta> = {
       : undefined;
     message.schemaIndex = (object.schemaIndex !== undefined && object.schemaIndex !== null)
       ? MetaFile.fromPartial(object.schemaIndex)
+      : undefined;
+    message.rawRangeIndex = (object.rawRangeIndex !== undefined && object.rawRangeIndex !== null)
+      ? MetaFile.fromPartial(object.rawRangeIndex)
+      : undefined;
+    message.ddlIndexes = (object.ddlIndexes !== undefined && object.ddlIndexes !== null)
+      ? MetaFile.fromPartial(object.ddlIndexes)
       : undefined;
     message.backupResult = object.backupResult ?? "";
     message.newCollationsEnabled = object.newCollationsEnabled ?? "";
@@ -644,7 +689,7 @@ export const MetaFile: MessageFns<MetaFile> = {
 };
 
 function createBaseSchema(): Schema {
-  return { db: Buffer.alloc(0), table: Buffer.alloc(0), crc64xor: 0n, totalKvs: 0n, totalBytes: 0n };
+  return { db: Buffer.alloc(0), table: Buffer.alloc(0), crc64xor: 0n, totalKvs: 0n, totalBytes: 0n, statsIndex: [] };
 }
 
 export const Schema: MessageFns<Schema> = {
@@ -672,6 +717,9 @@ export const Schema: MessageFns<Schema> = {
         throw new globalThis.Error("value provided for field message.totalBytes of type uint64 too large");
       }
       writer.uint32(40).uint64(message.totalBytes);
+    }
+    for (const v of message.statsIndex) {
+      StatsFileIndex.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -729,6 +777,14 @@ export const Schema: MessageFns<Schema> = {
             message.totalBytes = reader.uint64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.statsIndex.push(StatsFileIndex.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -753,6 +809,113 @@ export const Schema: MessageFns<Schema> = {
     message.totalBytes = (object.totalBytes !== undefined && object.totalBytes !== null)
       ? BigInt(object.totalBytes)
       : 0n;
+    message.statsIndex = object.statsIndex?.map((e) => StatsFileIndex.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStatsFileIndex(): StatsFileIndex {
+  return { name: "", sha256: Buffer.alloc(0), sizeEnc: 0n, cipherIv: Buffer.alloc(0), inlineData: Buffer.alloc(0) };
+}
+
+export const StatsFileIndex: MessageFns<StatsFileIndex> = {
+  encode(message: StatsFileIndex, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.sha256.length !== 0) {
+      writer.uint32(18).bytes(message.sha256);
+    }
+    if (message.sizeEnc !== 0n) {
+      if (BigInt.asUintN(64, message.sizeEnc) !== message.sizeEnc) {
+        throw new globalThis.Error("value provided for field message.sizeEnc of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.sizeEnc);
+    }
+    if (message.cipherIv.length !== 0) {
+      writer.uint32(42).bytes(message.cipherIv);
+    }
+    if (message.inlineData.length !== 0) {
+      writer.uint32(50).bytes(message.inlineData);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatsFileIndex {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatsFileIndex();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sizeEnc = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.cipherIv = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.inlineData = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StatsFileIndex>): StatsFileIndex {
+    return StatsFileIndex.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StatsFileIndex>): StatsFileIndex {
+    const message = createBaseStatsFileIndex();
+    message.name = object.name ?? "";
+    message.sha256 = object.sha256 ?? Buffer.alloc(0);
+    message.sizeEnc = (object.sizeEnc !== undefined && object.sizeEnc !== null) ? BigInt(object.sizeEnc) : 0n;
+    message.cipherIv = object.cipherIv ?? Buffer.alloc(0);
+    message.inlineData = object.inlineData ?? Buffer.alloc(0);
     return message;
   },
 };

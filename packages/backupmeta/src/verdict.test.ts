@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import { toSentence } from './verdict.ts';
+import type { ContentReport } from './verify-content.ts';
+
+const result = {
+  tso: 435_844_546_560_000_000n,
+  sizeBytes: 1n,
+  files: 4n,
+  tidbClusterId: 7n,
+  clusterVersion: '8.5.0',
+  remark: '',
+};
+const report = (changes: Partial<ContentReport> = {}): ContentReport => ({
+  level: 'bytes',
+  verdict: 'good',
+  result,
+  filesListed: 7,
+  bytesListed: 100,
+  filesRead: 5,
+  bytesRead: 90,
+  problems: [],
+  problemCount: 0,
+  ...changes,
+});
+
+it('says of a backup what its verification showed, and no more', () => {
+  expect(toSentence(report())).toBe('Every file is byte for byte what TiKV wrote on 2022-09-08T05:30:00.000Z.');
+  expect(toSentence(report(), 0.125)).toBe(
+    'A random 12.5 % of the data files are byte for byte what TiKV wrote on 2022-09-08T05:30:00.000Z. The catalogue of the backup is unharmed. All 7 files are there.',
+  );
+  expect(toSentence(report({ level: 'meta' }))).toBe(
+    'The catalogue of the backup is unharmed. All 7 files are there with the right size.',
+  );
+  expect(toSentence(report({ verdict: 'damaged', problemCount: 1 }))).toBe(
+    'The backup is damaged: 1 file of 7 is not as it should be.',
+  );
+  expect(toSentence(report({ verdict: 'damaged', result: undefined, problemCount: 1 }))).toContain(
+    'its catalogue cannot be believed',
+  );
+  expect(toSentence(report({ verdict: 'incomplete', problemCount: 2 }))).toBe(
+    'Nothing was found that is wrong, but 2 files of 7 could not be verified.',
+  );
+  expect(toSentence(report({ verdict: 'absent', result: undefined, problemCount: 1 }))).toBe(
+    'There is no backup: backupmeta is missing.',
+  );
+});

@@ -1,0 +1,35 @@
+/** What a verification lets one say of a backup, and no more than that. Pure. */
+import type { ContentReport } from './verify-content.ts';
+
+const TSO_LOGICAL_BITS = 18n;
+
+/**
+ * The verdict in sentences.
+ *
+ * @param sample which part of the data files was read at the level `bytes`
+ */
+export function toSentence(report: ContentReport, sample = 1): string {
+  const { verdict, level, filesListed, problemCount, result } = report;
+  const all = filesListed === 1 ? 'Its one file is' : `All ${filesListed} files are`;
+  switch (verdict) {
+    case 'absent':
+      return 'There is no backup: backupmeta is missing.';
+    case 'damaged':
+      return result === undefined
+        ? 'The backup is damaged: its catalogue cannot be believed, so that nothing else could be verified.'
+        : `The backup is damaged: ${count(problemCount, 'file')} of ${filesListed} ${problemCount === 1 ? 'is' : 'are'} not as it should be.`;
+    case 'incomplete':
+      return `Nothing was found that is wrong, but ${count(problemCount, 'file')} of ${filesListed} could not be verified.`;
+    case 'good': {
+      const catalogue = 'The catalogue of the backup is unharmed.';
+      if (level === 'meta') return `${catalogue} ${all} there with the right size.`;
+      const when = result === undefined ? '' : ` on ${timeOf(result.tso)}`;
+      if (sample >= 1) return `Every file is byte for byte what TiKV wrote${when}.`;
+      return `A random ${percent(sample)} of the data files are byte for byte what TiKV wrote${when}. ${catalogue} ${all} there.`;
+    }
+  }
+}
+
+const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
+const percent = (part: number) => `${Number((100 * part).toPrecision(3))} %`;
+const timeOf = (tso: bigint) => new Date(Number(tso >> TSO_LOGICAL_BITS)).toISOString();
