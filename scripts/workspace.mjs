@@ -7,12 +7,13 @@ import { writeSettingsPage } from './settings-page.mjs';
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Below the repository, or below the folder that `generate` is given. */
 export const GENERATED = join('packages', 'protocol', 'src', 'gen');
+const CONTRACT = join(GENERATED, 'contract.ts');
 
 /** Documents that are made from the code, below the same. */
 export const OPENAPI = join('docs', 'openapi.json');
 export const SETTINGS = join('docs', 'settings.md');
 /** Documents of which the tables are made from the code. */
-export const WITH_TABLES = [join('docs', 'access.md'), join('docs', 'grpc.md')];
+export const WITH_TABLES = [join('docs', 'access.md'), join('docs', 'grpc.md'), join('docs', 'limits.md')];
 
 /** Runs a program of the workspace to its end; tells whether it succeeded, and what it printed. */
 export function run(program, args, cwd = ROOT) {
@@ -28,6 +29,22 @@ export function run(program, args, cwd = ROOT) {
 
 /** Writes everything that is generated, from proto/, the gateway's routes and the readers of settings, laid out as in the repository, below `target`. */
 export function generate(target = ROOT) {
+  const code = generateCode(target);
+  if (!code.ok) return code;
+  mkdirSync(join(target, 'docs'), { recursive: true });
+  const tables = run(process.execPath, [
+    join(ROOT, 'packages', 'contract', 'src', 'write-tables.ts'),
+    join(target, CONTRACT),
+    join(ROOT, 'docs'),
+    join(target, 'docs'),
+  ]);
+  if (!tables.ok) return tables;
+  const settings = writeSettingsPage(join(target, SETTINGS), ROOT, run);
+  return settings.ok ? generateOpenApi(target) : settings;
+}
+
+/** The same without the documents. */
+export function generateCode(target = ROOT) {
   const proto = join(ROOT, 'proto');
   rmSync(join(target, GENERATED), { recursive: true, force: true });
   // The plugins write to ../packages of where they are put: see proto/buf.gen.yaml.
@@ -36,23 +53,11 @@ export function generate(target = ROOT) {
   const set = join(target, GENERATED, 'descriptor-set.binpb');
   const image = run('buf', ['build', '-o', set], proto);
   if (!image.ok) return image;
-  const contract = join(target, GENERATED, 'contract.ts');
-  const written = run(process.execPath, [
+  return run(process.execPath, [
     join(ROOT, 'packages', 'contract', 'src', 'write-contract.ts'),
     set,
-    contract,
+    join(target, CONTRACT),
   ]);
-  if (!written.ok) return written;
-  mkdirSync(join(target, 'docs'), { recursive: true });
-  const tables = run(process.execPath, [
-    join(ROOT, 'packages', 'contract', 'src', 'write-tables.ts'),
-    contract,
-    join(ROOT, 'docs'),
-    join(target, 'docs'),
-  ]);
-  if (!tables.ok) return tables;
-  const settings = writeSettingsPage(join(target, SETTINGS), ROOT, run);
-  return settings.ok ? generateOpenApi(target) : settings;
 }
 
 /** From the gateway's routes. */

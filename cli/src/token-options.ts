@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { ID, NAME, RESERVED_NAMES, scopeProblem, TOKEN_ROLES, type TokenRole } from '@tidemark/tokens/tokens-file';
+import { isId } from '@tidemark/limits/id';
+import { NAME, RESERVED_NAMES, scopeProblem, TOKEN_ROLES, type TokenRole } from '@tidemark/tokens/tokens-file';
 import { UsageError } from './options.ts';
 
 export const TOKEN_HELP = `Who may use Tidemark's API: a file of hashed tokens, which the gateway reads again by itself when it changes.
@@ -99,7 +100,7 @@ function toNewToken(values: ReturnType<typeof parse>['values'], now: number): Ne
     .split(',')
     .map((id) => id.trim())
     .filter(Boolean);
-  const bad = clusters.find((id) => id !== '*' && !ID.test(id));
+  const bad = clusters.find((id) => id !== '*' && !isId(id));
   if (bad !== undefined)
     throw usage(`"${bad}" is no id of a cluster: these are 1 to 64 letters, digits, underscores or dashes`);
   const labels = toLabels(values.label ?? []);

@@ -2,9 +2,9 @@
 
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { ErrorCode } from '@tidemark/errors/codes';
+import { isId } from '@tidemark/limits/id';
 import { MAX_WAITING_AUDIT_LINES } from '@tidemark/limits/limits';
 import { counter } from '@tidemark/service-kit/metrics';
-import { ID } from '@tidemark/tokens/tokens-file';
 import type { FastifyRequest } from 'fastify';
 import { auditLog, log } from './logger.ts';
 
@@ -161,7 +161,7 @@ function namedInPath(params: unknown): Pick<AuditLine, keyof typeof NAMED_IN_PAT
   return Object.fromEntries(
     Object.entries(names).flatMap(([param, name]) => {
       const value = told[param];
-      return typeof value === 'string' && ID.test(value) ? [[name, value]] : [];
+      return typeof value === 'string' && isId(value) ? [[name, value]] : [];
     }),
   );
 }

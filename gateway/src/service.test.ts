@@ -131,7 +131,7 @@ describe('a service that cannot be reached', () => {
       expect(response.headers.get('retry-after')).toMatch(/^[1-9]/);
       expect([path, performance.now() - startedAt]).toEqual([path, expect.toSatisfy((ms: number) => ms < 2_000)]);
     };
-    const rest = SAMPLES.flatMap(({ sample }) => (sample.rest ? [sample.rest(OWN)] : []));
+    const rest = SAMPLES.flatMap((sample) => (sample.rest ? [sample.rest(OWN)] : []));
     expect(rest.length).toBeGreaterThan(25);
     await Promise.all([
       ...rest.map(([method, path, body]) => ask(method, `/api/v1${path}`, body)),

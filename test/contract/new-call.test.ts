@@ -1,6 +1,6 @@
 /**
- * A new call is written in four places: its method with its options, its handler, the handler's line in its service, and its
- * route of REST. Everything else, who may make it over every protocol among it, follows from these.
+ * A new call is written in four files: its method with its options, its handler, the handler's line in its service, and its
+ * route of REST. Everything else, who may make it over every protocol among it, follows from these, and no test asks for more.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
@@ -13,7 +13,8 @@ import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const COPIED = ['proto', 'scripts', 'packages', 'services', 'gateway', 'tools', 'cli', 'docs', 'package.json'];
+const SOURCES = ['proto', 'scripts', 'packages', 'services', 'gateway', 'tools', 'cli', 'test'];
+const COPIED = [...SOURCES, 'package.json', 'tsconfig.json', 'vitest.config.ts'];
 
 /** What a developer writes: in a file that is there, behind a line of it; in a new file, the whole. */
 const PLACES: readonly { readonly file: string; readonly behind?: string; readonly text: string }[] = [
@@ -95,6 +96,12 @@ export const greetCluster = async (
   },
 ];
 
+const GENERATE = `
+import { generateCode } from './scripts/workspace.mjs';
+const { ok, output } = generateCode();
+if (!ok) throw new Error(output);
+`;
+
 const START = `
 import { toConfig as gatewayConfig } from './gateway/src/config.ts';
 import { startGateway } from './gateway/src/service.ts';
@@ -119,8 +126,12 @@ interface Said {
   readonly text: string;
 }
 
-describe('a call that is written in four places', () => {
+const run = promisify(execFile);
+
+describe('a call that is written in four files', () => {
   let folder: string;
+  /** What the compiler says of the copy. */
+  let misfits: Promise<string>;
   let started: ChildProcess;
   let ports: { readonly port: number; readonly grpcPort: number };
 
@@ -134,7 +145,11 @@ describe('a call that is written in four places', () => {
       });
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
     for (const { file, behind, text } of PLACES) plant(join(folder, file), behind, text);
-    await promisify(execFile)(process.execPath, [join(folder, 'scripts', 'generate.mjs')], { cwd: folder });
+    await run(process.execPath, ['--input-type=module', '-e', GENERATE], { cwd: folder });
+    misfits = run(join(ROOT, 'node_modules', '.bin', 'tsc'), ['--noEmit', '-p', '.'], { cwd: folder }).then(
+      () => '',
+      ({ stdout }: { readonly stdout: string }) => stdout,
+    );
     const tokens = Object.entries(TOKENS).map(([word, [role, clusters]]) => ({
       id: word,
       name: word,
@@ -171,6 +186,7 @@ describe('a call that is written in four places', () => {
       started.stdin?.end();
       await ended;
     }
+    await misfits;
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -216,6 +232,11 @@ describe('a call that is written in four places', () => {
     await overConnect(token, clusterId, name),
     await overGrpc(token, clusterId, name),
   ];
+
+  it('leaves every other file as it is, tests among them: all types fit', async () => {
+    expect(new Set(PLACES.map(({ file }) => file)).size).toBe(4);
+    expect(await misfits).toBe('');
+  }, 300_000);
 
   it('is answered alike over REST, Connect and gRPC', async () => {
     const greeted = { code: 'ok', text: 'me greets orders with operator' };

@@ -133,165 +133,82 @@ describe('what is not there', () => {
     clusterId = await tidemark.cluster('known');
   });
 
-  const STRATEGY = { backupDate: 'Monday', period: '1:00-2:00', storageId: NOBODY };
-  const settings = { days: 'Monday', period: '1:00-2:00', storageId: NOBODY };
+  const strategy = { backupDate: 'Monday', period: '1:00-2:00', storageId: NOBODY };
   const cluster = { pd: ['127.0.0.1:2379'], storageId: NOBODY };
-  type Row = readonly [
-    what: string,
-    code: string,
-    details: object,
-    rest: readonly [method: string, path: string, body?: object],
-    rpc: readonly [method: string, request: object],
-  ];
-  const rows: readonly Row[] = [
-    ...(
+  type Row = readonly [what: string, method: string, path: string, body?: object];
+  /** By the code and the details of the answer. */
+  const rows: readonly (readonly [code: ErrorCode, details: object, rows: readonly Row[]])[] = [
+    [
+      'cluster_not_found',
+      { clusterId: NOBODY },
       [
-        ['a cluster', ['GET', '/clusters/nobody'], [`${RegistryService.typeName}/GetCluster`, { id: NOBODY }]],
-        [
-          'a cluster whose backups are asked for',
-          ['GET', '/backups?clusterId=nobody'],
-          [`${BackupService.typeName}/ListBackups`, { clusterIds: [NOBODY] }],
-        ],
-        [
-          'a cluster whose windows are asked for',
-          ['GET', '/clusters/nobody/occurrences'],
-          [`${OccurrenceService.typeName}/ListOccurrences`, { clusterIds: [NOBODY] }],
-        ],
-        [
-          'a cluster whose strategy is asked for',
-          ['GET', '/clusters/nobody/strategy'],
-          [`${StrategyService.typeName}/GetStrategy`, { clusterId: NOBODY }],
-        ],
-        [
-          'a cluster that should be backed up',
-          ['POST', '/backups', { clusterId: NOBODY }],
-          [`${BackupService.typeName}/StartBackup`, { clusterId: NOBODY }],
-        ],
-      ] as const
-    ).map(([what, rest, rpc]): Row => [what, 'cluster_not_found', { clusterId: NOBODY }, rest, rpc]),
-    ...(
+        ['a cluster', 'GET', '/clusters/nobody'],
+        ['a cluster whose backups are asked for', 'GET', '/backups?clusterId=nobody'],
+        ['a cluster whose windows are asked for', 'GET', '/clusters/nobody/occurrences'],
+        ['a cluster whose strategy is asked for', 'GET', '/clusters/nobody/strategy'],
+        ['a cluster that should be backed up', 'POST', '/backups', { clusterId: NOBODY }],
+      ],
+    ],
+    [
+      'backup_not_found',
+      { backupId: NOBODY },
       [
-        ['a backup', ['GET', '/backups/nobody'], [`${BackupService.typeName}/GetBackup`, { id: NOBODY }]],
-        [
-          'a backup that should be deleted',
-          ['DELETE', '/backups/nobody'],
-          [`${BackupService.typeName}/DeleteBackup`, { id: NOBODY }],
-        ],
-        [
-          'a backup that should be canceled',
-          ['POST', '/backups/cancel', { clusterId: 'CLUSTER', backupId: NOBODY }],
-          [`${BackupService.typeName}/CancelBackup`, { clusterId: 'CLUSTER', id: NOBODY }],
-        ],
-      ] as const
-    ).map(([what, rest, rpc]): Row => [what, 'backup_not_found', { backupId: NOBODY }, rest, rpc]),
-    ...(
+        ['a backup', 'GET', '/backups/nobody'],
+        ['a backup that should be deleted', 'DELETE', '/backups/nobody'],
+        ['a backup that should be canceled', 'POST', '/backups/cancel', { clusterId: 'CLUSTER', backupId: NOBODY }],
+      ],
+    ],
+    [
+      'storage_not_found',
+      { storageId: NOBODY },
       [
-        ['a storage', ['GET', '/storages/nobody'], [`${RegistryService.typeName}/GetStorage`, { id: NOBODY }]],
-        [
-          'a storage that should be deleted',
-          ['DELETE', '/storages/nobody'],
-          [`${RegistryService.typeName}/DeleteStorage`, { id: NOBODY }],
-        ],
-        [
-          'a storage that should be checked',
-          ['POST', '/storages/nobody/check'],
-          [`${RegistryService.typeName}/CheckStorage`, { storageId: NOBODY }],
-        ],
-        [
-          'a storage to rebuild from',
-          ['POST', '/storages/nobody/rebuild'],
-          [`${RegistryService.typeName}/RebuildRecords`, { storageId: NOBODY }],
-        ],
-        [
-          'the storage of a cluster',
-          ['PUT', '/clusters/CLUSTER', cluster],
-          [`${RegistryService.typeName}/PutCluster`, { cluster: { ...cluster, id: 'CLUSTER' } }],
-        ],
-        [
-          'the storage of a rule',
-          ['PUT', '/clusters/CLUSTER/strategy', { strategy: STRATEGY }],
-          [`${StrategyService.typeName}/SaveStrategy`, { clusterId: 'CLUSTER', ...settings }],
-        ],
-        [
-          'the storage of a rule that is only proposed',
-          ['POST', '/clusters/CLUSTER/strategy/preview', { strategy: STRATEGY }],
-          [`${OccurrenceService.typeName}/PreviewStrategy`, { clusterId: 'CLUSTER', proposal: settings }],
-        ],
+        ['a storage', 'GET', '/storages/nobody'],
+        ['a storage that should be deleted', 'DELETE', '/storages/nobody'],
+        ['a storage that should be checked', 'POST', '/storages/nobody/check'],
+        ['a storage to rebuild from', 'POST', '/storages/nobody/rebuild'],
+        ['the storage of a cluster', 'PUT', '/clusters/CLUSTER', cluster],
+        ['the storage of a rule', 'PUT', '/clusters/CLUSTER/strategy', { strategy }],
+        ['the storage of a rule that is only proposed', 'POST', '/clusters/CLUSTER/strategy/preview', { strategy }],
         [
           'the storage of a strategy for labels',
-          ['PUT', '/strategies/prod', { strategy: { ...STRATEGY, selector: { env: 'prod' } } }],
-          [`${StrategyService.typeName}/SaveFleetStrategy`, { name: 'prod', ...settings, selector: { env: 'prod' } }],
+          'PUT',
+          '/strategies/prod',
+          { strategy: { ...strategy, selector: { env: 'prod' } } },
         ],
-      ] as const
-    ).map(([what, rest, rpc]): Row => [what, 'storage_not_found', { storageId: NOBODY }, rest, rpc]),
-    [
-      'a check of a storage',
-      'check_not_found',
-      { checkId: NOBODY },
-      ['GET', '/storages/local/checks/nobody'],
-      [`${RegistryService.typeName}/GetStorageCheck`, { id: NOBODY }],
+      ],
     ],
-    ...(
+    ['check_not_found', { checkId: NOBODY }, [['a check of a storage', 'GET', '/storages/local/checks/nobody']]],
+    [
+      'strategy_not_found',
+      { clusterId: 'CLUSTER', rule: NOBODY },
       [
-        [
-          'a rule',
-          ['GET', '/clusters/CLUSTER/strategies/nobody'],
-          [`${StrategyService.typeName}/GetStrategy`, { clusterId: 'CLUSTER', rule: NOBODY }],
-        ],
-        [
-          'a rule that should be deleted',
-          ['DELETE', '/clusters/CLUSTER/strategies/nobody'],
-          [`${StrategyService.typeName}/DeleteStrategy`, { clusterId: 'CLUSTER', rule: NOBODY }],
-        ],
-        [
-          'a rule that should run',
-          ['POST', '/clusters/CLUSTER/strategies/nobody/run'],
-          [`${BackupService.typeName}/StartBackup`, { clusterId: 'CLUSTER', rule: NOBODY }],
-        ],
-        [
-          'a rule whose plan is asked for',
-          ['POST', '/clusters/CLUSTER/strategies/nobody/preview'],
-          [`${OccurrenceService.typeName}/PreviewStrategy`, { clusterId: 'CLUSTER', rule: NOBODY }],
-        ],
-        [
-          'a rule whose retention is asked for',
-          ['POST', '/clusters/CLUSTER/retention/simulate', { rule: NOBODY }],
-          [`${RetentionService.typeName}/EvaluateRetention`, { clusterId: 'CLUSTER', rule: NOBODY }],
-        ],
-      ] as const
-    ).map(([what, rest, rpc]): Row => [what, 'strategy_not_found', { clusterId: 'CLUSTER', rule: NOBODY }, rest, rpc]),
-    ...(
+        ['a rule', 'GET', '/clusters/CLUSTER/strategies/nobody'],
+        ['a rule that should be deleted', 'DELETE', '/clusters/CLUSTER/strategies/nobody'],
+        ['a rule that should run', 'POST', '/clusters/CLUSTER/strategies/nobody/run'],
+        ['a rule whose plan is asked for', 'POST', '/clusters/CLUSTER/strategies/nobody/preview'],
+        ['a rule whose retention is asked for', 'POST', '/clusters/CLUSTER/retention/simulate', { rule: NOBODY }],
+      ],
+    ],
+    [
+      'strategy_not_found',
+      { name: NOBODY },
       [
-        [
-          'a strategy for labels',
-          ['GET', '/strategies/nobody'],
-          [`${StrategyService.typeName}/GetFleetStrategy`, { name: NOBODY }],
-        ],
-        [
-          'a strategy for labels that should be deleted',
-          ['DELETE', '/strategies/nobody'],
-          [`${StrategyService.typeName}/DeleteFleetStrategy`, { name: NOBODY }],
-        ],
-      ] as const
-    ).map(([what, rest, rpc]): Row => [what, 'strategy_not_found', { name: NOBODY }, rest, rpc]),
+        ['a strategy for labels', 'GET', '/strategies/nobody'],
+        ['a strategy for labels that should be deleted', 'DELETE', '/strategies/nobody'],
+      ],
+    ],
   ];
 
-  it.each(rows)(
-    '%s is a 404 that names it, in the same words over REST and Connect',
-    async (_, code, named, rest, rpc) => {
-      const here = <T>(value: T): T => JSON.parse(JSON.stringify(value).replaceAll('CLUSTER', clusterId));
-      const [method, path, body] = here(rest);
-      const asked = await tidemark.call(method, path, body);
-      const { http, number } = ERRORS[code as ErrorCode];
-      const wanted = [http, number, here(named)];
-      expect([asked.status, asked.code, asked.details], asked.message).toEqual(wanted);
-      expect(asked.message).toContain(NOBODY);
-      const over = await connect(rpc[0], here(rpc[1]));
-      const info = over.body.details?.find(({ type }) => type === 'google.rpc.ErrorInfo')?.debug;
-      expect(info).toMatchObject({ reason: code, domain: 'tidemark', metadata: here(named) });
-      expect([over.status, over.body.code, over.body.message]).toEqual([404, 'not_found', asked.message]);
-    },
-  );
+  it.each(
+    rows.flatMap(([code, details, some]) => some.map(([what, ...request]) => [what, code, details, request] as const)),
+  )('%s is a 404 that names it', async (_, code, details, request) => {
+    const here = <T>(value: T): T => JSON.parse(JSON.stringify(value).replaceAll('CLUSTER', clusterId));
+    const [method, path, body] = here(request);
+    const asked = await tidemark.call(method, path, body);
+    const { http, number } = ERRORS[code];
+    expect([asked.status, asked.code, asked.details], asked.message).toEqual([http, number, here(details)]);
+    expect(asked.message).toContain(NOBODY);
+  });
 
   it('an attempt whose log is asked for is named as what is wrong with the request', async () => {
     const backupId = await tidemark.start(clusterId);

@@ -38,21 +38,21 @@ const reached = ({ service, method }: ServedSample) => {
   if (method === 'startBackup') expect(key).toMatch(/^[\w-]{20,}$/);
   return { json, caller: headers.get('x-tidemark-caller'), requestId: headers.get('x-request-id') };
 };
-const rest = async ({ sample }: ServedSample) => {
-  const [method, path, body] = sample.rest?.(OWN) ?? [];
+const askRest = async ({ rest }: ServedSample) => {
+  const [method, path, body] = rest?.(OWN) ?? [];
   if (method === undefined || path === undefined) throw new Error('REST has no such call');
   return gateway.ask(method, path, { headers: { 'x-request-id': 'r-1' }, ...(body && { body }) });
 };
-const WITH_REST = SAMPLES.filter(({ sample }) => sample.rest).map((served) => [served.method, served] as const);
+const WITH_REST = SAMPLES.filter(({ rest }) => rest).map((served) => [served.method, served] as const);
 
 it.each(WITH_REST)('%s reaches the services as over REST', async (_, served) => {
-  await rest(served);
+  await askRest(served);
   const wanted = reached(served);
   expect(wanted).toMatchObject({ caller: 'token admin', requestId: 'r-1' });
   for (const protocol of PROTOCOLS) {
     gateway.calls.length = 0;
-    const { service, method, sample } = served;
-    expect(await outcomeOf(gateway.call(protocol, service, method, sample.request(OWN), as('admin')))).toBe('ok');
+    const { service, method, request } = served;
+    expect(await outcomeOf(gateway.call(protocol, service, method, request(OWN), as('admin')))).toBe('ok');
     expect(reached(served), protocol).toEqual(wanted);
   }
 });
@@ -330,22 +330,19 @@ it('counts against the rate of the token, whichever way it comes', async () => {
 });
 
 describe('the audit line', () => {
-  const AUDITED = WITH_REST.filter(([, { sample }]) => {
-    const [method, path] = sample.rest?.(OWN) ?? [];
-    return method !== 'GET' && !/preview|simulate/.test(path ?? '');
-  });
+  const AUDITED = WITH_REST.filter(([, { call }]) => call.audit !== undefined);
   // All loggers are children of one, so that one spy sees what any of them writes.
   const said = (message: string) =>
     vi.mocked(log.info).mock.calls.flatMap((call: readonly unknown[]) => (call[1] === message ? [call[0]] : []));
   const lines = () => said('audit');
 
   it.each(AUDITED)('of %s is the one that REST leaves', async (_, served) => {
-    await rest(served);
+    await askRest(served);
     await vi.waitFor(() => expect(lines()).toHaveLength(1));
     const [wanted] = lines();
     for (const protocol of PROTOCOLS) {
       vi.mocked(log.info).mockClear();
-      await outcomeOf(gateway.call(protocol, served.service, served.method, served.sample.request(OWN), as('admin')));
+      await outcomeOf(gateway.call(protocol, served.service, served.method, served.request(OWN), as('admin')));
       await vi.waitFor(() => expect(lines(), protocol).toEqual([wanted]));
     }
   });

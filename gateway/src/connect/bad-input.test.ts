@@ -284,10 +284,10 @@ describe('every call', () => {
 
   it.each(SAMPLES.map((served) => [served.method, served] as const))(
     '%s passes on no field that this gateway does not know',
-    async (_, { service, method, sample }) => {
+    async (_, { service, method, request: sample }) => {
       const { input } = service.methods.find(({ localName }) => localName === method) as DescMethod;
       const unknown = new BinaryWriter().tag(9_999, WireType.LengthDelimited).string('a field of tomorrow').finish();
-      const request = Object.assign(create(input, sample.request(OWN)), {
+      const request = Object.assign(create(input, sample(OWN)), {
         $unknown: fromBinary(input, unknown).$unknown,
       });
       expect(request.$unknown).toHaveLength(1);

@@ -34,11 +34,11 @@ import { decodeJson } from '../json-body.ts';
 import { log } from '../logger.ts';
 import { REQUEST_ID_HEADERS, requestIdOf } from '../request-id.ts';
 import { toError } from '../to-error.ts';
-import { arriveWithin } from './arrival.ts';
 import { toConnectError } from './connect-error.ts';
 import { healthOf } from './health.ts';
 import { addReflection } from './reflection.ts';
 import { refuseUnknown } from './refuse-unknown.ts';
+import { withRequestTimeout } from './request-timeout.ts';
 import { contextOf, type RpcRequest, report, requestOf } from './rpc-request.ts';
 import { serveCalls } from './serve-call.ts';
 import type { StreamSlot } from './stream-slot.ts';
@@ -205,7 +205,7 @@ async function answer(
     // A client that asks for as long as it likes has the time of a stream.
     const body =
       'stream' in response && handler.method.methodKind !== 'bidi_streaming'
-        ? arriveWithin(universal.body as AsyncIterable<Uint8Array>, requestMs, response.stream)
+        ? withRequestTimeout(universal.body as AsyncIterable<Uint8Array>, requestMs, response.stream)
         : universal.body;
     const answered = await handler({ ...universal, body });
     const toEveryClient = {

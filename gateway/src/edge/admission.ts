@@ -12,7 +12,7 @@ import { refused } from './refused.ts';
 import { createStreamSlots, type StreamSlots } from './stream-slots.ts';
 
 /** A request before anything of its body is read, whichever protocol it speaks. */
-export interface Arrival {
+export interface IncomingRequest {
   /** Of the client. */
   readonly address: string;
   readonly authorization: string | undefined;
@@ -40,7 +40,7 @@ export interface Admission extends Disposable {
    *
    * @throws AppError `unauthenticated`, `token_expired`, `permission_denied` or `too_many_requests`
    */
-  admit(arrival: Arrival): Promise<void>;
+  admit(request: IncomingRequest): Promise<void>;
   /** The caller as the same header proves it now. @throws AppError as at first */
   authenticate(authorization: string | undefined): Promise<Caller>;
 }

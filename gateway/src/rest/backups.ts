@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
 import {
   type Backup,
   BackupMode,
@@ -138,7 +139,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: CallDependencie
 function listQuery(request: FastifyRequest) {
   const asked = Object.entries(request.query as object).filter(([, value]) => value !== '');
   const query = parse(operations.listBackups.query, { ...bodyObject(request.body), ...Object.fromEntries(asked) });
-  return { ...query, page: query.page ?? 1, pageSize: query.pageSize ?? operations.DEFAULT_PAGE_SIZE };
+  return { ...query, page: query.page ?? 1, pageSize: query.pageSize ?? DEFAULT_PAGE_SIZE };
 }
 
 /** The states that a status and a state leave; nothing where neither is asked for. */

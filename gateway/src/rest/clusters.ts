@@ -1,3 +1,4 @@
+import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
 import type { Cluster } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { FastifyInstance } from 'fastify';
 import type { CallDependencies } from '../calls/scope.ts';
@@ -22,7 +23,7 @@ export function clusterRoutes(app: FastifyInstance, dependencies: CallDependenci
     toView({ clusters }, { query }) {
       if (query.page === undefined && query.pageSize === undefined)
         return { data: { clusters: clusters.map(toClusterView) } };
-      const { page = 1, pageSize = operations.DEFAULT_PAGE_SIZE } = query;
+      const { page = 1, pageSize = DEFAULT_PAGE_SIZE } = query;
       const shown = clusters.slice((page - 1) * pageSize, page * pageSize);
       return { data: { clusters: shown.map(toClusterView) }, page: { page, pageSize, total: clusters.length } };
     },

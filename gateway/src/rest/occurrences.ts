@@ -1,3 +1,4 @@
+import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
 import { type Occurrence, OccurrenceState } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { WindowEnd } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import type { FastifyInstance } from 'fastify';
@@ -7,13 +8,7 @@ import { setPage } from '../calls/set-page.ts';
 import type { ResponseOf } from '../calls/steps.ts';
 import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
 import { timeOf } from './legacy-record.ts';
-import {
-  DEFAULT_PAGE_SIZE,
-  listClusterOccurrences,
-  listOccurrences,
-  type OccurrenceView,
-  STATE_NAMES,
-} from './operations/occurrences.ts';
+import { listClusterOccurrences, listOccurrences, type OccurrenceView, STATE_NAMES } from './operations/occurrences.ts';
 import { type ReadOf, route, type Shown } from './route.ts';
 import { parse } from './validate.ts';
 

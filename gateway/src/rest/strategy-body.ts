@@ -1,7 +1,8 @@
 /** What a body says about a strategy, of a cluster or for labels. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { ID_PATTERN, rulesOf, sentenceOf } from '@tidemark/contract/rules';
+import { rulesOf, sentenceOf } from '@tidemark/contract/rules';
 import { invalidArgument } from '@tidemark/errors/app-error';
+import { ID, ID_PATTERN } from '@tidemark/limits/id';
 import { MAX_QUOTED_WORD, MAX_SHORT_TEXT, MAX_VIOLATIONS } from '@tidemark/limits/limits';
 import {
   type RetentionSchema,
@@ -83,7 +84,7 @@ export const SETTINGS = {
   ),
   storageId: z
     .string('must be the id of a storage, such as nfs')
-    .regex(/^[A-Za-z0-9_-]{0,64}$/, 'must be the id of a storage, such as nfs; "" is the cluster’s own')
+    .regex(new RegExp(`^(${ID})?$`), 'must be the id of a storage, such as nfs; "" is the cluster’s own')
     .nullish()
     .describe('Where the backups go; `""` is the cluster’s own storage.'),
   brOptions: BrOptionsBody.describe('What is set wins over the options of the cluster; `null` removes them all.'),

@@ -1,5 +1,5 @@
-import { ID_PATTERN, ID_SENTENCE } from '@tidemark/contract/rules';
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import { ID_PATTERN, ID_SENTENCE } from '@tidemark/limits/id';
 import { MAX_DEPTH, MAX_ENTRIES } from '@tidemark/limits/limits';
 import { z } from 'zod';
 

@@ -38,6 +38,14 @@ export const BACKUP = 'h6IhUQh-Q32MDOfcVieYgA';
 /** A backup of `OTHER_CLUSTER`. */
 export const OTHER_BACKUP = 'AM0kcZ1qSkyE_PKal6jQmA';
 
+const SERVICES: readonly DescService[] = [
+  BackupService,
+  RegistryService,
+  StrategyService,
+  OccurrenceService,
+  RetentionService,
+];
+
 type Answers = ServiceImpl<typeof BackupService> &
   ServiceImpl<typeof RegistryService> &
   ServiceImpl<typeof StrategyService> &
@@ -125,11 +133,10 @@ export function sampleFleetStrategy(name: string) {
 /** Fakes that know two clusters, with one finished backup each. */
 export function programmableBackends(): ProgrammableBackends {
   const calls: ReceivedCall[] = [];
-  const answers = defaultAnswers();
+  const answers = { ...emptyAnswers(), ...knownAnswers() } as Answers;
   const sight = { honored: false };
   const transport = createRouterTransport((router) => {
-    for (const service of [BackupService, RegistryService, StrategyService, OccurrenceService, RetentionService])
-      serve(router, service, answers, calls, sight);
+    for (const service of SERVICES) serve(router, service, answers, calls, sight);
   });
   return {
     sight,
@@ -181,7 +188,18 @@ function serve(
   router.service(service, Object.fromEntries(handlers) as Partial<ServiceImpl<DescService>>);
 }
 
-function defaultAnswers(): Answers {
+/** To every method what its service answers that has nothing to say. */
+function emptyAnswers(): object {
+  const methods = SERVICES.flatMap((service) => service.methods);
+  return Object.fromEntries(
+    methods.map(({ localName, methodKind }) => [
+      localName,
+      methodKind === 'unary' ? async () => ({}) : async function* () {},
+    ]),
+  );
+}
+
+function knownAnswers(): Partial<Answers> {
   const backups = new Map([
     [BACKUP, sampleBackup()],
     [OTHER_BACKUP, sampleBackup({ id: OTHER_BACKUP, clusterId: OTHER_CLUSTER })],
@@ -206,7 +224,6 @@ function defaultAnswers(): Answers {
       return { backup: sampleBackup({ clusterId, state: BackupState.QUEUED }) };
     },
     getBackup: async ({ id }) => backupOf(id),
-    findBackupByKey: async () => ({}),
     async listBackups({ clusterIds }) {
       const found = [...backups.values()].filter(
         (one) => clusterIds.length === 0 || clusterIds.includes(one.clusterId),
@@ -226,8 +243,6 @@ function defaultAnswers(): Answers {
       return { backup: sampleBackup({ id, holds: ['pin:r-1'] }) };
     },
     unpinBackup: async ({ id }) => backupOf(id),
-    listNewestGood: async () => ({ backups: [] }),
-    listChangedClusters: async () => ({ clusterIds: [], more: false }),
     async *watchBackup({ id }) {
       yield backupOf(id);
     },
@@ -240,20 +255,16 @@ function defaultAnswers(): Answers {
       known(id);
       return { cluster: { id, timeZone: 'Asia/Shanghai' } };
     },
-    async *scanClusters() {},
     listClusters: async ({ ids }) => ({
       clusters: [CLUSTER, OTHER_CLUSTER]
         .filter((id) => ids.length === 0 || ids.includes(id))
         .map((id) => ({ id, labels: { env: id === CLUSTER ? 'prod' : 'dev' } })),
     }),
-    deleteCluster: async () => ({}),
     putStorage: async (request) => ({ ...(request.storage && { storage: request.storage }) }),
     getStorage: async () => ({ storage }),
     listStorages: async () => ({ storages: [storage] }),
-    deleteStorage: async () => ({}),
     checkStorage: async ({ storageId }) => ({ check: { id: 'c1', storageId, state: CheckState.DONE, ok: true } }),
     rebuildRecords: async ({ storageId }) => ({ check: { id: 'c1', storageId, state: CheckState.QUEUED } }),
-    listExcludedClusters: async () => ({}),
     getStorageCheck: async ({ id }) => ({ check: { id, storageId: 'nfs', state: CheckState.RUNNING } }),
     async getStrategy({ clusterId, rule }) {
       known(clusterId);
@@ -280,13 +291,9 @@ function defaultAnswers(): Answers {
         },
       };
     },
-    deleteStrategy: async () => ({}),
     getFleetStrategy: async ({ name }) => ({ fleetStrategy: sampleFleetStrategy(name) }),
     listFleetStrategies: async () => ({ fleetStrategies: [sampleFleetStrategy('all-prod')] }),
     saveFleetStrategy: async ({ name }) => ({ fleetStrategy: sampleFleetStrategy(name) }),
-    deleteFleetStrategy: async () => ({}),
-    listStorageUsers: async () => ({ users: [] }),
-    doubtCluster: async () => ({}),
     async previewStrategy({ clusterId, rule }) {
       known(clusterId);
       return { strategy: { clusterId, rule, days: ['Monday'], period: '1:00-2:00', timeZone: 'UTC', revision: 1n } };
@@ -302,6 +309,5 @@ function defaultAnswers(): Answers {
       ],
       bytesToFree: 0n,
     }),
-    listOccurrences: async () => ({ occurrences: [], total: 0n }),
   };
 }

@@ -1,10 +1,14 @@
 /** Test support: for each RPC that people may call, a good request, and how REST is asked for the same. */
 import type { DescMessage, DescService, MessageInitShape } from '@bufbuild/protobuf';
-import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
-import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
-import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
-import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
-import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
+import { CALLS, type Call, callOfMethod } from '@tidemark/contract/calls';
+import type { FieldRules } from '@tidemark/contract/rules';
+import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import type { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import type { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
+import type { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
+import type { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
+import { MESSAGES } from '@tidemark/protocol/contract';
+import { PUBLIC_SERVICES } from '../connect/rpc-handler.ts';
 import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER } from './programmable-backends.ts';
 
 /** Of which cluster a request is. */
@@ -17,96 +21,74 @@ export const OWN: Subject = { clusterId: CLUSTER, backupId: BACKUP };
 export const FOREIGN: Subject = { clusterId: OTHER_CLUSTER, backupId: OTHER_BACKUP };
 export const UNKNOWN: Subject = { clusterId: 'nobody', backupId: 'AAAAAAAAAAAAAAAAAAAAAA' };
 
-export interface Sample<Request> {
-  request(subject: Subject): Request;
+export interface ServedSample {
+  readonly service: DescService;
+  /** Its local name, such as "startBackup". */
+  readonly method: string;
+  readonly call: Call;
+  request(subject: Subject): Record<string, unknown>;
   /** Method, path below /api/v1 and body; left out where REST has no such call. */
-  readonly rest?: (subject: Subject) => readonly [string, string, object?];
+  readonly rest?: Rest | undefined;
+}
+
+type Rest = (subject: Subject) => readonly [string, string, object?];
+
+/** What a sample has beside what the contract makes of it. */
+interface Known<Request> {
+  readonly request?: (subject: Subject) => Request;
+  readonly rest?: Rest;
 }
 
 type Init<Input> = Input extends DescMessage ? MessageInitShape<Input> : never;
-type Samples<Service extends DescService> = {
-  readonly [Method in keyof Service['method']]?: Sample<
+type KnownOf<Service extends DescService> = {
+  readonly [Method in keyof Service['method']]?: Known<
     Service['method'][Method] extends { readonly input: infer Input } ? Init<Input> : never
   >;
 };
 
-const BACKUP_SAMPLES: Samples<typeof BackupService> = {
-  startBackup: {
-    request: ({ clusterId }) => ({ clusterId }),
-    rest: ({ clusterId }) => ['POST', '/backups', { clusterId }],
-  },
-  getBackup: { request: ({ backupId }) => ({ id: backupId }), rest: ({ backupId }) => ['GET', `/backups/${backupId}`] },
-  findBackupByKey: { request: ({ clusterId }) => ({ clusterId, key: 'k-1' }) },
-  listBackups: {
-    request: ({ clusterId }) => ({ clusterIds: [clusterId] }),
-    rest: ({ clusterId }) => ['GET', `/backups?clusterId=${clusterId}`],
-  },
+const DAYS = { backupDate: 'Monday', period: '1:00-2:00' };
+
+const KNOWN: KnownOf<typeof BackupService> &
+  KnownOf<typeof RegistryService> &
+  KnownOf<typeof StrategyService> &
+  KnownOf<typeof OccurrenceService> &
+  KnownOf<typeof RetentionService> = {
+  startBackup: { rest: ({ clusterId }) => ['POST', '/backups', { clusterId }] },
+  getBackup: { rest: ({ backupId }) => ['GET', `/backups/${backupId}`] },
+  listBackups: { rest: ({ clusterId }) => ['GET', `/backups?clusterId=${clusterId}`] },
   cancelBackup: {
     request: ({ clusterId, backupId }) => ({ clusterId, id: backupId, reason: 'too slow' }),
     rest: ({ clusterId, backupId }) => ['POST', '/backups/cancel', { clusterId, backupId, reason: 'too slow' }],
   },
-  deleteBackup: {
-    request: ({ backupId }) => ({ id: backupId }),
-    rest: ({ backupId }) => ['DELETE', `/backups/${backupId}`],
-  },
-  pinBackup: {
-    request: ({ backupId }) => ({ id: backupId }),
-    rest: ({ backupId }) => ['PUT', `/backups/${backupId}/pin`],
-  },
-  unpinBackup: {
-    request: ({ backupId }) => ({ id: backupId }),
-    rest: ({ backupId }) => ['DELETE', `/backups/${backupId}/pin`],
-  },
-  watchBackup: {
-    request: ({ backupId }) => ({ id: backupId }),
-    rest: ({ backupId }) => ['GET', `/backups/${backupId}/events`],
-  },
-  readBackupLog: {
-    request: ({ backupId }) => ({ id: backupId }),
-    rest: ({ backupId }) => ['GET', `/backups/${backupId}/log`],
-  },
-};
+  deleteBackup: { rest: ({ backupId }) => ['DELETE', `/backups/${backupId}`] },
+  pinBackup: { rest: ({ backupId }) => ['PUT', `/backups/${backupId}/pin`] },
+  unpinBackup: { rest: ({ backupId }) => ['DELETE', `/backups/${backupId}/pin`] },
+  watchBackup: { rest: ({ backupId }) => ['GET', `/backups/${backupId}/events`] },
+  readBackupLog: { rest: ({ backupId }) => ['GET', `/backups/${backupId}/log`] },
 
-const REGISTRY_SAMPLES: Samples<typeof RegistryService> = {
   putCluster: {
     request: ({ clusterId }) => ({ cluster: { id: clusterId, pd: ['10.0.0.1:2379'], storageId: 'nfs' } }),
     rest: ({ clusterId }) => ['PUT', `/clusters/${clusterId}`, { pd: ['10.0.0.1:2379'], storageId: 'nfs' }],
   },
-  getCluster: {
-    request: ({ clusterId }) => ({ id: clusterId }),
-    rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}`],
-  },
+  getCluster: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}`] },
   listClusters: { request: () => ({}), rest: () => ['GET', '/clusters'] },
-  deleteCluster: {
-    request: ({ clusterId }) => ({ id: clusterId }),
-    rest: ({ clusterId }) => ['DELETE', `/clusters/${clusterId}`],
-  },
+  deleteCluster: { rest: ({ clusterId }) => ['DELETE', `/clusters/${clusterId}`] },
   putStorage: {
-    request: () => ({ storage: { id: 'nfs', location: { case: 'local', value: { path: '/mnt/nfs' } } } }),
-    rest: () => ['PUT', '/storages/nfs', { type: 'local', path: '/mnt/nfs' }],
+    request: () => ({ storage: { id: 'sample', location: { case: 'local', value: { path: '/mnt/nfs' } } } }),
+    rest: () => ['PUT', '/storages/sample', { type: 'local', path: '/mnt/nfs' }],
   },
-  getStorage: { request: () => ({ id: 'nfs' }), rest: () => ['GET', '/storages/nfs'] },
-  listStorages: { request: () => ({}), rest: () => ['GET', '/storages'] },
-  deleteStorage: { request: () => ({ id: 'nfs' }), rest: () => ['DELETE', '/storages/nfs'] },
-  checkStorage: { request: () => ({ storageId: 'nfs' }), rest: () => ['POST', '/storages/nfs/check'] },
+  getStorage: { rest: () => ['GET', '/storages/sample'] },
+  listStorages: { rest: () => ['GET', '/storages'] },
+  deleteStorage: { rest: () => ['DELETE', '/storages/sample'] },
+  checkStorage: { rest: () => ['POST', '/storages/sample/check'] },
   rebuildRecords: {
-    request: () => ({ storageId: 'nfs', apply: true }),
-    rest: () => ['POST', '/storages/nfs/rebuild', { apply: true }],
+    request: () => ({ storageId: 'sample', apply: true }),
+    rest: () => ['POST', '/storages/sample/rebuild', { apply: true }],
   },
-  getStorageCheck: { request: () => ({ id: 'c1' }), rest: () => ['GET', '/storages/nfs/checks/c1'] },
-};
+  getStorageCheck: { rest: () => ['GET', '/storages/nfs/checks/sample'] },
 
-const DAYS = { backupDate: 'Monday', period: '1:00-2:00' };
-
-const STRATEGY_SAMPLES: Samples<typeof StrategyService> = {
-  getStrategy: {
-    request: ({ clusterId }) => ({ clusterId }),
-    rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/strategy`],
-  },
-  listStrategies: {
-    request: ({ clusterId }) => ({ clusterIds: [clusterId] }),
-    rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/strategies`],
-  },
+  getStrategy: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/strategy`] },
+  listStrategies: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/strategies`] },
   saveStrategy: {
     request: ({ clusterId }) => ({ clusterId, rule: 'default', days: 'Monday', period: '1:00-2:00' }),
     rest: ({ clusterId }) => ['PUT', `/clusters/${clusterId}/strategy`, { strategy: DAYS }],
@@ -115,53 +97,49 @@ const STRATEGY_SAMPLES: Samples<typeof StrategyService> = {
     request: ({ clusterId }) => ({ clusterId, rule: 'default' }),
     rest: ({ clusterId }) => ['DELETE', `/clusters/${clusterId}/strategy`],
   },
-  getFleetStrategy: { request: () => ({ name: 'prod' }), rest: () => ['GET', '/strategies/prod'] },
-  listFleetStrategies: { request: () => ({}), rest: () => ['GET', '/strategies'] },
+  getFleetStrategy: { rest: () => ['GET', '/strategies/sample'] },
+  listFleetStrategies: { rest: () => ['GET', '/strategies'] },
   saveFleetStrategy: {
-    request: () => ({ name: 'prod', selector: { env: 'prod' }, days: 'Monday', period: '1:00-2:00' }),
-    rest: () => ['PUT', '/strategies/prod', { strategy: { ...DAYS, selector: { env: 'prod' } } }],
+    request: () => ({ name: 'sample', selector: { env: 'prod' }, days: 'Monday', period: '1:00-2:00' }),
+    rest: () => ['PUT', '/strategies/sample', { strategy: { ...DAYS, selector: { env: 'prod' } } }],
   },
-  deleteFleetStrategy: { request: () => ({ name: 'prod' }), rest: () => ['DELETE', '/strategies/prod'] },
-};
+  deleteFleetStrategy: { rest: () => ['DELETE', '/strategies/sample'] },
 
-const OCCURRENCE_SAMPLES: Samples<typeof OccurrenceService> = {
-  listOccurrences: {
-    request: ({ clusterId }) => ({ clusterIds: [clusterId] }),
-    rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/occurrences`],
-  },
-  previewStrategy: {
-    request: ({ clusterId }) => ({ clusterId }),
-    rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/strategy/preview`],
-  },
-};
-
-const RETENTION_SAMPLES: Samples<typeof RetentionService> = {
+  listOccurrences: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/occurrences`] },
+  previewStrategy: { rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/strategy/preview`] },
   evaluateRetention: {
     request: ({ clusterId }) => ({ clusterId, rule: 'default' }),
     rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/retention/simulate`],
   },
 };
 
-/** Every RPC of the public services that people may call, with its sample. */
-export const SAMPLES: readonly ServedSample[] = (
-  [
-    [BackupService, BACKUP_SAMPLES],
-    [RegistryService, REGISTRY_SAMPLES],
-    [StrategyService, STRATEGY_SAMPLES],
-    [OccurrenceService, OCCURRENCE_SAMPLES],
-    [RetentionService, RETENTION_SAMPLES],
-  ] as const
-).flatMap(([service, samples]) =>
-  Object.entries(samples).map(([method, sample]) => ({
-    service,
-    method,
-    sample: sample as Sample<Record<string, unknown>>,
-  })),
+/** Every RPC of the public services that people may call. */
+export const SAMPLES: readonly ServedSample[] = PUBLIC_SERVICES.flatMap((service) =>
+  service.methods.flatMap(({ name, localName }): ServedSample[] => {
+    const callName = callOfMethod(`${service.typeName}/${name}`);
+    if (callName === undefined) return [];
+    const call = CALLS[callName];
+    const { request, rest }: Known<object> = KNOWN[callName] ?? {};
+    return [
+      {
+        service,
+        method: localName,
+        call,
+        request: (subject) => ({ ...(request ? request(subject) : leastRequest(call, subject)) }),
+        rest,
+      },
+    ];
+  }),
 );
 
-export interface ServedSample {
-  readonly service: DescService;
-  /** Its local name, such as "startBackup". */
-  readonly method: string;
-  readonly sample: Sample<Record<string, unknown>>;
+const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldRules>>>> = MESSAGES;
+
+/** A request that has its subject, and what else the contract requires. */
+function leastRequest({ request, subject, field = '' }: Call, { clusterId, backupId }: Subject): object {
+  const required = Object.entries(FIELDS[request] ?? {}).flatMap(([name, rules]) =>
+    rules.required ? [[name, 'sample']] : [],
+  );
+  const value = subject === 'own clusters' ? [clusterId] : subject === 'backup' ? backupId : clusterId;
+  const named = field.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object;
+  return { ...Object.fromEntries(required), ...(field !== '' && named) };
 }

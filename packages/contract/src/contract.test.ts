@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { MESSAGES, METHODS } from '@tidemark/protocol/contract';
+import { METHODS } from '@tidemark/protocol/contract';
 import { expect, it } from 'vitest';
 import { CALLS, callOfMethod } from './calls.ts';
 import { auditedOf, internalViolations, rolesFor, ruleViolations } from './rules.ts';
@@ -103,18 +101,4 @@ it('a field may take more of a role than its call, once it is set', () => {
 it('what an audit line names is found wherever it stands', () => {
   expect(auditedOf(CALLS.putStorage.request, { storage: { id: 'nfs' } })).toEqual({ storageId: 'nfs' });
   expect(auditedOf(CALLS.deleteFleetStrategy.request, { name: 'prod' })).toEqual({ fleetStrategy: 'prod' });
-});
-
-it('the page of bounds has every field with one, and its value', () => {
-  const page = readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', 'limits.md'), 'utf8');
-  const told = [...page.matchAll(/^\| [^|]+ \| ((?:`[A-Z]\w+\.\w+`(?:, )?)+) \| (\d+) \| [^|]*\w[^|]* \|$/gm)].flatMap(
-    ([, names = '', value]) => [...names.matchAll(/`([\w.]+)`/g)].map(([, name]) => [name, Number(value)]),
-  );
-  const bounds = Object.entries(MESSAGES).flatMap(([type, fields]) =>
-    Object.entries(fields as Record<string, { readonly maxLength?: number; readonly max?: number }>).flatMap(
-      ([name, { maxLength, max = maxLength }]) =>
-        max === undefined ? [] : [[`${type.split('.').at(-1)}.${name}`, max]],
-    ),
-  );
-  expect(told.sort()).toEqual(bounds.sort());
 });

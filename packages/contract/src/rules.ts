@@ -1,6 +1,6 @@
 /** What the fields of a message may hold, as the options in proto/ say it; for messages of either generator. */
 import type { FieldViolation } from '@tidemark/errors/app-error';
-import { MAX_ID } from '@tidemark/limits/limits';
+import { ID_SENTENCE, isId } from '@tidemark/limits/id';
 import { MESSAGES } from '@tidemark/protocol/contract';
 import { CALLS, type Call, callOfMethod, type Role } from './calls.ts';
 
@@ -25,14 +25,10 @@ export interface FieldRules {
 type Message = Readonly<Record<string, unknown>>;
 
 const TABLE: Readonly<Record<string, Readonly<Record<string, FieldRules>>>> = MESSAGES;
-export const ID_PATTERN = new RegExp(`^[A-Za-z0-9_-]{1,${MAX_ID}}$`);
 const PRINTABLE = /^[\x21-\x7e]*$/;
 
-export const ID_SENTENCE = `must be 1 to ${MAX_ID} letters, digits, underscores or dashes`;
 /** What is wrong with a field that somebody else sets. */
 export const SET_BY_TIDEMARK = "must be left out: it is for Tidemark's own processes";
-
-export const isId = (text: string): boolean => ID_PATTERN.test(text);
 
 /** The rules of one field. */
 export function rulesOf<Type extends keyof typeof MESSAGES, Field extends keyof (typeof MESSAGES)[Type]>(

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Call, Role, Subject } from './calls.ts';
-import type { FieldRules } from './rules.ts';
+import { type FieldRules, sentenceOf } from './rules.ts';
 
 interface Contract {
   readonly CALLS: Readonly<Record<string, Call>>;
@@ -61,6 +61,18 @@ function methodsTable(): string[] {
   return table(['call', 'role', 'whose', 'not for people'], [...rows, ...others]);
 }
 
+/** Every field whose length or value is bounded by a number of its own. */
+function boundsTable(): string[] {
+  const rows = Object.entries(MESSAGES).flatMap(([type, fields]) =>
+    Object.entries(fields).flatMap(([name, rules]) =>
+      rules.maxLength === undefined && rules.max === undefined
+        ? []
+        : [[`\`${shortName(type)}.${name}\``, sentenceOf(rules).replace(/^must be /, '')]],
+    ),
+  );
+  return table(['field', 'may be'], rows);
+}
+
 /** Fields with rules, also of the messages within. */
 function fieldsOf(type: string, prefix = ''): { readonly path: string; readonly rules: FieldRules }[] {
   return Object.entries(MESSAGES[type] ?? {}).flatMap(([name, rules]) => [
@@ -79,6 +91,7 @@ const snakeCase = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${le
 const PAGES = [
   ['access.md', 'roles', rolesTable],
   ['grpc.md', 'calls', methodsTable],
+  ['limits.md', 'bounds', boundsTable],
 ] as const;
 
 for (const [page, name, rows] of PAGES) {

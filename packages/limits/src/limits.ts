@@ -87,6 +87,8 @@ export const MAX_STORAGE_LABELS = 20;
 // Pages and messages.
 
 export const MAX_PAGE_SIZE = 1_000;
+/** Rows of a page where a call does not say how many. */
+export const DEFAULT_PAGE_SIZE = 10;
 export const MAX_PAGE = 1_000_000_000;
 /** A token that says where a list goes on. */
 export const MAX_PAGE_TOKEN = 256;

@@ -1,5 +1,5 @@
 /** The end of a process, as signals bring it about. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -76,4 +76,27 @@ it('drains nothing when its parent is gone, also where a signal came just before
   service.child.kill('SIGTERM');
   parent.kill('SIGKILL');
   expect(await service.ends()).toMatchObject({ code: 0 });
+});
+
+it('prints its settings for --help and -h, and refuses any other argument in a sentence', async () => {
+  const run = (...args: string[]) =>
+    new Promise<{ code: number; stdout: string; stderr: string }>((resolve) =>
+      execFile(process.execPath, [SERVICE, ...args], (error, stdout, stderr) =>
+        resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+      ),
+    );
+  const [long, short, json, unknown, tooMany] = await Promise.all([
+    run('--help'),
+    run('-h'),
+    run('-h', 'json'),
+    run('--port=1'),
+    run('--help', 'xml'),
+  ]);
+  expect(long).toMatchObject({ code: 0, stdout: expect.stringContaining('TIDEMARK_LOG_LEVEL') });
+  expect(short).toEqual(long);
+  expect(JSON.parse(json.stdout)).toContainEqual(expect.objectContaining({ name: 'TIDEMARK_LOG_LEVEL' }));
+  const refusal = (argument: string) =>
+    `stoppable: there is no argument "${argument}"; its settings come from the environment, and --help lists them.\n`;
+  expect(unknown).toEqual({ code: 2, stdout: '', stderr: refusal('--port=1') });
+  expect(tooMany).toEqual({ code: 2, stdout: '', stderr: refusal('xml') });
 });

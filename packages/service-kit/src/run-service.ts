@@ -1,3 +1,4 @@
+import { MAX_QUOTED } from '@tidemark/limits/limits';
 import { ConfigError, readEnv } from './env.ts';
 import { createLogger } from './logging.ts';
 import { helpText, settingsOf, type ToConfig } from './settings.ts';
@@ -25,17 +26,16 @@ const CONFIG_EXIT = 2;
  * HUP (or for the process that `TIDEMARK_PARENT_PID` names to be gone), and stops it in good order.
  * A second signal, at least a second after the first, ends the wait of one that drains, and otherwise the process, at once;
  * so does the end of the parent, for what a drain needs goes with it. Exit 2 means wrong settings.
- * With `--help` it prints what its settings are, and does nothing else.
+ * With `--help` or `-h` it prints what its settings are, and does nothing else; any other argument is refused.
  */
 export async function runService<Config>(
   name: string,
   toConfig: ToConfig<Config>,
   start: (config: Config, signal: AbortSignal) => Promise<RunningService>,
 ): Promise<void> {
-  const [asked, format] = process.argv.slice(2);
-  if (asked === '--help') {
-    const settings = settingsOf(toConfig);
-    process.stdout.write(format === 'json' ? `${JSON.stringify(settings)}\n` : helpText(name, settings));
+  const [asked, ...more] = process.argv.slice(2);
+  if (asked !== undefined) {
+    answerArguments(name, asked, more, toConfig);
     return;
   }
   const log = createLogger(name);
@@ -108,6 +108,21 @@ export async function runService<Config>(
     log.error({ error }, `${name} could not start: ${error instanceof Error ? error.message : String(error)}`);
     process.exit(1);
   }
+}
+
+/** A process takes no arguments but those that ask for help. */
+function answerArguments(name: string, asked: string, more: readonly string[], toConfig: ToConfig<unknown>): void {
+  const wrong = asked !== '--help' && asked !== '-h' ? asked : more.find((one) => one !== 'json');
+  if (wrong !== undefined) {
+    const quoted = wrong.slice(0, MAX_QUOTED);
+    process.stderr.write(
+      `${name}: there is no argument "${quoted}"; its settings come from the environment, and --help lists them.\n`,
+    );
+    process.exitCode = CONFIG_EXIT;
+    return;
+  }
+  const settings = settingsOf(toConfig);
+  process.stdout.write(more.length > 0 ? `${JSON.stringify(settings)}\n` : helpText(name, settings));
 }
 
 /** A limit of time that can be set anew; it keeps no process alive. */

@@ -1,6 +1,7 @@
 /** The file of hashed tokens: what the gateway believes, and `tidemark token` and `npm start` write. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { MAX_ID, MAX_NAME, MAX_PROBLEMS, MAX_SHORT_TEXT } from '@tidemark/limits/limits';
+import { ID, ID_PATTERN, ID_SENTENCE } from '@tidemark/limits/id';
+import { MAX_NAME, MAX_PROBLEMS, MAX_SHORT_TEXT } from '@tidemark/limits/limits';
 import { z } from 'zod';
 
 /** From the least to the most. */
@@ -10,12 +11,10 @@ export type TokenRole = (typeof TOKEN_ROLES)[number];
 /** Names under which Tidemark's own processes call each other: nobody else may have them. */
 export const RESERVED_NAMES: readonly string[] = ['internal', 'scheduler'];
 
-/** Letters, digits, underscores and dashes, up to 64: ids of clusters and of tokens. */
-export const ID = new RegExp(`^[A-Za-z0-9_-]{1,${MAX_ID}}$`);
 /** Up to 128 characters, none of which steers a terminal, none at an end that cannot be seen. */
 export const NAME = new RegExp(`^(?!\\s)[^\\p{Cc}\\p{Cs}]{1,${MAX_NAME}}(?<!\\s)$`, 'u');
 
-const id = z.string('must be a text').regex(ID, 'must be 1 to 64 letters, digits, underscores or dashes');
+const id = z.string('must be a text').regex(ID_PATTERN, ID_SENTENCE);
 const label = z
   .string('must be a text')
   .min(1, 'must not be empty')
@@ -26,7 +25,7 @@ export const Grant = {
   role: z.enum(TOKEN_ROLES, `must be one of ${TOKEN_ROLES.join(', ')}`),
   clusters: z
     .array(
-      z.string('must be a text').regex(/^(\*|[A-Za-z0-9_-]{1,64})$/, 'must be the id of a cluster, or *'),
+      z.string('must be a text').regex(new RegExp(`^(\\*|${ID})$`), 'must be the id of a cluster, or *'),
       'must be a list of ids of clusters',
     )
     .default([]),

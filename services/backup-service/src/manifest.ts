@@ -2,6 +2,7 @@
  * `tidemark.json`, which a worker writes beside the files of a good backup, read as what it is: text that anybody who can
  * write to the storage may have written. Pure.
  */
+import { isId } from '@tidemark/limits/id';
 import { MAX_MANIFEST_BYTES } from '@tidemark/limits/limits';
 import { later } from '@tidemark/task/time';
 import type { Backup, Result, Target } from './backup.ts';
@@ -21,7 +22,6 @@ export interface Manifest
 export class ManifestError extends Error {}
 
 const BACKUP_ID = /^[A-Za-z0-9_-]{22}$/;
-const ID = /^[A-Za-z0-9_-]{1,64}$/;
 const HASH = /^[0-9a-f]{64}$/;
 const NUMERAL = /^\d{1,20}$/;
 /** The lower bits of a TSO count within a millisecond. */
@@ -43,7 +43,7 @@ export function readManifest(bytes: Uint8Array, folder: string): Manifest {
     );
   const path = fields.matching('path', isCleanRelativePath, 'a clean relative path');
   if (path !== folder) throw new ManifestError(`It says that it belongs into ${path}, but it does not lie there.`);
-  const clusterId = fields.matching('clusterId', (text) => ID.test(text), 'the id of a cluster');
+  const clusterId = fields.matching('clusterId', isId, 'the id of a cluster');
   if (path.split('/').at(-2) !== clusterId)
     throw new ManifestError(`It names the cluster ${clusterId}, but does not lie in that cluster's folder.`);
   const basePath =
@@ -57,7 +57,7 @@ export function readManifest(bytes: Uint8Array, folder: string): Manifest {
   };
   const startTime = fields.time('startTime') ?? new Date(Number(BigInt(result.tso) >> TSO_LOGICAL_BITS));
   const endTime = fields.time('endTime') ?? startTime;
-  const rule = fields.optional('rule', (text) => ID.test(text), 'the name of a rule');
+  const rule = fields.optional('rule', isId, 'the name of a rule');
   const key = fields.optional('requestKey', () => true, 'a text');
   return {
     backupId: fields.matching('backupId', (text) => BACKUP_ID.test(text), 'the id of a backup'),

@@ -1,6 +1,7 @@
 /** Which clusters may use a storage: pure. */
-import { isId } from '@tidemark/contract/rules';
+
 import type { FieldViolation } from '@tidemark/errors/app-error';
+import { isId } from '@tidemark/limits/id';
 import { MAX_STORAGE_CLUSTERS, MAX_STORAGE_LABELS } from '@tidemark/limits/limits';
 import type { StorageLocation } from './backup.ts';
 import { isShortText } from './validate.ts';

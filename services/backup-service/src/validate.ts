@@ -1,6 +1,6 @@
 import { isCleanAbsolutePath } from '@tidemark/br-options/names';
-import { ID_SENTENCE, isId } from '@tidemark/contract/rules';
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import { ID_SENTENCE, isId } from '@tidemark/limits/id';
 import { MAX_SHORT_TEXT } from '@tidemark/limits/limits';
 
 const POOL = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;

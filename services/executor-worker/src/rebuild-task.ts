@@ -7,6 +7,7 @@
 
 import { BACKUPMETA } from '@tidemark/backupmeta/backupmeta';
 import { AppError } from '@tidemark/errors/app-error';
+import { isId } from '@tidemark/limits/id';
 import {
   type CheckRef,
   type ExecutorServiceServer,
@@ -42,8 +43,6 @@ const VERDICTS: Readonly<Partial<Record<ManifestVerdict, Verdict>>> = {
   [ManifestVerdict.MANIFEST_VERDICT_REBUILT]: 'rebuilt',
   [ManifestVerdict.MANIFEST_VERDICT_REFUSED]: 'refused',
 };
-/** Ids of clusters; other folders below the root are not Tidemark's. */
-const CLUSTER = /^[A-Za-z0-9_-]{1,64}$/;
 const READ_MS = 30_000;
 const RETRY_MS = 500;
 const TRIES = 10;
@@ -80,7 +79,7 @@ export async function runRebuildTask(work: RebuildWork): Promise<void> {
 
 async function* backupFolders(files: StorageFiles, root: string, signal: AbortSignal): AsyncGenerator<string> {
   for await (const cluster of files.folders(root, signal)) {
-    if (!CLUSTER.test(cluster)) continue;
+    if (!isId(cluster)) continue; // not Tidemark's
     for await (const backup of files.folders(`${root}/${cluster}`, signal))
       if (backup.isWellFormed()) yield `${root}/${cluster}/${backup}`;
   }

@@ -1,5 +1,5 @@
 import { rulesOf, sentenceOf } from '@tidemark/contract/rules';
-import { MAX_PAGE, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import { isPageToken, WHOLE_TOKEN } from '../../calls/page-token.ts';
 import { BrOptionsBody } from '../br-options.ts';
@@ -12,7 +12,6 @@ import { BACKUP_ID, CLUSTER_ID, counted, OfBackup, time } from './common.ts';
 const REASON = rulesOf('tidemark.backup.v1.CancelBackupRequest', 'reason');
 const ATTEMPT = rulesOf('tidemark.backup.v1.ReadBackupLogRequest', 'attempt');
 const LAST_SECOND = 253_402_300_799; // of the year 9999
-export const DEFAULT_PAGE_SIZE = 10;
 
 const Mode = z
   .enum(['manual', 'auto'], 'must be "manual" or "auto"')

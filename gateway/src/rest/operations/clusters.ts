@@ -1,4 +1,4 @@
-import { MAX_PAGE, MAX_PAGE_SIZE, MAX_PD } from '@tidemark/limits/limits';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE, MAX_PAGE_SIZE, MAX_PD } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import { BrOptionsBody } from '../br-options.ts';
 import type { Operation } from '../operation.ts';
@@ -71,7 +71,6 @@ const CLUSTER: ClusterView = {
   updateTime: '2026-01-02T10:00:00.000Z',
 };
 
-export const DEFAULT_PAGE_SIZE = 10;
 const Query = z.object({
   page: leftOutOrFrom1(MAX_PAGE).describe('From 1; 0 is left out.'),
   pageSize: leftOutOrFrom1(MAX_PAGE_SIZE).describe(

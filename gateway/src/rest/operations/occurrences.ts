@@ -1,10 +1,9 @@
-import { MAX_PAGE, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import type { Operation } from '../operation.ts';
 import { Id, leftOut, leftOutOrFrom1 } from '../validate.ts';
 import { OfCluster, time, WindowEnd } from './common.ts';
 
-export const DEFAULT_PAGE_SIZE = 10;
 export const STATE_NAMES = ['Pending', 'Started', 'Skipped', 'Missed'] as const;
 
 const Query = z.object({

@@ -80,6 +80,19 @@ describe('reflection', () => {
       expect(answer?.$case).toBe('errorResponse');
   });
 
+  it.each(['v1', 'v1alpha'])('%s knows nothing that every object has', async (version) => {
+    const names = ['__proto__', 'constructor', 'hasOwnProperty'];
+    const asked = names.flatMap((value): Asked[] => [
+      symbol(value),
+      { $case: 'fileByFilename', value },
+      { $case: 'allExtensionNumbersOfType', value },
+    ]);
+    const answers = await ask(version, ...asked);
+    expect(answers.map((answer) => answer?.$case === 'errorResponse' && answer.value.errorCode)).toEqual(
+      asked.map(() => status.NOT_FOUND),
+    );
+  });
+
   it('ends an open stream when the server is told to stop', async () => {
     const stream = open('v1');
     stream.write({ host: '', messageRequest: { $case: 'listServices', value: '' } });

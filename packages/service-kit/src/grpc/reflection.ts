@@ -10,7 +10,15 @@ import { readDescriptorSet } from '@tidemark/protocol/descriptor-set';
 
 /** Adds reflection of the services of these names. */
 export function addReflection(server: Server, served: readonly string[]): void {
-  new ReflectionService(describe(served), { services: [...served] }).addToServer(server);
+  const reflection = new ReflectionService(describe(served), { services: [...served] });
+  for (const version of Object.values(reflection)) dropInherited(version);
+  reflection.addToServer(server);
+}
+
+/** What it finds symbols and files by are objects, which would find `__proto__` and `constructor` too. */
+function dropInherited(version: object): void {
+  for (const found of Object.values(version))
+    if (Object.getPrototypeOf(found) === Object.prototype) Object.setPrototypeOf(found, null);
 }
 
 /**

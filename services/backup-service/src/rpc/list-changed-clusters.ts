@@ -1,3 +1,4 @@
+import { ID } from '@tidemark/limits/id';
 import { MAX_PAGE_SIZE } from '@tidemark/limits/limits';
 import {
   type ListChangedClustersRequest,
@@ -10,7 +11,7 @@ import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 
 /** What was told last of an instant: when it changed, and its id. */
-const TOKEN = /^(\d{1,15})_([A-Za-z0-9_-]{1,64})$/;
+const TOKEN = new RegExp(`^(\\d{1,15})_(${ID})$`);
 
 /**
  * The clusters of which a finished backup changed, and these backups, as many as fit; without `after`, where to begin.

@@ -13,6 +13,7 @@
 
 import { BACKUPMETA } from '@tidemark/backupmeta/backupmeta';
 import { AppError } from '@tidemark/errors/app-error';
+import { isId } from '@tidemark/limits/id';
 import {
   type SettleMarkerResponse,
   type StorageMarker,
@@ -39,7 +40,6 @@ interface Opening extends StorageOptions {
 }
 
 const NUMBER = /^[0-9a-f]{32}$/;
-const STORAGE_ID = /^[A-Za-z0-9_-]{1,64}$/;
 /** What the system says of a folder that is not there, or not any more. */
 const NOT_THERE = ['ENOENT', 'ENOTDIR', 'ENOTCONN', 'ENODEV', 'ESTALE'];
 
@@ -102,7 +102,7 @@ export function isOfMarker(error: unknown): boolean {
 
 /** Below the storage. */
 function markerName({ id }: Storage, root: string): string {
-  if (!STORAGE_ID.test(id)) throw new AppError('storage_unusable', 'The storage has no id that can name its marker.');
+  if (!isId(id)) throw new AppError('storage_unusable', 'The storage has no id that can name its marker.');
   return `${root}/.tidemark/${id}.json`;
 }
 

@@ -1,4 +1,5 @@
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import { ID } from '@tidemark/limits/id';
 import {
   type EvaluateRetentionRequest,
   type EvaluateRetentionResponse,
@@ -11,7 +12,7 @@ import { isBehind, type Judged, judge, listGoodBackups, listRules } from '../ret
 import type { Dependencies } from './context.ts';
 
 /** Where the verdicts go on: the instant that they are as of, and start and id of the backup that was told last. */
-const TOKEN = /^(\d{1,15})_(\d{1,15})_([A-Za-z0-9_-]{1,64})$/;
+const TOKEN = new RegExp(`^(\\d{1,15})_(\\d{1,15})_(${ID})$`);
 
 /**
  * What the retention of a cluster keeps, or a proposed one would, as many verdicts as fit; changes nothing. What follows

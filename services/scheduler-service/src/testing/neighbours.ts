@@ -26,16 +26,23 @@ import {
   type StrategyServiceServer,
   StrategyServiceService,
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
-import { bindService } from '@tidemark/service-kit/grpc/bind-service';
+import { bindService, type Handlers, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { type GrpcServer, startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { type Backends, openBackends } from '../backends.ts';
 import { toConfig } from '../config.ts';
 import { log } from '../logger.ts';
 
-const refuse = async () => {
-  throw new AppError('internal', 'not part of this test');
-};
+type Definition = Parameters<typeof bindService>[0];
+
+/** Binds what these tests need of a service; all else is refused. */
+function bindPart<Server>(definition: Definition, handlers: Partial<Handlers<Server>>): ServiceBinding {
+  const refuse = () => {
+    throw new AppError('internal', 'not part of this test');
+  };
+  const refusals = Object.fromEntries(Object.keys(definition).map((method) => [method, refuse]));
+  return bindService<Server>(definition, { ...refusals, ...handlers } as Handlers<Server>);
+}
 
 /** What the two services know and how they behave; a test changes it as it likes. */
 export class Neighbours {
@@ -211,7 +218,7 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
     token: undefined,
     log,
     services: [
-      bindService<BackupServiceServer>(BackupServiceService, {
+      bindPart<BackupServiceServer>(BackupServiceService, {
         startBackup: async (request) => neighbours().start(request),
         findBackupByKey: async ({ key }) => {
           const id = neighbours().started.get(key);
@@ -242,13 +249,8 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
           nextAfter: new Date(),
           more: false,
         }),
-        getBackup: refuse,
-        pinBackup: refuse,
-        unpinBackup: refuse,
-        async *watchBackup() {},
-        async *readBackupLog() {},
       }),
-      bindService<RegistryServiceServer>(RegistryServiceService, {
+      bindPart<RegistryServiceServer>(RegistryServiceService, {
         listClusters: async ({ ids }) => ({
           clusters: neighbours().readable.filter(({ id }) => ids.length === 0 || ids.includes(id)),
           nextPageToken: '',
@@ -256,24 +258,14 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
         async *scanClusters() {
           yield { clusters: neighbours().readable };
         },
-        putCluster: refuse,
         getCluster: async ({ id }) => {
           neighbours().requireSound(id);
           const cluster = neighbours().clusters.find((one) => one.id === id);
           if (!cluster) throw new AppError('cluster_not_found', `There is no cluster ${id}.`);
           return { cluster };
         },
-        deleteCluster: refuse,
-        putStorage: refuse,
-        getStorage: refuse,
-        listStorages: refuse,
-        deleteStorage: refuse,
-        checkStorage: refuse,
-        rebuildRecords: refuse,
-        listExcludedClusters: refuse,
-        getStorageCheck: refuse,
       }),
-      bindService<StrategyServiceServer>(StrategyServiceService, {
+      bindPart<StrategyServiceServer>(StrategyServiceService, {
         getStrategy: async ({ clusterId, rule }) => ({
           strategy: neighbours().strategies.find(
             (one) => one.clusterId === clusterId && one.rule === (rule || 'default'),
@@ -286,15 +278,9 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
           nextPageToken: '',
         }),
         saveStrategy: async (request) => ({ strategy: neighbours().proposed(request) }),
-        deleteStrategy: refuse,
-        getFleetStrategy: refuse,
-        listFleetStrategies: refuse,
-        saveFleetStrategy: refuse,
-        deleteFleetStrategy: refuse,
         listStorageUsers: async () => ({ users: [], total: 0 }),
-        doubtCluster: refuse,
       }),
-      bindService<PlanServiceServer>(PlanServiceService, {
+      bindPart<PlanServiceServer>(PlanServiceService, {
         listDueStrategies: async () => ({
           strategies: neighbours().strategies.filter((one) => one.nextWindow),
           more: false,

@@ -12,7 +12,7 @@ const LINGER_MS = 1_000;
  *
  * @throws ConnectError once `ms` have passed
  */
-export async function* arriveWithin(
+export async function* withRequestTimeout(
   chunks: AsyncIterable<Uint8Array>,
   ms: number,
   stream: ServerHttp2Stream,
