@@ -400,6 +400,18 @@ describe('a storage that was moved', () => {
     expect(bucketOf(await removalOf(id))).toBe('one');
   });
 
+  it('answers a repeat as the first time, also where it is registered elsewhere by now', async () => {
+    const storage = await register();
+    const backup = await good(storage, MINE);
+    await storage.put(bucket('two'));
+    const { probe, answers } = await proveMoved(storage.id, MINE);
+    expect(answers).toMatchObject([{ proven: true }]);
+    await storage.put(bucket('three'));
+    const [{ place = '', backups = [] } = {}] = probe.grant.move?.places ?? [];
+    expect(await tell(probe, place, MINE, backups)).toEqual(answers[0]);
+    expect(bucketOf(await removalOf(backup.id))).toBe('two');
+  });
+
   it('is recorded once, however many workers and checks prove it; then there is nothing left to move', async () => {
     const storage = await register();
     await good(storage, MINE);

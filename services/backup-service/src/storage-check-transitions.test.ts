@@ -1,7 +1,7 @@
 import { MAX_CHECK_STEPS } from '@tidemark/limits/limits';
 import { plus } from '@tidemark/task/time';
 import { describe, expect, it } from 'vitest';
-import { type CheckCommand, decideCheck, newCheck, type StorageCheck } from './storage-check.ts';
+import { type CheckCommand, decideCheck, isSilent, newCheck, type StorageCheck } from './storage-check.ts';
 
 const SECOND = 1_000;
 const LIMITS = { leaseMs: 30 * SECOND, reapMarginMs: 5 * SECOND, ringMs: 60 * SECOND };
@@ -34,6 +34,11 @@ const renew = (token: string, fence: number): CheckCommand => ({
   fence,
   steps: [step],
   totalSteps: 1,
+});
+const release = (token: string, fence?: number): CheckCommand => ({
+  kind: 'release',
+  claim: token,
+  ...(fence !== undefined && { fence }),
 });
 const complete = (token: string, fence: number, ok = true): CheckCommand => ({
   kind: 'complete',
@@ -78,6 +83,17 @@ describe('a check of a storage', () => {
     ['ends badly when a step was not fine', running, complete('t1', 1, false), 5, 'held', { state: 'Done', ok: false }],
     ['answers a repeated end as the first time', done, complete('t1', 1), 9, 'held', undefined],
     ['is not ended by a stranger', running, complete('t2', 1), 5, 'lost', undefined],
+    [
+      'waits for another worker at once when its own gives it back, without that being a loss',
+      after(running, renew('t1', 1), at(3)),
+      release('t1', 1),
+      5,
+      'held',
+      { state: 'Queued', losses: 0, steps: [], totalSteps: 0 },
+    ],
+    ['is given back by who never heard of its grant', running, release('t1'), 5, 'held', { state: 'Queued' }],
+    ['is not given back by a stranger', running, release('t2', 1), 5, 'lost', undefined],
+    ['is not given back when it is done', done, release('t1', 1), 5, 'held', undefined],
     ['is left to a worker whose lease has just ended', running, { kind: 'reap' }, 36, 'ok', undefined],
     [
       'goes back when its worker is dead',
@@ -102,6 +118,19 @@ describe('a check of a storage', () => {
     expect(decision.answer).toBe(answer);
     if (changes) expect(decision.next).toMatchObject(changes);
     else expect(decision.next).toBeUndefined();
+  });
+
+  it('can be claimed as soon as it was given back', () => {
+    const again = after(running, release('t1', 1), at(5));
+    expect(after(again, claim('t2'), at(5))).toMatchObject({ state: 'Running', fence: 2, worker: 'of t2' });
+  });
+
+  it('is done where only the worker that gives it back may do it, and says nothing about the storage (Q5)', () => {
+    const part = { ...running, part: { of: 'c0', instance: 'i', worker: 'w' } };
+    const ended = after(part, release('t1', 1), at(5));
+    expect(ended).toMatchObject({ state: 'Done', task: null, steps: [{ name: 'stopped', ok: false }] });
+    expect(isSilent(ended)).toBe(true);
+    expect(decide(ended, release('t1', 1), at(6))).toEqual({ answer: 'held' });
   });
 
   it('writes the next ring down before it publishes (D2)', () => {

@@ -204,6 +204,19 @@ describe('checks of storages', () => {
     expect((await claim(first.checkId)).grant?.fence).toBe(2n);
   });
 
+  it('has a check that its worker gave back run by another at once, and takes no word of the first any more', async () => {
+    const check = await hold(false);
+    const others = rung.filter((id) => id === check.checkId).length;
+    const held = { standing: TaskStanding.TASK_STANDING_HELD };
+    expect(await executor.releaseCheck({ check })).toEqual(held);
+    expect(await show(check.checkId)).toMatchObject({ state: CheckState.CHECK_STATE_QUEUED });
+    await vi.waitFor(() => expect(rung.filter((id) => id === check.checkId).length).toBeGreaterThan(others));
+    expect((await claim(check.checkId)).grant).toMatchObject({ fence: 2n });
+    const lost = { standing: TaskStanding.TASK_STANDING_LOST };
+    expect(await executor.releaseCheck({ check })).toEqual(lost);
+    expect(await executor.completeCheck({ check, ok: true, steps: [step], totalSteps: 1 })).toEqual(lost);
+  });
+
   it('refuses an unknown storage, a pool that is none, and a check that is not there', async () => {
     const options = { timeoutMs: 5_000 };
     await expect(

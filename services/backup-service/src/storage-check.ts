@@ -7,6 +7,8 @@
  * Q3. A probe has a part for each worker that is present, which only that one can claim, so that each is heard. What a part
  *     finds is told with the whole; one that is not taken within `UNHEARD_MS` is Done, and says that its worker is silent.
  * Q4. One that no worker takes within `UNTAKEN_MS` is Done and not ok, so that every check ends.
+ * Q5. One that its worker gives back, since it stops, waits for another worker; a part, which no other may do, is Done, and
+ *     says nothing about the storage.
  */
 import { MAX_CHECK_STEPS } from '@tidemark/limits/limits';
 import {
@@ -16,6 +18,7 @@ import {
   isHeldBy,
   newTask,
   reapTask,
+  releaseTask,
   renewTask,
   ringTask,
   type Task,
@@ -99,6 +102,7 @@ export type CheckCommand =
       readonly pool: string;
       readonly instance?: string;
     }
+  | { readonly kind: 'release'; readonly claim: string; readonly fence?: number }
   | ({ readonly kind: 'renew'; readonly claim: string; readonly fence: number } & Found)
   | ({ readonly kind: 'complete'; readonly claim: string; readonly fence: number; readonly ok: boolean } & Found);
 
@@ -121,12 +125,15 @@ const LOST: CheckDecision = { answer: 'lost' };
 
 /** The step of a worker that was not heard. */
 const SILENT = 'claim';
+/** The step of a worker that stopped before its part was done. */
+const STOPPED = 'stopped';
 /** The step that looks for what was moved. */
 const MOVED = 'moved';
 
-/** Whether nothing was heard of the worker of a part: then it says nothing about the storage. */
+/** Whether the worker of a part was not heard, or stopped before: then it says nothing about the storage. */
 export function isSilent({ part, fence, steps }: StorageCheck): boolean {
-  return part !== undefined && fence === 0 && steps.at(-1)?.name === SILENT;
+  const last = steps.at(-1)?.name;
+  return part !== undefined && (last === STOPPED || (fence === 0 && last === SILENT));
 }
 
 /** The document of a new check: Queued, and rung for at once. */
@@ -164,6 +171,8 @@ export function decideCheck(check: StorageCheck, command: CheckCommand, now: Dat
       return reap(check, now, limits);
     case 'claim':
       return claim(check, command, now, limits);
+    case 'release':
+      return release(check, command, now);
     case 'renew':
       return renew(check, command, now, limits);
     case 'complete':
@@ -233,6 +242,16 @@ function claim(
     answer: 'held',
     next: { ...granted, state: 'Running', worker, ...(instance !== undefined && { instance }) },
   };
+}
+
+function release(check: StorageCheck, command: Extract<CheckCommand, { kind: 'release' }>, now: Date): CheckDecision {
+  if (check.endedBy === command.claim) return { answer: 'held' };
+  const released = releaseTask(check, command, now);
+  if (!released) return LOST;
+  const again: StorageCheck = { ...released, state: 'Queued', steps: [], totalSteps: 0 };
+  if (!check.part) return { answer: 'held', next: again };
+  const message = `Worker ${check.worker} stopped before it was done: check again.`;
+  return { answer: 'held', next: { ...givenUp(again, STOPPED, message, now), endedBy: command.claim } };
 }
 
 function renew(

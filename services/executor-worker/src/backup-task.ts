@@ -48,6 +48,7 @@ import { type Reach, type Trouble, troubleOf } from './reach.ts';
 import { type FinishedRun, runBr } from './run-br.ts';
 import type { RunRecords } from './run-records.ts';
 import { isOfMarker, openKnownStorage, requireKnown, rootOf, settleMarker } from './storage/marker.ts';
+import { untilAnswered } from './until-answered.ts';
 
 export interface BackupTaskDependencies {
   readonly end: EndOfTask;
@@ -189,9 +190,13 @@ async function settle(
 ): Promise<void> {
   const signal = withTimeout(SETTLE_MS, lease.lost);
   const tell = (number: string) =>
-    client.settleMarker(
-      { holder: { $case: 'task', value: task }, number },
-      { timeoutMs: timing.callMs, requestId: facts.requestId, signal },
+    untilAnswered(
+      () =>
+        client.settleMarker(
+          { holder: { $case: 'task', value: task }, number },
+          { timeoutMs: timing.callMs, requestId: facts.requestId, signal },
+        ),
+      { forMs: timing.claimMs, signal, facts },
     );
   try {
     markerSettled(facts, await settleMarker({ ...known(grant), files, tell, signal }));

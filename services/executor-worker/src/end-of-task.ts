@@ -5,6 +5,7 @@
 
 import { AppError } from '@tidemark/errors/app-error';
 import type {
+  CheckRef,
   CompleteCheckRequest,
   CompleteTaskRequest,
   ExecutorServiceServer,
@@ -29,6 +30,7 @@ export interface EndOfTask {
 /** The same for checks of storages. */
 export interface EndOfCheck {
   completeCheck(end: CompleteCheckRequest, requestId: string): Promise<EndAnswer>;
+  releaseCheck(check: CheckRef, requestId: string): Promise<EndAnswer>;
 }
 
 const BACKOFF = { baseMs: 200, maxMs: 5_000 };
@@ -73,6 +75,11 @@ export function createEndOfTask(
     completeCheck: (end, requestId) =>
       told(() => client.completeCheck(end, { timeoutMs: callMs, requestId }), {
         checkId: end.check?.checkId,
+        requestId,
+      }),
+    releaseCheck: (check, requestId) =>
+      told(() => client.releaseCheck({ check }, { timeoutMs: callMs, requestId }), {
+        checkId: check.checkId,
         requestId,
       }),
     stray: (task, path, requestId) =>

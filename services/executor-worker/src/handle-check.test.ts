@@ -6,6 +6,7 @@ import {
   CheckGrant,
   type CompleteCheckRequest,
   type ExecutorServiceServer,
+  type ReleaseCheckRequest,
   type RenewCheckRequest,
   TaskStanding,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
@@ -33,6 +34,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const worker = (answers: Partial<ServiceClient<ExecutorServiceServer>> = {}) => {
   const completed: CompleteCheckRequest[] = [];
   const renewed: RenewCheckRequest[] = [];
+  const released: ReleaseCheckRequest[] = [];
   const drain = new AbortController();
   const storage = Storage.create({ id: 's1', root: 'nfs', location: { $case: 'local', value: { path: folder } } });
   const client = {
@@ -45,6 +47,10 @@ const worker = (answers: Partial<ServiceClient<ExecutorServiceServer>> = {}) => 
     },
     async completeCheck(request: CompleteCheckRequest) {
       completed.push(request);
+      return { standing: TaskStanding.TASK_STANDING_HELD };
+    },
+    async releaseCheck(request: ReleaseCheckRequest) {
+      released.push(request);
       return { standing: TaskStanding.TASK_STANDING_HELD };
     },
     ...answers,
@@ -61,7 +67,7 @@ const worker = (answers: Partial<ServiceClient<ExecutorServiceServer>> = {}) => 
     instance: 'instance-of-the-test',
     works: createWorks(),
   };
-  return { claim: () => claimCheck(dependencies, command, 'r1'), completed, renewed, drain, storage };
+  return { claim: () => claimCheck(dependencies, command, 'r1'), completed, renewed, released, drain, storage };
 };
 
 it('runs a granted check and tells what it found under its claim and fence', async () => {
@@ -108,11 +114,11 @@ it('stops a check that was lost, and says nothing more about it', async () => {
   expect(completed).toEqual([]);
 });
 
-it('leaves a check to another worker when this one stops, and renews it until then', async () => {
+it('gives a check back when this worker stops, and renews it until then', async () => {
   const { storage } = worker();
   putBackup();
   const offered = Promise.withResolvers<void>();
-  const { claim, completed, renewed, drain } = worker(rebuildThatWaits(storage, offered.resolve));
+  const { claim, completed, renewed, released, drain } = worker(rebuildThatWaits(storage, offered.resolve));
   const running = (await claim())?.();
   await offered.promise;
   await vi.waitFor(() => expect(renewed.length).toBeGreaterThan(1));
@@ -120,7 +126,62 @@ it('leaves a check to another worker when this one stops, and renews it until th
   drain.abort(new Error('stopping'));
   await running;
   expect(completed).toEqual([]);
+  expect(released).toMatchObject([{ check: { checkId: 'check-1', fence: 3n } }]);
 });
+
+it('tells of the marker and of what was moved again where that was not answered', async () => {
+  const { storage } = worker();
+  const number = 'f'.repeat(32);
+  const place = { place: 'p1', root: 'nfs', number, backups: [] };
+  const unanswered = new AppError('unavailable', 'not now');
+  const settleMove = vi
+    .fn()
+    .mockRejectedValueOnce(unanswered)
+    .mockResolvedValue({ standing: TaskStanding.TASK_STANDING_HELD, proven: true, message: 'It is here.', number });
+  const settleMarker = vi
+    .fn()
+    .mockRejectedValueOnce(unanswered)
+    .mockResolvedValue({ standing: TaskStanding.TASK_STANDING_HELD, number, candidate: number, backups: [] });
+  const { claim, completed } = worker({
+    async claimCheck() {
+      const kind = CheckKind.CHECK_KIND_PROBE;
+      const marker = { number: '', adopt: true };
+      return {
+        grant: CheckGrant.create({ fence: 3n, kind, storage, requestId: 'r1', marker, move: { places: [place] } }),
+      };
+    },
+    settleMove,
+    settleMarker,
+  });
+  putMarker(number);
+  await (await claim())?.();
+  expect(completed).toMatchObject([{ ok: true }]);
+  expect(settleMove.mock.calls[0]?.[0]).toMatchObject({ place: 'p1', number });
+  expect(settleMove.mock.calls[1]?.[0]).toEqual(settleMove.mock.calls[0]?.[0]);
+  expect(settleMarker.mock.calls[1]?.[0]).toEqual(settleMarker.mock.calls[0]?.[0]);
+});
+
+it('tells nothing again that was refused', async () => {
+  const settleMarker = vi.fn().mockRejectedValue(new AppError('invalid_argument', 'It is none.'));
+  const { storage } = worker();
+  const { claim, completed } = worker({
+    async claimCheck() {
+      const marker = { number: '', adopt: false };
+      return { grant: CheckGrant.create({ kind: CheckKind.CHECK_KIND_PROBE, storage, requestId: 'r1', marker }) };
+    },
+    settleMarker,
+  });
+  putMarker('f'.repeat(32));
+  await (await claim())?.();
+  expect(completed).toMatchObject([{ ok: false }]);
+  expect(settleMarker).toHaveBeenCalledTimes(1);
+});
+
+function putMarker(number: string): void {
+  const path = join(folder, 'nfs', '.tidemark');
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, 's1.json'), JSON.stringify({ schemaVersion: 1, storageId: 's1', number }));
+}
 
 function putBackup(): void {
   const path = join(folder, 'nfs', 'c1', 'p');

@@ -1,8 +1,8 @@
 /**
  * From the doorbell of a check to its end: claim, let the consumer acknowledge, run, tell what was found.
  *
- * A check that was lost, or whose worker stops, is only forgotten: the reaper has it run again, and nothing that it does
- * is harmed by being done twice.
+ * A check that was lost is only forgotten: the reaper has it run again, and nothing that it does is harmed by being done
+ * twice. A worker that stops gives it back.
  */
 import { randomBytes } from 'node:crypto';
 import type { Run } from '@tidemark/messaging/consumer';
@@ -24,7 +24,7 @@ import { type CheckFacts, checkBegan, checkEnded, checkStepFailed, claimMade } f
 import { log } from './logger.ts';
 import type { TellMove } from './move-proof.ts';
 import { runRebuildTask } from './rebuild-task.ts';
-import { untilAnswered } from './until-answered.ts';
+import { claimUntilAnswered, untilAnswered } from './until-answered.ts';
 import type { Works } from './works.ts';
 
 export interface CheckDependencies {
@@ -50,10 +50,9 @@ export async function claimCheck(
 ): Promise<Run | undefined> {
   const { client, worker, pool, instance, timing } = dependencies;
   const claim = randomBytes(24).toString('base64url');
-  const answer = await untilAnswered(
+  const answer = await claimUntilAnswered(
     () => client.claimCheck({ checkId, claim, worker, pool, instance }, { timeoutMs: timing.callMs, requestId }),
-    timing.claimMs,
-    { checkId, requestId },
+    { forMs: timing.claimMs, facts: { checkId, requestId } },
   );
   const grant = answer?.grant;
   claimMade(answer ? (grant ? 'check' : 'lost') : 'unknown', checkId, requestId);
@@ -76,13 +75,13 @@ async function run(dependencies: CheckDependencies, check: CheckRef, grant: Chec
     await using lease = keepCheckLease({ client, check, steps, facts, timing });
     const { lost } = lease;
     const work = { checkId, storage, marker: grant.marker, env, steps, lost, drain };
+    const signal = AbortSignal.any([lost, drain]);
+    const answered = <Answer>(call: () => Promise<Answer>) =>
+      untilAnswered(call, { forMs: timing.claimMs, signal, facts: { checkId, requestId } });
+    const options = { timeoutMs: timing.callMs, requestId, signal };
     const tellMarker = (number: string) =>
-      client.settleMarker(
-        { holder: { $case: 'check', value: check }, number },
-        { timeoutMs: timing.callMs, requestId, signal: lost },
-      );
-    const tellMove: TellMove = (found) =>
-      client.settleMove({ check, ...found }, { timeoutMs: timing.callMs, requestId, signal: lost });
+      answered(() => client.settleMarker({ holder: { $case: 'check', value: check }, number }, options));
+    const tellMove: TellMove = (found) => answered(() => client.settleMove({ check, ...found }, options));
     try {
       if (probe) await runCheckTask({ ...work, tellMarker, move: grant.move, tellMove });
       else await runRebuildTask({ ...work, client, check, requestId, callMs: timing.callMs });
@@ -90,8 +89,11 @@ async function run(dependencies: CheckDependencies, check: CheckRef, grant: Chec
       if (!lost.aborted && !drain.aborted) throw error;
       log.debug({ ...facts, error }, 'a check was broken off');
     }
-    if (lost.aborted || drain.aborted) outcome = lost.aborted ? 'lost' : 'left to another worker';
-    else {
+    if (lost.aborted) outcome = 'lost';
+    else if (drain.aborted) {
+      const answer = await end.releaseCheck(check, requestId);
+      outcome = answer === 'held' ? 'left to another worker' : answer;
+    } else {
       const { ok, total: totalSteps } = steps;
       const answer = await end.completeCheck({ check, ok, steps: [...steps.kept], totalSteps }, requestId);
       outcome = answer === 'held' ? (ok ? 'fine' : 'not fine') : answer;

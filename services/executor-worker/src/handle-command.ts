@@ -16,7 +16,7 @@ import { claimCheck } from './handle-check.ts';
 import { keepLease, type Lease } from './lease-keeper.ts';
 import { log } from './logger.ts';
 import { runRemoveTask } from './remove-task.ts';
-import { untilAnswered } from './until-answered.ts';
+import { claimUntilAnswered } from './until-answered.ts';
 import type { Works } from './works.ts';
 
 export interface CommandDependencies extends BackupTaskDependencies {
@@ -37,7 +37,7 @@ export function createClaim(dependencies: CommandDependencies) {
     const { requestId } = delivery;
     if (command.kind === CommandKind.COMMAND_KIND_CHECK) return claimCheck(dependencies, command, requestId);
     const claim = randomBytes(24).toString('base64url');
-    const answer = await claimUntilAnswered(dependencies, command.id, claim, requestId);
+    const answer = await claimTask(dependencies, command.id, claim, requestId);
     const { grant } = answer ?? {};
     claimMade(answer ? (grant?.$case ?? 'lost') : 'unknown', command.id, requestId);
     if (!grant) return undefined;
@@ -75,20 +75,19 @@ async function run(
   }
 }
 
-async function claimUntilAnswered(
+async function claimTask(
   { client, worker, pool, instance, reach, timing }: CommandDependencies,
   backupId: string,
   claim: string,
   requestId: string,
 ): Promise<ClaimTaskResponse | undefined> {
-  const answer = await untilAnswered(
+  const answer = await claimUntilAnswered(
     () =>
       client.claimTask(
         { backupId, claim, worker, pool, instance, outOfReach: reach.outOfReach() },
         { timeoutMs: timing.callMs, requestId },
       ),
-    timing.claimMs,
-    { backupId, requestId },
+    { forMs: timing.claimMs, facts: { backupId, requestId } },
   );
   if (answer) return answer;
   client

@@ -4,27 +4,50 @@ import { log } from './logger.ts';
 
 const PAUSE_MS = 200;
 
+export interface Patience {
+  /** From when on the call is not repeated any more, counted from now. */
+  readonly forMs: number;
+  /** Ends the wait for the next try, too. */
+  readonly signal?: AbortSignal;
+  /** For the log. */
+  readonly facts: object;
+}
+
 /**
- * Repeats a claim until it is answered; undefined when nobody answered for `claimMs`, or its record is
- * damaged, so that its outcome is unknown.
+ * Repeats an idempotent call of backup-service until it is answered.
+ *
+ * @throws what the last try came to: after `forMs`, or where a repeat would not help
  */
 export async function untilAnswered<Answer>(
-  claim: () => Promise<Answer>,
-  claimMs: number,
-  facts: object,
-): Promise<Answer | undefined> {
-  const giveUpAt = performance.now() + claimMs;
-  while (performance.now() < giveUpAt) {
+  call: () => Promise<Answer>,
+  { forMs, signal, facts }: Patience,
+): Promise<Answer> {
+  const giveUpAt = performance.now() + forMs;
+  for (;;) {
     try {
-      return await claim();
+      return await call();
     } catch (error) {
-      if (error instanceof AppError && error.code === 'internal') {
-        log.warn({ ...facts, error }, 'a claim was refused by a bug; it is not repeated');
-        return undefined;
-      }
-      log.debug({ ...facts, error }, 'a claim was not answered; it is repeated');
-      await sleep(PAUSE_MS);
+      if (!isWorthRepeating(error) || signal?.aborted || performance.now() >= giveUpAt) throw error;
+      log.debug({ ...facts, error }, 'a call was not answered; it is repeated');
+      await sleep(PAUSE_MS, signal);
     }
   }
-  return undefined;
+}
+
+/** The same for a claim; undefined where its outcome stays unknown. */
+export async function claimUntilAnswered<Answer>(
+  claim: () => Promise<Answer>,
+  patience: Patience,
+): Promise<Answer | undefined> {
+  try {
+    return await untilAnswered(claim, patience);
+  } catch (error) {
+    const level = isWorthRepeating(error) ? 'debug' : 'warn';
+    log[level]({ ...patience.facts, error }, 'a claim was not answered');
+    return undefined;
+  }
+}
+
+function isWorthRepeating(error: unknown): boolean {
+  return !(error instanceof AppError) || error.row.retryable;
 }

@@ -380,6 +380,11 @@ export const METHODS = {
     "repeatable": true,
     "internal": "for workers"
   },
+  "tidemark.backup.v1.ExecutorService/ReleaseCheck": {
+    "request": "tidemark.backup.v1.ReleaseCheckRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
   "tidemark.backup.v1.ExecutorService/ReportPresence": {
     "request": "tidemark.backup.v1.ReportPresenceRequest",
     "repeatable": true,

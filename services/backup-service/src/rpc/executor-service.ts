@@ -9,6 +9,7 @@ import { completeCheck } from './complete-check.ts';
 import { completeTask } from './complete-task.ts';
 import type { Dependencies } from './context.ts';
 import { offerManifest } from './offer-manifest.ts';
+import { releaseCheck } from './release-check.ts';
 import { releaseTask } from './release-task.ts';
 import { renewCheck } from './renew-check.ts';
 import { renewTask } from './renew-task.ts';
@@ -30,6 +31,7 @@ export function executorService(dependencies: Dependencies): ServiceBinding {
       claimCheck: claimCheck(dependencies),
       renewCheck: renewCheck(dependencies),
       completeCheck: completeCheck(dependencies),
+      releaseCheck: releaseCheck(dependencies),
       offerManifest: offerManifest(dependencies),
       reportPresence: reportPresence(dependencies),
       settleMarker: settleMarker(dependencies),

@@ -6,6 +6,7 @@ import {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { isHeldBy } from '@tidemark/task/task';
+import type { StorageLocation } from '../backup.ts';
 import { storageMoved } from '../events.ts';
 import { isMarkerNumber } from '../marker-store.ts';
 import type { MovedPlace, StorageCheck } from '../storage-check.ts';
@@ -58,33 +59,58 @@ const byMarker = (from: MovedPlace, { number }: Found) => number !== '' && numbe
 const isProof = (from: MovedPlace, found: Found) =>
   from.good.length > 0 ? found.good.length === from.good.length : byMarker(from, found);
 
-/** Takes the move down; answers why that cannot be done, in a sentence. */
+/**
+ * Takes the move down; answers why that cannot be done, in a sentence. What this check has taken down before stands, whatever
+ * came since: the answer may have been lost, and other workers of the check find the same.
+ */
 async function takeDown(
-  { markers, registry, places, dispatcher }: Dependencies,
+  dependencies: Dependencies,
   check: StorageCheck,
   from: MovedPlace,
   { number }: Found,
   signal: AbortSignal,
 ): Promise<string | undefined> {
+  const { markers, dispatcher } = dependencies;
   const { storageId } = check;
-  const at = { storageId, place: from.place };
   const whole = check.part?.of ?? check._id;
-  const registered = await registry.storages.get(storageId, signal);
-  if (!registered || !isSamePlace(registered, check.storage))
-    return `Storage ${storageId} was registered elsewhere while it was checked: check again.`;
-  const busy = await places.findBusy(at, signal);
-  if (busy !== undefined)
-    return `A worker is at backup ${busy} in ${titleOf(from.location)}: wait for its end or cancel it, and check again.`;
-  const storage = locationOf(registered);
-  const { move, isNew } = await markers.move(at, { storage, check: whole }, from.moves, signal);
-  if (!isSamePlace(move.storage, storage))
-    return `Somebody else said meanwhile that ${titleOf(from.location)} was moved to ${titleOf(move.storage)}: check again.`;
-  const place = placeOf(storage, from.root);
+  const moves = (await markers.moves(storageId, signal)).get(from.place) ?? [];
+  const before = moves.find((move) => move.check === whole);
+  const moved = before ? { storage: before.storage } : await move(dependencies, check, from, signal);
+  if ('refusal' in moved) return moved.refusal;
+  const place = placeOf(moved.storage, from.root);
   if (number !== '' && (number === from.number || from.instead === ''))
     await markers.settle({ storageId, place }, number, from.instead, signal);
-  if (isNew) storageMoved(at, place, from.backups, check);
   await dispatcher.retryIn(storageId);
   return undefined;
+}
+
+/** Where the storage is now, or why the move is not taken down. */
+async function move(
+  { markers, registry, places }: Dependencies,
+  check: StorageCheck,
+  from: MovedPlace,
+  signal: AbortSignal,
+): Promise<{ readonly storage: StorageLocation } | { readonly refusal: string }> {
+  const { storageId } = check;
+  const at = { storageId, place: from.place };
+  const registered = await registry.storages.get(storageId, signal);
+  if (!registered || !isSamePlace(registered, check.storage))
+    return { refusal: `Storage ${storageId} was registered elsewhere while it was checked: check again.` };
+  const busy = await places.findBusy(at, signal);
+  const here = titleOf(from.location);
+  if (busy !== undefined)
+    return {
+      refusal: `A worker is at backup ${busy} in ${here}: wait for its end or cancel it, and check again.`,
+    };
+  const storage = locationOf(registered);
+  const wish = { storage, check: check.part?.of ?? check._id };
+  const taken = await markers.move(at, wish, from.moves, signal);
+  if (!isSamePlace(taken.move.storage, storage))
+    return {
+      refusal: `Somebody else said meanwhile that ${here} was moved to ${titleOf(taken.move.storage)}: check again.`,
+    };
+  if (taken.isNew) storageMoved(at, placeOf(storage, from.root), from.backups, check);
+  return { storage };
 }
 
 function isHere(from: MovedPlace, found: Found): string {

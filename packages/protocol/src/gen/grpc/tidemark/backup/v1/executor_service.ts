@@ -428,6 +428,17 @@ export interface CompleteCheckResponse {
   standing: TaskStanding;
 }
 
+/** Gives a check back. */
+export interface ReleaseCheckRequest {
+  /** Without a fence when the claim's answer never came. */
+  check: CheckRef | undefined;
+}
+
+/** The answer to a release. */
+export interface ReleaseCheckResponse {
+  standing: TaskStanding;
+}
+
 /** A manifest that lies in the storage of a rebuild. */
 export interface OfferManifestRequest {
   check:
@@ -3682,6 +3693,118 @@ export const CompleteCheckResponse: MessageFns<CompleteCheckResponse> = {
   },
 };
 
+function createBaseReleaseCheckRequest(): ReleaseCheckRequest {
+  return { check: undefined };
+}
+
+export const ReleaseCheckRequest: MessageFns<ReleaseCheckRequest> = {
+  encode(message: ReleaseCheckRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.check !== undefined) {
+      CheckRef.encode(message.check, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseCheckRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseCheckRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.check = CheckRef.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseCheckRequest>): ReleaseCheckRequest {
+    return ReleaseCheckRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseCheckRequest>): ReleaseCheckRequest {
+    const message = createBaseReleaseCheckRequest();
+    message.check = (object.check !== undefined && object.check !== null)
+      ? CheckRef.fromPartial(object.check)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReleaseCheckResponse(): ReleaseCheckResponse {
+  return { standing: 0 };
+}
+
+export const ReleaseCheckResponse: MessageFns<ReleaseCheckResponse> = {
+  encode(message: ReleaseCheckResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseCheckResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseCheckResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseCheckResponse>): ReleaseCheckResponse {
+    return ReleaseCheckResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseCheckResponse>): ReleaseCheckResponse {
+    const message = createBaseReleaseCheckResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
 function createBaseOfferManifestRequest(): OfferManifestRequest {
   return { check: undefined, path: "", manifest: Buffer.alloc(0) };
 }
@@ -4711,6 +4834,17 @@ export const ExecutorServiceService = {
       Buffer.from(CompleteCheckResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CompleteCheckResponse => CompleteCheckResponse.decode(value),
   },
+  /** Gives a check back that its worker does not end. */
+  releaseCheck: {
+    path: "/tidemark.backup.v1.ExecutorService/ReleaseCheck" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReleaseCheckRequest): Buffer => Buffer.from(ReleaseCheckRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReleaseCheckRequest => ReleaseCheckRequest.decode(value),
+    responseSerialize: (value: ReleaseCheckResponse): Buffer =>
+      Buffer.from(ReleaseCheckResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReleaseCheckResponse => ReleaseCheckResponse.decode(value),
+  },
   /** Tells what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence: {
     path: "/tidemark.backup.v1.ExecutorService/ReportPresence" as const,
@@ -4774,6 +4908,8 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
   renewCheck: handleUnaryCall<RenewCheckRequest, RenewCheckResponse>;
   /** Ends a check. */
   completeCheck: handleUnaryCall<CompleteCheckRequest, CompleteCheckResponse>;
+  /** Gives a check back that its worker does not end. */
+  releaseCheck: handleUnaryCall<ReleaseCheckRequest, ReleaseCheckResponse>;
   /** Tells what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence: handleUnaryCall<ReportPresenceRequest, ReportPresenceResponse>;
   /** Tells which marker lies in a storage, and asks what the storage is known by; the first number wins. */
@@ -4912,6 +5048,22 @@ export interface ExecutorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CompleteCheckResponse) => void,
+  ): ClientUnaryCall;
+  /** Gives a check back that its worker does not end. */
+  releaseCheck(
+    request: ReleaseCheckRequest,
+    callback: (error: ServiceError | null, response: ReleaseCheckResponse) => void,
+  ): ClientUnaryCall;
+  releaseCheck(
+    request: ReleaseCheckRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReleaseCheckResponse) => void,
+  ): ClientUnaryCall;
+  releaseCheck(
+    request: ReleaseCheckRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReleaseCheckResponse) => void,
   ): ClientUnaryCall;
   /** Tells what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence(
