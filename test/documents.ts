@@ -2,6 +2,7 @@
  * Documents as the services store them, for worlds that are too large to be made call by call. Whoever needs only a few
  * asks the API.
  */
+import { EPOCH } from '@tidemark/mongo/time-range';
 import type { Collection, Db, Document } from 'mongodb';
 
 const MINUTE_MS = 60_000;
@@ -9,7 +10,6 @@ const WINDOW_MS = 23 * 60 * MINUTE_MS;
 const DAY_MS = 86_400_000;
 const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
 const BATCH = 1_000;
-const EPOCH = new Date(0);
 
 export interface StoredWindow {
   readonly opensAt: Date;

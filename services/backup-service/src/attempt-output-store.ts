@@ -5,9 +5,11 @@
  * O2. Of each attempt the first `MAX_OUTPUT_FIRST_BYTES` and the last `MAX_OUTPUT_LAST_BYTES` stay: what lies between goes as more comes.
  * O3. Pieces are kept for some days after they came, whatever becomes of the backup.
  */
+
 import { MAX_OUTPUT_FIRST_BYTES, MAX_OUTPUT_LAST_BYTES } from '@tidemark/limits/limits';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey, orStoreError } from '@tidemark/mongo/mongo-error';
+import { EPOCH } from '@tidemark/mongo/time-range';
 import { Binary, type Db } from 'mongodb';
 
 export const ATTEMPT_OUTPUT_INDEXES: readonly IndexSpec[] = [{ collection: 'attempt_output', keys: { at: 1 } }];
@@ -41,7 +43,6 @@ interface PieceDocument {
 }
 
 const PRUNE_EVERY = 16;
-const EPOCH = new Date(0);
 /** Sorts after every position of a backup and before every other backup. */
 const LAST = ';';
 

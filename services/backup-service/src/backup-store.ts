@@ -5,8 +5,10 @@
  * B2. A slot that somebody else took meanwhile is not offered again by the decision that is made anew.
  * B3. The keys that exclude each other (`activeKey`, `slotKey`, `basePath`) are plain unique indexes (T6, T10).
  */
+
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import { FAR } from '@tidemark/mongo/time-range';
 import type { Db } from 'mongodb';
 import type { Backup } from './backup.ts';
 import type { BackupFilter } from './backup-filter.ts';
@@ -18,9 +20,9 @@ import type { FinishedBackups } from './finished-backups.ts';
 import { persist } from './persist.ts';
 import { digestOf, toPeers } from './presence.ts';
 import type { PresenceStore } from './presence-store.ts';
+import type { Slots } from './slots.ts';
 import type { StoragePlaces } from './storage-places.ts';
 import { createTaskStore } from './task-store.ts';
-import type { Turns } from './turns.ts';
 
 export const BACKUP_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { activeKey: 1 }, unique: true },
@@ -41,7 +43,7 @@ export interface Applied {
 export interface BackupStoreDependencies {
   readonly now: () => Date;
   readonly limits: Limits;
-  readonly turns: Pick<Turns, 'slotFor'>;
+  readonly slots: Pick<Slots, 'slotFor'>;
   readonly finished: Pick<FinishedBackups, 'hasNewerGood'>;
   readonly presences: Pick<PresenceStore, 'present'>;
   /** Whether the cluster of a backup may use its storage, as both are registered now; one that is unknown it may. */
@@ -90,12 +92,10 @@ export interface BackupStore {
   anyInStorage(storageId: string, signal: AbortSignal): Promise<boolean>;
 }
 
-const FAR = new Date('9999-01-01T00:00:00Z');
-
 /** The store over a database. */
 export function createBackupStore(
   db: Db,
-  { now, limits, turns, finished, presences, places, mayUseStorage, onChanged }: BackupStoreDependencies,
+  { now, limits, slots, finished, presences, places, mayUseStorage, onChanged }: BackupStoreDependencies,
 ): BackupStore {
   const backups = db.collection<Backup>('backups');
   const tasks = createTaskStore(backups, { now, onChanged });
@@ -139,7 +139,7 @@ export function createBackupStore(
     const inDoubt = outOfReach || handedBack;
     const isQueued = backup.state === 'Queued';
     const [slotKey, mayUse] = await Promise.all([
-      isQueued ? turns.slotFor(backup, refused, now(), signal) : undefined,
+      isQueued ? slots.slotFor(backup, refused, now(), signal) : undefined,
       isQueued ? mayUseStorage(backup, signal) : true,
     ]);
     const counted = backup.deletion.state === 'Requested' && backup.deletion.by?.kind === 'retention';

@@ -17,8 +17,8 @@ import type { Applied, BackupStore } from './backup-store.ts';
 import type { CommandPublisher } from './command-publisher.ts';
 import { dispatcherLog } from './logger.ts';
 import type { Quarantines } from './quarantines.ts';
+import type { Slots } from './slots.ts';
 import type { StorageCheckStore } from './storage-check-store.ts';
-import type { Turns } from './turns.ts';
 
 export interface Dispatcher extends AsyncDisposable {
   /** Rings for a backup now, if its time has come. Never throws: what fails here is found by the next poll. */
@@ -38,7 +38,7 @@ export interface Dispatcher extends AsyncDisposable {
 
 export interface DispatcherDependencies {
   readonly store: Pick<BackupStore, 'findDue' | 'findSetBack' | 'apply'>;
-  readonly turns: Pick<Turns, 'nextInTurn'>;
+  readonly slots: Pick<Slots, 'nextInLine'>;
   readonly checks: Pick<StorageCheckStore, 'findDue' | 'apply'>;
   readonly publisher: CommandPublisher;
   readonly quarantines: Pick<Quarantines, 'backupTasks' | 'checkTasks'>;
@@ -75,7 +75,7 @@ function freesPlace(before: Backup, after: Backup): boolean {
   return (ran && !runs) || (before.state === 'Queued' && !isActive(after));
 }
 
-function backupDoorbell({ store, publisher, turns, quarantines, now }: DispatcherDependencies): BackupDoorbell {
+function backupDoorbell({ store, publisher, slots, quarantines, now }: DispatcherDependencies): BackupDoorbell {
   async function ring(id: string, signal: AbortSignal): Promise<void> {
     const rung = await store.apply(id, { kind: 'ring' }, signal);
     if (rung?.decision.ring) await publisher.ring(rung.backup);
@@ -83,7 +83,7 @@ function backupDoorbell({ store, publisher, turns, quarantines, now }: Dispatche
 
   async function ringNext(applied: Applied | undefined, signal: AbortSignal): Promise<void> {
     if (!applied || !freesPlace(applied.before, applied.backup)) return;
-    for (const id of await turns.nextInTurn(applied.backup.storage, now(), signal)) {
+    for (const id of await slots.nextInLine(applied.backup.storage, now(), signal)) {
       const offer = async () => {
         await store.apply(id, { kind: 'nudge' }, signal);
         await ring(id, signal);

@@ -7,7 +7,9 @@
  *     instant is parted only where it does not fit alone, and then the rest of it comes next. What is younger than
  *     `OVERLAP_MS` is then told by a later question.
  */
+
 import type { IndexSpec } from '@tidemark/mongo/indexes';
+import { FAR } from '@tidemark/mongo/time-range';
 import { plus } from '@tidemark/task/time';
 import type { Db } from 'mongodb';
 import type { Backup, DeletedBy, DeletionState, FinishedState } from './backup.ts';
@@ -84,8 +86,6 @@ const FINISHED: readonly FinishedState[] = ['Succeeded', 'Failed', 'Canceled'];
 const CHANGED_FIELDS = { clusterId: 1, revision: 1, updateTime: 1, state: 1, deletion: 1, endTime: 1 } as const;
 /** How many clusters are looked up side by side. */
 const ABREAST = 20;
-/** Ranges are bounded on both sides, so that every server takes the index. */
-const FAR = new Date('9999-01-01T00:00:00Z');
 
 /** Over the collection `backups`, which it only reads. */
 export function createFinishedBackups(db: Db): FinishedBackups {

@@ -1,255 +1,10 @@
-/** Credentials that are renamed and storages that move: what workers are granted for older backups, asked over gRPC. */
-import { randomUUID } from 'node:crypto';
-import { type Backup, DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
-import {
-  type BackupGrant,
-  type CheckGrant,
-  type CheckRef,
-  type RemoveGrant,
-  RenewTaskRequest,
-  type SettleMoveResponse,
-  type TaskRef,
-  TaskStanding,
-} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
-import { CheckStep, Cluster, S3Location, Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { runningService, type TestService, wishFor } from './testing/running-service.ts';
+/** Storages that move, and how that is proven, asked over gRPC. */
+import { type RemoveGrant, TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { describe, expect, it } from 'vitest';
+import { bucket, bucketOf, FAILED, MINE, movingStorages, OTHER, prefixOf, ROOT } from './testing/moving-storages.ts';
 
-let service: TestService;
-beforeAll(async () => {
-  service = await runningService();
-});
-afterAll(() => service[Symbol.asyncDispose]());
-
-const ROOT = 'nfs/em/backup';
-const MINE = 'f'.repeat(32);
-const OTHER = '0'.repeat(32);
-const FAILED = { code: 'REMOVE_FAILED', message: 'The files could not be removed: no way in.', detail: '' };
-const worker = { worker: 'w1', pool: 'default', instance: '' };
-
-const bucket = (name: string, envPrefix = 'OLD_', fields: Partial<S3Location> = {}): Partial<Storage> => ({
-  location: { $case: 's3', value: S3Location.create({ bucket: name, ...fields }) },
-  credentials: { source: { $case: 'envPrefix', value: envPrefix } },
-});
-
-/** A storage of a new name in the bucket `one`, and a cluster that uses it. */
-async function register() {
-  const id = `s-${randomUUID().slice(0, 8)}`;
-  const put = (where: Partial<Storage>) => service.registry.putStorage({ storage: Storage.create({ id, ...where }) });
-  await put(bucket('one'));
-  const cluster = async () => {
-    const clusterId = `c-${randomUUID().slice(0, 8)}`;
-    await service.registry.putCluster({
-      cluster: Cluster.create({ id: clusterId, pd: ['127.0.0.1:2379'], storageId: id }),
-    });
-    return clusterId;
-  };
-  return { id, put, cluster };
-}
-type Registered = Awaited<ReturnType<typeof register>>;
-
-interface Granted {
-  readonly task: TaskRef;
-  readonly value: BackupGrant | RemoveGrant;
-}
-
-async function claimTask(backupId: string, claim: string = randomUUID()): Promise<Granted> {
-  const { grant } = await service.executor.claimTask({ backupId, claim, ...worker, outOfReach: [] });
-  if (!grant) throw new Error('no grant');
-  return { task: { backupId, claim, fence: grant.value.fence }, value: grant.value };
-}
-/** Claims as soon as that may be done. */
-const claimSoon = (id: string) => vi.waitFor(() => claimTask(id), { timeout: 10_000 });
-
-async function start(clusterId: string): Promise<Granted> {
-  const { backup } = await service.backups.startBackup(wishFor(clusterId));
-  return claimTask(backup?.id ?? '');
-}
-
-/** A good backup of a cluster of its own; `marker` is what lies in its storage. */
-async function good({ cluster }: Registered, marker = ''): Promise<Backup> {
-  const { task } = await start(await cluster());
-  if (marker !== '') await service.executor.settleMarker({ holder: { $case: 'task', value: task }, number: marker });
-  const result = { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' };
-  await service.executor.completeTask({ task, outcome: { $case: 'succeeded', value: { result, exitSeen: false } } });
-  return show(task.backupId);
-}
-
-async function show(id: string): Promise<Backup> {
-  const { backup } = await service.backups.getBackup({ id });
-  if (!backup) throw new Error('there is no backup');
-  return backup;
-}
-
-const remove = (id: string) =>
-  service.backups.deleteBackup({ id, clusterId: '', reason: '', byRetention: false, forget: false });
-
-/** Asks for the deletion of a backup, and has the first try fail. */
-async function failRemoval(id: string): Promise<Backup> {
-  await remove(id);
-  const { task } = await claimSoon(id);
-  await service.executor.completeTask({ task, outcome: { $case: 'removeFailed', value: { reason: FAILED } } });
-  return show(id);
-}
-
-/** What is granted for the removal of a backup, which is then given back. */
-async function removalOf(id: string): Promise<RemoveGrant> {
-  await remove(id);
-  const { task, value } = await claimSoon(id);
-  await service.executor.releaseTask({ task, strayPath: '' });
-  return value as RemoveGrant;
-}
-
-const bucketOf = ({ storage }: { storage: Storage | undefined }) =>
-  storage?.location?.$case === 's3' ? storage.location.value.bucket : undefined;
-const prefixOf = ({ storage }: { storage: Storage | undefined }) => storage?.credentials?.source?.value;
-
-interface Probe {
-  readonly check: CheckRef;
-  readonly grant: CheckGrant;
-}
-
-/** Says that a storage was moved, and claims the check. */
-async function sayMoved(storageId: string, moved = true): Promise<Probe> {
-  const enough = new AbortController();
-  const wish = { storageId, pool: '', adopt: false, moved };
-  const answer = service.registry.checkStorage(wish, { timeoutMs: 60_000, signal: enough.signal });
-  answer.catch(() => undefined);
-  const checks = service.db.collection<{ _id: string }>('checks');
-  const checkId = await vi.waitFor(
-    async () => {
-      const found = await checks.findOne({ storageId, state: 'Queued', part: { $exists: false } });
-      if (!found) throw new Error('not asked yet');
-      return found._id;
-    },
-    { timeout: 30_000 },
-  );
-  enough.abort();
-  await expect(answer).rejects.toThrow();
-  const claim = randomUUID();
-  const { grant } = await service.executor.claimCheck({ checkId, claim, ...worker });
-  if (!grant) throw new Error('no grant');
-  return { check: { checkId, claim, fence: grant.fence }, grant };
-}
-
-const tell = ({ check }: Probe, place: string, number: string, backups: string[] = []): Promise<SettleMoveResponse> =>
-  service.executor.settleMove({ check, place, number, backups });
-
-/** Says that a storage was moved, and tells of all older places what was found: all of the good backups, unless said otherwise. */
-async function proveMoved(storageId: string, number: string, found?: string[]) {
-  const probe = await sayMoved(storageId);
-  const answers: SettleMoveResponse[] = [];
-  for (const { place, backups } of probe.grant.move?.places ?? [])
-    answers.push(await tell(probe, place, number, found ?? backups));
-  return { probe, answers };
-}
-
-describe('credentials that were renamed', () => {
-  it('are used for older backups too, and so is all of the way in, at each grant', async () => {
-    const storage = await register();
-    const { id } = await good(storage);
-    const interrupted = await start(await storage.cluster());
-    const before = interrupted.value.storageDigest;
-    const fields = { region: 'eu-1', storageClass: 'GLACIER', forcePathStyle: false };
-    await storage.put({ ...bucket('one', 'NEW_', fields), sendCredentialsToTikv: false });
-    const { value: repeated } = await claimTask(interrupted.task.backupId, interrupted.task.claim);
-    expect(prefixOf(repeated), 'the same claim, whose first answer may have been lost').toBe('NEW_');
-    await service.executor.releaseTask({ task: interrupted.task, strayPath: '' });
-    const { value: later } = await claimSoon(interrupted.task.backupId);
-    for (const granted of [later, await removalOf(id)]) {
-      expect(granted.storage).toMatchObject({
-        id: storage.id,
-        location: { value: { bucket: 'one', region: 'eu-1', storageClass: '', forcePathStyle: false } },
-        credentials: { source: { $case: 'envPrefix', value: 'NEW_' } },
-        sendCredentialsToTikv: false,
-      });
-      expect(granted.storageDigest, 'to the workers it is another storage').not.toBe(before);
-    }
-  });
-
-  it('have a removal that failed go on at once, and one that is asked for again', async () => {
-    const storage = await register();
-    const [waiting, asked] = [await good(storage), await good(storage)];
-    expect(await failRemoval(waiting.id)).toMatchObject({
-      deletion: { state: DeletionState.DELETION_STATE_DELETE_FAILED, error: FAILED.message },
-    });
-    await failRemoval(asked.id);
-    await expect(claimTask(waiting.id), 'the pause is a minute').rejects.toThrow('no grant');
-    await storage.put(bucket('one', 'NEW_'));
-    expect(prefixOf((await claimSoon(waiting.id)).value)).toBe('NEW_');
-    expect(prefixOf(await removalOf(asked.id))).toBe('NEW_');
-  });
-
-  it('let a worker have the task that could not reach the storage by the old ones', async () => {
-    const storage = await register();
-    const { task, value } = await start(await storage.cluster());
-    const told = {
-      storageId: storage.id,
-      storageDigest: value.storageDigest,
-      reason: FAILED,
-      passing: false,
-      seconds: 1,
-    };
-    const claim = (outOfReach: (typeof told)[]) => {
-      const asks = {
-        backupId: task.backupId,
-        claim: randomUUID(),
-        worker: 'w2',
-        pool: 'default',
-        instance: 'i2'.padEnd(16, '-'),
-      };
-      return service.executor.claimTask({ ...asks, outOfReach });
-    };
-    const free = {
-      instance: 'i3'.padEnd(16, '-'),
-      worker: 'w3',
-      pool: 'default',
-      slots: 1,
-      freeSlots: 1,
-      draining: false,
-    };
-    await service.executor.reportPresence({ ...free, brVersions: [], running: [], outOfReach: [] });
-    await service.executor.releaseTask({ task, strayPath: '' });
-    expect((await claim([told])).grant, 'another one may have it').toBeUndefined();
-    await storage.put(bucket('one', 'NEW_'));
-    await vi.waitFor(async () => expect((await claim([told])).grant).toBeDefined(), { timeout: 10_000 });
-  });
-});
-
-describe('a storage that is registered at another place', () => {
-  it('leaves older backups where they are, with the old way in, and says so where that fails', async () => {
-    const storage = await register();
-    const { id } = await good(storage);
-    await storage.put(bucket('two', 'NEW_'));
-    const granted = await removalOf(id);
-    expect([bucketOf(granted), prefixOf(granted)]).toEqual(['one', 'OLD_']);
-    const { deletion } = await failRemoval(id);
-    expect(deletion?.error).toContain(`${FAILED.message} Storage ${storage.id} is s3://two today`);
-    expect(deletion?.error).toContain('s3://one');
-    expect(deletion?.error).toContain(`POST /storages/${storage.id}/check and {"moved": true}`);
-  });
-
-  it('says so of a good backup of which nothing was found, too', async () => {
-    const storage = await register();
-    const { id, path } = await good(storage);
-    await storage.put(bucket('two'));
-    await remove(id);
-    const { task } = await claimSoon(id);
-    const value = { paths: [path], bytes: 0n, remark: '', empty: [path] };
-    await service.executor.completeTask({ task, outcome: { $case: 'removed', value } });
-    expect((await show(id)).deletion).toMatchObject({
-      errorCode: 'FILES_GONE',
-      error: expect.stringMatching(/Nothing of this good backup was found.*\{"moved": true\}/),
-    });
-  });
-
-  it('has no part of that in what it tells of failures at its own place', async () => {
-    const storage = await register();
-    const { id } = await good(storage);
-    await storage.put(bucket('one', 'NEW_'));
-    expect((await failRemoval(id)).deletion?.error).toBe(FAILED.message);
-  });
-});
+const { service, register, claimSoon, start, good, failRemoval, removalOf, sayMoved, tell, proveMoved } =
+  movingStorages();
 
 describe('a storage that was moved', () => {
   it('is followed by its backups once all of the good ones were found there, and says how many; a removal that failed goes on', async () => {
@@ -321,8 +76,8 @@ describe('a storage that was moved', () => {
   it('is followed by its marker alone where no good backup is on record', async () => {
     const storage = await register();
     const { task } = await start(await storage.cluster());
-    await service.executor.settleMarker({ holder: { $case: 'task', value: task }, number: MINE });
-    await service.executor.releaseTask({ task, strayPath: '' });
+    await service().executor.settleMarker({ holder: { $case: 'task', value: task }, number: MINE });
+    await service().executor.releaseTask({ task, strayPath: '' });
     await storage.put(bucket('two'));
     expect((await proveMoved(storage.id, OTHER)).answers).toMatchObject([{ proven: false }]);
     expect((await proveMoved(storage.id, MINE)).answers).toMatchObject([{ proven: true }]);
@@ -362,7 +117,7 @@ describe('a storage that was moved', () => {
   it('is not believed of a place of which nothing is known that could be found', async () => {
     const storage = await register();
     const { task } = await start(await storage.cluster());
-    await service.executor.completeTask({
+    await service().executor.completeTask({
       task,
       outcome: { $case: 'failed', value: { class: 1, reason: FAILED, delaySeconds: undefined } },
     });
@@ -381,7 +136,7 @@ describe('a storage that was moved', () => {
       { proven: false, message: expect.stringContaining(`A worker is at backup ${task.backupId} in s3://one`) },
     ]);
     expect(bucketOf(await removalOf(id))).toBe('one');
-    await service.executor.releaseTask({ task, strayPath: '' });
+    await service().executor.releaseTask({ task, strayPath: '' });
     expect((await proveMoved(storage.id, MINE)).answers).toMatchObject([{ proven: true }]);
     expect(bucketOf((await claimSoon(task.backupId)).value), 'goes on where its storage is').toBe('two');
   });
@@ -420,7 +175,7 @@ describe('a storage that was moved', () => {
     const [{ place, backups } = { place: '', backups: [] }] = first.grant.move?.places ?? [];
     const answers = await Promise.all([first, first, second].map((probe) => tell(probe, place, MINE, backups)));
     expect(answers).toMatchObject([{ proven: true }, { proven: true }, { proven: true }]);
-    const recorded = service.db.collection('storage_markers').find({ storageId: storage.id, kind: 'move' });
+    const recorded = service().db.collection('storage_markers').find({ storageId: storage.id, kind: 'move' });
     expect((await recorded.toArray()).length).toBe(1);
     expect((await sayMoved(storage.id)).grant.move?.places).toEqual([]);
     await expect(tell(first, 'nowhere', MINE)).rejects.toMatchObject({ code: 'invalid_argument' });
@@ -481,7 +236,7 @@ describe('a storage that was moved', () => {
     const { path } = await good(storage);
     await storage.put(bucket('two'));
     const { probe } = await proveMoved(storage.id, '', [path]);
-    const asked = await service.executor.settleMarker({ holder: { $case: 'check', value: probe.check }, number: '' });
+    const asked = await service().executor.settleMarker({ holder: { $case: 'check', value: probe.check }, number: '' });
     expect(asked).toMatchObject({ number: '', backups: [path] });
   });
 
@@ -491,94 +246,9 @@ describe('a storage that was moved', () => {
     await storage.put(bucket('two'));
     const plain = await sayMoved(storage.id, false);
     expect(plain.grant.move).toBeUndefined();
-    await service.executor.settleMarker({ holder: { $case: 'check', value: plain.check }, number: OTHER });
+    await service().executor.settleMarker({ holder: { $case: 'check', value: plain.check }, number: OTHER });
     const { answers } = await proveMoved(storage.id, MINE);
     expect(answers).toMatchObject([{ proven: true, number: MINE }]);
     expect((await removalOf(id)).marker?.number).toBe(MINE);
-  });
-});
-
-describe('a removal that finds nothing where its storage was moved', () => {
-  const endRemoval = ({ task }: Granted, path: string, empty: string[]) => {
-    const value = { paths: [path], bytes: 0n, remark: '', empty };
-    return service.executor.completeTask({ task, outcome: { $case: 'removed', value } });
-  };
-  /** A backup whose removal had begun in the bucket `one`, when the storage was moved to the bucket `two`. */
-  async function moved() {
-    const storage = await register();
-    const { id, path } = await good(storage, MINE);
-    await remove(id);
-    const before = await claimSoon(id);
-    await announce(before, path);
-    await service.executor.completeTask({
-      task: before.task,
-      outcome: { $case: 'removeFailed', value: { reason: FAILED } },
-    });
-    await storage.put(bucket('two'));
-    expect((await proveMoved(storage.id, MINE)).answers).toMatchObject([{ proven: true }]);
-    return { storage, id, path };
-  }
-  const announce = ({ task }: Granted, path: string) =>
-    service.executor.renewTask(RenewTaskRequest.create({ task, removing: [path] }));
-
-  it('fails, although it had begun at the older place, where files may remain', async () => {
-    const { storage, id, path } = await moved();
-    for (const prefix of ['NEW_', 'NEWER_']) {
-      await endRemoval(await claimSoon(id), path, [path]);
-      expect(await show(id)).toMatchObject({
-        deletion: {
-          state: DeletionState.DELETION_STATE_DELETE_FAILED,
-          errorCode: 'FILES_GONE',
-          error: expect.stringMatching(/where its storage was moved to.*It may remain in s3:\/\/one/),
-        },
-      });
-      await storage.put(bucket('two', prefix));
-    }
-  });
-
-  it('is done where it has begun there', async () => {
-    const { id, path } = await moved();
-    const interrupted = await claimSoon(id);
-    await announce(interrupted, path);
-    await service.executor.releaseTask({ task: interrupted.task, strayPath: '' });
-    await endRemoval(await claimSoon(id), path, [path]);
-    const kept = await service.db.collection<{ _id: string }>('backups').findOne({ _id: id });
-    expect(kept).toMatchObject({ deletion: { state: 'Deleted' } });
-  });
-});
-
-describe('the check of a move', () => {
-  it('is of an adoption or of a move, and not of both', async () => {
-    const { id: storageId } = await register();
-    await expect(
-      service.registry.checkStorage({ storageId, pool: '', adopt: true, moved: true }),
-    ).rejects.toMatchObject({ code: 'invalid_argument', details: { fields: [{ field: 'moved' }] } });
-  });
-
-  it('is not fine if its worker is of an earlier version, which does not look for it', async () => {
-    const storage = await register();
-    await good(storage, MINE);
-    await storage.put(bucket('two'));
-    const { check } = await sayMoved(storage.id);
-    const steps = [CheckStep.create({ name: 'marker', ok: true, message: 'fine' })];
-    await service.executor.completeCheck({ check, ok: true, steps, totalSteps: 1 });
-    const { check: told } = await service.registry.getStorageCheck({ id: check.checkId });
-    expect(told).toMatchObject({ ok: false, totalSteps: 2 });
-    expect(told?.steps.at(-1)).toMatchObject({
-      name: 'moved',
-      ok: false,
-      message: expect.stringContaining('update it'),
-    });
-  });
-
-  it('is settled by who holds it alone', async () => {
-    const storage = await register();
-    await good(storage, MINE);
-    await storage.put(bucket('two'));
-    const probe = await sayMoved(storage.id);
-    const [{ place } = { place: '' }] = probe.grant.move?.places ?? [];
-    const lost = { ...probe, check: { ...probe.check, fence: 99n } };
-    expect(await tell(lost, place, MINE)).toMatchObject({ standing: TaskStanding.TASK_STANDING_LOST, proven: false });
-    await expect(tell(probe, place, 'none')).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 });

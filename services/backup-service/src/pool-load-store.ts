@@ -1,5 +1,6 @@
 import { inBatches } from '@tidemark/mongo/batches';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
+import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import type { Db } from 'mongodb';
 import type { Backup } from './backup.ts';
@@ -9,9 +10,6 @@ import type { PresenceStore } from './presence-store.ts';
 
 export const POOL_LOAD_INDEXES: readonly IndexSpec[] = [{ collection: 'clusters', keys: { pool: 1 } }];
 
-const EPOCH = new Date(0);
-/** Ranges are bounded on both sides, so that every server takes the index. */
-const FAR = new Date('9999-01-01T00:00:00Z');
 const AT_ONCE = 1_000;
 const SUMMARY = {
   state: 1,

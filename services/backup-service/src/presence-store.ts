@@ -6,9 +6,11 @@
  * W3. There are at most so many: of more, those that come later are not kept, as if they had not reported.
  * W4. One that is damaged is nobody either, until its next report, which replaces it.
  */
+
 import { MAX_WORKERS } from '@tidemark/limits/limits';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import { plus } from '@tidemark/task/time';
 import type { Db } from 'mongodb';
@@ -32,8 +34,6 @@ export interface PresenceStore {
 
 /** How long one that is gone stays on record, for whoever looks behind the service. */
 const KEPT_MS = 600_000;
-const EPOCH = new Date(0);
-const FAR = new Date('9999-01-01T00:00:00Z');
 
 /** @param now database time */
 export function createPresenceStore(db: Db, quarantine: Quarantine, now: () => Date): PresenceStore {

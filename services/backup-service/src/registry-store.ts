@@ -2,6 +2,8 @@ import { MAX_LISTED } from '@tidemark/limits/limits';
 import { inBatches } from '@tidemark/mongo/batches';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { orStoreError } from '@tidemark/mongo/mongo-error';
+import { FAR } from '@tidemark/mongo/time-range';
+import { earlier } from '@tidemark/task/time';
 import type { Db } from 'mongodb';
 import type { StorageLocation, Target } from './backup.ts';
 import {
@@ -92,7 +94,6 @@ export interface RegistryStore {
 /** Ranges are bounded on both sides, so that every server takes the index; ids are letters, digits, `_` and `-`. */
 const LAST_ID = '~';
 const SCANNED_AT_ONCE = 500;
-const FAR = new Date('9999-01-01T00:00:00Z');
 
 /** The registry over a database. */
 export function createRegistryStore(db: Db): RegistryStore {
@@ -116,7 +117,7 @@ export function createRegistryStore(db: Db): RegistryStore {
                 ...(ids.length > 0 && { _id: { $in: ids.filter((id) => id > afterId) } }),
                 ...(ids.length === 0 && afterId !== '' && { _id: { $gt: afterId, $lt: LAST_ID } }),
                 // Some servers refuse a range that ends before it begins.
-                ...(updatedAfter && { updateTime: { $gte: updatedAfter < FAR ? updatedAfter : FAR, $lte: FAR } }),
+                ...(updatedAfter && { updateTime: { $gte: earlier(updatedAfter, FAR), $lte: FAR } }),
               },
               { signal },
             )

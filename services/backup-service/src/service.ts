@@ -22,9 +22,9 @@ import { backupService } from './rpc/backup-service.ts';
 import type { Dependencies } from './rpc/context.ts';
 import { executorService } from './rpc/executor-service.ts';
 import { registryService } from './rpc/registry-service.ts';
+import { createSlots, SLOT_INDEXES } from './slots.ts';
 import { CHECK_INDEXES, createStorageCheckStore } from './storage-check-store.ts';
 import { createStoragePlaces } from './storage-places.ts';
-import { createTurns, TURN_INDEXES } from './turns.ts';
 
 const NAME = 'backup-service';
 /** How long checks of storages are kept. */
@@ -52,7 +52,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   const database = stack.use(
     await openDatabase({ url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog }, [
       ...BACKUP_INDEXES,
-      ...TURN_INDEXES,
+      ...SLOT_INDEXES,
       ...FINISHED_INDEXES,
       ...REGISTRY_INDEXES,
       ...ATTEMPT_OUTPUT_INDEXES,
@@ -68,7 +68,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     config.timing,
   );
   const quarantines = createQuarantines();
-  const turns = createTurns(database.db);
+  const slots = createSlots(database.db);
   const finished = createFinishedBackups(database.db);
   const presences = createPresenceStore(database.db, quarantines.workers, now);
   const registry = createRegistryStore(database.db);
@@ -77,7 +77,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   const store = createBackupStore(database.db, {
     now,
     limits: config.timing,
-    turns,
+    slots,
     finished,
     presences,
     async mayUseStorage({ clusterId, storage: { id } }, signal) {
@@ -90,7 +90,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   const checks = createStorageCheckStore(database.db, { now, limits: config.timing, onChanged: checkChanged });
   const output = createAttemptOutputStore(database.db);
   const dispatcher = stack.use(
-    startDispatcher({ store, turns, checks, publisher, quarantines, now, timing: config.timing }),
+    startDispatcher({ store, slots, checks, publisher, quarantines, now, timing: config.timing }),
   );
   stack.use(
     startLoop({
@@ -131,7 +131,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   );
   const dependencies: Dependencies = {
     store,
-    turns,
+    slots,
     finished,
     output,
     checks,

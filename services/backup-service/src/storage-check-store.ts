@@ -1,6 +1,8 @@
 /** The collection `checks`. */
+
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { TaskLimits } from '@tidemark/task/task';
 import type { Db } from 'mongodb';
 import { persist } from './persist.ts';
@@ -45,8 +47,6 @@ export interface StorageCheckStoreDependencies {
   readonly onChanged: (before: StorageCheck, after: StorageCheck) => void;
 }
 
-const EPOCH = new Date(0);
-const FAR = new Date('9999-01-01T00:00:00Z');
 /** More workers than a pool has. */
 const MOST_PARTS = 100;
 const MOST_WANTED = 20;

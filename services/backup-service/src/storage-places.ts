@@ -2,7 +2,9 @@
  * Where the files of backups are today, and how a worker gets in: the snapshot of each, the moves of its storage, and how
  * that is registered now.
  */
+
 import { MAX_GOOD_PATHS } from '@tidemark/limits/limits';
+import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import type { Db, Filter } from 'mongodb';
 import type { Backup, StorageLocation, StorageSnapshot } from './backup.ts';
@@ -45,8 +47,6 @@ export interface StoragePlaces {
 const OF_PLACE = { storage: 1, basePath: 1, path: 1, createTime: 1 } as const;
 const OF_OLDER = { ...OF_PLACE, state: 1, deletion: 1, leftovers: 1, startTime: 1, 'task.claim': 1 } as const;
 const NOT_GONE = ['None', 'Requested', 'Deleting', 'DeleteFailed', 'Forgotten'] as const;
-const EPOCH = new Date(0);
-const FAR = new Date('9999-01-01T00:00:00Z');
 
 /** Over the collection `backups`, which it only reads. */
 export function createStoragePlaces(

@@ -5,6 +5,7 @@
  *     is read and decided again. A command recognises its own effect, so that is harmless.
  * W2. Only what the decision changed is written, with `revision + 1`.
  */
+import { EPOCH } from '@tidemark/mongo/time-range';
 import type { Tasked } from '@tidemark/task/task';
 import type { Collection } from 'mongodb';
 import { persist } from './persist.ts';
@@ -48,8 +49,6 @@ export interface TaskStoreDependencies<D> {
   /** Told of each change that was written. */
   readonly onChanged: (before: D, after: D) => void;
 }
-
-const EPOCH = new Date(0);
 
 /** The store over a collection. */
 export function createTaskStore<D extends TaskDocument>(

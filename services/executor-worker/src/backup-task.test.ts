@@ -17,7 +17,7 @@ import { readTiming } from '@tidemark/service-kit/timing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runBackupTask } from './backup-task.ts';
 import { openGuards } from './br/process.ts';
-import { createEndOfTask } from './end-of-task.ts';
+import { createCompletion } from './completion.ts';
 import { keepLease } from './lease-keeper.ts';
 import { openRunRecords } from './run-records.ts';
 
@@ -73,7 +73,7 @@ async function run(standing: TaskStanding, br: string, more: Partial<BackupGrant
   return await runBackupTask(
     { task, grant, facts, lease },
     {
-      end: createEndOfTask(client, { callMs: timing.callMs, giveUp: new AbortController().signal }),
+      completion: createCompletion(client, { callMs: timing.callMs, giveUp: new AbortController().signal }),
       records,
       guards,
       client,

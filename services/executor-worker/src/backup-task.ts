@@ -38,7 +38,7 @@ import { backupArguments, brEnvironment, takesChecksum } from './br/command.ts';
 import { classifyFailure, whyNotStarted } from './br/outcome.ts';
 import type { Guards } from './br/process.ts';
 import { type BrProgram, chooseProgram, hasCheckpointLock, type Programs } from './br/programs.ts';
-import type { EndOfTask, Outcome } from './end-of-task.ts';
+import type { Outcome, TaskCompletion } from './completion.ts';
 import { brEnded, leaseLost, markerSettled, strayReported, type TaskFacts } from './events.ts';
 import type { Lease } from './lease-keeper.ts';
 import { log } from './logger.ts';
@@ -51,7 +51,7 @@ import { isOfMarker, openKnownStorage, requireKnown, rootOf, settleMarker } from
 import { untilAnswered } from './until-answered.ts';
 
 export interface BackupTaskDependencies {
-  readonly end: EndOfTask;
+  readonly completion: TaskCompletion;
   readonly records: RunRecords;
   readonly client: ServiceClient<ExecutorServiceServer>;
   readonly programs: Programs;
@@ -103,7 +103,7 @@ const EXHAUSTED =
 /** Runs the backup; answers how it ended, for the log. */
 export async function runBackupTask(granted: GrantedBackup, dependencies: BackupTaskDependencies): Promise<string> {
   const { task, grant, facts, lease } = granted;
-  const { end, records } = dependencies;
+  const { completion, records } = dependencies;
   let ran = false;
   const ending = await endOf(granted, dependencies, () => {
     ran = true;
@@ -111,14 +111,14 @@ export async function runBackupTask(granted: GrantedBackup, dependencies: Backup
 
   let answer: string;
   if (lease.lost.aborted) answer = 'lost';
-  else if (ending.kind === 'complete') answer = await end.complete(task, ending.outcome, facts.requestId);
-  else answer = await end.release(task, facts.requestId);
+  else if (ending.kind === 'complete') answer = await completion.complete(task, ending.outcome, facts.requestId);
+  else answer = await completion.release(task, facts.requestId);
 
   if (answer === 'lost') {
     leaseLost(facts);
     if (ran) {
       strayReported(facts, grant.path);
-      if ((await end.stray(task, grant.path, facts.requestId)) === 'unanswered') return 'lost, unreported';
+      if ((await completion.stray(task, grant.path, facts.requestId)) === 'unanswered') return 'lost, unreported';
     }
   }
   // R2: a record outlives its run only where nobody was told of it.

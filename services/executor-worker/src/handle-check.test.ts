@@ -16,7 +16,7 @@ import { configReader } from '@tidemark/service-kit/env';
 import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import { readTiming } from '@tidemark/service-kit/timing';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createEndOfTask } from './end-of-task.ts';
+import { createCompletion } from './completion.ts';
 import { claimCheck } from './handle-check.ts';
 import { createWorks } from './works.ts';
 
@@ -55,10 +55,10 @@ const worker = (answers: Partial<ServiceClient<ExecutorServiceServer>> = {}) => 
     },
     ...answers,
   } as ServiceClient<ExecutorServiceServer>;
-  const end = createEndOfTask(client, { callMs: timing.callMs, giveUp: new AbortController().signal });
+  const completion = createCompletion(client, { callMs: timing.callMs, giveUp: new AbortController().signal });
   const dependencies = {
     client,
-    end,
+    completion,
     env: {},
     timing,
     drain: drain.signal,

@@ -19,7 +19,7 @@ import type { Timing } from '@tidemark/service-kit/timing';
 import { keepCheckLease } from './check-lease.ts';
 import { createCheckSteps } from './check-steps.ts';
 import { runCheckTask } from './check-task.ts';
-import type { EndOfCheck } from './end-of-task.ts';
+import type { CheckCompletion } from './completion.ts';
 import { type CheckFacts, checkBegan, checkEnded, checkStepFailed, claimMade } from './events.ts';
 import { log } from './logger.ts';
 import type { TellMove } from './move-proof.ts';
@@ -29,7 +29,7 @@ import type { Works } from './works.ts';
 
 export interface CheckDependencies {
   readonly client: ServiceClient<ExecutorServiceServer>;
-  readonly end: EndOfCheck;
+  readonly completion: CheckCompletion;
   readonly env: Env;
   readonly timing: Timing;
   /** Aborts when this worker is to stop. */
@@ -61,7 +61,7 @@ export async function claimCheck(
 }
 
 async function run(dependencies: CheckDependencies, check: CheckRef, grant: CheckGrant): Promise<void> {
-  const { client, end, env, timing, drain } = dependencies;
+  const { client, completion, env, timing, drain } = dependencies;
   const { storage, requestId } = grant;
   if (!storage) throw new Error('the grant names no storage');
   const probe = grant.kind === CheckKind.CHECK_KIND_PROBE;
@@ -91,11 +91,11 @@ async function run(dependencies: CheckDependencies, check: CheckRef, grant: Chec
     }
     if (lost.aborted) outcome = 'lost';
     else if (drain.aborted) {
-      const answer = await end.releaseCheck(check, requestId);
+      const answer = await completion.releaseCheck(check, requestId);
       outcome = answer === 'held' ? 'left to another worker' : answer;
     } else {
       const { ok, total: totalSteps } = steps;
-      const answer = await end.completeCheck({ check, ok, steps: [...steps.kept], totalSteps }, requestId);
+      const answer = await completion.completeCheck({ check, ok, steps: [...steps.kept], totalSteps }, requestId);
       outcome = answer === 'held' ? (ok ? 'fine' : 'not fine') : answer;
     }
   } finally {

@@ -10,7 +10,7 @@ import type { Run } from '@tidemark/messaging/consumer';
 import { type ClaimTaskResponse, TaskRef } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { CommandKind, type RunCommand } from '@tidemark/protocol/queue/v1/commands';
 import { type BackupTaskDependencies, runBackupTask } from './backup-task.ts';
-import type { EndOfCheck, EndOfTask } from './end-of-task.ts';
+import type { CheckCompletion, TaskCompletion } from './completion.ts';
 import { claimMade, type TaskFacts, taskBegan, taskEnded } from './events.ts';
 import { claimCheck } from './handle-check.ts';
 import { keepLease, type Lease } from './lease-keeper.ts';
@@ -20,7 +20,7 @@ import { claimUntilAnswered } from './until-answered.ts';
 import type { Works } from './works.ts';
 
 export interface CommandDependencies extends BackupTaskDependencies {
-  readonly end: EndOfTask & EndOfCheck;
+  readonly completion: TaskCompletion & CheckCompletion;
   readonly worker: string;
   readonly pool: string;
   /** Of this run of the worker. */

@@ -7,7 +7,7 @@ import { RemoveGrant, TaskRef } from '@tidemark/protocol/grpc/tidemark/backup/v1
 import { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { type BackupFiles, openBackupFiles } from '@tidemark/storage/backup-files';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Outcome } from './end-of-task.ts';
+import type { Outcome } from './completion.ts';
 import type { Lease } from './lease-keeper.ts';
 import { removePath, runRemoveTask } from './remove-task.ts';
 
@@ -215,7 +215,7 @@ it('removes nothing of a path or storage that nobody could have registered, whoe
         lease: { lost } as Lease,
       },
       {
-        end: {
+        completion: {
           async complete(_, outcome) {
             told.push(outcome);
             return 'held';
@@ -253,7 +253,7 @@ describe('a worker that cannot reach the storage of a removal', () => {
     await runRemoveTask(
       { task, grant, facts: { requestId: 'r', backupId: 'b', clusterId: 'c1' }, lease },
       {
-        end: {
+        completion: {
           async complete(_, outcome) {
             told.push(outcome);
             return 'held';

@@ -20,7 +20,7 @@ import { type BackupFiles, backupFilesIn } from '@tidemark/storage/backup-files'
 import type { RemovalFailure } from '@tidemark/storage/storage-files';
 import { requireSoundPlace } from './br/check-grant.ts';
 import { lockedForMs } from './br/checkpoint-lock.ts';
-import type { EndOfTask, Outcome } from './end-of-task.ts';
+import type { Outcome, TaskCompletion } from './completion.ts';
 import type { TaskFacts } from './events.ts';
 import type { Lease } from './lease-keeper.ts';
 import { log } from './logger.ts';
@@ -44,13 +44,13 @@ export interface GrantedRemoval {
 export async function runRemoveTask(
   { task, grant, facts, lease }: GrantedRemoval,
   {
-    end,
+    completion,
     drain,
     env,
     reach,
     instance = '',
   }: {
-    readonly end: Pick<EndOfTask, 'complete' | 'release'>;
+    readonly completion: Pick<TaskCompletion, 'complete' | 'release'>;
     readonly drain: AbortSignal;
     readonly env: Env;
     readonly reach?: Pick<Reach, 'failed'>;
@@ -64,7 +64,7 @@ export async function runRemoveTask(
     outcome = await removePaths(grant, env, signal, lease);
   } catch (error) {
     if (lease.lost.aborted) return 'lost';
-    if (drain.aborted) return `released: ${await end.release(task, facts.requestId)}`;
+    if (drain.aborted) return `released: ${await completion.release(task, facts.requestId)}`;
     log.warn({ ...facts, error }, 'a path could not be removed; the removal is tried again');
     const message = (error instanceof Error ? error.message : String(error)).toWellFormed();
     const reason = { code: 'REMOVE_FAILED', message: `The files could not be removed: ${message}`, detail: '' };
@@ -72,7 +72,7 @@ export async function runRemoveTask(
     if (trouble) reach?.failed(known(grant), grant.storageDigest, trouble);
     outcome = trouble && grant.storageDigest !== '' ? handBack(reason, instance, trouble) : removeFailed(reason);
   }
-  const answer = await end.complete(task, outcome, facts.requestId);
+  const answer = await completion.complete(task, outcome, facts.requestId);
   return answer === 'held' ? (outcome?.$case ?? 'nothing') : answer;
 }
 

@@ -20,8 +20,8 @@ import { brStarted, type TaskFacts } from './events.ts';
 import type { Lease } from './lease-keeper.ts';
 import { log } from './logger.ts';
 import type { OutputRecorder } from './output-recorder.ts';
+import { createOverallProgress } from './overall-progress.ts';
 import { createRedactor } from './redact.ts';
-import { createReporter } from './reporter.ts';
 
 /** Who asked for the end of a run first. */
 export type StopReason = 'lost' | 'canceled' | 'drained' | 'overdue' | 'stalled';
@@ -67,7 +67,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Runs `br` to its end. */
 export async function runBr(options: RunOptions): Promise<FinishedRun> {
   const { guard, facts, lease, drain, timing, argv, recorder } = options;
-  const report = createReporter();
+  const overall = createOverallProgress();
   const overdue = new AbortController();
   const stalled = new AbortController();
   using watchdog = startWatchdog(timing.stallMs, () => stalled.abort());
@@ -81,7 +81,7 @@ export async function runBr(options: RunOptions): Promise<FinishedRun> {
     (line) => {
       if (watchdog.saw(line)) stalls.goesOn();
       if (line.percent !== undefined) estimation.known();
-      lease.report(report(line));
+      lease.report(overall(line));
     },
     { saw: stalls.saw, isOne: mayTellOfStall },
   );

@@ -15,9 +15,9 @@ import { trustNamedAuthorities } from '@tidemark/storage/authorities';
 import { brEnvironment } from './br/command.ts';
 import { openGuards } from './br/process.ts';
 import { openPrograms } from './br/programs.ts';
+import { createCompletion, type TaskCompletion } from './completion.ts';
 import type { WorkerConfig } from './config.ts';
 import { drained } from './drain.ts';
-import { createEndOfTask, type EndOfTask } from './end-of-task.ts';
 import { drainBegan, drainEnded, messageUnreadable, strayReported } from './events.ts';
 import { createClaim } from './handle-command.ts';
 import type { Lease } from './lease-keeper.ts';
@@ -73,8 +73,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   /** What runs is given back. */
   const drain = new AbortController();
   const giveUp = new AbortController();
-  const end = createEndOfTask(client, { callMs: config.timing.callMs, giveUp: giveUp.signal });
-  const reporting = reportStrays(unreported, end, records);
+  const completion = createCompletion(client, { callMs: config.timing.callMs, giveUp: giveUp.signal });
+  const reporting = reportStrays(unreported, completion, records);
 
   const instance = randomBytes(24).toString('base64url');
   const works = createWorks();
@@ -84,7 +84,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   const runs = new Set<Promise<void>>();
   const claim = createClaim({
     client,
-    end,
+    completion,
     records,
     programs,
     guards,
@@ -220,10 +220,14 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
 }
 
 /** Tells of runs whose worker died before it could: their paths may hold files that nobody knows of. */
-async function reportStrays(unreported: readonly RunRecord[], end: EndOfTask, records: RunRecords): Promise<void> {
+async function reportStrays(
+  unreported: readonly RunRecord[],
+  completion: TaskCompletion,
+  records: RunRecords,
+): Promise<void> {
   for (const { backupId, claim, fence, path } of unreported) {
     const task = TaskRef.create({ backupId, claim, fence: BigInt(fence) });
     strayReported({ requestId: '', backupId }, path);
-    if ((await end.stray(task, path, '')) !== 'unanswered') await records.remove(claim);
+    if ((await completion.stray(task, path, '')) !== 'unanswered') await records.remove(claim);
   }
 }

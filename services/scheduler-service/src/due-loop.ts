@@ -15,6 +15,7 @@ import { randomUUID } from 'node:crypto';
 import { AppError, isOutage } from '@tidemark/errors/app-error';
 import type { ErrorCode } from '@tidemark/errors/codes';
 import { MAX_OCCURRENCE_REASON, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
+import { EPOCH } from '@tidemark/mongo/time-range';
 import { BackupMode, BackupOrigin } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { type Strategy, WindowEnd } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import type { CallOptions } from '@tidemark/service-kit/grpc/client';
@@ -59,7 +60,6 @@ const SHARE = 40;
 const CONCURRENCY = 8;
 /** A start that is taken up later than this was not waited for by anybody. */
 const SHORTEST_LATE_MS = 60_000;
-const EPOCH = new Date(0);
 
 /** Starts looking for due windows. */
 export function startDueLoop(dependencies: DueLoopDependencies): Loop {

@@ -8,14 +8,14 @@ import type { MarkerStore } from '../marker-store.ts';
 import type { PresenceStore } from '../presence-store.ts';
 import type { Quarantines } from '../quarantines.ts';
 import type { RegistryStore } from '../registry-store.ts';
+import type { Slots } from '../slots.ts';
 import type { StorageCheckStore } from '../storage-check-store.ts';
 import type { StoragePlaces } from '../storage-places.ts';
-import type { Turns } from '../turns.ts';
 
 /** What the handlers of this service work with. */
 export interface Dependencies {
   readonly store: BackupStore;
-  readonly turns: Turns;
+  readonly slots: Slots;
   readonly finished: FinishedBackups;
   readonly output: AttemptOutputStore;
   readonly registry: RegistryStore;

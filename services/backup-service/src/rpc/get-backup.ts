@@ -8,11 +8,11 @@ import type { Dependencies } from './context.ts';
 import { unknownBackup } from './refusals.ts';
 
 /** One backup, also one that was deleted: its tombstone tells who did it and when. */
-export function getBackup({ store, turns, now }: Dependencies) {
+export function getBackup({ store, slots, now }: Dependencies) {
   return async ({ id }: GetBackupRequest, { signal, sees }: CallContext): Promise<GetBackupResponse> => {
     const backup = await store.get(id, signal);
     if (!backup || !sees(backup.clusterId)) throw unknownBackup(id);
-    const positions = await turns.positions([backup], now(), signal);
+    const positions = await slots.positions([backup], now(), signal);
     const toMessage = (one: Backup) => toBackupMessage(one, positions.get(id));
     return { backup: readOne('backup', backup, toMessage, BackupMessage) };
   };

@@ -25,7 +25,7 @@ const MOST_MS = 10_000;
  * A page of backups, newest first; one beyond the end is empty. What does not fit into a message follows under a token; what cannot be
  * read is left out, and the total counts it.
  */
-export function listBackups({ store, turns, quarantines, exactTotal, now }: Dependencies) {
+export function listBackups({ store, slots, quarantines, exactTotal, now }: Dependencies) {
   return async (request: ListBackupsRequest, { signal, timeLeftMs }: CallContext): Promise<ListBackupsResponse> => {
     const { page, pageSize, pageToken } = request;
     const filter = toFilter(request);
@@ -58,7 +58,7 @@ export function listBackups({ store, turns, quarantines, exactTotal, now }: Depe
     };
     const { backups, total: counted, isAtLeast, next } = await store.list(filter, wish, signal);
     const total = rest ? undefined : counted;
-    const positions = await turns.positions(backups, now(), signal);
+    const positions = await slots.positions(backups, now(), signal);
     const toMessage = (backup: Backup) => toListedMessage(backup, positions.get(backup._id));
     const rows = readable(quarantines.listedBackups, backups, toMessage, BackupMessage);
     const messages = rows.map(({ message }) => message);

@@ -17,7 +17,7 @@ const FOLLOW_MS = 500;
  * The backup now and after each change, until its end. Where its deletion was asked for, or the watcher waits for that, until
  * no work is left on it: its files are gone then, or stay.
  */
-export function watchBackup({ store, turns, now }: Dependencies) {
+export function watchBackup({ store, slots, now }: Dependencies) {
   return async function* (
     { id, untilRemoved }: WatchBackupRequest,
     { signal, sees }: CallContext,
@@ -27,7 +27,7 @@ export function watchBackup({ store, turns, now }: Dependencies) {
       if (!backup || !sees(backup.clusterId)) throw unknownBackup(id);
       if (backup.revision > seen) {
         seen = backup.revision;
-        const positions = await turns.positions([backup], now(), signal);
+        const positions = await slots.positions([backup], now(), signal);
         const toMessage = (one: Backup) => toBackupMessage(one, positions.get(id));
         yield { backup: readOne('backup', backup, toMessage, BackupMessage) };
       }

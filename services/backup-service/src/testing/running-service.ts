@@ -32,6 +32,8 @@ export interface TestService extends AsyncDisposable {
   /** Its database, for a look behind it. */
   readonly db: Db;
   readonly namespace: string;
+  /** host:port of its calls. */
+  readonly address: string;
   /** host:port of `/readyz` and `/metrics`. */
   readonly operations: string;
   /** Another copy of the service over the same database and broker. */
@@ -85,6 +87,7 @@ export async function runningService(
     ...clients,
     db: mongo.db(namespace),
     namespace,
+    address: `127.0.0.1:${service.port}`,
     operations: `127.0.0.1:${service.operationsPort}`,
     another: () => runningService({ ...env, TIDEMARK_SHARED: '1' }, namespace),
     async newCluster() {

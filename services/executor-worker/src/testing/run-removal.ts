@@ -1,7 +1,7 @@
 import type { StorageMarker } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { Env } from '@tidemark/service-kit/env';
-import type { EndOfTask, Outcome } from '../end-of-task.ts';
+import type { Outcome, TaskCompletion } from '../completion.ts';
 import type { Lease } from '../lease-keeper.ts';
 import { runRemoveTask } from '../remove-task.ts';
 
@@ -32,7 +32,7 @@ export async function runRemoval(
     guardWith: () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   };
-  const end: Pick<EndOfTask, 'complete' | 'release'> = {
+  const completion: Pick<TaskCompletion, 'complete' | 'release'> = {
     async complete(_task, outcome) {
       told = outcome;
       return 'held';
@@ -50,6 +50,6 @@ export async function runRemoval(
   };
   const task = { backupId: 'b', claim: 'c', fence: 1n };
   const facts = { requestId: 'r', backupId: 'b', clusterId: 'c1' };
-  await runRemoveTask({ task, grant, facts, lease }, { end, drain: signal, env });
+  await runRemoveTask({ task, grant, facts, lease }, { completion, drain: signal, env });
   return told;
 }

@@ -60,7 +60,7 @@ function withFindings(world: World, number: number, backup: Backup, command: Com
   };
 }
 
-/** A slot that is free, for those that were accepted first of those that wait (`turns.ts`). */
+/** A slot that is free, for those that were accepted first of those that wait (`slots.ts`). */
 function freeSlot({ documents, now }: World, backup: Backup): string | undefined {
   const { id, maxConcurrent } = backup.storage;
   if (maxConcurrent === 0) return ownKey(backup);

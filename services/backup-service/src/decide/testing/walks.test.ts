@@ -12,7 +12,7 @@ import type { Backup, StorageSnapshot } from '../../backup.ts';
 import { BACKUP_INDEXES, createBackupStore } from '../../backup-store.ts';
 import { createFinishedBackups, FINISHED_INDEXES } from '../../finished-backups.ts';
 import { digestOf, type Presence } from '../../presence.ts';
-import { createTurns, TURN_INDEXES } from '../../turns.ts';
+import { createSlots, SLOT_INDEXES } from '../../slots.ts';
 import type { Limits, Peer } from '../command.ts';
 import { decide } from '../decide.ts';
 import { hold, OF_A_DOCUMENT } from './invariants.ts';
@@ -51,7 +51,7 @@ const stack = new AsyncDisposableStack();
 beforeAll(async () => {
   const database = `walks-${randomUUID()}`;
   const options = { url: inject('mongodbUrl'), database, appName: 'walks.test', log: quiet };
-  const opened = stack.use(await openDatabase(options, [...BACKUP_INDEXES, ...FINISHED_INDEXES, ...TURN_INDEXES]));
+  const opened = stack.use(await openDatabase(options, [...BACKUP_INDEXES, ...FINISHED_INDEXES, ...SLOT_INDEXES]));
   await vi.waitFor(() => opened.checks.indexes(signal), { timeout: 20_000 });
   db = opened.db;
   stack.defer(() => dropTestDatabase(db));
@@ -99,7 +99,7 @@ async function repeat(asked: readonly Asked[], twice: (index: number) => boolean
   const store = createBackupStore(db, {
     now: () => clock,
     limits,
-    turns: createTurns(db),
+    slots: createSlots(db),
     finished: createFinishedBackups(db),
     presences: { present: async () => [...present] },
     mayUseStorage: async () => mayUse,

@@ -46,7 +46,7 @@ beforeEach(async () => {
 });
 
 async function listen({ namespace }: TestService): Promise<void> {
-  const broker = stack.use(await connectBroker({ url: inject('amqpUrl'), connectionName: 'turns.test', log: quiet }));
+  const broker = stack.use(await connectBroker({ url: inject('amqpUrl'), connectionName: 'slots.test', log: quiet }));
   startConsumer(broker, {
     namespace,
     pool: 'default',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createReporter } from './reporter.ts';
+import { createOverallProgress } from './overall-progress.ts';
 
 const line = (step: string, percent: number | undefined) => ({
   step,
@@ -10,7 +10,7 @@ const line = (step: string, percent: number | undefined) => ({
 });
 
 it('makes one percentage of all steps that never goes back', () => {
-  const report = createReporter();
+  const overall = createOverallProgress();
   const seen = [
     line('Full Backup', 40),
     line('Full Backup', 20),
@@ -19,10 +19,10 @@ it('makes one percentage of all steps that never goes back', () => {
     line('Checksum', undefined),
     line('Checksum', 0),
     line('Checksum', 100),
-  ].map((one) => report(one).percent);
+  ].map((one) => overall(one).percent);
   expect(seen).toEqual([38, 38, 38, 95, 95, 95, 100]);
 });
 
 it('says the percentage as exactly as br does, with two decimals', () => {
-  expect(createReporter()(line('Full Backup', 51.67)).percent).toBe(49.09);
+  expect(createOverallProgress()(line('Full Backup', 51.67)).percent).toBe(49.09);
 });

@@ -5,7 +5,7 @@ import type { ProgressLine } from './br/output.ts';
 const CHECKSUM_SHARE = 5;
 
 /** Turns the progress of BR's steps, each of which goes from 0 to 100, into one that never goes back. */
-export function createReporter(): (line: ProgressLine) => Progress {
+export function createOverallProgress(): (line: ProgressLine) => Progress {
   let highest = 0;
   return ({ step, percent, remainingSeconds, speed }) => {
     if (percent !== undefined) {

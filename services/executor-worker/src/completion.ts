@@ -1,6 +1,6 @@
 /**
- * Tells backup-service how a claim ended. Told again and again until it is answered: a repeat is answered as the first
- * time, and an end that nobody ever hears of is found by the reaper (T5).
+ * Reports to backup-service how a claim ended, until that is answered: a repeat is answered as the first time, and an end of
+ * which no report arrives is found by the reaper (T5).
  */
 
 import { AppError } from '@tidemark/errors/app-error';
@@ -17,30 +17,33 @@ import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import { log } from './logger.ts';
 
 export type Outcome = CompleteTaskRequest['outcome'];
-/** `unanswered`: nobody could be told before the signal aborted. */
-export type EndAnswer = 'held' | 'lost' | 'unanswered';
+/** `unanswered`: the signal aborted first. */
+export type CompletionAnswer = 'held' | 'lost' | 'unanswered';
 
-export interface EndOfTask {
-  complete(task: TaskRef, outcome: Outcome, requestId: string): Promise<EndAnswer>;
-  release(task: TaskRef, requestId: string): Promise<EndAnswer>;
+export interface TaskCompletion {
+  complete(task: TaskRef, outcome: Outcome, requestId: string): Promise<CompletionAnswer>;
+  release(task: TaskRef, requestId: string): Promise<CompletionAnswer>;
   /** Reports a path into which a lost run wrote. */
-  stray(task: TaskRef, path: string, requestId: string): Promise<EndAnswer>;
+  stray(task: TaskRef, path: string, requestId: string): Promise<CompletionAnswer>;
 }
 
 /** The same for checks of storages. */
-export interface EndOfCheck {
-  completeCheck(end: CompleteCheckRequest, requestId: string): Promise<EndAnswer>;
-  releaseCheck(check: CheckRef, requestId: string): Promise<EndAnswer>;
+export interface CheckCompletion {
+  completeCheck(end: CompleteCheckRequest, requestId: string): Promise<CompletionAnswer>;
+  releaseCheck(check: CheckRef, requestId: string): Promise<CompletionAnswer>;
 }
 
 const BACKOFF = { baseMs: 200, maxMs: 5_000 };
 
 /** @param giveUp when this process cannot wait any longer */
-export function createEndOfTask(
+export function createCompletion(
   client: ServiceClient<ExecutorServiceServer>,
   { callMs, giveUp }: { readonly callMs: number; readonly giveUp: AbortSignal },
-): EndOfTask & EndOfCheck {
-  const told = async (call: () => Promise<{ standing: TaskStanding }>, facts: object): Promise<EndAnswer> => {
+): TaskCompletion & CheckCompletion {
+  const answered = async (
+    call: () => Promise<{ standing: TaskStanding }>,
+    facts: object,
+  ): Promise<CompletionAnswer> => {
     for (let tries = 1; !giveUp.aborted; tries += 1) {
       try {
         const { standing } = await call();
@@ -55,7 +58,7 @@ export function createEndOfTask(
           log.error({ ...facts, error }, 'the end of a task was refused');
           return 'lost';
         }
-        log.warn({ ...facts, error, tries }, 'the end of a task was not answered; it is told again');
+        log.warn({ ...facts, error, tries }, 'the end of a task was not answered; it is repeated');
         await sleep(backoffMs(tries, BACKOFF), giveUp).catch(() => undefined);
       }
     }
@@ -63,27 +66,27 @@ export function createEndOfTask(
   };
   return {
     complete: (task, outcome, requestId) =>
-      told(() => client.completeTask({ task, outcome }, { timeoutMs: callMs, requestId }), {
+      answered(() => client.completeTask({ task, outcome }, { timeoutMs: callMs, requestId }), {
         backupId: task.backupId,
         requestId,
       }),
     release: (task, requestId) =>
-      told(() => client.releaseTask({ task, strayPath: '' }, { timeoutMs: callMs, requestId }), {
+      answered(() => client.releaseTask({ task, strayPath: '' }, { timeoutMs: callMs, requestId }), {
         backupId: task.backupId,
         requestId,
       }),
     completeCheck: (end, requestId) =>
-      told(() => client.completeCheck(end, { timeoutMs: callMs, requestId }), {
+      answered(() => client.completeCheck(end, { timeoutMs: callMs, requestId }), {
         checkId: end.check?.checkId,
         requestId,
       }),
     releaseCheck: (check, requestId) =>
-      told(() => client.releaseCheck({ check }, { timeoutMs: callMs, requestId }), {
+      answered(() => client.releaseCheck({ check }, { timeoutMs: callMs, requestId }), {
         checkId: check.checkId,
         requestId,
       }),
     stray: (task, path, requestId) =>
-      told(() => client.releaseTask({ task, strayPath: path }, { timeoutMs: callMs, requestId }), {
+      answered(() => client.releaseTask({ task, strayPath: path }, { timeoutMs: callMs, requestId }), {
         backupId: task.backupId,
         requestId,
       }),

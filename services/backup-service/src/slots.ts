@@ -1,5 +1,5 @@
 /**
- * Whose turn it is at a storage that runs only so many backups at once.
+ * Which backups get the slots of a storage that runs only so many at once.
  *
  * Q1. Slots go to the backups that were accepted first, of those that could be claimed now; `_id` decides between two of
  *     one instant.
@@ -7,20 +7,22 @@
  * Q3. The order is a courtesy that may be late, the unique `slotKey` is the limit (T6): what is read here may be old when
  *     the claim is written.
  */
+
 import { MAX_IN_LINE } from '@tidemark/limits/limits';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
+import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import { plus } from '@tidemark/task/time';
 import type { Db, Filter } from 'mongodb';
 import type { Backup, StorageSnapshot } from './backup.ts';
 import { ownKey } from './decide/vocabulary.ts';
 import { persist } from './persist.ts';
 
-export const TURN_INDEXES: readonly IndexSpec[] = [
+export const SLOT_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { state: 1, 'storage.id': 1, 'target.pool': 1, startTime: 1, _id: 1 } },
 ];
 
 /** Every method throws `unavailable` when the database does. */
-export interface Turns {
+export interface Slots {
   /**
    * A slot for the backup, or `own` where its storage has no limit; undefined while all are taken or it is not its turn.
    *
@@ -32,15 +34,13 @@ export interface Turns {
    * reach, since several slots may have become free at once, and the first few, which may have been rung and turned away
    * before. Each of them frees a slot again, so that those between are reached.
    */
-  nextInTurn(storage: StorageSnapshot, now: Date, signal: AbortSignal): Promise<string[]>;
+  nextInLine(storage: StorageSnapshot, now: Date, signal: AbortSignal): Promise<string[]>;
   /** The places in line of those that wait, by id: 1 is the next. Beyond 5,000 in one line, at least that. */
   positions(backups: readonly Backup[], now: Date, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
 }
 
 /** To how many of each pool a change is told, from either end of those that the free slots reach. */
 const TOLD = 3;
-const EPOCH = new Date(0);
-const FAR = new Date('9999-01-01T00:00:00Z');
 
 /** What the order is made of. */
 type Waiting = Pick<Backup, '_id' | 'startTime' | 'target' | 'storage' | 'task'>;
@@ -51,7 +51,7 @@ const hasPlace = ({ target, storage, startTime }: Lined) =>
   typeof target?.pool === 'string' && typeof storage?.maxConcurrent === 'number' && startTime instanceof Date;
 
 /** Over the collection `backups`, which it only reads. */
-export function createTurns(db: Db): Turns {
+export function createSlots(db: Db): Slots {
   const backups = db.collection<Backup>('backups');
 
   async function freeSlots({ id, maxConcurrent }: StorageSnapshot, signal: AbortSignal): Promise<string[]> {
@@ -88,7 +88,7 @@ export function createTurns(db: Db): Turns {
       return first.some(({ _id }) => _id === backup._id) ? free[0] : undefined;
     },
 
-    nextInTurn: (storage, now, signal) =>
+    nextInLine: (storage, now, signal) =>
       persist(signal, async () => {
         const free = (await freeSlots(storage, signal)).length;
         if (free === 0) return [];

@@ -1,0 +1,108 @@
+/** Clusters and storages, as they are registered and listed. */
+import {
+  Cluster,
+  ListClustersRequest,
+  S3Location,
+  Storage,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { beforeEach, expect, it } from 'vitest';
+import { backupCalls } from './testing/backup-calls.ts';
+
+const { service, cluster, start } = backupCalls();
+const registry = () => service().registry;
+let clusterId: string;
+beforeEach(() => {
+  clusterId = cluster();
+});
+
+it('takes a version, PD addresses, an endpoint and a prefix as BR takes them, and no zone that Temporal does not know', async () => {
+  const asked = Cluster.create({
+    id: 'as-br',
+    pd: ['http://pd-0:2379', 'https://10.0.0.1:2379/', 'pd_0:2379', '[fe80::1]:2379'],
+    version: 'v8.5.0',
+    storageId: 'local',
+  });
+  const { cluster } = await registry().putCluster({ cluster: asked });
+  expect(cluster).toMatchObject({
+    version: '8.5.0',
+    pd: ['pd-0:2379', '10.0.0.1:2379', 'pd_0:2379', '[fe80::1]:2379'],
+  });
+  await expect(registry().putCluster({ cluster: { ...asked, timeZone: 'US/Pacific-New' } })).rejects.toMatchObject({
+    details: { fields: [{ field: 'timeZone' }] },
+  });
+
+  const value = S3Location.create({
+    bucket: 'backups',
+    endpoint: 'https://minio.example:9000/',
+    prefix: '/team ä/a+b%20c/',
+  });
+  const { storage } = await registry().putStorage({
+    storage: Storage.create({ id: 'as-br', location: { $case: 's3', value } }),
+  });
+  expect(storage?.location?.value).toMatchObject({
+    endpoint: 'https://minio.example:9000',
+    prefix: 'team ä/a+b%20c',
+  });
+});
+
+it('names every bad field of a cluster and of a storage', async () => {
+  const cluster = Cluster.create({
+    id: 'bad',
+    pd: ['nowhere'],
+    version: 'new',
+    pool: 'A B',
+    storageId: 'local',
+    timeZone: '+05:30',
+  });
+  const refused = await registry()
+    .putCluster({ cluster })
+    .catch((error: { details?: { fields?: { field: string }[] } }) => error);
+  const fields = 'details' in refused ? refused.details?.fields?.map(({ field }) => field) : [];
+  expect(fields).toEqual(['pd[0]', 'version', 'pool', 'timeZone']);
+  await expect(registry().putCluster({ cluster: { ...cluster, id: '../x' } })).rejects.toMatchObject({
+    details: { fields: [{ field: 'cluster.id' }] },
+  });
+  for (const path of ['relative', '/', '/a/../b', '/a//b', '/a/'])
+    await expect(
+      registry().putStorage({ storage: Storage.create({ id: 's', location: { $case: 'local', value: { path } } }) }),
+      path,
+    ).rejects.toMatchObject({ code: 'invalid_argument', details: { fields: [{ field: 'path' }] } });
+});
+
+it('keeps a cluster with an active backup and a storage that is used, and knows unknown ones', async () => {
+  await start();
+  await expect(registry().deleteCluster({ id: clusterId })).rejects.toMatchObject({ code: 'cluster_in_use' });
+  await expect(registry().deleteStorage({ id: 'local' })).rejects.toMatchObject({ code: 'storage_in_use' });
+  await expect(registry().getCluster({ id: 'none' })).rejects.toMatchObject({ code: 'cluster_not_found' });
+  await expect(start({ clusterId: 'none' })).rejects.toMatchObject({ code: 'cluster_not_found' });
+});
+
+it('lists clusters page by page, and only those that changed', async () => {
+  const ids = ['a', 'B', '_c', '-d'].map((suffix) => `${clusterId}${suffix}`);
+  for (const id of ids)
+    await registry().putCluster({ cluster: Cluster.create({ id, pd: ['127.0.0.1:2379'], storageId: 'local' }) });
+  const all = ListClustersRequest.create({});
+  const everything = (await registry().listClusters(all)).clusters.map(({ id }) => id);
+  expect(everything).toEqual(expect.arrayContaining(ids));
+  const paged: string[] = [];
+  for (let pageToken: string | undefined; pageToken !== ''; ) {
+    const page = await registry().listClusters({ ...all, pageSize: 2, pageToken: pageToken ?? '' });
+    expect(page.clusters.length).toBeLessThanOrEqual(2);
+    paged.push(...page.clusters.map(({ id }) => id));
+    pageToken = page.nextPageToken;
+  }
+  expect(paged).toEqual(everything);
+  const named = await registry().listClusters({ ...all, ids, pageSize: 3 });
+  expect(named.clusters).toHaveLength(3);
+  const rest = await registry().listClusters({ ...all, ids, pageSize: 3, pageToken: named.nextPageToken });
+  expect([...named.clusters, ...rest.clusters].map(({ id }) => id)).toEqual([...ids].sort());
+  expect(rest.nextPageToken).toBe('');
+
+  const { cluster } = await registry().getCluster({ id: ids[0] ?? '' });
+  const changed = await registry().listClusters({ ...all, updatedAfter: cluster?.updateTime });
+  expect(changed.clusters.map(({ id }) => id).sort()).toEqual([...ids].sort());
+  await expect(registry().listClusters({ ...all, pageSize: -1 })).rejects.toMatchObject({ code: 'invalid_argument' });
+  await expect(registry().listClusters({ ...all, pageToken: '~' })).rejects.toMatchObject({
+    code: 'invalid_argument',
+  });
+});
