@@ -132,7 +132,7 @@ function npxCommand() {
   return npm !== '' && existsSync(npx) ? [process.execPath, npx] : ['npx'];
 }
 
-/** Runs a program to its end; never rejects. Whatever tells us to stop is passed on to it, and then we wait for it. */
+/** Runs a program to its end; never rejects. Signals to stop are passed on to it, and then we wait for it. */
 function run(program, args, env, output) {
   return new Promise((resolve) => {
     const stdio = { inherit: 'inherit', ignore: 'ignore', stderr: ['ignore', 2, 2] }[output];

@@ -49,12 +49,12 @@ export function writeSettingsPage(file, root, run) {
 
 function rowOf({ name, about, kind, required, defaults }) {
   const values = new Set(defaults.values());
-  const told = (value) => (value === undefined ? '' : `\`${value}\``);
+  const quoted = (value) => (value === undefined ? '' : `\`${value}\``);
   const unlessSet = required
     ? '**must be set**'
     : values.size === 1
-      ? told([...values][0])
-      : [...defaults].map(([reader, value]) => `${reader} ${told(value)}`).join(', ');
+      ? quoted([...values][0])
+      : [...defaults].map(([reader, value]) => `${reader} ${quoted(value)}`).join(', ');
   const readers = defaults.size === PROCESSES.length ? 'all' : [...defaults.keys()].join(', ');
   return `| \`${name}\` | ${about} | ${kind} | ${unlessSet} | ${readers} |`;
 }

@@ -15,7 +15,7 @@ export const SETTINGS = join('docs', 'settings.md');
 /** Documents of which the tables are made from the code. */
 export const WITH_TABLES = [join('docs', 'access.md'), join('docs', 'grpc.md'), join('docs', 'limits.md')];
 
-/** Runs a program of the workspace to its end; tells whether it succeeded, and what it printed. */
+/** Runs a program of the workspace to its end; returns whether it succeeded, and what it printed. */
 export function run(program, args, cwd = ROOT) {
   const path = [join(ROOT, 'node_modules', '.bin'), dirname(process.execPath), process.env.PATH].join(delimiter);
   const { status, stdout, stderr, error } = spawnSync(program, args, {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError, type CallApi } from './api.ts';
 import type { Asked } from './options.ts';
 
-/** A check as the API tells it, as far as it is looked at here. */
+/** A check as the API returns it, as far as it is looked at here. */
 interface Check {
   readonly id: string;
   readonly pool: string;

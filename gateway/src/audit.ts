@@ -8,7 +8,7 @@ import { counter } from '@tidemark/service-kit/metrics';
 import type { FastifyRequest } from 'fastify';
 import { auditLog, log } from './logger.ts';
 
-/** What is told of a mutation: names and ids, and never a value of its body. */
+/** What is written of a mutation: names and ids, and never a value of its body. */
 export interface AuditLine {
   /** What was asked for, such as "delete backup". */
   readonly what: string;
@@ -142,7 +142,7 @@ export function auditLineOf(request: FastifyRequest, status: number): AuditLine 
   const caller: { readonly name: string; readonly tokenId: string } | undefined = request.caller;
   return {
     what,
-    // A request that was refused before its route ran is told by its path.
+    // A request that was refused before its route ran is named by its path.
     ...namedInPath(request.params),
     ...request.audited,
     ...(caller && { caller: caller.name, callerId: caller.tokenId }),
@@ -156,11 +156,11 @@ export function auditLineOf(request: FastifyRequest, status: number): AuditLine 
 const NAMED_IN_PATH = { clusterId: 'clusterId', backupId: 'backupId', storageId: 'storageId', rule: 'rule' } as const;
 
 function namedInPath(params: unknown): Pick<AuditLine, keyof typeof NAMED_IN_PATH | 'fleetStrategy'> {
-  const told = (params ?? {}) as Record<string, unknown>;
+  const named = (params ?? {}) as Record<string, unknown>;
   const names = { ...NAMED_IN_PATH, name: 'fleetStrategy' };
   return Object.fromEntries(
     Object.entries(names).flatMap(([param, name]) => {
-      const value = told[param];
+      const value = named[param];
       return typeof value === 'string' && isId(value) ? [[name, value]] : [];
     }),
   );

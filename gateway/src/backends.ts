@@ -34,7 +34,7 @@ export interface Transports {
 }
 
 /**
- * By when the services must have answered a request: a dependency that is down must be told of within 2 s, also by a
+ * By when the services must have answered a request: a dependency that is down must be reported within 2 s, also by a
  * gateway that is busy.
  */
 export const CALL_TIMEOUT_MS = 1_400;

@@ -238,7 +238,7 @@ function checkHeaders({ raw }: FastifyRequest, { headers }: Limits): void {
     throw invalidArgument([{ field: 'Host', description: 'must be sent once, with a name' }]);
 }
 
-/** One for all: at the end of each request there is nothing to tell of it, and a stack takes time. */
+/** One for all: at the end of each request there is nothing to say about it, and a stack takes time. */
 const GONE = new AppError('canceled', 'The client went away.');
 
 /** Aborts when nobody waits for the answer any more: it was sent (to HEAD, without its body), or the client went away. */

@@ -175,7 +175,7 @@ function append(headers: Headers, metadata: Metadata): void {
 
 /**
  * Turns the errors of a call that begins now into Connect's. What a service said itself stays as it is; of a connection
- * that broke, or a deadline, it is told which process and which call it was, and how long it took.
+ * that broke, or a deadline, the error says which process and which call it was, and how long it took.
  */
 function errorsOf(name: string, method: DescMethodUnary | DescMethodStreaming): (thrown: unknown) => ConnectError {
   const startedAt = performance.now();

@@ -1,7 +1,7 @@
 import type { SecureContextOptions } from 'node:tls';
 import type { Certificate } from '@tidemark/service-kit/certificate';
 
-/** What a listener that speaks TLS is told. */
+/** Options of a listener that speaks TLS. */
 export type HttpsOptions = Pick<SecureContextOptions, 'cert' | 'key' | 'minVersion'>;
 
 /** TLS 1.2 at least; what is older was broken long ago. */

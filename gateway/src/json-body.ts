@@ -50,7 +50,7 @@ export function decodeJson(bytes: Uint8Array): string {
 
 const [QUOTE, BACKSLASH, BRACKET, BRACE, END_OF_BRACKET, END_OF_BRACE] = Buffer.from('"\\[{]}');
 
-/** Of what is no JSON it is told up to where a parser gives up. */
+/** Whether it is nested too deeply; what is no JSON is looked at up to where a parser gives up. */
 function isTooDeep(bytes: Uint8Array): boolean {
   let depth = 0;
   let inText = false;

@@ -4,7 +4,7 @@ import type { Steps } from './steps.ts';
 
 export const checkStorage: Steps<'checkStorage'> = {
   /**
-   * The storage is looked up before the long wait for a worker, so that a service or database that is down is told of as
+   * The storage is looked up before the long wait for a worker, so that a service or database that is down is reported as
    * soon as in any other call.
    */
   async prepare({ storageId }, { scope, dependencies }) {

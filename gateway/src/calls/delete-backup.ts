@@ -13,7 +13,7 @@ const LOOK_MS = 50;
 const ANSWER_EARLIER_MS = 250;
 
 export const deleteBackup: Steps<'deleteBackup'> = {
-  // Of a backup that is there it is told that its cluster is another one.
+  // For a backup that is there the answer says that its cluster is another one.
   needsRecord: ({ clusterId }) => clusterId !== '',
   prepare(request, { backup }) {
     if (request.clusterId !== '' && request.clusterId !== backup?.clusterId)

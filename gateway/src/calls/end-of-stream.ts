@@ -15,7 +15,7 @@ export interface OpenStream {
   readonly until: AbortSignal;
 }
 
-/** What a client is told whose stream has lasted for as long as one may. */
+/** How a stream ends that has lasted as long as one may. */
 export function streamIsOver(): AppError {
   return new AppError('unavailable', 'A stream lasts no longer; call again.');
 }

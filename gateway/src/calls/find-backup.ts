@@ -23,9 +23,9 @@ export async function findVisibleBackup(
   return backup;
 }
 
-/** What a service answers to whatever it did to a backup. @throws AppError `internal` where it tells of none */
-export function told(backup: Backup | undefined): Backup {
-  if (backup === undefined) throw new AppError('internal', 'The service told of no backup.');
+/** What a service answers to whatever it did to a backup. @throws AppError `internal` where it holds none */
+export function requireBackup(backup: Backup | undefined): Backup {
+  if (backup === undefined) throw new AppError('internal', 'The service answered without a backup.');
   return backup;
 }
 

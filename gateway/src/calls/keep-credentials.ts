@@ -18,7 +18,7 @@ const TLS_PARTS: readonly TlsPart[] = ['ca', 'cert', 'key'];
 /**
  * Looks at a cluster before an admin of some clusters registers or changes it.
  *
- * @throws AppError `permission_denied` when that would tell others the keys of a storage
+ * @throws AppError `permission_denied` when that would show others the keys of a storage
  */
 export async function requireKeptCredentials(
   wanted: Place,
@@ -30,7 +30,7 @@ export async function requireKeptCredentials(
   if (known && isSamePlace(known, wanted)) return;
   const storageIds = new Set([wanted.storageId, ...(known ? [known.storageId] : [])]);
   for (const id of storageIds) {
-    // Nobody is told anything of a storage that is not for the cluster; the service says that there is none.
+    // Nothing is said about a storage that is not for the cluster; the service says that there is none.
     const clusterId = id === known?.storageId ? '' : wanted.id;
     const { storage } = await dependencies.backends.registry
       .getStorage({ id, clusterId }, callOptions(scope, dependencies))

@@ -31,7 +31,7 @@ export interface Paging {
   readonly pageToken: string;
 }
 
-/** A page of backups as people are told it: `nextPageToken` is that of the next page. */
+/** A page of backups as clients see it: `nextPageToken` is that of the next page. */
 export type BackupsPage = Pick<
   ListBackupsResponse,
   'backups' | 'total' | 'totalLeftOut' | 'totalIsAtLeast' | 'nextPageToken' | 'offset'

@@ -26,7 +26,7 @@ export interface Asked<Name extends CallName> {
   /** @throws AppError `invalid_argument` where there is no request in it */
   read(): {
     readonly request: RequestOf<Name>;
-    /** Told only to who may know of its subject. */
+    /** Returned only to callers who may know of its subject. */
     readonly violations?: readonly FieldViolation[];
   };
   /** In place of the call's own. */

@@ -24,11 +24,11 @@ export function requestViolations<Name extends CallName>(name: Name, request: Re
     ({ field }) => !general.some((one) => field.startsWith(`${one.field}[`)),
   );
   const ofSubject = rules.filter(({ field }) => isSubjectField(call, field));
-  const told = new Set(rules.map(({ field }) => field));
+  const named = new Set(rules.map(({ field }) => field));
   return [
     ...ofSubject,
     ...internalViolations(call.request, request),
-    ...general.filter(({ field }) => !told.has(field)),
+    ...general.filter(({ field }) => !named.has(field)),
     ...(stepsOf(name).check?.(request) ?? []),
     ...rules.filter((one) => !ofSubject.includes(one)),
   ];

@@ -11,13 +11,13 @@ import { ERROR_DOMAIN } from '@tidemark/service-kit/grpc/status';
 const RETRY_MS = 1_000;
 
 /**
- * What people are told of an error over Connect, gRPC-web and gRPC: the status of its row, its sentence, and the same
- * details as from a service. Whoever may try again is told when, as by REST's `Retry-After`.
+ * What clients receive of an error over Connect, gRPC-web and gRPC: the status of its row, its sentence, and the same
+ * details as from a service. An error that may pass says when to try again, as REST's `Retry-After` does.
  */
 export function toConnectError(error: AppError): ConnectError {
-  const { fields, info, retryAfterMs: told } = error.details;
+  const { fields, info, retryAfterMs: given } = error.details;
   const { grpc, http } = error.row;
-  const retryAfterMs = told ?? (http === 503 || http === 429 ? RETRY_MS : undefined);
+  const retryAfterMs = given ?? (http === 503 || http === 429 ? RETRY_MS : undefined);
   // gRPC and Connect number their codes alike.
   return new ConnectError(error.message, status[grpc] as number as Code, headersOf(http, retryAfterMs), [
     { desc: ErrorInfoSchema, value: { reason: error.code, domain: ERROR_DOMAIN, metadata: { ...info } } },

@@ -32,7 +32,7 @@ export function addReflection(
     described ??= describeFiles(served, isServed);
     return described;
   };
-  const told = (found: Uint8Array[] | undefined, what: string): Answer =>
+  const describe = (found: Uint8Array[] | undefined, what: string): Answer =>
     found
       ? { case: 'fileDescriptorResponse', value: { fileDescriptorProto: found } }
       : refusal(Code.NotFound, `${what.slice(0, MAX_QUOTED)} is not known here.`);
@@ -44,9 +44,9 @@ export function addReflection(
           value: { service: served.map(({ typeName }) => ({ name: typeName })) },
         };
       case 'fileByFilename':
-        return told(files().byName(messageRequest.value), messageRequest.value);
+        return describe(files().byName(messageRequest.value), messageRequest.value);
       case 'fileContainingSymbol':
-        return told(files().bySymbol(messageRequest.value), messageRequest.value);
+        return describe(files().bySymbol(messageRequest.value), messageRequest.value);
       case 'fileContainingExtension':
       case 'allExtensionNumbersOfType':
         return refusal(Code.NotFound, 'There are no extensions here.');

@@ -14,15 +14,15 @@ const CONNECT_ERROR = { code: 'unimplemented', message: MESSAGE };
 const END_OF_STREAM = 2;
 
 /** Says that there is no such method, as the protocol that the client speaks says it: a 404 it would take for a fault. */
-export function refuseUnknown(response: Refusable, { 'content-type': told = '' }: IncomingHttpHeaders): void {
-  if (/^application\/grpc(-web)?(\+|;|$)/.test(told)) {
-    answer(response, 200, told, { 'grpc-status': String(status.UNIMPLEMENTED), 'grpc-message': MESSAGE });
-  } else if (/^application\/connect\+/.test(told)) {
+export function refuseUnknown(response: Refusable, { 'content-type': contentType = '' }: IncomingHttpHeaders): void {
+  if (/^application\/grpc(-web)?(\+|;|$)/.test(contentType)) {
+    answer(response, 200, contentType, { 'grpc-status': String(status.UNIMPLEMENTED), 'grpc-message': MESSAGE });
+  } else if (/^application\/connect\+/.test(contentType)) {
     const end = Buffer.from(JSON.stringify({ error: CONNECT_ERROR }));
     const head = Buffer.alloc(5);
     head.writeUInt8(END_OF_STREAM);
     head.writeUInt32BE(end.length, 1);
-    answer(response, 200, told, {}, Buffer.concat([head, end]));
+    answer(response, 200, contentType, {}, Buffer.concat([head, end]));
   } else {
     answer(response, 501, 'application/json', {}, Buffer.from(JSON.stringify(CONNECT_ERROR)));
   }

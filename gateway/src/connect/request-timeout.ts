@@ -3,7 +3,7 @@ import { AppError } from '@tidemark/errors/app-error';
 import { refused } from '../edge/refused.ts';
 import { untilAborted } from './until-aborted.ts';
 
-/** How long a client that was told so may go on sending what nobody reads. */
+/** How long a client may go on sending after that answer; nobody reads it. */
 const LINGER_MS = 1_000;
 
 /**

@@ -2,7 +2,7 @@
  * The public services over Connect, gRPC-web and gRPC, for any server of Node: which protocol it is says the content type.
  *
  * 1. Nothing of a body is read before the caller is known (health, which orchestrators ask, apart).
- * 2. Every request is told of once, whoever answered it: a row, Connect itself, or nobody.
+ * 2. Every request is reported once, whoever answered it: a row, Connect itself, or nobody.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -57,7 +57,7 @@ export interface RpcHandler {
   /** Such as `/tidemark.backup.v1.BackupService/StartBackup`. */
   readonly paths: readonly string[];
   /**
-   * Answers a request; one whose path is none of `paths` is told that there is no such method.
+   * Answers a request; one whose path is none of `paths` with the error that there is no such method.
    *
    * @param from address of the client
    */

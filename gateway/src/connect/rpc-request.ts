@@ -1,4 +1,4 @@
-/** A request over Connect, gRPC-web or gRPC, from its arrival until its end is told. */
+/** A request over Connect, gRPC-web or gRPC, from its arrival until its end is reported. */
 
 import { type ContextValues, createContextKey, createContextValues } from '@connectrpc/connect';
 import type { AppError } from '@tidemark/errors/app-error';
@@ -53,7 +53,7 @@ const duration = histogram('tidemark_rpc_seconds', 'How long calls over Connect,
 ]);
 
 /**
- * Tells how a request ended: one line, and for a mutation an audit line like REST's, with the HTTP status of the outcome.
+ * Reports how a request ended: one line, and for a mutation an audit line like REST's, with the HTTP status of the outcome.
  *
  * @param httpStatus what was answered where nobody said more: Connect itself refuses what it cannot read
  * @param complete whether the client got the whole answer

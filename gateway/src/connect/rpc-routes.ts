@@ -3,7 +3,7 @@ import type { RpcHandler } from './rpc-handler.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** A route that is not REST's: its requests are read, answered and told of elsewhere. */
+    /** A route that is not REST's: its requests are read, answered and reported elsewhere. */
     rpc?: boolean;
   }
 }

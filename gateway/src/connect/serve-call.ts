@@ -130,7 +130,7 @@ function askedOf<Name extends CallName>(name: Name, message: Message, rpc: RpcRe
 }
 
 /**
- * Does the work, and turns whatever it throws into what the client is told; notes how it ended.
+ * Does the work, and turns whatever it throws into the error that the client receives; notes how it ended.
  *
  * @param ended by the gateway, for the reason that it has
  */

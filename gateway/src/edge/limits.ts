@@ -152,10 +152,10 @@ export function serverOptions({ headerBytes, headersMs, requestMs }: Limits): Se
     maxHeaderSize: headerBytes,
     headersTimeout: headersMs,
     requestTimeout: requestMs,
-    // Node looks for late requests this often, and every 30 s unless it is told.
+    // Node looks for late requests this often, and every 30 s by default.
     connectionsCheckingInterval: Math.min(MOST_BETWEEN_CHECKS_MS, Math.ceil(headersMs / 2)),
     ...tlsOptions({ headersMs }),
-    // Told by us, in the envelope.
+    // We answer it, in the envelope.
     requireHostHeader: false,
   };
 }

@@ -10,7 +10,7 @@ import {
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { ListBackupsResponseSchema } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { told } from '../calls/find-backup.ts';
+import { requireBackup } from '../calls/find-backup.ts';
 import type { CallDependencies } from '../calls/scope.ts';
 import { log } from '../logger.ts';
 import { toBrOptions } from './br-options.ts';
@@ -51,7 +51,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: CallDependencie
     operation: operations.cancelBackup,
     failureNumber: CREATE_FAILED,
     toRequest: ({ body: { clusterId, backupId, reason = '' } }) => ({ id: backupId, clusterId, reason }),
-    toView: ({ backup }) => ({ data: { backup: toLegacyRecord(told(backup)) } }),
+    toView: ({ backup }) => ({ data: { backup: toLegacyRecord(requireBackup(backup)) } }),
   });
 
   route(app, dependencies, {
@@ -104,7 +104,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: CallDependencie
     failureNumber: QUERY_FAILED,
     toRequest: ({ params }) => ({ id: params.backupId }),
     async toView(answer, { request }) {
-      const backup = told(answer.backup);
+      const backup = requireBackup(answer.backup);
       const good = backup.state === BackupState.SUCCEEDED && backup.deletion?.state === DeletionState.NONE;
       const keeping = good ? await keepingOf(request, dependencies, backup) : {};
       return { data: { backup: { ...toLegacyRecord(backup), ...keeping } } };
@@ -121,7 +121,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: CallDependencie
       clusterId,
       forget,
     }),
-    toView: ({ backup }) => ({ data: { backup: toLegacyRecord(told(backup)) } }),
+    toView: ({ backup }) => ({ data: { backup: toLegacyRecord(requireBackup(backup)) } }),
   });
 
   streamRoute(app, dependencies, {

@@ -26,13 +26,13 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
     refused.inc({ reason: 'body' });
   }
   if (http === 401) reply.header('www-authenticate', 'Bearer');
-  // What went wrong inside is told by the number of the operation that failed.
+  // What went wrong inside is answered with the number of the operation that failed.
   const operationFailed = error.code === 'internal' || isOutage(error);
-  const told = (operationFailed && request.routeOptions.config?.failureNumber) || number;
+  const answered = (operationFailed && request.routeOptions.config?.failureNumber) || number;
   return reply
     .code(http)
     .type('application/json; charset=utf-8')
-    .send(failure(error, told, request.id));
+    .send(failure(error, answered, request.id));
 }
 
 interface ClientError {

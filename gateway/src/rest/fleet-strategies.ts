@@ -70,7 +70,7 @@ export function fleetStrategyRoutes(app: FastifyInstance, dependencies: CallDepe
   });
 }
 
-/** What people should know before they rely on it; how long backups take is for the preview of each cluster to tell. */
+/** What people should know before they rely on it; how long backups take is shown by the preview of each cluster. */
 function fleetWarnings({ days, paused, retention, windowEnd }: FleetStrategy): string[] {
   return [
     ...(days.length === 0 ? ['No weekday is chosen, so nothing is backed up by this rule.'] : []),

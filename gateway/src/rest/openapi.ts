@@ -70,7 +70,7 @@ const WITH_TOKEN: readonly ErrorCode[] = [
   'too_many_requests',
   'deadline_exceeded',
 ];
-/** Told by the number of the operation that failed, where it has one. */
+/** Answered with the number of the operation that failed, where it has one. */
 const NUMBERED_BY_OPERATION: readonly ErrorCode[] = ['internal', 'overloaded', 'unavailable', 'deadline_exceeded'];
 
 const DESCRIPTION = `Backups of TiDB clusters: when, where, how long they are kept.

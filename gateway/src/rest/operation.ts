@@ -1,4 +1,4 @@
-/** What the OpenAPI document tells of a route, given with the route: its schemas are the ones that validate. */
+/** What the OpenAPI document says of a route, given with the route: its schemas are the ones that validate. */
 
 import type { CallName } from '@tidemark/contract/calls';
 import type { ErrorCode } from '@tidemark/errors/codes';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { told } from '../calls/find-backup.ts';
+import { requireBackup } from '../calls/find-backup.ts';
 import type { CallDependencies } from '../calls/scope.ts';
 import { CREATE_FAILED } from './failure-numbers.ts';
 import { toLegacyRecord } from './legacy-record.ts';
@@ -14,7 +14,7 @@ export function pinRoutes(app: FastifyInstance, dependencies: CallDependencies):
     operation: pinBackup,
     failureNumber: CREATE_FAILED,
     toRequest: ({ params }) => ({ id: params.backupId }),
-    toView: ({ backup }) => ({ data: { backup: toLegacyRecord(told(backup)) } }),
+    toView: ({ backup }) => ({ data: { backup: toLegacyRecord(requireBackup(backup)) } }),
   });
   route(app, dependencies, {
     method: 'DELETE',
@@ -22,6 +22,6 @@ export function pinRoutes(app: FastifyInstance, dependencies: CallDependencies):
     operation: unpinBackup,
     failureNumber: CREATE_FAILED,
     toRequest: ({ params }) => ({ id: params.backupId }),
-    toView: ({ backup }) => ({ data: { backup: toLegacyRecord(told(backup)) } }),
+    toView: ({ backup }) => ({ data: { backup: toLegacyRecord(requireBackup(backup)) } }),
   });
 }

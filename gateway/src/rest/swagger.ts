@@ -132,7 +132,7 @@ function resolved(one: Json, prefix: string, components: Readonly<Record<string,
   return typeof one.$ref === 'string' ? (components[one.$ref.replace(prefix, '')] ?? {}) : one;
 }
 
-/** A schema in the words of Swagger 2, which knows no unions: of one the first branch is told, and null is an extension. */
+/** A schema in the words of Swagger 2, which knows no unions: of one the first branch is shown, and null is an extension. */
 function toSchema(schema: Json): Json {
   if (typeof schema.$ref === 'string') return { $ref: schema.$ref.replace(COMPONENT, DEFINITION) };
   const branches = ((schema.anyOf ?? []) as Json[]).filter(({ type }) => type !== 'null');
@@ -158,7 +158,7 @@ function isNullable({ type, anyOf = [] }: Json): boolean {
   return [type, ...(anyOf as Json[]).map((one) => one.type)].flat().includes('null');
 }
 
-/** Beside a reference nothing can say that it may be null: such a field is told as one that may be missing. */
+/** Beside a reference nothing can say that it may be null: such a field is described as one that may be missing. */
 function neverNull({ required, properties = {} }: Json): string[] {
   return (required as string[]).filter((name) => !isNullable((properties as Record<string, Json>)[name] ?? {}));
 }

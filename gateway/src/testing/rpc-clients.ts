@@ -28,7 +28,7 @@ export interface RpcGateway extends TestGateway {
   call(protocol: Protocol, service: DescService, method: string, request: object, options?: CallOptions): unknown;
 }
 
-/** What a client is told of an error, with its details. */
+/** An error as a client receives it, with its details. */
 export interface Told {
   readonly code: string;
   readonly message: string;
@@ -75,7 +75,7 @@ export async function startRpcGateway(options: TestGatewayOptions = {}): Promise
 
 type AnyCall = (request: object, options?: CallOptions) => unknown;
 
-/** What a call came to: "ok", or what the client was told. A stream is read to its end. */
+/** What a call came to: "ok", or the error that the client received. A stream is read to its end. */
 export async function outcomeOf(call: unknown): Promise<'ok' | Told> {
   try {
     if (isStream(call)) for await (const _ of call);

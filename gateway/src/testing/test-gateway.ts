@@ -75,7 +75,7 @@ export interface TestGatewayOptions {
   readonly labelAges?: LabelAges;
   /** Answers that the API's reference does not promise are fine here. */
   readonly anyAnswer?: boolean;
-  /** Told of every route. */
+  /** Called with every route. */
   readonly onRoute?: onRouteHookHandler;
 }
 

@@ -56,8 +56,8 @@ export function invalidArgument(violations: readonly FieldViolation[]): AppError
     description: description.slice(0, MAX_TEXT),
   }));
   const more = violations.length > fields.length ? [`and ${violations.length - fields.length} more`] : [];
-  const told = fields.map(({ field, description }) => `${field}: ${description}`);
-  return new AppError('invalid_argument', [...told, ...more].join('; '), { fields });
+  const sentences = fields.map(({ field, description }) => `${field}: ${description}`);
+  return new AppError('invalid_argument', [...sentences, ...more].join('; '), { fields });
 }
 
 /** Turns anything thrown into an `AppError`: what is not one already is a bug of ours, whose text stays in the log. */

@@ -1,13 +1,13 @@
 /**
  * The bounds of what comes from outside a process, but for those of fields of requests, which are options in proto/;
- * docs/limits.md tells them, and its test compares.
+ * docs/limits.md lists them, and its test compares.
  * Lengths are in characters (UTF-16 units), sizes in bytes of UTF-8, unless said otherwise. Pure.
  */
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-// What is told of bad input.
+// What is said about bad input.
 
 /** Bad fields that one answer names. */
 export const MAX_VIOLATIONS = 20;
@@ -29,7 +29,7 @@ export const MAX_QUOTED_NAME = 64;
 export const MAX_QUOTED_WORD = 40;
 /** Clusters, or labels, that a refusal names. */
 export const MAX_NAMED = 5;
-/** Problems of the tokens file, or of a task that a worker refuses, that are told. */
+/** Problems of the tokens file, or of a task that a worker refuses, that are named. */
 export const MAX_PROBLEMS = 5;
 
 // Requests of people.
@@ -102,7 +102,7 @@ export const MAX_LISTED = 10_000;
 export const MAX_MESSAGE_BYTES = 4 * MIB;
 /** What a caller sees, as it travels with a call between processes: metadata has 8 KiB in all. */
 export const MAX_SIGHT_BYTES = 4 * KIB;
-/** What a list puts into one message between services; the rest follows under a page token. At least one item is told. */
+/** What a list puts into one message between services; the rest follows under a page token. At least one item is sent. */
 export const MAX_LIST_BYTES = 3 * MIB;
 
 /** Verdicts of retention that one answer to a person holds. */
@@ -173,14 +173,14 @@ export const MAX_VERIFY_FILES_AT_ONCE = 64;
 export const MAX_EMPTY_PAGES = 1_000;
 /** What a store says of a failure. */
 export const MAX_STORE_REASON = 300;
-/** Files that could not be removed, of which it is told why. */
+/** Files that could not be removed, for which an answer says why. */
 export const MAX_REMOVAL_FAILURES = 10;
 
-// What a `br` prints, as far as it tells how the run ended.
+// What a `br` prints, as far as it shows how the run ended.
 
 /** Its last lines. */
 export const MAX_LAST_LINES = 200;
-/** Its first lines that tell of errors. */
+/** Its first lines about errors. */
 export const MAX_ERROR_LINES = 50;
 /** Of a longer line, beginning and end. */
 export const MAX_LINE_HEAD = 3_072;
@@ -189,11 +189,11 @@ export const MAX_LINE_TAIL = 1_024;
 export const MAX_READ_LINE_HEAD = MIB;
 export const MAX_READ_LINE_TAIL = 64 * KIB;
 
-// What workers tell of their work.
+// What workers report of their work.
 
 /** Workers that are known. */
 export const MAX_WORKERS = 1_000;
-/** Versions of `br`, tasks, and storages out of reach that a worker tells of. */
+/** Versions of `br`, tasks, and storages out of reach that a worker reports. */
 export const MAX_OF_A_WORKER = 100;
 /** A sentence of a worker. */
 export const MAX_WORKER_SENTENCE = 1_000;
@@ -226,9 +226,9 @@ export const MAX_OUTPUT_LAST_BYTES = 8 * MIB;
 export const MAX_GOROUTINE_DUMP_BYTES = 2 * MIB;
 /** Steps of a check of a storage. */
 export const MAX_CHECK_STEPS = 1_000;
-/** Text of a step, as a worker tells it: all of them must fit into one message between services. */
+/** Text of a step, as a worker reports it: all of them must fit into one message between services. */
 export const MAX_CHECK_STEP_TEXT = 600;
-/** Name and text of a step that are kept, whatever worker tells them. */
+/** Name and text of a step that are kept, whichever worker reports them. */
 export const MAX_KEPT_STEP_TEXT = 2_000;
 /** `tidemark.json` beside a backup. */
 export const MAX_MANIFEST_BYTES = 64 * KIB;

@@ -6,7 +6,7 @@ import { assertCancelExchange, topology } from './topology.ts';
 export interface CancelListenerOptions {
   readonly namespace: string;
   readonly log: MessagingLog;
-  /** Told of each cancel, also of backups that others run. The document is the truth: a renewal carries it too. */
+  /** Called for each cancel, also of backups that others run. The document is the truth: a renewal carries it too. */
   readonly onCancel: (command: CancelCommand) => void;
 }
 

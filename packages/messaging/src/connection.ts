@@ -3,7 +3,7 @@
  *
  * M1. Whatever dies (socket, channel, a consumer cancelled by the server) ends the whole connection: there is one way
  *     back, through `setup` of everything that was attached (stack-findings 1.9 and traps 2 to 5).
- * M2. Nothing waits for the broker at start; `ready` tells whether it can be used now.
+ * M2. Nothing waits for the broker at start; `ready` says whether it can be used now.
  * M3. The last step of a setup is a round trip to the broker, so that a connection that died meanwhile is never used.
  */
 import { setTimeout as sleep } from 'node:timers/promises';

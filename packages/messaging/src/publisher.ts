@@ -24,7 +24,7 @@ export interface Publisher {
     command: RunCommand,
     options: { readonly expirationMs: number; readonly requestId: string },
   ): Promise<void>;
-  /** Tells every worker of a cancel; that nobody listens is fine. @throws AppError `unavailable` */
+  /** Announces a cancel to every worker; that nobody listens is fine. @throws AppError `unavailable` */
   publishCancel(command: CancelCommand, options: { readonly requestId: string }): Promise<void>;
 }
 

@@ -4,7 +4,7 @@ import { narrowOffset, type OffsetBounds } from './clock-offset.ts';
 const middle = ({ low, high }: OffsetBounds) => (low + high) / 2;
 /** An answer that took so long each way, by a database whose clock is ahead by `ahead`. */
 const reading = (ahead: number, sentAt: number, thereMs: number, backMs: number) => ({
-  told: Math.floor(sentAt + thereMs + ahead),
+  time: Math.floor(sentAt + thereMs + ahead),
   sentAt,
   receivedAt: sentAt + thereMs + backMs,
 });

@@ -11,27 +11,27 @@ export interface OffsetBounds {
   readonly at: number;
 }
 
-/** An answer: the time that the database told, and when it was asked and heard by the monotonic clock, all in ms. */
+/** An answer: the time that the database returned, and when it was asked and heard by the monotonic clock, all in ms. */
 export interface ClockReading {
-  readonly told: number;
+  readonly time: number;
   readonly sentAt: number;
   readonly receivedAt: number;
 }
 
 /** How fast two clocks part, one of them being corrected: what NTP's daemons allow themselves at most (500 ppm). */
 const DRIFT = 0.0005;
-/** What the database tells is cut to whole milliseconds. */
+/** What the database returns is cut to whole milliseconds. */
 const RESOLUTION_MS = 1;
 
 /**
- * What is known after one more answer. A slow answer takes nothing away from what a quick one told; one that contradicts
+ * What is known after one more answer. A slow answer takes nothing away from what a quick one showed; one that contradicts
  * it says that the database's clock was set, and counts alone.
  */
 export function narrowOffset(
   known: OffsetBounds | undefined,
-  { told, sentAt, receivedAt }: ClockReading,
+  { time, sentAt, receivedAt }: ClockReading,
 ): OffsetBounds {
-  const read = { low: told - receivedAt, high: told + RESOLUTION_MS - sentAt, at: receivedAt };
+  const read = { low: time - receivedAt, high: time + RESOLUTION_MS - sentAt, at: receivedAt };
   if (!known) return read;
   const parted = (receivedAt - known.at) * DRIFT;
   const low = Math.max(read.low, known.low - parted);

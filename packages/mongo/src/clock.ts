@@ -3,7 +3,7 @@
  * that processes on machines with different clocks agree.
  *
  * C1. Time runs on the monotonic clock between refreshes, so a jump of the machine's clock changes nothing.
- * C2. A slow answer never spoils what a quick one told (clock-offset.ts), and one that took too long is not used.
+ * C2. A slow answer never spoils what a quick one showed (clock-offset.ts), and one that took too long is not used.
  * C3. While the time is known badly, it is asked for again soon: two processes that do not agree on it write histories
  *     whose times overlap.
  */
@@ -45,7 +45,7 @@ export function startDatabaseClock(
       .command({ hello: 1 }, { signal: AbortSignal.any([stop.signal, AbortSignal.timeout(LONGEST_ANSWER_MS)]) });
     const receivedAt = performance.now();
     if (!(localTime instanceof Date) || receivedAt - sentAt > LONGEST_ANSWER_MS) return;
-    bounds = narrowOffset(bounds, { told: localTime.getTime(), sentAt, receivedAt });
+    bounds = narrowOffset(bounds, { time: localTime.getTime(), sentAt, receivedAt });
     first.resolve();
   };
 

@@ -60,7 +60,7 @@ function isBug(thrown: unknown): boolean {
 }
 
 /**
- * The error that callers are told when the database failed, with what was thrown in the log: `unavailable`, unless it is
+ * The error that callers receive when the database failed, with what was thrown in the log: `unavailable`, unless it is
  * known to be a bug, a damaged record, or an operation that the database refuses, which are `internal`.
  */
 export function toStoreError(thrown: unknown): AppError {

@@ -1,4 +1,4 @@
-/** Counts what happens, and tells how much of it there was lately. */
+/** Counts what happens, and says how much of it there was lately. */
 export interface RecentCount {
   /** Counts one more. @returns `recent()` */
   add(): number;

@@ -25,11 +25,11 @@ export class ConfigError extends Error {
   }
 }
 
-/** What people are told of a setting; `docs/settings.md` is made of it. */
+/** What is documented of a setting; `docs/settings.md` is made of it. */
 interface Described {
   /** A sentence. */
   readonly about: string;
-  /** How people are told of a default that is found out and not the same everywhere. */
+  /** How a default is documented that is found out and not the same everywhere. */
   readonly shown?: string;
 }
 
@@ -101,8 +101,8 @@ export function configReader(env: Env, onRead: OnRead = () => undefined): Config
     kind: string,
     { about, shown, default: fallback, required = false }: Described & { default?: unknown; required?: boolean },
   ): string | undefined => {
-    const told = shown ?? String(fallback ?? '');
-    onRead({ name, kind, about, required, default: told === '' ? undefined : told });
+    const documented = shown ?? String(fallback ?? '');
+    onRead({ name, kind, about, required, default: documented === '' ? undefined : documented });
     return env[name];
   };
   const number = (name: string, limits: NumberLimits, kind: string, valid: (value: number) => boolean): number => {

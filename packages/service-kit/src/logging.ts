@@ -56,7 +56,7 @@ function isFault(error: Error): boolean {
 }
 
 /**
- * An error with its causes. A refusal or an outage is told by their sentences alone, however many callers hear of it;
+ * An error with its causes. A refusal or an outage is logged by their sentences alone, however many callers hear of it;
  * where something is our fault, or may be, stands the stack.
  */
 export function plainError(error: unknown, depth = 0, expected = false): PlainError {

@@ -27,8 +27,8 @@ const dependencyUp = gauge(
 );
 
 /**
- * Tells the log when a check begins to fail, with all that is known of why, and when it is well again; `/readyz` is asked
- * every few seconds and tells only that it fails.
+ * Logs when a check begins to fail, with all that is known of why, and when it is well again; `/readyz` is asked
+ * every few seconds and says only that it fails.
  */
 function tellOfChanges(log: Logger): (check: string, error?: unknown) => void {
   const failing = new Map<string, boolean>();

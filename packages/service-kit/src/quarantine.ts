@@ -1,8 +1,8 @@
 /**
- * Keeps one damaged record from stopping the others that are worked on in the same loop, or told in the same list.
+ * Keeps one damaged record from stopping the others that are worked on in the same loop, or returned in the same list.
  *
  * Q1. A record that failed is left alone for a pause that doubles with each failure; one that works again is as before.
- * Q2. Each failure is counted; the first in each pause is told at level error, with the id and the cause.
+ * Q2. Each failure is counted; the first in each pause is logged at level error, with the id and the cause.
  * Q3. What says nothing of the record is thrown as it is: an outage, or the end of whoever asks. A conflict is left to the
  *     next round.
  * Q4. Memory is bounded: of very many records the one that failed longest ago is forgotten, and tried again.
@@ -127,13 +127,13 @@ function isOfAnother(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted || isOutage(error) || (error instanceof AppError && error.code === 'canceled');
 }
 
-/** A record, and how it is told. */
+/** A record, and its message. */
 export interface Readable<T, Message> {
   readonly record: T;
   readonly message: Message;
 }
 
-/** Those records of a list that can be told, each with its message; the others are in quarantine. */
+/** Those records of a list that can be read, each with its message; the others are in quarantine. */
 export function readable<T extends { readonly _id: string }, Message>(
   quarantine: Quarantine,
   records: readonly T[],

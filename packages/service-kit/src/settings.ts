@@ -1,7 +1,7 @@
 /** What a process says of its settings: `--help` for people, `--help json` for programs. */
 import { ConfigError, type Env, type OnRead, type Setting } from './env.ts';
 
-/** Reads the settings of one process, and tells of each that it reads. */
+/** Reads the settings of one process, and reports each that it reads. */
 export type ToConfig<Config> = (env: Env, onRead?: OnRead) => Config;
 
 /** Every setting of a process, by name. */

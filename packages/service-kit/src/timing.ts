@@ -35,7 +35,7 @@ export interface Timing {
   readonly spawnMs: number;
   /** Between the steps TERM, TERM and KILL of an ordered stop. */
   readonly graceMs: number;
-  /** A `br` that tells no progress for this long is stopped and tried again. */
+  /** A `br` that reports no progress for this long is stopped and tried again. */
   readonly stallMs: number;
   /** After this long a backup is given up. */
   readonly deadlineMs: number;

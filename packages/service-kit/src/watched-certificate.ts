@@ -101,7 +101,7 @@ export function watchCertificate(
     }
     const found = typeof content === 'string' ? content : checkCertificate(content, files, new Date());
     if (typeof found === 'string') {
-      // Told once: between the two halves of a renewal it passes, and otherwise it stays until somebody comes.
+      // Logged once: between the two halves of a renewal it passes, and otherwise it stays until somebody comes.
       if (found !== trouble) log.warn({ file, expiresAt: current.expiresAt }, `${found}; the one in use stays in use`);
       trouble = found;
       return;

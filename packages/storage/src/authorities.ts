@@ -41,6 +41,6 @@ function filesIn(folder: string): string[] {
   try {
     return readdirSync(folder).map((name) => join(folder, name));
   } catch {
-    return [folder]; // and the reason is told when it is read
+    return [folder]; // and the reason is given when it is read
   }
 }

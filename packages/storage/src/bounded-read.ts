@@ -75,7 +75,7 @@ function piecesOf(stream: Readable, signal: AbortSignal): AsyncIterable<Uint8Arr
 /**
  * Reads a stream to its end, and calls `alive` after each piece; an aborted signal destroys it.
  *
- * @param announced the length that the store told before the content, if it did
+ * @param announced the length that the store announced before the content, if it did
  * @throws AppError `storage_unusable` as soon as the limit is passed
  */
 export async function collect(

@@ -19,7 +19,7 @@ export interface RequestOptions {
   readonly title: string;
   /** Without a sign of life for this long a request has failed. */
   readonly answerMs: number;
-  /** Never told. */
+  /** Never shown. */
   readonly secrets: readonly string[];
   /** What a person must put right, as a sentence; undefined for trouble that may pass. */
   explain(error: unknown): string | undefined;
@@ -163,7 +163,7 @@ export function watchPages(title: string): (end: PageEnd) => void {
   };
 }
 
-/** A store whose lists do not tell all that is there. */
+/** A store whose lists do not show all that is there. */
 export function cannotBeListed(title: string, why: string): AppError {
   return new AppError('storage_unusable', `Files in ${title} cannot be listed: ${why}.`);
 }

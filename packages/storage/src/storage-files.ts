@@ -17,7 +17,7 @@ export interface StoredEntry {
   readonly folder: boolean;
   /** 0 for a folder. */
   readonly bytes: number;
-  /** When a file was written, by the clock of the storage, where it tells. */
+  /** When a file was written, by the clock of the storage, where it says. */
   readonly modified?: Date | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface StorageTraits {
  * The files of a storage. Names and folders are relative to the storage, with slashes.
  *
  * What a person must put right throws AppError `storage_unusable`; what passes by itself, such as a network that is
- * down or a server that stays silent, AppError `unavailable`; an aborted signal its reason. None tells a secret.
+ * down or a server that stays silent, AppError `unavailable`; an aborted signal its reason. None holds a secret.
  */
 export interface StorageFiles {
   /** The absolute folder of a local storage, free of links; undefined elsewhere. */
@@ -78,7 +78,7 @@ export interface StorageFiles {
    * @returns what may be left of that, in a sentence; empty when nothing is
    */
   finishRemoval(folder: string, signal: AbortSignal): Promise<string>;
-  /** What a store does not tell is said in its sentence and fails nothing. */
+  /** What a store does not answer is said in its sentence and fails nothing. */
   traits(signal: AbortSignal): Promise<StorageTraits>;
 }
 

@@ -49,7 +49,7 @@ export interface BackupStoreDependencies {
   /** Whether the cluster of a backup may use its storage, as both are registered now; one that is unknown it may. */
   readonly mayUseStorage: (backup: Backup, signal: AbortSignal) => Promise<boolean>;
   readonly places: Pick<StoragePlaces, 'granted' | 'elsewhere' | 'lastMove'>;
-  /** Told of each change that was written. */
+  /** Called with each change that was written. */
   readonly onChanged: (before: Backup, after: Backup) => void;
 }
 

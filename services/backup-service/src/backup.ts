@@ -47,7 +47,7 @@ export interface HandBack {
   readonly times: number;
   /** It may pass without a person, as when a network is down. */
   readonly passing: boolean;
-  /** It cannot reach the storage, which its presence tells for as long as it is so. */
+  /** It cannot reach the storage, which its presence says for as long as it is so. */
   readonly storage: boolean;
   readonly reason: Reason;
 }
@@ -91,7 +91,7 @@ export interface Waiting {
 export interface Estimate {
   /** What lies in the path. */
   readonly writtenBytes: number;
-  /** 0 to 99, where an earlier backup of the cluster tells how large this one may become. */
+  /** 0 to 99, where an earlier backup of the cluster shows how large this one may become. */
   readonly percent?: number;
 }
 
@@ -123,7 +123,7 @@ export interface Cancellation {
   readonly code?: string;
 }
 
-/** Retention is told apart from people: a person's wish overrides it, and only its own is withdrawn. */
+/** Retention is distinguished from people: a person's wish overrides it, and only its own is withdrawn. */
 export type DeletedBy = { readonly kind: 'person' | 'retention'; readonly name: string };
 
 export interface Deletion {
@@ -221,7 +221,7 @@ export interface Backup {
   readonly handBacks?: readonly HandBack[];
   /** Only while `br` runs. */
   readonly waiting?: Waiting | null;
-  /** Only while `br` runs and has not told its progress. */
+  /** Only while `br` runs and has not reported its progress. */
   readonly estimate?: Estimate | null;
   readonly cancel: Cancellation | null;
   readonly deletion: Deletion;

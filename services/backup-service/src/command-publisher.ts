@@ -37,7 +37,7 @@ export function createCommandPublisher(
     async ringCheck({ _id, pool, part, requestId }) {
       const command = { kind: CommandKind.COMMAND_KIND_CHECK, id: _id };
       try {
-        // A part is for one worker, and only all of them together can be told at once: it asks for its checks then.
+        // A part is for one worker, and only all of them together can be notified at once: it asks for its checks then.
         if (part) await publisher.publishCancel(command, { requestId });
         else await publisher.publishRun(pool, command, { expirationMs: ringMs, requestId });
         rung('published');
@@ -52,7 +52,7 @@ export function createCommandPublisher(
       try {
         await publisher.publishCancel(command, { requestId });
       } catch (error) {
-        dispatcherLog.warn({ error, backupId: _id, requestId }, 'could not tell the workers; the next renewal does');
+        dispatcherLog.warn({ error, backupId: _id, requestId }, 'could not notify the workers; the next renewal does');
       }
     },
   };

@@ -11,7 +11,7 @@ const accepted = counter('tidemark_backups_accepted_total', 'Backups accepted, b
 const ended = counter('tidemark_backups_ended_total', 'Backups ended, by state.', ['state']);
 const endedOfLastDay = gauge(
   'tidemark_backups_ended_last_day',
-  'Backups that ended in the last 24 hours, by state, from the records; each copy tells of all.',
+  'Backups that ended in the last 24 hours, by state, from the records; each copy shows all.',
   ['state'],
 );
 const duration = histogram(
@@ -30,7 +30,7 @@ const deletions = counter(
 );
 const pendingDeletions = gauge(
   'tidemark_deletions_pending',
-  'Deletions on record that are not done, by how far they came and by who wished them; each copy tells of all.',
+  'Deletions on record that are not done, by how far they came and by who wished them; each copy shows all.',
   ['state', 'by'],
 );
 
@@ -49,7 +49,7 @@ const handedBack = counter(
 // Before the first one the series is there too, so that an alert sees the step.
 for (const task of ['backup', 'remove']) handedBack.inc({ task }, 0);
 
-/** Gauges of each pool of workers, from the records; each copy tells of all. */
+/** Gauges of each pool of workers, from the records; each copy shows all. */
 const pools = {
   queued: gauge(
     'tidemark_pool_tasks_queued',
@@ -82,7 +82,7 @@ const pools = {
   ),
 };
 
-/** A worker told of itself, but there are too many of them. */
+/** A worker reported itself, but there are too many of them. */
 export function presenceNotKept(worker: string, pool: string): void {
   log.warn({ worker, pool }, 'there are too many workers: the presence of this one is not kept');
 }
@@ -137,7 +137,7 @@ export function endedCounted(counts: readonly EndedBackups[]): void {
   for (const { state, count } of counts) endedOfLastDay.set({ state }, count);
 }
 
-/** The load of all pools was counted; one that is gone is not told of any more. */
+/** The load of all pools was counted; one that is gone is not shown any more. */
 export function poolsCounted(loads: readonly PoolLoad[]): void {
   for (const one of Object.values(pools)) one.reset();
   for (const { pool, ...load } of loads) {

@@ -8,7 +8,7 @@ import { later } from '@tidemark/task/time';
 import type { Backup, Result, Target } from './backup.ts';
 import { isCleanRelativePath } from './validate.ts';
 
-/** What a manifest tells; those of earlier versions tell less, and then what harms least is taken. */
+/** What a manifest holds; those of earlier versions hold less, and then what harms least is taken. */
 export interface Manifest
   extends Pick<Backup, 'clusterId' | 'mode' | 'origin' | 'rule' | 'createdBy' | 'basePath' | 'path' | 'startTime'> {
   readonly backupId: string;

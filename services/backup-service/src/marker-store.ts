@@ -6,7 +6,7 @@
  *     keep the one of theirs.
  * N2. A place has one candidate, so that two workers that write a marker at the same time write the same.
  * N3. The first number wins, by compare-and-set; only an admin replaces the one that was there when the wish was made.
- * N4. What was proven to be moved from a place is told with the place, one document for each move, whose id has the number of
+ * N4. What was proven to be moved from a place is kept with the place, one document for each move, whose id has the number of
  *     those before it: so of two at the same time one is written. It is never changed; who follows it is decided by when
  *     (`storage-moves.ts`).
  */

@@ -39,7 +39,7 @@ const since = ({ attempts, startTime }: TaskSummary) => attempts.at(-1)?.endedAt
  * The load of every pool that is named, has a worker, or has a task.
  *
  * @param pools names of pools that exist whatever they have
- * @param present those that told of themselves a moment ago
+ * @param present those that reported themselves a moment ago
  * @param now database time
  */
 export function loadOfPools(

@@ -24,7 +24,7 @@ export const PRESENCE_INDEXES: readonly IndexSpec[] = [{ collection: 'workers', 
 export interface PresenceStore {
   /** Takes a report down; answers whether it was kept. */
   report(presence: Omit<Presence, 'firstSeenAt' | 'seenAt'>, signal: AbortSignal): Promise<boolean>;
-  /** Those of a pool that told of themselves a moment ago, by name. */
+  /** Those of a pool that reported themselves a moment ago, by name. */
   present(pool: string, signal: AbortSignal): Promise<Presence[]>;
   /** Those of all pools. */
   everyone(signal: AbortSignal): Promise<Presence[]>;
@@ -48,10 +48,10 @@ export function createPresenceStore(db: Db, quarantine: Quarantine, now: () => D
     });
 
   return {
-    async report({ _id, ...told }, signal) {
+    async report({ _id, ...reported }, signal) {
       const seenAt = now();
       const known = await persist(signal, async () => {
-        const { matchedCount } = await workers.updateOne({ _id }, { $set: { ...told, seenAt } });
+        const { matchedCount } = await workers.updateOne({ _id }, { $set: { ...reported, seenAt } });
         return matchedCount === 1;
       });
       if (known) return true;
@@ -59,7 +59,7 @@ export function createPresenceStore(db: Db, quarantine: Quarantine, now: () => D
       return await persist(signal, async () => {
         if ((await workers.countDocuments({}, { limit: MAX_WORKERS, signal })) >= MAX_WORKERS) return false;
         try {
-          await workers.insertOne({ _id, ...told, firstSeenAt: seenAt, seenAt });
+          await workers.insertOne({ _id, ...reported, firstSeenAt: seenAt, seenAt });
         } catch (error) {
           if (!isDuplicateKey(error, '_id')) throw error; // else ours, from a try whose answer was lost
         }

@@ -1,4 +1,4 @@
-/** What a worker told of itself, and what follows from it; pure. */
+/** What a worker reported of itself, and what follows from it; pure. */
 import { createHash } from 'node:crypto';
 import { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { Reason, StorageSnapshot } from './backup.ts';
@@ -23,7 +23,7 @@ export interface RunningWork {
   readonly since: Date;
 }
 
-/** A run of a worker, as it last told. */
+/** A run of a worker, as it was last reported. */
 export interface Presence {
   /** Of this run of the worker. */
   readonly _id: string;
@@ -61,12 +61,12 @@ export function toPeers(present: readonly Presence[], digest: string): Peer[] {
   return present
     .filter(({ draining, slots }) => !draining && slots > 0)
     .map(({ _id, worker, freeSlots, outOfReach }) => {
-      const told = outOfReach.find((one) => one.digest === digest);
+      const away = outOfReach.find((one) => one.digest === digest);
       return {
         instance: _id,
         worker,
         free: freeSlots > 0,
-        ...(told && { outOfReach: { passing: told.passing, reason: told.reason } }),
+        ...(away && { outOfReach: { passing: away.passing, reason: away.reason } }),
       };
     });
 }

@@ -39,8 +39,8 @@ export interface Slots {
   positions(backups: readonly Backup[], now: Date, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
 }
 
-/** To how many of each pool a change is told, from either end of those that the free slots reach. */
-const TOLD = 3;
+/** To how many of each pool a free slot is offered, from either end of those that the free slots reach. */
+const OFFERED = 3;
 
 /** What the order is made of. */
 type Waiting = Pick<Backup, '_id' | 'startTime' | 'target' | 'storage' | 'task'>;
@@ -96,7 +96,7 @@ export function createSlots(db: Db): Slots {
         const lines = Map.groupBy(all, ({ target }) => target.pool);
         return [...lines.values()].flatMap((line) => {
           const reached = line.slice(0, free).map(({ _id }) => _id);
-          return [...new Set([...reached.slice(0, TOLD), ...reached.slice(-TOLD)])];
+          return [...new Set([...reached.slice(0, OFFERED), ...reached.slice(-OFFERED)])];
         });
       }),
 

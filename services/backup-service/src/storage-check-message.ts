@@ -33,15 +33,15 @@ export function toCheckMessage(whole: StorageCheck, found: readonly StorageCheck
   const heard = whole.worker === '' ? parts : [whole, ...parts];
   const wrong = parts.filter((part) => part.state === 'Done' && !part.ok && !isSilent(part));
   // One that is not fine as it is says enough.
-  const told = whole.ok ? wrong.map(firstWrong) : [];
+  const more = whole.ok ? wrong.map(firstWrong) : [];
   const done = [whole, ...parts].every(({ state }) => state === 'Done');
   const ends = [whole, ...parts].flatMap(({ endTime }) => endTime?.getTime() ?? []);
   const check: StorageCheck = {
     ...whole,
     state: done || whole.state !== 'Done' ? whole.state : 'Running',
     ok: whole.ok && wrong.length === 0,
-    steps: [...whole.steps, ...told],
-    totalSteps: whole.totalSteps + told.length,
+    steps: [...whole.steps, ...more],
+    totalSteps: whole.totalSteps + more.length,
     endTime: done && ends.length > 0 ? new Date(Math.max(...ends)) : null,
   };
   return StorageCheckMessage.create({

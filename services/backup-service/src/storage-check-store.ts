@@ -43,7 +43,7 @@ export interface StorageCheckStore {
 export interface StorageCheckStoreDependencies {
   readonly now: () => Date;
   readonly limits: TaskLimits;
-  /** Told of each change that was written. */
+  /** Called with each change that was written. */
   readonly onChanged: (before: StorageCheck, after: StorageCheck) => void;
 }
 

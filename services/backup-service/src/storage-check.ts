@@ -5,7 +5,7 @@
  * Q1. A check has a task until it is Done, which only its pool can claim (T3, T4: packages/task).
  * Q2. One that was lost is simply run again: what it does can be done twice. After `RERUNS` it is Done and not ok.
  * Q3. A probe has a part for each worker that is present, which only that one can claim, so that each is heard. What a part
- *     finds is told with the whole; one that is not taken within `UNHEARD_MS` is Done, and says that its worker is silent.
+ *     finds is shown with the whole; one that is not taken within `UNHEARD_MS` is Done, and says that its worker is silent.
  * Q4. One that no worker takes within `UNTAKEN_MS` is Done and not ok, so that every check ends.
  * Q5. One that its worker gives back, since it stops, waits for another worker; a part, which no other may do, is Done, and
  *     says nothing about the storage.

@@ -1,4 +1,4 @@
-/** Where a storage is, as it is stored and as it is told: pure. */
+/** Where a storage is, as it is stored and as it is shown: pure. */
 import { isCleanAbsolutePath } from '@tidemark/br-options/names';
 import { MAX_LOCATION, MAX_SHORT_TEXT } from '@tidemark/limits/limits';
 import type { S3Location, Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';

@@ -46,7 +46,7 @@ export interface TaskStore<D extends TaskDocument> {
 
 export interface TaskStoreDependencies<D> {
   readonly now: () => Date;
-  /** Told of each change that was written. */
+  /** Called with each change that was written. */
   readonly onChanged: (before: D, after: D) => void;
 }
 

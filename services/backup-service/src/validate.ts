@@ -6,7 +6,7 @@ import { MAX_SHORT_TEXT } from '@tidemark/limits/limits';
 const POOL = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 const VERSION = /^v?\d+\.\d+\.\d+([-+.][A-Za-z0-9.+-]+)?$/;
 
-/** Collects what is wrong with a request, so that the caller is told all of it at once. */
+/** Collects what is wrong with a request, so that one answer says all of it. */
 export interface Validation {
   /** Adds a violation unless `fine`. */
   require(fine: boolean, field: string, description: string): void;

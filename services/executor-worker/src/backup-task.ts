@@ -8,8 +8,8 @@
  *  4. `starting` is answered → what an ended `br` left of its lock, listed before, is removed, and if that was soon enough →
  *     spawn. Not earlier: a worker that was frozen after its claim would take the lock of the one that has the path by now.
  * T4. Once the task is lost, `br` is stopped, no file is touched, and the path is reported as stray.
- * T5. The end is told only when nobody is left in br's process group.
- * No failure is told where the storage is not known any more by its marker (M1): then that is what went wrong.
+ * T5. The end is reported only when nobody is left in br's process group.
+ * No failure is reported where the storage is not known any more by its marker (M1): then that is what went wrong.
  */
 
 import { metadataLimit, type Verification, type VerifyOptions, verifyBackup } from '@tidemark/backupmeta/backupmeta';
@@ -121,7 +121,7 @@ export async function runBackupTask(granted: GrantedBackup, dependencies: Backup
       if ((await completion.stray(task, grant.path, facts.requestId)) === 'unanswered') return 'lost, unreported';
     }
   }
-  // R2: a record outlives its run only where nobody was told of it.
+  // R2: a record outlives its run only where it was not reported.
   if (answer !== 'unanswered') await records.remove(task.claim);
   return answer === 'held' ? (ending.kind === 'complete' ? ending.why : 'released') : answer;
 }
@@ -189,7 +189,7 @@ async function settle(
   { client, timing }: BackupTaskDependencies,
 ): Promise<void> {
   const signal = withTimeout(SETTLE_MS, lease.lost);
-  const tell = (number: string) =>
+  const report = (number: string) =>
     untilAnswered(
       () =>
         client.settleMarker(
@@ -199,7 +199,7 @@ async function settle(
       { forMs: timing.claimMs, signal, facts },
     );
   try {
-    markerSettled(facts, await settleMarker({ ...known(grant), files, tell, signal }));
+    markerSettled(facts, await settleMarker({ ...known(grant), files, report, signal }));
   } catch (error) {
     if (isOfMarker(error)) throw error;
     log.warn({ ...facts, error }, 'the storage could not be marked; the backup is good without it');
@@ -214,7 +214,7 @@ const isFailure = (end: End) => end.kind === 'complete' && end.outcome?.$case ==
 const requireStillKnown = ({ grant, lease }: GrantedBackup, files: StorageFiles): Promise<void> =>
   requireKnown(known(grant), files, { signal: withTimeout(LOOK_MS, lease.lost) });
 
-/** What is wrong with a storage that could not be read, where its marker tells. */
+/** What is wrong with a storage that could not be read, where its marker shows it. */
 async function troubleWith(granted: GrantedBackup, files: StorageFiles): Promise<Trouble | undefined> {
   try {
     await requireStillKnown(granted, files);
@@ -234,7 +234,7 @@ async function look(granted: GrantedBackup, files: BackupFiles, reading: Reading
   return lockedMs > 0 ? wait(lockedMs / 1000 + LOCK_MARGIN_SECONDS, LOCKED) : undefined;
 }
 
-/** What a finished path means that no success was told of. */
+/** What a finished path means of which no success was reported. */
 async function adopt(
   found: Exclude<Verification, { kind: 'absent' }>,
   granted: GrantedBackup,
@@ -348,7 +348,7 @@ async function run(
   return ending;
 }
 
-/** Removes what a `br` whose end was told left of its lock; whether that was done in time. */
+/** Removes what a `br` whose end was reported left of its lock; whether that was done in time. */
 async function removeLocks(files: BackupFiles, locks: readonly FoundLock[], startBy: number): Promise<boolean> {
   const signal = AbortSignal.timeout(Math.max(0, Math.ceil(startBy - performance.now())));
   try {
@@ -445,9 +445,13 @@ const takesHandBacks = ({ storageDigest }: BackupGrant) => storageDigest !== '';
 /** What is wrong with this worker is no failure of the backup: another one may do it. */
 function handBack(
   { code, message, detail }: Reason,
-  { notStarted = false, ...told }: Omit<HandBack, 'notStarted'> & { notStarted?: boolean },
+  { notStarted = false, ...handed }: Omit<HandBack, 'notStarted'> & { notStarted?: boolean },
 ): End {
-  const value = { seconds: STORAGE_AWAY_SECONDS, reason: { code, message, detail }, handBack: { ...told, notStarted } };
+  const value = {
+    seconds: STORAGE_AWAY_SECONDS,
+    reason: { code, message, detail },
+    handBack: { ...handed, notStarted },
+  };
   return { kind: 'complete', outcome: { $case: 'wait', value }, why: `handed back: ${code}` };
 }
 

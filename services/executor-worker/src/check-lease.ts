@@ -1,5 +1,5 @@
 /**
- * Keeps the lease of a claimed check and tells what was found so far.
+ * Keeps the lease of a claimed check and reports what was found so far.
  *
  * LOST is final. So is a long time without an answer: then somebody else may have the check by now.
  */

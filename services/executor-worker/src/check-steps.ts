@@ -30,7 +30,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   ESTALE: 'The mount is stale: mount it again.',
 };
 
-/** @param onFailed told of the error of each step that failed, which may say more than its sentence */
+/** @param onFailed called with the error of each step that failed, which may say more than its sentence */
 export function createCheckSteps(onFailed: (name: string, error: unknown) => void = () => undefined): CheckSteps {
   const kept: CheckStep[] = [];
   let first: CheckStep | undefined;
@@ -75,7 +75,7 @@ export function createCheckSteps(onFailed: (name: string, error: unknown) => voi
   };
 }
 
-/** What people are told of an error of a storage. */
+/** What people see of an error of a storage. */
 export function sentenceOf(error: unknown): string {
   if (error instanceof AppError) return error.message;
   if (!(error instanceof Error)) return String(error);

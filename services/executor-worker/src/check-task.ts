@@ -11,8 +11,8 @@ import { storageCredentials } from '@tidemark/storage/credentials';
 import { openStorage } from '@tidemark/storage/open-storage';
 import type { StorageFiles, StorageTraits } from '@tidemark/storage/storage-files';
 import type { CheckWork } from './check-work.ts';
-import { hasMarkerOf, proveMoves, type TellMove } from './move-proof.ts';
-import { isOfMarker, openKnownStorage, settleMarker, type TellMarker } from './storage/marker.ts';
+import { hasMarkerOf, proveMoves, type ReportMove } from './move-proof.ts';
+import { isOfMarker, openKnownStorage, type ReportMarker, settleMarker } from './storage/marker.ts';
 
 const PROBES = '.tidemark-probe';
 /** Together the steps must have a chance to end within the 30 s that the caller waits. */
@@ -20,17 +20,17 @@ const STEP_MS = 20_000;
 const CLEANUP_MS = 5_000;
 
 export interface ProbeWork extends CheckWork {
-  /** Tells backup-service the number of the marker, under this check; goes with `marker`. */
-  readonly tellMarker?: TellMarker;
-  /** What an admin says was moved here; goes with `tellMove`. */
+  /** Reports the number of the marker to backup-service, under this check; goes with `marker`. */
+  readonly reportMarker?: ReportMarker;
+  /** What an admin says was moved here; goes with `reportMove`. */
   readonly move?: DeclaredMove | undefined;
-  /** Tells backup-service what was found of that, under this check. */
-  readonly tellMove?: TellMove;
+  /** Reports what was found of that to backup-service, under this check. */
+  readonly reportMove?: ReportMove;
 }
 
 /** Probes the storage; what was found is in the steps. */
 export async function runCheckTask(work: ProbeWork): Promise<void> {
-  const { checkId, storage, marker, tellMarker: tell, move, tellMove, env, steps, lost, drain } = work;
+  const { checkId, storage, marker, reportMarker: report, move, reportMove, env, steps, lost, drain } = work;
   let known = { storage, marker, root: storage.root };
   const limited = () => withTimeout(STEP_MS, lost, drain);
   const folder = `${storage.root}/${PROBES}`;
@@ -109,12 +109,12 @@ export async function runCheckTask(work: ProbeWork): Promise<void> {
       },
     ],
     ['traits', async () => describeTraits(await opened().traits(limited()))],
-    ...(move && tellMove
+    ...(move && reportMove
       ? [
           [
             'moved',
             async () => {
-              const proven = await proveMoves(move, storage, opened(), tellMove, limited());
+              const proven = await proveMoves(move, storage, opened(), reportMove, limited());
               known = { ...known, ...(proven.marker && { marker: proven.marker }) };
               return proven.message;
             },
@@ -122,8 +122,8 @@ export async function runCheckTask(work: ProbeWork): Promise<void> {
         ]
       : []),
     // The last, since only a good storage is marked.
-    ...(marker && tell
-      ? [['marker', () => settleMarker({ ...known, files: opened(), tell, signal: limited() })] as const]
+    ...(marker && report
+      ? [['marker', () => settleMarker({ ...known, files: opened(), report, signal: limited() })] as const]
       : []),
   ];
 

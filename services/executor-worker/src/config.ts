@@ -25,7 +25,7 @@ export interface WorkerConfig extends TransportSecurity {
   /** Below which keys, credentials and TLS files of clusters and storages lie; undefined where they may be anywhere. */
   readonly secretsDir: string | undefined;
   readonly timing: Timing;
-  /** How long a worker that is told to stop goes on with what it has, in milliseconds. */
+  /** How long a worker that stops goes on with what it has, in milliseconds. */
   readonly drainMs: number;
   /** How much of `backupmeta` and of each of its metafiles is read. */
   readonly metadataBytes: number;
@@ -72,7 +72,7 @@ export function toConfig(env: Env, onRead?: OnRead): WorkerConfig {
       }) || undefined,
     timing: readTiming(reader),
     drainMs: reader.seconds('TIDEMARK_DRAIN_SECONDS', {
-      about: 'How long a worker that is told to stop goes on with the tasks that it has.',
+      about: 'How long a worker that stops goes on with the tasks that it has.',
       default: 0,
       min: 0,
       max: LONGEST_DRAIN_SECONDS,

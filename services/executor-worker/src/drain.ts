@@ -2,7 +2,7 @@
  * The wait of a stopping worker for what it has, before it gives the rest back.
  *
  * N1. It ends by itself: when nothing runs any more, when its time is over, or when somebody is in a hurry.
- * N2. It ends when backup-service was not heard of for as long as the guard of a `br` waits: nothing that runs could be told
+ * N2. It ends when backup-service was not heard of for as long as the guard of a `br` waits: nothing that runs could be reported
  *     to anybody, and another worker gets the tasks.
  * N3. It decides nothing about a task: leases, cancels and deadlines go on as always.
  */

@@ -129,7 +129,7 @@ export function orphanKilled(facts: { backupId: string; group: number }): void {
   log.warn(facts, 'a br that an earlier worker of this host left behind was killed');
 }
 
-/** A good backup told by what its storage is known. */
+/** A good backup showed by what its storage is known. */
 export function markerSettled(facts: TaskFacts, sentence: string): void {
   log.debug({ ...facts, marker: sentence }, 'the marker of the storage was looked at');
 }

@@ -1,5 +1,5 @@
 /**
- * From the doorbell of a check to its end: claim, let the consumer acknowledge, run, tell what was found.
+ * From the doorbell of a check to its end: claim, let the consumer acknowledge, run, report what was found.
  *
  * A check that was lost is only forgotten: the reaper has it run again, and nothing that it does is harmed by being done
  * twice. A worker that stops gives it back.
@@ -22,7 +22,7 @@ import { runCheckTask } from './check-task.ts';
 import type { CheckCompletion } from './completion.ts';
 import { type CheckFacts, checkBegan, checkEnded, checkStepFailed, claimMade } from './events.ts';
 import { log } from './logger.ts';
-import type { TellMove } from './move-proof.ts';
+import type { ReportMove } from './move-proof.ts';
 import { runRebuildTask } from './rebuild-task.ts';
 import { claimUntilAnswered, untilAnswered } from './until-answered.ts';
 import type { Works } from './works.ts';
@@ -79,11 +79,11 @@ async function run(dependencies: CheckDependencies, check: CheckRef, grant: Chec
     const answered = <Answer>(call: () => Promise<Answer>) =>
       untilAnswered(call, { forMs: timing.claimMs, signal, facts: { checkId, requestId } });
     const options = { timeoutMs: timing.callMs, requestId, signal };
-    const tellMarker = (number: string) =>
+    const reportMarker = (number: string) =>
       answered(() => client.settleMarker({ holder: { $case: 'check', value: check }, number }, options));
-    const tellMove: TellMove = (found) => answered(() => client.settleMove({ check, ...found }, options));
+    const reportMove: ReportMove = (found) => answered(() => client.settleMove({ check, ...found }, options));
     try {
-      if (probe) await runCheckTask({ ...work, tellMarker, move: grant.move, tellMove });
+      if (probe) await runCheckTask({ ...work, reportMarker, move: grant.move, reportMove });
       else await runRebuildTask({ ...work, client, check, requestId, callMs: timing.callMs });
     } catch (error) {
       if (!lost.aborted && !drain.aborted) throw error;

@@ -26,11 +26,11 @@ export interface Lease extends AsyncDisposable {
   readonly lost: AbortSignal;
   /** Aborts when the backup is being canceled. */
   readonly canceling: AbortSignal;
-  /** Told with the next renewal, which is soon. */
+  /** Reported with the next renewal, which is soon. */
   report(progress: Progress): void;
-  /** What `br` waits for, told with each renewal from the next on, which is soon; undefined: it goes on. */
+  /** What `br` waits for, reported with each renewal from the next on, which is soon; undefined: it goes on. */
   waitsFor(stall: (() => Stall) | undefined): void;
-  /** How far `br` may be, told with each renewal from the next on, which is soon; undefined: that is known. */
+  /** How far `br` may be, reported with each renewal from the next on, which is soon; undefined: that is known. */
   estimates(estimate: Estimate | undefined): void;
   /** Renews now: somebody says that the backup changed. */
   renewNow(): void;
@@ -45,7 +45,7 @@ export interface Lease extends AsyncDisposable {
    * @throws the reason of the signal, or Error when the task was lost
    */
   announceRemoval(paths: readonly string[], signal: AbortSignal): Promise<void>;
-  /** From now on `keepAlive` is told of each answered renewal. */
+  /** From now on `keepAlive` is called for each answered renewal. */
   guardWith(keepAlive: () => void): void;
 }
 
@@ -73,11 +73,11 @@ export function keepLease({ client, task, facts, timing }: LeaseOptions): Lease 
   let keepAlive: () => void = () => undefined;
 
   const renew = async ({ starting, removing = [] }: Announcement = {}): Promise<RenewTaskResponse> => {
-    const told = progress;
+    const sent = progress;
     progress = undefined;
     try {
       const answer = await client.renewTask(
-        { task, progress: told, starting, stall: stall?.(), estimate, removing: [...removing] },
+        { task, progress: sent, starting, stall: stall?.(), estimate, removing: [...removing] },
         { timeoutMs: timing.callMs, requestId: facts.requestId },
       );
       if (answer.standing === TaskStanding.TASK_STANDING_LOST) lost.abort(new Error('the task was lost'));
@@ -85,7 +85,7 @@ export function keepLease({ client, task, facts, timing }: LeaseOptions): Lease 
       if (answer.state === BackupState.BACKUP_STATE_CANCELING) canceling.abort(new Error('the backup is canceled'));
       return answer;
     } catch (error) {
-      progress ??= told;
+      progress ??= sent;
       throw error;
     }
   };

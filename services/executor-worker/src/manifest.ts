@@ -9,7 +9,7 @@ type GoodBackup = Extract<Verification, { kind: 'good' }>;
 
 /**
  * Writes what is known of a good backup beside its files, so that its record can be rebuilt from the storage. Written
- * once: one that is there stays as it is. No secret: credentials and keys are named, never told.
+ * once: one that is there stays as it is. No secret: credentials and keys are named, never written.
  */
 export async function writeManifest(
   files: BackupFiles,

@@ -7,7 +7,7 @@ import { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_ser
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createCheckSteps } from './check-steps.ts';
 import { runCheckTask } from './check-task.ts';
-import type { TellMove } from './move-proof.ts';
+import type { ReportMove } from './move-proof.ts';
 
 const ROOT = 'nfs/em/backup';
 const MARKER = `${ROOT}/.tidemark/s1.json`;
@@ -31,8 +31,8 @@ const older = (number: string, root = ROOT, backups = GOOD): OlderPlace => ({ pl
 
 /** Checks the folder, which is known by a number or none; all backups prove a move, or the number where there are none. */
 async function check(places: OlderPlace[], known = '') {
-  const told: Parameters<TellMove>[0][] = [];
-  const tellMove: TellMove = async (found) => {
+  const told: Parameters<ReportMove>[0][] = [];
+  const reportMove: ReportMove = async (found) => {
     told.push(found);
     const wanted = places.find(({ place }) => place === found.place);
     const good = wanted?.backups ?? [];
@@ -42,14 +42,14 @@ async function check(places: OlderPlace[], known = '') {
     return { standing: TaskStanding.TASK_STANDING_HELD, proven, message, number: proven ? found.number : known };
   };
   const settled: string[] = [];
-  const tellMarker = async (number: string) => {
+  const reportMarker = async (number: string) => {
     if (number !== '') settled.push(number);
     return { standing: TaskStanding.TASK_STANDING_HELD, number, candidate: OTHER, backups: [] };
   };
   const steps = createCheckSteps();
   const storage = Storage.create({ id: 's1', root: ROOT, location: { $case: 'local', value: { path: mount } } });
   const marker = { number: known, adopt: false };
-  const work = { checkId: 'k', storage, env: {}, steps, lost: signal, drain: signal, marker, tellMarker, tellMove };
+  const work = { checkId: 'k', storage, env: {}, steps, lost: signal, drain: signal, marker, reportMarker, reportMove };
   await runCheckTask({ ...work, move: { places } });
   return { steps: steps.kept, last: steps.kept.at(-1), told, settled };
 }

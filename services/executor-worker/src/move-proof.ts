@@ -15,8 +15,8 @@ import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registr
 import type { StorageFiles } from '@tidemark/storage/storage-files';
 import { findMarker } from './storage/marker.ts';
 
-/** Tells backup-service what was found of a place, under the check that is held. */
-export type TellMove = (found: {
+/** Reports what was found of a place to backup-service, under the check that is held. */
+export type ReportMove = (found: {
   readonly place: string;
   readonly number: string;
   readonly backups: string[];
@@ -48,7 +48,7 @@ export async function proveMoves(
   { places }: DeclaredMove,
   storage: Storage,
   files: StorageFiles,
-  tell: TellMove,
+  report: ReportMove,
   signal: AbortSignal,
 ): Promise<ProvenMoves> {
   if (places.length === 0) return { message: `All backups of storage ${storage.id} are where it is now.` };
@@ -56,7 +56,7 @@ export async function proveMoves(
   let marker: StorageMarker | undefined;
   for (const place of places) {
     const number = (await findMarker(files, storage, place.root, signal)) ?? '';
-    const answer = await tell({ place: place.place, number, backups: await findBackups(place, files, signal) });
+    const answer = await report({ place: place.place, number, backups: await findBackups(place, files, signal) });
     if (answer.standing === TaskStanding.TASK_STANDING_LOST) throw new Error('the check was lost');
     answers.push(answer);
     if (place.root === storage.root && answer.proven) marker = { number: answer.number, adopt: false };

@@ -1,11 +1,11 @@
 /**
  * Brings what `br` prints to backup-service, piece by piece.
  *
- * U1. `br` never waits for it: what cannot be told yet is kept here, up to a limit; beyond it the oldest goes first,
+ * U1. `br` never waits for it: what cannot be sent yet is kept here, up to a limit; beyond it the oldest goes first,
  *     but for the beginning of the run.
- * U2. Pieces are told one after the other. Each has its number and its place before it is first sent and keeps both,
+ * U2. Pieces are sent one after the other. Each has its number and its place before it is first sent and keeps both,
  *     so that a repeat after a lost answer is recognised.
- * U3. What was printed is told within `everyMs`, and the rest at the end, since a log without its end is worth little; but
+ * U3. What was printed is sent within `everyMs`, and the rest at the end, since a log without its end is worth little; but
  *     the end of a task waits for it only while a piece gets through every `lastWordsMs`.
  */
 import { MAX_OUTPUT_FIRST_BYTES, MAX_OUTPUT_LAST_BYTES, MAX_OUTPUT_PIECE_BYTES } from '@tidemark/limits/limits';
@@ -20,7 +20,7 @@ import { outputNotTold, type TaskFacts } from './events.ts';
 
 export interface OutputRecorder {
   push(chunk: Buffer): void;
-  /** Tells what is left; resolves when that is done or no longer gets through. Never rejects. */
+  /** Reports what is left; resolves when that is done or no longer gets through. Never rejects. */
   finish(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ interface Piece {
   bytes: number;
 }
 
-/** Pieces that are kept until they can be told. */
+/** Pieces that are kept until they can be sent. */
 const MOST_WAITING = (MAX_OUTPUT_FIRST_BYTES + MAX_OUTPUT_LAST_BYTES) / MAX_OUTPUT_PIECE_BYTES;
 const EVERY_MS = 1_000;
 const LAST_WORDS_MS = 5_000;
@@ -51,7 +51,7 @@ const newPiece = (offset: number): Piece => ({
   bytes: 0,
 });
 
-/** Starts telling. */
+/** Starts sending. */
 export function startOutputRecorder(options: RecorderOptions): OutputRecorder {
   const { client, task, facts, callMs, everyMs = EVERY_MS, lastWordsMs = LAST_WORDS_MS } = options;
   const finishing = new AbortController();
@@ -61,7 +61,7 @@ export function startOutputRecorder(options: RecorderOptions): OutputRecorder {
   let sequence = 0;
   let late: NodeJS.Timeout | undefined;
 
-  /** The next piece to tell: the oldest that is full, else what there is of the open one. */
+  /** The next piece to send: the oldest that is full, else what there is of the open one. */
   const take = (): Piece | undefined => {
     const oldest = full.shift();
     if (oldest || open.bytes === 0) return oldest;
@@ -70,7 +70,7 @@ export function startOutputRecorder(options: RecorderOptions): OutputRecorder {
     return piece;
   };
 
-  const tell = async ({ offset, buffer, bytes }: Piece): Promise<void> => {
+  const send = async ({ offset, buffer, bytes }: Piece): Promise<void> => {
     const data = buffer.subarray(0, bytes);
     for (;;) {
       try {
@@ -92,7 +92,7 @@ export function startOutputRecorder(options: RecorderOptions): OutputRecorder {
 
   const run = async (): Promise<void> => {
     for (let last = false; !giveUp.signal.aborted; ) {
-      for (let piece = take(); piece; piece = take()) await tell(piece);
+      for (let piece = take(); piece; piece = take()) await send(piece);
       if (last) return;
       last = finishing.signal.aborted;
       if (!last) await sleep(everyMs, finishing.signal).catch(() => undefined);

@@ -8,10 +8,10 @@ const LONG_MS = 60_000;
 it('tells of itself at once and at each change, and hears which checks wait for it', async () => {
   const told: ReportPresenceRequest[] = [];
   const checks: string[] = [];
-  const tell = () => ReportPresenceRequest.create({ worker: 'w1', freeSlots: told.length });
+  const report = () => ReportPresenceRequest.create({ worker: 'w1', freeSlots: told.length });
   const reportPresence = async (request: ReportPresenceRequest) => ({ checkIds: [`check-${told.push(request)}`] });
   const onCheck = (id: string) => void checks.push(id);
-  await using presence = startPresence({ client: { reportPresence }, callMs: 100, tell, onCheck, everyMs: LONG_MS });
+  await using presence = startPresence({ client: { reportPresence }, callMs: 100, report, onCheck, everyMs: LONG_MS });
   await vi.waitFor(() => expect(checks).toEqual(['check-1']));
   presence.changed();
   await vi.waitFor(() => expect(checks).toEqual(['check-1', 'check-2']));
@@ -22,9 +22,9 @@ it('goes on beside a backup-service that does not know it, or is not there', asy
   const reportPresence = vi.fn(async () => {
     throw new AppError('internal', 'unimplemented');
   });
-  const tell = () => ReportPresenceRequest.create({ worker: 'w1' });
+  const report = () => ReportPresenceRequest.create({ worker: 'w1' });
   const onCheck = () => undefined;
-  await using presence = startPresence({ client: { reportPresence }, callMs: 100, tell, onCheck, everyMs: 20 });
+  await using presence = startPresence({ client: { reportPresence }, callMs: 100, report, onCheck, everyMs: 20 });
   await vi.waitFor(() => expect(reportPresence.mock.calls.length).toBeGreaterThan(3));
   await expect(presence.lastWords()).resolves.toBeUndefined();
 });
@@ -34,9 +34,9 @@ it('that was not heard tells again soon, and not only at its next time', async (
     if (reportPresence.mock.calls.length < 3) throw new AppError('unavailable', 'It starts.');
     return { checkIds: [] };
   });
-  const tell = () => ReportPresenceRequest.create({ worker: 'w1' });
+  const report = () => ReportPresenceRequest.create({ worker: 'w1' });
   const onCheck = () => undefined;
-  await using presence = startPresence({ client: { reportPresence }, callMs: 100, tell, onCheck, everyMs: LONG_MS });
+  await using presence = startPresence({ client: { reportPresence }, callMs: 100, report, onCheck, everyMs: LONG_MS });
   await vi.waitFor(() => expect(presence.heardAt()).toBeDefined(), 10_000);
   expect(reportPresence).toHaveBeenCalledTimes(3);
 });

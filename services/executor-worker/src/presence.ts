@@ -1,5 +1,5 @@
 /**
- * Tells backup-service what this worker is and does.
+ * Reports to backup-service what this worker is and does.
  *
  * P1. Every 10 s, and at once where something changed that others wait for; never two reports at a time.
  * P2. It is a courtesy: a report that fails is made again soon, and later each time; it is logged at most once until the next
@@ -22,7 +22,7 @@ export interface PresenceReporter extends AsyncDisposable {
   changed(): void;
   /** When backup-service last answered a report, if only with a refusal, by `performance.now()`. */
   heardAt(): number | undefined;
-  /** Tells once more, as well as may be: this worker stops. */
+  /** Reports once more, as well as may be: this worker stops. */
   lastWords(): Promise<void>;
 }
 
@@ -30,9 +30,9 @@ export interface PresenceOptions {
   readonly client: Pick<ServiceClient<ExecutorServiceServer>, 'reportPresence'>;
   /** Deadline of one call. */
   readonly callMs: number;
-  /** What there is to tell now. */
-  readonly tell: () => ReportPresenceRequest;
-  /** Told of each check that waits for this worker; again, until it was claimed. */
+  /** What there is to report now. */
+  readonly report: () => ReportPresenceRequest;
+  /** Called with each check that waits for this worker; again, until it was claimed. */
   readonly onCheck: (checkId: string) => void;
   readonly everyMs?: number;
 }
@@ -41,11 +41,11 @@ const EVERY_MS = 10_000;
 const FIRST_RETRY_MS = 250;
 const LAST_WORDS_MS = 1_000;
 
-/** Starts telling. */
+/** Starts reporting. */
 export function startPresence({
   client,
   callMs,
-  tell,
+  report,
   onCheck,
   everyMs = EVERY_MS,
 }: PresenceOptions): PresenceReporter {
@@ -57,7 +57,7 @@ export function startPresence({
     log,
     async run(signal) {
       try {
-        const { checkIds } = await client.reportPresence(tell(), { timeoutMs: callMs, signal });
+        const { checkIds } = await client.reportPresence(report(), { timeoutMs: callMs, signal });
         failures = 0;
         heardAt = performance.now();
         for (const id of checkIds) onCheck(id);
@@ -80,7 +80,7 @@ export function startPresence({
     changed: () => loop.wake(),
     heardAt: () => heardAt,
     async lastWords() {
-      await client.reportPresence(tell(), { timeoutMs: LAST_WORDS_MS }).catch(() => undefined);
+      await client.reportPresence(report(), { timeoutMs: LAST_WORDS_MS }).catch(() => undefined);
     },
     [Symbol.asyncDispose]: () => loop[Symbol.asyncDispose](),
   };

@@ -1,5 +1,5 @@
 /**
- * Which storages this worker cannot reach now, and why: what its claims and its presence tell, so that their tasks go to
+ * Which storages this worker cannot reach now, and why: what its claims and its presence say, so that their tasks go to
  * others.
  *
  * A1. A storage is out of reach from the moment at which a task failed for that, until a look at it succeeds: one of this
@@ -58,7 +58,7 @@ export function troubleOf(error: unknown): Trouble | undefined {
   return error.code === 'unavailable' ? { code: 'STORAGE_AWAY', message, passing: true } : undefined;
 }
 
-/** @param onChanged told when a storage is out of reach, or no longer */
+/** @param onChanged called when a storage is out of reach, or no longer */
 export function createReach(
   env: Env,
   onChanged: () => void,
@@ -130,9 +130,9 @@ export function createReach(
       })),
     remark() {
       if (entries.size === 0) return undefined;
-      const told = [...entries.values()].slice(0, MAX_NAMED_STORAGES);
+      const named = [...entries.values()].slice(0, MAX_NAMED_STORAGES);
       const more = entries.size > MAX_NAMED_STORAGES ? ` And ${entries.size - MAX_NAMED_STORAGES} more.` : '';
-      return `${told.map(({ known, trouble }) => `${known.storage.id}: ${trouble.message}`).join(' ')}${more}`;
+      return `${named.map(({ known, trouble }) => `${known.storage.id}: ${trouble.message}`).join(' ')}${more}`;
     },
     [Symbol.asyncDispose]: () => loop[Symbol.asyncDispose](),
   };

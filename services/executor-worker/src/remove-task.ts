@@ -6,9 +6,9 @@
  * Before the first file of a path goes, that is announced: so that whoever finds nothing of a good backup, of which nobody
  * announced anything, is known to look in the wrong place.
  * Order: `backupmeta` first, so that nobody restores half a backup; `backup.lock` last, so that no other `br` takes the
- * path meanwhile; then it is listed again, and what is left is a failure that is told and tried again.
+ * path meanwhile; then it is listed again, and what is left is a failure that is reported and tried again.
  * What was listed again and is gone is removed, whatever a store answers to the questions that come after: what it does
- * not tell becomes a remark.
+ * not say becomes a remark.
  */
 
 import { BACKUPMETA } from '@tidemark/backupmeta/backupmeta';
@@ -93,7 +93,7 @@ async function removePaths(
     const files = await backupFilesIn(stored, path);
     const lockedMs = await lockedForMs(files, signal);
     if (lockedMs > 0) {
-      if (removed.length > 0) break; // told of what is done; the rest comes with the next claim
+      if (removed.length > 0) break; // what is done is reported; the rest comes with the next claim
       const reason = { code: 'PATH_LOCKED', message: 'A br may still be at work in this path.', detail: '' };
       return { $case: 'wait', value: { seconds: lockedMs / 1000 + LOCK_MARGIN_SECONDS, reason, handBack: undefined } };
     }

@@ -1,7 +1,7 @@
 /**
  * Renews a lease until it is stopped or lost.
  *
- * N1. The calls under a lease run one after the other: renewals every `renewMs`, sooner where there is something new to tell
+ * N1. The calls under a lease run one after the other: renewals every `renewMs`, sooner where there is something new to report
  *     (but not oftener than every `QUICKEST_MS`) or after one that was not answered, and at once where something is to be
  *     asked; others in between.
  * N2. No renewal is under way once its disposal was awaited.
@@ -9,7 +9,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Renewal extends AsyncDisposable {
-  /** There is something new to tell. */
+  /** There is something new to report. */
   soon(): void;
   /** There may be something new to hear. */
   now(): void;
@@ -29,7 +29,7 @@ export interface RenewalOptions {
   onFailed(error: unknown): void;
 }
 
-/** Something new is told at most this often. */
+/** Something new is reported at most this often. */
 const QUICKEST_MS = 1_000;
 
 /** Starts renewing. */
@@ -63,7 +63,7 @@ export function startRenewal({ renewMs, renew, lost, onFailed }: RenewalOptions)
       const startedAt = performance.now();
       try {
         await inTurn(renew);
-        // Not oftener than that, however much there is to tell; a cancel is not kept waiting.
+        // Not oftener than that, however much there is to report; a cancel is not kept waiting.
         const early = quickestMs - (performance.now() - startedAt);
         await pause(Math.max(0, early), toAsk.promise);
         pauseMs = Math.max(0, renewMs - quickestMs);

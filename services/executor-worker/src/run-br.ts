@@ -3,8 +3,8 @@
  *
  * R1. Whatever asks for its end (task lost, cancel, drain, deadline, no progress), `br` gets the same gentle stop, but that
  *     a cancel, which is to leave nothing, is less patient; the first to ask is remembered as the reason.
- * R2. Of a `br` that does not get on, or does not go when told to, the goroutines are taken down before it is killed.
- * R3. Everything that it prints is read, redacted, told on and kept; none of that can hold it up.
+ * R2. Of a `br` that does not get on, or does not go when it should, the goroutines are taken down before it is killed.
+ * R3. Everything that it prints is read, redacted, sent on and kept; none of that can hold it up.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TlsFiles } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
@@ -52,7 +52,7 @@ export interface RunOptions {
   /** What must not be passed on, wherever `br` prints it. */
   readonly secrets: readonly string[];
   readonly recorder: OutputRecorder;
-  /** What it writes, to be looked at while it tells nothing. */
+  /** What it writes, to be looked at while it reports nothing. */
   readonly files: Pick<BackupFiles, 'list'>;
   /** Of the last good backup of the cluster; 0 if there is none. */
   readonly lastSizeBytes: bigint;
@@ -74,7 +74,7 @@ export async function runBr(options: RunOptions): Promise<FinishedRun> {
   await using estimation = startEstimation({
     files: options.files,
     lastSizeBytes: options.lastSizeBytes,
-    tell: lease.estimates,
+    report: lease.estimates,
   });
   using stalls = watchForStalls(lease.waitsFor);
   const reader = createOutputReader(

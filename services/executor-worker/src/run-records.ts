@@ -31,7 +31,7 @@ export interface RunRecords {
   temporaryFolder(claim: string): Promise<string>;
   write(record: Omit<RunRecord, 'worker'>): Promise<void>;
   remove(claim: string): Promise<void>;
-  /** Kills what dead workers of this host left running, and tells of which runs nobody was told. */
+  /** Kills what dead workers of this host left running, and returns the runs whose end was never reported. */
   sweep(): Promise<RunRecord[]>;
 }
 

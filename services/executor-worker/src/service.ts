@@ -28,7 +28,7 @@ import { openRunRecords, type RunRecord, type RunRecords } from './run-records.t
 import { createWorks } from './works.ts';
 
 const READY_MS = 1_000;
-/** How long a stopping worker goes on trying to tell how its tasks ended. */
+/** How long a stopping worker goes on trying to report how its tasks ended. */
 const LAST_WORDS_MS = 15_000;
 /** What a stop may take beyond the end of its tasks and their last words. */
 const STOP_MARGIN_MS = 15_000;
@@ -145,10 +145,10 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       checking.delete(id);
     }
   };
-  const telling = startPresence({
+  const reporter = startPresence({
     client,
     callMs: config.timing.callMs,
-    tell: () => ({
+    report: () => ({
       worker: config.name,
       instance,
       pool: config.pool,
@@ -161,7 +161,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     }),
     onCheck: (id) => void check(id),
   });
-  presence = stack.use(telling);
+  presence = stack.use(reporter);
   const operations = stack.use(
     await startOperationsListener({
       host: config.operationsHost,
@@ -182,7 +182,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   stack.defer(async () => {
     leaving.abort(new Error('this worker is stopping'));
     operations.stopping(config.drainMs > 0 ? 'draining' : 'stopping');
-    telling.changed();
+    reporter.changed();
     await consumer?.stop();
     if (config.drainMs > 0) {
       drainBegan(runs.size, config.drainMs / 1_000);
@@ -190,15 +190,15 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
         runs,
         forMs: config.drainMs,
         hurry: hurry.signal,
-        ask: telling.changed,
-        heardAt: telling.heardAt,
+        ask: reporter.changed,
+        heardAt: reporter.heardAt,
         lostMs: config.timing.guardMs,
       });
       drainEnded(why, runs.size);
     }
     operations.stopping('stopping');
     drain.abort(new Error('this worker is stopping'));
-    await telling.lastWords();
+    await reporter.lastWords();
     const lastWords = setTimeout(() => giveUp.abort(), stopMs);
     await Promise.allSettled(runs);
     clearTimeout(lastWords);
@@ -219,7 +219,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   };
 }
 
-/** Tells of runs whose worker died before it could: their paths may hold files that nobody knows of. */
+/** Reports runs whose worker died before it could: their paths may hold files that nobody knows of. */
 async function reportStrays(
   unreported: readonly RunRecord[],
   completion: TaskCompletion,

@@ -59,7 +59,7 @@ const occurrences = counter(
 
 const ofLastDay = gauge(
   'tidemark_occurrences_last_day',
-  'Windows that were decided in the last 24 hours, by what became of them and why; each copy tells of all.',
+  'Windows that were decided in the last 24 hours, by what became of them and why; each copy shows all.',
   ['state', 'reason'],
 );
 

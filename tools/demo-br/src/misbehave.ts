@@ -6,7 +6,7 @@ import type { Log } from './log.ts';
 import type { Outcome } from './outcome.ts';
 import { chatter, closePipes, flood, leaveChild, makeNoise, missStore, printLongLine } from './stress.ts';
 
-/** What a run offers to whatever it is told to do wrong. */
+/** What a run offers to whatever it is to do wrong. */
 export interface MisbehaveContext {
   readonly ledger: Ledger;
   readonly log: Log;

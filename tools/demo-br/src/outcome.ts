@@ -1,7 +1,7 @@
 import type { FailureName } from './named-failures.ts';
 
 /**
- * How a run can be told to end (the `outcome` of a script):
+ * How a run can be made to end (the `outcome` of a script):
  *
  * - `success`: all is well.
  * - `fail`: `Error: <message>: [<code>]…`, exit `exitCode` (1); checkpoint flushed, lock removed. With a `name` it is

@@ -7,7 +7,7 @@ import { type Outcome, SUCCESS } from './outcome.ts';
 import { readOutcome } from './script-outcome.ts';
 import { DEFAULT_VERSION } from './version.ts';
 
-/** What a run is told beyond its command line. Times are in seconds. */
+/** What a run is given beyond its command line. Times are in seconds. */
 export interface Script {
   /** How long it takes to write all regions. */
   readonly seconds: number;
@@ -143,7 +143,7 @@ function clusterIdOf(pd: readonly string[]): bigint {
 }
 
 /**
- * What a run in this path is told: by the file that DEMO_BR_SCRIPT names, else by the nearest `demo-br.json` in the
+ * What a run in this path is given: by the file that DEMO_BR_SCRIPT names, else by the nearest `demo-br.json` in the
  * folders above the path; then by DEMO_BR_* variables; then by defaults.
  *
  * @param backupPath undefined for a backup that is not in a folder: then no file is looked for

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writePrivately } from './secret-files.ts';
 
-/** What `<data>/connection.json` tells scripts about a stack that is ready (architecture 7). */
+/** What `<data>/connection.json` says to scripts about a stack that is ready (architecture 7). */
 export interface Connection {
   readonly url: string;
   /** host:port of the API for gRPC. */
@@ -26,7 +26,7 @@ export function connectionPath(dataDir: string): string {
   return join(dataDir, 'connection.json');
 }
 
-/** Tells scripts that the stack is ready. Only its owner can read the file: it holds the token. */
+/** Says to scripts that the stack is ready. Only its owner can read the file: it holds the token. */
 export function writeConnection({ url, grpc, token, dataDir, processes }: Connection): void {
   const list = processes.map(({ name, pid, address, operations }) => ({ name, pid, address, operations }));
   const text = JSON.stringify({ url, grpc, token, dataDir, processes: list }, undefined, 2);

@@ -11,7 +11,7 @@ export function pauseBefore(attempt: number): number {
 /**
  * Does something until it succeeds, with growing pauses: what is in the way, such as a full disk, may pass.
  *
- * @param onFailure told each time, with the pause that follows in milliseconds
+ * @param onFailure called each time, with the pause that follows in milliseconds
  * @returns whether it was done; `false` when the signal aborted first
  */
 export async function keepTrying(

@@ -32,7 +32,7 @@ export interface LocalServer extends AsyncDisposable {
 export interface LocalServerOptions {
   /** The data folder of the stack: the server's files, log and run record go below it. */
   readonly dataDir: string;
-  /** Tells people what takes time. */
+  /** Says what takes time. */
   readonly say: (line: string) => void;
   /** Gives up finding, installing and starting. */
   readonly signal: AbortSignal;

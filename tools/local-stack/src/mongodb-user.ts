@@ -4,7 +4,7 @@
  * 1. Name and password exist as a file before the server knows them, and stay when its data is wiped.
  * 2. The user is made over no port: in the data itself, on a socket in a folder of this user alone, or inside the
  *    container. So nobody else ever finds a server that asks for no password.
- * 3. Making it again changes nothing but the password. A file in the server's folder tells that it is done, and goes
+ * 3. Making it again changes nothing but the password. A file in the server's folder says that it is done, and goes
  *    with the data; it is written last.
  */
 import { existsSync, readFileSync } from 'node:fs';

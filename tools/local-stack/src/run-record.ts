@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { identify, type ProcessIdentity, parseIdentity } from '@tidemark/processes/identity';
 
-/** One process that a stack started, as `<data>/run/<name>.json` tells it to whoever comes after a crash. */
+/** One process that a stack started, as `<data>/run/<name>.json` shows it to whoever comes after a crash. */
 export interface RunRecord extends ProcessIdentity {
   readonly name: string;
 }

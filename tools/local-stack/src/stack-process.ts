@@ -40,7 +40,7 @@ const STOP_GRACE_MS = 30_000;
 const READY_ANSWER_MS = 2_000;
 /**
  * V8's young generation takes 8 MB with this and up to 50 without, most of which a process of Tidemark never gives back. The
- * image has the same (Dockerfile); docs/benchmarks.md tells what it brings.
+ * image has the same (Dockerfile); docs/benchmarks.md says what it brings.
  */
 export const V8_OPTIONS = ['--max-semi-space-size=4'];
 

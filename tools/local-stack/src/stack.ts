@@ -61,7 +61,7 @@ export interface StackOptions {
   readonly register?: boolean;
   /** Whether a process or server that ended unasked is started again (default true). */
   readonly restart?: boolean;
-  /** Told what happens, a line at a time. */
+  /** Called with what happens, a line at a time. */
   readonly say?: (line: string) => void;
   /** Gives up starting. */
   readonly signal?: AbortSignal;

@@ -26,9 +26,9 @@ export interface ProcessSpec {
 export interface SuperviseOptions {
   /** Whether a process that ended unasked is started again. */
   readonly restart: boolean;
-  /** Told about each unasked end, in a sentence. */
+  /** Called with each unasked end, in a sentence. */
   readonly say: (line: string) => void;
-  /** Told whenever the pid has changed. */
+  /** Called whenever the pid has changed. */
   readonly onStarted?: () => void;
 }
 

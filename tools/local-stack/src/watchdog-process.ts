@@ -1,4 +1,4 @@
-/** The process of `watchdog.ts`: reads until its standard input ends, and then does as is told there. */
+/** The process of `watchdog.ts`: reads until its standard input ends, and then does what is written there. */
 const [dataDir = ''] = process.argv.slice(2);
 // A Ctrl-C or the end of a terminal is the stack's to act on.
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.on(signal, () => undefined);

@@ -8,7 +8,7 @@ export function time(what: string) {
   return z.string().meta({ format: 'date-time', description: `${what} RFC 3339; \`${NEVER}\` until it happens.` });
 }
 
-/** A count that an answer tells. */
+/** A count in an answer. */
 export function counted(what: string) {
   return z.int().min(0).describe(what);
 }

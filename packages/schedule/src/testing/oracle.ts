@@ -28,7 +28,7 @@ interface Stretch {
   readonly length: number;
 }
 
-/** Tells the wall clock's minute at a minute of time. */
+/** The wall clock's minute at a minute of time. */
 type WallClock = (minute: number) => number;
 
 /**

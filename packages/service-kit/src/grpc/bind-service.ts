@@ -32,7 +32,7 @@ export interface ServiceBinding {
   readonly group: string;
   /**
    * @param options.admission of the group
-   * @param options.draining aborts as soon as the server is told to stop: streams end then
+   * @param options.draining aborts as soon as the server stops: streams end then
    * @param options.stopping aborts when calls under way have had their time
    */
   implementation(options: {

@@ -15,7 +15,7 @@ import { channelCredentials, type ProcessCertificate } from './transport-securit
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Deadline of the call; 5 s unless told otherwise. Streams have none unless one is given. */
+  /** Deadline of the call; 5 s by default. Streams have none unless one is given. */
   readonly timeoutMs?: number | undefined;
   readonly requestId?: string | undefined;
   readonly caller?: string | undefined;

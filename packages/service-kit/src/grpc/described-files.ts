@@ -1,4 +1,4 @@
-/** What server reflection tells of: the protobuf files of some services, with all that these need. */
+/** What server reflection describes: the protobuf files of some services, with all that these need. */
 import {
   clone,
   type DescEnum,
@@ -10,7 +10,7 @@ import {
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 
-/** Whether an RPC is told of. */
+/** Whether an RPC is described. */
 export type IsServed = (service: string, method: string) => boolean;
 
 /** Each answers a file and all that it needs, as bytes of `FileDescriptorProto`; `undefined` for what is not known. */
@@ -25,11 +25,11 @@ export function describeFiles(services: readonly DescService[], isServed: IsServ
   const bytes = new Map([...files].map((file) => [file, toBytes(file, isServed)]));
   const symbols = new Map([...files].flatMap((file) => symbolsOf(file, isServed).map((symbol) => [symbol, file])));
   const names = new Map([...files].map((file) => [file.proto.name, file]));
-  const told = (file: DescFile | undefined) =>
+  const withBytes = (file: DescFile | undefined) =>
     file && [...withDependencies(file)].flatMap((one) => bytes.get(one) ?? []);
   return {
-    byName: (name) => told(names.get(name)),
-    bySymbol: (symbol) => told(symbols.get(symbol.replace(/^\./, ''))),
+    byName: (name) => withBytes(names.get(name)),
+    bySymbol: (symbol) => withBytes(symbols.get(symbol.replace(/^\./, ''))),
   };
 }
 

@@ -1,7 +1,7 @@
 import { ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 
 /**
- * Ends calls of a server that is told to stop: for services of libraries, whose streams else stay open until their clients
+ * Ends calls of a server that stops: for services of libraries, whose streams else stay open until their clients
  * go.
  *
  * @param prefix of the paths of the calls

@@ -32,7 +32,7 @@ export interface ObservedCall {
   /** Ends what is done for the call. */
   abort(reason: AppError): void;
   succeeded(): void;
-  /** Logs the failure, and says what the caller is told. */
+  /** Logs the failure, and returns the error that the caller receives. */
   failed(thrown: unknown): AppError;
 }
 

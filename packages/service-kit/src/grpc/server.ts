@@ -34,7 +34,7 @@ export interface GrpcServerOptions {
   readonly certificate?: ProcessCertificate | undefined;
   readonly log: Logger;
   readonly services: readonly ServiceBinding[];
-  /** What the process needs to answer calls, for its health; nothing unless told. */
+  /** What the process needs to answer calls, for its health; nothing by default. */
   readonly ready?: Readonly<Record<string, ReadyCheck>>;
   /** Of each group of services. */
   readonly admission?: AdmissionLimits;
@@ -62,7 +62,7 @@ const ADMISSION: AdmissionLimits = { atOnce: DEFAULT_CALLS_AT_ONCE, waiting: DEF
 /** Clients learn of new copies when their connections end. */
 const MAX_CONNECTION_AGE_MS = 10 * 60_000;
 const CONNECTION_GRACE_MS = 60_000;
-/** How long calls under way may go on once the server was told to stop, and then once they were aborted. */
+/** How long calls under way may go on once the server stops, and then once they were aborted. */
 const DRAIN_MS = 5_000;
 const ABORT_MS = 2_000;
 /** By when the process must know of all that it needs: who asks for its health waits for a second. */

@@ -117,10 +117,10 @@ export function channelCredentials(certificate: ProcessCertificate | undefined):
  */
 function providerOf(watched: WatchedCertificate): experimental.CertificateProvider {
   const subscriptions = new Map<object, () => void>();
-  const subscribe = (listener: object, tell: () => void) => {
-    subscriptions.set(listener, watched.onRenewed(tell));
-    // Not at once: grpc-js adds itself to who is told only after this returns.
-    process.nextTick(tell);
+  const subscribe = (listener: object, notify: () => void) => {
+    subscriptions.set(listener, watched.onRenewed(notify));
+    // Not at once: grpc-js adds itself to the listeners only after this returns.
+    process.nextTick(notify);
   };
   const unsubscribe = (listener: object) => {
     subscriptions.get(listener)?.();

@@ -54,7 +54,7 @@ export const storageAt = (location: Storage['location']) => Storage.create({ id:
 
 /**
  * @param options.signal ends the installation of the servers
- * @param options.say told what is installed
+ * @param options.say called with what is installed
  */
 export function createKinds(options: { readonly signal: AbortSignal; readonly say: (line: string) => void }): Kinds {
   const stack = new AsyncDisposableStack();

@@ -2,7 +2,7 @@ import type { Backup, Cancellation } from '../backup.ts';
 import { type Command, type Decision, type Limits, OK } from './command.ts';
 import { finishCanceled } from './vocabulary.ts';
 
-/** Records a cancel; from then on the backup ends as Canceled whatever its worker tells (T12). */
+/** Records a cancel; from then on the backup ends as Canceled whatever its worker reports (T12). */
 export function cancel(
   backup: Backup,
   { by, reason, requestId, code }: Extract<Command, { kind: 'cancel' }>,

@@ -7,7 +7,7 @@ import { attemptOf, finish, removeTask } from './vocabulary.ts';
 
 type Claim = Extract<Command, { kind: 'claim' }>;
 
-/** Grants the task to whoever asks first (T3); everybody else is told LOST and forgets. */
+/** Grants the task to whoever asks first (T3); everybody else gets LOST and forgets. */
 export function claim(backup: Backup, command: Claim, now: Date, limits: Limits): Decision {
   const held = renewTask(backup, { claim: command.claim }, now, limits);
   if (held) return { answer: answerOf(held, command.claim, now), next: held };

@@ -23,7 +23,7 @@ export interface Limits extends TaskLimits {
   readonly lossLimit: number;
 }
 
-/** A worker of the task's pool that told of itself a moment ago, and would take new tasks. */
+/** A worker of the task's pool that reported itself a moment ago, and would take new tasks. */
 export interface Peer {
   readonly instance: string;
   readonly worker: string;
@@ -104,7 +104,7 @@ export type Command =
       readonly claim: string;
       readonly fence: number;
       readonly progress?: Progress;
-      /** Absent once `br` tells its progress. */
+      /** Absent once `br` reports its progress. */
       readonly estimate?: Estimate;
       /** What `br` waits for, and for how long already; absent while it goes on. */
       readonly stall?: Omit<Waiting, 'since'> & { readonly forMs: number };
@@ -119,9 +119,9 @@ export type Command =
       readonly outcome: Outcome;
       /** Looked up where the worker gives the task back. */
       readonly peers?: readonly Peer[];
-      /** Told with a removal that fails: that the storage is registered elsewhere today, and what to do. */
+      /** Said with a removal that fails: that the storage is registered elsewhere today, and what to do. */
       readonly elsewhere?: string;
-      /** Told with paths in which nothing was found: the last move that the backup came along with. */
+      /** Said with paths in which nothing was found: the last move that the backup came along with. */
       readonly moved?: Moved;
     }
   /** Without a fence when the answer to the claim never came. */
@@ -171,13 +171,13 @@ export type Answer =
       readonly mayRun: boolean;
       readonly attempt: number;
       readonly remainingMs: number;
-      /** The last attempt in this path told its end, so a lock that it left may be removed (T9). */
+      /** The last attempt in this path reported its end, so a lock that it left may be removed (T9). */
       readonly previousEnded: boolean;
       /** Of the last `br` that ran in this path; empty if none did. */
       readonly previousBrVersion: string;
     }
   | { readonly kind: 'removeGrant'; readonly fence: number; readonly paths: readonly string[] }
-  /** The state does not allow it; `why` tells which of the refusals it is. */
+  /** The state does not allow it; `why` says which of the refusals it is. */
   | { readonly kind: 'refused'; readonly why: Refusal };
 
 /** `notScheduled` and `newest` refuse retention alone; `notGood` is for holds, `notForgotten` for what a rebuild found. */
@@ -192,13 +192,13 @@ export type Refusal =
   | 'notForgotten'
   | 'wrongPair';
 
-/** What a command does: the document after it (absent: no change), what the caller is told, and what rings afterwards. */
+/** What a command does: the document after it (absent: no change), what the caller is answered, and what rings afterwards. */
 export interface Decision {
   readonly answer: Answer;
   readonly next?: Backup;
   /** Publish a RunCommand, now that the document says so. */
   readonly ring?: true;
-  /** Tell all workers of the cancel. */
+  /** Announce the cancel to all workers. */
   readonly broadcast?: true;
 }
 

@@ -75,9 +75,11 @@ function afterHandBack(
   limits: Limits,
 ): Backup {
   const { worker = '', argv } = attemptOf(backup, claim) ?? {};
-  const told = withHandBack(backup, { ...handBack, worker, claim, at: now, reason });
+  const handed = withHandBack(backup, { ...handBack, worker, claim, at: now, reason });
   const kept =
-    argv && !notStarted ? told : { ...told, attempts: told.attempts.filter((attempt) => attempt.claim !== claim) };
+    argv && !notStarted
+      ? handed
+      : { ...handed, attempts: handed.attempts.filter((attempt) => attempt.claim !== claim) };
   const last = kept.handBacks.at(-1);
   if (!last) return kept;
   const all = saidByAll(kept, peers, last, now);

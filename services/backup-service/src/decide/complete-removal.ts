@@ -30,8 +30,8 @@ export function completeRemoval(
       if (outcome.handBack) {
         const { worker = '' } = backup.task;
         const { notStarted: _, ...handBack } = outcome.handBack;
-        const told = { ...handBack, worker, claim, at: now, reason: outcome.reason };
-        return { answer: { kind: 'ok' }, next: handedBack(backup, told, peers, elsewhere, now, limits) };
+        const handed = { ...handBack, worker, claim, at: now, reason: outcome.reason };
+        return { answer: { kind: 'ok' }, next: handedBack(backup, handed, peers, elsewhere, now, limits) };
       }
       return { answer: { kind: 'ok' }, next: { ...backup, task: requeued(backup.task, now, outcome.waitMs) } };
     default:
@@ -111,16 +111,16 @@ function removed(
   };
 }
 
-/** Another worker may remove it; where none can, that is told as any failure of a removal (H3). */
+/** Another worker may remove it; where none can, that is reported as any failure of a removal (H3). */
 function handedBack(
   backup: WithTask<Backup>,
-  told: Omit<HandBack, 'times'>,
+  handed: Omit<HandBack, 'times'>,
   peers: readonly Peer[],
   elsewhere: string | undefined,
   now: Date,
   limits: Limits,
 ): Backup {
-  const kept = { ...withHandBack(backup, told), task: backup.task };
+  const kept = { ...withHandBack(backup, handed), task: backup.task };
   const last = kept.handBacks.at(-1);
   if (!last) return kept;
   const all = saidByAll(kept, peers, last, now);

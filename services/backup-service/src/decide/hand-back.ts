@@ -3,7 +3,7 @@
  *
  * H1. It is no failure of the backup: nothing is counted, and no attempt is kept for which no `br` was announced.
  * H2. A worker that said so a moment ago, or says so with its claim, is left alone while another one may do the task; with
- *     no other it is asked again, later each time, since only a fresh look tells whether things are well again.
+ *     no other it is asked again, later each time, since only a fresh look shows whether things are well again.
  * H3. Once every present worker of the pool has said so, the task fails, unless the reason may pass by itself or `br` has
  *     been in the path, where a finished backup may lie; then its deadline ends it.
  */
@@ -15,7 +15,7 @@ import { mayHoldFiles } from './vocabulary.ts';
 
 /** For how long a worker that gave a task back is not asked again while others may do it. */
 export const SPARED_MS = 60_000;
-/** For how long it counts that a worker said so, where its presence does not tell. */
+/** For how long it counts that a worker said so, where its presence does not say so. */
 const SAID_MS = 15 * 60_000;
 /** When it rings again if all others are busy. */
 const BUSY_MS = 10_000;
@@ -24,7 +24,7 @@ const MOST_DOUBLINGS = 10;
 
 const handBacksOf = ({ handBacks = [] }: Pick<Backup, 'handBacks'>) => handBacks;
 
-/** Whether the claim's task was given back under it: then what it tells is a repeat. */
+/** Whether the claim's task was given back under it: then what it reports is a repeat. */
 export function gaveBack(backup: Backup, claim: string): boolean {
   return handBacksOf(backup).some((one) => one.claim === claim);
 }

@@ -42,7 +42,7 @@ function withEstimate(backup: Backup, { estimate }: Renew): Backup {
   return estimate || backup.estimate ? { ...backup, estimate: estimate ?? null } : backup;
 }
 
-/** Since when it waits is the first that was told of it: clocks of workers are not asked. */
+/** Since when it waits is the first report of it: clocks of workers are not asked. */
 function withWaiting(backup: Backup, { stall }: Renew, now: Date): Backup {
   const { waiting } = backup;
   if (!stall) return waiting ? { ...backup, waiting: null } : backup;

@@ -11,7 +11,7 @@ import { existing, throwRefusal, unknownBackup } from './refusals.ts';
 
 const REASON_CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
 
-/** Records a cancel, then tells the workers. */
+/** Records a cancel, then notifies the workers. */
 export function cancelBackup({ store, publisher, dispatcher }: Dependencies) {
   return async (
     { id, clusterId, reason, reasonCode }: CancelBackupRequest,

@@ -37,7 +37,7 @@ export function executorService(dependencies: Dependencies): ServiceBinding {
       settleMarker: settleMarker(dependencies),
       settleMove: settleMove(dependencies),
     },
-    // What runs is told of whatever people ask.
+    // Reports of what runs come through whatever people ask.
     { group: 'workers' },
   );
 }

@@ -7,7 +7,7 @@ import { toBackupMessage } from '../backup-message.ts';
 import type { Dependencies } from './context.ts';
 import { unknownBackup } from './refusals.ts';
 
-/** One backup, also one that was deleted: its tombstone tells who did it and when. */
+/** One backup, also one that was deleted: its tombstone says who did it and when. */
 export function getBackup({ store, slots, now }: Dependencies) {
   return async ({ id }: GetBackupRequest, { signal, sees }: CallContext): Promise<GetBackupResponse> => {
     const backup = await store.get(id, signal);

@@ -10,7 +10,7 @@ import type { ChangedBackup } from '../finished-backups.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 
-/** What was told last of an instant: when it changed, and its id. */
+/** What was returned last of an instant: when it changed, and its id. */
 const TOKEN = new RegExp(`^(\\d{1,15})_(${ID})$`);
 
 /**
@@ -43,10 +43,10 @@ export function listChangedClusters({ finished, quarantines, now }: Dependencies
       now(),
       signal,
     );
-    const told = backups.filter((change) => readably(change) !== undefined);
-    const clusterIds = [...new Set(told.map(({ clusterId }) => clusterId))];
+    const read = backups.filter((change) => readably(change) !== undefined);
+    const clusterIds = [...new Set(read.map(({ clusterId }) => clusterId))];
     const nextPageToken = behind ? `${+behind.at}_${behind.id}` : '';
-    return { clusterIds, backups: told.map(toMessage), nextAfter, more, nextPageToken };
+    return { clusterIds, backups: read.map(toMessage), nextAfter, more, nextPageToken };
   };
 }
 

@@ -35,10 +35,12 @@ export function listClusters({ registry, quarantines }: Dependencies) {
       signal,
     );
     const page = found.slice(0, limit);
-    const told = readable(quarantines.listedClusters, page, toClusterMessage, Cluster).map(({ message }) => message);
-    const clusters = fitting(told, Cluster);
+    const messages = readable(quarantines.listedClusters, page, toClusterMessage, Cluster).map(
+      ({ message }) => message,
+    );
+    const clusters = fitting(messages, Cluster);
     const rest = found.length > limit ? page.at(-1)?._id : undefined;
-    const last = clusters.length < told.length ? clusters.at(-1)?.id : rest;
+    const last = clusters.length < messages.length ? clusters.at(-1)?.id : rest;
     return { clusters, nextPageToken: last ?? '' };
   };
 }

@@ -21,14 +21,14 @@ export function listNewestGood({ finished, quarantines }: Dependencies) {
     check.require(clusterIds.length <= MAX_ENTRIES, 'clusterIds', `must be at most ${MAX_ENTRIES}`);
     for (const clusterId of clusterIds.slice(0, MAX_ENTRIES)) check.id('clusterId', clusterId);
     const asked = [...new Set(clusterIds)];
-    const told = asked.indexOf(pageToken) + 1;
+    const done = asked.indexOf(pageToken) + 1;
     check.require(
-      pageToken === '' || told > 0,
+      pageToken === '' || done > 0,
       'pageToken',
       'must be the nextPageToken of the answer before, or empty',
     );
     check.finish();
-    const found = await finished.newestGood(asked.slice(told), signal);
+    const found = await finished.newestGood(asked.slice(done), signal);
     const messages = readable(quarantines.newestGood, found, toMessage, GoodBackup).map(({ message }) => message);
     const backups = fitting(messages, GoodBackup);
     return { backups, nextPageToken: (backups.length < messages.length && backups.at(-1)?.clusterId) || '' };

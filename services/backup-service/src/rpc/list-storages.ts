@@ -17,8 +17,10 @@ export function listStorages({ registry, quarantines }: Dependencies) {
     if (pageToken !== '') check.id('pageToken', pageToken);
     check.finish();
     const found = (await registry.storages.list([], signal)).filter(({ _id }) => _id > pageToken);
-    const told = readable(quarantines.listedStorages, found, toStorageMessage, Storage).map(({ message }) => message);
-    const storages = fitting(told, Storage);
-    return { storages, nextPageToken: (told.length > storages.length && storages.at(-1)?.id) || '' };
+    const messages = readable(quarantines.listedStorages, found, toStorageMessage, Storage).map(
+      ({ message }) => message,
+    );
+    const storages = fitting(messages, Storage);
+    return { storages, nextPageToken: (messages.length > storages.length && storages.at(-1)?.id) || '' };
   };
 }

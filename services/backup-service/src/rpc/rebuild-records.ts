@@ -7,7 +7,7 @@ import { toCheckMessage } from '../storage-check-message.ts';
 import { acceptCheck } from './accept-check.ts';
 import type { Dependencies } from './context.ts';
 
-/** Lets a worker look for manifests; unless told to apply, it only says which records are missing. */
+/** Lets a worker look for manifests; unless asked to apply, it only says which records are missing. */
 export function rebuildRecords(dependencies: Dependencies) {
   return async (
     { storageId, pool, apply }: RebuildRecordsRequest,

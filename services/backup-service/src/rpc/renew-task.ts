@@ -5,7 +5,7 @@ import { fromEstimateMessage, fromProgressMessage, fromStallMessage, toStateMess
 import type { Dependencies } from './context.ts';
 import { requireTask, standingOf } from './task-ref.ts';
 
-/** Keeps a worker's lease, and tells it when the backup is being canceled. */
+/** Keeps a worker's lease, and says when the backup is being canceled. */
 export function renewTask({ store }: Dependencies) {
   return async (request: RenewTaskRequest, { signal }: CallContext): Promise<RenewTaskResponse> => {
     const { id, claim, fence } = requireTask(request.task);

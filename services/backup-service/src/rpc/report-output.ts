@@ -10,7 +10,7 @@ import type { Dependencies } from './context.ts';
 import { requireTask } from './task-ref.ts';
 
 /**
- * Keeps a piece of what an attempt printed. An attempt that has ended, or was lost, may still tell its last words: they
+ * Keeps a piece of what an attempt printed. An attempt that has ended, or was lost, may still report its last words: they
  * are evidence and change nothing.
  */
 export function reportOutput({ store, output, now }: Dependencies) {

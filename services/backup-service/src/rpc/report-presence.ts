@@ -15,7 +15,7 @@ const SHORTEST_INSTANCE = 16;
 const seconds = (number: number) => (number > 0 ? Math.min(number, MAX_TOLD_SECONDS) * 1_000 : 0);
 const cut = (text: string) => text.slice(0, MAX_NAME);
 
-/** Keeps what a worker tells of itself; answers which checks wait for it. */
+/** Keeps what a worker reports of itself; answers which checks wait for it. */
 export function reportPresence({ presences, checks, now }: Dependencies) {
   return async (request: ReportPresenceRequest, { signal }: CallContext): Promise<ReportPresenceResponse> => {
     const { worker, instance, pool, slots, freeSlots, draining } = request;

@@ -24,7 +24,7 @@ interface Holder {
   readonly by: string;
 }
 
-/** Takes down which marker lies in the storage of a task or a probe, and tells by which the storage is known. */
+/** Takes down which marker lies in the storage of a task or a probe, and returns by which the storage is known. */
 export function settleMarker(dependencies: Dependencies) {
   const { markers, places } = dependencies;
   return async (request: SettleMarkerRequest, { signal }: CallContext): Promise<SettleMarkerResponse> => {

@@ -27,7 +27,7 @@ import { unknownCluster, unusableStorage } from './refusals.ts';
 /** How many seconds further a path may lie when backups of one cluster come faster than one a second. */
 const MOST_PATHS = 100;
 
-/** Accepts a backup: the document is written before anybody is told, and rings at once. */
+/** Accepts a backup: the document is written before anybody is notified, and rings at once. */
 export function startBackup(dependencies: Dependencies) {
   return async (request: StartBackupRequest, context: CallContext): Promise<StartBackupResponse> => {
     validate(request);

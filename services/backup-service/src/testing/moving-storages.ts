@@ -141,7 +141,7 @@ export function movingStorages() {
   const tell = ({ check }: Probe, place: string, number: string, backups: string[] = []): Promise<SettleMoveResponse> =>
     service.executor.settleMove({ check, place, number, backups });
 
-  /** Says that a storage was moved, and tells of all older places what was found: all of the good backups, unless said otherwise. */
+  /** Says that a storage was moved, and reports what was found of all older places: all of the good backups, unless said otherwise. */
   async function proveMoved(storageId: string, number: string, found?: string[]) {
     const probe = await sayMoved(storageId);
     const answers: SettleMoveResponse[] = [];

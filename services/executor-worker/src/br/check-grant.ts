@@ -53,8 +53,8 @@ function unless(fine: boolean, field: string, description: string): FieldViolati
 
 function refuse(found: readonly FieldViolation[]): void {
   if (found.length === 0) return;
-  const told = found.slice(0, MAX_PROBLEMS).map(({ field, description }) => `${field} ${description}`);
-  throw new AppError('invalid_argument', `This worker refuses what it was handed: ${told.join('; ')}.`);
+  const problems = found.slice(0, MAX_PROBLEMS).map(({ field, description }) => `${field} ${description}`);
+  throw new AppError('invalid_argument', `This worker refuses what it was handed: ${problems.join('; ')}.`);
 }
 
 function isPlace({ location }: Storage): boolean {
@@ -67,7 +67,7 @@ function isPlace({ location }: Storage): boolean {
     case 'azure':
       return BUCKET.test(location.value.container);
     default:
-      return true; // told by whoever opens it
+      return true; // whoever opens it says so
   }
 }
 

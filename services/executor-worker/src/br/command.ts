@@ -42,7 +42,7 @@ export function backupArguments(target: Target, storage: Storage, path: string):
   ];
 }
 
-/** Where the files go, as BR wants it told (br-contract 2.1); never with credentials. */
+/** Where the files go, as BR wants it written (br-contract 2.1); never with credentials. */
 export function storageUrl({ location }: Storage, path: string): string {
   switch (location?.$case) {
     case 'local':

@@ -21,7 +21,7 @@ const write = (name: string, bytes: number) => writeFileSync(join(folder, 'c1', 
 const estimation = async (lastSizeBytes: bigint) => {
   const storage = Storage.create({ id: 's1', location: { $case: 'local', value: { path: folder } } });
   const files = await openBackupFiles(storage, 'c1/p', {});
-  return startEstimation({ files, lastSizeBytes, tell: (estimate) => void told.push(estimate), everyMs: 10 });
+  return startEstimation({ files, lastSizeBytes, report: (estimate) => void told.push(estimate), everyMs: 10 });
 };
 
 it('grows with what lies in the path, as a share of the last good backup, and is never all of it', async () => {
@@ -60,8 +60,8 @@ it('holds nothing up where the storage cannot be listed', async () => {
     yield* [];
     throw new Error('no answer');
   };
-  const tell = (estimate: Estimate | undefined) => void told.push(estimate);
-  await using _ = startEstimation({ files: { list }, lastSizeBytes: 0n, tell, everyMs: 5 });
+  const report = (estimate: Estimate | undefined) => void told.push(estimate);
+  await using _ = startEstimation({ files: { list }, lastSizeBytes: 0n, report, everyMs: 5 });
   await vi.waitFor(() => expect(tries).toBeGreaterThan(2));
   expect(told).toEqual([]);
 });

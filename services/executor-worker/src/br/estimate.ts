@@ -1,8 +1,8 @@
 /**
- * Estimates how far a `br` is from what grows in its path: with its log on the terminal it tells its progress for the first
+ * Estimates how far a `br` is from what grows in its path: with its log on the terminal it reports its progress for the first
  * time after two minutes (br-contract 14), and a small backup is over by then.
  *
- * G1. It ends once `br` tells its progress.
+ * G1. It ends once `br` reports its progress.
  * G2. It costs little: what is too much to be listed within `LOOK_MS` is not estimated, and the longer a look took, the longer
  *     the pause before the next.
  * G3. Nothing depends on it: a storage that cannot be listed is none of its business.
@@ -16,12 +16,12 @@ export interface EstimateOptions {
   readonly files: Pick<BackupFiles, 'list'>;
   /** Of the last good backup of the cluster; 0 if there is none. */
   readonly lastSizeBytes: bigint;
-  readonly tell: (estimate: Estimate | undefined) => void;
+  readonly report: (estimate: Estimate | undefined) => void;
   readonly everyMs?: number;
 }
 
 export interface Estimation extends AsyncDisposable {
-  /** `br` tells its progress itself: from now on nothing is estimated. */
+  /** `br` reports its progress itself: from now on nothing is estimated. */
   known(): void;
 }
 
@@ -33,7 +33,7 @@ const REST = 10;
 const MOST = 99;
 
 /** Starts estimating; no look is under way once disposal was awaited. */
-export function startEstimation({ files, lastSizeBytes, tell, everyMs = EVERY_MS }: EstimateOptions): Estimation {
+export function startEstimation({ files, lastSizeBytes, report, everyMs = EVERY_MS }: EstimateOptions): Estimation {
   const stop = new AbortController();
 
   const look = async (): Promise<void> => {
@@ -41,7 +41,7 @@ export function startEstimation({ files, lastSizeBytes, tell, everyMs = EVERY_MS
     for await (const { bytes } of files.list(withTimeout(LOOK_MS, stop.signal))) written += BigInt(bytes);
     if (written === 0n || stop.signal.aborted) return;
     const percent = lastSizeBytes > 0n ? Math.min(MOST, Number((written * 100n) / lastSizeBytes)) : undefined;
-    tell({ writtenBytes: written, percent });
+    report({ writtenBytes: written, percent });
   };
   const run = async (): Promise<void> => {
     let pauseMs = everyMs;
@@ -59,7 +59,7 @@ export function startEstimation({ files, lastSizeBytes, tell, everyMs = EVERY_MS
     known() {
       if (stop.signal.aborted) return;
       stop.abort();
-      tell(undefined);
+      report(undefined);
     },
     async [Symbol.asyncDispose]() {
       stop.abort();

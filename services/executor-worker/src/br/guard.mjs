@@ -8,7 +8,7 @@
  *     that was frozen starts nothing later. One whose worker goes before has nothing to end, and goes too.
  * G3. Each byte after that line says that a renewal was answered. When none came for `guardMs`, or when the input ends
  *     because the worker is gone, the group gets TERM, and KILL `killMs` later: the guard with it.
- * G4. Which pid `br` has and how it ended is told on file descriptor 3, a JSON line each.
+ * G4. Which pid `br` has and how it ended is written to file descriptor 3, a JSON line each.
  * G5. The guard passes on what `br` prints, so that a `br` whose worker is gone is stopped by G3 and can leave its path in
  *     order, instead of dying of a broken pipe. It never blocks on a worker that does not read: its clock must go on.
  * G6. Where there is `setpriv`, the kernel kills `br` when the guard itself is killed.
@@ -38,11 +38,11 @@ const STATUS_FD = 3;
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']) process.on(signal, () => undefined);
 
 /** @param {object} line */
-const tell = (line) => {
+const report = (line) => {
   try {
     writeSync(STATUS_FD, `${JSON.stringify(line)}\n`);
   } catch {
-    // The worker is gone, and with it whom to tell.
+    // The worker is gone, and nobody reads this.
   }
 };
 /** @param {NodeJS.Signals} signal */
@@ -69,7 +69,7 @@ const passOn = (from, fd) => {
 /** @param {Command} command */
 const guard = ({ argv, env, cwd, setpriv, startBy, guardMs, killMs }) => {
   if (Number(process.hrtime.bigint()) / 1e6 > startBy) {
-    tell({ ending: 'too late' });
+    report({ ending: 'too late' });
     process.exit(0);
   }
   const [program = '', ...args] = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...argv] : argv;
@@ -82,7 +82,7 @@ const guard = ({ argv, env, cwd, setpriv, startBy, guardMs, killMs }) => {
   const end = (why) => {
     if (ending) return;
     ending = true;
-    tell({ ending: why });
+    report({ ending: why });
     signalGroup('SIGTERM');
     setTimeout(() => signalGroup('SIGKILL'), killMs).unref();
   };
@@ -94,14 +94,14 @@ const guard = ({ argv, env, cwd, setpriv, startBy, guardMs, killMs }) => {
   process.stdin.on('end', () => end('worker gone'));
   process.stdin.on('error', () => end('worker gone'));
 
-  br.on('spawn', () => tell({ pid: br.pid }));
+  br.on('spawn', () => report({ pid: br.pid }));
   br.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
-    tell({ error: error.code ?? error.message });
+    report({ error: error.code ?? error.message });
     process.exit(127);
   });
   br.on('exit', (code, signal) => {
-    tell({ code, signal });
-    // What br started may hold the pipes; it gets as long as anything here that is told to end.
+    report({ code, signal });
+    // What br started may hold the pipes; it gets as long as anything else here that is to end.
     setTimeout(() => process.exit(0), killMs).unref();
   });
   br.on('close', () => {

@@ -117,8 +117,8 @@ export function readDuration(text: string): number | undefined {
 /**
  * Starts reading a run.
  *
- * @param onProgress told of each progress line
- * @param stalls told of each line that may say that `br` waits for something
+ * @param onProgress called with each progress line
+ * @param stalls called with each line that may say that `br` waits for something
  */
 export function createOutputReader(
   onProgress: (line: ProgressLine) => void,

@@ -30,13 +30,13 @@ export interface BrOptions {
   readonly graceMs: number;
   onStdout(chunk: Buffer): void;
   onStderr(chunk: Buffer): void;
-  /** `br` was told to stop and still runs after its grace; it is told again, and killed, once this has resolved. */
+  /** `br` was told to stop and still runs after its grace; it is asked again, and killed, once this has resolved. */
   onHang?(): Promise<void>;
 }
 
 /** How a run ended. */
 export interface BrExit {
-  /** Undefined when `br` was killed, or when the guard was before it could tell. */
+  /** Undefined when `br` was killed, or when the guard was before it could report. */
   readonly code: number | undefined;
   readonly signal: string | undefined;
   /** The guard ended it, because no renewal was answered for too long, or did not start it, because it was too late. */
@@ -66,7 +66,7 @@ export interface ProcessName {
 
 export interface BrProcess {
   readonly exited: Promise<BrExit>;
-  /** Tells the guard that a renewal was answered. */
+  /** Notifies the guard that a renewal was answered. */
   keepAlive(): void;
   /**
    * Ends `br`, gently first; resolves when `exited` has.
@@ -131,7 +131,7 @@ function startGuard(stateDir: string): Standby {
   const { promise: gone, resolve } = Promise.withResolvers<void>();
   guard.once('error', () => resolve());
   guard.once('exit', () => resolve());
-  guard.stdin.on('error', () => undefined); // the guard is gone, which `gone` tells
+  guard.stdin.on('error', () => undefined); // the guard is gone, which `gone` says
   return {
     guard,
     gone,

@@ -1,6 +1,6 @@
 /**
  * Knows from what `br` prints that it waits for a TiKV that is down or frozen: from 8.1 on it goes round after round without
- * one, and tells so in its log alone.
+ * one, and says so in its log alone.
  *
  * It waits from the first line that says so, until a whole round passes without one, or there is progress. Where nothing is
  * said of it for a long time it has gone on to something else.
@@ -28,8 +28,8 @@ const REPLICA = /store: (\d+),[^\]};]*?store-liveness-state: (\w+)/g;
 export const mayTellOfStall = (line: string): boolean =>
   [NOT_ALIVE, NO_REPLICA, ...ROUNDS].some((words) => line.includes(words));
 
-/** @param tell what it waits for, to be asked for each time that it is told; undefined when it goes on */
-export function watchForStalls(tell: (stall: (() => Stall) | undefined) => void, silenceMs = SILENCE_MS): StallWatch {
+/** @param report called with what it waits for, to be asked for each time that it is reported; undefined when it goes on */
+export function watchForStalls(report: (stall: (() => Stall) | undefined) => void, silenceMs = SILENCE_MS): StallWatch {
   let waiting: { readonly store: string; readonly since: number } | undefined;
   let inThisRound = false;
   let silence: NodeJS.Timeout | undefined;
@@ -39,7 +39,7 @@ export function watchForStalls(tell: (stall: (() => Stall) | undefined) => void,
     inThisRound = false;
     if (!waiting) return;
     waiting = undefined;
-    tell(undefined);
+    report(undefined);
   };
   const waits = (store: string): void => {
     inThisRound = true;
@@ -53,7 +53,7 @@ export function watchForStalls(tell: (stall: (() => Stall) | undefined) => void,
       store === ''
         ? 'br waits for a TiKV that is down or does not answer, and does not say which: look at the stores in PD. It goes on by itself once that TiKV is back.'
         : `br waits for TiKV store ${store}, which is down or does not answer. It goes on by itself once that TiKV is back.`;
-    tell(() => ({ code: 'STORE_AWAY', message, store, seconds: (performance.now() - since) / 1_000 }));
+    report(() => ({ code: 'STORE_AWAY', message, store, seconds: (performance.now() - since) / 1_000 }));
   };
   return {
     saw(line) {

@@ -43,8 +43,10 @@ describe.each([
     const number = 'a'.repeat(32);
     const known = { storage: kind.storage(), root: 'mk', marker: { number: '', adopt: false } };
     const standing = TaskStanding.TASK_STANDING_HELD;
-    const tell = async (told: string) => ({ standing, number: told, candidate: number, backups: [] });
-    expect(await settleMarker({ ...known, files, tell, signal })).toBe('The storage is known by mk/.tidemark/s.json.');
+    const report = async (told: string) => ({ standing, number: told, candidate: number, backups: [] });
+    expect(await settleMarker({ ...known, files, report, signal })).toBe(
+      'The storage is known by mk/.tidemark/s.json.',
+    );
     const open = (wanted: string) =>
       openKnownStorage({ ...known, marker: { number: wanted, adopt: false } }, kind.env, { signal });
     await open(number);
@@ -53,7 +55,7 @@ describe.each([
     if (kind === local) await expect(open(number)).rejects.toThrow('Storage s is not mounted here');
     else {
       const marker = { number, adopt: false };
-      expect(await settleMarker({ ...known, marker, files: await open(number), tell, signal })).toContain(
+      expect(await settleMarker({ ...known, marker, files: await open(number), report, signal })).toContain(
         'is known by',
       );
       expect(await namesIn(files, 'mk')).toEqual(['.tidemark/s.json']);

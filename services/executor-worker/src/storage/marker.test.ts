@@ -40,20 +40,20 @@ const unmount = () => {
 /** What backup-service has on record: the first number wins, unless one is adopted. */
 const registrar = ({ number = '', backups = [] as string[], instead = '' } = {}) => {
   const record = { number, told: [] as string[] };
-  const tell = async (found: string) => {
+  const report = async (found: string) => {
     record.told.push(found);
     if (found !== '' && record.number === instead) record.number = found;
     const candidate = record.number || MINE;
     return { standing: TaskStanding.TASK_STANDING_HELD, number: record.number, candidate, backups };
   };
-  return { record, tell };
+  return { record, report };
 };
 const known = (number: string, adopt = false) => ({ storage: storage(), root: ROOT, marker: { number, adopt } });
 const open = (number: string, reading?: true) =>
   openKnownStorage(known(number), {}, { signal, ...(reading && { reading }) });
-const settle = async ({ tell }: ReturnType<typeof registrar>, number = '', adopt = false) => {
+const settle = async ({ report }: ReturnType<typeof registrar>, number = '', adopt = false) => {
   const files = await openKnownStorage(known(number, adopt), {}, { signal });
-  return settleMarker({ ...known(number, adopt), files, tell, signal });
+  return settleMarker({ ...known(number, adopt), files, report, signal });
 };
 
 describe('a folder whose share is not mounted', () => {
@@ -110,9 +110,17 @@ describe('a folder whose share is not mounted', () => {
   });
 
   it('is no good storage to a check, which leaves nothing in it', async () => {
-    const { tell } = registrar({ number: MINE });
+    const { report } = registrar({ number: MINE });
     const steps = createCheckSteps();
-    const work = { checkId: 'k', storage: storage(), env: {}, steps, lost: signal, drain: signal, tellMarker: tell };
+    const work = {
+      checkId: 'k',
+      storage: storage(),
+      env: {},
+      steps,
+      lost: signal,
+      drain: signal,
+      reportMarker: report,
+    };
     await runCheckTask({ ...work, marker: { number: MINE, adopt: false } });
     expect(steps.kept.at(-1)).toMatchObject({
       name: 'reach',
@@ -192,9 +200,17 @@ it('a read-only copy without a marker is read all the same: records are rebuilt 
 
 describe('a storage that turned out to be good', () => {
   it('gets a marker by its first check, with the number that is on record from then on', async () => {
-    const { record, tell } = registrar();
+    const { record, report } = registrar();
     const steps = createCheckSteps();
-    const work = { checkId: 'k', storage: storage(), env: {}, steps, lost: signal, drain: signal, tellMarker: tell };
+    const work = {
+      checkId: 'k',
+      storage: storage(),
+      env: {},
+      steps,
+      lost: signal,
+      drain: signal,
+      reportMarker: report,
+    };
     await runCheckTask({ ...work, marker: { number: '', adopt: false } });
     expect(steps.kept.at(-1)).toMatchObject({
       name: 'marker',
@@ -212,7 +228,7 @@ describe('a storage that turned out to be good', () => {
     await settle(registered);
     expect(registered.record.number).toBe(OTHER);
     const files = await openKnownStorage({ ...known(''), storage: storage('s2') }, {}, { signal });
-    await settleMarker({ ...known(''), storage: storage('s2'), files, tell: registrar().tell, signal });
+    await settleMarker({ ...known(''), storage: storage('s2'), files, report: registrar().report, signal });
     expect(existsSync(join(mount, ROOT, '.tidemark/s2.json'))).toBe(true);
     await open(OTHER);
   });
@@ -232,8 +248,8 @@ describe('a storage that turned out to be good', () => {
     const registered = registrar();
     const late = {
       ...registered,
-      tell: async (found: string) => {
-        const answer = await registered.tell(found === '' ? '' : OTHER);
+      report: async (found: string) => {
+        const answer = await registered.report(found === '' ? '' : OTHER);
         return found === '' ? answer : { ...answer, number: OTHER };
       },
     };

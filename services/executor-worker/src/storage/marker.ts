@@ -1,10 +1,10 @@
 /**
  * The marker of a storage: a small file with a random number below its root, `.tidemark/<id of the storage>.json`, so that
- * a share that is not mounted, or another one in its place, is told from the storage.
+ * a share that is not mounted, or another one in its place, is not taken for the storage.
  *
  * M1. Where a number is known, nothing is written or removed beside another one; and in a folder not beside none either,
  *     for that is what a mount leaves behind. A bucket cannot be left behind: there a marker may have been cleaned away.
- *     What is told of a removal is only told where the number is still there at its end.
+ *     A removal is only reported where the number is still there at its end.
  * M2. Reading needs no marker, as the storage may be read-only; but another one than the known is refused.
  * M3. A marker is written only where none of the good backups on record that were asked about is missing.
  * M4. The number that lies in the storage wins over the one that would be written, and what backup-service took down first
@@ -143,12 +143,12 @@ async function readMarker(files: StorageFiles, name: string, signal: AbortSignal
   }
 }
 
-/** Tells backup-service which number lies in the storage, or asks with an empty one; under the task or check that is held. */
-export type TellMarker = (number: string) => Promise<SettleMarkerResponse>;
+/** Reports to backup-service which number lies in the storage, or asks with an empty one; under the task or check that is held. */
+export type ReportMarker = (number: string) => Promise<SettleMarkerResponse>;
 
 interface Settling extends KnownStorage {
   readonly files: StorageFiles;
-  readonly tell: TellMarker;
+  readonly report: ReportMarker;
   readonly signal: AbortSignal;
 }
 
@@ -159,7 +159,7 @@ interface Settling extends KnownStorage {
  * @returns what it is known by, or why it is known by none, in a sentence
  * @throws AppError `unavailable` when it is known by another one
  */
-export async function settleMarker({ storage, root, marker, files, tell, signal }: Settling): Promise<string> {
+export async function settleMarker({ storage, root, marker, files, report, signal }: Settling): Promise<string> {
   if (!storage || !marker) return 'This version of backup-service knows no markers.';
   const name = markerName(storage, root);
   const there = await readMarker(files, name, signal);
@@ -169,8 +169,8 @@ export async function settleMarker({ storage, root, marker, files, tell, signal 
     if (files.localRoot !== undefined) throw notMounted(storage.id, name, `${name} is missing`);
   }
   if (there === '' && !marker.adopt) return `${name} is no marker of Tidemark; the storage is used without one.`;
-  if (there) return await settled({ storage, name, tell, number: there });
-  const { candidate, backups, standing } = await tell('');
+  if (there) return await settled({ storage, name, report, number: there });
+  const { candidate, backups, standing } = await report('');
   if (standing === TaskStanding.TASK_STANDING_LOST) throw new Error('the task was lost');
   if (candidate === '') return 'The storage has no marker.';
   const missing = await findMissing(files, backups, signal);
@@ -183,7 +183,7 @@ export async function settleMarker({ storage, root, marker, files, tell, signal 
   const why = await write(files, name, `${JSON.stringify(content, null, 2)}\n`, candidate, signal);
   if (why !== undefined) return `${name} could not be written, and the storage is used without a marker: ${why}`;
   try {
-    return await settled({ storage, name, tell, number: candidate });
+    return await settled({ storage, name, report, number: candidate });
   } catch (error) {
     if (isOfMarker(error)) await files.remove([name], signal);
     throw error;
@@ -220,15 +220,15 @@ const TEXT = 'Tidemark knows this storage by the number; leave this file where i
 async function settled({
   storage,
   name,
-  tell,
+  report,
   number,
 }: {
   readonly storage: Storage;
   readonly name: string;
-  readonly tell: TellMarker;
+  readonly report: ReportMarker;
   readonly number: string;
 }): Promise<string> {
-  const { number: counts, standing } = await tell(number);
+  const { number: counts, standing } = await report(number);
   if (standing === TaskStanding.TASK_STANDING_LOST) throw new Error('the task was lost');
   if (counts === number) return `The storage is known by ${name}.`;
   throw another(storage.id, name, number);

@@ -86,7 +86,7 @@ function versionOne({ query }: StoreRequest): URLSearchParams {
   return left;
 }
 
-/** Drops what only some stores tell outside of folders. */
+/** Drops what only some stores show outside of folders. */
 function withoutNextMarker({ query }: StoreRequest, answer: string): string {
   return query.get('delimiter') ? answer : answer.replace(/<NextMarker>.*?<\/NextMarker>/, '');
 }

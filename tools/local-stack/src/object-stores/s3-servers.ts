@@ -1,4 +1,4 @@
-/** Real servers that speak S3, each in its own way: what moto does not tell about the stores that people have. */
+/** Real servers that speak S3, each in its own way: what moto does not show about the stores that people have. */
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -581,7 +581,7 @@ export type Backup = Message<"tidemark.backup.v1.Backup"> & {
   waiting?: Waiting | undefined;
 
   /**
-   * Only while `br` runs and has not told its progress.
+   * Only while `br` runs and has not reported its progress.
    *
    * @generated from field: tidemark.backup.v1.Estimate estimate = 32;
    */

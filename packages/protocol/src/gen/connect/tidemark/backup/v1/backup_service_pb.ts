@@ -789,7 +789,7 @@ export const ListChangedClustersRequestSchema: GenMessage<ListChangedClustersReq
   messageDesc(file_tidemark_backup_v1_backup_service, 23);
 
 /**
- * Clusters, each once; some may be told again by the next call.
+ * Clusters, each once; some may be returned again by the next call.
  *
  * @generated from message tidemark.backup.v1.ListChangedClustersResponse
  */
@@ -814,7 +814,7 @@ export type ListChangedClustersResponse = Message<"tidemark.backup.v1.ListChange
   more: boolean;
 
   /**
-   * What changed in them, so that a caller knows what it was told before.
+   * What changed in them, so that a caller knows what it received before.
    *
    * @generated from field: repeated tidemark.backup.v1.ChangedBackup backups = 4;
    */
@@ -930,7 +930,7 @@ export const BackupService: GenService<{
     output: typeof ListBackupsResponseSchema;
   },
   /**
-   * Records a cancel and tells the workers; answers when it is safely recorded.
+   * Records a cancel and notifies the workers; answers when it is safely recorded.
    *
    * @generated from rpc tidemark.backup.v1.BackupService.CancelBackup
    */

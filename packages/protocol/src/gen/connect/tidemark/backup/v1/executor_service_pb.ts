@@ -262,7 +262,7 @@ export type BackupGrant = Message<"tidemark.backup.v1.BackupGrant"> & {
   rule: string;
 
   /**
-   * Names the storage as this task has it: told back by a worker that cannot reach it.
+   * Names the storage as this task has it: returned by a worker that cannot reach it.
    *
    * @generated from field: string storage_digest = 22;
    */
@@ -451,7 +451,7 @@ export type RenewTaskRequest = Message<"tidemark.backup.v1.RenewTaskRequest"> & 
   removing: string[];
 
   /**
-   * How far it may be; not set once `br` tells its progress.
+   * How far it may be; not set once `br` reports its progress.
    *
    * @generated from field: tidemark.backup.v1.Estimate estimate = 6;
    */
@@ -733,7 +733,7 @@ export type HandBack = Message<"tidemark.backup.v1.HandBack"> & {
   passing: boolean;
 
   /**
-   * It cannot reach the storage, which its presence tells for as long as it is so.
+   * It cannot reach the storage, which its presence says for as long as it is so.
    *
    * @generated from field: bool storage = 3;
    */
@@ -1843,7 +1843,7 @@ export const ExecutorService: GenService<{
     output: typeof ClaimTaskResponseSchema;
   },
   /**
-   * Keeps the lease, tells progress, and announces the start of `br`.
+   * Keeps the lease, reports progress, and announces the start of `br`.
    *
    * @generated from rpc tidemark.backup.v1.ExecutorService.RenewTask
    */
@@ -1893,7 +1893,7 @@ export const ExecutorService: GenService<{
     output: typeof ClaimCheckResponseSchema;
   },
   /**
-   * Keeps the lease of a check, and tells what was found so far.
+   * Keeps the lease of a check, and reports what was found so far.
    *
    * @generated from rpc tidemark.backup.v1.ExecutorService.RenewCheck
    */
@@ -1923,7 +1923,7 @@ export const ExecutorService: GenService<{
     output: typeof ReleaseCheckResponseSchema;
   },
   /**
-   * Tells what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it.
+   * Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it.
    *
    * @generated from rpc tidemark.backup.v1.ExecutorService.ReportPresence
    */
@@ -1933,7 +1933,7 @@ export const ExecutorService: GenService<{
     output: typeof ReportPresenceResponseSchema;
   },
   /**
-   * Tells which marker lies in a storage, and asks what the storage is known by; the first number wins.
+   * Reports which marker lies in a storage, and asks what the storage is known by; the first number wins.
    *
    * @generated from rpc tidemark.backup.v1.ExecutorService.SettleMarker
    */
@@ -1943,7 +1943,7 @@ export const ExecutorService: GenService<{
     output: typeof SettleMarkerResponseSchema;
   },
   /**
-   * Tells what lies in a storage of that which lay at an older place of it; answers whether that shows a move.
+   * Reports what lies in a storage of that which lay at an older place of it; answers whether that shows a move.
    *
    * @generated from rpc tidemark.backup.v1.ExecutorService.SettleMove
    */

@@ -44,7 +44,7 @@ export const TlsFilesSchema: GenMessage<TlsFiles> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_registry_service, 0);
 
 /**
- * What `br` may be told beyond the defaults.
+ * What `br` may be given beyond the defaults.
  *
  * @generated from message tidemark.backup.v1.BrOptions
  */
@@ -320,7 +320,7 @@ export const UsableBySchema: GenMessage<UsableBy> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_registry_service, 4);
 
 /**
- * Names the secrets of a storage; the secrets themselves are never told to Tidemark.
+ * Names the secrets of a storage; the secrets themselves are never given to Tidemark.
  *
  * @generated from message tidemark.backup.v1.CredentialsSource
  */

@@ -37,7 +37,7 @@ export const RunCommandSchema: GenMessage<RunCommand> = /*@__PURE__*/
   messageDesc(file_tidemark_queue_v1_commands, 0);
 
 /**
- * Tells every worker that a cancel was recorded on a backup.
+ * Announces to every worker that a cancel was recorded on a backup.
  *
  * @generated from message tidemark.queue.v1.CancelCommand
  */

@@ -256,7 +256,7 @@ export interface Backup {
   waiting:
     | Waiting
     | undefined;
-  /** Only while `br` runs and has not told its progress. */
+  /** Only while `br` runs and has not reported its progress. */
   estimate: Estimate | undefined;
 }
 

@@ -251,7 +251,7 @@ export interface ListChangedClustersRequest {
   pageToken: string;
 }
 
-/** Clusters, each once; some may be told again by the next call. */
+/** Clusters, each once; some may be returned again by the next call. */
 export interface ListChangedClustersResponse {
   clusterIds: string[];
   /** Where the next call goes on. */
@@ -260,7 +260,7 @@ export interface ListChangedClustersResponse {
     | undefined;
   /** Whether there is more at once. */
   more: boolean;
-  /** What changed in them, so that a caller knows what it was told before. */
+  /** What changed in them, so that a caller knows what it received before. */
   backups: ChangedBackup[];
   /** Set where not all that changed at one instant fits: they come before `next_after`. */
   nextPageToken: string;
@@ -2517,7 +2517,7 @@ export const BackupServiceService = {
     responseSerialize: (value: ListBackupsResponse): Buffer => Buffer.from(ListBackupsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListBackupsResponse => ListBackupsResponse.decode(value),
   },
-  /** Records a cancel and tells the workers; answers when it is safely recorded. */
+  /** Records a cancel and notifies the workers; answers when it is safely recorded. */
   cancelBackup: {
     path: "/tidemark.backup.v1.BackupService/CancelBackup" as const,
     requestStream: false as const,
@@ -2615,7 +2615,7 @@ export interface BackupServiceServer extends UntypedServiceImplementation {
   findBackupByKey: handleUnaryCall<FindBackupByKeyRequest, FindBackupByKeyResponse>;
   /** A page of backups, newest first. */
   listBackups: handleUnaryCall<ListBackupsRequest, ListBackupsResponse>;
-  /** Records a cancel and tells the workers; answers when it is safely recorded. */
+  /** Records a cancel and notifies the workers; answers when it is safely recorded. */
   cancelBackup: handleUnaryCall<CancelBackupRequest, CancelBackupResponse>;
   /** Records a deletion of record and files; a worker removes the files. */
   deleteBackup: handleUnaryCall<DeleteBackupRequest, DeleteBackupResponse>;
@@ -2698,7 +2698,7 @@ export interface BackupServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListBackupsResponse) => void,
   ): ClientUnaryCall;
-  /** Records a cancel and tells the workers; answers when it is safely recorded. */
+  /** Records a cancel and notifies the workers; answers when it is safely recorded. */
   cancelBackup(
     request: CancelBackupRequest,
     callback: (error: ServiceError | null, response: CancelBackupResponse) => void,

@@ -150,7 +150,7 @@ export interface BackupGrant {
   basePath: string;
   /** The rule of the strategy that it was started by or for; empty if none. */
   rule: string;
-  /** Names the storage as this task has it: told back by a worker that cannot reach it. */
+  /** Names the storage as this task has it: returned by a worker that cannot reach it. */
   storageDigest: string;
   /** How often `br` has failed so far. */
   failures: number;
@@ -206,7 +206,7 @@ export interface RenewTaskRequest {
     | undefined;
   /** Paths of a removal in which files were found and are about to be removed: without an answer none is. */
   removing: string[];
-  /** How far it may be; not set once `br` tells its progress. */
+  /** How far it may be; not set once `br` reports its progress. */
   estimate: Estimate | undefined;
 }
 
@@ -285,7 +285,7 @@ export interface HandBack {
   instance: string;
   /** It may pass without a person, as when a network is down. */
   passing: boolean;
-  /** It cannot reach the storage, which its presence tells for as long as it is so. */
+  /** It cannot reach the storage, which its presence says for as long as it is so. */
   storage: boolean;
   /** `br` was announced, but could not be started: nothing ran. */
   notStarted: boolean;
@@ -4761,7 +4761,7 @@ export const ExecutorServiceService = {
     responseSerialize: (value: ClaimTaskResponse): Buffer => Buffer.from(ClaimTaskResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ClaimTaskResponse => ClaimTaskResponse.decode(value),
   },
-  /** Keeps the lease, tells progress, and announces the start of `br`. */
+  /** Keeps the lease, reports progress, and announces the start of `br`. */
   renewTask: {
     path: "/tidemark.backup.v1.ExecutorService/RenewTask" as const,
     requestStream: false as const,
@@ -4813,7 +4813,7 @@ export const ExecutorServiceService = {
     responseSerialize: (value: ClaimCheckResponse): Buffer => Buffer.from(ClaimCheckResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ClaimCheckResponse => ClaimCheckResponse.decode(value),
   },
-  /** Keeps the lease of a check, and tells what was found so far. */
+  /** Keeps the lease of a check, and reports what was found so far. */
   renewCheck: {
     path: "/tidemark.backup.v1.ExecutorService/RenewCheck" as const,
     requestStream: false as const,
@@ -4845,7 +4845,7 @@ export const ExecutorServiceService = {
       Buffer.from(ReleaseCheckResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReleaseCheckResponse => ReleaseCheckResponse.decode(value),
   },
-  /** Tells what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
+  /** Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence: {
     path: "/tidemark.backup.v1.ExecutorService/ReportPresence" as const,
     requestStream: false as const,
@@ -4857,7 +4857,7 @@ export const ExecutorServiceService = {
       Buffer.from(ReportPresenceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReportPresenceResponse => ReportPresenceResponse.decode(value),
   },
-  /** Tells which marker lies in a storage, and asks what the storage is known by; the first number wins. */
+  /** Reports which marker lies in a storage, and asks what the storage is known by; the first number wins. */
   settleMarker: {
     path: "/tidemark.backup.v1.ExecutorService/SettleMarker" as const,
     requestStream: false as const,
@@ -4868,7 +4868,7 @@ export const ExecutorServiceService = {
       Buffer.from(SettleMarkerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SettleMarkerResponse => SettleMarkerResponse.decode(value),
   },
-  /** Tells what lies in a storage of that which lay at an older place of it; answers whether that shows a move. */
+  /** Reports what lies in a storage of that which lay at an older place of it; answers whether that shows a move. */
   settleMove: {
     path: "/tidemark.backup.v1.ExecutorService/SettleMove" as const,
     requestStream: false as const,
@@ -4894,7 +4894,7 @@ export const ExecutorServiceService = {
 export interface ExecutorServiceServer extends UntypedServiceImplementation {
   /** Asks for the task that a doorbell rang for. */
   claimTask: handleUnaryCall<ClaimTaskRequest, ClaimTaskResponse>;
-  /** Keeps the lease, tells progress, and announces the start of `br`. */
+  /** Keeps the lease, reports progress, and announces the start of `br`. */
   renewTask: handleUnaryCall<RenewTaskRequest, RenewTaskResponse>;
   /** Ends the claim with an outcome; only when no process of it lives. */
   completeTask: handleUnaryCall<CompleteTaskRequest, CompleteTaskResponse>;
@@ -4904,17 +4904,17 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
   reportOutput: handleUnaryCall<ReportOutputRequest, ReportOutputResponse>;
   /** Asks for the storage check that a doorbell rang for. */
   claimCheck: handleUnaryCall<ClaimCheckRequest, ClaimCheckResponse>;
-  /** Keeps the lease of a check, and tells what was found so far. */
+  /** Keeps the lease of a check, and reports what was found so far. */
   renewCheck: handleUnaryCall<RenewCheckRequest, RenewCheckResponse>;
   /** Ends a check. */
   completeCheck: handleUnaryCall<CompleteCheckRequest, CompleteCheckResponse>;
   /** Gives a check back that its worker does not end. */
   releaseCheck: handleUnaryCall<ReleaseCheckRequest, ReleaseCheckResponse>;
-  /** Tells what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
+  /** Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence: handleUnaryCall<ReportPresenceRequest, ReportPresenceResponse>;
-  /** Tells which marker lies in a storage, and asks what the storage is known by; the first number wins. */
+  /** Reports which marker lies in a storage, and asks what the storage is known by; the first number wins. */
   settleMarker: handleUnaryCall<SettleMarkerRequest, SettleMarkerResponse>;
-  /** Tells what lies in a storage of that which lay at an older place of it; answers whether that shows a move. */
+  /** Reports what lies in a storage of that which lay at an older place of it; answers whether that shows a move. */
   settleMove: handleUnaryCall<SettleMoveRequest, SettleMoveResponse>;
   /** Brings a manifest that a rebuild found; the record is made if it is missing and the rebuild may do so. */
   offerManifest: handleUnaryCall<OfferManifestRequest, OfferManifestResponse>;
@@ -4937,7 +4937,7 @@ export interface ExecutorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ClaimTaskResponse) => void,
   ): ClientUnaryCall;
-  /** Keeps the lease, tells progress, and announces the start of `br`. */
+  /** Keeps the lease, reports progress, and announces the start of `br`. */
   renewTask(
     request: RenewTaskRequest,
     callback: (error: ServiceError | null, response: RenewTaskResponse) => void,
@@ -5017,7 +5017,7 @@ export interface ExecutorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ClaimCheckResponse) => void,
   ): ClientUnaryCall;
-  /** Keeps the lease of a check, and tells what was found so far. */
+  /** Keeps the lease of a check, and reports what was found so far. */
   renewCheck(
     request: RenewCheckRequest,
     callback: (error: ServiceError | null, response: RenewCheckResponse) => void,
@@ -5065,7 +5065,7 @@ export interface ExecutorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReleaseCheckResponse) => void,
   ): ClientUnaryCall;
-  /** Tells what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
+  /** Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence(
     request: ReportPresenceRequest,
     callback: (error: ServiceError | null, response: ReportPresenceResponse) => void,
@@ -5081,7 +5081,7 @@ export interface ExecutorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReportPresenceResponse) => void,
   ): ClientUnaryCall;
-  /** Tells which marker lies in a storage, and asks what the storage is known by; the first number wins. */
+  /** Reports which marker lies in a storage, and asks what the storage is known by; the first number wins. */
   settleMarker(
     request: SettleMarkerRequest,
     callback: (error: ServiceError | null, response: SettleMarkerResponse) => void,
@@ -5097,7 +5097,7 @@ export interface ExecutorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SettleMarkerResponse) => void,
   ): ClientUnaryCall;
-  /** Tells what lies in a storage of that which lay at an older place of it; answers whether that shows a move. */
+  /** Reports what lies in a storage of that which lay at an older place of it; answers whether that shows a move. */
   settleMove(
     request: SettleMoveRequest,
     callback: (error: ServiceError | null, response: SettleMoveResponse) => void,

@@ -71,7 +71,7 @@ export interface TlsFiles {
   key: string;
 }
 
-/** What `br` may be told beyond the defaults. */
+/** What `br` may be given beyond the defaults. */
 export interface BrOptions {
   /** MiB per second and TiKV node; 0 is unlimited. */
   rateLimit: number;
@@ -165,7 +165,7 @@ export interface UsableBy_LabelsEntry {
   value: string;
 }
 
-/** Names the secrets of a storage; the secrets themselves are never told to Tidemark. */
+/** Names the secrets of a storage; the secrets themselves are never given to Tidemark. */
 export interface CredentialsSource {
   source:
     | //

@@ -33,7 +33,7 @@ export interface RunCommand {
   id: string;
 }
 
-/** Tells every worker that a cancel was recorded on a backup. */
+/** Announces to every worker that a cancel was recorded on a backup. */
 export interface CancelCommand {
   kind: CommandKind;
   id: string;
