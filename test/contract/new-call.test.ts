@@ -76,6 +76,11 @@ export const greetCluster = async (
   },
   {
     file: 'gateway/src/rest/clusters.ts',
+    behind: "import type { FastifyInstance } from 'fastify';\n",
+    text: "import { z } from 'zod';\n",
+  },
+  {
+    file: 'gateway/src/rest/clusters.ts',
     behind: "  const CLUSTER = '/clusters/:clusterId';\n",
     text: `
   route(app, dependencies, {
@@ -87,9 +92,10 @@ export const greetCluster = async (
       call: 'greetCluster',
       summary: 'Greets a cluster',
       params: operations.getCluster.params,
-      answer: { data: operations.deleteCluster.answer.data, example: {} },
+      query: z.object({ name: z.string().optional() }),
+      answer: { data: z.object({ greeting: z.string() }), example: { greeting: 'Good morning.' } },
     },
-    toRequest: ({ params, request }) => ({ clusterId: params.clusterId, ...(request.query as { name: string }) }),
+    toRequest: ({ params, query }) => ({ clusterId: params.clusterId, ...query }),
     toView: ({ greeting }) => ({ data: { greeting } }),
   });
 `,
