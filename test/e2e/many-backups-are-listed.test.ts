@@ -1,6 +1,6 @@
 /**
  * Promise: a list of very many backups is answered, whatever it is asked for, and whoever follows it gets everything
- * (PG1 to PG4 of `backup-pages.ts`).
+ * (PG1 to PG4 of `packages/mongo/src/pages.ts`).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';

@@ -11,7 +11,6 @@ import type { Cluster, Storage } from '@tidemark/protocol/connect/tidemark/backu
 import type {
   ListOccurrencesRequestSchema,
   ListOccurrencesResponse,
-  Occurrence,
 } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import type {
   EvaluateRetentionRequestSchema,
@@ -31,35 +30,53 @@ export interface Paging {
   readonly pageToken: string;
 }
 
-/** A page of backups as clients see it: `nextPageToken` is that of the next page. */
-export type BackupsPage = Pick<
+/** What the answer of a service says of its page. */
+type PageAnswer = Pick<
   ListBackupsResponse,
-  'backups' | 'total' | 'totalLeftOut' | 'totalIsAtLeast' | 'nextPageToken' | 'offset'
+  'total' | 'totalLeftOut' | 'totalIsAtLeast' | 'nextPageToken' | 'followingPageToken' | 'offset'
 >;
 
-/** A page of backups, and the total of its first answer. */
-export async function listBackups(
-  request: BackupsRequest,
-  scope: RequestScope,
-  { backends, serviceHeaders }: CallDependencies,
-): Promise<BackupsPage> {
-  const ask = (part: Partial<BackupsRequest>) =>
-    backends.backups.listBackups({ ...request, ...part }, callOptions(scope, { serviceHeaders }));
+/** The same as people are told it: `nextPageToken` is that of the next page. */
+type ToldPage = Omit<PageAnswer, 'followingPageToken'>;
+
+/** How the rest of a page is asked for. */
+type RestOfPage = Partial<Pick<BackupsRequest, 'pageToken' | 'pageSize' | 'withoutTotal'>>;
+
+/** A page, and the total of its first answer. */
+async function wholePage<Answer extends PageAnswer, Row>(
+  pageSize: number,
+  ask: (part: RestOfPage) => Promise<Answer>,
+  rowsOf: (answer: Answer) => readonly Row[],
+): Promise<{ rows: Row[]; page: ToldPage }> {
   const first = await ask({});
-  const backups = [...first.backups];
+  const rows = [...rowsOf(first)];
   let last = first;
-  while (last.nextPageToken !== '' && backups.length < request.pageSize) {
-    const left = request.pageSize - backups.length;
+  while (last.nextPageToken !== '' && rows.length < pageSize) {
+    const left = pageSize - rows.length;
     const { nextPageToken: rest, followingPageToken } = last;
-    // An older backup-service knows the rest of a page alone.
+    // An older service knows the rest of a page alone.
     const isOlder = followingPageToken === '';
     last = await ask(
       isOlder ? { pageToken: rest } : { pageToken: followingPageToken, pageSize: left, withoutTotal: true },
     );
-    backups.push(...last.backups.slice(0, left));
+    rows.push(...rowsOf(last).slice(0, left));
   }
   const { total, totalLeftOut, totalIsAtLeast, offset } = first;
-  return { backups, total, totalLeftOut, totalIsAtLeast, offset, nextPageToken: last.followingPageToken };
+  return { rows, page: { total, totalLeftOut, totalIsAtLeast, offset, nextPageToken: last.followingPageToken } };
+}
+
+/** A page of backups. */
+export async function listBackups(
+  request: BackupsRequest,
+  scope: RequestScope,
+  { backends, serviceHeaders }: CallDependencies,
+): Promise<ToldPage & Pick<ListBackupsResponse, 'backups'>> {
+  const { rows, page } = await wholePage(
+    request.pageSize,
+    (part) => backends.backups.listBackups({ ...request, ...part }, callOptions(scope, { serviceHeaders })),
+    ({ backups }) => backups,
+  );
+  return { backups: rows, ...page };
 }
 
 /** Clusters by id: those of a page where one is asked for, else as many as any list holds. */
@@ -122,22 +139,18 @@ export async function listRules(
   return { strategies: items, nextPageToken };
 }
 
-/** A page of what became of windows, and the total of its first answer. */
+/** A page of what became of windows. */
 export async function listOccurrences(
   request: OccurrencesRequest,
   scope: RequestScope,
-  dependencies: CallDependencies,
-): Promise<{ occurrences: Occurrence[] } & Pick<ListOccurrencesResponse, 'total'>> {
-  let first: ListOccurrencesResponse | undefined;
-  const { items } = await follow(request.pageSize, async (pageToken) => {
-    const answer = await dependencies.backends.occurrences.listOccurrences(
-      { ...request, pageToken },
-      callOptions(scope, dependencies),
-    );
-    first ??= answer;
-    return { items: answer.occurrences, nextPageToken: answer.nextPageToken };
-  });
-  return { occurrences: items, total: first?.total ?? 0n };
+  { backends, serviceHeaders }: CallDependencies,
+): Promise<ToldPage & Pick<ListOccurrencesResponse, 'occurrences'>> {
+  const { rows, page } = await wholePage(
+    request.pageSize,
+    (part) => backends.occurrences.listOccurrences({ ...request, ...part }, callOptions(scope, { serviceHeaders })),
+    ({ occurrences }) => occurrences,
+  );
+  return { occurrences: rows, ...page };
 }
 
 /**

@@ -14,6 +14,7 @@ import { requireBackup } from '../calls/find-backup.ts';
 import type { CallDependencies } from '../calls/scope.ts';
 import { log } from '../logger.ts';
 import { toBrOptions } from './br-options.ts';
+import { pageView } from './envelope.ts';
 import { CREATE_FAILED, DELETE_FAILED, QUERY_FAILED } from './failure-numbers.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { statesOf, toLegacyRecord, toListedRecord } from './legacy-record.ts';
@@ -82,19 +83,10 @@ export function backupRoutes(app: FastifyInstance, dependencies: CallDependencie
       const isNothing = statesAsked(listQuery(request))?.length === 0;
       return isNothing ? { act: async () => create(ListBackupsResponseSchema) } : undefined;
     },
-    toView({ backups, total, totalLeftOut, totalIsAtLeast, nextPageToken, offset }, { request }) {
-      const { page, pageSize, pageToken } = listQuery(request);
-      return {
-        data: { backupRecords: backups.map(toListedRecord) },
-        page: {
-          page: pageToken === undefined ? page : Math.floor(Number(offset) / pageSize) + 1,
-          pageSize,
-          ...(!totalLeftOut && { total: Number(total) }),
-          ...(totalIsAtLeast && { totalIsAtLeast }),
-          ...(nextPageToken !== '' && { pageToken: nextPageToken }),
-        },
-      };
-    },
+    toView: (answer, { request }) => ({
+      data: { backupRecords: answer.backups.map(toListedRecord) },
+      page: pageView(answer, listQuery(request)),
+    }),
   });
 
   route(app, dependencies, {

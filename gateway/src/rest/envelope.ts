@@ -1,6 +1,7 @@
 /** The envelope of the documented API (docs/api-contract.md, "Everywhere"). */
 import type { AppError } from '@tidemark/errors/app-error';
 import { MAX_PAGE_SIZE } from '@tidemark/limits/limits';
+import type { ListBackupsResponse } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { z } from 'zod';
 
 export interface Page {
@@ -11,6 +12,9 @@ export interface Page {
   readonly totalIsAtLeast?: boolean;
   readonly pageToken?: string;
 }
+
+/** What a service says of the page that it answers. */
+type CountedPage = Pick<ListBackupsResponse, 'total' | 'totalLeftOut' | 'totalIsAtLeast' | 'nextPageToken' | 'offset'>;
 
 /** Whether a list says its page beside it, whether that says where to go on, or whether only who asked for a page gets one. */
 export type Paged = boolean | 'with a token' | 'if asked for';
@@ -77,6 +81,21 @@ export const Failure = z
 
 export function success(data: object, page?: Page): object {
   return { code: 0, message: 'OK', data, ...(page && { page }) };
+}
+
+/** What a list tells of its page, as a service answered it; one that a token names is counted by where that is. */
+export function pageView(
+  { total, totalLeftOut, totalIsAtLeast, nextPageToken, offset }: CountedPage,
+  asked: { readonly page?: number | undefined; readonly pageSize: number; readonly pageToken?: string | undefined },
+): Page {
+  const { page = 1, pageSize, pageToken } = asked;
+  return {
+    page: pageToken === undefined ? page : Math.floor(Number(offset) / pageSize) + 1,
+    pageSize,
+    ...(!totalLeftOut && { total: Number(total) }),
+    ...(totalIsAtLeast && { totalIsAtLeast }),
+    ...(nextPageToken !== '' && { pageToken: nextPageToken }),
+  };
 }
 
 /** @param number of the documented API: the table's, or that of the operation which failed */

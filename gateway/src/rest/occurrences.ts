@@ -6,6 +6,7 @@ import { listOccurrences as listSteps } from '../calls/list-occurrences.ts';
 import type { CallDependencies } from '../calls/scope.ts';
 import { setPage } from '../calls/set-page.ts';
 import type { ResponseOf } from '../calls/steps.ts';
+import { pageView } from './envelope.ts';
 import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
 import { timeOf } from './legacy-record.ts';
 import { listClusterOccurrences, listOccurrences, type OccurrenceView, STATE_NAMES } from './operations/occurrences.ts';
@@ -47,14 +48,19 @@ type OfList = Pick<ReadOf<typeof listOccurrences>, 'request'>;
 const queryOf = ({ request }: OfList) => parse(listOccurrences.query, request.query);
 
 function listRequest(read: OfList, clusterId: string | undefined) {
-  const { page = 1, pageSize = DEFAULT_PAGE_SIZE, state, rule = '' } = queryOf(read);
+  const { state, rule = '', withoutTotal = false, pageToken = '', ...query } = queryOf(read);
+  const { page = 1, pageSize = DEFAULT_PAGE_SIZE } = query;
   const states = state === undefined ? [] : [STATES[state]];
-  return { clusterIds: clusterId === undefined ? [] : [clusterId], page, pageSize, states, rule };
+  const clusterIds = clusterId === undefined ? [] : [clusterId];
+  return { clusterIds, page, pageSize, states, rule, withoutTotal, pageToken };
 }
 
-function listView({ occurrences, total }: ResponseOf<'listOccurrences'>, read: OfList): Shown {
-  const { page = 1, pageSize = DEFAULT_PAGE_SIZE } = queryOf(read);
-  return { data: { occurrences: occurrences.map(toOccurrenceView) }, page: { page, pageSize, total: Number(total) } };
+function listView(answer: ResponseOf<'listOccurrences'>, read: OfList): Shown {
+  const { page, pageSize = DEFAULT_PAGE_SIZE, pageToken } = queryOf(read);
+  return {
+    data: { occurrences: answer.occurrences.map(toOccurrenceView) },
+    page: pageView(answer, { page, pageSize, pageToken }),
+  };
 }
 
 function toOccurrenceView(occurrence: Occurrence): OccurrenceView {

@@ -169,6 +169,40 @@ it('says where the list goes on, what a token is for, and where the total is not
   expect((await gateway.ask('GET', '/backups?page=2')).body.page).toMatchObject({ page: 2, pageToken: 'YjEx' });
 });
 
+it('tells the service whether the clusters were asked for, or are what the caller sees', async () => {
+  for (const path of ['/backups', '/occurrences']) {
+    const method = path === '/backups' ? 'listBackups' : 'listOccurrences';
+    for (const [query, token, withinSight] of [
+      ['', 'one-cluster', true],
+      ['', 'operator', true],
+      [`?clusterId=${CLUSTER}`, 'one-cluster', false],
+    ] as const) {
+      expect((await gateway.ask('GET', `${path}${query}`, { token })).status).toBe(200);
+      expect(gateway.received(method).request, `${path}${query} ${token}`).toMatchObject({ withinSight });
+    }
+  }
+});
+
+it('says of windows, too, where the list goes on and where the total is not exact', async () => {
+  const pieces = [
+    {
+      occurrences: [{ id: 'a' }],
+      total: 10_000n,
+      totalIsAtLeast: true,
+      nextPageToken: '1_1_a',
+      followingPageToken: 'bzE1',
+    },
+    { occurrences: [{ id: 'b' }], totalLeftOut: true, followingPageToken: 'bzE2' },
+  ];
+  gateway.answers.listOccurrences = async ({ pageToken }) => ({ ...pieces[pageToken === 'bzE1' ? 1 : 0], offset: 40n });
+  const { body } = await gateway.ask('GET', '/occurrences?pageSize=2&pageToken=bzEg&page=7&withoutTotal=false');
+  expect(body.data.occurrences).toMatchObject([{ id: 'a' }, { id: 'b' }]);
+  expect(body.page).toEqual({ page: 21, pageSize: 2, total: 10_000, totalIsAtLeast: true, pageToken: 'bzE2' });
+  expect(gateway.received('listOccurrences').request).toMatchObject({ pageSize: 1, withoutTotal: true });
+  for (const pageToken of ['3_1651104041697_abc', 'a%2Bb', 'a'.repeat(513)])
+    expectFailure(await gateway.ask('GET', `/occurrences?pageToken=${pageToken}`), 400, 10001);
+});
+
 it('puts a page together that a service tells in pieces, and goes on behind the last of them', async () => {
   const { answers } = gateway;
   const pieces = [
@@ -222,7 +256,7 @@ it.each([
   ['pageToken=3_1651104041697_abc', 'pageToken'],
   ['pageToken=a%2Bb', 'pageToken'],
   ['pageToken=a&pageToken=b', 'pageToken'],
-  [`pageToken=${'a'.repeat(257)}`, 'pageToken'],
+  [`pageToken=${'a'.repeat(513)}`, 'pageToken'],
 ])('refuses ?%s and names the parameter', async (query, field) => {
   gateway.calls.length = 0;
   const answer = await gateway.ask('GET', `/backups?${query}`);

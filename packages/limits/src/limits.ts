@@ -91,8 +91,8 @@ export const MAX_PAGE_SIZE = 1_000;
 export const DEFAULT_PAGE_SIZE = 10;
 export const MAX_PAGE = 1_000_000_000;
 /** A token that says where a list goes on. */
-export const MAX_PAGE_TOKEN = 256;
-/** Up to how many backups the total of a list is exact, unless `TIDEMARK_EXACT_TOTAL` is set. */
+export const MAX_PAGE_TOKEN = 512;
+/** Up to how many the total of a list is exact, unless `TIDEMARK_EXACT_TOTAL` is set. */
 export const DEFAULT_EXACT_TOTAL = 10_000;
 /** What `TIDEMARK_EXACT_TOTAL` may be. */
 export const MAX_EXACT_TOTAL = 1_000_000;

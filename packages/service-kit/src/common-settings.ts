@@ -1,4 +1,5 @@
 /** Settings that several processes read in the same way. */
+import { DEFAULT_EXACT_TOTAL, MAX_EXACT_TOTAL } from '@tidemark/limits/limits';
 import type { Address, ConfigReader } from './env.ts';
 
 /** Where a process listens. */
@@ -64,6 +65,16 @@ export function readBroker(reader: ConfigReader): Broker {
       default: 'tidemark',
     }),
   };
+}
+
+/** @param what is listed, such as backups */
+export function readExactTotal(reader: ConfigReader, what: string): number {
+  return reader.integer('TIDEMARK_EXACT_TOTAL', {
+    about: `Up to how many ${what} the total of a list is exact.`,
+    default: DEFAULT_EXACT_TOTAL,
+    min: 1,
+    max: MAX_EXACT_TOTAL,
+  });
 }
 
 /** Where another process is. */

@@ -18,6 +18,20 @@ it('names every wrong setting at once', () => {
   for (const name of ['A_NAME', 'A_PORT', 'A_FLAG', 'A_ADDRESS']) expect(finish).toThrow(name);
 });
 
+it('takes numbers as people write them, and in no other way', () => {
+  const written = (text: string) => configReader({ N: text });
+  expect(written('16').integer('N', { about, default: 1 })).toBe(16);
+  expect(written('0.05').seconds('N', { about, default: 1 })).toBe(50);
+  for (const text of ['0x10', '0b1', '0o7', '1e3', 'Infinity', '1_000', '1,5', '.5', '5.', '1.5']) {
+    const reader = written(text);
+    expect(reader.integer('N', { about, default: 7 }), text).toBe(7);
+    expect(() => reader.finish(), text).toThrow(`N must be a whole number from 0 to 9007199254740991, not "${text}"`);
+  }
+  const reader = written('1e3');
+  reader.seconds('N', { about, default: 1 });
+  expect(() => reader.finish()).toThrow('N must be a number of seconds');
+});
+
 it('takes defaults where nothing is set and is content', () => {
   const reader = configReader({});
   expect(reader.seconds('S', { about, default: 1.5 })).toBe(1_500);

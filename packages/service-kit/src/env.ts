@@ -79,6 +79,9 @@ export interface ConfigReader {
   finish(): void;
 }
 
+/** As people write a number: `Number` takes `0x10` and `1e3`, too. */
+const DECIMAL = /^[+-]?\d+(\.\d+)?$/;
+
 /** What a file of one secret holds, or why it is of no use, as the end of a sentence about it. */
 export function readSecretFile(path: string): { readonly secret: string } | { readonly why: string } {
   try {
@@ -109,7 +112,7 @@ export function configReader(env: Env, onRead: OnRead = () => undefined): Config
     const { min = 0, max = Number.MAX_SAFE_INTEGER } = limits;
     const text = read(name, max === Number.MAX_SAFE_INTEGER ? kind : `${kind} from ${min} to ${max}`, limits);
     if (text === undefined) return limits.default;
-    const value = Number(text);
+    const value = DECIMAL.test(text) ? Number(text) : Number.NaN;
     if (valid(value) && value >= min && value <= max) return value;
     problems.push(`${name} must be ${kind} from ${min} to ${max}, not "${text}"`);
     return limits.default;

@@ -8,11 +8,11 @@
 
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import { createPages, type Page, type PageWish } from '@tidemark/mongo/pages';
 import { FAR } from '@tidemark/mongo/time-range';
 import type { Db } from 'mongodb';
 import type { Backup } from './backup.ts';
-import type { BackupFilter } from './backup-filter.ts';
-import { type BackupPage, type PageWish, readPage } from './backup-pages.ts';
+import { type BackupFilter, toSelection } from './backup-filter.ts';
 import type { Command, Decision, Limits, Peer } from './decide/command.ts';
 import { decide } from './decide/decide.ts';
 import { clusterKey } from './decide/vocabulary.ts';
@@ -32,6 +32,9 @@ export const BACKUP_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { clusterId: 1, startTime: -1, _id: -1 } },
   { collection: 'backups', keys: { startTime: -1, _id: -1 } },
 ];
+
+/** The order of the list of backups, and what no row of it tells. */
+export const BACKUP_PAGES = { time: 'startTime', leftOut: { 'attempts.argv': 0, 'target.brOptions': 0 } } as const;
 
 /** What became of a command: the decision, and the document before and after it. */
 export interface Applied {
@@ -86,8 +89,8 @@ export interface BackupStore {
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
   /** Ids of backups of a storage whose task failed or was given back, and is tried again later than now. */
   findSetBack(storageId: string, now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
-  /** A page of backups, newest first, and how many there are in all (`backup-pages.ts`). @throws AppError as `readPage` */
-  list(filter: BackupFilter, page: PageWish, signal: AbortSignal): Promise<BackupPage>;
+  /** A page of backups, newest first, and how many there are in all (`@tidemark/mongo/pages`). @throws AppError as `Pages.read` */
+  list(filter: BackupFilter, page: PageWish, signal: AbortSignal): Promise<Page<Backup>>;
   /** Whether a backup that is not deleted lies in the storage. */
   anyInStorage(storageId: string, signal: AbortSignal): Promise<boolean>;
 }
@@ -99,6 +102,7 @@ export function createBackupStore(
 ): BackupStore {
   const backups = db.collection<Backup>('backups');
   const tasks = createTaskStore(backups, { now, onChanged });
+  const pages = createPages(backups, BACKUP_PAGES);
 
   async function peersOf({ target }: Backup, digest: string, signal: AbortSignal): Promise<Peer[]> {
     return toPeers(await presences.present(target.pool, signal), digest);
@@ -208,7 +212,7 @@ export function createBackupStore(
           .map(({ _id }) => _id);
       }),
 
-    list: (filter, wish, signal) => persist(signal, () => readPage(backups, filter, wish, now(), signal)),
+    list: (filter, wish, signal) => persist(signal, () => pages.read(toSelection(filter), wish, now(), signal)),
 
     anyInStorage: (storageId, signal) =>
       persist(

@@ -1,5 +1,4 @@
-import { DEFAULT_EXACT_TOTAL, MAX_EXACT_TOTAL } from '@tidemark/limits/limits';
-import { readBroker, readDatabase, readListeners } from '@tidemark/service-kit/common-settings';
+import { readBroker, readDatabase, readExactTotal, readListeners } from '@tidemark/service-kit/common-settings';
 import { configReader, type Env, type OnRead } from '@tidemark/service-kit/env';
 import type { AdmissionLimits } from '@tidemark/service-kit/grpc/admission';
 import { readAdmissionLimits } from '@tidemark/service-kit/grpc/server';
@@ -52,12 +51,7 @@ export function toConfig(env: Env, onRead?: OnRead): BackupServiceConfig {
       min: 1,
       max: 1_000,
     }),
-    exactTotal: reader.integer('TIDEMARK_EXACT_TOTAL', {
-      about: 'Up to how many backups the total of a list is exact.',
-      default: DEFAULT_EXACT_TOTAL,
-      min: 1,
-      max: MAX_EXACT_TOTAL,
-    }),
+    exactTotal: readExactTotal(reader, 'backups'),
   };
   reader.finish();
   return config;

@@ -4,12 +4,15 @@
  * PG3. A total is exact up to its bound, and says so above.
  * PG4. Whoever goes on by positions is told everything once.
  */
+import { toPageToken } from '@tidemark/mongo/page-token';
+import { createPages, type PageWish } from '@tidemark/mongo/pages';
 import { BackupMode, BackupOrigin, BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { ListBackupsRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import { plus } from '@tidemark/task/time';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backup } from './backup.ts';
-import { type PageWish, readPage } from './backup-pages.ts';
+import { type BackupFilter, toSelection, toTokenScope } from './backup-filter.ts';
+import { BACKUP_PAGES } from './backup-store.ts';
 import { start } from './decide/start.ts';
 import { ownKey } from './decide/vocabulary.ts';
 import { runningService, type TestService } from './testing/running-service.ts';
@@ -160,10 +163,9 @@ describe('a total', () => {
   const signal = new AbortController().signal;
   const fleet = { clusterIds: [], states: [], includeDeleted: false };
   const there = () => newestFirst(isThere).length;
-  const read = (wish: Partial<PageWish>, filter: Parameters<typeof readPage>[1] = fleet) =>
-    readPage(
-      service.db.collection<Backup>('backups'),
-      filter,
+  const read = (wish: Partial<PageWish>, filter: BackupFilter = fleet) =>
+    createPages(service.db.collection<Backup>('backups'), BACKUP_PAGES).read(
+      toSelection(filter),
       { skip: 0, limit: 10, mayBePartial: false, withoutTotal: false, exactTotal: 20, withinMs: 30_000, ...wish },
       now,
       signal,
@@ -173,7 +175,7 @@ describe('a total', () => {
     expect(await read({ exactTotal: there() })).toMatchObject({ total: there(), isAtLeast: false });
     expect(await read({ exactTotal: there() - 1 })).toMatchObject({ total: there() - 1, isAtLeast: true });
     expect(await read({ skip: there() - 3 })).toMatchObject({ total: there(), isAtLeast: false });
-    expect(await read({ skip: there() + 5 })).toMatchObject({ backups: [], total: there(), isAtLeast: false });
+    expect(await read({ skip: there() + 5 })).toMatchObject({ rows: [], total: there(), isAtLeast: false });
   });
 
   it('is more than a page ends with for as long as more follow, however deep it lies', async () => {
@@ -221,4 +223,38 @@ it('a page token is taken with its own filters alone, whole and unchanged', asyn
       code: 'invalid_argument',
       details: { fields: [{ field: 'pageToken' }] },
     });
+});
+
+it('a walk over all that a caller sees goes on when that changes', async () => {
+  const seen = (...clusterIds: string[]) => ({ clusterIds, withinSight: true, pageSize: 5 });
+  const first = await asked(seen('first'));
+  const second = await asked({ ...seen('second'), pageToken: first.followingPageToken });
+  const third = await asked({ ...seen('second', 'first', 'third'), pageToken: second.followingPageToken });
+  const ids = ({ backups }: typeof first) => backups.map(({ id }) => id);
+  const behind = ({ backups }: typeof first, clusters: readonly string[]) => {
+    const all = newestFirst((one) => isThere(one) || one._id === backups.at(-1)?.id);
+    const there = new Set(newestFirst((one) => isThere(one) && clusters.includes(one.clusterId)));
+    return all.slice(all.indexOf(backups.at(-1)?.id ?? '') + 1).filter((id) => there.has(id));
+  };
+  expect(ids(first)).toEqual(newestFirst((one) => isThere(one) && one.clusterId === 'first').slice(0, 5));
+  expect(ids(second)).toEqual(behind(first, ['second']).slice(0, 5));
+  expect(ids(third)).toEqual(behind(second, CLUSTERS).slice(0, 5));
+  await expect(asked({ clusterIds: ['first'], pageToken: first.followingPageToken })).rejects.toMatchObject({
+    details: { fields: [{ field: 'pageToken' }] },
+  });
+});
+
+it('a caller may see more clusters than a request may name', async () => {
+  const clusterIds = [...Array.from({ length: 10_000 }, (_, index) => `other-${index}`), ...CLUSTERS];
+  expect(await list({ clusterIds, withinSight: true, pageSize: 1_000 })).toMatchObject({
+    ids: newestFirst(isThere),
+    total: newestFirst(isThere).length,
+  });
+  await expect(list({ clusterIds })).rejects.toMatchObject({ details: { fields: [{ field: 'clusterIds' }] } });
+});
+
+it('a token that is behind more backups than there are is refused', async () => {
+  const position = { before: 10 ** 14, at: now, id: '' };
+  const pageToken = toPageToken(position, toTokenScope({ clusterIds: [], states: [], includeDeleted: false }));
+  await expect(asked({ pageToken })).rejects.toMatchObject({ details: { fields: [{ field: 'pageToken' }] } });
 });

@@ -124,6 +124,7 @@ async function listedPositions(ids: readonly string[]): Promise<(number | undefi
     page: 1,
     pageSize: 1_000,
     withoutTotal: false,
+    withinSight: false,
     pageToken: '',
   });
   return ids.map((id) => backups.find((backup) => backup.id === id)?.queuePosition);

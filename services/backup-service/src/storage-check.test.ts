@@ -277,6 +277,7 @@ describe('checks of storages', () => {
       page: 1,
       pageSize: 10,
       withoutTotal: false,
+      withinSight: false,
       pageToken: '',
     });
     expect(listed.map((one) => one.id)).toEqual([id]);

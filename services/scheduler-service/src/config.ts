@@ -1,4 +1,4 @@
-import { readDatabase, readListeners, readPeer } from '@tidemark/service-kit/common-settings';
+import { readDatabase, readExactTotal, readListeners, readPeer } from '@tidemark/service-kit/common-settings';
 import { type Address, configReader, type Env, type OnRead } from '@tidemark/service-kit/env';
 import type { AdmissionLimits } from '@tidemark/service-kit/grpc/admission';
 import { readAdmissionLimits } from '@tidemark/service-kit/grpc/server';
@@ -28,6 +28,8 @@ export interface SchedulerConfig extends TransportSecurity {
   readonly retentionMs: number;
   /** How long what became of a window is kept. */
   readonly occurrencesMs: number;
+  /** Up to how many windows the total of a list is exact. */
+  readonly exactTotal: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -92,6 +94,7 @@ export function toConfig(env: Env, onRead?: OnRead): SchedulerConfig {
         min: 1,
         max: 3_650,
       }),
+    exactTotal: readExactTotal(reader, 'windows'),
   };
   reader.finish();
   return config;

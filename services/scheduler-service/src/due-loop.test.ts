@@ -10,6 +10,8 @@ import { createQuarantines } from './quarantines.ts';
 import { everyDay, goodBackup, Neighbours, type NeighboursServer, serveNeighbours } from './testing/neighbours.ts';
 import { startWindowEndLoop } from './window-end.ts';
 
+const TEN = { skip: 0, limit: 10, mayBePartial: false, withoutTotal: true, exactTotal: 10, withinMs: 5_000 };
+
 const HOUR = 3_600_000;
 const TOO_LATE = { code: 'start_expired' };
 const quiet = { info() {}, warn() {} };
@@ -68,8 +70,7 @@ describe('the due loop', () => {
     return running;
   };
   const occurrences = async () =>
-    (await store.list({ clusterIds: [clusterId], states: [] }, { skip: 0, limit: 10 }, AbortSignal.timeout(5_000)))
-      .occurrences;
+    (await store.list({ clusterIds: [clusterId], states: [] }, TEN, new Date(), AbortSignal.timeout(5_000))).rows;
   const until = (state: Occurrence['state']) =>
     vi.waitFor(
       async () => {

@@ -4,8 +4,10 @@
  */
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey, orStoreError } from '@tidemark/mongo/mongo-error';
+import { createPages, type Page, type PageWish } from '@tidemark/mongo/pages';
 import type { Db, Filter } from 'mongodb';
 import type { Occurrence, OccurrenceState, Why } from './catch-up.ts';
+import { type OccurrenceFilter, toSelection } from './occurrence-filter.ts';
 
 export const OCCURRENCE_INDEXES: readonly IndexSpec[] = [
   { collection: 'occurrences', keys: { state: 1, nextTryAt: 1 } },
@@ -14,12 +16,6 @@ export const OCCURRENCE_INDEXES: readonly IndexSpec[] = [
   { collection: 'occurrences', keys: { stopAt: 1 } },
   { collection: 'occurrences', keys: { decidedAt: 1 } },
 ];
-
-export interface OccurrenceFilter {
-  readonly clusterIds: readonly string[];
-  readonly states: readonly OccurrenceState[];
-  readonly rule?: string;
-}
 
 /** How a pending one ended. */
 export type Outcome = Pick<Occurrence, 'state' | 'backupId' | 'code' | 'reason' | 'stopAt' | 'windowEnd' | 'decidedAt'>;
@@ -42,25 +38,14 @@ export interface OccurrenceStore {
   findToStop(now: Date, limit: number, signal: AbortSignal): Promise<Occurrence[]>;
   /** Their backup is over, or its cancel is recorded. */
   stopped(id: string): Promise<void>;
-  /** Newest first; those behind another are not counted. */
-  list(
-    filter: OccurrenceFilter,
-    page: OccurrencePage,
-    signal: AbortSignal,
-  ): Promise<{ occurrences: Occurrence[]; total: number | undefined }>;
+  /** A page, newest first, and how many there are in all (`@tidemark/mongo/pages`). @throws AppError as `Pages.read` */
+  list(filter: OccurrenceFilter, page: PageWish, now: Date, signal: AbortSignal): Promise<Page<Occurrence>>;
   /** How many decided ones there are, by state and code. */
   countDecided(until: Date, signal: AbortSignal): Promise<OutcomeCount[]>;
   /** Decided in (after, until], oldest first. */
   findDecided(after: Date, until: Date, limit: number, signal: AbortSignal): Promise<Occurrence[]>;
   /** Forgets those that were decided before. */
   removeBefore(before: Date): Promise<number>;
-}
-
-export interface OccurrencePage {
-  readonly skip: number;
-  readonly limit: number;
-  /** Only those that are told behind this one. */
-  readonly after?: { readonly opensAt: Date; readonly id: string };
 }
 
 export interface OutcomeCount {
@@ -73,6 +58,7 @@ const EPOCH = new Date(0);
 
 export function createOccurrenceStore(db: Db): OccurrenceStore {
   const occurrences = db.collection<Occurrence>('occurrences');
+  const pages = createPages(occurrences, { time: 'opensAt' });
   const update = async (filter: Filter<Occurrence>, fields: Partial<Occurrence>) =>
     orStoreError(async () => (await occurrences.updateOne(filter, { $set: fields })).matchedCount === 1);
 
@@ -119,26 +105,7 @@ export function createOccurrenceStore(db: Db): OccurrenceStore {
     async stopped(_id) {
       await update({ _id }, { stopAt: null });
     },
-    list: (filter, { skip, limit, after }, signal) =>
-      orStoreError(async () => {
-        const query = toQuery(filter);
-        const read = (more: Filter<Occurrence>, most: number) =>
-          occurrences
-            .find({ ...query, ...more }, { signal })
-            .sort({ opensAt: -1, _id: -1 })
-            .skip(skip)
-            .limit(most)
-            .toArray();
-        if (after) {
-          const { opensAt, id } = after;
-          const twins = await read({ opensAt, _id: { $lt: id } }, limit);
-          const rest = limit - twins.length;
-          const older = rest > 0 ? await read({ opensAt: { $gt: EPOCH, $lt: opensAt } }, rest) : [];
-          return { occurrences: [...twins, ...older], total: undefined };
-        }
-        const [found, total] = await Promise.all([read({}, limit), occurrences.countDocuments(query, { signal })]);
-        return { occurrences: found, total };
-      }),
+    list: (filter, wish, now, signal) => orStoreError(() => pages.read(toSelection(filter), wish, now, signal)),
     countDecided: (until, signal) =>
       orStoreError(() =>
         occurrences
@@ -169,12 +136,3 @@ export function createOccurrenceStore(db: Db): OccurrenceStore {
 
 /** No window is longer than a day and the hours of a change of clocks. */
 const SIBLING_MS = 2 * 86_400_000;
-
-function toQuery({ clusterIds, states, rule }: OccurrenceFilter): Filter<Occurrence> {
-  return {
-    ...(clusterIds.length > 0 && { clusterId: { $in: [...clusterIds] } }),
-    opensAt: { $gt: EPOCH },
-    ...(states.length > 0 && { state: { $in: [...states] } }),
-    ...(rule !== undefined && { rule }),
-  };
-}

@@ -49,6 +49,7 @@ export async function listGoodBackups(
         pageSize: PAGE,
         pageToken,
         withoutTotal: true,
+        withinSight: false,
       },
       options,
     );

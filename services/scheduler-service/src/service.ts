@@ -76,7 +76,10 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
       token: config.serviceToken,
       certificate,
       log,
-      services: [occurrenceService({ store, backends, quarantines, now }), retentionService({ backends, now })],
+      services: [
+        occurrenceService({ store, backends, quarantines, now, exactTotal: config.exactTotal }),
+        retentionService({ backends, now }),
+      ],
     }),
   );
   const operations = stack.use(

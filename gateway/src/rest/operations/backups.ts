@@ -1,13 +1,12 @@
 import { rulesOf, sentenceOf } from '@tidemark/contract/rules';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
 import { z } from 'zod';
-import { isPageToken, WHOLE_TOKEN } from '../../calls/page-token.ts';
 import { BrOptionsBody } from '../br-options.ts';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
 import { STATES, STATUSES } from '../legacy-states.ts';
 import type { Operation } from '../operation.ts';
 import { flag, Id, leftOut, leftOutOrFrom1, required, wholeNumber } from '../validate.ts';
-import { BACKUP_ID, CLUSTER_ID, counted, OfBackup, time } from './common.ts';
+import { BACKUP_ID, CLUSTER_ID, counted, GoesOn, OfBackup, time } from './common.ts';
 
 const REASON = rulesOf('tidemark.backup.v1.CancelBackupRequest', 'reason');
 const ATTEMPT = rulesOf('tidemark.backup.v1.ReadBackupLogRequest', 'attempt');
@@ -44,7 +43,6 @@ const DeleteQuery = z.object({
     'For an admin: gives the files up, which may remain, and forgets the record. Only once a deletion has failed, or the storage was declared `gone`; `false` by default.',
   ),
 });
-const PageToken = z.string(WHOLE_TOKEN).refine(isPageToken, WHOLE_TOKEN);
 const ListQuery = z.object({
   clusterId: leftOut(CLUSTER_ID).describe('Only backups of this cluster.'),
   backupId: leftOut(BACKUP_ID).describe('Only this backup.'),
@@ -62,12 +60,7 @@ const ListQuery = z.object({
   origin: leftOut(Origin).describe('Only those that the schedule started, or that somebody asked for.'),
   rule: leftOut(Id).describe('Only those of this rule of a strategy.'),
   includeDeleted: leftOut(flag()).describe('Whether deleted ones are listed too; `false` by default.'),
-  withoutTotal: leftOut(flag()).describe(
-    'Whether `page.total` may be left out where it would have to be counted, which takes the longer the more there are; `false` by default. A page that is not full tells it all the same.',
-  ),
-  pageToken: leftOut(PageToken).describe(
-    'The `page.pageToken` of an answer to the same list with the same filters: the list goes on behind it, however deep that is, and `page` is not looked at.',
-  ),
+  ...GoesOn,
 });
 const LogQuery = z.object({
   attempt: leftOutOrFrom1(ATTEMPT.max).describe(

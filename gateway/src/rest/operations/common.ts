@@ -1,7 +1,8 @@
 /** What several operations have in common. */
 import { z } from 'zod';
+import { isPageToken, WHOLE_TOKEN } from '../../calls/page-token.ts';
 import { NEVER } from '../legacy-states.ts';
-import { Id } from '../validate.ts';
+import { flag, Id, leftOut } from '../validate.ts';
 
 /** An instant in an answer. */
 export function time(what: string) {
@@ -23,6 +24,18 @@ export const STORAGE_ID = Id.meta({ description: 'The storage.', examples: ['loc
 export const OfCluster = z.object({ clusterId: CLUSTER_ID });
 export const OfBackup = z.object({ backupId: BACKUP_ID });
 export const OfStorage = z.object({ storageId: STORAGE_ID });
+
+const PageToken = z.string(WHOLE_TOKEN).refine(isPageToken, WHOLE_TOKEN);
+
+/** How a list that may be long goes on, and whether it is counted. */
+export const GoesOn = {
+  withoutTotal: leftOut(flag()).describe(
+    'Whether `page.total` may be left out where it would have to be counted, which takes the longer the more there are; `false` by default. A page that is not full tells it all the same.',
+  ),
+  pageToken: leftOut(PageToken).describe(
+    'The `page.pageToken` of an answer to the same list with the same filters: the list goes on behind it, however deep that is, and `page` is not looked at.',
+  ),
+};
 
 /** `data` of calls that answer only that they are done. */
 export const NoData = z.object({}).meta({ id: 'NoData', description: 'Done; there is nothing else to tell.' });

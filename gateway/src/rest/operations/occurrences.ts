@@ -2,7 +2,7 @@ import { DEFAULT_PAGE_SIZE, MAX_PAGE, MAX_PAGE_SIZE } from '@tidemark/limits/lim
 import { z } from 'zod';
 import type { Operation } from '../operation.ts';
 import { Id, leftOut, leftOutOrFrom1 } from '../validate.ts';
-import { OfCluster, time, WindowEnd } from './common.ts';
+import { GoesOn, OfCluster, time, WindowEnd } from './common.ts';
 
 export const STATE_NAMES = ['Pending', 'Started', 'Skipped', 'Missed'] as const;
 
@@ -13,6 +13,7 @@ const Query = z.object({
   ),
   state: leftOut(z.enum(STATE_NAMES, `must be one of ${STATE_NAMES.join(', ')}`)).describe('Only in this state.'),
   rule: leftOut(Id).describe('Only of this rule.'),
+  ...GoesOn,
 });
 
 /** What became of a window. */
@@ -60,7 +61,7 @@ export const listOccurrences = {
   errors: ['cluster_not_found'],
   answer: {
     data: z.object({ occurrences: z.array(Occurrence) }).meta({ id: 'OccurrenceList' }),
-    paged: true,
+    paged: 'with a token',
     example: { occurrences: [OCCURRENCE] },
   },
 } as const satisfies Operation;

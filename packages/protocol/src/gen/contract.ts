@@ -611,6 +611,9 @@ export const MESSAGES = {
     },
     "rule": {
       "id": true
+    },
+    "withinSight": {
+      "internal": true
     }
   },
   "tidemark.backup.v1.CancelBackupRequest": {
@@ -815,7 +818,7 @@ export const MESSAGES = {
     "rule": {
       "id": true
     },
-    "pageToken": {
+    "withinSight": {
       "internal": true
     }
   },

@@ -86,6 +86,7 @@ export function backupCalls(): BackupCalls {
       page: 1,
       pageSize: 10,
       withoutTotal: false,
+      withinSight: false,
       ...fields,
     }),
   };

@@ -1,5 +1,6 @@
-import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
-import { MAX_LISTED, MAX_OCCURRENCE_REASON, MAX_PAGE, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
+import { invalidArgument } from '@tidemark/errors/app-error';
+import { MAX_LISTED, MAX_OCCURRENCE_REASON } from '@tidemark/limits/limits';
+import { askedPage } from '@tidemark/mongo/page-request';
 import {
   type ListOccurrencesRequest,
   type ListOccurrencesResponse,
@@ -11,6 +12,7 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { readable } from '@tidemark/service-kit/quarantine';
 import type { Occurrence, OccurrenceState } from '../catch-up.ts';
+import { toTokenScope } from '../occurrence-filter.ts';
 import type { OccurrenceStore } from '../occurrence-store.ts';
 import type { Quarantines } from '../quarantines.ts';
 
@@ -21,50 +23,42 @@ const STATES = {
   Missed: StateMessage.OCCURRENCE_STATE_MISSED,
 } as const satisfies Record<OccurrenceState, StateMessage>;
 
-/** Where a page goes on: how many of it were told, and opening and id of the last one. */
-const TOKEN = /^(\d{1,3})_(\d{1,15})_([\w.:-]{1,200})$/;
-
 export interface ListOccurrencesDependencies {
   readonly store: OccurrenceStore;
   readonly quarantines: Pick<Quarantines, 'listedWindows'>;
+  /** Up to how many windows the total of a list is exact. */
+  readonly exactTotal: number;
+  /** Database time. */
+  readonly now: () => Date;
 }
 
 /**
  * A page of what became of windows, newest first. What does not fit into a message follows under a token; what cannot be
- * read is left out.
+ * read is left out, and the total counts it.
  */
-export function listOccurrences({ store, quarantines }: ListOccurrencesDependencies) {
+export function listOccurrences({ store, quarantines, exactTotal, now }: ListOccurrencesDependencies) {
   return async (
-    { clusterIds, page, pageSize, states, rule, pageToken }: ListOccurrencesRequest,
-    { signal }: CallContext,
+    request: ListOccurrencesRequest,
+    { signal, timeLeftMs }: CallContext,
   ): Promise<ListOccurrencesResponse> => {
-    const violations: FieldViolation[] = [];
-    if (page < 1 || page > MAX_PAGE) violations.push({ field: 'page', description: `must be from 1 to ${MAX_PAGE}` });
-    if (pageSize < 1 || pageSize > MAX_PAGE_SIZE)
-      violations.push({ field: 'pageSize', description: `must be from 1 to ${MAX_PAGE_SIZE}` });
-    if (clusterIds.length > MAX_LISTED)
-      violations.push({ field: 'clusterIds', description: `must be at most ${MAX_LISTED}` });
-    const [, toldBefore, opensAt, lastId] = TOKEN.exec(pageToken) ?? [];
-    const before = Number(toldBefore ?? 0);
-    if (pageToken !== '' && (lastId === undefined || before >= pageSize))
-      violations.push({ field: 'pageToken', description: 'must be the nextPageToken of the answer before, or empty' });
-    if (violations.length > 0) throw invalidArgument(violations);
+    const { clusterIds, withinSight, states, rule } = request;
     const wanted = (Object.keys(STATES) as OccurrenceState[]).filter((state) => states.includes(STATES[state]));
-    const filter = { clusterIds, states: wanted, ...(rule !== '' && { rule }) };
-    const wish =
-      lastId === undefined
-        ? { skip: (page - 1) * pageSize, limit: pageSize }
-        : { skip: 0, limit: pageSize - before, after: { opensAt: new Date(Number(opensAt)), id: lastId } };
-    const found = await store.list(filter, wish, signal);
-    const told = readable(quarantines.listedWindows, found.occurrences, toMessage, OccurrenceMessage);
+    const filter = { clusterIds, withinSight, states: wanted, ...(rule !== '' && { rule }) };
+    const asked = askedPage(request, { scope: toTokenScope(filter), exactTotal, timeLeftMs: timeLeftMs() });
+    const tooMany = !withinSight && clusterIds.length > MAX_LISTED;
+    const violations = [
+      ...asked.violations,
+      ...(tooMany ? [{ field: 'clusterIds', description: `must be at most ${MAX_LISTED}` }] : []),
+    ];
+    if (violations.length > 0) throw invalidArgument(violations);
+    const page = await store.list(filter, asked.wish, now(), signal);
+    const told = readable(quarantines.listedWindows, page.rows, toMessage, OccurrenceMessage);
     const messages = told.map(({ message }) => message);
     const occurrences = fitting(messages, OccurrenceMessage);
     const last = occurrences.length < told.length ? told[occurrences.length - 1]?.record : undefined;
-    const passed = last ? found.occurrences.indexOf(last) + 1 : 0;
     return {
       occurrences,
-      total: BigInt(found.total ?? 0),
-      nextPageToken: last ? `${before + passed}_${+last.opensAt}_${last._id}` : '',
+      ...asked.answer(page, last && { at: last.opensAt, id: last._id, number: page.rows.indexOf(last) + 1 }),
     };
   };
 }

@@ -146,6 +146,7 @@ async function pastBackups(
       pageSize: PAST,
       pageToken: '',
       withoutTotal: true,
+      withinSight: false,
     },
     options,
   );

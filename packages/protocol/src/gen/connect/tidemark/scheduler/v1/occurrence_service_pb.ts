@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/scheduler/v1/occurrence_service.proto.
  */
 export const file_tidemark_scheduler_v1_occurrence_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci50aWRlbWFyay9zY2hlZHVsZXIvdjEvb2NjdXJyZW5jZV9zZXJ2aWNlLnByb3RvEhV0aWRlbWFyay5zY2hlZHVsZXIudjEikgMKCk9jY3VycmVuY2USCgoCaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIMCgRydWxlGAMgASgJEiwKCG9wZW5zX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgljbG9zZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCHN0YXJ0X2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1CgVzdGF0ZRgHIAEoDjImLnRpZGVtYXJrLnNjaGVkdWxlci52MS5PY2N1cnJlbmNlU3RhdGUSEQoJYmFja3VwX2lkGAggASgJEg4KBnJlYXNvbhgJIAEoCRIuCgpkZWNpZGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRjb2RlGAsgASgJEjMKCndpbmRvd19lbmQYDCABKA4yHy50aWRlbWFyay5zdHJhdGVneS52MS5XaW5kb3dFbmQiqAEKFkxpc3RPY2N1cnJlbmNlc1JlcXVlc3QSEwoLY2x1c3Rlcl9pZHMYASADKAkSDAoEcGFnZRgCIAEoBRIRCglwYWdlX3NpemUYAyABKAUSNgoGc3RhdGVzGAQgAygOMiYudGlkZW1hcmsuc2NoZWR1bGVyLnYxLk9jY3VycmVuY2VTdGF0ZRIMCgRydWxlGAUgASgJEhIKCnBhZ2VfdG9rZW4YBiABKAkieQoXTGlzdE9jY3VycmVuY2VzUmVzcG9uc2USNgoLb2NjdXJyZW5jZXMYASADKAsyIS50aWRlbWFyay5zY2hlZHVsZXIudjEuT2NjdXJyZW5jZRINCgV0b3RhbBgCIAEoAxIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkihgEKFlByZXZpZXdTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJEjsKCHByb3Bvc2FsGAMgASgLMikudGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZVN0cmF0ZWd5UmVxdWVzdBINCgVjb3VudBgEIAEoBSLxAQoMUGxhbm5lZFN0YXJ0EiwKCG9wZW5zX2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgljbG9zZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCHN0YXJ0X2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5sb2NhbF9vcGVuc19hdBgEIAEoCRIXCg9sb2NhbF9jbG9zZXNfYXQYBSABKAkSFgoObG9jYWxfc3RhcnRfYXQYBiABKAkSDQoFbm90ZXMYByADKAki2AEKF1ByZXZpZXdTdHJhdGVneVJlc3BvbnNlEjAKCHN0cmF0ZWd5GAEgASgLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3kSMwoGc3RhcnRzGAIgAygLMiMudGlkZW1hcmsuc2NoZWR1bGVyLnYxLlBsYW5uZWRTdGFydBIQCgh3YXJuaW5ncxgDIAMoCRIUCgxwYXN0X2JhY2t1cHMYBCABKA0SFQoNcGFzdF90b29fbG9uZxgFIAEoDRIXCg9sb25nZXN0X3NlY29uZHMYBiABKAEqqgEKD09jY3VycmVuY2VTdGF0ZRIgChxPQ0NVUlJFTkNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASHAoYT0NDVVJSRU5DRV9TVEFURV9QRU5ESU5HEAESHAoYT0NDVVJSRU5DRV9TVEFURV9TVEFSVEVEEAISHAoYT0NDVVJSRU5DRV9TVEFURV9TS0lQUEVEEAMSGwoXT0NDVVJSRU5DRV9TVEFURV9NSVNTRUQQBDKBAgoRT2NjdXJyZW5jZVNlcnZpY2USdQoPTGlzdE9jY3VycmVuY2VzEi0udGlkZW1hcmsuc2NoZWR1bGVyLnYxLkxpc3RPY2N1cnJlbmNlc1JlcXVlc3QaLi50aWRlbWFyay5zY2hlZHVsZXIudjEuTGlzdE9jY3VycmVuY2VzUmVzcG9uc2UiA5ACARJ1Cg9QcmV2aWV3U3RyYXRlZ3kSLS50aWRlbWFyay5zY2hlZHVsZXIudjEuUHJldmlld1N0cmF0ZWd5UmVxdWVzdBouLnRpZGVtYXJrLnNjaGVkdWxlci52MS5QcmV2aWV3U3RyYXRlZ3lSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_strategy_v1_strategy_service]);
+  fileDesc("Ci50aWRlbWFyay9zY2hlZHVsZXIvdjEvb2NjdXJyZW5jZV9zZXJ2aWNlLnByb3RvEhV0aWRlbWFyay5zY2hlZHVsZXIudjEikgMKCk9jY3VycmVuY2USCgoCaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIMCgRydWxlGAMgASgJEiwKCG9wZW5zX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgljbG9zZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCHN0YXJ0X2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1CgVzdGF0ZRgHIAEoDjImLnRpZGVtYXJrLnNjaGVkdWxlci52MS5PY2N1cnJlbmNlU3RhdGUSEQoJYmFja3VwX2lkGAggASgJEg4KBnJlYXNvbhgJIAEoCRIuCgpkZWNpZGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRjb2RlGAsgASgJEjMKCndpbmRvd19lbmQYDCABKA4yHy50aWRlbWFyay5zdHJhdGVneS52MS5XaW5kb3dFbmQi1QEKFkxpc3RPY2N1cnJlbmNlc1JlcXVlc3QSEwoLY2x1c3Rlcl9pZHMYASADKAkSDAoEcGFnZRgCIAEoBRIRCglwYWdlX3NpemUYAyABKAUSNgoGc3RhdGVzGAQgAygOMiYudGlkZW1hcmsuc2NoZWR1bGVyLnYxLk9jY3VycmVuY2VTdGF0ZRIMCgRydWxlGAUgASgJEhIKCnBhZ2VfdG9rZW4YBiABKAkSFQoNd2l0aG91dF90b3RhbBgHIAEoCBIUCgx3aXRoaW5fc2lnaHQYCCABKAgi2gEKF0xpc3RPY2N1cnJlbmNlc1Jlc3BvbnNlEjYKC29jY3VycmVuY2VzGAEgAygLMiEudGlkZW1hcmsuc2NoZWR1bGVyLnYxLk9jY3VycmVuY2USDQoFdG90YWwYAiABKAMSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJEhYKDnRvdGFsX2xlZnRfb3V0GAQgASgIEhkKEXRvdGFsX2lzX2F0X2xlYXN0GAUgASgIEhwKFGZvbGxvd2luZ19wYWdlX3Rva2VuGAYgASgJEg4KBm9mZnNldBgHIAEoAyKGAQoWUHJldmlld1N0cmF0ZWd5UmVxdWVzdBISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSOwoIcHJvcG9zYWwYAyABKAsyKS50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlU3RyYXRlZ3lSZXF1ZXN0Eg0KBWNvdW50GAQgASgFIvEBCgxQbGFubmVkU3RhcnQSLAoIb3BlbnNfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWNsb3Nlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIc3RhcnRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDmxvY2FsX29wZW5zX2F0GAQgASgJEhcKD2xvY2FsX2Nsb3Nlc19hdBgFIAEoCRIWCg5sb2NhbF9zdGFydF9hdBgGIAEoCRINCgVub3RlcxgHIAMoCSLYAQoXUHJldmlld1N0cmF0ZWd5UmVzcG9uc2USMAoIc3RyYXRlZ3kYASABKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneRIzCgZzdGFydHMYAiADKAsyIy50aWRlbWFyay5zY2hlZHVsZXIudjEuUGxhbm5lZFN0YXJ0EhAKCHdhcm5pbmdzGAMgAygJEhQKDHBhc3RfYmFja3VwcxgEIAEoDRIVCg1wYXN0X3Rvb19sb25nGAUgASgNEhcKD2xvbmdlc3Rfc2Vjb25kcxgGIAEoASqqAQoPT2NjdXJyZW5jZVN0YXRlEiAKHE9DQ1VSUkVOQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIcChhPQ0NVUlJFTkNFX1NUQVRFX1BFTkRJTkcQARIcChhPQ0NVUlJFTkNFX1NUQVRFX1NUQVJURUQQAhIcChhPQ0NVUlJFTkNFX1NUQVRFX1NLSVBQRUQQAxIbChdPQ0NVUlJFTkNFX1NUQVRFX01JU1NFRBAEMoECChFPY2N1cnJlbmNlU2VydmljZRJ1Cg9MaXN0T2NjdXJyZW5jZXMSLS50aWRlbWFyay5zY2hlZHVsZXIudjEuTGlzdE9jY3VycmVuY2VzUmVxdWVzdBouLnRpZGVtYXJrLnNjaGVkdWxlci52MS5MaXN0T2NjdXJyZW5jZXNSZXNwb25zZSIDkAIBEnUKD1ByZXZpZXdTdHJhdGVneRItLnRpZGVtYXJrLnNjaGVkdWxlci52MS5QcmV2aWV3U3RyYXRlZ3lSZXF1ZXN0Gi4udGlkZW1hcmsuc2NoZWR1bGVyLnYxLlByZXZpZXdTdHJhdGVneVJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_strategy_v1_strategy_service]);
 
 /**
  * One window that came.
@@ -108,7 +108,7 @@ export type ListOccurrencesRequest = Message<"tidemark.scheduler.v1.ListOccurren
   clusterIds: string[];
 
   /**
-   * From 1.
+   * From 1. Not looked at where a page token says where to go on.
    *
    * @generated from field: int32 page = 2;
    */
@@ -136,11 +136,25 @@ export type ListOccurrencesRequest = Message<"tidemark.scheduler.v1.ListOccurren
   rule: string;
 
   /**
-   * Of the answer before, where not the whole page fit into it: the rest of that page.
+   * Of an answer before, with the same filters: goes on behind it.
    *
    * @generated from field: string page_token = 6;
    */
   pageToken: string;
+
+  /**
+   * Whether the total may be left out where it would have to be counted, which takes the longer the more there are.
+   *
+   * @generated from field: bool without_total = 7;
+   */
+  withoutTotal: boolean;
+
+  /**
+   * The cluster ids are those that the caller sees, and were not asked for: a page token holds although they change.
+   *
+   * @generated from field: bool within_sight = 8;
+   */
+  withinSight: boolean;
 };
 
 /**
@@ -167,11 +181,41 @@ export type ListOccurrencesResponse = Message<"tidemark.scheduler.v1.ListOccurre
   total: bigint;
 
   /**
-   * Set where not the whole page fits into this answer; the rest is told without a total.
+   * The next page: set after a full page, and after one that could not be filled in time. Between services it is set only
+   * where not the whole page fits into this answer, and names the rest of that page.
    *
    * @generated from field: string next_page_token = 3;
    */
   nextPageToken: string;
+
+  /**
+   * Whether the total was left out, as the request allows: there are more than end with this page, or just as many.
+   *
+   * @generated from field: bool total_left_out = 4;
+   */
+  totalLeftOut: boolean;
+
+  /**
+   * Whether the total was not counted to its end: there are at least so many.
+   *
+   * @generated from field: bool total_is_at_least = 5;
+   */
+  totalIsAtLeast: boolean;
+
+  /**
+   * Between services: what follows the last occurrence of this answer; set after a full page, one that could not be filled
+   * in time, and one that does not fit into this answer.
+   *
+   * @generated from field: string following_page_token = 6;
+   */
+  followingPageToken: string;
+
+  /**
+   * How many come before this answer, where a page token was given.
+   *
+   * @generated from field: int64 offset = 7;
+   */
+  offset: bigint;
 };
 
 /**

@@ -99,6 +99,8 @@ export interface ListBackupsRequest {
   withoutTotal: boolean;
   /** Of an answer before, with the same filters: goes on behind it. */
   pageToken: string;
+  /** The cluster ids are those that the caller sees, and were not asked for: a page token holds although they change. */
+  withinSight: boolean;
 }
 
 /** One page, and how many there are in all. */
@@ -751,6 +753,7 @@ function createBaseListBackupsRequest(): ListBackupsRequest {
     rule: "",
     withoutTotal: false,
     pageToken: "",
+    withinSight: false,
   };
 }
 
@@ -798,6 +801,9 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(106).string(message.pageToken);
+    }
+    if (message.withinSight !== false) {
+      writer.uint32(112).bool(message.withinSight);
     }
     return writer;
   },
@@ -929,6 +935,14 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.withinSight = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -959,6 +973,7 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     message.rule = object.rule ?? "";
     message.withoutTotal = object.withoutTotal ?? false;
     message.pageToken = object.pageToken ?? "";
+    message.withinSight = object.withinSight ?? false;
     return message;
   },
 };

@@ -67,7 +67,7 @@ export interface Occurrence {
 export interface ListOccurrencesRequest {
   /** Any of these clusters; empty means all. */
   clusterIds: string[];
-  /** From 1. */
+  /** From 1. Not looked at where a page token says where to go on. */
   page: number;
   /** 1 to 1000. */
   pageSize: number;
@@ -75,16 +75,34 @@ export interface ListOccurrencesRequest {
   states: OccurrenceState[];
   /** Of this rule; empty means all. */
   rule: string;
-  /** Of the answer before, where not the whole page fit into it: the rest of that page. */
+  /** Of an answer before, with the same filters: goes on behind it. */
   pageToken: string;
+  /** Whether the total may be left out where it would have to be counted, which takes the longer the more there are. */
+  withoutTotal: boolean;
+  /** The cluster ids are those that the caller sees, and were not asked for: a page token holds although they change. */
+  withinSight: boolean;
 }
 
 /** One page, and how many there are in all. */
 export interface ListOccurrencesResponse {
   occurrences: Occurrence[];
   total: bigint;
-  /** Set where not the whole page fits into this answer; the rest is told without a total. */
+  /**
+   * The next page: set after a full page, and after one that could not be filled in time. Between services it is set only
+   * where not the whole page fits into this answer, and names the rest of that page.
+   */
   nextPageToken: string;
+  /** Whether the total was left out, as the request allows: there are more than end with this page, or just as many. */
+  totalLeftOut: boolean;
+  /** Whether the total was not counted to its end: there are at least so many. */
+  totalIsAtLeast: boolean;
+  /**
+   * Between services: what follows the last occurrence of this answer; set after a full page, one that could not be filled
+   * in time, and one that does not fit into this answer.
+   */
+  followingPageToken: string;
+  /** How many come before this answer, where a page token was given. */
+  offset: bigint;
 }
 
 /** Which strategy, and how far to look. */
@@ -331,7 +349,16 @@ export const Occurrence: MessageFns<Occurrence> = {
 };
 
 function createBaseListOccurrencesRequest(): ListOccurrencesRequest {
-  return { clusterIds: [], page: 0, pageSize: 0, states: [], rule: "", pageToken: "" };
+  return {
+    clusterIds: [],
+    page: 0,
+    pageSize: 0,
+    states: [],
+    rule: "",
+    pageToken: "",
+    withoutTotal: false,
+    withinSight: false,
+  };
 }
 
 export const ListOccurrencesRequest: MessageFns<ListOccurrencesRequest> = {
@@ -357,6 +384,12 @@ export const ListOccurrencesRequest: MessageFns<ListOccurrencesRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(50).string(message.pageToken);
+    }
+    if (message.withoutTotal !== false) {
+      writer.uint32(56).bool(message.withoutTotal);
+    }
+    if (message.withinSight !== false) {
+      writer.uint32(64).bool(message.withinSight);
     }
     return writer;
   },
@@ -432,6 +465,22 @@ export const ListOccurrencesRequest: MessageFns<ListOccurrencesRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.withoutTotal = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.withinSight = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -455,12 +504,22 @@ export const ListOccurrencesRequest: MessageFns<ListOccurrencesRequest> = {
     message.states = object.states?.map((e) => e) || [];
     message.rule = object.rule ?? "";
     message.pageToken = object.pageToken ?? "";
+    message.withoutTotal = object.withoutTotal ?? false;
+    message.withinSight = object.withinSight ?? false;
     return message;
   },
 };
 
 function createBaseListOccurrencesResponse(): ListOccurrencesResponse {
-  return { occurrences: [], total: 0n, nextPageToken: "" };
+  return {
+    occurrences: [],
+    total: 0n,
+    nextPageToken: "",
+    totalLeftOut: false,
+    totalIsAtLeast: false,
+    followingPageToken: "",
+    offset: 0n,
+  };
 }
 
 export const ListOccurrencesResponse: MessageFns<ListOccurrencesResponse> = {
@@ -476,6 +535,21 @@ export const ListOccurrencesResponse: MessageFns<ListOccurrencesResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(26).string(message.nextPageToken);
+    }
+    if (message.totalLeftOut !== false) {
+      writer.uint32(32).bool(message.totalLeftOut);
+    }
+    if (message.totalIsAtLeast !== false) {
+      writer.uint32(40).bool(message.totalIsAtLeast);
+    }
+    if (message.followingPageToken !== "") {
+      writer.uint32(50).string(message.followingPageToken);
+    }
+    if (message.offset !== 0n) {
+      if (BigInt.asIntN(64, message.offset) !== message.offset) {
+        throw new globalThis.Error("value provided for field message.offset of type int64 too large");
+      }
+      writer.uint32(56).int64(message.offset);
     }
     return writer;
   },
@@ -517,6 +591,38 @@ export const ListOccurrencesResponse: MessageFns<ListOccurrencesResponse> = {
             message.nextPageToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.totalLeftOut = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.totalIsAtLeast = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.followingPageToken = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.offset = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -537,6 +643,10 @@ export const ListOccurrencesResponse: MessageFns<ListOccurrencesResponse> = {
     message.occurrences = object.occurrences?.map((e) => Occurrence.fromPartial(e)) || [];
     message.total = (object.total !== undefined && object.total !== null) ? BigInt(object.total) : 0n;
     message.nextPageToken = object.nextPageToken ?? "";
+    message.totalLeftOut = object.totalLeftOut ?? false;
+    message.totalIsAtLeast = object.totalIsAtLeast ?? false;
+    message.followingPageToken = object.followingPageToken ?? "";
+    message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
     return message;
   },
 };

@@ -1,0 +1,441 @@
+/**
+ * Pages of a list that is told newest first, and how many there are in all.
+ *
+ * PG1. A page costs by how deep it lies, not by how many there are: the list is looked through in spans of time, the newest
+ *      first, since some servers read and sort all that an index leads to before they take the first ten.
+ * PG2. All of it ends in the time that it was given. Some servers cannot be stopped, so nothing is begun that would take
+ *      long, and few looks of a process are under way at once. A page that could not be filled says where to go on to who
+ *      goes on by positions, and is refused to who counts pages, as is one that could not be reached; a total that was not
+ *      counted to its end says so.
+ * PG3. A total is exact up to a bound, and of what is counted whole as far as time allows. It is never below what the page
+ *      ends with, and above that if more may follow.
+ * PG4. A position is behind the last one that was looked at. So whoever goes on by positions is told everything once that
+ *      is there all the while.
+ */
+import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import type { Collection, Document } from 'mongodb';
+import { isOutOfTime } from './mongo-error.ts';
+import { createTurnstile, type Turnstile } from './turnstile.ts';
+
+/** Behind one of a list. */
+export interface Position {
+  /** How many come before. */
+  readonly before: number;
+  readonly at: Date;
+  /** Of those of that instant the ones with a smaller id follow; empty: none of them. */
+  readonly id: string;
+  /** How long a span behind it can be looked through soon, in milliseconds, as far as that is known. */
+  readonly span?: number;
+}
+
+/** What a list is about. */
+export interface Selection {
+  /** From when on, in milliseconds. */
+  readonly from: number;
+  /** Before when. */
+  readonly until: number;
+  /**
+   * Parts that together are all of it and have nothing in common. With the time an index leads to each: what else narrows
+   * is not in here, as some servers would then use none.
+   */
+  readonly parts: readonly Document[];
+  /** What else must hold. */
+  readonly rest: Document;
+  /** A field and its values, where they are too many to ask for. */
+  readonly among?: { readonly field: string; readonly values: ReadonlySet<string> };
+  /** Whether its total is to be exact beyond the bound. */
+  readonly isCountedWhole: boolean;
+}
+
+export interface PageWish {
+  /** How many to leave out, behind `after` where that is given. */
+  readonly skip: number;
+  readonly limit: number;
+  readonly after?: Position;
+  /** Whether the caller goes on by positions, so that a page which could not be filled in time loses it nothing. */
+  readonly mayBePartial: boolean;
+  /** Whether the caller can do without the total. */
+  readonly withoutTotal: boolean;
+  /** Up to how many a total is exact. */
+  readonly exactTotal: number;
+  /** How long page and total may take together. */
+  readonly withinMs: number;
+}
+
+export interface Page<T> {
+  readonly rows: T[];
+  /** Undefined where it was left out. */
+  readonly total: number | undefined;
+  /** Whether there may be more than the total says. */
+  readonly isAtLeast: boolean;
+  /** Where the next page goes on: behind a full page, and behind one that could not be filled in time. */
+  readonly next: Position | undefined;
+}
+
+export interface Pages<T> {
+  /**
+   * A page of a selection.
+   *
+   * @param now where the newest are looked for
+   * @throws AppError `invalid_argument` where a page cannot be reached by its number in time, `deadline_exceeded` where the
+   *   database did not answer at all
+   */
+  read(selection: Selection, wish: PageWish, now: Date, signal: AbortSignal): Promise<Page<T>>;
+}
+
+export interface PagesOptions {
+  /** The field that the list is in the order of. */
+  readonly time: string;
+  /** What no row of the list tells, and may be long. */
+  readonly leftOut?: Document;
+}
+
+/** From one instant on until before another, or at one instant with a smaller id. */
+type Part = { readonly from: number; readonly until: number } | { readonly at: number; readonly below: string };
+
+/** How long an operation may take, for the server and for the driver. */
+interface Bounds {
+  readonly batchSize: number;
+  readonly maxTimeMS: number;
+  readonly signal: AbortSignal;
+}
+
+/** The first and the last instant that a database keeps of what is listed. */
+export const FIRST_INSTANT = 1;
+export const LAST_INSTANT = Date.parse('9999-01-01T00:00:00Z');
+
+/** With so many values of a field each is looked through by itself, with its index. */
+const FEW_VALUES = 10;
+
+/** Parts of a selection by values of a field that has an index with the time; none means any. */
+export function toParts(field: string, values: readonly string[]): Pick<Selection, 'parts' | 'rest' | 'among'> {
+  const different = new Set(values);
+  if (different.size === 0) return { parts: [{}], rest: {} };
+  if (different.size <= FEW_VALUES) return { parts: [...different].map((value) => ({ [field]: value })), rest: {} };
+  // Some servers compare each record with each value that is asked for, one by one.
+  return { parts: [{}], rest: {}, among: { field, values: different } };
+}
+
+/** Long enough for the newest of a busy list. */
+const FIRST_SPAN_MS = 60_000;
+/** Of what a position says that it can be looked through soon. */
+const LONGEST_SPAN_MS = 7 * 86_400_000;
+/** Which part of the time that is left all looks of a process together are to take, and which part one may. */
+const SPAN_TAKES = 0.125;
+const SPAN_MAY_TAKE = 0.67;
+/** By how much a span may be longer than the one before, or shorter. */
+const STRETCH = 16;
+/** By how much it is longer where that takes no more than such a part of the time that is left. */
+const SAFE_STRETCH = 4;
+const SAFE_PART = 0.4;
+/** A span is longer by this than what is missing will need, so that it is seldom missed by little. */
+const RESERVE = 1.2;
+/** Many enough for the largest page in one answer. */
+const ANSWER_ROWS = 1_000;
+/** With less time than this no span is begun. */
+const SHORT_MS = 20;
+/** How much longer the driver waits for a server that does not look at the time. */
+const SLACK_MS = 50;
+/** How many times as many there may have been as there are, where old ones are removed. */
+const SHRUNK = 2;
+/** How many looks of a process are under way at once. */
+const ABREAST = 2;
+
+/** Pages of a collection. */
+export function createPages<T extends Document & { readonly _id: string }>(
+  collection: Collection<T>,
+  { time, leftOut }: PagesOptions,
+): Pages<T> {
+  const turnstile = createTurnstile(ABREAST);
+  /** So many are there, or were. */
+  let held = 0;
+  /** How far apart the newest of a list with such filters were of late, and how long a span was looked at soon. */
+  const known = new Map<string, { readonly distanceMs: number; readonly quickMs: number }>();
+  const ofPart = (part: Part) =>
+    'at' in part
+      ? { [time]: new Date(part.at), _id: { $lt: part.below } }
+      : // The millisecond before, excluded: some servers take what equals the bound of a part of an index for beyond it.
+        { [time]: { $gt: new Date(part.from - 1), $lt: new Date(part.until) } };
+
+  /** The stages that find a part of a selection. */
+  function found({ parts, rest }: Selection, part: Part): Document[][] {
+    return parts.map((one) => {
+      const [index, others] = '_id' in one ? [one, { ...rest, ...ofPart(part) }] : [{ ...one, ...ofPart(part) }, rest];
+      return [{ $match: index }, ...(Object.keys(others).length > 0 ? [{ $match: others }] : [])];
+    });
+  }
+
+  async function count(selection: Selection, part: Part, bounds: Bounds, most = Number.MAX_SAFE_INTEGER) {
+    const { among } = selection;
+    const stages = among
+      ? [{ $group: { _id: `$${among.field}`, count: { $sum: 1 } } }]
+      : [...(most < Number.MAX_SAFE_INTEGER ? [{ $limit: most }] : []), { $count: 'count' }];
+    let all = 0;
+    for (const finding of found(selection, part)) {
+      const counts = collection.aggregate<{ _id?: string; count: number }>([...finding, ...stages], bounds);
+      for (const { _id = '', count: some } of await counts.toArray()) if (!among || among.values.has(_id)) all += some;
+    }
+    return all;
+  }
+
+  const newestFirst = (one: Document, other: Document) => +other[time] - +one[time] || (one._id < other._id ? 1 : -1);
+
+  async function read(selection: Selection, part: Part, bounds: Bounds, skip: number, limit: number): Promise<T[]> {
+    const { among } = selection;
+    const [first = [], ...others] = found(selection, part);
+    const order = { $sort: { [time]: -1, _id: -1 } };
+    const shown = leftOut ? [{ $project: leftOut }] : [];
+    if (among) {
+      const keys: Document[] = [];
+      for (const finding of [first, ...others]) {
+        const stages = [...finding, { $project: { [time]: 1, [among.field]: 1 } }];
+        keys.push(...(await collection.aggregate(stages, bounds).toArray()));
+      }
+      const wanted = keys.filter((key) => among.values.has(key[among.field])).sort(newestFirst);
+      const ids = wanted.slice(skip, skip + limit).map(({ _id }) => _id as string);
+      if (ids.length === 0) return [];
+      const rows = await collection.aggregate<T>([{ $match: { _id: { $in: ids } } }, ...shown], bounds).toArray();
+      return rows.sort(newestFirst);
+    }
+    if (others.length === 0) {
+      const cut = [...(skip > 0 ? [{ $skip: skip }] : []), { $limit: limit }];
+      return await collection.aggregate<T>([...first, order, ...cut, ...shown], bounds).toArray();
+    }
+    const rows: T[] = [];
+    for (const finding of [first, ...others]) {
+      const stages = [...finding, order, { $limit: skip + limit }, ...shown];
+      rows.push(...(await collection.aggregate<T>(stages, bounds).toArray()));
+    }
+    return rows.sort(newestFirst).slice(skip, skip + limit);
+  }
+
+  /** Whether a position may name so many before it; where that cannot be found out in time it may. */
+  async function mayBeBehind(before: number, ms: number, signal: AbortSignal): Promise<boolean> {
+    if (before <= held) return true;
+    const all = await inTime(ms, signal, (_, maxTimeMS) => collection.estimatedDocumentCount({ maxTimeMS }));
+    if (all !== LATE) held = Math.max(held, all);
+    return all === LATE || before <= held * SHRUNK;
+  }
+
+  return {
+    async read(selection, wish, now, signal) {
+      const endsAt = performance.now() + wish.withinMs;
+      const before = wish.after?.before ?? 0;
+      if (!(await mayBeBehind(before, wish.withinMs * SPAN_TAKES, signal))) throw forged();
+      const start: Start = {
+        selection,
+        after: wish.after,
+        now,
+        endsAt,
+        signal,
+        turnstile,
+        isUrgent: true,
+        length: FIRST_SPAN_MS,
+      };
+      const rows: T[] = [];
+      let { skip } = wish;
+      const shape = shapeOf(selection);
+      const { distanceMs = 0, quickMs = 0 } = known.get(shape) ?? {};
+      const likely = Math.min(distanceMs * (skip + wish.limit) * RESERVE, quickMs);
+      const length = Math.round(Math.min(Math.max(wish.after?.span || likely, FIRST_SPAN_MS), LONGEST_SPAN_MS));
+      const walked = await walk({ ...start, length }, async (part, bounds) => {
+        if (skip > 0) {
+          const passed = await count(selection, part, bounds);
+          if (passed <= skip) {
+            skip -= passed;
+            return { found: passed, missing: skip + wish.limit };
+          }
+        }
+        const some = await read(selection, part, bounds, skip, wish.limit - rows.length);
+        rows.push(...some);
+        skip = 0;
+        return { found: some.length, missing: wish.limit - rows.length };
+      });
+
+      const end = before + wish.skip - skip + rows.length;
+      held = Math.max(held, end);
+      const span = Math.min(walked.length, LONGEST_SPAN_MS);
+      const newest = Math.min(selection.until, +now);
+      const last = rows.at(-1);
+      if (!wish.after && last) {
+        const distance = Math.max(0, newest - +last[time]) / (wish.skip + rows.length);
+        known.set(shape, { distanceMs: distance, quickMs: walked.quickMs });
+      }
+      if (!walked.enough && walked.until <= selection.from)
+        return { rows, total: end, isAtLeast: false, next: undefined };
+      if (!walked.enough) {
+        if (skip > 0) throw tooDeep();
+        if (!walked.advanced) throw tooSlow();
+        if (!wish.mayBePartial) throw notFilled();
+        // Above what a full page would end with: whoever counts pages asks for the next one.
+        const total = wish.withoutTotal ? undefined : end - rows.length + wish.limit + 1;
+        const next = { before: end, at: new Date(walked.until), id: '', span };
+        return { rows, total, isAtLeast: total !== undefined, next };
+      }
+      const next = { before: end, at: last?.[time] as Date, id: last?._id ?? '', span };
+      if (wish.withoutTotal) return { rows, total: undefined, isAtLeast: false, next };
+
+      const bound = selection.isCountedWhole ? Number.MAX_SAFE_INTEGER : wish.exactTotal;
+      const toFind = Math.max(bound - end, 0) + 1;
+      let more = 0;
+      const goesOn = { ...start, after: next, isUrgent: false, length: walked.length };
+      const counted = await walk(goesOn, async (part, bounds) => {
+        const some = await count(selection, part, bounds, toFind - more);
+        more += some;
+        return { found: some, missing: toFind - more };
+      });
+      if (counted.enough) return { rows, total: Math.max(bound, end + 1), isAtLeast: true, next };
+      const isAtLeast = counted.until > selection.from;
+      return { rows, total: isAtLeast ? Math.max(end + more, end + 1) : end + more, isAtLeast, next };
+    },
+  };
+}
+
+/** Which fields narrow a list: of the same ones its records are about as far apart. */
+function shapeOf({ parts: [part = {}, ...others], rest, among }: Selection): string {
+  return [...Object.keys(part), others.length, ...Object.keys(rest), among?.field].join(' ');
+}
+
+interface Start {
+  readonly selection: Selection;
+  readonly after: Position | undefined;
+  readonly now: Date;
+  readonly endsAt: number;
+  readonly signal: AbortSignal;
+  readonly turnstile: Turnstile;
+  /** Before those that are not. */
+  readonly isUrgent: boolean;
+  /** Of the first span. */
+  readonly length: number;
+}
+
+/** How many that match a span had, and how many more are wanted. */
+interface Looked {
+  readonly found: number;
+  readonly missing: number;
+}
+
+interface Walked {
+  /** Whether it ended because enough was found. */
+  readonly enough: boolean;
+  /** Since when all was looked at, in milliseconds. */
+  readonly until: number;
+  /** Whether anything was looked at. */
+  readonly advanced: boolean;
+  /** Of a next span. */
+  readonly length: number;
+  /** Of the longest span that took no longer than it should. */
+  readonly quickMs: number;
+}
+
+/**
+ * Goes back in time through a selection, in spans that are as long as can be looked at soon.
+ *
+ * @param look is begun anew with a shorter span where it took too long
+ */
+async function walk(
+  { selection, after, now, endsAt, signal, turnstile, isUrgent, length: first }: Start,
+  look: (part: Part, bounds: Bounds) => Promise<Looked>,
+): Promise<Walked> {
+  const top = Math.min(selection.until, after ? +after.at : selection.until);
+  const leftMs = () => endsAt - performance.now();
+  let advanced = false;
+  // Some of what a span takes has nothing to do with its length.
+  let quickestMs = Number.POSITIVE_INFINITY;
+  const lookAt = async (part: Part) => {
+    let lookingMs = 0;
+    const looked = await inTime(leftMs(), signal, (waitsUntil) =>
+      turnstile.pass(isUrgent, waitsUntil, () =>
+        inTime(leftMs() * SPAN_MAY_TAKE, signal, async (gone, maxTimeMS) => {
+          const startedAt = performance.now();
+          const found = await look(part, { batchSize: ANSWER_ROWS, maxTimeMS, signal: gone });
+          const tookMs = performance.now() - startedAt;
+          quickestMs = Math.min(quickestMs, tookMs);
+          lookingMs = tookMs - quickestMs;
+          return found;
+        }),
+      ),
+    );
+    if (looked === LATE) return LATE;
+    advanced = true;
+    return { ...looked, lookingMs };
+  };
+  let quickMs = 0;
+  let length = selection.parts.some((part) => '_id' in part) ? Number.POSITIVE_INFINITY : first;
+  if (after && after.id !== '') {
+    const looked = await lookAt({ at: +after.at, below: after.id });
+    if (looked === LATE || looked.missing <= 0)
+      return { enough: looked !== LATE, until: top, advanced, length, quickMs };
+  }
+  let until = top;
+  while (until > selection.from && leftMs() > SHORT_MS) {
+    const newest = Math.min(until, +now);
+    const from = Math.max(selection.from, newest - length);
+    const looked = await lookAt({ from, until });
+    if (looked === LATE) {
+      length = Math.max(1, Math.floor((newest - from) / STRETCH));
+      continue;
+    }
+    until = from;
+    if (looked.lookingMs < leftMs() * SPAN_TAKES) quickMs = Math.max(quickMs, newest - from);
+    if (looked.missing <= 0) return { enough: true, until, advanced, length, quickMs };
+    const { found, missing, lookingMs } = looked;
+    const share = (leftMs() * SPAN_TAKES) / (1 + turnstile.waiting());
+    const inTimeLeft = share / Math.max(1, lookingMs);
+    // On a busy machine a look takes long however little there is: as long as the next one surely ends, the span grows.
+    const safely = lookingMs * SAFE_STRETCH < leftMs() * SAFE_PART ? SAFE_STRETCH : 0;
+    const longer = Math.max(inTimeLeft, safely);
+    const stretch = found > 0 ? Math.min(longer, (RESERVE * missing) / found) : longer;
+    length = Math.max(1, Math.round(length * Math.min(STRETCH, Math.max(1 / STRETCH, stretch))));
+  }
+  return { enough: false, until, advanced, length, quickMs };
+}
+
+const LATE = Symbol('late');
+
+/** Does what may take too long. */
+async function inTime<R>(
+  ms: number,
+  signal: AbortSignal,
+  act: (gone: AbortSignal, maxTimeMS: number) => Promise<R>,
+): Promise<R | typeof LATE> {
+  const maxTimeMS = Math.max(1, Math.round(ms));
+  const late = AbortSignal.timeout(maxTimeMS + SLACK_MS);
+  try {
+    return await act(AbortSignal.any([signal, late]), maxTimeMS);
+  } catch (error) {
+    if (!signal.aborted && (late.aborted || isOutOfTime(error))) return LATE;
+    throw error;
+  }
+}
+
+function forged(): AppError {
+  return invalidArgument([{ field: 'pageToken', description: 'is behind more than there are; begin the list anew' }]);
+}
+
+function tooDeep(): AppError {
+  return invalidArgument([
+    {
+      field: 'page',
+      description:
+        'lies too deep to be reached by its number in time; go on by the pageToken that comes with each full page',
+    },
+  ]);
+}
+
+function notFilled(): AppError {
+  return invalidArgument([
+    {
+      field: 'page',
+      description:
+        'could not be filled in time, as few of many match; read the list with withoutTotal=true, and go on by its pageToken',
+    },
+  ]);
+}
+
+function tooSlow(): AppError {
+  return new AppError(
+    'deadline_exceeded',
+    'The database is too slow just now to look through the list; try again shortly.',
+  );
+}

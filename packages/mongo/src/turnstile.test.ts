@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest';
+import { createTurnstile } from './turnstile.ts';
+
+const { signal } = new AbortController();
+
+it('lets so many in at once, the urgent ones first and each line in its order', async () => {
+  const turnstile = createTurnstile(2);
+  const done: string[] = [];
+  const ends = new Map<string, () => void>();
+  const pass = (name: string, isUrgent = false) =>
+    turnstile.pass(isUrgent, signal, async () => {
+      await new Promise<void>((resolve) => ends.set(name, resolve));
+      done.push(name);
+    });
+  const passing = [pass('a'), pass('b'), pass('c'), pass('d', true), pass('e', true)];
+  await Promise.resolve();
+  expect([...ends.keys()]).toEqual(['a', 'b']);
+  expect(turnstile.waiting()).toBe(3);
+  for (const [index, name] of ['b', 'd', 'a', 'e', 'c'].entries()) {
+    ends.get(name)?.();
+    await passing[['a', 'b', 'c', 'd', 'e'].indexOf(name)];
+    await Promise.resolve();
+    expect(turnstile.waiting()).toBe(Math.max(0, 2 - index));
+  }
+  expect([...ends.keys()]).toEqual(['a', 'b', 'd', 'e', 'c']);
+  expect(done).toEqual(['b', 'd', 'a', 'e', 'c']);
+});
+
+it('a place is free again after a failure, and who gave up waiting takes none', async () => {
+  const turnstile = createTurnstile(1);
+  const gone = new AbortController();
+  const blocked = Promise.withResolvers<never>();
+  const first = turnstile.pass(false, signal, () => blocked.promise);
+  const second = turnstile.pass(false, gone.signal, async () => 'second');
+  const third = turnstile.pass(false, signal, async () => 'third');
+  gone.abort(new Error('gave up'));
+  await expect(second).rejects.toThrow('gave up');
+  blocked.reject(new Error('failed'));
+  await expect(first).rejects.toThrow('failed');
+  await expect(third).resolves.toBe('third');
+  expect(turnstile.waiting()).toBe(0);
+});
