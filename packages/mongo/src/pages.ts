@@ -275,10 +275,13 @@ export function createPages<T extends Document & { readonly _id: string }>(
       const next = { before: end, at: last?.[time] as Date, id: last?._id ?? '', span };
       if (wish.withoutTotal) return { rows, total: undefined, isAtLeast: false, next };
 
-      const bound = selection.isCountedWhole ? Number.MAX_SAFE_INTEGER : wish.exactTotal;
+      const isWhole = selection.isCountedWhole;
+      const bound = isWhole ? Number.MAX_SAFE_INTEGER : wish.exactTotal;
       const toFind = Math.max(bound - end, 0) + 1;
       let more = 0;
-      const goesOn = { ...start, after: next, isUrgent: false, length: walked.length };
+      // What is counted whole is little: the records of one cluster.
+      const counting = isWhole ? Math.max(walked.length, LONGEST_SPAN_MS) : walked.length;
+      const goesOn = { ...start, after: next, isUrgent: isWhole, length: counting };
       const counted = await walk(goesOn, async (part, bounds) => {
         const some = await count(selection, part, bounds, toFind - more);
         more += some;
@@ -380,7 +383,7 @@ async function walk(
     if (looked.lookingMs < leftMs() * SPAN_TAKES) quickMs = Math.max(quickMs, newest - from);
     if (looked.missing <= 0) return { enough: true, until, advanced, length, quickMs };
     const { found, missing, lookingMs } = looked;
-    const share = (leftMs() * SPAN_TAKES) / (1 + turnstile.waiting());
+    const share = (leftMs() * SPAN_TAKES) / (selection.isCountedWhole ? 1 : 1 + turnstile.waiting());
     const inTimeLeft = share / Math.max(1, lookingMs);
     // On a busy machine a look takes long however little there is: as long as the next one surely ends, the span grows.
     const safely = lookingMs * SAFE_STRETCH < leftMs() * SAFE_PART ? SAFE_STRETCH : 0;
