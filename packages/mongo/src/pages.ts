@@ -43,6 +43,8 @@ export interface Selection {
   readonly rest: Document;
   /** A field and its values, where they are too many to ask for. */
   readonly among?: { readonly field: string; readonly values: ReadonlySet<string> };
+  /** The same by its time alone, where its parts have an index without it: they are looked at whole first. */
+  readonly byTime?: Selection;
   /** Whether its total is to be exact beyond the bound. */
   readonly isCountedWhole: boolean;
 }
@@ -222,8 +224,11 @@ export function createPages<T extends Document & { readonly _id: string }>(
       const endsAt = performance.now() + wish.withinMs;
       const before = wish.after?.before ?? 0;
       if (!(await mayBeBehind(before, wish.withinMs * SPAN_TAKES, signal))) throw forged();
+      const rows: T[] = [];
+      let { skip } = wish;
+      let looked = (wish.after?.id === '' && selection.byTime) || selection;
       const start: Start = {
-        selection,
+        selection: looked,
         after: wish.after,
         now,
         endsAt,
@@ -232,21 +237,22 @@ export function createPages<T extends Document & { readonly _id: string }>(
         isUrgent: true,
         length: FIRST_SPAN_MS,
       };
-      const rows: T[] = [];
-      let { skip } = wish;
+      const onWholeLate = () => {
+        looked = selection.byTime ?? selection;
+      };
       const shape = shapeOf(selection);
       const { distanceMs = 0, quickMs = 0 } = known.get(shape) ?? {};
       const likely = Math.min(distanceMs * (skip + wish.limit) * RESERVE, quickMs);
       const length = Math.round(Math.min(Math.max(wish.after?.span || likely, FIRST_SPAN_MS), LONGEST_SPAN_MS));
-      const walked = await walk({ ...start, length }, async (part, bounds) => {
+      const walked = await walk({ ...start, length, onWholeLate }, async (part, bounds) => {
         if (skip > 0) {
-          const passed = await count(selection, part, bounds);
+          const passed = await count(looked, part, bounds);
           if (passed <= skip) {
             skip -= passed;
             return { found: passed, missing: skip + wish.limit };
           }
         }
-        const some = await read(selection, part, bounds, skip, wish.limit - rows.length);
+        const some = await read(looked, part, bounds, skip, wish.limit - rows.length);
         rows.push(...some);
         skip = 0;
         return { found: some.length, missing: wish.limit - rows.length };
@@ -281,9 +287,9 @@ export function createPages<T extends Document & { readonly _id: string }>(
       let more = 0;
       // What is counted whole is little: the records of one cluster.
       const counting = isWhole ? Math.max(walked.length, LONGEST_SPAN_MS) : walked.length;
-      const goesOn = { ...start, after: next, isUrgent: isWhole, length: counting };
+      const goesOn = { ...start, selection: looked, after: next, isUrgent: isWhole, length: counting, onWholeLate };
       const counted = await walk(goesOn, async (part, bounds) => {
-        const some = await count(selection, part, bounds, toFind - more);
+        const some = await count(looked, part, bounds, toFind - more);
         more += some;
         return { found: some, missing: toFind - more };
       });
@@ -299,6 +305,11 @@ function shapeOf({ parts: [part = {}, ...others], rest, among }: Selection): str
   return [...Object.keys(part), others.length, ...Object.keys(rest), among?.field].join(' ');
 }
 
+/** Whether there is little to look at, however long ago. */
+function isFoundWhole({ parts, byTime }: Selection): boolean {
+  return byTime !== undefined || parts.some((part) => '_id' in part);
+}
+
 interface Start {
   readonly selection: Selection;
   readonly after: Position | undefined;
@@ -310,6 +321,8 @@ interface Start {
   readonly isUrgent: boolean;
   /** Of the first span. */
   readonly length: number;
+  /** Told when looking at the whole at once took too long. */
+  readonly onWholeLate?: () => void;
 }
 
 /** How many that match a span had, and how many more are wanted. */
@@ -337,7 +350,7 @@ interface Walked {
  * @param look is begun anew with a shorter span where it took too long
  */
 async function walk(
-  { selection, after, now, endsAt, signal, turnstile, isUrgent, length: first }: Start,
+  { selection, after, now, endsAt, signal, turnstile, isUrgent, length: first, onWholeLate }: Start,
   look: (part: Part, bounds: Bounds) => Promise<Looked>,
 ): Promise<Walked> {
   const top = Math.min(selection.until, after ? +after.at : selection.until);
@@ -347,8 +360,9 @@ async function walk(
   let quickestMs = Number.POSITIVE_INFINITY;
   const lookAt = async (part: Part) => {
     let lookingMs = 0;
+    // Who has looked at nothing yet goes first, and totals come last.
     const looked = await inTime(leftMs(), signal, (waitsUntil) =>
-      turnstile.pass(isUrgent, waitsUntil, () =>
+      turnstile.pass(isUrgent ? (advanced ? 1 : 0) : 2, waitsUntil, () =>
         inTime(leftMs() * SPAN_MAY_TAKE, signal, async (gone, maxTimeMS) => {
           const startedAt = performance.now();
           const found = await look(part, { batchSize: ANSWER_ROWS, maxTimeMS, signal: gone });
@@ -364,7 +378,7 @@ async function walk(
     return { ...looked, lookingMs };
   };
   let quickMs = 0;
-  let length = selection.parts.some((part) => '_id' in part) ? Number.POSITIVE_INFINITY : first;
+  let length = isFoundWhole(selection) ? Number.POSITIVE_INFINITY : first;
   if (after && after.id !== '') {
     const looked = await lookAt({ at: +after.at, below: after.id });
     if (looked === LATE || looked.missing <= 0)
@@ -375,6 +389,11 @@ async function walk(
     const newest = Math.min(until, +now);
     const from = Math.max(selection.from, newest - length);
     const looked = await lookAt({ from, until });
+    if (looked === LATE && length === Number.POSITIVE_INFINITY) {
+      onWholeLate?.();
+      length = FIRST_SPAN_MS;
+      continue;
+    }
     if (looked === LATE) {
       length = Math.max(1, Math.floor((newest - from) / STRETCH));
       continue;

@@ -1,21 +1,22 @@
 /** Lets few operations of a kind be under way at once; the others wait in the order in which they came. */
 
+export type Rank = 0 | 1 | 2;
+
 export interface Turnstile {
   /**
    * Does something once there is room.
    *
-   * @param isUrgent whether it goes before all that are not
+   * @param rank those of a smaller one go first
    * @param signal ends the waiting
    */
-  pass<R>(isUrgent: boolean, signal: AbortSignal, act: () => Promise<R>): Promise<R>;
+  pass<R>(rank: Rank, signal: AbortSignal, act: () => Promise<R>): Promise<R>;
   /** How many wait. */
   waiting(): number;
 }
 
 /** @param room how many may be under way at once */
 export function createTurnstile(room: number): Turnstile {
-  const urgent = new Set<() => void>();
-  const others = new Set<() => void>();
+  const lines = [new Set<() => void>(), new Set<() => void>(), new Set<() => void>()] as const;
   let free = room;
 
   async function enter(line: Set<() => void>, signal: AbortSignal): Promise<void> {
@@ -39,25 +40,24 @@ export function createTurnstile(room: number): Turnstile {
   }
 
   function leave(): void {
-    const line = urgent.size > 0 ? urgent : others;
-    const [next] = line;
-    if (!next) {
-      free += 1;
-      return;
-    }
-    line.delete(next);
-    next();
+    for (const line of lines)
+      for (const next of line) {
+        line.delete(next);
+        next();
+        return;
+      }
+    free += 1;
   }
 
   return {
-    async pass(isUrgent, signal, act) {
-      await enter(isUrgent ? urgent : others, signal);
+    async pass(rank, signal, act) {
+      await enter(lines[rank], signal);
       try {
         return await act();
       } finally {
         leave();
       }
     },
-    waiting: () => urgent.size + others.size,
+    waiting: () => lines.reduce((sum, { size }) => sum + size, 0),
   };
 }

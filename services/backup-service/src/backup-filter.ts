@@ -25,7 +25,7 @@ export function toSelection(filter: BackupFilter): Selection {
   const { clusterIds, startedAtOrAfter, endedAtOrBefore, states, mode, origin, rule, includeDeleted } = filter;
   const { rest, ...parts } = toFilterParts(filter);
   const inReach = (time: number) => Math.min(Math.max(time, FIRST_INSTANT), LAST_INSTANT);
-  return {
+  const selection = {
     from: inReach(startedAtOrAfter ? +startedAtOrAfter : FIRST_INSTANT),
     // None ends before it starts.
     until: inReach(endedAtOrBefore ? +endedAtOrBefore + 1 : LAST_INSTANT),
@@ -43,6 +43,8 @@ export function toSelection(filter: BackupFilter): Selection {
     },
     isCountedWhole: clusterIds.length === 1,
   };
+  const isByState = parts.parts.some((part) => 'state' in part);
+  return isByState ? { ...selection, byTime: { ...selection, parts: [{}] } } : selection;
 }
 
 function toFilterParts({ clusterIds, id, states }: BackupFilter): ReturnType<typeof toParts> {
