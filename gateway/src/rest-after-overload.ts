@@ -18,7 +18,7 @@ import { toError } from './to-error.ts';
 const REST_MS = 100;
 const COUNTED_MS = 1_000;
 /** With less than this part of the usual time a call may be refused where another one is not. */
-const MOST_OF_TIME = 0.7;
+const USUAL_PART = 0.7;
 
 export interface RestOptions {
   /** Of the service, for the log. */
@@ -53,7 +53,7 @@ export function restAfterOverload(transport: Transport, { name, usualMs }: RestO
         const { code, message } = toError(error);
         if (code !== 'overloaded') throw error;
         const [, , timeoutMs = usualMs] = call;
-        if (timeoutMs >= usualMs * MOST_OF_TIME) {
+        if (timeoutMs >= usualMs * USUAL_PART) {
           restUntil = performance.now() + REST_MS;
           said = message;
         }

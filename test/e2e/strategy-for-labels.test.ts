@@ -48,13 +48,14 @@ describe('a strategy for labels', () => {
     }, SECONDS);
     expect(await rulesOf(other)).toEqual([]);
 
-    await tidemark.call('PUT', `/clusters/${early}/strategy`, { strategy: { ...opensLater(), period: '3:00-4:00' } });
-    await save({ period: '5:00-6:00' });
-    await untilRule(late, { source: FLEET, period: '5:00-6:00' });
-    expect(await tidemark.rule(early)).toMatchObject({ source: OWN, period: '3:00-4:00' });
+    const [own, { period }] = [opensLater(3), opensLater(5)];
+    await tidemark.call('PUT', `/clusters/${early}/strategy`, { strategy: own });
+    await save({ period });
+    await untilRule(late, { source: FLEET, period });
+    expect(await tidemark.rule(early)).toMatchObject({ source: OWN, period: own.period });
 
     expect(await tidemark.call('DELETE', `/clusters/${early}/strategy`)).toMatchObject({ status: 200 });
-    expect(await tidemark.rule(early)).toMatchObject({ source: FLEET, period: '5:00-6:00' });
+    expect(await tidemark.rule(early)).toMatchObject({ source: FLEET, period });
     expect(await tidemark.call('DELETE', `/clusters/${early}/strategy`)).toMatchObject({ status: 409, code: 20607 });
     for (const clusterId of [early, late]) expect(await tidemark.backups(clusterId)).toEqual([]);
   });

@@ -24,9 +24,10 @@ export function openSince(minutes: number) {
   return { backupDate: EVERY_DAY, period: `${inMinutes(-minutes)}-${inMinutes(60)}`, timeZone: 'UTC' };
 }
 
-/** A rule of every day whose window opens in two hours. */
-export function opensLater() {
-  return { backupDate: EVERY_DAY, period: `${inMinutes(120)}-${inMinutes(180)}`, timeZone: 'UTC' };
+/** A rule of every day whose window opens in two hours, or in so many, and is open for one. */
+export function opensLater(hours = 2) {
+  const opens = 60 * hours;
+  return { backupDate: EVERY_DAY, period: `${inMinutes(opens)}-${inMinutes(opens + 60)}`, timeZone: 'UTC' };
 }
 
 /** The record of the documented API, as far as tests look at it. */

@@ -5,8 +5,8 @@
  *      first, since some servers read and sort all that an index leads to before they take the first ten.
  * PG2. All of it ends in the time that it was given. Some servers cannot be stopped, so nothing is begun that would take
  *      long, and few looks of a process are under way at once. A page that could not be filled says where to go on to who
- *      goes on by positions, and is refused to who counts pages, as is one that could not be reached; a total that was not
- *      counted to its end says so.
+ *      goes on by positions, and is refused to who counts pages, as is one that could not be reached, unless it is only the
+ *      database that is slow: then it may be asked for again. A total that was not counted to its end says so.
  * PG3. A total is exact up to a bound, and of what is counted whole as far as time allows. It is never below what the page
  *      ends with, and above that if more may follow.
  * PG4. A position is behind the last one that was looked at. So whoever goes on by positions is told everything once that
@@ -134,6 +134,8 @@ const SAFE_PART = 0.4;
 const RESERVE = 1.2;
 /** Many enough for the largest page in one answer. */
 const ANSWER_ROWS = 1_000;
+/** Where so few looks fit into the time it is the database that is slow, and not the list that is long. */
+const FEW_LOOKS = 6;
 /** With less time than this no span is begun. */
 const SHORT_MS = 20;
 /** How much longer the driver waits for a server that does not look at the time. */
@@ -142,6 +144,10 @@ const SLACK_MS = 50;
 const SHRUNK = 2;
 /** How many looks of a process are under way at once. */
 const ABREAST = 2;
+/** A list that is counted whole and is no longer than this is looked at whole, once its length is known. */
+const SHORT_LIST = 1_000;
+/** Of how many lists a process remembers that. */
+const REMEMBERED_LISTS = 10_000;
 
 /** Pages of a collection. */
 export function createPages<T extends Document & { readonly _id: string }>(
@@ -153,6 +159,8 @@ export function createPages<T extends Document & { readonly _id: string }>(
   let held = 0;
   /** How far apart the newest of a list with such filters were of late, and how long a span was looked at soon. */
   const known = new Map<string, { readonly distanceMs: number; readonly quickMs: number }>();
+  /** Lists that are counted whole and short, the latest last. */
+  const short = new Set<string>();
   const ofPart = (part: Part) =>
     'at' in part
       ? { [time]: new Date(part.at), _id: { $lt: part.below } }
@@ -243,7 +251,20 @@ export function createPages<T extends Document & { readonly _id: string }>(
       const shape = shapeOf(selection);
       const { distanceMs = 0, quickMs = 0 } = known.get(shape) ?? {};
       const likely = Math.min(distanceMs * (skip + wish.limit) * RESERVE, quickMs);
-      const length = Math.round(Math.min(Math.max(wish.after?.span || likely, FIRST_SPAN_MS), LONGEST_SPAN_MS));
+      const list = JSON.stringify(selection.parts);
+      const isShort = selection.isCountedWhole && short.has(list);
+      const noteTotal = (total: number) => {
+        short.delete(list);
+        if (!selection.isCountedWhole || total > SHORT_LIST) return;
+        short.add(list);
+        for (const oldest of short.size > REMEMBERED_LISTS ? short : []) {
+          short.delete(oldest);
+          break;
+        }
+      };
+      const length = isShort
+        ? Number.POSITIVE_INFINITY
+        : Math.round(Math.min(Math.max(wish.after?.span || likely, FIRST_SPAN_MS), LONGEST_SPAN_MS));
       const walked = await walk({ ...start, length, onWholeLate }, async (part, bounds) => {
         if (skip > 0) {
           const passed = await count(looked, part, bounds);
@@ -267,11 +288,18 @@ export function createPages<T extends Document & { readonly _id: string }>(
         const distance = Math.max(0, newest - +last[time]) / (wish.skip + rows.length);
         known.set(shape, { distanceMs: distance, quickMs: walked.quickMs });
       }
-      if (!walked.enough && walked.until <= selection.from)
+      if (!walked.enough && walked.until <= selection.from) {
+        noteTotal(end);
         return { rows, total: end, isAtLeast: false, next: undefined };
+      }
       if (!walked.enough) {
+        // Who asks again begins with what was learnt of the list, so that a page of a slow database is reached at last.
+        if (!wish.after && walked.looks > 0) {
+          const distance = Math.max(0, newest - walked.until) / Math.max(1, wish.skip - skip + rows.length);
+          known.set(shape, { distanceMs: distance, quickMs: Math.max(quickMs, walked.quickMs) });
+        }
+        if (walked.looks < (wish.mayBePartial ? 1 : FEW_LOOKS)) throw tooSlow();
         if (skip > 0) throw tooDeep();
-        if (!walked.advanced) throw tooSlow();
         if (!wish.mayBePartial) throw notFilled();
         // Above what a full page would end with: whoever counts pages asks for the next one.
         const total = wish.withoutTotal ? undefined : end - rows.length + wish.limit + 1;
@@ -283,11 +311,14 @@ export function createPages<T extends Document & { readonly _id: string }>(
 
       const isWhole = selection.isCountedWhole;
       const bound = isWhole ? Number.MAX_SAFE_INTEGER : wish.exactTotal;
-      const toFind = Math.max(bound - end, 0) + 1;
+      // All of a short list are counted by one question; of others only what follows the page.
+      const base = isShort ? before : end;
+      const behind = isShort ? wish.after : next;
+      const toFind = Math.max(bound - base, 0) + 1;
       let more = 0;
       // What is counted whole is little: the records of one cluster.
       const counting = isWhole ? Math.max(walked.length, LONGEST_SPAN_MS) : walked.length;
-      const goesOn = { ...start, selection: looked, after: next, isUrgent: isWhole, length: counting, onWholeLate };
+      const goesOn = { ...start, selection: looked, after: behind, isUrgent: isWhole, length: counting, onWholeLate };
       const counted = await walk(goesOn, async (part, bounds) => {
         const some = await count(looked, part, bounds, toFind - more);
         more += some;
@@ -295,7 +326,9 @@ export function createPages<T extends Document & { readonly _id: string }>(
       });
       if (counted.enough) return { rows, total: Math.max(bound, end + 1), isAtLeast: true, next };
       const isAtLeast = counted.until > selection.from;
-      return { rows, total: isAtLeast ? Math.max(end + more, end + 1) : end + more, isAtLeast, next };
+      const total = Math.max(base + more, isAtLeast ? end + 1 : end);
+      if (!isAtLeast) noteTotal(total);
+      return { rows, total, isAtLeast, next };
     },
   };
 }
@@ -336,8 +369,8 @@ interface Walked {
   readonly enough: boolean;
   /** Since when all was looked at, in milliseconds. */
   readonly until: number;
-  /** Whether anything was looked at. */
-  readonly advanced: boolean;
+  /** How many spans were looked at. */
+  readonly looks: number;
   /** Of a next span. */
   readonly length: number;
   /** Of the longest span that took no longer than it should. */
@@ -355,14 +388,14 @@ async function walk(
 ): Promise<Walked> {
   const top = Math.min(selection.until, after ? +after.at : selection.until);
   const leftMs = () => endsAt - performance.now();
-  let advanced = false;
+  let looks = 0;
   // Some of what a span takes has nothing to do with its length.
   let quickestMs = Number.POSITIVE_INFINITY;
   const lookAt = async (part: Part) => {
     let lookingMs = 0;
     // Who has looked at nothing yet goes first, and totals come last.
     const looked = await inTime(leftMs(), signal, (waitsUntil) =>
-      turnstile.pass(isUrgent ? (advanced ? 1 : 0) : 2, waitsUntil, () =>
+      turnstile.pass(isUrgent ? (looks > 0 ? 1 : 0) : 2, waitsUntil, () =>
         inTime(leftMs() * SPAN_MAY_TAKE, signal, async (gone, maxTimeMS) => {
           const startedAt = performance.now();
           const found = await look(part, { batchSize: ANSWER_ROWS, maxTimeMS, signal: gone });
@@ -374,15 +407,14 @@ async function walk(
       ),
     );
     if (looked === LATE) return LATE;
-    advanced = true;
+    looks += 1;
     return { ...looked, lookingMs };
   };
   let quickMs = 0;
   let length = isFoundWhole(selection) ? Number.POSITIVE_INFINITY : first;
   if (after && after.id !== '') {
     const looked = await lookAt({ at: +after.at, below: after.id });
-    if (looked === LATE || looked.missing <= 0)
-      return { enough: looked !== LATE, until: top, advanced, length, quickMs };
+    if (looked === LATE || looked.missing <= 0) return { enough: looked !== LATE, until: top, looks, length, quickMs };
   }
   let until = top;
   while (until > selection.from && leftMs() > SHORT_MS) {
@@ -400,7 +432,7 @@ async function walk(
     }
     until = from;
     if (looked.lookingMs < leftMs() * SPAN_TAKES) quickMs = Math.max(quickMs, newest - from);
-    if (looked.missing <= 0) return { enough: true, until, advanced, length, quickMs };
+    if (looked.missing <= 0) return { enough: true, until, looks, length, quickMs };
     const { found, missing, lookingMs } = looked;
     const share = (leftMs() * SPAN_TAKES) / (selection.isCountedWhole ? 1 : 1 + turnstile.waiting());
     const inTimeLeft = share / Math.max(1, lookingMs);
@@ -410,7 +442,7 @@ async function walk(
     const stretch = found > 0 ? Math.min(longer, (RESERVE * missing) / found) : longer;
     length = Math.max(1, Math.round(length * Math.min(STRETCH, Math.max(1 / STRETCH, stretch))));
   }
-  return { enough: false, until, advanced, length, quickMs };
+  return { enough: false, until, looks, length, quickMs };
 }
 
 const LATE = Symbol('late');

@@ -16,15 +16,18 @@ interface Reading<Answer> {
   next: Promise<Answer> | undefined;
 }
 
-/** How long a read may take, in milliseconds. */
 const LIMIT_MS = 5_000;
 
-/** Reads of one kind; `read` is that of one of those who ask for the key. */
-export function shareReads<Answer>(): SharedReads<Answer> {
+/**
+ * Reads of one kind; `read` is that of one of those who ask for the key.
+ *
+ * @param limitMs how long a read may take
+ */
+export function shareReads<Answer>(limitMs = LIMIT_MS): SharedReads<Answer> {
   const readings = new Map<string, Reading<Answer>>();
 
   function begin(key: string, read: Read<Answer>): Promise<Answer> {
-    const reading: Reading<Answer> = { now: read(AbortSignal.timeout(LIMIT_MS)), next: undefined };
+    const reading: Reading<Answer> = { now: read(AbortSignal.timeout(limitMs)), next: undefined };
     readings.set(key, reading);
     const end = () => {
       // The next one has taken its place already where somebody waits for it.

@@ -84,11 +84,15 @@ describe('a strategy for labels', () => {
     stack.use(createServiceClient<StrategyServiceServer>(StrategyServiceService, options(copy)));
   const plans = (copy = 0) => stack.use(createServiceClient<PlanServiceServer>(PlanServiceService, options(copy)));
   const note = async (clusters: Record<string, Record<string, string>>, timeZone = '') =>
-    plans().noteClusters({
-      clusters: Object.entries(clusters).map(([clusterId, labels]) => ({ clusterId, labels, timeZone })),
-      goneClusterIds: [],
-      toldFor: [],
-    });
+    plans().noteClusters(
+      {
+        clusters: Object.entries(clusters).map(([clusterId, labels]) => ({ clusterId, labels, timeZone })),
+        goneClusterIds: [],
+        toldFor: [],
+      },
+      // Who notes many at once, as the scheduler does, is in no hurry.
+      { timeoutMs: 30_000 },
+    );
   const saveFleet = async (name: string, fields: Partial<SaveFleetStrategyRequest> = {}) => {
     const { fleetStrategy } = await strategies().saveFleetStrategy(
       SaveFleetStrategyRequest.create({ name, selector: { env: 'prod' }, days: ALL_DAYS, ...fields }),

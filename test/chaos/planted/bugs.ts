@@ -88,8 +88,8 @@ export const PLANTED: readonly PlantedBug[] = [
     name: 'believes br without looking at what it wrote',
     promise: 'T9',
     file: 'packages/backupmeta/src/backupmeta.ts',
-    find: '    const missing = await findMissing(files, [metaFiles, dataFiles], signal);\n',
-    replace: '    const missing = undefined as string | undefined;\n    void findMissing;\n',
+    find: "  for await (const { why } of compareWithList(files, listed.table, walk, signal)) return { kind: 'bad', why };\n",
+    replace: '  void compareWithList;\n',
     check: test('packages/backupmeta/src/backupmeta'),
   },
   {

@@ -1,5 +1,6 @@
 import { MAX_LISTED } from '@tidemark/limits/limits';
 import { askedPage } from '@tidemark/mongo/page-request';
+import type { Page } from '@tidemark/mongo/pages';
 import { Backup as BackupMessage, BackupMode } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type {
   ListBackupsRequest,
@@ -8,17 +9,24 @@ import type {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { readable } from '@tidemark/service-kit/quarantine';
+import { shareReads } from '@tidemark/service-kit/shared-reads';
 import type { Backup } from '../backup.ts';
 import { type BackupFilter, toTokenScope } from '../backup-filter.ts';
 import { fromOriginMessage, fromStateMessage, toListedMessage } from '../backup-message.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 
+/** A page may take ten seconds, and then come the places in line of those that wait. */
+const READ_MS = 15_000;
+
+type Positions = Awaited<ReturnType<Dependencies['slots']['positions']>>;
+
 /**
  * A page of backups, newest first; one beyond the end is empty. What does not fit into a message follows under a token; what cannot be
- * read is left out, and the total counts it.
+ * read is left out, and the total counts it. A page that many ask for at once is read once for all of them.
  */
 export function listBackups({ store, slots, quarantines, exactTotal, now }: Dependencies) {
+  const share = shareReads<{ readonly page: Page<Backup>; readonly positions: Positions }>(READ_MS);
   return async (request: ListBackupsRequest, { signal, timeLeftMs }: CallContext): Promise<ListBackupsResponse> => {
     const filter = toFilter(request);
     const asked = askedPage(request, { scope: toTokenScope(filter), exactTotal, timeLeftMs: timeLeftMs() });
@@ -31,8 +39,11 @@ export function listBackups({ store, slots, quarantines, exactTotal, now }: Depe
     if (request.rule !== '') check.id('rule', request.rule);
     check.finish();
 
-    const page = await store.list(filter, asked.wish, signal);
-    const positions = await slots.positions(page.rows, now(), signal);
+    const same = JSON.stringify([filter, { ...asked.wish, withinMs: undefined }]);
+    const { page, positions } = await share(same, signal, async (limit) => {
+      const page = await store.list(filter, asked.wish, limit);
+      return { page, positions: await slots.positions(page.rows, now(), limit) };
+    });
     const toMessage = (backup: Backup) => toListedMessage(backup, positions.get(backup._id));
     const told = readable(quarantines.listedBackups, page.rows, toMessage, BackupMessage);
     const messages = told.map(({ message }) => message);

@@ -26,23 +26,12 @@ import {
   type StrategyServiceServer,
   StrategyServiceService,
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
-import { bindService, type Handlers, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { type GrpcServer, startGrpcServer } from '@tidemark/service-kit/grpc/server';
+import { bindPart } from '@tidemark/service-kit/testing/bind-part';
 import { type Backends, openBackends } from '../backends.ts';
 import { toConfig } from '../config.ts';
 import { log } from '../logger.ts';
-
-type Definition = Parameters<typeof bindService>[0];
-
-/** Binds what these tests need of a service; all else is refused. */
-function bindPart<Server>(definition: Definition, handlers: Partial<Handlers<Server>>): ServiceBinding {
-  const refuse = () => {
-    throw new AppError('internal', 'not part of this test');
-  };
-  const refusals = Object.fromEntries(Object.keys(definition).map((method) => [method, refuse]));
-  return bindService<Server>(definition, { ...refusals, ...handlers } as Handlers<Server>);
-}
 
 /** What the two services know and how they behave; a test changes it as it likes. */
 export class Neighbours {

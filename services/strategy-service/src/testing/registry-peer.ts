@@ -6,8 +6,8 @@ import {
   RegistryServiceService,
   Storage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { bindService } from '@tidemark/service-kit/grpc/bind-service';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
+import { bindPart } from '@tidemark/service-kit/testing/bind-part';
 import { log } from '../logger.ts';
 
 export interface RegistryPeer extends AsyncDisposable {
@@ -24,10 +24,6 @@ export interface RegistryPeer extends AsyncDisposable {
   beforeAnswer: (clusterId: string) => Promise<void>;
 }
 
-const refuse = async () => {
-  throw new AppError('internal', 'not part of this test');
-};
-
 export async function serveRegistry(): Promise<RegistryPeer> {
   const clusters = new Map<string, Partial<Cluster>>();
   const unknown = new Set<string>();
@@ -39,7 +35,7 @@ export async function serveRegistry(): Promise<RegistryPeer> {
     token: undefined,
     log,
     services: [
-      bindService<RegistryServiceServer>(RegistryServiceService, {
+      bindPart<RegistryServiceServer>(RegistryServiceService, {
         async getCluster({ id }) {
           asked.push(id);
           const isUnknown = unknown.has(id);
@@ -54,17 +50,6 @@ export async function serveRegistry(): Promise<RegistryPeer> {
             throw new AppError('storage_not_found', `There is no storage ${id} that cluster ${clusterId} may use.`);
           return { storage: Storage.create({ id }) };
         },
-        putCluster: refuse,
-        listClusters: refuse,
-        async *scanClusters() {},
-        deleteCluster: refuse,
-        putStorage: refuse,
-        listStorages: refuse,
-        deleteStorage: refuse,
-        checkStorage: refuse,
-        rebuildRecords: refuse,
-        listExcludedClusters: refuse,
-        getStorageCheck: refuse,
       }),
     ],
   });
