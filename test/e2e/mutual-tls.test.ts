@@ -57,7 +57,8 @@ describe('with mutual TLS between its processes', () => {
     await tidemark.untilState(await tidemark.start(clusterId), 'Succeeded', 40);
     await vi.waitFor(
       () => {
-        expect(peers('backup-service')).toEqual(new Set(['gateway', 'scheduler-service', 'executor-worker']));
+        const callers = ['gateway', 'strategy-service', 'scheduler-service', 'executor-worker'];
+        expect(peers('backup-service')).toEqual(new Set(callers));
         expect(peers('strategy-service')).toEqual(new Set(['gateway', 'scheduler-service']));
       },
       { timeout: 20_000 },

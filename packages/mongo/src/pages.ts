@@ -298,9 +298,9 @@ export function createPages<T extends Document & { readonly _id: string }>(
           const distance = Math.max(0, newest - walked.until) / Math.max(1, wish.skip - skip + rows.length);
           known.set(shape, { distanceMs: distance, quickMs: Math.max(quickMs, walked.quickMs) });
         }
-        if (walked.looks < (wish.mayBePartial ? 1 : FEW_LOOKS)) throw tooSlow();
+        if (walked.looks === 0) throw tooSlow();
         if (skip > 0) throw tooDeep();
-        if (!wish.mayBePartial) throw notFilled();
+        if (!wish.mayBePartial) throw walked.looks < FEW_LOOKS ? tooSlow() : notFilled();
         // Above what a full page would end with: whoever counts pages asks for the next one.
         const total = wish.withoutTotal ? undefined : end - rows.length + wish.limit + 1;
         const next = { before: end, at: new Date(walked.until), id: '', span };
