@@ -1,7 +1,7 @@
 /** `tidemark verify`: verifies a backup in its storage, with nothing else of Tidemark running. */
 
 import { openCrypter } from '@tidemark/backupmeta/crypter';
-import { type Seal, toSeal } from '@tidemark/backupmeta/seal';
+import { MANIFEST, type Seal, toSeal } from '@tidemark/backupmeta/seal';
 import { toSentence } from '@tidemark/backupmeta/verdict';
 import { type ContentReport, type Progress, verifyContent } from '@tidemark/backupmeta/verify-content';
 import { AppError } from '@tidemark/errors/app-error';
@@ -20,7 +20,6 @@ export interface VerifyDependencies {
   readonly stop: AbortSignal;
 }
 
-const MANIFEST = 'tidemark.json';
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
 

@@ -1,6 +1,9 @@
 /** What `backupmeta` was when its backup ended, as the manifest beside it says. */
 import { hash } from 'node:crypto';
 
+/** The manifest beside a good backup. */
+export const MANIFEST = 'tidemark.json';
+
 /** What a file was. */
 export interface Seal {
   readonly bytes: number;

@@ -123,7 +123,12 @@ export async function verifyContent(
   const opened = readMeta(bytes, decrypt);
   if (opened.kind === 'bad')
     return sealed
-      ? ofNoCatalogue(level, 'damaged', 'key', `backupmeta is as it was written, but not with this key: ${opened.why}`)
+      ? ofNoCatalogue(
+          level,
+          'damaged',
+          'key',
+          `backupmeta is what was written, and cannot be read with this key: ${opened.why}`,
+        )
       : ofNoCatalogue(level, 'damaged', 'content', opened.why);
   const { meta } = opened;
 

@@ -257,10 +257,8 @@ export function createPages<T extends Document & { readonly _id: string }>(
         short.delete(list);
         if (!selection.isCountedWhole || total > SHORT_LIST) return;
         short.add(list);
-        for (const oldest of short.size > REMEMBERED_LISTS ? short : []) {
-          short.delete(oldest);
-          break;
-        }
+        const [oldest] = short;
+        if (short.size > REMEMBERED_LISTS && oldest !== undefined) short.delete(oldest);
       };
       const length = isShort
         ? Number.POSITIVE_INFINITY

@@ -43,6 +43,7 @@ export async function readWithin<T>(
 
 /** Without a piece for this long a file in a folder is given up. */
 const SILENT_MS = 30_000;
+const TAKING_MS = 5_000;
 
 /**
  * Runs a read of any length for as long as pieces come.
@@ -59,6 +60,9 @@ export async function whileAlive<T>(
   const timer = setTimeout(() => silent.abort(new AppError('unavailable', sentence)), SILENT_MS);
   try {
     return await read(AbortSignal.any([signal, silent.signal]), () => timer.refresh());
+  } catch (error) {
+    silent.signal.throwIfAborted();
+    throw error;
   } finally {
     clearTimeout(timer);
   }
@@ -111,7 +115,13 @@ export async function handOver(
   try {
     for await (const piece of piecesOf(stream, signal)) {
       alive();
-      await take(piece);
+      // Whoever takes its time with a piece is no store that fell silent.
+      const taking = setInterval(alive, TAKING_MS);
+      try {
+        await take(piece);
+      } finally {
+        clearInterval(taking);
+      }
       alive();
     }
   } finally {

@@ -1,9 +1,8 @@
 import type { Verification } from '@tidemark/backupmeta/backupmeta';
+import { MANIFEST } from '@tidemark/backupmeta/seal';
 import { BackupMode, BackupOrigin } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { BackupGrant } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { BackupFiles } from '@tidemark/storage/backup-files';
-
-export const MANIFEST = 'tidemark.json';
 
 type GoodBackup = Extract<Verification, { kind: 'good' }>;
 

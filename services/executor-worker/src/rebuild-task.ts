@@ -6,6 +6,7 @@
  */
 
 import { BACKUPMETA } from '@tidemark/backupmeta/backupmeta';
+import { MANIFEST } from '@tidemark/backupmeta/seal';
 import { AppError } from '@tidemark/errors/app-error';
 import { isId } from '@tidemark/limits/id';
 import {
@@ -20,7 +21,6 @@ import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import type { StorageFiles } from '@tidemark/storage/storage-files';
 import { sentenceOf } from './check-steps.ts';
 import type { CheckWork } from './check-work.ts';
-import { MANIFEST } from './manifest.ts';
 import { openKnownStorage } from './storage/marker.ts';
 
 export interface RebuildWork extends CheckWork {
