@@ -24,7 +24,7 @@ describe('a strategy', () => {
     const saved = await tidemark.saveRule(clusterId, 'default', { ...openSince(30), paused: true });
     expect(saved.strategy).toMatchObject({ paused: true, pausedBy: 'cluster' });
     expect(saved.strategy.nextWindow).toBeUndefined();
-    expect(saved.warnings).toContainEqual(expect.stringContaining('paused'));
+    expect(await tidemark.warnings(clusterId)).toContainEqual(expect.stringContaining('paused'));
     await schedulerWasThere();
     expect(await tidemark.backups(clusterId)).toEqual([]);
 

@@ -26,6 +26,9 @@ describe('retention', () => {
   };
   const forgetRule = async (clusterId: string) =>
     expect(await tidemark.call('DELETE', `/clusters/${clusterId}/strategies/nightly`)).toMatchObject({ status: 200 });
+  /** Reasons are left out of an answer where they cannot be found out in half a second. */
+  const expectReasons = ({ id }: BackupRecord, ...reasons: string[]) =>
+    expect.poll(async () => (await tidemark.record(id)).keepReasons, { timeout: 10_000 }).toEqual(reasons);
   const untilDeleted = (id: string) => tidemark.until(id, ({ deletion }) => deletion.state === 'Deleted');
   const left = async (clusterId: string) => (await tidemark.backups(clusterId)).map(({ id }) => id);
   const hasFiles = ({ filePath }: BackupRecord) => tidemark.files(filePath).includes('backupmeta');
@@ -43,7 +46,7 @@ describe('retention', () => {
     await tidemark.saveRule(clusterId, 'unlimited', openSince(10));
     const unlimited = await finish(await tidemark.windowStarted(clusterId, 'unlimited'));
     expect(await left(clusterId)).toEqual([unlimited, newest, older, pinned, manual].map(({ id }) => id));
-    expect((await tidemark.record(older.id)).keepReasons).toEqual(['no retention is set']);
+    await expectReasons(older, 'no retention is set');
 
     const simulated = await tidemark.call('POST', `/clusters/${clusterId}/retention/simulate`, {
       rule: 'nightly',
@@ -57,11 +60,10 @@ describe('retention', () => {
       reason: 'Retention of rule nightly: keeps last 1.',
     });
     expect(tidemark.files(older.filePath)).toEqual([]);
-    const reasons = async ({ id }: BackupRecord) => (await tidemark.record(id)).keepReasons;
-    expect(await reasons(newest)).toEqual(['newest good backup', 'last 1']);
-    expect(await reasons(pinned)).toEqual(['pinned or in use']);
-    expect(await reasons(manual)).toEqual(['not started by the scheduler']);
-    expect(await reasons(unlimited)).toEqual(['newest good backup', 'no retention is set']);
+    await expectReasons(newest, 'newest good backup', 'last 1');
+    await expectReasons(pinned, 'pinned or in use');
+    await expectReasons(manual, 'not started by the scheduler');
+    await expectReasons(unlimited, 'newest good backup', 'no retention is set');
 
     expect(await tidemark.call('DELETE', `/backups/${pinned.id}`)).toMatchObject({ status: 409, code: 20603 });
     expect(await tidemark.call('DELETE', `/backups/${pinned.id}/pin`)).toMatchObject({ status: 200 });

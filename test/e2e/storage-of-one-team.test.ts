@@ -67,8 +67,9 @@ describe('a storage of one team', () => {
   it('takes the backups of its own clusters alone, and tells whom it does not take any of', async () => {
     const selector = { team: 'billing' };
     const strategy = { ...openSince(1), storageId: 'team', rule: 'fleet', selector };
-    const saved = await tidemark.call<{ warnings: string[] }>('PUT', '/strategies/everybody', { strategy });
-    expect(saved.data.warnings).toContainEqual(expect.stringContaining(billing));
+    const save = async () =>
+      (await tidemark.call<{ warnings: string[] }>('PUT', '/strategies/everybody', { strategy })).data.warnings;
+    await expect.poll(save, { timeout: 10_000 }).toContainEqual(expect.stringContaining(billing));
     await tidemark.saveRule(shop, 'own', { ...openSince(1), storageId: 'team' });
     const backupId = await tidemark.windowStarted(shop, 'own');
     const { filePath } = await tidemark.untilState(backupId, 'Succeeded');

@@ -106,7 +106,9 @@ export interface Tidemark extends AsyncDisposable {
     clusterId: string,
     rule: string,
     strategy: Record<string, unknown>,
-  ): Promise<{ readonly strategy: StrategyView; readonly warnings?: readonly string[] }>;
+  ): Promise<{ readonly strategy: StrategyView }>;
+  /** What its preview says that may surprise of a rule; an answer to its save may go without, where that takes long. */
+  warnings(clusterId: string, rule?: string): Promise<readonly string[]>;
   rule(clusterId: string, rule?: string): Promise<StrategyView>;
   /** Backups of a cluster, newest first. */
   backups(clusterId: string, filter?: string): Promise<BackupRecord[]>;
@@ -219,9 +221,15 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
     },
     async saveRule(clusterId, rule, strategy) {
       const path = `/clusters/${clusterId}/strategies/${rule}`;
-      const answer = await call<{ strategy: StrategyView; warnings?: string[] }>('PUT', path, { strategy });
+      const answer = await call<{ strategy: StrategyView }>('PUT', path, { strategy });
       expect(answer.code, answer.message).toBe(0);
       return answer.data;
+    },
+    async warnings(clusterId, rule = 'default') {
+      const path = `/clusters/${clusterId}/strategies/${rule}/preview`;
+      const answer = await call<{ warnings: string[] }>('POST', path, {});
+      expect(answer.code, answer.message).toBe(0);
+      return answer.data.warnings;
     },
     async rule(clusterId, rule = 'default') {
       const path = `/clusters/${clusterId}/strategies/${rule}`;

@@ -51,7 +51,7 @@ export async function requireStillUsable(
   );
 }
 
-/** What people should know of a strategy for labels that was saved; nothing where it cannot be found out right now. */
+/** What people should know of a strategy for labels that was saved; a sentence that says so where it cannot be found out right now. */
 export async function accessWarnings(
   { name, storageId, selector }: Pick<FleetStrategy, 'name' | 'storageId' | 'selector'>,
   scope: RequestScope,
@@ -69,7 +69,9 @@ export async function accessWarnings(
     ];
   } catch (error) {
     leftOut(error, { name, storageId, requestId: scope.id }, 'who may not use the storage could not be found out');
-    return [];
+    return [
+      `Which of its clusters may not use storage ${storageId} could not be looked up just now; saving the same again tells it.`,
+    ];
   }
 }
 

@@ -144,11 +144,13 @@ describe('a strategy for labels', () => {
     expect(gateway.received('listExcludedClusters').request.proposal).toBeUndefined();
   });
 
-  it('is saved although that cannot be found out', async () => {
+  it('is saved although that cannot be found out, and says so', async () => {
     gateway.answers.listExcludedClusters = async () => {
       throw new AppError('unavailable', 'The database does not answer.');
     };
-    expect(await save()).toMatchObject({ strategy: { name: 'all-prod' } });
+    const saved = await save();
+    expect(saved).toMatchObject({ strategy: { name: 'all-prod' } });
+    expect(saved.warnings).toContainEqual(expect.stringContaining('could not be looked up just now'));
   });
 });
 

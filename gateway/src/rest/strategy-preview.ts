@@ -49,7 +49,7 @@ function previewRequest(
 /**
  * Asks what people should know about a rule, beside its save.
  *
- * @returns what was found, for once it is saved; nothing where it cannot be found out right now
+ * @returns what was found, for once it is saved; a sentence that says so where it cannot be found out right now
  */
 export function askWarnings(
   { clusterId, rule, ...change }: RequestOf<'saveStrategy'>,
@@ -67,7 +67,7 @@ export function askWarnings(
       return (await asked).warnings;
     } catch (error) {
       leftOut(error, { clusterId, rule, requestId: scope.id }, 'a saved strategy could not be previewed');
-      return [];
+      return ['What may surprise of this rule could not be looked up just now; its preview tells it.'];
     }
   };
 }
