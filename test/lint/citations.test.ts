@@ -11,7 +11,7 @@ const SOURCES = globSync('{docs/decisions,gateway,packages,proto,scripts,service
 }).filter((file) => !file.endsWith('test/lint/citations.test.ts'));
 
 /** Pages whose sections have numbers, by the word that cites them. */
-const PAGES = ['architecture', 'br-contract', 'stack-findings'] as const;
+const PAGES = ['architecture', 'br-contract', 'restores', 'stack-findings'] as const;
 
 /** `2` and `14.22`: an item of a numbered list of section 14 is cited like a section. */
 function sectionsOf(page: string): Set<string> {
@@ -44,13 +44,16 @@ describe.each(PAGES)('%s', (page) => {
   });
 });
 
-it('every promise that is cited is one of the architecture', () => {
-  const promises = new Set([...read('docs/architecture.md').matchAll(/^- \*\*(T\d+)\*\*/gm)].map(([, name]) => name));
-  expect(promises.size).toBe(14);
-  const cited = SOURCES.flatMap((file) =>
-    [...read(file).matchAll(/(?:\(|, | and | to |\* )(T\d{1,2})(?=[,).: ])/g)].map(([, name]) => ({ file, name })),
-  );
-  expect(cited.length).toBeGreaterThan(100);
+it.each([
+  ['architecture', 'T', 14, 100],
+  ['restores', 'R', 16, 20],
+])('every promise that is cited is one of %s', (page, letter, count, least) => {
+  const promised = new RegExp(`^- \\*\\*(${letter}\\d+)\\*\\*`, 'gm');
+  const promises = new Set([...read(`docs/${page}.md`).matchAll(promised)].map(([, name]) => name));
+  expect(promises.size).toBe(count);
+  const citation = new RegExp(`(?:\\(|, | and | to |\\* )(${letter}\\d{1,2})(?=[,).: ])`, 'g');
+  const cited = SOURCES.flatMap((file) => [...read(file).matchAll(citation)].map(([, name]) => ({ file, name })));
+  expect(cited.length).toBeGreaterThan(least);
   expect(cited.filter(({ name }) => !promises.has(name))).toEqual([]);
 });
 

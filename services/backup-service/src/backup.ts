@@ -227,6 +227,8 @@ export interface Backup {
   readonly deletion: Deletion;
   /** Ids that keep it from being deleted: a pin, a restore that reads it. */
   readonly holds: readonly string[];
+  /** Ids of holds that were given back, which are never taken again. */
+  readonly unheld?: readonly string[];
   /** When the request was accepted. */
   readonly startTime: Date;
   readonly endTime: Date | null;

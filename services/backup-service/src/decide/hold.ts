@@ -4,18 +4,24 @@ import { type Decision, OK } from './command.ts';
 const isHoldable = ({ state, deletion }: Backup) => state === 'Succeeded' && deletion.state === 'None';
 const REFUSED: Decision = { answer: { kind: 'refused', why: 'notGood' } };
 
-/** Keeps a good backup from being deleted until the hold is taken back. */
+/**
+ * Keeps a good backup from being deleted until the hold is given back. One that was given back is never taken again: a slow copy of the
+ * service that asks for it late would hold the backup for ever.
+ */
 export function hold(backup: Backup, id: string): Decision {
-  if (!isHoldable(backup)) return REFUSED;
+  if (!isHoldable(backup) || backup.unheld?.includes(id)) return REFUSED;
   if (backup.holds.includes(id)) return OK;
   return { answer: { kind: 'ok' }, next: { ...backup, holds: [...backup.holds, id] } };
 }
 
-/** Takes a hold back. */
+/** Gives a hold back, whatever became of the backup, and whether it was held or not. */
 export function unhold(backup: Backup, id: string): Decision {
-  if (!isHoldable(backup)) return REFUSED;
-  if (!backup.holds.includes(id)) return OK;
-  return { answer: { kind: 'ok' }, next: { ...backup, holds: backup.holds.filter((other) => other !== id) } };
+  const { holds, unheld = [] } = backup;
+  if (unheld.includes(id)) return OK;
+  return {
+    answer: { kind: 'ok' },
+    next: { ...backup, holds: holds.filter((other) => other !== id), unheld: [...unheld, id] },
+  };
 }
 
 /** Holds a good backup because somebody wants it kept; one that is pinned stays as it is. */

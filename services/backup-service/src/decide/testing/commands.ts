@@ -1,8 +1,9 @@
 /** How the world asks its documents: as the store does, with the same checks after every answer. */
 import type { Backup } from '../../backup.ts';
+import { Violation } from '../../testing/exploration.ts';
 import type { Answer, Command, Decision } from '../command.ts';
 import { attemptOf, ownKey } from '../vocabulary.ts';
-import { hasNewerGood, hold, OF_A_CHANGE, OF_A_DOCUMENT, Violation } from './invariants.ts';
+import { hasNewerGood, hold, OF_A_CHANGE, OF_A_DOCUMENT } from './invariants.ts';
 import { documentOf, peersIn, type World } from './world.ts';
 
 /**

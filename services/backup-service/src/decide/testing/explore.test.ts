@@ -6,7 +6,8 @@
  * With `TIDEMARK_EXPLORE=large` the worlds are some hundred times larger and take about a minute.
  */
 import { expect, it } from 'vitest';
-import { explore, tell } from './explorer.ts';
+import { tell } from '../../testing/exploration.ts';
+import { explore } from './explorer.ts';
 import { LARGE, SMALL } from './worlds.ts';
 
 const PATIENCE_MS = 3_600_000;

@@ -3,14 +3,10 @@
  * is told when it does not hold.
  */
 import { type Backup, isActive } from '../../backup.ts';
+import { Violation } from '../../testing/exploration.ts';
 import type { Answer, Command } from '../command.ts';
 import { attemptOf, clusterKey, ownKey } from '../vocabulary.ts';
 import { documentOf, filesIn, type Job, peersIn, type Run, UNREACHED, type World, workerOf } from './world.ts';
-
-/** An invariant that does not hold. */
-export class Violation extends Error {
-  override name = 'Violation';
-}
 
 /** What a command did to a document. */
 export interface Change {

@@ -1,14 +1,10 @@
+import type { WorldStep } from '../../testing/exploration.ts';
 import type { Fault, Wish, World } from './world.ts';
 
-/** Something that may happen next in a world. */
-export interface Step {
-  readonly name: string;
-  /** `free` happens by itself; only that is counted on when the faults stop. */
-  readonly kind: 'free' | 'fault' | 'wish';
+/** Something that may happen next in a world of backups. */
+export interface Step extends WorldStep<World> {
   /** Happens at once where nothing is in the way, so that time waits for it. */
   readonly urgent: boolean;
-  /** Changes the world that it is given: a copy. @throws Violation */
-  readonly act: (world: World) => void;
 }
 
 export const free = (name: string, act: Step['act']): Step => ({ name, kind: 'free', urgent: false, act });

@@ -1,7 +1,8 @@
 /** What a worker does with a task, as architecture 2 has it (T3 to T5, T7, T9), and what may befall it. */
+import { Violation } from '../../testing/exploration.ts';
 import type { Answer, Command, Outcome } from '../command.ts';
 import { ask } from './commands.ts';
-import { hold, OF_A_REMOVAL, OF_A_SPAWN, Violation } from './invariants.ts';
+import { hold, OF_A_REMOVAL, OF_A_SPAWN } from './invariants.ts';
 import { kill } from './run.ts';
 import { fault, free, type Step, urgent } from './step.ts';
 import {

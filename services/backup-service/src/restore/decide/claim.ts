@@ -1,0 +1,55 @@
+import { grantTask, isClaimable, renewTask } from '@tidemark/task/task';
+import type { Restore, RestoreAttempt } from '../restore.ts';
+import { LOST, type RestoreAnswer, type RestoreCommand, type RestoreDecision, type RestoreLimits } from './command.ts';
+import { attemptOf } from './vocabulary.ts';
+
+type Claim = Extract<RestoreCommand, { kind: 'claim' }>;
+
+/** Grants the task to whoever asks first; everybody else gets LOST and forgets. */
+export function claim(restore: Restore, command: Claim, now: Date, limits: RestoreLimits): RestoreDecision {
+  const again = renewTask(restore, { claim: command.claim }, now, limits);
+  if (again) return { answer: answerOf(again, now), next: again };
+  if (attemptOf(restore, command.claim) || !isClaimable(restore, now) || !suits(restore, command, now)) return LOST;
+  const { slotKey = restore.slotKey } = command;
+  const granted = grantTask(restore, command, now, limits);
+  const attempt: RestoreAttempt = {
+    claim: command.claim,
+    fence: granted.fence,
+    worker: command.worker,
+    startedAt: now,
+    starting: null,
+    wasPartial: restore.targetState === 'Partial',
+    end: null,
+  };
+  const next: Restore = {
+    ...granted,
+    state: 'Running',
+    slotKey,
+    reason: null,
+    attempts: [...restore.attempts, attempt],
+  };
+  return { answer: answerOf(next, now), next };
+}
+
+/** The worker can do it, and it may be done: the source is held (R2), and the version of `br` is the one that began (R5). */
+function suits(restore: Restore, { pool, brVersions, slotKey }: Claim, now: Date): boolean {
+  const { state, held, target, brVersion, deadline } = restore;
+  return (
+    state === 'Queued' &&
+    held &&
+    pool === target.pool &&
+    slotKey !== undefined &&
+    (brVersion === null ? brVersions.length > 0 : brVersions.includes(brVersion)) &&
+    now < deadline
+  );
+}
+
+function answerOf({ fence, brVersion, attempts, deadline }: Restore, now: Date): RestoreAnswer {
+  return {
+    kind: 'grant',
+    fence,
+    brVersion,
+    attempt: attempts.length,
+    remainingMs: deadline.getTime() - now.getTime(),
+  };
+}

@@ -1,0 +1,39 @@
+import type { Reason } from '../../backup.ts';
+import type { Restore } from '../restore.ts';
+import { OK, type RestoreDecision } from './command.ts';
+import { fail } from './vocabulary.ts';
+
+const SOURCE_GONE: Reason = {
+  code: 'SOURCE_GONE',
+  message: 'The backup is being deleted, or is not good any more, so it cannot be restored. Nothing was changed.',
+};
+
+/** Whether the source is still to be held; what a slow copy tells later changes nothing (R2). */
+const waitsForItsHold = ({ state, held }: Restore) => state === 'Queued' && !held;
+
+/** The source is held, so that a worker may have the task (R2). */
+export function held(restore: Restore, now: Date): RestoreDecision {
+  const { task } = restore;
+  if (!waitsForItsHold(restore) || !task) return OK;
+  return { ...OK, next: { ...restore, held: true, task: { ...task, ringAt: now } } };
+}
+
+/** The source cannot be held. */
+export function sourceGone(restore: Restore, now: Date): RestoreDecision {
+  return waitsForItsHold(restore) ? { ...OK, next: fail(restore, now, SOURCE_GONE, false) } : OK;
+}
+
+/** `br` would go on at the checkpoint of another restore instead of refusing a target that is not empty (R13). */
+export function targetUnclean(restore: Restore, restoreId: string, now: Date): RestoreDecision {
+  if (!waitsForItsHold(restore)) return OK;
+  const reason: Reason = {
+    code: 'TARGET_NEEDS_CLEANING',
+    message: `Restore ${restoreId} left its checkpoint in the target. Drop it and say so to that restore (cleaned), then start again. Nothing was changed.`,
+  };
+  return { ...OK, next: fail(restore, now, reason, false) };
+}
+
+/** The hold was given back: nothing is left to do (R14). */
+export function unheld(restore: Restore): RestoreDecision {
+  return restore.task?.kind === 'unhold' ? { ...OK, next: { ...restore, held: false, task: null } } : OK;
+}

@@ -1,0 +1,220 @@
+/**
+ * A restore as it is stored: one document, beside the backups in their collection, so that one unique index of `activeKey` keeps
+ * any two that want a cluster apart. What may happen to it is decided in `decide/`; nothing else writes these fields.
+ */
+import type { Task as AnyTask } from '@tidemark/task/task';
+import type { Progress, Reason, StorageSnapshot } from '../backup.ts';
+
+export type RestoreState = 'Queued' | 'Running' | 'Canceling' | 'Succeeded' | 'Failed' | 'Canceled';
+export type EndedState = 'Succeeded' | 'Failed' | 'Canceled';
+
+/**
+ * What the restore made of its target: nothing yet; perhaps part of the data; all of it. `Released`: it was Partial, and a person
+ * freed it.
+ */
+export type TargetState = 'Untouched' | 'Partial' | 'Restored' | 'Released';
+
+/**
+ * How `br` ended, and what that says of the target.
+ *
+ * - `succeeded`: exit 0 and the success summary; the target is whole.
+ * - `refused`, `notFresh`, `failedBefore`: it ended in its checks; the target is as it was.
+ * - `none`, `wait`: it was not started.
+ * - `failed`: it ended past its checks; the target is touched.
+ * - `dirty`: the target holds wrong data.
+ * - `afterSummary`: the success summary, but not exit 0; perhaps whole.
+ * - `stopped`: a signal, or anything unknown; perhaps touched.
+ */
+export type EndKind =
+  | 'succeeded'
+  | 'refused'
+  | 'notFresh'
+  | 'failedBefore'
+  | 'none'
+  | 'wait'
+  | 'failed'
+  | 'dirty'
+  | 'afterSummary'
+  | 'stopped';
+
+/** What `br` says of a restore that succeeded. */
+export interface RestoreResult {
+  readonly sizeBytes: number;
+  readonly seconds: number;
+  /** Its summary, as it printed it. */
+  readonly summary: string;
+  /** Something to know, such as that it finished while it was being canceled. */
+  readonly remark?: string;
+}
+
+/** The end of `br`, as whoever saw it tells it. */
+export interface End {
+  readonly kind: EndKind;
+  readonly reason?: Reason;
+  readonly result?: RestoreResult;
+  /** It succeeded, but could not remove its checkpoint: the next restore would go on at that. */
+  readonly checkpointLeft?: true;
+  /** It goes on only after a person changed something, as when the target's disks are full. */
+  readonly afterChange?: true;
+  /** How long the next attempt waits at least, in milliseconds. */
+  readonly waitMs?: number;
+}
+
+/** The end of an attempt; written once, by whoever knows it first. */
+export interface KnownEnd extends End {
+  /** By the worker that ran it, or by what its guard left on the host. */
+  readonly toldBy: 'worker' | 'record';
+  readonly at: Date;
+}
+
+/** The announcement of a start; from then on `br` may be at work. */
+export interface Starting {
+  readonly at: Date;
+  readonly brVersion: string;
+  readonly host: string;
+}
+
+/** One claim of the restore task; its place in `attempts` is its number. */
+export interface RestoreAttempt {
+  readonly claim: string;
+  readonly fence: number;
+  readonly worker: string;
+  readonly startedAt: Date;
+  readonly starting: Starting | null;
+  /** Whether the target was Partial when it was granted. */
+  readonly wasPartial: boolean;
+  /** Absent while it is under way. */
+  readonly outcome?: 'ended' | 'released' | 'lost';
+  readonly endedAt?: Date;
+  readonly end: KnownEnd | null;
+}
+
+/** Unfinished work on the restore: to run it, or to give the hold on its source back. */
+export interface RestoreTask extends AnyTask {
+  readonly kind: 'restore' | 'unhold';
+}
+
+/** A cancel; `current` until a resume takes it out of force. */
+export interface RestoreCancel {
+  readonly requestId: string;
+  readonly at: Date;
+  readonly by: string;
+  readonly reason: string;
+  readonly current: boolean;
+}
+
+export interface Resume {
+  readonly requestId: string;
+  readonly at: Date;
+  readonly by: string;
+  /** How many attempts there were: those cannot end in a success any more, for the target may have been emptied (R10). */
+  readonly attempts: number;
+  /** The person said that the host of the lost worker is dead. */
+  readonly hostDead?: true;
+}
+
+/** A person freed the target: it was cleaned, or is taken as it is. */
+export interface Release extends Omit<Resume, 'attempts'> {
+  readonly how: 'cleaned' | 'asIs';
+  readonly note: string;
+}
+
+/** The backup that is read, as it was when the restore was accepted. */
+export interface RestoreSource {
+  readonly backupId: string;
+  readonly clusterId: string;
+  /** The id that TiDB gave the cluster, decimal. */
+  readonly upstreamClusterId: string;
+  readonly path: string;
+  readonly storage: StorageSnapshot;
+  readonly tso: string;
+}
+
+/** The cluster that is restored into, as it was when the restore was accepted; no secrets. */
+export interface RestoreTarget {
+  readonly clusterId: string;
+  readonly pd: readonly string[];
+  readonly version: string;
+  readonly pool: string;
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+  /** After a worker was lost, nothing goes on until a person says that its host is dead. */
+  readonly strictLoss: boolean;
+}
+
+/** What was shown to the person who started it, and what they said to it. */
+export interface AcceptedPlan {
+  readonly hash: string;
+  readonly acknowledged: readonly string[];
+  readonly confirmedBy: string;
+}
+
+export interface Restore {
+  /** 22 characters of base64url. */
+  readonly _id: string;
+  readonly kind: 'restore';
+  readonly request: { readonly key?: string; readonly hash: string; readonly id: string };
+  readonly createdBy: string;
+  readonly source: RestoreSource;
+  readonly target: RestoreTarget;
+  readonly plan: AcceptedPlan;
+  /** The command line of every attempt, but for its log file and rate limit (R5). */
+  readonly argv: readonly string[];
+  /** Of the `br` that touched the target first; it is free while the target is Untouched (R5). */
+  readonly brVersion: string | null;
+  /** Whether that `br` keeps a checkpoint, at which the next attempt goes on. */
+  readonly hasCheckpoint: boolean | null;
+  /** The source is held. */
+  readonly held: boolean;
+  readonly state: RestoreState;
+  readonly targetState: TargetState;
+  /** A checkpoint lies in the target, at which another restore would go on (R13). */
+  readonly needsCleaning: boolean;
+  /** It waits for a person who says that the host of the lost worker is dead (R7). */
+  readonly needsConfirm: boolean;
+  /** It may have finished unseen (R9). */
+  readonly outcomeUnknown: boolean;
+  /** Of one that succeeded: whether it is certain that `br` compared the checksums (R11). */
+  readonly checksums: 'proven' | 'unproven' | null;
+  /** Its target is known to hold wrong data (R10). */
+  readonly spoilt: boolean;
+  /** A person may let it go on. */
+  readonly resumable: boolean;
+  readonly reason: Reason | null;
+  /** Unique: `cluster:<target>` while it is active or the target Partial, else `restore:<_id>` (R1). */
+  readonly activeKey: string;
+  /** Unique: `storage:<id>:<n>` while Running or Canceling where a storage has a limit, else `restore:<_id>`. */
+  readonly slotKey: string;
+  /** Unique among the paths of backups, which this is none of: `restore:<_id>`. */
+  readonly basePath: string;
+  readonly deadline: Date;
+  /** Number of the last grant; only grows. */
+  readonly fence: number;
+  readonly task: RestoreTask | null;
+  /** How often it goes on by itself. */
+  readonly resumesLeft: number;
+  readonly lastBrEnd: Date | null;
+  /** Until then a `br` of a frozen host may still be at work (R6). */
+  readonly quietUntil: Date | null;
+  readonly attempts: readonly RestoreAttempt[];
+  readonly cancels: readonly RestoreCancel[];
+  readonly resumes: readonly Resume[];
+  readonly released: Release | null;
+  readonly progress: Progress | null;
+  readonly result: RestoreResult | null;
+  readonly startTime: Date;
+  readonly endTime: Date | null;
+  readonly createTime: Date;
+  readonly updateTime: Date;
+  readonly revision: number;
+  readonly schemaVersion: 1;
+}
+
+/** Whether it waits, runs or is being canceled. */
+export function isActive({ state }: Pick<Restore, 'state'>): boolean {
+  return state === 'Queued' || state === 'Running' || state === 'Canceling';
+}
+
+/** Whether nothing changes it any more: it has ended, and its target is not Partial. */
+export function isOver(restore: Pick<Restore, 'state' | 'targetState'>): boolean {
+  return !isActive(restore) && restore.targetState !== 'Partial';
+}
