@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 const COMMANDS = {
   bench: ['test/bench/main.ts'],
   chaos: ['test/chaos/main.ts'],
+  'demo-cluster': ['tools/demo-br/src/demo-cluster-main.ts'],
   start: ['tools/local-stack/src/start.ts'],
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   tidemark: ['cli/src/main.ts'],

@@ -3,7 +3,9 @@ import type { GivenFlags } from './arguments.ts';
 import { textFlag } from './arguments.ts';
 import { backupFull } from './backup-full.ts';
 import { type BackupOptions, loggedArguments, toBackupOptions } from './backup-options.ts';
+import { readSource } from './backup-source.ts';
 import { BrError } from './br-error.ts';
+import { clusterOf } from './cluster-of.ts';
 import { type Collector, createCollector } from './collector.ts';
 import { type Crypter, readCrypter } from './crypter.ts';
 import type { Dialect } from './dialect.ts';
@@ -92,6 +94,8 @@ async function run(
     pd: options.pd.join(','),
     outcome: script.outcome.kind,
   });
+  const cluster = clusterOf(script, options.pd);
+  const source = await readSource(cluster, { size: script, filters: options.filters });
   const storage = await untilAborted(openStorage(target, dialect, env), signals.signal);
   const everyMs = script.progressIntervalSeconds * 1000;
   const progress = progressPlace(dialect, { log, everyMs }, log.isFile);
@@ -100,6 +104,7 @@ async function run(
     options,
     dialect,
     storage,
+    source,
     crypter,
     script,
     log,

@@ -9,7 +9,6 @@ import { checkpointPaths } from './checkpoint-paths.ts';
 import { failAtStage } from './fail-at-stage.ts';
 import { backupRanges } from './ranges-step.ts';
 import { logBackupTs, logCluster, logSafePointKept, logSafePointRemoved } from './run-log.ts';
-import { sampleRegions } from './sample-data.ts';
 import type { BackupTotals } from './summary.ts';
 import { enterPath } from './used-path.ts';
 import { checkClusterVersion, clusterKnowsCheckpoints } from './version-check.ts';
@@ -88,9 +87,9 @@ interface Start {
 /** Everything from a snapshot point on. */
 async function backupFrom(run: BackupRun, start: Start): Promise<BackupTotals> {
   const { meta, resumed, checkpoint, startedAt, onFinished } = start;
-  const { options, script, collector } = run;
+  const { collector, source } = run;
   const { backupTs } = meta;
-  const regions = sampleRegions(script.regions, options.filters);
+  const { regions } = source;
   if (regions.length === 0) {
     warnOfNothing(run);
     await writeMetadata(run, backupTs, []);

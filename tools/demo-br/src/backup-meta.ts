@@ -19,6 +19,8 @@ export interface BackupRecord {
   readonly clusterVersion: string;
   /** Whether files and schemas go into files of their own. */
   readonly metaV2: boolean;
+  /** Of the cluster. */
+  readonly newCollation: boolean;
 }
 
 /** Where metadata goes. */
@@ -61,7 +63,7 @@ export async function writeMetaFiles(place: MetaPlace, record: BackupRecord, dia
     ...(metaV2
       ? { version: 1, fileIndex: { metaFiles: dataIndex }, schemaIndex: { metaFiles: schemaIndex } }
       : { version: 0, files: [...files], schemas: [...schemas] }),
-    newCollationsEnabled: 'True',
+    newCollationsEnabled: record.newCollation ? 'True' : 'False',
   });
   if (!dialect.recordsBackupSize) return BackupMeta.encode(meta).finish();
   const withoutSize = BackupMeta.encode(meta).finish();

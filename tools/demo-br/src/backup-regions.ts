@@ -3,9 +3,10 @@ import type { File } from '@tidemark/protocol/br/backup';
 import type { Checkpoint, FlushedWork } from './checkpoint.ts';
 import type { Crypter } from './crypter.ts';
 import type { Step } from './progress.ts';
-import { type Region, writeRegion } from './sample-data.ts';
+import type { Region } from './regions.ts';
 import type { Script } from './script.ts';
 import type { Storage } from './storage.ts';
+import { writeRegion } from './write-region.ts';
 
 export interface RegionWork {
   readonly storage: Storage;
@@ -54,7 +55,7 @@ export async function backupRegions(work: RegionWork): Promise<File[]> {
       await turnWhenDue();
       written += 1;
       await pause(Math.max(0, startedAt + written * stepMs - performance.now()), undefined, { signal });
-      const made = await writeRegion(work.storage, region, { ...work, bytesPerFile: script.bytesPerFile });
+      const made = await writeRegion(work.storage, region, work);
       files.push(...made);
       done += 1;
       work.step.advance(1);

@@ -6,6 +6,7 @@ import type { Dialect } from './dialect.ts';
 import type { Ledger } from './ledger.ts';
 import type { Log } from './log.ts';
 import type { ProgressPlace } from './progress.ts';
+import type { BackupSource } from './regions.ts';
 import type { Script } from './script.ts';
 import type { Storage } from './storage.ts';
 
@@ -15,6 +16,7 @@ export interface BackupRun {
   readonly options: BackupOptions;
   readonly dialect: Dialect;
   readonly storage: Storage;
+  readonly source: BackupSource;
   readonly crypter: Crypter;
   readonly script: Script;
   readonly log: Log;

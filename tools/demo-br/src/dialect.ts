@@ -36,6 +36,8 @@ export interface Dialect {
   readonly majorsAhead: number;
   /** Whether sums are compared only after `backupmeta` is written, all tables at once (br-contract 5.5). */
   readonly comparesSumsLast: boolean;
+  /** Whether metadata holds the sums of tables also where `--checksum` is off (restore-contract A.7). */
+  readonly alwaysRecordsSums: boolean;
   /** The total of the progress step `Checksum` when there is nothing to check. */
   readonly idleChecksumTotal: 0 | 1;
   /** Whether the summary counts SST files by column family. */
@@ -87,6 +89,7 @@ export function dialectOf(version: string = DEFAULT_VERSION): Dialect {
     progressWithLogFile: from('8.3.0') ? 'log' : 'bar',
     majorsAhead: majorsAhead(from),
     comparesSumsLast: !from('8.5.5'),
+    alwaysRecordsSums: from('8.5.0'),
     idleChecksumTotal: from('8.5.5') ? 0 : 1,
     countsColumnFamilies: from('8.5.5'),
     namesEmptyResult: !from('7.1.0'),

@@ -7,8 +7,8 @@ import { checkpointPaths } from './checkpoint-paths.ts';
 import { failAtStage } from './fail-at-stage.ts';
 import { misbehave } from './misbehave.ts';
 import { startStep } from './progress.ts';
+import type { Region } from './regions.ts';
 import { logRangesCompleted, logRangesStarted } from './run-log.ts';
-import type { Region } from './sample-data.ts';
 
 export interface RangesWork {
   readonly meta: CheckpointMeta;

@@ -11,14 +11,14 @@ import { tsoMillis } from './tso.ts';
 const CHECKPOINT_GC_TTL_SECONDS = 4320;
 
 /** PD answers. */
-export function logCluster({ script, log }: BackupRun): void {
+export function logCluster({ source, script, log }: BackupRun): void {
   log.info('pd_service_discovery.go:499', '[pd] init cluster id', [['cluster-id', script.clusterId]]);
   log.info('conn.go:142', 'checked alive KV stores', [
     ['aliveStores', 3],
     ['totalStores', 3],
   ]);
   log.info('backup.go:433', 'get new_collation_enabled config from mysql.tidb table', [
-    ['new_collation_enabled', 'True'],
+    ['new_collation_enabled', source.newCollation ? 'True' : 'False'],
   ]);
   log.info('client.go:379', 'new backup client');
 }

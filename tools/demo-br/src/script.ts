@@ -31,6 +31,8 @@ export interface Script {
   readonly outcome: Outcome;
   /** A file that gets a line at the start and at the end of each run. */
   readonly ledger: string | undefined;
+  /** The folder that holds the folders of demo clusters; without it, there are none but untouched ones. */
+  readonly clusters: string | undefined;
   /** Where the runs under this script are counted, for `outcome.times`; there is none without a script file. */
   readonly runsFile: string | undefined;
 }
@@ -68,6 +70,7 @@ const FIELDS = {
   hasLock: [flag, 'true or false'],
   outcome: [readOutcome, 'a kind of outcome, or an object with a kind and its fields (see outcome.ts)'],
   ledger: [text, 'the path of a file'],
+  clusters: [text, 'the path of a folder'],
 } as const satisfies Record<string, readonly [Reader<unknown>, string]>;
 
 type FieldName = keyof typeof FIELDS;
@@ -104,6 +107,7 @@ function fromText(body: string, file: string): FieldValues {
     read(values, name as FieldName, value, `${name} in ${file}`);
   }
   if (values.ledger !== undefined) values.ledger = resolve(dirname(file), values.ledger);
+  if (values.clusters !== undefined) values.clusters = resolve(dirname(file), values.clusters);
   return values;
 }
 
@@ -168,6 +172,7 @@ export async function readScript(env: Env, backupPath: string | undefined, pd: r
     hasLock: values.hasLock ?? dialectOf(version).lock !== 'none',
     outcome: values.outcome ?? SUCCESS,
     ledger: values.ledger,
+    clusters: values.clusters,
     runsFile: found && `${found.file}.runs`,
   };
 }

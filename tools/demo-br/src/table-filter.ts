@@ -1,8 +1,4 @@
-/** A table as filters see it. */
-export interface TableName {
-  readonly db: string;
-  readonly table: string;
-}
+import type { TableName } from './table.ts';
 
 /**
  * TiDB's table filter, as far as `-f` is used in practice: `db.table` with `*` and `?`, in any case, a leading `!` to

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type DemoCluster, demoCluster } from './demo-cluster.ts';
 import { SCRIPT_FILE } from './script.ts';
 
 // For this package's tests only: the real program in a folder of its own.
@@ -27,6 +28,8 @@ export interface TestResult {
 /** A storage root with a script, removed when disposed; every process that was started in it is killed then. */
 export interface TestStorage extends AsyncDisposable {
   readonly root: string;
+  /** The demo cluster of these PD addresses, whose folder is under the root too. */
+  cluster(pd: string): DemoCluster;
   /** A backup's folder under the root. */
   path(name: string): string;
   /** (Re)writes `demo-br.json` in the root. */
@@ -37,6 +40,9 @@ export interface TestStorage extends AsyncDisposable {
   backup(name: string, more?: readonly string[], env?: NodeJS.ProcessEnv): TestRun;
 }
 
+/** Of the cluster that `backup` reads. */
+export const SOURCE_PD = '10.0.0.1:2379';
+
 export const QUICK = { seconds: 0.1, regions: 6, bytesPerFile: 200, flushSeconds: 0 } as const;
 
 /** Makes a storage root whose script is `fields`, quick unless they say otherwise. */
@@ -45,15 +51,20 @@ export function testStorage(fields: object = {}): TestStorage {
   const runs: TestRun[] = [];
   const storage: TestStorage = {
     root,
+    cluster: (pd) => demoCluster(join(root, 'clusters'), [pd], QUICK),
     path: (name) => join(root, name),
     script: (more) => writeFileSync(join(root, SCRIPT_FILE), JSON.stringify({ ...QUICK, ...more })),
     start(argv, env = {}) {
-      const run = startProgram(argv, { PATH: process.env.PATH, TMPDIR: root, ...env }, root);
+      const run = startProgram(
+        argv,
+        { PATH: process.env.PATH, TMPDIR: root, DEMO_BR_CLUSTERS: join(root, 'clusters'), ...env },
+        root,
+      );
       runs.push(run);
       return run;
     },
     backup(name, more = [], env = {}) {
-      const argv = ['backup', 'full', '--pd', '10.0.0.1:2379', '--storage', `local://${root}/${name}`];
+      const argv = ['backup', 'full', '--pd', SOURCE_PD, '--storage', `local://${root}/${name}`];
       return storage.start([...argv, '--checksum=false', ...more], { BR_LOG_TO_TERM: '1', ...env });
     },
     async [Symbol.asyncDispose]() {

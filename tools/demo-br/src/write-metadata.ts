@@ -3,7 +3,7 @@ import { writeMetaFiles } from './backup-meta.ts';
 import type { BackupRun } from './backup-run.ts';
 import { goDuration } from './go-format.ts';
 import { startStep } from './progress.ts';
-import { sampleSchemas } from './sample-data.ts';
+import { schemasOf } from './schemas.ts';
 import { BACKUP_META } from './used-path.ts';
 
 /**
@@ -12,10 +12,10 @@ import { BACKUP_META } from './used-path.ts';
  * @param files of all regions; none for an empty backup
  */
 export async function writeMetadata(run: BackupRun, backupTs: bigint, files: readonly File[]): Promise<void> {
-  const { options, dialect, storage, script, log } = run;
+  const { options, dialect, storage, source, script, log } = run;
   const { kind } = script.outcome;
   const startedAt = performance.now();
-  const schemas = sampleSchemas(options.filters, files);
+  const schemas = schemasOf(source, files, options.checksum || dialect.alwaysRecordsSums);
   const record = {
     clusterId: script.clusterId,
     clusterVersion: script.clusterVersion.replace(/^v/, ''),
@@ -24,6 +24,7 @@ export async function writeMetadata(run: BackupRun, backupTs: bigint, files: rea
     files,
     schemas,
     metaV2: options.metaV2,
+    newCollation: source.newCollation,
   };
   const body = run.crypter.sealMeta(await writeMetaFiles(run, record, dialect));
   const tookMs = performance.now() - startedAt;

@@ -62,6 +62,7 @@ export function serviceEnvironment(
       TIDEMARK_BR: settings.br.join(','),
       TIDEMARK_STATE_DIR: join(dataDir, 'worker-state'),
       TIDEMARK_NODE: process.execPath,
+      DEMO_BR_CLUSTERS: join(dataDir, 'demo-clusters'),
     }),
     ...env.all,
     ...env[kind],
