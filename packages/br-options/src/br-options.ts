@@ -1,14 +1,7 @@
 /** What may be given to `br`: the one validator, at a save, at a start, and before the spawn. Pure. */
 import type { FieldViolation } from '@tidemark/errors/app-error';
-import {
-  MAX_CONCURRENCY,
-  MAX_EXTRA_FLAGS,
-  MAX_FILTER,
-  MAX_FILTERS,
-  MAX_FILTERS_BYTES,
-  MAX_QUOTED_NAME,
-  MAX_RATE_LIMIT,
-} from '@tidemark/limits/limits';
+import { MAX_CONCURRENCY, MAX_FILTER, MAX_FILTERS, MAX_FILTERS_BYTES, MAX_RATE_LIMIT } from '@tidemark/limits/limits';
+import { BOOLEAN, DURATION, type FlagRule, flagViolations, WHOLE } from './flags.ts';
 import { isCleanAbsolutePath } from './names.ts';
 
 /** Options of `br` as messages and documents have them; what is not set is absent, empty or 0. */
@@ -26,18 +19,8 @@ export interface GivenBrOptions {
 const COMPRESSIONS = ['', 'zstd', 'lz4', 'snappy'];
 const CRYPTER_METHODS = ['aes128-ctr', 'aes192-ctr', 'aes256-ctr'];
 
-interface ExtraOption {
-  readonly fits: RegExp;
-  /** What it must be, as the end of a sentence. */
-  readonly must: string;
-}
-
-const BOOLEAN: ExtraOption = { fits: /^(true|false)$/, must: 'must be "true" or "false"' };
-const WHOLE: ExtraOption = { fits: /^\d{1,12}$/, must: 'must be a whole number' };
-const DURATION: ExtraOption = { fits: /^(\d{1,9}(ms|s|m|h)){1,4}$/, must: 'must be a duration such as "10s"' };
-
 /** The flags of br-contract 1.2 and 1.3 that may be given as they are; the others have fields, or are Tidemark's own. */
-const EXTRA: Readonly<Record<string, ExtraOption>> = {
+const EXTRA: Readonly<Record<string, FlagRule>> = {
   gcttl: WHOLE,
   'compression-level': { fits: /^-?\d{1,3}$/, must: 'must be a whole number' },
   'ignore-stats': BOOLEAN,
@@ -105,10 +88,15 @@ export function brOptionsViolations(options: GivenBrOptions, { isNew }: BrOption
   require((crypterMethod === '') === (crypterKeyFile === ''), crypterMethod === ''
     ? 'crypterMethod'
     : 'crypterKeyFile', 'must be set too: a method and its key file belong together');
-  return [...found, ...filterViolations(options.filters ?? [], isNew), ...extraViolations(options.extra ?? {})];
+  return [
+    ...found,
+    ...filterViolations(options.filters ?? [], isNew),
+    ...flagViolations(options.extra ?? {}, 'brOptions.extra', { allowed: EXTRA, elsewhere: ELSEWHERE }),
+  ];
 }
 
-const isWholeTo = (value: number, max: number) => Number.isInteger(value) && value >= 0 && value <= max;
+/** A whole number from 0 on. */
+export const isWholeTo = (value: number, max: number): boolean => Number.isInteger(value) && value >= 0 && value <= max;
 
 function filterViolations(filters: readonly string[], isNew: boolean): FieldViolation[] {
   const field = 'brOptions.filters';
@@ -137,23 +125,4 @@ function filterProblem(filter: string): string | undefined {
 /** Of UTF-8; a half of a pair counts as the three bytes by which it is replaced. */
 function utf8Length(text: string): number {
   return new TextEncoder().encode(text).length;
-}
-
-function extraViolations(extra: Readonly<Record<string, string>>): FieldViolation[] {
-  const entries = Object.entries(extra);
-  if (entries.length > MAX_EXTRA_FLAGS)
-    return [{ field: 'brOptions.extra', description: `must be at most ${MAX_EXTRA_FLAGS} flags` }];
-  return entries.flatMap(([name, value]): FieldViolation[] => {
-    const field = `brOptions.extra.${name.slice(0, MAX_QUOTED_NAME)}`;
-    const known = Object.hasOwn(EXTRA, name) ? EXTRA[name] : undefined;
-    if (!known) return [{ field, description: refusal(name.slice(0, MAX_QUOTED_NAME)) }];
-    return known.fits.test(value) ? [] : [{ field, description: known.must }];
-  });
-}
-
-function refusal(name: string): string {
-  const bare = name.replace(/^-+/, '');
-  if (Object.hasOwn(ELSEWHERE, bare)) return ELSEWHERE[bare] ?? '';
-  const hint = bare !== name && Object.hasOwn(EXTRA, bare) ? `write ${bare}, without dashes` : '';
-  return hint || `is no option that may be given; possible are ${Object.keys(EXTRA).join(', ')}`;
 }

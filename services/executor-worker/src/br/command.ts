@@ -4,7 +4,7 @@ import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registr
 import { type Env, envWithPrefixes } from '@tidemark/service-kit/env';
 
 /** BR picks a free port and prints it: fixed words here, so that attempts do not differ, and nobody else's port. */
-const STATUS_ADDRESS = '127.0.0.1:0';
+export const STATUS_ADDRESS = '127.0.0.1:0';
 
 /**
  * Arguments of a full backup. Whatever BR has a changing default for is said explicitly. No argument holds a secret.
@@ -62,7 +62,8 @@ export function storageUrl({ location }: Storage, path: string): string {
   }
 }
 
-function storageFlags({ location }: Storage): string[] {
+/** What BR is to know of a storage beside its URL. */
+export function storageFlags({ location }: Storage): string[] {
   switch (location?.$case) {
     case 's3': {
       const { endpoint, region, provider, storageClass, sse, sseKmsKeyId, acl, roleArn, externalId } = location.value;
@@ -100,7 +101,9 @@ function storageFlags({ location }: Storage): string[] {
   }
 }
 
-const flag = (name: string, value: string | number | undefined): string[] => (value ? [`--${name}`, `${value}`] : []);
+/** A flag with its value; none where the value is absent, empty or 0. */
+export const flag = (name: string, value: string | number | undefined): string[] =>
+  value ? [`--${name}`, `${value}`] : [];
 const joined = (prefix: string, path: string): string => (prefix === '' ? path : `${prefix}/${path}`);
 const encoded = (path: string): string => path.split('/').map(encodeURIComponent).join('/');
 

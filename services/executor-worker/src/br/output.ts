@@ -26,6 +26,8 @@ export interface ProgressLine {
 export interface Output {
   /** The success summary, by key; its presence is what success is known by. */
   readonly success: ReadonlyMap<string, string> | undefined;
+  /** The summary of a run that failed, by key; one that failed early prints none. */
+  readonly failed: ReadonlyMap<string, string> | undefined;
   /** From the line `Error: …` to the end of standard error; 5.4 says it on standard output, up to the next log line. */
   readonly error: string;
   /** ERROR, FATAL and PANIC lines, and what Go says of a panic; the former occur in good runs too. */
@@ -114,21 +116,25 @@ export function readDuration(text: string): number | undefined {
   return parts.reduce((sum, [, value, unit]) => sum + Number(value) * (units[unit ?? ''] ?? 0), 0);
 }
 
+/** Log lines that somebody asks for, beside those of progress and the summaries. */
+export interface WantedLines {
+  readonly isOne: (line: string) => boolean;
+  readonly saw: (line: LogLine) => void;
+}
+
 /**
  * Starts reading a run.
  *
  * @param onProgress called with each progress line
- * @param stalls called with each line that may say that `br` waits for something
+ * @param wanted such as those that may say that `br` waits for something; never lines of errors
  */
-export function createOutputReader(
-  onProgress: (line: ProgressLine) => void,
-  stalls?: { readonly saw: (line: LogLine) => void; readonly isOne: (line: string) => boolean },
-): OutputReader {
+export function createOutputReader(onProgress: (line: ProgressLine) => void, wanted?: WantedLines): OutputReader {
   const lastLines: string[] = [];
   const errorLines: string[] = [];
   const errorBlock: string[] = [];
   const oldErrorBlock: string[] = [];
   let success: ReadonlyMap<string, string> | undefined;
+  let failed: ReadonlyMap<string, string> | undefined;
   let statusAddress: string | undefined;
 
   const keep = (line: string): string => {
@@ -150,13 +156,13 @@ export function createOutputReader(
     inOldError = level === undefined && (inOldError || line.startsWith(ERROR));
     if (inOldError) oldErrorBlock.push(kept);
     if (level === 'ERROR' || level === 'FATAL' || level === 'PANIC') keepError(kept);
-    else if (line.includes('progress') || line.includes(' success summary')) {
+    else if (line.includes('progress') || line.includes(' summary') || wanted?.isOne(line)) {
       const entry = readLogLine(line);
-      if (entry?.message === 'progress') onProgress(toProgress(entry.fields));
-      else if (entry?.message.endsWith(' success summary')) success = entry.fields;
-    } else if (stalls?.isOne(line)) {
-      const entry = readLogLine(line);
-      if (entry) stalls.saw(entry);
+      if (!entry) return;
+      if (entry.message === 'progress') onProgress(toProgress(entry.fields));
+      else if (entry.message.endsWith(' success summary')) success = entry.fields;
+      else if (entry.message.endsWith(' failed summary')) failed = entry.fields;
+      else if (wanted?.isOne(line)) wanted.saw(entry);
     }
   });
   const err = createLineSplitter((line) => {
@@ -170,7 +176,7 @@ export function createOutputReader(
       .join('\n')
       .replace(/^Error: /, '')
       .trim();
-  const now = (): Output => ({ success, error: errorText(), errorLines, lastLines, statusAddress });
+  const now = (): Output => ({ success, failed, error: errorText(), errorLines, lastLines, statusAddress });
   return {
     stdout: out.push,
     stderr: err.push,

@@ -1,4 +1,5 @@
 /** Which `br` programs this worker has, and which of them backs up which cluster. */
+import { compareVersions, isBefore, readVersion, type Version } from '@tidemark/br-options/version';
 import type { Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { startLoop } from '@tidemark/service-kit/loop';
 import { log } from '../logger.ts';
@@ -76,20 +77,11 @@ function problemWith(path: string, error: unknown): string {
   return `${named}which is not a br: ${message.split('\n')[0]}.`;
 }
 
-type Version = readonly [major: number, minor: number, patch: number];
-
-function readVersion(text: string): Version | undefined {
-  const [, major, minor, patch] = /(\d+)\.(\d+)\.(\d+)/.exec(text) ?? [];
-  return major === undefined ? undefined : [Number(major), Number(minor), Number(patch)];
-}
-
-const compare = (one: Version, other: Version) => one[0] - other[0] || one[1] - other[1] || one[2] - other[2];
-
 /** From this version on `br` refuses every TiKV before it, whatever else fits (`8.2 br does not support tikv <= 8.1`). */
 const REFUSES_OLDER: Version = [8, 2, 0];
 
 const isRefused = (br: Version, cluster: Version) =>
-  compare(br, REFUSES_OLDER) >= 0 && compare(cluster, REFUSES_OLDER) < 0;
+  compareVersions(br, REFUSES_OLDER) >= 0 && compareVersions(cluster, REFUSES_OLDER) < 0;
 
 /**
  * The program for a cluster: the same release, else the same minor, else the newest of the same major. BR itself
@@ -102,7 +94,7 @@ export function chooseProgram(programs: readonly BrProgram[], clusterVersion: st
       const version = readVersion(program.version);
       return version ? [{ program, version }] : [];
     })
-    .sort((one, other) => compare(other.version, one.version));
+    .sort((one, other) => compareVersions(other.version, one.version));
   if (!wanted) return known[0]?.program ?? programs[0];
   const fits = (depth: number) =>
     known.find(
@@ -116,10 +108,6 @@ const FIRST_WITH_LOCK: Version = [6, 5, 1];
 const CHECKPOINT_WITH_ANY_META: Version = [7, 1, 0];
 
 const isTrue = (text: string | undefined) => text !== undefined && ['true', '1', 't'].includes(text.toLowerCase());
-const isBefore = (text: string, limit: Version) => {
-  const version = readVersion(text);
-  return version !== undefined && compare(version, limit) < 0;
-};
 
 /**
  * Whether this `br` will guard its path with a checkpoint.lock: from 6.5.1 on (br-contract 5.4), where the checkpoint is on

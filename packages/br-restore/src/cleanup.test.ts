@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { cleanupItems, type LastEnd, partialSentence, stillThere } from './cleanup.ts';
+
+const at = new Date('2026-12-01T10:15:00Z');
+const end = (fields: Partial<LastEnd>): LastEnd => ({
+  kind: 'stopped',
+  brVersion: 'v8.5.0',
+  at,
+  killed: false,
+  partial: true,
+  checkpointLeft: false,
+  checksumsUnproven: false,
+  ...fields,
+});
+const whatOf = (fields: Partial<LastEnd>) => cleanupItems(end(fields)).map(({ what }) => what);
+
+const PASSING = ['schedulersPaused', 'importMode', 'restoreRegistration', 'serviceSafepoint'];
+const STANDING = ['tablesPartly', 'checkpointDatabases', 'tempDatabases'];
+
+describe('what a br restore left behind', () => {
+  it.each(['failed', 'dirty', 'stopped', 'afterSummary', undefined] as const)(
+    'is all of it after one that began to write: %s',
+    (kind) => expect(whatOf({ kind })).toEqual([...PASSING, ...STANDING]),
+  );
+
+  it.each(['refused', 'notFresh', 'wait'] as const)('is what br had paused before it looked: %s', (kind) =>
+    expect(whatOf({ kind, partial: false })).toEqual(['schedulersPaused', 'importMode', 'restoreRegistration']),
+  );
+
+  it('is what earlier attempts left, too, after one that wrote nothing', () => {
+    expect(whatOf({ kind: 'refused' })).toEqual(['schedulersPaused', 'importMode', 'restoreRegistration', ...STANDING]);
+    expect(whatOf({ kind: 'none' })).toEqual(STANDING);
+  });
+
+  it.each(['none', 'failedBefore'] as const)('is nothing of one that never came as far as PD: %s', (kind) =>
+    expect(whatOf({ kind, partial: false })).toEqual([]),
+  );
+
+  it('is a schema that cannot be changed for a while after a kill', () => {
+    const blocked = cleanupItems(end({ killed: true })).find(({ what }) => what === 'ddlBlocked');
+    expect(blocked?.until).toEqual(new Date('2026-12-01T10:16:30Z'));
+  });
+
+  it('is over by itself at its time, the rest when somebody sees to it', () => {
+    const untils = Object.fromEntries(
+      cleanupItems(end({ brVersion: 'v8.5.5' })).map(({ what, until }) => [what, until]),
+    );
+    expect(untils).toEqual({
+      schedulersPaused: new Date('2026-12-01T10:20:30Z'),
+      importMode: new Date('2026-12-01T10:25:00Z'),
+      restoreRegistration: new Date('2026-12-01T10:18:00Z'),
+      serviceSafepoint: new Date('2026-12-01T10:20:00Z'),
+      registryRow: new Date('2026-12-01T10:20:00Z'),
+      tablesPartly: null,
+      checkpointDatabases: null,
+      tempDatabases: null,
+      tableMode: null,
+    });
+    const items = cleanupItems(end({}));
+    expect(stillThere(items, new Date('2026-12-01T10:21:00Z')).map(({ what }) => what)).toEqual([
+      'importMode',
+      ...STANDING,
+    ]);
+    expect(stillThere(items, new Date('2026-12-01T10:25:00Z')).map(({ what }) => what)).toEqual(STANDING);
+  });
+
+  it.each([
+    ['v7.0.0', []],
+    ['v7.1.0', ['checkpointFiles']],
+    ['v8.3.0', ['checkpointFiles']],
+    ['v8.4.0', ['checkpointDatabases']],
+    ['v8.5.5', ['checkpointDatabases']],
+  ])('has its checkpoint where br %s keeps it', (brVersion, kept) => {
+    expect(whatOf({ brVersion }).filter((what) => what.startsWith('checkpoint'))).toEqual(kept);
+  });
+
+  it('names the database of the checkpoint, and how to find it where its name has an id', () => {
+    const commandOf = (brVersion: string) =>
+      cleanupItems(end({ brVersion })).find(({ what }) => what === 'checkpointDatabases')?.command;
+    expect(commandOf('v8.5.0')).toBe('DROP DATABASE IF EXISTS `__TiDB_BR_Temporary_Snapshot_Restore_Checkpoint`;');
+    expect(commandOf('v8.5.5')).toContain("LIKE '\\_\\_TiDB\\_BR\\_Temporary\\_Snapshot\\_Restore\\_Checkpoint%'");
+  });
+
+  it('is nothing after a success, but for a checkpoint that could not be removed and for checksums to compare', () => {
+    expect(whatOf({ kind: 'succeeded', partial: false })).toEqual([]);
+    expect(whatOf({ kind: 'succeeded', partial: false, checkpointLeft: true, checksumsUnproven: true })).toEqual([
+      'checkpointLeft',
+      'verifyChecksums',
+    ]);
+  });
+});
+
+describe('what a person is told of a target that holds a part', () => {
+  const restore = { restoreId: 'r1', backupId: 'b1', targetId: 'orders-dr', brVersion: 'v8.5.0' };
+
+  it('is to resume or to clean, and until when to wait', () => {
+    const text = partialSentence({ ...restore, resumable: true, items: cleanupItems(end({})) });
+    expect(text).toBe(
+      'Restore r1 of backup b1 stopped in the middle. Cluster orders-dr holds part of the data and must not be used. ' +
+        'Either resume the restore, which needs br v8.5.0, and nobody may write to the cluster until then; or clean the cluster: ' +
+        '(1) wait until 2026-12-01T10:25:00.000Z, when TiKV and PD are back by themselves; ' +
+        '(2) drop the databases of the backup and every database named __TiDB_BR_Temporary_…, or make the cluster anew; ' +
+        '(3) release the restore.',
+    );
+  });
+
+  it('is only to clean where it cannot be resumed, the storage too where the checkpoint lies there', () => {
+    const items = cleanupItems(end({ brVersion: 'v7.5.1', kind: 'dirty' }));
+    const text = partialSentence({ ...restore, brVersion: 'v7.5.1', resumable: false, items });
+    expect(text).toContain('It cannot be resumed: clean the cluster: (1) wait until');
+    expect(text).toContain('(3) remove the folders checkpoints/restore-* below the path of the backup');
+  });
+
+  it('is not to wait where nothing has to be waited for', () => {
+    const items = stillThere(cleanupItems(end({})), new Date('2026-12-02T00:00:00Z'));
+    expect(partialSentence({ ...restore, resumable: false, items })).toContain('(1) drop the databases');
+  });
+});

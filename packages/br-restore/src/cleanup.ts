@@ -1,0 +1,216 @@
+/** What a `br restore` left behind in its target, until when, and how it goes. Pure. */
+import { type EndKind, leftAsItWas } from './end.ts';
+import { checkpointPlace, hasRegistry } from './versions.ts';
+
+/** Something left behind, or to be done before the target is used. */
+export interface CleanupItem {
+  readonly what:
+    | 'schedulersPaused'
+    | 'importMode'
+    | 'serviceSafepoint'
+    | 'restoreRegistration'
+    | 'ddlBlocked'
+    | 'registryRow'
+    | 'tablesPartly'
+    | 'checkpointDatabases'
+    | 'checkpointFiles'
+    | 'tempDatabases'
+    | 'tableMode'
+    | 'checkpointLeft'
+    | 'verifyChecksums';
+  /** When it is over by itself; null: not before somebody sees to it. */
+  readonly until: Date | null;
+  /** What it is and how it goes, in sentences. */
+  readonly message: string;
+  /** What to run, in SQL or for a shell; null where there is nothing to run. */
+  readonly command: string | null;
+}
+
+/** The last `br` of a restore, as far as it matters for what it left. */
+export interface LastEnd {
+  /** Undefined: it still runs, or nobody knows how it ended. */
+  readonly kind: EndKind | undefined;
+  readonly brVersion: string;
+  /** When it ended; now, while it runs; the latest moment at which it can have ended, where that is not known. */
+  readonly at: Date;
+  /** Whether it was ended by KILL, or may have been. */
+  readonly killed: boolean;
+  /** Whether the target holds a part of the data, of this attempt or an earlier one. */
+  readonly partial: boolean;
+  /** Whether it succeeded, but could not remove its checkpoint. */
+  readonly checkpointLeft: boolean;
+  /** Whether it succeeded after an attempt that may have found wrong rows. */
+  readonly checksumsUnproven: boolean;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+const CHECKPOINT = '__TiDB_BR_Temporary_Snapshot_Restore_Checkpoint';
+
+/** All that may be left; what has a time and is past it by `at` is the caller's to leave out. */
+export function cleanupItems(end: LastEnd): CleanupItem[] {
+  if (end.kind === 'succeeded') return afterSuccess(end);
+  return [...passing(end), ...(end.partial ? standing(end.brVersion) : [])];
+}
+
+/** Those that still hold at a moment. */
+export const stillThere = (items: readonly CleanupItem[], at: Date): CleanupItem[] =>
+  items.filter(({ until }) => until === null || until > at);
+
+function afterSuccess({ brVersion, checkpointLeft, checksumsUnproven }: LastEnd): CleanupItem[] {
+  return [
+    ...(checkpointLeft ? checkpointOf(brVersion, 'checkpointLeft') : []),
+    ...(checksumsUnproven ? [UNPROVEN] : []),
+  ];
+}
+
+const UNPROVEN: CleanupItem = {
+  what: 'verifyChecksums',
+  until: null,
+  message:
+    'An earlier attempt was lost, and br does not compare again what that one had compared. Compare the checksums of the tables with those of the backup before the data is used.',
+  command: 'ADMIN CHECKSUM TABLE `<database>`.`<table>`;',
+};
+
+function passing({ kind, brVersion, at, killed }: LastEnd): CleanupItem[] {
+  // Neither of these came as far as PD.
+  if (kind === 'none' || kind === 'failedBefore') return [];
+  const began = kind === undefined || !leftAsItWas(kind);
+  const after = (what: CleanupItem['what'], ms: number, message: string): CleanupItem => ({
+    what,
+    until: new Date(at.getTime() + ms),
+    message,
+    command: null,
+  });
+  return [
+    after(
+      'schedulersPaused',
+      5 * MINUTE + 30 * SECOND,
+      'The schedulers of PD may be paused; they go on by themselves.',
+    ),
+    after('importMode', 10 * MINUTE, 'TiKV may be in import mode; it leaves that by itself.'),
+    after(
+      'restoreRegistration',
+      3 * MINUTE,
+      'The restore may be registered in PD; until that expires no log backup can be started.',
+    ),
+    ...(began
+      ? [after('serviceSafepoint', 5 * MINUTE, 'Garbage collection may be held back; it goes on by itself.')]
+      : []),
+    ...(began && killed
+      ? [
+          after(
+            'ddlBlocked',
+            90 * SECOND,
+            'Changes of schemas may hang, since br was killed; they go on by themselves.',
+          ),
+        ]
+      : []),
+    ...(began && hasRegistry(brVersion)
+      ? [
+          after(
+            'registryRow',
+            5 * MINUTE,
+            'The target may count the restore as running. The same restore goes on all the same after that; `br abort restore full` with its arguments removes the entry.',
+          ),
+        ]
+      : []),
+  ];
+}
+
+function standing(brVersion: string): CleanupItem[] {
+  return [
+    {
+      what: 'tablesPartly',
+      until: null,
+      message:
+        'Databases and tables of the backup are there, empty, in part or whole. Drop them, or make the cluster anew.',
+      command: 'DROP DATABASE `<database of the backup>`;',
+    },
+    ...checkpointOf(brVersion, checkpointPlace(brVersion) === 'storage' ? 'checkpointFiles' : 'checkpointDatabases'),
+    {
+      what: 'tempDatabases',
+      until: null,
+      message: 'Temporary databases of br may be there. Drop them before any other restore.',
+      command:
+        'DROP DATABASE IF EXISTS `__TiDB_BR_Temporary_mysql`; DROP DATABASE IF EXISTS `__TiDB_BR_Temporary_sys`;',
+    },
+    ...(hasRegistry(brVersion)
+      ? [
+          {
+            what: 'tableMode',
+            until: null,
+            message: 'Tables may refuse to be read, written and dropped, because they count as being restored.',
+            command: 'br operator cleanup-restore-mode --pd <PD of the target> -f "<database>.*"',
+          } satisfies CleanupItem,
+        ]
+      : []),
+  ];
+}
+
+/** How far the restore came, as `br` wrote it down: a later restore would go on there, and skip what it names. */
+function checkpointOf(brVersion: string, what: CleanupItem['what']): CleanupItem[] {
+  const why = 'br goes on at a checkpoint that it finds, and skips what that says is done.';
+  switch (checkpointPlace(brVersion)) {
+    case 'none':
+      return [];
+    case 'storage':
+      return [
+        {
+          what,
+          until: null,
+          message: `The checkpoint of the restore lies in the storage, below the backup. Remove it once you have decided not to resume, and before any other restore of this backup: ${why}`,
+          command: 'remove every folder checkpoints/restore-* below the path of the backup',
+        },
+      ];
+    case 'target':
+      return [
+        {
+          what,
+          until: null,
+          message: `The checkpoint of the restore lies in a database of the target. Drop it once you have decided not to resume, and before any other restore: ${why}`,
+          command: hasRegistry(brVersion)
+            ? `SHOW DATABASES LIKE '${CHECKPOINT.replaceAll('_', '\\_')}%'; -- and for each: DROP DATABASE \`<name>\`;`
+            : `DROP DATABASE IF EXISTS \`${CHECKPOINT}\`;`,
+        },
+      ];
+  }
+}
+
+export interface PartialRestore {
+  readonly restoreId: string;
+  readonly backupId: string;
+  readonly targetId: string;
+  /** Whether it can be resumed. */
+  readonly resumable: boolean;
+  readonly brVersion: string;
+  readonly items: readonly CleanupItem[];
+}
+
+/** What a person is told of a target that holds a part of the data: what is left, and what to do. */
+export function partialSentence({
+  restoreId,
+  backupId,
+  targetId,
+  resumable,
+  brVersion,
+  items,
+}: PartialRestore): string {
+  const waited = Math.max(0, ...items.map(({ until }) => until?.getTime() ?? 0));
+  const steps = [
+    ...(waited > 0 ? [`wait until ${new Date(waited).toISOString()}, when TiKV and PD are back by themselves`] : []),
+    'drop the databases of the backup and every database named __TiDB_BR_Temporary_…, or make the cluster anew',
+    ...(items.some(({ what }) => what === 'checkpointFiles')
+      ? ['remove the folders checkpoints/restore-* below the path of the backup']
+      : []),
+    'release the restore',
+  ];
+  const clean = `clean the cluster: ${steps.map((step, at) => `(${at + 1}) ${step}`).join('; ')}.`;
+  return [
+    `Restore ${restoreId} of backup ${backupId} stopped in the middle. Cluster ${targetId} holds part of the data and must not be used.`,
+    resumable
+      ? `Either resume the restore, which needs br ${brVersion}, and nobody may write to the cluster until then; or ${clean}`
+      : `It cannot be resumed: ${clean}`,
+  ].join(' ');
+}

@@ -1,0 +1,274 @@
+/** What a real `br` printed when it restored (trimmed to the lines that say something), and what that means. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { leftAsItWas } from '@tidemark/br-restore/end';
+import { describe, expect, it } from 'vitest';
+import type { BrExit } from '../br/process.ts';
+import { endOfRestore, type RestoreFacts } from './end.ts';
+import { createRestoreOutputReader, type RestoreOutput } from './output.ts';
+
+const DATA = join(import.meta.dirname, 'testdata');
+const ended = (fields: Partial<BrExit>): BrExit => ({
+  code: undefined,
+  signal: undefined,
+  silenced: false,
+  error: undefined,
+  ...fields,
+});
+
+function read(sample: string): { output: RestoreOutput; exit: BrExit } {
+  const reader = createRestoreOutputReader(() => undefined);
+  reader.stdout(readFileSync(join(DATA, `${sample}.stdout`)));
+  reader.stderr(readFileSync(join(DATA, `${sample}.stderr`)));
+  const { exitCode, signal } = JSON.parse(readFileSync(join(DATA, `${sample}.json`), 'utf8')) as {
+    exitCode: number | null;
+    signal: string | null;
+  };
+  return { output: reader.result(), exit: ended({ code: exitCode ?? undefined, signal: signal ?? undefined }) };
+}
+
+function printed({ stdout = '', stderr = '' }: { stdout?: string; stderr?: string }): RestoreOutput {
+  const reader = createRestoreOutputReader(() => undefined);
+  reader.stdout(Buffer.from(stdout));
+  reader.stderr(Buffer.from(stderr));
+  return reader.result();
+}
+
+const known = (fields: Partial<RestoreFacts> = {}): RestoreFacts => ({
+  brVersion: 'v8.5.0',
+  tso: '470814418453921793',
+  wasPartial: false,
+  failures: 0,
+  waits: 0,
+  stoppedFor: undefined,
+  ...fields,
+});
+
+/** Each run that is about snapshots; the snapshot is that of the run where another backup was restored. */
+const RUNS: Readonly<Record<string, readonly [kind: string, code?: string]>> = {
+  success: ['succeeded'],
+  'success-db': ['succeeded'],
+  'success-encrypted': ['succeeded'],
+  'success-filter': ['succeeded'],
+  'success-ratelimit': ['succeeded'],
+  'success-table': ['succeeded'],
+  'success-with-progress': ['succeeded'],
+  'success-with-users': ['succeeded'],
+  'success-without-sys-table': ['succeeded'],
+  'resumed-after-cancel': ['succeeded'],
+  'resumed-after-kill': ['succeeded'],
+  'download-fails-then-heals': ['succeeded'],
+  'cancelled-after-summary': ['succeeded'],
+  'backup-of-newer-major': ['succeeded'],
+  'backup-of-newer-two-majors-forced': ['succeeded'],
+  'backup-of-older-major': ['succeeded'],
+  // Why a restore is never started with a filter, and never without checksums.
+  'filter-matches-nothing': ['succeeded'],
+  'table-exists': ['succeeded'],
+  'db-exists': ['succeeded'],
+  'table-exists-changed': ['succeeded'],
+  'restore-changed-without-checksum': ['succeeded'],
+  'killed-after-summary': ['afterSummary', 'ENDED_AFTER_SUMMARY'],
+  'not-fresh': ['notFresh', 'TARGET_NOT_EMPTY'],
+  'not-fresh-no-requirements': ['notFresh', 'TARGET_NOT_EMPTY'],
+  'checkpoint-off': ['notFresh', 'TARGET_NOT_EMPTY'],
+  'checkpoint-of-other-backup': ['refused', 'CHECKPOINT_OF_ANOTHER'],
+  'db-unknown': ['refused', 'NOT_IN_BACKUP'],
+  'table-unknown': ['refused', 'NOT_IN_BACKUP'],
+  'storage-missing': ['refused', 'SOURCE_GONE'],
+  'backupmeta-missing': ['refused', 'SOURCE_GONE'],
+  'backupmeta-truncated': ['refused', 'CATALOGUE_UNREADABLE'],
+  'backupmeta-zero': ['refused', 'CATALOGUE_UNREADABLE'],
+  'encrypted-no-key': ['refused', 'CATALOGUE_UNREADABLE'],
+  'backup-of-newer-two-majors': ['refused', 'VERSIONS_DIFFER'],
+  'log-restore-refused': ['refused', 'LOG_BACKUP_RUNS'],
+  'bad-flag': ['refused', 'BR_CALLED_WRONGLY'],
+  'checksum-as-word': ['refused', 'BR_CALLED_WRONGLY'],
+  'abort-unknown': ['refused', 'BR_CALLED_WRONGLY'],
+  'pd-unreachable': ['failedBefore', 'TARGET_AWAY'],
+  'cancelled-while-waiting-for-pd': ['failedBefore', 'TARGET_AWAY'],
+  'sst-missing': ['failed', 'SOURCE_FILE_NOT_FOUND'],
+  'download-permission-denied': ['failed', 'STORAGE_REFUSED'],
+  'restore-checksum-mismatch': ['dirty', 'ROWS_DIFFER'],
+  'table-exists-changed-checksum': ['dirty', 'ROWS_DIFFER'],
+  'table-exists-other-schema': ['dirty', 'TABLES_DIFFER'],
+  cancelled: ['failed', 'BR_CANCELED'],
+  killed: ['stopped', 'BR_KILLED'],
+  'sst-junk': ['stopped', 'BR_KILLED'],
+  'early-term': ['stopped', 'BR_KILLED'],
+};
+
+describe('how a restore ended', () => {
+  it.each(Object.entries(RUNS))('%s: %s', (sample, [kind, code]) => {
+    const { output, exit } = read(sample);
+    const end = endOfRestore(exit, output, known({ tso: output.success?.get('BackupTS') ?? '0' }));
+    expect(end).toMatchObject({ kind, checkpointLeft: false });
+    expect(end.reason?.code).toBe(code);
+    if (end.reason) expect(end.reason.message).toMatch(/^[A-Zb].*\.$/);
+  });
+
+  it('is known of every run that was recorded', () => {
+    const recorded = readdirSync(DATA).flatMap((name) => (name.endsWith('.json') ? [name.slice(0, -5)] : []));
+    expect(recorded.sort()).toEqual(Object.keys(RUNS).sort());
+  });
+
+  it.each(['cancelled', 'killed', 'early-term'])('is stopped where Tidemark stopped it: %s', (sample) => {
+    const { output, exit } = read(sample);
+    for (const stoppedFor of ['lost', 'canceled', 'drained', 'overdue', 'stalled'] as const)
+      expect(endOfRestore(exit, output, known({ stoppedFor })).kind).toBe('stopped');
+    expect(endOfRestore(exit, output, known({ stoppedFor: 'overdue' }))).toMatchObject({
+      reason: { code: 'DEADLINE' },
+      retryable: false,
+    });
+  });
+
+  it('is before everything although it was canceled while it waited for PD', () => {
+    const { output, exit } = read('cancelled-while-waiting-for-pd');
+    expect(endOfRestore(exit, output, known({ stoppedFor: 'canceled' })).kind).toBe('failedBefore');
+  });
+
+  it('is no proof of anything where the log lacks its last word, as on a full disk', () => {
+    const { stderr } = { stderr: readFileSync(join(DATA, 'pd-unreachable.stderr'), 'utf8') };
+    expect(endOfRestore(ended({ code: 1 }), printed({ stderr }), known()).kind).toBe('stopped');
+  });
+
+  it('is never "as it was" after something that only comes when br writes', () => {
+    for (const [sample, [kind]] of Object.entries(RUNS)) {
+      if (kind === undefined || !['refused', 'notFresh', 'failedBefore'].includes(kind)) continue;
+      const { exit } = read(sample);
+      const stdout = `[2026/11/30 05:20:19.399 +00:00] [INFO] [client.go:882] ["tables created"] [num=13]\n${readFileSync(join(DATA, `${sample}.stdout`), 'utf8')}`;
+      const output = printed({ stdout, stderr: readFileSync(join(DATA, `${sample}.stderr`), 'utf8') });
+      expect(leftAsItWas(endOfRestore(exit, output, known()).kind), sample).toBe(false);
+    }
+  });
+
+  it('is a success only with exit code 0, the summary, and the snapshot that was asked for', () => {
+    const { output } = read('success');
+    expect(endOfRestore(ended({ code: 0 }), output, known()).kind).toBe('succeeded');
+    for (const exit of [
+      ended({ code: 1 }),
+      ended({ code: 2 }),
+      ended({ signal: 'SIGKILL' }),
+      ended({ silenced: true }),
+    ])
+      expect(endOfRestore(exit, output, known()).kind).toBe('afterSummary');
+    expect(endOfRestore(ended({ code: 0 }), output, known({ tso: '1' }))).toMatchObject({
+      kind: 'dirty',
+      reason: { code: 'OTHER_SNAPSHOT' },
+    });
+    expect(endOfRestore(ended({ code: 0 }), printed({}), known()).kind).toBe('stopped');
+  });
+
+  it('has rows that differ, however it ended', () => {
+    const { output } = read('restore-checksum-mismatch');
+    for (const exit of [ended({ code: 1 }), ended({ signal: 'SIGKILL' }), ended({ silenced: true })])
+      expect(endOfRestore(exit, output, known({ stoppedFor: 'canceled' })).kind).toBe('dirty');
+    expect(endOfRestore(ended({ code: 1 }), output, known()).reason?.message).toContain('The rows of shop.orders');
+  });
+
+  it('says what is left and what to do', () => {
+    const messageOf = (sample: string, facts: Partial<RestoreFacts> = {}) => {
+      const { output, exit } = read(sample);
+      return endOfRestore(exit, output, known(facts)).reason?.message;
+    };
+    expect(messageOf('not-fresh')).toBe(
+      'The target holds tables of users (shop.orders, shop.items, crm.people, crm.empty); a restore needs an empty cluster. Nothing was changed in the target.',
+    );
+    expect(messageOf('not-fresh', { wasPartial: true })).toBe(
+      'The target holds data but no checkpoint: either the restore had finished unseen, or its checkpoint was removed. Look at the target before you decide. This attempt changed nothing; the target still holds what earlier ones left.',
+    );
+    expect(messageOf('sst-missing')).toContain(
+      'The target holds a part of the data and must not be used: resume the restore, or clean the target and release it.',
+    );
+    expect(messageOf('sst-missing', { brVersion: 'v6.5.3' })).toMatch(
+      /must not be used: clean the target and release it\.$/,
+    );
+    expect(messageOf('killed-after-summary')).toContain('The target may be whole');
+    expect(messageOf('backup-of-newer-two-majors')).toContain(
+      'backup with cluster version 10.5.0 cannot be restored at cluster of version 8.5.0',
+    );
+  });
+
+  it('waits for another restore three times, and is refused then', () => {
+    const stderr =
+      'Error: table already exists: a.b because it is already being restored by task 7: [BR:Restore:ErrTablesAlreadyExisted]x\n';
+    const end = (waits: number) => endOfRestore(ended({ code: 1 }), printed({ stderr }), known({ waits }));
+    expect(end(2)).toMatchObject({ kind: 'wait', seconds: 300 });
+    expect(end(3)).toMatchObject({ kind: 'refused', reason: { code: 'TABLES_BEING_RESTORED' } });
+  });
+
+  it('needs a change where the same thing happens a second time', () => {
+    const killed = (failures: number) => endOfRestore(ended({ signal: 'SIGKILL' }), printed({}), known({ failures }));
+    expect(killed(0)).toMatchObject({ kind: 'stopped', retryable: true });
+    expect(killed(1)).toMatchObject({ kind: 'stopped', retryable: false });
+    const stderr = 'Error: rule: [BR:KV:ErrKVRewriteRuleNotFound]x\n';
+    const lost = (failures: number) => endOfRestore(ended({ code: 1 }), printed({ stderr }), known({ failures })).kind;
+    expect([lost(0), lost(1)]).toEqual(['failed', 'dirty']);
+  });
+
+  it('was not started where there is no program', () => {
+    expect(endOfRestore(ended({ error: 'ENOENT' }), printed({}), known())).toMatchObject({
+      kind: 'none',
+      reason: { code: 'BR_NOT_STARTED' },
+    });
+  });
+});
+
+describe.each<readonly [error: string, kind: string, code: string]>([
+  ['table already exists: a.b: [BR:Restore:ErrTablesAlreadyExisted]x', 'refused', 'TABLES_EXIST'],
+  ['failed to check task exists: please remove changefeed(s) before restore', 'refused', 'CHANGEFEEDS_RUN'],
+  ['running BR in incompatible version: [BR:Common:ErrVersionMismatch]x', 'refused', 'VERSIONS_DIFFER'],
+  [
+    "the config 'new_collation_enabled' not match, upstream:False, downstream: True: [BR:Common:ErrUnknown]internal error",
+    'refused',
+    'COLLATIONS_DIFFER',
+  ],
+  [
+    "the config 'new_collations_enabled_on_first_bootstrap' not match, upstream:False, downstream: True",
+    'refused',
+    'COLLATIONS_DIFFER',
+  ],
+  ['missed system table: mysql.x: [BR:Restore:ErrRestoreIncompatibleSys]x', 'refused', 'SYSTEM_TABLES_DIFFER'],
+  [
+    'store 1 has no space left on device, available 97.66KiB, necessary 296.1KiB: [BR:KV:ErrKVDiskFull]disk is full',
+    'refused',
+    'TARGET_TOO_SMALL',
+  ],
+  ['ingest: [BR:KV:ErrKVDiskFull]disk is full', 'stopped', 'TARGET_FULL'],
+  ['cannot do transactional restore from raw kv data', 'refused', 'NOT_OF_TIDB'],
+  ['checkpoint hash mismatch: [BR:Restore:ErrRestoreCheckpointMismatch]x', 'refused', 'CHECKPOINT_OF_ANOTHER'],
+  ['task with ID 3 already exists and is running: [BR:Common:ErrInvalidArgument]x', 'wait', 'TARGET_STILL_REGISTERED'],
+  ['load backupmeta failed: operation error S3: GetObject, 403 AccessDenied', 'refused', 'STORAGE_REFUSED'],
+  ['load backupmeta failed: operation error S3: GetObject, NoSuchKey', 'refused', 'SOURCE_GONE'],
+  ['load backupmeta failed: operation error S3: GetObject, 503 SlowDown', 'failedBefore', 'SOURCE_AWAY'],
+  [
+    'invalid metafile: checksum mismatch expect a, got b: [BR:Common:ErrInvalidMetaFile]x',
+    'refused',
+    'CATALOGUE_DAMAGED',
+  ],
+  ['Clustered index option mismatch. x: [BR:Restore:ErrRestoreModeMismatch]x', 'dirty', 'CLUSTERED_INDEX_DIFFERS'],
+  [
+    'Cannot read s3://b/p/1.sst into /data/x: NoSuchKey: [BR:KV:ErrKVDownloadFailed]download sst failed',
+    'dirty',
+    'SOURCE_FILE_MISSING',
+  ],
+  ['x: [BR:KV:ErrKVIngestFailed]ingest sst failed', 'failed', 'TIKV_NOT_READY'],
+  ['x: [BR:Restore:ErrRestoreSplitFailed]fail to split region', 'failed', 'TIKV_NOT_READY'],
+  ['x: [BR:KV:ErrKVEpochNotMatch]epoch not match', 'stopped', 'TIKV_NOT_READY'],
+  ["region 8's leader's store id is 0: [BR:PD:ErrPDBatchScanRegion]x", 'stopped', 'TARGET_AWAY'],
+  ["[schema:1146]Table 'mysql.tidb' doesn't exist", 'stopped', 'NO_TIDB'],
+  ['[ddl:8239]there is no place', 'dirty', 'TABLE_NOT_CREATED'],
+  ['rpc error: code = Unavailable desc = x', 'stopped', 'TARGET_AWAY'],
+  ['something new', 'stopped', 'BR_FAILED'],
+])('an end with %s', (error, kind, code) => {
+  const failed =
+    '[2026/11/30 05:01:21.787 +00:00] [INFO] [collector.go:225] ["Full Restore failed summary"] [total-ranges=0]\n';
+
+  it(`is ${kind}, under ${code}`, () => {
+    const output = printed({ stdout: failed, stderr: `Error: ${error}\n` });
+    const end = endOfRestore(ended({ code: 1 }), output, known());
+    expect(end).toMatchObject({ kind, reason: { code, detail: error } });
+    expect(end.reason?.message).toMatch(/^[A-Zb].*\.$/);
+    expect(end.sourceDamaged).toBe(['CATALOGUE_DAMAGED', 'SOURCE_FILE_MISSING'].includes(code));
+  });
+});

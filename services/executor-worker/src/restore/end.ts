@@ -1,0 +1,269 @@
+/**
+ * How a run of `br restore` ended, and what that says of its target. Pure.
+ *
+ * E1. That a target is as it was is concluded from the error alone with which `br` ended by itself, and never where something
+ *     was printed that only comes after all checks.
+ * E2. Success is exit code 0 and the success summary of the snapshot that was asked for. Nothing else.
+ * E3. A mismatch of rows is believed wherever it is found, however the run ended: what is wrong stays wrong.
+ * E4. What is not known is `stopped`: the target may have been touched.
+ */
+import { type EndKind, leftAsItWas } from '@tidemark/br-restore/end';
+import { keepsCheckpoint } from '@tidemark/br-restore/versions';
+import type { Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import { whyNotStarted } from '../br/outcome.ts';
+import type { BrExit } from '../br/process.ts';
+import type { StopReason } from '../run-br.ts';
+import { type ErrorRow, WAITS_BEFORE_REFUSAL, RESTORE_ERRORS } from './errors.ts';
+import { type RestoreOutput, type RestoreSummary, readRestoreSummary } from './output.ts';
+
+/** What is known of the restore beside its run. */
+export interface RestoreFacts {
+  readonly brVersion: string;
+  /** The snapshot that was to be restored. */
+  readonly tso: string;
+  /** Whether an earlier attempt may have left a part in the target. */
+  readonly wasPartial: boolean;
+  /** How often the restore failed before, and how often it waited for another restore. */
+  readonly failures: number;
+  readonly waits: number;
+  readonly stoppedFor: StopReason | undefined;
+}
+
+/** How a restore ended. */
+export interface RestoreEnd {
+  readonly kind: EndKind;
+  /** What happened, what is left in the target, and what to do; undefined for a success. */
+  readonly reason: Reason | undefined;
+  /** Whether the same command may succeed by itself; false: only after somebody changed something. */
+  readonly retryable: boolean;
+  /** Until it is tried again, for `wait`. */
+  readonly seconds: number | undefined;
+  /** Of a success, also of one after which `br` was killed. */
+  readonly summary: RestoreSummary | undefined;
+  /** Whether `br` could not remove its checkpoint. */
+  readonly checkpointLeft: boolean;
+  /** Whether the end shows that the backup itself is damaged. */
+  readonly sourceDamaged: boolean;
+}
+
+/** What a run comes to, before it is put into words. */
+interface Verdict {
+  readonly kind: EndKind;
+  readonly code: string;
+  readonly message: string;
+  readonly retryable?: boolean;
+  readonly seconds?: number | undefined;
+  readonly sourceDamaged?: boolean;
+}
+
+const ROWS_DIFFER = /ErrRestoreChecksumMismatch/;
+const LAST_LINES = 20;
+
+/** What a run came to, once nobody is left in its process group. */
+export function endOfRestore(exit: BrExit, output: RestoreOutput, facts: RestoreFacts): RestoreEnd {
+  const summary = output.success && readRestoreSummary(output.success);
+  const { checkpointLeft } = output;
+  const verdict = judge(exit, output, summary, facts);
+  if (!verdict)
+    return {
+      kind: 'succeeded',
+      reason: undefined,
+      retryable: false,
+      seconds: undefined,
+      summary,
+      checkpointLeft,
+      sourceDamaged: false,
+    };
+  const { kind, code, message, retryable = false, seconds, sourceDamaged = false } = verdict;
+  const detail = output.error || output.errorLines.join('\n') || output.lastLines.slice(-LAST_LINES).join('\n');
+  return {
+    kind,
+    reason: { code, message: `${message} ${leftOf(kind, facts)}`, detail },
+    retryable,
+    seconds,
+    summary,
+    checkpointLeft,
+    sourceDamaged,
+  };
+}
+
+/** Undefined for a success. */
+function judge(
+  exit: BrExit,
+  output: RestoreOutput,
+  summary: RestoreSummary | undefined,
+  facts: RestoreFacts,
+): Verdict | undefined {
+  const notStarted = whyNotStarted(exit, output);
+  if (notStarted !== undefined)
+    return {
+      kind: 'none',
+      code: 'BR_NOT_STARTED',
+      message: `br could not be started (${notStarted}): check the worker’s TIDEMARK_BR.`,
+    };
+  if (summary) return judgeSummary(exit, summary, facts);
+  if (ROWS_DIFFER.test(output.error) || output.errorLines.some((line) => ROWS_DIFFER.test(line)))
+    return { kind: 'dirty', code: 'ROWS_DIFFER', message: mismatchOf(output) };
+  if (exit.code === 0)
+    return output.usage && !output.pastChecks
+      ? {
+          kind: 'refused',
+          code: 'BR_CALLED_WRONGLY',
+          message:
+            'br printed how it is called and did nothing: is the configured program a br of the version that it says?',
+        }
+      : {
+          kind: 'stopped',
+          code: 'BR_DID_NOTHING',
+          message: 'br ended without an error but also without saying that it succeeded.',
+        };
+  if (exit.code === 1) return judgeError(output, facts);
+  return stopped(exit, output, facts);
+}
+
+function judgeSummary(exit: BrExit, { backupTso }: RestoreSummary, { tso }: RestoreFacts): Verdict | undefined {
+  if (backupTso !== undefined && backupTso !== tso)
+    return {
+      kind: 'dirty',
+      code: 'OTHER_SNAPSHOT',
+      message: `br restored the snapshot ${backupTso} instead of ${tso}: another backup lies in this place by now.`,
+    };
+  if (exit.code === 0) return undefined;
+  return {
+    kind: 'afterSummary',
+    code: 'ENDED_AFTER_SUMMARY',
+    message: 'br said that it succeeded, and was ended before it had put TiKV and PD back and removed its checkpoint.',
+    retryable: true,
+  };
+}
+
+function mismatchOf({ mismatched }: RestoreOutput): string {
+  const named = mismatched.length > 0 ? `of ${mismatched.join(', ')}` : 'of at least one table';
+  return `The rows ${named} in the target are not those of the backup: its files were changed, or tables were there before.`;
+}
+
+/** `br` ended by itself and said why. */
+function judgeError(output: RestoreOutput, facts: RestoreFacts): Verdict {
+  const { error, pastChecks } = output;
+  for (const row of RESTORE_ERRORS) {
+    const found = row.when.exec(error);
+    if (!found) continue;
+    const message = typeof row.message === 'string' ? row.message : row.message(found, facts);
+    return judgeRow(row, message, output, facts);
+  }
+  if (facts.stoppedFor !== undefined) return stoppedBy(facts.stoppedFor, facts.brVersion);
+  return {
+    kind: pastChecks ? 'failed' : 'stopped',
+    code: /code = Canceled|context canceled/.test(error) ? 'BR_CANCELED' : 'BR_FAILED',
+    message: /code = Canceled|context canceled/.test(error)
+      ? 'br was told to stop by somebody other than Tidemark.'
+      : 'br failed for a reason that Tidemark does not know.',
+    retryable: true,
+  };
+}
+
+function judgeRow(row: ErrorRow, message: string, output: RestoreOutput, facts: RestoreFacts): Verdict {
+  const { code, sourceDamaged = false } = row;
+  const { failed, saidFailed } = output;
+  const rule = row.again !== undefined && facts.failures > 0 ? row.again : row.class;
+  const pastChecks = output.pastChecks || row.pastChecks === true;
+  switch (rule) {
+    case 'refused':
+    case 'notFresh':
+      // A catalogue that turns out to be damaged late can never be restored from.
+      if (pastChecks) return { kind: sourceDamaged ? 'dirty' : 'failed', code, message, sourceDamaged };
+      return { kind: rule, code, message, sourceDamaged };
+    case 'wait':
+      if (pastChecks) return { kind: 'failed', code, message, retryable: true };
+      if (facts.waits >= WAITS_BEFORE_REFUSAL) return { kind: 'refused', code, message };
+      return { kind: 'wait', code, message, seconds: row.seconds };
+    case 'dirty':
+      return { kind: 'dirty', code, message, sourceDamaged };
+    case 'retry':
+    case 'change': {
+      const retryable = rule === 'retry';
+      const proven =
+        row.beforeChecks === 'always' || (row.beforeChecks === 'withoutSummary' && failed === undefined && saidFailed);
+      if (proven && !pastChecks) return { kind: 'failedBefore', code, message, retryable };
+      if (facts.stoppedFor !== undefined) return stoppedBy(facts.stoppedFor, facts.brVersion);
+      return { kind: pastChecks ? 'failed' : 'stopped', code, message, retryable };
+    }
+  }
+}
+
+/** `br` was ended from outside, or ended itself without a word. */
+function stopped(exit: BrExit, output: RestoreOutput, facts: RestoreFacts): Verdict {
+  if (facts.stoppedFor !== undefined) return stoppedBy(facts.stoppedFor, facts.brVersion);
+  if (exit.silenced)
+    return {
+      kind: 'stopped',
+      code: 'LEASE_SILENT',
+      message: 'No renewal of the task was answered for too long, so br was ended.',
+      retryable: true,
+    };
+  if (exit.signal === 'SIGKILL') {
+    const again = facts.failures > 0;
+    return {
+      kind: 'stopped',
+      code: 'BR_KILLED',
+      message: `br was killed by SIGKILL, most often for want of memory${again ? ', and not for the first time: give the worker more' : ''}.`,
+      retryable: !again,
+    };
+  }
+  if (exit.code === 2)
+    return {
+      kind: output.pastChecks ? 'failed' : 'stopped',
+      code: 'BR_PANICKED',
+      message: 'br broke down, as it may when PD restarts.',
+      retryable: true,
+    };
+  return {
+    kind: 'stopped',
+    code: 'BR_KILLED',
+    message:
+      exit.signal === undefined
+        ? 'br ended, and nobody saw how.'
+        : `br was ended by ${exit.signal}, which did not come from Tidemark.`,
+    retryable: true,
+  };
+}
+
+function stoppedBy(reason: StopReason, brVersion: string): Verdict {
+  const says: Readonly<Record<StopReason, Omit<Verdict, 'kind'>>> = {
+    lost: { code: 'TASK_LOST', message: 'The task was lost to another worker, so br was stopped.', retryable: true },
+    canceled: { code: 'CANCELED', message: 'The restore was canceled.' },
+    drained: {
+      code: 'WORKER_STOPPED',
+      message: 'The worker was stopped.',
+      retryable: keepsCheckpoint(brVersion),
+    },
+    overdue: { code: 'DEADLINE', message: 'The restore did not finish before its deadline and was stopped.' },
+    stalled: {
+      code: 'STALLED',
+      message: 'br made no progress for too long and was stopped; what it was doing is in the log of the attempt.',
+      retryable: true,
+    },
+  };
+  return { kind: 'stopped', ...says[reason] };
+}
+
+/** What is left in the target, and what to do about it. */
+function leftOf(kind: EndKind, { wasPartial, brVersion }: RestoreFacts): string {
+  const resume = keepsCheckpoint(brVersion)
+    ? 'resume the restore, or clean the target and release it'
+    : 'clean the target and release it';
+  if (leftAsItWas(kind))
+    return wasPartial
+      ? 'This attempt changed nothing; the target still holds what earlier ones left.'
+      : 'Nothing was changed in the target.';
+  switch (kind) {
+    case 'dirty':
+      return 'The target must not be used, and the restore cannot be resumed: clean the target and release it.';
+    case 'afterSummary':
+      return `The target may be whole, and must not be used before that is known: ${resume}.`;
+    case 'failed':
+      return `The target holds a part of the data and must not be used: ${resume}.`;
+    default:
+      return `The target may hold a part of the data and must not be used: ${resume}.`;
+  }
+}
