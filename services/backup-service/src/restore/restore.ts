@@ -2,6 +2,7 @@
  * A restore as it is stored: one document, beside the backups in their collection, so that one unique index of `activeKey` keeps
  * any two that want a cluster apart. What may happen to it is decided in `decide/`; nothing else writes these fields.
  */
+import type { EndKind } from '@tidemark/br-restore/end';
 import type { Task as AnyTask } from '@tidemark/task/task';
 import type { Progress, Reason, StorageSnapshot } from '../backup.ts';
 
@@ -13,29 +14,6 @@ export type EndedState = 'Succeeded' | 'Failed' | 'Canceled';
  * freed it.
  */
 export type TargetState = 'Untouched' | 'Partial' | 'Restored' | 'Released';
-
-/**
- * How `br` ended, and what that says of the target.
- *
- * - `succeeded`: exit 0 and the success summary; the target is whole.
- * - `refused`, `notFresh`, `failedBefore`: it ended in its checks; the target is as it was.
- * - `none`, `wait`: it was not started.
- * - `failed`: it ended past its checks; the target is touched.
- * - `dirty`: the target holds wrong data.
- * - `afterSummary`: the success summary, but not exit 0; perhaps whole.
- * - `stopped`: a signal, or anything unknown; perhaps touched.
- */
-export type EndKind =
-  | 'succeeded'
-  | 'refused'
-  | 'notFresh'
-  | 'failedBefore'
-  | 'none'
-  | 'wait'
-  | 'failed'
-  | 'dirty'
-  | 'afterSummary'
-  | 'stopped';
 
 /** What `br` says of a restore that succeeded. */
 export interface RestoreResult {

@@ -13,7 +13,7 @@ import type { Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { whyNotStarted } from '../br/outcome.ts';
 import type { BrExit } from '../br/process.ts';
 import type { StopReason } from '../run-br.ts';
-import { type ErrorRow, WAITS_BEFORE_REFUSAL, RESTORE_ERRORS } from './errors.ts';
+import { type ErrorRow, RESTORE_ERRORS, WAITS_BEFORE_REFUSAL } from './errors.ts';
 import { type RestoreOutput, type RestoreSummary, readRestoreSummary } from './output.ts';
 
 /** What is known of the restore beside its run. */

@@ -1,17 +1,8 @@
+import { leftAsItWas } from '@tidemark/br-restore/end';
 import { later, plus } from '@tidemark/task/time';
 import type { KnownEnd, Restore, RestoreAttempt } from '../restore.ts';
 import type { RestoreLimits } from './command.ts';
-import {
-  attemptOf,
-  fail,
-  finishCanceled,
-  judge,
-  leftAsItWas,
-  requeue,
-  restedFrom,
-  spoil,
-  whole,
-} from './vocabulary.ts';
+import { attemptOf, fail, finishCanceled, judge, requeue, restedFrom, spoil, whole } from './vocabulary.ts';
 
 /** What comes after the end of a `br` that was seen. */
 export function afterEnd(restore: Restore, claim: string, end: KnownEnd, limits: RestoreLimits): Restore {

@@ -1,8 +1,9 @@
+import { leftAsItWas } from '@tidemark/br-restore/end';
 import type { Reason } from '../../backup.ts';
 import { isActive, isOver, type KnownEnd, type Restore } from '../restore.ts';
 import { afterEnd } from './after-end.ts';
 import { OK, type RestoreCommand, type RestoreDecision, type RestoreLimits } from './command.ts';
-import { attemptOf, known, leftAsItWas, spoil, whole, withAttempt } from './vocabulary.ts';
+import { attemptOf, known, spoil, whole, withAttempt } from './vocabulary.ts';
 
 const HAD_FINISHED: Reason = {
   code: 'FINISHED_UNSEEN',

@@ -1,19 +1,10 @@
+import { leftAsItWas } from '@tidemark/br-restore/end';
 import { isHeldBy } from '@tidemark/task/task';
 import type { Reason } from '../../backup.ts';
 import type { Restore } from '../restore.ts';
 import { LOST, OK, type RestoreCommand, type RestoreDecision, type RestoreLimits } from './command.ts';
 import { takeLateEnd } from './late-end.ts';
-import {
-  attemptOf,
-  fail,
-  finishCanceled,
-  judge,
-  known,
-  leftAsItWas,
-  requeue,
-  restedFrom,
-  spoil,
-} from './vocabulary.ts';
+import { attemptOf, fail, finishCanceled, judge, known, requeue, restedFrom, spoil } from './vocabulary.ts';
 
 const STOPPED: Reason = {
   code: 'STOPPED',

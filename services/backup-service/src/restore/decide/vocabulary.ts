@@ -2,19 +2,11 @@
  * The words that the rows of the table are made of. Each takes a restore and gives the next one; nothing is changed in place, and
  * nothing here knows a clock.
  */
+import { leftAsItWas } from '@tidemark/br-restore/end';
 import { newTask, requeued } from '@tidemark/task/task';
 import { later, plus } from '@tidemark/task/time';
 import type { Reason } from '../../backup.ts';
-import type {
-  End,
-  EndedState,
-  EndKind,
-  KnownEnd,
-  Restore,
-  RestoreAttempt,
-  RestoreResult,
-  RestoreTask,
-} from '../restore.ts';
+import type { End, EndedState, KnownEnd, Restore, RestoreAttempt, RestoreResult, RestoreTask } from '../restore.ts';
 import type { RestoreLimits } from './command.ts';
 
 const FINISHED_WHILE_CANCELED = 'finished while being canceled';
@@ -32,14 +24,6 @@ export function ownKey({ _id }: Pick<Restore, '_id'>): string {
 export function firstTask(kind: RestoreTask['kind'], now: Date): RestoreTask {
   return { ...newTask(now), kind };
 }
-
-/** Whether an end says that this `br` left the target as it was. */
-export function leftAsItWas(kind: EndKind): boolean {
-  return kind === 'refused' || kind === 'notFresh' || kind === 'failedBefore' || kind === 'none' || kind === 'wait';
-}
-
-/** Whether `br` was there at all. */
-const ran = (kind: EndKind) => kind !== 'none' && kind !== 'wait';
 
 /** The attempt of a claim. */
 export function attemptOf({ attempts }: Restore, claim: string | undefined): RestoreAttempt | undefined {
@@ -70,7 +54,7 @@ export function judge(
   const attempt = attemptOf(restore, claim);
   const ended: Restore = {
     ...withAttempt(restore, claim, { outcome, endedAt: end.at, end }),
-    ...(attempt?.starting && ran(end.kind) && { lastBrEnd: end.at }),
+    ...(attempt?.starting && end.kind !== 'none' && { lastBrEnd: end.at }),
   };
   if (attempt?.starting && !attempt.wasPartial && leftAsItWas(end.kind))
     return { ...ended, targetState: 'Untouched', brVersion: null, hasCheckpoint: null };

@@ -1,6 +1,8 @@
 /** What a living `br` may do, as a real one was seen to. */
+
+import type { EndKind } from '@tidemark/br-restore/end';
 import { Violation } from '../../../testing/exploration.ts';
-import type { End, EndKind } from '../../restore.ts';
+import type { End } from '../../restore.ts';
 import { fault, free, type Run, type Step, setTruth, setWorker, versionOf, type World, workerOf } from './world.ts';
 
 const RESULT = { sizeBytes: 7, seconds: 1, summary: 'Full Restore success summary' };

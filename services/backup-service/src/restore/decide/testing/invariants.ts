@@ -1,8 +1,9 @@
 /** What holds in every state that can be reached, whatever goes wrong, each with the sentence that is told when it does not. */
+import { leftAsItWas } from '@tidemark/br-restore/end';
 import { Violation } from '../../../testing/exploration.ts';
 import { isActive, isOver, type Restore } from '../../restore.ts';
 import type { RestoreCommand } from '../command.ts';
-import { leftAsItWas } from '../vocabulary.ts';
+
 import { documentOf, type Run, truthOf, type World, workerOf } from './world.ts';
 
 type Sentence = string;

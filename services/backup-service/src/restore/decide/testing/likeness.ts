@@ -3,8 +3,9 @@
  * the order in which they are found, instants by how far away they are, workers have no names; what nothing depends on any more is
  * left out.
  */
+import { leftAsItWas } from '@tidemark/br-restore/end';
 import { isActive, isOver, type Restore } from '../../restore.ts';
-import { leftAsItWas } from '../vocabulary.ts';
+
 import { type Job, type RunRecord, SILENCE_MS, SPAWN_MS, truthOf, type Worker, type World } from './world.ts';
 
 /** The same text for worlds that are alike. */

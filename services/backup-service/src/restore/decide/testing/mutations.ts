@@ -2,10 +2,11 @@
  * The rules of a restore's life, each switched off from outside: `decideRestore` is given another document, command or limit than it
  * should be, or what it decided is altered. With each goes a small world that shows what the rule is for.
  */
+import { leftAsItWas } from '@tidemark/br-restore/end';
 import { unowned } from '@tidemark/task/task';
 import { isActive, type Restore } from '../../restore.ts';
 import type { RestoreCommand, RestoreDecision, RestoreLimits } from '../command.ts';
-import { attemptOf, firstTask, leftAsItWas, ownKey, whole } from '../vocabulary.ts';
+import { attemptOf, firstTask, ownKey, whole } from '../vocabulary.ts';
 import type { Rules, Setting } from './world.ts';
 
 export interface Mutation {
