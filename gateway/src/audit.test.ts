@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { AppError } from '@tidemark/errors/app-error';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { accessLog, auditLog, log } from './logger.ts';
-import { BACKUP, CLUSTER, OTHER_BACKUP } from './testing/programmable-backends.ts';
+import { BACKUP, CLUSTER, OTHER_BACKUP, RESTORE } from './testing/programmable-backends.ts';
 import { startTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
 let gateway: TestGateway;
@@ -36,6 +36,26 @@ const MUTATIONS: readonly (readonly [method: string, path: string, body: object 
   ['DELETE', `/backups/${BACKUP}`, undefined, { what: 'delete backup', clusterId: CLUSTER, backupId: BACKUP }],
   ['PUT', `/backups/${BACKUP}/pin`, undefined, { what: 'pin backup', clusterId: CLUSTER, backupId: BACKUP }],
   ['DELETE', `/backups/${BACKUP}/pin`, undefined, { what: 'unpin backup', clusterId: CLUSTER, backupId: BACKUP }],
+  [
+    'POST',
+    '/restores',
+    { backupId: BACKUP, targetClusterId: CLUSTER, planHash: 'p', confirm: CLUSTER },
+    { what: 'start restore', clusterId: CLUSTER, backupId: BACKUP, restoreId: RESTORE },
+  ],
+  ['POST', `/restores/${RESTORE}/cancel`, {}, { what: 'cancel restore', clusterId: CLUSTER, restoreId: RESTORE }],
+  ['POST', `/restores/${RESTORE}/resume`, {}, { what: 'resume restore', clusterId: CLUSTER, restoreId: RESTORE }],
+  [
+    'POST',
+    `/restores/${RESTORE}/release`,
+    { targetCleaned: true },
+    { what: 'release restore', clusterId: CLUSTER, restoreId: RESTORE },
+  ],
+  [
+    'POST',
+    `/restores/${RESTORE}/cleaned`,
+    undefined,
+    { what: 'confirm cleaned', clusterId: CLUSTER, restoreId: RESTORE },
+  ],
   ['PUT', `/clusters/${CLUSTER}/strategy`, STRATEGY, { what: 'save strategy', clusterId: CLUSTER }],
   ['POST', `/clusters/${CLUSTER}/strategy`, STRATEGY, { what: 'save strategy', clusterId: CLUSTER }],
   ['DELETE', `/clusters/${CLUSTER}/strategy`, undefined, { what: 'delete strategy', clusterId: CLUSTER }],
@@ -91,6 +111,7 @@ const MUTATIONS: readonly (readonly [method: string, path: string, body: object 
 ];
 /** Routes that take a body and change nothing. */
 const READS = [
+  'POST /api/v1/restores/plan',
   'POST /api/v1/clusters/:clusterId/strategy/preview',
   'POST /api/v1/clusters/:clusterId/strategies/:rule/preview',
   'POST /api/v1/clusters/:clusterId/retention/simulate',

@@ -14,6 +14,7 @@ export interface AuditLine {
   readonly what: string;
   readonly clusterId?: string;
   readonly backupId?: string;
+  readonly restoreId?: string;
   readonly storageId?: string;
   readonly rule?: string;
   readonly fleetStrategy?: string;
@@ -153,7 +154,13 @@ export function auditLineOf(request: FastifyRequest, status: number): AuditLine 
   };
 }
 
-const NAMED_IN_PATH = { clusterId: 'clusterId', backupId: 'backupId', storageId: 'storageId', rule: 'rule' } as const;
+const NAMED_IN_PATH = {
+  clusterId: 'clusterId',
+  backupId: 'backupId',
+  restoreId: 'restoreId',
+  storageId: 'storageId',
+  rule: 'rule',
+} as const;
 
 function namedInPath(params: unknown): Pick<AuditLine, keyof typeof NAMED_IN_PATH | 'fleetStrategy'> {
   const named = (params ?? {}) as Record<string, unknown>;

@@ -5,6 +5,7 @@ import { type Client, Metadata } from '@grpc/grpc-js';
 import { CALLS, type CallName } from '@tidemark/contract/calls';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -19,6 +20,7 @@ import { restAfterOverload } from './rest-after-overload.ts';
 /** The services behind the gateway. */
 export interface Backends {
   readonly backups: ConnectClient<typeof BackupService>;
+  readonly restores: ConnectClient<typeof RestoreService>;
   readonly registry: ConnectClient<typeof RegistryService>;
   readonly strategies: ConnectClient<typeof StrategyService>;
   readonly occurrences: ConnectClient<typeof OccurrenceService>;
@@ -44,6 +46,7 @@ export function createBackends({ backup, strategy, scheduler }: Transports): Bac
   return {
     honorsSight,
     backups: createClient(BackupService, transport),
+    restores: createClient(RestoreService, transport),
     registry: createClient(RegistryService, backup),
     strategies: createClient(StrategyService, strategy),
     occurrences: createClient(OccurrenceService, scheduler),
@@ -56,6 +59,7 @@ export type Send<Answer> = (request: object, options: CallOptions) => Answer;
 
 const SERVICES = {
   backups: BackupService,
+  restores: RestoreService,
   registry: RegistryService,
   strategies: StrategyService,
   occurrences: OccurrenceService,

@@ -9,7 +9,14 @@ import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { AppError } from '@tidemark/errors/app-error';
 import { CheckState } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER, sampleBackup } from './testing/programmable-backends.ts';
+import {
+  BACKUP,
+  CLUSTER,
+  OTHER_BACKUP,
+  OTHER_CLUSTER,
+  RESTORE,
+  sampleBackup,
+} from './testing/programmable-backends.ts';
 import { startTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
 let gateway: TestGateway;
@@ -604,6 +611,8 @@ describe('beyond the document', () => {
     gateway.answers.getBackup = async ({ id }) => ({ backup: sampleBackup({ id, clusterId: OTHER_CLUSTER }) });
     gateway.answers.getStorageCheck = async ({ id }) => ({ check: { id, storageId: 'local', state: CheckState.DONE } });
     gateway.answers.getStrategy = async ({ clusterId, rule }) => ({ strategy: { clusterId, rule, revision: 1n } });
+    gateway.answers.startRestore = async () => ({ restore: { id: RESTORE } });
+    gateway.answers.planRestore = async () => ({ plan: { hash: 'p' } });
     const { paths } = (await ask('GET', '/openapi.json')).body as { paths: Record<string, Record<string, Described>> };
     const routes = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, described]) => ({ method: method.toUpperCase(), path, described })),

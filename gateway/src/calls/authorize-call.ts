@@ -2,6 +2,7 @@ import type { Call, Role } from '@tidemark/contract/calls';
 import { encodeSight } from '@tidemark/service-kit/grpc/metadata-names';
 import { authorizeAll, authorizeCluster, hasRole, requireRole, seesAll, seesCluster } from '../authorize.ts';
 import { findVisibleBackup, unknownBackup } from './find-backup.ts';
+import { requireVisibleRestore } from './find-restore.ts';
 import type { CallDependencies, RequestScope } from './scope.ts';
 import type { Acting } from './steps.ts';
 
@@ -68,6 +69,13 @@ export async function authorizeCall(
         return nothing;
       }
       return { ...nothing, backup: await findVisibleBackup(scope, dependencies, role, backupId) };
+    }
+    case 'restore': {
+      const restoreId = subjectOf(call, request) as string;
+      scope.audited = { ...scope.audited, restoreId };
+      const isLeftToService = dependencies.backends.honorsSight() && encodeSight(caller.clusters) !== undefined;
+      if (!isLeftToService || !hasRole(caller, role)) await requireVisibleRestore(scope, dependencies, role, restoreId);
+      return nothing;
     }
   }
 }

@@ -12,6 +12,7 @@ import { listBackups } from './list-backups.ts';
 import { listClusters } from './list-clusters.ts';
 import { listFleetStrategies } from './list-fleet-strategies.ts';
 import { listOccurrences } from './list-occurrences.ts';
+import { listRestores } from './list-restores.ts';
 import { listStorages } from './list-storages.ts';
 import { listStrategies } from './list-strategies.ts';
 import { previewStrategy } from './preview-strategy.ts';
@@ -21,6 +22,7 @@ import { readBackupLog } from './read-backup-log.ts';
 import { saveFleetStrategy } from './save-fleet-strategy.ts';
 import { saveStrategy } from './save-strategy.ts';
 import { startBackup } from './start-backup.ts';
+import { startRestore } from './start-restore.ts';
 import type { Steps } from './steps.ts';
 
 /** The calls that do more here than being passed on to their service. */
@@ -31,6 +33,8 @@ export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
   cancelBackup,
   deleteBackup,
   readBackupLog,
+  startRestore,
+  listRestores,
   putCluster,
   listClusters,
   deleteCluster,

@@ -10,6 +10,7 @@ import type { Caller } from '../identity/caller.ts';
 export interface Audited {
   clusterId?: string;
   backupId?: string;
+  restoreId?: string;
   storageId?: string;
   rule?: string;
   fleetStrategy?: string;

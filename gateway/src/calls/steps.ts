@@ -5,12 +5,14 @@ import type { FieldViolation } from '@tidemark/errors/app-error';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import type { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import type { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import type { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import type { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import type { Audited, CallDependencies, RequestScope } from './scope.ts';
 
 type Methods = (typeof BackupService)['method'] &
+  (typeof RestoreService)['method'] &
   (typeof RegistryService)['method'] &
   (typeof StrategyService)['method'] &
   (typeof OccurrenceService)['method'] &

@@ -238,6 +238,7 @@ describe('reflection', () => {
       value: {
         service: [
           { name: 'tidemark.backup.v1.BackupService' },
+          { name: 'tidemark.backup.v1.RestoreService' },
           { name: 'tidemark.backup.v1.RegistryService' },
           { name: 'tidemark.strategy.v1.StrategyService' },
           { name: 'tidemark.scheduler.v1.OccurrenceService' },

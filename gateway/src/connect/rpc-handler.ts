@@ -21,6 +21,7 @@ import { AppError } from '@tidemark/errors/app-error';
 import { Health } from '@tidemark/protocol/connect/grpc/health/v1/health';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -67,6 +68,7 @@ export interface RpcHandler {
 /** The services that people may call. */
 export const PUBLIC_SERVICES: readonly DescService[] = [
   BackupService,
+  RestoreService,
   RegistryService,
   StrategyService,
   OccurrenceService,

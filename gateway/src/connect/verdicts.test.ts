@@ -14,7 +14,7 @@ import { PlanService } from '@tidemark/protocol/connect/tidemark/strategy/v1/pla
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ROLES, type Role } from '../identity/caller.ts';
 import { accessLog, auditLog, log } from '../logger.ts';
-import { CLUSTER, OTHER_BACKUP, OTHER_CLUSTER } from '../testing/programmable-backends.ts';
+import { CLUSTER, OTHER_BACKUP, OTHER_CLUSTER, OTHER_RESTORE } from '../testing/programmable-backends.ts';
 import { as, outcomeOf, PROTOCOLS, type RpcGateway, startRpcGateway, type Told } from '../testing/rpc-clients.ts';
 import { FOREIGN, OWN, SAMPLES, type ServedSample, type Subject, UNKNOWN } from '../testing/rpc-samples.ts';
 import { PUBLIC_SERVICES } from './rpc-handler.ts';
@@ -116,14 +116,15 @@ describe.each(SAMPLES.map((served) => [served.method, served] as const))('%s', (
       const unknown = await verdict(served, token, UNKNOWN);
       const named = JSON.stringify(foreign)
         .replaceAll(OTHER_CLUSTER, UNKNOWN.clusterId)
-        .replaceAll(OTHER_BACKUP, UNKNOWN.backupId);
+        .replaceAll(OTHER_BACKUP, UNKNOWN.backupId)
+        .replaceAll(OTHER_RESTORE, UNKNOWN.restoreId);
       expect(JSON.parse(named), token).toEqual(unknown);
       const namesNoCluster = JSON.stringify(served.request(FOREIGN)) === JSON.stringify(served.request(OWN));
       if (!namesNoCluster) {
         expect(foreign, token).toMatchObject({ code: 'NotFound' });
         expect(reached(), token).toEqual(made);
         expect(
-          made.every((one) => one === 'getBackup'),
+          made.every((one) => one === 'getBackup' || one === 'getRestore'),
           token,
         ).toBe(true);
       }

@@ -5,7 +5,7 @@ import { fastify } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { checkAnswers, escaped, validatorOf } from '../testing/check-answers.ts';
-import { OTHER_CLUSTER, sampleBackup } from '../testing/programmable-backends.ts';
+import { OTHER_CLUSTER, RESTORE, sampleBackup } from '../testing/programmable-backends.ts';
 import { expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 import type { Operation } from './operation.ts';
 
@@ -141,6 +141,8 @@ describe('the OpenAPI document', () => {
   it('has only examples of bodies that are taken', async () => {
     gateway.answers.getBackup = async ({ id }) => ({ backup: sampleBackup({ id, clusterId: OTHER_CLUSTER }) });
     gateway.answers.getStrategy = async ({ clusterId, rule }) => ({ strategy: { clusterId, rule, revision: 1n } });
+    gateway.answers.planRestore = async () => ({ plan: { hash: 'p' } });
+    gateway.answers.startRestore = async () => ({ restore: { id: RESTORE } });
     for (const { path, method, operation } of operations())
       for (const [name, { value }] of Object.entries(
         operation.requestBody?.content['application/json']?.examples ?? {},

@@ -10,6 +10,7 @@ export const TAGS = {
   Strategies: 'When a cluster is backed up, and how long its backups are kept.',
   'Fleet strategies': 'Strategies for all clusters with certain labels.',
   Backups: 'Starting, watching, canceling and deleting backups.',
+  Restores: 'Bringing a backup back, into an empty cluster.',
   Windows: 'What became of each backup window.',
   Clusters: 'The clusters that Tidemark backs up.',
   Storages: 'Where backups are written.',

@@ -26,6 +26,8 @@ import {
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { CheckState, RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import { RestoreState } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
+import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService, WindowEnd } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -36,10 +38,15 @@ export const CLUSTER = 'oEcox8lMQ7KMswDebRwIZg';
 export const OTHER_CLUSTER = 'test-tidb';
 export const BACKUP = 'h6IhUQh-Q32MDOfcVieYgA';
 /** A backup of `OTHER_CLUSTER`. */
+/** A restore into `CLUSTER` of a backup of it. */
+export const RESTORE = 'Qm1haW4tcmVzdG9yZS0wMQ';
+/** The same of `OTHER_CLUSTER`. */
+export const OTHER_RESTORE = 'Qm1haW4tcmVzdG9yZS0wMg';
 export const OTHER_BACKUP = 'AM0kcZ1qSkyE_PKal6jQmA';
 
 const SERVICES: readonly DescService[] = [
   BackupService,
+  RestoreService,
   RegistryService,
   StrategyService,
   OccurrenceService,
@@ -47,6 +54,7 @@ const SERVICES: readonly DescService[] = [
 ];
 
 type Answers = ServiceImpl<typeof BackupService> &
+  ServiceImpl<typeof RestoreService> &
   ServiceImpl<typeof RegistryService> &
   ServiceImpl<typeof StrategyService> &
   ServiceImpl<typeof OccurrenceService> &
@@ -209,6 +217,15 @@ function knownAnswers(): Partial<Answers> {
     if (!backup) throw new AppError('backup_not_found', `There is no backup ${id}.`, { info: { backupId: id } });
     return { backup };
   };
+  const clusters = new Map([
+    [RESTORE, CLUSTER],
+    [OTHER_RESTORE, OTHER_CLUSTER],
+  ]);
+  const restoreOf = (id: string) => {
+    const clusterId = clusters.get(id);
+    if (!clusterId) throw new AppError('restore_not_found', `There is no restore ${id}.`, { info: { restoreId: id } });
+    return { restore: { id, source: { clusterId }, target: { clusterId }, state: RestoreState.RUNNING } };
+  };
   const known = (id: string) => {
     if (id !== CLUSTER && id !== OTHER_CLUSTER)
       throw new AppError('cluster_not_found', `There is no cluster ${id}.`, { info: { clusterId: id } });
@@ -223,6 +240,19 @@ function knownAnswers(): Partial<Answers> {
       known(clusterId);
       return { backup: sampleBackup({ clusterId, state: BackupState.QUEUED }) };
     },
+    async planRestore({ targetClusterId }) {
+      known(targetClusterId);
+      return { plan: { hash: 'p', target: { clusterId: targetClusterId } } };
+    },
+    async startRestore({ targetClusterId }) {
+      known(targetClusterId);
+      return restoreOf(targetClusterId === CLUSTER ? RESTORE : OTHER_RESTORE);
+    },
+    getRestore: async ({ id }) => restoreOf(id),
+    cancelRestore: async ({ id }) => restoreOf(id),
+    resumeRestore: async ({ id }) => restoreOf(id),
+    releaseRestore: async ({ id }) => restoreOf(id),
+    confirmCleaned: async ({ id }) => restoreOf(id),
     getBackup: async ({ id }) => backupOf(id),
     async listBackups({ clusterIds }) {
       const found = [...backups.values()].filter(

@@ -4,22 +4,28 @@ import { CALLS, type Call, callOfMethod } from '@tidemark/contract/calls';
 import type { FieldRules } from '@tidemark/contract/rules';
 import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import type { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import type { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import type { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import type { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { MESSAGES } from '@tidemark/protocol/contract';
 import { PUBLIC_SERVICES } from '../connect/rpc-handler.ts';
-import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER } from './programmable-backends.ts';
+import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER, OTHER_RESTORE, RESTORE } from './programmable-backends.ts';
 
 /** Of which cluster a request is. */
 export interface Subject {
   readonly clusterId: string;
   readonly backupId: string;
+  readonly restoreId: string;
 }
 
-export const OWN: Subject = { clusterId: CLUSTER, backupId: BACKUP };
-export const FOREIGN: Subject = { clusterId: OTHER_CLUSTER, backupId: OTHER_BACKUP };
-export const UNKNOWN: Subject = { clusterId: 'nobody', backupId: 'AAAAAAAAAAAAAAAAAAAAAA' };
+export const OWN: Subject = { clusterId: CLUSTER, backupId: BACKUP, restoreId: RESTORE };
+export const FOREIGN: Subject = { clusterId: OTHER_CLUSTER, backupId: OTHER_BACKUP, restoreId: OTHER_RESTORE };
+export const UNKNOWN: Subject = {
+  clusterId: 'nobody',
+  backupId: 'AAAAAAAAAAAAAAAAAAAAAA',
+  restoreId: 'BBBBBBBBBBBBBBBBBBBBBB',
+};
 
 export interface ServedSample {
   readonly service: DescService;
@@ -49,10 +55,36 @@ type KnownOf<Service extends DescService> = {
 const DAYS = { backupDate: 'Monday', period: '1:00-2:00' };
 
 const KNOWN: KnownOf<typeof BackupService> &
+  KnownOf<typeof RestoreService> &
   KnownOf<typeof RegistryService> &
   KnownOf<typeof StrategyService> &
   KnownOf<typeof OccurrenceService> &
   KnownOf<typeof RetentionService> = {
+  planRestore: {
+    rest: ({ clusterId }) => ['POST', '/restores/plan', { backupId: 'sample', targetClusterId: clusterId }],
+  },
+  startRestore: {
+    request: ({ clusterId }) => ({
+      backupId: 'sample',
+      targetClusterId: clusterId,
+      planHash: 'p',
+      confirm: clusterId,
+    }),
+    rest: ({ clusterId }) => [
+      'POST',
+      '/restores',
+      { backupId: 'sample', targetClusterId: clusterId, planHash: 'p', confirm: clusterId },
+    ],
+  },
+  getRestore: { rest: ({ restoreId }) => ['GET', `/restores/${restoreId}`] },
+  listRestores: { rest: ({ clusterId }) => ['GET', `/restores?targetClusterId=${clusterId}`] },
+  cancelRestore: { rest: ({ restoreId }) => ['POST', `/restores/${restoreId}/cancel`, {}] },
+  resumeRestore: { rest: ({ restoreId }) => ['POST', `/restores/${restoreId}/resume`, {}] },
+  releaseRestore: {
+    request: ({ restoreId }) => ({ id: restoreId, targetCleaned: true }),
+    rest: ({ restoreId }) => ['POST', `/restores/${restoreId}/release`, { targetCleaned: true }],
+  },
+  confirmCleaned: { rest: ({ restoreId }) => ['POST', `/restores/${restoreId}/cleaned`] },
   startBackup: { rest: ({ clusterId }) => ['POST', '/backups', { clusterId }] },
   getBackup: { rest: ({ backupId }) => ['GET', `/backups/${backupId}`] },
   listBackups: { rest: ({ clusterId }) => ['GET', `/backups?clusterId=${clusterId}`] },
@@ -135,11 +167,18 @@ export const SAMPLES: readonly ServedSample[] = PUBLIC_SERVICES.flatMap((service
 const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldRules>>>> = MESSAGES;
 
 /** A request that has its subject, and what else the contract requires. */
-function leastRequest({ request, subject, field = '' }: Call, { clusterId, backupId }: Subject): object {
+function leastRequest({ request, subject, field = '' }: Call, { clusterId, backupId, restoreId }: Subject): object {
   const required = Object.entries(FIELDS[request] ?? {}).flatMap(([name, rules]) =>
     rules.required ? [[name, 'sample']] : [],
   );
-  const value = subject === 'own clusters' ? [clusterId] : subject === 'backup' ? backupId : clusterId;
+  const values = {
+    'own clusters': [clusterId],
+    backup: backupId,
+    restore: restoreId,
+    cluster: clusterId,
+    everything: clusterId,
+  };
+  const value = values[subject];
   const named = field.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object;
   return { ...Object.fromEntries(required), ...(field !== '' && named) };
 }

@@ -8,10 +8,10 @@ export type CallName = keyof typeof TABLE;
 export type Role = 'viewer' | 'operator' | 'admin';
 
 /**
- * What a call is about, which decides who may know of it: a cluster, a backup (of a cluster), whatever of the caller's
+ * What a call is about, which decides who may know of it: a cluster, a backup (of a cluster), a restore (of two), whatever of the caller's
  * clusters there is, or what belongs to all clusters together.
  */
-export type Subject = 'cluster' | 'backup' | 'own clusters' | 'everything';
+export type Subject = 'cluster' | 'backup' | 'restore' | 'own clusters' | 'everything';
 
 export interface Call {
   /** Full name, such as `tidemark.backup.v1.BackupService/StartBackup`. */

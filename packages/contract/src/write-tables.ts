@@ -22,6 +22,7 @@ const WHOSE: Readonly<Record<Subject, string>> = {
   cluster: 'the cluster’s',
   backup: 'the backup’s cluster’s',
   'own clusters': 'narrowed to the caller’s clusters',
+  restore: 'both of the restore’s clusters’',
   everything: 'who sees all clusters',
 };
 

@@ -109,6 +109,8 @@ export const MAX_LIST_BYTES = 3 * MIB;
 export const MAX_VERDICTS = 100_000;
 /** Rules, and strategies for labels, that a refused deletion of their storage names. */
 export const MAX_STORAGE_USERS = 10;
+/** Versions of `br` that a worker has. */
+export const MAX_BR_VERSIONS = 100;
 /** Cancels, and resumes, that one restore remembers. */
 export const MAX_RESTORE_COMMANDS = 100;
 /** Backups of one line in front of a storage that are counted for a place in it. */

@@ -39,6 +39,12 @@ export interface Timing {
   readonly stallMs: number;
   /** After this long a backup is given up. */
   readonly deadlineMs: number;
+  /** From the end of a `br restore` to the next attempt. */
+  readonly restoreRestMs: number;
+  /** The same after a loss, and until the target may be released. */
+  readonly restoreLossRestMs: number;
+  /** After this long a restore that nobody runs is given up. */
+  readonly restoreDeadlineMs: number;
   /** How often each dispatcher looks for due tasks. */
   readonly pollMs: number;
   /** Failures that end a backup. */
@@ -80,6 +86,13 @@ export function readTiming(reader: ConfigReader): Timing {
     graceMs: seconds('GRACE', 30, 'Between the steps TERM, TERM and KILL of a stop.'),
     stallMs: seconds('STALL', 2_700, 'A `br` without progress for so long is stopped and tried again.'),
     deadlineMs: seconds('DEADLINE', 86_400, 'After so long a backup is given up.'),
+    restoreRestMs: seconds('RESTORE_REST', 300, 'From the end of a `br restore` to the next attempt.'),
+    restoreLossRestMs: seconds(
+      'RESTORE_LOSS_REST',
+      600,
+      'The same after its worker was lost, and until its target may be released.',
+    ),
+    restoreDeadlineMs: seconds('RESTORE_DEADLINE', 7 * 86_400, 'After so long a restore that nobody runs is given up.'),
     pollMs: seconds('POLL', 1, 'Between two looks for tasks that are due.'),
     failureLimit: reader.integer('TIDEMARK_FAILURE_LIMIT', {
       about: 'Failed attempts that end a backup.',

@@ -158,7 +158,7 @@ function isBetweenTries({ state, reason }: Backup): boolean {
   return state === 'Queued' && reason !== null;
 }
 
-function toReasonMessage({ code, message, detail }: Reason): ReasonMessage {
+export function toReasonMessage({ code, message, detail }: Reason): ReasonMessage {
   return { code, message, detail: detail ?? '' };
 }
 

@@ -20,9 +20,11 @@ import type { FinishedBackups } from './finished-backups.ts';
 import { persist } from './persist.ts';
 import { digestOf, toPeers } from './presence.ts';
 import type { PresenceStore } from './presence-store.ts';
+import type { Restore } from './restore/restore.ts';
+import { fromStored, isRestore } from './restore/stored-restore.ts';
 import type { Slots } from './slots.ts';
 import type { StoragePlaces } from './storage-places.ts';
-import { createTaskStore } from './task-store.ts';
+import { createTaskStore, type Shape } from './task-store.ts';
 
 export const BACKUP_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { activeKey: 1 }, unique: true },
@@ -35,6 +37,12 @@ export const BACKUP_INDEXES: readonly IndexSpec[] = [
 
 /** The order of the list of backups, and what no row of it tells. */
 export const BACKUP_PAGES = { time: 'startTime', leftOut: { 'attempts.argv': 0, 'target.brOptions': 0 } } as const;
+
+/** Restores lie beside backups, and in another form. */
+const SHAPE: Shape<Backup> = {
+  read: (stored) => (isRestore(stored) ? undefined : (stored as Backup)),
+  placeOf: (field) => field,
+};
 
 /** What became of a command: the decision, and the document before and after it. */
 export interface Applied {
@@ -55,6 +63,11 @@ export interface BackupStoreDependencies {
   /** Called with each change that was written. */
   readonly onChanged: (before: Backup, after: Backup) => void;
 }
+
+/** A backup, or a restore. */
+export type Occupant =
+  | { readonly backup: Backup; readonly restore?: never }
+  | { readonly restore: Restore; readonly backup?: never };
 
 /** What a claim or a delete must know beyond its document is found out by the store. */
 type StoreCommand =
@@ -81,8 +94,8 @@ export interface BackupStore {
     signal: AbortSignal,
     look?: (backup: Backup) => void,
   ): Promise<Applied | undefined>;
-  /** The active backup of a cluster. */
-  findActive(clusterId: string, signal: AbortSignal): Promise<Backup | undefined>;
+  /** What occupies a cluster: its active backup, or a restore into it. */
+  findActive(clusterId: string, signal: AbortSignal): Promise<Occupant | undefined>;
   /** The backup that was given a path, whether or not it is deleted. */
   findByPath(basePath: string, signal: AbortSignal): Promise<Backup | undefined>;
   /** Ids of backups whose task is to be looked at, the longest due first. */
@@ -101,7 +114,7 @@ export function createBackupStore(
   { now, limits, slots, finished, presences, places, mayUseStorage, onChanged }: BackupStoreDependencies,
 ): BackupStore {
   const backups = db.collection<Backup>('backups');
-  const tasks = createTaskStore(backups, { now, onChanged });
+  const tasks = createTaskStore(backups, { now, onChanged }, SHAPE);
   const pages = createPages(backups, BACKUP_PAGES);
 
   async function peersOf({ target }: Backup, digest: string, signal: AbortSignal): Promise<Peer[]> {
@@ -188,10 +201,12 @@ export function createBackupStore(
     },
 
     findActive: (clusterId, signal) =>
-      persist(
-        signal,
-        async () => (await backups.findOne({ activeKey: clusterKey(clusterId) }, { signal })) ?? undefined,
-      ),
+      persist(signal, async () => {
+        const stored = await backups.findOne({ activeKey: clusterKey(clusterId) }, { signal });
+        if (!stored) return undefined;
+        const restore = fromStored(stored);
+        return restore ? { restore } : { backup: stored };
+      }),
 
     findByPath: (basePath, signal) =>
       persist(signal, async () => (await backups.findOne({ basePath }, { signal })) ?? undefined),

@@ -3,6 +3,7 @@ import { CommandKind } from '@tidemark/protocol/queue/v1/commands';
 import type { Backup } from './backup.ts';
 import { rung } from './events.ts';
 import { dispatcherLog } from './logger.ts';
+import type { Restore } from './restore/restore.ts';
 import type { StorageCheck } from './storage-check.ts';
 
 /**
@@ -16,6 +17,8 @@ export interface CommandPublisher {
   ring(backup: Backup): Promise<void>;
   ringCheck(check: StorageCheck): Promise<void>;
   broadcastCancel(backup: Backup): Promise<void>;
+  ringRestore(restore: Restore): Promise<void>;
+  broadcastCancelOfRestore(restore: Restore, requestId: string): Promise<void>;
 }
 
 /** @param ringMs after which the document rings again, so that the message may go by then */
@@ -55,9 +58,29 @@ export function createCommandPublisher(
         dispatcherLog.warn({ error, backupId: _id, requestId }, 'could not notify the workers; the next renewal does');
       }
     },
+    async ringRestore({ _id, target, request }) {
+      const command = { kind: CommandKind.COMMAND_KIND_RESTORE, id: _id };
+      try {
+        await publisher.publishRun(target.pool, command, { expirationMs: ringMs, requestId: request.id });
+        rung('published');
+      } catch (error) {
+        rung('failed');
+        dispatcherLog.warn({ error, restoreId: _id, requestId: request.id }, 'could not ring; the restore rings again');
+      }
+    },
+    async broadcastCancelOfRestore({ _id }, requestId) {
+      const command = { kind: CommandKind.COMMAND_KIND_RESTORE, id: _id };
+      try {
+        await publisher.publishCancel(command, { requestId });
+      } catch (error) {
+        dispatcherLog.warn({ error, restoreId: _id, requestId }, 'could not notify the workers; the next renewal does');
+      }
+    },
   };
   return {
     ring: (backup) => patiently(commands.ring(backup)),
+    ringRestore: (restore) => patiently(commands.ringRestore(restore)),
+    broadcastCancelOfRestore: (restore, requestId) => patiently(commands.broadcastCancelOfRestore(restore, requestId)),
     ringCheck: (check) => patiently(commands.ringCheck(check)),
     broadcastCancel: (backup) => patiently(commands.broadcastCancel(backup)),
   };

@@ -17,6 +17,8 @@ import type { Applied, BackupStore } from './backup-store.ts';
 import type { CommandPublisher } from './command-publisher.ts';
 import { dispatcherLog } from './logger.ts';
 import type { Quarantines } from './quarantines.ts';
+import type { Restore } from './restore/restore.ts';
+import type { RestoreStore } from './restore/restore-store.ts';
 import type { Slots } from './slots.ts';
 import type { StorageCheckStore } from './storage-check-store.ts';
 
@@ -30,6 +32,8 @@ export interface Dispatcher extends AsyncDisposable {
    * registered was changed. Never throws; of very many the others keep their pauses.
    */
   retryIn(storageId: string): Promise<void>;
+  /** The same for a restore; takes and gives back the hold on its source, where that is due. */
+  ringRestore(id: string): Promise<void>;
   /** The same for a check of a storage. */
   ringCheck(id: string): Promise<void>;
   /** @throws Error while the polls fail */
@@ -38,10 +42,11 @@ export interface Dispatcher extends AsyncDisposable {
 
 export interface DispatcherDependencies {
   readonly store: Pick<BackupStore, 'findDue' | 'findSetBack' | 'apply'>;
+  readonly restores: Pick<RestoreStore, 'findDue' | 'findUnclean' | 'apply'>;
   readonly slots: Pick<Slots, 'nextInLine'>;
   readonly checks: Pick<StorageCheckStore, 'findDue' | 'apply'>;
   readonly publisher: CommandPublisher;
-  readonly quarantines: Pick<Quarantines, 'backupTasks' | 'checkTasks'>;
+  readonly quarantines: Pick<Quarantines, 'backupTasks' | 'checkTasks' | 'restoreTasks'>;
   readonly now: () => Date;
   readonly timing: Pick<Timing, 'pollMs' | 'reaperHealthyMs' | 'callMs'>;
 }
@@ -119,11 +124,57 @@ function checkDoorbell({ checks, publisher, quarantines }: DispatcherDependencie
   };
 }
 
+/**
+ * Restores, and the steps of the service at them. Each may be carried out by any copy, late and more than once: the restore and its
+ * source know by themselves what still counts.
+ */
+function restoreDoorbell({ restores, store, publisher, quarantines }: DispatcherDependencies): Doorbell {
+  async function ring(id: string, signal: AbortSignal): Promise<void> {
+    const rung = await restores.apply(id, { kind: 'ring' }, signal);
+    if (!rung) return;
+    const { decision, restore } = rung;
+    if (decision.ring) await publisher.ringRestore(restore);
+    if (decision.step === 'hold') await holdSource(restore, signal);
+    if (decision.step === 'unhold') await giveBack(restore, signal);
+  }
+
+  async function holdSource({ _id: id, source, target }: Restore, signal: AbortSignal): Promise<void> {
+    const unclean = await restores.findUnclean(target.clusterId, id, signal);
+    if (unclean !== undefined) {
+      await restores.apply(id, { kind: 'targetUnclean', restoreId: unclean }, signal);
+      return ring(id, signal);
+    }
+    const held = await store.apply(source.backupId, { kind: 'hold', id: holdOf(id) }, signal);
+    const isHeld = held?.decision.answer.kind === 'ok';
+    await restores.apply(id, { kind: isHeld ? 'held' : 'sourceGone' }, signal);
+    return ring(id, signal);
+  }
+
+  async function giveBack({ _id: id, source }: Restore, signal: AbortSignal): Promise<void> {
+    await store.apply(source.backupId, { kind: 'unhold', id: holdOf(id) }, signal);
+    await restores.apply(id, { kind: 'unheld' }, signal);
+  }
+
+  return {
+    what: 'restore',
+    quarantine: quarantines.restoreTasks,
+    findDue: (now, limit, signal) => restores.findDue(now, limit, signal),
+    async reap(id, signal) {
+      await restores.apply(id, { kind: 'reap' }, signal);
+    },
+    ring,
+  };
+}
+
+/** The hold of a restore on its source. */
+const holdOf = (restoreId: string) => `restore:${restoreId}`;
+
 /** Starts dispatching. */
 export function startDispatcher(dependencies: DispatcherDependencies): Dispatcher {
   const { now, timing } = dependencies;
   const backups = backupDoorbell(dependencies);
   const checks = checkDoorbell(dependencies);
+  const restores = restoreDoorbell(dependencies);
   const limited = (signal?: AbortSignal) =>
     AbortSignal.any([AbortSignal.timeout(timing.callMs), ...(signal ? [signal] : [])]);
 
@@ -137,7 +188,7 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
     everyMs: timing.pollMs,
     log: dispatcherLog,
     async run(signal) {
-      for (const doorbell of [backups, checks]) {
+      for (const doorbell of [backups, restores, checks]) {
         const { quarantine } = doorbell;
         for (const id of await doorbell.findDue(now(), BATCH + quarantine.size, limited(signal))) {
           const attend = async () => {
@@ -192,6 +243,7 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
     ring: (id) => ringNow(backups, id),
     ringNext: ringNextNow,
     retryIn,
+    ringRestore: (id) => ringNow(restores, id),
     ringCheck: (id) => ringNow(checks, id),
     check() {
       if (loop.healthySince() === undefined) throw new Error('the dispatcher cannot read the database');

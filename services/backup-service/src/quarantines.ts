@@ -15,6 +15,8 @@ export function createQuarantines() {
     countedBackups: of('backup'),
     placedBackups: of('backup'),
     checkTasks: of('check'),
+    restoreTasks: of('restore'),
+    listedRestores: of('restore'),
     workers: of('worker'),
     listedClusters: of('cluster'),
     clusterLabels: of('cluster'),

@@ -18,10 +18,13 @@ import { createPoolLoads, POOL_LOAD_INDEXES } from './pool-load-store.ts';
 import { createPresenceStore, PRESENCE_INDEXES } from './presence-store.ts';
 import { createQuarantines } from './quarantines.ts';
 import { createRegistryStore, REGISTRY_INDEXES } from './registry-store.ts';
+import { restoreChanged } from './restore/events.ts';
+import { createRestoreStore, RESTORE_INDEXES } from './restore/restore-store.ts';
 import { backupService } from './rpc/backup-service.ts';
 import type { Dependencies } from './rpc/context.ts';
 import { executorService } from './rpc/executor-service.ts';
 import { registryService } from './rpc/registry-service.ts';
+import { restoreService } from './rpc/restore-service.ts';
 import { createSlots, SLOT_INDEXES } from './slots.ts';
 import { CHECK_INDEXES, createStorageCheckStore } from './storage-check-store.ts';
 import { createStoragePlaces } from './storage-places.ts';
@@ -57,6 +60,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       ...REGISTRY_INDEXES,
       ...ATTEMPT_OUTPUT_INDEXES,
       ...CHECK_INDEXES,
+      ...RESTORE_INDEXES,
       ...PRESENCE_INDEXES,
       ...POOL_LOAD_INDEXES,
     ]),
@@ -87,10 +91,13 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     places,
     onChanged: backupChanged,
   });
+  const { restoreRestMs: restMs, restoreLossRestMs: lossRestMs, restoreDeadlineMs: deadlineMs } = config.timing;
+  const restoreLimits = { ...config.timing, restMs, lossRestMs, deadlineMs };
+  const restores = createRestoreStore(database.db, { now, limits: restoreLimits, slots, onChanged: restoreChanged });
   const checks = createStorageCheckStore(database.db, { now, limits: config.timing, onChanged: checkChanged });
   const output = createAttemptOutputStore(database.db);
   const dispatcher = stack.use(
-    startDispatcher({ store, slots, checks, publisher, quarantines, now, timing: config.timing }),
+    startDispatcher({ store, restores, slots, checks, publisher, quarantines, now, timing: config.timing }),
   );
   stack.use(
     startLoop({
@@ -131,6 +138,8 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   );
   const dependencies: Dependencies = {
     store,
+    restores,
+    restoreLimits,
     slots,
     finished,
     output,
@@ -157,7 +166,12 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       token: config.serviceToken,
       certificate,
       log,
-      services: [backupService(dependencies), executorService(dependencies), registryService(dependencies)],
+      services: [
+        backupService(dependencies),
+        restoreService(dependencies),
+        executorService(dependencies),
+        registryService(dependencies),
+      ],
     }),
   );
   const operations = stack.use(

@@ -29,6 +29,13 @@ export interface Slots {
    * @param refused slots that somebody else took a moment ago
    */
   slotFor(backup: Backup, refused: ReadonlySet<string>, now: Date, signal: AbortSignal): Promise<string | undefined>;
+  /** A slot for a restore, which waits in no line: `own` where the storage has no limit; undefined while all are taken. */
+  anySlot(
+    storage: StorageSnapshot,
+    own: string,
+    refused: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
   /**
    * The ids of those whose turn came just now at a storage with a limit: in each pool the last few that the free slots
    * reach, since several slots may have become free at once, and the first few, which may have been rung and turned away
@@ -86,6 +93,11 @@ export function createSlots(db: Db): Slots {
       const line = await waiting({ 'storage.id': storage.id, 'target.pool': target.pool }, startTime, now, signal);
       const first = line.filter(isLimited).slice(0, free.length);
       return first.some(({ _id }) => _id === backup._id) ? free[0] : undefined;
+    },
+
+    async anySlot(storage, own, refused, signal) {
+      if (storage.maxConcurrent === 0) return own;
+      return (await freeSlots(storage, signal)).find((slot) => !refused.has(slot));
     },
 
     nextInLine: (storage, now, signal) =>

@@ -7,7 +7,7 @@
  */
 import { EPOCH } from '@tidemark/mongo/time-range';
 import type { Tasked } from '@tidemark/task/task';
-import type { Collection } from 'mongodb';
+import type { Collection, Document } from 'mongodb';
 import { persist } from './persist.ts';
 
 export interface TaskDocument extends Tasked {
@@ -44,28 +44,42 @@ export interface TaskStore<D extends TaskDocument> {
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
 }
 
+/** How the documents of one kind lie in their collection. */
+export interface Shape<D> {
+  /** The document that is stored; undefined where it is of another kind. */
+  read(stored: Document): D | undefined;
+  /** Where a field of it lies. */
+  placeOf(field: string): string;
+}
+
 export interface TaskStoreDependencies<D> {
   readonly now: () => Date;
   /** Called with each change that was written. */
   readonly onChanged: (before: D, after: D) => void;
 }
 
+/** Documents that lie as they are in a collection of their own. */
+const plain = <D>(): Shape<D> => ({ read: (stored) => stored as D, placeOf: (field) => field });
+
 /** The store over a collection. */
 export function createTaskStore<D extends TaskDocument>(
   collection: Collection<D>,
   { now, onChanged }: TaskStoreDependencies<D>,
+  { read, placeOf }: Shape<D> = plain(),
 ): TaskStore<D> {
   // The driver's types do not follow those of a document that is not known yet.
   const documents = collection as unknown as Collection<TaskDocument>;
-  const find = async (id: string, signal: AbortSignal) =>
-    ((await documents.findOne({ _id: id }, { signal })) as D | null) ?? undefined;
+  const find = async (id: string, signal: AbortSignal) => {
+    const stored = await documents.findOne({ _id: id }, { signal });
+    return stored ? read(stored) : undefined;
+  };
 
   async function write(before: D, next: D, at: Date): Promise<D | undefined> {
     const after: D = { ...next, revision: before.revision + 1, updateTime: at };
     const changed = Object.entries(after).filter(([field, value]) => before[field as keyof D] !== value);
     const { matchedCount } = await documents.updateOne(
       { _id: before._id, revision: before.revision },
-      { $set: Object.fromEntries(changed) },
+      { $set: Object.fromEntries(changed.map(([field, value]) => [placeOf(field), value])) },
     );
     return matchedCount === 1 ? after : undefined;
   }
@@ -95,8 +109,8 @@ export function createTaskStore<D extends TaskDocument>(
     findDue: (at, limit, signal) =>
       persist(signal, () =>
         documents
-          .find({ 'task.ringAt': { $gt: EPOCH, $lte: at } }, { projection: { _id: 1 }, signal })
-          .sort({ 'task.ringAt': 1 })
+          .find({ [placeOf('task.ringAt')]: { $gt: EPOCH, $lte: at } }, { projection: { _id: 1 }, signal })
+          .sort({ [placeOf('task.ringAt')]: 1 })
           .limit(limit)
           .map(({ _id }) => _id)
           .toArray(),

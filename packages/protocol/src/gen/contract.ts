@@ -155,6 +155,67 @@ export const CALLS = {
     "subject": "backup",
     "field": "id"
   },
+  "planRestore": {
+    "method": "tidemark.backup.v1.RestoreService/PlanRestore",
+    "request": "tidemark.backup.v1.PlanRestoreRequest",
+    "role": "operator",
+    "subject": "cluster",
+    "field": "targetClusterId"
+  },
+  "startRestore": {
+    "method": "tidemark.backup.v1.RestoreService/StartRestore",
+    "request": "tidemark.backup.v1.StartRestoreRequest",
+    "role": "admin",
+    "subject": "cluster",
+    "field": "targetClusterId",
+    "audit": "start restore"
+  },
+  "getRestore": {
+    "method": "tidemark.backup.v1.RestoreService/GetRestore",
+    "request": "tidemark.backup.v1.GetRestoreRequest",
+    "role": "viewer",
+    "subject": "restore",
+    "field": "id"
+  },
+  "listRestores": {
+    "method": "tidemark.backup.v1.RestoreService/ListRestores",
+    "request": "tidemark.backup.v1.ListRestoresRequest",
+    "role": "viewer",
+    "subject": "own clusters",
+    "field": "clusterIds"
+  },
+  "cancelRestore": {
+    "method": "tidemark.backup.v1.RestoreService/CancelRestore",
+    "request": "tidemark.backup.v1.CancelRestoreRequest",
+    "role": "admin",
+    "subject": "restore",
+    "field": "id",
+    "audit": "cancel restore"
+  },
+  "resumeRestore": {
+    "method": "tidemark.backup.v1.RestoreService/ResumeRestore",
+    "request": "tidemark.backup.v1.ResumeRestoreRequest",
+    "role": "admin",
+    "subject": "restore",
+    "field": "id",
+    "audit": "resume restore"
+  },
+  "releaseRestore": {
+    "method": "tidemark.backup.v1.RestoreService/ReleaseRestore",
+    "request": "tidemark.backup.v1.ReleaseRestoreRequest",
+    "role": "admin",
+    "subject": "restore",
+    "field": "id",
+    "audit": "release restore"
+  },
+  "confirmCleaned": {
+    "method": "tidemark.backup.v1.RestoreService/ConfirmCleaned",
+    "request": "tidemark.backup.v1.ConfirmCleanedRequest",
+    "role": "admin",
+    "subject": "restore",
+    "field": "id",
+    "audit": "confirm cleaned"
+  },
   "getStrategy": {
     "method": "tidemark.strategy.v1.StrategyService/GetStrategy",
     "request": "tidemark.strategy.v1.GetStrategyRequest",
@@ -360,6 +421,31 @@ export const METHODS = {
     "repeatable": true,
     "internal": "for workers"
   },
+  "tidemark.backup.v1.ExecutorService/ClaimRestore": {
+    "request": "tidemark.backup.v1.ClaimRestoreRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/RenewRestore": {
+    "request": "tidemark.backup.v1.RenewRestoreRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/CompleteRestore": {
+    "request": "tidemark.backup.v1.CompleteRestoreRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/ReturnRestore": {
+    "request": "tidemark.backup.v1.ReturnRestoreRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/ReportRestoreEnd": {
+    "request": "tidemark.backup.v1.ReportRestoreEndRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
   "tidemark.backup.v1.ExecutorService/ReportOutput": {
     "request": "tidemark.backup.v1.ReportOutputRequest",
     "repeatable": true,
@@ -404,6 +490,38 @@ export const METHODS = {
     "request": "tidemark.backup.v1.OfferManifestRequest",
     "repeatable": true,
     "internal": "for workers"
+  },
+  "tidemark.backup.v1.RestoreService/PlanRestore": {
+    "request": "tidemark.backup.v1.PlanRestoreRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.RestoreService/StartRestore": {
+    "request": "tidemark.backup.v1.StartRestoreRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.RestoreService/GetRestore": {
+    "request": "tidemark.backup.v1.GetRestoreRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.RestoreService/ListRestores": {
+    "request": "tidemark.backup.v1.ListRestoresRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.RestoreService/CancelRestore": {
+    "request": "tidemark.backup.v1.CancelRestoreRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.RestoreService/ResumeRestore": {
+    "request": "tidemark.backup.v1.ResumeRestoreRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.RestoreService/ReleaseRestore": {
+    "request": "tidemark.backup.v1.ReleaseRestoreRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.RestoreService/ConfirmCleaned": {
+    "request": "tidemark.backup.v1.ConfirmCleanedRequest",
+    "repeatable": true
   },
   "tidemark.strategy.v1.StrategyService/GetStrategy": {
     "request": "tidemark.strategy.v1.GetStrategyRequest",
@@ -670,6 +788,85 @@ export const MESSAGES = {
       "hint": "or be left out for all attempts",
       "min": 1,
       "max": 1000
+    }
+  },
+  "tidemark.backup.v1.PlanRestoreRequest": {
+    "backupId": {
+      "id": true,
+      "required": true,
+      "auditAs": "backupId"
+    },
+    "targetClusterId": {
+      "id": true
+    }
+  },
+  "tidemark.backup.v1.StartRestoreRequest": {
+    "backupId": {
+      "id": true,
+      "required": true,
+      "auditAs": "backupId"
+    },
+    "targetClusterId": {
+      "id": true
+    },
+    "planHash": {
+      "maxLength": 64
+    },
+    "confirm": {
+      "maxLength": 64
+    },
+    "acknowledge": {
+      "maxLength": 64
+    },
+    "key": {
+      "printable": true,
+      "maxLength": 255,
+      "hint": "or be left out"
+    }
+  },
+  "tidemark.backup.v1.GetRestoreRequest": {
+    "id": {
+      "id": true
+    }
+  },
+  "tidemark.backup.v1.ListRestoresRequest": {
+    "clusterIds": {
+      "id": true
+    },
+    "sourceClusterId": {
+      "id": true
+    },
+    "backupId": {
+      "id": true
+    },
+    "withinSight": {
+      "internal": true
+    }
+  },
+  "tidemark.backup.v1.CancelRestoreRequest": {
+    "id": {
+      "id": true
+    },
+    "reason": {
+      "maxLength": 1000
+    }
+  },
+  "tidemark.backup.v1.ResumeRestoreRequest": {
+    "id": {
+      "id": true
+    }
+  },
+  "tidemark.backup.v1.ReleaseRestoreRequest": {
+    "id": {
+      "id": true
+    },
+    "note": {
+      "maxLength": 1000
+    }
+  },
+  "tidemark.backup.v1.ConfirmCleanedRequest": {
+    "id": {
+      "id": true
     }
   },
   "tidemark.strategy.v1.GetStrategyRequest": {

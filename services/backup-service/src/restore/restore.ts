@@ -36,6 +36,8 @@ export interface End {
   readonly afterChange?: true;
   /** How long the next attempt waits at least, in milliseconds. */
   readonly waitMs?: number;
+  /** It was ended by KILL, or may have been. */
+  readonly killed?: true;
 }
 
 /** The end of an attempt; written once, by whoever knows it first. */
@@ -106,6 +108,10 @@ export interface RestoreSource {
   readonly path: string;
   readonly storage: StorageSnapshot;
   readonly tso: string;
+  readonly sizeBytes: number;
+  readonly clusterVersion: string;
+  /** How it is encrypted; absent where it is not. */
+  readonly crypter?: { readonly method: string; readonly keyFile: string };
 }
 
 /** The cluster that is restored into, as it was when the restore was accepted; no secrets. */
@@ -117,6 +123,18 @@ export interface RestoreTarget {
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
   /** After a worker was lost, nothing goes on until a person says that its host is dead. */
   readonly strictLoss: boolean;
+}
+
+/** What a person chose. */
+export interface RestoreOptions {
+  /** MiB per second and TiKV; 0 is unlimited. */
+  readonly rateLimit: number;
+  readonly withSystemTables: boolean;
+  readonly withoutStats: boolean;
+  /** `strict`, `ignore`, or empty: strict. */
+  readonly placementPolicies: string;
+  readonly waitTiflashReady: boolean;
+  readonly extra: Readonly<Record<string, string>>;
 }
 
 /** What was shown to the person who started it, and what they said to it. */
@@ -135,10 +153,11 @@ export interface Restore {
   readonly source: RestoreSource;
   readonly target: RestoreTarget;
   readonly plan: AcceptedPlan;
-  /** The command line of every attempt, but for its log file and rate limit (R5). */
-  readonly argv: readonly string[];
-  /** Of the `br` that touched the target first; it is free while the target is Untouched (R5). */
+  readonly options: RestoreOptions;
+  /** Of the `br` that touched the target first; both are free while the target is Untouched (R5). */
   readonly brVersion: string | null;
+  /** The command line that every attempt has since, but for its log file and rate limit. */
+  readonly argv: readonly string[] | null;
   /** Whether that `br` keeps a checkpoint, at which the next attempt goes on. */
   readonly hasCheckpoint: boolean | null;
   /** The source is held. */

@@ -8,6 +8,8 @@ import type { MarkerStore } from '../marker-store.ts';
 import type { PresenceStore } from '../presence-store.ts';
 import type { Quarantines } from '../quarantines.ts';
 import type { RegistryStore } from '../registry-store.ts';
+import type { RestoreLimits } from '../restore/decide/command.ts';
+import type { RestoreStore } from '../restore/restore-store.ts';
 import type { Slots } from '../slots.ts';
 import type { StorageCheckStore } from '../storage-check-store.ts';
 import type { StoragePlaces } from '../storage-places.ts';
@@ -15,6 +17,7 @@ import type { StoragePlaces } from '../storage-places.ts';
 /** What the handlers of this service work with. */
 export interface Dependencies {
   readonly store: BackupStore;
+  readonly restores: RestoreStore;
   readonly slots: Slots;
   readonly finished: FinishedBackups;
   readonly output: AttemptOutputStore;
@@ -29,6 +32,7 @@ export interface Dependencies {
   /** Database time. */
   readonly now: () => Date;
   readonly limits: Limits;
+  readonly restoreLimits: RestoreLimits;
   /** From the request to the moment a backup is given up. */
   readonly deadlineMs: number;
   /** How many removals retention may have under way. */

@@ -4,6 +4,7 @@ import type {
   DeleteClusterResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import type { Occupant } from '../backup-store.ts';
 import { registryChanged } from '../events.ts';
 import type { Dependencies } from './context.ts';
 import { unknownCluster } from './refusals.ts';
@@ -15,12 +16,26 @@ export function deleteCluster({ registry, store }: Dependencies) {
     { caller, requestId, signal }: CallContext,
   ): Promise<DeleteClusterResponse> => {
     const active = await store.findActive(id, signal);
-    if (active)
-      throw new AppError('cluster_in_use', `Cluster ${id} has an active backup, ${active._id}: cancel it first.`, {
-        info: { clusterId: id, backupId: active._id },
-      });
+    if (active) throw inUse(id, active);
     if (!(await registry.clusters.delete(id))) throw unknownCluster(id);
     registryChanged('delete cluster', id, caller, requestId);
     return {};
   };
+}
+
+function inUse(clusterId: string, { backup, restore }: Occupant): AppError {
+  if (backup)
+    return new AppError(
+      'cluster_in_use',
+      `Cluster ${clusterId} has an active backup, ${backup._id}: cancel it first.`,
+      {
+        info: { clusterId, backupId: backup._id },
+      },
+    );
+  const { _id: restoreId, state, targetState } = restore;
+  return new AppError(
+    'cluster_in_use',
+    `Restore ${restoreId} has cluster ${clusterId} (${state}, target ${targetState}): cancel or release it first.`,
+    { info: { clusterId, restoreId } },
+  );
 }

@@ -4,17 +4,22 @@ import {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
 import { claimCheck } from './claim-check.ts';
+import { claimRestore } from './claim-restore.ts';
 import { claimTask } from './claim-task.ts';
 import { completeCheck } from './complete-check.ts';
+import { completeRestore } from './complete-restore.ts';
 import { completeTask } from './complete-task.ts';
 import type { Dependencies } from './context.ts';
 import { offerManifest } from './offer-manifest.ts';
 import { releaseCheck } from './release-check.ts';
 import { releaseTask } from './release-task.ts';
 import { renewCheck } from './renew-check.ts';
+import { renewRestore } from './renew-restore.ts';
 import { renewTask } from './renew-task.ts';
 import { reportOutput } from './report-output.ts';
 import { reportPresence } from './report-presence.ts';
+import { reportRestoreEnd } from './report-restore-end.ts';
+import { returnRestore } from './return-restore.ts';
 import { settleMarker } from './settle-marker.ts';
 import { settleMove } from './settle-move.ts';
 
@@ -28,6 +33,11 @@ export function executorService(dependencies: Dependencies): ServiceBinding {
       completeTask: completeTask(dependencies),
       releaseTask: releaseTask(dependencies),
       reportOutput: reportOutput(dependencies),
+      claimRestore: claimRestore(dependencies),
+      renewRestore: renewRestore(dependencies),
+      completeRestore: completeRestore(dependencies),
+      returnRestore: returnRestore(dependencies),
+      reportRestoreEnd: reportRestoreEnd(dependencies),
       claimCheck: claimCheck(dependencies),
       renewCheck: renewCheck(dependencies),
       completeCheck: completeCheck(dependencies),

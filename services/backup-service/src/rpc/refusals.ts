@@ -2,10 +2,33 @@ import { AppError } from '@tidemark/errors/app-error';
 import { MAX_NAMED } from '@tidemark/limits/limits';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, isPinned } from '../backup.ts';
-import type { Applied } from '../backup-store.ts';
+import type { Applied, Occupant } from '../backup-store.ts';
+import { isActive } from '../restore/restore.ts';
 
 export function unknownBackup(id: string): AppError {
   return new AppError('backup_not_found', `There is no backup ${id}.`, { info: { backupId: id } });
+}
+
+/** What wants a cluster that a backup or a restore has. */
+export function busy(clusterId: string, { backup, restore }: Occupant): AppError {
+  if (backup)
+    return new AppError(
+      'cluster_busy',
+      `Cluster ${clusterId} already has an active backup, ${backup._id} (${backup.state}): wait for its end or cancel it.`,
+      { info: { clusterId, backupId: backup._id, state: backup.state } },
+    );
+  const info = { clusterId, restoreId: restore._id, state: restore.state, targetState: restore.targetState };
+  if (isActive(restore))
+    return new AppError(
+      'cluster_busy',
+      `Restore ${restore._id} into cluster ${clusterId} is under way (${restore.state}): wait for its end or cancel it.`,
+      { info },
+    );
+  return new AppError(
+    'target_needs_cleaning',
+    `Restore ${restore._id} ended in the middle (${restore.state}), and cluster ${clusterId} holds part of its data: resume it, or clean the cluster and release it.`,
+    { info },
+  );
 }
 
 export function unknownCluster(id: string): AppError {

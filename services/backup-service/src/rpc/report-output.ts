@@ -13,7 +13,7 @@ import { requireTask } from './task-ref.ts';
  * Keeps a piece of what an attempt printed. An attempt that has ended, or was lost, may still report its last words: they
  * are evidence and change nothing.
  */
-export function reportOutput({ store, output, now }: Dependencies) {
+export function reportOutput({ store, restores, output, now }: Dependencies) {
   return async (request: ReportOutputRequest, { signal }: CallContext): Promise<ReportOutputResponse> => {
     const { id, claim, fence } = requireTask(request.task);
     const { sequence, offset, data } = request;
@@ -30,8 +30,8 @@ export function reportOutput({ store, output, now }: Dependencies) {
     );
     check.finish();
 
-    const backup = await store.get(id, signal);
-    const attempt = 1 + (backup?.attempts.findIndex((one) => one.claim === claim && one.fence === fence) ?? -1);
+    const { attempts = [] } = (await store.get(id, signal)) ?? (await restores.get(id, signal)) ?? {};
+    const attempt = 1 + attempts.findIndex((one) => one.claim === claim && one.fence === fence);
     if (attempt === 0) return { standing: TaskStanding.TASK_STANDING_LOST };
     await output.append(id, { attempt, sequence, offset: Number(offset), data }, now());
     return { standing: TaskStanding.TASK_STANDING_HELD };

@@ -22,7 +22,7 @@ import { mayUseStorage } from '../storage-access.ts';
 import { locationOf } from '../storage-location.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
-import { unknownCluster, unusableStorage } from './refusals.ts';
+import { busy, unknownCluster, unusableStorage } from './refusals.ts';
 
 /** How many seconds further a path may lie when backups of one cluster come faster than one a second. */
 const MOST_PATHS = 100;
@@ -150,21 +150,13 @@ async function accept(dependencies: Dependencies, acceptance: Acceptance): Promi
         break;
       case 'activeKey': {
         const holder = await store.findActive(cluster._id, context.signal);
-        if (holder?._id === id) return repeated(sameRequest(holder, hash), publisher);
+        if (holder?.backup?._id === id) return repeated(sameRequest(holder.backup, hash), publisher);
         if (holder) throw busy(cluster._id, holder);
         break;
       }
     }
   }
   throw new AppError('conflict', `Cluster ${cluster._id} has too many backups of this second; try again.`);
-}
-
-function busy(clusterId: string, holder: Backup): AppError {
-  return new AppError(
-    'cluster_busy',
-    `Cluster ${clusterId} already has an active backup, ${holder._id} (${holder.state}): wait for its end or cancel it.`,
-    { info: { clusterId, backupId: holder._id, state: holder.state } },
-  );
 }
 
 /** Options that an older version took, and that no `br` may be given. @throws AppError `invalid_argument` */

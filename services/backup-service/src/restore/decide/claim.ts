@@ -44,11 +44,13 @@ function suits(restore: Restore, { pool, brVersions, slotKey }: Claim, now: Date
   );
 }
 
-function answerOf({ fence, brVersion, attempts, deadline }: Restore, now: Date): RestoreAnswer {
+function answerOf({ fence, brVersion, argv, attempts, deadline }: Restore, now: Date): RestoreAnswer {
   return {
     kind: 'grant',
     fence,
     brVersion,
+    argv,
+    wasPartial: attempts.at(-1)?.wasPartial ?? false,
     attempt: attempts.length,
     remainingMs: deadline.getTime() - now.getTime(),
   };

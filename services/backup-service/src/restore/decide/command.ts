@@ -40,7 +40,7 @@ export type RestoreCommand =
       readonly claim: string;
       readonly fence: number;
       readonly progress?: Progress;
-      readonly starting?: Omit<Starting, 'at'> & { readonly hasCheckpoint: boolean };
+      readonly starting?: Omit<Starting, 'at'> & { readonly hasCheckpoint: boolean; readonly argv: readonly string[] };
     }
   | { readonly kind: 'complete'; readonly claim: string; readonly fence: number; readonly end: End }
   /** Without a fence when the answer to the claim never came. */
@@ -87,6 +87,10 @@ export type RestoreAnswer =
       readonly fence: number;
       /** The only `br` that may go on; null is any. */
       readonly brVersion: string | null;
+      /** Its command line; null where this worker makes it. */
+      readonly argv: readonly string[] | null;
+      /** An attempt before may have touched the target. */
+      readonly wasPartial: boolean;
       readonly attempt: number;
       readonly remainingMs: number;
     }

@@ -25,7 +25,7 @@ export function renew(restore: Restore, command: Renew, now: Date, limits: Resto
 function withStarting(
   restore: Restore,
   claim: string,
-  { hasCheckpoint, ...starting }: NonNullable<Renew['starting']>,
+  { hasCheckpoint, argv, ...starting }: NonNullable<Renew['starting']>,
   now: Date,
 ): Restore {
   if (attemptOf(restore, claim)?.starting) return restore;
@@ -35,5 +35,6 @@ function withStarting(
     targetState: 'Partial',
     brVersion: starting.brVersion,
     hasCheckpoint,
+    argv: restore.argv ?? argv,
   };
 }

@@ -8,7 +8,7 @@ const RESUMES = 2;
 
 /** What was accepted: the request, the backup and the cluster as they were then, and the command line. */
 export interface AcceptedRestore
-  extends Pick<Restore, '_id' | 'request' | 'createdBy' | 'source' | 'target' | 'plan' | 'argv'> {
+  extends Pick<Restore, '_id' | 'request' | 'createdBy' | 'source' | 'target' | 'plan' | 'options'> {
   readonly acceptedAt: Date;
   /** From the request to the moment the restore is given up, if nobody runs it. */
   readonly deadlineMs: number;
@@ -20,6 +20,7 @@ export function startRestore({ acceptedAt, deadlineMs, ...accepted }: AcceptedRe
     ...accepted,
     kind: 'restore',
     brVersion: null,
+    argv: null,
     hasCheckpoint: null,
     held: false,
     state: 'Queued',

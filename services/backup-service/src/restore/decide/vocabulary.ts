@@ -57,7 +57,7 @@ export function judge(
     ...(attempt?.starting && end.kind !== 'none' && { lastBrEnd: end.at }),
   };
   if (attempt?.starting && !attempt.wasPartial && leftAsItWas(end.kind))
-    return { ...ended, targetState: 'Untouched', brVersion: null, hasCheckpoint: null };
+    return { ...ended, targetState: 'Untouched', brVersion: null, argv: null, hasCheckpoint: null };
   switch (end.kind) {
     case 'failed':
     case 'dirty':

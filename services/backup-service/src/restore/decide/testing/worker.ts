@@ -202,7 +202,12 @@ function looking(world: World, number: number, job: Job): Step[] {
   if (world.source.deletion.state === 'Deleted')
     return [urgent(`${name} finds no backup`, (next) => finish(next, number, 'refused'))];
   const version = versionOf(world, number);
-  const starting = { brVersion: version, host: name, hasCheckpoint: world.setting.checkpoint };
+  const starting = {
+    brVersion: version,
+    host: name,
+    hasCheckpoint: world.setting.checkpoint,
+    argv: ['restore', version],
+  };
   const command: RestoreCommand = { kind: 'renew', claim, fence, starting };
   const announce = (next: World) => announced(next, number, ask(next, document, command));
   return [

@@ -231,6 +231,8 @@ export function accepted(world: World): Restore {
       path: source.path,
       storage: source.storage,
       tso: '5',
+      sizeBytes: 7,
+      clusterVersion: '8.5.0',
     },
     target: {
       clusterId: CLUSTER,
@@ -240,7 +242,14 @@ export function accepted(world: World): Restore {
       strictLoss: setting.strictLoss === true,
     },
     plan: { hash: 'p', acknowledged: [], confirmedBy: 'alice' },
-    argv: ['restore', 'full'],
+    options: {
+      rateLimit: 0,
+      withSystemTables: false,
+      withoutStats: false,
+      placementPolicies: '',
+      waitTiflashReady: false,
+      extra: {},
+    },
     acceptedAt: new Date(now),
     deadlineMs: limits.deadlineMs,
   });

@@ -10,13 +10,15 @@ import type { BackupMode, BackupOrigin, BackupResult, BackupState, Estimate, Pro
 import { file_tidemark_backup_v1_backup } from "./backup_pb.ts";
 import type { BrOptions, CheckKind, CheckStep, Storage, TlsFiles } from "./registry_service_pb.ts";
 import { file_tidemark_backup_v1_registry_service } from "./registry_service_pb.ts";
+import type { RestoreEnd, RestoreOptions, RestoreSource, RestoreState, RestoreTarget } from "./restore_pb.ts";
+import { file_tidemark_backup_v1_restore } from "./restore_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file tidemark/backup/v1/executor_service.proto.
  */
 export const file_tidemark_backup_v1_executor_service: GenFile = /*@__PURE__*/
-  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvZXhlY3V0b3Jfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjoKB1Rhc2tSZWYSEQoJYmFja3VwX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg0KBWZlbmNlGAMgASgEIqEBChBDbGFpbVRhc2tSZXF1ZXN0EhEKCWJhY2t1cF9pZBgBIAEoCRINCgVjbGFpbRgCIAEoCRIOCgZ3b3JrZXIYAyABKAkSDAoEcG9vbBgEIAEoCRIQCghpbnN0YW5jZRgFIAEoCRI7CgxvdXRfb2ZfcmVhY2gYBiADKAsyJS50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZU91dE9mUmVhY2giggEKEUNsYWltVGFza1Jlc3BvbnNlEjEKBmJhY2t1cBgBIAEoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBHcmFudEgAEjEKBnJlbW92ZRgCIAEoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5SZW1vdmVHcmFudEgAQgcKBWdyYW50IqIFCgtCYWNrdXBHcmFudBINCgVmZW5jZRgBIAEoBBISCgpjbHVzdGVyX2lkGAIgASgJEgwKBHBhdGgYAyABKAkSKgoGdGFyZ2V0GAQgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlRhcmdldBIsCgdzdG9yYWdlGAUgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2USGQoRcmVtYWluaW5nX3NlY29uZHMYBiABKAESDwoHbWF5X3J1bhgHIAEoCBIPCgdhdHRlbXB0GAggASgFEhIKCnJlcXVlc3RfaWQYCSABKAkSFgoOcHJldmlvdXNfZW5kZWQYCiABKAgSGwoTcHJldmlvdXNfYnJfdmVyc2lvbhgUIAEoCRIsCgRtb2RlGAsgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE1vZGUSMAoGb3JpZ2luGAwgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE9yaWdpbhISCgpjcmVhdGVkX2J5GA0gASgJEgwKBHR5cGUYDiABKAkSDgoGbWV0aG9kGA8gASgJEi4KCnN0YXJ0X3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC3JlcXVlc3Rfa2V5GBEgASgJEhQKDHJlcXVlc3RfaGFzaBgSIAEoCRIRCgliYXNlX3BhdGgYEyABKAkSDAoEcnVsZRgVIAEoCRIWCg5zdG9yYWdlX2RpZ2VzdBgWIAEoCRIQCghmYWlsdXJlcxgXIAEoBRIxCgZtYXJrZXIYGCABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZU1hcmtlchIXCg9sYXN0X3NpemVfYnl0ZXMYGiABKAQizAEKC1JlbW92ZUdyYW50Eg0KBWZlbmNlGAEgASgEEhIKCmNsdXN0ZXJfaWQYAiABKAkSLAoHc3RvcmFnZRgDIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlEg0KBXBhdGhzGAQgAygJEhIKCnJlcXVlc3RfaWQYBSABKAkSFgoOc3RvcmFnZV9kaWdlc3QYBiABKAkSMQoGbWFya2VyGAcgASgLMiEudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VNYXJrZXIiLgoNU3RvcmFnZU1hcmtlchIOCgZudW1iZXIYASABKAkSDQoFYWRvcHQYAiABKAgikQEKBlRhcmdldBIKCgJwZBgBIAMoCRIPCgd2ZXJzaW9uGAIgASgJEgwKBHBvb2wYAyABKAkSKQoDdGxzGAQgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlRsc0ZpbGVzEjEKCmJyX29wdGlvbnMYBSABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zIokCChBSZW5ld1Rhc2tSZXF1ZXN0EikKBHRhc2sYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuVGFza1JlZhIuCghwcm9ncmVzcxgCIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Qcm9ncmVzcxIuCghzdGFydGluZxgDIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFydGluZxIoCgVzdGFsbBgEIAEoCzIZLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFsbBIQCghyZW1vdmluZxgFIAMoCRIuCghlc3RpbWF0ZRgGIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Fc3RpbWF0ZSJGCgVTdGFsbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFc3RvcmUYAyABKAkSDwoHc2Vjb25kcxgEIAEoASI+CghTdGFydGluZxIMCgRhcmd2GAEgAygJEhIKCmJyX3ZlcnNpb24YAiABKAkSEAoIaGFzX2xvY2sYAyABKAgidwoRUmVuZXdUYXNrUmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nEi4KBXN0YXRlGAIgASgOMh8udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFN0YXRlIvICChNDb21wbGV0ZVRhc2tSZXF1ZXN0EikKBHRhc2sYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuVGFza1JlZhIyCglzdWNjZWVkZWQYAiABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuU3VjY2VlZGVkSAASLAoGZmFpbGVkGAMgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkZhaWxlZEgAEigKBHdhaXQYBCABKAsyGC50aWRlbWFyay5iYWNrdXAudjEuV2FpdEgAEi4KB3N0b3BwZWQYBSABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcHBlZEgAEi4KB3JlbW92ZWQYBiABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVtb3ZlZEgAEjkKDXJlbW92ZV9mYWlsZWQYByABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuUmVtb3ZlRmFpbGVkSABCCQoHb3V0Y29tZSJQCglTdWNjZWVkZWQSMAoGcmVzdWx0GAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFJlc3VsdBIRCglleGl0X3NlZW4YAiABKAgikwEKBkZhaWxlZBIvCgVjbGFzcxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5GYWlsdXJlQ2xhc3MSKgoGcmVhc29uGAIgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlJlYXNvbhIaCg1kZWxheV9zZWNvbmRzGAMgASgBSACIAQFCEAoOX2RlbGF5X3NlY29uZHMidAoEV2FpdBIPCgdzZWNvbmRzGAEgASgBEioKBnJlYXNvbhgCIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24SLwoJaGFuZF9iYWNrGAMgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkhhbmRCYWNrIlMKCEhhbmRCYWNrEhAKCGluc3RhbmNlGAEgASgJEg8KB3Bhc3NpbmcYAiABKAgSDwoHc3RvcmFnZRgDIAEoCBITCgtub3Rfc3RhcnRlZBgEIAEoCCIJCgdTdG9wcGVkIkYKB1JlbW92ZWQSDQoFcGF0aHMYASADKAkSDQoFYnl0ZXMYAiABKAQSDgoGcmVtYXJrGAMgASgJEg0KBWVtcHR5GAQgAygJIjoKDFJlbW92ZUZhaWxlZBIqCgZyZWFzb24YASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuUmVhc29uIkoKFENvbXBsZXRlVGFza1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZyJTChJSZWxlYXNlVGFza1JlcXVlc3QSKQoEdGFzaxgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrUmVmEhIKCnN0cmF5X3BhdGgYAiABKAkiSQoTUmVsZWFzZVRhc2tSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcicAoTUmVwb3J0T3V0cHV0UmVxdWVzdBIpCgR0YXNrGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tSZWYSEAoIc2VxdWVuY2UYAiABKAUSDgoGb2Zmc2V0GAMgASgEEgwKBGRhdGEYBCABKAwiSgoUUmVwb3J0T3V0cHV0UmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nIjoKCENoZWNrUmVmEhAKCGNoZWNrX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg0KBWZlbmNlGAMgASgEImQKEUNsYWltQ2hlY2tSZXF1ZXN0EhAKCGNoZWNrX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg4KBndvcmtlchgDIAEoCRIMCgRwb29sGAQgASgJEhAKCGluc3RhbmNlGAUgASgJIkMKEkNsYWltQ2hlY2tSZXNwb25zZRItCgVncmFudBgBIAEoCzIeLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja0dyYW50Iu0BCgpDaGVja0dyYW50Eg0KBWZlbmNlGAEgASgEEisKBGtpbmQYAiABKA4yHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tLaW5kEiwKB3N0b3JhZ2UYAyABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZRISCgpyZXF1ZXN0X2lkGAQgASgJEjEKBm1hcmtlchgFIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlTWFya2VyEi4KBG1vdmUYBiABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuRGVjbGFyZWRNb3ZlIj4KDERlY2xhcmVkTW92ZRIuCgZwbGFjZXMYASADKAsyHi50aWRlbWFyay5iYWNrdXAudjEuT2xkZXJQbGFjZSJKCgpPbGRlclBsYWNlEg0KBXBsYWNlGAEgASgJEgwKBHJvb3QYAiABKAkSDgoGbnVtYmVyGAMgASgJEg8KB2JhY2t1cHMYBCADKAkigwEKEVJlbmV3Q2hlY2tSZXF1ZXN0EisKBWNoZWNrGAEgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmEiwKBXN0ZXBzGAIgAygLMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RlcBITCgt0b3RhbF9zdGVwcxgDIAEoBSJIChJSZW5ld0NoZWNrUmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nIpIBChRDb21wbGV0ZUNoZWNrUmVxdWVzdBIrCgVjaGVjaxgBIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1JlZhIKCgJvaxgCIAEoCBIsCgVzdGVwcxgDIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0ZXASEwoLdG90YWxfc3RlcHMYBCABKAUiSwoVQ29tcGxldGVDaGVja1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZyJCChNSZWxlYXNlQ2hlY2tSZXF1ZXN0EisKBWNoZWNrGAEgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmIkoKFFJlbGVhc2VDaGVja1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZyJjChRPZmZlck1hbmlmZXN0UmVxdWVzdBIrCgVjaGVjaxgBIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1JlZhIMCgRwYXRoGAIgASgJEhAKCG1hbmlmZXN0GAMgASgMIpIBChVPZmZlck1hbmlmZXN0UmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nEjQKB3ZlcmRpY3QYAiABKA4yIy50aWRlbWFyay5iYWNrdXAudjEuTWFuaWZlc3RWZXJkaWN0Eg8KB21lc3NhZ2UYAyABKAkijQEKEVN0b3JhZ2VPdXRPZlJlYWNoEhIKCnN0b3JhZ2VfaWQYASABKAkSFgoOc3RvcmFnZV9kaWdlc3QYAiABKAkSKgoGcmVhc29uGAMgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlJlYXNvbhIPCgdwYXNzaW5nGAQgASgIEg8KB3NlY29uZHMYBSABKAEiTAoLUnVubmluZ1Rhc2sSDAoEa2luZBgBIAEoCRIKCgJpZBgCIAEoCRISCgpjbHVzdGVyX2lkGAMgASgJEg8KB3NlY29uZHMYBCABKAEigAIKFVJlcG9ydFByZXNlbmNlUmVxdWVzdBIOCgZ3b3JrZXIYASABKAkSEAoIaW5zdGFuY2UYAiABKAkSDAoEcG9vbBgDIAEoCRINCgVzbG90cxgEIAEoDRISCgpmcmVlX3Nsb3RzGAUgASgNEhMKC2JyX3ZlcnNpb25zGAYgAygJEjAKB3J1bm5pbmcYByADKAsyHy50aWRlbWFyay5iYWNrdXAudjEuUnVubmluZ1Rhc2sSEAoIZHJhaW5pbmcYCCABKAgSOwoMb3V0X29mX3JlYWNoGAkgAygLMiUudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VPdXRPZlJlYWNoIisKFlJlcG9ydFByZXNlbmNlUmVzcG9uc2USEQoJY2hlY2tfaWRzGAEgAygJIosBChNTZXR0bGVNYXJrZXJSZXF1ZXN0EisKBHRhc2sYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuVGFza1JlZkgAEi0KBWNoZWNrGAIgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmSAASDgoGbnVtYmVyGAMgASgJQggKBmhvbGRlciJ+ChRTZXR0bGVNYXJrZXJSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcSDgoGbnVtYmVyGAIgASgJEhEKCWNhbmRpZGF0ZRgDIAEoCRIPCgdiYWNrdXBzGAQgAygJInAKEVNldHRsZU1vdmVSZXF1ZXN0EisKBWNoZWNrGAEgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmEg0KBXBsYWNlGAIgASgJEg4KBm51bWJlchgDIAEoCRIPCgdiYWNrdXBzGAQgAygJInkKElNldHRsZU1vdmVSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcSDgoGcHJvdmVuGAIgASgIEg8KB21lc3NhZ2UYAyABKAkSDgoGbnVtYmVyGAQgASgJKl0KDFRhc2tTdGFuZGluZxIdChlUQVNLX1NUQU5ESU5HX1VOU1BFQ0lGSUVEEAASFgoSVEFTS19TVEFORElOR19IRUxEEAESFgoSVEFTS19TVEFORElOR19MT1NUEAIqfwoMRmFpbHVyZUNsYXNzEh0KGUZBSUxVUkVfQ0xBU1NfVU5TUEVDSUZJRUQQABIbChdGQUlMVVJFX0NMQVNTX1BFUk1BTkVOVBABEhcKE0ZBSUxVUkVfQ0xBU1NfUkVUUlkQAhIaChZGQUlMVVJFX0NMQVNTX05FV19QQVRIEAMqqQEKD01hbmlmZXN0VmVyZGljdBIgChxNQU5JRkVTVF9WRVJESUNUX1VOU1BFQ0lGSUVEEAASGgoWTUFOSUZFU1RfVkVSRElDVF9LTk9XThABEhwKGE1BTklGRVNUX1ZFUkRJQ1RfTUlTU0lORxACEhwKGE1BTklGRVNUX1ZFUkRJQ1RfUkVCVUlMVBADEhwKGE1BTklGRVNUX1ZFUkRJQ1RfUkVGVVNFRBAEMr4KCg9FeGVjdXRvclNlcnZpY2USXQoJQ2xhaW1UYXNrEiQudGlkZW1hcmsuYmFja3VwLnYxLkNsYWltVGFza1JlcXVlc3QaJS50aWRlbWFyay5iYWNrdXAudjEuQ2xhaW1UYXNrUmVzcG9uc2UiA5ACAhJdCglSZW5ld1Rhc2sSJC50aWRlbWFyay5iYWNrdXAudjEuUmVuZXdUYXNrUmVxdWVzdBolLnRpZGVtYXJrLmJhY2t1cC52MS5SZW5ld1Rhc2tSZXNwb25zZSIDkAICEmYKDENvbXBsZXRlVGFzaxInLnRpZGVtYXJrLmJhY2t1cC52MS5Db21wbGV0ZVRhc2tSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkNvbXBsZXRlVGFza1Jlc3BvbnNlIgOQAgISYwoLUmVsZWFzZVRhc2sSJi50aWRlbWFyay5iYWNrdXAudjEuUmVsZWFzZVRhc2tSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLlJlbGVhc2VUYXNrUmVzcG9uc2UiA5ACAhJmCgxSZXBvcnRPdXRwdXQSJy50aWRlbWFyay5iYWNrdXAudjEuUmVwb3J0T3V0cHV0UmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5SZXBvcnRPdXRwdXRSZXNwb25zZSIDkAICEmAKCkNsYWltQ2hlY2sSJS50aWRlbWFyay5iYWNrdXAudjEuQ2xhaW1DaGVja1JlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuQ2xhaW1DaGVja1Jlc3BvbnNlIgOQAgISYAoKUmVuZXdDaGVjaxIlLnRpZGVtYXJrLmJhY2t1cC52MS5SZW5ld0NoZWNrUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5SZW5ld0NoZWNrUmVzcG9uc2UiA5ACAhJpCg1Db21wbGV0ZUNoZWNrEigudGlkZW1hcmsuYmFja3VwLnYxLkNvbXBsZXRlQ2hlY2tSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLkNvbXBsZXRlQ2hlY2tSZXNwb25zZSIDkAICEmYKDFJlbGVhc2VDaGVjaxInLnRpZGVtYXJrLmJhY2t1cC52MS5SZWxlYXNlQ2hlY2tSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLlJlbGVhc2VDaGVja1Jlc3BvbnNlIgOQAgISbAoOUmVwb3J0UHJlc2VuY2USKS50aWRlbWFyay5iYWNrdXAudjEuUmVwb3J0UHJlc2VuY2VSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLlJlcG9ydFByZXNlbmNlUmVzcG9uc2UiA5ACAhJmCgxTZXR0bGVNYXJrZXISJy50aWRlbWFyay5iYWNrdXAudjEuU2V0dGxlTWFya2VyUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5TZXR0bGVNYXJrZXJSZXNwb25zZSIDkAICEmAKClNldHRsZU1vdmUSJS50aWRlbWFyay5iYWNrdXAudjEuU2V0dGxlTW92ZVJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuU2V0dGxlTW92ZVJlc3BvbnNlIgOQAgISaQoNT2ZmZXJNYW5pZmVzdBIoLnRpZGVtYXJrLmJhY2t1cC52MS5PZmZlck1hbmlmZXN0UmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5PZmZlck1hbmlmZXN0UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
+  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvZXhlY3V0b3Jfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjoKB1Rhc2tSZWYSEQoJYmFja3VwX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg0KBWZlbmNlGAMgASgEIqEBChBDbGFpbVRhc2tSZXF1ZXN0EhEKCWJhY2t1cF9pZBgBIAEoCRINCgVjbGFpbRgCIAEoCRIOCgZ3b3JrZXIYAyABKAkSDAoEcG9vbBgEIAEoCRIQCghpbnN0YW5jZRgFIAEoCRI7CgxvdXRfb2ZfcmVhY2gYBiADKAsyJS50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZU91dE9mUmVhY2giggEKEUNsYWltVGFza1Jlc3BvbnNlEjEKBmJhY2t1cBgBIAEoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBHcmFudEgAEjEKBnJlbW92ZRgCIAEoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5SZW1vdmVHcmFudEgAQgcKBWdyYW50IqIFCgtCYWNrdXBHcmFudBINCgVmZW5jZRgBIAEoBBISCgpjbHVzdGVyX2lkGAIgASgJEgwKBHBhdGgYAyABKAkSKgoGdGFyZ2V0GAQgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlRhcmdldBIsCgdzdG9yYWdlGAUgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2USGQoRcmVtYWluaW5nX3NlY29uZHMYBiABKAESDwoHbWF5X3J1bhgHIAEoCBIPCgdhdHRlbXB0GAggASgFEhIKCnJlcXVlc3RfaWQYCSABKAkSFgoOcHJldmlvdXNfZW5kZWQYCiABKAgSGwoTcHJldmlvdXNfYnJfdmVyc2lvbhgUIAEoCRIsCgRtb2RlGAsgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE1vZGUSMAoGb3JpZ2luGAwgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE9yaWdpbhISCgpjcmVhdGVkX2J5GA0gASgJEgwKBHR5cGUYDiABKAkSDgoGbWV0aG9kGA8gASgJEi4KCnN0YXJ0X3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC3JlcXVlc3Rfa2V5GBEgASgJEhQKDHJlcXVlc3RfaGFzaBgSIAEoCRIRCgliYXNlX3BhdGgYEyABKAkSDAoEcnVsZRgVIAEoCRIWCg5zdG9yYWdlX2RpZ2VzdBgWIAEoCRIQCghmYWlsdXJlcxgXIAEoBRIxCgZtYXJrZXIYGCABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZU1hcmtlchIXCg9sYXN0X3NpemVfYnl0ZXMYGiABKAQizAEKC1JlbW92ZUdyYW50Eg0KBWZlbmNlGAEgASgEEhIKCmNsdXN0ZXJfaWQYAiABKAkSLAoHc3RvcmFnZRgDIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlEg0KBXBhdGhzGAQgAygJEhIKCnJlcXVlc3RfaWQYBSABKAkSFgoOc3RvcmFnZV9kaWdlc3QYBiABKAkSMQoGbWFya2VyGAcgASgLMiEudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VNYXJrZXIiLgoNU3RvcmFnZU1hcmtlchIOCgZudW1iZXIYASABKAkSDQoFYWRvcHQYAiABKAgikQEKBlRhcmdldBIKCgJwZBgBIAMoCRIPCgd2ZXJzaW9uGAIgASgJEgwKBHBvb2wYAyABKAkSKQoDdGxzGAQgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlRsc0ZpbGVzEjEKCmJyX29wdGlvbnMYBSABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zIokCChBSZW5ld1Rhc2tSZXF1ZXN0EikKBHRhc2sYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuVGFza1JlZhIuCghwcm9ncmVzcxgCIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Qcm9ncmVzcxIuCghzdGFydGluZxgDIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFydGluZxIoCgVzdGFsbBgEIAEoCzIZLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFsbBIQCghyZW1vdmluZxgFIAMoCRIuCghlc3RpbWF0ZRgGIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Fc3RpbWF0ZSJGCgVTdGFsbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFc3RvcmUYAyABKAkSDwoHc2Vjb25kcxgEIAEoASI+CghTdGFydGluZxIMCgRhcmd2GAEgAygJEhIKCmJyX3ZlcnNpb24YAiABKAkSEAoIaGFzX2xvY2sYAyABKAgidwoRUmVuZXdUYXNrUmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nEi4KBXN0YXRlGAIgASgOMh8udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFN0YXRlIvICChNDb21wbGV0ZVRhc2tSZXF1ZXN0EikKBHRhc2sYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuVGFza1JlZhIyCglzdWNjZWVkZWQYAiABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuU3VjY2VlZGVkSAASLAoGZmFpbGVkGAMgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkZhaWxlZEgAEigKBHdhaXQYBCABKAsyGC50aWRlbWFyay5iYWNrdXAudjEuV2FpdEgAEi4KB3N0b3BwZWQYBSABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcHBlZEgAEi4KB3JlbW92ZWQYBiABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVtb3ZlZEgAEjkKDXJlbW92ZV9mYWlsZWQYByABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuUmVtb3ZlRmFpbGVkSABCCQoHb3V0Y29tZSJQCglTdWNjZWVkZWQSMAoGcmVzdWx0GAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFJlc3VsdBIRCglleGl0X3NlZW4YAiABKAgikwEKBkZhaWxlZBIvCgVjbGFzcxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5GYWlsdXJlQ2xhc3MSKgoGcmVhc29uGAIgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlJlYXNvbhIaCg1kZWxheV9zZWNvbmRzGAMgASgBSACIAQFCEAoOX2RlbGF5X3NlY29uZHMidAoEV2FpdBIPCgdzZWNvbmRzGAEgASgBEioKBnJlYXNvbhgCIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24SLwoJaGFuZF9iYWNrGAMgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkhhbmRCYWNrIlMKCEhhbmRCYWNrEhAKCGluc3RhbmNlGAEgASgJEg8KB3Bhc3NpbmcYAiABKAgSDwoHc3RvcmFnZRgDIAEoCBITCgtub3Rfc3RhcnRlZBgEIAEoCCIJCgdTdG9wcGVkIkYKB1JlbW92ZWQSDQoFcGF0aHMYASADKAkSDQoFYnl0ZXMYAiABKAQSDgoGcmVtYXJrGAMgASgJEg0KBWVtcHR5GAQgAygJIjoKDFJlbW92ZUZhaWxlZBIqCgZyZWFzb24YASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuUmVhc29uIkoKFENvbXBsZXRlVGFza1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZyJTChJSZWxlYXNlVGFza1JlcXVlc3QSKQoEdGFzaxgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrUmVmEhIKCnN0cmF5X3BhdGgYAiABKAkiSQoTUmVsZWFzZVRhc2tSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcicAoTUmVwb3J0T3V0cHV0UmVxdWVzdBIpCgR0YXNrGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tSZWYSEAoIc2VxdWVuY2UYAiABKAUSDgoGb2Zmc2V0GAMgASgEEgwKBGRhdGEYBCABKAwiSgoUUmVwb3J0T3V0cHV0UmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nIjoKCENoZWNrUmVmEhAKCGNoZWNrX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg0KBWZlbmNlGAMgASgEImQKEUNsYWltQ2hlY2tSZXF1ZXN0EhAKCGNoZWNrX2lkGAEgASgJEg0KBWNsYWltGAIgASgJEg4KBndvcmtlchgDIAEoCRIMCgRwb29sGAQgASgJEhAKCGluc3RhbmNlGAUgASgJIkMKEkNsYWltQ2hlY2tSZXNwb25zZRItCgVncmFudBgBIAEoCzIeLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja0dyYW50Iu0BCgpDaGVja0dyYW50Eg0KBWZlbmNlGAEgASgEEisKBGtpbmQYAiABKA4yHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tLaW5kEiwKB3N0b3JhZ2UYAyABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZRISCgpyZXF1ZXN0X2lkGAQgASgJEjEKBm1hcmtlchgFIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlTWFya2VyEi4KBG1vdmUYBiABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuRGVjbGFyZWRNb3ZlIj4KDERlY2xhcmVkTW92ZRIuCgZwbGFjZXMYASADKAsyHi50aWRlbWFyay5iYWNrdXAudjEuT2xkZXJQbGFjZSJKCgpPbGRlclBsYWNlEg0KBXBsYWNlGAEgASgJEgwKBHJvb3QYAiABKAkSDgoGbnVtYmVyGAMgASgJEg8KB2JhY2t1cHMYBCADKAkigwEKEVJlbmV3Q2hlY2tSZXF1ZXN0EisKBWNoZWNrGAEgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmEiwKBXN0ZXBzGAIgAygLMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RlcBITCgt0b3RhbF9zdGVwcxgDIAEoBSJIChJSZW5ld0NoZWNrUmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nIpIBChRDb21wbGV0ZUNoZWNrUmVxdWVzdBIrCgVjaGVjaxgBIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1JlZhIKCgJvaxgCIAEoCBIsCgVzdGVwcxgDIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0ZXASEwoLdG90YWxfc3RlcHMYBCABKAUiSwoVQ29tcGxldGVDaGVja1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZyJCChNSZWxlYXNlQ2hlY2tSZXF1ZXN0EisKBWNoZWNrGAEgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmIkoKFFJlbGVhc2VDaGVja1Jlc3BvbnNlEjIKCHN0YW5kaW5nGAEgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlRhc2tTdGFuZGluZyJjChRPZmZlck1hbmlmZXN0UmVxdWVzdBIrCgVjaGVjaxgBIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1JlZhIMCgRwYXRoGAIgASgJEhAKCG1hbmlmZXN0GAMgASgMIpIBChVPZmZlck1hbmlmZXN0UmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nEjQKB3ZlcmRpY3QYAiABKA4yIy50aWRlbWFyay5iYWNrdXAudjEuTWFuaWZlc3RWZXJkaWN0Eg8KB21lc3NhZ2UYAyABKAkijQEKEVN0b3JhZ2VPdXRPZlJlYWNoEhIKCnN0b3JhZ2VfaWQYASABKAkSFgoOc3RvcmFnZV9kaWdlc3QYAiABKAkSKgoGcmVhc29uGAMgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlJlYXNvbhIPCgdwYXNzaW5nGAQgASgIEg8KB3NlY29uZHMYBSABKAEiTAoLUnVubmluZ1Rhc2sSDAoEa2luZBgBIAEoCRIKCgJpZBgCIAEoCRISCgpjbHVzdGVyX2lkGAMgASgJEg8KB3NlY29uZHMYBCABKAEigAIKFVJlcG9ydFByZXNlbmNlUmVxdWVzdBIOCgZ3b3JrZXIYASABKAkSEAoIaW5zdGFuY2UYAiABKAkSDAoEcG9vbBgDIAEoCRINCgVzbG90cxgEIAEoDRISCgpmcmVlX3Nsb3RzGAUgASgNEhMKC2JyX3ZlcnNpb25zGAYgAygJEjAKB3J1bm5pbmcYByADKAsyHy50aWRlbWFyay5iYWNrdXAudjEuUnVubmluZ1Rhc2sSEAoIZHJhaW5pbmcYCCABKAgSOwoMb3V0X29mX3JlYWNoGAkgAygLMiUudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VPdXRPZlJlYWNoIisKFlJlcG9ydFByZXNlbmNlUmVzcG9uc2USEQoJY2hlY2tfaWRzGAEgAygJIosBChNTZXR0bGVNYXJrZXJSZXF1ZXN0EisKBHRhc2sYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuVGFza1JlZkgAEi0KBWNoZWNrGAIgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmSAASDgoGbnVtYmVyGAMgASgJQggKBmhvbGRlciJ+ChRTZXR0bGVNYXJrZXJSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcSDgoGbnVtYmVyGAIgASgJEhEKCWNhbmRpZGF0ZRgDIAEoCRIPCgdiYWNrdXBzGAQgAygJInAKEVNldHRsZU1vdmVSZXF1ZXN0EisKBWNoZWNrGAEgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrUmVmEg0KBXBsYWNlGAIgASgJEg4KBm51bWJlchgDIAEoCRIPCgdiYWNrdXBzGAQgAygJInkKElNldHRsZU1vdmVSZXNwb25zZRIyCghzdGFuZGluZxgBIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5UYXNrU3RhbmRpbmcSDgoGcHJvdmVuGAIgASgIEg8KB21lc3NhZ2UYAyABKAkSDgoGbnVtYmVyGAQgASgJIj4KClJlc3RvcmVSZWYSEgoKcmVzdG9yZV9pZBgBIAEoCRINCgVjbGFpbRgCIAEoCRINCgVmZW5jZRgDIAEoBCJrChNDbGFpbVJlc3RvcmVSZXF1ZXN0EhIKCnJlc3RvcmVfaWQYASABKAkSDQoFY2xhaW0YAiABKAkSDgoGd29ya2VyGAMgASgJEgwKBHBvb2wYBCABKAkSEwoLYnJfdmVyc2lvbnMYBSADKAkiRwoUQ2xhaW1SZXN0b3JlUmVzcG9uc2USLwoFZ3JhbnQYASABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZUdyYW50Iu0DCgxSZXN0b3JlR3JhbnQSDQoFZmVuY2UYASABKAQSDwoHYXR0ZW1wdBgCIAEoBRIxCgZzb3VyY2UYAyABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVNvdXJjZRIxCgZ0YXJnZXQYBCABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVRhcmdldBIpCgN0bHMYBSABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuVGxzRmlsZXMSLAoHc3RvcmFnZRgGIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlEjEKBm1hcmtlchgHIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlTWFya2VyEjMKB29wdGlvbnMYCCABKAsyIi50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZU9wdGlvbnMSFgoOY3J5cHRlcl9tZXRob2QYCSABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgKIAEoCRISCgpicl92ZXJzaW9uGAsgASgJEhkKEXJlbWFpbmluZ19zZWNvbmRzGAwgASgBEhIKCnJlcXVlc3RfaWQYDSABKAkSEwoLd2FzX3BhcnRpYWwYDiABKAgSDAoEYXJndhgPIAMoCSKtAQoTUmVuZXdSZXN0b3JlUmVxdWVzdBIvCgdyZXN0b3JlGAEgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVSZWYSLgoIcHJvZ3Jlc3MYAiABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuUHJvZ3Jlc3MSNQoIc3RhcnRpbmcYAyABKAsyIy50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVN0YXJ0aW5nIlkKD1Jlc3RvcmVTdGFydGluZxISCgpicl92ZXJzaW9uGAEgASgJEgwKBGhvc3QYAiABKAkSFgoOaGFzX2NoZWNrcG9pbnQYAyABKAgSDAoEYXJndhgEIAMoCSKOAQoUUmVuZXdSZXN0b3JlUmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nEi8KBXN0YXRlGAIgASgOMiAudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVTdGF0ZRIRCgltYXlfc3RhcnQYAyABKAgidgoWQ29tcGxldGVSZXN0b3JlUmVxdWVzdBIvCgdyZXN0b3JlGAEgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVSZWYSKwoDZW5kGAIgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVFbmQiTQoXQ29tcGxldGVSZXN0b3JlUmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nInQKFFJldHVyblJlc3RvcmVSZXF1ZXN0Ei8KB3Jlc3RvcmUYASABKAsyHi50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVJlZhIrCgNlbmQYAiABKAsyHi50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZUVuZCJLChVSZXR1cm5SZXN0b3JlUmVzcG9uc2USMgoIc3RhbmRpbmcYASABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YW5kaW5nIncKF1JlcG9ydFJlc3RvcmVFbmRSZXF1ZXN0Ei8KB3Jlc3RvcmUYASABKAsyHi50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVJlZhIrCgNlbmQYAiABKAsyHi50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZUVuZCIaChhSZXBvcnRSZXN0b3JlRW5kUmVzcG9uc2UqXQoMVGFza1N0YW5kaW5nEh0KGVRBU0tfU1RBTkRJTkdfVU5TUEVDSUZJRUQQABIWChJUQVNLX1NUQU5ESU5HX0hFTEQQARIWChJUQVNLX1NUQU5ESU5HX0xPU1QQAip/CgxGYWlsdXJlQ2xhc3MSHQoZRkFJTFVSRV9DTEFTU19VTlNQRUNJRklFRBAAEhsKF0ZBSUxVUkVfQ0xBU1NfUEVSTUFORU5UEAESFwoTRkFJTFVSRV9DTEFTU19SRVRSWRACEhoKFkZBSUxVUkVfQ0xBU1NfTkVXX1BBVEgQAyqpAQoPTWFuaWZlc3RWZXJkaWN0EiAKHE1BTklGRVNUX1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIaChZNQU5JRkVTVF9WRVJESUNUX0tOT1dOEAESHAoYTUFOSUZFU1RfVkVSRElDVF9NSVNTSU5HEAISHAoYTUFOSUZFU1RfVkVSRElDVF9SRUJVSUxUEAMSHAoYTUFOSUZFU1RfVkVSRElDVF9SRUZVU0VEEAQy3g4KD0V4ZWN1dG9yU2VydmljZRJdCglDbGFpbVRhc2sSJC50aWRlbWFyay5iYWNrdXAudjEuQ2xhaW1UYXNrUmVxdWVzdBolLnRpZGVtYXJrLmJhY2t1cC52MS5DbGFpbVRhc2tSZXNwb25zZSIDkAICEl0KCVJlbmV3VGFzaxIkLnRpZGVtYXJrLmJhY2t1cC52MS5SZW5ld1Rhc2tSZXF1ZXN0GiUudGlkZW1hcmsuYmFja3VwLnYxLlJlbmV3VGFza1Jlc3BvbnNlIgOQAgISZgoMQ29tcGxldGVUYXNrEicudGlkZW1hcmsuYmFja3VwLnYxLkNvbXBsZXRlVGFza1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuQ29tcGxldGVUYXNrUmVzcG9uc2UiA5ACAhJjCgtSZWxlYXNlVGFzaxImLnRpZGVtYXJrLmJhY2t1cC52MS5SZWxlYXNlVGFza1JlcXVlc3QaJy50aWRlbWFyay5iYWNrdXAudjEuUmVsZWFzZVRhc2tSZXNwb25zZSIDkAICEmYKDENsYWltUmVzdG9yZRInLnRpZGVtYXJrLmJhY2t1cC52MS5DbGFpbVJlc3RvcmVSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkNsYWltUmVzdG9yZVJlc3BvbnNlIgOQAgISZgoMUmVuZXdSZXN0b3JlEicudGlkZW1hcmsuYmFja3VwLnYxLlJlbmV3UmVzdG9yZVJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuUmVuZXdSZXN0b3JlUmVzcG9uc2UiA5ACAhJvCg9Db21wbGV0ZVJlc3RvcmUSKi50aWRlbWFyay5iYWNrdXAudjEuQ29tcGxldGVSZXN0b3JlUmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5Db21wbGV0ZVJlc3RvcmVSZXNwb25zZSIDkAICEmkKDVJldHVyblJlc3RvcmUSKC50aWRlbWFyay5iYWNrdXAudjEuUmV0dXJuUmVzdG9yZVJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuUmV0dXJuUmVzdG9yZVJlc3BvbnNlIgOQAgIScgoQUmVwb3J0UmVzdG9yZUVuZBIrLnRpZGVtYXJrLmJhY2t1cC52MS5SZXBvcnRSZXN0b3JlRW5kUmVxdWVzdBosLnRpZGVtYXJrLmJhY2t1cC52MS5SZXBvcnRSZXN0b3JlRW5kUmVzcG9uc2UiA5ACAhJmCgxSZXBvcnRPdXRwdXQSJy50aWRlbWFyay5iYWNrdXAudjEuUmVwb3J0T3V0cHV0UmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5SZXBvcnRPdXRwdXRSZXNwb25zZSIDkAICEmAKCkNsYWltQ2hlY2sSJS50aWRlbWFyay5iYWNrdXAudjEuQ2xhaW1DaGVja1JlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuQ2xhaW1DaGVja1Jlc3BvbnNlIgOQAgISYAoKUmVuZXdDaGVjaxIlLnRpZGVtYXJrLmJhY2t1cC52MS5SZW5ld0NoZWNrUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5SZW5ld0NoZWNrUmVzcG9uc2UiA5ACAhJpCg1Db21wbGV0ZUNoZWNrEigudGlkZW1hcmsuYmFja3VwLnYxLkNvbXBsZXRlQ2hlY2tSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLkNvbXBsZXRlQ2hlY2tSZXNwb25zZSIDkAICEmYKDFJlbGVhc2VDaGVjaxInLnRpZGVtYXJrLmJhY2t1cC52MS5SZWxlYXNlQ2hlY2tSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLlJlbGVhc2VDaGVja1Jlc3BvbnNlIgOQAgISbAoOUmVwb3J0UHJlc2VuY2USKS50aWRlbWFyay5iYWNrdXAudjEuUmVwb3J0UHJlc2VuY2VSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLlJlcG9ydFByZXNlbmNlUmVzcG9uc2UiA5ACAhJmCgxTZXR0bGVNYXJrZXISJy50aWRlbWFyay5iYWNrdXAudjEuU2V0dGxlTWFya2VyUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5TZXR0bGVNYXJrZXJSZXNwb25zZSIDkAICEmAKClNldHRsZU1vdmUSJS50aWRlbWFyay5iYWNrdXAudjEuU2V0dGxlTW92ZVJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuU2V0dGxlTW92ZVJlc3BvbnNlIgOQAgISaQoNT2ZmZXJNYW5pZmVzdBIoLnRpZGVtYXJrLmJhY2t1cC52MS5PZmZlck1hbmlmZXN0UmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5PZmZlck1hbmlmZXN0UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service, file_tidemark_backup_v1_restore]);
 
 /**
  * A claim on a task: a random token for each delivery, and the number of its grant.
@@ -1692,6 +1694,434 @@ export const SettleMoveResponseSchema: GenMessage<SettleMoveResponse> = /*@__PUR
   messageDesc(file_tidemark_backup_v1_executor_service, 45);
 
 /**
+ * A claim on a restore.
+ *
+ * @generated from message tidemark.backup.v1.RestoreRef
+ */
+export type RestoreRef = Message<"tidemark.backup.v1.RestoreRef"> & {
+  /**
+   * @generated from field: string restore_id = 1;
+   */
+  restoreId: string;
+
+  /**
+   * @generated from field: string claim = 2;
+   */
+  claim: string;
+
+  /**
+   * @generated from field: uint64 fence = 3;
+   */
+  fence: bigint;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RestoreRef.
+ * Use `create(RestoreRefSchema)` to create a new message.
+ */
+export const RestoreRefSchema: GenMessage<RestoreRef> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 46);
+
+/**
+ * Asks for a restore.
+ *
+ * @generated from message tidemark.backup.v1.ClaimRestoreRequest
+ */
+export type ClaimRestoreRequest = Message<"tidemark.backup.v1.ClaimRestoreRequest"> & {
+  /**
+   * @generated from field: string restore_id = 1;
+   */
+  restoreId: string;
+
+  /**
+   * At least 128 random bits, never used for another delivery.
+   *
+   * @generated from field: string claim = 2;
+   */
+  claim: string;
+
+  /**
+   * @generated from field: string worker = 3;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string pool = 4;
+   */
+  pool: string;
+
+  /**
+   * Those of `br` that this worker has, such as v8.5.0.
+   *
+   * @generated from field: repeated string br_versions = 5;
+   */
+  brVersions: string[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ClaimRestoreRequest.
+ * Use `create(ClaimRestoreRequestSchema)` to create a new message.
+ */
+export const ClaimRestoreRequestSchema: GenMessage<ClaimRestoreRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 47);
+
+/**
+ * What a worker was granted; nothing set means LOST.
+ *
+ * @generated from message tidemark.backup.v1.ClaimRestoreResponse
+ */
+export type ClaimRestoreResponse = Message<"tidemark.backup.v1.ClaimRestoreResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.RestoreGrant grant = 1;
+   */
+  grant?: RestoreGrant | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ClaimRestoreResponse.
+ * Use `create(ClaimRestoreResponseSchema)` to create a new message.
+ */
+export const ClaimRestoreResponseSchema: GenMessage<ClaimRestoreResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 48);
+
+/**
+ * A restore to run.
+ *
+ * @generated from message tidemark.backup.v1.RestoreGrant
+ */
+export type RestoreGrant = Message<"tidemark.backup.v1.RestoreGrant"> & {
+  /**
+   * @generated from field: uint64 fence = 1;
+   */
+  fence: bigint;
+
+  /**
+   * @generated from field: int32 attempt = 2;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: tidemark.backup.v1.RestoreSource source = 3;
+   */
+  source?: RestoreSource | undefined;
+
+  /**
+   * @generated from field: tidemark.backup.v1.RestoreTarget target = 4;
+   */
+  target?: RestoreTarget | undefined;
+
+  /**
+   * Of the target.
+   *
+   * @generated from field: tidemark.backup.v1.TlsFiles tls = 5;
+   */
+  tls?: TlsFiles | undefined;
+
+  /**
+   * Of the source, with the way in as it is registered today.
+   *
+   * @generated from field: tidemark.backup.v1.Storage storage = 6;
+   */
+  storage?: Storage | undefined;
+
+  /**
+   * @generated from field: tidemark.backup.v1.StorageMarker marker = 7;
+   */
+  marker?: StorageMarker | undefined;
+
+  /**
+   * @generated from field: tidemark.backup.v1.RestoreOptions options = 8;
+   */
+  options?: RestoreOptions | undefined;
+
+  /**
+   * How the backup is encrypted.
+   *
+   * @generated from field: string crypter_method = 9;
+   */
+  crypterMethod: string;
+
+  /**
+   * @generated from field: string crypter_key_file = 10;
+   */
+  crypterKeyFile: string;
+
+  /**
+   * The only `br` that may go on; empty is any.
+   *
+   * @generated from field: string br_version = 11;
+   */
+  brVersion: string;
+
+  /**
+   * Until the restore is given up.
+   *
+   * @generated from field: double remaining_seconds = 12;
+   */
+  remainingSeconds: number;
+
+  /**
+   * Of the request that started it, for the logs.
+   *
+   * @generated from field: string request_id = 13;
+   */
+  requestId: string;
+
+  /**
+   * Whether an attempt before may have touched the target.
+   *
+   * @generated from field: bool was_partial = 14;
+   */
+  wasPartial: boolean;
+
+  /**
+   * The command line of the attempts before, without log file and rate limit: this one runs the same. Empty where the target is
+   * as it was.
+   *
+   * @generated from field: repeated string argv = 15;
+   */
+  argv: string[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RestoreGrant.
+ * Use `create(RestoreGrantSchema)` to create a new message.
+ */
+export const RestoreGrantSchema: GenMessage<RestoreGrant> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 49);
+
+/**
+ * Keeps the lease.
+ *
+ * @generated from message tidemark.backup.v1.RenewRestoreRequest
+ */
+export type RenewRestoreRequest = Message<"tidemark.backup.v1.RenewRestoreRequest"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.RestoreRef restore = 1;
+   */
+  restore?: RestoreRef | undefined;
+
+  /**
+   * @generated from field: tidemark.backup.v1.Progress progress = 2;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * Set once, before the spawn: without an answer that allows it nothing is spawned.
+   *
+   * @generated from field: tidemark.backup.v1.RestoreStarting starting = 3;
+   */
+  starting?: RestoreStarting | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RenewRestoreRequest.
+ * Use `create(RenewRestoreRequestSchema)` to create a new message.
+ */
+export const RenewRestoreRequestSchema: GenMessage<RenewRestoreRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 50);
+
+/**
+ * What is about to be spawned.
+ *
+ * @generated from message tidemark.backup.v1.RestoreStarting
+ */
+export type RestoreStarting = Message<"tidemark.backup.v1.RestoreStarting"> & {
+  /**
+   * @generated from field: string br_version = 1;
+   */
+  brVersion: string;
+
+  /**
+   * @generated from field: string host = 2;
+   */
+  host: string;
+
+  /**
+   * Whether this `br` keeps a checkpoint, at which the next attempt goes on.
+   *
+   * @generated from field: bool has_checkpoint = 3;
+   */
+  hasCheckpoint: boolean;
+
+  /**
+   * @generated from field: repeated string argv = 4;
+   */
+  argv: string[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RestoreStarting.
+ * Use `create(RestoreStartingSchema)` to create a new message.
+ */
+export const RestoreStartingSchema: GenMessage<RestoreStarting> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 51);
+
+/**
+ * The answer to a renewal.
+ *
+ * @generated from message tidemark.backup.v1.RenewRestoreResponse
+ */
+export type RenewRestoreResponse = Message<"tidemark.backup.v1.RenewRestoreResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.TaskStanding standing = 1;
+   */
+  standing: TaskStanding;
+
+  /**
+   * Canceling means: stop.
+   *
+   * @generated from field: tidemark.backup.v1.RestoreState state = 2;
+   */
+  state: RestoreState;
+
+  /**
+   * Whether `br` may be started; asked for with `starting`.
+   *
+   * @generated from field: bool may_start = 3;
+   */
+  mayStart: boolean;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RenewRestoreResponse.
+ * Use `create(RenewRestoreResponseSchema)` to create a new message.
+ */
+export const RenewRestoreResponseSchema: GenMessage<RenewRestoreResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 52);
+
+/**
+ * Ends a claim.
+ *
+ * @generated from message tidemark.backup.v1.CompleteRestoreRequest
+ */
+export type CompleteRestoreRequest = Message<"tidemark.backup.v1.CompleteRestoreRequest"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.RestoreRef restore = 1;
+   */
+  restore?: RestoreRef | undefined;
+
+  /**
+   * @generated from field: tidemark.backup.v1.RestoreEnd end = 2;
+   */
+  end?: RestoreEnd | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CompleteRestoreRequest.
+ * Use `create(CompleteRestoreRequestSchema)` to create a new message.
+ */
+export const CompleteRestoreRequestSchema: GenMessage<CompleteRestoreRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 53);
+
+/**
+ * The answer to the end of a claim.
+ *
+ * @generated from message tidemark.backup.v1.CompleteRestoreResponse
+ */
+export type CompleteRestoreResponse = Message<"tidemark.backup.v1.CompleteRestoreResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.TaskStanding standing = 1;
+   */
+  standing: TaskStanding;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CompleteRestoreResponse.
+ * Use `create(CompleteRestoreResponseSchema)` to create a new message.
+ */
+export const CompleteRestoreResponseSchema: GenMessage<CompleteRestoreResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 54);
+
+/**
+ * Gives a restore back.
+ *
+ * @generated from message tidemark.backup.v1.ReturnRestoreRequest
+ */
+export type ReturnRestoreRequest = Message<"tidemark.backup.v1.ReturnRestoreRequest"> & {
+  /**
+   * Without a fence when the claim's answer never came.
+   *
+   * @generated from field: tidemark.backup.v1.RestoreRef restore = 1;
+   */
+  restore?: RestoreRef | undefined;
+
+  /**
+   * How `br` ended, or that it was not started.
+   *
+   * @generated from field: tidemark.backup.v1.RestoreEnd end = 2;
+   */
+  end?: RestoreEnd | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReturnRestoreRequest.
+ * Use `create(ReturnRestoreRequestSchema)` to create a new message.
+ */
+export const ReturnRestoreRequestSchema: GenMessage<ReturnRestoreRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 55);
+
+/**
+ * The answer to that.
+ *
+ * @generated from message tidemark.backup.v1.ReturnRestoreResponse
+ */
+export type ReturnRestoreResponse = Message<"tidemark.backup.v1.ReturnRestoreResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.TaskStanding standing = 1;
+   */
+  standing: TaskStanding;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReturnRestoreResponse.
+ * Use `create(ReturnRestoreResponseSchema)` to create a new message.
+ */
+export const ReturnRestoreResponseSchema: GenMessage<ReturnRestoreResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 56);
+
+/**
+ * How the `br` of an attempt ended.
+ *
+ * @generated from message tidemark.backup.v1.ReportRestoreEndRequest
+ */
+export type ReportRestoreEndRequest = Message<"tidemark.backup.v1.ReportRestoreEndRequest"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.RestoreRef restore = 1;
+   */
+  restore?: RestoreRef | undefined;
+
+  /**
+   * Not set where nobody knows it.
+   *
+   * @generated from field: tidemark.backup.v1.RestoreEnd end = 2;
+   */
+  end?: RestoreEnd | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReportRestoreEndRequest.
+ * Use `create(ReportRestoreEndRequestSchema)` to create a new message.
+ */
+export const ReportRestoreEndRequestSchema: GenMessage<ReportRestoreEndRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 57);
+
+/**
+ * That it was written down.
+ *
+ * @generated from message tidemark.backup.v1.ReportRestoreEndResponse
+ */
+export type ReportRestoreEndResponse = Message<"tidemark.backup.v1.ReportRestoreEndResponse"> & {
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReportRestoreEndResponse.
+ * Use `create(ReportRestoreEndResponseSchema)` to create a new message.
+ */
+export const ReportRestoreEndResponseSchema: GenMessage<ReportRestoreEndResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_executor_service, 58);
+
+/**
  * Whether the task is still the caller's.
  *
  * @generated from enum tidemark.backup.v1.TaskStanding
@@ -1873,7 +2303,57 @@ export const ExecutorService: GenService<{
     output: typeof ReleaseTaskResponseSchema;
   },
   /**
-   * Keeps a piece of what the `br` of an attempt printed.
+   * Asks for the restore that a doorbell rang for.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.ClaimRestore
+   */
+  claimRestore: {
+    methodKind: "unary";
+    input: typeof ClaimRestoreRequestSchema;
+    output: typeof ClaimRestoreResponseSchema;
+  },
+  /**
+   * Keeps the lease of a restore, reports progress, and announces the start of `br`.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.RenewRestore
+   */
+  renewRestore: {
+    methodKind: "unary";
+    input: typeof RenewRestoreRequestSchema;
+    output: typeof RenewRestoreResponseSchema;
+  },
+  /**
+   * Ends the claim of a restore; only when no process of it lives.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.CompleteRestore
+   */
+  completeRestore: {
+    methodKind: "unary";
+    input: typeof CompleteRestoreRequestSchema;
+    output: typeof CompleteRestoreResponseSchema;
+  },
+  /**
+   * Gives a restore back.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.ReturnRestore
+   */
+  returnRestore: {
+    methodKind: "unary";
+    input: typeof ReturnRestoreRequestSchema;
+    output: typeof ReturnRestoreResponseSchema;
+  },
+  /**
+   * Tells how the `br` of an attempt ended that was lost, or whose worker died.
+   *
+   * @generated from rpc tidemark.backup.v1.ExecutorService.ReportRestoreEnd
+   */
+  reportRestoreEnd: {
+    methodKind: "unary";
+    input: typeof ReportRestoreEndRequestSchema;
+    output: typeof ReportRestoreEndResponseSchema;
+  },
+  /**
+   * Keeps a piece of what the `br` of an attempt printed, of a backup or of a restore.
    *
    * @generated from rpc tidemark.backup.v1.ExecutorService.ReportOutput
    */

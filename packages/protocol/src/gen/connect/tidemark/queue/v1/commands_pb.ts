@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/queue/v1/commands.proto.
  */
 export const file_tidemark_queue_v1_commands: GenFile = /*@__PURE__*/
-  fileDesc("CiB0aWRlbWFyay9xdWV1ZS92MS9jb21tYW5kcy5wcm90bxIRdGlkZW1hcmsucXVldWUudjEiRgoKUnVuQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkiSQoNQ2FuY2VsQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkqXAoLQ29tbWFuZEtpbmQSHAoYQ09NTUFORF9LSU5EX1VOU1BFQ0lGSUVEEAASFwoTQ09NTUFORF9LSU5EX0JBQ0tVUBABEhYKEkNPTU1BTkRfS0lORF9DSEVDSxACYgZwcm90bzM");
+  fileDesc("CiB0aWRlbWFyay9xdWV1ZS92MS9jb21tYW5kcy5wcm90bxIRdGlkZW1hcmsucXVldWUudjEiRgoKUnVuQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkiSQoNQ2FuY2VsQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkqdgoLQ29tbWFuZEtpbmQSHAoYQ09NTUFORF9LSU5EX1VOU1BFQ0lGSUVEEAASFwoTQ09NTUFORF9LSU5EX0JBQ0tVUBABEhYKEkNPTU1BTkRfS0lORF9DSEVDSxACEhgKFENPTU1BTkRfS0lORF9SRVNUT1JFEANiBnByb3RvMw");
 
 /**
  * Rings for unfinished work. Losing one loses nothing: the document rings again.
@@ -37,7 +37,7 @@ export const RunCommandSchema: GenMessage<RunCommand> = /*@__PURE__*/
   messageDesc(file_tidemark_queue_v1_commands, 0);
 
 /**
- * Announces to every worker that a cancel was recorded on a backup.
+ * Announces to every worker that a cancel was recorded on a backup or a restore.
  *
  * @generated from message tidemark.queue.v1.CancelCommand
  */
@@ -84,6 +84,13 @@ export const CommandKind = {
    * @generated from enum value: COMMAND_KIND_CHECK = 2;
    */
   CHECK: 2,
+
+  /**
+   * A restore in `backups` has a task.
+   *
+   * @generated from enum value: COMMAND_KIND_RESTORE = 3;
+   */
+  RESTORE: 3,
 } as const;
 
 /**

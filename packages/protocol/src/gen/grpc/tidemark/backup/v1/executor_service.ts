@@ -18,6 +18,7 @@ import {
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { BackupMode, BackupOrigin, BackupResult, BackupState, Estimate, Progress, Reason } from "./backup.ts";
 import { BrOptions, CheckKind, CheckStep, Storage, TlsFiles } from "./registry_service.ts";
+import { RestoreEnd, RestoreOptions, RestoreSource, RestoreState, RestoreTarget } from "./restore.ts";
 
 export const protobufPackage = "tidemark.backup.v1";
 
@@ -550,6 +551,132 @@ export interface SettleMoveResponse {
   message: string;
   /** By which the storage is known with the root of that place; empty while it is known by none. */
   number: string;
+}
+
+/** A claim on a restore. */
+export interface RestoreRef {
+  restoreId: string;
+  claim: string;
+  fence: bigint;
+}
+
+/** Asks for a restore. */
+export interface ClaimRestoreRequest {
+  restoreId: string;
+  /** At least 128 random bits, never used for another delivery. */
+  claim: string;
+  worker: string;
+  pool: string;
+  /** Those of `br` that this worker has, such as v8.5.0. */
+  brVersions: string[];
+}
+
+/** What a worker was granted; nothing set means LOST. */
+export interface ClaimRestoreResponse {
+  grant: RestoreGrant | undefined;
+}
+
+/** A restore to run. */
+export interface RestoreGrant {
+  fence: bigint;
+  attempt: number;
+  source: RestoreSource | undefined;
+  target:
+    | RestoreTarget
+    | undefined;
+  /** Of the target. */
+  tls:
+    | TlsFiles
+    | undefined;
+  /** Of the source, with the way in as it is registered today. */
+  storage: Storage | undefined;
+  marker: StorageMarker | undefined;
+  options:
+    | RestoreOptions
+    | undefined;
+  /** How the backup is encrypted. */
+  crypterMethod: string;
+  crypterKeyFile: string;
+  /** The only `br` that may go on; empty is any. */
+  brVersion: string;
+  /** Until the restore is given up. */
+  remainingSeconds: number;
+  /** Of the request that started it, for the logs. */
+  requestId: string;
+  /** Whether an attempt before may have touched the target. */
+  wasPartial: boolean;
+  /**
+   * The command line of the attempts before, without log file and rate limit: this one runs the same. Empty where the target is
+   * as it was.
+   */
+  argv: string[];
+}
+
+/** Keeps the lease. */
+export interface RenewRestoreRequest {
+  restore: RestoreRef | undefined;
+  progress:
+    | Progress
+    | undefined;
+  /** Set once, before the spawn: without an answer that allows it nothing is spawned. */
+  starting: RestoreStarting | undefined;
+}
+
+/** What is about to be spawned. */
+export interface RestoreStarting {
+  brVersion: string;
+  host: string;
+  /** Whether this `br` keeps a checkpoint, at which the next attempt goes on. */
+  hasCheckpoint: boolean;
+  argv: string[];
+}
+
+/** The answer to a renewal. */
+export interface RenewRestoreResponse {
+  standing: TaskStanding;
+  /** Canceling means: stop. */
+  state: RestoreState;
+  /** Whether `br` may be started; asked for with `starting`. */
+  mayStart: boolean;
+}
+
+/** Ends a claim. */
+export interface CompleteRestoreRequest {
+  restore: RestoreRef | undefined;
+  end: RestoreEnd | undefined;
+}
+
+/** The answer to the end of a claim. */
+export interface CompleteRestoreResponse {
+  standing: TaskStanding;
+}
+
+/** Gives a restore back. */
+export interface ReturnRestoreRequest {
+  /** Without a fence when the claim's answer never came. */
+  restore:
+    | RestoreRef
+    | undefined;
+  /** How `br` ended, or that it was not started. */
+  end: RestoreEnd | undefined;
+}
+
+/** The answer to that. */
+export interface ReturnRestoreResponse {
+  standing: TaskStanding;
+}
+
+/** How the `br` of an attempt ended. */
+export interface ReportRestoreEndRequest {
+  restore:
+    | RestoreRef
+    | undefined;
+  /** Not set where nobody knows it. */
+  end: RestoreEnd | undefined;
+}
+
+/** That it was written down. */
+export interface ReportRestoreEndResponse {
 }
 
 function createBaseTaskRef(): TaskRef {
@@ -4745,6 +4872,1115 @@ export const SettleMoveResponse: MessageFns<SettleMoveResponse> = {
   },
 };
 
+function createBaseRestoreRef(): RestoreRef {
+  return { restoreId: "", claim: "", fence: 0n };
+}
+
+export const RestoreRef: MessageFns<RestoreRef> = {
+  encode(message: RestoreRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.restoreId !== "") {
+      writer.uint32(10).string(message.restoreId);
+    }
+    if (message.claim !== "") {
+      writer.uint32(18).string(message.claim);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.fence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreRef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreRef();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.restoreId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.claim = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RestoreRef>): RestoreRef {
+    return RestoreRef.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestoreRef>): RestoreRef {
+    const message = createBaseRestoreRef();
+    message.restoreId = object.restoreId ?? "";
+    message.claim = object.claim ?? "";
+    message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
+    return message;
+  },
+};
+
+function createBaseClaimRestoreRequest(): ClaimRestoreRequest {
+  return { restoreId: "", claim: "", worker: "", pool: "", brVersions: [] };
+}
+
+export const ClaimRestoreRequest: MessageFns<ClaimRestoreRequest> = {
+  encode(message: ClaimRestoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.restoreId !== "") {
+      writer.uint32(10).string(message.restoreId);
+    }
+    if (message.claim !== "") {
+      writer.uint32(18).string(message.claim);
+    }
+    if (message.worker !== "") {
+      writer.uint32(26).string(message.worker);
+    }
+    if (message.pool !== "") {
+      writer.uint32(34).string(message.pool);
+    }
+    for (const v of message.brVersions) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimRestoreRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimRestoreRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.restoreId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.claim = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.brVersions.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClaimRestoreRequest>): ClaimRestoreRequest {
+    return ClaimRestoreRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClaimRestoreRequest>): ClaimRestoreRequest {
+    const message = createBaseClaimRestoreRequest();
+    message.restoreId = object.restoreId ?? "";
+    message.claim = object.claim ?? "";
+    message.worker = object.worker ?? "";
+    message.pool = object.pool ?? "";
+    message.brVersions = object.brVersions?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseClaimRestoreResponse(): ClaimRestoreResponse {
+  return { grant: undefined };
+}
+
+export const ClaimRestoreResponse: MessageFns<ClaimRestoreResponse> = {
+  encode(message: ClaimRestoreResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grant !== undefined) {
+      RestoreGrant.encode(message.grant, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimRestoreResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimRestoreResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grant = RestoreGrant.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClaimRestoreResponse>): ClaimRestoreResponse {
+    return ClaimRestoreResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClaimRestoreResponse>): ClaimRestoreResponse {
+    const message = createBaseClaimRestoreResponse();
+    message.grant = (object.grant !== undefined && object.grant !== null)
+      ? RestoreGrant.fromPartial(object.grant)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRestoreGrant(): RestoreGrant {
+  return {
+    fence: 0n,
+    attempt: 0,
+    source: undefined,
+    target: undefined,
+    tls: undefined,
+    storage: undefined,
+    marker: undefined,
+    options: undefined,
+    crypterMethod: "",
+    crypterKeyFile: "",
+    brVersion: "",
+    remainingSeconds: 0,
+    requestId: "",
+    wasPartial: false,
+    argv: [],
+  };
+}
+
+export const RestoreGrant: MessageFns<RestoreGrant> = {
+  encode(message: RestoreGrant, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.fence);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(16).int32(message.attempt);
+    }
+    if (message.source !== undefined) {
+      RestoreSource.encode(message.source, writer.uint32(26).fork()).join();
+    }
+    if (message.target !== undefined) {
+      RestoreTarget.encode(message.target, writer.uint32(34).fork()).join();
+    }
+    if (message.tls !== undefined) {
+      TlsFiles.encode(message.tls, writer.uint32(42).fork()).join();
+    }
+    if (message.storage !== undefined) {
+      Storage.encode(message.storage, writer.uint32(50).fork()).join();
+    }
+    if (message.marker !== undefined) {
+      StorageMarker.encode(message.marker, writer.uint32(58).fork()).join();
+    }
+    if (message.options !== undefined) {
+      RestoreOptions.encode(message.options, writer.uint32(66).fork()).join();
+    }
+    if (message.crypterMethod !== "") {
+      writer.uint32(74).string(message.crypterMethod);
+    }
+    if (message.crypterKeyFile !== "") {
+      writer.uint32(82).string(message.crypterKeyFile);
+    }
+    if (message.brVersion !== "") {
+      writer.uint32(90).string(message.brVersion);
+    }
+    if (message.remainingSeconds !== 0) {
+      writer.uint32(97).double(message.remainingSeconds);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(106).string(message.requestId);
+    }
+    if (message.wasPartial !== false) {
+      writer.uint32(112).bool(message.wasPartial);
+    }
+    for (const v of message.argv) {
+      writer.uint32(122).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreGrant {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreGrant();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = RestoreSource.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.target = RestoreTarget.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tls = TlsFiles.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.storage = Storage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.marker = StorageMarker.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.options = RestoreOptions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.crypterMethod = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.crypterKeyFile = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.brVersion = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 97) {
+              break;
+            }
+
+            message.remainingSeconds = reader.double();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.wasPartial = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.argv.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RestoreGrant>): RestoreGrant {
+    return RestoreGrant.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestoreGrant>): RestoreGrant {
+    const message = createBaseRestoreGrant();
+    message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
+    message.attempt = object.attempt ?? 0;
+    message.source = (object.source !== undefined && object.source !== null)
+      ? RestoreSource.fromPartial(object.source)
+      : undefined;
+    message.target = (object.target !== undefined && object.target !== null)
+      ? RestoreTarget.fromPartial(object.target)
+      : undefined;
+    message.tls = (object.tls !== undefined && object.tls !== null) ? TlsFiles.fromPartial(object.tls) : undefined;
+    message.storage = (object.storage !== undefined && object.storage !== null)
+      ? Storage.fromPartial(object.storage)
+      : undefined;
+    message.marker = (object.marker !== undefined && object.marker !== null)
+      ? StorageMarker.fromPartial(object.marker)
+      : undefined;
+    message.options = (object.options !== undefined && object.options !== null)
+      ? RestoreOptions.fromPartial(object.options)
+      : undefined;
+    message.crypterMethod = object.crypterMethod ?? "";
+    message.crypterKeyFile = object.crypterKeyFile ?? "";
+    message.brVersion = object.brVersion ?? "";
+    message.remainingSeconds = object.remainingSeconds ?? 0;
+    message.requestId = object.requestId ?? "";
+    message.wasPartial = object.wasPartial ?? false;
+    message.argv = object.argv?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseRenewRestoreRequest(): RenewRestoreRequest {
+  return { restore: undefined, progress: undefined, starting: undefined };
+}
+
+export const RenewRestoreRequest: MessageFns<RenewRestoreRequest> = {
+  encode(message: RenewRestoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.restore !== undefined) {
+      RestoreRef.encode(message.restore, writer.uint32(10).fork()).join();
+    }
+    if (message.progress !== undefined) {
+      Progress.encode(message.progress, writer.uint32(18).fork()).join();
+    }
+    if (message.starting !== undefined) {
+      RestoreStarting.encode(message.starting, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewRestoreRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewRestoreRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.restore = RestoreRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.progress = Progress.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.starting = RestoreStarting.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewRestoreRequest>): RenewRestoreRequest {
+    return RenewRestoreRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewRestoreRequest>): RenewRestoreRequest {
+    const message = createBaseRenewRestoreRequest();
+    message.restore = (object.restore !== undefined && object.restore !== null)
+      ? RestoreRef.fromPartial(object.restore)
+      : undefined;
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? Progress.fromPartial(object.progress)
+      : undefined;
+    message.starting = (object.starting !== undefined && object.starting !== null)
+      ? RestoreStarting.fromPartial(object.starting)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRestoreStarting(): RestoreStarting {
+  return { brVersion: "", host: "", hasCheckpoint: false, argv: [] };
+}
+
+export const RestoreStarting: MessageFns<RestoreStarting> = {
+  encode(message: RestoreStarting, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brVersion !== "") {
+      writer.uint32(10).string(message.brVersion);
+    }
+    if (message.host !== "") {
+      writer.uint32(18).string(message.host);
+    }
+    if (message.hasCheckpoint !== false) {
+      writer.uint32(24).bool(message.hasCheckpoint);
+    }
+    for (const v of message.argv) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreStarting {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreStarting();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.brVersion = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.hasCheckpoint = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.argv.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RestoreStarting>): RestoreStarting {
+    return RestoreStarting.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestoreStarting>): RestoreStarting {
+    const message = createBaseRestoreStarting();
+    message.brVersion = object.brVersion ?? "";
+    message.host = object.host ?? "";
+    message.hasCheckpoint = object.hasCheckpoint ?? false;
+    message.argv = object.argv?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseRenewRestoreResponse(): RenewRestoreResponse {
+  return { standing: 0, state: 0, mayStart: false };
+}
+
+export const RenewRestoreResponse: MessageFns<RenewRestoreResponse> = {
+  encode(message: RenewRestoreResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.mayStart !== false) {
+      writer.uint32(24).bool(message.mayStart);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewRestoreResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewRestoreResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.mayStart = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewRestoreResponse>): RenewRestoreResponse {
+    return RenewRestoreResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewRestoreResponse>): RenewRestoreResponse {
+    const message = createBaseRenewRestoreResponse();
+    message.standing = object.standing ?? 0;
+    message.state = object.state ?? 0;
+    message.mayStart = object.mayStart ?? false;
+    return message;
+  },
+};
+
+function createBaseCompleteRestoreRequest(): CompleteRestoreRequest {
+  return { restore: undefined, end: undefined };
+}
+
+export const CompleteRestoreRequest: MessageFns<CompleteRestoreRequest> = {
+  encode(message: CompleteRestoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.restore !== undefined) {
+      RestoreRef.encode(message.restore, writer.uint32(10).fork()).join();
+    }
+    if (message.end !== undefined) {
+      RestoreEnd.encode(message.end, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteRestoreRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteRestoreRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.restore = RestoreRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.end = RestoreEnd.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CompleteRestoreRequest>): CompleteRestoreRequest {
+    return CompleteRestoreRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompleteRestoreRequest>): CompleteRestoreRequest {
+    const message = createBaseCompleteRestoreRequest();
+    message.restore = (object.restore !== undefined && object.restore !== null)
+      ? RestoreRef.fromPartial(object.restore)
+      : undefined;
+    message.end = (object.end !== undefined && object.end !== null) ? RestoreEnd.fromPartial(object.end) : undefined;
+    return message;
+  },
+};
+
+function createBaseCompleteRestoreResponse(): CompleteRestoreResponse {
+  return { standing: 0 };
+}
+
+export const CompleteRestoreResponse: MessageFns<CompleteRestoreResponse> = {
+  encode(message: CompleteRestoreResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteRestoreResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteRestoreResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CompleteRestoreResponse>): CompleteRestoreResponse {
+    return CompleteRestoreResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompleteRestoreResponse>): CompleteRestoreResponse {
+    const message = createBaseCompleteRestoreResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
+function createBaseReturnRestoreRequest(): ReturnRestoreRequest {
+  return { restore: undefined, end: undefined };
+}
+
+export const ReturnRestoreRequest: MessageFns<ReturnRestoreRequest> = {
+  encode(message: ReturnRestoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.restore !== undefined) {
+      RestoreRef.encode(message.restore, writer.uint32(10).fork()).join();
+    }
+    if (message.end !== undefined) {
+      RestoreEnd.encode(message.end, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReturnRestoreRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReturnRestoreRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.restore = RestoreRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.end = RestoreEnd.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReturnRestoreRequest>): ReturnRestoreRequest {
+    return ReturnRestoreRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReturnRestoreRequest>): ReturnRestoreRequest {
+    const message = createBaseReturnRestoreRequest();
+    message.restore = (object.restore !== undefined && object.restore !== null)
+      ? RestoreRef.fromPartial(object.restore)
+      : undefined;
+    message.end = (object.end !== undefined && object.end !== null) ? RestoreEnd.fromPartial(object.end) : undefined;
+    return message;
+  },
+};
+
+function createBaseReturnRestoreResponse(): ReturnRestoreResponse {
+  return { standing: 0 };
+}
+
+export const ReturnRestoreResponse: MessageFns<ReturnRestoreResponse> = {
+  encode(message: ReturnRestoreResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReturnRestoreResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReturnRestoreResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReturnRestoreResponse>): ReturnRestoreResponse {
+    return ReturnRestoreResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReturnRestoreResponse>): ReturnRestoreResponse {
+    const message = createBaseReturnRestoreResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
+function createBaseReportRestoreEndRequest(): ReportRestoreEndRequest {
+  return { restore: undefined, end: undefined };
+}
+
+export const ReportRestoreEndRequest: MessageFns<ReportRestoreEndRequest> = {
+  encode(message: ReportRestoreEndRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.restore !== undefined) {
+      RestoreRef.encode(message.restore, writer.uint32(10).fork()).join();
+    }
+    if (message.end !== undefined) {
+      RestoreEnd.encode(message.end, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportRestoreEndRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportRestoreEndRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.restore = RestoreRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.end = RestoreEnd.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReportRestoreEndRequest>): ReportRestoreEndRequest {
+    return ReportRestoreEndRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReportRestoreEndRequest>): ReportRestoreEndRequest {
+    const message = createBaseReportRestoreEndRequest();
+    message.restore = (object.restore !== undefined && object.restore !== null)
+      ? RestoreRef.fromPartial(object.restore)
+      : undefined;
+    message.end = (object.end !== undefined && object.end !== null) ? RestoreEnd.fromPartial(object.end) : undefined;
+    return message;
+  },
+};
+
+function createBaseReportRestoreEndResponse(): ReportRestoreEndResponse {
+  return {};
+}
+
+export const ReportRestoreEndResponse: MessageFns<ReportRestoreEndResponse> = {
+  encode(_: ReportRestoreEndResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportRestoreEndResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportRestoreEndResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReportRestoreEndResponse>): ReportRestoreEndResponse {
+    return ReportRestoreEndResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ReportRestoreEndResponse>): ReportRestoreEndResponse {
+    const message = createBaseReportRestoreEndResponse();
+    return message;
+  },
+};
+
 /**
  * The life of a task between backup-service and the worker that holds it (architecture 3).
  * A call that answers LOST changes nothing: the worker stops and forgets.
@@ -4792,7 +6028,64 @@ export const ExecutorServiceService = {
     responseSerialize: (value: ReleaseTaskResponse): Buffer => Buffer.from(ReleaseTaskResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReleaseTaskResponse => ReleaseTaskResponse.decode(value),
   },
-  /** Keeps a piece of what the `br` of an attempt printed. */
+  /** Asks for the restore that a doorbell rang for. */
+  claimRestore: {
+    path: "/tidemark.backup.v1.ExecutorService/ClaimRestore" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ClaimRestoreRequest): Buffer => Buffer.from(ClaimRestoreRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ClaimRestoreRequest => ClaimRestoreRequest.decode(value),
+    responseSerialize: (value: ClaimRestoreResponse): Buffer =>
+      Buffer.from(ClaimRestoreResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ClaimRestoreResponse => ClaimRestoreResponse.decode(value),
+  },
+  /** Keeps the lease of a restore, reports progress, and announces the start of `br`. */
+  renewRestore: {
+    path: "/tidemark.backup.v1.ExecutorService/RenewRestore" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RenewRestoreRequest): Buffer => Buffer.from(RenewRestoreRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RenewRestoreRequest => RenewRestoreRequest.decode(value),
+    responseSerialize: (value: RenewRestoreResponse): Buffer =>
+      Buffer.from(RenewRestoreResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RenewRestoreResponse => RenewRestoreResponse.decode(value),
+  },
+  /** Ends the claim of a restore; only when no process of it lives. */
+  completeRestore: {
+    path: "/tidemark.backup.v1.ExecutorService/CompleteRestore" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CompleteRestoreRequest): Buffer =>
+      Buffer.from(CompleteRestoreRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CompleteRestoreRequest => CompleteRestoreRequest.decode(value),
+    responseSerialize: (value: CompleteRestoreResponse): Buffer =>
+      Buffer.from(CompleteRestoreResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CompleteRestoreResponse => CompleteRestoreResponse.decode(value),
+  },
+  /** Gives a restore back. */
+  returnRestore: {
+    path: "/tidemark.backup.v1.ExecutorService/ReturnRestore" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReturnRestoreRequest): Buffer => Buffer.from(ReturnRestoreRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReturnRestoreRequest => ReturnRestoreRequest.decode(value),
+    responseSerialize: (value: ReturnRestoreResponse): Buffer =>
+      Buffer.from(ReturnRestoreResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReturnRestoreResponse => ReturnRestoreResponse.decode(value),
+  },
+  /** Tells how the `br` of an attempt ended that was lost, or whose worker died. */
+  reportRestoreEnd: {
+    path: "/tidemark.backup.v1.ExecutorService/ReportRestoreEnd" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportRestoreEndRequest): Buffer =>
+      Buffer.from(ReportRestoreEndRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportRestoreEndRequest => ReportRestoreEndRequest.decode(value),
+    responseSerialize: (value: ReportRestoreEndResponse): Buffer =>
+      Buffer.from(ReportRestoreEndResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportRestoreEndResponse => ReportRestoreEndResponse.decode(value),
+  },
+  /** Keeps a piece of what the `br` of an attempt printed, of a backup or of a restore. */
   reportOutput: {
     path: "/tidemark.backup.v1.ExecutorService/ReportOutput" as const,
     requestStream: false as const,
@@ -4900,7 +6193,17 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
   completeTask: handleUnaryCall<CompleteTaskRequest, CompleteTaskResponse>;
   /** Gives a task back, or reports files that a lost run left behind. */
   releaseTask: handleUnaryCall<ReleaseTaskRequest, ReleaseTaskResponse>;
-  /** Keeps a piece of what the `br` of an attempt printed. */
+  /** Asks for the restore that a doorbell rang for. */
+  claimRestore: handleUnaryCall<ClaimRestoreRequest, ClaimRestoreResponse>;
+  /** Keeps the lease of a restore, reports progress, and announces the start of `br`. */
+  renewRestore: handleUnaryCall<RenewRestoreRequest, RenewRestoreResponse>;
+  /** Ends the claim of a restore; only when no process of it lives. */
+  completeRestore: handleUnaryCall<CompleteRestoreRequest, CompleteRestoreResponse>;
+  /** Gives a restore back. */
+  returnRestore: handleUnaryCall<ReturnRestoreRequest, ReturnRestoreResponse>;
+  /** Tells how the `br` of an attempt ended that was lost, or whose worker died. */
+  reportRestoreEnd: handleUnaryCall<ReportRestoreEndRequest, ReportRestoreEndResponse>;
+  /** Keeps a piece of what the `br` of an attempt printed, of a backup or of a restore. */
   reportOutput: handleUnaryCall<ReportOutputRequest, ReportOutputResponse>;
   /** Asks for the storage check that a doorbell rang for. */
   claimCheck: handleUnaryCall<ClaimCheckRequest, ClaimCheckResponse>;
@@ -4985,7 +6288,87 @@ export interface ExecutorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReleaseTaskResponse) => void,
   ): ClientUnaryCall;
-  /** Keeps a piece of what the `br` of an attempt printed. */
+  /** Asks for the restore that a doorbell rang for. */
+  claimRestore(
+    request: ClaimRestoreRequest,
+    callback: (error: ServiceError | null, response: ClaimRestoreResponse) => void,
+  ): ClientUnaryCall;
+  claimRestore(
+    request: ClaimRestoreRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ClaimRestoreResponse) => void,
+  ): ClientUnaryCall;
+  claimRestore(
+    request: ClaimRestoreRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ClaimRestoreResponse) => void,
+  ): ClientUnaryCall;
+  /** Keeps the lease of a restore, reports progress, and announces the start of `br`. */
+  renewRestore(
+    request: RenewRestoreRequest,
+    callback: (error: ServiceError | null, response: RenewRestoreResponse) => void,
+  ): ClientUnaryCall;
+  renewRestore(
+    request: RenewRestoreRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RenewRestoreResponse) => void,
+  ): ClientUnaryCall;
+  renewRestore(
+    request: RenewRestoreRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RenewRestoreResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends the claim of a restore; only when no process of it lives. */
+  completeRestore(
+    request: CompleteRestoreRequest,
+    callback: (error: ServiceError | null, response: CompleteRestoreResponse) => void,
+  ): ClientUnaryCall;
+  completeRestore(
+    request: CompleteRestoreRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CompleteRestoreResponse) => void,
+  ): ClientUnaryCall;
+  completeRestore(
+    request: CompleteRestoreRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CompleteRestoreResponse) => void,
+  ): ClientUnaryCall;
+  /** Gives a restore back. */
+  returnRestore(
+    request: ReturnRestoreRequest,
+    callback: (error: ServiceError | null, response: ReturnRestoreResponse) => void,
+  ): ClientUnaryCall;
+  returnRestore(
+    request: ReturnRestoreRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReturnRestoreResponse) => void,
+  ): ClientUnaryCall;
+  returnRestore(
+    request: ReturnRestoreRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReturnRestoreResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells how the `br` of an attempt ended that was lost, or whose worker died. */
+  reportRestoreEnd(
+    request: ReportRestoreEndRequest,
+    callback: (error: ServiceError | null, response: ReportRestoreEndResponse) => void,
+  ): ClientUnaryCall;
+  reportRestoreEnd(
+    request: ReportRestoreEndRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportRestoreEndResponse) => void,
+  ): ClientUnaryCall;
+  reportRestoreEnd(
+    request: ReportRestoreEndRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportRestoreEndResponse) => void,
+  ): ClientUnaryCall;
+  /** Keeps a piece of what the `br` of an attempt printed, of a backup or of a restore. */
   reportOutput(
     request: ReportOutputRequest,
     callback: (error: ServiceError | null, response: ReportOutputResponse) => void,

@@ -15,6 +15,8 @@ export const CommandKind = {
   COMMAND_KIND_BACKUP: 1,
   /** COMMAND_KIND_CHECK - A document in `checks` has a task. */
   COMMAND_KIND_CHECK: 2,
+  /** COMMAND_KIND_RESTORE - A restore in `backups` has a task. */
+  COMMAND_KIND_RESTORE: 3,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -24,6 +26,7 @@ export namespace CommandKind {
   export type COMMAND_KIND_UNSPECIFIED = typeof CommandKind.COMMAND_KIND_UNSPECIFIED;
   export type COMMAND_KIND_BACKUP = typeof CommandKind.COMMAND_KIND_BACKUP;
   export type COMMAND_KIND_CHECK = typeof CommandKind.COMMAND_KIND_CHECK;
+  export type COMMAND_KIND_RESTORE = typeof CommandKind.COMMAND_KIND_RESTORE;
   export type UNRECOGNIZED = typeof CommandKind.UNRECOGNIZED;
 }
 
@@ -33,7 +36,7 @@ export interface RunCommand {
   id: string;
 }
 
-/** Announces to every worker that a cancel was recorded on a backup. */
+/** Announces to every worker that a cancel was recorded on a backup or a restore. */
 export interface CancelCommand {
   kind: CommandKind;
   id: string;

@@ -1,0 +1,351 @@
+import { restoreOptionsViolations } from '@tidemark/br-options/restore-options';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_RATE_LIMIT } from '@tidemark/limits/limits';
+import { z } from 'zod';
+import { IdempotencyHeaders } from '../idempotency-key.ts';
+import type { Operation } from '../operation.ts';
+import { flag, Id, leftOut, leftOutOrFrom1, required, wholeNumber } from '../validate.ts';
+import { BACKUP_ID, CLUSTER_ID, counted, GoesOn, time } from './common.ts';
+
+export const STATE_NAMES = ['Queued', 'Running', 'Canceling', 'Succeeded', 'Failed', 'Canceled'] as const;
+export const TARGET_STATE_NAMES = ['Untouched', 'Partial', 'Restored', 'Released'] as const;
+
+const RESTORE_ID = Id.meta({
+  description: 'The restore: 22 characters of base64url.',
+  examples: ['Qm1haW4tcmVzdG9yZS0wMQ'],
+});
+const OfRestore = z.object({ restoreId: RESTORE_ID });
+
+const PlacementPolicies = z
+  .enum(['strict', 'ignore'], 'must be strict or ignore')
+  .meta({ id: 'PlacementPolicies', description: 'Whether they are brought back, or left out.' });
+const isTrue = (what: string) => leftOut(z.boolean('must be true or false')).describe(what);
+/** What a restore may be told. */
+const Options = {
+  withSystemTables: isTrue('Users, their passwords and grants come back too; `false` by default.'),
+  loadStats: isTrue('Statistics come back where the backup has them; `true` by default.'),
+  placementPolicies: leftOut(PlacementPolicies).describe('What becomes of placement policies; `strict` by default.'),
+  waitTiFlashReady: isTrue('The end waits for the TiFlash replicas; `false` by default.'),
+  rateLimit: leftOut(wholeNumber(0, MAX_RATE_LIMIT)).describe('MiB per second and TiKV; 0 is unlimited.'),
+  brOptions: leftOut(z.record(z.string(), z.string('must be a text'), 'must be an object of flags and their values'))
+    .superRefine((extra, context) => {
+      for (const { field, description } of restoreOptionsViolations({ extra: extra ?? {} }))
+        context.addIssue({ code: 'custom', path: [field.replace(/^brOptions\.?/, '')], message: description });
+    })
+    .describe('Further flags of `br`, by name without dashes: `tikv-max-restore-concurrency`, `checksum-concurrency`.'),
+};
+
+const Wish = z.object({
+  backupId: required(BACKUP_ID).describe('What is restored: a good backup.'),
+  targetClusterId: required(CLUSTER_ID).describe('Into which registered cluster; it must be empty.'),
+  ...Options,
+});
+const Start = Wish.extend({
+  planHash: required(z.string('must be a text').max(64, 'must be at most 64 characters')).describe(
+    'The `planHash` of the plan that you looked at.',
+  ),
+  confirm: required(z.string('must be a text').max(64, 'must be at most 64 characters')).describe(
+    'The id of the cluster that is restored into, letter for letter.',
+  ),
+  acknowledge: leftOut(z.array(z.string('must be the name of a check').max(64)).max(20, 'must be at most 20')).describe(
+    'Names of checks that are `blocked`, and that you pass over.',
+  ),
+});
+
+const Query = z.object({
+  targetClusterId: leftOut(Id).describe('Only into this cluster.'),
+  sourceClusterId: leftOut(Id).describe('Only of backups of this cluster.'),
+  backupId: leftOut(Id).describe('Only of this backup.'),
+  state: leftOut(z.enum(STATE_NAMES, `must be one of ${STATE_NAMES.join(', ')}`)).describe('Only in this state.'),
+  pageSize: leftOutOrFrom1(MAX_PAGE_SIZE).describe(
+    `1 to ${MAX_PAGE_SIZE}; ${DEFAULT_PAGE_SIZE} by default, and for 0, which is left out.`,
+  ),
+  pageToken: GoesOn.pageToken,
+});
+
+const Source = z
+  .object({
+    backupId: z.string(),
+    clusterId: z.string(),
+    storageId: z.string(),
+    path: z.string().describe('Below the storage.'),
+    tso: z.string().describe('The snapshot point, decimal.'),
+    sizeBytes: counted('Its size in bytes.'),
+    clusterVersion: z.string(),
+  })
+  .meta({ id: 'RestoreSource', description: 'The backup that is read.' });
+const Target = z
+  .object({ clusterId: z.string(), pd: z.array(z.string()), version: z.string(), pool: z.string() })
+  .meta({ id: 'RestoreTarget', description: 'The cluster that is restored into.' });
+const Check = z
+  .object({
+    name: z.string(),
+    result: z.string().describe('`ok`, `warn`, `blocked`, or `unknown` until `br` begins.'),
+    message: z.string(),
+  })
+  .meta({ id: 'RestoreCheck' });
+const Plan = z
+  .object({
+    planHash: z.string().describe('Of all that is shown: a start must name it, and is refused once it is another one.'),
+    source: Source.extend({ time: time('When the backup was started.') }),
+    target: Target,
+    checks: z.array(Check),
+    estimate: z.object({ seconds: counted('How long it may take; 0 where there is nothing to go by.') }),
+    needs: z.array(z.string()).describe('What a start must say: `confirm`, and checks that are blocked.'),
+  })
+  .meta({ id: 'RestorePlan', description: 'What a restore would do, and what stands in its way.' });
+export type PlanView = z.infer<typeof Plan>;
+
+const ReasonView = z.object({ code: z.string(), message: z.string(), detail: z.string().optional() });
+const Attempt = z
+  .object({
+    number: z.int().min(1),
+    worker: z.string(),
+    startTime: time('When it was granted.'),
+    endTime: time('When it ended.'),
+    outcome: z.string().describe('Empty while it runs; `ended`, `released`, or `lost`.'),
+    end: z
+      .string()
+      .optional()
+      .describe('How `br` ended, such as `succeeded`, `failed` or `dirty`; absent where nobody knows.'),
+    brVersion: z.string().optional(),
+    reason: ReasonView.optional(),
+  })
+  .meta({ id: 'RestoreAttempt' });
+const CleanupItem = z
+  .object({
+    what: z.string(),
+    until: z.string().optional().describe('When it is over by itself; absent where somebody must see to it.'),
+    message: z.string(),
+    command: z.string().optional().describe('What to run.'),
+  })
+  .meta({ id: 'CleanupItem', description: 'Something that a restore left behind in its target.' });
+
+/** A restore in an answer. */
+export const Restore = z
+  .object({
+    id: z.string(),
+    state: z.enum([...STATE_NAMES, 'Unknown']),
+    targetState: z
+      .enum([...TARGET_STATE_NAMES, 'Unknown'])
+      .describe(
+        '`Partial`: the target may hold part of the data and must not be used; resume the restore, or clean the cluster and release it.',
+      ),
+    source: Source,
+    target: Target,
+    argv: z
+      .array(z.string())
+      .describe('The command of every attempt; empty while the target is as it was, and in lists.'),
+    brVersion: z.string().optional(),
+    worker: z.string().optional(),
+    progress: z
+      .object({ step: z.string(), percent: z.number(), secondsLeft: z.number().optional() })
+      .optional()
+      .describe('Of the last attempt.'),
+    attempts: z.array(Attempt),
+    result: z
+      .object({
+        sizeBytes: counted('What was restored.'),
+        seconds: z.number(),
+        summary: z.string(),
+        remark: z.string().optional(),
+        checksums: z.string().describe('`proven`, or `unproven`: compare them before the data are used.'),
+      })
+      .optional(),
+    reason: ReasonView.optional().describe('Why it ended so, or waits.'),
+    outcomeUnknown: z.boolean().describe('It may have finished unseen: look at the target.'),
+    resumable: z.boolean(),
+    needsConfirm: z.boolean().describe('Say `hostDead` once you are certain that the host of the lost worker is dead.'),
+    needsCleaning: z.boolean().describe('A checkpoint lies in the target, so that no other restore may begin there.'),
+    quietUntil: z.string().optional().describe('Before that moment the target cannot be released.'),
+    cleanup: z.array(CleanupItem),
+    canceledBy: z.string().optional(),
+    release: z.object({ at: z.string(), by: z.string(), cleaned: z.boolean(), note: z.string().optional() }).optional(),
+    createdBy: z.string(),
+    startTime: time('When the request was accepted.'),
+    endTime: time('When it ended.'),
+    createTime: time('When the record was made.'),
+    updateTime: time('When it last changed.'),
+    nextTryTime: z.string().optional().describe('Set between two tries.'),
+    revision: z.int().min(0),
+  })
+  .meta({ id: 'Restore', description: 'A restore of a backup into a cluster.' });
+export type RestoreView = z.infer<typeof Restore>;
+const OneRestore = z.object({ restore: Restore }).meta({ id: 'OneRestore' });
+
+const SOURCE = {
+  backupId: 'h6IhUQh-Q32MDOfcVieYgA',
+  clusterId: 'test-tidb',
+  storageId: 'local',
+  path: 'nfs/em/backup/test-tidb/2026-01-05-23-00-00-full',
+  tso: '463312345678901249',
+  sizeBytes: 1_572_864,
+  clusterVersion: '8.5.0',
+};
+const TARGET = { clusterId: 'test-tidb-dr', pd: ['10.0.1.1:2379'], version: '8.5.0', pool: 'default' };
+const RESTORE: RestoreView = {
+  id: 'Qm1haW4tcmVzdG9yZS0wMQ',
+  state: 'Queued',
+  targetState: 'Untouched',
+  source: SOURCE,
+  target: TARGET,
+  argv: [],
+  attempts: [],
+  outcomeUnknown: false,
+  resumable: false,
+  needsConfirm: false,
+  needsCleaning: false,
+  cleanup: [],
+  createdBy: 'admin',
+  startTime: '2026-01-06T08:00:00.000Z',
+  endTime: '0001-01-01T00:00:00Z',
+  createTime: '2026-01-06T08:00:00.000Z',
+  updateTime: '2026-01-06T08:00:00.000Z',
+  revision: 1,
+};
+
+export const planRestore = {
+  id: 'planRestore',
+  tag: 'Restores',
+  call: 'planRestore',
+  summary: 'Says what a restore would do',
+  description: 'Looks at what is on record, and writes nothing. A start names the `planHash` of the answer.',
+  body: Wish,
+  bodyExamples: { 'into another cluster': { backupId: SOURCE.backupId, targetClusterId: TARGET.clusterId } },
+  answer: {
+    data: z.object({ plan: Plan }).meta({ id: 'OneRestorePlan' }),
+    example: {
+      plan: {
+        planHash: '3f9c0d5e7a1b2c4d3f9c0d5e7a1b2c4d',
+        source: { ...SOURCE, time: '2026-01-05T23:00:00.000Z' },
+        target: TARGET,
+        checks: [{ name: 'sameCluster', result: 'ok', message: 'The target is another cluster.' }],
+        estimate: { seconds: 11_400 },
+        needs: ['confirm'],
+      },
+    },
+  },
+  errors: ['backup_not_found', 'backup_not_good', 'cluster_not_found'],
+} as const satisfies Operation;
+
+export const startRestore = {
+  id: 'startRestore',
+  tag: 'Restores',
+  call: 'startRestore',
+  summary: 'Restores a backup into an empty cluster',
+  description:
+    'Answers once the restore is safely recorded; `GET /restores/{restoreId}` shows how it goes. The target is left alone by backups and other restores until it is over.',
+  headers: IdempotencyHeaders,
+  body: Start,
+  bodyExamples: {
+    'into another cluster': {
+      backupId: SOURCE.backupId,
+      targetClusterId: TARGET.clusterId,
+      planHash: '3f9c0d5e7a1b2c4d3f9c0d5e7a1b2c4d',
+      confirm: TARGET.clusterId,
+    },
+  },
+  answer: {
+    data: z
+      .object({ restoreId: z.string(), workFlowId: z.string().describe('The same.'), restore: Restore })
+      .meta({ id: 'StartedRestore' }),
+    example: { restoreId: RESTORE.id, workFlowId: RESTORE.id, restore: RESTORE },
+  },
+  errors: [
+    'backup_not_found',
+    'backup_not_good',
+    'cluster_not_found',
+    'cluster_busy',
+    'target_needs_cleaning',
+    'plan_stale',
+    'plan_blocked',
+    'conflict',
+  ],
+} as const satisfies Operation;
+
+export const getRestore = {
+  id: 'getRestore',
+  tag: 'Restores',
+  call: 'getRestore',
+  summary: 'One restore',
+  description: 'With what it left behind in its target, and how that goes.',
+  params: OfRestore,
+  answer: { data: OneRestore, example: { restore: RESTORE } },
+  errors: ['restore_not_found'],
+} as const satisfies Operation;
+
+export const listRestores = {
+  id: 'listRestores',
+  tag: 'Restores',
+  call: 'listRestores',
+  summary: 'Restores, newest first',
+  query: Query,
+  answer: {
+    data: z
+      .object({
+        restores: z.array(Restore),
+        pageToken: z.string().optional().describe('For the next page; absent behind the last one.'),
+      })
+      .meta({ id: 'RestoreList' }),
+    example: { restores: [RESTORE] },
+  },
+  errors: ['cluster_not_found'],
+} as const satisfies Operation;
+
+export const cancelRestore = {
+  id: 'cancelRestore',
+  tag: 'Restores',
+  call: 'cancelRestore',
+  summary: 'Cancels a restore',
+  description:
+    'Answers once the cancel is recorded. A target that `br` had touched is left `Partial`: the restore can be resumed, or its target cleaned and released.',
+  params: OfRestore,
+  bodyExamples: { 'with a reason': { reason: 'wrong cluster' } },
+  body: z.object({
+    reason: leftOut(z.string('must be a text').max(1_000, 'must be at most 1000 characters')),
+  }),
+  answer: { data: OneRestore, example: { restore: { ...RESTORE, state: 'Canceled', canceledBy: 'admin' } } },
+  errors: ['restore_not_found', 'restore_over', 'conflict'],
+} as const satisfies Operation;
+
+export const resumeRestore = {
+  id: 'resumeRestore',
+  tag: 'Restores',
+  call: 'resumeRestore',
+  summary: 'Lets a restore go on that ended in the middle',
+  description: 'With the same command and the same version of `br`, at its checkpoint.',
+  params: OfRestore,
+  bodyExamples: { 'after a failure': {}, 'after a loss': { hostDead: true } },
+  body: z.object({ hostDead: leftOut(flag()).describe('The host of the lost worker is dead.') }),
+  answer: { data: OneRestore, example: { restore: RESTORE } },
+  errors: ['restore_not_found', 'restore_over', 'restore_active', 'not_resumable', 'conflict'],
+} as const satisfies Operation;
+
+export const releaseRestore = {
+  id: 'releaseRestore',
+  tag: 'Restores',
+  call: 'releaseRestore',
+  summary: 'Frees the target of a restore that ended in the middle',
+  description:
+    'With `targetCleaned` you say that all databases of the backup, and every one named `__TiDB_BR_Temporary_…`, were dropped, or that the cluster was made anew. Tidemark cannot look, and believes it.',
+  params: OfRestore,
+  bodyExamples: { 'after cleaning': { targetCleaned: true, note: 'all databases dropped' } },
+  body: z.object({
+    targetCleaned: required(z.boolean('must be true or false')).describe(
+      '`false`: the target is taken as it is, and no other restore begins there until `cleaned`.',
+    ),
+    note: leftOut(z.string('must be a text').max(1_000, 'must be at most 1000 characters')),
+    hostDead: leftOut(flag()).describe('The host of the lost worker is dead.'),
+  }),
+  answer: { data: OneRestore, example: { restore: { ...RESTORE, state: 'Failed', targetState: 'Released' } } },
+  errors: ['restore_not_found', 'restore_over', 'restore_active', 'restore_quiet', 'not_resumable', 'conflict'],
+} as const satisfies Operation;
+
+export const confirmCleaned = {
+  id: 'confirmCleaned',
+  tag: 'Restores',
+  call: 'confirmCleaned',
+  summary: 'Says that nothing of a restore is left in its target',
+  params: OfRestore,
+  answer: { data: OneRestore, example: { restore: { ...RESTORE, state: 'Failed', targetState: 'Released' } } },
+  errors: ['restore_not_found', 'restore_active', 'conflict'],
+} as const satisfies Operation;

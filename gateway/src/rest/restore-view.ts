@@ -1,0 +1,153 @@
+import type { Reason } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import {
+  type CleanupItem,
+  type Restore,
+  type RestoreAttempt,
+  RestoreChecksums,
+  RestoreEndKind,
+  type RestorePlan,
+  type RestoreSource,
+  RestoreState,
+  type RestoreTarget,
+  TargetState,
+} from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
+import { timeOf } from './legacy-record.ts';
+import type { PlanView, RestoreView } from './operations/restores.ts';
+
+export const STATES = {
+  Queued: RestoreState.QUEUED,
+  Running: RestoreState.RUNNING,
+  Canceling: RestoreState.CANCELING,
+  Succeeded: RestoreState.SUCCEEDED,
+  Failed: RestoreState.FAILED,
+  Canceled: RestoreState.CANCELED,
+} as const;
+
+const TARGET_STATES = {
+  Untouched: TargetState.UNTOUCHED,
+  Partial: TargetState.PARTIAL,
+  Restored: TargetState.RESTORED,
+  Released: TargetState.RELEASED,
+} as const;
+
+const ENDS: Readonly<Record<number, string>> = {
+  [RestoreEndKind.SUCCEEDED]: 'succeeded',
+  [RestoreEndKind.REFUSED]: 'refused',
+  [RestoreEndKind.NOT_FRESH]: 'notFresh',
+  [RestoreEndKind.FAILED_BEFORE]: 'failedBefore',
+  [RestoreEndKind.NONE]: 'none',
+  [RestoreEndKind.WAIT]: 'wait',
+  [RestoreEndKind.FAILED]: 'failed',
+  [RestoreEndKind.DIRTY]: 'dirty',
+  [RestoreEndKind.AFTER_SUMMARY]: 'afterSummary',
+  [RestoreEndKind.STOPPED]: 'stopped',
+};
+
+/** The name of a value; `Unknown` for one that a newer service knows. */
+function nameOf<Name extends string>(names: Readonly<Record<Name, number>>, value: number): Name | 'Unknown' {
+  return (Object.keys(names) as Name[]).find((name) => names[name] === value) ?? 'Unknown';
+}
+
+/** A restore as REST shows it. */
+export function toRestoreView(restore: Restore): RestoreView {
+  const { progress, result, reason, cancellation, release, quietUntil, nextTryTime, brVersion, worker } = restore;
+  return {
+    id: restore.id,
+    state: nameOf(STATES, restore.state),
+    targetState: nameOf(TARGET_STATES, restore.targetState),
+    source: toSourceView(restore.source),
+    target: toTargetView(restore.target),
+    argv: restore.argv,
+    ...(brVersion !== '' && { brVersion }),
+    ...(worker !== '' && { worker }),
+    ...(progress && {
+      progress: {
+        step: progress.step,
+        percent: progress.percent,
+        ...(progress.remainingSeconds !== undefined && { secondsLeft: progress.remainingSeconds }),
+      },
+    }),
+    attempts: restore.attempts.map(toAttemptView),
+    ...(result && {
+      result: {
+        sizeBytes: Number(result.sizeBytes),
+        seconds: result.seconds,
+        summary: result.summary,
+        ...(result.remark !== '' && { remark: result.remark }),
+        checksums: restore.checksums === RestoreChecksums.UNPROVEN ? 'unproven' : 'proven',
+      },
+    }),
+    ...(reason && { reason: toReasonView(reason) }),
+    outcomeUnknown: restore.outcomeUnknown,
+    resumable: restore.resumable,
+    needsConfirm: restore.needsConfirm,
+    needsCleaning: restore.needsCleaning,
+    ...(quietUntil && { quietUntil: timeOf(quietUntil) }),
+    cleanup: restore.cleanup.map(toCleanupView),
+    ...(cancellation && { canceledBy: cancellation.by }),
+    ...(release && {
+      release: {
+        at: timeOf(release.at),
+        by: release.by,
+        cleaned: release.cleaned,
+        ...(release.note !== '' && { note: release.note }),
+      },
+    }),
+    createdBy: restore.createdBy,
+    startTime: timeOf(restore.startTime),
+    endTime: timeOf(restore.endTime),
+    createTime: timeOf(restore.createTime),
+    updateTime: timeOf(restore.updateTime),
+    ...(nextTryTime && { nextTryTime: timeOf(nextTryTime) }),
+    revision: Number(restore.revision),
+  };
+}
+
+/** A plan as REST shows it. */
+export function toPlanView({ hash, source, target, checks, estimatedSeconds, sourceTime }: RestorePlan): PlanView {
+  const blocked = checks.filter(({ result }) => result === 'blocked').map(({ name }) => name);
+  return {
+    planHash: hash,
+    source: { ...toSourceView(source), time: timeOf(sourceTime) },
+    target: toTargetView(target),
+    checks: checks.map(({ name, result, message }) => ({ name, result, message })),
+    estimate: { seconds: estimatedSeconds },
+    needs: ['confirm', ...blocked],
+  };
+}
+
+function toSourceView(source: RestoreSource | undefined): RestoreView['source'] {
+  return {
+    backupId: source?.backupId ?? '',
+    clusterId: source?.clusterId ?? '',
+    storageId: source?.storageId ?? '',
+    path: source?.path ?? '',
+    tso: String(source?.tso ?? 0n),
+    sizeBytes: Number(source?.sizeBytes ?? 0n),
+    clusterVersion: source?.clusterVersion ?? '',
+  };
+}
+
+function toTargetView(target: RestoreTarget | undefined): RestoreView['target'] {
+  const { clusterId = '', pd = [], version = '', pool = '' } = target ?? {};
+  return { clusterId, pd: [...pd], version, pool };
+}
+
+function toReasonView({ code, message, detail }: Reason) {
+  return { code, message, ...(detail !== '' && { detail }) };
+}
+
+function toAttemptView(attempt: RestoreAttempt): RestoreView['attempts'][number] {
+  const { number, worker, startTime, endTime, outcome, end, brVersion } = attempt;
+  const kind = end && ENDS[end.kind];
+  return {
+    ...{ number, worker, startTime: timeOf(startTime), endTime: timeOf(endTime), outcome },
+    ...(kind !== undefined && { end: kind }),
+    ...(brVersion !== '' && { brVersion }),
+    ...(end?.reason && { reason: toReasonView(end.reason) }),
+  };
+}
+
+function toCleanupView({ what, until, message, command }: CleanupItem): RestoreView['cleanup'][number] {
+  return { what, ...(until && { until: timeOf(until) }), message, ...(command !== '' && { command }) };
+}

@@ -1,0 +1,117 @@
+import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
+import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
+import type { FastifyInstance } from 'fastify';
+import { requireRestore } from '../calls/find-restore.ts';
+import type { CallDependencies } from '../calls/scope.ts';
+import { CREATE_FAILED, QUERY_FAILED } from './failure-numbers.ts';
+import { idempotencyKey } from './idempotency-key.ts';
+import * as operations from './operations/restores.ts';
+import { STATES, toPlanView, toRestoreView } from './restore-view.ts';
+import { type ReadOf, route, type Shown } from './route.ts';
+
+/** Restores: what one would do, its start, how it goes, and what people do about one that ended in the middle. */
+export function restoreRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
+  route(app, dependencies, {
+    method: 'POST',
+    path: '/restores/plan',
+    operation: operations.planRestore,
+    failureNumber: QUERY_FAILED,
+    toRequest: ({ body }) => wishOf(body),
+    toView: ({ plan }) => ({ data: { ...(plan && { plan: toPlanView(plan) }) } }),
+  });
+  route(app, dependencies, {
+    method: 'POST',
+    path: '/restores',
+    operation: operations.startRestore,
+    failureNumber: CREATE_FAILED,
+    toRequest({ body, request }) {
+      const { planHash, confirm, acknowledge = [] } = body;
+      return { ...wishOf(body), planHash, confirm, acknowledge, key: idempotencyKey(request) };
+    },
+    toView(answer) {
+      const { data } = restoreView(answer);
+      const { id } = requireRestore(answer.restore);
+      return { data: { restoreId: id, workFlowId: id, ...data } };
+    },
+  });
+  route(app, dependencies, {
+    method: 'GET',
+    path: '/restores',
+    operation: operations.listRestores,
+    failureNumber: QUERY_FAILED,
+    toRequest({ query }) {
+      const { targetClusterId, sourceClusterId = '', backupId = '', state, pageToken = '' } = query;
+      const { pageSize = DEFAULT_PAGE_SIZE } = query;
+      const clusterIds = targetClusterId === undefined ? [] : [targetClusterId];
+      const states = state === undefined ? [] : [STATES[state]];
+      return { clusterIds, sourceClusterId, backupId, states, pageSize, pageToken };
+    },
+    toView: ({ restores, nextPageToken }) => ({
+      data: { restores: restores.map(toRestoreView), ...(nextPageToken !== '' && { pageToken: nextPageToken }) },
+    }),
+  });
+  route(app, dependencies, {
+    method: 'GET',
+    path: '/restores/:restoreId',
+    operation: operations.getRestore,
+    failureNumber: QUERY_FAILED,
+    toRequest: ({ params }) => ({ id: params.restoreId }),
+    toView: restoreView,
+  });
+  route(app, dependencies, {
+    method: 'POST',
+    path: '/restores/:restoreId/cancel',
+    operation: operations.cancelRestore,
+    failureNumber: CREATE_FAILED,
+    toRequest: ({ params, body: { reason = '' } }) => ({ id: params.restoreId, reason }),
+    toView: restoreView,
+  });
+  route(app, dependencies, {
+    method: 'POST',
+    path: '/restores/:restoreId/resume',
+    operation: operations.resumeRestore,
+    failureNumber: CREATE_FAILED,
+    toRequest: ({ params, body: { hostDead = false } }) => ({ id: params.restoreId, hostDead }),
+    toView: restoreView,
+  });
+  route(app, dependencies, {
+    method: 'POST',
+    path: '/restores/:restoreId/release',
+    operation: operations.releaseRestore,
+    failureNumber: CREATE_FAILED,
+    toRequest({ params, body }) {
+      const { targetCleaned, note = '', hostDead = false } = body;
+      return { id: params.restoreId, targetCleaned, note, hostDead };
+    },
+    toView: restoreView,
+  });
+  route(app, dependencies, {
+    method: 'POST',
+    path: '/restores/:restoreId/cleaned',
+    operation: operations.confirmCleaned,
+    failureNumber: CREATE_FAILED,
+    toRequest: ({ params }) => ({ id: params.restoreId }),
+    toView: restoreView,
+  });
+}
+
+function wishOf(body: ReadOf<typeof operations.planRestore>['body']) {
+  const { backupId, targetClusterId, rateLimit = 0, placementPolicies = '', brOptions = {} } = body;
+  const { withSystemTables = false, loadStats = true, waitTiFlashReady = false } = body;
+  return {
+    backupId,
+    targetClusterId,
+    options: {
+      rateLimit,
+      placementPolicies,
+      withSystemTables,
+      withoutStats: !loadStats,
+      waitTiflashReady: waitTiFlashReady,
+      extra: brOptions,
+    },
+  };
+}
+
+function restoreView({ restore }: { readonly restore?: Restore | undefined }): Shown {
+  return { data: { restore: toRestoreView(requireRestore(restore)) } };
+}

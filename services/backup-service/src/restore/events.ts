@@ -1,0 +1,85 @@
+import { counter } from '@tidemark/service-kit/metrics';
+import { auditLog, log } from '../logger.ts';
+import { isActive, type Restore } from './restore.ts';
+
+const accepted = counter('tidemark_restores_accepted_total', 'Restores accepted.');
+const ended = counter(
+  'tidemark_restores_ended_total',
+  'Restores that ended, by state and by what they made of their target; one that is resumed ends again.',
+  ['state', 'target'],
+);
+const attemptsEnded = counter(
+  'tidemark_restore_attempts_ended_total',
+  'Attempts of restores that ended, by how br ended; lost where nobody saw it.',
+  ['end'],
+);
+accepted.inc(0);
+
+const facts = ({ _id, source, target, state, targetState, request, revision }: Restore) => ({
+  restoreId: _id,
+  backupId: source.backupId,
+  clusterId: target.clusterId,
+  state,
+  targetState,
+  requestId: request.id,
+  revision,
+});
+
+function audit(what: string, restore: Restore, caller: string, requestId: string): void {
+  const { _id, source, target } = restore;
+  auditLog.info(
+    {
+      what: `${what} restore`,
+      id: _id,
+      clusterId: target.clusterId,
+      backupId: source.backupId,
+      caller,
+      requestId,
+      outcome: 'recorded',
+    },
+    'audit',
+  );
+}
+
+/** A restore was written down for the first time. */
+export function restoreAccepted(restore: Restore): void {
+  accepted.inc();
+  log.info(facts(restore), 'restore accepted');
+  audit('start', restore, restore.createdBy, restore.request.id);
+}
+
+/** A change was written: says what of it people and dashboards care about. */
+export function restoreChanged(before: Restore, after: Restore): void {
+  reportAttempt(before, after);
+  if (before.state !== after.state || before.targetState !== after.targetState) {
+    const bad = after.state === 'Failed' || (!isActive(after) && after.targetState === 'Partial');
+    const { code, message } = after.reason ?? {};
+    log[bad ? 'error' : 'info'](
+      { ...facts(after), from: before.state, reason: code, why: message, outcomeUnknown: after.outcomeUnknown },
+      `restore is ${after.state}, its target ${after.targetState}`,
+    );
+    if (isActive(before) && !isActive(after)) ended.inc({ state: after.state, target: after.targetState });
+  }
+  const cancel = after.cancels[before.cancels.length];
+  if (cancel) audit('cancel', after, cancel.by, cancel.requestId);
+  const resume = after.resumes[before.resumes.length];
+  if (resume) audit('resume', after, resume.by, resume.requestId);
+  if (!before.released && after.released) audit('release', after, after.released.by, after.released.requestId);
+}
+
+function reportAttempt(before: Restore, after: Restore): void {
+  after.attempts.forEach((attempt, index) => {
+    const known = before.attempts[index];
+    const line = { ...facts(after), attempt: index + 1, worker: attempt.worker };
+    if (!known) log.info(line, 'attempt granted');
+    if (attempt.starting && !known?.starting)
+      log.info({ ...line, brVersion: attempt.starting.brVersion }, 'br restore is about to start');
+    const wasOpen = known !== undefined && known.outcome === undefined;
+    if (wasOpen && attempt.outcome) {
+      attemptsEnded.inc({ end: attempt.end?.kind ?? 'lost' });
+      const { outcome, end } = attempt;
+      log[outcome === 'lost' ? 'warn' : 'info']({ ...line, outcome, end: end?.kind }, 'attempt ended');
+    } else if (known && !known.end && attempt.end)
+      log.warn({ ...line, end: attempt.end.kind }, 'it became known how the br of a lost attempt ended');
+  });
+}

@@ -1,0 +1,95 @@
+/** What a restore would do, and what stands in its way, as far as the records say; pure. */
+import { createHash } from 'node:crypto';
+import type { Backup } from '../backup.ts';
+import type { ClusterDocument } from '../registry-store.ts';
+import type { RestoreOptions, RestoreSource, RestoreTarget } from './restore.ts';
+
+/** `blocked` can be passed over by its name, once a person has looked; `unknown` shows when `br` begins. */
+export interface PlanCheck {
+  readonly name: string;
+  readonly result: 'ok' | 'warn' | 'blocked' | 'unknown';
+  readonly message: string;
+}
+
+export interface Plan {
+  /** Of all that is shown: a start with another one is refused. */
+  readonly hash: string;
+  readonly source: RestoreSource;
+  readonly target: RestoreTarget;
+  readonly options: RestoreOptions;
+  readonly checks: readonly PlanCheck[];
+  /** 0 where there is nothing to go by. */
+  readonly estimatedSeconds: number;
+}
+
+/** What a TiKV takes in a second, as those who wrote `br` measured it; a target has three at least. */
+const BYTES_A_SECOND = 3 * 100 * 1024 * 1024;
+
+/** @param backup a good one */
+export function planRestore(backup: Backup, cluster: ClusterDocument, options: RestoreOptions): Plan {
+  const source = sourceOf(backup);
+  const { _id: clusterId, pd, version, pool, tls } = cluster;
+  const target: RestoreTarget = { clusterId, pd, version, pool, ...(tls && { tls }), strictLoss: false };
+  return {
+    hash: hashOf(source, target, options),
+    source,
+    target,
+    options,
+    checks: [sameCluster(backup, cluster), TARGET_EMPTY, COLLATION],
+    estimatedSeconds: Math.ceil(source.sizeBytes / BYTES_A_SECOND),
+  };
+}
+
+/** The backup that is read, as its restores keep it. */
+export function sourceOf({ _id, clusterId, path, storage, result, target }: Backup): RestoreSource {
+  const { crypterMethod = '', crypterKeyFile = '' } = target.brOptions ?? {};
+  return {
+    backupId: _id,
+    clusterId,
+    upstreamClusterId: result?.tidbClusterId ?? '0',
+    path,
+    storage,
+    tso: result?.tso ?? '0',
+    sizeBytes: result?.sizeBytes ?? 0,
+    clusterVersion: result?.clusterVersion ?? '',
+    ...(crypterMethod !== '' && { crypter: { method: crypterMethod, keyFile: crypterKeyFile } }),
+  };
+}
+
+function hashOf(source: RestoreSource, target: RestoreTarget, options: RestoreOptions): string {
+  const { storage, ...rest } = source;
+  const extra = Object.entries(options.extra).sort(([one], [other]) => (one < other ? -1 : 1));
+  return createHash('sha256')
+    .update(JSON.stringify([rest, storage.id, target, { ...options, extra }]))
+    .digest('hex')
+    .slice(0, 32);
+}
+
+function sameCluster({ clusterId, target }: Backup, cluster: ClusterDocument): PlanCheck {
+  const shared = cluster.pd.filter((address) => target.pd.includes(address));
+  const name = 'sameCluster';
+  if (clusterId === cluster._id)
+    return {
+      name,
+      result: 'blocked',
+      message: `Cluster ${clusterId} is the one that was backed up. A restore needs an empty cluster: register a new one, or acknowledge "${name}" if this one was emptied.`,
+    };
+  if (shared.length > 0)
+    return {
+      name,
+      result: 'blocked',
+      message: `Cluster ${cluster._id} has the PD ${shared.join(', ')}, which cluster ${clusterId} had when it was backed up: they are one cluster. Acknowledge "${name}" if it was emptied.`,
+    };
+  return { name, result: 'ok', message: 'The target is another cluster than the one that was backed up.' };
+}
+
+const TARGET_EMPTY: PlanCheck = {
+  name: 'targetEmpty',
+  result: 'unknown',
+  message: 'br refuses a target that holds tables of users, before it writes anything.',
+};
+const COLLATION: PlanCheck = {
+  name: 'collation',
+  result: 'unknown',
+  message: 'br compares the collations of source and target when it begins.',
+};

@@ -1,0 +1,218 @@
+import { type CleanupItem, cleanupItems, stillThere } from '@tidemark/br-restore/cleanup';
+import type { EndKind } from '@tidemark/br-restore/end';
+import { MAX_TOLD_SECONDS, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
+import {
+  RestoreEndKind as EndKindMessage,
+  type RestoreEnd as EndMessage,
+  type RestoreOptions as OptionsMessage,
+  RestoreChecksums,
+  Restore as RestoreMessage,
+  type RestoreSource as SourceMessage,
+  RestoreState as StateMessage,
+  type RestoreTarget as TargetMessage,
+  TargetState as TargetStateMessage,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
+import { fromReasonMessage, toReasonMessage } from '../backup-message.ts';
+import {
+  type End,
+  isActive,
+  type Restore,
+  type RestoreAttempt,
+  type RestoreOptions,
+  type RestoreSource,
+  type RestoreState,
+  type RestoreTarget,
+  type TargetState,
+} from './restore.ts';
+
+const STATES = {
+  Queued: StateMessage.RESTORE_STATE_QUEUED,
+  Running: StateMessage.RESTORE_STATE_RUNNING,
+  Canceling: StateMessage.RESTORE_STATE_CANCELING,
+  Succeeded: StateMessage.RESTORE_STATE_SUCCEEDED,
+  Failed: StateMessage.RESTORE_STATE_FAILED,
+  Canceled: StateMessage.RESTORE_STATE_CANCELED,
+} as const satisfies Record<RestoreState, StateMessage>;
+
+const TARGET_STATES = {
+  Untouched: TargetStateMessage.TARGET_STATE_UNTOUCHED,
+  Partial: TargetStateMessage.TARGET_STATE_PARTIAL,
+  Restored: TargetStateMessage.TARGET_STATE_RESTORED,
+  Released: TargetStateMessage.TARGET_STATE_RELEASED,
+} as const satisfies Record<TargetState, TargetStateMessage>;
+
+const END_KINDS = {
+  succeeded: EndKindMessage.RESTORE_END_KIND_SUCCEEDED,
+  refused: EndKindMessage.RESTORE_END_KIND_REFUSED,
+  notFresh: EndKindMessage.RESTORE_END_KIND_NOT_FRESH,
+  failedBefore: EndKindMessage.RESTORE_END_KIND_FAILED_BEFORE,
+  none: EndKindMessage.RESTORE_END_KIND_NONE,
+  wait: EndKindMessage.RESTORE_END_KIND_WAIT,
+  failed: EndKindMessage.RESTORE_END_KIND_FAILED,
+  dirty: EndKindMessage.RESTORE_END_KIND_DIRTY,
+  afterSummary: EndKindMessage.RESTORE_END_KIND_AFTER_SUMMARY,
+  stopped: EndKindMessage.RESTORE_END_KIND_STOPPED,
+} as const satisfies Record<EndKind, EndKindMessage>;
+
+const CHECKSUMS = {
+  proven: RestoreChecksums.RESTORE_CHECKSUMS_PROVEN,
+  unproven: RestoreChecksums.RESTORE_CHECKSUMS_UNPROVEN,
+} as const;
+
+export function toRestoreStateMessage(state: RestoreState): StateMessage {
+  return STATES[state];
+}
+
+/** The state of a message, if it names one. */
+export function fromRestoreStateMessage(message: StateMessage): RestoreState | undefined {
+  return (Object.keys(STATES) as RestoreState[]).find((state) => STATES[state] === message);
+}
+
+/** A stored restore as people see it at a moment. */
+export function toRestoreMessage(restore: Restore, now: Date): RestoreMessage {
+  const { task, released, cancels } = restore;
+  const cancel = cancels.find(({ current }) => current);
+  const isBetweenTries = restore.state === 'Queued' && restore.attempts.length > 0;
+  return RestoreMessage.create({
+    id: restore._id,
+    state: STATES[restore.state],
+    targetState: TARGET_STATES[restore.targetState],
+    source: toSourceMessage(restore.source),
+    target: toTargetMessage(restore.target),
+    options: toOptionsMessage(restore.options),
+    argv: [...(restore.argv ?? [])],
+    brVersion: restore.brVersion ?? '',
+    progress: restore.progress ?? undefined,
+    result: restore.result ? toResultMessage(restore.result) : undefined,
+    reason: restore.reason ? toReasonMessage(restore.reason) : undefined,
+    attempts: restore.attempts.map(toAttemptMessage),
+    cancellation: cancel && { at: cancel.at, by: cancel.by, reason: cancel.reason },
+    release: released
+      ? { at: released.at, by: released.by, cleaned: released.how === 'cleaned', note: released.note }
+      : undefined,
+    resumable: restore.resumable,
+    outcomeUnknown: restore.outcomeUnknown,
+    checksums: restore.checksums ? CHECKSUMS[restore.checksums] : RestoreChecksums.RESTORE_CHECKSUMS_UNSPECIFIED,
+    needsConfirm: restore.needsConfirm,
+    needsCleaning: restore.needsCleaning,
+    quietUntil: restore.quietUntil && restore.quietUntil > now ? restore.quietUntil : undefined,
+    cleanup: cleanupOf(restore, now).map(({ what, until, message, command }) => ({
+      what,
+      until: until ?? undefined,
+      message,
+      command: command ?? '',
+    })),
+    startTime: restore.startTime,
+    endTime: restore.endTime ?? undefined,
+    createTime: restore.createTime,
+    updateTime: restore.updateTime,
+    revision: BigInt(restore.revision),
+    createdBy: restore.createdBy,
+    deadline: restore.deadline,
+    nextTryTime: isBetweenTries ? task?.notBefore : undefined,
+    worker: task?.worker ?? '',
+  });
+}
+
+/** The same for a list: command lines, which may be long, are in the single record. */
+export function toListedRestore(restore: Restore, now: Date): RestoreMessage {
+  return { ...toRestoreMessage(restore, now), argv: [] };
+}
+
+/** What is left in the target at a moment, and how it goes. Nothing is known of it while `br` is at work. */
+export function cleanupOf(restore: Restore, now: Date): CleanupItem[] {
+  const { attempts, targetState, state, lastBrEnd } = restore;
+  const last = attempts.findLast(({ starting }) => starting !== null);
+  if (!last?.starting || state === 'Running' || state === 'Canceling') return [];
+  const isFree = targetState === 'Restored' || targetState === 'Released';
+  const items = cleanupItems({
+    kind: isFree ? 'succeeded' : last.end?.kind,
+    brVersion: last.starting.brVersion,
+    at: lastBrEnd ?? now,
+    killed: last.end?.killed ?? last.end === null,
+    partial: targetState === 'Partial',
+    checkpointLeft: restore.needsCleaning,
+    checksumsUnproven: restore.checksums === 'unproven',
+  });
+  return stillThere(items, now);
+}
+
+export function toSourceMessage(source: RestoreSource): SourceMessage {
+  const { backupId, clusterId, storage, path, tso, sizeBytes, clusterVersion, upstreamClusterId } = source;
+  return {
+    ...{ backupId, clusterId, storageId: storage.id, path, clusterVersion },
+    tso: BigInt(tso),
+    sizeBytes: BigInt(sizeBytes),
+    tidbClusterId: BigInt(upstreamClusterId),
+  };
+}
+
+export function toTargetMessage({ clusterId, pd, version, pool }: RestoreTarget): TargetMessage {
+  return { clusterId, pd: [...pd], version, pool };
+}
+
+export function toOptionsMessage({ extra, ...options }: RestoreOptions): OptionsMessage {
+  return { ...options, extra: { ...extra } };
+}
+
+export function fromOptionsMessage(options: OptionsMessage | undefined): RestoreOptions {
+  return {
+    rateLimit: options?.rateLimit ?? 0,
+    withSystemTables: options?.withSystemTables ?? false,
+    withoutStats: options?.withoutStats ?? false,
+    placementPolicies: options?.placementPolicies ?? '',
+    waitTiflashReady: options?.waitTiflashReady ?? false,
+    extra: options?.extra ?? {},
+  };
+}
+
+function toResultMessage({ sizeBytes, seconds, summary, remark = '' }: NonNullable<Restore['result']>) {
+  return { sizeBytes: BigInt(sizeBytes), seconds, summary, remark };
+}
+
+function toAttemptMessage({ worker, startedAt, endedAt, outcome, end, starting }: RestoreAttempt, index: number) {
+  return {
+    ...{ number: index + 1, worker, startTime: startedAt, endTime: endedAt, outcome: outcome ?? '' },
+    end: end ? toEndMessage(end) : undefined,
+    brVersion: starting?.brVersion ?? '',
+  };
+}
+
+function toEndMessage(end: End): EndMessage {
+  return {
+    kind: END_KINDS[end.kind],
+    reason: end.reason ? toReasonMessage(end.reason) : undefined,
+    result: end.result ? toResultMessage(end.result) : undefined,
+    checkpointLeft: end.checkpointLeft ?? false,
+    afterChange: end.afterChange ?? false,
+    waitSeconds: (end.waitMs ?? 0) / 1000,
+    killed: end.killed ?? false,
+  };
+}
+
+/** The end that a worker tells; undefined where it names none. */
+export function fromEndMessage(message: EndMessage | undefined): End | undefined {
+  const kind = (Object.keys(END_KINDS) as EndKind[]).find((one) => END_KINDS[one] === message?.kind);
+  if (!message || !kind) return undefined;
+  const { reason, result, checkpointLeft, afterChange, waitSeconds, killed } = message;
+  return {
+    kind,
+    ...(reason && { reason: fromReasonMessage(reason) }),
+    ...(result && {
+      result: {
+        sizeBytes: Number(result.sizeBytes),
+        seconds: Math.min(Math.max(0, result.seconds), MAX_TOLD_SECONDS),
+        summary: result.summary.slice(0, MAX_WORKER_SENTENCE),
+      },
+    }),
+    ...(checkpointLeft && { checkpointLeft: true as const }),
+    ...(afterChange && { afterChange: true as const }),
+    ...(waitSeconds > 0 && { waitMs: Math.min(waitSeconds, MAX_TOLD_SECONDS) * 1000 }),
+    ...(killed && { killed: true as const }),
+  };
+}
+
+/** A sentence about where a restore and its target are. */
+export function standingOf(restore: Restore): string {
+  return isActive(restore) ? restore.state : `${restore.state}, its target ${restore.targetState}`;
+}

@@ -1,0 +1,171 @@
+/**
+ * Restores, in the collection of the backups.
+ *
+ * S1. Every change is one of `task-store.ts`.
+ * S2. A slot that somebody else took meanwhile is not offered again by the decision that is made anew.
+ * S3. What the hold of the source needs is asked after the restore was inserted: then it has the key of its target, and nobody else can
+ *     leave a mark there any more (R13).
+ */
+import type { IndexSpec } from '@tidemark/mongo/indexes';
+import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import { createPages, FIRST_INSTANT, LAST_INSTANT, type Page, type PageWish, toParts } from '@tidemark/mongo/pages';
+import type { Db, Document } from 'mongodb';
+import { persist } from '../persist.ts';
+import type { Slots } from '../slots.ts';
+import { createTaskStore } from '../task-store.ts';
+import type { RestoreCommand, RestoreDecision, RestoreLimits } from './decide/command.ts';
+import { decideRestore } from './decide/decide.ts';
+import { ownKey } from './decide/vocabulary.ts';
+import type { Restore, RestoreState } from './restore.ts';
+import { fromStored, RESTORE_SHAPE, toStored } from './stored-restore.ts';
+
+export const RESTORE_INDEXES: readonly IndexSpec[] = [
+  { collection: 'backups', keys: { 'restore.task.ringAt': 1 } },
+  { collection: 'backups', keys: { restoreTime: -1, _id: -1 } },
+  { collection: 'backups', keys: { 'restore.target.clusterId': 1, restoreTime: -1, _id: -1 } },
+];
+
+/** Which restores to list; what is absent does not narrow. */
+export interface RestoreFilter {
+  readonly clusterIds: readonly string[];
+  /** The clusters are what the caller sees, and were not asked for. */
+  readonly withinSight?: boolean;
+  readonly sourceClusterId?: string;
+  readonly backupId?: string;
+  readonly states: readonly RestoreState[];
+}
+
+/** What became of a command: the decision, and the document before and after it. */
+export interface AppliedRestore {
+  readonly decision: RestoreDecision;
+  readonly before: Restore;
+  readonly restore: Restore;
+}
+
+/** What a claim must know beyond its document is found out by the store. */
+type StoreCommand =
+  | Exclude<RestoreCommand, { kind: 'claim' }>
+  | Omit<Extract<RestoreCommand, { kind: 'claim' }>, 'slotKey'>;
+
+/** Every method throws `unavailable` when the database does. */
+export interface RestoreStore {
+  get(id: string, signal: AbortSignal): Promise<Restore | undefined>;
+  /** Inserts a new restore; says which key was taken if it was not. */
+  insert(restore: Restore, signal: AbortSignal): Promise<'inserted' | '_id' | 'activeKey'>;
+  /**
+   * Applies a command; undefined when there is no such restore.
+   *
+   * @param look at the record before it is decided; what it throws is thrown
+   */
+  apply(
+    id: string,
+    command: StoreCommand,
+    signal: AbortSignal,
+    look?: (restore: Restore) => void,
+  ): Promise<AppliedRestore | undefined>;
+  /** Ids of restores whose task is to be looked at, the longest due first. */
+  findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
+  /** Another restore that left a checkpoint in a cluster, and of which nobody said that it is gone. */
+  findUnclean(clusterId: string, exceptId: string, signal: AbortSignal): Promise<string | undefined>;
+  /** A restore that is not over and reads from a storage. */
+  findReading(storageId: string, signal: AbortSignal): Promise<Restore | undefined>;
+  /** A page of restores, newest first. @throws AppError as `Pages.read` */
+  list(filter: RestoreFilter, page: PageWish, signal: AbortSignal): Promise<Page<Restore>>;
+}
+
+export interface RestoreStoreDependencies {
+  readonly now: () => Date;
+  readonly limits: RestoreLimits;
+  readonly slots: Pick<Slots, 'anySlot'>;
+  /** Called with each change that was written. */
+  readonly onChanged: (before: Restore, after: Restore) => void;
+}
+
+/** The store over a database. */
+export function createRestoreStore(db: Db, { now, limits, slots, onChanged }: RestoreStoreDependencies): RestoreStore {
+  const collection = db.collection<Document & { readonly _id: string }>('backups');
+  const tasks = createTaskStore<Restore>(collection as never, { now, onChanged }, RESTORE_SHAPE);
+  const pages = createPages(collection, { time: 'restoreTime', leftOut: { 'restore.argv': 0 } });
+
+  return {
+    get: tasks.get,
+
+    insert: (restore, signal) =>
+      persist(signal, async () => {
+        try {
+          await collection.insertOne(toStored(restore) as Document & { readonly _id: string });
+          return 'inserted' as const;
+        } catch (error) {
+          for (const key of ['_id', 'activeKey'] as const) if (isDuplicateKey(error, key)) return key;
+          throw error;
+        }
+      }),
+
+    async apply(id, command, signal, look) {
+      const refused = new Set<string>();
+      const prepare = async (before: Restore) => {
+        look?.(before);
+        const ready = command.kind === 'claim' ? await withSlot(command, before) : command;
+        return (at: Date) => decideRestore(before, ready, at, limits);
+      };
+      const withSlot = async (claim: Extract<StoreCommand, { kind: 'claim' }>, before: Restore) => {
+        const isQueued = before.state === 'Queued';
+        const slotKey = isQueued
+          ? await slots.anySlot(before.source.storage, ownKey(before), refused, signal)
+          : undefined;
+        return { ...claim, ...(slotKey !== undefined && { slotKey }) };
+      };
+      const isConflict = (error: unknown, { slotKey }: Restore) => {
+        const taken = isDuplicateKey(error, 'slotKey');
+        if (taken) refused.add(slotKey);
+        return taken;
+      };
+      const written = await tasks.apply(id, prepare, signal, isConflict);
+      return written && { decision: written.decision, before: written.before, restore: written.after };
+    },
+
+    findDue: tasks.findDue,
+
+    findUnclean: (clusterId, exceptId, signal) =>
+      persist(signal, async () => {
+        const found = await collection
+          .find(
+            { 'restore.target.clusterId': clusterId, 'restore.needsCleaning': true },
+            { projection: { _id: 1 }, limit: 2, signal },
+          )
+          .toArray();
+        return found.map(({ _id }) => _id).find((id) => id !== exceptId);
+      }),
+
+    findReading: (storageId, signal) =>
+      persist(signal, async () => {
+        const found = await collection.findOne(
+          { 'restore.source.storage.id': storageId, activeKey: { $gte: 'cluster:', $lt: 'cluster;' } },
+          { signal },
+        );
+        return found ? fromStored(found) : undefined;
+      }),
+
+    list: (filter, wish, signal) =>
+      persist(signal, async () => {
+        const page = await pages.read(toSelection(filter), wish, now(), signal);
+        return { ...page, rows: page.rows.map(fromStored).filter((restore) => restore !== undefined) };
+      }),
+  };
+}
+
+function toSelection({ clusterIds, sourceClusterId, backupId, states }: RestoreFilter) {
+  const { rest, ...parts } = toParts('restore.target.clusterId', clusterIds);
+  return {
+    from: FIRST_INSTANT,
+    until: LAST_INSTANT,
+    ...parts,
+    rest: {
+      ...rest,
+      ...(sourceClusterId !== undefined && { 'restore.source.clusterId': sourceClusterId }),
+      ...(backupId !== undefined && { 'restore.source.backupId': backupId }),
+      ...(states.length > 0 && { 'restore.state': { $in: [...states] } }),
+    },
+    isCountedWhole: false,
+  };
+}

@@ -1,0 +1,57 @@
+import { MAX_BR_VERSIONS } from '@tidemark/limits/limits';
+import type {
+  ClaimRestoreRequest,
+  ClaimRestoreResponse,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { rootOf } from '../backup-path.ts';
+import { toSnapshotMessage } from '../registry-message.ts';
+import type { Restore } from '../restore/restore.ts';
+import { toOptionsMessage, toSourceMessage, toTargetMessage } from '../restore/restore-message.ts';
+import { placeOf } from '../storage-location.ts';
+import { validation } from '../validate.ts';
+import { checkClaimant } from './claim-task.ts';
+import type { Dependencies } from './context.ts';
+
+/** Grants a restore to the first worker that asks and has its `br`; nothing set in the answer means LOST. */
+export function claimRestore({ restores, store, places, markers }: Dependencies) {
+  /** Where the files are, how to get in today, and by what that is known. */
+  const storageOf = async ({ source }: Restore, signal: AbortSignal) => {
+    const backup = await store.get(source.backupId, signal);
+    const granted = backup ? await places.granted(backup, signal) : source.storage;
+    const place = placeOf(granted, rootOf(source.path));
+    const number = await markers.numberAt({ storageId: granted.id, place }, signal);
+    return { storage: toSnapshotMessage(granted), marker: { number, adopt: false } };
+  };
+  return async (request: ClaimRestoreRequest, { signal }: CallContext): Promise<ClaimRestoreResponse> => {
+    const { restoreId, claim, worker, pool, brVersions } = request;
+    const check = validation();
+    check.id('restoreId', restoreId);
+    checkClaimant(check, request);
+    check.require(brVersions.length <= MAX_BR_VERSIONS, 'brVersions', `must be at most ${MAX_BR_VERSIONS}`);
+    check.finish();
+    const applied = await restores.apply(restoreId, { kind: 'claim', claim, worker, pool, brVersions }, signal);
+    if (applied?.decision.answer.kind !== 'grant') return { grant: undefined };
+    const { fence, brVersion, argv, wasPartial, attempt, remainingMs } = applied.decision.answer;
+    const { restore } = applied;
+    const { source, target } = restore;
+    return {
+      grant: {
+        fence: BigInt(fence),
+        attempt,
+        source: toSourceMessage(source),
+        target: toTargetMessage(target),
+        tls: target.tls,
+        ...(await storageOf(restore, signal)),
+        options: toOptionsMessage(restore.options),
+        crypterMethod: source.crypter?.method ?? '',
+        crypterKeyFile: source.crypter?.keyFile ?? '',
+        brVersion: brVersion ?? '',
+        argv: [...(argv ?? [])],
+        remainingSeconds: remainingMs / 1000,
+        requestId: restore.request.id,
+        wasPartial,
+      },
+    };
+  };
+}

@@ -1,0 +1,83 @@
+import { restoreOptionsViolations } from '@tidemark/br-options/restore-options';
+import { AppError } from '@tidemark/errors/app-error';
+import type {
+  RestoreOptions as OptionsMessage,
+  RestorePlan as PlanMessage,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
+import type {
+  PlanRestoreRequest,
+  PlanRestoreResponse,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import type { Backup } from '../backup.ts';
+import { type Plan, type PlanCheck, planRestore as plan } from '../restore/plan.ts';
+import { fromOptionsMessage, toSourceMessage, toTargetMessage } from '../restore/restore-message.ts';
+import { validation } from '../validate.ts';
+import type { Dependencies } from './context.ts';
+import { busy, unknownBackup, unknownCluster } from './refusals.ts';
+
+/** What is to be restored, and where to. */
+export interface Wanted {
+  readonly backupId: string;
+  readonly targetClusterId: string;
+  readonly options: OptionsMessage | undefined;
+}
+
+/** Says what a restore would do, and what stands in its way. */
+export function planRestore(dependencies: Dependencies) {
+  return async (request: PlanRestoreRequest, context: CallContext): Promise<PlanRestoreResponse> => {
+    const { plan, backup } = await findPlan(dependencies, request, context);
+    const checks = [...plan.checks, await targetFree(dependencies, request.targetClusterId, context.signal)];
+    return { plan: toPlanMessage({ ...plan, checks }, backup) };
+  };
+}
+
+/**
+ * The plan of a restore by what is on record now.
+ *
+ * @throws AppError `invalid_argument` for options, `backup_not_found`, `backup_not_good`, `cluster_not_found`
+ */
+export async function findPlan(
+  { store, registry }: Dependencies,
+  { backupId, targetClusterId, options }: Wanted,
+  { sees, signal }: Pick<CallContext, 'sees' | 'signal'>,
+): Promise<{ readonly plan: Plan; readonly backup: Backup }> {
+  const wanted = fromOptionsMessage(options);
+  const check = validation();
+  check.add(restoreOptionsViolations({ ...wanted, loadStats: !wanted.withoutStats }));
+  check.finish();
+  const [backup, cluster] = await Promise.all([
+    store.get(backupId, signal),
+    registry.clusters.get(targetClusterId, signal),
+  ]);
+  if (!backup || !sees(backup.clusterId)) throw unknownBackup(backupId);
+  if (!cluster) throw unknownCluster(targetClusterId);
+  if (backup.state !== 'Succeeded' || backup.deletion.state !== 'None') throw notGood(backup);
+  return { plan: plan(backup, cluster, wanted), backup };
+}
+
+function notGood({ _id, clusterId, state, deletion }: Backup): AppError {
+  const how = state === 'Succeeded' ? `its deletion is ${deletion.state}` : `it is ${state}`;
+  return new AppError(
+    'backup_not_good',
+    `Backup ${_id} cannot be restored, ${how}: only a good backup that nobody deletes can.`,
+    { info: { backupId: _id, clusterId, state } },
+  );
+}
+
+async function targetFree({ store }: Dependencies, clusterId: string, signal: AbortSignal): Promise<PlanCheck> {
+  const holder = await store.findActive(clusterId, signal);
+  if (!holder) return { name: 'targetFree', result: 'ok', message: 'No backup or restore has the target.' };
+  return { name: 'targetFree', result: 'blocked', message: busy(clusterId, holder).message };
+}
+
+export function toPlanMessage({ hash, source, target, checks, estimatedSeconds }: Plan, backup: Backup): PlanMessage {
+  return {
+    hash,
+    source: toSourceMessage(source),
+    target: toTargetMessage(target),
+    checks: checks.map((check) => ({ ...check })),
+    estimatedSeconds,
+    sourceTime: backup.startTime,
+  };
+}

@@ -1,0 +1,116 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import type {
+  StartRestoreRequest,
+  StartRestoreResponse,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { startRestore as accept } from '../restore/decide/start.ts';
+import { restoreAccepted } from '../restore/events.ts';
+import type { Plan } from '../restore/plan.ts';
+import type { Restore } from '../restore/restore.ts';
+import { fromOptionsMessage, toRestoreMessage } from '../restore/restore-message.ts';
+import type { Dependencies } from './context.ts';
+import { findPlan } from './plan-restore.ts';
+import { busy } from './refusals.ts';
+
+/** Accepts a restore: the document is written before anything is held or anybody notified. */
+export function startRestore(dependencies: Dependencies) {
+  const { restores, store, dispatcher, now, restoreLimits } = dependencies;
+  return async (request: StartRestoreRequest, context: CallContext): Promise<StartRestoreResponse> => {
+    const { caller, requestId, signal } = context;
+    const id = restoreId(request.key, caller);
+    const hash = requestHash(request);
+    const answer = async (restore: Restore): Promise<StartRestoreResponse> => {
+      await dispatcher.ringRestore(restore._id);
+      const current = (await restores.get(restore._id, signal)) ?? restore;
+      return { restore: toRestoreMessage(current, now()) };
+    };
+    // A repeat is answered whatever became of its backup and its cluster.
+    const known = request.key === '' ? undefined : await restores.get(id, signal);
+    if (known) return answer(sameRequest(known, hash));
+
+    const { plan } = await findPlan(dependencies, request, context);
+    const { clusterId } = plan.target;
+    requireConfirmed(request, plan);
+    const restore = accept({
+      _id: id,
+      request: { hash, id: requestId, ...(request.key !== '' && { key: request.key }) },
+      createdBy: caller,
+      source: plan.source,
+      target: plan.target,
+      options: plan.options,
+      plan: { hash: plan.hash, acknowledged: request.acknowledge, confirmedBy: caller },
+      acceptedAt: now(),
+      deadlineMs: restoreLimits.deadlineMs,
+    });
+    switch (await restores.insert(restore, signal)) {
+      case 'inserted':
+        restoreAccepted(restore);
+        return answer(restore);
+      case '_id': {
+        // Ours, from a try whose answer was lost, or another call's with the same key.
+        const first = await restores.get(id, signal);
+        if (first) return answer(sameRequest(first, hash));
+        break;
+      }
+      case 'activeKey': {
+        const holder = await store.findActive(clusterId, signal);
+        if (holder?.restore?._id === id) return answer(sameRequest(holder.restore, hash));
+        if (holder) throw busy(clusterId, holder);
+        break;
+      }
+    }
+    throw new AppError('conflict', `Cluster ${clusterId} became free just now; try again.`);
+  };
+}
+
+/** 22 characters of base64url: of the caller's key, apart from that of a backup with the same key, or random. */
+function restoreId(key: string, caller: string): string {
+  const hashed = () =>
+    createHash('sha256')
+      .update(JSON.stringify(['restore', caller, key]))
+      .digest()
+      .subarray(0, 16);
+  return (key === '' ? randomBytes(16) : hashed()).toString('base64url');
+}
+
+function requestHash({ backupId, targetClusterId, options, planHash, acknowledge }: StartRestoreRequest): string {
+  const { extra, ...rest } = fromOptionsMessage(options);
+  const parts = [backupId, targetClusterId, rest, Object.entries(extra).sort(), planHash, [...acknowledge].sort()];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+
+function sameRequest(restore: Restore, hash: string): Restore {
+  if (restore.request.hash === hash) return restore;
+  throw invalidArgument([
+    { field: 'Idempotency-Key', description: 'was used for another request before; use a new key for a new request' },
+  ]);
+}
+
+/** @throws AppError where the person did not confirm this very plan, or passes over nothing that is blocked */
+function requireConfirmed(
+  { confirm, planHash, acknowledge }: StartRestoreRequest,
+  { hash, target, checks }: Plan,
+): void {
+  const { clusterId } = target;
+  const field = (name: string, description: string) => ({ field: name, description });
+  const bad = [
+    ...(planHash === '' ? [field('planHash', 'must be the planHash of the plan that you looked at')] : []),
+    ...(confirm === clusterId
+      ? []
+      : [field('confirm', `must be ${clusterId}, the id of the cluster that is restored into`)]),
+  ];
+  if (bad.length > 0) throw invalidArgument(bad);
+  if (planHash !== hash)
+    throw new AppError(
+      'plan_stale',
+      'The backup, the cluster or the options are not those of the plan that you looked at: look at a new plan.',
+      { info: { clusterId, planHash: hash } },
+    );
+  const blocked = checks.filter(({ result, name }) => result === 'blocked' && !acknowledge.includes(name));
+  if (blocked.length > 0)
+    throw new AppError('plan_blocked', blocked.map(({ message }) => message).join(' '), {
+      info: { clusterId, checks: blocked.map(({ name }) => name).join(',') },
+    });
+}
