@@ -149,6 +149,8 @@ export const MAX_TOKENS_FILE_BYTES = 16 * MIB;
 export const MAX_AUTHORITIES_FILE_BYTES = 16 * MIB;
 /** What a worker wrote down of a run of `br`, for the next worker of its host. */
 export const MAX_RUN_RECORD_BYTES = 64 * KIB;
+/** What a `br restore` printed into a file of its run; what was read of a longer one is cut away. */
+export const MAX_RUN_OUTPUT_BYTES = 256 * MIB;
 /** What an issuer of tokens answers: where its keys are, and the keys. */
 export const MAX_ISSUER_DOCUMENT_BYTES = MIB;
 /** An answer of the API to the command line. */

@@ -62,7 +62,7 @@ export interface RunOptions {
 const CANCEL_GRACE_MS = 3_000;
 /** For how long a `br` that hangs in a cancel is asked what it is doing. */
 const CANCEL_DUMP_MS = 1_000;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Runs `br` to its end. */
 export async function runBr(options: RunOptions): Promise<FinishedRun> {
@@ -123,7 +123,6 @@ export async function runBr(options: RunOptions): Promise<FinishedRun> {
   brStarted(facts, guard.group?.pid, argv);
   lease.guardWith(br.keepAlive);
 
-  let stoppedFor: StopReason | undefined;
   const deadline = setTimeout(() => overdue.abort(), Math.min(options.remainingMs, LONGEST_TIMER_MS));
   const stops: readonly (readonly [StopReason, AbortSignal])[] = [
     ['lost', lease.lost],
@@ -132,23 +131,48 @@ export async function runBr(options: RunOptions): Promise<FinishedRun> {
     ['overdue', overdue.signal],
     ['stalled', stalled.signal],
   ];
-  const removals = stops.map(([reason, signal]) => {
-    const stop = () => {
-      stoppedFor ??= reason;
-      // What a cancel leaves behind is removed, so nothing is lost by the second TERM, which `br` obeys at once.
-      if (reason === 'canceled') void br.stop(CANCEL_GRACE_MS);
-      else if (reason === 'stalled') void dump().then(() => br.stop());
-      else void br.stop();
-    };
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    return () => signal.removeEventListener('abort', stop);
+  using asked = onStops(stops, (reason) => {
+    // What a cancel leaves behind is removed, so nothing is lost by the second TERM, which `br` obeys at once.
+    if (reason === 'canceled') void br.stop(CANCEL_GRACE_MS);
+    else if (reason === 'stalled') void dump().then(() => br.stop());
+    else void br.stop();
   });
   const exit = await br.exited;
   clearTimeout(deadline);
-  for (const remove of removals) remove();
+  const stoppedFor = asked.first;
   onStdout(redactOut.end());
   onStderr(redactErr.end());
   if (stoppedFor !== undefined) log.info({ ...facts, stoppedFor }, 'br was stopped');
   return { exit, output: reader.result(), stoppedFor };
+}
+
+/** Whoever asked for the end of a run. */
+export interface Stops extends Disposable {
+  /** The first one. */
+  readonly first: StopReason | undefined;
+}
+
+/** Calls back for each signal that aborts, and for those that have, until it is disposed. */
+export function onStops(
+  stops: readonly (readonly [StopReason, AbortSignal])[],
+  stop: (reason: StopReason) => void,
+): Stops {
+  let first: StopReason | undefined;
+  const removals = stops.map(([reason, signal]) => {
+    const asked = () => {
+      first ??= reason;
+      stop(reason);
+    };
+    if (signal.aborted) asked();
+    signal.addEventListener('abort', asked, { once: true });
+    return () => signal.removeEventListener('abort', asked);
+  });
+  return {
+    get first() {
+      return first;
+    },
+    [Symbol.dispose]() {
+      for (const remove of removals) remove();
+    },
+  };
 }

@@ -91,11 +91,13 @@ function isRunRecord(read: unknown): read is RunRecord {
   return texts && typeof fence === 'number' && isName(worker) && (group === undefined || isName(group));
 }
 
-function isName(name: ProcessName | undefined): boolean {
+/** Whether what was read from a file names a process. */
+export function isName(name: ProcessName | undefined): boolean {
   return typeof name?.pid === 'number' && typeof name.start === 'string';
 }
 
-function isAlive({ pid, start }: ProcessName): boolean {
+/** Whether the process that was recorded is still the one that has its pid. */
+export function isAlive({ pid, start }: ProcessName): boolean {
   return processStart(pid) === start;
 }
 

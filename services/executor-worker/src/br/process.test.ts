@@ -1,11 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isGroupAlive } from '@tidemark/processes/group';
 import { processStart } from '@tidemark/processes/identity';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { bootNow } from './boot-clock.mjs';
 import { type BrOptions, type Guards, openGuards } from './process.ts';
 
 const PATH = process.env.PATH ?? '';
@@ -187,6 +188,78 @@ describe('a br behind its guard', () => {
     await vi.waitFor(() => expect(guardsHere()).toEqual([]));
   });
 
+  describe('that keeps its output and its end in a folder', () => {
+    const kept = (name: string) => readFileSync(join(folder, name), 'utf8');
+    const end = () => JSON.parse(kept('exit.json')) as Record<string, unknown>;
+
+    it('prints into files, and its end is written down', async () => {
+      const br = start('echo out; echo err >&2; exit 3', { keepIn: folder });
+      expect(await br.exited).toEqual({ code: 3, signal: undefined, silenced: false, error: undefined });
+      expect([kept('stdout'), kept('stderr'), printed]).toEqual(['out\n', 'err\n', '']);
+      expect(end()).toEqual({ exit: 3, signal: null, endedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) });
+      expect(existsSync(join(folder, 'exit.json.tmp'))).toBe(false);
+    });
+
+    it('appends to what is there, so that what was read can be cut away', async () => {
+      writeFileSync(join(folder, 'stdout'), 'before\n');
+      const script = 'echo one; until [ -e cut ]; do sleep 0.02; done; echo two';
+      const br = start(script, { keepIn: folder });
+      await vi.waitFor(() => expect(kept('stdout')).toBe('before\none\n'));
+      truncateSync(join(folder, 'stdout'));
+      writeFileSync(join(folder, 'cut'), '');
+      await br.exited;
+      expect(kept('stdout')).toBe('two\n');
+    });
+
+    it('has the end written down also where it had to be killed', async () => {
+      const br = start('trap "" TERM; echo up; while :; do sleep 0.05; done', { keepIn: folder });
+      await vi.waitFor(() => expect(kept('stdout')).toBe('up\n'));
+      expect(await br.stop()).toMatchObject({ code: undefined, signal: 'SIGKILL' });
+      expect(end()).toMatchObject({ exit: null, signal: 'SIGKILL' });
+      expect(isGroupAlive(br.group)).toBe(false);
+    });
+
+    it('was not started, which is written down too, where it is too late or there is no program', async () => {
+      await start('', { keepIn: folder, startBy: performance.now() - 1 }).exited;
+      expect(end()).toMatchObject({ notStarted: 'too late' });
+      const { code, error } = await start('', { keepIn: folder, argv: [join(folder, 'none')] }).exited;
+      if (code === 127) expect(end()).toMatchObject({ exit: 127 });
+      else expect(end()).toMatchObject({ notStarted: error });
+    });
+
+    it('ends as it likes when its worker is killed, and its success is known', async () => {
+      const script = 'trap "echo flushed; exit 0" TERM; echo up; while :; do sleep 0.02; done';
+      const worker = await startWorkerProcess(script, 30_000, { keepIn: folder, killMs: 20_000 });
+      await vi.waitFor(() => expect(kept('stdout')).toBe('up\n'));
+      process.kill(worker.pid, 'SIGKILL');
+      await vi.waitFor(() => expect(isGroupAlive(worker.group)).toBe(false), { timeout: 10_000 });
+      expect(kept('stdout')).toBe('up\nflushed\n');
+      expect(end()).toMatchObject({ exit: 0, ending: 'worker gone' });
+    });
+
+    it('is killed when its worker is gone and it does not end, and that is known', async () => {
+      const script = 'trap "" TERM; echo up; while :; do sleep 0.02; done';
+      const worker = await startWorkerProcess(script, 30_000, { keepIn: folder });
+      await vi.waitFor(() => expect(kept('stdout')).toBe('up\n'));
+      process.kill(worker.pid, 'SIGKILL');
+      await vi.waitFor(() => expect(isGroupAlive(worker.group)).toBe(false), { timeout: 10_000 });
+      expect(end()).toMatchObject({ exit: null, signal: 'SIGKILL', ending: 'worker gone' });
+    });
+  });
+
+  it('has a clock that goes like every other one as long as the machine does not sleep', async () => {
+    const outerFrom = performance.now();
+    const from = bootNow();
+    const innerFrom = performance.now();
+    await vi.waitFor(() => expect(performance.now() - innerFrom).toBeGreaterThan(200));
+    const innerMs = performance.now() - innerFrom;
+    const ms = bootNow() - from;
+    const outerMs = performance.now() - outerFrom;
+    // It counts hundredths of a second.
+    expect(ms).toBeGreaterThan(innerMs - 20);
+    expect(ms).toBeLessThan(outerMs + 20);
+  });
+
   it('knows a process by its pid and start', () => {
     expect(processStart(process.pid)).toBe(processStart(process.pid));
     expect(processStart(process.pid)).not.toBe(processStart(process.ppid));
@@ -197,11 +270,12 @@ describe('a br behind its guard', () => {
   async function startWorkerProcess(
     script: string | undefined,
     guardMs: number,
+    more: Partial<BrOptions> = {},
   ): Promise<{ pid: number; group: number }> {
     const program = join(folder, 'worker.ts');
     const startBr =
       script &&
-      `guard.startBr({ ...${JSON.stringify({ ...options(script), startBy: 60_000, guardMs })},
+      `guard.startBr({ ...${JSON.stringify({ ...options(script), startBy: 60_000, guardMs, ...more })},
                                                onStdout() {}, onStderr() {} });`;
     writeFileSync(
       program,

@@ -15,6 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { signalGroup, signalProcess, untilGroupGone } from '@tidemark/processes/group';
 import { processStart } from '@tidemark/processes/identity';
+import { bootNow } from './boot-clock.mjs';
 
 export interface BrOptions {
   /** The program and its arguments. */
@@ -24,10 +25,16 @@ export interface BrOptions {
   readonly cwd: string;
   /** Until when it may start, by `performance.now()`. */
   readonly startBy: number;
+  /**
+   * A folder of this run alone, into whose files `stdout` and `stderr` it prints, and into whose `exit.json` the guard writes
+   * how it ended, also when this process is gone (guard G7). Without one, its output comes through here.
+   */
+  readonly keepIn?: string;
   /** Without a sign of life for this long the guard ends `br`. */
   readonly guardMs: number;
   readonly killMs: number;
   readonly graceMs: number;
+  /** Never called where there is a folder. */
   onStdout(chunk: Buffer): void;
   onStderr(chunk: Buffer): void;
   /** `br` was told to stop and still runs after its grace; it is asked again, and killed, once this has resolved. */
@@ -140,19 +147,19 @@ function startGuard(stateDir: string): Standby {
 }
 
 function startBr({ guard, gone }: Standby, options: BrOptions): BrProcess {
-  const { argv, env, cwd, startBy, guardMs, killMs, graceMs } = options;
+  const { argv, env, cwd, startBy, keepIn = '', guardMs, killMs, graceMs } = options;
   const group = guard.pid ?? 0;
   const status: GuardStatus = {};
   const told = readStatus(guard, status);
   guard.stdout.on('data', (chunk: Buffer) => options.onStdout(chunk));
   guard.stderr.on('data', (chunk: Buffer) => options.onStderr(chunk));
-  const monotonicMs = Number(process.hrtime.bigint()) / 1e6;
   const command = {
     argv,
     env,
     cwd,
     setpriv: SETPRIV,
-    startBy: monotonicMs + startBy - performance.now(),
+    startBy: bootNow() + startBy - performance.now(),
+    keepIn,
     guardMs,
     killMs,
   };
@@ -188,6 +195,11 @@ function startBr({ guard, gone }: Standby, options: BrOptions): BrProcess {
       else signalProcess(status.pid, 'SIGTERM');
       if (await gonePatiently()) return;
       if (step === 1) await options.onHang?.();
+    }
+    // Its guard is to write down how it ended, and is killed only where it does not.
+    if (keepIn !== '' && status.pid !== undefined) {
+      signalProcess(status.pid, 'SIGKILL');
+      if (await within(exited, killMs)) return;
     }
     signalGroup(group, 'SIGKILL');
   };

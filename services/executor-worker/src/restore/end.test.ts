@@ -40,6 +40,7 @@ const known = (fields: Partial<RestoreFacts> = {}): RestoreFacts => ({
   wasPartial: false,
   failures: 0,
   waits: 0,
+  started: true,
   stoppedFor: undefined,
   ...fields,
 });
@@ -211,6 +212,7 @@ describe('how a restore ended', () => {
       kind: 'none',
       reason: { code: 'BR_NOT_STARTED' },
     });
+    expect(endOfRestore(ended({ silenced: true }), printed({}), known({ started: false })).kind).toBe('none');
   });
 });
 

@@ -2,7 +2,7 @@
  * How a run of `br restore` ended, and what that says of its target. Pure.
  *
  * E1. That a target is as it was is concluded from the error alone with which `br` ended by itself, and never where something
- *     was printed that only comes after all checks.
+ *     was printed that only comes after all checks, or may have been.
  * E2. Success is exit code 0 and the success summary of the snapshot that was asked for. Nothing else.
  * E3. A mismatch of rows is believed wherever it is found, however the run ended: what is wrong stays wrong.
  * E4. What is not known is `stopped`: the target may have been touched.
@@ -26,8 +26,13 @@ export interface RestoreFacts {
   /** How often the restore failed before, and how often it waited for another restore. */
   readonly failures: number;
   readonly waits: number;
+  /** False: the guard says that it started no `br`. */
+  readonly started: boolean;
   readonly stoppedFor: StopReason | undefined;
 }
+
+/** Who asked for the end; `silenced`: the guard, for want of a worker. */
+type Stopper = StopReason | 'silenced';
 
 /** How a restore ended. */
 export interface RestoreEnd {
@@ -101,11 +106,13 @@ function judge(
       code: 'BR_NOT_STARTED',
       message: `br could not be started (${notStarted}): check the worker’s TIDEMARK_BR.`,
     };
+  if (!facts.started)
+    return { kind: 'none', code: 'NOT_STARTED', message: 'br could not be started in time.', retryable: true };
   if (summary) return judgeSummary(exit, summary, facts);
   if (ROWS_DIFFER.test(output.error) || output.errorLines.some((line) => ROWS_DIFFER.test(line)))
     return { kind: 'dirty', code: 'ROWS_DIFFER', message: mismatchOf(output) };
   if (exit.code === 0)
-    return output.usage && !output.pastChecks
+    return output.usage && !output.pastChecks && !output.isCut
       ? {
           kind: 'refused',
           code: 'BR_CALLED_WRONGLY',
@@ -117,8 +124,9 @@ function judge(
           code: 'BR_DID_NOTHING',
           message: 'br ended without an error but also without saying that it succeeded.',
         };
-  if (exit.code === 1) return judgeError(output, facts);
-  return stopped(exit, output, facts);
+  const stopper = facts.stoppedFor ?? (exit.silenced ? 'silenced' : undefined);
+  if (exit.code === 1) return judgeError(output, facts, stopper);
+  return stopped(exit, output, facts, stopper);
 }
 
 function judgeSummary(exit: BrExit, { backupTso }: RestoreSummary, { tso }: RestoreFacts): Verdict | undefined {
@@ -143,15 +151,15 @@ function mismatchOf({ mismatched }: RestoreOutput): string {
 }
 
 /** `br` ended by itself and said why. */
-function judgeError(output: RestoreOutput, facts: RestoreFacts): Verdict {
+function judgeError(output: RestoreOutput, facts: RestoreFacts, stopper: Stopper | undefined): Verdict {
   const { error, pastChecks } = output;
   for (const row of RESTORE_ERRORS) {
     const found = row.when.exec(error);
     if (!found) continue;
     const message = typeof row.message === 'string' ? row.message : row.message(found, facts);
-    return judgeRow(row, message, output, facts);
+    return judgeRow(row, message, { output, facts, stopper });
   }
-  if (facts.stoppedFor !== undefined) return stoppedBy(facts.stoppedFor, facts.brVersion);
+  if (stopper !== undefined) return stoppedBy(stopper, facts.brVersion);
   return {
     kind: pastChecks ? 'failed' : 'stopped',
     code: /code = Canceled|context canceled/.test(error) ? 'BR_CANCELED' : 'BR_FAILED',
@@ -162,7 +170,13 @@ function judgeError(output: RestoreOutput, facts: RestoreFacts): Verdict {
   };
 }
 
-function judgeRow(row: ErrorRow, message: string, output: RestoreOutput, facts: RestoreFacts): Verdict {
+interface Circumstances {
+  readonly output: RestoreOutput;
+  readonly facts: RestoreFacts;
+  readonly stopper: Stopper | undefined;
+}
+
+function judgeRow(row: ErrorRow, message: string, { output, facts, stopper }: Circumstances): Verdict {
   const { code, sourceDamaged = false } = row;
   const { failed, saidFailed } = output;
   const rule = row.again !== undefined && facts.failures > 0 ? row.again : row.class;
@@ -170,10 +184,12 @@ function judgeRow(row: ErrorRow, message: string, output: RestoreOutput, facts: 
   switch (rule) {
     case 'refused':
     case 'notFresh':
+      if (output.isCut && !pastChecks) return { kind: 'stopped', code, message, sourceDamaged };
       // A catalogue that turns out to be damaged late can never be restored from.
       if (pastChecks) return { kind: sourceDamaged ? 'dirty' : 'failed', code, message, sourceDamaged };
       return { kind: rule, code, message, sourceDamaged };
     case 'wait':
+      if (output.isCut && !pastChecks) return { kind: 'stopped', code, message, retryable: true };
       if (pastChecks) return { kind: 'failed', code, message, retryable: true };
       if (facts.waits >= WAITS_BEFORE_REFUSAL) return { kind: 'refused', code, message };
       return { kind: 'wait', code, message, seconds: row.seconds };
@@ -184,23 +200,16 @@ function judgeRow(row: ErrorRow, message: string, output: RestoreOutput, facts: 
       const retryable = rule === 'retry';
       const proven =
         row.beforeChecks === 'always' || (row.beforeChecks === 'withoutSummary' && failed === undefined && saidFailed);
-      if (proven && !pastChecks) return { kind: 'failedBefore', code, message, retryable };
-      if (facts.stoppedFor !== undefined) return stoppedBy(facts.stoppedFor, facts.brVersion);
+      if (proven && !pastChecks && !output.isCut) return { kind: 'failedBefore', code, message, retryable };
+      if (stopper !== undefined) return stoppedBy(stopper, facts.brVersion);
       return { kind: pastChecks ? 'failed' : 'stopped', code, message, retryable };
     }
   }
 }
 
 /** `br` was ended from outside, or ended itself without a word. */
-function stopped(exit: BrExit, output: RestoreOutput, facts: RestoreFacts): Verdict {
-  if (facts.stoppedFor !== undefined) return stoppedBy(facts.stoppedFor, facts.brVersion);
-  if (exit.silenced)
-    return {
-      kind: 'stopped',
-      code: 'LEASE_SILENT',
-      message: 'No renewal of the task was answered for too long, so br was ended.',
-      retryable: true,
-    };
+function stopped(exit: BrExit, output: RestoreOutput, facts: RestoreFacts, stopper: Stopper | undefined): Verdict {
+  if (stopper !== undefined) return stoppedBy(stopper, facts.brVersion);
   if (exit.signal === 'SIGKILL') {
     const again = facts.failures > 0;
     return {
@@ -228,8 +237,13 @@ function stopped(exit: BrExit, output: RestoreOutput, facts: RestoreFacts): Verd
   };
 }
 
-function stoppedBy(reason: StopReason, brVersion: string): Verdict {
-  const says: Readonly<Record<StopReason, Omit<Verdict, 'kind'>>> = {
+function stoppedBy(stopper: Stopper, brVersion: string): Verdict {
+  const says: Readonly<Record<Stopper, Omit<Verdict, 'kind'>>> = {
+    silenced: {
+      code: 'WORKER_GONE',
+      message: 'Its worker ended, or no renewal of the task was answered for too long, so br was stopped.',
+      retryable: true,
+    },
     lost: { code: 'TASK_LOST', message: 'The task was lost to another worker, so br was stopped.', retryable: true },
     canceled: { code: 'CANCELED', message: 'The restore was canceled.' },
     drained: {
@@ -244,7 +258,7 @@ function stoppedBy(reason: StopReason, brVersion: string): Verdict {
       retryable: true,
     },
   };
-  return { kind: 'stopped', ...says[reason] };
+  return { kind: 'stopped', ...says[stopper] };
 }
 
 /** What is left in the target, and what to do about it. */

@@ -29,12 +29,17 @@ describe('what a restore printed', () => {
       seconds: expect.closeTo(6.53, 2),
       backupTso: '470814418453921793',
       restoreTso: '470814420144488504',
+      text: expect.stringContaining('total-ranges=23 ranges-succeed=23 ranges-failed=0'),
     });
   });
 
   it('has a summary without what a version does not say', () => {
     const unsaid = { sizeBytes: undefined, totalKvs: undefined, seconds: undefined, backupTso: undefined };
-    expect(readRestoreSummary(new Map([['Size', '1.5kB']]))).toEqual({ ...unsaid, restoreTso: undefined });
+    expect(readRestoreSummary(new Map([['Size', '1.5kB']]))).toEqual({
+      ...unsaid,
+      restoreTso: undefined,
+      text: 'Size=1.5kB',
+    });
   });
 
   it('is the same however it is cut into pieces', () => {

@@ -1,5 +1,5 @@
 /** Reads what a `br restore` prints, beyond what every `br` does (br-contract 3): pure, and in bounded memory. */
-import { MAX_NAMED, MAX_QUOTED } from '@tidemark/limits/limits';
+import { MAX_NAMED, MAX_QUOTED, MAX_TEXT } from '@tidemark/limits/limits';
 import {
   createOutputReader,
   type LogLine,
@@ -14,6 +14,8 @@ import {
 export interface RestoreOutput extends Output {
   /** Something was printed that only comes after all checks, when `br` writes into the target. */
   readonly pastChecks: boolean;
+  /** Not all of it was read. */
+  readonly isCut: boolean;
   /** It said that it failed, in the log, as its last word: so the log is whole up to there. */
   readonly saidFailed: boolean;
   /** It printed how it is called, and did nothing. */
@@ -31,6 +33,8 @@ export interface RestoreOutput extends Output {
 }
 
 export interface RestoreOutputReader extends Pick<OutputReader, 'stdout' | 'stderr'> {
+  /** Some of the output was not read: what it does not show proves nothing any more. */
+  cut(): void;
   now(): RestoreOutput;
   result(): RestoreOutput;
 }
@@ -65,6 +69,7 @@ export function createRestoreOutputReader(
   onWaiting: (line: LogLine) => void = () => undefined,
 ): RestoreOutputReader {
   let wrote = false;
+  let isCut = false;
   let checkpointLeft = false;
   let tablesCompared = 0;
   let tablesNotCompared = 0;
@@ -96,6 +101,7 @@ export function createRestoreOutputReader(
     return {
       ...output,
       pastChecks: wrote || Number(output.failed?.get('total-ranges') ?? 0) > 0,
+      isCut,
       saidFailed: errors.some(({ message }) => message === 'br failed'),
       usage: output.lastLines.some((line) => USAGE.test(line)),
       checkpointLeft,
@@ -109,6 +115,9 @@ export function createRestoreOutputReader(
   return {
     stdout: reader.stdout,
     stderr: reader.stderr,
+    cut() {
+      isCut = true;
+    },
     now: () => read(reader.now()),
     result: () => read(reader.result()),
   };
@@ -142,6 +151,8 @@ export interface RestoreSummary {
   /** The snapshot that was restored. */
   readonly backupTso: string | undefined;
   readonly restoreTso: string | undefined;
+  /** All of it, as key=value, cut where it is long. */
+  readonly text: string;
 }
 
 /** Reads a success summary. */
@@ -160,5 +171,8 @@ export function readRestoreSummary(fields: ReadonlyMap<string, string>): Restore
     seconds: readDuration(fields.get('total-take') ?? ''),
     backupTso: whole('BackupTS'),
     restoreTso: whole('RestoreTS'),
+    text: Array.from(fields, ([key, value]) => `${key}=${value}`)
+      .join(' ')
+      .slice(0, MAX_TEXT),
   };
 }
