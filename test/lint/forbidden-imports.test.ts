@@ -74,6 +74,8 @@ const BETWEEN_PACKAGES: readonly Row[] = [
 ];
 
 const PURE: readonly Row[] = [
+  ['br-options does no I/O', 'packages/br-options/src/a.ts', 'pure', use('node:fs')],
+  ['br-restore reads no clock', 'packages/br-restore/src/a.ts', 'pure', 'export const a = () => Date.now();\n'],
   ['schedule does no I/O', 'packages/schedule/src/a.ts', 'pure', use('node:fs/promises')],
   ['schedule reads no clock', 'packages/schedule/src/b.ts', 'pure', 'export const a = () => Temporal.Now.instant();\n'],
   ['task reads no clock', 'packages/task/src/a.ts', 'pure', 'export const a = () => Date.now();\n'],

@@ -146,6 +146,6 @@ export function resultOf(
 }
 
 /** Older versions keep the version as a JSON string with a line break (br-contract 14.19). */
-function plainVersion(text: string): string {
+export function plainVersion(text: string): string {
   return text.trim().replaceAll(/^"|"$/g, '').replaceAll('\\n', '').trim();
 }

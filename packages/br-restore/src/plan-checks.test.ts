@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import { type PlanCheck, type PlanFacts, planChecks } from './plan-checks.ts';
+
+/** 2026-11-30T05:00:00Z. */
+const TSO = BigInt(Date.parse('2026-11-30T05:00:00Z')) << 18n;
+
+interface Changes {
+  readonly source?: Partial<PlanFacts['source']>;
+  readonly target?: Partial<PlanFacts['target']>;
+  readonly rest?: Partial<Omit<PlanFacts, 'source' | 'target'>>;
+}
+
+const facts = ({ source, target, rest }: Changes = {}): PlanFacts => ({
+  source: {
+    clusterId: 'orders',
+    pd: ['10.0.0.1:2379'],
+    tso: TSO,
+    startTso: 0n,
+    tidbClusterId: 7n,
+    clusterVersion: '8.5.0',
+    newCollations: true,
+    ofKeys: false,
+    sizeBytes: 1_000n,
+    tableChecksums: true,
+    ...source,
+  },
+  target: {
+    clusterId: 'orders-dr',
+    pd: ['10.0.1.1:2379'],
+    version: '8.5.0',
+    tidbClusterId: 8n,
+    newCollations: true,
+    ...target,
+  },
+  brVersion: 'v8.5.0',
+  options: {},
+  allowSameCluster: false,
+  now: new Date('2026-12-01T00:00:00Z'),
+  ...rest,
+});
+const notOk = (changes: Changes) => planChecks(facts(changes)).filter(({ level }) => level !== 'ok');
+const found = (changes: Changes) => notOk(changes).map(({ code, level }) => `${code}: ${level}`);
+
+describe('the checks of a plan', () => {
+  it('are all well where versions, collations and clusters fit', () => {
+    const checks = planChecks(facts());
+    expect(checks.map(({ code }) => code)).toEqual([
+      ...['sourceKind', 'sameCluster', 'br', 'version', 'collation', 'targetEmpty', 'space', 'checkpoint', 'checksums'],
+    ]);
+    expect(new Set(checks.map(({ level }) => level))).toEqual(new Set(['ok']));
+    for (const { sentence } of checks) expect(sentence).toMatch(/^[A-Zb].*\.$/);
+  });
+
+  it.each<readonly [what: string, changes: Changes, expected: readonly string[]]>([
+    ['a backup of raw keys', { source: { ofKeys: true } }, ['sourceKind: blocked']],
+    ['an incremental backup', { source: { startTso: 1n } }, ['sourceKind: blocked']],
+    ['a backup without data', { source: { sizeBytes: 0n } }, ['sourceKind: warning']],
+    ['a snapshot that lies ahead', { rest: { now: new Date('2026-11-30T04:59:59Z') } }, ['snapshot: warning']],
+    ['the cluster of the backup', { target: { clusterId: 'orders' } }, ['sameCluster: blocked']],
+    ['the same cluster under another name', { target: { tidbClusterId: 7n } }, ['sameCluster: blocked']],
+    [
+      'a cluster that shares a PD',
+      { target: { pd: ['10.0.1.1:2379', 'http://10.0.0.1:2379/'] } },
+      ['sameCluster: blocked'],
+    ],
+    [
+      'the cluster of the backup on purpose',
+      { target: { clusterId: 'orders' }, rest: { allowSameCluster: true } },
+      ['sameCluster: acknowledge'],
+    ],
+    ['a target whose id was never seen', { target: { tidbClusterId: undefined } }, []],
+    ['no br', { rest: { brVersion: undefined } }, ['br: blocked']],
+    ['a target without version', { target: { version: '' } }, ['br: warning', 'version: warning']],
+    ['a newer minor version of br', { target: { version: '8.4.0' } }, ['br: warning', 'version: warning']],
+    ['TiKV before 8.2', { target: { version: '8.1.0' } }, ['br: blocked', 'version: warning']],
+    [
+      'a br older than the target',
+      { rest: { brVersion: 'v7.5.1' }, source: { clusterVersion: '7.5.1' } },
+      ['br: blocked', 'space: warning', 'checkpoint: warning'],
+    ],
+    ['a backup two majors older', { source: { clusterVersion: '6.5.0' } }, ['version: blocked']],
+    ['a backup one major older', { source: { clusterVersion: '7.5.0' } }, []],
+    ['a backup one major newer', { source: { clusterVersion: '9.0.0' } }, ['version: acknowledge']],
+    ['a backup of a newer minor version', { source: { clusterVersion: '8.6.0' } }, ['version: warning']],
+    ['collations that nobody knows', { source: { newCollations: undefined } }, ['collation: blocked']],
+    ['collations of a target that nobody knows', { target: { newCollations: undefined } }, ['collation: warning']],
+    ['other collations', { target: { newCollations: false } }, ['collation: blocked']],
+    ['a backup without checksums and a br that adds them up', { source: { tableChecksums: false } }, []],
+    [
+      'users into an older version',
+      { source: { clusterVersion: '8.5.1' }, rest: { options: { withSystemTables: true } } },
+      ['version: warning', 'systemTables: blocked'],
+    ],
+    ['users', { rest: { options: { withSystemTables: true } } }, ['systemTables: warning']],
+    [
+      'an option that is not one',
+      { rest: { options: { extra: { online: 'true' } } } },
+      ['options.brOptions.online: blocked'],
+    ],
+  ])('of %s', (_, changes, expected) => expect(found(changes)).toEqual(expected));
+
+  const old = (version: string, changes: Changes = {}): Changes => ({
+    source: { clusterVersion: version.slice(1), tableChecksums: undefined, ...changes.source },
+    target: { version: version.slice(1) },
+    rest: { brVersion: version, ...changes.rest },
+  });
+  it.each<readonly [changes: Changes, expected: readonly string[]]>([
+    [
+      old('v6.1.0'),
+      ['br: blocked', 'targetEmpty: acknowledge', 'space: warning', 'checkpoint: warning', 'checksums: warning'],
+    ],
+    [old('v6.5.3'), ['targetEmpty: acknowledge', 'space: warning', 'checkpoint: warning', 'checksums: warning']],
+    [old('v7.5.1'), ['space: warning', 'checkpoint: warning', 'checksums: warning']],
+    [old('v7.5.1', { source: { tableChecksums: true } }), ['space: warning', 'checkpoint: warning']],
+    [old('v8.4.0'), ['checksums: warning']],
+    [
+      old('v7.1.0', { rest: { options: { withSystemTables: true } } }),
+      ['space: warning', 'checkpoint: warning', 'checksums: warning', 'systemTables: blocked'],
+    ],
+  ])('of an old br %#', (changes, expected) => expect(found(changes)).toEqual(expected));
+
+  it('say why in sentences', () => {
+    const all: PlanCheck[] = [
+      ...notOk({ source: { clusterVersion: '6.1.0', newCollations: false, ofKeys: true } }),
+      ...notOk({ rest: { options: { extra: { online: 'true' }, rateLimit: -1 } } }),
+      ...notOk(old('v6.5.3')),
+    ];
+    for (const { sentence } of all) expect(sentence).toMatch(/^["A-Zb].*\.$/);
+    expect(all.find(({ code }) => code === 'version')?.sentence).toBe(
+      'The backup is of version 6.1.0, the target has 8.5.0: br refuses that.',
+    );
+  });
+});
