@@ -1,11 +1,13 @@
 /** What is handed to this worker is looked at as if it came from a stranger, before anything of it reaches `br`. */
 import { brOptionsViolations } from '@tidemark/br-options/br-options';
 import { isBackupPath, isCleanAbsolutePath, isPdAddress } from '@tidemark/br-options/names';
+import { restoreOptionsViolations } from '@tidemark/br-options/restore-options';
 import { AppError, type FieldViolation } from '@tidemark/errors/app-error';
 import { MAX_PD, MAX_PROBLEMS, MAX_TLS_FILE_BYTES } from '@tidemark/limits/limits';
 import type { BackupGrant, Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { Storage, TlsFiles } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { mustBe, useFile } from '@tidemark/storage/secret-file';
+import type { RestoreOrder } from '../restore/command.ts';
 
 const TLS_PARTS = ['ca', 'cert', 'key'] as const;
 /** A bucket or container ends up in a URL, where these would begin its parameters or another host. */
@@ -34,7 +36,29 @@ export function requireSoundPlace({ storage, path }: Pick<BackupGrant, 'storage'
  * @throws AppError `invalid_argument` naming every bad field
  */
 export function requireSoundTarget({ pd, tls, brOptions }: Target): void {
+  refuse([...clusterViolations({ pd, tls }), ...brOptionsViolations(brOptions ?? {}, { isNew: false })]);
+}
+
+/**
+ * What of a restore goes on the command line. Pure.
+ *
+ * @throws AppError `invalid_argument` naming every bad field
+ */
+export function requireSoundRestore(
+  { source: { key }, target, options }: RestoreOrder,
+  rateLimit: number | undefined,
+  brVersion: string,
+): void {
+  const { method = '', keyFile = '' } = key ?? {};
   refuse([
+    ...clusterViolations(target),
+    ...brOptionsViolations({ crypterMethod: method, crypterKeyFile: keyFile }, { isNew: false }),
+    ...restoreOptionsViolations({ ...options, ...(rateLimit !== undefined && { rateLimit }) }, brVersion),
+  ]);
+}
+
+function clusterViolations({ pd, tls }: RestoreOrder['target']): FieldViolation[] {
+  return [
     ...unless(
       pd.length > 0 && pd.length <= MAX_PD && pd.every(isPdAddress),
       'pd',
@@ -43,8 +67,7 @@ export function requireSoundTarget({ pd, tls, brOptions }: Target): void {
     ...TLS_PARTS.flatMap((part) =>
       unless(!tls?.[part] || isCleanAbsolutePath(tls[part]), `tls.${part}`, 'must be an absolute path on the worker'),
     ),
-    ...brOptionsViolations(brOptions ?? {}, { isNew: false }),
-  ]);
+  ];
 }
 
 function unless(fine: boolean, field: string, description: string): FieldViolation[] {

@@ -160,6 +160,18 @@ describe('how a restore ended', () => {
     expect(endOfRestore(ended({ code: 0 }), printed({}), known()).kind).toBe('stopped');
   });
 
+  it.each(Object.keys(RUNS))(
+    'is never certain to be good or untouched where br was killed after any line: %s',
+    (sample) => {
+      const lines = readFileSync(join(DATA, `${sample}.stdout`), 'utf8').split('\n');
+      for (let printedLines = 0; printedLines <= lines.length; printedLines += 1) {
+        const output = printed({ stdout: lines.slice(0, printedLines).join('\n') });
+        for (const exit of [ended({ signal: 'SIGKILL' }), ended({ signal: 'SIGTERM' }), ended({}), ended({ code: 2 })])
+          expect(['stopped', 'failed', 'afterSummary', 'dirty']).toContain(endOfRestore(exit, output, known()).kind);
+      }
+    },
+  );
+
   it('has rows that differ, however it ended', () => {
     const { output } = read('restore-checksum-mismatch');
     for (const exit of [ended({ code: 1 }), ended({ signal: 'SIGKILL' }), ended({ silenced: true })])
@@ -207,9 +219,10 @@ describe('how a restore ended', () => {
     expect([lost(0), lost(1)]).toEqual(['failed', 'dirty']);
   });
 
-  it('was not started where there is no program', () => {
+  it('was not started where there is no program, or where it was too late', () => {
     expect(endOfRestore(ended({ error: 'ENOENT' }), printed({}), known())).toMatchObject({
-      kind: 'none',
+      kind: 'wait',
+      seconds: 60,
       reason: { code: 'BR_NOT_STARTED' },
     });
     expect(endOfRestore(ended({ silenced: true }), printed({}), known({ started: false })).kind).toBe('none');

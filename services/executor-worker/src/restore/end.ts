@@ -51,10 +51,11 @@ export interface RestoreEnd {
   readonly sourceDamaged: boolean;
 }
 
-/** What a run comes to, before it is put into words. */
-interface Verdict {
+/** What a restore comes to, before it is said what is left. */
+export interface Verdict {
   readonly kind: EndKind;
   readonly code: string;
+  /** What happened, as sentences. */
   readonly message: string;
   readonly retryable?: boolean;
   readonly seconds?: number | undefined;
@@ -63,6 +64,8 @@ interface Verdict {
 
 const ROWS_DIFFER = /ErrRestoreChecksumMismatch/;
 const LAST_LINES = 20;
+/** Until another worker, or a corrected one, tries again. */
+const NOT_STARTED_SECONDS = 60;
 
 /** What a run came to, once nobody is left in its process group. */
 export function endOfRestore(exit: BrExit, output: RestoreOutput, facts: RestoreFacts): RestoreEnd {
@@ -79,15 +82,23 @@ export function endOfRestore(exit: BrExit, output: RestoreOutput, facts: Restore
       checkpointLeft,
       sourceDamaged: false,
     };
-  const { kind, code, message, retryable = false, seconds, sourceDamaged = false } = verdict;
   const detail = output.error || output.errorLines.join('\n') || output.lastLines.slice(-LAST_LINES).join('\n');
+  return { ...toEnd(verdict, facts, detail), summary, checkpointLeft };
+}
+
+/** The end of a restore of which `br` has not said anything, such as one for which none was started. */
+export function toEnd(
+  { kind, code, message, retryable = false, seconds, sourceDamaged = false }: Verdict,
+  facts: Pick<RestoreFacts, 'wasPartial' | 'brVersion'>,
+  detail = '',
+): RestoreEnd {
   return {
     kind,
     reason: { code, message: `${message} ${leftOf(kind, facts)}`, detail },
     retryable,
     seconds,
-    summary,
-    checkpointLeft,
+    summary: undefined,
+    checkpointLeft: false,
     sourceDamaged,
   };
 }
@@ -102,9 +113,10 @@ function judge(
   const notStarted = whyNotStarted(exit, output);
   if (notStarted !== undefined)
     return {
-      kind: 'none',
+      kind: 'wait',
       code: 'BR_NOT_STARTED',
       message: `br could not be started (${notStarted}): check the worker’s TIDEMARK_BR.`,
+      seconds: NOT_STARTED_SECONDS,
     };
   if (!facts.started)
     return { kind: 'none', code: 'NOT_STARTED', message: 'br could not be started in time.', retryable: true };
@@ -262,7 +274,7 @@ function stoppedBy(stopper: Stopper, brVersion: string): Verdict {
 }
 
 /** What is left in the target, and what to do about it. */
-function leftOf(kind: EndKind, { wasPartial, brVersion }: RestoreFacts): string {
+function leftOf(kind: EndKind, { wasPartial, brVersion }: Pick<RestoreFacts, 'wasPartial' | 'brVersion'>): string {
   const resume = keepsCheckpoint(brVersion)
     ? 'resume the restore, or clean the target and release it'
     : 'clean the target and release it';

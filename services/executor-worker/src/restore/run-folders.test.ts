@@ -57,7 +57,7 @@ async function startOrphan(): Promise<{ pid: number; start: string }> {
 describe('folders of restores on this host', () => {
   it('appear whole, with the record of their run, and go when its end was answered', async () => {
     const folders = await open();
-    const created = await folders.create(run);
+    const { folder: created } = await folders.create(run);
     expect(readdirSync(join(folder, 'restores'))).toEqual(['token']);
     expect(readdirSync(created.path).sort()).toEqual(['run.json', 'stderr', 'stdout', 'tmp']);
     expect(JSON.parse(readFileSync(join(created.path, 'run.json'), 'utf8'))).toMatchObject({
@@ -144,6 +144,7 @@ describe('folders of restores on this host', () => {
       c: {},
       d: { ...run, worker: {} },
       e: { ...run, worker: dead, facts: {} },
+      z: { ...run, worker: dead, claim: '../../..' },
     })) {
       mkdirSync(pathOf(claim));
       writeFileSync(join(pathOf(claim), 'run.json'), JSON.stringify(record));

@@ -52,7 +52,7 @@ export interface LeftRun {
 }
 
 export interface RunFolders {
-  create(run: Omit<RestoreRun, 'worker'>): Promise<RunFolder>;
+  create(run: Omit<RestoreRun, 'worker'>): Promise<{ readonly folder: RunFolder; readonly run: RestoreRun }>;
   remove(claim: string): Promise<void>;
   /** Ends what dead workers of this host left running, and returns the runs whose end was never answered. */
   sweep(): Promise<LeftRun[]>;
@@ -75,23 +75,18 @@ export async function openRunFolders(stateDir: string, { killMs }: { readonly ki
   const worker = { pid: process.pid, start: processStart(process.pid) ?? '' };
 
   return {
-    async create(run) {
+    async create(begun) {
+      const run: RestoreRun = { ...begun, worker };
       const path = join(root, run.claim);
       const unfinished = join(root, `${UNFINISHED}${process.pid}-${run.claim}`);
       await mkdir(join(unfinished, 'tmp'), { recursive: true, mode: 0o700 });
       for (const file of ['stdout', 'stderr']) await writeFile(join(unfinished, file), '', { mode: 0o600 });
-      await writeFile(join(unfinished, RECORD), JSON.stringify({ ...run, worker } satisfies RestoreRun), {
-        mode: 0o600,
-        flush: true,
-      });
+      await writeFile(join(unfinished, RECORD), JSON.stringify(run), { mode: 0o600, flush: true });
       await sync(unfinished);
       await rename(unfinished, path);
       await sync(root);
-      return {
-        path,
-        temporary: join(path, 'tmp'),
-        noteCut: () => closeSync(openSync(join(path, CUT), 'a', 0o600)),
-      };
+      const noteCut = () => closeSync(openSync(join(path, CUT), 'a', 0o600));
+      return { folder: { path, temporary: join(path, 'tmp'), noteCut }, run };
     },
     remove: (claim) => rm(join(root, claim), { recursive: true, force: true }),
     async sweep() {
@@ -103,7 +98,7 @@ export async function openRunFolders(stateDir: string, { killMs }: { readonly ki
         names
           .filter((name) => !name.startsWith(UNFINISHED))
           .map(async (name) => {
-            const run = await readRecord(join(root, name));
+            const run = await readRecord(join(root, name), name);
             if (!run || isAlive(run.worker)) return undefined;
             return { path: join(root, name), run, killed: await endOrphan(run, killMs) };
           }),
@@ -183,9 +178,9 @@ async function removeUnfinished(root: string, name: string): Promise<void> {
   if (processStart(pid) === undefined) await rm(join(root, name), { recursive: true, force: true });
 }
 
-async function readRecord(folder: string): Promise<RestoreRun | undefined> {
+async function readRecord(folder: string, claim: string): Promise<RestoreRun | undefined> {
   const read = await readJson(join(folder, RECORD));
-  if (isRun(read)) return read;
+  if (isRun(read) && read.claim === claim) return read;
   if (read !== undefined || (await exists(folder)))
     log.warn({ folder }, 'a folder of a restore cannot be read and is left alone');
   return undefined;

@@ -44,7 +44,7 @@ async function start(
   const program = join(stateDir, 'br');
   writeFileSync(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   const guard = guards.take();
-  const folder = await folders.create({ restoreId: 'r1', claim: 'token', fence: 1, group: guard.group, facts });
+  const { folder } = await folders.create({ restoreId: 'r1', claim: 'token', fence: 1, group: guard.group, facts });
   const finished = runRestore({
     guard,
     startBy: performance.now() + 60_000,

@@ -1,0 +1,280 @@
+/**
+ * Runs one granted restore from its first look at the source to its reported end.
+ *
+ * W1. Before the spawn, in this order: is it canceled, or does this worker stop? Is the `br` here that may go on? Is the source
+ *     sound? Are its key and the TLS files here? The run's folder is on disk; `starting` is answered, and that was soon enough.
+ * W2. The machine may sleep at any line: where it did while `starting` was asked, it is asked again.
+ * W3. The end is reported only when nobody is left in br's process group, and the folder goes only once that was answered.
+ * W4. Once the task is lost, `br` is stopped, nothing is touched in the target or in the storage, and its end is reported late.
+ * W5. Nothing that goes wrong before the spawn says anything of the target but that it is as it was.
+ */
+import { metadataLimit } from '@tidemark/backupmeta/backupmeta';
+import { openCrypter } from '@tidemark/backupmeta/crypter';
+import { keepsCheckpoint } from '@tidemark/br-restore/versions';
+import { AppError } from '@tidemark/errors/app-error';
+import type { StorageMarker, TaskRef } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { withTimeout } from '@tidemark/service-kit/abort';
+import type { Env } from '@tidemark/service-kit/env';
+import type { Timing } from '@tidemark/service-kit/timing';
+import { backupFilesIn } from '@tidemark/storage/backup-files';
+import { secretsOf, storageCredentials } from '@tidemark/storage/credentials';
+import { secretsFolder } from '@tidemark/storage/secret-file';
+import { requireSoundPlace, requireSoundRestore, requireTlsFiles } from '../br/check-grant.ts';
+import { brEnvironment } from '../br/command.ts';
+import type { Guards } from '../br/process.ts';
+import { type BrProgram, chooseProgram, type Programs } from '../br/programs.ts';
+import type { CompletionAnswer } from '../completion.ts';
+import { brEnded, leaseLost, type TaskFacts } from '../events.ts';
+import type { Lease } from '../lease-keeper.ts';
+import { log } from '../logger.ts';
+import type { OutputRecorder } from '../output-recorder.ts';
+import { type Reach, troubleOf } from '../reach.ts';
+import { openKnownStorage, requireKnown, rootOf } from '../storage/marker.ts';
+import { announceAwake } from './announce-awake.ts';
+import { type RestoreOrder, restoreArguments, withRateLimit } from './command.ts';
+import { endOfRestore, type RestoreEnd, toEnd, type Verdict } from './end.ts';
+import { type ReportLateEnd, reportLateEnds } from './late-ends.ts';
+import type { RestoreRun, RunFolders } from './run-folders.ts';
+import { type FinishedRestore, runRestore } from './run-restore.ts';
+import { checkSource } from './source-check.ts';
+
+/** A restore to run. */
+export interface RestoreGrant {
+  readonly order: RestoreOrder;
+  /** In MiB per second and TiKV; it may have changed since the last attempt. */
+  readonly rateLimit: number | undefined;
+  /** Of the target, such as 8.5.0. */
+  readonly targetVersion: string;
+  /** The snapshot that the source holds, and the id that TiDB gave its cluster. */
+  readonly tso: bigint;
+  readonly tidbClusterId: bigint;
+  readonly marker: StorageMarker | undefined;
+  /** Names the storage as this task has it. */
+  readonly storageDigest: string;
+  /** The only `br` that may go on; undefined: any that fits the target. */
+  readonly brVersion: string | undefined;
+  readonly wasPartial: boolean;
+  /** How often the restore failed before, and how often it waited for another one. */
+  readonly failures: number;
+  readonly waits: number;
+  /** Until its deadline. */
+  readonly remainingMs: number;
+}
+
+/** The lease of a restore: as that of a backup, with a start of its own. */
+export interface RestoreLease extends Pick<Lease, 'lost' | 'canceling' | 'report' | 'waitsFor' | 'guardWith'> {
+  /** As `Lease` has it: until when `br` may start, by `performance.now()`; undefined: it may not. */
+  announce(starting: {
+    readonly argv: readonly string[];
+    readonly brVersion: string;
+    readonly hasCheckpoint: boolean;
+  }): Promise<number | undefined>;
+}
+
+/** Reports to backup-service, each until it is answered. */
+export interface RestoreReports {
+  complete(end: RestoreEnd): Promise<CompletionAnswer>;
+  release(end: RestoreEnd): Promise<CompletionAnswer>;
+  readonly lateEnd: ReportLateEnd;
+}
+
+export interface RestoreTaskDependencies {
+  readonly reports: RestoreReports;
+  readonly folders: RunFolders;
+  readonly programs: Pick<Programs, 'usable'>;
+  readonly guards: Guards;
+  readonly env: Env;
+  readonly timing: Pick<Timing, 'guardMs' | 'killMs'>;
+  /** How much of `backupmeta` and of each of its metafiles is read. */
+  readonly metadataBytes: number;
+  readonly reach: Pick<Reach, 'failed' | 'worked'>;
+  /** Aborts when this worker is to stop. */
+  readonly drain: AbortSignal;
+  /** Starts bringing what `br` prints to backup-service. */
+  startRecorder(): OutputRecorder;
+}
+
+export interface GrantedRestore {
+  readonly task: TaskRef;
+  readonly grant: RestoreGrant;
+  readonly facts: TaskFacts;
+  readonly lease: RestoreLease;
+}
+
+/** How a granted restore ended, and whether the task is completed with that or goes back. */
+interface Outcome {
+  readonly how: 'complete' | 'release';
+  readonly end: RestoreEnd;
+  /** The run, where a `br` may have been started. */
+  readonly run?: RestoreRun;
+}
+
+/** A large backup on an object store takes a request for each thousand of its files. */
+const LOOK_MS = 15 * 60_000;
+const AWAY_SECONDS = 60;
+
+/** Runs the restore; answers how it ended, for the log. */
+export async function runRestoreTask(granted: GrantedRestore, dependencies: RestoreTaskDependencies): Promise<string> {
+  const { task, facts, lease } = granted;
+  const { reports, folders } = dependencies;
+  const { how, end, run } = await outcomeOf(granted, dependencies);
+
+  if (lease.lost.aborted) {
+    leaseLost(facts);
+    if (run) await reportLateEnds([{ run, end }], reports.lateEnd, folders);
+    else await folders.remove(task.claim);
+    return 'lost';
+  }
+  const answer = how === 'complete' ? await reports.complete(end) : await reports.release(end);
+  // Where the task was lost meanwhile, the end was taken down all the same.
+  if (answer !== 'unanswered') await folders.remove(task.claim);
+  if (answer !== 'held') return answer;
+  return how === 'complete' ? `${end.kind}${end.reason ? `: ${end.reason.code}` : ''}` : 'released';
+}
+
+async function outcomeOf(granted: GrantedRestore, dependencies: RestoreTaskDependencies): Promise<Outcome> {
+  const { grant, lease, facts } = granted;
+  const { drain, reach } = dependencies;
+  const without = (verdict: Verdict): Outcome => ({
+    how: verdict.kind === 'none' && !lease.canceling.aborted ? 'release' : 'complete',
+    end: toEnd(verdict, { wasPartial: grant.wasPartial, brVersion: grant.brVersion ?? '' }),
+  });
+  const notStarted = () => without({ ...NOT_STARTED, code: lease.canceling.aborted ? 'CANCELED' : 'WORKER_STOPPED' });
+  let started: RestoreRun | undefined;
+  try {
+    if (lease.canceling.aborted || drain.aborted) return notStarted();
+    const outcome = await run(granted, dependencies, (begun) => {
+      started = begun;
+    });
+    if (outcome === undefined) return notStarted();
+    return 'how' in outcome ? outcome : without(outcome);
+  } catch (error) {
+    if (!started && (lease.lost.aborted || lease.canceling.aborted || drain.aborted)) return notStarted();
+    log.warn({ ...facts, error }, 'the restore could not be run');
+    if (started) return { ...without(BROKEN_OFF), run: started };
+    if (error instanceof AppError && error.code === 'invalid_argument')
+      return without({ kind: 'refused', code: 'OPTIONS_REFUSED', message: error.message });
+    const trouble = troubleOf(error);
+    if (!trouble) return without(NOT_PREPARED);
+    reach.failed(known(grant), grant.storageDigest, trouble);
+    const { code, message, passing } = trouble;
+    return without(
+      passing ? { kind: 'wait', code, message, seconds: AWAY_SECONDS } : { kind: 'refused', code, message },
+    );
+  }
+}
+
+const NOT_STARTED: Verdict = { kind: 'none', code: 'WORKER_STOPPED', message: 'br was not started.' };
+const NOT_PREPARED: Verdict = {
+  kind: 'failedBefore',
+  code: 'WORKER_TROUBLE',
+  message: 'The worker could not prepare the restore; its log says why.',
+  retryable: true,
+};
+const BROKEN_OFF: Verdict = {
+  kind: 'stopped',
+  code: 'WORKER_TROUBLE',
+  message: 'The worker could not see the restore to its end; its log says why.',
+  retryable: true,
+};
+
+const known = ({ order: { source }, marker }: RestoreGrant) => ({
+  storage: source.storage,
+  marker,
+  root: rootOf(source.path),
+});
+
+/**
+ * W1. Undefined where `br` may not be started; a verdict where it was not.
+ *
+ * @param onStart called before the spawn
+ */
+async function run(
+  granted: GrantedRestore,
+  dependencies: RestoreTaskDependencies,
+  onStart: (run: RestoreRun) => void,
+): Promise<Outcome | Verdict | undefined> {
+  const { task, grant, facts, lease } = granted;
+  const { programs, guards, folders, env, reach, drain, timing } = dependencies;
+  const { order, tso, tidbClusterId, rateLimit } = grant;
+  const { source, target } = order;
+  requireSoundPlace(source);
+  const program = programFor(programs.usable(), grant);
+  if (!program) return { kind: 'wait', code: 'NO_FITTING_BR', message: noProgram(grant), seconds: AWAY_SECONDS };
+  requireSoundRestore(order, rateLimit, program.version);
+
+  const signal = withTimeout(LOOK_MS, lease.lost, lease.canceling, drain);
+  const stored = await openKnownStorage(known(grant), env, { reading: true, signal });
+  const { method = '', keyFile = '' } = source.key ?? {};
+  const key = BrOptions.create({ crypterMethod: method, crypterKeyFile: keyFile });
+  const decrypt = await openCrypter(key, secretsFolder(env), signal);
+  const limit = metadataLimit(dependencies.metadataBytes);
+  const files = await backupFilesIn(stored, source.path);
+  const found = await checkSource(files, { tso, tidbClusterId }, { decrypt, limit }, signal);
+  // What is missing where another share is mounted, or none, says nothing of the backup.
+  if (found.kind === 'unfit') await requireKnown(known(grant), stored, { signal });
+  reach.worked(grant.storageDigest);
+  if (found.kind === 'unfit')
+    return { kind: 'refused', code: found.code, message: found.message, sourceDamaged: found.damaged };
+  const credentials = await storageCredentials(source.storage, env, signal);
+  await requireTlsFiles(target.tls, secretsFolder(env), signal);
+
+  const argv = [program.path, ...withRateLimit(restoreArguments(order, program.version), rateLimit)] as const;
+  const hasCheckpoint = keepsCheckpoint(program.version);
+  const { wasPartial, failures, waits } = grant;
+  const judgedBy = { brVersion: program.version, tso: String(tso), wasPartial, failures, waits };
+  using guard = guards.take();
+  const { folder, run } = await folders.create({
+    restoreId: task.backupId,
+    claim: task.claim,
+    fence: Number(task.fence),
+    group: guard.group,
+    facts: judgedBy,
+  });
+  const startBy = await announceAwake(() =>
+    lease.announce({ argv: [...argv], brVersion: program.version, hasCheckpoint }),
+  );
+  if (startBy === undefined || lease.canceling.aborted || drain.aborted || lease.lost.aborted) return undefined;
+
+  onStart(run);
+  const recorder = dependencies.startRecorder();
+  const finished = await runRestore({
+    guard,
+    startBy,
+    facts,
+    lease,
+    drain,
+    timing,
+    remainingMs: grant.remainingMs,
+    argv,
+    env: brEnvironment(env, folder.temporary, credentials),
+    folder,
+    keepsCheckpoint: hasCheckpoint,
+    tls: target.tls,
+    secrets: secretsOf(credentials),
+    recorder,
+  });
+  const { exit, output, started, stoppedFor } = finished;
+  const end = endOfRestore(exit, output, { ...judgedBy, started, stoppedFor });
+  await recorder.finish();
+  brEnded(facts, exit, end.kind);
+  return { how: isGivenBack(end, finished) && !lease.canceling.aborted ? 'release' : 'complete', end, run };
+}
+
+/** Whether another worker is to go on without a try being counted: it was this one that stopped. */
+function isGivenBack({ kind }: RestoreEnd, { stoppedFor, exit }: FinishedRestore): boolean {
+  if (kind === 'none') return true;
+  return kind === 'stopped' && (stoppedFor === 'drained' || (stoppedFor === undefined && exit.silenced));
+}
+
+function programFor(programs: readonly BrProgram[], { brVersion, targetVersion }: RestoreGrant): BrProgram | undefined {
+  if (brVersion === undefined) return chooseProgram(programs, targetVersion);
+  return programs.find(({ version }) => version === brVersion);
+}
+
+function noProgram({ brVersion, targetVersion }: RestoreGrant): string {
+  return brVersion === undefined
+    ? `No br of this worker fits a target of version ${targetVersion}.`
+    : `The restore goes on with br ${brVersion} alone, which this worker has not.`;
+}
