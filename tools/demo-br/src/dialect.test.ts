@@ -22,6 +22,7 @@ const TABLE: ReadonlyArray<readonly [keyof Dialect, ...unknown[]]> = [
   ['progressWithLogFile', 'bar', 'bar', 'bar', 'bar', 'log', 'log'],
   ['majorsAhead', 0, 1, 1, 1, 1, 2],
   ['comparesSumsLast', true, true, true, true, true, false],
+  ['alwaysRecordsSums', false, false, false, false, true, true],
   ['idleChecksumTotal', 1, 1, 1, 1, 1, 0],
   ['countsColumnFamilies', false, false, false, false, false, true],
   ['namesEmptyResult', true, true, false, false, false, false],
