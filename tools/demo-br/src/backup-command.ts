@@ -13,7 +13,7 @@ import type { Ledger } from './ledger.ts';
 import { type Log, openCommandLog } from './log.ts';
 import { openStorage } from './open-storage.ts';
 import { printError } from './print-error.ts';
-import type { ProgressPlace } from './progress.ts';
+import { progressPlace } from './progress.ts';
 import { outcomeOfThisRun } from './run-count.ts';
 import { readScript } from './script.ts';
 import type { Signals } from './signals.ts';
@@ -52,12 +52,12 @@ export async function backupCommand(flags: GivenFlags, context: CommandContext):
   const collector = createCollector();
   try {
     const totals = await run(flags, parsed, context, { log, collector });
-    log.summary('success', [...collector.fields(), ...successFields(totals, process.pid)]);
+    log.summary('Full Backup', 'success', [...collector.fields(), ...successFields(totals, process.pid)]);
     return 0;
   } catch (error) {
     const failure = asBrError(error, context.signals.signal);
     log.info('collector.go:224', 'units canceled', [['cancel-unit', 0]]);
-    log.summary('failed', collector.fields());
+    log.summary('Full Backup', 'failed', collector.fields());
     log.error('backup.go:63', 'failed to backup', failure);
     return report(failure, log, context.dialect);
   }
@@ -113,13 +113,6 @@ async function run(
     ledger,
     signal: signals.signal,
   });
-}
-
-/** br-contract 3.4 */
-function progressPlace(dialect: Dialect, lines: ProgressPlace, logsToFile: boolean): ProgressPlace {
-  if (!logsToFile) return lines;
-  if (dialect.progressWithLogFile === 'bar') return { bar: process.stderr };
-  return process.stdout.isTTY ? { bar: process.stdout } : lines;
 }
 
 /** After a signal every error is its consequence, as in the real program, but for one. */

@@ -3,6 +3,7 @@ import { boolFlag, type GivenFlags, listFlag, textFlag } from './arguments.ts';
 import { invalidArgument } from './br-error.ts';
 import type { Dialect } from './dialect.ts';
 import { parseGoDuration } from './go-format.ts';
+import { pdAddresses } from './pd-addresses.ts';
 import { tsoAt } from './tso.ts';
 
 /** What `br backup full` was asked to do, as far as it changes what this program does. */
@@ -50,16 +51,6 @@ function concurrencyOf(flags: GivenFlags, { maxConcurrency }: Dialect): number {
   return Math.min(maxConcurrency, Number(textFlag(flags, 'concurrency', '0')) || 4);
 }
 
-/** An address without its scheme, which must fit whether TLS is on (br-contract 1.2). */
-function plainAddress(address: string, isTls: boolean): string {
-  if (address.startsWith(isTls ? 'http://' : 'https://')) {
-    throw invalidArgument(
-      isTls ? 'pd url starts with http while TLS enabled' : 'pd url starts with https while TLS disabled',
-    );
-  }
-  return address.replace(/^https?:\/\//, '');
-}
-
 /**
  * The options in a command line, with the defaults of a version.
  *
@@ -71,7 +62,7 @@ export function toBackupOptions(flags: GivenFlags, dialect: Dialect): BackupOpti
   const lastBackupTs = BigInt(textFlag(flags, 'lastbackupts', '0'));
   const metaV2 = boolFlag(flags, 'use-backupmeta-v2', dialect.metaV2Default);
   return {
-    pd: listFlag(flags, 'pd', ['127.0.0.1:2379']).map((address) => plainAddress(address, textFlag(flags, 'ca') !== '')),
+    pd: pdAddresses(flags),
     storage: textFlag(flags, 'storage'),
     filters: listFlag(flags, 'filter', ['*.*']),
     checksum: boolFlag(flags, 'checksum', dialect.checksumDefault) && lastBackupTs === 0n,

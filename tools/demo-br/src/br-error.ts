@@ -1,4 +1,4 @@
-/** The codes that a backup can fail with, and the fixed text after each (br-contract 8.1). */
+/** The codes that a backup or a restore can fail with, and the fixed text after each (br-contract 8.1). */
 const FIXED_TEXTS: Readonly<Record<string, string>> = {
   'BR:Common:ErrUnknown': 'internal error',
   'BR:Common:ErrInvalidArgument': 'invalid argument',
@@ -29,6 +29,17 @@ const FIXED_TEXTS: Readonly<Record<string, string>> = {
   'BR:KV:ErrKVKeyNotInRegion': 'key not in region',
   'BR:KV:ErrNotTiKVStorage': 'storage is not tikv',
   'BR:KV:ErrKVDiskFull': 'disk is full',
+  'BR:KV:ErrKVDownloadFailed': 'download sst failed',
+  'BR:KV:ErrKVIngestFailed': 'ingest sst failed',
+  'BR:Common:ErrUndefinedDbOrTable': 'undefined restore databases or tables',
+  'BR:Restore:ErrRestoreNotFreshCluster': 'cluster is not fresh',
+  'BR:Restore:ErrRestoreChecksumMismatch': 'restore checksum mismatch',
+  'BR:Restore:ErrRestoreInvalidRewrite': 'invalid rewrite rule',
+  'BR:Restore:ErrRestoreIncompatibleSys': 'incompatible system table',
+  'BR:Restore:ErrRestoreModeMismatch': 'restore mode mismatch',
+  'BR:Restore:ErrRestoreSplitFailed': 'fail to split region',
+  'BR:Restore:ErrRestoreNoPeer': 'region does not have peer',
+  'BR:Restore:ErrTablesAlreadyExisted': 'tables already existed in restored cluster',
   'BR:KV:ErrPossibleInconsistency': 'the cluster state might be inconsistent',
 };
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type BackupMeta, type File, MetaFile } from '@tidemark/protocol/br/backup';
+import { readDataFiles, readFile } from './backup-content.ts';
 import { BrError } from './br-error.ts';
 import type { DebugRun } from './debug-run.ts';
 import { readMeta } from './read-meta.ts';
@@ -12,7 +12,7 @@ import { readMeta } from './read-meta.ts';
  * one that is missing
  */
 export async function checkSums(run: DebugRun): Promise<string> {
-  for (const file of await dataFiles(run, await readMeta(run.storage, run.crypter))) {
+  for (const file of await readDataFiles(run, await readMeta(run.storage, run.crypter))) {
     const sum = createHash('sha256')
       .update(await readFile(run, file))
       .digest('hex');
@@ -24,18 +24,4 @@ export async function checkSums(run: DebugRun): Promise<string> {
     );
   }
   return 'backup data checksum succeed!';
-}
-
-/** The records of all SSTs, in whichever form the metadata has them. */
-async function dataFiles(run: DebugRun, meta: BackupMeta): Promise<File[]> {
-  const indexed = await Promise.all(
-    (meta.fileIndex?.metaFiles ?? []).map(async (index) => MetaFile.decode(await readFile(run, index)).dataFiles),
-  );
-  return [...meta.files, ...indexed.flat()];
-}
-
-async function readFile({ storage, crypter }: DebugRun, { name, cipherIv }: File): Promise<Buffer> {
-  const body = await storage.read(name);
-  if (body === undefined) throw new BrError(`open ${storage.path ?? storage.uri}/${name}: no such file or directory`);
-  return crypter.open(cipherIv, body);
 }

@@ -41,7 +41,8 @@ export interface DemoCluster {
   createDatabase(db: string): Promise<void>;
   dropDatabase(db: string): Promise<void>;
   readState(): Promise<ClusterState>;
-  changeState(change: Partial<ClusterState>): Promise<void>;
+  /** Changes the state of a cluster that was touched. */
+  changeState(change: (state: ClusterState) => Partial<ClusterState>): Promise<void>;
   /** Does work while no other process does such; not to be nested (C3). */
   alone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
 }
@@ -130,11 +131,8 @@ export function demoCluster(root: string, pd: readonly string[], size: SampleSiz
     dropDatabase: (db) => rm(join(folder, encoded(db)), { recursive: true, force: true }),
     readState,
     async changeState(change) {
-      await mkdir(folder, { recursive: true });
-      await writeWhole(
-        join(folder, STATE_FILE),
-        `${JSON.stringify({ ...(await readState()), ...change }, undefined, 1)}\n`,
-      );
+      const state = await readState();
+      await writeWhole(join(folder, STATE_FILE), `${JSON.stringify({ ...state, ...change(state) }, undefined, 1)}\n`);
     },
     async alone(signal, work) {
       using _lock = await waitForLock(`${folder}.lock`, signal, () => undefined);

@@ -26,6 +26,11 @@ const TABLE: ReadonlyArray<readonly [keyof Dialect, ...unknown[]]> = [
   ['idleChecksumTotal', 1, 1, 1, 1, 1, 0],
   ['countsColumnFamilies', false, false, false, false, false, true],
   ['namesEmptyResult', true, true, false, false, false, false],
+  ['restoreCheckpoint', 'none', 'none', 'storage', 'storage', 'target', 'target'],
+  ['alwaysChecksFresh', false, false, true, true, true, true],
+  ['refusesExistingTables', false, false, false, false, false, true],
+  ['systemTablesDefault', false, false, false, true, true, true],
+  ['restoreChecksumDefault', true, true, true, true, true, true],
   ['maxConcurrency', Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 256, 256, 256, 256],
   ['detectsRegion', false, true, true, true, true, true],
   ['sessionTokenInUrl', false, false, true, true, true, true],
@@ -50,6 +55,25 @@ test.each([
   expect(VERSIONS.map((version) => flagsOf(dialectOf(version)).has(flag))).toEqual(
     VERSIONS.map((version) => isFrom(version, since)),
   );
+});
+
+test.each([
+  ['with-sys-table', 'v5.4.0'],
+  ['use-checkpoint', 'v7.5.0'],
+  ['load-stats', 'v8.1.0'],
+  ['checkpoint-storage', 'v8.5.6'],
+])('--%s of restores came with %s or between that and the version before', (flag, since) => {
+  expect(VERSIONS.map((version) => flagsOf(dialectOf(version), 'restore').has(flag))).toEqual(
+    VERSIONS.map((version) => isFrom(version, since)),
+  );
+});
+
+test('backups and restores have flags that the other does not have', () => {
+  const dialect = dialectOf('v8.5.0');
+  const [backup, restore] = [flagsOf(dialect), flagsOf(dialect, 'restore')];
+  for (const flag of ['gcttl', 'compression', 'ignore-stats'])
+    expect([backup.has(flag), restore.has(flag)]).toEqual([true, false]);
+  for (const flag of ['db', 'table', 'online']) expect([backup.has(flag), restore.has(flag)]).toEqual([false, true]);
 });
 
 test('versions compare by their numbers, whatever stands around them', () => {

@@ -36,7 +36,7 @@ export interface Dialect {
   readonly majorsAhead: number;
   /** Whether sums are compared only after `backupmeta` is written, all tables at once (br-contract 5.5). */
   readonly comparesSumsLast: boolean;
-  /** Whether metadata holds the sums of tables also where `--checksum` is off (restore-contract A.7). */
+  /** Whether metadata holds the sums of tables also where `--checksum` is off. */
   readonly alwaysRecordsSums: boolean;
   /** The total of the progress step `Checksum` when there is nothing to check. */
   readonly idleChecksumTotal: 0 | 1;
@@ -44,6 +44,16 @@ export interface Dialect {
   readonly countsColumnFamilies: boolean;
   /** Whether the summary of an empty backup has the misspelt `Result`. */
   readonly namesEmptyResult: boolean;
+  /** Where a restore keeps its checkpoint: in the backup's storage, or in databases of the target. */
+  readonly restoreCheckpoint: 'none' | 'storage' | 'target';
+  /** Whether `restore full` without system tables looks for user tables too. */
+  readonly alwaysChecksFresh: boolean;
+  /** Whether tables that are there already are refused where only some are restored. */
+  readonly refusesExistingTables: boolean;
+  /** What a restore without `--with-sys-table` does. */
+  readonly systemTablesDefault: boolean;
+  /** What a restore without `--checksum` does. */
+  readonly restoreChecksumDefault: boolean;
   /** Highest `--concurrency` that counts; more is taken as this. */
   readonly maxConcurrency: number;
   /** Whether the region of a bucket is asked for, or `us-east-1` without `--s3.region`. */
@@ -93,10 +103,20 @@ export function dialectOf(version: string = DEFAULT_VERSION): Dialect {
     idleChecksumTotal: from('8.5.5') ? 0 : 1,
     countsColumnFamilies: from('8.5.5'),
     namesEmptyResult: !from('7.1.0'),
+    restoreCheckpoint: restoreCheckpoint(from),
+    alwaysChecksFresh: from('7.1.0'),
+    refusesExistingTables: from('8.5.5'),
+    systemTablesDefault: from('7.6.0'),
+    restoreChecksumDefault: !from('9.0.0'),
     maxConcurrency: from('7.1.0') ? 256 : Number.POSITIVE_INFINITY,
     detectsRegion: from('6.5.0'),
     sessionTokenInUrl: from('7.5.0'),
   };
+}
+
+function restoreCheckpoint(from: (since: string) => boolean): Dialect['restoreCheckpoint'] {
+  if (from('8.4.0')) return 'target';
+  return from('7.1.0') ? 'storage' : 'none';
 }
 
 /** br-contract 1.5 */

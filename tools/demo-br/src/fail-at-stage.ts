@@ -19,7 +19,7 @@ const PD_FIELDS = [
  */
 export async function failAtStage(
   stage: FailureStage,
-  { script, log, signal }: { script: Script; log: Log; signal: AbortSignal },
+  { script, log, signal }: { readonly script: Script; readonly log: Log; readonly signal: AbortSignal },
 ): Promise<void> {
   const { kind, name, message, code, exitCode } = script.outcome;
   if (kind !== 'fail' || name === undefined) return;

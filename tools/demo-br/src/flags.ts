@@ -20,10 +20,45 @@ const SINCE: ReadonlyMap<string, string> = new Map(
 /** Flags of `br debug decode` alone (br-contract 9.2). */
 const DEBUG_FLAGS = row('string', 'field');
 
-/** The flags of BR in this version; `br debug` has one more. */
-export function flagsOf({ version }: Dialect, isDebug = false): ReadonlyMap<string, FlagType> {
+/** Flags that `br restore` does not have. */
+const BACKUP_ONLY: ReadonlySet<string> = new Set(
+  [
+    'backupts timeago gcttl lastbackupts compression compression-level ignore-stats use-backupmeta-v2',
+    'replica-read-label table-concurrency range-limit remove-schedulers',
+  ].flatMap((names) => names.split(' ')),
+);
+
+/** Flags that only `br restore` has. */
+const RESTORE_FLAGS: ReadonlyArray<[string, FlagType]> = [
+  ...row('string', 'db table granularity with-tidb-placement-mode checkpoint-storage'),
+  ...row('array', 'reset-sys-users'),
+  ...row('uint', 'tikv-max-restore-concurrency pd-concurrency stats-concurrency ddl-batch-size'),
+  ...row('uint', 'merge-region-size-bytes merge-region-key-count'),
+  ...row('duration', 'batch-flush-interval'),
+  ...row('bool', 'with-sys-table load-stats fast-load-sys-tables no-schema online wait-tiflash-ready'),
+  ...row('bool', 'allow-pitr-from-incremental sys-check-collation'),
+];
+
+/** The first versions of those that came later than v6.2, and of one that `br backup` had before. */
+const RESTORE_SINCE: ReadonlyMap<string, string> = new Map(
+  [
+    ['7.1.0', 'use-checkpoint'],
+    ['8.0.0', 'load-stats tikv-max-restore-concurrency stats-concurrency'],
+    ['8.3.0', 'allow-pitr-from-incremental'],
+    ['8.5.5', 'fast-load-sys-tables sys-check-collation checkpoint-storage'],
+  ].flatMap(([since = '', names = '']) => names.split(' ').map((name): [string, string] => [name, since])),
+);
+
+/** The flags of a command of BR in this version; by default those of `br backup`. */
+export function flagsOf({ version }: Dialect, command?: 'debug' | 'restore'): ReadonlyMap<string, FlagType> {
   const common = [...FLAGS].filter(([name]) => isFrom(version, SINCE.get(name) ?? '0'));
-  return new Map([...common, ...(isDebug ? DEBUG_FLAGS : [])]);
+  if (command === 'debug') return new Map([...common, ...DEBUG_FLAGS]);
+  if (command === undefined) return new Map(common);
+  return new Map(
+    [...common.filter(([name]) => !BACKUP_ONLY.has(name)), ...RESTORE_FLAGS].filter(([name]) =>
+      isFrom(version, RESTORE_SINCE.get(name) ?? '0'),
+    ),
+  );
 }
 
 /** Every flag that br-contract 1.2, 1.3 and 2.3 name for any version, hidden ones too. */
@@ -57,6 +92,7 @@ export const SHORT_FLAGS: ReadonlyMap<string, string> = new Map([
   ['c', 'send-credentials-to-tikv'],
   ['L', 'log-level'],
   ['f', 'filter'],
+  ['t', 'table'],
   ['V', 'version'],
   ['h', 'help'],
 ]);

@@ -13,8 +13,10 @@ export interface Log extends Disposable {
   warn(caller: string, message: string, fields?: Fields): void;
   /** Adds `error`, `errorVerbose` and `stack`, as every ERROR line has them. */
   error(caller: string, message: string, error: Error): void;
-  /** The summary: in the log, and on stdout in text format where the log is a file. */
-  summary(end: 'success' | 'failed', fields: Fields): void;
+  /** An ERROR line that is about no error: of the usual fields it has the stack alone. */
+  errorLine(caller: string, message: string, fields: Fields): void;
+  /** The summary of a command such as `Full Backup`: in the log, and on stdout in text format where the log is a file. */
+  summary(command: string, end: 'success' | 'failed', fields: Fields): void;
 }
 
 export interface LogOptions {
@@ -33,13 +35,14 @@ export function printLine(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+const STACK = 'main.runCommand\n\tdemo-br/main.go:1';
+
 /** The fields of every ERROR line. Where the real program prints stacks of Go functions, here is one made-up frame. */
 export function errorFields(error: Error): Fields {
-  const stack = 'main.runBackupCommand\n\tdemo-br/main.go:1';
   return [
     ['error', error.message],
-    ['errorVerbose', `${error.message}\n${stack}`],
-    ['stack', stack],
+    ['errorVerbose', `${error.message}\n${STACK}`],
+    ['stack', STACK],
   ];
 }
 
@@ -90,8 +93,9 @@ export function openLog({ level, format, file }: LogOptions): Log {
     info: (caller, message, fields = []) => write('INFO', caller, message, fields),
     warn: (caller, message, fields = []) => write('WARN', caller, message, fields),
     error: (caller, message, error) => write('ERROR', caller, message, errorFields(error)),
-    summary(end, fields) {
-      const message = `Full Backup ${end} summary`;
+    errorLine: (caller, message, fields) => write('ERROR', caller, message, [...fields, ['stack', STACK]]),
+    summary(command, end, fields) {
+      const message = `${command} ${end} summary`;
       write('INFO', end === 'success' ? 'collector.go:264' : 'collector.go:225', message, fields);
       if (descriptor === undefined) return;
       printLine(textLine({ time: new Date(), level: 'INFO', caller: 'collector.go:77', message, fields }));

@@ -10,6 +10,8 @@ import { createLedger } from './ledger.ts';
 import { errorFields, printLine } from './log.ts';
 import { textLine } from './log-line.ts';
 import { printError } from './print-error.ts';
+import { restoreCommand } from './restore-command.ts';
+import { checkRequiredFlags, isRestoreKind } from './restore-options.ts';
 import { dieOfBrokenPipe, listenForSignals } from './signals.ts';
 import { serveStatusOnDemand } from './status-server.ts';
 import { versionLines } from './version.ts';
@@ -43,8 +45,7 @@ await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((
 process.exit(exitCode);
 
 async function main({ version }: Dialect): Promise<number> {
-  const isDebug = argv.some((argument) => DEBUG_COMMANDS.includes(argument));
-  const { words, flags } = parseCommandLine(argv, flagsOf(dialect, isDebug));
+  const { words, flags } = parseCommandLine(argv, flagsOf(dialect, flagSet()));
   const [command, subCommand, ...extra] = words;
   if (flags.has('version')) {
     printLine(versionLines(version));
@@ -54,21 +55,34 @@ async function main({ version }: Dialect): Promise<number> {
     if (extra[0] !== undefined) throw new BrError(`unknown command "${extra[0]}" for "br backup full"`);
     return backupCommand(flags, { env: process.env, dialect, signals, ledger });
   }
+  if (command === 'restore' && isRestoreKind(subCommand) && !flags.has('help')) {
+    if (extra[0] !== undefined) throw new BrError(`unknown command "${extra[0]}" for "br restore ${subCommand}"`);
+    checkRequiredFlags(subCommand, flags);
+    return restoreCommand(subCommand, flags, { env: process.env, dialect, signals, ledger });
+  }
   if (DEBUG_COMMANDS.includes(command ?? '') && isDebugCommand(subCommand ?? '') && !flags.has('help')) {
     return debugCommand(subCommand ?? '', flags, { env: process.env, dialect });
   }
   if (!flags.has('help') && isElsewhere(command, subCommand)) {
     throw new BrError(
-      `demo-br: only "br backup full", "br debug decode" and "br debug checksum" are here, not "br ${words.join(' ')}"`,
+      `demo-br: only "br backup full", "br restore full|db|table", "br debug decode" and "br debug checksum" are here, not "br ${words.join(' ')}"`,
     );
   }
   printLine(helpText(command === 'backup' ? 'br backup' : 'br'));
   return 0;
 }
 
+/** Which flags there are depends on the command, which may stand anywhere among them. */
+function flagSet(): 'debug' | 'restore' | undefined {
+  const command = argv.find((argument) => [...DEBUG_COMMANDS, 'backup', 'restore'].includes(argument));
+  if (command === 'restore') return command;
+  return command === undefined || command === 'backup' ? undefined : 'debug';
+}
+
 /** Commands of the real program that this one does not stand in for. */
 function isElsewhere(command = '', subCommand = ''): boolean {
   return command === 'backup'
     ? ['db', 'table', 'raw', 'txn'].includes(subCommand)
-    : ['restore', 'log', 'operator', ...DEBUG_COMMANDS].includes(command);
+    : (command === 'restore' && ['point', 'raw', 'txn'].includes(subCommand)) ||
+        ['log', 'operator', ...DEBUG_COMMANDS].includes(command);
 }

@@ -2,7 +2,10 @@
 export interface NamedFailure {
   readonly text: string;
   readonly code?: string;
-  /** `pd`: before anything; `storage`: at the first look into the path; `work`: at the outcome's `at`; `end`: after the last region. */
+  /**
+   * Of restores alone, `etcd`: before anything; `checks`: before schedulers are paused; `paused`: after that; `tables`: once
+   * they are made. Of both, `pd`: before anything; `storage`: at the first look into the path; `work`: at the outcome's `at`; `end`: after the last region.
+   */
   readonly stage: FailureStage;
   /** How long the real program takes to give up; `waitScale` of the script says how much of it passes here. */
   readonly seconds?: number;
@@ -10,7 +13,7 @@ export interface NamedFailure {
   readonly instead?: 'panic' | 'crash';
 }
 
-export type FailureStage = 'pd' | 'storage' | 'work' | 'end';
+export type FailureStage = 'etcd' | 'pd' | 'storage' | 'checks' | 'paused' | 'tables' | 'work' | 'end';
 
 const s3 = (code: string, message: string, status: number) =>
   `error occurred when checking backupmeta file: ${code}: ${message}\n\tstatus code: ${status}, request id: DEMO0BR, host id: `;
@@ -166,13 +169,52 @@ export const NAMED_FAILURES = {
   'tidb-never-started': { text: "[schema:1146]Table 'mysql.tidb' doesn't exist", stage: 'pd' },
 } as const satisfies Readonly<Record<string, NamedFailure>>;
 
-export type FailureName = keyof typeof NAMED_FAILURES;
+/** What only a restore can fail with, and what nothing in a demo cluster brings about. */
+export const RESTORE_FAILURES = {
+  'log-backup-running': {
+    text: 'failed to check task exists: log backup task is running: pitr, please stop the task before restore, and after PITR operation finished, create log-backup task again and create a full backup on this cluster',
+    stage: 'etcd',
+  },
+  changefeeds: {
+    text: 'failed to check task exists: found CDC changefeed(s): cluster/namespace: default/default changefeed(s): [orders]. please remove changefeed(s) before restore',
+    stage: 'etcd',
+  },
+  'raw-backup': { text: 'cannot do transactional restore from raw kv data', stage: 'checks' },
+  'target-disk-full': {
+    text: 'store 1 has no space left on device, available 97.66KiB, necessary 296.1KiB',
+    code: 'BR:KV:ErrKVDiskFull',
+    stage: 'checks',
+  },
+  'incompatible-system-table': {
+    text: 'missed system table: default_roles',
+    code: 'BR:Restore:ErrRestoreIncompatibleSys',
+    stage: 'paused',
+  },
+  'clustered-index': {
+    text: "Clustered index option mismatch. Restored cluster's @@tidb_enable_clustered_index should be ON (backup table = true, created table = false).",
+    code: 'BR:Restore:ErrRestoreModeMismatch',
+    stage: 'tables',
+  },
+  'placement-policy': { text: "[schema:8239]Unknown placement policy 'east'", stage: 'tables' },
+  'split-failed': { text: 'region 4', code: 'BR:Restore:ErrRestoreSplitFailed', stage: 'work' },
+  'no-peer': { text: 'region 4', code: 'BR:Restore:ErrRestoreNoPeer', stage: 'work' },
+  'ingest-failed': { text: 'region 4', code: 'BR:KV:ErrKVIngestFailed', stage: 'work' },
+  'region-without-leader': {
+    text: "region 8's leader's store id is 0",
+    code: 'BR:PD:ErrPDBatchScanRegion',
+    stage: 'work',
+  },
+} as const satisfies Readonly<Record<string, NamedFailure>>;
+
+const ALL_FAILURES = { ...NAMED_FAILURES, ...RESTORE_FAILURES };
+
+export type FailureName = keyof typeof ALL_FAILURES;
 
 /** The failure of a name. */
 export function namedFailure(name: FailureName): NamedFailure {
-  return NAMED_FAILURES[name];
+  return ALL_FAILURES[name];
 }
 
 export function isFailureName(value: unknown): value is FailureName {
-  return typeof value === 'string' && Object.hasOwn(NAMED_FAILURES, value);
+  return typeof value === 'string' && Object.hasOwn(ALL_FAILURES, value);
 }

@@ -1,7 +1,7 @@
 import type { FailureName } from './named-failures.ts';
 
 /**
- * How a run can be made to end (the `outcome` of a script):
+ * How a run can be made to end (the `outcome` of a script). Those about `backupmeta` and SSTs are of backups alone:
  *
  * - `success`: all is well.
  * - `fail`: `Error: <message>: [<code>]…`, exit `exitCode` (1); checkpoint flushed, lock removed. With a `name` it is
@@ -23,6 +23,8 @@ import type { FailureName } from './named-failures.ts';
  * - `noisy`: ERROR lines in the log and JSON lines on stderr, then on, to a success (br-contract 14.4).
  * - `stall`: no further progress, for ever, while log lines go on; it still obeys signals.
  * - `store-away`: a TiKV is down for `awaySeconds`: round after round says so in WARN lines alone; then on, to a success.
+ * - `download-fails`: of a restore: TiKV may not read the storage for `awaySeconds`, and BR tries again until then or until it
+ *   gives up, after 587 s × `waitScale`.
  * - `tikv-silent`: no TiKV answers while the schema is loaded: for ever, and the first signal is not obeyed.
  */
 export const OUTCOME_KINDS = [
@@ -45,9 +47,18 @@ export const OUTCOME_KINDS = [
   'stall',
   'store-away',
   'tikv-silent',
+  'download-fails',
 ] as const;
 
 export type OutcomeKind = (typeof OUTCOME_KINDS)[number];
+
+/**
+ * When it happens in a restore: `tables` once they are created, `files` at the fraction `at` of the regions, `checksum` and
+ * `system-tables` before that work, `summary` after the success summary, before the checkpoint goes.
+ */
+export const RESTORE_STEPS = ['tables', 'files', 'checksum', 'system-tables', 'summary'] as const;
+
+export type RestoreStep = (typeof RESTORE_STEPS)[number];
 
 export interface Outcome {
   readonly kind: OutcomeKind;
@@ -61,6 +72,8 @@ export interface Outcome {
   readonly exitCode: number;
   /** When it happens, as a fraction of the regions: 0 before the first, 1 after the last. */
   readonly at: number;
+  /** Where in a restore it happens; a backup takes no notice of it. */
+  readonly step: RestoreStep;
   /** Only the first so many runs under this script; later ones succeed. Without it, all. */
   readonly times?: number;
   /**
@@ -72,7 +85,7 @@ export interface Outcome {
   readonly megabytes: number;
   /** How long the child of `fork` lives. */
   readonly childSeconds: number;
-  /** How long the TiKV of `store-away` is down. */
+  /** How long the TiKV of `store-away` and `download-fails` is away. */
   readonly awaySeconds: number;
 }
 
@@ -81,6 +94,7 @@ export const SUCCESS: Outcome = {
   message: '',
   exitCode: 1,
   at: 0.5,
+  step: 'files',
   levels: 2,
   megabytes: 16,
   childSeconds: 60,

@@ -1,3 +1,4 @@
+import type { Dialect } from './dialect.ts';
 import { progressDuration } from './go-format.ts';
 import type { Log } from './log.ts';
 import type { Fields } from './log-line.ts';
@@ -31,6 +32,13 @@ export function progressFields({ step, done, total, elapsedMs, last }: ProgressS
 
 /** Where progress shows: as lines of the log, or as a bar. */
 export type ProgressPlace = { readonly log: Log; readonly everyMs: number } | { readonly bar: BarStream };
+
+/** Where progress shows in a version, and where its log goes to a file (br-contract 3.4). */
+export function progressPlace(dialect: Dialect, lines: ProgressPlace, logsToFile: boolean): ProgressPlace {
+  if (!logsToFile) return lines;
+  if (dialect.progressWithLogFile === 'bar') return { bar: process.stderr };
+  return process.stdout.isTTY ? { bar: process.stdout } : lines;
+}
 
 /** A step whose progress shows at an interval, and once more when it is disposed. */
 export interface Step extends Disposable {

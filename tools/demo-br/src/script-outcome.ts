@@ -1,5 +1,5 @@
 import { isFailureName, namedFailure } from './named-failures.ts';
-import { OUTCOME_KINDS, type Outcome, type OutcomeKind, SUCCESS } from './outcome.ts';
+import { OUTCOME_KINDS, type Outcome, type OutcomeKind, RESTORE_STEPS, SUCCESS } from './outcome.ts';
 
 const isKind = (value: unknown): value is OutcomeKind => OUTCOME_KINDS.some((kind) => kind === value);
 const isText = (value: unknown) => typeof value === 'string';
@@ -12,6 +12,7 @@ const FIELDS: Readonly<Record<keyof Outcome, (value: unknown) => boolean>> = {
   code: isText,
   exitCode: isCount,
   at: (value) => typeof value === 'number' && value >= 0 && value <= 1,
+  step: (value) => RESTORE_STEPS.some((step) => step === value),
   times: isCount,
   levels: (value) => isCount(value) && value !== 0,
   megabytes: isCount,

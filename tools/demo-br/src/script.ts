@@ -54,6 +54,8 @@ const bigId: Reader<bigint> = (value) =>
     ? BigInt(value as string)
     : undefined;
 
+const fields: Reader<object> = (value) => (typeof value === 'object' && value !== null ? value : undefined);
+
 /** Every field with what it must be. The environment gives it as DEMO_BR_ and its name in capitals. */
 const FIELDS = {
   seconds: [number, 'a number of seconds'],
@@ -71,6 +73,7 @@ const FIELDS = {
   outcome: [readOutcome, 'a kind of outcome, or an object with a kind and its fields (see outcome.ts)'],
   ledger: [text, 'the path of a file'],
   clusters: [text, 'the path of a folder'],
+  restore: [fields, 'an object of such fields, for restores alone'],
 } as const satisfies Record<string, readonly [Reader<unknown>, string]>;
 
 type FieldName = keyof typeof FIELDS;
@@ -94,7 +97,14 @@ function fromEnv(env: Env): FieldValues {
   return values;
 }
 
-function fromText(body: string, file: string): FieldValues {
+function readAll(into: FieldValues, given: object, source: string): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(FIELDS, name)) throw new BrError(`demo-br: ${source} has no use for a field ${name}`);
+    read(into, name as FieldName, value, `${name} in ${source}`);
+  }
+}
+
+function fromText({ body, file }: { body: string; file: string }, command: 'backup' | 'restore'): FieldValues {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);
@@ -102,10 +112,9 @@ function fromText(body: string, file: string): FieldValues {
     throw new BrError(`demo-br: ${file} is not JSON`);
   }
   const values: FieldValues = {};
-  for (const [name, value] of Object.entries(parsed as object)) {
-    if (!Object.hasOwn(FIELDS, name)) throw new BrError(`demo-br: ${file} has no use for a field ${name}`);
-    read(values, name as FieldName, value, `${name} in ${file}`);
-  }
+  readAll(values, parsed as object, file);
+  const own = values.restore;
+  if (own !== undefined) readAll(command === 'restore' ? values : {}, own, `restore in ${file}`);
   if (values.ledger !== undefined) values.ledger = resolve(dirname(file), values.ledger);
   if (values.clusters !== undefined) values.clusters = resolve(dirname(file), values.clusters);
   return values;
@@ -150,12 +159,18 @@ function clusterIdOf(pd: readonly string[]): bigint {
  * What a run in this path is given: by the file that DEMO_BR_SCRIPT names, else by the nearest `demo-br.json` in the
  * folders above the path; then by DEMO_BR_* variables; then by defaults.
  *
+ * @param command whose fields count where the file has others for restores
  * @param backupPath undefined for a backup that is not in a folder: then no file is looked for
  * @throws BrError for a field that is unknown or cannot be read
  */
-export async function readScript(env: Env, backupPath: string | undefined, pd: readonly string[]): Promise<Script> {
+export async function readScript(
+  env: Env,
+  backupPath: string | undefined,
+  pd: readonly string[],
+  command: 'backup' | 'restore' = 'backup',
+): Promise<Script> {
   const found = await findScript(env, backupPath);
-  const values: FieldValues = { ...fromEnv(env), ...(found && fromText(found.body, found.file)) };
+  const values: FieldValues = { ...fromEnv(env), ...(found && fromText(found, command)) };
   const version = values.version ?? DEFAULT_VERSION;
   return {
     seconds: values.seconds ?? 5,
@@ -173,6 +188,6 @@ export async function readScript(env: Env, backupPath: string | undefined, pd: r
     outcome: values.outcome ?? SUCCESS,
     ledger: values.ledger,
     clusters: values.clusters,
-    runsFile: found && `${found.file}.runs`,
+    runsFile: found && `${found.file}.${command === 'restore' ? 'restore.' : ''}runs`,
   };
 }

@@ -78,7 +78,7 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
 };
 
 /** Compared in tests of their own. */
-const APART = ['_finished-path', 'bad-subcommand', 'cancelled-twice', 'version'];
+const APART = ['_finished-path', 'bad-subcommand', 'cancelled-twice', 'restore', 'version'];
 
 const read = (sample: string, file: string) => readFileSync(join(SAMPLES, sample, file), 'utf8');
 const here = (text: string) => text.replaceAll(RECORDED_ROOT, storage.root);

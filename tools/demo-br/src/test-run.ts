@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,9 +36,16 @@ export interface TestStorage extends AsyncDisposable {
   script(fields: object): void;
   /** Starts the program with exactly these arguments. */
   start(argv: readonly string[], env?: NodeJS.ProcessEnv): TestRun;
+  /** The texts of all tables of a cluster, by `db/table.tsv`, and its databases without a table. */
+  contentOf(pd: string): Record<string, string>;
+  /** Starts `restore full` from a path of this name into the cluster TARGET_PD, logging to stdout. */
+  restore(name: string, more?: readonly string[], env?: NodeJS.ProcessEnv): TestRun;
   /** Starts `backup full` into a path of this name, logging to stdout. */
   backup(name: string, more?: readonly string[], env?: NodeJS.ProcessEnv): TestRun;
 }
+
+/** Of the cluster that `restore` writes. */
+export const TARGET_PD = '10.0.0.2:2379';
 
 /** Of the cluster that `backup` reads. */
 export const SOURCE_PD = '10.0.0.1:2379';
@@ -66,6 +73,21 @@ export function testStorage(fields: object = {}): TestStorage {
     backup(name, more = [], env = {}) {
       const argv = ['backup', 'full', '--pd', SOURCE_PD, '--storage', `local://${root}/${name}`];
       return storage.start([...argv, '--checksum=false', ...more], { BR_LOG_TO_TERM: '1', ...env });
+    },
+    contentOf(pd) {
+      const { folder } = storage.cluster(pd);
+      const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+        (name) => name !== 'cluster.json',
+      );
+      const isFile = (name: string) => name.endsWith('.tsv');
+      const empty = entries.filter((name) => !isFile(name) && !entries.some((other) => other.startsWith(`${name}/`)));
+      const files = entries.filter(isFile).map((name) => [name, readFileSync(join(folder, name), 'utf8')] as const);
+      return Object.fromEntries([...files, ...empty.map((name) => [name, ''] as const)]);
+    },
+    restore(name, more = [], env = {}) {
+      const words = more[0] === 'db' || more[0] === 'table' ? [] : ['full'];
+      const argv = ['restore', ...words, ...more, '--pd', TARGET_PD, '--storage', `local://${root}/${name}`];
+      return storage.start(argv, { BR_LOG_TO_TERM: '1', ...env });
     },
     async [Symbol.asyncDispose]() {
       for (const { child } of runs) child.kill('SIGKILL');

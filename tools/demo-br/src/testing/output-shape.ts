@@ -13,13 +13,40 @@ export interface OutputShape {
   readonly steps: readonly string[];
 }
 
-/** Text without what two runs of one command cannot share: numbers of locks, times and TSOs. */
+/**
+ * Text without what two runs of one command cannot share: numbers of locks, times and TSOs, names of SSTs, the order of tables
+ * that are in the way. A text that is said again and again is said once.
+ */
 export function withoutNumbers(text: string): string {
   return text
     .replaceAll(/BR\(\d+\)/g, 'BR(N)')
     .replaceAll(/expire in \d+ seconds/g, 'expire in N seconds')
     .replaceAll(/\b\d{18}\b/g, 'TSO')
+    .replaceAll(/\d+\/\d+_\d+_[0-9a-f]{64}_\d{13}_(write|default)\.sst/g, 'SST')
+    .replaceAll(/user db\/tables: ([^:]*)/g, (_, names: string) => `user db/tables: ${sortedNames(names)}`)
+    .replaceAll(/wrong aes cipher: [^\]\n]*/g, 'wrong aes cipher')
+    .replaceAll(/"ts":"[^"]*"/g, '"ts":"TIME"')
+    .replaceAll(/etcd-endpoints:\/\/0x[0-9a-f]+/g, 'etcd-endpoints://ADDRESS')
+    .split('\n')
+    .map(saidOnce)
+    .join('\n')
     .replaceAll(/(Detail BR log in ).*\/[^/]+ $/gm, '$1FILE ');
+}
+
+/** Which of the many temporary system tables are named is chance. */
+const sortedNames = (names: string): string =>
+  names
+    .split(', ')
+    .map((name) => name.replace(/^__TiDB_BR_Temporary_mysql\..*/, '__TiDB_BR_Temporary_mysql.T'))
+    .toSorted()
+    .join(', ');
+
+function saidOnce(text: string): string {
+  const [first = '', ...others] = text.split('; ');
+  const [, start = '', said = first] = /^((?:\w+ \S+ .* \([^)]*\) |Error: )?)(.*)$/.exec(first) ?? [];
+  return others.length > 1 && others.every((other) => other === said)
+    ? `${start}${said} (${others.length + 1} times)`
+    : text;
 }
 
 const isEnd = ({ message }: ReadLine) => message === 'units canceled' || message.endsWith('success summary');

@@ -1,0 +1,205 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { untilAborted } from './abort.ts';
+import { type GivenFlags, textFlag } from './arguments.ts';
+import type { CommandContext } from './backup-command.ts';
+import { loggedArguments } from './backup-options.ts';
+import { BrError } from './br-error.ts';
+import { clusterOf } from './cluster-of.ts';
+import { type Collector, createCollector } from './collector.ts';
+import { readCrypter } from './crypter.ts';
+import { failAtStage } from './fail-at-stage.ts';
+import { type Log, openCommandLog } from './log.ts';
+import { misbehave } from './misbehave.ts';
+import { openStorage } from './open-storage.ts';
+import { printError } from './print-error.ts';
+import { progressPlace } from './progress.ts';
+import { logConnected } from './restore-log.ts';
+import { RESTORE_NAMES, type RestoreKind, type RestoreOptions, toRestoreOptions } from './restore-options.ts';
+import type { RestoreRun } from './restore-run.ts';
+import { type RestoreEnd, restoreSnapshot } from './restore-snapshot.ts';
+import { restoreFields } from './restore-summary.ts';
+import { CANCELED } from './restore-tables.ts';
+import { outcomeOfThisRun } from './run-count.ts';
+import { readScript, type Script } from './script.ts';
+import { serveStatus } from './status-server.ts';
+import { parseStorage } from './storage-url.ts';
+import { holdTarget, type TargetHold } from './target-state.ts';
+import { versionFields } from './version.ts';
+import { checkClusterVersion } from './version-check.ts';
+
+/** How long BR takes to drop the tables of its checkpoint after a success; the script's `waitScale` of it passes here. */
+const DROP_SECONDS = 3;
+/** How long it waits for PD's etcd. */
+const ETCD_SECONDS = 5;
+
+/** A restore before its storage is open. */
+type Started = Omit<RestoreRun, 'storage'>;
+
+/**
+ * `br restore full`, `db` and `table` with log, summary and error lines.
+ *
+ * @returns the exit code
+ * @throws BrError if the log cannot be opened or `--status-addr` cannot be listened on
+ */
+export async function restoreCommand(kind: RestoreKind, flags: GivenFlags, context: CommandContext): Promise<number> {
+  const { signals, dialect, env } = context;
+  using log = openCommandLog(flags, env);
+  signals.logTo(log);
+  const statusAddress = textFlag(flags, 'status-addr');
+  if (statusAddress !== '') await serveStatus(statusAddress);
+  log.info('info.go:53', 'Welcome to Backup & Restore (BR)', versionFields(dialect.version));
+  log.info('common.go:925', 'arguments', [['__command', `br restore ${kind}`], ...loggedArguments(flags)]);
+  let options: RestoreOptions;
+  let started: Started;
+  let hold: TargetHold;
+  try {
+    options = toRestoreOptions(kind, flags, dialect);
+    const crypter = await readCrypter(flags);
+    started = await start(flags, { options, crypter, collector: createCollector(), log }, context);
+  } catch (error) {
+    return report(asBrError(error, signals.signal), log, context);
+  }
+  try {
+    hold = await connect(started);
+  } catch (error) {
+    const failure = asBrError(error, signals.signal);
+    log.error('restore.go:81', 'failed to restore', failure);
+    return report(failure, log, context);
+  }
+  using _hold = hold;
+  try {
+    const target = parseStorage(options.storage, flags);
+    const storage = await untilAborted(openStorage(target, dialect, env), signals.signal);
+    const end = await restoreSnapshot({ ...started, storage }, hold);
+    const { collector } = started;
+    const fields = restoreFields(end.totals, Date.now(), process.pid);
+    log.summary(RESTORE_NAMES[kind], 'success', [...collector.fields(), ...fields]);
+    await finish(started, end);
+    await leave(started, hold);
+    return 0;
+  } catch (error) {
+    const failure = asBrError(error, signals.signal);
+    log.info('collector.go:224', 'units canceled', [['cancel-unit', 0]]);
+    log.summary(RESTORE_NAMES[kind], 'failed', started.collector.fields());
+    await leave(started, hold);
+    log.error('restore.go:81', 'failed to restore', failure);
+    if (failure.message.includes(NOT_FRESH)) process.stdout.write(NOT_FRESH_BANNER);
+    return report(failure, log, context);
+  }
+}
+
+const NOT_FRESH = '[BR:Restore:ErrRestoreNotFreshCluster]';
+const FRAME = '#'.repeat(71);
+const NOT_FRESH_BANNER = [
+  FRAME,
+  '# the target cluster is not fresh, cannot restore.',
+  '# you can drop existing databases and tables and start restore again',
+  FRAME,
+  '',
+].join('\n');
+
+/** The last words of every failure. */
+function report(failure: BrError, log: Log, { dialect }: CommandContext): number {
+  printError(failure, dialect);
+  log.error('main.go:38', 'br failed', failure);
+  return failure.exitCode;
+}
+
+/** Finds out what this run is given beyond its command line. */
+async function start(
+  flags: GivenFlags,
+  parts: Pick<RestoreRun, 'options' | 'crypter' | 'log'> & { collector: Collector },
+  { env, dialect, signals, ledger }: CommandContext,
+): Promise<Started> {
+  const { options, log } = parts;
+  const path = storagePath(options.storage, flags);
+  const read = await readScript(env, path, options.pd, 'restore');
+  const script: Script = { ...read, outcome: await outcomeOfThisRun(read.outcome, read.runsFile) };
+  if (script.outcome.kind === 'ignore-term') signals.ignore();
+  await ledger.start(script.ledger, {
+    pid: process.pid,
+    ppid: process.ppid,
+    path: path ?? options.storage.replace(/\?.*$/s, ''),
+    pd: options.pd.join(','),
+    outcome: script.outcome.kind,
+  });
+  const target = clusterOf(script, options.pd);
+  if (target === undefined) {
+    throw new BrError('demo-br: a restore needs a place for its clusters: set DEMO_BR_CLUSTERS to a folder');
+  }
+  const everyMs = script.progressIntervalSeconds * 1000;
+  const progress = progressPlace(dialect, { log, everyMs }, log.isFile);
+  return { ...parts, dialect, target, script, progress, ledger, signal: signals.signal };
+}
+
+/** The folder of a local storage; undefined for others, and for one that cannot be read, of which BR says so later. */
+function storagePath(storage: string, flags: GivenFlags): string | undefined {
+  try {
+    const target = parseStorage(storage, flags);
+    return target.kind === 'local' ? target.path : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reaches the cluster, compares versions, and registers the restore there. What fails here has no summary. */
+async function connect(run: Started): Promise<TargetHold> {
+  const { options, dialect, target, script, log, signal } = run;
+  log.info('common.go:195', 'trying to connect to etcd', [['addr', `[${options.pd.join(',')}]`]]);
+  await waitForEtcd(run);
+  await failAtStage('etcd', run);
+  await failAtStage('pd', run);
+  const hold = await holdTarget(target, signal);
+  try {
+    if (options.checkRequirements) checkClusterVersion(dialect, script.clusterVersion);
+    logConnected(run);
+    return hold;
+  } catch (error) {
+    await hold.release();
+    throw error;
+  }
+}
+
+/** Ends the run if its script says that PD cannot be reached; a backup waits longer and says something else. */
+async function waitForEtcd({ options, script, signal }: Started): Promise<void> {
+  const { kind, name } = script.outcome;
+  if (kind !== 'fail' || name !== 'pd-unreachable') return;
+  const why = `connection error: desc = "transport: Error while dialing: dial tcp ${options.pd[0]}: connect: connection refused"`;
+  try {
+    await pause(ETCD_SECONDS * 1000 * script.waitScale, undefined, { signal });
+  } catch {
+    throw new BrError(`context canceled: ${why}`, undefined, 1, true);
+  }
+  throw new BrError(`context deadline exceeded: ${why}`);
+}
+
+/** Removes the checkpoint after the success summary: a signal no longer changes the end, a kill leaves it behind. */
+async function finish({ script, target, ...run }: Started, { checkpoint }: RestoreEnd): Promise<void> {
+  if (script.outcome.step === 'summary') await misbehave(script.outcome, run);
+  if (checkpoint === undefined) return;
+  await pause(DROP_SECONDS * 1000 * script.waitScale);
+  await target.alone(AbortSignal.timeout(CLEAN_UP_MS), () => checkpoint.remove());
+  run.log.info('restore.go:738', 'all the checkpoint data is removed.');
+}
+
+/** How long a run waits for others before it leaves things behind. */
+const CLEAN_UP_MS = 30_000;
+
+/** Ends the registration in etcd, which BR cannot after a signal: then it ends by itself. */
+async function leave({ options, log, signal }: Started, hold: TargetHold): Promise<void> {
+  if (!signal.aborted) return await hold.release();
+  const error = 'rpc error: code = Canceled desc = context canceled';
+  process.stderr.write(
+    `${JSON.stringify({ level: 'warn', ts: new Date().toISOString(), logger: 'etcd-client', caller: 'v3@v3.5.12/retry_interceptor.go:62', msg: 'retrying of unary invoker failed', target: `etcd-endpoints://0x37ed15c976c0/${options.pd[0]}`, attempt: 0, error })}\n`,
+  );
+  log.warn('register.go:118', 'failed to revoke the lease', [
+    ['error', 'context canceled'],
+    ['lease-id', process.pid],
+  ]);
+}
+
+/** After a signal every error is its consequence, but for one. */
+function asBrError(error: unknown, signal: AbortSignal): BrError {
+  if (signal.aborted && !(error instanceof BrError && error.survivesSignal)) return new BrError(CANCELED);
+  return error instanceof BrError ? error : new BrError(error instanceof Error ? error.message : String(error));
+}
