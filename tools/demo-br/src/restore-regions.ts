@@ -81,14 +81,18 @@ export async function ingestRegions(run: RestoreRun, work: RestoreRegionsWork): 
   await flusher.flush();
 }
 
-/** Puts the rows of a region into its table: rows that are there already are overwritten, others stay. */
+/**
+ * Puts the rows of a region into its table: rows that are there already are overwritten, others stay. A table that was dropped
+ * meanwhile does not come back.
+ */
 async function ingest(run: RestoreRun, { table, files }: RestoreRegion, isAway: () => boolean): Promise<void> {
   const { target, signal } = run;
   const added: Array<readonly [number, string]> = [];
   for (const file of files) added.push(...(await downloadRows(run, file, isAway)));
   await target.alone(signal, async () => {
-    const { columns, rows } = (await target.readTable(table)) ?? { columns: table.columns, rows: [] };
-    await target.writeTable(table, { columns, rows: new Map([...rows, ...added]) });
+    const found = await target.readTable(table);
+    if (found === undefined) return;
+    await target.writeTable(table, { ...found, rows: new Map([...found.rows, ...added]) });
   });
 }
 

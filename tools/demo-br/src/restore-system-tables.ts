@@ -1,7 +1,7 @@
 import { type BackupTable, plainName } from './backup-content.ts';
+import { BrError } from './br-error.ts';
 import type { RestoreRun } from './restore-run.ts';
 import { TEMPORARY_PREFIX } from './schemas.ts';
-import type { Table } from './table.ts';
 
 // System tables are restored into databases of other names, merged from there, and dropped.
 
@@ -36,7 +36,14 @@ async function merge({ options, target, log, signal }: RestoreRun, table: Backup
     ['schema', name.db],
   ]);
   await target.alone(signal, async () => {
-    const restored: Table = (await target.readTable(table)) ?? { columns: table.columns, rows: new Map() };
+    const restored = await target.readTable(table);
+    // Another restore of the same backup may have ended, and taken it away.
+    if (restored === undefined) {
+      throw new BrError(
+        `error during merging temporary tables into system tables, table: ${name.table}`,
+        'BR:Common:ErrUnknown',
+      );
+    }
     const { columns, rows } = (await target.readTable(name)) ?? { columns: restored.columns, rows: new Map() };
     const isReset = ([, value]: readonly [number, string]) =>
       options.resetSysUsers.some((user) => value.split('\t').includes(user));

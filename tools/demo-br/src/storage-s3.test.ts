@@ -1,6 +1,6 @@
 import { BackupMeta, MetaFile } from '@tidemark/protocol/br/backup';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { fieldsOf, QUICK, readLines, type TestStorage, testStorage } from './test-run.ts';
+import { fieldsOf, QUICK, readLines, SOURCE_PD, TARGET_PD, type TestStorage, testStorage } from './test-run.ts';
 import { type S3, startS3 } from './testing/s3.ts';
 
 let storage: TestStorage;
@@ -22,14 +22,15 @@ const envOf = (script: object): NodeJS.ProcessEnv =>
       typeof value === 'object' ? JSON.stringify(value) : String(value),
     ]),
   );
+const credentials = (script: object): NodeJS.ProcessEnv => ({
+  BR_LOG_TO_TERM: '1',
+  AWS_ACCESS_KEY_ID: 'ENVKEY',
+  AWS_SECRET_ACCESS_KEY: 'secret',
+  AWS_EC2_METADATA_DISABLED: 'true',
+  ...envOf(script),
+});
 const backup = (script: object = {}, more: readonly string[] = ['--s3.provider=minio'], url = 's3://bucket/a/b') =>
-  storage.start(['backup', 'full', '-s', url, `--s3.endpoint=${s3.endpoint}`, ...more], {
-    BR_LOG_TO_TERM: '1',
-    AWS_ACCESS_KEY_ID: 'ENVKEY',
-    AWS_SECRET_ACCESS_KEY: 'secret',
-    AWS_EC2_METADATA_DISABLED: 'true',
-    ...envOf(script),
-  });
+  storage.start(['backup', 'full', '-s', url, `--s3.endpoint=${s3.endpoint}`, ...more], credentials(script));
 const keys = () => [...s3.objects.keys()].toSorted();
 const SLOW = { seconds: 20, regions: 200 };
 const underWay = () =>
@@ -45,6 +46,16 @@ test('a backup in a bucket has its files below the prefix, and its summary is th
   const files = ['backup.lock', 'backupmeta', 'backupmeta.datafile.000000001', 'backupmeta.schema.000000002'];
   expect(keys()).toEqual([...files, ...dataFiles.map(({ name }) => name)].map((name) => `a/b/${name}`).toSorted());
   expect(new Set(s3.requests.map(({ accessKey }) => accessKey))).toEqual(new Set(['ENVKEY']));
+});
+
+test('a restore from a bucket brings back byte for byte what was backed up', async () => {
+  await storage.cluster(SOURCE_PD).touch();
+  await storage.cluster(TARGET_PD).createDatabase('test');
+  expect((await backup({}, ['--s3.provider=minio', '--pd', SOURCE_PD]).ended).code).toBe(0);
+  const argv = ['restore', 'full', '-s', 's3://bucket/a/b', `--s3.endpoint=${s3.endpoint}`, '--pd', TARGET_PD];
+  const { code } = await storage.start([...argv, '--s3.provider=minio'], credentials({})).ended;
+  expect(code).toBe(0);
+  expect(storage.contentOf(TARGET_PD)).toEqual(storage.contentOf(SOURCE_PD));
 });
 
 test('a finished path is refused, in a message with two slashes', async () => {

@@ -76,13 +76,12 @@ export function testStorage(fields: object = {}): TestStorage {
     },
     contentOf(pd) {
       const { folder } = storage.cluster(pd);
-      const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
-        (name) => name !== 'cluster.json',
-      );
-      const isFile = (name: string) => name.endsWith('.tsv');
-      const empty = entries.filter((name) => !isFile(name) && !entries.some((other) => other.startsWith(`${name}/`)));
-      const files = entries.filter(isFile).map((name) => [name, readFileSync(join(folder, name), 'utf8')] as const);
-      return Object.fromEntries([...files, ...empty.map((name) => [name, ''] as const)]);
+      const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+      const files = names.filter((name) => name.endsWith('.tsv'));
+      const databases = names.filter((name) => !/[./]/.test(name));
+      const empty = databases.filter((db) => !files.some((file) => file.startsWith(`${db}/`)));
+      const texts = files.map((name) => [name, readFileSync(join(folder, name), 'utf8')] as const);
+      return Object.fromEntries([...texts, ...empty.map((name) => [name, ''] as const)]);
     },
     restore(name, more = [], env = {}) {
       const words = more[0] === 'db' || more[0] === 'table' ? [] : ['full'];
