@@ -41,6 +41,8 @@ const handlers: Handlers<BackupServiceServer> = {
   deleteBackup: refuse,
   pinBackup: refuse,
   unpinBackup: refuse,
+  verifyBackup: refuse,
+  cancelVerification: refuse,
   listNewestGood: refuse,
   listChangedClusters: refuse,
   cancelBackup: refuse,

@@ -311,6 +311,8 @@ describe('with a service behind real gRPC', () => {
       deleteBackup: refuse,
       pinBackup: refuse,
       unpinBackup: refuse,
+      verifyBackup: refuse,
+      cancelVerification: refuse,
       listNewestGood: refuse,
       listChangedClusters: refuse,
       cancelBackup: refuse,

@@ -37,6 +37,10 @@ it('says of a backup what its verification showed, and no more', () => {
   expect(toSentence(report({ verdict: 'damaged', result: undefined, problemCount: 1 }))).toContain(
     'its catalogue cannot be believed',
   );
+  const problems = [{ kind: 'key', name: 'backupmeta', why: '' }] as const;
+  expect(toSentence(report({ verdict: 'damaged', result: undefined, problems, problemCount: 1 }))).toBe(
+    'The backup cannot be read with this key: its catalogue is what was written. Nothing else could be verified.',
+  );
   expect(toSentence(report({ verdict: 'incomplete', problemCount: 2 }))).toBe(
     'Nothing was found that is wrong, but 2 files of 7 could not be verified.',
   );

@@ -9,12 +9,14 @@ const TSO_LOGICAL_BITS = 18n;
  * @param sample which part of the data files was read at the level `bytes`
  */
 export function toSentence(report: ContentReport, sample = 1): string {
-  const { verdict, level, filesListed, problemCount, result } = report;
+  const { verdict, level, filesListed, problems, problemCount, result } = report;
   const all = filesListed === 1 ? 'Its one file is' : `All ${filesListed} files are`;
   switch (verdict) {
     case 'absent':
       return 'There is no backup: backupmeta is missing.';
     case 'damaged':
+      if (result === undefined && problems[0]?.kind === 'key')
+        return 'The backup cannot be read with this key: its catalogue is what was written. Nothing else could be verified.';
       return result === undefined
         ? 'The backup is damaged: its catalogue cannot be believed, so that nothing else could be verified.'
         : `The backup is damaged: ${count(problemCount, 'file')} of ${filesListed} ${problemCount === 1 ? 'is' : 'are'} not as it should be.`;

@@ -55,6 +55,7 @@ export const ERRORS = {
   strategy_not_found: { grpc: 'NOT_FOUND', http: 404, number: 20606, retryable: false, log: 'info' },
   strategy_inherited: { grpc: 'FAILED_PRECONDITION', http: 409, number: 20607, retryable: false, log: 'info' },
   backup_not_found: { grpc: 'NOT_FOUND', http: 404, number: 20610, retryable: false, log: 'info' },
+  verification_over: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   backup_over: { grpc: 'FAILED_PRECONDITION', http: 409, number: 20611, retryable: false, log: 'info' },
   restore_not_found: { grpc: 'NOT_FOUND', http: 404, number: 10001, retryable: false, log: 'info' },
   restore_over: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },

@@ -173,6 +173,14 @@ export const MAX_METADATA_BYTES = 4_096 * MIB;
 export const MAX_METADATA_DEPTH = 4;
 /** Damaged files that the report of a verification names. */
 export const MAX_VERIFY_PROBLEMS = 100;
+/** Name of such a file, and what is wrong with it, as far as they are kept. */
+export const MAX_PROBLEM_TEXT = 1_000;
+/** Verifications that wait in a pool and are looked at for a worker that is free. */
+export const MAX_QUEUED_VERIFICATIONS = 500;
+/** Of those, which are offered to it. */
+export const MAX_OFFERED_VERIFICATIONS = 20;
+/** What `TIDEMARK_VERIFICATIONS_PER_STORAGE` may be. */
+export const MAX_VERIFICATIONS_PER_STORAGE = 100;
 /** Files that a verification reads side by side. */
 export const MAX_VERIFY_FILES_AT_ONCE = 64;
 /** Pages of a listing in a row with nothing in them. */

@@ -22,6 +22,8 @@ import type {
   Result,
   Waiting,
 } from './backup.ts';
+import type { Verification } from './verification.ts';
+import { toListedVerification, toVerificationMessage } from './verification-message.ts';
 
 /** What is all but done may still have its checksums to compare. */
 const MOST_ESTIMATED = 99;
@@ -86,8 +88,9 @@ export function toRecordFields(backup: Backup) {
  * A stored backup as people see it.
  *
  * @param queuePosition 1 is the next; 0 where it does not wait, or where nobody looked
+ * @param verification its newest, where that was looked up
  */
-export function toBackupMessage(backup: Backup, queuePosition = 0): BackupMessage {
+export function toBackupMessage(backup: Backup, queuePosition = 0, verification?: Verification): BackupMessage {
   const { deletion, cancel, task } = backup;
   return BackupMessage.create({
     id: backup._id,
@@ -144,13 +147,18 @@ export function toBackupMessage(backup: Backup, queuePosition = 0): BackupMessag
     estimate: backup.estimate
       ? { writtenBytes: BigInt(backup.estimate.writtenBytes), percent: backup.estimate.percent }
       : undefined,
+    verification: toVerificationMessage(backup, verification),
   });
 }
 
-/** The same for a list: the command lines of attempts, which may be long, are in the single record. */
-export function toListedMessage(backup: Backup, queuePosition = 0): BackupMessage {
-  const message = toBackupMessage(backup, queuePosition);
-  return { ...message, attempts: message.attempts.map((attempt) => ({ ...attempt, argv: [] })) };
+/** The same for a list: what may be long, as the command lines of attempts, is in the single record. */
+export function toListedMessage(backup: Backup, queuePosition = 0, verification?: Verification): BackupMessage {
+  const message = toBackupMessage(backup, queuePosition, verification);
+  return {
+    ...message,
+    attempts: message.attempts.map((attempt) => ({ ...attempt, argv: [] })),
+    verification: message.verification && toListedVerification(message.verification),
+  };
 }
 
 /** It waits, and not for the first time. */

@@ -123,6 +123,28 @@ export interface Cancellation {
   readonly code?: string;
 }
 
+/** How a verification of the backup ended. */
+export interface VerificationOutcome {
+  readonly state: 'Good' | 'Damaged' | 'Unknown' | 'Canceled';
+  readonly level: 'meta' | 'bytes';
+  readonly sample: number;
+  readonly sentence: string;
+  readonly problemCount: number;
+  readonly at: Date;
+}
+
+/** What the record knows of its verifications; they are documents of their own (`verification.ts`). */
+export interface BackupVerification {
+  /** The newest that is known. */
+  readonly run: number;
+  /** That one is under way, and holds the backup. */
+  readonly active: boolean;
+  /** How the last ended. */
+  readonly last?: VerificationOutcome;
+  /** The verdict that counts. */
+  readonly counts?: VerificationOutcome;
+}
+
 /** Retention is distinguished from people: a person's wish overrides it, and only its own is withdrawn. */
 export type DeletedBy = { readonly kind: 'person' | 'retention'; readonly name: string };
 
@@ -225,10 +247,12 @@ export interface Backup {
   readonly estimate?: Estimate | null;
   readonly cancel: Cancellation | null;
   readonly deletion: Deletion;
-  /** Ids that keep it from being deleted: a pin, a restore that reads it. */
+  /** Ids that keep it from being deleted: a pin, a verification or a restore that reads it. */
   readonly holds: readonly string[];
   /** Ids of holds that were given back, which are never taken again. */
   readonly unheld?: readonly string[];
+  /** Once one was asked for. */
+  readonly verification?: BackupVerification;
   /** When the request was accepted. */
   readonly startTime: Date;
   readonly endTime: Date | null;
@@ -246,6 +270,23 @@ export function isActive(backup: Pick<Backup, 'state'>): boolean {
 
 /** Begins the holds that are pins; other holds are of those who read the backup. */
 export const PIN = 'pin:';
+/** Begins the hold of a verification. */
+const VERIFY = 'verify:';
+
+/** The hold of a verification of the backup. */
+export function verificationHold(run: number): string {
+  return `${VERIFY}${run}`;
+}
+
+/** Whether a verification is under way, which reads it. */
+export function isBeingVerified({ holds }: Pick<Backup, 'holds'>): boolean {
+  return holds.some((hold) => hold.startsWith(VERIFY));
+}
+
+/** Whether a verification found the backup damaged, and no other found it good since. */
+export function isDamaged({ verification }: Pick<Backup, 'verification'>): boolean {
+  return verification?.counts?.state === 'Damaged';
+}
 
 /** Whether somebody pinned the backup. */
 export function isPinned({ holds }: Pick<Backup, 'holds'>): boolean {

@@ -5,6 +5,7 @@ import { rung } from './events.ts';
 import { dispatcherLog } from './logger.ts';
 import type { Restore } from './restore/restore.ts';
 import type { StorageCheck } from './storage-check.ts';
+import type { Verification } from './verification.ts';
 
 /**
  * How long whoever rings waits for the broker. One that hangs must not keep a caller from learning that his backup was
@@ -19,6 +20,8 @@ export interface CommandPublisher {
   broadcastCancel(backup: Backup): Promise<void>;
   ringRestore(restore: Restore): Promise<void>;
   broadcastCancelOfRestore(restore: Restore, requestId: string): Promise<void>;
+  /** Lets every worker know that a verification waits, or was canceled; their reports and renewals ask for both, too. */
+  announceVerification(verification: Verification): Promise<void>;
 }
 
 /** @param ringMs after which the document rings again, so that the message may go by then */
@@ -76,6 +79,16 @@ export function createCommandPublisher(
         dispatcherLog.warn({ error, restoreId: _id, requestId }, 'could not notify the workers; the next renewal does');
       }
     },
+    async announceVerification({ _id, requestId }) {
+      const command = { kind: CommandKind.COMMAND_KIND_VERIFICATION, id: _id };
+      try {
+        await publisher.publishCancel(command, { requestId });
+        rung('published');
+      } catch (error) {
+        rung('failed');
+        dispatcherLog.warn({ error, backupId: _id, requestId }, 'could not notify the workers; they ask by themselves');
+      }
+    },
   };
   return {
     ring: (backup) => patiently(commands.ring(backup)),
@@ -83,6 +96,7 @@ export function createCommandPublisher(
     broadcastCancelOfRestore: (restore, requestId) => patiently(commands.broadcastCancelOfRestore(restore, requestId)),
     ringCheck: (check) => patiently(commands.ringCheck(check)),
     broadcastCancel: (backup) => patiently(commands.broadcastCancel(backup)),
+    announceVerification: (verification) => patiently(commands.announceVerification(verification)),
   };
 }
 

@@ -1,3 +1,4 @@
+import { MAX_VERIFICATIONS_PER_STORAGE } from '@tidemark/limits/limits';
 import { readBroker, readDatabase, readExactTotal, readListeners } from '@tidemark/service-kit/common-settings';
 import { configReader, type Env, type OnRead } from '@tidemark/service-kit/env';
 import type { AdmissionLimits } from '@tidemark/service-kit/grpc/admission';
@@ -24,6 +25,8 @@ export interface BackupServiceConfig extends TransportSecurity {
   readonly retentionDeletions: number;
   /** Up to how many backups the total of a list is exact. */
   readonly exactTotal: number;
+  /** How many backups of one storage are verified at once. */
+  readonly verificationsPerStorage: number;
 }
 
 /** @throws ConfigError naming every setting that is wrong */
@@ -52,6 +55,12 @@ export function toConfig(env: Env, onRead?: OnRead): BackupServiceConfig {
       max: 1_000,
     }),
     exactTotal: readExactTotal(reader, 'backups'),
+    verificationsPerStorage: reader.integer('TIDEMARK_VERIFICATIONS_PER_STORAGE', {
+      about: 'Backups of one storage that are verified at once, beside the backups that are written to it.',
+      default: 2,
+      min: 1,
+      max: MAX_VERIFICATIONS_PER_STORAGE,
+    }),
   };
   reader.finish();
   return config;

@@ -21,6 +21,8 @@ import type { Restore } from './restore/restore.ts';
 import type { RestoreStore } from './restore/restore-store.ts';
 import type { Slots } from './slots.ts';
 import type { StorageCheckStore } from './storage-check-store.ts';
+import { attendVerification } from './verification-steps.ts';
+import type { VerificationStore } from './verification-store.ts';
 
 export interface Dispatcher extends AsyncDisposable {
   /** Rings for a backup now, if its time has come. Never throws: what fails here is found by the next poll. */
@@ -36,6 +38,8 @@ export interface Dispatcher extends AsyncDisposable {
   ringRestore(id: string): Promise<void>;
   /** The same for a check of a storage. */
   ringCheck(id: string): Promise<void>;
+  /** Does what is due about the verification of a backup now. Never throws either. */
+  attendVerification(backupId: string): Promise<void>;
   /** @throws Error while the polls fail */
   check(): void;
 }
@@ -45,8 +49,9 @@ export interface DispatcherDependencies {
   readonly restores: Pick<RestoreStore, 'findDue' | 'findUnclean' | 'apply'>;
   readonly slots: Pick<Slots, 'nextInLine'>;
   readonly checks: Pick<StorageCheckStore, 'findDue' | 'apply'>;
+  readonly verifications: Pick<VerificationStore, 'findDue' | 'apply'>;
   readonly publisher: CommandPublisher;
-  readonly quarantines: Pick<Quarantines, 'backupTasks' | 'checkTasks' | 'restoreTasks'>;
+  readonly quarantines: Pick<Quarantines, 'backupTasks' | 'checkTasks' | 'restoreTasks' | 'verifications'>;
   readonly now: () => Date;
   readonly timing: Pick<Timing, 'pollMs' | 'reaperHealthyMs' | 'callMs'>;
 }
@@ -169,12 +174,26 @@ function restoreDoorbell({ restores, store, publisher, quarantines }: Dispatcher
 /** The hold of a restore on its source. */
 const holdOf = (restoreId: string) => `restore:${restoreId}`;
 
+function verificationDoorbell(dependencies: DispatcherDependencies): Doorbell {
+  const { verifications, quarantines } = dependencies;
+  return {
+    what: 'verification',
+    quarantine: quarantines.verifications,
+    findDue: (now, limit, signal) => verifications.findDue(now, limit, signal),
+    async reap(id, signal) {
+      await verifications.apply(id, { kind: 'reap' }, signal);
+    },
+    ring: (id, signal) => attendVerification(id, dependencies, signal),
+  };
+}
+
 /** Starts dispatching. */
 export function startDispatcher(dependencies: DispatcherDependencies): Dispatcher {
   const { now, timing } = dependencies;
   const backups = backupDoorbell(dependencies);
   const checks = checkDoorbell(dependencies);
   const restores = restoreDoorbell(dependencies);
+  const verifications = verificationDoorbell(dependencies);
   const limited = (signal?: AbortSignal) =>
     AbortSignal.any([AbortSignal.timeout(timing.callMs), ...(signal ? [signal] : [])]);
 
@@ -188,7 +207,7 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
     everyMs: timing.pollMs,
     log: dispatcherLog,
     async run(signal) {
-      for (const doorbell of [backups, restores, checks]) {
+      for (const doorbell of [backups, restores, checks, verifications]) {
         const { quarantine } = doorbell;
         for (const id of await doorbell.findDue(now(), BATCH + quarantine.size, limited(signal))) {
           const attend = async () => {
@@ -245,6 +264,7 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
     retryIn,
     ringRestore: (id) => ringNow(restores, id),
     ringCheck: (id) => ringNow(checks, id),
+    attendVerification: (id) => ringNow(verifications, id),
     check() {
       if (loop.healthySince() === undefined) throw new Error('the dispatcher cannot read the database');
     },

@@ -6,6 +6,7 @@ import { auditLog, log } from './logger.ts';
 import type { MarkedPlace } from './marker-store.ts';
 import type { PoolLoad } from './pool-load.ts';
 import type { StorageCheck } from './storage-check.ts';
+import type { Verification } from './verification.ts';
 
 const accepted = counter('tidemark_backups_accepted_total', 'Backups accepted, by origin.', ['origin']);
 const ended = counter('tidemark_backups_ended_total', 'Backups ended, by state.', ['state']);
@@ -33,6 +34,14 @@ const pendingDeletions = gauge(
   'Deletions on record that are not done, by how far they came and by who wished them; each copy shows all.',
   ['state', 'by'],
 );
+
+const verificationsEnded = counter('tidemark_verifications_ended_total', 'Verifications ended, by outcome.', ['state']);
+const damaged = gauge(
+  'tidemark_backups_damaged',
+  'Backups on record that a verification found damaged, and that nobody deletes; each copy shows all.',
+);
+
+for (const state of ['Good', 'Damaged', 'Unknown', 'Canceled']) verificationsEnded.inc({ state }, 0);
 
 // There from the start: an alert that looks for growth does not see what begins at 1.
 for (const state of ['Succeeded', 'Failed', 'Canceled']) {
@@ -137,6 +146,11 @@ export function endedCounted(counts: readonly EndedBackups[]): void {
   for (const { state, count } of counts) endedOfLastDay.set({ state }, count);
 }
 
+/** Damaged backups on record were counted. */
+export function damagedCounted(count: number): void {
+  damaged.set(count);
+}
+
 /** The load of all pools was counted; one that is gone is not shown any more. */
 export function poolsCounted(loads: readonly PoolLoad[]): void {
   for (const one of Object.values(pools)) one.reset();
@@ -203,6 +217,32 @@ export function checkChanged(before: StorageCheck, after: StorageCheck): void {
   const { _id, kind, storageId, state, ok, worker, losses, totalSteps, requestId } = after;
   const facts = { checkId: _id, check: kind, storageId, state, worker, losses, requestId };
   log.info(state === 'Done' ? { ...facts, ok, totalSteps } : facts, `check is ${state}`);
+}
+
+/** A change of a verification was written; the first time there is none before. */
+export function verificationChanged(before: Verification | undefined, after: Verification): void {
+  const { _id, clusterId, run, level, sample, state, worker, losses, failures, requestId, createdBy } = after;
+  const facts = { backupId: _id, clusterId, run, level, sample, state, worker, losses, failures, requestId };
+  if (before?.run !== run) {
+    log.info(facts, 'verification accepted');
+    const what = 'verify backup';
+    auditLog.info({ what, backupId: _id, clusterId, caller: createdBy, requestId, outcome: 'recorded' }, 'audit');
+    return;
+  }
+  if (after.waitsFor !== '' && after.waitsFor !== before.waitsFor)
+    log.warn({ ...facts, why: after.waitsFor }, 'a backup could not be verified; it is tried again');
+  if (before.state === state) return;
+  const loudness = state === 'Damaged' ? 'error' : state === 'Unknown' ? 'warn' : 'info';
+  const { sentence, problemCount, problems } = after;
+  const what = after.endTime === null ? facts : { ...facts, problemCount, first: problems[0]?.why };
+  log[loudness](what, `verification is ${state}${sentence && `: ${sentence}`}`);
+  if (after.endTime !== null) verificationsEnded.inc({ state });
+}
+
+/** Somebody had the verification of a backup canceled. */
+export function verificationCanceled({ _id, clusterId }: Verification, caller: string, requestId: string): void {
+  const what = 'cancel verification';
+  auditLog.info({ what, backupId: _id, clusterId, caller, requestId, outcome: 'recorded' }, 'audit');
 }
 
 /** A rebuild found the manifest of a backup without a record, and made the record. */

@@ -12,13 +12,14 @@ import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { FAR } from '@tidemark/mongo/time-range';
 import { plus } from '@tidemark/task/time';
 import type { Db } from 'mongodb';
-import type { Backup, DeletedBy, DeletionState, FinishedState } from './backup.ts';
+import { type Backup, type DeletedBy, type DeletionState, type FinishedState, isDamaged } from './backup.ts';
 import { persist } from './persist.ts';
 
 export const FINISHED_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { clusterId: 1, state: 1, 'deletion.state': 1, startTime: -1 } },
   { collection: 'backups', keys: { state: 1, updateTime: 1 } },
   { collection: 'backups', keys: { 'deletion.state': 1, 'deletion.by.kind': 1 } },
+  { collection: 'backups', keys: { 'verification.counts.state': 1 } },
 ];
 
 export type GoodBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'endTime'> & {
@@ -28,7 +29,7 @@ export type GoodBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'endTi
 /** Of a finished backup, what a change may have touched. */
 export type ChangedBackup = Pick<
   Backup,
-  '_id' | 'clusterId' | 'revision' | 'updateTime' | 'state' | 'deletion' | 'endTime'
+  '_id' | 'clusterId' | 'revision' | 'updateTime' | 'state' | 'deletion' | 'endTime' | 'verification'
 >;
 
 /** From where changes are told, and how many at most. */
@@ -53,12 +54,14 @@ export interface ChangedBackups {
 
 /** Every method throws `unavailable` when the database does. */
 export interface FinishedBackups {
-  /** Whether a good backup of the same cluster was started after this one. */
+  /** Whether a good backup of the same cluster was started after this one; one that was found damaged is none. */
   hasNewerGood(backup: Pick<Backup, 'clusterId' | 'startTime'>, signal: AbortSignal): Promise<boolean>;
-  /** The newest good backup of each cluster that has one. */
+  /** The newest good backup of each cluster that has one; one that was found damaged is none. */
   newestGood(clusterIds: readonly string[], signal: AbortSignal): Promise<GoodBackup[]>;
   /** The finished backups that changed since, the oldest change first. */
   changedBackups(wish: ChangesWish, now: Date, signal: AbortSignal): Promise<ChangedBackups>;
+  /** How many backups were found damaged, that nobody deletes. */
+  countDamaged(signal: AbortSignal): Promise<number>;
   /** How many removals that retention asked for are under way; counted no further than `most`. */
   countRetentionDeletions(most: number, signal: AbortSignal): Promise<number>;
   /** How many deletions are not done yet, by how far they came and by who wished them. */
@@ -83,7 +86,16 @@ export const OVERLAP_MS = 10_000;
 const PENDING = ['Requested', 'Deleting', 'DeleteFailed'] as const;
 const DELETERS = ['person', 'retention'] as const;
 const FINISHED: readonly FinishedState[] = ['Succeeded', 'Failed', 'Canceled'];
-const CHANGED_FIELDS = { clusterId: 1, revision: 1, updateTime: 1, state: 1, deletion: 1, endTime: 1 } as const;
+const VERDICT = 'verification.counts.state';
+const CHANGED_FIELDS = {
+  clusterId: 1,
+  revision: 1,
+  updateTime: 1,
+  state: 1,
+  deletion: 1,
+  endTime: 1,
+  [VERDICT]: 1,
+} as const;
 /** How many clusters are looked up side by side. */
 const ABREAST = 20;
 
@@ -91,16 +103,19 @@ const ABREAST = 20;
 export function createFinishedBackups(db: Db): FinishedBackups {
   const backups = db.collection<Backup>('backups');
 
-  async function newestOf(clusterId: string, signal: AbortSignal): Promise<GoodBackup[]> {
-    const newest = await backups.findOne(
-      { clusterId, state: 'Succeeded', 'deletion.state': 'None' },
-      {
-        projection: { clusterId: 1, startTime: 1, endTime: 1, 'result.sizeBytes': 1 },
-        sort: { startTime: -1 },
-        signal,
-      },
-    );
-    return newest ? [newest] : [];
+  /** Of those that were started after an instant, where one is given. */
+  async function newestOf(clusterId: string, signal: AbortSignal, after?: Date): Promise<GoodBackup[]> {
+    const startTime = after && { startTime: { $gt: after, $lte: FAR } };
+    const newestFirst = backups
+      .find(
+        { clusterId, state: 'Succeeded', 'deletion.state': 'None', ...startTime },
+        { projection: { clusterId: 1, startTime: 1, endTime: 1, 'result.sizeBytes': 1, [VERDICT]: 1 }, signal },
+      )
+      .sort({ startTime: -1 });
+    const [newest] = await newestFirst.clone().limit(1).toArray();
+    if (!newest || !isDamaged(newest)) return newest ? [newest] : [];
+    for await (const one of newestFirst) if (!isDamaged(one)) return [one];
+    return [];
   }
 
   /** Changes from an instant to another, both included, the oldest first. */
@@ -144,13 +159,7 @@ export function createFinishedBackups(db: Db): FinishedBackups {
 
   return {
     hasNewerGood: ({ clusterId, startTime }, signal) =>
-      persist(signal, async () => {
-        const newer = await backups.findOne(
-          { clusterId, state: 'Succeeded', 'deletion.state': 'None', startTime: { $gt: startTime, $lte: FAR } },
-          { projection: { _id: 1 }, signal },
-        );
-        return newer !== null;
-      }),
+      persist(signal, async () => (await newestOf(clusterId, signal, startTime)).length > 0),
 
     newestGood: (clusterIds, signal) =>
       persist(signal, async () => {
@@ -194,6 +203,9 @@ export function createFinishedBackups(db: Db): FinishedBackups {
         );
         return Math.min(most, counts.flat().length);
       }),
+
+    countDamaged: (signal) =>
+      persist(signal, () => backups.countDocuments({ [VERDICT]: 'Damaged', 'deletion.state': 'None' }, { signal })),
 
     countEnded: (after, signal) =>
       persist(signal, () =>

@@ -157,7 +157,10 @@ it('turns a removal into DeleteFailed only where no other worker could do it', a
 
 it('keeps what a worker tells of itself for every copy of the service to read', async () => {
   const running = [{ kind: 'backup', id: 'b', clusterId: 'c', seconds: 5 }];
-  expect(await report('w1', { running, freeSlots: 9, outOfReach: outOfReach('d') })).toEqual({ checkIds: [] });
+  expect(await report('w1', { running, freeSlots: 9, outOfReach: outOfReach('d') })).toEqual({
+    checkIds: [],
+    verificationIds: [],
+  });
   await report('w1', { running });
   const [found, ...others] = await service.db.collection('workers').find({ worker: 'w1' }).toArray();
   expect(others).toEqual([]);

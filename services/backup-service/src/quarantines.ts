@@ -17,6 +17,7 @@ export function createQuarantines() {
     checkTasks: of('check'),
     restoreTasks: of('restore'),
     listedRestores: of('restore'),
+    verifications: of('verification'),
     workers: of('worker'),
     listedClusters: of('cluster'),
     clusterLabels: of('cluster'),

@@ -69,6 +69,7 @@ describe('credentials that were renamed', () => {
       slots: 1,
       freeSlots: 1,
       draining: false,
+      freeToVerify: false,
     };
     await service().executor.reportPresence({ ...free, brVersions: [], running: [], outOfReach: [] });
     await service().executor.releaseTask({ task, strayPath: '' });

@@ -10,7 +10,15 @@ import { BACKUP_INDEXES, createBackupStore } from './backup-store.ts';
 import { createCommandPublisher } from './command-publisher.ts';
 import type { BackupServiceConfig } from './config.ts';
 import { startDispatcher } from './dispatcher.ts';
-import { backupChanged, checkChanged, deletionsCounted, endedCounted, poolsCounted } from './events.ts';
+import {
+  backupChanged,
+  checkChanged,
+  damagedCounted,
+  deletionsCounted,
+  endedCounted,
+  poolsCounted,
+  verificationChanged,
+} from './events.ts';
 import { createFinishedBackups, FINISHED_INDEXES } from './finished-backups.ts';
 import { brokerLog, log, storeLog } from './logger.ts';
 import { createMarkerStore } from './marker-store.ts';
@@ -28,6 +36,7 @@ import { restoreService } from './rpc/restore-service.ts';
 import { createSlots, SLOT_INDEXES } from './slots.ts';
 import { CHECK_INDEXES, createStorageCheckStore } from './storage-check-store.ts';
 import { createStoragePlaces } from './storage-places.ts';
+import { createVerificationStore, VERIFICATION_INDEXES } from './verification-store.ts';
 
 const NAME = 'backup-service';
 /** How long checks of storages are kept. */
@@ -35,7 +44,7 @@ const CHECKS_KEPT_MS = 86_400_000;
 /** How often old output and old checks are looked for. */
 const RETENTION_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-/** How often deletions that are not done, and ends of the last day, are counted for the metrics. */
+/** How often deletions that are not done, ends of the last day, and damaged backups are counted for the metrics. */
 const COUNT_MS = 15_000;
 /** How often what each pool has to do is counted, which whoever adds workers waits for. */
 const LOAD_MS = 5_000;
@@ -61,6 +70,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       ...ATTEMPT_OUTPUT_INDEXES,
       ...CHECK_INDEXES,
       ...RESTORE_INDEXES,
+      ...VERIFICATION_INDEXES,
       ...PRESENCE_INDEXES,
       ...POOL_LOAD_INDEXES,
     ]),
@@ -95,9 +105,25 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   const restoreLimits = { ...config.timing, restMs, lossRestMs, deadlineMs };
   const restores = createRestoreStore(database.db, { now, limits: restoreLimits, slots, onChanged: restoreChanged });
   const checks = createStorageCheckStore(database.db, { now, limits: config.timing, onChanged: checkChanged });
+  const verifications = createVerificationStore(database.db, {
+    now,
+    limits: config.timing,
+    perStorage: config.verificationsPerStorage,
+    onChanged: verificationChanged,
+  });
   const output = createAttemptOutputStore(database.db);
   const dispatcher = stack.use(
-    startDispatcher({ store, restores, slots, checks, publisher, quarantines, now, timing: config.timing }),
+    startDispatcher({
+      store,
+      restores,
+      slots,
+      checks,
+      verifications,
+      publisher,
+      quarantines,
+      now,
+      timing: config.timing,
+    }),
   );
   stack.use(
     startLoop({
@@ -114,10 +140,11 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   );
   stack.use(
     startLoop({
-      name: 'count of deletions and ends',
+      name: 'count of deletions, ends and damage',
       everyMs: COUNT_MS,
       log: storeLog,
       async run(signal) {
+        damagedCounted(await finished.countDamaged(signal));
         deletionsCounted(await finished.countPendingDeletions(signal));
         endedCounted(await finished.countEnded(new Date(now().getTime() - DAY_MS), signal));
         return false;
@@ -144,6 +171,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     finished,
     output,
     checks,
+    verifications,
     presences,
     registry,
     markers,

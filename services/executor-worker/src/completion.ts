@@ -8,8 +8,11 @@ import type {
   CheckRef,
   CompleteCheckRequest,
   CompleteTaskRequest,
+  CompleteVerificationRequest,
   ExecutorServiceServer,
   TaskRef,
+  VerificationRef,
+  VerificationStanding,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { backoffMs, sleep } from '@tidemark/service-kit/backoff';
@@ -33,13 +36,27 @@ export interface CheckCompletion {
   releaseCheck(check: CheckRef, requestId: string): Promise<CompletionAnswer>;
 }
 
+/** The same for verifications. */
+export interface VerificationCompletion {
+  completeVerification(
+    verification: VerificationRef,
+    outcome: CompleteVerificationRequest['outcome'],
+    requestId: string,
+  ): Promise<CompletionAnswer>;
+  releaseVerification(
+    verification: VerificationRef,
+    standing: VerificationStanding | undefined,
+    requestId: string,
+  ): Promise<CompletionAnswer>;
+}
+
 const BACKOFF = { baseMs: 200, maxMs: 5_000 };
 
 /** @param giveUp when this process cannot wait any longer */
 export function createCompletion(
   client: ServiceClient<ExecutorServiceServer>,
   { callMs, giveUp }: { readonly callMs: number; readonly giveUp: AbortSignal },
-): TaskCompletion & CheckCompletion {
+): TaskCompletion & CheckCompletion & VerificationCompletion {
   const answered = async (
     call: () => Promise<{ standing: TaskStanding }>,
     facts: object,
@@ -83,6 +100,16 @@ export function createCompletion(
     releaseCheck: (check, requestId) =>
       answered(() => client.releaseCheck({ check }, { timeoutMs: callMs, requestId }), {
         checkId: check.checkId,
+        requestId,
+      }),
+    completeVerification: (verification, outcome, requestId) =>
+      answered(() => client.completeVerification({ verification, outcome }, { timeoutMs: callMs, requestId }), {
+        backupId: verification.backupId,
+        requestId,
+      }),
+    releaseVerification: (verification, standing, requestId) =>
+      answered(() => client.releaseVerification({ verification, standing }, { timeoutMs: callMs, requestId }), {
+        backupId: verification.backupId,
         requestId,
       }),
     stray: (task, path, requestId) =>

@@ -57,7 +57,7 @@ export function messageUnreadable(): void {
 
 /** @param id of the backup or the check */
 export function claimMade(
-  answer: 'backup' | 'remove' | 'check' | 'lost' | 'unknown',
+  answer: 'backup' | 'remove' | 'check' | 'verify' | 'lost' | 'unknown',
   id: string,
   requestId: string,
 ): void {
@@ -88,12 +88,17 @@ export function checkEnded(facts: CheckFacts, outcome: string): void {
   log.info({ ...facts, outcome }, 'check ended');
 }
 
-export function taskBegan(kind: 'backup' | 'remove', facts: TaskFacts): void {
+export function taskBegan(kind: 'backup' | 'remove' | 'verify', facts: TaskFacts): void {
   running.inc();
   log.info({ ...facts, task: kind }, 'task began');
 }
 
-export function taskEnded(kind: 'backup' | 'remove', facts: TaskFacts, outcome: string, reason?: string): void {
+export function taskEnded(
+  kind: 'backup' | 'remove' | 'verify',
+  facts: TaskFacts,
+  outcome: string,
+  reason?: string,
+): void {
   running.dec();
   log.info({ ...facts, task: kind, outcome, reason }, 'task ended');
 }

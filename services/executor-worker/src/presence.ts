@@ -34,6 +34,8 @@ export interface PresenceOptions {
   readonly report: () => ReportPresenceRequest;
   /** Called with each check that waits for this worker; again, until it was claimed. */
   readonly onCheck: (checkId: string) => void;
+  /** Called with the backups of which this worker may claim the verification; again, until none is left. */
+  readonly onVerifications: (backupIds: readonly string[]) => void;
   readonly everyMs?: number;
 }
 
@@ -47,6 +49,7 @@ export function startPresence({
   callMs,
   report,
   onCheck,
+  onVerifications,
   everyMs = EVERY_MS,
 }: PresenceOptions): PresenceReporter {
   let failures = 0;
@@ -57,10 +60,11 @@ export function startPresence({
     log,
     async run(signal) {
       try {
-        const { checkIds } = await client.reportPresence(report(), { timeoutMs: callMs, signal });
+        const { checkIds, verificationIds } = await client.reportPresence(report(), { timeoutMs: callMs, signal });
         failures = 0;
         heardAt = performance.now();
         for (const id of checkIds) onCheck(id);
+        if (verificationIds.length > 0) onVerifications(verificationIds);
       } catch (error) {
         if (failures === 0 && !signal.aborted) presenceNotTold(error);
         failures += 1;

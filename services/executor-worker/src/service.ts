@@ -20,6 +20,7 @@ import type { WorkerConfig } from './config.ts';
 import { drained } from './drain.ts';
 import { drainBegan, drainEnded, messageUnreadable, strayReported } from './events.ts';
 import { createClaim } from './handle-command.ts';
+import { createVerifier } from './handle-verification.ts';
 import type { Lease } from './lease-keeper.ts';
 import { brokerLog, log } from './logger.ts';
 import { type PresenceReporter, startPresence } from './presence.ts';
@@ -104,6 +105,21 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     runs.add(running);
     return running;
   };
+  const verifier = createVerifier({
+    client,
+    completion,
+    reach,
+    works,
+    env: config.env,
+    secretsDir: config.secretsDir,
+    metadataBytes: config.metadataBytes,
+    timing: config.timing,
+    leaving: leaving.signal,
+    worker: config.name,
+    pool: config.pool,
+    start: counted,
+    onFree: () => presence?.changed(),
+  });
   const broker = stack.use(await connectBroker({ url: config.amqpUrl, connectionName: config.name, log: brokerLog }));
   const startConsuming = () =>
     startConsumer(broker, {
@@ -127,9 +143,12 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   startCancelListener(broker, {
     namespace: config.amqpNamespace,
     log: brokerLog,
-    // The message is only a hint: the renewal asks the document, and a report of the presence for checks.
-    onCancel: ({ kind, id }) =>
-      kind === CommandKind.COMMAND_KIND_CHECK ? presence?.changed() : leases.get(id)?.renewNow(),
+    // The message is only a hint: the renewal asks the document, and a report of the presence for what waits.
+    onCancel({ kind, id }) {
+      if (kind === CommandKind.COMMAND_KIND_BACKUP) return leases.get(id)?.renewNow();
+      if (kind === CommandKind.COMMAND_KIND_VERIFICATION) verifier.changed(id);
+      presence?.changed();
+    },
   });
   const checking = new Set<string>();
   // Beside the slots: a probe is small, and one whose worker is busy for hours is worth asking, too.
@@ -158,8 +177,10 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       running: works.now(),
       draining: leaving.signal.aborted,
       outOfReach: reach.outOfReach(),
+      freeToVerify: verifier.isFree,
     }),
     onCheck: (id) => void check(id),
+    onVerifications: (backupIds) => void verifier.offered(backupIds),
   });
   presence = stack.use(reporter);
   const operations = stack.use(

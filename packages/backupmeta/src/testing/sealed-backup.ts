@@ -13,8 +13,11 @@ export const STATISTICS = 'backupmeta.schema.stats.000000001';
 
 const sha256 = (content: Uint8Array) => createHash('sha256').update(content).digest();
 
-/** @param key with which it is encrypted (AES-128-CTR), all but the data files, which TiKV encrypts before it hashes */
-export function sealedBackup(key?: Buffer): Map<string, Buffer> {
+/**
+ * @param key with which it is encrypted (AES-128-CTR), all but the data files, which TiKV encrypts before it hashes
+ * @param data names of data files and what they hold
+ */
+export function sealedBackup(key?: Buffer, data: Readonly<Record<string, string>> = DATA): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
   const put = (name: string, body: Uint8Array) => {
     const cipherIv = key ? randomBytes(16) : Buffer.alloc(0);
@@ -27,7 +30,7 @@ export function sealedBackup(key?: Buffer): Map<string, Buffer> {
     const { cipherIv } = put(name, body);
     return File.create({ name, sha256: sha256(body), size: BigInt(body.length), cipherIv });
   };
-  const dataFiles = Object.entries(DATA).map(([name, text]) => {
+  const dataFiles = Object.entries(data).map(([name, text]) => {
     const body = Buffer.from(text);
     files.set(name, body);
     return File.create({ name, sha256: sha256(body), size: BigInt(body.length) });
@@ -42,7 +45,7 @@ export function sealedBackup(key?: Buffer): Map<string, Buffer> {
       cipherIv,
     }),
   ];
-  const data = putMeta('backupmeta.datafile.000000001', MetaFile.create({ dataFiles }));
+  const listed = putMeta('backupmeta.datafile.000000001', MetaFile.create({ dataFiles }));
   const schemas = [Schema.create({ db: Buffer.from('{}'), statsIndex })];
   const schema = putMeta('backupmeta.schema.000000002', MetaFile.create({ schemas }));
   const meta = BackupMeta.create({
@@ -50,7 +53,7 @@ export function sealedBackup(key?: Buffer): Map<string, Buffer> {
     clusterVersion: '8.5.0',
     endVersion: 435_844_546_560_000_000n,
     version: 1,
-    fileIndex: MetaFile.create({ metaFiles: [data] }),
+    fileIndex: MetaFile.create({ metaFiles: [listed] }),
     schemaIndex: MetaFile.create({ metaFiles: [schema] }),
   });
   const sealed = put('backupmeta', BackupMeta.encode(meta).finish());

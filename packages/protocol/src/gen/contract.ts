@@ -141,6 +141,22 @@ export const CALLS = {
     "field": "id",
     "audit": "unpin backup"
   },
+  "verifyBackup": {
+    "method": "tidemark.backup.v1.BackupService/VerifyBackup",
+    "request": "tidemark.backup.v1.VerifyBackupRequest",
+    "role": "operator",
+    "subject": "backup",
+    "field": "id",
+    "audit": "verify backup"
+  },
+  "cancelVerification": {
+    "method": "tidemark.backup.v1.BackupService/CancelVerification",
+    "request": "tidemark.backup.v1.CancelVerificationRequest",
+    "role": "operator",
+    "subject": "backup",
+    "field": "id",
+    "audit": "cancel verification"
+  },
   "watchBackup": {
     "method": "tidemark.backup.v1.BackupService/WatchBackup",
     "request": "tidemark.backup.v1.WatchBackupRequest",
@@ -383,6 +399,14 @@ export const METHODS = {
     "request": "tidemark.backup.v1.UnpinBackupRequest",
     "repeatable": true
   },
+  "tidemark.backup.v1.BackupService/VerifyBackup": {
+    "request": "tidemark.backup.v1.VerifyBackupRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.BackupService/CancelVerification": {
+    "request": "tidemark.backup.v1.CancelVerificationRequest",
+    "repeatable": true
+  },
   "tidemark.backup.v1.BackupService/ListNewestGood": {
     "request": "tidemark.backup.v1.ListNewestGoodRequest",
     "repeatable": true,
@@ -468,6 +492,26 @@ export const METHODS = {
   },
   "tidemark.backup.v1.ExecutorService/ReleaseCheck": {
     "request": "tidemark.backup.v1.ReleaseCheckRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/ClaimVerification": {
+    "request": "tidemark.backup.v1.ClaimVerificationRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/RenewVerification": {
+    "request": "tidemark.backup.v1.RenewVerificationRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/CompleteVerification": {
+    "request": "tidemark.backup.v1.CompleteVerificationRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/ReleaseVerification": {
+    "request": "tidemark.backup.v1.ReleaseVerificationRequest",
     "repeatable": true,
     "internal": "for workers"
   },
@@ -771,6 +815,21 @@ export const MESSAGES = {
     }
   },
   "tidemark.backup.v1.UnpinBackupRequest": {
+    "id": {
+      "id": true
+    }
+  },
+  "tidemark.backup.v1.VerifyBackupRequest": {
+    "id": {
+      "id": true
+    },
+    "rateLimit": {
+      "hint": "or be left out",
+      "min": 1,
+      "max": 4294967295
+    }
+  },
+  "tidemark.backup.v1.CancelVerificationRequest": {
     "id": {
       "id": true
     }

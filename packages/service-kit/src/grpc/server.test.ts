@@ -25,6 +25,8 @@ const handlers: Handlers<BackupServiceServer> = {
   deleteBackup: refuse,
   pinBackup: refuse,
   unpinBackup: refuse,
+  verifyBackup: refuse,
+  cancelVerification: refuse,
   listNewestGood: refuse,
   listChangedClusters: refuse,
   async getBackup({ id }, { requestId, caller, signal, timeLeftMs }) {

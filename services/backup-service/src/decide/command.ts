@@ -9,6 +9,7 @@ import type {
   Reason,
   Result,
   StorageSnapshot,
+  VerificationOutcome,
   Waiting,
 } from '../backup.ts';
 
@@ -157,7 +158,16 @@ export type Command =
   | { readonly kind: 'pin'; readonly id: string }
   | { readonly kind: 'unpin' }
   | { readonly kind: 'hold'; readonly id: string }
-  | { readonly kind: 'unhold'; readonly id: string };
+  | { readonly kind: 'unhold'; readonly id: string }
+  /** Of the verification that begins. */
+  | { readonly kind: 'verify'; readonly run: number }
+  /** How the verification of that number ended, and the verdict that counts from now on. */
+  | {
+      readonly kind: 'verified';
+      readonly run: number;
+      readonly last: VerificationOutcome;
+      readonly counts?: VerificationOutcome;
+    };
 
 export type Answer =
   | { readonly kind: 'ok' }

@@ -23,6 +23,7 @@ import { hold, pin, unhold, unpin } from './hold.ts';
 import { release, stray } from './release.ts';
 import { renew } from './renew.ts';
 import { nudge, reap, retry, ring } from './ring-and-reap.ts';
+import { verified, verify } from './verify.ts';
 
 /**
  * What `command` does to `backup` at `now` (database time). Deciding twice on the same document gives the same
@@ -66,6 +67,10 @@ export function decide(backup: Backup, command: Command, now: Date, limits: Limi
       return pin(backup, command.id);
     case 'unpin':
       return unpin(backup);
+    case 'verify':
+      return verify(backup, command);
+    case 'verified':
+      return verified(backup, command);
   }
 }
 

@@ -4,6 +4,7 @@ import {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import { bindService, type Handlers, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
 import { cancelBackup } from './cancel-backup.ts';
+import { cancelVerification } from './cancel-verification.ts';
 import type { Dependencies } from './context.ts';
 import { deleteBackup } from './delete-backup.ts';
 import { findBackupByKey } from './find-backup-by-key.ts';
@@ -15,6 +16,7 @@ import { pinBackup } from './pin-backup.ts';
 import { readBackupLog } from './read-backup-log.ts';
 import { startBackup } from './start-backup.ts';
 import { unpinBackup } from './unpin-backup.ts';
+import { verifyBackup } from './verify-backup.ts';
 import { watchBackup } from './watch-backup.ts';
 
 /** Backups, for people and for the scheduler. */
@@ -28,6 +30,8 @@ export function backupService(dependencies: Dependencies): ServiceBinding {
     deleteBackup: deleteBackup(dependencies),
     pinBackup: pinBackup(dependencies),
     unpinBackup: unpinBackup(dependencies),
+    verifyBackup: verifyBackup(dependencies),
+    cancelVerification: cancelVerification(dependencies),
     listNewestGood: listNewestGood(dependencies),
     listChangedClusters: listChangedClusters(dependencies),
     watchBackup: watchBackup(dependencies),

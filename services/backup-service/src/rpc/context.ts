@@ -13,6 +13,7 @@ import type { RestoreStore } from '../restore/restore-store.ts';
 import type { Slots } from '../slots.ts';
 import type { StorageCheckStore } from '../storage-check-store.ts';
 import type { StoragePlaces } from '../storage-places.ts';
+import type { VerificationStore } from '../verification-store.ts';
 
 /** What the handlers of this service work with. */
 export interface Dependencies {
@@ -26,6 +27,7 @@ export interface Dependencies {
   readonly places: StoragePlaces;
   readonly quarantines: Quarantines;
   readonly checks: StorageCheckStore;
+  readonly verifications: VerificationStore;
   readonly presences: PresenceStore;
   readonly dispatcher: Dispatcher;
   readonly publisher: CommandPublisher;

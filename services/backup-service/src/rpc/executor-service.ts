@@ -6,16 +6,20 @@ import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bin
 import { claimCheck } from './claim-check.ts';
 import { claimRestore } from './claim-restore.ts';
 import { claimTask } from './claim-task.ts';
+import { claimVerification } from './claim-verification.ts';
 import { completeCheck } from './complete-check.ts';
 import { completeRestore } from './complete-restore.ts';
 import { completeTask } from './complete-task.ts';
+import { completeVerification } from './complete-verification.ts';
 import type { Dependencies } from './context.ts';
 import { offerManifest } from './offer-manifest.ts';
 import { releaseCheck } from './release-check.ts';
 import { releaseTask } from './release-task.ts';
+import { releaseVerification } from './release-verification.ts';
 import { renewCheck } from './renew-check.ts';
 import { renewRestore } from './renew-restore.ts';
 import { renewTask } from './renew-task.ts';
+import { renewVerification } from './renew-verification.ts';
 import { reportOutput } from './report-output.ts';
 import { reportPresence } from './report-presence.ts';
 import { reportRestoreEnd } from './report-restore-end.ts';
@@ -42,6 +46,10 @@ export function executorService(dependencies: Dependencies): ServiceBinding {
       renewCheck: renewCheck(dependencies),
       completeCheck: completeCheck(dependencies),
       releaseCheck: releaseCheck(dependencies),
+      claimVerification: claimVerification(dependencies),
+      renewVerification: renewVerification(dependencies),
+      completeVerification: completeVerification(dependencies),
+      releaseVerification: releaseVerification(dependencies),
       offerManifest: offerManifest(dependencies),
       reportPresence: reportPresence(dependencies),
       settleMarker: settleMarker(dependencies),

@@ -8,12 +8,15 @@ import type { Dependencies } from './context.ts';
 import { unknownBackup } from './refusals.ts';
 
 /** One backup, also one that was deleted: its tombstone says who did it and when. */
-export function getBackup({ store, slots, now }: Dependencies) {
+export function getBackup({ store, slots, verifications, now }: Dependencies) {
   return async ({ id }: GetBackupRequest, { signal, sees }: CallContext): Promise<GetBackupResponse> => {
     const backup = await store.get(id, signal);
     if (!backup || !sees(backup.clusterId)) throw unknownBackup(id);
-    const positions = await slots.positions([backup], now(), signal);
-    const toMessage = (one: Backup) => toBackupMessage(one, positions.get(id));
+    const [positions, verification] = await Promise.all([
+      slots.positions([backup], now(), signal),
+      backup.verification && verifications.get(id, signal),
+    ]);
+    const toMessage = (one: Backup) => toBackupMessage(one, positions.get(id), verification);
     return { backup: readOne('backup', backup, toMessage, BackupMessage) };
   };
 }

@@ -14,19 +14,24 @@ import type { Backup } from '../backup.ts';
 import { type BackupFilter, toTokenScope } from '../backup-filter.ts';
 import { fromOriginMessage, fromStateMessage, toListedMessage } from '../backup-message.ts';
 import { validation } from '../validate.ts';
+import type { Verification } from '../verification.ts';
 import type { Dependencies } from './context.ts';
 
 /** A page may take ten seconds, and then come the places in line of those that wait. */
 const READ_MS = 15_000;
 
+/** Verifications that are under way, by backup. */
+type Active = ReadonlyMap<string, Verification>;
 type Positions = Awaited<ReturnType<Dependencies['slots']['positions']>>;
 
 /**
  * A page of backups, newest first; one beyond the end is empty. What does not fit into a message follows under a token; what cannot be
  * read is left out, and the total counts it. A page that many ask for at once is read once for all of them.
  */
-export function listBackups({ store, slots, quarantines, exactTotal, now }: Dependencies) {
-  const share = shareReads<{ readonly page: Page<Backup>; readonly positions: Positions }>(READ_MS);
+export function listBackups({ store, slots, verifications, quarantines, exactTotal, now }: Dependencies) {
+  const share = shareReads<{ readonly page: Page<Backup>; readonly positions: Positions; readonly active: Active }>(
+    READ_MS,
+  );
   return async (request: ListBackupsRequest, { signal, timeLeftMs }: CallContext): Promise<ListBackupsResponse> => {
     const filter = toFilter(request);
     const asked = askedPage(request, { scope: toTokenScope(filter), exactTotal, timeLeftMs: timeLeftMs() });
@@ -42,11 +47,16 @@ export function listBackups({ store, slots, quarantines, exactTotal, now }: Depe
     // Nobody gets the answer of somebody who was in more of a hurry.
     const patience = Math.round(Math.log2(asked.wish.withinMs));
     const same = JSON.stringify([filter, { ...asked.wish, withinMs: patience }]);
-    const { page, positions } = await share(same, signal, async (limit) => {
+    const { page, positions, active } = await share(same, signal, async (limit) => {
       const page = await store.list(filter, asked.wish, limit);
-      return { page, positions: await slots.positions(page.rows, now(), limit) };
+      const verified = page.rows.filter(({ verification }) => verification?.active).map(({ _id }) => _id);
+      const [positions, found] = await Promise.all([
+        slots.positions(page.rows, now(), limit),
+        verified.length > 0 ? verifications.find(verified, limit) : [],
+      ]);
+      return { page, positions, active: new Map(found.map((one) => [one._id, one])) };
     });
-    const toMessage = (backup: Backup) => toListedMessage(backup, positions.get(backup._id));
+    const toMessage = (backup: Backup) => toListedMessage(backup, positions.get(backup._id), active.get(backup._id));
     const told = readable(quarantines.listedBackups, page.rows, toMessage, BackupMessage);
     const messages = told.map(({ message }) => message);
     const backups = fitting(messages, BackupMessage);

@@ -6,6 +6,7 @@ import {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
+import { isDamaged } from '../backup.ts';
 import type { ChangedBackup } from '../finished-backups.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
@@ -59,7 +60,8 @@ function encoded(change: ChangedBackup): Uint8Array {
   return ListChangedClustersResponse.encode(ListChangedClustersResponse.create(answer)).finish();
 }
 
-function toMessage({ _id, clusterId, revision, updateTime, state, deletion, endTime }: ChangedBackup) {
-  const good = state === 'Succeeded' && deletion.state === 'None';
+function toMessage(change: ChangedBackup) {
+  const { _id, clusterId, revision, updateTime, state, deletion, endTime } = change;
+  const good = state === 'Succeeded' && deletion.state === 'None' && !isDamaged(change);
   return { backupId: _id, clusterId, revision: BigInt(revision), updateTime, good, endTime: endTime ?? undefined };
 }

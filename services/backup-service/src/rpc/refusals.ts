@@ -1,7 +1,7 @@
 import { AppError } from '@tidemark/errors/app-error';
 import { MAX_NAMED } from '@tidemark/limits/limits';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
-import { type Backup, isPinned } from '../backup.ts';
+import { type Backup, isBeingVerified, isPinned } from '../backup.ts';
 import type { Applied, Occupant } from '../backup-store.ts';
 import { isActive } from '../restore/restore.ts';
 
@@ -97,15 +97,9 @@ export function throwRefusal({ decision: { answer }, backup }: Applied): void {
         { info },
       );
     case 'held':
-      throw new AppError(
-        'backup_in_use',
-        isPinned(backup)
-          ? `Backup ${backup._id} is pinned: unpin it before deleting it.`
-          : `Backup ${backup._id} is being read: it can be deleted when that has ended.`,
-        { info },
-      );
+      throw new AppError('backup_in_use', heldBy(backup), { info });
     case 'notGood':
-      throw new AppError('backup_not_good', notGood(backup), { info });
+      throw notGoodEnough(backup, 'pinned');
     case 'notScheduled':
       throw new AppError(
         'wrong_state',
@@ -125,9 +119,22 @@ export function throwRefusal({ decision: { answer }, backup }: Applied): void {
   }
 }
 
-function notGood({ _id, state, deletion }: Backup): string {
+/** Not pinned or verified, since the backup is not a good one. */
+export function notGoodEnough(backup: Backup, what: 'pinned' | 'verified'): AppError {
+  const info = { backupId: backup._id, clusterId: backup.clusterId, state: backup.state };
+  return new AppError('backup_not_good', notGood(backup, what), { info });
+}
+
+function heldBy(backup: Backup): string {
+  if (isPinned(backup)) return `Backup ${backup._id} is pinned: unpin it before deleting it.`;
+  if (isBeingVerified(backup))
+    return `Backup ${backup._id} is being verified: cancel that or wait for its end before deleting it.`;
+  return `Backup ${backup._id} is being read: it can be deleted when that has ended.`;
+}
+
+function notGood({ _id, state, deletion }: Backup, what: string): string {
   const how = state === 'Succeeded' ? `its deletion is ${deletion.state}` : `it is ${state}`;
-  return `Backup ${_id} cannot be pinned, ${how}: only a good backup that nobody deletes can.`;
+  return `Backup ${_id} cannot be ${what}, ${how}: only a good backup that nobody deletes can.`;
 }
 
 function notFailed({ _id, storage, deletion }: Backup): string {

@@ -15,8 +15,8 @@ const SHORTEST_INSTANCE = 16;
 const seconds = (number: number) => (number > 0 ? Math.min(number, MAX_TOLD_SECONDS) * 1_000 : 0);
 const cut = (text: string) => text.slice(0, MAX_NAME);
 
-/** Keeps what a worker reports of itself; answers which checks wait for it. */
-export function reportPresence({ presences, checks, now }: Dependencies) {
+/** Keeps what a worker reports of itself; answers which checks and verifications wait for it. */
+export function reportPresence({ presences, checks, verifications, now }: Dependencies) {
   return async (request: ReportPresenceRequest, { signal }: CallContext): Promise<ReportPresenceResponse> => {
     const { worker, instance, pool, slots, freeSlots, draining } = request;
     const check = validation();
@@ -59,6 +59,12 @@ export function reportPresence({ presences, checks, now }: Dependencies) {
       signal,
     );
     if (!kept) presenceNotKept(worker, pool);
-    return { checkIds: draining ? [] : await checks.wantedFrom({ instance, pool }, signal) };
+    if (draining) return { checkIds: [], verificationIds: [] };
+    const outOfReach = request.outOfReach.map(({ storageId }) => storageId);
+    const [checkIds, verificationIds] = await Promise.all([
+      checks.wantedFrom({ instance, pool }, signal),
+      request.freeToVerify ? verifications.wantedFrom({ pool, outOfReach }, signal) : [],
+    ]);
+    return { checkIds, verificationIds };
   };
 }

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/backup.proto.
  */
 export const file_tidemark_backup_v1_backup: GenFile = /*@__PURE__*/
-  fileDesc("Ch90aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwLnByb3RvEhJ0aWRlbWFyay5iYWNrdXAudjEibgoIUHJvZ3Jlc3MSDAoEc3RlcBgBIAEoCRIPCgdwZXJjZW50GAIgASgBEh4KEXJlbWFpbmluZ19zZWNvbmRzGAMgASgBSACIAQESDQoFc3BlZWQYBCABKAlCFAoSX3JlbWFpbmluZ19zZWNvbmRzIkMKCEVzdGltYXRlEhUKDXdyaXR0ZW5fYnl0ZXMYASABKAQSFAoHcGVyY2VudBgCIAEoAUgAiAEBQgoKCF9wZXJjZW50IoABCgxCYWNrdXBSZXN1bHQSCwoDdHNvGAEgASgEEhIKCnNpemVfYnl0ZXMYAiABKAQSDQoFZmlsZXMYAyABKAQSFwoPdGlkYl9jbHVzdGVyX2lkGAQgASgEEhcKD2NsdXN0ZXJfdmVyc2lvbhgFIAEoCRIOCgZyZW1hcmsYBiABKAkiNwoGUmVhc29uEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIOCgZkZXRhaWwYAyABKAki9AEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEg4KBndvcmtlchgCIAEoCRIMCgRwYXRoGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdvdXRjb21lGAYgASgJEioKBnJlYXNvbhgHIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24SDAoEYXJndhgIIAMoCRISCgpicl92ZXJzaW9uGAkgASgJIlIKDENhbmNlbGxhdGlvbhImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCgoCYnkYAiABKAkSDgoGcmVhc29uGAMgASgJIsIBCghEZWxldGlvbhIwCgVzdGF0ZRgBIAEoDjIhLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGlvblN0YXRlEgoKAmJ5GAIgASgJEg4KBnJlYXNvbhgDIAEoCRImCgJhdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYnl0ZXMYBSABKAQSDQoFZXJyb3IYBiABKAkSDgoGcmVtYXJrGAcgASgJEhIKCmVycm9yX2NvZGUYCCABKAkiYgoHV2FpdGluZxIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFc3RvcmUYAyABKAkSKQoFc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImkKClRhc2tTdGF0dXMSDAoEa2luZBgBIAEoCRIuCgpub3RfYmVmb3JlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZ3b3JrZXIYAyABKAkSDQoFdHJpZXMYBCABKAUi+AgKBkJhY2t1cBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEiwKBG1vZGUYAyABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwTW9kZRIMCgR0eXBlGAQgASgJEg4KBm1ldGhvZBgFIAEoCRIwCgZvcmlnaW4YBiABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwT3JpZ2luEi4KBXN0YXRlGAcgASgOMh8udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFN0YXRlEhIKCnN0b3JhZ2VfaWQYCCABKAkSDAoEcGF0aBgJIAEoCRIuCghwcm9ncmVzcxgKIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Qcm9ncmVzcxIwCgZyZXN1bHQYCyABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwUmVzdWx0EioKBnJlYXNvbhgMIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24SLQoIYXR0ZW1wdHMYDSADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQXR0ZW1wdBI2CgxjYW5jZWxsYXRpb24YDiABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsbGF0aW9uEi4KCGRlbGV0aW9uGA8gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0aW9uEg0KBWhvbGRzGBAgAygJEiwKBHRhc2sYESABKAsyHi50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YXR1cxIuCgpzdGFydF90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtkZWxldGVfdGltZRgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YFyABKAQSEgoKY3JlYXRlZF9ieRgYIAEoCRIQCghmYWlsdXJlcxgZIAEoBRIOCgZsb3NzZXMYGiABKAUSLAoIZGVhZGxpbmUYGyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHJ1bGUYHCABKAkSFgoOcXVldWVfcG9zaXRpb24YHSABKA0SMQoNbmV4dF90cnlfdGltZRgeIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoHd2FpdGluZxgfIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5XYWl0aW5nEi4KCGVzdGltYXRlGCAgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkVzdGltYXRlKsoBCgtCYWNrdXBTdGF0ZRIcChhCQUNLVVBfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNCQUNLVVBfU1RBVEVfUVVFVUVEEAESGAoUQkFDS1VQX1NUQVRFX1JVTk5JTkcQAhIaChZCQUNLVVBfU1RBVEVfQ0FOQ0VMSU5HEAMSGgoWQkFDS1VQX1NUQVRFX1NVQ0NFRURFRBAEEhcKE0JBQ0tVUF9TVEFURV9GQUlMRUQQBRIZChVCQUNLVVBfU1RBVEVfQ0FOQ0VMRUQQBipXCgpCYWNrdXBNb2RlEhsKF0JBQ0tVUF9NT0RFX1VOU1BFQ0lGSUVEEAASFgoSQkFDS1VQX01PREVfTUFOVUFMEAESFAoQQkFDS1VQX01PREVfQVVUTxACKmQKDEJhY2t1cE9yaWdpbhIdChlCQUNLVVBfT1JJR0lOX1VOU1BFQ0lGSUVEEAASGQoVQkFDS1VQX09SSUdJTl9SRVFVRVNUEAESGgoWQkFDS1VQX09SSUdJTl9TQ0hFRFVMRRACKt8BCg1EZWxldGlvblN0YXRlEh4KGkRFTEVUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTREVMRVRJT05fU1RBVEVfTk9ORRABEhwKGERFTEVUSU9OX1NUQVRFX1JFUVVFU1RFRBACEhsKF0RFTEVUSU9OX1NUQVRFX0RFTEVUSU5HEAMSGgoWREVMRVRJT05fU1RBVEVfREVMRVRFRBAEEiAKHERFTEVUSU9OX1NUQVRFX0RFTEVURV9GQUlMRUQQBRIcChhERUxFVElPTl9TVEFURV9GT1JHT1RURU4QBmIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch90aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwLnByb3RvEhJ0aWRlbWFyay5iYWNrdXAudjEibgoIUHJvZ3Jlc3MSDAoEc3RlcBgBIAEoCRIPCgdwZXJjZW50GAIgASgBEh4KEXJlbWFpbmluZ19zZWNvbmRzGAMgASgBSACIAQESDQoFc3BlZWQYBCABKAlCFAoSX3JlbWFpbmluZ19zZWNvbmRzIkMKCEVzdGltYXRlEhUKDXdyaXR0ZW5fYnl0ZXMYASABKAQSFAoHcGVyY2VudBgCIAEoAUgAiAEBQgoKCF9wZXJjZW50IoABCgxCYWNrdXBSZXN1bHQSCwoDdHNvGAEgASgEEhIKCnNpemVfYnl0ZXMYAiABKAQSDQoFZmlsZXMYAyABKAQSFwoPdGlkYl9jbHVzdGVyX2lkGAQgASgEEhcKD2NsdXN0ZXJfdmVyc2lvbhgFIAEoCRIOCgZyZW1hcmsYBiABKAkiNwoGUmVhc29uEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIOCgZkZXRhaWwYAyABKAki9AEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEg4KBndvcmtlchgCIAEoCRIMCgRwYXRoGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdvdXRjb21lGAYgASgJEioKBnJlYXNvbhgHIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24SDAoEYXJndhgIIAMoCRISCgpicl92ZXJzaW9uGAkgASgJIlIKDENhbmNlbGxhdGlvbhImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCgoCYnkYAiABKAkSDgoGcmVhc29uGAMgASgJIsIBCghEZWxldGlvbhIwCgVzdGF0ZRgBIAEoDjIhLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGlvblN0YXRlEgoKAmJ5GAIgASgJEg4KBnJlYXNvbhgDIAEoCRImCgJhdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYnl0ZXMYBSABKAQSDQoFZXJyb3IYBiABKAkSDgoGcmVtYXJrGAcgASgJEhIKCmVycm9yX2NvZGUYCCABKAkiYgoHV2FpdGluZxIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFc3RvcmUYAyABKAkSKQoFc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImkKClRhc2tTdGF0dXMSDAoEa2luZBgBIAEoCRIuCgpub3RfYmVmb3JlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZ3b3JrZXIYAyABKAkSDQoFdHJpZXMYBCABKAUiPgoTVmVyaWZpY2F0aW9uUHJvYmxlbRIMCgRraW5kGAEgASgJEgwKBG5hbWUYAiABKAkSCwoDd2h5GAMgASgJIqUCChNWZXJpZmljYXRpb25WZXJkaWN0EjQKBXN0YXRlGAEgASgOMiUudGlkZW1hcmsuYmFja3VwLnYxLlZlcmlmaWNhdGlvblN0YXRlEjQKBWxldmVsGAIgASgOMiUudGlkZW1hcmsuYmFja3VwLnYxLlZlcmlmaWNhdGlvbkxldmVsEg4KBnNhbXBsZRgDIAEoARIPCgd2ZXJkaWN0GAQgASgJEjkKCHByb2JsZW1zGAUgAygLMicudGlkZW1hcmsuYmFja3VwLnYxLlZlcmlmaWNhdGlvblByb2JsZW0SFQoNcHJvYmxlbV9jb3VudBgGIAEoBBIvCgt2ZXJpZmllZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiogQKDFZlcmlmaWNhdGlvbhI0CgVzdGF0ZRgBIAEoDjIlLnRpZGVtYXJrLmJhY2t1cC52MS5WZXJpZmljYXRpb25TdGF0ZRI0CgVsZXZlbBgCIAEoDjIlLnRpZGVtYXJrLmJhY2t1cC52MS5WZXJpZmljYXRpb25MZXZlbBIOCgZzYW1wbGUYAyABKAESEgoKcmF0ZV9saW1pdBgEIAEoDRIPCgd2ZXJkaWN0GAUgASgJEjkKCHByb2JsZW1zGAYgAygLMicudGlkZW1hcmsuYmFja3VwLnYxLlZlcmlmaWNhdGlvblByb2JsZW0SFQoNcHJvYmxlbV9jb3VudBgHIAEoBBIwCgxyZXF1ZXN0X3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3ZlcmlmaWVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI6Cghwcm9ncmVzcxgKIAEoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5WZXJpZmljYXRpb25Qcm9ncmVzcxISCgpjcmVhdGVkX2J5GAsgASgJEg4KBndvcmtlchgMIAEoCRIRCgl3YWl0c19mb3IYDSABKAkSOAoHZWFybGllchgOIAEoCzInLnRpZGVtYXJrLmJhY2t1cC52MS5WZXJpZmljYXRpb25WZXJkaWN0Eg8KB2RhbWFnZWQYDyABKAgiTwoUVmVyaWZpY2F0aW9uUHJvZ3Jlc3MSEgoKYnl0ZXNfcmVhZBgBIAEoBBIUCgxieXRlc19pbl9hbGwYAiABKAQSDQoFZmlsZXMYAyABKAQisAkKBkJhY2t1cBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEiwKBG1vZGUYAyABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwTW9kZRIMCgR0eXBlGAQgASgJEg4KBm1ldGhvZBgFIAEoCRIwCgZvcmlnaW4YBiABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwT3JpZ2luEi4KBXN0YXRlGAcgASgOMh8udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cFN0YXRlEhIKCnN0b3JhZ2VfaWQYCCABKAkSDAoEcGF0aBgJIAEoCRIuCghwcm9ncmVzcxgKIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Qcm9ncmVzcxIwCgZyZXN1bHQYCyABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwUmVzdWx0EioKBnJlYXNvbhgMIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFzb24SLQoIYXR0ZW1wdHMYDSADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQXR0ZW1wdBI2CgxjYW5jZWxsYXRpb24YDiABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsbGF0aW9uEi4KCGRlbGV0aW9uGA8gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0aW9uEg0KBWhvbGRzGBAgAygJEiwKBHRhc2sYESABKAsyHi50aWRlbWFyay5iYWNrdXAudjEuVGFza1N0YXR1cxIuCgpzdGFydF90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtkZWxldGVfdGltZRgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YFyABKAQSEgoKY3JlYXRlZF9ieRgYIAEoCRIQCghmYWlsdXJlcxgZIAEoBRIOCgZsb3NzZXMYGiABKAUSLAoIZGVhZGxpbmUYGyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHJ1bGUYHCABKAkSFgoOcXVldWVfcG9zaXRpb24YHSABKA0SMQoNbmV4dF90cnlfdGltZRgeIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoHd2FpdGluZxgfIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5XYWl0aW5nEi4KCGVzdGltYXRlGCAgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLkVzdGltYXRlEjYKDHZlcmlmaWNhdGlvbhghIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5WZXJpZmljYXRpb24qygEKC0JhY2t1cFN0YXRlEhwKGEJBQ0tVUF9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0JBQ0tVUF9TVEFURV9RVUVVRUQQARIYChRCQUNLVVBfU1RBVEVfUlVOTklORxACEhoKFkJBQ0tVUF9TVEFURV9DQU5DRUxJTkcQAxIaChZCQUNLVVBfU1RBVEVfU1VDQ0VFREVEEAQSFwoTQkFDS1VQX1NUQVRFX0ZBSUxFRBAFEhkKFUJBQ0tVUF9TVEFURV9DQU5DRUxFRBAGKlcKCkJhY2t1cE1vZGUSGwoXQkFDS1VQX01PREVfVU5TUEVDSUZJRUQQABIWChJCQUNLVVBfTU9ERV9NQU5VQUwQARIUChBCQUNLVVBfTU9ERV9BVVRPEAIqZAoMQmFja3VwT3JpZ2luEh0KGUJBQ0tVUF9PUklHSU5fVU5TUEVDSUZJRUQQABIZChVCQUNLVVBfT1JJR0lOX1JFUVVFU1QQARIaChZCQUNLVVBfT1JJR0lOX1NDSEVEVUxFEAIq3wEKDURlbGV0aW9uU3RhdGUSHgoaREVMRVRJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIXChNERUxFVElPTl9TVEFURV9OT05FEAESHAoYREVMRVRJT05fU1RBVEVfUkVRVUVTVEVEEAISGwoXREVMRVRJT05fU1RBVEVfREVMRVRJTkcQAxIaChZERUxFVElPTl9TVEFURV9ERUxFVEVEEAQSIAocREVMRVRJT05fU1RBVEVfREVMRVRFX0ZBSUxFRBAFEhwKGERFTEVUSU9OX1NUQVRFX0ZPUkdPVFRFThAGKpYCChFWZXJpZmljYXRpb25TdGF0ZRIiCh5WRVJJRklDQVRJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIdChlWRVJJRklDQVRJT05fU1RBVEVfUVVFVUVEEAESHgoaVkVSSUZJQ0FUSU9OX1NUQVRFX1JVTk5JTkcQAhIgChxWRVJJRklDQVRJT05fU1RBVEVfQ0FOQ0VMSU5HEAMSGwoXVkVSSUZJQ0FUSU9OX1NUQVRFX0dPT0QQBBIeChpWRVJJRklDQVRJT05fU1RBVEVfREFNQUdFRBAFEh4KGlZFUklGSUNBVElPTl9TVEFURV9VTktOT1dOEAYSHwobVkVSSUZJQ0FUSU9OX1NUQVRFX0NBTkNFTEVEEAcqcgoRVmVyaWZpY2F0aW9uTGV2ZWwSIgoeVkVSSUZJQ0FUSU9OX0xFVkVMX1VOU1BFQ0lGSUVEEAASGwoXVkVSSUZJQ0FUSU9OX0xFVkVMX01FVEEQARIcChhWRVJJRklDQVRJT05fTEVWRUxfQllURVMQAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * How far `br` has come.
@@ -398,6 +398,240 @@ export const TaskStatusSchema: GenMessage<TaskStatus> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_backup, 8);
 
 /**
+ * What is wrong with one file of a backup.
+ *
+ * @generated from message tidemark.backup.v1.VerificationProblem
+ */
+export type VerificationProblem = Message<"tidemark.backup.v1.VerificationProblem"> & {
+  /**
+   * "missing", "size", "content", "swapped", "key" or "unreadable".
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Below the path of the backup.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * A sentence without its full stop.
+   *
+   * @generated from field: string why = 3;
+   */
+  why: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.VerificationProblem.
+ * Use `create(VerificationProblemSchema)` to create a new message.
+ */
+export const VerificationProblemSchema: GenMessage<VerificationProblem> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup, 9);
+
+/**
+ * How a verification ended that could say something of the backup.
+ *
+ * @generated from message tidemark.backup.v1.VerificationVerdict
+ */
+export type VerificationVerdict = Message<"tidemark.backup.v1.VerificationVerdict"> & {
+  /**
+   * Good or damaged.
+   *
+   * @generated from field: tidemark.backup.v1.VerificationState state = 1;
+   */
+  state: VerificationState;
+
+  /**
+   * @generated from field: tidemark.backup.v1.VerificationLevel level = 2;
+   */
+  level: VerificationLevel;
+
+  /**
+   * Which part of the data files was read, up to 1, which is all.
+   *
+   * @generated from field: double sample = 3;
+   */
+  sample: number;
+
+  /**
+   * A sentence, which says no more than what was verified.
+   *
+   * @generated from field: string verdict = 4;
+   */
+  verdict: string;
+
+  /**
+   * The first ones; not in lists.
+   *
+   * @generated from field: repeated tidemark.backup.v1.VerificationProblem problems = 5;
+   */
+  problems: VerificationProblem[];
+
+  /**
+   * @generated from field: uint64 problem_count = 6;
+   */
+  problemCount: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp verified_at = 7;
+   */
+  verifiedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.VerificationVerdict.
+ * Use `create(VerificationVerdictSchema)` to create a new message.
+ */
+export const VerificationVerdictSchema: GenMessage<VerificationVerdict> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup, 10);
+
+/**
+ * The newest verification of a backup.
+ *
+ * @generated from message tidemark.backup.v1.Verification
+ */
+export type Verification = Message<"tidemark.backup.v1.Verification"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.VerificationState state = 1;
+   */
+  state: VerificationState;
+
+  /**
+   * @generated from field: tidemark.backup.v1.VerificationLevel level = 2;
+   */
+  level: VerificationLevel;
+
+  /**
+   * Which part of the data files is read at the level bytes, up to 1, which is all.
+   *
+   * @generated from field: double sample = 3;
+   */
+  sample: number;
+
+  /**
+   * In MiB/s; 0 is as fast as can be.
+   *
+   * @generated from field: uint32 rate_limit = 4;
+   */
+  rateLimit: number;
+
+  /**
+   * A sentence about what was found, or why the backup could not be verified; empty until it is over.
+   *
+   * @generated from field: string verdict = 5;
+   */
+  verdict: string;
+
+  /**
+   * The first ones, also while it runs; not in lists.
+   *
+   * @generated from field: repeated tidemark.backup.v1.VerificationProblem problems = 6;
+   */
+  problems: VerificationProblem[];
+
+  /**
+   * @generated from field: uint64 problem_count = 7;
+   */
+  problemCount: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp request_time = 8;
+   */
+  requestTime?: Timestamp | undefined;
+
+  /**
+   * When it was over.
+   *
+   * @generated from field: google.protobuf.Timestamp verified_at = 9;
+   */
+  verifiedAt?: Timestamp | undefined;
+
+  /**
+   * Once it runs; it goes on where a worker that was lost had got to.
+   *
+   * @generated from field: tidemark.backup.v1.VerificationProgress progress = 10;
+   */
+  progress?: VerificationProgress | undefined;
+
+  /**
+   * @generated from field: string created_by = 11;
+   */
+  createdBy: string;
+
+  /**
+   * Who is at it, or was last.
+   *
+   * @generated from field: string worker = 12;
+   */
+  worker: string;
+
+  /**
+   * Why it is tried again, where it has to be; a sentence.
+   *
+   * @generated from field: string waits_for = 13;
+   */
+  waitsFor: string;
+
+  /**
+   * The earlier verdict that still counts, where this verification has none, or one that does not outweigh it.
+   *
+   * @generated from field: tidemark.backup.v1.VerificationVerdict earlier = 14;
+   */
+  earlier?: VerificationVerdict | undefined;
+
+  /**
+   * Whether the verdict that counts says that the backup is damaged.
+   *
+   * @generated from field: bool damaged = 15;
+   */
+  damaged: boolean;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.Verification.
+ * Use `create(VerificationSchema)` to create a new message.
+ */
+export const VerificationSchema: GenMessage<Verification> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup, 11);
+
+/**
+ * How far a verification has come.
+ *
+ * @generated from message tidemark.backup.v1.VerificationProgress
+ */
+export type VerificationProgress = Message<"tidemark.backup.v1.VerificationProgress"> & {
+  /**
+   * @generated from field: uint64 bytes_read = 1;
+   */
+  bytesRead: bigint;
+
+  /**
+   * 0 until the catalogue has been read.
+   *
+   * @generated from field: uint64 bytes_in_all = 2;
+   */
+  bytesInAll: bigint;
+
+  /**
+   * That were read whole.
+   *
+   * @generated from field: uint64 files = 3;
+   */
+  files: bigint;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.VerificationProgress.
+ * Use `create(VerificationProgressSchema)` to create a new message.
+ */
+export const VerificationProgressSchema: GenMessage<VerificationProgress> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup, 12);
+
+/**
  * A backup as people see it.
  *
  * @generated from message tidemark.backup.v1.Backup
@@ -586,6 +820,13 @@ export type Backup = Message<"tidemark.backup.v1.Backup"> & {
    * @generated from field: tidemark.backup.v1.Estimate estimate = 32;
    */
   estimate?: Estimate | undefined;
+
+  /**
+   * Once one was asked for.
+   *
+   * @generated from field: tidemark.backup.v1.Verification verification = 33;
+   */
+  verification?: Verification | undefined;
 };
 
 /**
@@ -593,7 +834,7 @@ export type Backup = Message<"tidemark.backup.v1.Backup"> & {
  * Use `create(BackupSchema)` to create a new message.
  */
 export const BackupSchema: GenMessage<Backup> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup, 9);
+  messageDesc(file_tidemark_backup_v1_backup, 13);
 
 /**
  * Where a backup is in its life.
@@ -776,4 +1017,111 @@ export type DeletionState = (typeof DeletionState)[keyof typeof DeletionState] |
  */
 export const DeletionStateSchema: GenEnum<DeletionState> = /*@__PURE__*/
   enumDesc(file_tidemark_backup_v1_backup, 3);
+
+/**
+ * How far a verification has come, or how it ended.
+ *
+ * @generated from enum tidemark.backup.v1.VerificationState
+ */
+export const VerificationState = {
+  /**
+   * @generated from enum value: VERIFICATION_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: VERIFICATION_STATE_QUEUED = 1;
+   */
+  QUEUED: 1,
+
+  /**
+   * @generated from enum value: VERIFICATION_STATE_RUNNING = 2;
+   */
+  RUNNING: 2,
+
+  /**
+   * @generated from enum value: VERIFICATION_STATE_CANCELING = 3;
+   */
+  CANCELING: 3,
+
+  /**
+   * Nothing is wrong with what was verified.
+   *
+   * @generated from enum value: VERIFICATION_STATE_GOOD = 4;
+   */
+  GOOD: 4,
+
+  /**
+   * Something is wrong with the backup; the problems say what.
+   *
+   * @generated from enum value: VERIFICATION_STATE_DAMAGED = 5;
+   */
+  DAMAGED: 5,
+
+  /**
+   * The backup could not be verified, which says nothing against it.
+   *
+   * @generated from enum value: VERIFICATION_STATE_UNKNOWN = 6;
+   */
+  UNKNOWN: 6,
+
+  /**
+   * @generated from enum value: VERIFICATION_STATE_CANCELED = 7;
+   */
+  CANCELED: 7,
+} as const;
+
+/**
+ * How far a verification has come, or how it ended.
+ *
+ * @generated from enum tidemark.backup.v1.VerificationState
+ */
+export type VerificationState = (typeof VerificationState)[keyof typeof VerificationState] | UnknownEnum;
+
+/**
+ * Describes the enum tidemark.backup.v1.VerificationState.
+ */
+export const VerificationStateSchema: GenEnum<VerificationState> = /*@__PURE__*/
+  enumDesc(file_tidemark_backup_v1_backup, 4);
+
+/**
+ * How much of a backup is verified.
+ *
+ * @generated from enum tidemark.backup.v1.VerificationLevel
+ */
+export const VerificationLevel = {
+  /**
+   * The same as bytes.
+   *
+   * @generated from enum value: VERIFICATION_LEVEL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The catalogue with its hashes, and a list of all files.
+   *
+   * @generated from enum value: VERIFICATION_LEVEL_META = 1;
+   */
+  META: 1,
+
+  /**
+   * Besides, the SHA-256 of every data file, or of a random part of them.
+   *
+   * @generated from enum value: VERIFICATION_LEVEL_BYTES = 2;
+   */
+  BYTES: 2,
+} as const;
+
+/**
+ * How much of a backup is verified.
+ *
+ * @generated from enum tidemark.backup.v1.VerificationLevel
+ */
+export type VerificationLevel = (typeof VerificationLevel)[keyof typeof VerificationLevel] | UnknownEnum;
+
+/**
+ * Describes the enum tidemark.backup.v1.VerificationLevel.
+ */
+export const VerificationLevelSchema: GenEnum<VerificationLevel> = /*@__PURE__*/
+  enumDesc(file_tidemark_backup_v1_backup, 5);
 

@@ -6,7 +6,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Backup, BackupMode, BackupOrigin, BackupState } from "./backup_pb.ts";
+import type { Backup, BackupMode, BackupOrigin, BackupState, VerificationLevel } from "./backup_pb.ts";
 import { file_tidemark_backup_v1_backup } from "./backup_pb.ts";
 import type { BrOptions } from "./registry_service_pb.ts";
 import { file_tidemark_backup_v1_registry_service } from "./registry_service_pb.ts";
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/backup_service.proto.
  */
 export const file_tidemark_backup_v1_backup_service: GenFile = /*@__PURE__*/
-  fileDesc("Cid0aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwX3NlcnZpY2UucHJvdG8SEnRpZGVtYXJrLmJhY2t1cC52MSKnAgoSU3RhcnRCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSLAoEbW9kZRgCIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBNb2RlEgwKBHR5cGUYAyABKAkSCwoDa2V5GAQgASgJEjAKBm9yaWdpbhgFIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SLQoJbm90X2FmdGVyGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCgpicl9vcHRpb25zGAcgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIMCgRydWxlGAggASgJEhIKCnN0b3JhZ2VfaWQYCSABKAkiQQoTU3RhcnRCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIh4KEEdldEJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkiPwoRR2V0QmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCI5ChZGaW5kQmFja3VwQnlLZXlSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSCwoDa2V5GAIgASgJIkUKF0ZpbmRCYWNrdXBCeUtleVJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiwAMKEkxpc3RCYWNrdXBzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIKCgJpZBgCIAEoCRI3ChNzdGFydGVkX2F0X29yX2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJlbmRlZF9hdF9vcl9iZWZvcmUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KBnN0YXRlcxgFIAMoDjIfLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBTdGF0ZRIsCgRtb2RlGAYgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE1vZGUSFwoPaW5jbHVkZV9kZWxldGVkGAcgASgIEgwKBHBhZ2UYCCABKAUSEQoJcGFnZV9zaXplGAkgASgFEjAKBm9yaWdpbhgKIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SDAoEcnVsZRgLIAEoCRIVCg13aXRob3V0X3RvdGFsGAwgASgIEhIKCnBhZ2VfdG9rZW4YDSABKAkSFAoMd2l0aGluX3NpZ2h0GA4gASgIIssBChNMaXN0QmFja3Vwc1Jlc3BvbnNlEisKB2JhY2t1cHMYASADKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwEg0KBXRvdGFsGAIgASgDEhYKDnRvdGFsX2xlZnRfb3V0GAMgASgIEhcKD25leHRfcGFnZV90b2tlbhgEIAEoCRIZChF0b3RhbF9pc19hdF9sZWFzdBgFIAEoCBIcChRmb2xsb3dpbmdfcGFnZV90b2tlbhgGIAEoCRIOCgZvZmZzZXQYByABKAMiWgoTQ2FuY2VsQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRITCgtyZWFzb25fY29kZRgEIAEoCSJCChRDYW5jZWxCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwImsKE0RlbGV0ZUJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSFAoMYnlfcmV0ZW50aW9uGAQgASgIEg4KBmZvcmdldBgFIAEoCCJCChREZWxldGVCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIjcKEldhdGNoQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCRIVCg11bnRpbF9yZW1vdmVkGAIgASgIIkEKE1dhdGNoQmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCJDChRSZWFkQmFja3VwTG9nUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdhdHRlbXB0GAIgASgFEg4KBmZvbGxvdxgDIAEoCCJxChVSZWFkQmFja3VwTG9nUmVzcG9uc2USDwoHYXR0ZW1wdBgBIAEoBRIMCgRkYXRhGAIgASgMEhUKDXNraXBwZWRfYnl0ZXMYAyABKAQSDgoGd29ya2VyGAQgASgJEhIKCmJyX3ZlcnNpb24YBSABKAkiHgoQUGluQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSI/ChFQaW5CYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIiAKElVucGluQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSJBChNVbnBpbkJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiQAoVTGlzdE5ld2VzdEdvb2RSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJEhIKCnBhZ2VfdG9rZW4YAiABKAkikQEKCkdvb2RCYWNrdXASEgoKY2x1c3Rlcl9pZBgBIAEoCRIRCgliYWNrdXBfaWQYAiABKAkSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImIKFkxpc3ROZXdlc3RHb29kUmVzcG9uc2USLwoHYmFja3VwcxgBIAMoCzIeLnRpZGVtYXJrLmJhY2t1cC52MS5Hb29kQmFja3VwEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJqChpMaXN0Q2hhbmdlZENsdXN0ZXJzUmVxdWVzdBIpCgVhZnRlchgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFbGltaXQYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSK9AQobTGlzdENoYW5nZWRDbHVzdGVyc1Jlc3BvbnNlEhMKC2NsdXN0ZXJfaWRzGAEgAygJEi4KCm5leHRfYWZ0ZXIYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBG1vcmUYAyABKAgSMgoHYmFja3VwcxgEIAMoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5DaGFuZ2VkQmFja3VwEhcKD25leHRfcGFnZV90b2tlbhgFIAEoCSK1AQoNQ2hhbmdlZEJhY2t1cBIRCgliYWNrdXBfaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIQCghyZXZpc2lvbhgDIAEoBBIvCgt1cGRhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZ29vZBgFIAEoCBIsCghlbmRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAy/AkKDUJhY2t1cFNlcnZpY2USYwoLU3RhcnRCYWNrdXASJi50aWRlbWFyay5iYWNrdXAudjEuU3RhcnRCYWNrdXBSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLlN0YXJ0QmFja3VwUmVzcG9uc2UiA5ACAhJdCglHZXRCYWNrdXASJC50aWRlbWFyay5iYWNrdXAudjEuR2V0QmFja3VwUmVxdWVzdBolLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRCYWNrdXBSZXNwb25zZSIDkAIBEm8KD0ZpbmRCYWNrdXBCeUtleRIqLnRpZGVtYXJrLmJhY2t1cC52MS5GaW5kQmFja3VwQnlLZXlSZXF1ZXN0GisudGlkZW1hcmsuYmFja3VwLnYxLkZpbmRCYWNrdXBCeUtleVJlc3BvbnNlIgOQAgESYwoLTGlzdEJhY2t1cHMSJi50aWRlbWFyay5iYWNrdXAudjEuTGlzdEJhY2t1cHNSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RCYWNrdXBzUmVzcG9uc2UiA5ACARJmCgxDYW5jZWxCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsQmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxCYWNrdXBSZXNwb25zZSIDkAICEmYKDERlbGV0ZUJhY2t1cBInLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVCYWNrdXBSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZUJhY2t1cFJlc3BvbnNlIgOQAgISXQoJUGluQmFja3VwEiQudGlkZW1hcmsuYmFja3VwLnYxLlBpbkJhY2t1cFJlcXVlc3QaJS50aWRlbWFyay5iYWNrdXAudjEuUGluQmFja3VwUmVzcG9uc2UiA5ACAhJjCgtVbnBpbkJhY2t1cBImLnRpZGVtYXJrLmJhY2t1cC52MS5VbnBpbkJhY2t1cFJlcXVlc3QaJy50aWRlbWFyay5iYWNrdXAudjEuVW5waW5CYWNrdXBSZXNwb25zZSIDkAICEmwKDkxpc3ROZXdlc3RHb29kEikudGlkZW1hcmsuYmFja3VwLnYxLkxpc3ROZXdlc3RHb29kUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0TmV3ZXN0R29vZFJlc3BvbnNlIgOQAgESewoTTGlzdENoYW5nZWRDbHVzdGVycxIuLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2hhbmdlZENsdXN0ZXJzUmVxdWVzdBovLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2hhbmdlZENsdXN0ZXJzUmVzcG9uc2UiA5ACARJlCgtXYXRjaEJhY2t1cBImLnRpZGVtYXJrLmJhY2t1cC52MS5XYXRjaEJhY2t1cFJlcXVlc3QaJy50aWRlbWFyay5iYWNrdXAudjEuV2F0Y2hCYWNrdXBSZXNwb25zZSIDkAIBMAESawoNUmVhZEJhY2t1cExvZxIoLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFkQmFja3VwTG9nUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFkQmFja3VwTG9nUmVzcG9uc2UiA5ACATABYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
+  fileDesc("Cid0aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwX3NlcnZpY2UucHJvdG8SEnRpZGVtYXJrLmJhY2t1cC52MSKnAgoSU3RhcnRCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSLAoEbW9kZRgCIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBNb2RlEgwKBHR5cGUYAyABKAkSCwoDa2V5GAQgASgJEjAKBm9yaWdpbhgFIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SLQoJbm90X2FmdGVyGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCgpicl9vcHRpb25zGAcgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIMCgRydWxlGAggASgJEhIKCnN0b3JhZ2VfaWQYCSABKAkiQQoTU3RhcnRCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIh4KEEdldEJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkiPwoRR2V0QmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCI5ChZGaW5kQmFja3VwQnlLZXlSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSCwoDa2V5GAIgASgJIkUKF0ZpbmRCYWNrdXBCeUtleVJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiwAMKEkxpc3RCYWNrdXBzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIKCgJpZBgCIAEoCRI3ChNzdGFydGVkX2F0X29yX2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJlbmRlZF9hdF9vcl9iZWZvcmUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KBnN0YXRlcxgFIAMoDjIfLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBTdGF0ZRIsCgRtb2RlGAYgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE1vZGUSFwoPaW5jbHVkZV9kZWxldGVkGAcgASgIEgwKBHBhZ2UYCCABKAUSEQoJcGFnZV9zaXplGAkgASgFEjAKBm9yaWdpbhgKIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SDAoEcnVsZRgLIAEoCRIVCg13aXRob3V0X3RvdGFsGAwgASgIEhIKCnBhZ2VfdG9rZW4YDSABKAkSFAoMd2l0aGluX3NpZ2h0GA4gASgIIssBChNMaXN0QmFja3Vwc1Jlc3BvbnNlEisKB2JhY2t1cHMYASADKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwEg0KBXRvdGFsGAIgASgDEhYKDnRvdGFsX2xlZnRfb3V0GAMgASgIEhcKD25leHRfcGFnZV90b2tlbhgEIAEoCRIZChF0b3RhbF9pc19hdF9sZWFzdBgFIAEoCBIcChRmb2xsb3dpbmdfcGFnZV90b2tlbhgGIAEoCRIOCgZvZmZzZXQYByABKAMiWgoTQ2FuY2VsQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRITCgtyZWFzb25fY29kZRgEIAEoCSJCChRDYW5jZWxCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwImsKE0RlbGV0ZUJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSFAoMYnlfcmV0ZW50aW9uGAQgASgIEg4KBmZvcmdldBgFIAEoCCJCChREZWxldGVCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIjcKEldhdGNoQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCRIVCg11bnRpbF9yZW1vdmVkGAIgASgIIkEKE1dhdGNoQmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCJDChRSZWFkQmFja3VwTG9nUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdhdHRlbXB0GAIgASgFEg4KBmZvbGxvdxgDIAEoCCJxChVSZWFkQmFja3VwTG9nUmVzcG9uc2USDwoHYXR0ZW1wdBgBIAEoBRIMCgRkYXRhGAIgASgMEhUKDXNraXBwZWRfYnl0ZXMYAyABKAQSDgoGd29ya2VyGAQgASgJEhIKCmJyX3ZlcnNpb24YBSABKAkiHgoQUGluQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSI/ChFQaW5CYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIiAKElVucGluQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCSJBChNVbnBpbkJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiiwEKE1ZlcmlmeUJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkSNAoFbGV2ZWwYAiABKA4yJS50aWRlbWFyay5iYWNrdXAudjEuVmVyaWZpY2F0aW9uTGV2ZWwSEwoGc2FtcGxlGAMgASgBSACIAQESEgoKcmF0ZV9saW1pdBgEIAEoDUIJCgdfc2FtcGxlIkIKFFZlcmlmeUJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiJwoZQ2FuY2VsVmVyaWZpY2F0aW9uUmVxdWVzdBIKCgJpZBgBIAEoCSJIChpDYW5jZWxWZXJpZmljYXRpb25SZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIkAKFUxpc3ROZXdlc3RHb29kUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRISCgpwYWdlX3Rva2VuGAIgASgJIpEBCgpHb29kQmFja3VwEhIKCmNsdXN0ZXJfaWQYASABKAkSEQoJYmFja3VwX2lkGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJiChZMaXN0TmV3ZXN0R29vZFJlc3BvbnNlEi8KB2JhY2t1cHMYASADKAsyHi50aWRlbWFyay5iYWNrdXAudjEuR29vZEJhY2t1cBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiagoaTGlzdENoYW5nZWRDbHVzdGVyc1JlcXVlc3QSKQoFYWZ0ZXIYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWxpbWl0GAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkivQEKG0xpc3RDaGFuZ2VkQ2x1c3RlcnNSZXNwb25zZRITCgtjbHVzdGVyX2lkcxgBIAMoCRIuCgpuZXh0X2FmdGVyGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRtb3JlGAMgASgIEjIKB2JhY2t1cHMYBCADKAsyIS50aWRlbWFyay5iYWNrdXAudjEuQ2hhbmdlZEJhY2t1cBIXCg9uZXh0X3BhZ2VfdG9rZW4YBSABKAkitQEKDUNoYW5nZWRCYWNrdXASEQoJYmFja3VwX2lkGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkSEAoIcmV2aXNpb24YAyABKAQSLwoLdXBkYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGdvb2QYBSABKAgSLAoIZW5kX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMt4LCg1CYWNrdXBTZXJ2aWNlEmMKC1N0YXJ0QmFja3VwEiYudGlkZW1hcmsuYmFja3VwLnYxLlN0YXJ0QmFja3VwUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFydEJhY2t1cFJlc3BvbnNlIgOQAgISXQoJR2V0QmFja3VwEiQudGlkZW1hcmsuYmFja3VwLnYxLkdldEJhY2t1cFJlcXVlc3QaJS50aWRlbWFyay5iYWNrdXAudjEuR2V0QmFja3VwUmVzcG9uc2UiA5ACARJvCg9GaW5kQmFja3VwQnlLZXkSKi50aWRlbWFyay5iYWNrdXAudjEuRmluZEJhY2t1cEJ5S2V5UmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5GaW5kQmFja3VwQnlLZXlSZXNwb25zZSIDkAIBEmMKC0xpc3RCYWNrdXBzEiYudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RCYWNrdXBzUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0QmFja3Vwc1Jlc3BvbnNlIgOQAgESZgoMQ2FuY2VsQmFja3VwEicudGlkZW1hcmsuYmFja3VwLnYxLkNhbmNlbEJhY2t1cFJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsQmFja3VwUmVzcG9uc2UiA5ACAhJmCgxEZWxldGVCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVCYWNrdXBSZXNwb25zZSIDkAICEl0KCVBpbkJhY2t1cBIkLnRpZGVtYXJrLmJhY2t1cC52MS5QaW5CYWNrdXBSZXF1ZXN0GiUudGlkZW1hcmsuYmFja3VwLnYxLlBpbkJhY2t1cFJlc3BvbnNlIgOQAgISYwoLVW5waW5CYWNrdXASJi50aWRlbWFyay5iYWNrdXAudjEuVW5waW5CYWNrdXBSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLlVucGluQmFja3VwUmVzcG9uc2UiA5ACAhJmCgxWZXJpZnlCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuVmVyaWZ5QmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5WZXJpZnlCYWNrdXBSZXNwb25zZSIDkAICEngKEkNhbmNlbFZlcmlmaWNhdGlvbhItLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxWZXJpZmljYXRpb25SZXF1ZXN0Gi4udGlkZW1hcmsuYmFja3VwLnYxLkNhbmNlbFZlcmlmaWNhdGlvblJlc3BvbnNlIgOQAgISbAoOTGlzdE5ld2VzdEdvb2QSKS50aWRlbWFyay5iYWNrdXAudjEuTGlzdE5ld2VzdEdvb2RSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLkxpc3ROZXdlc3RHb29kUmVzcG9uc2UiA5ACARJ7ChNMaXN0Q2hhbmdlZENsdXN0ZXJzEi4udGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDaGFuZ2VkQ2x1c3RlcnNSZXF1ZXN0Gi8udGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDaGFuZ2VkQ2x1c3RlcnNSZXNwb25zZSIDkAIBEmUKC1dhdGNoQmFja3VwEiYudGlkZW1hcmsuYmFja3VwLnYxLldhdGNoQmFja3VwUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5XYXRjaEJhY2t1cFJlc3BvbnNlIgOQAgEwARJrCg1SZWFkQmFja3VwTG9nEigudGlkZW1hcmsuYmFja3VwLnYxLlJlYWRCYWNrdXBMb2dSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLlJlYWRCYWNrdXBMb2dSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
 
 /**
  * A wish for a backup.
@@ -675,6 +675,104 @@ export const UnpinBackupResponseSchema: GenMessage<UnpinBackupResponse> = /*@__P
   messageDesc(file_tidemark_backup_v1_backup_service, 19);
 
 /**
+ * Names the backup to verify, and how much of it.
+ *
+ * @generated from message tidemark.backup.v1.VerifyBackupRequest
+ */
+export type VerifyBackupRequest = Message<"tidemark.backup.v1.VerifyBackupRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Bytes when left out.
+   *
+   * @generated from field: tidemark.backup.v1.VerificationLevel level = 2;
+   */
+  level: VerificationLevel;
+
+  /**
+   * Which random part of the data files is read at the level bytes: above 0 and up to 1, which is all of them and what is
+   * read when it is left out.
+   *
+   * @generated from field: optional double sample = 3;
+   */
+  sample?: number | undefined;
+
+  /**
+   * In MiB/s; as fast as can be when left out.
+   *
+   * @generated from field: uint32 rate_limit = 4;
+   */
+  rateLimit: number;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.VerifyBackupRequest.
+ * Use `create(VerifyBackupRequestSchema)` to create a new message.
+ */
+export const VerifyBackupRequestSchema: GenMessage<VerifyBackupRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 20);
+
+/**
+ * The backup with the verification that is under way.
+ *
+ * @generated from message tidemark.backup.v1.VerifyBackupResponse
+ */
+export type VerifyBackupResponse = Message<"tidemark.backup.v1.VerifyBackupResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.Backup backup = 1;
+   */
+  backup?: Backup | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.VerifyBackupResponse.
+ * Use `create(VerifyBackupResponseSchema)` to create a new message.
+ */
+export const VerifyBackupResponseSchema: GenMessage<VerifyBackupResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 21);
+
+/**
+ * Names the backup whose verification is to be canceled.
+ *
+ * @generated from message tidemark.backup.v1.CancelVerificationRequest
+ */
+export type CancelVerificationRequest = Message<"tidemark.backup.v1.CancelVerificationRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CancelVerificationRequest.
+ * Use `create(CancelVerificationRequestSchema)` to create a new message.
+ */
+export const CancelVerificationRequestSchema: GenMessage<CancelVerificationRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 22);
+
+/**
+ * The backup with the cancel of its verification recorded.
+ *
+ * @generated from message tidemark.backup.v1.CancelVerificationResponse
+ */
+export type CancelVerificationResponse = Message<"tidemark.backup.v1.CancelVerificationResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.Backup backup = 1;
+   */
+  backup?: Backup | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CancelVerificationResponse.
+ * Use `create(CancelVerificationResponseSchema)` to create a new message.
+ */
+export const CancelVerificationResponseSchema: GenMessage<CancelVerificationResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 23);
+
+/**
  * At most 1000 clusters.
  *
  * @generated from message tidemark.backup.v1.ListNewestGoodRequest
@@ -698,10 +796,10 @@ export type ListNewestGoodRequest = Message<"tidemark.backup.v1.ListNewestGoodRe
  * Use `create(ListNewestGoodRequestSchema)` to create a new message.
  */
 export const ListNewestGoodRequestSchema: GenMessage<ListNewestGoodRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 20);
+  messageDesc(file_tidemark_backup_v1_backup_service, 24);
 
 /**
- * A good backup that is not deleted.
+ * A good backup that is not deleted, and that no verification found damaged.
  *
  * @generated from message tidemark.backup.v1.GoodBackup
  */
@@ -732,7 +830,7 @@ export type GoodBackup = Message<"tidemark.backup.v1.GoodBackup"> & {
  * Use `create(GoodBackupSchema)` to create a new message.
  */
 export const GoodBackupSchema: GenMessage<GoodBackup> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 21);
+  messageDesc(file_tidemark_backup_v1_backup_service, 25);
 
 /**
  * One for each cluster that has any.
@@ -758,7 +856,7 @@ export type ListNewestGoodResponse = Message<"tidemark.backup.v1.ListNewestGoodR
  * Use `create(ListNewestGoodResponseSchema)` to create a new message.
  */
 export const ListNewestGoodResponseSchema: GenMessage<ListNewestGoodResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 22);
+  messageDesc(file_tidemark_backup_v1_backup_service, 26);
 
 /**
  * From where to go on.
@@ -793,7 +891,7 @@ export type ListChangedClustersRequest = Message<"tidemark.backup.v1.ListChanged
  * Use `create(ListChangedClustersRequestSchema)` to create a new message.
  */
 export const ListChangedClustersRequestSchema: GenMessage<ListChangedClustersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 23);
+  messageDesc(file_tidemark_backup_v1_backup_service, 27);
 
 /**
  * Clusters, each once; some may be returned again by the next call.
@@ -840,7 +938,7 @@ export type ListChangedClustersResponse = Message<"tidemark.backup.v1.ListChange
  * Use `create(ListChangedClustersResponseSchema)` to create a new message.
  */
 export const ListChangedClustersResponseSchema: GenMessage<ListChangedClustersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 24);
+  messageDesc(file_tidemark_backup_v1_backup_service, 28);
 
 /**
  * A finished backup as it is after a change.
@@ -871,7 +969,7 @@ export type ChangedBackup = Message<"tidemark.backup.v1.ChangedBackup"> & {
   updateTime?: Timestamp | undefined;
 
   /**
-   * It succeeded, and nobody asked for its deletion.
+   * It succeeded, nobody asked for its deletion, and no verification found it damaged.
    *
    * @generated from field: bool good = 5;
    */
@@ -888,7 +986,7 @@ export type ChangedBackup = Message<"tidemark.backup.v1.ChangedBackup"> & {
  * Use `create(ChangedBackupSchema)` to create a new message.
  */
 export const ChangedBackupSchema: GenMessage<ChangedBackup> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 25);
+  messageDesc(file_tidemark_backup_v1_backup_service, 29);
 
 /**
  * Backups, for people and for the scheduler.
@@ -975,6 +1073,26 @@ export const BackupService: GenService<{
     methodKind: "unary";
     input: typeof UnpinBackupRequestSchema;
     output: typeof UnpinBackupResponseSchema;
+  },
+  /**
+   * Has a good backup verified in its storage; where one is verified already, answers with that.
+   *
+   * @generated from rpc tidemark.backup.v1.BackupService.VerifyBackup
+   */
+  verifyBackup: {
+    methodKind: "unary";
+    input: typeof VerifyBackupRequestSchema;
+    output: typeof VerifyBackupResponseSchema;
+  },
+  /**
+   * Cancels the verification of a backup that is under way.
+   *
+   * @generated from rpc tidemark.backup.v1.BackupService.CancelVerification
+   */
+  cancelVerification: {
+    methodKind: "unary";
+    input: typeof CancelVerificationRequestSchema;
+    output: typeof CancelVerificationResponseSchema;
   },
   /**
    * The newest good backup of each cluster that has one.

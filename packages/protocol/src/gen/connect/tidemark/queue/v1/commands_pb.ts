@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/queue/v1/commands.proto.
  */
 export const file_tidemark_queue_v1_commands: GenFile = /*@__PURE__*/
-  fileDesc("CiB0aWRlbWFyay9xdWV1ZS92MS9jb21tYW5kcy5wcm90bxIRdGlkZW1hcmsucXVldWUudjEiRgoKUnVuQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkiSQoNQ2FuY2VsQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkqdgoLQ29tbWFuZEtpbmQSHAoYQ09NTUFORF9LSU5EX1VOU1BFQ0lGSUVEEAASFwoTQ09NTUFORF9LSU5EX0JBQ0tVUBABEhYKEkNPTU1BTkRfS0lORF9DSEVDSxACEhgKFENPTU1BTkRfS0lORF9SRVNUT1JFEANiBnByb3RvMw");
+  fileDesc("CiB0aWRlbWFyay9xdWV1ZS92MS9jb21tYW5kcy5wcm90bxIRdGlkZW1hcmsucXVldWUudjEiRgoKUnVuQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkiSQoNQ2FuY2VsQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkqlQEKC0NvbW1hbmRLaW5kEhwKGENPTU1BTkRfS0lORF9VTlNQRUNJRklFRBAAEhcKE0NPTU1BTkRfS0lORF9CQUNLVVAQARIWChJDT01NQU5EX0tJTkRfQ0hFQ0sQAhIYChRDT01NQU5EX0tJTkRfUkVTVE9SRRADEh0KGUNPTU1BTkRfS0lORF9WRVJJRklDQVRJT04QBGIGcHJvdG8z");
 
 /**
  * Rings for unfinished work. Losing one loses nothing: the document rings again.
@@ -91,6 +91,13 @@ export const CommandKind = {
    * @generated from enum value: COMMAND_KIND_RESTORE = 3;
    */
   RESTORE: 3,
+
+  /**
+   * A document in `verifications` has a task, or a cancel was recorded on it; announced to every worker, and never queued.
+   *
+   * @generated from enum value: COMMAND_KIND_VERIFICATION = 4;
+   */
+  VERIFICATION: 4,
 } as const;
 
 /**

@@ -94,6 +94,56 @@ export namespace DeletionState {
   export type UNRECOGNIZED = typeof DeletionState.UNRECOGNIZED;
 }
 
+/** How far a verification has come, or how it ended. */
+export const VerificationState = {
+  VERIFICATION_STATE_UNSPECIFIED: 0,
+  VERIFICATION_STATE_QUEUED: 1,
+  VERIFICATION_STATE_RUNNING: 2,
+  VERIFICATION_STATE_CANCELING: 3,
+  /** VERIFICATION_STATE_GOOD - Nothing is wrong with what was verified. */
+  VERIFICATION_STATE_GOOD: 4,
+  /** VERIFICATION_STATE_DAMAGED - Something is wrong with the backup; the problems say what. */
+  VERIFICATION_STATE_DAMAGED: 5,
+  /** VERIFICATION_STATE_UNKNOWN - The backup could not be verified, which says nothing against it. */
+  VERIFICATION_STATE_UNKNOWN: 6,
+  VERIFICATION_STATE_CANCELED: 7,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type VerificationState = typeof VerificationState[keyof typeof VerificationState];
+
+export namespace VerificationState {
+  export type VERIFICATION_STATE_UNSPECIFIED = typeof VerificationState.VERIFICATION_STATE_UNSPECIFIED;
+  export type VERIFICATION_STATE_QUEUED = typeof VerificationState.VERIFICATION_STATE_QUEUED;
+  export type VERIFICATION_STATE_RUNNING = typeof VerificationState.VERIFICATION_STATE_RUNNING;
+  export type VERIFICATION_STATE_CANCELING = typeof VerificationState.VERIFICATION_STATE_CANCELING;
+  export type VERIFICATION_STATE_GOOD = typeof VerificationState.VERIFICATION_STATE_GOOD;
+  export type VERIFICATION_STATE_DAMAGED = typeof VerificationState.VERIFICATION_STATE_DAMAGED;
+  export type VERIFICATION_STATE_UNKNOWN = typeof VerificationState.VERIFICATION_STATE_UNKNOWN;
+  export type VERIFICATION_STATE_CANCELED = typeof VerificationState.VERIFICATION_STATE_CANCELED;
+  export type UNRECOGNIZED = typeof VerificationState.UNRECOGNIZED;
+}
+
+/** How much of a backup is verified. */
+export const VerificationLevel = {
+  /** VERIFICATION_LEVEL_UNSPECIFIED - The same as bytes. */
+  VERIFICATION_LEVEL_UNSPECIFIED: 0,
+  /** VERIFICATION_LEVEL_META - The catalogue with its hashes, and a list of all files. */
+  VERIFICATION_LEVEL_META: 1,
+  /** VERIFICATION_LEVEL_BYTES - Besides, the SHA-256 of every data file, or of a random part of them. */
+  VERIFICATION_LEVEL_BYTES: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type VerificationLevel = typeof VerificationLevel[keyof typeof VerificationLevel];
+
+export namespace VerificationLevel {
+  export type VERIFICATION_LEVEL_UNSPECIFIED = typeof VerificationLevel.VERIFICATION_LEVEL_UNSPECIFIED;
+  export type VERIFICATION_LEVEL_META = typeof VerificationLevel.VERIFICATION_LEVEL_META;
+  export type VERIFICATION_LEVEL_BYTES = typeof VerificationLevel.VERIFICATION_LEVEL_BYTES;
+  export type UNRECOGNIZED = typeof VerificationLevel.UNRECOGNIZED;
+}
+
 /** How far `br` has come. */
 export interface Progress {
   /** The phase in BR's words, such as "Full Backup". */
@@ -202,6 +252,75 @@ export interface TaskStatus {
   tries: number;
 }
 
+/** What is wrong with one file of a backup. */
+export interface VerificationProblem {
+  /** "missing", "size", "content", "swapped", "key" or "unreadable". */
+  kind: string;
+  /** Below the path of the backup. */
+  name: string;
+  /** A sentence without its full stop. */
+  why: string;
+}
+
+/** How a verification ended that could say something of the backup. */
+export interface VerificationVerdict {
+  /** Good or damaged. */
+  state: VerificationState;
+  level: VerificationLevel;
+  /** Which part of the data files was read, up to 1, which is all. */
+  sample: number;
+  /** A sentence, which says no more than what was verified. */
+  verdict: string;
+  /** The first ones; not in lists. */
+  problems: VerificationProblem[];
+  problemCount: bigint;
+  verifiedAt: Date | undefined;
+}
+
+/** The newest verification of a backup. */
+export interface Verification {
+  state: VerificationState;
+  level: VerificationLevel;
+  /** Which part of the data files is read at the level bytes, up to 1, which is all. */
+  sample: number;
+  /** In MiB/s; 0 is as fast as can be. */
+  rateLimit: number;
+  /** A sentence about what was found, or why the backup could not be verified; empty until it is over. */
+  verdict: string;
+  /** The first ones, also while it runs; not in lists. */
+  problems: VerificationProblem[];
+  problemCount: bigint;
+  requestTime:
+    | Date
+    | undefined;
+  /** When it was over. */
+  verifiedAt:
+    | Date
+    | undefined;
+  /** Once it runs; it goes on where a worker that was lost had got to. */
+  progress: VerificationProgress | undefined;
+  createdBy: string;
+  /** Who is at it, or was last. */
+  worker: string;
+  /** Why it is tried again, where it has to be; a sentence. */
+  waitsFor: string;
+  /** The earlier verdict that still counts, where this verification has none, or one that does not outweigh it. */
+  earlier:
+    | VerificationVerdict
+    | undefined;
+  /** Whether the verdict that counts says that the backup is damaged. */
+  damaged: boolean;
+}
+
+/** How far a verification has come. */
+export interface VerificationProgress {
+  bytesRead: bigint;
+  /** 0 until the catalogue has been read. */
+  bytesInAll: bigint;
+  /** That were read whole. */
+  files: bigint;
+}
+
 /** A backup as people see it. */
 export interface Backup {
   /** 22 characters of base64url. */
@@ -257,7 +376,11 @@ export interface Backup {
     | Waiting
     | undefined;
   /** Only while `br` runs and has not reported its progress. */
-  estimate: Estimate | undefined;
+  estimate:
+    | Estimate
+    | undefined;
+  /** Once one was asked for. */
+  verification: Verification | undefined;
 }
 
 function createBaseProgress(): Progress {
@@ -1197,6 +1320,555 @@ export const TaskStatus: MessageFns<TaskStatus> = {
   },
 };
 
+function createBaseVerificationProblem(): VerificationProblem {
+  return { kind: "", name: "", why: "" };
+}
+
+export const VerificationProblem: MessageFns<VerificationProblem> = {
+  encode(message: VerificationProblem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.why !== "") {
+      writer.uint32(26).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerificationProblem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerificationProblem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerificationProblem>): VerificationProblem {
+    return VerificationProblem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerificationProblem>): VerificationProblem {
+    const message = createBaseVerificationProblem();
+    message.kind = object.kind ?? "";
+    message.name = object.name ?? "";
+    message.why = object.why ?? "";
+    return message;
+  },
+};
+
+function createBaseVerificationVerdict(): VerificationVerdict {
+  return { state: 0, level: 0, sample: 0, verdict: "", problems: [], problemCount: 0n, verifiedAt: undefined };
+}
+
+export const VerificationVerdict: MessageFns<VerificationVerdict> = {
+  encode(message: VerificationVerdict, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.level !== 0) {
+      writer.uint32(16).int32(message.level);
+    }
+    if (message.sample !== 0) {
+      writer.uint32(25).double(message.sample);
+    }
+    if (message.verdict !== "") {
+      writer.uint32(34).string(message.verdict);
+    }
+    for (const v of message.problems) {
+      VerificationProblem.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.problemCount !== 0n) {
+      if (BigInt.asUintN(64, message.problemCount) !== message.problemCount) {
+        throw new globalThis.Error("value provided for field message.problemCount of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.problemCount);
+    }
+    if (message.verifiedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.verifiedAt), writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerificationVerdict {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerificationVerdict();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.sample = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.problems.push(VerificationProblem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.problemCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.verifiedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerificationVerdict>): VerificationVerdict {
+    return VerificationVerdict.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerificationVerdict>): VerificationVerdict {
+    const message = createBaseVerificationVerdict();
+    message.state = object.state ?? 0;
+    message.level = object.level ?? 0;
+    message.sample = object.sample ?? 0;
+    message.verdict = object.verdict ?? "";
+    message.problems = object.problems?.map((e) => VerificationProblem.fromPartial(e)) || [];
+    message.problemCount = (object.problemCount !== undefined && object.problemCount !== null)
+      ? BigInt(object.problemCount)
+      : 0n;
+    message.verifiedAt = object.verifiedAt ?? undefined;
+    return message;
+  },
+};
+
+function createBaseVerification(): Verification {
+  return {
+    state: 0,
+    level: 0,
+    sample: 0,
+    rateLimit: 0,
+    verdict: "",
+    problems: [],
+    problemCount: 0n,
+    requestTime: undefined,
+    verifiedAt: undefined,
+    progress: undefined,
+    createdBy: "",
+    worker: "",
+    waitsFor: "",
+    earlier: undefined,
+    damaged: false,
+  };
+}
+
+export const Verification: MessageFns<Verification> = {
+  encode(message: Verification, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.level !== 0) {
+      writer.uint32(16).int32(message.level);
+    }
+    if (message.sample !== 0) {
+      writer.uint32(25).double(message.sample);
+    }
+    if (message.rateLimit !== 0) {
+      writer.uint32(32).uint32(message.rateLimit);
+    }
+    if (message.verdict !== "") {
+      writer.uint32(42).string(message.verdict);
+    }
+    for (const v of message.problems) {
+      VerificationProblem.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.problemCount !== 0n) {
+      if (BigInt.asUintN(64, message.problemCount) !== message.problemCount) {
+        throw new globalThis.Error("value provided for field message.problemCount of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.problemCount);
+    }
+    if (message.requestTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.requestTime), writer.uint32(66).fork()).join();
+    }
+    if (message.verifiedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.verifiedAt), writer.uint32(74).fork()).join();
+    }
+    if (message.progress !== undefined) {
+      VerificationProgress.encode(message.progress, writer.uint32(82).fork()).join();
+    }
+    if (message.createdBy !== "") {
+      writer.uint32(90).string(message.createdBy);
+    }
+    if (message.worker !== "") {
+      writer.uint32(98).string(message.worker);
+    }
+    if (message.waitsFor !== "") {
+      writer.uint32(106).string(message.waitsFor);
+    }
+    if (message.earlier !== undefined) {
+      VerificationVerdict.encode(message.earlier, writer.uint32(114).fork()).join();
+    }
+    if (message.damaged !== false) {
+      writer.uint32(120).bool(message.damaged);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Verification {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerification();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.sample = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.rateLimit = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.problems.push(VerificationProblem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.problemCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.requestTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.verifiedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.progress = VerificationProgress.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.createdBy = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.waitsFor = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.earlier = VerificationVerdict.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.damaged = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Verification>): Verification {
+    return Verification.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Verification>): Verification {
+    const message = createBaseVerification();
+    message.state = object.state ?? 0;
+    message.level = object.level ?? 0;
+    message.sample = object.sample ?? 0;
+    message.rateLimit = object.rateLimit ?? 0;
+    message.verdict = object.verdict ?? "";
+    message.problems = object.problems?.map((e) => VerificationProblem.fromPartial(e)) || [];
+    message.problemCount = (object.problemCount !== undefined && object.problemCount !== null)
+      ? BigInt(object.problemCount)
+      : 0n;
+    message.requestTime = object.requestTime ?? undefined;
+    message.verifiedAt = object.verifiedAt ?? undefined;
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? VerificationProgress.fromPartial(object.progress)
+      : undefined;
+    message.createdBy = object.createdBy ?? "";
+    message.worker = object.worker ?? "";
+    message.waitsFor = object.waitsFor ?? "";
+    message.earlier = (object.earlier !== undefined && object.earlier !== null)
+      ? VerificationVerdict.fromPartial(object.earlier)
+      : undefined;
+    message.damaged = object.damaged ?? false;
+    return message;
+  },
+};
+
+function createBaseVerificationProgress(): VerificationProgress {
+  return { bytesRead: 0n, bytesInAll: 0n, files: 0n };
+}
+
+export const VerificationProgress: MessageFns<VerificationProgress> = {
+  encode(message: VerificationProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bytesRead !== 0n) {
+      if (BigInt.asUintN(64, message.bytesRead) !== message.bytesRead) {
+        throw new globalThis.Error("value provided for field message.bytesRead of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.bytesRead);
+    }
+    if (message.bytesInAll !== 0n) {
+      if (BigInt.asUintN(64, message.bytesInAll) !== message.bytesInAll) {
+        throw new globalThis.Error("value provided for field message.bytesInAll of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.bytesInAll);
+    }
+    if (message.files !== 0n) {
+      if (BigInt.asUintN(64, message.files) !== message.files) {
+        throw new globalThis.Error("value provided for field message.files of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.files);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerificationProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerificationProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.bytesRead = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytesInAll = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.files = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerificationProgress>): VerificationProgress {
+    return VerificationProgress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerificationProgress>): VerificationProgress {
+    const message = createBaseVerificationProgress();
+    message.bytesRead = (object.bytesRead !== undefined && object.bytesRead !== null) ? BigInt(object.bytesRead) : 0n;
+    message.bytesInAll = (object.bytesInAll !== undefined && object.bytesInAll !== null)
+      ? BigInt(object.bytesInAll)
+      : 0n;
+    message.files = (object.files !== undefined && object.files !== null) ? BigInt(object.files) : 0n;
+    return message;
+  },
+};
+
 function createBaseBackup(): Backup {
   return {
     id: "",
@@ -1231,6 +1903,7 @@ function createBaseBackup(): Backup {
     nextTryTime: undefined,
     waiting: undefined,
     estimate: undefined,
+    verification: undefined,
   };
 }
 
@@ -1334,6 +2007,9 @@ export const Backup: MessageFns<Backup> = {
     }
     if (message.estimate !== undefined) {
       Estimate.encode(message.estimate, writer.uint32(258).fork()).join();
+    }
+    if (message.verification !== undefined) {
+      Verification.encode(message.verification, writer.uint32(266).fork()).join();
     }
     return writer;
   },
@@ -1607,6 +2283,14 @@ export const Backup: MessageFns<Backup> = {
             message.estimate = Estimate.decode(reader, reader.uint32());
             continue;
           }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.verification = Verification.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1671,6 +2355,9 @@ export const Backup: MessageFns<Backup> = {
       : undefined;
     message.estimate = (object.estimate !== undefined && object.estimate !== null)
       ? Estimate.fromPartial(object.estimate)
+      : undefined;
+    message.verification = (object.verification !== undefined && object.verification !== null)
+      ? Verification.fromPartial(object.verification)
       : undefined;
     return message;
   },

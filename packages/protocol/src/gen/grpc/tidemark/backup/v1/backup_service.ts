@@ -18,7 +18,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { Backup, BackupMode, BackupOrigin, BackupState } from "./backup.ts";
+import { Backup, BackupMode, BackupOrigin, BackupState, VerificationLevel } from "./backup.ts";
 import { BrOptions } from "./registry_service.ts";
 
 export const protobufPackage = "tidemark.backup.v1";
@@ -219,6 +219,37 @@ export interface UnpinBackupResponse {
   backup: Backup | undefined;
 }
 
+/** Names the backup to verify, and how much of it. */
+export interface VerifyBackupRequest {
+  id: string;
+  /** Bytes when left out. */
+  level: VerificationLevel;
+  /**
+   * Which random part of the data files is read at the level bytes: above 0 and up to 1, which is all of them and what is
+   * read when it is left out.
+   */
+  sample?:
+    | number
+    | undefined;
+  /** In MiB/s; as fast as can be when left out. */
+  rateLimit: number;
+}
+
+/** The backup with the verification that is under way. */
+export interface VerifyBackupResponse {
+  backup: Backup | undefined;
+}
+
+/** Names the backup whose verification is to be canceled. */
+export interface CancelVerificationRequest {
+  id: string;
+}
+
+/** The backup with the cancel of its verification recorded. */
+export interface CancelVerificationResponse {
+  backup: Backup | undefined;
+}
+
 /** At most 1000 clusters. */
 export interface ListNewestGoodRequest {
   clusterIds: string[];
@@ -226,7 +257,7 @@ export interface ListNewestGoodRequest {
   pageToken: string;
 }
 
-/** A good backup that is not deleted. */
+/** A good backup that is not deleted, and that no verification found damaged. */
 export interface GoodBackup {
   clusterId: string;
   backupId: string;
@@ -277,7 +308,7 @@ export interface ChangedBackup {
   updateTime:
     | Date
     | undefined;
-  /** It succeeded, and nobody asked for its deletion. */
+  /** It succeeded, nobody asked for its deletion, and no verification found it damaged. */
   good: boolean;
   endTime: Date | undefined;
 }
@@ -1962,6 +1993,266 @@ export const UnpinBackupResponse: MessageFns<UnpinBackupResponse> = {
   },
 };
 
+function createBaseVerifyBackupRequest(): VerifyBackupRequest {
+  return { id: "", level: 0, sample: undefined, rateLimit: 0 };
+}
+
+export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
+  encode(message: VerifyBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.level !== 0) {
+      writer.uint32(16).int32(message.level);
+    }
+    if (message.sample !== undefined) {
+      writer.uint32(25).double(message.sample);
+    }
+    if (message.rateLimit !== 0) {
+      writer.uint32(32).uint32(message.rateLimit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.sample = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.rateLimit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerifyBackupRequest>): VerifyBackupRequest {
+    return VerifyBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyBackupRequest>): VerifyBackupRequest {
+    const message = createBaseVerifyBackupRequest();
+    message.id = object.id ?? "";
+    message.level = object.level ?? 0;
+    message.sample = object.sample ?? undefined;
+    message.rateLimit = object.rateLimit ?? 0;
+    return message;
+  },
+};
+
+function createBaseVerifyBackupResponse(): VerifyBackupResponse {
+  return { backup: undefined };
+}
+
+export const VerifyBackupResponse: MessageFns<VerifyBackupResponse> = {
+  encode(message: VerifyBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backup !== undefined) {
+      Backup.encode(message.backup, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backup = Backup.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerifyBackupResponse>): VerifyBackupResponse {
+    return VerifyBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyBackupResponse>): VerifyBackupResponse {
+    const message = createBaseVerifyBackupResponse();
+    message.backup = (object.backup !== undefined && object.backup !== null)
+      ? Backup.fromPartial(object.backup)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCancelVerificationRequest(): CancelVerificationRequest {
+  return { id: "" };
+}
+
+export const CancelVerificationRequest: MessageFns<CancelVerificationRequest> = {
+  encode(message: CancelVerificationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CancelVerificationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancelVerificationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CancelVerificationRequest>): CancelVerificationRequest {
+    return CancelVerificationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CancelVerificationRequest>): CancelVerificationRequest {
+    const message = createBaseCancelVerificationRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseCancelVerificationResponse(): CancelVerificationResponse {
+  return { backup: undefined };
+}
+
+export const CancelVerificationResponse: MessageFns<CancelVerificationResponse> = {
+  encode(message: CancelVerificationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backup !== undefined) {
+      Backup.encode(message.backup, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CancelVerificationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancelVerificationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backup = Backup.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CancelVerificationResponse>): CancelVerificationResponse {
+    return CancelVerificationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CancelVerificationResponse>): CancelVerificationResponse {
+    const message = createBaseCancelVerificationResponse();
+    message.backup = (object.backup !== undefined && object.backup !== null)
+      ? Backup.fromPartial(object.backup)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseListNewestGoodRequest(): ListNewestGoodRequest {
   return { clusterIds: [], pageToken: "" };
 }
@@ -2574,6 +2865,29 @@ export const BackupServiceService = {
     responseSerialize: (value: UnpinBackupResponse): Buffer => Buffer.from(UnpinBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UnpinBackupResponse => UnpinBackupResponse.decode(value),
   },
+  /** Has a good backup verified in its storage; where one is verified already, answers with that. */
+  verifyBackup: {
+    path: "/tidemark.backup.v1.BackupService/VerifyBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: VerifyBackupRequest): Buffer => Buffer.from(VerifyBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): VerifyBackupRequest => VerifyBackupRequest.decode(value),
+    responseSerialize: (value: VerifyBackupResponse): Buffer =>
+      Buffer.from(VerifyBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): VerifyBackupResponse => VerifyBackupResponse.decode(value),
+  },
+  /** Cancels the verification of a backup that is under way. */
+  cancelVerification: {
+    path: "/tidemark.backup.v1.BackupService/CancelVerification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CancelVerificationRequest): Buffer =>
+      Buffer.from(CancelVerificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CancelVerificationRequest => CancelVerificationRequest.decode(value),
+    responseSerialize: (value: CancelVerificationResponse): Buffer =>
+      Buffer.from(CancelVerificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CancelVerificationResponse => CancelVerificationResponse.decode(value),
+  },
   /** The newest good backup of each cluster that has one. */
   listNewestGood: {
     path: "/tidemark.backup.v1.BackupService/ListNewestGood" as const,
@@ -2638,6 +2952,10 @@ export interface BackupServiceServer extends UntypedServiceImplementation {
   pinBackup: handleUnaryCall<PinBackupRequest, PinBackupResponse>;
   /** Takes every pin off. */
   unpinBackup: handleUnaryCall<UnpinBackupRequest, UnpinBackupResponse>;
+  /** Has a good backup verified in its storage; where one is verified already, answers with that. */
+  verifyBackup: handleUnaryCall<VerifyBackupRequest, VerifyBackupResponse>;
+  /** Cancels the verification of a backup that is under way. */
+  cancelVerification: handleUnaryCall<CancelVerificationRequest, CancelVerificationResponse>;
   /** The newest good backup of each cluster that has one. */
   listNewestGood: handleUnaryCall<ListNewestGoodRequest, ListNewestGoodResponse>;
   /** Clusters of which a finished backup changed: it ended, was deleted, or was pinned. */
@@ -2776,6 +3094,38 @@ export interface BackupServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UnpinBackupResponse) => void,
+  ): ClientUnaryCall;
+  /** Has a good backup verified in its storage; where one is verified already, answers with that. */
+  verifyBackup(
+    request: VerifyBackupRequest,
+    callback: (error: ServiceError | null, response: VerifyBackupResponse) => void,
+  ): ClientUnaryCall;
+  verifyBackup(
+    request: VerifyBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: VerifyBackupResponse) => void,
+  ): ClientUnaryCall;
+  verifyBackup(
+    request: VerifyBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: VerifyBackupResponse) => void,
+  ): ClientUnaryCall;
+  /** Cancels the verification of a backup that is under way. */
+  cancelVerification(
+    request: CancelVerificationRequest,
+    callback: (error: ServiceError | null, response: CancelVerificationResponse) => void,
+  ): ClientUnaryCall;
+  cancelVerification(
+    request: CancelVerificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CancelVerificationResponse) => void,
+  ): ClientUnaryCall;
+  cancelVerification(
+    request: CancelVerificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CancelVerificationResponse) => void,
   ): ClientUnaryCall;
   /** The newest good backup of each cluster that has one. */
   listNewestGood(

@@ -16,7 +16,19 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { BackupMode, BackupOrigin, BackupResult, BackupState, Estimate, Progress, Reason } from "./backup.ts";
+import {
+  BackupMode,
+  BackupOrigin,
+  BackupResult,
+  BackupState,
+  Estimate,
+  Progress,
+  Reason,
+  VerificationLevel,
+  VerificationProblem,
+  VerificationProgress,
+  VerificationState,
+} from "./backup.ts";
 import { BrOptions, CheckKind, CheckStep, Storage, TlsFiles } from "./registry_service.ts";
 import { RestoreEnd, RestoreOptions, RestoreSource, RestoreState, RestoreTarget } from "./restore.ts";
 
@@ -440,6 +452,136 @@ export interface ReleaseCheckResponse {
   standing: TaskStanding;
 }
 
+/** A claim on the verification of a backup: a random token, and the number of its grant. */
+export interface VerificationRef {
+  backupId: string;
+  claim: string;
+  fence: bigint;
+}
+
+/** Asks for the verification of a backup. */
+export interface ClaimVerificationRequest {
+  backupId: string;
+  /** At least 128 random bits, never used twice. */
+  claim: string;
+  worker: string;
+  pool: string;
+}
+
+/** What a worker was granted; nothing set means LOST. */
+export interface ClaimVerificationResponse {
+  grant: VerificationGrant | undefined;
+}
+
+/** A backup to verify. */
+export interface VerificationGrant {
+  fence: bigint;
+  clusterId: string;
+  /** Below the storage. */
+  path: string;
+  storage:
+    | Storage
+    | undefined;
+  /** Names the storage as this task has it: returned by a worker that cannot reach it. */
+  storageDigest: string;
+  marker: StorageMarker | undefined;
+  requestId: string;
+  level: VerificationLevel;
+  /** Above 0 and up to 1. */
+  sample: number;
+  /** In MiB/s; 0 is as fast as can be. */
+  rateLimit: number;
+  /** How the backup is encrypted; what else it was made with is left out. */
+  crypter:
+    | BrOptions
+    | undefined;
+  /** Where the worker before got to; not set at the start. */
+  standing: VerificationStanding | undefined;
+}
+
+/** How far a verification got: all that was found of the files before a place, and nothing of those behind it. */
+export interface VerificationStanding {
+  /** The place of the next file, counted from 0 in the order of the catalogue. */
+  next: bigint;
+  /** Files that were read whole, and bytes of them. */
+  files: bigint;
+  bytes: bigint;
+  /** The first ones of what is wrong with them, and how many there are in all. */
+  problems: StandingProblem[];
+  problemCount: bigint;
+}
+
+/** What is wrong with a file that was read. */
+export interface StandingProblem {
+  problem:
+    | VerificationProblem
+    | undefined;
+  /** The SHA-256 of what was found in its place, in hexadecimal digits. */
+  found: string;
+}
+
+/** Keeps the lease. */
+export interface RenewVerificationRequest {
+  verification: VerificationRef | undefined;
+  standing: VerificationStanding | undefined;
+  progress: VerificationProgress | undefined;
+}
+
+/** The answer to a renewal. */
+export interface RenewVerificationResponse {
+  standing: TaskStanding;
+  /** Canceling means: stop. */
+  state: VerificationState;
+}
+
+/** Ends a claim; only when nothing of it goes on. */
+export interface CompleteVerificationRequest {
+  verification: VerificationRef | undefined;
+  outcome: { $case: "verified"; value: Verified } | { $case: "notVerified"; value: NotVerified } | {
+    $case: "stopped";
+    value: Stopped;
+  } | undefined;
+}
+
+/** The backup was verified to the end. */
+export interface Verified {
+  /** Good, damaged, or unknown where some files could not be verified. */
+  state: VerificationState;
+  /** A sentence. */
+  verdict: string;
+  /** The first ones, and how many there are in all. */
+  problems: VerificationProblem[];
+  problemCount: bigint;
+  /** Of what was read. */
+  progress: VerificationProgress | undefined;
+}
+
+/** The verification cannot go on now, such as where the storage is away: it is tried again from where it got to. */
+export interface NotVerified {
+  reason: Reason | undefined;
+  standing: VerificationStanding | undefined;
+}
+
+/** The answer to the end of a claim. */
+export interface CompleteVerificationResponse {
+  standing: TaskStanding;
+}
+
+/** Gives a verification back. */
+export interface ReleaseVerificationRequest {
+  /** Without a fence when the claim's answer never came. */
+  verification:
+    | VerificationRef
+    | undefined;
+  /** Not set where nothing was done. */
+  standing: VerificationStanding | undefined;
+}
+
+/** The answer to a release. */
+export interface ReleaseVerificationResponse {
+  standing: TaskStanding;
+}
+
 /** A manifest that lies in the storage of a rebuild. */
 export interface OfferManifestRequest {
   check:
@@ -475,7 +617,7 @@ export interface StorageOutOfReach {
 
 /** A task or a check that a worker is at. */
 export interface RunningTask {
-  /** "backup", "remove", "probe" or "rebuild". */
+  /** "backup", "remove", "probe", "rebuild" or "verify". */
   kind: string;
   /** Of the backup or the check. */
   id: string;
@@ -500,12 +642,16 @@ export interface ReportPresenceRequest {
   /** It takes nothing new. */
   draining: boolean;
   outOfReach: StorageOutOfReach[];
+  /** It would begin with the verification of a backup now, beside its slots. */
+  freeToVerify: boolean;
 }
 
 /** What is known of the worker now. */
 export interface ReportPresenceResponse {
   /** Checks that this worker is to claim, beside its slots. */
   checkIds: string[];
+  /** Backups of which this worker may claim the verification, beside its slots, the first to be asked for first. */
+  verificationIds: string[];
 }
 
 /** The marker of a storage, as the holder of a task or of a probe found it. */
@@ -3932,6 +4078,1259 @@ export const ReleaseCheckResponse: MessageFns<ReleaseCheckResponse> = {
   },
 };
 
+function createBaseVerificationRef(): VerificationRef {
+  return { backupId: "", claim: "", fence: 0n };
+}
+
+export const VerificationRef: MessageFns<VerificationRef> = {
+  encode(message: VerificationRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.claim !== "") {
+      writer.uint32(18).string(message.claim);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.fence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerificationRef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerificationRef();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.claim = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerificationRef>): VerificationRef {
+    return VerificationRef.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerificationRef>): VerificationRef {
+    const message = createBaseVerificationRef();
+    message.backupId = object.backupId ?? "";
+    message.claim = object.claim ?? "";
+    message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
+    return message;
+  },
+};
+
+function createBaseClaimVerificationRequest(): ClaimVerificationRequest {
+  return { backupId: "", claim: "", worker: "", pool: "" };
+}
+
+export const ClaimVerificationRequest: MessageFns<ClaimVerificationRequest> = {
+  encode(message: ClaimVerificationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.claim !== "") {
+      writer.uint32(18).string(message.claim);
+    }
+    if (message.worker !== "") {
+      writer.uint32(26).string(message.worker);
+    }
+    if (message.pool !== "") {
+      writer.uint32(34).string(message.pool);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimVerificationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimVerificationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.claim = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClaimVerificationRequest>): ClaimVerificationRequest {
+    return ClaimVerificationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClaimVerificationRequest>): ClaimVerificationRequest {
+    const message = createBaseClaimVerificationRequest();
+    message.backupId = object.backupId ?? "";
+    message.claim = object.claim ?? "";
+    message.worker = object.worker ?? "";
+    message.pool = object.pool ?? "";
+    return message;
+  },
+};
+
+function createBaseClaimVerificationResponse(): ClaimVerificationResponse {
+  return { grant: undefined };
+}
+
+export const ClaimVerificationResponse: MessageFns<ClaimVerificationResponse> = {
+  encode(message: ClaimVerificationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grant !== undefined) {
+      VerificationGrant.encode(message.grant, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimVerificationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimVerificationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grant = VerificationGrant.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClaimVerificationResponse>): ClaimVerificationResponse {
+    return ClaimVerificationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClaimVerificationResponse>): ClaimVerificationResponse {
+    const message = createBaseClaimVerificationResponse();
+    message.grant = (object.grant !== undefined && object.grant !== null)
+      ? VerificationGrant.fromPartial(object.grant)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseVerificationGrant(): VerificationGrant {
+  return {
+    fence: 0n,
+    clusterId: "",
+    path: "",
+    storage: undefined,
+    storageDigest: "",
+    marker: undefined,
+    requestId: "",
+    level: 0,
+    sample: 0,
+    rateLimit: 0,
+    crypter: undefined,
+    standing: undefined,
+  };
+}
+
+export const VerificationGrant: MessageFns<VerificationGrant> = {
+  encode(message: VerificationGrant, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.fence);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(18).string(message.clusterId);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    if (message.storage !== undefined) {
+      Storage.encode(message.storage, writer.uint32(34).fork()).join();
+    }
+    if (message.storageDigest !== "") {
+      writer.uint32(42).string(message.storageDigest);
+    }
+    if (message.marker !== undefined) {
+      StorageMarker.encode(message.marker, writer.uint32(50).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(58).string(message.requestId);
+    }
+    if (message.level !== 0) {
+      writer.uint32(64).int32(message.level);
+    }
+    if (message.sample !== 0) {
+      writer.uint32(73).double(message.sample);
+    }
+    if (message.rateLimit !== 0) {
+      writer.uint32(80).uint32(message.rateLimit);
+    }
+    if (message.crypter !== undefined) {
+      BrOptions.encode(message.crypter, writer.uint32(90).fork()).join();
+    }
+    if (message.standing !== undefined) {
+      VerificationStanding.encode(message.standing, writer.uint32(98).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerificationGrant {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerificationGrant();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.storage = Storage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.storageDigest = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.marker = StorageMarker.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.sample = reader.double();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.rateLimit = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.crypter = BrOptions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.standing = VerificationStanding.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerificationGrant>): VerificationGrant {
+    return VerificationGrant.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerificationGrant>): VerificationGrant {
+    const message = createBaseVerificationGrant();
+    message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
+    message.clusterId = object.clusterId ?? "";
+    message.path = object.path ?? "";
+    message.storage = (object.storage !== undefined && object.storage !== null)
+      ? Storage.fromPartial(object.storage)
+      : undefined;
+    message.storageDigest = object.storageDigest ?? "";
+    message.marker = (object.marker !== undefined && object.marker !== null)
+      ? StorageMarker.fromPartial(object.marker)
+      : undefined;
+    message.requestId = object.requestId ?? "";
+    message.level = object.level ?? 0;
+    message.sample = object.sample ?? 0;
+    message.rateLimit = object.rateLimit ?? 0;
+    message.crypter = (object.crypter !== undefined && object.crypter !== null)
+      ? BrOptions.fromPartial(object.crypter)
+      : undefined;
+    message.standing = (object.standing !== undefined && object.standing !== null)
+      ? VerificationStanding.fromPartial(object.standing)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseVerificationStanding(): VerificationStanding {
+  return { next: 0n, files: 0n, bytes: 0n, problems: [], problemCount: 0n };
+}
+
+export const VerificationStanding: MessageFns<VerificationStanding> = {
+  encode(message: VerificationStanding, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.next !== 0n) {
+      if (BigInt.asUintN(64, message.next) !== message.next) {
+        throw new globalThis.Error("value provided for field message.next of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.next);
+    }
+    if (message.files !== 0n) {
+      if (BigInt.asUintN(64, message.files) !== message.files) {
+        throw new globalThis.Error("value provided for field message.files of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.files);
+    }
+    if (message.bytes !== 0n) {
+      if (BigInt.asUintN(64, message.bytes) !== message.bytes) {
+        throw new globalThis.Error("value provided for field message.bytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.bytes);
+    }
+    for (const v of message.problems) {
+      StandingProblem.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.problemCount !== 0n) {
+      if (BigInt.asUintN(64, message.problemCount) !== message.problemCount) {
+        throw new globalThis.Error("value provided for field message.problemCount of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.problemCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerificationStanding {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerificationStanding();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.next = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.files = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.problems.push(StandingProblem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.problemCount = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerificationStanding>): VerificationStanding {
+    return VerificationStanding.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerificationStanding>): VerificationStanding {
+    const message = createBaseVerificationStanding();
+    message.next = (object.next !== undefined && object.next !== null) ? BigInt(object.next) : 0n;
+    message.files = (object.files !== undefined && object.files !== null) ? BigInt(object.files) : 0n;
+    message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
+    message.problems = object.problems?.map((e) => StandingProblem.fromPartial(e)) || [];
+    message.problemCount = (object.problemCount !== undefined && object.problemCount !== null)
+      ? BigInt(object.problemCount)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseStandingProblem(): StandingProblem {
+  return { problem: undefined, found: "" };
+}
+
+export const StandingProblem: MessageFns<StandingProblem> = {
+  encode(message: StandingProblem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.problem !== undefined) {
+      VerificationProblem.encode(message.problem, writer.uint32(10).fork()).join();
+    }
+    if (message.found !== "") {
+      writer.uint32(18).string(message.found);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StandingProblem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStandingProblem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.problem = VerificationProblem.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.found = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StandingProblem>): StandingProblem {
+    return StandingProblem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StandingProblem>): StandingProblem {
+    const message = createBaseStandingProblem();
+    message.problem = (object.problem !== undefined && object.problem !== null)
+      ? VerificationProblem.fromPartial(object.problem)
+      : undefined;
+    message.found = object.found ?? "";
+    return message;
+  },
+};
+
+function createBaseRenewVerificationRequest(): RenewVerificationRequest {
+  return { verification: undefined, standing: undefined, progress: undefined };
+}
+
+export const RenewVerificationRequest: MessageFns<RenewVerificationRequest> = {
+  encode(message: RenewVerificationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verification !== undefined) {
+      VerificationRef.encode(message.verification, writer.uint32(10).fork()).join();
+    }
+    if (message.standing !== undefined) {
+      VerificationStanding.encode(message.standing, writer.uint32(18).fork()).join();
+    }
+    if (message.progress !== undefined) {
+      VerificationProgress.encode(message.progress, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewVerificationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewVerificationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.verification = VerificationRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.standing = VerificationStanding.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.progress = VerificationProgress.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewVerificationRequest>): RenewVerificationRequest {
+    return RenewVerificationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewVerificationRequest>): RenewVerificationRequest {
+    const message = createBaseRenewVerificationRequest();
+    message.verification = (object.verification !== undefined && object.verification !== null)
+      ? VerificationRef.fromPartial(object.verification)
+      : undefined;
+    message.standing = (object.standing !== undefined && object.standing !== null)
+      ? VerificationStanding.fromPartial(object.standing)
+      : undefined;
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? VerificationProgress.fromPartial(object.progress)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRenewVerificationResponse(): RenewVerificationResponse {
+  return { standing: 0, state: 0 };
+}
+
+export const RenewVerificationResponse: MessageFns<RenewVerificationResponse> = {
+  encode(message: RenewVerificationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewVerificationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewVerificationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewVerificationResponse>): RenewVerificationResponse {
+    return RenewVerificationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewVerificationResponse>): RenewVerificationResponse {
+    const message = createBaseRenewVerificationResponse();
+    message.standing = object.standing ?? 0;
+    message.state = object.state ?? 0;
+    return message;
+  },
+};
+
+function createBaseCompleteVerificationRequest(): CompleteVerificationRequest {
+  return { verification: undefined, outcome: undefined };
+}
+
+export const CompleteVerificationRequest: MessageFns<CompleteVerificationRequest> = {
+  encode(message: CompleteVerificationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verification !== undefined) {
+      VerificationRef.encode(message.verification, writer.uint32(10).fork()).join();
+    }
+    switch (message.outcome?.$case) {
+      case "verified":
+        Verified.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+      case "notVerified":
+        NotVerified.encode(message.outcome.value, writer.uint32(26).fork()).join();
+        break;
+      case "stopped":
+        Stopped.encode(message.outcome.value, writer.uint32(34).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteVerificationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteVerificationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.verification = VerificationRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "verified", value: Verified.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = { $case: "notVerified", value: NotVerified.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.outcome = { $case: "stopped", value: Stopped.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CompleteVerificationRequest>): CompleteVerificationRequest {
+    return CompleteVerificationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompleteVerificationRequest>): CompleteVerificationRequest {
+    const message = createBaseCompleteVerificationRequest();
+    message.verification = (object.verification !== undefined && object.verification !== null)
+      ? VerificationRef.fromPartial(object.verification)
+      : undefined;
+    switch (object.outcome?.$case) {
+      case "verified": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "verified", value: Verified.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "notVerified": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "notVerified", value: NotVerified.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "stopped": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "stopped", value: Stopped.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseVerified(): Verified {
+  return { state: 0, verdict: "", problems: [], problemCount: 0n, progress: undefined };
+}
+
+export const Verified: MessageFns<Verified> = {
+  encode(message: Verified, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.verdict !== "") {
+      writer.uint32(18).string(message.verdict);
+    }
+    for (const v of message.problems) {
+      VerificationProblem.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.problemCount !== 0n) {
+      if (BigInt.asUintN(64, message.problemCount) !== message.problemCount) {
+        throw new globalThis.Error("value provided for field message.problemCount of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.problemCount);
+    }
+    if (message.progress !== undefined) {
+      VerificationProgress.encode(message.progress, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Verified {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerified();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.problems.push(VerificationProblem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.problemCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.progress = VerificationProgress.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Verified>): Verified {
+    return Verified.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Verified>): Verified {
+    const message = createBaseVerified();
+    message.state = object.state ?? 0;
+    message.verdict = object.verdict ?? "";
+    message.problems = object.problems?.map((e) => VerificationProblem.fromPartial(e)) || [];
+    message.problemCount = (object.problemCount !== undefined && object.problemCount !== null)
+      ? BigInt(object.problemCount)
+      : 0n;
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? VerificationProgress.fromPartial(object.progress)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseNotVerified(): NotVerified {
+  return { reason: undefined, standing: undefined };
+}
+
+export const NotVerified: MessageFns<NotVerified> = {
+  encode(message: NotVerified, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== undefined) {
+      Reason.encode(message.reason, writer.uint32(10).fork()).join();
+    }
+    if (message.standing !== undefined) {
+      VerificationStanding.encode(message.standing, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NotVerified {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNotVerified();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = Reason.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.standing = VerificationStanding.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NotVerified>): NotVerified {
+    return NotVerified.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NotVerified>): NotVerified {
+    const message = createBaseNotVerified();
+    message.reason = (object.reason !== undefined && object.reason !== null)
+      ? Reason.fromPartial(object.reason)
+      : undefined;
+    message.standing = (object.standing !== undefined && object.standing !== null)
+      ? VerificationStanding.fromPartial(object.standing)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCompleteVerificationResponse(): CompleteVerificationResponse {
+  return { standing: 0 };
+}
+
+export const CompleteVerificationResponse: MessageFns<CompleteVerificationResponse> = {
+  encode(message: CompleteVerificationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteVerificationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteVerificationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CompleteVerificationResponse>): CompleteVerificationResponse {
+    return CompleteVerificationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompleteVerificationResponse>): CompleteVerificationResponse {
+    const message = createBaseCompleteVerificationResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
+function createBaseReleaseVerificationRequest(): ReleaseVerificationRequest {
+  return { verification: undefined, standing: undefined };
+}
+
+export const ReleaseVerificationRequest: MessageFns<ReleaseVerificationRequest> = {
+  encode(message: ReleaseVerificationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verification !== undefined) {
+      VerificationRef.encode(message.verification, writer.uint32(10).fork()).join();
+    }
+    if (message.standing !== undefined) {
+      VerificationStanding.encode(message.standing, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseVerificationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseVerificationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.verification = VerificationRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.standing = VerificationStanding.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseVerificationRequest>): ReleaseVerificationRequest {
+    return ReleaseVerificationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseVerificationRequest>): ReleaseVerificationRequest {
+    const message = createBaseReleaseVerificationRequest();
+    message.verification = (object.verification !== undefined && object.verification !== null)
+      ? VerificationRef.fromPartial(object.verification)
+      : undefined;
+    message.standing = (object.standing !== undefined && object.standing !== null)
+      ? VerificationStanding.fromPartial(object.standing)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReleaseVerificationResponse(): ReleaseVerificationResponse {
+  return { standing: 0 };
+}
+
+export const ReleaseVerificationResponse: MessageFns<ReleaseVerificationResponse> = {
+  encode(message: ReleaseVerificationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseVerificationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseVerificationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseVerificationResponse>): ReleaseVerificationResponse {
+    return ReleaseVerificationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseVerificationResponse>): ReleaseVerificationResponse {
+    const message = createBaseReleaseVerificationResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
 function createBaseOfferManifestRequest(): OfferManifestRequest {
   return { check: undefined, path: "", manifest: Buffer.alloc(0) };
 }
@@ -4299,6 +5698,7 @@ function createBaseReportPresenceRequest(): ReportPresenceRequest {
     running: [],
     draining: false,
     outOfReach: [],
+    freeToVerify: false,
   };
 }
 
@@ -4330,6 +5730,9 @@ export const ReportPresenceRequest: MessageFns<ReportPresenceRequest> = {
     }
     for (const v of message.outOfReach) {
       StorageOutOfReach.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.freeToVerify !== false) {
+      writer.uint32(80).bool(message.freeToVerify);
     }
     return writer;
   },
@@ -4419,6 +5822,14 @@ export const ReportPresenceRequest: MessageFns<ReportPresenceRequest> = {
             message.outOfReach.push(StorageOutOfReach.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.freeToVerify = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4445,18 +5856,22 @@ export const ReportPresenceRequest: MessageFns<ReportPresenceRequest> = {
     message.running = object.running?.map((e) => RunningTask.fromPartial(e)) || [];
     message.draining = object.draining ?? false;
     message.outOfReach = object.outOfReach?.map((e) => StorageOutOfReach.fromPartial(e)) || [];
+    message.freeToVerify = object.freeToVerify ?? false;
     return message;
   },
 };
 
 function createBaseReportPresenceResponse(): ReportPresenceResponse {
-  return { checkIds: [] };
+  return { checkIds: [], verificationIds: [] };
 }
 
 export const ReportPresenceResponse: MessageFns<ReportPresenceResponse> = {
   encode(message: ReportPresenceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.checkIds) {
       writer.uint32(10).string(v!);
+    }
+    for (const v of message.verificationIds) {
+      writer.uint32(18).string(v!);
     }
     return writer;
   },
@@ -4482,6 +5897,14 @@ export const ReportPresenceResponse: MessageFns<ReportPresenceResponse> = {
             message.checkIds.push(reader.string());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.verificationIds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4500,6 +5923,7 @@ export const ReportPresenceResponse: MessageFns<ReportPresenceResponse> = {
   fromPartial(object: DeepPartial<ReportPresenceResponse>): ReportPresenceResponse {
     const message = createBaseReportPresenceResponse();
     message.checkIds = object.checkIds?.map((e) => e) || [];
+    message.verificationIds = object.verificationIds?.map((e) => e) || [];
     return message;
   },
 };
@@ -6138,6 +7562,54 @@ export const ExecutorServiceService = {
       Buffer.from(ReleaseCheckResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReleaseCheckResponse => ReleaseCheckResponse.decode(value),
   },
+  /** Asks for the verification of a backup. */
+  claimVerification: {
+    path: "/tidemark.backup.v1.ExecutorService/ClaimVerification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ClaimVerificationRequest): Buffer =>
+      Buffer.from(ClaimVerificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ClaimVerificationRequest => ClaimVerificationRequest.decode(value),
+    responseSerialize: (value: ClaimVerificationResponse): Buffer =>
+      Buffer.from(ClaimVerificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ClaimVerificationResponse => ClaimVerificationResponse.decode(value),
+  },
+  /** Keeps the lease of a verification, and reports how far it got. */
+  renewVerification: {
+    path: "/tidemark.backup.v1.ExecutorService/RenewVerification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RenewVerificationRequest): Buffer =>
+      Buffer.from(RenewVerificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RenewVerificationRequest => RenewVerificationRequest.decode(value),
+    responseSerialize: (value: RenewVerificationResponse): Buffer =>
+      Buffer.from(RenewVerificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RenewVerificationResponse => RenewVerificationResponse.decode(value),
+  },
+  /** Ends the claim on a verification. */
+  completeVerification: {
+    path: "/tidemark.backup.v1.ExecutorService/CompleteVerification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CompleteVerificationRequest): Buffer =>
+      Buffer.from(CompleteVerificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CompleteVerificationRequest => CompleteVerificationRequest.decode(value),
+    responseSerialize: (value: CompleteVerificationResponse): Buffer =>
+      Buffer.from(CompleteVerificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CompleteVerificationResponse => CompleteVerificationResponse.decode(value),
+  },
+  /** Gives a verification back, for another worker to go on with. */
+  releaseVerification: {
+    path: "/tidemark.backup.v1.ExecutorService/ReleaseVerification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReleaseVerificationRequest): Buffer =>
+      Buffer.from(ReleaseVerificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReleaseVerificationRequest => ReleaseVerificationRequest.decode(value),
+    responseSerialize: (value: ReleaseVerificationResponse): Buffer =>
+      Buffer.from(ReleaseVerificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReleaseVerificationResponse => ReleaseVerificationResponse.decode(value),
+  },
   /** Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence: {
     path: "/tidemark.backup.v1.ExecutorService/ReportPresence" as const,
@@ -6213,6 +7685,14 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
   completeCheck: handleUnaryCall<CompleteCheckRequest, CompleteCheckResponse>;
   /** Gives a check back that its worker does not end. */
   releaseCheck: handleUnaryCall<ReleaseCheckRequest, ReleaseCheckResponse>;
+  /** Asks for the verification of a backup. */
+  claimVerification: handleUnaryCall<ClaimVerificationRequest, ClaimVerificationResponse>;
+  /** Keeps the lease of a verification, and reports how far it got. */
+  renewVerification: handleUnaryCall<RenewVerificationRequest, RenewVerificationResponse>;
+  /** Ends the claim on a verification. */
+  completeVerification: handleUnaryCall<CompleteVerificationRequest, CompleteVerificationResponse>;
+  /** Gives a verification back, for another worker to go on with. */
+  releaseVerification: handleUnaryCall<ReleaseVerificationRequest, ReleaseVerificationResponse>;
   /** Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence: handleUnaryCall<ReportPresenceRequest, ReportPresenceResponse>;
   /** Reports which marker lies in a storage, and asks what the storage is known by; the first number wins. */
@@ -6447,6 +7927,70 @@ export interface ExecutorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReleaseCheckResponse) => void,
+  ): ClientUnaryCall;
+  /** Asks for the verification of a backup. */
+  claimVerification(
+    request: ClaimVerificationRequest,
+    callback: (error: ServiceError | null, response: ClaimVerificationResponse) => void,
+  ): ClientUnaryCall;
+  claimVerification(
+    request: ClaimVerificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ClaimVerificationResponse) => void,
+  ): ClientUnaryCall;
+  claimVerification(
+    request: ClaimVerificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ClaimVerificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Keeps the lease of a verification, and reports how far it got. */
+  renewVerification(
+    request: RenewVerificationRequest,
+    callback: (error: ServiceError | null, response: RenewVerificationResponse) => void,
+  ): ClientUnaryCall;
+  renewVerification(
+    request: RenewVerificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RenewVerificationResponse) => void,
+  ): ClientUnaryCall;
+  renewVerification(
+    request: RenewVerificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RenewVerificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends the claim on a verification. */
+  completeVerification(
+    request: CompleteVerificationRequest,
+    callback: (error: ServiceError | null, response: CompleteVerificationResponse) => void,
+  ): ClientUnaryCall;
+  completeVerification(
+    request: CompleteVerificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CompleteVerificationResponse) => void,
+  ): ClientUnaryCall;
+  completeVerification(
+    request: CompleteVerificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CompleteVerificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Gives a verification back, for another worker to go on with. */
+  releaseVerification(
+    request: ReleaseVerificationRequest,
+    callback: (error: ServiceError | null, response: ReleaseVerificationResponse) => void,
+  ): ClientUnaryCall;
+  releaseVerification(
+    request: ReleaseVerificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReleaseVerificationResponse) => void,
+  ): ClientUnaryCall;
+  releaseVerification(
+    request: ReleaseVerificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReleaseVerificationResponse) => void,
   ): ClientUnaryCall;
   /** Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence(

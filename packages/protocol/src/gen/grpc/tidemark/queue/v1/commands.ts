@@ -17,6 +17,8 @@ export const CommandKind = {
   COMMAND_KIND_CHECK: 2,
   /** COMMAND_KIND_RESTORE - A restore in `backups` has a task. */
   COMMAND_KIND_RESTORE: 3,
+  /** COMMAND_KIND_VERIFICATION - A document in `verifications` has a task, or a cancel was recorded on it; announced to every worker, and never queued. */
+  COMMAND_KIND_VERIFICATION: 4,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -27,6 +29,7 @@ export namespace CommandKind {
   export type COMMAND_KIND_BACKUP = typeof CommandKind.COMMAND_KIND_BACKUP;
   export type COMMAND_KIND_CHECK = typeof CommandKind.COMMAND_KIND_CHECK;
   export type COMMAND_KIND_RESTORE = typeof CommandKind.COMMAND_KIND_RESTORE;
+  export type COMMAND_KIND_VERIFICATION = typeof CommandKind.COMMAND_KIND_VERIFICATION;
   export type UNRECOGNIZED = typeof CommandKind.UNRECOGNIZED;
 }
 

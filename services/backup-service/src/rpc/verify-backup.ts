@@ -1,0 +1,48 @@
+import type {
+  VerifyBackupRequest,
+  VerifyBackupResponse,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { toBackupMessage } from '../backup-message.ts';
+import { validation } from '../validate.ts';
+import { isEnded } from '../verification.ts';
+import { fromLevelMessage } from '../verification-message.ts';
+import type { Dependencies } from './context.ts';
+import { existing, notGoodEnough } from './refusals.ts';
+
+/** Writes a verification of a good backup down and lets the workers know; one that is under way is the answer instead. */
+export function verifyBackup({ store, verifications, dispatcher }: Dependencies) {
+  return async (
+    { id, level: asked, sample, rateLimit }: VerifyBackupRequest,
+    context: CallContext,
+  ): Promise<VerifyBackupResponse> => {
+    const { caller, requestId, signal } = context;
+    const level = fromLevelMessage(asked);
+    const check = validation();
+    check.require(level !== undefined, 'level', 'must be "meta" or "bytes"');
+    check.require(
+      sample === undefined || (sample > 0 && sample <= 1),
+      'sample',
+      'must be above 0 and at most 1, which reads all data files, or be left out',
+    );
+    check.require(
+      sample === undefined || level !== 'meta',
+      'sample',
+      'must be left out at the level "meta", which reads no data files',
+    );
+    check.finish();
+
+    const backup = existing(await store.get(id, signal), { id }, context);
+    const isGood = backup.state === 'Succeeded' && backup.deletion.state === 'None';
+    if (!isGood || level === undefined) throw notGoodEnough(backup, 'verified');
+    // The outcome of the one before may still have to be taken down.
+    if (backup.verification?.active) await dispatcher.attendVerification(id);
+    const wish = { backup, level, sample: sample ?? 1, rateLimit, createdBy: caller, requestId };
+    const written = await verifications.ask(wish, signal);
+    await dispatcher.attendVerification(id);
+    const [now, newest] = await Promise.all([store.get(id, signal), verifications.get(id, signal)]);
+    // Somebody may have been quicker with a deletion.
+    if (newest?.run === written.run && isEnded(newest) && !newest.held) throw notGoodEnough(now ?? backup, 'verified');
+    return { backup: toBackupMessage(now ?? backup, 0, newest) };
+  };
+}

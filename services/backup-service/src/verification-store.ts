@@ -1,0 +1,155 @@
+/**
+ * The collection `verifications`.
+ *
+ * Every change is one of `task-store.ts`. The unique `slotKey` is how many backups of a storage are verified at once; what a
+ * claim reads of it may be old, and then it is decided anew.
+ */
+import { MAX_OFFERED_VERIFICATIONS, MAX_QUEUED_VERIFICATIONS } from '@tidemark/limits/limits';
+import type { IndexSpec } from '@tidemark/mongo/indexes';
+import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import { EPOCH, FAR } from '@tidemark/mongo/time-range';
+import type { TaskLimits } from '@tidemark/task/task';
+import type { Db } from 'mongodb';
+import { persist } from './persist.ts';
+import { createTaskStore } from './task-store.ts';
+import {
+  decideVerification,
+  newVerification,
+  type Verification,
+  type VerificationCommand,
+  type VerificationDecision,
+  type VerificationWish,
+} from './verification.ts';
+
+export const VERIFICATION_INDEXES: readonly IndexSpec[] = [
+  { collection: 'verifications', keys: { slotKey: 1 }, unique: true },
+  { collection: 'verifications', keys: { 'task.ringAt': 1 } },
+  { collection: 'verifications', keys: { state: 1, pool: 1, createTime: 1 } },
+];
+
+/** What became of a command: the decision, and the document after it. */
+export interface AppliedToVerification {
+  readonly decision: VerificationDecision;
+  readonly verification: Verification;
+}
+
+/** What a claim must know beyond the document is found out by the store. */
+type StoreCommand =
+  | Exclude<VerificationCommand, { kind: 'claim' | 'ask' }>
+  | Omit<Extract<VerificationCommand, { kind: 'claim' }>, 'slotKey'>;
+
+/** Every method throws `unavailable` when the database does. */
+export interface VerificationStore {
+  /** The newest verification of a backup. */
+  get(backupId: string, signal: AbortSignal): Promise<Verification | undefined>;
+  /** The newest verifications of some backups. */
+  find(backupIds: readonly string[], signal: AbortSignal): Promise<Verification[]>;
+  /** Writes a new verification down; one that is under way is the answer instead. */
+  ask(wish: VerificationWish, signal: AbortSignal): Promise<Verification>;
+  /** Applies a command; undefined where no verification was ever asked for. */
+  apply(backupId: string, command: StoreCommand, signal: AbortSignal): Promise<AppliedToVerification | undefined>;
+  /** Backups of which a worker of a pool may begin with the verification now, the first to be asked for first. */
+  wantedFrom(
+    worker: { readonly pool: string; readonly outOfReach: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<string[]>;
+  /** Backups whose verification is to be looked at, the longest due first. */
+  findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
+}
+
+export interface VerificationStoreDependencies {
+  readonly now: () => Date;
+  readonly limits: TaskLimits;
+  /** How many backups of one storage are verified at once. */
+  readonly perStorage: number;
+  /** Called with each change that was written; without a document before for the first verification of a backup. */
+  readonly onChanged: (before: Verification | undefined, after: Verification) => void;
+}
+
+type Waiting = Pick<Verification, '_id' | 'storageId' | 'held' | 'task'>;
+
+/** The store over a database. */
+export function createVerificationStore(
+  db: Db,
+  { now, limits, perStorage, onChanged }: VerificationStoreDependencies,
+): VerificationStore {
+  const verifications = db.collection<Verification>('verifications');
+  const tasks = createTaskStore(verifications, { now, onChanged });
+
+  const slotsOf = (storageId: string) =>
+    Array.from({ length: perStorage }, (_, index) => `storage:${storageId}:${index + 1}`);
+
+  async function freeSlots(storageIds: readonly string[], signal: AbortSignal): Promise<Map<string, string[]>> {
+    const taken = await verifications
+      .find({ slotKey: { $in: storageIds.flatMap(slotsOf) } }, { projection: { slotKey: 1 }, signal })
+      .map(({ slotKey }) => slotKey)
+      .toArray();
+    return new Map(storageIds.map((id) => [id, slotsOf(id).filter((slot) => !taken.includes(slot))]));
+  }
+
+  return {
+    get: tasks.get,
+
+    find: (backupIds, signal) =>
+      persist(signal, () => verifications.find({ _id: { $in: [...backupIds] } }, { signal }).toArray()),
+
+    ask: (wish, signal) =>
+      persist(signal, async () => {
+        const prepare = async (before: Verification) => (at: Date) =>
+          decideVerification(before, { kind: 'ask', wish }, at, limits);
+        const written = await tasks.apply(wish.backup._id, prepare, signal);
+        if (written) return written.after;
+        try {
+          const first = newVerification(wish, now());
+          await verifications.insertOne(first);
+          onChanged(undefined, first);
+          return first;
+        } catch (error) {
+          if (!isDuplicateKey(error, '_id')) throw error;
+          return 'again';
+        }
+      }),
+
+    async apply(backupId, command, signal) {
+      const refused = new Set<string>();
+      const prepare = async (before: Verification) => {
+        if (command.kind !== 'claim') return (at: Date) => decideVerification(before, command, at, limits);
+        const free = before.state === 'Queued' ? await freeSlots([before.storageId], signal) : undefined;
+        const slotKey = free?.get(before.storageId)?.find((slot) => !refused.has(slot));
+        const claim = { ...command, ...(slotKey !== undefined && { slotKey }) };
+        return (at: Date) => decideVerification(before, claim, at, limits);
+      };
+      const isConflict = (error: unknown, { slotKey }: Verification) => {
+        const taken = isDuplicateKey(error, 'slotKey');
+        if (taken) refused.add(slotKey);
+        return taken;
+      };
+      const written = await tasks.apply(backupId, prepare, signal, isConflict);
+      return written && { decision: written.decision, verification: written.after };
+    },
+
+    wantedFrom: ({ pool, outOfReach }, signal) =>
+      persist(signal, async () => {
+        const at = now();
+        const queued: Waiting[] = await verifications
+          .find(
+            { state: 'Queued', pool, createTime: { $gt: EPOCH, $lt: FAR } },
+            { projection: { storageId: 1, held: 1, 'task.notBefore': 1 }, signal },
+          )
+          .sort({ createTime: 1 })
+          .limit(MAX_QUEUED_VERIFICATIONS)
+          .toArray();
+        const ready = queued.filter(
+          ({ held, storageId, task }) => held && task && task.notBefore <= at && !outOfReach.includes(storageId),
+        );
+        if (ready.length === 0) return [];
+        const free = await freeSlots([...new Set(ready.map(({ storageId }) => storageId))], signal);
+        return ready
+          .filter(({ storageId }) => (free.get(storageId) ?? []).length > 0)
+          .slice(0, MAX_OFFERED_VERIFICATIONS)
+          .map(({ _id }) => _id);
+      }),
+
+    findDue: tasks.findDue,
+  };
+}
