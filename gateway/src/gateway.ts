@@ -42,6 +42,7 @@ import { storageRoutes } from './rest/storages.ts';
 import { strategyRoutes } from './rest/strategies.ts';
 import { strategyPreviewRoutes } from './rest/strategy-preview.ts';
 import { strategyRuleRoutes } from './rest/strategy-rules.ts';
+import { verificationRoutes } from './rest/verifications.ts';
 
 export interface GatewayDependencies {
   readonly backends: Backends;
@@ -188,6 +189,7 @@ export function buildGateway({
       backupRoutes(api, dependencies);
       pinRoutes(api, dependencies);
       restoreRoutes(api, dependencies);
+      verificationRoutes(api, dependencies);
       backupLogRoutes(api, dependencies);
       clusterRoutes(api, dependencies);
       storageRoutes(api, dependencies);

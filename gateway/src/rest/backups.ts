@@ -69,6 +69,7 @@ export function backupRoutes(app: FastifyInstance, dependencies: CallDependencie
         page: query.page,
         pageSize: query.pageSize,
         includeDeleted: query.includeDeleted ?? false,
+        damaged: query.damaged ?? false,
         withoutTotal: query.withoutTotal ?? false,
         pageToken: query.pageToken ?? '',
         ...(query.backupMode && { mode: MODES[query.backupMode] }),

@@ -3,7 +3,7 @@ import type { Cluster } from '@tidemark/protocol/connect/tidemark/backup/v1/regi
 import type { FastifyInstance } from 'fastify';
 import type { CallDependencies } from '../calls/scope.ts';
 import { toBrOptions, toBrOptionsView } from './br-options.ts';
-import { timeOf } from './legacy-record.ts';
+import { timeOf } from './legacy-states.ts';
 import * as operations from './operations/clusters.ts';
 import { route } from './route.ts';
 import { parseQuery } from './validate.ts';

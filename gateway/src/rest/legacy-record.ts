@@ -1,5 +1,4 @@
 /** The backup record of the documented API, with what goes beyond it as extra fields (docs/api-contract.md). Pure. */
-import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
 import {
   type Attempt,
   type Backup,
@@ -9,8 +8,9 @@ import {
   DeletionState,
   type Reason,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
-import { NEVER, STATE_NAMES, UNKNOWN } from './legacy-states.ts';
+import { STATE_NAMES, timeOf, UNKNOWN } from './legacy-states.ts';
 import type { BackupRecordView } from './operations/backups.ts';
+import { toVerificationView } from './verification-view.ts';
 
 /** How backup-service names the holds that are pins. */
 const PIN = 'pin:';
@@ -32,15 +32,11 @@ export function statesOf(name: string): BackupState[] {
     .map(([value]) => Number(value) as BackupState);
 }
 
-export function timeOf(time: Timestamp | undefined): string {
-  return time ? timestampDate(time).toISOString() : NEVER;
-}
-
 /** A backup as the documented API shows it. */
 export function toLegacyRecord(backup: Backup): BackupRecordView {
   const { state, status } = STATE_NAMES[backup.state] ?? UNKNOWN;
   const sizeBytes = Number(backup.result?.sizeBytes ?? 0n);
-  const { deletion, progress, cancellation, waiting, estimate } = backup;
+  const { deletion, progress, cancellation, waiting, estimate, verification } = backup;
   return {
     id: backup.id,
     clusterId: backup.clusterId,
@@ -100,6 +96,7 @@ export function toLegacyRecord(backup: Backup): BackupRecordView {
         ...(estimate.percent !== undefined && { percent: estimate.percent }),
       },
     }),
+    ...(verification && { verification: toVerificationView(verification) }),
     ...(backup.rule && { rule: backup.rule }),
     origin: backup.origin === BackupOrigin.SCHEDULE ? 'schedule' : 'request',
     createdBy: backup.createdBy,

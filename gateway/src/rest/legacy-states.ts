@@ -1,8 +1,13 @@
-/** The words of the documented API for what a backup is doing, and for a time that never came. */
+/** The words of the documented API for what a backup is doing, and for times. */
+import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
 import { BackupState } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 
 /** How a time that has not happened is written. */
 export const NEVER = '0001-01-01T00:00:00Z';
+
+export function timeOf(time: Timestamp | undefined): string {
+  return time ? timestampDate(time).toISOString() : NEVER;
+}
 
 interface StateNames {
   readonly state: string;

@@ -8,7 +8,7 @@ import { setPage } from '../calls/set-page.ts';
 import type { ResponseOf } from '../calls/steps.ts';
 import { pageView } from './envelope.ts';
 import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
-import { timeOf } from './legacy-record.ts';
+import { timeOf } from './legacy-states.ts';
 import { listClusterOccurrences, listOccurrences, type OccurrenceView, STATE_NAMES } from './operations/occurrences.ts';
 import { type ReadOf, route, type Shown } from './route.ts';
 import { parse } from './validate.ts';

@@ -5,7 +5,7 @@ import { evaluateRetention } from '../calls/lists.ts';
 import { type CallDependencies, extraCallOptions } from '../calls/scope.ts';
 import { log } from '../logger.ts';
 import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
-import { timeOf } from './legacy-record.ts';
+import { timeOf } from './legacy-states.ts';
 import { simulateRetention, type VerdictView } from './operations/strategies.ts';
 import { route } from './route.ts';
 import { toRetention } from './strategy-body.ts';

@@ -8,7 +8,7 @@ import {
 } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { FastifyInstance } from 'fastify';
 import type { CallDependencies } from '../calls/scope.ts';
-import { timeOf } from './legacy-record.ts';
+import { timeOf } from './legacy-states.ts';
 import * as operations from './operations/storages.ts';
 import { route } from './route.ts';
 

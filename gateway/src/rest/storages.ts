@@ -3,7 +3,7 @@ import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error
 import type { Storage, StorageSchema } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { FastifyInstance } from 'fastify';
 import type { CallDependencies } from '../calls/scope.ts';
-import { timeOf } from './legacy-record.ts';
+import { timeOf } from './legacy-states.ts';
 import * as operations from './operations/storages.ts';
 import { route } from './route.ts';
 import { NAME_CREDENTIALS, readStorageUrl } from './storage-url.ts';

@@ -9,7 +9,7 @@ import { leftOut } from '../calls/left-out.ts';
 import { type CallDependencies, extraCallOptions, type RequestScope } from '../calls/scope.ts';
 import type { RequestOf } from '../calls/steps.ts';
 import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
-import { timeOf } from './legacy-record.ts';
+import { timeOf } from './legacy-states.ts';
 import * as operations from './operations/strategies.ts';
 import { type ReadOf, route } from './route.ts';
 import { parseRule } from './strategy-body.ts';

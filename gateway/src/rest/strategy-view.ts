@@ -6,7 +6,7 @@ import {
   WindowEnd,
 } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { toBrOptionsView } from './br-options.ts';
-import { timeOf } from './legacy-record.ts';
+import { timeOf } from './legacy-states.ts';
 import type { FleetStrategyView } from './operations/fleet-strategies.ts';
 import type { StrategyView } from './operations/strategies.ts';
 

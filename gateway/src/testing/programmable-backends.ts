@@ -23,6 +23,7 @@ import {
   BackupSchema,
   BackupState,
   DeletionState,
+  VerificationState,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { CheckState, RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
@@ -273,6 +274,15 @@ function knownAnswers(): Partial<Answers> {
       return { backup: sampleBackup({ id, holds: ['pin:r-1'] }) };
     },
     unpinBackup: async ({ id }) => backupOf(id),
+    async verifyBackup({ id, level, sample = 1, rateLimit }) {
+      backupOf(id);
+      const verification = { state: VerificationState.QUEUED, level, sample, rateLimit };
+      return { backup: sampleBackup({ id, holds: ['verify:1'], verification }) };
+    },
+    async cancelVerification({ id }) {
+      backupOf(id);
+      return { backup: sampleBackup({ id, verification: { state: VerificationState.CANCELED } }) };
+    },
     async *watchBackup({ id }) {
       yield backupOf(id);
     },

@@ -95,6 +95,8 @@ const KNOWN: KnownOf<typeof BackupService> &
   deleteBackup: { rest: ({ backupId }) => ['DELETE', `/backups/${backupId}`] },
   pinBackup: { rest: ({ backupId }) => ['PUT', `/backups/${backupId}/pin`] },
   unpinBackup: { rest: ({ backupId }) => ['DELETE', `/backups/${backupId}/pin`] },
+  verifyBackup: { rest: ({ backupId }) => ['POST', `/backups/${backupId}/verify`] },
+  cancelVerification: { rest: ({ backupId }) => ['POST', `/backups/${backupId}/verify/cancel`] },
   watchBackup: { rest: ({ backupId }) => ['GET', `/backups/${backupId}/events`] },
   readBackupLog: { rest: ({ backupId }) => ['GET', `/backups/${backupId}/log`] },
 

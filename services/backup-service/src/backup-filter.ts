@@ -16,13 +16,16 @@ export interface BackupFilter {
   readonly origin?: Backup['origin'];
   readonly rule?: string;
   readonly includeDeleted: boolean;
+  /** Only those that were found damaged. */
+  readonly damaged?: boolean;
 }
 
+const FOUND_DAMAGED = { 'verification.counts.state': 'Damaged' } as const;
 /** What most backups become. */
 const USUAL: BackupState = 'Succeeded';
 
 export function toSelection(filter: BackupFilter): Selection {
-  const { clusterIds, startedAtOrAfter, endedAtOrBefore, states, mode, origin, rule, includeDeleted } = filter;
+  const { clusterIds, startedAtOrAfter, endedAtOrBefore, states, mode, origin, rule, includeDeleted, damaged } = filter;
   const { rest, ...parts } = toFilterParts(filter);
   const inReach = (time: number) => Math.min(Math.max(time, FIRST_INSTANT), LAST_INSTANT);
   const selection = {
@@ -36,6 +39,7 @@ export function toSelection(filter: BackupFilter): Selection {
       ...(mode && { mode }),
       ...(origin && { origin }),
       ...(rule !== undefined && { rule }),
+      ...(damaged && FOUND_DAMAGED),
       // Whatever has not ended was started by then; an `$or` would keep some servers from using any index.
       ...(endedAtOrBefore && { endTime: { $not: { $gt: endedAtOrBefore } } }),
       // Not by the state of the deletion: of an index of that, which nearly all share, some servers read all.
@@ -47,11 +51,12 @@ export function toSelection(filter: BackupFilter): Selection {
   return isByState ? { ...selection, byTime: { ...selection, parts: [{}] } } : selection;
 }
 
-function toFilterParts({ clusterIds, id, states }: BackupFilter): ReturnType<typeof toParts> {
+function toFilterParts({ clusterIds, id, states, damaged }: BackupFilter): ReturnType<typeof toParts> {
   if (id !== undefined)
     return { parts: [{ _id: id }], rest: clusterIds.length > 0 ? { clusterId: oneOf(clusterIds) } : {} };
   const ofClusters = toParts('clusterId', clusterIds);
   const isByCluster = ofClusters.parts.some((part) => 'clusterId' in part);
+  if (damaged && !isByCluster) return { ...ofClusters, parts: [FOUND_DAMAGED] };
   const isUnusual = states.length > 0 && !states.includes(USUAL);
   return isByCluster || !isUnusual ? ofClusters : { ...ofClusters, parts: toParts('state', states).parts };
 }
@@ -65,6 +70,7 @@ export function toTokenScope(filter: BackupFilter): TokenScope {
       ...[withinSight ? [] : [...new Set(clusterIds)].sort(), filter.id ?? null],
       ...[startedAtOrAfter ?? null, endedAtOrBefore ?? null],
       ...[[...states].sort(), mode ?? null, origin ?? null, rule ?? null, filter.includeDeleted],
+      ...(filter.damaged ? ['damaged'] : []),
     ],
   };
 }

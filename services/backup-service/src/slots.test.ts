@@ -125,6 +125,7 @@ async function listedPositions(ids: readonly string[]): Promise<(number | undefi
     pageSize: 1_000,
     withoutTotal: false,
     withinSight: false,
+    damaged: false,
     pageToken: '',
   });
   return ids.map((id) => backups.find((backup) => backup.id === id)?.queuePosition);

@@ -278,6 +278,7 @@ describe('checks of storages', () => {
       pageSize: 10,
       withoutTotal: false,
       withinSight: false,
+      damaged: false,
       pageToken: '',
     });
     expect(listed.map((one) => one.id)).toEqual([id]);

@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import {
   type Backup,
-  BackupMode,
   BackupOrigin,
   VerificationLevel,
   VerificationState,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import { ListBackupsRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import {
   type CompleteVerificationRequest,
   TaskStanding,
@@ -103,21 +103,11 @@ const GOOD = verified(VerificationState.VERIFICATION_STATE_GOOD);
 const DAMAGED = verified(VerificationState.VERIFICATION_STATE_DAMAGED);
 /** What is wrong with a request, by its code. */
 const refused = (code: string) => expect.objectContaining({ code });
-const list = async (id: string) => {
-  const { clusterId } = await show(id);
-  const page = { page: 1, pageSize: 10, pageToken: '', withoutTotal: true, withinSight: false };
-  const all = {
-    id,
-    rule: '',
-    states: [],
-    mode: BackupMode.BACKUP_MODE_UNSPECIFIED,
-    origin: BackupOrigin.BACKUP_ORIGIN_UNSPECIFIED,
-    includeDeleted: false,
-  };
-  const times = { startedAtOrAfter: undefined, endedAtOrBefore: undefined };
-  const { backups } = await service.backups.listBackups({ clusterIds: [clusterId], ...all, ...times, ...page });
-  return backups[0];
-};
+async function selected(fields: Partial<ListBackupsRequest>): Promise<Backup[]> {
+  const request = { page: 1, pageSize: 100, withoutTotal: true, ...fields };
+  return (await service.backups.listBackups(ListBackupsRequest.create(request))).backups;
+}
+const list = async (id: string) => (await selected({ id }))[0];
 const remove = (id: string, byRetention = false) =>
   service.backups.deleteBackup({ id, clusterId: '', reason: 'test', byRetention, forget: false });
 
@@ -365,6 +355,17 @@ describe('a backup that was found damaged', () => {
     await complete((await begun(backup.id)).ref, GOOD);
     expect((await show(backup.id)).verification).toMatchObject({ damaged: false, earlier: undefined });
     expect(await newest(backup.clusterId)).toBe(backup.id);
+  });
+
+  it('is found in a list of those that are, of one cluster and of all', async () => {
+    const backup = await good();
+    const { id: sound } = await goodIn(backup.storageId, backup.clusterId);
+    await damaged(backup);
+    const listed = async (clusterIds: string[]) => (await selected({ clusterIds, damaged: true })).map(({ id }) => id);
+    expect(await listed([backup.clusterId])).toEqual([backup.id]);
+    const all = await listed([]);
+    expect(all).toContain(backup.id);
+    expect(all).not.toContain(sound);
   });
 
   it('is counted for the alert for as long as nobody deletes it', async () => {

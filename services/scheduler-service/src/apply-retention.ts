@@ -2,7 +2,8 @@
  * Deletes what no retention keeps any more.
  *
  * R1. Only successful backups that the scheduler started, of a rule that is there and has a retention; never the newest
- *     good one of its rule, nor one that is held. backup-service asks the same once more, and again when a worker claims
+ *     good one of its rule, nor one that is held. One that a verification found damaged counts for nothing, and is left
+ *     alone. backup-service asks the same once more, and again when a worker claims
  *     the removal.
  * R2. Every copy does this. A deletion is recorded once, under the reason that is told here, and is retried and shown by
  *     backup-service from then on.

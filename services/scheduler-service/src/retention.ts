@@ -14,6 +14,8 @@ import type { Backends } from './backends.ts';
 /** What retention has to know of a successful backup: there may be very many of a cluster. */
 export type GoodBackup = Pick<Backup, 'id' | 'rule' | 'origin' | 'startTime' | 'holds'> & {
   readonly sizeBytes: bigint;
+  /** A verification found it so: it stands for no other, and a person decides what becomes of it. */
+  readonly damaged: boolean;
 };
 
 /** A successful backup and why it is kept; without a reason it goes. */
@@ -25,6 +27,7 @@ export interface Judged {
 
 const PAGE = 1_000;
 const NOT_SCHEDULED = 'not started by the scheduler';
+const DAMAGED = 'found damaged: left to people';
 
 /** Every successful backup of the cluster that is not deleted, nor about to be. */
 export async function listGoodBackups(
@@ -50,6 +53,7 @@ export async function listGoodBackups(
         pageToken,
         withoutTotal: true,
         withinSight: false,
+        damaged: false,
       },
       options,
     );
@@ -64,8 +68,9 @@ export async function listGoodBackups(
   }
 }
 
-function toGoodBackup({ id, rule, origin, startTime, holds, result }: Backup): GoodBackup {
-  return { id, rule, origin, startTime, holds, sizeBytes: result?.sizeBytes ?? 0n };
+function toGoodBackup({ id, rule, origin, startTime, holds, result, verification }: Backup): GoodBackup {
+  const damaged = verification?.damaged ?? false;
+  return { id, rule, origin, startTime, holds, sizeBytes: result?.sizeBytes ?? 0n, damaged };
 }
 
 /** Rules of one cluster, each with its retention. */
@@ -87,7 +92,7 @@ export async function listRules(
 }
 
 /**
- * Judges the backups, each under the retention of its own rule, and tells them newest first; those of one instant by id.
+ * Judges the backups, each under the retention of its own rule, without those that were found damaged, and tells them newest first; those of one instant by id.
  *
  * @param policyOf the retention of a rule, or undefined where everything is kept
  */
@@ -98,7 +103,7 @@ export function judge(
   now: Date,
 ): Judged[] {
   const judged = rules.flatMap((rule) => {
-    const own = backups.filter((backup) => backup.rule === rule.rule && isScheduled(backup));
+    const own = backups.filter((backup) => backup.rule === rule.rule && isScheduled(backup) && !backup.damaged);
     const retained = own.map(({ id, startTime, holds }) => ({
       id,
       takenAt: startTime ?? new Date(0),
@@ -114,8 +119,14 @@ export function judge(
   const known = new Set(judged.map(({ backup }) => backup.id));
   const others = backups
     .filter(({ id }) => !known.has(id))
-    .map((backup) => ({ backup, keepReasons: [isScheduled(backup) ? 'its rule is gone' : NOT_SCHEDULED] }));
+    .map((backup) => ({ backup, keepReasons: [whyKept(backup, rules)] }));
   return [...judged, ...others].sort((one, other) => (isBehind(one.backup, other.backup) ? 1 : -1));
+}
+
+/** Of what no retention is about. */
+function whyKept(backup: GoodBackup, rules: readonly Strategy[]): string {
+  if (!isScheduled(backup)) return NOT_SCHEDULED;
+  return backup.damaged && rules.some(({ rule }) => rule === backup.rule) ? DAMAGED : 'its rule is gone';
 }
 
 type Told = Pick<GoodBackup, 'id' | 'startTime'>;

@@ -1,5 +1,5 @@
 import { rulesOf, sentenceOf } from '@tidemark/contract/rules';
-import { DEFAULT_PAGE_SIZE, MAX_PAGE, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE, MAX_PAGE_SIZE, MAX_RATE_LIMIT } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import { BrOptionsBody } from '../br-options.ts';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
@@ -59,6 +59,7 @@ const ListQuery = z.object({
   backupMode: leftOut(Mode).describe('Only with this mode.'),
   origin: leftOut(Origin).describe('Only those that the schedule started, or that somebody asked for.'),
   rule: leftOut(Id).describe('Only those of this rule of a strategy.'),
+  damaged: leftOut(flag()).describe('Only those that a verification found damaged; `false` by default.'),
   includeDeleted: leftOut(flag()).describe('Whether deleted ones are listed too; `false` by default.'),
   ...GoesOn,
 });
@@ -149,6 +150,77 @@ const Deletion = z
   })
   .meta({ id: 'Deletion', description: 'How far the deletion of a backup has come.' });
 
+const VERIFICATION_STATES = ['Queued', 'Running', 'Canceling', 'Good', 'Damaged', 'Unknown', 'Canceled'] as const;
+const Level = z.enum(['meta', 'bytes'], 'must be "meta" or "bytes"').meta({
+  id: 'VerificationLevel',
+  description: 'Whether only the catalogue and a list of the files are looked at, or every file is read.',
+});
+const SAMPLE = 'must be a number above 0 and at most 1';
+const VerifyBody = z.object({
+  level: leftOut(Level).describe('`bytes` by default.'),
+  sample: leftOut(z.number(SAMPLE).gt(0, SAMPLE).lte(1, SAMPLE)).describe(
+    'Which random part of the data files is read, at the level `bytes`; all by default.',
+  ),
+  rateLimit: leftOutOrFrom1(MAX_RATE_LIMIT).describe(
+    'How fast files are read, in MiB per second; no limit by default, and for 0.',
+  ),
+});
+const Problem = z
+  .object({
+    kind: z.string().describe('`missing`, `size`, `content`, `swapped`, `key` or `unreadable`.'),
+    name: z.string().describe('The file, below the path of the backup.'),
+    why: z.string().describe('What is wrong with it.'),
+  })
+  .meta({ id: 'VerificationProblem', description: 'What is wrong with one file of a backup.' });
+const Verdict = {
+  level: Level,
+  sample: z.number().describe('Which part of the data files is read; 1 is all.'),
+  verdict: z
+    .string()
+    .describe('What was found, and no more than that; or why nothing could be. Empty until it is over.'),
+  problems: z.array(Problem).describe('The first 100 of what is wrong; none in lists.'),
+  problemCount: counted('What is wrong, in all.'),
+  verifiedAt: time('When it was over.'),
+};
+const Verification = z
+  .object({
+    state: z.enum(VERIFICATION_STATES).meta({
+      id: 'VerificationState',
+      'x-enum-varnames': VERIFICATION_STATES.map((state) => `Verification${state}`),
+      description: '`Unknown`: it could not be verified, which says nothing against it.',
+    }),
+    ...Verdict,
+    rateLimit: counted('In MiB per second; 0 is no limit.'),
+    damaged: z
+      .boolean()
+      .describe(
+        'Whether the backup counts as damaged: by this verdict, or by an earlier one that it does not outweigh.',
+      ),
+    progress: z
+      .object({
+        bytesRead: counted('Bytes read so far.'),
+        bytesInAll: counted('Bytes to read; 0 until the catalogue has been read.'),
+        files: counted('Files read whole.'),
+      })
+      .optional()
+      .describe('Once it runs.'),
+    waitsFor: z.string().optional().describe('Why it has to be tried again, where it does.'),
+    requestTime: time('When it was asked for.'),
+    createdBy: z.string().optional(),
+    worker: z.string().optional().describe('Who is at it, or was last.'),
+    earlier: z
+      .object({
+        state: z
+          .enum(['Good', 'Damaged'])
+          .meta({ id: 'VerdictState', 'x-enum-varnames': ['VerdictGood', 'VerdictDamaged'] }),
+        ...Verdict,
+      })
+      .optional()
+      .describe('The earlier verdict that counts, where this verification has none, or one that does not outweigh it.'),
+  })
+  .meta({ id: 'Verification', description: 'The newest verification of a backup.' });
+export type VerificationView = z.infer<typeof Verification>;
+
 /** The record of the documented API, and what goes beyond it. */
 export const BackupRecord = z
   .object({
@@ -185,6 +257,7 @@ export const BackupRecord = z
     nextTryTime: time('Between two tries: from when on it is tried again; why it must be is the reason.').optional(),
     waiting: Waiting.optional(),
     estimate: Estimate.optional(),
+    verification: Verification.optional(),
     rule: z.string().optional().describe('The rule of the strategy that it was started by or for.'),
     origin: Origin,
     createdBy: z.string().describe('The name of the token that started it, or of the part of Tidemark.'),
@@ -260,6 +333,42 @@ const deleted: BackupRecordView = {
   ...RECORD,
   deleteTime: '2022-05-01T10:00:00.120Z',
   deletion: { state: 'Deleted', at: '2022-05-01T10:00:00.000Z', by: 'console', reason: '', bytes: 1_572_864 },
+};
+
+const verifying: BackupRecordView = {
+  ...RECORD,
+  holds: ['verify:1'],
+  verification: {
+    state: 'Running',
+    level: 'bytes',
+    sample: 1,
+    verdict: '',
+    problems: [],
+    problemCount: 0,
+    verifiedAt: '0001-01-01T00:00:00Z',
+    rateLimit: 100,
+    damaged: false,
+    progress: { bytesRead: 1_048_576, bytesInAll: 1_572_864, files: 3 },
+    requestTime: '2022-05-01T10:00:00.000Z',
+    createdBy: 'console',
+    worker: 'executor-worker-1',
+  },
+};
+const canceledVerification: BackupRecordView = {
+  ...RECORD,
+  verification: {
+    state: 'Canceled',
+    level: 'bytes',
+    sample: 1,
+    verdict: 'The verification was canceled.',
+    problems: [],
+    problemCount: 0,
+    verifiedAt: '2022-05-01T10:01:00.000Z',
+    rateLimit: 100,
+    damaged: false,
+    requestTime: '2022-05-01T10:00:00.000Z',
+    createdBy: 'console',
+  },
 };
 
 export const startBackup = {
@@ -419,4 +528,34 @@ export const unpinBackup = {
   params: OfBackup,
   answer: { data: OneBackup, example: { backup: RECORD } },
   errors: ['backup_not_found', 'conflict'],
+} as const satisfies Operation;
+
+export const verifyBackup = {
+  id: 'verifyBackup',
+  tag: 'Backups',
+  call: 'verifyBackup',
+  summary: 'Verifies a good backup in its storage',
+  description:
+    'Answers when the request is safely recorded; a worker of the pool of the backup then reads it, and `verification` of the record says how far it is and what was found. One full read costs what the backup is long. Where the backup is being verified already, the answer is that verification. Until it is over the backup cannot be deleted (409).',
+  params: OfBackup,
+  body: VerifyBody,
+  bodyExamples: {
+    'every file': {},
+    'a tenth, slowly': { level: 'bytes', sample: 0.1, rateLimit: 100 },
+    'only the catalogue': { level: 'meta' },
+  },
+  answer: { data: OneBackup, example: { backup: verifying } },
+  errors: ['backup_not_found', 'backup_not_good', 'conflict'],
+} as const satisfies Operation;
+
+export const cancelVerification = {
+  id: 'cancelVerification',
+  tag: 'Backups',
+  call: 'cancelVerification',
+  summary: 'Cancels the verification of a backup',
+  description:
+    'Answers when the request is safely recorded. What was found by then stands, and an earlier verdict goes on to count. Repeating it is fine.',
+  params: OfBackup,
+  answer: { data: OneBackup, example: { backup: canceledVerification } },
+  errors: ['backup_not_found', 'verification_over', 'conflict'],
 } as const satisfies Operation;

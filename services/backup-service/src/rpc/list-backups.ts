@@ -83,5 +83,6 @@ function toFilter(request: ListBackupsRequest): BackupFilter {
     ...(mode === BackupMode.BACKUP_MODE_MANUAL && { mode: 'manual' as const }),
     ...(origin && { origin }),
     ...(rule !== '' && { rule }),
+    ...(request.damaged && { damaged: true }),
   };
 }

@@ -87,6 +87,7 @@ export function backupCalls(): BackupCalls {
       pageSize: 10,
       withoutTotal: false,
       withinSight: false,
+      damaged: false,
       ...fields,
     }),
   };

@@ -147,6 +147,7 @@ async function pastBackups(
       pageToken: '',
       withoutTotal: true,
       withinSight: false,
+      damaged: false,
     },
     options,
   );

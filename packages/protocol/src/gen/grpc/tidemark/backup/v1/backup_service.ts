@@ -101,6 +101,8 @@ export interface ListBackupsRequest {
   pageToken: string;
   /** The cluster ids are those that the caller sees, and were not asked for: a page token holds although they change. */
   withinSight: boolean;
+  /** Only those that a verification found damaged. */
+  damaged: boolean;
 }
 
 /** One page, and how many there are in all. */
@@ -785,6 +787,7 @@ function createBaseListBackupsRequest(): ListBackupsRequest {
     withoutTotal: false,
     pageToken: "",
     withinSight: false,
+    damaged: false,
   };
 }
 
@@ -835,6 +838,9 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     }
     if (message.withinSight !== false) {
       writer.uint32(112).bool(message.withinSight);
+    }
+    if (message.damaged !== false) {
+      writer.uint32(120).bool(message.damaged);
     }
     return writer;
   },
@@ -974,6 +980,14 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
             message.withinSight = reader.bool();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.damaged = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1005,6 +1019,7 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     message.withoutTotal = object.withoutTotal ?? false;
     message.pageToken = object.pageToken ?? "";
     message.withinSight = object.withinSight ?? false;
+    message.damaged = object.damaged ?? false;
     return message;
   },
 };
