@@ -44,6 +44,18 @@ export interface BackupRecord {
   readonly origin: string;
   readonly rule?: string;
   readonly pinned: boolean;
+  readonly holds: readonly string[];
+  readonly verification?: {
+    readonly state: string;
+    readonly level: string;
+    readonly verdict: string;
+    readonly problems: readonly { readonly kind: string; readonly name: string }[];
+    readonly problemCount: number;
+    readonly damaged: boolean;
+    readonly waitsFor?: string;
+    readonly worker?: string;
+    readonly progress?: { readonly bytesRead: number; readonly bytesInAll: number; readonly files: number };
+  };
   readonly keepReasons?: readonly string[];
   readonly createdBy: string;
   readonly progress: { readonly percent: number; readonly step: string };

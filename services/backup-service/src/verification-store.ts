@@ -8,7 +8,6 @@ import { MAX_OFFERED_VERIFICATIONS, MAX_QUEUED_VERIFICATIONS } from '@tidemark/l
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
 import { EPOCH, FAR } from '@tidemark/mongo/time-range';
-import type { TaskLimits } from '@tidemark/task/task';
 import type { Db } from 'mongodb';
 import { persist } from './persist.ts';
 import { createTaskStore } from './task-store.ts';
@@ -18,6 +17,7 @@ import {
   type Verification,
   type VerificationCommand,
   type VerificationDecision,
+  type VerificationLimits,
   type VerificationWish,
 } from './verification.ts';
 
@@ -59,7 +59,7 @@ export interface VerificationStore {
 
 export interface VerificationStoreDependencies {
   readonly now: () => Date;
-  readonly limits: TaskLimits;
+  readonly limits: VerificationLimits;
   /** How many backups of one storage are verified at once. */
   readonly perStorage: number;
   /** Called with each change that was written; without a document before for the first verification of a backup. */

@@ -15,7 +15,7 @@ import {
 
 const SECOND = 1_000;
 const HOUR = 3_600;
-const LIMITS = { leaseMs: 30 * SECOND, reapMarginMs: 5 * SECOND, ringMs: 60 * SECOND };
+const LIMITS = { leaseMs: 30 * SECOND, reapMarginMs: 5 * SECOND, ringMs: 60 * SECOND, handBackMs: 5 * SECOND };
 const NOW = new Date('2026-01-01T00:00:00Z');
 const at = (seconds: number) => plus(NOW, seconds * SECOND);
 
@@ -238,12 +238,12 @@ describe('a verification of a backup', () => {
 
   it('pauses longer after each failure, and begins anew once it got further', () => {
     const first = after(running, complete('t1', 1, failed(2)), at(5));
-    expect(first.task?.notBefore).toEqual(at(20));
-    expect(decide(first, claim('t2'), at(19)).answer).toBe('lost');
-    const second = after(after(first, claim('t2'), at(20)), complete('t2', 2, failed(2)), at(20));
-    expect(second).toMatchObject({ failures: 2, task: { notBefore: at(50) } });
-    const third = after(after(second, claim('t3'), at(50)), complete('t3', 3, failed(3)), at(50));
-    expect(third).toMatchObject({ failures: 1, task: { notBefore: at(65) } });
+    expect(first.task?.notBefore).toEqual(at(10));
+    expect(decide(first, claim('t2'), at(9)).answer).toBe('lost');
+    const second = after(after(first, claim('t2'), at(10)), complete('t2', 2, failed(2)), at(10));
+    expect(second).toMatchObject({ failures: 2, task: { notBefore: at(20) } });
+    const third = after(after(second, claim('t3'), at(20)), complete('t3', 3, failed(3)), at(20));
+    expect(third).toMatchObject({ failures: 1, task: { notBefore: at(25) } });
   });
 
   it('shows what its worker had found where it is canceled', () => {

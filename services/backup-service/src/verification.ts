@@ -187,10 +187,15 @@ export interface VerificationDecision {
   readonly announce?: true;
 }
 
+/** Durations in milliseconds; a part of service-kit's `Timing`. */
+export interface VerificationLimits extends TaskLimits {
+  /** How long it rests after it could not go on for the first time. */
+  readonly handBackMs: number;
+}
+
 const RERUNS = 3;
-/** The pauses between them come to about two hours. */
-const FAILURES = 12;
-const RETRY_MS = 15_000;
+/** The pauses between them, of which the first is 5 s, come to about two hours. */
+const FAILURES = 14;
 const MAX_RETRY_MS = 1_200_000;
 const UNTAKEN_HOURS = 24;
 const UNTAKEN_MS = UNTAKEN_HOURS * 3_600_000;
@@ -208,7 +213,7 @@ export function decideVerification(
   verification: Verification,
   command: VerificationCommand,
   now: Date,
-  limits: TaskLimits,
+  limits: VerificationLimits,
 ): VerificationDecision {
   switch (command.kind) {
     case 'ask':
@@ -230,7 +235,7 @@ export function decideVerification(
     case 'release':
       return release(verification, command, now);
     case 'complete':
-      return complete(verification, command, now);
+      return complete(verification, command, now, limits);
     case 'cancel':
       return cancel(verification, now);
   }
@@ -384,6 +389,7 @@ function complete(
   verification: Verification,
   { outcome, ...holder }: Extract<VerificationCommand, { kind: 'complete' }>,
   now: Date,
+  { handBackMs }: VerificationLimits,
 ): VerificationDecision {
   if (verification.endedBy === holder.claim) return { answer: 'held' };
   if (!isHeldBy(verification, holder)) return LOST;
@@ -397,7 +403,7 @@ function complete(
     const sentence = `The backup could not be verified: ${outcome.why}`;
     return { answer: 'held', next: { ...ended(failed, 'Unknown', { sentence }, now), failures } };
   }
-  const pauseMs = Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** (failures - 1));
+  const pauseMs = Math.min(MAX_RETRY_MS, handBackMs * 2 ** (failures - 1));
   return { answer: 'held', next: { ...queuedAgain(failed, now, pauseMs), failures, waitsFor: outcome.why } };
 }
 
