@@ -179,6 +179,28 @@ describe('how a restore ended', () => {
     expect(endOfRestore(ended({ code: 1 }), output, known()).reason?.message).toContain('The rows of shop.orders');
   });
 
+  it('says whether br was killed, or may have been', () => {
+    const killed = (sample: string) => endOfRestore(read(sample).exit, read(sample).output, known()).killed;
+    expect(['killed', 'killed-after-summary', 'sst-junk'].map(killed)).toEqual([true, true, true]);
+    expect(['success', 'cancelled', 'not-fresh', 'early-term'].map(killed)).toEqual([false, false, false, false]);
+    expect(endOfRestore(ended({ silenced: true }), printed({}), known()).killed).toBe(true);
+    expect(endOfRestore(ended({ silenced: true }), printed({}), known({ started: false })).killed).toBe(false);
+  });
+
+  it('of a success says what is to be known of it', () => {
+    const remarkOn = (stdout: string) => endOfRestore(ended({ code: 0 }), printed({ stdout }), known()).remark;
+    const good = readFileSync(join(DATA, 'success.stdout'), 'utf8');
+    expect(remarkOn(good)).toBe('');
+    expect(remarkOn(good.replaceAll('success in validating checksum', 'x'))).toBe(
+      'No checksums were compared, because the backup was made without.',
+    );
+    const lost = (table: string) =>
+      `[2026/11/30 05:00:00.000 +00:00] [WARN] [restore.go:1] ["table does not satisfy tiflash replica requirements, x"] [db=d] [table=${table}]\n`;
+    expect(remarkOn(['a', 'b', 'c', 'd', 'e', 'f'].map(lost).join('') + good)).toBe(
+      'Tables lost their TiFlash replicas, because the target has too few stores of TiFlash: d.a, d.b, d.c, d.d, d.e and 1 more.',
+    );
+  });
+
   it('says what is left and what to do', () => {
     const messageOf = (sample: string, facts: Partial<RestoreFacts> = {}) => {
       const { output, exit } = read(sample);

@@ -47,6 +47,10 @@ export interface RestoreEnd {
   readonly summary: RestoreSummary | undefined;
   /** Whether `br` could not remove its checkpoint. */
   readonly checkpointLeft: boolean;
+  /** What is to be known of a success, in sentences; empty where there is nothing. */
+  readonly remark: string;
+  /** Whether `br` was killed, or may have been: then it put nothing back, and schemas cannot be changed for a while. */
+  readonly killed: boolean;
   /** Whether the end shows that the backup itself is damaged. */
   readonly sourceDamaged: boolean;
 }
@@ -80,10 +84,13 @@ export function endOfRestore(exit: BrExit, output: RestoreOutput, facts: Restore
       seconds: undefined,
       summary,
       checkpointLeft,
+      remark: remarkOn(output),
+      killed: false,
       sourceDamaged: false,
     };
   const detail = output.error || output.errorLines.join('\n') || output.lastLines.slice(-LAST_LINES).join('\n');
-  return { ...toEnd(verdict, facts, detail), summary, checkpointLeft };
+  const killed = facts.started && exit.error === undefined && exit.code === undefined && exit.signal !== 'SIGTERM';
+  return { ...toEnd(verdict, facts, detail), summary, checkpointLeft, killed };
 }
 
 /** The end of a restore of which `br` has not said anything, such as one for which none was started. */
@@ -99,8 +106,25 @@ export function toEnd(
     seconds,
     summary: undefined,
     checkpointLeft: false,
+    remark: '',
+    killed: false,
     sourceDamaged,
   };
+}
+
+function remarkOn({ tablesCompared, tablesNotCompared, withoutTiFlash, withoutTiFlashCount }: RestoreOutput): string {
+  const more = withoutTiFlashCount - withoutTiFlash.length;
+  return [
+    // Of an empty table there is never one.
+    ...(tablesCompared === 0 && tablesNotCompared > 0
+      ? ['No checksums were compared, because the backup was made without.']
+      : []),
+    ...(withoutTiFlashCount > 0
+      ? [
+          `Tables lost their TiFlash replicas, because the target has too few stores of TiFlash: ${withoutTiFlash.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`,
+        ]
+      : []),
+  ].join(' ');
 }
 
 /** Undefined for a success. */
