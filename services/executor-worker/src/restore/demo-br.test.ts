@@ -1,0 +1,122 @@
+/** A whole restore by a worker, of a backup with rows, into a cluster whose rows can be looked at. */
+import { execFile } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describeBackup } from '@tidemark/backupmeta/description';
+import { type DemoCluster, demoCluster } from '@tidemark/demo-br/demo-cluster';
+import { performTask } from '@tidemark/demo-br/demo-cluster-task';
+import { openBackupFiles } from '@tidemark/storage/backup-files';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { RestoreGrant } from './task.ts';
+import { openTestWorker, type TestWorker } from './testing/test-worker.ts';
+
+const DEMO_BR = join(import.meta.dirname, '..', '..', '..', '..', 'tools', 'demo-br', 'bin', 'demo-br');
+const SIZE = { regions: 6, bytesPerFile: 200 };
+const signal = AbortSignal.timeout(60_000);
+
+let worker: TestWorker;
+let source: DemoCluster;
+let target: DemoCluster;
+let chosen: Pick<RestoreGrant, 'tso' | 'tidbClusterId'>;
+
+/** Says how `br` behaves from now on. */
+const script = (fields: object) =>
+  writeFileSync(
+    join(worker.root, 'storage', 'demo-br.json'),
+    JSON.stringify({ seconds: 0.1, flushSeconds: 0, ...SIZE, ...fields }),
+  );
+const env = () => ({ PATH: process.env.PATH ?? '', DEMO_BR_CLUSTERS: join(worker.root, 'clusters') });
+/** The texts of all tables of users, by name. */
+const contentOf = ({ folder }: DemoCluster) =>
+  Object.fromEntries(
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.tsv') && !name.startsWith('mysql/'))
+      .map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
+  );
+
+beforeEach(async () => {
+  worker = await openTestWorker();
+  mkdirSync(join(worker.root, 'storage'));
+  script({});
+  const clusters = join(worker.root, 'clusters');
+  [source, target] = [demoCluster(clusters, ['10.0.0.1:2379'], SIZE), demoCluster(clusters, ['10.0.0.2:2379'], SIZE)];
+  await performTask(
+    source,
+    { verb: 'insert', name: { db: 'shop', table: 'orders' }, handle: 7, value: 'a row of ours' },
+    signal,
+  );
+  await performTask(target, { verb: 'empty' }, signal);
+  const url = `local://${worker.root}/storage/nfs/c1/p`;
+  await promisify(execFile)(DEMO_BR, ['backup', 'full', '--pd', '10.0.0.1:2379', '--storage', url], { env: env() });
+  const described = await describeBackup(await openBackupFiles(worker.storage, 'nfs/c1/p', {}), signal);
+  if (described.kind !== 'described') throw new Error(`the backup is ${described.kind}`);
+  const { tso, tidbClusterId } = described.backup;
+  chosen = { tso, tidbClusterId };
+});
+afterEach(() => worker[Symbol.dispose]());
+
+const restore = (grant: Partial<RestoreGrant> = {}) =>
+  worker.run({ program: DEMO_BR, grant: { ...chosen, ...grant }, env: env() });
+const again = { wasPartial: true, brVersion: 'v8.5.0' };
+
+describe('a restore by a worker', () => {
+  it('brings every row back, byte for byte', async () => {
+    expect(await restore()).toBe('succeeded');
+    expect(contentOf(target)).toEqual(contentOf(source));
+    expect(contentOf(target)['shop/orders.tsv']).toContain('a row of ours');
+    expect(worker.told).toMatchObject([{ end: { summary: { backupTso: String(chosen.tso) }, checkpointLeft: false } }]);
+  });
+
+  it('is refused by a cluster with tables, which stays as it was', async () => {
+    await performTask(
+      target,
+      { verb: 'insert', name: { db: 'crm', table: 'people' }, handle: 1, value: 'theirs' },
+      signal,
+    );
+    const before = contentOf(target);
+    expect(await restore()).toBe('notFresh: TARGET_NOT_EMPTY');
+    expect(worker.told[0]?.end?.reason?.message).toContain('crm.people');
+    expect(contentOf(target)).toEqual(before);
+  });
+
+  it('goes on with the same command where it was canceled in the middle', async () => {
+    script({ restore: { seconds: 30 } });
+    const running = restore();
+    await vi.waitFor(() => expect(worker.printed()).toContain('[progress]'), { timeout: 20_000 });
+    worker.canceling.abort();
+    expect(await running).toBe('stopped: CANCELED');
+    expect(contentOf(target)).not.toEqual(contentOf(source));
+    script({});
+    worker.calm();
+    expect(await restore(again)).toBe('succeeded');
+    expect(contentOf(target)).toEqual(contentOf(source));
+  });
+
+  it.each([
+    ['a crash after the summary', { outcome: { kind: 'crash', step: 'summary' } }, 'afterSummary: ENDED_AFTER_SUMMARY'],
+    ['a crash in the middle', { outcome: { kind: 'crash', at: 0.5 } }, 'stopped: BR_KILLED'],
+  ])('goes on after %s', async (_, fields, ended) => {
+    script({ restore: fields });
+    expect(await restore()).toBe(ended);
+    script({});
+    expect(await restore(again)).toBe('succeeded');
+    expect(contentOf(target)).toEqual(contentOf(source));
+  });
+
+  it('finds rows that are not those of the backup', async () => {
+    const folder = join(worker.root, 'storage', 'nfs', 'c1', 'p');
+    const [sst = ''] = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => name.endsWith('.sst') && readFileSync(join(folder, name), 'utf8').includes('a row of ours'),
+    );
+    const rows = readFileSync(join(folder, sst), 'utf8');
+    writeFileSync(join(folder, sst), rows.replace('a row of ours', 'a row of OURS'));
+    expect(await restore()).toBe('dirty: ROWS_DIFFER');
+    expect(worker.told[0]?.end?.reason?.message).toContain('shop.orders');
+  });
+
+  it('waits for a PD that does not answer, and has touched nothing', async () => {
+    script({ restore: { outcome: { kind: 'fail', name: 'pd-unreachable' } } });
+    expect(await restore()).toBe('failedBefore: TARGET_AWAY');
+  });
+});
