@@ -35,6 +35,13 @@ const MUTATIONS: readonly (readonly [method: string, path: string, body: object 
   ],
   ['DELETE', `/backups/${BACKUP}`, undefined, { what: 'delete backup', clusterId: CLUSTER, backupId: BACKUP }],
   ['PUT', `/backups/${BACKUP}/pin`, undefined, { what: 'pin backup', clusterId: CLUSTER, backupId: BACKUP }],
+  ['POST', `/backups/${BACKUP}/verify`, {}, { what: 'verify backup', clusterId: CLUSTER, backupId: BACKUP }],
+  [
+    'POST',
+    `/backups/${BACKUP}/verify/cancel`,
+    undefined,
+    { what: 'cancel verification', clusterId: CLUSTER, backupId: BACKUP },
+  ],
   ['DELETE', `/backups/${BACKUP}/pin`, undefined, { what: 'unpin backup', clusterId: CLUSTER, backupId: BACKUP }],
   [
     'POST',

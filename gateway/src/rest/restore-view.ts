@@ -11,7 +11,7 @@ import {
   type RestoreTarget,
   TargetState,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
-import { timeOf } from './legacy-record.ts';
+import { timeOf } from './legacy-states.ts';
 import type { PlanView, RestoreView } from './operations/restores.ts';
 
 export const STATES = {

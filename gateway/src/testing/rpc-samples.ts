@@ -61,12 +61,14 @@ const KNOWN: KnownOf<typeof BackupService> &
   KnownOf<typeof OccurrenceService> &
   KnownOf<typeof RetentionService> = {
   planRestore: {
+    request: ({ clusterId }) => ({ backupId: 'sample', targetClusterId: clusterId, options: {} }),
     rest: ({ clusterId }) => ['POST', '/restores/plan', { backupId: 'sample', targetClusterId: clusterId }],
   },
   startRestore: {
     request: ({ clusterId }) => ({
       backupId: 'sample',
       targetClusterId: clusterId,
+      options: {},
       planHash: 'p',
       confirm: clusterId,
     }),

@@ -15,9 +15,18 @@ export async function readMeta(storage: Storage, crypter: Crypter): Promise<Back
     const where = storage.path === undefined ? `${storage.uri}${BACKUP_META}` : `${storage.path}/${BACKUP_META}`;
     throw new BrError(`load backupmeta failed: open ${where}: no such file or directory`);
   }
-  try {
-    return BackupMeta.decode(crypter.openMeta(sealed ?? Buffer.alloc(0)));
-  } catch {
+  const meta = decode(crypter, sealed ?? Buffer.alloc(0));
+  // A few bytes in a thousand sealed ones are a message by chance.
+  const isByChance = meta?.clusterVersion === '' && sealed !== undefined && sealed.some((byte) => byte !== 0);
+  if (meta === undefined || isByChance)
     throw new BrError('parse backupmeta failed because of wrong aes cipher: unexpected EOF');
+  return meta;
+}
+
+function decode(crypter: Crypter, sealed: Buffer): BackupMeta | undefined {
+  try {
+    return BackupMeta.decode(crypter.openMeta(sealed));
+  } catch {
+    return undefined;
   }
 }

@@ -17,6 +17,10 @@ import {
   RegistryServiceService,
   Storage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import {
+  type RestoreServiceServer,
+  RestoreServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import { createServiceClient, type ServiceClient } from '@tidemark/service-kit/grpc/client';
 import { type Db, MongoClient } from 'mongodb';
 import { expect, inject, vi } from 'vitest';
@@ -27,6 +31,7 @@ import { startBackupService } from '../service.ts';
 
 export interface TestService extends AsyncDisposable {
   readonly backups: ServiceClient<BackupServiceServer>;
+  readonly restores: ServiceClient<RestoreServiceServer>;
   readonly executor: ServiceClient<ExecutorServiceServer>;
   readonly registry: ServiceClient<RegistryServiceServer>;
   /** Its database, for a look behind it. */
@@ -79,6 +84,7 @@ export async function runningService(
     });
   const clients = {
     backups: client<BackupServiceServer>(BackupServiceService),
+    restores: client<RestoreServiceServer>(RestoreServiceService),
     executor: client<ExecutorServiceServer>(ExecutorServiceService),
     registry,
   };

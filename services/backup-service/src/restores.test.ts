@@ -1,0 +1,277 @@
+/** Restores over the real calls and database: what a start must say, what it keeps others from, and what workers and people do. */
+import { randomUUID } from 'node:crypto';
+import { BackupState, DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import {
+  CompleteRestoreRequest,
+  CompleteTaskRequest,
+  RenewRestoreRequest,
+  TaskStanding,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import {
+  RestoreChecksums,
+  RestoreEnd,
+  RestoreEndKind,
+  RestoreState,
+  TargetState,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
+import {
+  ListRestoresRequest,
+  PlanRestoreRequest,
+  StartRestoreRequest,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { backupCalls } from './testing/backup-calls.ts';
+import { wishFor } from './testing/running-service.ts';
+
+const { service, cluster, rung, start, claim } = backupCalls();
+let backupId: string;
+let target: string;
+
+beforeEach(async () => {
+  backupId = await goodBackup();
+  target = `target-${randomUUID().slice(0, 8)}`;
+  const registered = Cluster.create({ id: target, pd: ['127.0.0.1:3379'], version: '8.5.0', storageId: 'local' });
+  await service().registry.putCluster({ cluster: registered });
+});
+
+async function goodBackup(): Promise<string> {
+  const { id } = await start();
+  const token = randomUUID();
+  const wish = { backupId: id, claim: token, worker: 'w1', pool: 'default', instance: '', outOfReach: [] };
+  const { grant } = await service().executor.claimTask(wish);
+  const task = { backupId: id, claim: token, fence: grant?.value.fence ?? 0n };
+  const result = { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' };
+  const outcome = { $case: 'succeeded' as const, value: { result, exitSeen: true } };
+  await service().executor.completeTask(CompleteTaskRequest.create({ task, outcome }));
+  return id;
+}
+
+const plan = async () => {
+  const request = PlanRestoreRequest.create({ backupId, targetClusterId: target });
+  const { plan: found } = await service().restores.planRestore(request);
+  if (!found) throw new Error('no plan was answered');
+  return found;
+};
+
+async function startRestore(fields: Partial<StartRestoreRequest> = {}): Promise<string> {
+  const { hash } = await plan();
+  const wish = { backupId, targetClusterId: target, planHash: hash, confirm: target, ...fields };
+  const { restore } = await service().restores.startRestore(StartRestoreRequest.create(wish));
+  return restore?.id ?? '';
+}
+
+const read = async (id: string) => {
+  const { restore } = await service().restores.getRestore({ id });
+  if (!restore) throw new Error('no restore was answered');
+  return restore;
+};
+
+/** A worker that has the restore, and may start `br`. */
+async function working(id: string) {
+  const { executor } = service();
+  const token = randomUUID();
+  const wish = { restoreId: id, claim: token, worker: 'w1', pool: 'default', brVersions: ['v8.5.0'] };
+  const { grant } = await executor.claimRestore(wish);
+  if (!grant) throw new Error('the restore was not granted');
+  const restore = { restoreId: id, claim: token, fence: grant.fence };
+  const starting = { brVersion: 'v8.5.0', host: 'h1', hasCheckpoint: true, argv: ['restore', 'full'] };
+  return {
+    grant,
+    starts: () => executor.renewRestore(RenewRestoreRequest.create({ restore, starting })),
+    ends: (kind: RestoreEndKind) =>
+      executor.completeRestore(CompleteRestoreRequest.create({ restore, end: RestoreEnd.create({ kind }) })),
+    reports: (kind: RestoreEndKind) => executor.reportRestoreEnd({ restore, end: RestoreEnd.create({ kind }) }),
+  };
+}
+
+const holds = async () => (await service().backups.getBackup({ id: backupId })).backup?.holds;
+
+describe('a start', () => {
+  it('must name the plan that was looked at and the target, letter for letter', async () => {
+    const { hash } = await plan();
+    await expect(startRestore({ planHash: '', confirm: 'Target' })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      details: { fields: [{ field: 'planHash' }, { field: 'confirm' }] },
+    });
+    const moved = Cluster.create({ id: target, pd: ['127.0.0.1:4379'], version: '8.5.0', storageId: 'local' });
+    await service().registry.putCluster({ cluster: moved });
+    await expect(startRestore({ planHash: hash })).rejects.toMatchObject({ code: 'plan_stale' });
+    expect(await holds()).toEqual([]);
+  });
+
+  it('does not overwrite the cluster that was backed up, unless that is acknowledged', async () => {
+    target = cluster();
+    expect((await plan()).checks).toContainEqual(expect.objectContaining({ name: 'sameCluster', result: 'blocked' }));
+    await expect(startRestore()).rejects.toMatchObject({ code: 'plan_blocked' });
+    expect(await startRestore({ acknowledge: ['sameCluster'] })).toMatch(/^[\w-]{22}$/);
+  });
+
+  it('is refused of a backup that is not good, and of options that br must not be given', async () => {
+    const other = await service().newCluster();
+    const { backup: active } = await service().backups.startBackup(wishFor(other));
+    const request = PlanRestoreRequest.create({ backupId: active?.id ?? '', targetClusterId: target });
+    await expect(service().restores.planRestore(request)).rejects.toMatchObject({ code: 'backup_not_good' });
+    const options = { extra: { online: 'true' }, placementPolicies: 'perhaps' };
+    const wrong = PlanRestoreRequest.create({ backupId, targetClusterId: target, options });
+    await expect(service().restores.planRestore(wrong)).rejects.toMatchObject({
+      details: { fields: [{ field: 'placementPolicies' }, { field: 'brOptions.online' }] },
+    });
+  });
+
+  it('that is repeated with its key is the same restore, and another request with it is refused', async () => {
+    const key = randomUUID();
+    const id = await startRestore({ key });
+    expect(await startRestore({ key })).toBe(id);
+    await expect(startRestore({ key, acknowledge: ['sameCluster'] })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      details: { fields: [{ field: 'Idempotency-Key' }] },
+    });
+    // A backup with the same key is another thing.
+    await expect(startRestore({ key: '' })).rejects.toMatchObject({ code: 'cluster_busy' });
+  });
+
+  it('keeps the target from backups, and the source from being deleted, until it is over', async () => {
+    const id = await startRestore();
+    await vi.waitFor(() => expect(rung).toContain(id));
+    expect(await holds()).toEqual([`restore:${id}`]);
+    await expect(service().backups.startBackup(wishFor(target))).rejects.toMatchObject({ code: 'cluster_busy' });
+    await expect(service().registry.deleteCluster({ id: target })).rejects.toMatchObject({ code: 'cluster_in_use' });
+    const deletion = { id: backupId, clusterId: '', reason: '', byRetention: false, forget: false };
+    await expect(service().backups.deleteBackup(deletion)).rejects.toMatchObject({ code: 'backup_in_use' });
+
+    await service().restores.cancelRestore({ id, reason: 'wrong cluster' });
+    expect(await read(id)).toMatchObject({
+      state: RestoreState.RESTORE_STATE_CANCELED,
+      targetState: TargetState.TARGET_STATE_UNTOUCHED,
+      cancellation: { reason: 'wrong cluster' },
+    });
+    await vi.waitFor(async () => expect(await holds()).toEqual([]));
+    await service().backups.startBackup(wishFor(target));
+    expect((await service().backups.deleteBackup(deletion)).backup?.deletion?.state).not.toBe(
+      DeletionState.DELETION_STATE_NONE,
+    );
+  });
+});
+
+describe('a worker', () => {
+  it('restores, and the target is free and the source given back', async () => {
+    const id = await startRestore();
+    const worker = await working(id);
+    expect(worker.grant).toMatchObject({
+      source: { backupId, tso: 5n },
+      target: { clusterId: target },
+      storage: { id: 'local' },
+      brVersion: '',
+      wasPartial: false,
+    });
+    expect(await worker.starts()).toMatchObject({ mayStart: true, state: RestoreState.RESTORE_STATE_RUNNING });
+    expect((await read(id)).targetState).toBe(TargetState.TARGET_STATE_PARTIAL);
+    const told = await worker.ends(RestoreEndKind.RESTORE_END_KIND_SUCCEEDED);
+    expect(told.standing).toBe(TaskStanding.TASK_STANDING_HELD);
+    expect(await read(id)).toMatchObject({
+      state: RestoreState.RESTORE_STATE_SUCCEEDED,
+      targetState: TargetState.TARGET_STATE_RESTORED,
+      checksums: RestoreChecksums.RESTORE_CHECKSUMS_PROVEN,
+    });
+    expect((await worker.ends(RestoreEndKind.RESTORE_END_KIND_SUCCEEDED)).standing).toBe(
+      TaskStanding.TASK_STANDING_HELD,
+    );
+    await vi.waitFor(async () => expect(await holds()).toEqual([]));
+    await service().backups.startBackup(wishFor(target));
+  });
+
+  it('that has another br than the one that began is not granted it', async () => {
+    const id = await startRestore();
+    const { executor } = service();
+    const wish = { restoreId: id, claim: randomUUID(), worker: 'w1', pool: 'default', brVersions: [] };
+    expect((await executor.claimRestore(wish)).grant).toBeUndefined();
+    const { grant } = await executor.claimRestore({ ...wish, claim: randomUUID(), brVersions: ['v8.5.0'] });
+    expect(grant).toBeDefined();
+  });
+
+  it('that found a target that is not empty leaves it as it was', async () => {
+    const id = await startRestore();
+    const worker = await working(id);
+    await worker.starts();
+    await worker.ends(RestoreEndKind.RESTORE_END_KIND_NOT_FRESH);
+    expect(await read(id)).toMatchObject({
+      state: RestoreState.RESTORE_STATE_FAILED,
+      targetState: TargetState.TARGET_STATE_UNTOUCHED,
+    });
+    await vi.waitFor(async () => expect(await holds()).toEqual([]));
+  });
+});
+
+describe('a restore that ended in the middle', () => {
+  async function partial(): Promise<string> {
+    const id = await startRestore();
+    const worker = await working(id);
+    await worker.starts();
+    await service().restores.cancelRestore({ id, reason: '' });
+    await worker.ends(RestoreEndKind.RESTORE_END_KIND_STOPPED);
+    return id;
+  }
+
+  it('keeps its target, says what is left there, and lets a person resume it', async () => {
+    const id = await partial();
+    expect(await read(id)).toMatchObject({
+      state: RestoreState.RESTORE_STATE_CANCELED,
+      targetState: TargetState.TARGET_STATE_PARTIAL,
+      resumable: true,
+      cleanup: expect.arrayContaining([expect.objectContaining({ what: 'tablesPartly' })]),
+    });
+    expect(await holds()).toEqual([`restore:${id}`]);
+    await expect(service().backups.startBackup(wishFor(target))).rejects.toMatchObject({
+      code: 'target_needs_cleaning',
+    });
+    await service().restores.resumeRestore({ id, hostDead: false });
+    expect(await read(id)).toMatchObject({ state: RestoreState.RESTORE_STATE_QUEUED, cancellation: undefined });
+    await expect(service().restores.resumeRestore({ id, hostDead: false })).rejects.toMatchObject({
+      code: 'restore_active',
+    });
+  });
+
+  it('lets go of its target once a person says that it was cleaned', async () => {
+    const id = await partial();
+    const release = { id, targetCleaned: true, note: 'dropped', hostDead: false };
+    await service().restores.releaseRestore(release);
+    expect(await read(id)).toMatchObject({
+      state: RestoreState.RESTORE_STATE_CANCELED,
+      targetState: TargetState.TARGET_STATE_RELEASED,
+      release: { cleaned: true, note: 'dropped' },
+    });
+    await expect(service().restores.releaseRestore(release)).rejects.toMatchObject({ code: 'restore_over' });
+    await vi.waitFor(async () => expect(await holds()).toEqual([]));
+    expect(await startRestore()).not.toBe(id);
+  });
+
+  it('whose target was taken as it is keeps other restores away until that is said to be clean (R13)', async () => {
+    const id = await partial();
+    await service().restores.releaseRestore({ id, targetCleaned: false, note: '', hostDead: false });
+    const next = await startRestore();
+    await vi.waitFor(async () =>
+      expect(await read(next)).toMatchObject({
+        state: RestoreState.RESTORE_STATE_FAILED,
+        reason: { code: 'TARGET_NEEDS_CLEANING' },
+      }),
+    );
+    await service().restores.confirmCleaned({ id });
+    const third = await startRestore();
+    await vi.waitFor(async () => expect(await holds()).toEqual([`restore:${third}`]));
+  });
+});
+
+describe('lists', () => {
+  it('show restores newest first, and backups show none of them', async () => {
+    const id = await startRestore();
+    const ofTarget = ListRestoresRequest.create({ clusterIds: [target], pageSize: 10 });
+    const { restores, nextPageToken } = await service().restores.listRestores(ofTarget);
+    expect(restores.map((restore) => restore.id)).toEqual([id]);
+    expect(nextPageToken).toBe('');
+    await expect(service().backups.getBackup({ id })).rejects.toMatchObject({ code: 'backup_not_found' });
+    await expect(claim(id)).resolves.toEqual({ grant: undefined });
+    const { backup } = await service().backups.getBackup({ id: backupId });
+    expect(backup?.state).toBe(BackupState.BACKUP_STATE_SUCCEEDED);
+  });
+});
