@@ -10,11 +10,13 @@ import type {
   CompleteTaskRequest,
   CompleteVerificationRequest,
   ExecutorServiceServer,
+  RestoreRef,
   TaskRef,
   VerificationRef,
   VerificationStanding,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import type { RestoreEnd } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import { backoffMs, sleep } from '@tidemark/service-kit/backoff';
 import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import { log } from './logger.ts';
@@ -50,13 +52,24 @@ export interface VerificationCompletion {
   ): Promise<CompletionAnswer>;
 }
 
+/** The same for restores. */
+export interface RestoreCompletion {
+  completeRestore(restore: RestoreRef, end: RestoreEnd, requestId: string): Promise<CompletionAnswer>;
+  returnRestore(restore: RestoreRef, end: RestoreEnd, requestId: string): Promise<CompletionAnswer>;
+  /**
+   * Reports how an attempt ended that was lost, or whose worker died; without an end where nobody knows. Answers whether that was
+   * written down.
+   */
+  reportRestoreEnd(restore: RestoreRef, end: RestoreEnd | undefined): Promise<boolean>;
+}
+
 const BACKOFF = { baseMs: 200, maxMs: 5_000 };
 
 /** @param giveUp when this process cannot wait any longer */
 export function createCompletion(
   client: ServiceClient<ExecutorServiceServer>,
   { callMs, giveUp }: { readonly callMs: number; readonly giveUp: AbortSignal },
-): TaskCompletion & CheckCompletion & VerificationCompletion {
+): TaskCompletion & CheckCompletion & VerificationCompletion & RestoreCompletion {
   const answered = async (
     call: () => Promise<{ standing: TaskStanding }>,
     facts: object,
@@ -112,6 +125,23 @@ export function createCompletion(
         backupId: verification.backupId,
         requestId,
       }),
+    completeRestore: (restore, end, requestId) =>
+      answered(() => client.completeRestore({ restore, end }, { timeoutMs: callMs, requestId }), {
+        restoreId: restore.restoreId,
+        requestId,
+      }),
+    returnRestore: (restore, end, requestId) =>
+      answered(() => client.returnRestore({ restore, end }, { timeoutMs: callMs, requestId }), {
+        restoreId: restore.restoreId,
+        requestId,
+      }),
+    async reportRestoreEnd(restore, end) {
+      const report = async () => {
+        await client.reportRestoreEnd({ restore, end }, { timeoutMs: callMs });
+        return { standing: TaskStanding.TASK_STANDING_HELD };
+      };
+      return (await answered(report, { restoreId: restore.restoreId })) === 'held';
+    },
     stray: (task, path, requestId) =>
       answered(() => client.releaseTask({ task, strayPath: path }, { timeoutMs: callMs, requestId }), {
         backupId: task.backupId,

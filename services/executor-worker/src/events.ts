@@ -51,13 +51,21 @@ export interface TaskFacts {
   readonly attempt?: number;
 }
 
+/** The same of a restore; the cluster is its target. */
+export interface RestoreTaskFacts {
+  readonly requestId: string;
+  readonly restoreId: string;
+  readonly clusterId: string;
+  readonly attempt?: number;
+}
+
 export function messageUnreadable(): void {
   unreadable.inc();
 }
 
-/** @param id of the backup or the check */
+/** @param id of the backup, the restore or the check */
 export function claimMade(
-  answer: 'backup' | 'remove' | 'check' | 'verify' | 'lost' | 'unknown',
+  answer: 'backup' | 'remove' | 'restore' | 'check' | 'verify' | 'lost' | 'unknown',
   id: string,
   requestId: string,
 ): void {
@@ -88,14 +96,14 @@ export function checkEnded(facts: CheckFacts, outcome: string): void {
   log.info({ ...facts, outcome }, 'check ended');
 }
 
-export function taskBegan(kind: 'backup' | 'remove' | 'verify', facts: TaskFacts): void {
+export function taskBegan(kind: 'backup' | 'remove' | 'restore' | 'verify', facts: TaskFacts | RestoreTaskFacts): void {
   running.inc();
   log.info({ ...facts, task: kind }, 'task began');
 }
 
 export function taskEnded(
-  kind: 'backup' | 'remove' | 'verify',
-  facts: TaskFacts,
+  kind: 'backup' | 'remove' | 'restore' | 'verify',
+  facts: TaskFacts | RestoreTaskFacts,
   outcome: string,
   reason?: string,
 ): void {
@@ -103,25 +111,29 @@ export function taskEnded(
   log.info({ ...facts, task: kind, outcome, reason }, 'task ended');
 }
 
-export function brStarted(facts: TaskFacts, group: number | undefined, argv: readonly string[]): void {
+export function brStarted(
+  facts: TaskFacts | RestoreTaskFacts,
+  group: number | undefined,
+  argv: readonly string[],
+): void {
   log.info({ ...facts, group, argv }, 'br started');
 }
 
-export function brEnded(facts: TaskFacts, exit: BrExit, outcome: string): void {
+export function brEnded(facts: TaskFacts | RestoreTaskFacts, exit: BrExit, outcome: string): void {
   runs.inc({ outcome });
   log.info({ ...facts, exit, outcome }, 'br ended');
 }
 
-export function leaseLost(facts: TaskFacts): void {
+export function leaseLost(facts: TaskFacts | RestoreTaskFacts): void {
   log.warn(facts, 'the task was lost to somebody else: its br is stopped and its files are left alone');
 }
 
-export function renewalFailed(facts: TaskFacts | CheckFacts, error: unknown): void {
+export function renewalFailed(facts: TaskFacts | RestoreTaskFacts | CheckFacts, error: unknown): void {
   const retryable = error instanceof AppError && error.row.retryable;
   log[retryable ? 'warn' : 'error']({ ...facts, error }, 'a renewal was not answered; it is repeated');
 }
 
-export function outputNotTold(facts: TaskFacts, error: unknown): void {
+export function outputNotTold(facts: TaskFacts | RestoreTaskFacts, error: unknown): void {
   log.debug({ ...facts, error }, 'a piece of output was not answered; it is repeated');
 }
 
@@ -130,11 +142,16 @@ export function strayReported(facts: Omit<TaskFacts, 'clusterId'>, path: string)
   log.warn({ ...facts, path }, 'a path was reported into which a lost run had written');
 }
 
-export function orphanKilled(facts: { backupId: string; group: number }): void {
+export function orphanKilled(facts: { group: number } & ({ backupId: string } | { restoreId: string })): void {
   log.warn(facts, 'a br that an earlier worker of this host left behind was killed');
 }
 
 /** A good backup showed by what its storage is known. */
 export function markerSettled(facts: TaskFacts, sentence: string): void {
   log.debug({ ...facts, marker: sentence }, 'the marker of the storage was looked at');
+}
+
+/** A `br` that restores waits for something that may pass. */
+export function restoreWaits(facts: RestoreTaskFacts, code: string, sentence: string): void {
+  log.warn({ ...facts, code, sentence }, 'br waits');
 }

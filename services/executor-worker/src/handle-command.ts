@@ -10,32 +10,37 @@ import type { Run } from '@tidemark/messaging/consumer';
 import { type ClaimTaskResponse, TaskRef } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { CommandKind, type RunCommand } from '@tidemark/protocol/queue/v1/commands';
 import { type BackupTaskDependencies, runBackupTask } from './backup-task.ts';
-import type { CheckCompletion, TaskCompletion } from './completion.ts';
+import type { CheckCompletion, RestoreCompletion, TaskCompletion } from './completion.ts';
 import { claimMade, type TaskFacts, taskBegan, taskEnded } from './events.ts';
 import { claimCheck } from './handle-check.ts';
-import { keepLease, type Lease } from './lease-keeper.ts';
+import { claimRestore } from './handle-restore.ts';
+import { keepLease } from './lease-keeper.ts';
 import { log } from './logger.ts';
 import { runRemoveTask } from './remove-task.ts';
+import type { RunFolders } from './restore/run-folders.ts';
 import { claimUntilAnswered } from './until-answered.ts';
 import type { Works } from './works.ts';
 
 export interface CommandDependencies extends BackupTaskDependencies {
-  readonly completion: TaskCompletion & CheckCompletion;
+  readonly completion: TaskCompletion & CheckCompletion & RestoreCompletion;
+  /** Of restores that run, or ran, on this host. */
+  readonly folders: RunFolders;
   readonly worker: string;
   readonly pool: string;
   /** Of this run of the worker. */
   readonly instance: string;
   /** What this worker is at. */
   readonly works: Works;
-  /** The leases of what runs now, by backup. */
-  readonly leases: Map<string, Lease>;
+  /** The leases of what runs now, by backup or restore. */
+  readonly leases: Map<string, { renewNow(): void }>;
 }
 
-/** Claims what a command rings for: the task of a backup, or a check of a storage. */
+/** Claims what a command rings for: the task of a backup, a restore, or a check of a storage. */
 export function createClaim(dependencies: CommandDependencies) {
   return async (command: RunCommand, delivery: { readonly requestId: string }): Promise<Run | undefined> => {
     const { requestId } = delivery;
     if (command.kind === CommandKind.COMMAND_KIND_CHECK) return claimCheck(dependencies, command, requestId);
+    if (command.kind === CommandKind.COMMAND_KIND_RESTORE) return claimRestore(dependencies, command, requestId);
     const claim = randomBytes(24).toString('base64url');
     const answer = await claimTask(dependencies, command.id, claim, requestId);
     const { grant } = answer ?? {};

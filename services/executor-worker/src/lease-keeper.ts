@@ -19,7 +19,7 @@ import {
 import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import type { Timing } from '@tidemark/service-kit/timing';
 import { renewalFailed, type TaskFacts } from './events.ts';
-import { startRenewal } from './renewal.ts';
+import { type Renewal, startRenewal } from './renewal.ts';
 
 export interface Lease extends AsyncDisposable {
   /** Aborts when the task is somebody else's. */
@@ -114,23 +114,15 @@ export function keepLease({ client, task, facts, timing }: LeaseOptions): Lease 
       renewal.soon();
     },
     renewNow: renewal.now,
-    async announce(starting) {
-      const sentFrom = performance.now();
-      while (performance.now() - sentFrom < timing.spawnMs) {
-        // The time runs from this call, not from its answer: what comes later may be about another lease.
-        const sentAt = performance.now();
-        try {
-          const { standing, state } = await renewal.inTurn(() => renew({ starting }));
-          const runs = standing === TaskStanding.TASK_STANDING_HELD && state === BackupState.BACKUP_STATE_RUNNING;
-          const startBy = sentAt + timing.spawnMs;
-          return runs && performance.now() < startBy ? startBy : undefined;
-        } catch (error) {
-          renewalFailed(facts, error);
-          await delay(renewal.retryMs);
-        }
-      }
-      return undefined;
-    },
+    announce: (starting) =>
+      announceStart(renewal, {
+        spawnMs: timing.spawnMs,
+        async announce() {
+          const { standing, state } = await renew({ starting });
+          return standing === TaskStanding.TASK_STANDING_HELD && state === BackupState.BACKUP_STATE_RUNNING;
+        },
+        onFailed: (error) => renewalFailed(facts, error),
+      }),
     async announceRemoval(removing, signal) {
       for (;;) {
         signal.throwIfAborted();
@@ -151,4 +143,34 @@ export function keepLease({ client, task, facts, timing }: LeaseOptions): Lease 
     },
     [Symbol.asyncDispose]: () => renewal[Symbol.asyncDispose](),
   };
+}
+
+export interface StartAnnouncement {
+  /** How long after it was sent `br` may start. */
+  readonly spawnMs: number;
+  /** Answers whether `br` may be started. */
+  announce(): Promise<boolean>;
+  /** It was not answered; it is repeated. */
+  onFailed(error: unknown): void;
+}
+
+/** K4: announces a start until it is answered, as `Lease` says. */
+export async function announceStart(
+  renewal: Pick<Renewal, 'inTurn' | 'retryMs'>,
+  { spawnMs, announce, onFailed }: StartAnnouncement,
+): Promise<number | undefined> {
+  const sentFrom = performance.now();
+  while (performance.now() - sentFrom < spawnMs) {
+    // The time runs from this call, not from its answer: what comes later may be about another lease.
+    const sentAt = performance.now();
+    try {
+      const mayStart = await renewal.inTurn(announce);
+      const startBy = sentAt + spawnMs;
+      return mayStart && performance.now() < startBy ? startBy : undefined;
+    } catch (error) {
+      onFailed(error);
+      await delay(renewal.retryMs);
+    }
+  }
+  return undefined;
 }

@@ -16,7 +16,7 @@ import {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { sleep } from '@tidemark/service-kit/backoff';
 import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
-import { outputNotTold, type TaskFacts } from './events.ts';
+import { outputNotTold, type RestoreTaskFacts, type TaskFacts } from './events.ts';
 
 export interface OutputRecorder {
   push(chunk: Buffer): void;
@@ -27,7 +27,7 @@ export interface OutputRecorder {
 export interface RecorderOptions {
   readonly client: Pick<ServiceClient<ExecutorServiceServer>, 'reportOutput'>;
   readonly task: TaskRef;
-  readonly facts: TaskFacts;
+  readonly facts: TaskFacts | RestoreTaskFacts;
   /** Deadline of one call. */
   readonly callMs: number;
   readonly everyMs?: number;

@@ -21,10 +21,12 @@ import { drained } from './drain.ts';
 import { drainBegan, drainEnded, messageUnreadable, strayReported } from './events.ts';
 import { createClaim } from './handle-command.ts';
 import { createVerifier } from './handle-verification.ts';
-import type { Lease } from './lease-keeper.ts';
 import { brokerLog, log } from './logger.ts';
 import { type PresenceReporter, startPresence } from './presence.ts';
 import { createReach } from './reach.ts';
+import { reportLateEnds } from './restore/late-ends.ts';
+import { toEndMessage, toRestoreRef } from './restore/messages.ts';
+import { openRunFolders } from './restore/run-folders.ts';
 import { openRunRecords, type RunRecord, type RunRecords } from './run-records.ts';
 import { createWorks } from './works.ts';
 
@@ -55,6 +57,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   for (const problem of trustNamedAuthorities(config.env)) log.warn({}, problem);
   const records = await openRunRecords(config.stateDir);
   const unreported = await records.sweep();
+  const folders = await openRunFolders(config.stateDir, { killMs: config.timing.killMs });
+  const endedRestores = await folders.sweep();
   if (config.secretsDir === undefined) log.warn({}, ANYWHERE);
   await using stack = new AsyncDisposableStack();
   const certificate = stack.use(openTransportSecurity(config, { log }));
@@ -75,18 +79,26 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   const drain = new AbortController();
   const giveUp = new AbortController();
   const completion = createCompletion(client, { callMs: config.timing.callMs, giveUp: giveUp.signal });
-  const reporting = reportStrays(unreported, completion, records);
+  const reporting = Promise.all([
+    reportStrays(unreported, completion, records),
+    reportLateEnds(
+      endedRestores,
+      ({ run, end }) => completion.reportRestoreEnd(toRestoreRef(run), end && toEndMessage(end)),
+      folders,
+    ),
+  ]);
 
   const instance = randomBytes(24).toString('base64url');
   const works = createWorks();
   let presence: PresenceReporter | undefined;
   const reach = stack.use(createReach(config.env, () => presence?.changed()));
-  const leases = new Map<string, Lease>();
+  const leases = new Map<string, { renewNow(): void }>();
   const runs = new Set<Promise<void>>();
   const claim = createClaim({
     client,
     completion,
     records,
+    folders,
     programs,
     guards,
     leases,

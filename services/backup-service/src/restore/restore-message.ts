@@ -203,6 +203,7 @@ export function fromEndMessage(message: EndMessage | undefined): End | undefined
         sizeBytes: Number(result.sizeBytes),
         seconds: Math.min(Math.max(0, result.seconds), MAX_TOLD_SECONDS),
         summary: result.summary.slice(0, MAX_WORKER_SENTENCE),
+        ...(result.remark !== '' && { remark: result.remark.slice(0, MAX_WORKER_SENTENCE) }),
       },
     }),
     ...(checkpointLeft && { checkpointLeft: true as const }),

@@ -215,3 +215,19 @@ export function isActive({ state }: Pick<Restore, 'state'>): boolean {
 export function isOver(restore: Pick<Restore, 'state' | 'targetState'>): boolean {
   return !isActive(restore) && restore.targetState !== 'Partial';
 }
+
+const FAILURES: ReadonlySet<EndKind> = new Set(['failedBefore', 'failed', 'afterSummary', 'stopped']);
+
+/** How often `br` failed, and how often it found another restore at work in the target: what is odd once may not be so twice. */
+export function countEnds({ attempts }: Pick<Restore, 'attempts'>): {
+  readonly failures: number;
+  readonly waits: number;
+} {
+  const ended = attempts.flatMap(({ outcome, starting, end }) =>
+    outcome === 'ended' && starting && end ? [end.kind] : [],
+  );
+  return {
+    failures: ended.filter((kind) => FAILURES.has(kind)).length,
+    waits: ended.filter((kind) => kind === 'wait').length,
+  };
+}

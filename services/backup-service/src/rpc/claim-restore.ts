@@ -6,7 +6,7 @@ import type {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { rootOf } from '../backup-path.ts';
 import { toSnapshotMessage } from '../registry-message.ts';
-import type { Restore } from '../restore/restore.ts';
+import { countEnds, type Restore } from '../restore/restore.ts';
 import { toOptionsMessage, toSourceMessage, toTargetMessage } from '../restore/restore-message.ts';
 import { placeOf } from '../storage-location.ts';
 import { validation } from '../validate.ts';
@@ -51,6 +51,7 @@ export function claimRestore({ restores, store, places, markers }: Dependencies)
         remainingSeconds: remainingMs / 1000,
         requestId: restore.request.id,
         wasPartial,
+        ...countEnds(restore),
       },
     };
   };

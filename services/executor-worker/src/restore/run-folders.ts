@@ -168,7 +168,7 @@ async function endOrphan({ restoreId, group }: RestoreRun, killMs: number): Prom
   const patience = { killAfterMs: Number.POSITIVE_INFINITY, giveUpAfterMs: killMs + WRITE_MS };
   if (await untilGroupGone(group.pid, patience)) return false;
   if (!isAlive(group)) return false;
-  orphanKilled({ backupId: restoreId, group: group.pid });
+  orphanKilled({ restoreId, group: group.pid });
   await untilGroupGone(group.pid, { killAfterMs: 0 });
   return true;
 }

@@ -48,7 +48,7 @@ async function start(
   const finished = runRestore({
     guard,
     startBy: performance.now() + 60_000,
-    facts: { requestId: 'q', backupId: 'r1', clusterId: 'c1' },
+    facts: { requestId: 'q', restoreId: 'r1', clusterId: 'c1' },
     lease: {
       lost: lost.signal,
       canceling: canceling.signal,

@@ -16,7 +16,7 @@ import { readGoroutines } from '../br/goroutine-dump.ts';
 import type { ProgressLine } from '../br/output.ts';
 import type { BrExit, Guard } from '../br/process.ts';
 import { startWatchdog } from '../br/watchdog.ts';
-import { brStarted, type TaskFacts } from '../events.ts';
+import { brStarted, type RestoreTaskFacts } from '../events.ts';
 import type { Lease } from '../lease-keeper.ts';
 import { log } from '../logger.ts';
 import type { OutputRecorder } from '../output-recorder.ts';
@@ -39,7 +39,7 @@ export interface RestoreRunOptions {
   readonly guard: Guard;
   /** Until when `br` may start, by `performance.now()`. */
   readonly startBy: number;
-  readonly facts: TaskFacts;
+  readonly facts: RestoreTaskFacts;
   readonly lease: Pick<Lease, 'lost' | 'canceling' | 'report' | 'waitsFor' | 'guardWith'>;
   /** Aborts when this worker is to stop. */
   readonly drain: AbortSignal;

@@ -49,8 +49,8 @@ describe('a granted restore', () => {
       { how: 'complete', end: { kind: 'succeeded', summary: { sizeBytes: 275_671n } } },
     ]);
     expect(argv).toHaveLength(1);
-    expect(worker.printed()).toContain(argv[0]?.slice(1).join(' '));
-    expect(argv[0]?.slice(-2)).toEqual(['--ratelimit', '9']);
+    expect(worker.printed()).toContain(`${argv[0]?.join(' ')} --ratelimit 9`);
+    expect(argv[0]?.slice(0, 2)).toEqual(['restore', 'full']);
     expect(worker.kept()).toEqual([]);
   });
 
@@ -154,6 +154,22 @@ describe('a granted restore', () => {
   it('waits for a worker with the br that began it', async () => {
     expect(await run('echo up', { grant: { brVersion: 'v8.5.1', wasPartial: true } })).toBe('wait: NO_FITTING_BR');
     expect(worker.told[0]?.end?.reason?.message).toContain('the target still holds what earlier ones left');
+  });
+
+  it('is left to others where this worker would call br in another way than the attempts before', async () => {
+    const argv: string[][] = [];
+    const announce = async (starting: { readonly argv: readonly string[] }) => {
+      argv.push([...starting.argv]);
+      return undefined;
+    };
+    await run('echo up', { announce });
+    const argvBefore = argv[0] ?? [];
+    await run('echo up', { announce, grant: { argvBefore, wasPartial: true } });
+    expect(argv).toHaveLength(2);
+    expect(
+      await run('echo up', { announce, grant: { argvBefore: [...argvBefore, '--online'], wasPartial: true } }),
+    ).toBe('wait: OTHER_COMMAND');
+    expect(argv).toHaveLength(2);
   });
 
   it('is never started with what nobody may ask for, whoever wrote it into the record', async () => {

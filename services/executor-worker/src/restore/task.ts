@@ -8,11 +8,12 @@
  * W4. Once the task is lost, `br` is stopped, nothing is touched in the target or in the storage, and its end is reported late.
  * W5. Nothing that goes wrong before the spawn says anything of the target but that it is as it was.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { metadataLimit } from '@tidemark/backupmeta/backupmeta';
 import { openCrypter } from '@tidemark/backupmeta/crypter';
 import { keepsCheckpoint } from '@tidemark/br-restore/versions';
 import { AppError } from '@tidemark/errors/app-error';
-import type { StorageMarker, TaskRef } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import type { RestoreRef, StorageMarker } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { withTimeout } from '@tidemark/service-kit/abort';
 import type { Env } from '@tidemark/service-kit/env';
@@ -25,7 +26,7 @@ import { brEnvironment } from '../br/command.ts';
 import type { Guards } from '../br/process.ts';
 import { type BrProgram, chooseProgram, type Programs } from '../br/programs.ts';
 import type { CompletionAnswer } from '../completion.ts';
-import { brEnded, leaseLost, type TaskFacts } from '../events.ts';
+import { brEnded, leaseLost, type RestoreTaskFacts } from '../events.ts';
 import type { Lease } from '../lease-keeper.ts';
 import { log } from '../logger.ts';
 import type { OutputRecorder } from '../output-recorder.ts';
@@ -54,6 +55,8 @@ export interface RestoreGrant {
   readonly storageDigest: string;
   /** The only `br` that may go on; undefined: any that fits the target. */
   readonly brVersion: string | undefined;
+  /** The command line of the attempts before, without the rate limit; empty where the target is as it was. */
+  readonly argvBefore: readonly string[];
   readonly wasPartial: boolean;
   /** How often the restore failed before, and how often it waited for another one. */
   readonly failures: number;
@@ -64,7 +67,10 @@ export interface RestoreGrant {
 
 /** The lease of a restore: as that of a backup, with a start of its own. */
 export interface RestoreLease extends Pick<Lease, 'lost' | 'canceling' | 'report' | 'waitsFor' | 'guardWith'> {
-  /** As `Lease` has it: until when `br` may start, by `performance.now()`; undefined: it may not. */
+  /**
+   * As `Lease` has it: until when `br` may start, by `performance.now()`; undefined: it may not. The arguments are without
+   * the program and the rate limit.
+   */
   announce(starting: {
     readonly argv: readonly string[];
     readonly brVersion: string;
@@ -96,9 +102,9 @@ export interface RestoreTaskDependencies {
 }
 
 export interface GrantedRestore {
-  readonly task: TaskRef;
+  readonly restore: RestoreRef;
   readonly grant: RestoreGrant;
-  readonly facts: TaskFacts;
+  readonly facts: RestoreTaskFacts;
   readonly lease: RestoreLease;
 }
 
@@ -116,19 +122,19 @@ const AWAY_SECONDS = 60;
 
 /** Runs the restore; answers how it ended, for the log. */
 export async function runRestoreTask(granted: GrantedRestore, dependencies: RestoreTaskDependencies): Promise<string> {
-  const { task, facts, lease } = granted;
+  const { restore, facts, lease } = granted;
   const { reports, folders } = dependencies;
   const { how, end, run } = await outcomeOf(granted, dependencies);
 
   if (lease.lost.aborted) {
     leaseLost(facts);
     if (run) await reportLateEnds([{ run, end }], reports.lateEnd, folders);
-    else await folders.remove(task.claim);
+    else await folders.remove(restore.claim);
     return 'lost';
   }
   const answer = how === 'complete' ? await reports.complete(end) : await reports.release(end);
   // Where the task was lost meanwhile, the end was taken down all the same.
-  if (answer !== 'unanswered') await folders.remove(task.claim);
+  if (answer !== 'unanswered') await folders.remove(restore.claim);
   if (answer !== 'held') return answer;
   return how === 'complete' ? `${end.kind}${end.reason ? `: ${end.reason.code}` : ''}` : 'released';
 }
@@ -172,6 +178,13 @@ const NOT_PREPARED: Verdict = {
   message: 'The worker could not prepare the restore; its log says why.',
   retryable: true,
 };
+const OTHER_COMMAND: Verdict = {
+  kind: 'wait',
+  code: 'OTHER_COMMAND',
+  message:
+    'This worker would call br with other arguments than the attempts before, which br may take for another restore; it is left to a worker of the version of Tidemark that began it.',
+  seconds: AWAY_SECONDS,
+};
 const BROKEN_OFF: Verdict = {
   kind: 'stopped',
   code: 'WORKER_TROUBLE',
@@ -195,7 +208,7 @@ async function run(
   dependencies: RestoreTaskDependencies,
   onStart: (run: RestoreRun) => void,
 ): Promise<Outcome | Verdict | undefined> {
-  const { task, grant, facts, lease } = granted;
+  const { restore, grant, facts, lease } = granted;
   const { programs, guards, folders, env, reach, drain, timing } = dependencies;
   const { order, tso, tidbClusterId, rateLimit } = grant;
   const { source, target } = order;
@@ -220,20 +233,22 @@ async function run(
   const credentials = await storageCredentials(source.storage, env, signal);
   await requireTlsFiles(target.tls, secretsFolder(env), signal);
 
-  const argv = [program.path, ...withRateLimit(restoreArguments(order, program.version), rateLimit)] as const;
+  const restoreArgv = restoreArguments(order, program.version);
+  if (grant.argvBefore.length > 0 && !isDeepStrictEqual(restoreArgv, grant.argvBefore)) return OTHER_COMMAND;
+  const argv = [program.path, ...withRateLimit(restoreArgv, rateLimit)] as const;
   const hasCheckpoint = keepsCheckpoint(program.version);
   const { wasPartial, failures, waits } = grant;
   const judgedBy = { brVersion: program.version, tso: String(tso), wasPartial, failures, waits };
   using guard = guards.take();
   const { folder, run } = await folders.create({
-    restoreId: task.backupId,
-    claim: task.claim,
-    fence: Number(task.fence),
+    restoreId: restore.restoreId,
+    claim: restore.claim,
+    fence: Number(restore.fence),
     group: guard.group,
     facts: judgedBy,
   });
   const startBy = await announceAwake(() =>
-    lease.announce({ argv: [...argv], brVersion: program.version, hasCheckpoint }),
+    lease.announce({ argv: restoreArgv, brVersion: program.version, hasCheckpoint }),
   );
   if (startBy === undefined || lease.canceling.aborted || drain.aborted || lease.lost.aborted) return undefined;
 

@@ -81,8 +81,8 @@ export async function openTestWorker() {
         return answer;
       };
       const granted: GrantedRestore = {
-        task: { backupId: 'r1', claim: 'token', fence: 1n },
-        facts: { requestId: 'q', backupId: 'r1', clusterId: 'c2' },
+        restore: { restoreId: 'r1', claim: 'token', fence: 1n },
+        facts: { requestId: 'q', restoreId: 'r1', clusterId: 'c2' },
         grant: {
           order: {
             source: { storage, path, key: undefined },
@@ -94,6 +94,7 @@ export async function openTestWorker() {
           marker: undefined,
           storageDigest: 'd',
           brVersion: undefined,
+          argvBefore: [],
           wasPartial: false,
           failures: 0,
           waits: 0,

@@ -617,9 +617,9 @@ export interface StorageOutOfReach {
 
 /** A task or a check that a worker is at. */
 export interface RunningTask {
-  /** "backup", "remove", "probe", "rebuild" or "verify". */
+  /** "backup", "remove", "restore", "probe", "rebuild" or "verify". */
   kind: string;
-  /** Of the backup or the check. */
+  /** Of the backup, the restore or the check. */
   id: string;
   /** Empty for checks. */
   clusterId: string;
@@ -756,6 +756,9 @@ export interface RestoreGrant {
    * as it was.
    */
   argv: string[];
+  /** How often `br` failed so far, and how often it found another restore at work in the target. */
+  failures: number;
+  waits: number;
 }
 
 /** Keeps the lease. */
@@ -6555,6 +6558,8 @@ function createBaseRestoreGrant(): RestoreGrant {
     requestId: "",
     wasPartial: false,
     argv: [],
+    failures: 0,
+    waits: 0,
   };
 }
 
@@ -6607,6 +6612,12 @@ export const RestoreGrant: MessageFns<RestoreGrant> = {
     }
     for (const v of message.argv) {
       writer.uint32(122).string(v!);
+    }
+    if (message.failures !== 0) {
+      writer.uint32(128).int32(message.failures);
+    }
+    if (message.waits !== 0) {
+      writer.uint32(136).int32(message.waits);
     }
     return writer;
   },
@@ -6744,6 +6755,22 @@ export const RestoreGrant: MessageFns<RestoreGrant> = {
             message.argv.push(reader.string());
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.failures = reader.int32();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.waits = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6786,6 +6813,8 @@ export const RestoreGrant: MessageFns<RestoreGrant> = {
     message.requestId = object.requestId ?? "";
     message.wasPartial = object.wasPartial ?? false;
     message.argv = object.argv?.map((e) => e) || [];
+    message.failures = object.failures ?? 0;
+    message.waits = object.waits ?? 0;
     return message;
   },
 };
