@@ -1,5 +1,6 @@
 import type { DemoCluster } from './demo-cluster.ts';
 import { type BackupSource, filtered, regionsOf } from './regions.ts';
+import { REGISTRY } from './restore-registry.ts';
 import { EMPTY_DATABASE, SAMPLE_TABLES, type SampleSize, sampleRegions } from './sample-data.ts';
 import { TEMPORARY_PREFIX } from './schemas.ts';
 import { fullName, type Table, type TableName } from './table.ts';
@@ -39,7 +40,7 @@ async function readTables(cluster: DemoCluster) {
   const emptyDatabases: string[] = [];
   for (const db of (await cluster.databases()).filter((name) => !name.startsWith(TEMPORARY_PREFIX))) {
     const tables = await cluster.tables(db);
-    names.push(...tables.map((table) => ({ db, table })));
+    names.push(...tables.map((table) => ({ db, table })).filter((name) => fullName(name) !== fullName(REGISTRY)));
     if (tables.length === 0) emptyDatabases.push(db);
   }
   const others = names.filter((name) => !SAMPLE_IDS.has(fullName(name)));

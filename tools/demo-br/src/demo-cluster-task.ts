@@ -1,5 +1,6 @@
-import type { DemoCluster } from './demo-cluster.ts';
+import { type DemoCluster, NEW_STATE } from './demo-cluster.ts';
 import type { ClusterTask } from './demo-cluster-options.ts';
+import { REGISTRY } from './restore-registry.ts';
 import { isSystemDatabase } from './schemas.ts';
 import { fullName, type Table, type TableName, tableText } from './table.ts';
 
@@ -47,7 +48,7 @@ export async function performTask(
 
 const NEW_TABLE: Table = { columns: 'id\tvalue', rows: new Map() };
 
-/** Drops all that users made: the databases are those of a new cluster, and `mysql.user` has no row. */
+/** Drops all that users and restores made: the databases are those of a new cluster, and `mysql.user` has no row. */
 async function emptyCluster(cluster: DemoCluster): Promise<void> {
   for (const db of await cluster.databases()) {
     if (!isSystemDatabase(db)) await cluster.dropDatabase(db);
@@ -56,7 +57,9 @@ async function emptyCluster(cluster: DemoCluster): Promise<void> {
       await cluster.writeTable({ db, table }, { columns, rows: new Map() });
     }
   }
+  await cluster.dropTable(REGISTRY);
   await cluster.createDatabase('test');
+  await cluster.changeState(({ newCollation }) => ({ ...NEW_STATE, newCollation }));
 }
 
 async function show(cluster: DemoCluster, name: TableName): Promise<string> {

@@ -81,6 +81,17 @@ test('an empty cluster has the databases of a new one, and a backup of it holds 
   expect(await perform('list')).toBe('mysql.user: 0 rows\ntest');
 });
 
+test('an emptied cluster shows nothing of what a restore left', async () => {
+  await perform('empty');
+  await storage.cluster(SOURCE_PD).changeState(() => ({
+    importModeUntil: Date.now() + 600_000,
+    schedulersPausedUntil: Date.now() - 1,
+  }));
+  expect(await perform('list')).toMatch(/^mysql\.user: 0 rows\ntest\nTiKV is in import mode until \S+$/);
+  await perform('empty');
+  expect(await perform('list')).toBe('mysql.user: 0 rows\ntest');
+});
+
 test('a table is a file that people can read and tests can compare', async () => {
   await perform('empty');
   await perform('insert shop.orders 12 twelve');

@@ -20,6 +20,8 @@ export interface ClusterState {
   readonly schedulersPausedUntil: number;
   /** Restores that registered themselves in PD's etcd, with the end of each lease. */
   readonly restoresUntil: Readonly<Record<string, number>>;
+  /** The highest number that a restore was given (from BR v8.5.5 on). */
+  readonly lastRestoreId: number;
 }
 
 /** A demo cluster: databases are folders, tables are files in them, `<db>/<table>.tsv`. */
@@ -49,11 +51,13 @@ export interface DemoCluster {
 
 const STATE_FILE = 'cluster.json';
 const TABLE_SUFFIX = '.tsv';
-const NEW_STATE: ClusterState = {
+/** Of a cluster at its first start. */
+export const NEW_STATE: ClusterState = {
   newCollation: true,
   importModeUntil: 0,
   schedulersPausedUntil: 0,
   restoresUntil: {},
+  lastRestoreId: 0,
 };
 
 /** The name of a cluster's folder: its PD addresses, whichever comes first. */

@@ -29,6 +29,8 @@ const TABLE: ReadonlyArray<readonly [keyof Dialect, ...unknown[]]> = [
   ['restoreCheckpoint', 'none', 'none', 'storage', 'storage', 'target', 'target'],
   ['alwaysChecksFresh', false, false, true, true, true, true],
   ['refusesExistingTables', false, false, false, false, false, true],
+  ['registersRestores', false, false, false, false, false, true],
+  ['stepsByWork', false, false, false, false, false, true],
   ['systemTablesDefault', false, false, false, true, true, true],
   ['restoreChecksumDefault', true, true, true, true, true, true],
   ['maxConcurrency', Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 256, 256, 256, 256],

@@ -50,6 +50,10 @@ export interface Dialect {
   readonly alwaysChecksFresh: boolean;
   /** Whether tables that are there already are refused where only some are restored. */
   readonly refusesExistingTables: boolean;
+  /** Whether restores are registered in a table of the target, by whose number their checkpoint is named. */
+  readonly registersRestores: boolean;
+  /** Whether a restore shows a step of progress for each kind of work, or one for all. */
+  readonly stepsByWork: boolean;
   /** What a restore without `--with-sys-table` does. */
   readonly systemTablesDefault: boolean;
   /** What a restore without `--checksum` does. */
@@ -106,6 +110,8 @@ export function dialectOf(version: string = DEFAULT_VERSION): Dialect {
     restoreCheckpoint: restoreCheckpoint(from),
     alwaysChecksFresh: from('7.1.0'),
     refusesExistingTables: from('8.5.5'),
+    registersRestores: from('8.5.5'),
+    stepsByWork: from('8.5.5'),
     systemTablesDefault: from('7.6.0'),
     restoreChecksumDefault: !from('9.0.0'),
     maxConcurrency: from('7.1.0') ? 256 : Number.POSITIVE_INFINITY,

@@ -174,12 +174,15 @@ async function waitForEtcd({ options, script, signal }: Started): Promise<void> 
 }
 
 /** Removes the checkpoint after the success summary: a signal no longer changes the end, a kill leaves it behind. */
-async function finish({ script, target, ...run }: Started, { checkpoint }: RestoreEnd): Promise<void> {
+async function finish({ script, target, ...run }: Started, end: RestoreEnd): Promise<void> {
+  const { checkpoint, registration } = end;
   if (script.outcome.step === 'summary') await misbehave(script.outcome, run);
-  if (checkpoint === undefined) return;
-  await pause(DROP_SECONDS * 1000 * script.waitScale);
-  await target.alone(AbortSignal.timeout(CLEAN_UP_MS), () => checkpoint.remove());
-  run.log.info('restore.go:738', 'all the checkpoint data is removed.');
+  if (checkpoint !== undefined) {
+    await pause(DROP_SECONDS * 1000 * script.waitScale);
+    await target.alone(AbortSignal.timeout(CLEAN_UP_MS), () => checkpoint.remove());
+    run.log.info('restore.go:738', 'all the checkpoint data is removed.');
+  }
+  await registration?.remove();
 }
 
 /** How long a run waits for others before it leaves things behind. */

@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { File } from '@tidemark/protocol/br/backup';
 import type { BackupTable } from './backup-content.ts';
 import { downloadRows } from './download.ts';
-import type { Step } from './progress.ts';
 import type { RestoreCheckpoint } from './restore-checkpoint.ts';
+import type { RestoreProgress } from './restore-progress.ts';
 import type { RestoreRun } from './restore-run.ts';
 
 // 1. A region counts as done only after all its rows are in the table; doing it again changes nothing.
@@ -35,7 +35,7 @@ export interface RestoreRegionsWork {
   /** Keys of those that earlier runs did. */
   readonly done: ReadonlySet<string>;
   readonly checkpoint: RestoreCheckpoint | undefined;
-  readonly step: Step;
+  readonly progress: RestoreProgress;
   /** Called once, when the fraction `script.outcome.at` of the regions is done. */
   readonly halfway: () => Promise<void>;
   /** Whether TiKV may read nothing at present. */
@@ -45,7 +45,7 @@ export interface RestoreRegionsWork {
 /** Downloads and ingests all regions that are not done yet, evenly over the script's time. */
 export async function ingestRegions(run: RestoreRun, work: RestoreRegionsWork): Promise<void> {
   const { script, signal } = run;
-  const { regions, step } = work;
+  const { regions, progress } = work;
   const stepMs = (script.seconds * 1000) / Math.max(1, regions.length);
   const startedAt = performance.now();
   const flusher = startFlusher(run, work);
@@ -62,13 +62,14 @@ export async function ingestRegions(run: RestoreRun, work: RestoreRegionsWork): 
       await turnWhenDue();
       if (!work.done.has(region.key)) {
         worked += 1;
-        step.advance(1);
+        progress.split(1);
         await pause(Math.max(0, startedAt + worked * stepMs - performance.now()), undefined, { signal });
         await ingest(run, region, work.isAway);
-        step.advance(region.files.length);
+        progress.load(region.files.length);
         await flusher.add(region);
       } else {
-        step.advance(1 + region.files.length);
+        progress.split(1);
+        progress.load(region.files.length);
       }
       finished += 1;
     }

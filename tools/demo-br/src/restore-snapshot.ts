@@ -1,5 +1,5 @@
 import type { BackupMeta } from '@tidemark/protocol/br/backup';
-import { type BackupContent, filteredContent, readContent } from './backup-content.ts';
+import { type BackupContent, filteredContent, plainName, readContent } from './backup-content.ts';
 import { failAtStage } from './fail-at-stage.ts';
 import { readMeta } from './read-meta.ts';
 import {
@@ -21,6 +21,8 @@ import {
   logSpace,
   logStarted,
 } from './restore-log.ts';
+import { RESTORE_NAMES } from './restore-options.ts';
+import { type Registration, registerRestore } from './restore-registry.ts';
 import type { RestoreRun } from './restore-run.ts';
 import type { RestoreTotals } from './restore-summary.ts';
 import { restoreTables } from './restore-tables.ts';
@@ -35,6 +37,8 @@ import type { TargetHold } from './target-state.ts';
 export interface RestoreEnd {
   readonly totals: RestoreTotals;
   readonly checkpoint: RestoreCheckpoint | undefined;
+  /** Of versions that have such. */
+  readonly registration: Registration | undefined;
 }
 
 /**
@@ -49,9 +53,16 @@ export async function restoreSnapshot(run: RestoreRun, hold: TargetHold): Promis
   logStarted(run);
   try {
     const { meta, content } = await readBackup(run);
-    const checkpoint = checkpointOf(run, meta);
-    const totals = await restoreWhilePaused(run, { meta, content, checkpoint, hold });
-    return { totals: { ...totals, tookMs: performance.now() - startedAt }, checkpoint };
+    using registration = await register(run, meta, content);
+    const checkpoint = checkpointOf(run, meta, registration);
+    try {
+      await checkExisting(run, content, checkpoint);
+      const totals = await restoreWhilePaused(run, { meta, content, checkpoint, hold });
+      return { totals: { ...totals, tookMs: performance.now() - startedAt }, checkpoint, registration };
+    } catch (error) {
+      await endRegistration(run, registration, checkpoint);
+      throw error;
+    }
   } finally {
     log.info('client.go:196', 'Restore client closed');
   }
@@ -59,7 +70,7 @@ export async function restoreSnapshot(run: RestoreRun, hold: TargetHold): Promis
 
 /** Reads the backup, and checks whether this cluster can take it. */
 async function readBackup(run: RestoreRun): Promise<{ meta: BackupMeta; content: BackupContent }> {
-  const { options, dialect, storage, crypter, target, script, log } = run;
+  const { options, storage, crypter, target, script, log } = run;
   await failAtStage('storage', run);
   // The real one makes the folder that it looks into.
   await storage.makeFolder('.');
@@ -80,18 +91,61 @@ async function readBackup(run: RestoreRun): Promise<{ meta: BackupMeta; content:
   const bytes = content.tables.flatMap(({ files }) => files).reduce((sum, { size }) => sum + Number(size), 0);
   if (options.checkRequirements) logSpace(log, bytes);
   await failAtStage('checks', run);
-  if (dialect.refusesExistingTables && (options.kind !== 'full' || options.hasFilter)) {
-    const isResumed = (await checkpointOf(run, meta)?.read()) !== undefined;
-    if (!isResumed) checkNoneExists(await existingTables(target, content.tables));
-  }
   return { meta, content };
 }
 
+/** Registers this restore in the target, in versions that do. */
+async function register(
+  { options, dialect, target, script, signal }: RestoreRun,
+  { startVersion, endVersion, clusterId }: BackupMeta,
+  { tables }: BackupContent,
+): Promise<Registration | undefined> {
+  if (!dialect.registersRestores) return undefined;
+  const { filters, withSysTable } = options;
+  const command = RESTORE_NAMES[options.kind];
+  return await registerRestore(
+    target,
+    { filters, startTs: startVersion, restoredTs: endVersion, clusterId, withSysTable, command },
+    {
+      tables: tables.map(({ db, table }) => ({ db: plainName(db), table })),
+      staleMs: script.registryStaleSeconds * 1000,
+      signal,
+    },
+  );
+}
+
+/** A failure keeps the row only for a checkpoint. After a signal BR can no longer write it: it stays as it is. */
+async function endRegistration(
+  { signal }: RestoreRun,
+  registration: Registration | undefined,
+  checkpoint: RestoreCheckpoint | undefined,
+): Promise<void> {
+  if (registration === undefined || signal.aborted) return;
+  if ((await checkpoint?.read()) === undefined) await registration.remove();
+  else await registration.pause();
+}
+
+/** Some versions refuse tables that are there already, where not the whole cluster is restored. */
+async function checkExisting(
+  { options, dialect, target }: RestoreRun,
+  { tables }: BackupContent,
+  checkpoint: RestoreCheckpoint | undefined,
+): Promise<void> {
+  if (!dialect.refusesExistingTables || (options.kind === 'full' && !options.hasFilter)) return;
+  if ((await checkpoint?.read()) !== undefined) return;
+  checkNoneExists(await existingTables(target, tables));
+}
+
 /** Where this restore keeps its checkpoint, or has kept it before; an incremental backup has none. */
-function checkpointOf({ options, dialect, storage, target, script }: RestoreRun, meta: BackupMeta) {
+function checkpointOf(
+  { options, dialect, storage, target, script }: RestoreRun,
+  meta: BackupMeta,
+  registration: Registration | undefined,
+): RestoreCheckpoint | undefined {
   if (!options.useCheckpoint || meta.startVersion > 0n) return undefined;
   if (dialect.restoreCheckpoint === 'storage') return checkpointInStorage(storage, script.clusterId);
-  return checkpointInTarget(target, CHECKPOINT_DATABASE);
+  const number = registration === undefined ? '' : `_${registration.id}`;
+  return checkpointInTarget(target, CHECKPOINT_DATABASE + number);
 }
 
 interface PausedWork {

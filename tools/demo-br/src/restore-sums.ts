@@ -1,7 +1,7 @@
 import type { BackupTable } from './backup-content.ts';
 import { BrError } from './br-error.ts';
-import type { Step } from './progress.ts';
 import type { RestoreCheckpoint } from './restore-checkpoint.ts';
+import type { RestoreProgress } from './restore-progress.ts';
 import type { RestoreRun } from './restore-run.ts';
 import { fullName, type RowSum, sumRows } from './table.ts';
 
@@ -18,11 +18,11 @@ export async function compareSums(
   {
     compared,
     checkpoint,
-    step,
+    progress,
   }: {
     compared: ReadonlySet<string>;
     checkpoint: RestoreCheckpoint | undefined;
-    step: Step;
+    progress: RestoreProgress;
   },
 ): Promise<void> {
   const { log, signal } = run;
@@ -34,7 +34,7 @@ export async function compareSums(
       ['db', db],
       ['table', table],
     ]);
-    step.advance(1);
+    progress.compare(1);
   }
   const different: BackupTable[] = [];
   for (const table of others) {
@@ -48,7 +48,7 @@ export async function compareSums(
     } else {
       different.push(table);
     }
-    step.advance(1);
+    progress.compare(1);
   }
   const isTold = run.script.outcome.kind === 'checksum-mismatch';
   if (different.length > 0 || isTold) {

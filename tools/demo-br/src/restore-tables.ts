@@ -5,10 +5,10 @@ import { failAtStage } from './fail-at-stage.ts';
 import { goDuration } from './go-format.ts';
 import { misbehave } from './misbehave.ts';
 import type { RestoreStep } from './outcome.ts';
-import { type Step, startStep } from './progress.ts';
 import type { RestoreCheckpoint, RestoredWork } from './restore-checkpoint.ts';
 import { logCreated, logCreating, logPrepared, logSafePointEnd, logStage } from './restore-log.ts';
 import { RESTORE_NAMES } from './restore-options.ts';
+import { type RestoreProgress, singleStep, stepsByWork } from './restore-progress.ts';
 import { ingestRegions, type RestoreRegion, restoreRegions } from './restore-regions.ts';
 import type { RestoreRun } from './restore-run.ts';
 import { compareSums } from './restore-sums.ts';
@@ -30,7 +30,7 @@ export interface TablesWork {
  * @returns the files of all tables
  */
 export async function restoreTables(run: RestoreRun, work: TablesWork): Promise<File[]> {
-  const { options, log, collector, signal } = run;
+  const { options, dialect, log, collector, signal } = run;
   const { content, backupTs } = work;
   const created = await createTables(run, content);
   await failAtStage('tables', run);
@@ -39,14 +39,16 @@ export async function restoreTables(run: RestoreRun, work: TablesWork): Promise<
   const files = regions.flatMap((region) => region.files);
   collector.add('restore-ranges', regions.length);
   logPrepared(log, { files: files.length, ranges: regions.length }, backupTs);
-  const total = regions.length + files.length + (options.checksum ? content.tables.length : 0);
+  const tables = options.checksum ? content.tables.length : 0;
+  const workload = { ranges: regions.length, files: files.length, tables };
   try {
-    using step = startStep(run.progress, RESTORE_NAMES[options.kind], total);
+    using progress = dialect.stepsByWork
+      ? stepsByWork(run.progress, workload)
+      : singleStep(run.progress, RESTORE_NAMES[options.kind], workload);
     try {
-      await loadRows(run, { ...work, created, regions, step });
+      await loadRows(run, { ...work, created, regions, progress });
     } catch (error) {
-      // BR's bar is full at the end of whatever was not cancelled.
-      if (!signal.aborted) step.advance(total);
+      if (!signal.aborted) progress.fill();
       throw error;
     }
   } finally {
@@ -86,19 +88,19 @@ interface LoadWork extends TablesWork {
   /** Full names of tables that this run created: nothing of them is done. */
   readonly created: ReadonlySet<string>;
   readonly regions: readonly RestoreRegion[];
-  readonly step: Step;
+  readonly progress: RestoreProgress;
 }
 
 async function loadRows(run: RestoreRun, work: LoadWork): Promise<void> {
   const { options, log, collector } = run;
-  const { content, checkpoint, earlier, created, regions, step } = work;
+  const { content, checkpoint, earlier, created, regions, progress } = work;
   await checkColumns(run, content.tables);
   const startedAt = performance.now();
   for (const stage of ['merge ranges', 'split regions'] as const) logStage(log, stage, performance.now() - startedAt);
   const flushed = new Set(earlier.regions);
   const done = regions.filter(({ key, table }) => flushed.has(key) && !created.has(fullName(table)));
   try {
-    await loadFiles(run, { regions, done: new Set(done.map(({ key }) => key)), checkpoint, step });
+    await loadFiles(run, { regions, done: new Set(done.map(({ key }) => key)), checkpoint, progress });
   } catch (error) {
     collector.fail('file', run.signal.aborted ? new BrError(CANCELED) : (error as Error));
     throw error;
@@ -110,7 +112,7 @@ async function loadRows(run: RestoreRun, work: LoadWork): Promise<void> {
   if (options.checksum) {
     collector.succeed(files + content.tables.length);
     const compared = new Set(earlier.tables.filter((name) => !created.has(name)));
-    await compareSums(run, content.tables, { compared, checkpoint, step });
+    await compareSums(run, content.tables, { compared, checkpoint, progress });
   }
   await failAtStage('end', run);
   await atStep(run, 'system-tables');
@@ -122,7 +124,7 @@ export const CANCELED = 'rpc error: code = Canceled desc = context canceled';
 
 async function loadFiles(
   run: RestoreRun,
-  work: { regions: readonly RestoreRegion[]; done: ReadonlySet<string> } & Pick<LoadWork, 'checkpoint' | 'step'>,
+  work: { regions: readonly RestoreRegion[]; done: ReadonlySet<string> } & Pick<LoadWork, 'checkpoint' | 'progress'>,
 ): Promise<void> {
   const { log, script } = run;
   const startedAt = performance.now();

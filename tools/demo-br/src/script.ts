@@ -19,6 +19,8 @@ export interface Script {
   /** The pause after taking checkpoint.lock; 3 in the real program. */
   readonly lockSettleSeconds: number;
   readonly lockTtlSeconds: number;
+  /** How old the heartbeat of a restore must be for it to count as dead; 300 in the real program. */
+  readonly registryStaleSeconds: number;
   /** How much of the real program's time to give up passes before a named failure; 1 is all, 0 (the default) none. */
   readonly waitScale: number;
   /** By default a number made from the PD addresses, so that each demo cluster has its own. */
@@ -65,6 +67,7 @@ const FIELDS = {
   flushSeconds: [number, 'a number of seconds'],
   lockSettleSeconds: [number, 'a number of seconds'],
   lockTtlSeconds: [number, 'a number of seconds'],
+  registryStaleSeconds: [number, 'a number of seconds'],
   waitScale: [number, 'a number'],
   clusterId: [bigId, 'the digits of a 64-bit number, as a text'],
   version: [text, 'a version such as v8.5.0'],
@@ -180,6 +183,7 @@ export async function readScript(
     flushSeconds: values.flushSeconds ?? 1,
     lockSettleSeconds: values.lockSettleSeconds ?? 0,
     lockTtlSeconds: values.lockTtlSeconds ?? 300,
+    registryStaleSeconds: values.registryStaleSeconds ?? 300,
     waitScale: values.waitScale ?? 0,
     clusterId: values.clusterId ?? clusterIdOf(pd),
     version,
