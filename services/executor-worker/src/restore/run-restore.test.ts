@@ -59,7 +59,7 @@ async function start(
       guardWith: (keepAlive) => keepAlive(),
     },
     drain: drain.signal,
-    timing: { guardMs: 60_000, killMs: 300 },
+    timing: { guardMs: 60_000, killMs: 300, graceMs: 30_000 },
     graceMs: 300,
     remainingMs: 60_000,
     argv: [program],
@@ -130,6 +130,18 @@ describe('a run of br restore', () => {
     expect(end.stoppedFor).toBe(stoppedFor);
     expect(printed).toContain('flushed');
     expect(kindOf(end)).toBe('stopped');
+  });
+
+  it('has no more time in a drain than its worker has', async () => {
+    const { finished } = await start('trap "" TERM; echo up; while :; do sleep 0.02; done', {
+      graceMs: 60_000,
+      timing: { guardMs: 60_000, killMs: 300, graceMs: 100 },
+    });
+    await vi.waitFor(() => expect(printed).toContain('up'));
+    drain.abort();
+    const askedAt = performance.now();
+    expect(kindOf(await finished)).toBe('stopped');
+    expect(performance.now() - askedAt).toBeLessThan(30_000);
   });
 
   it('is stopped at its deadline, and without progress', async () => {

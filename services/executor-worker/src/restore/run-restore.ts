@@ -3,8 +3,9 @@
  *
  * V1. `br` prints into files, which are read while it runs and to their ends after it: it ends as it would have ended also
  *     when this worker is gone by then, and the guard writes down how.
- * V2. Whoever asks for its end, it gets TERM, a minute for its checkpoint, TERM again, another minute, KILL. A drain and a want
- *     of progress end only a `br` that keeps a checkpoint: half a restore that cannot go on is worse than one that takes long.
+ * V2. Whoever asks for its end, it gets TERM, a minute for its checkpoint, TERM again, another minute, KILL; a drain has the
+ *     grace of a worker's other stops. A drain and a want of progress end only a `br` that keeps a checkpoint: half a restore
+ *     that cannot go on is worse than one that takes long.
  * V3. All that it prints is redacted before it is sent on. In the files it lies as it was printed, for this worker alone.
  */
 import { join } from 'node:path';
@@ -43,8 +44,8 @@ export interface RestoreRunOptions {
   readonly lease: Pick<Lease, 'lost' | 'canceling' | 'report' | 'waitsFor' | 'guardWith'>;
   /** Aborts when this worker is to stop. */
   readonly drain: AbortSignal;
-  readonly timing: Pick<Timing, 'guardMs' | 'killMs'>;
-  /** Between the steps of a stop. */
+  readonly timing: Pick<Timing, 'guardMs' | 'killMs' | 'graceMs'>;
+  /** Between the steps of a stop, but for that of a drain, for which the worker has no more time than `timing` says. */
   readonly graceMs?: number;
   /** Without progress for so long it is stopped, or, without a checkpoint, warned of. */
   readonly stallMs?: number;
@@ -143,6 +144,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<FinishedRe
   ];
   using asked = onStops(stops, (reason) => {
     if (reason === 'stalled') void dump().then(() => br.stop());
+    else if (reason === 'drained') void br.stop(timing.graceMs);
     else void br.stop();
   });
   const exit = await br.exited;

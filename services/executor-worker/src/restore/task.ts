@@ -91,7 +91,7 @@ export interface RestoreTaskDependencies {
   readonly programs: Pick<Programs, 'usable'>;
   readonly guards: Guards;
   readonly env: Env;
-  readonly timing: Pick<Timing, 'guardMs' | 'killMs'>;
+  readonly timing: Pick<Timing, 'guardMs' | 'killMs' | 'graceMs'>;
   /** How much of `backupmeta` and of each of its metafiles is read. */
   readonly metadataBytes: number;
   readonly reach: Pick<Reach, 'failed' | 'worked'>;

@@ -123,7 +123,7 @@ export async function openTestWorker() {
         programs: { usable: () => [{ path: program, version: 'v8.5.0' }] },
         guards,
         env,
-        timing: { guardMs: 60_000, killMs: 300 },
+        timing: { guardMs: 60_000, killMs: 300, graceMs: 30_000 },
         metadataBytes: 1_000_000,
         reach: { failed: (_, digest) => void unreached.push(digest), worked: () => undefined },
         drain: signals.drain.signal,

@@ -1,0 +1,189 @@
+/** Restores through the API, by real workers, into demo clusters whose rows can be looked at. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DemoCluster, demoCluster } from '@tidemark/demo-br/demo-cluster';
+import { performTask } from '@tidemark/demo-br/demo-cluster-task';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startTidemark, type Tidemark } from './tidemark.ts';
+
+const SIZE = { regions: 6, bytesPerFile: 200 };
+const signal = AbortSignal.timeout(600_000);
+
+/** A restore as REST shows it, as far as this file looks at it. */
+interface RestoreView {
+  readonly id: string;
+  readonly state: string;
+  readonly targetState: string;
+  readonly brVersion?: string;
+  readonly argv: readonly string[];
+  readonly progress?: { readonly percent: number };
+  readonly attempts: readonly { readonly worker: string; readonly outcome: string; readonly end?: string }[];
+  readonly result?: { readonly sizeBytes: number; readonly checksums: string };
+  readonly reason?: { readonly code: string; readonly message: string };
+  readonly resumable: boolean;
+  readonly cleanup: readonly { readonly what: string }[];
+}
+
+/** The texts of all tables of users, by name. */
+const contentOf = ({ folder }: DemoCluster) =>
+  Object.fromEntries(
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.tsv') && !name.startsWith('mysql/'))
+      .map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
+  );
+
+describe('a restore', () => {
+  let tidemark: Tidemark;
+  let clusters = 0;
+  beforeAll(async () => {
+    tidemark = await startTidemark({ copies: { 'executor-worker': 2 } });
+  }, 120_000);
+  afterAll(() => tidemark?.[Symbol.asyncDispose]());
+
+  /** Registers a cluster of its own, and answers its rows too. */
+  async function cluster(name: string) {
+    clusters += 1;
+    const pd = [`10.0.0.${clusters}:2379`];
+    const id = await tidemark.cluster(name, { pd });
+    return { id, rows: demoCluster(join(tidemark.stack.dataDir, 'demo-clusters'), pd, SIZE) };
+  }
+  /** A good backup of a cluster with a row of ours, and an empty cluster. */
+  async function prepare(script: Record<string, unknown> = {}) {
+    const [source, target] = [await cluster('source'), await cluster('target')];
+    tidemark.demo({ seconds: 0.3, progressIntervalSeconds: 0.1, ...SIZE, restore: script }, source.id);
+    const name = { db: 'shop', table: 'orders' };
+    await performTask(source.rows, { verb: 'insert', name, handle: 7, value: 'a row of ours' }, signal);
+    await performTask(target.rows, { verb: 'empty' }, signal);
+    const backupId = await tidemark.start(source.id);
+    await tidemark.untilState(backupId, 'Succeeded');
+    return { source, target, backupId };
+  }
+  async function start(backupId: string, targetClusterId: string): Promise<string> {
+    const wish = { backupId, targetClusterId };
+    const planned = await tidemark.call<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
+    expect(planned.code, planned.message).toBe(0);
+    const { planHash } = planned.data.plan;
+    const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', {
+      ...wish,
+      planHash,
+      confirm: targetClusterId,
+    });
+    expect(started.code, started.message).toBe(0);
+    return started.data.restoreId;
+  }
+  const get = async (id: string) =>
+    (await tidemark.call<{ restore: RestoreView }>('GET', `/restores/${id}`)).data.restore;
+  /** Waits until a restore is as wanted; fails with the restore as it is. */
+  async function until(id: string, wanted: (restore: RestoreView) => boolean, seconds = 40): Promise<RestoreView> {
+    let last: RestoreView | undefined;
+    try {
+      return await vi.waitFor(
+        async () => {
+          last = await get(id);
+          if (!wanted(last)) throw new Error('not yet');
+          return last;
+        },
+        { timeout: seconds * 1000, interval: 50 },
+      );
+    } catch (error) {
+      throw new Error(`the restore did not become what was wanted: ${JSON.stringify(last)}`, { cause: error });
+    }
+  }
+  const isEnded = ({ state }: RestoreView) => ['Succeeded', 'Failed', 'Canceled'].includes(state);
+
+  it('brings every row back, byte for byte, into an empty cluster', async () => {
+    const { source, target, backupId } = await prepare();
+    const restore = await until(await start(backupId, target.id), isEnded);
+    expect(restore).toMatchObject({
+      state: 'Succeeded',
+      targetState: 'Restored',
+      brVersion: 'v8.5.0',
+      result: { checksums: 'proven' },
+      attempts: [{ outcome: 'ended', end: 'succeeded' }],
+      cleanup: [],
+    });
+    expect(restore.argv.slice(0, 2)).toEqual(['restore', 'full']);
+    expect(contentOf(target.rows)).toEqual(contentOf(source.rows));
+    expect(contentOf(target.rows)['shop/orders.tsv']).toContain('a row of ours');
+  });
+
+  it('is refused by a cluster with tables, which stays as it was', async () => {
+    const { target, backupId } = await prepare();
+    const name = { db: 'crm', table: 'people' };
+    await performTask(target.rows, { verb: 'insert', name, handle: 1, value: 'theirs' }, signal);
+    const before = contentOf(target.rows);
+    expect(await until(await start(backupId, target.id), isEnded)).toMatchObject({
+      state: 'Failed',
+      targetState: 'Untouched',
+      reason: { code: 'TARGET_NOT_EMPTY', message: expect.stringContaining('crm.people') },
+    });
+    expect(contentOf(target.rows)).toEqual(before);
+  });
+
+  it('that is canceled in the middle says what is left, and is resumed to its end', async () => {
+    const { source, target, backupId } = await prepare({ seconds: 6 });
+    const id = await start(backupId, target.id);
+    await until(id, ({ progress }) => (progress?.percent ?? 0) > 0);
+    await tidemark.call('POST', `/restores/${id}/cancel`, {});
+    const canceled = await until(id, isEnded);
+    expect(canceled).toMatchObject({ state: 'Canceled', targetState: 'Partial', resumable: true });
+    expect(canceled.cleanup.map(({ what }) => what)).toContain('checkpointDatabases');
+    tidemark.demo({ seconds: 0.3, ...SIZE }, source.id);
+    const resumed = await tidemark.call('POST', `/restores/${id}/resume`, {});
+    expect(resumed.code, resumed.message).toBe(0);
+    expect(await until(id, isEnded)).toMatchObject({ state: 'Succeeded', targetState: 'Restored' });
+    expect(contentOf(target.rows)).toEqual(contentOf(source.rows));
+  });
+
+  const workerOf = (name: string | undefined) => {
+    const worker = tidemark.stack.processes.find((one) => one.name === name);
+    if (!worker) throw new Error(`there is no worker ${name}`);
+    return worker;
+  };
+
+  it('goes on by itself on another worker where its own is killed in the middle', async () => {
+    const { source, target, backupId } = await prepare({ seconds: 6 });
+    const id = await start(backupId, target.id);
+    const { attempts } = await until(id, ({ progress }) => (progress?.percent ?? 0) > 0);
+    const worker = workerOf(attempts[0]?.worker);
+    worker.kill('SIGKILL');
+    const restore = await until(id, isEnded);
+    expect(restore).toMatchObject({ state: 'Succeeded', targetState: 'Restored' });
+    expect(restore.attempts.map(({ outcome }) => outcome)).toEqual(['lost', 'ended']);
+    expect(contentOf(target.rows)).toEqual(contentOf(source.rows));
+    await worker.start();
+    // What its guard wrote down of the first br is known now.
+    await until(id, (one) => one.attempts[0]?.end === 'stopped');
+  });
+
+  it('is given back by a worker that stops, and goes on elsewhere', async () => {
+    const { source, target, backupId } = await prepare({ seconds: 6 });
+    const id = await start(backupId, target.id);
+    const { attempts } = await until(id, ({ progress }) => (progress?.percent ?? 0) > 0);
+    const worker = workerOf(attempts[0]?.worker);
+    await worker.stop();
+    const restore = await until(id, isEnded);
+    expect(restore).toMatchObject({ state: 'Succeeded', result: { checksums: 'proven' } });
+    expect(restore.attempts.map(({ outcome }) => outcome)).toEqual(['released', 'ended']);
+    expect(contentOf(target.rows)).toEqual(contentOf(source.rows));
+    await worker.start();
+  });
+
+  it('whose br finished while its worker was dead is a success once a worker of that host is back', async () => {
+    const { source, target, backupId } = await prepare({ outcome: { kind: 'kill-parent', step: 'summary', times: 1 } });
+    const id = await start(backupId, target.id);
+    const dead = await vi.waitFor(
+      () => {
+        const found = tidemark.stack.processes.find((one) => one.kind === 'executor-worker' && !one.running);
+        if (!found) throw new Error('no worker has died');
+        return found;
+      },
+      { timeout: 20_000 },
+    );
+    await dead.start();
+    const restore = await until(id, isEnded);
+    expect(restore).toMatchObject({ state: 'Succeeded', targetState: 'Restored' });
+    expect(contentOf(target.rows)).toEqual(contentOf(source.rows));
+    expect(restore.attempts[0]).toMatchObject({ end: 'succeeded' });
+  });
+});
