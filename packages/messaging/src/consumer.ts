@@ -14,6 +14,13 @@ import type { BrokerConnection, MessagingLog, OpenConnection } from './connectio
 import { assertRunQueue, topology } from './topology.ts';
 
 /** Work that was claimed and is to be done now; it must not throw. */
+/** What a queue brings; the rest is only announced. */
+const QUEUED: ReadonlySet<CommandKind> = new Set([
+  CommandKind.COMMAND_KIND_BACKUP,
+  CommandKind.COMMAND_KIND_CHECK,
+  CommandKind.COMMAND_KIND_RESTORE,
+]);
+
 export type Run = () => Promise<void>;
 
 export interface ConsumerOptions {
@@ -146,7 +153,7 @@ function read({ content }: ConsumeMessage): RunCommand | undefined {
   if (content.length > MAX_COMMAND_BYTES) return undefined;
   try {
     const command = RunCommand.decode(content);
-    const known = command.kind === CommandKind.COMMAND_KIND_BACKUP || command.kind === CommandKind.COMMAND_KIND_CHECK;
+    const known = QUEUED.has(command.kind);
     return known && command.id !== '' ? command : undefined;
   } catch {
     return undefined; // counted and logged by the caller
