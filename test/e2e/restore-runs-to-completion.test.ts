@@ -156,6 +156,19 @@ describe('a restore', () => {
     await until(id, (one) => one.attempts[0]?.end === 'stopped');
   });
 
+  it.each([0.1, 0.5, 0.9])('whose worker is killed at %d of its files loses nothing', async (at) => {
+    const killed = { kind: 'kill-parent', at, times: 1 };
+    const { source, target, backupId } = await prepare({ seconds: 1, outcome: killed });
+    const restore = await until(await start(backupId, target.id), isEnded);
+    expect(restore.attempts.map(({ outcome }) => outcome)).toEqual(['lost', 'ended']);
+    expect(restore).toMatchObject({ state: 'Succeeded', targetState: 'Restored' });
+    expect(contentOf(target.rows)).toEqual(contentOf(source.rows));
+    for (const one of tidemark.stack.processes) if (!one.running) await one.start();
+    // The target is free for backups of its own.
+    tidemark.demo({ seconds: 0.2, ...SIZE }, target.id);
+    await tidemark.untilState(await tidemark.start(target.id), 'Succeeded');
+  });
+
   it('is given back by a worker that stops, and goes on elsewhere', async () => {
     const { source, target, backupId } = await prepare({ seconds: 6 });
     const id = await start(backupId, target.id);
