@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BackupRecord, startTidemark, type Tidemark } from './tidemark.ts';
+import { type BackupRecord, openSince, startTidemark, type Tidemark } from './tidemark.ts';
 
 describe('a verification', () => {
   let tidemark: Tidemark;
@@ -143,6 +143,16 @@ describe('a verification', () => {
       renameSync(`${root}-away`, root);
     }
     await untilVerified(backup, 'Good', 60);
+  });
+
+  it('of the newest good backup of a rule comes by itself where the rule says so', async () => {
+    const clusterId = await tidemark.cluster('ruled');
+    tidemark.demo({ seconds: 0.3 }, clusterId);
+    const verify = { every: 'P7D', level: 'bytes', sample: 0.5 };
+    await tidemark.saveRule(clusterId, 'default', { ...openSince(1), verify });
+    const id = await tidemark.windowStarted(clusterId);
+    const { verification } = await tidemark.until(id, (one) => one.verification?.state === 'Good', 60);
+    expect(verification?.verdict).toMatch(/^A random 50 % of the data files are byte for byte what TiKV wrote on /);
   });
 
   it('is canceled while its worker reads', async () => {

@@ -1,5 +1,6 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
+import { VerificationLevel } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { WindowEnd } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CLUSTER } from '../testing/programmable-backends.ts';
@@ -110,12 +111,14 @@ describe('the strategy of a cluster', () => {
     expect(gateway.calls.filter(({ method }) => method === 'saveStrategy')).toHaveLength(saves);
   });
 
-  it('saves retention, window end, storage and options of br with the rest', async () => {
+  it('saves retention, verification, window end, storage and options of br with the rest', async () => {
     const retention = { keepLast: 7, weekly: 4 };
+    const verify = { every: 'P2W', level: 'bytes', sample: 0.1, rateLimit: 100 };
     const answer = await gateway.ask('PUT', PATH, {
       body: {
         strategy: {
           retention,
+          verify,
           windowEnd: 'stop',
           storageId: 'nfs',
           brOptions: { rateLimit: 100, extra: { gcttl: 60 } },
@@ -124,6 +127,7 @@ describe('the strategy of a cluster', () => {
     });
     expect(answer.body.data.strategy).toMatchObject({
       retention,
+      verify: { ...verify, every: 'P14D' },
       windowEnd: 'stop',
       storageId: 'nfs',
       brOptions: { rateLimit: 100, extra: { gcttl: '60' } },
@@ -135,17 +139,19 @@ describe('the strategy of a cluster', () => {
       keepEverything: false,
       clearBrOptions: false,
       retention: { keepLast: 7, keepDays: 0, daily: 0, weekly: 4, monthly: 0, yearly: 0 },
+      verify: { everyDays: 14, level: VerificationLevel.BYTES, sample: 0.1, rateLimit: 100 },
       windowEnd: WindowEnd.STOP,
     });
   });
 
-  it('keeps everything with retention null, takes the cluster’s storage with "" or null, and drops options with null', async () => {
+  it('keeps everything with retention null, verifies nothing with verify null, takes the cluster’s storage with "" or null, and drops options with null', async () => {
     for (const storageId of ['', null]) {
-      const body = { strategy: { retention: null, brOptions: null, windowEnd: null, storageId } };
+      const body = { strategy: { retention: null, verify: null, brOptions: null, windowEnd: null, storageId } };
       expect((await gateway.ask('PUT', PATH, { body })).status).toBe(200);
       const { request } = gateway.received('saveStrategy');
-      expect(request).toMatchObject({ keepEverything: true, clearBrOptions: true, storageId: '' });
-      for (const field of ['retention', 'brOptions', 'windowEnd']) expect(request[field], field).toBeUndefined();
+      expect(request).toMatchObject({ keepEverything: true, neverVerify: true, clearBrOptions: true, storageId: '' });
+      for (const field of ['retention', 'verify', 'brOptions', 'windowEnd'])
+        expect(request[field], field).toBeUndefined();
     }
     expect(gateway.calls.map(({ method }) => method)).not.toContain('getStorage');
   });
@@ -201,6 +207,12 @@ describe('the strategy of a cluster', () => {
     [{ retention: { keepLast: -1 } }, 'strategy.retention.keepLast', 'such as 7'],
     [{ retention: { daily: 100_001 } }, 'strategy.retention.daily', 'from 0 to 100000'],
     [{ retention: { yearly: 1.5 } }, 'strategy.retention.yearly', 'such as 7'],
+    [{ verify: {} }, 'strategy.verify.every', 'such as "P7D"'],
+    [{ verify: { every: 'weekly' } }, 'strategy.verify.every', 'such as "P7D"'],
+    [{ verify: { every: 'P600W' } }, 'strategy.verify.every', 'up to 3650 days'],
+    [{ verify: { every: 'P7D', sample: 0 } }, 'strategy.verify.sample', 'above 0'],
+    [{ verify: { every: 'P7D', often: true } }, 'strategy.verify', '{"every":"P7D"'],
+    [{ verify: 'P7D' }, 'strategy.verify', 'or null, which verifies nothing'],
     [{ windowEnd: 'maybe' }, 'strategy.windowEnd', '"letRun" or "stop"'],
     [{ storageId: 'no such id' }, 'strategy.storageId', 'such as nfs'],
     [{ brOptions: { concurrency: 1_000 } }, 'strategy.brOptions.concurrency', 'from 0 to 256'],

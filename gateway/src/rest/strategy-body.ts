@@ -11,16 +11,18 @@ import {
 } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { z } from 'zod';
 import { BrOptionsBody, toBrOptions } from './br-options.ts';
-import { WindowEnd as WindowEndWord } from './operations/common.ts';
+import { VERIFICATION, WindowEnd as WindowEndWord } from './operations/common.ts';
 import { leftOut, parse, required } from './validate.ts';
+import { VERIFICATION_LEVELS } from './verification-level.ts';
 
 /** Those fields of both save requests that people set. */
 export type SettingsFields = Pick<
   MessageInitShape<typeof SaveStrategyRequestSchema> & object,
-  'period' | 'timeZone' | 'paused' | 'retention' | 'windowEnd' | 'storageId' | 'brOptions'
+  'period' | 'timeZone' | 'paused' | 'retention' | 'verify' | 'windowEnd' | 'storageId' | 'brOptions'
 > & {
   readonly days?: string;
   readonly keepEverything?: boolean;
+  readonly neverVerify?: boolean;
   readonly clearBrOptions?: boolean;
 };
 
@@ -65,6 +67,35 @@ export const RetentionBody = z
   .meta({ id: 'RetentionSettings' })
   .nullish();
 
+const EVERY = rulesOf('tidemark.strategy.v1.VerificationRule', 'everyDays');
+const WRONG_EVERY = `must be a number of days or weeks, up to ${EVERY.max} days, such as "P7D" or "P2W"`;
+const DAYS_OF = { D: 1, W: 7 } as const;
+const Every = z
+  .string(WRONG_EVERY)
+  .regex(/^P[1-9]\d{0,3}[DW]$/, { error: WRONG_EVERY, abort: true })
+  .refine((every) => toDays(every) <= EVERY.max, WRONG_EVERY);
+/** How often a backup is verified; null verifies nothing. */
+const VerificationRuleBody = z
+  .strictObject(
+    {
+      every: required(Every).describe('In days or weeks, such as `P7D` or `P2W`.'),
+      level: VERIFICATION.level,
+      sample: VERIFICATION.sample,
+      rateLimit: VERIFICATION.rateLimit,
+    },
+    {
+      error: (issue) =>
+        issue.code === 'unrecognized_keys'
+          ? `knows no ${issue.keys
+              .slice(0, MAX_VIOLATIONS)
+              .map((key) => `"${key.slice(0, MAX_QUOTED_WORD)}"`)
+              .join(', ')}; use every, level, sample, rateLimit, such as {"every":"P7D","level":"bytes","sample":0.1}`
+          : 'must be an object such as {"every":"P7D"}, or null, which verifies nothing',
+    },
+  )
+  .meta({ id: 'VerificationRuleSettings' })
+  .nullish();
+
 const text = (what: string) =>
   z
     .string('must be a text')
@@ -79,6 +110,9 @@ export const SETTINGS = {
   timeZone: text('IANA name. At the first save: of the cluster, of Tidemark, or of its machine.'),
   paused: z.boolean('must be true or false').nullish().describe('A paused strategy starts nothing.'),
   retention: RetentionBody.describe('Which good backups are kept; `null` keeps everything.'),
+  verify: VerificationRuleBody.describe(
+    'How often the newest good backup is verified, where none of the rule was for so long; `null`: not by itself.',
+  ),
   windowEnd: leftOut(WindowEndWord).describe(
     'What becomes of a backup that still runs when its window closes; `letRun` at first.',
   ),
@@ -169,7 +203,7 @@ export function parseRule(body: unknown, clusterId: string, rule?: string) {
 
 /** As fields of a save; absent keeps what it was. */
 export function toSettings(body: Settings): SettingsFields {
-  const { backupDate, period, timeZone, paused, retention, windowEnd, storageId, brOptions } = body;
+  const { backupDate, period, timeZone, paused, retention, verify, windowEnd, storageId, brOptions } = body;
   const options = toBrOptions(brOptions);
   return {
     ...(typeof backupDate === 'string' && { days: backupDate }),
@@ -178,11 +212,26 @@ export function toSettings(body: Settings): SettingsFields {
     ...(typeof paused === 'boolean' && { paused }),
     ...(retention && { retention: toRetention(retention) }),
     ...(retention === null && { keepEverything: true }),
+    ...(verify && { verify: toVerificationRule(verify) }),
+    ...(verify === null && { neverVerify: true }),
     ...(windowEnd && { windowEnd: WINDOW_ENDS[windowEnd] }),
     ...(storageId !== undefined && { storageId: storageId ?? '' }),
     ...(options && { brOptions: options }),
     ...(brOptions === null && { clearBrOptions: true }),
   };
+}
+
+function toVerificationRule({ every, level, sample, rateLimit = 0 }: NonNullable<Settings['verify']>) {
+  return {
+    everyDays: toDays(every),
+    rateLimit,
+    ...(level && { level: VERIFICATION_LEVELS[level] }),
+    ...(sample !== undefined && { sample }),
+  };
+}
+
+function toDays(every: string): number {
+  return Number.parseInt(every.slice(1), 10) * DAYS_OF[every.endsWith('W') ? 'W' : 'D'];
 }
 
 export function toRetention(body: NonNullable<Settings['retention']>): MessageInitShape<typeof RetentionSchema> {

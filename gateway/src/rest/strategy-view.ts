@@ -3,12 +3,14 @@ import {
   type FleetStrategy,
   type Retention,
   type Strategy,
+  type VerificationRule,
   WindowEnd,
 } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { toBrOptionsView } from './br-options.ts';
 import { timeOf } from './legacy-states.ts';
 import type { FleetStrategyView } from './operations/fleet-strategies.ts';
 import type { StrategyView } from './operations/strategies.ts';
+import { levelOf } from './verification-level.ts';
 
 /** The answer to a save: the strategy as it is stored now, and what people should know about it. */
 export function savedStrategy(
@@ -67,20 +69,26 @@ export function toFleetView(fleet: FleetStrategy): FleetStrategyView {
   };
 }
 
-type Shown = Partial<Pick<Strategy, 'retention' | 'windowEnd' | 'storageId' | 'brOptions'>>;
+type Shown = Partial<Pick<Strategy, 'retention' | 'verify' | 'windowEnd' | 'storageId' | 'brOptions'>>;
 
 function toSettingsView({
   retention,
+  verify,
   windowEnd,
   storageId = '',
   brOptions,
-}: Shown = {}): Pick<StrategyView, 'retention' | 'windowEnd' | 'storageId' | 'brOptions'> {
+}: Shown = {}): Pick<StrategyView, 'retention' | 'verify' | 'windowEnd' | 'storageId' | 'brOptions'> {
   return {
     retention: retention ? toRetentionView(retention) : null,
+    ...(verify && { verify: toVerificationRuleView(verify) }),
     windowEnd: windowEnd === WindowEnd.STOP ? 'stop' : 'letRun',
     storageId,
     ...(brOptions && { brOptions: toBrOptionsView(brOptions) }),
   };
+}
+
+function toVerificationRuleView({ level, everyDays, sample = 1, rateLimit }: VerificationRule) {
+  return { every: `P${everyDays}D`, level: levelOf(level), sample, rateLimit };
 }
 
 /** What is set of a retention. */

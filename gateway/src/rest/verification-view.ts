@@ -1,12 +1,12 @@
 /** The verification of a backup as REST shows it. Pure. */
 import {
   type Verification,
-  VerificationLevel,
   VerificationState,
   type VerificationVerdict,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { timeOf } from './legacy-states.ts';
 import type { VerificationView } from './operations/backups.ts';
+import { levelOf } from './verification-level.ts';
 
 const STATES: Readonly<Record<number, VerificationView['state']>> = {
   [VerificationState.QUEUED]: 'Queued',
@@ -44,7 +44,7 @@ export function toVerificationView(verification: Verification): VerificationView
 
 function toVerdict({ level, sample, verdict, problems, problemCount, verifiedAt }: Verification | VerificationVerdict) {
   return {
-    level: level === VerificationLevel.META ? ('meta' as const) : ('bytes' as const),
+    level: levelOf(level),
     sample,
     verdict,
     problems: problems.map(({ kind, name, why }) => ({ kind, name, why })),

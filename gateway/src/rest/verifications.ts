@@ -1,4 +1,3 @@
-import { VerificationLevel } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { FastifyInstance } from 'fastify';
 import { requireBackup } from '../calls/find-backup.ts';
 import type { CallDependencies } from '../calls/scope.ts';
@@ -6,8 +5,7 @@ import { CREATE_FAILED } from './failure-numbers.ts';
 import { toLegacyRecord } from './legacy-record.ts';
 import { cancelVerification, verifyBackup } from './operations/backups.ts';
 import { route } from './route.ts';
-
-const LEVELS = { meta: VerificationLevel.META, bytes: VerificationLevel.BYTES } as const;
+import { VERIFICATION_LEVELS } from './verification-level.ts';
 
 /** Verifications of good backups; how they go is a part of the record. */
 export function verificationRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
@@ -19,7 +17,7 @@ export function verificationRoutes(app: FastifyInstance, dependencies: CallDepen
     toRequest: ({ params, body: { level, sample, rateLimit = 0 } }) => ({
       id: params.backupId,
       rateLimit,
-      ...(level && { level: LEVELS[level] }),
+      ...(level && { level: VERIFICATION_LEVELS[level] }),
       ...(sample !== undefined && { sample }),
     }),
     toView: ({ backup }) => ({ data: { backup: toLegacyRecord(requireBackup(backup)) } }),

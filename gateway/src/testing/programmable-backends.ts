@@ -327,6 +327,7 @@ function knownAnswers(): Partial<Answers> {
           storageId: fields.storageId ?? '',
           ...(fields.retention && { retention: fields.retention }),
           ...(fields.brOptions && { brOptions: fields.brOptions }),
+          ...(fields.verify && { verify: fields.verify }),
           revision: 1n,
         },
       };

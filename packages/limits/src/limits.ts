@@ -179,6 +179,8 @@ export const MAX_PROBLEM_TEXT = 1_000;
 export const MAX_QUEUED_VERIFICATIONS = 500;
 /** Of those, which are offered to it. */
 export const MAX_OFFERED_VERIFICATIONS = 20;
+/** Verifications that wait when rules of strategies are to ask for no more. */
+export const MAX_WAITING_FOR_RULES = 100;
 /** What `TIDEMARK_VERIFICATIONS_PER_STORAGE` may be. */
 export const MAX_VERIFICATIONS_PER_STORAGE = 100;
 /** Files that a verification reads side by side. */

@@ -53,6 +53,8 @@ export interface VerificationStore {
     worker: { readonly pool: string; readonly outOfReach: readonly string[] },
     signal: AbortSignal,
   ): Promise<string[]>;
+  /** How many wait for a worker; counted no further than `most`. */
+  countQueued(most: number, signal: AbortSignal): Promise<number>;
   /** Backups whose verification is to be looked at, the longest due first. */
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
 }
@@ -149,6 +151,9 @@ export function createVerificationStore(
           .slice(0, MAX_OFFERED_VERIFICATIONS)
           .map(({ _id }) => _id);
       }),
+
+    countQueued: (most, signal) =>
+      persist(signal, () => verifications.countDocuments({ state: 'Queued' }, { limit: most, signal })),
 
     findDue: tasks.findDue,
   };

@@ -1,5 +1,6 @@
 /** Verifications as people and workers see them, over the real database; Y1 to Y8 are those of `verification.ts`. */
 import { randomUUID } from 'node:crypto';
+import { MAX_WAITING_FOR_RULES } from '@tidemark/limits/limits';
 import {
   type Backup,
   BackupOrigin,
@@ -68,8 +69,18 @@ async function show(id: string): Promise<Backup> {
   return backup;
 }
 
-async function verify(id: string, fields: { level?: VerificationLevel; sample?: number; rateLimit?: number } = {}) {
-  const { backup } = await service.backups.verifyBackup({ id, level: 0, sample: undefined, rateLimit: 0, ...fields });
+async function verify(
+  id: string,
+  fields: { level?: VerificationLevel; sample?: number; rateLimit?: number; byRule?: boolean } = {},
+) {
+  const { backup } = await service.backups.verifyBackup({
+    id,
+    level: 0,
+    sample: undefined,
+    rateLimit: 0,
+    byRule: false,
+    ...fields,
+  });
   if (!backup?.verification) throw new Error('no verification was answered');
   return backup.verification;
 }
@@ -275,6 +286,23 @@ describe('a verification over the API', () => {
     await complete(ref, GOOD);
     expect(await offered()).toEqual([other.id]);
     await begun(other.id);
+  });
+
+  it('is not begun for a rule while many wait, and for people all the same', async () => {
+    const { id } = await good();
+    const waiting = Array.from({ length: MAX_WAITING_FOR_RULES }, (_, index) => `waits-${index}`);
+    const verifications = service.db.collection<{ _id: string }>('verifications');
+    await verifications.insertMany(
+      waiting.map((_id) => ({ _id, state: 'Queued', slotKey: `backup:${_id}`, task: null })),
+    );
+    try {
+      await expect(verify(id, { byRule: true })).rejects.toEqual(refused('too_many_requests'));
+      await expect(verify(id)).resolves.toBeDefined();
+    } finally {
+      await verifications.deleteMany({ _id: { $in: waiting } });
+    }
+    const { id: other } = await good();
+    await expect(verify(other, { byRule: true })).resolves.toBeDefined();
   });
 
   it('is seen to its end by who follows the backup', async () => {

@@ -157,8 +157,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     log: brokerLog,
     // The message is only a hint: the renewal asks the document, and a report of the presence for what waits.
     onCancel({ kind, id }) {
-      if (kind === CommandKind.COMMAND_KIND_BACKUP || kind === CommandKind.COMMAND_KIND_RESTORE)
-        return leases.get(id)?.renewNow();
+      const waits = kind === CommandKind.COMMAND_KIND_CHECK || kind === CommandKind.COMMAND_KIND_VERIFICATION;
+      if (!waits) return leases.get(id)?.renewNow();
       if (kind === CommandKind.COMMAND_KIND_VERIFICATION) verifier.changed(id);
       presence?.changed();
     },

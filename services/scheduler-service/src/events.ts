@@ -38,6 +38,14 @@ export function retentionDeletes(clusterId: string, rule: string, backupId: stri
   log.info({ clusterId, rule, backupId, requestId }, 'retention deletes a backup');
 }
 
+export function verificationAsked(clusterId: string, rule: string, backupId: string, requestId: string): void {
+  log.info({ clusterId, rule, backupId, requestId }, 'a rule has a backup verified');
+}
+
+export function verificationRefused(clusterId: string, rule: string, backupId: string, error: unknown): void {
+  log.warn({ clusterId, rule, backupId, error }, 'a backup could not be asked to be verified; tried again later');
+}
+
 export function retentionRefused(clusterId: string, rule: string, backupId: string, error: unknown): void {
   log.warn({ clusterId, rule, backupId, error }, 'a deletion by retention was refused; tried again later');
 }

@@ -1,10 +1,14 @@
-/** Keeps the picture of the fleet fresh and applies retention where something changed, and to all every hour. */
+/**
+ * Keeps the picture of the fleet fresh, and applies retention and has backups verified where something changed, and in all
+ * clusters every hour.
+ */
 import { type Loop, startLoop } from '@tidemark/service-kit/loop';
 import { applyRetention } from './apply-retention.ts';
 import type { Backends } from './backends.ts';
 import type { Fleet } from './fleet.ts';
 import { fleetLog } from './logger.ts';
 import type { Quarantines } from './quarantines.ts';
+import { verifies, verifyNewest } from './verify-newest.ts';
 
 export interface FleetLoopDependencies {
   readonly fleet: Fleet;
@@ -24,6 +28,9 @@ export interface FleetLoopDependencies {
 export function startFleetLoop(dependencies: FleetLoopDependencies): Loop {
   const { fleet, refreshMs, rebuildMs, retentionMs } = dependencies;
   const waiting = new Set<string>();
+  const toVerify = new Set<string>();
+  /** Of which something changed since they were last attended to. */
+  const changed = new Set<string>();
   let rebuiltAt: number | undefined;
   let appliedAt: number | undefined;
 
@@ -34,17 +41,23 @@ export function startFleetLoop(dependencies: FleetLoopDependencies): Loop {
     async run(signal) {
       if (isDue(rebuiltAt, rebuildMs)) {
         // What changed since the last refresh would be lost to retention with the old cursor.
-        if (rebuiltAt !== undefined) await fleet.refresh(waiting, signal);
+        if (rebuiltAt !== undefined) await fleet.refresh(changed, signal);
         await fleet.rebuild(signal);
         rebuiltAt = performance.now();
       } else {
-        await fleet.refresh(waiting, signal);
+        await fleet.refresh(changed, signal);
       }
       if (isDue(appliedAt, retentionMs)) {
-        for (const id of fleet.clusters.keys()) waiting.add(id);
+        for (const id of fleet.clusters.keys()) changed.add(id);
         appliedAt = performance.now();
       }
+      for (const id of changed) {
+        waiting.add(id);
+        toVerify.add(id);
+      }
+      changed.clear();
       await applyToWaiting(waiting, dependencies, signal);
+      await verifyWaiting(toVerify, dependencies, signal);
       return false;
     },
   });
@@ -64,6 +77,22 @@ async function applyToWaiting(
     const done = await quarantines.retentionOfClusters.attempt(id, apply, signal);
     if (done === 'later') return;
     if (done === 'done') waiting.delete(id);
+  }
+}
+
+/** Those that wait longest first: where too many verifications wait already, the others have their turn in the next rounds. */
+async function verifyWaiting(
+  waiting: Set<string>,
+  { fleet, backends, quarantines, now }: FleetLoopDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const id of [...waiting]) {
+    const isWanted = fleet.clusters.get(id)?.rules.some(verifies);
+    const ask = async () => (isWanted ? verifyNewest(id, { backends, now }, signal) : 'done');
+    const done = await quarantines.verifiedClusters.attempt(id, ask, signal);
+    if (done === 'later') return;
+    waiting.delete(id);
+    if (done === undefined) waiting.add(id);
   }
 }
 

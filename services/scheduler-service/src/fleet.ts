@@ -182,7 +182,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
     if (known) clusters.set(id, withNewestGood(known, at));
   }
 
-  /** Adds the clusters whose retention changed. */
+  /** Adds the clusters whose retention, or what they have verified, changed. */
   async function refreshRules(changed: Set<string>, since: Date | undefined, signal: AbortSignal): Promise<void> {
     const ids = new Set<string>();
     for await (const { clusterId } of rulesSince(strategies, since, signal)) ids.add(clusterId);
@@ -194,7 +194,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
         const known = clusters.get(id);
         if (!known) continue;
         const own = byCluster.get(id) ?? [];
-        if (retentionsOf(known.rules) !== retentionsOf(own)) changed.add(id);
+        if (policiesOf(known.rules) !== policiesOf(own)) changed.add(id);
         clusters.set(id, { ...known, rules: own });
       }
     }
@@ -306,8 +306,9 @@ export function expectedIntervalMs({ rules }: FleetCluster): number | undefined 
   return gap === undefined ? undefined : gap * 86_400_000;
 }
 
-function retentionsOf(rules: readonly Strategy[]): string {
-  return JSON.stringify(rules.map(({ rule, retention, timeZone }) => [rule, retention, timeZone]).sort());
+function policiesOf(rules: readonly Strategy[]): string {
+  const policies = rules.map((one) => [one.rule, one.retention, one.timeZone, one.verify, one.paused, one.fleetPaused]);
+  return JSON.stringify(policies.sort());
 }
 
 function* batches<T>(all: readonly T[], size: number): Generator<T[]> {

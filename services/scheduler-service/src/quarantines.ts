@@ -15,6 +15,7 @@ export function createQuarantines() {
     listedWindows: of('window'),
     clusterLabels: of('cluster'),
     retentionOfClusters: of('cluster'),
+    verifiedClusters: of('cluster'),
   };
 }
 

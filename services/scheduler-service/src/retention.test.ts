@@ -12,6 +12,7 @@ const backup = (day: number, damaged = false): GoodBackup => ({
   startTime: new Date(Date.UTC(2026, 0, day)),
   holds: [],
   sizeBytes: 1n,
+  verification: undefined,
   damaged,
 });
 const reasons = (...backups: readonly GoodBackup[]) =>

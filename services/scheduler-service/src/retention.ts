@@ -11,8 +11,8 @@ import { evaluateRetention } from '@tidemark/schedule/retention';
 import type { CallOptions } from '@tidemark/service-kit/grpc/client';
 import type { Backends } from './backends.ts';
 
-/** What retention has to know of a successful backup: there may be very many of a cluster. */
-export type GoodBackup = Pick<Backup, 'id' | 'rule' | 'origin' | 'startTime' | 'holds'> & {
+/** What has to be known of a successful backup: there may be very many of a cluster. */
+export type GoodBackup = Pick<Backup, 'id' | 'rule' | 'origin' | 'startTime' | 'holds' | 'verification'> & {
   readonly sizeBytes: bigint;
   /** A verification found it so: it stands for no other, and a person decides what becomes of it. */
   readonly damaged: boolean;
@@ -70,7 +70,7 @@ export async function listGoodBackups(
 
 function toGoodBackup({ id, rule, origin, startTime, holds, result, verification }: Backup): GoodBackup {
   const damaged = verification?.damaged ?? false;
-  return { id, rule, origin, startTime, holds, sizeBytes: result?.sizeBytes ?? 0n, damaged };
+  return { id, rule, origin, startTime, holds, sizeBytes: result?.sizeBytes ?? 0n, verification, damaged };
 }
 
 /** Rules of one cluster, each with its retention. */

@@ -144,6 +144,15 @@ describe('deriving', () => {
     { selector: ({ name }) => name },
   );
 
+  it('follows how often the strategy has backups verified, and rewrites nothing for a record from before that was there', () => {
+    const given = after([], run({ fleet: [fleet('nightly')] }));
+    const verify = { level: 'bytes', everyDays: 7, sample: 0.1, rateLimit: 0 } as const;
+    const told = after(given, run({ rules: given, fleet: [fleet('nightly', { verify })] }));
+    expect(told.map((rule) => rule.verify)).toEqual([verify]);
+    const { verify: _, ...older } = fleet('nightly');
+    expect(run({ rules: given, fleet: [older as FleetStrategyDocument] })).toEqual([]);
+  });
+
   it('once is deriving twice, and every rule is the best there is, from any state before (D4)', () => {
     fc.assert(
       fc.property(labels, strategies, strategies, fc.uniqueArray(names), (has, first, then, ownNames) => {

@@ -76,7 +76,7 @@ function toRule(
   before: StrategyDocument | undefined,
   { at, timeZone, spreadMs }: DeriveInput,
 ): DerivedWrite | undefined {
-  const { days, period, retention, windowEnd, storageId, brOptions, rule } = fleet;
+  const { days, period, retention, verify, windowEnd, storageId, brOptions, rule } = fleet;
   // An own rule that is dropped leaves its pause behind.
   const paused = before !== undefined && before.fleetStrategy !== '' && before.paused;
   const fresh: Omit<StrategyDocument, 'nextWindow'> = {
@@ -88,6 +88,7 @@ function toRule(
     timeZone: fleet.timeZone || cluster.timeZone || timeZone,
     paused,
     retention,
+    verify: verify ?? null, // none in records of earlier versions
     windowEnd,
     storageId,
     brOptions,
@@ -113,10 +114,10 @@ function toRule(
 type Content = Settings & Pick<StrategyDocument, 'fleetStrategy' | 'fleetPaused'>;
 
 function contentOf(rule: Content): string {
-  const { days, period, timeZone, paused, retention, windowEnd, storageId, brOptions } = rule;
+  const { days, period, timeZone, paused, retention, verify, windowEnd, storageId, brOptions } = rule;
   const { fleetStrategy, fleetPaused } = rule;
   const content = [days, period, timeZone, paused, retention, windowEnd, storageId, brOptions];
-  return canonical([...content, fleetStrategy, fleetPaused]);
+  return canonical([...content, verify, fleetStrategy, fleetPaused]);
 }
 
 /** As JSON in which the order of fields does not matter. */

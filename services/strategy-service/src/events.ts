@@ -12,7 +12,7 @@ const derived = counter('tidemark_strategies_derived_total', 'Rules of clusters 
 export function strategySaved(strategy: StrategyDocument, caller: string, requestId: string): void {
   saves.inc({ what: 'saved' });
   const { clusterId, rule, days, period, timeZone, paused, nextWindow, revision } = strategy;
-  const { retention, windowEnd, storageId, fleetStrategy } = strategy;
+  const { retention, verify, windowEnd, storageId, fleetStrategy } = strategy;
   auditLog.info(
     {
       what: 'save strategy',
@@ -23,6 +23,7 @@ export function strategySaved(strategy: StrategyDocument, caller: string, reques
       timeZone,
       paused,
       retention,
+      verify,
       windowEnd,
       storageId,
       fleetStrategy,
@@ -57,6 +58,7 @@ export function fleetSaved(fleet: FleetStrategyDocument, caller: string, request
     timeZone,
     paused,
     retention,
+    verify,
     windowEnd,
     revision,
   } = fleet;
@@ -72,6 +74,7 @@ export function fleetSaved(fleet: FleetStrategyDocument, caller: string, request
       timeZone,
       paused,
       retention,
+      verify,
       windowEnd,
       revision,
       caller,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
+import { VerificationLevel } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { type PlanServiceServer, PlanServiceService } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
 import {
@@ -8,6 +9,7 @@ import {
   SaveStrategyRequest,
   type StrategyServiceServer,
   StrategyServiceService,
+  VerificationRule,
   WindowEnd,
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { createServiceClient } from '@tidemark/service-kit/grpc/client';
@@ -243,7 +245,7 @@ describe('strategy-service', () => {
     });
   });
 
-  it('keeps retention, window end, storage and options of br, and lets go of them when asked', async () => {
+  it('keeps retention, verification, window end, storage and options of br, and lets go of them when asked', async () => {
     const retention = { keepLast: 7, keepDays: 0, daily: 0, weekly: 4, monthly: 0, yearly: 0 };
     const brOptions = BrOptions.create({
       rateLimit: 100,
@@ -251,17 +253,20 @@ describe('strategy-service', () => {
       checksum: false,
       extra: { gcttl: '3600' },
     });
-    const set = { retention, windowEnd: WindowEnd.WINDOW_END_STOP, storageId: 's3', brOptions };
+    const verify = { level: VerificationLevel.VERIFICATION_LEVEL_BYTES, everyDays: 7, sample: 0.5, rateLimit: 100 };
+    const set = { retention, verify, windowEnd: WindowEnd.WINDOW_END_STOP, storageId: 's3', brOptions };
     expect(await save({ days: 'Monday', ...set })).toMatchObject(set);
     expect(await save({ period: '3:00-4:00' })).toMatchObject(set);
-    expect(await save({ keepEverything: true, clearBrOptions: true, storageId: '' })).toMatchObject({
+    expect(await save({ keepEverything: true, neverVerify: true, clearBrOptions: true, storageId: '' })).toMatchObject({
       retention: undefined,
+      verify: undefined,
       brOptions: undefined,
       storageId: '',
       windowEnd: WindowEnd.WINDOW_END_STOP,
     });
   });
 
+  const META = VerificationLevel.VERIFICATION_LEVEL_META;
   const NOTHING = { keepLast: 0, keepDays: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
   it.each([
     [{ timeZone: 'Mars/Phobos' }, 'strategy.timeZone', 'Europe/Berlin'],
@@ -274,6 +279,20 @@ describe('strategy-service', () => {
     [{ retention: NOTHING }, 'strategy.retention', 'would keep nothing'],
     [{ retention: { ...NOTHING, daily: 100_001 } }, 'retention.daily', 'from 0 to 100000, such as 7'],
     [{ retention: { ...NOTHING, keepLast: 1 }, keepEverything: true }, 'strategy.retention', '{"keepLast":7}'],
+    [{ verify: VerificationRule.create({ sample: 0.5 }) }, 'strategy.verify.every', '"P7D"'],
+    [{ verify: VerificationRule.create({ everyDays: 4_000 }) }, 'verify.everyDays', 'to 3650, such as 7'],
+    [{ verify: VerificationRule.create({ everyDays: 7, sample: 2 }) }, 'strategy.verify.sample', 'at most 1'],
+    [
+      { verify: VerificationRule.create({ everyDays: 7, level: META, sample: 1 }) },
+      'strategy.verify.sample',
+      'left out',
+    ],
+    [
+      { verify: VerificationRule.create({ everyDays: 7, level: 9 as typeof META }) },
+      'strategy.verify.level',
+      '"bytes"',
+    ],
+    [{ verify: VerificationRule.create({ everyDays: 7 }), neverVerify: true }, 'strategy.verify', '{"every":"P7D"}'],
     [{ windowEnd: 7 as WindowEnd }, 'strategy.windowEnd', '"letRun" or "stop"'],
     [{ storageId: 'no such id' }, 'storageId', 'such as nfs-1'],
     [

@@ -2,6 +2,7 @@
 import { brOptionsViolations } from '@tidemark/br-options/br-options';
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
 import { MAX_QUOTED_WORD } from '@tidemark/limits/limits';
+import { VerificationLevel } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type Retention as RetentionMessage,
   type SaveStrategyRequest,
@@ -10,7 +11,7 @@ import {
 import { parsePeriod } from '@tidemark/schedule/period';
 import { isTimeZone } from '@tidemark/schedule/time-zone';
 import { parseWeekdays, WEEKDAYS } from '@tidemark/schedule/weekdays';
-import type { Retention, Settings, StoredBrOptions, WindowEnd } from './strategy.ts';
+import type { Retention, Settings, StoredBrOptions, VerificationRule, WindowEnd } from './strategy.ts';
 
 /** What a save changes; absent keeps what it was. */
 export type SettingsChange = { -readonly [Field in keyof Settings]?: Settings[Field] };
@@ -24,6 +25,8 @@ export type SettingsRequest = Pick<
   | 'paused'
   | 'retention'
   | 'keepEverything'
+  | 'verify'
+  | 'neverVerify'
   | 'windowEnd'
   | 'storageId'
   | 'brOptions'
@@ -50,6 +53,8 @@ export function toChange(
   if (request.paused !== undefined) change.paused = request.paused;
   const retention = readRetention(request, bad);
   if (retention !== undefined) change.retention = retention;
+  const verify = readVerify(request, bad);
+  if (verify !== undefined) change.verify = verify;
   const windowEnd = readWindowEnd(request.windowEnd, bad);
   if (windowEnd) change.windowEnd = windowEnd;
   if (request.storageId !== undefined) change.storageId = request.storageId;
@@ -110,6 +115,24 @@ function readRetention({ retention, keepEverything }: SettingsRequest, bad: Bad)
 
 function toStoredRetention({ keepLast, keepDays, daily, weekly, monthly, yearly }: RetentionMessage): Retention {
   return { keepLast, keepDays, daily, weekly, monthly, yearly };
+}
+
+function readVerify({ verify, neverVerify }: SettingsRequest, bad: Bad): VerificationRule | null | undefined {
+  if (!verify) return neverVerify ? null : undefined;
+  if (neverVerify) {
+    bad('verify', 'cannot be set and removed at once: send either {"every":"P7D"} or null, which verifies nothing');
+    return undefined;
+  }
+  const { level, everyDays, sample, rateLimit } = verify;
+  const isMeta = level === VerificationLevel.VERIFICATION_LEVEL_META;
+  const isKnown = isMeta || level <= VerificationLevel.VERIFICATION_LEVEL_BYTES;
+  if (!isKnown) bad('verify.level', 'must be "meta" or "bytes"');
+  if (everyDays === 0) bad('verify.every', 'must be set, such as "P7D", which is every seven days');
+  if (sample !== undefined && !(sample > 0 && sample <= 1))
+    bad('verify.sample', 'must be above 0 and at most 1, which reads all data files, or be left out');
+  else if (sample !== undefined && isMeta)
+    bad('verify.sample', 'must be left out at the level "meta", which reads no data files');
+  return { level: isMeta ? 'meta' : 'bytes', everyDays, sample: sample ?? 1, rateLimit };
 }
 
 function readWindowEnd(windowEnd: WindowEndMessage | undefined, bad: Bad): WindowEnd | undefined {

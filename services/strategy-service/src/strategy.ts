@@ -1,3 +1,4 @@
+import { VerificationLevel } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   Strategy as StrategyMessage,
   WindowEnd as WindowEndMessage,
@@ -35,6 +36,16 @@ export interface Retention {
   readonly yearly: number;
 }
 
+/** How often a backup is verified, and how much of it. */
+export interface VerificationRule {
+  readonly level: 'meta' | 'bytes';
+  readonly everyDays: number;
+  /** Above 0 and up to 1, which is all. */
+  readonly sample: number;
+  /** In MiB/s; 0 is as fast as can be. */
+  readonly rateLimit: number;
+}
+
 /** What becomes of a backup that still runs when its window closes. */
 export type WindowEnd = 'letRun' | 'stop';
 
@@ -58,6 +69,8 @@ export interface Settings {
   readonly paused: boolean;
   /** Null keeps everything. */
   readonly retention: Retention | null;
+  /** Null verifies nothing by itself. */
+  readonly verify: VerificationRule | null;
   readonly windowEnd: WindowEnd;
   /** Empty means the cluster's. */
   readonly storageId: string;
@@ -93,6 +106,7 @@ export const NO_SETTINGS: Settings = {
   timeZone: '',
   paused: false,
   retention: null,
+  verify: null,
   windowEnd: 'letRun',
   storageId: '',
   brOptions: null,
@@ -213,15 +227,21 @@ export const WINDOW_ENDS: Readonly<Record<WindowEnd, WindowEndMessage>> = {
   stop: WindowEndMessage.WINDOW_END_STOP,
 };
 
+const LEVELS = {
+  meta: VerificationLevel.VERIFICATION_LEVEL_META,
+  bytes: VerificationLevel.VERIFICATION_LEVEL_BYTES,
+} as const satisfies Record<VerificationRule['level'], VerificationLevel>;
+
 /** The settings as messages have them, of a rule or of a strategy for labels. */
 export function settingsMessage(settings: Settings) {
-  const { days, period, timeZone, paused, retention, windowEnd, storageId, brOptions } = settings;
+  const { days, period, timeZone, paused, retention, verify, windowEnd, storageId, brOptions } = settings;
   return {
     days: [...days],
     period,
     timeZone,
     paused,
     retention: retention ?? undefined,
+    verify: verify ? { ...verify, level: LEVELS[verify.level] } : undefined,
     windowEnd: WINDOW_ENDS[windowEnd],
     storageId,
     brOptions: brOptions

@@ -1,12 +1,12 @@
 import { rulesOf, sentenceOf } from '@tidemark/contract/rules';
-import { DEFAULT_PAGE_SIZE, MAX_PAGE, MAX_PAGE_SIZE, MAX_RATE_LIMIT } from '@tidemark/limits/limits';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import { BrOptionsBody } from '../br-options.ts';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
 import { STATES, STATUSES } from '../legacy-states.ts';
 import type { Operation } from '../operation.ts';
 import { flag, Id, leftOut, leftOutOrFrom1, required, wholeNumber } from '../validate.ts';
-import { BACKUP_ID, CLUSTER_ID, counted, GoesOn, OfBackup, time } from './common.ts';
+import { BACKUP_ID, CLUSTER_ID, counted, GoesOn, OfBackup, time, VERIFICATION, VerificationLevel } from './common.ts';
 
 const REASON = rulesOf('tidemark.backup.v1.CancelBackupRequest', 'reason');
 const ATTEMPT = rulesOf('tidemark.backup.v1.ReadBackupLogRequest', 'attempt');
@@ -151,20 +151,7 @@ const Deletion = z
   .meta({ id: 'Deletion', description: 'How far the deletion of a backup has come.' });
 
 const VERIFICATION_STATES = ['Queued', 'Running', 'Canceling', 'Good', 'Damaged', 'Unknown', 'Canceled'] as const;
-const Level = z.enum(['meta', 'bytes'], 'must be "meta" or "bytes"').meta({
-  id: 'VerificationLevel',
-  description: 'Whether only the catalogue and a list of the files are looked at, or every file is read.',
-});
-const SAMPLE = 'must be a number above 0 and at most 1';
-const VerifyBody = z.object({
-  level: leftOut(Level).describe('`bytes` by default.'),
-  sample: leftOut(z.number(SAMPLE).gt(0, SAMPLE).lte(1, SAMPLE)).describe(
-    'Which random part of the data files is read, at the level `bytes`; all by default.',
-  ),
-  rateLimit: leftOutOrFrom1(MAX_RATE_LIMIT).describe(
-    'How fast files are read, in MiB per second; no limit by default, and for 0.',
-  ),
-});
+const VerifyBody = z.object(VERIFICATION);
 const Problem = z
   .object({
     kind: z.string().describe('`missing`, `size`, `content`, `swapped`, `key` or `unreadable`.'),
@@ -173,7 +160,7 @@ const Problem = z
   })
   .meta({ id: 'VerificationProblem', description: 'What is wrong with one file of a backup.' });
 const Verdict = {
-  level: Level,
+  level: VerificationLevel,
   sample: z.number().describe('Which part of the data files is read; 1 is all.'),
   verdict: z
     .string()

@@ -1,8 +1,9 @@
 /** What several operations have in common. */
+import { MAX_RATE_LIMIT } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import { isPageToken, WHOLE_TOKEN } from '../../calls/page-token.ts';
 import { NEVER } from '../legacy-states.ts';
-import { flag, Id, leftOut } from '../validate.ts';
+import { flag, Id, leftOut, leftOutOrFrom1 } from '../validate.ts';
 
 /** An instant in an answer. */
 export function time(what: string) {
@@ -34,6 +35,22 @@ export const GoesOn = {
   ),
   pageToken: leftOut(PageToken).describe(
     'The `page.pageToken` of an answer to the same list with the same filters: the list goes on behind it, however deep that is, and `page` is not looked at.',
+  ),
+};
+
+export const VerificationLevel = z.enum(['meta', 'bytes'], 'must be "meta" or "bytes"').meta({
+  id: 'VerificationLevel',
+  description: 'Whether only the catalogue and a list of the files are looked at, or every file is read.',
+});
+const SAMPLE = 'must be a number above 0 and at most 1';
+/** How much of a backup is verified, and how fast. */
+export const VERIFICATION = {
+  level: leftOut(VerificationLevel).describe('`bytes` by default.'),
+  sample: leftOut(z.number(SAMPLE).gt(0, SAMPLE).lte(1, SAMPLE)).describe(
+    'Which random part of the data files is read, at the level `bytes`; all by default.',
+  ),
+  rateLimit: leftOutOrFrom1(MAX_RATE_LIMIT).describe(
+    'How fast files are read, in MiB per second; no limit by default, and for 0.',
   ),
 };
 

@@ -7,7 +7,7 @@ import { NewRuleBody, RetentionBody, RuleName, StrategyBody } from '../strategy-
 import { leftOut, leftOutOrFrom1 } from '../validate.ts';
 import { STARTED, Started } from './backups.ts';
 import { BrOptions } from './br-options.ts';
-import { CLUSTER_ID, counted, NoData, OfCluster, time, Warnings, WindowEnd } from './common.ts';
+import { CLUSTER_ID, counted, NoData, OfCluster, time, VerificationLevel, Warnings, WindowEnd } from './common.ts';
 
 const STARTS = rulesOf('tidemark.scheduler.v1.PreviewStrategyRequest', 'count');
 
@@ -28,9 +28,19 @@ const Retention = z
   })
   .meta({ id: 'Retention', description: 'Which good backups are kept; what is not set keeps nothing.' });
 
+const VerificationRule = z
+  .object({
+    every: z.string().describe('In days, such as `P7D`.'),
+    level: VerificationLevel,
+    sample: z.number().describe('Which part of the data files is read; 1 is all.'),
+    rateLimit: counted('In MiB per second; 0 is no limit.'),
+  })
+  .meta({ id: 'VerificationRule', description: 'How often the newest good backup is verified, and how much of it.' });
+
 /** What a strategy of a cluster and one for labels show alike. */
 export const Settings = {
   retention: Retention.nullable().describe('`null` keeps everything.'),
+  verify: VerificationRule.optional().describe('Absent: backups are verified when somebody asks for it.'),
   windowEnd: WindowEnd,
   storageId: z.string().describe('Empty: the storage of the cluster.'),
   brOptions: BrOptions.optional(),
@@ -191,6 +201,9 @@ export const saveStrategy = {
     'no automatic backups': { strategy: { backupDate: '' } },
     'with retention': {
       strategy: { backupDate: 'Monday', period: '23:00-2:00', retention: { keepLast: 7, weekly: 4 } },
+    },
+    'verified every week': {
+      strategy: { verify: { every: 'P7D', level: 'bytes', sample: 0.1, rateLimit: 100 } },
     },
   },
   answer: { data: SavedStrategy, example: { strategy: STRATEGY } },

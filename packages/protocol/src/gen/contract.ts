@@ -827,6 +827,9 @@ export const MESSAGES = {
       "hint": "or be left out",
       "min": 1,
       "max": 4294967295
+    },
+    "byRule": {
+      "internal": true
     }
   },
   "tidemark.backup.v1.CancelVerificationRequest": {
@@ -977,6 +980,18 @@ export const MESSAGES = {
       "max": 100000
     }
   },
+  "tidemark.strategy.v1.VerificationRule": {
+    "everyDays": {
+      "hint": "such as 7",
+      "min": 1,
+      "max": 3650
+    },
+    "rateLimit": {
+      "hint": "or be left out",
+      "min": 1,
+      "max": 4294967295
+    }
+  },
   "tidemark.strategy.v1.SaveStrategyRequest": {
     "clusterId": {
       "id": true
@@ -995,6 +1010,9 @@ export const MESSAGES = {
       "id": true,
       "hint": "such as nfs-1",
       "optional": true
+    },
+    "verify": {
+      "message": "tidemark.strategy.v1.VerificationRule"
     }
   },
   "tidemark.strategy.v1.DeleteStrategyRequest": {
@@ -1043,6 +1061,9 @@ export const MESSAGES = {
       "id": true,
       "hint": "such as nfs-1",
       "optional": true
+    },
+    "verify": {
+      "message": "tidemark.strategy.v1.VerificationRule"
     }
   },
   "tidemark.strategy.v1.DeleteFleetStrategyRequest": {

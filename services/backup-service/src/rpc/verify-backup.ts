@@ -1,3 +1,5 @@
+import { AppError } from '@tidemark/errors/app-error';
+import { MAX_WAITING_FOR_RULES } from '@tidemark/limits/limits';
 import type {
   VerifyBackupRequest,
   VerifyBackupResponse,
@@ -10,10 +12,21 @@ import { fromLevelMessage } from '../verification-message.ts';
 import type { Dependencies } from './context.ts';
 import { existing, notGoodEnough } from './refusals.ts';
 
+/** When a rule may ask again while many verifications wait. */
+const RULE_RETRY_MS = 60_000;
+
 /** Writes a verification of a good backup down and lets the workers know; one that is under way is the answer instead. */
 export function verifyBackup({ store, verifications, dispatcher }: Dependencies) {
+  /** Rules of a large fleet go slowly, so that what people ask for has its turn. */
+  async function requireRoom(signal: AbortSignal): Promise<void> {
+    if ((await verifications.countQueued(MAX_WAITING_FOR_RULES, signal)) < MAX_WAITING_FOR_RULES) return;
+    throw new AppError('too_many_requests', `${MAX_WAITING_FOR_RULES} verifications wait already.`, {
+      retryAfterMs: RULE_RETRY_MS,
+    });
+  }
+
   return async (
-    { id, level: asked, sample, rateLimit }: VerifyBackupRequest,
+    { id, level: asked, sample, rateLimit, byRule }: VerifyBackupRequest,
     context: CallContext,
   ): Promise<VerifyBackupResponse> => {
     const { caller, requestId, signal } = context;
@@ -35,6 +48,7 @@ export function verifyBackup({ store, verifications, dispatcher }: Dependencies)
     const backup = existing(await store.get(id, signal), { id }, context);
     const isGood = backup.state === 'Succeeded' && backup.deletion.state === 'None';
     if (!isGood || level === undefined) throw notGoodEnough(backup, 'verified');
+    if (byRule) await requireRoom(signal);
     // The outcome of the one before may still have to be taken down.
     if (backup.verification?.active) await dispatcher.attendVerification(id);
     const wish = { backup, level, sample: sample ?? 1, rateLimit, createdBy: caller, requestId };

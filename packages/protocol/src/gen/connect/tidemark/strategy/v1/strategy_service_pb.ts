@@ -6,6 +6,8 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { VerificationLevel } from "../../backup/v1/backup_pb.ts";
+import { file_tidemark_backup_v1_backup } from "../../backup/v1/backup_pb.ts";
 import type { BrOptions } from "../../backup/v1/registry_service_pb.ts";
 import { file_tidemark_backup_v1_registry_service } from "../../backup/v1/registry_service_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -14,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/strategy/v1/strategy_service.proto.
  */
 export const file_tidemark_strategy_v1_strategy_service: GenFile = /*@__PURE__*/
-  fileDesc("Cit0aWRlbWFyay9zdHJhdGVneS92MS9zdHJhdGVneV9zZXJ2aWNlLnByb3RvEhR0aWRlbWFyay5zdHJhdGVneS52MSIpChNEb3VidENsdXN0ZXJSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkiFgoURG91YnRDbHVzdGVyUmVzcG9uc2UiQgoXTGlzdFN0b3JhZ2VVc2Vyc1JlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRITCgtjbHVzdGVyX2lkcxgCIAMoCSJbChhMaXN0U3RvcmFnZVVzZXJzUmVzcG9uc2USMAoFdXNlcnMYASADKAsyIS50aWRlbWFyay5zdHJhdGVneS52MS5TdG9yYWdlVXNlchINCgV0b3RhbBgCIAEoDSJHCgtTdG9yYWdlVXNlchISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSFgoOZmxlZXRfc3RyYXRlZ3kYAyABKAkicQoJUmV0ZW50aW9uEhEKCWtlZXBfbGFzdBgBIAEoDRIRCglrZWVwX2RheXMYAiABKA0SDQoFZGFpbHkYAyABKA0SDgoGd2Vla2x5GAQgASgNEg8KB21vbnRobHkYBSABKA0SDgoGeWVhcmx5GAYgASgNIpMBCgZXaW5kb3cSLAoIb3BlbnNfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWNsb3Nlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIc3RhcnRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIp0ECghTdHJhdGVneRISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSDAoEZGF5cxgDIAMoCRIOCgZwZXJpb2QYBCABKAkSEQoJdGltZV96b25lGAUgASgJEg4KBnBhdXNlZBgGIAEoCBIxCgtuZXh0X3dpbmRvdxgHIAEoCzIcLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvdxIQCghyZXZpc2lvbhgIIAEoBBIvCgt1cGRhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKdXBkYXRlZF9ieRgKIAEoCRIyCglyZXRlbnRpb24YCyABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SMwoKd2luZG93X2VuZBgMIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZBISCgpzdG9yYWdlX2lkGA0gASgJEjEKCmJyX29wdGlvbnMYDiABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEhYKDmZsZWV0X3N0cmF0ZWd5GA8gASgJEhQKDGZsZWV0X3BhdXNlZBgQIAEoCBIuCgpyZXN1bWVkX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5zcHJlYWRfc2Vjb25kcxgSIAEoASKeBAoNRmxlZXRTdHJhdGVneRIMCgRuYW1lGAEgASgJEkMKCHNlbGVjdG9yGAIgAygLMjEudGlkZW1hcmsuc3RyYXRlZ3kudjEuRmxlZXRTdHJhdGVneS5TZWxlY3RvckVudHJ5EhAKCHByaW9yaXR5GAMgASgFEgwKBHJ1bGUYBCABKAkSDAoEZGF5cxgFIAMoCRIOCgZwZXJpb2QYBiABKAkSEQoJdGltZV96b25lGAcgASgJEg4KBnBhdXNlZBgIIAEoCBIyCglyZXRlbnRpb24YCSABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SMwoKd2luZG93X2VuZBgKIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZBISCgpzdG9yYWdlX2lkGAsgASgJEjEKCmJyX29wdGlvbnMYDCABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEhAKCHJldmlzaW9uGA0gASgEEi8KC3VwZGF0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GA8gASgJEg8KB2FwcGxpZWQYECABKAgSEAoIY2x1c3RlcnMYESABKA0aLwoNU2VsZWN0b3JFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjYKEkdldFN0cmF0ZWd5UmVxdWVzdBISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkiRwoTR2V0U3RyYXRlZ3lSZXNwb25zZRIwCghzdHJhdGVneRgBIAEoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5IosEChNTYXZlU3RyYXRlZ3lSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDAoEcnVsZRgCIAEoCRIRCgRkYXlzGAMgASgJSACIAQESEwoGcGVyaW9kGAQgASgJSAGIAQESFgoJdGltZV96b25lGAUgASgJSAKIAQESEwoGcGF1c2VkGAYgASgISAOIAQESGQoRZGVmYXVsdF90aW1lX3pvbmUYByABKAkSMgoJcmV0ZW50aW9uGAggASgLMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuUmV0ZW50aW9uEhcKD2tlZXBfZXZlcnl0aGluZxgJIAEoCBI4Cgp3aW5kb3dfZW5kGAogASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kSASIAQESFwoKc3RvcmFnZV9pZBgLIAEoCUgFiAEBEjEKCmJyX29wdGlvbnMYDCABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEhgKEGNsZWFyX2JyX29wdGlvbnMYDSABKAgSEwoLY3JlYXRlX29ubHkYDiABKAgSFQoNdmFsaWRhdGVfb25seRgPIAEoCEIHCgVfZGF5c0IJCgdfcGVyaW9kQgwKCl90aW1lX3pvbmVCCQoHX3BhdXNlZEINCgtfd2luZG93X2VuZEINCgtfc3RvcmFnZV9pZCJIChRTYXZlU3RyYXRlZ3lSZXNwb25zZRIwCghzdHJhdGVneRgBIAEoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5Ip4BChVMaXN0U3RyYXRlZ2llc1JlcXVlc3QSEwoLY2x1c3Rlcl9pZHMYASADKAkSFgoOd2l0aF9yZXRlbnRpb24YAiABKAgSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkSMQoNdXBkYXRlZF9hZnRlchgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQoWTGlzdFN0cmF0ZWdpZXNSZXNwb25zZRIyCgpzdHJhdGVnaWVzGAEgAygLMh4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU3RyYXRlZ3kSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIicKF0dldEZsZWV0U3RyYXRlZ3lSZXF1ZXN0EgwKBG5hbWUYASABKAkiVwoYR2V0RmxlZXRTdHJhdGVneVJlc3BvbnNlEjsKDmZsZWV0X3N0cmF0ZWd5GAEgASgLMiMudGlkZW1hcmsuc3RyYXRlZ3kudjEuRmxlZXRTdHJhdGVneSIwChpMaXN0RmxlZXRTdHJhdGVnaWVzUmVxdWVzdBISCgpwYWdlX3Rva2VuGAEgASgJInUKG0xpc3RGbGVldFN0cmF0ZWdpZXNSZXNwb25zZRI9ChBmbGVldF9zdHJhdGVnaWVzGAEgAygLMiMudGlkZW1hcmsuc3RyYXRlZ3kudjEuRmxlZXRTdHJhdGVneRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki6AQKGFNhdmVGbGVldFN0cmF0ZWd5UmVxdWVzdBIMCgRuYW1lGAEgASgJEk4KCHNlbGVjdG9yGAIgAygLMjwudGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0LlNlbGVjdG9yRW50cnkSFQoIcHJpb3JpdHkYAyABKAVIAIgBARIMCgRydWxlGAQgASgJEhEKBGRheXMYBSABKAlIAYgBARITCgZwZXJpb2QYBiABKAlIAogBARIWCgl0aW1lX3pvbmUYByABKAlIA4gBARITCgZwYXVzZWQYCCABKAhIBIgBARIyCglyZXRlbnRpb24YCSABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SFwoPa2VlcF9ldmVyeXRoaW5nGAogASgIEjgKCndpbmRvd19lbmQYCyABKA4yHy50aWRlbWFyay5zdHJhdGVneS52MS5XaW5kb3dFbmRIBYgBARIXCgpzdG9yYWdlX2lkGAwgASgJSAaIAQESMQoKYnJfb3B0aW9ucxgNIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSGAoQY2xlYXJfYnJfb3B0aW9ucxgOIAEoCBovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3ByaW9yaXR5QgcKBV9kYXlzQgkKB19wZXJpb2RCDAoKX3RpbWVfem9uZUIJCgdfcGF1c2VkQg0KC193aW5kb3dfZW5kQg0KC19zdG9yYWdlX2lkIlgKGVNhdmVGbGVldFN0cmF0ZWd5UmVzcG9uc2USOwoOZmxlZXRfc3RyYXRlZ3kYASABKAsyIy50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5IioKGkRlbGV0ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0EgwKBG5hbWUYASABKAkiHQobRGVsZXRlRmxlZXRTdHJhdGVneVJlc3BvbnNlIjkKFURlbGV0ZVN0cmF0ZWd5UmVxdWVzdBISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkiGAoWRGVsZXRlU3RyYXRlZ3lSZXNwb25zZSpUCglXaW5kb3dFbmQSGgoWV0lORE9XX0VORF9VTlNQRUNJRklFRBAAEhYKEldJTkRPV19FTkRfTEVUX1JVThABEhMKD1dJTkRPV19FTkRfU1RPUBACMqMJCg9TdHJhdGVneVNlcnZpY2USZwoLR2V0U3RyYXRlZ3kSKC50aWRlbWFyay5zdHJhdGVneS52MS5HZXRTdHJhdGVneVJlcXVlc3QaKS50aWRlbWFyay5zdHJhdGVneS52MS5HZXRTdHJhdGVneVJlc3BvbnNlIgOQAgEScAoOTGlzdFN0cmF0ZWdpZXMSKy50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0U3RyYXRlZ2llc1JlcXVlc3QaLC50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0U3RyYXRlZ2llc1Jlc3BvbnNlIgOQAgESagoMU2F2ZVN0cmF0ZWd5EikudGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZVN0cmF0ZWd5UmVxdWVzdBoqLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVTdHJhdGVneVJlc3BvbnNlIgOQAgIScAoORGVsZXRlU3RyYXRlZ3kSKy50aWRlbWFyay5zdHJhdGVneS52MS5EZWxldGVTdHJhdGVneVJlcXVlc3QaLC50aWRlbWFyay5zdHJhdGVneS52MS5EZWxldGVTdHJhdGVneVJlc3BvbnNlIgOQAgISdgoQR2V0RmxlZXRTdHJhdGVneRItLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldEZsZWV0U3RyYXRlZ3lSZXF1ZXN0Gi4udGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0RmxlZXRTdHJhdGVneVJlc3BvbnNlIgOQAgESfwoTTGlzdEZsZWV0U3RyYXRlZ2llcxIwLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RGbGVldFN0cmF0ZWdpZXNSZXF1ZXN0GjEudGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdEZsZWV0U3RyYXRlZ2llc1Jlc3BvbnNlIgOQAgESeQoRU2F2ZUZsZWV0U3RyYXRlZ3kSLi50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlRmxlZXRTdHJhdGVneVJlcXVlc3QaLy50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlRmxlZXRTdHJhdGVneVJlc3BvbnNlIgOQAgISfwoTRGVsZXRlRmxlZXRTdHJhdGVneRIwLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0GjEudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlRmxlZXRTdHJhdGVneVJlc3BvbnNlIgOQAgISdgoQTGlzdFN0b3JhZ2VVc2VycxItLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdG9yYWdlVXNlcnNSZXF1ZXN0Gi4udGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdFN0b3JhZ2VVc2Vyc1Jlc3BvbnNlIgOQAgESagoMRG91YnRDbHVzdGVyEikudGlkZW1hcmsuc3RyYXRlZ3kudjEuRG91YnRDbHVzdGVyUmVxdWVzdBoqLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRvdWJ0Q2x1c3RlclJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_registry_service]);
+  fileDesc("Cit0aWRlbWFyay9zdHJhdGVneS92MS9zdHJhdGVneV9zZXJ2aWNlLnByb3RvEhR0aWRlbWFyay5zdHJhdGVneS52MSIpChNEb3VidENsdXN0ZXJSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkiFgoURG91YnRDbHVzdGVyUmVzcG9uc2UiQgoXTGlzdFN0b3JhZ2VVc2Vyc1JlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRITCgtjbHVzdGVyX2lkcxgCIAMoCSJbChhMaXN0U3RvcmFnZVVzZXJzUmVzcG9uc2USMAoFdXNlcnMYASADKAsyIS50aWRlbWFyay5zdHJhdGVneS52MS5TdG9yYWdlVXNlchINCgV0b3RhbBgCIAEoDSJHCgtTdG9yYWdlVXNlchISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSFgoOZmxlZXRfc3RyYXRlZ3kYAyABKAkicQoJUmV0ZW50aW9uEhEKCWtlZXBfbGFzdBgBIAEoDRIRCglrZWVwX2RheXMYAiABKA0SDQoFZGFpbHkYAyABKA0SDgoGd2Vla2x5GAQgASgNEg8KB21vbnRobHkYBSABKA0SDgoGeWVhcmx5GAYgASgNIpABChBWZXJpZmljYXRpb25SdWxlEjQKBWxldmVsGAEgASgOMiUudGlkZW1hcmsuYmFja3VwLnYxLlZlcmlmaWNhdGlvbkxldmVsEhIKCmV2ZXJ5X2RheXMYAiABKA0SEwoGc2FtcGxlGAMgASgBSACIAQESEgoKcmF0ZV9saW1pdBgEIAEoDUIJCgdfc2FtcGxlIpMBCgZXaW5kb3cSLAoIb3BlbnNfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWNsb3Nlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIc3RhcnRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItUECghTdHJhdGVneRISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSDAoEZGF5cxgDIAMoCRIOCgZwZXJpb2QYBCABKAkSEQoJdGltZV96b25lGAUgASgJEg4KBnBhdXNlZBgGIAEoCBIxCgtuZXh0X3dpbmRvdxgHIAEoCzIcLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvdxIQCghyZXZpc2lvbhgIIAEoBBIvCgt1cGRhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKdXBkYXRlZF9ieRgKIAEoCRIyCglyZXRlbnRpb24YCyABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SMwoKd2luZG93X2VuZBgMIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZBISCgpzdG9yYWdlX2lkGA0gASgJEjEKCmJyX29wdGlvbnMYDiABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEhYKDmZsZWV0X3N0cmF0ZWd5GA8gASgJEhQKDGZsZWV0X3BhdXNlZBgQIAEoCBIuCgpyZXN1bWVkX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5zcHJlYWRfc2Vjb25kcxgSIAEoARI2CgZ2ZXJpZnkYEyABKAsyJi50aWRlbWFyay5zdHJhdGVneS52MS5WZXJpZmljYXRpb25SdWxlItYECg1GbGVldFN0cmF0ZWd5EgwKBG5hbWUYASABKAkSQwoIc2VsZWN0b3IYAiADKAsyMS50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5LlNlbGVjdG9yRW50cnkSEAoIcHJpb3JpdHkYAyABKAUSDAoEcnVsZRgEIAEoCRIMCgRkYXlzGAUgAygJEg4KBnBlcmlvZBgGIAEoCRIRCgl0aW1lX3pvbmUYByABKAkSDgoGcGF1c2VkGAggASgIEjIKCXJldGVudGlvbhgJIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIzCgp3aW5kb3dfZW5kGAogASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kEhIKCnN0b3JhZ2VfaWQYCyABKAkSMQoKYnJfb3B0aW9ucxgMIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSEAoIcmV2aXNpb24YDSABKAQSLwoLdXBkYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYDyABKAkSDwoHYXBwbGllZBgQIAEoCBIQCghjbHVzdGVycxgRIAEoDRI2CgZ2ZXJpZnkYEiABKAsyJi50aWRlbWFyay5zdHJhdGVneS52MS5WZXJpZmljYXRpb25SdWxlGi8KDVNlbGVjdG9yRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI2ChJHZXRTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJIkcKE0dldFN0cmF0ZWd5UmVzcG9uc2USMAoIc3RyYXRlZ3kYASABKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneSLZBAoTU2F2ZVN0cmF0ZWd5UmVxdWVzdBISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSEQoEZGF5cxgDIAEoCUgAiAEBEhMKBnBlcmlvZBgEIAEoCUgBiAEBEhYKCXRpbWVfem9uZRgFIAEoCUgCiAEBEhMKBnBhdXNlZBgGIAEoCEgDiAEBEhkKEWRlZmF1bHRfdGltZV96b25lGAcgASgJEjIKCXJldGVudGlvbhgIIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIXCg9rZWVwX2V2ZXJ5dGhpbmcYCSABKAgSOAoKd2luZG93X2VuZBgKIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZEgEiAEBEhcKCnN0b3JhZ2VfaWQYCyABKAlIBYgBARIxCgpicl9vcHRpb25zGAwgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIYChBjbGVhcl9icl9vcHRpb25zGA0gASgIEhMKC2NyZWF0ZV9vbmx5GA4gASgIEhUKDXZhbGlkYXRlX29ubHkYDyABKAgSNgoGdmVyaWZ5GBAgASgLMiYudGlkZW1hcmsuc3RyYXRlZ3kudjEuVmVyaWZpY2F0aW9uUnVsZRIUCgxuZXZlcl92ZXJpZnkYESABKAhCBwoFX2RheXNCCQoHX3BlcmlvZEIMCgpfdGltZV96b25lQgkKB19wYXVzZWRCDQoLX3dpbmRvd19lbmRCDQoLX3N0b3JhZ2VfaWQiSAoUU2F2ZVN0cmF0ZWd5UmVzcG9uc2USMAoIc3RyYXRlZ3kYASABKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneSKeAQoVTGlzdFN0cmF0ZWdpZXNSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJEhYKDndpdGhfcmV0ZW50aW9uGAIgASgIEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEjEKDXVwZGF0ZWRfYWZ0ZXIYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKFkxpc3RTdHJhdGVnaWVzUmVzcG9uc2USMgoKc3RyYXRlZ2llcxgBIAMoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSInChdHZXRGbGVldFN0cmF0ZWd5UmVxdWVzdBIMCgRuYW1lGAEgASgJIlcKGEdldEZsZWV0U3RyYXRlZ3lSZXNwb25zZRI7Cg5mbGVldF9zdHJhdGVneRgBIAEoCzIjLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkZsZWV0U3RyYXRlZ3kiMAoaTGlzdEZsZWV0U3RyYXRlZ2llc1JlcXVlc3QSEgoKcGFnZV90b2tlbhgBIAEoCSJ1ChtMaXN0RmxlZXRTdHJhdGVnaWVzUmVzcG9uc2USPQoQZmxlZXRfc3RyYXRlZ2llcxgBIAMoCzIjLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkZsZWV0U3RyYXRlZ3kSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrYFChhTYXZlRmxlZXRTdHJhdGVneVJlcXVlc3QSDAoEbmFtZRgBIAEoCRJOCghzZWxlY3RvchgCIAMoCzI8LnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVGbGVldFN0cmF0ZWd5UmVxdWVzdC5TZWxlY3RvckVudHJ5EhUKCHByaW9yaXR5GAMgASgFSACIAQESDAoEcnVsZRgEIAEoCRIRCgRkYXlzGAUgASgJSAGIAQESEwoGcGVyaW9kGAYgASgJSAKIAQESFgoJdGltZV96b25lGAcgASgJSAOIAQESEwoGcGF1c2VkGAggASgISASIAQESMgoJcmV0ZW50aW9uGAkgASgLMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuUmV0ZW50aW9uEhcKD2tlZXBfZXZlcnl0aGluZxgKIAEoCBI4Cgp3aW5kb3dfZW5kGAsgASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kSAWIAQESFwoKc3RvcmFnZV9pZBgMIAEoCUgGiAEBEjEKCmJyX29wdGlvbnMYDSABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEhgKEGNsZWFyX2JyX29wdGlvbnMYDiABKAgSNgoGdmVyaWZ5GA8gASgLMiYudGlkZW1hcmsuc3RyYXRlZ3kudjEuVmVyaWZpY2F0aW9uUnVsZRIUCgxuZXZlcl92ZXJpZnkYECABKAgaLwoNU2VsZWN0b3JFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgsKCV9wcmlvcml0eUIHCgVfZGF5c0IJCgdfcGVyaW9kQgwKCl90aW1lX3pvbmVCCQoHX3BhdXNlZEINCgtfd2luZG93X2VuZEINCgtfc3RvcmFnZV9pZCJYChlTYXZlRmxlZXRTdHJhdGVneVJlc3BvbnNlEjsKDmZsZWV0X3N0cmF0ZWd5GAEgASgLMiMudGlkZW1hcmsuc3RyYXRlZ3kudjEuRmxlZXRTdHJhdGVneSIqChpEZWxldGVGbGVldFN0cmF0ZWd5UmVxdWVzdBIMCgRuYW1lGAEgASgJIh0KG0RlbGV0ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZSI5ChVEZWxldGVTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJIhgKFkRlbGV0ZVN0cmF0ZWd5UmVzcG9uc2UqVAoJV2luZG93RW5kEhoKFldJTkRPV19FTkRfVU5TUEVDSUZJRUQQABIWChJXSU5ET1dfRU5EX0xFVF9SVU4QARITCg9XSU5ET1dfRU5EX1NUT1AQAjKjCQoPU3RyYXRlZ3lTZXJ2aWNlEmcKC0dldFN0cmF0ZWd5EigudGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0U3RyYXRlZ3lSZXF1ZXN0GikudGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0U3RyYXRlZ3lSZXNwb25zZSIDkAIBEnAKDkxpc3RTdHJhdGVnaWVzEisudGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdFN0cmF0ZWdpZXNSZXF1ZXN0GiwudGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdFN0cmF0ZWdpZXNSZXNwb25zZSIDkAIBEmoKDFNhdmVTdHJhdGVneRIpLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVTdHJhdGVneVJlcXVlc3QaKi50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlU3RyYXRlZ3lSZXNwb25zZSIDkAICEnAKDkRlbGV0ZVN0cmF0ZWd5EisudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlU3RyYXRlZ3lSZXF1ZXN0GiwudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlU3RyYXRlZ3lSZXNwb25zZSIDkAICEnYKEEdldEZsZWV0U3RyYXRlZ3kSLS50aWRlbWFyay5zdHJhdGVneS52MS5HZXRGbGVldFN0cmF0ZWd5UmVxdWVzdBouLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldEZsZWV0U3RyYXRlZ3lSZXNwb25zZSIDkAIBEn8KE0xpc3RGbGVldFN0cmF0ZWdpZXMSMC50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0RmxlZXRTdHJhdGVnaWVzUmVxdWVzdBoxLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RGbGVldFN0cmF0ZWdpZXNSZXNwb25zZSIDkAIBEnkKEVNhdmVGbGVldFN0cmF0ZWd5Ei4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0Gi8udGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZSIDkAICEn8KE0RlbGV0ZUZsZWV0U3RyYXRlZ3kSMC50aWRlbWFyay5zdHJhdGVneS52MS5EZWxldGVGbGVldFN0cmF0ZWd5UmVxdWVzdBoxLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZSIDkAICEnYKEExpc3RTdG9yYWdlVXNlcnMSLS50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0U3RvcmFnZVVzZXJzUmVxdWVzdBouLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdG9yYWdlVXNlcnNSZXNwb25zZSIDkAIBEmoKDERvdWJ0Q2x1c3RlchIpLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRvdWJ0Q2x1c3RlclJlcXVlc3QaKi50aWRlbWFyay5zdHJhdGVneS52MS5Eb3VidENsdXN0ZXJSZXNwb25zZSIDkAICYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
 
 /**
  * Names the cluster.
@@ -186,6 +188,44 @@ export const RetentionSchema: GenMessage<Retention> = /*@__PURE__*/
   messageDesc(file_tidemark_strategy_v1_strategy_service, 5);
 
 /**
+ * How often a backup of a rule is verified, and how much of it: the newest good one, where none was verified for so long.
+ *
+ * @generated from message tidemark.strategy.v1.VerificationRule
+ */
+export type VerificationRule = Message<"tidemark.strategy.v1.VerificationRule"> & {
+  /**
+   * Bytes when left out.
+   *
+   * @generated from field: tidemark.backup.v1.VerificationLevel level = 1;
+   */
+  level: VerificationLevel;
+
+  /**
+   * @generated from field: uint32 every_days = 2;
+   */
+  everyDays: number;
+
+  /**
+   * As of a verification that somebody asks for.
+   *
+   * @generated from field: optional double sample = 3;
+   */
+  sample?: number | undefined;
+
+  /**
+   * @generated from field: uint32 rate_limit = 4;
+   */
+  rateLimit: number;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.VerificationRule.
+ * Use `create(VerificationRuleSchema)` to create a new message.
+ */
+export const VerificationRuleSchema: GenMessage<VerificationRule> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 6);
+
+/**
  * The next window of a strategy and when in it the backup starts.
  *
  * @generated from message tidemark.strategy.v1.Window
@@ -212,7 +252,7 @@ export type Window = Message<"tidemark.strategy.v1.Window"> & {
  * Use `create(WindowSchema)` to create a new message.
  */
 export const WindowSchema: GenMessage<Window> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 6);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 7);
 
 /**
  * A strategy as it is stored.
@@ -333,6 +373,13 @@ export type Strategy = Message<"tidemark.strategy.v1.Strategy"> & {
    * @generated from field: double spread_seconds = 18;
    */
   spreadSeconds: number;
+
+  /**
+   * Absent: backups are verified when somebody asks for it.
+   *
+   * @generated from field: tidemark.strategy.v1.VerificationRule verify = 19;
+   */
+  verify?: VerificationRule | undefined;
 };
 
 /**
@@ -340,7 +387,7 @@ export type Strategy = Message<"tidemark.strategy.v1.Strategy"> & {
  * Use `create(StrategySchema)` to create a new message.
  */
 export const StrategySchema: GenMessage<Strategy> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 7);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 8);
 
 /**
  * A strategy for all clusters that have certain labels. A cluster's own rule of the same name wins over it; of several,
@@ -443,6 +490,11 @@ export type FleetStrategy = Message<"tidemark.strategy.v1.FleetStrategy"> & {
    * @generated from field: uint32 clusters = 17;
    */
   clusters: number;
+
+  /**
+   * @generated from field: tidemark.strategy.v1.VerificationRule verify = 18;
+   */
+  verify?: VerificationRule | undefined;
 };
 
 /**
@@ -450,7 +502,7 @@ export type FleetStrategy = Message<"tidemark.strategy.v1.FleetStrategy"> & {
  * Use `create(FleetStrategySchema)` to create a new message.
  */
 export const FleetStrategySchema: GenMessage<FleetStrategy> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 8);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 9);
 
 /**
  * Names a strategy.
@@ -476,7 +528,7 @@ export type GetStrategyRequest = Message<"tidemark.strategy.v1.GetStrategyReques
  * Use `create(GetStrategyRequestSchema)` to create a new message.
  */
 export const GetStrategyRequestSchema: GenMessage<GetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 9);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 10);
 
 /**
  * The strategy asked for.
@@ -495,7 +547,7 @@ export type GetStrategyResponse = Message<"tidemark.strategy.v1.GetStrategyRespo
  * Use `create(GetStrategyResponseSchema)` to create a new message.
  */
 export const GetStrategyResponseSchema: GenMessage<GetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 10);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 11);
 
 /**
  * What to save; an absent field keeps what it was.
@@ -593,6 +645,20 @@ export type SaveStrategyRequest = Message<"tidemark.strategy.v1.SaveStrategyRequ
    * @generated from field: bool validate_only = 15;
    */
   validateOnly: boolean;
+
+  /**
+   * Absent keeps what it was.
+   *
+   * @generated from field: tidemark.strategy.v1.VerificationRule verify = 16;
+   */
+  verify?: VerificationRule | undefined;
+
+  /**
+   * Ends verifications by the rule. Not together with `verify`.
+   *
+   * @generated from field: bool never_verify = 17;
+   */
+  neverVerify: boolean;
 };
 
 /**
@@ -600,7 +666,7 @@ export type SaveStrategyRequest = Message<"tidemark.strategy.v1.SaveStrategyRequ
  * Use `create(SaveStrategyRequestSchema)` to create a new message.
  */
 export const SaveStrategyRequestSchema: GenMessage<SaveStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 11);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 12);
 
 /**
  * The strategy as it is stored now.
@@ -619,7 +685,7 @@ export type SaveStrategyResponse = Message<"tidemark.strategy.v1.SaveStrategyRes
  * Use `create(SaveStrategyResponseSchema)` to create a new message.
  */
 export const SaveStrategyResponseSchema: GenMessage<SaveStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 12);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 13);
 
 /**
  * Which rules to list.
@@ -668,7 +734,7 @@ export type ListStrategiesRequest = Message<"tidemark.strategy.v1.ListStrategies
  * Use `create(ListStrategiesRequestSchema)` to create a new message.
  */
 export const ListStrategiesRequestSchema: GenMessage<ListStrategiesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 13);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 14);
 
 /**
  * A page of rules.
@@ -694,7 +760,7 @@ export type ListStrategiesResponse = Message<"tidemark.strategy.v1.ListStrategie
  * Use `create(ListStrategiesResponseSchema)` to create a new message.
  */
 export const ListStrategiesResponseSchema: GenMessage<ListStrategiesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 14);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 15);
 
 /**
  * Names a strategy for labels.
@@ -713,7 +779,7 @@ export type GetFleetStrategyRequest = Message<"tidemark.strategy.v1.GetFleetStra
  * Use `create(GetFleetStrategyRequestSchema)` to create a new message.
  */
 export const GetFleetStrategyRequestSchema: GenMessage<GetFleetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 15);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 16);
 
 /**
  * The strategy asked for.
@@ -732,7 +798,7 @@ export type GetFleetStrategyResponse = Message<"tidemark.strategy.v1.GetFleetStr
  * Use `create(GetFleetStrategyResponseSchema)` to create a new message.
  */
 export const GetFleetStrategyResponseSchema: GenMessage<GetFleetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 16);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 17);
 
 /**
  * All of them.
@@ -753,7 +819,7 @@ export type ListFleetStrategiesRequest = Message<"tidemark.strategy.v1.ListFleet
  * Use `create(ListFleetStrategiesRequestSchema)` to create a new message.
  */
 export const ListFleetStrategiesRequestSchema: GenMessage<ListFleetStrategiesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 17);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 18);
 
 /**
  * Strategies for labels, by name.
@@ -779,7 +845,7 @@ export type ListFleetStrategiesResponse = Message<"tidemark.strategy.v1.ListFlee
  * Use `create(ListFleetStrategiesResponseSchema)` to create a new message.
  */
 export const ListFleetStrategiesResponseSchema: GenMessage<ListFleetStrategiesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 18);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 19);
 
 /**
  * What to save; an absent field keeps what it was.
@@ -860,6 +926,16 @@ export type SaveFleetStrategyRequest = Message<"tidemark.strategy.v1.SaveFleetSt
    * @generated from field: bool clear_br_options = 14;
    */
   clearBrOptions: boolean;
+
+  /**
+   * @generated from field: tidemark.strategy.v1.VerificationRule verify = 15;
+   */
+  verify?: VerificationRule | undefined;
+
+  /**
+   * @generated from field: bool never_verify = 16;
+   */
+  neverVerify: boolean;
 };
 
 /**
@@ -867,7 +943,7 @@ export type SaveFleetStrategyRequest = Message<"tidemark.strategy.v1.SaveFleetSt
  * Use `create(SaveFleetStrategyRequestSchema)` to create a new message.
  */
 export const SaveFleetStrategyRequestSchema: GenMessage<SaveFleetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 19);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 20);
 
 /**
  * The strategy as it is stored now.
@@ -886,7 +962,7 @@ export type SaveFleetStrategyResponse = Message<"tidemark.strategy.v1.SaveFleetS
  * Use `create(SaveFleetStrategyResponseSchema)` to create a new message.
  */
 export const SaveFleetStrategyResponseSchema: GenMessage<SaveFleetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 20);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 21);
 
 /**
  * Names what to forget.
@@ -905,7 +981,7 @@ export type DeleteFleetStrategyRequest = Message<"tidemark.strategy.v1.DeleteFle
  * Use `create(DeleteFleetStrategyRequestSchema)` to create a new message.
  */
 export const DeleteFleetStrategyRequestSchema: GenMessage<DeleteFleetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 21);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 22);
 
 /**
  * The strategy is forgotten.
@@ -920,7 +996,7 @@ export type DeleteFleetStrategyResponse = Message<"tidemark.strategy.v1.DeleteFl
  * Use `create(DeleteFleetStrategyResponseSchema)` to create a new message.
  */
 export const DeleteFleetStrategyResponseSchema: GenMessage<DeleteFleetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 22);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 23);
 
 /**
  * Names what to forget.
@@ -946,7 +1022,7 @@ export type DeleteStrategyRequest = Message<"tidemark.strategy.v1.DeleteStrategy
  * Use `create(DeleteStrategyRequestSchema)` to create a new message.
  */
 export const DeleteStrategyRequestSchema: GenMessage<DeleteStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 23);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 24);
 
 /**
  * The strategy is forgotten.
@@ -961,7 +1037,7 @@ export type DeleteStrategyResponse = Message<"tidemark.strategy.v1.DeleteStrateg
  * Use `create(DeleteStrategyResponseSchema)` to create a new message.
  */
 export const DeleteStrategyResponseSchema: GenMessage<DeleteStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 24);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 25);
 
 /**
  * What becomes of a backup that still runs when its window closes.

@@ -235,6 +235,8 @@ export interface VerifyBackupRequest {
     | undefined;
   /** In MiB/s; as fast as can be when left out. */
   rateLimit: number;
+  /** Not a person but a rule of a strategy wishes it: refused as too_many_requests while many verifications wait. */
+  byRule: boolean;
 }
 
 /** The backup with the verification that is under way. */
@@ -2009,7 +2011,7 @@ export const UnpinBackupResponse: MessageFns<UnpinBackupResponse> = {
 };
 
 function createBaseVerifyBackupRequest(): VerifyBackupRequest {
-  return { id: "", level: 0, sample: undefined, rateLimit: 0 };
+  return { id: "", level: 0, sample: undefined, rateLimit: 0, byRule: false };
 }
 
 export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
@@ -2025,6 +2027,9 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
     }
     if (message.rateLimit !== 0) {
       writer.uint32(32).uint32(message.rateLimit);
+    }
+    if (message.byRule !== false) {
+      writer.uint32(40).bool(message.byRule);
     }
     return writer;
   },
@@ -2074,6 +2079,14 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
             message.rateLimit = reader.uint32();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.byRule = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2095,6 +2108,7 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
     message.level = object.level ?? 0;
     message.sample = object.sample ?? undefined;
     message.rateLimit = object.rateLimit ?? 0;
+    message.byRule = object.byRule ?? false;
     return message;
   },
 };

@@ -16,6 +16,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { VerificationLevel } from "../../backup/v1/backup.ts";
 import { BrOptions } from "../../backup/v1/registry_service.ts";
 
 export const protobufPackage = "tidemark.strategy.v1";
@@ -91,6 +92,16 @@ export interface Retention {
   yearly: number;
 }
 
+/** How often a backup of a rule is verified, and how much of it: the newest good one, where none was verified for so long. */
+export interface VerificationRule {
+  /** Bytes when left out. */
+  level: VerificationLevel;
+  everyDays: number;
+  /** As of a verification that somebody asks for. */
+  sample?: number | undefined;
+  rateLimit: number;
+}
+
 /** The next window of a strategy and when in it the backup starts. */
 export interface Window {
   opensAt: Date | undefined;
@@ -134,6 +145,8 @@ export interface Strategy {
     | undefined;
   /** How far into its window a start may be moved, so that a fleet does not start at once. */
   spreadSeconds: number;
+  /** Absent: backups are verified when somebody asks for it. */
+  verify: VerificationRule | undefined;
 }
 
 /**
@@ -163,6 +176,7 @@ export interface FleetStrategy {
   applied: boolean;
   /** The clusters that have a rule from it. */
   clusters: number;
+  verify: VerificationRule | undefined;
 }
 
 export interface FleetStrategy_SelectorEntry {
@@ -215,6 +229,12 @@ export interface SaveStrategyRequest {
   createOnly: boolean;
   /** Answers with what would be stored, and stores nothing. */
   validateOnly: boolean;
+  /** Absent keeps what it was. */
+  verify:
+    | VerificationRule
+    | undefined;
+  /** Ends verifications by the rule. Not together with `verify`. */
+  neverVerify: boolean;
 }
 
 /** The strategy as it is stored now. */
@@ -286,6 +306,8 @@ export interface SaveFleetStrategyRequest {
   storageId?: string | undefined;
   brOptions: BrOptions | undefined;
   clearBrOptions: boolean;
+  verify: VerificationRule | undefined;
+  neverVerify: boolean;
 }
 
 export interface SaveFleetStrategyRequest_SelectorEntry {
@@ -744,6 +766,97 @@ export const Retention: MessageFns<Retention> = {
   },
 };
 
+function createBaseVerificationRule(): VerificationRule {
+  return { level: 0, everyDays: 0, sample: undefined, rateLimit: 0 };
+}
+
+export const VerificationRule: MessageFns<VerificationRule> = {
+  encode(message: VerificationRule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.level !== 0) {
+      writer.uint32(8).int32(message.level);
+    }
+    if (message.everyDays !== 0) {
+      writer.uint32(16).uint32(message.everyDays);
+    }
+    if (message.sample !== undefined) {
+      writer.uint32(25).double(message.sample);
+    }
+    if (message.rateLimit !== 0) {
+      writer.uint32(32).uint32(message.rateLimit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerificationRule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerificationRule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.everyDays = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.sample = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.rateLimit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerificationRule>): VerificationRule {
+    return VerificationRule.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerificationRule>): VerificationRule {
+    const message = createBaseVerificationRule();
+    message.level = object.level ?? 0;
+    message.everyDays = object.everyDays ?? 0;
+    message.sample = object.sample ?? undefined;
+    message.rateLimit = object.rateLimit ?? 0;
+    return message;
+  },
+};
+
 function createBaseWindow(): Window {
   return { opensAt: undefined, closesAt: undefined, startAt: undefined };
 }
@@ -843,6 +956,7 @@ function createBaseStrategy(): Strategy {
     fleetPaused: false,
     resumedAt: undefined,
     spreadSeconds: 0,
+    verify: undefined,
   };
 }
 
@@ -904,6 +1018,9 @@ export const Strategy: MessageFns<Strategy> = {
     }
     if (message.spreadSeconds !== 0) {
       writer.uint32(145).double(message.spreadSeconds);
+    }
+    if (message.verify !== undefined) {
+      VerificationRule.encode(message.verify, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -1065,6 +1182,14 @@ export const Strategy: MessageFns<Strategy> = {
             message.spreadSeconds = reader.double();
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.verify = VerificationRule.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1106,6 +1231,9 @@ export const Strategy: MessageFns<Strategy> = {
     message.fleetPaused = object.fleetPaused ?? false;
     message.resumedAt = object.resumedAt ?? undefined;
     message.spreadSeconds = object.spreadSeconds ?? 0;
+    message.verify = (object.verify !== undefined && object.verify !== null)
+      ? VerificationRule.fromPartial(object.verify)
+      : undefined;
     return message;
   },
 };
@@ -1129,6 +1257,7 @@ function createBaseFleetStrategy(): FleetStrategy {
     updatedBy: "",
     applied: false,
     clusters: 0,
+    verify: undefined,
   };
 }
 
@@ -1187,6 +1316,9 @@ export const FleetStrategy: MessageFns<FleetStrategy> = {
     }
     if (message.clusters !== 0) {
       writer.uint32(136).uint32(message.clusters);
+    }
+    if (message.verify !== undefined) {
+      VerificationRule.encode(message.verify, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -1343,6 +1475,14 @@ export const FleetStrategy: MessageFns<FleetStrategy> = {
             message.clusters = reader.uint32();
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.verify = VerificationRule.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1389,6 +1529,9 @@ export const FleetStrategy: MessageFns<FleetStrategy> = {
     message.updatedBy = object.updatedBy ?? "";
     message.applied = object.applied ?? false;
     message.clusters = object.clusters ?? 0;
+    message.verify = (object.verify !== undefined && object.verify !== null)
+      ? VerificationRule.fromPartial(object.verify)
+      : undefined;
     return message;
   },
 };
@@ -1601,6 +1744,8 @@ function createBaseSaveStrategyRequest(): SaveStrategyRequest {
     clearBrOptions: false,
     createOnly: false,
     validateOnly: false,
+    verify: undefined,
+    neverVerify: false,
   };
 }
 
@@ -1650,6 +1795,12 @@ export const SaveStrategyRequest: MessageFns<SaveStrategyRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(120).bool(message.validateOnly);
+    }
+    if (message.verify !== undefined) {
+      VerificationRule.encode(message.verify, writer.uint32(130).fork()).join();
+    }
+    if (message.neverVerify !== false) {
+      writer.uint32(136).bool(message.neverVerify);
     }
     return writer;
   },
@@ -1787,6 +1938,22 @@ export const SaveStrategyRequest: MessageFns<SaveStrategyRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.verify = VerificationRule.decode(reader, reader.uint32());
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.neverVerify = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1823,6 +1990,10 @@ export const SaveStrategyRequest: MessageFns<SaveStrategyRequest> = {
     message.clearBrOptions = object.clearBrOptions ?? false;
     message.createOnly = object.createOnly ?? false;
     message.validateOnly = object.validateOnly ?? false;
+    message.verify = (object.verify !== undefined && object.verify !== null)
+      ? VerificationRule.fromPartial(object.verify)
+      : undefined;
+    message.neverVerify = object.neverVerify ?? false;
     return message;
   },
 };
@@ -2304,6 +2475,8 @@ function createBaseSaveFleetStrategyRequest(): SaveFleetStrategyRequest {
     storageId: undefined,
     brOptions: undefined,
     clearBrOptions: false,
+    verify: undefined,
+    neverVerify: false,
   };
 }
 
@@ -2350,6 +2523,12 @@ export const SaveFleetStrategyRequest: MessageFns<SaveFleetStrategyRequest> = {
     }
     if (message.clearBrOptions !== false) {
       writer.uint32(112).bool(message.clearBrOptions);
+    }
+    if (message.verify !== undefined) {
+      VerificationRule.encode(message.verify, writer.uint32(122).fork()).join();
+    }
+    if (message.neverVerify !== false) {
+      writer.uint32(128).bool(message.neverVerify);
     }
     return writer;
   },
@@ -2482,6 +2661,22 @@ export const SaveFleetStrategyRequest: MessageFns<SaveFleetStrategyRequest> = {
             message.clearBrOptions = reader.bool();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.verify = VerificationRule.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.neverVerify = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2525,6 +2720,10 @@ export const SaveFleetStrategyRequest: MessageFns<SaveFleetStrategyRequest> = {
       ? BrOptions.fromPartial(object.brOptions)
       : undefined;
     message.clearBrOptions = object.clearBrOptions ?? false;
+    message.verify = (object.verify !== undefined && object.verify !== null)
+      ? VerificationRule.fromPartial(object.verify)
+      : undefined;
+    message.neverVerify = object.neverVerify ?? false;
     return message;
   },
 };
