@@ -35,7 +35,7 @@ export function planRestore(backup: Backup, cluster: ClusterDocument, options: R
     source,
     target,
     options,
-    checks: [sameCluster(backup, cluster), TARGET_EMPTY, COLLATION],
+    checks: [sameCluster(backup, cluster), sourceSound(backup), TARGET_EMPTY, COLLATION],
     estimatedSeconds: Math.ceil(source.sizeBytes / BYTES_A_SECOND),
   };
 }
@@ -81,6 +81,22 @@ function sameCluster({ clusterId, target }: Backup, cluster: ClusterDocument): P
       message: `Cluster ${cluster._id} has the PD ${shared.join(', ')}, which cluster ${clusterId} had when it was backed up: they are one cluster. Acknowledge "${name}" if it was emptied.`,
     };
   return { name, result: 'ok', message: 'The target is another cluster than the one that was backed up.' };
+}
+
+/** What a verification found last that counts. */
+function sourceSound({ verification }: Backup): PlanCheck {
+  const name = 'sourceSound';
+  const { counts } = verification ?? {};
+  if (!counts)
+    return {
+      name,
+      result: 'warn',
+      message:
+        'The backup was not verified since it was taken: POST /backups/{id}/verify says whether its files are what was written.',
+    };
+  const found = `${counts.sentence} So it was found at ${counts.at.toISOString()}.`;
+  if (counts.state === 'Good') return { name, result: 'ok', message: found };
+  return { name, result: 'blocked', message: `${found} Restore another backup, or acknowledge "${name}".` };
 }
 
 const TARGET_EMPTY: PlanCheck = {

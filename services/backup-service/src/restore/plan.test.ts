@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import type { Backup, VerificationOutcome } from '../backup.ts';
+import type { ClusterDocument } from '../registry-store.ts';
+import { planRestore } from './plan.ts';
+import type { RestoreOptions } from './restore.ts';
+
+const cluster = { _id: 'c2', pd: ['10.0.0.2:2379'], version: '8.5.0', pool: 'default' } as unknown as ClusterDocument;
+const backup = {
+  _id: 'b1',
+  clusterId: 'c1',
+  path: 'root/c1/p',
+  storage: { id: 's1' },
+  target: { pd: ['10.0.0.1:2379'] },
+} as unknown as Backup;
+const options = { extra: {} } as unknown as RestoreOptions;
+const counts = (state: VerificationOutcome['state']): VerificationOutcome => ({
+  state,
+  level: 'bytes',
+  sample: 1,
+  sentence: `It is ${state}.`,
+  problemCount: 0,
+  at: new Date('2026-12-01T10:00:00Z'),
+});
+const sound = (found?: VerificationOutcome) => {
+  const verification = found && { run: 1, active: false, last: found, counts: found };
+  const { checks } = planRestore({ ...backup, ...(verification && { verification }) }, cluster, options);
+  return checks.find(({ name }) => name === 'sourceSound');
+};
+
+it('says of a backup that was found good so, and warns of one that nobody verified', () => {
+  expect(sound(counts('Good'))).toEqual({
+    name: 'sourceSound',
+    result: 'ok',
+    message: 'It is Good. So it was found at 2026-12-01T10:00:00.000Z.',
+  });
+  expect(sound()?.result).toBe('warn');
+});
+
+it('blocks a backup that was found damaged, until a person passes that over by its name', () => {
+  expect(sound(counts('Damaged'))).toMatchObject({
+    result: 'blocked',
+    message: expect.stringMatching(/^It is Damaged\. .* acknowledge "sourceSound"\.$/),
+  });
+});
