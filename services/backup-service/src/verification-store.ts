@@ -48,7 +48,11 @@ export interface VerificationStore {
   ask(wish: VerificationWish, signal: AbortSignal): Promise<Verification>;
   /** Applies a command; undefined where no verification was ever asked for. */
   apply(backupId: string, command: StoreCommand, signal: AbortSignal): Promise<AppliedToVerification | undefined>;
-  /** Backups of which a worker of a pool may begin with the verification now, the first to be asked for first. */
+  /**
+   * Backups of which a worker of a pool may begin with the verification now, the first to be asked for first.
+   *
+   * @param worker.outOfReach digests of the storages that it cannot reach
+   */
   wantedFrom(
     worker: { readonly pool: string; readonly outOfReach: readonly string[] },
     signal: AbortSignal,
@@ -68,7 +72,7 @@ export interface VerificationStoreDependencies {
   readonly onChanged: (before: Verification | undefined, after: Verification) => void;
 }
 
-type Waiting = Pick<Verification, '_id' | 'storageId' | 'held' | 'task'>;
+type Waiting = Pick<Verification, '_id' | 'storageId' | 'storageDigest' | 'held' | 'task'>;
 
 /** The store over a database. */
 export function createVerificationStore(
@@ -136,13 +140,14 @@ export function createVerificationStore(
         const queued: Waiting[] = await verifications
           .find(
             { state: 'Queued', pool, createTime: { $gt: EPOCH, $lt: FAR } },
-            { projection: { storageId: 1, held: 1, 'task.notBefore': 1 }, signal },
+            { projection: { storageId: 1, storageDigest: 1, held: 1, 'task.notBefore': 1 }, signal },
           )
           .sort({ createTime: 1 })
           .limit(MAX_QUEUED_VERIFICATIONS)
           .toArray();
         const ready = queued.filter(
-          ({ held, storageId, task }) => held && task && task.notBefore <= at && !outOfReach.includes(storageId),
+          ({ held, storageDigest, task }) =>
+            held && task && task.notBefore <= at && !outOfReach.includes(storageDigest),
         );
         if (ready.length === 0) return [];
         const free = await freeSlots([...new Set(ready.map(({ storageId }) => storageId))], signal);

@@ -20,7 +20,15 @@ const NOW = new Date('2026-01-01T00:00:00Z');
 const at = (seconds: number) => plus(NOW, seconds * SECOND);
 
 const backup = { _id: 'b1', clusterId: 'c1', storage: { id: 's1' }, target: { pool: 'default' } } as Backup;
-const wish = { backup, level: 'bytes', sample: 1, rateLimit: 0, createdBy: 'alice', requestId: 'r1' } as const;
+const wish = {
+  backup,
+  storageDigest: 'd1',
+  level: 'bytes',
+  sample: 1,
+  rateLimit: 0,
+  createdBy: 'alice',
+  requestId: 'r1',
+} as const;
 const standing = (next: number): VerificationStanding => ({
   next,
   files: next,

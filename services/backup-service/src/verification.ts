@@ -80,6 +80,8 @@ export interface Verification {
   readonly _id: string;
   readonly clusterId: string;
   readonly storageId: string;
+  /** Names the storage as it was when the verification was asked for: a worker that cannot reach it says so by that. */
+  readonly storageDigest: string;
   readonly pool: string;
   /** From 1; only grows. */
   readonly run: number;
@@ -125,7 +127,10 @@ export interface Verification {
 }
 
 /** What somebody asks for. */
-export type VerificationWish = Pick<Verification, 'level' | 'sample' | 'rateLimit' | 'createdBy' | 'requestId'> & {
+export type VerificationWish = Pick<
+  Verification,
+  'level' | 'sample' | 'rateLimit' | 'storageDigest' | 'createdBy' | 'requestId'
+> & {
   readonly backup: Backup;
 };
 

@@ -254,8 +254,8 @@ describe('a verification over the API', () => {
     const other = await goodIn(storageId, await service.newCluster());
     const offered = async (pool = 'default', outOfReach: string[] = [], freeToVerify = true) => {
       const away = outOfReach.map((one) => ({
-        storageId: one,
-        storageDigest: 'd',
+        storageId,
+        storageDigest: one,
         reason: undefined,
         passing: true,
         seconds: 1,
@@ -279,11 +279,17 @@ describe('a verification over the API', () => {
     expect(await offered()).toEqual([id, other.id]);
     expect(await offered('default', [], false), 'who is busy, or of an earlier version').toEqual([]);
     expect(await offered('far')).toEqual([]);
-    expect(await offered('default', [storageId])).toEqual([]);
-    const { ref } = await begun(id);
+    expect(await offered('default', ['of the storage as it was before']), 'who misses another place').toEqual([
+      id,
+      other.id,
+    ]);
+    const { ref, grant } = await begun(id);
+    await service.executor.releaseVerification({ verification: ref, standing: undefined });
+    expect(await offered('default', [grant.storageDigest])).toEqual([]);
+    const second = await begun(id);
     expect(await offered()).toEqual([]);
     expect((await claim(other.id)).grant).toBeUndefined();
-    await complete(ref, GOOD);
+    await complete(second.ref, GOOD);
     expect(await offered()).toEqual([other.id]);
     await begun(other.id);
   });

@@ -60,7 +60,7 @@ export function reportPresence({ presences, checks, verifications, now }: Depend
     );
     if (!kept) presenceNotKept(worker, pool);
     if (draining) return { checkIds: [], verificationIds: [] };
-    const outOfReach = request.outOfReach.map(({ storageId }) => storageId);
+    const outOfReach = request.outOfReach.map(({ storageDigest }) => storageDigest);
     const [checkIds, verificationIds] = await Promise.all([
       checks.wantedFrom({ instance, pool }, signal),
       request.freeToVerify ? verifications.wantedFrom({ pool, outOfReach }, signal) : [],

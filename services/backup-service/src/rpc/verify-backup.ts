@@ -6,6 +6,7 @@ import type {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { toBackupMessage } from '../backup-message.ts';
+import { digestOf } from '../presence.ts';
 import { validation } from '../validate.ts';
 import { isEnded } from '../verification.ts';
 import { fromLevelMessage } from '../verification-message.ts';
@@ -16,7 +17,7 @@ import { existing, notGoodEnough } from './refusals.ts';
 const RULE_RETRY_MS = 60_000;
 
 /** Writes a verification of a good backup down and lets the workers know; one that is under way is the answer instead. */
-export function verifyBackup({ store, verifications, dispatcher }: Dependencies) {
+export function verifyBackup({ store, verifications, places, dispatcher }: Dependencies) {
   /** Rules of a large fleet go slowly, so that what people ask for has its turn. */
   async function requireRoom(signal: AbortSignal): Promise<void> {
     if ((await verifications.countQueued(MAX_WAITING_FOR_RULES, signal)) < MAX_WAITING_FOR_RULES) return;
@@ -51,7 +52,8 @@ export function verifyBackup({ store, verifications, dispatcher }: Dependencies)
     if (byRule) await requireRoom(signal);
     // The outcome of the one before may still have to be taken down.
     if (backup.verification?.active) await dispatcher.attendVerification(id);
-    const wish = { backup, level, sample: sample ?? 1, rateLimit, createdBy: caller, requestId };
+    const storageDigest = digestOf(await places.granted(backup, signal));
+    const wish = { backup, storageDigest, level, sample: sample ?? 1, rateLimit, createdBy: caller, requestId };
     const written = await verifications.ask(wish, signal);
     await dispatcher.attendVerification(id);
     const [now, newest] = await Promise.all([store.get(id, signal), verifications.get(id, signal)]);
