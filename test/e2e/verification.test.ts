@@ -10,6 +10,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { readMeta } from '@tidemark/backupmeta/backupmeta';
+import { walkCatalogue } from '@tidemark/backupmeta/catalogue';
+import { PLAIN } from '@tidemark/backupmeta/crypter';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BackupRecord, openSince, startTidemark, type Tidemark } from './tidemark.ts';
 
@@ -38,6 +41,16 @@ describe('a verification', () => {
       .sort()
       .map((name) => inStorage(filePath, name));
 
+  /** The data file that is read first. */
+  const firstOfCatalogue = async ({ filePath }: BackupRecord) => {
+    const read = async (name: string) => readFileSync(inStorage(filePath, name));
+    const opened = readMeta(await read('backupmeta'), PLAIN);
+    if (opened.kind === 'bad') throw new Error(opened.why);
+    const walk = { read, decrypt: PLAIN, report: () => undefined };
+    for await (const { kind, name } of walkCatalogue(opened.meta, walk)) if (kind === 'data') return name;
+    throw new Error('the backup has no data');
+  };
+
   it('of a whole backup says so on the record, and gives its hold back', async () => {
     const backup = await good('whole');
     await verify(backup);
@@ -58,14 +71,13 @@ describe('a verification', () => {
   it('whose worker is killed in the middle is gone on with by another, from where that one got to (Y4)', async () => {
     const backup = await good('killed', {}, { regions: 12, bytesPerFile: 2 ** 19 });
     await verify(backup, { rateLimit: 1 });
-    const begun = await tidemark.until(backup.id, ({ verification }) => (verification?.progress?.files ?? 0) > 0);
+    const begun = await tidemark.until(backup.id, ({ verification }) => (verification?.progress?.files ?? 0) > 2);
     expect(begun).toMatchObject({ verification: { state: 'Running' }, holds: ['verify:1'] });
     const name = begun.verification?.worker;
     const worker = tidemark.stack.processes.find((one) => one.name === name);
     worker?.kill('SIGKILL');
     // What is behind the standing is not read again.
-    const [first = ''] = dataFiles(backup);
-    unlinkSync(first);
+    unlinkSync(inStorage(backup.filePath, await firstOfCatalogue(backup)));
     const { verification } = await untilVerified(backup, 'Good', 60);
     expect(verification?.worker).not.toBe(name);
     expect(verification?.progress?.bytesRead).toBe(verification?.progress?.bytesInAll);
