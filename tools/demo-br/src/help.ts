@@ -16,6 +16,13 @@ const COMMANDS = {
     '  full        backup all database',
     '  table       backup a table',
   ],
+  'br restore': [
+    'restore a TiDB/TiKV cluster',
+    '  db          restore tables in a database from the backup data',
+    '  full        restore all tables',
+    '  point       restore data from log until specify commit timestamp',
+    '  table       restore a table',
+  ],
 } as const;
 
 const TYPE_NAMES: Readonly<Record<FlagType, string>> = {
@@ -36,7 +43,7 @@ function flagLine([name, type]: [string, FlagType]): string {
 }
 
 /** What `br` prints, with exit code 0, for an unknown sub-command or none. */
-export function helpText(command: 'br' | 'br backup'): string {
+export function helpText(command: keyof typeof COMMANDS): string {
   const [about, ...commands] = COMMANDS[command];
   return [
     about,

@@ -39,15 +39,20 @@ test.each(['-V', '--version'])('%s prints six lines and exits 0', async (flag) =
   expect(stdout.startsWith('Release Version: v7.1.0\n')).toBe(true);
 });
 
-test.each([[['bakup', 'full', '--pd', 'x']], [['backup', 'ful']], [['version']], [[]], [['backup', 'full', '--help']]])(
-  'br %j prints help on stdout and exits 0',
-  async (argv) => {
-    const { code, stdout, stderr } = await storage.start(argv).ended;
-    expect(code).toBe(0);
-    expect(stdout).toContain('Usage:');
-    expect(stderr).not.toContain('Error: ');
-  },
-);
+test.each([
+  [['bakup', 'full', '--pd', 'x']],
+  [['backup', 'ful']],
+  [['restore']],
+  [['restore', 'ful']],
+  [['version']],
+  [[]],
+  [['backup', 'full', '--help']],
+])('br %j prints help on stdout and exits 0', async (argv) => {
+  const { code, stdout, stderr } = await storage.start(argv).ended;
+  expect(code).toBe(0);
+  expect(stdout).toContain('Usage:');
+  expect(stderr).not.toContain('Error: ');
+});
 
 test.each([
   [['backup', 'full', '--no-such-flag'], 'unknown flag: --no-such-flag'],

@@ -68,7 +68,7 @@ async function main({ version }: Dialect): Promise<number> {
       `demo-br: only "br backup full", "br restore full|db|table", "br debug decode" and "br debug checksum" are here, not "br ${words.join(' ')}"`,
     );
   }
-  printLine(helpText(command === 'backup' ? 'br backup' : 'br'));
+  printLine(helpText(command === 'backup' || command === 'restore' ? `br ${command}` : 'br'));
   return 0;
 }
 

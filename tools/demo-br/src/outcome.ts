@@ -25,6 +25,7 @@ import type { FailureName } from './named-failures.ts';
  * - `store-away`: a TiKV is down for `awaySeconds`: round after round says so in WARN lines alone; then on, to a success.
  * - `download-fails`: of a restore: TiKV may not read the storage for `awaySeconds`, and BR tries again until then or until it
  *   gives up, after 587 s × `waitScale`.
+ * - `checkpoint-stays`: of a restore: a success that cannot remove its checkpoint.
  * - `tikv-silent`: no TiKV answers while the schema is loaded: for ever, and the first signal is not obeyed.
  */
 export const OUTCOME_KINDS = [
@@ -48,6 +49,7 @@ export const OUTCOME_KINDS = [
   'store-away',
   'tikv-silent',
   'download-fails',
+  'checkpoint-stays',
 ] as const;
 
 export type OutcomeKind = (typeof OUTCOME_KINDS)[number];

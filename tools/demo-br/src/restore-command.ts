@@ -14,7 +14,7 @@ import { openStorage } from './open-storage.ts';
 import { printError } from './print-error.ts';
 import { progressPlace } from './progress.ts';
 import { logConnected } from './restore-log.ts';
-import { RESTORE_NAMES, type RestoreKind, type RestoreOptions, toRestoreOptions } from './restore-options.ts';
+import { RESTORE_NAMES, type RestoreKind, toRestoreOptions } from './restore-options.ts';
 import type { RestoreRun } from './restore-run.ts';
 import { type RestoreEnd, restoreSnapshot } from './restore-snapshot.ts';
 import { restoreFields } from './restore-summary.ts';
@@ -49,43 +49,53 @@ export async function restoreCommand(kind: RestoreKind, flags: GivenFlags, conte
   if (statusAddress !== '') await serveStatus(statusAddress);
   log.info('info.go:53', 'Welcome to Backup & Restore (BR)', versionFields(dialect.version));
   log.info('common.go:925', 'arguments', [['__command', `br restore ${kind}`], ...loggedArguments(flags)]);
-  let options: RestoreOptions;
   let started: Started;
-  let hold: TargetHold;
   try {
-    options = toRestoreOptions(kind, flags, dialect);
+    const options = toRestoreOptions(kind, flags, dialect);
     const crypter = await readCrypter(flags);
     started = await start(flags, { options, crypter, collector: createCollector(), log }, context);
   } catch (error) {
     return report(asBrError(error, signals.signal), log, context);
   }
+  return await run(flags, started, context);
+}
+
+/** The task itself, which says how it ended in a line of its own. */
+async function run(flags: GivenFlags, started: Started, context: CommandContext): Promise<number> {
+  const { log } = started;
   try {
-    hold = await connect(started);
-  } catch (error) {
-    const failure = asBrError(error, signals.signal);
-    log.error('restore.go:81', 'failed to restore', failure);
-    return report(failure, log, context);
-  }
-  using _hold = hold;
-  try {
-    const target = parseStorage(options.storage, flags);
-    const storage = await untilAborted(openStorage(target, dialect, env), signals.signal);
-    const end = await restoreSnapshot({ ...started, storage }, hold);
-    const { collector } = started;
-    const fields = restoreFields(end.totals, Date.now(), process.pid);
-    log.summary(RESTORE_NAMES[kind], 'success', [...collector.fields(), ...fields]);
-    await finish(started, end);
-    await leave(started, hold);
+    using hold = await connect(started);
+    await restore(flags, { started, hold }, context);
     return 0;
   } catch (error) {
-    const failure = asBrError(error, signals.signal);
-    log.info('collector.go:224', 'units canceled', [['cancel-unit', 0]]);
-    log.summary(RESTORE_NAMES[kind], 'failed', started.collector.fields());
-    await leave(started, hold);
+    const failure = asBrError(error, started.signal);
     log.error('restore.go:81', 'failed to restore', failure);
     if (failure.message.includes(NOT_FRESH)) process.stdout.write(NOT_FRESH_BANNER);
     return report(failure, log, context);
   }
+}
+
+/** The part of it that has a summary. */
+async function restore(
+  flags: GivenFlags,
+  { started, hold }: { started: Started; hold: TargetHold },
+  { dialect, env }: CommandContext,
+): Promise<void> {
+  const { options, log, collector, signal } = started;
+  const name = RESTORE_NAMES[options.kind];
+  let end: RestoreEnd;
+  try {
+    const storage = await untilAborted(openStorage(parseStorage(options.storage, flags), dialect, env), signal);
+    end = await restoreSnapshot({ ...started, storage }, hold);
+  } catch (error) {
+    log.info('collector.go:224', 'units canceled', [['cancel-unit', 0]]);
+    log.summary(name, 'failed', collector.fields());
+    await leave(started, hold);
+    throw error;
+  }
+  log.summary(name, 'success', [...collector.fields(), ...restoreFields(end.totals, Date.now(), process.pid)]);
+  await finish(started, end);
+  await leave(started, hold);
 }
 
 const NOT_FRESH = '[BR:Restore:ErrRestoreNotFreshCluster]';
@@ -174,10 +184,14 @@ async function waitForEtcd({ options, script, signal }: Started): Promise<void> 
 }
 
 /** Removes the checkpoint after the success summary: a signal no longer changes the end, a kill leaves it behind. */
-async function finish({ script, target, ...run }: Started, end: RestoreEnd): Promise<void> {
-  const { checkpoint, registration } = end;
-  if (script.outcome.step === 'summary') await misbehave(script.outcome, run);
-  if (checkpoint !== undefined) {
+async function finish({ script, target, ...run }: Started, { checkpoint, registration }: RestoreEnd): Promise<void> {
+  const { outcome } = script;
+  if (outcome.step === 'summary') await misbehave(outcome, { ...run, signal: new AbortController().signal });
+  if (checkpoint !== undefined && outcome.kind === 'checkpoint-stays') {
+    run.log.warn('restore.go:733', 'failed to remove checkpoint data for snapshot restore', [
+      ['error', '[schema:8028]Information schema is changed during the execution of the statement'],
+    ]);
+  } else if (checkpoint !== undefined) {
     await pause(DROP_SECONDS * 1000 * script.waitScale);
     await target.alone(AbortSignal.timeout(CLEAN_UP_MS), () => checkpoint.remove());
     run.log.info('restore.go:738', 'all the checkpoint data is removed.');

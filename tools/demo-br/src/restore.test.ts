@@ -215,6 +215,32 @@ test('a byte that was changed is found by the checksum, and is a success without
   expect(target()['shop/orders.tsv']).toContain('\n5\tfife\n');
 });
 
+test.each([
+  [['db'], 'required flag(s) "db" not set'],
+  [['table', '--db', 'shop'], 'required flag(s) "table" not set'],
+  [['table'], 'required flag(s) "db", "table" not set'],
+])('restore %j names the flags that it lacks, and does nothing', async (words, error) => {
+  const before = target();
+  const result = await restore(words);
+  expect([result.code, result.error]).toEqual([1, error]);
+  expect(result.stdout.trimEnd().split('\n')).toHaveLength(1);
+  expect(target()).toEqual(before);
+});
+
+test('a checkpoint that cannot be removed is a warning after the success, and stays', async () => {
+  await backup();
+  storage.script({ restore: { outcome: 'checkpoint-stays' } });
+  const { code, stdout } = await restore();
+  expect(code).toBe(0);
+  const messages = readLines(stdout).map(({ message }) => message);
+  expect(messages.slice(-2)).toEqual([
+    'Full Restore success summary',
+    'failed to remove checkpoint data for snapshot restore',
+  ]);
+  expect(Object.keys(target())).toContain(`${CHECKPOINT_DATABASE}/cpt_metadata.tsv`);
+  expect(target()).toMatchObject(source());
+});
+
 test('a restore needs a place for its clusters, and says so', async () => {
   await backup();
   const { code, stderr } = await storage.restore('x', [], { DEMO_BR_CLUSTERS: '' }).ended;

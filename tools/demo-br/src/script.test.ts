@@ -37,6 +37,21 @@ test('the nearest file above the path counts, alone, and before the environment'
   expect(await read()).toMatchObject({ seconds: 2, regions: 20 });
 });
 
+test('fields for restores alone count for those, whichever way they are given', async () => {
+  const restore = (env: Record<string, string> = {}) => readScript(env, join(root, 'cluster', 'backup'), [], 'restore');
+  const env = { DEMO_BR_SECONDS: '7', DEMO_BR_RESTORE: '{"seconds":8,"outcome":"crash"}' };
+  expect([(await read(env)).seconds, (await restore(env)).seconds]).toEqual([7, 8]);
+  expect((await restore(env)).outcome.kind).toBe('crash');
+  write('.', { seconds: 1, restore: { seconds: 2 } });
+  expect([(await read()).seconds, (await restore()).seconds]).toEqual([1, 2]);
+  write('.', { restore: { secnods: 2 } });
+  await expect(read()).rejects.toThrow(
+    `demo-br: restore in ${join(root, 'demo-br.json')} has no use for a field secnods`,
+  );
+  write('.', { restore: 'slow' });
+  await expect(read()).rejects.toThrow('is not an object of such fields, for restores alone');
+});
+
 test('DEMO_BR_SCRIPT names the only file that is read', async () => {
   write('cluster', { seconds: 2 });
   write('.', { seconds: 7 });

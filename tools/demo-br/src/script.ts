@@ -56,7 +56,19 @@ const bigId: Reader<bigint> = (value) =>
     ? BigInt(value as string)
     : undefined;
 
-const fields: Reader<object> = (value) => (typeof value === 'object' && value !== null ? value : undefined);
+const fields: Reader<object> = (value) => {
+  if (typeof value === 'string') return fields(parsed(value));
+  return typeof value === 'object' && value !== null ? value : undefined;
+};
+
+function parsed(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'string' ? undefined : value;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Every field with what it must be. The environment gives it as DEMO_BR_ and its name in capitals. */
 const FIELDS = {
@@ -107,17 +119,11 @@ function readAll(into: FieldValues, given: object, source: string): void {
   }
 }
 
-function fromText({ body, file }: { body: string; file: string }, command: 'backup' | 'restore'): FieldValues {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body);
-  } catch {
-    throw new BrError(`demo-br: ${file} is not JSON`);
-  }
+function fromText({ body, file }: { body: string; file: string }): FieldValues {
+  const given = parsed(body);
+  if (typeof given !== 'object' || given === null) throw new BrError(`demo-br: ${file} is not JSON`);
   const values: FieldValues = {};
-  readAll(values, parsed as object, file);
-  const own = values.restore;
-  if (own !== undefined) readAll(command === 'restore' ? values : {}, own, `restore in ${file}`);
+  readAll(values, given, file);
   if (values.ledger !== undefined) values.ledger = resolve(dirname(file), values.ledger);
   if (values.clusters !== undefined) values.clusters = resolve(dirname(file), values.clusters);
   return values;
@@ -173,7 +179,9 @@ export async function readScript(
   command: 'backup' | 'restore' = 'backup',
 ): Promise<Script> {
   const found = await findScript(env, backupPath);
-  const values: FieldValues = { ...fromEnv(env), ...(found && fromText(found, command)) };
+  const values: FieldValues = { ...fromEnv(env), ...(found && fromText(found)) };
+  const source = `restore in ${found?.file ?? 'DEMO_BR_RESTORE'}`;
+  if (values.restore !== undefined) readAll(command === 'restore' ? values : {}, values.restore, source);
   const version = values.version ?? DEFAULT_VERSION;
   return {
     seconds: values.seconds ?? 5,
