@@ -43,6 +43,7 @@ const handlers: Handlers<BackupServiceServer> = {
   unpinBackup: refuse,
   verifyBackup: refuse,
   cancelVerification: refuse,
+  listRecoveryPoints: refuse,
   listNewestGood: refuse,
   listChangedClusters: refuse,
   cancelBackup: refuse,

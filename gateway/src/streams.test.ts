@@ -313,6 +313,7 @@ describe('with a service behind real gRPC', () => {
       unpinBackup: refuse,
       verifyBackup: refuse,
       cancelVerification: refuse,
+      listRecoveryPoints: refuse,
       listNewestGood: refuse,
       listChangedClusters: refuse,
       cancelBackup: refuse,

@@ -12,6 +12,7 @@ import { listBackups } from './list-backups.ts';
 import { listClusters } from './list-clusters.ts';
 import { listFleetStrategies } from './list-fleet-strategies.ts';
 import { listOccurrences } from './list-occurrences.ts';
+import { listRecoveryPoints } from './list-recovery-points.ts';
 import { listRestores } from './list-restores.ts';
 import { listStorages } from './list-storages.ts';
 import { listStrategies } from './list-strategies.ts';
@@ -33,6 +34,7 @@ export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
   cancelBackup,
   deleteBackup,
   readBackupLog,
+  listRecoveryPoints,
   startRestore,
   listRestores,
   putCluster,

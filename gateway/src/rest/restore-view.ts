@@ -1,4 +1,5 @@
 import type { Reason } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import type { RecoveryPoint } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import {
   type CleanupItem,
   type Restore,
@@ -12,7 +13,8 @@ import {
   TargetState,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import { timeOf } from './legacy-states.ts';
-import type { PlanView, RestoreView } from './operations/restores.ts';
+import type { PlanView, PointView, RestoreView } from './operations/restores.ts';
+import { levelOf } from './verification-level.ts';
 
 export const STATES = {
   Queued: RestoreState.QUEUED,
@@ -150,4 +152,13 @@ function toAttemptView(attempt: RestoreAttempt): RestoreView['attempts'][number]
 
 function toCleanupView({ what, until, message, command }: CleanupItem): RestoreView['cleanup'][number] {
   return { what, ...(until && { until: timeOf(until) }), message, ...(command !== '' && { command }) };
+}
+
+/** A recovery point as REST shows it. */
+export function toPointView(point: RecoveryPoint): PointView {
+  const { backupId, tso, time, sizeBytes, storageId, clusterVersion, verifiedAt, level } = point;
+  return {
+    ...{ backupId, tso: String(tso), time: timeOf(time), sizeBytes: Number(sizeBytes), storageId, clusterVersion },
+    ...(verifiedAt && { verification: { level: levelOf(level), at: timeOf(verifiedAt) } }),
+  };
 }

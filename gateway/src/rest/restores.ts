@@ -6,7 +6,7 @@ import type { CallDependencies } from '../calls/scope.ts';
 import { CREATE_FAILED, QUERY_FAILED } from './failure-numbers.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import * as operations from './operations/restores.ts';
-import { STATES, toPlanView, toRestoreView } from './restore-view.ts';
+import { STATES, toPlanView, toPointView, toRestoreView } from './restore-view.ts';
 import { type ReadOf, route, type Shown } from './route.ts';
 
 /** Restores: what one would do, its start, how it goes, and what people do about one that ended in the middle. */
@@ -48,6 +48,29 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
     },
     toView: ({ restores, nextPageToken }) => ({
       data: { restores: restores.map(toRestoreView), ...(nextPageToken !== '' && { pageToken: nextPageToken }) },
+    }),
+  });
+  route(app, dependencies, {
+    method: 'GET',
+    path: '/clusters/:clusterId/recovery-points',
+    operation: operations.listRecoveryPoints,
+    failureNumber: QUERY_FAILED,
+    toRequest: ({ params, query: { pageSize = DEFAULT_PAGE_SIZE, pageToken = '' } }) => ({
+      clusterId: params.clusterId,
+      pageSize,
+      pageToken,
+    }),
+    toView: ({ points, nextPageToken, newest, newestVerified, rpoSeconds, estimatedSeconds }) => ({
+      data: {
+        snapshots: points.map(toPointView),
+        ...(nextPageToken !== '' && { pageToken: nextPageToken }),
+        ...(newest && {
+          newest: toPointView(newest),
+          rpoSeconds,
+          estimate: { snapshotSeconds: estimatedSeconds },
+        }),
+        ...(newestVerified && { newestVerified: toPointView(newestVerified) }),
+      },
     }),
   });
   route(app, dependencies, {

@@ -150,8 +150,15 @@ function toSchema(schema: Json): Json {
     ...(types.length > 0 && { type: types[0] }),
     ...(Array.isArray(schema.required) && { required: neverNull(schema) }),
     ...('const' in schema && { enum: [schema.const] }),
+    ...bound(schema, 'exclusiveMinimum', 'minimum'),
+    ...bound(schema, 'exclusiveMaximum', 'maximum'),
     ...(mayBeNull && { 'x-nullable': true }),
   };
+}
+
+/** Swagger 2 says beside a bound whether it is excluded. */
+function bound(schema: Json, excluded: string, limit: string): Json {
+  return typeof schema[excluded] === 'number' ? { [limit]: schema[excluded], [excluded]: true } : {};
 }
 
 function isNullable({ type, anyOf = [] }: Json): boolean {

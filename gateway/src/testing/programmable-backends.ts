@@ -241,6 +241,10 @@ function knownAnswers(): Partial<Answers> {
       known(clusterId);
       return { backup: sampleBackup({ clusterId, state: BackupState.QUEUED }) };
     },
+    async listRecoveryPoints({ clusterId }) {
+      known(clusterId);
+      return { newest: { backupId: BACKUP } };
+    },
     async planRestore({ targetClusterId }) {
       known(targetClusterId);
       return { plan: { hash: 'p', target: { clusterId: targetClusterId } } };

@@ -60,6 +60,7 @@ const KNOWN: KnownOf<typeof BackupService> &
   KnownOf<typeof StrategyService> &
   KnownOf<typeof OccurrenceService> &
   KnownOf<typeof RetentionService> = {
+  listRecoveryPoints: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/recovery-points`] },
   planRestore: {
     request: ({ clusterId }) => ({ backupId: 'sample', targetClusterId: clusterId, options: {} }),
     rest: ({ clusterId }) => ['POST', '/restores/plan', { backupId: 'sample', targetClusterId: clusterId }],

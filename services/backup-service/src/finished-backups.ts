@@ -58,6 +58,8 @@ export interface FinishedBackups {
   hasNewerGood(backup: Pick<Backup, 'clusterId' | 'startTime'>, signal: AbortSignal): Promise<boolean>;
   /** The newest good backup of each cluster that has one; one that was found damaged is none. */
   newestGood(clusterIds: readonly string[], signal: AbortSignal): Promise<GoodBackup[]>;
+  /** The newest good backup of a cluster that a verification found good. */
+  newestVerified(clusterId: string, signal: AbortSignal): Promise<string | undefined>;
   /** The finished backups that changed since, the oldest change first. */
   changedBackups(wish: ChangesWish, now: Date, signal: AbortSignal): Promise<ChangedBackups>;
   /** How many backups were found damaged, that nobody deletes. */
@@ -169,6 +171,15 @@ export function createFinishedBackups(db: Db): FinishedBackups {
           found.push(...(await Promise.all(some)).flat());
         }
         return found;
+      }),
+
+    newestVerified: (clusterId, signal) =>
+      persist(signal, async () => {
+        const newest = await backups.findOne(
+          { clusterId, state: 'Succeeded', 'deletion.state': 'None', [VERDICT]: 'Good' },
+          { projection: { _id: 1 }, sort: { startTime: -1 }, signal },
+        );
+        return newest?._id;
       }),
 
     changedBackups: ({ after, limit, behind, fitting }, now, signal) =>

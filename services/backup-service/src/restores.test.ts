@@ -1,6 +1,7 @@
 /** Restores over the real calls and database: what a start must say, what it keeps others from, and what workers and people do. */
 import { randomUUID } from 'node:crypto';
 import { BackupState, DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import type { ListRecoveryPointsRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import {
   CompleteRestoreRequest,
   CompleteTaskRequest,
@@ -273,5 +274,35 @@ describe('lists', () => {
     await expect(claim(id)).resolves.toEqual({ grant: undefined });
     const { backup } = await service().backups.getBackup({ id: backupId });
     expect(backup?.state).toBe(BackupState.BACKUP_STATE_SUCCEEDED);
+  });
+});
+
+describe('recovery points', () => {
+  const list = (fields: Partial<ListRecoveryPointsRequest> = {}) =>
+    service().backups.listRecoveryPoints({ clusterId: cluster(), pageSize: 10, pageToken: '', ...fields });
+
+  it('are the good backups of a cluster, newest first, page by page, and say what would be lost', async () => {
+    const newer = await goodBackup();
+    const { points, newest, newestVerified, rpoSeconds, estimatedSeconds } = await list();
+    expect(points.map((point) => point.backupId)).toEqual([newer, backupId]);
+    expect(newest).toMatchObject({ backupId: newer, tso: 5n, sizeBytes: 7n, verifiedAt: undefined });
+    expect(newestVerified).toBeUndefined();
+    expect(rpoSeconds).toBeGreaterThan(0);
+    expect(estimatedSeconds).toBe(1);
+    const first = await list({ pageSize: 1 });
+    expect(first.points.map((point) => point.backupId)).toEqual([newer]);
+    const second = await list({ pageSize: 1, pageToken: first.nextPageToken });
+    expect(second.points.map((point) => point.backupId)).toEqual([backupId]);
+    await expect(list({ pageToken: 'p' })).rejects.toMatchObject({ details: { fields: [{ field: 'pageToken' }] } });
+  });
+
+  it('leave out what is being deleted, and what a verification found damaged', async () => {
+    const deletion = { id: backupId, clusterId: '', reason: '', byRetention: false, forget: false };
+    await service().backups.deleteBackup(deletion);
+    const damaged = await goodBackup();
+    const verdict = { state: 'Damaged', level: 'bytes', sample: 1, sentence: '', problemCount: 1, at: new Date() };
+    const records = service().db.collection<{ _id: string }>('backups');
+    await records.updateOne({ _id: damaged }, { $set: { verification: { run: 1, active: false, counts: verdict } } });
+    expect(await list()).toMatchObject({ points: [], newest: undefined });
   });
 });

@@ -157,6 +157,13 @@ export const CALLS = {
     "field": "id",
     "audit": "cancel verification"
   },
+  "listRecoveryPoints": {
+    "method": "tidemark.backup.v1.BackupService/ListRecoveryPoints",
+    "request": "tidemark.backup.v1.ListRecoveryPointsRequest",
+    "role": "viewer",
+    "subject": "cluster",
+    "field": "clusterId"
+  },
   "watchBackup": {
     "method": "tidemark.backup.v1.BackupService/WatchBackup",
     "request": "tidemark.backup.v1.WatchBackupRequest",
@@ -405,6 +412,10 @@ export const METHODS = {
   },
   "tidemark.backup.v1.BackupService/CancelVerification": {
     "request": "tidemark.backup.v1.CancelVerificationRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.BackupService/ListRecoveryPoints": {
+    "request": "tidemark.backup.v1.ListRecoveryPointsRequest",
     "repeatable": true
   },
   "tidemark.backup.v1.BackupService/ListNewestGood": {
@@ -835,6 +846,15 @@ export const MESSAGES = {
   "tidemark.backup.v1.CancelVerificationRequest": {
     "id": {
       "id": true
+    }
+  },
+  "tidemark.backup.v1.ListRecoveryPointsRequest": {
+    "clusterId": {
+      "id": true
+    },
+    "pageSize": {
+      "min": 1,
+      "max": 1000
     }
   },
   "tidemark.backup.v1.WatchBackupRequest": {

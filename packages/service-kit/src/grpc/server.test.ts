@@ -27,6 +27,7 @@ const handlers: Handlers<BackupServiceServer> = {
   unpinBackup: refuse,
   verifyBackup: refuse,
   cancelVerification: refuse,
+  listRecoveryPoints: refuse,
   listNewestGood: refuse,
   listChangedClusters: refuse,
   async getBackup({ id }, { requestId, caller, signal, timeLeftMs }) {

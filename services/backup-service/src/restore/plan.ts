@@ -36,8 +36,13 @@ export function planRestore(backup: Backup, cluster: ClusterDocument, options: R
     target,
     options,
     checks: [sameCluster(backup, cluster), sourceSound(backup), TARGET_EMPTY, COLLATION],
-    estimatedSeconds: Math.ceil(source.sizeBytes / BYTES_A_SECOND),
+    estimatedSeconds: estimateSeconds(source.sizeBytes),
   };
+}
+
+/** How long a restore of so many bytes may take. */
+export function estimateSeconds(sizeBytes: number): number {
+  return Math.ceil(sizeBytes / BYTES_A_SECOND);
 }
 
 /** The backup that is read, as its restores keep it. */

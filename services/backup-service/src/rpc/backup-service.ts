@@ -12,6 +12,7 @@ import { getBackup } from './get-backup.ts';
 import { listBackups } from './list-backups.ts';
 import { listChangedClusters } from './list-changed-clusters.ts';
 import { listNewestGood } from './list-newest-good.ts';
+import { listRecoveryPoints } from './list-recovery-points.ts';
 import { pinBackup } from './pin-backup.ts';
 import { readBackupLog } from './read-backup-log.ts';
 import { startBackup } from './start-backup.ts';
@@ -32,6 +33,7 @@ export function backupService(dependencies: Dependencies): ServiceBinding {
     unpinBackup: unpinBackup(dependencies),
     verifyBackup: verifyBackup(dependencies),
     cancelVerification: cancelVerification(dependencies),
+    listRecoveryPoints: listRecoveryPoints(dependencies),
     listNewestGood: listNewestGood(dependencies),
     listChangedClusters: listChangedClusters(dependencies),
     watchBackup: watchBackup(dependencies),

@@ -317,6 +317,52 @@ export interface ChangedBackup {
   endTime: Date | undefined;
 }
 
+/** Of which cluster, and which part of the list. */
+export interface ListRecoveryPointsRequest {
+  clusterId: string;
+  /** 1 to 1000; 10 when left out. */
+  pageSize: number;
+  /** Of an answer before: goes on behind it. */
+  pageToken: string;
+}
+
+/** A moment to which a cluster can be brought back. */
+export interface RecoveryPoint {
+  backupId: string;
+  /** The snapshot point. */
+  tso: bigint;
+  /** The moment of that. */
+  time: Date | undefined;
+  sizeBytes: bigint;
+  storageId: string;
+  clusterVersion: string;
+  /** When a verification last found the backup good; not set where none has. */
+  verifiedAt:
+    | Date
+    | undefined;
+  /** Of that verification. */
+  level: VerificationLevel;
+}
+
+/** One page, and what counts on the bad day. */
+export interface ListRecoveryPointsResponse {
+  points: RecoveryPoint[];
+  /** Set where more may follow. */
+  nextPageToken: string;
+  /** Not set where there is none. */
+  newest:
+    | RecoveryPoint
+    | undefined;
+  /** The newest that a verification found good. */
+  newestVerified:
+    | RecoveryPoint
+    | undefined;
+  /** From the newest point to now: what would be lost. */
+  rpoSeconds: number;
+  /** How long a restore of the newest may take. */
+  estimatedSeconds: number;
+}
+
 function createBaseStartBackupRequest(): StartBackupRequest {
   return {
     clusterId: "",
@@ -2807,6 +2853,365 @@ export const ChangedBackup: MessageFns<ChangedBackup> = {
   },
 };
 
+function createBaseListRecoveryPointsRequest(): ListRecoveryPointsRequest {
+  return { clusterId: "", pageSize: 0, pageToken: "" };
+}
+
+export const ListRecoveryPointsRequest: MessageFns<ListRecoveryPointsRequest> = {
+  encode(message: ListRecoveryPointsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRecoveryPointsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRecoveryPointsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListRecoveryPointsRequest>): ListRecoveryPointsRequest {
+    return ListRecoveryPointsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListRecoveryPointsRequest>): ListRecoveryPointsRequest {
+    const message = createBaseListRecoveryPointsRequest();
+    message.clusterId = object.clusterId ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseRecoveryPoint(): RecoveryPoint {
+  return {
+    backupId: "",
+    tso: 0n,
+    time: undefined,
+    sizeBytes: 0n,
+    storageId: "",
+    clusterVersion: "",
+    verifiedAt: undefined,
+    level: 0,
+  };
+}
+
+export const RecoveryPoint: MessageFns<RecoveryPoint> = {
+  encode(message: RecoveryPoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.tso !== 0n) {
+      if (BigInt.asUintN(64, message.tso) !== message.tso) {
+        throw new globalThis.Error("value provided for field message.tso of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.tso);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(26).fork()).join();
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.sizeBytes);
+    }
+    if (message.storageId !== "") {
+      writer.uint32(42).string(message.storageId);
+    }
+    if (message.clusterVersion !== "") {
+      writer.uint32(50).string(message.clusterVersion);
+    }
+    if (message.verifiedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.verifiedAt), writer.uint32(58).fork()).join();
+    }
+    if (message.level !== 0) {
+      writer.uint32(64).int32(message.level);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecoveryPoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecoveryPoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.tso = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.clusterVersion = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.verifiedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RecoveryPoint>): RecoveryPoint {
+    return RecoveryPoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecoveryPoint>): RecoveryPoint {
+    const message = createBaseRecoveryPoint();
+    message.backupId = object.backupId ?? "";
+    message.tso = (object.tso !== undefined && object.tso !== null) ? BigInt(object.tso) : 0n;
+    message.time = object.time ?? undefined;
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.storageId = object.storageId ?? "";
+    message.clusterVersion = object.clusterVersion ?? "";
+    message.verifiedAt = object.verifiedAt ?? undefined;
+    message.level = object.level ?? 0;
+    return message;
+  },
+};
+
+function createBaseListRecoveryPointsResponse(): ListRecoveryPointsResponse {
+  return {
+    points: [],
+    nextPageToken: "",
+    newest: undefined,
+    newestVerified: undefined,
+    rpoSeconds: 0,
+    estimatedSeconds: 0,
+  };
+}
+
+export const ListRecoveryPointsResponse: MessageFns<ListRecoveryPointsResponse> = {
+  encode(message: ListRecoveryPointsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.points) {
+      RecoveryPoint.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.newest !== undefined) {
+      RecoveryPoint.encode(message.newest, writer.uint32(26).fork()).join();
+    }
+    if (message.newestVerified !== undefined) {
+      RecoveryPoint.encode(message.newestVerified, writer.uint32(34).fork()).join();
+    }
+    if (message.rpoSeconds !== 0) {
+      writer.uint32(41).double(message.rpoSeconds);
+    }
+    if (message.estimatedSeconds !== 0) {
+      writer.uint32(49).double(message.estimatedSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRecoveryPointsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRecoveryPointsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.points.push(RecoveryPoint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.newest = RecoveryPoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.newestVerified = RecoveryPoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.rpoSeconds = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.estimatedSeconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListRecoveryPointsResponse>): ListRecoveryPointsResponse {
+    return ListRecoveryPointsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListRecoveryPointsResponse>): ListRecoveryPointsResponse {
+    const message = createBaseListRecoveryPointsResponse();
+    message.points = object.points?.map((e) => RecoveryPoint.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.newest = (object.newest !== undefined && object.newest !== null)
+      ? RecoveryPoint.fromPartial(object.newest)
+      : undefined;
+    message.newestVerified = (object.newestVerified !== undefined && object.newestVerified !== null)
+      ? RecoveryPoint.fromPartial(object.newestVerified)
+      : undefined;
+    message.rpoSeconds = object.rpoSeconds ?? 0;
+    message.estimatedSeconds = object.estimatedSeconds ?? 0;
+    return message;
+  },
+};
+
 /** Backups, for people and for the scheduler. */
 export type BackupServiceService = typeof BackupServiceService;
 export const BackupServiceService = {
@@ -2917,6 +3322,21 @@ export const BackupServiceService = {
       Buffer.from(CancelVerificationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelVerificationResponse => CancelVerificationResponse.decode(value),
   },
+  /**
+   * The moments to which a cluster can be brought back, newest first: its good backups that nobody deletes, and that no
+   * verification found damaged.
+   */
+  listRecoveryPoints: {
+    path: "/tidemark.backup.v1.BackupService/ListRecoveryPoints" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListRecoveryPointsRequest): Buffer =>
+      Buffer.from(ListRecoveryPointsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListRecoveryPointsRequest => ListRecoveryPointsRequest.decode(value),
+    responseSerialize: (value: ListRecoveryPointsResponse): Buffer =>
+      Buffer.from(ListRecoveryPointsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListRecoveryPointsResponse => ListRecoveryPointsResponse.decode(value),
+  },
   /** The newest good backup of each cluster that has one. */
   listNewestGood: {
     path: "/tidemark.backup.v1.BackupService/ListNewestGood" as const,
@@ -2985,6 +3405,11 @@ export interface BackupServiceServer extends UntypedServiceImplementation {
   verifyBackup: handleUnaryCall<VerifyBackupRequest, VerifyBackupResponse>;
   /** Cancels the verification of a backup that is under way. */
   cancelVerification: handleUnaryCall<CancelVerificationRequest, CancelVerificationResponse>;
+  /**
+   * The moments to which a cluster can be brought back, newest first: its good backups that nobody deletes, and that no
+   * verification found damaged.
+   */
+  listRecoveryPoints: handleUnaryCall<ListRecoveryPointsRequest, ListRecoveryPointsResponse>;
   /** The newest good backup of each cluster that has one. */
   listNewestGood: handleUnaryCall<ListNewestGoodRequest, ListNewestGoodResponse>;
   /** Clusters of which a finished backup changed: it ended, was deleted, or was pinned. */
@@ -3155,6 +3580,25 @@ export interface BackupServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelVerificationResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * The moments to which a cluster can be brought back, newest first: its good backups that nobody deletes, and that no
+   * verification found damaged.
+   */
+  listRecoveryPoints(
+    request: ListRecoveryPointsRequest,
+    callback: (error: ServiceError | null, response: ListRecoveryPointsResponse) => void,
+  ): ClientUnaryCall;
+  listRecoveryPoints(
+    request: ListRecoveryPointsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListRecoveryPointsResponse) => void,
+  ): ClientUnaryCall;
+  listRecoveryPoints(
+    request: ListRecoveryPointsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListRecoveryPointsResponse) => void,
   ): ClientUnaryCall;
   /** The newest good backup of each cluster that has one. */
   listNewestGood(

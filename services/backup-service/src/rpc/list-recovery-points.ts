@@ -1,0 +1,86 @@
+import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
+import { askedPage } from '@tidemark/mongo/page-request';
+import { VerificationLevel } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import {
+  type ListRecoveryPointsRequest,
+  type ListRecoveryPointsResponse,
+  RecoveryPoint,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { fitting } from '@tidemark/service-kit/grpc/fitting';
+import { readable } from '@tidemark/service-kit/quarantine';
+import { type Backup, isDamaged } from '../backup.ts';
+import type { BackupFilter } from '../backup-filter.ts';
+import { estimateSeconds } from '../restore/plan.ts';
+import { validation } from '../validate.ts';
+import type { Dependencies } from './context.ts';
+
+/** The physical part of a TSO, in milliseconds, lies above its 18 bits of a counter. */
+const LOGICAL_BITS = 18n;
+
+/**
+ * The moments to which a cluster can be brought back. One that cannot be read is left out; a page may hold fewer than were asked
+ * for, and still more may follow.
+ */
+export function listRecoveryPoints({ store, finished, quarantines, now }: Dependencies) {
+  return async (
+    { clusterId, pageSize, pageToken }: ListRecoveryPointsRequest,
+    { signal, timeLeftMs }: CallContext,
+  ): Promise<ListRecoveryPointsResponse> => {
+    const wish = { page: 1, pageSize: pageSize || DEFAULT_PAGE_SIZE, pageToken, withoutTotal: true };
+    const scope = { list: 'p1', filters: [clusterId] };
+    const asked = askedPage(wish, { scope, exactTotal: 0, timeLeftMs: timeLeftMs() });
+    const check = validation();
+    check.id('clusterId', clusterId);
+    check.add(asked.violations);
+    check.finish();
+
+    const filter: BackupFilter = { clusterIds: [clusterId], states: ['Succeeded'], includeDeleted: false };
+    const [page, [newestGood], verifiedId] = await Promise.all([
+      store.list(filter, asked.wish, signal),
+      finished.newestGood([clusterId], signal),
+      finished.newestVerified(clusterId, signal),
+    ]);
+    const get = (id: string | undefined) => (id === undefined ? undefined : store.get(id, signal));
+    const [newest, newestVerified] = await Promise.all([get(newestGood?._id), get(verifiedId)]);
+
+    const good = page.rows.filter((backup) => backup.deletion.state === 'None' && !isDamaged(backup));
+    const told = readable(quarantines.listedBackups, good, toPoint, RecoveryPoint);
+    const points = fitting(
+      told.map(({ message }) => message),
+      RecoveryPoint,
+    );
+    const last = points.length < told.length ? told[points.length - 1]?.record : undefined;
+    const { followingPageToken } = asked.answer(
+      page,
+      last && { at: last.startTime, id: last._id, number: page.rows.indexOf(last) + 1 },
+    );
+    const newestPoint = newest && toPoint(newest);
+    return {
+      points,
+      nextPageToken: followingPageToken,
+      newest: newestPoint,
+      newestVerified: newestVerified && toPoint(newestVerified),
+      rpoSeconds: newestPoint?.time ? Math.max(0, (now().getTime() - newestPoint.time.getTime()) / 1000) : 0,
+      estimatedSeconds: newest ? estimateSeconds(newest.result?.sizeBytes ?? 0) : 0,
+    };
+  };
+}
+
+function toPoint({ _id, result, storage, startTime, verification }: Backup): RecoveryPoint {
+  const tso = BigInt(result?.tso ?? 0);
+  const verdict = verification?.counts?.state === 'Good' ? verification.counts : undefined;
+  const levels = {
+    meta: VerificationLevel.VERIFICATION_LEVEL_META,
+    bytes: VerificationLevel.VERIFICATION_LEVEL_BYTES,
+  };
+  return RecoveryPoint.create({
+    backupId: _id,
+    tso,
+    time: tso > 0n ? new Date(Number(tso >> LOGICAL_BITS)) : startTime,
+    sizeBytes: BigInt(result?.sizeBytes ?? 0),
+    storageId: storage.id,
+    clusterVersion: result?.clusterVersion ?? '',
+    ...(verdict && { verifiedAt: verdict.at, level: levels[verdict.level] }),
+  });
+}
