@@ -98,7 +98,7 @@ const filesOf = (path: string) => [
 ];
 const metaOf = (path: string) => ({ path, tso: '7', files: { 'a.sst': 100 } });
 const ran = (path: string, pd: string, pid: number) =>
-  ({ event: 'start', time: AT, pid, path: `/mnt/${path}`, pd, alone: true }) as const;
+  ({ event: 'start', command: 'backup', time: AT, pid, path: `/mnt/${path}`, pd, alone: true }) as const;
 
 /** What a run leaves that was as it must be. */
 const GOOD: Evidence = {

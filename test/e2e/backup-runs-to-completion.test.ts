@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { appendFileSync, existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sealOf, toSeal } from '@tidemark/backupmeta/seal';
+import { performTask } from '@tidemark/demo-br/demo-cluster-task';
 import { BackupMeta } from '@tidemark/protocol/br/backup';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BackupRecord, startTidemark, type Tidemark } from './tidemark.ts';
@@ -48,6 +49,25 @@ describe('a backup', () => {
     expect(
       tidemark.ledger().filter(({ path, event }) => path.endsWith(record.filePath) && event === 'start'),
     ).toHaveLength(1);
+  });
+
+  it('holds the rows that are in its cluster, and no row of another one', async () => {
+    const pd = '10.0.7.1:2379';
+    const name = { db: 'shop', table: 'orders' };
+    const cluster = tidemark.demoCluster(pd);
+    await performTask(
+      cluster,
+      { verb: 'insert', name, handle: 70_001, value: 'a row of ours' },
+      AbortSignal.timeout(10_000),
+    );
+    const rowsOf = async (clusterId: string) => {
+      const { filePath } = await tidemark.untilState(await tidemark.start(clusterId), 'Succeeded');
+      const names = tidemark.files(filePath).filter((file) => file.endsWith('.sst'));
+      expect(names.length).toBeGreaterThan(1);
+      return names.map((file) => readFileSync(join(tidemark.stack.storage, filePath, file), 'utf8')).join('');
+    };
+    expect(await rowsOf(await tidemark.cluster('rows', { pd: [pd] }))).toContain('\n70001\ta row of ours\n');
+    expect(await rowsOf(await tidemark.cluster('others'))).not.toContain('a row of ours');
   });
 
   it('is verified in its storage by the command line, which needs nothing else of Tidemark and says what is damaged', async () => {

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 export interface LedgerLine {
   readonly event: 'start' | 'end';
   readonly time: number;
+  readonly command: 'backup' | 'restore';
   readonly pid: number;
   readonly path: string;
   readonly pd: string;

@@ -1,6 +1,8 @@
 /** A whole Tidemark for one test file: real processes over the shared servers, with short leases. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type DemoCluster, demoCluster } from '@tidemark/demo-br/demo-cluster';
+import { CLUSTERS_FOLDER } from '@tidemark/demo-br/demo-cluster-options';
 import { type Stack, type StackOptions, startStack } from '@tidemark/local-stack/stack';
 import { lastWords } from '@tidemark/local-stack/until-listening';
 import { deleteNamespace } from '@tidemark/messaging/topology';
@@ -10,6 +12,9 @@ import { MongoClient } from 'mongodb';
 import { expect, inject, vi } from 'vitest';
 import { type LedgerLine, readLedger } from './ledger.ts';
 import { TIMING } from './timing.ts';
+
+/** Of demo clusters that a test touches; those that it leaves alone are as large as their script says. */
+const SAMPLE_SIZE = { regions: 5, bytesPerFile: 1_000 };
 
 export const EVERY_DAY = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
 
@@ -127,6 +132,8 @@ export interface Tidemark extends AsyncDisposable {
   occurrences(clusterId: string): Promise<OccurrenceView[]>;
   /** Waits until a window of a rule started its backup; answers the backup's id. */
   windowStarted(clusterId: string, rule?: string): Promise<string>;
+  /** The made-up cluster that demo-br backs up and restores under these PD addresses, with its tables. */
+  demoCluster(...pd: readonly string[]): DemoCluster;
   /** Steers demo-br for everything in this stack, or for one cluster. */
   demo(script: Record<string, unknown>, clusterId?: string): void;
   start(clusterId: string): Promise<string>;
@@ -217,6 +224,7 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
     database: rest.env?.all?.TIDEMARK_MONGODB_DATABASE ?? name,
     call,
     demo,
+    demoCluster: (...pd) => demoCluster(join(stack.dataDir, CLUSTERS_FOLDER), pd, SAMPLE_SIZE),
     record,
     until,
     untilState: (backupId, state, seconds) => until(backupId, (one) => one.state === state, seconds),

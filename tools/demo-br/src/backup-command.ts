@@ -88,6 +88,7 @@ async function run(
   const script = { ...read, outcome: await outcomeOfThisRun(read.outcome, read.runsFile) };
   if (script.outcome.kind === 'ignore-term') signals.ignore();
   await ledger.start(script.ledger, {
+    command: 'backup',
     pid: process.pid,
     ppid: process.ppid,
     path: path ?? options.storage.replace(/\?.*$/s, ''),

@@ -4,8 +4,7 @@ import { BrError } from './br-error.ts';
 import type { RestoreRun } from './restore-run.ts';
 import { parseRows } from './table.ts';
 
-// How TiKV downloads an SST for a restore: what cannot be read is tried again and again, whatever the reason
-//.
+// How TiKV downloads an SST for a restore: what cannot be read is tried again and again, whatever the reason.
 
 /** The tries between two warnings, and how often there are so many before BR gives up. */
 const TRIES = 8;

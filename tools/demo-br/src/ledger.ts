@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 
 /** What is the same in both lines of a run. */
 export interface LedgerRun {
+  readonly command: 'backup' | 'restore';
   readonly pid: number;
   readonly ppid: number;
   /** The backup's folder. */
@@ -25,7 +26,7 @@ export interface Ledger {
 }
 
 /**
- * A run's entries in a file that any number of runs share: `{"event":"start", time, pid, ppid, path, pd, outcome}` and
+ * A run's entries in a file that any number of runs share: `{"event":"start", time, command, pid, ppid, path, pd, outcome}` and
  * later the same with `"event":"end"` and `exit`. Each line is one append. Times are Unix milliseconds.
  *
  * A run that is killed writes no end, so a start says for itself whether the run is `alone` in its cluster: the kernel

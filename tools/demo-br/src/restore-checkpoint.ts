@@ -19,9 +19,7 @@ export interface RestoredWork {
   readonly tables: readonly string[];
 }
 
-/**
- * The checkpoint of a restore. It has no lock: two restores of one backup both work on it.
- */
+/** The checkpoint of a restore. It has no lock: two restores of one backup both work on it. */
 export interface RestoreCheckpoint {
   /** What messages call it. */
   readonly name: string;

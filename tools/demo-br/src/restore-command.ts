@@ -127,6 +127,7 @@ async function start(
   const script: Script = { ...read, outcome: await outcomeOfThisRun(read.outcome, read.runsFile) };
   if (script.outcome.kind === 'ignore-term') signals.ignore();
   await ledger.start(script.ledger, {
+    command: 'restore',
     pid: process.pid,
     ppid: process.ppid,
     path: path ?? options.storage.replace(/\?.*$/s, ''),

@@ -42,8 +42,7 @@ export interface RestoreEnd {
 }
 
 /**
- * Does the work of `br restore full`, `db` and `table` from the start on that a summary tells of, in BR's order
- *.
+ * Does the work of `br restore full`, `db` and `table` from the start on that a summary tells of, in BR's order.
  *
  * @throws BrError, or what the abort signal brings up
  */

@@ -6,8 +6,8 @@ import type { RestoreRun } from './restore-run.ts';
 import { fullName, type RowSum, sumRows } from './table.ts';
 
 /**
- * Compares the sums of tables with those of the backup, all of them before it says that one differs
- *. A table without a sum is passed over, and so is one that an earlier run compared.
+ * Compares the sums of tables with those of the backup, all of them before it says that one differs. A table without a sum
+ * is passed over, and so is one that an earlier run compared.
  *
  * @param compared full names of those
  * @throws BrError if a table differs

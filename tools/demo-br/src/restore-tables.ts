@@ -58,7 +58,7 @@ export async function restoreTables(run: RestoreRun, work: TablesWork): Promise<
   return files;
 }
 
-/** Does what an outcome demands at a step other than the loading of files. */
+/** Does what an outcome demands at a step. */
 async function atStep(run: RestoreRun, step: RestoreStep): Promise<void> {
   const { outcome } = run.script;
   if (outcome.step === step) await misbehave(outcome, run);

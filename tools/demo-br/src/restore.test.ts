@@ -258,11 +258,11 @@ test('a restore is in the ledger with its outcome, and may be told something els
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
-  expect(lines.map(({ event, pd, outcome, exit }) => [event, pd, outcome, exit])).toEqual([
-    ['start', SOURCE_PD, 'success', undefined],
-    ['end', SOURCE_PD, 'success', 0],
-    ['start', TARGET_PD, 'fail', undefined],
-    ['end', TARGET_PD, 'fail', 1],
+  expect(lines.map(({ event, command, pd, outcome, exit }) => [event, command, pd, outcome, exit])).toEqual([
+    ['start', 'backup', SOURCE_PD, 'success', undefined],
+    ['end', 'backup', SOURCE_PD, 'success', 0],
+    ['start', 'restore', TARGET_PD, 'fail', undefined],
+    ['end', 'restore', TARGET_PD, 'fail', 1],
   ]);
 });
 

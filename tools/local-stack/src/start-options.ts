@@ -29,7 +29,7 @@ Options (after "--", or npm keeps them for itself)
   --workers <number>   how many run backups (${DEFAULT_COPIES['executor-worker']})
   --data <folder>      where everything is kept (.tidemark); a second stack needs its own, and its own --port
   --fresh              deletes what an earlier start kept there
-  --br <program>       the br that workers run; without it demo-br stands in, which backs up nothing
+  --br <program>       the br that workers run; without it demo-br stands in, with a made-up cluster
   --pd <host:port>     a PD of the cluster test-tidb; several separated by commas
   --storage <folder>   where backups are written; workers and every TiKV must see it there (<data>/storage)
   --help               this text

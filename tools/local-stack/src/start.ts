@@ -56,7 +56,7 @@ function toStackOptions({ br, workers, ...options }: StartOptions): StackOptions
 }
 
 function describe({ url, grpc, token, dataDir, storage }: Stack, { br }: StartOptions): void {
-  const what = br === undefined ? 'demo-br, a stand-in that backs up no cluster' : br;
+  const what = br === undefined ? 'demo-br, a stand-in that backs up a made-up cluster' : br;
   say('Ready');
   process.stdout.write(
     [
