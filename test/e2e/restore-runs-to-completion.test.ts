@@ -1,8 +1,11 @@
 /** Restores through the API, by real workers, into demo clusters whose rows can be looked at. */
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type DemoCluster, demoCluster } from '@tidemark/demo-br/demo-cluster';
 import { performTask } from '@tidemark/demo-br/demo-cluster-task';
+import { restoreLines } from '@tidemark/local-stack/restore-lines';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startTidemark, type Tidemark } from './tidemark.ts';
 
@@ -198,5 +201,14 @@ describe('a restore', () => {
     expect(restore).toMatchObject({ state: 'Succeeded', targetState: 'Restored' });
     expect(contentOf(target.rows)).toEqual(contentOf(source.rows));
     expect(restore.attempts[0]).toMatchObject({ end: 'succeeded' });
+  });
+
+  it('is shown to a newcomer by the lines that npm start prints', async () => {
+    const { url, token, dataDir } = tidemark.stack;
+    const lines = restoreLines({ url, token, dataDir });
+    const cwd = join(import.meta.dirname, '..', '..');
+    const { stdout } = await promisify(execFile)('sh', ['-euc', lines.join('\n')], { cwd, timeout: 60_000 });
+    expect(stdout).toMatch(/restore [\w-]{22}/);
+    expect(stdout.split('restore ').at(-1)).toContain('shop.orders');
   });
 });

@@ -17,7 +17,7 @@ const DOCUMENTED = [
 const COMPONENT = '#/components/schemas/';
 const DEFINITION = '#/definitions/';
 /** What Swagger 2 does not have, beside what is turned into something else. */
-const UNKNOWN_KEYS = ['$schema', 'examples', 'propertyNames', 'const', 'anyOf', 'x-enum-varnames'];
+const UNKNOWN_KEYS = ['$schema', 'exclusiveMinimum', 'examples', 'propertyNames', 'const', 'anyOf', 'x-enum-varnames'];
 
 const DESCRIPTION = `The six documented calls, for generators that read Swagger 2. Everything else that Tidemark does is in its OpenAPI document.
 
@@ -150,15 +150,10 @@ function toSchema(schema: Json): Json {
     ...(types.length > 0 && { type: types[0] }),
     ...(Array.isArray(schema.required) && { required: neverNull(schema) }),
     ...('const' in schema && { enum: [schema.const] }),
-    ...bound(schema, 'exclusiveMinimum', 'minimum'),
-    ...bound(schema, 'exclusiveMaximum', 'maximum'),
+    // Its word for a bound that is excluded is another one, which readers of JSON schemas refuse.
+    ...(typeof schema.exclusiveMinimum === 'number' && { minimum: schema.exclusiveMinimum }),
     ...(mayBeNull && { 'x-nullable': true }),
   };
-}
-
-/** Swagger 2 says beside a bound whether it is excluded. */
-function bound(schema: Json, excluded: string, limit: string): Json {
-  return typeof schema[excluded] === 'number' ? { [limit]: schema[excluded], [excluded]: true } : {};
 }
 
 function isNullable({ type, anyOf = [] }: Json): boolean {

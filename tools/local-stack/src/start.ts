@@ -7,6 +7,7 @@
  */
 import { removeConnection } from './connection-file.ts';
 import { pasteLines } from './paste-lines.ts';
+import { restoreLines } from './restore-lines.ts';
 import { urlFrom } from './servers.ts';
 import { type Stack, type StackOptions, startStack } from './stack.ts';
 import { HELP, parseStartOptions, type StartOptions } from './start-options.ts';
@@ -72,6 +73,14 @@ function describe({ url, grpc, token, dataDir, storage }: Stack, { br }: StartOp
       '',
       ...pasteLines({ url, token }),
       '',
+      ...(br === undefined
+        ? [
+            'A table of the made-up cluster that is lost, and restored into a second one (paste it in this folder):',
+            '',
+            ...restoreLines({ url, token, dataDir }),
+            '',
+          ]
+        : []),
       'Ctrl-C stops everything. npm start -- --help tells the rest.',
       '',
     ].join('\n'),
