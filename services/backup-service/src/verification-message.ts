@@ -12,14 +12,15 @@ import type {
   VerificationStanding as StandingMessage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { type Backup, type BackupVerification, isDamaged, type VerificationOutcome } from './backup.ts';
-import type {
-  ReportedOutcome,
-  Verification,
-  VerificationLevel,
-  VerificationProblem,
-  VerificationProgress,
-  VerificationStanding,
-  VerificationState,
+import {
+  isEnded,
+  type ReportedOutcome,
+  type Verification,
+  type VerificationLevel,
+  type VerificationProblem,
+  type VerificationProgress,
+  type VerificationStanding,
+  type VerificationState,
 } from './verification.ts';
 
 const STATES = {
@@ -59,7 +60,7 @@ export function fromLevelMessage(message: LevelMessage): VerificationLevel | und
  */
 export function toVerificationMessage(backup: Backup, newest?: Verification): VerificationMessage | undefined {
   const known = backup.verification;
-  if (newest && newest.run >= (known?.run ?? 0)) return toNewest(newest);
+  if (newest && newest.run >= (known?.run ?? 0)) return toNewest(asRecorded(newest, known));
   if (!known) return undefined;
   return known.active || !known.last ? ofActive(known) : ofLast(known.last, known.counts, isDamaged(backup));
 }
@@ -68,6 +69,14 @@ export function toVerificationMessage(backup: Backup, newest?: Verification): Ve
 export function toListedVerification(message: VerificationMessage): VerificationMessage {
   const { earlier } = message;
   return { ...message, problems: [], earlier: earlier && { ...earlier, problems: [] } };
+}
+
+/** It is under way until the record has taken its outcome over, and given the hold back. */
+function asRecorded(newest: Verification, known: BackupVerification | undefined): Verification {
+  const isTaken = known !== undefined && known.run >= newest.run && !known.active;
+  if (isTaken || !isEnded(newest)) return newest;
+  const state = newest.state === 'Canceled' ? 'Canceling' : 'Running';
+  return { ...newest, state, endTime: null, sentence: '', standing: null };
 }
 
 function toNewest(newest: Verification): VerificationMessage {

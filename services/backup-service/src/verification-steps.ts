@@ -26,7 +26,7 @@ export async function attendVerification(
   if (!rung?.decision.next) return;
   const { decision, verification } = rung;
   if (decision.announce) await publisher.announceVerification(verification);
-  if (isEnded(verification)) await record(verification, dependencies, signal);
+  if (isEnded(verification)) await recordVerification(verification, dependencies, signal);
   else if (!verification.held) {
     await hold(verification, dependencies, signal);
     await attendVerification(backupId, dependencies, signal);
@@ -44,9 +44,10 @@ async function hold(
   await verifications.apply(_id, { kind: isHeld ? 'held' : 'notHeld', run }, signal);
 }
 
-async function record(
+/** Has the record take over how a verification ended, which gives its hold back, and ends its task. */
+export async function recordVerification(
   verification: Verification,
-  { verifications, store }: VerificationStepsDependencies,
+  { verifications, store }: Pick<VerificationStepsDependencies, 'verifications' | 'store'>,
   signal: AbortSignal,
 ): Promise<void> {
   const { _id, run } = verification;

@@ -191,6 +191,9 @@ describe('a verification of a backup', () => {
     const again = after(running, { kind: 'release', claim: 't1', fence: 1 }, at(5));
     expect(decide(again, { kind: 'ring' }, at(5)).announce).toBe(true);
     expect(decide(asked, { kind: 'ring' }, at(0)).announce).toBeUndefined();
+    // Looked at before it was held, as always.
+    const looked = after(after(asked, { kind: 'ring' }, at(0)), { kind: 'held', run: 1 }, at(1));
+    expect(decide(looked, { kind: 'ring' }, at(1)).announce).toBe(true);
   });
 
   it('has a task until its outcome is on the record (Y1)', () => {

@@ -314,7 +314,7 @@ function ask(verification: Verification, wish: VerificationWish, now: Date): Ver
 
 function held(verification: Verification, run: number, now: Date): VerificationDecision {
   if (verification.run !== run || verification.held || isEnded(verification)) return OK;
-  const task = verification.task && { ...verification.task, ringAt: now };
+  const task = verification.task && { ...verification.task, ringAt: now, rings: 0 };
   return { answer: 'ok', next: { ...verification, held: true, task } };
 }
 

@@ -10,6 +10,7 @@ import { digestOf } from '../presence.ts';
 import { validation } from '../validate.ts';
 import { isEnded } from '../verification.ts';
 import { fromLevelMessage } from '../verification-message.ts';
+import { recordVerification } from '../verification-steps.ts';
 import type { Dependencies } from './context.ts';
 import { existing, notGoodEnough } from './refusals.ts';
 
@@ -50,11 +51,14 @@ export function verifyBackup({ store, verifications, places, dispatcher }: Depen
     const isGood = backup.state === 'Succeeded' && backup.deletion.state === 'None';
     if (!isGood || level === undefined) throw notGoodEnough(backup, 'verified');
     if (byRule) await requireRoom(signal);
-    // The outcome of the one before may still have to be taken down.
-    if (backup.verification?.active) await dispatcher.attendVerification(id);
     const storageDigest = digestOf(await places.granted(backup, signal));
     const wish = { backup, storageDigest, level, sample: sample ?? 1, rateLimit, createdBy: caller, requestId };
-    const written = await verifications.ask(wish, signal);
+    let written = await verifications.ask(wish, signal);
+    if (isEnded(written)) {
+      // The one before, whose outcome is not on the record yet.
+      await recordVerification(written, { store, verifications }, signal);
+      written = await verifications.ask(wish, signal);
+    }
     await dispatcher.attendVerification(id);
     const [now, newest] = await Promise.all([store.get(id, signal), verifications.get(id, signal)]);
     // Somebody may have been quicker with a deletion.
