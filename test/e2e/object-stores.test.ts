@@ -145,6 +145,38 @@ describe('a backup into an object store', () => {
     },
   );
 
+  it.each(['s3', 'azure', 'gcs', 'listsInVersionOne'])(
+    'of the kind %s comes back row for row in another cluster',
+    async (kind) => {
+      const [from, to] = [`source-${kind}:2379`, `target-${kind}:2379`];
+      const [source, target] = [tidemark.demoCluster(from), tidemark.demoCluster(to)];
+      await source.touch();
+      await target.createDatabase('test');
+      const { id: backupId } = await start(kind, { pd: [from] });
+      await tidemark.untilState(backupId, 'Succeeded', 40);
+      const wish = { backupId, targetClusterId: await tidemark.cluster('target', { pd: [to] }) };
+      const plan = await tidemark.call<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
+      const confirmed = { ...wish, planHash: plan.data.plan?.planHash, confirm: wish.targetClusterId };
+      const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', confirmed);
+      expect(started.code, `${plan.message} ${started.message}`).toBe(0);
+      const restored = async () =>
+        (await tidemark.call<{ restore: { state: string } }>('GET', `/restores/${started.data.restoreId}`)).data
+          .restore;
+      await vi.waitFor(async () => expect(await restored()).toMatchObject({ state: 'Succeeded' }), {
+        timeout: 40_000,
+        interval: 100,
+      });
+      for (const db of ['crm', 'shop']) {
+        const tables = await source.tables(db);
+        expect(tables.length).toBeGreaterThan(0);
+        expect(await target.tables(db)).toEqual(tables);
+        for (const table of tables) {
+          expect(await target.readTable({ db, table })).toEqual(await source.readTable({ db, table }));
+        }
+      }
+    },
+  );
+
   it('that is canceled leaves nothing behind', async () => {
     demo({ seconds: 30, regions: 20 });
     const { id, clusterId } = await start('s3');
