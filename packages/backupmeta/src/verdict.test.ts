@@ -14,6 +14,7 @@ const report = (changes: Partial<ContentReport> = {}): ContentReport => ({
   level: 'bytes',
   verdict: 'good',
   result,
+  description: undefined,
   filesListed: 7,
   bytesListed: 100,
   filesRead: 5,

@@ -18,6 +18,7 @@ import type { ReadLimit } from '@tidemark/storage/read-limit';
 import { BACKUPMETA, compareWithList, metadataLimit, readMeta, resultOf } from './backupmeta.ts';
 import { type ListedFile, walkCatalogue } from './catalogue.ts';
 import { type Decrypt, PLAIN } from './crypter.ts';
+import { type BackupDescription, toDescription } from './description.ts';
 import { createFileTable } from './file-table.ts';
 import { createPace } from './pace.ts';
 import { type Seal, sealOf } from './seal.ts';
@@ -89,6 +90,8 @@ export interface ContentReport {
   readonly verdict: 'good' | 'damaged' | 'incomplete' | 'absent';
   /** What the backup holds; undefined where its catalogue cannot be read. */
   readonly result: BackupResult | undefined;
+  /** What the catalogue says of it as a whole. */
+  readonly description: BackupDescription | undefined;
   readonly filesListed: number;
   readonly bytesListed: number;
   readonly filesRead: number;
@@ -157,6 +160,7 @@ export async function verifyContent(
     level,
     verdict: verdictOf(problems, problemCount),
     result: resultOf(meta, bytes.length, sums),
+    description: toDescription(meta),
     filesListed: all.size,
     bytesListed: Number(sums.bytes),
     filesRead: standing.files,
@@ -174,7 +178,7 @@ function ofNoCatalogue(
 ): ContentReport {
   const problems = [{ kind, name: BACKUPMETA, why }];
   const counts = { filesListed: 0, bytesListed: 0, filesRead: 0, bytesRead: 0, problemCount: 1 };
-  return { level, verdict, result: undefined, ...counts, problems };
+  return { level, verdict, result: undefined, description: undefined, ...counts, problems };
 }
 
 function harmOf(bytes: Buffer, sealed: Seal): string | undefined {

@@ -1,6 +1,6 @@
 /**
- * Whether a restore can be expected to succeed, and what somebody should know before it starts: from the catalogue of the
- * backup, the registration of the target, and the `br` that would run. Pure.
+ * Whether a restore can be expected to succeed, and what somebody should know before it starts: from what is on record of the
+ * backup or in its catalogue, the registration of the target, and the version of the `br` that would run. Pure.
  *
  * What only `br` can see (tables of users in the target, its free space, changefeeds, a log backup) `br` looks for itself, before
  * it writes anything.
@@ -14,27 +14,35 @@ export interface PlanCheck {
   /** A short constant, such as sameCluster. */
   readonly code: string;
   /**
-   * `blocked`: the restore would fail, or do harm. `acknowledge`: it may do harm that nothing else prevents; whoever starts it
-   * says that they know, by the code. `warning`: to be known. `ok`: all is well.
+   * `blocked`: the restore would fail. `acknowledge`: it may do harm that nothing else prevents; whoever starts it says that they
+   * know, by the code. `warning`: to be known. `unknown`: it shows when `br` begins. `ok`: all is well.
    */
-  readonly level: 'blocked' | 'acknowledge' | 'warning' | 'ok';
+  readonly level: 'blocked' | 'acknowledge' | 'warning' | 'unknown' | 'ok';
   readonly sentence: string;
 }
 
-/** A backup, as its catalogue has it. */
+/** What only the catalogue of a backup says of it. */
+export interface PlanCatalogue {
+  /** The snapshot that it builds on; 0 for a full backup. */
+  readonly startTso: bigint;
+  /** Whether texts were compared by the new collations; undefined where it does not say. */
+  readonly newCollations: boolean | undefined;
+  /** Whether it is of keys without tables. */
+  readonly ofKeys: boolean;
+}
+
+/** A backup, as it is on record. */
 export interface PlanSource {
   /** The cluster that it is of, by its id in Tidemark. */
   readonly clusterId: string;
-  /** PDs of that cluster as it is registered; none where it is not. */
+  /** PDs that this cluster had. */
   readonly pd: readonly string[];
   /** The snapshot. */
   readonly tso: bigint;
-  /** The snapshot that it builds on; 0 for a full backup. */
-  readonly startTso: bigint;
   readonly tidbClusterId: bigint;
   readonly clusterVersion: string;
-  readonly newCollations: boolean | undefined;
-  readonly ofKeys: boolean;
+  /** Undefined where it was not read. */
+  readonly catalogue: PlanCatalogue | undefined;
   readonly sizeBytes: bigint;
   /** Whether checksums of its tables were taken; undefined where nobody knows. */
   readonly tableChecksums: boolean | undefined;
@@ -46,7 +54,7 @@ export interface PlanTarget {
   readonly pd: readonly string[];
   /** Such as 8.5.0; empty where it is not registered. */
   readonly version: string;
-  /** The id that TiDB gave it, as last seen. */
+  /** The id that TiDB gave it, and whether it has the new collations; undefined where nobody knows. */
   readonly tidbClusterId: bigint | undefined;
   readonly newCollations: boolean | undefined;
 }
@@ -54,11 +62,9 @@ export interface PlanTarget {
 export interface PlanFacts {
   readonly source: PlanSource;
   readonly target: PlanTarget;
-  /** Of the `br` that would run; undefined where no worker has one for the target. */
+  /** Of the `br` that would run; undefined where that is not known: then it is taken to be of the target's version. */
   readonly brVersion: string | undefined;
   readonly options: GivenRestoreOptions;
-  /** Whether it was asked for although the target is the cluster of the backup. */
-  readonly allowSameCluster: boolean;
   readonly now: Date;
 }
 
@@ -72,21 +78,28 @@ const TSO_LOGICAL_BITS = 18n;
 
 /** All checks, in the order in which they are shown; those that do not apply are left out. */
 export function planChecks(facts: PlanFacts): PlanCheck[] {
+  const brVersion = facts.brVersion ?? (facts.target.version === '' ? undefined : `v${plain(facts.target.version)}`);
   return [
     sourceKind(facts),
     snapshot(facts),
     sameCluster(facts),
-    br(facts),
+    facts.brVersion === undefined ? undefined : br(facts.brVersion, facts),
     versions(facts),
     collation(facts),
-    targetEmpty(facts),
-    space(facts),
-    checkpoint(facts),
-    checksums(facts),
+    ...(brVersion === undefined ? [] : ofBr(brVersion, facts)),
     systemTables(facts),
-    ...options(facts),
-  ].filter((check) => check !== undefined);
+    ...options(facts, brVersion),
+  ].filter((found) => found !== undefined);
 }
+
+const plain = (version: string) => version.replace(/^v/, '');
+
+const ofBr = (brVersion: string, facts: PlanFacts): PlanCheck[] => [
+  targetEmpty(brVersion, facts),
+  space(brVersion, facts),
+  checkpoint(brVersion),
+  checksums(brVersion, facts),
+];
 
 const check =
   (code: string) =>
@@ -94,8 +107,8 @@ const check =
 
 function sourceKind({ source }: PlanFacts): PlanCheck {
   const says = check('sourceKind');
-  if (source.ofKeys) return says('blocked', 'The backup is of raw keys and not of TiDB.');
-  if (source.startTso !== 0n)
+  if (source.catalogue?.ofKeys) return says('blocked', 'The backup is of raw keys and not of TiDB.');
+  if (source.catalogue && source.catalogue.startTso !== 0n)
     return says('blocked', 'The backup is an incremental one, which is not restored by itself.');
   if (source.sizeBytes === 0n) return says('warning', 'The backup says that it holds no data.');
   return says('ok', 'It is a full backup.');
@@ -110,18 +123,20 @@ function snapshot({ source, now }: PlanFacts): PlanCheck | undefined {
   );
 }
 
-function sameCluster({ source, target, allowSameCluster }: PlanFacts): PlanCheck {
+function sameCluster({ source, target }: PlanFacts): PlanCheck {
   const says = check('sameCluster');
   const shared = target.pd.map(plainPd).find((pd) => source.pd.map(plainPd).includes(pd));
   const why =
-    (source.clusterId === target.clusterId && 'The target is the cluster that the backup is of.') ||
+    (source.clusterId === target.clusterId && `Cluster ${target.clusterId} is the one that was backed up.`) ||
     (source.tidbClusterId === target.tidbClusterId &&
-      `The target is the cluster that the backup is of: TiDB calls both ${source.tidbClusterId}.`) ||
-    (shared !== undefined && `The target and the cluster of the backup share a PD: ${shared}.`);
-  if (!why) return says('ok', 'The target is another cluster than that of the backup.');
-  return allowSameCluster
-    ? says('acknowledge', `${why} It must have been emptied.`)
-    : says('blocked', `${why} Restore into another one, or ask for it with "allowSameCluster".`);
+      `Cluster ${target.clusterId} is the one that was backed up: TiDB calls both ${source.tidbClusterId}.`) ||
+    (shared !== undefined &&
+      `Cluster ${target.clusterId} has the PD ${shared}, which cluster ${source.clusterId} had when it was backed up: they are one cluster.`);
+  if (!why) return says('ok', 'The target is another cluster than the one that was backed up.');
+  return says(
+    'acknowledge',
+    `${why} A restore needs an empty cluster: register a new one, or acknowledge "sameCluster" if this one was emptied.`,
+  );
 }
 
 const plainPd = (pd: string) =>
@@ -130,15 +145,13 @@ const plainPd = (pd: string) =>
     .replace(/\/$/, '')
     .toLowerCase();
 
-function br({ brVersion, target }: PlanFacts): PlanCheck {
+function br(brVersion: string, { target }: PlanFacts): PlanCheck {
   const says = check('br');
-  if (brVersion === undefined)
-    return says('blocked', `No worker of the target’s pool has a br for version ${target.version || '(unknown)'}.`);
   if (isBefore(brVersion, FIRST_RESTORE))
     return says('blocked', `br ${brVersion} is too old: restores need v${FIRST_RESTORE.join('.')} or later.`);
   const [running, wanted] = [readVersion(brVersion), readVersion(target.version)];
   if (!running || !wanted)
-    return says('warning', 'The version of the target is not registered; br refuses one that does not fit.');
+    return says('unknown', 'The version of the target is not registered; br refuses one that does not fit.');
   if (compareVersions(running, REFUSES_OLDER) >= 0 && compareVersions(wanted, REFUSES_OLDER) < 0)
     return says('blocked', `br ${brVersion} refuses TiKV before v8.2; the target has ${target.version}.`);
   if (running[0] < wanted[0] || running[0] > wanted[0] + 1)
@@ -151,7 +164,7 @@ function br({ brVersion, target }: PlanFacts): PlanCheck {
 function versions({ source, target }: PlanFacts): PlanCheck {
   const says = check('version');
   const [from, to] = [readVersion(source.clusterVersion), readVersion(target.version)];
-  if (!from || !to) return says('warning', 'One of the versions is not known; br compares them when it starts.');
+  if (!from || !to) return says('unknown', 'One of the versions is not known; br compares them when it begins.');
   const pair = `The backup is of version ${source.clusterVersion}, the target has ${target.version}`;
   if (Math.abs(from[0] - to[0]) > 1) return says('blocked', `${pair}: br refuses that.`);
   if (from[0] > to[0])
@@ -161,48 +174,41 @@ function versions({ source, target }: PlanFacts): PlanCheck {
   return says('ok', `${pair}.`);
 }
 
-function collation({ source, target }: PlanFacts): PlanCheck {
+function collation({ source: { catalogue }, target }: PlanFacts): PlanCheck {
   const says = check('collation');
-  if (source.newCollations === undefined)
+  if (!catalogue) return says('unknown', 'br compares the collations of source and target when it begins.');
+  const { newCollations } = catalogue;
+  if (newCollations === undefined)
     return says('blocked', 'The backup does not say which collations its cluster had, and br refuses it for that.');
-  const name = (on: boolean) => `new_collations_enabled_on_first_bootstrap = ${on}`;
+  const had = `The cluster of the backup had new_collations_enabled_on_first_bootstrap = ${newCollations}`;
   if (target.newCollations === undefined)
-    return says(
-      'warning',
-      `The cluster of the backup had ${name(source.newCollations)}, and the target must have the same: br looks when it starts.`,
-    );
-  if (source.newCollations !== target.newCollations)
-    return says(
-      'blocked',
-      `The cluster of the backup had ${name(source.newCollations)}, the target has another. That cannot be changed later: create the target anew.`,
-    );
+    return says('unknown', `${had}, and the target must have the same: br looks when it begins.`);
+  if (newCollations !== target.newCollations)
+    return says('blocked', `${had}, the target has another. That cannot be changed later: create the target anew.`);
   return says('ok', 'Both clusters compare texts by the same rules.');
 }
 
-function targetEmpty({ brVersion, options }: PlanFacts): PlanCheck | undefined {
-  if (brVersion === undefined) return undefined;
+function targetEmpty(brVersion: string, { options }: PlanFacts): PlanCheck {
   const says = check('targetEmpty');
   if (looksForTables(brVersion) || options.withSystemTables)
-    return says('ok', 'br refuses a target that holds tables of users, before it writes anything.');
+    return says('unknown', 'br refuses a target that holds tables of users, before it writes anything.');
   return says(
     'acknowledge',
-    `br ${brVersion} does not look whether the target is empty: it would write into tables that are there. Make sure that there are none.`,
+    `br ${brVersion} does not look whether the target is empty: it would write into tables that are there. Make sure that there are none, and acknowledge "targetEmpty".`,
   );
 }
 
-function space({ brVersion, source }: PlanFacts): PlanCheck | undefined {
-  if (brVersion === undefined) return undefined;
+function space(brVersion: string, { source }: PlanFacts): PlanCheck {
   const says = check('space');
   if (!isBefore(brVersion, FIRST_WITH_SPACE_CHECK))
-    return says('ok', 'br refuses a target without room for the data, before it writes anything.');
+    return says('unknown', 'br refuses a target without room for the data, before it writes anything.');
   return says(
     'warning',
     `br ${brVersion} does not look whether there is room. All TiKV together need some 1.1 × ${source.sizeBytes} bytes for each replica.`,
   );
 }
 
-function checkpoint({ brVersion }: PlanFacts): PlanCheck | undefined {
-  if (brVersion === undefined) return undefined;
+function checkpoint(brVersion: string): PlanCheck {
   const says = check('checkpoint');
   switch (checkpointPlace(brVersion)) {
     case 'none':
@@ -220,8 +226,7 @@ function checkpoint({ brVersion }: PlanFacts): PlanCheck | undefined {
   }
 }
 
-function checksums({ brVersion, source }: PlanFacts): PlanCheck | undefined {
-  if (brVersion === undefined) return undefined;
+function checksums(brVersion: string, { source }: PlanFacts): PlanCheck {
   const says = check('checksums');
   if (addsUpChecksums(brVersion) || source.tableChecksums === true)
     return says('ok', 'br compares the checksums of all tables with those of the backup.');
@@ -253,7 +258,7 @@ function systemTables({ options, source, target }: PlanFacts): PlanCheck | undef
   );
 }
 
-function options({ options: given, brVersion }: PlanFacts): PlanCheck[] {
+function options({ options: given }: PlanFacts, brVersion: string | undefined): PlanCheck[] {
   return restoreOptionsViolations(given, brVersion).map(({ field, description }) =>
     check(`options.${field}`)('blocked', `"${field}" ${description}.`),
   );

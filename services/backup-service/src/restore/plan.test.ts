@@ -12,7 +12,15 @@ const backup = {
   storage: { id: 's1' },
   target: { pd: ['10.0.0.1:2379'] },
 } as unknown as Backup;
-const options = { extra: {} } as unknown as RestoreOptions;
+const options: RestoreOptions = {
+  rateLimit: 0,
+  withSystemTables: false,
+  withoutStats: false,
+  placementPolicies: '',
+  waitTiflashReady: false,
+  extra: {},
+};
+const now = new Date('2026-12-01T12:00:00Z');
 const counts = (state: VerificationOutcome['state']): VerificationOutcome => ({
   state,
   level: 'bytes',
@@ -23,7 +31,7 @@ const counts = (state: VerificationOutcome['state']): VerificationOutcome => ({
 });
 const sound = (found?: VerificationOutcome) => {
   const verification = found && { run: 1, active: false, last: found, counts: found };
-  const { checks } = planRestore({ ...backup, ...(verification && { verification }) }, cluster, options);
+  const { checks } = planRestore({ ...backup, ...(verification && { verification }) }, cluster, options, now);
   return checks.find(({ name }) => name === 'sourceSound');
 };
 
@@ -41,4 +49,31 @@ it('blocks a backup that was found damaged, until a person passes that over by i
     result: 'blocked',
     message: expect.stringMatching(/^It is Damaged\. .* acknowledge "sourceSound"\.$/),
   });
+});
+
+it('says what the versions of both clusters mean for a restore', () => {
+  const resultsOf = (backupVersion: string, targetVersion: string, more: Partial<RestoreOptions> = {}) => {
+    const result = { tso: '470814418453921793', sizeBytes: 5, tidbClusterId: '7', clusterVersion: backupVersion };
+    const of = { ...backup, result } as unknown as Backup;
+    const { checks } = planRestore(of, { ...cluster, version: targetVersion }, { ...options, ...more }, now);
+    return Object.fromEntries(checks.map(({ name, result: found }) => [name, found]));
+  };
+  expect(resultsOf('8.5.0', '8.5.0')).toEqual({
+    sourceKind: 'ok',
+    sameCluster: 'ok',
+    version: 'ok',
+    collation: 'unknown',
+    targetEmpty: 'unknown',
+    space: 'unknown',
+    checkpoint: 'ok',
+    checksums: 'ok',
+    sourceSound: 'warn',
+  });
+  expect(resultsOf('6.5.0', '8.5.0')).toMatchObject({ version: 'blocked' });
+  expect(resultsOf('7.5.0', '7.5.0')).toMatchObject({ version: 'ok', checkpoint: 'warn', checksums: 'warn' });
+  expect(resultsOf('8.5.0', '8.1.0', { withSystemTables: true })).toMatchObject({
+    version: 'warn',
+    systemTables: 'blocked',
+  });
+  expect(resultsOf('7.5.0', '7.5.0', { withoutStats: true })).toMatchObject({ 'options.loadStats': 'blocked' });
 });

@@ -1,5 +1,6 @@
 /** What a restore would do, and what stands in its way, as far as the records say; pure. */
 import { createHash } from 'node:crypto';
+import { type PlanCheck as FoundCheck, planChecks } from '@tidemark/br-restore/plan-checks';
 import type { Backup } from '../backup.ts';
 import type { ClusterDocument } from '../registry-store.ts';
 import type { RestoreOptions, RestoreSource, RestoreTarget } from './restore.ts';
@@ -26,7 +27,7 @@ export interface Plan {
 const BYTES_A_SECOND = 3 * 100 * 1024 * 1024;
 
 /** @param backup a good one */
-export function planRestore(backup: Backup, cluster: ClusterDocument, options: RestoreOptions): Plan {
+export function planRestore(backup: Backup, cluster: ClusterDocument, options: RestoreOptions, now: Date): Plan {
   const source = sourceOf(backup);
   const { _id: clusterId, pd, version, pool, tls } = cluster;
   const target: RestoreTarget = { clusterId, pd, version, pool, ...(tls && { tls }), strictLoss: false };
@@ -35,7 +36,7 @@ export function planRestore(backup: Backup, cluster: ClusterDocument, options: R
     source,
     target,
     options,
-    checks: [sameCluster(backup, cluster), sourceSound(backup), TARGET_EMPTY, COLLATION],
+    checks: [...checksOf(backup, source, target, options, now), sourceSound(backup)],
     estimatedSeconds: estimateSeconds(source.sizeBytes),
   };
 }
@@ -70,23 +71,41 @@ function hashOf(source: RestoreSource, target: RestoreTarget, options: RestoreOp
     .slice(0, 32);
 }
 
-function sameCluster({ clusterId, target }: Backup, cluster: ClusterDocument): PlanCheck {
-  const shared = cluster.pd.filter((address) => target.pd.includes(address));
-  const name = 'sameCluster';
-  if (clusterId === cluster._id)
-    return {
-      name,
-      result: 'blocked',
-      message: `Cluster ${clusterId} is the one that was backed up. A restore needs an empty cluster: register a new one, or acknowledge "${name}" if this one was emptied.`,
-    };
-  if (shared.length > 0)
-    return {
-      name,
-      result: 'blocked',
-      message: `Cluster ${cluster._id} has the PD ${shared.join(', ')}, which cluster ${clusterId} had when it was backed up: they are one cluster. Acknowledge "${name}" if it was emptied.`,
-    };
-  return { name, result: 'ok', message: 'The target is another cluster than the one that was backed up.' };
+/** What is on record of both clusters; the catalogue of the backup is read by the worker, before it starts `br`. */
+function checksOf(backup: Backup, source: RestoreSource, target: RestoreTarget, options: RestoreOptions, now: Date) {
+  const { withSystemTables, withoutStats, placementPolicies, waitTiflashReady, rateLimit, extra } = options;
+  const found = planChecks({
+    source: {
+      clusterId: source.clusterId,
+      pd: backup.target.pd,
+      tso: BigInt(source.tso),
+      tidbClusterId: BigInt(source.upstreamClusterId),
+      clusterVersion: source.clusterVersion,
+      catalogue: undefined,
+      sizeBytes: BigInt(source.sizeBytes),
+      tableChecksums: backup.target.brOptions?.checksum ?? false,
+    },
+    target: { ...target, tidbClusterId: undefined, newCollations: undefined },
+    brVersion: undefined,
+    options: {
+      ...{ withSystemTables, placementPolicies, rateLimit, extra },
+      loadStats: !withoutStats,
+      waitTiFlashReady: waitTiflashReady,
+    },
+    now,
+  });
+  return found.map(
+    ({ code, level, sentence }): PlanCheck => ({ name: code, result: RESULTS[level], message: sentence }),
+  );
 }
+
+const RESULTS = {
+  blocked: 'blocked',
+  acknowledge: 'blocked',
+  warning: 'warn',
+  unknown: 'unknown',
+  ok: 'ok',
+} as const satisfies Record<FoundCheck['level'], PlanCheck['result']>;
 
 /** What a verification found last that counts. */
 function sourceSound({ verification }: Backup): PlanCheck {
@@ -103,14 +122,3 @@ function sourceSound({ verification }: Backup): PlanCheck {
   if (counts.state === 'Good') return { name, result: 'ok', message: found };
   return { name, result: 'blocked', message: `${found} Restore another backup, or acknowledge "${name}".` };
 }
-
-const TARGET_EMPTY: PlanCheck = {
-  name: 'targetEmpty',
-  result: 'unknown',
-  message: 'br refuses a target that holds tables of users, before it writes anything.',
-};
-const COLLATION: PlanCheck = {
-  name: 'collation',
-  result: 'unknown',
-  message: 'br compares the collations of source and target when it begins.',
-};

@@ -38,7 +38,7 @@ export function planRestore(dependencies: Dependencies) {
  * @throws AppError `invalid_argument` for options, `backup_not_found`, `backup_not_good`, `cluster_not_found`
  */
 export async function findPlan(
-  { store, registry }: Dependencies,
+  { store, registry, now }: Dependencies,
   { backupId, targetClusterId, options }: Wanted,
   { sees, signal }: Pick<CallContext, 'sees' | 'signal'>,
 ): Promise<{ readonly plan: Plan; readonly backup: Backup }> {
@@ -53,7 +53,7 @@ export async function findPlan(
   if (!backup || !sees(backup.clusterId)) throw unknownBackup(backupId);
   if (!cluster) throw unknownCluster(targetClusterId);
   if (backup.state !== 'Succeeded' || backup.deletion.state !== 'None') throw notGood(backup);
-  return { plan: plan(backup, cluster, wanted), backup };
+  return { plan: plan(backup, cluster, wanted, now()), backup };
 }
 
 function notGood({ _id, clusterId, state, deletion }: Backup): AppError {

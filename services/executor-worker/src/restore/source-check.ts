@@ -4,6 +4,7 @@
  */
 
 import type { Decrypt } from '@tidemark/backupmeta/crypter';
+import type { BackupDescription } from '@tidemark/backupmeta/description';
 import { MANIFEST, toSeal } from '@tidemark/backupmeta/seal';
 import { type ContentReport, verifyContent } from '@tidemark/backupmeta/verify-content';
 import { MAX_NAMED } from '@tidemark/limits/limits';
@@ -19,7 +20,7 @@ export interface ChosenBackup {
 }
 
 export type CheckedSource =
-  | { readonly kind: 'sound' }
+  | { readonly kind: 'sound'; readonly description: BackupDescription; readonly sizeBytes: bigint }
   /** It cannot be restored from; the message says why, in sentences. */
   | {
       readonly kind: 'unfit';
@@ -61,15 +62,15 @@ export async function checkSource(
   }
 }
 
-function compare({ result }: ContentReport, { tso, tidbClusterId }: ChosenBackup): CheckedSource {
-  if (result?.tidbClusterId !== tidbClusterId)
+function compare({ result, description }: ContentReport, { tso, tidbClusterId }: ChosenBackup): CheckedSource {
+  if (!description || result?.tidbClusterId !== tidbClusterId)
     return unfit(
       'SOURCE_IS_ANOTHER',
       `The backup at this place is of cluster ${result?.tidbClusterId}, and not of ${tidbClusterId}.`,
     );
   if (result.tso !== tso)
     return unfit('SOURCE_IS_ANOTHER', `The backup at this place is of snapshot ${result.tso}, and not of ${tso}.`);
-  return { kind: 'sound' };
+  return { kind: 'sound', description, sizeBytes: result.sizeBytes };
 }
 
 function unfit(

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { sealedBackup } from '@tidemark/backupmeta/testing/sealed-backup';
+import { BackupMeta } from '@tidemark/protocol/br/backup';
 import { StorageMarker } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -127,6 +128,14 @@ describe('a granted restore', () => {
     expect(await run('echo up')).toBe('refused: SOURCE_DAMAGED');
     expect(worker.told).toMatchObject([{ end: { sourceDamaged: true } }]);
     expect(worker.told[0]?.end?.reason?.message).toMatch(/1\/a_write\.sst.*Nothing was changed in the target\.$/);
+    expect(worker.printed()).toBe('');
+  });
+
+  it('is refused of an incremental backup, which br would take for a whole one', async () => {
+    const file = join(worker.root, 'storage', 'nfs', 'c1', 'p', 'backupmeta');
+    const meta = BackupMeta.decode(readFileSync(file));
+    writeFileSync(file, BackupMeta.encode({ ...meta, startVersion: 5n }).finish());
+    expect(await run('echo up')).toBe('refused: DOES_NOT_FIT');
     expect(worker.printed()).toBe('');
   });
 

@@ -11,6 +11,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { metadataLimit } from '@tidemark/backupmeta/backupmeta';
 import { openCrypter } from '@tidemark/backupmeta/crypter';
+import { planChecks } from '@tidemark/br-restore/plan-checks';
 import { keepsCheckpoint } from '@tidemark/br-restore/versions';
 import { AppError } from '@tidemark/errors/app-error';
 import type { RestoreRef, StorageMarker } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
@@ -38,7 +39,7 @@ import { endOfRestore, type RestoreEnd, toEnd, type Verdict } from './end.ts';
 import { type ReportLateEnd, reportLateEnds } from './late-ends.ts';
 import type { RestoreRun, RunFolders } from './run-folders.ts';
 import { type FinishedRestore, runRestore } from './run-restore.ts';
-import { checkSource } from './source-check.ts';
+import { type CheckedSource, checkSource } from './source-check.ts';
 
 /** A restore to run. */
 export interface RestoreGrant {
@@ -230,6 +231,8 @@ async function run(
   reach.worked(grant.storageDigest);
   if (found.kind === 'unfit')
     return { kind: 'refused', code: found.code, message: found.message, sourceDamaged: found.damaged };
+  const misfit = misfitOf(granted, program.version, found);
+  if (misfit) return misfit;
   const credentials = await storageCredentials(source.storage, env, signal);
   await requireTlsFiles(target.tls, secretsFolder(env), signal);
 
@@ -275,6 +278,27 @@ async function run(
   await recorder.finish();
   brEnded(facts, exit, end.kind);
   return { how: isGivenBack(end, finished) && !lease.canceling.aborted ? 'release' : 'complete', end, run };
+}
+
+/** What only the catalogue and the `br` at hand show, and nobody can pass over; the rest was shown before the restore was accepted. */
+function misfitOf(
+  { grant, facts }: GrantedRestore,
+  brVersion: string,
+  { description, sizeBytes }: Extract<CheckedSource, { kind: 'sound' }>,
+): Verdict | undefined {
+  const { order, tso, tidbClusterId, targetVersion } = grant;
+  const { clusterVersion } = description;
+  const source = { clusterId: '', pd: [], tso, tidbClusterId, clusterVersion, sizeBytes, tableChecksums: undefined };
+  const target = { clusterId: facts.clusterId, pd: order.target.pd, version: targetVersion };
+  const checks = planChecks({
+    source: { ...source, catalogue: description },
+    target: { ...target, tidbClusterId: undefined, newCollations: undefined },
+    brVersion,
+    options: order.options,
+    now: new Date(),
+  });
+  const blocked = checks.find(({ code, level }) => level === 'blocked' && ['sourceKind', 'br'].includes(code));
+  return blocked && { kind: 'refused', code: 'DOES_NOT_FIT', message: blocked.sentence };
 }
 
 /** Whether another worker is to go on without a try being counted: it was this one that stopped. */
