@@ -154,10 +154,11 @@ describe('a granted restore', () => {
     expect(await run('echo up')).toBe('refused: SOURCE_GONE');
   });
 
-  it('is refused where this worker cannot use its storage', async () => {
+  it('is left to another worker where this one cannot use its storage, and refused in the end', async () => {
     rmSync(join(worker.root, 'storage'), { recursive: true });
-    expect(await run('echo up')).toBe('refused: STORAGE_UNUSABLE');
-    expect([worker.printed(), worker.unreached]).toEqual(['', ['d']]);
+    expect(await run('echo up', { grant: { waits: 9 } })).toBe('wait: STORAGE_UNUSABLE');
+    expect(await run('echo up', { grant: { waits: 10 } })).toBe('refused: STORAGE_UNUSABLE');
+    expect([worker.printed(), worker.unreached]).toEqual(['', ['d', 'd']]);
   });
 
   it('waits for a worker with the br that began it', async () => {

@@ -120,6 +120,8 @@ interface Outcome {
 /** A large backup on an object store takes a request for each thousand of its files. */
 const LOOK_MS = 15 * 60_000;
 const AWAY_SECONDS = 60;
+/** So often a restore is left to another worker that one cannot run. */
+const WAITS_FOR_ANOTHER = 10;
 
 /** Runs the restore; answers how it ended, for the log. */
 export async function runRestoreTask(granted: GrantedRestore, dependencies: RestoreTaskDependencies): Promise<string> {
@@ -166,8 +168,10 @@ async function outcomeOf(granted: GrantedRestore, dependencies: RestoreTaskDepen
     if (!trouble) return without(NOT_PREPARED);
     reach.failed(known(grant), grant.storageDigest, trouble);
     const { code, message, passing } = trouble;
+    // What is wrong with this worker alone, such as a mount that it lacks, is not wrong with the restore: another one may have it.
+    const mayPass = passing || grant.waits < WAITS_FOR_ANOTHER;
     return without(
-      passing ? { kind: 'wait', code, message, seconds: AWAY_SECONDS } : { kind: 'refused', code, message },
+      mayPass ? { kind: 'wait', code, message, seconds: AWAY_SECONDS } : { kind: 'refused', code, message },
     );
   }
 }
