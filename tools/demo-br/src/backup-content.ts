@@ -44,10 +44,15 @@ export async function readDataFiles(place: BackupPlace, meta: BackupMeta): Promi
  *
  * @throws BrError if it is not there
  */
-export async function readFile({ storage, crypter }: BackupPlace, { name, cipherIv }: File): Promise<Buffer> {
+export async function readFile(place: BackupPlace, file: File): Promise<Buffer> {
+  return place.crypter.open(file.cipherIv, await readStored(place, file));
+}
+
+/** Reads a file as it lies in the storage. @throws BrError if it is missing */
+export async function readStored({ storage }: Pick<BackupPlace, 'storage'>, { name }: File): Promise<Buffer> {
   const body = await storage.read(name);
   if (body === undefined) throw new BrError(`open ${storage.path ?? storage.uri}/${name}: no such file or directory`);
-  return crypter.open(cipherIv, body);
+  return body;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readDataFiles, readFile } from './backup-content.ts';
+import { readDataFiles, readStored } from './backup-content.ts';
 import { BrError } from './br-error.ts';
 import type { DebugRun } from './debug-run.ts';
 import { readMeta } from './read-meta.ts';
@@ -14,7 +14,7 @@ import { readMeta } from './read-meta.ts';
 export async function checkSums(run: DebugRun): Promise<string> {
   for (const file of await readDataFiles(run, await readMeta(run.storage, run.crypter))) {
     const sum = createHash('sha256')
-      .update(await readFile(run, file))
+      .update(await readStored(run, file))
       .digest('hex');
     const recorded = file.sha256.toString('hex');
     if (sum === recorded) continue;

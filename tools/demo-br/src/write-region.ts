@@ -25,7 +25,8 @@ export async function writeRegion(
       return File.fromPartial({
         ...sumRows(rows),
         name,
-        sha256: createHash('sha256').update(body).digest(),
+        // TiKV hashes what it stores: of an encrypted file that is the ciphertext.
+        sha256: createHash('sha256').update(sealed.body).digest(),
         startKey: region.startKey,
         endKey: region.endKey,
         endVersion: backupTs,
