@@ -123,13 +123,17 @@ describe.each([
     const before = processes();
     const another = await tidemark.cluster('doorbell');
     await away(rabbitmq);
-    const startedAt = performance.now();
-    const id = await tidemark.start(another);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
-    await expectRefused([]);
-    for (const name of ['backup-service', 'executor-worker']) await untilNotReady(name, 'rabbitmq');
-    await expectRefused([]);
-    await rabbitmq.resume();
+    let id: string;
+    try {
+      const startedAt = performance.now();
+      id = await tidemark.start(another);
+      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      await expectRefused([]);
+      for (const name of ['backup-service', 'executor-worker']) await untilNotReady(name, 'rabbitmq');
+      await expectRefused([]);
+    } finally {
+      await rabbitmq.resume();
+    }
     await tidemark.untilState(id, 'Succeeded', 60);
     await untilAllReady();
     expect(processes()).toEqual(before);
