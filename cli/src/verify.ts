@@ -90,7 +90,7 @@ function tell(report: ContentReport, seconds: number, sample: number, say: (line
 }
 
 function toJson(report: ContentReport, seconds: number, sample: number) {
-  const { result, ...rest } = report;
+  const { result, description: _, ...rest } = report;
   return {
     ...rest,
     message: toSentence(report, sample),

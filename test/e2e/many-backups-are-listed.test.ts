@@ -205,7 +205,7 @@ it('reading pages up to the total gets everything, by number for as long as that
     ({ total, pageToken } = found);
   }
   expect(told).toEqual(all);
-});
+}, 180_000);
 
 it.each([
   ['state', { state: 'Canceled' }],
