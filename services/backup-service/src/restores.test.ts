@@ -277,6 +277,30 @@ describe('lists', () => {
   });
 });
 
+describe('a damaged record', () => {
+  it('of a restore stops no list of the others', async () => {
+    const id = await startRestore();
+    const damaged = randomUUID();
+    const records = service().db.collection<{ _id: string }>('backups');
+    const keys = { activeKey: damaged, slotKey: damaged, basePath: damaged, kind: 'restore', revision: 1 };
+    const restore = { target: { clusterId: target } };
+    await records.insertOne({ _id: damaged, ...keys, restoreTime: new Date(), restore } as never);
+    const ofTarget = ListRestoresRequest.create({ clusterIds: [target], pageSize: 10 });
+    const { restores } = await service().restores.listRestores(ofTarget);
+    expect(restores.map((one) => one.id)).toEqual([id]);
+  });
+
+  it('of a backup stops no list of recovery points', async () => {
+    const damaged = await goodBackup();
+    const records = service().db.collection<{ _id: string }>('backups');
+    await records.updateOne({ _id: damaged }, { $set: { storage: null } });
+    const request = { clusterId: cluster(), pageSize: 10, pageToken: '' };
+    const { points, newest } = await service().backups.listRecoveryPoints(request);
+    expect(points.map((point) => point.backupId)).toEqual([backupId]);
+    expect(newest).toBeUndefined();
+  });
+});
+
 describe('recovery points', () => {
   const list = (fields: Partial<ListRecoveryPointsRequest> = {}) =>
     service().backups.listRecoveryPoints({ clusterId: cluster(), pageSize: 10, pageToken: '', ...fields });

@@ -13,16 +13,15 @@ import {
   TargetState as TargetStateMessage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import { fromReasonMessage, toReasonMessage } from '../backup-message.ts';
-import {
-  type End,
-  isActive,
-  type Restore,
-  type RestoreAttempt,
-  type RestoreOptions,
-  type RestoreSource,
-  type RestoreState,
-  type RestoreTarget,
-  type TargetState,
+import type {
+  End,
+  Restore,
+  RestoreAttempt,
+  RestoreOptions,
+  RestoreSource,
+  RestoreState,
+  RestoreTarget,
+  TargetState,
 } from './restore.ts';
 
 const STATES = {
@@ -211,9 +210,4 @@ export function fromEndMessage(message: EndMessage | undefined): End | undefined
     ...(waitSeconds > 0 && { waitMs: Math.min(waitSeconds, MAX_TOLD_SECONDS) * 1000 }),
     ...(killed && { killed: true as const }),
   };
-}
-
-/** A sentence about where a restore and its target are. */
-export function standingOf(restore: Restore): string {
-  return isActive(restore) ? restore.state : `${restore.state}, its target ${restore.targetState}`;
 }

@@ -67,8 +67,6 @@ export interface RestoreStore {
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
   /** Another restore that left a checkpoint in a cluster, and of which nobody said that it is gone. */
   findUnclean(clusterId: string, exceptId: string, signal: AbortSignal): Promise<string | undefined>;
-  /** A restore that is not over and reads from a storage. */
-  findReading(storageId: string, signal: AbortSignal): Promise<Restore | undefined>;
   /** A page of restores, newest first. @throws AppError as `Pages.read` */
   list(filter: RestoreFilter, page: PageWish, signal: AbortSignal): Promise<Page<Restore>>;
 }
@@ -135,15 +133,6 @@ export function createRestoreStore(db: Db, { now, limits, slots, onChanged }: Re
           )
           .toArray();
         return found.map(({ _id }) => _id).find((id) => id !== exceptId);
-      }),
-
-    findReading: (storageId, signal) =>
-      persist(signal, async () => {
-        const found = await collection.findOne(
-          { 'restore.source.storage.id': storageId, activeKey: { $gte: 'cluster:', $lt: 'cluster;' } },
-          { signal },
-        );
-        return found ? fromStored(found) : undefined;
       }),
 
     list: (filter, wish, signal) =>

@@ -44,8 +44,8 @@ export function listRecoveryPoints({ store, finished, quarantines, now }: Depend
     const get = (id: string | undefined) => (id === undefined ? undefined : store.get(id, signal));
     const [newest, newestVerified] = await Promise.all([get(newestGood?._id), get(verifiedId)]);
 
-    const good = page.rows.filter((backup) => backup.deletion.state === 'None' && !isDamaged(backup));
-    const told = readable(quarantines.listedBackups, good, toPoint, RecoveryPoint);
+    const read = (backups: readonly Backup[]) => readable(quarantines.listedBackups, backups, toPoint, RecoveryPoint);
+    const told = read(page.rows).filter(({ record }) => record.deletion.state === 'None' && !isDamaged(record));
     const points = fitting(
       told.map(({ message }) => message),
       RecoveryPoint,
@@ -55,19 +55,22 @@ export function listRecoveryPoints({ store, finished, quarantines, now }: Depend
       page,
       last && { at: last.startTime, id: last._id, number: page.rows.indexOf(last) + 1 },
     );
-    const newestPoint = newest && toPoint(newest);
+    const [newestPoint, verifiedPoint] = [newest, newestVerified].map(
+      (backup) => read(backup ? [backup] : [])[0]?.message,
+    );
     return {
       points,
       nextPageToken: followingPageToken,
       newest: newestPoint,
-      newestVerified: newestVerified && toPoint(newestVerified),
+      newestVerified: verifiedPoint,
       rpoSeconds: newestPoint?.time ? Math.max(0, (now().getTime() - newestPoint.time.getTime()) / 1000) : 0,
-      estimatedSeconds: newest ? estimateSeconds(newest.result?.sizeBytes ?? 0) : 0,
+      estimatedSeconds: newestPoint ? estimateSeconds(Number(newestPoint.sizeBytes)) : 0,
     };
   };
 }
 
-function toPoint({ _id, result, storage, startTime, verification }: Backup): RecoveryPoint {
+function toPoint({ _id, result, storage, startTime, deletion, verification }: Backup): RecoveryPoint {
+  if (!deletion) throw new Error('the record does not say whether it is deleted');
   const tso = BigInt(result?.tso ?? 0);
   const verdict = verification?.counts?.state === 'Good' ? verification.counts : undefined;
   const levels = {

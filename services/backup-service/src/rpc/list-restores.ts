@@ -32,10 +32,11 @@ export function listRestores({ restores, quarantines, now }: Dependencies) {
     check.finish();
 
     const page = await restores.list(filter, asked.wish, signal);
-    const seen = page.rows.filter(({ source }) => sees(source.clusterId));
     const at = now();
     const toMessage = (restore: Restore) => toListedRestore(restore, at);
-    const told = readable(quarantines.listedRestores, seen, toMessage, RestoreMessage);
+    const told = readable(quarantines.listedRestores, page.rows, toMessage, RestoreMessage).filter(({ record }) =>
+      sees(record.source.clusterId),
+    );
     const found = fitting(
       told.map(({ message }) => message),
       RestoreMessage,
