@@ -28,6 +28,7 @@ export default defineConfig({
     // What the code under test logs is shown when it is asked for: TIDEMARK_LOG_LEVEL=info npm test -- part-of-a-name
     env: { TIDEMARK_LOG_LEVEL: process.env.TIDEMARK_LOG_LEVEL ?? 'silent' },
     globalSetup: ['test/leave-nothing.ts'],
+    setupFiles: ['test/wait-longer.ts'],
     // Broker and database are started only when a test that needs them is among those that run.
     projects: [
       { extends: true, test: { name: 'alone', include: tests.filter((file) => !withServers.has(file)) } },

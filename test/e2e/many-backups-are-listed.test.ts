@@ -195,10 +195,13 @@ it('a total is exact up to its bound and for one cluster, and says where it is n
 
 it('reading pages up to the total gets everything, by number for as long as that is answered', async () => {
   const told: string[] = [];
+  let byNumber = true;
   for (let page = 1, total = 1, pageToken = ''; told.length < total; page += 1) {
-    let found = await rest({ page, pageSize: PAGE });
-    if (found.status !== 200) {
+    let found = await rest({ ...(byNumber ? { page } : { pageToken }), pageSize: PAGE });
+    if (byNumber && found.status !== 200) {
       expect(found).toMatchObject({ status: 400, message: expect.stringContaining('pageToken') });
+      // A page by its token may be short, so that numbers no longer fit behind it.
+      byNumber = false;
       found = await rest({ pageToken, pageSize: PAGE });
     }
     told.push(...found.ids);

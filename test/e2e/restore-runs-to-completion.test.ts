@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { type DemoCluster, demoCluster } from '@tidemark/demo-br/demo-cluster';
 import { performTask } from '@tidemark/demo-br/demo-cluster-task';
 import { restoreLines } from '@tidemark/local-stack/restore-lines';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startTidemark, type Tidemark } from './tidemark.ts';
 
 const SIZE = { regions: 6, bytesPerFile: 200 };
@@ -42,6 +42,11 @@ describe('a restore', () => {
     tidemark = await startTidemark({ copies: { 'executor-worker': 2 } });
   }, 120_000);
   afterAll(() => tidemark?.[Symbol.asyncDispose]());
+  afterEach(() => startDeadWorkers());
+
+  async function startDeadWorkers(): Promise<void> {
+    for (const one of tidemark.stack.processes) if (!one.running) await one.start();
+  }
 
   /** Registers a cluster of its own, and answers its rows too. */
   async function cluster(name: string) {
@@ -160,13 +165,12 @@ describe('a restore', () => {
   });
 
   it.each([0.1, 0.5, 0.9])('whose worker is killed at %d of its files loses nothing', async (at) => {
-    const killed = { kind: 'kill-parent', at, times: 1 };
+    const killed = { kind: 'kill-parent', thenHangs: true, at, times: 1 };
     const { source, target, backupId } = await prepare({ seconds: 1, outcome: killed });
     const restore = await until(await start(backupId, target.id), isEnded);
     expect(restore.attempts.map(({ outcome }) => outcome)).toEqual(['lost', 'ended']);
     expect(restore).toMatchObject({ state: 'Succeeded', targetState: 'Restored' });
     expect(contentOf(target.rows)).toEqual(contentOf(source.rows));
-    for (const one of tidemark.stack.processes) if (!one.running) await one.start();
     // The target is free for backups of its own.
     tidemark.demo({ seconds: 0.2, ...SIZE }, target.id);
     await tidemark.untilState(await tidemark.start(target.id), 'Succeeded');
@@ -182,7 +186,6 @@ describe('a restore', () => {
     expect(restore).toMatchObject({ state: 'Succeeded', result: { checksums: 'proven' } });
     expect(restore.attempts.map(({ outcome }) => outcome)).toEqual(['released', 'ended']);
     expect(contentOf(target.rows)).toEqual(contentOf(source.rows));
-    await worker.start();
   });
 
   it('whose br finished while its worker was dead is a success once a worker of that host is back', async () => {

@@ -31,9 +31,11 @@ export async function misbehave(outcome: Outcome, { ledger, log, signal }: Misbe
       break;
     case 'kill-parent':
       killAncestor(outcome.levels);
+      if (outcome.thenHangs) await hang(signal);
       break;
     case 'hang':
-      for (;;) await pause(3_600_000, undefined, { signal });
+      await hang(signal);
+      break;
     case 'tikv-silent':
       for (;;) await pause(3_600_000);
     case 'store-away':
@@ -59,4 +61,9 @@ export async function misbehave(outcome: Outcome, { ledger, log, signal }: Misbe
       break;
     default:
   }
+}
+
+/** Stands still until it is told to stop. */
+async function hang(signal: AbortSignal): Promise<never> {
+  for (;;) await pause(3_600_000, undefined, { signal });
 }

@@ -10,7 +10,7 @@ import type { FailureName } from './named-failures.ts';
  * - `crash`: it kills itself with SIGKILL, as when memory runs out; nothing is cleaned up.
  * - `hang`: no further progress, for ever; it still obeys signals.
  * - `ignore-term`: deaf to TERM, INT, HUP and QUIT from the start; else a success.
- * - `kill-parent`: SIGKILL to an ancestor, then on as if nothing had happened. See `levels`.
+ * - `kill-parent`: SIGKILL to an ancestor, then on as if nothing had happened. See `levels` and `thenHangs`.
  * - `exit-0-without-meta`: success summary and exit 0, but no `backupmeta` (a harsher form of tidb#70034).
  * - `truncated-meta`: as a success, but `backupmeta` is cut in half.
  * - `missing-sst`: as a success, but one file that `backupmeta` names is not there.
@@ -83,6 +83,8 @@ export interface Outcome {
    * of an executor-worker, 2 is the worker itself.
    */
   readonly levels: number;
+  /** Whether it stands still once `kill-parent` has killed, instead of going on; it still obeys signals. */
+  readonly thenHangs: boolean;
   /** How much `flood` and `long-line` print. */
   readonly megabytes: number;
   /** How long the child of `fork` lives. */
@@ -98,6 +100,7 @@ export const SUCCESS: Outcome = {
   at: 0.5,
   step: 'files',
   levels: 2,
+  thenHangs: false,
   megabytes: 16,
   childSeconds: 60,
   awaySeconds: 5,

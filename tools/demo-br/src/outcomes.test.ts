@@ -108,6 +108,19 @@ test('checksum-mismatch: exit 1 in a path that looks finished', async () => {
   expect(left.filter((name) => name.startsWith('checkpoints/'))).toEqual([]);
 });
 
+test('kill-parent with thenHangs: it goes no further, and stops when it is told to', async () => {
+  told({ kind: 'kill-parent', at: 0.5, levels: 1, thenHangs: true });
+  const program = new URL('../bin/demo-br', import.meta.url).pathname;
+  const argv = `backup full -s local://${storage.path('x')} --log-file ${join(storage.root, 'run.log')}`;
+  const parent = spawn('sh', ['-c', `"${program}" ${argv} >/dev/null 2>&1 & echo $!; wait`]);
+  const [pid] = await once(parent.stdout, 'data');
+  const [, signal] = await once(parent, 'exit');
+  expect(signal).toBe('SIGKILL');
+  process.kill(Number(pid), 'SIGTERM');
+  await vi.waitFor(() => expect(lastExit()).toBe(1));
+  expect(await names()).not.toContain('backupmeta');
+});
+
 test('kill-parent: the parent of its parent dies, and it goes on', async () => {
   told({ kind: 'kill-parent', at: 0.5, levels: 2 });
   const log = join(storage.root, 'run.log');

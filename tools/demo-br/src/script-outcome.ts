@@ -15,6 +15,7 @@ const FIELDS: Readonly<Record<keyof Outcome, (value: unknown) => boolean>> = {
   step: (value) => RESTORE_STEPS.some((step) => step === value),
   times: isCount,
   levels: (value) => isCount(value) && value !== 0,
+  thenHangs: (value) => typeof value === 'boolean',
   megabytes: isCount,
   childSeconds: isCount,
   awaySeconds: (value) => typeof value === 'number' && value >= 0,
