@@ -32,7 +32,8 @@ export async function usageOf({ operations, pid }: Pick<StackProcess, 'operation
   };
 }
 
-async function ownMb(pid: number | undefined): Promise<number> {
+/** Memory that a process has for itself alone. */
+export async function ownMb(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const [, kib] = /^RssAnon:\s+(\d+) kB$/m.exec(status) ?? [];
   if (kib === undefined) throw new Error(`/proc/${pid}/status tells no RssAnon`);

@@ -2,7 +2,8 @@
 import type { FieldViolation } from '@tidemark/errors/app-error';
 import { MAX_PAGE, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
 import { readPageToken, type TokenScope, toPageToken } from './page-token.ts';
-import type { Page, PageWish, Position } from './pages.ts';
+import type { Page, PageWish } from './pages.ts';
+import type { Position } from './selection.ts';
 
 export interface PageRequest {
   readonly page: number;

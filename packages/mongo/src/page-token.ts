@@ -1,7 +1,7 @@
 /** Where a list goes on, as callers are given it. */
 import { createHash } from 'node:crypto';
 import { MAX_PAGE_TOKEN } from '@tidemark/limits/limits';
-import { LAST_INSTANT, type Position } from './pages.ts';
+import { LAST_INSTANT, type Position } from './selection.ts';
 
 const TOKEN = /^([a-z]\d) (\d{1,15}) (\d{1,15}) (\d{1,9}) ([\w:.-]{0,200}) ([A-Za-z0-9_-]{11})$/;
 /** Tells by mistake wrong tokens from right ones; nobody is kept from anything by it. */

@@ -6,7 +6,8 @@ import type { AppError } from '@tidemark/errors/app-error';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ensureIndexes } from './indexes.ts';
-import { createPages, FIRST_INSTANT, LAST_INSTANT, type PageWish, type Selection, toParts } from './pages.ts';
+import { createPages, type PageWish } from './pages.ts';
+import { FIRST_INSTANT, LAST_INSTANT, type Selection, toParts } from './selection.ts';
 import { dropTestDatabase } from './testing/drop-test-database.ts';
 
 interface Record {

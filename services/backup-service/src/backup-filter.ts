@@ -1,6 +1,6 @@
 /** Which backups a list is about, and how the database is asked for a part of them. */
 import type { TokenScope } from '@tidemark/mongo/page-token';
-import { FIRST_INSTANT, LAST_INSTANT, type Selection, toParts } from '@tidemark/mongo/pages';
+import { FIRST_INSTANT, LAST_INSTANT, type Selection, toParts } from '@tidemark/mongo/selection';
 import type { Backup, BackupState } from './backup.ts';
 
 /** Which backups to list; what is absent does not narrow. */

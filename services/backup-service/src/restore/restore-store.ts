@@ -8,7 +8,8 @@
  */
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
-import { createPages, FIRST_INSTANT, LAST_INSTANT, type Page, type PageWish, toParts } from '@tidemark/mongo/pages';
+import { createPages, type Page, type PageWish } from '@tidemark/mongo/pages';
+import { FIRST_INSTANT, LAST_INSTANT, toParts } from '@tidemark/mongo/selection';
 import type { Db, Document } from 'mongodb';
 import { persist } from '../persist.ts';
 import type { Slots } from '../slots.ts';

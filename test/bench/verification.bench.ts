@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeFolder, temporaryDataFolder } from '@tidemark/local-stack/temporary-data';
+import type { BenchContext, Benchmark, Figure } from './benchmark.ts';
+import { startFloor } from './floors/floor.ts';
+import { PATH, serveLargeBackup, writeLargeBackup } from './large-backup.ts';
+import { against, median } from './statistics.ts';
+import type { Verified, VerifierSettings } from './verifier.ts';
+
+const MIB = 2 ** 20;
+const FILE_BYTES = 16 * MIB;
+const FEW = 1_000;
+/** What a million files may need beyond a thousand: their names as hashes, and no more. */
+const MOST_MEMORY = 3;
+const LEAST_SPEED = 0.5;
+
+export const benchmark: Benchmark = {
+  name: 'verification',
+  what: 'bytes a second of a verification, against sha256sum of the same files; the memory that a million files need, against a thousand',
+  async run(context) {
+    const many = context.quick ? 50_000 : 1_000_000;
+    return [await speed(context), ...(await memory(context, many)), ...(await listing(context, many))];
+  },
+};
+
+async function speed(context: BenchContext): Promise<Figure> {
+  const folder = folderIn(context);
+  const files = context.quick ? 16 : 64;
+  context.say(`writing ${files} files of ${FILE_BYTES / MIB} MiB`);
+  const names = writeLargeBackup(folder, { files, bytesEach: FILE_BYTES }, context.signal);
+  const [ours, bare]: [number[], number[]] = [[], []];
+  // The first round warms up.
+  for (let round = 0; round < (context.quick ? 3 : 6); round += 1) {
+    const { bytes, seconds } = await verify({ location: localAt(folder), path: PATH, level: 'bytes', env: {} }, files);
+    const floor = bytes / (await sha256sum(names, context));
+    if (round === 0) continue;
+    ours.push(bytes / seconds / MIB);
+    bare.push(floor / MIB);
+  }
+  return {
+    name: 'a verification, MiB',
+    value: median(ours),
+    unit: '/s',
+    ...against(median(ours), 'sha256sum', median(bare)),
+    target: { of: 'ratio', atLeast: LEAST_SPEED },
+  };
+}
+
+async function memory(context: BenchContext, many: number): Promise<Figure[]> {
+  const own: number[] = [];
+  for (const files of [FEW, many]) {
+    const folder = folderIn(context);
+    context.say(`writing ${files} files`);
+    writeLargeBackup(folder, { files, bytesEach: 64 }, context.signal);
+    context.say(`verifying ${files} files`);
+    own.push((await verify({ location: localAt(folder), path: PATH, level: 'bytes', env: {} }, files)).ownMb);
+  }
+  return [grown(`own memory, every byte of ${many} files`, own)];
+}
+
+async function listing(context: BenchContext, many: number): Promise<Figure[]> {
+  const own: number[] = [];
+  for (const files of [FEW, many]) {
+    const { endpoint } = context.use(await serveLargeBackup({ files, bytesEach: 64 }));
+    context.say(`verifying a bucket of ${files} objects by its list`);
+    const location = {
+      $case: 's3' as const,
+      value: { bucket: 'backups', region: 'us-east-1', endpoint, forcePathStyle: true },
+    };
+    const env = { AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'bench' };
+    own.push((await verify({ location, path: PATH, level: 'meta', env }, files)).ownMb);
+  }
+  return [grown(`own memory, the list of ${many} objects`, own)];
+}
+
+function grown(name: string, [few = 0, many = 0]: readonly number[]): Figure {
+  return {
+    name,
+    value: many,
+    unit: 'MB',
+    ...against(many, `${FEW} files`, few),
+    target: { of: 'ratio', atMost: MOST_MEMORY },
+  };
+}
+
+const localAt = (path: string) => ({ $case: 'local' as const, value: { path } });
+
+function folderIn(context: BenchContext): string {
+  const folder = temporaryDataFolder();
+  context.use({ [Symbol.dispose]: () => removeFolder(folder) });
+  return folder;
+}
+
+/** What was not found good has measured something else. */
+async function verify(settings: VerifierSettings, files: number): Promise<Verified> {
+  await using verifier = await startFloor('../verifier.ts', settings);
+  const verified = verifier.ready as unknown as Verified;
+  if (verified.verdict !== 'good' || verified.files < files)
+    throw new Error(`The backup of ${files} files was found ${verified.verdict}, with ${verified.files} files.`);
+  return verified;
+}
+
+/** Seconds that it takes; the names are in a file, as they may be too many for a command. */
+async function sha256sum(names: readonly string[], context: BenchContext): Promise<number> {
+  const list = join(folderIn(context), 'names');
+  writeFileSync(list, names.join('\0'));
+  const startedAt = performance.now();
+  const child = spawn('xargs', ['-0', '-a', list, 'sha256sum'], { stdio: 'ignore', signal: context.signal });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`sha256sum ended with ${code}.`);
+  return (performance.now() - startedAt) / 1_000;
+}
