@@ -2,8 +2,19 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-const tests = globSync('**/*.test.ts', { exclude: (name) => name === 'node_modules' || name.startsWith('.tidemark') });
+const LONG = '.long.test.ts';
+const areLongAsked = process.env.TIDEMARK_LONG_TESTS === '1';
+const tests = globSync('**/*.test.ts', {
+  exclude: (name) => name === 'node_modules' || name.startsWith('.tidemark'),
+}).filter((file) => !file.endsWith(LONG) || areLongAsked || isNamed(file));
 const withServers = new Set(tests.filter((file) => asksForServers(file)));
+
+/** Whether an argument asks for a file by a part of its name. */
+function isNamed(file: string): boolean {
+  return process.argv
+    .slice(2)
+    .some((argument) => !argument.startsWith('-') && argument !== 'run' && file.includes(argument));
+}
 
 /** Whether a file asks for a server's URL, itself or through a file that it imports by a relative path. */
 function asksForServers(file: string, seen = new Set<string>()): boolean {

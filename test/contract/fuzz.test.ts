@@ -2,7 +2,8 @@
  * Schemathesis sends what the OpenAPI document allows and what it forbids to every route of a real Tidemark, and finds
  * no 5xx but "overloaded", no status, header or content type that the document does not name, and no answer that does not fit its schema.
  *
- * `TIDEMARK_FUZZ_EXAMPLES=200 npm test -- test/contract/fuzz` looks longer.
+ * `TIDEMARK_LONG_TESTS=1 npm test -- test/contract/fuzz` also tries every bound of every field and sequences of calls;
+ * `TIDEMARK_FUZZ_EXAMPLES=200` looks longer.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,6 +32,8 @@ const CHECKS = [
   'ignored_auth',
 ];
 const EXAMPLES = Number(process.env.TIDEMARK_FUZZ_EXAMPLES ?? 2);
+/** All phases take five minutes on two cores. */
+const PHASES = process.env.TIDEMARK_LONG_TESTS === '1' ? 'examples,coverage,fuzzing,stateful' : 'examples,fuzzing';
 /** Where no worker is, a check waits 30 s for one: it gets only what is refused at once. */
 const SLOW = 'checkStorage';
 /** Being overloaded is an answer of its own, and the log tells whether a 503 was that. */
@@ -69,7 +72,18 @@ it('a fuzzer finds nothing that the document does not promise', { timeout: 300_0
     const program = join(dirname(python), 'schemathesis');
     const { url, token } = tidemark.stack;
     const target = [file, '--url', `${url}/api/v1`, '--header', `Authorization: Bearer ${token}`];
-    const bounds = ['--seed', '1', '--max-examples', String(EXAMPLES), '--request-timeout', '40', '--workers', '1'];
+    const bounds = [
+      '--phases',
+      PHASES,
+      '--seed',
+      '1',
+      '--max-examples',
+      String(EXAMPLES),
+      '--request-timeout',
+      '40',
+      '--workers',
+      '1',
+    ];
     const quiet = [
       '--warnings',
       'off',

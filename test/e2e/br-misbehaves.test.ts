@@ -26,8 +26,8 @@ describe('a br that behaves as none should', () => {
 
   it.each([
     // 300 MB go through guard and reader in extremes.test.ts; the short leases here are no match for a busy machine.
-    ['prints more than is kept', { kind: 'flood', megabytes: 32 }],
-    ['prints one line of 50 MB', { kind: 'long-line', megabytes: 50 }],
+    ['prints more than is kept', { kind: 'flood', megabytes: 16 }],
+    ['prints one line of 20 MB', { kind: 'long-line', megabytes: 20 }],
     ['has errors in its log', { kind: 'noisy' }],
     ['leaves a child behind that ignores TERM', { kind: 'fork', childSeconds: 600 }],
   ])('%s is backed up with all the same', async (_, outcome) => {

@@ -32,8 +32,8 @@ export interface FleetCluster {
   /** End of the newest good backup. */
   readonly newestGoodAt?: Date;
   readonly rules: readonly Strategy[];
-  /** What strategy-service was told of it last. */
-  readonly told: string;
+  /** The labels that strategy-service has noted, as text. */
+  readonly noted: string;
 }
 
 export interface Fleet {
@@ -78,37 +78,37 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
     return found;
   }
 
-  /** Takes clusters in, and lets strategy-service know of labels that it was not told. */
+  /** Takes clusters in, and lets strategy-service know of labels that it has not noted. */
   async function takeIn(some: readonly Cluster[], into: Map<string, FleetCluster>, signal: AbortSignal): Promise<void> {
-    const news = some.filter((cluster) => clusters.get(cluster.id)?.told !== labelsOf(cluster));
-    const untold = new Set<string>();
+    const news = some.filter((cluster) => clusters.get(cluster.id)?.noted !== labelsOf(cluster));
+    const missed = new Set<string>();
     for (const batch of batches(news, PAGE)) {
-      const told = batch.map(({ id, labels, timeZone }) => ({ clusterId: id, labels, timeZone }));
-      for (const piece of inFittingPieces(told, ClusterLabels))
-        for (const id of await noteLabels(piece, signal)) untold.add(id);
+      const labels = batch.map(({ id, labels, timeZone }) => ({ clusterId: id, labels, timeZone }));
+      for (const piece of inFittingPieces(labels, ClusterLabels))
+        for (const id of await noteLabels(piece, signal)) missed.add(id);
     }
     for (const cluster of some) {
       const registeredAt = cluster.createTime ?? now();
-      const told = untold.has(cluster.id) ? '' : labelsOf(cluster);
-      into.set(cluster.id, { rules: [], ...clusters.get(cluster.id), registeredAt, told });
+      const noted = missed.has(cluster.id) ? '' : labelsOf(cluster);
+      into.set(cluster.id, { rules: [], ...clusters.get(cluster.id), registeredAt, noted });
     }
   }
 
-  /** Tells strategy-service of labels; where that fails for the sake of one cluster, one by one. @returns those untold */
-  async function noteLabels(told: ClusterLabels[], signal: AbortSignal): Promise<string[]> {
+  /** Tells strategy-service of labels; where that fails for the sake of one cluster, one by one. @returns those that were not noted */
+  async function noteLabels(labels: ClusterLabels[], signal: AbortSignal): Promise<string[]> {
     const note = (some: ClusterLabels[]) =>
       plans.noteClusters({ clusters: some, goneClusterIds: [], toldFor: [] }, longCall(signal));
     try {
-      await note(told);
+      await note(labels);
       return [];
     } catch (error) {
       if (!(error instanceof AppError) || error.code === 'canceled' || isOutage(error)) throw error;
     }
-    const untold: string[] = [];
-    for (const one of told)
+    const missed: string[] = [];
+    for (const one of labels)
       if (!(await quarantines.clusterLabels.attempt(one.clusterId, () => note([one]), signal)))
-        untold.push(one.clusterId);
-    return untold;
+        missed.push(one.clusterId);
+    return missed;
   }
 
   /** Rules that clusters have from strategies for labels although they are registered no longer go. */

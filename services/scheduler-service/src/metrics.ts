@@ -8,15 +8,15 @@ import { expectedIntervalMs, type Fleet, type FleetCluster } from './fleet.ts';
 import type { OccurrenceStore, OutcomeCount } from './occurrence-store.ts';
 
 /** Read at each scrape, so that an age goes on growing while the services behind it are away. */
-let told: { readonly fleet: Fleet; readonly now: () => Date } | undefined;
+let source: { readonly fleet: Fleet; readonly now: () => Date } | undefined;
 
 /** Lets the gauges speak of a fleet; a cluster that is gone is gone from them. */
 export function tellOf(fleet: Fleet, now: () => Date): Disposable {
   const mine = { fleet, now };
-  told = mine;
+  source = mine;
   return {
     [Symbol.dispose]() {
-      if (told === mine) told = undefined;
+      if (source === mine) source = undefined;
     },
   };
 }
@@ -24,9 +24,9 @@ export function tellOf(fleet: Fleet, now: () => Date): Disposable {
 function clusterGauge(name: string, help: string, measure: (known: FleetCluster, now: Date) => number | undefined) {
   gauge(name, help, ['cluster'], (one) => {
     one.reset();
-    if (!told) return;
-    const now = told.now();
-    for (const [cluster, known] of told.fleet.clusters) {
+    if (!source) return;
+    const now = source.now();
+    for (const [cluster, known] of source.fleet.clusters) {
       const value = measure(known, now);
       if (value !== undefined) one.set({ cluster }, value);
     }
@@ -70,7 +70,7 @@ const PAIRS = [
   ...(['Skipped', 'Missed'] as const).flatMap((state) => REASON_CODES.map((code) => ({ state, code }))),
 ] as const satisfies readonly Omit<OutcomeCount, 'count'>[];
 
-// There from the start: what is absent cannot be told from a scheduler that is, and what begins at 1 never grew.
+// There from the start: what is absent cannot be source from a scheduler that is, and what begins at 1 never grew.
 for (const { state, code } of PAIRS) {
   occurrences.inc({ state, reason: code || 'NONE' }, 0);
   ofLastDay.set({ state, reason: code || 'NONE' }, 0);

@@ -57,10 +57,10 @@ export function listBackups({ store, slots, verifications, quarantines, exactTot
       return { page, positions, active: new Map(found.map((one) => [one._id, one])) };
     });
     const toMessage = (backup: Backup) => toListedMessage(backup, positions.get(backup._id), active.get(backup._id));
-    const told = readable(quarantines.listedBackups, page.rows, toMessage, BackupMessage);
-    const messages = told.map(({ message }) => message);
+    const shown = readable(quarantines.listedBackups, page.rows, toMessage, BackupMessage);
+    const messages = shown.map(({ message }) => message);
     const backups = fitting(messages, BackupMessage);
-    const last = backups.length < told.length ? told[backups.length - 1]?.record : undefined;
+    const last = backups.length < shown.length ? shown[backups.length - 1]?.record : undefined;
     return {
       backups,
       ...asked.answer(page, last && { at: last.startTime, id: last._id, number: page.rows.indexOf(last) + 1 }),

@@ -45,12 +45,12 @@ export function listRecoveryPoints({ store, finished, quarantines, now }: Depend
     const [newest, newestVerified] = await Promise.all([get(newestGood?._id), get(verifiedId)]);
 
     const read = (backups: readonly Backup[]) => readable(quarantines.listedBackups, backups, toPoint, RecoveryPoint);
-    const told = read(page.rows).filter(({ record }) => record.deletion.state === 'None' && !isDamaged(record));
+    const shown = read(page.rows).filter(({ record }) => record.deletion.state === 'None' && !isDamaged(record));
     const points = fitting(
-      told.map(({ message }) => message),
+      shown.map(({ message }) => message),
       RecoveryPoint,
     );
-    const last = points.length < told.length ? told[points.length - 1]?.record : undefined;
+    const last = points.length < shown.length ? shown[points.length - 1]?.record : undefined;
     const { followingPageToken } = asked.answer(
       page,
       last && { at: last.startTime, id: last._id, number: page.rows.indexOf(last) + 1 },

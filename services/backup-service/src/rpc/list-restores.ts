@@ -34,14 +34,14 @@ export function listRestores({ restores, quarantines, now }: Dependencies) {
     const page = await restores.list(filter, asked.wish, signal);
     const at = now();
     const toMessage = (restore: Restore) => toListedRestore(restore, at);
-    const told = readable(quarantines.listedRestores, page.rows, toMessage, RestoreMessage).filter(({ record }) =>
+    const shown = readable(quarantines.listedRestores, page.rows, toMessage, RestoreMessage).filter(({ record }) =>
       sees(record.source.clusterId),
     );
     const found = fitting(
-      told.map(({ message }) => message),
+      shown.map(({ message }) => message),
       RestoreMessage,
     );
-    const last = found.length < told.length ? told[found.length - 1]?.record : undefined;
+    const last = found.length < shown.length ? shown[found.length - 1]?.record : undefined;
     const { followingPageToken } = asked.answer(
       page,
       last && { at: last.startTime, id: last._id, number: page.rows.indexOf(last) + 1 },

@@ -52,10 +52,10 @@ export function listOccurrences({ store, quarantines, exactTotal, now }: ListOcc
     ];
     if (violations.length > 0) throw invalidArgument(violations);
     const page = await store.list(filter, asked.wish, now(), signal);
-    const told = readable(quarantines.listedWindows, page.rows, toMessage, OccurrenceMessage);
-    const messages = told.map(({ message }) => message);
+    const shown = readable(quarantines.listedWindows, page.rows, toMessage, OccurrenceMessage);
+    const messages = shown.map(({ message }) => message);
     const occurrences = fitting(messages, OccurrenceMessage);
-    const last = occurrences.length < told.length ? told[occurrences.length - 1]?.record : undefined;
+    const last = occurrences.length < shown.length ? shown[occurrences.length - 1]?.record : undefined;
     return {
       occurrences,
       ...asked.answer(page, last && { at: last.opensAt, id: last._id, number: page.rows.indexOf(last) + 1 }),

@@ -28,11 +28,16 @@ export function listStrategies({ store, spreadMs, quarantines }: Dependencies) {
       ? await store.changedSince(...goesOn(pageToken, updatedAfter), pageSize + 1, signal)
       : await store.list({ clusterIds, withRetention, after: pageToken }, pageSize + 1, signal);
     const page = found.slice(0, pageSize);
-    const told = readable(quarantines.listedRules, page, (strategy) => toStrategyMessage(strategy, spreadMs), Strategy);
-    const messages = told.map(({ message }) => message);
+    const shown = readable(
+      quarantines.listedRules,
+      page,
+      (strategy) => toStrategyMessage(strategy, spreadMs),
+      Strategy,
+    );
+    const messages = shown.map(({ message }) => message);
     const strategies = fitting(messages, Strategy);
     const rest = found.length > pageSize ? page.at(-1) : undefined;
-    const last = strategies.length < told.length ? told[strategies.length - 1]?.record : rest;
+    const last = strategies.length < shown.length ? shown[strategies.length - 1]?.record : rest;
     const timed = last && updatedAfter ? `${last.updateTime.getTime()}_` : '';
     return { strategies, nextPageToken: last ? timed + last._id : '' };
   };

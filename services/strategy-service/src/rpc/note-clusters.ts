@@ -27,10 +27,10 @@ export function noteClusters(dependencies: Dependencies) {
     validate(clusters, goneClusterIds);
     for (const { name, revision } of toldFor.slice(0, MAX_ENTRIES)) await fleet.markTold(name, Number(revision));
     const gone = await forget(dependencies, goneClusterIds, signal);
-    const told = new Map(clusters.map((cluster) => [cluster.clusterId, cluster]));
-    const before = new Map((await fleet.clusters([...told.keys()], signal)).map((cluster) => [cluster._id, cluster]));
+    const noted = new Map(clusters.map((cluster) => [cluster.clusterId, cluster]));
+    const before = new Map((await fleet.clusters([...noted.keys()], signal)).map((cluster) => [cluster._id, cluster]));
     const pending = randomUUID();
-    const fresh = [...told.values()]
+    const fresh = [...noted.values()]
       .map(
         ({ clusterId, labels, timeZone }): ClusterLabelsDocument => ({
           _id: clusterId,

@@ -13,13 +13,13 @@ import type { Dependencies } from './context.ts';
 export function scanStrategies({ store, spreadMs, quarantines }: Dependencies) {
   return async function* (_: ScanStrategiesRequest, { signal }: CallContext): AsyncGenerator<ScanStrategiesResponse> {
     for await (const batch of store.scan(signal)) {
-      const told = readable(
+      const shown = readable(
         quarantines.listedRules,
         batch,
         (strategy) => toStrategyMessage(strategy, spreadMs),
         Strategy,
       );
-      const messages = told.map(({ message }) => message);
+      const messages = shown.map(({ message }) => message);
       for (const strategies of inFittingPieces(messages, Strategy)) yield { strategies };
     }
   };

@@ -13,13 +13,13 @@ export function complete(
   limits: RestoreLimits,
 ): RestoreDecision {
   const { claim, end } = command;
-  const told = known(end, 'worker', now);
+  const reported = known(end, 'worker', now);
   if (!isHeldBy(restore, command)) {
     const { outcome, end: before } = attemptOf(restore, claim) ?? {};
-    if (outcome === 'lost') return { ...takeLateEnd(restore, claim, told), ...LOST };
+    if (outcome === 'lost') return { ...takeLateEnd(restore, claim, reported), ...LOST };
     return outcome === 'ended' && before?.kind === end.kind ? OK : LOST;
   }
   // A worker that was forbidden to start without a cancel gives the task back.
   if (end.kind === 'none' && restore.state !== 'Canceling') return refused('wrongPair');
-  return { ...OK, next: afterEnd(restore, claim, told, limits) };
+  return { ...OK, next: afterEnd(restore, claim, reported, limits) };
 }

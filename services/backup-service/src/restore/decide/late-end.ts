@@ -22,9 +22,9 @@ export function lateEnd(
   limits: RestoreLimits,
 ): RestoreDecision {
   if (!end) return OK;
-  const told = known(end, 'record', now);
-  if (restore.task?.claim === claim) return { ...OK, next: afterEnd(restore, claim, told, limits) };
-  return takeLateEnd(restore, claim, told);
+  const reported = known(end, 'record', now);
+  if (restore.task?.claim === claim) return { ...OK, next: afterEnd(restore, claim, reported, limits) };
+  return takeLateEnd(restore, claim, reported);
 }
 
 /** The end of an attempt that was given up. */
@@ -32,9 +32,9 @@ export function takeLateEnd(restore: Restore, claim: string, end: KnownEnd): Res
   const attempt = attemptOf(restore, claim);
   if (!attempt || attempt.end) return OK;
   const number = restore.attempts.indexOf(attempt);
-  const told = withAttempt(restore, claim, { end });
+  const reported = withAttempt(restore, claim, { end });
   const resumed = restore.resumes.some(({ attempts }) => attempts > number);
-  const next = isOver(restore) || resumed ? told : afterLateEnd(told, number, end);
+  const next = isOver(restore) || resumed ? reported : afterLateEnd(reported, number, end);
   return { ...OK, next };
 }
 

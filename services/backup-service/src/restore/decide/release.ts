@@ -19,13 +19,13 @@ export function release(
   limits: RestoreLimits,
 ): RestoreDecision {
   const { claim, fence, end } = command;
-  const told = known(end, 'worker', now);
+  const reported = known(end, 'worker', now);
   const attempt = attemptOf(restore, claim);
   if (!isHeldBy(restore, command) || (fence === undefined && attempt?.starting)) {
-    if (attempt?.outcome === 'lost') return { ...takeLateEnd(restore, claim, told), ...LOST };
+    if (attempt?.outcome === 'lost') return { ...takeLateEnd(restore, claim, reported), ...LOST };
     return attempt?.outcome === 'released' ? OK : LOST;
   }
-  return { ...OK, next: afterRelease(judge(restore, claim, told, 'released'), command, now, limits) };
+  return { ...OK, next: afterRelease(judge(restore, claim, reported, 'released'), command, now, limits) };
 }
 
 function afterRelease(
