@@ -35,7 +35,7 @@ import { occurrenceRoutes } from './rest/occurrences.ts';
 import { collectOperations } from './rest/openapi.ts';
 import { pinRoutes } from './rest/pins.ts';
 import { referenceRoutes, rootRoute } from './rest/reference.ts';
-import { restoreRoutes } from './rest/restores.ts';
+import { restoreRoutes, restoreStreamRoutes } from './rest/restores.ts';
 import { retentionRoutes } from './rest/retention.ts';
 import { storageCheckRoutes } from './rest/storage-checks.ts';
 import { storageRoutes } from './rest/storages.ts';
@@ -189,6 +189,7 @@ export function buildGateway({
       backupRoutes(api, dependencies);
       pinRoutes(api, dependencies);
       restoreRoutes(api, dependencies);
+      restoreStreamRoutes(api, dependencies);
       verificationRoutes(api, dependencies);
       backupLogRoutes(api, dependencies);
       clusterRoutes(api, dependencies);

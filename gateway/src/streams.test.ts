@@ -11,6 +11,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RestoreState } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import { Backup } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type BackupServiceServer,
@@ -24,12 +25,13 @@ import { toConfig } from './config.ts';
 import type { Limits } from './edge/limits.ts';
 import type { LabelAges } from './identity/cluster-labels.ts';
 import { startGateway } from './service.ts';
-import { BACKUP, CLUSTER, sampleBackup } from './testing/programmable-backends.ts';
+import { BACKUP, CLUSTER, RESTORE, sampleBackup } from './testing/programmable-backends.ts';
 import { exchange, open, requestOf } from './testing/raw-http.ts';
 import { startTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
-const PATHS = [`/backups/${BACKUP}/events`, `/backups/${BACKUP}/log?follow=true`] as const;
-const EVENTS = PATHS[0];
+const EVENTS = `/backups/${BACKUP}/events`;
+const OF_BACKUPS = [EVENTS, `/backups/${BACKUP}/log?follow=true`] as const;
+const PATHS = [...OF_BACKUPS, `/restores/${RESTORE}/events`] as const;
 
 /** Waits as long as a busy machine may need. */
 const soon = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
@@ -71,6 +73,8 @@ function behave(gateway: TestGateway, behaviour: Behaviour): Witness {
   }
   const padded = sampleBackup({ createdBy: behaviour === 'endless' ? PIECE.toString() : 'console' });
   gateway.answers.watchBackup = (_, { signal }) => pieces({ backup: padded }, signal);
+  gateway.answers.watchRestore = ({ id }, { signal }) =>
+    pieces({ restore: { id, state: RestoreState.SUCCEEDED, createdBy: padded.createdBy } }, signal);
   gateway.answers.readBackupLog = (_, { signal }) =>
     pieces({ attempt: 1, data: PIECE, worker: 'w1', brVersion: 'v8.5.0' }, signal);
   return witness;
@@ -292,7 +296,7 @@ it('a stream of events on which nothing happens says with comments that it is st
 });
 
 describe('with a service behind real gRPC', () => {
-  it.each(PATHS)('a client that leaves %s is noticed by the service itself', async (path) => {
+  it.each(OF_BACKUPS)('a client that leaves %s is noticed by the service itself', async (path) => {
     const seen = { open: 0 };
     const refuse = async () => {
       throw new Error('not part of this test');

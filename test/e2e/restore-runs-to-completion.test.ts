@@ -115,6 +115,27 @@ describe('a restore', () => {
     expect(contentOf(target.rows)['shop/orders.tsv']).toContain('a row of ours');
   });
 
+  it('is followed by its events, and shows what its br printed, attempt by attempt', async () => {
+    const { target, backupId } = await prepare({ seconds: 1 });
+    const id = await start(backupId, target.id);
+    const { url, token } = tidemark.stack;
+    const follow = async (path: string) => {
+      const response = await fetch(`${url}/api/v1/restores/${id}${path}`, {
+        headers: { authorization: `Bearer ${token}` },
+        signal,
+      });
+      expect(response.status).toBe(200);
+      return response.text();
+    };
+    const [events, log] = await Promise.all([follow('/events'), follow('/log?follow=true')]);
+    const states = [...events.matchAll(/"state":"(\w+)"/g)].map(([, state]) => state);
+    expect(states.at(-1)).toBe('Succeeded');
+    expect(events).toMatch(/event: end\ndata: \{\}\n\n$/);
+    expect(log).toMatch(/^==> attempt 1, br v8\.5\.0, worker executor-worker-\d+ <==\n/);
+    expect(log).toContain('Full Restore success summary');
+    expect(await follow('/log?attempt=1')).toBe(log);
+  });
+
   it('is refused by a cluster with tables, which stays as it was', async () => {
     const { target, backupId } = await prepare();
     const name = { db: 'crm', table: 'people' };

@@ -2,11 +2,11 @@ import type { Call, Role } from '@tidemark/contract/calls';
 import { encodeSight } from '@tidemark/service-kit/grpc/metadata-names';
 import { authorizeAll, authorizeCluster, hasRole, requireRole, seesAll, seesCluster } from '../authorize.ts';
 import { findVisibleBackup, unknownBackup } from './find-backup.ts';
-import { requireVisibleRestore } from './find-restore.ts';
+import { findVisibleRestore } from './find-restore.ts';
 import type { CallDependencies, RequestScope } from './scope.ts';
 import type { Acting } from './steps.ts';
 
-export interface Authorized extends Pick<Acting, 'backup' | 'asked'> {
+export interface Authorized extends Pick<Acting, 'backup' | 'restore' | 'asked'> {
   readonly seesNothing: boolean;
 }
 
@@ -31,7 +31,7 @@ export async function authorizeCall(
   { call, role, request, clusterStands, needsRecord }: Wanted,
 ): Promise<Authorized> {
   const { caller } = scope;
-  const nothing: Authorized = { backup: undefined, asked: [], seesNothing: false };
+  const nothing: Authorized = { backup: undefined, restore: undefined, asked: [], seesNothing: false };
   switch (call.subject) {
     case 'everything':
       authorizeAll(caller, role);
@@ -74,8 +74,8 @@ export async function authorizeCall(
       const restoreId = subjectOf(call, request) as string;
       scope.audited = { ...scope.audited, restoreId };
       const isLeftToService = dependencies.backends.honorsSight() && encodeSight(caller.clusters) !== undefined;
-      if (!isLeftToService || !hasRole(caller, role)) await requireVisibleRestore(scope, dependencies, role, restoreId);
-      return nothing;
+      if (isLeftToService && !needsRecord && hasRole(caller, role)) return nothing;
+      return { ...nothing, restore: await findVisibleRestore(scope, dependencies, role, restoreId) };
     }
   }
 }

@@ -20,6 +20,7 @@ import { previewStrategy } from './preview-strategy.ts';
 import { putCluster } from './put-cluster.ts';
 import { putStorage } from './put-storage.ts';
 import { readBackupLog } from './read-backup-log.ts';
+import { readRestoreLog } from './read-restore-log.ts';
 import { saveFleetStrategy } from './save-fleet-strategy.ts';
 import { saveStrategy } from './save-strategy.ts';
 import { startBackup } from './start-backup.ts';
@@ -37,6 +38,7 @@ export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
   listRecoveryPoints,
   startRestore,
   listRestores,
+  readRestoreLog,
   putCluster,
   listClusters,
   deleteCluster,

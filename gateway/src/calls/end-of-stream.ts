@@ -1,13 +1,17 @@
 import { AppError } from '@tidemark/errors/app-error';
-import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { seesCluster } from '../authorize.ts';
 import type { StreamLimits } from '../edge/stream-slots.ts';
 import type { Caller } from '../identity/caller.ts';
 import { toError } from '../to-error.ts';
 import { unknownBackup } from './find-backup.ts';
+import { seesRestore, unknownRestore } from './find-restore.ts';
+import type { Acting } from './steps.ts';
+
+/** The record that a stream is about. */
+type Subject = Pick<Acting, 'backup' | 'restore'>;
 
 export interface OpenStream {
-  readonly backup: Pick<Backup, 'id' | 'clusterId'>;
+  readonly about: Subject;
   /** The caller as the token that opened the stream proves it now. @throws AppError as at first */
   readonly authenticateAgain: () => Promise<Caller>;
   readonly limits: Pick<StreamLimits, 'streamMs' | 'heartbeatMs'>;
@@ -22,14 +26,15 @@ export function streamIsOver(): AppError {
 
 /**
  * Aborts, with the error that says why, when a stream has lasted for as long as one may, or when the token that opened it
- * is good no longer or does not see the backup any more.
+ * is good no longer or does not see any more what the stream is about.
  */
-export function endOfStream({ backup: { id, clusterId }, authenticateAgain, limits, until }: OpenStream): AbortSignal {
+export function endOfStream({ about, authenticateAgain, limits, until }: OpenStream): AbortSignal {
   const end = new AbortController();
   if (until.aborted) return end.signal;
   const look = async () => {
     try {
-      if (!seesCluster(await authenticateAgain(), clusterId)) end.abort(unknownBackup(id));
+      const unseen = whyUnseen(await authenticateAgain(), about);
+      if (unseen) end.abort(unseen);
     } catch (thrown) {
       const error = toError(thrown);
       if (error.row.http === 401) end.abort(error);
@@ -46,4 +51,11 @@ export function endOfStream({ backup: { id, clusterId }, authenticateAgain, limi
     { once: true },
   );
   return end.signal;
+}
+
+/** As for what does not exist; undefined where the caller sees it. */
+function whyUnseen(caller: Caller, { backup, restore }: Subject): AppError | undefined {
+  if (backup && !seesCluster(caller, backup.clusterId)) return unknownBackup(backup.id);
+  if (restore && !seesRestore(caller, restore)) return unknownRestore(restore.id);
+  return undefined;
 }

@@ -5,6 +5,7 @@ import type { FieldViolation } from '@tidemark/errors/app-error';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import type { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import type { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import type { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
@@ -28,6 +29,8 @@ export interface Acting {
   readonly dependencies: CallDependencies;
   /** The record, where the call is about a backup and the record had to be looked at here. */
   readonly backup: Backup | undefined;
+  /** The same of a restore. */
+  readonly restore: Restore | undefined;
   /** The clusters that the request itself names, where the call is about a list of them. */
   readonly asked: readonly string[];
 }
@@ -40,7 +43,7 @@ export interface CallSteps<Request, Response> {
   readonly names?: (request: Request) => Audited;
   /** The cluster that the request names stands for that of the record: the service compares them. */
   readonly clusterStands?: true;
-  /** Whether the steps need the record of the backup that the call is about. */
+  /** Whether the steps need the record of the backup or restore that the call is about. */
   readonly needsRecord?: (request: Request) => boolean;
   /** What is wrong with the request of a person that the rules of its fields do not say. */
   readonly check?: (request: Request) => readonly FieldViolation[];

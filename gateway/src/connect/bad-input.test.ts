@@ -11,12 +11,13 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { type BackupMode, BackupOrigin, BackupState } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { log } from '../logger.ts';
-import { BACKUP, CLUSTER, OTHER_CLUSTER } from '../testing/programmable-backends.ts';
+import { BACKUP, CLUSTER, OTHER_CLUSTER, RESTORE } from '../testing/programmable-backends.ts';
 import { as, outcomeOf, PROTOCOLS, type Protocol, type RpcGateway, startRpcGateway } from '../testing/rpc-clients.ts';
 import { OWN, SAMPLES } from '../testing/rpc-samples.ts';
 
@@ -103,6 +104,14 @@ const BAD: readonly (readonly [string, DescService, string, object, readonly str
     { id: BACKUP, clusterId: OTHER_CLUSTER },
     ['clusterId'],
   ],
+  [
+    'an attempt of a restore that cannot be',
+    RestoreService,
+    'readRestoreLog',
+    { id: RESTORE, attempt: 2_000 },
+    ['attempt'],
+  ],
+  ['no restore', RestoreService, 'watchRestore', {}, ['id']],
   ['an attempt before the first', BackupService, 'readBackupLog', { id: BACKUP, attempt: -1 }, ['attempt']],
   ['an attempt that cannot be', BackupService, 'readBackupLog', { id: BACKUP, attempt: 2_000 }, ['attempt']],
   [

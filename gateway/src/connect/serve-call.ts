@@ -66,11 +66,10 @@ function serverStream(name: CallName, dependencies: CallDependencies) {
         leave = dependencies.streams.enter(scope.caller.tokenId);
         rpc.place?.leave();
         const { authenticateAgain } = rpc;
-        const { backup } = acting;
-        if (backup && authenticateAgain) {
+        if (authenticateAgain) {
           const until = AbortSignal.any([context.signal, over.signal]);
           const { limits } = dependencies.streams;
-          ended = AbortSignal.any([ended, endOfStream({ backup, authenticateAgain, limits, until })]);
+          ended = AbortSignal.any([ended, endOfStream({ about: acting, authenticateAgain, limits, until })]);
         }
         const gone = AbortSignal.any([context.signal, ended, over.signal]);
         const { headers } = callOptions(scope, dependencies);

@@ -10,11 +10,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HandlerContext } from '@connectrpc/connect';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CALL_TIMEOUT_MS } from '../backends.ts';
 import type { Limits } from '../edge/limits.ts';
 import { log } from '../logger.ts';
-import { BACKUP, CLUSTER, sampleBackup } from '../testing/programmable-backends.ts';
+import { BACKUP, CLUSTER, OTHER_CLUSTER, RESTORE, sampleBackup } from '../testing/programmable-backends.ts';
 import { as, outcomeOf, PROTOCOLS, type RpcGateway, startRpcGateway, toldBy } from '../testing/rpc-clients.ts';
 
 let gateway: RpcGateway;
@@ -34,6 +35,10 @@ async function start(limits: Partial<Limits>): Promise<RpcGateway> {
   const started = await startRpcGateway({ limits, labelAges: { fresh: 0, usable: 0 } });
   started.answers.watchBackup = async function* (_, context) {
     yield { backup: sampleBackup() };
+    await untilAborted(context);
+  };
+  started.answers.watchRestore = async function* ({ id }, context) {
+    yield { restore: { id } };
     await untilAborted(context);
   };
   started.answers.pinBackup = async (_, context) => {
@@ -138,6 +143,19 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
     await vi.waitFor(() => expect(seen.started).toBe(1));
     gateway.answers.listClusters = async () => ({ clusters: [{ id: CLUSTER, labels: { env: 'dev' } }] });
     expect(await stream).toMatchObject({ code: 'NotFound', message: `There is no backup ${BACKUP}.` });
+    await vi.waitFor(() => expect(seen.aborted).toBe(1));
+  });
+
+  it('a stream about a restore ends when its token sees one of its two clusters no longer', async () => {
+    gateway.answers.getRestore = async ({ id }) => ({
+      restore: { id, source: { clusterId: CLUSTER }, target: { clusterId: OTHER_CLUSTER } },
+    });
+    await gateway.writeTokens({ viewer: { role: 'viewer', clusters: [CLUSTER, OTHER_CLUSTER] } });
+    const restores = gateway.client(RestoreService, protocol);
+    const stream = outcomeOf(restores.watchRestore({ id: RESTORE }, as('viewer')));
+    await vi.waitFor(() => expect(seen.started).toBe(1));
+    await gateway.writeTokens({ viewer: { role: 'viewer', clusters: [OTHER_CLUSTER] } });
+    expect(await stream).toMatchObject({ code: 'NotFound', message: `There is no restore ${RESTORE}.` });
     await vi.waitFor(() => expect(seen.aborted).toBe(1));
   });
 

@@ -12,9 +12,9 @@ import { ListBackupsResponseSchema } from '@tidemark/protocol/connect/tidemark/b
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { requireBackup } from '../calls/find-backup.ts';
 import type { CallDependencies } from '../calls/scope.ts';
-import { log } from '../logger.ts';
 import { toBrOptions } from './br-options.ts';
 import { pageView } from './envelope.ts';
+import { BEAT, EVENT_STREAM, eventsOf, type ServerSentEvent } from './events.ts';
 import { CREATE_FAILED, DELETE_FAILED, QUERY_FAILED } from './failure-numbers.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { statesOf, toLegacyRecord, toListedRecord } from './legacy-record.ts';
@@ -24,9 +24,6 @@ import { route } from './route.ts';
 import { startedView } from './started-view.ts';
 import { streamRoute } from './stream.ts';
 import { bodyObject, parse } from './validate.ts';
-
-/** A comment: clients skip it, and proxies see that the connection lives. */
-const BEAT = ': still here\n\n';
 
 const ORIGINS = { schedule: BackupOrigin.SCHEDULE, request: BackupOrigin.REQUEST } as const;
 const MODES = { manual: BackupMode.MANUAL, auto: BackupMode.AUTO } as const;
@@ -121,10 +118,10 @@ export function backupRoutes(app: FastifyInstance, dependencies: CallDependencie
     path: '/backups/:backupId/events',
     operation: operations.watchBackup,
     failureNumber: QUERY_FAILED,
-    type: 'text/event-stream; charset=utf-8',
+    type: EVENT_STREAM,
     beat: BEAT,
     toRequest: ({ params, query: { untilRemoved = false } }) => ({ id: params.backupId, untilRemoved }),
-    toText: events,
+    toText: (changes, gone) => eventsOf(changes, eventOf, gone),
   });
 }
 
@@ -141,15 +138,5 @@ function statesAsked({ status, state }: ReturnType<typeof listQuery>) {
   return second ? first?.filter((one) => second.includes(one)) : first;
 }
 
-async function* events(changes: AsyncIterable<{ backup?: Backup }>, gone: AbortSignal): AsyncGenerator<string> {
-  try {
-    for await (const { backup } of changes)
-      if (backup) yield `event: backup\nid: ${backup.revision}\ndata: ${JSON.stringify(toLegacyRecord(backup))}\n\n`;
-    yield 'event: end\ndata: {}\n\n';
-  } catch (error) {
-    if (gone.aborted) return;
-    // Thrown on, it would cut the connection, and this event with it.
-    log.warn({ error }, 'a stream of events broke off');
-    yield `event: error\ndata: ${JSON.stringify({ message: 'The stream ended; connect again.' })}\n\n`;
-  }
-}
+const eventOf = ({ backup }: { readonly backup?: Backup | undefined }): ServerSentEvent | undefined =>
+  backup && { event: 'backup', id: backup.revision, data: toLegacyRecord(backup) };

@@ -3,11 +3,14 @@ import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/rest
 import type { FastifyInstance } from 'fastify';
 import { requireRestore } from '../calls/find-restore.ts';
 import type { CallDependencies } from '../calls/scope.ts';
+import { logText, PLAIN_TEXT } from './attempt-log.ts';
+import { BEAT, EVENT_STREAM, eventsOf, type ServerSentEvent } from './events.ts';
 import { CREATE_FAILED, QUERY_FAILED } from './failure-numbers.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import * as operations from './operations/restores.ts';
 import { STATES, toPlanView, toPointView, toRestoreView } from './restore-view.ts';
 import { type ReadOf, route, type Shown } from './route.ts';
+import { streamRoute } from './stream.ts';
 
 /** Restores: what one would do, its start, how it goes, and what people do about one that ended in the middle. */
 export function restoreRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
@@ -117,6 +120,30 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
     toView: restoreView,
   });
 }
+
+/** How a restore goes, and what its `br` printed, for as long as a client reads on. */
+export function restoreStreamRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
+  streamRoute(app, dependencies, {
+    path: '/restores/:restoreId/events',
+    operation: operations.watchRestore,
+    failureNumber: QUERY_FAILED,
+    type: EVENT_STREAM,
+    beat: BEAT,
+    toRequest: ({ params }) => ({ id: params.restoreId }),
+    toText: (changes, gone) => eventsOf(changes, eventOf, gone),
+  });
+  streamRoute(app, dependencies, {
+    path: '/restores/:restoreId/log',
+    operation: operations.readRestoreLog,
+    failureNumber: QUERY_FAILED,
+    type: PLAIN_TEXT,
+    toRequest: ({ params, query: { attempt = 0, follow = false } }) => ({ id: params.restoreId, attempt, follow }),
+    toText: logText,
+  });
+}
+
+const eventOf = ({ restore }: { readonly restore?: Restore | undefined }): ServerSentEvent | undefined =>
+  restore && { event: 'restore', id: restore.revision, data: toRestoreView(restore) };
 
 function wishOf(body: ReadOf<typeof operations.planRestore>['body']) {
   const { backupId, targetClusterId, rateLimit = 0, placementPolicies = '', brOptions = {} } = body;

@@ -22,7 +22,7 @@ export interface StreamRow<Op extends CallOperation> {
   toText(messages: AsyncIterable<ResponseOf<Op['call']>>, gone: AbortSignal): AsyncIterable<string | Uint8Array>;
 }
 
-/** Adds a route that answers with a stream about a backup; it ends once the caller may see that no longer. */
+/** Adds a route that answers with a stream about a backup or a restore; it ends once the caller may see that no longer. */
 export function streamRoute<const Op extends CallOperation>(
   app: FastifyInstance,
   dependencies: CallDependencies,
@@ -35,15 +35,14 @@ export function streamRoute<const Op extends CallOperation>(
     const read = readerOf(operation, request);
     const asked = askedOf(operation, read, () => toRequest(read));
     const prepared = await prepareCall(name, asked, request, dependencies);
-    const { backup } = prepared.acting;
     reply.type(type).header('cache-control', 'no-store').header('x-accel-buffering', 'no');
     if (request.method === 'HEAD') return reply.send();
     request.gone.throwIfAborted();
     request.gone.addEventListener('abort', streams.enter(request.caller.tokenId), { once: true });
     request.place.leave();
     const { gone, authenticateAgain } = request;
-    const end = backup && endOfStream({ backup, authenticateAgain, limits, until: gone });
-    const signal = AbortSignal.any([gone, stopping, ...(end ? [end] : [])]);
+    const end = endOfStream({ about: prepared.acting, authenticateAgain, limits, until: gone });
+    const signal = AbortSignal.any([gone, stopping, end]);
     const { headers } = callOptions(request, dependencies);
     const send = senderOf(backends, name) as Send<AsyncIterable<ResponseOf<Op['call']>>>;
     const chunks = toText(send(prepared.request, { signal, ...(headers && { headers }) }), gone);

@@ -38,11 +38,11 @@ import { type Backends, createBackends } from '../backends.ts';
 export const CLUSTER = 'oEcox8lMQ7KMswDebRwIZg';
 export const OTHER_CLUSTER = 'test-tidb';
 export const BACKUP = 'h6IhUQh-Q32MDOfcVieYgA';
-/** A backup of `OTHER_CLUSTER`. */
 /** A restore into `CLUSTER` of a backup of it. */
 export const RESTORE = 'Qm1haW4tcmVzdG9yZS0wMQ';
 /** The same of `OTHER_CLUSTER`. */
 export const OTHER_RESTORE = 'Qm1haW4tcmVzdG9yZS0wMg';
+/** A backup of `OTHER_CLUSTER`. */
 export const OTHER_BACKUP = 'AM0kcZ1qSkyE_PKal6jQmA';
 
 const SERVICES: readonly DescService[] = [
@@ -258,6 +258,13 @@ function knownAnswers(): Partial<Answers> {
     resumeRestore: async ({ id }) => restoreOf(id),
     releaseRestore: async ({ id }) => restoreOf(id),
     confirmCleaned: async ({ id }) => restoreOf(id),
+    async *watchRestore({ id }) {
+      yield restoreOf(id);
+    },
+    async *readRestoreLog({ id }) {
+      restoreOf(id);
+      yield { attempt: 1, data: Buffer.from('one line\n'), worker: 'w1', brVersion: 'v8.5.0' };
+    },
     getBackup: async ({ id }) => backupOf(id),
     async listBackups({ clusterIds }) {
       const found = [...backups.values()].filter(

@@ -88,6 +88,8 @@ const KNOWN: KnownOf<typeof BackupService> &
     rest: ({ restoreId }) => ['POST', `/restores/${restoreId}/release`, { targetCleaned: true }],
   },
   confirmCleaned: { rest: ({ restoreId }) => ['POST', `/restores/${restoreId}/cleaned`] },
+  watchRestore: { rest: ({ restoreId }) => ['GET', `/restores/${restoreId}/events`] },
+  readRestoreLog: { rest: ({ restoreId }) => ['GET', `/restores/${restoreId}/log`] },
   startBackup: { rest: ({ clusterId }) => ['POST', '/backups', { clusterId }] },
   getBackup: { rest: ({ backupId }) => ['GET', `/backups/${backupId}`] },
   listBackups: { rest: ({ clusterId }) => ['GET', `/backups?clusterId=${clusterId}`] },

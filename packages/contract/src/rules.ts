@@ -92,7 +92,7 @@ function requestOf(method: string): string {
 }
 
 function missingSubject({ subject, field = '' }: Call, request: Message): FieldViolation[] {
-  if (subject !== 'cluster' && subject !== 'backup') return [];
+  if (!['cluster', 'backup', 'restore'].includes(subject)) return [];
   const value = field.split('.').reduce<unknown>((part, name) => (part as Message | undefined)?.[name], request);
   return isSet(value) ? [] : [{ field, description: 'must be set' }];
 }

@@ -2,98 +2,24 @@
 import { randomUUID } from 'node:crypto';
 import { BackupState, DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { ListRecoveryPointsRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
-import {
-  CompleteRestoreRequest,
-  CompleteTaskRequest,
-  RenewRestoreRequest,
-  TaskStanding,
-} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
-import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import {
   RestoreChecksums,
-  RestoreEnd,
   RestoreEndKind,
   RestoreState,
   TargetState,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
-import {
-  ListRestoresRequest,
-  PlanRestoreRequest,
-  StartRestoreRequest,
-} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
+import { ListRestoresRequest, PlanRestoreRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { backupCalls } from './testing/backup-calls.ts';
+import { restoreCalls } from './testing/restore-calls.ts';
 import { wishFor } from './testing/running-service.ts';
 
-const { service, cluster, rung, start, claim } = backupCalls();
+const calls = restoreCalls();
+const { service, cluster, rung, claim, target, goodBackup, plan, startRestore, read, granted, working, holds } = calls;
 let backupId: string;
-let target: string;
-
-beforeEach(async () => {
-  backupId = await goodBackup();
-  target = `target-${randomUUID().slice(0, 8)}`;
-  const registered = Cluster.create({ id: target, pd: ['127.0.0.1:3379'], version: '8.5.0', storageId: 'local' });
-  await service().registry.putCluster({ cluster: registered });
+beforeEach(() => {
+  backupId = calls.backupId();
 });
-
-async function goodBackup(): Promise<string> {
-  const { id } = await start();
-  const token = randomUUID();
-  const wish = { backupId: id, claim: token, worker: 'w1', pool: 'default', instance: '', outOfReach: [] };
-  const { grant } = await service().executor.claimTask(wish);
-  const task = { backupId: id, claim: token, fence: grant?.value.fence ?? 0n };
-  const result = { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' };
-  const outcome = { $case: 'succeeded' as const, value: { result, exitSeen: true } };
-  await service().executor.completeTask(CompleteTaskRequest.create({ task, outcome }));
-  return id;
-}
-
-const plan = async () => {
-  const request = PlanRestoreRequest.create({ backupId, targetClusterId: target });
-  const { plan: found } = await service().restores.planRestore(request);
-  if (!found) throw new Error('no plan was answered');
-  return found;
-};
-
-async function startRestore(fields: Partial<StartRestoreRequest> = {}): Promise<string> {
-  const { hash } = await plan();
-  const wish = { backupId, targetClusterId: target, planHash: hash, confirm: target, ...fields };
-  const { restore } = await service().restores.startRestore(StartRestoreRequest.create(wish));
-  return restore?.id ?? '';
-}
-
-const read = async (id: string) => {
-  const { restore } = await service().restores.getRestore({ id });
-  if (!restore) throw new Error('no restore was answered');
-  return restore;
-};
-
-/** Where a poll of the dispatcher comes first, the hold is taken only behind the answer of the start. */
-const granted = (wish: Parameters<ReturnType<typeof service>['executor']['claimRestore']>[0]) =>
-  vi.waitFor(async () => {
-    const { grant } = await service().executor.claimRestore(wish);
-    if (!grant) throw new Error('the restore was not granted');
-    return grant;
-  });
-
-/** A worker that has the restore, and may start `br`. */
-async function working(id: string) {
-  const { executor } = service();
-  const token = randomUUID();
-  const wish = { restoreId: id, claim: token, worker: 'w1', pool: 'default', brVersions: ['v8.5.0'] };
-  const grant = await granted(wish);
-  const restore = { restoreId: id, claim: token, fence: grant.fence };
-  const starting = { brVersion: 'v8.5.0', host: 'h1', hasCheckpoint: true, argv: ['restore', 'full'] };
-  return {
-    grant,
-    starts: () => executor.renewRestore(RenewRestoreRequest.create({ restore, starting })),
-    ends: (kind: RestoreEndKind) =>
-      executor.completeRestore(CompleteRestoreRequest.create({ restore, end: RestoreEnd.create({ kind }) })),
-    reports: (kind: RestoreEndKind) => executor.reportRestoreEnd({ restore, end: RestoreEnd.create({ kind }) }),
-  };
-}
-
-const holds = async () => (await service().backups.getBackup({ id: backupId })).backup?.holds;
 
 describe('a start', () => {
   it('must name the plan that was looked at and the target, letter for letter', async () => {
@@ -102,14 +28,13 @@ describe('a start', () => {
       code: 'invalid_argument',
       details: { fields: [{ field: 'planHash' }, { field: 'confirm' }] },
     });
-    const moved = Cluster.create({ id: target, pd: ['127.0.0.1:4379'], version: '8.5.0', storageId: 'local' });
-    await service().registry.putCluster({ cluster: moved });
+    await calls.register({ pd: ['127.0.0.1:4379'] });
     await expect(startRestore({ planHash: hash })).rejects.toMatchObject({ code: 'plan_stale' });
     expect(await holds()).toEqual([]);
   });
 
   it('does not overwrite the cluster that was backed up, unless that is acknowledged', async () => {
-    target = cluster();
+    target.id = cluster();
     expect((await plan()).checks).toContainEqual(expect.objectContaining({ name: 'sameCluster', result: 'blocked' }));
     await expect(startRestore()).rejects.toMatchObject({ code: 'plan_blocked' });
     expect(await startRestore({ acknowledge: ['sameCluster'] })).toMatch(/^[\w-]{22}$/);
@@ -118,10 +43,10 @@ describe('a start', () => {
   it('is refused of a backup that is not good, and of options that br must not be given', async () => {
     const other = await service().newCluster();
     const { backup: active } = await service().backups.startBackup(wishFor(other));
-    const request = PlanRestoreRequest.create({ backupId: active?.id ?? '', targetClusterId: target });
+    const request = PlanRestoreRequest.create({ backupId: active?.id ?? '', targetClusterId: target.id });
     await expect(service().restores.planRestore(request)).rejects.toMatchObject({ code: 'backup_not_good' });
     const options = { extra: { online: 'true' }, placementPolicies: 'perhaps' };
-    const wrong = PlanRestoreRequest.create({ backupId, targetClusterId: target, options });
+    const wrong = PlanRestoreRequest.create({ backupId, targetClusterId: target.id, options });
     await expect(service().restores.planRestore(wrong)).rejects.toMatchObject({
       details: { fields: [{ field: 'placementPolicies' }, { field: 'brOptions.online' }] },
     });
@@ -143,8 +68,8 @@ describe('a start', () => {
     const id = await startRestore();
     await vi.waitFor(() => expect(rung).toContain(id));
     expect(await holds()).toEqual([`restore:${id}`]);
-    await expect(service().backups.startBackup(wishFor(target))).rejects.toMatchObject({ code: 'cluster_busy' });
-    await expect(service().registry.deleteCluster({ id: target })).rejects.toMatchObject({ code: 'cluster_in_use' });
+    await expect(service().backups.startBackup(wishFor(target.id))).rejects.toMatchObject({ code: 'cluster_busy' });
+    await expect(service().registry.deleteCluster({ id: target.id })).rejects.toMatchObject({ code: 'cluster_in_use' });
     const deletion = { id: backupId, clusterId: '', reason: '', byRetention: false, forget: false };
     await expect(service().backups.deleteBackup(deletion)).rejects.toMatchObject({ code: 'backup_in_use' });
 
@@ -155,7 +80,7 @@ describe('a start', () => {
       cancellation: { reason: 'wrong cluster' },
     });
     await vi.waitFor(async () => expect(await holds()).toEqual([]));
-    await service().backups.startBackup(wishFor(target));
+    await service().backups.startBackup(wishFor(target.id));
     expect((await service().backups.deleteBackup(deletion)).backup?.deletion?.state).not.toBe(
       DeletionState.DELETION_STATE_NONE,
     );
@@ -168,7 +93,7 @@ describe('a worker', () => {
     const worker = await working(id);
     expect(worker.grant).toMatchObject({
       source: { backupId, tso: 5n },
-      target: { clusterId: target },
+      target: { clusterId: target.id },
       storage: { id: 'local' },
       brVersion: '',
       wasPartial: false,
@@ -186,7 +111,7 @@ describe('a worker', () => {
       TaskStanding.TASK_STANDING_HELD,
     );
     await vi.waitFor(async () => expect(await holds()).toEqual([]));
-    await service().backups.startBackup(wishFor(target));
+    await service().backups.startBackup(wishFor(target.id));
   });
 
   it('that has another br than the one that began is not granted it', async () => {
@@ -229,7 +154,7 @@ describe('a restore that ended in the middle', () => {
       cleanup: expect.arrayContaining([expect.objectContaining({ what: 'tablesPartly' })]),
     });
     expect(await holds()).toEqual([`restore:${id}`]);
-    await expect(service().backups.startBackup(wishFor(target))).rejects.toMatchObject({
+    await expect(service().backups.startBackup(wishFor(target.id))).rejects.toMatchObject({
       code: 'target_needs_cleaning',
     });
     await service().restores.resumeRestore({ id, hostDead: false });
@@ -272,7 +197,7 @@ describe('a restore that ended in the middle', () => {
 describe('lists', () => {
   it('show restores newest first, and backups show none of them', async () => {
     const id = await startRestore();
-    const ofTarget = ListRestoresRequest.create({ clusterIds: [target], pageSize: 10 });
+    const ofTarget = ListRestoresRequest.create({ clusterIds: [target.id], pageSize: 10 });
     const { restores, nextPageToken } = await service().restores.listRestores(ofTarget);
     expect(restores.map((restore) => restore.id)).toEqual([id]);
     expect(nextPageToken).toBe('');
@@ -289,9 +214,9 @@ describe('a damaged record', () => {
     const damaged = randomUUID();
     const records = service().db.collection<{ _id: string }>('backups');
     const keys = { activeKey: damaged, slotKey: damaged, basePath: damaged, kind: 'restore', revision: 1 };
-    const restore = { target: { clusterId: target } };
+    const restore = { target: { clusterId: target.id } };
     await records.insertOne({ _id: damaged, ...keys, restoreTime: new Date(), restore } as never);
-    const ofTarget = ListRestoresRequest.create({ clusterIds: [target], pageSize: 10 });
+    const ofTarget = ListRestoresRequest.create({ clusterIds: [target.id], pageSize: 10 });
     const { restores } = await service().restores.listRestores(ofTarget);
     expect(restores.map((one) => one.id)).toEqual([id]);
   });

@@ -6,10 +6,21 @@ import { IdempotencyHeaders } from '../idempotency-key.ts';
 import { STATES, STATUSES } from '../legacy-states.ts';
 import type { Operation } from '../operation.ts';
 import { flag, Id, leftOut, leftOutOrFrom1, required, wholeNumber } from '../validate.ts';
-import { BACKUP_ID, CLUSTER_ID, counted, GoesOn, OfBackup, time, VERIFICATION, VerificationLevel } from './common.ts';
+import {
+  BACKUP_ID,
+  CLUSTER_ID,
+  counted,
+  EventsBrokeOff,
+  GoesOn,
+  jsonLine,
+  logQuery,
+  OfBackup,
+  time,
+  VERIFICATION,
+  VerificationLevel,
+} from './common.ts';
 
 const REASON = rulesOf('tidemark.backup.v1.CancelBackupRequest', 'reason');
-const ATTEMPT = rulesOf('tidemark.backup.v1.ReadBackupLogRequest', 'attempt');
 const LAST_SECOND = 253_402_300_799; // of the year 9999
 
 const Mode = z
@@ -63,13 +74,6 @@ const ListQuery = z.object({
   includeDeleted: leftOut(flag()).describe('Whether deleted ones are listed too; `false` by default.'),
   ...GoesOn,
 });
-const LogQuery = z.object({
-  attempt: leftOutOrFrom1(ATTEMPT.max).describe(
-    'Only this attempt, from 1; all by default, and for 0, which is left out. One that was never made is a 400, except with `follow` while it may still come.',
-  ),
-  follow: leftOut(flag()).describe('Whether to go on until the backup ends; `false` by default.'),
-});
-
 const EventsQuery = z.object({
   untilRemoved: leftOut(flag()).describe(
     'Whether to go on behind the end of the backup until its files are gone, where they are to go; `false` by default.',
@@ -433,9 +437,6 @@ export const deleteBackup = {
   errors: ['backup_not_found', 'backup_in_use', 'conflict'],
 } as const satisfies Operation;
 
-/** A line of JSON, as the `data` of a server-sent event is sent; OpenAPI tells the schema of what it holds so. */
-const jsonLine = (contentSchema: object) => z.string().meta({ contentMediaType: 'application/json', contentSchema });
-
 /** What a stream of events holds. */
 export const BackupEvent = z
   .union([
@@ -449,16 +450,7 @@ export const BackupEvent = z
     z
       .object({ event: z.literal('end'), data: jsonLine({ type: 'object' }) })
       .meta({ id: 'BackupEnded', title: 'the backup is over' }),
-    z
-      .object({
-        event: z.literal('error'),
-        data: jsonLine({
-          type: 'object',
-          properties: { message: { type: 'string', description: 'What to do.' } },
-          required: ['message'],
-        }),
-      })
-      .meta({ id: 'EventsBrokeOff', title: 'the stream broke off' }),
+    EventsBrokeOff,
   ])
   .meta({ id: 'BackupEvent', description: 'One server-sent event; its `data` is a line of JSON.' });
 
@@ -487,7 +479,7 @@ export const readBackupLog = {
   summary: 'What br printed',
   description: 'Plain text: a heading for each attempt, then its lines as they came.',
   params: OfBackup,
-  query: LogQuery,
+  query: logQuery('backup'),
   answer: {
     type: 'text/plain',
     description: 'The lines.',

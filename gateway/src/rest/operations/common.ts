@@ -1,4 +1,5 @@
 /** What several operations have in common. */
+import { rulesOf } from '@tidemark/contract/rules';
 import { MAX_RATE_LIMIT } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import { isPageToken, WHOLE_TOKEN } from '../../calls/page-token.ts';
@@ -53,6 +54,34 @@ export const VERIFICATION = {
     'How fast files are read, in MiB per second; no limit by default, and for 0.',
   ),
 };
+
+const ATTEMPT = rulesOf('tidemark.backup.v1.ReadBackupLogRequest', 'attempt');
+/** Which part of a log is read. @param what prints it */
+export function logQuery(what: 'backup' | 'restore') {
+  return z.object({
+    attempt: leftOutOrFrom1(ATTEMPT.max).describe(
+      'Only this attempt, from 1; all by default, and for 0, which is left out. One that was never made is a 400, except with `follow` while it may still come.',
+    ),
+    follow: leftOut(flag()).describe(`Whether to go on until the ${what} ends; \`false\` by default.`),
+  });
+}
+
+/** A line of JSON, as the `data` of a server-sent event is sent; OpenAPI tells the schema of what it holds so. */
+export function jsonLine(contentSchema: object) {
+  return z.string().meta({ contentMediaType: 'application/json', contentSchema });
+}
+
+/** The last event of a stream that is to be opened again. */
+export const EventsBrokeOff = z
+  .object({
+    event: z.literal('error'),
+    data: jsonLine({
+      type: 'object',
+      properties: { message: { type: 'string', description: 'What to do.' } },
+      required: ['message'],
+    }),
+  })
+  .meta({ id: 'EventsBrokeOff', title: 'the stream broke off' });
 
 /** `data` of calls that answer only that they are done. */
 export const NoData = z.object({}).meta({ id: 'NoData', description: 'Done; there is nothing else to tell.' });

@@ -4,7 +4,17 @@ import { z } from 'zod';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
 import type { Operation } from '../operation.ts';
 import { flag, Id, leftOut, leftOutOrFrom1, required, wholeNumber } from '../validate.ts';
-import { BACKUP_ID, CLUSTER_ID, counted, GoesOn, OfCluster, time } from './common.ts';
+import {
+  BACKUP_ID,
+  CLUSTER_ID,
+  counted,
+  EventsBrokeOff,
+  GoesOn,
+  jsonLine,
+  logQuery,
+  OfCluster,
+  time,
+} from './common.ts';
 
 export const STATE_NAMES = ['Queued', 'Running', 'Canceling', 'Succeeded', 'Failed', 'Canceled'] as const;
 export const TARGET_STATE_NAMES = ['Untouched', 'Partial', 'Restored', 'Released'] as const;
@@ -348,6 +358,55 @@ export const confirmCleaned = {
   params: OfRestore,
   answer: { data: OneRestore, example: { restore: { ...RESTORE, state: 'Failed', targetState: 'Released' } } },
   errors: ['restore_not_found', 'restore_active', 'conflict'],
+} as const satisfies Operation;
+
+const RestoreEvent = z
+  .union([
+    z
+      .object({
+        event: z.literal('restore'),
+        id: z.string().describe('The revision of the record.'),
+        data: jsonLine({ $ref: '#/components/schemas/Restore' }),
+      })
+      .meta({ id: 'RestoreChanged', title: 'a new state of the restore' }),
+    z
+      .object({ event: z.literal('end'), data: jsonLine({ type: 'object' }) })
+      .meta({ id: 'RestoreEnded', title: 'the restore has ended' }),
+    EventsBrokeOff,
+  ])
+  .meta({ id: 'RestoreEvent', description: 'One server-sent event; its `data` is a line of JSON.' });
+
+export const watchRestore = {
+  id: 'watchRestore',
+  tag: 'Restores',
+  call: 'watchRestore',
+  summary: 'Follows a restore until it ends',
+  description:
+    'Server-sent events: `restore` with the record (`Restore`, as JSON, in `data`) whenever it changes, the first at once; `end` when it has ended, also where it ended in the middle and waits for a person; `error` when the stream broke off and should be opened again. Use `fetch`, which can send the token; a token never goes into a URL.',
+  params: OfRestore,
+  answer: {
+    type: 'text/event-stream',
+    description: 'Events as they come. The schema is that of each; `data` is a line of JSON.',
+    event: RestoreEvent,
+    example: `event: restore\nid: 9\ndata: ${JSON.stringify({ id: RESTORE.id, state: 'Succeeded' })}\n\nevent: end\ndata: {}\n\n`,
+  },
+  errors: ['restore_not_found'],
+} as const satisfies Operation;
+
+export const readRestoreLog = {
+  id: 'readRestoreLog',
+  tag: 'Restores',
+  call: 'readRestoreLog',
+  summary: 'What br printed',
+  description: 'Plain text: a heading for each attempt, then its lines as they came.',
+  params: OfRestore,
+  query: logQuery('restore'),
+  answer: {
+    type: 'text/plain',
+    description: 'The lines.',
+    example: '==> attempt 1, br v8.5.0, worker executor-worker-1 <==\n[INFO] [client.go:312] ["start restore"]\n',
+  },
+  errors: ['restore_not_found'],
 } as const satisfies Operation;
 
 const PointsQuery = z.object({ pageSize: Query.shape.pageSize, pageToken: GoesOn.pageToken });

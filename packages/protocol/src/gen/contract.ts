@@ -239,6 +239,20 @@ export const CALLS = {
     "field": "id",
     "audit": "confirm cleaned"
   },
+  "watchRestore": {
+    "method": "tidemark.backup.v1.RestoreService/WatchRestore",
+    "request": "tidemark.backup.v1.WatchRestoreRequest",
+    "role": "viewer",
+    "subject": "restore",
+    "field": "id"
+  },
+  "readRestoreLog": {
+    "method": "tidemark.backup.v1.RestoreService/ReadRestoreLog",
+    "request": "tidemark.backup.v1.ReadRestoreLogRequest",
+    "role": "viewer",
+    "subject": "restore",
+    "field": "id"
+  },
   "getStrategy": {
     "method": "tidemark.strategy.v1.StrategyService/GetStrategy",
     "request": "tidemark.strategy.v1.GetStrategyRequest",
@@ -576,6 +590,14 @@ export const METHODS = {
   },
   "tidemark.backup.v1.RestoreService/ConfirmCleaned": {
     "request": "tidemark.backup.v1.ConfirmCleanedRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.RestoreService/WatchRestore": {
+    "request": "tidemark.backup.v1.WatchRestoreRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.RestoreService/ReadRestoreLog": {
+    "request": "tidemark.backup.v1.ReadRestoreLogRequest",
     "repeatable": true
   },
   "tidemark.strategy.v1.StrategyService/GetStrategy": {
@@ -949,6 +971,21 @@ export const MESSAGES = {
   "tidemark.backup.v1.ConfirmCleanedRequest": {
     "id": {
       "id": true
+    }
+  },
+  "tidemark.backup.v1.WatchRestoreRequest": {
+    "id": {
+      "id": true
+    }
+  },
+  "tidemark.backup.v1.ReadRestoreLogRequest": {
+    "id": {
+      "id": true
+    },
+    "attempt": {
+      "hint": "or be left out for all attempts",
+      "min": 1,
+      "max": 1000
     }
   },
   "tidemark.strategy.v1.GetStrategyRequest": {

@@ -3,13 +3,20 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import type { Restore } from '../restore/restore.ts';
 import type { AppliedRestore } from '../restore/restore-store.ts';
 
-export function unknownRestore(id: string): AppError {
+function unknownRestore(id: string): AppError {
   return new AppError('restore_not_found', `There is no restore ${id}.`, { info: { restoreId: id } });
 }
 
 /** Refuses as unknown what the caller does not see both clusters of. @throws AppError `restore_not_found` */
 export function requireVisible({ _id, source, target }: Restore, { sees }: Pick<CallContext, 'sees'>): void {
   if (!sees(target.clusterId) || !sees(source.clusterId)) throw unknownRestore(_id);
+}
+
+/** The restore that was asked about. @throws AppError `restore_not_found` where there is none, or the caller does not see both clusters */
+export function existingRestore(restore: Restore | undefined, id: string, context: Pick<CallContext, 'sees'>): Restore {
+  if (!restore) throw unknownRestore(id);
+  requireVisible(restore, context);
+  return restore;
 }
 
 /** The restore after a command of a person. @throws AppError that says why its state does not allow what was asked */

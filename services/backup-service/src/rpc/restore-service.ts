@@ -9,9 +9,11 @@ import type { Dependencies } from './context.ts';
 import { getRestore } from './get-restore.ts';
 import { listRestores } from './list-restores.ts';
 import { planRestore } from './plan-restore.ts';
+import { readRestoreLog } from './read-restore-log.ts';
 import { releaseRestore } from './release-restore.ts';
 import { resumeRestore } from './resume-restore.ts';
 import { startRestore } from './start-restore.ts';
+import { watchRestore } from './watch-restore.ts';
 
 /** Restores, for people. */
 export function restoreService(dependencies: Dependencies): ServiceBinding {
@@ -24,6 +26,8 @@ export function restoreService(dependencies: Dependencies): ServiceBinding {
     resumeRestore: resumeRestore(dependencies),
     releaseRestore: releaseRestore(dependencies),
     confirmCleaned: confirmCleaned(dependencies),
+    watchRestore: watchRestore(dependencies),
+    readRestoreLog: readRestoreLog(dependencies),
   };
   return bindService(RestoreServiceService, handlers);
 }

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/restore_service.proto.
  */
 export const file_tidemark_backup_v1_restore_service: GenFile = /*@__PURE__*/
-  fileDesc("Cih0aWRlbWFyay9iYWNrdXAvdjEvcmVzdG9yZV9zZXJ2aWNlLnByb3RvEhJ0aWRlbWFyay5iYWNrdXAudjEidwoSUGxhblJlc3RvcmVSZXF1ZXN0EhEKCWJhY2t1cF9pZBgBIAEoCRIZChF0YXJnZXRfY2x1c3Rlcl9pZBgCIAEoCRIzCgdvcHRpb25zGAMgASgLMiIudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVPcHRpb25zIkQKE1BsYW5SZXN0b3JlUmVzcG9uc2USLQoEcGxhbhgBIAEoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlUGxhbiK+AQoTU3RhcnRSZXN0b3JlUmVxdWVzdBIRCgliYWNrdXBfaWQYASABKAkSGQoRdGFyZ2V0X2NsdXN0ZXJfaWQYAiABKAkSMwoHb3B0aW9ucxgDIAEoCzIiLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlT3B0aW9ucxIRCglwbGFuX2hhc2gYBCABKAkSDwoHY29uZmlybRgFIAEoCRITCgthY2tub3dsZWRnZRgGIAMoCRILCgNrZXkYByABKAkiRAoUU3RhcnRSZXN0b3JlUmVzcG9uc2USLAoHcmVzdG9yZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlIh8KEUdldFJlc3RvcmVSZXF1ZXN0EgoKAmlkGAEgASgJIkIKEkdldFJlc3RvcmVSZXNwb25zZRIsCgdyZXN0b3JlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUixwEKE0xpc3RSZXN0b3Jlc1JlcXVlc3QSEwoLY2x1c3Rlcl9pZHMYASADKAkSGQoRc291cmNlX2NsdXN0ZXJfaWQYAiABKAkSEQoJYmFja3VwX2lkGAMgASgJEjAKBnN0YXRlcxgEIAMoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlU3RhdGUSEQoJcGFnZV9zaXplGAUgASgFEhIKCnBhZ2VfdG9rZW4YBiABKAkSFAoMd2l0aGluX3NpZ2h0GAcgASgIIl4KFExpc3RSZXN0b3Jlc1Jlc3BvbnNlEi0KCHJlc3RvcmVzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjIKFENhbmNlbFJlc3RvcmVSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJFChVDYW5jZWxSZXN0b3JlUmVzcG9uc2USLAoHcmVzdG9yZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlIjUKFFJlc3VtZVJlc3RvcmVSZXF1ZXN0EgoKAmlkGAEgASgJEhEKCWhvc3RfZGVhZBgCIAEoCCJFChVSZXN1bWVSZXN0b3JlUmVzcG9uc2USLAoHcmVzdG9yZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlIlwKFVJlbGVhc2VSZXN0b3JlUmVxdWVzdBIKCgJpZBgBIAEoCRIWCg50YXJnZXRfY2xlYW5lZBgCIAEoCBIMCgRub3RlGAMgASgJEhEKCWhvc3RfZGVhZBgEIAEoCCJGChZSZWxlYXNlUmVzdG9yZVJlc3BvbnNlEiwKB3Jlc3RvcmUYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZSIjChVDb25maXJtQ2xlYW5lZFJlcXVlc3QSCgoCaWQYASABKAkiRgoWQ29uZmlybUNsZWFuZWRSZXNwb25zZRIsCgdyZXN0b3JlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUy2QYKDlJlc3RvcmVTZXJ2aWNlEmMKC1BsYW5SZXN0b3JlEiYudGlkZW1hcmsuYmFja3VwLnYxLlBsYW5SZXN0b3JlUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5QbGFuUmVzdG9yZVJlc3BvbnNlIgOQAgESZgoMU3RhcnRSZXN0b3JlEicudGlkZW1hcmsuYmFja3VwLnYxLlN0YXJ0UmVzdG9yZVJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuU3RhcnRSZXN0b3JlUmVzcG9uc2UiA5ACAhJgCgpHZXRSZXN0b3JlEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldFJlc3RvcmVSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldFJlc3RvcmVSZXNwb25zZSIDkAIBEmYKDExpc3RSZXN0b3JlcxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0UmVzdG9yZXNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RSZXN0b3Jlc1Jlc3BvbnNlIgOQAgESaQoNQ2FuY2VsUmVzdG9yZRIoLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxSZXN0b3JlUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxSZXN0b3JlUmVzcG9uc2UiA5ACAhJpCg1SZXN1bWVSZXN0b3JlEigudGlkZW1hcmsuYmFja3VwLnYxLlJlc3VtZVJlc3RvcmVSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLlJlc3VtZVJlc3RvcmVSZXNwb25zZSIDkAICEmwKDlJlbGVhc2VSZXN0b3JlEikudGlkZW1hcmsuYmFja3VwLnYxLlJlbGVhc2VSZXN0b3JlUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5SZWxlYXNlUmVzdG9yZVJlc3BvbnNlIgOQAgISbAoOQ29uZmlybUNsZWFuZWQSKS50aWRlbWFyay5iYWNrdXAudjEuQ29uZmlybUNsZWFuZWRSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLkNvbmZpcm1DbGVhbmVkUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_tidemark_backup_v1_restore]);
+  fileDesc("Cih0aWRlbWFyay9iYWNrdXAvdjEvcmVzdG9yZV9zZXJ2aWNlLnByb3RvEhJ0aWRlbWFyay5iYWNrdXAudjEidwoSUGxhblJlc3RvcmVSZXF1ZXN0EhEKCWJhY2t1cF9pZBgBIAEoCRIZChF0YXJnZXRfY2x1c3Rlcl9pZBgCIAEoCRIzCgdvcHRpb25zGAMgASgLMiIudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVPcHRpb25zIkQKE1BsYW5SZXN0b3JlUmVzcG9uc2USLQoEcGxhbhgBIAEoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlUGxhbiK+AQoTU3RhcnRSZXN0b3JlUmVxdWVzdBIRCgliYWNrdXBfaWQYASABKAkSGQoRdGFyZ2V0X2NsdXN0ZXJfaWQYAiABKAkSMwoHb3B0aW9ucxgDIAEoCzIiLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlT3B0aW9ucxIRCglwbGFuX2hhc2gYBCABKAkSDwoHY29uZmlybRgFIAEoCRITCgthY2tub3dsZWRnZRgGIAMoCRILCgNrZXkYByABKAkiRAoUU3RhcnRSZXN0b3JlUmVzcG9uc2USLAoHcmVzdG9yZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlIh8KEUdldFJlc3RvcmVSZXF1ZXN0EgoKAmlkGAEgASgJIkIKEkdldFJlc3RvcmVSZXNwb25zZRIsCgdyZXN0b3JlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUixwEKE0xpc3RSZXN0b3Jlc1JlcXVlc3QSEwoLY2x1c3Rlcl9pZHMYASADKAkSGQoRc291cmNlX2NsdXN0ZXJfaWQYAiABKAkSEQoJYmFja3VwX2lkGAMgASgJEjAKBnN0YXRlcxgEIAMoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlU3RhdGUSEQoJcGFnZV9zaXplGAUgASgFEhIKCnBhZ2VfdG9rZW4YBiABKAkSFAoMd2l0aGluX3NpZ2h0GAcgASgIIl4KFExpc3RSZXN0b3Jlc1Jlc3BvbnNlEi0KCHJlc3RvcmVzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjIKFENhbmNlbFJlc3RvcmVSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJFChVDYW5jZWxSZXN0b3JlUmVzcG9uc2USLAoHcmVzdG9yZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlIjUKFFJlc3VtZVJlc3RvcmVSZXF1ZXN0EgoKAmlkGAEgASgJEhEKCWhvc3RfZGVhZBgCIAEoCCJFChVSZXN1bWVSZXN0b3JlUmVzcG9uc2USLAoHcmVzdG9yZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlIlwKFVJlbGVhc2VSZXN0b3JlUmVxdWVzdBIKCgJpZBgBIAEoCRIWCg50YXJnZXRfY2xlYW5lZBgCIAEoCBIMCgRub3RlGAMgASgJEhEKCWhvc3RfZGVhZBgEIAEoCCJGChZSZWxlYXNlUmVzdG9yZVJlc3BvbnNlEiwKB3Jlc3RvcmUYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZSIjChVDb25maXJtQ2xlYW5lZFJlcXVlc3QSCgoCaWQYASABKAkiRgoWQ29uZmlybUNsZWFuZWRSZXNwb25zZRIsCgdyZXN0b3JlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUiIQoTV2F0Y2hSZXN0b3JlUmVxdWVzdBIKCgJpZBgBIAEoCSJEChRXYXRjaFJlc3RvcmVSZXNwb25zZRIsCgdyZXN0b3JlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUiRAoVUmVhZFJlc3RvcmVMb2dSZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2F0dGVtcHQYAiABKAUSDgoGZm9sbG93GAMgASgIInIKFlJlYWRSZXN0b3JlTG9nUmVzcG9uc2USDwoHYXR0ZW1wdBgBIAEoBRIMCgRkYXRhGAIgASgMEhUKDXNraXBwZWRfYnl0ZXMYAyABKAQSDgoGd29ya2VyGAQgASgJEhIKCmJyX3ZlcnNpb24YBSABKAkyswgKDlJlc3RvcmVTZXJ2aWNlEmMKC1BsYW5SZXN0b3JlEiYudGlkZW1hcmsuYmFja3VwLnYxLlBsYW5SZXN0b3JlUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5QbGFuUmVzdG9yZVJlc3BvbnNlIgOQAgESZgoMU3RhcnRSZXN0b3JlEicudGlkZW1hcmsuYmFja3VwLnYxLlN0YXJ0UmVzdG9yZVJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuU3RhcnRSZXN0b3JlUmVzcG9uc2UiA5ACAhJgCgpHZXRSZXN0b3JlEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldFJlc3RvcmVSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldFJlc3RvcmVSZXNwb25zZSIDkAIBEmYKDExpc3RSZXN0b3JlcxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0UmVzdG9yZXNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RSZXN0b3Jlc1Jlc3BvbnNlIgOQAgESaQoNQ2FuY2VsUmVzdG9yZRIoLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxSZXN0b3JlUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxSZXN0b3JlUmVzcG9uc2UiA5ACAhJpCg1SZXN1bWVSZXN0b3JlEigudGlkZW1hcmsuYmFja3VwLnYxLlJlc3VtZVJlc3RvcmVSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLlJlc3VtZVJlc3RvcmVSZXNwb25zZSIDkAICEmwKDlJlbGVhc2VSZXN0b3JlEikudGlkZW1hcmsuYmFja3VwLnYxLlJlbGVhc2VSZXN0b3JlUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5SZWxlYXNlUmVzdG9yZVJlc3BvbnNlIgOQAgISbAoOQ29uZmlybUNsZWFuZWQSKS50aWRlbWFyay5iYWNrdXAudjEuQ29uZmlybUNsZWFuZWRSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLkNvbmZpcm1DbGVhbmVkUmVzcG9uc2UiA5ACAhJoCgxXYXRjaFJlc3RvcmUSJy50aWRlbWFyay5iYWNrdXAudjEuV2F0Y2hSZXN0b3JlUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5XYXRjaFJlc3RvcmVSZXNwb25zZSIDkAIBMAESbgoOUmVhZFJlc3RvcmVMb2cSKS50aWRlbWFyay5iYWNrdXAudjEuUmVhZFJlc3RvcmVMb2dSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLlJlYWRSZXN0b3JlTG9nUmVzcG9uc2UiA5ACATABYgZwcm90bzM", [file_tidemark_backup_v1_restore]);
 
 /**
  * What is to be restored, and where to.
@@ -448,6 +448,123 @@ export const ConfirmCleanedResponseSchema: GenMessage<ConfirmCleanedResponse> = 
   messageDesc(file_tidemark_backup_v1_restore_service, 15);
 
 /**
+ * Names the restore to watch.
+ *
+ * @generated from message tidemark.backup.v1.WatchRestoreRequest
+ */
+export type WatchRestoreRequest = Message<"tidemark.backup.v1.WatchRestoreRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.WatchRestoreRequest.
+ * Use `create(WatchRestoreRequestSchema)` to create a new message.
+ */
+export const WatchRestoreRequestSchema: GenMessage<WatchRestoreRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_restore_service, 16);
+
+/**
+ * The restore after a change.
+ *
+ * @generated from message tidemark.backup.v1.WatchRestoreResponse
+ */
+export type WatchRestoreResponse = Message<"tidemark.backup.v1.WatchRestoreResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.Restore restore = 1;
+   */
+  restore?: Restore | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.WatchRestoreResponse.
+ * Use `create(WatchRestoreResponseSchema)` to create a new message.
+ */
+export const WatchRestoreResponseSchema: GenMessage<WatchRestoreResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_restore_service, 17);
+
+/**
+ * Names the restore whose log is wanted.
+ *
+ * @generated from message tidemark.backup.v1.ReadRestoreLogRequest
+ */
+export type ReadRestoreLogRequest = Message<"tidemark.backup.v1.ReadRestoreLogRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * From 1; 0 means all attempts, one after the other. One that was never made is refused, except with `follow` while it
+   * may still come.
+   *
+   * @generated from field: int32 attempt = 2;
+   */
+  attempt: number;
+
+  /**
+   * Goes on until the restore has ended.
+   *
+   * @generated from field: bool follow = 3;
+   */
+  follow: boolean;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReadRestoreLogRequest.
+ * Use `create(ReadRestoreLogRequestSchema)` to create a new message.
+ */
+export const ReadRestoreLogRequestSchema: GenMessage<ReadRestoreLogRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_restore_service, 18);
+
+/**
+ * A piece of the log.
+ *
+ * @generated from message tidemark.backup.v1.ReadRestoreLogResponse
+ */
+export type ReadRestoreLogResponse = Message<"tidemark.backup.v1.ReadRestoreLogResponse"> & {
+  /**
+   * From 1.
+   *
+   * @generated from field: int32 attempt = 1;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: bytes data = 2;
+   */
+  data: Uint8Array;
+
+  /**
+   * How many bytes before this piece were printed but not kept.
+   *
+   * @generated from field: uint64 skipped_bytes = 3;
+   */
+  skippedBytes: bigint;
+
+  /**
+   * Of the attempt, on its first piece.
+   *
+   * @generated from field: string worker = 4;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string br_version = 5;
+   */
+  brVersion: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReadRestoreLogResponse.
+ * Use `create(ReadRestoreLogResponseSchema)` to create a new message.
+ */
+export const ReadRestoreLogResponseSchema: GenMessage<ReadRestoreLogResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_restore_service, 19);
+
+/**
  * Restores of backups into registered clusters.
  *
  * @generated from service tidemark.backup.v1.RestoreService
@@ -532,6 +649,26 @@ export const RestoreService: GenService<{
     methodKind: "unary";
     input: typeof ConfirmCleanedRequestSchema;
     output: typeof ConfirmCleanedResponseSchema;
+  },
+  /**
+   * The restore now and after each change, until it has ended.
+   *
+   * @generated from rpc tidemark.backup.v1.RestoreService.WatchRestore
+   */
+  watchRestore: {
+    methodKind: "server_streaming";
+    input: typeof WatchRestoreRequestSchema;
+    output: typeof WatchRestoreResponseSchema;
+  },
+  /**
+   * What the runs of `br` printed, so far or until the restore has ended.
+   *
+   * @generated from rpc tidemark.backup.v1.RestoreService.ReadRestoreLog
+   */
+  readRestoreLog: {
+    methodKind: "server_streaming";
+    input: typeof ReadRestoreLogRequestSchema;
+    output: typeof ReadRestoreLogResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_backup_v1_restore_service, 0);

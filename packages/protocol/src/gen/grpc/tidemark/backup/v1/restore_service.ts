@@ -8,7 +8,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -138,6 +140,40 @@ export interface ConfirmCleanedRequest {
 /** The restore without what was left. */
 export interface ConfirmCleanedResponse {
   restore: Restore | undefined;
+}
+
+/** Names the restore to watch. */
+export interface WatchRestoreRequest {
+  id: string;
+}
+
+/** The restore after a change. */
+export interface WatchRestoreResponse {
+  restore: Restore | undefined;
+}
+
+/** Names the restore whose log is wanted. */
+export interface ReadRestoreLogRequest {
+  id: string;
+  /**
+   * From 1; 0 means all attempts, one after the other. One that was never made is refused, except with `follow` while it
+   * may still come.
+   */
+  attempt: number;
+  /** Goes on until the restore has ended. */
+  follow: boolean;
+}
+
+/** A piece of the log. */
+export interface ReadRestoreLogResponse {
+  /** From 1. */
+  attempt: number;
+  data: Buffer;
+  /** How many bytes before this piece were printed but not kept. */
+  skippedBytes: bigint;
+  /** Of the attempt, on its first piece. */
+  worker: string;
+  brVersion: string;
 }
 
 function createBasePlanRestoreRequest(): PlanRestoreRequest {
@@ -1300,6 +1336,305 @@ export const ConfirmCleanedResponse: MessageFns<ConfirmCleanedResponse> = {
   },
 };
 
+function createBaseWatchRestoreRequest(): WatchRestoreRequest {
+  return { id: "" };
+}
+
+export const WatchRestoreRequest: MessageFns<WatchRestoreRequest> = {
+  encode(message: WatchRestoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchRestoreRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchRestoreRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchRestoreRequest>): WatchRestoreRequest {
+    return WatchRestoreRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchRestoreRequest>): WatchRestoreRequest {
+    const message = createBaseWatchRestoreRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchRestoreResponse(): WatchRestoreResponse {
+  return { restore: undefined };
+}
+
+export const WatchRestoreResponse: MessageFns<WatchRestoreResponse> = {
+  encode(message: WatchRestoreResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.restore !== undefined) {
+      Restore.encode(message.restore, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchRestoreResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchRestoreResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.restore = Restore.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchRestoreResponse>): WatchRestoreResponse {
+    return WatchRestoreResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchRestoreResponse>): WatchRestoreResponse {
+    const message = createBaseWatchRestoreResponse();
+    message.restore = (object.restore !== undefined && object.restore !== null)
+      ? Restore.fromPartial(object.restore)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReadRestoreLogRequest(): ReadRestoreLogRequest {
+  return { id: "", attempt: 0, follow: false };
+}
+
+export const ReadRestoreLogRequest: MessageFns<ReadRestoreLogRequest> = {
+  encode(message: ReadRestoreLogRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(16).int32(message.attempt);
+    }
+    if (message.follow !== false) {
+      writer.uint32(24).bool(message.follow);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadRestoreLogRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadRestoreLogRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.follow = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadRestoreLogRequest>): ReadRestoreLogRequest {
+    return ReadRestoreLogRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadRestoreLogRequest>): ReadRestoreLogRequest {
+    const message = createBaseReadRestoreLogRequest();
+    message.id = object.id ?? "";
+    message.attempt = object.attempt ?? 0;
+    message.follow = object.follow ?? false;
+    return message;
+  },
+};
+
+function createBaseReadRestoreLogResponse(): ReadRestoreLogResponse {
+  return { attempt: 0, data: Buffer.alloc(0), skippedBytes: 0n, worker: "", brVersion: "" };
+}
+
+export const ReadRestoreLogResponse: MessageFns<ReadRestoreLogResponse> = {
+  encode(message: ReadRestoreLogResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attempt !== 0) {
+      writer.uint32(8).int32(message.attempt);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    if (message.skippedBytes !== 0n) {
+      if (BigInt.asUintN(64, message.skippedBytes) !== message.skippedBytes) {
+        throw new globalThis.Error("value provided for field message.skippedBytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.skippedBytes);
+    }
+    if (message.worker !== "") {
+      writer.uint32(34).string(message.worker);
+    }
+    if (message.brVersion !== "") {
+      writer.uint32(42).string(message.brVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadRestoreLogResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadRestoreLogResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.skippedBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.brVersion = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadRestoreLogResponse>): ReadRestoreLogResponse {
+    return ReadRestoreLogResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadRestoreLogResponse>): ReadRestoreLogResponse {
+    const message = createBaseReadRestoreLogResponse();
+    message.attempt = object.attempt ?? 0;
+    message.data = object.data ?? Buffer.alloc(0);
+    message.skippedBytes = (object.skippedBytes !== undefined && object.skippedBytes !== null)
+      ? BigInt(object.skippedBytes)
+      : 0n;
+    message.worker = object.worker ?? "";
+    message.brVersion = object.brVersion ?? "";
+    return message;
+  },
+};
+
 /** Restores of backups into registered clusters. */
 export type RestoreServiceService = typeof RestoreServiceService;
 export const RestoreServiceService = {
@@ -1391,6 +1726,29 @@ export const RestoreServiceService = {
       Buffer.from(ConfirmCleanedResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ConfirmCleanedResponse => ConfirmCleanedResponse.decode(value),
   },
+  /** The restore now and after each change, until it has ended. */
+  watchRestore: {
+    path: "/tidemark.backup.v1.RestoreService/WatchRestore" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchRestoreRequest): Buffer => Buffer.from(WatchRestoreRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchRestoreRequest => WatchRestoreRequest.decode(value),
+    responseSerialize: (value: WatchRestoreResponse): Buffer =>
+      Buffer.from(WatchRestoreResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchRestoreResponse => WatchRestoreResponse.decode(value),
+  },
+  /** What the runs of `br` printed, so far or until the restore has ended. */
+  readRestoreLog: {
+    path: "/tidemark.backup.v1.RestoreService/ReadRestoreLog" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReadRestoreLogRequest): Buffer =>
+      Buffer.from(ReadRestoreLogRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadRestoreLogRequest => ReadRestoreLogRequest.decode(value),
+    responseSerialize: (value: ReadRestoreLogResponse): Buffer =>
+      Buffer.from(ReadRestoreLogResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadRestoreLogResponse => ReadRestoreLogResponse.decode(value),
+  },
 } as const;
 
 export interface RestoreServiceServer extends UntypedServiceImplementation {
@@ -1410,6 +1768,10 @@ export interface RestoreServiceServer extends UntypedServiceImplementation {
   releaseRestore: handleUnaryCall<ReleaseRestoreRequest, ReleaseRestoreResponse>;
   /** Says that nothing of the restore is left in its target, so that another may begin there. */
   confirmCleaned: handleUnaryCall<ConfirmCleanedRequest, ConfirmCleanedResponse>;
+  /** The restore now and after each change, until it has ended. */
+  watchRestore: handleServerStreamingCall<WatchRestoreRequest, WatchRestoreResponse>;
+  /** What the runs of `br` printed, so far or until the restore has ended. */
+  readRestoreLog: handleServerStreamingCall<ReadRestoreLogRequest, ReadRestoreLogResponse>;
 }
 
 export interface RestoreServiceClient extends Client {
@@ -1541,6 +1903,26 @@ export interface RestoreServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ConfirmCleanedResponse) => void,
   ): ClientUnaryCall;
+  /** The restore now and after each change, until it has ended. */
+  watchRestore(
+    request: WatchRestoreRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchRestoreResponse>;
+  watchRestore(
+    request: WatchRestoreRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchRestoreResponse>;
+  /** What the runs of `br` printed, so far or until the restore has ended. */
+  readRestoreLog(
+    request: ReadRestoreLogRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadRestoreLogResponse>;
+  readRestoreLog(
+    request: ReadRestoreLogRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadRestoreLogResponse>;
 }
 
 export const RestoreServiceClient = makeGenericClientConstructor(

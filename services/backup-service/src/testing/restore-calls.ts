@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import {
+  CompleteRestoreRequest,
+  CompleteTaskRequest,
+  RenewRestoreRequest,
+  type RestoreGrant,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import {
+  type Restore,
+  RestoreEnd,
+  type RestoreEndKind,
+  type RestorePlan,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
+import { PlanRestoreRequest, StartRestoreRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
+import { beforeEach, vi } from 'vitest';
+import { type BackupCalls, backupCalls } from './backup-calls.ts';
+
+// For this service's tests only: a good backup and a registered target for each test, and what workers do with a restore.
+
+export interface RestoreCalls extends BackupCalls {
+  /** The backup of the test; one of its cluster. */
+  readonly backupId: () => string;
+  /** The cluster that is restored into; another one where a test says so. */
+  readonly target: { id: string };
+  /** Another good backup of the cluster of the test. */
+  goodBackup(): Promise<string>;
+  register(fields?: Partial<Cluster>): Promise<void>;
+  plan(fields?: Partial<PlanRestoreRequest>): Promise<RestorePlan>;
+  /** By the plan of now, confirmed. */
+  startRestore(fields?: Partial<StartRestoreRequest>): Promise<string>;
+  read(id: string): Promise<Restore>;
+  /** Waits until the restore is granted. */
+  granted(wish: Parameters<ReturnType<BackupCalls['service']>['executor']['claimRestore']>[0]): Promise<RestoreGrant>;
+  /** A worker that has the restore, and may start `br`. */
+  working(id: string): Promise<RestoringWorker>;
+  /** The holds of the backup. */
+  holds(): Promise<string[] | undefined>;
+}
+
+export interface RestoringWorker {
+  readonly grant: RestoreGrant;
+  readonly restore: { readonly restoreId: string; readonly claim: string; readonly fence: bigint };
+  starts(): ReturnType<ReturnType<BackupCalls['service']>['executor']['renewRestore']>;
+  ends(kind: RestoreEndKind): ReturnType<ReturnType<BackupCalls['service']>['executor']['completeRestore']>;
+  reports(kind: RestoreEndKind): ReturnType<ReturnType<BackupCalls['service']>['executor']['reportRestoreEnd']>;
+}
+
+/** As `backupCalls`, with a good backup and an empty target before each test. */
+export function restoreCalls(): RestoreCalls {
+  const calls = backupCalls();
+  const { service, start } = calls;
+  const target = { id: '' };
+  let backupId: string;
+
+  const goodBackup = async () => {
+    const { id } = await start();
+    const token = randomUUID();
+    const wish = { backupId: id, claim: token, worker: 'w1', pool: 'default', instance: '', outOfReach: [] };
+    const { grant } = await service().executor.claimTask(wish);
+    const task = { backupId: id, claim: token, fence: grant?.value.fence ?? 0n };
+    const result = { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' };
+    const outcome = { $case: 'succeeded' as const, value: { result, exitSeen: true } };
+    await service().executor.completeTask(CompleteTaskRequest.create({ task, outcome }));
+    return id;
+  };
+  const register = async (fields: Partial<Cluster> = {}) => {
+    const registered = { id: target.id, pd: ['127.0.0.1:3379'], version: '8.5.0', storageId: 'local', ...fields };
+    await service().registry.putCluster({ cluster: Cluster.create(registered) });
+  };
+  beforeEach(async () => {
+    backupId = await goodBackup();
+    target.id = `target-${randomUUID().slice(0, 8)}`;
+    await register();
+  });
+
+  const plan = async (fields: Partial<PlanRestoreRequest> = {}) => {
+    const request = PlanRestoreRequest.create({ backupId, targetClusterId: target.id, ...fields });
+    const { plan: found } = await service().restores.planRestore(request);
+    if (!found) throw new Error('no plan was answered');
+    return found;
+  };
+  // Where a poll of the dispatcher comes first, the hold is taken only behind the answer of the start.
+  const granted: RestoreCalls['granted'] = (wish) =>
+    vi.waitFor(async () => {
+      const { grant } = await service().executor.claimRestore(wish);
+      if (!grant) throw new Error('the restore was not granted');
+      return grant;
+    });
+
+  return {
+    ...calls,
+    backupId: () => backupId,
+    target,
+    goodBackup,
+    register,
+    plan,
+    async startRestore(fields = {}) {
+      const { options } = fields;
+      const { hash } = await plan(options && { options });
+      const wish = { backupId, targetClusterId: target.id, planHash: hash, confirm: target.id, ...fields };
+      const { restore } = await service().restores.startRestore(StartRestoreRequest.create(wish));
+      return restore?.id ?? '';
+    },
+    async read(id) {
+      const { restore } = await service().restores.getRestore({ id });
+      if (!restore) throw new Error('no restore was answered');
+      return restore;
+    },
+    granted,
+    async working(id) {
+      const { executor } = service();
+      const token = randomUUID();
+      const wish = { restoreId: id, claim: token, worker: 'w1', pool: 'default', brVersions: ['v8.5.0'] };
+      const grant = await granted(wish);
+      const restore = { restoreId: id, claim: token, fence: grant.fence };
+      const starting = { brVersion: 'v8.5.0', host: 'h1', hasCheckpoint: true, argv: ['restore', 'full'] };
+      return {
+        grant,
+        restore,
+        starts: () => executor.renewRestore(RenewRestoreRequest.create({ restore, starting })),
+        ends: (kind) =>
+          executor.completeRestore(CompleteRestoreRequest.create({ restore, end: RestoreEnd.create({ kind }) })),
+        reports: (kind) => executor.reportRestoreEnd({ restore, end: RestoreEnd.create({ kind }) }),
+      };
+    },
+    holds: async () => (await service().backups.getBackup({ id: backupId })).backup?.holds,
+  };
+}
