@@ -313,6 +313,7 @@ describe('with a service behind real gRPC', () => {
       findBackupByKey: refuse,
       listBackups: refuse,
       deleteBackup: refuse,
+      undeleteBackup: refuse,
       pinBackup: refuse,
       unpinBackup: refuse,
       verifyBackup: refuse,

@@ -18,6 +18,7 @@ import {
   MAX_SHORT_TEXT,
   MAX_STORAGE_CLUSTERS,
   MAX_STORAGE_LABELS,
+  MAX_TRASH_DAYS,
 } from '@tidemark/limits/limits';
 import { BackupServiceService, ListBackupsRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import {
@@ -127,17 +128,19 @@ function fleet(selector: Record<string, string>): Ask[] {
   ];
 }
 
-function storage(usableBy: Partial<UsableBy>): Ask[] {
+function storage(fields: { readonly usableBy?: Partial<UsableBy>; readonly trashDays?: number }): Ask[] {
+  const { usableBy, ...rest } = fields;
   const whole = Storage.create({
     id: 'bounds',
     location: { $case: 'local', value: { path: '/bounds' } },
-    usableBy: UsableBy.create(usableBy),
+    ...rest,
+    ...(usableBy && { usableBy: UsableBy.create(usableBy) }),
   });
   return [
-    () => http('PUT', '/api/v1/storages/bounds', { type: 'local', path: '/bounds', usableBy }),
+    () => http('PUT', '/api/v1/storages/bounds', { type: 'local', path: '/bounds', ...fields }),
     () =>
       http('POST', '/tidemark.backup.v1.RegistryService/PutStorage', {
-        storage: { id: 'bounds', local: { path: '/bounds' }, usableBy },
+        storage: { id: 'bounds', local: { path: '/bounds' }, ...fields },
       }),
     () => grpc(RegistryServiceService.putStorage, PutStorageRequest.create({ storage: whole })),
   ];
@@ -185,8 +188,19 @@ it.each<readonly [string, number, string, (size: number) => Ask[]]>([
     (size) => strategy({ retention: { keepLast: size } }),
   ],
   ['labels of a selector', MAX_SELECTOR, 'strategy.selector: ', (size) => fleet(named(size))],
-  ['labels of a storage', MAX_STORAGE_LABELS, 'usableBy.labels: ', (size) => storage({ labels: named(size) })],
-  ['clusters of a storage', MAX_STORAGE_CLUSTERS, 'usableBy.clusters: ', (size) => storage({ clusters: ids(size) })],
+  [
+    'labels of a storage',
+    MAX_STORAGE_LABELS,
+    'usableBy.labels: ',
+    (size) => storage({ usableBy: { labels: named(size) } }),
+  ],
+  [
+    'clusters of a storage',
+    MAX_STORAGE_CLUSTERS,
+    'usableBy.clusters: ',
+    (size) => storage({ usableBy: { clusters: ids(size) } }),
+  ],
+  ['days in the bin of a storage', MAX_TRASH_DAYS, 'trashDays: ', (size) => storage({ trashDays: size })],
   ['rows of a page', MAX_PAGE_SIZE, 'pageSize: ', page],
 ])('%s may be up to %i, and one more is refused by its name', async (_, most, field, requests) => {
   for (const size of [most - 1, most])

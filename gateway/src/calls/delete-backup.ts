@@ -28,6 +28,10 @@ export const deleteBackup: Steps<'deleteBackup'> = {
   },
 };
 
+/** It is gone, or lies in the bin, where it stays. */
+const isSettled = ({ deletion }: Backup) =>
+  deletion?.state === DeletionState.DELETED || deletion?.state === DeletionState.TRASHED;
+
 /** The backup once it is deleted, or as it was last seen. */
 async function afterDeletion(recorded: Backup, { scope, dependencies }: Acting): Promise<Backup> {
   let backup = recorded;
@@ -35,7 +39,7 @@ async function afterDeletion(recorded: Backup, { scope, dependencies }: Acting):
   scope.answerBy = Math.min(performance.now() + DELETION_WAIT_MS, givesUpAt - ANSWER_EARLIER_MS);
   // A look that would not be answered in time is not begun.
   const mayLookAgain = () => performance.now() + DELETION_POLL_MS + LOOK_MS < scope.answerBy;
-  while (backup.deletion?.state !== DeletionState.DELETED && mayLookAgain()) {
+  while (!isSettled(backup) && mayLookAgain()) {
     await sleep(DELETION_POLL_MS, undefined, { signal: scope.gone });
     try {
       const found = await dependencies.backends.backups.getBackup({ id: backup.id }, callOptions(scope, dependencies));

@@ -114,6 +114,15 @@ export function backupRoutes(app: FastifyInstance, dependencies: CallDependencie
     toView: ({ backup }) => ({ data: { backup: toLegacyRecord(requireBackup(backup)) } }),
   });
 
+  route(app, dependencies, {
+    method: 'POST',
+    path: '/backups/:backupId/undelete',
+    operation: operations.undeleteBackup,
+    failureNumber: CREATE_FAILED,
+    toRequest: ({ params }) => ({ id: params.backupId }),
+    toView: ({ backup }) => ({ data: { backup: toLegacyRecord(requireBackup(backup)) } }),
+  });
+
   streamRoute(app, dependencies, {
     path: '/backups/:backupId/events',
     operation: operations.watchBackup,

@@ -23,6 +23,7 @@ const DELETION_NAMES: Readonly<Record<number, BackupRecordView['deletion']['stat
   [DeletionState.DELETED]: 'Deleted',
   [DeletionState.DELETE_FAILED]: 'DeleteFailed',
   [DeletionState.FORGOTTEN]: 'Forgotten',
+  [DeletionState.TRASHED]: 'Trashed',
 };
 
 /** The states that a status or a state of a filter means. */
@@ -72,6 +73,7 @@ export function toLegacyRecord(backup: Backup): BackupRecordView {
     deletion: {
       state: DELETION_NAMES[deletion?.state ?? DeletionState.NONE] ?? 'None',
       ...(deletion?.at && { at: timeOf(deletion.at), by: deletion.by, reason: deletion.reason }),
+      ...(deletion?.trashUntil && { trashUntil: timeOf(deletion.trashUntil) }),
       ...(deletion?.error && { error: deletion.error }),
       ...(deletion?.errorCode && { errorCode: deletion.errorCode }),
       ...(deletion?.bytes && { bytes: Number(deletion.bytes) }),

@@ -41,6 +41,7 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   start_expired: 'It is too late to start this backup.',
   backup_in_use: 'The backup is active, pinned or being read.',
   backup_not_good: 'Only a good backup that nobody deletes can be pinned, verified or restored.',
+  backup_not_in_bin: 'Only a backup that lies in the bin of its storage can be undeleted.',
   strategy_not_found: 'No such strategy or rule.',
   strategy_inherited: 'The rule comes from a strategy for labels and cannot be deleted alone.',
   backup_not_found: 'No such backup, or none that this token may see.',

@@ -70,6 +70,7 @@ function toStorage(body: Record<string, unknown>): MessageInitShape<typeof Stora
     type,
     root = '',
     maxConcurrent = 0,
+    trashDays = 0,
     gone = false,
     sendCredentialsToTikv,
     credentials,
@@ -80,6 +81,7 @@ function toStorage(body: Record<string, unknown>): MessageInitShape<typeof Stora
   return {
     root,
     maxConcurrent,
+    trashDays,
     gone,
     // What the schema let through for a type is what its message has.
     location: { case: type, value: where } as MessageInitShape<typeof StorageSchema>['location'] & object,
@@ -108,8 +110,8 @@ function spelledPlainly(field: string): string {
   return field.toLowerCase().replaceAll(/[-_.]/g, '');
 }
 
-function toStorageView({ location, credentials, usableBy, ...storage }: Storage): operations.StorageView {
-  const { id, root, maxConcurrent, gone, sendCredentialsToTikv = true, createTime, updateTime } = storage;
+function toStorageView({ location, credentials, usableBy, bin, ...storage }: Storage): operations.StorageView {
+  const { id, root, maxConcurrent, trashDays, gone, sendCredentialsToTikv = true, createTime, updateTime } = storage;
   const source = credentials?.source;
   return {
     id,
@@ -119,6 +121,8 @@ function toStorageView({ location, credentials, usableBy, ...storage }: Storage)
     ...(location.case !== 'local' && { sendCredentialsToTikv }),
     root,
     maxConcurrent,
+    trashDays,
+    ...(bin && { bin: { backups: Number(bin.backups), sizeBytes: Number(bin.sizeBytes) } }),
     gone,
     ...(usableBy && { usableBy: { clusters: usableBy.clusters, labels: usableBy.labels } }),
     createTime: timeOf(createTime),

@@ -280,6 +280,7 @@ function knownAnswers(): Partial<Answers> {
       backupOf(id);
       return { backup: sampleBackup({ id, deletion: { state: DeletionState.DELETED } }) };
     },
+    undeleteBackup: async ({ id }) => backupOf(id),
     async pinBackup({ id }) {
       backupOf(id);
       return { backup: sampleBackup({ id, holds: ['pin:r-1'] }) };

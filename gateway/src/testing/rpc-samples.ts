@@ -98,6 +98,7 @@ const KNOWN: KnownOf<typeof BackupService> &
     rest: ({ clusterId, backupId }) => ['POST', '/backups/cancel', { clusterId, backupId, reason: 'too slow' }],
   },
   deleteBackup: { rest: ({ backupId }) => ['DELETE', `/backups/${backupId}`] },
+  undeleteBackup: { rest: ({ backupId }) => ['POST', `/backups/${backupId}/undelete`] },
   pinBackup: { rest: ({ backupId }) => ['PUT', `/backups/${backupId}/pin`] },
   unpinBackup: { rest: ({ backupId }) => ['DELETE', `/backups/${backupId}/pin`] },
   verifyBackup: { rest: ({ backupId }) => ['POST', `/backups/${backupId}/verify`] },

@@ -80,6 +80,8 @@ export const MAX_RULES = 20;
 export const MAX_FLEET_STRATEGIES = 100;
 /** Backups at once that a storage may be limited to. */
 export const MAX_CONCURRENT_BACKUPS = 1_000;
+/** For how many days a storage may keep deleted backups in its bin. */
+export const MAX_TRASH_DAYS = 365;
 /** Clusters, and labels of clusters, that a storage names as those that may use it. */
 export const MAX_STORAGE_CLUSTERS = 1_000;
 export const MAX_STORAGE_LABELS = 20;

@@ -22,6 +22,7 @@ import type {
   Result,
   Waiting,
 } from './backup.ts';
+import { NEVER } from './decide/bin.ts';
 import type { Verification } from './verification.ts';
 import { toListedVerification, toVerificationMessage } from './verification-message.ts';
 
@@ -39,6 +40,7 @@ const STATES = {
 
 const DELETION_STATES = {
   None: DeletionMessage.DELETION_STATE_NONE,
+  Trashed: DeletionMessage.DELETION_STATE_TRASHED,
   Requested: DeletionMessage.DELETION_STATE_REQUESTED,
   Deleting: DeletionMessage.DELETION_STATE_DELETING,
   Deleted: DeletionMessage.DELETION_STATE_DELETED,
@@ -125,11 +127,14 @@ export function toBackupMessage(backup: Backup, queuePosition = 0, verification?
       error: deletion.error ?? '',
       remark: deletion.remark ?? '',
       errorCode: deletion.errorCode ?? '',
+      trashUntil: deletion.trashUntil,
     },
     holds: [...backup.holds],
-    task: task
-      ? { kind: task.kind, notBefore: task.notBefore, worker: task.worker ?? '', tries: task.tries }
-      : undefined,
+    // The task of what lies in the bin waits for nothing that has a time.
+    task:
+      task && task.notBefore < NEVER
+        ? { kind: task.kind, notBefore: task.notBefore, worker: task.worker ?? '', tries: task.tries }
+        : undefined,
     startTime: backup.startTime,
     endTime: backup.endTime ?? undefined,
     createTime: backup.createTime,

@@ -9,7 +9,7 @@
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
 import { createPages, type Page, type PageWish } from '@tidemark/mongo/pages';
-import { FAR } from '@tidemark/mongo/time-range';
+import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { Db } from 'mongodb';
 import type { Backup } from './backup.ts';
 import { type BackupFilter, toSelection } from './backup-filter.ts';
@@ -31,12 +31,17 @@ export const BACKUP_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { slotKey: 1 }, unique: true },
   { collection: 'backups', keys: { basePath: 1 }, unique: true },
   { collection: 'backups', keys: { 'task.ringAt': 1 } },
+  { collection: 'backups', keys: { 'deletion.trashUntil': 1 } },
   { collection: 'backups', keys: { clusterId: 1, startTime: -1, _id: -1 } },
   { collection: 'backups', keys: { startTime: -1, _id: -1 } },
 ];
 
 /** The order of the list of backups, and what no row of it tells. */
 export const BACKUP_PAGES = { time: 'startTime', leftOut: { 'attempts.argv': 0, 'target.brOptions': 0 } } as const;
+
+const DAY_MS = 86_400_000;
+/** The deletions of backups whose files may lie in their storage. */
+const IN_STORAGE = ['None', 'Trashed', 'Requested', 'Deleting', 'DeleteFailed'] as const;
 
 /** Restores lie beside backups, and in another form. */
 const SHAPE: Shape<Backup> = {
@@ -56,6 +61,8 @@ export interface BackupStoreDependencies {
   readonly limits: Limits;
   readonly slots: Pick<Slots, 'slotFor'>;
   readonly finished: Pick<FinishedBackups, 'hasNewerGood'>;
+  /** For how many days a storage keeps deleted backups; 0 where it does not, or is not registered. */
+  readonly trashDays: (storageId: string, signal: AbortSignal) => Promise<number>;
   readonly presences: Pick<PresenceStore, 'present'>;
   /** Whether the cluster of a backup may use its storage, as both are registered now; one that is unknown it may. */
   readonly mayUseStorage: (backup: Backup, signal: AbortSignal) => Promise<boolean>;
@@ -69,14 +76,15 @@ export type Occupant =
   | { readonly backup: Backup; readonly restore?: never }
   | { readonly restore: Restore; readonly backup?: never };
 
-/** What a claim or a delete must know beyond its document is found out by the store. */
+/** What a claim, a delete or the end of the time in the bin must know beyond its document is found out by the store. */
 type StoreCommand =
-  | Exclude<Command, { kind: 'claim' | 'delete' }>
+  | Exclude<Command, { kind: 'claim' | 'delete' | 'expire' }>
   | (Omit<Extract<Command, { kind: 'claim' }>, 'slotKey' | 'storageDenied' | 'newerGood' | 'outOfReach' | 'peers'> & {
       /** Digests of the storages that the worker cannot reach. */
       readonly unreachable?: readonly string[];
     })
-  | Omit<Extract<Command, { kind: 'delete' }>, 'newerGood'>;
+  | Omit<Extract<Command, { kind: 'delete' }>, 'newerGood' | 'trashMs'>
+  | Omit<Extract<Command, { kind: 'expire' }>, 'newerGood'>;
 
 export interface BackupStore {
   get(id: string, signal: AbortSignal): Promise<Backup | undefined>;
@@ -100,6 +108,8 @@ export interface BackupStore {
   findByPath(basePath: string, signal: AbortSignal): Promise<Backup | undefined>;
   /** Ids of backups whose task is to be looked at, the longest due first. */
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
+  /** Ids of backups whose time in the bin is over, and that nobody holds, the longest due first. */
+  findExpired(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
   /** Ids of backups of a storage whose task failed or was given back, and is tried again later than now. */
   findSetBack(storageId: string, now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
   /** A page of backups, newest first, and how many there are in all (`@tidemark/mongo/pages`). @throws AppError as `Pages.read` */
@@ -111,7 +121,7 @@ export interface BackupStore {
 /** The store over a database. */
 export function createBackupStore(
   db: Db,
-  { now, limits, slots, finished, presences, places, mayUseStorage, onChanged }: BackupStoreDependencies,
+  { now, limits, slots, finished, trashDays, presences, places, mayUseStorage, onChanged }: BackupStoreDependencies,
 ): BackupStore {
   const backups = db.collection<Backup>('backups');
   const tasks = createTaskStore(backups, { now, onChanged }, SHAPE);
@@ -131,8 +141,17 @@ export function createBackupStore(
     signal: AbortSignal,
   ): Promise<Command> {
     if (command.kind === 'delete') {
-      const asked = command.by.kind === 'retention' && backup.deletion.state === 'None';
-      return { ...command, newerGood: asked && (await finished.hasNewerGood(backup, signal)) };
+      const isNew = backup.deletion.state === 'None';
+      const asked = command.by.kind === 'retention' && isNew;
+      const [newerGood, days] = await Promise.all([
+        asked && finished.hasNewerGood(backup, signal),
+        isNew && backup.state === 'Succeeded' ? trashDays(backup.storage.id, signal) : 0,
+      ]);
+      return { ...command, newerGood, trashMs: days * DAY_MS };
+    }
+    if (command.kind === 'expire') {
+      const counted = backup.deletion.by?.kind === 'retention';
+      return { ...command, newerGood: counted && (await finished.hasNewerGood(backup, signal)) };
     }
     if (command.kind === 'complete') {
       const { outcome } = command;
@@ -213,11 +232,26 @@ export function createBackupStore(
 
     findDue: tasks.findDue,
 
+    findExpired: (at, limit, signal) =>
+      persist(signal, async () => {
+        const over = await backups
+          .find(
+            { 'deletion.trashUntil': { $gt: EPOCH, $lte: at }, 'deletion.state': 'Trashed' },
+            { projection: { holds: 1 }, signal },
+          )
+          .sort({ 'deletion.trashUntil': 1 })
+          .toArray();
+        return over
+          .filter(({ holds }) => holds.length === 0)
+          .slice(0, limit)
+          .map(({ _id }) => _id);
+      }),
+
     findSetBack: (storageId, at, limit, signal) =>
       persist(signal, async () => {
         const waiting = await backups
           .find(
-            { 'task.ringAt': { $gt: at, $lte: FAR }, 'storage.id': storageId },
+            { 'task.ringAt': { $gt: at, $lt: FAR }, 'storage.id': storageId },
             { projection: { task: 1, handBacks: 1 }, signal },
           )
           .toArray();
@@ -234,7 +268,7 @@ export function createBackupStore(
         signal,
         async () =>
           (await backups.findOne(
-            { 'storage.id': storageId, 'deletion.state': { $in: ['None', 'Requested', 'Deleting', 'DeleteFailed'] } },
+            { 'storage.id': storageId, 'deletion.state': { $in: [...IN_STORAGE] } },
             { projection: { _id: 1 }, signal },
           )) !== null,
       ),

@@ -13,7 +13,7 @@ import type { Task as AnyTask } from '@tidemark/task/task';
 export type BackupState = 'Queued' | 'Running' | 'Canceling' | 'Succeeded' | 'Failed' | 'Canceled';
 export type ActiveState = 'Queued' | 'Running' | 'Canceling';
 export type FinishedState = 'Succeeded' | 'Failed' | 'Canceled';
-export type DeletionState = 'None' | 'Requested' | 'Deleting' | 'Deleted' | 'DeleteFailed' | 'Forgotten';
+export type DeletionState = 'None' | 'Trashed' | 'Requested' | 'Deleting' | 'Deleted' | 'DeleteFailed' | 'Forgotten';
 export type AttemptOutcome = 'succeeded' | 'failed' | 'retry' | 'newPath' | 'wait' | 'stopped' | 'released' | 'lost';
 
 /** Why something ended as it did: a constant, a sentence for people, and the original words below it. */
@@ -162,6 +162,8 @@ export interface Deletion {
   readonly error?: string;
   /** Of that, a constant. */
   readonly errorCode?: string;
+  /** Of what lies in the bin: until when it does, unless it is held. */
+  readonly trashUntil?: Date;
   /** Of a forgotten one: somebody may have begun to remove its files. */
   readonly begun?: true;
 }
@@ -286,6 +288,11 @@ export function isBeingVerified({ holds }: Pick<Backup, 'holds'>): boolean {
 /** Whether a verification found the backup damaged, and no other found it good since. */
 export function isDamaged({ verification }: Pick<Backup, 'verification'>): boolean {
   return verification?.counts?.state === 'Damaged';
+}
+
+/** Whether it lies in the bin: deleted, with all of its files. */
+export function isTrashed({ deletion }: Pick<Backup, 'deletion'>): boolean {
+  return deletion.state === 'Trashed';
 }
 
 /** Whether somebody pinned the backup. */

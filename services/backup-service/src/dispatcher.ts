@@ -6,7 +6,8 @@
  * D3. A free place at a storage is offered to those whose turn it is at once; one that nobody offered rings by itself.
  * D4. A copy reaps only when its own polls have succeeded for a while: one that was cut off itself must not conclude
  *     that a worker is.
- * D5. A task that cannot be worked on is set aside, and stops no other.
+ * D5. What has lain in the bin long enough is let go by any copy; that its files are to be removed is written down before it rings.
+ * D6. A task that cannot be worked on is set aside, and stops no other.
  */
 import { MAX_RETRIED_TASKS } from '@tidemark/limits/limits';
 import { type Loop, startLoop } from '@tidemark/service-kit/loop';
@@ -45,13 +46,16 @@ export interface Dispatcher extends AsyncDisposable {
 }
 
 export interface DispatcherDependencies {
-  readonly store: Pick<BackupStore, 'findDue' | 'findSetBack' | 'apply'>;
+  readonly store: Pick<BackupStore, 'findDue' | 'findExpired' | 'findSetBack' | 'apply'>;
   readonly restores: Pick<RestoreStore, 'findDue' | 'findUnclean' | 'apply'>;
   readonly slots: Pick<Slots, 'nextInLine'>;
   readonly checks: Pick<StorageCheckStore, 'findDue' | 'apply'>;
   readonly verifications: Pick<VerificationStore, 'findDue' | 'apply'>;
   readonly publisher: CommandPublisher;
-  readonly quarantines: Pick<Quarantines, 'backupTasks' | 'checkTasks' | 'restoreTasks' | 'verifications'>;
+  readonly quarantines: Pick<
+    Quarantines,
+    'backupTasks' | 'trashedBackups' | 'checkTasks' | 'restoreTasks' | 'verifications'
+  >;
   readonly now: () => Date;
   readonly timing: Pick<Timing, 'pollMs' | 'reaperHealthyMs' | 'callMs'>;
 }
@@ -111,6 +115,20 @@ function backupDoorbell({ store, publisher, slots, quarantines, now }: Dispatche
     },
     ring,
     ringNext,
+  };
+}
+
+/** Backups whose time in the bin is over: what rings afterwards is their removal. */
+function binDoorbell({ store, quarantines }: DispatcherDependencies, { ring }: Doorbell): Doorbell {
+  return {
+    what: 'bin',
+    quarantine: quarantines.trashedBackups,
+    findDue: (now, limit, signal) => store.findExpired(now, limit, signal),
+    async reap() {},
+    async ring(id, signal) {
+      const expired = await store.apply(id, { kind: 'expire' }, signal);
+      if (expired?.decision.ring) await ring(id, signal);
+    },
   };
 }
 
@@ -191,6 +209,7 @@ function verificationDoorbell(dependencies: DispatcherDependencies): Doorbell {
 export function startDispatcher(dependencies: DispatcherDependencies): Dispatcher {
   const { now, timing } = dependencies;
   const backups = backupDoorbell(dependencies);
+  const bin = binDoorbell(dependencies, backups);
   const checks = checkDoorbell(dependencies);
   const restores = restoreDoorbell(dependencies);
   const verifications = verificationDoorbell(dependencies);
@@ -207,7 +226,7 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
     everyMs: timing.pollMs,
     log: dispatcherLog,
     async run(signal) {
-      for (const doorbell of [backups, restores, checks, verifications]) {
+      for (const doorbell of [bin, backups, restores, checks, verifications]) {
         const { quarantine } = doorbell;
         for (const id of await doorbell.findDue(now(), BATCH + quarantine.size, limited(signal))) {
           const attend = async () => {

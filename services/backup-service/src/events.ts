@@ -131,7 +131,8 @@ export function backupChanged(before: Backup, after: Backup): void {
     const { state, by, bytes, error, requestId } = after.deletion;
     deletions.inc({ state, by: (by ?? before.deletion.by)?.kind ?? 'person' });
     log.info({ ...facts(after), deletion: state, by: by?.kind, bytes, reason: error }, `deletion is ${state}`);
-    if (state === 'Requested') audit('delete', after, by?.name ?? '', requestId ?? '');
+    const isWish = state === 'Trashed' || (state === 'Requested' && before.deletion.state !== 'Trashed');
+    if (isWish) audit('delete', after, by?.name ?? '', requestId ?? '');
     if (state === 'Forgotten') audit('forget', after, by?.name ?? '', requestId ?? '');
   }
 }
@@ -255,6 +256,12 @@ export function backupRebuilt(backup: Backup, { _id, createdBy, requestId }: Sto
 export function pinChanged(what: 'pin' | 'unpin', backup: Backup, caller: string, requestId: string): void {
   log.info({ ...facts(backup), requestId }, `backup was ${what}ned`);
   audit(what, backup, caller, requestId);
+}
+
+/** Somebody took a backup out of the bin. */
+export function backupUndeleted(backup: Backup, caller: string, requestId: string): void {
+  log.info({ ...facts(backup), requestId }, 'backup was undeleted');
+  audit('undelete', backup, caller, requestId);
 }
 
 /** The number that a storage is known by was taken down, or replaced. */

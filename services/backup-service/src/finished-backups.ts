@@ -62,6 +62,8 @@ export interface FinishedBackups {
   newestVerified(clusterId: string, signal: AbortSignal): Promise<string | undefined>;
   /** The finished backups that changed since, the oldest change first. */
   changedBackups(wish: ChangesWish, now: Date, signal: AbortSignal): Promise<ChangedBackups>;
+  /** What lies in the bins of all storages, or of one, by storage; one whose bin is empty is left out. */
+  bins(signal: AbortSignal, storageId?: string): Promise<ReadonlyMap<string, Bin>>;
   /** How many backups were found damaged, that nobody deletes. */
   countDamaged(signal: AbortSignal): Promise<number>;
   /** How many removals that retention asked for are under way; counted no further than `most`. */
@@ -71,6 +73,14 @@ export interface FinishedBackups {
   /** How many backups ended after an instant, by state. What only changed since, such as by a deletion, is not counted. */
   countEnded(after: Date, signal: AbortSignal): Promise<EndedBackups[]>;
 }
+
+/** What lies in the bin of a storage. */
+export interface Bin {
+  readonly backups: number;
+  readonly sizeBytes: number;
+}
+
+export const EMPTY_BIN: Bin = { backups: 0, sizeBytes: 0 };
 
 export interface EndedBackups {
   readonly state: FinishedState;
@@ -213,6 +223,19 @@ export function createFinishedBackups(db: Db): FinishedBackups {
           ),
         );
         return Math.min(most, counts.flat().length);
+      }),
+
+    bins: (signal, storageId) =>
+      persist(signal, async () => {
+        const within = storageId === undefined ? {} : { 'storage.id': storageId };
+        const found = backups.aggregate<Bin & { readonly _id: string }>(
+          [
+            { $match: { 'deletion.state': 'Trashed', ...within } },
+            { $group: { _id: '$storage.id', backups: { $sum: 1 }, sizeBytes: { $sum: '$result.sizeBytes' } } },
+          ],
+          { signal },
+        );
+        return new Map((await found.toArray()).map(({ _id, ...bin }) => [_id, bin]));
       }),
 
     countDamaged: (signal) =>

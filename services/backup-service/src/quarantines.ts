@@ -9,6 +9,7 @@ export function createQuarantines() {
   const of = (kind: string) => createQuarantine({ kind, log });
   return {
     backupTasks: of('backup'),
+    trashedBackups: of('backup'),
     listedBackups: of('backup'),
     newestGood: of('backup'),
     changedBackups: of('backup'),

@@ -5,6 +5,7 @@ import {
   Storage as StorageMessage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { StorageSnapshot, Target } from './backup.ts';
+import type { Bin } from './finished-backups.ts';
 import type { ClusterDocument, StorageDocument } from './registry-store.ts';
 import { toLocationMessage } from './storage-location.ts';
 
@@ -21,17 +22,20 @@ export function toClusterMessage(cluster: ClusterDocument): ClusterMessage {
   });
 }
 
-export function toStorageMessage(storage: StorageDocument): StorageMessage {
+/** @param bin what lies in its bin, where that was looked up */
+export function toStorageMessage(storage: StorageDocument, bin?: Bin): StorageMessage {
   return StorageMessage.create({
     id: storage._id,
     ...toLocationMessage(storage),
     root: storage.root,
     maxConcurrent: storage.maxConcurrent,
+    trashDays: storage.trashDays ?? 0,
     gone: storage.gone ?? false,
     usableBy: storage.usableBy && {
       clusters: [...storage.usableBy.clusters],
       labels: { ...storage.usableBy.labels },
     },
+    bin: bin && { backups: BigInt(bin.backups), sizeBytes: BigInt(bin.sizeBytes) },
     createTime: storage.createTime,
     updateTime: storage.updateTime,
   });

@@ -38,6 +38,8 @@ export interface StorageDocument extends StorageLocation {
   readonly _id: string;
   readonly root: string;
   readonly maxConcurrent: number;
+  /** For how many days it keeps deleted backups; 0 when absent. */
+  readonly trashDays?: number;
   /** An admin declared it gone for good. */
   readonly gone?: boolean;
   /** Absent: every cluster may use it. */

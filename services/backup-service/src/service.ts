@@ -93,6 +93,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     limits: config.timing,
     slots,
     finished,
+    trashDays: async (id, signal) => (await registry.storages.get(id, signal))?.trashDays ?? 0,
     presences,
     async mayUseStorage({ clusterId, storage: { id } }, signal) {
       const storage = await registry.storages.get(id, signal);

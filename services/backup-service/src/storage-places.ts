@@ -46,7 +46,7 @@ export interface StoragePlaces {
 
 const OF_PLACE = { storage: 1, basePath: 1, path: 1, createTime: 1 } as const;
 const OF_OLDER = { ...OF_PLACE, state: 1, deletion: 1, leftovers: 1, startTime: 1, 'task.claim': 1 } as const;
-const NOT_GONE = ['None', 'Requested', 'Deleting', 'DeleteFailed', 'Forgotten'] as const;
+const NOT_GONE = ['None', 'Trashed', 'Requested', 'Deleting', 'DeleteFailed', 'Forgotten'] as const;
 
 /** Over the collection `backups`, which it only reads. */
 export function createStoragePlaces(
@@ -130,7 +130,7 @@ export function createStoragePlaces(
 
     findBusy: ({ storageId, place }, signal) =>
       persist(signal, async () => {
-        const filter = { 'task.ringAt': { $gt: EPOCH, $lte: FAR } };
+        const filter = { 'task.ringAt': { $gt: EPOCH, $lt: FAR } };
         // A busy one whose place cannot be read may be at this one.
         for await (const { backup, at } of placed(storageId, filter, signal))
           if ((!at || at.place === place) && backup.task?.claim !== undefined) return backup._id;

@@ -92,7 +92,7 @@ function* wishes(world: World): Generator<World> {
     yield { ...onVerification(world, { kind: 'cancel' }), wishes: { ...left, cancel: left.cancel - 1 } };
   if (left.remove > 0) {
     const by = { kind: 'person', name: 'alice' } as const;
-    const removed = onBackup(world, { kind: 'delete', by, reason: '', requestId: 'd', newerGood: true });
+    const removed = onBackup(world, { kind: 'delete', by, reason: '', requestId: 'd', newerGood: true, trashMs: 0 });
     yield { ...removed, wishes: { ...left, remove: left.remove - 1 } };
   }
 }

@@ -71,7 +71,9 @@ const ListQuery = z.object({
   origin: leftOut(Origin).describe('Only those that the schedule started, or that somebody asked for.'),
   rule: leftOut(Id).describe('Only those of this rule of a strategy.'),
   damaged: leftOut(flag()).describe('Only those that a verification found damaged; `false` by default.'),
-  includeDeleted: leftOut(flag()).describe('Whether deleted ones are listed too; `false` by default.'),
+  includeDeleted: leftOut(flag()).describe(
+    'Whether deleted ones are listed too, also those in the bin; `false` by default.',
+  ),
   ...GoesOn,
 });
 const EventsQuery = z.object({
@@ -134,19 +136,22 @@ const Progress = z
   })
   .meta({ id: 'Progress', description: 'How far `br` has come.' });
 // Generators name constants after the values alone, and `None` is taken by many languages.
-const DeletionState = z.enum(['None', 'Requested', 'Deleting', 'Deleted', 'DeleteFailed', 'Forgotten']).meta({
-  id: 'DeletionState',
-  'x-enum-varnames': [
-    ...['NotDeleted', 'DeletionRequested', 'DeletionRunning'],
-    ...['DeletionDone', 'DeletionFailed', 'DeletionForgotten'],
-  ],
-});
+const DeletionState = z
+  .enum(['None', 'Requested', 'Deleting', 'Deleted', 'DeleteFailed', 'Forgotten', 'Trashed'])
+  .meta({
+    id: 'DeletionState',
+    'x-enum-varnames': [
+      ...['NotDeleted', 'DeletionRequested', 'DeletionRunning'],
+      ...['DeletionDone', 'DeletionFailed', 'DeletionForgotten', 'DeletionTrashed'],
+    ],
+  });
 const Deletion = z
   .object({
     state: DeletionState,
     at: time('When it was asked for.').optional(),
     by: z.string().optional(),
     reason: z.string().optional(),
+    trashUntil: time('While it lies in the bin: its files are removed from then on, unless it is held.').optional(),
     error: z.string().optional().describe('What the last try said, if it failed.'),
     errorCode: z.string().optional().describe('Of that, a short constant, such as `FILES_GONE`.'),
     bytes: z.int().optional().describe('How many were freed.'),
@@ -228,7 +233,7 @@ export const BackupRecord = z
     endTime: time('When it was over. In the list, that of an active backup is its `startTime`.'),
     createTime: time('When the record was made.'),
     updateTime: time('When the record last changed.'),
-    deleteTime: time('When record and files were gone.'),
+    deleteTime: time('When record and files were gone, or when it was put into the bin.'),
     state: z.enum([...STATES, 'Unknown']),
     progress: Progress,
     sizeBytes: z.int().min(0).describe('Everything below the path, in bytes.'),
@@ -428,13 +433,25 @@ export const deleteBackup = {
   call: 'deleteBackup',
   summary: 'DeleteBackup: deletes a backup, record and files',
   description:
-    'Possible once the backup has succeeded, failed or been canceled. The deletion is recorded, then waited for up to 2 s; `data.backup.deletion` tells how far it came. Files rest for a minute after the end of a backup before they are removed. Repeating it while it is under way is fine, and tries a failed one again. Once gone, the backup is unknown.',
+    'Possible once the backup has succeeded, failed or been canceled. The deletion is recorded, then waited for up to 2 s; `data.backup.deletion` tells how far it came. Files rest for a minute after the end of a backup before they are removed. Repeating it while it is under way is fine, and tries a failed one again. Once gone, the backup is unknown. Where its storage has `trashDays`, a good one is put into the bin instead (`Trashed`), from which it can be undeleted until `deletion.trashUntil`.',
   params: OfBackup,
   query: DeleteQuery,
   body: DeleteBody,
   bodyExamples: { 'with the cluster': { clusterId: 'test-tidb' } },
   answer: { data: OneBackup, example: { backup: deleted } },
   errors: ['backup_not_found', 'backup_in_use', 'conflict'],
+} as const satisfies Operation;
+
+export const undeleteBackup = {
+  id: 'undeleteBackup',
+  tag: 'Backups',
+  call: 'undeleteBackup',
+  summary: 'Takes a deleted backup out of the bin',
+  description:
+    'Possible while its `deletion.state` is `Trashed`, which it stays for the `trashDays` of its storage. It is then as it was before it was deleted; what retention had deleted comes back pinned, as retention would delete it again. Repeating it is fine.',
+  params: OfBackup,
+  answer: { data: OneBackup, example: { backup: RECORD } },
+  errors: ['backup_not_found', 'backup_not_in_bin', 'conflict'],
 } as const satisfies Operation;
 
 /** What a stream of events holds. */

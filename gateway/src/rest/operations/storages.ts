@@ -3,6 +3,7 @@ import {
   MAX_SHORT_TEXT,
   MAX_STORAGE_CLUSTERS,
   MAX_STORAGE_LABELS,
+  MAX_TRASH_DAYS,
 } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import type { Operation } from '../operation.ts';
@@ -44,6 +45,9 @@ const Common = {
   ).describe('First part of the path of every backup; `nfs/em/backup` by default.'),
   maxConcurrent: leftOut(wholeNumber(0, MAX_CONCURRENT_BACKUPS)).describe(
     'How many backups may run against it at once, at most 1000; 0 is unlimited.',
+  ),
+  trashDays: leftOut(wholeNumber(0, MAX_TRASH_DAYS)).describe(
+    'For how many days deleted good backups stay in its bin, at most 365; 0, the default, is not at all. It holds for what is deleted from then on.',
   ),
   gone: leftOut(z.boolean('must be true or false')).describe(
     'Whether the storage is gone for good: its backups can be forgotten, and none is started; `false` by default.',
@@ -168,6 +172,11 @@ export const Storage = z
     sendCredentialsToTikv: z.boolean().optional(),
     root: z.string(),
     maxConcurrent: counted('0 is unlimited.'),
+    trashDays: counted('For how many days deleted good backups stay in its bin; 0 is not at all.'),
+    bin: z
+      .object({ backups: counted('How many backups.'), sizeBytes: counted('What they take.') })
+      .optional()
+      .describe('What lies in its bin; not in the answer to a change.'),
     gone: z.boolean().describe('Whether somebody said that it is gone for good.'),
     usableBy: z
       .object({ clusters: z.array(z.string()), labels: z.record(z.string(), z.string()) })
@@ -186,6 +195,8 @@ const STORAGE: StorageView = {
   path: '/mnt/nfs',
   root: 'nfs/em/backup',
   maxConcurrent: 0,
+  trashDays: 7,
+  bin: { backups: 1, sizeBytes: 1_572_864 },
   gone: false,
   createTime: '2026-01-02T10:00:00.000Z',
   updateTime: '2026-01-02T10:00:00.000Z',
@@ -221,6 +232,7 @@ export const putStorage = {
   bodyExamples: {
     'a folder': { type: 'local', path: '/mnt/nfs' },
     'a bucket': { type: 's3', bucket: 'backups', region: 'eu-central-1', credentials: { envPrefix: 'PROD_' } },
+    'with a bin': { type: 'local', path: '/mnt/nfs', trashDays: 7 },
     'for the clusters of a team': { type: 's3', bucket: 'shop', usableBy: { labels: { team: 'shop' } } },
     'as br writes it': { url: 's3://backups/tidb?region=eu-central-1' },
   },

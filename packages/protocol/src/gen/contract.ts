@@ -125,6 +125,14 @@ export const CALLS = {
     "field": "id",
     "audit": "delete backup"
   },
+  "undeleteBackup": {
+    "method": "tidemark.backup.v1.BackupService/UndeleteBackup",
+    "request": "tidemark.backup.v1.UndeleteBackupRequest",
+    "role": "operator",
+    "subject": "backup",
+    "field": "id",
+    "audit": "undelete backup"
+  },
   "pinBackup": {
     "method": "tidemark.backup.v1.BackupService/PinBackup",
     "request": "tidemark.backup.v1.PinBackupRequest",
@@ -410,6 +418,10 @@ export const METHODS = {
   },
   "tidemark.backup.v1.BackupService/DeleteBackup": {
     "request": "tidemark.backup.v1.DeleteBackupRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.BackupService/UndeleteBackup": {
+    "request": "tidemark.backup.v1.UndeleteBackupRequest",
     "repeatable": true
   },
   "tidemark.backup.v1.BackupService/PinBackup": {
@@ -840,6 +852,11 @@ export const MESSAGES = {
     },
     "forget": {
       "role": "admin"
+    }
+  },
+  "tidemark.backup.v1.UndeleteBackupRequest": {
+    "id": {
+      "id": true
     }
   },
   "tidemark.backup.v1.PinBackupRequest": {

@@ -23,6 +23,7 @@ const handlers: Handlers<BackupServiceServer> = {
   findBackupByKey: refuse,
   listBackups: refuse,
   deleteBackup: refuse,
+  undeleteBackup: refuse,
   pinBackup: refuse,
   unpinBackup: refuse,
   verifyBackup: refuse,

@@ -143,7 +143,16 @@ export type Command =
       readonly requestId: string;
       /** Whether a newer good backup of the cluster exists: only then retention may remove this one. */
       readonly newerGood: boolean;
+      /** For how long the storage keeps deleted good backups in its bin; 0 where it has none. */
+      readonly trashMs: number;
     }
+  /** Its time in the bin may be over. */
+  | {
+      readonly kind: 'expire';
+      /** As with a deletion, where retention put it into the bin. */
+      readonly newerGood: boolean;
+    }
+  | { readonly kind: 'undelete'; readonly requestId: string }
   | {
       readonly kind: 'forget';
       readonly by: DeletedBy;
@@ -190,7 +199,7 @@ export type Answer =
   /** The state does not allow it; `why` says which of the refusals it is. */
   | { readonly kind: 'refused'; readonly why: Refusal };
 
-/** `notScheduled` and `newest` refuse retention alone; `notGood` is for holds, `notForgotten` for what a rebuild found. */
+/** `notScheduled` and `newest` refuse retention alone; `notGood` is for holds, `notForgotten` for what a rebuild found, `notTrashed` for what is to be had back. */
 export type Refusal =
   | 'over'
   | 'active'
@@ -200,6 +209,7 @@ export type Refusal =
   | 'newest'
   | 'notFailed'
   | 'notForgotten'
+  | 'notTrashed'
   | 'wrongPair';
 
 /** What a command does: the document after it (absent: no change), what the caller is answered, and what rings afterwards. */

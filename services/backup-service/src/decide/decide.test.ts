@@ -82,6 +82,7 @@ const remove = (kind: 'person' | 'retention' = 'person', newerGood = true): Comm
   reason: '',
   requestId: 'd',
   newerGood,
+  trashMs: 0,
 });
 
 /** A rebuild found it in another storage than it was made with. */

@@ -12,6 +12,7 @@
  * T14. A backup task ends: failures, losses and time are bounded.
  */
 import type { Backup } from '../backup.ts';
+import { expire, undelete } from './bin.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim.ts';
 import type { Command, Decision, Limits } from './command.ts';
@@ -55,6 +56,10 @@ export function decide(backup: Backup, command: Command, now: Date, limits: Limi
       return cancel(backup, command, now, limits);
     case 'delete':
       return deleteBackup(backup, command, now, limits);
+    case 'expire':
+      return expire(backup, command, now, limits);
+    case 'undelete':
+      return undelete(backup, command);
     case 'forget':
       return forget(backup, command, now);
     case 'remember':

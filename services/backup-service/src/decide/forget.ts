@@ -19,7 +19,8 @@ export function forget(
   { by, reason, requestId, gone }: Extract<Command, { kind: 'forget' }>,
   now: Date,
 ): Decision {
-  const { deletion, leftovers, path } = backup;
+  const { leftovers, path } = backup;
+  const { trashUntil: _, ...deletion } = backup.deletion;
   if (isActive(backup)) return { answer: { kind: 'refused', why: 'active' } };
   if (backup.holds.length > 0) return { answer: { kind: 'refused', why: 'held' } };
   if (deletion.state === 'Forgotten' || deletion.state === 'Deleted') return OK;

@@ -192,7 +192,7 @@ describe('a removal that a worker gives back', () => {
   });
   const deleting = after(
     good,
-    { kind: 'delete', by: { kind: 'person', name: 'alice' }, reason: '', requestId: 'd', newerGood: false },
+    { kind: 'delete', by: { kind: 'person', name: 'alice' }, reason: '', requestId: 'd', newerGood: false, trashMs: 0 },
     at(100),
   );
 

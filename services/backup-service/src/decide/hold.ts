@@ -1,7 +1,6 @@
-import { type Backup, isPinned, PIN } from '../backup.ts';
+import { type Backup, isPinned, isTrashed, PIN } from '../backup.ts';
 import { type Decision, OK } from './command.ts';
 
-const isHoldable = ({ state, deletion }: Backup) => state === 'Succeeded' && deletion.state === 'None';
 const REFUSED: Decision = { answer: { kind: 'refused', why: 'notGood' } };
 
 /**
@@ -9,9 +8,16 @@ const REFUSED: Decision = { answer: { kind: 'refused', why: 'notGood' } };
  * service that asks for it late would hold the backup for ever.
  */
 export function hold(backup: Backup, id: string): Decision {
-  if (!isHoldable(backup) || backup.unheld?.includes(id)) return REFUSED;
-  if (backup.holds.includes(id)) return OK;
-  return { answer: { kind: 'ok' }, next: { ...backup, holds: [...backup.holds, id] } };
+  return backup.deletion.state === 'None' ? keep(backup, id) : REFUSED;
+}
+
+/** The same, also for what lies in the bin, whose files are all there: it stays there for as long as it is held (Z3). */
+export function keep(backup: Backup, id: string): Decision {
+  const { state, deletion, holds, unheld } = backup;
+  const isWhole = state === 'Succeeded' && (deletion.state === 'None' || isTrashed(backup));
+  if (!isWhole || unheld?.includes(id)) return REFUSED;
+  if (holds.includes(id)) return OK;
+  return { answer: { kind: 'ok' }, next: { ...backup, holds: [...holds, id] } };
 }
 
 /** Gives a hold back, whatever became of the backup, and whether it was held or not. */
@@ -26,7 +32,7 @@ export function unhold(backup: Backup, id: string): Decision {
 
 /** Holds a good backup because somebody wants it kept; one that is pinned stays as it is. */
 export function pin(backup: Backup, id: string): Decision {
-  return isPinned(backup) ? OK : hold(backup, id);
+  return isPinned(backup) ? OK : keep(backup, id);
 }
 
 /** Takes every pin back; other holds stay. */

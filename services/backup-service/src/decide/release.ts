@@ -1,6 +1,6 @@
 import { isHeldBy, releaseTask } from '@tidemark/task/task';
 import { plus } from '@tidemark/task/time';
-import { type Backup, isActive } from '../backup.ts';
+import { type Backup, isActive, isTrashed } from '../backup.ts';
 import { type Command, type Decision, type Limits, LOST, OK } from './command.ts';
 import { attemptOf, endAttempt, finishCanceled, queued, removeTask, restingUntil, withLeftover } from './vocabulary.ts';
 
@@ -30,7 +30,7 @@ export function stray(
   if (isHeldBy(backup, { claim, fence })) return OK; // the reap counts it
   if (!backup.attempts.some((attempt) => attempt.path === path) || backup.deletion.state === 'Forgotten') return OK;
   const active = isActive(backup);
-  const good = backup.state === 'Succeeded' && backup.deletion.state === 'None';
+  const good = backup.state === 'Succeeded' && (backup.deletion.state === 'None' || isTrashed(backup));
   if (path === backup.path && (active || good)) return OK;
   const leftovers = withLeftover(backup.leftovers, path, plus(now, limits.quietMs));
   const task = active || backup.task ? backup.task : removeTask(leftovers);

@@ -1,13 +1,13 @@
 import { type Backup, type BackupVerification, verificationHold } from '../backup.ts';
 import type { Command, Decision } from './command.ts';
 import { OK } from './command.ts';
-import { hold } from './hold.ts';
+import { keep } from './hold.ts';
 
-/** Holds a good backup for a verification that begins; for one that is known already nothing is done (Y3). */
+/** Holds a good backup, also in the bin, for a verification that begins; for one that is known already nothing is done (Y3). */
 export function verify(backup: Backup, { run }: Extract<Command, { kind: 'verify' }>): Decision {
   const { verification } = backup;
   if (verification && verification.run >= run) return OK;
-  const { answer, next } = hold(backup, verificationHold(run));
+  const { answer, next } = keep(backup, verificationHold(run));
   if (!next) return { answer };
   return { answer, next: { ...next, verification: { ...verification, run, active: true } } };
 }

@@ -16,6 +16,7 @@ import { listRecoveryPoints } from './list-recovery-points.ts';
 import { pinBackup } from './pin-backup.ts';
 import { readBackupLog } from './read-backup-log.ts';
 import { startBackup } from './start-backup.ts';
+import { undeleteBackup } from './undelete-backup.ts';
 import { unpinBackup } from './unpin-backup.ts';
 import { verifyBackup } from './verify-backup.ts';
 import { watchBackup } from './watch-backup.ts';
@@ -29,6 +30,7 @@ export function backupService(dependencies: Dependencies): ServiceBinding {
     listBackups: listBackups(dependencies),
     cancelBackup: cancelBackup(dependencies),
     deleteBackup: deleteBackup(dependencies),
+    undeleteBackup: undeleteBackup(dependencies),
     pinBackup: pinBackup(dependencies),
     unpinBackup: unpinBackup(dependencies),
     verifyBackup: verifyBackup(dependencies),

@@ -107,6 +107,8 @@ function compare(there: Backup, { backupId, clusterId, path }: Manifest): Verdic
     return refused(`The record of backup ${backupId} has another path, ${there.path}.`);
   if (there.deletion.state === 'Forgotten')
     return known(`Backup ${backupId} was forgotten on ${there.deleteTime?.toISOString()}; it is not brought back.`);
+  if (there.deletion.state === 'Trashed')
+    return known(`Backup ${backupId} lies in the bin until ${there.deletion.trashUntil?.toISOString()}.`);
   if (there.deletion.state === 'Deleted')
     return known(`Backup ${backupId} was deleted on ${there.deleteTime?.toISOString()}; it is not brought back.`);
   return known(`Backup ${backupId} has its record (${there.state}).`);

@@ -9,7 +9,7 @@ import type {
   PlanRestoreResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
-import type { Backup } from '../backup.ts';
+import { type Backup, isTrashed } from '../backup.ts';
 import { type Plan, type PlanCheck, planRestore as plan } from '../restore/plan.ts';
 import { fromOptionsMessage, toSourceMessage, toTargetMessage } from '../restore/restore-message.ts';
 import { validation } from '../validate.ts';
@@ -56,13 +56,14 @@ export async function findPlan(
   return { plan: plan(backup, cluster, wanted, now()), backup };
 }
 
-function notGood({ _id, clusterId, state, deletion }: Backup): AppError {
+function notGood(backup: Backup): AppError {
+  const { _id, clusterId, state, deletion } = backup;
   const how = state === 'Succeeded' ? `its deletion is ${deletion.state}` : `it is ${state}`;
-  return new AppError(
-    'backup_not_good',
-    `Backup ${_id} cannot be restored, ${how}: only a good backup that nobody deletes can.`,
-    { info: { backupId: _id, clusterId, state } },
-  );
+  const why = isTrashed(backup)
+    ? 'it was deleted and lies in the bin: undelete it first.'
+    : `${how}: only a good backup that nobody deletes can.`;
+  const info = { backupId: _id, clusterId, state };
+  return new AppError('backup_not_good', `Backup ${_id} cannot be restored, ${why}`, { info });
 }
 
 async function targetFree({ store }: Dependencies, clusterId: string, signal: AbortSignal): Promise<PlanCheck> {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { invalidArgument } from '@tidemark/errors/app-error';
-import { MAX_CONCURRENT_BACKUPS } from '@tidemark/limits/limits';
+import { MAX_CONCURRENT_BACKUPS, MAX_TRASH_DAYS } from '@tidemark/limits/limits';
 import type {
   PutStorageRequest,
   PutStorageResponse,
@@ -26,7 +26,7 @@ export function putStorage({ registry, dispatcher, now }: Dependencies) {
     if (!asked) throw invalidArgument([{ field: 'storage', description: 'must be set' }]);
     const storage = { ...asked, location: normalizedLocation(asked.location) };
     validate(storage);
-    const { id, root, maxConcurrent, gone } = storage;
+    const { id, root, maxConcurrent, trashDays, gone } = storage;
     const usableBy = storage.usableBy && {
       clusters: [...new Set(storage.usableBy.clusters)],
       labels: storage.usableBy.labels,
@@ -36,7 +36,7 @@ export function putStorage({ registry, dispatcher, now }: Dependencies) {
     // A storage is put whole: what it was before must not shine through.
     const cleared = { local: undefined, s3: undefined, azure: undefined, gcs: undefined };
     const stated = { credentials: undefined, sendCredentialsToTikv: undefined, ...toStoredLocation(storage) };
-    const fields = { ...cleared, ...stated, root: root || DEFAULT_ROOT, maxConcurrent, gone, usableBy };
+    const fields = { ...cleared, ...stated, root: root || DEFAULT_ROOT, maxConcurrent, trashDays, gone, usableBy };
     await registry.storages.put(id, fields, now());
     registryChanged('put storage', id, caller, requestId);
     const stored = await registry.storages.get(id, signal);
@@ -68,7 +68,7 @@ async function requireKeptOwners(
 }
 
 function validate(storage: Storage): void {
-  const { root, maxConcurrent } = storage;
+  const { root, maxConcurrent, trashDays } = storage;
   const check = validation();
   checkLocation(check, storage);
   check.require(root === '' || isCleanRelativePath(root), 'root', 'must be a relative path such as nfs/em/backup');
@@ -77,6 +77,7 @@ function validate(storage: Storage): void {
     'maxConcurrent',
     `must be from 0 to ${MAX_CONCURRENT_BACKUPS}`,
   );
+  check.require(trashDays <= MAX_TRASH_DAYS, 'trashDays', `must be from 0 to ${MAX_TRASH_DAYS}`);
   if (storage.usableBy) check.add(usableByViolations(storage.usableBy));
   check.finish();
 }

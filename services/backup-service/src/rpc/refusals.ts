@@ -1,7 +1,7 @@
 import { AppError } from '@tidemark/errors/app-error';
 import { MAX_NAMED } from '@tidemark/limits/limits';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
-import { type Backup, isBeingVerified, isPinned } from '../backup.ts';
+import { type Backup, type DeletionState, isBeingVerified, isPinned } from '../backup.ts';
 import type { Applied, Occupant } from '../backup-store.ts';
 import { isActive } from '../restore/restore.ts';
 
@@ -114,6 +114,12 @@ export function throwRefusal({ decision: { answer }, backup }: Applied): void {
       throw new AppError('backup_in_use', notFailed(backup), { info });
     case 'notForgotten':
       throw new AppError('wrong_state', `Backup ${backup._id} was not forgotten, or cannot be brought back.`, { info });
+    case 'notTrashed':
+      throw new AppError(
+        'backup_not_in_bin',
+        `Backup ${backup._id} cannot be had back, its deletion is ${backup.deletion.state}: only one that lies in the bin can.`,
+        { info },
+      );
     case 'wrongPair':
       throw new AppError('wrong_state', `Backup ${backup._id} cannot end this way in state ${backup.state}.`, { info });
   }
@@ -138,6 +144,10 @@ function notGood({ _id, state, deletion }: Backup, what: string): string {
 }
 
 function notFailed({ _id, storage, deletion }: Backup): string {
-  const how = deletion.state === 'None' ? 'nobody has tried to delete it' : `its deletion is ${deletion.state}`;
+  const told: Partial<Record<DeletionState, string>> = {
+    None: 'nobody has tried to delete it',
+    Trashed: 'it lies in the bin',
+  };
+  const how = told[deletion.state] ?? `its deletion is ${deletion.state}`;
   return `Backup ${_id} cannot be forgotten, ${how}: only after its deletion has failed, or once storage ${storage.id} was declared gone.`;
 }

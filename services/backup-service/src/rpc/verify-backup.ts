@@ -5,6 +5,7 @@ import type {
   VerifyBackupResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { isTrashed } from '../backup.ts';
 import { toBackupMessage } from '../backup-message.ts';
 import { digestOf } from '../presence.ts';
 import { validation } from '../validate.ts';
@@ -48,7 +49,7 @@ export function verifyBackup({ store, verifications, places, dispatcher }: Depen
     check.finish();
 
     const backup = existing(await store.get(id, signal), { id }, context);
-    const isGood = backup.state === 'Succeeded' && backup.deletion.state === 'None';
+    const isGood = backup.state === 'Succeeded' && (backup.deletion.state === 'None' || isTrashed(backup));
     if (!isGood || level === undefined) throw notGoodEnough(backup, 'verified');
     if (byRule) await requireRoom(signal);
     const storageDigest = digestOf(await places.granted(backup, signal));

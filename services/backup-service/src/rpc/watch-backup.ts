@@ -6,7 +6,7 @@ import type {
 import { sleep } from '@tidemark/service-kit/backoff';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { readOne } from '@tidemark/service-kit/quarantine';
-import { type Backup, isActive } from '../backup.ts';
+import { type Backup, isActive, isTrashed } from '../backup.ts';
 import { toBackupMessage } from '../backup-message.ts';
 import type { Dependencies } from './context.ts';
 import { unknownBackup } from './refusals.ts';
@@ -15,7 +15,7 @@ const FOLLOW_MS = 500;
 
 /**
  * The backup now and after each change, until its end, and that of its verification where one is under way. Where its deletion was asked for, or the watcher waits for that, until
- * no work is left on it: its files are gone then, or stay.
+ * no work is left on it: its files are gone then, lie in the bin, or stay.
  */
 export function watchBackup({ store, slots, verifications, now }: Dependencies) {
   return async function* (
@@ -34,7 +34,8 @@ export function watchBackup({ store, slots, verifications, now }: Dependencies) 
         const toMessage = (one: Backup) => toBackupMessage(one, positions.get(id), verification);
         yield { backup: readOne('backup', backup, toMessage, BackupMessage) };
       }
-      const isDone = !backup.task || (!isActive(backup) && !untilRemoved && backup.deletion.state === 'None');
+      const isDone =
+        !backup.task || isTrashed(backup) || (!isActive(backup) && !untilRemoved && backup.deletion.state === 'None');
       if (isDone && !isBeingVerified) return;
       await sleep(FOLLOW_MS, signal);
     }

@@ -172,6 +172,7 @@ export class Neighbours {
 
 const NO_DELETION = {
   state: DeletionState.DELETION_STATE_NONE,
+  trashUntil: undefined,
   by: '',
   reason: '',
   at: undefined,

@@ -3,6 +3,7 @@
  * unless a fault makes them slow. On the way every worker that is heard renews its lease, and the guard of one that is
  * not kills its `br`.
  */
+import { NEVER } from '../bin.ts';
 import { ask } from './commands.ts';
 import { kill } from './run.ts';
 import { fault, free, type Step } from './step.ts';
@@ -26,6 +27,7 @@ export function stepsOfTime(world: World, busy: boolean): Step[] {
 function nextInstant(world: World): number {
   const { documents, runs, workers, limits, now } = world;
   const heard = new Set(workers.filter(isReachable).map(({ job }) => job?.claim));
+  const over = documents.flatMap(({ deletion }) => (deletion.trashUntil ? [deletion.trashUntil.getTime()] : []));
   const due = documents.flatMap(({ task, leftovers }) => {
     // The lease of a worker that is heard never ends.
     if (!task || (task.claim !== undefined && heard.has(task.claim))) return [];
@@ -42,7 +44,7 @@ function nextInstant(world: World): number {
     if (run.until !== undefined) return [run.until];
     return mode === 'frozen' || (mode === 'up' && cut) ? [unheardSince + SILENCE_MS] : [];
   });
-  return Math.min(...[...due, ...killed].filter((instant) => instant > now));
+  return Math.min(...[...over, ...due, ...killed].filter((instant) => instant > now && instant < NEVER.getTime()));
 }
 
 function passTo(world: World, instant: number): void {

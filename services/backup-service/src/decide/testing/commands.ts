@@ -44,7 +44,11 @@ export function ask(world: World, number: number, asked: Command): Answer {
 
 /** What the store finds out before it decides. */
 function withFindings(world: World, number: number, backup: Backup, command: Command): Command {
-  if (command.kind === 'delete') return { ...command, newerGood: hasNewerGood(world, number) };
+  if (command.kind === 'delete') {
+    const trashMs = world.setting.trashMs ?? 0;
+    return { ...command, newerGood: hasNewerGood(world, number), trashMs };
+  }
+  if (command.kind === 'expire') return { ...command, newerGood: hasNewerGood(world, number) };
   if (command.kind === 'complete' && command.outcome.kind === 'wait' && command.outcome.handBack)
     return { ...command, peers: peersIn(world) };
   if (command.kind === 'complete' && world.moved)

@@ -4,7 +4,7 @@ import { decide } from '../decide.ts';
 import { likenessOf } from './likeness.ts';
 import type { Step } from './step.ts';
 import { stepsFrom, take } from './steps.ts';
-import { beginning, type Decide, type Setting, type World } from './world.ts';
+import { beginning, type Decide, isAtRest, type Setting, type World } from './world.ts';
 
 const MODEL: Model<World, Step> = {
   stepsFrom,
@@ -14,7 +14,7 @@ const MODEL: Model<World, Step> = {
     {
       otherwise: 'when the faults stop, every document reaches no task',
       by: ['free'],
-      isReached: ({ documents }) => documents.every(({ task }) => task === null),
+      isReached: ({ documents }) => documents.every(isAtRest),
     },
   ],
 };

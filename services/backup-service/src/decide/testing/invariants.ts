@@ -2,8 +2,9 @@
  * What holds in every state that can be reached, whatever goes wrong. Each invariant is a function with the sentence that
  * is told when it does not hold.
  */
-import { type Backup, isActive } from '../../backup.ts';
+import { type Backup, isActive, isTrashed } from '../../backup.ts';
 import { Violation } from '../../testing/exploration.ts';
+import { NEVER } from '../bin.ts';
 import type { Answer, Command } from '../command.ts';
 import { attemptOf, clusterKey, ownKey } from '../vocabulary.ts';
 import { documentOf, filesIn, type Job, peersIn, type Run, UNREACHED, type World, workerOf } from './world.ts';
@@ -59,7 +60,16 @@ const isDeletedOnceNothingIsLeft = ({ task, deletion }: Backup) =>
 const isLeftAloneOnceForgotten = ({ task, leftovers, deletion }: Backup) =>
   deletion.state !== 'Forgotten' || (task === null && leftovers.length === 0);
 
-const isHeldOnlyWhileGood = (backup: Backup) => backup.holds.length === 0 || goodStays(backup);
+const isHeldOnlyWhileGood = (backup: Backup) => backup.holds.length === 0 || goodStays(backup) || isTrashed(backup);
+
+const isLeftAloneInTheBin = (backup: Backup) => {
+  const { state, leftovers, path, deletion } = backup;
+  const own = leftovers.find((leftover) => leftover.path === path);
+  const isNobodys = own?.after.getTime() === NEVER.getTime() && own.untouched === true;
+  return isTrashed(backup)
+    ? state === 'Succeeded' && isNobodys && deletion.trashUntil !== undefined
+    : !deletion.trashUntil;
+};
 
 const wasCanceledIfItSaysSo = ({ state, cancel }: Backup) =>
   (state !== 'Canceled' && state !== 'Canceling') || cancel !== null;
@@ -79,6 +89,7 @@ export const OF_A_DOCUMENT: ReadonlyMap<Sentence, (backup: Backup) => boolean> =
   ['no deletion is left half done without a task', isDeletedOnceNothingIsLeft],
   ['nobody works on what was forgotten', isLeftAloneOnceForgotten],
   ['only a good backup is held', isHeldOnlyWhileGood],
+  ['what lies in the bin is a good backup that nobody removes', isLeftAloneInTheBin],
   ['Canceling and Canceled have a recorded cancel', wasCanceledIfItSaysSo],
 ]);
 
@@ -141,6 +152,7 @@ const staysWithinItsLimits = ({ after, world: { limits } }: Change) =>
 const keepsLeftoversUntilTheirTime = ({ world, before, after, command }: Change) =>
   command.kind === 'claim' ||
   command.kind === 'forget' ||
+  isTrashed(before) ||
   before.leftovers.every(
     (one) =>
       one.after.getTime() <= world.now ||
@@ -187,16 +199,23 @@ const isDeniedOnlyWhileItIs = (change: Change) =>
 
 const neverFailsInACalmWorld = (change: Change) => !(change.world.setting.calm && isFailure(change));
 
-const keepsAPersonsDeletion = ({ before, after }: Change) =>
-  before.deletion.state === 'Forgotten' ||
-  before.deletion.by?.kind !== 'person' ||
-  (after.deletion.state !== 'None' && after.deletion.by?.kind === 'person');
+const isHadBack = ({ command, before }: Change) => command.kind === 'undelete' && isTrashed(before);
+
+const keepsAPersonsDeletion = (change: Change) => {
+  const { before, after } = change;
+  return (
+    isHadBack(change) ||
+    before.deletion.state === 'Forgotten' ||
+    before.deletion.by?.kind !== 'person' ||
+    (after.deletion.state !== 'None' && after.deletion.by?.kind === 'person')
+  );
+};
 
 const staysDeleted = ({ before, after }: Change) =>
   before.deletion.state !== 'Deleted' || after.deletion.state === 'Deleted';
 
 const neverTakesBackABegunDeletion = ({ before, after }: Change) =>
-  after.deletion.state !== 'None' || ['None', 'Requested', 'Forgotten'].includes(before.deletion.state);
+  after.deletion.state !== 'None' || ['None', 'Trashed', 'Requested', 'Forgotten'].includes(before.deletion.state);
 
 /** A person gives files up where nobody can remove them, and only a rebuild takes that back. */
 const forgetsOnlyWhatCannotBeRemoved = ({ before, after, command }: Change) =>
@@ -209,11 +228,19 @@ const forgetsOnlyWhatCannotBeRemoved = ({ before, after, command }: Change) =>
 const leavesANewerGoodBackup = ({ world, number, before, after }: Change) =>
   after.deletion.by?.kind !== 'retention' ||
   after.deletion.state === before.deletion.state ||
-  (after.deletion.state !== 'Requested' && before.deletion.state !== 'Requested') ||
+  ![after, before].some(({ deletion: { state } }) => state === 'Requested' || state === 'Trashed') ||
   hasNewerGood(world, number);
 
 const deletesNothingThatIsHeld = ({ before, after }: Change) =>
-  before.holds.length === 0 || after.deletion.state === 'None';
+  before.holds.length === 0 || after.deletion.state === 'None' || (isTrashed(before) && isTrashed(after));
+
+/** Z3 and Z4: but for files that are given up. */
+const leavesTheBinOnlyInTime = ({ world, before, after, command }: Change) =>
+  !isTrashed(before) ||
+  isTrashed(after) ||
+  command.kind === 'undelete' ||
+  command.kind === 'forget' ||
+  (before.deletion.trashUntil?.getTime() ?? Infinity) <= world.now;
 
 /** Of each change of a document. */
 export const OF_A_CHANGE: ReadonlyMap<Sentence, (change: Change) => boolean> = new Map([
@@ -247,6 +274,7 @@ export const OF_A_CHANGE: ReadonlyMap<Sentence, (change: Change) => boolean> = n
   ['only what cannot be removed is forgotten', forgetsOnlyWhatCannotBeRemoved],
   ['retention removes only where a newer good backup is', leavesANewerGoodBackup],
   ['what is held is not deleted', deletesNothingThatIsHeld],
+  ['nothing leaves the bin before its time, unless somebody asks', leavesTheBinOnlyInTime],
 ]);
 
 // --- the world around them
@@ -264,6 +292,9 @@ const keepsItsPromises = (world: World, backup: Backup, number: number) =>
 
 const keepsGoodFiles = (world: World, backup: Backup) =>
   !goodStays(backup) || (backup.result !== null && filesIn(world, backup.path).holds === 'all');
+
+const keepsFilesInTheBin = (world: World, backup: Backup) =>
+  !isTrashed(backup) || filesIn(world, backup.path).holds === 'all';
 
 const forgetsNoFiles = (world: World, backup: Backup, number: number) =>
   isActive(backup) ||
@@ -288,6 +319,7 @@ const sharesNoPath = ({ documents }: World, backup: Backup) =>
 export const OF_A_WORLD: ReadonlyMap<Sentence, (world: World, backup: Backup, number: number) => boolean> = new Map([
   ['an answered cancel never ends otherwise', keepsItsPromises],
   ['Succeeded and not deleted has a verified backupmeta in its path', keepsGoodFiles],
+  ['what lies in the bin has all its files', keepsFilesInTheBin],
   ['finished without a task has no files but the good ones, unless a worker owes a stray', forgetsNoFiles],
   ['at most one active backup per cluster', isAloneInItsCluster],
   ['at most one backup per slot', isAloneInItsSlot],

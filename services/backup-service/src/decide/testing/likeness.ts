@@ -5,6 +5,7 @@
  */
 import type { Backup } from '../../backup.ts';
 import { isActive } from '../../backup.ts';
+import { NEVER } from '../bin.ts';
 import { pauseAfter, SPARED_MS } from '../hand-back.ts';
 import { attemptOf, mayHoldFiles, ranWithoutLock, restedFrom } from '../vocabulary.ts';
 import { documentOf, type End, filesIn, type Job, SILENCE_MS, SPAWN_MS, type Worker, type World } from './world.ts';
@@ -86,7 +87,7 @@ function knownOf({ documents }: World, token: string, path: (document: number, n
 }
 
 const away = (world: World, instant: number | undefined): number =>
-  instant === undefined ? -1 : Math.max(0, instant - world.now);
+  instant === undefined ? -1 : instant >= NEVER.getTime() ? Infinity : Math.max(0, instant - world.now);
 
 const isCurrent = (world: World, document: number, fence: number | undefined) =>
   fence === undefined ? '' : fence === documentOf(world, document).fence ? 1 : 0;
@@ -116,12 +117,14 @@ function describeDocument(
   const backup = documentOf(world, number);
   const { state, task, failures, losses, deletion, cancel, holds, deadline, slotKey } = backup;
   const attempt = attemptOf(backup, task?.claim);
-  const rest = state === 'Succeeded' && deletion.state === 'None' ? restedFrom(backup, world.limits).getTime() : 0;
+  const stays = state === 'Succeeded' && (deletion.state === 'None' || deletion.state === 'Trashed');
+  const rest = stays ? restedFrom(backup, world.limits).getTime() : 0;
   parts.push('D', state, world.bells[number] ? 1 : 0, world.promised[number] ? 1 : 0, failures, losses);
   parts.push(
     deletion.state,
     deletion.by?.kind,
     deletion.begun ? 1 : 0,
+    away(world, deletion.trashUntil?.getTime()),
     cancel ? 1 : 0,
     holds.length,
     slotKey.startsWith('backup') ? 0 : 1,

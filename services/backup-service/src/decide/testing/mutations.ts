@@ -5,10 +5,11 @@
 
 import { unowned } from '@tidemark/task/task';
 import { plus } from '@tidemark/task/time';
-import type { Backup, Cancellation, Task } from '../../backup.ts';
+import { type Backup, type Cancellation, isTrashed, type Task } from '../../backup.ts';
 import { type Command, type Decision, type Limits, LOST, OK } from '../command.ts';
 import { attemptOf, removeTask } from '../vocabulary.ts';
 import type { Decide, Setting } from './world.ts';
+import { BIN } from './worlds.ts';
 
 export interface Mutation {
   /** What holds no longer. */
@@ -421,6 +422,52 @@ export const MUTATIONS: readonly Mutation[] = [
     of: seen(['delete'], (backup) => ({ backup: { ...backup, holds: [] } })),
     in: { wishes: 2, wish: ['pin', 'delete'] },
     breaks: 'what is held is not deleted',
+  },
+  {
+    without: 'what lies in the bin stays there until its time is over (Z3)',
+    of: seen(['expire'], (backup) => ({
+      backup: isTrashed(backup) ? { ...backup, deletion: { ...backup.deletion, trashUntil: new Date(1) } } : backup,
+    })),
+    in: { ...BIN, wish: ['delete'] },
+    breaks: 'nothing leaves the bin before its time, unless somebody asks',
+  },
+  {
+    without: 'what is held stays in the bin (Z3)',
+    of: seen(['expire'], (backup) => ({ backup: { ...backup, holds: [] } })),
+    in: { ...BIN, wish: ['delete', 'pin'] },
+    breaks: 'what is held is not deleted',
+  },
+  {
+    without: 'the time at which files in the bin may be removed never comes (Z2)',
+    of: written(['delete'], (next, _, __, now) => {
+      const leftovers = next.leftovers.map((leftover) => ({ ...leftover, after: now }));
+      return isTrashed(next) ? { leftovers, task: removeTask(leftovers) } : {};
+    }),
+    in: { ...BIN, wish: ['delete'] },
+    breaks: 'what lies in the bin is a good backup that nobody removes',
+  },
+  {
+    without: 'a stray leaves what lies in the bin alone (Z2)',
+    of: seen(['stray'], (backup) => {
+      const { trashUntil: _, ...deletion } = backup.deletion;
+      return isTrashed(backup) ? { backup: { ...backup, deletion: { ...deletion, state: 'Requested' } } } : {};
+    }),
+    in: { ...BIN, wish: ['delete'], faults: 1, fault: ['crash'] },
+    breaks: 'nothing leaves the bin before its time, unless somebody asks',
+  },
+  {
+    without: 'what is undeleted is on nobody’s list of files to remove (Z4)',
+    of: written(['undelete'], (_, { leftovers, task }) => ({ leftovers, task })),
+    in: { ...BIN, wish: ['delete', 'undelete'] },
+    breaks: 'the path is not among the leftovers while it is wanted',
+  },
+  {
+    without: 'only what lies in the bin is undeleted (Z4)',
+    of: seen(['undelete'], (backup) =>
+      backup.deletion.state === 'Deleting' ? { backup: { ...backup, deletion: { state: 'Trashed' } } } : {},
+    ),
+    in: { wishes: 2, wish: ['delete', 'undelete'] },
+    breaks: "a person's answered deletion is kept",
   },
   {
     without: 'a good backup of which nothing is found is not removed, unless that was announced',

@@ -6,10 +6,13 @@ import { fault, free, type Step, urgent, wish } from './step.ts';
 import { accepted, filesIn, type Wish, type World } from './world.ts';
 
 const CANCEL: Command = { kind: 'cancel', requestId: 'c', by: 'alice', reason: '' };
+/** What the store finds out is found out when it is asked. */
+const DELETE = { kind: 'delete', reason: '', newerGood: false, trashMs: 0 } as const;
 const WISHES: readonly (readonly [Wish, Command])[] = [
   ['cancel', CANCEL],
-  ['delete', { kind: 'delete', by: { kind: 'person', name: 'alice' }, reason: '', requestId: 'd', newerGood: false }],
-  ['retention', { kind: 'delete', by: { kind: 'retention', name: 'r' }, reason: '', requestId: 'e', newerGood: false }],
+  ['delete', { ...DELETE, by: { kind: 'person', name: 'alice' }, requestId: 'd' }],
+  ['retention', { ...DELETE, by: { kind: 'retention', name: 'r' }, requestId: 'e' }],
+  ['undelete', { kind: 'undelete', requestId: 'u' }],
   ['forget', { kind: 'forget', by: { kind: 'person', name: 'root' }, reason: '', requestId: 'f', gone: false }],
   ['forgetGone', { kind: 'forget', by: { kind: 'person', name: 'root' }, reason: '', requestId: 'g', gone: true }],
   ['pin', { kind: 'pin', id: 'pin:1' }],
@@ -85,11 +88,14 @@ function startFurther(world: World): void {
   world.owners = { ...world.owners, [backup.path]: world.documents.length - 1 };
 }
 
-/** Whoever is due is reaped or rung. */
+/** Whoever is due is reaped, rung, or let go from the bin. */
 export function stepsOfDispatcher(world: World): Step[] {
   const { decide, limits } = world;
   const now = new Date(world.now);
+  const expire: Command = { kind: 'expire', newerGood: false };
   return world.documents.flatMap((backup, number) => {
+    if (decide(backup, expire, now, limits).next)
+      return [urgent(`b${number} has been in the bin for long enough`, (next) => void ask(next, number, expire))];
     if (!backup.task || backup.task.ringAt > now) return [];
     const kind = decide(backup, { kind: 'reap' }, now, limits).next ? 'reap' : 'ring';
     return [urgent(`b${number} is ${kind === 'reap' ? 'reaped' : 'rung'}`, (next) => void ask(next, number, { kind }))];

@@ -1,7 +1,7 @@
 /** A way through a world that chance picks; deeper than what can be explored. */
 import type { Step } from './step.ts';
 import { stepsFrom, take } from './steps.ts';
-import type { World } from './world.ts';
+import { isAtRest, type World } from './world.ts';
 
 const LONGEST_WAY_HOME = 5_000;
 
@@ -15,7 +15,7 @@ export function walk(from: World, picks: readonly number[]): World {
   let world = from;
   for (const pick of picks) world = oneStep(world, pick);
   world = { ...world, faults: 0, wishes: 0 };
-  for (let step = 0; world.documents.some(({ task }) => task !== null); step += 1) {
+  for (let step = 0; !world.documents.every(isAtRest); step += 1) {
     if (step > LONGEST_WAY_HOME) throw new Error('the faults have stopped, and still a backup is not at rest');
     world = oneStep(world, (picks[step % picks.length] ?? 0) + step * 7_919);
   }

@@ -13,15 +13,16 @@ import { BACKUP_INDEXES, createBackupStore } from '../../backup-store.ts';
 import { createFinishedBackups, FINISHED_INDEXES } from '../../finished-backups.ts';
 import { digestOf, type Presence } from '../../presence.ts';
 import { createSlots, SLOT_INDEXES } from '../../slots.ts';
-import type { Limits, Peer } from '../command.ts';
+import type { Peer } from '../command.ts';
 import { decide } from '../decide.ts';
 import { hold, OF_A_DOCUMENT } from './invariants.ts';
 import { walk } from './walk.ts';
-import { type Asked, beginning, type Setting } from './world.ts';
+import { type Asked, beginning, type Setting, type World } from './world.ts';
 import { ALL, PEACE } from './worlds.ts';
 
 const PURE_MS = 8_000;
 const STORED_MS = 15_000;
+const DAY_MS = 86_400_000;
 const ABREAST = 8;
 /** How many commands come once for each that comes twice. */
 const EACH = 5;
@@ -39,11 +40,12 @@ const settings = fc.record({
   fault: fc.subarray([...ALL], { minLength: 1 }),
   failureLimit: fc.constantFrom(2, 3),
   lossLimit: fc.constantFrom(1, 2, 5),
+  trashMs: fc.constantFrom(undefined, DAY_MS),
 });
 const picks = fc.array(fc.nat(1_000_000), { minLength: 20, maxLength: 200, size: 'max' });
 const WISHES: Setting['wish'] = [
   ...(['cancel', 'delete', 'retention', 'pin', 'unpin', 'nudge', 'start'] as const),
-  ...(['forget', 'forgetGone', 'rebuild', 'retry'] as const),
+  ...(['forget', 'forgetGone', 'rebuild', 'retry', 'undelete'] as const),
 ];
 
 let db: Db;
@@ -92,7 +94,11 @@ const toPresence =
 const comparable = ({ revision: _, updateTime: __, ...backup }: Backup) => backup;
 
 /** Does to the store what was done in a world, some of it twice at the same time. */
-async function repeat(asked: readonly Asked[], twice: (index: number) => boolean, limits: Limits): Promise<void> {
+async function repeat(
+  asked: readonly Asked[],
+  twice: (index: number) => boolean,
+  { limits, setting: { trashMs = 0 } }: World,
+): Promise<void> {
   let clock = new Date(0);
   let present: readonly Presence[] = [];
   let mayUse = true;
@@ -101,6 +107,7 @@ async function repeat(asked: readonly Asked[], twice: (index: number) => boolean
     limits,
     slots: createSlots(db),
     finished: createFinishedBackups(db),
+    trashDays: async () => trashMs / DAY_MS,
     presences: { present: async () => [...present] },
     mayUseStorage: async () => mayUse,
     places: {
@@ -147,7 +154,7 @@ it('is kept by the real store as `decide` says, command by command, also when co
       beginning(named, decide, (one) => asked.push(one)),
       way,
     );
-    await repeat(asked, (index) => index % EACH === rhythm, world.limits);
+    await repeat(asked, (index) => index % EACH === rhythm, world);
     histories += 1;
     commands += asked.length;
   };

@@ -5,7 +5,7 @@
  * Time is logical: it stands still while things happen and is moved to the next instant at which something is due. So
  * `decide` sees ordinary dates, and yet there are only so many states.
  */
-import type { Backup, Reason } from '../../backup.ts';
+import { type Backup, isTrashed, type Reason } from '../../backup.ts';
 import type { Answer, Command, Limits, Outcome, Peer } from '../command.ts';
 import type { decide } from '../decide.ts';
 import { start } from '../start.ts';
@@ -50,6 +50,7 @@ export type Wish =
   | 'cancel'
   | 'delete'
   | 'retention'
+  | 'undelete'
   | 'forget'
   /** Of a storage that was declared gone. */
   | 'forgetGone'
@@ -74,6 +75,8 @@ export interface Setting {
   readonly lock: boolean;
   /** How many backups the storage takes at once; unlimited when left out. */
   readonly slots?: number;
+  /** For how long the storage keeps deleted backups in its bin; not at all when left out. */
+  readonly trashMs?: number;
   readonly failureLimit?: number;
   readonly lossLimit?: number;
   /** Nothing happens here that could make a backup Failed. */
@@ -328,6 +331,12 @@ export function peersIn({ workers }: World): Peer[] {
 
 /** Whether the service hears from the worker. */
 export const isReachable = ({ mode, cut }: Worker): boolean => mode === 'up' && !cut;
+
+/** Whether nothing is left to do: what is held in the bin stays there. */
+export function isAtRest(backup: Backup): boolean {
+  const { task, holds, leftovers } = backup;
+  return task === null || (isTrashed(backup) && holds.length > 0 && leftovers.length === 1);
+}
 
 export function must<T>(value: T | undefined | null): T {
   if (value === undefined || value === null) throw new Error('the world is not as it should be');

@@ -23,6 +23,9 @@ const FORGOTTEN: Setting = {
   wish: ['delete', 'forget', 'forgetGone', 'rebuild', 'pin'],
 };
 
+/** A storage with a bin, in which deleted backups lie for a day. */
+export const BIN: Setting = { ...PEACE, trashMs: 86_400_000, wishes: 3, wish: ['delete', 'undelete', 'pin', 'unpin'] };
+
 /** Small enough for every run of the tests. */
 export const SMALL: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ['any fault, and a cancel or a deletion', { ...PEACE, faults: 1, fault: ALL, wishes: 1, wish: ['cancel', 'delete'] }],
@@ -44,6 +47,18 @@ export const SMALL: ReadonlyMap<string, Setting> = new Map<string, Setting>([
     { ...PEACE, backups: 2, slots: 1, faults: 1, fault: ['crash'], wishes: 1, wish: ['nudge'] },
   ],
   ['records that are forgotten, and found by a rebuild', FORGOTTEN],
+  [
+    'a bin, and anything that may go wrong with a worker or a removal',
+    { ...BIN, faults: 1, fault: ['crash', 'hostFreeze', 'partition', 'removal', 'unmounted', 'brNewPath', 'lateCall'] },
+  ],
+  [
+    'a bin, and what is forgotten and found by a rebuild',
+    { ...BIN, wishes: 4, wish: ['delete', 'undelete', 'forgetGone', 'rebuild', 'pin'] },
+  ],
+  [
+    'a bin, and one backup after the other, deleted by retention and by people',
+    { ...BIN, workers: 1, further: 1, wishes: 5, wish: ['start', 'retention', 'delete', 'undelete', 'unpin'] },
+  ],
   [
     'workers that cannot reach the storage, one or both, and a cancel or a deletion',
     { ...PEACE, faults: 2, fault: ['unreach'], wishes: 1, wish: ['cancel', 'delete'] },
@@ -111,6 +126,7 @@ export const LARGE: ReadonlyMap<string, Setting> = new Map<string, Setting>([
     },
   ],
   ['records that are forgotten, and found by a rebuild, with two faults', { ...FORGOTTEN, faults: 2, wishes: 4 }],
+  ['a bin, and any two faults', { ...BIN, faults: 2, fault: ALL }],
   ['six harmless faults', { ...PEACE, faults: 6, fault: HARMLESS, calm: true }],
   ['three harmful faults', { ...PEACE, faults: 3, fault: [...HARMFUL, 'brNewPath'], lossLimit: 2 }],
   [

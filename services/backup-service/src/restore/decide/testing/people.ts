@@ -99,7 +99,7 @@ function aroundTheSource({ source, setting }: World): Step[] {
       return [
         wish('the source is to be deleted', (next) => {
           const by = { kind: 'person', name: 'bob' } as const;
-          askSource(next, { kind: 'delete', by, reason: '', requestId: 'd', newerGood: false });
+          askSource(next, { kind: 'delete', by, reason: '', requestId: 'd', newerGood: false, trashMs: 0 });
         }),
       ];
     case 'Requested':

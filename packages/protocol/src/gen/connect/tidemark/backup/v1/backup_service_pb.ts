@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/backup_service.proto.
  */
 export const file_tidemark_backup_v1_backup_service: GenFile = /*@__PURE__*/
-  fileDesc("Cid0aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwX3NlcnZpY2UucHJvdG8SEnRpZGVtYXJrLmJhY2t1cC52MSKnAgoSU3RhcnRCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSLAoEbW9kZRgCIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBNb2RlEgwKBHR5cGUYAyABKAkSCwoDa2V5GAQgASgJEjAKBm9yaWdpbhgFIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SLQoJbm90X2FmdGVyGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCgpicl9vcHRpb25zGAcgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIMCgRydWxlGAggASgJEhIKCnN0b3JhZ2VfaWQYCSABKAkiQQoTU3RhcnRCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIh4KEEdldEJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkiPwoRR2V0QmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCI5ChZGaW5kQmFja3VwQnlLZXlSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSCwoDa2V5GAIgASgJIkUKF0ZpbmRCYWNrdXBCeUtleVJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAi0QMKEkxpc3RCYWNrdXBzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIKCgJpZBgCIAEoCRI3ChNzdGFydGVkX2F0X29yX2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJlbmRlZF9hdF9vcl9iZWZvcmUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KBnN0YXRlcxgFIAMoDjIfLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBTdGF0ZRIsCgRtb2RlGAYgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE1vZGUSFwoPaW5jbHVkZV9kZWxldGVkGAcgASgIEgwKBHBhZ2UYCCABKAUSEQoJcGFnZV9zaXplGAkgASgFEjAKBm9yaWdpbhgKIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SDAoEcnVsZRgLIAEoCRIVCg13aXRob3V0X3RvdGFsGAwgASgIEhIKCnBhZ2VfdG9rZW4YDSABKAkSFAoMd2l0aGluX3NpZ2h0GA4gASgIEg8KB2RhbWFnZWQYDyABKAgiywEKE0xpc3RCYWNrdXBzUmVzcG9uc2USKwoHYmFja3VwcxgBIAMoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXASDQoFdG90YWwYAiABKAMSFgoOdG90YWxfbGVmdF9vdXQYAyABKAgSFwoPbmV4dF9wYWdlX3Rva2VuGAQgASgJEhkKEXRvdGFsX2lzX2F0X2xlYXN0GAUgASgIEhwKFGZvbGxvd2luZ19wYWdlX3Rva2VuGAYgASgJEg4KBm9mZnNldBgHIAEoAyJaChNDYW5jZWxCYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJEhMKC3JlYXNvbl9jb2RlGAQgASgJIkIKFENhbmNlbEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiawoTRGVsZXRlQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIUCgxieV9yZXRlbnRpb24YBCABKAgSDgoGZm9yZ2V0GAUgASgIIkIKFERlbGV0ZUJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiNwoSV2F0Y2hCYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJEhUKDXVudGlsX3JlbW92ZWQYAiABKAgiQQoTV2F0Y2hCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIkMKFFJlYWRCYWNrdXBMb2dSZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2F0dGVtcHQYAiABKAUSDgoGZm9sbG93GAMgASgIInEKFVJlYWRCYWNrdXBMb2dSZXNwb25zZRIPCgdhdHRlbXB0GAEgASgFEgwKBGRhdGEYAiABKAwSFQoNc2tpcHBlZF9ieXRlcxgDIAEoBBIOCgZ3b3JrZXIYBCABKAkSEgoKYnJfdmVyc2lvbhgFIAEoCSIeChBQaW5CYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJIj8KEVBpbkJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiIAoSVW5waW5CYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJIkEKE1VucGluQmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCKcAQoTVmVyaWZ5QmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCRI0CgVsZXZlbBgCIAEoDjIlLnRpZGVtYXJrLmJhY2t1cC52MS5WZXJpZmljYXRpb25MZXZlbBITCgZzYW1wbGUYAyABKAFIAIgBARISCgpyYXRlX2xpbWl0GAQgASgNEg8KB2J5X3J1bGUYBSABKAhCCQoHX3NhbXBsZSJCChRWZXJpZnlCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIicKGUNhbmNlbFZlcmlmaWNhdGlvblJlcXVlc3QSCgoCaWQYASABKAkiSAoaQ2FuY2VsVmVyaWZpY2F0aW9uUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCJAChVMaXN0TmV3ZXN0R29vZFJlcXVlc3QSEwoLY2x1c3Rlcl9pZHMYASADKAkSEgoKcGFnZV90b2tlbhgCIAEoCSKRAQoKR29vZEJhY2t1cBISCgpjbHVzdGVyX2lkGAEgASgJEhEKCWJhY2t1cF9pZBgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYgoWTGlzdE5ld2VzdEdvb2RSZXNwb25zZRIvCgdiYWNrdXBzGAEgAygLMh4udGlkZW1hcmsuYmFja3VwLnYxLkdvb2RCYWNrdXASFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImoKGkxpc3RDaGFuZ2VkQ2x1c3RlcnNSZXF1ZXN0EikKBWFmdGVyGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVsaW1pdBgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIr0BChtMaXN0Q2hhbmdlZENsdXN0ZXJzUmVzcG9uc2USEwoLY2x1c3Rlcl9pZHMYASADKAkSLgoKbmV4dF9hZnRlchgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEbW9yZRgDIAEoCBIyCgdiYWNrdXBzGAQgAygLMiEudGlkZW1hcmsuYmFja3VwLnYxLkNoYW5nZWRCYWNrdXASFwoPbmV4dF9wYWdlX3Rva2VuGAUgASgJIrUBCg1DaGFuZ2VkQmFja3VwEhEKCWJhY2t1cF9pZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEhAKCHJldmlzaW9uGAMgASgEEi8KC3VwZGF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRnb29kGAUgASgIEiwKCGVuZF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJWChlMaXN0UmVjb3ZlcnlQb2ludHNSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkigQIKDVJlY292ZXJ5UG9pbnQSEQoJYmFja3VwX2lkGAEgASgJEgsKA3RzbxgCIAEoBBIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpzaXplX2J5dGVzGAQgASgEEhIKCnN0b3JhZ2VfaWQYBSABKAkSFwoPY2x1c3Rlcl92ZXJzaW9uGAYgASgJEi8KC3ZlcmlmaWVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0CgVsZXZlbBgIIAEoDjIlLnRpZGVtYXJrLmJhY2t1cC52MS5WZXJpZmljYXRpb25MZXZlbCKHAgoaTGlzdFJlY292ZXJ5UG9pbnRzUmVzcG9uc2USMQoGcG9pbnRzGAEgAygLMiEudGlkZW1hcmsuYmFja3VwLnYxLlJlY292ZXJ5UG9pbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEjEKBm5ld2VzdBgDIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5SZWNvdmVyeVBvaW50EjoKD25ld2VzdF92ZXJpZmllZBgEIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5SZWNvdmVyeVBvaW50EhMKC3Jwb19zZWNvbmRzGAUgASgBEhkKEWVzdGltYXRlZF9zZWNvbmRzGAYgASgBMtgMCg1CYWNrdXBTZXJ2aWNlEmMKC1N0YXJ0QmFja3VwEiYudGlkZW1hcmsuYmFja3VwLnYxLlN0YXJ0QmFja3VwUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFydEJhY2t1cFJlc3BvbnNlIgOQAgISXQoJR2V0QmFja3VwEiQudGlkZW1hcmsuYmFja3VwLnYxLkdldEJhY2t1cFJlcXVlc3QaJS50aWRlbWFyay5iYWNrdXAudjEuR2V0QmFja3VwUmVzcG9uc2UiA5ACARJvCg9GaW5kQmFja3VwQnlLZXkSKi50aWRlbWFyay5iYWNrdXAudjEuRmluZEJhY2t1cEJ5S2V5UmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5GaW5kQmFja3VwQnlLZXlSZXNwb25zZSIDkAIBEmMKC0xpc3RCYWNrdXBzEiYudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RCYWNrdXBzUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0QmFja3Vwc1Jlc3BvbnNlIgOQAgESZgoMQ2FuY2VsQmFja3VwEicudGlkZW1hcmsuYmFja3VwLnYxLkNhbmNlbEJhY2t1cFJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsQmFja3VwUmVzcG9uc2UiA5ACAhJmCgxEZWxldGVCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVCYWNrdXBSZXNwb25zZSIDkAICEl0KCVBpbkJhY2t1cBIkLnRpZGVtYXJrLmJhY2t1cC52MS5QaW5CYWNrdXBSZXF1ZXN0GiUudGlkZW1hcmsuYmFja3VwLnYxLlBpbkJhY2t1cFJlc3BvbnNlIgOQAgISYwoLVW5waW5CYWNrdXASJi50aWRlbWFyay5iYWNrdXAudjEuVW5waW5CYWNrdXBSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLlVucGluQmFja3VwUmVzcG9uc2UiA5ACAhJmCgxWZXJpZnlCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuVmVyaWZ5QmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5WZXJpZnlCYWNrdXBSZXNwb25zZSIDkAICEngKEkNhbmNlbFZlcmlmaWNhdGlvbhItLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxWZXJpZmljYXRpb25SZXF1ZXN0Gi4udGlkZW1hcmsuYmFja3VwLnYxLkNhbmNlbFZlcmlmaWNhdGlvblJlc3BvbnNlIgOQAgISeAoSTGlzdFJlY292ZXJ5UG9pbnRzEi0udGlkZW1hcmsuYmFja3VwLnYxLkxpc3RSZWNvdmVyeVBvaW50c1JlcXVlc3QaLi50aWRlbWFyay5iYWNrdXAudjEuTGlzdFJlY292ZXJ5UG9pbnRzUmVzcG9uc2UiA5ACARJsCg5MaXN0TmV3ZXN0R29vZBIpLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0TmV3ZXN0R29vZFJlcXVlc3QaKi50aWRlbWFyay5iYWNrdXAudjEuTGlzdE5ld2VzdEdvb2RSZXNwb25zZSIDkAIBEnsKE0xpc3RDaGFuZ2VkQ2x1c3RlcnMSLi50aWRlbWFyay5iYWNrdXAudjEuTGlzdENoYW5nZWRDbHVzdGVyc1JlcXVlc3QaLy50aWRlbWFyay5iYWNrdXAudjEuTGlzdENoYW5nZWRDbHVzdGVyc1Jlc3BvbnNlIgOQAgESZQoLV2F0Y2hCYWNrdXASJi50aWRlbWFyay5iYWNrdXAudjEuV2F0Y2hCYWNrdXBSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLldhdGNoQmFja3VwUmVzcG9uc2UiA5ACATABEmsKDVJlYWRCYWNrdXBMb2cSKC50aWRlbWFyay5iYWNrdXAudjEuUmVhZEJhY2t1cExvZ1JlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuUmVhZEJhY2t1cExvZ1Jlc3BvbnNlIgOQAgEwAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
+  fileDesc("Cid0aWRlbWFyay9iYWNrdXAvdjEvYmFja3VwX3NlcnZpY2UucHJvdG8SEnRpZGVtYXJrLmJhY2t1cC52MSKnAgoSU3RhcnRCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSLAoEbW9kZRgCIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBNb2RlEgwKBHR5cGUYAyABKAkSCwoDa2V5GAQgASgJEjAKBm9yaWdpbhgFIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SLQoJbm90X2FmdGVyGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCgpicl9vcHRpb25zGAcgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIMCgRydWxlGAggASgJEhIKCnN0b3JhZ2VfaWQYCSABKAkiQQoTU3RhcnRCYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIh4KEEdldEJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkiPwoRR2V0QmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCI5ChZGaW5kQmFja3VwQnlLZXlSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSCwoDa2V5GAIgASgJIkUKF0ZpbmRCYWNrdXBCeUtleVJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAi0QMKEkxpc3RCYWNrdXBzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIKCgJpZBgCIAEoCRI3ChNzdGFydGVkX2F0X29yX2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJlbmRlZF9hdF9vcl9iZWZvcmUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KBnN0YXRlcxgFIAMoDjIfLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBTdGF0ZRIsCgRtb2RlGAYgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cE1vZGUSFwoPaW5jbHVkZV9kZWxldGVkGAcgASgIEgwKBHBhZ2UYCCABKAUSEQoJcGFnZV9zaXplGAkgASgFEjAKBm9yaWdpbhgKIAEoDjIgLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXBPcmlnaW4SDAoEcnVsZRgLIAEoCRIVCg13aXRob3V0X3RvdGFsGAwgASgIEhIKCnBhZ2VfdG9rZW4YDSABKAkSFAoMd2l0aGluX3NpZ2h0GA4gASgIEg8KB2RhbWFnZWQYDyABKAgiywEKE0xpc3RCYWNrdXBzUmVzcG9uc2USKwoHYmFja3VwcxgBIAMoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXASDQoFdG90YWwYAiABKAMSFgoOdG90YWxfbGVmdF9vdXQYAyABKAgSFwoPbmV4dF9wYWdlX3Rva2VuGAQgASgJEhkKEXRvdGFsX2lzX2F0X2xlYXN0GAUgASgIEhwKFGZvbGxvd2luZ19wYWdlX3Rva2VuGAYgASgJEg4KBm9mZnNldBgHIAEoAyJaChNDYW5jZWxCYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJEhMKC3JlYXNvbl9jb2RlGAQgASgJIkIKFENhbmNlbEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiawoTRGVsZXRlQmFja3VwUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIUCgxieV9yZXRlbnRpb24YBCABKAgSDgoGZm9yZ2V0GAUgASgIIkIKFERlbGV0ZUJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiIwoVVW5kZWxldGVCYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJIkQKFlVuZGVsZXRlQmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCI3ChJXYXRjaEJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkSFQoNdW50aWxfcmVtb3ZlZBgCIAEoCCJBChNXYXRjaEJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiQwoUUmVhZEJhY2t1cExvZ1JlcXVlc3QSCgoCaWQYASABKAkSDwoHYXR0ZW1wdBgCIAEoBRIOCgZmb2xsb3cYAyABKAgicQoVUmVhZEJhY2t1cExvZ1Jlc3BvbnNlEg8KB2F0dGVtcHQYASABKAUSDAoEZGF0YRgCIAEoDBIVCg1za2lwcGVkX2J5dGVzGAMgASgEEg4KBndvcmtlchgEIAEoCRISCgpicl92ZXJzaW9uGAUgASgJIh4KEFBpbkJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkiPwoRUGluQmFja3VwUmVzcG9uc2USKgoGYmFja3VwGAEgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLkJhY2t1cCIgChJVbnBpbkJhY2t1cFJlcXVlc3QSCgoCaWQYASABKAkiQQoTVW5waW5CYWNrdXBSZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIpwBChNWZXJpZnlCYWNrdXBSZXF1ZXN0EgoKAmlkGAEgASgJEjQKBWxldmVsGAIgASgOMiUudGlkZW1hcmsuYmFja3VwLnYxLlZlcmlmaWNhdGlvbkxldmVsEhMKBnNhbXBsZRgDIAEoAUgAiAEBEhIKCnJhdGVfbGltaXQYBCABKA0SDwoHYnlfcnVsZRgFIAEoCEIJCgdfc2FtcGxlIkIKFFZlcmlmeUJhY2t1cFJlc3BvbnNlEioKBmJhY2t1cBgBIAEoCzIaLnRpZGVtYXJrLmJhY2t1cC52MS5CYWNrdXAiJwoZQ2FuY2VsVmVyaWZpY2F0aW9uUmVxdWVzdBIKCgJpZBgBIAEoCSJIChpDYW5jZWxWZXJpZmljYXRpb25SZXNwb25zZRIqCgZiYWNrdXAYASABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuQmFja3VwIkAKFUxpc3ROZXdlc3RHb29kUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRISCgpwYWdlX3Rva2VuGAIgASgJIpEBCgpHb29kQmFja3VwEhIKCmNsdXN0ZXJfaWQYASABKAkSEQoJYmFja3VwX2lkGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJiChZMaXN0TmV3ZXN0R29vZFJlc3BvbnNlEi8KB2JhY2t1cHMYASADKAsyHi50aWRlbWFyay5iYWNrdXAudjEuR29vZEJhY2t1cBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiagoaTGlzdENoYW5nZWRDbHVzdGVyc1JlcXVlc3QSKQoFYWZ0ZXIYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWxpbWl0GAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkivQEKG0xpc3RDaGFuZ2VkQ2x1c3RlcnNSZXNwb25zZRITCgtjbHVzdGVyX2lkcxgBIAMoCRIuCgpuZXh0X2FmdGVyGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRtb3JlGAMgASgIEjIKB2JhY2t1cHMYBCADKAsyIS50aWRlbWFyay5iYWNrdXAudjEuQ2hhbmdlZEJhY2t1cBIXCg9uZXh0X3BhZ2VfdG9rZW4YBSABKAkitQEKDUNoYW5nZWRCYWNrdXASEQoJYmFja3VwX2lkGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkSEAoIcmV2aXNpb24YAyABKAQSLwoLdXBkYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGdvb2QYBSABKAgSLAoIZW5kX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlYKGUxpc3RSZWNvdmVyeVBvaW50c1JlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSKBAgoNUmVjb3ZlcnlQb2ludBIRCgliYWNrdXBfaWQYASABKAkSCwoDdHNvGAIgASgEEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnNpemVfYnl0ZXMYBCABKAQSEgoKc3RvcmFnZV9pZBgFIAEoCRIXCg9jbHVzdGVyX3ZlcnNpb24YBiABKAkSLwoLdmVyaWZpZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKBWxldmVsGAggASgOMiUudGlkZW1hcmsuYmFja3VwLnYxLlZlcmlmaWNhdGlvbkxldmVsIocCChpMaXN0UmVjb3ZlcnlQb2ludHNSZXNwb25zZRIxCgZwb2ludHMYASADKAsyIS50aWRlbWFyay5iYWNrdXAudjEuUmVjb3ZlcnlQb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSMQoGbmV3ZXN0GAMgASgLMiEudGlkZW1hcmsuYmFja3VwLnYxLlJlY292ZXJ5UG9pbnQSOgoPbmV3ZXN0X3ZlcmlmaWVkGAQgASgLMiEudGlkZW1hcmsuYmFja3VwLnYxLlJlY292ZXJ5UG9pbnQSEwoLcnBvX3NlY29uZHMYBSABKAESGQoRZXN0aW1hdGVkX3NlY29uZHMYBiABKAEyxg0KDUJhY2t1cFNlcnZpY2USYwoLU3RhcnRCYWNrdXASJi50aWRlbWFyay5iYWNrdXAudjEuU3RhcnRCYWNrdXBSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLlN0YXJ0QmFja3VwUmVzcG9uc2UiA5ACAhJdCglHZXRCYWNrdXASJC50aWRlbWFyay5iYWNrdXAudjEuR2V0QmFja3VwUmVxdWVzdBolLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRCYWNrdXBSZXNwb25zZSIDkAIBEm8KD0ZpbmRCYWNrdXBCeUtleRIqLnRpZGVtYXJrLmJhY2t1cC52MS5GaW5kQmFja3VwQnlLZXlSZXF1ZXN0GisudGlkZW1hcmsuYmFja3VwLnYxLkZpbmRCYWNrdXBCeUtleVJlc3BvbnNlIgOQAgESYwoLTGlzdEJhY2t1cHMSJi50aWRlbWFyay5iYWNrdXAudjEuTGlzdEJhY2t1cHNSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RCYWNrdXBzUmVzcG9uc2UiA5ACARJmCgxDYW5jZWxCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsQmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxCYWNrdXBSZXNwb25zZSIDkAICEmYKDERlbGV0ZUJhY2t1cBInLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVCYWNrdXBSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZUJhY2t1cFJlc3BvbnNlIgOQAgISbAoOVW5kZWxldGVCYWNrdXASKS50aWRlbWFyay5iYWNrdXAudjEuVW5kZWxldGVCYWNrdXBSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLlVuZGVsZXRlQmFja3VwUmVzcG9uc2UiA5ACAhJdCglQaW5CYWNrdXASJC50aWRlbWFyay5iYWNrdXAudjEuUGluQmFja3VwUmVxdWVzdBolLnRpZGVtYXJrLmJhY2t1cC52MS5QaW5CYWNrdXBSZXNwb25zZSIDkAICEmMKC1VucGluQmFja3VwEiYudGlkZW1hcmsuYmFja3VwLnYxLlVucGluQmFja3VwUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5VbnBpbkJhY2t1cFJlc3BvbnNlIgOQAgISZgoMVmVyaWZ5QmFja3VwEicudGlkZW1hcmsuYmFja3VwLnYxLlZlcmlmeUJhY2t1cFJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuVmVyaWZ5QmFja3VwUmVzcG9uc2UiA5ACAhJ4ChJDYW5jZWxWZXJpZmljYXRpb24SLS50aWRlbWFyay5iYWNrdXAudjEuQ2FuY2VsVmVyaWZpY2F0aW9uUmVxdWVzdBouLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxWZXJpZmljYXRpb25SZXNwb25zZSIDkAICEngKEkxpc3RSZWNvdmVyeVBvaW50cxItLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0UmVjb3ZlcnlQb2ludHNSZXF1ZXN0Gi4udGlkZW1hcmsuYmFja3VwLnYxLkxpc3RSZWNvdmVyeVBvaW50c1Jlc3BvbnNlIgOQAgESbAoOTGlzdE5ld2VzdEdvb2QSKS50aWRlbWFyay5iYWNrdXAudjEuTGlzdE5ld2VzdEdvb2RSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLkxpc3ROZXdlc3RHb29kUmVzcG9uc2UiA5ACARJ7ChNMaXN0Q2hhbmdlZENsdXN0ZXJzEi4udGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDaGFuZ2VkQ2x1c3RlcnNSZXF1ZXN0Gi8udGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDaGFuZ2VkQ2x1c3RlcnNSZXNwb25zZSIDkAIBEmUKC1dhdGNoQmFja3VwEiYudGlkZW1hcmsuYmFja3VwLnYxLldhdGNoQmFja3VwUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5XYXRjaEJhY2t1cFJlc3BvbnNlIgOQAgEwARJrCg1SZWFkQmFja3VwTG9nEigudGlkZW1hcmsuYmFja3VwLnYxLlJlYWRCYWNrdXBMb2dSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLlJlYWRCYWNrdXBMb2dSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
 
 /**
  * A wish for a backup.
@@ -482,6 +482,44 @@ export const DeleteBackupResponseSchema: GenMessage<DeleteBackupResponse> = /*@_
   messageDesc(file_tidemark_backup_v1_backup_service, 11);
 
 /**
+ * Names the backup to undelete.
+ *
+ * @generated from message tidemark.backup.v1.UndeleteBackupRequest
+ */
+export type UndeleteBackupRequest = Message<"tidemark.backup.v1.UndeleteBackupRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.UndeleteBackupRequest.
+ * Use `create(UndeleteBackupRequestSchema)` to create a new message.
+ */
+export const UndeleteBackupRequestSchema: GenMessage<UndeleteBackupRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 12);
+
+/**
+ * The backup, which nobody deletes.
+ *
+ * @generated from message tidemark.backup.v1.UndeleteBackupResponse
+ */
+export type UndeleteBackupResponse = Message<"tidemark.backup.v1.UndeleteBackupResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.Backup backup = 1;
+   */
+  backup?: Backup | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.UndeleteBackupResponse.
+ * Use `create(UndeleteBackupResponseSchema)` to create a new message.
+ */
+export const UndeleteBackupResponseSchema: GenMessage<UndeleteBackupResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_backup_service, 13);
+
+/**
  * Names the backup to watch.
  *
  * @generated from message tidemark.backup.v1.WatchBackupRequest
@@ -505,7 +543,7 @@ export type WatchBackupRequest = Message<"tidemark.backup.v1.WatchBackupRequest"
  * Use `create(WatchBackupRequestSchema)` to create a new message.
  */
 export const WatchBackupRequestSchema: GenMessage<WatchBackupRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 12);
+  messageDesc(file_tidemark_backup_v1_backup_service, 14);
 
 /**
  * The backup after a change.
@@ -524,7 +562,7 @@ export type WatchBackupResponse = Message<"tidemark.backup.v1.WatchBackupRespons
  * Use `create(WatchBackupResponseSchema)` to create a new message.
  */
 export const WatchBackupResponseSchema: GenMessage<WatchBackupResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 13);
+  messageDesc(file_tidemark_backup_v1_backup_service, 15);
 
 /**
  * Names the backup whose log is wanted.
@@ -558,7 +596,7 @@ export type ReadBackupLogRequest = Message<"tidemark.backup.v1.ReadBackupLogRequ
  * Use `create(ReadBackupLogRequestSchema)` to create a new message.
  */
 export const ReadBackupLogRequestSchema: GenMessage<ReadBackupLogRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 14);
+  messageDesc(file_tidemark_backup_v1_backup_service, 16);
 
 /**
  * A piece of the log.
@@ -603,7 +641,7 @@ export type ReadBackupLogResponse = Message<"tidemark.backup.v1.ReadBackupLogRes
  * Use `create(ReadBackupLogResponseSchema)` to create a new message.
  */
 export const ReadBackupLogResponseSchema: GenMessage<ReadBackupLogResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 15);
+  messageDesc(file_tidemark_backup_v1_backup_service, 17);
 
 /**
  * Names the backup to pin.
@@ -622,7 +660,7 @@ export type PinBackupRequest = Message<"tidemark.backup.v1.PinBackupRequest"> & 
  * Use `create(PinBackupRequestSchema)` to create a new message.
  */
 export const PinBackupRequestSchema: GenMessage<PinBackupRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 16);
+  messageDesc(file_tidemark_backup_v1_backup_service, 18);
 
 /**
  * The backup with its pin.
@@ -641,7 +679,7 @@ export type PinBackupResponse = Message<"tidemark.backup.v1.PinBackupResponse"> 
  * Use `create(PinBackupResponseSchema)` to create a new message.
  */
 export const PinBackupResponseSchema: GenMessage<PinBackupResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 17);
+  messageDesc(file_tidemark_backup_v1_backup_service, 19);
 
 /**
  * Names the backup to unpin.
@@ -660,7 +698,7 @@ export type UnpinBackupRequest = Message<"tidemark.backup.v1.UnpinBackupRequest"
  * Use `create(UnpinBackupRequestSchema)` to create a new message.
  */
 export const UnpinBackupRequestSchema: GenMessage<UnpinBackupRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 18);
+  messageDesc(file_tidemark_backup_v1_backup_service, 20);
 
 /**
  * The backup without any pin.
@@ -679,7 +717,7 @@ export type UnpinBackupResponse = Message<"tidemark.backup.v1.UnpinBackupRespons
  * Use `create(UnpinBackupResponseSchema)` to create a new message.
  */
 export const UnpinBackupResponseSchema: GenMessage<UnpinBackupResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 19);
+  messageDesc(file_tidemark_backup_v1_backup_service, 21);
 
 /**
  * Names the backup to verify, and how much of it.
@@ -727,7 +765,7 @@ export type VerifyBackupRequest = Message<"tidemark.backup.v1.VerifyBackupReques
  * Use `create(VerifyBackupRequestSchema)` to create a new message.
  */
 export const VerifyBackupRequestSchema: GenMessage<VerifyBackupRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 20);
+  messageDesc(file_tidemark_backup_v1_backup_service, 22);
 
 /**
  * The backup with the verification that is under way.
@@ -746,7 +784,7 @@ export type VerifyBackupResponse = Message<"tidemark.backup.v1.VerifyBackupRespo
  * Use `create(VerifyBackupResponseSchema)` to create a new message.
  */
 export const VerifyBackupResponseSchema: GenMessage<VerifyBackupResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 21);
+  messageDesc(file_tidemark_backup_v1_backup_service, 23);
 
 /**
  * Names the backup whose verification is to be canceled.
@@ -765,7 +803,7 @@ export type CancelVerificationRequest = Message<"tidemark.backup.v1.CancelVerifi
  * Use `create(CancelVerificationRequestSchema)` to create a new message.
  */
 export const CancelVerificationRequestSchema: GenMessage<CancelVerificationRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 22);
+  messageDesc(file_tidemark_backup_v1_backup_service, 24);
 
 /**
  * The backup with the cancel of its verification recorded.
@@ -784,7 +822,7 @@ export type CancelVerificationResponse = Message<"tidemark.backup.v1.CancelVerif
  * Use `create(CancelVerificationResponseSchema)` to create a new message.
  */
 export const CancelVerificationResponseSchema: GenMessage<CancelVerificationResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 23);
+  messageDesc(file_tidemark_backup_v1_backup_service, 25);
 
 /**
  * At most 1000 clusters.
@@ -810,7 +848,7 @@ export type ListNewestGoodRequest = Message<"tidemark.backup.v1.ListNewestGoodRe
  * Use `create(ListNewestGoodRequestSchema)` to create a new message.
  */
 export const ListNewestGoodRequestSchema: GenMessage<ListNewestGoodRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 24);
+  messageDesc(file_tidemark_backup_v1_backup_service, 26);
 
 /**
  * A good backup that is not deleted, and that no verification found damaged.
@@ -844,7 +882,7 @@ export type GoodBackup = Message<"tidemark.backup.v1.GoodBackup"> & {
  * Use `create(GoodBackupSchema)` to create a new message.
  */
 export const GoodBackupSchema: GenMessage<GoodBackup> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 25);
+  messageDesc(file_tidemark_backup_v1_backup_service, 27);
 
 /**
  * One for each cluster that has any.
@@ -870,7 +908,7 @@ export type ListNewestGoodResponse = Message<"tidemark.backup.v1.ListNewestGoodR
  * Use `create(ListNewestGoodResponseSchema)` to create a new message.
  */
 export const ListNewestGoodResponseSchema: GenMessage<ListNewestGoodResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 26);
+  messageDesc(file_tidemark_backup_v1_backup_service, 28);
 
 /**
  * From where to go on.
@@ -905,7 +943,7 @@ export type ListChangedClustersRequest = Message<"tidemark.backup.v1.ListChanged
  * Use `create(ListChangedClustersRequestSchema)` to create a new message.
  */
 export const ListChangedClustersRequestSchema: GenMessage<ListChangedClustersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 27);
+  messageDesc(file_tidemark_backup_v1_backup_service, 29);
 
 /**
  * Clusters, each once; some may be returned again by the next call.
@@ -952,7 +990,7 @@ export type ListChangedClustersResponse = Message<"tidemark.backup.v1.ListChange
  * Use `create(ListChangedClustersResponseSchema)` to create a new message.
  */
 export const ListChangedClustersResponseSchema: GenMessage<ListChangedClustersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 28);
+  messageDesc(file_tidemark_backup_v1_backup_service, 30);
 
 /**
  * A finished backup as it is after a change.
@@ -1000,7 +1038,7 @@ export type ChangedBackup = Message<"tidemark.backup.v1.ChangedBackup"> & {
  * Use `create(ChangedBackupSchema)` to create a new message.
  */
 export const ChangedBackupSchema: GenMessage<ChangedBackup> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 29);
+  messageDesc(file_tidemark_backup_v1_backup_service, 31);
 
 /**
  * Of which cluster, and which part of the list.
@@ -1033,7 +1071,7 @@ export type ListRecoveryPointsRequest = Message<"tidemark.backup.v1.ListRecovery
  * Use `create(ListRecoveryPointsRequestSchema)` to create a new message.
  */
 export const ListRecoveryPointsRequestSchema: GenMessage<ListRecoveryPointsRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 30);
+  messageDesc(file_tidemark_backup_v1_backup_service, 32);
 
 /**
  * A moment to which a cluster can be brought back.
@@ -1095,7 +1133,7 @@ export type RecoveryPoint = Message<"tidemark.backup.v1.RecoveryPoint"> & {
  * Use `create(RecoveryPointSchema)` to create a new message.
  */
 export const RecoveryPointSchema: GenMessage<RecoveryPoint> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 31);
+  messageDesc(file_tidemark_backup_v1_backup_service, 33);
 
 /**
  * One page, and what counts on the bad day.
@@ -1149,7 +1187,7 @@ export type ListRecoveryPointsResponse = Message<"tidemark.backup.v1.ListRecover
  * Use `create(ListRecoveryPointsResponseSchema)` to create a new message.
  */
 export const ListRecoveryPointsResponseSchema: GenMessage<ListRecoveryPointsResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_backup_service, 32);
+  messageDesc(file_tidemark_backup_v1_backup_service, 34);
 
 /**
  * Backups, for people and for the scheduler.
@@ -1208,7 +1246,8 @@ export const BackupService: GenService<{
     output: typeof CancelBackupResponseSchema;
   },
   /**
-   * Records a deletion of record and files; a worker removes the files.
+   * Records a deletion of record and files; a worker removes the files, those of a good backup once it has lain in the bin of its
+   * storage for as long as that says.
    *
    * @generated from rpc tidemark.backup.v1.BackupService.DeleteBackup
    */
@@ -1216,6 +1255,17 @@ export const BackupService: GenService<{
     methodKind: "unary";
     input: typeof DeleteBackupRequestSchema;
     output: typeof DeleteBackupResponseSchema;
+  },
+  /**
+   * Takes a deleted backup out of the bin of its storage: it is good again, and nobody deletes it. What retention had deleted comes
+   * back pinned.
+   *
+   * @generated from rpc tidemark.backup.v1.BackupService.UndeleteBackup
+   */
+  undeleteBackup: {
+    methodKind: "unary";
+    input: typeof UndeleteBackupRequestSchema;
+    output: typeof UndeleteBackupResponseSchema;
   },
   /**
    * Pins a good backup, so that neither retention nor a person deletes it; one that is pinned stays so.

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/registry_service.proto.
  */
 export const file_tidemark_backup_v1_registry_service: GenFile = /*@__PURE__*/
-  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIp0DCgdDbHVzdGVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSCgoCcGQYAyADKAkSDwoHdmVyc2lvbhgEIAEoCRIMCgRwb29sGAUgASgJEhIKCnN0b3JhZ2VfaWQYBiABKAkSEQoJdGltZV96b25lGAcgASgJEjcKBmxhYmVscxgIIAMoCzInLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyLkxhYmVsc0VudHJ5EikKA3RscxgJIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5UbHNGaWxlcxIxCgpicl9vcHRpb25zGAogASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEirgQKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBEgwKBGdvbmUYDCABKAgSLwoJdXNhYmxlX2J5GA0gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5QgoKCGxvY2F0aW9uQhsKGV9zZW5kX2NyZWRlbnRpYWxzX3RvX3Rpa3YihQEKCFVzYWJsZUJ5EhAKCGNsdXN0ZXJzGAEgAygJEjgKBmxhYmVscxgCIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Vc2FibGVCeS5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkMKEUNyZWRlbnRpYWxzU291cmNlEhQKCmVudl9wcmVmaXgYASABKAlIABIOCgRmaWxlGAIgASgJSABCCAoGc291cmNlIoQCCgpTM0xvY2F0aW9uEg4KBmJ1Y2tldBgBIAEoCRIOCgZwcmVmaXgYAiABKAkSDgoGcmVnaW9uGAMgASgJEhAKCGVuZHBvaW50GAQgASgJEhAKCHByb3ZpZGVyGAUgASgJEhUKDXN0b3JhZ2VfY2xhc3MYBiABKAkSCwoDc3NlGAcgASgJEhYKDnNzZV9rbXNfa2V5X2lkGAggASgJEgsKA2FjbBgJIAEoCRIdChBmb3JjZV9wYXRoX3N0eWxlGAogASgISACIAQESEAoIcm9sZV9hcm4YCyABKAkSEwoLZXh0ZXJuYWxfaWQYDCABKAlCEwoRX2ZvcmNlX3BhdGhfc3R5bGUiiQEKDUF6dXJlTG9jYXRpb24SEQoJY29udGFpbmVyGAEgASgJEg4KBnByZWZpeBgCIAEoCRIUCgxhY2NvdW50X25hbWUYAyABKAkSEAoIZW5kcG9pbnQYBCABKAkSEwoLYWNjZXNzX3RpZXIYBSABKAkSGAoQZW5jcnlwdGlvbl9zY29wZRgGIAEoCSJuCgtHY3NMb2NhdGlvbhIOCgZidWNrZXQYASABKAkSDgoGcHJlZml4GAIgASgJEhAKCGVuZHBvaW50GAMgASgJEhUKDXN0b3JhZ2VfY2xhc3MYBCABKAkSFgoOcHJlZGVmaW5lZF9hY2wYBSABKAkiHQoNTG9jYWxMb2NhdGlvbhIMCgRwYXRoGAEgASgJInEKEVB1dENsdXN0ZXJSZXF1ZXN0EiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlchIbCg5saW1pdGVkX2NhbGxlchgCIAEoCEgAiAEBQhEKD19saW1pdGVkX2NhbGxlciJCChJQdXRDbHVzdGVyUmVzcG9uc2USLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIh8KEUdldENsdXN0ZXJSZXF1ZXN0EgoKAmlkGAEgASgJIkIKEkdldENsdXN0ZXJSZXNwb25zZRIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIifAoTTGlzdENsdXN0ZXJzUmVxdWVzdBILCgNpZHMYASADKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSMQoNdXBkYXRlZF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiXgoUTGlzdENsdXN0ZXJzUmVzcG9uc2USLQoIY2x1c3RlcnMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiFQoTU2NhbkNsdXN0ZXJzUmVxdWVzdCJFChRTY2FuQ2x1c3RlcnNSZXNwb25zZRItCghjbHVzdGVycxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIiIKFERlbGV0ZUNsdXN0ZXJSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZUNsdXN0ZXJSZXNwb25zZSJBChFQdXRTdG9yYWdlUmVxdWVzdBIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiQgoSUHV0U3RvcmFnZVJlc3BvbnNlEiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSIzChFHZXRTdG9yYWdlUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJIkIKEkdldFN0b3JhZ2VSZXNwb25zZRIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiKQoTTGlzdFN0b3JhZ2VzUmVxdWVzdBISCgpwYWdlX3Rva2VuGAEgASgJIl4KFExpc3RTdG9yYWdlc1Jlc3BvbnNlEi0KCHN0b3JhZ2VzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiIKFERlbGV0ZVN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZVN0b3JhZ2VSZXNwb25zZSJVChNDaGVja1N0b3JhZ2VSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEcG9vbBgCIAEoCRINCgVhZG9wdBgDIAEoCBINCgVtb3ZlZBgEIAEoCCJHChRDaGVja1N0b3JhZ2VSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siSAoVUmVidWlsZFJlY29yZHNSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEcG9vbBgCIAEoCRINCgVhcHBseRgDIAEoCCJJChZSZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayLdAQobTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSSwoGbGFiZWxzGAIgAygLMjsudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RFeGNsdWRlZENsdXN0ZXJzUmVxdWVzdC5MYWJlbHNFbnRyeRIuCghwcm9wb3NhbBgDIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Vc2FibGVCeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKHExpc3RFeGNsdWRlZENsdXN0ZXJzUmVzcG9uc2USEwoLY2x1c3Rlcl9pZHMYASADKAkSEQoJb3duZXJfaWRzGAIgAygJIiQKFkdldFN0b3JhZ2VDaGVja1JlcXVlc3QSCgoCaWQYASABKAkiSgoXR2V0U3RvcmFnZUNoZWNrUmVzcG9uc2USLwoFY2hlY2sYASABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZUNoZWNrIkcKCUNoZWNrU3RlcBIMCgRuYW1lGAEgASgJEgoKAm9rGAIgASgIEg8KB21lc3NhZ2UYAyABKAkSDwoHc2Vjb25kcxgEIAEoASKGAQoLV29ya2VyQ2hlY2sSDgoGd29ya2VyGAEgASgJEi0KBXN0YXRlGAIgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RhdGUSCgoCb2sYAyABKAgSLAoFc3RlcHMYBCADKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGVwIpwDCgxTdG9yYWdlQ2hlY2sSCgoCaWQYASABKAkSKwoEa2luZBgCIAEoDjIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja0tpbmQSEgoKc3RvcmFnZV9pZBgDIAEoCRIMCgRwb29sGAQgASgJEi0KBXN0YXRlGAUgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RhdGUSCgoCb2sYBiABKAgSLAoFc3RlcHMYByADKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGVwEhMKC3RvdGFsX3N0ZXBzGAggASgFEg4KBndvcmtlchgJIAEoCRIvCgtjcmVhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNyZWF0ZWRfYnkYDCABKAkSMAoHd29ya2VycxgNIAMoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5Xb3JrZXJDaGVjayp1CglDaGVja0tpbmQSGgoWQ0hFQ0tfS0lORF9VTlNQRUNJRklFRBAAEhQKEENIRUNLX0tJTkRfUFJPQkUQARIeChpDSEVDS19LSU5EX1JFQlVJTERfRFJZX1JVThACEhYKEkNIRUNLX0tJTkRfUkVCVUlMRBADKnAKCkNoZWNrU3RhdGUSGwoXQ0hFQ0tfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJDSEVDS19TVEFURV9RVUVVRUQQARIXChNDSEVDS19TVEFURV9SVU5OSU5HEAISFAoQQ0hFQ0tfU1RBVEVfRE9ORRADMvAKCg9SZWdpc3RyeVNlcnZpY2USYAoKUHV0Q2x1c3RlchIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVzcG9uc2UiA5ACAhJgCgpHZXRDbHVzdGVyEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXNwb25zZSIDkAIBEmYKDExpc3RDbHVzdGVycxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2x1c3RlcnNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDbHVzdGVyc1Jlc3BvbnNlIgOQAgESaAoMU2NhbkNsdXN0ZXJzEicudGlkZW1hcmsuYmFja3VwLnYxLlNjYW5DbHVzdGVyc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuU2NhbkNsdXN0ZXJzUmVzcG9uc2UiA5ACATABEmkKDURlbGV0ZUNsdXN0ZXISKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlc3BvbnNlIgOQAgISYAoKUHV0U3RvcmFnZRIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVzcG9uc2UiA5ACAhJgCgpHZXRTdG9yYWdlEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXNwb25zZSIDkAIBEmYKDExpc3RTdG9yYWdlcxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0U3RvcmFnZXNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RTdG9yYWdlc1Jlc3BvbnNlIgOQAgESaQoNRGVsZXRlU3RvcmFnZRIoLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVzcG9uc2UiA5ACAhJmCgxDaGVja1N0b3JhZ2USJy50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdG9yYWdlUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0b3JhZ2VSZXNwb25zZSIDkAICEmwKDlJlYnVpbGRSZWNvcmRzEikudGlkZW1hcmsuYmFja3VwLnYxLlJlYnVpbGRSZWNvcmRzUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5SZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlIgOQAgISfgoUTGlzdEV4Y2x1ZGVkQ2x1c3RlcnMSLy50aWRlbWFyay5iYWNrdXAudjEuTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXF1ZXN0GjAudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RFeGNsdWRlZENsdXN0ZXJzUmVzcG9uc2UiA5ACARJvCg9HZXRTdG9yYWdlQ2hlY2sSKi50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZUNoZWNrUmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRTdG9yYWdlQ2hlY2tSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIp0DCgdDbHVzdGVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSCgoCcGQYAyADKAkSDwoHdmVyc2lvbhgEIAEoCRIMCgRwb29sGAUgASgJEhIKCnN0b3JhZ2VfaWQYBiABKAkSEQoJdGltZV96b25lGAcgASgJEjcKBmxhYmVscxgIIAMoCzInLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyLkxhYmVsc0VudHJ5EikKA3RscxgJIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5UbHNGaWxlcxIxCgpicl9vcHRpb25zGAogASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi7wQKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBEgwKBGdvbmUYDCABKAgSLwoJdXNhYmxlX2J5GA0gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5EhIKCnRyYXNoX2RheXMYDiABKA0SKwoDYmluGA8gASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VCaW5CCgoIbG9jYXRpb25CGwoZX3NlbmRfY3JlZGVudGlhbHNfdG9fdGlrdiIxCgpTdG9yYWdlQmluEg8KB2JhY2t1cHMYASABKAQSEgoKc2l6ZV9ieXRlcxgCIAEoBCKFAQoIVXNhYmxlQnkSEAoIY2x1c3RlcnMYASADKAkSOAoGbGFiZWxzGAIgAygLMigudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQwoRQ3JlZGVudGlhbHNTb3VyY2USFAoKZW52X3ByZWZpeBgBIAEoCUgAEg4KBGZpbGUYAiABKAlIAEIICgZzb3VyY2UihAIKClMzTG9jYXRpb24SDgoGYnVja2V0GAEgASgJEg4KBnByZWZpeBgCIAEoCRIOCgZyZWdpb24YAyABKAkSEAoIZW5kcG9pbnQYBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSFQoNc3RvcmFnZV9jbGFzcxgGIAEoCRILCgNzc2UYByABKAkSFgoOc3NlX2ttc19rZXlfaWQYCCABKAkSCwoDYWNsGAkgASgJEh0KEGZvcmNlX3BhdGhfc3R5bGUYCiABKAhIAIgBARIQCghyb2xlX2FybhgLIAEoCRITCgtleHRlcm5hbF9pZBgMIAEoCUITChFfZm9yY2VfcGF0aF9zdHlsZSKJAQoNQXp1cmVMb2NhdGlvbhIRCgljb250YWluZXIYASABKAkSDgoGcHJlZml4GAIgASgJEhQKDGFjY291bnRfbmFtZRgDIAEoCRIQCghlbmRwb2ludBgEIAEoCRITCgthY2Nlc3NfdGllchgFIAEoCRIYChBlbmNyeXB0aW9uX3Njb3BlGAYgASgJIm4KC0djc0xvY2F0aW9uEg4KBmJ1Y2tldBgBIAEoCRIOCgZwcmVmaXgYAiABKAkSEAoIZW5kcG9pbnQYAyABKAkSFQoNc3RvcmFnZV9jbGFzcxgEIAEoCRIWCg5wcmVkZWZpbmVkX2FjbBgFIAEoCSIdCg1Mb2NhbExvY2F0aW9uEgwKBHBhdGgYASABKAkicQoRUHV0Q2x1c3RlclJlcXVlc3QSLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyEhsKDmxpbWl0ZWRfY2FsbGVyGAIgASgISACIAQFCEQoPX2xpbWl0ZWRfY2FsbGVyIkIKElB1dENsdXN0ZXJSZXNwb25zZRIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiHwoRR2V0Q2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiQgoSR2V0Q2x1c3RlclJlc3BvbnNlEiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciJ8ChNMaXN0Q2x1c3RlcnNSZXF1ZXN0EgsKA2lkcxgBIAMoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIxCg11cGRhdGVkX2FmdGVyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJeChRMaXN0Q2x1c3RlcnNSZXNwb25zZRItCghjbHVzdGVycxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIVChNTY2FuQ2x1c3RlcnNSZXF1ZXN0IkUKFFNjYW5DbHVzdGVyc1Jlc3BvbnNlEi0KCGNsdXN0ZXJzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiIgoURGVsZXRlQ2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiFwoVRGVsZXRlQ2x1c3RlclJlc3BvbnNlIkEKEVB1dFN0b3JhZ2VSZXF1ZXN0EiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSJCChJQdXRTdG9yYWdlUmVzcG9uc2USLAoHc3RvcmFnZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIjMKEUdldFN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkiQgoSR2V0U3RvcmFnZVJlc3BvbnNlEiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSIpChNMaXN0U3RvcmFnZXNSZXF1ZXN0EhIKCnBhZ2VfdG9rZW4YASABKAkiXgoUTGlzdFN0b3JhZ2VzUmVzcG9uc2USLQoIc3RvcmFnZXMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoURGVsZXRlU3RvcmFnZVJlcXVlc3QSCgoCaWQYASABKAkiFwoVRGVsZXRlU3RvcmFnZVJlc3BvbnNlIlUKE0NoZWNrU3RvcmFnZVJlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRIMCgRwb29sGAIgASgJEg0KBWFkb3B0GAMgASgIEg0KBW1vdmVkGAQgASgIIkcKFENoZWNrU3RvcmFnZVJlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayJIChVSZWJ1aWxkUmVjb3Jkc1JlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRIMCgRwb29sGAIgASgJEg0KBWFwcGx5GAMgASgIIkkKFlJlYnVpbGRSZWNvcmRzUmVzcG9uc2USLwoFY2hlY2sYASABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZUNoZWNrIt0BChtMaXN0RXhjbHVkZWRDbHVzdGVyc1JlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRJLCgZsYWJlbHMYAiADKAsyOy50aWRlbWFyay5iYWNrdXAudjEuTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXF1ZXN0LkxhYmVsc0VudHJ5Ei4KCHByb3Bvc2FsGAMgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRgocTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXNwb25zZRITCgtjbHVzdGVyX2lkcxgBIAMoCRIRCglvd25lcl9pZHMYAiADKAkiJAoWR2V0U3RvcmFnZUNoZWNrUmVxdWVzdBIKCgJpZBgBIAEoCSJKChdHZXRTdG9yYWdlQ2hlY2tSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siRwoJQ2hlY2tTdGVwEgwKBG5hbWUYASABKAkSCgoCb2sYAiABKAgSDwoHbWVzc2FnZRgDIAEoCRIPCgdzZWNvbmRzGAQgASgBIoYBCgtXb3JrZXJDaGVjaxIOCgZ3b3JrZXIYASABKAkSLQoFc3RhdGUYAiABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGF0ZRIKCgJvaxgDIAEoCBIsCgVzdGVwcxgEIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0ZXAinAMKDFN0b3JhZ2VDaGVjaxIKCgJpZBgBIAEoCRIrCgRraW5kGAIgASgOMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrS2luZBISCgpzdG9yYWdlX2lkGAMgASgJEgwKBHBvb2wYBCABKAkSLQoFc3RhdGUYBSABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGF0ZRIKCgJvaxgGIAEoCBIsCgVzdGVwcxgHIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0ZXASEwoLdG90YWxfc3RlcHMYCCABKAUSDgoGd29ya2VyGAkgASgJEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY3JlYXRlZF9ieRgMIAEoCRIwCgd3b3JrZXJzGA0gAygLMh8udGlkZW1hcmsuYmFja3VwLnYxLldvcmtlckNoZWNrKnUKCUNoZWNrS2luZBIaChZDSEVDS19LSU5EX1VOU1BFQ0lGSUVEEAASFAoQQ0hFQ0tfS0lORF9QUk9CRRABEh4KGkNIRUNLX0tJTkRfUkVCVUlMRF9EUllfUlVOEAISFgoSQ0hFQ0tfS0lORF9SRUJVSUxEEAMqcAoKQ2hlY2tTdGF0ZRIbChdDSEVDS19TVEFURV9VTlNQRUNJRklFRBAAEhYKEkNIRUNLX1NUQVRFX1FVRVVFRBABEhcKE0NIRUNLX1NUQVRFX1JVTk5JTkcQAhIUChBDSEVDS19TVEFURV9ET05FEAMy8AoKD1JlZ2lzdHJ5U2VydmljZRJgCgpQdXRDbHVzdGVyEiUudGlkZW1hcmsuYmFja3VwLnYxLlB1dENsdXN0ZXJSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLlB1dENsdXN0ZXJSZXNwb25zZSIDkAICEmAKCkdldENsdXN0ZXISJS50aWRlbWFyay5iYWNrdXAudjEuR2V0Q2x1c3RlclJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuR2V0Q2x1c3RlclJlc3BvbnNlIgOQAgESZgoMTGlzdENsdXN0ZXJzEicudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDbHVzdGVyc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuTGlzdENsdXN0ZXJzUmVzcG9uc2UiA5ACARJoCgxTY2FuQ2x1c3RlcnMSJy50aWRlbWFyay5iYWNrdXAudjEuU2NhbkNsdXN0ZXJzUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5TY2FuQ2x1c3RlcnNSZXNwb25zZSIDkAIBMAESaQoNRGVsZXRlQ2x1c3RlchIoLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVDbHVzdGVyUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVDbHVzdGVyUmVzcG9uc2UiA5ACAhJgCgpQdXRTdG9yYWdlEiUudGlkZW1hcmsuYmFja3VwLnYxLlB1dFN0b3JhZ2VSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLlB1dFN0b3JhZ2VSZXNwb25zZSIDkAICEmAKCkdldFN0b3JhZ2USJS50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZVJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZVJlc3BvbnNlIgOQAgESZgoMTGlzdFN0b3JhZ2VzEicudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RTdG9yYWdlc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuTGlzdFN0b3JhZ2VzUmVzcG9uc2UiA5ACARJpCg1EZWxldGVTdG9yYWdlEigudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZVN0b3JhZ2VSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZVN0b3JhZ2VSZXNwb25zZSIDkAICEmYKDENoZWNrU3RvcmFnZRInLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0b3JhZ2VSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RvcmFnZVJlc3BvbnNlIgOQAgISbAoOUmVidWlsZFJlY29yZHMSKS50aWRlbWFyay5iYWNrdXAudjEuUmVidWlsZFJlY29yZHNSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLlJlYnVpbGRSZWNvcmRzUmVzcG9uc2UiA5ACAhJ+ChRMaXN0RXhjbHVkZWRDbHVzdGVycxIvLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0RXhjbHVkZWRDbHVzdGVyc1JlcXVlc3QaMC50aWRlbWFyay5iYWNrdXAudjEuTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXNwb25zZSIDkAIBEm8KD0dldFN0b3JhZ2VDaGVjaxIqLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRTdG9yYWdlQ2hlY2tSZXF1ZXN0GisudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VDaGVja1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Names of TLS files on the worker, for PD and TiKV.
@@ -282,6 +282,21 @@ export type Storage = Message<"tidemark.backup.v1.Storage"> & {
    * @generated from field: tidemark.backup.v1.UsableBy usable_by = 13;
    */
   usableBy?: UsableBy | undefined;
+
+  /**
+   * For how many days deleted good backups stay in its bin, from which they can be undeleted; 0 to 365, and 0 is not at all. It holds for
+   * what is deleted from then on.
+   *
+   * @generated from field: uint32 trash_days = 14;
+   */
+  trashDays: number;
+
+  /**
+   * What lies in its bin; only in answers.
+   *
+   * @generated from field: tidemark.backup.v1.StorageBin bin = 15;
+   */
+  bin?: StorageBin | undefined;
 };
 
 /**
@@ -290,6 +305,30 @@ export type Storage = Message<"tidemark.backup.v1.Storage"> & {
  */
 export const StorageSchema: GenMessage<Storage> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_registry_service, 3);
+
+/**
+ * Deleted backups whose files are still there.
+ *
+ * @generated from message tidemark.backup.v1.StorageBin
+ */
+export type StorageBin = Message<"tidemark.backup.v1.StorageBin"> & {
+  /**
+   * @generated from field: uint64 backups = 1;
+   */
+  backups: bigint;
+
+  /**
+   * @generated from field: uint64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.StorageBin.
+ * Use `create(StorageBinSchema)` to create a new message.
+ */
+export const StorageBinSchema: GenMessage<StorageBin> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 4);
 
 /**
  * Which clusters may use a storage: those that are named, and those that have all of the labels. At least one of the two.
@@ -317,7 +356,7 @@ export type UsableBy = Message<"tidemark.backup.v1.UsableBy"> & {
  * Use `create(UsableBySchema)` to create a new message.
  */
 export const UsableBySchema: GenMessage<UsableBy> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 4);
+  messageDesc(file_tidemark_backup_v1_registry_service, 5);
 
 /**
  * Names the secrets of a storage; the secrets themselves are never given to Tidemark.
@@ -352,7 +391,7 @@ export type CredentialsSource = Message<"tidemark.backup.v1.CredentialsSource"> 
  * Use `create(CredentialsSourceSchema)` to create a new message.
  */
 export const CredentialsSourceSchema: GenMessage<CredentialsSource> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 5);
+  messageDesc(file_tidemark_backup_v1_registry_service, 6);
 
 /**
  * A bucket of Amazon S3 or of a store that speaks like it.
@@ -436,7 +475,7 @@ export type S3Location = Message<"tidemark.backup.v1.S3Location"> & {
  * Use `create(S3LocationSchema)` to create a new message.
  */
 export const S3LocationSchema: GenMessage<S3Location> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 6);
+  messageDesc(file_tidemark_backup_v1_registry_service, 7);
 
 /**
  * A container of Azure Blob Storage.
@@ -484,7 +523,7 @@ export type AzureLocation = Message<"tidemark.backup.v1.AzureLocation"> & {
  * Use `create(AzureLocationSchema)` to create a new message.
  */
 export const AzureLocationSchema: GenMessage<AzureLocation> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 7);
+  messageDesc(file_tidemark_backup_v1_registry_service, 8);
 
 /**
  * A bucket of Google Cloud Storage.
@@ -527,7 +566,7 @@ export type GcsLocation = Message<"tidemark.backup.v1.GcsLocation"> & {
  * Use `create(GcsLocationSchema)` to create a new message.
  */
 export const GcsLocationSchema: GenMessage<GcsLocation> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 8);
+  messageDesc(file_tidemark_backup_v1_registry_service, 9);
 
 /**
  * A folder that workers and every TiKV mount at the same place.
@@ -548,7 +587,7 @@ export type LocalLocation = Message<"tidemark.backup.v1.LocalLocation"> & {
  * Use `create(LocalLocationSchema)` to create a new message.
  */
 export const LocalLocationSchema: GenMessage<LocalLocation> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 9);
+  messageDesc(file_tidemark_backup_v1_registry_service, 10);
 
 /**
  * A cluster to register.
@@ -574,7 +613,7 @@ export type PutClusterRequest = Message<"tidemark.backup.v1.PutClusterRequest"> 
  * Use `create(PutClusterRequestSchema)` to create a new message.
  */
 export const PutClusterRequestSchema: GenMessage<PutClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 10);
+  messageDesc(file_tidemark_backup_v1_registry_service, 11);
 
 /**
  * The registered cluster.
@@ -593,7 +632,7 @@ export type PutClusterResponse = Message<"tidemark.backup.v1.PutClusterResponse"
  * Use `create(PutClusterResponseSchema)` to create a new message.
  */
 export const PutClusterResponseSchema: GenMessage<PutClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 11);
+  messageDesc(file_tidemark_backup_v1_registry_service, 12);
 
 /**
  * Names a cluster.
@@ -612,7 +651,7 @@ export type GetClusterRequest = Message<"tidemark.backup.v1.GetClusterRequest"> 
  * Use `create(GetClusterRequestSchema)` to create a new message.
  */
 export const GetClusterRequestSchema: GenMessage<GetClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 12);
+  messageDesc(file_tidemark_backup_v1_registry_service, 13);
 
 /**
  * The cluster asked for.
@@ -631,7 +670,7 @@ export type GetClusterResponse = Message<"tidemark.backup.v1.GetClusterResponse"
  * Use `create(GetClusterResponseSchema)` to create a new message.
  */
 export const GetClusterResponseSchema: GenMessage<GetClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 13);
+  messageDesc(file_tidemark_backup_v1_registry_service, 14);
 
 /**
  * Asks for clusters.
@@ -673,7 +712,7 @@ export type ListClustersRequest = Message<"tidemark.backup.v1.ListClustersReques
  * Use `create(ListClustersRequestSchema)` to create a new message.
  */
 export const ListClustersRequestSchema: GenMessage<ListClustersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 14);
+  messageDesc(file_tidemark_backup_v1_registry_service, 15);
 
 /**
  * The clusters.
@@ -699,7 +738,7 @@ export type ListClustersResponse = Message<"tidemark.backup.v1.ListClustersRespo
  * Use `create(ListClustersResponseSchema)` to create a new message.
  */
 export const ListClustersResponseSchema: GenMessage<ListClustersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 15);
+  messageDesc(file_tidemark_backup_v1_registry_service, 16);
 
 /**
  * All of them.
@@ -714,7 +753,7 @@ export type ScanClustersRequest = Message<"tidemark.backup.v1.ScanClustersReques
  * Use `create(ScanClustersRequestSchema)` to create a new message.
  */
 export const ScanClustersRequestSchema: GenMessage<ScanClustersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 16);
+  messageDesc(file_tidemark_backup_v1_registry_service, 17);
 
 /**
  * Some of them.
@@ -733,7 +772,7 @@ export type ScanClustersResponse = Message<"tidemark.backup.v1.ScanClustersRespo
  * Use `create(ScanClustersResponseSchema)` to create a new message.
  */
 export const ScanClustersResponseSchema: GenMessage<ScanClustersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 17);
+  messageDesc(file_tidemark_backup_v1_registry_service, 18);
 
 /**
  * Names the cluster to forget.
@@ -752,7 +791,7 @@ export type DeleteClusterRequest = Message<"tidemark.backup.v1.DeleteClusterRequ
  * Use `create(DeleteClusterRequestSchema)` to create a new message.
  */
 export const DeleteClusterRequestSchema: GenMessage<DeleteClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 18);
+  messageDesc(file_tidemark_backup_v1_registry_service, 19);
 
 /**
  * The cluster is forgotten.
@@ -767,7 +806,7 @@ export type DeleteClusterResponse = Message<"tidemark.backup.v1.DeleteClusterRes
  * Use `create(DeleteClusterResponseSchema)` to create a new message.
  */
 export const DeleteClusterResponseSchema: GenMessage<DeleteClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 19);
+  messageDesc(file_tidemark_backup_v1_registry_service, 20);
 
 /**
  * A storage to register.
@@ -786,7 +825,7 @@ export type PutStorageRequest = Message<"tidemark.backup.v1.PutStorageRequest"> 
  * Use `create(PutStorageRequestSchema)` to create a new message.
  */
 export const PutStorageRequestSchema: GenMessage<PutStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 20);
+  messageDesc(file_tidemark_backup_v1_registry_service, 21);
 
 /**
  * The registered storage.
@@ -805,7 +844,7 @@ export type PutStorageResponse = Message<"tidemark.backup.v1.PutStorageResponse"
  * Use `create(PutStorageResponseSchema)` to create a new message.
  */
 export const PutStorageResponseSchema: GenMessage<PutStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 21);
+  messageDesc(file_tidemark_backup_v1_registry_service, 22);
 
 /**
  * Names a storage.
@@ -831,7 +870,7 @@ export type GetStorageRequest = Message<"tidemark.backup.v1.GetStorageRequest"> 
  * Use `create(GetStorageRequestSchema)` to create a new message.
  */
 export const GetStorageRequestSchema: GenMessage<GetStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 22);
+  messageDesc(file_tidemark_backup_v1_registry_service, 23);
 
 /**
  * The storage asked for.
@@ -850,7 +889,7 @@ export type GetStorageResponse = Message<"tidemark.backup.v1.GetStorageResponse"
  * Use `create(GetStorageResponseSchema)` to create a new message.
  */
 export const GetStorageResponseSchema: GenMessage<GetStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 23);
+  messageDesc(file_tidemark_backup_v1_registry_service, 24);
 
 /**
  * Asks for all storages.
@@ -871,7 +910,7 @@ export type ListStoragesRequest = Message<"tidemark.backup.v1.ListStoragesReques
  * Use `create(ListStoragesRequestSchema)` to create a new message.
  */
 export const ListStoragesRequestSchema: GenMessage<ListStoragesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 24);
+  messageDesc(file_tidemark_backup_v1_registry_service, 25);
 
 /**
  * The storages.
@@ -897,7 +936,7 @@ export type ListStoragesResponse = Message<"tidemark.backup.v1.ListStoragesRespo
  * Use `create(ListStoragesResponseSchema)` to create a new message.
  */
 export const ListStoragesResponseSchema: GenMessage<ListStoragesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 25);
+  messageDesc(file_tidemark_backup_v1_registry_service, 26);
 
 /**
  * Names the storage to forget.
@@ -916,7 +955,7 @@ export type DeleteStorageRequest = Message<"tidemark.backup.v1.DeleteStorageRequ
  * Use `create(DeleteStorageRequestSchema)` to create a new message.
  */
 export const DeleteStorageRequestSchema: GenMessage<DeleteStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 26);
+  messageDesc(file_tidemark_backup_v1_registry_service, 27);
 
 /**
  * The storage is forgotten.
@@ -931,7 +970,7 @@ export type DeleteStorageResponse = Message<"tidemark.backup.v1.DeleteStorageRes
  * Use `create(DeleteStorageResponseSchema)` to create a new message.
  */
 export const DeleteStorageResponseSchema: GenMessage<DeleteStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 27);
+  messageDesc(file_tidemark_backup_v1_registry_service, 28);
 
 /**
  * Asks for a check.
@@ -971,7 +1010,7 @@ export type CheckStorageRequest = Message<"tidemark.backup.v1.CheckStorageReques
  * Use `create(CheckStorageRequestSchema)` to create a new message.
  */
 export const CheckStorageRequestSchema: GenMessage<CheckStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 28);
+  messageDesc(file_tidemark_backup_v1_registry_service, 29);
 
 /**
  * The check, done or still under way.
@@ -990,7 +1029,7 @@ export type CheckStorageResponse = Message<"tidemark.backup.v1.CheckStorageRespo
  * Use `create(CheckStorageResponseSchema)` to create a new message.
  */
 export const CheckStorageResponseSchema: GenMessage<CheckStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 29);
+  messageDesc(file_tidemark_backup_v1_registry_service, 30);
 
 /**
  * Asks for records to be rebuilt from the manifests in a storage.
@@ -1023,7 +1062,7 @@ export type RebuildRecordsRequest = Message<"tidemark.backup.v1.RebuildRecordsRe
  * Use `create(RebuildRecordsRequestSchema)` to create a new message.
  */
 export const RebuildRecordsRequestSchema: GenMessage<RebuildRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 30);
+  messageDesc(file_tidemark_backup_v1_registry_service, 31);
 
 /**
  * The rebuild, under way.
@@ -1042,7 +1081,7 @@ export type RebuildRecordsResponse = Message<"tidemark.backup.v1.RebuildRecordsR
  * Use `create(RebuildRecordsResponseSchema)` to create a new message.
  */
 export const RebuildRecordsResponseSchema: GenMessage<RebuildRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 31);
+  messageDesc(file_tidemark_backup_v1_registry_service, 32);
 
 /**
  * Asks about the registered clusters.
@@ -1075,7 +1114,7 @@ export type ListExcludedClustersRequest = Message<"tidemark.backup.v1.ListExclud
  * Use `create(ListExcludedClustersRequestSchema)` to create a new message.
  */
 export const ListExcludedClustersRequestSchema: GenMessage<ListExcludedClustersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 32);
+  messageDesc(file_tidemark_backup_v1_registry_service, 33);
 
 /**
  * Clusters by id, at most 10000.
@@ -1101,7 +1140,7 @@ export type ListExcludedClustersResponse = Message<"tidemark.backup.v1.ListExclu
  * Use `create(ListExcludedClustersResponseSchema)` to create a new message.
  */
 export const ListExcludedClustersResponseSchema: GenMessage<ListExcludedClustersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 33);
+  messageDesc(file_tidemark_backup_v1_registry_service, 34);
 
 /**
  * Names a check.
@@ -1120,7 +1159,7 @@ export type GetStorageCheckRequest = Message<"tidemark.backup.v1.GetStorageCheck
  * Use `create(GetStorageCheckRequestSchema)` to create a new message.
  */
 export const GetStorageCheckRequestSchema: GenMessage<GetStorageCheckRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 34);
+  messageDesc(file_tidemark_backup_v1_registry_service, 35);
 
 /**
  * The check asked for.
@@ -1139,7 +1178,7 @@ export type GetStorageCheckResponse = Message<"tidemark.backup.v1.GetStorageChec
  * Use `create(GetStorageCheckResponseSchema)` to create a new message.
  */
 export const GetStorageCheckResponseSchema: GenMessage<GetStorageCheckResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 35);
+  messageDesc(file_tidemark_backup_v1_registry_service, 36);
 
 /**
  * One step of a check, in the order in which they were done.
@@ -1177,7 +1216,7 @@ export type CheckStep = Message<"tidemark.backup.v1.CheckStep"> & {
  * Use `create(CheckStepSchema)` to create a new message.
  */
 export const CheckStepSchema: GenMessage<CheckStep> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 36);
+  messageDesc(file_tidemark_backup_v1_registry_service, 37);
 
 /**
  * What one worker found.
@@ -1211,7 +1250,7 @@ export type WorkerCheck = Message<"tidemark.backup.v1.WorkerCheck"> & {
  * Use `create(WorkerCheckSchema)` to create a new message.
  */
 export const WorkerCheckSchema: GenMessage<WorkerCheck> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 37);
+  messageDesc(file_tidemark_backup_v1_registry_service, 38);
 
 /**
  * A check of a storage by the workers of a pool; kept for a day.
@@ -1298,7 +1337,7 @@ export type StorageCheck = Message<"tidemark.backup.v1.StorageCheck"> & {
  * Use `create(StorageCheckSchema)` to create a new message.
  */
 export const StorageCheckSchema: GenMessage<StorageCheck> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 38);
+  messageDesc(file_tidemark_backup_v1_registry_service, 39);
 
 /**
  * What a worker does with a storage beside backups.

@@ -78,6 +78,8 @@ export const DeletionState = {
   DELETION_STATE_DELETE_FAILED: 5,
   /** DELETION_STATE_FORGOTTEN - Off the books: nobody removes its files any more, which may remain. */
   DELETION_STATE_FORGOTTEN: 6,
+  /** DELETION_STATE_TRASHED - In the bin of its storage, with all of its files: it can be undeleted until its time there is over. */
+  DELETION_STATE_TRASHED: 7,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -91,6 +93,7 @@ export namespace DeletionState {
   export type DELETION_STATE_DELETED = typeof DeletionState.DELETION_STATE_DELETED;
   export type DELETION_STATE_DELETE_FAILED = typeof DeletionState.DELETION_STATE_DELETE_FAILED;
   export type DELETION_STATE_FORGOTTEN = typeof DeletionState.DELETION_STATE_FORGOTTEN;
+  export type DELETION_STATE_TRASHED = typeof DeletionState.DELETION_STATE_TRASHED;
   export type UNRECOGNIZED = typeof DeletionState.UNRECOGNIZED;
 }
 
@@ -230,6 +233,8 @@ export interface Deletion {
   remark: string;
   /** Of that error, a short constant such as FILES_GONE; empty where none is known. */
   errorCode: string;
+  /** Of what lies in the bin: its files are removed from then on, unless it is held. */
+  trashUntil: Date | undefined;
 }
 
 /** Something outside that a running `br` waits for. */
@@ -997,7 +1002,17 @@ export const Cancellation: MessageFns<Cancellation> = {
 };
 
 function createBaseDeletion(): Deletion {
-  return { state: 0, by: "", reason: "", at: undefined, bytes: 0n, error: "", remark: "", errorCode: "" };
+  return {
+    state: 0,
+    by: "",
+    reason: "",
+    at: undefined,
+    bytes: 0n,
+    error: "",
+    remark: "",
+    errorCode: "",
+    trashUntil: undefined,
+  };
 }
 
 export const Deletion: MessageFns<Deletion> = {
@@ -1028,6 +1043,9 @@ export const Deletion: MessageFns<Deletion> = {
     }
     if (message.errorCode !== "") {
       writer.uint32(66).string(message.errorCode);
+    }
+    if (message.trashUntil !== undefined) {
+      Timestamp.encode(toTimestamp(message.trashUntil), writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1109,6 +1127,14 @@ export const Deletion: MessageFns<Deletion> = {
             message.errorCode = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.trashUntil = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1134,6 +1160,7 @@ export const Deletion: MessageFns<Deletion> = {
     message.error = object.error ?? "";
     message.remark = object.remark ?? "";
     message.errorCode = object.errorCode ?? "";
+    message.trashUntil = object.trashUntil ?? undefined;
     return message;
   },
 };

@@ -165,6 +165,16 @@ export interface DeleteBackupResponse {
   backup: Backup | undefined;
 }
 
+/** Names the backup to undelete. */
+export interface UndeleteBackupRequest {
+  id: string;
+}
+
+/** The backup, which nobody deletes. */
+export interface UndeleteBackupResponse {
+  backup: Backup | undefined;
+}
+
 /** Names the backup to watch. */
 export interface WatchBackupRequest {
   id: string;
@@ -1514,6 +1524,118 @@ export const DeleteBackupResponse: MessageFns<DeleteBackupResponse> = {
   },
   fromPartial(object: DeepPartial<DeleteBackupResponse>): DeleteBackupResponse {
     const message = createBaseDeleteBackupResponse();
+    message.backup = (object.backup !== undefined && object.backup !== null)
+      ? Backup.fromPartial(object.backup)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUndeleteBackupRequest(): UndeleteBackupRequest {
+  return { id: "" };
+}
+
+export const UndeleteBackupRequest: MessageFns<UndeleteBackupRequest> = {
+  encode(message: UndeleteBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UndeleteBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUndeleteBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UndeleteBackupRequest>): UndeleteBackupRequest {
+    return UndeleteBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UndeleteBackupRequest>): UndeleteBackupRequest {
+    const message = createBaseUndeleteBackupRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseUndeleteBackupResponse(): UndeleteBackupResponse {
+  return { backup: undefined };
+}
+
+export const UndeleteBackupResponse: MessageFns<UndeleteBackupResponse> = {
+  encode(message: UndeleteBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backup !== undefined) {
+      Backup.encode(message.backup, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UndeleteBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUndeleteBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backup = Backup.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UndeleteBackupResponse>): UndeleteBackupResponse {
+    return UndeleteBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UndeleteBackupResponse>): UndeleteBackupResponse {
+    const message = createBaseUndeleteBackupResponse();
     message.backup = (object.backup !== undefined && object.backup !== null)
       ? Backup.fromPartial(object.backup)
       : undefined;
@@ -3268,7 +3390,10 @@ export const BackupServiceService = {
       Buffer.from(CancelBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelBackupResponse => CancelBackupResponse.decode(value),
   },
-  /** Records a deletion of record and files; a worker removes the files. */
+  /**
+   * Records a deletion of record and files; a worker removes the files, those of a good backup once it has lain in the bin of its
+   * storage for as long as that says.
+   */
   deleteBackup: {
     path: "/tidemark.backup.v1.BackupService/DeleteBackup" as const,
     requestStream: false as const,
@@ -3278,6 +3403,21 @@ export const BackupServiceService = {
     responseSerialize: (value: DeleteBackupResponse): Buffer =>
       Buffer.from(DeleteBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteBackupResponse => DeleteBackupResponse.decode(value),
+  },
+  /**
+   * Takes a deleted backup out of the bin of its storage: it is good again, and nobody deletes it. What retention had deleted comes
+   * back pinned.
+   */
+  undeleteBackup: {
+    path: "/tidemark.backup.v1.BackupService/UndeleteBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UndeleteBackupRequest): Buffer =>
+      Buffer.from(UndeleteBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UndeleteBackupRequest => UndeleteBackupRequest.decode(value),
+    responseSerialize: (value: UndeleteBackupResponse): Buffer =>
+      Buffer.from(UndeleteBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UndeleteBackupResponse => UndeleteBackupResponse.decode(value),
   },
   /** Pins a good backup, so that neither retention nor a person deletes it; one that is pinned stays so. */
   pinBackup: {
@@ -3395,8 +3535,16 @@ export interface BackupServiceServer extends UntypedServiceImplementation {
   listBackups: handleUnaryCall<ListBackupsRequest, ListBackupsResponse>;
   /** Records a cancel and notifies the workers; answers when it is safely recorded. */
   cancelBackup: handleUnaryCall<CancelBackupRequest, CancelBackupResponse>;
-  /** Records a deletion of record and files; a worker removes the files. */
+  /**
+   * Records a deletion of record and files; a worker removes the files, those of a good backup once it has lain in the bin of its
+   * storage for as long as that says.
+   */
   deleteBackup: handleUnaryCall<DeleteBackupRequest, DeleteBackupResponse>;
+  /**
+   * Takes a deleted backup out of the bin of its storage: it is good again, and nobody deletes it. What retention had deleted comes
+   * back pinned.
+   */
+  undeleteBackup: handleUnaryCall<UndeleteBackupRequest, UndeleteBackupResponse>;
   /** Pins a good backup, so that neither retention nor a person deletes it; one that is pinned stays so. */
   pinBackup: handleUnaryCall<PinBackupRequest, PinBackupResponse>;
   /** Takes every pin off. */
@@ -3501,7 +3649,10 @@ export interface BackupServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelBackupResponse) => void,
   ): ClientUnaryCall;
-  /** Records a deletion of record and files; a worker removes the files. */
+  /**
+   * Records a deletion of record and files; a worker removes the files, those of a good backup once it has lain in the bin of its
+   * storage for as long as that says.
+   */
   deleteBackup(
     request: DeleteBackupRequest,
     callback: (error: ServiceError | null, response: DeleteBackupResponse) => void,
@@ -3516,6 +3667,25 @@ export interface BackupServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteBackupResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes a deleted backup out of the bin of its storage: it is good again, and nobody deletes it. What retention had deleted comes
+   * back pinned.
+   */
+  undeleteBackup(
+    request: UndeleteBackupRequest,
+    callback: (error: ServiceError | null, response: UndeleteBackupResponse) => void,
+  ): ClientUnaryCall;
+  undeleteBackup(
+    request: UndeleteBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UndeleteBackupResponse) => void,
+  ): ClientUnaryCall;
+  undeleteBackup(
+    request: UndeleteBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UndeleteBackupResponse) => void,
   ): ClientUnaryCall;
   /** Pins a good backup, so that neither retention nor a person deletes it; one that is pinned stays so. */
   pinBackup(

@@ -149,7 +149,22 @@ export interface Storage {
   /** Declared gone for good: backups in it can be forgotten, and none is started. */
   gone: boolean;
   /** Which clusters may use it; left out: all of them. */
-  usableBy: UsableBy | undefined;
+  usableBy:
+    | UsableBy
+    | undefined;
+  /**
+   * For how many days deleted good backups stay in its bin, from which they can be undeleted; 0 to 365, and 0 is not at all. It holds for
+   * what is deleted from then on.
+   */
+  trashDays: number;
+  /** What lies in its bin; only in answers. */
+  bin: StorageBin | undefined;
+}
+
+/** Deleted backups whose files are still there. */
+export interface StorageBin {
+  backups: bigint;
+  sizeBytes: bigint;
 }
 
 /** Which clusters may use a storage: those that are named, and those that have all of the labels. At least one of the two. */
@@ -1029,6 +1044,8 @@ function createBaseStorage(): Storage {
     sendCredentialsToTikv: undefined,
     gone: false,
     usableBy: undefined,
+    trashDays: 0,
+    bin: undefined,
   };
 }
 
@@ -1074,6 +1091,12 @@ export const Storage: MessageFns<Storage> = {
     }
     if (message.usableBy !== undefined) {
       UsableBy.encode(message.usableBy, writer.uint32(106).fork()).join();
+    }
+    if (message.trashDays !== 0) {
+      writer.uint32(112).uint32(message.trashDays);
+    }
+    if (message.bin !== undefined) {
+      StorageBin.encode(message.bin, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -1195,6 +1218,22 @@ export const Storage: MessageFns<Storage> = {
             message.usableBy = UsableBy.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.trashDays = reader.uint32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.bin = StorageBin.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1251,6 +1290,81 @@ export const Storage: MessageFns<Storage> = {
     message.usableBy = (object.usableBy !== undefined && object.usableBy !== null)
       ? UsableBy.fromPartial(object.usableBy)
       : undefined;
+    message.trashDays = object.trashDays ?? 0;
+    message.bin = (object.bin !== undefined && object.bin !== null) ? StorageBin.fromPartial(object.bin) : undefined;
+    return message;
+  },
+};
+
+function createBaseStorageBin(): StorageBin {
+  return { backups: 0n, sizeBytes: 0n };
+}
+
+export const StorageBin: MessageFns<StorageBin> = {
+  encode(message: StorageBin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backups !== 0n) {
+      if (BigInt.asUintN(64, message.backups) !== message.backups) {
+        throw new globalThis.Error("value provided for field message.backups of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.backups);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.sizeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StorageBin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStorageBin();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.backups = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StorageBin>): StorageBin {
+    return StorageBin.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StorageBin>): StorageBin {
+    const message = createBaseStorageBin();
+    message.backups = (object.backups !== undefined && object.backups !== null) ? BigInt(object.backups) : 0n;
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
     return message;
   },
 };
