@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { AppError } from '@tidemark/errors/app-error';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { accessLog, auditLog, log } from './logger.ts';
-import { BACKUP, CLUSTER, OTHER_BACKUP, RESTORE } from './testing/programmable-backends.ts';
+import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER, RESTORE } from './testing/programmable-backends.ts';
 import { startTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
 let gateway: TestGateway;
@@ -47,6 +47,12 @@ const MUTATIONS: readonly (readonly [method: string, path: string, body: object 
     'POST',
     '/restores',
     { backupId: BACKUP, targetClusterId: CLUSTER, planHash: 'p', confirm: CLUSTER },
+    { what: 'start restore', clusterId: CLUSTER, backupId: BACKUP, restoreId: RESTORE },
+  ],
+  [
+    'POST',
+    '/clusters/restore',
+    { backupId: BACKUP, clusterId: OTHER_CLUSTER, targetClusterId: CLUSTER, planHash: 'p', confirm: CLUSTER },
     { what: 'start restore', clusterId: CLUSTER, backupId: BACKUP, restoreId: RESTORE },
   ],
   ['POST', `/restores/${RESTORE}/cancel`, {}, { what: 'cancel restore', clusterId: CLUSTER, restoreId: RESTORE }],

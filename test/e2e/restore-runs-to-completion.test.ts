@@ -136,6 +136,23 @@ describe('a restore', () => {
     expect(await follow('/log?attempt=1')).toBe(log);
   });
 
+  it('is started by a client of TiUniManager too, into the cluster that it names and not into the one that was backed up', async () => {
+    const { source, target, backupId } = await prepare();
+    const before = contentOf(source.rows);
+    const asThere = { backupId, clusterId: source.id, clusterName: 'restored', copies: 1 };
+    const refused = await tidemark.call('POST', '/clusters/restore', asThere);
+    expect(refused).toMatchObject({ code: 10001, message: expect.stringContaining('register the new cluster') });
+    const wish = { backupId, targetClusterId: target.id };
+    const { data } = await tidemark.call<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
+    const confirmed = { ...asThere, ...wish, planHash: data.plan.planHash, confirm: target.id };
+    const started = await tidemark.call<Record<string, string>>('POST', '/clusters/restore', confirmed);
+    const { restoreId = '' } = started.data;
+    expect(started.data).toEqual({ workFlowId: restoreId, clusterID: target.id, restoreId });
+    expect(await until(restoreId, isEnded)).toMatchObject({ state: 'Succeeded', targetState: 'Restored' });
+    expect(contentOf(target.rows)).toEqual(contentOf(source.rows));
+    expect(contentOf(source.rows)).toEqual(before);
+  });
+
   it('is refused by a cluster with tables, which stays as it was', async () => {
     const { target, backupId } = await prepare();
     const name = { db: 'crm', table: 'people' };

@@ -28,7 +28,8 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   if (http === 401) reply.header('www-authenticate', 'Bearer');
   // What went wrong inside is answered with the number of the operation that failed.
   const operationFailed = error.code === 'internal' || isOutage(error);
-  const answered = (operationFailed && request.routeOptions.config?.failureNumber) || number;
+  const { operation, failureNumber } = request.routeOptions.config ?? {};
+  const answered = operation?.numbers?.[error.code] ?? ((operationFailed && failureNumber) || number);
   return reply
     .code(http)
     .type('application/json; charset=utf-8')

@@ -115,7 +115,8 @@ export function failuresOf({ operation, failureNumber }: DescribedRoute): { code
   const codes = [...ALWAYS, ...(operation.call === undefined ? [] : WITH_TOKEN), ...(operation.errors ?? [])];
   return codes.map((code) => ({
     code,
-    number: (NUMBERED_BY_OPERATION.includes(code) && failureNumber) || ERRORS[code].number,
+    number:
+      operation.numbers?.[code] ?? ((NUMBERED_BY_OPERATION.includes(code) && failureNumber) || ERRORS[code].number),
   }));
 }
 

@@ -37,6 +37,8 @@ export interface Operation {
   readonly answer: Answer;
   /** How it can fail in ways of its own, beside those of every call. */
   readonly errors?: readonly ErrorCode[];
+  /** Numbers of failures, where existing clients of this very call know others than those of the table. */
+  readonly numbers?: { readonly [Code in ErrorCode]?: number };
 }
 
 /** What a good answer holds: `data` in the envelope, JSON of its own, or a text of some other type. */

@@ -1,3 +1,4 @@
+import { AppError } from '@tidemark/errors/app-error';
 import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
 import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import type { FastifyInstance } from 'fastify';
@@ -11,6 +12,7 @@ import * as operations from './operations/restores.ts';
 import { STATES, toPlanView, toPointView, toRestoreView } from './restore-view.ts';
 import { type ReadOf, route, type Shown } from './route.ts';
 import { streamRoute } from './stream.ts';
+import { bodyObject } from './validate.ts';
 
 /** Restores: what one would do, its start, how it goes, and what people do about one that ended in the middle. */
 export function restoreRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
@@ -27,14 +29,25 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
     path: '/restores',
     operation: operations.startRestore,
     failureNumber: CREATE_FAILED,
-    toRequest({ body, request }) {
-      const { planHash, confirm, acknowledge = [] } = body;
-      return { ...wishOf(body), planHash, confirm, acknowledge, key: idempotencyKey(request) };
-    },
+    toRequest: startOf,
     toView(answer) {
       const { data } = restoreView(answer);
       const { id } = requireRestore(answer.restore);
       return { data: { restoreId: id, workFlowId: id, ...data } };
+    },
+  });
+  route(app, dependencies, {
+    method: 'POST',
+    path: '/clusters/restore',
+    operation: operations.restoreCluster,
+    failureNumber: QUERY_FAILED,
+    toRequest(read) {
+      requireTarget(read.request.body);
+      return startOf(read);
+    },
+    toView({ restore }) {
+      const { id, target } = requireRestore(restore);
+      return { data: { workFlowId: id, clusterID: target?.clusterId ?? '', restoreId: id } };
     },
   });
   route(app, dependencies, {
@@ -144,6 +157,23 @@ export function restoreStreamRoutes(app: FastifyInstance, dependencies: CallDepe
 
 const eventOf = ({ restore }: { readonly restore?: Restore | undefined }): ServerSentEvent | undefined =>
   restore && { event: 'restore', id: restore.revision, data: toRestoreView(restore) };
+
+/** A client that has a new cluster made names none: it is told what to do instead, before anything else is wrong. */
+function requireTarget(body: unknown): void {
+  const { targetClusterId } = bodyObject(body);
+  if (targetClusterId !== undefined && targetClusterId !== null && targetClusterId !== '') return;
+  const description = 'must be the id of the registered cluster that is restored into';
+  throw new AppError(
+    'invalid_argument',
+    'Tidemark does not create clusters: register the new cluster, then POST /restores',
+    { fields: [{ field: 'targetClusterId', description }] },
+  );
+}
+
+function startOf({ body, request }: ReadOf<typeof operations.startRestore>) {
+  const { planHash, confirm, acknowledge = [] } = body;
+  return { ...wishOf(body), planHash, confirm, acknowledge, key: idempotencyKey(request) };
+}
 
 function wishOf(body: ReadOf<typeof operations.planRestore>['body']) {
   const { backupId, targetClusterId, rateLimit = 0, placementPolicies = '', brOptions = {} } = body;

@@ -237,6 +237,16 @@ export const planRestore = {
   errors: ['backup_not_found', 'backup_not_good', 'cluster_not_found'],
 } as const satisfies Operation;
 
+/** How a start fails for the sake of its target or its plan. */
+const OF_A_START = [
+  'cluster_not_found',
+  'cluster_busy',
+  'target_needs_cleaning',
+  'plan_stale',
+  'plan_blocked',
+  'conflict',
+] as const;
+
 export const startRestore = {
   id: 'startRestore',
   tag: 'Restores',
@@ -260,16 +270,38 @@ export const startRestore = {
       .meta({ id: 'StartedRestore' }),
     example: { restoreId: RESTORE.id, workFlowId: RESTORE.id, restore: RESTORE },
   },
-  errors: [
-    'backup_not_found',
-    'backup_not_good',
-    'cluster_not_found',
-    'cluster_busy',
-    'target_needs_cleaning',
-    'plan_stale',
-    'plan_blocked',
-    'conflict',
-  ],
+  errors: ['backup_not_found', 'backup_not_good', ...OF_A_START],
+} as const satisfies Operation;
+
+export const restoreCluster = {
+  id: 'restoreCluster',
+  tag: 'Restores',
+  call: 'startRestore',
+  summary: 'RestoreNewCluster of TiUniManager: restores a backup into a registered cluster',
+  description:
+    'For clients of TiUniManager, which made a new cluster here. Tidemark makes none: register it first, and name it as `targetClusterId`. Everything else is as of `POST /restores`, the plan and its confirmation included. A `clusterId`, in which the console of TiUniManager names the cluster that was backed up, and what describes a cluster to be made is ignored.',
+  headers: IdempotencyHeaders,
+  body: Start,
+  bodyExamples: {
+    'into a registered cluster': {
+      backupId: SOURCE.backupId,
+      targetClusterId: TARGET.clusterId,
+      planHash: '3f9c0d5e7a1b2c4d3f9c0d5e7a1b2c4d',
+      confirm: TARGET.clusterId,
+    },
+  },
+  answer: {
+    data: z
+      .object({
+        workFlowId: z.string().describe('The id of the restore.'),
+        clusterID: z.string().describe('The target.'),
+        restoreId: z.string().describe('For `GET /restores/{restoreId}`.'),
+      })
+      .meta({ id: 'RestoredCluster' }),
+    example: { workFlowId: RESTORE.id, clusterID: TARGET.clusterId, restoreId: RESTORE.id },
+  },
+  errors: ['backup_not_found', 'backup_not_good', ...OF_A_START],
+  numbers: { backup_not_found: 20604, backup_not_good: 20610 },
 } as const satisfies Operation;
 
 export const getRestore = {
