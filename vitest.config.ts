@@ -29,6 +29,9 @@ export default defineConfig({
   test: {
     environment: 'node',
     pool: 'forks',
+    // A process for each file takes as long to start as most files take to run. No test mocks a module or leaves something behind.
+    isolate: false,
+    unstubEnvs: true,
     // Tests use real servers and real processes, also on machines with two busy cores.
     testTimeout: 60_000,
     hookTimeout: 60_000,
