@@ -23,12 +23,13 @@ it('loses nothing, doubles nothing and leaves nothing while processes, servers a
       settleMs: 90_000,
       say: (line) => told.push(line),
       detail: (line) => told.push(line),
-      signal: AbortSignal.timeout(240_000),
+      signal: AbortSignal.timeout(400_000),
     });
     expect(result.violations, `${told.join('\n')}\n${report(result)}`).toEqual([]);
     expect(result.runsOfBr).toBeGreaterThan(0);
+    expect(Object.keys(result.restores).length).toBeGreaterThan(0);
     expect(Object.keys(result.faults).length).toBeGreaterThan(4);
   } finally {
     removeFolder(dataDir);
   }
-}, 300_000);
+}, 460_000);

@@ -2,16 +2,16 @@
  * Judges what a run left. It knows the promises (architecture 2 to 4) and the evidence, and nothing of how the product
  * keeps them: no rule here comes from the product's own code.
  */
-import type { BackupDocument, Evidence, OccurrenceDocument } from './evidence.ts';
+import { type BackupDocument, type Evidence, hadNoMount, type OccurrenceDocument } from './evidence.ts';
 import type { Request } from './request.ts';
+import { RESTORE_RULES } from './restore-rules.ts';
 
 export interface Violation {
-  readonly rule: RuleName;
+  readonly rule: RuleName | keyof typeof RESTORE_RULES;
   /** What is wrong, where. */
   readonly what: string;
 }
 
-type Attempt = BackupDocument['attempts'][number];
 type Judge = (evidence: Evidence) => Iterable<string>;
 
 const FINISHED = ['Succeeded', 'Failed', 'Canceled'];
@@ -19,8 +19,6 @@ const OUTCOMES = ['succeeded', 'failed', 'retry', 'newPath', 'wait', 'stopped', 
 const ENDED_WINDOWS = ['Started', 'Skipped', 'Missed'];
 /** 429 says nothing about the request. */
 const REFUSED = /^4(?!29)/;
-/** How far the clock of a fault and the database's may differ. */
-const CLOCK_MS = 1_000;
 /** After a window's close its end may still be being written down. */
 const WINDOW_GRACE_MS = 60_000;
 
@@ -56,14 +54,19 @@ const RULES = {
   },
 
   /** Never two at once in a cluster, by what the kernel says of br, and by what the records say. */
-  *'never two at once'({ ledger, backups }) {
-    for (const { event, alone, path, pid } of ledger)
-      if (event === 'start' && alone === false) yield `br ${pid} started in ${path} beside another of its cluster`;
-    for (const [clusterId, own] of Map.groupBy(backups, (backup) => backup.clusterId)) {
+  *'never two at once'({ ledger, backups, restores }) {
+    for (const { event, alone, path, pid, pd } of ledger)
+      if (event === 'start' && alone === false)
+        yield `br ${pid} started in ${path} and cluster ${pd} beside another of its cluster`;
+    const ofBackups = backups.flatMap(({ _id, clusterId, attempts }) =>
+      attempts.map(({ startedAt, endedAt }) => ({ _id, clusterId, from: startedAt, to: endedAt })),
+    );
+    const ofRestores = restores.flatMap(({ _id, target: { clusterId }, attempts }) =>
+      attempts.map(({ startedAt, endedAt }) => ({ _id, clusterId, from: startedAt, to: endedAt })),
+    );
+    for (const [clusterId, own] of Map.groupBy([...ofBackups, ...ofRestores], (span) => span.clusterId)) {
       const spans = own
-        .flatMap(({ _id, attempts }) =>
-          attempts.map(({ startedAt, endedAt }) => ({ _id, from: +startedAt, to: +(endedAt ?? Number.NaN) })),
-        )
+        .map(({ _id, from, to }) => ({ _id, from: +from, to: +(to ?? Number.NaN) }))
         .sort((one, other) => one.from - other.from);
       for (const [index, { _id, from }] of spans.entries()) {
         const before = spans[index - 1];
@@ -77,7 +80,7 @@ const RULES = {
     const allowed = new Map<string, number>();
     for (const { attempts } of backups)
       for (const { path, argv } of attempts) if (argv) allowed.set(path, (allowed.get(path) ?? 0) + 1);
-    const starts = ledger.filter(({ event }) => event === 'start');
+    const starts = ledger.filter(({ event, command }) => event === 'start' && command === 'backup');
     for (const [path, runs] of Map.groupBy(starts, (line) => belowStorage(line.path, allowed))) {
       const attempts = allowed.get(path) ?? 0;
       if (runs.length > attempts) yield `br ran ${runs.length} times in ${path}, for ${attempts} attempts`;
@@ -110,17 +113,10 @@ const RULES = {
 
   /** A br that did its work is found to have done it: nobody took files from under it, unless its worker lost the mount. */
   *'nothing removed under br'({ backups, mountLosses }) {
-    const hadNoMount = ({ worker, startedAt, endedAt }: Attempt) =>
-      mountLosses.some(
-        (loss) =>
-          loss.worker === worker &&
-          (!endedAt || loss.from.getTime() - CLOCK_MS < endedAt.getTime()) &&
-          (!loss.to || startedAt.getTime() < loss.to.getTime() + CLOCK_MS),
-      );
     for (const { _id, attempts } of backups)
       for (const attempt of attempts) {
         const { reason, path } = attempt;
-        if (reason?.code === 'BACKUPMETA_BAD' && !hadNoMount(attempt))
+        if (reason?.code === 'BACKUPMETA_BAD' && !hadNoMount(attempt, mountLosses))
           yield `${_id}: br succeeded in ${path}, but its files were not all there`;
       }
   },
@@ -253,7 +249,8 @@ export const RULE_NAMES = Object.keys(RULES) as RuleName[];
 
 /** Everything that is not as promised. */
 export function check(evidence: Evidence): Violation[] {
-  return RULE_NAMES.flatMap((rule) => [...RULES[rule](evidence)].map((what) => ({ rule, what })));
+  const rules = Object.entries({ ...RULES, ...RESTORE_RULES }) as [Violation['rule'], Judge][];
+  return rules.flatMap(([rule, judge]) => [...judge(evidence)].map((what) => ({ rule, what })));
 }
 
 /** Whether retention wished for the deletion, and no person. */

@@ -8,6 +8,9 @@ import { pickOf } from './plan.ts';
 /** The cluster of them all; nobody starts, cancels or deletes anything of it. */
 export const DAMAGED = 'damaged';
 
+/** Restores lie in the collection of the backups. */
+export const NO_RESTORE = { kind: { $ne: 'restore' } } as const;
+
 /** A damaged record, and whether it is as it was put there. */
 export interface DamagedRecord {
   /** Collection and id. */
@@ -41,6 +44,26 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
         task: { ...task, ringAt: LONG_AGO, rings: 0, tries: 0 },
       },
     ];
+  },
+  /** The same of a restore. */
+  async restore(db, id) {
+    const copy = await db
+      .collection<Stored>('backups')
+      .findOne({ kind: 'restore', 'restore.target.clusterId': { $ne: DAMAGED } });
+    if (!copy) return undefined;
+    const { attempts: _, ...rest } = copy.restore;
+    const claim = `claim-${id}`;
+    const task = {
+      kind: 'restore',
+      claim,
+      worker: DAMAGED,
+      leaseUntil: LONG_AGO,
+      notBefore: LONG_AGO,
+      ringAt: LONG_AGO,
+    };
+    const { clusterId: __, path: ___, ...keys } = ownKeys(id);
+    const target = { ...rest.target, clusterId: DAMAGED };
+    return ['backups', { ...copy, ...keys, restore: { ...rest, target, state: 'Running', endTime: null, task } }];
   },
   /** A change that scheduler-service is to be told of. */
   async change(db, id) {
@@ -107,7 +130,7 @@ export function createDamagedRecords(db: Db) {
 
 function anyBackup(db: Db): Promise<Stored | null> {
   const backups: Collection<Stored> = db.collection('backups');
-  return backups.findOne({ clusterId: { $ne: DAMAGED } });
+  return backups.findOne({ ...NO_RESTORE, clusterId: { $ne: DAMAGED } });
 }
 
 const ownKeys = (_id: string) => ({

@@ -2,10 +2,11 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { BackupMeta, MetaFile } from '@tidemark/protocol/br/backup';
-import type { Db } from 'mongodb';
+import type { Db, Document } from 'mongodb';
 import type { LedgerLine } from '../e2e/ledger.ts';
-import { DAMAGED, type DamagedRecord } from './damaged-records.ts';
+import { DAMAGED, type DamagedRecord, NO_RESTORE } from './damaged-records.ts';
 import type { Request } from './request.ts';
+import type { Tables } from './tables.ts';
 
 /** A backup as the database has it, as far as it is looked at. */
 export interface BackupDocument {
@@ -38,9 +39,57 @@ export interface BackupDocument {
     readonly reason?: { readonly code: string };
   }[];
   readonly cancel: object | null;
-  readonly deletion: { readonly state: string; readonly by?: { readonly kind: string } };
+  readonly deletion: { readonly state: string; readonly by?: { readonly kind: string }; readonly at?: Date };
   readonly holds: readonly string[];
   readonly endTime: Date | null;
+}
+
+/** A restore as the database has it, as far as it is looked at. */
+export interface RestoreDocument {
+  readonly _id: string;
+  readonly activeKey: string;
+  readonly slotKey: string;
+  readonly request: { readonly key?: string };
+  readonly source: { readonly backupId: string; readonly path: string };
+  readonly target: { readonly clusterId: string; readonly pd: readonly string[] };
+  readonly held: boolean;
+  readonly state: string;
+  readonly targetState: string;
+  readonly outcomeUnknown: boolean;
+  readonly fence: number;
+  readonly task: object | null;
+  readonly reason: { readonly code: string } | null;
+  readonly attempts: readonly {
+    readonly fence: number;
+    readonly worker: string;
+    readonly startedAt: Date;
+    /** When `br` was announced. */
+    readonly starting: { readonly at: Date } | null;
+    readonly endedAt?: Date;
+    readonly outcome?: string;
+    readonly end: {
+      readonly kind: string;
+      readonly reason?: { readonly code: string };
+      readonly checkpointLeft?: boolean;
+    } | null;
+  }[];
+  readonly cancels: readonly { readonly current: boolean }[];
+  readonly resumes: readonly object[];
+  readonly released: { readonly at: Date; readonly how: string } | null;
+  readonly result: object | null;
+  readonly endTime: Date | null;
+}
+
+/** What a target held once its restore was over, before anybody changed it again, and what was said of the restore then. */
+export interface TargetSight {
+  readonly restoreId: string;
+  readonly clusterId: string;
+  readonly state: string;
+  readonly targetState: string;
+  readonly needsCleaning: boolean;
+  /** What it held when the restore was asked for. */
+  readonly before: Tables;
+  readonly now: Tables;
 }
 
 export interface OccurrenceDocument {
@@ -74,7 +123,13 @@ export interface Evidence {
   readonly takenAt: number;
   readonly requests: readonly Request[];
   readonly backups: readonly BackupDocument[];
+  readonly restores: readonly RestoreDocument[];
   readonly occurrences: readonly OccurrenceDocument[];
+  readonly sights: readonly TargetSight[];
+  /** What backups held before they were restored, by their ids. */
+  readonly backedUp: Readonly<Record<string, Tables>>;
+  /** What people could not do about restores when all was healed. */
+  readonly unfinished: readonly string[];
   readonly ledger: readonly LedgerLine[];
   readonly files: readonly StoredFile[];
   readonly metas: readonly StoredMeta[];
@@ -97,19 +152,46 @@ export interface MountLoss {
   readonly to?: Date;
 }
 
+/** How far the clock of this process and the database's may differ. */
+export const CLOCK_MS = 1_000;
+
+/** Whether the worker of an attempt did not see the storage for some of its time. */
+export function hadNoMount(
+  { worker, startedAt, endedAt }: { readonly worker: string; readonly startedAt: Date; readonly endedAt?: Date },
+  losses: readonly MountLoss[],
+): boolean {
+  return losses.some(
+    (loss) =>
+      loss.worker === worker &&
+      (!endedAt || loss.from.getTime() - CLOCK_MS < endedAt.getTime()) &&
+      (!loss.to || startedAt.getTime() < loss.to.getTime() + CLOCK_MS),
+  );
+}
+
 /** The records of the database, as they are now, but for those that were damaged on purpose. */
-export async function readDocuments(db: Db): Promise<Pick<Evidence, 'takenAt' | 'backups' | 'occurrences'>> {
-  const others = { clusterId: { $ne: DAMAGED } };
+export async function readDocuments(
+  db: Db,
+): Promise<Pick<Evidence, 'takenAt' | 'backups' | 'restores' | 'occurrences'>> {
+  const others = { $ne: DAMAGED };
   const { localTime } = await db.admin().command({ hello: 1 });
-  const [backups, occurrences] = await Promise.all([
-    db.collection<BackupDocument>('backups').find(others).toArray(),
-    db.collection<OccurrenceDocument>('occurrences').find(others).toArray(),
+  const [backups, restores, occurrences] = await Promise.all([
+    db
+      .collection<BackupDocument>('backups')
+      .find({ ...NO_RESTORE, clusterId: others })
+      .toArray(),
+    db.collection('backups').find({ kind: 'restore', 'restore.target.clusterId': others }).toArray(),
+    db.collection<OccurrenceDocument>('occurrences').find({ clusterId: others }).toArray(),
   ]);
-  return { takenAt: Number(localTime), backups, occurrences };
+  return { takenAt: Number(localTime), backups, restores: restores.map(toRestore), occurrences };
+}
+
+/** Restores lie beside the backups, and what is theirs alone below one field. */
+function toRestore({ restore, ...shared }: Document): RestoreDocument {
+  return { ...restore, ...shared };
 }
 
 /** What tells demo-br what to do, and what tells a storage from others, is no file of a backup. */
-const BESIDE = /(^|\/)(demo-br\.json(\.runs)?|\.tidemark\/[^/]+)$/;
+const BESIDE = /(^|\/)(demo-br\.json((\.restore)?\.runs)?|\.tidemark\/[^/]+)$/;
 const META = /\/backupmeta$/;
 
 /** The files of a storage, and how one is read. */

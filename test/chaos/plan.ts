@@ -63,11 +63,23 @@ const ACTIONS = {
   read: 2,
 } as const;
 
-export type ActionKind = keyof typeof ACTIONS;
+/** What people do about restores, and to the clusters that take part in them. */
+const RESTORE_ACTIONS = {
+  restore: 8,
+  'cancel-restore': 2,
+  'see-to-restore': 4,
+  'back-up-source': 2,
+  'back-up-target': 2,
+  'delete-source': 3,
+  'write-source': 2,
+} as const;
 
-export interface Action {
+export type RestoreActionKind = keyof typeof RESTORE_ACTIONS;
+export type ActionKind = keyof typeof ACTIONS | RestoreActionKind;
+
+export interface Action<Kind extends ActionKind = ActionKind> {
   readonly at: number;
-  readonly kind: ActionKind;
+  readonly kind: Kind;
   /** Which of what it can be about, and whether and where it is repeated: fractions. */
   readonly which: number;
   readonly again: number;
@@ -83,12 +95,14 @@ const FRACTIONS = 1_000_000;
 /** From one fault to the next, and from one request to the next. */
 const FAULT_EVERY_MS = [2_000, 7_000] as const;
 const ACTION_EVERY_MS = [200, 1_300] as const;
+const RESTORE_ACTION_EVERY_MS = [300, 1_200] as const;
 
 /** @param kinds the faults to choose among, at least one */
 export function planOf(seed: number, lastsMs: number, kinds: readonly FaultKind[]): Plan {
-  // Two streams, so that other faults leave the requests as they are.
+  // A stream for each, so that other faults leave the requests as they are.
   const faultChance = randomOf(seed);
   const actionChance = randomOf(seed ^ 0x5f3759df);
+  const restoreChance = randomOf(seed ^ 0x27d4eb2f);
   const faults = times(faultChance, lastsMs, FAULT_EVERY_MS).map((at): Fault => {
     const kind = weighted(
       faultChance,
@@ -103,11 +117,20 @@ export function planOf(seed: number, lastsMs: number, kinds: readonly FaultKind[
       amount: fraction(faultChance),
     };
   });
-  const actions = times(actionChance, lastsMs, ACTION_EVERY_MS).map((at): Action => {
-    const kind = weighted(actionChance, Object.entries(ACTIONS) as [ActionKind, number][]);
-    return { at, kind, which: fraction(actionChance), again: fraction(actionChance) };
-  });
-  return { seed, faults, actions };
+  const choose = <Kind extends ActionKind>(
+    chance: Random,
+    everyMs: readonly [number, number],
+    weights: Readonly<Record<Kind, number>>,
+  ) =>
+    times(chance, lastsMs, everyMs).map((at): Action => {
+      const kind = weighted(chance, Object.entries(weights) as [Kind, number][]);
+      return { at, kind, which: fraction(chance), again: fraction(chance) };
+    });
+  const actions = [
+    ...choose(actionChance, ACTION_EVERY_MS, ACTIONS),
+    ...choose(restoreChance, RESTORE_ACTION_EVERY_MS, RESTORE_ACTIONS),
+  ];
+  return { seed, faults, actions: actions.sort((one, other) => one.at - other.at) };
 }
 
 function times(chance: Random, lastsMs: number, [from, to]: readonly [number, number]): number[] {

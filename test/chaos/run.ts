@@ -29,6 +29,10 @@ export interface Result {
   readonly leftOut: number;
   readonly requests: Readonly<Record<string, number>>;
   readonly backups: Readonly<Record<string, number>>;
+  /** By state and by what they made of their targets. */
+  readonly restores: Readonly<Record<string, number>>;
+  /** How the attempts of restores ended. */
+  readonly restoreAttempts: Readonly<Record<string, number>>;
   readonly reasons: Readonly<Record<string, number>>;
   readonly windows: Readonly<Record<string, number>>;
   readonly runsOfBr: number;
@@ -129,7 +133,9 @@ export async function runChaos({
   say('All faults are over; everything is healed and may end');
   const healedFrom = performance.now();
   await faults.untilHealed(AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]));
-  const settled = await untilSettled(db, settleMs, signal);
+  const isSettled = await untilSettled(db, settleMs, signal);
+  const unfinished = await workload.restores.finish(AbortSignal.any([signal, AbortSignal.timeout(settleMs)]));
+  const settled = (await untilSettled(db, settleMs, signal)) && isSettled;
   const settledAfterSeconds = Math.round((performance.now() - healedFrom) / 1000);
   say(
     settled
@@ -141,6 +147,9 @@ export async function runChaos({
     ...(await readDocuments(db)),
     ...(await readStorages([contentOf(world.storage.folder), await world.objects.content()])),
     requests: [...workload.requests],
+    sights: workload.restores.sights,
+    backedUp: workload.restores.backedUp,
+    unfinished,
     ledger: readLedger(world.ledgerFile),
     orphans: orphansIn(world).map(({ pid, command }) => `${pid}: ${command.slice(0, 300)}`),
     messages: await untilQueuesEmpty(world, signal),
@@ -162,8 +171,8 @@ async function untilSettled(db: Db, settleMs: number, signal: AbortSignal): Prom
   const giveUpAt = performance.now() + settleMs;
   while (performance.now() < giveUpAt) {
     signal.throwIfAborted();
-    const { backups, occurrences, takenAt } = await readDocuments(db);
-    const busy = backups.filter(({ task }) => task !== null).length;
+    const { backups, restores, occurrences, takenAt } = await readDocuments(db);
+    const busy = [...backups, ...restores].filter(({ task }) => task !== null).length;
     const open = occurrences.filter(({ state, closesAt }) => state === 'Pending' && +closesAt < takenAt).length;
     if (busy === 0 && open === 0) return true;
     await sleep(POLL_MS, undefined, { signal });
@@ -183,7 +192,7 @@ async function untilQueuesEmpty({ broker }: World, signal: AbortSignal): Promise
 }
 
 function toResult({ plan, minutes, counts, leftOut, settledAfterSeconds }: RunFacts, evidence: Evidence): Result {
-  const { requests, backups, occurrences, ledger } = evidence;
+  const { requests, backups, restores, occurrences, ledger } = evidence;
   return {
     seed: plan.seed,
     date: new Date().toISOString(),
@@ -196,6 +205,11 @@ function toResult({ plan, minutes, counts, leftOut, settledAfterSeconds }: RunFa
       if (deletion.state === 'None') return state;
       return byRetention(deletion) ? `${state}, deleted by retention` : `${state}, deleted`;
     }),
+    restores: countBy(restores, ({ state, targetState }) => `${state}, ${targetState}`),
+    restoreAttempts: countBy(
+      restores.flatMap(({ attempts }) => attempts),
+      ({ outcome, end }) => (outcome === 'lost' ? `lost, ${end?.kind ?? 'unknown'}` : (end?.kind ?? 'none')),
+    ),
     reasons: countBy(
       backups.filter(({ state }) => state === 'Failed'),
       ({ reason }) => reason?.code ?? 'none',

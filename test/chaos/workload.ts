@@ -1,18 +1,19 @@
 /**
- * What people ask for while things break, over the real API, and an append-only record of what they were answered.
+ * What people ask for while things break, over the real API.
  *
- * 1. A request is in the record before it is sent, and its answer when it came; one without an answer has none.
- * 2. A start that was not answered is repeated with the same key, through either gateway; now and then so is one that was.
- * 3. A rule is deleted once its window is accounted for, not before, and its name taken again: a cluster may have only so
+ * 1. A start that was not answered is repeated with the same key, through either gateway; now and then so is one that was.
+ * 2. A rule is deleted once its window is accounted for, not before, and its name taken again: a cluster may have only so
  *    many, windows are to come until the end of a run, however long that is, and retention counts by name.
- * 4. Rules are saved one after the other, and a name is not taken again once a save or deletion of it failed: that may yet
+ * 3. Rules are saved one after the other, and a name is not taken again once a save or deletion of it failed: that may yet
  *    be done, and would take the window from whoever has the name by then.
  */
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Action, type ActionKind, pickOf } from './plan.ts';
-import type { Answer, Request } from './request.ts';
+import { createClient } from './client.ts';
+import { type Action, type ActionKind, pickOf, type RestoreActionKind } from './plan.ts';
+import type { Request } from './request.ts';
+import { type RestoreWorkload, SOURCES, startRestoreWorkload, TARGETS } from './restore-workload.ts';
 import type { World } from './world.ts';
 
 export interface Workload {
@@ -21,10 +22,10 @@ export interface Workload {
   /** Starts a backup of each of many clusters at once; who is turned away comes back as told, a few times. */
   crowd(): Promise<void>;
   readonly requests: readonly Request[];
+  readonly restores: RestoreWorkload;
 }
 
 const EVERY_DAY = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
-const ANSWER_MS = 6_000;
 const TRIES = 4;
 const WINDOW_MINUTES = 3;
 /** How many of the newest backups a request may be about. */
@@ -59,46 +60,14 @@ const UNLOCKED = ['plain', 'crashing', 'endless', 'weekly'];
 /** Registers the clusters; nothing is broken yet. */
 export async function startWorkload(world: World, recordFile: string, stop: AbortSignal): Promise<Workload> {
   const { stack, storage, ledgerFile } = world;
-  const requests: Request[] = [];
   const known: { readonly id: string; readonly clusterId: string }[] = [];
   const gateways = stack.processes.filter(({ kind }) => kind === 'gateway').map(({ address }) => address);
+  const client = createClient(gateways, stack.token, recordFile);
+  const { call, ask, requests } = client;
   /** Names of rules that are not taken any more, each behind its cluster's. */
   const spoiled = new Set<string>();
   let lastRule: Promise<unknown> = Promise.resolve();
   let keys = 0;
-
-  async function call(at: number, method: string, path: string, body?: object, headers: object = {}) {
-    const response = await fetch(`http://${pickOf(gateways, at)}/api/v1${path}`, {
-      method,
-      headers: { authorization: `Bearer ${stack.token}`, 'content-type': 'application/json', ...headers },
-      ...(body && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    const retryAfterMs = Number(response.headers.get('retry-after') ?? 0) * 1_000;
-    return { status: response.status, retryAfterMs, ...((await response.json()) as { message: string; data: never }) };
-  }
-
-  const note = (event: object) => appendFileSync(recordFile, `${JSON.stringify(event)}\n`);
-
-  async function ask(
-    asked: Omit<Request, 'number' | 'sentAt'>,
-    send: () => ReturnType<typeof call>,
-    found: (data: never) => Partial<Answer> = () => ({}),
-  ): Promise<Answer | undefined> {
-    const request: Request = { number: requests.length, ...asked, sentAt: Date.now() };
-    requests.push(request);
-    note(request);
-    try {
-      const { status, message, data } = await send();
-      const answer: Answer = { at: Date.now(), status, message, ...(status === 200 && found(data)) };
-      requests[request.number] = { ...request, answer };
-      note({ number: request.number, answer });
-      return answer;
-    } catch (error) {
-      note({ number: request.number, unanswered: (error as Error).message });
-      return undefined;
-    }
-  }
 
   function remember(id: string | undefined, clusterId: string): void {
     if (id !== undefined && !known.some((one) => one.id === id)) known.push({ id, clusterId });
@@ -203,7 +172,7 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
   /** One of the newest backups. */
   const chosen = (which: number) => pickOf(known.slice(-NEWEST), which);
 
-  const acts: Record<ActionKind, (action: Action) => Promise<unknown>> = {
+  const acts: Record<Exclude<ActionKind, RestoreActionKind>, (action: Action) => Promise<unknown>> = {
     start,
     async cancel({ which, again }) {
       // Only what was just started is likely to run still.
@@ -238,13 +207,9 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
     },
     async read({ which, again }) {
       const clusterId = pickOf(SCHEDULED, which) ?? '';
-      try {
-        const { status, data } = await call(again, 'GET', `/backups?clusterId=${clusterId}&pageSize=5`);
-        if (status !== 200) return;
-        for (const { id } of (data as { backupRecords: { id: string }[] }).backupRecords) remember(id, clusterId);
-      } catch {
-        // Whoever only looks looks again.
-      }
+      const path = `/backups?clusterId=${clusterId}&pageSize=5`;
+      const found = await client.look<{ backupRecords: { id: string }[] }>(again, 'GET', path);
+      for (const { id } of found?.backupRecords ?? []) remember(id, clusterId);
     },
   };
 
@@ -255,25 +220,30 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
 
   await register('/storages/odd', world.objects.registration);
   const crowded = Object.fromEntries(IN_CROWD.map((clusterId) => [clusterId, CLUSTERS.quick ?? {}]));
-  for (const [clusterId, script] of Object.entries({ ...CLUSTERS, ...crowded })) {
+  const targets = Object.fromEntries(TARGETS.map((clusterId) => [clusterId, CLUSTERS.nightly ?? {}]));
+  const scripts = { ...CLUSTERS, ...crowded, ...SOURCES, ...targets };
+  for (const [clusterId, script] of Object.entries(scripts)) {
     const folder = join(storage.folder, 'nfs', 'em', 'backup', clusterId);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'demo-br.json'), JSON.stringify({ ...COMMON, ledger: ledgerFile, ...script }));
   }
-  for (const [number, clusterId] of [...Object.keys(CLUSTERS), ...IN_CROWD, ...IN_BUCKET].entries())
+  const pds = new Map([...Object.keys(scripts), ...IN_BUCKET].map((id, number) => [id, `127.0.0.1:${2_000 + number}`]));
+  for (const [clusterId, pd] of pds)
     await register(`/clusters/${clusterId}`, {
-      pd: [`127.0.0.1:${2_000 + number}`],
+      pd: [pd],
       version: '8.5.0',
       storageId: IN_BUCKET.includes(clusterId) ? 'odd' : 'local',
       ...(UNLOCKED.includes(clusterId) && { brOptions: { extra: { 'use-checkpoint': 'false' } } }),
     });
+  const restores = await startRestoreWorkload(world, client, { pdOf: (id) => pds.get(id) ?? '', size: COMMON, stop });
   return {
     requests,
+    restores,
     async crowd() {
       await Promise.all(IN_CROWD.map(comeInCrowd));
     },
     act: async (action) => {
-      if (!stop.aborted) await acts[action.kind](action);
+      if (!stop.aborted) await { ...acts, ...restores.acts }[action.kind](action);
     },
   };
 }

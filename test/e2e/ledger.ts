@@ -10,6 +10,8 @@ export interface LedgerLine {
   readonly pd: string;
   /** Of a start: whether no other run for the cluster lived. */
   readonly alone?: boolean;
+  /** Of an end: the exit code, or the signal that it was about to die of. */
+  readonly exit?: number | string;
 }
 
 /** All lines; a file that is not there yet has none. */

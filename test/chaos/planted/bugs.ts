@@ -21,6 +21,8 @@ export type Check =
 
 const DECIDE = 'services/backup-service/src/decide';
 const TASK = 'packages/task/src/task.ts';
+const RESTORE = 'services/backup-service/src/restore/decide';
+const RESTORE_WORKER = 'services/executor-worker/src/restore';
 const chaos = (...args: string[]): Check => ({ kind: 'chaos', args });
 const test = (files: string): Check => ({ kind: 'test', files });
 
@@ -116,5 +118,87 @@ export const PLANTED: readonly PlantedBug[] = [
     find: '          await quarantine.attempt(id, attend, signal);\n',
     replace: '          await attend();\n',
     check: test('services/backup-service/src/damaged-records'),
+  },
+  {
+    name: 'deletes a backup while a restore reads it',
+    promise: 'R2',
+    file: `${DECIDE}/delete.ts`,
+    find: "  if (backup.holds.length > 0) return { answer: { kind: 'refused', why: 'held' } };\n",
+    replace:
+      "  if (backup.holds.some((id) => !id.startsWith('restore:'))) return { answer: { kind: 'refused', why: 'held' } };\n",
+    check: chaos('--only', 'kill', '--minutes', '1', '--seed', '1'),
+  },
+  {
+    name: 'lets br into a target whose restore does not say that it may be touched',
+    promise: 'R4',
+    file: `${RESTORE}/renew.ts`,
+    find: "    targetState: 'Partial',\n",
+    replace: '',
+    check: chaos('--only', 'br', '--minutes', '1', '--seed', '1'),
+  },
+  {
+    name: 'keeps the hold on the source of a restore that is over',
+    promise: 'R2',
+    file: `${RESTORE}/vocabulary.ts`,
+    find: "    task: partial ? null : firstTask('unhold', now),\n",
+    replace: '    task: null,\n',
+    check: chaos('--only', 'kill', '--minutes', '1', '--seed', '1'),
+  },
+  {
+    name: 'frees the target of a restore that ended in the middle',
+    promise: 'R1',
+    file: `${RESTORE}/vocabulary.ts`,
+    find: '    activeKey: partial ? restore.activeKey : ownKey(restore),\n',
+    replace: '    activeKey: ownKey(restore),\n',
+    check: test(`${RESTORE}/testing/explore`),
+  },
+  {
+    name: 'frees a target while the br of a frozen host may be at work there',
+    promise: 'R6',
+    file: `${RESTORE}/people.ts`,
+    find: "  if (quietUntil && now < quietUntil) return refused('quiet', quietUntil);\n",
+    replace: '  void quietUntil;\n',
+    check: test(`${RESTORE}/testing/explore`),
+  },
+  {
+    name: 'lets a doubled cancel stop the restore that was resumed since',
+    promise: 'R12',
+    file: `${RESTORE}/people.ts`,
+    find: '  if (restore.cancels.some((known) => known.requestId === requestId)) return OK;\n',
+    replace: '  if (restore.cancels.some((known) => known.current && known.requestId === requestId)) return OK;\n',
+    check: test(`${RESTORE}/testing/explore`),
+  },
+  {
+    name: 'goes on at the checkpoint that another restore left in the target',
+    promise: 'R13',
+    file: 'services/backup-service/src/dispatcher.ts',
+    find: '    if (unclean !== undefined) {\n',
+    replace: "    if (unclean === '') {\n",
+    check: test('services/backup-service/src/restores.test'),
+  },
+  {
+    name: 'drops the options of a restore on its second attempt',
+    promise: 'R5',
+    file: `${RESTORE_WORKER}/task.ts`,
+    find: '  const restoreArgv = restoreArguments(order, program.version);\n',
+    replace:
+      '  const restoreArgv = restoreArguments(grant.wasPartial ? { ...order, options: {} } : order, program.version);\n',
+    check: test(`${RESTORE_WORKER}/task.test`),
+  },
+  {
+    name: 'believes a br that was killed after its summary',
+    promise: 'R8',
+    file: `${RESTORE_WORKER}/end.ts`,
+    find: '  if (exit.code === 0) return undefined;\n',
+    replace: '  if (exit.code !== 1) return undefined;\n',
+    check: test(`${RESTORE_WORKER}/end.test`),
+  },
+  {
+    name: 'forgets how a br ended before that was answered',
+    promise: 'R10',
+    file: `${RESTORE_WORKER}/task.ts`,
+    find: "  if (answer !== 'unanswered') await folders.remove(restore.claim);\n",
+    replace: '  await folders.remove(restore.claim);\n',
+    check: test(`${RESTORE_WORKER}/task.test`),
   },
 ];

@@ -166,19 +166,22 @@ describe('a granted restore', () => {
     expect(worker.told[0]?.end?.reason?.message).toContain('the target still holds what earlier ones left');
   });
 
-  it('is left to others where this worker would call br in another way than the attempts before', async () => {
+  it('has the same options on every attempt, and is left to others where this worker would call br in another way', async () => {
     const argv: string[][] = [];
     const announce = async (starting: { readonly argv: readonly string[] }) => {
       argv.push([...starting.argv]);
       return undefined;
     };
-    await run('echo up', { announce });
+    const source = { storage: worker.storage, path: 'nfs/c1/p', key: undefined };
+    const options = { loadStats: false, placementPolicies: 'ignore' };
+    const order = { source, target: { pd: ['10.0.0.2:2379'], tls: undefined }, options };
+    await run('echo up', { announce, grant: { order } });
     const argvBefore = argv[0] ?? [];
-    await run('echo up', { announce, grant: { argvBefore, wasPartial: true } });
-    expect(argv).toHaveLength(2);
-    expect(
-      await run('echo up', { announce, grant: { argvBefore: [...argvBefore, '--online'], wasPartial: true } }),
-    ).toBe('wait: OTHER_COMMAND');
+    expect(argvBefore).toContain('--load-stats=false');
+    await run('echo up', { announce, grant: { order, argvBefore, wasPartial: true } });
+    expect(argv).toEqual([argvBefore, argvBefore]);
+    const other = { order, argvBefore: [...argvBefore, '--online'], wasPartial: true };
+    expect(await run('echo up', { announce, grant: other })).toBe('wait: OTHER_COMMAND');
     expect(argv).toHaveLength(2);
   });
 
