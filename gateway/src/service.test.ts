@@ -13,6 +13,7 @@ import { toConfig } from './config.ts';
 import { type RunningGateway, startGateway } from './service.ts';
 import { CLUSTER } from './testing/programmable-backends.ts';
 import { OWN, SAMPLES } from './testing/rpc-samples.ts';
+import { startStopwatch } from './testing/stopwatch.ts';
 
 const TOKEN = randomUUID();
 const HEADERS = { authorization: `Bearer ${TOKEN}` };
@@ -93,7 +94,7 @@ describe('a service that cannot be reached', () => {
   ])('and %s is a 503 with Retry-After within 2 s, for every documented call', async (_, peer) => {
     const { port } = await start(await peer());
     const call = async (method: string, path: string, number: number, body?: object) => {
-      const startedAt = performance.now();
+      const stopwatch = startStopwatch();
       const response = await fetch(`http://127.0.0.1:${port}/api/v1${path}`, {
         method,
         headers: HEADERS,
@@ -102,7 +103,7 @@ describe('a service that cannot be reached', () => {
       const answer = (await response.json()) as { code: number };
       expect([path, response.status, answer.code]).toEqual([path, 503, number]);
       expect(response.headers.get('retry-after')).toMatch(/^[1-9]/);
-      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      expect(stopwatch.elapsedMs()).toBeLessThan(2_000);
     };
     await Promise.all([
       call('GET', `/clusters/${CLUSTER}/strategy`, 20606),
@@ -120,7 +121,7 @@ describe('a service that cannot be reached', () => {
   ])('and %s is a 503 with Retry-After within 2 s, for every other call too', async (_, peer) => {
     const { port } = await start(await peer());
     const ask = async (method: string, path: string, body: object = {}) => {
-      const startedAt = performance.now();
+      const stopwatch = startStopwatch();
       const response = await fetch(`http://127.0.0.1:${port}${path}`, {
         method,
         headers: { ...HEADERS, 'content-type': 'application/json' },
@@ -129,7 +130,7 @@ describe('a service that cannot be reached', () => {
       await response.text();
       expect([method, path, response.status]).toEqual([method, path, 503]);
       expect(response.headers.get('retry-after')).toMatch(/^[1-9]/);
-      expect([path, performance.now() - startedAt]).toEqual([path, expect.toSatisfy((ms: number) => ms < 2_000)]);
+      expect([path, stopwatch.elapsedMs()]).toEqual([path, expect.toSatisfy((ms: number) => ms < 2_000)]);
     };
     const rest = SAMPLES.flatMap((sample) => (sample.rest ? [sample.rest(OWN)] : []));
     expect(rest.length).toBeGreaterThan(25);
@@ -163,9 +164,9 @@ describe('readiness', () => {
 
   it('does not take a peer that is mute for a healthy one, and never hangs', async () => {
     const gateway = await start(await startMutePeer());
-    const startedAt = performance.now();
+    const stopwatch = startStopwatch();
     expect((await readiness(gateway)).status).toBe(503);
-    expect(performance.now() - startedAt).toBeLessThan(2_500);
+    expect(stopwatch.elapsedMs()).toBeLessThan(2_500);
   });
 
   it('needs tokens that can be read', async () => {
@@ -225,8 +226,8 @@ describe('stopping', () => {
   it('does not wait for connections that are kept alive', async () => {
     const gateway = await start((await startService()).port);
     await (await fetch(`http://127.0.0.1:${gateway.port}/api/v1/backups?page=-1`, { headers: HEADERS })).text();
-    const startedAt = performance.now();
+    const stopwatch = startStopwatch();
     await gateway[Symbol.asyncDispose]();
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(stopwatch.elapsedMs()).toBeLessThan(2_000);
   });
 });

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { toConfig } from '../config.ts';
 import { log } from '../logger.ts';
 import { CLUSTER, OTHER_CLUSTER } from '../testing/programmable-backends.ts';
+import { startStopwatch } from '../testing/stopwatch.ts';
 import { expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 import { AUDIENCE, startTestIssuer, type TestIssuer } from '../testing/test-issuer.ts';
 import { createIssuer } from './issuer.ts';
@@ -182,13 +183,13 @@ describe('an issuer that is away', () => {
     const elsewhere = { ...own.config, issuer: 'http://127.0.0.1:1' };
     await using judging = await startTestGateway({ signedTokens: createIssuer(isThere ? own.config : elsewhere) });
     own.breakDown('errors');
-    const startedAt = performance.now();
+    const stopwatch = startStopwatch();
     for (let times = 0; times < 3; times += 1) {
       const answer = await judging.ask('GET', '/backups', { token });
       expectFailure(answer, 503, 20604);
       expect(answer.headers['retry-after']).toBe('1');
     }
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(stopwatch.elapsedMs()).toBeLessThan(2_000);
     expect((await judging.ask('GET', '/backups', { token: 'viewer' })).status).toBe(200);
     expectFailure(await judging.ask('GET', '/backups', { token: 'nobody' }), 401, 70600);
     own.breakDown('not at all');
@@ -201,9 +202,9 @@ describe('an issuer that is away', () => {
     const token = await own.issue(ADMIN);
     await using judging = await startTestGateway({ signedTokens: createIssuer(own.config) });
     own.breakDown('silence');
-    const startedAt = performance.now();
+    const stopwatch = startStopwatch();
     expectFailure(await judging.ask('GET', '/backups', { token }), 503, 20604);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(stopwatch.elapsedMs()).toBeLessThan(2_000);
   });
 
   it.each(['discovery', 'keys'])(
@@ -219,9 +220,9 @@ describe('an issuer that is away', () => {
       }
       own.breakDown('no end');
       const ask = async () => judging.ask('GET', '/backups', { token: what === 'keys' ? await own.sign({}) : token });
-      const startedAt = performance.now();
+      const stopwatch = startStopwatch();
       await vi.waitFor(async () => expectFailure(await ask(), 503, 20604), 10_000);
-      expect(performance.now() - startedAt).toBeLessThan(10_000);
+      expect(stopwatch.elapsedMs()).toBeLessThan(10_000);
       if (what === 'discovery')
         await vi.waitFor(
           () =>
