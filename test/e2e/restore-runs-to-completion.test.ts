@@ -24,6 +24,7 @@ interface RestoreView {
   readonly result?: { readonly sizeBytes: number; readonly checksums: string };
   readonly reason?: { readonly code: string; readonly message: string };
   readonly resumable: boolean;
+  readonly needsConfirm: boolean;
   readonly cleanup: readonly { readonly what: string }[];
 }
 
@@ -200,6 +201,33 @@ describe('a restore', () => {
     await worker.start();
     // What its guard wrote down of the first br is known now.
     await until(id, (one) => one.attempts[0]?.end === 'stopped');
+  });
+
+  it('into a cluster that is strict about losses waits for a person who says that the host is dead', async () => {
+    const { source, target, backupId } = await prepare({ seconds: 6 });
+    const { data } = await tidemark.call<{ cluster: object }>('GET', `/clusters/${target.id}`);
+    const strict = { ...data.cluster, purpose: 'scratch', restore: { strictLoss: true } };
+    expect((await tidemark.call('PUT', `/clusters/${target.id}`, strict)).code).toBe(0);
+    const wish = { backupId, targetClusterId: target.id };
+    const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', wish);
+    expect(started.code, started.message).toBe(0);
+    const id = started.data.restoreId;
+    const { attempts } = await until(id, ({ progress }) => (progress?.percent ?? 0) > 0);
+    const moved = await tidemark.call('PUT', `/clusters/${target.id}`, { ...strict, pd: ['10.9.9.9:2379'] });
+    expect(moved).toMatchObject({ code: 20114, message: expect.stringContaining(id) });
+    workerOf(attempts[0]?.worker).kill('SIGKILL');
+    expect(await until(id, isEnded)).toMatchObject({
+      state: 'Failed',
+      targetState: 'Partial',
+      needsConfirm: true,
+      resumable: true,
+    });
+    const unsaid = await tidemark.call('POST', `/restores/${id}/resume`, {});
+    expect(unsaid).toMatchObject({ message: expect.stringContaining('hostDead') });
+    tidemark.demo({ seconds: 0.3, ...SIZE }, source.id);
+    expect((await tidemark.call('POST', `/restores/${id}/resume`, { hostDead: true })).code).toBe(0);
+    expect(await until(id, isEnded)).toMatchObject({ state: 'Succeeded', targetState: 'Restored' });
+    expect(contentOf(target.rows)).toEqual(contentOf(source.rows));
   });
 
   it.each([0.1, 0.5, 0.9])('whose worker is killed at %d of its files loses nothing', async (at) => {

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { hasRole } from '../authorize.ts';
 import { callOptions } from './scope.ts';
 import type { Steps } from './steps.ts';
 
 export const startRestore: Steps<'startRestore'> = {
-  /** Every start is keyed, so that a repeat on the way cannot start two. */
-  prepare(request) {
+  prepare(request, { scope }) {
+    // Every start is keyed, so that a repeat on the way cannot start two.
     request.key ||= randomUUID();
+    // What the target is for stands in its registration, by which the service goes when it accepts the restore.
+    request.scratchOnly = !hasRole(scope.caller, 'admin');
   },
   async act(request, { scope, dependencies }) {
     const response = await dependencies.backends.restores.startRestore(request, callOptions(scope, dependencies));

@@ -3,6 +3,7 @@ import type { Cluster } from '@tidemark/protocol/connect/tidemark/backup/v1/regi
 import type { FastifyInstance } from 'fastify';
 import type { CallDependencies } from '../calls/scope.ts';
 import { toBrOptions, toBrOptionsView } from './br-options.ts';
+import { PURPOSES, purposeOf } from './cluster-purpose.ts';
 import { timeOf } from './legacy-states.ts';
 import * as operations from './operations/clusters.ts';
 import { route } from './route.ts';
@@ -42,13 +43,15 @@ export function clusterRoutes(app: FastifyInstance, dependencies: CallDependenci
     path: CLUSTER,
     operation: operations.putCluster,
     toRequest({ params, body }) {
-      const { tls, brOptions, labels, ...fields } = body;
+      const { tls, brOptions, labels, purpose, restore, ...fields } = body;
       const options = toBrOptions(brOptions);
       return {
         cluster: {
           ...fields,
           id: params.clusterId,
           labels: labels ?? {},
+          ...(purpose && { purpose: PURPOSES[purpose] }),
+          ...(restore && { restore: { strictLoss: restore.strictLoss ?? false } }),
           ...(tls && { tls }),
           ...(options && { brOptions: options }),
         },
@@ -67,7 +70,7 @@ export function clusterRoutes(app: FastifyInstance, dependencies: CallDependenci
 }
 
 function toClusterView(cluster: Cluster): operations.ClusterView {
-  const { id, name, pd, version, pool, storageId, timeZone, labels, tls, brOptions } = cluster;
+  const { id, name, pd, version, pool, storageId, timeZone, labels, tls, brOptions, purpose, restore } = cluster;
   return {
     id,
     name,
@@ -77,6 +80,8 @@ function toClusterView(cluster: Cluster): operations.ClusterView {
     storageId,
     timeZone,
     labels,
+    purpose: purposeOf(purpose) ?? 'production',
+    restore: { strictLoss: restore?.strictLoss ?? false },
     ...(tls && { tls: { ca: tls.ca, cert: tls.cert, key: tls.key } }),
     ...(brOptions && { brOptions: toBrOptionsView(brOptions) }),
     createTime: timeOf(cluster.createTime),

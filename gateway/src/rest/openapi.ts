@@ -32,7 +32,7 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   too_many_requests: 'Too many requests with this token; `Retry-After` says when to go on.',
   cluster_not_found: 'No such cluster, or none that this token may see.',
   cluster_busy: 'The cluster has an active backup; `details.backupId` names it.',
-  cluster_in_use: 'The cluster has an active backup.',
+  cluster_in_use: 'The cluster has an active backup, or a restore that has not let go of it.',
   storage_not_found: 'No such storage, or none that this cluster may use.',
   storage_unusable: 'The storage cannot be used.',
   storage_in_use:

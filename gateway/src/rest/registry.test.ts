@@ -25,6 +25,8 @@ it('registers a cluster with all that the API tells of it, and shows it so', asy
     labels: { team: 'shop' },
     tls: { ca: '/tls/ca.pem', cert: '/tls/cert.pem', key: '/tls/key.pem' },
     brOptions: { rateLimit: 128, concurrency: 4, compression: 'zstd', filters: ['shop.*'], checksum: false },
+    purpose: 'dr',
+    restore: { strictLoss: true },
   };
   const answer = await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body: cluster });
   expect(answer.status).toBe(200);
@@ -34,8 +36,10 @@ it('registers a cluster with all that the API tells of it, and shows it so', asy
 const PD = ['10.0.0.1:2379'];
 
 it('registers a cluster from what a generated client sends for nothing', async () => {
-  const body = { name: '', pd: PD, version: null, storageId: 'nfs', labels: null, tls: null, brOptions: null };
-  expect((await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body })).status).toBe(200);
+  const nothing = { name: '', version: null, labels: null, tls: null, brOptions: null, purpose: '', restore: null };
+  const answer = await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body: { ...nothing, pd: PD, storageId: 'nfs' } });
+  expect(answer.status).toBe(200);
+  expect(answer.body.data.cluster).toMatchObject({ purpose: 'production', restore: { strictLoss: false } });
   expect(gateway.received('putCluster').request.cluster).toMatchObject({ name: '', pd: PD, storageId: 'nfs' });
 });
 
@@ -47,6 +51,10 @@ it.each([
   [
     { pd: PD, storageId: 'nfs', tls: 'x', brOptions: { rateLimit: -1, concurrency: 1.5 } },
     ['tls', 'brOptions.rateLimit', 'brOptions.concurrency'],
+  ],
+  [
+    { pd: PD, storageId: 'nfs', purpose: 'test', restore: { strictLoss: 'perhaps' } },
+    ['purpose', 'restore.strictLoss'],
   ],
 ])('registers no cluster from %j and names the bad fields', async (body, fields) => {
   const answer = await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body });

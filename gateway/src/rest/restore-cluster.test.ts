@@ -1,5 +1,5 @@
 /** The call of TiUniManager that made a new cluster of a backup, and what its clients send. */
-import { AppError } from '@tidemark/errors/app-error';
+import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BACKUP, CLUSTER, OTHER_CLUSTER, RESTORE } from '../testing/programmable-backends.ts';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
@@ -71,10 +71,16 @@ describe('POST /clusters/restore', () => {
     expect(badFields(answer)).toEqual(['backupId']);
   });
 
-  it('takes the plan and its confirmation as POST /restores does', async () => {
-    const answer = await restore({ ...FROM_THE_CONSOLE, targetClusterId: CLUSTER });
+  it('leaves it to the service whether a start without a plan and its confirmation is fine', async () => {
+    gateway.answers.startRestore = async () => {
+      throw invalidArgument([
+        { field: 'planHash', description: 'must be the planHash of the plan that you looked at' },
+      ]);
+    };
+    const answer = await restore({ ...FROM_THE_CONSOLE, targetClusterId: CLUSTER, planHash: null });
     expectFailure(answer, 400, 10001);
-    expect(badFields(answer)).toEqual(['planHash', 'confirm']);
+    expect(badFields(answer)).toEqual(['planHash']);
+    expect(gateway.received('startRestore').request).toMatchObject({ planHash: '', confirm: '' });
   });
 
   it('has the numbers of TiUniManager for a backup that is not there, or not finished', async () => {
@@ -90,11 +96,17 @@ describe('POST /clusters/restore', () => {
     expectFailure(await gateway.ask('POST', '/restores', { body: { ...CONFIRMED, backupId: BACKUP } }), 409, 10001);
   });
 
-  it('is for admins who see the target', async () => {
-    for (const token of ['viewer', 'operator'])
-      expectFailure(await restore({ ...FROM_THE_CONSOLE, ...CONFIRMED }, token), 403, 70650);
+  it('is for admins who see the target, and for operators where that is a scratch cluster', async () => {
+    expectFailure(await restore({ ...FROM_THE_CONSOLE, ...CONFIRMED }, 'viewer'), 403, 70650);
     const foreign = { ...CONFIRMED, targetClusterId: OTHER_CLUSTER, confirm: OTHER_CLUSTER, backupId: BACKUP };
     expectFailure(await restore(foreign, 'one-cluster-admin'), 404, 10003);
     expect(reached()).not.toContain('startRestore');
+    for (const [token, scratchOnly] of [
+      ['operator', true],
+      ['admin', false],
+    ] as const) {
+      await restore({ ...FROM_THE_CONSOLE, ...CONFIRMED }, token);
+      expect(gateway.received('startRestore').request, token).toMatchObject({ scratchOnly });
+    }
   });
 });

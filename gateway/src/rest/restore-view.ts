@@ -1,5 +1,6 @@
 import type { Reason } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { RecoveryPoint } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import { ClusterPurpose } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import {
   type CleanupItem,
   type Restore,
@@ -12,6 +13,7 @@ import {
   type RestoreTarget,
   TargetState,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
+import { purposeOf } from './cluster-purpose.ts';
 import { timeOf } from './legacy-states.ts';
 import type { PlanView, PointView, RestoreView } from './operations/restores.ts';
 import { levelOf } from './verification-level.ts';
@@ -114,7 +116,7 @@ export function toPlanView({ hash, source, target, checks, estimatedSeconds, sou
     target: toTargetView(target),
     checks: checks.map(({ name, result, message }) => ({ name, result, message })),
     estimate: { seconds: estimatedSeconds },
-    needs: ['confirm', ...blocked],
+    needs: [...(target?.purpose === ClusterPurpose.SCRATCH ? [] : ['confirm']), ...blocked],
   };
 }
 
@@ -131,8 +133,9 @@ function toSourceView(source: RestoreSource | undefined): RestoreView['source'] 
 }
 
 function toTargetView(target: RestoreTarget | undefined): RestoreView['target'] {
-  const { clusterId = '', pd = [], version = '', pool = '' } = target ?? {};
-  return { clusterId, pd: [...pd], version, pool };
+  const { clusterId = '', pd = [], version = '', pool = '', strictLoss = false } = target ?? {};
+  const purpose = target && purposeOf(target.purpose);
+  return { clusterId, pd: [...pd], version, pool, ...(purpose && { purpose }), strictLoss };
 }
 
 function toReasonView({ code, message, detail }: Reason) {

@@ -171,7 +171,7 @@ function requireTarget(body: unknown): void {
 }
 
 function startOf({ body, request }: ReadOf<typeof operations.startRestore>) {
-  const { planHash, confirm, acknowledge = [] } = body;
+  const { planHash = '', confirm = '', acknowledge = [] } = body;
   return { ...wishOf(body), planHash, confirm, acknowledge, key: idempotencyKey(request) };
 }
 

@@ -5,6 +5,7 @@ import {
   Storage as StorageMessage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { StorageSnapshot, Target } from './backup.ts';
+import { toPurposeMessage } from './cluster-purpose.ts';
 import type { Bin } from './finished-backups.ts';
 import type { ClusterDocument, StorageDocument } from './registry-store.ts';
 import { toLocationMessage } from './storage-location.ts';
@@ -19,6 +20,7 @@ export function toClusterMessage(cluster: ClusterDocument): ClusterMessage {
     pd: [...cluster.pd],
     labels: { ...cluster.labels },
     brOptions: optionsMessage(cluster.brOptions),
+    purpose: toPurposeMessage(cluster.purpose ?? 'production'),
   });
 }
 

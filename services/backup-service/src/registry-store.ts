@@ -6,6 +6,7 @@ import { FAR } from '@tidemark/mongo/time-range';
 import { earlier } from '@tidemark/task/time';
 import type { Db } from 'mongodb';
 import type { StorageLocation, Target } from './backup.ts';
+import type { ClusterPurpose } from './cluster-purpose.ts';
 import {
   type AccessedStorage,
   goesByLabels,
@@ -27,6 +28,9 @@ export interface ClusterDocument {
   readonly labels: Readonly<Record<string, string>>;
   readonly tls?: Target['tls'];
   readonly brOptions?: Target['brOptions'];
+  /** Absent: production, as every cluster of earlier versions. */
+  readonly purpose?: ClusterPurpose;
+  readonly restore?: { readonly strictLoss: boolean };
   /** Its PD or TLS was set by an admin of some clusters, and no admin of all has saved it since. */
   readonly placedByLimited?: boolean;
   readonly createTime: Date;

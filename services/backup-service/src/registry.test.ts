@@ -1,6 +1,7 @@
 /** Clusters and storages, as they are registered and listed. */
 import {
   Cluster,
+  ClusterPurpose,
   ListClustersRequest,
   S3Location,
   Storage,
@@ -45,6 +46,19 @@ it('takes a version, PD addresses, an endpoint and a prefix as BR takes them, an
   });
 });
 
+it('keeps what a cluster is for and how strict its restores are, until a registration leaves it out', async () => {
+  const asked = Cluster.create({ id: 'for-tests', pd: ['pd-0:2379'], storageId: 'local' });
+  const scratch = { ...asked, purpose: ClusterPurpose.CLUSTER_PURPOSE_SCRATCH, restore: { strictLoss: true } };
+  await registry().putCluster({ cluster: scratch });
+  const read = async () => (await registry().getCluster({ id: asked.id })).cluster;
+  expect(await read()).toMatchObject({ purpose: scratch.purpose, restore: { strictLoss: true } });
+  await registry().putCluster({ cluster: asked });
+  expect(await read()).toMatchObject({
+    purpose: ClusterPurpose.CLUSTER_PURPOSE_PRODUCTION,
+    restore: undefined,
+  });
+});
+
 it('names every bad field of a cluster and of a storage', async () => {
   const cluster = Cluster.create({
     id: 'bad',
@@ -53,12 +67,13 @@ it('names every bad field of a cluster and of a storage', async () => {
     pool: 'A B',
     storageId: 'local',
     timeZone: '+05:30',
+    purpose: 99 as ClusterPurpose,
   });
   const refused = await registry()
     .putCluster({ cluster })
     .catch((error: { details?: { fields?: { field: string }[] } }) => error);
   const fields = 'details' in refused ? refused.details?.fields?.map(({ field }) => field) : [];
-  expect(fields).toEqual(['pd[0]', 'version', 'pool', 'timeZone']);
+  expect(fields).toEqual(['pd[0]', 'version', 'pool', 'timeZone', 'purpose']);
   await expect(registry().putCluster({ cluster: { ...cluster, id: '../x' } })).rejects.toMatchObject({
     details: { fields: [{ field: 'cluster.id' }] },
   });

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { BackupState, DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { ListRecoveryPointsRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import { TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { ClusterPurpose } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import {
   RestoreChecksums,
   RestoreEndKind,
@@ -84,6 +85,85 @@ describe('a start', () => {
     expect((await service().backups.deleteBackup(deletion)).backup?.deletion?.state).not.toBe(
       DeletionState.DELETION_STATE_NONE,
     );
+  });
+});
+
+describe('a scratch cluster', () => {
+  const scratch = { purpose: ClusterPurpose.CLUSTER_PURPOSE_SCRATCH };
+
+  it('is restored into by operators too, who restore into no other', async () => {
+    const refused = { code: 'permission_denied', message: expect.stringContaining('needs the role admin') };
+    await expect(startRestore({ scratchOnly: true })).rejects.toMatchObject(refused);
+    await calls.register({ purpose: ClusterPurpose.CLUSTER_PURPOSE_DR });
+    await expect(startRestore({ scratchOnly: true })).rejects.toMatchObject(refused);
+    expect(await holds()).toEqual([]);
+    await calls.register(scratch);
+    expect((await read(await startRestore({ scratchOnly: true }))).target?.purpose).toBe(scratch.purpose);
+  });
+
+  it('takes no plan and no confirmation, but none that is wrong, and what is blocked there is acknowledged too', async () => {
+    await calls.register(scratch);
+    const without = { planHash: '', confirm: '' };
+    await expect(startRestore({ ...without, planHash: 'of-another-plan' })).rejects.toMatchObject({
+      code: 'plan_stale',
+    });
+    await expect(startRestore({ ...without, confirm: 'another' })).rejects.toMatchObject({
+      details: { fields: [{ field: 'confirm' }] },
+    });
+    const { hash } = await plan();
+    expect((await read(await startRestore(without))).state).toBe(RestoreState.RESTORE_STATE_QUEUED);
+
+    target.id = cluster();
+    await calls.register({ ...scratch, pd: ['127.0.0.1:2379'] });
+    expect((await plan()).hash).not.toBe(hash);
+    await expect(startRestore(without)).rejects.toMatchObject({ code: 'plan_blocked' });
+  });
+
+  it('that has become one of production since the plan was made is not restored into by that plan', async () => {
+    await calls.register(scratch);
+    const { hash } = await plan();
+    await calls.register();
+    await expect(startRestore({ planHash: hash })).rejects.toMatchObject({ code: 'plan_stale' });
+    await expect(startRestore({ planHash: '', confirm: '' })).rejects.toMatchObject({
+      details: { fields: [{ field: 'planHash' }, { field: 'confirm' }] },
+    });
+  });
+});
+
+describe('the registration of a target', () => {
+  it('keeps its PD, TLS files and pool while a restore has it, also one that ended in the middle', async () => {
+    const id = await startRestore();
+    const worker = await working(id);
+    await worker.starts();
+    const refused = {
+      code: 'cluster_in_use',
+      message: expect.stringContaining(id),
+      details: { info: { restoreId: id } },
+    };
+    const elsewhere = [
+      { pd: ['127.0.0.1:4379'] },
+      { pool: 'another' },
+      { tls: { ca: '/tls/ca.pem', cert: '/tls/cert.pem', key: '/tls/key.pem' } },
+    ];
+    for (const fields of elsewhere) await expect(calls.register(fields)).rejects.toMatchObject(refused);
+    await service().restores.cancelRestore({ id, reason: '' });
+    await worker.ends(RestoreEndKind.RESTORE_END_KIND_STOPPED);
+    expect((await read(id)).targetState).toBe(TargetState.TARGET_STATE_PARTIAL);
+    for (const fields of elsewhere) await expect(calls.register(fields)).rejects.toMatchObject(refused);
+    // Nothing else of it is kept from being changed.
+    await calls.register({ name: 'the standby', labels: { env: 'dr' }, pool: 'default' });
+
+    await service().restores.releaseRestore({ id, targetCleaned: true, note: '', hostDead: false });
+    await calls.register({ pd: ['127.0.0.1:4379'] });
+  });
+
+  it('says whether its restores are strict about a lost worker, and a restore keeps what it was accepted with', async () => {
+    const { hash } = await plan();
+    await calls.register({ restore: { strictLoss: true } });
+    await expect(startRestore({ planHash: hash })).rejects.toMatchObject({ code: 'plan_stale' });
+    const id = await startRestore();
+    await calls.register({ restore: undefined });
+    expect((await read(id)).target).toMatchObject({ strictLoss: true });
   });
 });
 

@@ -1,13 +1,17 @@
 import { DEFAULT_PAGE_SIZE, MAX_PAGE, MAX_PAGE_SIZE, MAX_PD } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import { BrOptionsBody } from '../br-options.ts';
+import { PURPOSE_NAMES } from '../cluster-purpose.ts';
 import type { Operation } from '../operation.ts';
-import { leftOut, leftOutOrFrom1, required } from '../validate.ts';
+import { flag, leftOut, leftOutOrFrom1, required } from '../validate.ts';
 import { BrOptions } from './br-options.ts';
 import { NoData, OfCluster, STORAGE_ID, time } from './common.ts';
 
 const text = (what: string) =>
   leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
+const ClusterPurpose = z
+  .enum(PURPOSE_NAMES, 'must be "production", "dr" or "scratch"')
+  .meta({ id: 'ClusterPurpose', description: 'What a cluster is for.' });
 const SOME_PD = `must name 1 to ${MAX_PD} addresses as host:port`;
 const Body = z.object({
   name: text('For people; at most 256 characters.'),
@@ -36,6 +40,20 @@ const Body = z.object({
     .nullish()
     .describe('Absolute paths on the worker.'),
   brOptions: BrOptionsBody.describe('Options of `br` for all backups of the cluster.'),
+  purpose: leftOut(ClusterPurpose).describe(
+    '`production` by default. Into a `scratch` cluster operators restore too, and without having looked at a plan.',
+  ),
+  restore: z
+    .object(
+      {
+        strictLoss: leftOut(flag()).describe(
+          'After a worker was lost in the middle of a restore, nothing goes on until a person says that its host is dead; `false` by default.',
+        ),
+      },
+      'must be {"strictLoss": true or false}',
+    )
+    .nullish()
+    .describe('What restores into the cluster keep to.'),
 });
 
 /** A cluster in an answer. */
@@ -51,6 +69,8 @@ export const Cluster = z
     labels: z.record(z.string(), z.string()),
     tls: z.object({ ca: z.string(), cert: z.string(), key: z.string() }).optional().describe('Paths on the worker.'),
     brOptions: BrOptions.optional(),
+    purpose: z.enum([...PURPOSE_NAMES, 'Unknown']),
+    restore: z.object({ strictLoss: z.boolean() }).describe('What restores into the cluster keep to.'),
     createTime: time('When it was registered.'),
     updateTime: time('When that last changed.'),
   })
@@ -67,6 +87,8 @@ const CLUSTER: ClusterView = {
   storageId: 'local',
   timeZone: 'Asia/Shanghai',
   labels: { env: 'prod' },
+  purpose: 'production',
+  restore: { strictLoss: false },
   createTime: '2026-01-02T10:00:00.000Z',
   updateTime: '2026-01-02T10:00:00.000Z',
 };
@@ -108,7 +130,8 @@ export const putCluster = {
   tag: 'Clusters',
   call: 'putCluster',
   summary: 'Registers a cluster, or changes its registration',
-  description: 'Replaces what was there: what is left out is empty.',
+  description:
+    'Replaces what was there: what is left out is empty. While a restore has the cluster, its PD, TLS files and pool stay as they are.',
   params: OfCluster,
   body: Body,
   bodyExamples: {
@@ -121,9 +144,10 @@ export const putCluster = {
       timeZone: 'Asia/Shanghai',
       labels: { env: 'prod' },
     },
+    'for restores that nobody needs': { pd: ['172.16.5.140:2379'], storageId: 'local', purpose: 'scratch' },
   },
   answer: { data: OneCluster, example: { cluster: CLUSTER } },
-  errors: ['cluster_not_found', 'storage_not_found', 'conflict'],
+  errors: ['cluster_not_found', 'cluster_in_use', 'storage_not_found', 'conflict'],
 } as const satisfies Operation;
 
 export const deleteCluster = {

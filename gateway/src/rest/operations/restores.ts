@@ -1,6 +1,7 @@
 import { restoreOptionsViolations } from '@tidemark/br-options/restore-options';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_RATE_LIMIT } from '@tidemark/limits/limits';
 import { z } from 'zod';
+import { PURPOSE_NAMES } from '../cluster-purpose.ts';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
 import type { Operation } from '../operation.ts';
 import { flag, Id, leftOut, leftOutOrFrom1, required, wholeNumber } from '../validate.ts';
@@ -50,11 +51,11 @@ const Wish = z.object({
   ...Options,
 });
 const Start = Wish.extend({
-  planHash: required(z.string('must be a text').max(64, 'must be at most 64 characters')).describe(
-    'The `planHash` of the plan that you looked at.',
+  planHash: leftOut(z.string('must be a text').max(64, 'must be at most 64 characters')).describe(
+    'The `planHash` of the plan that you looked at. It may be left out for a scratch cluster, and must be there for any other.',
   ),
-  confirm: required(z.string('must be a text').max(64, 'must be at most 64 characters')).describe(
-    'The id of the cluster that is restored into, letter for letter.',
+  confirm: leftOut(z.string('must be a text').max(64, 'must be at most 64 characters')).describe(
+    'The id of the cluster that is restored into, letter for letter; as of `planHash`.',
   ),
   acknowledge: leftOut(z.array(z.string('must be the name of a check').max(64)).max(20, 'must be at most 20')).describe(
     'Names of checks that are `blocked`, and that you pass over.',
@@ -84,7 +85,17 @@ const Source = z
   })
   .meta({ id: 'RestoreSource', description: 'The backup that is read.' });
 const Target = z
-  .object({ clusterId: z.string(), pd: z.array(z.string()), version: z.string(), pool: z.string() })
+  .object({
+    clusterId: z.string(),
+    pd: z.array(z.string()),
+    version: z.string(),
+    pool: z.string(),
+    purpose: z
+      .enum([...PURPOSE_NAMES, 'Unknown'])
+      .optional()
+      .describe('As it was registered when the restore was accepted.'),
+    strictLoss: z.boolean().describe('After a lost worker nothing goes on until a person says that its host is dead.'),
+  })
   .meta({ id: 'RestoreTarget', description: 'The cluster that is restored into.' });
 const Check = z
   .object({
@@ -100,7 +111,11 @@ const Plan = z
     target: Target,
     checks: z.array(Check),
     estimate: z.object({ seconds: counted('How long it may take; 0 where there is nothing to go by.') }),
-    needs: z.array(z.string()).describe('What a start must say: `confirm`, and checks that are blocked.'),
+    needs: z
+      .array(z.string())
+      .describe(
+        'What a start must say: `confirm`, unless the target is a scratch cluster, and checks that are blocked.',
+      ),
   })
   .meta({ id: 'RestorePlan', description: 'What a restore would do, and what stands in its way.' });
 export type PlanView = z.infer<typeof Plan>;
@@ -191,7 +206,14 @@ const SOURCE = {
   sizeBytes: 1_572_864,
   clusterVersion: '8.5.0',
 };
-const TARGET = { clusterId: 'test-tidb-dr', pd: ['10.0.1.1:2379'], version: '8.5.0', pool: 'default' };
+const TARGET = {
+  clusterId: 'test-tidb-dr',
+  pd: ['10.0.1.1:2379'],
+  version: '8.5.0',
+  pool: 'default',
+  purpose: 'dr' as const,
+  strictLoss: false,
+};
 const RESTORE: RestoreView = {
   id: 'Qm1haW4tcmVzdG9yZS0wMQ',
   state: 'Queued',
@@ -253,7 +275,7 @@ export const startRestore = {
   call: 'startRestore',
   summary: 'Restores a backup into an empty cluster',
   description:
-    'Answers once the restore is safely recorded; `GET /restores/{restoreId}` shows how it goes. The target is left alone by backups and other restores until it is over.',
+    'Answers once the restore is safely recorded; `GET /restores/{restoreId}` shows how it goes. The target is left alone by backups and other restores until it is over. An operator restores into clusters alone whose `purpose` is `scratch`; any other target takes an admin.',
   headers: IdempotencyHeaders,
   body: Start,
   bodyExamples: {
@@ -279,7 +301,7 @@ export const restoreCluster = {
   call: 'startRestore',
   summary: 'RestoreNewCluster of TiUniManager: restores a backup into a registered cluster',
   description:
-    'For clients of TiUniManager, which made a new cluster here. Tidemark makes none: register it first, and name it as `targetClusterId`. Everything else is as of `POST /restores`, the plan and its confirmation included. A `clusterId`, in which the console of TiUniManager names the cluster that was backed up, and what describes a cluster to be made is ignored.',
+    'For clients of TiUniManager, which made a new cluster here. Tidemark makes none: register it first, and name it as `targetClusterId`. Everything else is as of `POST /restores`, the plan and its confirmation included, which only a scratch cluster does without. A `clusterId`, in which the console of TiUniManager names the cluster that was backed up, and what describes a cluster to be made is ignored.',
   headers: IdempotencyHeaders,
   body: Start,
   bodyExamples: {

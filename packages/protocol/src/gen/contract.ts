@@ -196,7 +196,7 @@ export const CALLS = {
   "startRestore": {
     "method": "tidemark.backup.v1.RestoreService/StartRestore",
     "request": "tidemark.backup.v1.StartRestoreRequest",
-    "role": "admin",
+    "role": "operator",
     "subject": "cluster",
     "field": "targetClusterId",
     "audit": "start restore"
@@ -943,6 +943,10 @@ export const MESSAGES = {
       "printable": true,
       "maxLength": 255,
       "hint": "or be left out"
+    },
+    "scratchOnly": {
+      "internal": true,
+      "optional": true
     }
   },
   "tidemark.backup.v1.GetRestoreRequest": {

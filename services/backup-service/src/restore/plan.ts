@@ -29,8 +29,7 @@ const BYTES_A_SECOND = 3 * 100 * 1024 * 1024;
 /** @param backup a good one */
 export function planRestore(backup: Backup, cluster: ClusterDocument, options: RestoreOptions, now: Date): Plan {
   const source = sourceOf(backup);
-  const { _id: clusterId, pd, version, pool, tls } = cluster;
-  const target: RestoreTarget = { clusterId, pd, version, pool, ...(tls && { tls }), strictLoss: false };
+  const target = targetOf(cluster);
   return {
     hash: hashOf(source, target, options),
     source,
@@ -39,6 +38,12 @@ export function planRestore(backup: Backup, cluster: ClusterDocument, options: R
     checks: [...checksOf(backup, source, target, options, now), sourceSound(backup)],
     estimatedSeconds: estimateSeconds(source.sizeBytes),
   };
+}
+
+/** The cluster that is restored into, as its restores keep it. */
+function targetOf({ _id, pd, version, pool, tls, purpose = 'production', restore }: ClusterDocument): RestoreTarget {
+  const strictLoss = restore?.strictLoss ?? false;
+  return { clusterId: _id, pd, version, pool, ...(tls && { tls }), purpose, strictLoss };
 }
 
 /** How long a restore of so many bytes may take. */

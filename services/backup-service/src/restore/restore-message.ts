@@ -13,6 +13,7 @@ import {
   TargetState as TargetStateMessage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import { fromReasonMessage, toReasonMessage } from '../backup-message.ts';
+import { toPurposeMessage } from '../cluster-purpose.ts';
 import type {
   End,
   Restore,
@@ -146,8 +147,11 @@ export function toSourceMessage(source: RestoreSource): SourceMessage {
   };
 }
 
-export function toTargetMessage({ clusterId, pd, version, pool }: RestoreTarget): TargetMessage {
-  return { clusterId, pd: [...pd], version, pool };
+export function toTargetMessage({ clusterId, pd, version, pool, purpose, strictLoss }: RestoreTarget): TargetMessage {
+  return {
+    ...{ clusterId, pd: [...pd], version, pool, strictLoss },
+    purpose: toPurposeMessage(purpose),
+  };
 }
 
 export function toOptionsMessage({ extra, ...options }: RestoreOptions): OptionsMessage {

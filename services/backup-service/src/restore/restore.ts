@@ -5,6 +5,7 @@
 import type { EndKind } from '@tidemark/br-restore/end';
 import type { Task as AnyTask } from '@tidemark/task/task';
 import type { Progress, Reason, StorageSnapshot } from '../backup.ts';
+import type { ClusterPurpose } from '../cluster-purpose.ts';
 
 export type RestoreState = 'Queued' | 'Running' | 'Canceling' | 'Succeeded' | 'Failed' | 'Canceled';
 export type EndedState = 'Succeeded' | 'Failed' | 'Canceled';
@@ -121,6 +122,8 @@ export interface RestoreTarget {
   readonly version: string;
   readonly pool: string;
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+  /** Absent in records of earlier versions. */
+  readonly purpose?: ClusterPurpose;
   /** After a worker was lost, nothing goes on until a person says that its host is dead. */
   readonly strictLoss: boolean;
 }

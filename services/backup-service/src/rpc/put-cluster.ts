@@ -1,6 +1,6 @@
 import { brOptionsViolations } from '@tidemark/br-options/br-options';
 import { isCleanAbsolutePath, isPdAddress, plainPdAddress } from '@tidemark/br-options/names';
-import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import { AppError, type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
 import { MAX_LABELS, MAX_LABELS_BYTES, MAX_PD, MAX_QUOTED_NAME } from '@tidemark/limits/limits';
 import type {
   Cluster,
@@ -10,9 +10,11 @@ import type {
 import { isTimeZone } from '@tidemark/schedule/time-zone';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { toStoredBrOptions } from '../br-options.ts';
+import { fromPurposeMessage } from '../cluster-purpose.ts';
 import { registryChanged } from '../events.ts';
 import { toClusterMessage } from '../registry-message.ts';
 import type { ClusterDocument } from '../registry-store.ts';
+import type { Restore } from '../restore/restore.ts';
 import { mayUseStorage } from '../storage-access.ts';
 import { isPool, isShortText, isVersion, validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
@@ -20,8 +22,8 @@ import { unknownCluster, unusableStorage } from './refusals.ts';
 
 const DEFAULT_POOL = 'default';
 
-/** Registers a cluster or changes it. */
-export function putCluster({ registry, now }: Dependencies) {
+/** Registers a cluster or changes it; where `br` finds it and who serves it stay as they are while a restore has it. */
+export function putCluster({ registry, store, now }: Dependencies) {
   return async (
     { cluster: asked, limitedCaller = false }: PutClusterRequest,
     { caller, requestId, signal }: CallContext,
@@ -31,26 +33,33 @@ export function putCluster({ registry, now }: Dependencies) {
     validate(cluster);
     const [storage, before] = await Promise.all([
       registry.storages.get(cluster.storageId, signal),
-      limitedCaller ? registry.clusters.get(cluster.id, signal) : undefined,
+      registry.clusters.get(cluster.id, signal),
     ]);
+    const pool = cluster.pool || DEFAULT_POOL;
+    if (before && !(isSamePlace(before, cluster) && before.pool === pool)) {
+      const { restore } = (await store.findActive(cluster.id, signal)) ?? {};
+      if (restore) throw heldInPlace(cluster.id, restore);
+    }
     const placedByLimited =
       limitedCaller && !(before && isSamePlace(before, cluster) && !before.placedByLimited) ? true : undefined;
     // With the labels that it is to have: an admin who takes one away takes the storage away.
     const wanted = { _id: cluster.id, labels: cluster.labels, ...(placedByLimited && { placedByLimited }) };
     if (!storage || !mayUseStorage(storage, wanted)) throw unusableStorage(cluster.storageId, cluster.id);
-    const { id, name, pd, version, pool, storageId, timeZone, labels, tls, brOptions } = cluster;
+    const { id, name, pd, version, storageId, timeZone, labels, tls, brOptions } = cluster;
     await registry.clusters.put(
       id,
       {
         name: name || id,
         pd,
         version,
-        pool: pool || DEFAULT_POOL,
+        pool,
         storageId,
         timeZone,
         labels,
         tls,
         brOptions: brOptions && toStoredBrOptions(brOptions),
+        purpose: fromPurposeMessage(cluster.purpose),
+        restore: cluster.restore?.strictLoss ? { strictLoss: true } : undefined,
         placedByLimited,
       },
       now(),
@@ -83,7 +92,15 @@ function normalized(cluster: Cluster): Cluster {
   };
 }
 
-function validate({ name, pd, version, pool, storageId, timeZone, labels, tls, brOptions }: Cluster): void {
+function heldInPlace(clusterId: string, { _id: restoreId, state, targetState }: Restore): AppError {
+  return new AppError(
+    'cluster_in_use',
+    `Restore ${restoreId} has cluster ${clusterId} (${state}, target ${targetState}): its PD, TLS files and pool stay as they are until it is over. Cancel or release it first.`,
+    { info: { clusterId, restoreId } },
+  );
+}
+
+function validate({ name, pd, version, pool, storageId, timeZone, labels, tls, brOptions, purpose }: Cluster): void {
   const check = validation();
   check.require(isShortText(name), 'name', 'must be at most 256 characters without control characters');
   check.require(pd.length >= 1 && pd.length <= MAX_PD, 'pd', `must name 1 to ${MAX_PD} addresses as host:port`);
@@ -105,6 +122,7 @@ function validate({ name, pd, version, pool, storageId, timeZone, labels, tls, b
       'must be an absolute path on the worker',
     );
   if (brOptions) check.add(brOptionsViolations(brOptions, { isNew: true }));
+  check.require(fromPurposeMessage(purpose) !== undefined, 'purpose', 'must be production, dr or scratch');
   check.finish();
 }
 

@@ -10,6 +10,7 @@ import { restoreAccepted } from '../restore/events.ts';
 import type { Plan } from '../restore/plan.ts';
 import type { Restore } from '../restore/restore.ts';
 import { fromOptionsMessage, toRestoreMessage } from '../restore/restore-message.ts';
+import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { findPlan } from './plan-restore.ts';
 import { busy } from './refusals.ts';
@@ -32,6 +33,7 @@ export function startRestore(dependencies: Dependencies) {
 
     const { plan } = await findPlan(dependencies, request, context);
     const { clusterId } = plan.target;
+    requireRole(request, plan);
     requireConfirmed(request, plan);
     const restore = accept({
       _id: id,
@@ -88,21 +90,40 @@ function sameRequest(restore: Restore, hash: string): Restore {
   ]);
 }
 
-/** @throws AppError where the person did not confirm this very plan, or passes over nothing that is blocked */
+/** @throws AppError `permission_denied` for a caller who restores into scratch clusters alone */
+function requireRole({ scratchOnly }: StartRestoreRequest, { target: { clusterId, purpose } }: Plan): void {
+  if (!scratchOnly || purpose === 'scratch') return;
+  throw new AppError(
+    'permission_denied',
+    `A restore into cluster ${clusterId} needs the role admin: its purpose is ${purpose}, and operators restore into scratch clusters alone.`,
+    { info: { clusterId } },
+  );
+}
+
+/**
+ * What is given must be right, and only a scratch cluster is restored into without it.
+ *
+ * @throws AppError where the person did not confirm this very plan, or passes over nothing that is blocked
+ */
 function requireConfirmed(
   { confirm, planHash, acknowledge }: StartRestoreRequest,
   { hash, target, checks }: Plan,
 ): void {
-  const { clusterId } = target;
-  const field = (name: string, description: string) => ({ field: name, description });
-  const bad = [
-    ...(planHash === '' ? [field('planHash', 'must be the planHash of the plan that you looked at')] : []),
-    ...(confirm === clusterId
-      ? []
-      : [field('confirm', `must be ${clusterId}, the id of the cluster that is restored into`)]),
-  ];
-  if (bad.length > 0) throw invalidArgument(bad);
-  if (planHash !== hash)
+  const { clusterId, purpose } = target;
+  const isLeftOut = (text: string) => text === '' && purpose === 'scratch';
+  const check = validation();
+  check.require(
+    planHash !== '' || isLeftOut(planHash),
+    'planHash',
+    'must be the planHash of the plan that you looked at',
+  );
+  check.require(
+    confirm === clusterId || isLeftOut(confirm),
+    'confirm',
+    `must be ${clusterId}, the id of the cluster that is restored into`,
+  );
+  check.finish();
+  if (planHash !== hash && !isLeftOut(planHash))
     throw new AppError(
       'plan_stale',
       'The backup, the cluster or the options are not those of the plan that you looked at: look at a new plan.',

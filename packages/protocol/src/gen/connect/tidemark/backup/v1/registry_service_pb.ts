@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/registry_service.proto.
  */
 export const file_tidemark_backup_v1_registry_service: GenFile = /*@__PURE__*/
-  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIp0DCgdDbHVzdGVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSCgoCcGQYAyADKAkSDwoHdmVyc2lvbhgEIAEoCRIMCgRwb29sGAUgASgJEhIKCnN0b3JhZ2VfaWQYBiABKAkSEQoJdGltZV96b25lGAcgASgJEjcKBmxhYmVscxgIIAMoCzInLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyLkxhYmVsc0VudHJ5EikKA3RscxgJIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5UbHNGaWxlcxIxCgpicl9vcHRpb25zGAogASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi7wQKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBEgwKBGdvbmUYDCABKAgSLwoJdXNhYmxlX2J5GA0gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5EhIKCnRyYXNoX2RheXMYDiABKA0SKwoDYmluGA8gASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VCaW5CCgoIbG9jYXRpb25CGwoZX3NlbmRfY3JlZGVudGlhbHNfdG9fdGlrdiIxCgpTdG9yYWdlQmluEg8KB2JhY2t1cHMYASABKAQSEgoKc2l6ZV9ieXRlcxgCIAEoBCKFAQoIVXNhYmxlQnkSEAoIY2x1c3RlcnMYASADKAkSOAoGbGFiZWxzGAIgAygLMigudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQwoRQ3JlZGVudGlhbHNTb3VyY2USFAoKZW52X3ByZWZpeBgBIAEoCUgAEg4KBGZpbGUYAiABKAlIAEIICgZzb3VyY2UihAIKClMzTG9jYXRpb24SDgoGYnVja2V0GAEgASgJEg4KBnByZWZpeBgCIAEoCRIOCgZyZWdpb24YAyABKAkSEAoIZW5kcG9pbnQYBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSFQoNc3RvcmFnZV9jbGFzcxgGIAEoCRILCgNzc2UYByABKAkSFgoOc3NlX2ttc19rZXlfaWQYCCABKAkSCwoDYWNsGAkgASgJEh0KEGZvcmNlX3BhdGhfc3R5bGUYCiABKAhIAIgBARIQCghyb2xlX2FybhgLIAEoCRITCgtleHRlcm5hbF9pZBgMIAEoCUITChFfZm9yY2VfcGF0aF9zdHlsZSKJAQoNQXp1cmVMb2NhdGlvbhIRCgljb250YWluZXIYASABKAkSDgoGcHJlZml4GAIgASgJEhQKDGFjY291bnRfbmFtZRgDIAEoCRIQCghlbmRwb2ludBgEIAEoCRITCgthY2Nlc3NfdGllchgFIAEoCRIYChBlbmNyeXB0aW9uX3Njb3BlGAYgASgJIm4KC0djc0xvY2F0aW9uEg4KBmJ1Y2tldBgBIAEoCRIOCgZwcmVmaXgYAiABKAkSEAoIZW5kcG9pbnQYAyABKAkSFQoNc3RvcmFnZV9jbGFzcxgEIAEoCRIWCg5wcmVkZWZpbmVkX2FjbBgFIAEoCSIdCg1Mb2NhbExvY2F0aW9uEgwKBHBhdGgYASABKAkicQoRUHV0Q2x1c3RlclJlcXVlc3QSLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyEhsKDmxpbWl0ZWRfY2FsbGVyGAIgASgISACIAQFCEQoPX2xpbWl0ZWRfY2FsbGVyIkIKElB1dENsdXN0ZXJSZXNwb25zZRIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiHwoRR2V0Q2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiQgoSR2V0Q2x1c3RlclJlc3BvbnNlEiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciJ8ChNMaXN0Q2x1c3RlcnNSZXF1ZXN0EgsKA2lkcxgBIAMoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIxCg11cGRhdGVkX2FmdGVyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJeChRMaXN0Q2x1c3RlcnNSZXNwb25zZRItCghjbHVzdGVycxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIVChNTY2FuQ2x1c3RlcnNSZXF1ZXN0IkUKFFNjYW5DbHVzdGVyc1Jlc3BvbnNlEi0KCGNsdXN0ZXJzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiIgoURGVsZXRlQ2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiFwoVRGVsZXRlQ2x1c3RlclJlc3BvbnNlIkEKEVB1dFN0b3JhZ2VSZXF1ZXN0EiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSJCChJQdXRTdG9yYWdlUmVzcG9uc2USLAoHc3RvcmFnZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIjMKEUdldFN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkiQgoSR2V0U3RvcmFnZVJlc3BvbnNlEiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSIpChNMaXN0U3RvcmFnZXNSZXF1ZXN0EhIKCnBhZ2VfdG9rZW4YASABKAkiXgoUTGlzdFN0b3JhZ2VzUmVzcG9uc2USLQoIc3RvcmFnZXMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoURGVsZXRlU3RvcmFnZVJlcXVlc3QSCgoCaWQYASABKAkiFwoVRGVsZXRlU3RvcmFnZVJlc3BvbnNlIlUKE0NoZWNrU3RvcmFnZVJlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRIMCgRwb29sGAIgASgJEg0KBWFkb3B0GAMgASgIEg0KBW1vdmVkGAQgASgIIkcKFENoZWNrU3RvcmFnZVJlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayJIChVSZWJ1aWxkUmVjb3Jkc1JlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRIMCgRwb29sGAIgASgJEg0KBWFwcGx5GAMgASgIIkkKFlJlYnVpbGRSZWNvcmRzUmVzcG9uc2USLwoFY2hlY2sYASABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZUNoZWNrIt0BChtMaXN0RXhjbHVkZWRDbHVzdGVyc1JlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRJLCgZsYWJlbHMYAiADKAsyOy50aWRlbWFyay5iYWNrdXAudjEuTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXF1ZXN0LkxhYmVsc0VudHJ5Ei4KCHByb3Bvc2FsGAMgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRgocTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXNwb25zZRITCgtjbHVzdGVyX2lkcxgBIAMoCRIRCglvd25lcl9pZHMYAiADKAkiJAoWR2V0U3RvcmFnZUNoZWNrUmVxdWVzdBIKCgJpZBgBIAEoCSJKChdHZXRTdG9yYWdlQ2hlY2tSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siRwoJQ2hlY2tTdGVwEgwKBG5hbWUYASABKAkSCgoCb2sYAiABKAgSDwoHbWVzc2FnZRgDIAEoCRIPCgdzZWNvbmRzGAQgASgBIoYBCgtXb3JrZXJDaGVjaxIOCgZ3b3JrZXIYASABKAkSLQoFc3RhdGUYAiABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGF0ZRIKCgJvaxgDIAEoCBIsCgVzdGVwcxgEIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0ZXAinAMKDFN0b3JhZ2VDaGVjaxIKCgJpZBgBIAEoCRIrCgRraW5kGAIgASgOMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrS2luZBISCgpzdG9yYWdlX2lkGAMgASgJEgwKBHBvb2wYBCABKAkSLQoFc3RhdGUYBSABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGF0ZRIKCgJvaxgGIAEoCBIsCgVzdGVwcxgHIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0ZXASEwoLdG90YWxfc3RlcHMYCCABKAUSDgoGd29ya2VyGAkgASgJEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY3JlYXRlZF9ieRgMIAEoCRIwCgd3b3JrZXJzGA0gAygLMh8udGlkZW1hcmsuYmFja3VwLnYxLldvcmtlckNoZWNrKnUKCUNoZWNrS2luZBIaChZDSEVDS19LSU5EX1VOU1BFQ0lGSUVEEAASFAoQQ0hFQ0tfS0lORF9QUk9CRRABEh4KGkNIRUNLX0tJTkRfUkVCVUlMRF9EUllfUlVOEAISFgoSQ0hFQ0tfS0lORF9SRUJVSUxEEAMqcAoKQ2hlY2tTdGF0ZRIbChdDSEVDS19TVEFURV9VTlNQRUNJRklFRBAAEhYKEkNIRUNLX1NUQVRFX1FVRVVFRBABEhcKE0NIRUNLX1NUQVRFX1JVTk5JTkcQAhIUChBDSEVDS19TVEFURV9ET05FEAMy8AoKD1JlZ2lzdHJ5U2VydmljZRJgCgpQdXRDbHVzdGVyEiUudGlkZW1hcmsuYmFja3VwLnYxLlB1dENsdXN0ZXJSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLlB1dENsdXN0ZXJSZXNwb25zZSIDkAICEmAKCkdldENsdXN0ZXISJS50aWRlbWFyay5iYWNrdXAudjEuR2V0Q2x1c3RlclJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuR2V0Q2x1c3RlclJlc3BvbnNlIgOQAgESZgoMTGlzdENsdXN0ZXJzEicudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDbHVzdGVyc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuTGlzdENsdXN0ZXJzUmVzcG9uc2UiA5ACARJoCgxTY2FuQ2x1c3RlcnMSJy50aWRlbWFyay5iYWNrdXAudjEuU2NhbkNsdXN0ZXJzUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5TY2FuQ2x1c3RlcnNSZXNwb25zZSIDkAIBMAESaQoNRGVsZXRlQ2x1c3RlchIoLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVDbHVzdGVyUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVDbHVzdGVyUmVzcG9uc2UiA5ACAhJgCgpQdXRTdG9yYWdlEiUudGlkZW1hcmsuYmFja3VwLnYxLlB1dFN0b3JhZ2VSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLlB1dFN0b3JhZ2VSZXNwb25zZSIDkAICEmAKCkdldFN0b3JhZ2USJS50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZVJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZVJlc3BvbnNlIgOQAgESZgoMTGlzdFN0b3JhZ2VzEicudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RTdG9yYWdlc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuTGlzdFN0b3JhZ2VzUmVzcG9uc2UiA5ACARJpCg1EZWxldGVTdG9yYWdlEigudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZVN0b3JhZ2VSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZVN0b3JhZ2VSZXNwb25zZSIDkAICEmYKDENoZWNrU3RvcmFnZRInLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0b3JhZ2VSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RvcmFnZVJlc3BvbnNlIgOQAgISbAoOUmVidWlsZFJlY29yZHMSKS50aWRlbWFyay5iYWNrdXAudjEuUmVidWlsZFJlY29yZHNSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLlJlYnVpbGRSZWNvcmRzUmVzcG9uc2UiA5ACAhJ+ChRMaXN0RXhjbHVkZWRDbHVzdGVycxIvLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0RXhjbHVkZWRDbHVzdGVyc1JlcXVlc3QaMC50aWRlbWFyay5iYWNrdXAudjEuTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXNwb25zZSIDkAIBEm8KD0dldFN0b3JhZ2VDaGVjaxIqLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRTdG9yYWdlQ2hlY2tSZXF1ZXN0GisudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VDaGVja1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIiMKDFJlc3RvcmVSdWxlcxITCgtzdHJpY3RfbG9zcxgBIAEoCCKFBAoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgoKAnBkGAMgAygJEg8KB3ZlcnNpb24YBCABKAkSDAoEcG9vbBgFIAEoCRISCgpzdG9yYWdlX2lkGAYgASgJEhEKCXRpbWVfem9uZRgHIAEoCRI3CgZsYWJlbHMYCCADKAsyJy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3Rlci5MYWJlbHNFbnRyeRIpCgN0bHMYCSABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuVGxzRmlsZXMSMQoKYnJfb3B0aW9ucxgKIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSLwoLY3JlYXRlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgdwdXJwb3NlGA0gASgOMiIudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXJQdXJwb3NlEjEKB3Jlc3RvcmUYDiABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVJ1bGVzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi7wQKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBEgwKBGdvbmUYDCABKAgSLwoJdXNhYmxlX2J5GA0gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5EhIKCnRyYXNoX2RheXMYDiABKA0SKwoDYmluGA8gASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VCaW5CCgoIbG9jYXRpb25CGwoZX3NlbmRfY3JlZGVudGlhbHNfdG9fdGlrdiIxCgpTdG9yYWdlQmluEg8KB2JhY2t1cHMYASABKAQSEgoKc2l6ZV9ieXRlcxgCIAEoBCKFAQoIVXNhYmxlQnkSEAoIY2x1c3RlcnMYASADKAkSOAoGbGFiZWxzGAIgAygLMigudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQwoRQ3JlZGVudGlhbHNTb3VyY2USFAoKZW52X3ByZWZpeBgBIAEoCUgAEg4KBGZpbGUYAiABKAlIAEIICgZzb3VyY2UihAIKClMzTG9jYXRpb24SDgoGYnVja2V0GAEgASgJEg4KBnByZWZpeBgCIAEoCRIOCgZyZWdpb24YAyABKAkSEAoIZW5kcG9pbnQYBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSFQoNc3RvcmFnZV9jbGFzcxgGIAEoCRILCgNzc2UYByABKAkSFgoOc3NlX2ttc19rZXlfaWQYCCABKAkSCwoDYWNsGAkgASgJEh0KEGZvcmNlX3BhdGhfc3R5bGUYCiABKAhIAIgBARIQCghyb2xlX2FybhgLIAEoCRITCgtleHRlcm5hbF9pZBgMIAEoCUITChFfZm9yY2VfcGF0aF9zdHlsZSKJAQoNQXp1cmVMb2NhdGlvbhIRCgljb250YWluZXIYASABKAkSDgoGcHJlZml4GAIgASgJEhQKDGFjY291bnRfbmFtZRgDIAEoCRIQCghlbmRwb2ludBgEIAEoCRITCgthY2Nlc3NfdGllchgFIAEoCRIYChBlbmNyeXB0aW9uX3Njb3BlGAYgASgJIm4KC0djc0xvY2F0aW9uEg4KBmJ1Y2tldBgBIAEoCRIOCgZwcmVmaXgYAiABKAkSEAoIZW5kcG9pbnQYAyABKAkSFQoNc3RvcmFnZV9jbGFzcxgEIAEoCRIWCg5wcmVkZWZpbmVkX2FjbBgFIAEoCSIdCg1Mb2NhbExvY2F0aW9uEgwKBHBhdGgYASABKAkicQoRUHV0Q2x1c3RlclJlcXVlc3QSLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyEhsKDmxpbWl0ZWRfY2FsbGVyGAIgASgISACIAQFCEQoPX2xpbWl0ZWRfY2FsbGVyIkIKElB1dENsdXN0ZXJSZXNwb25zZRIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiHwoRR2V0Q2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiQgoSR2V0Q2x1c3RlclJlc3BvbnNlEiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciJ8ChNMaXN0Q2x1c3RlcnNSZXF1ZXN0EgsKA2lkcxgBIAMoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIxCg11cGRhdGVkX2FmdGVyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJeChRMaXN0Q2x1c3RlcnNSZXNwb25zZRItCghjbHVzdGVycxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIVChNTY2FuQ2x1c3RlcnNSZXF1ZXN0IkUKFFNjYW5DbHVzdGVyc1Jlc3BvbnNlEi0KCGNsdXN0ZXJzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXIiIgoURGVsZXRlQ2x1c3RlclJlcXVlc3QSCgoCaWQYASABKAkiFwoVRGVsZXRlQ2x1c3RlclJlc3BvbnNlIkEKEVB1dFN0b3JhZ2VSZXF1ZXN0EiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSJCChJQdXRTdG9yYWdlUmVzcG9uc2USLAoHc3RvcmFnZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIjMKEUdldFN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAkiQgoSR2V0U3RvcmFnZVJlc3BvbnNlEiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSIpChNMaXN0U3RvcmFnZXNSZXF1ZXN0EhIKCnBhZ2VfdG9rZW4YASABKAkiXgoUTGlzdFN0b3JhZ2VzUmVzcG9uc2USLQoIc3RvcmFnZXMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoURGVsZXRlU3RvcmFnZVJlcXVlc3QSCgoCaWQYASABKAkiFwoVRGVsZXRlU3RvcmFnZVJlc3BvbnNlIlUKE0NoZWNrU3RvcmFnZVJlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRIMCgRwb29sGAIgASgJEg0KBWFkb3B0GAMgASgIEg0KBW1vdmVkGAQgASgIIkcKFENoZWNrU3RvcmFnZVJlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayJIChVSZWJ1aWxkUmVjb3Jkc1JlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRIMCgRwb29sGAIgASgJEg0KBWFwcGx5GAMgASgIIkkKFlJlYnVpbGRSZWNvcmRzUmVzcG9uc2USLwoFY2hlY2sYASABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZUNoZWNrIt0BChtMaXN0RXhjbHVkZWRDbHVzdGVyc1JlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRJLCgZsYWJlbHMYAiADKAsyOy50aWRlbWFyay5iYWNrdXAudjEuTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXF1ZXN0LkxhYmVsc0VudHJ5Ei4KCHByb3Bvc2FsGAMgASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRgocTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXNwb25zZRITCgtjbHVzdGVyX2lkcxgBIAMoCRIRCglvd25lcl9pZHMYAiADKAkiJAoWR2V0U3RvcmFnZUNoZWNrUmVxdWVzdBIKCgJpZBgBIAEoCSJKChdHZXRTdG9yYWdlQ2hlY2tSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siRwoJQ2hlY2tTdGVwEgwKBG5hbWUYASABKAkSCgoCb2sYAiABKAgSDwoHbWVzc2FnZRgDIAEoCRIPCgdzZWNvbmRzGAQgASgBIoYBCgtXb3JrZXJDaGVjaxIOCgZ3b3JrZXIYASABKAkSLQoFc3RhdGUYAiABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGF0ZRIKCgJvaxgDIAEoCBIsCgVzdGVwcxgEIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0ZXAinAMKDFN0b3JhZ2VDaGVjaxIKCgJpZBgBIAEoCRIrCgRraW5kGAIgASgOMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrS2luZBISCgpzdG9yYWdlX2lkGAMgASgJEgwKBHBvb2wYBCABKAkSLQoFc3RhdGUYBSABKA4yHi50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGF0ZRIKCgJvaxgGIAEoCBIsCgVzdGVwcxgHIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0ZXASEwoLdG90YWxfc3RlcHMYCCABKAUSDgoGd29ya2VyGAkgASgJEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY3JlYXRlZF9ieRgMIAEoCRIwCgd3b3JrZXJzGA0gAygLMh8udGlkZW1hcmsuYmFja3VwLnYxLldvcmtlckNoZWNrKoYBCg5DbHVzdGVyUHVycG9zZRIfChtDTFVTVEVSX1BVUlBPU0VfVU5TUEVDSUZJRUQQABIeChpDTFVTVEVSX1BVUlBPU0VfUFJPRFVDVElPThABEhYKEkNMVVNURVJfUFVSUE9TRV9EUhACEhsKF0NMVVNURVJfUFVSUE9TRV9TQ1JBVENIEAMqdQoJQ2hlY2tLaW5kEhoKFkNIRUNLX0tJTkRfVU5TUEVDSUZJRUQQABIUChBDSEVDS19LSU5EX1BST0JFEAESHgoaQ0hFQ0tfS0lORF9SRUJVSUxEX0RSWV9SVU4QAhIWChJDSEVDS19LSU5EX1JFQlVJTEQQAypwCgpDaGVja1N0YXRlEhsKF0NIRUNLX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSQ0hFQ0tfU1RBVEVfUVVFVUVEEAESFwoTQ0hFQ0tfU1RBVEVfUlVOTklORxACEhQKEENIRUNLX1NUQVRFX0RPTkUQAzLwCgoPUmVnaXN0cnlTZXJ2aWNlEmAKClB1dENsdXN0ZXISJS50aWRlbWFyay5iYWNrdXAudjEuUHV0Q2x1c3RlclJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuUHV0Q2x1c3RlclJlc3BvbnNlIgOQAgISYAoKR2V0Q2x1c3RlchIlLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRDbHVzdGVyUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRDbHVzdGVyUmVzcG9uc2UiA5ACARJmCgxMaXN0Q2x1c3RlcnMSJy50aWRlbWFyay5iYWNrdXAudjEuTGlzdENsdXN0ZXJzUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2x1c3RlcnNSZXNwb25zZSIDkAIBEmgKDFNjYW5DbHVzdGVycxInLnRpZGVtYXJrLmJhY2t1cC52MS5TY2FuQ2x1c3RlcnNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLlNjYW5DbHVzdGVyc1Jlc3BvbnNlIgOQAgEwARJpCg1EZWxldGVDbHVzdGVyEigudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZUNsdXN0ZXJSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZUNsdXN0ZXJSZXNwb25zZSIDkAICEmAKClB1dFN0b3JhZ2USJS50aWRlbWFyay5iYWNrdXAudjEuUHV0U3RvcmFnZVJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuUHV0U3RvcmFnZVJlc3BvbnNlIgOQAgISYAoKR2V0U3RvcmFnZRIlLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRTdG9yYWdlUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRTdG9yYWdlUmVzcG9uc2UiA5ACARJmCgxMaXN0U3RvcmFnZXMSJy50aWRlbWFyay5iYWNrdXAudjEuTGlzdFN0b3JhZ2VzUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0U3RvcmFnZXNSZXNwb25zZSIDkAIBEmkKDURlbGV0ZVN0b3JhZ2USKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlU3RvcmFnZVJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlU3RvcmFnZVJlc3BvbnNlIgOQAgISZgoMQ2hlY2tTdG9yYWdlEicudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RvcmFnZVJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdG9yYWdlUmVzcG9uc2UiA5ACAhJsCg5SZWJ1aWxkUmVjb3JkcxIpLnRpZGVtYXJrLmJhY2t1cC52MS5SZWJ1aWxkUmVjb3Jkc1JlcXVlc3QaKi50aWRlbWFyay5iYWNrdXAudjEuUmVidWlsZFJlY29yZHNSZXNwb25zZSIDkAICEn4KFExpc3RFeGNsdWRlZENsdXN0ZXJzEi8udGlkZW1hcmsuYmFja3VwLnYxLkxpc3RFeGNsdWRlZENsdXN0ZXJzUmVxdWVzdBowLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0RXhjbHVkZWRDbHVzdGVyc1Jlc3BvbnNlIgOQAgESbwoPR2V0U3RvcmFnZUNoZWNrEioudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VDaGVja1JlcXVlc3QaKy50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZUNoZWNrUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Names of TLS files on the worker, for PD and TiKV.
@@ -110,6 +110,27 @@ export const BrOptionsSchema: GenMessage<BrOptions> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_registry_service, 1);
 
 /**
+ * What restores into a cluster keep to.
+ *
+ * @generated from message tidemark.backup.v1.RestoreRules
+ */
+export type RestoreRules = Message<"tidemark.backup.v1.RestoreRules"> & {
+  /**
+   * After a worker was lost, nothing goes on until a person says that its host is dead.
+   *
+   * @generated from field: bool strict_loss = 1;
+   */
+  strictLoss: boolean;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RestoreRules.
+ * Use `create(RestoreRulesSchema)` to create a new message.
+ */
+export const RestoreRulesSchema: GenMessage<RestoreRules> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 2);
+
+/**
  * A TiDB cluster that Tidemark backs up.
  *
  * @generated from message tidemark.backup.v1.Cluster
@@ -182,6 +203,16 @@ export type Cluster = Message<"tidemark.backup.v1.Cluster"> & {
    * @generated from field: google.protobuf.Timestamp update_time = 12;
    */
   updateTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: tidemark.backup.v1.ClusterPurpose purpose = 13;
+   */
+  purpose: ClusterPurpose;
+
+  /**
+   * @generated from field: tidemark.backup.v1.RestoreRules restore = 14;
+   */
+  restore?: RestoreRules | undefined;
 };
 
 /**
@@ -189,7 +220,7 @@ export type Cluster = Message<"tidemark.backup.v1.Cluster"> & {
  * Use `create(ClusterSchema)` to create a new message.
  */
 export const ClusterSchema: GenMessage<Cluster> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 2);
+  messageDesc(file_tidemark_backup_v1_registry_service, 3);
 
 /**
  * Where backups are written.
@@ -304,7 +335,7 @@ export type Storage = Message<"tidemark.backup.v1.Storage"> & {
  * Use `create(StorageSchema)` to create a new message.
  */
 export const StorageSchema: GenMessage<Storage> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 3);
+  messageDesc(file_tidemark_backup_v1_registry_service, 4);
 
 /**
  * Deleted backups whose files are still there.
@@ -328,7 +359,7 @@ export type StorageBin = Message<"tidemark.backup.v1.StorageBin"> & {
  * Use `create(StorageBinSchema)` to create a new message.
  */
 export const StorageBinSchema: GenMessage<StorageBin> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 4);
+  messageDesc(file_tidemark_backup_v1_registry_service, 5);
 
 /**
  * Which clusters may use a storage: those that are named, and those that have all of the labels. At least one of the two.
@@ -356,7 +387,7 @@ export type UsableBy = Message<"tidemark.backup.v1.UsableBy"> & {
  * Use `create(UsableBySchema)` to create a new message.
  */
 export const UsableBySchema: GenMessage<UsableBy> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 5);
+  messageDesc(file_tidemark_backup_v1_registry_service, 6);
 
 /**
  * Names the secrets of a storage; the secrets themselves are never given to Tidemark.
@@ -391,7 +422,7 @@ export type CredentialsSource = Message<"tidemark.backup.v1.CredentialsSource"> 
  * Use `create(CredentialsSourceSchema)` to create a new message.
  */
 export const CredentialsSourceSchema: GenMessage<CredentialsSource> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 6);
+  messageDesc(file_tidemark_backup_v1_registry_service, 7);
 
 /**
  * A bucket of Amazon S3 or of a store that speaks like it.
@@ -475,7 +506,7 @@ export type S3Location = Message<"tidemark.backup.v1.S3Location"> & {
  * Use `create(S3LocationSchema)` to create a new message.
  */
 export const S3LocationSchema: GenMessage<S3Location> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 7);
+  messageDesc(file_tidemark_backup_v1_registry_service, 8);
 
 /**
  * A container of Azure Blob Storage.
@@ -523,7 +554,7 @@ export type AzureLocation = Message<"tidemark.backup.v1.AzureLocation"> & {
  * Use `create(AzureLocationSchema)` to create a new message.
  */
 export const AzureLocationSchema: GenMessage<AzureLocation> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 8);
+  messageDesc(file_tidemark_backup_v1_registry_service, 9);
 
 /**
  * A bucket of Google Cloud Storage.
@@ -566,7 +597,7 @@ export type GcsLocation = Message<"tidemark.backup.v1.GcsLocation"> & {
  * Use `create(GcsLocationSchema)` to create a new message.
  */
 export const GcsLocationSchema: GenMessage<GcsLocation> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 9);
+  messageDesc(file_tidemark_backup_v1_registry_service, 10);
 
 /**
  * A folder that workers and every TiKV mount at the same place.
@@ -587,7 +618,7 @@ export type LocalLocation = Message<"tidemark.backup.v1.LocalLocation"> & {
  * Use `create(LocalLocationSchema)` to create a new message.
  */
 export const LocalLocationSchema: GenMessage<LocalLocation> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 10);
+  messageDesc(file_tidemark_backup_v1_registry_service, 11);
 
 /**
  * A cluster to register.
@@ -613,7 +644,7 @@ export type PutClusterRequest = Message<"tidemark.backup.v1.PutClusterRequest"> 
  * Use `create(PutClusterRequestSchema)` to create a new message.
  */
 export const PutClusterRequestSchema: GenMessage<PutClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 11);
+  messageDesc(file_tidemark_backup_v1_registry_service, 12);
 
 /**
  * The registered cluster.
@@ -632,7 +663,7 @@ export type PutClusterResponse = Message<"tidemark.backup.v1.PutClusterResponse"
  * Use `create(PutClusterResponseSchema)` to create a new message.
  */
 export const PutClusterResponseSchema: GenMessage<PutClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 12);
+  messageDesc(file_tidemark_backup_v1_registry_service, 13);
 
 /**
  * Names a cluster.
@@ -651,7 +682,7 @@ export type GetClusterRequest = Message<"tidemark.backup.v1.GetClusterRequest"> 
  * Use `create(GetClusterRequestSchema)` to create a new message.
  */
 export const GetClusterRequestSchema: GenMessage<GetClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 13);
+  messageDesc(file_tidemark_backup_v1_registry_service, 14);
 
 /**
  * The cluster asked for.
@@ -670,7 +701,7 @@ export type GetClusterResponse = Message<"tidemark.backup.v1.GetClusterResponse"
  * Use `create(GetClusterResponseSchema)` to create a new message.
  */
 export const GetClusterResponseSchema: GenMessage<GetClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 14);
+  messageDesc(file_tidemark_backup_v1_registry_service, 15);
 
 /**
  * Asks for clusters.
@@ -712,7 +743,7 @@ export type ListClustersRequest = Message<"tidemark.backup.v1.ListClustersReques
  * Use `create(ListClustersRequestSchema)` to create a new message.
  */
 export const ListClustersRequestSchema: GenMessage<ListClustersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 15);
+  messageDesc(file_tidemark_backup_v1_registry_service, 16);
 
 /**
  * The clusters.
@@ -738,7 +769,7 @@ export type ListClustersResponse = Message<"tidemark.backup.v1.ListClustersRespo
  * Use `create(ListClustersResponseSchema)` to create a new message.
  */
 export const ListClustersResponseSchema: GenMessage<ListClustersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 16);
+  messageDesc(file_tidemark_backup_v1_registry_service, 17);
 
 /**
  * All of them.
@@ -753,7 +784,7 @@ export type ScanClustersRequest = Message<"tidemark.backup.v1.ScanClustersReques
  * Use `create(ScanClustersRequestSchema)` to create a new message.
  */
 export const ScanClustersRequestSchema: GenMessage<ScanClustersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 17);
+  messageDesc(file_tidemark_backup_v1_registry_service, 18);
 
 /**
  * Some of them.
@@ -772,7 +803,7 @@ export type ScanClustersResponse = Message<"tidemark.backup.v1.ScanClustersRespo
  * Use `create(ScanClustersResponseSchema)` to create a new message.
  */
 export const ScanClustersResponseSchema: GenMessage<ScanClustersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 18);
+  messageDesc(file_tidemark_backup_v1_registry_service, 19);
 
 /**
  * Names the cluster to forget.
@@ -791,7 +822,7 @@ export type DeleteClusterRequest = Message<"tidemark.backup.v1.DeleteClusterRequ
  * Use `create(DeleteClusterRequestSchema)` to create a new message.
  */
 export const DeleteClusterRequestSchema: GenMessage<DeleteClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 19);
+  messageDesc(file_tidemark_backup_v1_registry_service, 20);
 
 /**
  * The cluster is forgotten.
@@ -806,7 +837,7 @@ export type DeleteClusterResponse = Message<"tidemark.backup.v1.DeleteClusterRes
  * Use `create(DeleteClusterResponseSchema)` to create a new message.
  */
 export const DeleteClusterResponseSchema: GenMessage<DeleteClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 20);
+  messageDesc(file_tidemark_backup_v1_registry_service, 21);
 
 /**
  * A storage to register.
@@ -825,7 +856,7 @@ export type PutStorageRequest = Message<"tidemark.backup.v1.PutStorageRequest"> 
  * Use `create(PutStorageRequestSchema)` to create a new message.
  */
 export const PutStorageRequestSchema: GenMessage<PutStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 21);
+  messageDesc(file_tidemark_backup_v1_registry_service, 22);
 
 /**
  * The registered storage.
@@ -844,7 +875,7 @@ export type PutStorageResponse = Message<"tidemark.backup.v1.PutStorageResponse"
  * Use `create(PutStorageResponseSchema)` to create a new message.
  */
 export const PutStorageResponseSchema: GenMessage<PutStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 22);
+  messageDesc(file_tidemark_backup_v1_registry_service, 23);
 
 /**
  * Names a storage.
@@ -870,7 +901,7 @@ export type GetStorageRequest = Message<"tidemark.backup.v1.GetStorageRequest"> 
  * Use `create(GetStorageRequestSchema)` to create a new message.
  */
 export const GetStorageRequestSchema: GenMessage<GetStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 23);
+  messageDesc(file_tidemark_backup_v1_registry_service, 24);
 
 /**
  * The storage asked for.
@@ -889,7 +920,7 @@ export type GetStorageResponse = Message<"tidemark.backup.v1.GetStorageResponse"
  * Use `create(GetStorageResponseSchema)` to create a new message.
  */
 export const GetStorageResponseSchema: GenMessage<GetStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 24);
+  messageDesc(file_tidemark_backup_v1_registry_service, 25);
 
 /**
  * Asks for all storages.
@@ -910,7 +941,7 @@ export type ListStoragesRequest = Message<"tidemark.backup.v1.ListStoragesReques
  * Use `create(ListStoragesRequestSchema)` to create a new message.
  */
 export const ListStoragesRequestSchema: GenMessage<ListStoragesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 25);
+  messageDesc(file_tidemark_backup_v1_registry_service, 26);
 
 /**
  * The storages.
@@ -936,7 +967,7 @@ export type ListStoragesResponse = Message<"tidemark.backup.v1.ListStoragesRespo
  * Use `create(ListStoragesResponseSchema)` to create a new message.
  */
 export const ListStoragesResponseSchema: GenMessage<ListStoragesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 26);
+  messageDesc(file_tidemark_backup_v1_registry_service, 27);
 
 /**
  * Names the storage to forget.
@@ -955,7 +986,7 @@ export type DeleteStorageRequest = Message<"tidemark.backup.v1.DeleteStorageRequ
  * Use `create(DeleteStorageRequestSchema)` to create a new message.
  */
 export const DeleteStorageRequestSchema: GenMessage<DeleteStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 27);
+  messageDesc(file_tidemark_backup_v1_registry_service, 28);
 
 /**
  * The storage is forgotten.
@@ -970,7 +1001,7 @@ export type DeleteStorageResponse = Message<"tidemark.backup.v1.DeleteStorageRes
  * Use `create(DeleteStorageResponseSchema)` to create a new message.
  */
 export const DeleteStorageResponseSchema: GenMessage<DeleteStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 28);
+  messageDesc(file_tidemark_backup_v1_registry_service, 29);
 
 /**
  * Asks for a check.
@@ -1010,7 +1041,7 @@ export type CheckStorageRequest = Message<"tidemark.backup.v1.CheckStorageReques
  * Use `create(CheckStorageRequestSchema)` to create a new message.
  */
 export const CheckStorageRequestSchema: GenMessage<CheckStorageRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 29);
+  messageDesc(file_tidemark_backup_v1_registry_service, 30);
 
 /**
  * The check, done or still under way.
@@ -1029,7 +1060,7 @@ export type CheckStorageResponse = Message<"tidemark.backup.v1.CheckStorageRespo
  * Use `create(CheckStorageResponseSchema)` to create a new message.
  */
 export const CheckStorageResponseSchema: GenMessage<CheckStorageResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 30);
+  messageDesc(file_tidemark_backup_v1_registry_service, 31);
 
 /**
  * Asks for records to be rebuilt from the manifests in a storage.
@@ -1062,7 +1093,7 @@ export type RebuildRecordsRequest = Message<"tidemark.backup.v1.RebuildRecordsRe
  * Use `create(RebuildRecordsRequestSchema)` to create a new message.
  */
 export const RebuildRecordsRequestSchema: GenMessage<RebuildRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 31);
+  messageDesc(file_tidemark_backup_v1_registry_service, 32);
 
 /**
  * The rebuild, under way.
@@ -1081,7 +1112,7 @@ export type RebuildRecordsResponse = Message<"tidemark.backup.v1.RebuildRecordsR
  * Use `create(RebuildRecordsResponseSchema)` to create a new message.
  */
 export const RebuildRecordsResponseSchema: GenMessage<RebuildRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 32);
+  messageDesc(file_tidemark_backup_v1_registry_service, 33);
 
 /**
  * Asks about the registered clusters.
@@ -1114,7 +1145,7 @@ export type ListExcludedClustersRequest = Message<"tidemark.backup.v1.ListExclud
  * Use `create(ListExcludedClustersRequestSchema)` to create a new message.
  */
 export const ListExcludedClustersRequestSchema: GenMessage<ListExcludedClustersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 33);
+  messageDesc(file_tidemark_backup_v1_registry_service, 34);
 
 /**
  * Clusters by id, at most 10000.
@@ -1140,7 +1171,7 @@ export type ListExcludedClustersResponse = Message<"tidemark.backup.v1.ListExclu
  * Use `create(ListExcludedClustersResponseSchema)` to create a new message.
  */
 export const ListExcludedClustersResponseSchema: GenMessage<ListExcludedClustersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 34);
+  messageDesc(file_tidemark_backup_v1_registry_service, 35);
 
 /**
  * Names a check.
@@ -1159,7 +1190,7 @@ export type GetStorageCheckRequest = Message<"tidemark.backup.v1.GetStorageCheck
  * Use `create(GetStorageCheckRequestSchema)` to create a new message.
  */
 export const GetStorageCheckRequestSchema: GenMessage<GetStorageCheckRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 35);
+  messageDesc(file_tidemark_backup_v1_registry_service, 36);
 
 /**
  * The check asked for.
@@ -1178,7 +1209,7 @@ export type GetStorageCheckResponse = Message<"tidemark.backup.v1.GetStorageChec
  * Use `create(GetStorageCheckResponseSchema)` to create a new message.
  */
 export const GetStorageCheckResponseSchema: GenMessage<GetStorageCheckResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 36);
+  messageDesc(file_tidemark_backup_v1_registry_service, 37);
 
 /**
  * One step of a check, in the order in which they were done.
@@ -1216,7 +1247,7 @@ export type CheckStep = Message<"tidemark.backup.v1.CheckStep"> & {
  * Use `create(CheckStepSchema)` to create a new message.
  */
 export const CheckStepSchema: GenMessage<CheckStep> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 37);
+  messageDesc(file_tidemark_backup_v1_registry_service, 38);
 
 /**
  * What one worker found.
@@ -1250,7 +1281,7 @@ export type WorkerCheck = Message<"tidemark.backup.v1.WorkerCheck"> & {
  * Use `create(WorkerCheckSchema)` to create a new message.
  */
 export const WorkerCheckSchema: GenMessage<WorkerCheck> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 38);
+  messageDesc(file_tidemark_backup_v1_registry_service, 39);
 
 /**
  * A check of a storage by the workers of a pool; kept for a day.
@@ -1337,7 +1368,53 @@ export type StorageCheck = Message<"tidemark.backup.v1.StorageCheck"> & {
  * Use `create(StorageCheckSchema)` to create a new message.
  */
 export const StorageCheckSchema: GenMessage<StorageCheck> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_registry_service, 39);
+  messageDesc(file_tidemark_backup_v1_registry_service, 40);
+
+/**
+ * What a cluster is for, which decides what a restore into it takes.
+ *
+ * @generated from enum tidemark.backup.v1.ClusterPurpose
+ */
+export const ClusterPurpose = {
+  /**
+   * As production.
+   *
+   * @generated from enum value: CLUSTER_PURPOSE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: CLUSTER_PURPOSE_PRODUCTION = 1;
+   */
+  PRODUCTION: 1,
+
+  /**
+   * It stands by for a disaster.
+   *
+   * @generated from enum value: CLUSTER_PURPOSE_DR = 2;
+   */
+  DR: 2,
+
+  /**
+   * It holds nothing that anybody needs: operators restore into it too, and nobody must have looked at a plan.
+   *
+   * @generated from enum value: CLUSTER_PURPOSE_SCRATCH = 3;
+   */
+  SCRATCH: 3,
+} as const;
+
+/**
+ * What a cluster is for, which decides what a restore into it takes.
+ *
+ * @generated from enum tidemark.backup.v1.ClusterPurpose
+ */
+export type ClusterPurpose = (typeof ClusterPurpose)[keyof typeof ClusterPurpose] | UnknownEnum;
+
+/**
+ * Describes the enum tidemark.backup.v1.ClusterPurpose.
+ */
+export const ClusterPurposeSchema: GenEnum<ClusterPurpose> = /*@__PURE__*/
+  enumDesc(file_tidemark_backup_v1_registry_service, 0);
 
 /**
  * What a worker does with a storage beside backups.
@@ -1383,7 +1460,7 @@ export type CheckKind = (typeof CheckKind)[keyof typeof CheckKind] | UnknownEnum
  * Describes the enum tidemark.backup.v1.CheckKind.
  */
 export const CheckKindSchema: GenEnum<CheckKind> = /*@__PURE__*/
-  enumDesc(file_tidemark_backup_v1_registry_service, 0);
+  enumDesc(file_tidemark_backup_v1_registry_service, 1);
 
 /**
  * How far a check is.
@@ -1423,7 +1500,7 @@ export type CheckState = (typeof CheckState)[keyof typeof CheckState] | UnknownE
  * Describes the enum tidemark.backup.v1.CheckState.
  */
 export const CheckStateSchema: GenEnum<CheckState> = /*@__PURE__*/
-  enumDesc(file_tidemark_backup_v1_registry_service, 1);
+  enumDesc(file_tidemark_backup_v1_registry_service, 2);
 
 /**
  * The clusters that Tidemark backs up and the storages it writes to.
@@ -1432,7 +1509,7 @@ export const CheckStateSchema: GenEnum<CheckState> = /*@__PURE__*/
  */
 export const RegistryService: GenService<{
   /**
-   * Registers a cluster or changes it.
+   * Registers a cluster or changes it. While a restore has the cluster, its PD, TLS files and pool stay as they are.
    *
    * @generated from rpc tidemark.backup.v1.RegistryService.PutCluster
    */

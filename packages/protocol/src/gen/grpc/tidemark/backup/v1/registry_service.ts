@@ -23,6 +23,28 @@ export const protobufPackage = "tidemark.backup.v1";
 
 export const protobufFileName = "tidemark/backup/v1/registry_service.proto";
 
+/** What a cluster is for, which decides what a restore into it takes. */
+export const ClusterPurpose = {
+  /** CLUSTER_PURPOSE_UNSPECIFIED - As production. */
+  CLUSTER_PURPOSE_UNSPECIFIED: 0,
+  CLUSTER_PURPOSE_PRODUCTION: 1,
+  /** CLUSTER_PURPOSE_DR - It stands by for a disaster. */
+  CLUSTER_PURPOSE_DR: 2,
+  /** CLUSTER_PURPOSE_SCRATCH - It holds nothing that anybody needs: operators restore into it too, and nobody must have looked at a plan. */
+  CLUSTER_PURPOSE_SCRATCH: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ClusterPurpose = typeof ClusterPurpose[keyof typeof ClusterPurpose];
+
+export namespace ClusterPurpose {
+  export type CLUSTER_PURPOSE_UNSPECIFIED = typeof ClusterPurpose.CLUSTER_PURPOSE_UNSPECIFIED;
+  export type CLUSTER_PURPOSE_PRODUCTION = typeof ClusterPurpose.CLUSTER_PURPOSE_PRODUCTION;
+  export type CLUSTER_PURPOSE_DR = typeof ClusterPurpose.CLUSTER_PURPOSE_DR;
+  export type CLUSTER_PURPOSE_SCRATCH = typeof ClusterPurpose.CLUSTER_PURPOSE_SCRATCH;
+  export type UNRECOGNIZED = typeof ClusterPurpose.UNRECOGNIZED;
+}
+
 /** What a worker does with a storage beside backups. */
 export const CheckKind = {
   CHECK_KIND_UNSPECIFIED: 0,
@@ -96,6 +118,12 @@ export interface BrOptions_ExtraEntry {
   value: string;
 }
 
+/** What restores into a cluster keep to. */
+export interface RestoreRules {
+  /** After a worker was lost, nothing goes on until a person says that its host is dead. */
+  strictLoss: boolean;
+}
+
 /** A TiDB cluster that Tidemark backs up. */
 export interface Cluster {
   id: string;
@@ -114,6 +142,8 @@ export interface Cluster {
   brOptions: BrOptions | undefined;
   createTime: Date | undefined;
   updateTime: Date | undefined;
+  purpose: ClusterPurpose;
+  restore: RestoreRules | undefined;
 }
 
 export interface Cluster_LabelsEntry {
@@ -752,6 +782,61 @@ export const BrOptions_ExtraEntry: MessageFns<BrOptions_ExtraEntry> = {
   },
 };
 
+function createBaseRestoreRules(): RestoreRules {
+  return { strictLoss: false };
+}
+
+export const RestoreRules: MessageFns<RestoreRules> = {
+  encode(message: RestoreRules, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.strictLoss !== false) {
+      writer.uint32(8).bool(message.strictLoss);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreRules {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreRules();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.strictLoss = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RestoreRules>): RestoreRules {
+    return RestoreRules.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestoreRules>): RestoreRules {
+    const message = createBaseRestoreRules();
+    message.strictLoss = object.strictLoss ?? false;
+    return message;
+  },
+};
+
 function createBaseCluster(): Cluster {
   return {
     id: "",
@@ -766,6 +851,8 @@ function createBaseCluster(): Cluster {
     brOptions: undefined,
     createTime: undefined,
     updateTime: undefined,
+    purpose: 0,
+    restore: undefined,
   };
 }
 
@@ -806,6 +893,12 @@ export const Cluster: MessageFns<Cluster> = {
     }
     if (message.updateTime !== undefined) {
       Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(98).fork()).join();
+    }
+    if (message.purpose !== 0) {
+      writer.uint32(104).int32(message.purpose);
+    }
+    if (message.restore !== undefined) {
+      RestoreRules.encode(message.restore, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -922,6 +1015,22 @@ export const Cluster: MessageFns<Cluster> = {
             message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.purpose = reader.int32() as any;
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.restore = RestoreRules.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -961,6 +1070,10 @@ export const Cluster: MessageFns<Cluster> = {
       : undefined;
     message.createTime = object.createTime ?? undefined;
     message.updateTime = object.updateTime ?? undefined;
+    message.purpose = object.purpose ?? 0;
+    message.restore = (object.restore !== undefined && object.restore !== null)
+      ? RestoreRules.fromPartial(object.restore)
+      : undefined;
     return message;
   },
 };
@@ -4138,7 +4251,7 @@ export const StorageCheck: MessageFns<StorageCheck> = {
 /** The clusters that Tidemark backs up and the storages it writes to. */
 export type RegistryServiceService = typeof RegistryServiceService;
 export const RegistryServiceService = {
-  /** Registers a cluster or changes it. */
+  /** Registers a cluster or changes it. While a restore has the cluster, its PD, TLS files and pool stay as they are. */
   putCluster: {
     path: "/tidemark.backup.v1.RegistryService/PutCluster" as const,
     requestStream: false as const,
@@ -4283,7 +4396,7 @@ export const RegistryServiceService = {
 } as const;
 
 export interface RegistryServiceServer extends UntypedServiceImplementation {
-  /** Registers a cluster or changes it. */
+  /** Registers a cluster or changes it. While a restore has the cluster, its PD, TLS files and pool stay as they are. */
   putCluster: handleUnaryCall<PutClusterRequest, PutClusterResponse>;
   /** One cluster. */
   getCluster: handleUnaryCall<GetClusterRequest, GetClusterResponse>;
@@ -4312,7 +4425,7 @@ export interface RegistryServiceServer extends UntypedServiceImplementation {
 }
 
 export interface RegistryServiceClient extends Client {
-  /** Registers a cluster or changes it. */
+  /** Registers a cluster or changes it. While a restore has the cluster, its PD, TLS files and pool stay as they are. */
   putCluster(
     request: PutClusterRequest,
     callback: (error: ServiceError | null, response: PutClusterResponse) => void,

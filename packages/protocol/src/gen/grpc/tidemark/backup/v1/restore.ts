@@ -5,6 +5,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Cancellation, Progress, Reason } from "./backup.ts";
+import { ClusterPurpose } from "./registry_service.ts";
 
 export const protobufPackage = "tidemark.backup.v1";
 
@@ -186,6 +187,10 @@ export interface RestoreTarget {
   pd: string[];
   version: string;
   pool: string;
+  /** As it was registered when the restore was accepted; not set by earlier versions. */
+  purpose: ClusterPurpose;
+  /** After a worker was lost, nothing goes on until a person says that its host is dead. */
+  strictLoss: boolean;
 }
 
 /** A person freed a target. */
@@ -842,7 +847,7 @@ export const RestoreSource: MessageFns<RestoreSource> = {
 };
 
 function createBaseRestoreTarget(): RestoreTarget {
-  return { clusterId: "", pd: [], version: "", pool: "" };
+  return { clusterId: "", pd: [], version: "", pool: "", purpose: 0, strictLoss: false };
 }
 
 export const RestoreTarget: MessageFns<RestoreTarget> = {
@@ -858,6 +863,12 @@ export const RestoreTarget: MessageFns<RestoreTarget> = {
     }
     if (message.pool !== "") {
       writer.uint32(34).string(message.pool);
+    }
+    if (message.purpose !== 0) {
+      writer.uint32(40).int32(message.purpose);
+    }
+    if (message.strictLoss !== false) {
+      writer.uint32(48).bool(message.strictLoss);
     }
     return writer;
   },
@@ -907,6 +918,22 @@ export const RestoreTarget: MessageFns<RestoreTarget> = {
             message.pool = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.purpose = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.strictLoss = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -928,6 +955,8 @@ export const RestoreTarget: MessageFns<RestoreTarget> = {
     message.pd = object.pd?.map((e) => e) || [];
     message.version = object.version ?? "";
     message.pool = object.pool ?? "";
+    message.purpose = object.purpose ?? 0;
+    message.strictLoss = object.strictLoss ?? false;
     return message;
   },
 };

@@ -42,14 +42,16 @@ export interface StartRestoreRequest {
   options:
     | RestoreOptions
     | undefined;
-  /** Of the plan that was looked at. */
+  /** Of the plan that was looked at; may be left out for a scratch cluster. */
   planHash: string;
-  /** The id of the target, letter for letter. */
+  /** The id of the target, letter for letter; may be left out for a scratch cluster. */
   confirm: string;
   /** Names of checks that are blocked, and are to be passed over. */
   acknowledge: string[];
   /** A repeat with the same key and caller answers with the first restore; another request with it is refused. */
   key: string;
+  /** Set by the gateway: the caller is no admin, and restores into scratch clusters alone. */
+  scratchOnly?: boolean | undefined;
 }
 
 /** The accepted restore. */
@@ -315,7 +317,16 @@ export const PlanRestoreResponse: MessageFns<PlanRestoreResponse> = {
 };
 
 function createBaseStartRestoreRequest(): StartRestoreRequest {
-  return { backupId: "", targetClusterId: "", options: undefined, planHash: "", confirm: "", acknowledge: [], key: "" };
+  return {
+    backupId: "",
+    targetClusterId: "",
+    options: undefined,
+    planHash: "",
+    confirm: "",
+    acknowledge: [],
+    key: "",
+    scratchOnly: undefined,
+  };
 }
 
 export const StartRestoreRequest: MessageFns<StartRestoreRequest> = {
@@ -340,6 +351,9 @@ export const StartRestoreRequest: MessageFns<StartRestoreRequest> = {
     }
     if (message.key !== "") {
       writer.uint32(58).string(message.key);
+    }
+    if (message.scratchOnly !== undefined) {
+      writer.uint32(64).bool(message.scratchOnly);
     }
     return writer;
   },
@@ -413,6 +427,14 @@ export const StartRestoreRequest: MessageFns<StartRestoreRequest> = {
             message.key = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.scratchOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -439,6 +461,7 @@ export const StartRestoreRequest: MessageFns<StartRestoreRequest> = {
     message.confirm = object.confirm ?? "";
     message.acknowledge = object.acknowledge?.map((e) => e) || [];
     message.key = object.key ?? "";
+    message.scratchOnly = object.scratchOnly ?? undefined;
     return message;
   },
 };
@@ -1648,7 +1671,7 @@ export const RestoreServiceService = {
     responseSerialize: (value: PlanRestoreResponse): Buffer => Buffer.from(PlanRestoreResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PlanRestoreResponse => PlanRestoreResponse.decode(value),
   },
-  /** Accepts a restore: once answered it is never forgotten. */
+  /** Accepts a restore: once answered it is never forgotten. Operators start those into scratch clusters alone. */
   startRestore: {
     path: "/tidemark.backup.v1.RestoreService/StartRestore" as const,
     requestStream: false as const,
@@ -1754,7 +1777,7 @@ export const RestoreServiceService = {
 export interface RestoreServiceServer extends UntypedServiceImplementation {
   /** Says what a restore would do, and what stands in its way; writes nothing. */
   planRestore: handleUnaryCall<PlanRestoreRequest, PlanRestoreResponse>;
-  /** Accepts a restore: once answered it is never forgotten. */
+  /** Accepts a restore: once answered it is never forgotten. Operators start those into scratch clusters alone. */
   startRestore: handleUnaryCall<StartRestoreRequest, StartRestoreResponse>;
   /** One restore by its id. */
   getRestore: handleUnaryCall<GetRestoreRequest, GetRestoreResponse>;
@@ -1791,7 +1814,7 @@ export interface RestoreServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PlanRestoreResponse) => void,
   ): ClientUnaryCall;
-  /** Accepts a restore: once answered it is never forgotten. */
+  /** Accepts a restore: once answered it is never forgotten. Operators start those into scratch clusters alone. */
   startRestore(
     request: StartRestoreRequest,
     callback: (error: ServiceError | null, response: StartRestoreResponse) => void,
