@@ -60,7 +60,7 @@ async function verifyCommand(args: readonly string[]): Promise<number> {
   }
   // Only who verifies waits for the clients of object stores to load.
   const { verify } = await import('./verify.ts');
-  return (await verify(asked, { env, say, show: createStatusLine(process.stderr), stop: stop.signal })) ? 0 : 1;
+  return await verify(asked, { env, say, show: createStatusLine(process.stderr), stop: stop.signal });
 }
 
 function surroundings() {

@@ -17,6 +17,9 @@ it('reads every byte unless told otherwise', () => {
   expect(verify('--crypter-method', 'aes256-ctr', '--crypter-key-file', 'key')).toMatchObject({
     crypter: { method: 'aes256-ctr', keyFile: '/here/key' },
   });
+  expect(verify('--public-key', 'a.pub', '--public-key', '/keys/b.pub')).toMatchObject({
+    publicKeys: ['/here/a.pub', '/keys/b.pub'],
+  });
   expect(parse('--help')).toEqual({ command: 'help' });
 });
 
@@ -31,6 +34,10 @@ it.each([
   [['--storage', '/b', '--path', 'c/p', '--level', 'meta', '--sample', '0.5'], /--sample says nothing to --level meta/],
   [['--storage', '/b', '--path', 'c/p', '--crypter-method', 'aes128-ctr'], /belong together/],
   [['--storage', '/b', '--path', 'c/p', '--crypter-method', 'des', '--crypter-key-file', 'k'], /is one of aes128-ctr/],
+  [
+    ['--storage', '/b', '--path', 'c/p', ...Array(9).fill('--public-key=k')],
+    /--public-key can be given at most 8 times/,
+  ],
   [['--storage', '/b', '--path', 'c/p', '--often'], /Unknown option '--often'/],
 ])('says what is wrong with %j', (args, sentence) => {
   expect(() => parse(...args)).toThrow(UsageError);

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { VerifyLevel } from '@tidemark/backupmeta/verify-content';
-import { MAX_VERIFY_FILES_AT_ONCE } from '@tidemark/limits/limits';
+import { MAX_MANIFEST_KEYS, MAX_VERIFY_FILES_AT_ONCE } from '@tidemark/limits/limits';
 import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { UsageError } from './options.ts';
 import { parseStorageAddress } from './storage-address.ts';
@@ -12,6 +12,7 @@ every file is there, and compares the SHA-256 of each with what TiKV wrote. Noth
   npm run tidemark -- verify --storage /mnt/backup --path orders/2026-11-30-02-00-00-auto
   npm run tidemark -- verify --storage 's3://backups/tidb?endpoint=https://minio:9000' --path orders/2026-11-30-02-00-00-auto
   npm run tidemark -- verify --storage gcs://backups --path orders/… --sample 0.1 --rate-limit 100
+  npm run tidemark -- verify --storage /mnt/backup --path orders/… --level meta --public-key manifest.pub
 
 The address of a storage is that of br: an absolute folder, s3://, gcs:// or azure://. Credentials come from the environment
 (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_KEY and the others that br takes).
@@ -25,10 +26,15 @@ Options
   --files-at-once <number>    how many files are read side by side (4)
   --crypter-method <method>   of an encrypted backup: aes128-ctr, aes192-ctr or aes256-ctr
   --crypter-key-file <file>   that holds its key in hexadecimal digits
+  --public-key <file>         that holds public keys (PEM): tidemark.json must be signed by one of them; may be given again
   --json                      prints the report as one JSON object
   --help                      this text
 
-Exit code: 0 nothing is wrong, 1 something is or could not be verified, 2 wrong usage.
+With --public-key it is told, too, whether somebody tampered with the backup, which needs no server either: a catalogue that is not the
+one that was signed, a manifest that was changed, or one of another backup.
+
+Exit code: 0 nothing is wrong, 1 the backup is damaged or was tampered with, 2 it could not be verified (also where it is not signed
+by a known key, or Ctrl-C stopped it) or wrong usage.
 `;
 
 /** What was asked for. */
@@ -43,6 +49,8 @@ export type AskedToVerify =
       readonly bytesPerSecond?: number;
       readonly filesAtOnce: number;
       readonly crypter?: { readonly method: string; readonly keyFile: string };
+      /** Names of files. */
+      readonly publicKeys: readonly string[];
       readonly json: boolean;
     };
 
@@ -55,6 +63,7 @@ const SPEC = {
   'files-at-once': { type: 'string' },
   'crypter-method': { type: 'string' },
   'crypter-key-file': { type: 'string' },
+  'public-key': { type: 'string', multiple: true },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -72,7 +81,7 @@ export function parseVerifyOptions(args: readonly string[], folder: string): Ask
   if (values.help) return { command: 'help' };
   const [odd] = positionals;
   if (odd !== undefined) throw usage(`"${odd}" is too much: a backup is named with --storage and --path`);
-  const { storage, path, level = 'bytes', json = false } = values;
+  const { storage, path, level = 'bytes', json = false, 'public-key': publicKeys = [] } = values;
   if (!storage) throw usage('--storage <address> must say where backups are');
   if (!path) throw usage('--path <path> must name a backup below the storage');
   if (level !== 'bytes' && level !== 'meta') throw usage(`--level is bytes or meta; "${level}" is not`);
@@ -87,6 +96,8 @@ export function parseVerifyOptions(args: readonly string[], folder: string): Ask
   );
   if (level === 'meta' && sample !== undefined)
     throw usage('--sample says nothing to --level meta, which reads no data');
+  if (publicKeys.length > MAX_MANIFEST_KEYS)
+    throw usage(`--public-key can be given at most ${MAX_MANIFEST_KEYS} times`);
   const method = values['crypter-method'];
   const keyFile = values['crypter-key-file'];
   if ((method === undefined) !== (keyFile === undefined))
@@ -102,6 +113,7 @@ export function parseVerifyOptions(args: readonly string[], folder: string): Ask
     ...(rateLimit !== undefined && { bytesPerSecond: rateLimit * MIB }),
     filesAtOnce: atOnce ?? 4,
     ...(method !== undefined && keyFile !== undefined && { crypter: { method, keyFile: resolve(folder, keyFile) } }),
+    publicKeys: publicKeys.map((file) => resolve(folder, file)),
     json,
   };
 }

@@ -1,13 +1,18 @@
 /** `tidemark verify`: verifies a backup in its storage, with nothing else of Tidemark running. */
 
+import type { KeyObject } from 'node:crypto';
 import { openCrypter } from '@tidemark/backupmeta/crypter';
-import { MANIFEST, type Seal, toSeal } from '@tidemark/backupmeta/seal';
+import { MANIFEST } from '@tidemark/backupmeta/seal';
+import { type JudgedManifest, judgeManifest, readPublicKey } from '@tidemark/backupmeta/signature';
 import { toSentence } from '@tidemark/backupmeta/verdict';
 import { type ContentReport, type Progress, verifyContent } from '@tidemark/backupmeta/verify-content';
 import { AppError } from '@tidemark/errors/app-error';
+import { MAX_SECRET_FILE_BYTES } from '@tidemark/limits/limits';
 import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { readFileWithinSync, whyUnread } from '@tidemark/service-kit/bounded-read';
 import type { Env } from '@tidemark/service-kit/env';
-import { type BackupFiles, openBackupFiles } from '@tidemark/storage/backup-files';
+import { openBackupFiles } from '@tidemark/storage/backup-files';
+import { UsageError } from './options.ts';
 import type { AskedToVerify } from './verify-options.ts';
 
 export interface VerifyDependencies {
@@ -23,17 +28,30 @@ export interface VerifyDependencies {
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
 
-/** @returns whether nothing is wrong */
+/** The exit code: nothing is wrong, something is, or it could not be verified. */
+const CODES = { good: 0, damaged: 1, absent: 1, incomplete: 2 } as const satisfies Record<
+  ContentReport['verdict'],
+  number
+>;
+const NOT_VERIFIED = 2;
+const PUBLIC_KEY = /-----BEGIN PUBLIC KEY-----[\s\S]+?-----END PUBLIC KEY-----/g;
+
+/**
+ * @returns the exit code
+ * @throws UsageError for a file that holds no public key
+ */
 export async function verify(
   asked: Extract<AskedToVerify, { command: 'verify' }>,
   { env, say, show, stop }: VerifyDependencies,
-): Promise<boolean> {
-  const { storage, path, level, sample, bytesPerSecond, filesAtOnce, crypter, json } = asked;
+): Promise<number> {
+  const { storage, path, level, sample, bytesPerSecond, filesAtOnce, crypter, publicKeys, json } = asked;
+  const keys = publicKeys.flatMap(readKeys);
   const startedAt = performance.now();
   let last: Progress | undefined;
   try {
     const files = await openBackupFiles(storage, path, env);
     const options = crypter && BrOptions.create({ crypterMethod: crypter.method, crypterKeyFile: crypter.keyFile });
+    const judged = judgeManifest(await files.read(MANIFEST, stop), path, keys);
     const report = await verifyContent(files, stop, {
       level,
       sample,
@@ -41,7 +59,9 @@ export async function verify(
       bytesPerSecond,
       filesAtOnce,
       decrypt: await openCrypter(options, undefined, stop),
-      sealed: await readSeal(files, stop),
+      sealed: judged.sealed,
+      signature: judged.signature,
+      finding: judged.finding,
       onProgress(progress) {
         last = progress;
         show(toLine(progress, performance.now() - startedAt));
@@ -49,28 +69,40 @@ export async function verify(
     });
     show('');
     const seconds = (performance.now() - startedAt) / 1_000;
-    if (json) say(JSON.stringify(toJson(report, seconds, sample)));
-    else tell(report, seconds, sample, say);
-    return report.verdict === 'good';
+    if (json) say(JSON.stringify(toJson(report, judged, seconds, sample)));
+    else tell(report, judged, seconds, sample, say);
+    return CODES[report.verdict];
   } catch (error) {
     show('');
     const so = last && last.standing.files > 0 ? ` ${found(last)} until then.` : '';
     if (stop.aborted) {
       say(`Stopped before all was verified.${so}`);
-      return false;
+      return NOT_VERIFIED;
     }
     if (!(error instanceof AppError)) throw error;
     say(`The backup could not be verified: ${error.message}${so}`);
-    return false;
+    return NOT_VERIFIED;
   }
 }
 
 const found = ({ standing: { files, problemCount } }: Progress) =>
   `${files} ${files === 1 ? 'file was' : 'files were'} read, and ${problemCount === 0 ? 'nothing was wrong' : `${problemCount} found damaged`}`;
 
-async function readSeal(files: BackupFiles, signal: AbortSignal): Promise<Seal | undefined> {
-  const manifest = await files.read(MANIFEST, signal);
-  return manifest && toSeal(manifest);
+function readKeys(file: string): KeyObject[] {
+  const content = read(file);
+  const keys = (content.match(PUBLIC_KEY) ?? []).flatMap((pem) => readPublicKey(pem) ?? []);
+  if (keys.length > 0) return keys;
+  throw new UsageError(
+    `--public-key names ${file}, which holds no public Ed25519 key in PEM form (openssl pkey -in manifest.key -pubout). verify --help tells the rest.`,
+  );
+}
+
+function read(file: string): string {
+  try {
+    return readFileWithinSync(file, MAX_SECRET_FILE_BYTES).toString('utf8');
+  } catch (error) {
+    throw new UsageError(`--public-key names ${file}, which ${whyUnread(error)}. verify --help tells the rest.`);
+  }
 }
 
 function toLine({ standing, bytesRead, bytesInAll }: Progress, tookMs: number): string {
@@ -80,20 +112,32 @@ function toLine({ standing, bytesRead, bytesInAll }: Progress, tookMs: number): 
   return `${percent} %  ${size(bytesRead)} of ${size(bytesInAll)}, ${standing.files} files${damaged}${left}`;
 }
 
-function tell(report: ContentReport, seconds: number, sample: number, say: (line: string) => void): void {
+function tell(
+  report: ContentReport,
+  { signature, keyId }: JudgedManifest,
+  seconds: number,
+  sample: number,
+  say: (line: string) => void,
+): void {
   const { problems, problemCount, filesRead, bytesRead } = report;
   // Names come from the storage: what steers terminals is not passed on to this one.
   for (const { kind, why } of problems) say(`${kind.padEnd(10)}  ${why}`.replaceAll(/\p{Cc}/gu, '?'));
   if (problemCount > problems.length) say(`… and ${problemCount - problems.length} more, which are not shown.`);
   say(toSentence(report, sample));
+  if (signature === 'good') say(`tidemark.json is signed with the key ${keyId}.`);
+  if (signature === 'unknownKey' && problems.every(({ kind }) => kind !== 'unknownKey'))
+    say(
+      `tidemark.json bears a signature of the key ${keyId}, which was not verified: --public-key names a file that holds it.`,
+    );
   if (filesRead > 0) say(`${filesRead} files with ${size(bytesRead)} were read in ${duration(seconds)}.`);
 }
 
-function toJson(report: ContentReport, seconds: number, sample: number) {
+function toJson(report: ContentReport, { keyId }: JudgedManifest, seconds: number, sample: number) {
   const { result, description: _, ...rest } = report;
   return {
     ...rest,
     message: toSentence(report, sample),
+    ...(keyId !== undefined && { keyId }),
     sample,
     seconds: Number(seconds.toFixed(3)),
     ...(result && { tso: String(result.tso), dataFiles: Number(result.files), clusterVersion: result.clusterVersion }),

@@ -105,7 +105,7 @@ describe('a backup', () => {
     expect(damaged.lines).toContainEqual(expect.stringMatching(/^The backup is damaged: 3 files of \d+ are not/));
 
     const away = await runCli('verify', '--storage', `${tidemark.stack.storage}/nowhere`, '--path', filePath);
-    expect(away).toMatchObject({ code: 1, errors: '' });
+    expect(away).toMatchObject({ code: 2, errors: '' });
     expect(away.lines[0]).toMatch(/^The backup could not be verified: .*is it mounted\?/);
     expect(await verify('--sample', '2')).toEqual({
       code: 2,

@@ -57,6 +57,7 @@ export interface BackupRecord {
     readonly problems: readonly { readonly kind: string; readonly name: string }[];
     readonly problemCount: number;
     readonly damaged: boolean;
+    readonly signature?: { readonly state: string; readonly keyId?: string };
     readonly waitsFor?: string;
     readonly worker?: string;
     readonly progress?: { readonly bytesRead: number; readonly bytesInAll: number; readonly files: number };

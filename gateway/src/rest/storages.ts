@@ -71,6 +71,7 @@ function toStorage(body: Record<string, unknown>): MessageInitShape<typeof Stora
     root = '',
     maxConcurrent = 0,
     trashDays = 0,
+    manifestKeys,
     gone = false,
     sendCredentialsToTikv,
     credentials,
@@ -82,6 +83,7 @@ function toStorage(body: Record<string, unknown>): MessageInitShape<typeof Stora
     root,
     maxConcurrent,
     trashDays,
+    manifestKeys: manifestKeys ?? [],
     gone,
     // What the schema let through for a type is what its message has.
     location: { case: type, value: where } as MessageInitShape<typeof StorageSchema>['location'] & object,
@@ -111,7 +113,17 @@ function spelledPlainly(field: string): string {
 }
 
 function toStorageView({ location, credentials, usableBy, bin, ...storage }: Storage): operations.StorageView {
-  const { id, root, maxConcurrent, trashDays, gone, sendCredentialsToTikv = true, createTime, updateTime } = storage;
+  const {
+    id,
+    root,
+    maxConcurrent,
+    trashDays,
+    manifestKeys,
+    gone,
+    sendCredentialsToTikv = true,
+    createTime,
+    updateTime,
+  } = storage;
   const source = credentials?.source;
   return {
     id,
@@ -122,6 +134,7 @@ function toStorageView({ location, credentials, usableBy, bin, ...storage }: Sto
     root,
     maxConcurrent,
     trashDays,
+    manifestKeys,
     ...(bin && { bin: { backups: Number(bin.backups), sizeBytes: Number(bin.sizeBytes) } }),
     gone,
     ...(usableBy && { usableBy: { clusters: usableBy.clusters, labels: usableBy.labels } }),

@@ -1,11 +1,13 @@
 /** The verification of a backup as REST shows it. Pure. */
 import {
+  type ManifestSignature,
+  SignatureState,
   type Verification,
   VerificationState,
   type VerificationVerdict,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { timeOf } from './legacy-states.ts';
-import type { VerificationView } from './operations/backups.ts';
+import type { SignatureView, VerificationView } from './operations/backups.ts';
 import { levelOf } from './verification-level.ts';
 
 const STATES: Readonly<Record<number, VerificationView['state']>> = {
@@ -42,7 +44,21 @@ export function toVerificationView(verification: Verification): VerificationView
   };
 }
 
-function toVerdict({ level, sample, verdict, problems, problemCount, verifiedAt }: Verification | VerificationVerdict) {
+const SIGNATURES: Readonly<Record<number, SignatureView['state']>> = {
+  [SignatureState.GOOD]: 'good',
+  [SignatureState.NONE]: 'none',
+  [SignatureState.UNKNOWN_KEY]: 'unknownKey',
+  [SignatureState.WRONG]: 'wrong',
+};
+
+/** Nothing where nobody looked. */
+function toSignature(signature: ManifestSignature | undefined): { signature?: SignatureView } {
+  const state = signature && SIGNATURES[signature.state];
+  return state ? { signature: { state, ...(signature.keyId && { keyId: signature.keyId }) } } : {};
+}
+
+function toVerdict(found: Verification | VerificationVerdict) {
+  const { level, sample, verdict, problems, problemCount, verifiedAt } = found;
   return {
     level: levelOf(level),
     sample,
@@ -50,5 +66,6 @@ function toVerdict({ level, sample, verdict, problems, problemCount, verifiedAt 
     problems: problems.map(({ kind, name, why }) => ({ kind, name, why })),
     problemCount: Number(problemCount),
     verifiedAt: timeOf(verifiedAt),
+    ...toSignature(found.signature),
   };
 }

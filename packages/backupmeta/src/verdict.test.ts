@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { toSentence } from './verdict.ts';
-import type { ContentReport } from './verify-content.ts';
+import type { ContentReport, Problem } from './verify-content.ts';
 
 const result = {
   tso: 435_844_546_560_000_000n,
@@ -21,6 +21,7 @@ const report = (changes: Partial<ContentReport> = {}): ContentReport => ({
   bytesRead: 90,
   problems: [],
   problemCount: 0,
+  signature: undefined,
   ...changes,
 });
 
@@ -48,4 +49,27 @@ it('says of a backup what its verification showed, and no more', () => {
   expect(toSentence(report({ verdict: 'absent', result: undefined, problemCount: 1 }))).toBe(
     'There is no backup: backupmeta is missing.',
   );
+});
+
+it('says of a signature what it proves, and what is not proven without one', () => {
+  const at = (kind: Problem['kind'], why: string) => ({ kind, name: 'tidemark.json', why });
+  const unsigned = at('unsigned', 'tidemark.json bears no signature');
+  const said = (problems: readonly Problem[], verdict: ContentReport['verdict']) =>
+    toSentence(report({ verdict, problems, problemCount: problems.length }));
+  expect(toSentence(report({ signature: 'good' }))).toMatch(
+    /2022-09-08T05:30:00.000Z\. Its catalogue is the one that was signed\.$/,
+  );
+  expect(toSentence(report({ signature: 'good', level: 'meta' }))).toMatch(
+    /unharmed, and the one that was signed\. All 7/,
+  );
+  expect(said([unsigned], 'incomplete')).toBe(
+    'Nothing was found that is wrong, but that this is what was written is not proven: tidemark.json bears no signature.',
+  );
+  expect(said([unsigned, at('unreadable', 'x')], 'incomplete')).toBe(
+    'Nothing was found that is wrong, but 1 file of 7 could not be verified, and that this is what was written is not proven: tidemark.json bears no signature.',
+  );
+  expect(said([at('signature', 'it was changed since')], 'damaged')).toBe(
+    'The backup cannot be trusted, although its files fit together: it was changed since.',
+  );
+  expect(said([at('tampered', 'x')], 'damaged')).toMatch(/^The backup was tampered with/);
 });

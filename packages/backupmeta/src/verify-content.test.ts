@@ -6,6 +6,7 @@ import { openStorage } from '@tidemark/storage/open-storage';
 import { createKinds } from '@tidemark/storage/testing/kinds';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sealOf } from './seal.ts';
+import type { SignatureFinding, SignatureState } from './signature.ts';
 import { DATA, STATISTICS, sealedBackup } from './testing/sealed-backup.ts';
 import { type Progress, verifyContent } from './verify-content.ts';
 
@@ -100,6 +101,40 @@ describe.each([
       kind: 'missing',
       name: 'backupmeta.datafile.000000001',
       why: 'backupmeta.datafile.000000001 is missing',
+    });
+  });
+
+  it('tells a catalogue that somebody put there from one that decayed, where the manifest is signed', async () => {
+    const whole = backup.get('backupmeta') as Buffer;
+    const read = (signature: SignatureState) => verify({ sealed: sealOf(whole), signature });
+    expect(await read('good')).toMatchObject({ verdict: 'good', signature: 'good' });
+    // Another backup, whole in itself.
+    for (const [name, content] of sealedBackup(undefined, { '9/z_write.sst': 'rows of somebody else' }))
+      await put(name, content);
+    expect(await read('good')).toMatchObject({ verdict: 'damaged', problems: [{ kind: 'tampered' }] });
+    expect(await read('none')).toMatchObject({ verdict: 'damaged', problems: [{ kind: 'content' }] });
+    for (const decayed of [whole.subarray(0, -3), Buffer.alloc(whole.length)]) {
+      await put('backupmeta', decayed);
+      expect(await read('good')).toMatchObject({ verdict: 'damaged', problems: [{ kind: 'content' }] });
+    }
+    // Its files of metadata are not those that it names.
+    await putAll(backup);
+    await put('backupmeta.datafile.000000001', 'decayed');
+    await put('backupmeta', Buffer.concat([whole, Buffer.from([0x52, 0x01, 0x78])]));
+    expect(await read('good')).toMatchObject({ problems: [{ kind: 'content' }] });
+  });
+
+  it('that cannot be proven for want of a signature is neither good nor damaged, and one with a wrong one is damaged', async () => {
+    const finding = (kind: SignatureFinding['kind']) => ({ kind, name: 'tidemark.json', why: 'x' });
+    for (const kind of ['unsigned', 'unknownKey'] as const) {
+      const report = await verify({ finding: finding(kind) });
+      expect(report).toMatchObject({ verdict: 'incomplete', problems: [{ kind }], filesRead: 5 });
+    }
+    expect(await verify({ finding: finding('signature') })).toMatchObject({ verdict: 'damaged', problemCount: 1 });
+    await files.remove(['1/a_write.sst'], signal);
+    expect(await verify({ finding: finding('unsigned') })).toMatchObject({
+      verdict: 'damaged',
+      problems: [{ kind: 'unsigned' }, { kind: 'missing' }],
     });
   });
 

@@ -11,6 +11,7 @@
 import { createHash, hash } from 'node:crypto';
 import { AppError } from '@tidemark/errors/app-error';
 import { DEFAULT_METADATA_BYTES, MAX_VERIFY_PROBLEMS } from '@tidemark/limits/limits';
+import type { BackupMeta } from '@tidemark/protocol/br/backup';
 import type { BackupResult } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { backoffMs, sleep } from '@tidemark/service-kit/backoff';
 import type { BackupFiles } from '@tidemark/storage/backup-files';
@@ -22,6 +23,7 @@ import { type BackupDescription, toDescription } from './description.ts';
 import { createFileTable } from './file-table.ts';
 import { createPace } from './pace.ts';
 import { type Seal, sealOf } from './seal.ts';
+import type { SignatureFinding, SignatureState } from './signature.ts';
 
 /** `meta`: the catalogue is unharmed, and all files are there; `bytes`: besides, each file is what TiKV wrote. */
 export type VerifyLevel = 'meta' | 'bytes';
@@ -30,9 +32,18 @@ export type VerifyLevel = 'meta' | 'bytes';
 export interface Problem {
   /**
    * `missing`, `size`, `content` (other bytes than were written), `swapped` (it holds what another file of the backup should
-   * hold), `key` (it is unharmed, and its key is another one), `unreadable` (it could not be verified)
+   * hold), `key` (it is unharmed, and its key is another one), `unreadable` (it could not be verified), `tampered` (a whole
+   * catalogue, which is not the one that was signed), and of the manifest `unsigned`, `unknownKey` and `signature` (a wrong one)
    */
-  readonly kind: 'missing' | 'size' | 'content' | 'swapped' | 'key' | 'unreadable';
+  readonly kind:
+    | 'missing'
+    | 'size'
+    | 'content'
+    | 'swapped'
+    | 'key'
+    | 'unreadable'
+    | 'tampered'
+    | SignatureFinding['kind'];
   readonly name: string;
   /** A sentence without its full stop. */
   readonly why: string;
@@ -70,6 +81,10 @@ export interface VerifyContentOptions {
   readonly limit?: ReadLimit;
   /** What `backupmeta` was when the backup ended, from a manifest that is believed: tells damage from a wrong key. */
   readonly sealed?: Seal | undefined;
+  /** What the signature of that manifest is worth: with a good one, another catalogue is told from damage. */
+  readonly signature?: SignatureState;
+  /** What is wrong with that manifest. */
+  readonly finding?: SignatureFinding | undefined;
   /** Where an earlier try got to. */
   readonly from?: Standing;
   /** Hears of each file, and of each piece of it. */
@@ -86,7 +101,7 @@ export interface Progress {
 
 export interface ContentReport {
   readonly level: VerifyLevel;
-  /** `incomplete`: nothing speaks against the backup, but some files could not be read. */
+  /** `incomplete`: nothing speaks against the backup, but some files could not be read, or it bears no signature that is known. */
   readonly verdict: 'good' | 'damaged' | 'incomplete' | 'absent';
   /** What the backup holds; undefined where its catalogue cannot be read. */
   readonly result: BackupResult | undefined;
@@ -99,6 +114,8 @@ export interface ContentReport {
   /** The first ones. */
   readonly problems: readonly Problem[];
   readonly problemCount: number;
+  /** As it was told; undefined where it was not. */
+  readonly signature: SignatureState | undefined;
 }
 
 const FILES_AT_ONCE = 4;
@@ -116,29 +133,37 @@ export async function verifyContent(
   signal: AbortSignal,
   options: VerifyContentOptions,
 ): Promise<ContentReport> {
-  const { level, sample = 1, seed = '', decrypt = PLAIN, sealed, from = AT_THE_START } = options;
+  const { level, sample = 1, seed = '', decrypt = PLAIN, sealed, signature, finding, from = AT_THE_START } = options;
   const limit = options.limit ?? metadataLimit(DEFAULT_METADATA_BYTES);
   const read = (name: string) => patiently(signal, () => files.read(name, signal, limit));
   const bytes = await read(BACKUPMETA);
-  if (!bytes) return ofNoCatalogue(level, 'absent', 'missing', 'backupmeta is missing');
+  if (!bytes) return ofNoCatalogue(options, 'absent', 'missing', 'backupmeta is missing');
+  const walkOf = (meta: BackupMeta, report: (problem: Problem) => void = () => undefined) =>
+    walkCatalogue(meta, { decrypt, read, report });
   const harmed = sealed && harmOf(bytes, sealed);
-  if (harmed !== undefined) return ofNoCatalogue(level, 'damaged', 'content', harmed);
   const opened = readMeta(bytes, decrypt);
+  if (harmed !== undefined) {
+    const isReplaced = signature === 'good' && opened.kind === 'read' && (await isWhole(opened.meta, walkOf));
+    return isReplaced
+      ? ofNoCatalogue(options, 'damaged', 'tampered', REPLACED)
+      : ofNoCatalogue(options, 'damaged', 'content', harmed);
+  }
   if (opened.kind === 'bad')
     return sealed
       ? ofNoCatalogue(
-          level,
+          options,
           'damaged',
           'key',
           `backupmeta is what was written, and cannot be read with this key: ${opened.why}`,
         )
-      : ofNoCatalogue(level, 'damaged', 'content', opened.why);
+      : ofNoCatalogue(options, 'damaged', 'content', opened.why);
   const { meta } = opened;
 
-  const walk = (report: (problem: Problem) => void = () => undefined) => walkCatalogue(meta, { decrypt, read, report });
+  const walk = (report?: (problem: Problem) => void) => walkOf(meta, report);
   const isRead = ({ kind, name }: ListedFile) =>
     kind === 'statistics' || (kind === 'data' && level === 'bytes' && isSampled(name, sample, seed));
   const found = createFindings();
+  if (finding) found.add(finding);
   const toList = createFileTable();
   const all = createFileTable();
   const sums = { dataFiles: 0, bytes: 0n, filesToRead: 0, bytesToRead: 0 };
@@ -167,18 +192,37 @@ export async function verifyContent(
     bytesRead: standing.bytes,
     problems,
     problemCount,
+    signature,
   };
 }
 
+const REPLACED = 'backupmeta is a whole catalogue, and not the one that was signed: it was put there';
+
+/** Decay hardly leaves a catalogue whose files of metadata all have the hashes that it names; one without any proves nothing. */
+async function isWhole(
+  meta: BackupMeta,
+  walkOf: (meta: BackupMeta, report: (problem: Problem) => void) => AsyncIterable<ListedFile>,
+): Promise<boolean> {
+  let [metadata, problems] = [0, 0];
+  const walk = walkOf(meta, () => {
+    problems += 1;
+  });
+  for await (const { kind } of walk) {
+    if (kind === 'metadata') metadata += 1;
+    if (problems > 0) return false;
+  }
+  return metadata > 0 && problems === 0;
+}
+
 function ofNoCatalogue(
-  level: VerifyLevel,
+  { level, signature, finding }: VerifyContentOptions,
   verdict: 'absent' | 'damaged',
   kind: Problem['kind'],
   why: string,
 ): ContentReport {
-  const problems = [{ kind, name: BACKUPMETA, why }];
-  const counts = { filesListed: 0, bytesListed: 0, filesRead: 0, bytesRead: 0, problemCount: 1 };
-  return { level, verdict, result: undefined, description: undefined, ...counts, problems };
+  const problems: Problem[] = [{ kind, name: BACKUPMETA, why }, ...(finding ? [finding] : [])];
+  const counts = { filesListed: 0, bytesListed: 0, filesRead: 0, bytesRead: 0, problemCount: problems.length };
+  return { level, verdict, result: undefined, description: undefined, ...counts, problems, signature };
 }
 
 function harmOf(bytes: Buffer, sealed: Seal): string | undefined {
@@ -208,9 +252,12 @@ function createFindings() {
   };
 }
 
+/** What says nothing against a backup. */
+const UNPROVEN: readonly Problem['kind'][] = ['unreadable', 'unsigned', 'unknownKey'];
+
 function verdictOf(problems: readonly Problem[], problemCount: number): ContentReport['verdict'] {
   if (problemCount === 0) return 'good';
-  return problems.every(({ kind }) => kind === 'unreadable') ? 'incomplete' : 'damaged';
+  return problems.every(({ kind }) => UNPROVEN.includes(kind)) ? 'incomplete' : 'damaged';
 }
 
 interface Reading {

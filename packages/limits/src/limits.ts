@@ -82,6 +82,9 @@ export const MAX_FLEET_STRATEGIES = 100;
 export const MAX_CONCURRENT_BACKUPS = 1_000;
 /** For how many days a storage may keep deleted backups in its bin. */
 export const MAX_TRASH_DAYS = 365;
+/** Public keys of a storage, by which manifests may be signed, and the characters of one. */
+export const MAX_MANIFEST_KEYS = 8;
+export const MAX_MANIFEST_KEY = 1_024;
 /** Clusters, and labels of clusters, that a storage names as those that may use it. */
 export const MAX_STORAGE_CLUSTERS = 1_000;
 export const MAX_STORAGE_LABELS = 20;

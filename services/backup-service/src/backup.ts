@@ -123,6 +123,13 @@ export interface Cancellation {
   readonly code?: string;
 }
 
+/** What a verification found of the signature of the manifest. */
+export interface ManifestSignature {
+  readonly state: 'good' | 'none' | 'unknownKey' | 'wrong';
+  /** Of the key that it says it was signed with. */
+  readonly keyId?: string;
+}
+
 /** How a verification of the backup ended. */
 export interface VerificationOutcome {
   readonly state: 'Good' | 'Damaged' | 'Unknown' | 'Canceled';
@@ -131,6 +138,7 @@ export interface VerificationOutcome {
   readonly sentence: string;
   readonly problemCount: number;
   readonly at: Date;
+  readonly signature?: ManifestSignature;
 }
 
 /** What the record knows of its verifications; they are documents of their own (`verification.ts`). */

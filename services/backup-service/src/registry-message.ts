@@ -32,6 +32,7 @@ export function toStorageMessage(storage: StorageDocument, bin?: Bin): StorageMe
     root: storage.root,
     maxConcurrent: storage.maxConcurrent,
     trashDays: storage.trashDays ?? 0,
+    manifestKeys: [...(storage.manifestKeys ?? [])],
     gone: storage.gone ?? false,
     usableBy: storage.usableBy && {
       clusters: [...storage.usableBy.clusters],

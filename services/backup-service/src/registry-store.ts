@@ -44,6 +44,8 @@ export interface StorageDocument extends StorageLocation {
   readonly maxConcurrent: number;
   /** For how many days it keeps deleted backups; 0 when absent. */
   readonly trashDays?: number;
+  /** Public keys in PEM form by which manifests may be signed; none when absent. */
+  readonly manifestKeys?: readonly string[];
   /** An admin declared it gone for good. */
   readonly gone?: boolean;
   /** Absent: every cluster may use it. */

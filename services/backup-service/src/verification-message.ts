@@ -3,6 +3,8 @@ import {
   VerificationLevel as LevelMessage,
   type VerificationProblem as ProblemMessage,
   type VerificationProgress as ProgressMessage,
+  SignatureState as SignatureMessage,
+  type ManifestSignature as SignatureOf,
   VerificationState as StateMessage,
   type VerificationVerdict as VerdictMessage,
   Verification as VerificationMessage,
@@ -11,7 +13,13 @@ import type {
   CompleteVerificationRequest,
   VerificationStanding as StandingMessage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
-import { type Backup, type BackupVerification, isDamaged, type VerificationOutcome } from './backup.ts';
+import {
+  type Backup,
+  type BackupVerification,
+  isDamaged,
+  type ManifestSignature,
+  type VerificationOutcome,
+} from './backup.ts';
 import {
   isEnded,
   type ReportedOutcome,
@@ -39,7 +47,16 @@ const LEVELS = {
 } as const satisfies Record<VerificationLevel, LevelMessage>;
 
 /** What can be wrong with a file; a worker of a later version may know more. */
-const KINDS = ['missing', 'size', 'content', 'swapped', 'key', 'unreadable'];
+const KINDS = [
+  ...['missing', 'size', 'content', 'swapped', 'key', 'unreadable'],
+  ...['tampered', 'unsigned', 'unknownKey', 'signature'],
+];
+const SIGNATURES = {
+  good: SignatureMessage.SIGNATURE_STATE_GOOD,
+  none: SignatureMessage.SIGNATURE_STATE_NONE,
+  unknownKey: SignatureMessage.SIGNATURE_STATE_UNKNOWN_KEY,
+  wrong: SignatureMessage.SIGNATURE_STATE_WRONG,
+} as const satisfies Record<ManifestSignature['state'], SignatureMessage>;
 const SHA256 = /^[0-9a-f]{64}$/;
 
 export const toVerificationState = (state: VerificationState): StateMessage => STATES[state];
@@ -100,6 +117,7 @@ function toNewest(newest: Verification): VerificationMessage {
     earlier:
       counts && !isCounting ? { ...toVerdict(counts), problems: counts.problems.map(toProblemMessage) } : undefined,
     damaged: counts?.state === 'Damaged',
+    signature: toSignatureMessage(newest.signature),
   });
 }
 
@@ -112,7 +130,7 @@ function ofActive({ counts }: BackupVerification): VerificationMessage {
 }
 
 function ofLast(last: VerificationOutcome, counts: VerificationOutcome | undefined, damaged: boolean) {
-  const { state, level, sample, sentence, problemCount, at } = last;
+  const { state, level, sample, sentence, problemCount, at, signature } = last;
   return VerificationMessage.create({
     state: STATES[state],
     level: LEVELS[level],
@@ -122,10 +140,12 @@ function ofLast(last: VerificationOutcome, counts: VerificationOutcome | undefin
     verifiedAt: at,
     earlier: counts && +counts.at !== +at ? toVerdict(counts) : undefined,
     damaged,
+    signature: toSignatureMessage(signature),
   });
 }
 
-function toVerdict({ state, level, sample, sentence, problemCount, at }: VerificationOutcome): VerdictMessage {
+function toVerdict(verdict: VerificationOutcome): VerdictMessage {
+  const { state, level, sample, sentence, problemCount, at, signature } = verdict;
   return {
     state: STATES[state],
     level: LEVELS[level],
@@ -134,7 +154,18 @@ function toVerdict({ state, level, sample, sentence, problemCount, at }: Verific
     problems: [],
     problemCount: BigInt(problemCount),
     verifiedAt: at,
+    signature: toSignatureMessage(signature),
   };
+}
+
+const toSignatureMessage = (signature: ManifestSignature | undefined) =>
+  signature && { state: SIGNATURES[signature.state], keyId: signature.keyId ?? '' };
+
+/** Undefined where nobody looked. */
+function fromSignatureMessage(message: SignatureOf | undefined): ManifestSignature | undefined {
+  const states = Object.keys(SIGNATURES) as ManifestSignature['state'][];
+  const state = states.find((one) => SIGNATURES[one] === message?.state);
+  return state && { state, ...(SHA256.test(message?.keyId ?? '') && { keyId: message?.keyId }) };
 }
 
 const toProblemMessage = ({ kind, name, why }: VerificationProblem): ProblemMessage => ({ kind, name, why });
@@ -191,6 +222,7 @@ export function fromOutcomeMessage(outcome: CompleteVerificationRequest['outcome
   switch (outcome?.$case) {
     case 'verified': {
       const { verdict, problems, problemCount, progress } = outcome.value;
+      const signature = fromSignatureMessage(outcome.value.signature);
       const state = (['Good', 'Damaged', 'Unknown'] as const).find((one) => STATES[one] === outcome.value.state);
       return (
         state && {
@@ -200,6 +232,7 @@ export function fromOutcomeMessage(outcome: CompleteVerificationRequest['outcome
           problems: problems.slice(0, MAX_VERIFY_PROBLEMS).map(fromProblemMessage),
           problemCount: Number(problemCount),
           ...(progress && { progress: fromProgressMessage(progress) }),
+          ...(signature && { signature }),
         }
       );
     }

@@ -32,7 +32,7 @@ import {
   type TaskLimits,
 } from '@tidemark/task/task';
 import { plus } from '@tidemark/task/time';
-import type { Backup, VerificationOutcome } from './backup.ts';
+import type { Backup, ManifestSignature, VerificationOutcome } from './backup.ts';
 
 export type VerificationLevel = 'meta' | 'bytes';
 /** How a verification ends; the record of the backup has the same. */
@@ -73,6 +73,7 @@ export interface Verdict {
   readonly problems: readonly VerificationProblem[];
   readonly problemCount: number;
   readonly at: Date;
+  readonly signature?: ManifestSignature;
 }
 
 export interface Verification {
@@ -113,6 +114,8 @@ export interface Verification {
   readonly sentence: string;
   readonly problems: readonly VerificationProblem[];
   readonly problemCount: number;
+  /** Once it is over, where its worker looked. */
+  readonly signature?: ManifestSignature;
   /** The verdict that counts (Y7). */
   readonly counts: Verdict | null;
   /** The claim that ended it, so that a repeat is answered as the first time. */
@@ -179,7 +182,7 @@ export type ReportedOutcome =
       readonly kind: 'verified';
       readonly state: 'Good' | 'Damaged' | 'Unknown';
       readonly progress?: VerificationProgress;
-    } & Pick<Verdict, 'sentence' | 'problems' | 'problemCount'>)
+    } & Pick<Verdict, 'sentence' | 'problems' | 'problemCount' | 'signature'>)
   | { readonly kind: 'failed'; readonly why: string; readonly standing?: VerificationStanding }
   | { readonly kind: 'stopped' };
 
@@ -252,8 +255,10 @@ export function isEnded({ state }: Pick<Verification, 'state'>): boolean {
 }
 
 /** What the record of the backup keeps of one that ended. */
-export function toOutcome({ state, level, sample, sentence, problemCount, endTime, createTime }: Verification) {
-  return { state: state as EndedState, level, sample, sentence, problemCount, at: endTime ?? createTime };
+export function toOutcome(verification: Verification): VerificationOutcome {
+  const { state, level, sample, sentence, problemCount, signature, endTime, createTime } = verification;
+  const at = endTime ?? createTime;
+  return { state: state as EndedState, level, sample, sentence, problemCount, at, ...(signature && { signature }) };
 }
 
 /** The verdict that counts after another one was found (Y7). */
@@ -414,14 +419,15 @@ function complete(
 
 function verified(
   verification: Verification,
-  { state, progress, sentence, problems, problemCount }: Extract<ReportedOutcome, { kind: 'verified' }>,
+  { state, progress, sentence, problems, problemCount, signature }: Extract<ReportedOutcome, { kind: 'verified' }>,
   now: Date,
 ): Verification {
-  const found = { sentence, problems, problemCount, ...(progress && { progress }) };
+  const signed = signature && { signature };
+  const found = { sentence, problems, problemCount, ...(progress && { progress }), ...signed };
   const over = ended(verification, state, found, now);
   if (state === 'Unknown') return over;
   const { level, sample } = verification;
-  const verdict: Verdict = { state, level, sample, sentence, problems, problemCount, at: now };
+  const verdict: Verdict = { state, level, sample, sentence, problems, problemCount, at: now, ...signed };
   return { ...over, counts: counting(verification.counts, verdict) };
 }
 

@@ -4,6 +4,7 @@ import { MAX_WAITING_FOR_RULES } from '@tidemark/limits/limits';
 import {
   type Backup,
   BackupOrigin,
+  SignatureState,
   VerificationLevel,
   VerificationState,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
@@ -33,6 +34,7 @@ afterAll(() => service[Symbol.asyncDispose]());
 const REQUEST = BackupOrigin.BACKUP_ORIGIN_REQUEST;
 const SCHEDULE: BackupOrigin = BackupOrigin.BACKUP_ORIGIN_SCHEDULE;
 const HELD = TaskStanding.TASK_STANDING_HELD;
+const KEY_ID = 'a'.repeat(64);
 const problem = { kind: 'content', name: '1/a.sst', why: '1/a.sst is damaged' };
 const standing = (next: number) =>
   VerificationStanding.create({
@@ -107,7 +109,10 @@ const complete = (verification: VerificationRef, outcome: CompleteVerificationRe
 const verified = (state: VerificationState): CompleteVerificationRequest['outcome'] => {
   const isGood = state === VerificationState.VERIFICATION_STATE_GOOD;
   const problems = isGood ? [] : [problem];
-  const value = { state, verdict: 'So it is.', problems, problemCount: BigInt(problems.length), progress: undefined };
+  const value = {
+    ...{ state, verdict: 'So it is.', problems, problemCount: BigInt(problems.length), progress: undefined },
+    signature: { state: SignatureState.SIGNATURE_STATE_GOOD, keyId: KEY_ID },
+  };
   return { $case: 'verified', value };
 };
 const GOOD = verified(VerificationState.VERIFICATION_STATE_GOOD);
@@ -152,10 +157,17 @@ describe('a verification over the API', () => {
     const over = await show(id);
     expect(over).toMatchObject({
       holds: [],
-      verification: { state: VerificationState.VERIFICATION_STATE_GOOD, verdict: 'So it is.' },
+      verification: {
+        state: VerificationState.VERIFICATION_STATE_GOOD,
+        verdict: 'So it is.',
+        signature: { state: SignatureState.SIGNATURE_STATE_GOOD, keyId: KEY_ID },
+      },
     });
     expect(over.verification?.verifiedAt).toBeDefined();
-    expect((await list(id))?.verification).toMatchObject({ state: VerificationState.VERIFICATION_STATE_GOOD });
+    expect((await list(id))?.verification).toMatchObject({
+      state: VerificationState.VERIFICATION_STATE_GOOD,
+      signature: { keyId: KEY_ID },
+    });
     expect(await complete(ref, GOOD), 'a repeat').toEqual({ standing: HELD });
   });
 

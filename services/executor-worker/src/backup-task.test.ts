@@ -71,7 +71,7 @@ async function run(standing: TaskStanding, br: string, more: Partial<BackupGrant
   using guards = openGuards(join(folder, 'state'));
   await using lease = keepLease({ client, task, facts, timing });
   return await runBackupTask(
-    { task, grant, facts, lease },
+    { task, grant, facts, lease, manifestKey: undefined },
     {
       completion: createCompletion(client, { callMs: timing.callMs, giveUp: new AbortController().signal }),
       records,

@@ -12,6 +12,7 @@
  * No failure is reported where the storage is not known any more by its marker (M1): then that is what went wrong.
  */
 
+import type { KeyObject } from 'node:crypto';
 import { metadataLimit, type Verification, type VerifyOptions, verifyBackup } from '@tidemark/backupmeta/backupmeta';
 import { openCrypter } from '@tidemark/backupmeta/crypter';
 import { AppError } from '@tidemark/errors/app-error';
@@ -72,6 +73,8 @@ export interface GrantedBackup {
   readonly grant: BackupGrant;
   readonly facts: TaskFacts;
   readonly lease: Lease;
+  /** With which its manifest is signed; undefined: it is not. */
+  readonly manifestKey: KeyObject | undefined;
 }
 
 /** How the metadata of a backup is read. */
@@ -258,13 +261,13 @@ async function adopt(
 async function keep(
   good: Extract<Verification, { kind: 'good' }>,
   why: string,
-  { task, grant, facts }: GrantedBackup,
+  { task, grant, facts, manifestKey }: GrantedBackup,
   files: BackupFiles,
   brVersion: string,
   signal: AbortSignal,
 ): Promise<End> {
   try {
-    await writeManifest(files, task.backupId, grant, good, brVersion, signal);
+    await writeManifest(files, { backupId: task.backupId, grant, good, brVersion, key: manifestKey }, signal);
   } catch (error) {
     log.warn({ ...facts, error }, 'tidemark.json could not be written; the backup is good without it');
   }

@@ -24,6 +24,8 @@ export interface WorkerConfig extends TransportSecurity {
   readonly stateDir: string;
   /** Below which keys, credentials and TLS files of clusters and storages lie; undefined where they may be anywhere. */
   readonly secretsDir: string | undefined;
+  /** Holds the key with which manifests are signed; undefined where they are not. */
+  readonly manifestKeyFile: string | undefined;
   readonly timing: Timing;
   /** How long a worker that stops goes on with what it has, in milliseconds. */
   readonly drainMs: number;
@@ -32,6 +34,8 @@ export interface WorkerConfig extends TransportSecurity {
   /** What a `br` may see of this process's environment, by exact name or by prefix. */
   readonly env: Env;
 }
+
+export const MANIFEST_KEY_SETTING = 'TIDEMARK_MANIFEST_KEY_FILE';
 
 /** Longer than any backup takes, and short enough for a timer. */
 const LONGEST_DRAIN_SECONDS = 7 * 86_400;
@@ -68,6 +72,12 @@ export function toConfig(env: Env, onRead?: OnRead): WorkerConfig {
       reader.text('TIDEMARK_SECRETS_DIR', {
         about:
           'Folder in which keys, credentials and TLS files that clusters and storages name must lie; anywhere unless set.',
+        default: '',
+      }) || undefined,
+    manifestKeyFile:
+      reader.text(MANIFEST_KEY_SETTING, {
+        about:
+          'File with the Ed25519 key (PKCS#8, PEM) with which the worker signs the `tidemark.json` of backups; they are not signed unless set.',
         default: '',
       }) || undefined,
     timing: readTiming(reader),

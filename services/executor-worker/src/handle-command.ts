@@ -5,7 +5,7 @@
  *     token is released as well as may be, and forgotten.
  * T7. The message is acknowledged right after the claim, before anything runs.
  */
-import { randomBytes } from 'node:crypto';
+import { type KeyObject, randomBytes } from 'node:crypto';
 import type { Run } from '@tidemark/messaging/consumer';
 import { type ClaimTaskResponse, TaskRef } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { CommandKind, type RunCommand } from '@tidemark/protocol/queue/v1/commands';
@@ -27,6 +27,8 @@ export interface CommandDependencies extends BackupTaskDependencies {
   readonly folders: RunFolders;
   readonly worker: string;
   readonly pool: string;
+  /** With which manifests are signed; undefined: they are not. */
+  readonly manifestKey: KeyObject | undefined;
   /** Of this run of the worker. */
   readonly instance: string;
   /** What this worker is at. */
@@ -63,7 +65,7 @@ async function run(
   grant: NonNullable<ClaimTaskResponse['grant']>,
   facts: TaskFacts,
 ): Promise<void> {
-  const { client, timing, leases } = dependencies;
+  const { client, timing, leases, manifestKey } = dependencies;
   taskBegan(grant.$case, facts);
   using _ = dependencies.works.began({ kind: grant.$case, id: task.backupId, clusterId: facts.clusterId });
   await using lease = keepLease({ client, task, facts, timing });
@@ -72,7 +74,7 @@ async function run(
   try {
     outcome =
       grant.$case === 'backup'
-        ? await runBackupTask({ task, grant: grant.value, facts, lease }, dependencies)
+        ? await runBackupTask({ task, grant: grant.value, facts, lease, manifestKey }, dependencies)
         : await runRemoveTask({ task, grant: grant.value, facts, lease }, dependencies);
   } finally {
     if (leases.get(task.backupId) === lease) leases.delete(task.backupId);

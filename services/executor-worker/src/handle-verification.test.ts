@@ -1,4 +1,5 @@
 /** G1 to G3 of `handle-verification.ts`, and what a worker says of a backup; backup-service is answered for by the test. */
+import { generateKeyPairSync } from 'node:crypto';
 import {
   mkdirSync,
   mkdtempSync,
@@ -12,10 +13,15 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { sealOf } from '@tidemark/backupmeta/seal';
+import { keyIdOf, signManifest } from '@tidemark/backupmeta/signature';
 import { DATA, sealedBackup } from '@tidemark/backupmeta/testing/sealed-backup';
 import { AppError } from '@tidemark/errors/app-error';
 import { DEFAULT_METADATA_BYTES } from '@tidemark/limits/limits';
-import { VerificationLevel, VerificationState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import {
+  SignatureState,
+  VerificationLevel,
+  VerificationState,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type CompleteVerificationRequest,
   type ExecutorServiceServer,
@@ -41,6 +47,9 @@ const HELD = TaskStanding.TASK_STANDING_HELD;
 const NUMBER = 'f'.repeat(32);
 const PATH = 'nfs/c1/p';
 const KEY = Buffer.from('sixteen bytes ok');
+const SIGNER = generateKeyPairSync('ed25519');
+const STRANGER = generateKeyPairSync('ed25519');
+const pemOf = ({ publicKey }: typeof SIGNER) => publicKey.export({ type: 'spki', format: 'pem' }).toString();
 /** More data files than are read at once, which take some seconds at one MiB a second. */
 const LARGE = Object.fromEntries(
   Array.from({ length: 24 }, (_, index) => [`1/${index}.sst`, `${index % 10}`.repeat(2 ** 18)]),
@@ -58,8 +67,8 @@ const inBackup = (name: string) => join(mount, PATH, name);
 
 function put(backup: ReadonlyMap<string, Buffer>): void {
   const all = new Map<string, string | Buffer>(backup);
-  const sealed = { backupmeta: sealOf(backup.get('backupmeta') ?? Buffer.alloc(0)) };
-  all.set('tidemark.json', JSON.stringify(sealed));
+  const manifest = { path: PATH, backupmeta: sealOf(backup.get('backupmeta') ?? Buffer.alloc(0)) };
+  all.set('tidemark.json', JSON.stringify(signManifest(manifest, SIGNER.privateKey)));
   for (const [name, content] of all) {
     mkdirSync(dirname(inBackup(name)), { recursive: true });
     writeFileSync(inBackup(name), content);
@@ -130,6 +139,9 @@ function worker(granted: Partial<VerificationGrant> = {}, answers: Partial<Servi
   return { verifier, completed, renewed, released, leaving, outOfReach, onFree, claimVerification };
 }
 
+const GOOD = VerificationState.VERIFICATION_STATE_GOOD;
+const DAMAGED = VerificationState.VERIFICATION_STATE_DAMAGED;
+const UNKNOWN = VerificationState.VERIFICATION_STATE_UNKNOWN;
 const outcomeOf = ([request]: readonly CompleteVerificationRequest[]) => request?.outcome;
 const bytesOf = (data: Readonly<Record<string, string>>) => Object.values(data).join('').length;
 
@@ -152,6 +164,68 @@ describe('what a worker says of a backup', () => {
     ]);
     expect(onFree).toHaveBeenCalledTimes(1);
     expect(verifier.isFree).toBe(true);
+  });
+
+  it.each<[string, () => void, SignatureState, VerificationState, string[]]>([
+    ['signed by a key of the storage', () => undefined, SignatureState.SIGNATURE_STATE_GOOD, GOOD, []],
+    [
+      'signed by nobody',
+      () => writeFileSync(inBackup('tidemark.json'), JSON.stringify({ path: PATH })),
+      SignatureState.SIGNATURE_STATE_NONE,
+      UNKNOWN,
+      ['unsigned'],
+    ],
+    [
+      'signed by somebody else',
+      () => writeFileSync(inBackup('tidemark.json'), JSON.stringify(signManifest({ path: PATH }, STRANGER.privateKey))),
+      SignatureState.SIGNATURE_STATE_UNKNOWN_KEY,
+      UNKNOWN,
+      ['unknownKey'],
+    ],
+    [
+      'changed after it was signed',
+      () => {
+        const manifest = JSON.parse(readFileSync(inBackup('tidemark.json'), 'utf8'));
+        writeFileSync(inBackup('tidemark.json'), JSON.stringify({ ...manifest, mode: 'auto' }));
+      },
+      SignatureState.SIGNATURE_STATE_WRONG,
+      DAMAGED,
+      ['signature'],
+    ],
+  ])('of one whose manifest was %s is that', async (_, change, signature, state, kinds) => {
+    put(sealedBackup());
+    change();
+    const { verifier, completed } = worker({ manifestKeys: [pemOf(SIGNER)] });
+    await verifier.offered(['b1']);
+    expect(outcomeOf(completed)).toMatchObject({
+      value: {
+        state,
+        signature: { state: signature },
+        problems: kinds.map((kind) => ({ kind, name: 'tidemark.json' })),
+      },
+    });
+    // Without a key nothing is wanted of it.
+    const { verifier: other, completed: unasked } = worker();
+    await other.offered(['b1']);
+    expect(outcomeOf(unasked)).toMatchObject({ value: { state: GOOD, problems: [] } });
+  });
+
+  it('is that its catalogue was put there, where that is whole, and not the one that was signed', async () => {
+    put(sealedBackup());
+    const { verifier, completed } = worker({ manifestKeys: [pemOf(STRANGER), pemOf(SIGNER)] });
+    for (const [name, content] of sealedBackup(undefined, { '1/other.sst': 'rows of somebody else' })) {
+      mkdirSync(dirname(inBackup(name)), { recursive: true });
+      writeFileSync(inBackup(name), content);
+    }
+    await verifier.offered(['b1']);
+    expect(outcomeOf(completed)).toMatchObject({
+      value: {
+        state: DAMAGED,
+        verdict: expect.stringContaining('tampered with'),
+        signature: { state: SignatureState.SIGNATURE_STATE_GOOD, keyId: keyIdOf(SIGNER.publicKey) },
+        problems: [{ kind: 'tampered', name: 'backupmeta' }],
+      },
+    });
   });
 
   it.each<[string, () => void, string[], string]>([

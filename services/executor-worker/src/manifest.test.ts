@@ -1,3 +1,5 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { judgeManifest, keyIdOf } from '@tidemark/backupmeta/signature';
 import { BackupMode, BackupOrigin, BackupResult } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { BackupGrant, Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
@@ -26,19 +28,21 @@ const result = BackupResult.create({ tso: 5n, sizeBytes: 7n, files: 3n, tidbClus
 
 const good = { result, sealed: { bytes: 3, sha256: 'a'.repeat(64) } };
 
+const written = (backupId: string, key?: KeyObject) => ({ backupId, grant, good, brVersion: 'v8.5.0', key });
+
 const filesWith = (found: string | undefined) => {
-  const written: string[] = [];
+  const contents: string[] = [];
   const files = {
     read: async () => (found === undefined ? undefined : Buffer.from(found)),
-    write: async (_name: string, content: string) => void written.push(content),
+    write: async (_name: string, content: string) => void contents.push(content),
   } as Partial<BackupFiles> as BackupFiles;
-  return { files, written };
+  return { files, contents };
 };
 
 it('tells all that a record is rebuilt from', async () => {
-  const { files, written } = filesWith(undefined);
-  await writeManifest(files, 'b1', grant, good, 'v8.5.0', signal);
-  expect(JSON.parse(written[0] ?? '')).toMatchObject({
+  const { files, contents } = filesWith(undefined);
+  await writeManifest(files, written('b1'), signal);
+  expect(JSON.parse(contents[0] ?? '')).toMatchObject({
     schemaVersion: 1,
     backupId: 'b1',
     clusterId: 'c1',
@@ -60,11 +64,30 @@ it('tells all that a record is rebuilt from', async () => {
     brVersion: 'v8.5.0',
     backupmeta: { bytes: 3, sha256: 'a'.repeat(64) },
   });
-  expect(written[0]).not.toContain('PROD_');
+  expect(contents[0]).not.toContain('PROD_');
 });
 
 it('is written once: one that is there stays as it is', async () => {
-  const { files, written } = filesWith('{}');
-  await writeManifest(files, 'b1', grant, good, 'v8.5.0', signal);
-  expect(written).toEqual([]);
+  const { files, contents } = filesWith('{}');
+  await writeManifest(files, written('b1'), signal);
+  expect(contents).toEqual([]);
+});
+
+it('is signed where the worker has a key, and holds nothing of that key', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const { files, contents } = filesWith(undefined);
+  await writeManifest(files, written('b1', privateKey), signal);
+  const [content = ''] = contents;
+  expect(judgeManifest(Buffer.from(content), grant.path, [publicKey])).toEqual({
+    signature: 'good',
+    keyId: keyIdOf(publicKey),
+    sealed: good.sealed,
+  });
+  const { d = '' } = privateKey.export({ format: 'jwk' });
+  expect(content).not.toContain(d);
+  expect(JSON.parse(content).signature).toEqual({
+    algorithm: 'ed25519',
+    keyId: keyIdOf(publicKey),
+    value: expect.stringMatching(/^[\w+/]{86}==$/),
+  });
 });

@@ -1,10 +1,21 @@
+import type { KeyObject } from 'node:crypto';
 import type { Verification } from '@tidemark/backupmeta/backupmeta';
 import { MANIFEST } from '@tidemark/backupmeta/seal';
+import { signManifest } from '@tidemark/backupmeta/signature';
 import { BackupMode, BackupOrigin } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { BackupGrant } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { BackupFiles } from '@tidemark/storage/backup-files';
 
 type GoodBackup = Extract<Verification, { kind: 'good' }>;
+
+interface Written {
+  readonly backupId: string;
+  readonly grant: BackupGrant;
+  readonly good: Pick<GoodBackup, 'result' | 'sealed'>;
+  readonly brVersion: string;
+  /** It is signed with; undefined: it is not signed. */
+  readonly key: KeyObject | undefined;
+}
 
 /**
  * Writes what is known of a good backup beside its files, so that its record can be rebuilt from the storage. Written
@@ -12,12 +23,10 @@ type GoodBackup = Extract<Verification, { kind: 'good' }>;
  */
 export async function writeManifest(
   files: BackupFiles,
-  backupId: string,
-  grant: BackupGrant,
-  { result, sealed }: Pick<GoodBackup, 'result' | 'sealed'>,
-  brVersion: string,
+  { backupId, grant, good, brVersion, key }: Written,
   signal: AbortSignal,
 ): Promise<void> {
+  const { result, sealed } = good;
   if (await files.read(MANIFEST, signal)) return;
   const manifest = {
     schemaVersion: 1,
@@ -45,5 +54,8 @@ export async function writeManifest(
     brVersion,
     backupmeta: sealed,
   };
-  await files.write(MANIFEST, `${JSON.stringify(manifest, null, 2)}\n`, signal);
+  // What is left out of JSON is not signed either.
+  const plain = JSON.parse(JSON.stringify(manifest)) as object;
+  const written = key ? signManifest(plain, key) : plain;
+  await files.write(MANIFEST, `${JSON.stringify(written, null, 2)}\n`, signal);
 }

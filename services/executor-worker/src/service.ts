@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { keyIdOf } from '@tidemark/backupmeta/signature';
 import { startCancelListener } from '@tidemark/messaging/cancel-listener';
 import { connectBroker } from '@tidemark/messaging/connection';
 import { type Consumer, type Run, startConsumer } from '@tidemark/messaging/consumer';
@@ -22,6 +23,7 @@ import { drainBegan, drainEnded, messageUnreadable, strayReported } from './even
 import { createClaim } from './handle-command.ts';
 import { createVerifier } from './handle-verification.ts';
 import { brokerLog, log } from './logger.ts';
+import { openManifestKey } from './manifest-key.ts';
 import { type PresenceReporter, startPresence } from './presence.ts';
 import { createReach } from './reach.ts';
 import { reportLateEnds } from './restore/late-ends.ts';
@@ -31,6 +33,7 @@ import { openRunRecords, type RunRecord, type RunRecords } from './run-records.t
 import { createWorks } from './works.ts';
 
 const READY_MS = 1_000;
+const READ_KEY_MS = 10_000;
 /** How long a stopping worker goes on trying to report how its tasks ended. */
 const LAST_WORDS_MS = 15_000;
 /** What a stop may take beyond the end of its tasks and their last words. */
@@ -55,6 +58,8 @@ export interface RunningWorker extends AsyncDisposable {
  */
 export async function startWorker(config: WorkerConfig): Promise<RunningWorker> {
   for (const problem of trustNamedAuthorities(config.env)) log.warn({}, problem);
+  const manifestKey = await openManifestKey(config.manifestKeyFile, AbortSignal.timeout(READ_KEY_MS));
+  if (manifestKey) log.info({ keyId: keyIdOf(manifestKey) }, 'manifests of backups are signed');
   const records = await openRunRecords(config.stateDir);
   const unreported = await records.sweep();
   const folders = await openRunFolders(config.stateDir, { killMs: config.timing.killMs });
@@ -111,6 +116,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     drain: drain.signal,
     worker: config.name,
     pool: config.pool,
+    manifestKey,
   });
   const counted = (run: Run): Promise<void> => {
     const running = run().finally(() => runs.delete(running));

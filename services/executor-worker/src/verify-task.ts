@@ -7,7 +7,8 @@
  */
 import { metadataLimit } from '@tidemark/backupmeta/backupmeta';
 import type { Decrypt } from '@tidemark/backupmeta/crypter';
-import { MANIFEST, toSeal } from '@tidemark/backupmeta/seal';
+import { MANIFEST } from '@tidemark/backupmeta/seal';
+import { judgeManifest, readPublicKey, type SignatureState } from '@tidemark/backupmeta/signature';
 import { toSentence } from '@tidemark/backupmeta/verdict';
 import {
   AT_THE_START,
@@ -19,6 +20,7 @@ import {
 } from '@tidemark/backupmeta/verify-content';
 import { MAX_PROBLEM_TEXT } from '@tidemark/limits/limits';
 import {
+  SignatureState as SignatureMessage,
   VerificationLevel,
   type VerificationProblem,
   type VerificationProgress,
@@ -61,6 +63,13 @@ const STATES = {
   incomplete: VerificationState.VERIFICATION_STATE_UNKNOWN,
 } as const satisfies Record<ContentReport['verdict'], VerificationState>;
 
+const SIGNATURES = {
+  good: SignatureMessage.SIGNATURE_STATE_GOOD,
+  none: SignatureMessage.SIGNATURE_STATE_NONE,
+  unknownKey: SignatureMessage.SIGNATURE_STATE_UNKNOWN_KEY,
+  wrong: SignatureMessage.SIGNATURE_STATE_WRONG,
+} as const satisfies Record<SignatureState, SignatureMessage>;
+
 /** A verification that was granted. */
 export function createVerifyTask(grant: VerificationGrant, options: VerifyTaskOptions): VerifyTask {
   const { storage, path, marker, sample } = grant;
@@ -85,7 +94,8 @@ export function createVerifyTask(grant: VerificationGrant, options: VerifyTaskOp
       requireSoundPlace({ storage, path });
       stored = await openKnownStorage(known, options.env, { signal });
       const files = await backupFilesIn(stored, path);
-      const manifest = await files.read(MANIFEST, signal);
+      const keys = grant.manifestKeys.flatMap((pem) => readPublicKey(pem) ?? []);
+      const judged = judgeManifest(await files.read(MANIFEST, signal), path, keys);
       const report = await verifyContent(files, signal, {
         level: grant.level === VerificationLevel.VERIFICATION_LEVEL_META ? 'meta' : 'bytes',
         sample,
@@ -93,7 +103,9 @@ export function createVerifyTask(grant: VerificationGrant, options: VerifyTaskOp
         bytesPerSecond: grant.rateLimit > 0 ? grant.rateLimit * MIB : undefined,
         decrypt,
         limit: metadataLimit(options.metadataBytes),
-        sealed: manifest && toSeal(manifest),
+        sealed: judged.sealed,
+        signature: judged.signature,
+        finding: judged.finding,
         from,
         onProgress(progress) {
           last = progress;
@@ -105,6 +117,7 @@ export function createVerifyTask(grant: VerificationGrant, options: VerifyTaskOp
         verdict: toSentence(report, sample),
         problems: report.problems.map(toProblemMessage),
         problemCount: BigInt(report.problemCount),
+        signature: { state: SIGNATURES[judged.signature], keyId: judged.keyId ?? '' },
         progress: {
           bytesRead: BigInt(report.bytesRead),
           bytesInAll: BigInt(report.bytesRead),
@@ -150,6 +163,10 @@ const KINDS = [
   'swapped',
   'key',
   'unreadable',
+  'tampered',
+  'unsigned',
+  'unknownKey',
+  'signature',
 ] as const satisfies readonly Problem['kind'][];
 
 function fromMessage({ next, files, bytes, problems, problemCount }: VerificationStanding): Standing {

@@ -56,6 +56,7 @@ describe('of the backups of a rule', () => {
           problems: [],
           problemCount: 0n,
           verifiedAt: day(28),
+          signature: undefined,
         },
       },
       undefined,

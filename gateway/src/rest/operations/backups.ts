@@ -163,11 +163,30 @@ const VERIFICATION_STATES = ['Queued', 'Running', 'Canceling', 'Good', 'Damaged'
 const VerifyBody = z.object(VERIFICATION);
 const Problem = z
   .object({
-    kind: z.string().describe('`missing`, `size`, `content`, `swapped`, `key` or `unreadable`.'),
+    kind: z
+      .string()
+      .describe(
+        '`missing`, `size`, `content`, `swapped`, `key`, `unreadable` or `tampered`; of the manifest `unsigned`, `unknownKey` or `signature`.',
+      ),
     name: z.string().describe('The file, below the path of the backup.'),
     why: z.string().describe('What is wrong with it.'),
   })
   .meta({ id: 'VerificationProblem', description: 'What is wrong with one file of a backup.' });
+const SIGNATURE_STATES = ['good', 'none', 'unknownKey', 'wrong'] as const;
+const ManifestSignature = z
+  .object({
+    state: z.enum(SIGNATURE_STATES).meta({
+      id: 'SignatureState',
+      'x-enum-varnames': ['SignatureGood', 'SignatureNone', 'SignatureUnknownKey', 'SignatureWrong'],
+      description: '`unknownKey`: by a key that is none of the storage; `wrong`: it is not what was signed.',
+    }),
+    keyId: z
+      .string()
+      .optional()
+      .describe('Of the key that it says it was signed with: the SHA-256 of the public half, in hexadecimal digits.'),
+  })
+  .meta({ id: 'ManifestSignature', description: 'What the signature of `tidemark.json` is worth.' });
+export type SignatureView = z.infer<typeof ManifestSignature>;
 const Verdict = {
   level: VerificationLevel,
   sample: z.number().describe('Which part of the data files is read; 1 is all.'),
@@ -177,6 +196,7 @@ const Verdict = {
   problems: z.array(Problem).describe('The first 100 of what is wrong; none in lists.'),
   problemCount: counted('What is wrong, in all.'),
   verifiedAt: time('When it was over.'),
+  signature: ManifestSignature.optional(),
 };
 const Verification = z
   .object({

@@ -1,5 +1,7 @@
 import {
   MAX_CONCURRENT_BACKUPS,
+  MAX_MANIFEST_KEY,
+  MAX_MANIFEST_KEYS,
   MAX_SHORT_TEXT,
   MAX_STORAGE_CLUSTERS,
   MAX_STORAGE_LABELS,
@@ -49,6 +51,16 @@ const Common = {
   trashDays: leftOut(wholeNumber(0, MAX_TRASH_DAYS)).describe(
     'For how many days deleted good backups stay in its bin, at most 365; 0, the default, is not at all. It holds for what is deleted from then on.',
   ),
+  manifestKeys: z
+    .array(
+      z.string('must be a text').max(MAX_MANIFEST_KEY, `must be at most ${MAX_MANIFEST_KEY} characters`),
+      'must be a list of public keys in PEM form',
+    )
+    .max(MAX_MANIFEST_KEYS, `must be at most ${MAX_MANIFEST_KEYS} keys`)
+    .nullish()
+    .describe(
+      `Public Ed25519 keys in PEM form by which the \`tidemark.json\` of its backups may be signed, at most ${MAX_MANIFEST_KEYS}. With any, a verification wants a good signature, and a rebuild takes nothing without one.`,
+    ),
   gone: leftOut(z.boolean('must be true or false')).describe(
     'Whether the storage is gone for good: its backups can be forgotten, and none is started; `false` by default.',
   ),
@@ -173,6 +185,7 @@ export const Storage = z
     root: z.string(),
     maxConcurrent: counted('0 is unlimited.'),
     trashDays: counted('For how many days deleted good backups stay in its bin; 0 is not at all.'),
+    manifestKeys: z.array(z.string()).describe('Public keys by which manifests may be signed.'),
     bin: z
       .object({ backups: counted('How many backups.'), sizeBytes: counted('What they take.') })
       .optional()
@@ -196,6 +209,7 @@ const STORAGE: StorageView = {
   root: 'nfs/em/backup',
   maxConcurrent: 0,
   trashDays: 7,
+  manifestKeys: [],
   bin: { backups: 1, sizeBytes: 1_572_864 },
   gone: false,
   createTime: '2026-01-02T10:00:00.000Z',

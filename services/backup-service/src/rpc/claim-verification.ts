@@ -15,7 +15,7 @@ import type { Dependencies } from './context.ts';
 import { unknownBackup } from './refusals.ts';
 
 /** Grants the verification of a backup to the first worker of its pool that asks; nothing set in the answer means LOST. */
-export function claimVerification({ store, verifications, places, markers }: Dependencies) {
+export function claimVerification({ store, verifications, places, markers, registry }: Dependencies) {
   return async (request: ClaimVerificationRequest, { signal }: CallContext): Promise<ClaimVerificationResponse> => {
     const { backupId, claim, worker, pool } = request;
     const check = validation();
@@ -27,7 +27,10 @@ export function claimVerification({ store, verifications, places, markers }: Dep
     if (applied?.decision.answer !== 'held') return { grant: undefined };
     const backup = await store.get(backupId, signal);
     if (!backup) throw unknownBackup(backupId);
-    const storage = await places.granted(backup, signal);
+    const [storage, registered] = await Promise.all([
+      places.granted(backup, signal),
+      registry.storages.get(backup.storage.id, signal),
+    ]);
     const place = placeOf(storage, rootOf(backup.basePath));
     const { fence, level, sample, rateLimit, standing, requestId } = applied.verification;
     const { crypterMethod = '', crypterKeyFile = '' } = backup.target.brOptions ?? {};
@@ -45,6 +48,7 @@ export function claimVerification({ store, verifications, places, markers }: Dep
         rateLimit,
         crypter: BrOptions.create({ crypterMethod, crypterKeyFile }),
         standing: standing ? toStandingMessage(standing) : undefined,
+        manifestKeys: [...(registered?.manifestKeys ?? [])],
       },
     };
   };

@@ -1,3 +1,4 @@
+import { judgeManifest, readPublicKey } from '@tidemark/backupmeta/signature';
 import { invalidArgument } from '@tidemark/errors/app-error';
 import {
   ManifestVerdict,
@@ -40,7 +41,7 @@ export function offerManifest(dependencies: Dependencies) {
 }
 
 async function judge(
-  { store, now }: Dependencies,
+  { store, registry, now }: Dependencies,
   check: StorageCheck,
   { path, manifest: bytes }: OfferManifestRequest,
   signal: AbortSignal,
@@ -50,13 +51,21 @@ async function judge(
   if (!path.startsWith(`${check.storage.root}/`))
     return refused(`It lies outside ${check.storage.root}, the root of storage ${check.storageId}.`);
   const there = await store.get(manifest.backupId, signal);
-  if (there?.deletion.state === 'Forgotten' && there.path === path) return remember(store, there, check, now(), signal);
-  const obstacle = await findObstacle(store, manifest, signal);
+  const isForgotten = there?.deletion.state === 'Forgotten' && there.path === path;
+  const obstacle = isForgotten ? undefined : await findObstacle(store, manifest, signal);
   if (obstacle) return obstacle;
+  const storage = await registry.storages.get(check.storageId, signal);
+  const keys = (storage?.manifestKeys ?? []).flatMap((pem) => readPublicKey(pem) ?? []);
+  const { finding } = judgeManifest(bytes, path, keys);
+  if (finding)
+    return refused(
+      `${finding.why}. It is taken while storage ${check.storageId} has the key that signed it among its manifestKeys, or none at all.`,
+    );
+  if (isForgotten) return remember(store, there, check, now(), signal);
   if (check.kind === 'rebuildDryRun') return missing(`Backup ${manifest.backupId} has no record; it can be rebuilt.`);
 
-  const { root, ...storage } = check.storage;
-  const backup = rebuild(manifest, storage, check.requestId, now());
+  const { root, ...location } = check.storage;
+  const backup = rebuild(manifest, location, check.requestId, now());
   if ((await store.insert(backup, signal)) !== 'inserted')
     // Made meanwhile by somebody else, or by a try of ours whose answer was lost.
     return (await findObstacle(store, manifest, signal)) ?? refused('Its record could not be made; try again.');

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { readPublicKey } from '@tidemark/backupmeta/signature';
 import { invalidArgument } from '@tidemark/errors/app-error';
-import { MAX_CONCURRENT_BACKUPS, MAX_TRASH_DAYS } from '@tidemark/limits/limits';
+import { MAX_CONCURRENT_BACKUPS, MAX_MANIFEST_KEY, MAX_MANIFEST_KEYS, MAX_TRASH_DAYS } from '@tidemark/limits/limits';
 import type {
   PutStorageRequest,
   PutStorageResponse,
@@ -26,7 +27,7 @@ export function putStorage({ registry, dispatcher, now }: Dependencies) {
     if (!asked) throw invalidArgument([{ field: 'storage', description: 'must be set' }]);
     const storage = { ...asked, location: normalizedLocation(asked.location) };
     validate(storage);
-    const { id, root, maxConcurrent, trashDays, gone } = storage;
+    const { id, root, maxConcurrent, trashDays, manifestKeys, gone } = storage;
     const usableBy = storage.usableBy && {
       clusters: [...new Set(storage.usableBy.clusters)],
       labels: storage.usableBy.labels,
@@ -36,7 +37,16 @@ export function putStorage({ registry, dispatcher, now }: Dependencies) {
     // A storage is put whole: what it was before must not shine through.
     const cleared = { local: undefined, s3: undefined, azure: undefined, gcs: undefined };
     const stated = { credentials: undefined, sendCredentialsToTikv: undefined, ...toStoredLocation(storage) };
-    const fields = { ...cleared, ...stated, root: root || DEFAULT_ROOT, maxConcurrent, trashDays, gone, usableBy };
+    const fields = {
+      ...cleared,
+      ...stated,
+      root: root || DEFAULT_ROOT,
+      maxConcurrent,
+      trashDays,
+      manifestKeys,
+      gone,
+      usableBy,
+    };
     await registry.storages.put(id, fields, now());
     registryChanged('put storage', id, caller, requestId);
     const stored = await registry.storages.get(id, signal);
@@ -67,8 +77,10 @@ async function requireKeptOwners(
     );
 }
 
+const isPublicKey = (pem: string) => pem.length <= MAX_MANIFEST_KEY && readPublicKey(pem) !== undefined;
+
 function validate(storage: Storage): void {
-  const { root, maxConcurrent, trashDays } = storage;
+  const { root, maxConcurrent, trashDays, manifestKeys } = storage;
   const check = validation();
   checkLocation(check, storage);
   check.require(root === '' || isCleanRelativePath(root), 'root', 'must be a relative path such as nfs/em/backup');
@@ -78,6 +90,13 @@ function validate(storage: Storage): void {
     `must be from 0 to ${MAX_CONCURRENT_BACKUPS}`,
   );
   check.require(trashDays <= MAX_TRASH_DAYS, 'trashDays', `must be from 0 to ${MAX_TRASH_DAYS}`);
+  check.require(manifestKeys.length <= MAX_MANIFEST_KEYS, 'manifestKeys', `must be at most ${MAX_MANIFEST_KEYS} keys`);
+  // What is no public key may be a private one: it is not quoted.
+  check.require(
+    manifestKeys.slice(0, MAX_MANIFEST_KEYS).every(isPublicKey),
+    'manifestKeys',
+    `must be public Ed25519 keys in PEM form, each of at most ${MAX_MANIFEST_KEY} characters (openssl pkey -in key.pem -pubout), and never a private key`,
+  );
   if (storage.usableBy) check.add(usableByViolations(storage.usableBy));
   check.finish();
 }

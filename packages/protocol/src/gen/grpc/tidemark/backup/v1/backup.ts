@@ -147,6 +147,31 @@ export namespace VerificationLevel {
   export type UNRECOGNIZED = typeof VerificationLevel.UNRECOGNIZED;
 }
 
+/** What the signature of a manifest (tidemark.json) is worth. */
+export const SignatureState = {
+  /** SIGNATURE_STATE_UNSPECIFIED - Nobody looked, as a worker of an earlier version. */
+  SIGNATURE_STATE_UNSPECIFIED: 0,
+  /** SIGNATURE_STATE_GOOD - One of the keys of the storage signed it. */
+  SIGNATURE_STATE_GOOD: 1,
+  SIGNATURE_STATE_NONE: 2,
+  /** SIGNATURE_STATE_UNKNOWN_KEY - By a key that is none of the storage's. */
+  SIGNATURE_STATE_UNKNOWN_KEY: 3,
+  /** SIGNATURE_STATE_WRONG - It is not what was signed, or was signed for another backup. */
+  SIGNATURE_STATE_WRONG: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type SignatureState = typeof SignatureState[keyof typeof SignatureState];
+
+export namespace SignatureState {
+  export type SIGNATURE_STATE_UNSPECIFIED = typeof SignatureState.SIGNATURE_STATE_UNSPECIFIED;
+  export type SIGNATURE_STATE_GOOD = typeof SignatureState.SIGNATURE_STATE_GOOD;
+  export type SIGNATURE_STATE_NONE = typeof SignatureState.SIGNATURE_STATE_NONE;
+  export type SIGNATURE_STATE_UNKNOWN_KEY = typeof SignatureState.SIGNATURE_STATE_UNKNOWN_KEY;
+  export type SIGNATURE_STATE_WRONG = typeof SignatureState.SIGNATURE_STATE_WRONG;
+  export type UNRECOGNIZED = typeof SignatureState.UNRECOGNIZED;
+}
+
 /** How far `br` has come. */
 export interface Progress {
   /** The phase in BR's words, such as "Full Backup". */
@@ -257,9 +282,16 @@ export interface TaskStatus {
   tries: number;
 }
 
+/** What was found of the signature of a manifest. */
+export interface ManifestSignature {
+  state: SignatureState;
+  /** Of the key that it says it was signed with: the SHA-256 of the public half, in hexadecimal digits; empty where it says none. */
+  keyId: string;
+}
+
 /** What is wrong with one file of a backup. */
 export interface VerificationProblem {
-  /** "missing", "size", "content", "swapped", "key" or "unreadable". */
+  /** "missing", "size", "content", "swapped", "key", "unreadable" or "tampered"; of the manifest "unsigned", "unknownKey" or "signature". */
   kind: string;
   /** Below the path of the backup. */
   name: string;
@@ -280,6 +312,7 @@ export interface VerificationVerdict {
   problems: VerificationProblem[];
   problemCount: bigint;
   verifiedAt: Date | undefined;
+  signature: ManifestSignature | undefined;
 }
 
 /** The newest verification of a backup. */
@@ -315,6 +348,8 @@ export interface Verification {
     | undefined;
   /** Whether the verdict that counts says that the backup is damaged. */
   damaged: boolean;
+  /** Once it is over, where somebody looked. */
+  signature: ManifestSignature | undefined;
 }
 
 /** How far a verification has come. */
@@ -1347,6 +1382,73 @@ export const TaskStatus: MessageFns<TaskStatus> = {
   },
 };
 
+function createBaseManifestSignature(): ManifestSignature {
+  return { state: 0, keyId: "" };
+}
+
+export const ManifestSignature: MessageFns<ManifestSignature> = {
+  encode(message: ManifestSignature, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(18).string(message.keyId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ManifestSignature {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseManifestSignature();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ManifestSignature>): ManifestSignature {
+    return ManifestSignature.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ManifestSignature>): ManifestSignature {
+    const message = createBaseManifestSignature();
+    message.state = object.state ?? 0;
+    message.keyId = object.keyId ?? "";
+    return message;
+  },
+};
+
 function createBaseVerificationProblem(): VerificationProblem {
   return { kind: "", name: "", why: "" };
 }
@@ -1427,7 +1529,16 @@ export const VerificationProblem: MessageFns<VerificationProblem> = {
 };
 
 function createBaseVerificationVerdict(): VerificationVerdict {
-  return { state: 0, level: 0, sample: 0, verdict: "", problems: [], problemCount: 0n, verifiedAt: undefined };
+  return {
+    state: 0,
+    level: 0,
+    sample: 0,
+    verdict: "",
+    problems: [],
+    problemCount: 0n,
+    verifiedAt: undefined,
+    signature: undefined,
+  };
 }
 
 export const VerificationVerdict: MessageFns<VerificationVerdict> = {
@@ -1455,6 +1566,9 @@ export const VerificationVerdict: MessageFns<VerificationVerdict> = {
     }
     if (message.verifiedAt !== undefined) {
       Timestamp.encode(toTimestamp(message.verifiedAt), writer.uint32(58).fork()).join();
+    }
+    if (message.signature !== undefined) {
+      ManifestSignature.encode(message.signature, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1528,6 +1642,14 @@ export const VerificationVerdict: MessageFns<VerificationVerdict> = {
             message.verifiedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.signature = ManifestSignature.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1554,6 +1676,9 @@ export const VerificationVerdict: MessageFns<VerificationVerdict> = {
       ? BigInt(object.problemCount)
       : 0n;
     message.verifiedAt = object.verifiedAt ?? undefined;
+    message.signature = (object.signature !== undefined && object.signature !== null)
+      ? ManifestSignature.fromPartial(object.signature)
+      : undefined;
     return message;
   },
 };
@@ -1575,6 +1700,7 @@ function createBaseVerification(): Verification {
     waitsFor: "",
     earlier: undefined,
     damaged: false,
+    signature: undefined,
   };
 }
 
@@ -1627,6 +1753,9 @@ export const Verification: MessageFns<Verification> = {
     }
     if (message.damaged !== false) {
       writer.uint32(120).bool(message.damaged);
+    }
+    if (message.signature !== undefined) {
+      ManifestSignature.encode(message.signature, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -1764,6 +1893,14 @@ export const Verification: MessageFns<Verification> = {
             message.damaged = reader.bool();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.signature = ManifestSignature.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1802,6 +1939,9 @@ export const Verification: MessageFns<Verification> = {
       ? VerificationVerdict.fromPartial(object.earlier)
       : undefined;
     message.damaged = object.damaged ?? false;
+    message.signature = (object.signature !== undefined && object.signature !== null)
+      ? ManifestSignature.fromPartial(object.signature)
+      : undefined;
     return message;
   },
 };

@@ -22,6 +22,7 @@ import {
   BackupResult,
   BackupState,
   Estimate,
+  ManifestSignature,
   Progress,
   Reason,
   VerificationLevel,
@@ -496,7 +497,11 @@ export interface VerificationGrant {
     | BrOptions
     | undefined;
   /** Where the worker before got to; not set at the start. */
-  standing: VerificationStanding | undefined;
+  standing:
+    | VerificationStanding
+    | undefined;
+  /** By which the manifest may be signed: public keys in PEM form, those of the storage as it is registered now. */
+  manifestKeys: string[];
 }
 
 /** How far a verification got: all that was found of the files before a place, and nothing of those behind it. */
@@ -554,6 +559,7 @@ export interface Verified {
   problemCount: bigint;
   /** Of what was read. */
   progress: VerificationProgress | undefined;
+  signature: ManifestSignature | undefined;
 }
 
 /** The verification cannot go on now, such as where the storage is away: it is tried again from where it got to. */
@@ -4325,6 +4331,7 @@ function createBaseVerificationGrant(): VerificationGrant {
     rateLimit: 0,
     crypter: undefined,
     standing: undefined,
+    manifestKeys: [],
   };
 }
 
@@ -4368,6 +4375,9 @@ export const VerificationGrant: MessageFns<VerificationGrant> = {
     }
     if (message.standing !== undefined) {
       VerificationStanding.encode(message.standing, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.manifestKeys) {
+      writer.uint32(106).string(v!);
     }
     return writer;
   },
@@ -4481,6 +4491,14 @@ export const VerificationGrant: MessageFns<VerificationGrant> = {
             message.standing = VerificationStanding.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.manifestKeys.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4518,6 +4536,7 @@ export const VerificationGrant: MessageFns<VerificationGrant> = {
     message.standing = (object.standing !== undefined && object.standing !== null)
       ? VerificationStanding.fromPartial(object.standing)
       : undefined;
+    message.manifestKeys = object.manifestKeys?.map((e) => e) || [];
     return message;
   },
 };
@@ -4973,7 +4992,7 @@ export const CompleteVerificationRequest: MessageFns<CompleteVerificationRequest
 };
 
 function createBaseVerified(): Verified {
-  return { state: 0, verdict: "", problems: [], problemCount: 0n, progress: undefined };
+  return { state: 0, verdict: "", problems: [], problemCount: 0n, progress: undefined, signature: undefined };
 }
 
 export const Verified: MessageFns<Verified> = {
@@ -4995,6 +5014,9 @@ export const Verified: MessageFns<Verified> = {
     }
     if (message.progress !== undefined) {
       VerificationProgress.encode(message.progress, writer.uint32(42).fork()).join();
+    }
+    if (message.signature !== undefined) {
+      ManifestSignature.encode(message.signature, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -5052,6 +5074,14 @@ export const Verified: MessageFns<Verified> = {
             message.progress = VerificationProgress.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.signature = ManifestSignature.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5077,6 +5107,9 @@ export const Verified: MessageFns<Verified> = {
       : 0n;
     message.progress = (object.progress !== undefined && object.progress !== null)
       ? VerificationProgress.fromPartial(object.progress)
+      : undefined;
+    message.signature = (object.signature !== undefined && object.signature !== null)
+      ? ManifestSignature.fromPartial(object.signature)
       : undefined;
     return message;
   },

@@ -188,7 +188,14 @@ export interface Storage {
    */
   trashDays: number;
   /** What lies in its bin; only in answers. */
-  bin: StorageBin | undefined;
+  bin:
+    | StorageBin
+    | undefined;
+  /**
+   * By which the manifests of its backups may be signed: public Ed25519 keys in PEM form, at most 8. With any, a verification wants a good
+   * signature, and a rebuild takes nothing without one.
+   */
+  manifestKeys: string[];
 }
 
 /** Deleted backups whose files are still there. */
@@ -1159,6 +1166,7 @@ function createBaseStorage(): Storage {
     usableBy: undefined,
     trashDays: 0,
     bin: undefined,
+    manifestKeys: [],
   };
 }
 
@@ -1210,6 +1218,9 @@ export const Storage: MessageFns<Storage> = {
     }
     if (message.bin !== undefined) {
       StorageBin.encode(message.bin, writer.uint32(122).fork()).join();
+    }
+    for (const v of message.manifestKeys) {
+      writer.uint32(130).string(v!);
     }
     return writer;
   },
@@ -1347,6 +1358,14 @@ export const Storage: MessageFns<Storage> = {
             message.bin = StorageBin.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.manifestKeys.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1405,6 +1424,7 @@ export const Storage: MessageFns<Storage> = {
       : undefined;
     message.trashDays = object.trashDays ?? 0;
     message.bin = (object.bin !== undefined && object.bin !== null) ? StorageBin.fromPartial(object.bin) : undefined;
+    message.manifestKeys = object.manifestKeys?.map((e) => e) || [];
     return message;
   },
 };
