@@ -34,12 +34,7 @@ const MUTATIONS: readonly (readonly [method: string, path: string, body: object 
     { what: 'cancel backup', clusterId: CLUSTER, backupId: BACKUP },
   ],
   ['DELETE', `/backups/${BACKUP}`, undefined, { what: 'delete backup', clusterId: CLUSTER, backupId: BACKUP }],
-  [
-    'POST',
-    `/backups/${BACKUP}/undelete`,
-    undefined,
-    { what: 'undelete backup', clusterId: CLUSTER, backupId: BACKUP },
-  ],
+  ['POST', `/backups/${BACKUP}/undelete`, undefined, { what: 'undelete backup', clusterId: CLUSTER, backupId: BACKUP }],
   ['PUT', `/backups/${BACKUP}/pin`, undefined, { what: 'pin backup', clusterId: CLUSTER, backupId: BACKUP }],
   ['POST', `/backups/${BACKUP}/verify`, {}, { what: 'verify backup', clusterId: CLUSTER, backupId: BACKUP }],
   [
