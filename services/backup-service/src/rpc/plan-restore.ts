@@ -12,6 +12,7 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, isTrashed } from '../backup.ts';
 import { type Plan, type PlanCheck, planRestore as plan } from '../restore/plan.ts';
 import { fromOptionsMessage, toSourceMessage, toTargetMessage } from '../restore/restore-message.ts';
+import { workerCheck } from '../restore/worker-check.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { busy, unknownBackup, unknownCluster } from './refusals.ts';
@@ -27,7 +28,11 @@ export interface Wanted {
 export function planRestore(dependencies: Dependencies) {
   return async (request: PlanRestoreRequest, context: CallContext): Promise<PlanRestoreResponse> => {
     const { plan, backup } = await findPlan(dependencies, request, context);
-    const checks = [...plan.checks, await targetFree(dependencies, request.targetClusterId, context.signal)];
+    const [isFree, present] = await Promise.all([
+      targetFree(dependencies, request.targetClusterId, context.signal),
+      dependencies.presences.present(plan.target.pool, context.signal),
+    ]);
+    const checks = [...plan.checks, isFree, workerCheck(plan, present)];
     return { plan: toPlanMessage({ ...plan, checks }, backup) };
   };
 }
