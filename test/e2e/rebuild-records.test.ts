@@ -3,12 +3,16 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { performTask } from '@tidemark/demo-br/demo-cluster-task';
 import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startTidemark, type Tidemark } from './tidemark.ts';
 
 const CLI = join(import.meta.dirname, '..', '..', 'cli', 'src', 'main.ts');
+
+/** Long enough for a rebuild beside it, on a busy machine too. */
+const RESTORE_SECONDS = 20;
 
 describe('tidemark rebuild', () => {
   const database = `test-rebuild-${Math.random().toString(36).slice(2, 10)}`;
@@ -18,7 +22,11 @@ describe('tidemark rebuild', () => {
   const tokenFile = join(folder, 'token');
   let tidemark: Tidemark;
   beforeAll(async () => {
-    tidemark = await startTidemark({ env: { all: { TIDEMARK_MONGODB_DATABASE: database } } });
+    // One restores while the other looks for manifests.
+    tidemark = await startTidemark({
+      copies: { 'executor-worker': 2 },
+      env: { all: { TIDEMARK_MONGODB_DATABASE: database } },
+    });
     writeFileSync(tokenFile, tidemark.stack.token);
     chmodSync(tokenFile, 0o600);
   });
@@ -97,6 +105,37 @@ describe('tidemark rebuild', () => {
     expect(text).toMatch(new RegExp(`^refused +${path} +It is not JSON`, 'm'));
     expect(code).toBe(1);
     rmSync(join(tidemark.stack.storage, path, '..'), { recursive: true });
+  });
+
+  it('is held again for a restore that reads the backup, until that has ended', async () => {
+    const [from, into] = ['10.0.8.1:2379', '10.0.8.2:2379'];
+    const [source, target] = [
+      await tidemark.cluster('read', { pd: [from] }),
+      await tidemark.cluster('into', { pd: [into] }),
+    ];
+    await performTask(tidemark.demoCluster(into), { verb: 'empty' }, AbortSignal.timeout(10_000));
+    tidemark.demo({ seconds: 0.3, restore: { seconds: RESTORE_SECONDS } }, source);
+    const backupId = await tidemark.start(source);
+    await tidemark.untilState(backupId, 'Succeeded');
+    const wish = { backupId, targetClusterId: target };
+    const { data } = await tidemark.call<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
+    const confirmed = { ...wish, planHash: data.plan.planHash, confirm: target };
+    const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', confirmed);
+    expect(started.code, started.message).toBe(0);
+    const { restoreId } = started.data;
+    const restore = async () =>
+      (await tidemark.call<{ restore: { state: string } }>('GET', `/restores/${restoreId}`)).data.restore;
+    await expect.poll(restore, { timeout: 20_000 }).toMatchObject({ targetState: 'Partial' });
+
+    await records.deleteOne({ _id: backupId });
+    const { code, text } = await cli('rebuild', '--storage', 'local', '--apply');
+    expect(code, text).toBe(0);
+    expect(await restore()).toMatchObject({ state: 'Running' });
+    expect((await tidemark.record(backupId)).holds).toEqual([`restore:${restoreId}`]);
+    expect(await tidemark.call('DELETE', `/backups/${backupId}`)).toMatchObject({ status: 409 });
+
+    await expect.poll(restore, { timeout: 3_000 * RESTORE_SECONDS }).toMatchObject({ state: 'Succeeded' });
+    await expect.poll(async () => (await tidemark.record(backupId)).holds, { timeout: 20_000 }).toEqual([]);
   });
 
   it('ends with 1 and a sentence for an unknown storage, and with 2 for wrong usage', async () => {

@@ -278,8 +278,15 @@ export function isActive(backup: Pick<Backup, 'state'>): boolean {
   return backup.state === 'Queued' || backup.state === 'Running' || backup.state === 'Canceling';
 }
 
+/** Begins the hold of a restore. */
+const RESTORE = 'restore:';
 /** Begins the holds that are pins; other holds are of those who read the backup. */
 export const PIN = 'pin:';
+/** The hold of a restore on its source. */
+export function restoreHold(restoreId: string): string {
+  return `${RESTORE}${restoreId}`;
+}
+
 /** Begins the hold of a verification. */
 const VERIFY = 'verify:';
 

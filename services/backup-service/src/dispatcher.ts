@@ -13,7 +13,7 @@ import { MAX_RETRIED_TASKS } from '@tidemark/limits/limits';
 import { type Loop, startLoop } from '@tidemark/service-kit/loop';
 import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import type { Timing } from '@tidemark/service-kit/timing';
-import { type Backup, isActive } from './backup.ts';
+import { type Backup, isActive, restoreHold } from './backup.ts';
 import type { Applied, BackupStore } from './backup-store.ts';
 import type { CommandPublisher } from './command-publisher.ts';
 import { dispatcherLog } from './logger.ts';
@@ -167,14 +167,14 @@ function restoreDoorbell({ restores, store, publisher, quarantines }: Dispatcher
       await restores.apply(id, { kind: 'targetUnclean', restoreId: unclean }, signal);
       return ring(id, signal);
     }
-    const held = await store.apply(source.backupId, { kind: 'hold', id: holdOf(id) }, signal);
+    const held = await store.apply(source.backupId, { kind: 'hold', id: restoreHold(id) }, signal);
     const isHeld = held?.decision.answer.kind === 'ok';
     await restores.apply(id, { kind: isHeld ? 'held' : 'sourceGone' }, signal);
     return ring(id, signal);
   }
 
   async function giveBack({ _id: id, source }: Restore, signal: AbortSignal): Promise<void> {
-    await store.apply(source.backupId, { kind: 'unhold', id: holdOf(id) }, signal);
+    await store.apply(source.backupId, { kind: 'unhold', id: restoreHold(id) }, signal);
     await restores.apply(id, { kind: 'unheld' }, signal);
   }
 
@@ -188,9 +188,6 @@ function restoreDoorbell({ restores, store, publisher, quarantines }: Dispatcher
     ring,
   };
 }
-
-/** The hold of a restore on its source. */
-const holdOf = (restoreId: string) => `restore:${restoreId}`;
 
 function verificationDoorbell(dependencies: DispatcherDependencies): Doorbell {
   const { verifications, quarantines } = dependencies;

@@ -1,12 +1,34 @@
-import type { Backup, StorageSnapshot } from '../backup.ts';
+/**
+ * Makes the record of a good backup anew whose document was lost.
+ *
+ * X1. It is over, kept, and occupies nothing.
+ * X2. Who reads the backup at that moment holds it again, and whoever has given its hold back never takes it again: the
+ *     documents of restores and of verifications say so, which may still be there.
+ * X3. A verdict that counted still counts.
+ */
+import { type Backup, restoreHold, type StorageSnapshot, verificationHold } from '../backup.ts';
 import type { Manifest } from '../manifest.ts';
+import { isOver, type Restore } from '../restore/restore.ts';
+import { isEnded, toRecord, type Verification } from '../verification.ts';
 import { ownKey } from './vocabulary.ts';
 
 /** The remark of a record that a rebuild made or brought back. */
 export const REBUILT = 'rebuilt from its manifest';
 
-/** The record of a good backup whose document was lost: over, kept, and occupying nothing. */
-export function rebuild(manifest: Manifest, storage: StorageSnapshot, requestId: string, now: Date): Backup {
+/** Documents that are about the backup, and were not lost with its own. */
+export interface Readers {
+  readonly restores: readonly Pick<Restore, '_id' | 'state' | 'targetState'>[];
+  readonly verification: Verification | undefined;
+}
+
+/** The record of a good backup whose document was lost. */
+export function rebuild(
+  manifest: Manifest,
+  storage: StorageSnapshot,
+  { restores, verification }: Readers,
+  requestId: string,
+  now: Date,
+): Backup {
   const { backupId, clusterId, mode, origin, rule, createdBy, request, target, basePath, path, startTime, endTime } =
     manifest;
   const own = ownKey({ _id: backupId });
@@ -39,7 +61,7 @@ export function rebuild(manifest: Manifest, storage: StorageSnapshot, requestId:
     attempts: [],
     cancel: null,
     deletion: { state: 'None' },
-    holds: [],
+    ...heldBy(restores, verification),
     startTime,
     endTime,
     createTime: startTime,
@@ -48,4 +70,23 @@ export function rebuild(manifest: Manifest, storage: StorageSnapshot, requestId:
     revision: 1,
     schemaVersion: 1,
   };
+}
+
+function heldBy(
+  restores: Readers['restores'],
+  verification: Verification | undefined,
+): Pick<Backup, 'holds' | 'unheld' | 'verification'> {
+  const idsOf = (some: Readers['restores']) => some.map(({ _id }) => restoreHold(_id));
+  const holds = idsOf(restores.filter((one) => !isOver(one)));
+  const unheld = idsOf(restores.filter(isOver));
+  const given = unheld.length > 0 && { unheld };
+  if (!verification) return { holds, ...given };
+  const { run, last, counts } = toRecord(verification);
+  return isEnded(verification)
+    ? { holds, ...given, verification: { run, active: false, last, ...(counts && { counts }) } }
+    : {
+        holds: [...holds, verificationHold(run)],
+        ...given,
+        verification: { run, active: true, ...(counts && { counts }) },
+      };
 }

@@ -22,6 +22,7 @@ import { fromStored, RESTORE_SHAPE, toStored } from './stored-restore.ts';
 
 export const RESTORE_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { 'restore.task.ringAt': 1 } },
+  { collection: 'backups', keys: { 'restore.source.backupId': 1 } },
   { collection: 'backups', keys: { restoreTime: -1, _id: -1 } },
   { collection: 'backups', keys: { 'restore.target.clusterId': 1, restoreTime: -1, _id: -1 } },
 ];
@@ -68,6 +69,8 @@ export interface RestoreStore {
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
   /** Another restore that left a checkpoint in a cluster, and of which nobody said that it is gone. */
   findUnclean(clusterId: string, exceptId: string, signal: AbortSignal): Promise<string | undefined>;
+  /** What restores of a backup there are, and how far they are. */
+  ofSource(backupId: string, signal: AbortSignal): Promise<Pick<Restore, '_id' | 'state' | 'targetState'>[]>;
   /** A page of restores, newest first. @throws AppError as `Pages.read` */
   list(filter: RestoreFilter, page: PageWish, signal: AbortSignal): Promise<Page<Restore>>;
 }
@@ -135,6 +138,17 @@ export function createRestoreStore(db: Db, { now, limits, slots, onChanged }: Re
           .toArray();
         return found.map(({ _id }) => _id).find((id) => id !== exceptId);
       }),
+
+    ofSource: (backupId, signal) =>
+      persist(signal, () =>
+        collection
+          .find(
+            { 'restore.source.backupId': backupId },
+            { projection: { 'restore.state': 1, 'restore.targetState': 1 }, signal },
+          )
+          .map(({ _id, restore }) => ({ _id, state: restore.state, targetState: restore.targetState }))
+          .toArray(),
+      ),
 
     list: (filter, wish, signal) =>
       persist(signal, async () => {

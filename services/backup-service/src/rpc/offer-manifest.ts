@@ -10,9 +10,10 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { isHeldBy } from '@tidemark/task/task';
 import type { Backup } from '../backup.ts';
 import type { BackupStore } from '../backup-store.ts';
-import { rebuild } from '../decide/rebuild.ts';
+import { REBUILT, rebuild } from '../decide/rebuild.ts';
 import { backupRebuilt } from '../events.ts';
 import { type Manifest, ManifestError, readManifest } from '../manifest.ts';
+import { findReaders, releaseEnded } from '../rebuilt-readers.ts';
 import type { StorageCheck } from '../storage-check.ts';
 import { requireCheck } from './check-ref.ts';
 import type { Dependencies } from './context.ts';
@@ -41,11 +42,12 @@ export function offerManifest(dependencies: Dependencies) {
 }
 
 async function judge(
-  { store, registry, now }: Dependencies,
+  dependencies: Dependencies,
   check: StorageCheck,
   { path, manifest: bytes }: OfferManifestRequest,
   signal: AbortSignal,
 ): Promise<Verdict> {
+  const { store, registry, now } = dependencies;
   const manifest = read(bytes, path);
   if (typeof manifest === 'string') return refused(manifest);
   if (!path.startsWith(`${check.storage.root}/`))
@@ -53,6 +55,8 @@ async function judge(
   const there = await store.get(manifest.backupId, signal);
   const isForgotten = there?.deletion.state === 'Forgotten' && there.path === path;
   const obstacle = isForgotten ? undefined : await findObstacle(store, manifest, signal);
+  // A rebuild that died after it had made the record left that to the next.
+  if (there?.result?.remark === REBUILT && check.kind === 'rebuild') await releaseEnded(there, dependencies, signal);
   if (obstacle) return obstacle;
   const storage = await registry.storages.get(check.storageId, signal);
   const keys = (storage?.manifestKeys ?? []).flatMap((pem) => readPublicKey(pem) ?? []);
@@ -65,10 +69,12 @@ async function judge(
   if (check.kind === 'rebuildDryRun') return missing(`Backup ${manifest.backupId} has no record; it can be rebuilt.`);
 
   const { root, ...location } = check.storage;
-  const backup = rebuild(manifest, location, check.requestId, now());
+  const readers = await findReaders(manifest.backupId, dependencies, signal);
+  const backup = rebuild(manifest, location, readers, check.requestId, now());
   if ((await store.insert(backup, signal)) !== 'inserted')
     // Made meanwhile by somebody else, or by a try of ours whose answer was lost.
     return (await findObstacle(store, manifest, signal)) ?? refused('Its record could not be made; try again.');
+  await releaseEnded(backup, dependencies, signal);
   backupRebuilt(backup, check);
   return rebuilt(`The record of backup ${backup._id} was made.`);
 }
