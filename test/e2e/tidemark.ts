@@ -1,6 +1,8 @@
 /** A whole Tidemark for one test file: real processes over the shared servers, with short leases. */
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type DemoCluster, demoCluster } from '@tidemark/demo-br/demo-cluster';
 import { CLUSTERS_FOLDER } from '@tidemark/demo-br/demo-cluster-options';
 import { type Stack, type StackOptions, startStack } from '@tidemark/local-stack/stack';
@@ -15,6 +17,9 @@ import { TIMING } from './timing.ts';
 
 /** Of demo clusters that a test touches; those that it leaves alone are as large as their script says. */
 const SAMPLE_SIZE = { regions: 5, bytesPerFile: 1_000 };
+/** How often a call is made again that a busy machine could not answer. */
+const BUSY_TRIES = 20;
+const BUSY_MS = 250;
 
 export const EVERY_DAY = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
 
@@ -192,6 +197,15 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
     const answer = (await response.json()) as Omit<Answer<never>, 'status' | 'headers'>;
     return { ...answer, status: response.status, headers: response.headers };
   };
+  /** As scripts do where a test is not about that: too much to do just now is asked again, starts with their key. */
+  const patiently: Tidemark['call'] = async (method, path, body) => {
+    const headers: Record<string, string> = method === 'POST' ? { 'idempotency-key': randomUUID() } : {};
+    for (let tries = BUSY_TRIES; ; tries -= 1) {
+      const answer = await call<never>(method, path, body, headers);
+      if (answer.status !== 503 || tries === 1) return answer;
+      await sleep(BUSY_MS);
+    }
+  };
   const record: Tidemark['record'] = async (backupId) => {
     const { data, message } = await call<{ backup?: BackupRecord }>('GET', `/backups/${backupId}`);
     if (!data.backup) throw new Error(message);
@@ -214,10 +228,10 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
   };
   const backups: Tidemark['backups'] = async (clusterId, filter = '') => {
     const path = `/backups?clusterId=${clusterId}&pageSize=100${filter}`;
-    return (await call<{ backupRecords: BackupRecord[] }>('GET', path)).data.backupRecords;
+    return (await patiently<{ backupRecords: BackupRecord[] }>('GET', path)).data.backupRecords;
   };
   const occurrences: Tidemark['occurrences'] = async (clusterId) =>
-    (await call<{ occurrences: OccurrenceView[] }>('GET', `/clusters/${clusterId}/occurrences?pageSize=100`)).data
+    (await patiently<{ occurrences: OccurrenceView[] }>('GET', `/clusters/${clusterId}/occurrences?pageSize=100`)).data
       .occurrences;
   const ledger = () => readLedger(ledgerFile);
   return {
@@ -231,7 +245,7 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
     untilState: (backupId, state, seconds) => until(backupId, (one) => one.state === state, seconds),
     async cluster(prefix, settings = {}) {
       const id = `${prefix}-${Math.random().toString(36).slice(2, 8)}`;
-      const answer = await call('PUT', `/clusters/${id}`, {
+      const answer = await patiently('PUT', `/clusters/${id}`, {
         pd: ['127.0.0.1:2379'],
         version: '8.5.0',
         storageId: 'local',
@@ -242,19 +256,19 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
     },
     async saveRule(clusterId, rule, strategy) {
       const path = `/clusters/${clusterId}/strategies/${rule}`;
-      const answer = await call<{ strategy: StrategyView }>('PUT', path, { strategy });
+      const answer = await patiently<{ strategy: StrategyView }>('PUT', path, { strategy });
       expect(answer.code, answer.message).toBe(0);
       return answer.data;
     },
     async warnings(clusterId, rule = 'default') {
       const path = `/clusters/${clusterId}/strategies/${rule}/preview`;
-      const answer = await call<{ warnings: string[] }>('POST', path, {});
+      const answer = await patiently<{ warnings: string[] }>('POST', path, {});
       expect(answer.code, answer.message).toBe(0);
       return answer.data.warnings;
     },
     async rule(clusterId, rule = 'default') {
       const path = `/clusters/${clusterId}/strategies/${rule}`;
-      const { data, message } = await call<{ strategy?: StrategyView }>('GET', path);
+      const { data, message } = await patiently<{ strategy?: StrategyView }>('GET', path);
       if (!data.strategy) throw new Error(message);
       return data.strategy;
     },
@@ -270,7 +284,7 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
         { timeout: 30_000, interval: 50 },
       ),
     async start(clusterId) {
-      const { data, code, message } = await call<{ backupId: string }>('POST', '/backups', { clusterId });
+      const { data, code, message } = await patiently<{ backupId: string }>('POST', '/backups', { clusterId });
       expect(code, message).toBe(0);
       return data.backupId;
     },
