@@ -16,6 +16,7 @@ import { listRecoveryPoints } from './list-recovery-points.ts';
 import { listRestores } from './list-restores.ts';
 import { listStorages } from './list-storages.ts';
 import { listStrategies } from './list-strategies.ts';
+import { planRestore } from './plan-restore.ts';
 import { previewStrategy } from './preview-strategy.ts';
 import { putCluster } from './put-cluster.ts';
 import { putStorage } from './put-storage.ts';
@@ -36,6 +37,7 @@ export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
   deleteBackup,
   readBackupLog,
   listRecoveryPoints,
+  planRestore,
   startRestore,
   listRestores,
   readRestoreLog,

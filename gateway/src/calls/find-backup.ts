@@ -1,6 +1,7 @@
 import type { Role } from '@tidemark/contract/calls';
 import { AppError } from '@tidemark/errors/app-error';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import { encodeSight } from '@tidemark/service-kit/grpc/metadata-names';
 import { requireRole, seesCluster } from '../authorize.ts';
 import { type CallDependencies, callOptions, type RequestScope } from './scope.ts';
 
@@ -21,6 +22,22 @@ export async function findVisibleBackup(
   request.audited = { ...request.audited, clusterId: backup.clusterId };
   requireRole(request.caller, role);
   return backup;
+}
+
+/**
+ * Looks whether the caller may know of the backup that a restore reads. The service looks itself, unless the caller sees more
+ * clusters than it can be told of.
+ *
+ * @throws AppError `backup_not_found`
+ */
+export async function requireVisibleSource(
+  scope: RequestScope,
+  dependencies: CallDependencies,
+  id: string,
+): Promise<void> {
+  if (encodeSight(scope.caller.clusters) !== undefined) return;
+  const { backup } = await dependencies.backends.backups.getBackup({ id }, callOptions(scope, dependencies));
+  if (!backup || !seesCluster(scope.caller, backup.clusterId)) throw unknownBackup(id);
 }
 
 /** What a service answers to whatever it did to a backup. @throws AppError `internal` where it holds none */

@@ -103,4 +103,27 @@ describe('once the service looks', () => {
     expect(gateway.received('pinBackup').headers.get(SIGHT)).toBeNull();
     expectFailure(await pin(OTHER_BACKUP, 'many'), 404, 20610);
   });
+
+  it('such a caller restores no backup of a foreign cluster, and is shown no restore of one', async () => {
+    const clusters = [CLUSTER, ...Array.from({ length: 200 }, (_, index) => `cluster-with-a-long-name-${index}`)];
+    await gateway.writeTokens({ many: { role: 'admin', clusters } });
+    const wish = { targetClusterId: CLUSTER, planHash: 'p', confirm: CLUSTER };
+    const ask = (path: string, backupId: string) =>
+      gateway.ask('POST', path, { token: 'many', body: { ...wish, backupId } });
+    await vi.waitFor(async () => expect((await ask('/restores/plan', BACKUP)).status).toBe(200), { timeout: 5_000 });
+    expect((await ask('/restores', BACKUP)).status).toBe(200);
+    gateway.calls.length = 0;
+    for (const path of ['/restores/plan', '/restores', '/clusters/restore'])
+      expectFailure(await ask(path, OTHER_BACKUP), 404, path === '/clusters/restore' ? 20604 : 20610);
+    expect(made()).toEqual(['getBackup', 'getBackup', 'getBackup']);
+
+    const between = (source: string, target: string) => ({
+      ...{ id: `${source}-${target}`, source: { clusterId: source }, target: { clusterId: target } },
+    });
+    gateway.answers.listRestores = async () => ({
+      restores: [between(CLUSTER, CLUSTER), between(OTHER_CLUSTER, CLUSTER)],
+    });
+    const { body } = await gateway.ask('GET', '/restores', { token: 'many' });
+    expect(body.data.restores.map(({ id }: { id: string }) => id)).toEqual([`${CLUSTER}-${CLUSTER}`]);
+  });
 });

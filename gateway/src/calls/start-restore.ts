@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { hasRole } from '../authorize.ts';
+import { requireVisibleSource } from './find-backup.ts';
 import { callOptions } from './scope.ts';
 import type { Steps } from './steps.ts';
 
 export const startRestore: Steps<'startRestore'> = {
-  prepare(request, { scope }) {
+  async prepare(request, { scope, dependencies }) {
+    await requireVisibleSource(scope, dependencies, request.backupId);
     // Every start is keyed, so that a repeat on the way cannot start two.
     request.key ||= randomUUID();
     // What the target is for stands in its registration, by which the service goes when it accepts the restore.

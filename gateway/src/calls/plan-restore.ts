@@ -1,0 +1,6 @@
+import { requireVisibleSource } from './find-backup.ts';
+import type { Steps } from './steps.ts';
+
+export const planRestore: Steps<'planRestore'> = {
+  prepare: ({ backupId }, { scope, dependencies }) => requireVisibleSource(scope, dependencies, backupId),
+};
