@@ -1,4 +1,4 @@
-import { AppError } from '@tidemark/errors/app-error';
+import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
 import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import type { FastifyInstance } from 'fastify';
@@ -21,7 +21,7 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
     path: '/restores/plan',
     operation: operations.planRestore,
     failureNumber: QUERY_FAILED,
-    toRequest: ({ body }) => wishOf(body),
+    toRequest: wishOf,
     toView: ({ plan }) => ({ data: { ...(plan && { plan: toPlanView(plan) }) } }),
   });
   route(app, dependencies, {
@@ -170,12 +170,24 @@ function requireTarget(body: unknown): void {
   );
 }
 
-function startOf({ body, request }: ReadOf<typeof operations.startRestore>) {
-  const { planHash = '', confirm = '', acknowledge = [] } = body;
-  return { ...wishOf(body), planHash, confirm, acknowledge, key: idempotencyKey(request) };
+/** A backup is named by its record: where somebody has only its place, it is said first how that gets one. */
+function refuseSource(body: unknown): void {
+  const { source } = bodyObject(body);
+  if (source === undefined || source === null || source === '') return;
+  const description =
+    'is not taken: name the backup as "backupId"; one that has no record gets it back by POST /storages/{storageId}/rebuild';
+  throw invalidArgument([{ field: 'source', description }]);
 }
 
-function wishOf(body: ReadOf<typeof operations.planRestore>['body']) {
+function startOf(read: ReadOf<typeof operations.startRestore>) {
+  const wish = wishOf(read);
+  const { planHash = '', confirm = '', acknowledge = [] } = read.body;
+  return { ...wish, planHash, confirm, acknowledge, key: idempotencyKey(read.request) };
+}
+
+function wishOf(read: ReadOf<typeof operations.planRestore>) {
+  refuseSource(read.request.body);
+  const { body } = read;
   const { backupId, targetClusterId, rateLimit = 0, placementPolicies = '', brOptions = {} } = body;
   const { withSystemTables = false, loadStats = true, waitTiFlashReady = false } = body;
   return {

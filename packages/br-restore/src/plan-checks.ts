@@ -128,7 +128,8 @@ function sameCluster({ source, target }: PlanFacts): PlanCheck {
   const shared = target.pd.map(plainPd).find((pd) => source.pd.map(plainPd).includes(pd));
   const why =
     (source.clusterId === target.clusterId && `Cluster ${target.clusterId} is the one that was backed up.`) ||
-    (source.tidbClusterId === target.tidbClusterId &&
+    (source.tidbClusterId !== 0n &&
+      source.tidbClusterId === target.tidbClusterId &&
       `Cluster ${target.clusterId} is the one that was backed up: TiDB calls both ${source.tidbClusterId}.`) ||
     (shared !== undefined &&
       `Cluster ${target.clusterId} has the PD ${shared}, which cluster ${source.clusterId} had when it was backed up: they are one cluster.`);

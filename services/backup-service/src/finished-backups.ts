@@ -14,6 +14,7 @@ import { plus } from '@tidemark/task/time';
 import type { Db } from 'mongodb';
 import { type Backup, type DeletedBy, type DeletionState, type FinishedState, isDamaged } from './backup.ts';
 import { persist } from './persist.ts';
+import type { ClusterDocument } from './registry-store.ts';
 
 export const FINISHED_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { clusterId: 1, state: 1, 'deletion.state': 1, startTime: -1 } },
@@ -58,6 +59,11 @@ export interface FinishedBackups {
   hasNewerGood(backup: Pick<Backup, 'clusterId' | 'startTime'>, signal: AbortSignal): Promise<boolean>;
   /** The newest good backup of each cluster that has one; one that was found damaged is none. */
   newestGood(clusterIds: readonly string[], signal: AbortSignal): Promise<GoodBackup[]>;
+  /**
+   * The id that TiDB gave the cluster behind a registration, decimal: of its newest good backup, where that was made by a PD which is
+   * registered still. Undefined where none tells.
+   */
+  tidbClusterIdOf(cluster: Pick<ClusterDocument, '_id' | 'pd'>, signal: AbortSignal): Promise<string | undefined>;
   /** The newest good backup of a cluster that a verification found good. */
   newestVerified(clusterId: string, signal: AbortSignal): Promise<string | undefined>;
   /** The finished backups that changed since, the oldest change first. */
@@ -181,6 +187,17 @@ export function createFinishedBackups(db: Db): FinishedBackups {
           found.push(...(await Promise.all(some)).flat());
         }
         return found;
+      }),
+
+    tidbClusterIdOf: ({ _id, pd }, signal) =>
+      persist(signal, async () => {
+        const newest = await backups.findOne(
+          { clusterId: _id, state: 'Succeeded', 'deletion.state': 'None' },
+          { projection: { 'target.pd': 1, 'result.tidbClusterId': 1 }, sort: { startTime: -1 }, signal },
+        );
+        // A damaged record may lack either.
+        const { target, result }: Partial<Pick<Backup, 'target' | 'result'>> = newest ?? {};
+        return target?.pd?.some((one) => pd.includes(one)) ? result?.tidbClusterId : undefined;
       }),
 
     newestVerified: (clusterId, signal) =>

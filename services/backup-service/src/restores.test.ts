@@ -41,6 +41,20 @@ describe('a start', () => {
     expect(await startRestore({ acknowledge: ['sameCluster'] })).toMatch(/^[\w-]{22}$/);
   });
 
+  it('does not overwrite it either where it is registered under another name, as its own backups show', async () => {
+    const sameCluster = async () => (await plan()).checks.find(({ name }) => name === 'sameCluster');
+    expect(await sameCluster()).toMatchObject({ result: 'ok' });
+    await goodBackup({ clusterId: target.id });
+    expect(await sameCluster()).toMatchObject({
+      result: 'blocked',
+      message: expect.stringContaining('TiDB calls both 1'),
+    });
+    await expect(startRestore()).rejects.toMatchObject({ code: 'plan_blocked' });
+    // What was backed up there before says nothing of another PD.
+    await calls.register({ pd: ['127.0.0.1:4379'] });
+    expect(await sameCluster()).toMatchObject({ result: 'ok' });
+  });
+
   it('is refused of a backup that is not good, and of options that br must not be given', async () => {
     const other = await service().newCluster();
     const { backup: active } = await service().backups.startBackup(wishFor(other));

@@ -46,7 +46,9 @@ const Options = {
 };
 
 const Wish = z.object({
-  backupId: required(BACKUP_ID).describe('What is restored: a good backup.'),
+  backupId: required(BACKUP_ID).describe(
+    'What is restored: a good backup. One of which only storage and path are known gets its record back first, by `POST /storages/{storageId}/rebuild`.',
+  ),
   targetClusterId: required(CLUSTER_ID).describe('Into which registered cluster; it must be empty.'),
   ...Options,
 });

@@ -26,8 +26,17 @@ export interface Plan {
 /** What a TiKV takes in a second, as those who wrote `br` measured it; a target has three at least. */
 const BYTES_A_SECOND = 3 * 100 * 1024 * 1024;
 
-/** @param backup a good one */
-export function planRestore(backup: Backup, cluster: ClusterDocument, options: RestoreOptions, now: Date): Plan {
+/**
+ * @param backup a good one
+ * @param tidbClusterId the id that TiDB gave the target, decimal, where it is known
+ */
+export function planRestore(
+  backup: Backup,
+  cluster: ClusterDocument,
+  options: RestoreOptions,
+  now: Date,
+  tidbClusterId?: string,
+): Plan {
   const source = sourceOf(backup);
   const target = targetOf(cluster);
   return {
@@ -35,7 +44,7 @@ export function planRestore(backup: Backup, cluster: ClusterDocument, options: R
     source,
     target,
     options,
-    checks: [...checksOf(backup, source, target, options, now), sourceSound(backup)],
+    checks: [...checksOf(backup, source, { ...target, tidbClusterId }, options, now), sourceSound(backup)],
     estimatedSeconds: estimateSeconds(source.sizeBytes),
   };
 }
@@ -77,7 +86,14 @@ function hashOf(source: RestoreSource, target: RestoreTarget, options: RestoreOp
 }
 
 /** What is on record of both clusters; the catalogue of the backup is read by the worker, before it starts `br`. */
-function checksOf(backup: Backup, source: RestoreSource, target: RestoreTarget, options: RestoreOptions, now: Date) {
+function checksOf(
+  backup: Backup,
+  source: RestoreSource,
+  target: RestoreTarget & { readonly tidbClusterId: string | undefined },
+  options: RestoreOptions,
+  now: Date,
+) {
+  const { tidbClusterId } = target;
   const { withSystemTables, withoutStats, placementPolicies, waitTiflashReady, rateLimit, extra } = options;
   const found = planChecks({
     source: {
@@ -90,7 +106,7 @@ function checksOf(backup: Backup, source: RestoreSource, target: RestoreTarget, 
       sizeBytes: BigInt(source.sizeBytes),
       tableChecksums: backup.target.brOptions?.checksum ?? false,
     },
-    target: { ...target, tidbClusterId: undefined, newCollations: undefined },
+    target: { ...target, tidbClusterId: tidbClusterId ? BigInt(tidbClusterId) : undefined, newCollations: undefined },
     brVersion: undefined,
     options: {
       ...{ withSystemTables, placementPolicies, rateLimit, extra },

@@ -43,7 +43,7 @@ export function planRestore(dependencies: Dependencies) {
  * @throws AppError `invalid_argument` for options, `backup_not_found`, `backup_not_good`, `cluster_not_found`
  */
 export async function findPlan(
-  { store, registry, now }: Dependencies,
+  { store, registry, finished, now }: Dependencies,
   { backupId, targetClusterId, options }: Wanted,
   { sees, signal }: Pick<CallContext, 'sees' | 'signal'>,
 ): Promise<{ readonly plan: Plan; readonly backup: Backup }> {
@@ -58,7 +58,8 @@ export async function findPlan(
   if (!backup || !sees(backup.clusterId)) throw unknownBackup(backupId);
   if (!cluster) throw unknownCluster(targetClusterId);
   if (backup.state !== 'Succeeded' || backup.deletion.state !== 'None') throw notGood(backup);
-  return { plan: plan(backup, cluster, wanted, now()), backup };
+  const tidbClusterId = await finished.tidbClusterIdOf(cluster, signal);
+  return { plan: plan(backup, cluster, wanted, now(), tidbClusterId), backup };
 }
 
 function notGood(backup: Backup): AppError {

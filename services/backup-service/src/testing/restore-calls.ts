@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { StartBackupRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import {
   CompleteRestoreRequest,
   CompleteTaskRequest,
@@ -23,8 +24,8 @@ export interface RestoreCalls extends BackupCalls {
   readonly backupId: () => string;
   /** The cluster that is restored into; another one where a test says so. */
   readonly target: { id: string };
-  /** Another good backup of the cluster of the test. */
-  goodBackup(): Promise<string>;
+  /** Another good backup, of the cluster of the test unless the fields say otherwise. */
+  goodBackup(fields?: Partial<StartBackupRequest>): Promise<string>;
   register(fields?: Partial<Cluster>): Promise<void>;
   plan(fields?: Partial<PlanRestoreRequest>): Promise<RestorePlan>;
   /** By the plan of now, confirmed. */
@@ -53,8 +54,8 @@ export function restoreCalls(): RestoreCalls {
   const target = { id: '' };
   let backupId: string;
 
-  const goodBackup = async () => {
-    const { id } = await start();
+  const goodBackup = async (fields: Partial<StartBackupRequest> = {}) => {
+    const { id } = await start(fields);
     const token = randomUUID();
     const wish = { backupId: id, claim: token, worker: 'w1', pool: 'default', instance: '', outOfReach: [] };
     const { grant } = await service().executor.claimTask(wish);
