@@ -1,6 +1,6 @@
 /** Restores through the API, by real workers, into demo clusters whose rows can be looked at. */
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type DemoCluster, demoCluster } from '@tidemark/demo-br/demo-cluster';
@@ -165,6 +165,29 @@ describe('a restore', () => {
       reason: { code: 'TARGET_NOT_EMPTY', message: expect.stringContaining('crm.people') },
     });
     expect(contentOf(target.rows)).toEqual(before);
+  });
+
+  it('of a backup that lost a file leaves the target as it was, and the backup is known to be damaged from then on', async () => {
+    const { source, target, backupId } = await prepare();
+    const before = contentOf(target.rows);
+    const [backup] = await tidemark.backups(source.id);
+    const folder = join(tidemark.stack.storage, backup?.filePath ?? '');
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    unlinkSync(join(folder, files.find((name) => name.endsWith('.sst')) ?? ''));
+    expect(await until(await start(backupId, target.id), isEnded)).toMatchObject({
+      state: 'Failed',
+      targetState: 'Untouched',
+      reason: { code: 'SOURCE_DAMAGED' },
+    });
+    expect(contentOf(target.rows)).toEqual(before);
+    // Which is written down behind the end of the restore.
+    await vi.waitFor(async () => {
+      const damaged = await tidemark.backups(source.id, '&damaged=true');
+      expect(damaged.map(({ id, verification }) => [id, verification?.state])).toEqual([[backupId, 'Damaged']]);
+    });
+    const wish = { backupId, targetClusterId: target.id };
+    const { data } = await tidemark.call<{ plan: { needs: string[] } }>('POST', '/restores/plan', wish);
+    expect(data.plan.needs).toContain('sourceSound');
   });
 
   it('that is canceled in the middle says what is left, and is resumed to its end', async () => {

@@ -1,8 +1,15 @@
 /** Restores over the real calls and database: what a start must say, what it keeps others from, and what workers and people do. */
 import { randomUUID } from 'node:crypto';
-import { BackupState, DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
-import type { ListRecoveryPointsRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
-import { TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { BackupState, DeletionState, VerificationState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import {
+  type ListRecoveryPointsRequest,
+  VerifyBackupRequest,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import {
+  CompleteVerificationRequest,
+  TaskStanding,
+  Verified,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { ClusterPurpose } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import {
   RestoreChecksums,
@@ -226,6 +233,61 @@ describe('a worker', () => {
       targetState: TargetState.TARGET_STATE_UNTOUCHED,
     });
     await vi.waitFor(async () => expect(await holds()).toEqual([]));
+  });
+});
+
+describe('a backup that its restore finds damaged', () => {
+  const damaged = {
+    sourceDamaged: true,
+    reason: { code: 'SOURCE_DAMAGED', message: 'The backup is damaged: 1.sst is missing.', detail: '' },
+  };
+  const shown = async () => (await service().backups.getBackup({ id: backupId })).backup?.verification;
+  const points = async () =>
+    (await service().backups.listRecoveryPoints({ clusterId: cluster(), pageSize: 10, pageToken: '' })).points;
+
+  it('says so, is no recovery point any more, and is restored only by who passes that over', async () => {
+    expect((await points()).map((point) => point.backupId)).toEqual([backupId]);
+    const id = await startRestore();
+    const worker = await working(id);
+    await worker.ends(RestoreEndKind.RESTORE_END_KIND_REFUSED, damaged);
+    expect(await shown()).toMatchObject({
+      state: VerificationState.VERIFICATION_STATE_DAMAGED,
+      damaged: true,
+      verdict: `Restore ${id} found it damaged. The backup is damaged: 1.sst is missing.`,
+    });
+    expect(await points()).toEqual([]);
+    await vi.waitFor(async () => expect(await holds()).toEqual([]));
+    const revision = async () => (await service().backups.getBackup({ id: backupId })).backup?.revision;
+    const before = await revision();
+    // Its worker repeats what was not answered in time.
+    await worker.ends(RestoreEndKind.RESTORE_END_KIND_REFUSED, damaged);
+    expect(await revision()).toBe(before);
+    const { checks } = await plan();
+    expect(checks.find(({ name }) => name === 'sourceSound')).toMatchObject({ result: 'blocked' });
+    await expect(startRestore()).rejects.toMatchObject({ code: 'plan_blocked' });
+    expect(await startRestore({ acknowledge: ['sourceSound'] })).not.toBe(id);
+  });
+
+  it('says so too where it becomes known late, and until a verification finds it good', async () => {
+    const id = await startRestore();
+    const worker = await working(id);
+    await worker.starts();
+    await worker.reports(RestoreEndKind.RESTORE_END_KIND_DIRTY, damaged);
+    expect((await shown())?.damaged).toBe(true);
+    await service().backups.verifyBackup(VerifyBackupRequest.create({ id: backupId }));
+    const claim = randomUUID();
+    const wish = { backupId, claim, worker: 'w1', pool: 'default' };
+    const grant = await vi.waitFor(async () => {
+      const { grant: found } = await service().executor.claimVerification(wish);
+      if (!found) throw new Error('the verification was not granted');
+      return found;
+    });
+    expect(await shown()).toMatchObject({ damaged: true, earlier: { verdict: expect.stringContaining(id) } });
+    const verification = { backupId, claim, fence: grant.fence };
+    const value = Verified.create({ state: VerificationState.VERIFICATION_STATE_GOOD, verdict: 'All is well.' });
+    const outcome = { $case: 'verified' as const, value };
+    await service().executor.completeVerification(CompleteVerificationRequest.create({ verification, outcome }));
+    expect(await shown()).toMatchObject({ damaged: false, verdict: 'All is well.', earlier: undefined });
   });
 });
 

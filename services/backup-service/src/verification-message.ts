@@ -77,7 +77,7 @@ export function fromLevelMessage(message: LevelMessage): VerificationLevel | und
  */
 export function toVerificationMessage(backup: Backup, newest?: Verification): VerificationMessage | undefined {
   const known = backup.verification;
-  if (newest && newest.run >= (known?.run ?? 0)) return toNewest(asRecorded(newest, known));
+  if (newest && newest.run >= (known?.run ?? 0)) return toNewest(asRecorded(newest, known), known?.counts);
   if (!known) return undefined;
   return known.active || !known.last ? ofActive(known) : ofLast(known.last, known.counts, isDamaged(backup));
 }
@@ -96,9 +96,13 @@ function asRecorded(newest: Verification, known: BackupVerification | undefined)
   return { ...newest, state, endTime: null, sentence: '', standing: null };
 }
 
-function toNewest(newest: Verification): VerificationMessage {
+/** @param recorded the verdict that counts by the record, which a restore may have found since */
+function toNewest(newest: Verification, recorded: VerificationOutcome | undefined): VerificationMessage {
   const { state, counts, endTime, progress, standing } = newest;
-  const isCounting = counts !== null && (state === 'Good' || state === 'Damaged') && +counts.at === +(endTime ?? 0);
+  const since = recorded && (!counts || counts.at < recorded.at) ? recorded : undefined;
+  const isCounting =
+    counts !== null && !since && (state === 'Good' || state === 'Damaged') && +counts.at === +(endTime ?? 0);
+  const earlier = since ? toVerdict(since) : counts && withProblems(counts);
   const isActive = endTime === null;
   return VerificationMessage.create({
     state: STATES[state],
@@ -114,12 +118,16 @@ function toNewest(newest: Verification): VerificationMessage {
     createdBy: newest.createdBy,
     worker: newest.worker,
     waitsFor: newest.waitsFor,
-    earlier:
-      counts && !isCounting ? { ...toVerdict(counts), problems: counts.problems.map(toProblemMessage) } : undefined,
-    damaged: counts?.state === 'Damaged',
+    earlier: earlier && !isCounting ? earlier : undefined,
+    damaged: (since ?? counts)?.state === 'Damaged',
     signature: toSignatureMessage(newest.signature),
   });
 }
+
+const withProblems = (counts: NonNullable<Verification['counts']>): VerdictMessage => ({
+  ...toVerdict(counts),
+  problems: counts.problems.map(toProblemMessage),
+});
 
 function ofActive({ counts }: BackupVerification): VerificationMessage {
   return VerificationMessage.create({

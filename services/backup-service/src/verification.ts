@@ -15,7 +15,8 @@
  *     worker.
  * Y6. What could not be verified is Unknown, and never Damaged.
  * Y7. A verdict counts until another outweighs it: damage always does, and where damage counts, only a verdict that is good
- *     and of at least the same extent. Unknown and Canceled outweigh nothing.
+ *     and of at least the same extent. Unknown and Canceled outweigh nothing. Damage that a restore found stands on the record
+ *     alone (`decide/verify.ts`), where the later verdict of both counts.
  * Y8. A recorded cancel stops the worker. What it had found by then stands all the same.
  */
 import {

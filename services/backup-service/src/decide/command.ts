@@ -176,7 +176,9 @@ export type Command =
       readonly run: number;
       readonly last: VerificationOutcome;
       readonly counts?: VerificationOutcome;
-    };
+    }
+  /** A restore that read it found it damaged. */
+  | { readonly kind: 'foundDamaged'; readonly found: VerificationOutcome };
 
 export type Answer =
   | { readonly kind: 'ok' }

@@ -48,6 +48,41 @@ describe('the record of a backup that is verified', () => {
     expect(second).toMatchObject({ holds: ['pin:p', 'verify:2'], verification: { last: { state: 'Canceled' } } });
   });
 
+  const at = (seconds: number, state: VerificationOutcome['state'] = 'Damaged') => ({
+    ...outcome(state),
+    at: new Date(NOW.getTime() + seconds * 1000),
+  });
+  const found = (seconds: number): Command => ({ kind: 'foundDamaged', found: at(seconds) });
+
+  it('says that it is damaged where a restore found that, once, also of a backup that was never verified', () => {
+    const damaged = after(good, found(1));
+    expect(damaged).toMatchObject({
+      holds: ['pin:p'],
+      verification: { active: false, last: { state: 'Damaged' }, counts: { state: 'Damaged', at: at(1).at } },
+    });
+    expect(decideNow(damaged, found(1)).next).toBeUndefined();
+    expect(after(damaged, { kind: 'verify', run: 1 }).verification).toMatchObject({ run: 1, active: true });
+  });
+
+  it('goes by the verdict that came last, of a restore or of a verification', () => {
+    const held = after(after(good, { kind: 'verify', run: 1 }), found(2));
+    expect(held).toMatchObject({ holds: ['pin:p', 'verify:1'], verification: { run: 1, active: true } });
+    const before = after(held, verified(1, at(1, 'Good')));
+    expect(before).toMatchObject({
+      holds: ['pin:p'],
+      verification: { last: { state: 'Good' }, counts: { state: 'Damaged' } },
+    });
+    const since = after(held, verified(1, at(3, 'Good')));
+    expect(since.verification).toMatchObject({ counts: { state: 'Good' } });
+    expect(decideNow(since, found(2)).next).toBeUndefined();
+    expect(after(since, found(4)).verification).toMatchObject({
+      last: { state: 'Good' },
+      counts: { state: 'Damaged' },
+    });
+    const canceled = { kind: 'verified', run: 1, last: at(5, 'Canceled') } as const;
+    expect(after(held, canceled).verification).toMatchObject({ counts: { state: 'Damaged' } });
+  });
+
   it.each<[string, Partial<Backup>]>([
     ['did not succeed', { state: 'Failed' }],
     ['is being deleted', { deletion: { state: 'Requested' } }],

@@ -67,6 +67,11 @@ export function restoreChanged(before: Restore, after: Restore): void {
   if (!before.released && after.released) audit('release', after, after.released.by, after.released.requestId);
 }
 
+/** The record of the backup that a restore reads says from now on that it is damaged. */
+export function sourceFoundDamaged(restore: Restore, sentence: string): void {
+  log.error({ ...facts(restore), sourceClusterId: restore.source.clusterId, why: sentence }, 'backup is damaged');
+}
+
 function reportAttempt(before: Restore, after: Restore): void {
   after.attempts.forEach((attempt, index) => {
     const known = before.attempts[index];

@@ -190,6 +190,7 @@ function toEndMessage(end: End): EndMessage {
     afterChange: end.afterChange ?? false,
     waitSeconds: (end.waitMs ?? 0) / 1000,
     killed: end.killed ?? false,
+    sourceDamaged: end.sourceDamaged ?? false,
   };
 }
 
@@ -197,7 +198,7 @@ function toEndMessage(end: End): EndMessage {
 export function fromEndMessage(message: EndMessage | undefined): End | undefined {
   const kind = (Object.keys(END_KINDS) as EndKind[]).find((one) => END_KINDS[one] === message?.kind);
   if (!message || !kind) return undefined;
-  const { reason, result, checkpointLeft, afterChange, waitSeconds, killed } = message;
+  const { reason, result, checkpointLeft, afterChange, waitSeconds, killed, sourceDamaged } = message;
   return {
     kind,
     ...(reason && { reason: fromReasonMessage(reason) }),
@@ -213,5 +214,6 @@ export function fromEndMessage(message: EndMessage | undefined): End | undefined
     ...(afterChange && { afterChange: true as const }),
     ...(waitSeconds > 0 && { waitMs: Math.min(waitSeconds, MAX_TOLD_SECONDS) * 1000 }),
     ...(killed && { killed: true as const }),
+    ...(sourceDamaged && { sourceDamaged: true as const }),
   };
 }

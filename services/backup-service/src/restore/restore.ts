@@ -39,6 +39,8 @@ export interface End {
   readonly waitMs?: number;
   /** It was ended by KILL, or may have been. */
   readonly killed?: true;
+  /** It shows that the backup itself is damaged. */
+  readonly sourceDamaged?: true;
 }
 
 /** The end of an attempt; written once, by whoever knows it first. */

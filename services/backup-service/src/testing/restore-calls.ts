@@ -43,8 +43,14 @@ export interface RestoringWorker {
   readonly grant: RestoreGrant;
   readonly restore: { readonly restoreId: string; readonly claim: string; readonly fence: bigint };
   starts(): ReturnType<ReturnType<BackupCalls['service']>['executor']['renewRestore']>;
-  ends(kind: RestoreEndKind): ReturnType<ReturnType<BackupCalls['service']>['executor']['completeRestore']>;
-  reports(kind: RestoreEndKind): ReturnType<ReturnType<BackupCalls['service']>['executor']['reportRestoreEnd']>;
+  ends(
+    kind: RestoreEndKind,
+    fields?: Partial<RestoreEnd>,
+  ): ReturnType<ReturnType<BackupCalls['service']>['executor']['completeRestore']>;
+  reports(
+    kind: RestoreEndKind,
+    fields?: Partial<RestoreEnd>,
+  ): ReturnType<ReturnType<BackupCalls['service']>['executor']['reportRestoreEnd']>;
 }
 
 /** As `backupCalls`, with a good backup and an empty target before each test. */
@@ -120,9 +126,11 @@ export function restoreCalls(): RestoreCalls {
         grant,
         restore,
         starts: () => executor.renewRestore(RenewRestoreRequest.create({ restore, starting })),
-        ends: (kind) =>
-          executor.completeRestore(CompleteRestoreRequest.create({ restore, end: RestoreEnd.create({ kind }) })),
-        reports: (kind) => executor.reportRestoreEnd({ restore, end: RestoreEnd.create({ kind }) }),
+        ends: (kind, fields) =>
+          executor.completeRestore(
+            CompleteRestoreRequest.create({ restore, end: RestoreEnd.create({ kind, ...fields }) }),
+          ),
+        reports: (kind, fields) => executor.reportRestoreEnd({ restore, end: RestoreEnd.create({ kind, ...fields }) }),
       };
     },
     holds: async () => (await service().backups.getBackup({ id: backupId })).backup?.holds,

@@ -107,7 +107,12 @@ describe('an end', () => {
       afterChange: false,
       waitSeconds: 0,
       killed: false,
+      sourceDamaged: false,
     });
+  });
+
+  it('says that it shows the backup itself to be damaged', () => {
+    expect(toEndMessage(end({ kind: 'refused', sourceDamaged: true })).sourceDamaged).toBe(true);
   });
 
   it('needs a change where the same command fails again by itself, and only where it could go on at all', () => {

@@ -64,7 +64,7 @@ const KINDS = {
 const GOES_ON: ReadonlySet<EndKind> = new Set(['failedBefore', 'failed', 'afterSummary', 'stopped']);
 
 export function toEndMessage(end: RestoreEnd): EndMessage {
-  const { kind, reason, summary, remark, checkpointLeft, retryable, seconds, killed } = end;
+  const { kind, reason, summary, remark, checkpointLeft, retryable, seconds, killed, sourceDamaged } = end;
   return {
     kind: KINDS[kind],
     reason,
@@ -78,6 +78,7 @@ export function toEndMessage(end: RestoreEnd): EndMessage {
     afterChange: GOES_ON.has(kind) && !retryable,
     waitSeconds: seconds ?? 0,
     killed,
+    sourceDamaged,
   };
 }
 
@@ -89,6 +90,7 @@ export const NOT_STARTED: EndMessage = {
   afterChange: false,
   waitSeconds: 0,
   killed: false,
+  sourceDamaged: false,
 };
 
 export function toRestoreRef({

@@ -147,6 +147,8 @@ export interface RestoreEnd {
   waitSeconds: number;
   /** It was ended by KILL, or may have been. */
   killed: boolean;
+  /** It shows that the backup itself is damaged. */
+  sourceDamaged: boolean;
 }
 
 /** One claim of the restore by one worker. */
@@ -422,6 +424,7 @@ function createBaseRestoreEnd(): RestoreEnd {
     afterChange: false,
     waitSeconds: 0,
     killed: false,
+    sourceDamaged: false,
   };
 }
 
@@ -447,6 +450,9 @@ export const RestoreEnd: MessageFns<RestoreEnd> = {
     }
     if (message.killed !== false) {
       writer.uint32(56).bool(message.killed);
+    }
+    if (message.sourceDamaged !== false) {
+      writer.uint32(64).bool(message.sourceDamaged);
     }
     return writer;
   },
@@ -520,6 +526,14 @@ export const RestoreEnd: MessageFns<RestoreEnd> = {
             message.killed = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.sourceDamaged = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -548,6 +562,7 @@ export const RestoreEnd: MessageFns<RestoreEnd> = {
     message.afterChange = object.afterChange ?? false;
     message.waitSeconds = object.waitSeconds ?? 0;
     message.killed = object.killed ?? false;
+    message.sourceDamaged = object.sourceDamaged ?? false;
     return message;
   },
 };
