@@ -106,10 +106,11 @@ export function backupRoutes(app: FastifyInstance, dependencies: CallDependencie
     path: '/backups/:backupId',
     operation: operations.deleteBackup,
     failureNumber: DELETE_FAILED,
-    toRequest: ({ params, query: { forget = false }, body: { clusterId = '' } }) => ({
+    toRequest: ({ params, query: { forget = false, permanently }, body: { clusterId = '' } }) => ({
       id: params.backupId,
       clusterId,
       forget,
+      ...(permanently && { permanently }),
     }),
     toView: ({ backup }) => ({ data: { backup: toLegacyRecord(requireBackup(backup)) } }),
   });

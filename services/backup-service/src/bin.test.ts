@@ -157,6 +157,22 @@ it('holds for what is deleted from then on when the days change, and refuses mor
   });
 });
 
+it('is gone past by a person who deletes permanently, and is no way back then', async () => {
+  const [inBin, other, pinned] = [await good(), await good(), await good()];
+  for (const id of [inBin, pinned]) await remove(id);
+  await backups().pinBackup({ id: pinned });
+  for (const id of [inBin, other])
+    expect((await remove(id, { permanently: true }))?.state).toBe(DeletionState.DELETION_STATE_REQUESTED);
+  await expect(remove(pinned, { permanently: true })).rejects.toMatchObject({ code: 'backup_in_use' });
+  await expect(backups().undeleteBackup({ id: inBin })).rejects.toMatchObject({ code: 'backup_not_in_bin' });
+  expect((await claim(inBin)).grant?.$case).toBe('remove');
+  for (const wrong of [{ byRetention: true }, { forget: true }])
+    await expect(remove(pinned, { permanently: true, ...wrong })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      details: { fields: [{ field: 'permanently' }] },
+    });
+});
+
 it('lets a stream about the backup end when it is put there', async () => {
   const id = await good();
   await remove(id);

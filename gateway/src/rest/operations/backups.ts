@@ -53,6 +53,9 @@ const DeleteQuery = z.object({
   forget: leftOut(flag()).describe(
     'For an admin: gives the files up, which may remain, and forgets the record. Only once a deletion has failed, or the storage was declared `gone`; `false` by default.',
   ),
+  permanently: leftOut(flag()).describe(
+    'Whether to delete it past the bin of its storage, and out of it where it lies there, so that it cannot be undeleted; `false` by default, and not together with `forget`.',
+  ),
 });
 const ListQuery = z.object({
   clusterId: leftOut(CLUSTER_ID).describe('Only backups of this cluster.'),
@@ -453,7 +456,7 @@ export const deleteBackup = {
   call: 'deleteBackup',
   summary: 'DeleteBackup: deletes a backup, record and files',
   description:
-    'Possible once the backup has succeeded, failed or been canceled. The deletion is recorded, then waited for up to 2 s; `data.backup.deletion` tells how far it came. Files rest for a minute after the end of a backup before they are removed. Repeating it while it is under way is fine, and tries a failed one again. Once gone, the backup is unknown. Where its storage has `trashDays`, a good one is put into the bin instead (`Trashed`), from which it can be undeleted until `deletion.trashUntil`.',
+    'Possible once the backup has succeeded, failed or been canceled. The deletion is recorded, then waited for up to 2 s; `data.backup.deletion` tells how far it came. Files rest for a minute after the end of a backup before they are removed. Repeating it while it is under way is fine, and tries a failed one again. Once gone, the backup is unknown. Where its storage has `trashDays`, a good one is put into the bin instead (`Trashed`), from which it can be undeleted until `deletion.trashUntil`, unless it is deleted `permanently`.',
   params: OfBackup,
   query: DeleteQuery,
   body: DeleteBody,

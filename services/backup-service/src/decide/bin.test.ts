@@ -100,6 +100,22 @@ describe('a good backup that is deleted where its storage has a bin', () => {
     expect(after(failed, remove()).deletion.state).toBe('Requested');
   });
 
+  it('goes past the bin, and out of it, for a person who wants it gone for good, unless it is held (Z3)', () => {
+    const forGood = { ...remove(), permanently: true } as Command;
+    expect(after(succeeded, forGood).deletion.state).toBe('Requested');
+    const { next, ring } = decide(trashed, forGood, days(1), LIMITS);
+    expect({ next, ring }).toMatchObject({
+      next: { deletion: { state: 'Requested', at: days(1) }, deleteTime: null, leftovers: [{ untouched: true }] },
+      ring: true,
+    });
+    expect(next?.deletion.trashUntil).toBeUndefined();
+    if (!next) throw new Error('nothing was decided');
+    untouched(next, forGood, days(2));
+    expect(answer(next, claim('w2'), days(1))).toMatchObject({ kind: 'removeGrant', paths: [trashed.path] });
+    const pinned = after(trashed, { kind: 'pin', id: 'pin:1' });
+    expect(answer(pinned, forGood)).toEqual({ kind: 'refused', why: 'held' });
+  });
+
   it('waits for nothing that a copy of an earlier version would grant, for it knows other states alone (Z2)', () => {
     const states: readonly Deletion['state'][] = ['Requested', 'Deleting', 'DeleteFailed'];
     for (const state of states) {

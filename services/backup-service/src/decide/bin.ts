@@ -4,7 +4,8 @@
  * Z1. Only a good backup that nobody holds goes into the bin, and by the same rules as any deletion.
  * Z2. Nobody removes a file of what lies in the bin: its path is a leftover whose time never comes, so that no copy of the service
  *     grants its removal, whatever is told of it; copies of earlier versions, which know no bin, go by the same.
- * Z3. It leaves the bin for its removal once its time is over and nobody holds it; then it is a deletion like any other.
+ * Z3. It leaves the bin for its removal once its time is over, or a person wants it gone for good, and nobody holds it; then it is a
+ *     deletion like any other.
  * Z4. Until then it can be had back. What retention had deleted comes back pinned, as retention would delete it again.
  */
 import { atOnce } from '@tidemark/task/task';
@@ -61,7 +62,8 @@ export function requestRemoval(backup: Backup, deletion: Deletion, after: Date):
   };
 }
 
-function outOfBin(backup: Backup): Backup {
+/** The backup as it was before it was put there. */
+export function outOfBin(backup: Backup): Backup {
   const others = backup.leftovers.filter(({ path }) => path !== backup.path);
   return withLeftovers({ ...backup, deletion: { state: 'None' }, deleteTime: null }, others);
 }

@@ -145,6 +145,8 @@ export type Command =
       readonly newerGood: boolean;
       /** For how long the storage keeps deleted good backups in its bin; 0 where it has none. */
       readonly trashMs: number;
+      /** Past the bin, and out of it. */
+      readonly permanently?: true;
     }
   /** Its time in the bin may be over. */
   | {

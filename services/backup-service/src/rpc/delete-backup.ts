@@ -24,12 +24,14 @@ export function deleteBackup({ store, registry, finished, dispatcher, retentionD
   }
 
   return async (
-    { id, clusterId, reason, byRetention, forget }: DeleteBackupRequest,
+    { id, clusterId, reason, byRetention, forget, permanently = false }: DeleteBackupRequest,
     context: CallContext,
   ): Promise<DeleteBackupResponse> => {
     const { caller, requestId, signal } = context;
     const check = validation();
     check.require(!(forget && byRetention), 'forget', 'is for people');
+    check.require(!(permanently && byRetention), 'permanently', 'is for people');
+    check.require(!(permanently && forget), 'permanently', 'must be left out with forget, which removes no files');
     check.finish();
     const look = (backup: Backup) => existing(backup, { id, clusterId }, context);
     // Only what needs more of the record than the decision does is read before it.
@@ -38,7 +40,9 @@ export function deleteBackup({ store, registry, finished, dispatcher, retentionD
     const by = { kind: byRetention ? 'retention' : 'person', name: caller } as const;
     const gone =
       forget && known !== undefined && (await registry.storages.get(known.storage.id, signal))?.gone === true;
-    const wish = forget ? ({ kind: 'forget', gone } as const) : ({ kind: 'delete' } as const);
+    const wish = forget
+      ? ({ kind: 'forget', gone } as const)
+      : ({ kind: 'delete', ...(permanently && { permanently }) } as const);
     const applied = await store.apply(id, { ...wish, by, reason, requestId }, signal, look);
     if (!applied) throw unknownBackup(id);
     throwRefusal(applied);

@@ -240,6 +240,7 @@ const leavesTheBinOnlyInTime = ({ world, before, after, command }: Change) =>
   isTrashed(after) ||
   command.kind === 'undelete' ||
   command.kind === 'forget' ||
+  (command.kind === 'delete' && command.permanently === true) ||
   (before.deletion.trashUntil?.getTime() ?? Infinity) <= world.now;
 
 /** Of each change of a document. */

@@ -432,6 +432,12 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: 'nothing leaves the bin before its time, unless somebody asks',
   },
   {
+    without: 'what is held in the bin is not deleted for good (Z3)',
+    of: seen(['delete'], (backup) => ({ backup: isTrashed(backup) ? { ...backup, holds: [] } : backup })),
+    in: { ...BIN, wish: ['delete', 'pin', 'deleteForGood'] },
+    breaks: 'what is held is not deleted',
+  },
+  {
     without: 'what is held stays in the bin (Z3)',
     of: seen(['expire'], (backup) => ({ backup: { ...backup, holds: [] } })),
     in: { ...BIN, wish: ['delete', 'pin'] },

@@ -13,6 +13,7 @@ const WISHES: readonly (readonly [Wish, Command])[] = [
   ['delete', { ...DELETE, by: { kind: 'person', name: 'alice' }, requestId: 'd' }],
   ['retention', { ...DELETE, by: { kind: 'retention', name: 'r' }, requestId: 'e' }],
   ['undelete', { kind: 'undelete', requestId: 'u' }],
+  ['deleteForGood', { ...DELETE, by: { kind: 'person', name: 'alice' }, requestId: 'p', permanently: true }],
   ['forget', { kind: 'forget', by: { kind: 'person', name: 'root' }, reason: '', requestId: 'f', gone: false }],
   ['forgetGone', { kind: 'forget', by: { kind: 'person', name: 'root' }, reason: '', requestId: 'g', gone: true }],
   ['pin', { kind: 'pin', id: 'pin:1' }],

@@ -45,7 +45,7 @@ const settings = fc.record({
 const picks = fc.array(fc.nat(1_000_000), { minLength: 20, maxLength: 200, size: 'max' });
 const WISHES: Setting['wish'] = [
   ...(['cancel', 'delete', 'retention', 'pin', 'unpin', 'nudge', 'start'] as const),
-  ...(['forget', 'forgetGone', 'rebuild', 'retry', 'undelete'] as const),
+  ...(['forget', 'forgetGone', 'rebuild', 'retry', 'undelete', 'deleteForGood'] as const),
 ];
 
 let db: Db;

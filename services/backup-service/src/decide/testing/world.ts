@@ -51,6 +51,7 @@ export type Wish =
   | 'delete'
   | 'retention'
   | 'undelete'
+  | 'deleteForGood'
   | 'forget'
   /** Of a storage that was declared gone. */
   | 'forgetGone'

@@ -24,7 +24,12 @@ const FORGOTTEN: Setting = {
 };
 
 /** A storage with a bin, in which deleted backups lie for a day. */
-export const BIN: Setting = { ...PEACE, trashMs: 86_400_000, wishes: 3, wish: ['delete', 'undelete', 'pin', 'unpin'] };
+export const BIN: Setting = {
+  ...PEACE,
+  trashMs: 86_400_000,
+  wishes: 3,
+  wish: ['delete', 'deleteForGood', 'undelete', 'pin', 'unpin'],
+};
 
 /** Small enough for every run of the tests. */
 export const SMALL: ReadonlyMap<string, Setting> = new Map<string, Setting>([
@@ -57,7 +62,13 @@ export const SMALL: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ],
   [
     'a bin, and one backup after the other, deleted by retention and by people',
-    { ...BIN, workers: 1, further: 1, wishes: 5, wish: ['start', 'retention', 'delete', 'undelete', 'unpin'] },
+    {
+      ...BIN,
+      workers: 1,
+      further: 1,
+      wishes: 5,
+      wish: ['start', 'retention', 'delete', 'deleteForGood', 'undelete', 'unpin'],
+    },
   ],
   [
     'workers that cannot reach the storage, one or both, and a cancel or a deletion',

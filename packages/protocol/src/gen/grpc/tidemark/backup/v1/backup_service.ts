@@ -158,6 +158,8 @@ export interface DeleteBackupRequest {
    * was declared gone.
    */
   forget: boolean;
+  /** Past the bin of its storage, and out of it where the backup lies there: it cannot be undeleted. Not together with `forget`. */
+  permanently?: boolean | undefined;
 }
 
 /** The backup with its deletion recorded. */
@@ -1372,7 +1374,7 @@ export const CancelBackupResponse: MessageFns<CancelBackupResponse> = {
 };
 
 function createBaseDeleteBackupRequest(): DeleteBackupRequest {
-  return { id: "", clusterId: "", reason: "", byRetention: false, forget: false };
+  return { id: "", clusterId: "", reason: "", byRetention: false, forget: false, permanently: undefined };
 }
 
 export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
@@ -1391,6 +1393,9 @@ export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
     }
     if (message.forget !== false) {
       writer.uint32(40).bool(message.forget);
+    }
+    if (message.permanently !== undefined) {
+      writer.uint32(48).bool(message.permanently);
     }
     return writer;
   },
@@ -1448,6 +1453,14 @@ export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
             message.forget = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.permanently = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1470,6 +1483,7 @@ export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
     message.reason = object.reason ?? "";
     message.byRetention = object.byRetention ?? false;
     message.forget = object.forget ?? false;
+    message.permanently = object.permanently ?? undefined;
     return message;
   },
 };
