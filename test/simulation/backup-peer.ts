@@ -4,13 +4,14 @@
  */
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { Backup } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
-import type {
-  FindBackupByKeyRequest,
-  FindBackupByKeyResponse,
-  ListNewestGoodRequest,
-  ListNewestGoodResponse,
-  StartBackupRequest,
-  StartBackupResponse,
+import {
+  type FindBackupByKeyRequest,
+  type FindBackupByKeyResponse,
+  GoodBackup,
+  type ListNewestGoodRequest,
+  type ListNewestGoodResponse,
+  type StartBackupRequest,
+  type StartBackupResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 
 /** A backup of a cluster; all times are true ones, in milliseconds. */
@@ -71,7 +72,7 @@ export class BackupPeer {
       const newest = this.ofCluster.get(clusterId)?.findLast(({ endsAt }) => endsAt <= this.#world.time());
       if (!newest) return [];
       const { id: backupId, startedAt, endsAt } = newest;
-      return [{ clusterId, backupId, startTime: new Date(startedAt), endTime: new Date(endsAt) }];
+      return [GoodBackup.create({ clusterId, backupId, startTime: new Date(startedAt), endTime: new Date(endsAt) })];
     });
     return { backups, nextPageToken: '' };
   }

@@ -4,7 +4,7 @@ import { isActive } from './backup.ts';
 import type { EndedBackups, PendingDeletions } from './finished-backups.ts';
 import { auditLog, log } from './logger.ts';
 import type { MarkedPlace } from './marker-store.ts';
-import type { PoolLoad } from './pool-load.ts';
+import { type PoolLoad, TASK_KINDS } from './pool-load.ts';
 import type { StorageCheck } from './storage-check.ts';
 import type { Verification } from './verification.ts';
 
@@ -62,13 +62,13 @@ for (const task of ['backup', 'remove']) handedBack.inc({ task }, 0);
 const pools = {
   queued: gauge(
     'tidemark_pool_tasks_queued',
-    'Tasks of a pool that wait, by kind: backups that are Queued, and removals whose time has come.',
+    'Tasks of a pool that wait, by kind: backups, restores and verifications that are Queued, and removals whose time has come.',
     ['pool', 'task'],
   ),
   running: gauge('tidemark_pool_tasks_running', 'Tasks of a pool that workers hold, by kind.', ['pool', 'task']),
   oldestQueued: gauge(
     'tidemark_pool_oldest_queued_seconds',
-    'For how long the backup of a pool that has waited longest has been Queued; 0 where none is.',
+    'For how long the backup or restore of a pool that has waited longest has been Queued; 0 where none is.',
     ['pool'],
   ),
   workers: gauge('tidemark_pool_workers', 'Workers of a pool that are present and not draining.', ['pool']),
@@ -156,7 +156,7 @@ export function damagedCounted(count: number): void {
 export function poolsCounted(loads: readonly PoolLoad[]): void {
   for (const one of Object.values(pools)) one.reset();
   for (const { pool, ...load } of loads) {
-    for (const task of ['backup', 'remove'] as const) {
+    for (const task of TASK_KINDS) {
       pools.queued.set({ pool, task }, load.queued[task]);
       pools.running.set({ pool, task }, load.running[task]);
     }

@@ -66,18 +66,31 @@ async function good(clusterId: string, startTime: Date, fields: Partial<Backup> 
 }
 
 describe('the newest good backup', () => {
-  it('of each cluster is told, and of those without one nothing', async () => {
+  it('of each cluster is told, with its snapshot and the newest verified one, and of those without one nothing', async () => {
     const { backups } = service;
     const [one, other, none] = [newCluster(), newCluster(), newCluster()];
-    await good(one, at(-300));
+    const sound = { state: 'Good', level: 'bytes', sample: 1, sentence: '', problemCount: 0, at: NOW } as const;
+    const verified = { run: 1, active: false, counts: sound };
+    // Its snapshot was taken a while after it was asked for.
+    const tso = String(BigInt(at(-290).getTime()) << 18n);
+    const result = { tso, sizeBytes: 1, files: 1, tidbClusterId: '1', clusterVersion: '8.5.0' };
+    await good(one, at(-500), { verification: verified });
+    await good(one, at(-300), { verification: verified, result });
+    await good(one, at(-250), { verification: verified, deletion: { state: 'Requested' } });
     const newest = await good(one, at(-200));
     await good(one, at(-100), { state: 'Failed' });
     await good(one, at(-50), { deletion: { state: 'Requested' } });
     const only = await good(other, at(-400));
     const found = (await backups.listNewestGood({ clusterIds: [one, other, none, one], pageToken: '' })).backups;
     expect(found.sort((a, b) => Number(b.startTime) - Number(a.startTime))).toEqual([
-      { clusterId: one, backupId: newest, startTime: at(-200), endTime: at(-140) },
-      { clusterId: other, backupId: only, startTime: at(-400), endTime: at(-340) },
+      {
+        ...{ clusterId: one, backupId: newest, startTime: at(-200), endTime: at(-140) },
+        ...{ snapshotTime: at(-200), verifiedSnapshotTime: at(-290) },
+      },
+      {
+        ...{ clusterId: other, backupId: only, startTime: at(-400), endTime: at(-340) },
+        ...{ snapshotTime: at(-400), verifiedSnapshotTime: undefined },
+      },
     ]);
     await expect(backups.listNewestGood({ clusterIds: Array(1_001).fill('c'), pageToken: '' })).rejects.toMatchObject({
       code: 'invalid_argument',
@@ -113,7 +126,8 @@ describe('changed clusters', () => {
       expect(answer.clusterIds).toContain(cluster);
       return answer.backups.find(({ backupId }) => backupId === id);
     };
-    const asPinned = { clusterId: cluster, revision: pinned?.revision, good: true, endTime: pinned?.endTime };
+    const at = { endTime: pinned?.endTime, snapshotTime: pinned?.startTime };
+    const asPinned = { clusterId: cluster, revision: pinned?.revision, good: true, verified: false, ...at };
     expect(await told()).toMatchObject(asPinned);
     await backups.unpinBackup({ id });
     await backups.deleteBackup({ id, clusterId: '', reason: '', byRetention: false, forget: false });

@@ -20,17 +20,29 @@ export const FINISHED_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { clusterId: 1, state: 1, 'deletion.state': 1, startTime: -1 } },
   { collection: 'backups', keys: { state: 1, updateTime: 1 } },
   { collection: 'backups', keys: { 'deletion.state': 1, 'deletion.by.kind': 1 } },
-  { collection: 'backups', keys: { 'verification.counts.state': 1 } },
+  { collection: 'backups', keys: { 'verification.counts.state': 1, clusterId: 1, startTime: -1 } },
 ];
 
 export type GoodBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'endTime'> & {
-  readonly result: Pick<NonNullable<Backup['result']>, 'sizeBytes'> | null;
+  readonly result: Pick<NonNullable<Backup['result']>, 'sizeBytes' | 'tso'> | null;
 };
+
+/** A good backup that a verification found good. */
+export type VerifiedBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'result'>;
 
 /** Of a finished backup, what a change may have touched. */
 export type ChangedBackup = Pick<
   Backup,
-  '_id' | 'clusterId' | 'revision' | 'updateTime' | 'state' | 'deletion' | 'endTime' | 'verification'
+  | '_id'
+  | 'clusterId'
+  | 'revision'
+  | 'updateTime'
+  | 'state'
+  | 'deletion'
+  | 'startTime'
+  | 'endTime'
+  | 'result'
+  | 'verification'
 >;
 
 /** From where changes are told, and how many at most. */
@@ -65,7 +77,9 @@ export interface FinishedBackups {
    */
   tidbClusterIdOf(cluster: Pick<ClusterDocument, '_id' | 'pd'>, signal: AbortSignal): Promise<string | undefined>;
   /** The newest good backup of a cluster that a verification found good. */
-  newestVerified(clusterId: string, signal: AbortSignal): Promise<string | undefined>;
+  newestVerified(clusterId: string, signal: AbortSignal): Promise<VerifiedBackup | undefined>;
+  /** The same of each cluster that has one. */
+  newestVerifiedOf(clusterIds: readonly string[], signal: AbortSignal): Promise<VerifiedBackup[]>;
   /** The finished backups that changed since, the oldest change first. */
   changedBackups(wish: ChangesWish, now: Date, signal: AbortSignal): Promise<ChangedBackups>;
   /** What lies in the bins of all storages, or of one, by storage; one whose bin is empty is left out. */
@@ -111,7 +125,9 @@ const CHANGED_FIELDS = {
   updateTime: 1,
   state: 1,
   deletion: 1,
+  startTime: 1,
   endTime: 1,
+  'result.tso': 1,
   [VERDICT]: 1,
 } as const;
 /** How many clusters are looked up side by side. */
@@ -127,13 +143,27 @@ export function createFinishedBackups(db: Db): FinishedBackups {
     const newestFirst = backups
       .find(
         { clusterId, state: 'Succeeded', 'deletion.state': 'None', ...startTime },
-        { projection: { clusterId: 1, startTime: 1, endTime: 1, 'result.sizeBytes': 1, [VERDICT]: 1 }, signal },
+        {
+          projection: { clusterId: 1, startTime: 1, endTime: 1, 'result.sizeBytes': 1, 'result.tso': 1, [VERDICT]: 1 },
+          signal,
+        },
       )
       .sort({ startTime: -1 });
     const [newest] = await newestFirst.clone().limit(1).toArray();
     if (!newest || !isDamaged(newest)) return newest ? [newest] : [];
     for await (const one of newestFirst) if (!isDamaged(one)) return [one];
     return [];
+  }
+
+  async function newestVerifiedOf(clusterId: string, signal: AbortSignal): Promise<VerifiedBackup[]> {
+    return backups
+      .find<VerifiedBackup>(
+        { [VERDICT]: 'Good', clusterId, state: 'Succeeded', 'deletion.state': 'None' },
+        { projection: { clusterId: 1, startTime: 1, 'result.tso': 1 }, signal },
+      )
+      .sort({ startTime: -1 })
+      .limit(1)
+      .toArray();
   }
 
   /** Changes from an instant to another, both included, the oldest first. */
@@ -180,14 +210,7 @@ export function createFinishedBackups(db: Db): FinishedBackups {
       persist(signal, async () => (await newestOf(clusterId, signal, startTime)).length > 0),
 
     newestGood: (clusterIds, signal) =>
-      persist(signal, async () => {
-        const found: GoodBackup[] = [];
-        for (let start = 0; start < clusterIds.length; start += ABREAST) {
-          const some = clusterIds.slice(start, start + ABREAST).map((clusterId) => newestOf(clusterId, signal));
-          found.push(...(await Promise.all(some)).flat());
-        }
-        return found;
-      }),
+      persist(signal, () => ofEach(clusterIds, (clusterId) => newestOf(clusterId, signal))),
 
     tidbClusterIdOf: ({ _id, pd }, signal) =>
       persist(signal, async () => {
@@ -200,14 +223,10 @@ export function createFinishedBackups(db: Db): FinishedBackups {
         return target?.pd?.some((one) => pd.includes(one)) ? result?.tidbClusterId : undefined;
       }),
 
-    newestVerified: (clusterId, signal) =>
-      persist(signal, async () => {
-        const newest = await backups.findOne(
-          { clusterId, state: 'Succeeded', 'deletion.state': 'None', [VERDICT]: 'Good' },
-          { projection: { _id: 1 }, sort: { startTime: -1 }, signal },
-        );
-        return newest?._id;
-      }),
+    newestVerified: (clusterId, signal) => persist(signal, async () => (await newestVerifiedOf(clusterId, signal))[0]),
+
+    newestVerifiedOf: (clusterIds, signal) =>
+      persist(signal, () => ofEach(clusterIds, (clusterId) => newestVerifiedOf(clusterId, signal))),
 
     changedBackups: ({ after, limit, behind, fitting }, now, signal) =>
       persist(signal, async () => {
@@ -285,6 +304,14 @@ export function createFinishedBackups(db: Db): FinishedBackups {
         ),
       ),
   };
+}
+
+/** What is found of clusters, some of them side by side. */
+async function ofEach<T>(clusterIds: readonly string[], find: (clusterId: string) => Promise<T[]>): Promise<T[]> {
+  const found: T[] = [];
+  for (let start = 0; start < clusterIds.length; start += ABREAST)
+    found.push(...(await Promise.all(clusterIds.slice(start, start + ABREAST).map(find))).flat());
+  return found;
 }
 
 /** An answer that ends before `border`: from there on the next one tells (C2). */

@@ -1,6 +1,6 @@
 /** What metrics tell of pools, which people scale their workers and page somebody by. */
 import { expect, it } from 'vitest';
-import { loadOfPools, type TaskSummary } from './pool-load.ts';
+import { loadOfPools, type TaskKind, type TaskSummary } from './pool-load.ts';
 import type { Presence } from './presence.ts';
 
 const NOW = new Date('2026-11-30T12:00:00Z');
@@ -8,7 +8,7 @@ const ago = (seconds: number) => new Date(NOW.getTime() - seconds * 1_000);
 
 interface Given {
   readonly pool?: string;
-  readonly kind?: 'backup' | 'remove';
+  readonly kind?: TaskKind;
   readonly held?: boolean;
   readonly startedAgo?: number;
   /** In how many seconds it may be claimed. */
@@ -26,14 +26,8 @@ function task({
   storage = { id: 's', maxConcurrent: 0 },
   attemptEndedAgo,
 }: Given = {}): TaskSummary {
-  return {
-    state: held ? 'Running' : 'Queued',
-    startTime: ago(startedAgo),
-    target: { pool },
-    storage,
-    task: { kind, notBefore: ago(-inSeconds), ...(held && { claim: 'c' }) },
-    attempts: attemptEndedAgo === undefined ? [] : [{ endedAt: ago(attemptEndedAgo) }],
-  };
+  const since = ago(attemptEndedAgo ?? startedAgo);
+  return { kind, pool, storage, isHeld: held, notBefore: ago(-inSeconds), since };
 }
 
 function worker(fields: Partial<Presence> = {}): Presence {
@@ -64,8 +58,8 @@ it('tells of a pool as soon as a cluster, a worker or a task is in it, also wher
   expect(loads.map(({ pool }) => pool)).toEqual(['named', 'tasks', 'workers']);
   expect(loads[0]).toEqual({
     pool: 'named',
-    queued: { backup: 0, remove: 0 },
-    running: { backup: 0, remove: 0 },
+    queued: { backup: 0, remove: 0, restore: 0, verification: 0 },
+    running: { backup: 0, remove: 0, restore: 0, verification: 0 },
     oldestQueuedMs: 0,
     workers: 0,
     drainingWorkers: 0,
@@ -100,6 +94,29 @@ it('wants workers for removals whose time has come', () => {
     running: { remove: 1 },
     wantedSlots: 2,
     oldestQueuedMs: 0,
+  });
+});
+
+it('wants slots for restores as for backups, as far as their storage has room for both', () => {
+  const storage = { id: 'narrow', maxConcurrent: 2 };
+  const tasks = [task({ storage, held: true, kind: 'restore' }), task({ storage }), task({ storage, kind: 'restore' })];
+  expect(only(tasks)).toMatchObject({
+    queued: { backup: 1, restore: 1 },
+    running: { restore: 1 },
+    wantedSlots: 2,
+  });
+  const waiting = task({ kind: 'restore', startedAgo: 400 });
+  expect(only([waiting])).toMatchObject({ oldestQueuedMs: 400_000, wantedWorkers: 1 });
+});
+
+it('shows verifications that wait and run, and wants no slot for them', () => {
+  const tasks = [task({ kind: 'verification', startedAgo: 900 }), task({ kind: 'verification', held: true })];
+  const running = [{ kind: 'verification', id: 'b', clusterId: 'c', since: NOW }];
+  expect(only(tasks, [worker({ draining: true, running })])).toMatchObject({
+    queued: { verification: 1 },
+    running: { verification: 1 },
+    oldestQueuedMs: 0,
+    wantedSlots: 0,
   });
 });
 

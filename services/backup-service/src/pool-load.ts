@@ -1,24 +1,30 @@
 /** How much each pool of workers has to do, and who is there to do it; pure. */
-import type { Backup, Task } from './backup.ts';
+import type { StorageSnapshot } from './backup.ts';
 import type { Presence } from './presence.ts';
 
-/** Of a backup with a task, what counts here. */
-export interface TaskSummary extends Pick<Backup, 'state' | 'startTime'> {
-  readonly target: Pick<Backup['target'], 'pool'>;
-  readonly storage: Pick<Backup['storage'], 'id' | 'maxConcurrent'>;
-  readonly task: Pick<Task, 'kind' | 'claim' | 'notBefore'>;
-  readonly attempts: readonly Pick<Backup['attempts'][number], 'endedAt'>[];
-}
+/** What workers do that is on record as a task. */
+export const TASK_KINDS = ['backup', 'remove', 'restore', 'verification'] as const;
+export type TaskKind = (typeof TASK_KINDS)[number];
 
-export type TaskKind = Task['kind'];
+/** Of a backup, a restore or a verification with a task, what counts here. */
+export interface TaskSummary {
+  readonly kind: TaskKind;
+  readonly pool: string;
+  readonly storage: Pick<StorageSnapshot, 'id' | 'maxConcurrent'>;
+  /** A worker has it. */
+  readonly isHeld: boolean;
+  readonly notBefore: Date;
+  /** Since when it has waited, where it waits: since it was asked for or last tried. */
+  readonly since: Date;
+}
 
 export interface PoolLoad {
   readonly pool: string;
-  /** Backups that are `Queued`, those between two tries too; removals whose time has come. */
+  /** Backups, restores and verifications that are `Queued`, those between two tries too; removals whose time has come. */
   readonly queued: Readonly<Record<TaskKind, number>>;
   /** What workers hold. */
   readonly running: Readonly<Record<TaskKind, number>>;
-  /** For how long the backup that has waited longest has been `Queued`, in milliseconds; 0 where none is. */
+  /** For how long the backup or restore that has waited longest has been `Queued`, in milliseconds; 0 where none is. */
   readonly oldestQueuedMs: number;
   /** Present, and not draining. */
   readonly workers: number;
@@ -31,9 +37,6 @@ export interface PoolLoad {
   /** So many workers have that many slots, each as large as those that are there, or with one slot where none is. */
   readonly wantedWorkers: number;
 }
-
-const isOwned = ({ task }: TaskSummary) => task.claim !== undefined;
-const since = ({ attempts, startTime }: TaskSummary) => attempts.at(-1)?.endedAt ?? startTime;
 
 /**
  * The load of every pool that is named, has a worker, or has a task.
@@ -48,18 +51,18 @@ export function loadOfPools(
   present: readonly Presence[],
   now: Date,
 ): PoolLoad[] {
-  const tasksOf = Map.groupBy(tasks, ({ target }) => target.pool);
+  const tasksOf = Map.groupBy(tasks, ({ pool }) => pool);
   const workersOf = Map.groupBy(present, ({ pool }) => pool);
   const room = roomOf(tasks);
   const names = new Set([...pools, ...tasksOf.keys(), ...workersOf.keys()]);
   return [...names].sort().map((pool) => loadOf(pool, tasksOf.get(pool) ?? [], workersOf.get(pool) ?? [], room, now));
 }
 
-/** How many more backups each storage has room for; a storage may serve several pools. */
+/** How many more backups and restores each storage has room for; a storage may serve several pools. */
 function roomOf(tasks: readonly TaskSummary[]): (storage: TaskSummary['storage']) => number {
   const running = new Map<string, number>();
   for (const one of tasks) {
-    if (one.task.kind !== 'backup' || !isOwned(one)) continue;
+    if (!takesPlace(one) || !one.isHeld) continue;
     running.set(one.storage.id, (running.get(one.storage.id) ?? 0) + 1);
   }
   return ({ id, maxConcurrent }) =>
@@ -73,21 +76,23 @@ function loadOf(
   room: ReturnType<typeof roomOf>,
   now: Date,
 ): PoolLoad {
-  const due = tasks.filter((one) => !isOwned(one) && one.task.notBefore <= now);
-  const waiting = tasks.filter((one) => !isOwned(one) && one.task.kind === 'backup');
-  const held = tasks.filter(isOwned);
+  const waiting = tasks.filter(({ isHeld }) => !isHeld);
+  const due = waiting.filter(({ notBefore }) => notBefore <= now);
+  const held = tasks.filter(({ isHeld }) => isHeld);
+  const queued = (kind: TaskKind) => kindOf(kind === 'remove' ? due : waiting, kind).length;
   const taking = present.filter(({ draining }) => !draining);
   const leaving = present.filter(({ draining }) => draining);
   const slots = sum(taking.map((one) => one.slots));
   // Without a `br` that works a worker has no slots.
   const able = taking.filter((one) => one.slots > 0).length;
-  const stays = Math.max(0, held.length - sum(leaving.map(tasksAt)));
-  const wantedSlots = stays + kindOf(due, 'remove').length + startable(kindOf(due, 'backup'), room);
+  const inSlots = held.filter(({ kind }) => kind !== 'verification').length;
+  const stays = Math.max(0, inSlots - sum(leaving.map(tasksAt)));
+  const wantedSlots = stays + kindOf(due, 'remove').length + startable(due.filter(takesPlace), room);
   return {
     pool,
-    queued: { backup: waiting.length, remove: kindOf(due, 'remove').length },
-    running: { backup: kindOf(held, 'backup').length, remove: kindOf(held, 'remove').length },
-    oldestQueuedMs: Math.max(0, ...waiting.map((one) => now.getTime() - since(one).getTime())),
+    queued: byKind(queued),
+    running: byKind((kind) => kindOf(held, kind).length),
+    oldestQueuedMs: Math.max(0, ...waiting.filter(takesPlace).map(({ since }) => now.getTime() - since.getTime())),
     workers: taking.length,
     drainingWorkers: leaving.length,
     slots,
@@ -97,8 +102,14 @@ function loadOf(
   };
 }
 
-const tasksAt = ({ running }: Presence) => running.filter(({ kind }) => kind === 'backup' || kind === 'remove').length;
-const kindOf = (tasks: readonly TaskSummary[], kind: TaskKind) => tasks.filter(({ task }) => task.kind === kind);
+/** Whether it takes one of the places that its storage may have a limit of. */
+const takesPlace = ({ kind }: Pick<TaskSummary, 'kind'>) => kind === 'backup' || kind === 'restore';
+/** Verifications are done beside the slots. */
+const IN_SLOTS: readonly string[] = ['backup', 'remove', 'restore'] satisfies TaskKind[];
+const tasksAt = ({ running }: Presence) => running.filter(({ kind }) => IN_SLOTS.includes(kind)).length;
+const kindOf = (tasks: readonly TaskSummary[], wanted: TaskKind) => tasks.filter(({ kind }) => kind === wanted);
+const byKind = (count: (kind: TaskKind) => number) =>
+  Object.fromEntries(TASK_KINDS.map((kind) => [kind, count(kind)])) as Record<TaskKind, number>;
 
 /** How many of these could begin now, as their storages have room. */
 function startable(due: readonly TaskSummary[], room: ReturnType<typeof roomOf>): number {

@@ -14,6 +14,8 @@ export function createQuarantines() {
     newestGood: of('backup'),
     changedBackups: of('backup'),
     countedBackups: of('backup'),
+    countedRestores: of('restore'),
+    countedVerifications: of('verification'),
     placedBackups: of('backup'),
     checkTasks: of('check'),
     restoreTasks: of('restore'),

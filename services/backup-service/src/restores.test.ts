@@ -320,6 +320,22 @@ describe('a restore that ended in the middle', () => {
     });
   });
 
+  it('is counted by metrics, with the time for which it has waited for a person', async () => {
+    await partial();
+    const metric = async (name: string) => {
+      const text = await (await fetch(`http://${service().operations}/metrics`)).text();
+      const line = text.split('\n').find((one) => one.startsWith(name));
+      return Number(line?.split(' ').at(-1));
+    };
+    const told = { timeout: 30_000, interval: 200 };
+    await vi.waitFor(
+      async () => expect(await metric('tidemark_restores_open{state="Partial"}')).toBeGreaterThan(0),
+      told,
+    );
+    expect(await metric('tidemark_restores_oldest_partial_seconds')).toBeGreaterThan(0);
+    expect(await metric('tidemark_restores_open{state="Running"}')).toBe(0);
+  }, 60_000);
+
   it('lets go of its target once a person says that it was cleaned', async () => {
     const id = await partial();
     const release = { id, targetCleaned: true, note: 'dropped', hostDead: false };

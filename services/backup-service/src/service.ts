@@ -26,7 +26,8 @@ import { createPoolLoads, POOL_LOAD_INDEXES } from './pool-load-store.ts';
 import { createPresenceStore, PRESENCE_INDEXES } from './presence-store.ts';
 import { createQuarantines } from './quarantines.ts';
 import { createRegistryStore, REGISTRY_INDEXES } from './registry-store.ts';
-import { restoreChanged } from './restore/events.ts';
+import { openRestoresCounted, restoreChanged } from './restore/events.ts';
+import { countOpen } from './restore/open-restores.ts';
 import { createRestoreStore, RESTORE_INDEXES } from './restore/restore-store.ts';
 import { backupService } from './rpc/backup-service.ts';
 import type { Dependencies } from './rpc/context.ts';
@@ -44,7 +45,7 @@ const CHECKS_KEPT_MS = 86_400_000;
 /** How often old output and old checks are looked for. */
 const RETENTION_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-/** How often deletions that are not done, ends of the last day, and damaged backups are counted for the metrics. */
+/** How often deletions that are not done, ends of the last day, damaged backups and open restores are counted for the metrics. */
 const COUNT_MS = 15_000;
 /** How often what each pool has to do is counted, which whoever adds workers waits for. */
 const LOAD_MS = 5_000;
@@ -104,7 +105,13 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   });
   const { restoreRestMs: restMs, restoreLossRestMs: lossRestMs, restoreDeadlineMs: deadlineMs } = config.timing;
   const restoreLimits = { ...config.timing, restMs, lossRestMs, deadlineMs };
-  const restores = createRestoreStore(database.db, { now, limits: restoreLimits, slots, onChanged: restoreChanged });
+  const restores = createRestoreStore(database.db, {
+    now,
+    limits: restoreLimits,
+    slots,
+    quarantine: quarantines.countedRestores,
+    onChanged: restoreChanged,
+  });
   const checks = createStorageCheckStore(database.db, { now, limits: config.timing, onChanged: checkChanged });
   const verifications = createVerificationStore(database.db, {
     now,
@@ -141,18 +148,19 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   );
   stack.use(
     startLoop({
-      name: 'count of deletions, ends and damage',
+      name: 'count of deletions, ends, damage and restores',
       everyMs: COUNT_MS,
       log: storeLog,
       async run(signal) {
         damagedCounted(await finished.countDamaged(signal));
+        openRestoresCounted(countOpen(await restores.findOpen(signal), now()));
         deletionsCounted(await finished.countPendingDeletions(signal));
         endedCounted(await finished.countEnded(new Date(now().getTime() - DAY_MS), signal));
         return false;
       },
     }),
   );
-  const poolLoads = createPoolLoads(database.db, presences, quarantines.countedBackups, now);
+  const poolLoads = createPoolLoads(database.db, presences, quarantines, now);
   stack.use(
     startLoop({
       name: 'load of pools',

@@ -36,7 +36,7 @@ import {
 } from './catch-up.ts';
 import { occurrenceDecided, startWaits, windowCame } from './events.ts';
 import { loopLog } from './logger.ts';
-import { newestGoodEnds } from './newest-good.ts';
+import { type NewestGood, newestGood } from './newest-good.ts';
 import type { OccurrenceStore } from './occurrence-store.ts';
 import type { Quarantines } from './quarantines.ts';
 
@@ -88,15 +88,15 @@ async function takeUpDue(dependencies: DueLoopDependencies, signal: AbortSignal)
   // Only after an outage does it matter whose newest backup is oldest.
   const late = mine.filter(({ nextWindow }) => isLate(nextWindow?.startAt, now(), dependencies.pollMs));
   const clusterIds = [...new Set(late.map(({ clusterId }) => clusterId))];
-  const lastGood = await newestGoodEnds(backends, clusterIds, options).catch((error: unknown) => {
+  const lastGood = await newestGood(backends, clusterIds, options).catch((error: unknown) => {
     if (!isRefusal(error)) throw error;
     // Better in another order than not at all.
     loopLog.error({ error, clusterIds }, 'the newest good backups of clusters could not be asked for');
-    return new Map<string, Date>();
+    return new Map<string, NewestGood>();
   });
 
   const takeUp = async (strategy: Strategy) => {
-    const occurrence = toOccurrence(strategy, lastGood.get(strategy.clusterId) ?? EPOCH, now(), dependencies);
+    const occurrence = toOccurrence(strategy, lastGood.get(strategy.clusterId)?.endedAt ?? EPOCH, now(), dependencies);
     if (!occurrence) return false;
     if (await store.insert(occurrence)) windowCame(occurrence);
     const { clusterId, rule, revision } = strategy;

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { ChangedBackup } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { Retention, type Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
+import {
+  Retention,
+  type Strategy,
+  VerificationRule,
+} from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { renderMetrics } from '@tidemark/service-kit/metrics';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Backends } from './backends.ts';
@@ -102,6 +106,28 @@ describe('the fleet', () => {
     await eventually(() => expect(neighbours.rounds).toBeGreaterThan(rounds + 3));
     expect(lookUps()).toBe(2);
     expect(neighbours.listed).toBe(3);
+  });
+
+  it('tells how old the newest recovery point of a cluster is, and the newest verified one, by snapshots', async () => {
+    const recovery = () => metric('tidemark_cluster_recovery_point_age_seconds');
+    const verified = () => metric('tidemark_cluster_verified_point_age_seconds');
+    const days = (count: number) => expect.closeTo((count * DAY) / 1000, -2);
+    neighbours.strategies = [rule({ verify: VerificationRule.create({ everyDays: 7 }) })];
+    neighbours.backups = daily(5).slice(4);
+    neighbours.snapshots.set('b4', ago(6));
+    await using _ = start();
+    await eventually(async () => expect(await recovery()).toEqual(days(6)));
+    expect(await verified()).toEqual(days(30));
+    await eventually(async () =>
+      expect(await metric('tidemark_cluster_expected_verification_seconds')).toBe((7 * DAY) / 1000),
+    );
+
+    const told = { clusterId, good: true, updateTime: new Date() };
+    const newest = { ...told, backupId: 'b3', revision: 4n, endTime: ago(3), snapshotTime: ago(3.5) };
+    const older = { ...told, backupId: 'b4', revision: 9n, endTime: ago(4), snapshotTime: ago(6), verified: true };
+    neighbours.changedBackups = [newest, older].map((one) => ChangedBackup.create(one));
+    await eventually(async () => expect(await verified()).toEqual(days(6)));
+    expect(await recovery()).toEqual(days(3.5));
   });
 
   it('takes in newest good backups and changes that are told in pieces, whole', async () => {

@@ -24,13 +24,14 @@ import { inFittingPieces } from '@tidemark/service-kit/grpc/fitting';
 import pMap from 'p-map';
 import type { Backends } from './backends.ts';
 import { CALLER } from './due-loop.ts';
-import { newestGoodEnds } from './newest-good.ts';
+import { type NewestGood, newestGood } from './newest-good.ts';
 import type { Quarantines } from './quarantines.ts';
+import { verifies } from './verify-newest.ts';
 
 export interface FleetCluster {
   readonly registeredAt: Date;
-  /** End of the newest good backup. */
-  readonly newestGoodAt?: Date;
+  /** Absent where it has no good backup. */
+  readonly newest?: NewestGood;
   readonly rules: readonly Strategy[];
   /** The labels that strategy-service has noted, as text. */
   readonly noted: string;
@@ -71,10 +72,10 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
 
   const cursor = () => new Date(now().getTime() - OVERLAP_MS);
 
-  async function newestGood(clusterIds: readonly string[], signal: AbortSignal): Promise<Map<string, Date>> {
-    const found = new Map<string, Date>();
+  async function lookUp(clusterIds: readonly string[], signal: AbortSignal): Promise<Map<string, NewestGood>> {
+    const found = new Map<string, NewestGood>();
     for (const ids of batches(clusterIds, GOOD_PAGE))
-      for (const [id, at] of await newestGoodEnds(backends, ids, { signal, caller: CALLER })) found.set(id, at);
+      for (const [id, newest] of await newestGood(backends, ids, { signal, caller: CALLER })) found.set(id, newest);
     return found;
   }
 
@@ -169,17 +170,17 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
       );
       const unknown = page.clusters.map(({ id }) => id).filter((id) => !clusters.has(id));
       // One that is registered again may have backups from before.
-      const good = await newestGood(unknown, signal);
+      const good = await lookUp(unknown, signal);
       await takeIn(page.clusters, clusters, signal);
-      for (const [id, at] of good) noteNewestGood(id, at);
+      for (const [id, newest] of good) noteNewestGood(id, newest);
       pageToken = page.nextPageToken;
       if (pageToken === '') return;
     }
   }
 
-  function noteNewestGood(id: string, at: Date | undefined): void {
+  function noteNewestGood(id: string, newest: NewestGood | undefined): void {
     const known = clusters.get(id);
-    if (known) clusters.set(id, withNewestGood(known, at));
+    if (known) clusters.set(id, withNewestGood(known, newest));
   }
 
   /** Adds the clusters whose retention, or what they have verified, changed. */
@@ -209,9 +210,9 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
       );
       const news = newsOf(answer);
       const unclear = [...news].filter(([, some]) => !areGood(some)).map(([id]) => id);
-      const lookedUp = await newestGood(unclear, signal);
+      const lookedUp = await lookUp(unclear, signal);
       for (const [id, some] of news) {
-        noteNewestGood(id, areGood(some) ? latestOf(clusters.get(id)?.newestGoodAt, some) : lookedUp.get(id));
+        noteNewestGood(id, areGood(some) ? withChanges(clusters.get(id)?.newest, some) : lookedUp.get(id));
         changed.add(id);
       }
       for (const one of answer.backups) takenIn.set(one.backupId, one);
@@ -260,7 +261,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
         }
       // What is known already is kept up to date by what changes.
       const unknown = [...next.keys()].filter((id) => !clusters.has(id));
-      const good = await newestGood(unknown, signal);
+      const good = await lookUp(unknown, signal);
       for (const [id, cluster] of next) {
         const known = { ...cluster, rules: rules.get(id) ?? [] };
         next.set(id, clusters.has(id) ? known : withNewestGood(known, good.get(id)));
@@ -281,15 +282,27 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
 
 const longCall = (signal: AbortSignal) => ({ signal, caller: CALLER, timeoutMs: LONG_CALL_MS });
 
-function withNewestGood({ newestGoodAt: _, ...rest }: FleetCluster, newestGoodAt: Date | undefined): FleetCluster {
-  return { ...rest, ...(newestGoodAt && { newestGoodAt }) };
+function withNewestGood({ newest: _, ...rest }: FleetCluster, newest: NewestGood | undefined): FleetCluster {
+  return { ...rest, ...(newest && { newest }) };
 }
 
 const areGood = (changes: readonly ChangedBackup[]) => changes.length > 0 && changes.every(({ good }) => good);
 
-/** The end of the newest of good backups: those of a cluster run one after the other. */
-function latestOf(known: Date | undefined, good: readonly ChangedBackup[]): Date {
-  return new Date(Math.max(...[known, ...good.map(({ endTime }) => endTime)].map((at) => at?.getTime() ?? 0)));
+/** With good backups that changed: those of a cluster run one after the other, so that what is latest is the newest. */
+function withChanges(known: NewestGood | undefined, good: readonly ChangedBackup[]): NewestGood {
+  const recoveryPointAt = latestOf([known?.recoveryPointAt, ...good.map(({ snapshotTime }) => snapshotTime)]);
+  const verified = good.filter((one) => one.verified).map(({ snapshotTime }) => snapshotTime);
+  const verifiedPointAt = latestOf([known?.verifiedPointAt, ...verified]);
+  return {
+    endedAt: latestOf([known?.endedAt, ...good.map(({ endTime }) => endTime)]) ?? new Date(0),
+    ...(recoveryPointAt && { recoveryPointAt }),
+    ...(verifiedPointAt && { verifiedPointAt }),
+  };
+}
+
+function latestOf(instants: readonly (Date | undefined)[]): Date | undefined {
+  const known = instants.filter((at) => at !== undefined).map((at) => at.getTime());
+  return known.length === 0 ? undefined : new Date(Math.max(...known));
 }
 
 /** A cluster that was registered anew is told anew. */
@@ -304,6 +317,12 @@ export function expectedIntervalMs({ rules }: FleetCluster): number | undefined 
   const days = rules.filter(({ nextWindow }) => nextWindow !== undefined).flatMap((rule) => rule.days);
   const gap = longestGapDays(days);
   return gap === undefined ? undefined : gap * 86_400_000;
+}
+
+/** How often the rules of a cluster have a backup verified; undefined where none does. */
+export function verifiedEveryMs({ rules }: FleetCluster): number | undefined {
+  const days = rules.filter(verifies).map(({ verify }) => verify.everyDays);
+  return days.length === 0 ? undefined : Math.min(...days) * 86_400_000;
 }
 
 function policiesOf(rules: readonly Strategy[]): string {

@@ -4,7 +4,7 @@
  */
 import { counter, gauge } from '@tidemark/service-kit/metrics';
 import { type Occurrence, REASONS, type ReasonCode } from './catch-up.ts';
-import { expectedIntervalMs, type Fleet, type FleetCluster } from './fleet.ts';
+import { expectedIntervalMs, type Fleet, type FleetCluster, verifiedEveryMs } from './fleet.ts';
 import type { OccurrenceStore, OutcomeCount } from './occurrence-store.ts';
 
 /** Read at each scrape, so that an age goes on growing while the services behind it are away. */
@@ -21,6 +21,8 @@ export function tellOf(fleet: Fleet, now: () => Date): Disposable {
   };
 }
 
+const secondsSince = (at: Date, now: Date) => Math.max(0, now.getTime() - at.getTime()) / 1000;
+
 function clusterGauge(name: string, help: string, measure: (known: FleetCluster, now: Date) => number | undefined) {
   gauge(name, help, ['cluster'], (one) => {
     one.reset();
@@ -36,12 +38,31 @@ function clusterGauge(name: string, help: string, measure: (known: FleetCluster,
 clusterGauge(
   'tidemark_cluster_backup_age_seconds',
   'Since the end of the newest good backup of a cluster; since its registration while it has none.',
-  ({ newestGoodAt, registeredAt }, now) => Math.max(0, now.getTime() - (newestGoodAt ?? registeredAt).getTime()) / 1000,
+  ({ newest, registeredAt }, now) => secondsSince(newest?.endedAt ?? registeredAt, now),
 );
 clusterGauge(
   'tidemark_cluster_has_good_backup',
   'Whether a cluster has any good backup (1) or none (0).',
-  ({ newestGoodAt }) => (newestGoodAt ? 1 : 0),
+  ({ newest }) => (newest ? 1 : 0),
+);
+clusterGauge(
+  'tidemark_cluster_recovery_point_age_seconds',
+  'Since the newest moment to which a cluster can be brought back: what would be lost. Since its registration while there is none.',
+  ({ newest, registeredAt }, now) =>
+    newest && !newest.recoveryPointAt ? undefined : secondsSince(newest?.recoveryPointAt ?? registeredAt, now),
+);
+clusterGauge(
+  'tidemark_cluster_verified_point_age_seconds',
+  'Since the newest moment to which a cluster can be brought back by a backup that a verification found good; since its registration while there is none.',
+  ({ newest, registeredAt }, now) => secondsSince(newest?.verifiedPointAt ?? registeredAt, now),
+);
+clusterGauge(
+  'tidemark_cluster_expected_verification_seconds',
+  'How often the rules of a cluster have a backup verified; absent where none does.',
+  (known) => {
+    const everyMs = verifiedEveryMs(known);
+    return everyMs === undefined ? undefined : everyMs / 1000;
+  },
 );
 clusterGauge(
   'tidemark_cluster_expected_interval_seconds',

@@ -1,5 +1,6 @@
-import { counter } from '@tidemark/service-kit/metrics';
+import { counter, gauge } from '@tidemark/service-kit/metrics';
 import { auditLog, log } from '../logger.ts';
+import { OPEN_STATES, type OpenRestores } from './open-restores.ts';
 import { isActive, type Restore } from './restore.ts';
 
 const accepted = counter('tidemark_restores_accepted_total', 'Restores accepted.');
@@ -13,6 +14,15 @@ const attemptsEnded = counter(
   'Attempts of restores that ended, by how br ended; lost where nobody saw it.',
   ['end'],
 );
+const open = gauge(
+  'tidemark_restores_open',
+  'Restores that are not over, by state; Partial ended in the middle and wait for a person. Each copy shows all.',
+  ['state'],
+);
+const oldestPartial = gauge(
+  'tidemark_restores_oldest_partial_seconds',
+  'For how long the restore that ended in the middle first has waited for a person; 0 where none does.',
+);
 accepted.inc(0);
 
 const facts = ({ _id, source, target, state, targetState, request, revision }: Restore) => ({
@@ -24,6 +34,12 @@ const facts = ({ _id, source, target, state, targetState, request, revision }: R
   requestId: request.id,
   revision,
 });
+
+/** Restores that are not over were counted. */
+export function openRestoresCounted({ counts, oldestPartialMs }: OpenRestores): void {
+  for (const state of OPEN_STATES) open.set({ state }, counts[state]);
+  oldestPartial.set(oldestPartialMs / 1_000);
+}
 
 function audit(what: string, restore: Restore, caller: string, requestId: string): void {
   const { _id, source, target } = restore;

@@ -10,13 +10,17 @@ import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
 import { createPages, type Page, type PageWish } from '@tidemark/mongo/pages';
 import { FIRST_INSTANT, LAST_INSTANT, toParts } from '@tidemark/mongo/selection';
+import { EPOCH } from '@tidemark/mongo/time-range';
+import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import type { Db, Document } from 'mongodb';
+import { clusterKey } from '../decide/vocabulary.ts';
 import { persist } from '../persist.ts';
 import type { Slots } from '../slots.ts';
 import { createTaskStore } from '../task-store.ts';
 import type { RestoreCommand, RestoreDecision, RestoreLimits } from './decide/command.ts';
 import { decideRestore } from './decide/decide.ts';
 import { ownKey } from './decide/vocabulary.ts';
+import { countOpen, type OpenRestore } from './open-restores.ts';
 import type { Restore, RestoreState } from './restore.ts';
 import { fromStored, RESTORE_SHAPE, toStored } from './stored-restore.ts';
 
@@ -71,6 +75,8 @@ export interface RestoreStore {
   findUnclean(clusterId: string, exceptId: string, signal: AbortSignal): Promise<string | undefined>;
   /** What restores of a backup there are, and how far they are. */
   ofSource(backupId: string, signal: AbortSignal): Promise<Pick<Restore, '_id' | 'state' | 'targetState'>[]>;
+  /** Those that are active or left their target Partial; a cluster has one at most. One that cannot be read is left out. */
+  findOpen(signal: AbortSignal): Promise<OpenRestore[]>;
   /** A page of restores, newest first. @throws AppError as `Pages.read` */
   list(filter: RestoreFilter, page: PageWish, signal: AbortSignal): Promise<Page<Restore>>;
 }
@@ -79,12 +85,17 @@ export interface RestoreStoreDependencies {
   readonly now: () => Date;
   readonly limits: RestoreLimits;
   readonly slots: Pick<Slots, 'anySlot'>;
+  /** Of those that cannot be counted. */
+  readonly quarantine: Quarantine;
   /** Called with each change that was written. */
   readonly onChanged: (before: Restore, after: Restore) => void;
 }
 
 /** The store over a database. */
-export function createRestoreStore(db: Db, { now, limits, slots, onChanged }: RestoreStoreDependencies): RestoreStore {
+export function createRestoreStore(
+  db: Db,
+  { now, limits, slots, quarantine, onChanged }: RestoreStoreDependencies,
+): RestoreStore {
   const collection = db.collection<Document & { readonly _id: string }>('backups');
   const tasks = createTaskStore<Restore>(collection as never, { now, onChanged }, RESTORE_SHAPE);
   const pages = createPages(collection, { time: 'restoreTime', leftOut: { 'restore.argv': 0 } });
@@ -150,12 +161,30 @@ export function createRestoreStore(db: Db, { now, limits, slots, onChanged }: Re
           .toArray(),
       ),
 
+    findOpen: (signal) =>
+      persist(signal, async () => {
+        const found = await collection
+          .find(
+            { activeKey: { $gte: clusterKey(''), $lt: `${clusterKey('')}\uffff` }, kind: 'restore' },
+            { projection: { kind: 1, 'restore.state': 1, 'restore.endTime': 1 }, signal },
+          )
+          .toArray();
+        return found
+          .map(({ _id, restore }) => quarantine.read(_id, () => toOpen(restore)))
+          .filter((one) => one !== undefined);
+      }),
+
     list: (filter, wish, signal) =>
       persist(signal, async () => {
         const page = await pages.read(toSelection(filter), wish, now(), signal);
         return { ...page, rows: page.rows.map(fromStored).filter((restore) => restore !== undefined) };
       }),
   };
+}
+
+function toOpen({ state, endTime }: OpenRestore): OpenRestore {
+  countOpen([{ state, endTime }], EPOCH);
+  return { state, endTime };
 }
 
 function toSelection({ clusterIds, sourceClusterId, backupId, states }: RestoreFilter) {

@@ -8,6 +8,7 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { isDamaged } from '../backup.ts';
 import type { ChangedBackup } from '../finished-backups.ts';
+import { snapshotTime } from '../snapshot-time.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 
@@ -61,7 +62,11 @@ function encoded(change: ChangedBackup): Uint8Array {
 }
 
 function toMessage(change: ChangedBackup) {
-  const { _id, clusterId, revision, updateTime, state, deletion, endTime } = change;
+  const { _id, clusterId, revision, updateTime, state, deletion, endTime, verification } = change;
   const good = state === 'Succeeded' && deletion.state === 'None' && !isDamaged(change);
-  return { backupId: _id, clusterId, revision: BigInt(revision), updateTime, good, endTime: endTime ?? undefined };
+  return {
+    ...{ backupId: _id, clusterId, revision: BigInt(revision), updateTime, good, endTime: endTime ?? undefined },
+    snapshotTime: good ? snapshotTime(change) : undefined,
+    verified: good && verification?.counts?.state === 'Good',
+  };
 }

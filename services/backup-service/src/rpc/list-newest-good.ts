@@ -7,7 +7,8 @@ import {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { readable } from '@tidemark/service-kit/quarantine';
-import type { GoodBackup as StoredGoodBackup } from '../finished-backups.ts';
+import type { GoodBackup as StoredGoodBackup, VerifiedBackup } from '../finished-backups.ts';
+import { snapshotTime } from '../snapshot-time.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 
@@ -28,13 +29,23 @@ export function listNewestGood({ finished, quarantines }: Dependencies) {
       'must be the nextPageToken of the answer before, or empty',
     );
     check.finish();
-    const found = await finished.newestGood(asked.slice(done), signal);
+    const [found, verified] = await Promise.all([
+      finished.newestGood(asked.slice(done), signal),
+      finished.newestVerifiedOf(asked.slice(done), signal),
+    ]);
+    const verifiedOf = new Map(verified.map((backup) => [backup.clusterId, backup]));
+    const toMessage = (backup: StoredGoodBackup) => messageOf(backup, verifiedOf.get(backup.clusterId));
     const messages = readable(quarantines.newestGood, found, toMessage, GoodBackup).map(({ message }) => message);
     const backups = fitting(messages, GoodBackup);
     return { backups, nextPageToken: (backups.length < messages.length && backups.at(-1)?.clusterId) || '' };
   };
 }
 
-function toMessage({ _id, clusterId, startTime, endTime }: StoredGoodBackup): GoodBackup {
-  return { clusterId, backupId: _id, startTime, endTime: endTime ?? undefined };
+function messageOf(backup: StoredGoodBackup, verified: VerifiedBackup | undefined): GoodBackup {
+  const { _id, clusterId, startTime, endTime } = backup;
+  return {
+    ...{ clusterId, backupId: _id, startTime, endTime: endTime ?? undefined },
+    snapshotTime: snapshotTime(backup),
+    verifiedSnapshotTime: verified && snapshotTime(verified),
+  };
 }

@@ -12,11 +12,9 @@ import { readable } from '@tidemark/service-kit/quarantine';
 import { type Backup, isDamaged } from '../backup.ts';
 import type { BackupFilter } from '../backup-filter.ts';
 import { estimateSeconds } from '../restore/plan.ts';
+import { snapshotTime } from '../snapshot-time.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
-
-/** The physical part of a TSO, in milliseconds, lies above its 18 bits of a counter. */
-const LOGICAL_BITS = 18n;
 
 /**
  * The moments to which a cluster can be brought back. One that cannot be read is left out; a page may hold fewer than were asked
@@ -36,13 +34,13 @@ export function listRecoveryPoints({ store, finished, quarantines, now }: Depend
     check.finish();
 
     const filter: BackupFilter = { clusterIds: [clusterId], states: ['Succeeded'], includeDeleted: false };
-    const [page, [newestGood], verifiedId] = await Promise.all([
+    const [page, [newestGood], verified] = await Promise.all([
       store.list(filter, asked.wish, signal),
       finished.newestGood([clusterId], signal),
       finished.newestVerified(clusterId, signal),
     ]);
     const get = (id: string | undefined) => (id === undefined ? undefined : store.get(id, signal));
-    const [newest, newestVerified] = await Promise.all([get(newestGood?._id), get(verifiedId)]);
+    const [newest, newestVerified] = await Promise.all([get(newestGood?._id), get(verified?._id)]);
 
     const read = (backups: readonly Backup[]) => readable(quarantines.listedBackups, backups, toPoint, RecoveryPoint);
     const shown = read(page.rows).filter(({ record }) => record.deletion.state === 'None' && !isDamaged(record));
@@ -71,7 +69,6 @@ export function listRecoveryPoints({ store, finished, quarantines, now }: Depend
 
 function toPoint({ _id, result, storage, startTime, deletion, verification }: Backup): RecoveryPoint {
   if (!deletion) throw new Error('the record does not say whether it is deleted');
-  const tso = BigInt(result?.tso ?? 0);
   const verdict = verification?.counts?.state === 'Good' ? verification.counts : undefined;
   const levels = {
     meta: VerificationLevel.VERIFICATION_LEVEL_META,
@@ -79,8 +76,8 @@ function toPoint({ _id, result, storage, startTime, deletion, verification }: Ba
   };
   return RecoveryPoint.create({
     backupId: _id,
-    tso,
-    time: tso > 0n ? new Date(Number(tso >> LOGICAL_BITS)) : startTime,
+    tso: BigInt(result?.tso ?? 0),
+    time: snapshotTime({ result, startTime }),
     sizeBytes: BigInt(result?.sizeBytes ?? 0),
     storageId: storage.id,
     clusterVersion: result?.clusterVersion ?? '',

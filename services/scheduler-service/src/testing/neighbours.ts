@@ -51,6 +51,8 @@ export class Neighbours {
   /** Clusters that lists leave out, since they cannot be read. */
   readonly unreadable = new Set<string>();
   backups: Backup[] = [];
+  /** The moments of snapshots, by backup. */
+  readonly snapshots = new Map<string, Date>();
   /** Clusters that are told to have changed, as a copy of an older version does: without the backups. */
   changed: string[] = [];
   /** Backups that are told to have changed, each time anew. */
@@ -150,7 +152,10 @@ export class Neighbours {
       const newest = this.backups
         .filter((backup) => backup.clusterId === clusterId)
         .sort((one, other) => Number(other.startTime) - Number(one.startTime))[0];
-      return newest ? [{ clusterId, backupId: newest.id, startTime: newest.startTime, endTime: newest.endTime }] : [];
+      if (!newest) return [];
+      const { id: backupId, startTime, endTime } = newest;
+      const snapshotTime = this.snapshots.get(backupId);
+      return [{ clusterId, backupId, startTime, endTime, snapshotTime, verifiedSnapshotTime: undefined }];
     });
     const { items: backups, nextPageToken } = this.#piece(found, pageToken);
     return { backups, nextPageToken };

@@ -278,7 +278,15 @@ export interface GoodBackup {
   clusterId: string;
   backupId: string;
   startTime: Date | undefined;
-  endTime: Date | undefined;
+  endTime:
+    | Date
+    | undefined;
+  /** The moment to which the cluster can be brought back with it. */
+  snapshotTime:
+    | Date
+    | undefined;
+  /** Of the newest that a verification found good, of the same cluster; absent where there is none. */
+  verifiedSnapshotTime: Date | undefined;
 }
 
 /** One for each cluster that has any. */
@@ -326,7 +334,15 @@ export interface ChangedBackup {
     | undefined;
   /** It succeeded, nobody asked for its deletion, and no verification found it damaged. */
   good: boolean;
-  endTime: Date | undefined;
+  endTime:
+    | Date
+    | undefined;
+  /** The moment to which the cluster can be brought back with it, where it is good. */
+  snapshotTime:
+    | Date
+    | undefined;
+  /** A verification found it good. */
+  verified: boolean;
 }
 
 /** Of which cluster, and which part of the list. */
@@ -2532,7 +2548,14 @@ export const ListNewestGoodRequest: MessageFns<ListNewestGoodRequest> = {
 };
 
 function createBaseGoodBackup(): GoodBackup {
-  return { clusterId: "", backupId: "", startTime: undefined, endTime: undefined };
+  return {
+    clusterId: "",
+    backupId: "",
+    startTime: undefined,
+    endTime: undefined,
+    snapshotTime: undefined,
+    verifiedSnapshotTime: undefined,
+  };
 }
 
 export const GoodBackup: MessageFns<GoodBackup> = {
@@ -2548,6 +2571,12 @@ export const GoodBackup: MessageFns<GoodBackup> = {
     }
     if (message.endTime !== undefined) {
       Timestamp.encode(toTimestamp(message.endTime), writer.uint32(34).fork()).join();
+    }
+    if (message.snapshotTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.snapshotTime), writer.uint32(42).fork()).join();
+    }
+    if (message.verifiedSnapshotTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.verifiedSnapshotTime), writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2597,6 +2626,22 @@ export const GoodBackup: MessageFns<GoodBackup> = {
             message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.snapshotTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.verifiedSnapshotTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2618,6 +2663,8 @@ export const GoodBackup: MessageFns<GoodBackup> = {
     message.backupId = object.backupId ?? "";
     message.startTime = object.startTime ?? undefined;
     message.endTime = object.endTime ?? undefined;
+    message.snapshotTime = object.snapshotTime ?? undefined;
+    message.verifiedSnapshotTime = object.verifiedSnapshotTime ?? undefined;
     return message;
   },
 };
@@ -2872,7 +2919,16 @@ export const ListChangedClustersResponse: MessageFns<ListChangedClustersResponse
 };
 
 function createBaseChangedBackup(): ChangedBackup {
-  return { backupId: "", clusterId: "", revision: 0n, updateTime: undefined, good: false, endTime: undefined };
+  return {
+    backupId: "",
+    clusterId: "",
+    revision: 0n,
+    updateTime: undefined,
+    good: false,
+    endTime: undefined,
+    snapshotTime: undefined,
+    verified: false,
+  };
 }
 
 export const ChangedBackup: MessageFns<ChangedBackup> = {
@@ -2897,6 +2953,12 @@ export const ChangedBackup: MessageFns<ChangedBackup> = {
     }
     if (message.endTime !== undefined) {
       Timestamp.encode(toTimestamp(message.endTime), writer.uint32(50).fork()).join();
+    }
+    if (message.snapshotTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.snapshotTime), writer.uint32(58).fork()).join();
+    }
+    if (message.verified !== false) {
+      writer.uint32(64).bool(message.verified);
     }
     return writer;
   },
@@ -2962,6 +3024,22 @@ export const ChangedBackup: MessageFns<ChangedBackup> = {
             message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.snapshotTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.verified = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2985,6 +3063,8 @@ export const ChangedBackup: MessageFns<ChangedBackup> = {
     message.updateTime = object.updateTime ?? undefined;
     message.good = object.good ?? false;
     message.endTime = object.endTime ?? undefined;
+    message.snapshotTime = object.snapshotTime ?? undefined;
+    message.verified = object.verified ?? false;
     return message;
   },
 };
