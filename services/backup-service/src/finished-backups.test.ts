@@ -126,8 +126,8 @@ describe('changed clusters', () => {
       expect(answer.clusterIds).toContain(cluster);
       return answer.backups.find(({ backupId }) => backupId === id);
     };
-    const at = { endTime: pinned?.endTime, snapshotTime: pinned?.startTime };
-    const asPinned = { clusterId: cluster, revision: pinned?.revision, good: true, verified: false, ...at };
+    const times = { endTime: pinned?.endTime, snapshotTime: pinned?.startTime };
+    const asPinned = { clusterId: cluster, revision: pinned?.revision, good: true, verified: false, ...times };
     expect(await told()).toMatchObject(asPinned);
     await backups.unpinBackup({ id });
     await backups.deleteBackup({ id, clusterId: '', reason: '', byRetention: false, forget: false });
