@@ -11,6 +11,7 @@ export function cutSlowReader(response: ServerResponse | Http2ServerResponse, st
 function cutConnection(response: ServerResponse, stalledMs: number): void {
   response.setTimeout(stalledMs, () => {
     const { socket } = response;
+    if (response.writableFinished || response.destroyed) return;
     if (!socket || socket.writableLength === 0) {
       response.setTimeout(stalledMs); // nothing is ready yet: this is ours to wait for
       return;

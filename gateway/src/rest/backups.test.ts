@@ -171,7 +171,7 @@ describe('deleting a backup', () => {
     gateway.answers.getBackup = async () => ({ backup: deletion(DeletionState.DELETING) });
     const startedAt = performance.now();
     const answer = await gateway.ask('DELETE', PATH);
-    expect(performance.now() - startedAt).toBeGreaterThan(1_900);
+    expect(performance.now() - startedAt).toBeGreaterThan(1_800);
     expect(answer).toMatchObject({
       status: 200,
       body: { data: { backup: { status: 'Finished', deletion: { state: 'Deleting' } } } },

@@ -123,9 +123,8 @@ export const PLANTED: readonly PlantedBug[] = [
     name: 'deletes a backup while a restore reads it',
     promise: 'R2',
     file: `${DECIDE}/delete.ts`,
-    find: "  if (backup.holds.length > 0) return { answer: { kind: 'refused', why: 'held' } };\n",
-    replace:
-      "  if (backup.holds.some((id) => !id.startsWith('restore:'))) return { answer: { kind: 'refused', why: 'held' } };\n",
+    find: 'if (backup.holds.length > 0 && !staysInBin)',
+    replace: "if (backup.holds.some((id) => !id.startsWith('restore:')) && !staysInBin)",
     check: chaos('--only', 'kill', '--minutes', '1', '--seed', '1'),
   },
   {

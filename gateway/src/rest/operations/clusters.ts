@@ -11,7 +11,7 @@ const text = (what: string) =>
   leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
 const ClusterPurpose = z
   .enum(PURPOSE_NAMES, 'must be "production", "dr" or "scratch"')
-  .meta({ id: 'ClusterPurpose', description: 'What a cluster is for.' });
+  .meta({ id: 'Purpose', description: 'What a cluster is for.' });
 const SOME_PD = `must name 1 to ${MAX_PD} addresses as host:port`;
 const Body = z.object({
   name: text('For people; at most 256 characters.'),
