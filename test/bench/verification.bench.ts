@@ -30,11 +30,14 @@ async function speed(context: BenchContext): Promise<Figure> {
   const files = context.quick ? 16 : 64;
   context.say(`writing ${files} files of ${FILE_BYTES / MIB} MiB`);
   const names = writeLargeBackup(folder, { files, bytesEach: FILE_BYTES }, context.signal);
+  // In a file, as they may be too many for a command.
+  const list = join(folder, 'names');
+  writeFileSync(list, names.join('\0'));
   const [ours, bare]: [number[], number[]] = [[], []];
   // The first round warms up.
   for (let round = 0; round < (context.quick ? 3 : 6); round += 1) {
     const { bytes, seconds } = await verify({ location: localAt(folder), path: PATH, level: 'bytes', env: {} }, files);
-    const floor = bytes / (await sha256sum(names, context));
+    const floor = bytes / (await sha256sum(list, context.signal));
     if (round === 0) continue;
     ours.push(bytes / seconds / MIB);
     bare.push(floor / MIB);
@@ -102,12 +105,10 @@ async function verify(settings: VerifierSettings, files: number): Promise<Verifi
   return verified;
 }
 
-/** Seconds that it takes; the names are in a file, as they may be too many for a command. */
-async function sha256sum(names: readonly string[], context: BenchContext): Promise<number> {
-  const list = join(folderIn(context), 'names');
-  writeFileSync(list, names.join('\0'));
+/** Seconds that it takes for the files that a list names. */
+async function sha256sum(list: string, signal: AbortSignal): Promise<number> {
   const startedAt = performance.now();
-  const child = spawn('xargs', ['-0', '-a', list, 'sha256sum'], { stdio: 'ignore', signal: context.signal });
+  const child = spawn('xargs', ['-0', '-a', list, 'sha256sum'], { stdio: 'ignore', signal });
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`sha256sum ended with ${code}.`);
   return (performance.now() - startedAt) / 1_000;
