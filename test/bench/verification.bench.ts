@@ -36,7 +36,7 @@ async function speed(context: BenchContext): Promise<Figure> {
   const [ours, bare]: [number[], number[]] = [[], []];
   // The first round warms up.
   for (let round = 0; round < (context.quick ? 3 : 6); round += 1) {
-    const { bytes, seconds } = await verify({ location: localAt(folder), path: PATH, level: 'bytes', env: {} }, files);
+    const { bytes, seconds } = await verify({ location: localAt(folder), path: PATH, level: 'bytes', env: {} }, files, context.signal);
     const floor = bytes / (await sha256sum(list, context.signal));
     if (round === 0) continue;
     ours.push(bytes / seconds / MIB);
@@ -58,7 +58,7 @@ async function memory(context: BenchContext, many: number): Promise<Figure[]> {
     context.say(`writing ${files} files`);
     writeLargeBackup(folder, { files, bytesEach: 64 }, context.signal);
     context.say(`verifying ${files} files`);
-    own.push((await verify({ location: localAt(folder), path: PATH, level: 'bytes', env: {} }, files)).ownMb);
+    own.push((await verify({ location: localAt(folder), path: PATH, level: 'bytes', env: {} }, files, context.signal)).ownMb);
   }
   return [grown(`own memory, every byte of ${many} files`, own)];
 }
@@ -73,7 +73,7 @@ async function listing(context: BenchContext, many: number): Promise<Figure[]> {
       value: { bucket: 'backups', region: 'us-east-1', endpoint, forcePathStyle: true },
     };
     const env = { AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'bench' };
-    own.push((await verify({ location, path: PATH, level: 'meta', env }, files)).ownMb);
+    own.push((await verify({ location, path: PATH, level: 'meta', env }, files, context.signal)).ownMb);
   }
   return [grown(`own memory, the list of ${many} objects`, own)];
 }
@@ -97,8 +97,8 @@ function folderIn(context: BenchContext): string {
 }
 
 /** What was not found good has measured something else. */
-async function verify(settings: VerifierSettings, files: number): Promise<Verified> {
-  await using verifier = await startFloor('../verifier.ts', settings);
+async function verify(settings: VerifierSettings, files: number, signal: AbortSignal): Promise<Verified> {
+  await using verifier = await startFloor('../verifier.ts', settings, signal);
   const verified = verifier.ready as unknown as Verified;
   if (verified.verdict !== 'good' || verified.files < files)
     throw new Error(`The backup of ${files} files was found ${verified.verdict}, with ${verified.files} files.`);

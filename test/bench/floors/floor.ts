@@ -15,9 +15,16 @@ export interface Floor extends AsyncDisposable {
   readonly ready: Readonly<Record<string, unknown>>;
 }
 
-/** Starts a file of this folder; resolves with what it says when it is ready. */
-export async function startFloor(file: string, settings: object): Promise<Floor> {
-  const child = fork(join(import.meta.dirname, file), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+/**
+ * Starts a file of this folder; resolves with what it says when it is ready.
+ *
+ * @param signal kills it, for one that is not ready soon
+ */
+export async function startFloor(file: string, settings: object, signal?: AbortSignal): Promise<Floor> {
+  const child = fork(join(import.meta.dirname, file), {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    ...(signal && { signal, killSignal: 'SIGKILL' }),
+  });
   const exited = once(child, 'exit');
   child.send(settings);
   const [ready] = (await Promise.race([
