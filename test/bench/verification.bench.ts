@@ -36,7 +36,11 @@ async function speed(context: BenchContext): Promise<Figure> {
   const [ours, bare]: [number[], number[]] = [[], []];
   // The first round warms up.
   for (let round = 0; round < (context.quick ? 3 : 6); round += 1) {
-    const { bytes, seconds } = await verify({ location: localAt(folder), path: PATH, level: 'bytes', env: {} }, files, context.signal);
+    const { bytes, seconds } = await verify(
+      { location: localAt(folder), path: PATH, level: 'bytes', env: {} },
+      files,
+      context.signal,
+    );
     const floor = bytes / (await sha256sum(list, context.signal));
     if (round === 0) continue;
     ours.push(bytes / seconds / MIB);
@@ -58,7 +62,9 @@ async function memory(context: BenchContext, many: number): Promise<Figure[]> {
     context.say(`writing ${files} files`);
     writeLargeBackup(folder, { files, bytesEach: 64 }, context.signal);
     context.say(`verifying ${files} files`);
-    own.push((await verify({ location: localAt(folder), path: PATH, level: 'bytes', env: {} }, files, context.signal)).ownMb);
+    own.push(
+      (await verify({ location: localAt(folder), path: PATH, level: 'bytes', env: {} }, files, context.signal)).ownMb,
+    );
   }
   return [grown(`own memory, every byte of ${many} files`, own)];
 }

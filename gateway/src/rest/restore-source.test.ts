@@ -35,3 +35,17 @@ it('a source that a generated client sends for nothing is left out', async () =>
     for (const source of [null, ''])
       expect((await gateway.ask('POST', path, { body: { ...wish, source } })).status, path).toBe(200);
 });
+
+it.each([
+  ['filter', ['shop.orders']],
+  ['db', 'shop'],
+  ['pointInTime', '2026-11-29T10:15:00+01:00'],
+  ['dryRun', true],
+])('a part of a backup, as by %s, is refused instead of restoring the whole', async (field, value) => {
+  for (const path of PATHS) {
+    const answer = await gateway.ask('POST', path, { body: { ...wish, [field]: value } });
+    expectFailure(answer, 400, 10001);
+    expect(badFields(answer), path).toEqual([field]);
+  }
+  expect(gateway.calls).toEqual([]);
+});

@@ -158,6 +158,9 @@ export function restoreStreamRoutes(app: FastifyInstance, dependencies: CallDepe
 const eventOf = ({ restore }: { readonly restore?: Restore | undefined }): ServerSentEvent | undefined =>
   restore && { event: 'restore', id: restore.revision, data: toRestoreView(restore) };
 
+/** What others take in the body of a restore, and Tidemark does not. */
+const PARTS = ['filter', 'db', 'table', 'tables', 'pointInTime', 'dryRun'] as const;
+
 /** A client that has a new cluster made names none: it is told what to do instead, before anything else is wrong. */
 function requireTarget(body: unknown): void {
   const { targetClusterId } = bodyObject(body);
@@ -185,8 +188,23 @@ function startOf(read: ReadOf<typeof operations.startRestore>) {
   return { ...wish, planHash, confirm, acknowledge, key: idempotencyKey(read.request) };
 }
 
+/** A restore of the whole backup is not what somebody meant who names a part of it, or who only wants to look. */
+function refuseParts(body: unknown): void {
+  const given = bodyObject(body);
+  const parts = PARTS.filter((field) => isGiven(given[field]));
+  if (parts.length === 0) return;
+  const description = 'is not taken: a backup is restored whole, and POST /restores/plan is what changes nothing';
+  throw invalidArgument(parts.map((field) => ({ field, description })));
+}
+
+function isGiven(value: unknown): boolean {
+  const isEmptyList = Array.isArray(value) && value.length === 0;
+  return value !== undefined && value !== null && value !== '' && value !== false && !isEmptyList;
+}
+
 function wishOf(read: ReadOf<typeof operations.planRestore>) {
   refuseSource(read.request.body);
+  refuseParts(read.request.body);
   const { body } = read;
   const { backupId, targetClusterId, rateLimit = 0, placementPolicies = '', brOptions = {} } = body;
   const { withSystemTables = false, loadStats = true, waitTiFlashReady = false } = body;

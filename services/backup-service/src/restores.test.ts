@@ -17,7 +17,11 @@ import {
   RestoreState,
   TargetState,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
-import { ListRestoresRequest, PlanRestoreRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
+import {
+  ListRestoresRequest,
+  PlanRestoreRequest,
+  StartRestoreRequest,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { restoreCalls } from './testing/restore-calls.ts';
 import { wishFor } from './testing/running-service.ts';
@@ -84,6 +88,40 @@ describe('a start', () => {
     });
     // A backup with the same key is another thing.
     await expect(startRestore({ key: '' })).rejects.toMatchObject({ code: 'cluster_busy' });
+  });
+
+  it('with one key for two targets at once is one restore, and the other is refused as another request', async () => {
+    const key = randomUUID();
+    const first = { ...target };
+    const hashes = [(await plan()).hash];
+    target.id = `target-${randomUUID().slice(0, 8)}`;
+    await calls.register({ pd: ['127.0.0.1:3380'] });
+    hashes.push((await plan()).hash);
+    const outcomes = await Promise.allSettled(
+      [first.id, target.id].map((id, index) => {
+        const wish = { backupId, targetClusterId: id, planHash: hashes[index], confirm: id, key };
+        return service().restores.startRestore(StartRestoreRequest.create(wish));
+      }),
+    );
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'invalid_argument' },
+    });
+  });
+
+  it('is refused for a target that may not use the storage of the backup, whose keys its TiKVs would get', async () => {
+    const storages = service().db.collection<{ _id: string }>('storages');
+    const { hash: planHash } = await plan();
+    const usableBy = { clusters: ['somebody-else'], labels: {} };
+    await storages.updateOne({ _id: 'local' }, { $set: { usableBy } });
+    await using _ = {
+      [Symbol.asyncDispose]: async () => void (await storages.updateOne({ _id: 'local' }, { $unset: { usableBy: 1 } })),
+    };
+    const wish = { backupId, targetClusterId: target.id, planHash, confirm: target.id };
+    await expect(plan()).rejects.toMatchObject({ code: 'storage_not_found' });
+    await expect(service().restores.startRestore(StartRestoreRequest.create(wish))).rejects.toMatchObject({
+      code: 'storage_not_found',
+    });
   });
 
   it('keeps the target from backups, and the source from being deleted, until it is over', async () => {

@@ -258,12 +258,13 @@ export const planRestore = {
       },
     },
   },
-  errors: ['backup_not_found', 'backup_not_good', 'cluster_not_found'],
+  errors: ['backup_not_found', 'backup_not_good', 'cluster_not_found', 'storage_not_found'],
 } as const satisfies Operation;
 
 /** How a start fails for the sake of its target or its plan. */
 const OF_A_START = [
   'cluster_not_found',
+  'storage_not_found',
   'cluster_busy',
   'target_needs_cleaning',
   'plan_stale',

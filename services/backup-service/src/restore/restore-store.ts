@@ -109,7 +109,9 @@ export function createRestoreStore(
           await collection.insertOne(toStored(restore) as Document & { readonly _id: string });
           return 'inserted' as const;
         } catch (error) {
-          for (const key of ['_id', 'activeKey'] as const) if (isDuplicateKey(error, key)) return key;
+          if (isDuplicateKey(error, 'activeKey')) return 'activeKey';
+          // Its path is made of its id: which of the two a database names first is its own affair.
+          if (isDuplicateKey(error, '_id') || isDuplicateKey(error, 'basePath')) return '_id';
           throw error;
         }
       }),

@@ -13,9 +13,10 @@ import { type Backup, isTrashed } from '../backup.ts';
 import { type Plan, type PlanCheck, planRestore as plan } from '../restore/plan.ts';
 import { fromOptionsMessage, toSourceMessage, toTargetMessage } from '../restore/restore-message.ts';
 import { workerCheck } from '../restore/worker-check.ts';
+import { mayUseStorage } from '../storage-access.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
-import { busy, unknownBackup, unknownCluster } from './refusals.ts';
+import { busy, unknownBackup, unknownCluster, unusableStorage } from './refusals.ts';
 
 /** What is to be restored, and where to. */
 export interface Wanted {
@@ -40,7 +41,8 @@ export function planRestore(dependencies: Dependencies) {
 /**
  * The plan of a restore by what is on record now.
  *
- * @throws AppError `invalid_argument` for options, `backup_not_found`, `backup_not_good`, `cluster_not_found`
+ * @throws AppError `invalid_argument` for options, `backup_not_found`, `backup_not_good`, `cluster_not_found`, and
+ *   `storage_not_found` where the target may not use the storage of the backup
  */
 export async function findPlan(
   { store, registry, finished, now }: Dependencies,
@@ -58,6 +60,10 @@ export async function findPlan(
   if (!backup || !sees(backup.clusterId)) throw unknownBackup(backupId);
   if (!cluster) throw unknownCluster(targetClusterId);
   if (backup.state !== 'Succeeded' || backup.deletion.state !== 'None') throw notGood(backup);
+  // br hands the keys of the storage to every TiKV of the target.
+  const storage = await registry.storages.get(backup.storage.id, signal);
+  if (!mayUseStorage({ ...backup.storage, ...storage }, cluster))
+    throw unusableStorage(backup.storage.id, targetClusterId);
   const tidbClusterId = await finished.tidbClusterIdOf(cluster, signal);
   return { plan: plan(backup, cluster, wanted, now(), tidbClusterId), backup };
 }
