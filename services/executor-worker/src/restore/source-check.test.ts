@@ -45,7 +45,7 @@ describe('the source of a restore', () => {
   });
 
   it('is gone where there is no backupmeta', async () =>
-    expect(await check()).toMatchObject({ kind: 'unfit', code: 'SOURCE_GONE', damaged: false }));
+    expect(await check()).toMatchObject({ kind: 'unfit', code: 'SOURCE_GONE', damaged: true }));
 
   it('is damaged where files are missing or have another size, which are named', async () => {
     await put(sealedBackup(), { sealed: false });

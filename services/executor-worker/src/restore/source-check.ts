@@ -47,7 +47,11 @@ export async function checkSource(
   const report = await verifyContent(files, signal, { level: 'meta', decrypt, limit, sealed });
   switch (report.verdict) {
     case 'absent':
-      return unfit('SOURCE_GONE', 'There is no backup at this place in the storage any more: backupmeta is missing.');
+      return unfit(
+        'SOURCE_GONE',
+        'There is no backup at this place in the storage any more: backupmeta is missing.',
+        true,
+      );
     case 'incomplete':
       return unfit('SOURCE_UNREADABLE', `The backup cannot be read: ${namesOf(report)}.`);
     case 'damaged': {
