@@ -158,8 +158,13 @@ export function restoreStreamRoutes(app: FastifyInstance, dependencies: CallDepe
 const eventOf = ({ restore }: { readonly restore?: Restore | undefined }): ServerSentEvent | undefined =>
   restore && { event: 'restore', id: restore.revision, data: toRestoreView(restore) };
 
-/** What others take in the body of a restore, and Tidemark does not. */
-const PARTS = ['filter', 'db', 'table', 'tables', 'pointInTime', 'dryRun'] as const;
+const WHOLE = 'is not taken: a backup is restored whole, and POST /restores/plan is what changes nothing';
+/** What others take in the body of a restore, and what to do instead: without it the whole would be restored all the same. */
+const NOT_TAKEN = {
+  source:
+    'is not taken: name the backup as "backupId"; one that has no record gets it back by POST /storages/{storageId}/rebuild',
+  ...{ filter: WHOLE, db: WHOLE, table: WHOLE, tables: WHOLE, pointInTime: WHOLE, dryRun: WHOLE },
+} as const;
 
 /** A client that has a new cluster made names none: it is told what to do instead, before anything else is wrong. */
 function requireTarget(body: unknown): void {
@@ -173,38 +178,28 @@ function requireTarget(body: unknown): void {
   );
 }
 
-/** A backup is named by its record: where somebody has only its place, it is said first how that gets one. */
-function refuseSource(body: unknown): void {
-  const { source } = bodyObject(body);
-  if (source === undefined || source === null || source === '') return;
-  const description =
-    'is not taken: name the backup as "backupId"; one that has no record gets it back by POST /storages/{storageId}/rebuild';
-  throw invalidArgument([{ field: 'source', description }]);
-}
-
 function startOf(read: ReadOf<typeof operations.startRestore>) {
   const wish = wishOf(read);
   const { planHash = '', confirm = '', acknowledge = [] } = read.body;
   return { ...wish, planHash, confirm, acknowledge, key: idempotencyKey(read.request) };
 }
 
-/** A restore of the whole backup is not what somebody meant who names a part of it, or who only wants to look. */
-function refuseParts(body: unknown): void {
+function refuseNotTaken(body: unknown): void {
   const given = bodyObject(body);
-  const parts = PARTS.filter((field) => isGiven(given[field]));
-  if (parts.length === 0) return;
-  const description = 'is not taken: a backup is restored whole, and POST /restores/plan is what changes nothing';
-  throw invalidArgument(parts.map((field) => ({ field, description })));
+  const violations = Object.entries(NOT_TAKEN)
+    .filter(([field]) => isGiven(given[field]))
+    .map(([field, description]) => ({ field, description }));
+  if (violations.length > 0) throw invalidArgument(violations);
 }
 
+/** Generated clients send what they leave out as nothing. */
 function isGiven(value: unknown): boolean {
   const isEmptyList = Array.isArray(value) && value.length === 0;
   return value !== undefined && value !== null && value !== '' && value !== false && !isEmptyList;
 }
 
 function wishOf(read: ReadOf<typeof operations.planRestore>) {
-  refuseSource(read.request.body);
-  refuseParts(read.request.body);
+  refuseNotTaken(read.request.body);
   const { body } = read;
   const { backupId, targetClusterId, rateLimit = 0, placementPolicies = '', brOptions = {} } = body;
   const { withSystemTables = false, loadStats = true, waitTiFlashReady = false } = body;

@@ -5,6 +5,7 @@ import { RestoreEndKind, RestoreState, TargetState } from '@tidemark/protocol/gr
 import {
   type ReadRestoreLogResponse,
   RestoreServiceService,
+  StartRestoreRequest,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import { openChannel } from '@tidemark/service-kit/grpc/client';
 import { serviceMetadata } from '@tidemark/service-kit/grpc/credentials';
@@ -12,7 +13,8 @@ import { SIGHT } from '@tidemark/service-kit/grpc/metadata-names';
 import { describe, expect, it } from 'vitest';
 import { type RestoringWorker, restoreCalls } from './testing/restore-calls.ts';
 
-const { service, cluster, target, startRestore, working } = restoreCalls();
+const calls = restoreCalls();
+const { service, cluster, target, plan, startRestore, working } = calls;
 
 async function started(): Promise<{ readonly id: string; readonly worker: RestoringWorker }> {
   const id = await startRestore();
@@ -142,6 +144,27 @@ it('neither is shown to a caller who sees only one of the two clusters', async (
     for (const sight of ['another', cluster(), target.id]) expect(await codeOf(method, sight), sight).toBe(NOT_FOUND);
     expect(await codeOf(method, `${target.id},${cluster()}`)).toBe(OK);
   }
+});
+
+it('a repeat of a start by its key shows the restore only to who still sees both of its clusters', async () => {
+  const key = randomUUID();
+  const { hash: planHash } = await plan();
+  const wish = { backupId: calls.backupId(), targetClusterId: target.id, planHash, confirm: target.id, key };
+  const request = StartRestoreRequest.create(wish);
+  await service().restores.startRestore(request);
+  using channel = openDisposable(service().address);
+  const { path, requestSerialize, responseDeserialize } = RestoreServiceService.startRestore;
+  const codeFor = (sight: string) =>
+    new Promise<number>((resolve) => {
+      const metadata = serviceMetadata(undefined);
+      metadata.set(SIGHT, sight);
+      channel.raw.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, (error) =>
+        resolve(error?.code ?? 0),
+      );
+    });
+  expect(await codeFor(target.id)).toBe(5);
+  expect(await codeFor(cluster())).toBe(5);
+  expect(await codeFor(`${target.id},${cluster()}`)).toBe(0);
 });
 
 interface Method {

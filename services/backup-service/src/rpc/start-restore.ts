@@ -13,13 +13,14 @@ import { fromOptionsMessage, toRestoreMessage } from '../restore/restore-message
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { findPlan } from './plan-restore.ts';
-import { busy, unknownBackup } from './refusals.ts';
+import { busy } from './refusals.ts';
+import { requireVisible } from './restore-refusals.ts';
 
 /** Accepts a restore: the document is written before anything is held or anybody notified. */
 export function startRestore(dependencies: Dependencies) {
   const { restores, store, dispatcher, now, restoreLimits } = dependencies;
   return async (request: StartRestoreRequest, context: CallContext): Promise<StartRestoreResponse> => {
-    const { caller, requestId, sees, signal } = context;
+    const { caller, requestId, signal } = context;
     const id = restoreId(request.key, caller);
     const hash = requestHash(request);
     const answer = async (restore: Restore): Promise<StartRestoreResponse> => {
@@ -29,8 +30,10 @@ export function startRestore(dependencies: Dependencies) {
     };
     // A repeat is answered whatever became of its backup and its cluster.
     const known = request.key === '' ? undefined : await restores.get(id, signal);
-    if (known && !(sees(known.source.clusterId) && sees(known.target.clusterId))) throw unknownBackup(request.backupId);
-    if (known) return answer(sameRequest(known, hash));
+    if (known) {
+      requireVisible(known, context);
+      return answer(sameRequest(known, hash));
+    }
 
     const { plan } = await findPlan(dependencies, request, context);
     const { clusterId } = plan.target;
