@@ -153,8 +153,14 @@ function toAttemptView(attempt: RestoreAttempt): RestoreView['attempts'][number]
   };
 }
 
-function toCleanupView({ what, until, message, command }: CleanupItem): RestoreView['cleanup'][number] {
-  return { what, ...(until && { until: timeOf(until) }), message, ...(command !== '' && { command }) };
+function toCleanupView({ what, until, message, command, seenTime }: CleanupItem): RestoreView['cleanup'][number] {
+  return {
+    what,
+    ...(until && { until: timeOf(until) }),
+    message,
+    ...(command !== '' && { command }),
+    ...(seenTime && { seenTime: timeOf(seenTime) }),
+  };
 }
 
 /** A recovery point as REST shows it. */

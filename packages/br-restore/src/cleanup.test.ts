@@ -10,6 +10,7 @@ const end = (fields: Partial<LastEnd>): LastEnd => ({
   partial: true,
   checkpointLeft: false,
   checksumsUnproven: false,
+  look: undefined,
   ...fields,
 });
 const whatOf = (fields: Partial<LastEnd>) => cleanupItems(end(fields)).map(({ what }) => what);
@@ -39,6 +40,37 @@ describe('what a br restore left behind', () => {
   it('is a schema that cannot be changed for a while after a kill', () => {
     const blocked = cleanupItems(end({ killed: true })).find(({ what }) => what === 'ddlBlocked');
     expect(blocked?.until).toEqual(new Date('2026-12-01T10:16:30Z'));
+  });
+
+  it('is what PD showed, where it was asked', () => {
+    const seenAt = new Date('2026-12-01T10:15:01Z');
+    const until = new Date('2026-12-01T10:19:30Z');
+    const none = { at: seenAt, pausedSchedulers: [], safepointUntil: null, isRegistered: false };
+    expect(whatOf({ look: none })).toEqual(['importMode', ...STANDING]);
+
+    const some = { ...none, pausedSchedulers: ['balance-leader-scheduler'], safepointUntil: until };
+    const items = cleanupItems(end({ partial: false, look: some }));
+    expect(items.map(({ what, seenAt }) => [what, seenAt])).toEqual([
+      ['importMode', undefined],
+      ['schedulersPaused', seenAt],
+      ['serviceSafepoint', seenAt],
+    ]);
+    expect(items.find(({ what }) => what === 'schedulersPaused')?.message).toContain('balance-leader-scheduler');
+    expect(items.find(({ what }) => what === 'serviceSafepoint')?.until).toEqual(until);
+  });
+
+  it('may be what PD was not asked, or did not answer', () =>
+    expect(whatOf({ look: { at, isRegistered: false } })).toEqual([
+      'schedulersPaused',
+      'importMode',
+      'serviceSafepoint',
+      ...STANDING,
+    ]));
+
+  it('is told after a success, too, where PD showed it', () => {
+    const look = { at, pausedSchedulers: ['balance-region-scheduler'], safepointUntil: null, isRegistered: false };
+    expect(whatOf({ kind: 'succeeded', partial: false })).toEqual([]);
+    expect(whatOf({ kind: 'succeeded', partial: false, look })).toEqual(['schedulersPaused']);
   });
 
   it('is over by itself at its time, the rest when somebody sees to it', () => {

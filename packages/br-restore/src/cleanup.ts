@@ -24,6 +24,19 @@ export interface CleanupItem {
   readonly message: string;
   /** What to run, in SQL or for a shell; null where there is nothing to run. */
   readonly command: string | null;
+  /** When it was seen to be so; undefined: it may be so, as `br` leaves it. */
+  readonly seenAt?: Date;
+}
+
+/** What PD said of a target right after `br` had ended there. What it was not asked, or did not answer, is not set. */
+export interface TargetLook {
+  readonly at: Date;
+  /** The schedulers that were paused. */
+  readonly pausedSchedulers?: readonly string[];
+  /** Until when `br` holds garbage collection back; null: it does not. */
+  readonly safepointUntil?: Date | null;
+  /** Whether a restore is registered. */
+  readonly isRegistered?: boolean;
 }
 
 /** The last `br` of a restore, as far as it matters for what it left. */
@@ -41,10 +54,15 @@ export interface LastEnd {
   readonly checkpointLeft: boolean;
   /** Whether it succeeded after an attempt that may have found wrong rows. */
   readonly checksumsUnproven: boolean;
+  /** Undefined: nobody looked at the target after it. */
+  readonly look: TargetLook | undefined;
 }
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
+/** After the last `br` that paused them. */
+const PAUSE_MS = 5 * MINUTE + 30 * SECOND;
+const REGISTRATION_MS = 3 * MINUTE;
 
 const CHECKPOINT = '__TiDB_BR_Temporary_Snapshot_Restore_Checkpoint';
 
@@ -58,8 +76,10 @@ export function cleanupItems(end: LastEnd): CleanupItem[] {
 export const stillThere = (items: readonly CleanupItem[], at: Date): CleanupItem[] =>
   items.filter(({ until }) => until === null || until > at);
 
-function afterSuccess({ brVersion, checkpointLeft, checksumsUnproven }: LastEnd): CleanupItem[] {
+function afterSuccess({ brVersion, at, checkpointLeft, checksumsUnproven, look }: LastEnd): CleanupItem[] {
   return [
+    // A success puts all of it back; what PD shows all the same has a time of its own.
+    ...(look ? seenIn(look, at) : []),
     ...(checkpointLeft ? checkpointOf(brVersion, 'checkpointLeft') : []),
     ...(checksumsUnproven ? [UNPROVEN] : []),
   ];
@@ -73,7 +93,7 @@ const UNPROVEN: CleanupItem = {
   command: 'ADMIN CHECKSUM TABLE `<database>`.`<table>`;',
 };
 
-function passing({ kind, brVersion, at, killed }: LastEnd): CleanupItem[] {
+function passing({ kind, brVersion, at, killed, look }: LastEnd): CleanupItem[] {
   // Neither of these came as far as PD.
   if (kind === 'none' || kind === 'failedBefore') return [];
   const began = kind === undefined || !leftAsItWas(kind);
@@ -83,16 +103,12 @@ function passing({ kind, brVersion, at, killed }: LastEnd): CleanupItem[] {
     message,
     command: null,
   });
-  return [
-    after(
-      'schedulersPaused',
-      5 * MINUTE + 30 * SECOND,
-      'The schedulers of PD may be paused; they go on by themselves.',
-    ),
+  const items = [
+    after('schedulersPaused', PAUSE_MS, 'The schedulers of PD may be paused; they go on by themselves.'),
     after('importMode', 10 * MINUTE, 'TiKV may be in import mode; it leaves that by itself.'),
     after(
       'restoreRegistration',
-      3 * MINUTE,
+      REGISTRATION_MS,
       'The restore may be registered in PD; until that expires no log backup can be started.',
     ),
     ...(began
@@ -115,6 +131,43 @@ function passing({ kind, brVersion, at, killed }: LastEnd): CleanupItem[] {
             'The target may count the restore as running. The same restore goes on all the same after that; `br abort restore full` with its arguments removes the entry.',
           ),
         ]
+      : []),
+  ];
+  return look ? [...items.filter(({ what }) => !wasAsked(what, look)), ...seenIn(look, at)] : items;
+}
+
+function wasAsked(what: CleanupItem['what'], look: TargetLook): boolean {
+  if (what === 'schedulersPaused') return look.pausedSchedulers !== undefined;
+  if (what === 'restoreRegistration') return look.isRegistered !== undefined;
+  return what === 'serviceSafepoint' && look.safepointUntil !== undefined;
+}
+
+/** What PD showed to be left, with the time at which each is over at the latest. */
+function seenIn({ at: seenAt, pausedSchedulers = [], safepointUntil, isRegistered }: TargetLook, at: Date) {
+  const item = (what: CleanupItem['what'], until: Date, message: string): CleanupItem => ({
+    ...{ what, until, message, command: null, seenAt },
+  });
+  return [
+    ...(pausedSchedulers.length > 0
+      ? [
+          item(
+            'schedulersPaused',
+            new Date(at.getTime() + PAUSE_MS),
+            `PD has paused its schedulers ${pausedSchedulers.join(', ')}; they go on by themselves.`,
+          ),
+        ]
+      : []),
+    ...(isRegistered
+      ? [
+          item(
+            'restoreRegistration',
+            new Date(at.getTime() + REGISTRATION_MS),
+            'A restore is registered in PD; until that expires no log backup can be started.',
+          ),
+        ]
+      : []),
+    ...(safepointUntil
+      ? [item('serviceSafepoint', safepointUntil, 'Garbage collection is held back; it goes on by itself.')]
       : []),
   ];
 }

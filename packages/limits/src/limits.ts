@@ -245,6 +245,11 @@ export const MAX_OUTPUT_FIRST_BYTES = MIB;
 export const MAX_OUTPUT_LAST_BYTES = 8 * MIB;
 /** What every goroutine of a `br` was doing when it hung. */
 export const MAX_GOROUTINE_DUMP_BYTES = 2 * MIB;
+/** An answer of PD about a target after a restore. */
+export const MAX_PD_ANSWER_BYTES = MIB;
+/** Schedulers that PD says are paused, and the name of one. */
+export const MAX_SCHEDULERS = 64;
+export const MAX_SCHEDULER_NAME = 100;
 /** Steps of a check of a storage. */
 export const MAX_CHECK_STEPS = 1_000;
 /** Text of a step, as a worker reports it: all of them must fit into one message between services. */

@@ -15,6 +15,7 @@ import {
   RestoreChecksums,
   RestoreEndKind,
   RestoreState,
+  TargetLook,
   TargetState,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import {
@@ -338,6 +339,23 @@ describe('a restore that ended in the middle', () => {
     await worker.ends(RestoreEndKind.RESTORE_END_KIND_STOPPED);
     return id;
   }
+
+  it('says what PD showed to be left there, and leaves out what PD showed to be gone', async () => {
+    const id = await startRestore();
+    const worker = await working(id);
+    await worker.starts();
+    const at = new Date();
+    const look = { at, schedulers: { names: ['balance-leader-scheduler'] }, safepoint: {}, isRegistered: false };
+    await worker.ends(RestoreEndKind.RESTORE_END_KIND_DIRTY, { look: TargetLook.create(look) });
+    const { cleanup } = await read(id);
+    expect(cleanup.filter(({ seenTime }) => seenTime)).toMatchObject([
+      { what: 'schedulersPaused', seenTime: at, message: expect.stringContaining('balance-leader-scheduler') },
+    ]);
+    const left = cleanup.map(({ what }) => what);
+    expect(left).toContain('importMode');
+    expect(left).not.toContain('serviceSafepoint');
+    expect(left).not.toContain('restoreRegistration');
+  });
 
   it('keeps its target, says what is left there, and lets a person resume it', async () => {
     const id = await partial();

@@ -27,6 +27,7 @@ import type { Reach } from './reach.ts';
 import { keepRestoreLease } from './restore/lease.ts';
 import { fromGrantMessage, NOT_STARTED, toEndMessage, toRestoreRef } from './restore/messages.ts';
 import type { RunFolders } from './restore/run-folders.ts';
+import { lookAtTarget } from './restore/target-look.ts';
 import { runRestoreTask } from './restore/task.ts';
 import { claimUntilAnswered } from './until-answered.ts';
 import type { Works } from './works.ts';
@@ -106,6 +107,7 @@ async function run(
           release: (end) => completion.returnRestore(restore, toEndMessage(end), facts.requestId),
           lateEnd: ({ run, end }) => completion.reportRestoreEnd(toRestoreRef(run), end && toEndMessage(end)),
         },
+        lookAtTarget,
         startRecorder: () =>
           startOutputRecorder({
             client,

@@ -144,6 +144,10 @@ const CleanupItem = z
     until: z.string().optional().describe('When it is over by itself; absent where somebody must see to it.'),
     message: z.string(),
     command: z.string().optional().describe('What to run.'),
+    seenTime: z
+      .string()
+      .optional()
+      .describe('When PD was asked, and said that it is so; absent where it may be so, as `br` leaves it.'),
   })
   .meta({ id: 'CleanupItem', description: 'Something that a restore left behind in its target.' });
 

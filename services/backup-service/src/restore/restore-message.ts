@@ -1,9 +1,10 @@
-import { type CleanupItem, cleanupItems, stillThere } from '@tidemark/br-restore/cleanup';
+import { type CleanupItem, cleanupItems, stillThere, type TargetLook } from '@tidemark/br-restore/cleanup';
 import type { EndKind } from '@tidemark/br-restore/end';
-import { MAX_TOLD_SECONDS, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
+import { MAX_SCHEDULER_NAME, MAX_SCHEDULERS, MAX_TOLD_SECONDS, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
 import {
   RestoreEndKind as EndKindMessage,
   type RestoreEnd as EndMessage,
+  type TargetLook as LookMessage,
   type RestoreOptions as OptionsMessage,
   RestoreChecksums,
   Restore as RestoreMessage,
@@ -96,11 +97,12 @@ export function toRestoreMessage(restore: Restore, now: Date): RestoreMessage {
     needsConfirm: restore.needsConfirm,
     needsCleaning: restore.needsCleaning,
     quietUntil: restore.quietUntil && restore.quietUntil > now ? restore.quietUntil : undefined,
-    cleanup: cleanupOf(restore, now).map(({ what, until, message, command }) => ({
+    cleanup: cleanupOf(restore, now).map(({ what, until, message, command, seenAt }) => ({
       what,
       until: until ?? undefined,
       message,
       command: command ?? '',
+      seenTime: seenAt,
     })),
     startTime: restore.startTime,
     endTime: restore.endTime ?? undefined,
@@ -133,6 +135,7 @@ export function cleanupOf(restore: Restore, now: Date): CleanupItem[] {
     partial: targetState === 'Partial',
     checkpointLeft: restore.needsCleaning,
     checksumsUnproven: restore.checksums === 'unproven',
+    look: last.end?.look,
   });
   return stillThere(items, now);
 }
@@ -191,6 +194,28 @@ function toEndMessage(end: End): EndMessage {
     waitSeconds: (end.waitMs ?? 0) / 1000,
     killed: end.killed ?? false,
     sourceDamaged: end.sourceDamaged ?? false,
+    look: end.look && toLookMessage(end.look),
+  };
+}
+
+function toLookMessage({ at, pausedSchedulers, safepointUntil, isRegistered }: TargetLook): LookMessage {
+  return {
+    at,
+    schedulers: pausedSchedulers && { names: [...pausedSchedulers] },
+    safepoint: safepointUntil === undefined ? undefined : { until: safepointUntil ?? undefined },
+    isRegistered,
+  };
+}
+
+function fromLookMessage({ at, schedulers, safepoint, isRegistered }: LookMessage): TargetLook | undefined {
+  if (!at) return undefined;
+  return {
+    at,
+    ...(schedulers && {
+      pausedSchedulers: schedulers.names.slice(0, MAX_SCHEDULERS).map((name) => name.slice(0, MAX_SCHEDULER_NAME)),
+    }),
+    ...(safepoint && { safepointUntil: safepoint.until ?? null }),
+    ...(isRegistered !== undefined && { isRegistered }),
   };
 }
 
@@ -199,6 +224,7 @@ export function fromEndMessage(message: EndMessage | undefined): End | undefined
   const kind = (Object.keys(END_KINDS) as EndKind[]).find((one) => END_KINDS[one] === message?.kind);
   if (!message || !kind) return undefined;
   const { reason, result, checkpointLeft, afterChange, waitSeconds, killed, sourceDamaged } = message;
+  const look = message.look && fromLookMessage(message.look);
   return {
     kind,
     ...(reason && { reason: fromReasonMessage(reason) }),
@@ -215,5 +241,6 @@ export function fromEndMessage(message: EndMessage | undefined): End | undefined
     ...(waitSeconds > 0 && { waitMs: Math.min(waitSeconds, MAX_TOLD_SECONDS) * 1000 }),
     ...(killed && { killed: true as const }),
     ...(sourceDamaged && { sourceDamaged: true as const }),
+    ...(look && { look }),
   };
 }

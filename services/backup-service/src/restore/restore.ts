@@ -2,6 +2,7 @@
  * A restore as it is stored: one document, beside the backups in their collection, so that one unique index of `activeKey` keeps
  * any two that want a cluster apart. What may happen to it is decided in `decide/`; nothing else writes these fields.
  */
+import type { TargetLook } from '@tidemark/br-restore/cleanup';
 import type { EndKind } from '@tidemark/br-restore/end';
 import type { Task as AnyTask } from '@tidemark/task/task';
 import type { Progress, Reason, StorageSnapshot } from '../backup.ts';
@@ -41,6 +42,8 @@ export interface End {
   readonly killed?: true;
   /** It shows that the backup itself is damaged. */
   readonly sourceDamaged?: true;
+  /** What PD said of the target after it; absent where nobody asked. */
+  readonly look?: TargetLook;
 }
 
 /** The end of an attempt; written once, by whoever knows it first. */

@@ -1,8 +1,8 @@
 import { get as getPlain } from 'node:http';
 import { get as getSecure } from 'node:https';
-import { MAX_GOROUTINE_DUMP_BYTES, MAX_TLS_FILE_BYTES } from '@tidemark/limits/limits';
+import { MAX_GOROUTINE_DUMP_BYTES } from '@tidemark/limits/limits';
 import type { TlsFiles } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { mustBe, useFile } from '@tidemark/storage/secret-file';
+import { readClusterTls } from './cluster-tls.ts';
 
 const PATH = '/debug/pprof/goroutine?debug=2';
 const DEADLINE_MS = 5_000;
@@ -18,7 +18,8 @@ const DEADLINE_MS = 5_000;
 export async function readGoroutines(address: string, tls: TlsFiles | undefined): Promise<string> {
   const url = `${tls?.ca ? 'https' : 'http'}://${address}${PATH}`;
   const signal = AbortSignal.timeout(DEADLINE_MS);
-  const material = tls?.ca ? await readMaterial(tls, signal) : {};
+  // The certificate is the cluster's and does not name loopback; its issuer is checked.
+  const material = tls?.ca ? { ...(await readClusterTls(tls, signal)), checkServerIdentity: () => undefined } : {};
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const request = (tls?.ca ? getSecure : getPlain)(url, { ...material, signal }, (response) => {
     let text = '';
@@ -37,18 +38,4 @@ export async function readGoroutines(address: string, tls: TlsFiles | undefined)
   });
   request.on('error', reject);
   return promise;
-}
-
-async function readMaterial({ ca, cert, key }: TlsFiles, signal: AbortSignal) {
-  const rules = { folder: undefined, maxBytes: MAX_TLS_FILE_BYTES, readers: 'anybody' } as const;
-  const read = (file: string) =>
-    file === '' ? undefined : useFile(file, { ...rules, must: mustBe(rules) }, signal, (content) => content);
-  const [caBytes, certBytes, keyBytes] = await Promise.all([ca, cert, key].map(read));
-  return {
-    ...(caBytes && { ca: caBytes }),
-    ...(certBytes && { cert: certBytes }),
-    ...(keyBytes && { key: keyBytes }),
-    // The certificate is the cluster's and does not name loopback; its issuer is checked.
-    checkServerIdentity: () => undefined,
-  };
 }

@@ -1,6 +1,8 @@
 /** A whole restore by a worker, of a backup with rows, into a cluster whose rows can be looked at. */
 import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { verifyBackup } from '@tidemark/backupmeta/backupmeta';
@@ -113,6 +115,26 @@ describe('a restore by a worker', () => {
     writeFileSync(join(folder, sst), rows.replace('a row of ours', 'a row of OURS'));
     expect(await restore()).toBe('dirty: ROWS_DIFFER');
     expect(worker.told[0]?.end?.reason?.message).toContain('shop.orders');
+  });
+
+  it('tells what PD shows of the target after it was stopped', async () => {
+    await using pd = createServer((request, response) => {
+      response.end(request.url?.includes('schedulers') ? '["balance-leader-scheduler"]' : '{}');
+    });
+    await new Promise<void>((resolve) => pd.listen(0, '127.0.0.1', resolve));
+    const address = `127.0.0.1:${(pd.address() as AddressInfo).port}`;
+    await performTask(demoCluster(join(worker.root, 'clusters'), [address], SIZE), { verb: 'empty' }, signal);
+    script({ restore: { outcome: { kind: 'crash', at: 0.5 } } });
+    const order = {
+      source: { storage: worker.storage, path: 'nfs/c1/p', key: undefined },
+      target: { pd: [address], tls: undefined },
+      options: {},
+    };
+    expect(await restore({ order })).toBe('stopped: BR_KILLED');
+    expect(worker.told[0]?.end?.look).toEqual({
+      at: expect.any(Date),
+      pausedSchedulers: ['balance-leader-scheduler'],
+    });
   });
 
   it('waits for a PD that does not answer, and has touched nothing', async () => {

@@ -7,6 +7,7 @@
  * E3. A mismatch of rows is believed wherever it is found, however the run ended: what is wrong stays wrong.
  * E4. What is not known is `stopped`: the target may have been touched.
  */
+import type { TargetLook } from '@tidemark/br-restore/cleanup';
 import { type EndKind, leftAsItWas } from '@tidemark/br-restore/end';
 import { keepsCheckpoint } from '@tidemark/br-restore/versions';
 import type { Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
@@ -53,6 +54,8 @@ export interface RestoreEnd {
   readonly killed: boolean;
   /** Whether the end shows that the backup itself is damaged. */
   readonly sourceDamaged: boolean;
+  /** What PD said of the target after it. */
+  readonly look?: TargetLook;
 }
 
 /** What a restore comes to, before it is said what is left. */

@@ -1,4 +1,5 @@
 /** Restores as they travel between backup-service and its workers. Pure. */
+import type { TargetLook } from '@tidemark/br-restore/cleanup';
 import type { EndKind } from '@tidemark/br-restore/end';
 import type {
   RestoreGrant as GrantMessage,
@@ -6,6 +7,7 @@ import type {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import {
   type RestoreEnd as EndMessage,
+  type TargetLook as LookMessage,
   type RestoreOptions as OptionsMessage,
   RestoreEndKind,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
@@ -64,7 +66,7 @@ const KINDS = {
 const GOES_ON: ReadonlySet<EndKind> = new Set(['failedBefore', 'failed', 'afterSummary', 'stopped']);
 
 export function toEndMessage(end: RestoreEnd): EndMessage {
-  const { kind, reason, summary, remark, checkpointLeft, retryable, seconds, killed, sourceDamaged } = end;
+  const { kind, reason, summary, remark, checkpointLeft, retryable, seconds, killed, sourceDamaged, look } = end;
   return {
     kind: KINDS[kind],
     reason,
@@ -79,6 +81,16 @@ export function toEndMessage(end: RestoreEnd): EndMessage {
     waitSeconds: seconds ?? 0,
     killed,
     sourceDamaged,
+    look: look && toLookMessage(look),
+  };
+}
+
+function toLookMessage({ at, pausedSchedulers, safepointUntil, isRegistered }: TargetLook): LookMessage {
+  return {
+    at,
+    schedulers: pausedSchedulers && { names: [...pausedSchedulers] },
+    safepoint: safepointUntil === undefined ? undefined : { until: safepointUntil ?? undefined },
+    isRegistered,
   };
 }
 
@@ -91,6 +103,7 @@ export const NOT_STARTED: EndMessage = {
   waitSeconds: 0,
   killed: false,
   sourceDamaged: false,
+  look: undefined,
 };
 
 export function toRestoreRef({

@@ -40,6 +40,7 @@ import { type ReportLateEnd, reportLateEnds } from './late-ends.ts';
 import type { RestoreRun, RunFolders } from './run-folders.ts';
 import { type FinishedRestore, runRestore } from './run-restore.ts';
 import { type CheckedSource, checkSource } from './source-check.ts';
+import type { LookAtTarget } from './target-look.ts';
 
 /** A restore to run. */
 export interface RestoreGrant {
@@ -98,6 +99,7 @@ export interface RestoreTaskDependencies {
   readonly reach: Pick<Reach, 'failed' | 'worked'>;
   /** Aborts when this worker is to stop. */
   readonly drain: AbortSignal;
+  readonly lookAtTarget: LookAtTarget;
   /** Starts bringing what `br` prints to backup-service. */
   startRecorder(): OutputRecorder;
 }
@@ -281,8 +283,16 @@ async function run(
   const end = endOfRestore(exit, output, { ...judgedBy, started, stoppedFor });
   await recorder.finish();
   brEnded(facts, exit, end.kind);
-  return { how: isGivenBack(end, finished) && !lease.canceling.aborted ? 'release' : 'complete', end, run };
+  const look = cameToPd(end) ? await dependencies.lookAtTarget(target, lease.lost) : undefined;
+  return {
+    how: isGivenBack(end, finished) && !lease.canceling.aborted ? 'release' : 'complete',
+    end: look ? { ...end, look } : end,
+    run,
+  };
 }
+
+/** Whether `br` may have left anything in PD; where PD did not answer it, it does not answer another. */
+const cameToPd = ({ kind }: RestoreEnd): boolean => kind !== 'none' && kind !== 'failedBefore';
 
 /** What only the catalogue and the `br` at hand show, and nobody can pass over; the rest was shown before the restore was accepted. */
 function misfitOf(

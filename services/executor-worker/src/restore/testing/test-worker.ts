@@ -8,6 +8,7 @@ import { openGuards } from '../../br/process.ts';
 import type { CompletionAnswer } from '../../completion.ts';
 import type { RestoreEnd } from '../end.ts';
 import { openRunFolders } from '../run-folders.ts';
+import { lookAtTarget } from '../target-look.ts';
 import { type GrantedRestore, type RestoreGrant, type RestoreTaskDependencies, runRestoreTask } from '../task.ts';
 
 export interface RunSettings {
@@ -127,6 +128,7 @@ export async function openTestWorker() {
         metadataBytes: 1_000_000,
         reach: { failed: (_, digest) => void unreached.push(digest), worked: () => undefined },
         drain: signals.drain.signal,
+        lookAtTarget,
         startRecorder: () => ({
           push(chunk) {
             printed += chunk;

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/restore.proto.
  */
 export const file_tidemark_backup_v1_restore: GenFile = /*@__PURE__*/
-  fileDesc("CiB0aWRlbWFyay9iYWNrdXAvdjEvcmVzdG9yZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIlUKDVJlc3RvcmVSZXN1bHQSEgoKc2l6ZV9ieXRlcxgBIAEoBBIPCgdzZWNvbmRzGAIgASgBEg8KB3N1bW1hcnkYAyABKAkSDgoGcmVtYXJrGAQgASgJIooCCgpSZXN0b3JlRW5kEjAKBGtpbmQYASABKA4yIi50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZUVuZEtpbmQSKgoGcmVhc29uGAIgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlJlYXNvbhIxCgZyZXN1bHQYAyABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVJlc3VsdBIXCg9jaGVja3BvaW50X2xlZnQYBCABKAgSFAoMYWZ0ZXJfY2hhbmdlGAUgASgIEhQKDHdhaXRfc2Vjb25kcxgGIAEoARIOCgZraWxsZWQYByABKAgSFgoOc291cmNlX2RhbWFnZWQYCCABKAgi4AEKDlJlc3RvcmVBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIOCgZ3b3JrZXIYAiABKAkSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB291dGNvbWUYBSABKAkSKwoDZW5kGAYgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVFbmQSEgoKYnJfdmVyc2lvbhgHIAEoCSKrAQoNUmVzdG9yZVNvdXJjZRIRCgliYWNrdXBfaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRISCgpzdG9yYWdlX2lkGAMgASgJEgwKBHBhdGgYBCABKAkSCwoDdHNvGAUgASgEEhIKCnNpemVfYnl0ZXMYBiABKAQSFwoPY2x1c3Rlcl92ZXJzaW9uGAcgASgJEhcKD3RpZGJfY2x1c3Rlcl9pZBgIIAEoBCKYAQoNUmVzdG9yZVRhcmdldBISCgpjbHVzdGVyX2lkGAEgASgJEgoKAnBkGAIgAygJEg8KB3ZlcnNpb24YAyABKAkSDAoEcG9vbBgEIAEoCRIzCgdwdXJwb3NlGAUgASgOMiIudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXJQdXJwb3NlEhMKC3N0cmljdF9sb3NzGAYgASgIImMKDlJlc3RvcmVSZWxlYXNlEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIKCgJieRgCIAEoCRIPCgdjbGVhbmVkGAMgASgIEgwKBG5vdGUYBCABKAkiaAoLQ2xlYW51cEl0ZW0SDAoEd2hhdBgBIAEoCRIpCgV1bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHbWVzc2FnZRgDIAEoCRIPCgdjb21tYW5kGAQgASgJIvsBCg5SZXN0b3JlT3B0aW9ucxISCgpyYXRlX2xpbWl0GAEgASgNEhoKEndpdGhfc3lzdGVtX3RhYmxlcxgCIAEoCBIVCg13aXRob3V0X3N0YXRzGAMgASgIEhoKEnBsYWNlbWVudF9wb2xpY2llcxgEIAEoCRIaChJ3YWl0X3RpZmxhc2hfcmVhZHkYBSABKAgSPAoFZXh0cmEYBiADKAsyLS50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZU9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPQoMUmVzdG9yZUNoZWNrEgwKBG5hbWUYASABKAkSDgoGcmVzdWx0GAIgASgJEg8KB21lc3NhZ2UYAyABKAki/wEKC1Jlc3RvcmVQbGFuEgwKBGhhc2gYASABKAkSMQoGc291cmNlGAIgASgLMiEudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVTb3VyY2USMQoGdGFyZ2V0GAMgASgLMiEudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVUYXJnZXQSMAoGY2hlY2tzGAQgAygLMiAudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVDaGVjaxIZChFlc3RpbWF0ZWRfc2Vjb25kcxgFIAEoARIvCgtzb3VyY2VfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiugkKB1Jlc3RvcmUSCgoCaWQYASABKAkSLwoFc3RhdGUYAiABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVN0YXRlEjUKDHRhcmdldF9zdGF0ZRgDIAEoDjIfLnRpZGVtYXJrLmJhY2t1cC52MS5UYXJnZXRTdGF0ZRIxCgZzb3VyY2UYBCABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVNvdXJjZRIxCgZ0YXJnZXQYBSABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVRhcmdldBIzCgdvcHRpb25zGAYgASgLMiIudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVPcHRpb25zEgwKBGFyZ3YYByADKAkSEgoKYnJfdmVyc2lvbhgIIAEoCRIuCghwcm9ncmVzcxgJIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Qcm9ncmVzcxIxCgZyZXN1bHQYCiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVJlc3VsdBIqCgZyZWFzb24YCyABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuUmVhc29uEjQKCGF0dGVtcHRzGAwgAygLMiIudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVBdHRlbXB0EjYKDGNhbmNlbGxhdGlvbhgNIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxsYXRpb24SMwoHcmVsZWFzZRgOIAEoCzIiLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlUmVsZWFzZRIRCglyZXN1bWFibGUYDyABKAgSFwoPb3V0Y29tZV91bmtub3duGBAgASgIEjcKCWNoZWNrc3VtcxgRIAEoDjIkLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlQ2hlY2tzdW1zEhUKDW5lZWRzX2NvbmZpcm0YEiABKAgSFgoObmVlZHNfY2xlYW5pbmcYEyABKAgSLwoLcXVpZXRfdW50aWwYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKB2NsZWFudXAYFSADKAsyHy50aWRlbWFyay5iYWNrdXAudjEuQ2xlYW51cEl0ZW0SLgoKc3RhcnRfdGltZRgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYFyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGBggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgZIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YGiABKAQSEgoKY3JlYXRlZF9ieRgbIAEoCRIsCghkZWFkbGluZRgcIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNbmV4dF90cnlfdGltZRgdIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGd29ya2VyGB4gASgJKtIBCgxSZXN0b3JlU3RhdGUSHQoZUkVTVE9SRV9TVEFURV9VTlNQRUNJRklFRBAAEhgKFFJFU1RPUkVfU1RBVEVfUVVFVUVEEAESGQoVUkVTVE9SRV9TVEFURV9SVU5OSU5HEAISGwoXUkVTVE9SRV9TVEFURV9DQU5DRUxJTkcQAxIbChdSRVNUT1JFX1NUQVRFX1NVQ0NFRURFRBAEEhgKFFJFU1RPUkVfU1RBVEVfRkFJTEVEEAUSGgoWUkVTVE9SRV9TVEFURV9DQU5DRUxFRBAGKpcBCgtUYXJnZXRTdGF0ZRIcChhUQVJHRVRfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZUQVJHRVRfU1RBVEVfVU5UT1VDSEVEEAESGAoUVEFSR0VUX1NUQVRFX1BBUlRJQUwQAhIZChVUQVJHRVRfU1RBVEVfUkVTVE9SRUQQAxIZChVUQVJHRVRfU1RBVEVfUkVMRUFTRUQQBCpzChBSZXN0b3JlQ2hlY2tzdW1zEiEKHVJFU1RPUkVfQ0hFQ0tTVU1TX1VOU1BFQ0lGSUVEEAASHAoYUkVTVE9SRV9DSEVDS1NVTVNfUFJPVkVOEAESHgoaUkVTVE9SRV9DSEVDS1NVTVNfVU5QUk9WRU4QAirlAgoOUmVzdG9yZUVuZEtpbmQSIAocUkVTVE9SRV9FTkRfS0lORF9VTlNQRUNJRklFRBAAEh4KGlJFU1RPUkVfRU5EX0tJTkRfU1VDQ0VFREVEEAESHAoYUkVTVE9SRV9FTkRfS0lORF9SRUZVU0VEEAISHgoaUkVTVE9SRV9FTkRfS0lORF9OT1RfRlJFU0gQAxIiCh5SRVNUT1JFX0VORF9LSU5EX0ZBSUxFRF9CRUZPUkUQBBIZChVSRVNUT1JFX0VORF9LSU5EX05PTkUQBRIZChVSRVNUT1JFX0VORF9LSU5EX1dBSVQQBhIbChdSRVNUT1JFX0VORF9LSU5EX0ZBSUxFRBAHEhoKFlJFU1RPUkVfRU5EX0tJTkRfRElSVFkQCBIiCh5SRVNUT1JFX0VORF9LSU5EX0FGVEVSX1NVTU1BUlkQCRIcChhSRVNUT1JFX0VORF9LSU5EX1NUT1BQRUQQCmIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
+  fileDesc("CiB0aWRlbWFyay9iYWNrdXAvdjEvcmVzdG9yZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIlUKDVJlc3RvcmVSZXN1bHQSEgoKc2l6ZV9ieXRlcxgBIAEoBBIPCgdzZWNvbmRzGAIgASgBEg8KB3N1bW1hcnkYAyABKAkSDgoGcmVtYXJrGAQgASgJIrgCCgpSZXN0b3JlRW5kEjAKBGtpbmQYASABKA4yIi50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZUVuZEtpbmQSKgoGcmVhc29uGAIgASgLMhoudGlkZW1hcmsuYmFja3VwLnYxLlJlYXNvbhIxCgZyZXN1bHQYAyABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVJlc3VsdBIXCg9jaGVja3BvaW50X2xlZnQYBCABKAgSFAoMYWZ0ZXJfY2hhbmdlGAUgASgIEhQKDHdhaXRfc2Vjb25kcxgGIAEoARIOCgZraWxsZWQYByABKAgSFgoOc291cmNlX2RhbWFnZWQYCCABKAgSLAoEbG9vaxgJIAEoCzIeLnRpZGVtYXJrLmJhY2t1cC52MS5UYXJnZXRMb29rItUBCgpUYXJnZXRMb29rEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI4CgpzY2hlZHVsZXJzGAIgASgLMiQudGlkZW1hcmsuYmFja3VwLnYxLlBhdXNlZFNjaGVkdWxlcnMSNwoJc2FmZXBvaW50GAMgASgLMiQudGlkZW1hcmsuYmFja3VwLnYxLlNlcnZpY2VTYWZlcG9pbnQSGgoNaXNfcmVnaXN0ZXJlZBgEIAEoCEgAiAEBQhAKDl9pc19yZWdpc3RlcmVkIiEKEFBhdXNlZFNjaGVkdWxlcnMSDQoFbmFtZXMYASADKAkiPQoQU2VydmljZVNhZmVwb2ludBIpCgV1bnRpbBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi4AEKDlJlc3RvcmVBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIOCgZ3b3JrZXIYAiABKAkSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB291dGNvbWUYBSABKAkSKwoDZW5kGAYgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVFbmQSEgoKYnJfdmVyc2lvbhgHIAEoCSKrAQoNUmVzdG9yZVNvdXJjZRIRCgliYWNrdXBfaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCRISCgpzdG9yYWdlX2lkGAMgASgJEgwKBHBhdGgYBCABKAkSCwoDdHNvGAUgASgEEhIKCnNpemVfYnl0ZXMYBiABKAQSFwoPY2x1c3Rlcl92ZXJzaW9uGAcgASgJEhcKD3RpZGJfY2x1c3Rlcl9pZBgIIAEoBCKYAQoNUmVzdG9yZVRhcmdldBISCgpjbHVzdGVyX2lkGAEgASgJEgoKAnBkGAIgAygJEg8KB3ZlcnNpb24YAyABKAkSDAoEcG9vbBgEIAEoCRIzCgdwdXJwb3NlGAUgASgOMiIudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXJQdXJwb3NlEhMKC3N0cmljdF9sb3NzGAYgASgIImMKDlJlc3RvcmVSZWxlYXNlEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIKCgJieRgCIAEoCRIPCgdjbGVhbmVkGAMgASgIEgwKBG5vdGUYBCABKAkilwEKC0NsZWFudXBJdGVtEgwKBHdoYXQYASABKAkSKQoFdW50aWwYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB21lc3NhZ2UYAyABKAkSDwoHY29tbWFuZBgEIAEoCRItCglzZWVuX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvsBCg5SZXN0b3JlT3B0aW9ucxISCgpyYXRlX2xpbWl0GAEgASgNEhoKEndpdGhfc3lzdGVtX3RhYmxlcxgCIAEoCBIVCg13aXRob3V0X3N0YXRzGAMgASgIEhoKEnBsYWNlbWVudF9wb2xpY2llcxgEIAEoCRIaChJ3YWl0X3RpZmxhc2hfcmVhZHkYBSABKAgSPAoFZXh0cmEYBiADKAsyLS50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZU9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPQoMUmVzdG9yZUNoZWNrEgwKBG5hbWUYASABKAkSDgoGcmVzdWx0GAIgASgJEg8KB21lc3NhZ2UYAyABKAki/wEKC1Jlc3RvcmVQbGFuEgwKBGhhc2gYASABKAkSMQoGc291cmNlGAIgASgLMiEudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVTb3VyY2USMQoGdGFyZ2V0GAMgASgLMiEudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVUYXJnZXQSMAoGY2hlY2tzGAQgAygLMiAudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVDaGVjaxIZChFlc3RpbWF0ZWRfc2Vjb25kcxgFIAEoARIvCgtzb3VyY2VfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiugkKB1Jlc3RvcmUSCgoCaWQYASABKAkSLwoFc3RhdGUYAiABKA4yIC50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVN0YXRlEjUKDHRhcmdldF9zdGF0ZRgDIAEoDjIfLnRpZGVtYXJrLmJhY2t1cC52MS5UYXJnZXRTdGF0ZRIxCgZzb3VyY2UYBCABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVNvdXJjZRIxCgZ0YXJnZXQYBSABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVRhcmdldBIzCgdvcHRpb25zGAYgASgLMiIudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVPcHRpb25zEgwKBGFyZ3YYByADKAkSEgoKYnJfdmVyc2lvbhgIIAEoCRIuCghwcm9ncmVzcxgJIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Qcm9ncmVzcxIxCgZyZXN1bHQYCiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVJlc3VsdBIqCgZyZWFzb24YCyABKAsyGi50aWRlbWFyay5iYWNrdXAudjEuUmVhc29uEjQKCGF0dGVtcHRzGAwgAygLMiIudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVBdHRlbXB0EjYKDGNhbmNlbGxhdGlvbhgNIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5DYW5jZWxsYXRpb24SMwoHcmVsZWFzZRgOIAEoCzIiLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlUmVsZWFzZRIRCglyZXN1bWFibGUYDyABKAgSFwoPb3V0Y29tZV91bmtub3duGBAgASgIEjcKCWNoZWNrc3VtcxgRIAEoDjIkLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlQ2hlY2tzdW1zEhUKDW5lZWRzX2NvbmZpcm0YEiABKAgSFgoObmVlZHNfY2xlYW5pbmcYEyABKAgSLwoLcXVpZXRfdW50aWwYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKB2NsZWFudXAYFSADKAsyHy50aWRlbWFyay5iYWNrdXAudjEuQ2xlYW51cEl0ZW0SLgoKc3RhcnRfdGltZRgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYFyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGBggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgZIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YGiABKAQSEgoKY3JlYXRlZF9ieRgbIAEoCRIsCghkZWFkbGluZRgcIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNbmV4dF90cnlfdGltZRgdIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGd29ya2VyGB4gASgJKtIBCgxSZXN0b3JlU3RhdGUSHQoZUkVTVE9SRV9TVEFURV9VTlNQRUNJRklFRBAAEhgKFFJFU1RPUkVfU1RBVEVfUVVFVUVEEAESGQoVUkVTVE9SRV9TVEFURV9SVU5OSU5HEAISGwoXUkVTVE9SRV9TVEFURV9DQU5DRUxJTkcQAxIbChdSRVNUT1JFX1NUQVRFX1NVQ0NFRURFRBAEEhgKFFJFU1RPUkVfU1RBVEVfRkFJTEVEEAUSGgoWUkVTVE9SRV9TVEFURV9DQU5DRUxFRBAGKpcBCgtUYXJnZXRTdGF0ZRIcChhUQVJHRVRfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZUQVJHRVRfU1RBVEVfVU5UT1VDSEVEEAESGAoUVEFSR0VUX1NUQVRFX1BBUlRJQUwQAhIZChVUQVJHRVRfU1RBVEVfUkVTVE9SRUQQAxIZChVUQVJHRVRfU1RBVEVfUkVMRUFTRUQQBCpzChBSZXN0b3JlQ2hlY2tzdW1zEiEKHVJFU1RPUkVfQ0hFQ0tTVU1TX1VOU1BFQ0lGSUVEEAASHAoYUkVTVE9SRV9DSEVDS1NVTVNfUFJPVkVOEAESHgoaUkVTVE9SRV9DSEVDS1NVTVNfVU5QUk9WRU4QAirlAgoOUmVzdG9yZUVuZEtpbmQSIAocUkVTVE9SRV9FTkRfS0lORF9VTlNQRUNJRklFRBAAEh4KGlJFU1RPUkVfRU5EX0tJTkRfU1VDQ0VFREVEEAESHAoYUkVTVE9SRV9FTkRfS0lORF9SRUZVU0VEEAISHgoaUkVTVE9SRV9FTkRfS0lORF9OT1RfRlJFU0gQAxIiCh5SRVNUT1JFX0VORF9LSU5EX0ZBSUxFRF9CRUZPUkUQBBIZChVSRVNUT1JFX0VORF9LSU5EX05PTkUQBRIZChVSRVNUT1JFX0VORF9LSU5EX1dBSVQQBhIbChdSRVNUT1JFX0VORF9LSU5EX0ZBSUxFRBAHEhoKFlJFU1RPUkVfRU5EX0tJTkRfRElSVFkQCBIiCh5SRVNUT1JFX0VORF9LSU5EX0FGVEVSX1NVTU1BUlkQCRIcChhSRVNUT1JFX0VORF9LSU5EX1NUT1BQRUQQCmIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
 
 /**
  * What `br` says of a restore that succeeded.
@@ -111,6 +111,13 @@ export type RestoreEnd = Message<"tidemark.backup.v1.RestoreEnd"> & {
    * @generated from field: bool source_damaged = 8;
    */
   sourceDamaged: boolean;
+
+  /**
+   * What PD said of the target after it; not set where nobody asked.
+   *
+   * @generated from field: tidemark.backup.v1.TargetLook look = 9;
+   */
+  look?: TargetLook | undefined;
 };
 
 /**
@@ -119,6 +126,82 @@ export type RestoreEnd = Message<"tidemark.backup.v1.RestoreEnd"> & {
  */
 export const RestoreEndSchema: GenMessage<RestoreEnd> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_restore, 1);
+
+/**
+ * What PD said of a target right after `br` had ended there. What it did not answer is not set.
+ *
+ * @generated from message tidemark.backup.v1.TargetLook
+ */
+export type TargetLook = Message<"tidemark.backup.v1.TargetLook"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp at = 1;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * @generated from field: tidemark.backup.v1.PausedSchedulers schedulers = 2;
+   */
+  schedulers?: PausedSchedulers | undefined;
+
+  /**
+   * @generated from field: tidemark.backup.v1.ServiceSafepoint safepoint = 3;
+   */
+  safepoint?: ServiceSafepoint | undefined;
+
+  /**
+   * Whether a restore is registered in PD.
+   *
+   * @generated from field: optional bool is_registered = 4;
+   */
+  isRegistered?: boolean | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.TargetLook.
+ * Use `create(TargetLookSchema)` to create a new message.
+ */
+export const TargetLookSchema: GenMessage<TargetLook> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_restore, 2);
+
+/**
+ * Schedulers of PD that were paused.
+ *
+ * @generated from message tidemark.backup.v1.PausedSchedulers
+ */
+export type PausedSchedulers = Message<"tidemark.backup.v1.PausedSchedulers"> & {
+  /**
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.PausedSchedulers.
+ * Use `create(PausedSchedulersSchema)` to create a new message.
+ */
+export const PausedSchedulersSchema: GenMessage<PausedSchedulers> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_restore, 3);
+
+/**
+ * What keeps garbage collection from going on.
+ *
+ * @generated from message tidemark.backup.v1.ServiceSafepoint
+ */
+export type ServiceSafepoint = Message<"tidemark.backup.v1.ServiceSafepoint"> & {
+  /**
+   * Until when br holds garbage collection back; not set where it does not.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 1;
+   */
+  until?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ServiceSafepoint.
+ * Use `create(ServiceSafepointSchema)` to create a new message.
+ */
+export const ServiceSafepointSchema: GenMessage<ServiceSafepoint> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_restore, 4);
 
 /**
  * One claim of the restore by one worker.
@@ -171,7 +254,7 @@ export type RestoreAttempt = Message<"tidemark.backup.v1.RestoreAttempt"> & {
  * Use `create(RestoreAttemptSchema)` to create a new message.
  */
 export const RestoreAttemptSchema: GenMessage<RestoreAttempt> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore, 2);
+  messageDesc(file_tidemark_backup_v1_restore, 5);
 
 /**
  * The backup that is read.
@@ -231,7 +314,7 @@ export type RestoreSource = Message<"tidemark.backup.v1.RestoreSource"> & {
  * Use `create(RestoreSourceSchema)` to create a new message.
  */
 export const RestoreSourceSchema: GenMessage<RestoreSource> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore, 3);
+  messageDesc(file_tidemark_backup_v1_restore, 6);
 
 /**
  * The cluster that is restored into.
@@ -279,7 +362,7 @@ export type RestoreTarget = Message<"tidemark.backup.v1.RestoreTarget"> & {
  * Use `create(RestoreTargetSchema)` to create a new message.
  */
 export const RestoreTargetSchema: GenMessage<RestoreTarget> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore, 4);
+  messageDesc(file_tidemark_backup_v1_restore, 7);
 
 /**
  * A person freed a target.
@@ -315,7 +398,7 @@ export type RestoreRelease = Message<"tidemark.backup.v1.RestoreRelease"> & {
  * Use `create(RestoreReleaseSchema)` to create a new message.
  */
 export const RestoreReleaseSchema: GenMessage<RestoreRelease> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore, 5);
+  messageDesc(file_tidemark_backup_v1_restore, 8);
 
 /**
  * Something that a restore left behind in its target.
@@ -350,6 +433,13 @@ export type CleanupItem = Message<"tidemark.backup.v1.CleanupItem"> & {
    * @generated from field: string command = 4;
    */
   command: string;
+
+  /**
+   * When it was seen to be so; not set where it may be so.
+   *
+   * @generated from field: google.protobuf.Timestamp seen_time = 5;
+   */
+  seenTime?: Timestamp | undefined;
 };
 
 /**
@@ -357,7 +447,7 @@ export type CleanupItem = Message<"tidemark.backup.v1.CleanupItem"> & {
  * Use `create(CleanupItemSchema)` to create a new message.
  */
 export const CleanupItemSchema: GenMessage<CleanupItem> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore, 6);
+  messageDesc(file_tidemark_backup_v1_restore, 9);
 
 /**
  * What a restore may be told beside its source and target.
@@ -413,7 +503,7 @@ export type RestoreOptions = Message<"tidemark.backup.v1.RestoreOptions"> & {
  * Use `create(RestoreOptionsSchema)` to create a new message.
  */
 export const RestoreOptionsSchema: GenMessage<RestoreOptions> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore, 7);
+  messageDesc(file_tidemark_backup_v1_restore, 10);
 
 /**
  * What is known before a restore begins.
@@ -446,7 +536,7 @@ export type RestoreCheck = Message<"tidemark.backup.v1.RestoreCheck"> & {
  * Use `create(RestoreCheckSchema)` to create a new message.
  */
 export const RestoreCheckSchema: GenMessage<RestoreCheck> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore, 8);
+  messageDesc(file_tidemark_backup_v1_restore, 11);
 
 /**
  * What a restore will do.
@@ -496,7 +586,7 @@ export type RestorePlan = Message<"tidemark.backup.v1.RestorePlan"> & {
  * Use `create(RestorePlanSchema)` to create a new message.
  */
 export const RestorePlanSchema: GenMessage<RestorePlan> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore, 9);
+  messageDesc(file_tidemark_backup_v1_restore, 12);
 
 /**
  * A restore as people see it.
@@ -688,7 +778,7 @@ export type Restore = Message<"tidemark.backup.v1.Restore"> & {
  * Use `create(RestoreSchema)` to create a new message.
  */
 export const RestoreSchema: GenMessage<Restore> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore, 10);
+  messageDesc(file_tidemark_backup_v1_restore, 13);
 
 /**
  * Where a restore is in its life.

@@ -149,6 +149,30 @@ export interface RestoreEnd {
   killed: boolean;
   /** It shows that the backup itself is damaged. */
   sourceDamaged: boolean;
+  /** What PD said of the target after it; not set where nobody asked. */
+  look: TargetLook | undefined;
+}
+
+/** What PD said of a target right after `br` had ended there. What it did not answer is not set. */
+export interface TargetLook {
+  at: Date | undefined;
+  schedulers: PausedSchedulers | undefined;
+  safepoint:
+    | ServiceSafepoint
+    | undefined;
+  /** Whether a restore is registered in PD. */
+  isRegistered?: boolean | undefined;
+}
+
+/** Schedulers of PD that were paused. */
+export interface PausedSchedulers {
+  names: string[];
+}
+
+/** What keeps garbage collection from going on. */
+export interface ServiceSafepoint {
+  /** Until when br holds garbage collection back; not set where it does not. */
+  until: Date | undefined;
 }
 
 /** One claim of the restore by one worker. */
@@ -216,6 +240,8 @@ export interface CleanupItem {
   message: string;
   /** What to run, in SQL or for a shell; empty where there is nothing to run. */
   command: string;
+  /** When it was seen to be so; not set where it may be so. */
+  seenTime: Date | undefined;
 }
 
 /** What a restore may be told beside its source and target. */
@@ -425,6 +451,7 @@ function createBaseRestoreEnd(): RestoreEnd {
     waitSeconds: 0,
     killed: false,
     sourceDamaged: false,
+    look: undefined,
   };
 }
 
@@ -453,6 +480,9 @@ export const RestoreEnd: MessageFns<RestoreEnd> = {
     }
     if (message.sourceDamaged !== false) {
       writer.uint32(64).bool(message.sourceDamaged);
+    }
+    if (message.look !== undefined) {
+      TargetLook.encode(message.look, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -534,6 +564,14 @@ export const RestoreEnd: MessageFns<RestoreEnd> = {
             message.sourceDamaged = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.look = TargetLook.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -563,6 +601,214 @@ export const RestoreEnd: MessageFns<RestoreEnd> = {
     message.waitSeconds = object.waitSeconds ?? 0;
     message.killed = object.killed ?? false;
     message.sourceDamaged = object.sourceDamaged ?? false;
+    message.look = (object.look !== undefined && object.look !== null)
+      ? TargetLook.fromPartial(object.look)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTargetLook(): TargetLook {
+  return { at: undefined, schedulers: undefined, safepoint: undefined, isRegistered: undefined };
+}
+
+export const TargetLook: MessageFns<TargetLook> = {
+  encode(message: TargetLook, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.at !== undefined) {
+      Timestamp.encode(toTimestamp(message.at), writer.uint32(10).fork()).join();
+    }
+    if (message.schedulers !== undefined) {
+      PausedSchedulers.encode(message.schedulers, writer.uint32(18).fork()).join();
+    }
+    if (message.safepoint !== undefined) {
+      ServiceSafepoint.encode(message.safepoint, writer.uint32(26).fork()).join();
+    }
+    if (message.isRegistered !== undefined) {
+      writer.uint32(32).bool(message.isRegistered);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TargetLook {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTargetLook();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.schedulers = PausedSchedulers.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.safepoint = ServiceSafepoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.isRegistered = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TargetLook>): TargetLook {
+    return TargetLook.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TargetLook>): TargetLook {
+    const message = createBaseTargetLook();
+    message.at = object.at ?? undefined;
+    message.schedulers = (object.schedulers !== undefined && object.schedulers !== null)
+      ? PausedSchedulers.fromPartial(object.schedulers)
+      : undefined;
+    message.safepoint = (object.safepoint !== undefined && object.safepoint !== null)
+      ? ServiceSafepoint.fromPartial(object.safepoint)
+      : undefined;
+    message.isRegistered = object.isRegistered ?? undefined;
+    return message;
+  },
+};
+
+function createBasePausedSchedulers(): PausedSchedulers {
+  return { names: [] };
+}
+
+export const PausedSchedulers: MessageFns<PausedSchedulers> = {
+  encode(message: PausedSchedulers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.names) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PausedSchedulers {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePausedSchedulers();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PausedSchedulers>): PausedSchedulers {
+    return PausedSchedulers.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PausedSchedulers>): PausedSchedulers {
+    const message = createBasePausedSchedulers();
+    message.names = object.names?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseServiceSafepoint(): ServiceSafepoint {
+  return { until: undefined };
+}
+
+export const ServiceSafepoint: MessageFns<ServiceSafepoint> = {
+  encode(message: ServiceSafepoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.until !== undefined) {
+      Timestamp.encode(toTimestamp(message.until), writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceSafepoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceSafepoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.until = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ServiceSafepoint>): ServiceSafepoint {
+    return ServiceSafepoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ServiceSafepoint>): ServiceSafepoint {
+    const message = createBaseServiceSafepoint();
+    message.until = object.until ?? undefined;
     return message;
   },
 };
@@ -1068,7 +1314,7 @@ export const RestoreRelease: MessageFns<RestoreRelease> = {
 };
 
 function createBaseCleanupItem(): CleanupItem {
-  return { what: "", until: undefined, message: "", command: "" };
+  return { what: "", until: undefined, message: "", command: "", seenTime: undefined };
 }
 
 export const CleanupItem: MessageFns<CleanupItem> = {
@@ -1084,6 +1330,9 @@ export const CleanupItem: MessageFns<CleanupItem> = {
     }
     if (message.command !== "") {
       writer.uint32(34).string(message.command);
+    }
+    if (message.seenTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.seenTime), writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1133,6 +1382,14 @@ export const CleanupItem: MessageFns<CleanupItem> = {
             message.command = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.seenTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1154,6 +1411,7 @@ export const CleanupItem: MessageFns<CleanupItem> = {
     message.until = object.until ?? undefined;
     message.message = object.message ?? "";
     message.command = object.command ?? "";
+    message.seenTime = object.seenTime ?? undefined;
     return message;
   },
 };
