@@ -2,10 +2,10 @@
 
 import type { KeyObject } from 'node:crypto';
 import { openCrypter } from '@tidemark/backupmeta/crypter';
-import { MANIFEST } from '@tidemark/backupmeta/seal';
-import { type JudgedManifest, judgeManifest, readPublicKey } from '@tidemark/backupmeta/signature';
+import { type JudgedManifest, readPublicKey } from '@tidemark/backupmeta/signature';
 import { toSentence } from '@tidemark/backupmeta/verdict';
-import { type ContentReport, type Progress, verifyContent } from '@tidemark/backupmeta/verify-content';
+import type { ContentReport, Progress } from '@tidemark/backupmeta/verify-content';
+import { verifyStored } from '@tidemark/backupmeta/verify-stored';
 import { AppError } from '@tidemark/errors/app-error';
 import { MAX_SECRET_FILE_BYTES } from '@tidemark/limits/limits';
 import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
@@ -51,17 +51,13 @@ export async function verify(
   try {
     const files = await openBackupFiles(storage, path, env);
     const options = crypter && BrOptions.create({ crypterMethod: crypter.method, crypterKeyFile: crypter.keyFile });
-    const judged = judgeManifest(await files.read(MANIFEST, stop), path, keys);
-    const report = await verifyContent(files, stop, {
+    const { report, manifest } = await verifyStored({ files, path, keys }, stop, {
       level,
       sample,
       seed: path,
       bytesPerSecond,
       filesAtOnce,
       decrypt: await openCrypter(options, undefined, stop),
-      sealed: judged.sealed,
-      signature: judged.signature,
-      finding: judged.finding,
       onProgress(progress) {
         last = progress;
         show(toLine(progress, performance.now() - startedAt));
@@ -69,8 +65,8 @@ export async function verify(
     });
     show('');
     const seconds = (performance.now() - startedAt) / 1_000;
-    if (json) say(JSON.stringify(toJson(report, judged, seconds, sample)));
-    else tell(report, judged, seconds, sample, say);
+    if (json) say(JSON.stringify(toJson(report, manifest, seconds, sample)));
+    else tell(report, manifest, seconds, sample, say);
     return CODES[report.verdict];
   } catch (error) {
     show('');

@@ -141,7 +141,10 @@ async function work(client: ServiceClient<ExecutorServiceServer>, task: TaskRef)
     estimate: undefined,
     starting: { argv: ['br'], brVersion: 'v8.5.0', hasLock: true },
   });
-  await client.completeTask({ task, outcome: { $case: 'succeeded', value: { result: RESULT, exitSeen: true } } });
+  await client.completeTask({
+    task,
+    outcome: { $case: 'succeeded', value: { result: RESULT, exitSeen: true, manifestKeyId: '' } },
+  });
 }
 
 async function fill(database: Db, doorbells: number, { slots }: Storm, signal: AbortSignal): Promise<string[]> {

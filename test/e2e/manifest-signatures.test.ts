@@ -6,10 +6,22 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keyIdOf } from '@tidemark/backupmeta/signature';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { performTask } from '@tidemark/demo-br/demo-cluster-task';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type BackupRecord, startTidemark, type Tidemark } from './tidemark.ts';
 
 const CLI = join(import.meta.dirname, '..', '..', 'cli', 'src', 'main.ts');
+
+/** A plan and a restore as REST shows them, as far as this file looks at them. */
+interface PlanView {
+  readonly planHash: string;
+  readonly checks: readonly { readonly name: string; readonly result: string }[];
+}
+interface RestoreView {
+  readonly state: string;
+  readonly targetState: string;
+  readonly reason?: { readonly code: string; readonly message: string };
+}
 
 describe('a signed manifest', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-signatures-'));
@@ -106,4 +118,73 @@ describe('a signed manifest', () => {
       problems: [{ kind: 'tampered' }],
     });
   });
+
+  it('keeps a backup from being restored that is not the one that was made, until a person passes that over', async () => {
+    const [backup, stranger] = [await good('restored'), await good('foreign')];
+    const target = await tidemark.cluster('target', { pd: ['10.9.0.1:2379'] });
+    await performTask(tidemark.demoCluster('10.9.0.1:2379'), { verb: 'empty' }, AbortSignal.timeout(60_000));
+    const restored = async (acknowledge: readonly string[] = []) => {
+      const wish = { backupId: backup.id, targetClusterId: target };
+      const planned = await tidemark.call<{ plan: PlanView }>('POST', '/restores/plan', wish);
+      const { planHash, checks } = planned.data.plan;
+      const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', {
+        ...wish,
+        ...{ planHash, confirm: target, acknowledge },
+      });
+      const sound = checks.find(({ name }) => name === 'sourceSound')?.result;
+      if (started.status !== 200) return { sound, refused: started.message };
+      const ended = await vi.waitFor(
+        async () => {
+          const answer = await tidemark.call<{ restore: RestoreView }>('GET', `/restores/${started.data.restoreId}`);
+          const { restore } = answer.data;
+          if (!['Succeeded', 'Failed', 'Canceled'].includes(restore.state)) throw new Error('the restore goes on');
+          return restore;
+        },
+        { timeout: 40_000, interval: 100 },
+      );
+      return { sound, ...ended };
+    };
+
+    // All of another backup, which bears no signature: the restore is the first to look.
+    const kept = join(folder, 'kept');
+    cpSync(inStorage(backup.filePath), kept, { recursive: true });
+    rmSync(inStorage(backup.filePath), { recursive: true });
+    cpSync(inStorage(stranger.filePath), inStorage(backup.filePath), { recursive: true });
+    rmSync(inStorage(backup.filePath, 'tidemark.json'));
+    expect(await restored()).toMatchObject({
+      sound: 'warn',
+      state: 'Failed',
+      targetState: 'Untouched',
+      reason: { code: 'SOURCE_NOT_SIGNED' },
+    });
+    const blocked = { sound: 'blocked', refused: expect.stringContaining('was signed, and is not now') };
+    await vi.waitFor(async () => expect(await restored()).toMatchObject(blocked), { timeout: 10_000 });
+    expect(await verified(backup)).toMatchObject({ state: 'Unknown', damaged: false });
+    expect(await restored()).toMatchObject(blocked);
+
+    // Its own manifest, and the files of another one.
+    cpSync(join(kept, 'tidemark.json'), inStorage(backup.filePath, 'tidemark.json'));
+    expect(await restored(['sourceSound'])).toMatchObject({
+      state: 'Failed',
+      targetState: 'Untouched',
+      reason: { code: 'SOURCE_IS_ANOTHER' },
+    });
+    rmSync(inStorage(backup.filePath), { recursive: true });
+    cpSync(kept, inStorage(backup.filePath), { recursive: true });
+    expect(await verified(backup)).toMatchObject({ state: 'Good' });
+
+    const manifest = inStorage(backup.filePath, 'tidemark.json');
+    writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), mode: 'auto' }));
+    expect(await restored()).toMatchObject({
+      state: 'Failed',
+      targetState: 'Untouched',
+      reason: { code: 'SOURCE_TAMPERED' },
+    });
+    await tidemark.until(backup.id, ({ verification }) => verification?.damaged === true);
+    expect(await restored(['sourceSound'])).toMatchObject({
+      sound: 'blocked',
+      state: 'Succeeded',
+      targetState: 'Restored',
+    });
+  }, 180_000);
 });

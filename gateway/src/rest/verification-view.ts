@@ -20,6 +20,11 @@ const STATES: Readonly<Record<number, VerificationView['state']>> = {
   [VerificationState.CANCELED]: 'Canceled',
 };
 
+const VERDICTS: Readonly<Record<number, NonNullable<VerificationView['earlier']>['state']>> = {
+  [VerificationState.GOOD]: 'Good',
+  [VerificationState.DAMAGED]: 'Damaged',
+};
+
 export function toVerificationView(verification: Verification): VerificationView {
   const { progress, earlier, waitsFor, createdBy, worker } = verification;
   return {
@@ -39,7 +44,7 @@ export function toVerificationView(verification: Verification): VerificationView
     ...(createdBy && { createdBy }),
     ...(worker && { worker }),
     ...(earlier && {
-      earlier: { state: earlier.state === VerificationState.DAMAGED ? 'Damaged' : 'Good', ...toVerdict(earlier) },
+      earlier: { state: VERDICTS[earlier.state] ?? 'Unknown', ...toVerdict(earlier) },
     }),
   };
 }

@@ -24,7 +24,7 @@ export interface ListedFile {
 
 /** What is wrong with a file of metadata. */
 export interface MetadataProblem {
-  readonly kind: 'missing' | 'content';
+  readonly kind: 'missing' | 'content' | 'unreadable';
   readonly name: string;
   /** A sentence without its full stop. */
   readonly why: string;
@@ -34,6 +34,11 @@ export interface Walk {
   read(name: string): Promise<Buffer | undefined>;
   readonly decrypt: Decrypt;
   report(problem: MetadataProblem): void;
+  /**
+   * Why one file could not be read, as a sentence without its full stop, where the error says so; undefined where it is about more than
+   * that file, which ends the walk. Left out: every error ends it.
+   */
+  whyUnreadable?(error: unknown): string | undefined;
 }
 
 /** Walks through all files of a backup but `backupmeta` itself. */
@@ -68,8 +73,16 @@ async function* follow(body: Uint8Array, name: string, depth: number, walk: Walk
 }
 
 /** What a file of metadata says, where it says what it did when it was written. */
-async function readBody({ name, sha256, cipherIv }: File, { read, decrypt, report }: Walk) {
-  const stored = await read(name);
+async function readBody({ name, sha256, cipherIv }: File, { read, decrypt, report, whyUnreadable }: Walk) {
+  let stored: Buffer | undefined;
+  try {
+    stored = await read(name);
+  } catch (error) {
+    const why = whyUnreadable?.(error);
+    if (why === undefined) throw error;
+    report({ kind: 'unreadable', name, why });
+    return undefined;
+  }
   if (!stored) {
     report({ kind: 'missing', name, why: `${name} is missing` });
     return undefined;

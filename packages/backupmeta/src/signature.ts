@@ -29,12 +29,13 @@ export interface JudgedManifest {
   readonly keyId?: string;
   /** What `backupmeta` was, as far as that is believed (J2). */
   readonly sealed?: Seal;
-  /** What is wrong with it, where keys were named. */
+  /** What is wrong with it, where keys were named, or where it cannot be read. */
   readonly finding?: SignatureFinding;
 }
 
 export interface SignatureFinding {
-  readonly kind: 'unsigned' | 'unknownKey' | 'signature';
+  /** `unreadable`: nobody named a key, and what it was cannot be told. */
+  readonly kind: 'unsigned' | 'unknownKey' | 'signature' | 'unreadable';
   readonly name: string;
   /** A sentence without its full stop. */
   readonly why: string;
@@ -110,6 +111,19 @@ export function judgeManifest(
   const wrong = whyWrong(signed, signature, key, path);
   if (wrong !== undefined) return { signature: 'wrong', keyId, finding: findingOf('signature', wrong) };
   return { signature: 'good', keyId, ...(sealed && { sealed }) };
+}
+
+/**
+ * What a manifest is worth that lies there and cannot be read, such as a folder in its place.
+ *
+ * @param why a sentence without its full stop
+ */
+export function unreadableManifest(why: string, keys: readonly KeyObject[]): JudgedManifest {
+  const finding =
+    keys.length > 0
+      ? findingOf('unsigned', `${why}, and the storage has keys: that it was signed is not proven`)
+      : findingOf('unreadable', why);
+  return { signature: 'none', finding };
 }
 
 const findingOf = (kind: SignatureFinding['kind'], why: string): SignatureFinding => ({ kind, name: MANIFEST, why });

@@ -126,7 +126,7 @@ const PAUSE = { baseMs: 250, maxMs: 5_000 };
  * Verifies a backup.
  *
  * @throws AppError `unavailable` or `storage_unusable` when its storage cannot be reached or used, or `backupmeta` is longer
- *   than the limit; the reason of an aborted signal. What was found until then is in the last progress.
+ *   than the limit; what one other file is like is a problem of the report. The reason of an aborted signal. What was found until then is in the last progress.
  */
 export async function verifyContent(
   files: BackupFiles,
@@ -136,10 +136,11 @@ export async function verifyContent(
   const { level, sample = 1, seed = '', decrypt = PLAIN, sealed, signature, finding, from = AT_THE_START } = options;
   const limit = options.limit ?? metadataLimit(DEFAULT_METADATA_BYTES);
   const read = (name: string) => patiently(signal, () => files.read(name, signal, limit));
-  const bytes = await read(BACKUPMETA);
+  const bytes = await read(BACKUPMETA).catch(unlessNoFile);
+  if (bytes === NO_FILE) return ofNoCatalogue(options, 'damaged', 'content', 'backupmeta is not a file');
   if (!bytes) return ofNoCatalogue(options, 'absent', 'missing', 'backupmeta is missing');
   const walkOf = (meta: BackupMeta, report: (problem: Problem) => void = () => undefined) =>
-    walkCatalogue(meta, { decrypt, read, report });
+    walkCatalogue(meta, { decrypt, read, report, whyUnreadable });
   const harmed = sealed && harmOf(bytes, sealed);
   const opened = readMeta(bytes, decrypt);
   if (harmed !== undefined) {
@@ -194,6 +195,19 @@ export async function verifyContent(
     problemCount,
     signature,
   };
+}
+
+const NO_FILE = Symbol();
+
+/** A folder in the place of `backupmeta` is nothing that passes, and no fault of the storage. */
+function unlessNoFile(error: unknown): typeof NO_FILE {
+  if (error instanceof AppError && error.details.info?.notAFile !== undefined) return NO_FILE;
+  throw error;
+}
+
+/** Once `backupmeta` was read, the storage itself was reached: what cannot be used is the one file. */
+function whyUnreadable(error: unknown): string | undefined {
+  return error instanceof AppError && error.code === 'storage_unusable' ? error.message.replace(/\.$/, '') : undefined;
 }
 
 const REPLACED = 'backupmeta is a whole catalogue, and not the one that was signed: it was put there';
@@ -376,9 +390,9 @@ async function judge(file: ListedFile, judging: Judging): Promise<Judged> {
     if (!read) return { bytes: 0, problem: { kind: 'missing', name, why: `${name} is missing` } };
     return { bytes: read.bytes, problem: problemOf(file, read) };
   } catch (error) {
-    // The storage itself was reached.
-    if (!(error instanceof AppError && error.code === 'storage_unusable')) throw error;
-    return { bytes: 0, problem: { kind: 'unreadable', name, why: error.message.replace(/\.$/, '') } };
+    const why = whyUnreadable(error);
+    if (why === undefined) throw error;
+    return { bytes: 0, problem: { kind: 'unreadable', name, why } };
   }
 }
 

@@ -40,6 +40,11 @@ const FORBIDDEN = ['EACCES', 'EPERM', 'EROFS'];
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? '';
 const unusable = (message: string, cause?: unknown) => new AppError('storage_unusable', message, { cause });
+/** The storage is there, and something else than a file lies at this name. */
+const noFile = (name: string) =>
+  new AppError('storage_unusable', `${name} could not be read: it is not a regular file.`, {
+    info: { notAFile: name },
+  });
 
 /** @throws AppError `storage_unusable` when the folder is not there */
 export async function openLocalFiles(storageFolder: string): Promise<StorageFiles> {
@@ -165,7 +170,7 @@ async function openRoot(storageFolder: string): Promise<string> {
 /** @throws AppError `storage_unusable` for what is no regular file, which is not even opened */
 async function statRegular(file: string) {
   const found = await lstat(pathOf(file));
-  if (!found.isFile()) throw unusable(`${file.toWellFormed()} could not be read: it is not a regular file.`);
+  if (!found.isFile()) throw noFile(file.toWellFormed());
   return found;
 }
 
@@ -192,7 +197,7 @@ async function openRegular(file: string, name: string): Promise<FileHandle> {
   const handle = await open(pathOf(file), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   if ((await handle.stat()).isFile()) return handle;
   await handle.close();
-  throw unusable(`${name} could not be read: it is not a regular file.`);
+  throw noFile(name);
 }
 
 const contentOf = (handle: FileHandle) => handle.createReadStream({ highWaterMark: PIECE_BYTES, autoClose: false });

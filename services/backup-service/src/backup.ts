@@ -112,6 +112,8 @@ export interface Result {
   readonly tidbClusterId: string;
   readonly clusterVersion: string;
   readonly remark?: string;
+  /** Of the key with which its manifest was signed; absent where it was not, or nobody knows. */
+  readonly manifestKeyId?: string;
 }
 
 export interface Cancellation {
@@ -149,8 +151,10 @@ export interface BackupVerification {
   readonly active: boolean;
   /** How the last ended. */
   readonly last?: VerificationOutcome;
-  /** The verdict that counts. */
+  /** The verdict that counts; `Unknown` where the backup was signed, and is not now. */
   readonly counts?: VerificationOutcome;
+  /** One of them found that a key of its storage had signed it; absent in records of earlier versions. */
+  readonly signed?: true;
 }
 
 /** Retention is distinguished from people: a person's wish overrides it, and only its own is withdrawn. */
@@ -303,6 +307,16 @@ export function isBeingVerified({ holds }: Pick<Backup, 'holds'>): boolean {
 /** Whether a verification found the backup damaged, and no other found it good since. */
 export function isDamaged({ verification }: Pick<Backup, 'verification'>): boolean {
   return verification?.counts?.state === 'Damaged';
+}
+
+/** Whether it is known to have been signed: from then on it is not believed without. */
+export function wasSigned({ verification, result }: Partial<Pick<Backup, 'verification' | 'result'>>): boolean {
+  return result?.manifestKeyId !== undefined || verification?.signed === true || isOfSigned(verification?.counts);
+}
+
+/** Whether a verdict is of a backup that was signed. */
+export function isOfSigned(verdict: Pick<VerificationOutcome, 'state' | 'signature'> | null | undefined): boolean {
+  return verdict?.state === 'Unknown' || verdict?.signature?.state === 'good';
 }
 
 /** Whether it lies in the bin: deleted, with all of its files. */

@@ -63,7 +63,7 @@ const settle = (holder: TaskRef | CheckRef, number = '') => {
 async function good(clusterId: string): Promise<Backup> {
   const { task } = await start(clusterId);
   const result = { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' };
-  const outcome = { $case: 'succeeded', value: { result, exitSeen: false } } as const;
+  const outcome = { $case: 'succeeded', value: { result, exitSeen: false, manifestKeyId: '' } } as const;
   expect(await service.executor.completeTask({ task, outcome })).toEqual({ standing: HELD });
   return show(task.backupId);
 }

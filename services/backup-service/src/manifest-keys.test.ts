@@ -1,6 +1,6 @@
 /** Public keys of a storage: how they are registered, who gets them, and what a rebuild takes. */
 import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
-import { signManifest } from '@tidemark/backupmeta/signature';
+import { keyIdOf, signManifest } from '@tidemark/backupmeta/signature';
 import { MAX_MANIFEST_KEYS } from '@tidemark/limits/limits';
 import { CompleteTaskRequest, ManifestVerdict } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
@@ -93,6 +93,8 @@ it('decide what a rebuild takes: with any, nothing that none of them signed', as
       message: expect.stringContaining('manifestKeys'),
     });
   expect((await offer(signed)).verdict).toBe(ManifestVerdict.MANIFEST_VERDICT_REBUILT);
+  const rebuilt = await service().db.collection<Backup>('backups').findOne({ _id: id });
+  expect(rebuilt?.result?.manifestKeyId).toBe(keyIdOf(own.publicKey));
   // What has its record is known, whatever it bears.
   expect((await offer(manifest)).verdict).toBe(ManifestVerdict.MANIFEST_VERDICT_KNOWN);
 });

@@ -141,7 +141,10 @@ it('turns a removal into DeleteFailed only where no other worker could do it', a
   const { token, grant } = await granted(id, 'w1');
   const task = { backupId: id, claim: token, fence: grant.value.fence };
   const result = { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' };
-  await service.executor.completeTask({ task, outcome: { $case: 'succeeded', value: { result, exitSeen: true } } });
+  await service.executor.completeTask({
+    task,
+    outcome: { $case: 'succeeded', value: { result, exitSeen: true, manifestKeyId: '' } },
+  });
   await service.backups.deleteBackup({ id, clusterId: '', reason: '', byRetention: false, forget: false });
   await report('w2');
   await giveBack(id, 'w1', await granted(id, 'w1'));

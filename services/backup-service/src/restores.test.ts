@@ -1,6 +1,11 @@
 /** Restores over the real calls and database: what a start must say, what it keeps others from, and what workers and people do. */
-import { randomUUID } from 'node:crypto';
-import { BackupState, DeletionState, VerificationState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import {
+  BackupState,
+  DeletionState,
+  SignatureState,
+  VerificationState,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type ListRecoveryPointsRequest,
   VerifyBackupRequest,
@@ -10,7 +15,7 @@ import {
   TaskStanding,
   Verified,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
-import { ClusterPurpose } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { ClusterPurpose, Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import {
   RestoreChecksums,
   RestoreEndKind,
@@ -23,7 +28,7 @@ import {
   PlanRestoreRequest,
   StartRestoreRequest,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { restoreCalls } from './testing/restore-calls.ts';
 import { wishFor } from './testing/running-service.ts';
 
@@ -327,6 +332,97 @@ describe('a backup that its restore finds damaged', () => {
     const outcome = { $case: 'verified' as const, value };
     await service().executor.completeVerification(CompleteVerificationRequest.create({ verification, outcome }));
     expect(await shown()).toMatchObject({ damaged: false, verdict: 'All is well.', earlier: undefined });
+  });
+});
+
+describe('a backup that was signed', () => {
+  const keys = [generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString()];
+  const put = (manifestKeys: string[]) =>
+    service().registry.putStorage({
+      storage: Storage.create({
+        ...{ id: 'local', location: { $case: 'local', value: { path: '/tmp/storage' } }, manifestKeys },
+      }),
+    });
+  beforeEach(() => put(keys));
+  afterEach(() => put([]));
+
+  /** Has it verified, and found so. */
+  async function verified(found: Partial<Verified>): Promise<void> {
+    await service().backups.verifyBackup(VerifyBackupRequest.create({ id: backupId }));
+    const claim = randomUUID();
+    const grant = await vi.waitFor(async () => {
+      const wish = { backupId, claim, worker: 'w1', pool: 'default' };
+      const { grant: granted } = await service().executor.claimVerification(wish);
+      if (!granted) throw new Error('the verification was not granted');
+      return granted;
+    });
+    const verification = { backupId, claim, fence: grant.fence };
+    const outcome = { $case: 'verified' as const, value: Verified.create(found) };
+    await service().executor.completeVerification(CompleteVerificationRequest.create({ verification, outcome }));
+  }
+  const proven = {
+    state: VerificationState.VERIFICATION_STATE_GOOD,
+    verdict: 'All is well.',
+    signature: { state: SignatureState.SIGNATURE_STATE_GOOD, keyId: 'a'.repeat(64) },
+  };
+  const missed = {
+    state: VerificationState.VERIFICATION_STATE_UNKNOWN,
+    verdict: 'It is not proven.',
+    signature: { state: SignatureState.SIGNATURE_STATE_NONE, keyId: '' },
+    problems: [{ kind: 'unsigned', name: 'tidemark.json', why: 'tidemark.json is missing' }],
+    problemCount: 1n,
+  };
+  const newestVerified = async () =>
+    (await service().backups.listRecoveryPoints({ clusterId: cluster(), pageSize: 10, pageToken: '' })).newestVerified;
+  const sound = async () => (await plan()).checks.find(({ name }) => name === 'sourceSound');
+
+  it('and is not any more counts as verified no longer, and is restored only by who passes that over', async () => {
+    await verified(proven);
+    expect([await newestVerified(), await sound()]).toMatchObject([{ backupId }, { result: 'ok' }]);
+    await verified(missed);
+    expect(await newestVerified()).toBeUndefined();
+    expect(await sound()).toMatchObject({
+      result: 'blocked',
+      message: expect.stringContaining('was signed, and is not now'),
+    });
+    await expect(startRestore()).rejects.toMatchObject({ code: 'plan_blocked' });
+    const { grant } = await working(await startRestore({ acknowledge: ['sourceSound'] }));
+    expect(grant).toMatchObject({ manifestKeys: keys, sourceSigned: true, unsoundAccepted: true });
+  });
+
+  it('is asked for its signature by the worker that restores it, whatever was acknowledged without need', async () => {
+    await verified(proven);
+    const { grant } = await working(await startRestore({ acknowledge: ['sourceSound'] }));
+    expect(grant).toMatchObject({ manifestKeys: keys, sourceSigned: true, unsoundAccepted: false });
+  });
+
+  it('and is not any more is blocked too where a restore found that first', async () => {
+    await verified(proven);
+    const id = await startRestore();
+    const reason = { code: 'SOURCE_NOT_SIGNED', message: 'It was signed, and is not now.', detail: '' };
+    const ended = { sourceNotSigned: true, reason };
+    const worker = await working(id);
+    await worker.ends(RestoreEndKind.RESTORE_END_KIND_REFUSED, ended);
+    await vi.waitFor(async () => expect(await holds()).toEqual([]));
+    expect([await newestVerified(), await sound()]).toMatchObject([
+      undefined,
+      { result: 'blocked', message: expect.stringContaining(`Restore ${id} found it without its signature.`) },
+    ]);
+    const { backup } = await service().backups.getBackup({ id: backupId });
+    expect(backup?.verification).toMatchObject({ damaged: false });
+  });
+
+  it('is told from one of which nobody knows that', async () => {
+    await verified({ ...proven, signature: undefined });
+    await verified(missed);
+    expect([await newestVerified(), await sound()]).toMatchObject([{ backupId }, { result: 'ok' }]);
+    const { grant } = await working(await startRestore());
+    expect(grant).toMatchObject({ manifestKeys: keys, sourceSigned: false, unsoundAccepted: false });
+    backupId = await goodBackup({}, { manifestKeyId: 'b'.repeat(64) });
+    target.id = `target-${randomUUID().slice(0, 8)}`;
+    await calls.register();
+    const made = await working(await startRestore({ backupId }));
+    expect(made.grant).toMatchObject({ sourceSigned: true });
   });
 });
 

@@ -164,7 +164,7 @@ it('what lies in a storage goes on whoever may use it: it is pinned, unpinned, d
   const { task } = await claim(backup?.id ?? '');
   const result = { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' };
   await close();
-  const outcome = { $case: 'succeeded', value: { result, exitSeen: true } } as const;
+  const outcome = { $case: 'succeeded', value: { result, exitSeen: true, manifestKeyId: '' } } as const;
   expect(await service.executor.completeTask({ task, outcome }), 'what runs is let run').toEqual({
     standing: TaskStanding.TASK_STANDING_HELD,
   });

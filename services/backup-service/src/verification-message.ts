@@ -99,9 +99,9 @@ function asRecorded(newest: Verification, known: BackupVerification | undefined)
 /** @param recorded the verdict that counts by the record, which a restore may have found since */
 function toNewest(newest: Verification, recorded: VerificationOutcome | undefined): VerificationMessage {
   const { state, counts, endTime, progress, standing } = newest;
-  const since = recorded && (!counts || counts.at < recorded.at) ? recorded : undefined;
-  const isCounting =
-    counts !== null && !since && (state === 'Good' || state === 'Damaged') && +counts.at === +(endTime ?? 0);
+  const isSince = recorded && (!counts || counts.at < recorded.at || isOutweighed(counts, recorded));
+  const since = isSince ? recorded : undefined;
+  const isCounting = counts !== null && !since && state === counts.state && +counts.at === +(endTime ?? 0);
   const earlier = since ? toVerdict(since) : counts && withProblems(counts);
   const isActive = endTime === null;
   return VerificationMessage.create({
@@ -123,6 +123,10 @@ function toNewest(newest: Verification, recorded: VerificationOutcome | undefine
     signature: toSignatureMessage(newest.signature),
   });
 }
+
+/** Damage that a restore found stays, also where a signature was missed later. */
+const isOutweighed = (counts: Pick<VerificationOutcome, 'state'>, recorded: VerificationOutcome) =>
+  counts.state === 'Unknown' && recorded.state === 'Damaged';
 
 const withProblems = (counts: NonNullable<Verification['counts']>): VerdictMessage => ({
   ...toVerdict(counts),

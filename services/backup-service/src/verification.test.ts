@@ -6,6 +6,7 @@ import {
   decideVerification,
   isEnded,
   newVerification,
+  type ReportedOutcome,
   toRecord,
   type Verdict,
   type Verification,
@@ -320,5 +321,59 @@ describe('the verdict that counts (Y7)', () => {
     const again = after(after(harmed, { kind: 'recorded', run: 1 }, at(6)), { kind: 'ask', wish }, at(7));
     const gone = after(again, { kind: 'notHeld', run: 2 }, at(8));
     expect(toRecord(gone)).toMatchObject({ run: 2, last: { state: 'Unknown' }, counts: { state: 'Damaged' } });
+  });
+
+  const signed = { state: 'good', keyId: 'a'.repeat(64) } as const;
+  const unproven = (kind: string, state: 'none' | 'unknownKey') =>
+    ({
+      ...found('Unknown'),
+      problems: [{ kind, name: 'tidemark.json', why: 'it is not signed' }],
+      signature: { state },
+    }) as const;
+  /** Verified once more, after that was asked for. */
+  const again = (one: Verification, outcome: ReportedOutcome, of: Backup = backup) => {
+    const run = one.run + 1;
+    const taken = after(one, { kind: 'recorded', run: one.run }, at(6));
+    const next = after(taken, { kind: 'ask', wish: { ...wish, backup: of } }, at(7));
+    const granted = after(after(next, { kind: 'held', run }, at(7)), claim(`t${run}`), at(8));
+    return after(granted, complete(`t${run}`, granted.fence, outcome), at(9));
+  };
+  const once = (outcome: ReportedOutcome) => after(running, complete('t1', 1, outcome), at(5));
+
+  it.each([
+    ['unsigned', 'none'],
+    ['unknownKey', 'unknownKey'],
+  ] as const)('is no good one any more of a backup that was signed, and is %s now', (kind, state) => {
+    const was = once({ ...found('Good'), signature: signed });
+    const is = again(was, unproven(kind, state));
+    expect(is).toMatchObject({
+      state: 'Unknown',
+      counts: {
+        state: 'Unknown',
+        at: at(9),
+        sentence: 'The backup was signed, and is not now. It is Unknown.',
+      },
+    });
+    // Nor is it told again from a backup that was never signed.
+    expect(again(is, unproven(kind, state)).counts).toMatchObject({ state: 'Unknown' });
+    expect(again(is, { ...found('Good'), signature: signed }).counts).toMatchObject({ state: 'Good' });
+    expect(again(is, found('Damaged')).counts).toMatchObject({ state: 'Damaged' });
+  });
+
+  it('stays a good one where nobody knows that the backup was ever signed, or files alone could not be read', () => {
+    const was = once(found('Good'));
+    expect(again(was, unproven('unsigned', 'none')).counts).toMatchObject({ state: 'Good' });
+    const known = { ...backup, verification: { run: 1, active: false, signed: true as const } };
+    expect(again(was, unproven('unsigned', 'none'), known).counts).toMatchObject({ state: 'Unknown' });
+    const made = { ...backup, result: { manifestKeyId: 'a'.repeat(64) } } as Backup;
+    expect(again(was, unproven('unsigned', 'none'), made).counts).toMatchObject({ state: 'Unknown' });
+    const proven = once({ ...found('Good'), signature: signed });
+    const unread = { ...found('Unknown'), problems: [{ ...problem, kind: 'unreadable' }], signature: signed };
+    expect(again(proven, unread).counts).toMatchObject({ state: 'Good' });
+  });
+
+  it('stays damage where a signature is missed later', () => {
+    const harmed = once({ ...found('Damaged'), signature: signed });
+    expect(again(harmed, unproven('unsigned', 'none')).counts).toMatchObject({ state: 'Damaged' });
   });
 });

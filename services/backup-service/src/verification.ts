@@ -15,8 +15,9 @@
  *     worker.
  * Y6. What could not be verified is Unknown, and never Damaged.
  * Y7. A verdict counts until another outweighs it: damage always does, and where damage counts, only a verdict that is good
- *     and of at least the same extent. Unknown and Canceled outweigh nothing. Damage that a restore found stands on the record
- *     alone (`decide/verify.ts`), where the later verdict of both counts.
+ *     and of at least the same extent. Unknown and Canceled outweigh nothing, but for one: a backup that was signed, and is not
+ *     now, counts as good no more. Damage that a restore found stands on the record alone (`decide/verify.ts`), where the later
+ *     verdict of both counts.
  * Y8. A recorded cancel stops the worker. What it had found by then stands all the same.
  */
 import {
@@ -33,7 +34,7 @@ import {
   type TaskLimits,
 } from '@tidemark/task/task';
 import { plus } from '@tidemark/task/time';
-import type { Backup, ManifestSignature, VerificationOutcome } from './backup.ts';
+import { type Backup, isOfSigned, type ManifestSignature, type VerificationOutcome, wasSigned } from './backup.ts';
 
 export type VerificationLevel = 'meta' | 'bytes';
 /** How a verification ends; the record of the backup has the same. */
@@ -65,9 +66,9 @@ export interface VerificationProgress {
   readonly files: number;
 }
 
-/** How one ended that could say something of the backup. */
+/** How one ended that could say something of the backup; `Unknown` says that it was signed, and is not now. */
 export interface Verdict {
-  readonly state: 'Good' | 'Damaged';
+  readonly state: 'Good' | 'Damaged' | 'Unknown';
   readonly level: VerificationLevel;
   readonly sample: number;
   readonly sentence: string;
@@ -117,6 +118,8 @@ export interface Verification {
   readonly problemCount: number;
   /** Once it is over, where its worker looked. */
   readonly signature?: ManifestSignature;
+  /** The backup is known to have been signed; absent where it is not, and in documents of earlier versions. */
+  readonly signed?: true;
   /** The verdict that counts (Y7). */
   readonly counts: Verdict | null;
   /** The claim that ended it, so that a repeat is answered as the first time. */
@@ -265,7 +268,7 @@ export function toOutcome(verification: Verification): VerificationOutcome {
 /** The verdict that counts after another one was found (Y7). */
 export function counting(before: Verdict | null, found: Verdict): Verdict {
   if (before?.state !== 'Damaged' || found.state === 'Damaged') return found;
-  return covers(found, before) ? found : before;
+  return found.state === 'Good' && covers(found, before) ? found : before;
 }
 
 /** The same files are chosen again by the same part, and more by a larger one. */
@@ -276,11 +279,12 @@ function covers(one: Verdict, other: Verdict): boolean {
 
 function asked(
   { backup, ...wish }: VerificationWish,
-  { run, fence, counts }: Pick<Verification, 'run' | 'fence' | 'counts'>,
+  { run, fence, counts, signed }: Pick<Verification, 'run' | 'fence' | 'counts' | 'signed'>,
   now: Date,
 ): Verification {
   return {
     ...wish,
+    ...((signed || isOfSigned(counts) || wasSigned(backup)) && { signed: true as const }),
     _id: backup._id,
     clusterId: backup.clusterId,
     storageId: backup.storage.id,
@@ -426,11 +430,16 @@ function verified(
   const signed = signature && { signature };
   const found = { sentence, problems, problemCount, ...(progress && { progress }), ...signed };
   const over = ended(verification, state, found, now);
-  if (state === 'Unknown') return over;
-  const { level, sample } = verification;
+  const { level, sample, counts } = verification;
   const verdict: Verdict = { state, level, sample, sentence, problems, problemCount, at: now, ...signed };
-  return { ...over, counts: counting(verification.counts, verdict) };
+  if (state !== 'Unknown') return { ...over, counts: counting(counts, verdict) };
+  // Files that could not be read say nothing, and of a backup of which nobody knows that it was signed neither does its manifest.
+  const isUnsigned = problems.some(({ kind }) => kind === 'unsigned' || kind === 'unknownKey');
+  if (!isUnsigned || !(verification.signed || isOfSigned(counts))) return over;
+  return { ...over, counts: counting(counts, { ...verdict, sentence: `${WAS_SIGNED} ${sentence}` }) };
 }
+
+const WAS_SIGNED = 'The backup was signed, and is not now.';
 
 function cancel(verification: Verification, now: Date): VerificationDecision {
   switch (verification.state) {

@@ -61,7 +61,10 @@ async function goodIn(storageId: string, clusterId: string, origin: BackupOrigin
   const { grant } = await service.executor.claimTask({ backupId, claim, ...worker });
   const task = { backupId, claim, fence: grant?.value.fence ?? 0n };
   const result = { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' };
-  await service.executor.completeTask({ task, outcome: { $case: 'succeeded', value: { result, exitSeen: true } } });
+  await service.executor.completeTask({
+    task,
+    outcome: { $case: 'succeeded', value: { result, exitSeen: true, manifestKeyId: '' } },
+  });
   return show(backupId);
 }
 

@@ -266,14 +266,16 @@ async function keep(
   brVersion: string,
   signal: AbortSignal,
 ): Promise<End> {
+  let manifestKeyId = '';
   try {
-    await writeManifest(files, { backupId: task.backupId, grant, good, brVersion, key: manifestKey }, signal);
+    const manifest = { backupId: task.backupId, grant, good, brVersion, key: manifestKey };
+    manifestKeyId = (await writeManifest(files, manifest, signal)) ?? '';
   } catch (error) {
     log.warn({ ...facts, error }, 'tidemark.json could not be written; the backup is good without it');
   }
   return {
     kind: 'complete',
-    outcome: { $case: 'succeeded', value: { result: good.result, exitSeen: why === 'succeeded' } },
+    outcome: { $case: 'succeeded', value: { result: good.result, exitSeen: why === 'succeeded', manifestKeyId } },
     why,
   };
 }

@@ -73,6 +73,18 @@ it('is written once: one that is there stays as it is', async () => {
   expect(contents).toEqual([]);
 });
 
+it('says with which key it is signed, also where it was written before, and of no other key', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const { files, contents } = filesWith(undefined);
+  const keyId = await writeManifest(files, written('b1', privateKey), signal);
+  expect(keyId).toBe(keyIdOf(publicKey));
+  const before = filesWith(contents[0]).files;
+  expect(await writeManifest(before, written('b1', privateKey), signal)).toBe(keyId);
+  const other = generateKeyPairSync('ed25519').privateKey;
+  expect(await writeManifest(before, written('b1', other), signal)).toBeUndefined();
+  expect(await writeManifest(before, written('b1'), signal)).toBeUndefined();
+});
+
 it('is signed where the worker has a key, and holds nothing of that key', async () => {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const { files, contents } = filesWith(undefined);

@@ -1,7 +1,7 @@
-import type { KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { Verification } from '@tidemark/backupmeta/backupmeta';
 import { MANIFEST } from '@tidemark/backupmeta/seal';
-import { signManifest } from '@tidemark/backupmeta/signature';
+import { judgeManifest, keyIdOf, signManifest } from '@tidemark/backupmeta/signature';
 import { BackupMode, BackupOrigin } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { BackupGrant } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { BackupFiles } from '@tidemark/storage/backup-files';
@@ -20,14 +20,20 @@ interface Written {
 /**
  * Writes what is known of a good backup beside its files, so that its record can be rebuilt from the storage. Written
  * once: one that is there stays as it is. No secret: credentials and keys are named, never written.
+ *
+ * @returns the id of the key with which the manifest that lies there now is signed, where that is the key of this worker
  */
 export async function writeManifest(
   files: BackupFiles,
   { backupId, grant, good, brVersion, key }: Written,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | undefined> {
   const { result, sealed } = good;
-  if (await files.read(MANIFEST, signal)) return;
+  const found = await files.read(MANIFEST, signal);
+  if (found) {
+    const { signature, keyId } = judgeManifest(found, grant.path, key ? [createPublicKey(key)] : []);
+    return signature === 'good' ? keyId : undefined;
+  }
   const manifest = {
     schemaVersion: 1,
     backupId,
@@ -58,4 +64,5 @@ export async function writeManifest(
   const plain = JSON.parse(JSON.stringify(manifest)) as object;
   const written = key ? signManifest(plain, key) : plain;
   await files.write(MANIFEST, `${JSON.stringify(written, null, 2)}\n`, signal);
+  return key && keyIdOf(key);
 }

@@ -7,8 +7,7 @@
  */
 import { metadataLimit } from '@tidemark/backupmeta/backupmeta';
 import type { Decrypt } from '@tidemark/backupmeta/crypter';
-import { MANIFEST } from '@tidemark/backupmeta/seal';
-import { judgeManifest, readPublicKey, type SignatureState } from '@tidemark/backupmeta/signature';
+import { readPublicKey, type SignatureState } from '@tidemark/backupmeta/signature';
 import { toSentence } from '@tidemark/backupmeta/verdict';
 import {
   AT_THE_START,
@@ -16,8 +15,8 @@ import {
   type Problem,
   type Progress,
   type Standing,
-  verifyContent,
 } from '@tidemark/backupmeta/verify-content';
+import { verifyStored } from '@tidemark/backupmeta/verify-stored';
 import { MAX_PROBLEM_TEXT } from '@tidemark/limits/limits';
 import {
   SignatureState as SignatureMessage,
@@ -40,7 +39,7 @@ import { openKnownStorage, requireKnown, rootOf } from './storage/marker.ts';
 import type { Reached } from './verification-lease.ts';
 
 export interface VerifyTask {
-  /** Does the work. @throws AppError as `verifyContent` and `openKnownStorage`; the reason of the signal */
+  /** Does the work. @throws AppError as `verifyStored` and `openKnownStorage`; the reason of the signal */
   run(decrypt: Decrypt, signal: AbortSignal): Promise<Verified>;
   /** How far it is, as far as that is confirmed. */
   reached(): Promise<Reached>;
@@ -95,17 +94,13 @@ export function createVerifyTask(grant: VerificationGrant, options: VerifyTaskOp
       stored = await openKnownStorage(known, options.env, { signal });
       const files = await backupFilesIn(stored, path);
       const keys = grant.manifestKeys.flatMap((pem) => readPublicKey(pem) ?? []);
-      const judged = judgeManifest(await files.read(MANIFEST, signal), path, keys);
-      const report = await verifyContent(files, signal, {
+      const { report, manifest } = await verifyStored({ files, path, keys }, signal, {
         level: grant.level === VerificationLevel.VERIFICATION_LEVEL_META ? 'meta' : 'bytes',
         sample,
         seed: path,
         bytesPerSecond: grant.rateLimit > 0 ? grant.rateLimit * MIB : undefined,
         decrypt,
         limit: metadataLimit(options.metadataBytes),
-        sealed: judged.sealed,
-        signature: judged.signature,
-        finding: judged.finding,
         from,
         onProgress(progress) {
           last = progress;
@@ -117,7 +112,7 @@ export function createVerifyTask(grant: VerificationGrant, options: VerifyTaskOp
         verdict: toSentence(report, sample),
         problems: report.problems.map(toProblemMessage),
         problemCount: BigInt(report.problemCount),
-        signature: { state: SIGNATURES[judged.signature], keyId: judged.keyId ?? '' },
+        signature: { state: SIGNATURES[manifest.signature], keyId: manifest.keyId ?? '' },
         progress: {
           bytesRead: BigInt(report.bytesRead),
           bytesInAll: BigInt(report.bytesRead),

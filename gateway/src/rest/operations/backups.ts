@@ -230,8 +230,9 @@ const Verification = z
     earlier: z
       .object({
         state: z
-          .enum(['Good', 'Damaged'])
-          .meta({ id: 'VerdictState', 'x-enum-varnames': ['VerdictGood', 'VerdictDamaged'] }),
+          .enum(['Good', 'Damaged', 'Unknown'])
+          .meta({ id: 'VerdictState', 'x-enum-varnames': ['VerdictGood', 'VerdictDamaged', 'VerdictUnknown'] })
+          .describe('`Unknown`: the backup was signed when it was verified, and is not now.'),
         ...Verdict,
       })
       .optional()

@@ -179,8 +179,8 @@ export type Command =
       readonly last: VerificationOutcome;
       readonly counts?: VerificationOutcome;
     }
-  /** A restore that read it found it damaged. */
-  | { readonly kind: 'foundDamaged'; readonly found: VerificationOutcome };
+  /** A restore that read it found it damaged, or not signed any more. */
+  | { readonly kind: 'foundUnsound'; readonly found: VerificationOutcome };
 
 export type Answer =
   | { readonly kind: 'ok' }

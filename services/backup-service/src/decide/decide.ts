@@ -24,7 +24,7 @@ import { hold, pin, unhold, unpin } from './hold.ts';
 import { release, stray } from './release.ts';
 import { renew } from './renew.ts';
 import { nudge, reap, retry, ring } from './ring-and-reap.ts';
-import { foundDamaged, verified, verify } from './verify.ts';
+import { foundUnsound, verified, verify } from './verify.ts';
 
 /**
  * What `command` does to `backup` at `now` (database time). Deciding twice on the same document gives the same
@@ -76,8 +76,8 @@ export function decide(backup: Backup, command: Command, now: Date, limits: Limi
       return verify(backup, command);
     case 'verified':
       return verified(backup, command);
-    case 'foundDamaged':
-      return foundDamaged(backup, command);
+    case 'foundUnsound':
+      return foundUnsound(backup, command);
   }
 }
 

@@ -82,11 +82,8 @@ function heldBy(
   const given = unheld.length > 0 && { unheld };
   if (!verification) return { holds, ...given };
   const { run, last, counts } = toRecord(verification);
+  const known = { ...(counts && { counts }), ...(verification.signed && { signed: true as const }) };
   return isEnded(verification)
-    ? { holds, ...given, verification: { run, active: false, last, ...(counts && { counts }) } }
-    : {
-        holds: [...holds, verificationHold(run)],
-        ...given,
-        verification: { run, active: true, ...(counts && { counts }) },
-      };
+    ? { holds, ...given, verification: { run, active: false, last, ...known } }
+    : { holds: [...holds, verificationHold(run)], ...given, verification: { run, active: true, ...known } };
 }

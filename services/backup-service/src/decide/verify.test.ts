@@ -52,7 +52,7 @@ describe('the record of a backup that is verified', () => {
     ...outcome(state),
     at: new Date(NOW.getTime() + seconds * 1000),
   });
-  const found = (seconds: number): Command => ({ kind: 'foundDamaged', found: at(seconds) });
+  const found = (seconds: number): Command => ({ kind: 'foundUnsound', found: at(seconds) });
 
   it('says that it is damaged where a restore found that, once, also of a backup that was never verified', () => {
     const damaged = after(good, found(1));
@@ -81,6 +81,29 @@ describe('the record of a backup that is verified', () => {
     });
     const canceled = { kind: 'verified', run: 1, last: at(5, 'Canceled') } as const;
     expect(after(held, canceled).verification).toMatchObject({ counts: { state: 'Damaged' } });
+  });
+
+  it('remembers that it was signed, whatever is found later', () => {
+    const signed = { ...at(1, 'Good'), signature: { state: 'good' } } as const;
+    const once = after(after(good, { kind: 'verify', run: 1 }), verified(1, signed));
+    expect(once.verification).toMatchObject({ signed: true });
+    const harmed = after(once, found(2));
+    const second = after(harmed, { kind: 'verify', run: 2 });
+    const last = at(3, 'Canceled');
+    expect(after(second, { kind: 'verified', run: 2, last }).verification).toMatchObject({ signed: true });
+    const never = after(after(good, { kind: 'verify', run: 1 }), verified(1, at(1, 'Good')));
+    expect(never.verification).not.toHaveProperty('signed');
+  });
+
+  it('stays damaged where a restore found that, and a signature is missed later', () => {
+    const held = after(after(good, { kind: 'verify', run: 1 }), found(2));
+    const missed = at(3, 'Unknown');
+    const over = after(held, { kind: 'verified', run: 1, last: missed, counts: missed });
+    expect(over.verification).toMatchObject({ last: { state: 'Unknown' }, counts: { state: 'Damaged' } });
+    const before = after(after(good, { kind: 'verify', run: 1 }), {
+      ...{ kind: 'verified', run: 1, last: missed, counts: missed },
+    });
+    expect(after(before, found(2)).verification).toMatchObject({ counts: { state: 'Damaged' } });
   });
 
   it.each<[string, Partial<Backup>]>([

@@ -1,4 +1,5 @@
 import { counter, gauge } from '@tidemark/service-kit/metrics';
+import type { VerificationOutcome } from '../backup.ts';
 import { auditLog, log } from '../logger.ts';
 import { OPEN_STATES, type OpenRestores } from './open-restores.ts';
 import { isActive, type Restore } from './restore.ts';
@@ -83,9 +84,10 @@ export function restoreChanged(before: Restore, after: Restore): void {
   if (!before.released && after.released) audit('release', after, after.released.by, after.released.requestId);
 }
 
-/** The record of the backup that a restore reads says from now on that it is damaged. */
-export function sourceFoundDamaged(restore: Restore, sentence: string): void {
-  log.error({ ...facts(restore), sourceClusterId: restore.source.clusterId, why: sentence }, 'backup is damaged');
+/** The record of the backup that a restore reads says from now on that it is damaged, or not signed any more. */
+export function sourceFoundUnsound(restore: Restore, { state, sentence }: VerificationOutcome): void {
+  const what = state === 'Damaged' ? 'backup is damaged' : 'backup was signed, and is not now';
+  log.error({ ...facts(restore), sourceClusterId: restore.source.clusterId, why: sentence }, what);
 }
 
 function reportAttempt(before: Restore, after: Restore): void {

@@ -128,9 +128,12 @@ const RESULTS = {
   ok: 'ok',
 } as const satisfies Record<FoundCheck['level'], PlanCheck['result']>;
 
+/** The check that is about what is known of the files of the backup. */
+export const SOURCE_SOUND = 'sourceSound';
+
 /** What a verification found last that counts. */
 function sourceSound({ verification }: Backup): PlanCheck {
-  const name = 'sourceSound';
+  const name = SOURCE_SOUND;
   const { counts } = verification ?? {};
   if (!counts)
     return {

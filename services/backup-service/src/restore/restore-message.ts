@@ -195,6 +195,7 @@ function toEndMessage(end: End): EndMessage {
     killed: end.killed ?? false,
     sourceDamaged: end.sourceDamaged ?? false,
     look: end.look && toLookMessage(end.look),
+    sourceNotSigned: end.sourceNotSigned ?? false,
   };
 }
 
@@ -223,7 +224,7 @@ function fromLookMessage({ at, schedulers, safepoint, isRegistered }: LookMessag
 export function fromEndMessage(message: EndMessage | undefined): End | undefined {
   const kind = (Object.keys(END_KINDS) as EndKind[]).find((one) => END_KINDS[one] === message?.kind);
   if (!message || !kind) return undefined;
-  const { reason, result, checkpointLeft, afterChange, waitSeconds, killed, sourceDamaged } = message;
+  const { reason, result, checkpointLeft, afterChange, waitSeconds, killed, sourceDamaged, sourceNotSigned } = message;
   const look = message.look && fromLookMessage(message.look);
   return {
     kind,
@@ -242,5 +243,6 @@ export function fromEndMessage(message: EndMessage | undefined): End | undefined
     ...(killed && { killed: true as const }),
     ...(sourceDamaged && { sourceDamaged: true as const }),
     ...(look && { look }),
+    ...(sourceNotSigned && { sourceNotSigned: true as const }),
   };
 }

@@ -44,6 +44,8 @@ export interface End {
   readonly sourceDamaged?: true;
   /** What PD said of the target after it; absent where nobody asked. */
   readonly look?: TargetLook;
+  /** The backup was signed, and is not now. */
+  readonly sourceNotSigned?: true;
 }
 
 /** The end of an attempt; written once, by whoever knows it first. */
@@ -148,6 +150,7 @@ export interface RestoreOptions {
 /** What was shown to the person who started it, and what they said to it. */
 export interface AcceptedPlan {
   readonly hash: string;
+  /** The checks that were blocked, and that they passed over; of earlier versions whatever was acknowledged. */
   readonly acknowledged: readonly string[];
   readonly confirmedBy: string;
 }

@@ -4,8 +4,10 @@ import type {
   ClaimRestoreResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { wasSigned } from '../backup.ts';
 import { rootOf } from '../backup-path.ts';
 import { toSnapshotMessage } from '../registry-message.ts';
+import { SOURCE_SOUND } from '../restore/plan.ts';
 import { countEnds, type Restore } from '../restore/restore.ts';
 import { toOptionsMessage, toSourceMessage, toTargetMessage } from '../restore/restore-message.ts';
 import { placeOf } from '../storage-location.ts';
@@ -14,14 +16,23 @@ import { checkClaimant } from './claim-task.ts';
 import type { Dependencies } from './context.ts';
 
 /** Grants a restore to the first worker that asks and has its `br`; nothing set in the answer means LOST. */
-export function claimRestore({ restores, store, places, markers }: Dependencies) {
-  /** Where the files are, how to get in today, and by what that is known. */
-  const storageOf = async ({ source }: Restore, signal: AbortSignal) => {
-    const backup = await store.get(source.backupId, signal);
+export function claimRestore({ restores, store, places, markers, registry }: Dependencies) {
+  /** Where the files are, how to get in today, by what that is known, and what is to be asked of their manifest. */
+  const sourceOf = async ({ source, plan }: Restore, signal: AbortSignal) => {
+    const [backup, registered] = await Promise.all([
+      store.get(source.backupId, signal),
+      registry.storages.get(source.storage.id, signal),
+    ]);
     const granted = backup ? await places.granted(backup, signal) : source.storage;
     const place = placeOf(granted, rootOf(source.path));
     const number = await markers.numberAt({ storageId: granted.id, place }, signal);
-    return { storage: toSnapshotMessage(granted), marker: { number, adopt: false } };
+    return {
+      storage: toSnapshotMessage(granted),
+      marker: { number, adopt: false },
+      manifestKeys: [...(registered?.manifestKeys ?? [])],
+      sourceSigned: backup !== undefined && wasSigned(backup),
+      unsoundAccepted: plan.acknowledged.includes(SOURCE_SOUND),
+    };
   };
   return async (request: ClaimRestoreRequest, { signal }: CallContext): Promise<ClaimRestoreResponse> => {
     const { restoreId, claim, worker, pool, brVersions } = request;
@@ -42,7 +53,7 @@ export function claimRestore({ restores, store, places, markers }: Dependencies)
         source: toSourceMessage(source),
         target: toTargetMessage(target),
         tls: target.tls,
-        ...(await storageOf(restore, signal)),
+        ...(await sourceOf(restore, signal)),
         options: toOptionsMessage(restore.options),
         crypterMethod: source.crypter?.method ?? '',
         crypterKeyFile: source.crypter?.keyFile ?? '',

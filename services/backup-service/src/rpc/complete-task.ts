@@ -26,13 +26,18 @@ export function completeTask({ store, dispatcher }: Dependencies) {
   };
 }
 
+const KEY_ID = /^[0-9a-f]{64}$/;
+
 function toOutcome({ outcome }: CompleteTaskRequest): Outcome {
   switch (outcome?.$case) {
     case 'succeeded':
       if (!outcome.value.result) throw invalidArgument([{ field: 'succeeded.result', description: 'must be set' }]);
       return {
         kind: 'succeeded',
-        result: fromResultMessage(outcome.value.result),
+        result: {
+          ...fromResultMessage(outcome.value.result),
+          ...(KEY_ID.test(outcome.value.manifestKeyId) && { manifestKeyId: outcome.value.manifestKeyId }),
+        },
         ...(outcome.value.exitSeen && { exitSeen: true }),
       };
     case 'failed':

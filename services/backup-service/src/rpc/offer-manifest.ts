@@ -60,7 +60,7 @@ async function judge(
   if (obstacle) return obstacle;
   const storage = await registry.storages.get(check.storageId, signal);
   const keys = (storage?.manifestKeys ?? []).flatMap((pem) => readPublicKey(pem) ?? []);
-  const { finding } = judgeManifest(bytes, path, keys);
+  const { finding, signature, keyId } = judgeManifest(bytes, path, keys);
   if (finding)
     return refused(
       `${finding.why}. It is taken while storage ${check.storageId} has the key that signed it among its manifestKeys, or none at all.`,
@@ -70,7 +70,9 @@ async function judge(
 
   const { root, ...location } = check.storage;
   const readers = await findReaders(manifest.backupId, dependencies, signal);
-  const backup = rebuild(manifest, location, readers, check.requestId, now());
+  const signed = signature === 'good' && { manifestKeyId: keyId };
+  const result = { ...manifest.result, ...signed };
+  const backup = rebuild({ ...manifest, result }, location, readers, check.requestId, now());
   if ((await store.insert(backup, signal)) !== 'inserted')
     // Made meanwhile by somebody else, or by a try of ours whose answer was lost.
     return (await findObstacle(store, manifest, signal)) ?? refused('Its record could not be made; try again.');

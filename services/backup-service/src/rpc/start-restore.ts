@@ -38,7 +38,7 @@ export function startRestore(dependencies: Dependencies) {
     const { plan } = await findPlan(dependencies, request, context);
     const { clusterId } = plan.target;
     requireRole(request, plan);
-    requireConfirmed(request, plan);
+    const acknowledged = requireConfirmed(request, plan);
     const restore = accept({
       _id: id,
       request: { hash, id: requestId, ...(request.key !== '' && { key: request.key }) },
@@ -46,7 +46,7 @@ export function startRestore(dependencies: Dependencies) {
       source: plan.source,
       target: plan.target,
       options: plan.options,
-      plan: { hash: plan.hash, acknowledged: request.acknowledge, confirmedBy: caller },
+      plan: { hash: plan.hash, acknowledged, confirmedBy: caller },
       acceptedAt: now(),
       deadlineMs: restoreLimits.deadlineMs,
     });
@@ -107,12 +107,13 @@ function requireRole({ scratchOnly }: StartRestoreRequest, { target: { clusterId
 /**
  * What is given must be right, and only a scratch cluster is restored into without it.
  *
+ * @returns the checks that were blocked, and that the person passes over
  * @throws AppError where the person did not confirm this very plan, or passes over nothing that is blocked
  */
 function requireConfirmed(
   { confirm, planHash, acknowledge }: StartRestoreRequest,
   { hash, target, checks }: Plan,
-): void {
+): string[] {
   const { clusterId, purpose } = target;
   const isLeftOut = (text: string) => text === '' && purpose === 'scratch';
   const check = validation();
@@ -133,9 +134,11 @@ function requireConfirmed(
       'The backup, the cluster or the options are not those of the plan that you looked at: look at a new plan.',
       { info: { clusterId, planHash: hash } },
     );
-  const blocked = checks.filter(({ result, name }) => result === 'blocked' && !acknowledge.includes(name));
-  if (blocked.length > 0)
-    throw new AppError('plan_blocked', blocked.map(({ message }) => message).join(' '), {
-      info: { clusterId, checks: blocked.map(({ name }) => name).join(',') },
+  const blocked = checks.filter(({ result }) => result === 'blocked');
+  const open = blocked.filter(({ name }) => !acknowledge.includes(name));
+  if (open.length > 0)
+    throw new AppError('plan_blocked', open.map(({ message }) => message).join(' '), {
+      info: { clusterId, checks: open.map(({ name }) => name).join(',') },
     });
+  return blocked.map(({ name }) => name);
 }

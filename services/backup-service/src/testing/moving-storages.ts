@@ -86,7 +86,10 @@ export function movingStorages() {
     const { task } = await start(await cluster());
     if (marker !== '') await service.executor.settleMarker({ holder: { $case: 'task', value: task }, number: marker });
     const result = { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' };
-    await service.executor.completeTask({ task, outcome: { $case: 'succeeded', value: { result, exitSeen: false } } });
+    await service.executor.completeTask({
+      task,
+      outcome: { $case: 'succeeded', value: { result, exitSeen: false, manifestKeyId: '' } },
+    });
     return show(task.backupId);
   }
 

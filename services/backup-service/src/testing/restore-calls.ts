@@ -5,6 +5,7 @@ import {
   CompleteTaskRequest,
   RenewRestoreRequest,
   type RestoreGrant,
+  Succeeded,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import {
@@ -25,7 +26,7 @@ export interface RestoreCalls extends BackupCalls {
   /** The cluster that is restored into; another one where a test says so. */
   readonly target: { id: string };
   /** Another good backup, of the cluster of the test unless the fields say otherwise. */
-  goodBackup(fields?: Partial<StartBackupRequest>): Promise<string>;
+  goodBackup(fields?: Partial<StartBackupRequest>, success?: Partial<Succeeded>): Promise<string>;
   register(fields?: Partial<Cluster>): Promise<void>;
   plan(fields?: Partial<PlanRestoreRequest>): Promise<RestorePlan>;
   /** By the plan of now, confirmed. */
@@ -60,14 +61,14 @@ export function restoreCalls(): RestoreCalls {
   const target = { id: '' };
   let backupId: string;
 
-  const goodBackup = async (fields: Partial<StartBackupRequest> = {}) => {
+  const goodBackup: RestoreCalls['goodBackup'] = async (fields = {}, success = {}) => {
     const { id } = await start(fields);
     const token = randomUUID();
     const wish = { backupId: id, claim: token, worker: 'w1', pool: 'default', instance: '', outOfReach: [] };
     const { grant } = await service().executor.claimTask(wish);
     const task = { backupId: id, claim: token, fence: grant?.value.fence ?? 0n };
     const result = { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' };
-    const outcome = { $case: 'succeeded' as const, value: { result, exitSeen: true } };
+    const outcome = { $case: 'succeeded' as const, value: Succeeded.create({ result, exitSeen: true, ...success }) };
     await service().executor.completeTask(CompleteTaskRequest.create({ task, outcome }));
     return id;
   };
@@ -103,8 +104,8 @@ export function restoreCalls(): RestoreCalls {
     register,
     plan,
     async startRestore(fields = {}) {
-      const { options } = fields;
-      const { hash } = await plan(options && { options });
+      const { options, backupId: source = backupId } = fields;
+      const { hash } = await plan({ backupId: source, ...(options && { options }) });
       const wish = { backupId, targetClusterId: target.id, planHash: hash, confirm: target.id, ...fields };
       const { restore } = await service().restores.startRestore(StartRestoreRequest.create(wish));
       return restore?.id ?? '';

@@ -108,11 +108,14 @@ describe('an end', () => {
       waitSeconds: 0,
       killed: false,
       sourceDamaged: false,
+      sourceNotSigned: false,
     });
   });
 
   it('says that it shows the backup itself to be damaged', () => {
     expect(toEndMessage(end({ kind: 'refused', sourceDamaged: true })).sourceDamaged).toBe(true);
+    const reason = { code: 'SOURCE_NOT_SIGNED', message: 'It was signed, and is not now.', detail: '' };
+    expect(toEndMessage(end({ kind: 'refused', reason })).sourceNotSigned).toBe(true);
   });
 
   it('needs a change where the same command fails again by itself, and only where it could go on at all', () => {

@@ -14,6 +14,7 @@ import {
 import type { RestoreOrder } from './command.ts';
 import type { RestoreEnd } from './end.ts';
 import type { RestoreRun } from './run-folders.ts';
+import { NOT_SIGNED } from './source-check.ts';
 import type { RestoreGrant } from './task.ts';
 
 /** @throws Error for a grant without source, target or storage */
@@ -32,6 +33,9 @@ export function fromGrantMessage(grant: GrantMessage): RestoreGrant {
     tso: source.tso,
     tidbClusterId: source.tidbClusterId,
     marker,
+    manifestKeys: grant.manifestKeys,
+    signed: grant.sourceSigned,
+    unsoundAccepted: grant.unsoundAccepted,
     // Its grants name none: another worker is found by the doorbell alone.
     storageDigest: '',
     brVersion: grant.brVersion === '' ? undefined : grant.brVersion,
@@ -82,6 +86,7 @@ export function toEndMessage(end: RestoreEnd): EndMessage {
     killed,
     sourceDamaged,
     look: look && toLookMessage(look),
+    sourceNotSigned: reason?.code === NOT_SIGNED,
   };
 }
 
@@ -104,6 +109,7 @@ export const NOT_STARTED: EndMessage = {
   killed: false,
   sourceDamaged: false,
   look: undefined,
+  sourceNotSigned: false,
 };
 
 export function toRestoreRef({

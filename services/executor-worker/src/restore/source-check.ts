@@ -5,8 +5,9 @@
 
 import type { Decrypt } from '@tidemark/backupmeta/crypter';
 import type { BackupDescription } from '@tidemark/backupmeta/description';
-import { MANIFEST, toSeal } from '@tidemark/backupmeta/seal';
+import { type JudgedManifest, readPublicKey } from '@tidemark/backupmeta/signature';
 import { type ContentReport, verifyContent } from '@tidemark/backupmeta/verify-content';
+import { verifyStored } from '@tidemark/backupmeta/verify-stored';
 import { MAX_NAMED } from '@tidemark/limits/limits';
 import type { BackupFiles } from '@tidemark/storage/backup-files';
 import type { ReadLimit } from '@tidemark/storage/read-limit';
@@ -19,32 +20,77 @@ export interface ChosenBackup {
   readonly tidbClusterId: bigint;
 }
 
+/** Where the backup lies, and what its manifest is to be. */
+export interface PlacedBackup {
+  readonly files: BackupFiles;
+  /** Below the storage. */
+  readonly path: string;
+  /** By which its manifest may be signed: public keys in PEM form. */
+  readonly manifestKeys: readonly string[];
+  /** It was signed, as far as anybody knows: without a signature it is not what it was. */
+  readonly signed: boolean;
+  /** A person passed over what is known against it: what its manifest says then keeps nobody from it. */
+  readonly unsoundAccepted: boolean;
+}
+
 export type CheckedSource =
   | { readonly kind: 'sound'; readonly description: BackupDescription; readonly sizeBytes: bigint }
   /** It cannot be restored from; the message says why, in sentences. */
   | {
       readonly kind: 'unfit';
-      readonly code: 'SOURCE_GONE' | 'SOURCE_DAMAGED' | 'SOURCE_UNREADABLE' | 'SOURCE_IS_ANOTHER';
+      readonly code:
+        | 'SOURCE_GONE'
+        | 'SOURCE_DAMAGED'
+        | 'SOURCE_TAMPERED'
+        | typeof NOT_SIGNED
+        | 'SOURCE_UNREADABLE'
+        | 'SOURCE_IS_ANOTHER';
       readonly message: string;
       /** Whether that is certain to be damage, and not a wrong key or a missing right. */
       readonly damaged: boolean;
     };
 
 /**
- * Reads the catalogue of a backup, compares it with what it was, and looks for every file that it lists, by name and size.
+ * Judges the manifest of a backup, reads its catalogue, compares it with what it was, and looks for every file that it lists, by name and
+ * size.
  *
  * @throws AppError `unavailable` or `storage_unusable` when the storage cannot be reached or used: that says nothing of the
  *   backup
  */
 export async function checkSource(
-  files: BackupFiles,
+  { files, path, manifestKeys, signed, unsoundAccepted }: PlacedBackup,
   chosen: ChosenBackup,
   { decrypt, limit }: { readonly decrypt: Decrypt; readonly limit: ReadLimit },
   signal: AbortSignal,
 ): Promise<CheckedSource> {
-  const manifest = await files.read(MANIFEST, signal);
-  const sealed = manifest && toSeal(manifest);
-  const report = await verifyContent(files, signal, { level: 'meta', decrypt, limit, sealed });
+  const keys = manifestKeys.flatMap((pem) => readPublicKey(pem) ?? []);
+  const options = { level: 'meta', decrypt, limit } as const;
+  const { report, manifest } = await verifyStored({ files, path, keys }, signal, options);
+  const distrusted = distrust(report, manifest, signed);
+  if (!distrusted) return judge(report, manifest, chosen);
+  return unsoundAccepted ? judge(await verifyContent(files, signal, options), undefined, chosen) : distrusted;
+}
+
+/** The code of a backup that was signed, and is not now. */
+export const NOT_SIGNED = 'SOURCE_NOT_SIGNED';
+const PASS_OVER = 'Restore another backup, or look at this one and acknowledge "sourceSound" in a new restore.';
+
+/** Why a backup cannot be believed to be the one that was made, however whole it is. */
+function distrust(
+  { verdict, problems }: ContentReport,
+  { finding }: JudgedManifest,
+  signed: boolean,
+): CheckedSource | undefined {
+  if (finding?.kind === 'signature')
+    return unfit('SOURCE_TAMPERED', `The backup cannot be trusted: ${finding.why}. ${PASS_OVER}`, true);
+  const tampered = problems.find(({ kind }) => kind === 'tampered');
+  if (tampered) return unfit('SOURCE_TAMPERED', `The backup was tampered with: ${tampered.why}. ${PASS_OVER}`, true);
+  const isProven = finding?.kind !== 'unsigned' && finding?.kind !== 'unknownKey';
+  if (isProven || !signed || verdict !== 'incomplete') return undefined;
+  return unfit(NOT_SIGNED, `The backup was signed, and is not now: ${finding.why}. ${PASS_OVER}`);
+}
+
+function judge(report: ContentReport, manifest: JudgedManifest | undefined, chosen: ChosenBackup): CheckedSource {
   switch (report.verdict) {
     case 'absent':
       return unfit(
@@ -52,12 +98,17 @@ export async function checkSource(
         'There is no backup at this place in the storage any more: backupmeta is missing.',
         true,
       );
-    case 'incomplete':
-      return unfit('SOURCE_UNREADABLE', `The backup cannot be read: ${namesOf(report)}.`);
+    case 'incomplete': {
+      // What the manifest alone is like keeps nobody from a backup of which nobody knows that it was signed.
+      const unread = report.problemCount - (manifest?.finding ? 1 : 0);
+      return unread > 0
+        ? unfit('SOURCE_UNREADABLE', `The backup cannot be read: ${namesOf(report)}.`)
+        : compare(report, chosen);
+    }
     case 'damaged': {
       // Without a catalogue and without what it was, a wrong key looks like damage.
-      const isCertain = report.problems.some(({ kind }) => kind !== 'key') && (report.result !== undefined || !!sealed);
-      return isCertain
+      const isKnown = report.result !== undefined || manifest?.sealed !== undefined;
+      return isKnown && report.problems.some(({ kind }) => kind !== 'key')
         ? unfit('SOURCE_DAMAGED', `The backup is damaged: ${namesOf(report)}.`, true)
         : unfit('SOURCE_UNREADABLE', `The backup cannot be read: ${namesOf(report)}.`);
     }

@@ -53,6 +53,10 @@ export interface RestoreGrant {
   readonly tso: bigint;
   readonly tidbClusterId: bigint;
   readonly marker: StorageMarker | undefined;
+  /** What the manifest of the source is to be, as `PlacedBackup` has it. */
+  readonly manifestKeys: readonly string[];
+  readonly signed: boolean;
+  readonly unsoundAccepted: boolean;
   /** Names the storage as this task has it. */
   readonly storageDigest: string;
   /** The only `br` that may go on; undefined: any that fits the target. */
@@ -231,7 +235,9 @@ async function run(
   const decrypt = await openCrypter(key, secretsFolder(env), signal);
   const limit = metadataLimit(dependencies.metadataBytes);
   const files = await backupFilesIn(stored, source.path);
-  const found = await checkSource(files, { tso, tidbClusterId }, { decrypt, limit }, signal);
+  const { manifestKeys, signed, unsoundAccepted } = grant;
+  const placed = { files, path: source.path, manifestKeys, signed, unsoundAccepted };
+  const found = await checkSource(placed, { tso, tidbClusterId }, { decrypt, limit }, signal);
   // What is missing where another share is mounted, or none, says nothing of the backup.
   if (found.kind === 'unfit') await requireKnown(known(grant), stored, { signal });
   reach.worked(grant.storageDigest);

@@ -271,6 +271,11 @@ export interface Succeeded {
     | undefined;
   /** Its `br` was seen to exit with 0; not set where a finished backup was found. */
   exitSeen: boolean;
+  /**
+   * Of the key of the worker that signed its manifest: the SHA-256 of the public half, in hexadecimal digits; empty where it is not signed
+   * with that.
+   */
+  manifestKeyId: string;
 }
 
 /** `br` did not succeed. */
@@ -765,6 +770,12 @@ export interface RestoreGrant {
   /** How often `br` failed so far, and how often it found another restore at work in the target. */
   failures: number;
   waits: number;
+  /** By which the manifest of the source may be signed: public keys in PEM form, those of its storage as it is registered now. */
+  manifestKeys: string[];
+  /** One of the keys of its storage is known to have signed the source: without a signature it is not what it was. */
+  sourceSigned: boolean;
+  /** A person passed over what is known against the source, whose signature is not asked for then. */
+  unsoundAccepted: boolean;
 }
 
 /** Keeps the lease. */
@@ -2336,7 +2347,7 @@ export const CompleteTaskRequest: MessageFns<CompleteTaskRequest> = {
 };
 
 function createBaseSucceeded(): Succeeded {
-  return { result: undefined, exitSeen: false };
+  return { result: undefined, exitSeen: false, manifestKeyId: "" };
 }
 
 export const Succeeded: MessageFns<Succeeded> = {
@@ -2346,6 +2357,9 @@ export const Succeeded: MessageFns<Succeeded> = {
     }
     if (message.exitSeen !== false) {
       writer.uint32(16).bool(message.exitSeen);
+    }
+    if (message.manifestKeyId !== "") {
+      writer.uint32(26).string(message.manifestKeyId);
     }
     return writer;
   },
@@ -2379,6 +2393,14 @@ export const Succeeded: MessageFns<Succeeded> = {
             message.exitSeen = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.manifestKeyId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2400,6 +2422,7 @@ export const Succeeded: MessageFns<Succeeded> = {
       ? BackupResult.fromPartial(object.result)
       : undefined;
     message.exitSeen = object.exitSeen ?? false;
+    message.manifestKeyId = object.manifestKeyId ?? "";
     return message;
   },
 };
@@ -6593,6 +6616,9 @@ function createBaseRestoreGrant(): RestoreGrant {
     argv: [],
     failures: 0,
     waits: 0,
+    manifestKeys: [],
+    sourceSigned: false,
+    unsoundAccepted: false,
   };
 }
 
@@ -6651,6 +6677,15 @@ export const RestoreGrant: MessageFns<RestoreGrant> = {
     }
     if (message.waits !== 0) {
       writer.uint32(136).int32(message.waits);
+    }
+    for (const v of message.manifestKeys) {
+      writer.uint32(146).string(v!);
+    }
+    if (message.sourceSigned !== false) {
+      writer.uint32(152).bool(message.sourceSigned);
+    }
+    if (message.unsoundAccepted !== false) {
+      writer.uint32(160).bool(message.unsoundAccepted);
     }
     return writer;
   },
@@ -6804,6 +6839,30 @@ export const RestoreGrant: MessageFns<RestoreGrant> = {
             message.waits = reader.int32();
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.manifestKeys.push(reader.string());
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.sourceSigned = reader.bool();
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.unsoundAccepted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6848,6 +6907,9 @@ export const RestoreGrant: MessageFns<RestoreGrant> = {
     message.argv = object.argv?.map((e) => e) || [];
     message.failures = object.failures ?? 0;
     message.waits = object.waits ?? 0;
+    message.manifestKeys = object.manifestKeys?.map((e) => e) || [];
+    message.sourceSigned = object.sourceSigned ?? false;
+    message.unsoundAccepted = object.unsoundAccepted ?? false;
     return message;
   },
 };

@@ -150,7 +150,11 @@ export interface RestoreEnd {
   /** It shows that the backup itself is damaged. */
   sourceDamaged: boolean;
   /** What PD said of the target after it; not set where nobody asked. */
-  look: TargetLook | undefined;
+  look:
+    | TargetLook
+    | undefined;
+  /** The backup was signed, and is not now. */
+  sourceNotSigned: boolean;
 }
 
 /** What PD said of a target right after `br` had ended there. What it did not answer is not set. */
@@ -452,6 +456,7 @@ function createBaseRestoreEnd(): RestoreEnd {
     killed: false,
     sourceDamaged: false,
     look: undefined,
+    sourceNotSigned: false,
   };
 }
 
@@ -483,6 +488,9 @@ export const RestoreEnd: MessageFns<RestoreEnd> = {
     }
     if (message.look !== undefined) {
       TargetLook.encode(message.look, writer.uint32(74).fork()).join();
+    }
+    if (message.sourceNotSigned !== false) {
+      writer.uint32(80).bool(message.sourceNotSigned);
     }
     return writer;
   },
@@ -572,6 +580,14 @@ export const RestoreEnd: MessageFns<RestoreEnd> = {
             message.look = TargetLook.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.sourceNotSigned = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -604,6 +620,7 @@ export const RestoreEnd: MessageFns<RestoreEnd> = {
     message.look = (object.look !== undefined && object.look !== null)
       ? TargetLook.fromPartial(object.look)
       : undefined;
+    message.sourceNotSigned = object.sourceNotSigned ?? false;
     return message;
   },
 };
