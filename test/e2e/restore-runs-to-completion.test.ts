@@ -137,6 +137,51 @@ describe('a restore', () => {
     expect(await follow('/log?attempt=1')).toBe(log);
   });
 
+  it('of one table brings back that alone, into the very cluster that lost it, and leaves all others as they are', async () => {
+    const { source, backupId } = await prepare();
+    const orders = contentOf(source.rows)['shop/orders.tsv'];
+    await performTask(source.rows, { verb: 'drop', db: 'shop', table: 'orders' }, signal);
+    const name = { db: 'shop', table: 'customers' };
+    await performTask(source.rows, { verb: 'insert', name, handle: 8, value: 'since the backup' }, signal);
+    const before = contentOf(source.rows);
+    const wish = { backupId, targetClusterId: source.id, filter: ['shop.orders'] };
+    const planned = await tidemark.call<{ plan: { planHash: string; needs: string[]; filter: string[] } }>(
+      'POST',
+      '/restores/plan',
+      wish,
+    );
+    const { planHash, needs, filter } = planned.data.plan;
+    expect({ needs, filter }).toEqual({ needs: ['confirm', 'sameCluster', 'existingTables'], filter: wish.filter });
+    const confirmed = { ...wish, planHash, confirm: source.id };
+    expect(await tidemark.call('POST', '/restores', { ...confirmed, acknowledge: ['sameCluster'] })).toMatchObject({
+      message: expect.stringContaining('does not look whether the target has tables that the filter chooses'),
+    });
+    const acknowledge = ['sameCluster', 'existingTables'];
+    // What the plan says of another filter is not what was looked at.
+    const other = { ...confirmed, acknowledge, filter: ['shop.*'] };
+    expect(await tidemark.call('POST', '/restores', other)).toMatchObject({ message: expect.stringContaining('plan') });
+    const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', { ...confirmed, acknowledge });
+    expect(started.code, started.message).toBe(0);
+    const restore = await until(started.data.restoreId, isEnded);
+    expect(restore).toMatchObject({ state: 'Succeeded', targetState: 'Restored', result: { checksums: 'proven' } });
+    expect(restore.argv.join(' ')).toContain('--filter shop.orders --filter !');
+    expect(contentOf(source.rows)).toEqual({ ...before, 'shop/orders.tsv': orders });
+  });
+
+  it('of a table that the backup does not hold is refused before anything is changed', async () => {
+    const { target, backupId } = await prepare();
+    const wish = { backupId, targetClusterId: target.id, filter: ['shop.orders', 'shop.nosuch'] };
+    const { data } = await tidemark.call<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
+    const confirmed = { planHash: data.plan.planHash, confirm: target.id, acknowledge: ['existingTables'] };
+    const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', { ...wish, ...confirmed });
+    expect(await until(started.data.restoreId, isEnded)).toMatchObject({
+      state: 'Failed',
+      targetState: 'Untouched',
+      reason: { code: 'NOT_IN_BACKUP', message: expect.stringContaining('shop.nosuch') },
+    });
+    expect(contentOf(target.rows)).toEqual({});
+  });
+
   it('is started by a client of TiUniManager too, into the cluster that it names and not into the one that was backed up', async () => {
     const { source, target, backupId } = await prepare();
     const before = contentOf(source.rows);

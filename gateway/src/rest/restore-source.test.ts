@@ -1,6 +1,6 @@
 /** How the backup of a restore is named over REST. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { BACKUP, CLUSTER } from '../testing/programmable-backends.ts';
+import { BACKUP, CLUSTER, RESTORE } from '../testing/programmable-backends.ts';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
 let gateway: TestGateway;
@@ -37,15 +37,77 @@ it('a source that a generated client sends for nothing is left out', async () =>
 });
 
 it.each([
-  ['filter', ['shop.orders']],
   ['db', 'shop'],
+  ['table', 'orders'],
+  ['tables', ['shop.orders']],
+])(
+  'a part of a backup, as by %s, is refused with what names it, instead of restoring the whole',
+  async (field, value) => {
+    for (const path of PATHS) {
+      const answer = await gateway.ask('POST', path, { body: { ...wish, [field]: value } });
+      expectFailure(answer, 400, 10001);
+      expect(badFields(answer), path).toEqual([field]);
+      expect(answer.body.message).toContain('"filter"');
+    }
+    expect(gateway.calls).toEqual([]);
+  },
+);
+
+it.each([
   ['pointInTime', '2026-11-29T10:15:00+01:00'],
   ['dryRun', true],
-])('a part of a backup, as by %s, is refused instead of restoring the whole', async (field, value) => {
+])('what is asked for by %s is refused instead of restoring the whole', async (field, value) => {
   for (const path of PATHS) {
     const answer = await gateway.ask('POST', path, { body: { ...wish, [field]: value } });
     expectFailure(answer, 400, 10001);
     expect(badFields(answer), path).toEqual([field]);
+  }
+  expect(gateway.calls).toEqual([]);
+});
+
+it('a filter goes on as it was given, rule by rule', async () => {
+  const filter = ['shop.*', '!shop.tmp'];
+  for (const [path, call] of [
+    ['/restores/plan', 'planRestore'],
+    ['/restores', 'startRestore'],
+    ['/clusters/restore', 'startRestore'],
+  ] as const) {
+    expect((await gateway.ask('POST', path, { body: { ...wish, filter } })).status, path).toBe(200);
+    expect(gateway.received(call).request, path).toMatchObject({ options: { filter } });
+  }
+});
+
+it('a filter is shown in its plan and in its restore, where there is one', async () => {
+  gateway.answers.planRestore = async () => ({ plan: { hash: 'p', filter: ['shop.*'] } });
+  const planned = await gateway.ask('POST', '/restores/plan', { body: { ...wish, filter: ['shop.*'] } });
+  expect(planned.body.data).toMatchObject({ plan: { filter: ['shop.*'] } });
+  const whole = await gateway.ask('GET', `/restores/${RESTORE}`);
+  expect(whole.body.data.restore).not.toHaveProperty('filter');
+  const { getRestore } = gateway.answers;
+  gateway.answers.getRestore = async (request, context) => {
+    const { restore } = await getRestore(request, context);
+    return { restore: { ...restore, options: { filter: ['shop.*'] } } as never };
+  };
+  const part = await gateway.ask('GET', `/restores/${RESTORE}`);
+  expect(part.body.data).toMatchObject({ restore: { filter: ['shop.*'] } });
+});
+
+it('a filter that a generated client sends for nothing is left out', async () => {
+  for (const filter of [null, '', []]) {
+    expect((await gateway.ask('POST', '/restores/plan', { body: { ...wish, filter } })).status).toBe(200);
+    expect(gateway.received('planRestore').request).toMatchObject({ options: { filter: [] } });
+  }
+});
+
+it.each([
+  ['one text', 'shop.orders', ['filter']],
+  ['something else than texts', ['shop.*', 7], ['filter.1']],
+  ['more rules than are taken', Array<string>(101).fill('shop.*'), ['filter']],
+])('a filter that is %s is refused by its field', async (_, filter, fields) => {
+  for (const path of PATHS) {
+    const answer = await gateway.ask('POST', path, { body: { ...wish, filter } });
+    expectFailure(answer, 400, 10001);
+    expect(badFields(answer), path).toEqual(fields);
   }
   expect(gateway.calls).toEqual([]);
 });

@@ -61,6 +61,7 @@ export function toRestoreView(restore: Restore): RestoreView {
     targetState: nameOf(TARGET_STATES, restore.targetState),
     source: toSourceView(restore.source),
     target: toTargetView(restore.target),
+    ...filterOf(restore.options?.filter),
     argv: restore.argv,
     ...(brVersion !== '' && { brVersion }),
     ...(worker !== '' && { worker }),
@@ -108,17 +109,21 @@ export function toRestoreView(restore: Restore): RestoreView {
 }
 
 /** A plan as REST shows it. */
-export function toPlanView({ hash, source, target, checks, estimatedSeconds, sourceTime }: RestorePlan): PlanView {
+export function toPlanView(plan: RestorePlan): PlanView {
+  const { hash, source, target, filter, checks, estimatedSeconds, sourceTime } = plan;
   const blocked = checks.filter(({ result }) => result === 'blocked').map(({ name }) => name);
   return {
     planHash: hash,
     source: { ...toSourceView(source), time: timeOf(sourceTime) },
     target: toTargetView(target),
+    ...filterOf(filter),
     checks: checks.map(({ name, result, message }) => ({ name, result, message })),
     estimate: { seconds: estimatedSeconds },
     needs: [...(target?.purpose === ClusterPurpose.SCRATCH ? [] : ['confirm']), ...blocked],
   };
 }
+
+const filterOf = (filter: readonly string[] = []) => (filter.length > 0 ? { filter: [...filter] } : {});
 
 function toSourceView(source: RestoreSource | undefined): RestoreView['source'] {
   return {

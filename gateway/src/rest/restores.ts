@@ -158,12 +158,13 @@ export function restoreStreamRoutes(app: FastifyInstance, dependencies: CallDepe
 const eventOf = ({ restore }: { readonly restore?: Restore | undefined }): ServerSentEvent | undefined =>
   restore && { event: 'restore', id: restore.revision, data: toRestoreView(restore) };
 
-const WHOLE = 'is not taken: a backup is restored whole, and POST /restores/plan is what changes nothing';
+const WHOLE = 'is not taken: a backup is restored as it was taken, and POST /restores/plan is what changes nothing';
+const PART = 'is not taken: name what is restored with "filter", such as ["shop.orders"] or ["shop.*"]';
 /** What others take in the body of a restore, and what to do instead: without it the whole would be restored all the same. */
 const NOT_TAKEN = {
   source:
     'is not taken: name the backup as "backupId"; one that has no record gets it back by POST /storages/{storageId}/rebuild',
-  ...{ filter: WHOLE, db: WHOLE, table: WHOLE, tables: WHOLE, pointInTime: WHOLE, dryRun: WHOLE },
+  ...{ db: PART, table: PART, tables: PART, pointInTime: WHOLE, dryRun: WHOLE },
 } as const;
 
 /** A client that has a new cluster made names none: it is told what to do instead, before anything else is wrong. */
@@ -202,7 +203,7 @@ function wishOf(read: ReadOf<typeof operations.planRestore>) {
   refuseNotTaken(read.request.body);
   const { body } = read;
   const { backupId, targetClusterId, rateLimit = 0, placementPolicies = '', brOptions = {} } = body;
-  const { withSystemTables = false, loadStats = true, waitTiFlashReady = false } = body;
+  const { withSystemTables = false, loadStats = true, waitTiFlashReady = false, filter = [] } = body;
   return {
     backupId,
     targetClusterId,
@@ -212,6 +213,7 @@ function wishOf(read: ReadOf<typeof operations.planRestore>) {
       withSystemTables,
       withoutStats: !loadStats,
       waitTiflashReady: waitTiFlashReady,
+      filter,
       extra: brOptions,
     },
   };

@@ -47,10 +47,23 @@ export async function* walkCatalogue(meta: BackupMeta, walk: Walk): AsyncGenerat
   for (const { statsIndex } of meta.schemas) yield* statisticsOf(statsIndex);
   const { fileIndex, schemaIndex, rawRangeIndex, ddlIndexes } = meta;
   for (const index of [fileIndex, schemaIndex, rawRangeIndex, ddlIndexes])
-    if (index) yield* follow(MetaFile.encode(index).finish(), 'backupmeta', 1, walk);
+    for await (const part of partsOfIndex(index, walk))
+      if (part.kind === 'schema') yield* statisticsOf(part.schema.statsIndex);
+      else yield toListed(part.kind, part.file);
 }
 
-async function* follow(body: Uint8Array, name: string, depth: number, walk: Walk): AsyncGenerator<ListedFile> {
+/** Walks through the schemas of a backup: one for each table, and one for each database without any. */
+export async function* walkSchemas(meta: BackupMeta, walk: Walk): AsyncGenerator<Schema> {
+  yield* meta.schemas;
+  for await (const part of partsOfIndex(meta.schemaIndex, walk)) if (part.kind === 'schema') yield part.schema;
+}
+
+/** The entries of an index of `backupmeta`, and those of each file of metadata behind its own. */
+async function* partsOfIndex(index: MetaFile | undefined, walk: Walk): AsyncGenerator<Part> {
+  if (index) yield* follow(MetaFile.encode(index).finish(), 'backupmeta', 1, walk);
+}
+
+async function* follow(body: Uint8Array, name: string, depth: number, walk: Walk): AsyncGenerator<Part> {
   if (depth > MAX_METADATA_DEPTH) {
     walk.report({ kind: 'content', name, why: 'the index of backupmeta is nested too deeply' });
     return;
@@ -58,15 +71,14 @@ async function* follow(body: Uint8Array, name: string, depth: number, walk: Walk
   const inner: File[] = [];
   try {
     for (const part of partsOf(body)) {
-      if (part.kind === 'data') yield toListed('data', part.file);
-      else if (part.kind === 'schema') yield* statisticsOf(part.schema.statsIndex);
-      else inner.push(part.file);
+      if (part.kind === 'metadata') inner.push(part.file);
+      else yield part;
     }
   } catch (error) {
     walk.report({ kind: 'content', name, why: unreadable(name, error) });
   }
   for (const file of inner) {
-    yield toListed('metadata', file);
+    yield { kind: 'metadata', file };
     const content = await readBody(file, walk);
     if (content) yield* follow(content, file.name, depth + 1, walk);
   }

@@ -10,20 +10,22 @@ describe('options of a restore', () => {
   it('may be given from an allow-list', () => {
     const options: GivenRestoreOptions = {
       rateLimit: 100,
-      withSystemTables: true,
       loadStats: false,
       placementPolicies: 'ignore',
       waitTiFlashReady: true,
+      filter: ['shop.*', '!shop.tmp'],
       extra: { 'tikv-max-restore-concurrency': '64', 'checksum-concurrency': '8' },
     };
     expect(violationsOf(options)).toEqual({});
     expect(violationsOf(options, 'v8.5.0')).toEqual({});
     expect(violationsOf({})).toEqual({});
+    expect(violationsOf({ withSystemTables: true })).toEqual({});
   });
 
   it.each([
-    ['filter', 'the whole backup'],
-    ['db', 'the whole backup'],
+    ['filter', 'is "filter"'],
+    ['db', 'is "filter"'],
+    ['table', 'is "filter"'],
     ['checksum', 'stays on'],
     ['check-requirements', 'stays on'],
     ['use-checkpoint', 'stays on'],
@@ -46,6 +48,8 @@ describe('options of a restore', () => {
     [{ rateLimit: -1 }, 'rateLimit'],
     [{ rateLimit: 1.5 }, 'rateLimit'],
     [{ placementPolicies: 'STRICT' }, 'placementPolicies'],
+    [{ filter: ['shop.*', '@rules'] }, 'filter[1]'],
+    [{ filter: ['shop.*'], withSystemTables: true }, 'withSystemTables'],
     [{ extra: { 'checksum-concurrency': '0' } }, 'brOptions.checksum-concurrency'],
     [{ extra: { 'checksum-concurrency': '4 --online' } }, 'brOptions.checksum-concurrency'],
   ])('%j are refused under their name', (options, field) => {

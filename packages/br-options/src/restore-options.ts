@@ -3,6 +3,7 @@ import type { FieldViolation } from '@tidemark/errors/app-error';
 import { MAX_RATE_LIMIT } from '@tidemark/limits/limits';
 import { isWholeTo } from './br-options.ts';
 import { type FlagRule, flagViolations } from './flags.ts';
+import { tableFilterViolations } from './table-filter.ts';
 import { compareVersions, isBefore, readVersion, type Version } from './version.ts';
 
 /** Options of a restore as messages and documents have them; what is not set is absent, empty or 0. */
@@ -17,6 +18,8 @@ export interface GivenRestoreOptions {
   readonly placementPolicies?: string;
   /** Whether the end waits for the TiFlash replicas. */
   readonly waitTiFlashReady?: boolean;
+  /** Rules that choose what is restored; none means the whole backup. */
+  readonly filter?: readonly string[] | undefined;
   /** Flags of `br` by name, without dashes. */
   readonly extra?: Readonly<Record<string, string>>;
 }
@@ -40,7 +43,7 @@ const EXTRA: Readonly<Record<string, RestoreFlag>> = {
 
 const FIXED = 'is set by Tidemark, the same for every attempt';
 const NOT_TO_A_POINT = 'belongs to a restore to a point in time, which is not supported';
-const WHOLE_BACKUP = 'is not supported: a restore brings the whole backup back, into an empty cluster';
+const PART = 'is "filter", a list of rules such as shop.orders or shop.*';
 
 /** Flags that somebody may well try, and what to do instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -73,9 +76,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'keyspace-name': 'is not supported',
   'restore-phase': 'is not supported',
   'region-scan-concurrency': 'is left to br',
-  filter: WHOLE_BACKUP,
-  db: WHOLE_BACKUP,
-  table: WHOLE_BACKUP,
+  filter: PART,
+  db: PART,
+  table: PART,
   'restored-ts': NOT_TO_A_POINT,
   'start-ts': NOT_TO_A_POINT,
   'full-backup-storage': NOT_TO_A_POINT,
@@ -91,7 +94,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
  *   violation more
  */
 export function restoreOptionsViolations(options: GivenRestoreOptions, brVersion?: string): FieldViolation[] {
-  const { rateLimit = 0, placementPolicies = '', loadStats = true, extra = {} } = options;
+  const { rateLimit = 0, placementPolicies = '', loadStats = true, filter = [], extra = {} } = options;
   const found: FieldViolation[] = [];
   const require = (fine: boolean, field: string, description: string) => {
     if (!fine) found.push({ field, description });
@@ -104,6 +107,10 @@ export function restoreOptionsViolations(options: GivenRestoreOptions, brVersion
       brVersion,
       FIRST_WITH_LOAD_STATS,
     ), 'loadStats', `cannot be false with br ${brVersion}, which brings statistics back whenever the backup has them`);
+  require(filter.length === 0 ||
+    options.withSystemTables !==
+      true, 'withSystemTables', 'must be left out beside "filter": users and grants come back with the whole backup alone');
+  found.push(...tableFilterViolations(filter, 'filter'));
   const flags = flagViolations(extra, 'brOptions', { allowed: EXTRA, elsewhere: ELSEWHERE });
   return [...found, ...flags, ...(flags.length === 0 && brVersion !== undefined ? untakenFlags(extra, brVersion) : [])];
 }

@@ -7,6 +7,7 @@ const end = (fields: Partial<LastEnd>): LastEnd => ({
   brVersion: 'v8.5.0',
   at,
   killed: false,
+  filter: [],
   partial: true,
   checkpointLeft: false,
   checksumsUnproven: false,
@@ -113,6 +114,24 @@ describe('what a br restore left behind', () => {
     expect(commandOf('v8.5.5')).toContain("LIKE '\\_\\_TiDB\\_BR\\_Temporary\\_Snapshot\\_Restore\\_Checkpoint%'");
   });
 
+  it('names of a part the tables that the filter chooses, and says nothing that would take others away', () => {
+    const filter = ['Shop.orders', 'shop.*', '!shop.tmp', '`o\'"s`.`a``b`', 'shop.tmp2', '!*.tmp2'];
+    const items = cleanupItems(end({ brVersion: 'v8.5.5', filter }));
+    const commandOf = (wanted: string) => items.find(({ what }) => what === wanted)?.command;
+    expect(commandOf('tablesPartly')?.split('\n')).toEqual([
+      'DROP TABLE IF EXISTS `shop`.`orders`;',
+      '-- for each table of the backup that shop.* chooses: DROP TABLE IF EXISTS `<database>`.`<table>`;',
+      'DROP TABLE IF EXISTS `o\'"s`.`a``b`;',
+    ]);
+    expect(commandOf('tableMode')).toContain(
+      `-f 'Shop.orders' -f 'shop.*' -f '!shop.tmp' -f '\`o'\\''"s\`.\`a\`\`b\`'`,
+    );
+    expect(items.find(({ what }) => what === 'tablesPartly')?.message).toContain('(Shop.orders, shop.*, !shop.tmp,');
+    const said = items.flatMap(({ message, command }) => [message, command ?? '']).join('\n');
+    expect(said).not.toMatch(/anew|DROP DATABASE `<database of the backup>`|[Dd]rop the databases of the backup/);
+    expect(items.map(({ what }) => what)).toEqual(whatOf({ brVersion: 'v8.5.5' }));
+  });
+
   it('is nothing after a success, but for a checkpoint that could not be removed and for checksums to compare', () => {
     expect(whatOf({ kind: 'succeeded', partial: false })).toEqual([]);
     expect(whatOf({ kind: 'succeeded', partial: false, checkpointLeft: true, checksumsUnproven: true })).toEqual([
@@ -123,7 +142,7 @@ describe('what a br restore left behind', () => {
 });
 
 describe('what a person is told of a target that holds a part', () => {
-  const restore = { restoreId: 'r1', backupId: 'b1', targetId: 'orders-dr', brVersion: 'v8.5.0' };
+  const restore = { restoreId: 'r1', backupId: 'b1', targetId: 'orders-dr', brVersion: 'v8.5.0', filter: [] };
 
   it('is to resume or to clean, and until when to wait', () => {
     const text = partialSentence({ ...restore, resumable: true, items: cleanupItems(end({})) });
@@ -141,6 +160,16 @@ describe('what a person is told of a target that holds a part', () => {
     const text = partialSentence({ ...restore, brVersion: 'v7.5.1', resumable: false, items });
     expect(text).toContain('It cannot be resumed: clean the cluster: (1) wait until');
     expect(text).toContain('(3) remove the folders checkpoints/restore-* below the path of the backup');
+  });
+
+  it('is about the tables that the filter chooses, and no others, of a part', () => {
+    const text = partialSentence({ ...restore, filter: ['shop.*'], resumable: true, items: [] });
+    expect(text).toBe(
+      'Restore r1 of backup b1 stopped in the middle. The tables that the filter chooses (shop.*) are in cluster orders-dr in part and must not be used. ' +
+        'Either resume the restore, which needs br v8.5.0, and nobody may write to those tables until then; or clean the cluster: ' +
+        '(1) drop the tables of the backup that the filter chooses, and no others, and every database named __TiDB_BR_Temporary_…; ' +
+        '(2) release the restore.',
+    );
   });
 
   it('is not to wait where nothing has to be waited for', () => {

@@ -1,4 +1,10 @@
-/** What a `br restore` left behind in its target, until when, and how it goes. Pure. */
+/**
+ * What a `br restore` left behind in its target, until when, and how it goes. Pure.
+ *
+ * Where a filter chose a part of the backup, the target may hold what others use: nothing is said there that would take more away than
+ * the restore brought.
+ */
+import { namedRules, readTableFilter, type TableFilter, type TableRule } from '@tidemark/br-options/table-filter';
 import { type EndKind, leftAsItWas } from './end.ts';
 import { checkpointPlace, hasRegistry } from './versions.ts';
 
@@ -48,6 +54,8 @@ export interface LastEnd {
   readonly at: Date;
   /** Whether it was ended by KILL, or may have been. */
   readonly killed: boolean;
+  /** The rules that chose what was restored; none: the whole backup. */
+  readonly filter: readonly string[];
   /** Whether the target holds a part of the data, of this attempt or an earlier one. */
   readonly partial: boolean;
   /** Whether it succeeded, but could not remove its checkpoint. */
@@ -69,7 +77,7 @@ const CHECKPOINT = '__TiDB_BR_Temporary_Snapshot_Restore_Checkpoint';
 /** All that may be left; what has a time and is past it by `at` is the caller's to leave out. */
 export function cleanupItems(end: LastEnd): CleanupItem[] {
   if (end.kind === 'succeeded') return afterSuccess(end);
-  return [...passing(end), ...(end.partial ? standing(end.brVersion) : [])];
+  return [...passing(end), ...(end.partial ? standing(end) : [])];
 }
 
 /** Those that still hold at a moment. */
@@ -172,15 +180,9 @@ function seenIn({ at: seenAt, pausedSchedulers = [], safepointUntil, isRegistere
   ];
 }
 
-function standing(brVersion: string): CleanupItem[] {
+function standing({ brVersion, filter }: LastEnd): CleanupItem[] {
   return [
-    {
-      what: 'tablesPartly',
-      until: null,
-      message:
-        'Databases and tables of the backup are there, empty, in part or whole. Drop them, or make the cluster anew.',
-      command: 'DROP DATABASE `<database of the backup>`;',
-    },
+    filter.length === 0 ? ALL_PARTLY : tablesPartly(filter),
     ...checkpointOf(brVersion, checkpointPlace(brVersion) === 'storage' ? 'checkpointFiles' : 'checkpointDatabases'),
     {
       what: 'tempDatabases',
@@ -195,12 +197,46 @@ function standing(brVersion: string): CleanupItem[] {
             what: 'tableMode',
             until: null,
             message: 'Tables may refuse to be read, written and dropped, because they count as being restored.',
-            command: 'br operator cleanup-restore-mode --pd <PD of the target> -f "<database>.*"',
+            command: ['br operator cleanup-restore-mode --pd <PD of the target>', ...ofMode(filter)].join(' '),
           } satisfies CleanupItem,
         ]
       : []),
   ];
 }
+
+const ALL_PARTLY: CleanupItem = {
+  what: 'tablesPartly',
+  until: null,
+  message:
+    'Databases and tables of the backup are there, empty, in part or whole. Drop them, or make the cluster anew.',
+  command: 'DROP DATABASE `<database of the backup>`;',
+};
+
+function tablesPartly(filter: readonly string[]): CleanupItem {
+  const read = readTableFilter(filter);
+  return {
+    what: 'tablesPartly',
+    until: null,
+    message: `Tables of the backup that the filter chooses (${namedRules(filter)}) are there, empty, in part or whole. Drop these tables and no others, and databases that the restore made for them.`,
+    command: read.rules.flatMap((rule) => dropOf(rule, read)).join('\n'),
+  };
+}
+
+/** What takes away what a rule brought; a rule with wildcards does not say which tables those are. */
+function dropOf({ text, isNegated, database, table }: TableRule, { choosesTable }: TableFilter): string[] {
+  if (isNegated) return [];
+  if (database.kind === 'wildcard' || table.kind === 'wildcard')
+    return [`-- for each table of the backup that ${text} chooses: DROP TABLE IF EXISTS \`<database>\`.\`<table>\`;`];
+  if (!choosesTable(database.name, table.name)) return [];
+  return [`DROP TABLE IF EXISTS ${identifier(database.name)}.${identifier(table.name)};`];
+}
+
+const identifier = (name: string) => `\`${name.replaceAll('`', '``')}\``;
+
+const ofMode = (filter: readonly string[]) =>
+  filter.length === 0 ? ['-f "<database>.*"'] : filter.map((rule) => `-f ${shellWord(rule)}`);
+
+const shellWord = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** How far the restore came, as `br` wrote it down: a later restore would go on there, and skip what it names. */
 function checkpointOf(brVersion: string, what: CleanupItem['what']): CleanupItem[] {
@@ -238,6 +274,8 @@ export interface PartialRestore {
   /** Whether it can be resumed. */
   readonly resumable: boolean;
   readonly brVersion: string;
+  /** The rules that chose what was restored; none: the whole backup. */
+  readonly filter: readonly string[];
   readonly items: readonly CleanupItem[];
 }
 
@@ -248,22 +286,29 @@ export function partialSentence({
   targetId,
   resumable,
   brVersion,
+  filter,
   items,
 }: PartialRestore): string {
+  const isPart = filter.length > 0;
   const waited = Math.max(0, ...items.map(({ until }) => until?.getTime() ?? 0));
   const steps = [
     ...(waited > 0 ? [`wait until ${new Date(waited).toISOString()}, when TiKV and PD are back by themselves`] : []),
-    'drop the databases of the backup and every database named __TiDB_BR_Temporary_…, or make the cluster anew',
+    isPart
+      ? 'drop the tables of the backup that the filter chooses, and no others, and every database named __TiDB_BR_Temporary_…'
+      : 'drop the databases of the backup and every database named __TiDB_BR_Temporary_…, or make the cluster anew',
     ...(items.some(({ what }) => what === 'checkpointFiles')
       ? ['remove the folders checkpoints/restore-* below the path of the backup']
       : []),
     'release the restore',
   ];
   const clean = `clean the cluster: ${steps.map((step, at) => `(${at + 1}) ${step}`).join('; ')}.`;
+  const [what, written] = isPart
+    ? [`The tables that the filter chooses (${namedRules(filter)}) are in cluster ${targetId} in part`, 'those tables']
+    : [`Cluster ${targetId} holds part of the data`, 'the cluster'];
   return [
-    `Restore ${restoreId} of backup ${backupId} stopped in the middle. Cluster ${targetId} holds part of the data and must not be used.`,
+    `Restore ${restoreId} of backup ${backupId} stopped in the middle. ${what} and must not be used.`,
     resumable
-      ? `Either resume the restore, which needs br ${brVersion}, and nobody may write to the cluster until then; or ${clean}`
+      ? `Either resume the restore, which needs br ${brVersion}, and nobody may write to ${written} until then; or ${clean}`
       : `It cannot be resumed: ${clean}`,
   ].join(' ');
 }

@@ -37,9 +37,11 @@ const facts = ({ source, target, rest }: Changes = {}): PlanFacts => ({
   now: new Date('2026-12-01T00:00:00Z'),
   ...rest,
 });
+/** What br looks at before it writes. */
+const FOR_BR: readonly string[] = ['targetEmpty', 'existingTables', 'space'];
 const notOk = (changes: Changes) =>
   planChecks(facts(changes)).filter(
-    ({ code, level }) => level !== 'ok' && !(level === 'unknown' && ['targetEmpty', 'space'].includes(code)),
+    ({ code, level }) => level !== 'ok' && !(level === 'unknown' && FOR_BR.includes(code)),
   );
 const found = (changes: Changes) => notOk(changes).map(({ code, level }) => `${code}: ${level}`);
 
@@ -104,7 +106,7 @@ describe('the checks of a plan', () => {
 
   const old = (version: string, changes: Changes = {}): Changes => ({
     source: { clusterVersion: version.slice(1), tableChecksums: undefined, ...changes.source },
-    target: { version: version.slice(1) },
+    target: { version: version.slice(1), ...changes.target },
     rest: { brVersion: version, ...changes.rest },
   });
   it.each<readonly [changes: Changes, expected: readonly string[]]>([
@@ -121,6 +123,39 @@ describe('the checks of a plan', () => {
       ['space: warning', 'checkpoint: warning', 'checksums: warning', 'systemTables: blocked'],
     ],
   ])('of an old br %#', (changes, expected) => expect(found(changes)).toEqual(expected));
+
+  const part: Changes = { rest: { options: { filter: ['shop.*'] } } };
+  it.each<readonly [what: string, changes: Changes, expected: readonly string[]]>([
+    ['whose br looks for tables that exist', old('v8.5.5', part), ['targetInUse: warning']],
+    ['whose br does not', old('v8.5.4', part), ['existingTables: acknowledge', 'targetInUse: warning']],
+    [
+      'of a br that is no release',
+      old('v9.0.0-beta.2', { ...part, source: { clusterVersion: '8.5.5' } }),
+      ['existingTables: acknowledge', 'targetInUse: warning'],
+    ],
+    [
+      'into a target without version',
+      { ...part, target: { version: '' }, rest: { ...part.rest, brVersion: undefined } },
+      ['version: unknown', 'existingTables: acknowledge', 'targetInUse: warning'],
+    ],
+    [
+      'into the cluster that was backed up',
+      old('v8.5.5', { ...part, target: { clusterId: 'orders' } }),
+      ['sameCluster: acknowledge', 'targetInUse: warning'],
+    ],
+    [
+      'by a br without a checkpoint',
+      old('v7.0.0', part),
+      [
+        ...['existingTables: acknowledge', 'targetInUse: warning'],
+        ...['space: warning', 'checkpoint: warning', 'checksums: warning'],
+      ],
+    ],
+  ])('of a part %s', (_, changes, expected) => {
+    expect(found(changes)).toEqual(expected);
+    expect(planChecks(facts(changes)).map(({ code }) => code)).not.toContain('targetEmpty');
+    for (const { sentence } of notOk(changes)) expect(sentence).not.toMatch(/empty|anew/);
+  });
 
   it('take a br that is not known to be of the version of the target', () => {
     const changes = old('v6.5.3', { rest: { brVersion: undefined } });

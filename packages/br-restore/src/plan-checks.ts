@@ -7,7 +7,14 @@
  */
 import { type GivenRestoreOptions, restoreOptionsViolations } from '@tidemark/br-options/restore-options';
 import { compareVersions, isBefore, readVersion, type Version } from '@tidemark/br-options/version';
-import { addsUpChecksums, checkpointPlace, FIRST_RESTORE, looksForTables } from './versions.ts';
+import {
+  addsUpChecksums,
+  checkpointPlace,
+  FIRST_REFUSING_TABLES,
+  FIRST_RESTORE,
+  looksForTables,
+  refusesTables,
+} from './versions.ts';
 
 /** What came of a check. */
 export interface PlanCheck {
@@ -86,18 +93,24 @@ export function planChecks(facts: PlanFacts): PlanCheck[] {
     facts.brVersion === undefined ? undefined : br(facts.brVersion, facts),
     versions(facts),
     collation(facts),
+    ...(isPart(facts) ? ofPart(brVersion) : []),
     ...(brVersion === undefined ? [] : ofBr(brVersion, facts)),
     systemTables(facts),
     ...options(facts, brVersion),
   ].filter((found) => found !== undefined);
 }
 
+const isPart = ({ options: { filter = [] } }: Pick<PlanFacts, 'options'>) => filter.length > 0;
+
 const plain = (version: string) => version.replace(/^v/, '');
 
+/** Of a restore of a part of the backup: its target may be in use. */
+const ofPart = (brVersion: string | undefined): PlanCheck[] => [existingTables(brVersion), targetInUse()];
+
 const ofBr = (brVersion: string, facts: PlanFacts): PlanCheck[] => [
-  targetEmpty(brVersion, facts),
+  ...(isPart(facts) ? [] : [targetEmpty(brVersion, facts)]),
   space(brVersion, facts),
-  checkpoint(brVersion),
+  checkpoint(brVersion, facts),
   checksums(brVersion, facts),
 ];
 
@@ -123,7 +136,7 @@ function snapshot({ source, now }: PlanFacts): PlanCheck | undefined {
   );
 }
 
-function sameCluster({ source, target }: PlanFacts): PlanCheck {
+function sameCluster({ source, target, options }: PlanFacts): PlanCheck {
   const says = check('sameCluster');
   const shared = target.pd.map(plainPd).find((pd) => source.pd.map(plainPd).includes(pd));
   const why =
@@ -136,7 +149,9 @@ function sameCluster({ source, target }: PlanFacts): PlanCheck {
   if (!why) return says('ok', 'The target is another cluster than the one that was backed up.');
   return says(
     'acknowledge',
-    `${why} A restore needs an empty cluster: register a new one, or acknowledge "sameCluster" if this one was emptied.`,
+    isPart({ options })
+      ? `${why} What the filter chooses would come back beside all that is there now: acknowledge "sameCluster" if that is meant.`
+      : `${why} A restore needs an empty cluster: register a new one, or acknowledge "sameCluster" if this one was emptied.`,
   );
 }
 
@@ -199,6 +214,27 @@ function targetEmpty(brVersion: string, { options }: PlanFacts): PlanCheck {
   );
 }
 
+function existingTables(brVersion: string | undefined): PlanCheck {
+  const says = check('existingTables');
+  if (brVersion !== undefined && refusesTables(brVersion))
+    return says('unknown', 'br refuses tables that the target has already, before it writes anything.');
+  const who =
+    brVersion === undefined
+      ? `The version of the target is not registered, and a br before ${FIRST_REFUSING_TABLES}`
+      : `br ${brVersion}`;
+  return says(
+    'acknowledge',
+    `${who} does not look whether the target has tables that the filter chooses: it would write into them, and leave them damaged. Make sure that there are none, and acknowledge "existingTables".`,
+  );
+}
+
+function targetInUse(): PlanCheck {
+  return check('targetInUse')(
+    'warning',
+    'While br is at work, PD of the target moves no data and TiKV is in import mode: a cluster that is in use is slower until then. The tables that the filter chooses must not be written to.',
+  );
+}
+
 function space(brVersion: string, { source }: PlanFacts): PlanCheck {
   const says = check('space');
   if (!isBefore(brVersion, FIRST_WITH_SPACE_CHECK))
@@ -209,13 +245,13 @@ function space(brVersion: string, { source }: PlanFacts): PlanCheck {
   );
 }
 
-function checkpoint(brVersion: string): PlanCheck {
+function checkpoint(brVersion: string, facts: PlanFacts): PlanCheck {
   const says = check('checkpoint');
   switch (checkpointPlace(brVersion)) {
     case 'none':
       return says(
         'warning',
-        `br ${brVersion} keeps no checkpoint: a restore that is interrupted cannot go on, and its target must be made anew.`,
+        `br ${brVersion} keeps no checkpoint: a restore that is interrupted cannot go on, and ${isPart(facts) ? 'its tables must be dropped' : 'its target must be made anew'}.`,
       );
     case 'storage':
       return says(

@@ -19,6 +19,7 @@ import { ClusterPurpose, Storage } from '@tidemark/protocol/grpc/tidemark/backup
 import {
   RestoreChecksums,
   RestoreEndKind,
+  RestoreOptions,
   RestoreState,
   TargetLook,
   TargetState,
@@ -150,6 +151,68 @@ describe('a start', () => {
     expect((await service().backups.deleteBackup(deletion)).backup?.deletion?.state).not.toBe(
       DeletionState.DELETION_STATE_NONE,
     );
+  });
+});
+
+describe('a restore of a part of a backup', () => {
+  const options = RestoreOptions.create({ filter: ['shop.orders', 'crm.*', '!crm.tmp'] });
+
+  it('is blocked where br would write into tables that exist, until somebody says that there are none', async () => {
+    const { checks, filter } = await plan({ options });
+    expect(filter).toEqual(options.filter);
+    expect(checks).toContainEqual(expect.objectContaining({ name: 'existingTables', result: 'blocked' }));
+    expect(checks.map(({ name }) => name)).not.toContain('targetEmpty');
+    await expect(startRestore({ options })).rejects.toMatchObject({
+      code: 'plan_blocked',
+      details: { info: { checks: 'existingTables' } },
+    });
+    const id = await startRestore({ options, acknowledge: ['existingTables'] });
+    expect((await working(id)).grant).toMatchObject({
+      options: { filter: options.filter },
+      existingTablesAccepted: true,
+    });
+  });
+
+  it('needs no such word where br refuses them, and then no other br is to run', async () => {
+    await calls.register({ version: '8.5.5' });
+    const id = await startRestore({ options });
+    expect((await working(id)).grant).toMatchObject({ existingTablesAccepted: false });
+    expect((await read(id)).options?.filter).toEqual(options.filter);
+  });
+
+  it('is another plan and another start where its rules are others, or in another order', async () => {
+    await calls.register({ version: '8.5.5' });
+    const key = randomUUID();
+    const id = await startRestore({ options, key });
+    expect(await startRestore({ options, key })).toBe(id);
+    const { hash: planHash } = await plan({ options });
+    for (const filter of [[], ['shop.orders'], options.filter.toReversed()]) {
+      const other = RestoreOptions.create({ filter });
+      expect((await plan({ options: other })).hash).not.toBe(planHash);
+      await expect(startRestore({ options: other, key, planHash })).rejects.toMatchObject({ code: 'invalid_argument' });
+      await expect(startRestore({ options: other, planHash })).rejects.toMatchObject({ code: 'plan_stale' });
+    }
+  });
+
+  it('is refused by the place of a rule that is none, and beside users and grants', async () => {
+    const wrong = RestoreOptions.create({ filter: ['shop.*', 'mysql.user', '@/etc/passwd'], withSystemTables: true });
+    await expect(plan({ options: wrong })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      details: { fields: [{ field: 'withSystemTables' }, { field: 'filter[1]' }, { field: 'filter[2]' }] },
+    });
+  });
+
+  it('that ends in the middle names the tables to drop, and no others', async () => {
+    const id = await startRestore({ options, acknowledge: ['existingTables'] });
+    const worker = await working(id);
+    await worker.starts();
+    await worker.ends(RestoreEndKind.RESTORE_END_KIND_FAILED, { afterChange: true });
+    const { targetState, cleanup } = await read(id);
+    expect(targetState).toBe(TargetState.TARGET_STATE_PARTIAL);
+    const tables = cleanup.find(({ what }) => what === 'tablesPartly');
+    expect(tables?.message).toContain('(shop.orders, crm.*, !crm.tmp)');
+    expect(tables?.command).toContain('DROP TABLE IF EXISTS `shop`.`orders`;');
+    expect(cleanup.map(({ message, command }) => message + command).join()).not.toMatch(/DROP DATABASE `<|anew/);
   });
 });
 

@@ -185,6 +185,15 @@ export const PLANTED: readonly PlantedBug[] = [
     check: test(`${RESTORE_WORKER}/task.test`),
   },
   {
+    name: 'drops the filter of a restore on its second attempt',
+    promise: 'R5',
+    file: `${RESTORE_WORKER}/task.ts`,
+    find: '  const restoreArgv = restoreArguments(order, program.version);\n',
+    replace:
+      '  const asBefore = grant.wasPartial ? { ...order.options, filter: [] } : order.options;\n  const restoreArgv = restoreArguments({ ...order, options: asBefore }, program.version);\n',
+    check: test(`${RESTORE_WORKER}/task.test`),
+  },
+  {
     name: 'believes a br that was killed after its summary',
     promise: 'R8',
     file: `${RESTORE_WORKER}/end.ts`,

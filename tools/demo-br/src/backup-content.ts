@@ -6,7 +6,7 @@ import { tableIdOf } from './regions.ts';
 import { TEMPORARY_PREFIX } from './schemas.ts';
 import type { Storage } from './storage.ts';
 import type { RowSum, TableName } from './table.ts';
-import { matchesFilters } from './table-filter.ts';
+import { matchesDatabase, matchesFilters } from './table-filter.ts';
 
 /** Where a backup lies, and how it is read. */
 export interface BackupPlace {
@@ -78,11 +78,10 @@ export async function readContent(place: BackupPlace, meta: BackupMeta): Promise
 
 /** The part of a backup that filters let through; they name system databases as users do. */
 export function filteredContent({ databases, tables }: BackupContent, filters: readonly string[]): BackupContent {
-  const chosen = tables.filter(({ db, table }) => matchesFilters(filters, { db: plainName(db), table }));
-  const names = new Set(chosen.map(({ db }) => db));
-  const isEmpty = (db: string) => !tables.some((table) => table.db === db);
-  const matches = (db: string) => matchesFilters(filters, { db: plainName(db), table: '*' });
-  return { databases: databases.filter((db) => names.has(db) || (isEmpty(db) && matches(db))), tables: chosen };
+  return {
+    databases: databases.filter((db) => matchesDatabase(filters, plainName(db))),
+    tables: tables.filter(({ db, table }) => matchesFilters(filters, { db: plainName(db), table })),
+  };
 }
 
 /** A database's own name: of a system database, the one that it has in a cluster. */

@@ -4,6 +4,7 @@ import { invalidArgument } from './br-error.ts';
 import type { Dialect } from './dialect.ts';
 import { parseGoDuration } from './go-format.ts';
 import { pdAddresses } from './pd-addresses.ts';
+import { parseFilters } from './table-filter.ts';
 import { tsoAt } from './tso.ts';
 
 /** What `br backup full` was asked to do, as far as it changes what this program does. */
@@ -60,11 +61,13 @@ export function toBackupOptions(flags: GivenFlags, dialect: Dialect): BackupOpti
   const compression = textFlag(flags, 'compression', 'zstd');
   if (!COMPRESSIONS.includes(compression)) throw invalidArgument(`invalid compression type '${compression}'`);
   const lastBackupTs = BigInt(textFlag(flags, 'lastbackupts', '0'));
+  const filters = listFlag(flags, 'filter', ['*.*']);
+  parseFilters(filters);
   const metaV2 = boolFlag(flags, 'use-backupmeta-v2', dialect.metaV2Default);
   return {
     pd: pdAddresses(flags),
     storage: textFlag(flags, 'storage'),
-    filters: listFlag(flags, 'filter', ['*.*']),
+    filters,
     checksum: boolFlag(flags, 'checksum', dialect.checksumDefault) && lastBackupTs === 0n,
     useCheckpoint:
       dialect.checkpoint &&

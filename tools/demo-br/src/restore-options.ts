@@ -2,6 +2,7 @@ import { boolFlag, type GivenFlags, listFlag, textFlag } from './arguments.ts';
 import { BrError } from './br-error.ts';
 import type { Dialect } from './dialect.ts';
 import { pdAddresses } from './pd-addresses.ts';
+import { parseFilters, quoted } from './table-filter.ts';
 
 /** The kinds of `br restore` that are here, with what summary and progress call them. */
 export const RESTORE_NAMES = { full: 'Full Restore', db: 'DataBase Restore', table: 'Table Restore' } as const;
@@ -46,13 +47,16 @@ const REQUIRED: Readonly<Record<RestoreKind, readonly string[]>> = { full: [], d
 export function toRestoreOptions(kind: RestoreKind, flags: GivenFlags, dialect: Dialect): RestoreOptions {
   const db = kind === 'full' ? '' : textFlag(flags, 'db');
   const table = kind === 'table' ? textFlag(flags, 'table') : '';
+  const ofName = `${quoted(db)}.${kind === 'db' ? '*' : quoted(table)}`;
+  const filters = kind === 'full' ? listFlag(flags, 'filter', ['*.*']) : [ofName];
+  parseFilters(filters);
   return {
     kind,
     pd: pdAddresses(flags),
     storage: textFlag(flags, 'storage'),
     db,
     table,
-    filters: kind === 'full' ? listFlag(flags, 'filter', ['*.*']) : [`${db}.${kind === 'db' ? '*' : table}`],
+    filters,
     hasFilter: flags.has('filter'),
     checksum: boolFlag(flags, 'checksum', dialect.restoreChecksumDefault),
     useCheckpoint: dialect.restoreCheckpoint !== 'none' && boolFlag(flags, 'use-checkpoint', true),

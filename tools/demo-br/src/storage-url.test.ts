@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { boolParameter, parseStorage, type StorageTarget } from './storage-url.ts';
-import { matchesFilters } from './table-filter.ts';
 
 test.each([
   ['local:///data/backup/2024', '/data/backup/2024'],
@@ -56,13 +55,4 @@ test('boolean parameters are those of Go', () => {
   expect(boolParameter(new Map([['x', '0']]), 'x', true)).toBe(false);
   expect(boolParameter(new Map(), 'x', true)).toBe(true);
   expect(() => boolParameter(new Map([['x', 'yes']]), 'x', true)).toThrow('[BR:ExternalStorage:');
-});
-
-test('the last filter that matches decides about a table', () => {
-  const orders = { db: 'shop', table: 'orders' };
-  expect(matchesFilters(['*.*'], orders)).toBe(true);
-  expect(matchesFilters(['SHOP.ord?rs'], orders)).toBe(true);
-  expect(matchesFilters(['nosuch.*'], orders)).toBe(false);
-  expect(matchesFilters(['*.*', '!shop.*'], orders)).toBe(false);
-  expect(matchesFilters(['!shop.*', 'shop.orders'], orders)).toBe(true);
 });

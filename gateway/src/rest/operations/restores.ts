@@ -1,5 +1,5 @@
 import { restoreOptionsViolations } from '@tidemark/br-options/restore-options';
-import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_RATE_LIMIT } from '@tidemark/limits/limits';
+import { DEFAULT_PAGE_SIZE, MAX_FILTERS, MAX_PAGE_SIZE, MAX_RATE_LIMIT } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import { PURPOSE_NAMES } from '../cluster-purpose.ts';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
@@ -30,8 +30,16 @@ const PlacementPolicies = z
   .enum(['strict', 'ignore'], 'must be strict or ignore')
   .meta({ id: 'PlacementPolicies', description: 'Whether they are brought back, or left out.' });
 const isTrue = (what: string) => leftOut(z.boolean('must be true or false')).describe(what);
+const FILTER_RULES = 'must be a list of rules such as ["shop.orders"] or ["shop.*", "!shop.tmp"]';
 /** What a restore may be told. */
 const Options = {
+  filter: leftOut(
+    z
+      .array(z.string('must be a rule such as shop.orders'), FILTER_RULES)
+      .max(MAX_FILTERS, `must be at most ${MAX_FILTERS} rules`),
+  ).describe(
+    'Rules that choose what is restored, as `br` reads them: `database.table`, with the wildcards `*`, `?` and `[…]` or in quotes, `!` in front to exclude; the last rule that matches a table decides. Left out or empty, the whole backup is restored. At most 100 and 8 KiB together.',
+  ),
   withSystemTables: isTrue('Users, their passwords and grants come back too; `false` by default.'),
   loadStats: isTrue('Statistics come back where the backup has them; `true` by default.'),
   placementPolicies: leftOut(PlacementPolicies).describe('What becomes of placement policies; `strict` by default.'),
@@ -49,7 +57,9 @@ const Wish = z.object({
   backupId: required(BACKUP_ID).describe(
     'What is restored: a good backup. One of which only storage and path are known gets its record back first, by `POST /storages/{storageId}/rebuild`.',
   ),
-  targetClusterId: required(CLUSTER_ID).describe('Into which registered cluster; it must be empty.'),
+  targetClusterId: required(CLUSTER_ID).describe(
+    'Into which registered cluster; it must be empty, unless a `filter` chooses what is restored.',
+  ),
   ...Options,
 });
 const Start = Wish.extend({
@@ -99,6 +109,10 @@ const Target = z
     strictLoss: z.boolean().describe('After a lost worker nothing goes on until a person says that its host is dead.'),
   })
   .meta({ id: 'RestoreTarget', description: 'The cluster that is restored into.' });
+const Filter = z
+  .array(z.string())
+  .optional()
+  .describe('Rules that choose what is restored; absent where that is the whole backup.');
 const Check = z
   .object({
     name: z.string(),
@@ -111,6 +125,7 @@ const Plan = z
     planHash: z.string().describe('Of all that is shown: a start must name it, and is refused once it is another one.'),
     source: Source.extend({ time: time('When the backup was started.') }),
     target: Target,
+    filter: Filter,
     checks: z.array(Check),
     estimate: z.object({ seconds: counted('How long it may take; 0 where there is nothing to go by.') }),
     needs: z
@@ -163,6 +178,7 @@ export const Restore = z
       ),
     source: Source,
     target: Target,
+    filter: Filter,
     argv: z
       .array(z.string())
       .describe('The command of every attempt; empty while the target is as it was, and in lists.'),
@@ -280,7 +296,7 @@ export const startRestore = {
   id: 'startRestore',
   tag: 'Restores',
   call: 'startRestore',
-  summary: 'Restores a backup into an empty cluster',
+  summary: 'Restores a backup into an empty cluster, or a part of it beside what is there',
   description:
     'Answers once the restore is safely recorded; `GET /restores/{restoreId}` shows how it goes. The target is left alone by backups and other restores until it is over. An operator restores into clusters alone whose `purpose` is `scratch`; any other target takes an admin.',
   headers: IdempotencyHeaders,
@@ -290,6 +306,13 @@ export const startRestore = {
       backupId: SOURCE.backupId,
       targetClusterId: TARGET.clusterId,
       planHash: '3f9c0d5e7a1b2c4d3f9c0d5e7a1b2c4d',
+      confirm: TARGET.clusterId,
+    },
+    'one table of it': {
+      backupId: SOURCE.backupId,
+      targetClusterId: TARGET.clusterId,
+      filter: ['shop.orders'],
+      planHash: '7d1b0a9e5c3f2e4d7d1b0a9e5c3f2e4d',
       confirm: TARGET.clusterId,
     },
   },
@@ -397,7 +420,7 @@ export const releaseRestore = {
   call: 'releaseRestore',
   summary: 'Frees the target of a restore that ended in the middle',
   description:
-    'With `targetCleaned` you say that all databases of the backup, and every one named `__TiDB_BR_Temporary_…`, were dropped, or that the cluster was made anew. Tidemark cannot look, and believes it.',
+    'With `targetCleaned` you say that all databases of the backup, or the tables of it that a filter chose, and every database named `__TiDB_BR_Temporary_…`, were dropped, or that the cluster was made anew. Tidemark cannot look, and believes it.',
   params: OfRestore,
   bodyExamples: { 'after cleaning': { targetCleaned: true, note: 'all databases dropped' } },
   body: z.object({

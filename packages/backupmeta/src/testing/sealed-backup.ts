@@ -16,8 +16,14 @@ const sha256 = (content: Uint8Array) => createHash('sha256').update(content).dig
 /**
  * @param key with which it is encrypted (AES-128-CTR), all but the data files, which TiKV encrypts before it hashes
  * @param data names of data files and what they hold
+ * @param tables names of databases, and of the tables in each, beside a table with statistics; those of the system as their cluster has
+ *   them
  */
-export function sealedBackup(key?: Buffer, data: Readonly<Record<string, string>> = DATA): Map<string, Buffer> {
+export function sealedBackup(
+  key?: Buffer,
+  data: Readonly<Record<string, string>> = DATA,
+  tables: Readonly<Record<string, readonly string[]>> = {},
+): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
   const put = (name: string, body: Uint8Array) => {
     const cipherIv = key ? randomBytes(16) : Buffer.alloc(0);
@@ -46,7 +52,9 @@ export function sealedBackup(key?: Buffer, data: Readonly<Record<string, string>
     }),
   ];
   const listed = putMeta('backupmeta.datafile.000000001', MetaFile.create({ dataFiles }));
-  const schemas = [Schema.create({ db: Buffer.from('{}'), statsIndex })];
+  const schemas = schemasOf({ analyzed: ['t'], ...tables }).map((schema, at) =>
+    at === 0 ? { ...schema, statsIndex } : schema,
+  );
   const schema = putMeta('backupmeta.schema.000000002', MetaFile.create({ schemas }));
   const meta = BackupMeta.create({
     clusterId: 7n,
@@ -59,4 +67,15 @@ export function sealedBackup(key?: Buffer, data: Readonly<Record<string, string>
   const sealed = put('backupmeta', BackupMeta.encode(meta).finish());
   if (key) files.set('backupmeta', Buffer.concat([sealed.cipherIv, sealed.stored]));
   return files;
+}
+
+function schemasOf(tables: Readonly<Record<string, readonly string[]>>): Schema[] {
+  const named = (name: string) => ({ O: name, L: name.toLowerCase() });
+  const json = (value: object) => Buffer.from(JSON.stringify(value));
+  return Object.entries(tables).flatMap(([database, names]) => {
+    const stored = database === 'mysql' || database === 'sys' ? `__TiDB_BR_Temporary_${database}` : database;
+    const db = json({ db_name: named(stored) });
+    const all = names.map((name) => Schema.create({ db, table: json({ id: 5, name: named(name) }) }));
+    return all.length === 0 ? [Schema.create({ db })] : all;
+  });
 }

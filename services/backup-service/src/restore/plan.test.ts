@@ -75,5 +75,10 @@ it('says what the versions of both clusters mean for a restore', () => {
     version: 'warn',
     systemTables: 'blocked',
   });
+  expect(resultsOf('8.5.0', '8.5.0', { filter: ['shop.*'] })).toMatchObject({
+    existingTables: 'blocked',
+    targetInUse: 'warn',
+  });
+  expect(resultsOf('8.5.5', '8.5.5', { filter: ['shop.*'] })).toMatchObject({ existingTables: 'unknown' });
   expect(resultsOf('7.5.0', '7.5.0', { withoutStats: true })).toMatchObject({ 'options.loadStats': 'blocked' });
 });

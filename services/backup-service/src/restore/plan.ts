@@ -94,7 +94,7 @@ function checksOf(
   now: Date,
 ) {
   const { tidbClusterId } = target;
-  const { withSystemTables, withoutStats, placementPolicies, waitTiflashReady, rateLimit, extra } = options;
+  const { withSystemTables, withoutStats, placementPolicies, waitTiflashReady, rateLimit, filter, extra } = options;
   const found = planChecks({
     source: {
       clusterId: source.clusterId,
@@ -109,7 +109,7 @@ function checksOf(
     target: { ...target, tidbClusterId: tidbClusterId ? BigInt(tidbClusterId) : undefined, newCollations: undefined },
     brVersion: undefined,
     options: {
-      ...{ withSystemTables, placementPolicies, rateLimit, extra },
+      ...{ withSystemTables, placementPolicies, rateLimit, filter, extra },
       loadStats: !withoutStats,
       waitTiFlashReady: waitTiflashReady,
     },

@@ -132,6 +132,7 @@ export function cleanupOf(restore: Restore, now: Date): CleanupItem[] {
     brVersion: last.starting.brVersion,
     at: lastBrEnd ?? now,
     killed: last.end?.killed ?? last.end === null,
+    filter: restore.options.filter ?? [],
     partial: targetState === 'Partial',
     checkpointLeft: restore.needsCleaning,
     checksumsUnproven: restore.checksums === 'unproven',
@@ -157,8 +158,8 @@ export function toTargetMessage({ clusterId, pd, version, pool, purpose, strictL
   };
 }
 
-export function toOptionsMessage({ extra, ...options }: RestoreOptions): OptionsMessage {
-  return { ...options, extra: { ...extra } };
+export function toOptionsMessage({ extra, filter = [], ...options }: RestoreOptions): OptionsMessage {
+  return { ...options, filter: [...filter], extra: { ...extra } };
 }
 
 export function fromOptionsMessage(options: OptionsMessage | undefined): RestoreOptions {
@@ -168,6 +169,7 @@ export function fromOptionsMessage(options: OptionsMessage | undefined): Restore
     withoutStats: options?.withoutStats ?? false,
     placementPolicies: options?.placementPolicies ?? '',
     waitTiflashReady: options?.waitTiflashReady ?? false,
+    ...(options && options.filter.length > 0 && { filter: options.filter }),
     extra: options?.extra ?? {},
   };
 }

@@ -144,6 +144,8 @@ export interface RestoreOptions {
   /** `strict`, `ignore`, or empty: strict. */
   readonly placementPolicies: string;
   readonly waitTiflashReady: boolean;
+  /** Rules that choose what is restored; absent where that is the whole backup. */
+  readonly filter?: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
 }
 

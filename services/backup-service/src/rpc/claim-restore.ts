@@ -62,6 +62,7 @@ export function claimRestore({ restores, store, places, markers, registry }: Dep
         remainingSeconds: remainingMs / 1000,
         requestId: restore.request.id,
         wasPartial,
+        existingTablesAccepted: restore.plan.acknowledged.includes('existingTables'),
         ...countEnds(restore),
       },
     };

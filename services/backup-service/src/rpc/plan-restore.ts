@@ -84,9 +84,11 @@ async function targetFree({ store }: Dependencies, clusterId: string, signal: Ab
   return { name: 'targetFree', result: 'blocked', message: busy(clusterId, holder).message };
 }
 
-export function toPlanMessage({ hash, source, target, checks, estimatedSeconds }: Plan, backup: Backup): PlanMessage {
+export function toPlanMessage(plan: Plan, backup: Backup): PlanMessage {
+  const { hash, source, target, options, checks, estimatedSeconds } = plan;
   return {
     hash,
+    filter: [...(options.filter ?? [])],
     source: toSourceMessage(source),
     target: toTargetMessage(target),
     checks: checks.map((check) => ({ ...check })),

@@ -37,7 +37,7 @@ export function allowed(id: string, applied: AppliedRestore | undefined): Restor
     case 'notResumable':
       throw new AppError(
         'not_resumable',
-        `Restore ${id} cannot go on: ${restore.spoilt ? 'its target holds wrong data' : 'there is no checkpoint at which it could'}. Clean cluster ${target.clusterId} and release it.`,
+        `Restore ${id} cannot go on: ${restore.spoilt ? 'its target holds wrong data' : 'there is no checkpoint at which it could'}. Remove from cluster ${target.clusterId} what "cleanup" names, and release the restore.`,
         { info },
       );
     case 'needsConfirm':

@@ -80,6 +80,18 @@ describe('the command line of a restore', () => {
     expect(withRateLimit(one, 0)).toEqual(one);
   });
 
+  it('has the rules of a filter in their order, and behind them what leaves databases of the system out', () => {
+    const args = restoreArguments(order({ options: { filter: ['shop.*', '!shop.tmp', '`a b`.*'] } }), 'v8.5.5');
+    const rules = args.flatMap((arg, at) => (arg === '--filter' ? [args[at + 1]] : []));
+    expect(rules.slice(0, 3)).toEqual(['shop.*', '!shop.tmp', '`a b`.*']);
+    expect(rules.slice(3)).toEqual([
+      '!__TiDB_BR_Temporary_*.*',
+      ...['mysql', 'sys', 'information_schema', 'performance_schema', 'metrics_schema', 'inspection_schema'].map(
+        (name) => `!${name}.*`,
+      ),
+    ]);
+  });
+
   it('never switches off what keeps a target safe', () => {
     for (const version of ['v6.5.0', 'v7.5.0', 'v8.5.0', 'v9.0.0']) {
       const args = restoreArguments(order(), version).join(' ');

@@ -1,5 +1,6 @@
 /** The exact command line of `br restore full`, by version (br-contract 1 and 2): pure, and the same to the byte for every attempt. */
 import { FIRST_WITH_LOAD_STATS, type GivenRestoreOptions } from '@tidemark/br-options/restore-options';
+import { withoutSystem } from '@tidemark/br-options/table-filter';
 import { isBefore } from '@tidemark/br-options/version';
 import type { Storage, TlsFiles } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { flag, STATUS_ADDRESS, storageFlags, storageUrl } from '../br/command.ts';
@@ -23,7 +24,7 @@ export interface RestoreOrder {
 }
 
 /**
- * Arguments of a restore of a whole backup. Whatever BR has a changing default for is said explicitly, as far as the version
+ * Arguments of a restore of a whole backup, or of what a filter chooses of it. Whatever BR has a changing default for is said explicitly, as far as the version
  * takes it. Checksums are always compared, the checks of the target stay on, and so does the checkpoint. No argument
  * holds a secret.
  *
@@ -32,6 +33,7 @@ export interface RestoreOrder {
 export function restoreArguments({ source, target, options }: RestoreOrder, brVersion: string): string[] {
   const { storage, path, key } = source;
   const { withSystemTables = false, loadStats = true, placementPolicies = '', waitTiFlashReady = false } = options;
+  const { filter = [] } = options;
   const extra = Object.entries(options.extra ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
   return [
     'restore',
@@ -53,6 +55,7 @@ export function restoreArguments({ source, target, options }: RestoreOrder, brVe
     ...flag('cert', target.tls?.cert),
     ...flag('key', target.tls?.key),
     ...flag('with-tidb-placement-mode', placementPolicies.toUpperCase()),
+    ...withoutSystem(filter).flatMap((rule) => flag('filter', rule)),
     ...(waitTiFlashReady ? ['--wait-tiflash-ready=true'] : []),
     ...flag('crypter.method', key?.method),
     ...flag('crypter.key-file', key?.keyFile),

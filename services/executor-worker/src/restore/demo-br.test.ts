@@ -137,6 +137,49 @@ describe('a restore by a worker', () => {
     });
   });
 
+  const filtered = (filter: readonly string[]): Pick<RestoreGrant, 'order' | 'existingTablesAccepted'> => ({
+    order: {
+      source: { storage: worker.storage, path: 'nfs/c1/p', key: undefined },
+      target: { pd: ['10.0.0.2:2379'], tls: undefined },
+      options: { filter },
+    },
+    existingTablesAccepted: true,
+  });
+
+  it('of one table brings that back alone, beside what the target has', async () => {
+    const theirs = { db: 'crm', table: 'people' };
+    await performTask(target, { verb: 'insert', name: theirs, handle: 1, value: 'theirs' }, signal);
+    const before = contentOf(target);
+    expect(await restore(filtered(['SHOP.orders']))).toBe('succeeded');
+    expect(contentOf(target)).toEqual({ ...before, 'shop/orders.tsv': contentOf(source)['shop/orders.tsv'] });
+  });
+
+  it('of a filter goes on with the same one where it was canceled in the middle', async () => {
+    script({ restore: { seconds: 30 } });
+    const running = restore(filtered(['shop.*', '!shop.products']));
+    await vi.waitFor(() => expect(worker.printed()).toContain('[progress]'), { timeout: 20_000 });
+    worker.canceling.abort();
+    expect(await running).toBe('stopped: CANCELED');
+    expect(worker.told[0]?.end?.reason?.message).toContain('drop these tables, and no others');
+    script({});
+    worker.calm();
+    expect(await restore({ ...filtered(['shop.*', '!shop.products']), ...again })).toBe('succeeded');
+    const { 'shop/orders.tsv': orders, 'shop/customers.tsv': customers } = contentOf(source);
+    expect(contentOf(target)).toEqual({ 'shop/orders.tsv': orders, 'shop/customers.tsv': customers });
+  });
+
+  it('of a table that the target has already is refused by a br that looks, and leaves it as it was', async () => {
+    const name = { db: 'shop', table: 'orders' };
+    await performTask(target, { verb: 'insert', name, handle: 1, value: 'theirs' }, signal);
+    const before = contentOf(target);
+    script({ version: 'v8.5.6' });
+    const grant = { ...chosen, ...filtered(['shop.*']), existingTablesAccepted: false };
+    const run = worker.run({ program: DEMO_BR, version: 'v8.5.6', grant, env: env() });
+    expect(await run).toBe('notFresh: TABLES_EXIST');
+    expect(worker.told[0]?.end?.reason?.message).toContain('(shop.orders)');
+    expect(contentOf(target)).toEqual(before);
+  });
+
   it('waits for a PD that does not answer, and has touched nothing', async () => {
     script({ restore: { outcome: { kind: 'fail', name: 'pd-unreachable' } } });
     expect(await restore()).toBe('failedBefore: TARGET_AWAY');

@@ -63,7 +63,7 @@ const RUNS: Readonly<Record<string, readonly [kind: string, code?: string]>> = {
   'backup-of-newer-major': ['succeeded'],
   'backup-of-newer-two-majors-forced': ['succeeded'],
   'backup-of-older-major': ['succeeded'],
-  // Why a restore is never started with a filter, and never without checksums.
+  // Why a worker looks for the tables of a filter itself, why br must refuse tables that exist, and why checksums are always compared.
   'filter-matches-nothing': ['succeeded'],
   'table-exists': ['succeeded'],
   'db-exists': ['succeeded'],
@@ -232,6 +232,49 @@ describe('how a restore ended', () => {
     expect(end(3)).toMatchObject({ kind: 'refused', reason: { code: 'TABLES_BEING_RESTORED' } });
   });
 
+  it('is no success of a filter that matched nothing, which br calls one', () => {
+    const nothing =
+      '[2026/11/30 04:55:59.150 +00:00] [INFO] [restore.go:1011] ["nothing to restore, all databases and tables are filtered out"]\n';
+    const stdout = nothing + readFileSync(join(DATA, 'filter-matches-nothing.stdout'), 'utf8');
+    const end = (chosen?: string) =>
+      endOfRestore(ended({ code: 0 }), printed({ stdout }), known({ chosen, tso: '470814418453921793' }));
+    expect(end('nosuch.*')).toMatchObject({
+      kind: 'refused',
+      reason: {
+        code: 'NOTHING_MATCHED',
+        message: 'The backup holds nothing that "filter" chooses: nosuch.*. Nothing was changed in the target.',
+      },
+    });
+    // A backup without data is restored whole all the same.
+    expect(end()).toMatchObject({ kind: 'succeeded' });
+  });
+
+  it('names the tables that are in the way of a filter, and doubts what is left where an earlier attempt may have finished', () => {
+    const stderr =
+      'Error: table already exists: shop.orders, shop.items: [BR:Restore:ErrTablesAlreadyExisted]tables already existed in restored cluster\n';
+    const messageOf = (wasPartial: boolean) => {
+      const facts = known({ brVersion: 'v8.5.5', chosen: 'shop.*', wasPartial });
+      const { kind, reason } = endOfRestore(ended({ code: 1 }), printed({ stderr }), facts);
+      expect(kind).toBe('notFresh');
+      return reason?.message;
+    };
+    expect(messageOf(false)).toBe(
+      'The target has tables already that would be restored (shop.orders, shop.items). Drop or rename them there, or leave them out with "filter". Nothing was changed in the target.',
+    );
+    expect(messageOf(true)).toContain('either the restore had finished unseen, or its checkpoint was removed');
+  });
+
+  it('of a part asks for its own tables to be dropped, and for no others', () => {
+    for (const [sample, [kind]] of Object.entries(RUNS)) {
+      const { output, exit } = read(sample);
+      const facts = known({ chosen: 'shop.*', tso: output.success?.get('BackupTS') ?? '0' });
+      const { reason } = endOfRestore(exit, output, facts);
+      if (kind === undefined || !['dirty', 'failed', 'stopped', 'afterSummary'].includes(kind)) continue;
+      expect(reason?.message, sample).toContain('drop these tables, and no others, and release the target');
+      expect(reason?.message, sample).not.toContain('clean the target');
+    }
+  });
+
   it('needs a change where the same thing happens a second time', () => {
     const killed = (failures: number) => endOfRestore(ended({ signal: 'SIGKILL' }), printed({}), known({ failures }));
     expect(killed(0)).toMatchObject({ kind: 'stopped', retryable: true });
@@ -252,7 +295,8 @@ describe('how a restore ended', () => {
 });
 
 describe.each<readonly [error: string, kind: string, code: string]>([
-  ['table already exists: a.b: [BR:Restore:ErrTablesAlreadyExisted]x', 'refused', 'TABLES_EXIST'],
+  ['table already exists: a.b: [BR:Restore:ErrTablesAlreadyExisted]x', 'notFresh', 'TABLES_EXIST'],
+  ["at <cmdline>:1: unexpected special character '-'", 'refused', 'BR_CALLED_WRONGLY'],
   ['failed to check task exists: please remove changefeed(s) before restore', 'refused', 'CHANGEFEEDS_RUN'],
   ['running BR in incompatible version: [BR:Common:ErrVersionMismatch]x', 'refused', 'VERSIONS_DIFFER'],
   [

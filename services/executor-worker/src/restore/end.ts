@@ -14,7 +14,7 @@ import type { Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { whyNotStarted } from '../br/outcome.ts';
 import type { BrExit } from '../br/process.ts';
 import type { StopReason } from '../run-br.ts';
-import { type ErrorRow, RESTORE_ERRORS, WAITS_BEFORE_REFUSAL } from './errors.ts';
+import { type ErrorRow, nothingMatched, RESTORE_ERRORS, WAITS_BEFORE_REFUSAL } from './errors.ts';
 import { type RestoreOutput, type RestoreSummary, readRestoreSummary } from './output.ts';
 
 /** What is known of the restore beside its run. */
@@ -22,6 +22,8 @@ export interface RestoreFacts {
   readonly brVersion: string;
   /** The snapshot that was to be restored. */
   readonly tso: string;
+  /** The rules that chose a part of the backup, for sentences; undefined for the whole. */
+  readonly chosen?: string | undefined;
   /** Whether an earlier attempt may have left a part in the target. */
   readonly wasPartial: boolean;
   /** How often the restore failed before, and how often it waited for another restore. */
@@ -99,7 +101,7 @@ export function endOfRestore(exit: BrExit, output: RestoreOutput, facts: Restore
 /** The end of a restore of which `br` has not said anything, such as one for which none was started. */
 export function toEnd(
   { kind, code, message, retryable = false, seconds, sourceDamaged = false }: Verdict,
-  facts: Pick<RestoreFacts, 'wasPartial' | 'brVersion'>,
+  facts: Pick<RestoreFacts, 'wasPartial' | 'brVersion' | 'chosen'>,
   detail = '',
 ): RestoreEnd {
   return {
@@ -147,6 +149,8 @@ function judge(
     };
   if (!facts.started)
     return { kind: 'none', code: 'NOT_STARTED', message: 'br could not be started in time.', retryable: true };
+  if (summary && output.nothing && !output.pastChecks && facts.chosen !== undefined)
+    return nothingMatched(facts.chosen);
   if (summary) return judgeSummary(exit, summary, facts);
   if (ROWS_DIFFER.test(output.error) || output.errorLines.some((line) => ROWS_DIFFER.test(line)))
     return { kind: 'dirty', code: 'ROWS_DIFFER', message: mismatchOf(output) };
@@ -301,22 +305,38 @@ function stoppedBy(stopper: Stopper, brVersion: string): Verdict {
 }
 
 /** What is left in the target, and what to do about it. */
-function leftOf(kind: EndKind, { wasPartial, brVersion }: Pick<RestoreFacts, 'wasPartial' | 'brVersion'>): string {
-  const resume = keepsCheckpoint(brVersion)
-    ? 'resume the restore, or clean the target and release it'
-    : 'clean the target and release it';
+function leftOf(
+  kind: EndKind,
+  { wasPartial, brVersion, chosen }: Pick<RestoreFacts, 'wasPartial' | 'brVersion' | 'chosen'>,
+): string {
   if (leftAsItWas(kind))
     return wasPartial
       ? 'This attempt changed nothing; the target still holds what earlier ones left.'
       : 'Nothing was changed in the target.';
+  const says = chosen === undefined ? OF_THE_WHOLE : OF_A_PART;
+  const resume = keepsCheckpoint(brVersion) ? `resume the restore, or ${says.clean}` : says.clean;
   switch (kind) {
     case 'dirty':
-      return 'The target must not be used, and the restore cannot be resumed: clean the target and release it.';
+      return `${says.it} must not be used, and the restore cannot be resumed: ${says.clean}.`;
     case 'afterSummary':
-      return `The target may be whole, and must not be used before that is known: ${resume}.`;
+      return `${says.it} may be whole, and must not be used before that is known: ${resume}.`;
     case 'failed':
-      return `The target holds a part of the data and must not be used: ${resume}.`;
+      return `${says.holdsPart} and must not be used: ${resume}.`;
     default:
-      return `The target may hold a part of the data and must not be used: ${resume}.`;
+      return `${says.mayHoldPart} and must not be used: ${resume}.`;
   }
 }
+
+const OF_THE_WHOLE = {
+  it: 'The target',
+  holdsPart: 'The target holds a part of the data',
+  mayHoldPart: 'The target may hold a part of the data',
+  clean: 'clean the target and release it',
+};
+/** The target may hold tables of others. */
+const OF_A_PART: typeof OF_THE_WHOLE = {
+  it: 'What the filter chose',
+  holdsPart: 'What the filter chose is in the target in part',
+  mayHoldPart: 'What the filter chose may be in the target in part',
+  clean: 'drop these tables, and no others, and release the target',
+};

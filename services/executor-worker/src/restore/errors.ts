@@ -5,7 +5,6 @@
  * cannot be completed. `retry` and `change` say nothing about the target: the same command goes on, at once or after
  * somebody changed something.
  */
-
 type Class = 'refused' | 'notFresh' | 'wait' | 'dirty' | 'retry' | 'change';
 
 export interface ErrorRow {
@@ -36,6 +35,22 @@ export const WAITS_BEFORE_REFUSAL = 3;
 
 const quoted = (text: string | undefined) => (text ?? '').trim().slice(0, 400);
 
+/** Found in the catalogue before `br` is started: it restores what is there, be it nothing, and calls that a success. */
+export const notInBackup = (rules: string) =>
+  ({
+    kind: 'refused',
+    code: 'NOT_IN_BACKUP',
+    message: `The backup does not hold what "filter" names: ${rules}.`,
+  }) as const;
+
+/** Found in the same way, or said by `br` beside its success. */
+export const nothingMatched = (rules: string) =>
+  ({
+    kind: 'refused',
+    code: 'NOTHING_MATCHED',
+    message: `The backup holds nothing that "filter" chooses: ${rules}.`,
+  }) as const;
+
 /** The first row that fits decides; they are ordered from the particular to the general. */
 export const RESTORE_ERRORS: readonly ErrorRow[] = [
   {
@@ -63,9 +78,12 @@ export const RESTORE_ERRORS: readonly ErrorRow[] = [
   },
   {
     code: 'TABLES_EXIST',
-    class: 'refused',
-    when: /ErrTablesAlreadyExisted/,
-    message: 'Tables of the backup exist in the target. Drop or rename them there.',
+    class: 'notFresh',
+    when: /(?:table already exists: (.*): \[BR:Restore:)?ErrTablesAlreadyExisted/,
+    message: ([, tables], { wasPartial }) =>
+      wasPartial
+        ? 'The target holds tables of the restore but no checkpoint: either the restore had finished unseen, or its checkpoint was removed. Look at the target before you decide.'
+        : `The target has tables already that would be restored${tables ? ` (${quoted(tables)})` : ''}. Drop or rename them there, or leave them out with "filter".`,
   },
   {
     code: 'LOG_BACKUP_RUNS',
@@ -143,7 +161,7 @@ export const RESTORE_ERRORS: readonly ErrorRow[] = [
   {
     code: 'BR_CALLED_WRONGLY',
     class: 'refused',
-    when: /unknown (?:shorthand )?flag|unknown command|required flag\(s\)|invalid argument ".*" for/,
+    when: /unknown (?:shorthand )?flag|unknown command|required flag\(s\)|invalid argument ".*" for|at <cmdline>:\d+: /,
     message:
       'br does not understand how Tidemark called it: is the configured program a br of the version that it says?',
   },

@@ -30,6 +30,7 @@ export function fromGrantMessage(grant: GrantMessage): RestoreGrant {
     },
     rateLimit: options?.rateLimit,
     targetVersion: target.version,
+    existingTablesAccepted: grant.existingTablesAccepted,
     tso: source.tso,
     tidbClusterId: source.tidbClusterId,
     marker,
@@ -49,8 +50,11 @@ export function fromGrantMessage(grant: GrantMessage): RestoreGrant {
 
 function fromOptionsMessage(options: OptionsMessage | undefined): RestoreOrder['options'] {
   if (!options) return {};
-  const { withSystemTables, withoutStats, placementPolicies, waitTiflashReady, extra } = options;
-  return { withSystemTables, loadStats: !withoutStats, placementPolicies, waitTiFlashReady: waitTiflashReady, extra };
+  const { withSystemTables, withoutStats, placementPolicies, waitTiflashReady, filter, extra } = options;
+  return {
+    ...{ withSystemTables, loadStats: !withoutStats, placementPolicies, waitTiFlashReady: waitTiflashReady },
+    ...{ filter, extra },
+  };
 }
 
 const KINDS = {

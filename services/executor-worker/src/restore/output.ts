@@ -20,6 +20,8 @@ export interface RestoreOutput extends Output {
   readonly saidFailed: boolean;
   /** It printed how it is called, and did nothing. */
   readonly usage: boolean;
+  /** It said that there was nothing to restore. */
+  readonly nothing: boolean;
   /** It could not remove its checkpoint. */
   readonly checkpointLeft: boolean;
   /** Tables whose rows are not those of the backup: the first few. */
@@ -51,10 +53,11 @@ const PAST_CHECKS: ReadonlySet<string> = new Set([
 ]);
 const COMPARED = 'success in validating checksum';
 const NOT_COMPARED = 'table has no checksum, skipping checksum';
+const NOTHING = 'nothing to restore, all databases and tables are filtered out';
 const NOT_REMOVED = 'failed to remove checkpoint data';
 const WITHOUT_TIFLASH = 'table does not satisfy tiflash replica requirements';
 const WANTED =
-  /create database|tables created|Restore files|import files done|download file failed|validating checksum|skipping checksum|remove checkpoint data|tiflash replica/;
+  /nothing to restore|create database|tables created|Restore files|import files done|download file failed|validating checksum|skipping checksum|remove checkpoint data|tiflash replica/;
 const TEMPORARY = '__TiDB_BR_Temporary_';
 const USAGE = /^Usage:/;
 
@@ -70,6 +73,7 @@ export function createRestoreOutputReader(
 ): RestoreOutputReader {
   let wrote = false;
   let isCut = false;
+  let nothing = false;
   let checkpointLeft = false;
   let tablesCompared = 0;
   let tablesNotCompared = 0;
@@ -87,6 +91,7 @@ export function createRestoreOutputReader(
         const { message, fields } = line;
         if (PAST_CHECKS.has(message)) wrote = true;
         if (message === NOT_LOADED) onWaiting(line);
+        else if (message === NOTHING) nothing = true;
         else if (message.startsWith(NOT_REMOVED)) checkpointLeft = true;
         else if (message === COMPARED) tablesCompared += 1;
         else if (message === NOT_COMPARED && !fields.get('db')?.startsWith(TEMPORARY)) tablesNotCompared += 1;
@@ -104,6 +109,7 @@ export function createRestoreOutputReader(
       isCut,
       saidFailed: errors.some(({ message }) => message === 'br failed'),
       usage: output.lastLines.some((line) => USAGE.test(line)),
+      nothing,
       checkpointLeft,
       mismatched: mismatched.first,
       tablesCompared,

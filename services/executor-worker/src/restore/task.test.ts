@@ -185,6 +185,53 @@ describe('a granted restore', () => {
     expect(argv).toHaveLength(2);
   });
 
+  describe('of a part of the backup', () => {
+    const part = (filter: readonly string[], fields: Partial<RestoreGrant> = {}): Partial<RestoreGrant> => ({
+      order: {
+        source: { storage: worker.storage, path: 'nfs/c1/p', key: undefined },
+        target: { pd: ['10.0.0.2:2379'], tls: undefined },
+        options: { filter },
+      },
+      existingTablesAccepted: true,
+      ...fields,
+    });
+
+    it('has the same filter on every attempt', async () => {
+      const argv: string[][] = [];
+      const announce = async (starting: { readonly argv: readonly string[] }) => {
+        argv.push([...starting.argv]);
+        return undefined;
+      };
+      await run('echo up', { announce, grant: part(['analyzed.t', '!analyzed.x']) });
+      const argvBefore = argv[0] ?? [];
+      expect(argvBefore.join(' ')).toContain(
+        '--filter analyzed.t --filter !analyzed.x --filter !__TiDB_BR_Temporary_*.*',
+      );
+      const again = { argvBefore, wasPartial: true, brVersion: 'v8.5.0' };
+      await run('echo up', { announce, grant: part(['analyzed.t', '!analyzed.x'], again) });
+      expect(argv).toEqual([argvBefore, argvBefore]);
+      for (const filter of [[], ['analyzed.*'], ['!analyzed.x', 'analyzed.t']])
+        expect(await run('echo up', { announce, grant: part(filter, again) })).toBe('wait: OTHER_COMMAND');
+    });
+
+    it('is refused before br is started where the backup does not hold what the filter names, or nothing that it chooses', async () => {
+      expect(await run('echo up', { grant: part(['analyzed.t', 'shop.orders']) })).toBe('refused: NOT_IN_BACKUP');
+      expect(worker.told[0]?.end?.reason?.message).toBe(
+        'The backup does not hold what "filter" names: shop.orders. Nothing was changed in the target.',
+      );
+      expect(await run('echo up', { grant: part(['*.x*']) })).toBe('refused: NOTHING_MATCHED');
+      expect(worker.printed()).toBe('');
+    });
+
+    it('waits for a br that refuses tables which exist, unless somebody said that there are none', async () => {
+      const grant = part(['analyzed.*'], { existingTablesAccepted: false });
+      expect(await run('echo up', { grant })).toBe('wait: NO_FITTING_BR');
+      expect(worker.told[0]?.end?.reason?.message).toContain('v8.5.5 or later');
+      expect(await run(SUCCEEDS, { grant, version: 'v8.5.6' })).toBe('succeeded');
+      expect(await run(SUCCEEDS, { grant: part(['analyzed.*']) })).toBe('succeeded');
+    });
+  });
+
   it('is never started with what nobody may ask for, whoever wrote it into the record', async () => {
     const source = { storage: Storage.create({ id: 's' }), path: 'nfs/c1/../p', key: undefined };
     const target = { pd: ['127.0.0.1:2379'], tls: undefined };
@@ -192,8 +239,9 @@ describe('a granted restore', () => {
       { source, target, options: {} },
       { source: { ...source, path: 'nfs/c1/p' }, target: { ...target, pd: ['--online'] }, options: {} },
       { source: { ...source, path: 'nfs/c1/p' }, target, options: { extra: { online: 'true' } } },
+      { source: { ...source, path: 'nfs/c1/p' }, target, options: { filter: ['@/etc/passwd'] } },
     ])
-      expect(await run('echo up', { grant: { order } })).toBe('refused: OPTIONS_REFUSED');
+      expect(await run('echo up', { grant: { order, existingTablesAccepted: true } })).toBe('refused: OPTIONS_REFUSED');
     expect(worker.printed()).toBe('');
   });
 });

@@ -11,8 +11,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { metadataLimit } from '@tidemark/backupmeta/backupmeta';
 import { openCrypter } from '@tidemark/backupmeta/crypter';
+import { namedRules } from '@tidemark/br-options/table-filter';
 import { planChecks } from '@tidemark/br-restore/plan-checks';
-import { keepsCheckpoint } from '@tidemark/br-restore/versions';
+import { FIRST_REFUSING_TABLES, keepsCheckpoint, refusesTables } from '@tidemark/br-restore/versions';
 import { AppError } from '@tidemark/errors/app-error';
 import type { RestoreRef, StorageMarker } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
@@ -36,6 +37,7 @@ import { openKnownStorage, requireKnown, rootOf } from '../storage/marker.ts';
 import { announceAwake } from './announce-awake.ts';
 import { type RestoreOrder, restoreArguments, withRateLimit } from './command.ts';
 import { endOfRestore, type RestoreEnd, toEnd, type Verdict } from './end.ts';
+import { checkFilter } from './filter-check.ts';
 import { type ReportLateEnd, reportLateEnds } from './late-ends.ts';
 import type { RestoreRun, RunFolders } from './run-folders.ts';
 import { type FinishedRestore, runRestore } from './run-restore.ts';
@@ -49,6 +51,8 @@ export interface RestoreGrant {
   readonly rateLimit: number | undefined;
   /** Of the target, such as 8.5.0. */
   readonly targetVersion: string;
+  /** A person said that the target has none of the tables that the filter chooses. */
+  readonly existingTablesAccepted: boolean;
   /** The snapshot that the source holds, and the id that TiDB gave its cluster. */
   readonly tso: bigint;
   readonly tidbClusterId: bigint;
@@ -153,7 +157,7 @@ async function outcomeOf(granted: GrantedRestore, dependencies: RestoreTaskDepen
   const { drain, reach } = dependencies;
   const without = (verdict: Verdict): Outcome => ({
     how: verdict.kind === 'none' && !lease.canceling.aborted ? 'release' : 'complete',
-    end: toEnd(verdict, { wasPartial: grant.wasPartial, brVersion: grant.brVersion ?? '' }),
+    end: toEnd(verdict, { wasPartial: grant.wasPartial, brVersion: grant.brVersion ?? '', chosen: chosenBy(grant) }),
   });
   const notStarted = () => without({ ...NOT_STARTED, code: lease.canceling.aborted ? 'CANCELED' : 'WORKER_STOPPED' });
   let started: RestoreRun | undefined;
@@ -203,6 +207,12 @@ const BROKEN_OFF: Verdict = {
   retryable: true,
 };
 
+/** The rules that choose a part of the backup, for sentences. */
+function chosenBy({ order: { options } }: RestoreGrant): string | undefined {
+  const { filter = [] } = options;
+  return filter.length === 0 ? undefined : namedRules(filter);
+}
+
 const known = ({ order: { source }, marker }: RestoreGrant) => ({
   storage: source.storage,
   marker,
@@ -245,6 +255,9 @@ async function run(
     return { kind: 'refused', code: found.code, message: found.message, sourceDamaged: found.damaged };
   const misfit = misfitOf(granted, program.version, found);
   if (misfit) return misfit;
+  const { filter = [] } = order.options;
+  const unmatched = filter.length > 0 ? await checkFilter(files, filter, { decrypt, limit }, signal) : undefined;
+  if (unmatched) return unmatched;
   const credentials = await storageCredentials(source.storage, env, signal);
   await requireTlsFiles(target.tls, secretsFolder(env), signal);
 
@@ -253,7 +266,14 @@ async function run(
   const argv = [program.path, ...withRateLimit(restoreArgv, rateLimit)] as const;
   const hasCheckpoint = keepsCheckpoint(program.version);
   const { wasPartial, failures, waits } = grant;
-  const judgedBy = { brVersion: program.version, tso: String(tso), wasPartial, failures, waits };
+  const judgedBy = {
+    brVersion: program.version,
+    tso: String(tso),
+    chosen: chosenBy(grant),
+    wasPartial,
+    failures,
+    waits,
+  };
   using guard = guards.take();
   const { folder, run } = await folders.create({
     restoreId: restore.restoreId,
@@ -327,13 +347,23 @@ function isGivenBack({ kind }: RestoreEnd, { stoppedFor, exit }: FinishedRestore
   return kind === 'stopped' && (stoppedFor === 'drained' || (stoppedFor === undefined && exit.silenced));
 }
 
-function programFor(programs: readonly BrProgram[], { brVersion, targetVersion }: RestoreGrant): BrProgram | undefined {
-  if (brVersion === undefined) return chooseProgram(programs, targetVersion);
-  return programs.find(({ version }) => version === brVersion);
+function programFor(programs: readonly BrProgram[], grant: RestoreGrant): BrProgram | undefined {
+  const { brVersion, targetVersion } = grant;
+  if (brVersion !== undefined) return programs.find(({ version }) => version === brVersion);
+  const fit = mustRefuseTables(grant) ? programs.filter(({ version }) => refusesTables(version)) : programs;
+  return chooseProgram(fit, targetVersion);
 }
 
-function noProgram({ brVersion, targetVersion }: RestoreGrant): string {
-  return brVersion === undefined
-    ? `No br of this worker fits a target of version ${targetVersion}.`
-    : `The restore goes on with br ${brVersion} alone, which this worker has not.`;
+/** A `br` that does not look would write into tables that are there, unless a person said that there are none. */
+function mustRefuseTables({ order: { options }, existingTablesAccepted }: RestoreGrant): boolean {
+  return (options.filter ?? []).length > 0 && !existingTablesAccepted;
+}
+
+function noProgram(grant: RestoreGrant): string {
+  const { brVersion, targetVersion } = grant;
+  if (brVersion !== undefined) return `The restore goes on with br ${brVersion} alone, which this worker has not.`;
+  const needed = mustRefuseTables(grant)
+    ? ` A filter needs br ${FIRST_REFUSING_TABLES} or later, which refuses tables that the target has already; another restore can be started that acknowledges "existingTables".`
+    : '';
+  return `No br of this worker fits a target of version ${targetVersion}.${needed}`;
 }

@@ -3,6 +3,7 @@
  * nothing here knows a clock.
  */
 import { leftAsItWas } from '@tidemark/br-restore/end';
+import { looksFirst } from '@tidemark/br-restore/versions';
 import { newTask, requeued } from '@tidemark/task/task';
 import { later, plus } from '@tidemark/task/time';
 import type { Reason } from '../../backup.ts';
@@ -12,7 +13,8 @@ import type { RestoreLimits } from './command.ts';
 const FINISHED_WHILE_CANCELED = 'finished while being canceled';
 const DIRTY: Reason = {
   code: 'RESTORE_DIRTY',
-  message: 'The target holds wrong data. Do not use it: clean it, and start another restore.',
+  message:
+    'The target holds wrong data. Do not use it: see to what "cleanup" names, release it, and start another restore.',
 };
 
 /** The value of the key fields of a restore that occupies nothing. */
@@ -60,8 +62,12 @@ export function judge(
     return { ...ended, targetState: 'Untouched', brVersion: null, argv: null, hasCheckpoint: null };
   switch (end.kind) {
     case 'failed':
+      // It certainly got past its checks, so that no earlier attempt had finished (R9): if they would have shown that.
+      return looksFirst(ended.brVersion ?? '', ended.options.filter ?? [])
+        ? { ...ended, outcomeUnknown: false }
+        : ended;
     case 'dirty':
-      // It certainly got past its checks, so that no earlier attempt had finished (R9).
+      // What is wrong is wrong, whoever had finished before.
       return { ...ended, outcomeUnknown: false };
     case 'afterSummary':
       return { ...ended, outcomeUnknown: true };

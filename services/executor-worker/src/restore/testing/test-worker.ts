@@ -13,6 +13,8 @@ import { type GrantedRestore, type RestoreGrant, type RestoreTaskDependencies, r
 
 export interface RunSettings {
   readonly program: string;
+  /** Of the program; v8.5.0 when left out. */
+  readonly version?: string;
   readonly grant: Partial<RestoreGrant> & Pick<RestoreGrant, 'tso' | 'tidbClusterId'>;
   readonly env: Env;
   /** What reports are answered. */
@@ -76,7 +78,15 @@ export async function openTestWorker() {
     kept: () => readdirSync(join(stateDir, 'restores')),
     folders,
     stateDir,
-    run({ program, grant, env, answer = 'held', announce, path = 'nfs/c1/p' }: RunSettings): Promise<string> {
+    run({
+      program,
+      version = 'v8.5.0',
+      grant,
+      env,
+      answer = 'held',
+      announce,
+      path = 'nfs/c1/p',
+    }: RunSettings): Promise<string> {
       const report = (how: Told['how']) => async (end: RestoreEnd) => {
         told.push({ how, end });
         return answer;
@@ -92,6 +102,7 @@ export async function openTestWorker() {
           },
           rateLimit: undefined,
           targetVersion: '8.5.0',
+          existingTablesAccepted: false,
           marker: undefined,
           manifestKeys: [],
           signed: false,
@@ -124,7 +135,7 @@ export async function openTestWorker() {
           },
         },
         folders,
-        programs: { usable: () => [{ path: program, version: 'v8.5.0' }] },
+        programs: { usable: () => [{ path: program, version }] },
         guards,
         env,
         timing: { guardMs: 60_000, killMs: 300, graceMs: 30_000 },

@@ -26,14 +26,14 @@ export function stepsOfRuns(world: World): Step[] {
 const hasFiles = ({ source }: World) => source.deletion.state !== 'Deleted';
 
 function checking(world: World, run: Run, name: string): Step[] {
-  const { target } = world;
+  const { target, setting } = world;
   const ends = (kind: EndKind) => (next: World) => exits(next, run, endOf(kind));
   if (!hasFiles(world)) return [free(`${name} finds no backup`, ends('refused'))];
   const faults = [
     ...fault(world, 'brFails', `${name} does not reach PD`, ends('failedBefore')),
     ...fault(world, 'brFails', `${name} refuses`, ends('refused')),
   ];
-  if (!target.checkpoint && (target.data !== 'none' || target.users))
+  if (!setting.blind && !target.checkpoint && (target.data !== 'none' || target.users))
     return [...faults, free(`${name} finds a target that is not fresh`, ends('notFresh'))];
   return [...faults, free(`${name} passes its checks and writes`, (next) => begins(next, run))];
 }
@@ -42,11 +42,12 @@ function begins(world: World, run: Run): void {
   const { target, setting } = world;
   const version = versionOf(world, run.worker);
   if (target.users) throw new Violation('br never writes over data of users (R13)');
-  const { checkpoint } = target;
+  const { checkpoint, data } = target;
   if (checkpoint?.by === run.document && checkpoint.version !== version)
     throw new Violation('one version of br goes on at a checkpoint (R5)');
   world.target = {
-    data: target.data === 'wrong' ? 'wrong' : 'part',
+    // Over what a run before it had finished it writes the same rows again.
+    data: data === 'wrong' || (data === 'all' && setting.blind) ? data : 'part',
     by: run.document,
     checkpoint: checkpoint ?? (setting.checkpoint ? { by: run.document, version } : null),
     users: false,

@@ -166,6 +166,12 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: 'Failed or Canceled over a complete target says that it may have finished (R9)',
   },
   {
+    without: 'a br that fails and had not looked proves nothing of those before it (R9)',
+    of: written(['complete'], (_, __, { end }) => (end.kind === 'failed' ? { outcomeUnknown: false } : {})),
+    in: { blind: true, faults: 2, fault: ['hostGone', 'brFails'] },
+    breaks: 'Failed or Canceled over a complete target says that it may have finished (R9)',
+  },
+  {
     without: 'success needs exit 0 (R8)',
     of: seen(['complete'], (_, command) =>
       command.end.kind === 'afterSummary' ? { command: { ...command, end: { kind: 'succeeded' } } } : {},

@@ -63,6 +63,8 @@ export interface Setting {
   readonly resumes: number;
   /** Whether `br` keeps a checkpoint. */
   readonly checkpoint: boolean;
+  /** A filter chooses what is restored, and `br` does not look whether that is in the target already. */
+  readonly blind?: true;
   readonly strictLoss?: true;
   /** Each worker has another version of `br`. */
   readonly versions?: true;
@@ -248,6 +250,7 @@ export function accepted(world: World): Restore {
       withoutStats: false,
       placementPolicies: '',
       waitTiflashReady: false,
+      ...(setting.blind && { filter: ['shop.*'] }),
       extra: {},
     },
     acceptedAt: new Date(now),

@@ -35,6 +35,7 @@ export const SMALL: readonly Named[] = [
     'one restore and the deletion of its source, two faults of copies',
     { ...PEACE, copies: 2, deletion: true, resumes: 0, faults: 2, fault: OF_COPIES },
   ],
+  ['a filter, and a br that does not look for tables, one fault', { ...PEACE, blind: true, faults: 1, fault: ALL }],
   ['br without a checkpoint, one fault', { ...PEACE, checkpoint: false, faults: 1, fault: ALL }],
   [
     'two versions of br, one fault',
@@ -62,6 +63,7 @@ export const LARGE: readonly Named[] = [
     'one restore, everything around it, one fault',
     { ...PEACE, copies: 2, backup: true, deletion: true, users: true, faults: 1, fault: ALL },
   ],
+  ['a filter, and a br that does not look for tables, two faults', { ...PEACE, blind: true, faults: 2, fault: ALL }],
   ['br without a checkpoint, two faults', { ...PEACE, checkpoint: false, faults: 2, fault: ALL }],
   ['two restores, one fault', { ...PEACE, restores: 2, faults: 1, fault: ALL }],
   [

@@ -370,8 +370,8 @@ export type ReleaseRestoreRequest = Message<"tidemark.backup.v1.ReleaseRestoreRe
   id: string;
 
   /**
-   * All databases of the backup, and every one named __TiDB_BR_Temporary_…, were dropped, or the cluster was made anew. Else
-   * it is taken as it is.
+   * All databases of the backup, or the tables of it that a filter chose, were dropped, and every database named
+   * __TiDB_BR_Temporary_…; or the cluster was made anew. Else it is taken as it is.
    *
    * @generated from field: bool target_cleaned = 2;
    */

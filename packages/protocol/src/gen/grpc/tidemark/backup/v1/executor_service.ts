@@ -776,6 +776,8 @@ export interface RestoreGrant {
   sourceSigned: boolean;
   /** A person passed over what is known against the source, whose signature is not asked for then. */
   unsoundAccepted: boolean;
+  /** A person said that the target has none of the tables that the filter chooses: a `br` may run that does not look. */
+  existingTablesAccepted: boolean;
 }
 
 /** Keeps the lease. */
@@ -6619,6 +6621,7 @@ function createBaseRestoreGrant(): RestoreGrant {
     manifestKeys: [],
     sourceSigned: false,
     unsoundAccepted: false,
+    existingTablesAccepted: false,
   };
 }
 
@@ -6686,6 +6689,9 @@ export const RestoreGrant: MessageFns<RestoreGrant> = {
     }
     if (message.unsoundAccepted !== false) {
       writer.uint32(160).bool(message.unsoundAccepted);
+    }
+    if (message.existingTablesAccepted !== false) {
+      writer.uint32(168).bool(message.existingTablesAccepted);
     }
     return writer;
   },
@@ -6863,6 +6869,14 @@ export const RestoreGrant: MessageFns<RestoreGrant> = {
             message.unsoundAccepted = reader.bool();
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.existingTablesAccepted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6910,6 +6924,7 @@ export const RestoreGrant: MessageFns<RestoreGrant> = {
     message.manifestKeys = object.manifestKeys?.map((e) => e) || [];
     message.sourceSigned = object.sourceSigned ?? false;
     message.unsoundAccepted = object.unsoundAccepted ?? false;
+    message.existingTablesAccepted = object.existingTablesAccepted ?? false;
     return message;
   },
 };

@@ -262,6 +262,8 @@ export interface RestoreOptions {
   waitTiflashReady: boolean;
   /** Further flags of `br`, by name without dashes. */
   extra: { [key: string]: string };
+  /** Rules such as "shop.orders" or "!shop.tmp", of which the last one that matches a table decides; none means all that was backed up. */
+  filter: string[];
 }
 
 export interface RestoreOptions_ExtraEntry {
@@ -288,7 +290,11 @@ export interface RestorePlan {
   /** 0 where there is nothing to go by. */
   estimatedSeconds: number;
   /** When the source was started: the data are those of about then. */
-  sourceTime: Date | undefined;
+  sourceTime:
+    | Date
+    | undefined;
+  /** What of the source comes back, as in the options; none means all of it. */
+  filter: string[];
 }
 
 /** A restore as people see it. */
@@ -1441,6 +1447,7 @@ function createBaseRestoreOptions(): RestoreOptions {
     placementPolicies: "",
     waitTiflashReady: false,
     extra: {},
+    filter: [],
   };
 }
 
@@ -1464,6 +1471,9 @@ export const RestoreOptions: MessageFns<RestoreOptions> = {
     globalThis.Object.entries(message.extra).forEach(([key, value]: [string, string]) => {
       RestoreOptions_ExtraEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
     });
+    for (const v of message.filter) {
+      writer.uint32(58).string(v!);
+    }
     return writer;
   },
 
@@ -1531,6 +1541,14 @@ export const RestoreOptions: MessageFns<RestoreOptions> = {
             }
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.filter.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1562,6 +1580,7 @@ export const RestoreOptions: MessageFns<RestoreOptions> = {
       },
       {},
     );
+    message.filter = object.filter?.map((e) => e) || [];
     return message;
   },
 };
@@ -1713,7 +1732,15 @@ export const RestoreCheck: MessageFns<RestoreCheck> = {
 };
 
 function createBaseRestorePlan(): RestorePlan {
-  return { hash: "", source: undefined, target: undefined, checks: [], estimatedSeconds: 0, sourceTime: undefined };
+  return {
+    hash: "",
+    source: undefined,
+    target: undefined,
+    checks: [],
+    estimatedSeconds: 0,
+    sourceTime: undefined,
+    filter: [],
+  };
 }
 
 export const RestorePlan: MessageFns<RestorePlan> = {
@@ -1735,6 +1762,9 @@ export const RestorePlan: MessageFns<RestorePlan> = {
     }
     if (message.sourceTime !== undefined) {
       Timestamp.encode(toTimestamp(message.sourceTime), writer.uint32(50).fork()).join();
+    }
+    for (const v of message.filter) {
+      writer.uint32(58).string(v!);
     }
     return writer;
   },
@@ -1800,6 +1830,14 @@ export const RestorePlan: MessageFns<RestorePlan> = {
             message.sourceTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.filter.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1827,6 +1865,7 @@ export const RestorePlan: MessageFns<RestorePlan> = {
     message.checks = object.checks?.map((e) => RestoreCheck.fromPartial(e)) || [];
     message.estimatedSeconds = object.estimatedSeconds ?? 0;
     message.sourceTime = object.sourceTime ?? undefined;
+    message.filter = object.filter?.map((e) => e) || [];
     return message;
   },
 };

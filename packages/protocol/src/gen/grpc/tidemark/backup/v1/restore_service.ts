@@ -120,8 +120,8 @@ export interface ResumeRestoreResponse {
 export interface ReleaseRestoreRequest {
   id: string;
   /**
-   * All databases of the backup, and every one named __TiDB_BR_Temporary_…, were dropped, or the cluster was made anew. Else
-   * it is taken as it is.
+   * All databases of the backup, or the tables of it that a filter chose, were dropped, and every database named
+   * __TiDB_BR_Temporary_…; or the cluster was made anew. Else it is taken as it is.
    */
   targetCleaned: boolean;
   note: string;
