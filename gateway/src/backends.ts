@@ -6,6 +6,7 @@ import { CALLS, type CallName } from '@tidemark/contract/calls';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
+import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -23,6 +24,7 @@ export interface Backends {
   readonly restores: ConnectClient<typeof RestoreService>;
   readonly registry: ConnectClient<typeof RegistryService>;
   readonly strategies: ConnectClient<typeof StrategyService>;
+  readonly fleet: ConnectClient<typeof FleetService>;
   readonly occurrences: ConnectClient<typeof OccurrenceService>;
   readonly retention: ConnectClient<typeof RetentionService>;
   /** Whether backup-service itself looks at what the caller of a call sees. */
@@ -49,6 +51,7 @@ export function createBackends({ backup, strategy, scheduler }: Transports): Bac
     restores: createClient(RestoreService, transport),
     registry: createClient(RegistryService, backup),
     strategies: createClient(StrategyService, strategy),
+    fleet: createClient(FleetService, scheduler),
     occurrences: createClient(OccurrenceService, scheduler),
     retention: createClient(RetentionService, scheduler),
   };
@@ -62,6 +65,7 @@ const SERVICES = {
   restores: RestoreService,
   registry: RegistryService,
   strategies: StrategyService,
+  fleet: FleetService,
   occurrences: OccurrenceService,
   retention: RetentionService,
 } as const satisfies Record<Exclude<keyof Backends, 'honorsSight'>, DescService>;

@@ -30,6 +30,7 @@ import { backupLogRoutes } from './rest/backup-log.ts';
 import { backupRoutes } from './rest/backups.ts';
 import { clusterRoutes } from './rest/clusters.ts';
 import { answerClientError, answerError, noteRequest } from './rest/error-response.ts';
+import { fleetRoutes } from './rest/fleet.ts';
 import { fleetStrategyRoutes } from './rest/fleet-strategies.ts';
 import { occurrenceRoutes } from './rest/occurrences.ts';
 import { collectOperations } from './rest/openapi.ts';
@@ -195,6 +196,7 @@ export function buildGateway({
       clusterRoutes(api, dependencies);
       storageRoutes(api, dependencies);
       storageCheckRoutes(api, dependencies);
+      fleetRoutes(api, dependencies);
       occurrenceRoutes(api, dependencies);
       strategyPreviewRoutes(api, dependencies);
       retentionRoutes(api, dependencies);

@@ -37,6 +37,7 @@ const refuse = async () => {
 const handlers: Handlers<BackupServiceServer> = {
   startBackup: refuse,
   findBackupByKey: refuse,
+  listActivity: refuse,
   listBackups: refuse,
   deleteBackup: refuse,
   undeleteBackup: refuse,

@@ -311,6 +311,7 @@ describe('with a service behind real gRPC', () => {
     const handlers: Handlers<BackupServiceServer> = {
       startBackup: refuse,
       findBackupByKey: refuse,
+      listActivity: refuse,
       listBackups: refuse,
       deleteBackup: refuse,
       undeleteBackup: refuse,

@@ -54,7 +54,11 @@ describe('every gRPC server', () => {
         'tidemark.backup.v1.RegistryService',
       ],
       'strategy-service': ['tidemark.strategy.v1.StrategyService', 'tidemark.strategy.v1.PlanService'],
-      'scheduler-service': ['tidemark.scheduler.v1.OccurrenceService', 'tidemark.scheduler.v1.RetentionService'],
+      'scheduler-service': [
+        'tidemark.scheduler.v1.FleetService',
+        'tidemark.scheduler.v1.OccurrenceService',
+        'tidemark.scheduler.v1.RetentionService',
+      ],
     };
     for (const { address, kind } of servers()) {
       const { bytes } = await call(

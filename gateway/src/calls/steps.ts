@@ -7,6 +7,7 @@ import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v
 import type { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
+import type { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import type { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import type { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import type { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -16,6 +17,7 @@ type Methods = (typeof BackupService)['method'] &
   (typeof RestoreService)['method'] &
   (typeof RegistryService)['method'] &
   (typeof StrategyService)['method'] &
+  (typeof FleetService)['method'] &
   (typeof OccurrenceService)['method'] &
   (typeof RetentionService)['method'];
 

@@ -241,6 +241,7 @@ describe('reflection', () => {
           { name: 'tidemark.backup.v1.RestoreService' },
           { name: 'tidemark.backup.v1.RegistryService' },
           { name: 'tidemark.strategy.v1.StrategyService' },
+          { name: 'tidemark.scheduler.v1.FleetService' },
           { name: 'tidemark.scheduler.v1.OccurrenceService' },
           { name: 'tidemark.scheduler.v1.RetentionService' },
           { name: 'grpc.health.v1.Health' },

@@ -22,6 +22,7 @@ import { Health } from '@tidemark/protocol/connect/grpc/health/v1/health';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
+import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -71,6 +72,7 @@ export const PUBLIC_SERVICES: readonly DescService[] = [
   RestoreService,
   RegistryService,
   StrategyService,
+  FleetService,
   OccurrenceService,
   RetentionService,
 ];

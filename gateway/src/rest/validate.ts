@@ -26,6 +26,12 @@ export function required<T extends z.ZodType>(schema: T) {
   return z.preprocess(nothing, schema);
 }
 
+/** A parameter of a query that may be sent several times; none where it is left out. */
+export function listOf<T extends z.ZodType>(schema: T) {
+  const all = (value: unknown) => (Array.isArray(value) ? value : nothing(value) === undefined ? [] : [value]);
+  return z.preprocess(all, z.array(schema).max(MAX_ENTRIES, `must be at most ${MAX_ENTRIES}`));
+}
+
 /** A whole number, also written as a text, as in a query. */
 export function wholeNumber(min: number, max: number) {
   const wanted = `must be a whole number from ${min} to ${max}`;

@@ -29,6 +29,7 @@ import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/bac
 import { CheckState, RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreState } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
+import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService, WindowEnd } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -50,6 +51,7 @@ const SERVICES: readonly DescService[] = [
   RestoreService,
   RegistryService,
   StrategyService,
+  FleetService,
   OccurrenceService,
   RetentionService,
 ];
@@ -58,6 +60,7 @@ type Answers = ServiceImpl<typeof BackupService> &
   ServiceImpl<typeof RestoreService> &
   ServiceImpl<typeof RegistryService> &
   ServiceImpl<typeof StrategyService> &
+  ServiceImpl<typeof FleetService> &
   ServiceImpl<typeof OccurrenceService> &
   ServiceImpl<typeof RetentionService>;
 

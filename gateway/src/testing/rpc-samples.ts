@@ -5,6 +5,7 @@ import type { FieldRules } from '@tidemark/contract/rules';
 import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import type { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
+import type { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import type { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import type { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import type { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -58,6 +59,7 @@ const KNOWN: KnownOf<typeof BackupService> &
   KnownOf<typeof RestoreService> &
   KnownOf<typeof RegistryService> &
   KnownOf<typeof StrategyService> &
+  KnownOf<typeof FleetService> &
   KnownOf<typeof OccurrenceService> &
   KnownOf<typeof RetentionService> = {
   listRecoveryPoints: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/recovery-points`] },
@@ -145,6 +147,7 @@ const KNOWN: KnownOf<typeof BackupService> &
   },
   deleteFleetStrategy: { rest: () => ['DELETE', '/strategies/sample'] },
 
+  listFleet: { rest: ({ clusterId }) => ['GET', `/fleet?clusterId=${clusterId}`] },
   listOccurrences: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/occurrences`] },
   previewStrategy: { rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/strategy/preview`] },
   evaluateRetention: {

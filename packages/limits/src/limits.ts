@@ -94,6 +94,9 @@ export const MAX_STORAGE_LABELS = 20;
 export const MAX_PAGE_SIZE = 1_000;
 /** Rows of a page where a call does not say how many. */
 export const DEFAULT_PAGE_SIZE = 10;
+/** Clusters on a page of the fleet, and where it is left out. */
+export const MAX_FLEET_PAGE = 200;
+export const DEFAULT_FLEET_PAGE = 50;
 export const MAX_PAGE = 1_000_000_000;
 /** A token that says where a list goes on. */
 export const MAX_PAGE_TOKEN = 512;

@@ -3,7 +3,7 @@
  * C2. No change is lost between two answers, however many are of one instant.
  */
 import { randomUUID } from 'node:crypto';
-import { DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import { BackupState, DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { plus } from '@tidemark/task/time';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -96,6 +96,27 @@ describe('the newest good backup', () => {
       code: 'invalid_argument',
     });
   });
+});
+
+describe('what goes on in clusters', () => {
+  it('is what runs or waits, and what ended last, and nothing of a cluster that has no backup', async () => {
+    const { backups } = service;
+    const [idle, busy] = [newCluster(), await service.newCluster()];
+    await good(idle, at(-2_000));
+    const last = await good(idle, at(-1_000));
+    const { backup } = await backups.startBackup(wishFor(busy));
+    const active = { backupId: backup?.id, state: BackupState.BACKUP_STATE_QUEUED, queuePosition: 1 };
+    const { clusters } = await backups.listActivity({ clusterIds: [idle, busy, newCluster(), idle] });
+    expect(clusters).toMatchObject([
+      { clusterId: idle, active: undefined, last: { backupId: last, state: BackupState.BACKUP_STATE_SUCCEEDED } },
+      { clusterId: busy, active, last: undefined },
+    ]);
+  });
+
+  it('is asked for some clusters at a time', async () =>
+    expect(service.backups.listActivity({ clusterIds: Array(201).fill('c') })).rejects.toMatchObject({
+      code: 'invalid_argument',
+    }));
 });
 
 describe('changed clusters', () => {

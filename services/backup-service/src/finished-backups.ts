@@ -80,6 +80,8 @@ export interface FinishedBackups {
   newestVerified(clusterId: string, signal: AbortSignal): Promise<VerifiedBackup | undefined>;
   /** The same of each cluster that has one. */
   newestVerifiedOf(clusterIds: readonly string[], signal: AbortSignal): Promise<VerifiedBackup[]>;
+  /** Of each cluster the two backups that were accepted last: where one is active, it is the first of them. */
+  latestOf(clusterIds: readonly string[], signal: AbortSignal): Promise<Backup[]>;
   /** The finished backups that changed since, the oldest change first. */
   changedBackups(wish: ChangesWish, now: Date, signal: AbortSignal): Promise<ChangedBackups>;
   /** What lies in the bins of all storages, or of one, by storage; one whose bin is empty is left out. */
@@ -227,6 +229,17 @@ export function createFinishedBackups(db: Db): FinishedBackups {
 
     newestVerifiedOf: (clusterIds, signal) =>
       persist(signal, () => ofEach(clusterIds, (clusterId) => newestVerifiedOf(clusterId, signal))),
+
+    latestOf: (clusterIds, signal) =>
+      persist(signal, () =>
+        ofEach(clusterIds, (clusterId) =>
+          backups
+            .find({ clusterId }, { projection: { 'attempts.argv': 0, 'target.brOptions': 0 }, signal })
+            .sort({ startTime: -1, _id: -1 })
+            .limit(2)
+            .toArray(),
+        ),
+      ),
 
     changedBackups: ({ after, limit, behind, fitting }, now, signal) =>
       persist(signal, async () => {

@@ -29,6 +29,8 @@ import type { Quarantines } from './quarantines.ts';
 import { verifies } from './verify-newest.ts';
 
 export interface FleetCluster {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly registeredAt: Date;
   /** Absent where it has no good backup. */
   readonly newest?: NewestGood;
@@ -39,6 +41,8 @@ export interface FleetCluster {
 
 export interface Fleet {
   readonly clusters: ReadonlyMap<string, FleetCluster>;
+  /** Up to when changes were taken in; undefined until everything was, once. */
+  readonly asOf: Date | undefined;
   /** Takes in everything anew. */
   rebuild(signal: AbortSignal): Promise<void>;
   /** Takes in what changed since; adds the clusters of which a backup or a rule did, as far as it comes. */
@@ -69,6 +73,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
   /** By backup: the last change that was taken in, for as long as it may be told again. */
   const takenIn = new Map<string, ChangedBackup>();
   let updatedAfter: Date | undefined;
+  let asOf: Date | undefined;
 
   const cursor = () => new Date(now().getTime() - OVERLAP_MS);
 
@@ -91,7 +96,8 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
     for (const cluster of some) {
       const registeredAt = cluster.createTime ?? now();
       const noted = missed.has(cluster.id) ? '' : labelsOf(cluster);
-      into.set(cluster.id, { rules: [], ...clusters.get(cluster.id), registeredAt, noted });
+      const { name, labels } = cluster;
+      into.set(cluster.id, { rules: [], ...clusters.get(cluster.id), name, labels, registeredAt, noted });
     }
   }
 
@@ -241,7 +247,11 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
     get clusters() {
       return clusters;
     },
+    get asOf() {
+      return asOf;
+    },
     async rebuild(signal) {
+      const begunAt = now();
       const from = cursor();
       if (backupsAfter === undefined) {
         const start = await backups.listChangedClusters(
@@ -268,14 +278,17 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
       }
       clusters = next;
       updatedAfter = from;
+      asOf = begunAt;
       await forgetGone(strays, signal);
     },
     async refresh(changed, signal) {
+      const begunAt = now();
       const from = cursor();
       await refreshAll(updatedAfter, signal);
       await refreshRules(changed, updatedAfter, signal);
       updatedAfter = from;
       await refreshBackups(changed, signal);
+      asOf = begunAt;
     },
   };
 }

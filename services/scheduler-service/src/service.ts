@@ -12,6 +12,7 @@ import { log, storeLog } from './logger.ts';
 import { createOutcomeCount, tellOf } from './metrics.ts';
 import { createOccurrenceStore, OCCURRENCE_INDEXES } from './occurrence-store.ts';
 import { createQuarantines } from './quarantines.ts';
+import { fleetService } from './rpc/fleet-service.ts';
 import { occurrenceService } from './rpc/occurrence-service.ts';
 import { retentionService } from './rpc/retention-service.ts';
 import { startWindowEndLoop } from './window-end.ts';
@@ -79,6 +80,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
       services: [
         occurrenceService({ store, backends, quarantines, now, exactTotal: config.exactTotal }),
         retentionService({ backends, now }),
+        fleetService({ fleet, backends, now }),
       ],
     }),
   );

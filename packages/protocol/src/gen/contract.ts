@@ -261,6 +261,13 @@ export const CALLS = {
     "subject": "restore",
     "field": "id"
   },
+  "listFleet": {
+    "method": "tidemark.scheduler.v1.FleetService/ListFleet",
+    "request": "tidemark.scheduler.v1.ListFleetRequest",
+    "role": "viewer",
+    "subject": "own clusters",
+    "field": "clusterIds"
+  },
   "getStrategy": {
     "method": "tidemark.strategy.v1.StrategyService/GetStrategy",
     "request": "tidemark.strategy.v1.GetStrategyRequest",
@@ -454,6 +461,11 @@ export const METHODS = {
     "repeatable": true,
     "internal": "tells the scheduler where retention has something to do"
   },
+  "tidemark.backup.v1.BackupService/ListActivity": {
+    "request": "tidemark.backup.v1.ListActivityRequest",
+    "repeatable": true,
+    "internal": "for the rows of the fleet"
+  },
   "tidemark.backup.v1.BackupService/WatchBackup": {
     "request": "tidemark.backup.v1.WatchBackupRequest",
     "repeatable": true
@@ -610,6 +622,10 @@ export const METHODS = {
   },
   "tidemark.backup.v1.RestoreService/ReadRestoreLog": {
     "request": "tidemark.backup.v1.ReadRestoreLogRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.FleetService/ListFleet": {
+    "request": "tidemark.scheduler.v1.ListFleetRequest",
     "repeatable": true
   },
   "tidemark.strategy.v1.StrategyService/GetStrategy": {
@@ -896,6 +912,11 @@ export const MESSAGES = {
       "max": 1000
     }
   },
+  "tidemark.backup.v1.ListActivityRequest": {
+    "clusterIds": {
+      "id": true
+    }
+  },
   "tidemark.backup.v1.WatchBackupRequest": {
     "id": {
       "id": true
@@ -1007,6 +1028,22 @@ export const MESSAGES = {
       "hint": "or be left out for all attempts",
       "min": 1,
       "max": 1000
+    }
+  },
+  "tidemark.scheduler.v1.ListFleetRequest": {
+    "clusterIds": {
+      "id": true
+    },
+    "text": {
+      "printable": true,
+      "maxLength": 64
+    },
+    "pageSize": {
+      "min": 1,
+      "max": 200
+    },
+    "pageToken": {
+      "maxLength": 512
     }
   },
   "tidemark.strategy.v1.GetStrategyRequest": {

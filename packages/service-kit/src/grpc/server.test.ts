@@ -21,6 +21,7 @@ const refuse = async () => {
 const handlers: Handlers<BackupServiceServer> = {
   startBackup: refuse,
   findBackupByKey: refuse,
+  listActivity: refuse,
   listBackups: refuse,
   deleteBackup: refuse,
   undeleteBackup: refuse,

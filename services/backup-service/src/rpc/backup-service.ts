@@ -9,6 +9,7 @@ import type { Dependencies } from './context.ts';
 import { deleteBackup } from './delete-backup.ts';
 import { findBackupByKey } from './find-backup-by-key.ts';
 import { getBackup } from './get-backup.ts';
+import { listActivity } from './list-activity.ts';
 import { listBackups } from './list-backups.ts';
 import { listChangedClusters } from './list-changed-clusters.ts';
 import { listNewestGood } from './list-newest-good.ts';
@@ -27,6 +28,7 @@ export function backupService(dependencies: Dependencies): ServiceBinding {
     startBackup: startBackup(dependencies),
     getBackup: getBackup(dependencies),
     findBackupByKey: findBackupByKey(dependencies),
+    listActivity: listActivity(dependencies),
     listBackups: listBackups(dependencies),
     cancelBackup: cancelBackup(dependencies),
     deleteBackup: deleteBackup(dependencies),

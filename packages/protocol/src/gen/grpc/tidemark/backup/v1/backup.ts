@@ -361,6 +361,27 @@ export interface VerificationProgress {
   files: bigint;
 }
 
+/** A backup that runs, or waits to run. */
+export interface ActiveBackup {
+  backupId: string;
+  state: BackupState;
+  /** When the request was accepted. */
+  startTime: Date | undefined;
+  progress:
+    | Progress
+    | undefined;
+  /** As in the record. */
+  queuePosition: number;
+}
+
+/** A backup that ended. */
+export interface EndedBackup {
+  backupId: string;
+  state: BackupState;
+  endTime: Date | undefined;
+  reason: Reason | undefined;
+}
+
 /** A backup as people see it. */
 export interface Backup {
   /** 22 characters of base64url. */
@@ -2032,6 +2053,204 @@ export const VerificationProgress: MessageFns<VerificationProgress> = {
       ? BigInt(object.bytesInAll)
       : 0n;
     message.files = (object.files !== undefined && object.files !== null) ? BigInt(object.files) : 0n;
+    return message;
+  },
+};
+
+function createBaseActiveBackup(): ActiveBackup {
+  return { backupId: "", state: 0, startTime: undefined, progress: undefined, queuePosition: 0 };
+}
+
+export const ActiveBackup: MessageFns<ActiveBackup> = {
+  encode(message: ActiveBackup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(26).fork()).join();
+    }
+    if (message.progress !== undefined) {
+      Progress.encode(message.progress, writer.uint32(34).fork()).join();
+    }
+    if (message.queuePosition !== 0) {
+      writer.uint32(40).uint32(message.queuePosition);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActiveBackup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActiveBackup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.progress = Progress.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.queuePosition = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ActiveBackup>): ActiveBackup {
+    return ActiveBackup.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ActiveBackup>): ActiveBackup {
+    const message = createBaseActiveBackup();
+    message.backupId = object.backupId ?? "";
+    message.state = object.state ?? 0;
+    message.startTime = object.startTime ?? undefined;
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? Progress.fromPartial(object.progress)
+      : undefined;
+    message.queuePosition = object.queuePosition ?? 0;
+    return message;
+  },
+};
+
+function createBaseEndedBackup(): EndedBackup {
+  return { backupId: "", state: 0, endTime: undefined, reason: undefined };
+}
+
+export const EndedBackup: MessageFns<EndedBackup> = {
+  encode(message: EndedBackup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(26).fork()).join();
+    }
+    if (message.reason !== undefined) {
+      Reason.encode(message.reason, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndedBackup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndedBackup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = Reason.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EndedBackup>): EndedBackup {
+    return EndedBackup.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EndedBackup>): EndedBackup {
+    const message = createBaseEndedBackup();
+    message.backupId = object.backupId ?? "";
+    message.state = object.state ?? 0;
+    message.endTime = object.endTime ?? undefined;
+    message.reason = (object.reason !== undefined && object.reason !== null)
+      ? Reason.fromPartial(object.reason)
+      : undefined;
     return message;
   },
 };

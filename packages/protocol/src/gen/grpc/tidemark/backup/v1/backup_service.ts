@@ -18,7 +18,15 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { Backup, BackupMode, BackupOrigin, BackupState, VerificationLevel } from "./backup.ts";
+import {
+  ActiveBackup,
+  Backup,
+  BackupMode,
+  BackupOrigin,
+  BackupState,
+  EndedBackup,
+  VerificationLevel,
+} from "./backup.ts";
 import { BrOptions } from "./registry_service.ts";
 
 export const protobufPackage = "tidemark.backup.v1";
@@ -294,6 +302,27 @@ export interface ListNewestGoodResponse {
   backups: GoodBackup[];
   /** Set where not all of them fit. */
   nextPageToken: string;
+}
+
+/** Of which clusters: at most 200. */
+export interface ListActivityRequest {
+  clusterIds: string[];
+}
+
+/** What goes on in a cluster. */
+export interface ClusterActivity {
+  clusterId: string;
+  /** Absent where nothing runs or waits. */
+  active:
+    | ActiveBackup
+    | undefined;
+  /** Absent where nothing ever ended. */
+  last: EndedBackup | undefined;
+}
+
+/** Of the clusters that have any backup that can be read. */
+export interface ListActivityResponse {
+  clusters: ClusterActivity[];
 }
 
 /** From where to go on. */
@@ -2736,6 +2765,199 @@ export const ListNewestGoodResponse: MessageFns<ListNewestGoodResponse> = {
   },
 };
 
+function createBaseListActivityRequest(): ListActivityRequest {
+  return { clusterIds: [] };
+}
+
+export const ListActivityRequest: MessageFns<ListActivityRequest> = {
+  encode(message: ListActivityRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.clusterIds) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListActivityRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListActivityRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListActivityRequest>): ListActivityRequest {
+    return ListActivityRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListActivityRequest>): ListActivityRequest {
+    const message = createBaseListActivityRequest();
+    message.clusterIds = object.clusterIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseClusterActivity(): ClusterActivity {
+  return { clusterId: "", active: undefined, last: undefined };
+}
+
+export const ClusterActivity: MessageFns<ClusterActivity> = {
+  encode(message: ClusterActivity, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.active !== undefined) {
+      ActiveBackup.encode(message.active, writer.uint32(18).fork()).join();
+    }
+    if (message.last !== undefined) {
+      EndedBackup.encode(message.last, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClusterActivity {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClusterActivity();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.active = ActiveBackup.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.last = EndedBackup.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClusterActivity>): ClusterActivity {
+    return ClusterActivity.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClusterActivity>): ClusterActivity {
+    const message = createBaseClusterActivity();
+    message.clusterId = object.clusterId ?? "";
+    message.active = (object.active !== undefined && object.active !== null)
+      ? ActiveBackup.fromPartial(object.active)
+      : undefined;
+    message.last = (object.last !== undefined && object.last !== null)
+      ? EndedBackup.fromPartial(object.last)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListActivityResponse(): ListActivityResponse {
+  return { clusters: [] };
+}
+
+export const ListActivityResponse: MessageFns<ListActivityResponse> = {
+  encode(message: ListActivityResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.clusters) {
+      ClusterActivity.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListActivityResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListActivityResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusters.push(ClusterActivity.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListActivityResponse>): ListActivityResponse {
+    return ListActivityResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListActivityResponse>): ListActivityResponse {
+    const message = createBaseListActivityResponse();
+    message.clusters = object.clusters?.map((e) => ClusterActivity.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseListChangedClustersRequest(): ListChangedClustersRequest {
   return { after: undefined, limit: 0, pageToken: "" };
 }
@@ -3595,6 +3817,17 @@ export const BackupServiceService = {
       Buffer.from(ListChangedClustersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListChangedClustersResponse => ListChangedClustersResponse.decode(value),
   },
+  /** What runs in each of some clusters, and what ended there last. */
+  listActivity: {
+    path: "/tidemark.backup.v1.BackupService/ListActivity" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListActivityRequest): Buffer => Buffer.from(ListActivityRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListActivityRequest => ListActivityRequest.decode(value),
+    responseSerialize: (value: ListActivityResponse): Buffer =>
+      Buffer.from(ListActivityResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListActivityResponse => ListActivityResponse.decode(value),
+  },
   /** The backup now and after each change, until nothing more can happen to it. */
   watchBackup: {
     path: "/tidemark.backup.v1.BackupService/WatchBackup" as const,
@@ -3656,6 +3889,8 @@ export interface BackupServiceServer extends UntypedServiceImplementation {
   listNewestGood: handleUnaryCall<ListNewestGoodRequest, ListNewestGoodResponse>;
   /** Clusters of which a finished backup changed: it ended, was deleted, or was pinned. */
   listChangedClusters: handleUnaryCall<ListChangedClustersRequest, ListChangedClustersResponse>;
+  /** What runs in each of some clusters, and what ended there last. */
+  listActivity: handleUnaryCall<ListActivityRequest, ListActivityResponse>;
   /** The backup now and after each change, until nothing more can happen to it. */
   watchBackup: handleServerStreamingCall<WatchBackupRequest, WatchBackupResponse>;
   /** What the runs of `br` printed, so far or until no run can follow. */
@@ -3895,6 +4130,22 @@ export interface BackupServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListChangedClustersResponse) => void,
+  ): ClientUnaryCall;
+  /** What runs in each of some clusters, and what ended there last. */
+  listActivity(
+    request: ListActivityRequest,
+    callback: (error: ServiceError | null, response: ListActivityResponse) => void,
+  ): ClientUnaryCall;
+  listActivity(
+    request: ListActivityRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListActivityResponse) => void,
+  ): ClientUnaryCall;
+  listActivity(
+    request: ListActivityRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListActivityResponse) => void,
   ): ClientUnaryCall;
   /** The backup now and after each change, until nothing more can happen to it. */
   watchBackup(request: WatchBackupRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchBackupResponse>;

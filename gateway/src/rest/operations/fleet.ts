@@ -1,0 +1,124 @@
+import { DEFAULT_FLEET_PAGE, MAX_FLEET_PAGE } from '@tidemark/limits/limits';
+import { z } from 'zod';
+import type { Operation } from '../operation.ts';
+import { Id, leftOut, leftOutOrFrom1, listOf } from '../validate.ts';
+import { GoesOn, time } from './common.ts';
+
+/** From the worst to the best. */
+export const VERDICT_NAMES = ['never', 'veryLate', 'late', 'noPlan', 'inTime'] as const;
+const A_VERDICT = `must be some of ${VERDICT_NAMES.join(', ')}`;
+const A_LABEL = 'must be a label and its value, such as env=prod';
+
+const Query = z.object({
+  clusterId: listOf(Id).describe('Only this cluster, or these where it is given several times.'),
+  verdict: listOf(z.enum(VERDICT_NAMES, A_VERDICT)).describe(
+    'Only clusters with one of these; may be given several times.',
+  ),
+  label: listOf(z.string(A_LABEL).regex(/^[^=]+=/, A_LABEL)).describe(
+    'Only clusters with this label, such as `env=prod`; with all of them where it is given several times.',
+  ),
+  text: leftOut(z.string('must be a text')).describe(
+    'In the id or the name, whatever the case; at most 64 characters.',
+  ),
+  pageSize: leftOutOrFrom1(MAX_FLEET_PAGE).describe(
+    `1 to ${MAX_FLEET_PAGE}; ${DEFAULT_FLEET_PAGE} by default, and for 0, which is left out.`,
+  ),
+  pageToken: GoesOn.pageToken,
+});
+
+const Verdict = z.enum([...VERDICT_NAMES, 'unknown']).meta({
+  id: 'FleetVerdict',
+  description:
+    'Whether the newest good backup is as new as the rules promise. `never`: backups are planned, and there is no good one. `late` and `veryLate`: it is older than 1.25 times, or twice, the longest time between two windows, and four hours. `noPlan`: no rule plans any.',
+});
+
+/** A cluster, and whether it is safe. */
+export const FleetRow = z
+  .object({
+    clusterId: z.string(),
+    name: z.string(),
+    labels: z.record(z.string(), z.string()),
+    verdict: Verdict,
+    registerTime: time('When it was registered.'),
+    newestGood: z
+      .object({
+        endTime: time('When it ended.'),
+        recoveryPointTime: z.string().optional().describe('The moment to which it brings the cluster back.'),
+        ageSeconds: z.number().min(0).describe('Since its end.'),
+      })
+      .optional()
+      .describe('The newest good backup; absent where there is none.'),
+    verifiedPointTime: z
+      .string()
+      .optional()
+      .describe('The newest moment to which a backup that was verified brings it back.'),
+    intervalSeconds: z.int().min(1).optional().describe('The longest time between two windows.'),
+    nextStartTime: z.string().optional().describe('When its next backup is planned.'),
+    active: z
+      .object({
+        backupId: z.string(),
+        state: z.enum(['Queued', 'Running', 'Canceling']),
+        startTime: time('When it was accepted.'),
+        step: z.string().optional(),
+        percent: z.number().optional(),
+        queuePosition: z.int().min(1).optional().describe('1 is the next.'),
+      })
+      .optional()
+      .describe('What runs, or waits to run.'),
+    last: z
+      .object({
+        backupId: z.string(),
+        state: z.enum(['Succeeded', 'Failed', 'Canceled']),
+        endTime: time('When it ended.'),
+        code: z.string().optional(),
+        reason: z.string().optional(),
+      })
+      .optional()
+      .describe('The backup that ended last.'),
+  })
+  .meta({ id: 'FleetRow', description: 'A cluster, and whether it is safe.' });
+export type FleetRowView = z.infer<typeof FleetRow>;
+
+const ROW: FleetRowView = {
+  clusterId: 'test-tidb',
+  name: 'orders',
+  labels: { env: 'prod' },
+  verdict: 'inTime',
+  registerTime: '2026-01-01T08:00:00.000Z',
+  newestGood: {
+    endTime: '2026-01-06T00:31:00.000Z',
+    recoveryPointTime: '2026-01-05T23:00:01.020Z',
+    ageSeconds: 27_000,
+  },
+  intervalSeconds: 86_400,
+  nextStartTime: '2026-01-06T23:00:00.000Z',
+  last: { backupId: 'h6IhUQh-Q32MDOfcVieYgA', state: 'Succeeded', endTime: '2026-01-06T00:31:00.000Z' },
+};
+
+export const listFleet = {
+  id: 'listFleet',
+  tag: 'Fleet',
+  call: 'listFleet',
+  summary: 'Which clusters are safe, the least safe first',
+  description:
+    'Of all clusters that the caller may see. What is known of backups that ended and of rules is some seconds old (`asOf`); what runs is as it is now. A parameter that is not known is a 400.',
+  query: Query,
+  errors: ['cluster_not_found'],
+  answer: {
+    data: z.object({
+      clusters: z.array(FleetRow),
+      counts: z
+        .record(z.enum(VERDICT_NAMES), z.int().min(0))
+        .describe('How many clusters have each verdict, of all that the filters but `verdict` let through.'),
+      asOf: time('Up to when changes were taken in.'),
+      pageToken: z.string().optional().describe('For the next page; absent behind the last one.'),
+    }),
+    example: {
+      clusters: [ROW],
+      counts: { never: 0, veryLate: 0, late: 0, noPlan: 0, inTime: 1 },
+      asOf: '2026-01-06T08:01:00.000Z',
+    },
+  },
+} as const satisfies Operation;
+
+export type VerdictName = (typeof VERDICT_NAMES)[number];

@@ -1,0 +1,93 @@
+import type { Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
+import { Strategy as StrategyMessage } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
+import { describe, expect, it } from 'vitest';
+import type { FleetCluster } from './fleet.ts';
+import { digestOf, type FleetFilter, fleetPage, fromToken, toToken } from './fleet-page.ts';
+import { verdictOf } from './fleet-verdict.ts';
+
+const now = new Date('2026-12-01T12:00:00Z');
+const hoursAgo = (hours: number) => new Date(now.getTime() - hours * 3_600_000);
+const DAILY = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
+const rule = (fields: Partial<Strategy> = {}) =>
+  StrategyMessage.create({ days: DAILY, nextWindow: { opensAt: hoursAgo(-10) }, ...fields });
+const cluster = (fields: Partial<FleetCluster> = {}): FleetCluster => ({
+  ...{ name: '', labels: {}, registeredAt: hoursAgo(1_000), rules: [rule()], noted: '' },
+  newest: { endedAt: hoursAgo(10) },
+  ...fields,
+});
+const unprotected = ({ newest: _, ...rest }: FleetCluster): FleetCluster => rest;
+const ALL: FleetFilter = { clusterIds: [], labels: {}, verdicts: [], text: '' };
+const show = (clusters: Record<string, FleetCluster>, filter: Partial<FleetFilter> = {}, size = 100) =>
+  fleetPage(new Map(Object.entries(clusters)), { ...ALL, ...filter }, { behind: undefined, size, now });
+const idsOf = (...asked: Parameters<typeof show>) => show(...asked).places.map(({ id }) => id);
+
+describe('the verdict on a cluster', () => {
+  it.each([
+    ['inTime', 33.9],
+    ['late', 34.1],
+    ['late', 51.9],
+    ['veryLate', 52.1],
+  ])('with daily windows is %s %d hours after its newest good backup', (verdict, hours) =>
+    expect(verdictOf(cluster({ newest: { endedAt: hoursAgo(hours) } }), now)).toBe(verdict),
+  );
+
+  it('is never while it has none, and a plan', () => expect(verdictOf(unprotected(cluster()), now)).toBe('never'));
+
+  it.each([
+    ['no rules', []],
+    ['a paused rule alone', [rule({ nextWindow: undefined })]],
+  ])('is that nothing is planned for one with %s', (_, rules) =>
+    expect(verdictOf(cluster({ rules }), now)).toBe('noPlan'),
+  );
+});
+
+describe('a page of the fleet', () => {
+  const clusters = {
+    fine: cluster(),
+    old: cluster({ newest: { endedAt: hoursAgo(300) } }),
+    older: cluster({ newest: { endedAt: hoursAgo(400) } }),
+    late: cluster({ newest: { endedAt: hoursAgo(40) }, labels: { env: 'prod', team: 'a' } }),
+    none: unprotected(cluster({ name: 'Orders', labels: { env: 'prod' } })),
+    unplanned: cluster({ rules: [] }),
+  };
+
+  it('begins with the least safe, and of these with those that were left longest', () =>
+    expect(idsOf(clusters)).toEqual(['none', 'older', 'old', 'late', 'unplanned', 'fine']));
+
+  it('counts each verdict over all pages, whichever are shown', () => {
+    const { counts, more } = show(clusters, { verdicts: ['late'] }, 1);
+    expect(Object.fromEntries(counts)).toEqual({ never: 1, veryLate: 2, late: 1, noPlan: 1, inTime: 1 });
+    expect(more).toBe(false);
+  });
+
+  it.each<[string, Partial<FleetFilter>, string[]]>([
+    ['ids', { clusterIds: ['fine', 'old', 'gone'] }, ['old', 'fine']],
+    ['all labels', { labels: { env: 'prod', team: 'a' } }, ['late']],
+    ['verdicts', { verdicts: ['inTime', 'never'] }, ['none', 'fine']],
+    ['a part of the name, whatever the case', { text: 'ORD' }, ['none']],
+    ['a part of the id', { text: 'old' }, ['older', 'old']],
+  ])('narrows to %s', (_, filter, ids) => expect(idsOf(clusters, filter)).toEqual(ids));
+
+  it('goes on behind a token without a row twice or left out, also where the last row is gone', () => {
+    const digest = digestOf(ALL);
+    const first = show(clusters, {}, 2);
+    expect(first.more).toBe(true);
+    const last = first.places[1];
+    const behind = last && fromToken(toToken(last, digest), digest);
+    const { older: _, ...left } = clusters;
+    const rest = fleetPage(new Map(Object.entries(left)), ALL, { behind, size: 100, now });
+    expect(rest.places.map(({ id }) => id)).toEqual(['old', 'late', 'unplanned', 'fine']);
+  });
+
+  it.each(['', 'x', 'WyJhIl0', Buffer.from('[1,2,3,4]').toString('base64url')])(
+    'takes no token that is none of it: %j',
+    (token) => expect(fromToken(token, digestOf(ALL))).toBeUndefined(),
+  );
+
+  it('takes no token of other filters', () => {
+    const [place] = show(clusters).places;
+    if (!place) throw new Error('the page is empty');
+    const token = toToken(place, digestOf({ ...ALL, text: 'a' }));
+    expect(fromToken(token, digestOf(ALL))).toBeUndefined();
+  });
+});

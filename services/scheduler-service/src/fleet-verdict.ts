@@ -1,0 +1,23 @@
+/** Whether a cluster is safe, by how old its newest good backup is. Pure; the alerts say the same by the same bounds. */
+import { expectedIntervalMs, type FleetCluster } from './fleet.ts';
+
+/** From the worst to the best. */
+export const VERDICTS = ['never', 'veryLate', 'late', 'noPlan', 'inTime'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+const HOUR_MS = 3_600_000;
+/** A backup takes its time, and starts somewhere in its window. */
+const SLACK_MS = 4 * HOUR_MS;
+
+/**
+ * `never`: rules plan backups, and there is no good one. `late`: the newest good one is older than 1.25 times the longest time between
+ * two windows and four hours; `veryLate`: than twice that time and four hours. `noPlan`: no rule plans any.
+ */
+export function verdictOf(cluster: FleetCluster, now: Date): Verdict {
+  const intervalMs = expectedIntervalMs(cluster);
+  if (intervalMs === undefined) return 'noPlan';
+  if (!cluster.newest) return 'never';
+  const ageMs = now.getTime() - cluster.newest.endedAt.getTime();
+  if (ageMs > 2 * intervalMs + SLACK_MS) return 'veryLate';
+  return ageMs > 1.25 * intervalMs + SLACK_MS ? 'late' : 'inTime';
+}

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openSince, opensLater, startTidemark, type Tidemark } from './tidemark.ts';
+
+interface Row {
+  readonly clusterId: string;
+  readonly name: string;
+  readonly verdict: string;
+  readonly newestGood?: { readonly endTime: string; readonly ageSeconds: number; readonly recoveryPointTime?: string };
+  readonly intervalSeconds?: number;
+  readonly nextStartTime?: string;
+  readonly active?: { readonly backupId: string; readonly state: string };
+  readonly last?: {
+    readonly backupId: string;
+    readonly state: string;
+    readonly code?: string;
+    readonly reason?: string;
+  };
+}
+interface Fleet {
+  readonly clusters: readonly Row[];
+  readonly counts: Readonly<Record<string, number>>;
+  readonly asOf: string;
+  readonly pageToken?: string;
+}
+
+describe('the fleet', () => {
+  let tidemark: Tidemark;
+  let safe: string;
+  let never: string;
+  let unplanned: string;
+  let good: string;
+  let failed: string;
+  beforeAll(async () => {
+    tidemark = await startTidemark();
+    safe = await tidemark.cluster('safe', { name: 'Orders', labels: { set: 'one', env: 'prod' } });
+    never = await tidemark.cluster('never', { labels: { set: 'one', env: 'prod' } });
+    unplanned = await tidemark.cluster('unplanned', { labels: { set: 'one' } });
+    await tidemark.saveRule(safe, 'default', opensLater());
+    await tidemark.saveRule(never, 'default', opensLater());
+    good = await tidemark.start(safe);
+    tidemark.demo({ outcome: { kind: 'fail', name: 'storage-denied' } }, never);
+    failed = await tidemark.start(never);
+    await tidemark.untilState(good, 'Succeeded');
+    await tidemark.untilState(failed, 'Failed');
+  }, 180_000);
+  afterAll(() => tidemark?.[Symbol.asyncDispose]());
+
+  const read = async (query = '', headers?: Record<string, string>) => {
+    const answer = await tidemark.call<Fleet>('GET', `/fleet${query}`, undefined, headers);
+    expect(answer.status, answer.message).toBe(200);
+    return answer.data;
+  };
+  /** What is known of a cluster, once that is as wanted: ends become known within seconds. */
+  const until = (clusterId: string, wanted: (row: Row) => void) =>
+    vi.waitFor(async () => {
+      const { clusters } = await read(`?text=${clusterId}`);
+      expect(clusters).toHaveLength(1);
+      for (const row of clusters) wanted(row);
+      return clusters[0];
+    });
+
+  it('says of each cluster whether it is safe, what ended last and why, and what comes next', async () => {
+    const row = await until(safe, ({ verdict }) => expect(verdict).toBe('inTime'));
+    const { endTime } = await tidemark.record(good);
+    expect(row).toMatchObject({
+      name: 'Orders',
+      newestGood: { endTime, recoveryPointTime: expect.any(String) },
+      intervalSeconds: 86_400,
+      last: { backupId: good, state: 'Succeeded', endTime },
+    });
+    const { nextWindow } = (await tidemark.rule(safe)) ?? {};
+    expect(row?.nextStartTime).toBe(nextWindow?.startAt);
+
+    const { reason } = await tidemark.record(failed);
+    const bad = await until(never, ({ verdict }) => expect(verdict).toBe('never'));
+    expect(bad).not.toHaveProperty('newestGood');
+    expect(bad?.last).toMatchObject({ backupId: failed, state: 'Failed', code: reason?.code, reason: reason?.message });
+    await until(unplanned, ({ verdict }) => expect(verdict).toBe('noPlan'));
+  });
+
+  it('begins with the least safe clusters, counts them all, and goes on behind a token', async () => {
+    await until(safe, ({ verdict }) => expect(verdict).toBe('inTime'));
+    const { clusters, counts, asOf } = await read('?label=set=one');
+    expect(clusters.map(({ clusterId }) => clusterId)).toEqual([never, unplanned, safe]);
+    expect(counts).toEqual({ never: 1, veryLate: 0, late: 0, noPlan: 1, inTime: 1 });
+    expect(Math.abs(Date.now() - Date.parse(asOf))).toBeLessThan(60_000);
+    const first = await read('?label=set=one&pageSize=2');
+    expect(first.clusters).toHaveLength(2);
+    const rest = await read(`?label=set=one&pageSize=2&pageToken=${first.pageToken}`);
+    expect(rest.clusters.map(({ clusterId }) => clusterId)).toEqual([safe]);
+    expect(rest).not.toHaveProperty('pageToken');
+    const prod = await read('?label=set=one&label=env=prod&verdict=never&verdict=late');
+    expect(prod.clusters.map(({ clusterId }) => clusterId)).toEqual([never]);
+    expect(prod.counts).toMatchObject({ never: 1, inTime: 1, noPlan: 0 });
+  });
+
+  it('shows what runs as it is now', async () => {
+    tidemark.demo({ seconds: 60 }, unplanned);
+    const running = await tidemark.start(unplanned);
+    await tidemark.brStarted(unplanned);
+    const { clusters } = await read(`?text=${unplanned}`);
+    expect(clusters).toMatchObject([{ active: { backupId: running, state: 'Running' } }]);
+    await tidemark.call('POST', '/backups/cancel', { clusterId: unplanned, backupId: running });
+    await tidemark.untilState(running, 'Canceled');
+    const after = await read(`?text=${unplanned}`);
+    expect(after.clusters).toMatchObject([{ last: { backupId: running, state: 'Canceled' } }]);
+    expect(after.clusters[0]).not.toHaveProperty('active');
+  });
+
+  it('is that of the clusters that the caller sees, in its counts too', async () => {
+    const file = join(tidemark.stack.dataDir, 'secrets', 'tokens.json');
+    const { tokens } = JSON.parse(readFileSync(file, 'utf8'));
+    const sha256 = createHash('sha256').update('only-safe').digest('hex');
+    const added = { id: 'only-safe', name: 'only-safe', sha256, role: 'viewer', clusters: [safe], labels: {} };
+    writeFileSync(file, JSON.stringify({ tokens: [...tokens, added] }));
+    const seen = await vi.waitFor(() => read('', { authorization: 'Bearer only-safe' }));
+    expect(seen.clusters.map(({ clusterId }) => clusterId)).toEqual([safe]);
+    expect(Object.values(seen.counts).reduce((sum, one) => sum + one)).toBe(1);
+  });
+
+  it.each([
+    ['?verdict=worst', 'verdict.0'],
+    ['?pageSize=201', 'pageSize'],
+    ['?pageToken=WyJhIl0', 'pageToken'],
+    ['?label=prod', 'label.0'],
+    ['?colour=red', 'colour'],
+    [`?text=${'x'.repeat(65)}`, 'text'],
+  ])('refuses %s by the name of the field', async (query, field) => {
+    const answer = await tidemark.call('GET', `/fleet${query}`);
+    expect(answer.status).toBe(400);
+    expect(JSON.stringify(answer.details)).toContain(`"${field}"`);
+  });
+
+  it('goes on while a window starts its backup', async () => {
+    const started = await tidemark.cluster('started');
+    await tidemark.saveRule(started, 'default', openSince(30));
+    await tidemark.untilState(await tidemark.windowStarted(started), 'Succeeded');
+    await until(started, ({ verdict, newestGood }) => {
+      expect(verdict).toBe('inTime');
+      expect(newestGood?.ageSeconds).toBeLessThan(600);
+    });
+  });
+});
