@@ -9,7 +9,7 @@ import {
   type Reason,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { STATE_NAMES, timeOf, UNKNOWN } from './legacy-states.ts';
-import type { BackupRecordView } from './operations/backups.ts';
+import type { BackupRecordView } from './operations/backup-record.ts';
 import { toVerificationView } from './verification-view.ts';
 
 /** How backup-service names the holds that are pins. */

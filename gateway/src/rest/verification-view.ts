@@ -7,7 +7,7 @@ import {
   type VerificationVerdict,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { timeOf } from './legacy-states.ts';
-import type { SignatureView, VerificationView } from './operations/backups.ts';
+import type { SignatureView, VerificationView } from './operations/backup-record.ts';
 import { levelOf } from './verification-level.ts';
 
 const STATES: Readonly<Record<number, VerificationView['state']>> = {

@@ -3,7 +3,7 @@ import { requireBackup } from '../calls/find-backup.ts';
 import type { CallDependencies } from '../calls/scope.ts';
 import { CREATE_FAILED } from './failure-numbers.ts';
 import { toLegacyRecord } from './legacy-record.ts';
-import { cancelVerification, verifyBackup } from './operations/backups.ts';
+import { cancelVerification, verifyBackup } from './operations/verifications.ts';
 import { route } from './route.ts';
 import { VERIFICATION_LEVELS } from './verification-level.ts';
 

@@ -22,7 +22,6 @@ import {
 } from './backup.ts';
 import {
   isEnded,
-  type ReportedOutcome,
   type Verification,
   type VerificationLevel,
   type VerificationProblem,
@@ -30,6 +29,7 @@ import {
   type VerificationStanding,
   type VerificationState,
 } from './verification.ts';
+import type { ReportedOutcome } from './verification-transitions.ts';
 
 const STATES = {
   Queued: StateMessage.VERIFICATION_STATE_QUEUED,

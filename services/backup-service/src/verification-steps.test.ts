@@ -8,14 +8,8 @@ import { type Backup, verificationHold } from './backup.ts';
 import type { Command, Limits } from './decide/command.ts';
 import { decide } from './decide/decide.ts';
 import { start } from './decide/start.ts';
-import {
-  decideVerification,
-  isEnded,
-  newVerification,
-  toRecord,
-  type Verification,
-  type VerificationCommand,
-} from './verification.ts';
+import { isEnded, toRecord, type Verification } from './verification.ts';
+import { decideVerification, newVerification, type VerificationCommand } from './verification-transitions.ts';
 
 const SECOND = 1_000;
 const LIMITS: Limits = {

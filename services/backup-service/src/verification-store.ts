@@ -11,15 +11,15 @@ import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { Db } from 'mongodb';
 import { persist } from './persist.ts';
 import { createTaskStore } from './task-store.ts';
+import type { Verification } from './verification.ts';
 import {
   decideVerification,
   newVerification,
-  type Verification,
   type VerificationCommand,
   type VerificationDecision,
   type VerificationLimits,
   type VerificationWish,
-} from './verification.ts';
+} from './verification-transitions.ts';
 
 export const VERIFICATION_INDEXES: readonly IndexSpec[] = [
   { collection: 'verifications', keys: { slotKey: 1 }, unique: true },

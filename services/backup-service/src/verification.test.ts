@@ -3,16 +3,18 @@ import { describe, expect, it } from 'vitest';
 import type { Backup } from './backup.ts';
 import {
   counting,
-  decideVerification,
   isEnded,
-  newVerification,
-  type ReportedOutcome,
   toRecord,
   type Verdict,
   type Verification,
-  type VerificationCommand,
   type VerificationStanding,
 } from './verification.ts';
+import {
+  decideVerification,
+  newVerification,
+  type ReportedOutcome,
+  type VerificationCommand,
+} from './verification-transitions.ts';
 
 const SECOND = 1_000;
 const HOUR = 3_600;
