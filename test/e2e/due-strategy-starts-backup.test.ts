@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { EVERY_DAY, inMinutes, startTidemark, type Tidemark } from './tidemark.ts';
 
+/** That windows open on the minute, and not before, is what a simulated year is about; here one is waited for in real time. */
+const inRealTime = it.runIf(process.env.TIDEMARK_LONG_TESTS === '1');
+
 describe('a strategy', () => {
   let tidemark: Tidemark;
   beforeAll(async () => {
@@ -63,12 +66,19 @@ describe('a strategy', () => {
     await tidemark.stack.process('scheduler-service').start();
   });
 
-  it('for a window that opens in a minute starts its backup then', async () => {
-    const clusterId = await tidemark.cluster('soon');
-    await save(clusterId, `${inMinutes(1)}-${inMinutes(60)}`);
-    const opensAt = Math.ceil(Date.now() / 60_000) * 60_000;
-    expect(await backups(clusterId)).toEqual([]);
-    await vi.waitFor(async () => expect(await backups(clusterId)).toHaveLength(1), { timeout: 90_000, interval: 500 });
-    expect(Date.now()).toBeGreaterThanOrEqual(opensAt);
-  }, 120_000);
+  inRealTime(
+    'for a window that opens in a minute starts its backup then',
+    async () => {
+      const clusterId = await tidemark.cluster('soon');
+      await save(clusterId, `${inMinutes(1)}-${inMinutes(60)}`);
+      const opensAt = Math.ceil(Date.now() / 60_000) * 60_000;
+      expect(await backups(clusterId)).toEqual([]);
+      await vi.waitFor(async () => expect(await backups(clusterId)).toHaveLength(1), {
+        timeout: 90_000,
+        interval: 500,
+      });
+      expect(Date.now()).toBeGreaterThanOrEqual(opensAt);
+    },
+    120_000,
+  );
 });

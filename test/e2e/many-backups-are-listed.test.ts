@@ -15,12 +15,12 @@ import { clusterDocument, finishedBackup, insertAll, type StoredDocument } from 
 import { startTidemark, type Tidemark } from './tidemark.ts';
 
 /** More than these (TIDEMARK_TEST_BACKUPS=100000) are for a machine that has nothing else to do. */
-const BACKUPS = Number(process.env.TIDEMARK_TEST_BACKUPS ?? 2_500);
+const BACKUPS = Number(process.env.TIDEMARK_TEST_BACKUPS ?? 1_200);
 /** Up to so many a total is exact. */
-const EXACT = BACKUPS > 10_000 ? 10_000 : 1_000;
+const EXACT = BACKUPS > 10_000 ? 10_000 : 500;
 const CLUSTERS = 10;
 const MINUTE_MS = 60_000;
-const PAGE = BACKUPS > 10_000 ? 1_000 : 250;
+const PAGE = BACKUPS > 10_000 ? 1_000 : 120;
 /** What is not answered because the machine is busy just then is asked again, so often. */
 const TRIES = 10;
 const BUSY_MS = 200;
@@ -35,7 +35,8 @@ const canceled = idOf(3);
 beforeAll(
   async () => {
     tidemark = await startTidemark({
-      ownServers: true,
+      // So many are more than the servers of all tests need to carry.
+      ownServers: BACKUPS > 10_000,
       register: false,
       copies: { 'strategy-service': 1, 'backup-service': 1, 'scheduler-service': 1, 'executor-worker': 0, gateway: 1 },
       env: { 'backup-service': { TIDEMARK_EXACT_TOTAL: String(EXACT) } },

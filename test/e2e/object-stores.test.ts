@@ -21,6 +21,8 @@ import { startTidemark, type Tidemark } from './tidemark.ts';
 
 const BUCKET = 'backups';
 const S3_KEY = { AWS_ACCESS_KEY_ID: 'tidemark-test', AWS_SECRET_ACCESS_KEY: randomBytes(20).toString('hex') };
+/** How odd stores are read, written and emptied is tried request by request beside the code; here with TIDEMARK_LONG_TESTS=1. */
+const ODD = process.env.TIDEMARK_LONG_TESTS === '1' ? ['noEmptyParts', 'listsInVersionOne'] : [];
 const NAMESPACE = `test-${Math.random().toString(36).slice(2, 10)}`;
 
 describe('a backup into an object store', () => {
@@ -125,7 +127,7 @@ describe('a backup into an object store', () => {
     return { clusterId, id: await tidemark.start(clusterId) };
   };
 
-  it.each(['s3', 'azure', 'gcs', 'noEmptyParts', 'listsInVersionOne'])(
+  it.each(['s3', 'azure', 'gcs', ...ODD])(
     'of the kind %s is taken, verified, shown with its files, and deleted to the last of them',
     async (kind) => {
       const { data } = await tidemark.call<{ check: { ok: boolean; steps: object[] } }>(
@@ -145,7 +147,7 @@ describe('a backup into an object store', () => {
     },
   );
 
-  it.each(['s3', 'azure', 'gcs', 'listsInVersionOne'])(
+  it.each(['s3', 'azure', 'gcs', ...ODD.slice(1)])(
     'of the kind %s comes back row for row in another cluster',
     async (kind) => {
       const [from, to] = [`source-${kind}:2379`, `target-${kind}:2379`];

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startTidemark, type Tidemark } from './tidemark.ts';
 
 const VERSIONS = ['v5.4.0', 'v6.5.8', 'v7.5.0', 'v8.1.0', 'v8.5.0'];
+/** One of each form of backupmeta and of each way to keep others out; the rest differ in what they print (TIDEMARK_LONG_TESTS=1). */
+const RUN = process.env.TIDEMARK_LONG_TESTS === '1' ? VERSIONS : ['v5.4.0', 'v6.5.8', 'v8.1.0'];
 
 describe('a worker with several versions of br', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-versions-'));
@@ -39,7 +41,7 @@ describe('a worker with several versions of br', () => {
     return tidemark.start(clusterId);
   };
 
-  it.each(VERSIONS)('backs a cluster up with its own version (%s), reads it and deletes it', async (version) => {
+  it.each(RUN)('backs a cluster up with its own version (%s), reads it and deletes it', async (version) => {
     const id = await backUp(version.slice(1));
     const record = await tidemark.untilState(id, 'Succeeded', 40);
     expect(record.attempts).toMatchObject([{ outcome: 'succeeded', brVersion: version }]);

@@ -25,7 +25,7 @@ import type { StorageFiles } from './storage-files.ts';
 import { createKinds, fill as fillWith, type Kind, SECRET, storageAt } from './testing/kinds.ts';
 
 const INSTALL_MS = 600_000;
-const MANY = 1_203;
+const MANY = 1_010;
 const AZURE_SECRET = Buffer.from(SECRET).toString('base64');
 
 const signal = AbortSignal.timeout(INSTALL_MS);
