@@ -10,6 +10,7 @@ import { parse } from 'yaml';
 const execute = promisify(execFile);
 const FOLDER = join(REPOSITORY, 'docs', 'alerts');
 const RULES = join(FOLDER, 'tidemark.rules.yml');
+const TESTS = ['tidemark.rules.test.yml', 'tidemark.rules-of-days.test.yml'].map((name) => join(FOLDER, name));
 const promtool = findOnPath('promtool');
 
 interface RuleFile {
@@ -32,13 +33,13 @@ describe('the alert rules', () => {
   });
 
   it('are each tried', () => {
-    const tried = readFileSync(join(FOLDER, 'tidemark.rules.test.yml'), 'utf8');
+    const tried = TESTS.map((file) => readFileSync(file, 'utf8')).join();
     for (const { alert } of rules) expect(tried, alert).toContain(`alertname: ${alert}`);
   });
 
   // Needs Prometheus' promtool (apt-get install prometheus, brew install prometheus); CI installs it.
   it.skipIf(promtool === undefined)('fire when they should and only then, as promtool finds', async () => {
     await execute(promtool ?? '', ['check', 'rules', RULES]);
-    await execute(promtool ?? '', ['test', 'rules', join(FOLDER, 'tidemark.rules.test.yml')]);
+    await execute(promtool ?? '', ['test', 'rules', ...TESTS]);
   });
 });
