@@ -220,7 +220,7 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
           if (!wanted(last)) throw new Error('not yet');
           return last;
         },
-        { timeout: seconds * 1000, interval: 50 },
+        { timeout: seconds * 1000, interval: 100 },
       );
     } catch (error) {
       throw new Error(`the record did not become what was wanted: ${JSON.stringify(last)}`, { cause: error });
@@ -281,7 +281,7 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
           if (!found?.backupId) throw new Error(`no window of ${rule} has started a backup of ${clusterId}`);
           return found.backupId;
         },
-        { timeout: 30_000, interval: 50 },
+        { timeout: 30_000, interval: 100 },
       ),
     async start(clusterId) {
       const { data, code, message } = await patiently<{ backupId: string }>('POST', '/backups', { clusterId });
@@ -297,7 +297,7 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
           if (!line) throw new Error(`br has not started ${times} times for ${clusterId}`);
           return line;
         },
-        { timeout: 30_000, interval: 50 },
+        { timeout: 30_000, interval: 100 },
       ),
     logs(process) {
       const chosen = stack.processes.filter((one) => process === undefined || one.name === process);

@@ -52,7 +52,7 @@ export interface Supervised {
 
 const WRONG_SETTINGS = 2;
 const READY_LIMIT_MS = 60_000;
-const READY_POLL_MS = 50;
+const READY_POLL_MS = 100;
 /** A child that ran this long was well: the next pause is the first one again. */
 const WELL_AFTER_MS = 30_000;
 /** While it is waited for, a process that ends unasked this often is given up. */

@@ -62,7 +62,7 @@ export async function runningService(
     TIDEMARK_AMQP_URL: inject('amqpUrl'),
     TIDEMARK_AMQP_NAMESPACE: namespace,
     TIDEMARK_QUIET_SECONDS: '0.2',
-    TIDEMARK_POLL_SECONDS: '0.1',
+    TIDEMARK_POLL_SECONDS: '0.25',
     ...env,
   };
   const mongo = stack.adopt(new MongoClient(inject('mongodbUrl')), async (client) => {
