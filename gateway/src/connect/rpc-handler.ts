@@ -56,10 +56,9 @@ type NodeRequest = IncomingMessage | Http2ServerRequest;
 type NodeResponse = ServerResponse | Http2ServerResponse;
 
 export interface RpcHandler {
-  /** Such as `/tidemark.backup.v1.BackupService/StartBackup`. */
-  readonly paths: readonly string[];
   /**
-   * Answers a request; one whose path is none of `paths` with the error that there is no such method.
+   * Answers a request, such as one for `/tidemark.backup.v1.BackupService/StartBackup`; one whose path is that of no method with
+   * the error that there is none.
    *
    * @param from address of the client
    */
@@ -161,7 +160,6 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
 
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return {
-    paths: [...handlers.keys()],
     handle(request, response, from) {
       const path = (request.url ?? '').split('?', 1)[0]?.replace(/(?<=.)\/$/, '') ?? '';
       const handler = handlers.get(path);

@@ -8,15 +8,18 @@ declare module 'fastify' {
   }
 }
 
-/** What else begins like a method of ours: of a service that is not served, or one that a newer gateway has. */
+/**
+ * What begins like a method of ours, also of a service that is not served, or one that a newer gateway has. A route for each
+ * method, under every verb of HTTP, would take a quarter of the time in which a gateway is built.
+ */
 const OURS = ['/tidemark.:service/:method', '/grpc.:service/:method'];
 
 /** Connect and gRPC-web beside REST, on the same port. */
-export function rpcRoutes(app: FastifyInstance, { paths, handle }: RpcHandler): void {
+export function rpcRoutes(app: FastifyInstance, { handle }: RpcHandler): void {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
-    for (const path of [...paths, ...OURS])
+    for (const path of OURS)
       scope.all(path, { config: { rpc: true } }, (request, reply) => {
         reply.hijack();
         handle(request.raw, reply.raw, request.ip);
