@@ -17,6 +17,7 @@ import type { Command, Decision, Limits, Peer } from './decide/command.ts';
 import { decide } from './decide/decide.ts';
 import { clusterKey } from './decide/vocabulary.ts';
 import type { FinishedBackups } from './finished-backups.ts';
+import { type Occupants, sentenceOf } from './occupants.ts';
 import { persist } from './persist.ts';
 import { digestOf, toPeers } from './presence.ts';
 import type { PresenceStore } from './presence-store.ts';
@@ -60,6 +61,7 @@ export interface BackupStoreDependencies {
   readonly now: () => Date;
   readonly limits: Limits;
   readonly slots: Pick<Slots, 'slotFor'>;
+  readonly occupants: Pick<Occupants, 'restoreIn'>;
   readonly finished: Pick<FinishedBackups, 'hasNewerGood'>;
   /** For how many days a storage keeps deleted backups; 0 where it does not, or is not registered. */
   readonly trashDays: (storageId: string, signal: AbortSignal) => Promise<number>;
@@ -79,7 +81,10 @@ export type Occupant =
 /** What a claim, a delete or the end of the time in the bin must know beyond its document is found out by the store. */
 type StoreCommand =
   | Exclude<Command, { kind: 'claim' | 'delete' | 'expire' }>
-  | (Omit<Extract<Command, { kind: 'claim' }>, 'slotKey' | 'storageDenied' | 'newerGood' | 'outOfReach' | 'peers'> & {
+  | (Omit<
+      Extract<Command, { kind: 'claim' }>,
+      'slotKey' | 'storageDenied' | 'taken' | 'newerGood' | 'outOfReach' | 'peers'
+    > & {
       /** Digests of the storages that the worker cannot reach. */
       readonly unreachable?: readonly string[];
     })
@@ -121,7 +126,18 @@ export interface BackupStore {
 /** The store over a database. */
 export function createBackupStore(
   db: Db,
-  { now, limits, slots, finished, trashDays, presences, places, mayUseStorage, onChanged }: BackupStoreDependencies,
+  {
+    now,
+    limits,
+    slots,
+    occupants,
+    finished,
+    trashDays,
+    presences,
+    places,
+    mayUseStorage,
+    onChanged,
+  }: BackupStoreDependencies,
 ): BackupStore {
   const backups = db.collection<Backup>('backups');
   const tasks = createTaskStore(backups, { now, onChanged }, SHAPE);
@@ -174,9 +190,11 @@ export function createBackupStore(
     const outOfReach = unreachable.includes(digest);
     const inDoubt = outOfReach || handedBack;
     const isQueued = backup.state === 'Queued';
-    const [slotKey, mayUse] = await Promise.all([
+    const { clusterId, target } = backup;
+    const [slotKey, mayUse, elsewhere] = await Promise.all([
       isQueued ? slots.slotFor(backup, refused, now(), signal) : undefined,
       isQueued ? mayUseStorage(backup, signal) : true,
+      isQueued ? occupants.restoreIn({ ...target, clusterId }, signal) : undefined,
     ]);
     const counted = backup.deletion.state === 'Requested' && backup.deletion.by?.kind === 'retention';
     return {
@@ -185,6 +203,7 @@ export function createBackupStore(
       ...(inDoubt && { peers: await peersOf(backup, digest, signal) }),
       ...(slotKey !== undefined && { slotKey }),
       ...(!mayUse && { storageDenied: true }),
+      ...(elsewhere && { taken: sentenceOf({ ...target, clusterId }, elsewhere) }),
       newerGood: counted && (await finished.hasNewerGood(backup, signal)),
     };
   }

@@ -183,6 +183,8 @@ export interface Deletion {
 /** The cluster as it was when the backup was accepted; no secrets. */
 export interface Target {
   readonly pd: readonly string[];
+  /** The id that TiDB gave it, decimal, where an earlier backup tells. */
+  readonly tidbClusterId?: string;
   readonly version: string;
   readonly pool: string;
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };

@@ -17,6 +17,7 @@ import { type Backup, isActive, restoreHold } from './backup.ts';
 import type { Applied, BackupStore } from './backup-store.ts';
 import type { CommandPublisher } from './command-publisher.ts';
 import { dispatcherLog } from './logger.ts';
+import { type Occupants, sentenceOf } from './occupants.ts';
 import type { Quarantines } from './quarantines.ts';
 import type { Restore } from './restore/restore.ts';
 import type { RestoreStore } from './restore/restore-store.ts';
@@ -49,6 +50,7 @@ export interface DispatcherDependencies {
   readonly store: Pick<BackupStore, 'findDue' | 'findExpired' | 'findSetBack' | 'apply'>;
   readonly restores: Pick<RestoreStore, 'findDue' | 'findUnclean' | 'apply'>;
   readonly slots: Pick<Slots, 'nextInLine'>;
+  readonly occupants: Pick<Occupants, 'anyIn'>;
   readonly checks: Pick<StorageCheckStore, 'findDue' | 'apply'>;
   readonly verifications: Pick<VerificationStore, 'findDue' | 'apply'>;
   readonly publisher: CommandPublisher;
@@ -151,7 +153,7 @@ function checkDoorbell({ checks, publisher, quarantines }: DispatcherDependencie
  * Restores, and the steps of the service at them. Each may be carried out by any copy, late and more than once: the restore and its
  * source know by themselves what still counts.
  */
-function restoreDoorbell({ restores, store, publisher, quarantines }: DispatcherDependencies): Doorbell {
+function restoreDoorbell({ restores, store, occupants, publisher, quarantines }: DispatcherDependencies): Doorbell {
   async function ring(id: string, signal: AbortSignal): Promise<void> {
     const rung = await restores.apply(id, { kind: 'ring' }, signal);
     if (!rung) return;
@@ -162,7 +164,14 @@ function restoreDoorbell({ restores, store, publisher, quarantines }: Dispatcher
   }
 
   async function holdSource({ _id: id, source, target }: Restore, signal: AbortSignal): Promise<void> {
-    const unclean = await restores.findUnclean(target.clusterId, id, signal);
+    const [elsewhere, unclean] = await Promise.all([
+      occupants.anyIn(target, signal),
+      restores.findUnclean(target, id, signal),
+    ]);
+    if (elsewhere) {
+      await restores.apply(id, { kind: 'targetTaken', message: sentenceOf(target, elsewhere) }, signal);
+      return ring(id, signal);
+    }
     if (unclean !== undefined) {
       await restores.apply(id, { kind: 'targetUnclean', restoreId: unclean }, signal);
       return ring(id, signal);

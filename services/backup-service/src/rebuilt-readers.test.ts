@@ -40,7 +40,12 @@ const remove = () =>
 async function startRestore(): Promise<string> {
   const targetClusterId = `target-${randomUUID().slice(0, 8)}`;
   await service().registry.putCluster({
-    cluster: Cluster.create({ id: targetClusterId, pd: ['127.0.0.1:3379'], version: '8.5.0', storageId: 'local' }),
+    cluster: Cluster.create({
+      id: targetClusterId,
+      pd: [`${targetClusterId}:3379`],
+      version: '8.5.0',
+      storageId: 'local',
+    }),
   });
   const wish = { backupId: id, targetClusterId };
   const { plan } = await service().restores.planRestore(PlanRestoreRequest.create(wish));

@@ -12,10 +12,11 @@ import {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import {
   CompleteVerificationRequest,
+  ReportPresenceRequest,
   TaskStanding,
   Verified,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
-import { ClusterPurpose, Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { type Cluster, ClusterPurpose, Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import {
   RestoreChecksums,
   RestoreEndKind,
@@ -30,7 +31,7 @@ import {
   StartRestoreRequest,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { restoreCalls } from './testing/restore-calls.ts';
+import { restoreCalls, tidbIdOf } from './testing/restore-calls.ts';
 import { wishFor } from './testing/running-service.ts';
 
 const calls = restoreCalls();
@@ -62,10 +63,11 @@ describe('a start', () => {
   it('does not overwrite it either where it is registered under another name, as its own backups show', async () => {
     const sameCluster = async () => (await plan()).checks.find(({ name }) => name === 'sameCluster');
     expect(await sameCluster()).toMatchObject({ result: 'ok' });
-    await goodBackup({ clusterId: target.id });
+    const tidbClusterId = tidbIdOf(cluster());
+    await goodBackup({ clusterId: target.id }, { tidbClusterId });
     expect(await sameCluster()).toMatchObject({
       result: 'blocked',
-      message: expect.stringContaining('TiDB calls both 1'),
+      message: expect.stringContaining(`TiDB calls both ${tidbClusterId}`),
     });
     await expect(startRestore()).rejects.toMatchObject({ code: 'plan_blocked' });
     // What was backed up there before says nothing of another PD.
@@ -102,7 +104,7 @@ describe('a start', () => {
     const first = { ...target };
     const hashes = [(await plan()).hash];
     target.id = `target-${randomUUID().slice(0, 8)}`;
-    await calls.register({ pd: ['127.0.0.1:3380'] });
+    await calls.register();
     hashes.push((await plan()).hash);
     const outcomes = await Promise.allSettled(
       [first.id, target.id].map((id, index) => {
@@ -242,7 +244,7 @@ describe('a scratch cluster', () => {
     expect((await read(await startRestore(without))).state).toBe(RestoreState.RESTORE_STATE_QUEUED);
 
     target.id = cluster();
-    await calls.register({ ...scratch, pd: ['127.0.0.1:2379'] });
+    await calls.register({ ...scratch, pd: [`${cluster()}:2379`] });
     expect((await plan()).hash).not.toBe(hash);
     await expect(startRestore(without)).rejects.toMatchObject({ code: 'plan_blocked' });
   });
@@ -328,6 +330,46 @@ describe('a worker', () => {
     const wish = { restoreId: id, claim: randomUUID(), worker: 'w1', pool: 'default', brVersions: [] };
     expect((await service().executor.claimRestore(wish)).grant).toBeUndefined();
     await granted({ ...wish, claim: randomUUID(), brVersions: ['v8.5.0'] });
+  });
+
+  it('without a br that fits leaves it to those who have one, and ends it where nobody has', async () => {
+    const { executor } = service();
+    const pool = `pool-${randomUUID().slice(0, 8)}`;
+    await calls.register({ pool });
+    const report = (worker: string, brVersions: string[]) =>
+      executor.reportPresence(
+        ReportPresenceRequest.create({
+          instance: `${worker}-${pool}-0123456789abcdef`,
+          worker,
+          pool,
+          slots: 1,
+          freeSlots: 1,
+          brVersions,
+        }),
+      );
+    const ask = (restoreId: string) =>
+      executor.claimRestore({ restoreId, claim: randomUUID(), worker: 'old', pool, brVersions: ['v7.5.0'] });
+    await report('old', ['v7.5.0']);
+    await report('new', ['v8.5.0']);
+    const id = await startRestore();
+    await vi.waitFor(async () => expect(await holds()).toEqual([`restore:${id}`]));
+    expect((await ask(id)).grant).toBeUndefined();
+    expect(await read(id)).toMatchObject({ state: RestoreState.RESTORE_STATE_QUEUED, attempts: [] });
+
+    await report('new', ['v7.5.1']);
+    expect((await ask(id)).grant).toBeUndefined();
+    expect(await read(id)).toMatchObject({
+      state: RestoreState.RESTORE_STATE_FAILED,
+      targetState: TargetState.TARGET_STATE_UNTOUCHED,
+      reason: { code: 'NO_FITTING_BR', message: expect.stringContaining('they have v7.5.0, v7.5.1') },
+    });
+    await vi.waitFor(async () => expect(await holds()).toEqual([]));
+    expect((await plan()).checks).toContainEqual(expect.objectContaining({ name: 'worker', result: 'blocked' }));
+    await expect(startRestore()).rejects.toMatchObject({
+      code: 'plan_blocked',
+      details: { info: { checks: 'worker' } },
+    });
+    expect(await startRestore({ acknowledge: ['worker'] })).not.toBe(id);
   });
 
   it('that found a target that is not empty leaves it as it was', async () => {
@@ -567,16 +609,140 @@ describe('a restore that ended in the middle', () => {
   it('whose target was taken as it is keeps other restores away until that is said to be clean (R13)', async () => {
     const id = await partial();
     await service().restores.releaseRestore({ id, targetCleaned: false, note: '', hostDead: false });
-    const next = await startRestore();
-    await vi.waitFor(async () =>
-      expect(await read(next)).toMatchObject({
-        state: RestoreState.RESTORE_STATE_FAILED,
-        reason: { code: 'TARGET_NEEDS_CLEANING' },
-      }),
-    );
+    expect(await targetFree()).toMatchObject({ result: 'blocked', message: expect.stringContaining(id) });
+    const refused = { code: 'target_needs_cleaning', details: { info: { restoreId: id } } };
+    await expect(startRestore({ acknowledge: ['targetFree'] })).rejects.toMatchObject(refused);
+    await alsoAs({ pd: [`${target.id}:3379`] }, () => expect(startRestore()).rejects.toMatchObject(refused));
     await service().restores.confirmCleaned({ id });
     const third = await startRestore();
     await vi.waitFor(async () => expect(await holds()).toEqual([`restore:${third}`]));
+  });
+});
+
+const targetFree = async () => (await plan()).checks.find(({ name }) => name === 'targetFree');
+
+/** Does something about another registration, which is the target of the test meanwhile. */
+async function alsoAs<T>(fields: Partial<Cluster>, act: (first: string) => Promise<T>): Promise<T> {
+  const first = target.id;
+  target.id = `target-${randomUUID().slice(0, 8)}`;
+  try {
+    await calls.register(fields);
+    return await act(first);
+  } finally {
+    target.id = first;
+  }
+}
+
+describe('a real cluster that is registered twice', () => {
+  const same = () => ({ pd: [`other-${target.id}:2379`, `${target.id.toUpperCase()}:3379`] });
+
+  it('takes no two restores at once, and says by which of its names it is taken', async () => {
+    const id = await startRestore();
+    await alsoAs(same(), async (first) => {
+      expect(await targetFree()).toMatchObject({ result: 'blocked', message: expect.stringContaining(id) });
+      await expect(startRestore({ acknowledge: ['targetFree'] })).rejects.toMatchObject({
+        code: 'cluster_busy',
+        message: expect.stringContaining(`are one (both have the PD ${first}:3379), and restore ${id} is under way`),
+        details: { info: { restoreId: id } },
+      });
+      await service().restores.cancelRestore({ id, reason: '' });
+      expect(await startRestore()).not.toBe(id);
+    });
+  });
+
+  it('is not backed up by any name while a restore has it, nor before a Partial one is released', async () => {
+    const id = await startRestore();
+    const worker = await working(id);
+    await worker.starts();
+    await alsoAs(same(), async () => {
+      const backup = () => service().backups.startBackup(wishFor(target.id));
+      await expect(backup()).rejects.toMatchObject({ code: 'cluster_busy', details: { info: { restoreId: id } } });
+      await service().restores.cancelRestore({ id, reason: '' });
+      await worker.ends(RestoreEndKind.RESTORE_END_KIND_STOPPED);
+      await expect(backup()).rejects.toMatchObject({ code: 'target_needs_cleaning' });
+      await service().restores.releaseRestore({ id, targetCleaned: true, note: '', hostDead: false });
+      await backup();
+    });
+  });
+
+  it('is not restored into by any name while a backup is taken of it', async () => {
+    await alsoAs(same(), () => service().backups.startBackup(wishFor(target.id)));
+    await expect(startRestore()).rejects.toMatchObject({ code: 'cluster_busy' });
+    expect(await holds()).toEqual([]);
+  });
+
+  it('is known by the id that TiDB gave it too, where its names have no PD in common', async () => {
+    await goodBackup({ clusterId: target.id }, { tidbClusterId: 4711n });
+    await startRestore();
+    await alsoAs({}, async () => {
+      await goodBackup({ clusterId: target.id }, { tidbClusterId: 4711n });
+      await expect(startRestore()).rejects.toMatchObject({
+        code: 'cluster_busy',
+        message: expect.stringContaining('TiDB calls both 4711'),
+      });
+    });
+  });
+
+  it('goes to one of two restores at most that are asked for in the same moment', async () => {
+    const first = await startRestoreOf(target.id);
+    const second = await alsoAs(same(), () => startRestoreOf(target.id));
+    const asked = (await Promise.allSettled([first(), second()])).flatMap((one) =>
+      one.status === 'fulfilled' ? [one.value.restore?.id ?? ''] : [],
+    );
+    const claimed = await Promise.all(asked.map(untilDecided));
+    expect(claimed.filter((one) => one === 'granted').length).toBeLessThanOrEqual(1);
+  });
+
+  /** A start by the plan of now, to be sent later. */
+  async function startRestoreOf(targetClusterId: string) {
+    const { hash: planHash } = await plan({ targetClusterId });
+    const wish = { backupId, targetClusterId, planHash, confirm: targetClusterId };
+    return () => service().restores.startRestore(StartRestoreRequest.create(wish));
+  }
+  /** Whether a restore is given to a worker, or has ended before. */
+  const untilDecided = (id: string) =>
+    vi.waitFor(async () => {
+      if ((await read(id)).state === RestoreState.RESTORE_STATE_FAILED) return 'failed';
+      const wish = { restoreId: id, claim: randomUUID(), worker: 'w1', pool: 'default', brVersions: ['v8.5.0'] };
+      if ((await service().executor.claimRestore(wish)).grant) return 'granted';
+      throw new Error('the restore still waits');
+    });
+
+  it('is given up, untouched, by a restore that finds it taken only after it was accepted', async () => {
+    const id = await startRestore();
+    await vi.waitFor(async () => expect(await holds()).toEqual([`restore:${id}`]));
+    const records = service().db.collection<{ _id: string }>('backups');
+    const { _id: _, ...stored } = (await records.findOne({ _id: id })) as unknown as {
+      readonly _id: string;
+      readonly restore: { readonly target: object; readonly task: object };
+    };
+    const late = randomUUID().replaceAll('-', '').slice(0, 22);
+    const keys = { activeKey: `cluster:${late}`, slotKey: `restore:${late}`, basePath: `restore:${late}` };
+    const { task, target: place } = stored.restore;
+    const due = { ...task, ringAt: new Date() };
+    const other = { ...stored.restore, held: false, task: due, target: { ...place, clusterId: late } };
+    await records.insertOne({ ...stored, _id: late, ...keys, restore: other } as never);
+    const taken = {
+      state: RestoreState.RESTORE_STATE_FAILED,
+      targetState: TargetState.TARGET_STATE_UNTOUCHED,
+      reason: { code: 'TARGET_TAKEN', message: expect.stringContaining('and a restore has it there') },
+    };
+    await vi.waitFor(async () => expect(await read(late)).toMatchObject(taken), { timeout: 10_000 });
+    expect((await read(id)).state).toBe(RestoreState.RESTORE_STATE_QUEUED);
+  });
+
+  it('keeps a backup waiting that was accepted in the same moment as a restore, and says why', async () => {
+    const id = await startRestore();
+    const { id: backup } = await calls.start();
+    const records = service().db.collection<{ _id: string }>('backups');
+    await records.updateOne({ _id: backup }, { $set: { 'target.pd': [`${target.id}:3379`] } });
+    expect(await claim(backup)).toEqual({ grant: undefined });
+    expect((await service().backups.getBackup({ id: backup })).backup).toMatchObject({
+      state: BackupState.BACKUP_STATE_QUEUED,
+      reason: { code: 'CLUSTER_TAKEN', message: expect.stringContaining('a restore has it there') },
+    });
+    await service().restores.cancelRestore({ id, reason: '' });
+    expect((await claim(backup)).grant).toBeDefined();
   });
 });
 

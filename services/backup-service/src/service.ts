@@ -22,6 +22,7 @@ import {
 import { createFinishedBackups, FINISHED_INDEXES } from './finished-backups.ts';
 import { brokerLog, log, storeLog } from './logger.ts';
 import { createMarkerStore } from './marker-store.ts';
+import { createOccupants, OCCUPANT_INDEXES } from './occupants.ts';
 import { createPoolLoads, POOL_LOAD_INDEXES } from './pool-load-store.ts';
 import { createPresenceStore, PRESENCE_INDEXES } from './presence-store.ts';
 import { createQuarantines } from './quarantines.ts';
@@ -66,6 +67,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     await openDatabase({ url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog }, [
       ...BACKUP_INDEXES,
       ...SLOT_INDEXES,
+      ...OCCUPANT_INDEXES,
       ...FINISHED_INDEXES,
       ...REGISTRY_INDEXES,
       ...ATTEMPT_OUTPUT_INDEXES,
@@ -84,6 +86,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   );
   const quarantines = createQuarantines();
   const slots = createSlots(database.db);
+  const occupants = createOccupants(database.db);
   const finished = createFinishedBackups(database.db);
   const presences = createPresenceStore(database.db, quarantines.workers, now);
   const registry = createRegistryStore(database.db);
@@ -93,6 +96,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     now,
     limits: config.timing,
     slots,
+    occupants,
     finished,
     trashDays: async (id, signal) => (await registry.storages.get(id, signal))?.trashDays ?? 0,
     presences,
@@ -109,6 +113,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     now,
     limits: restoreLimits,
     slots,
+    presences,
     quarantine: quarantines.countedRestores,
     onChanged: restoreChanged,
   });
@@ -125,6 +130,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       store,
       restores,
       slots,
+      occupants,
       checks,
       verifications,
       publisher,
@@ -177,6 +183,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     restores,
     restoreLimits,
     slots,
+    occupants,
     finished,
     output,
     checks,

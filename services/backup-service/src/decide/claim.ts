@@ -35,10 +35,16 @@ function deny(backup: Backup, now: Date, limits: Limits): Backup {
   return { ...over, task: { ...over.task, notBefore: at, ringAt: at } };
 }
 
+/** It is rung for again, and its record says why it waits. */
+function waiting(backup: Backup, message: string): Backup {
+  return { ...backup, reason: { code: 'CLUSTER_TAKEN', message } };
+}
+
 function claimBackup(backup: WithTask<Backup>, command: Claim, now: Date, limits: Limits): Decision {
   const { slotKey } = command;
   if (backup.state !== 'Queued' || command.pool !== backup.target.pool) return LOST;
   if (command.storageDenied) return { ...LOST, next: deny(backup, now, limits) };
+  if (command.taken !== undefined) return { ...LOST, next: waiting(backup, command.taken) };
   if (slotKey === undefined) return LOST;
   const granted = grantTask(backup, command, now, limits);
   const attempt: Attempt = {

@@ -97,6 +97,8 @@ export type Command =
       readonly slotKey?: string;
       /** Of a backup that is to be written: its cluster may not use the storage, as both are registered now. */
       readonly storageDenied?: true;
+      /** Of a backup that is to be written: a restore has its cluster by another registration, as a sentence says. */
+      readonly taken?: string;
       /** Whether a newer good backup of the cluster exists: what retention may count on. */
       readonly newerGood: boolean;
     }

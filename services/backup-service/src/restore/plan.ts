@@ -38,21 +38,25 @@ export function planRestore(
   tidbClusterId?: string,
 ): Plan {
   const source = sourceOf(backup);
-  const target = targetOf(cluster);
+  const target = targetOf(cluster, tidbClusterId);
   return {
     hash: hashOf(source, target, options),
     source,
     target,
     options,
-    checks: [...checksOf(backup, source, { ...target, tidbClusterId }, options, now), sourceSound(backup)],
+    checks: [...checksOf(backup, source, target, options, now), sourceSound(backup)],
     estimatedSeconds: estimateSeconds(source.sizeBytes),
   };
 }
 
 /** The cluster that is restored into, as its restores keep it. */
-function targetOf({ _id, pd, version, pool, tls, purpose = 'production', restore }: ClusterDocument): RestoreTarget {
+function targetOf(
+  { _id, pd, version, pool, tls, purpose = 'production', restore }: ClusterDocument,
+  tidbClusterId: string | undefined,
+): RestoreTarget {
   const strictLoss = restore?.strictLoss ?? false;
-  return { clusterId: _id, pd, version, pool, ...(tls && { tls }), purpose, strictLoss };
+  const known = tidbClusterId !== undefined && { tidbClusterId };
+  return { clusterId: _id, pd, ...known, version, pool, ...(tls && { tls }), purpose, strictLoss };
 }
 
 /** How long a restore of so many bytes may take. */
@@ -78,21 +82,17 @@ export function sourceOf({ _id, clusterId, path, storage, result, target }: Back
 
 function hashOf(source: RestoreSource, target: RestoreTarget, options: RestoreOptions): string {
   const { storage, ...rest } = source;
+  // What a backup of the target told meanwhile makes no other cluster of it.
+  const { tidbClusterId: _, ...cluster } = target;
   const extra = Object.entries(options.extra).sort(([one], [other]) => (one < other ? -1 : 1));
   return createHash('sha256')
-    .update(JSON.stringify([rest, storage.id, target, { ...options, extra }]))
+    .update(JSON.stringify([rest, storage.id, cluster, { ...options, extra }]))
     .digest('hex')
     .slice(0, 32);
 }
 
 /** What is on record of both clusters; the catalogue of the backup is read by the worker, before it starts `br`. */
-function checksOf(
-  backup: Backup,
-  source: RestoreSource,
-  target: RestoreTarget & { readonly tidbClusterId: string | undefined },
-  options: RestoreOptions,
-  now: Date,
-) {
+function checksOf(backup: Backup, source: RestoreSource, target: RestoreTarget, options: RestoreOptions, now: Date) {
   const { tidbClusterId } = target;
   const { withSystemTables, withoutStats, placementPolicies, waitTiflashReady, rateLimit, filter, extra } = options;
   const found = planChecks({

@@ -15,6 +15,8 @@ import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import type { Db, Document } from 'mongodb';
 import { clusterKey } from '../decide/vocabulary.ts';
 import { persist } from '../persist.ts';
+import type { PresenceStore } from '../presence-store.ts';
+import { type RealCluster, whyOne } from '../real-cluster.ts';
 import type { Slots } from '../slots.ts';
 import { createTaskStore } from '../task-store.ts';
 import type { RestoreCommand, RestoreDecision, RestoreLimits } from './decide/command.ts';
@@ -23,10 +25,12 @@ import { ownKey } from './decide/vocabulary.ts';
 import { countOpen, type OpenRestore } from './open-restores.ts';
 import type { Restore, RestoreState } from './restore.ts';
 import { fromStored, RESTORE_SHAPE, toStored } from './stored-restore.ts';
+import { fits, noneFits, versionsIn } from './worker-check.ts';
 
 export const RESTORE_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { 'restore.task.ringAt': 1 } },
   { collection: 'backups', keys: { 'restore.source.backupId': 1 } },
+  { collection: 'backups', keys: { 'restore.needsCleaning': 1 } },
   { collection: 'backups', keys: { restoreTime: -1, _id: -1 } },
   { collection: 'backups', keys: { 'restore.target.clusterId': 1, restoreTime: -1, _id: -1 } },
 ];
@@ -51,7 +55,7 @@ export interface AppliedRestore {
 /** What a claim must know beyond its document is found out by the store. */
 type StoreCommand =
   | Exclude<RestoreCommand, { kind: 'claim' }>
-  | Omit<Extract<RestoreCommand, { kind: 'claim' }>, 'slotKey'>;
+  | Omit<Extract<RestoreCommand, { kind: 'claim' }>, 'slotKey' | 'misfit'>;
 
 /** Every method throws `unavailable` when the database does. */
 export interface RestoreStore {
@@ -71,8 +75,8 @@ export interface RestoreStore {
   ): Promise<AppliedRestore | undefined>;
   /** Ids of restores whose task is to be looked at, the longest due first. */
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
-  /** Another restore that left a checkpoint in a cluster, and of which nobody said that it is gone. */
-  findUnclean(clusterId: string, exceptId: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Another restore that left a checkpoint in a cluster, by whichever registration, and of which nobody said that it is gone. */
+  findUnclean(cluster: RealCluster, exceptId: string, signal: AbortSignal): Promise<string | undefined>;
   /** What restores of a backup there are, and how far they are. */
   ofSource(backupId: string, signal: AbortSignal): Promise<Pick<Restore, '_id' | 'state' | 'targetState'>[]>;
   /** Those that are active or left their target Partial; a cluster has one at most. One that cannot be read is left out. */
@@ -85,6 +89,7 @@ export interface RestoreStoreDependencies {
   readonly now: () => Date;
   readonly limits: RestoreLimits;
   readonly slots: Pick<Slots, 'anySlot'>;
+  readonly presences: Pick<PresenceStore, 'present'>;
   /** Of those that cannot be counted. */
   readonly quarantine: Quarantine;
   /** Called with each change that was written. */
@@ -94,7 +99,7 @@ export interface RestoreStoreDependencies {
 /** The store over a database. */
 export function createRestoreStore(
   db: Db,
-  { now, limits, slots, quarantine, onChanged }: RestoreStoreDependencies,
+  { now, limits, slots, presences, quarantine, onChanged }: RestoreStoreDependencies,
 ): RestoreStore {
   const collection = db.collection<Document & { readonly _id: string }>('backups');
   const tasks = createTaskStore<Restore>(collection as never, { now, onChanged }, RESTORE_SHAPE);
@@ -120,15 +125,21 @@ export function createRestoreStore(
       const refused = new Set<string>();
       const prepare = async (before: Restore) => {
         look?.(before);
-        const ready = command.kind === 'claim' ? await withSlot(command, before) : command;
+        const ready = command.kind === 'claim' ? await withFindings(command, before) : command;
         return (at: Date) => decideRestore(before, ready, at, limits);
       };
-      const withSlot = async (claim: Extract<StoreCommand, { kind: 'claim' }>, before: Restore) => {
-        const isQueued = before.state === 'Queued';
-        const slotKey = isQueued
-          ? await slots.anySlot(before.source.storage, ownKey(before), refused, signal)
-          : undefined;
-        return { ...claim, ...(slotKey !== undefined && { slotKey }) };
+      const withFindings = async (claim: Extract<StoreCommand, { kind: 'claim' }>, before: Restore) => {
+        if (before.state !== 'Queued') return claim;
+        const [slotKey, misfit] = await Promise.all([
+          slots.anySlot(before.source.storage, ownKey(before), refused, signal),
+          misfitOf(before, claim.brVersions),
+        ]);
+        return { ...claim, ...(slotKey !== undefined && { slotKey }), ...(misfit && { misfit }) };
+      };
+      const misfitOf = async ({ brVersion, target }: Restore, brVersions: readonly string[]) => {
+        if (brVersion !== null || fits(brVersions, target)) return undefined;
+        const there = [...versionsIn(await presences.present(target.pool, signal)), ...brVersions];
+        return fits(there, target) ? {} : { nowhere: noneFits(target, there) };
       };
       const isConflict = (error: unknown, { slotKey }: Restore) => {
         const taken = isDuplicateKey(error, 'slotKey');
@@ -141,15 +152,12 @@ export function createRestoreStore(
 
     findDue: tasks.findDue,
 
-    findUnclean: (clusterId, exceptId, signal) =>
+    findUnclean: (cluster, exceptId, signal) =>
       persist(signal, async () => {
         const found = await collection
-          .find(
-            { 'restore.target.clusterId': clusterId, 'restore.needsCleaning': true },
-            { projection: { _id: 1 }, limit: 2, signal },
-          )
+          .find({ 'restore.needsCleaning': true }, { projection: { 'restore.target': 1 }, signal })
           .toArray();
-        return found.map(({ _id }) => _id).find((id) => id !== exceptId);
+        return found.find(({ _id, restore }) => _id !== exceptId && isOne(cluster, restore?.target))?._id;
       }),
 
     ofSource: (backupId, signal) =>
@@ -182,6 +190,15 @@ export function createRestoreStore(
         return { ...page, rows: page.rows.map(fromStored).filter((restore) => restore !== undefined) };
       }),
   };
+}
+
+/** A damaged record may lack any of it. */
+function isOne(cluster: RealCluster, { clusterId = '', pd, tidbClusterId }: Partial<RealCluster> = {}): boolean {
+  if (clusterId === cluster.clusterId) return true;
+  return (
+    Array.isArray(pd) &&
+    whyOne(cluster, { clusterId, pd: pd.map(String), ...(tidbClusterId && { tidbClusterId }) }) !== undefined
+  );
 }
 
 function toOpen({ state, endTime }: OpenRestore): OpenRestore {

@@ -126,6 +126,8 @@ export interface RestoreSource {
 export interface RestoreTarget {
   readonly clusterId: string;
   readonly pd: readonly string[];
+  /** The id that TiDB gave it, decimal, where a backup of it tells. */
+  readonly tidbClusterId?: string;
   readonly version: string;
   readonly pool: string;
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };

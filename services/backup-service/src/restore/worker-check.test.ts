@@ -4,7 +4,7 @@ import type { Plan } from './plan.ts';
 import { workerCheck } from './worker-check.ts';
 
 const storage = { id: 'nfs', root: '', maxConcurrent: 0, local: { path: '/mnt/nfs' } };
-const plan = { source: { storage }, target: { pool: 'dr' } } as unknown as Plan;
+const plan = { source: { storage }, target: { pool: 'dr', version: '8.5.0' } } as unknown as Plan;
 const away = {
   storageId: 'nfs',
   digest: digestOf(plan.source.storage),
@@ -28,17 +28,43 @@ describe('the check of the workers in a plan', () => {
   });
 
   it.each([
+    [
+      'is of another major',
+      ['v7.5.0', 'v6.5.2'],
+      '8.5.0',
+      'they have v6.5.2, v7.5.0. Give one of them br of v8, best of v8.5',
+    ],
+    ['refuses a TiKV as old', ['v8.5.0'], '8.1.0', 'they have v8.5.0. Give one of them br of v8, best of v8.1'],
+    ['is too old for restores', ['v6.1.0'], '6.1.0', 'they have v6.1.0.'],
+    ['was not found', [], '8.5.0', 'they have none.'],
+  ])('blocks where every br that is there %s', (_, brVersions, version, message) => {
+    const into = { ...plan, target: { pool: 'dr', version } } as unknown as Plan;
+    expect(workerCheck(into, [worker('a', { brVersions }), worker('b', { brVersions: [] })])).toMatchObject({
+      result: 'blocked',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it('counts no worker whose br does not fit', () => {
+    const present = [worker('a', { outOfReach: [away] }), worker('b', { brVersions: ['v7.5.0'] })];
+    expect(workerCheck(plan, present)).toMatchObject({
+      result: 'warn',
+      message: expect.stringContaining('The only worker of pool dr with a br that fits cannot use storage nfs'),
+    });
+  });
+
+  it.each([
     ['nobody is there', [], 'No worker of pool dr is there'],
     ['those who are there drain', [worker('a', { draining: true })], 'No worker of pool dr is there'],
     [
       'the only one cannot use the storage',
       [worker('a', { outOfReach: [away] })],
-      'The only worker of pool dr cannot use',
+      'The only worker of pool dr with a br that fits cannot use',
     ],
     [
       'none can use the storage',
       [worker('a', { outOfReach: [away] }), worker('b', { outOfReach: [away] })],
-      'None of the 2 workers of pool dr can use storage nfs, and the restore waits until that has changed. a: /mnt/nfs is not there.',
+      'None of the 2 workers of pool dr with a br that fits can use storage nfs, and the restore waits until that has changed. a: /mnt/nfs is not there.',
     ],
   ])('warns where %s', (_, present, message) => {
     expect(workerCheck(plan, present)).toMatchObject({ result: 'warn', message: expect.stringContaining(message) });

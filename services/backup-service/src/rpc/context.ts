@@ -5,6 +5,7 @@ import type { Limits } from '../decide/command.ts';
 import type { Dispatcher } from '../dispatcher.ts';
 import type { FinishedBackups } from '../finished-backups.ts';
 import type { MarkerStore } from '../marker-store.ts';
+import type { Occupants } from '../occupants.ts';
 import type { PresenceStore } from '../presence-store.ts';
 import type { Quarantines } from '../quarantines.ts';
 import type { RegistryStore } from '../registry-store.ts';
@@ -20,6 +21,7 @@ export interface Dependencies {
   readonly store: BackupStore;
   readonly restores: RestoreStore;
   readonly slots: Slots;
+  readonly occupants: Occupants;
   readonly finished: FinishedBackups;
   readonly output: AttemptOutputStore;
   readonly registry: RegistryStore;

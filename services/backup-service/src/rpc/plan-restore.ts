@@ -16,7 +16,8 @@ import { workerCheck } from '../restore/worker-check.ts';
 import { mayUseStorage } from '../storage-access.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
-import { busy, unknownBackup, unknownCluster, unusableStorage } from './refusals.ts';
+import { unknownBackup, unknownCluster, unusableStorage } from './refusals.ts';
+import { whyTaken } from './taken-target.ts';
 
 /** What is to be restored, and where to. */
 export interface Wanted {
@@ -29,11 +30,11 @@ export interface Wanted {
 export function planRestore(dependencies: Dependencies) {
   return async (request: PlanRestoreRequest, context: CallContext): Promise<PlanRestoreResponse> => {
     const { plan, backup } = await findPlan(dependencies, request, context);
-    const [isFree, present] = await Promise.all([
-      targetFree(dependencies, request.targetClusterId, context.signal),
+    const [taken, present] = await Promise.all([
+      whyTaken(dependencies, plan.target, context),
       dependencies.presences.present(plan.target.pool, context.signal),
     ]);
-    const checks = [...plan.checks, isFree, workerCheck(plan, present)];
+    const checks = [...plan.checks, targetFree(taken), workerCheck(plan, present)];
     return { plan: toPlanMessage({ ...plan, checks }, backup) };
   };
 }
@@ -78,10 +79,9 @@ function notGood(backup: Backup): AppError {
   return new AppError('backup_not_good', `Backup ${_id} cannot be restored, ${why}`, { info });
 }
 
-async function targetFree({ store }: Dependencies, clusterId: string, signal: AbortSignal): Promise<PlanCheck> {
-  const holder = await store.findActive(clusterId, signal);
-  if (!holder) return { name: 'targetFree', result: 'ok', message: 'No backup or restore has the target.' };
-  return { name: 'targetFree', result: 'blocked', message: busy(clusterId, holder).message };
+function targetFree(taken: AppError | undefined): PlanCheck {
+  if (!taken) return { name: 'targetFree', result: 'ok', message: 'No backup or restore has the target.' };
+  return { name: 'targetFree', result: 'blocked', message: taken.message };
 }
 
 export function toPlanMessage(plan: Plan, backup: Backup): PlanMessage {

@@ -23,6 +23,7 @@ import { locationOf } from '../storage-location.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 import { busy, unknownCluster, unusableStorage } from './refusals.ts';
+import { takenElsewhere } from './taken-target.ts';
 
 /** How many seconds further a path may lie when backups of one cluster come faster than one a second. */
 const MOST_PATHS = 100;
@@ -39,8 +40,8 @@ export function startBackup(dependencies: Dependencies) {
     const target = askedAhead(findTarget(dependencies, request, context.signal));
     const known = request.key === '' ? undefined : await store.get(id, context.signal);
     if (known) return { backup: toBackupMessage(await repeated(sameRequest(known, hash), publisher)) };
-    const { cluster, storage } = await target;
-    return { backup: toBackupMessage(await accept(dependencies, { request, id, hash, cluster, storage, context })) };
+    const found = await target;
+    return { backup: toBackupMessage(await accept(dependencies, { request, id, hash, ...found, context })) };
   };
 }
 
@@ -94,7 +95,7 @@ async function repeated(backup: Backup, publisher: CommandPublisher): Promise<Ba
 }
 
 async function findTarget(
-  { registry }: Dependencies,
+  { registry, finished }: Dependencies,
   { clusterId, storageId: asked }: StartBackupRequest,
   signal: AbortSignal,
 ) {
@@ -104,13 +105,16 @@ async function findTarget(
   ]);
   if (!cluster) throw unknownCluster(clusterId);
   const storageId = asked || cluster.storageId;
-  const storage = asked === '' ? await registry.storages.get(storageId, signal) : named;
+  const [storage, tidbClusterId] = await Promise.all([
+    asked === '' ? registry.storages.get(storageId, signal) : named,
+    finished.tidbClusterIdOf(cluster, signal),
+  ]);
   if (!storage || !mayUseStorage(storage, cluster)) throw unusableStorage(storageId, clusterId);
   if (storage.gone)
     throw new AppError('storage_unusable', `Storage ${storageId} was declared gone: nothing is backed up to it.`, {
       info: { storageId },
     });
-  return { cluster, storage };
+  return { cluster, storage, tidbClusterId };
 }
 
 interface Acceptance {
@@ -119,12 +123,16 @@ interface Acceptance {
   readonly hash: string;
   readonly cluster: ClusterDocument;
   readonly storage: StorageDocument;
+  readonly tidbClusterId: string | undefined;
   readonly context: CallContext;
 }
 
 async function accept(dependencies: Dependencies, acceptance: Acceptance): Promise<Backup> {
-  const { store, publisher, now, limits, deadlineMs } = dependencies;
-  const { request, id, hash, cluster, context } = acceptance;
+  const { store, publisher, occupants, now, limits, deadlineMs } = dependencies;
+  const { request, id, hash, cluster, tidbClusterId, context } = acceptance;
+  const known = tidbClusterId !== undefined && { tidbClusterId };
+  const elsewhere = await occupants.restoreIn({ clusterId: cluster._id, pd: cluster.pd, ...known }, context.signal);
+  if (elsewhere) throw takenElsewhere(cluster._id, elsewhere, context.sees);
   for (let pathsTaken = 0; pathsTaken < MOST_PATHS; ) {
     const acceptedAt = now();
     if (request.notAfter && acceptedAt > request.notAfter)
@@ -168,7 +176,7 @@ function refuseStored(clusterId: string, brOptions: Target['brOptions']): void {
 }
 
 function newBackup(
-  { request, id, hash, cluster, storage, context }: Acceptance,
+  { request, id, hash, cluster, storage, tidbClusterId, context }: Acceptance,
   acceptedAt: Date,
   secondsLater: number,
   deadlineMs: number,
@@ -189,7 +197,12 @@ function newBackup(
     mode: request.mode === BackupMode.BACKUP_MODE_AUTO ? 'auto' : 'manual',
     origin: request.origin === BackupOrigin.BACKUP_ORIGIN_SCHEDULE ? 'schedule' : 'request',
     ...(request.rule !== '' && { rule: request.rule }),
-    target: { pd, version, pool, ...(tls && { tls }), ...(brOptions && { brOptions }) },
+    target: {
+      ...{ pd, version, pool },
+      ...(tidbClusterId !== undefined && { tidbClusterId }),
+      ...(tls && { tls }),
+      ...(brOptions && { brOptions }),
+    },
     storage: { id: storage._id, maxConcurrent: storage.maxConcurrent, ...location },
     path: backupPath(storage.root, cluster._id, plus(acceptedAt, secondsLater * 1000)),
     acceptedAt,

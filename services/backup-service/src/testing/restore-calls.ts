@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { StartBackupRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import {
   CompleteRestoreRequest,
   CompleteTaskRequest,
   RenewRestoreRequest,
   type RestoreGrant,
-  Succeeded,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import {
@@ -26,7 +25,7 @@ export interface RestoreCalls extends BackupCalls {
   /** The cluster that is restored into; another one where a test says so. */
   readonly target: { id: string };
   /** Another good backup, of the cluster of the test unless the fields say otherwise. */
-  goodBackup(fields?: Partial<StartBackupRequest>, success?: Partial<Succeeded>): Promise<string>;
+  goodBackup(fields?: Partial<StartBackupRequest>, found?: Found): Promise<string>;
   register(fields?: Partial<Cluster>): Promise<void>;
   plan(fields?: Partial<PlanRestoreRequest>): Promise<RestorePlan>;
   /** By the plan of now, confirmed. */
@@ -38,6 +37,18 @@ export interface RestoreCalls extends BackupCalls {
   working(id: string): Promise<RestoringWorker>;
   /** The holds of the backup. */
   holds(): Promise<string[] | undefined>;
+}
+
+/** What the worker of a good backup found. */
+export interface Found {
+  /** That of its cluster when left out. */
+  readonly tidbClusterId?: bigint;
+  readonly manifestKeyId?: string;
+}
+
+/** The id that TiDB gave a cluster of a test: another one for each. */
+export function tidbIdOf(clusterId: string): bigint {
+  return createHash('sha256').update(clusterId).digest().readBigUInt64BE() >> 1n;
 }
 
 export interface RestoringWorker {
@@ -61,19 +72,22 @@ export function restoreCalls(): RestoreCalls {
   const target = { id: '' };
   let backupId: string;
 
-  const goodBackup: RestoreCalls['goodBackup'] = async (fields = {}, success = {}) => {
-    const { id } = await start(fields);
+  const goodBackup: RestoreCalls['goodBackup'] = async (fields = {}, { tidbClusterId, manifestKeyId = '' } = {}) => {
+    const { id, clusterId } = await start(fields);
     const token = randomUUID();
     const wish = { backupId: id, claim: token, worker: 'w1', pool: 'default', instance: '', outOfReach: [] };
     const { grant } = await service().executor.claimTask(wish);
     const task = { backupId: id, claim: token, fence: grant?.value.fence ?? 0n };
-    const result = { tso: 5n, sizeBytes: 7n, files: 1n, tidbClusterId: 1n, clusterVersion: '8.5.0', remark: '' };
-    const outcome = { $case: 'succeeded' as const, value: Succeeded.create({ result, exitSeen: true, ...success }) };
+    const result = {
+      ...{ tso: 5n, sizeBytes: 7n, files: 1n, clusterVersion: '8.5.0', remark: '' },
+      tidbClusterId: tidbClusterId ?? tidbIdOf(clusterId),
+    };
+    const outcome = { $case: 'succeeded' as const, value: { result, exitSeen: true, manifestKeyId } };
     await service().executor.completeTask(CompleteTaskRequest.create({ task, outcome }));
     return id;
   };
   const register = async (fields: Partial<Cluster> = {}) => {
-    const registered = { id: target.id, pd: ['127.0.0.1:3379'], version: '8.5.0', storageId: 'local', ...fields };
+    const registered = { id: target.id, pd: [`${target.id}:3379`], version: '8.5.0', storageId: 'local', ...fields };
     await service().registry.putCluster({ cluster: Cluster.create(registered) });
   };
   beforeEach(async () => {

@@ -98,7 +98,8 @@ export async function runningService(
     another: () => runningService({ ...env, TIDEMARK_SHARED: '1' }, namespace),
     async newCluster() {
       const id = `cluster-${randomUUID().slice(0, 8)}`;
-      await registry.putCluster({ cluster: Cluster.create({ id, pd: ['127.0.0.1:2379'], storageId: 'local' }) });
+      // Nothing listens there: each cluster of a test is one of its own.
+      await registry.putCluster({ cluster: Cluster.create({ id, pd: [`${id}:2379`], storageId: 'local' }) });
       return id;
     },
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),

@@ -1,5 +1,6 @@
 /** Which `br` programs this worker has, and which of them backs up which cluster. */
-import { compareVersions, isBefore, readVersion, type Version } from '@tidemark/br-options/version';
+import { fittingVersion } from '@tidemark/br-options/fitting-version';
+import { isBefore, type Version } from '@tidemark/br-options/version';
 import type { Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { startLoop } from '@tidemark/service-kit/loop';
 import { log } from '../logger.ts';
@@ -77,30 +78,13 @@ function problemWith(path: string, error: unknown): string {
   return `${named}which is not a br: ${message.split('\n')[0]}.`;
 }
 
-/** From this version on `br` refuses every TiKV before it, whatever else fits (`8.2 br does not support tikv <= 8.1`). */
-const REFUSES_OLDER: Version = [8, 2, 0];
-
-const isRefused = (br: Version, cluster: Version) =>
-  compareVersions(br, REFUSES_OLDER) >= 0 && compareVersions(cluster, REFUSES_OLDER) < 0;
-
-/**
- * The program for a cluster: the same release, else the same minor, else the newest of the same major. BR itself
- * refuses more than that (br-contract 1.5), and some of it. Where the cluster's version is unknown, the newest program is taken.
- */
+/** The program for a cluster; the first in the settings of those that have the version (`fittingVersion`). */
 export function chooseProgram(programs: readonly BrProgram[], clusterVersion: string): BrProgram | undefined {
-  const wanted = readVersion(clusterVersion);
-  const known = programs
-    .flatMap((program) => {
-      const version = readVersion(program.version);
-      return version ? [{ program, version }] : [];
-    })
-    .sort((one, other) => compareVersions(other.version, one.version));
-  if (!wanted) return known[0]?.program ?? programs[0];
-  const fits = (depth: number) =>
-    known.find(
-      ({ version }) => !isRefused(version, wanted) && wanted.slice(0, depth).every((part, at) => part === version[at]),
-    );
-  return (fits(3) ?? fits(2) ?? fits(1))?.program;
+  const fitting = fittingVersion(
+    programs.map(({ version }) => version),
+    clusterVersion,
+  );
+  return programs.find(({ version }) => version === fitting);
 }
 
 const FIRST_WITH_CHECKPOINT: Version = [6, 5, 0];

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
 import type { Backup, StorageSnapshot } from '../../backup.ts';
 import { BACKUP_INDEXES, createBackupStore } from '../../backup-store.ts';
 import { createFinishedBackups, FINISHED_INDEXES } from '../../finished-backups.ts';
+import { createOccupants } from '../../occupants.ts';
 import { digestOf, type Presence } from '../../presence.ts';
 import { createSlots, SLOT_INDEXES } from '../../slots.ts';
 import type { Peer } from '../command.ts';
@@ -108,6 +109,7 @@ async function repeat(
     now: () => clock,
     limits,
     slots: createSlots(db),
+    occupants: createOccupants(db),
     finished: createFinishedBackups(db),
     trashDays: async () => trashMs / DAY_MS,
     presences: { present: async () => [...present] },

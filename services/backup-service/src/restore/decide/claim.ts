@@ -1,7 +1,8 @@
 import { grantTask, isClaimable, renewTask } from '@tidemark/task/task';
+import type { Reason } from '../../backup.ts';
 import type { Restore, RestoreAttempt } from '../restore.ts';
 import { LOST, type RestoreAnswer, type RestoreCommand, type RestoreDecision, type RestoreLimits } from './command.ts';
-import { attemptOf } from './vocabulary.ts';
+import { attemptOf, fail } from './vocabulary.ts';
 
 type Claim = Extract<RestoreCommand, { kind: 'claim' }>;
 
@@ -10,6 +11,7 @@ export function claim(restore: Restore, command: Claim, now: Date, limits: Resto
   const again = renewTask(restore, { claim: command.claim }, now, limits);
   if (again) return { answer: answerOf(again, now), next: again };
   if (attemptOf(restore, command.claim) || !isClaimable(restore, now) || !suits(restore, command, now)) return LOST;
+  if (command.misfit) return withoutBr(restore, command.misfit.nowhere, now);
   const { slotKey = restore.slotKey } = command;
   const granted = grantTask(restore, command, now, limits);
   const attempt: RestoreAttempt = {
@@ -29,6 +31,13 @@ export function claim(restore: Restore, command: Claim, now: Date, limits: Resto
     attempts: [...restore.attempts, attempt],
   };
   return { answer: answerOf(next, now), next };
+}
+
+/** It is left to a worker with a `br` that fits; where there is none it does not keep target and source any longer. */
+function withoutBr(restore: Restore, nowhere: string | undefined, now: Date): RestoreDecision {
+  if (nowhere === undefined || restore.targetState !== 'Untouched') return LOST;
+  const reason: Reason = { code: 'NO_FITTING_BR', message: `${nowhere} Nothing was changed.` };
+  return { ...LOST, next: fail(restore, now, reason, false) };
 }
 
 /** The worker can do it, and it may be done: the source is held (R2), and the version of `br` is the one that began (R5). */

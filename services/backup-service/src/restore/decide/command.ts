@@ -23,6 +23,8 @@ export type RestoreCommand =
   | { readonly kind: 'sourceGone' }
   /** Another restore left a checkpoint in the target, and nobody said that it is gone. */
   | { readonly kind: 'targetUnclean'; readonly restoreId: string }
+  /** A backup or another restore has the target by another registration; `message` says which. */
+  | { readonly kind: 'targetTaken'; readonly message: string }
   /** The hold was given back. */
   | { readonly kind: 'unheld' }
   | {
@@ -32,6 +34,8 @@ export type RestoreCommand =
       readonly pool: string;
       /** Those of `br` that the worker has. */
       readonly brVersions: readonly string[];
+      /** None of them fits a target that is as it was: where no other worker that is there has one that does, a sentence says so. */
+      readonly misfit?: { readonly nowhere?: string };
       /** As of backups: a slot of the storage, or its own key where that has no limit; absent when all are taken. */
       readonly slotKey?: string;
     }

@@ -20,7 +20,7 @@ import type { Restore } from '../restore.ts';
 import { claim } from './claim.ts';
 import type { RestoreCommand, RestoreDecision, RestoreLimits } from './command.ts';
 import { complete } from './complete.ts';
-import { held, sourceGone, targetUnclean, unheld } from './hold.ts';
+import { held, sourceGone, targetTaken, targetUnclean, unheld } from './hold.ts';
 import { lateEnd } from './late-end.ts';
 import { cancel, cleaned, releaseTarget, resume } from './people.ts';
 import { release } from './release.ts';
@@ -48,6 +48,8 @@ export function decideRestore(
       return sourceGone(restore, now);
     case 'targetUnclean':
       return targetUnclean(restore, command.restoreId, now);
+    case 'targetTaken':
+      return targetTaken(restore, command.message, now);
     case 'unheld':
       return unheld(restore);
     case 'claim':

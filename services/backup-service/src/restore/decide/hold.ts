@@ -33,6 +33,13 @@ export function targetUnclean(restore: Restore, restoreId: string, now: Date): R
   return { ...OK, next: fail(restore, now, reason, false) };
 }
 
+/** The target is a real cluster that somebody else has by another registration (R7). */
+export function targetTaken(restore: Restore, message: string, now: Date): RestoreDecision {
+  if (!waitsForItsHold(restore)) return OK;
+  const reason: Reason = { code: 'TARGET_TAKEN', message: `${message} Nothing was changed.` };
+  return { ...OK, next: fail(restore, now, reason, false) };
+}
+
 /** The hold was given back: nothing is left to do (R14). */
 export function unheld(restore: Restore): RestoreDecision {
   return restore.task?.kind === 'unhold' ? { ...OK, next: { ...restore, held: false, task: null } } : OK;

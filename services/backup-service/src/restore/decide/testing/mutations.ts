@@ -66,7 +66,16 @@ const written = <K extends Kind>(
       : decision,
   );
 
-const ENDS: readonly Kind[] = ['reap', 'complete', 'release', 'lateEnd', 'cancel', 'sourceGone', 'targetUnclean'];
+const ENDS: readonly Kind[] = [
+  'reap',
+  'complete',
+  'release',
+  'lateEnd',
+  'cancel',
+  'sourceGone',
+  'targetUnclean',
+  'targetTaken',
+];
 const asRunning = (restore: Restore): Restore =>
   restore.state === 'Canceling' ? { ...restore, state: 'Running' } : restore;
 const withoutResumes = (restore: Restore): Restore => ({ ...restore, resumes: [] });
