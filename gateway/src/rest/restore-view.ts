@@ -110,7 +110,7 @@ export function toRestoreView(restore: Restore): RestoreView {
 
 /** A plan as REST shows it. */
 export function toPlanView(plan: RestorePlan): PlanView {
-  const { hash, source, target, filter, checks, estimatedSeconds, sourceTime } = plan;
+  const { hash, source, target, filter, checks, estimatedSeconds, estimateBasis, sourceTime } = plan;
   const blocked = checks.filter(({ result }) => result === 'blocked').map(({ name }) => name);
   return {
     planHash: hash,
@@ -118,7 +118,7 @@ export function toPlanView(plan: RestorePlan): PlanView {
     target: toTargetView(target),
     ...filterOf(filter),
     checks: checks.map(({ name, result, message }) => ({ name, result, message })),
-    estimate: { seconds: estimatedSeconds },
+    estimate: { seconds: estimatedSeconds, basis: estimateBasis },
     needs: [...(target?.purpose === ClusterPurpose.SCRATCH ? [] : ['confirm']), ...blocked],
   };
 }

@@ -218,6 +218,48 @@ describe('a restore of a part of a backup', () => {
   });
 });
 
+describe('the estimate of a plan', () => {
+  const ended = (seconds: number) => ({
+    result: { sizeBytes: 100n * 1024n * 1024n * BigInt(seconds), seconds, summary: '', remark: '' },
+  });
+  async function restored(seconds: number, options?: RestoreOptions): Promise<string> {
+    const id = await startRestore(options && { options });
+    const worker = await working(id);
+    await worker.starts();
+    await worker.ends(RestoreEndKind.RESTORE_END_KIND_SUCCEEDED, ended(seconds));
+    await vi.waitFor(async () => expect(await holds()).toEqual([]));
+    return id;
+  }
+
+  it('goes by what earlier restores into the same cluster took, at its version and rate limit', async () => {
+    const slow = RestoreOptions.create({ rateLimit: 5 });
+    expect((await plan()).estimateBasis).toContain('no earlier restore into the cluster');
+    await restored(5);
+    expect((await plan()).estimateBasis).toContain('no earlier restore into the cluster');
+    const first = await restored(600);
+    expect((await plan()).estimateBasis).toBe(
+      `100 MiB a second, as the last restore into the cluster took it: ${first}.`,
+    );
+    const second = await restored(1_200);
+    expect((await plan()).estimateBasis).toContain(
+      `the last 2 restores into the cluster took it: ${second}, ${first}.`,
+    );
+    expect((await plan({ options: slow })).estimateBasis).toContain('no earlier restore into the cluster');
+    await calls.register({ version: '8.5.1' });
+    expect((await plan()).estimateBasis).toContain('no earlier restore into the cluster');
+  });
+
+  it('leaves out what took several runs of br, of which only the last one is timed, and what cannot be read', async () => {
+    const backups = service().db.collection<{ _id: string }>('backups');
+    const [first, second, third] = [await restored(600), await restored(600), await restored(600)];
+    const stored = await backups.findOne({ _id: first });
+    const [attempt] = (stored as unknown as { restore: { attempts: unknown[] } }).restore.attempts;
+    await backups.updateOne({ _id: first }, { $set: { 'restore.attempts': [attempt, attempt] } });
+    await backups.updateOne({ _id: second }, { $set: { 'restore.attempts': 'none' } });
+    expect((await plan()).estimateBasis).toMatch(new RegExp(`the last restore into the cluster took it: ${third}\\.$`));
+  });
+});
+
 describe('a scratch cluster', () => {
   const scratch = { purpose: ClusterPurpose.CLUSTER_PURPOSE_SCRATCH };
 

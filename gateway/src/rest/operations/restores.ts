@@ -127,7 +127,10 @@ const Plan = z
     target: Target,
     filter: Filter,
     checks: z.array(Check),
-    estimate: z.object({ seconds: counted('How long it may take; 0 where there is nothing to go by.') }),
+    estimate: z.object({
+      seconds: counted('How long it may take; 0 where there is nothing to go by.'),
+      basis: z.string().describe('What that is made of: earlier restores into the same cluster, where there are such.'),
+    }),
     needs: z
       .array(z.string())
       .describe(
@@ -273,7 +276,10 @@ export const planRestore = {
         source: { ...SOURCE, time: '2026-01-05T23:00:00.000Z' },
         target: TARGET,
         checks: [{ name: 'sameCluster', result: 'ok', message: 'The target is another cluster.' }],
-        estimate: { seconds: 11_400 },
+        estimate: {
+          seconds: 1,
+          basis: '96.1 MiB a second, as the last restore into the cluster took it: Qm1haW4tcmVzdG9yZS0wMA.',
+        },
         needs: ['confirm'],
       },
     },

@@ -19,12 +19,7 @@ export interface Plan {
   readonly target: RestoreTarget;
   readonly options: RestoreOptions;
   readonly checks: readonly PlanCheck[];
-  /** 0 where there is nothing to go by. */
-  readonly estimatedSeconds: number;
 }
-
-/** What a TiKV takes in a second, as those who wrote `br` measured it; a target has three at least. */
-const BYTES_A_SECOND = 3 * 100 * 1024 * 1024;
 
 /**
  * @param backup a good one
@@ -45,7 +40,6 @@ export function planRestore(
     target,
     options,
     checks: [...checksOf(backup, source, target, options, now), sourceSound(backup)],
-    estimatedSeconds: estimateSeconds(source.sizeBytes),
   };
 }
 
@@ -57,11 +51,6 @@ function targetOf(
   const strictLoss = restore?.strictLoss ?? false;
   const known = tidbClusterId !== undefined && { tidbClusterId };
   return { clusterId: _id, pd, ...known, version, pool, ...(tls && { tls }), purpose, strictLoss };
-}
-
-/** How long a restore of so many bytes may take. */
-export function estimateSeconds(sizeBytes: number): number {
-  return Math.ceil(sizeBytes / BYTES_A_SECOND);
 }
 
 /** The backup that is read, as its restores keep it. */

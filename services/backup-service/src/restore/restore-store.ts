@@ -22,8 +22,9 @@ import { createTaskStore } from '../task-store.ts';
 import type { RestoreCommand, RestoreDecision, RestoreLimits } from './decide/command.ts';
 import { decideRestore } from './decide/decide.ts';
 import { ownKey } from './decide/vocabulary.ts';
+import type { TimedRestore } from './estimate.ts';
 import { countOpen, type OpenRestore } from './open-restores.ts';
-import type { Restore, RestoreState } from './restore.ts';
+import type { Restore, RestoreState, RestoreTarget } from './restore.ts';
 import { fromStored, RESTORE_SHAPE, toStored } from './stored-restore.ts';
 import { fits, noneFits, versionsIn } from './worker-check.ts';
 
@@ -77,6 +78,12 @@ export interface RestoreStore {
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
   /** Another restore that left a checkpoint in a cluster, by whichever registration, and of which nobody said that it is gone. */
   findUnclean(cluster: RealCluster, exceptId: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Restores into a target, of its version and at a rate limit, that succeeded in one run of `br`: the last ones, the newest first. */
+  findTimed(
+    target: Pick<RestoreTarget, 'clusterId' | 'version'>,
+    rateLimit: number,
+    signal: AbortSignal,
+  ): Promise<TimedRestore[]>;
   /** What restores of a backup there are, and how far they are. */
   ofSource(backupId: string, signal: AbortSignal): Promise<Pick<Restore, '_id' | 'state' | 'targetState'>[]>;
   /** Those that are active or left their target Partial; a cluster has one at most. One that cannot be read is left out. */
@@ -160,6 +167,19 @@ export function createRestoreStore(
         return found.find(({ _id, restore }) => _id !== exceptId && isOne(cluster, restore?.target))?._id;
       }),
 
+    findTimed: ({ clusterId, version }, rateLimit, signal) =>
+      persist(signal, async () => {
+        const found = await collection
+          .find(
+            { 'restore.target.clusterId': clusterId, 'restore.state': 'Succeeded', 'restore.target.version': version },
+            { projection: TIMED, sort: { restoreTime: -1, _id: -1 }, limit: TIMED_ONES, signal },
+          )
+          .toArray();
+        return found.flatMap(({ _id, restore }) =>
+          restore.options?.rateLimit === rateLimit ? (timedOf(_id, restore) ?? []) : [],
+        );
+      }),
+
     ofSource: (backupId, signal) =>
       persist(signal, () =>
         collection
@@ -199,6 +219,24 @@ function isOne(cluster: RealCluster, { clusterId = '', pd, tidbClusterId }: Part
     Array.isArray(pd) &&
     whyOne(cluster, { clusterId, pd: pd.map(String), ...(tidbClusterId && { tidbClusterId }) }) !== undefined
   );
+}
+
+/** How many are looked at: most of them may have taken no time to speak of. */
+const TIMED_ONES = 20;
+const TIMED = {
+  'restore.attempts.starting': 1,
+  'restore.result.sizeBytes': 1,
+  'restore.result.seconds': 1,
+  'restore.options.rateLimit': 1,
+};
+
+/** What `br` says of its time is of its last run alone. Undefined of one that had more, and of one that cannot be read. */
+function timedOf(id: string, { attempts, result }: Partial<Restore>): TimedRestore | undefined {
+  const { sizeBytes, seconds } = result ?? {};
+  const runs = Array.isArray(attempts) ? attempts.filter((attempt) => attempt?.starting).length : 0;
+  return runs === 1 && Number.isFinite(sizeBytes) && Number.isFinite(seconds)
+    ? { id, sizeBytes: Number(sizeBytes), seconds: Number(seconds) }
+    : undefined;
 }
 
 function toOpen({ state, endTime }: OpenRestore): OpenRestore {

@@ -11,7 +11,7 @@ import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { readable } from '@tidemark/service-kit/quarantine';
 import { type Backup, isDamaged } from '../backup.ts';
 import type { BackupFilter } from '../backup-filter.ts';
-import { estimateSeconds } from '../restore/plan.ts';
+import { estimateSeconds } from '../restore/estimate.ts';
 import { snapshotTime } from '../snapshot-time.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';

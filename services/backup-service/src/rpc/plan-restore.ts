@@ -10,6 +10,7 @@ import type {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, isTrashed } from '../backup.ts';
+import { type Estimate, estimateOf } from '../restore/estimate.ts';
 import { type Plan, type PlanCheck, planRestore as plan } from '../restore/plan.ts';
 import { fromOptionsMessage, toSourceMessage, toTargetMessage } from '../restore/restore-message.ts';
 import { workerCheck } from '../restore/worker-check.ts';
@@ -30,12 +31,15 @@ export interface Wanted {
 export function planRestore(dependencies: Dependencies) {
   return async (request: PlanRestoreRequest, context: CallContext): Promise<PlanRestoreResponse> => {
     const { plan, backup } = await findPlan(dependencies, request, context);
-    const [taken, present] = await Promise.all([
-      whyTaken(dependencies, plan.target, context),
-      dependencies.presences.present(plan.target.pool, context.signal),
+    const { target, options, source } = plan;
+    const [taken, present, earlier] = await Promise.all([
+      whyTaken(dependencies, target, context),
+      dependencies.presences.present(target.pool, context.signal),
+      dependencies.restores.findTimed(target, options.rateLimit, context.signal),
     ]);
+    const estimate = estimateOf(source.sizeBytes, earlier, options.filter !== undefined);
     const checks = [...plan.checks, targetFree(taken), workerCheck(plan, present)];
-    return { plan: toPlanMessage({ ...plan, checks }, backup) };
+    return { plan: toPlanMessage({ ...plan, checks }, backup, estimate) };
   };
 }
 
@@ -84,15 +88,16 @@ function targetFree(taken: AppError | undefined): PlanCheck {
   return { name: 'targetFree', result: 'blocked', message: taken.message };
 }
 
-export function toPlanMessage(plan: Plan, backup: Backup): PlanMessage {
-  const { hash, source, target, options, checks, estimatedSeconds } = plan;
+export function toPlanMessage(plan: Plan, backup: Backup, estimate: Estimate): PlanMessage {
+  const { hash, source, target, options, checks } = plan;
   return {
     hash,
     filter: [...(options.filter ?? [])],
     source: toSourceMessage(source),
     target: toTargetMessage(target),
     checks: checks.map((check) => ({ ...check })),
-    estimatedSeconds,
+    estimatedSeconds: estimate.seconds,
+    estimateBasis: estimate.basis,
     sourceTime: backup.startTime,
   };
 }

@@ -295,6 +295,8 @@ export interface RestorePlan {
     | undefined;
   /** What of the source comes back, as in the options; none means all of it. */
   filter: string[];
+  /** What the estimated time is made of, such as restores before into the same target. */
+  estimateBasis: string;
 }
 
 /** A restore as people see it. */
@@ -1740,6 +1742,7 @@ function createBaseRestorePlan(): RestorePlan {
     estimatedSeconds: 0,
     sourceTime: undefined,
     filter: [],
+    estimateBasis: "",
   };
 }
 
@@ -1765,6 +1768,9 @@ export const RestorePlan: MessageFns<RestorePlan> = {
     }
     for (const v of message.filter) {
       writer.uint32(58).string(v!);
+    }
+    if (message.estimateBasis !== "") {
+      writer.uint32(66).string(message.estimateBasis);
     }
     return writer;
   },
@@ -1838,6 +1844,14 @@ export const RestorePlan: MessageFns<RestorePlan> = {
             message.filter.push(reader.string());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.estimateBasis = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1866,6 +1880,7 @@ export const RestorePlan: MessageFns<RestorePlan> = {
     message.estimatedSeconds = object.estimatedSeconds ?? 0;
     message.sourceTime = object.sourceTime ?? undefined;
     message.filter = object.filter?.map((e) => e) || [];
+    message.estimateBasis = object.estimateBasis ?? "";
     return message;
   },
 };

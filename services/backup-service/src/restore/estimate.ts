@@ -1,0 +1,53 @@
+/** How long a restore may take: as earlier ones into the same cluster did, else as those who wrote `br` measured it. Pure. */
+
+/** A restore that succeeded in one run of `br`. */
+export interface TimedRestore {
+  readonly id: string;
+  /** What was loaded, and how long `br` took for all. */
+  readonly sizeBytes: number;
+  readonly seconds: number;
+}
+
+export interface Estimate {
+  /** 0 where there is nothing to go by. */
+  readonly seconds: number;
+  /** What it is made of, as a sentence. */
+  readonly basis: string;
+}
+
+const MIB = 1024 * 1024;
+/** What a TiKV takes in a second, as those who wrote `br` measured it, and how many a target has at least. */
+const MIB_A_SECOND = 100;
+const TIKVS = 3;
+/** A shorter one is mostly the beginning and the end of `br`, whatever it loads. */
+const TELLING_SECONDS = 60;
+/** What was long ago says little of today. */
+const LAST = 5;
+
+/**
+ * @param earlier those into the same cluster, of the same version and rate limit; the newest first
+ * @param isPart a filter chooses what is restored, and nobody knows how much that is
+ */
+export function estimateOf(sizeBytes: number, earlier: readonly TimedRestore[], isPart: boolean): Estimate {
+  const told = earlier
+    .filter(({ seconds, sizeBytes: loaded }) => seconds >= TELLING_SECONDS && loaded > 0)
+    .slice(0, LAST);
+  const ofPart = isPart ? ' It is for the whole backup; what the filter chooses may take less.' : '';
+  if (told.length === 0)
+    return {
+      seconds: estimateSeconds(sizeBytes),
+      basis: `${MIB_A_SECOND} MiB a second and TiKV, of which there are ${TIKVS}: no earlier restore into the cluster shows how fast it is.${ofPart}`,
+    };
+  const sum = (of: (restore: TimedRestore) => number) => told.reduce((total, restore) => total + of(restore), 0);
+  const rate = sum((one) => one.sizeBytes) / sum((one) => one.seconds);
+  const which = told.length === 1 ? 'the last restore' : `the last ${told.length} restores`;
+  return {
+    seconds: Math.ceil(sizeBytes / rate),
+    basis: `${Number((rate / MIB).toPrecision(3))} MiB a second, as ${which} into the cluster took it: ${told.map(({ id }) => id).join(', ')}.${ofPart}`,
+  };
+}
+
+/** How long a restore of so many bytes may take, where nothing is known of its target. */
+export function estimateSeconds(sizeBytes: number): number {
+  return Math.ceil(sizeBytes / (TIKVS * MIB_A_SECOND * MIB));
+}
