@@ -178,8 +178,21 @@ describe('a restore of a part of a backup', () => {
   it('needs no such word where br refuses them, and then no other br is to run', async () => {
     await calls.register({ version: '8.5.5' });
     const id = await startRestore({ options });
-    expect((await working(id)).grant).toMatchObject({ existingTablesAccepted: false });
+    expect((await working(id, 'v8.5.5')).grant).toMatchObject({ existingTablesAccepted: false });
     expect((await read(id)).options?.filter).toEqual(options.filter);
+  });
+
+  it('ends at once, and leaves its target as it was, where nobody has a br that refuses tables', async () => {
+    await calls.register({ version: '8.5.5' });
+    const id = await startRestore({ options });
+    await vi.waitFor(() => expect(rung).toContain(id));
+    const wish = { restoreId: id, claim: randomUUID(), worker: 'w1', pool: 'default', brVersions: ['v8.5.4'] };
+    expect((await service().executor.claimRestore(wish)).grant).toBeUndefined();
+    expect(await read(id)).toMatchObject({
+      state: RestoreState.RESTORE_STATE_FAILED,
+      targetState: TargetState.TARGET_STATE_UNTOUCHED,
+      reason: { code: 'NO_FITTING_BR', message: expect.stringContaining('a br from v8.5.5 on') },
+    });
   });
 
   it('is another plan and another start where its rules are others, or in another order', async () => {

@@ -119,6 +119,8 @@ const RESULTS = {
 
 /** The check that is about what is known of the files of the backup. */
 export const SOURCE_SOUND = 'sourceSound';
+/** The check that is about tables which the target has already, where a filter chooses what is restored. */
+export const EXISTING_TABLES = 'existingTables';
 
 /** What a verification found last that counts. */
 function sourceSound({ verification }: Backup): PlanCheck {

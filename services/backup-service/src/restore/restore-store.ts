@@ -26,7 +26,7 @@ import type { TimedRestore } from './estimate.ts';
 import { countOpen, type OpenRestore } from './open-restores.ts';
 import type { Restore, RestoreState, RestoreTarget } from './restore.ts';
 import { fromStored, RESTORE_SHAPE, toStored } from './stored-restore.ts';
-import { fits, noneFits, versionsIn } from './worker-check.ts';
+import { fits, neededBy, noneFits, versionsIn } from './worker-check.ts';
 
 export const RESTORE_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { 'restore.task.ringAt': 1 } },
@@ -143,10 +143,11 @@ export function createRestoreStore(
         ]);
         return { ...claim, ...(slotKey !== undefined && { slotKey }), ...(misfit && { misfit }) };
       };
-      const misfitOf = async ({ brVersion, target }: Restore, brVersions: readonly string[]) => {
-        if (brVersion !== null || fits(brVersions, target)) return undefined;
-        const there = [...versionsIn(await presences.present(target.pool, signal)), ...brVersions];
-        return fits(there, target) ? {} : { nowhere: noneFits(target, there) };
+      const misfitOf = async (restore: Restore, brVersions: readonly string[]) => {
+        const needed = neededBy(restore);
+        if (restore.brVersion !== null || fits(brVersions, needed)) return undefined;
+        const there = [...versionsIn(await presences.present(needed.pool, signal)), ...brVersions];
+        return fits(there, needed) ? {} : { nowhere: noneFits(needed, there) };
       };
       const isConflict = (error: unknown, { slotKey }: Restore) => {
         const taken = isDuplicateKey(error, 'slotKey');

@@ -4,7 +4,7 @@ import type { Plan } from './plan.ts';
 import { workerCheck } from './worker-check.ts';
 
 const storage = { id: 'nfs', root: '', maxConcurrent: 0, local: { path: '/mnt/nfs' } };
-const plan = { source: { storage }, target: { pool: 'dr', version: '8.5.0' } } as unknown as Plan;
+const plan = { source: { storage }, target: { pool: 'dr', version: '8.5.0' }, checks: [] } as unknown as Plan;
 const away = {
   storageId: 'nfs',
   digest: digestOf(plan.source.storage),
@@ -42,6 +42,25 @@ describe('the check of the workers in a plan', () => {
     expect(workerCheck(into, [worker('a', { brVersions }), worker('b', { brVersions: [] })])).toMatchObject({
       result: 'blocked',
       message: expect.stringContaining(message),
+    });
+  });
+
+  it('asks of a filter for a br that refuses tables which exist, unless that is blocked and to be acknowledged', () => {
+    const part = (result: string) =>
+      ({
+        ...plan,
+        target: { pool: 'dr', version: '8.5.6' },
+        checks: [{ name: 'existingTables', result }],
+      }) as unknown as Plan;
+    const present = [worker('a', { brVersions: ['v8.5.4'] })];
+    expect(workerCheck(part('unknown'), present)).toMatchObject({
+      result: 'blocked',
+      message: expect.stringContaining('they have v8.5.4. With a filter that is a br from v8.5.5 on'),
+    });
+    expect(workerCheck(part('blocked'), present)).toMatchObject({ result: 'ok' });
+    expect(workerCheck(part('unknown'), [...present, worker('b', { brVersions: ['v8.5.5'] })])).toMatchObject({
+      result: 'ok',
+      message: '1 worker of pool dr can use storage nfs, with br v8.5.5.',
     });
   });
 

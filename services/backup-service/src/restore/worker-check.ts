@@ -1,9 +1,9 @@
 import { fittingVersion } from '@tidemark/br-options/fitting-version';
 import { isBefore, readVersion } from '@tidemark/br-options/version';
-import { FIRST_RESTORE } from '@tidemark/br-restore/versions';
+import { FIRST_REFUSING_TABLES, FIRST_RESTORE, refusesTables } from '@tidemark/br-restore/versions';
 import { digestOf, type Presence, toPeers } from '../presence.ts';
-import type { Plan, PlanCheck } from './plan.ts';
-import type { RestoreTarget } from './restore.ts';
+import { EXISTING_TABLES, type Plan, type PlanCheck } from './plan.ts';
+import type { Restore } from './restore.ts';
 
 const NAME = 'worker';
 
@@ -12,8 +12,10 @@ const NAME = 'worker';
  *
  * @param present those of the pool
  */
-export function workerCheck({ source, target }: Plan, present: readonly Presence[]): PlanCheck {
-  const { pool } = target;
+export function workerCheck(plan: Plan, present: readonly Presence[]): PlanCheck {
+  const { source } = plan;
+  const needed = neededFor(plan);
+  const { pool } = needed;
   const peers = toPeers(present, digestOf(source.storage));
   const waits = 'the restore waits until that has changed.';
   if (peers.length === 0)
@@ -22,11 +24,11 @@ export function workerCheck({ source, target }: Plan, present: readonly Presence
     const names = new Set(some.map(({ instance }) => instance));
     return [...new Set(present.filter(({ _id }) => names.has(_id)).flatMap(({ brVersions }) => brVersions))].sort();
   };
-  if (!fits(versionsOf(peers), target)) {
-    const message = `${noneFits(target, versionsOf(peers))} A restore that begins before that has changed fails at once.`;
+  if (!fits(versionsOf(peers), needed)) {
+    const message = `${noneFits(needed, versionsOf(peers))} A restore that begins before that has changed fails at once.`;
     return { name: NAME, result: 'blocked', message };
   }
-  const fitting = peers.filter((peer) => fits(versionsOf([peer]), target));
+  const fitting = peers.filter((peer) => fits(versionsOf([peer]), needed));
   const able = fitting.filter(({ outOfReach }) => !outOfReach);
   if (able.length === 0) {
     const [first] = fitting;
@@ -43,16 +45,31 @@ export function workerCheck({ source, target }: Plan, present: readonly Presence
   return { name: NAME, result: 'ok', message };
 }
 
-type Fitted = Pick<RestoreTarget, 'version' | 'pool'>;
+/** Which `br` a restore needs. */
+export interface NeededBr {
+  /** Of the target, and the pool whose workers restore into it. */
+  readonly version: string;
+  readonly pool: string;
+  /** It must refuse tables that the target has already: a filter chooses what is restored, and nobody said that there are none. */
+  readonly mustRefuseTables: boolean;
+}
 
-/** Whether one of these versions of `br` restores into the target. */
-export function fits(brVersions: readonly string[], { version }: Pick<Fitted, 'version'>): boolean {
-  return (
-    fittingVersion(
-      brVersions.filter((one) => !isBefore(one, FIRST_RESTORE)),
-      version,
-    ) !== undefined
-  );
+/** Of a restore that was accepted. */
+export const neededBy = ({ target, options, plan }: Pick<Restore, 'target' | 'options' | 'plan'>): NeededBr => ({
+  ...{ version: target.version, pool: target.pool },
+  mustRefuseTables: options.filter !== undefined && !plan.acknowledged.includes(EXISTING_TABLES),
+});
+
+/** Of one that a plan is about: where the check is blocked, whoever starts it says that there are no such tables. */
+const neededFor = ({ target, checks }: Pick<Plan, 'target' | 'checks'>): NeededBr => ({
+  ...{ version: target.version, pool: target.pool },
+  mustRefuseTables: checks.some(({ name, result }) => name === EXISTING_TABLES && result !== 'blocked'),
+});
+
+/** Whether one of these versions of `br` is the one that is needed. */
+export function fits(brVersions: readonly string[], { version, mustRefuseTables }: Omit<NeededBr, 'pool'>): boolean {
+  const able = brVersions.filter((one) => !isBefore(one, FIRST_RESTORE) && (!mustRefuseTables || refusesTables(one)));
+  return fittingVersion(able, version) !== undefined;
 }
 
 /** Those that the workers of a pool have, which take work. */
@@ -61,9 +78,12 @@ export function versionsIn(present: readonly Presence[]): string[] {
 }
 
 /** Which versions are there and which one is needed, as sentences. */
-export function noneFits({ version, pool }: Fitted, brVersions: readonly string[]): string {
+export function noneFits({ version, pool, mustRefuseTables }: NeededBr, brVersions: readonly string[]): string {
   const [major, minor] = readVersion(version) ?? [];
   const there = brVersions.length === 0 ? 'they have none' : `they have ${[...new Set(brVersions)].sort().join(', ')}`;
   const needed = major === undefined ? 'br' : `br of v${major}, best of v${major}.${minor}`;
-  return `No worker of pool ${pool} has a br that fits a target of version ${version}: ${there}. Give one of them ${needed} (TIDEMARK_BR).`;
+  const ofFilter = mustRefuseTables
+    ? ` With a filter that is a br from ${FIRST_REFUSING_TABLES} on, which refuses tables that the target has already.`
+    : '';
+  return `No worker of pool ${pool} has a br that fits a target of version ${version}: ${there}.${ofFilter} Give one of them ${needed} (TIDEMARK_BR).`;
 }

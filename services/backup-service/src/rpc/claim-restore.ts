@@ -7,7 +7,7 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { wasSigned } from '../backup.ts';
 import { rootOf } from '../backup-path.ts';
 import { toSnapshotMessage } from '../registry-message.ts';
-import { SOURCE_SOUND } from '../restore/plan.ts';
+import { EXISTING_TABLES, SOURCE_SOUND } from '../restore/plan.ts';
 import { countEnds, type Restore } from '../restore/restore.ts';
 import { toOptionsMessage, toSourceMessage, toTargetMessage } from '../restore/restore-message.ts';
 import { placeOf } from '../storage-location.ts';
@@ -62,7 +62,7 @@ export function claimRestore({ restores, store, places, markers, registry }: Dep
         remainingSeconds: remainingMs / 1000,
         requestId: restore.request.id,
         wasPartial,
-        existingTablesAccepted: restore.plan.acknowledged.includes('existingTables'),
+        existingTablesAccepted: restore.plan.acknowledged.includes(EXISTING_TABLES),
         ...countEnds(restore),
       },
     };

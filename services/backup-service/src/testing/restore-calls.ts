@@ -34,7 +34,7 @@ export interface RestoreCalls extends BackupCalls {
   /** Waits until the restore is granted. */
   granted(wish: Parameters<ReturnType<BackupCalls['service']>['executor']['claimRestore']>[0]): Promise<RestoreGrant>;
   /** A worker that has the restore, and may start `br`. */
-  working(id: string): Promise<RestoringWorker>;
+  working(id: string, brVersion?: string): Promise<RestoringWorker>;
   /** The holds of the backup. */
   holds(): Promise<string[] | undefined>;
 }
@@ -130,13 +130,13 @@ export function restoreCalls(): RestoreCalls {
       return restore;
     },
     granted,
-    async working(id) {
+    async working(id, brVersion = 'v8.5.0') {
       const { executor } = service();
       const token = randomUUID();
-      const wish = { restoreId: id, claim: token, worker: 'w1', pool: 'default', brVersions: ['v8.5.0'] };
+      const wish = { restoreId: id, claim: token, worker: 'w1', pool: 'default', brVersions: [brVersion] };
       const grant = await granted(wish);
       const restore = { restoreId: id, claim: token, fence: grant.fence };
-      const starting = { brVersion: 'v8.5.0', host: 'h1', hasCheckpoint: true, argv: ['restore', 'full'] };
+      const starting = { brVersion, host: 'h1', hasCheckpoint: true, argv: ['restore', 'full'] };
       return {
         grant,
         restore,
