@@ -1,7 +1,15 @@
 /** What a call needs to know of the request that it is made for, whichever way that came. */
 
+import { randomUUID } from 'node:crypto';
 import type { CallOptions } from '@connectrpc/connect';
-import { CALLER, encodeCaller, encodeSight, REQUEST_ID, SIGHT } from '@tidemark/service-kit/grpc/metadata-names';
+import {
+  CALL_ID,
+  CALLER,
+  encodeCaller,
+  encodeSight,
+  REQUEST_ID,
+  SIGHT,
+} from '@tidemark/service-kit/grpc/metadata-names';
 import type { Backends } from '../backends.ts';
 import type { StreamSlots } from '../edge/stream-slots.ts';
 import type { Caller } from '../identity/caller.ts';
@@ -52,6 +60,7 @@ export function callOptions(
     headers: {
       ...serviceHeaders,
       [REQUEST_ID]: id,
+      [CALL_ID]: randomUUID(),
       [CALLER]: encodeCaller(caller.name),
       ...(sight !== undefined && { [SIGHT]: sight }),
     },

@@ -647,6 +647,29 @@ describe('a restore that ended in the middle', () => {
     expect(await metric('tidemark_restores_oldest_partial_seconds')).toBeGreaterThan(0);
   }, 60_000);
 
+  it('hears every request of a script that sends one id with all of them, and answers repeats as the first time (R12)', async () => {
+    const id = await partial();
+    const { restores } = service();
+    const script = { requestId: 'nightly-script' };
+    const stateAfter = async (asked: Promise<{ readonly restore?: { readonly state: RestoreState } | undefined }>) =>
+      (await asked).restore?.state;
+    const resume = () => stateAfter(restores.resumeRestore({ id, hostDead: false }, script));
+    const cancel = (reason: string) => stateAfter(restores.cancelRestore({ id, reason }, script));
+    for (const round of ['first', 'second']) {
+      expect(await resume()).toBe(RestoreState.RESTORE_STATE_QUEUED);
+      expect(await resume()).toBe(RestoreState.RESTORE_STATE_QUEUED);
+      expect(await cancel(round)).toBe(RestoreState.RESTORE_STATE_CANCELED);
+      expect(await cancel(round)).toBe(RestoreState.RESTORE_STATE_CANCELED);
+      expect((await read(id)).cancellation?.reason).toBe(round);
+    }
+    await expect(cancel('something else')).rejects.toMatchObject({ code: 'restore_over' });
+    const release = (note: string) =>
+      restores.releaseRestore({ id, targetCleaned: true, note, hostDead: false }, script);
+    await release('dropped');
+    expect((await release('dropped')).restore?.targetState).toBe(TargetState.TARGET_STATE_RELEASED);
+    await expect(release('something else')).rejects.toMatchObject({ code: 'restore_over' });
+  });
+
   it('lets go of its target once a person says that it was cleaned', async () => {
     const id = await partial();
     const release = { id, targetCleaned: true, note: 'dropped', hostDead: false };

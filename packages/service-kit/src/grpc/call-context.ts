@@ -13,6 +13,8 @@ export interface CallContext {
   leavePlace(): void;
   /** Id of the request that began outside; made here if the caller sent none. */
   readonly requestId: string;
+  /** Of this call alone, and the same in each of its repeats; a client may send one request id with many. */
+  readonly callId: string;
   /** Name of the token on whose behalf the call is made, or "internal". */
   readonly caller: string;
   /** Whether the caller may know of a cluster; what is not its own looks as if it were not there. */

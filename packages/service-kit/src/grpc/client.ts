@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   Client,
   type CallOptions as GrpcCallOptions,
@@ -9,7 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import { METHODS } from '@tidemark/protocol/contract';
 import { serviceMetadata } from './credentials.ts';
-import { CALLER, encodeCaller, REQUEST_ID } from './metadata-names.ts';
+import { CALL_ID, CALLER, encodeCaller, REQUEST_ID } from './metadata-names.ts';
 import { fromServiceError } from './status.ts';
 import { channelCredentials, type ProcessCertificate } from './transport-security.ts';
 
@@ -116,6 +117,7 @@ type AnyMethod = MethodDefinition<unknown, unknown>;
 
 function toMetadata(token: string | undefined, { requestId, caller }: CallOptions): Metadata {
   const metadata = serviceMetadata(token);
+  metadata.set(CALL_ID, randomUUID());
   if (requestId) metadata.set(REQUEST_ID, requestId);
   if (caller) metadata.set(CALLER, encodeCaller(caller));
   return metadata;

@@ -4,6 +4,8 @@ import { MAX_SIGHT_BYTES } from '@tidemark/limits/limits';
 export const AUTHORIZATION = 'authorization';
 /** Header that carries the id by which one request can be followed through every log. */
 export const REQUEST_ID = 'x-request-id';
+/** Header that names one call between processes: each of its repeats carries the same one, and no other call does. */
+export const CALL_ID = 'x-tidemark-call-id';
 /** Header that names on whose behalf a call is made, for records and audit. */
 export const CALLER = 'x-tidemark-caller';
 

@@ -5,7 +5,7 @@ import { nameOf } from '../certificate.ts';
 import type { Logger } from '../logging.ts';
 import { histogram } from '../metrics.ts';
 import type { CallContext } from './call-context.ts';
-import { CALLER, decodeCaller, decodeSight, REQUEST_ID, SIGHT } from './metadata-names.ts';
+import { CALL_ID, CALLER, decodeCaller, decodeSight, REQUEST_ID, SIGHT } from './metadata-names.ts';
 
 /** What the calls of one method have in common. */
 export interface CallObserver {
@@ -73,6 +73,7 @@ export function observeCall(call: IncomingCall, { path, log, stopping }: CallObs
     context: {
       signal,
       requestId,
+      callId: header(CALL_ID) ?? randomUUID(),
       caller,
       sees: decodeSight(header(SIGHT)),
       log: log.child({ requestId }),

@@ -32,8 +32,8 @@ const handlers: Handlers<BackupServiceServer> = {
   listRecoveryPoints: refuse,
   listNewestGood: refuse,
   listChangedClusters: refuse,
-  async getBackup({ id }, { requestId, caller, signal, timeLeftMs }) {
-    Object.assign(seen, { requestId, caller, timeLeftMs: timeLeftMs() });
+  async getBackup({ id }, { requestId, callId, caller, signal, timeLeftMs }) {
+    Object.assign(seen, { requestId, callId, caller, timeLeftMs: timeLeftMs() });
     if (id === 'unknown')
       throw new AppError('backup_not_found', 'There is no backup unknown.', { info: { id }, retryAfterMs: 1_500 });
     if (id === 'bad') throw invalidArgument([{ field: 'id', description: 'must not be bad' }]);
@@ -79,6 +79,16 @@ describe('a gRPC server and its client', () => {
   afterEach(async () => {
     client[Symbol.dispose]();
     await server[Symbol.asyncDispose]();
+  });
+
+  it('gives each call an id of its own, also where one request id comes with several', async () => {
+    const callIds = new Set<unknown>();
+    for (let calls = 0; calls < 3; calls += 1) {
+      await client.getBackup({ id: 'b1' }, { requestId: 'always-this' });
+      expect(seen).toMatchObject({ requestId: 'always-this', callId: expect.stringMatching(/^[\w-]{36}$/) });
+      callIds.add(Reflect.get(seen, 'callId'));
+    }
+    expect(callIds.size).toBe(3);
   });
 
   it('carries 64-bit numbers, the request id and the caller', async () => {

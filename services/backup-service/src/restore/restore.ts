@@ -85,6 +85,8 @@ export interface RestoreTask extends AnyTask {
 /** A cancel; `current` until a resume takes it out of force. */
 export interface RestoreCancel {
   readonly requestId: string;
+  /** Of the call that brought it; absent in records of earlier versions. */
+  readonly callId?: string;
   readonly at: Date;
   readonly by: string;
   readonly reason: string;
@@ -93,6 +95,8 @@ export interface RestoreCancel {
 
 export interface Resume {
   readonly requestId: string;
+  /** As in a cancel. */
+  readonly callId?: string;
   readonly at: Date;
   readonly by: string;
   /** How many attempts there were: those cannot end in a success any more, for the target may have been emptied (R10). */

@@ -11,9 +11,9 @@ import { allowed, requireVisible } from './restore-refusals.ts';
 /** Records a cancel, then notifies the workers. */
 export function cancelRestore({ restores, publisher, dispatcher, now }: Dependencies) {
   return async ({ id, reason }: CancelRestoreRequest, context: CallContext): Promise<CancelRestoreResponse> => {
-    const { caller, requestId, signal } = context;
+    const { caller, requestId, callId, signal } = context;
     const look = (restore: Restore) => requireVisible(restore, context);
-    const applied = await restores.apply(id, { kind: 'cancel', by: caller, reason, requestId }, signal, look);
+    const applied = await restores.apply(id, { kind: 'cancel', by: caller, reason, requestId, callId }, signal, look);
     const restore = allowed(id, applied);
     if (applied?.decision.broadcast) await publisher.broadcastCancelOfRestore(restore, requestId);
     await dispatcher.ringRestore(id);

@@ -14,7 +14,7 @@ export function releaseRestore({ restores, dispatcher, now }: Dependencies) {
     { id, targetCleaned, note, hostDead }: ReleaseRestoreRequest,
     context: CallContext,
   ): Promise<ReleaseRestoreResponse> => {
-    const { caller, requestId, signal } = context;
+    const { caller, requestId, callId, signal } = context;
     const look = (restore: Restore) => requireVisible(restore, context);
     const applied = await restores.apply(
       id,
@@ -22,6 +22,7 @@ export function releaseRestore({ restores, dispatcher, now }: Dependencies) {
         kind: 'releaseTarget',
         by: caller,
         requestId,
+        callId,
         note,
         how: targetCleaned ? 'cleaned' : 'asIs',
         ...(hostDead && { hostDead: true as const }),

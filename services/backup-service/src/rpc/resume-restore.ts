@@ -11,11 +11,11 @@ import { allowed, requireVisible } from './restore-refusals.ts';
 /** Lets a restore go on that ended in the middle. */
 export function resumeRestore({ restores, dispatcher, now }: Dependencies) {
   return async ({ id, hostDead }: ResumeRestoreRequest, context: CallContext): Promise<ResumeRestoreResponse> => {
-    const { caller, requestId, signal } = context;
+    const { caller, requestId, callId, signal } = context;
     const look = (restore: Restore) => requireVisible(restore, context);
     const applied = await restores.apply(
       id,
-      { kind: 'resume', by: caller, requestId, ...(hostDead && { hostDead: true as const }) },
+      { kind: 'resume', by: caller, requestId, callId, ...(hostDead && { hostDead: true as const }) },
       signal,
       look,
     );

@@ -12,6 +12,15 @@ export interface RestoreLimits extends TaskLimits {
   readonly deadlineMs: number;
 }
 
+/** Who asks for something, and by what a repeat of that is known. */
+export interface Asking {
+  /** That the person sent, or that was made for the request; scripts send one with many requests. */
+  readonly requestId: string;
+  /** Of the call that brought it: of no other, and the same where that was repeated on its way. */
+  readonly callId: string;
+  readonly by: string;
+}
+
 /** What can be asked of a restore; each is a row of the table in restores 4. */
 export type RestoreCommand =
   /** Rings for a worker, or says which step of the service is due: to take or to give back the hold on the source. */
@@ -51,16 +60,14 @@ export type RestoreCommand =
   | { readonly kind: 'release'; readonly claim: string; readonly fence?: number; readonly end: End }
   /** What became known of an attempt after its task was lost; without an end where nobody knows it. */
   | { readonly kind: 'lateEnd'; readonly claim: string; readonly end?: End }
-  | { readonly kind: 'cancel'; readonly requestId: string; readonly by: string; readonly reason: string }
-  | { readonly kind: 'resume'; readonly requestId: string; readonly by: string; readonly hostDead?: true }
-  | {
+  | (Asking & { readonly kind: 'cancel'; readonly reason: string })
+  | (Asking & { readonly kind: 'resume'; readonly hostDead?: true })
+  | (Asking & {
       readonly kind: 'releaseTarget';
-      readonly requestId: string;
-      readonly by: string;
       readonly how: 'cleaned' | 'asIs';
       readonly note: string;
       readonly hostDead?: true;
-    }
+    })
   /** A person says that nothing of the restore is left in the target. */
   | { readonly kind: 'cleaned' };
 

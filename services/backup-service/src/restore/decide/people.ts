@@ -1,6 +1,7 @@
 /**
- * What people ask of a restore. Each command carries an id that the document remembers: a repeat is answered as the first time and
- * does nothing, however late it comes (R12).
+ * What people ask of a restore (R12). A command is known for ever by the call that brought it: its repeat on the way is answered as the first
+ * time and does nothing, however late it comes. By the id of its request it is known only while what it asked for is in force, and where it asks
+ * for the same: a person who repeats a request is answered as the first time, and a script that sends one id with all of its requests is heard.
  */
 
 import { MAX_RESTORE_COMMANDS } from '@tidemark/limits/limits';
@@ -12,11 +13,13 @@ import { finish, finishCanceled, firstTask, requeue, restedFrom } from './vocabu
 type Of<K extends RestoreCommand['kind']> = Extract<RestoreCommand, { kind: K }>;
 
 /** Records a cancel; from then on the restore ends as Canceled whatever its worker reports. */
-export function cancel(restore: Restore, { requestId, by, reason }: Of<'cancel'>, now: Date): RestoreDecision {
-  if (restore.cancels.some((known) => known.requestId === requestId)) return OK;
+export function cancel(restore: Restore, { requestId, callId, by, reason }: Of<'cancel'>, now: Date): RestoreDecision {
+  const isRepeat = (known: RestoreCancel) =>
+    known.callId === callId || (known.current && known.requestId === requestId && known.reason === reason);
+  if (restore.cancels.some(isRepeat)) return OK;
   if (!isActive(restore)) return refused('over');
   if (restore.cancels.length >= MAX_RESTORE_COMMANDS) return refused('tooManyCommands');
-  const recorded: RestoreCancel = { requestId, at: now, by, reason, current: true };
+  const recorded: RestoreCancel = { requestId, callId, at: now, by, reason, current: true };
   const canceled: Restore = { ...restore, cancels: [...withoutCurrent(restore), recorded] };
   switch (restore.state) {
     case 'Queued':
@@ -33,13 +36,15 @@ const withoutCurrent = ({ cancels }: Restore) => cancels.map((cancel) => ({ ...c
 /** Lets a restore go on that ended in the middle; a cancel from before is out of force. */
 export function resume(
   restore: Restore,
-  { requestId, by, hostDead }: Of<'resume'>,
+  { requestId, callId, by, hostDead }: Of<'resume'>,
   now: Date,
   limits: RestoreLimits,
 ): RestoreDecision {
   const { resumes, attempts, quietUntil } = restore;
-  if (resumes.some((known) => known.requestId === requestId)) return OK;
-  if (isActive(restore)) return refused('active');
+  if (resumes.some((known) => known.callId === callId)) return OK;
+  const last = resumes.at(-1);
+  const isRepeat = last?.requestId === requestId && last.hostDead === hostDead;
+  if (isActive(restore)) return isRepeat ? OK : refused('active');
   if (restore.targetState !== 'Partial') return refused('over');
   if (!restore.resumable) return refused('notResumable');
   if (restore.needsConfirm && !hostDead) return refused('needsConfirm');
@@ -47,7 +52,7 @@ export function resume(
   const rested = restedFrom(restore, now, limits);
   const resumed: Restore = {
     ...restore,
-    resumes: [...resumes, { requestId, at: now, by, attempts: attempts.length, ...(hostDead && { hostDead }) }],
+    resumes: [...resumes, { requestId, callId, at: now, by, attempts: attempts.length, ...(hostDead && { hostDead }) }],
     cancels: withoutCurrent(restore),
     resumable: false,
     needsConfirm: false,
@@ -63,11 +68,12 @@ export function resume(
 /** Frees a target that is Partial: a person cleaned it, or takes it as it is. */
 export function releaseTarget(
   restore: Restore,
-  { requestId, by, how, note, hostDead }: Of<'releaseTarget'>,
+  { requestId, callId, by, how, note, hostDead }: Of<'releaseTarget'>,
   now: Date,
 ): RestoreDecision {
   const { state, targetState, released, quietUntil, reason, endTime } = restore;
-  if (released?.requestId === requestId) return OK;
+  const isSame = released?.requestId === requestId && released.how === how && released.note === note;
+  if (released && (released.callId === callId || isSame)) return OK;
   if (state === 'Queued' || state === 'Running' || state === 'Canceling') return refused('active');
   if (targetState !== 'Partial') return refused('over');
   if (restore.needsConfirm && !hostDead) return refused('needsConfirm');
@@ -78,7 +84,7 @@ export function releaseTarget(
     resumable: false,
     needsConfirm: false,
     needsCleaning: how === 'asIs',
-    released: { requestId, at: now, by, how, note, ...(hostDead && { hostDead }) },
+    released: { requestId, callId, at: now, by, how, note, ...(hostDead && { hostDead }) },
   };
   return { ...OK, next: { ...finish(freed, state, now, reason), endTime } };
 }

@@ -46,14 +46,14 @@ function describe(world: World, order: readonly number[]): string {
   const copies = world.copies.map(({ step, document }) => `${step}${document}`).sort();
   parts.push('C', ...copies);
   for (const { document, command } of world.late) {
-    const { claim, fence, end, requestId } = {
+    const { claim, fence, end, callId } = {
       claim: undefined,
       fence: undefined,
       end: undefined,
-      requestId: '',
+      callId: '',
       ...command,
     };
-    parts.push('L', document, command.kind, nameOf(claim), isCurrent(world, document, fence), end?.kind, requestId);
+    parts.push('L', document, command.kind, nameOf(claim), isCurrent(world, document, fence), end?.kind, callId);
     if (command.kind === 'renew') parts.push(command.starting ? 1 : 0);
   }
   return parts.join();

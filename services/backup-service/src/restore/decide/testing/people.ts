@@ -31,6 +31,9 @@ export function stepsOfPeople(world: World): Step[] {
   ];
 }
 
+/** As a person asks: by an id of the request, and one of the call that is repeated. */
+const by = (callId: string) => ({ requestId: `of ${callId}`, callId, by: 'alice' });
+
 /** The command once, or once more at any later time. */
 function asking(world: World, number: number, command: RestoreCommand, wanted: Truth['wanted']): Step[] {
   const name = `d${number}: ${command.kind}`;
@@ -51,7 +54,7 @@ function asking(world: World, number: number, command: RestoreCommand, wanted: T
 function canceling(world: World, restore: Restore, number: number): Step[] {
   const { cancels } = restore;
   if (!isActive(restore) || cancels.length >= world.setting.cancels) return [];
-  return asking(world, number, { kind: 'cancel', requestId: `c${cancels.length}`, by: 'alice', reason: '' }, 'cancel');
+  return asking(world, number, { kind: 'cancel', ...by(`c${cancels.length}`), reason: '' }, 'cancel');
 }
 
 /** Asked, a person says that the host is dead only if it is. */
@@ -63,7 +66,7 @@ const sayingSo = ({ needsConfirm }: Restore) => (needsConfirm ? { hostDead: true
 function resuming(world: World, restore: Restore, number: number): Step[] {
   const { resumes } = restore;
   if (!restore.resumable || resumes.length >= world.setting.resumes || !isSure(world, restore, number)) return [];
-  const command = { kind: 'resume', requestId: `r${resumes.length}`, by: 'alice', ...sayingSo(restore) } as const;
+  const command = { kind: 'resume', ...by(`r${resumes.length}`), ...sayingSo(restore) } as const;
   return asking(world, number, command, 'resume');
 }
 
@@ -84,7 +87,7 @@ function releasing(world: World, restore: Restore, number: number): Step[] {
   const waits = quietUntil !== null && now < quietUntil.getTime();
   const release = (how: 'cleaned' | 'asIs'): Step =>
     wish(`d${number}: release (${how})`, (next) => {
-      const command = { requestId: 'f', by: 'alice', how, note: '', ...sayingSo(restore) };
+      const command = { ...by('f'), how, note: '', ...sayingSo(restore) };
       if (ask(next, number, { kind: 'releaseTarget', ...command }).kind === 'ok')
         setTruth(next, number, { wanted: 'release' });
     });
