@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { VerifyLevel } from '@tidemark/backupmeta/verify-content';
-import { MAX_MANIFEST_KEYS, MAX_VERIFY_FILES_AT_ONCE } from '@tidemark/limits/limits';
+import { MAX_MANIFEST_KEYS, MAX_VERIFY_FILES_AT_ONCE, MIN_VERIFY_SAMPLE } from '@tidemark/limits/limits';
 import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { UsageError } from './options.ts';
 import { parseStorageAddress } from './storage-address.ts';
@@ -85,7 +85,12 @@ export function parseVerifyOptions(args: readonly string[], folder: string): Ask
   if (!storage) throw usage('--storage <address> must say where backups are');
   if (!path) throw usage('--path <path> must name a backup below the storage');
   if (level !== 'bytes' && level !== 'meta') throw usage(`--level is bytes or meta; "${level}" is not`);
-  const sample = numberOf(values.sample, 'sample', (value) => value > 0 && value <= 1, 'a part above 0 and up to 1');
+  const sample = numberOf(
+    values.sample,
+    'sample',
+    (value) => value >= MIN_VERIFY_SAMPLE && value <= 1,
+    `a part from ${MIN_VERIFY_SAMPLE} to 1`,
+  );
   const rateLimit = numberOf(values['rate-limit'], 'rate-limit', (value) => value > 0, 'MiB per second above 0');
   const isFine = (value: number) => Number.isInteger(value) && value >= 1 && value <= MAX_VERIFY_FILES_AT_ONCE;
   const atOnce = numberOf(

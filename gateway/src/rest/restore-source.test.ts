@@ -30,6 +30,18 @@ it.each([
   expect(gateway.calls).toEqual([]);
 });
 
+it.each([
+  ['acknowledge', 'all', 'must be a list of names of checks'],
+  ['acknowledge', ['x'.repeat(65)], 'must be the name of a check'],
+  ['rateLimit', -1.5, 'must be a whole number from 0 to 4294967295'],
+])('a wrong %s is refused in a sentence, once', async (field, value, description) => {
+  const answer = await gateway.ask('POST', '/restores', { body: { ...wish, [field]: value } });
+  expectFailure(answer, 400, 10001);
+  expect(answer.body.details?.fields).toEqual([
+    { field: expect.stringMatching(new RegExp(`^${field}`)), description: expect.stringContaining(description) },
+  ]);
+});
+
 it('a source that a generated client sends for nothing is left out', async () => {
   for (const path of PATHS)
     for (const source of [null, ''])

@@ -89,7 +89,10 @@ export function toRestoreView(restore: Restore): RestoreView {
     needsCleaning: restore.needsCleaning,
     ...(quietUntil && { quietUntil: timeOf(quietUntil) }),
     cleanup: restore.cleanup.map(toCleanupView),
-    ...(cancellation && { canceledBy: cancellation.by }),
+    ...(cancellation && {
+      canceledBy: cancellation.by,
+      ...(cancellation.reason !== '' && { cancelReason: cancellation.reason }),
+    }),
     ...(release && {
       release: {
         at: timeOf(release.at),

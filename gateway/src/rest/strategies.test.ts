@@ -210,7 +210,7 @@ describe('the strategy of a cluster', () => {
     [{ verify: {} }, 'strategy.verify.every', 'such as "P7D"'],
     [{ verify: { every: 'weekly' } }, 'strategy.verify.every', 'such as "P7D"'],
     [{ verify: { every: 'P600W' } }, 'strategy.verify.every', 'up to 3650 days'],
-    [{ verify: { every: 'P7D', sample: 0 } }, 'strategy.verify.sample', 'above 0'],
+    [{ verify: { every: 'P7D', sample: 0 } }, 'strategy.verify.sample', 'from 0.000001'],
     [{ verify: { every: 'P7D', often: true } }, 'strategy.verify', '{"every":"P7D"'],
     [{ verify: 'P7D' }, 'strategy.verify', 'or null, which verifies nothing'],
     [{ windowEnd: 'maybe' }, 'strategy.windowEnd', '"letRun" or "stop"'],

@@ -83,7 +83,10 @@ export function parse<T extends z.ZodType>(schema: T, input: unknown): z.infer<T
   const violations = result.error.issues.map(
     ({ path, message }): FieldViolation => ({ field: path.join('.') || 'body', description: message }),
   );
-  throw invalidArgument(violations);
+  // A number may break two rules that say the same.
+  const isFirst = ({ field, description }: FieldViolation, index: number) =>
+    violations.findIndex((one) => one.field === field && one.description === description) === index;
+  throw invalidArgument(violations.filter(isFirst));
 }
 
 /** Parameters of a query of which none may be unknown. @throws AppError `invalid_argument` naming each that is, and every bad one */

@@ -44,6 +44,7 @@ describe('a verification over REST', () => {
   it.each([
     ['level', 'all'],
     ['sample', 0],
+    ['sample', 1e-300],
     ['sample', 1.5],
     ['sample', 'half'],
     ['rateLimit', -1],

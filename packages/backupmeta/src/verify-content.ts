@@ -168,15 +168,23 @@ export async function verifyContent(
   const toList = createFileTable();
   const all = createFileTable();
   const sums = { dataFiles: 0, bytes: 0n, filesToRead: 0, bytesToRead: 0 };
+  let [sampled, least] = [0, 1];
   for await (const file of walk(found.add)) {
     if (!all.note(file.name, file.bytes)) continue;
     sums.bytes += file.bytes;
-    if (file.kind === 'data') sums.dataFiles += 1;
+    if (file.kind === 'data') {
+      sums.dataFiles += 1;
+      sampled += isRead(file) ? 1 : 0;
+      least = Math.min(least, shareOf(file.name, seed));
+    }
     if (isRead(file)) {
       sums.filesToRead += 1;
       sums.bytesToRead += Number(file.bytes);
     } else if (file.kind === 'data') toList.note(file.name, file.bytes);
   }
+  // A sample of so few files that it holds none would prove nothing: it is as large as to hold one.
+  if (level === 'bytes' && sums.dataFiles > 0 && sampled === 0)
+    return verifyContent(files, signal, { ...options, sample: Math.min(1, least + 2 ** -32) });
   for await (const problem of compareWithList(files, toList, walk, signal)) found.add(problem);
   const reading = { files, walk, isRead, decrypt, from, bytesInAll: sums.bytesToRead, signal };
   const standing = sums.filesToRead > 0 ? await readFiles(reading, options) : from;
@@ -247,7 +255,12 @@ function harmOf(bytes: Buffer, sealed: Seal): string | undefined {
 }
 
 function isSampled(name: string, sample: number, seed: string): boolean {
-  return sample >= 1 || hash('sha1', `${seed}/${name}`, 'buffer').readUInt32LE(0) < sample * 2 ** 32;
+  return sample >= 1 || shareOf(name, seed) < sample;
+}
+
+/** The sample from which on a file is in it. */
+function shareOf(name: string, seed: string): number {
+  return hash('sha1', `${seed}/${name}`, 'buffer').readUInt32LE(0) / 2 ** 32;
 }
 
 /** Problems as they are found: the first ones, and how many. */

@@ -180,6 +180,8 @@ export const MAX_METADATA_BYTES = 4_096 * MIB;
 /** Metafiles that name metafiles. */
 export const MAX_METADATA_DEPTH = 4;
 /** Damaged files that the report of a verification names. */
+/** The least part of the data files that a verification may be asked to read. */
+export const MIN_VERIFY_SAMPLE = 1e-6;
 export const MAX_VERIFY_PROBLEMS = 100;
 /** Name of such a file, and what is wrong with it, as far as they are kept. */
 export const MAX_PROBLEM_TEXT = 1_000;

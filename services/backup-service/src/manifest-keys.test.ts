@@ -34,6 +34,7 @@ it('are public Ed25519 keys, of which a storage has a few, and never a private o
     [pem(rsa.publicKey)],
     ['no key'],
     [publicKey.padEnd(1_025)],
+    [KEYS.join('')],
     Array(MAX_MANIFEST_KEYS + 1).fill(publicKey),
   ]) {
     const error: unknown = await put(keys).catch((one: unknown) => one);

@@ -184,6 +184,18 @@ describe('a verification over the API', () => {
     });
   });
 
+  it('that is canceled before anybody has it is no refusal to who asked for it', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const { id } = await good();
+      const cancel = () => service.backups.cancelVerification({ id }).catch(() => undefined);
+      const asked = verify(id);
+      const canceled = Array.from({ length: 10 }, cancel);
+      await expect(asked).resolves.toBeDefined();
+      await Promise.all(canceled);
+      await cancel();
+    }
+  });
+
   it('keeps its backup from being deleted until it is over, and says so', async () => {
     const { id } = await good();
     await verify(id);
@@ -200,7 +212,7 @@ describe('a verification over the API', () => {
     await expect(verify(backup?.id ?? '')).rejects.toEqual(refused('backup_not_good'));
     await expect(verify('AAAAAAAAAAAAAAAAAAAAAA')).rejects.toEqual(refused('backup_not_found'));
     const { id } = await good();
-    for (const sample of [0, -1, 1.5, Number.NaN])
+    for (const sample of [0, -1, 1e-300, 1.5, Number.NaN])
       await expect(verify(id, { sample })).rejects.toMatchObject({ details: { fields: [{ field: 'sample' }] } });
     const level = VerificationLevel.VERIFICATION_LEVEL_META;
     await expect(verify(id, { level, sample: 0.5 })).rejects.toMatchObject({

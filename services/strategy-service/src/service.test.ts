@@ -281,7 +281,8 @@ describe('strategy-service', () => {
     [{ retention: { ...NOTHING, keepLast: 1 }, keepEverything: true }, 'strategy.retention', '{"keepLast":7}'],
     [{ verify: VerificationRule.create({ sample: 0.5 }) }, 'strategy.verify.every', '"P7D"'],
     [{ verify: VerificationRule.create({ everyDays: 4_000 }) }, 'verify.everyDays', 'to 3650, such as 7'],
-    [{ verify: VerificationRule.create({ everyDays: 7, sample: 2 }) }, 'strategy.verify.sample', 'at most 1'],
+    [{ verify: VerificationRule.create({ everyDays: 7, sample: 2 }) }, 'strategy.verify.sample', 'to 1'],
+    [{ verify: VerificationRule.create({ everyDays: 7, sample: 1e-300 }) }, 'strategy.verify.sample', 'from 0.000001'],
     [
       { verify: VerificationRule.create({ everyDays: 7, level: META, sample: 1 }) },
       'strategy.verify.sample',

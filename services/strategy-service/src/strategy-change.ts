@@ -1,7 +1,7 @@
 /** Reads what a save wants, for a rule of a cluster or a strategy for labels. */
 import { brOptionsViolations } from '@tidemark/br-options/br-options';
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
-import { MAX_QUOTED_WORD } from '@tidemark/limits/limits';
+import { MAX_QUOTED_WORD, MIN_VERIFY_SAMPLE } from '@tidemark/limits/limits';
 import { VerificationLevel } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type Retention as RetentionMessage,
@@ -128,8 +128,8 @@ function readVerify({ verify, neverVerify }: SettingsRequest, bad: Bad): Verific
   const isKnown = isMeta || level <= VerificationLevel.VERIFICATION_LEVEL_BYTES;
   if (!isKnown) bad('verify.level', 'must be "meta" or "bytes"');
   if (everyDays === 0) bad('verify.every', 'must be set, such as "P7D", which is every seven days');
-  if (sample !== undefined && !(sample > 0 && sample <= 1))
-    bad('verify.sample', 'must be above 0 and at most 1, which reads all data files, or be left out');
+  if (sample !== undefined && !(sample >= MIN_VERIFY_SAMPLE && sample <= 1))
+    bad('verify.sample', `must be from ${MIN_VERIFY_SAMPLE} to 1, which reads all data files, or be left out`);
   else if (sample !== undefined && isMeta)
     bad('verify.sample', 'must be left out at the level "meta", which reads no data files');
   return { level: isMeta ? 'meta' : 'bytes', everyDays, sample: sample ?? 1, rateLimit };

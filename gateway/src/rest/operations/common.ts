@@ -1,6 +1,6 @@
 /** What several operations have in common. */
 import { rulesOf } from '@tidemark/contract/rules';
-import { MAX_RATE_LIMIT } from '@tidemark/limits/limits';
+import { MAX_RATE_LIMIT, MIN_VERIFY_SAMPLE } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import { isPageToken, WHOLE_TOKEN } from '../../calls/page-token.ts';
 import { NEVER } from '../legacy-states.ts';
@@ -43,11 +43,11 @@ export const VerificationLevel = z.enum(['meta', 'bytes'], 'must be "meta" or "b
   id: 'VerificationLevel',
   description: 'Whether only the catalogue and a list of the files are looked at, or every file is read.',
 });
-const SAMPLE = 'must be a number above 0 and at most 1';
+const SAMPLE = `must be a number from ${MIN_VERIFY_SAMPLE} to 1`;
 /** How much of a backup is verified, and how fast. */
 export const VERIFICATION = {
   level: leftOut(VerificationLevel).describe('`bytes` by default.'),
-  sample: leftOut(z.number(SAMPLE).gt(0, SAMPLE).lte(1, SAMPLE)).describe(
+  sample: leftOut(z.number(SAMPLE).gte(MIN_VERIFY_SAMPLE, SAMPLE).lte(1, SAMPLE)).describe(
     'Which random part of the data files is read, at the level `bytes`; all by default.',
   ),
   rateLimit: leftOutOrFrom1(MAX_RATE_LIMIT).describe(

@@ -69,9 +69,14 @@ const Start = Wish.extend({
   confirm: leftOut(z.string('must be a text').max(64, 'must be at most 64 characters')).describe(
     'The id of the cluster that is restored into, letter for letter; as of `planHash`.',
   ),
-  acknowledge: leftOut(z.array(z.string('must be the name of a check').max(64)).max(20, 'must be at most 20')).describe(
-    'Names of checks that are `blocked`, and that you pass over.',
-  ),
+  acknowledge: leftOut(
+    z
+      .array(
+        z.string('must be the name of a check').max(64, 'must be the name of a check'),
+        'must be a list of names of checks',
+      )
+      .max(20, 'must be at most 20'),
+  ).describe('Names of checks that are `blocked`, and that you pass over.'),
 });
 
 const Query = z.object({
@@ -209,6 +214,7 @@ export const Restore = z
     quietUntil: z.string().optional().describe('Before that moment the target cannot be released.'),
     cleanup: z.array(CleanupItem),
     canceledBy: z.string().optional(),
+    cancelReason: z.string().optional().describe('What whoever canceled it gave as the reason.'),
     release: z.object({ at: z.string(), by: z.string(), cleaned: z.boolean(), note: z.string().optional() }).optional(),
     createdBy: z.string(),
     startTime: time('When the request was accepted.'),

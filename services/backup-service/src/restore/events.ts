@@ -69,10 +69,20 @@ export function restoreAccepted(restore: Restore): void {
 export function restoreChanged(before: Restore, after: Restore): void {
   reportAttempt(before, after);
   if (before.state !== after.state || before.targetState !== after.targetState) {
-    const bad = after.state === 'Failed' || (!isActive(after) && after.targetState === 'Partial');
+    // What a person does about one that failed is no failure, and their request is not the one that began it.
+    const isNews = isActive(before) || after.targetState === 'Partial';
+    const bad = isNews && (after.state === 'Failed' || (!isActive(after) && after.targetState === 'Partial'));
     const { code, message } = after.reason ?? {};
+    const { requestId } = newest(before, after) ?? facts(after);
     log[bad ? 'error' : 'info'](
-      { ...facts(after), from: before.state, reason: code, why: message, outcomeUnknown: after.outcomeUnknown },
+      {
+        ...facts(after),
+        requestId,
+        from: before.state,
+        reason: code,
+        why: message,
+        outcomeUnknown: after.outcomeUnknown,
+      },
       `restore is ${after.state}, its target ${after.targetState}`,
     );
     if (isActive(before) && !isActive(after)) ended.inc({ state: after.state, target: after.targetState });
@@ -82,6 +92,12 @@ export function restoreChanged(before: Restore, after: Restore): void {
   const resume = after.resumes[before.resumes.length];
   if (resume) audit('resume', after, resume.by, resume.requestId);
   if (!before.released && after.released) audit('release', after, after.released.by, after.released.requestId);
+}
+
+/** What a person asked for with a change. */
+function newest(before: Restore, after: Restore): { readonly requestId: string } | undefined {
+  const released = before.released ? undefined : after.released;
+  return after.cancels[before.cancels.length] ?? after.resumes[before.resumes.length] ?? released ?? undefined;
 }
 
 /** The record of the backup that a restore reads says from now on that it is damaged, or not signed any more. */

@@ -121,7 +121,10 @@ export function toListedRestore(restore: Restore, now: Date): RestoreMessage {
   return { ...toRestoreMessage(restore, now), argv: [] };
 }
 
-/** What is left in the target at a moment, and how it goes. Nothing is known of it while `br` is at work. */
+/**
+ * What is left in the target at a moment, and how it goes. Nothing is known of it while `br` is at work, and of one that goes on by itself
+ * only that counts which goes by itself too: nobody is to clean its target.
+ */
 export function cleanupOf(restore: Restore, now: Date): CleanupItem[] {
   const { attempts, targetState, state, lastBrEnd } = restore;
   const last = attempts.findLast(({ starting }) => starting !== null);
@@ -138,7 +141,8 @@ export function cleanupOf(restore: Restore, now: Date): CleanupItem[] {
     checksumsUnproven: restore.checksums === 'unproven',
     look: last.end?.look,
   });
-  return stillThere(items, now);
+  const left = stillThere(items, now);
+  return state === 'Queued' ? left.filter(({ until }) => until !== null) : left;
 }
 
 export function toSourceMessage(source: RestoreSource): SourceMessage {

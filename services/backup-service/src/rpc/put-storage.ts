@@ -77,7 +77,9 @@ async function requireKeptOwners(
     );
 }
 
-const isPublicKey = (pem: string) => pem.length <= MAX_MANIFEST_KEY && readPublicKey(pem) !== undefined;
+/** Of two keys in one text the first alone would be taken. */
+const isPublicKey = (pem: string) =>
+  pem.length <= MAX_MANIFEST_KEY && pem.split('-----BEGIN ').length === 2 && readPublicKey(pem) !== undefined;
 
 function validate(storage: Storage): void {
   const { root, maxConcurrent, trashDays, manifestKeys } = storage;
@@ -95,7 +97,7 @@ function validate(storage: Storage): void {
   check.require(
     manifestKeys.slice(0, MAX_MANIFEST_KEYS).every(isPublicKey),
     'manifestKeys',
-    `must be public Ed25519 keys in PEM form, each of at most ${MAX_MANIFEST_KEY} characters (openssl pkey -in key.pem -pubout), and never a private key`,
+    `must be public Ed25519 keys in PEM form, one in each entry and each of at most ${MAX_MANIFEST_KEY} characters (openssl pkey -in key.pem -pubout), and never a private key`,
   );
   if (storage.usableBy) check.add(usableByViolations(storage.usableBy));
   check.finish();

@@ -1,5 +1,5 @@
 import { AppError } from '@tidemark/errors/app-error';
-import { MAX_WAITING_FOR_RULES } from '@tidemark/limits/limits';
+import { MAX_WAITING_FOR_RULES, MIN_VERIFY_SAMPLE } from '@tidemark/limits/limits';
 import type {
   VerifyBackupRequest,
   VerifyBackupResponse,
@@ -36,10 +36,11 @@ export function verifyBackup({ store, verifications, places, dispatcher }: Depen
     const level = fromLevelMessage(asked);
     const check = validation();
     check.require(level !== undefined, 'level', 'must be "meta" or "bytes"');
+    // A rule may have been saved by an earlier version, and a verification reads a file at least.
     check.require(
-      sample === undefined || (sample > 0 && sample <= 1),
+      sample === undefined || (sample >= (byRule ? Number.MIN_VALUE : MIN_VERIFY_SAMPLE) && sample <= 1),
       'sample',
-      'must be above 0 and at most 1, which reads all data files, or be left out',
+      `must be from ${MIN_VERIFY_SAMPLE} to 1, which reads all data files, or be left out`,
     );
     check.require(
       sample === undefined || level !== 'meta',
@@ -62,8 +63,9 @@ export function verifyBackup({ store, verifications, places, dispatcher }: Depen
     }
     await dispatcher.attendVerification(id);
     const [now, newest] = await Promise.all([store.get(id, signal), verifications.get(id, signal)]);
-    // Somebody may have been quicker with a deletion.
-    if (newest?.run === written.run && isEnded(newest) && !newest.held) throw notGoodEnough(now ?? backup, 'verified');
+    // Somebody may have been quicker with a deletion; a cancel before it was held is no refusal.
+    if (newest?.run === written.run && newest.state === 'Unknown' && !newest.held)
+      throw notGoodEnough(now ?? backup, 'verified');
     return { backup: toBackupMessage(now ?? backup, 0, newest) };
   };
 }

@@ -333,6 +333,11 @@ describe.each<readonly [error: string, kind: string, code: string]>([
     'dirty',
     'SOURCE_FILE_MISSING',
   ],
+  [
+    'Engine Engine(Status { code: Corruption, state: "Corruption: block checksum mismatch: stored = 1, computed = 2" }): [BR:KV:ErrKVDownloadFailed]download sst failed',
+    'failed',
+    'SOURCE_FILE_DAMAGED',
+  ],
   ['x: [BR:KV:ErrKVIngestFailed]ingest sst failed', 'failed', 'TIKV_NOT_READY'],
   ['x: [BR:Restore:ErrRestoreSplitFailed]fail to split region', 'failed', 'TIKV_NOT_READY'],
   ['x: [BR:KV:ErrKVEpochNotMatch]epoch not match', 'stopped', 'TIKV_NOT_READY'],

@@ -252,6 +252,14 @@ export const RESTORE_ERRORS: readonly ErrorRow[] = [
     message: 'The disk of a TiKV of the target is full, or that of the worker. Make room.',
   },
   {
+    code: 'SOURCE_FILE_DAMAGED',
+    class: 'change',
+    when: /code: Corruption, state: "?(?:Corruption: )?([^"]*)/,
+    message: ([, how]) =>
+      `TiKV found a file of the backup damaged (${quoted(how)}). Verify the backup, which names the file, and restore another one; where the file is made whole again, the restore goes on.`,
+    pastChecks: true,
+  },
+  {
     code: 'TIKV_NOT_READY',
     class: 'retry',
     when: /ErrKVDownloadFailed|ErrKVIngestFailed|ErrRestoreSplitFailed|ErrRestoreNoPeer|ErrPDUknownScatterResult/,

@@ -37,8 +37,12 @@ export function watchForFiles(
       if (since !== undefined) return;
       const from = performance.now();
       since = from;
-      const file = /Cannot read (\S+) into/.exec(fields.get('error') ?? '')?.[1]?.slice(0, MAX_QUOTED);
-      const message = `TiKV cannot load ${file ?? 'a file'} of the backup for now; br tries again for some ten minutes. Every TiKV of the target must be able to read the storage.`;
+      const error = fields.get('error') ?? '';
+      const file = /Cannot read (\S+) into/.exec(error)?.[1]?.slice(0, MAX_QUOTED);
+      const hint = error.includes('code: Corruption')
+        ? 'It is damaged: verify the backup.'
+        : 'Every TiKV of the target must be able to read the storage.';
+      const message = `TiKV cannot load ${file ?? 'a file'} of the backup for now; br tries again for some ten minutes. ${hint}`;
       report(() => ({ code: 'FILE_NOT_LOADED', message, store: '', seconds: (performance.now() - from) / 1_000 }));
     },
     goesOn,

@@ -15,6 +15,12 @@ const LOST_WORKER: Reason = {
     'The worker that ran br was lost, and nobody saw how br ended. Look at the target before you resume or release it.',
 };
 
+const GOES_ON: Reason = {
+  code: 'LOST',
+  message:
+    'The worker that ran br was lost. The restore goes on by itself at its checkpoint, once the br of that worker is certainly gone: nothing is to be done, and nobody may use or clean the target.',
+};
+
 const isOverdue = ({ state, deadline }: Restore, now: Date) => state === 'Queued' && deadline < now;
 
 /** Rings for work that waits; the hold on the source is the service's own work. */
@@ -55,5 +61,5 @@ function afterLoss(restore: Restore, now: Date, { lossRestMs }: RestoreLimits): 
   if (lost.spoilt) return spoil(lost, now);
   if (lost.state === 'Canceling') return finishCanceled(lost, now);
   if (strictLoss || !lost.hasCheckpoint || lost.resumesLeft === 0) return fail(lost, now, LOST_WORKER, true);
-  return requeue({ ...lost, resumesLeft: lost.resumesLeft - 1 }, now, quietUntil);
+  return { ...requeue({ ...lost, resumesLeft: lost.resumesLeft - 1 }, now, quietUntil), reason: GOES_ON };
 }
