@@ -52,6 +52,7 @@ export interface RestoreDocument {
   readonly request: { readonly key?: string };
   readonly source: { readonly backupId: string; readonly path: string };
   readonly target: { readonly clusterId: string; readonly pd: readonly string[] };
+  readonly options: { readonly filter?: readonly string[] };
   readonly held: boolean;
   readonly state: string;
   readonly targetState: string;

@@ -3,12 +3,14 @@ import { check } from './checker.ts';
 import type { BackupDocument, Evidence, RestoreDocument, TargetSight } from './evidence.ts';
 import type { Request } from './request.ts';
 import { RESTORE_RULES, type RestoreRuleName } from './restore-rules.ts';
+import { PART } from './tables.ts';
 
 const AT = Date.UTC(2026, 0, 5, 12);
 const at = (seconds: number) => new Date(AT + seconds * 1000);
 const PATH = 'nfs/em/backup/c1/2026-01-05-12-00-00-full';
 const PD = '127.0.0.1:2001';
 const ROWS = { 'shop/orders': '7 rows (a1)' };
+const WHOLE = { ...ROWS, 'shop/products': '5 rows (c3)', 'crm/people': '3 rows (d4)' };
 const CHECKPOINT = { '__TiDB_BR_Temporary_Snapshot_Restore_Checkpoint/cpt_metadata': '1 rows (b2)' };
 
 type Attempt = RestoreDocument['attempts'][number];
@@ -33,6 +35,7 @@ const restore = (overrides: Partial<RestoreDocument> = {}): RestoreDocument => {
     request: { key: 'k2' },
     source: { backupId: 'b1', path: PATH },
     target: { clusterId: 't1', pd: [PD] },
+    options: {},
     held: false,
     state: 'Succeeded',
     targetState: 'Restored',
@@ -208,6 +211,13 @@ const CORRUPTIONS: Readonly<Record<RestoreRuleName, Readonly<Record<string, Evid
       sights: [sight({ now: { ...ROWS, 'crm/people': '1 rows' } })],
     },
     'Restored from what nobody has seen': { ...GOOD, backedUp: {} },
+    'Restored without what its filter chose': withRestore(restore({ options: { filter: PART } }), {
+      sights: [sight({ now: {} })],
+    }),
+    'Restored with what its filter left out': withRestore(restore({ options: { filter: PART } }), {
+      backedUp: { b1: WHOLE },
+      sights: [sight({ now: WHOLE })],
+    }),
     'Restored with a checkpoint of which nothing is said': {
       ...GOOD,
       sights: [sight({ now: { ...ROWS, ...CHECKPOINT } })],
@@ -293,6 +303,11 @@ const CORRUPTIONS: Readonly<Record<RestoreRuleName, Readonly<Record<string, Evid
 describe('the checker of restores', () => {
   it('finds nothing where all is well', () => {
     expect(check(GOOD)).toEqual([]);
+  });
+
+  it('finds nothing where a filter chose what came back', () => {
+    const part = restore({ options: { filter: PART } });
+    expect(check(withRestore(part, { backedUp: { b1: WHOLE }, sights: [sight()] }))).toEqual([]);
   });
 
   it('holds nothing against a target that was cleaned, released and restored into again', () => {

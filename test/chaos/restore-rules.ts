@@ -1,6 +1,6 @@
 /** What a run must leave of restores (R1 to R14 of restores 3), by their records, their targets, and the ledger of demo-br. */
 import { CLOCK_MS, type Evidence, hadNoMount, type RestoreDocument } from './evidence.ts';
-import { differences, tablesOfUsers } from './tables.ts';
+import { differences, partOf, tablesOfUsers } from './tables.ts';
 
 type Judge = (evidence: Evidence) => Iterable<string>;
 type Attempt = RestoreDocument['attempts'][number];
@@ -45,7 +45,7 @@ export const RESTORE_RULES = {
     }
   },
 
-  /** Restored is all that was backed up, Untouched is what was there before, and what was said once holds. */
+  /** Restored is all that was backed up, or what a filter chose of it, Untouched is what was there before, and what was said once holds. */
   *'a target holds what its restore says'({ sights, restores, backedUp }) {
     const byId = new Map(restores.map((restore) => [restore._id, restore]));
     for (const { restoreId, clusterId, state, targetState, needsCleaning, before, now } of sights) {
@@ -53,7 +53,8 @@ export const RESTORE_RULES = {
       const name = `${restoreId} in ${clusterId} (${state}, ${targetState})`;
       if (restore?.state !== state || restore.targetState !== targetState)
         yield `${name} is ${restore?.state ?? 'not on record'}, ${restore?.targetState ?? ''} by now`;
-      const wanted = backedUp[restore?.source.backupId ?? ''];
+      const all = backedUp[restore?.source.backupId ?? ''];
+      const wanted = all && restore?.options.filter ? partOf(all) : all;
       if (targetState === 'Restored') {
         if (!wanted) yield `${name} is of a backup that nobody has seen`;
         for (const difference of differences(tablesOfUsers(now), wanted ?? {})) yield `${name}: ${difference}`;

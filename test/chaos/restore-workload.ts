@@ -16,7 +16,7 @@ import type { SampleSize } from '@tidemark/demo-br/sample-data';
 import type { Client } from './client.ts';
 import type { TargetSight } from './evidence.ts';
 import { type Action, pickOf, type RestoreActionKind } from './plan.ts';
-import { type Tables, tablesOfBackup, tablesOfCluster } from './tables.ts';
+import { PART, type Tables, tablesOfBackup, tablesOfCluster } from './tables.ts';
 import type { World } from './world.ts';
 
 /** Clusters that are restored from, by what their `br` is like: that of the backup, and that of restores of it. */
@@ -39,6 +39,8 @@ const LOCAL_MS = 10_000;
 const READY_MS = 60_000;
 const POLL_MS = 300;
 const TRIES = 4;
+/** How many of the restores bring a part of their backup back. */
+const PARTS = 0.5;
 /** How often one restore is resumed once all is healed, before its target is cleaned instead. */
 const RESUMES = 8;
 
@@ -165,7 +167,10 @@ export async function startRestoreWorkload(
     );
     const { backupId } = pickOf(found?.snapshots ?? [], (which * 997) % 1) ?? {};
     if (backupId === undefined) return;
-    const wish = { backupId, targetClusterId: target.id };
+    const before = tablesOfCluster(target.cluster.folder);
+    // Who asks for a part says that there are no such tables, and is right.
+    const isPart = Object.keys(before).length === 0 && (which * 131) % 1 < PARTS;
+    const wish = { backupId, targetClusterId: target.id, ...(isPart && { filter: PART }) };
     const planned = await look<{ plan: { planHash: string; source: { path: string } } }>(
       again,
       'POST',
@@ -179,8 +184,8 @@ export async function startRestoreWorkload(
     if (!tables) return; // its files are being removed
     backedUp[backupId] = tables;
     clusterOfBackup.set(backupId, sourceId);
-    const before = tablesOfCluster(target.cluster.folder);
-    target.asked = { key: newKey(), backupId, body: { ...wish, planHash, confirm: target.id }, before };
+    const acknowledge = isPart ? ['existingTables'] : [];
+    target.asked = { key: newKey(), backupId, body: { ...wish, planHash, confirm: target.id, acknowledge }, before };
     const { asked } = target;
     await untilAsked(target, again);
     if (again > 0.8 && target.current?.before === before) {

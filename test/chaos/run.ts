@@ -205,7 +205,10 @@ function toResult({ plan, minutes, counts, leftOut, settledAfterSeconds }: RunFa
       if (deletion.state === 'None') return state;
       return byRetention(deletion) ? `${state}, deleted by retention` : `${state}, deleted`;
     }),
-    restores: countBy(restores, ({ state, targetState }) => `${state}, ${targetState}`),
+    restores: countBy(
+      restores,
+      ({ state, targetState, options }) => `${options.filter ? 'a part ' : ''}${state}, ${targetState}`,
+    ),
     restoreAttempts: countBy(
       restores.flatMap(({ attempts }) => attempts),
       ({ outcome, end }) => (outcome === 'lost' ? `lost, ${end?.kind ?? 'unknown'}` : (end?.kind ?? 'none')),

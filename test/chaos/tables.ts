@@ -57,6 +57,15 @@ export function tablesOfUsers(tables: Tables): Tables {
   return Object.fromEntries(Object.entries(tables).filter(([name]) => !name.startsWith(OF_BR)));
 }
 
+/** The filter of restores that bring a part of a backup back. */
+export const PART: readonly string[] = ['SHOP.*', '!shop.prod?cts'];
+
+/** What that filter chooses of some tables. */
+export function partOf(tables: Tables): Tables {
+  const isChosen = (name: string) => name.startsWith('shop/') && name !== 'shop/products';
+  return Object.fromEntries(Object.entries(tables).filter(([name]) => isChosen(name)));
+}
+
 /** In which tables two clusters differ, in a sentence for each. */
 export function differences(found: Tables, wanted: Tables): string[] {
   return [...new Set([...Object.keys(wanted), ...Object.keys(found)])]
