@@ -103,8 +103,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { say = () => undefined, restart = true, br = [DEMO_BR] } = options;
   const missing = br.find((program) => !isExecutable(program));
   if (missing !== undefined) throw new Error(`${missing} cannot be executed: name the br to run with --br.`);
-  for (const program of br) {
-    // A worker would wait for a better one; who starts a whole stack wants to know.
+  for (const program of options.br ?? []) {
+    // A worker would wait for a better one; who starts a whole stack with one of his own wants to know.
     const answer = await ask(program, ['-V'], BR_ANSWER_MS);
     if (!answer?.includes('Release Version'))
       throw new Error(`${program} is not a br: it does not answer to -V as br does.`);
