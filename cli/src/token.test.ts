@@ -23,7 +23,8 @@ interface Outcome {
   readonly stderr: string;
 }
 const run = async (...args: string[]): Promise<Outcome> => {
-  const env = { PATH: process.env.PATH, INIT_CWD: folder, TIDEMARK_TOKENS_FILE: 'tokens.json' };
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  const env = { PATH, NODE_COMPILE_CACHE, INIT_CWD: folder, TIDEMARK_TOKENS_FILE: 'tokens.json' };
   try {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [MAIN, 'token', ...args], { env });
     return { code: 0, stdout, stderr };

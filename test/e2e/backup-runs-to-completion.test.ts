@@ -9,9 +9,10 @@ import { type BackupRecord, startTidemark, type Tidemark } from './tidemark.ts';
 
 const CLI = join(import.meta.dirname, '..', '..', 'cli', 'src', 'main.ts');
 
+const { PATH, NODE_COMPILE_CACHE } = process.env;
 const runCli = (...args: readonly string[]) =>
   new Promise<{ readonly code: unknown; readonly lines: readonly string[]; readonly errors: string }>((resolve) =>
-    execFile(process.execPath, [CLI, ...args], { env: { PATH: process.env.PATH ?? '' } }, (error, output, errors) =>
+    execFile(process.execPath, [CLI, ...args], { env: { PATH, NODE_COMPILE_CACHE } }, (error, output, errors) =>
       resolve({ code: error ? error.code : 0, lines: output.split('\n').slice(0, -1), errors }),
     ),
   );

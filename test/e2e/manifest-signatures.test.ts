@@ -64,8 +64,9 @@ describe('a signed manifest', () => {
   };
   const offline = async ({ filePath }: BackupRecord, ...more: readonly string[]) => {
     const args = ['verify', '--storage', tidemark.stack.storage, '--path', filePath, ...more];
+    const { PATH, NODE_COMPILE_CACHE } = process.env;
     const child = spawn(process.execPath, [CLI, ...args], {
-      env: { PATH: process.env.PATH ?? '' },
+      env: { PATH, NODE_COMPILE_CACHE },
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     let text = '';

@@ -13,12 +13,16 @@ function letIn({ stack }: Tidemark, word: string, role: string, clusters: readon
   writeFileSync(file, JSON.stringify({ tokens: [...tokens, added] }));
 }
 
+let tidemark: Tidemark;
+beforeAll(async () => {
+  tidemark = await startTidemark();
+}, 120_000);
+afterAll(() => tidemark?.[Symbol.asyncDispose]());
+
 describe('a storage of one team', () => {
-  let tidemark: Tidemark;
   let shop: string;
   let billing: string;
   beforeAll(async () => {
-    tidemark = await startTidemark();
     shop = await tidemark.cluster('shop', { labels: { team: 'shop' } });
     billing = await tidemark.cluster('billing', { labels: { team: 'billing' } });
     mkdirSync(join(tidemark.stack.storage, 'team'));
@@ -28,8 +32,7 @@ describe('a storage of one team', () => {
     await vi.waitFor(async () => expect((await as('billing-admin', 'GET', `/clusters/${billing}`)).status).toBe(200), {
       timeout: 10_000,
     });
-  }, 120_000);
-  afterAll(() => tidemark?.[Symbol.asyncDispose]());
+  });
 
   const put = async (usableBy: object | null) =>
     tidemark.call('PUT', '/storages/team', { type: 'local', path: join(tidemark.stack.storage, 'team'), usableBy });
@@ -127,10 +130,8 @@ describe('a storage of one team', () => {
 });
 
 describe('the keys of a storage', () => {
-  let tidemark: Tidemark;
   let clusterId: string;
   beforeAll(async () => {
-    tidemark = await startTidemark();
     clusterId = await tidemark.cluster('mine');
     const cloud = { type: 's3', bucket: 'prod', endpoint: 'http://127.0.0.1:9', credentials: { envPrefix: 'PROD_' } };
     expect(await tidemark.call('PUT', '/storages/cloud', cloud)).toMatchObject({ status: 200 });
@@ -138,8 +139,7 @@ describe('the keys of a storage', () => {
     await vi.waitFor(async () => expect((await limited('GET', `/clusters/${clusterId}`)).status).toBe(200), {
       timeout: 10_000,
     });
-  }, 120_000);
-  afterAll(() => tidemark?.[Symbol.asyncDispose]());
+  });
 
   const limited = (method: string, path: string, body?: unknown) =>
     tidemark.call(method, path, body, { authorization: 'Bearer limited' });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+const { PATH, NODE_COMPILE_CACHE } = process.env;
 const MAINS = [
   'services/strategy-service/src/main.ts',
   'services/backup-service/src/main.ts',
@@ -15,7 +16,7 @@ const MAINS = [
 // vitest accepts syntax that node refuses, so each entry point is loaded by node itself, whole module graph and all.
 it.each(MAINS)('%s runs under plain node, and names every wrong setting with exit code 2', async (main) => {
   const child = spawn(process.execPath, [join(ROOT, main)], {
-    env: { PATH: process.env.PATH ?? '', TIDEMARK_OPERATIONS_PORT: 'nowhere', TIDEMARK_HOST: '0.0.0.0' },
+    env: { PATH, NODE_COMPILE_CACHE, TIDEMARK_OPERATIONS_PORT: 'nowhere', TIDEMARK_HOST: '0.0.0.0' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let text = '';

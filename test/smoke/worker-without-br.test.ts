@@ -41,7 +41,8 @@ it.each([
     const port = await freePort();
     worker = spawn(process.execPath, [MAIN], {
       env: {
-        PATH: process.env.PATH ?? '',
+        PATH: process.env.PATH,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
         TIDEMARK_OPERATIONS_PORT: String(port),
         TIDEMARK_AMQP_URL: inject('amqpUrl'),
         TIDEMARK_AMQP_NAMESPACE: namespace,

@@ -36,21 +36,7 @@ describe.each([
   { find: findRabbitmq, names: ['epmd', 'rabbitmq'] },
   { find: findMongodb, names: ['mongodb'] },
 ])('$find.name', ({ find, names }) => {
-  test('starts a private server, and stops it without leaving a process', async () => {
-    const options = await newOptions();
-    const server = await find(options);
-    await server.start();
-    const records = readRunRecords(options.dataDir);
-    expect(records.map(({ name }) => name).sort()).toEqual(names);
-    expect(records.every(isAlive)).toBe(true);
-
-    await server.stop();
-    expect(records.some(isAlive)).toBe(false);
-    expect(readRunRecords(options.dataDir)).toEqual([]);
-    expect(await isTaken(portOf(server))).toBe(false);
-  });
-
-  test('tells of a crash, and comes back on the same address with its data wiped', async () => {
+  test('is a private server that tells of a crash, comes back on the same address with its data wiped, and stops without leaving a process', async () => {
     const crashed = Promise.withResolvers<LocalServer>();
     const options = await newOptions(crashed.resolve);
     await using server = await find(options);
@@ -65,6 +51,14 @@ describe.each([
     await server.start();
     expect(server.url).toBe(url);
     expect(await isTaken(portOf(server))).toBe(true);
+    const records = readRunRecords(options.dataDir);
+    expect(records.map(({ name }) => name).sort()).toEqual(names);
+    expect(records.every(isAlive)).toBe(true);
+
+    await server.stop();
+    expect(records.some(isAlive)).toBe(false);
+    expect(readRunRecords(options.dataDir)).toEqual([]);
+    expect(await isTaken(portOf(server))).toBe(false);
   });
 });
 
