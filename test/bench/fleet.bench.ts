@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Db } from 'mongodb';
+import {
+  clusterDocument,
+  finishedBackup,
+  insertAll,
+  openWindow,
+  type StoredDocument,
+  strategyDocument,
+} from '../documents.ts';
+import type { BenchContext, Benchmark, Figure } from './benchmark.ts';
+import { type HttpClient, mustCall, openHttpClient } from './http-client.ts';
+import { interleave } from './rounds.ts';
+import { against, median, quantile } from './statistics.ts';
+
+const HOUR_MS = 3_600_000;
+/** The first page over 10,000 clusters takes at most so many times that over 100. */
+const MOST_GROWTH = 2;
+/** The embedded database takes in some sixty clusters a second. */
+const TAKEN_IN_MS = 600_000;
+const LOOK_MS = 500;
+
+export const benchmark: Benchmark = {
+  name: 'fleet',
+  what: 'the first page of the fleet over REST, and one that a text narrows, over few clusters and over many',
+  async run(context) {
+    const sizes = context.quick ? [100, 1_000] : [100, 10_000];
+    const worlds = [];
+    for (const size of sizes) worlds.push({ size, api: await makeWorld(size, context) });
+    const subjects = Object.fromEntries(
+      worlds.flatMap(({ size, api }) => [
+        [`first ${size}`, () => mustCall(api, 'GET', '/fleet')],
+        [`text ${size}`, () => mustCall(api, 'GET', '/fleet?text=000007')],
+      ]),
+    );
+    const rounds = { rounds: context.quick ? 50 : 300, warmUps: 20, signal: context.signal };
+    const times = await interleave(subjects, rounds);
+    return ['first', 'text'].flatMap((kind) => figures(kind, sizes, (size) => times[`${kind} ${size}`] ?? []));
+  },
+};
+
+function figures(
+  kind: string,
+  [few = 0, many = 0]: readonly number[],
+  of: (size: number) => readonly number[],
+): Figure[] {
+  const what = kind === 'first' ? 'the first page' : 'a page narrowed by a text';
+  const [some, all] = [median(of(few)), median(of(many))];
+  const isFirst = kind === 'first';
+  return [
+    { name: `${what}, ${few.toLocaleString('en')} clusters`, value: some, unit: 'ms' },
+    {
+      name: `${what}, ${many.toLocaleString('en')} clusters`,
+      value: all,
+      unit: 'ms',
+      ...against(all, `over ${few.toLocaleString('en')}`, some),
+      ...(isFirst && { target: { of: 'ratio' as const, atMost: MOST_GROWTH } }),
+    },
+    { name: `${what}, ${many.toLocaleString('en')} clusters, p99`, value: quantile(of(many), 0.99), unit: 'ms' },
+  ];
+}
+
+interface Told {
+  readonly data: { readonly counts: Readonly<Record<string, number>> };
+}
+
+/** So many clusters with a rule and a good backup each, of which every tenth is late, that the scheduler has taken in. */
+async function makeWorld(size: number, context: BenchContext): Promise<HttpClient> {
+  const { say, signal } = context;
+  const database = context.database();
+  const stack = await context.processes(database, {
+    copies: { 'strategy-service': 1, 'backup-service': 1, 'scheduler-service': 1, 'executor-worker': 0, gateway: 1 },
+    env: {
+      // What is inserted behind the services' backs is taken in by the next look at everything.
+      'scheduler-service': { TIDEMARK_FLEET_REBUILD_SECONDS: '10' },
+      gateway: { TIDEMARK_RATE_PER_SECOND: '1000000', TIDEMARK_RATE_BURST: '1000000' },
+    },
+    register: false,
+  });
+  say(`making ${size.toLocaleString('en')} clusters`);
+  await fill(database, size, signal);
+  const api = context.use(openHttpClient(`${stack.url}/api/v1`, stack.token));
+  for (const until = performance.now() + TAKEN_IN_MS; ; await sleep(LOOK_MS, undefined, { signal })) {
+    const { status, text } = await api.call('GET', '/fleet?pageSize=1');
+    const { counts }: Told['data'] = status === 200 ? (JSON.parse(text) as Told).data : { counts: {} };
+    if (counts.inTime === size - Math.ceil(size / 10) && counts.veryLate === Math.ceil(size / 10)) return api;
+    if (performance.now() > until)
+      throw new Error(`The scheduler has not taken the fleet in: ${JSON.stringify(counts)}`);
+  }
+}
+
+async function fill(database: Db, size: number, signal: AbortSignal): Promise<void> {
+  const collection = (name: string) => database.collection<StoredDocument>(name);
+  const clusterId = (index: number) => `cluster-${String(index).padStart(6, '0')}`;
+  const now = Date.now();
+  await insertAll(collection('clusters'), size, (index) => clusterDocument(clusterId(index), 'bench'), signal);
+  const planned = (index: number) => strategyDocument(clusterId(index), openWindow(new Date(now + 12 * HOUR_MS)));
+  await insertAll(collection('strategies'), size, planned, signal);
+  const ended = (index: number) => new Date(now - (index % 10 === 0 ? 200 : 10) * HOUR_MS);
+  const backup = (index: number) =>
+    finishedBackup(`backup-${String(index).padStart(14, '0')}`, clusterId(index), 'Succeeded', ended(index));
+  await insertAll(collection('backups'), size, backup, signal);
+}
