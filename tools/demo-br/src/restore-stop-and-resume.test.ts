@@ -1,7 +1,7 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { MetaFile } from '@tidemark/protocol/br/backup';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { performTask } from './demo-cluster-task.ts';
 import type { Outcome } from './outcome.ts';
 import { CHECKPOINT_DATABASE } from './restore-checkpoint.ts';
@@ -9,12 +9,19 @@ import { readLines, SOURCE_PD, TARGET_PD, type TestRun, type TestStorage, testSt
 
 // What becomes of a restore that was stopped, killed or disturbed, and of the next one.
 
+/** What all tests begin with: a cluster, a backup of it, and an empty cluster. */
+let prepared: TestStorage;
 let storage: TestStorage;
-beforeEach(async () => {
+beforeAll(async () => {
+  prepared = testStorage();
+  await prepared.cluster(SOURCE_PD).touch();
+  await performTask(prepared.cluster(TARGET_PD), { verb: 'empty' }, SIGNAL);
+  expect((await prepared.backup('x').ended).code).toBe(0);
+});
+afterAll(() => prepared[Symbol.asyncDispose]());
+beforeEach(() => {
   storage = testStorage();
-  await storage.cluster(SOURCE_PD).touch();
-  await empty();
-  expect((await storage.backup('x').ended).code).toBe(0);
+  cpSync(prepared.root, storage.root, { recursive: true });
 });
 afterEach(() => storage[Symbol.asyncDispose]());
 
@@ -26,7 +33,6 @@ const NOT_FRESH = '[BR:Restore:ErrRestoreNotFreshCluster]cluster is not fresh';
 const cluster = () => storage.cluster(TARGET_PD);
 const source = () => storage.contentOf(SOURCE_PD);
 const target = () => storage.contentOf(TARGET_PD);
-const empty = () => performTask(cluster(), { verb: 'empty' }, SIGNAL);
 const perform = (task: Parameters<typeof performTask>[1]) => performTask(cluster(), task, SIGNAL);
 const flushed = async () =>
   [...((await cluster().readTable({ db: CHECKPOINT_DATABASE, table: 'cpt_data' }))?.rows.values() ?? [])].length;
@@ -175,7 +181,7 @@ test('another kind of restore after a broken one takes its checkpoint, and the w
 });
 
 test('two restores of one backup disturb each other: the second succeeds early, the first fails at its end', async () => {
-  const first = await underWay([], { flushSeconds: 0, seconds: 3 });
+  const first = await underWay([], { flushSeconds: 0, seconds: 8 });
   expect((await restore()).code).toBe(0);
   const { code, stderr } = await first.ended;
   expect(code).toBe(1);

@@ -68,7 +68,7 @@ test.each([
   ['v8.1.0', 'a/b//checkpoints/backup/'],
   ['v8.5.0', 'a/b/checkpoints/backup/'],
 ])('a signal leaves the checkpoint and its lock of %s in %s', async (version, folder) => {
-  const run = backup({ ...SLOW, version, lockTtlSeconds: 3 });
+  const run = backup({ ...SLOW, version, lockTtlSeconds: 60 });
   await underWay();
   run.child.kill('SIGTERM');
   expect((await run.ended).stderr).toContain('Error: context canceled');
