@@ -15,7 +15,8 @@ import {
 } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import { purposeOf } from './cluster-purpose.ts';
 import { timeOf } from './legacy-states.ts';
-import type { PlanView, PointView, RestoreView } from './operations/restores.ts';
+import type { PointView } from './operations/recovery-points.ts';
+import type { PlanView, RestoreView } from './operations/restores.ts';
 import { levelOf } from './verification-level.ts';
 
 export const STATES = {

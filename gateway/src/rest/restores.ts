@@ -8,6 +8,7 @@ import { logText, PLAIN_TEXT } from './attempt-log.ts';
 import { BEAT, EVENT_STREAM, eventsOf, type ServerSentEvent } from './events.ts';
 import { CREATE_FAILED, QUERY_FAILED } from './failure-numbers.ts';
 import { idempotencyKey } from './idempotency-key.ts';
+import { listRecoveryPoints } from './operations/recovery-points.ts';
 import * as operations from './operations/restores.ts';
 import { STATES, toPlanView, toPointView, toRestoreView } from './restore-view.ts';
 import { type ReadOf, route, type Shown } from './route.ts';
@@ -69,7 +70,7 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
   route(app, dependencies, {
     method: 'GET',
     path: '/clusters/:clusterId/recovery-points',
-    operation: operations.listRecoveryPoints,
+    operation: listRecoveryPoints,
     failureNumber: QUERY_FAILED,
     toRequest: ({ params, query: { pageSize = DEFAULT_PAGE_SIZE, pageToken = '' } }) => ({
       clusterId: params.clusterId,

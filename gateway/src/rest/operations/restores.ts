@@ -5,17 +5,7 @@ import { PURPOSE_NAMES } from '../cluster-purpose.ts';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
 import type { Operation } from '../operation.ts';
 import { flag, Id, leftOut, leftOutOrFrom1, required, wholeNumber } from '../validate.ts';
-import {
-  BACKUP_ID,
-  CLUSTER_ID,
-  counted,
-  EventsBrokeOff,
-  GoesOn,
-  jsonLine,
-  logQuery,
-  OfCluster,
-  time,
-} from './common.ts';
+import { BACKUP_ID, CLUSTER_ID, counted, EventsBrokeOff, GoesOn, jsonLine, logQuery, time } from './common.ts';
 
 export const STATE_NAMES = ['Queued', 'Running', 'Canceling', 'Succeeded', 'Failed', 'Canceled'] as const;
 export const TARGET_STATE_NAMES = ['Untouched', 'Partial', 'Restored', 'Released'] as const;
@@ -228,7 +218,8 @@ export const Restore = z
 export type RestoreView = z.infer<typeof Restore>;
 const OneRestore = z.object({ restore: Restore }).meta({ id: 'OneRestore' });
 
-const SOURCE = {
+/** The backup of the examples. */
+export const SOURCE = {
   backupId: 'h6IhUQh-Q32MDOfcVieYgA',
   clusterId: 'test-tidb',
   storageId: 'local',
@@ -503,62 +494,4 @@ export const readRestoreLog = {
     example: '==> attempt 1, br v8.5.0, worker executor-worker-1 <==\n[INFO] [client.go:312] ["start restore"]\n',
   },
   errors: ['restore_not_found'],
-} as const satisfies Operation;
-
-const PointsQuery = z.object({ pageSize: Query.shape.pageSize, pageToken: GoesOn.pageToken });
-const Point = z
-  .object({
-    backupId: z.string(),
-    tso: z.string().describe('The snapshot point, decimal.'),
-    time: time('The moment of that.'),
-    sizeBytes: counted('Its size in bytes.'),
-    storageId: z.string(),
-    clusterVersion: z.string(),
-    verification: z
-      .object({ level: z.string(), at: z.string() })
-      .optional()
-      .describe('Of the verification that found it good; absent where none has.'),
-  })
-  .meta({ id: 'RecoveryPoint', description: 'A moment to which a cluster can be brought back.' });
-const Points = z
-  .object({
-    snapshots: z.array(Point),
-    pageToken: z.string().optional().describe('For the next page; absent behind the last one.'),
-    newest: Point.optional(),
-    newestVerified: Point.optional().describe('The newest that a verification found good.'),
-    rpoSeconds: z.number().optional().describe('From the newest point to now: what would be lost.'),
-    estimate: z.object({ snapshotSeconds: counted('How long a restore of the newest may take.') }).optional(),
-  })
-  .meta({ id: 'RecoveryPoints' });
-export type PointView = z.infer<typeof Point>;
-
-const POINT: PointView = {
-  backupId: SOURCE.backupId,
-  tso: SOURCE.tso,
-  time: '2026-01-05T23:00:00.512Z',
-  sizeBytes: SOURCE.sizeBytes,
-  storageId: SOURCE.storageId,
-  clusterVersion: SOURCE.clusterVersion,
-  verification: { level: 'bytes', at: '2026-01-06T01:00:00.000Z' },
-};
-
-export const listRecoveryPoints = {
-  id: 'listRecoveryPoints',
-  tag: 'Restores',
-  call: 'listRecoveryPoints',
-  summary: 'The moments to which a cluster can be brought back, newest first',
-  description: 'Its good backups that nobody deletes, and that no verification found damaged.',
-  params: OfCluster,
-  query: PointsQuery,
-  answer: {
-    data: Points,
-    example: {
-      snapshots: [POINT],
-      newest: POINT,
-      newestVerified: POINT,
-      rpoSeconds: 32_400,
-      estimate: { snapshotSeconds: 11_400 },
-    },
-  },
-  errors: ['cluster_not_found'],
 } as const satisfies Operation;

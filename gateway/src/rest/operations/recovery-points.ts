@@ -1,0 +1,69 @@
+import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '@tidemark/limits/limits';
+import { z } from 'zod';
+import type { Operation } from '../operation.ts';
+import { leftOutOrFrom1 } from '../validate.ts';
+import { counted, GoesOn, OfCluster, time } from './common.ts';
+import { SOURCE } from './restores.ts';
+
+const PointsQuery = z.object({
+  pageSize: leftOutOrFrom1(MAX_PAGE_SIZE).describe(
+    `1 to ${MAX_PAGE_SIZE}; ${DEFAULT_PAGE_SIZE} by default, and for 0, which is left out.`,
+  ),
+  pageToken: GoesOn.pageToken,
+});
+const Point = z
+  .object({
+    backupId: z.string(),
+    tso: z.string().describe('The snapshot point, decimal.'),
+    time: time('The moment of that.'),
+    sizeBytes: counted('Its size in bytes.'),
+    storageId: z.string(),
+    clusterVersion: z.string(),
+    verification: z
+      .object({ level: z.string(), at: z.string() })
+      .optional()
+      .describe('Of the verification that found it good; absent where none has.'),
+  })
+  .meta({ id: 'RecoveryPoint', description: 'A moment to which a cluster can be brought back.' });
+const Points = z
+  .object({
+    snapshots: z.array(Point),
+    pageToken: z.string().optional().describe('For the next page; absent behind the last one.'),
+    newest: Point.optional(),
+    newestVerified: Point.optional().describe('The newest that a verification found good.'),
+    rpoSeconds: z.number().optional().describe('From the newest point to now: what would be lost.'),
+    estimate: z.object({ snapshotSeconds: counted('How long a restore of the newest may take.') }).optional(),
+  })
+  .meta({ id: 'RecoveryPoints' });
+export type PointView = z.infer<typeof Point>;
+
+const POINT: PointView = {
+  backupId: SOURCE.backupId,
+  tso: SOURCE.tso,
+  time: '2026-01-05T23:00:00.512Z',
+  sizeBytes: SOURCE.sizeBytes,
+  storageId: SOURCE.storageId,
+  clusterVersion: SOURCE.clusterVersion,
+  verification: { level: 'bytes', at: '2026-01-06T01:00:00.000Z' },
+};
+
+export const listRecoveryPoints = {
+  id: 'listRecoveryPoints',
+  tag: 'Restores',
+  call: 'listRecoveryPoints',
+  summary: 'The moments to which a cluster can be brought back, newest first',
+  description: 'Its good backups that nobody deletes, and that no verification found damaged.',
+  params: OfCluster,
+  query: PointsQuery,
+  answer: {
+    data: Points,
+    example: {
+      snapshots: [POINT],
+      newest: POINT,
+      newestVerified: POINT,
+      rpoSeconds: 32_400,
+      estimate: { snapshotSeconds: 11_400 },
+    },
+  },
+  errors: ['cluster_not_found'],
+} as const satisfies Operation;
