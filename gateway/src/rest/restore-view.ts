@@ -89,6 +89,7 @@ export function toRestoreView(restore: Restore): RestoreView {
     needsConfirm: restore.needsConfirm,
     needsCleaning: restore.needsCleaning,
     ...(quietUntil && { quietUntil: timeOf(quietUntil) }),
+    ...(restore.advice !== '' && { advice: restore.advice }),
     cleanup: restore.cleanup.map(toCleanupView),
     ...(cancellation && {
       canceledBy: cancellation.by,

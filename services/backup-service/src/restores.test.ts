@@ -619,6 +619,7 @@ describe('a restore that ended in the middle', () => {
       state: RestoreState.RESTORE_STATE_CANCELED,
       targetState: TargetState.TARGET_STATE_PARTIAL,
       resumable: true,
+      advice: expect.stringContaining(`Either resume the restore, which needs br v8.5.0`),
       cleanup: expect.arrayContaining([expect.objectContaining({ what: 'tablesPartly' })]),
     });
     expect(await holds()).toEqual([`restore:${id}`]);

@@ -202,6 +202,10 @@ export const Restore = z
     needsConfirm: z.boolean().describe('Say `hostDead` once you are certain that the host of the lost worker is dead.'),
     needsCleaning: z.boolean().describe('A checkpoint lies in the target, so that no other restore may begin there.'),
     quietUntil: z.string().optional().describe('Before that moment the target cannot be released.'),
+    advice: z
+      .string()
+      .optional()
+      .describe('What to do about a target that holds a part of the data, in sentences; absent where it holds none.'),
     cleanup: z.array(CleanupItem),
     canceledBy: z.string().optional(),
     cancelReason: z.string().optional().describe('What whoever canceled it gave as the reason.'),

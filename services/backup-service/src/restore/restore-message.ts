@@ -1,4 +1,10 @@
-import { type CleanupItem, cleanupItems, stillThere, type TargetLook } from '@tidemark/br-restore/cleanup';
+import {
+  type CleanupItem,
+  cleanupItems,
+  partialSentence,
+  stillThere,
+  type TargetLook,
+} from '@tidemark/br-restore/cleanup';
 import type { EndKind } from '@tidemark/br-restore/end';
 import { MAX_SCHEDULER_NAME, MAX_SCHEDULERS, MAX_TOLD_SECONDS, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
 import {
@@ -97,6 +103,7 @@ export function toRestoreMessage(restore: Restore, now: Date): RestoreMessage {
     needsConfirm: restore.needsConfirm,
     needsCleaning: restore.needsCleaning,
     quietUntil: restore.quietUntil && restore.quietUntil > now ? restore.quietUntil : undefined,
+    advice: adviceOn(restore, now),
     cleanup: cleanupOf(restore, now).map(({ what, until, message, command, seenAt }) => ({
       what,
       until: until ?? undefined,
@@ -113,6 +120,15 @@ export function toRestoreMessage(restore: Restore, now: Date): RestoreMessage {
     deadline: restore.deadline,
     nextTryTime: isBetweenTries ? task?.notBefore : undefined,
     worker: task?.worker ?? '',
+  });
+}
+
+function adviceOn(restore: Restore, now: Date): string {
+  const { _id: restoreId, state, targetState, source, target, options, resumable, brVersion } = restore;
+  if (targetState !== 'Partial' || (state !== 'Failed' && state !== 'Canceled')) return '';
+  return partialSentence({
+    ...{ restoreId, backupId: source.backupId, targetId: target.clusterId, resumable },
+    ...{ brVersion: brVersion ?? '', filter: options.filter ?? [], items: cleanupOf(restore, now) },
   });
 }
 

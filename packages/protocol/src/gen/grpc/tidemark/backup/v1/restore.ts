@@ -357,6 +357,8 @@ export interface Restore {
     | undefined;
   /** The worker that has it. */
   worker: string;
+  /** What to do about a target that holds a part of the data; empty where it holds none, and while `br` is at work. */
+  advice: string;
 }
 
 function createBaseRestoreResult(): RestoreResult {
@@ -1917,6 +1919,7 @@ function createBaseRestore(): Restore {
     deadline: undefined,
     nextTryTime: undefined,
     worker: "",
+    advice: "",
   };
 }
 
@@ -2014,6 +2017,9 @@ export const Restore: MessageFns<Restore> = {
     }
     if (message.worker !== "") {
       writer.uint32(242).string(message.worker);
+    }
+    if (message.advice !== "") {
+      writer.uint32(250).string(message.advice);
     }
     return writer;
   },
@@ -2271,6 +2277,14 @@ export const Restore: MessageFns<Restore> = {
             message.worker = reader.string();
             continue;
           }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.advice = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2334,6 +2348,7 @@ export const Restore: MessageFns<Restore> = {
     message.deadline = object.deadline ?? undefined;
     message.nextTryTime = object.nextTryTime ?? undefined;
     message.worker = object.worker ?? "";
+    message.advice = object.advice ?? "";
     return message;
   },
 };
