@@ -111,7 +111,7 @@ describe('a backup', () => {
     expect(await verify('--sample', '2')).toEqual({
       code: 2,
       lines: [],
-      errors: '--sample is a part above 0 and up to 1; "2" is not. verify --help tells the rest.\n',
+      errors: '--sample is a part from 0.000001 to 1; "2" is not. verify --help tells the rest.\n',
     });
   });
 

@@ -147,12 +147,10 @@ describe('a restore', () => {
     await performTask(source.rows, { verb: 'insert', name, handle: 8, value: 'since the backup' }, signal);
     const before = contentOf(source.rows);
     const wish = { backupId, targetClusterId: source.id, filter: ['shop.orders'] };
-    const planned = await tidemark.call<{ plan: { planHash: string; needs: string[]; filter: string[] } }>(
-      'POST',
-      '/restores/plan',
-      wish,
-    );
-    const { planHash, needs, filter } = planned.data.plan;
+    const planned = await tidemark.call<{
+      plan: { planHash: string; needs: string[]; filter: string[]; argv: string[] };
+    }>('POST', '/restores/plan', wish);
+    const { planHash, needs, filter, argv } = planned.data.plan;
     expect({ needs, filter }).toEqual({ needs: ['confirm', 'sameCluster', 'existingTables'], filter: wish.filter });
     const confirmed = { ...wish, planHash, confirm: source.id };
     expect(await tidemark.call('POST', '/restores', { ...confirmed, acknowledge: ['sameCluster'] })).toMatchObject({
@@ -167,6 +165,7 @@ describe('a restore', () => {
     const restore = await until(started.data.restoreId, isEnded);
     expect(restore).toMatchObject({ state: 'Succeeded', targetState: 'Restored', result: { checksums: 'proven' } });
     expect(restore.argv.join(' ')).toContain('--filter shop.orders --filter !');
+    expect(restore.argv, 'as the plan said').toEqual(argv);
     expect(contentOf(source.rows)).toEqual({ ...before, 'shop/orders.tsv': orders });
   });
 

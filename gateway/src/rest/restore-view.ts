@@ -115,7 +115,7 @@ export function toRestoreView(restore: Restore): RestoreView {
 
 /** A plan as REST shows it. */
 export function toPlanView(plan: RestorePlan): PlanView {
-  const { hash, source, target, filter, checks, estimatedSeconds, estimateBasis, sourceTime } = plan;
+  const { hash, source, target, filter, checks, estimatedSeconds, estimateBasis, sourceTime, brVersion, argv } = plan;
   const blocked = checks.filter(({ result }) => result === 'blocked').map(({ name }) => name);
   return {
     planHash: hash,
@@ -124,6 +124,7 @@ export function toPlanView(plan: RestorePlan): PlanView {
     ...filterOf(filter),
     checks: checks.map(({ name, result, message }) => ({ name, result, message })),
     estimate: { seconds: estimatedSeconds, basis: estimateBasis },
+    ...(brVersion !== '' && { brVersion, argv }),
     needs: [...(target?.purpose === ClusterPurpose.SCRATCH ? [] : ['confirm']), ...blocked],
   };
 }

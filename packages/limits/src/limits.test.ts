@@ -7,7 +7,7 @@ const ROOT = join(import.meta.dirname, '..', '..', '..');
 const page = readFileSync(join(ROOT, 'docs', 'limits.md'), 'utf8');
 
 it('the page of bounds has every constant with its value, once, and says what happens at it', () => {
-  const told = [...page.matchAll(/^\| [^|]+ \| `((?:MAX|DEFAULT)_\w+)` \| (\d+) \| [^|]*\w[^|]* \|$/gm)];
+  const told = [...page.matchAll(/^\| [^|]+ \| `((?:MAX|MIN|DEFAULT)_\w+)` \| ([\d.]+) \| [^|]*\w[^|]* \|$/gm)];
   expect(told.map(([, name, value]) => [name, Number(value)]).sort()).toEqual(Object.entries(limits).sort());
 });
 

@@ -406,6 +406,8 @@ describe('a worker', () => {
       executor.claimRestore({ restoreId, claim: randomUUID(), worker: 'old', pool, brVersions: ['v7.5.0'] });
     await report('old', ['v7.5.0']);
     await report('new', ['v8.5.0']);
+    const { brVersion, argv } = await plan();
+    expect([brVersion, ...argv.slice(0, 3)]).toEqual(['v8.5.0', 'restore', 'full', '--pd']);
     const id = await startRestore();
     await vi.waitFor(async () => expect(await holds()).toEqual([`restore:${id}`]));
     expect((await ask(id)).grant).toBeUndefined();
@@ -419,7 +421,11 @@ describe('a worker', () => {
       reason: { code: 'NO_FITTING_BR', message: expect.stringContaining('they have v7.5.0, v7.5.1') },
     });
     await vi.waitFor(async () => expect(await holds()).toEqual([]));
-    expect((await plan()).checks).toContainEqual(expect.objectContaining({ name: 'worker', result: 'blocked' }));
+    expect(await plan()).toMatchObject({
+      brVersion: '',
+      argv: [],
+      checks: expect.arrayContaining([expect.objectContaining({ name: 'worker', result: 'blocked' })]),
+    });
     await expect(startRestore()).rejects.toMatchObject({
       code: 'plan_blocked',
       details: { info: { checks: 'worker' } },

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   BackupGrant,
@@ -42,7 +43,12 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A claim after an attempt whose end was told, with this `br`; `standing` is what its first renewal is answered. */
-async function run(standing: TaskStanding, br: string, more: Partial<BackupGrant> = {}): Promise<string> {
+async function run(
+  standing: TaskStanding,
+  br: string,
+  more: Partial<BackupGrant> = {},
+  answers: { readonly reportOutput?: () => Promise<object> } = {},
+): Promise<string> {
   const state = BackupState.BACKUP_STATE_RUNNING;
   const client = {
     renewTask: async () => ({ standing, state }),
@@ -52,6 +58,7 @@ async function run(standing: TaskStanding, br: string, more: Partial<BackupGrant
     },
     releaseTask: async () => ({ standing }),
     reportOutput: async () => ({}),
+    ...answers,
   } as unknown as ServiceClient<ExecutorServiceServer>;
   const task = TaskRef.create({ backupId: 'b1', claim: 'claim', fence: 2n });
   const grant = BackupGrant.create({
@@ -215,6 +222,28 @@ describe('a share that goes away while br runs', () => {
       },
     });
     expect(unreached).toEqual(['digest']);
+  });
+
+  it('and comes back behind its end leaves no success: what br wrote meanwhile lies elsewhere', async () => {
+    const written = join(share(), 'nfs/em/c1/p/tidemark.json');
+    let isOver = false;
+    const answers = {
+      /** The share is back as soon as the worker took the backup for good. */
+      async reportOutput() {
+        while (!existsSync(written) && !isOver) await nextTurn();
+        if (isOver) return {};
+        renameSync(share(), join(folder, 'beneath'));
+        renameSync(join(folder, 'server'), share());
+        return {};
+      },
+    };
+    try {
+      const br = brThat(leaves(), `exec '${DEMO_BR}' "$@"`);
+      const ending = await run(HELD, br, { ...granted(), storageDigest: 'digest' }, answers);
+      expect(ending).toBe('handed back: STORAGE_AWAY');
+    } finally {
+      isOver = true;
+    }
   });
 
   it('is waited for where backup-service is too old to give the task to another one', async () => {

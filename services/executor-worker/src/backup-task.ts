@@ -280,9 +280,15 @@ async function keep(
   };
 }
 
+/** Where a backup is written. */
+interface Place {
+  readonly stored: StorageFiles;
+  readonly files: BackupFiles;
+}
+
 async function run(
   granted: GrantedBackup,
-  { stored, files }: { readonly stored: StorageFiles; readonly files: BackupFiles },
+  { stored, files }: Place,
   reading: Reading,
   dependencies: BackupTaskDependencies,
   onRan: () => void,
@@ -339,11 +345,12 @@ async function run(
     secrets: secretsOf(credentials),
     recorder,
   });
-  const [ending] = await Promise.all([
-    conclude(granted, dependencies, files, reading, program, finished),
-    recorder.finish(),
-  ]);
+  let ending: End;
   try {
+    [ending] = await Promise.all([
+      conclude(granted, dependencies, { stored, files }, reading, program, finished),
+      recorder.finish(),
+    ]);
     if (isFailure(ending)) await requireStillKnown(granted, stored);
   } catch (error) {
     brEnded(facts, finished.exit, 'storage away');
@@ -371,7 +378,7 @@ async function removeLocks(files: BackupFiles, locks: readonly FoundLock[], star
 async function conclude(
   granted: GrantedBackup,
   { drain, timing, instance }: BackupTaskDependencies,
-  files: BackupFiles,
+  { stored, files }: Place,
   reading: Reading,
   program: BrProgram,
   { exit, output, stoppedFor }: FinishedRun,
@@ -379,7 +386,10 @@ async function conclude(
   const { lease, grant } = granted;
   if (lease.lost.aborted) return { kind: 'release' };
   const signal = withTimeout(LOOK_MS, lease.lost);
+  // What br wrote while the share was away lies elsewhere, and is not there any more once the share is back: so the share is looked for before
+  // the files are, and not only behind them.
   if (exit.code === 0 && output.success) {
+    await requireStillKnown(granted, stored);
     const found = await verifyBackup(files, signal, { ...reading, tso: output.success.get('BackupTS') });
     if (found.kind === 'good') return keep(found, 'succeeded', granted, files, program.version, signal);
     return failed('newPath', {
@@ -396,6 +406,7 @@ async function conclude(
   if (whyNotStarted(exit, output) !== undefined && takesHandBacks(grant))
     return handBack(failure, { instance, passing: false, storage: false, notStarted: true });
   // A br that wrote everything and was killed before it could say so did its work (T14: never Failed beside a good backup).
+  await requireStillKnown(granted, stored);
   const found = await verifyBackup(files, signal, reading);
   if (found.kind === 'good' && failure.kind !== 'newPath') return adopt(found, granted, files, program.version, signal);
   if (drain.aborted || exit.silenced) return { kind: 'release' };

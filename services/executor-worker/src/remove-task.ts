@@ -12,12 +12,13 @@
  */
 
 import { BACKUPMETA } from '@tidemark/backupmeta/backupmeta';
+import { AppError } from '@tidemark/errors/app-error';
 import { MAX_REMOVAL_FAILURES } from '@tidemark/limits/limits';
 import type { Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type { RemoveGrant, TaskRef } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { Env } from '@tidemark/service-kit/env';
 import { type BackupFiles, backupFilesIn } from '@tidemark/storage/backup-files';
-import type { RemovalFailure } from '@tidemark/storage/storage-files';
+import type { RemovalFailure, StorageFiles } from '@tidemark/storage/storage-files';
 import { requireSoundPlace } from './br/check-grant.ts';
 import { lockedForMs } from './br/checkpoint-lock.ts';
 import type { Outcome, TaskCompletion } from './completion.ts';
@@ -104,12 +105,22 @@ async function removePaths(
     removed.push(path);
     if (result.count === 0) empty.push(path);
   }
-  // Where the share went meanwhile, nothing is listed any more, and all would seem removed.
+  // Where the share went meanwhile, nothing is listed any more, and all would seem removed; where it came back, the files are there again.
   await requireKnown(known(grant), stored, { signal });
+  if (stored.localRoot !== undefined) for (const path of removed) await requireGone(path, stored, signal);
   const { versions, lock } = await stored.traits(signal);
   const remark = [versions, lock, ...remarks].filter((sentence) => sentence !== '').join(' ');
   // Space of which it is not known that it is free is not claimed.
   return { $case: 'removed', value: { paths: removed, bytes: versions === '' ? bytes : 0n, remark, empty } };
+}
+
+/** @throws AppError `unavailable` where anything lies in a path that was removed */
+async function requireGone(path: string, stored: StorageFiles, signal: AbortSignal): Promise<void> {
+  for await (const { name } of stored.list(path, signal))
+    throw new AppError(
+      'unavailable',
+      `${path} was removed, and ${name} is there: the storage may have been away meanwhile; it is tried again.`,
+    );
 }
 
 /** All paths of a backup have the root of its time. */

@@ -163,8 +163,9 @@ export const PLANTED: readonly PlantedBug[] = [
     name: 'lets a doubled cancel stop the restore that was resumed since',
     promise: 'R12',
     file: `${RESTORE}/people.ts`,
-    find: '  if (restore.cancels.some((known) => known.requestId === requestId)) return OK;\n',
-    replace: '  if (restore.cancels.some((known) => known.current && known.requestId === requestId)) return OK;\n',
+    find: '    known.callId === callId || (known.current && known.requestId === requestId && known.reason === reason);\n',
+    replace:
+      '    known.current && (known.callId === callId || (known.requestId === requestId && known.reason === reason));\n',
     check: test(`${RESTORE}/testing/explore`),
   },
   {

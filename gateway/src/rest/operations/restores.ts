@@ -117,7 +117,11 @@ const Check = z
   .meta({ id: 'RestoreCheck' });
 const Plan = z
   .object({
-    planHash: z.string().describe('Of all that is shown: a start must name it, and is refused once it is another one.'),
+    planHash: z
+      .string()
+      .describe(
+        'Of the backup, the target and the options: a start must name it, and is refused once it is another one.',
+      ),
     source: Source.extend({ time: time('When the backup was started.') }),
     target: Target,
     filter: Filter,
@@ -126,6 +130,11 @@ const Plan = z
       seconds: counted('How long it may take; 0 where there is nothing to go by.'),
       basis: z.string().describe('What that is made of: earlier restores into the same cluster, where there are such.'),
     }),
+    brVersion: z
+      .string()
+      .optional()
+      .describe('By which it would be run, as the workers reported last; absent where none of them has one that fits.'),
+    argv: z.array(z.string()).optional().describe('The arguments of that, without its log file.'),
     needs: z
       .array(z.string())
       .describe(

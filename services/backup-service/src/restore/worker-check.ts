@@ -61,16 +61,23 @@ export const neededBy = ({ target, options, plan }: Pick<Restore, 'target' | 'op
 });
 
 /** Of one that a plan is about: where the check is blocked, whoever starts it says that there are no such tables. */
-const neededFor = ({ target, checks }: Pick<Plan, 'target' | 'checks'>): NeededBr => ({
+export const neededFor = ({ target, checks }: Pick<Plan, 'target' | 'checks'>): NeededBr => ({
   ...{ version: target.version, pool: target.pool },
   mustRefuseTables: checks.some(({ name, result }) => name === EXISTING_TABLES && result !== 'blocked'),
 });
 
-/** Whether one of these versions of `br` is the one that is needed. */
-export function fits(brVersions: readonly string[], { version, mustRefuseTables }: Omit<NeededBr, 'pool'>): boolean {
+/** Of these versions of `br` the one that is needed; undefined where none is. */
+export function fittingOf(
+  brVersions: readonly string[],
+  { version, mustRefuseTables }: Omit<NeededBr, 'pool'>,
+): string | undefined {
   const able = brVersions.filter((one) => !isBefore(one, FIRST_RESTORE) && (!mustRefuseTables || refusesTables(one)));
-  return fittingVersion(able, version) !== undefined;
+  return fittingVersion(able, version);
 }
+
+/** Whether one of these versions of `br` is the one that is needed. */
+export const fits = (brVersions: readonly string[], needed: Omit<NeededBr, 'pool'>): boolean =>
+  fittingOf(brVersions, needed) !== undefined;
 
 /** Those that the workers of a pool have, which take work. */
 export function versionsIn(present: readonly Presence[]): string[] {

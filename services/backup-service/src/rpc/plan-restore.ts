@@ -12,6 +12,7 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, isTrashed } from '../backup.ts';
 import { type Estimate, estimateOf } from '../restore/estimate.ts';
 import { type Plan, type PlanCheck, planRestore as plan } from '../restore/plan.ts';
+import { type PlannedCommand, plannedCommand } from '../restore/planned-command.ts';
 import { fromOptionsMessage, toSourceMessage, toTargetMessage } from '../restore/restore-message.ts';
 import { workerCheck } from '../restore/worker-check.ts';
 import { mayUseStorage } from '../storage-access.ts';
@@ -39,7 +40,8 @@ export function planRestore(dependencies: Dependencies) {
     ]);
     const estimate = estimateOf(source.sizeBytes, earlier, options.filter !== undefined);
     const checks = [...plan.checks, targetFree(taken), workerCheck(plan, present)];
-    return { plan: toPlanMessage({ ...plan, checks }, backup, estimate) };
+    const command = plannedCommand(plan, present);
+    return { plan: toPlanMessage({ ...plan, checks }, backup, estimate, command) };
   };
 }
 
@@ -88,7 +90,12 @@ function targetFree(taken: AppError | undefined): PlanCheck {
   return { name: 'targetFree', result: 'blocked', message: taken.message };
 }
 
-export function toPlanMessage(plan: Plan, backup: Backup, estimate: Estimate): PlanMessage {
+export function toPlanMessage(
+  plan: Plan,
+  backup: Backup,
+  estimate: Estimate,
+  command: PlannedCommand | undefined,
+): PlanMessage {
   const { hash, source, target, options, checks } = plan;
   return {
     hash,
@@ -98,6 +105,8 @@ export function toPlanMessage(plan: Plan, backup: Backup, estimate: Estimate): P
     checks: checks.map((check) => ({ ...check })),
     estimatedSeconds: estimate.seconds,
     estimateBasis: estimate.basis,
+    brVersion: command?.brVersion ?? '',
+    argv: [...(command?.argv ?? [])],
     sourceTime: backup.startTime,
   };
 }

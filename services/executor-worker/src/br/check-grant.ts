@@ -2,12 +2,12 @@
 import { brOptionsViolations } from '@tidemark/br-options/br-options';
 import { isBackupPath, isCleanAbsolutePath, isPdAddress } from '@tidemark/br-options/names';
 import { restoreOptionsViolations } from '@tidemark/br-options/restore-options';
+import type { RestoreOrder } from '@tidemark/br-restore/command';
 import { AppError, type FieldViolation } from '@tidemark/errors/app-error';
 import { MAX_PD, MAX_PROBLEMS, MAX_TLS_FILE_BYTES } from '@tidemark/limits/limits';
 import type { BackupGrant, Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { Storage, TlsFiles } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { mustBe, useFile } from '@tidemark/storage/secret-file';
-import type { RestoreOrder } from '../restore/command.ts';
 
 const TLS_PARTS = ['ca', 'cert', 'key'] as const;
 /** A bucket or container ends up in a URL, where these would begin its parameters or another host. */

@@ -1,3 +1,4 @@
+import { storageUrl } from '@tidemark/br-options/command-line';
 import { Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import {
   AzureLocation,
@@ -7,7 +8,7 @@ import {
   Storage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { describe, expect, it } from 'vitest';
-import { backupArguments, brEnvironment, storageUrl } from './command.ts';
+import { backupArguments, brEnvironment } from './command.ts';
 
 const local = (path: string) => Storage.create({ id: 's', location: { $case: 'local', value: { path } } });
 const s3 = (fields: Partial<S3Location>) =>

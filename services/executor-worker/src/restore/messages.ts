@@ -1,5 +1,7 @@
 /** Restores as they travel between backup-service and its workers. Pure. */
+
 import type { TargetLook } from '@tidemark/br-restore/cleanup';
+import type { RestoreOrder } from '@tidemark/br-restore/command';
 import type { EndKind } from '@tidemark/br-restore/end';
 import type {
   RestoreGrant as GrantMessage,
@@ -11,7 +13,6 @@ import {
   type RestoreOptions as OptionsMessage,
   RestoreEndKind,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
-import type { RestoreOrder } from './command.ts';
 import type { RestoreEnd } from './end.ts';
 import type { RestoreRun } from './run-folders.ts';
 import { NOT_SIGNED } from './source-check.ts';

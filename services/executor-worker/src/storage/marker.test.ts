@@ -109,6 +109,29 @@ describe('a folder whose share is not mounted', () => {
     expect(existsSync(join(above, 'server', ROOT, 'c1/p/1.sst'))).toBe(true);
   });
 
+  it('loses none to a removal that it goes away from and comes back to: what is there again was not removed', async () => {
+    mark(MINE);
+    const paths = ['p', 'q'].map((name) => `${ROOT}/c1/${name}`);
+    for (const path of paths) put(`${path}/backupmeta`, 'meta');
+    let announced = 0;
+    const comesAndGoes = () => {
+      announced += 1;
+      if (announced === 1) {
+        unmount();
+        put(`${paths[1]}/beneath`, '');
+      } else {
+        renameSync(mount, join(above, 'beneath'));
+        renameSync(join(above, 'server'), mount);
+      }
+    };
+    const told = await runRemoval(storage(), paths, {}, { number: MINE, adopt: false }, comesAndGoes);
+    expect(announced).toBe(2);
+    expect(told).toMatchObject({
+      $case: 'wait',
+      value: { reason: { message: expect.stringContaining(`${paths[0]} was removed, and backupmeta is there`) } },
+    });
+  });
+
   it('is no good storage to a check, which leaves nothing in it', async () => {
     const { report } = registrar({ number: MINE });
     const steps = createCheckSteps();

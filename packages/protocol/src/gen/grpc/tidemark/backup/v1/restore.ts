@@ -297,6 +297,10 @@ export interface RestorePlan {
   filter: string[];
   /** What the estimated time is made of, such as restores before into the same target. */
   estimateBasis: string;
+  /** By which it would be run, as the workers reported last; empty where none of them has one that fits. */
+  brVersion: string;
+  /** The arguments of that, without its log file. */
+  argv: string[];
 }
 
 /** A restore as people see it. */
@@ -1745,6 +1749,8 @@ function createBaseRestorePlan(): RestorePlan {
     sourceTime: undefined,
     filter: [],
     estimateBasis: "",
+    brVersion: "",
+    argv: [],
   };
 }
 
@@ -1773,6 +1779,12 @@ export const RestorePlan: MessageFns<RestorePlan> = {
     }
     if (message.estimateBasis !== "") {
       writer.uint32(66).string(message.estimateBasis);
+    }
+    if (message.brVersion !== "") {
+      writer.uint32(74).string(message.brVersion);
+    }
+    for (const v of message.argv) {
+      writer.uint32(82).string(v!);
     }
     return writer;
   },
@@ -1854,6 +1866,22 @@ export const RestorePlan: MessageFns<RestorePlan> = {
             message.estimateBasis = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.brVersion = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.argv.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1883,6 +1911,8 @@ export const RestorePlan: MessageFns<RestorePlan> = {
     message.sourceTime = object.sourceTime ?? undefined;
     message.filter = object.filter?.map((e) => e) || [];
     message.estimateBasis = object.estimateBasis ?? "";
+    message.brVersion = object.brVersion ?? "";
+    message.argv = object.argv?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,9 +1,9 @@
 /** The exact command line of `br restore full`, by version (br-contract 1 and 2): pure, and the same to the byte for every attempt. */
+import { flag, STATUS_ADDRESS, storageFlags, storageUrl } from '@tidemark/br-options/command-line';
 import { FIRST_WITH_LOAD_STATS, type GivenRestoreOptions } from '@tidemark/br-options/restore-options';
 import { withoutSystem } from '@tidemark/br-options/table-filter';
 import { isBefore } from '@tidemark/br-options/version';
 import type { Storage, TlsFiles } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { flag, STATUS_ADDRESS, storageFlags, storageUrl } from '../br/command.ts';
 
 /** How an encrypted backup is read: the method, and the file on the worker that holds the key. */
 export interface SourceKey {
