@@ -231,14 +231,17 @@ describe('a share that goes away while br runs', () => {
       /** The share is back as soon as the worker took the backup for good. */
       async reportOutput() {
         while (!existsSync(written) && !isOver) await nextTurn();
-        if (isOver) return {};
-        renameSync(share(), join(folder, 'beneath'));
-        renameSync(join(folder, 'server'), share());
+        if (!isOver) {
+          renameSync(share(), join(folder, 'beneath'));
+          renameSync(join(folder, 'server'), share());
+          isOver = true;
+        }
         return {};
       },
     };
     try {
-      const br = brThat(leaves(), `exec '${DEMO_BR}' "$@"`);
+      const quick = `echo '{"seconds":0.1}' > '${share()}/demo-br.json'`;
+      const br = brThat(`${leaves()}; ${quick}`, `exec '${DEMO_BR}' "$@"`);
       const ending = await run(HELD, br, { ...granted(), storageDigest: 'digest' }, answers);
       expect(ending).toBe('handed back: STORAGE_AWAY');
     } finally {
