@@ -8,7 +8,7 @@ const ROUNDS = 30;
 describe('a crowd', () => {
   let tidemark: Tidemark;
   beforeAll(async () => {
-    tidemark = await startTidemark({ copies: { 'executor-worker': 0 } });
+    tidemark = await startTidemark({ ownServers: true, copies: { 'executor-worker': 0 } });
   }, 120_000);
   afterAll(() => tidemark?.[Symbol.asyncDispose]());
 

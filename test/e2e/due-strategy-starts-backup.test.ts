@@ -12,7 +12,7 @@ describe('a strategy', () => {
   afterAll(() => tidemark?.[Symbol.asyncDispose]());
 
   const save = (clusterId: string, period: string) =>
-    tidemark.call('PUT', `/clusters/${clusterId}/strategy`, {
+    tidemark.patiently('PUT', `/clusters/${clusterId}/strategy`, {
       strategy: { backupDate: EVERY_DAY, period, timeZone: 'UTC' },
     });
   const backups = (clusterId: string) => tidemark.backups(clusterId);

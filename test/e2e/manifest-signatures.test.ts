@@ -57,7 +57,7 @@ describe('a signed manifest', () => {
   const good = async (name: string) =>
     tidemark.untilState(await tidemark.start(await tidemark.cluster(name)), 'Succeeded');
   const verified = async ({ id }: BackupRecord) => {
-    expect(await tidemark.call('POST', `/backups/${id}/verify`, {})).toMatchObject({ status: 200 });
+    expect(await tidemark.patiently('POST', `/backups/${id}/verify`, {})).toMatchObject({ status: 200 });
     const isOver = ({ verification }: BackupRecord) =>
       ['Good', 'Damaged', 'Unknown'].includes(verification?.state ?? '');
     return (await tidemark.until(id, isOver)).verification;

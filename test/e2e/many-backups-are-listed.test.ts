@@ -36,7 +36,7 @@ beforeAll(
   async () => {
     tidemark = await startTidemark({
       // So many are more than the servers of all tests need to carry.
-      ownServers: BACKUPS > 10_000,
+      ownServers: true,
       register: false,
       copies: { 'strategy-service': 1, 'backup-service': 1, 'scheduler-service': 1, 'executor-worker': 0, gateway: 1 },
       env: { 'backup-service': { TIDEMARK_EXACT_TOTAL: String(EXACT) } },

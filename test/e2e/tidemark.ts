@@ -122,6 +122,8 @@ export interface Tidemark extends AsyncDisposable {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<Answer<T>>;
+  /** The same, asked again where a busy machine could not answer, as scripts do. */
+  patiently: Tidemark['call'];
   /** Registers a cluster of its own; answers its id. */
   cluster(name: string, settings?: Record<string, unknown>): Promise<string>;
   /** Saves a rule of a cluster, which must be taken; answers what the API does. */
@@ -238,6 +240,7 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
     stack,
     database: rest.env?.all?.TIDEMARK_MONGODB_DATABASE ?? name,
     call,
+    patiently,
     demo,
     demoCluster: (...pd) => demoCluster(join(stack.dataDir, CLUSTERS_FOLDER), pd, SAMPLE_SIZE),
     record,

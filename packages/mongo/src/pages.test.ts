@@ -182,7 +182,7 @@ describe('over a database that takes its time', () => {
       try {
         return await ask();
       } catch (error) {
-        if ((error as AppError).code !== 'deadline_exceeded' || tries > 20) throw error;
+        if ((error as AppError).code !== 'deadline_exceeded' || tries > 60) throw error;
       }
   }
 
