@@ -126,6 +126,8 @@ describe('the fleet', () => {
     ['?pageSize=201', 'pageSize'],
     ['?pageToken=WyJhIl0', 'pageToken'],
     ['?label=prod', 'label.0'],
+    ['?label=__proto__=x', 'label.0'],
+    ['?label=env=prod&label=env=dev', 'label'],
     ['?colour=red', 'colour'],
     [`?text=${'x'.repeat(65)}`, 'text'],
   ])('refuses %s by the name of the field', async (query, field) => {

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { CallDependencies } from '../calls/scope.ts';
 import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
 import { timeOf } from './legacy-states.ts';
-import { type FleetRowView, listFleet, VERDICT_NAMES, type VerdictName } from './operations/fleet.ts';
+import { type FleetRowView, labelName, listFleet, VERDICT_NAMES, type VerdictName } from './operations/fleet.ts';
 import { route } from './route.ts';
 import { parseQuery } from './validate.ts';
 
@@ -28,9 +28,7 @@ export function fleetRoutes(app: FastifyInstance, dependencies: CallDependencies
       const { clusterId, verdict, label, text = '', pageSize = 0, pageToken = '' } = query;
       return {
         clusterIds: clusterId,
-        labels: Object.fromEntries(
-          label.map((one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)]),
-        ),
+        labels: Object.fromEntries(label.map((one) => [labelName(one), one.slice(one.indexOf('=') + 1)])),
         verdicts: verdict.map((one) => VERDICTS[one]),
         ...{ text, pageSize, pageToken },
       };

@@ -52,6 +52,7 @@ it.each([
   ['db', 'shop'],
   ['table', 'orders'],
   ['tables', ['shop.orders']],
+  ['filters', ['shop.orders']],
 ])(
   'a part of a backup, as by %s, is refused with what names it, instead of restoring the whole',
   async (field, value) => {

@@ -165,7 +165,7 @@ const PART = 'is not taken: name what is restored with "filter", such as ["shop.
 const NOT_TAKEN = {
   source:
     'is not taken: name the backup as "backupId"; one that has no record gets it back by POST /storages/{storageId}/rebuild',
-  ...{ db: PART, table: PART, tables: PART, pointInTime: WHOLE, dryRun: WHOLE },
+  ...{ db: PART, table: PART, tables: PART, filters: PART, pointInTime: WHOLE, dryRun: WHOLE },
 } as const;
 
 /** A client that has a new cluster made names none: it is told what to do instead, before anything else is wrong. */

@@ -1,6 +1,7 @@
 /** Restores over the real calls and database: what a start must say, what it keeps others from, and what workers and people do. */
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import {
+  BackupOrigin,
   BackupState,
   DeletionState,
   SignatureState,
@@ -742,6 +743,13 @@ describe('a real cluster that is registered twice', () => {
     await alsoAs(same(), async () => {
       const backup = () => service().backups.startBackup(wishFor(target.id));
       await expect(backup()).rejects.toMatchObject({ code: 'cluster_busy', details: { info: { restoreId: id } } });
+      // What a window is told is shown to whoever sees its cluster alone.
+      const scheduled = { ...wishFor(target.id), origin: BackupOrigin.BACKUP_ORIGIN_SCHEDULE };
+      await expect(service().backups.startBackup(scheduled)).rejects.toMatchObject({
+        code: 'cluster_busy',
+        message: expect.not.stringContaining(id),
+        details: { info: expect.not.objectContaining({ restoreId: id }) },
+      });
       await service().restores.cancelRestore({ id, reason: '' });
       await worker.ends(RestoreEndKind.RESTORE_END_KIND_STOPPED);
       await expect(backup()).rejects.toMatchObject({ code: 'target_needs_cleaning' });

@@ -1035,7 +1035,6 @@ export const MESSAGES = {
       "id": true
     },
     "text": {
-      "printable": true,
       "maxLength": 64
     },
     "pageSize": {

@@ -132,7 +132,9 @@ async function accept(dependencies: Dependencies, acceptance: Acceptance): Promi
   const { request, id, hash, cluster, tidbClusterId, context } = acceptance;
   const known = tidbClusterId !== undefined && { tidbClusterId };
   const elsewhere = await occupants.restoreIn({ clusterId: cluster._id, pd: cluster.pd, ...known }, context.signal);
-  if (elsewhere) throw takenElsewhere(cluster._id, elsewhere, context.sees);
+  // The scheduler sees all clusters, and keeps the sentence for those who see this one.
+  const isForRecord = request.origin === BackupOrigin.BACKUP_ORIGIN_SCHEDULE;
+  if (elsewhere) throw takenElsewhere(cluster._id, elsewhere, isForRecord ? () => false : context.sees);
   for (let pathsTaken = 0; pathsTaken < MOST_PATHS; ) {
     const acceptedAt = now();
     if (request.notAfter && acceptedAt > request.notAfter)
