@@ -37,7 +37,7 @@ export function fleetRoutes(app: FastifyInstance, dependencies: CallDependencies
       const countOf = (name: VerdictName) => counts.find(({ verdict }) => verdict === VERDICTS[name])?.count ?? 0;
       return {
         data: {
-          clusters: rows.map((row) => toRowView(row, Date.now())),
+          clusters: rows.map((row) => toRowView(row, timeOf(asOf))),
           counts: Object.fromEntries(VERDICT_NAMES.map((name) => [name, countOf(name)])) as Record<VerdictName, number>,
           asOf: timeOf(asOf),
           ...(nextPageToken !== '' && { pageToken: nextPageToken }),
@@ -47,7 +47,7 @@ export function fleetRoutes(app: FastifyInstance, dependencies: CallDependencies
   });
 }
 
-function toRowView(row: FleetRow, now: number): FleetRowView {
+function toRowView(row: FleetRow, asOf: string): FleetRowView {
   const { clusterId, name, labels, registerTime, goodEndTime, recoveryPointTime, verifiedPointTime } = row;
   const endTime = timeOf(goodEndTime);
   return {
@@ -58,7 +58,7 @@ function toRowView(row: FleetRow, now: number): FleetRowView {
       newestGood: {
         endTime,
         ...(recoveryPointTime && { recoveryPointTime: timeOf(recoveryPointTime) }),
-        ageSeconds: Math.max(0, (now - Date.parse(endTime)) / 1_000),
+        ageSeconds: Math.max(0, (Date.parse(asOf) - Date.parse(endTime)) / 1_000),
       },
     }),
     ...(verifiedPointTime && { verifiedPointTime: timeOf(verifiedPointTime) }),

@@ -22,6 +22,7 @@ describe('a rule of a table filter', () => {
     'my\\-db.*',
     'größe.*',
     'a$_1.*',
+    'shop.log\\$*',
     'mysql_app.*',
   ])('is taken as br takes it: %s', (rule) => expect(violationsOf([rule])).toEqual({}));
 
@@ -35,6 +36,8 @@ describe('a rule of a table filter', () => {
     ['shop.orders.id', 'database and a table'],
     ['../shop.orders', 'database and a table'],
     ['!!shop.*', 'has "!"'],
+    ['shop.log$*', 'write \\$'],
+    ['!shop.tmp$?', 'write \\$'],
     ['# shop.*', 'has "#"'],
     [' shop.*', 'has " "'],
     ['my-db.*', 'has "-" in a name, which br takes only between quotes, such as `my-db`.*'],

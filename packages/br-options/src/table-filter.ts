@@ -178,6 +178,9 @@ function readUnquoted(text: string): ReadName | Unread {
   if (tokens.length === 0) return unread(SHAPE);
   const letters = tokens.map((token) => (token.kind === 'letter' ? token.letter : undefined));
   const isExact = letters.every((letter) => letter !== undefined);
+  // BR puts it into a regular expression as it is, where it is the end of a name.
+  if (!isExact && /(?<!\\)\$/.test(text.slice(0, text.length - rest.length)))
+    return unread('has a $ beside wildcards, which br takes for the end of the name: write \\$');
   return {
     pattern: isExact ? { kind: 'exact', name: letters.join('') } : { kind: 'wildcard', tokens },
     rest,

@@ -9,6 +9,7 @@ const end = (fields: Partial<LastEnd>): LastEnd => ({
   killed: false,
   filter: [],
   partial: true,
+  foundNone: true,
   checkpointLeft: false,
   checksumsUnproven: false,
   look: undefined,
@@ -132,6 +133,20 @@ describe('what a br restore left behind', () => {
     expect(items.map(({ what }) => what)).toEqual(whatOf({ brVersion: 'v8.5.5' }));
   });
 
+  it.each([[[]], [['shop.orders']]])(
+    'may have been there before where no br is known to have looked, and nothing says then to drop it unseen: %j',
+    (filter) => {
+      const items = cleanupItems(end({ brVersion: 'v8.5.5', filter, foundNone: false }));
+      const tables = items.find(({ what }) => what === 'tablesPartly');
+      expect(tables).toMatchObject({ command: null, message: expect.stringContaining('Look at each before you drop') });
+      const wish = { restoreId: 'r1', backupId: 'b1', targetId: 't', resumable: true, brVersion: 'v8.5.5' };
+      const text = partialSentence({ ...wish, filter, foundNone: false, items });
+      expect(text).toMatch(/may (?:hold|be)/);
+      expect(text).toContain('which were there before');
+      expect(text).not.toContain('anew');
+    },
+  );
+
   it('is nothing after a success, but for a checkpoint that could not be removed and for checksums to compare', () => {
     expect(whatOf({ kind: 'succeeded', partial: false })).toEqual([]);
     expect(whatOf({ kind: 'succeeded', partial: false, checkpointLeft: true, checksumsUnproven: true })).toEqual([
@@ -142,7 +157,14 @@ describe('what a br restore left behind', () => {
 });
 
 describe('what a person is told of a target that holds a part', () => {
-  const restore = { restoreId: 'r1', backupId: 'b1', targetId: 'orders-dr', brVersion: 'v8.5.0', filter: [] };
+  const restore = {
+    restoreId: 'r1',
+    backupId: 'b1',
+    targetId: 'orders-dr',
+    brVersion: 'v8.5.0',
+    filter: [],
+    foundNone: true,
+  };
 
   it('is to resume or to clean, and until when to wait', () => {
     const text = partialSentence({ ...restore, resumable: true, items: cleanupItems(end({})) });

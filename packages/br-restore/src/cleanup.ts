@@ -2,7 +2,8 @@
  * What a `br restore` left behind in its target, until when, and how it goes. Pure.
  *
  * Where a filter chose a part of the backup, the target may hold what others use: nothing is said there that would take more away than
- * the restore brought.
+ * the restore brought. And where no `br` is known to have found the target without these tables, they may have been there before: then
+ * nothing is said that would take any of them away unseen.
  */
 import { namedRules, readTableFilter, type TableFilter, type TableRule } from '@tidemark/br-options/table-filter';
 import { type EndKind, leftAsItWas } from './end.ts';
@@ -56,8 +57,10 @@ export interface LastEnd {
   readonly killed: boolean;
   /** The rules that chose what was restored; none: the whole backup. */
   readonly filter: readonly string[];
-  /** Whether the target holds a part of the data, of this attempt or an earlier one. */
+  /** Whether the target may hold a part of the data, of this attempt or an earlier one. */
   readonly partial: boolean;
+  /** Whether a `br` of this restore found that none of its tables was there before: they are what it brought. */
+  readonly foundNone: boolean;
   /** Whether it succeeded, but could not remove its checkpoint. */
   readonly checkpointLeft: boolean;
   /** Whether it succeeded after an attempt that may have found wrong rows. */
@@ -180,9 +183,9 @@ function seenIn({ at: seenAt, pausedSchedulers = [], safepointUntil, isRegistere
   ];
 }
 
-function standing({ brVersion, filter }: LastEnd): CleanupItem[] {
+function standing({ brVersion, filter, foundNone }: LastEnd): CleanupItem[] {
   return [
-    filter.length === 0 ? ALL_PARTLY : tablesPartly(filter),
+    foundNone ? tablesPartly(filter) : tablesPerhaps(filter),
     ...checkpointOf(brVersion, checkpointPlace(brVersion) === 'storage' ? 'checkpointFiles' : 'checkpointDatabases'),
     {
       what: 'tempDatabases',
@@ -204,15 +207,24 @@ function standing({ brVersion, filter }: LastEnd): CleanupItem[] {
   ];
 }
 
-const ALL_PARTLY: CleanupItem = {
-  what: 'tablesPartly',
-  until: null,
-  message:
-    'Databases and tables of the backup are there, empty, in part or whole. Drop them, or make the cluster anew.',
-  command: 'DROP DATABASE `<database of the backup>`;',
-};
+function tablesPerhaps(filter: readonly string[]): CleanupItem {
+  const which =
+    filter.length === 0
+      ? 'Databases and tables of the backup'
+      : `Tables of the backup that the filter chooses (${namedRules(filter)})`;
+  const message = `${which} may be there, empty, in part or whole; or they were there before the restore began, which no br is known to have looked for. Look at each before you drop it.`;
+  return { what: 'tablesPartly', until: null, message, command: null };
+}
 
 function tablesPartly(filter: readonly string[]): CleanupItem {
+  if (filter.length === 0)
+    return {
+      what: 'tablesPartly',
+      until: null,
+      message:
+        'Databases and tables of the backup are there, empty, in part or whole. Drop them, or make the cluster anew.',
+      command: 'DROP DATABASE `<database of the backup>`;',
+    };
   const read = readTableFilter(filter);
   return {
     what: 'tablesPartly',
@@ -276,10 +288,12 @@ export interface PartialRestore {
   readonly brVersion: string;
   /** The rules that chose what was restored; none: the whole backup. */
   readonly filter: readonly string[];
+  /** As in `LastEnd`. */
+  readonly foundNone: boolean;
   readonly items: readonly CleanupItem[];
 }
 
-/** What a person is told of a target that holds a part of the data: what is left, and what to do. */
+/** What a person is told of a target that may hold a part of the data: what is left, and what to do. */
 export function partialSentence({
   restoreId,
   backupId,
@@ -287,15 +301,18 @@ export function partialSentence({
   resumable,
   brVersion,
   filter,
+  foundNone,
   items,
 }: PartialRestore): string {
   const isPart = filter.length > 0;
+  const tables = isPart
+    ? 'drop the tables of the backup that the filter chooses, and no others, and every database named __TiDB_BR_Temporary_…'
+    : 'drop the databases of the backup and every database named __TiDB_BR_Temporary_…, or make the cluster anew';
+  const unseen = `look which ${isPart ? 'tables that the filter chooses' : 'databases of the backup'} the restore made, and which were there before; drop the former, and every database named __TiDB_BR_Temporary_…`;
   const waited = Math.max(0, ...items.map(({ until }) => until?.getTime() ?? 0));
   const steps = [
     ...(waited > 0 ? [`wait until ${new Date(waited).toISOString()}, when TiKV and PD are back by themselves`] : []),
-    isPart
-      ? 'drop the tables of the backup that the filter chooses, and no others, and every database named __TiDB_BR_Temporary_…'
-      : 'drop the databases of the backup and every database named __TiDB_BR_Temporary_…, or make the cluster anew',
+    foundNone ? tables : unseen,
     ...(items.some(({ what }) => what === 'checkpointFiles')
       ? ['remove the folders checkpoints/restore-* below the path of the backup']
       : []),
@@ -303,10 +320,14 @@ export function partialSentence({
   ];
   const clean = `clean the cluster: ${steps.map((step, at) => `(${at + 1}) ${step}`).join('; ')}.`;
   const [what, written] = isPart
-    ? [`The tables that the filter chooses (${namedRules(filter)}) are in cluster ${targetId} in part`, 'those tables']
-    : [`Cluster ${targetId} holds part of the data`, 'the cluster'];
+    ? [
+        `The tables that the filter chooses (${namedRules(filter)}) ${foundNone ? 'are' : 'may be'} in cluster ${targetId} in part`,
+        'those tables',
+      ]
+    : [`Cluster ${targetId} ${foundNone ? 'holds' : 'may hold'} part of the data`, 'the cluster'];
+  const use = foundNone ? 'and must not be used.' : 'and must not be used before that is known.';
   return [
-    `Restore ${restoreId} of backup ${backupId} stopped in the middle. ${what} and must not be used.`,
+    `Restore ${restoreId} of backup ${backupId} stopped in the middle. ${what} ${use}`,
     resumable
       ? `Either resume the restore, which needs br ${brVersion}, and nobody may write to ${written} until then; or ${clean}`
       : `It cannot be resumed: ${clean}`,

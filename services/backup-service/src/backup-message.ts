@@ -156,6 +156,9 @@ export function toBackupMessage(backup: Backup, queuePosition = 0, verification?
   });
 }
 
+/** The fields of a record that a list does not tell. */
+export const NOT_LISTED = { 'attempts.argv': 0, 'target.brOptions': 0 } as const;
+
 /** The same for a list: what may be long, as the command lines of attempts, is in the single record. */
 export function toListedMessage(backup: Backup, queuePosition = 0, verification?: Verification): BackupMessage {
   const message = toBackupMessage(backup, queuePosition, verification);

@@ -13,6 +13,7 @@ import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { Db } from 'mongodb';
 import type { Backup } from './backup.ts';
 import { type BackupFilter, toSelection } from './backup-filter.ts';
+import { NOT_LISTED } from './backup-message.ts';
 import type { Command, Decision, Limits, Peer } from './decide/command.ts';
 import { decide } from './decide/decide.ts';
 import { clusterKey } from './decide/vocabulary.ts';
@@ -38,7 +39,7 @@ export const BACKUP_INDEXES: readonly IndexSpec[] = [
 ];
 
 /** The order of the list of backups, and what no row of it tells. */
-export const BACKUP_PAGES = { time: 'startTime', leftOut: { 'attempts.argv': 0, 'target.brOptions': 0 } } as const;
+export const BACKUP_PAGES = { time: 'startTime', leftOut: NOT_LISTED } as const;
 
 const DAY_MS = 86_400_000;
 /** The deletions of backups whose files may lie in their storage. */

@@ -13,6 +13,7 @@ import { FAR } from '@tidemark/mongo/time-range';
 import { plus } from '@tidemark/task/time';
 import type { Db } from 'mongodb';
 import { type Backup, type DeletedBy, type DeletionState, type FinishedState, isDamaged } from './backup.ts';
+import { NOT_LISTED } from './backup-message.ts';
 import { persist } from './persist.ts';
 import type { ClusterDocument } from './registry-store.ts';
 
@@ -234,7 +235,7 @@ export function createFinishedBackups(db: Db): FinishedBackups {
       persist(signal, () =>
         ofEach(clusterIds, (clusterId) =>
           backups
-            .find({ clusterId }, { projection: { 'attempts.argv': 0, 'target.brOptions': 0 }, signal })
+            .find({ clusterId }, { projection: NOT_LISTED, signal })
             .sort({ startTime: -1, _id: -1 })
             .limit(2)
             .toArray(),

@@ -1,5 +1,10 @@
 /** Storages that move, and how that is proven, asked over gRPC. */
-import { type RemoveGrant, TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import {
+  type RemoveGrant,
+  ReportPresenceRequest,
+  TaskStanding,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { PlanRestoreRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import { describe, expect, it } from 'vitest';
 import { bucket, bucketOf, FAILED, MINE, movingStorages, OTHER, prefixOf, ROOT } from './testing/moving-storages.ts';
 
@@ -31,6 +36,23 @@ describe('a storage that was moved', () => {
       expect([bucketOf(granted), prefixOf(granted)]).toEqual(['two', 'NEW_']);
     await storage.put(bucket('two', 'NEWEST_'));
     expect(prefixOf(await removalOf(two.id)), 'with the way in of today').toBe('NEWEST_');
+  });
+
+  it('is followed by the plan of a restore: its command line names the place of today', async () => {
+    const storage = await register();
+    const { id: backupId, path } = await good(storage, MINE);
+    const report = { instance: 'planner-0123456789abcdef', worker: 'planner', pool: 'default', slots: 1, freeSlots: 1 };
+    await service().executor.reportPresence(ReportPresenceRequest.create({ ...report, brVersions: ['v8.5.0'] }));
+    const targetClusterId = await storage.cluster();
+    const place = async () => {
+      const request = PlanRestoreRequest.create({ backupId, targetClusterId });
+      const { plan } = await service().restores.planRestore(request);
+      return plan?.argv.find((argument) => argument.startsWith('s3://'));
+    };
+    expect(await place()).toContain('s3://one/');
+    await storage.put(bucket('two'));
+    await proveMoved(storage.id, MINE, [path]);
+    expect(await place()).toContain('s3://two/');
   });
 
   it('is followed where a good backup was found there, whatever marker lies there', async () => {

@@ -218,7 +218,7 @@ describe('a restore of a part of a backup', () => {
     });
   });
 
-  it('that ends in the middle names the tables to drop, and no others', async () => {
+  it('that ends in the middle names what it was to bring, and has nothing dropped that its br may have found there', async () => {
     const id = await startRestore({ options, acknowledge: ['existingTables'] });
     const worker = await working(id);
     await worker.starts();
@@ -227,7 +227,7 @@ describe('a restore of a part of a backup', () => {
     expect(targetState).toBe(TargetState.TARGET_STATE_PARTIAL);
     const tables = cleanup.find(({ what }) => what === 'tablesPartly');
     expect(tables?.message).toContain('(shop.orders, crm.*, !crm.tmp)');
-    expect(tables?.command).toContain('DROP TABLE IF EXISTS `shop`.`orders`;');
+    expect(tables).toMatchObject({ command: '', message: expect.stringContaining('Look at each before you drop it') });
     expect(cleanup.map(({ message, command }) => message + command).join()).not.toMatch(/DROP DATABASE `<|anew/);
   });
 });

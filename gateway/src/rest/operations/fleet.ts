@@ -49,7 +49,7 @@ export const FleetRow = z
       .object({
         endTime: time('When it ended.'),
         recoveryPointTime: z.string().optional().describe('The moment to which it brings the cluster back.'),
-        ageSeconds: z.number().min(0).describe('Since its end.'),
+        ageSeconds: z.number().min(0).describe('From its end to `asOf`.'),
       })
       .optional()
       .describe('The newest good backup; absent where there is none.'),

@@ -6,6 +6,8 @@ import {
   type TargetLook,
 } from '@tidemark/br-restore/cleanup';
 import type { EndKind } from '@tidemark/br-restore/end';
+import { toLookMessage } from '@tidemark/br-restore/look-message';
+import { looksFirst } from '@tidemark/br-restore/versions';
 import { MAX_SCHEDULER_NAME, MAX_SCHEDULERS, MAX_TOLD_SECONDS, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
 import {
   RestoreEndKind as EndKindMessage,
@@ -123,12 +125,26 @@ export function toRestoreMessage(restore: Restore, now: Date): RestoreMessage {
   });
 }
 
+/** The ends of a `br` that had got past its checks. */
+const PAST_CHECKS: ReadonlySet<EndKind> = new Set(['failed', 'dirty', 'afterSummary', 'succeeded']);
+
+/** Whether a `br` of the restore that looks for its tables got past that: then none of them was there before. */
+const foundNone = ({ attempts, options }: Restore): boolean =>
+  attempts.some(
+    ({ starting, end }) =>
+      starting !== null &&
+      end !== null &&
+      PAST_CHECKS.has(end.kind) &&
+      looksFirst(starting.brVersion, options.filter ?? []),
+  );
+
 function adviceOn(restore: Restore, now: Date): string {
   const { _id: restoreId, state, targetState, source, target, options, resumable, brVersion } = restore;
   if (targetState !== 'Partial' || (state !== 'Failed' && state !== 'Canceled')) return '';
   return partialSentence({
     ...{ restoreId, backupId: source.backupId, targetId: target.clusterId, resumable },
-    ...{ brVersion: brVersion ?? '', filter: options.filter ?? [], items: cleanupOf(restore, now) },
+    ...{ brVersion: brVersion ?? '', filter: options.filter ?? [], foundNone: foundNone(restore) },
+    items: cleanupOf(restore, now),
   });
 }
 
@@ -153,6 +169,7 @@ export function cleanupOf(restore: Restore, now: Date): CleanupItem[] {
     killed: last.end?.killed ?? last.end === null,
     filter: restore.options.filter ?? [],
     partial: targetState === 'Partial',
+    foundNone: foundNone(restore),
     checkpointLeft: restore.needsCleaning,
     checksumsUnproven: restore.checksums === 'unproven',
     look: last.end?.look,
@@ -218,15 +235,6 @@ function toEndMessage(end: End): EndMessage {
     sourceDamaged: end.sourceDamaged ?? false,
     look: end.look && toLookMessage(end.look),
     sourceNotSigned: end.sourceNotSigned ?? false,
-  };
-}
-
-function toLookMessage({ at, pausedSchedulers, safepointUntil, isRegistered }: TargetLook): LookMessage {
-  return {
-    at,
-    schedulers: pausedSchedulers && { names: [...pausedSchedulers] },
-    safepoint: safepointUntil === undefined ? undefined : { until: safepointUntil ?? undefined },
-    isRegistered,
   };
 }
 

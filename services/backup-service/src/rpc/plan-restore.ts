@@ -31,18 +31,53 @@ export interface Wanted {
 /** Says what a restore would do, and what stands in its way. */
 export function planRestore(dependencies: Dependencies) {
   return async (request: PlanRestoreRequest, context: CallContext): Promise<PlanRestoreResponse> => {
-    const { plan, backup } = await findPlan(dependencies, request, context);
+    const found = await findPlan(dependencies, request, context);
+    const { plan, backup } = found;
     const { target, options, source } = plan;
-    const [taken, present, earlier] = await Promise.all([
-      whyTaken(dependencies, target, context),
-      dependencies.presences.present(target.pool, context.signal),
+    const [{ taken, worker, command }, earlier] = await Promise.all([
+      circumstances(dependencies, found, context),
       dependencies.restores.findTimed(target, options.rateLimit, context.signal),
     ]);
     const estimate = estimateOf(source.sizeBytes, earlier, options.filter !== undefined);
-    const checks = [...plan.checks, targetFree(taken), workerCheck(plan, present)];
-    const command = plannedCommand(plan, present);
+    const checks = [...plan.checks, targetFree(taken), worker];
     return { plan: toPlanMessage({ ...plan, checks }, backup, estimate, command) };
   };
+}
+
+/** A plan, and the backup that it is of. */
+interface FoundPlan {
+  readonly plan: Plan;
+  readonly backup: Backup;
+}
+
+/** What is around a plan just now. */
+interface Circumstances {
+  /** Why the target is not free. */
+  readonly taken: AppError | undefined;
+  /** Whether a worker is there that could do it, and what that would run. */
+  readonly worker: PlanCheck;
+  readonly command: PlannedCommand | undefined;
+}
+
+/**
+ * Who has the target of a plan, and which workers could do it, with the storage of the backup where it is today.
+ *
+ * @param ownId of a restore that may be there already, from a try whose answer was lost
+ */
+export async function circumstances(
+  dependencies: Dependencies,
+  { plan, backup }: FoundPlan,
+  context: Pick<CallContext, 'sees' | 'signal'>,
+  ownId?: string,
+): Promise<Circumstances> {
+  const { presences, places } = dependencies;
+  const [taken, present, storage] = await Promise.all([
+    whyTaken(dependencies, plan.target, context, ownId),
+    presences.present(plan.target.pool, context.signal),
+    places.granted(backup, context.signal),
+  ]);
+  const today = { ...plan, source: { ...plan.source, storage } };
+  return { taken, worker: workerCheck(today, present), command: plannedCommand(today, present) };
 }
 
 /**
@@ -55,7 +90,7 @@ export async function findPlan(
   { store, registry, finished, now }: Dependencies,
   { backupId, targetClusterId, options }: Wanted,
   { sees, signal }: Pick<CallContext, 'sees' | 'signal'>,
-): Promise<{ readonly plan: Plan; readonly backup: Backup }> {
+): Promise<FoundPlan> {
   const wanted = fromOptionsMessage(options);
   const check = validation();
   check.add(restoreOptionsViolations({ ...wanted, loadStats: !wanted.withoutStats }));

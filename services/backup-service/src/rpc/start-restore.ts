@@ -10,13 +10,11 @@ import { restoreAccepted } from '../restore/events.ts';
 import type { Plan } from '../restore/plan.ts';
 import type { Restore } from '../restore/restore.ts';
 import { fromOptionsMessage, toRestoreMessage } from '../restore/restore-message.ts';
-import { workerCheck } from '../restore/worker-check.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
-import { findPlan } from './plan-restore.ts';
+import { circumstances, findPlan } from './plan-restore.ts';
 import { busy } from './refusals.ts';
 import { requireVisible } from './restore-refusals.ts';
-import { whyTaken } from './taken-target.ts';
 
 /** Accepts a restore: the document is written before anything is held or anybody notified. */
 export function startRestore(dependencies: Dependencies) {
@@ -37,13 +35,12 @@ export function startRestore(dependencies: Dependencies) {
       return answer(sameRequest(known, hash));
     }
 
-    const { plan: found } = await findPlan(dependencies, request, context);
-    const { clusterId } = found.target;
-    const present = await dependencies.presences.present(found.target.pool, signal);
-    const plan = { ...found, checks: [...found.checks, workerCheck(found, present)] };
-    requireRole(request, plan);
+    const found = await findPlan(dependencies, request, context);
+    const { clusterId } = found.plan.target;
+    requireRole(request, found.plan);
+    const { taken, worker } = await circumstances(dependencies, found, context, id);
+    const plan = { ...found.plan, checks: [...found.plan.checks, worker] };
     const acknowledged = requireConfirmed(request, plan);
-    const taken = await whyTaken(dependencies, plan.target, context, id);
     if (taken) throw taken;
     const restore = accept({
       _id: id,

@@ -210,7 +210,7 @@ describe('how a restore ended', () => {
       'The target holds tables of users (shop.orders, shop.items, crm.people, crm.empty); a restore needs an empty cluster. Nothing was changed in the target.',
     );
     expect(messageOf('not-fresh', { wasPartial: true })).toBe(
-      'The target holds data but no checkpoint: either the restore had finished unseen, or its checkpoint was removed. Look at the target before you decide. This attempt changed nothing; the target still holds what earlier ones left.',
+      'The target holds data but no checkpoint: the restore had finished unseen, its checkpoint was removed, or the data were there before it began. Look at the target before you decide. This attempt changed nothing; the target may hold what earlier ones left.',
     );
     expect(messageOf('sst-missing')).toContain(
       'The target holds a part of the data and must not be used: resume the restore, or clean the target and release it.',
@@ -261,7 +261,7 @@ describe('how a restore ended', () => {
     expect(messageOf(false)).toBe(
       'The target has tables already that would be restored (shop.orders, shop.items). Drop or rename them there, or leave them out with "filter". Nothing was changed in the target.',
     );
-    expect(messageOf(true)).toContain('either the restore had finished unseen, or its checkpoint was removed');
+    expect(messageOf(true)).toContain('or the tables were there before it began');
   });
 
   it('of a part asks for its own tables to be dropped, and for no others', () => {

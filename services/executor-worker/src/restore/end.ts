@@ -311,7 +311,7 @@ function leftOf(
 ): string {
   if (leftAsItWas(kind))
     return wasPartial
-      ? 'This attempt changed nothing; the target still holds what earlier ones left.'
+      ? 'This attempt changed nothing; the target may hold what earlier ones left.'
       : 'Nothing was changed in the target.';
   const says = chosen === undefined ? OF_THE_WHOLE : OF_A_PART;
   const resume = keepsCheckpoint(brVersion) ? `resume the restore, or ${says.clean}` : says.clean;

@@ -59,7 +59,7 @@ export const RESTORE_ERRORS: readonly ErrorRow[] = [
     when: /(?:user db\/tables: (.*): \[BR:Restore:)?ErrRestoreNotFreshCluster|cluster is not fresh/,
     message: ([, tables], { wasPartial }) =>
       wasPartial
-        ? 'The target holds data but no checkpoint: either the restore had finished unseen, or its checkpoint was removed. Look at the target before you decide.'
+        ? 'The target holds data but no checkpoint: the restore had finished unseen, its checkpoint was removed, or the data were there before it began. Look at the target before you decide.'
         : `The target holds tables of users${tables ? ` (${quoted(tables)})` : ''}; a restore needs an empty cluster.`,
   },
   {
@@ -82,7 +82,7 @@ export const RESTORE_ERRORS: readonly ErrorRow[] = [
     when: /(?:table already exists: (.*): \[BR:Restore:)?ErrTablesAlreadyExisted/,
     message: ([, tables], { wasPartial }) =>
       wasPartial
-        ? 'The target holds tables of the restore but no checkpoint: either the restore had finished unseen, or its checkpoint was removed. Look at the target before you decide.'
+        ? 'The target holds tables that would be restored but no checkpoint: the restore had finished unseen, its checkpoint was removed, or the tables were there before it began. Look at the target before you decide.'
         : `The target has tables already that would be restored${tables ? ` (${quoted(tables)})` : ''}. Drop or rename them there, or leave them out with "filter".`,
   },
   {

@@ -1,15 +1,14 @@
 /** Restores as they travel between backup-service and its workers. Pure. */
 
-import type { TargetLook } from '@tidemark/br-restore/cleanup';
 import type { RestoreOrder } from '@tidemark/br-restore/command';
 import type { EndKind } from '@tidemark/br-restore/end';
+import { toLookMessage } from '@tidemark/br-restore/look-message';
 import type {
   RestoreGrant as GrantMessage,
   RestoreRef,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import {
   type RestoreEnd as EndMessage,
-  type TargetLook as LookMessage,
   type RestoreOptions as OptionsMessage,
   RestoreEndKind,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
@@ -92,15 +91,6 @@ export function toEndMessage(end: RestoreEnd): EndMessage {
     sourceDamaged,
     look: look && toLookMessage(look),
     sourceNotSigned: reason?.code === NOT_SIGNED,
-  };
-}
-
-function toLookMessage({ at, pausedSchedulers, safepointUntil, isRegistered }: TargetLook): LookMessage {
-  return {
-    at,
-    schedulers: pausedSchedulers && { names: [...pausedSchedulers] },
-    safepoint: safepointUntil === undefined ? undefined : { until: safepointUntil ?? undefined },
-    isRegistered,
   };
 }
 
