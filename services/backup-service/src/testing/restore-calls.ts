@@ -37,6 +37,10 @@ export interface RestoreCalls extends BackupCalls {
   working(id: string, brVersion?: string): Promise<RestoringWorker>;
   /** The holds of the backup. */
   holds(): Promise<string[] | undefined>;
+  /** What the plan of now says of who has the target. */
+  targetFree(): Promise<RestorePlan['checks'][number] | undefined>;
+  /** Does something about another registration, which is the target of the test meanwhile. */
+  alsoAs<T>(fields: Partial<Cluster>, act: (first: string) => Promise<T>): Promise<T>;
 }
 
 /** What the worker of a good backup found. */
@@ -149,5 +153,16 @@ export function restoreCalls(): RestoreCalls {
       };
     },
     holds: async () => (await service().backups.getBackup({ id: backupId })).backup?.holds,
+    targetFree: async () => (await plan()).checks.find(({ name }) => name === 'targetFree'),
+    async alsoAs(fields, act) {
+      const first = target.id;
+      target.id = `target-${randomUUID().slice(0, 8)}`;
+      try {
+        await register(fields);
+        return await act(first);
+      } finally {
+        target.id = first;
+      }
+    },
   };
 }
