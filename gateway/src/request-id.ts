@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { MAX_REQUEST_ID } from '@tidemark/limits/limits';
+import { isRequestId } from '@tidemark/service-kit/grpc/metadata-names';
 
 /** Both names of the header that carries the request id: ours, and that of older clients. */
 export const REQUEST_ID_HEADERS = ['x-request-id', 'em-x-trace-id'] as const;
-
-const SANE = new RegExp(`^[A-Za-z0-9._:-]{1,${MAX_REQUEST_ID}}$`);
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -12,7 +10,7 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>;
 export function requestIdOf(headers: Headers): string {
   for (const name of REQUEST_ID_HEADERS) {
     const value = headers[name];
-    if (typeof value === 'string' && SANE.test(value)) return value;
+    if (typeof value === 'string' && isRequestId(value)) return value;
   }
   return randomUUID();
 }

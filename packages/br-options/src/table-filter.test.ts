@@ -56,6 +56,8 @@ describe('a rule of a table filter', () => {
     ['shop.[[:alpha:]', 'no set of letters'],
     ['sh\\op.*', 'a backslash'],
     ['shop.a\\', 'a backslash'],
+    ['shop.\\é', 'a backslash'],
+    ['shop.[\\é]', 'no set of letters'],
     ['a\nb.*', 'at most 512 characters'],
     [`${'a'.repeat(511)}.*`, 'at most 512 characters'],
     ['mysql.user', 'database of the system'],

@@ -162,9 +162,9 @@ function readName(text: string): ReadName | Unread {
 
 /** What may stand in a name without quotes. */
 const LETTER = /^[$_0-9A-Za-z\u{80}-\u{10ffff}]/u;
-const ESCAPED = /^\\([^0-9A-Za-z])/u;
+const ESCAPED = /^\\([^0-9A-Za-z\u{80}-\u{10ffff}])/u;
 /** A `!` after the bracket negates, and something must follow it. */
-const CLASS = /^\[(!|(?!!))((?:\\[^0-9A-Za-z]|[^\\\]])+)\]/u;
+const CLASS = /^\[(!|(?!!))((?:\\[^0-9A-Za-z\u{80}-\u{10ffff}]|[^\\\]])+)\]/u;
 
 function readUnquoted(text: string): ReadName | Unread {
   const tokens: Token[] = [];
@@ -202,7 +202,7 @@ function readToken(text: string): { readonly token: Token; readonly length: numb
   const [first = ''] = text;
   return unread(
     first === '\\'
-      ? 'has a backslash in front of a letter, a digit or nothing: it may only stand in front of other characters'
+      ? 'has a backslash in front of a letter, a digit or nothing: it may only stand in front of other characters of ASCII'
       : `has "${first}" in a name, which br takes only between quotes, such as \`my-db\`.*`,
   );
 }

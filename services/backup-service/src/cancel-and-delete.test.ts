@@ -3,11 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { BackupServiceService } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import { CompleteTaskRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
-import { openChannel } from '@tidemark/service-kit/grpc/client';
-import { serviceMetadata } from '@tidemark/service-kit/grpc/credentials';
-import { HONORED, SIGHT } from '@tidemark/service-kit/grpc/metadata-names';
+import { HONORED } from '@tidemark/service-kit/grpc/metadata-names';
 import { beforeEach, expect, it, vi } from 'vitest';
 import { backupCalls } from './testing/backup-calls.ts';
+import { callWithSight } from './testing/call-with-sight.ts';
 
 const { service, cluster, start, claim } = backupCalls();
 const backups = () => service().backups;
@@ -116,29 +115,8 @@ it('keeps a pinned backup until it is unpinned, and pins only good ones', async 
 it('tells a caller of no backup whose cluster that one does not see, says so with each answer, and changes nothing', async () => {
   const { id } = await start();
   const [OK, NOT_FOUND] = [0, 5];
-  await using stack = new AsyncDisposableStack();
-  const raw = stack.adopt(openChannel(service().address, undefined), (open) => open.close());
-  interface Method {
-    readonly path: string;
-    requestSerialize(request: never): Buffer;
-    responseDeserialize(bytes: Buffer): object;
-  }
-  const call = (method: Method, request: object, sight: string) =>
-    new Promise<{ readonly told: unknown; readonly code: unknown }>((resolve) => {
-      const metadata = serviceMetadata(undefined);
-      metadata.set(SIGHT, sight);
-      let told: unknown;
-      raw
-        .makeUnaryRequest(
-          method.path,
-          method.requestSerialize,
-          method.responseDeserialize,
-          request as never,
-          metadata,
-          (error) => resolve({ told, code: error?.code ?? OK }),
-        )
-        .on('metadata', (answered) => (told = answered.get(SIGHT)[0]));
-    });
+  const call = (method: Parameters<typeof callWithSight>[1], request: object, sight: string) =>
+    callWithSight(service().address, method, request, sight);
   const { getBackup, cancelBackup, deleteBackup, pinBackup, unpinBackup } = BackupServiceService;
   const rest = { clusterId: '', reason: '', reasonCode: '', byRetention: false, forget: false };
   for (const method of [getBackup, cancelBackup, deleteBackup, pinBackup, unpinBackup])

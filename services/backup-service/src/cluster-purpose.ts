@@ -19,3 +19,12 @@ export function fromPurposeMessage(message: PurposeMessage): ClusterPurpose | un
   if (message === PurposeMessage.CLUSTER_PURPOSE_UNSPECIFIED) return 'production';
   return (Object.keys(PURPOSES) as ClusterPurpose[]).find((purpose) => PURPOSES[purpose] === message);
 }
+
+/** From the one that is guarded most. */
+const STRICTEST: readonly ClusterPurpose[] = ['production', 'dr', 'scratch'];
+
+/** The strictest of some purposes; production where a record names none. */
+export function strictestOf(purposes: readonly (ClusterPurpose | undefined)[]): ClusterPurpose {
+  const known = purposes.map((purpose = 'production') => purpose);
+  return STRICTEST.find((purpose) => known.includes(purpose)) ?? 'production';
+}

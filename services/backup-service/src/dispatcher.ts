@@ -173,7 +173,9 @@ function restoreDoorbell({ restores, store, occupants, publisher, quarantines }:
       return ring(id, signal);
     }
     if (unclean !== undefined) {
-      await restores.apply(id, { kind: 'targetUnclean', restoreId: unclean }, signal);
+      // Who sees this restore is told of the other one only where that is of the same clusters.
+      const isSeen = unclean.clusterId === target.clusterId && unclean.sourceClusterId === source.clusterId;
+      await restores.apply(id, { kind: 'targetUnclean', ...(isSeen && { restoreId: unclean.id }) }, signal);
       return ring(id, signal);
     }
     const held = await store.apply(source.backupId, { kind: 'hold', id: restoreHold(id) }, signal);

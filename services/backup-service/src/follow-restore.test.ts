@@ -11,6 +11,7 @@ import { openChannel } from '@tidemark/service-kit/grpc/client';
 import { serviceMetadata } from '@tidemark/service-kit/grpc/credentials';
 import { SIGHT } from '@tidemark/service-kit/grpc/metadata-names';
 import { describe, expect, it } from 'vitest';
+import { callWithSight } from './testing/call-with-sight.ts';
 import { type RestoringWorker, restoreCalls } from './testing/restore-calls.ts';
 
 const calls = restoreCalls();
@@ -152,16 +153,8 @@ it('a repeat of a start by its key shows the restore only to who still sees both
   const wish = { backupId: calls.backupId(), targetClusterId: target.id, planHash, confirm: target.id, key };
   const request = StartRestoreRequest.create(wish);
   await service().restores.startRestore(request);
-  using channel = openDisposable(service().address);
-  const { path, requestSerialize, responseDeserialize } = RestoreServiceService.startRestore;
-  const codeFor = (sight: string) =>
-    new Promise<number>((resolve) => {
-      const metadata = serviceMetadata(undefined);
-      metadata.set(SIGHT, sight);
-      channel.raw.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, (error) =>
-        resolve(error?.code ?? 0),
-      );
-    });
+  const codeFor = async (sight: string) =>
+    (await callWithSight(service().address, RestoreServiceService.startRestore, request, sight)).code;
   expect(await codeFor(target.id)).toBe(5);
   expect(await codeFor(cluster())).toBe(5);
   expect(await codeFor(`${target.id},${cluster()}`)).toBe(0);

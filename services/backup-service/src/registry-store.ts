@@ -7,6 +7,7 @@ import { earlier } from '@tidemark/task/time';
 import type { Db } from 'mongodb';
 import type { StorageLocation, Target } from './backup.ts';
 import type { ClusterPurpose } from './cluster-purpose.ts';
+import { whyOne } from './real-cluster.ts';
 import {
   type AccessedStorage,
   goesByLabels,
@@ -69,6 +70,8 @@ export interface ClusterPage {
 }
 
 type Labelled = Pick<ClusterDocument, '_id' | 'labels' | 'storageId' | 'placedByLimited'>;
+/** Another registration of the same real cluster. */
+export type Namesake = Pick<ClusterDocument, '_id' | 'pd' | 'purpose' | 'restore'>;
 type Registered = ClusterDocument | StorageDocument;
 type Fields<T> = Omit<T, '_id' | 'createTime' | 'updateTime'>;
 
@@ -89,6 +92,8 @@ export interface RegistryStore {
     withStorage(storageId: string, signal: AbortSignal): Promise<Labelled[]>;
     /** Clusters by id, as many as the limit. */
     page(page: ClusterPage, signal: AbortSignal): Promise<ClusterDocument[]>;
+    /** Other registrations that have a PD of a cluster; one walk over the collection. */
+    withPdOf(cluster: Pick<ClusterDocument, '_id' | 'pd'>, signal: AbortSignal): Promise<Namesake[]>;
     /** Every cluster, in no order: one walk over the collection, a few hundred at a time. */
     scan(signal: AbortSignal): AsyncIterable<ClusterDocument[]>;
     /** The same, and of each only what it is called, its labels and its storage. */
@@ -102,6 +107,7 @@ export interface RegistryStore {
 /** Ranges are bounded on both sides, so that every server takes the index; ids are letters, digits, `_` and `-`. */
 const LAST_ID = '~';
 const SCANNED_AT_ONCE = 500;
+const NAMESAKE = { pd: 1, purpose: 1, restore: 1 };
 
 /** The registry over a database. */
 export function createRegistryStore(db: Db): RegistryStore {
@@ -133,6 +139,18 @@ export function createRegistryStore(db: Db): RegistryStore {
             .limit(limit)
             .toArray(),
         ),
+      withPdOf: ({ _id: clusterId, pd }, signal) =>
+        orStoreError(async () => {
+          const found: Namesake[] = [];
+          const all = clusters.find<Namesake>({}, { projection: NAMESAKE, signal, batchSize: SCANNED_AT_ONCE });
+          for await (const other of all) {
+            // A damaged record may have none.
+            const isOther = other._id !== clusterId && Array.isArray(other.pd);
+            const names = { clusterId: other._id, pd: isOther ? other.pd.map(String) : [] };
+            if (whyOne({ clusterId, pd }, names) !== undefined) found.push(other);
+          }
+          return found;
+        }),
       scan: (signal) => inBatches(clusters.find({}, { signal, batchSize: SCANNED_AT_ONCE }), SCANNED_AT_ONCE),
       scanLabels: (signal) => {
         const all = clusters.find<Labelled>({}, { projection: labelled, signal, batchSize: SCANNED_AT_ONCE });

@@ -3,11 +3,13 @@ import {
   Cluster,
   ClusterPurpose,
   ListClustersRequest,
+  RegistryServiceService,
   S3Location,
   Storage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { beforeEach, expect, it } from 'vitest';
 import { backupCalls } from './testing/backup-calls.ts';
+import { callWithSight } from './testing/call-with-sight.ts';
 
 const { service, cluster, start } = backupCalls();
 const registry = () => service().registry;
@@ -44,6 +46,24 @@ it('takes a version, PD addresses, an endpoint and a prefix as BR takes them, an
     endpoint: 'https://minio.example:9000',
     prefix: 'team ä/a+b%20c',
   });
+});
+
+it('takes no PD of a cluster that an admin of some clusters does not see, and lets him save what is there', async () => {
+  const [OK, PERMISSION_DENIED] = [0, 7];
+  const [own, foreign] = [`${clusterId}-own`, `${clusterId}-foreign`];
+  const register = async (id: string, pd: string, sight?: string) => {
+    const request = { cluster: Cluster.create({ id, pd: [pd], storageId: 'local' }), limitedCaller: sight !== '*' };
+    const { putCluster } = RegistryServiceService;
+    return (await callWithSight(service().address, putCluster, request, sight ?? own)).code;
+  };
+  expect(await register(foreign, 'shared.example:2379', '*')).toBe(OK);
+  for (const pd of ['shared.example:2379', 'https://SHARED.example:2379'])
+    expect(await register(own, pd), pd).toBe(PERMISSION_DENIED);
+  await expect(registry().getCluster({ id: own })).rejects.toMatchObject({ code: 'cluster_not_found' });
+  expect(await register(own, 'own.example:2379')).toBe(OK);
+  expect(await register(own, 'shared.example:2379')).toBe(PERMISSION_DENIED);
+  expect(await register(own, 'shared.example:2379', `${own},${foreign}`)).toBe(OK);
+  expect(await register(own, 'shared.example:2379')).toBe(OK);
 });
 
 it('keeps what a cluster is for and how strict its restores are, until a registration leaves it out', async () => {

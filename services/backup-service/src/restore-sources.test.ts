@@ -35,7 +35,7 @@ describe('a backup that its restore finds damaged', () => {
     expect(await shown()).toMatchObject({
       state: VerificationState.VERIFICATION_STATE_DAMAGED,
       damaged: true,
-      verdict: `Restore ${id} found it damaged. The backup is damaged: 1.sst is missing.`,
+      verdict: `A restore found it damaged. The backup is damaged: 1.sst is missing.`,
     });
     expect(await points()).toEqual([]);
     await vi.waitFor(async () => expect(await holds()).toEqual([]));
@@ -64,7 +64,10 @@ describe('a backup that its restore finds damaged', () => {
       if (!found) throw new Error('the verification was not granted');
       return found;
     });
-    expect(await shown()).toMatchObject({ damaged: true, earlier: { verdict: expect.stringContaining(id) } });
+    expect(await shown()).toMatchObject({
+      damaged: true,
+      earlier: { verdict: expect.stringContaining('A restore found it damaged.') },
+    });
     const verification = { backupId, claim, fence: grant.fence };
     const value = Verified.create({ state: VerificationState.VERIFICATION_STATE_GOOD, verdict: 'All is well.' });
     const outcome = { $case: 'verified' as const, value };
@@ -144,7 +147,7 @@ describe('a backup that was signed', () => {
     await vi.waitFor(async () => expect(await holds()).toEqual([]));
     expect([await newestVerified(), await sound()]).toMatchObject([
       undefined,
-      { result: 'blocked', message: expect.stringContaining(`Restore ${id} found it without its signature.`) },
+      { result: 'blocked', message: expect.stringContaining(`A restore found it without its signature.`) },
     ]);
     const { backup } = await service().backups.getBackup({ id: backupId });
     expect(backup?.verification).toMatchObject({ damaged: false });

@@ -228,14 +228,10 @@ describe('the estimate of a plan', () => {
     expect((await plan()).estimateBasis).toContain('no earlier restore into the cluster');
     await restored(5);
     expect((await plan()).estimateBasis).toContain('no earlier restore into the cluster');
-    const first = await restored(600);
-    expect((await plan()).estimateBasis).toBe(
-      `100 MiB a second, as the last restore into the cluster took it: ${first}.`,
-    );
-    const second = await restored(1_200);
-    expect((await plan()).estimateBasis).toContain(
-      `the last 2 restores into the cluster took it: ${second}, ${first}.`,
-    );
+    await restored(600);
+    expect((await plan()).estimateBasis).toBe('100 MiB a second, as the last restore into the cluster took it.');
+    await restored(1_200);
+    expect((await plan()).estimateBasis).toContain('the last 2 restores into the cluster took it.');
     expect((await plan({ options: slow })).estimateBasis).toContain('no earlier restore into the cluster');
     await calls.register({ version: '8.5.1' });
     expect((await plan()).estimateBasis).toContain('no earlier restore into the cluster');
@@ -243,12 +239,13 @@ describe('the estimate of a plan', () => {
 
   it('leaves out what took several runs of br, of which only the last one is timed, and what cannot be read', async () => {
     const backups = service().db.collection<{ _id: string }>('backups');
-    const [first, second, third] = [await restored(600), await restored(600), await restored(600)];
+    const [first, second] = [await restored(600), await restored(600)];
+    await restored(600);
     const stored = await backups.findOne({ _id: first });
     const [attempt] = (stored as unknown as { restore: { attempts: unknown[] } }).restore.attempts;
     await backups.updateOne({ _id: first }, { $set: { 'restore.attempts': [attempt, attempt] } });
     await backups.updateOne({ _id: second }, { $set: { 'restore.attempts': 'none' } });
-    expect((await plan()).estimateBasis).toMatch(new RegExp(`the last restore into the cluster took it: ${third}\\.$`));
+    expect((await plan()).estimateBasis).toMatch(/the last restore into the cluster took it\.$/);
   });
 });
 
@@ -281,6 +278,17 @@ describe('a scratch cluster', () => {
     await calls.register({ ...scratch, pd: [`${cluster()}:2379`] });
     expect((await plan()).hash).not.toBe(hash);
     await expect(startRestore(without)).rejects.toMatchObject({ code: 'plan_blocked' });
+  });
+
+  it('is guarded as the strictest of its registrations, also where it has another name', async () => {
+    const pd = [`${cluster()}:2379`];
+    await calls.register({ pd, restore: { strictLoss: true } });
+    await calls.alsoAs({ ...scratch, pd: [pd[0]?.toUpperCase() ?? ''] }, async () => {
+      const guarded = { purpose: ClusterPurpose.CLUSTER_PURPOSE_PRODUCTION, strictLoss: true };
+      expect((await plan()).target).toMatchObject(guarded);
+      await expect(startRestore({ scratchOnly: true })).rejects.toMatchObject({ code: 'permission_denied' });
+      await expect(startRestore({ planHash: '', confirm: '' })).rejects.toMatchObject({ code: 'invalid_argument' });
+    });
   });
 
   it('that has become one of production since the plan was made is not restored into by that plan', async () => {

@@ -288,7 +288,7 @@ export const planRestore = {
         checks: [{ name: 'sameCluster', result: 'ok', message: 'The target is another cluster.' }],
         estimate: {
           seconds: 1,
-          basis: '96.1 MiB a second, as the last restore into the cluster took it: Qm1haW4tcmVzdG9yZS0wMA.',
+          basis: '96.1 MiB a second, as the last restore into the cluster took it.',
         },
         needs: ['confirm'],
       },

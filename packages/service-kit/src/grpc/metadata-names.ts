@@ -1,4 +1,4 @@
-import { MAX_SIGHT_BYTES } from '@tidemark/limits/limits';
+import { MAX_REQUEST_ID, MAX_SIGHT_BYTES } from '@tidemark/limits/limits';
 
 /** Header that carries `Bearer <service token>` between processes. */
 export const AUTHORIZATION = 'authorization';
@@ -6,6 +6,13 @@ export const AUTHORIZATION = 'authorization';
 export const REQUEST_ID = 'x-request-id';
 /** Header that names one call between processes: each of its repeats carries the same one, and no other call does. */
 export const CALL_ID = 'x-tidemark-call-id';
+const SANE_ID = new RegExp(`^[A-Za-z0-9._:-]{1,${MAX_REQUEST_ID}}$`);
+
+/** Whether what a peer calls a request or a call may stand in logs and records. */
+export function isRequestId(text: string | undefined): text is string {
+  return text !== undefined && SANE_ID.test(text);
+}
+
 /** Header that names on whose behalf a call is made, for records and audit. */
 export const CALLER = 'x-tidemark-caller';
 

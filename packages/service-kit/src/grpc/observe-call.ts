@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Deadline, Metadata } from '@grpc/grpc-js';
 import { AppError, toAppError } from '@tidemark/errors/app-error';
+import { MAX_SHORT_TEXT } from '@tidemark/limits/limits';
 import { nameOf } from '../certificate.ts';
 import type { Logger } from '../logging.ts';
 import { histogram } from '../metrics.ts';
 import type { CallContext } from './call-context.ts';
-import { CALL_ID, CALLER, decodeCaller, decodeSight, REQUEST_ID, SIGHT } from './metadata-names.ts';
+import { CALL_ID, CALLER, decodeCaller, decodeSight, isRequestId, REQUEST_ID, SIGHT } from './metadata-names.ts';
 
 /** What the calls of one method have in common. */
 export interface CallObserver {
@@ -50,8 +51,12 @@ export function observeCall(call: IncomingCall, { path, log, stopping }: CallObs
   const gone = new AbortController();
   call.on('cancelled', () => gone.abort(GONE));
   const header = (name: string) => call.metadata.get(name)[0]?.toString();
-  const requestId = header(REQUEST_ID) ?? randomUUID();
-  const caller = decodeCaller(header(CALLER) ?? 'internal');
+  const idFrom = (name: string) => {
+    const id = header(name);
+    return isRequestId(id) ? id : randomUUID();
+  };
+  const requestId = idFrom(REQUEST_ID);
+  const caller = decodeCaller(header(CALLER) ?? 'internal').slice(0, MAX_SHORT_TEXT);
   const signal = AbortSignal.any([gone.signal, stopping]);
 
   const ended = (code: string) => {
@@ -73,7 +78,7 @@ export function observeCall(call: IncomingCall, { path, log, stopping }: CallObs
     context: {
       signal,
       requestId,
-      callId: header(CALL_ID) ?? randomUUID(),
+      callId: idFrom(CALL_ID),
       caller,
       sees: decodeSight(header(SIGHT)),
       log: log.child({ requestId }),

@@ -97,6 +97,13 @@ describe('a gRPC server and its client', () => {
     expect(seen).toMatchObject({ requestId: 'r-1', caller: 'alice' });
   });
 
+  it('keeps no id and no name of a peer that is longer than one may be', async () => {
+    await client.getBackup({ id: 'b1' }, { requestId: 'r'.repeat(129), caller: 'a'.repeat(1_000) });
+    expect(seen).toMatchObject({ requestId: expect.stringMatching(/^[\w-]{36}$/), caller: 'a'.repeat(256) });
+    await client.getBackup({ id: 'b1' }, { requestId: 'two words' });
+    expect(seen.requestId).toMatch(/^[\w-]{36}$/);
+  });
+
   it('does not take a message that is too large for an outage that ends by itself, whoever sent it', async () => {
     const tooLarge = { code: 'internal', row: { retryable: false } };
     await expect(client.getBackup({ id: 'large' })).rejects.toMatchObject(tooLarge);

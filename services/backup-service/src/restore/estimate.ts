@@ -2,7 +2,6 @@
 
 /** A restore that succeeded in one run of `br`. */
 export interface TimedRestore {
-  readonly id: string;
   /** What was loaded, and how long `br` took for all. */
   readonly sizeBytes: number;
   readonly seconds: number;
@@ -43,7 +42,7 @@ export function estimateOf(sizeBytes: number, earlier: readonly TimedRestore[], 
   const which = told.length === 1 ? 'the last restore' : `the last ${told.length} restores`;
   return {
     seconds: Math.ceil(sizeBytes / rate),
-    basis: `${Number((rate / MIB).toPrecision(3))} MiB a second, as ${which} into the cluster took it: ${told.map(({ id }) => id).join(', ')}.${ofPart}`,
+    basis: `${Number((rate / MIB).toPrecision(3))} MiB a second, as ${which} into the cluster took it.${ofPart}`,
   };
 }
 

@@ -58,6 +58,13 @@ type StoreCommand =
   | Exclude<RestoreCommand, { kind: 'claim' }>
   | Omit<Extract<RestoreCommand, { kind: 'claim' }>, 'slotKey' | 'misfit'>;
 
+/** A restore that left its checkpoint in a cluster, with both clusters that one must see to know of it. */
+export interface UncleanRestore {
+  readonly id: string;
+  readonly clusterId: string;
+  readonly sourceClusterId: string;
+}
+
 /** Every method throws `unavailable` when the database does. */
 export interface RestoreStore {
   get(id: string, signal: AbortSignal): Promise<Restore | undefined>;
@@ -77,7 +84,7 @@ export interface RestoreStore {
   /** Ids of restores whose task is to be looked at, the longest due first. */
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
   /** Another restore that left a checkpoint in a cluster, by whichever registration, and of which nobody said that it is gone. */
-  findUnclean(cluster: RealCluster, exceptId: string, signal: AbortSignal): Promise<string | undefined>;
+  findUnclean(cluster: RealCluster, exceptId: string, signal: AbortSignal): Promise<UncleanRestore | undefined>;
   /** Restores into a target, of its version and at a rate limit, that succeeded in one run of `br`: the last ones, the newest first. */
   findTimed(
     target: Pick<RestoreTarget, 'clusterId' | 'version'>,
@@ -163,9 +170,15 @@ export function createRestoreStore(
     findUnclean: (cluster, exceptId, signal) =>
       persist(signal, async () => {
         const found = await collection
-          .find({ 'restore.needsCleaning': true }, { projection: { 'restore.target': 1 }, signal })
+          .find(
+            { 'restore.needsCleaning': true },
+            { projection: { 'restore.target': 1, 'restore.source.clusterId': 1 }, signal },
+          )
           .toArray();
-        return found.find(({ _id, restore }) => _id !== exceptId && isOne(cluster, restore?.target))?._id;
+        const first = found.find(({ _id, restore }) => _id !== exceptId && isOne(cluster, restore?.target));
+        if (!first) return undefined;
+        const { target, source } = first.restore;
+        return { id: first._id, clusterId: target.clusterId, sourceClusterId: source?.clusterId ?? '' };
       }),
 
     findTimed: ({ clusterId, version }, rateLimit, signal) =>
@@ -176,8 +189,8 @@ export function createRestoreStore(
             { projection: TIMED, sort: { restoreTime: -1, _id: -1 }, limit: TIMED_ONES, signal },
           )
           .toArray();
-        return found.flatMap(({ _id, restore }) =>
-          restore.options?.rateLimit === rateLimit ? (timedOf(_id, restore) ?? []) : [],
+        return found.flatMap(({ restore }) =>
+          restore.options?.rateLimit === rateLimit ? (timedOf(restore) ?? []) : [],
         );
       }),
 
@@ -232,11 +245,11 @@ const TIMED = {
 };
 
 /** What `br` says of its time is of its last run alone. Undefined of one that had more, and of one that cannot be read. */
-function timedOf(id: string, { attempts, result }: Partial<Restore>): TimedRestore | undefined {
+function timedOf({ attempts, result }: Partial<Restore>): TimedRestore | undefined {
   const { sizeBytes, seconds } = result ?? {};
   const runs = Array.isArray(attempts) ? attempts.filter((attempt) => attempt?.starting).length : 0;
   return runs === 1 && Number.isFinite(sizeBytes) && Number.isFinite(seconds)
-    ? { id, sizeBytes: Number(sizeBytes), seconds: Number(seconds) }
+    ? { sizeBytes: Number(sizeBytes), seconds: Number(seconds) }
     : undefined;
 }
 

@@ -19,7 +19,7 @@ export async function recordSourceDamage(
   const { end } = restore.attempts.find((attempt) => attempt.claim === claim) ?? {};
   if (!end?.sourceDamaged && !end?.sourceNotSigned) return;
   const found = end.sourceDamaged ? 'damaged' : 'without its signature';
-  const sentence = `Restore ${restore._id} found it ${found}. ${end.reason?.message ?? ''}`;
+  const sentence = `A restore found it ${found}. ${end.reason?.message ?? ''}`;
   const verdict: VerificationOutcome = {
     state: end.sourceDamaged ? 'Damaged' : 'Unknown',
     level: 'meta',

@@ -10,6 +10,8 @@ import type {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, isTrashed } from '../backup.ts';
+import { strictestOf } from '../cluster-purpose.ts';
+import type { ClusterDocument, Namesake } from '../registry-store.ts';
 import { type Estimate, estimateOf } from '../restore/estimate.ts';
 import { type Plan, type PlanCheck, planRestore as plan } from '../restore/plan.ts';
 import { type PlannedCommand, plannedCommand } from '../restore/planned-command.ts';
@@ -106,8 +108,21 @@ export async function findPlan(
   const storage = await registry.storages.get(backup.storage.id, signal);
   if (!mayUseStorage({ ...backup.storage, ...storage }, cluster))
     throw unusableStorage(backup.storage.id, targetClusterId);
-  const tidbClusterId = await finished.tidbClusterIdOf(cluster, signal);
-  return { plan: plan(backup, cluster, wanted, now(), tidbClusterId), backup };
+  const [tidbClusterId, namesakes] = await Promise.all([
+    finished.tidbClusterIdOf(cluster, signal),
+    registry.clusters.withPdOf(cluster, signal),
+  ]);
+  return { plan: plan(backup, guarded(cluster, namesakes), wanted, now(), tidbClusterId), backup };
+}
+
+/** A cluster as the strictest of its registrations guards it: nobody gets round one of them by another name. */
+function guarded(cluster: ClusterDocument, namesakes: readonly Namesake[]): ClusterDocument {
+  const all = [cluster, ...namesakes];
+  return {
+    ...cluster,
+    purpose: strictestOf(all.map(({ purpose }) => purpose)),
+    ...(all.some(({ restore }) => restore?.strictLoss) && { restore: { strictLoss: true } }),
+  };
 }
 
 function notGood(backup: Backup): AppError {

@@ -26,7 +26,7 @@ const DEFAULT_POOL = 'default';
 export function putCluster({ registry, store, now }: Dependencies) {
   return async (
     { cluster: asked, limitedCaller = false }: PutClusterRequest,
-    { caller, requestId, signal }: CallContext,
+    { caller, requestId, sees, signal }: CallContext,
   ): Promise<PutClusterResponse> => {
     if (!asked) throw invalidArgument([{ field: 'cluster', description: 'must be set' }]);
     const cluster = normalized(asked);
@@ -39,6 +39,12 @@ export function putCluster({ registry, store, now }: Dependencies) {
     if (before && !(isSamePlace(before, cluster) && before.pool === pool)) {
       const { restore } = (await store.findActive(cluster.id, signal)) ?? {};
       if (restore) throw heldInPlace(cluster.id, restore);
+    }
+    if (limitedCaller && !(before && isSamePlace(before, cluster))) {
+      // Who is limited to more clusters than a call can name seems to see all, also the one without a name.
+      const isSeen = (id: string) => sees(id) && !sees('');
+      const shared = await registry.clusters.withPdOf({ _id: cluster.id, pd: cluster.pd }, signal);
+      if (!shared.every(({ _id }) => isSeen(_id))) throw foreignPd(cluster.id);
     }
     const placedByLimited =
       limitedCaller && !(before && isSamePlace(before, cluster) && !before.placedByLimited) ? true : undefined;
@@ -90,6 +96,14 @@ function normalized(cluster: Cluster): Cluster {
     version: cluster.version.replace(/^v(?=\d)/, ''),
     pd: cluster.pd.map(plainPdAddress),
   };
+}
+
+function foreignPd(clusterId: string): AppError {
+  return new AppError(
+    'permission_denied',
+    `A PD of cluster ${clusterId} is that of a cluster which is registered under another name, outside of what you see: to register it twice is for admins of all clusters.`,
+    { info: { clusterId } },
+  );
 }
 
 function heldInPlace(clusterId: string, { _id: restoreId, state, targetState }: Restore): AppError {

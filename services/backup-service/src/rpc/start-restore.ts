@@ -102,7 +102,7 @@ function requireRole({ scratchOnly }: StartRestoreRequest, { target: { clusterId
   if (!scratchOnly || purpose === 'scratch') return;
   throw new AppError(
     'permission_denied',
-    `A restore into cluster ${clusterId} needs the role admin: its purpose is ${purpose}, and operators restore into scratch clusters alone.`,
+    `A restore into cluster ${clusterId} needs the role admin: its purpose is ${purpose} (of all its registrations the strictest counts), and operators restore into scratch clusters alone.`,
     { info: { clusterId } },
   );
 }

@@ -2,6 +2,7 @@ import { AppError } from '@tidemark/errors/app-error';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import type { Elsewhere } from '../occupants.ts';
 import type { RealCluster } from '../real-cluster.ts';
+import type { UncleanRestore } from '../restore/restore-store.ts';
 import type { Dependencies } from './context.ts';
 import { busy } from './refusals.ts';
 
@@ -27,7 +28,7 @@ export async function whyTaken(
   if (holder?.restore?._id === ownId && ownId !== '') return undefined;
   if (holder) return busy(clusterId, holder);
   if (elsewhere) return takenElsewhere(clusterId, elsewhere, sees);
-  return unclean === undefined ? undefined : uncleanTarget(clusterId, unclean);
+  return unclean === undefined ? undefined : uncleanTarget(clusterId, unclean, sees);
 }
 
 /** What wants a cluster that a backup or a restore has by another registration; the caller is told of what it sees alone. */
@@ -52,10 +53,12 @@ export function takenElsewhere(clusterId: string, other: Elsewhere, sees: Seeing
   );
 }
 
-function uncleanTarget(clusterId: string, restoreId: string): AppError {
+function uncleanTarget(clusterId: string, unclean: UncleanRestore, sees: Seeing['sees']): AppError {
+  const isSeen = sees(unclean.clusterId) && sees(unclean.sourceClusterId);
+  const who = isSeen ? `Restore ${unclean.id}` : 'A restore';
   return new AppError(
     'target_needs_cleaning',
-    `Restore ${restoreId} left its checkpoint in cluster ${clusterId}, at which another one would go on: drop the databases __TiDB_BR_Temporary_… there, and say so to that restore (cleaned).`,
-    { info: { clusterId, restoreId } },
+    `${who} left its checkpoint in cluster ${clusterId}, at which another one would go on: drop the databases __TiDB_BR_Temporary_… there, and say so to that restore (cleaned).`,
+    { info: { clusterId, ...(isSeen && { restoreId: unclean.id }) } },
   );
 }

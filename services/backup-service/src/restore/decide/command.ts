@@ -31,7 +31,7 @@ export type RestoreCommand =
   /** The source cannot be held: it is being deleted, or is not good any more. */
   | { readonly kind: 'sourceGone' }
   /** Another restore left a checkpoint in the target, and nobody said that it is gone. */
-  | { readonly kind: 'targetUnclean'; readonly restoreId: string }
+  | { readonly kind: 'targetUnclean'; readonly restoreId?: string }
   /** A backup or another restore has the target by another registration; `message` says which. */
   | { readonly kind: 'targetTaken'; readonly message: string }
   /** The hold was given back. */

@@ -23,12 +23,16 @@ export function sourceGone(restore: Restore, now: Date): RestoreDecision {
   return waitsForItsHold(restore) ? { ...OK, next: fail(restore, now, SOURCE_GONE, false) } : OK;
 }
 
-/** `br` would go on at the checkpoint of another restore instead of refusing a target that is not empty (R13). */
-export function targetUnclean(restore: Restore, restoreId: string, now: Date): RestoreDecision {
+/**
+ * `br` would go on at the checkpoint of another restore instead of refusing a target that is not empty (R13).
+ *
+ * @param restoreId that other one, where whoever sees the record may see it too
+ */
+export function targetUnclean(restore: Restore, restoreId: string | undefined, now: Date): RestoreDecision {
   if (!waitsForItsHold(restore)) return OK;
   const reason: Reason = {
     code: 'TARGET_NEEDS_CLEANING',
-    message: `Restore ${restoreId} left its checkpoint in the target. Drop it and say so to that restore (cleaned), then start again. Nothing was changed.`,
+    message: `${restoreId === undefined ? 'Another restore' : `Restore ${restoreId}`} left its checkpoint in the target. Drop it and say so to that restore (cleaned), then start again. Nothing was changed.`,
   };
   return { ...OK, next: fail(restore, now, reason, false) };
 }
