@@ -136,6 +136,10 @@ describe('the fleet', () => {
     expect(JSON.stringify(answer.details)).toContain(`"${field}"`);
   });
 
+  it('has no cluster that is not there', async () => {
+    expect((await tidemark.call('GET', '/fleet?clusterId=nosuch')).status).toBe(404);
+  });
+
   it('goes on while a window starts its backup', async () => {
     const started = await tidemark.cluster('started');
     await tidemark.saveRule(started, 'default', openSince(30));

@@ -10,6 +10,7 @@ import { getBackup } from './get-backup.ts';
 import { getStrategy } from './get-strategy.ts';
 import { listBackups } from './list-backups.ts';
 import { listClusters } from './list-clusters.ts';
+import { listFleet } from './list-fleet.ts';
 import { listFleetStrategies } from './list-fleet-strategies.ts';
 import { listOccurrences } from './list-occurrences.ts';
 import { listRecoveryPoints } from './list-recovery-points.ts';
@@ -54,6 +55,7 @@ export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
   deleteStrategy,
   listFleetStrategies,
   saveFleetStrategy,
+  listFleet,
   listOccurrences,
   previewStrategy,
   evaluateRetention,

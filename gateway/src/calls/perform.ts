@@ -84,7 +84,7 @@ export async function perform<Name extends CallName>(
   dependencies: CallDependencies,
 ): Promise<ResponseOf<Name>> {
   const prepared = await prepareCall(name, asked, scope, dependencies);
-  if (prepared.seesNothing) return create(methodOf(name).output) as ResponseOf<Name>;
+  if (prepared.seesNothing) return prepared.steps.ofNothing?.() ?? (create(methodOf(name).output) as ResponseOf<Name>);
   const answer = send(name, prepared);
   return CALLS[name].subject === 'backup' && !prepared.acting.backup ? noteCluster(scope, answer) : answer;
 }

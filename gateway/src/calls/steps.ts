@@ -51,6 +51,8 @@ export interface CallSteps<Request, Response> {
   readonly check?: (request: Request) => readonly FieldViolation[];
   /** Before the service is called: sets what was left out, and looks for what must be there. */
   readonly prepare?: (request: Request, acting: Acting) => void | Promise<void>;
+  /** The answer to a caller who sees no cluster at all; an empty one where it is left out. */
+  readonly ofNothing?: () => Response;
   /** In place of the plain call of the service. */
   readonly act?: (request: Request, acting: Acting) => Promise<Response>;
 }

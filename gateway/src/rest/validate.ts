@@ -32,9 +32,9 @@ export function listOf<T extends z.ZodType>(schema: T) {
   return z.preprocess(all, z.array(schema).max(MAX_ENTRIES, `must be at most ${MAX_ENTRIES}`));
 }
 
-/** A whole number, also written as a text, as in a query. */
-export function wholeNumber(min: number, max: number) {
-  const wanted = `must be a whole number from ${min} to ${max}`;
+/** A whole number, also written as a text, as in a query. @param least that a person is told of */
+export function wholeNumber(min: number, max: number, least = min) {
+  const wanted = `must be a whole number from ${least} to ${max}`;
   return z.preprocess(
     (value) => (typeof value === 'string' && /^-?\d{1,15}$/.test(value.trim()) ? Number(value) : value),
     z
@@ -48,7 +48,7 @@ export function wholeNumber(min: number, max: number) {
 export function leftOutOrFrom1(max: number) {
   const zero = (value: unknown) => value === 0 || (typeof value === 'string' && /^\s*-?0+\s*$/.test(value));
   return z
-    .preprocess((value) => (zero(value) ? undefined : nothing(value)), wholeNumber(0, max).nullish())
+    .preprocess((value) => (zero(value) ? undefined : nothing(value)), wholeNumber(0, max, 1).nullish())
     .transform((value) => value ?? undefined);
 }
 

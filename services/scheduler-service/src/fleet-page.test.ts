@@ -79,6 +79,19 @@ describe('a page of the fleet', () => {
     expect(rest.places.map(({ id }) => id)).toEqual(['old', 'late', 'unplanned', 'fine']);
   });
 
+  it('goes on although the clusters changed that the caller sees, and shows only what that one sees now', () => {
+    const seen = (clusterIds: readonly string[]) => ({ ...ALL, clusterIds, withinSight: true });
+    const before = seen(['late', 'none', 'old']);
+    const [none] = show(clusters, before).places;
+    if (!none) throw new Error('the page is empty');
+    const after = seen(['fine', 'late', 'none']);
+    const behind = fromToken(toToken(none, digestOf(before)), digestOf(after));
+    expect(behind).toEqual(none);
+    const rest = fleetPage(new Map(Object.entries(clusters)), after, { behind, size: 100, now });
+    expect(rest.places.map(({ id }) => id)).toEqual(['late', 'fine']);
+    expect(digestOf({ ...after, withinSight: false })).not.toBe(digestOf(before));
+  });
+
   it.each(['', 'x', 'WyJhIl0', Buffer.from('[1,2,3,4]').toString('base64url')])(
     'takes no token that is none of it: %j',
     (token) => expect(fromToken(token, digestOf(ALL))).toBeUndefined(),

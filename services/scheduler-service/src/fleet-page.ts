@@ -11,6 +11,8 @@ import { VERDICTS, type Verdict, verdictOf } from './fleet-verdict.ts';
 export interface FleetFilter {
   /** Empty means all. */
   readonly clusterIds: readonly string[];
+  /** The clusters are what the caller sees, and were not asked for. */
+  readonly withinSight?: boolean;
   readonly labels: Readonly<Record<string, string>>;
   /** Empty means all. */
   readonly verdicts: readonly Verdict[];
@@ -64,19 +66,12 @@ function compare(one: FleetPlace, other: FleetPlace): number {
   return one.id < other.id ? -1 : Number(one.id > other.id);
 }
 
-/** Names the filter, so that a token of another list is not taken. */
-export const digestOf = (filter: FleetFilter): string =>
-  createHash('sha256')
-    .update(
-      JSON.stringify([
-        [...filter.clusterIds].sort(),
-        Object.entries(filter.labels).sort(),
-        [...filter.verdicts].sort(),
-        filter.text,
-      ]),
-    )
-    .digest('base64url')
-    .slice(0, 8);
+/** Names the filter, so that a token of another list is not taken: the clusters that were asked for, and whatever the caller sees otherwise. */
+export function digestOf({ clusterIds, withinSight, labels, verdicts, text }: FleetFilter): string {
+  const asked = withinSight ? [] : [...clusterIds].sort();
+  const filters = JSON.stringify([asked, Object.entries(labels).sort(), [...verdicts].sort(), text]);
+  return createHash('sha256').update(filters).digest('base64url').slice(0, 8);
+}
 
 export function toToken({ id, verdict, since }: FleetPlace, digest: string): string {
   return Buffer.from(JSON.stringify([digest, VERDICTS.indexOf(verdict), since, id])).toString('base64url');

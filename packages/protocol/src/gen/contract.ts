@@ -1043,6 +1043,9 @@ export const MESSAGES = {
     },
     "pageToken": {
       "maxLength": 512
+    },
+    "withinSight": {
+      "internal": true
     }
   },
   "tidemark.strategy.v1.GetStrategyRequest": {

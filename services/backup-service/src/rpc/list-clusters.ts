@@ -21,7 +21,7 @@ export function listClusters({ registry, quarantines }: Dependencies) {
     { signal }: CallContext,
   ): Promise<ListClustersResponse> => {
     const check = validation();
-    check.require(pageSize >= 0 && pageSize <= MAX_PAGE_SIZE, 'pageSize', `must be from 0 to ${MAX_PAGE_SIZE}`);
+    check.require(pageSize >= 0 && pageSize <= MAX_PAGE_SIZE, 'pageSize', `must be from 1 to ${MAX_PAGE_SIZE}`);
     if (pageToken !== '') check.id('pageToken', pageToken);
     check.finish();
     const limit = pageSize || MAX_PAGE_SIZE;

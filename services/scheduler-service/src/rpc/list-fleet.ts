@@ -33,9 +33,9 @@ export interface ListFleetDependencies extends Dependencies {
  */
 export function listFleet({ fleet, backends, now }: ListFleetDependencies) {
   return async (request: ListFleetRequest, { signal, requestId, caller }: CallContext): Promise<ListFleetResponse> => {
-    const { clusterIds, labels, text, pageSize, pageToken } = request;
+    const { clusterIds, withinSight, labels, text, pageSize, pageToken } = request;
     const verdicts = VERDICTS.filter((verdict) => request.verdicts.includes(VERDICT_MESSAGES[verdict]));
-    const filter = { clusterIds, labels, verdicts, text };
+    const filter = { clusterIds, withinSight, labels, verdicts, text };
     const digest = digestOf(filter);
     const behind = pageToken === '' ? undefined : fromToken(pageToken, digest);
     if (pageToken !== '' && !behind)

@@ -112,6 +112,8 @@ export interface ListFleetRequest {
   pageSize: number;
   /** Of an answer before, with the same filters: goes on behind it, at any copy. */
   pageToken: string;
+  /** The cluster ids are those that the caller sees, and were not asked for: a page token holds although they change. */
+  withinSight: boolean;
 }
 
 export interface ListFleetRequest_LabelsEntry {
@@ -479,7 +481,7 @@ export const FleetCount: MessageFns<FleetCount> = {
 };
 
 function createBaseListFleetRequest(): ListFleetRequest {
-  return { clusterIds: [], labels: {}, verdicts: [], text: "", pageSize: 0, pageToken: "" };
+  return { clusterIds: [], labels: {}, verdicts: [], text: "", pageSize: 0, pageToken: "", withinSight: false };
 }
 
 export const ListFleetRequest: MessageFns<ListFleetRequest> = {
@@ -505,6 +507,9 @@ export const ListFleetRequest: MessageFns<ListFleetRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(50).string(message.pageToken);
+    }
+    if (message.withinSight !== false) {
+      writer.uint32(56).bool(message.withinSight);
     }
     return writer;
   },
@@ -583,6 +588,14 @@ export const ListFleetRequest: MessageFns<ListFleetRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.withinSight = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -614,6 +627,7 @@ export const ListFleetRequest: MessageFns<ListFleetRequest> = {
     message.text = object.text ?? "";
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.withinSight = object.withinSight ?? false;
     return message;
   },
 };
