@@ -110,7 +110,10 @@ export interface ListProblem {
   readonly why: string;
 }
 
-/** Looks for what a backup should have in a list of what is there: files of another size first, then what is missing. */
+/**
+ * Looks for what a backup should have in a list of what is there: files of another size first, then what is missing. What one list lacks
+ * is looked for in a second one: a share may come back in the middle of the first.
+ */
 export async function* compareWithList(
   files: BackupFiles,
   table: FileTable,
@@ -120,6 +123,12 @@ export async function* compareWithList(
   if (table.unseen === 0) return;
   for await (const { name, bytes } of files.list(signal)) {
     const seen = table.see(name, bytes);
+    if (typeof seen === 'object')
+      yield { kind: 'size', name, why: `${name} has ${bytes} bytes instead of ${seen.expected}` };
+  }
+  if (table.unseen === 0) return;
+  for await (const { name, bytes } of files.list(signal)) {
+    const seen = table.isUnseen(name) ? table.see(name, bytes) : 'unlisted';
     if (typeof seen === 'object')
       yield { kind: 'size', name, why: `${name} has ${bytes} bytes instead of ${seen.expected}` };
   }

@@ -160,7 +160,12 @@ export async function verifyContent(
       : ofNoCatalogue(options, 'damaged', 'content', opened.why);
   const { meta } = opened;
 
-  const walk = (report?: (problem: Problem) => void) => walkOf(meta, report);
+  const unread = new Set<string>();
+  /** The same walk again: what could be read the first time is no finding when it cannot be now, and is not passed over. */
+  const walk = () =>
+    walkOf(meta, ({ name, why }) => {
+      if (!unread.has(name)) throw new AppError('unavailable', `The backup changed while it was verified: ${why}.`);
+    });
   const isRead = ({ kind, name }: ListedFile) =>
     kind === 'statistics' || (kind === 'data' && level === 'bytes' && isSampled(name, sample, seed));
   const found = createFindings();
@@ -169,7 +174,11 @@ export async function verifyContent(
   const all = createFileTable();
   const sums = { dataFiles: 0, bytes: 0n, filesToRead: 0, bytesToRead: 0 };
   let [sampled, least] = [0, 1];
-  for await (const file of walk(found.add)) {
+  const noteUnread = (problem: Problem) => {
+    unread.add(problem.name);
+    found.add(problem);
+  };
+  for await (const file of walkOf(meta, noteUnread)) {
     if (!all.note(file.name, file.bytes)) continue;
     sums.bytes += file.bytes;
     if (file.kind === 'data') {

@@ -2,7 +2,7 @@
  * Verifies a backup in its storage, from where the worker before got to.
  *
  * What a storage says is believed only while it is known to be the storage: a share that goes shows no file any more, and
- * nothing of that is a finding. So a standing with something new that is wrong is confirmed before it is reported, and the
+ * nothing of that is a finding. So what is not there is looked for twice, and a standing with something new that is wrong is confirmed before it is reported, and the
  * end, too.
  */
 import { metadataLimit } from '@tidemark/backupmeta/backupmeta';
@@ -31,11 +31,10 @@ import {
   type Verified,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { Env } from '@tidemark/service-kit/env';
-import { backupFilesIn } from '@tidemark/storage/backup-files';
 import type { StorageFiles } from '@tidemark/storage/storage-files';
 import { requireSoundPlace } from './br/check-grant.ts';
 import { log } from './logger.ts';
-import { openKnownStorage, requireKnown, rootOf } from './storage/marker.ts';
+import { knownFilesIn, openKnownStorage, requireKnown, rootOf } from './storage/marker.ts';
 import type { Reached } from './verification-lease.ts';
 
 export interface VerifyTask {
@@ -92,7 +91,7 @@ export function createVerifyTask(grant: VerificationGrant, options: VerifyTaskOp
     async run(decrypt, signal) {
       requireSoundPlace({ storage, path });
       stored = await openKnownStorage(known, options.env, { signal });
-      const files = await backupFilesIn(stored, path);
+      const files = await knownFilesIn(known, stored, path);
       const keys = grant.manifestKeys.flatMap((pem) => readPublicKey(pem) ?? []);
       const { report, manifest } = await verifyStored({ files, path, keys }, signal, {
         level: grant.level === VerificationLevel.VERIFICATION_LEVEL_META ? 'meta' : 'bytes',

@@ -21,7 +21,6 @@ import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_s
 import { withTimeout } from '@tidemark/service-kit/abort';
 import type { Env } from '@tidemark/service-kit/env';
 import type { Timing } from '@tidemark/service-kit/timing';
-import { backupFilesIn } from '@tidemark/storage/backup-files';
 import { secretsOf, storageCredentials } from '@tidemark/storage/credentials';
 import { secretsFolder } from '@tidemark/storage/secret-file';
 import { requireSoundPlace, requireSoundRestore, requireTlsFiles } from '../br/check-grant.ts';
@@ -34,7 +33,7 @@ import type { Lease } from '../lease-keeper.ts';
 import { log } from '../logger.ts';
 import type { OutputRecorder } from '../output-recorder.ts';
 import { type Reach, troubleOf } from '../reach.ts';
-import { openKnownStorage, requireKnown, rootOf } from '../storage/marker.ts';
+import { knownFilesIn, openKnownStorage, requireKnown, rootOf } from '../storage/marker.ts';
 import { announceAwake } from './announce-awake.ts';
 import { endOfRestore, type RestoreEnd, toEnd, type Verdict } from './end.ts';
 import { checkFilter } from './filter-check.ts';
@@ -244,7 +243,7 @@ async function run(
   const key = BrOptions.create({ crypterMethod: method, crypterKeyFile: keyFile });
   const decrypt = await openCrypter(key, secretsFolder(env), signal);
   const limit = metadataLimit(dependencies.metadataBytes);
-  const files = await backupFilesIn(stored, source.path);
+  const files = await knownFilesIn(known(grant), stored, source.path);
   const { manifestKeys, signed, unsoundAccepted } = grant;
   const placed = { files, path: source.path, manifestKeys, signed, unsoundAccepted };
   const found = await checkSource(placed, { tso, tidbClusterId }, { decrypt, limit }, signal);

@@ -22,6 +22,8 @@ import {
 import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { sleep } from '@tidemark/service-kit/backoff';
 import type { Env } from '@tidemark/service-kit/env';
+import { type BackupFiles, backupFilesIn } from '@tidemark/storage/backup-files';
+import { confirmedFiles } from '@tidemark/storage/confirmed-files';
 import { openStorage, type StorageOptions } from '@tidemark/storage/open-storage';
 import type { StorageFiles } from '@tidemark/storage/storage-files';
 
@@ -78,6 +80,18 @@ export async function requireKnown(
   if (found === marker.number) return;
   if (found === undefined && (reading || files.localRoot === undefined)) return;
   throw found === undefined ? notMounted(storage.id, name, `${name} is missing`) : another(storage.id, name, found);
+}
+
+/**
+ * The files of a backup in a storage that was opened as a known one. What is not there in a folder is missing only where the storage is
+ * known to be itself meanwhile: its share may go and come back. An object store is not left behind by a mount.
+ *
+ * @throws AppError as `backupFilesIn`; its reads and lists `unavailable` as `openKnownStorage` does
+ */
+export async function knownFilesIn(known: KnownStorage, files: StorageFiles, path: string): Promise<BackupFiles> {
+  const backup = await backupFilesIn(files, path);
+  if (files.localRoot === undefined) return backup;
+  return confirmedFiles(backup, (signal) => requireKnown(known, files, { signal }));
 }
 
 /** The number in the marker below a root; empty where that file is none, undefined where there is no file. */
