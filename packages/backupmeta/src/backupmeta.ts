@@ -135,7 +135,7 @@ export async function* compareWithList(
   if (table.unseen === 0) return;
   for await (const { name } of walk())
     if (table.isUnseen(name))
-      yield { kind: 'missing', name, why: `${table.unseen} of ${table.size} files are missing, among them ${name}` };
+      yield { kind: 'missing', name, why: `${table.unseen} of ${table.toList} files are missing, among them ${name}` };
 }
 
 /** What is told of a good backup. */

@@ -11,15 +11,27 @@ export type Sighting = 'unlisted' | 'right' | { readonly expected: number };
 export interface FileTable {
   /** How many were noted. */
   readonly size: number;
-  /** How many of them were not seen. */
+  /** How many of them a list is to name. */
+  readonly toList: number;
+  /** How many of these it did not name. */
   readonly unseen: number;
-  /** Notes a file; false where it was noted before. A size of 0 is one that was not recorded. */
-  note(name: string, bytes: bigint): boolean;
+  /**
+   * Notes a file; false where it was noted before. A size of 0 is one that was not recorded.
+   *
+   * @param isToList whether a list of the storage is to name it
+   */
+  note(name: string, bytes: bigint, isToList?: boolean): boolean;
   /** Notes that a list of the storage names a file. */
   see(name: string, bytes: number): Sighting;
-  /** Whether it was noted, and no list named it. */
+  /** Whether a list is to name it, and none did. */
   isUnseen(name: string): boolean;
+  /** Whether a file that was noted is met for the first time in a second walk. */
+  meet(name: string): boolean;
 }
+
+const TO_LIST = 1;
+const SEEN = 2;
+const MET = 4;
 
 const FIRST_CAPACITY = 1_024;
 const LOAD_FACTOR = 0.6;
@@ -28,19 +40,18 @@ interface Slots {
   /** Two for each slot; both 0 where it is empty. */
   readonly keys: Uint32Array;
   readonly sizes: Float64Array;
-  readonly seen: Uint8Array;
+  readonly marks: Uint8Array;
 }
 
 const emptySlots = (capacity: number): Slots => ({
   keys: new Uint32Array(2 * capacity),
   sizes: new Float64Array(capacity),
-  seen: new Uint8Array(capacity),
+  marks: new Uint8Array(capacity),
 });
 
 export function createFileTable(): FileTable {
   let slots = emptySlots(FIRST_CAPACITY);
-  let size = 0;
-  let unseen = 0;
+  let [size, toList, unseen] = [0, 0, 0];
 
   /** The slot of a key, or the empty one where it would be. */
   const slotOf = ({ keys, sizes }: Slots, high: number, low: number) => {
@@ -55,6 +66,10 @@ export function createFileTable(): FileTable {
     const [high, low] = keyOf(name);
     return slotOf(slots, high, low);
   };
+  const marked = (slot: number, one: number) => ((slots.marks[slot] ?? 0) & one) !== 0;
+  const mark = (slot: number, one: number) => {
+    slots.marks[slot] = (slots.marks[slot] ?? 0) | one;
+  };
   const grow = () => {
     const larger = emptySlots(2 * slots.sizes.length);
     for (let slot = 0; slot < slots.sizes.length; slot += 1) {
@@ -63,7 +78,7 @@ export function createFileTable(): FileTable {
       const to = slotOf(larger, high, low);
       larger.keys.set([high, low], 2 * to);
       larger.sizes[to] = slots.sizes[slot] ?? 0;
-      larger.seen[to] = slots.seen[slot] ?? 0;
+      larger.marks[to] = slots.marks[slot] ?? 0;
     }
     slots = larger;
   };
@@ -72,10 +87,13 @@ export function createFileTable(): FileTable {
     get size() {
       return size;
     },
+    get toList() {
+      return toList;
+    },
     get unseen() {
       return unseen;
     },
-    note(name, bytes) {
+    note(name, bytes, isToList = true) {
       if (size >= LOAD_FACTOR * slots.sizes.length) grow();
       const [high, low] = keyOf(name);
       const slot = slotOf(slots, high, low);
@@ -83,20 +101,29 @@ export function createFileTable(): FileTable {
       slots.keys.set([high, low], 2 * slot);
       slots.sizes[slot] = Number(bytes);
       size += 1;
+      if (!isToList) return true;
+      slots.marks[slot] = TO_LIST;
+      toList += 1;
       unseen += 1;
       return true;
     },
     see(name, bytes) {
       const slot = find(name);
-      if (isEmpty(slots, slot)) return 'unlisted';
-      if (!slots.seen[slot]) unseen -= 1;
-      slots.seen[slot] = 1;
+      if (isEmpty(slots, slot) || !marked(slot, TO_LIST)) return 'unlisted';
+      if (!marked(slot, SEEN)) unseen -= 1;
+      mark(slot, SEEN);
       const expected = slots.sizes[slot] ?? 0;
       return expected === 0 || expected === bytes ? 'right' : { expected };
     },
     isUnseen(name) {
       const slot = find(name);
-      return !isEmpty(slots, slot) && slots.seen[slot] === 0;
+      return !isEmpty(slots, slot) && marked(slot, TO_LIST) && !marked(slot, SEEN);
+    },
+    meet(name) {
+      const slot = find(name);
+      if (isEmpty(slots, slot) || marked(slot, MET)) return false;
+      mark(slot, MET);
+      return true;
     },
   };
 }

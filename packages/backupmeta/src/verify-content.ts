@@ -20,7 +20,7 @@ import { BACKUPMETA, compareWithList, metadataLimit, readMeta, resultOf } from '
 import { type ListedFile, walkCatalogue } from './catalogue.ts';
 import { type Decrypt, PLAIN } from './crypter.ts';
 import { type BackupDescription, toDescription } from './description.ts';
-import { createFileTable } from './file-table.ts';
+import { createFileTable, type FileTable } from './file-table.ts';
 import { createPace } from './pace.ts';
 import { type Seal, sealOf } from './seal.ts';
 import type { SignatureFinding, SignatureState } from './signature.ts';
@@ -170,7 +170,6 @@ export async function verifyContent(
     kind === 'statistics' || (kind === 'data' && level === 'bytes' && isSampled(name, sample, seed));
   const found = createFindings();
   if (finding) found.add(finding);
-  const toList = createFileTable();
   const all = createFileTable();
   const sums = { dataFiles: 0, bytes: 0n, filesToRead: 0, bytesToRead: 0 };
   let [sampled, least] = [0, 1];
@@ -179,7 +178,7 @@ export async function verifyContent(
     found.add(problem);
   };
   for await (const file of walkOf(meta, noteUnread)) {
-    if (!all.note(file.name, file.bytes)) continue;
+    if (!all.note(file.name, file.bytes, file.kind === 'data' && !isRead(file))) continue;
     sums.bytes += file.bytes;
     if (file.kind === 'data') {
       sums.dataFiles += 1;
@@ -189,13 +188,13 @@ export async function verifyContent(
     if (isRead(file)) {
       sums.filesToRead += 1;
       sums.bytesToRead += Number(file.bytes);
-    } else if (file.kind === 'data') toList.note(file.name, file.bytes);
+    }
   }
   // A sample of so few files that it holds none would prove nothing: it is as large as to hold one.
   if (level === 'bytes' && sums.dataFiles > 0 && sampled === 0)
     return verifyContent(files, signal, { ...options, sample: Math.min(1, least + 2 ** -32) });
-  for await (const problem of compareWithList(files, toList, walk, signal)) found.add(problem);
-  const reading = { files, walk, isRead, decrypt, from, bytesInAll: sums.bytesToRead, signal };
+  for await (const problem of compareWithList(files, all, walk, signal)) found.add(problem);
+  const reading = { files, walk, all, isRead, decrypt, from, bytesInAll: sums.bytesToRead, signal };
   const standing = sums.filesToRead > 0 ? await readFiles(reading, options) : from;
   const problems = [...found.kept, ...(await nameSwapped(standing.problems, walk))].slice(0, MAX_VERIFY_PROBLEMS);
   const problemCount = found.count + standing.problemCount;
@@ -299,6 +298,8 @@ function verdictOf(problems: readonly Problem[], problemCount: number): ContentR
 interface Reading {
   readonly files: BackupFiles;
   readonly walk: () => AsyncIterable<ListedFile>;
+  /** All of them, none met yet. */
+  readonly all: FileTable;
   readonly isRead: (file: ListedFile) => boolean;
   readonly decrypt: Decrypt;
   readonly from: Standing;
@@ -314,11 +315,10 @@ interface Judged {
 
 /** Reads files, some at a time, and keeps what was found in their order. */
 async function readFiles(
-  { files, walk, isRead, decrypt, from, bytesInAll, signal }: Reading,
+  { files, walk, all, isRead, decrypt, from, bytesInAll, signal }: Reading,
   { bytesPerSecond, filesAtOnce = FILES_AT_ONCE, onProgress }: VerifyContentOptions,
 ): Promise<Standing> {
   const pace = createPace(bytesPerSecond);
-  const known = createFileTable();
   let standing = from;
   let bytesRead = from.bytes;
   const tell = () => onProgress?.({ standing, bytesRead, bytesInAll });
@@ -345,10 +345,10 @@ async function readFiles(
       place += 1;
       const mine = place;
       if (mine < from.next) {
-        known.note(file.name, file.bytes);
+        all.meet(file.name);
         continue;
       }
-      if (!isRead(file) || !known.note(file.name, file.bytes)) {
+      if (!isRead(file) || !all.meet(file.name)) {
         note(mine, undefined);
         continue;
       }
