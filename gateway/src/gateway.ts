@@ -44,6 +44,7 @@ import { strategyRoutes } from './rest/strategies.ts';
 import { strategyPreviewRoutes } from './rest/strategy-preview.ts';
 import { strategyRuleRoutes } from './rest/strategy-rules.ts';
 import { verificationRoutes } from './rest/verifications.ts';
+import { workerRoutes } from './rest/workers.ts';
 
 export interface GatewayDependencies {
   readonly backends: Backends;
@@ -197,6 +198,7 @@ export function buildGateway({
       storageRoutes(api, dependencies);
       storageCheckRoutes(api, dependencies);
       fleetRoutes(api, dependencies);
+      workerRoutes(api, dependencies);
       occurrenceRoutes(api, dependencies);
       strategyPreviewRoutes(api, dependencies);
       retentionRoutes(api, dependencies);

@@ -103,6 +103,10 @@ describe('the fleet', () => {
     await tidemark.brStarted(unplanned);
     const { clusters } = await read(`?text=${unplanned}`);
     expect(clusters).toMatchObject([{ active: { backupId: running, state: 'Running' } }]);
+    await vi.waitFor(async () => {
+      const { data } = await tidemark.call<{ workers: { tasks: { id: string }[] }[] }>('GET', '/workers');
+      expect(data.workers.flatMap(({ tasks }) => tasks.map(({ id }) => id))).toContain(running);
+    });
     await tidemark.call('POST', '/backups/cancel', { clusterId: unplanned, backupId: running });
     await tidemark.untilState(running, 'Canceled');
     const after = await read(`?text=${unplanned}`);

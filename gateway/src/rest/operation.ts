@@ -15,6 +15,7 @@ export const TAGS = {
   Windows: 'What became of each backup window.',
   Clusters: 'The clusters that Tidemark backs up.',
   Storages: 'Where backups are written.',
+  Workers: 'Who runs `br`.',
   Reference: 'This reference itself. It needs no token.',
 } as const;
 

@@ -127,6 +127,7 @@ const KNOWN: KnownOf<typeof BackupService> &
     request: () => ({ storageId: 'sample', apply: true }),
     rest: () => ['POST', '/storages/sample/rebuild', { apply: true }],
   },
+  listWorkers: { request: () => ({}), rest: () => ['GET', '/workers'] },
   getStorageCheck: { rest: () => ['GET', '/storages/nfs/checks/sample'] },
 
   getStrategy: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/strategy`] },

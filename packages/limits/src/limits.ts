@@ -97,6 +97,9 @@ export const DEFAULT_PAGE_SIZE = 10;
 /** Clusters on a page of the fleet, and where it is left out. */
 export const MAX_FLEET_PAGE = 200;
 export const DEFAULT_FLEET_PAGE = 50;
+/** Workers on a page, and where it is left out. */
+export const MAX_WORKERS_PAGE = 200;
+export const DEFAULT_WORKERS_PAGE = 50;
 export const MAX_PAGE = 1_000_000_000;
 /** A token that says where a list goes on. */
 export const MAX_PAGE_TOKEN = 512;

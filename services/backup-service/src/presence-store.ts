@@ -28,6 +28,8 @@ export interface PresenceStore {
   present(pool: string, signal: AbortSignal): Promise<Presence[]>;
   /** Those of all pools. */
   everyone(signal: AbortSignal): Promise<Presence[]>;
+  /** Those of all pools that reported themselves in the last ten minutes. */
+  recent(signal: AbortSignal): Promise<Presence[]>;
   /** Removes those that are long gone. */
   removeStale(signal: AbortSignal): Promise<void>;
 }
@@ -42,6 +44,14 @@ export function createPresenceStore(db: Db, quarantine: Quarantine, now: () => D
   const isWhole = (presence: Presence) =>
     quarantine.read(presence._id, () => [toPeers([presence], ''), loadOfPools([], [], [presence], now())]) !==
     undefined;
+  const seenWithin = (ms: number, signal: AbortSignal) =>
+    persist(signal, async () => {
+      const found = await workers
+        .find({ seenAt: { $gt: plus(now(), -ms), $lt: FAR } }, { signal })
+        .limit(MAX_WORKERS)
+        .toArray();
+      return [...Map.groupBy(found.filter(isWhole), ({ pool }) => pool).values()].flatMap(withoutReplaced);
+    });
   const removeStale = (signal: AbortSignal) =>
     persist(signal, async () => {
       await workers.deleteMany({ seenAt: { $gt: EPOCH, $lt: plus(now(), -KEPT_MS) } });
@@ -77,14 +87,8 @@ export function createPresenceStore(db: Db, quarantine: Quarantine, now: () => D
         return withoutReplaced(found.filter(isWhole));
       }),
 
-    everyone: (signal) =>
-      persist(signal, async () => {
-        const found = await workers
-          .find({ seenAt: { $gt: plus(now(), -STALE_MS), $lt: FAR } }, { signal })
-          .limit(MAX_WORKERS)
-          .toArray();
-        return [...Map.groupBy(found.filter(isWhole), ({ pool }) => pool).values()].flatMap(withoutReplaced);
-      }),
+    everyone: (signal) => seenWithin(STALE_MS, signal),
+    recent: (signal) => seenWithin(KEPT_MS, signal),
 
     removeStale,
   };

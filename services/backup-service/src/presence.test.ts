@@ -6,7 +6,12 @@ import {
   ReportPresenceRequest,
   TaskStanding,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
-import { CheckState, Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import {
+  CheckState,
+  Cluster,
+  ListWorkersRequest,
+  WorkerState,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { runningService, type TestService, wishFor } from './testing/running-service.ts';
 
@@ -306,4 +311,43 @@ it('tells by metrics what each pool has to do and who is there, from the first c
   );
   await service.db.collection('workers').deleteMany({ worker: 'elsewhere' });
   await vi.waitFor(async () => expect((await metrics()).join('\n')).not.toContain(`${pool}-2`), { timeout: 15_000 });
+});
+
+it('lists workers with what they do for the clusters that were asked for, and counts the rest', async () => {
+  const [own, foreign] = await Promise.all([service.newCluster(), service.newCluster()]);
+  const work = (kind: string, id: string, clusterId: string) => ({ kind, id, clusterId, seconds: 60 });
+  const running = [work('backup', 'b1', own), work('backup', 'b2', foreign), work('restore', 'gone', own)];
+  await report('busy', { host: 'h1', slots: 4, running, outOfReach: outOfReach('digest') });
+  await report('other', { pool: 'other', draining: true });
+  await report('silent');
+  const seenAt = new Date(Date.now() - 60_000);
+  await service.db
+    .collection<{ _id: string }>('workers')
+    .updateOne({ _id: instanceOf('silent') }, { $set: { firstSeenAt: seenAt, seenAt } });
+  const list = (request: Partial<ListWorkersRequest>) =>
+    service.registry.listWorkers(ListWorkersRequest.create(request));
+
+  const { workers, total } = await list({});
+  expect(total).toBe(3);
+  expect(workers).toMatchObject([
+    { name: 'busy', host: 'h1', state: WorkerState.WORKER_STATE_PRESENT, tasks: running.map(({ id }) => ({ id })) },
+    { name: 'silent', state: WorkerState.WORKER_STATE_GONE },
+    { name: 'other', state: WorkerState.WORKER_STATE_DRAINING },
+  ]);
+  expect(workers[0]).toMatchObject({
+    otherTasks: 0,
+    outOfReach: [{ storageId: 'local', code: NO_KEYS.code, message: NO_KEYS.message }],
+  });
+
+  const narrowed = await list({ clusterIds: [own], pool: 'default', pageSize: 1 });
+  expect(narrowed.total).toBe(2);
+  expect(narrowed.workers).toMatchObject([
+    { tasks: [{ id: 'b1', clusterId: own }], otherTasks: 2, outOfReach: [], otherOutOfReach: 1 },
+  ]);
+  const rest = await list({ clusterIds: [own], pool: 'default', pageToken: narrowed.nextPageToken });
+  expect(rest.workers.map(({ name }) => name)).toEqual(['silent']);
+  expect(rest.nextPageToken).toBe('');
+  await expect(list({ pool: 'other', pageToken: narrowed.nextPageToken })).rejects.toMatchObject({
+    code: 'invalid_argument',
+  });
 });

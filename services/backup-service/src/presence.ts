@@ -28,6 +28,8 @@ export interface Presence {
   /** Of this run of the worker. */
   readonly _id: string;
   readonly worker: string;
+  /** Absent of a worker of before this field. */
+  readonly host?: string;
   readonly pool: string;
   readonly slots: number;
   readonly freeSlots: number;

@@ -65,6 +65,7 @@ describe('credentials that were renamed', () => {
     const free = {
       instance: 'i3'.padEnd(16, '-'),
       worker: 'w3',
+      host: '',
       pool: 'default',
       slots: 1,
       freeSlots: 1,

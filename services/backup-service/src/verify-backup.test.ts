@@ -296,6 +296,7 @@ describe('a verification over the API', () => {
         freeSlots: 0,
         brVersions: [],
         running: [],
+        host: '',
         draining: false,
       };
       const told = await service.executor.reportPresence({ ...report, outOfReach: away, freeToVerify });

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { keyIdOf } from '@tidemark/backupmeta/signature';
 import { startCancelListener } from '@tidemark/messaging/cancel-listener';
 import { connectBroker } from '@tidemark/messaging/connection';
@@ -188,6 +189,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     callMs: config.timing.callMs,
     report: () => ({
       worker: config.name,
+      host: hostname(),
       instance,
       pool: config.pool,
       slots: consumer ? config.slots : 0,

@@ -80,6 +80,13 @@ export const CALLS = {
     "role": "admin",
     "subject": "everything"
   },
+  "listWorkers": {
+    "method": "tidemark.backup.v1.RegistryService/ListWorkers",
+    "request": "tidemark.backup.v1.ListWorkersRequest",
+    "role": "viewer",
+    "subject": "own clusters",
+    "field": "clusterIds"
+  },
   "startBackup": {
     "method": "tidemark.backup.v1.BackupService/StartBackup",
     "request": "tidemark.backup.v1.StartBackupRequest",
@@ -401,6 +408,10 @@ export const METHODS = {
   },
   "tidemark.backup.v1.RegistryService/GetStorageCheck": {
     "request": "tidemark.backup.v1.GetStorageCheckRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.RegistryService/ListWorkers": {
+    "request": "tidemark.backup.v1.ListWorkersRequest",
     "repeatable": true
   },
   "tidemark.backup.v1.BackupService/StartBackup": {
@@ -794,6 +805,21 @@ export const MESSAGES = {
     "id": {
       "id": true,
       "required": true
+    }
+  },
+  "tidemark.backup.v1.ListWorkersRequest": {
+    "clusterIds": {
+      "id": true
+    },
+    "pool": {
+      "maxLength": 32
+    },
+    "pageSize": {
+      "min": 1,
+      "max": 200
+    },
+    "pageToken": {
+      "maxLength": 512
     }
   },
   "tidemark.backup.v1.StartBackupRequest": {

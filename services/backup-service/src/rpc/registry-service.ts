@@ -13,12 +13,13 @@ import { getStorageCheck } from './get-storage-check.ts';
 import { listClusters } from './list-clusters.ts';
 import { listExcludedClusters } from './list-excluded-clusters.ts';
 import { listStorages } from './list-storages.ts';
+import { listWorkers } from './list-workers.ts';
 import { putCluster } from './put-cluster.ts';
 import { putStorage } from './put-storage.ts';
 import { rebuildRecords } from './rebuild-records.ts';
 import { scanClusters } from './scan-clusters.ts';
 
-/** Clusters and storages. */
+/** Clusters, storages and workers. */
 export function registryService(dependencies: Dependencies): ServiceBinding {
   return bindService<RegistryServiceServer>(RegistryServiceService, {
     putCluster: putCluster(dependencies),
@@ -34,5 +35,6 @@ export function registryService(dependencies: Dependencies): ServiceBinding {
     rebuildRecords: rebuildRecords(dependencies),
     listExcludedClusters: listExcludedClusters(dependencies),
     getStorageCheck: getStorageCheck(dependencies),
+    listWorkers: listWorkers(dependencies),
   });
 }

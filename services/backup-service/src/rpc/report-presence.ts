@@ -34,6 +34,7 @@ export function reportPresence({ presences, checks, verifications, now }: Depend
       {
         _id: instance,
         worker,
+        host: cut(request.host),
         pool,
         slots,
         freeSlots: Math.min(freeSlots, slots),

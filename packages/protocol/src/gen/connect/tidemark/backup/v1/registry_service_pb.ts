@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/registry_service.proto.
  */
 export const file_tidemark_backup_v1_registry_service: GenFile = /*@__PURE__*/
-  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIiMKDFJlc3RvcmVSdWxlcxITCgtzdHJpY3RfbG9zcxgBIAEoCCKFBAoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgoKAnBkGAMgAygJEg8KB3ZlcnNpb24YBCABKAkSDAoEcG9vbBgFIAEoCRISCgpzdG9yYWdlX2lkGAYgASgJEhEKCXRpbWVfem9uZRgHIAEoCRI3CgZsYWJlbHMYCCADKAsyJy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3Rlci5MYWJlbHNFbnRyeRIpCgN0bHMYCSABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuVGxzRmlsZXMSMQoKYnJfb3B0aW9ucxgKIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSLwoLY3JlYXRlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgdwdXJwb3NlGA0gASgOMiIudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXJQdXJwb3NlEjEKB3Jlc3RvcmUYDiABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVJ1bGVzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEihgUKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBEgwKBGdvbmUYDCABKAgSLwoJdXNhYmxlX2J5GA0gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5EhIKCnRyYXNoX2RheXMYDiABKA0SKwoDYmluGA8gASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VCaW4SFQoNbWFuaWZlc3Rfa2V5cxgQIAMoCUIKCghsb2NhdGlvbkIbChlfc2VuZF9jcmVkZW50aWFsc190b190aWt2IjEKClN0b3JhZ2VCaW4SDwoHYmFja3VwcxgBIAEoBBISCgpzaXplX2J5dGVzGAIgASgEIoUBCghVc2FibGVCeRIQCghjbHVzdGVycxgBIAMoCRI4CgZsYWJlbHMYAiADKAsyKC50aWRlbWFyay5iYWNrdXAudjEuVXNhYmxlQnkuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJDChFDcmVkZW50aWFsc1NvdXJjZRIUCgplbnZfcHJlZml4GAEgASgJSAASDgoEZmlsZRgCIAEoCUgAQggKBnNvdXJjZSKEAgoKUzNMb2NhdGlvbhIOCgZidWNrZXQYASABKAkSDgoGcHJlZml4GAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIQCghlbmRwb2ludBgEIAEoCRIQCghwcm92aWRlchgFIAEoCRIVCg1zdG9yYWdlX2NsYXNzGAYgASgJEgsKA3NzZRgHIAEoCRIWCg5zc2Vfa21zX2tleV9pZBgIIAEoCRILCgNhY2wYCSABKAkSHQoQZm9yY2VfcGF0aF9zdHlsZRgKIAEoCEgAiAEBEhAKCHJvbGVfYXJuGAsgASgJEhMKC2V4dGVybmFsX2lkGAwgASgJQhMKEV9mb3JjZV9wYXRoX3N0eWxlIokBCg1BenVyZUxvY2F0aW9uEhEKCWNvbnRhaW5lchgBIAEoCRIOCgZwcmVmaXgYAiABKAkSFAoMYWNjb3VudF9uYW1lGAMgASgJEhAKCGVuZHBvaW50GAQgASgJEhMKC2FjY2Vzc190aWVyGAUgASgJEhgKEGVuY3J5cHRpb25fc2NvcGUYBiABKAkibgoLR2NzTG9jYXRpb24SDgoGYnVja2V0GAEgASgJEg4KBnByZWZpeBgCIAEoCRIQCghlbmRwb2ludBgDIAEoCRIVCg1zdG9yYWdlX2NsYXNzGAQgASgJEhYKDnByZWRlZmluZWRfYWNsGAUgASgJIh0KDUxvY2FsTG9jYXRpb24SDAoEcGF0aBgBIAEoCSJxChFQdXRDbHVzdGVyUmVxdWVzdBIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXISGwoObGltaXRlZF9jYWxsZXIYAiABKAhIAIgBAUIRCg9fbGltaXRlZF9jYWxsZXIiQgoSUHV0Q2x1c3RlclJlc3BvbnNlEiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciIfChFHZXRDbHVzdGVyUmVxdWVzdBIKCgJpZBgBIAEoCSJCChJHZXRDbHVzdGVyUmVzcG9uc2USLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyInwKE0xpc3RDbHVzdGVyc1JlcXVlc3QSCwoDaWRzGAEgAygJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEjEKDXVwZGF0ZWRfYWZ0ZXIYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIl4KFExpc3RDbHVzdGVyc1Jlc3BvbnNlEi0KCGNsdXN0ZXJzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhUKE1NjYW5DbHVzdGVyc1JlcXVlc3QiRQoUU2NhbkNsdXN0ZXJzUmVzcG9uc2USLQoIY2x1c3RlcnMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciIiChREZWxldGVDbHVzdGVyUmVxdWVzdBIKCgJpZBgBIAEoCSIXChVEZWxldGVDbHVzdGVyUmVzcG9uc2UiQQoRUHV0U3RvcmFnZVJlcXVlc3QSLAoHc3RvcmFnZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIkIKElB1dFN0b3JhZ2VSZXNwb25zZRIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiMwoRR2V0U3RvcmFnZVJlcXVlc3QSCgoCaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCSJCChJHZXRTdG9yYWdlUmVzcG9uc2USLAoHc3RvcmFnZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIikKE0xpc3RTdG9yYWdlc1JlcXVlc3QSEgoKcGFnZV90b2tlbhgBIAEoCSJeChRMaXN0U3RvcmFnZXNSZXNwb25zZRItCghzdG9yYWdlcxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChREZWxldGVTdG9yYWdlUmVxdWVzdBIKCgJpZBgBIAEoCSIXChVEZWxldGVTdG9yYWdlUmVzcG9uc2UiVQoTQ2hlY2tTdG9yYWdlUmVxdWVzdBISCgpzdG9yYWdlX2lkGAEgASgJEgwKBHBvb2wYAiABKAkSDQoFYWRvcHQYAyABKAgSDQoFbW92ZWQYBCABKAgiRwoUQ2hlY2tTdG9yYWdlUmVzcG9uc2USLwoFY2hlY2sYASABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZUNoZWNrIkgKFVJlYnVpbGRSZWNvcmRzUmVxdWVzdBISCgpzdG9yYWdlX2lkGAEgASgJEgwKBHBvb2wYAiABKAkSDQoFYXBwbHkYAyABKAgiSQoWUmVidWlsZFJlY29yZHNSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2si3QEKG0xpc3RFeGNsdWRlZENsdXN0ZXJzUmVxdWVzdBISCgpzdG9yYWdlX2lkGAEgASgJEksKBmxhYmVscxgCIAMoCzI7LnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0RXhjbHVkZWRDbHVzdGVyc1JlcXVlc3QuTGFiZWxzRW50cnkSLgoIcHJvcG9zYWwYAyABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuVXNhYmxlQnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJGChxMaXN0RXhjbHVkZWRDbHVzdGVyc1Jlc3BvbnNlEhMKC2NsdXN0ZXJfaWRzGAEgAygJEhEKCW93bmVyX2lkcxgCIAMoCSIkChZHZXRTdG9yYWdlQ2hlY2tSZXF1ZXN0EgoKAmlkGAEgASgJIkoKF0dldFN0b3JhZ2VDaGVja1Jlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayJHCglDaGVja1N0ZXASDAoEbmFtZRgBIAEoCRIKCgJvaxgCIAEoCBIPCgdtZXNzYWdlGAMgASgJEg8KB3NlY29uZHMYBCABKAEihgEKC1dvcmtlckNoZWNrEg4KBndvcmtlchgBIAEoCRItCgVzdGF0ZRgCIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0YXRlEgoKAm9rGAMgASgIEiwKBXN0ZXBzGAQgAygLMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RlcCKcAwoMU3RvcmFnZUNoZWNrEgoKAmlkGAEgASgJEisKBGtpbmQYAiABKA4yHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tLaW5kEhIKCnN0b3JhZ2VfaWQYAyABKAkSDAoEcG9vbBgEIAEoCRItCgVzdGF0ZRgFIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0YXRlEgoKAm9rGAYgASgIEiwKBXN0ZXBzGAcgAygLMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RlcBITCgt0b3RhbF9zdGVwcxgIIAEoBRIOCgZ3b3JrZXIYCSABKAkSLwoLY3JlYXRlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GAwgASgJEjAKB3dvcmtlcnMYDSADKAsyHy50aWRlbWFyay5iYWNrdXAudjEuV29ya2VyQ2hlY2sqhgEKDkNsdXN0ZXJQdXJwb3NlEh8KG0NMVVNURVJfUFVSUE9TRV9VTlNQRUNJRklFRBAAEh4KGkNMVVNURVJfUFVSUE9TRV9QUk9EVUNUSU9OEAESFgoSQ0xVU1RFUl9QVVJQT1NFX0RSEAISGwoXQ0xVU1RFUl9QVVJQT1NFX1NDUkFUQ0gQAyp1CglDaGVja0tpbmQSGgoWQ0hFQ0tfS0lORF9VTlNQRUNJRklFRBAAEhQKEENIRUNLX0tJTkRfUFJPQkUQARIeChpDSEVDS19LSU5EX1JFQlVJTERfRFJZX1JVThACEhYKEkNIRUNLX0tJTkRfUkVCVUlMRBADKnAKCkNoZWNrU3RhdGUSGwoXQ0hFQ0tfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJDSEVDS19TVEFURV9RVUVVRUQQARIXChNDSEVDS19TVEFURV9SVU5OSU5HEAISFAoQQ0hFQ0tfU1RBVEVfRE9ORRADMvAKCg9SZWdpc3RyeVNlcnZpY2USYAoKUHV0Q2x1c3RlchIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVzcG9uc2UiA5ACAhJgCgpHZXRDbHVzdGVyEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXNwb25zZSIDkAIBEmYKDExpc3RDbHVzdGVycxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2x1c3RlcnNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDbHVzdGVyc1Jlc3BvbnNlIgOQAgESaAoMU2NhbkNsdXN0ZXJzEicudGlkZW1hcmsuYmFja3VwLnYxLlNjYW5DbHVzdGVyc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuU2NhbkNsdXN0ZXJzUmVzcG9uc2UiA5ACATABEmkKDURlbGV0ZUNsdXN0ZXISKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlc3BvbnNlIgOQAgISYAoKUHV0U3RvcmFnZRIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVzcG9uc2UiA5ACAhJgCgpHZXRTdG9yYWdlEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXNwb25zZSIDkAIBEmYKDExpc3RTdG9yYWdlcxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0U3RvcmFnZXNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RTdG9yYWdlc1Jlc3BvbnNlIgOQAgESaQoNRGVsZXRlU3RvcmFnZRIoLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVzcG9uc2UiA5ACAhJmCgxDaGVja1N0b3JhZ2USJy50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdG9yYWdlUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0b3JhZ2VSZXNwb25zZSIDkAICEmwKDlJlYnVpbGRSZWNvcmRzEikudGlkZW1hcmsuYmFja3VwLnYxLlJlYnVpbGRSZWNvcmRzUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5SZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlIgOQAgISfgoUTGlzdEV4Y2x1ZGVkQ2x1c3RlcnMSLy50aWRlbWFyay5iYWNrdXAudjEuTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXF1ZXN0GjAudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RFeGNsdWRlZENsdXN0ZXJzUmVzcG9uc2UiA5ACARJvCg9HZXRTdG9yYWdlQ2hlY2sSKi50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZUNoZWNrUmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRTdG9yYWdlQ2hlY2tSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIiMKDFJlc3RvcmVSdWxlcxITCgtzdHJpY3RfbG9zcxgBIAEoCCKFBAoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgoKAnBkGAMgAygJEg8KB3ZlcnNpb24YBCABKAkSDAoEcG9vbBgFIAEoCRISCgpzdG9yYWdlX2lkGAYgASgJEhEKCXRpbWVfem9uZRgHIAEoCRI3CgZsYWJlbHMYCCADKAsyJy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3Rlci5MYWJlbHNFbnRyeRIpCgN0bHMYCSABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuVGxzRmlsZXMSMQoKYnJfb3B0aW9ucxgKIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSLwoLY3JlYXRlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgdwdXJwb3NlGA0gASgOMiIudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXJQdXJwb3NlEjEKB3Jlc3RvcmUYDiABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVJ1bGVzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEihgUKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBEgwKBGdvbmUYDCABKAgSLwoJdXNhYmxlX2J5GA0gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5EhIKCnRyYXNoX2RheXMYDiABKA0SKwoDYmluGA8gASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VCaW4SFQoNbWFuaWZlc3Rfa2V5cxgQIAMoCUIKCghsb2NhdGlvbkIbChlfc2VuZF9jcmVkZW50aWFsc190b190aWt2IjEKClN0b3JhZ2VCaW4SDwoHYmFja3VwcxgBIAEoBBISCgpzaXplX2J5dGVzGAIgASgEIoUBCghVc2FibGVCeRIQCghjbHVzdGVycxgBIAMoCRI4CgZsYWJlbHMYAiADKAsyKC50aWRlbWFyay5iYWNrdXAudjEuVXNhYmxlQnkuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJDChFDcmVkZW50aWFsc1NvdXJjZRIUCgplbnZfcHJlZml4GAEgASgJSAASDgoEZmlsZRgCIAEoCUgAQggKBnNvdXJjZSKEAgoKUzNMb2NhdGlvbhIOCgZidWNrZXQYASABKAkSDgoGcHJlZml4GAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIQCghlbmRwb2ludBgEIAEoCRIQCghwcm92aWRlchgFIAEoCRIVCg1zdG9yYWdlX2NsYXNzGAYgASgJEgsKA3NzZRgHIAEoCRIWCg5zc2Vfa21zX2tleV9pZBgIIAEoCRILCgNhY2wYCSABKAkSHQoQZm9yY2VfcGF0aF9zdHlsZRgKIAEoCEgAiAEBEhAKCHJvbGVfYXJuGAsgASgJEhMKC2V4dGVybmFsX2lkGAwgASgJQhMKEV9mb3JjZV9wYXRoX3N0eWxlIokBCg1BenVyZUxvY2F0aW9uEhEKCWNvbnRhaW5lchgBIAEoCRIOCgZwcmVmaXgYAiABKAkSFAoMYWNjb3VudF9uYW1lGAMgASgJEhAKCGVuZHBvaW50GAQgASgJEhMKC2FjY2Vzc190aWVyGAUgASgJEhgKEGVuY3J5cHRpb25fc2NvcGUYBiABKAkibgoLR2NzTG9jYXRpb24SDgoGYnVja2V0GAEgASgJEg4KBnByZWZpeBgCIAEoCRIQCghlbmRwb2ludBgDIAEoCRIVCg1zdG9yYWdlX2NsYXNzGAQgASgJEhYKDnByZWRlZmluZWRfYWNsGAUgASgJIh0KDUxvY2FsTG9jYXRpb24SDAoEcGF0aBgBIAEoCSJxChFQdXRDbHVzdGVyUmVxdWVzdBIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXISGwoObGltaXRlZF9jYWxsZXIYAiABKAhIAIgBAUIRCg9fbGltaXRlZF9jYWxsZXIiQgoSUHV0Q2x1c3RlclJlc3BvbnNlEiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciIfChFHZXRDbHVzdGVyUmVxdWVzdBIKCgJpZBgBIAEoCSJCChJHZXRDbHVzdGVyUmVzcG9uc2USLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyInwKE0xpc3RDbHVzdGVyc1JlcXVlc3QSCwoDaWRzGAEgAygJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEjEKDXVwZGF0ZWRfYWZ0ZXIYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIl4KFExpc3RDbHVzdGVyc1Jlc3BvbnNlEi0KCGNsdXN0ZXJzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhUKE1NjYW5DbHVzdGVyc1JlcXVlc3QiRQoUU2NhbkNsdXN0ZXJzUmVzcG9uc2USLQoIY2x1c3RlcnMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciIiChREZWxldGVDbHVzdGVyUmVxdWVzdBIKCgJpZBgBIAEoCSIXChVEZWxldGVDbHVzdGVyUmVzcG9uc2UiQQoRUHV0U3RvcmFnZVJlcXVlc3QSLAoHc3RvcmFnZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIkIKElB1dFN0b3JhZ2VSZXNwb25zZRIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiMwoRR2V0U3RvcmFnZVJlcXVlc3QSCgoCaWQYASABKAkSEgoKY2x1c3Rlcl9pZBgCIAEoCSJCChJHZXRTdG9yYWdlUmVzcG9uc2USLAoHc3RvcmFnZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlIikKE0xpc3RTdG9yYWdlc1JlcXVlc3QSEgoKcGFnZV90b2tlbhgBIAEoCSJeChRMaXN0U3RvcmFnZXNSZXNwb25zZRItCghzdG9yYWdlcxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChREZWxldGVTdG9yYWdlUmVxdWVzdBIKCgJpZBgBIAEoCSIXChVEZWxldGVTdG9yYWdlUmVzcG9uc2UiVQoTQ2hlY2tTdG9yYWdlUmVxdWVzdBISCgpzdG9yYWdlX2lkGAEgASgJEgwKBHBvb2wYAiABKAkSDQoFYWRvcHQYAyABKAgSDQoFbW92ZWQYBCABKAgiRwoUQ2hlY2tTdG9yYWdlUmVzcG9uc2USLwoFY2hlY2sYASABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZUNoZWNrIkgKFVJlYnVpbGRSZWNvcmRzUmVxdWVzdBISCgpzdG9yYWdlX2lkGAEgASgJEgwKBHBvb2wYAiABKAkSDQoFYXBwbHkYAyABKAgiSQoWUmVidWlsZFJlY29yZHNSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2si3QEKG0xpc3RFeGNsdWRlZENsdXN0ZXJzUmVxdWVzdBISCgpzdG9yYWdlX2lkGAEgASgJEksKBmxhYmVscxgCIAMoCzI7LnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0RXhjbHVkZWRDbHVzdGVyc1JlcXVlc3QuTGFiZWxzRW50cnkSLgoIcHJvcG9zYWwYAyABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuVXNhYmxlQnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJGChxMaXN0RXhjbHVkZWRDbHVzdGVyc1Jlc3BvbnNlEhMKC2NsdXN0ZXJfaWRzGAEgAygJEhEKCW93bmVyX2lkcxgCIAMoCSIkChZHZXRTdG9yYWdlQ2hlY2tSZXF1ZXN0EgoKAmlkGAEgASgJIkoKF0dldFN0b3JhZ2VDaGVja1Jlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayJHCglDaGVja1N0ZXASDAoEbmFtZRgBIAEoCRIKCgJvaxgCIAEoCBIPCgdtZXNzYWdlGAMgASgJEg8KB3NlY29uZHMYBCABKAEihgEKC1dvcmtlckNoZWNrEg4KBndvcmtlchgBIAEoCRItCgVzdGF0ZRgCIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0YXRlEgoKAm9rGAMgASgIEiwKBXN0ZXBzGAQgAygLMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RlcCKcAwoMU3RvcmFnZUNoZWNrEgoKAmlkGAEgASgJEisKBGtpbmQYAiABKA4yHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tLaW5kEhIKCnN0b3JhZ2VfaWQYAyABKAkSDAoEcG9vbBgEIAEoCRItCgVzdGF0ZRgFIAEoDjIeLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0YXRlEgoKAm9rGAYgASgIEiwKBXN0ZXBzGAcgAygLMh0udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RlcBITCgt0b3RhbF9zdGVwcxgIIAEoBRIOCgZ3b3JrZXIYCSABKAkSLwoLY3JlYXRlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GAwgASgJEjAKB3dvcmtlcnMYDSADKAsyHy50aWRlbWFyay5iYWNrdXAudjEuV29ya2VyQ2hlY2siXgoSTGlzdFdvcmtlcnNSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJEgwKBHBvb2wYAiABKAkSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiagoTTGlzdFdvcmtlcnNSZXNwb25zZRIrCgd3b3JrZXJzGAEgAygLMhoudGlkZW1hcmsuYmFja3VwLnYxLldvcmtlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSDQoFdG90YWwYAyABKA0iqAMKBldvcmtlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBGhvc3QYAyABKAkSDAoEcG9vbBgEIAEoCRIuCgVzdGF0ZRgFIAEoDjIfLnRpZGVtYXJrLmJhY2t1cC52MS5Xb3JrZXJTdGF0ZRINCgVzbG90cxgGIAEoDRISCgpmcmVlX3Nsb3RzGAcgASgNEhMKC2JyX3ZlcnNpb25zGAggAygJEi0KBXRhc2tzGAkgAygLMh4udGlkZW1hcmsuYmFja3VwLnYxLldvcmtlclRhc2sSEwoLb3RoZXJfdGFza3MYCiABKA0SNwoMb3V0X29mX3JlYWNoGAsgAygLMiEudGlkZW1hcmsuYmFja3VwLnYxLldvcmtlclN0b3JhZ2USGgoSb3RoZXJfb3V0X29mX3JlYWNoGAwgASgNEjMKD2ZpcnN0X3NlZW5fdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF9zZWVuX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImoKCldvcmtlclRhc2sSDAoEa2luZBgBIAEoCRIKCgJpZBgCIAEoCRISCgpjbHVzdGVyX2lkGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoMBCg1Xb3JrZXJTdG9yYWdlEhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEg8KB3Bhc3NpbmcYBCABKAgSLgoKc3RhcnRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqhgEKDkNsdXN0ZXJQdXJwb3NlEh8KG0NMVVNURVJfUFVSUE9TRV9VTlNQRUNJRklFRBAAEh4KGkNMVVNURVJfUFVSUE9TRV9QUk9EVUNUSU9OEAESFgoSQ0xVU1RFUl9QVVJQT1NFX0RSEAISGwoXQ0xVU1RFUl9QVVJQT1NFX1NDUkFUQ0gQAyp1CglDaGVja0tpbmQSGgoWQ0hFQ0tfS0lORF9VTlNQRUNJRklFRBAAEhQKEENIRUNLX0tJTkRfUFJPQkUQARIeChpDSEVDS19LSU5EX1JFQlVJTERfRFJZX1JVThACEhYKEkNIRUNLX0tJTkRfUkVCVUlMRBADKnAKCkNoZWNrU3RhdGUSGwoXQ0hFQ0tfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJDSEVDS19TVEFURV9RVUVVRUQQARIXChNDSEVDS19TVEFURV9SVU5OSU5HEAISFAoQQ0hFQ0tfU1RBVEVfRE9ORRADKncKC1dvcmtlclN0YXRlEhwKGFdPUktFUl9TVEFURV9VTlNQRUNJRklFRBAAEhgKFFdPUktFUl9TVEFURV9QUkVTRU5UEAESGQoVV09SS0VSX1NUQVRFX0RSQUlOSU5HEAISFQoRV09SS0VSX1NUQVRFX0dPTkUQAzLVCwoPUmVnaXN0cnlTZXJ2aWNlEmAKClB1dENsdXN0ZXISJS50aWRlbWFyay5iYWNrdXAudjEuUHV0Q2x1c3RlclJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuUHV0Q2x1c3RlclJlc3BvbnNlIgOQAgISYAoKR2V0Q2x1c3RlchIlLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRDbHVzdGVyUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRDbHVzdGVyUmVzcG9uc2UiA5ACARJmCgxMaXN0Q2x1c3RlcnMSJy50aWRlbWFyay5iYWNrdXAudjEuTGlzdENsdXN0ZXJzUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2x1c3RlcnNSZXNwb25zZSIDkAIBEmgKDFNjYW5DbHVzdGVycxInLnRpZGVtYXJrLmJhY2t1cC52MS5TY2FuQ2x1c3RlcnNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLlNjYW5DbHVzdGVyc1Jlc3BvbnNlIgOQAgEwARJpCg1EZWxldGVDbHVzdGVyEigudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZUNsdXN0ZXJSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLkRlbGV0ZUNsdXN0ZXJSZXNwb25zZSIDkAICEmAKClB1dFN0b3JhZ2USJS50aWRlbWFyay5iYWNrdXAudjEuUHV0U3RvcmFnZVJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuUHV0U3RvcmFnZVJlc3BvbnNlIgOQAgISYAoKR2V0U3RvcmFnZRIlLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRTdG9yYWdlUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRTdG9yYWdlUmVzcG9uc2UiA5ACARJmCgxMaXN0U3RvcmFnZXMSJy50aWRlbWFyay5iYWNrdXAudjEuTGlzdFN0b3JhZ2VzUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0U3RvcmFnZXNSZXNwb25zZSIDkAIBEmkKDURlbGV0ZVN0b3JhZ2USKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlU3RvcmFnZVJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlU3RvcmFnZVJlc3BvbnNlIgOQAgISZgoMQ2hlY2tTdG9yYWdlEicudGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RvcmFnZVJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdG9yYWdlUmVzcG9uc2UiA5ACAhJsCg5SZWJ1aWxkUmVjb3JkcxIpLnRpZGVtYXJrLmJhY2t1cC52MS5SZWJ1aWxkUmVjb3Jkc1JlcXVlc3QaKi50aWRlbWFyay5iYWNrdXAudjEuUmVidWlsZFJlY29yZHNSZXNwb25zZSIDkAICEn4KFExpc3RFeGNsdWRlZENsdXN0ZXJzEi8udGlkZW1hcmsuYmFja3VwLnYxLkxpc3RFeGNsdWRlZENsdXN0ZXJzUmVxdWVzdBowLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0RXhjbHVkZWRDbHVzdGVyc1Jlc3BvbnNlIgOQAgESbwoPR2V0U3RvcmFnZUNoZWNrEioudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VDaGVja1JlcXVlc3QaKy50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZUNoZWNrUmVzcG9uc2UiA5ACARJjCgtMaXN0V29ya2VycxImLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0V29ya2Vyc1JlcXVlc3QaJy50aWRlbWFyay5iYWNrdXAudjEuTGlzdFdvcmtlcnNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * Names of TLS files on the worker, for PD and TiKV.
@@ -1379,6 +1379,262 @@ export const StorageCheckSchema: GenMessage<StorageCheck> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_registry_service, 40);
 
 /**
+ * Which workers, and which part of the list.
+ *
+ * @generated from message tidemark.backup.v1.ListWorkersRequest
+ */
+export type ListWorkersRequest = Message<"tidemark.backup.v1.ListWorkersRequest"> & {
+  /**
+   * The clusters whose tasks are named; empty means all. What a worker does for others is counted.
+   *
+   * @generated from field: repeated string cluster_ids = 1;
+   */
+  clusterIds: string[];
+
+  /**
+   * Only workers of this pool; empty means all.
+   *
+   * @generated from field: string pool = 2;
+   */
+  pool: string;
+
+  /**
+   * 1 to 200; 50 when left out.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * Of an answer before, with the same pool: goes on behind it, at any copy.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ListWorkersRequest.
+ * Use `create(ListWorkersRequestSchema)` to create a new message.
+ */
+export const ListWorkersRequestSchema: GenMessage<ListWorkersRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 41);
+
+/**
+ * A page of workers.
+ *
+ * @generated from message tidemark.backup.v1.ListWorkersResponse
+ */
+export type ListWorkersResponse = Message<"tidemark.backup.v1.ListWorkersResponse"> & {
+  /**
+   * @generated from field: repeated tidemark.backup.v1.Worker workers = 1;
+   */
+  workers: Worker[];
+
+  /**
+   * Set where more follow.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * How many there are on all pages.
+   *
+   * @generated from field: uint32 total = 3;
+   */
+  total: number;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ListWorkersResponse.
+ * Use `create(ListWorkersResponseSchema)` to create a new message.
+ */
+export const ListWorkersResponseSchema: GenMessage<ListWorkersResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 42);
+
+/**
+ * A run of a worker, as it was last reported.
+ *
+ * @generated from message tidemark.backup.v1.Worker
+ */
+export type Worker = Message<"tidemark.backup.v1.Worker"> & {
+  /**
+   * Of this run: two of one name are two.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Where it runs; empty of a worker of before this field.
+   *
+   * @generated from field: string host = 3;
+   */
+  host: string;
+
+  /**
+   * @generated from field: string pool = 4;
+   */
+  pool: string;
+
+  /**
+   * @generated from field: tidemark.backup.v1.WorkerState state = 5;
+   */
+  state: WorkerState;
+
+  /**
+   * How many tasks it takes at once, and how many more it would take.
+   *
+   * @generated from field: uint32 slots = 6;
+   */
+  slots: number;
+
+  /**
+   * @generated from field: uint32 free_slots = 7;
+   */
+  freeSlots: number;
+
+  /**
+   * Of the programs that it can use, such as v8.5.0.
+   *
+   * @generated from field: repeated string br_versions = 8;
+   */
+  brVersions: string[];
+
+  /**
+   * @generated from field: repeated tidemark.backup.v1.WorkerTask tasks = 9;
+   */
+  tasks: WorkerTask[];
+
+  /**
+   * What else it does, of which the caller is told no more.
+   *
+   * @generated from field: uint32 other_tasks = 10;
+   */
+  otherTasks: number;
+
+  /**
+   * Storages that it cannot reach; for callers who ask about all clusters.
+   *
+   * @generated from field: repeated tidemark.backup.v1.WorkerStorage out_of_reach = 11;
+   */
+  outOfReach: WorkerStorage[];
+
+  /**
+   * How many, for all others.
+   *
+   * @generated from field: uint32 other_out_of_reach = 12;
+   */
+  otherOutOfReach: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp first_seen_time = 13;
+   */
+  firstSeenTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp last_seen_time = 14;
+   */
+  lastSeenTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.Worker.
+ * Use `create(WorkerSchema)` to create a new message.
+ */
+export const WorkerSchema: GenMessage<Worker> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 43);
+
+/**
+ * What a worker does.
+ *
+ * @generated from message tidemark.backup.v1.WorkerTask
+ */
+export type WorkerTask = Message<"tidemark.backup.v1.WorkerTask"> & {
+  /**
+   * "backup", "remove", "restore", "verify", "probe" or "rebuild".
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Of the backup, the restore or the check.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * Empty of checks.
+   *
+   * @generated from field: string cluster_id = 3;
+   */
+  clusterId: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp start_time = 4;
+   */
+  startTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.WorkerTask.
+ * Use `create(WorkerTaskSchema)` to create a new message.
+ */
+export const WorkerTaskSchema: GenMessage<WorkerTask> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 44);
+
+/**
+ * A storage that a worker cannot reach.
+ *
+ * @generated from message tidemark.backup.v1.WorkerStorage
+ */
+export type WorkerStorage = Message<"tidemark.backup.v1.WorkerStorage"> & {
+  /**
+   * @generated from field: string storage_id = 1;
+   */
+  storageId: string;
+
+  /**
+   * As in the reason of a backup that waits for it.
+   *
+   * @generated from field: string code = 2;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * It may pass without a person, as when a network is down.
+   *
+   * @generated from field: bool passing = 4;
+   */
+  passing: boolean;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp start_time = 5;
+   */
+  startTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.WorkerStorage.
+ * Use `create(WorkerStorageSchema)` to create a new message.
+ */
+export const WorkerStorageSchema: GenMessage<WorkerStorage> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 45);
+
+/**
  * What a cluster is for, which decides what a restore into it takes.
  *
  * @generated from enum tidemark.backup.v1.ClusterPurpose
@@ -1511,7 +1767,53 @@ export const CheckStateSchema: GenEnum<CheckState> = /*@__PURE__*/
   enumDesc(file_tidemark_backup_v1_registry_service, 2);
 
 /**
- * The clusters that Tidemark backs up and the storages it writes to.
+ * Whether a worker is there.
+ *
+ * @generated from enum tidemark.backup.v1.WorkerState
+ */
+export const WorkerState = {
+  /**
+   * @generated from enum value: WORKER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It takes tasks.
+   *
+   * @generated from enum value: WORKER_STATE_PRESENT = 1;
+   */
+  PRESENT: 1,
+
+  /**
+   * It ends what it has and takes nothing new.
+   *
+   * @generated from enum value: WORKER_STATE_DRAINING = 2;
+   */
+  DRAINING: 2,
+
+  /**
+   * It was not heard of for 35 seconds. Ten minutes later it is left out.
+   *
+   * @generated from enum value: WORKER_STATE_GONE = 3;
+   */
+  GONE: 3,
+} as const;
+
+/**
+ * Whether a worker is there.
+ *
+ * @generated from enum tidemark.backup.v1.WorkerState
+ */
+export type WorkerState = (typeof WorkerState)[keyof typeof WorkerState] | UnknownEnum;
+
+/**
+ * Describes the enum tidemark.backup.v1.WorkerState.
+ */
+export const WorkerStateSchema: GenEnum<WorkerState> = /*@__PURE__*/
+  enumDesc(file_tidemark_backup_v1_registry_service, 3);
+
+/**
+ * The clusters that Tidemark backs up, the storages it writes to, and the workers that are there.
  *
  * @generated from service tidemark.backup.v1.RegistryService
  */
@@ -1645,6 +1947,16 @@ export const RegistryService: GenService<{
     methodKind: "unary";
     input: typeof GetStorageCheckRequestSchema;
     output: typeof GetStorageCheckResponseSchema;
+  },
+  /**
+   * A page of the workers that reported themselves in the last ten minutes, by pool and name.
+   *
+   * @generated from rpc tidemark.backup.v1.RegistryService.ListWorkers
+   */
+  listWorkers: {
+    methodKind: "unary";
+    input: typeof ListWorkersRequestSchema;
+    output: typeof ListWorkersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_backup_v1_registry_service, 0);

@@ -655,6 +655,8 @@ export interface ReportPresenceRequest {
   outOfReach: StorageOutOfReach[];
   /** It would begin with the verification of a backup now, beside its slots. */
   freeToVerify: boolean;
+  /** Where it runs. */
+  host: string;
 }
 
 /** What is known of the worker now. */
@@ -5760,6 +5762,7 @@ function createBaseReportPresenceRequest(): ReportPresenceRequest {
     draining: false,
     outOfReach: [],
     freeToVerify: false,
+    host: "",
   };
 }
 
@@ -5794,6 +5797,9 @@ export const ReportPresenceRequest: MessageFns<ReportPresenceRequest> = {
     }
     if (message.freeToVerify !== false) {
       writer.uint32(80).bool(message.freeToVerify);
+    }
+    if (message.host !== "") {
+      writer.uint32(90).string(message.host);
     }
     return writer;
   },
@@ -5891,6 +5897,14 @@ export const ReportPresenceRequest: MessageFns<ReportPresenceRequest> = {
             message.freeToVerify = reader.bool();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5918,6 +5932,7 @@ export const ReportPresenceRequest: MessageFns<ReportPresenceRequest> = {
     message.draining = object.draining ?? false;
     message.outOfReach = object.outOfReach?.map((e) => StorageOutOfReach.fromPartial(e)) || [];
     message.freeToVerify = object.freeToVerify ?? false;
+    message.host = object.host ?? "";
     return message;
   },
 };

@@ -86,6 +86,28 @@ export namespace CheckState {
   export type UNRECOGNIZED = typeof CheckState.UNRECOGNIZED;
 }
 
+/** Whether a worker is there. */
+export const WorkerState = {
+  WORKER_STATE_UNSPECIFIED: 0,
+  /** WORKER_STATE_PRESENT - It takes tasks. */
+  WORKER_STATE_PRESENT: 1,
+  /** WORKER_STATE_DRAINING - It ends what it has and takes nothing new. */
+  WORKER_STATE_DRAINING: 2,
+  /** WORKER_STATE_GONE - It was not heard of for 35 seconds. Ten minutes later it is left out. */
+  WORKER_STATE_GONE: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type WorkerState = typeof WorkerState[keyof typeof WorkerState];
+
+export namespace WorkerState {
+  export type WORKER_STATE_UNSPECIFIED = typeof WorkerState.WORKER_STATE_UNSPECIFIED;
+  export type WORKER_STATE_PRESENT = typeof WorkerState.WORKER_STATE_PRESENT;
+  export type WORKER_STATE_DRAINING = typeof WorkerState.WORKER_STATE_DRAINING;
+  export type WORKER_STATE_GONE = typeof WorkerState.WORKER_STATE_GONE;
+  export type UNRECOGNIZED = typeof WorkerState.UNRECOGNIZED;
+}
+
 /** Names of TLS files on the worker, for PD and TiKV. */
 export interface TlsFiles {
   ca: string;
@@ -482,6 +504,74 @@ export interface StorageCheck {
   createdBy: string;
   /** Of a probe: every worker of the pool that is present, `worker` among them. */
   workers: WorkerCheck[];
+}
+
+/** Which workers, and which part of the list. */
+export interface ListWorkersRequest {
+  /** The clusters whose tasks are named; empty means all. What a worker does for others is counted. */
+  clusterIds: string[];
+  /** Only workers of this pool; empty means all. */
+  pool: string;
+  /** 1 to 200; 50 when left out. */
+  pageSize: number;
+  /** Of an answer before, with the same pool: goes on behind it, at any copy. */
+  pageToken: string;
+}
+
+/** A page of workers. */
+export interface ListWorkersResponse {
+  workers: Worker[];
+  /** Set where more follow. */
+  nextPageToken: string;
+  /** How many there are on all pages. */
+  total: number;
+}
+
+/** A run of a worker, as it was last reported. */
+export interface Worker {
+  /** Of this run: two of one name are two. */
+  id: string;
+  name: string;
+  /** Where it runs; empty of a worker of before this field. */
+  host: string;
+  pool: string;
+  state: WorkerState;
+  /** How many tasks it takes at once, and how many more it would take. */
+  slots: number;
+  freeSlots: number;
+  /** Of the programs that it can use, such as v8.5.0. */
+  brVersions: string[];
+  tasks: WorkerTask[];
+  /** What else it does, of which the caller is told no more. */
+  otherTasks: number;
+  /** Storages that it cannot reach; for callers who ask about all clusters. */
+  outOfReach: WorkerStorage[];
+  /** How many, for all others. */
+  otherOutOfReach: number;
+  firstSeenTime: Date | undefined;
+  lastSeenTime: Date | undefined;
+}
+
+/** What a worker does. */
+export interface WorkerTask {
+  /** "backup", "remove", "restore", "verify", "probe" or "rebuild". */
+  kind: string;
+  /** Of the backup, the restore or the check. */
+  id: string;
+  /** Empty of checks. */
+  clusterId: string;
+  startTime: Date | undefined;
+}
+
+/** A storage that a worker cannot reach. */
+export interface WorkerStorage {
+  storageId: string;
+  /** As in the reason of a backup that waits for it. */
+  code: string;
+  message: string;
+  /** It may pass without a person, as when a network is down. */
+  passing: boolean;
+  startTime: Date | undefined;
 }
 
 function createBaseTlsFiles(): TlsFiles {
@@ -4268,7 +4358,597 @@ export const StorageCheck: MessageFns<StorageCheck> = {
   },
 };
 
-/** The clusters that Tidemark backs up and the storages it writes to. */
+function createBaseListWorkersRequest(): ListWorkersRequest {
+  return { clusterIds: [], pool: "", pageSize: 0, pageToken: "" };
+}
+
+export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
+  encode(message: ListWorkersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.clusterIds) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.pool !== "") {
+      writer.uint32(18).string(message.pool);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(24).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(34).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListWorkersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListWorkersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListWorkersRequest>): ListWorkersRequest {
+    return ListWorkersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListWorkersRequest>): ListWorkersRequest {
+    const message = createBaseListWorkersRequest();
+    message.clusterIds = object.clusterIds?.map((e) => e) || [];
+    message.pool = object.pool ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListWorkersResponse(): ListWorkersResponse {
+  return { workers: [], nextPageToken: "", total: 0 };
+}
+
+export const ListWorkersResponse: MessageFns<ListWorkersResponse> = {
+  encode(message: ListWorkersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.workers) {
+      Worker.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.total !== 0) {
+      writer.uint32(24).uint32(message.total);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListWorkersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListWorkersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workers.push(Worker.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListWorkersResponse>): ListWorkersResponse {
+    return ListWorkersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListWorkersResponse>): ListWorkersResponse {
+    const message = createBaseListWorkersResponse();
+    message.workers = object.workers?.map((e) => Worker.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.total = object.total ?? 0;
+    return message;
+  },
+};
+
+function createBaseWorker(): Worker {
+  return {
+    id: "",
+    name: "",
+    host: "",
+    pool: "",
+    state: 0,
+    slots: 0,
+    freeSlots: 0,
+    brVersions: [],
+    tasks: [],
+    otherTasks: 0,
+    outOfReach: [],
+    otherOutOfReach: 0,
+    firstSeenTime: undefined,
+    lastSeenTime: undefined,
+  };
+}
+
+export const Worker: MessageFns<Worker> = {
+  encode(message: Worker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.host !== "") {
+      writer.uint32(26).string(message.host);
+    }
+    if (message.pool !== "") {
+      writer.uint32(34).string(message.pool);
+    }
+    if (message.state !== 0) {
+      writer.uint32(40).int32(message.state);
+    }
+    if (message.slots !== 0) {
+      writer.uint32(48).uint32(message.slots);
+    }
+    if (message.freeSlots !== 0) {
+      writer.uint32(56).uint32(message.freeSlots);
+    }
+    for (const v of message.brVersions) {
+      writer.uint32(66).string(v!);
+    }
+    for (const v of message.tasks) {
+      WorkerTask.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.otherTasks !== 0) {
+      writer.uint32(80).uint32(message.otherTasks);
+    }
+    for (const v of message.outOfReach) {
+      WorkerStorage.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.otherOutOfReach !== 0) {
+      writer.uint32(96).uint32(message.otherOutOfReach);
+    }
+    if (message.firstSeenTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.firstSeenTime), writer.uint32(106).fork()).join();
+    }
+    if (message.lastSeenTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastSeenTime), writer.uint32(114).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Worker {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorker();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.slots = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.freeSlots = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.brVersions.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.tasks.push(WorkerTask.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.otherTasks = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.outOfReach.push(WorkerStorage.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.otherOutOfReach = reader.uint32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.firstSeenTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.lastSeenTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Worker>): Worker {
+    return Worker.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Worker>): Worker {
+    const message = createBaseWorker();
+    message.id = object.id ?? "";
+    message.name = object.name ?? "";
+    message.host = object.host ?? "";
+    message.pool = object.pool ?? "";
+    message.state = object.state ?? 0;
+    message.slots = object.slots ?? 0;
+    message.freeSlots = object.freeSlots ?? 0;
+    message.brVersions = object.brVersions?.map((e) => e) || [];
+    message.tasks = object.tasks?.map((e) => WorkerTask.fromPartial(e)) || [];
+    message.otherTasks = object.otherTasks ?? 0;
+    message.outOfReach = object.outOfReach?.map((e) => WorkerStorage.fromPartial(e)) || [];
+    message.otherOutOfReach = object.otherOutOfReach ?? 0;
+    message.firstSeenTime = object.firstSeenTime ?? undefined;
+    message.lastSeenTime = object.lastSeenTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseWorkerTask(): WorkerTask {
+  return { kind: "", id: "", clusterId: "", startTime: undefined };
+}
+
+export const WorkerTask: MessageFns<WorkerTask> = {
+  encode(message: WorkerTask, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(26).string(message.clusterId);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkerTask {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkerTask();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WorkerTask>): WorkerTask {
+    return WorkerTask.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WorkerTask>): WorkerTask {
+    const message = createBaseWorkerTask();
+    message.kind = object.kind ?? "";
+    message.id = object.id ?? "";
+    message.clusterId = object.clusterId ?? "";
+    message.startTime = object.startTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseWorkerStorage(): WorkerStorage {
+  return { storageId: "", code: "", message: "", passing: false, startTime: undefined };
+}
+
+export const WorkerStorage: MessageFns<WorkerStorage> = {
+  encode(message: WorkerStorage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.storageId !== "") {
+      writer.uint32(10).string(message.storageId);
+    }
+    if (message.code !== "") {
+      writer.uint32(18).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    if (message.passing !== false) {
+      writer.uint32(32).bool(message.passing);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkerStorage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkerStorage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.passing = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WorkerStorage>): WorkerStorage {
+    return WorkerStorage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WorkerStorage>): WorkerStorage {
+    const message = createBaseWorkerStorage();
+    message.storageId = object.storageId ?? "";
+    message.code = object.code ?? "";
+    message.message = object.message ?? "";
+    message.passing = object.passing ?? false;
+    message.startTime = object.startTime ?? undefined;
+    return message;
+  },
+};
+
+/** The clusters that Tidemark backs up, the storages it writes to, and the workers that are there. */
 export type RegistryServiceService = typeof RegistryServiceService;
 export const RegistryServiceService = {
   /** Registers a cluster or changes it. While a restore has the cluster, its PD, TLS files and pool stay as they are. */
@@ -4413,6 +5093,16 @@ export const RegistryServiceService = {
       Buffer.from(GetStorageCheckResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStorageCheckResponse => GetStorageCheckResponse.decode(value),
   },
+  /** A page of the workers that reported themselves in the last ten minutes, by pool and name. */
+  listWorkers: {
+    path: "/tidemark.backup.v1.RegistryService/ListWorkers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListWorkersRequest): Buffer => Buffer.from(ListWorkersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListWorkersRequest => ListWorkersRequest.decode(value),
+    responseSerialize: (value: ListWorkersResponse): Buffer => Buffer.from(ListWorkersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListWorkersResponse => ListWorkersResponse.decode(value),
+  },
 } as const;
 
 export interface RegistryServiceServer extends UntypedServiceImplementation {
@@ -4442,6 +5132,8 @@ export interface RegistryServiceServer extends UntypedServiceImplementation {
   listExcludedClusters: handleUnaryCall<ListExcludedClustersRequest, ListExcludedClustersResponse>;
   /** A storage check or a rebuild by its id. */
   getStorageCheck: handleUnaryCall<GetStorageCheckRequest, GetStorageCheckResponse>;
+  /** A page of the workers that reported themselves in the last ten minutes, by pool and name. */
+  listWorkers: handleUnaryCall<ListWorkersRequest, ListWorkersResponse>;
 }
 
 export interface RegistryServiceClient extends Client {
@@ -4646,6 +5338,22 @@ export interface RegistryServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStorageCheckResponse) => void,
+  ): ClientUnaryCall;
+  /** A page of the workers that reported themselves in the last ten minutes, by pool and name. */
+  listWorkers(
+    request: ListWorkersRequest,
+    callback: (error: ServiceError | null, response: ListWorkersResponse) => void,
+  ): ClientUnaryCall;
+  listWorkers(
+    request: ListWorkersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListWorkersResponse) => void,
+  ): ClientUnaryCall;
+  listWorkers(
+    request: ListWorkersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListWorkersResponse) => void,
   ): ClientUnaryCall;
 }
 
