@@ -198,7 +198,8 @@ const OF_A_PLACE: ReadonlyMap<Sentence, (place: Place) => boolean> = new Map([
 export function holdWorld(before: World, world: World): void {
   const { runs, setting, documents } = world;
   const works = runs.filter(({ exempt }) => setting.strictLoss || !exempt);
-  if (works.length + (world.backup === 'runs' ? 1 : 0) > 1) throw new Violation('never two br on one target (R7)');
+  const others = [world.backup, world.twin].filter((state) => state === 'runs');
+  if (works.length + others.length > 1) throw new Violation('never two br on one target (R7)');
   if (
     documents.filter(({ activeKey }) => activeKey.startsWith('cluster:')).length +
       (world.backup === 'waits' || world.backup === 'runs' ? 1 : 0) >

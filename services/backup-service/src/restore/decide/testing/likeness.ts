@@ -33,7 +33,13 @@ function describe(world: World, order: readonly number[]): string {
     return tokens.get(token) ?? 0;
   };
   const living = tokensIn(world);
-  const parts: unknown[] = [world.faults, world.backup, world.exempted ? 1 : 0, world.source.deletion.state];
+  const parts: unknown[] = [
+    world.faults,
+    world.backup,
+    world.twin,
+    world.exempted ? 1 : 0,
+    world.source.deletion.state,
+  ];
   const { data, by, checkpoint, users } = world.target;
   parts.push(data, data === 'none' ? '' : by, checkpoint?.by, checkpoint?.version, users ? 1 : 0);
   world.documents.forEach((restore, number) => {

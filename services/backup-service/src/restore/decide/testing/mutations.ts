@@ -331,6 +331,18 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: 'only an unowned task is granted, and not before its time (R6)',
   },
   {
+    without: 'a restore looks who has its target by another registration before it may begin (R7)',
+    of: (decide) => decide,
+    in: { twin: 'blind' },
+    breaks: 'never two br on one target (R7)',
+  },
+  {
+    without: 'what may have touched its target is not given up for want of a br (R4)',
+    of: seen(['claim'], (restore, { misfit }) => (misfit ? { restore: { ...restore, targetState: 'Untouched' } } : {})),
+    in: { faults: 2, fault: ['crash', 'noBr'] },
+    breaks: 'what br wrote into is never called Untouched (R4)',
+  },
+  {
     without: 'an end that proves nothing leaves Partial (R4)',
     of: written(['complete', 'release'], (next, _, { end }) =>
       !leftAsItWas(end.kind) && end.kind !== 'succeeded' && !isActive(next)

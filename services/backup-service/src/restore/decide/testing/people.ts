@@ -128,6 +128,7 @@ function aroundTheTarget(world: World): Step[] {
       : []),
     ...(backup === 'waits' ? [free('br of the backup begins', becomes('runs'))] : []),
     ...(backup === 'runs' ? [free('the backup ends', becomes('over'))] : []),
+    ...byItsOtherName(world),
     ...(setting.users && isFree && !target.users
       ? [
           wish('users write into the target', (next) => {
@@ -136,4 +137,23 @@ function aroundTheTarget(world: World): Step[] {
         ]
       : []),
   ];
+}
+
+/** It is on record before it looks, and gives way where the target is taken (occupants.ts, O1 and O2). */
+function byItsOtherName(world: World): Step[] {
+  const becomes = (state: World['twin']) => (next: World) => {
+    next.twin = state;
+  };
+  switch (world.twin) {
+    case 'none':
+      return world.setting.twin ? [wish('a restore by the other name is accepted', becomes('accepted'))] : [];
+    case 'accepted':
+      return isOccupied(world)
+        ? [free('the restore by the other name gives way', becomes('over'))]
+        : [free('br by the other name begins', becomes('runs'))];
+    case 'runs':
+      return [free('br by the other name ends', becomes('over'))];
+    case 'over':
+      return [];
+  }
 }

@@ -42,11 +42,17 @@ function working(world: World, copy: Copy): Step[] {
     ask(next, document, command);
   };
   const unclean = world.documents.find((other, number) => number !== document && other.needsCleaning);
+  const isTaken = world.setting.twin === 'seen' && (world.twin === 'accepted' || world.twin === 'runs');
   const steps: Readonly<Record<CopyStep, () => Step>> = {
     hold: () =>
-      unclean
-        ? free(`${name} sees that the target was not cleaned`, asks({ kind: 'targetUnclean', restoreId: unclean._id }))
-        : free(`${name} holds the source`, (next) => then(holdSource(next, document) ? 'held' : 'refused')(next)),
+      isTaken
+        ? free(`${name} sees that the target is taken`, asks({ kind: 'targetTaken', message: 'A restore has it.' }))
+        : unclean
+          ? free(
+              `${name} sees that the target was not cleaned`,
+              asks({ kind: 'targetUnclean', restoreId: unclean._id }),
+            )
+          : free(`${name} holds the source`, (next) => then(holdSource(next, document) ? 'held' : 'refused')(next)),
     held: () => free(`${name} writes held`, asks({ kind: 'held' })),
     refused: () => free(`${name} writes that the source is gone`, asks({ kind: 'sourceGone' })),
     unhold: () =>

@@ -175,6 +175,10 @@ function claiming(world: World, number: number, { document, claim }: Job): Step[
       if (answer.kind !== 'grant') setWorker(next, number, { job: null });
       else setJob(next, number, { phase: 'granted', fence: answer.fence });
     }),
+    ...fault(world, 'noBr', `${name} without a br that fits, as all others are`, (next) => {
+      ask(next, document, { ...command, misfit: { nowhere: 'No worker has a br that fits.' } });
+      setWorker(next, number, { job: null });
+    }),
     ...fault(world, 'lostAnswer', `${name}, unanswered, and will again`, (next) => void ask(next, document, command)),
     ...fault(world, 'lostAnswer', `${name}, unanswered, and releases it`, (next) => {
       ask(next, document, command);

@@ -41,6 +41,8 @@ export type Fault =
   | 'copyCrash'
   /** The storage is away, or its files are damaged, when the worker looks. */
   | 'storage'
+  /** A worker claims that has no fitting `br`, and no other one has. */
+  | 'noBr'
   /** `br` fails, before it touched anything or later. */
   | 'brFails'
   | 'brMismatch'
@@ -72,6 +74,11 @@ export interface Setting {
   readonly backup?: true;
   /** Somebody may delete the source. */
   readonly deletion?: true;
+  /**
+   * The target is registered twice, and somebody may restore into it by its other name. Blind: this restore does not look whether one
+   * does.
+   */
+  readonly twin?: 'seen' | 'blind';
   /** Users may write into a target that is free. */
   readonly users?: true;
 }
@@ -169,6 +176,8 @@ export interface World {
   target: Target;
   /** A backup of the target. */
   backup: 'none' | 'waits' | 'runs' | 'over';
+  /** A restore into the target by its other registration. */
+  twin: 'none' | 'accepted' | 'runs' | 'over';
   /** A `br` outlived lease and rest on a frozen host. */
   exempted: boolean;
   faults: number;
@@ -275,6 +284,7 @@ export function beginning(setting: Setting, decide: Rules): World {
     source: source(),
     target: EMPTY,
     backup: 'none',
+    twin: 'none',
     exempted: false,
     faults: setting.faults,
     tokens: 0,

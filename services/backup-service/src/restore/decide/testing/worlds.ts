@@ -14,7 +14,7 @@ export const PEACE: Setting = {
 };
 
 export const OF_BR: readonly Fault[] = ['brFails', 'brMismatch', 'brKilled', 'checkpointStays'];
-export const OF_WORKERS: readonly Fault[] = ['crash', 'hostGone', 'freeze', 'drain', 'storage', 'slow'];
+export const OF_WORKERS: readonly Fault[] = ['crash', 'hostGone', 'freeze', 'drain', 'storage', 'noBr', 'slow'];
 export const OF_CALLS: readonly Fault[] = ['lostMessage', 'doubledMessage', 'lostAnswer', 'lateCall', 'doubledCommand'];
 export const OF_COPIES: readonly Fault[] = ['copyCrash', 'deadline'];
 const ALL: readonly Fault[] = [...OF_BR, ...OF_WORKERS, ...OF_CALLS, ...OF_COPIES];
@@ -36,6 +36,10 @@ export const SMALL: readonly Named[] = [
     { ...PEACE, copies: 2, deletion: true, resumes: 0, faults: 2, fault: OF_COPIES },
   ],
   ['a filter, and a br that does not look for tables, one fault', { ...PEACE, blind: true, faults: 1, fault: ALL }],
+  [
+    'a target that is registered twice, one fault',
+    { ...PEACE, twin: 'seen', faults: 1, fault: [...OF_COPIES, 'lostMessage', 'lateCall', 'crash', 'noBr'] },
+  ],
   ['br without a checkpoint, one fault', { ...PEACE, checkpoint: false, faults: 1, fault: ALL }],
   [
     'two versions of br, one fault',
@@ -61,7 +65,7 @@ export const LARGE: readonly Named[] = [
   ],
   [
     'one restore, everything around it, one fault',
-    { ...PEACE, copies: 2, backup: true, deletion: true, users: true, faults: 1, fault: ALL },
+    { ...PEACE, copies: 2, backup: true, twin: 'seen', deletion: true, users: true, faults: 1, fault: ALL },
   ],
   ['a filter, and a br that does not look for tables, two faults', { ...PEACE, blind: true, faults: 2, fault: ALL }],
   ['br without a checkpoint, two faults', { ...PEACE, checkpoint: false, faults: 2, fault: ALL }],
