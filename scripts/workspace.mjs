@@ -40,7 +40,9 @@ export function generate(target = ROOT) {
   ]);
   if (!tables.ok) return tables;
   const settings = writeSettingsPage(join(target, SETTINGS), ROOT, run);
-  return settings.ok ? generateOpenApi(target) : settings;
+  if (!settings.ok) return settings;
+  const openApi = generateOpenApi(target);
+  return openApi.ok ? generateRestTypes(target) : openApi;
 }
 
 /** The same without the documents. */
@@ -63,4 +65,10 @@ export function generateCode(target = ROOT) {
 /** From the gateway's routes. */
 function generateOpenApi(target) {
   return run(process.execPath, [join(ROOT, 'gateway', 'src', 'write-openapi.ts'), join(target, OPENAPI)]);
+}
+
+/** Types of the answers of REST, for the command line, from the OpenAPI document. */
+function generateRestTypes(target) {
+  const program = join(ROOT, 'packages', 'protocol', 'node_modules', '.bin', 'openapi-typescript');
+  return run(program, [join(target, OPENAPI), '--output', join(target, GENERATED, 'rest.d.ts')]);
 }

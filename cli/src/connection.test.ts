@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { findConnection } from './connection.ts';
-import { UsageError } from './options.ts';
+import { UsageError } from './exit.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -24,11 +24,11 @@ const started = () => {
 
 it('takes options before the environment, and the environment before what npm start wrote', () => {
   started();
-  expect(find()).toEqual({ url: 'http://127.0.0.1:4116', token: 'started' });
+  expect(find()).toMatchObject({ url: 'http://127.0.0.1:4116', token: 'started' });
   const env = { TIDEMARK_URL: 'https://env/', TIDEMARK_TOKEN_FILE: 'mine' };
-  expect(find({ env })).toEqual({ url: 'https://env', token: 'my-token' });
-  expect(find({ env, url: 'http://option:1/api/v1/' })).toEqual({ url: 'http://option:1', token: 'my-token' });
-  expect(find({ tokenFile: 'mine' })).toEqual({ url: 'http://127.0.0.1:4116', token: 'my-token' });
+  expect(find({ env })).toMatchObject({ url: 'https://env', token: 'my-token' });
+  expect(find({ env, url: 'http://option:1/api/v1/' })).toMatchObject({ url: 'http://option:1', token: 'my-token' });
+  expect(find({ tokenFile: 'mine' })).toMatchObject({ url: 'http://127.0.0.1:4116', token: 'my-token' });
 });
 
 it('sends the token of what npm start started nowhere else', () => {

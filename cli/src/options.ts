@@ -1,87 +1,72 @@
-import { parseArgs } from 'node:util';
+/** Options and arguments that several verbs have, and how their values are read. */
 
-export const HELP = `Tidemark's command line.
+import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { isId } from '@tidemark/limits/id';
+import { MAX_COMMAND_WAIT_SECONDS } from '@tidemark/limits/limits';
+import type { Form } from './output.ts';
 
-  npm run tidemark -- rebuild --storage <id>            looks for backups whose record is lost, and changes nothing
-  npm run tidemark -- rebuild --storage <id> --apply    makes the records that are missing
-  npm run tidemark -- token create|list|revoke          who may use the API; token --help tells how
-  npm run tidemark -- verify --storage … --path …       reads a backup in its storage; verify --help tells how
+/** What every verb takes. */
+export type GlobalOptions = {
+  readonly output: Form;
+  readonly url?: string | undefined;
+  readonly tokenFile?: string | undefined;
+  readonly context?: string | undefined;
+};
 
-For a rebuild a worker walks the storage and reads the manifest (tidemark.json) beside each good backup. For each it is told
-  known     the record is there, or the backup was deleted on purpose: nothing is done
-  missing   there is no record; --apply makes it
-  rebuilt   the record was made
-  refused   the manifest cannot be used, or is at odds with a record that is there
+/** The whole of the command line, or a group of its verbs. */
+export type Program = Command<[], GlobalOptions>;
 
-Options of rebuild
-  --storage <id>        the registered storage to look into
-  --pool <name>         whose workers look (default)
-  --apply               makes the missing records; without it nothing is changed
-  --url <url>           of Tidemark's API, such as http://127.0.0.1:4116
-  --token-file <file>   whose content is the token of an admin
-  --help                this text
+const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
 
-Without --url and --token-file, TIDEMARK_URL and TIDEMARK_TOKEN_FILE count, and without those the .tidemark/connection.json
-that npm start writes. Exit code: 0 all is fine, 1 something is not (or was not waited for), 2 wrong usage.
-`;
+/** An id of the API: so that no text becomes another path. @throws InvalidArgumentError */
+export function toId(text: string): string {
+  if (!isId(text)) throw new InvalidArgumentError('An id has 1 to 64 letters, digits, underscores or dashes.');
+  return text;
+}
 
-/** What was asked for. */
-export type Asked =
-  | { readonly command: 'help' }
-  | {
-      readonly command: 'rebuild';
-      readonly storage: string;
-      readonly pool: string;
-      readonly apply: boolean;
-      readonly url?: string;
-      readonly tokenFile?: string;
-    };
+export function toIds(text: string, before: readonly string[] = []): string[] {
+  return [...before, toId(text)];
+}
 
-/** The arguments cannot be used; says what would be right. */
-export class UsageError extends Error {}
+export function toTexts(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
 
-const SPEC = {
-  storage: { type: 'string' },
-  pool: { type: 'string' },
-  apply: { type: 'boolean' },
-  url: { type: 'string' },
-  'token-file': { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
-} as const;
+/** `name=value`. @throws InvalidArgumentError */
+export function toLabel(text: string, before: readonly string[] = []): string[] {
+  if (!/^[^=]+=/.test(text)) throw new InvalidArgumentError('It must be name=value, such as env=prod.');
+  return [...before, text];
+}
 
-/**
- * Decides what the arguments mean.
- *
- * @throws UsageError
- */
-export function parseOptions(args: readonly string[]): Asked {
-  const { values, positionals } = parse(args);
-  const [command, ...rest] = positionals;
-  if (values.help) return { command: 'help' };
-  if (command === undefined) throw usage('Say what to do, such as "rebuild" or "token list"');
-  if (command !== 'rebuild') throw usage(`There is no command "${command}"; there are "rebuild", "token" and "verify"`);
-  if (rest.length > 0) throw usage(`"${rest.join(' ')}" is too much: the storage is named with --storage`);
-  const { storage, pool = '', apply = false, url, 'token-file': tokenFile } = values;
-  if (!storage) throw usage('--storage <id> must name the storage to look into');
-  return {
-    command,
-    storage,
-    pool,
-    apply,
-    ...(url !== undefined && { url }),
-    ...(tokenFile !== undefined && { tokenFile }),
+export function labelsOf(labels: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    labels.map((label) => [label.slice(0, label.indexOf('=')), label.slice(label.indexOf('=') + 1)]),
+  );
+}
+
+export function wholeNumber(min: number, max: number) {
+  return (text: string): number => {
+    const value = /^-?\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max))
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    return value;
   };
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: SPEC, allowPositionals: true });
-  } catch (error) {
-    const [sentence = ''] = (error as Error).message.split('. ');
-    throw usage(sentence.replace(/\.$/, ''));
-  }
+/** `30s`, `15m`, `2h`, `1d`, in seconds. @throws InvalidArgumentError */
+export function toSeconds(text: string): number {
+  const [, count, unit] = /^(\d{1,7})([smhd])$/.exec(text) ?? [];
+  const seconds = Number(count) * (SECONDS[unit as keyof typeof SECONDS] ?? Number.NaN);
+  if (!(seconds >= 1 && seconds <= MAX_COMMAND_WAIT_SECONDS))
+    throw new InvalidArgumentError('It must be like 30s, 15m, 2h or 1d, and at most 14d.');
+  return seconds;
 }
 
-function usage(sentence: string): UsageError {
-  return new UsageError(`${sentence}. --help tells the rest.`);
+/** Options of what waits for an end. */
+export const TIMEOUT = ['--timeout <time>', 'wait no longer than this, such as 90m', toSeconds] as const;
+export const PATIENCE = ['--patience <time>', 'how long Tidemark may be away meanwhile (2m)', toSeconds] as const;
+
+/** The end of the help of a verb. */
+export function examples(...lines: readonly string[]): string {
+  return ['', lines.length === 1 ? 'Example:' : 'Examples:', ...lines.map((line) => `  tidemark ${line}`)].join('\n');
 }

@@ -1,30 +1,35 @@
 import { expect, it } from 'vitest';
 import { ApiError } from './api.ts';
-import { rebuild } from './rebuild.ts';
+import { EXIT } from './exit.ts';
+import { type Check, rebuild } from './rebuild.ts';
 
-const asked = { command: 'rebuild', storage: 'nfs', pool: '', apply: false } as const;
-const check = (changes: object = {}) => ({
-  check: { id: 'c1', pool: 'default', state: 'Queued', ok: false, worker: '', steps: [], totalSteps: 0, ...changes },
+const asked = { storage: 'nfs', pool: '', apply: false } as const;
+const check = (changes: Partial<Check> = {}): Check => ({
+  ...{ id: 'c1', pool: 'default', state: 'Queued', ok: false, steps: [], totalSteps: 0 },
+  ...changes,
 });
 const counts = { name: 'nfs/em/backup', ok: true, message: '1 known, 1 missing, 0 rebuilt, 0 refused, 0 unreadable' };
 
 /** Runs the command against answers that come one after the other. */
-const run = async (answers: readonly (() => Record<string, unknown>)[], options: object = {}) => {
+const run = async (answers: readonly (() => Check)[], options: object = {}) => {
   const lines: string[] = [];
-  const calls: unknown[][] = [];
+  const calls: string[] = [];
   const stop = new AbortController();
+  const answer = async (call: string) => {
+    calls.push(call);
+    const next = answers[calls.length - 1];
+    if (next) return next();
+    stop.abort();
+    throw stop.signal.reason;
+  };
   const fine = await rebuild(
     { ...asked, ...options },
     {
-      async call(...call) {
-        calls.push(call);
-        const answer = answers[calls.length - 1];
-        if (answer) return answer();
-        stop.abort();
-        throw stop.signal.reason;
-      },
+      begin: () => answer('begin'),
+      look: (id) => answer(`look at ${id}`),
       say: (line) => void lines.push(line),
       stop: stop.signal,
+      command: 'tidemark',
     },
   );
   return { fine, lines, calls };
@@ -34,17 +39,16 @@ it('prints each manifest with its verdict, that it was a dry run and how to appl
   const steps = [
     counts,
     { name: 'nfs/c1/a', ok: true, message: 'known: It is there.' },
-    { name: 'nfs/c1/b\u001b[2J', ok: true, message: 'missing: No record: none.' },
+    { name: 'nfs/c1/b', ok: true, message: 'missing: No record: none.' },
   ];
   const done = check({ state: 'Done', ok: true, steps, totalSteps: 3 });
   const { fine, lines, calls } = await run([() => check(), () => check({ state: 'Running' }), () => done]);
   expect(fine).toBe(true);
-  expect(calls[0]).toEqual(['POST', '/storages/nfs/rebuild', { pool: '', apply: false }]);
-  expect(calls[1]).toEqual(['GET', '/storages/nfs/checks/c1']);
+  expect(calls).toEqual(['begin', 'look at c1', 'look at c1']);
   expect(lines.slice(1)).toEqual([
     'known       nfs/c1/a  It is there.',
-    'missing     nfs/c1/b?[2J  No record: none.',
-    'This was a dry run: nothing was changed. To make the missing records: npm run tidemark -- rebuild --storage nfs --apply',
+    'missing     nfs/c1/b  No record: none.',
+    'This was a dry run: nothing was changed. To make the missing records: tidemark rebuild --storage nfs --apply',
     counts.message,
   ]);
 });
@@ -68,12 +72,12 @@ it('says that the rebuild goes on when nobody waits for it any longer', async ()
 
 it('waits for a gateway that is away for a moment, and gives up on what will not pass', async () => {
   const away = () => {
-    throw new ApiError('away', { passing: true });
+    throw new ApiError('away', { exitCode: EXIT.unreachable });
   };
   const { fine } = await run([() => check(), away, () => check({ state: 'Done', ok: true })]);
   expect(fine).toBe(true);
   const gone = () => {
-    throw new ApiError('There is no check c1.', { passing: false });
+    throw new ApiError('There is no check c1.', { exitCode: EXIT.failed });
   };
   await expect(run([() => check(), gone])).rejects.toThrow('There is no check c1.');
 });

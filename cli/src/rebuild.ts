@@ -1,26 +1,29 @@
 /** `tidemark rebuild`: has a worker look for manifests, waits for it, and prints what became of each. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApiError, type CallApi } from './api.ts';
-import type { Asked } from './options.ts';
+import { ApiError } from './api.ts';
+import type { StorageCheck } from './api-types.ts';
 
-/** A check as the API returns it, as far as it is looked at here. */
-interface Check {
-  readonly id: string;
-  readonly pool: string;
-  readonly state: 'Queued' | 'Running' | 'Done';
-  readonly ok: boolean;
-  readonly worker: string;
+/** A check, as far as it is looked at here. */
+export type Check = Pick<StorageCheck, 'id' | 'pool' | 'state' | 'ok' | 'totalSteps'> & {
   /** The first is the count of all. */
-  readonly steps: readonly { readonly name: string; readonly ok: boolean; readonly message: string }[];
-  readonly totalSteps: number;
+  readonly steps: readonly Pick<StorageCheck['steps'][number], 'name' | 'ok' | 'message'>[];
+};
+
+export interface Asked {
+  readonly storage: string;
+  readonly pool: string;
+  readonly apply: boolean;
 }
 
 export interface RebuildDependencies {
-  readonly call: CallApi;
+  readonly begin: () => Promise<Check>;
+  readonly look: (checkId: string) => Promise<Check>;
   /** Prints a line. */
   readonly say: (line: string) => void;
   /** Aborts when nobody wants to wait any longer. */
   readonly stop: AbortSignal;
+  /** How the command line is called here. */
+  readonly command: string;
 }
 
 const LOOK_MS = 300;
@@ -31,13 +34,12 @@ const WIDTH = 'unreadable'.length;
 
 /** @returns whether all is fine @throws ApiError */
 export async function rebuild(
-  { storage, pool, apply }: Extract<Asked, { command: 'rebuild' }>,
-  { call, say, stop }: RebuildDependencies,
+  { storage, pool, apply }: Asked,
+  { begin, look, say, stop, command }: RebuildDependencies,
 ): Promise<boolean> {
-  const path = `/storages/${encodeURIComponent(storage)}`;
   let check: Check;
   try {
-    check = toCheck(await call('POST', `${path}/rebuild`, { pool, apply }));
+    check = await begin();
   } catch (error) {
     if (!stop.aborted) throw error;
     say('Stopped before Tidemark answered: the rebuild may have begun.');
@@ -49,7 +51,7 @@ export async function rebuild(
   while (check.state !== 'Done') {
     try {
       await sleep(LOOK_MS, undefined, { signal: stop });
-      check = toCheck(await call('GET', `${path}/checks/${id}`));
+      check = await look(id);
       answeredAt = performance.now();
     } catch (error) {
       if (stop.aborted) {
@@ -60,19 +62,14 @@ export async function rebuild(
       if (!passes) throw error;
     }
   }
-  tell(check, { storage, pool, apply }, say);
+  tell(check, { storage, pool, apply }, command, say);
   return check.ok;
-}
-
-function toCheck({ check }: Record<string, unknown>): Check {
-  if (typeof check !== 'object' || check === null)
-    throw new ApiError('Tidemark answered without a check: is it of another version?', { passing: false });
-  return check as Check;
 }
 
 function tell(
   { steps, totalSteps, ok }: Check,
-  { storage, pool, apply }: Pick<Extract<Asked, { command: 'rebuild' }>, 'storage' | 'pool' | 'apply'>,
+  { storage, pool, apply }: Asked,
+  command: string,
   say: (line: string) => void,
 ): void {
   const [first] = steps;
@@ -80,13 +77,12 @@ function tell(
   for (const step of steps) {
     if (step === counts) continue;
     const [, verdict = step.ok ? '' : 'failed', message = step.message] = VERDICT.exec(step.message) ?? [];
-    // Names come from the storage: what steers terminals is not passed on to this one.
-    say(`${verdict.padEnd(WIDTH)}  ${step.name}  ${message}`.replaceAll(/\p{Cc}/gu, '?'));
+    say(`${verdict.padEnd(WIDTH)}  ${step.name}  ${message}`);
   }
   if (totalSteps > steps.length) say(`… and ${totalSteps - steps.length} more, which are not shown.`);
   if (!ok) say('Not all is fine: see the lines above that say refused, unreadable or failed.');
   if (!apply) {
-    const again = `npm run tidemark -- rebuild --storage ${storage}${pool === '' ? '' : ` --pool ${pool}`} --apply`;
+    const again = `${command} rebuild --storage ${storage}${pool === '' ? '' : ` --pool ${pool}`} --apply`;
     const missing = /, [1-9]\d* missing,/.test(counts?.message ?? '');
     say(`This was a dry run: nothing was changed.${missing ? ` To make the missing records: ${again}` : ''}`);
   }

@@ -6,7 +6,7 @@ import {
   S3Location,
   Storage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { UsageError } from './options.ts';
+import { UsageError } from './exit.ts';
 
 /** Parameters of a URL that hold secrets, and the variables that take their place. */
 const SECRETS: Readonly<Record<string, string>> = {

@@ -6,9 +6,10 @@ import { MAX_TOKENS_FILE_BYTES } from '@tidemark/limits/limits';
 import { waitForLock } from '@tidemark/processes/file-lock';
 import { readFileWithin, UnfitError } from '@tidemark/service-kit/bounded-read';
 import { parseTokensFile, type TokensFile, TokensFileError } from '@tidemark/tokens/tokens-file';
+import { CommandError } from './exit.ts';
 
 /** The file cannot be read or changed; the message is for people. */
-export class TokenFileProblem extends Error {}
+export class TokenFileProblem extends CommandError {}
 
 const LOCK_PATIENCE_MS = 10_000;
 

@@ -1,27 +1,30 @@
+import { parseArgs } from 'node:util';
 import { expect, it } from 'vitest';
-import { UsageError } from './options.ts';
-import { parseTokenOptions } from './token-options.ts';
+import { UsageError } from './exit.ts';
+import { toNewToken } from './token-options.ts';
 
 const NOW = Date.parse('2026-01-31T12:00:00Z');
-const parse = (...args: string[]) => parseTokenOptions(args, NOW);
-const create = (...args: string[]) => parse('create', '--name', 'ci', '--role', 'viewer', ...args);
+const OPTIONS = {
+  name: { type: 'string' },
+  role: { type: 'string' },
+  clusters: { type: 'string' },
+  label: { type: 'string', multiple: true },
+  expires: { type: 'string' },
+} as const;
+const parse = (...args: string[]) => toNewToken(parseArgs({ args, options: OPTIONS }).values, NOW);
+const create = (...args: string[]) => parse('--name', 'ci', '--role', 'viewer', ...args);
 
 it.each([
-  [['--help'], { command: 'help' }],
-  [['create', '-h'], { command: 'help' }],
-  [['list'], { command: 'list' }],
-  [['list', '--file', 'f'], { command: 'list', file: 'f' }],
-  [['revoke', 'ci'], { command: 'revoke', which: 'ci' }],
   [
-    ['create', '--name', 'ci', '--role', 'operator', '--clusters', 'a, b,a'],
-    { command: 'create', name: 'ci', role: 'operator', clusters: ['a', 'b'], labels: {} },
+    ['--name', 'ci', '--role', 'operator', '--clusters', 'a, b,a'],
+    { name: 'ci', role: 'operator', clusters: ['a', 'b'], labels: {} },
   ],
   [
-    ['create', '--name', 'ci', '--role=admin', '--label', 'env=prod', '--label', 'team=a=b', '--clusters', 'x'],
-    { command: 'create', name: 'ci', role: 'admin', clusters: ['x'], labels: { env: 'prod', team: 'a=b' } },
+    ['--name', 'ci', '--role=admin', '--label', 'env=prod', '--label', 'team=a=b', '--clusters', 'x'],
+    { name: 'ci', role: 'admin', clusters: ['x'], labels: { env: 'prod', team: 'a=b' } },
   ],
-])('understands %j', (args, asked) => {
-  expect(parse(...args)).toEqual(asked);
+])('understands %j', (args, token) => {
+  expect(parse(...args)).toEqual(token);
 });
 
 it.each([
@@ -35,16 +38,10 @@ it.each([
 });
 
 it.each([
-  [[], /Say what to do: create, list or revoke/],
-  [['make'], /There is no "token make"/],
-  [['list', 'x'], /"x" is too much/],
-  [['list', '--name', 'x'], /--name says nothing to "token list"/],
-  [['revoke'], /Name one token to revoke/],
-  [['revoke', 'a', 'b'], /Name one token to revoke/],
-  [['create', '--role', 'viewer', '--clusters', 'a'], /--name must be/],
-  [['create', '--name', 'a\nb', '--role', 'viewer', '--clusters', 'a'], /--name must be/],
-  [['create', '--name', 'scheduler', '--role', 'viewer', '--clusters', 'a'], /for Tidemark's own processes/],
-  [['create', '--name', 'ci', '--role', 'root', '--clusters', 'a'], /--role must be one of viewer, operator, admin/],
+  [['--role', 'viewer', '--clusters', 'a'], /--name must be/],
+  [['--name', 'a\nb', '--role', 'viewer', '--clusters', 'a'], /--name must be/],
+  [['--name', 'scheduler', '--role', 'viewer', '--clusters', 'a'], /for Tidemark's own processes/],
+  [['--name', 'ci', '--role', 'root', '--clusters', 'a'], /--role must be one of viewer, operator, admin/],
 ])('says of %j what would be right', (args, sentence) => {
   expect(() => parse(...args)).toThrow(sentence);
   expect(() => parse(...args)).toThrow(UsageError);
@@ -53,7 +50,6 @@ it.each([
 it.each([
   [[], /Say which clusters the token is for/],
   [['--clusters', ''], /Say which clusters the token is for/],
-  [['--clusters', 'README.md', 'cli'], /"cli" is too much: write --clusters '\*' in quotes/],
   [['--clusters', 'prod-*'], /"prod-\*" is no id of a cluster/],
   [['--clusters', '*', '--label', 'env=prod'], /beside --label would limit nothing/],
   [['--label', 'env'], /--label must be name=value/],
@@ -63,7 +59,6 @@ it.each([
   [['--clusters', '*', '--expires', '31.1.2027'], /--expires must be like 90d/],
   [['--clusters', '*', '--expires', '2025-01-31'], /is not in the future/],
   [['--clusters', '*', '--expires', '0d'], /is not in the future/],
-  [['--clusters', '*', '--colour', 'red'], /'--colour'/],
 ])('says of a new token with %j what would be right', (args, sentence) => {
   expect(() => create(...args)).toThrow(sentence);
 });

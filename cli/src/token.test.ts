@@ -150,6 +150,6 @@ it('changes nothing in a file that cannot be used, and says where it is bad', as
 it('says that a file or its folder is not there, and what is wrong with the words', async () => {
   expect(await run('list')).toMatchObject({ code: 1, stderr: expect.stringContaining('it is not there') });
   expect(await create('x', '--clusters', '*', '--file', 'absent/tokens.json')).toMatchObject({ code: 1, stdout: '' });
-  expect(await run('create')).toMatchObject({ code: 2, stderr: expect.stringContaining('token --help') });
+  expect(await run('create')).toMatchObject({ code: 2, stderr: expect.stringContaining('token create --help') });
   expect(await run('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('token revoke ci') });
 });

@@ -1,15 +1,16 @@
 /** `tidemark token`: makes, lists and revokes tokens of the API. */
 import { randomBytes } from 'node:crypto';
 import { hashToken, isExpired, type TokenEntry } from '@tidemark/tokens/tokens-file';
+import type { Output } from './output.ts';
+import type { Column } from './table.ts';
 import { changeTokens, readTokens, TokenFileProblem } from './token-file.ts';
-import type { AskedOfTokens, NewToken } from './token-options.ts';
+import type { NewToken } from './token-options.ts';
 
 export interface TokenDependencies {
   readonly file: string;
   /** Whether the file was named, and so may be new. */
   readonly named: boolean;
-  /** Prints a line of what was asked for. */
-  readonly say: (line: string) => void;
+  readonly output: Pick<Output, 'list' | 'word'>;
   /** Prints a line for people, beside it. */
   readonly tell: (line: string) => void;
   readonly stop: AbortSignal;
@@ -17,27 +18,30 @@ export interface TokenDependencies {
   readonly now: number;
 }
 
+/** For which clusters a token is. */
+interface Scope {
+  readonly clusters: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A token as it is listed. */
+interface Shown extends Scope {
+  readonly id: string;
+  readonly name: string;
+  readonly role: string;
+  readonly expiresAt?: string;
+}
+
 const TOKEN_BYTES = 32;
 const ID_BYTES = 6;
 /** So that scanners of repositories and people know one when they see it. */
 const PREFIX = 'tdm_';
 
-/** @throws TokenFileProblem */
-export async function token(
-  asked: Exclude<AskedOfTokens, { command: 'help' }>,
-  dependencies: TokenDependencies,
+/** Makes a token. @throws TokenFileProblem */
+export async function createToken(
+  wanted: NewToken,
+  { file, named, output, tell, stop }: TokenDependencies,
 ): Promise<void> {
-  switch (asked.command) {
-    case 'create':
-      return create(asked, dependencies);
-    case 'list':
-      return list(dependencies);
-    case 'revoke':
-      return revoke(asked.which, dependencies);
-  }
-}
-
-async function create(wanted: NewToken, { file, named, say, tell, stop }: TokenDependencies): Promise<void> {
   const { name, role, clusters, labels, expiresAt } = wanted;
   const word = PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
   const entry: TokenEntry = {
@@ -63,18 +67,27 @@ async function create(wanted: NewToken, { file, named, say, tell, stop }: TokenD
   );
   tell(`Made the token ${name} (${entry.id}): ${role} of ${scopeOf(entry)}, ${expiryOf(entry, 0)}.`);
   tell('This is shown once and cannot be found again:');
-  say(word);
+  await output.word({ id: entry.id, name, token: word }, word);
 }
 
-async function list({ file, say, now }: TokenDependencies): Promise<void> {
+/** Lists the tokens. @throws TokenFileProblem */
+export async function listTokens({ file, output, now }: TokenDependencies): Promise<void> {
   const { tokens } = await readTokens(file);
-  const rows = tokens.map((entry) => [entry.id, entry.name, entry.role, scopeOf(entry), expiryOf(entry, now)]);
-  const table = [['ID', 'NAME', 'ROLE', 'CLUSTERS', 'EXPIRES'], ...rows];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  for (const row of table) say(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
+  const shown: readonly Shown[] = tokens.map(({ id, name, role, clusters, labels, expiresAt }) => {
+    return { id, name, role, clusters, labels, ...(expiresAt !== undefined && { expiresAt }) };
+  });
+  const columns: readonly Column<Shown>[] = [
+    { title: 'ID', of: ({ id }) => id },
+    { title: 'NAME', of: ({ name }) => name },
+    { title: 'ROLE', of: ({ role }) => role },
+    { title: 'CLUSTERS', of: scopeOf },
+    { title: 'EXPIRES', of: (entry) => expiryOf(entry, now) },
+  ];
+  await output.list({ tokens: shown }, shown, columns);
 }
 
-async function revoke(which: string, { file, tell, stop }: TokenDependencies): Promise<void> {
+/** Revokes a token, by its id or its name. @throws TokenFileProblem */
+export async function revokeToken(which: string, { file, tell, stop }: TokenDependencies): Promise<void> {
   let gone: TokenEntry | undefined;
   await changeTokens(
     file,
@@ -95,13 +108,13 @@ async function revoke(which: string, { file, tell, stop }: TokenDependencies): P
   tell(`Revoked the token ${gone?.name} (${gone?.id}); the gateway refuses it a second from now at the latest.`);
 }
 
-function scopeOf({ clusters, labels }: TokenEntry): string {
+function scopeOf({ clusters, labels }: Scope): string {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
   const named = clusters.includes('*') ? ['*'] : clusters;
   return [named.join(','), pairs.join(' ')].filter(Boolean).join(' and ');
 }
 
-function expiryOf(entry: TokenEntry, now: number): string {
+function expiryOf(entry: { readonly expiresAt?: string | undefined }, now: number): string {
   if (entry.expiresAt === undefined) return 'never expires';
   return isExpired(entry, now) ? `expired ${entry.expiresAt}` : `until ${entry.expiresAt}`;
 }

@@ -12,8 +12,9 @@ import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_s
 import { readFileWithinSync, whyUnread } from '@tidemark/service-kit/bounded-read';
 import type { Env } from '@tidemark/service-kit/env';
 import { openBackupFiles } from '@tidemark/storage/backup-files';
-import { UsageError } from './options.ts';
-import type { AskedToVerify } from './verify-options.ts';
+import { UsageError } from './exit.ts';
+import { duration, size } from './text.ts';
+import type { Wanted } from './verify-options.ts';
 
 export interface VerifyDependencies {
   readonly env: Env;
@@ -24,9 +25,6 @@ export interface VerifyDependencies {
   /** Aborts when nobody wants to wait any longer. */
   readonly stop: AbortSignal;
 }
-
-const GIB = 2 ** 30;
-const MIB = 2 ** 20;
 
 /** The exit code: nothing is wrong, something is, or it could not be verified. */
 const CODES = { good: 0, damaged: 1, absent: 1, incomplete: 2 } as const satisfies Record<
@@ -40,11 +38,8 @@ const PUBLIC_KEY = /-----BEGIN PUBLIC KEY-----[\s\S]+?-----END PUBLIC KEY-----/g
  * @returns the exit code
  * @throws UsageError for a file that holds no public key
  */
-export async function verify(
-  asked: Extract<AskedToVerify, { command: 'verify' }>,
-  { env, say, show, stop }: VerifyDependencies,
-): Promise<number> {
-  const { storage, path, level, sample, bytesPerSecond, filesAtOnce, crypter, publicKeys, json } = asked;
+export async function verify(wanted: Wanted, { env, say, show, stop }: VerifyDependencies): Promise<number> {
+  const { storage, path, level, sample, bytesPerSecond, filesAtOnce, crypter, publicKeys, json } = wanted;
   const keys = publicKeys.flatMap(readKeys);
   const startedAt = performance.now();
   let last: Progress | undefined;
@@ -116,8 +111,7 @@ function tell(
   say: (line: string) => void,
 ): void {
   const { problems, problemCount, filesRead, bytesRead } = report;
-  // Names come from the storage: what steers terminals is not passed on to this one.
-  for (const { kind, why } of problems) say(`${kind.padEnd(10)}  ${why}`.replaceAll(/\p{Cc}/gu, '?'));
+  for (const { kind, why } of problems) say(`${kind.padEnd(10)}  ${why}`);
   if (problemCount > problems.length) say(`… and ${problemCount - problems.length} more, which are not shown.`);
   say(toSentence(report, sample));
   if (signature === 'good') say(`tidemark.json is signed with the key ${keyId}.`);
@@ -138,15 +132,4 @@ function toJson(report: ContentReport, { keyId }: JudgedManifest, seconds: numbe
     seconds: Number(seconds.toFixed(3)),
     ...(result && { tso: String(result.tso), dataFiles: Number(result.files), clusterVersion: result.clusterVersion }),
   };
-}
-
-function size(bytes: number): string {
-  if (bytes >= GIB) return `${(bytes / GIB).toFixed(1)} GiB`;
-  return bytes >= MIB ? `${(bytes / MIB).toFixed(1)} MiB` : `${bytes} bytes`;
-}
-
-function duration(seconds: number): string {
-  if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`;
-  if (seconds < 3_600) return `${Math.round(seconds / 60)} min`;
-  return `${(seconds / 3_600).toFixed(1)} h`;
 }

@@ -266,3 +266,10 @@ export const MAX_CHECK_STEP_TEXT = 600;
 export const MAX_KEPT_STEP_TEXT = 2_000;
 /** `tidemark.json` beside a backup. */
 export const MAX_MANIFEST_BYTES = 64 * KIB;
+/** Contexts of the command line, and the file that it keeps them in. */
+export const MAX_CONTEXTS = 100;
+export const MAX_CONTEXTS_FILE_BYTES = 256 * KIB;
+/** Rows that the command line lists. */
+export const MAX_COMMAND_ROWS = 100_000;
+/** For how long the command line waits for an end, or for a server. */
+export const MAX_COMMAND_WAIT_SECONDS = 14 * 86_400;

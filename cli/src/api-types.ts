@@ -1,0 +1,16 @@
+/** Names for what the API takes and answers, from its OpenAPI document. */
+import type { components } from '@tidemark/protocol/rest';
+
+type Schemas = components['schemas'];
+
+export type Backup = Schemas['BackupRecord'];
+export type Restore = Schemas['Restore'];
+export type RestorePlan = Schemas['RestorePlan'];
+export type FleetRow = Schemas['FleetRow'];
+export type Cluster = Schemas['Cluster'];
+export type Storage = Schemas['Storage'];
+export type StorageCheck = Schemas['StorageCheck'];
+export type Strategy = Schemas['Strategy'];
+export type FleetStrategy = Schemas['FleetStrategy'];
+export type Occurrence = Schemas['Occurrence'];
+export type RecoveryPoint = Schemas['RecoveryPoint'];

@@ -1,0 +1,360 @@
+/** The command line in this process, against a server that answers as each test says. */
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createProgram, NAMES, namesIn } from './program.ts';
+import { BACKUP, backup, fleetRow, running } from './testing/records.ts';
+import { type CommandLine, events, fail, seen, startCommandLine } from './testing/run.ts';
+
+let line: CommandLine;
+beforeEach(async () => {
+  line = await startCommandLine();
+});
+afterEach(() => line[Symbol.asyncDispose]());
+
+const COUNTS = { never: 0, veryLate: 0, late: 0, noPlan: 0, inTime: 0 };
+const fleet = (clusters: object[], counts: object = {}, more: object = {}) => ({
+  clusters,
+  counts: { ...COUNTS, ...counts },
+  asOf: '2026-01-06T08:01:00.000Z',
+  ...more,
+});
+
+describe('help', () => {
+  it('has an example for every verb, and every example is one that the command line understands', async () => {
+    let done = 0;
+    const count = async () => {
+      done += 1;
+    };
+    const silent = { writeOut: () => undefined, writeErr: () => undefined };
+    const examplesOf = (help: string) => [...help.matchAll(/^ {2}tidemark (.+)$/gm)].map(([, text = '']) => text);
+    const parse = async (text: string) => {
+      const args = [...text.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
+        ([, one, two, three]) => one ?? two ?? three ?? '',
+      );
+      const program = await createProgram(namesIn(args), count, silent);
+      await program.parseAsync(args, { from: 'user' });
+    };
+    const verbs: string[] = [];
+    const helpOf = async (path: readonly string[]): Promise<void> => {
+      const { code, stdout } = await line.run([...path, '--help']);
+      expect(code, path.join(' ')).toBe(0);
+      const [, below] = /^Commands:\n((?: {2,}.*\n?)+)/m.exec(stdout) ?? [];
+      const names = [...(below ?? '').matchAll(/^ {2}([a-z-]+)/gm)]
+        .map(([, name = '']) => name)
+        .filter((name) => name !== 'help');
+      if (names.length > 0) for (const name of names) await helpOf([...path, name]);
+      else {
+        verbs.push(path.join(' '));
+        const found = examplesOf(stdout);
+        expect(
+          found.filter((text) => text.startsWith(path.join(' '))),
+          path.join(' '),
+        ).not.toEqual([]);
+        for (const text of found) await parse(text);
+      }
+    };
+    for (const name of NAMES) await helpOf([name]);
+    expect(verbs.length).toBeGreaterThan(20);
+    expect(done).toBeGreaterThanOrEqual(verbs.length);
+  });
+
+  it('says which verb may be meant, and asks nothing of a server', async () => {
+    const { code, stderr } = await line.run(['bakup', 'list']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('(Did you mean backup?)')]);
+    expect((await line.run(['backup', 'lst'])).stderr).toContain('Did you mean list?');
+    expect((await line.run(['backup', 'get'])).code).toBe(2);
+    expect(line.asked).toEqual([]);
+  });
+});
+
+describe('status', () => {
+  it('shows the least safe first as the API has them, in one sentence how many are late, and fails then', async () => {
+    const last = { backupId: BACKUP, state: 'Failed' as const, endTime: '', code: 'STORAGE_DENIED', reason: 'No.' };
+    line.answers['GET /fleet'] = () =>
+      fleet([fleetRow('stock', { verdict: 'never', newestGood: undefined, last } as object), fleetRow('orders')], {
+        never: 1,
+        inTime: 79,
+      });
+    const { code, stdout } = await line.run(['status']);
+    expect(code).toBe(1);
+    expect(stdout.split('\n').map((text) => text.replaceAll(/ {2,}/g, '  ').trimEnd())).toEqual([
+      '1 of 80 clusters has no good backup in time.',
+      'CLUSTER  VERDICT  NEWEST GOOD  NOW  LAST  NEXT',
+      'stock  never backed up  -  -  Failed: STORAGE_DENIED  -',
+      'orders  in time  7.5 h ago  -  -  -',
+      '',
+    ]);
+  });
+
+  it('is fine where none is late, and passes filters on', async () => {
+    line.answers['GET /fleet'] = () => fleet([fleetRow('orders')], { inTime: 1, noPlan: 1 });
+    const { code } = await line.run(['status', '--label', 'env=prod', '--verdict', 'inTime', '--cluster', 'orders']);
+    expect(code).toBe(0);
+    expect(line.asked[0]?.path).toBe('/fleet?pageSize=50&clusterId=orders&label=env%3Dprod&verdict=inTime');
+  });
+
+  it('reads all pages where it prints JSON, which is the answer of the API', async () => {
+    const pages = [fleet([fleetRow('a')], { inTime: 2 }, { pageToken: 'p2' }), fleet([fleetRow('b')], { inTime: 2 })];
+    line.answers['GET /fleet'] = ({ path }) => pages[path.includes('pageToken=p2') ? 1 : 0];
+    const { code, stdout } = await line.run(['status', '-o', 'json']);
+    expect([code, JSON.parse(stdout)]).toEqual([0, fleet([fleetRow('a'), fleetRow('b')], { inTime: 2 })]);
+    const lines = (await line.run(['status', '-o', 'jsonl'])).stdout.trim().split('\n');
+    expect(lines.map((text) => JSON.parse(text).clusterId)).toEqual(['a', 'b']);
+    expect((await line.run(['status', '-o', 'yaml'])).stdout).toMatch(/^clusters:\n {2}- clusterId: a\n/);
+  });
+
+  it('lets nothing that a server sends steer the terminal, in any form', async () => {
+    const name = 'bad\u001b[2J\u0007\u009b31m\u202e';
+    line.answers['GET /fleet'] = () =>
+      fleet([fleetRow('a', { name, last: { backupId: 'b', state: 'Failed', endTime: '', reason: name } })]);
+    for (const form of ['wide', 'json', 'yaml', 'jsonl']) {
+      const { stdout } = await line.run(['status', '-o', form], { columns: 200 });
+      expect(stdout, form).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+    }
+    const { stdout } = await line.run(['status', '-o', 'json'], { columns: 200 });
+    expect(JSON.parse(stdout).clusters[0].name).toBe(name);
+  });
+
+  it('fits 40 columns', async () => {
+    const last = { backupId: BACKUP, state: 'Failed' as const, endTime: '', code: 'A_VERY_LONG_CODE_OF_A_REASON' };
+    line.answers['GET /fleet'] = () =>
+      fleet([fleetRow('a-cluster-with-a-rather-long-name-of-its-own', { last }), fleetRow('b')]);
+    const { stdout } = await line.run(['status', '-o', 'wide'], { columns: 40 });
+    for (const text of seen(stdout).split('\n').slice(1)) expect([...text].length, text).toBeLessThanOrEqual(40);
+    expect(stdout.replaceAll(/\s/g, '')).toContain('A_VERY_LONG_CODE_OF_A_REASON');
+  });
+});
+
+describe('waiting', () => {
+  const EVENTS = `GET /backups/${BACKUP}/events`;
+  const START = ['backup', 'start', 'orders', '--wait'];
+  beforeEach(() => {
+    line.answers['POST /backups'] = () => ({ backupId: BACKUP, workFlowId: BACKUP });
+  });
+
+  it('prints the id, then a line for each change where no terminal is, and says how it ended', async () => {
+    line.answers[EVENTS] = (_, response) => {
+      const send = events(response);
+      send('backup', backup({ state: 'Queued', queuePosition: 2 }));
+      send('backup', running(10));
+      send('backup', running(11));
+      send('backup', backup());
+      response.end('event: end\ndata: {}\n\n');
+      return undefined;
+    };
+    const { code, stdout, stderr } = await line.run(START);
+    expect([code, stdout]).toEqual([0, `${BACKUP}\n`]);
+    expect(stderr.split('\n')).toEqual([
+      'Queued #2',
+      'Running, Full Backup, 10 %, 14 p/s, 2 min left',
+      'Succeeded',
+      `The backup ${BACKUP} succeeded: 1.5 MiB in 7 files, after 2 min.`,
+      '',
+    ]);
+  });
+
+  it('shows a bar on a terminal that fits it, and takes it away', async () => {
+    line.answers[EVENTS] = (_, response) => {
+      const send = events(response);
+      send('backup', running(50));
+      send('backup', backup({ state: 'Failed', reason: { code: 'DEADLINE', message: 'Too late.' } }));
+      return undefined;
+    };
+    for (const columns of [40, 100]) {
+      const { code, stderr } = await line.run(START, { columns });
+      expect(code).toBe(1);
+      const [bar = ''] = stderr.split('\r\u001b[K').filter((text) => text.includes('50 %'));
+      expect(bar.length, bar).toBeLessThan(columns);
+      expect(bar).toMatch(/\[#+-+\] +50 %/);
+      expect(stderr).toContain(`\r\u001b[KThe backup ${BACKUP} failed: Too late.`);
+    }
+  });
+
+  it('goes on where the server was away, and says so', async () => {
+    let opened = 0;
+    line.answers[EVENTS] = (_, response) => {
+      opened += 1;
+      const send = events(response);
+      send('backup', opened === 1 ? running(10) : backup());
+      return undefined;
+    };
+    let went: Promise<void> | undefined;
+    const onStderr = (soFar: string) => {
+      if (soFar.includes('10 %')) went ??= line.goAway();
+      if (went && soFar.includes('does not answer any more'))
+        void went.then(() => line.comeBack()).catch(() => undefined);
+    };
+    const { code, stderr } = await line.run(START, { onStderr });
+    expect([code, opened], stderr).toEqual([0, 2]);
+    expect(stderr).toMatch(
+      /10 %.*\nTidemark does not answer any more; trying again for 2 min\.\nTidemark answers again\.\nSucceeded\n/,
+    );
+  });
+
+  it('gives up on a server that stays away, with exit code 3 and the command to go on', async () => {
+    line.answers[EVENTS] = (_, response) => {
+      events(response)('backup', running(10));
+      return undefined;
+    };
+    const onStderr = (soFar: string) => {
+      if (soFar.endsWith('left\n')) void line.goAway();
+    };
+    const { code, stderr } = await line.run([...START, '--patience', '1s'], { onStderr });
+    expect(code, stderr).toBe(3);
+    expect(stderr).toContain(`The backup goes on without you:\n  tidemark backup watch ${BACKUP}\n`);
+  });
+
+  it('leaves the backup running at Ctrl-C, and says with which command to go on', async () => {
+    line.answers[EVENTS] = (_, response) => {
+      events(response)('backup', running(10));
+      return undefined;
+    };
+    const stop = new AbortController();
+    const onStderr = (soFar: string) => {
+      if (soFar.includes('10 %')) stop.abort();
+    };
+    const { code, stderr } = await line.run(START, { stop, onStderr });
+    expect([code, stderr]).toEqual([
+      130,
+      expect.stringContaining(`No longer waiting. The backup goes on without you:\n  tidemark backup watch ${BACKUP}`),
+    ]);
+    expect(line.asked.map(({ method }) => method)).toEqual(['POST', 'GET']);
+  });
+
+  it('waits no longer than it was told, with exit code 5', async () => {
+    line.answers[EVENTS] = (_, response) => {
+      events(response)('backup', running(10));
+      return undefined;
+    };
+    expect(await line.run([...START, '--timeout', '1s'])).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining('Not over after 1 s.'),
+    });
+  });
+
+  it('says what became of a backup that vanished meanwhile', async () => {
+    let opened = 0;
+    line.answers[EVENTS] = (_, response) => {
+      opened += 1;
+      if (opened > 1) return fail(response, 404, 'There is no such backup.');
+      events(response)('backup', running(10));
+      response.end('event: error\ndata: {"message":"connect again"}\n\n');
+      return undefined;
+    };
+    expect(await line.run(START)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('There is no such backup.'),
+    });
+  });
+});
+
+describe('what goes wrong', () => {
+  it.each([
+    [400, 2],
+    [401, 4],
+    [403, 4],
+    [404, 1],
+    [409, 1],
+    [500, 1],
+  ])('of HTTP status %i ends with exit code %i and the sentence of the API', async (status, code) => {
+    line.answers[`GET /backups/${BACKUP}`] = (_, response) => fail(response, status, 'A sentence.');
+    expect(await line.run(['backup', 'get', BACKUP])).toEqual({ code, stdout: '', stderr: 'A sentence.\n' });
+  });
+
+  it('for a moment is asked again, a start with the same key', async () => {
+    let times = 0;
+    line.answers['POST /backups'] = (_, response) => {
+      times += 1;
+      return times === 1 ? fail(response, 503, 'Busy.') : { backupId: BACKUP, workFlowId: BACKUP };
+    };
+    expect(await line.run(['backup', 'start', 'orders'])).toMatchObject({ code: 0, stdout: `${BACKUP}\n` });
+    const keys = line.asked.map(({ headers }) => headers['idempotency-key']);
+    expect(keys).toEqual([expect.stringMatching(/./), keys[0]]);
+  });
+
+  it('at the way there has exit code 3, and the token is in no message', async () => {
+    await line.goAway();
+    const { code, stderr } = await line.run(['status']);
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/does not answer \(ECONNREFUSED\): does it run there\?/)]);
+    expect(stderr).not.toContain('tdm_secret');
+  });
+
+  it('is told where something else than Tidemark answers', async () => {
+    line.answers['GET /fleet'] = (_, response) => void response.end('<html>hello</html>');
+    expect(await line.run(['status'])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("look like Tidemark's API"),
+    });
+  });
+
+  it('with an id is found before anything is asked: no id is another path', async () => {
+    for (const id of ['..', '.', '', 'a/b', 'a?b', 'ä', 'a b', '%2e%2e']) {
+      const { code, stderr } = await line.run(['backup', 'get', id]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining('An id has 1 to 64 letters')]);
+    }
+    expect(line.asked).toEqual([]);
+  });
+});
+
+describe('a deletion', () => {
+  const PATH = `/backups/${BACKUP}`;
+  beforeEach(() => {
+    line.answers[`GET ${PATH}`] = () => ({ backup: backup() });
+    line.answers[`DELETE ${PATH}`] = () => ({ backup: backup({ deletion: { state: 'Trashed' } }) });
+  });
+  const deletions = () => line.asked.filter(({ method }) => method === 'DELETE').length;
+
+  it('wants the name of the cluster on a terminal', async () => {
+    const right = await line.run(['backup', 'delete', BACKUP], { columns: 80, typed: 'orders' });
+    expect(right).toMatchObject({ code: 0, stderr: expect.stringContaining(`backup undelete ${BACKUP}`) });
+    const wrong = await line.run(['backup', 'delete', BACKUP], { columns: 80, typed: 'stock' });
+    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('Nothing was done') });
+    expect(deletions()).toBe(1);
+  });
+
+  it('wants --yes elsewhere', async () => {
+    expect(await line.run(['backup', 'delete', BACKUP])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--yes'),
+    });
+    expect(deletions()).toBe(0);
+    expect((await line.run(['backup', 'delete', BACKUP, '--yes', '--permanently'])).code).toBe(0);
+    expect(line.asked.at(-1)?.path).toBe(`${PATH}?permanently=true`);
+  });
+});
+
+describe('contexts', () => {
+  const env = { TIDEMARK_URL: '', TIDEMARK_TOKEN_FILE: '' };
+  const run = (...args: string[]) =>
+    line.run(args, { env: Object.fromEntries(Object.entries(env).filter(([, value]) => value)) });
+  const bare = (...args: string[]) => line.run(args, { env: { TIDEMARK_URL: line.url } });
+
+  it('keep an address and a token file for their user alone, and no token', async () => {
+    expect(await bare('context', 'add', 'prod', '--url', `${line.url}/api/v1/`, '--token-file', 'token')).toMatchObject(
+      { code: 0 },
+    );
+    const file = join(line.folder, 'tidemark', 'contexts.json');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file, 'utf8')).not.toContain('tdm_secret');
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
+      current: 'prod',
+      contexts: { prod: { url: line.url, tokenFile: join(line.folder, 'token') } },
+    });
+    line.answers['GET /fleet'] = () => fleet([]);
+    expect((await run('--context', 'prod', 'status')).code).toBe(0);
+    expect(line.asked[0]?.headers.authorization).toBe('Bearer tdm_secret');
+  });
+
+  it('say what is wrong with a name, an address or their file', async () => {
+    const add = (...more: string[]) => bare('context', 'add', ...more);
+    expect(await add('a/b', '--url', line.url, '--token-file', 'token')).toMatchObject({ code: 2 });
+    expect(await add('a', '--url', 'http://u:p@x', '--token-file', 'token')).toMatchObject({ code: 2 });
+    expect(await add('a', '--url', line.url, '--token-file', 'absent')).toMatchObject({ code: 2 });
+    expect(await bare('--context', 'constructor', 'status')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('no context'),
+    });
+    expect((await bare('context', 'list')).stdout).toMatch(/^IN USE +NAME/);
+  });
+});

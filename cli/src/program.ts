@@ -1,0 +1,81 @@
+/** The verbs of the command line. Only those that the arguments name are loaded: help and errors come at once. */
+import { Command, CommanderError, Option, type OutputConfiguration } from '@commander-js/extra-typings';
+import { examples, type Program } from './options.ts';
+import { FORMS } from './output.ts';
+import type { Run } from './session.ts';
+
+/** A module of verbs. */
+interface Verbs {
+  /** Adds its command, with all verbs below it. */
+  add(program: Program, run: Run): void;
+}
+
+/** Where help and complaints go. */
+export type Writing = OutputConfiguration;
+
+interface Group {
+  readonly name: string;
+  readonly about: string;
+  readonly load: () => Promise<Verbs>;
+}
+
+const GROUPS: readonly Group[] = [
+  {
+    name: 'status',
+    about: 'whether all clusters are safe, the least safe first',
+    load: () => import('./verbs/status.ts'),
+  },
+  {
+    name: 'backup',
+    about: 'start, follow, cancel, delete and verify backups',
+    load: () => import('./verbs/backup.ts'),
+  },
+  { name: 'context', about: 'addresses of Tidemark under names', load: () => import('./verbs/context.ts') },
+  { name: 'token', about: 'who may use the API', load: () => import('./verbs/token.ts') },
+  {
+    name: 'verify',
+    about: 'read a backup in its storage, where nothing of Tidemark runs',
+    load: () => import('./verbs/verify.ts'),
+  },
+  { name: 'rebuild', about: 'make records again that were lost', load: () => import('./verbs/rebuild.ts') },
+];
+
+const ABOUT = `Tidemark's command line.
+
+Where Tidemark is, and with which token, is said by --url and --token-file, by TIDEMARK_URL and TIDEMARK_TOKEN_FILE, by --context
+or the context in use, or by an npm start that runs here.`;
+
+const CODES = `
+Exit codes: 0 done, 1 it failed, 2 wrong usage, 3 Tidemark cannot be reached, 4 not allowed, 5 timed out, 130 Ctrl-C.`;
+
+/** Help was shown, or what is wrong with the arguments: nothing is left to say. */
+export const UsageShown = CommanderError;
+
+/** The names of all groups of verbs. */
+export const NAMES: readonly string[] = GROUPS.map(({ name }) => name);
+
+/** Those that arguments name. */
+export const namesIn = (args: readonly string[]): string[] => NAMES.filter((name) => args.includes(name));
+
+/**
+ * The program, with the verbs of these groups; of the others it knows the names.
+ *
+ * @param run is called with what a verb does
+ * @param writing takes help and what is wrong with the arguments
+ */
+export async function createProgram(names: readonly string[], run: Run, writing: Writing): Promise<Program> {
+  const program: Program = new Command('tidemark')
+    .description(ABOUT)
+    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(FORMS).default('table' as const))
+    .option('--url <url>', 'address of Tidemark, such as http://127.0.0.1:4116')
+    .option('--token-file <file>', 'file that holds the token')
+    .option('--context <name>', 'a context, in place of the one in use')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', `${examples('status', 'backup start orders --wait')}\n${CODES}`)
+    .configureOutput(writing)
+    .exitOverride();
+  for (const { name, about, load } of GROUPS)
+    if (names.includes(name)) (await load()).add(program, run);
+    else program.command(name).summary(about);
+  return program;
+}

@@ -1,0 +1,119 @@
+import { MAX_COMMAND_ROWS } from '@tidemark/limits/limits';
+import { answered } from '../api.ts';
+import type { FleetRow } from '../api-types.ts';
+import { EXIT } from '../exit.ts';
+import { examples, type Program, toIds, toLabel, toTexts, wholeNumber } from '../options.ts';
+import { readPages } from '../pages.ts';
+import type { Run } from '../session.ts';
+import type { Column } from '../table.ts';
+import type { Style } from '../terminal.ts';
+import { counted, duration, isSet, labelsOf, when } from '../text.ts';
+
+const PAGE = 200;
+const SHOWN = 50;
+const NOT_IN_TIME = ['never', 'veryLate', 'late'] as const;
+
+const VERDICTS: Readonly<Record<FleetRow['verdict'], { readonly text: string; readonly style?: Style }>> = {
+  never: { text: 'never backed up', style: 'red' },
+  veryLate: { text: 'very late', style: 'red' },
+  late: { text: 'late', style: 'yellow' },
+  noPlan: { text: 'no plan', style: 'yellow' },
+  inTime: { text: 'in time', style: 'green' },
+  unknown: { text: 'unknown' },
+};
+
+const COLUMNS: readonly Column<FleetRow>[] = [
+  { title: 'CLUSTER', of: ({ clusterId }) => clusterId },
+  { title: 'NAME', of: ({ name }) => name, wide: true },
+  {
+    title: 'VERDICT',
+    of: ({ verdict }) => VERDICTS[verdict]?.text ?? verdict,
+    style: ({ verdict }) => VERDICTS[verdict]?.style,
+  },
+  { title: 'NEWEST GOOD', of: ({ newestGood }) => (newestGood ? `${duration(newestGood.ageSeconds)} ago` : '-') },
+  { title: 'EVERY', of: ({ intervalSeconds }) => (intervalSeconds ? duration(intervalSeconds) : '-'), wide: true },
+  { title: 'NOW', of: nowOf },
+  { title: 'LAST', of: lastOf, style: ({ last }) => (last?.state === 'Failed' ? 'red' : undefined) },
+  { title: 'NEXT', of: ({ nextStartTime }) => when(nextStartTime) },
+  { title: 'VERIFIED POINT', of: ({ verifiedPointTime }) => when(verifiedPointTime), wide: true },
+  { title: 'LABELS', of: ({ labels }) => labelsOf(labels), wide: true },
+  { title: 'WHY', of: ({ last }) => last?.reason ?? '-', wide: true },
+];
+
+export function add(program: Program, run: Run): void {
+  program
+    .command('status')
+    .summary('whether all clusters are safe, the least safe first')
+    .description(
+      'Shows whether the newest good backup of each cluster is as new as its rules promise, the least safe first. Exit code 1 where one is late, or was never backed up.',
+    )
+    .option('--cluster <id>', 'only this cluster; may be given again', toIds)
+    .option('--label <name=value>', 'only clusters with this label; may be given again', toLabel)
+    .option(
+      '--verdict <verdict>',
+      'only with this verdict: never, veryLate, late, noPlan or inTime; may be given again',
+      toTexts,
+    )
+    .option('--text <text>', 'only where the id or the name contains this')
+    .option(
+      '--limit <count>',
+      `how many clusters are shown (${SHOWN}; all of them but in tables)`,
+      wholeNumber(1, MAX_COMMAND_ROWS),
+    )
+    .addHelpText('after', examples('status', 'status --label env=prod', 'status --verdict veryLate -o json'))
+    .action(({ cluster, label, verdict, text, limit }) =>
+      run(async ({ api, output, tell }) => {
+        const most = limit ?? (output.isTable ? SHOWN : MAX_COMMAND_ROWS);
+        const fleet = await readPages(most, PAGE, async (pageSize, pageToken) => {
+          const query = {
+            pageSize,
+            ...(pageToken !== undefined && { pageToken }),
+            clusterId: cluster ?? [],
+            label: label ?? [],
+            // The server knows the words, and names what is none.
+            verdict: (verdict ?? []) as Exclude<FleetRow['verdict'], 'unknown'>[],
+            ...(text !== undefined && { text }),
+          };
+          const { data } = await answered(api.GET('/fleet', { params: { query } }));
+          return { answer: data, items: data.clusters, pageToken: data.pageToken };
+        });
+        const { counts, asOf } = fleet.answer;
+        const late = NOT_IN_TIME.reduce((total, name) => total + (counts[name] ?? 0), 0);
+        const all = Object.values(counts).reduce((total, count) => total + count, 0);
+        const answer = { ...rest(fleet), clusters: fleet.items };
+        const title =
+          late === 0
+            ? { text: `${counted(all, 'cluster')}: none is late.`, style: 'green' as const }
+            : {
+                text: `${late} of ${counted(all, 'cluster')} ${late === 1 ? 'has' : 'have'} no good backup in time.`,
+                style: 'red' as const,
+              };
+        await output.list(answer, fleet.items, COLUMNS, title);
+        if (output.isTable && fleet.pageToken !== undefined) tell(`There are more: --limit says how many are shown.`);
+        if (output.isTable && isSet(asOf)) tell(`As of ${when(asOf)}.`);
+        return late > 0 ? EXIT.failed : EXIT.done;
+      }),
+    );
+}
+
+function rest<Answer extends object>({
+  answer,
+  pageToken,
+}: {
+  readonly answer: Answer;
+  readonly pageToken?: string | undefined;
+}) {
+  const { pageToken: _, ...kept } = answer as Answer & { readonly pageToken?: string };
+  return { ...kept, ...(pageToken !== undefined && { pageToken }) };
+}
+
+function nowOf({ active }: FleetRow): string {
+  if (!active) return '-';
+  if (active.queuePosition !== undefined) return `${active.state} #${active.queuePosition}`;
+  return active.percent === undefined ? active.state : `${active.state} ${Math.floor(active.percent)} %`;
+}
+
+function lastOf({ last }: FleetRow): string {
+  if (!last) return '-';
+  return last.code === undefined ? last.state : `${last.state}: ${last.code}`;
+}
