@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { VerifyLevel } from '@tidemark/backupmeta/verify-content';
+import type { VerifyLevel } from '@tidemark/backupmeta/content-report';
 import { MAX_MANIFEST_KEYS, MAX_VERIFY_FILES_AT_ONCE, MIN_VERIFY_SAMPLE } from '@tidemark/limits/limits';
 import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { UsageError } from './exit.ts';

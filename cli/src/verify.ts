@@ -1,10 +1,10 @@
 /** `tidemark verify`: verifies a backup in its storage, with nothing else of Tidemark running. */
 
 import type { KeyObject } from 'node:crypto';
+import type { ContentReport, Progress } from '@tidemark/backupmeta/content-report';
 import { openCrypter } from '@tidemark/backupmeta/crypter';
 import { type JudgedManifest, readPublicKey } from '@tidemark/backupmeta/signature';
 import { toSentence } from '@tidemark/backupmeta/verdict';
-import type { ContentReport, Progress } from '@tidemark/backupmeta/verify-content';
 import { verifyStored } from '@tidemark/backupmeta/verify-stored';
 import { AppError } from '@tidemark/errors/app-error';
 import { MAX_SECRET_FILE_BYTES } from '@tidemark/limits/limits';

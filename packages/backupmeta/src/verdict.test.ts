@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import type { ContentReport, Problem } from './content-report.ts';
 import { toSentence } from './verdict.ts';
-import type { ContentReport, Problem } from './verify-content.ts';
 
 const result = {
   tso: 435_844_546_560_000_000n,

@@ -1,5 +1,5 @@
 /** What a verification lets one say of a backup, and no more than that. Pure. */
-import type { ContentReport } from './verify-content.ts';
+import type { ContentReport } from './content-report.ts';
 
 const TSO_LOGICAL_BITS = 18n;
 

@@ -5,10 +5,11 @@ import { type BackupFiles, backupFilesIn } from '@tidemark/storage/backup-files'
 import { openStorage } from '@tidemark/storage/open-storage';
 import { createKinds } from '@tidemark/storage/testing/kinds';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Progress } from './content-report.ts';
 import { sealOf } from './seal.ts';
 import type { SignatureFinding, SignatureState } from './signature.ts';
 import { DATA, STATISTICS, sealedBackup } from './testing/sealed-backup.ts';
-import { type Progress, verifyContent } from './verify-content.ts';
+import { verifyContent } from './verify-content.ts';
 
 const INSTALL_MS = 600_000;
 const signal = AbortSignal.timeout(INSTALL_MS);

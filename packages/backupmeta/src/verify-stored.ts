@@ -7,9 +7,10 @@
 import type { KeyObject } from 'node:crypto';
 import { AppError } from '@tidemark/errors/app-error';
 import type { BackupFiles } from '@tidemark/storage/backup-files';
+import type { ContentReport } from './content-report.ts';
 import { MANIFEST } from './seal.ts';
 import { type JudgedManifest, judgeManifest, unreadableManifest } from './signature.ts';
-import { type ContentReport, type VerifyContentOptions, verifyContent } from './verify-content.ts';
+import { type VerifyContentOptions, verifyContent } from './verify-content.ts';
 
 /** A backup in its storage. */
 export interface StoredBackup {

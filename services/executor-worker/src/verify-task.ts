@@ -6,16 +6,16 @@
  * end, too.
  */
 import { metadataLimit } from '@tidemark/backupmeta/backupmeta';
-import type { Decrypt } from '@tidemark/backupmeta/crypter';
-import { readPublicKey, type SignatureState } from '@tidemark/backupmeta/signature';
-import { toSentence } from '@tidemark/backupmeta/verdict';
 import {
   AT_THE_START,
   type ContentReport,
   type Problem,
   type Progress,
   type Standing,
-} from '@tidemark/backupmeta/verify-content';
+} from '@tidemark/backupmeta/content-report';
+import type { Decrypt } from '@tidemark/backupmeta/crypter';
+import { readPublicKey, type SignatureState } from '@tidemark/backupmeta/signature';
+import { toSentence } from '@tidemark/backupmeta/verdict';
 import { verifyStored } from '@tidemark/backupmeta/verify-stored';
 import { MAX_PROBLEM_TEXT } from '@tidemark/limits/limits';
 import {

@@ -870,6 +870,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which workers are there, and what they do
+         * @description By pool and name. A parameter that is not known is a 400.
+         *
+         *     Needs the role viewer.
+         */
+        get: operations["listWorkers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/occurrences": {
         parameters: {
             query?: never;
@@ -1768,6 +1790,20 @@ export interface components {
             message: components["schemas"]["GoodMessage"];
             data: {
                 strategies: components["schemas"]["Strategy"][];
+            };
+        };
+        ListWorkersAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: {
+                workers: components["schemas"]["Worker"][];
+                /**
+                 * Format: int64
+                 * @description How many there are on all pages.
+                 */
+                total: number;
+                /** @description For the next page; absent behind the last one. */
+                pageToken?: string;
             };
         };
         /** a folder */
@@ -3149,6 +3185,79 @@ export interface components {
          * @enum {string}
          */
         WindowEnd: "letRun" | "stop";
+        /** @description A run of a worker, as it last reported itself. */
+        Worker: {
+            /** @description Of this run of the worker: two of one name are two. */
+            id: string;
+            name: string;
+            /** @description Where it runs; empty of an older worker. */
+            host: string;
+            pool: string;
+            /**
+             * @description `Draining`: it takes nothing new. `Gone`: not heard of for 35 seconds; ten minutes later it is left out.
+             * @enum {string}
+             */
+            state: "Present" | "Draining" | "Gone" | "Unknown";
+            /**
+             * Format: int64
+             * @description How many tasks it takes at once.
+             */
+            slots: number;
+            /**
+             * Format: int64
+             * @description How many more it would take now.
+             */
+            freeSlots: number;
+            /** @description Of the `br` that it can use. */
+            brVersions: string[];
+            /** @description What it does for clusters that the caller may see. */
+            tasks: {
+                /** @description `backup`, `remove`, `restore`, `verify`, `probe` or `rebuild`. */
+                kind: string;
+                /** @description Of the backup, the restore or the check. */
+                id: string;
+                /** @description Absent of checks. */
+                clusterId?: string;
+                /**
+                 * Format: date-time
+                 * @description When it began. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+                 */
+                startTime: string;
+            }[];
+            /**
+             * Format: int64
+             * @description What else it does.
+             */
+            otherTasks: number;
+            /** @description Storages that it cannot reach; for callers who see all clusters. */
+            outOfReach: {
+                storageId: string;
+                code: string;
+                message: string;
+                /** @description Whether it may pass without a person. */
+                passing: boolean;
+                /**
+                 * Format: date-time
+                 * @description Since when. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+                 */
+                startTime: string;
+            }[];
+            /**
+             * Format: int64
+             * @description How many storages it cannot reach, for all others.
+             */
+            otherOutOfReach: number;
+            /**
+             * Format: date-time
+             * @description When it was first heard of. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            firstSeenTime: string;
+            /**
+             * Format: date-time
+             * @description When it was last heard of. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            lastSeenTime: string;
+        };
     };
     responses: {
         /**
@@ -10117,6 +10226,121 @@ export interface operations {
              *     `20606` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
              *
              *     `20606` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listWorkers: {
+        parameters: {
+            query?: {
+                /** @description Only workers of this pool. */
+                pool?: string;
+                /** @description 1 to 200; 50 by default, and for 0, which is left out. */
+                pageSize?: number;
+                /** @description The `page.pageToken` of an answer to the same list with the same filters: the list goes on behind it, however deep that is, and `page` is not looked at. */
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "workers": [
+                     *           {
+                     *             "id": "C0mVJr2mQ5yWg1Yd4yG7Xw",
+                     *             "name": "worker-1",
+                     *             "host": "worker-1.example.com",
+                     *             "pool": "default",
+                     *             "state": "Present",
+                     *             "slots": 2,
+                     *             "freeSlots": 1,
+                     *             "brVersions": [
+                     *               "v8.5.0"
+                     *             ],
+                     *             "tasks": [
+                     *               {
+                     *                 "kind": "backup",
+                     *                 "id": "h6IhUQh-Q32MDOfcVieYgA",
+                     *                 "clusterId": "test-tidb",
+                     *                 "startTime": "2026-01-06T00:01:00.000Z"
+                     *               }
+                     *             ],
+                     *             "otherTasks": 0,
+                     *             "outOfReach": [],
+                     *             "otherOutOfReach": 0,
+                     *             "firstSeenTime": "2026-01-05T08:00:00.000Z",
+                     *             "lastSeenTime": "2026-01-06T00:12:04.500Z"
+                     *           }
+                     *         ],
+                     *         "total": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ListWorkersAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
              */
             503: {
                 headers: {

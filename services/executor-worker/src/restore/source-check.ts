@@ -3,10 +3,11 @@
  * part of the data.
  */
 
+import type { ContentReport } from '@tidemark/backupmeta/content-report';
 import type { Decrypt } from '@tidemark/backupmeta/crypter';
 import type { BackupDescription } from '@tidemark/backupmeta/description';
 import { type JudgedManifest, readPublicKey } from '@tidemark/backupmeta/signature';
-import { type ContentReport, verifyContent } from '@tidemark/backupmeta/verify-content';
+import { verifyContent } from '@tidemark/backupmeta/verify-content';
 import { verifyStored } from '@tidemark/backupmeta/verify-stored';
 import { MAX_NAMED } from '@tidemark/limits/limits';
 import type { BackupFiles } from '@tidemark/storage/backup-files';
