@@ -147,6 +147,16 @@ export async function answered<Data>(call: Promise<Answered<Data>>): Promise<Dat
   throw toApiError(response, error);
 }
 
+/** The same, or nothing where what was asked for is not there. @throws as `answered` */
+export async function found<Data>(call: Promise<Answered<Data>>): Promise<Data | undefined> {
+  try {
+    return await answered(call);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
 function toApiError({ status }: Response, error: unknown): ApiError {
   const { message, details } = (typeof error === 'object' && error !== null ? error : {}) as Envelope;
   if (message === undefined && status < 500) return notTidemark(undefined, status);

@@ -12,6 +12,15 @@ beforeEach(async () => {
 });
 afterEach(() => line[Symbol.asyncDispose]());
 
+/** The verbs below a command, or that itself. */
+async function verbsOf(path: readonly string[]): Promise<string[]> {
+  const { stdout } = await line.run([...path, '--help']);
+  const [, below = ''] = /^Commands:\n((?: {2,}.*\n?)+)/m.exec(stdout) ?? [];
+  const names = [...below.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = '']) => name).filter((name) => name !== 'help');
+  if (names.length === 0) return [path.join(' ')];
+  return (await Promise.all(names.map((name) => verbsOf([...path, name])))).flat();
+}
+
 const COUNTS = { never: 0, veryLate: 0, late: 0, noPlan: 0, inTime: 0 };
 const fleet = (clusters: object[], counts: object = {}, more: object = {}) => ({
   clusters,
@@ -35,28 +44,32 @@ describe('help', () => {
       const program = await createProgram(namesIn(args), count, silent);
       await program.parseAsync(args, { from: 'user' });
     };
-    const verbs: string[] = [];
-    const helpOf = async (path: readonly string[]): Promise<void> => {
-      const { code, stdout } = await line.run([...path, '--help']);
-      expect(code, path.join(' ')).toBe(0);
-      const [, below] = /^Commands:\n((?: {2,}.*\n?)+)/m.exec(stdout) ?? [];
-      const names = [...(below ?? '').matchAll(/^ {2}([a-z-]+)/gm)]
-        .map(([, name = '']) => name)
-        .filter((name) => name !== 'help');
-      if (names.length > 0) for (const name of names) await helpOf([...path, name]);
-      else {
-        verbs.push(path.join(' '));
-        const found = examplesOf(stdout);
-        expect(
-          found.filter((text) => text.startsWith(path.join(' '))),
-          path.join(' '),
-        ).not.toEqual([]);
-        for (const text of found) await parse(text);
-      }
-    };
-    for (const name of NAMES) await helpOf([name]);
+    const verbs = (await Promise.all(NAMES.map((name) => verbsOf([name])))).flat();
+    for (const verb of verbs) {
+      const { code, stdout } = await line.run([...verb.split(' '), '--help']);
+      const found = examplesOf(stdout);
+      expect(code, verb).toBe(0);
+      expect(
+        found.filter((text) => text.startsWith(verb)),
+        verb,
+      ).not.toEqual([]);
+      for (const text of found) await parse(text);
+    }
     expect(verbs.length).toBeGreaterThan(20);
     expect(done).toBeGreaterThanOrEqual(verbs.length);
+  });
+
+  it('knows no verb that the manual leaves out', async () => {
+    const manual = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'cli.md'), 'utf8');
+    const told = [...manual.matchAll(/^\| (`.+`) \| .*\|$/gm)].flatMap(([, cell = '']) => {
+      const [first = '', ...others] = [...cell.matchAll(/`([^`]+)`/g)].map(([, text = '']) =>
+        text.replace(/ \W?[A-Z-].*$/, ''),
+      );
+      const group = first.split(' ')[0];
+      return [first, ...others.map((verb) => `${group} ${verb}`)];
+    });
+    const known = (await Promise.all(NAMES.map((name) => verbsOf([name])))).flat();
+    expect(known.filter((verb) => !told.includes(verb))).toEqual([]);
   });
 
   it('says which verb may be meant, and asks nothing of a server', async () => {

@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { isId } from '@tidemark/limits/id';
-import { MAX_COMMAND_WAIT_SECONDS } from '@tidemark/limits/limits';
+import { MAX_COMMAND_WAIT_SECONDS, MIN_VERIFY_SAMPLE } from '@tidemark/limits/limits';
 import type { Form } from './output.ts';
 
 /** What every verb takes. */
@@ -44,13 +44,22 @@ export function labelsOf(labels: readonly string[]): Record<string, string> {
   );
 }
 
-export function wholeNumber(min: number, max: number) {
+/** A whole number; where no `max` is given, the API says which are too large. */
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
+  const wanted = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `from ${min} to ${max}`;
   return (text: string): number => {
-    const value = /^-?\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= min && value <= max))
-      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) throw new InvalidArgumentError(`It must be a whole number, ${wanted}.`);
     return value;
   };
+}
+
+/** A part of the data files of a backup. @throws InvalidArgumentError */
+export function toSample(text: string): number {
+  const value = /^\d(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= MIN_VERIFY_SAMPLE && value <= 1))
+    throw new InvalidArgumentError(`It must be a part from ${MIN_VERIFY_SAMPLE} to 1, such as 0.1.`);
+  return value;
 }
 
 /** `30s`, `15m`, `2h`, `1d`, in seconds. @throws InvalidArgumentError */

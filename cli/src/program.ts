@@ -30,6 +30,30 @@ const GROUPS: readonly Group[] = [
     about: 'start, follow, cancel, delete and verify backups',
     load: () => import('./verbs/backup.ts'),
   },
+  { name: 'restore', about: 'plan, start and follow restores', load: () => import('./verbs/restore.ts') },
+  {
+    name: 'recovery-points',
+    about: 'to which moments a cluster can be brought back',
+    load: () => import('./verbs/recovery-points.ts'),
+  },
+  {
+    name: 'strategy',
+    about: 'when a cluster is backed up, and how long its backups are kept',
+    load: () => import('./verbs/strategy.ts'),
+  },
+  {
+    name: 'strategies',
+    about: 'strategies for all clusters with certain labels',
+    load: () => import('./verbs/strategies.ts'),
+  },
+  {
+    name: 'retention',
+    about: 'what a retention keeps and what it removes',
+    load: () => import('./verbs/retention.ts'),
+  },
+  { name: 'occurrences', about: 'what became of each backup window', load: () => import('./verbs/occurrences.ts') },
+  { name: 'cluster', about: 'register clusters, and look at them', load: () => import('./verbs/cluster.ts') },
+  { name: 'storage', about: 'register storages, and have workers try them', load: () => import('./verbs/storage.ts') },
   { name: 'context', about: 'addresses of Tidemark under names', load: () => import('./verbs/context.ts') },
   { name: 'token', about: 'who may use the API', load: () => import('./verbs/token.ts') },
   {

@@ -75,7 +75,7 @@ async function openSession(options: GlobalOptions, screen: Screen, surroundings:
     },
     output: createOutput(output, createScreen(stdout)),
     screen,
-    tell: (line) => screen.write(`${printableText(line)}\n`),
+    tell: (line, style) => screen.write(`${screen.paint(style, printableText(line))}\n`),
     isInteractive: stdin.isTTY === true && screen.isTerminal,
     async ask(question) {
       const lines = createInterface({ input: stdin, output: stderr });

@@ -4,7 +4,7 @@ import type { Env } from '@tidemark/service-kit/env';
 import type { Api } from './api.ts';
 import type { Connection } from './connection.ts';
 import type { Output } from './output.ts';
-import type { Screen } from './terminal.ts';
+import type { Screen, Style } from './terminal.ts';
 
 export interface Session {
   /** @throws UsageError where nothing says where Tidemark is */
@@ -15,7 +15,7 @@ export interface Session {
   /** Standard error: what is not data. */
   readonly screen: Screen;
   /** Writes a line there. */
-  tell(line: string): void;
+  tell(line: string, style?: Style): void;
   /** Whether somebody at a terminal can be asked. */
   readonly isInteractive: boolean;
   /** Asks somebody at the terminal for a line. @throws the signal's reason */

@@ -1,5 +1,5 @@
 /** Test support: records as the API answers them. */
-import type { Backup, FleetRow } from '../api-types.ts';
+import type { Backup, Cluster, FleetRow, Restore, RestorePlan } from '../api-types.ts';
 
 const NEVER = '0001-01-01T00:00:00Z';
 
@@ -54,6 +54,81 @@ export function fleetRow(clusterId: string, changes: Partial<FleetRow> = {}): Fl
     verdict: 'inTime',
     registerTime: '2026-01-01T08:00:00.000Z',
     newestGood: { endTime: '2026-01-06T00:31:00.000Z', ageSeconds: 27_000 },
+    ...changes,
+  };
+}
+
+export const RESTORE = 'Qm1haW4tcmVzdG9yZS0wMQ';
+
+const SOURCE = {
+  backupId: BACKUP,
+  clusterId: 'orders',
+  storageId: 'nfs',
+  path: 'nfs/em/backup/orders/2026-01-05-23-00-00-full',
+  tso: '432834567783317505',
+  sizeBytes: 1_572_864,
+  clusterVersion: '8.5.0',
+};
+
+export function restore(changes: Partial<Restore> = {}): Restore {
+  return {
+    id: RESTORE,
+    state: 'Succeeded',
+    targetState: 'Restored',
+    source: SOURCE,
+    target: target('dr'),
+    argv: [],
+    attempts: [],
+    outcomeUnknown: false,
+    resumable: false,
+    needsConfirm: false,
+    needsCleaning: false,
+    cleanup: [],
+    createdBy: 'console',
+    startTime: '2026-01-06T08:00:00.000Z',
+    endTime: '2026-01-06T08:10:00.000Z',
+    createTime: '2026-01-06T08:00:00.000Z',
+    updateTime: '2026-01-06T08:10:00.000Z',
+    revision: 5,
+    ...changes,
+  };
+}
+
+const target = (purpose: 'dr' | 'scratch') => ({
+  clusterId: 'orders-dr',
+  pd: ['10.0.1.1:2379'],
+  version: '8.5.0',
+  pool: 'default',
+  purpose,
+  strictLoss: false,
+});
+
+export function plan(purpose: 'dr' | 'scratch', changes: Partial<RestorePlan> = {}): RestorePlan {
+  return {
+    planHash: '3f9c0d5e7a1b2c4d',
+    source: { ...SOURCE, time: '2026-01-05T23:00:00.000Z' },
+    target: target(purpose),
+    checks: [{ name: 'sameCluster', result: 'ok', message: 'The target is another cluster.' }],
+    estimate: { seconds: 60, basis: 'as the last restore took it' },
+    needs: ['confirm'],
+    ...changes,
+  };
+}
+
+export function cluster(changes: Partial<Cluster> = {}): Cluster {
+  return {
+    id: 'orders',
+    name: 'shop',
+    pd: ['10.0.0.1:2379'],
+    version: '8.5.0',
+    pool: 'default',
+    storageId: 'nfs',
+    timeZone: '',
+    labels: { env: 'prod' },
+    purpose: 'production',
+    restore: { strictLoss: false },
+    createTime: '2026-01-02T10:00:00.000Z',
+    updateTime: '2026-01-02T10:00:00.000Z',
     ...changes,
   };
 }

@@ -1,12 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import {
-  DEFAULT_PAGE_SIZE,
-  MAX_COMMAND_ROWS,
-  MAX_PAGE_SIZE,
-  MAX_RATE_LIMIT,
-  MIN_VERIFY_SAMPLE,
-} from '@tidemark/limits/limits';
+import { Option } from '@commander-js/extra-typings';
+import { DEFAULT_PAGE_SIZE, MAX_COMMAND_ROWS, MAX_PAGE_SIZE, MAX_RATE_LIMIT } from '@tidemark/limits/limits';
 import { type Api, answered, PLAIN_TEXT } from '../api.ts';
 import type { Backup } from '../api-types.ts';
 import {
@@ -22,7 +16,7 @@ import {
 import { confirmByName } from '../confirm.ts';
 import { EXIT } from '../exit.ts';
 import { type Followed, type FollowLimits, follow } from '../follow.ts';
-import { examples, PATIENCE, type Program, TIMEOUT, toId, wholeNumber } from '../options.ts';
+import { examples, PATIENCE, type Program, TIMEOUT, toId, toSample, wholeNumber } from '../options.ts';
 import { readPages } from '../pages.ts';
 import { printLog } from '../print-log.ts';
 import type { Run, Session } from '../session.ts';
@@ -352,9 +346,9 @@ function followed(backupId: string, { api, command }: Session): Followed<Backup>
 }
 
 async function waitFor(backupId: string, session: Session, limits: FollowLimits): Promise<number> {
-  const { output, screen, tell } = session;
+  const { output, tell } = session;
   const backup = await follow(followed(backupId, session), session, limits);
-  if (output.isTable) tell(screen.paint(styleOf(backup.state), endOf(backup)));
+  if (output.isTable) tell(endOf(backup), styleOf(backup.state));
   else await output.record({ backup }, []);
   return backup.state === 'Succeeded' ? EXIT.done : EXIT.failed;
 }
@@ -381,11 +375,4 @@ function deletedAs({ id, deletion: { state, error } }: Backup, command: string):
   if (state === 'Deleted') return `The backup ${id} is deleted.`;
   if (state === 'Forgotten') return `The backup ${id} is forgotten; its files may remain.`;
   return `The deletion of ${id} is under way (${state}${error ? `: ${error}` : ''}).`;
-}
-
-function toSample(text: string): number {
-  const value = /^\d(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= MIN_VERIFY_SAMPLE && value <= 1))
-    throw new InvalidArgumentError(`It must be a part from ${MIN_VERIFY_SAMPLE} to 1, such as 0.1.`);
-  return value;
 }

@@ -83,7 +83,10 @@ export function add(program: Program, run: Run): void {
         const answer = { ...rest(fleet), clusters: fleet.items };
         const title =
           late === 0
-            ? { text: `${counted(all, 'cluster')}: none is late.`, style: 'green' as const }
+            ? {
+                text: all === 0 ? 'There is no cluster.' : `${counted(all, 'cluster')}: none is late.`,
+                style: 'green' as const,
+              }
             : {
                 text: `${late} of ${counted(all, 'cluster')} ${late === 1 ? 'has' : 'have'} no good backup in time.`,
                 style: 'red' as const,

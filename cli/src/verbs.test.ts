@@ -1,0 +1,221 @@
+/** What verbs ask of the API, and what they show of its answers. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BACKUP, backup, cluster, plan, RESTORE, restore } from './testing/records.ts';
+import { type CommandLine, events, fail, startCommandLine } from './testing/run.ts';
+
+let line: CommandLine;
+beforeEach(async () => {
+  line = await startCommandLine();
+});
+afterEach(() => line[Symbol.asyncDispose]());
+const sent = (call: string) =>
+  line.asked.filter(({ method, path }) => `${method} ${path}` === call).map(({ body }) => body);
+
+describe('restore start', () => {
+  const START = ['restore', 'start', BACKUP, '--into', 'orders-dr'];
+  const planned = (purpose: 'dr' | 'scratch') => {
+    line.answers['POST /restores/plan'] = () => ({ plan: plan(purpose) });
+    line.answers['POST /restores'] = () => ({ restoreId: RESTORE, workFlowId: RESTORE, restore: restore() });
+  };
+
+  it('shows the plan on a terminal, has the target typed, and names the plan that was looked at', async () => {
+    planned('dr');
+    const { code, stdout, stderr } = await line.run([...START, '--filter', 'shop.*'], {
+      columns: 100,
+      typed: 'orders-dr',
+    });
+    expect([code, stdout]).toEqual([0, `${RESTORE}\n`]);
+    expect(stderr).toMatch(/sameCluster +ok: The target is another cluster\.[\s\S]*Type orders-dr to go on:/);
+    expect(sent('POST /restores')).toEqual([
+      {
+        backupId: BACKUP,
+        targetClusterId: 'orders-dr',
+        filter: ['shop.*'],
+        planHash: '3f9c0d5e7a1b2c4d',
+        confirm: 'orders-dr',
+        acknowledge: [],
+      },
+    ]);
+  });
+
+  it('wants elsewhere the hash of a plan that somebody looked at, unless the target is a scratch cluster', async () => {
+    planned('dr');
+    const unseen = await line.run([...START, '--yes']);
+    expect(unseen).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`tidemark restore plan ${BACKUP} --into orders-dr`),
+    });
+    expect(sent('POST /restores')).toEqual([]);
+    expect((await line.run([...START, '--yes', '--plan', 'another'])).code).toBe(0);
+    expect(sent('POST /restores')).toEqual([expect.objectContaining({ planHash: 'another', confirm: 'orders-dr' })]);
+    planned('scratch');
+    expect((await line.run([...START, '--yes'])).code).toBe(0);
+  });
+
+  it('says after --wait what to do about a target that holds a part of the data', async () => {
+    planned('scratch');
+    line.answers[`GET /restores/${RESTORE}/events`] = (_, response) => {
+      const send = events(response);
+      send(
+        'restore',
+        restore({
+          state: 'Running',
+          targetState: 'Partial',
+          progress: { step: 'Download', percent: 40, secondsLeft: 90 },
+        }),
+      );
+      send(
+        'restore',
+        restore({
+          state: 'Failed',
+          targetState: 'Partial',
+          advice: 'Resume it.',
+          reason: { code: 'X', message: 'The disk is full.' },
+        }),
+      );
+      return undefined;
+    };
+    const { code, stderr } = await line.run([...START, '--yes', '--wait']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('Running, Download, 40 %, 2 min left\n');
+    expect(stderr).toContain('failed: The disk is full.\nThe target orders-dr is Partial.\nResume it.\n');
+  });
+});
+
+describe('restore', () => {
+  it('plan fails where something stands in the way', async () => {
+    const checks = [{ name: 'sameCluster', result: 'blocked', message: 'It is the cluster that was backed up.' }];
+    line.answers['POST /restores/plan'] = () => ({ plan: plan('dr', { checks }) });
+    const { code, stdout } = await line.run([
+      'restore',
+      'plan',
+      BACKUP,
+      '--into',
+      'orders-dr',
+      '--no-stats',
+      '--br-option',
+      'checksum-concurrency=8',
+    ]);
+    expect([code, stdout]).toEqual([1, expect.stringContaining('blocked: It is the cluster')]);
+    expect(sent('POST /restores/plan')).toEqual([
+      { backupId: BACKUP, targetClusterId: 'orders-dr', loadStats: false, brOptions: { 'checksum-concurrency': '8' } },
+    ]);
+  });
+
+  it('release wants to know whether the target was cleaned', async () => {
+    line.answers[`GET /restores/${RESTORE}`] = () => ({
+      restore: restore({ state: 'Failed', targetState: 'Partial' }),
+    });
+    line.answers[`POST /restores/${RESTORE}/release`] = () => ({ restore: restore({ targetState: 'Released' }) });
+    const release = ['restore', 'release', RESTORE];
+    expect(await line.run([...release, '--yes'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('restore cleanup'),
+    });
+    expect((await line.run([...release, '--cleaned', '--not-cleaned', '--yes'])).code).toBe(2);
+    expect((await line.run([...release, '--not-cleaned', '--yes', '--note', 'given up'])).code).toBe(0);
+    expect(sent(`POST /restores/${RESTORE}/release`)).toEqual([
+      { targetCleaned: false, hostDead: false, note: 'given up' },
+    ]);
+  });
+
+  it('cleanup lists what was left behind with its commands', async () => {
+    const cleanup = [{ what: 'checkpoint', message: 'Databases of the checkpoint.', command: 'DROP DATABASE x' }];
+    line.answers[`GET /restores/${RESTORE}`] = () => ({ restore: restore({ cleanup, needsCleaning: true }) });
+    const { stdout } = await line.run(['restore', 'cleanup', RESTORE]);
+    expect(stdout).toMatch(/left behind +checkpoint: Databases of the checkpoint\.\n +DROP DATABASE x\n/);
+  });
+});
+
+describe('a registration', () => {
+  it('that is changed keeps what was not named, and one that is added replaces none', async () => {
+    line.answers['GET /clusters/orders'] = () => ({ cluster: cluster({ tls: { ca: '/ca', cert: '', key: '' } }) });
+    line.answers['PUT /clusters/orders'] = () => ({ cluster: cluster() });
+    expect((await line.run(['cluster', 'set', 'orders', '--version', '8.5.1', '--label', 'team=a=b'])).code).toBe(0);
+    expect(sent('PUT /clusters/orders')).toEqual([
+      {
+        ...{ name: 'shop', pd: ['10.0.0.1:2379'], version: '8.5.1', pool: 'default', storageId: 'nfs' },
+        ...{ labels: { team: 'a=b' }, restore: { strictLoss: false }, purpose: 'production', tls: { ca: '/ca' } },
+      },
+    ]);
+    const add = ['cluster', 'add', 'orders', '--pd', 'h:1', '--storage', 'nfs'];
+    expect(await line.run(add)).toMatchObject({ code: 1, stderr: expect.stringContaining('cluster set orders') });
+    expect(sent('PUT /clusters/orders')).toHaveLength(1);
+  });
+
+  it('of a storage takes a folder, or an address as br writes it', async () => {
+    line.answers['PUT /storages/nfs'] = (_, response) => fail(response, 400, 'No.');
+    await line.run(['storage', 'add', 'nfs', '/mnt/backup', '--max-concurrent', '4']);
+    await line.run(['storage', 'add', 'nfs', 's3://b/p', '--env-prefix', 'PROD_', '--usable-by-label', 'team=shop']);
+    expect(sent('PUT /storages/nfs')).toEqual([
+      { type: 'local', path: '/mnt/backup', maxConcurrent: 4 },
+      { url: 's3://b/p', credentials: { envPrefix: 'PROD_' }, usableBy: { clusters: [], labels: { team: 'shop' } } },
+    ]);
+  });
+
+  it('that the API does not take is told with its sentence', async () => {
+    line.answers['PUT /strategies/x'] = (_, response) => fail(response, 400, 'strategy.selector must be an object.');
+    expect(await line.run(['strategies', 'set', 'x', '--days', 'Monday'])).toMatchObject({
+      code: 2,
+      stderr: 'strategy.selector must be an object.\n',
+    });
+  });
+});
+
+describe('a strategy', () => {
+  it('is saved with what is named alone', async () => {
+    line.answers['PUT /clusters/orders/strategies/nightly'] = (_, response) => fail(response, 400, 'No.');
+    const set = (...options: string[]) => line.run(['strategy', 'set', 'orders', '--rule', 'nightly', ...options]);
+    await set('--days', '', '--keep-last', '7', '--weekly', '4');
+    await set('--keep-everything', '--verify-every', 'never', '--not-paused');
+    await set('--verify-every', 'P7D', '--verify-sample', '0.1', '--window-end', 'stop');
+    expect(sent('PUT /clusters/orders/strategies/nightly').map(({ strategy }) => strategy)).toEqual([
+      { backupDate: '', retention: { keepLast: 7, weekly: 4 } },
+      { paused: false, retention: null, verify: null },
+      { windowEnd: 'stop', verify: { every: 'P7D', sample: 0.1 } },
+    ]);
+  });
+
+  it.each([
+    [['--keep-everything', '--daily', '3'], /exclude each other/],
+    [['--paused', '--not-paused'], /exclude each other/],
+    [['--verify-sample', '0.1'], /--verify-every says how often/],
+    [['--verify-sample', 'half'], /a part from/],
+    [['--window-end', 'later'], /Allowed choices are letRun, stop/],
+  ])('with %j is wrong usage', async (options, sentence) => {
+    const { code, stderr } = await line.run(['strategy', 'set', 'orders', ...options]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(sentence)]);
+    expect(line.asked).toEqual([]);
+  });
+});
+
+describe('backup verify --wait', () => {
+  it('fails where the backup is damaged, and names the files', async () => {
+    const verification = {
+      ...{
+        state: 'Damaged' as const,
+        level: 'bytes' as const,
+        sample: 1,
+        verdict: '1 file is damaged.',
+        problemCount: 1,
+        rateLimit: 0,
+      },
+      ...{
+        problems: [{ kind: 'content', name: 'a.sst', why: 'it has other bytes' }],
+        damaged: true,
+        verifiedAt: '',
+        requestTime: '',
+      },
+    };
+    line.answers[`POST /backups/${BACKUP}/verify`] = () => ({ backup: backup() });
+    line.answers[`GET /backups/${BACKUP}/events`] = (_, response) => {
+      events(response)('backup', backup({ verification }));
+      return undefined;
+    };
+    const { code, stdout } = await line.run(['backup', 'verify', BACKUP, '--wait']);
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(/Damaged: 1 file is damaged\.\n +content +a\.sst: it has other bytes/),
+    ]);
+  });
+});
