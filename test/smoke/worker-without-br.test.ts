@@ -1,37 +1,45 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@tidemark/local-stack/ports';
 import { deleteNamespace } from '@tidemark/messaging/topology';
-import { afterEach, beforeEach, expect, inject, it, vi } from 'vitest';
+import { expect, inject, it, vi } from 'vitest';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'services/executor-worker/src/main.ts');
 
-let folder: string;
-let namespace: string;
-let worker: ChildProcess | undefined;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'tidemark-no-br-'));
-  namespace = `test-${Math.random().toString(36).slice(2, 10)}`;
-});
-afterEach(async () => {
-  if (worker) {
-    worker.kill('SIGKILL');
-    await once(worker, 'close');
-  }
-  rmSync(folder, { recursive: true });
-  await deleteNamespace(inject('amqpUrl'), namespace, ['default']);
-});
+/** A folder and a namespace of one worker, which is killed at the end. */
+function makeSurroundings() {
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-no-br-'));
+  const namespace = `test-${randomUUID().slice(0, 8)}`;
+  const workers: ChildProcess[] = [];
+  return {
+    folder,
+    namespace,
+    workers,
+    async [Symbol.asyncDispose]() {
+      for (const worker of workers) {
+        worker.kill('SIGKILL');
+        await once(worker, 'close');
+      }
+      rmSync(folder, { recursive: true });
+      await deleteNamespace(inject('amqpUrl'), namespace, ['default']);
+    },
+  };
+}
 
-it.each([
+// Side by side: most of it is waiting for the next look of a worker.
+it.concurrent.each([
   ['is missing', undefined, 'is not there'],
   ['is not executable', 0o644, 'may not execute'],
   ['is no br', 0o755, 'is not a br', 'hello'],
 ])(
   'a worker whose br %s says so at its start and in /readyz, takes no work, and uses it once it is put right',
   async (_, mode, why, says = 'Release Version: v8.5.0') => {
+    await using surroundings = makeSurroundings();
+    const { folder, namespace, workers } = surroundings;
     const br = join(folder, 'br');
     const write = (to: number, line: string) => {
       writeFileSync(br, `#!/bin/sh\necho '${line}'\n`);
@@ -39,7 +47,7 @@ it.each([
     };
     if (mode !== undefined) write(mode, says);
     const port = await freePort();
-    worker = spawn(process.execPath, [MAIN], {
+    const worker = spawn(process.execPath, [MAIN], {
       env: {
         PATH: process.env.PATH,
         NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
@@ -53,6 +61,7 @@ it.each([
       },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    workers.push(worker);
     let logged = '';
     worker.stdout?.on('data', (chunk) => {
       logged += chunk;
