@@ -30,7 +30,7 @@ import { backupLogRoutes } from './rest/backup-log.ts';
 import { backupRoutes } from './rest/backups.ts';
 import { clusterRoutes } from './rest/clusters.ts';
 import { answerClientError, answerError, noteRequest } from './rest/error-response.ts';
-import { fleetRoutes } from './rest/fleet.ts';
+import { fleetRoutes, fleetStreamRoutes } from './rest/fleet.ts';
 import { fleetStrategyRoutes } from './rest/fleet-strategies.ts';
 import { occurrenceRoutes } from './rest/occurrences.ts';
 import { collectOperations } from './rest/openapi.ts';
@@ -192,6 +192,7 @@ export function buildGateway({
       pinRoutes(api, dependencies);
       restoreRoutes(api, dependencies);
       restoreStreamRoutes(api, dependencies);
+      fleetStreamRoutes(api, dependencies);
       verificationRoutes(api, dependencies);
       backupLogRoutes(api, dependencies);
       clusterRoutes(api, dependencies);

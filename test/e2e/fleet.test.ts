@@ -24,6 +24,35 @@ interface Fleet {
   readonly counts: Readonly<Record<string, number>>;
   readonly asOf: string;
   readonly pageToken?: string;
+  readonly cursor?: string;
+}
+interface FleetEvent {
+  readonly restart?: true;
+  readonly clusters: readonly Row[];
+  readonly cursor?: string;
+}
+
+/** The events of a stream, as they come. */
+async function* follow(tidemark: Tidemark, path: string): AsyncGenerator<FleetEvent> {
+  const { url, token } = tidemark.stack;
+  const leave = new AbortController();
+  const answer = await fetch(`${url}/api/v1${path}`, {
+    headers: { authorization: `Bearer ${token}` },
+    signal: AbortSignal.any([leave.signal, AbortSignal.timeout(60_000)]),
+  });
+  expect(answer.status).toBe(200);
+  try {
+    let rest = '';
+    for await (const piece of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const events = (rest + piece).split('\n\n');
+      rest = events.pop() ?? '';
+      for (const event of events)
+        if (event.startsWith('event: fleet')) yield JSON.parse(event.split('data: ')[1] ?? '');
+    }
+    throw new Error('the stream ended');
+  } finally {
+    leave.abort();
+  }
 }
 
 describe('the fleet', () => {
@@ -138,6 +167,30 @@ describe('the fleet', () => {
     const answer = await tidemark.call('GET', `/fleet${query}`);
     expect(answer.status).toBe(400);
     expect(JSON.stringify(answer.details)).toContain(`"${field}"`);
+  });
+
+  it('goes on telling what changes, also behind a cursor', async () => {
+    const watched = (query: string) => follow(tidemark, `/fleet/watch?label=set=one${query}`);
+    const { cursor } = await read('?label=set=one');
+    const seen: FleetEvent[] = [];
+    let running = '';
+    for await (const event of watched('')) {
+      if (event.restart) expect(seen).toEqual([]);
+      seen.push(event);
+      if (event.cursor && running === '') {
+        const told = seen.flatMap(({ clusters }) => clusters.map(({ clusterId }) => clusterId));
+        expect(new Set(told)).toEqual(new Set([safe, never, unplanned]));
+        running = await tidemark.start(safe);
+      }
+      if (event.clusters.some(({ last }) => last?.backupId === running)) break;
+    }
+    const since: Row[] = [];
+    for await (const event of watched(`&cursor=${cursor}`)) {
+      expect(event.restart).toBeUndefined();
+      since.push(...event.clusters);
+      if (event.cursor) break;
+    }
+    expect(since).toContainEqual(expect.objectContaining({ clusterId: safe, verdict: 'inTime' }));
   });
 
   it('has no cluster that is not there', async () => {

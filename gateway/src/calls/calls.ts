@@ -28,6 +28,7 @@ import { saveStrategy } from './save-strategy.ts';
 import { startBackup } from './start-backup.ts';
 import { startRestore } from './start-restore.ts';
 import type { Steps } from './steps.ts';
+import { watchFleet } from './watch-fleet.ts';
 
 /** The calls that do more here than being passed on to their service. */
 export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
@@ -56,6 +57,7 @@ export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
   listFleetStrategies,
   saveFleetStrategy,
   listFleet,
+  watchFleet,
   listOccurrences,
   previewStrategy,
   evaluateRetention,

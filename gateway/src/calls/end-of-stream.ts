@@ -1,3 +1,4 @@
+import { CALLS, type CallName } from '@tidemark/contract/calls';
 import { AppError } from '@tidemark/errors/app-error';
 import { seesCluster } from '../authorize.ts';
 import type { StreamLimits } from '../edge/stream-slots.ts';
@@ -7,8 +8,13 @@ import { unknownBackup } from './find-backup.ts';
 import { seesRestore, unknownRestore } from './find-restore.ts';
 import type { Acting } from './steps.ts';
 
-/** The record that a stream is about. */
-type Subject = Pick<Acting, 'backup' | 'restore'>;
+/** The record that a stream is about, or the clusters that its caller saw when it began. */
+type Subject = Pick<Acting, 'backup' | 'restore'> & { readonly seen?: readonly string[] | undefined };
+
+/** What a stream is about, by which it ends. */
+export function subjectOfStream(name: CallName, { backup, restore, scope }: Acting): Subject {
+  return { backup, restore, seen: CALLS[name].subject === 'own clusters' ? scope.caller.clusters : undefined };
+}
 
 export interface OpenStream {
   readonly about: Subject;
@@ -54,7 +60,9 @@ export function endOfStream({ about, authenticateAgain, limits, until }: OpenStr
 }
 
 /** As for what does not exist; undefined where the caller sees it. */
-function whyUnseen(caller: Caller, { backup, restore }: Subject): AppError | undefined {
+function whyUnseen(caller: Caller, { backup, restore, seen }: Subject): AppError | undefined {
+  if (seen && (seen.length !== caller.clusters.length || seen.some((id) => !caller.clusters.includes(id))))
+    return new AppError('unavailable', 'The clusters changed that this token is for; call again.');
   if (backup && !seesCluster(caller, backup.clusterId)) return unknownBackup(backup.id);
   if (restore && !seesRestore(caller, restore)) return unknownRestore(restore.id);
   return undefined;

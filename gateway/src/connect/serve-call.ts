@@ -1,10 +1,11 @@
 /** Serves the calls of people over Connect: each is performed as any other protocol has it performed. */
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
-import type { CallOptions, HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import { CALLS, type CallName, callOfMethod } from '@tidemark/contract/calls';
 import { AppError } from '@tidemark/errors/app-error';
-import { CALL_TIMEOUT_MS, type Send, senderOf } from '../backends.ts';
-import { endOfStream } from '../calls/end-of-stream.ts';
+import { CALL_TIMEOUT_MS } from '../backends.ts';
+import { endOfStream, subjectOfStream } from '../calls/end-of-stream.ts';
+import { openStream } from '../calls/open-stream.ts';
 import { type Asked, auditName, perform, prepareCall } from '../calls/perform.ts';
 import { type CallDependencies, callOptions, type RequestScope } from '../calls/scope.ts';
 import type { RequestOf } from '../calls/steps.ts';
@@ -62,24 +63,25 @@ function serverStream(name: CallName, dependencies: CallDependencies) {
     try {
       const messages = await answering(rpc, context, async () => {
         const scope = scopeOf(rpc, context, AbortSignal.any([context.signal, ended]));
-        const { acting } = await prepareCall(name, askedOf(name, request, rpc), scope, dependencies);
+        const prepared = await prepareCall(name, askedOf(name, request, rpc), scope, dependencies);
         leave = dependencies.streams.enter(scope.caller.tokenId);
         rpc.place?.leave();
         const { authenticateAgain } = rpc;
         if (authenticateAgain) {
           const until = AbortSignal.any([context.signal, over.signal]);
           const { limits } = dependencies.streams;
-          ended = AbortSignal.any([ended, endOfStream({ about: acting, authenticateAgain, limits, until })]);
+          const about = subjectOfStream(name, prepared.acting);
+          ended = AbortSignal.any([ended, endOfStream({ about, authenticateAgain, limits, until })]);
         }
         const gone = AbortSignal.any([context.signal, ended, over.signal]);
         const { headers } = callOptions(scope, dependencies);
         const timeoutMs = context.timeoutMs();
-        const options: CallOptions = {
+        const options = {
           signal: gone,
           ...(headers && { headers }),
           ...(timeoutMs !== undefined && { timeoutMs }),
         };
-        return (senderOf(dependencies.backends, name) as Send<AsyncIterable<Message>>)(request, options);
+        return openStream(name, prepared, dependencies, options);
       });
       rpc.outcome = undefined;
       const iterator = messages[Symbol.asyncIterator]();

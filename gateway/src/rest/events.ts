@@ -7,8 +7,8 @@ export const BEAT = ': still here\n\n';
 
 export interface ServerSentEvent {
   readonly event: string;
-  /** The revision of the record. */
-  readonly id: bigint;
+  /** The revision of the record, or where the stream goes on; left out, that of the event before. */
+  readonly id?: bigint | string;
   /** Sent as JSON. */
   readonly data: object;
 }
@@ -26,7 +26,9 @@ export async function* eventsOf<Change>(
   try {
     for await (const change of changes) {
       const told = toEvent(change);
-      if (told) yield `event: ${told.event}\nid: ${told.id}\ndata: ${JSON.stringify(told.data)}\n\n`;
+      if (!told) continue;
+      const id = told.id === undefined ? '' : `id: ${told.id}\n`;
+      yield `event: ${told.event}\n${id}data: ${JSON.stringify(told.data)}\n\n`;
     }
     yield 'event: end\ndata: {}\n\n';
   } catch (error) {

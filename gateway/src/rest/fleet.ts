@@ -1,11 +1,27 @@
+import { timestampNow } from '@bufbuild/protobuf/wkt';
 import { type ActiveBackup, BackupState, type EndedBackup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
-import { type FleetRow, FleetVerdict } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
+import {
+  type FleetCount,
+  type FleetRow,
+  FleetVerdict,
+  type WatchFleetResponse,
+} from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import type { FastifyInstance } from 'fastify';
+import type { z } from 'zod';
 import type { CallDependencies } from '../calls/scope.ts';
+import { BEAT, EVENT_STREAM, eventsOf, type ServerSentEvent } from './events.ts';
 import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
 import { timeOf } from './legacy-states.ts';
-import { type FleetRowView, labelName, listFleet, VERDICT_NAMES, type VerdictName } from './operations/fleet.ts';
+import {
+  type FleetRowView,
+  labelName,
+  listFleet,
+  VERDICT_NAMES,
+  type VerdictName,
+  watchFleet,
+} from './operations/fleet.ts';
 import { route } from './route.ts';
+import { streamRoute } from './stream.ts';
 import { parseQuery } from './validate.ts';
 
 const VERDICTS = {
@@ -25,26 +41,70 @@ export function fleetRoutes(app: FastifyInstance, dependencies: CallDependencies
     failureNumber: QUERY_STRATEGY_FAILED,
     toRequest({ request }) {
       const query = parseQuery(listFleet.query, request.query);
-      const { clusterId, verdict, label, text = '', pageSize = 0, pageToken = '' } = query;
-      return {
-        clusterIds: clusterId,
-        labels: Object.fromEntries(label.map((one) => [labelName(one), one.slice(one.indexOf('=') + 1)])),
-        verdicts: verdict.map((one) => VERDICTS[one]),
-        ...{ text, pageSize, pageToken },
-      };
+      const { verdict, pageSize = 0, pageToken = '' } = query;
+      return { ...toScope(query), verdicts: verdict.map((one) => VERDICTS[one]), pageSize, pageToken };
     },
-    toView({ rows, counts, nextPageToken, asOf }) {
-      const countOf = (name: VerdictName) => counts.find(({ verdict }) => verdict === VERDICTS[name])?.count ?? 0;
-      return {
-        data: {
-          clusters: rows.map((row) => toRowView(row, timeOf(asOf))),
-          counts: Object.fromEntries(VERDICT_NAMES.map((name) => [name, countOf(name)])) as Record<VerdictName, number>,
-          asOf: timeOf(asOf),
-          ...(nextPageToken !== '' && { pageToken: nextPageToken }),
-        },
-      };
-    },
+    toView: ({ rows, counts, nextPageToken, asOf, cursor }) => ({
+      data: {
+        clusters: rows.map((row) => toRowView(row, timeOf(asOf))),
+        counts: toCountsView(counts),
+        asOf: timeOf(asOf),
+        ...(nextPageToken !== '' && { pageToken: nextPageToken }),
+        ...(cursor !== '' && { cursor }),
+      },
+    }),
   });
+}
+
+/** How the fleet changes, for as long as a client reads on. */
+export function fleetStreamRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
+  streamRoute(app, dependencies, {
+    path: '/fleet/watch',
+    operation: watchFleet,
+    failureNumber: QUERY_STRATEGY_FAILED,
+    type: EVENT_STREAM,
+    mayBeRefused: true,
+    beat: BEAT,
+    toRequest({ request }) {
+      const query = parseQuery(watchFleet.query, request.query);
+      const { 'last-event-id': last } = request.headers;
+      const { cursor = typeof last === 'string' ? last : '' } = query;
+      return { ...toScope(query), cursor };
+    },
+    toText: (changes, gone) => eventsOf(changes, toEvent, gone),
+  });
+}
+
+function toScope({
+  clusterId,
+  label,
+  text = '',
+}: Pick<z.infer<typeof watchFleet.query>, 'clusterId' | 'label' | 'text'>) {
+  return {
+    clusterIds: clusterId,
+    labels: Object.fromEntries(label.map((one) => [labelName(one), one.slice(one.indexOf('=') + 1)])),
+    text,
+  };
+}
+
+function toCountsView(counts: readonly FleetCount[]): Record<VerdictName, number> {
+  const countOf = (name: VerdictName) => counts.find(({ verdict }) => verdict === VERDICTS[name])?.count ?? 0;
+  return Object.fromEntries(VERDICT_NAMES.map((name) => [name, countOf(name)])) as Record<VerdictName, number>;
+}
+
+function toEvent({ restart, rows, goneClusterIds, counts, asOf, cursor }: WatchFleetResponse): ServerSentEvent {
+  const now = timeOf(asOf ?? timestampNow());
+  return {
+    event: 'fleet',
+    ...(cursor !== '' && { id: cursor }),
+    data: {
+      ...(restart && { restart }),
+      clusters: rows.map((row) => toRowView(row, now)),
+      goneClusterIds,
+      ...(asOf && { counts: toCountsView(counts), asOf: timeOf(asOf) }),
+      ...(cursor !== '' && { cursor }),
+    },
+  };
 }
 
 function toRowView(row: FleetRow, asOf: string): FleetRowView {

@@ -1,8 +1,8 @@
 /** Answers that go on for a while: bounded in number and in time, and let go when nobody reads them. */
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
-import { type Send, senderOf } from '../backends.ts';
-import { endOfStream } from '../calls/end-of-stream.ts';
+import { endOfStream, subjectOfStream } from '../calls/end-of-stream.ts';
+import { openStream } from '../calls/open-stream.ts';
 import { prepareCall } from '../calls/perform.ts';
 import { type CallDependencies, callOptions } from '../calls/scope.ts';
 import type { RequestInit, ResponseOf } from '../calls/steps.ts';
@@ -14,6 +14,8 @@ export interface StreamRow<Op extends CallOperation> {
   /** The documented number of its failure, where something inside fails. */
   readonly failureNumber: number;
   readonly type: string;
+  /** Whether the first message is waited for: where the service refuses instead, that is the answer. */
+  readonly mayBeRefused?: true;
   /** Sent for as long as nothing comes; a comment, where the type knows such. */
   readonly beat?: string;
   /** @throws AppError `invalid_argument` */
@@ -22,14 +24,14 @@ export interface StreamRow<Op extends CallOperation> {
   toText(messages: AsyncIterable<ResponseOf<Op['call']>>, gone: AbortSignal): AsyncIterable<string | Uint8Array>;
 }
 
-/** Adds a route that answers with a stream about a backup or a restore; it ends once the caller may see that no longer. */
+/** Adds a route that answers with a stream; it ends once the caller may see no longer what that is about. */
 export function streamRoute<const Op extends CallOperation>(
   app: FastifyInstance,
   dependencies: CallDependencies,
-  { path, operation, failureNumber, type, beat, toRequest, toText }: StreamRow<Op>,
+  { path, operation, failureNumber, type, mayBeRefused, beat, toRequest, toText }: StreamRow<Op>,
 ): void {
   const name: Op['call'] = operation.call;
-  const { backends, streams, stopping } = dependencies;
+  const { streams, stopping } = dependencies;
   const { limits } = streams;
   app.get(path, { config: { failureNumber, operation } }, async (request, reply) => {
     const read = readerOf(operation, request);
@@ -41,14 +43,28 @@ export function streamRoute<const Op extends CallOperation>(
     request.gone.addEventListener('abort', streams.enter(request.caller.tokenId), { once: true });
     request.place.leave();
     const { gone, authenticateAgain } = request;
-    const end = endOfStream({ about: prepared.acting, authenticateAgain, limits, until: gone });
+    const about = subjectOfStream(name, prepared.acting);
+    const end = endOfStream({ about, authenticateAgain, limits, until: gone });
     const signal = AbortSignal.any([gone, stopping, end]);
     const { headers } = callOptions(request, dependencies);
-    const send = senderOf(backends, name) as Send<AsyncIterable<ResponseOf<Op['call']>>>;
-    const chunks = toText(send(prepared.request, { signal, ...(headers && { headers }) }), gone);
+    const messages = openStream(name, prepared, dependencies, { signal, ...(headers && { headers }) });
+    const chunks = toText(mayBeRefused ? await begun(messages) : messages, gone);
     const body = withBeats(chunks, beat, limits.heartbeatMs, () => reply.raw.flushHeaders());
     return reply.send(Readable.from(body, { objectMode: false }));
   });
+}
+
+/** The same items, of which the first is there. @throws what comes in its place */
+async function begun<T>(items: AsyncIterable<T>): Promise<AsyncGenerator<T>> {
+  const iterator = items[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return (async function* () {
+    try {
+      for (let next = first; !next.done; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
+  })();
 }
 
 const SILENCE = Symbol('nothing came for a while');

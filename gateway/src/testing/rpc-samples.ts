@@ -148,6 +148,7 @@ const KNOWN: KnownOf<typeof BackupService> &
   },
   deleteFleetStrategy: { rest: () => ['DELETE', '/strategies/sample'] },
 
+  watchFleet: { rest: ({ clusterId }) => ['GET', `/fleet/watch?clusterId=${clusterId}`] },
   listFleet: { rest: ({ clusterId }) => ['GET', `/fleet?clusterId=${clusterId}`] },
   listOccurrences: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/occurrences`] },
   previewStrategy: { rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/strategy/preview`] },

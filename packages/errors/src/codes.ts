@@ -19,6 +19,7 @@ export interface ErrorRow {
     | 'RESOURCE_EXHAUSTED'
     | 'FAILED_PRECONDITION'
     | 'ABORTED'
+    | 'OUT_OF_RANGE'
     | 'UNIMPLEMENTED'
     | 'INTERNAL'
     | 'UNAVAILABLE'
@@ -66,6 +67,7 @@ export const ERRORS = {
   target_needs_cleaning: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   plan_stale: { grpc: 'ABORTED', http: 409, number: 10001, retryable: false, log: 'info' },
   plan_blocked: { grpc: 'FAILED_PRECONDITION', http: 400, number: 10001, retryable: false, log: 'info' },
+  cursor_too_old: { grpc: 'OUT_OF_RANGE', http: 410, number: 10001, retryable: false, log: 'info' },
   wrong_state: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'error' },
   conflict: { grpc: 'ABORTED', http: 409, number: 10001, retryable: true, log: 'info' },
   canceled: { grpc: 'CANCELLED', http: 499, number: 10000, retryable: false, log: 'info' },

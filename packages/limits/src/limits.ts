@@ -97,6 +97,12 @@ export const DEFAULT_PAGE_SIZE = 10;
 /** Clusters on a page of the fleet, and where it is left out. */
 export const MAX_FLEET_PAGE = 200;
 export const DEFAULT_FLEET_PAGE = 50;
+/** Streams of changes of the fleet that a copy of scheduler-service serves. */
+export const MAX_FLEET_WATCHERS = 500;
+/** How old the cursor of such a stream may be, in milliseconds. */
+export const MAX_CURSOR_AGE_MS = 900_000;
+/** Clusters that changed since a cursor. */
+export const MAX_CURSOR_CHANGES = 2_000;
 /** Workers on a page, and where it is left out. */
 export const MAX_WORKERS_PAGE = 200;
 export const DEFAULT_WORKERS_PAGE = 50;

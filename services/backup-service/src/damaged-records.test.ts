@@ -137,7 +137,7 @@ describe('a damaged record', () => {
     expect(newest.backups.map(({ backupId }) => backupId)).toEqual([good]);
     await damage(bad, 'deletion');
     const after = new Date(now.getTime() - 5_000);
-    const changed = await service.backups.listChangedClusters({ after, limit: 10, pageToken: '' });
+    const changed = await service.backups.listChangedClusters({ after, limit: 10, pageToken: '', active: false });
     expect(changed.backups.map(({ backupId }) => backupId)).toEqual([good]);
     expect(changed.clusterIds).toEqual([other]);
   });

@@ -32,7 +32,11 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 const changes = (after: Date, limit: number, now: Date, behind?: ChangesWish['behind']) =>
-  finished.changedBackups({ after, limit, ...(behind && { behind }), fitting: (found) => found }, now, signal);
+  finished.changedBackups(
+    { after, limit, active: false, ...(behind && { behind }), fitting: (found) => found },
+    now,
+    signal,
+  );
 const clustersOf = ({ backups }: ChangedBackups) => backups.map(({ clusterId }) => clusterId);
 const newCluster = () => `cluster-${randomUUID().slice(0, 8)}`;
 
@@ -125,22 +129,26 @@ describe('changed clusters', () => {
       after: undefined,
       limit: 10,
       pageToken: '',
+      active: false,
     });
     expect(clusterIds).toEqual([]);
     expect(more).toBe(false);
     expect(Math.abs(Date.now() - Number(nextAfter))).toBeLessThan(10_000);
-    await expect(service.backups.listChangedClusters({ after: NOW, limit: 0, pageToken: '' })).rejects.toMatchObject({
+    await expect(
+      service.backups.listChangedClusters({ after: NOW, limit: 0, pageToken: '', active: false }),
+    ).rejects.toMatchObject({
       code: 'invalid_argument',
     });
   });
 
-  it('are told when a backup ended, was pinned, or is deleted, and not while one runs', async () => {
+  it('are told when a backup ended, was pinned, or is deleted, and while one runs only where that is asked for', async () => {
     const { backups } = service;
     const cluster = newCluster();
     const id = await good(cluster, at(-1_000));
-    const since = await backups.listChangedClusters({ after: undefined, limit: 10, pageToken: '' });
+    const ask = { limit: 10, pageToken: '', active: false };
+    const since = await backups.listChangedClusters({ ...ask, after: undefined });
     // A second before: what the clock is known to say may be put right meanwhile.
-    const asked = { after: since.nextAfter && plus(since.nextAfter, OVERLAP_MS - 1_000), limit: 10, pageToken: '' };
+    const asked = { ...ask, after: since.nextAfter && plus(since.nextAfter, OVERLAP_MS - 1_000) };
     const { backup: pinned } = await backups.pinBackup({ id });
     const told = async () => {
       const answer = await backups.listChangedClusters(asked);
@@ -158,6 +166,7 @@ describe('changed clusters', () => {
     const running = await service.newCluster();
     await backups.startBackup(wishFor(running));
     expect((await backups.listChangedClusters(asked)).clusterIds).not.toContain(running);
+    expect((await backups.listChangedClusters({ ...asked, active: true })).clusterIds).toContain(running);
   });
 
   it('are told again where they became visible late (C1)', async () => {

@@ -12,7 +12,14 @@ import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { FAR } from '@tidemark/mongo/time-range';
 import { plus } from '@tidemark/task/time';
 import type { Db } from 'mongodb';
-import { type Backup, type DeletedBy, type DeletionState, type FinishedState, isDamaged } from './backup.ts';
+import {
+  type Backup,
+  type BackupState,
+  type DeletedBy,
+  type DeletionState,
+  type FinishedState,
+  isDamaged,
+} from './backup.ts';
 import { NOT_LISTED } from './backup-message.ts';
 import { persist } from './persist.ts';
 import type { ClusterDocument } from './registry-store.ts';
@@ -31,7 +38,7 @@ export type GoodBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'endTi
 /** A good backup that a verification found good. */
 export type VerifiedBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'result'>;
 
-/** Of a finished backup, what a change may have touched. */
+/** Of a backup, what a change may have touched. */
 export type ChangedBackup = Pick<
   Backup,
   | '_id'
@@ -50,6 +57,8 @@ export type ChangedBackup = Pick<
 export interface ChangesWish {
   readonly after: Date;
   readonly limit: number;
+  /** Also of backups that have not ended. */
+  readonly active: boolean;
   /** The last change that was told, where others of its instant follow: only these are told. */
   readonly behind?: { readonly at: Date; readonly id: string };
   /** The first of the changes that fit into a message, at least one. */
@@ -83,7 +92,7 @@ export interface FinishedBackups {
   newestVerifiedOf(clusterIds: readonly string[], signal: AbortSignal): Promise<VerifiedBackup[]>;
   /** Of each cluster the two backups that were accepted last: where one is active, it is the first of them. */
   latestOf(clusterIds: readonly string[], signal: AbortSignal): Promise<Backup[]>;
-  /** The finished backups that changed since, the oldest change first. */
+  /** The finished backups that changed since, or all, the oldest change first. */
   changedBackups(wish: ChangesWish, now: Date, signal: AbortSignal): Promise<ChangedBackups>;
   /** What lies in the bins of all storages, or of one, by storage; one whose bin is empty is left out. */
   bins(signal: AbortSignal, storageId?: string): Promise<ReadonlyMap<string, Bin>>;
@@ -121,6 +130,7 @@ export const OVERLAP_MS = 10_000;
 const PENDING = ['Requested', 'Deleting', 'DeleteFailed'] as const;
 const DELETERS = ['person', 'retention'] as const;
 const FINISHED: readonly FinishedState[] = ['Succeeded', 'Failed', 'Canceled'];
+const ALL_STATES: readonly BackupState[] = [...FINISHED, 'Queued', 'Running', 'Canceling'];
 const VERDICT = 'verification.counts.state';
 const CHANGED_FIELDS = {
   clusterId: 1,
@@ -170,9 +180,13 @@ export function createFinishedBackups(db: Db): FinishedBackups {
   }
 
   /** Changes from an instant to another, both included, the oldest first. */
-  async function changesIn(from: Date, to: Date, limit: number, signal: AbortSignal): Promise<ChangedBackup[]> {
+  async function changesIn(
+    states: readonly BackupState[],
+    { from, to, limit }: { readonly from: Date; readonly to: Date; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<ChangedBackup[]> {
     const found = await Promise.all(
-      FINISHED.map((state) =>
+      states.map((state) =>
         backups
           .find({ state, updateTime: { $gte: from, $lte: to } }, { projection: CHANGED_FIELDS, signal })
           .sort({ updateTime: 1 })
@@ -188,13 +202,12 @@ export function createFinishedBackups(db: Db): FinishedBackups {
 
   /** What changed at one instant, by id. */
   async function changesAt(
-    instant: Date,
-    afterId: string,
-    limit: number,
+    states: readonly BackupState[],
+    { instant, afterId, limit }: { readonly instant: Date; readonly afterId: string; readonly limit: number },
     signal: AbortSignal,
   ): Promise<ChangedBackup[]> {
     const found = await Promise.all(
-      FINISHED.map((state) =>
+      states.map((state) =>
         backups
           .find({ state, updateTime: instant, _id: { $gt: afterId } }, { projection: CHANGED_FIELDS, signal })
           .sort({ _id: 1 })
@@ -242,10 +255,11 @@ export function createFinishedBackups(db: Db): FinishedBackups {
         ),
       ),
 
-    changedBackups: ({ after, limit, behind, fitting }, now, signal) =>
+    changedBackups: ({ after, limit, active, behind, fitting }, now, signal) =>
       persist(signal, async () => {
+        const states = active ? ALL_STATES : FINISHED;
         if (behind) return ofInstant(behind.at, behind.id);
-        const found = await changesIn(plus(after, -OVERLAP_MS), now, limit + 1, signal);
+        const found = await changesIn(states, { from: plus(after, -OVERLAP_MS), to: now, limit: limit + 1 }, signal);
         const fit = fitting(found.slice(0, limit));
         const first = found[fit.length];
         if (!first) return { backups: found, nextAfter: now, more: false };
@@ -253,7 +267,7 @@ export function createFinishedBackups(db: Db): FinishedBackups {
         return before.length > 0 ? told(before, first.updateTime, now) : ofInstant(first.updateTime, '');
 
         async function ofInstant(instant: Date, afterId: string): Promise<ChangedBackups> {
-          const same = await changesAt(instant, afterId, limit + 1, signal);
+          const same = await changesAt(states, { instant, afterId, limit: limit + 1 }, signal);
           const backups = fitting(same.slice(0, limit));
           const last = backups.length < same.length ? backups.at(-1) : undefined;
           return { ...told(backups, plus(instant, 1), now), ...(last && { behind: { at: instant, id: last._id } }) };

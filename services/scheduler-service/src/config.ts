@@ -22,6 +22,8 @@ export interface SchedulerConfig extends TransportSecurity {
   readonly skewMs: number;
   /** How often changes of backups, clusters and strategies are asked for. */
   readonly refreshMs: number;
+  /** How often changes are handed to those who watch the fleet. */
+  readonly watchMs: number;
   /** How often the picture of the fleet is made anew from the records. */
   readonly rebuildMs: number;
   /** How often retention is applied where nothing changed. */
@@ -71,6 +73,12 @@ export function toConfig(env: Env, onRead?: OnRead): SchedulerConfig {
     refreshMs: reader.seconds('TIDEMARK_FLEET_REFRESH_SECONDS', {
       about: 'Between two questions for changed backups, clusters and strategies.',
       default: 5,
+      min: 0.05,
+      max: 300,
+    }),
+    watchMs: reader.seconds('TIDEMARK_FLEET_WATCH_SECONDS', {
+      about: 'Between two questions for what runs, while somebody watches the fleet.',
+      default: 2,
       min: 0.05,
       max: 300,
     }),

@@ -6,18 +6,12 @@
  */
 import { createHash } from 'node:crypto';
 import type { FleetCluster } from './fleet.ts';
+import { type FleetScope, filtersOf, type Members, matcherOf, NO_MEMBERS, withMember } from './fleet-scope.ts';
 import { VERDICTS, type Verdict, verdictOf } from './fleet-verdict.ts';
 
-export interface FleetFilter {
-  /** Empty means all. */
-  readonly clusterIds: readonly string[];
-  /** The clusters are what the caller sees, and were not asked for. */
-  readonly withinSight?: boolean;
-  readonly labels: Readonly<Record<string, string>>;
+export interface FleetFilter extends FleetScope {
   /** Empty means all. */
   readonly verdicts: readonly Verdict[];
-  /** In the id or the name, whatever the case; empty means any. */
-  readonly text: string;
 }
 
 export interface FleetPlace {
@@ -31,24 +25,24 @@ export interface FleetPage {
   readonly places: readonly FleetPlace[];
   /** Of all clusters that the filter but its verdicts lets through. */
   readonly counts: ReadonlyMap<Verdict, number>;
+  /** Of the same clusters as the counts. */
+  readonly members: Members;
   readonly more: boolean;
 }
 
 /** The first places of those behind one, or of all. */
 export function fleetPage(
   clusters: ReadonlyMap<string, FleetCluster>,
-  { clusterIds, labels, verdicts, text }: FleetFilter,
+  { verdicts, ...scope }: FleetFilter,
   { behind, size, now }: { readonly behind: FleetPlace | undefined; readonly size: number; readonly now: Date },
 ): FleetPage {
-  const wanted = new Set(clusterIds);
-  const asked = Object.entries(labels);
-  const part = text.toLowerCase();
+  const matches = matcherOf(scope);
   const counts = new Map<Verdict, number>(VERDICTS.map((verdict) => [verdict, 0]));
   const places: FleetPlace[] = [];
+  let members = NO_MEMBERS;
   for (const [id, cluster] of clusters) {
-    if (wanted.size > 0 && !wanted.has(id)) continue;
-    if (!asked.every(([name, value]) => cluster.labels[name] === value)) continue;
-    if (part !== '' && !id.toLowerCase().includes(part) && !cluster.name.toLowerCase().includes(part)) continue;
+    if (!matches(id, cluster)) continue;
+    members = withMember(members, cluster);
     const verdict = verdictOf(cluster, now);
     counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
     if (verdicts.length > 0 && !verdicts.includes(verdict)) continue;
@@ -56,7 +50,7 @@ export function fleetPage(
     if (!behind || compare(place, behind) > 0) places.push(place);
   }
   places.sort(compare);
-  return { places: places.slice(0, size), counts, more: places.length > size };
+  return { places: places.slice(0, size), counts, members, more: places.length > size };
 }
 
 function compare(one: FleetPlace, other: FleetPlace): number {
@@ -66,10 +60,9 @@ function compare(one: FleetPlace, other: FleetPlace): number {
   return one.id < other.id ? -1 : Number(one.id > other.id);
 }
 
-/** Names the filter, so that a token of another list is not taken: the clusters that were asked for, and whatever the caller sees otherwise. */
-export function digestOf({ clusterIds, withinSight, labels, verdicts, text }: FleetFilter): string {
-  const asked = withinSight ? [] : [...clusterIds].sort();
-  const filters = JSON.stringify([asked, Object.entries(labels).sort(), [...verdicts].sort(), text]);
+/** Names the filter, so that a token of another list is not taken. */
+export function digestOf({ verdicts, ...scope }: FleetFilter): string {
+  const filters = JSON.stringify([...filtersOf(scope), [...verdicts].sort()]);
   return createHash('sha256').update(filters).digest('base64url').slice(0, 8);
 }
 

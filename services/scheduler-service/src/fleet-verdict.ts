@@ -14,10 +14,17 @@ const SLACK_MS = 4 * HOUR_MS;
  * two windows and four hours; `veryLate`: than twice that time and four hours. `noPlan`: no rule plans any.
  */
 export function verdictOf(cluster: FleetCluster, now: Date): Verdict {
+  return verdictUntil(cluster, now).verdict;
+}
+
+/** The verdict, and until when it holds while nothing but time passes, in milliseconds since 1970. */
+export function verdictUntil(cluster: FleetCluster, now: Date): { readonly verdict: Verdict; readonly until: number } {
   const intervalMs = expectedIntervalMs(cluster);
-  if (intervalMs === undefined) return 'noPlan';
-  if (!cluster.newest) return 'never';
-  const ageMs = now.getTime() - cluster.newest.endedAt.getTime();
-  if (ageMs > 2 * intervalMs + SLACK_MS) return 'veryLate';
-  return ageMs > 1.25 * intervalMs + SLACK_MS ? 'late' : 'inTime';
+  if (intervalMs === undefined) return { verdict: 'noPlan', until: Number.POSITIVE_INFINITY };
+  if (!cluster.newest) return { verdict: 'never', until: Number.POSITIVE_INFINITY };
+  const endedAt = cluster.newest.endedAt.getTime();
+  const lateAt = endedAt + 1.25 * intervalMs + SLACK_MS;
+  const veryLateAt = endedAt + 2 * intervalMs + SLACK_MS;
+  if (now.getTime() > veryLateAt) return { verdict: 'veryLate', until: Number.POSITIVE_INFINITY };
+  return now.getTime() > lateAt ? { verdict: 'late', until: veryLateAt } : { verdict: 'inTime', until: lateAt };
 }

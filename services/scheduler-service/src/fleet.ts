@@ -211,7 +211,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
   async function refreshBackups(changed: Set<string>, signal: AbortSignal): Promise<void> {
     for (let more = true, pageToken = ''; more; ) {
       const answer = await backups.listChangedClusters(
-        { after: backupsAfter, limit: PAGE, pageToken },
+        { after: backupsAfter, limit: PAGE, pageToken, active: false },
         { signal, caller: CALLER },
       );
       const news = newsOf(answer);
@@ -255,7 +255,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
       const from = cursor();
       if (backupsAfter === undefined) {
         const start = await backups.listChangedClusters(
-          { after: undefined, limit: 1, pageToken: '' },
+          { after: undefined, limit: 1, pageToken: '', active: false },
           { signal, caller: CALLER },
         );
         backupsAfter = start.nextAfter;
@@ -347,7 +347,8 @@ function* batches<T>(all: readonly T[], size: number): Generator<T[]> {
   for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size);
 }
 
-const rulesSince = (strategies: Backends['strategies'], updatedAfter: Date | undefined, signal: AbortSignal) =>
+/** The rules that changed since; all of them where it is undefined. */
+export const rulesSince = (strategies: Backends['strategies'], updatedAfter: Date | undefined, signal: AbortSignal) =>
   listAll(strategies, [], updatedAfter, signal);
 const rulesOf = (strategies: Backends['strategies'], clusterIds: string[], signal: AbortSignal) =>
   listAll(strategies, clusterIds, undefined, signal);

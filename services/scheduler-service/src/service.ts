@@ -7,8 +7,9 @@ import { openBackends } from './backends.ts';
 import type { SchedulerConfig } from './config.ts';
 import { startDueLoop } from './due-loop.ts';
 import { createFleet } from './fleet.ts';
+import { createFleetFeed } from './fleet-feed.ts';
 import { startFleetLoop } from './fleet-loop.ts';
-import { log, storeLog } from './logger.ts';
+import { fleetLog, log, storeLog } from './logger.ts';
 import { createOutcomeCount, tellOf } from './metrics.ts';
 import { createOccurrenceStore, OCCURRENCE_INDEXES } from './occurrence-store.ts';
 import { createQuarantines } from './quarantines.ts';
@@ -45,6 +46,18 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
   const fleet = createFleet({ backends, quarantines, now });
   stack.use(tellOf(fleet, now));
   stack.use(startFleetLoop({ ...config, fleet, backends, quarantines, now }));
+  const feed = createFleetFeed({ fleet, backends, now });
+  stack.use(
+    startLoop({
+      name: 'changes of the fleet',
+      everyMs: config.watchMs,
+      log: fleetLog,
+      async run(signal) {
+        await feed.round(signal);
+        return false;
+      },
+    }),
+  );
   const outcomes = createOutcomeCount(store, now);
   stack.use(
     startLoop({
@@ -80,7 +93,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
       services: [
         occurrenceService({ store, backends, quarantines, now, exactTotal: config.exactTotal }),
         retentionService({ backends, now }),
-        fleetService({ fleet, backends, now }),
+        fleetService({ fleet, feed, backends, now }),
       ],
     }),
   );

@@ -1,8 +1,9 @@
 import { DEFAULT_FLEET_PAGE, MAX_FLEET_PAGE } from '@tidemark/limits/limits';
 import { z } from 'zod';
+import { isPageToken } from '../../calls/page-token.ts';
 import type { Operation } from '../operation.ts';
 import { Id, leftOut, leftOutOrFrom1, listOf } from '../validate.ts';
-import { GoesOn, time } from './common.ts';
+import { EventsBrokeOff, GoesOn, jsonLine, time } from './common.ts';
 
 /** From the worst to the best. */
 export const VERDICT_NAMES = ['never', 'veryLate', 'late', 'noPlan', 'inTime'] as const;
@@ -14,16 +15,28 @@ const ONE_VALUE = 'must name each label once: no cluster has two values of one';
 /** Of a label and its value. */
 export const labelName = (label: string): string => label.slice(0, label.indexOf('='));
 
-const Query = z.object({
+const Scope = {
   clusterId: listOf(Id).describe('Only this cluster, or these where it is given several times.'),
-  verdict: listOf(z.enum(VERDICT_NAMES, A_VERDICT)).describe(
-    'Only clusters with one of these; may be given several times.',
-  ),
   label: listOf(z.string(A_LABEL).regex(/^(?!__proto__=)[^=]+=/, A_LABEL))
     .refine((labels) => new Set(labels.map(labelName)).size === labels.length, ONE_VALUE)
     .describe('Only clusters with this label, such as `env=prod`; with all of them where it is given several times.'),
   text: leftOut(z.string('must be a text')).describe(
     'In the id or the name, whatever the case; at most 64 characters.',
+  ),
+};
+
+const A_CURSOR = 'must be the whole cursor of an answer about the same clusters, labels and text';
+const WatchQuery = z.object({
+  ...Scope,
+  cursor: leftOut(z.string(A_CURSOR).refine(isPageToken, A_CURSOR)).describe(
+    'Of an event before, or of `GET /fleet`, with the same clusters, labels and text: only what changed since is told. The header `Last-Event-ID` does the same.',
+  ),
+});
+
+const Query = z.object({
+  ...Scope,
+  verdict: listOf(z.enum(VERDICT_NAMES, A_VERDICT)).describe(
+    'Only clusters with one of these; may be given several times.',
   ),
   pageSize: leftOutOrFrom1(MAX_FLEET_PAGE).describe(
     `1 to ${MAX_FLEET_PAGE}; ${DEFAULT_FLEET_PAGE} by default, and for 0, which is left out.`,
@@ -117,6 +130,10 @@ export const listFleet = {
         .describe('How many clusters have each verdict, of all that the filters but `verdict` let through.'),
       asOf: time('Up to when changes were taken in.'),
       pageToken: z.string().optional().describe('For the next page; absent behind the last one.'),
+      cursor: z
+        .string()
+        .optional()
+        .describe('For `GET /fleet/watch` with the same clusters, labels and text: what changes from here on.'),
     }),
     example: {
       clusters: [ROW],
@@ -127,3 +144,55 @@ export const listFleet = {
 } as const satisfies Operation;
 
 export type VerdictName = (typeof VERDICT_NAMES)[number];
+
+const FleetEvent = z
+  .union([
+    z
+      .object({
+        event: z.literal('fleet'),
+        id: z.string().optional().describe('The cursor, where the event has one.'),
+        data: jsonLine({
+          type: 'object',
+          properties: {
+            restart: { type: 'boolean', description: 'What was told before counts no more: all clusters follow.' },
+            clusters: {
+              type: 'array',
+              description: 'That are new or changed, as they are now.',
+              items: { $ref: '#/components/schemas/FleetRow' },
+            },
+            goneClusterIds: {
+              type: 'array',
+              description: 'That are among those asked for no longer.',
+              items: { type: 'string' },
+            },
+            counts: { type: 'object', description: 'How many clusters have each verdict.' },
+            asOf: { type: 'string', format: 'date-time', description: 'Up to when changes were taken in.' },
+            cursor: {
+              type: 'string',
+              description: 'Where to go on; absent, like the two before, while more follows at once.',
+            },
+          },
+          required: ['clusters', 'goneClusterIds'],
+        }),
+      })
+      .meta({ id: 'FleetChanged', title: 'what changed' }),
+    EventsBrokeOff,
+  ])
+  .meta({ id: 'FleetEvent', description: 'One server-sent event; its `data` is a line of JSON.' });
+
+export const watchFleet = {
+  id: 'watchFleet',
+  tag: 'Fleet',
+  call: 'watchFleet',
+  summary: 'Follows the clusters and whether they are safe',
+  description:
+    'Server-sent events `fleet`: first all clusters, the least safe first, in as many events as it takes until one has a `cursor`; then what changed, within a few seconds, and an event without clusters every 15 seconds. `error` when the stream broke off: go on with the last `cursor`. A cursor holds for 15 minutes, at any copy, and while no cluster comes or goes; then the answer is 410, and the stream is opened without one. A parameter that is not known is a 400. Use `fetch`, which can send the token; a token never goes into a URL.',
+  query: WatchQuery,
+  answer: {
+    type: 'text/event-stream',
+    description: 'Events as they come. The schema is that of each; `data` is a line of JSON.',
+    event: FleetEvent,
+    example: `event: fleet\nid: WyI4\ndata: ${JSON.stringify({ clusters: [ROW], goneClusterIds: [], counts: { inTime: 1 }, asOf: '2026-01-06T08:01:00.000Z', cursor: 'WyI4' })}\n\n`,
+  },
+  errors: ['cluster_not_found', 'cursor_too_old'],
+} as const satisfies Operation;

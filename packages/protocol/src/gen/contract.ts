@@ -275,6 +275,13 @@ export const CALLS = {
     "subject": "own clusters",
     "field": "clusterIds"
   },
+  "watchFleet": {
+    "method": "tidemark.scheduler.v1.FleetService/WatchFleet",
+    "request": "tidemark.scheduler.v1.WatchFleetRequest",
+    "role": "viewer",
+    "subject": "own clusters",
+    "field": "clusterIds"
+  },
   "getStrategy": {
     "method": "tidemark.strategy.v1.StrategyService/GetStrategy",
     "request": "tidemark.strategy.v1.GetStrategyRequest",
@@ -637,6 +644,10 @@ export const METHODS = {
   },
   "tidemark.scheduler.v1.FleetService/ListFleet": {
     "request": "tidemark.scheduler.v1.ListFleetRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.FleetService/WatchFleet": {
+    "request": "tidemark.scheduler.v1.WatchFleetRequest",
     "repeatable": true
   },
   "tidemark.strategy.v1.StrategyService/GetStrategy": {
@@ -1068,6 +1079,20 @@ export const MESSAGES = {
       "max": 200
     },
     "pageToken": {
+      "maxLength": 512
+    },
+    "withinSight": {
+      "internal": true
+    }
+  },
+  "tidemark.scheduler.v1.WatchFleetRequest": {
+    "clusterIds": {
+      "id": true
+    },
+    "text": {
+      "maxLength": 64
+    },
+    "cursor": {
       "maxLength": 512
     },
     "withinSight": {

@@ -610,6 +610,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/fleet/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follows the clusters and whether they are safe
+         * @description Server-sent events `fleet`: first all clusters, the least safe first, in as many events as it takes until one has a `cursor`; then what changed, within a few seconds, and an event without clusters every 15 seconds. `error` when the stream broke off: go on with the last `cursor`. A cursor holds for 15 minutes, at any copy, and while no cluster comes or goes; then the answer is 410, and the stream is opened without one. A parameter that is not known is a 400. Use `fetch`, which can send the token; a token never goes into a URL.
+         *
+         *     Needs the role viewer.
+         */
+        get: operations["watchFleet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/backups/{backupId}/verify": {
         parameters: {
             query?: never;
@@ -1523,6 +1545,16 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** what changed */
+        FleetChanged: {
+            /** @constant */
+            event: "fleet";
+            /** @description The cursor, where the event has one. */
+            id?: string;
+            data: string;
+        };
+        /** @description One server-sent event; its `data` is a line of JSON. */
+        FleetEvent: components["schemas"]["FleetChanged"] | components["schemas"]["EventsBrokeOff"];
         /** @description A cluster, and whether it is safe. */
         FleetRow: {
             clusterId: string;
@@ -1769,6 +1801,8 @@ export interface components {
                 asOf: string;
                 /** @description For the next page; absent behind the last one. */
                 pageToken?: string;
+                /** @description For `GET /fleet/watch` with the same clusters, labels and text: what changes from here on. */
+                cursor?: string;
             };
         };
         ListFleetStrategiesAnswer: {
@@ -8359,6 +8393,112 @@ export interface operations {
             };
         };
     };
+    watchFleet: {
+        parameters: {
+            query: {
+                /** @description Only this cluster, or these where it is given several times. */
+                clusterId: string[];
+                /** @description Only clusters with this label, such as `env=prod`; with all of them where it is given several times. */
+                label: string[];
+                /** @description In the id or the name, whatever the case; at most 64 characters. */
+                text?: string;
+                /** @description Of an event before, or of `GET /fleet`, with the same clusters, labels and text: only what changed since is told. The header `Last-Event-ID` does the same. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events as they come. The schema is that of each; `data` is a line of JSON. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example event: fleet
+                     *     id: WyI4
+                     *     data: {"clusters":[{"clusterId":"test-tidb","name":"orders","labels":{"env":"prod"},"verdict":"inTime","registerTime":"2026-01-01T08:00:00.000Z","newestGood":{"endTime":"2026-01-06T00:31:00.000Z","recoveryPointTime":"2026-01-05T23:00:01.020Z","ageSeconds":27000},"intervalSeconds":86400,"nextStartTime":"2026-01-06T23:00:00.000Z","last":{"backupId":"h6IhUQh-Q32MDOfcVieYgA","state":"Succeeded","endTime":"2026-01-06T00:31:00.000Z"}}],"goneClusterIds":[],"counts":{"inTime":1},"asOf":"2026-01-06T08:01:00.000Z","cursor":"WyI4"}
+                     */
+                    "text/event-stream": components["schemas"]["FleetEvent"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10003` No such cluster, or none that this token may see. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10001` What changed since the cursor cannot be told any more; watch without one. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `20606` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `20606` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `20606` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `20606` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     verifyBackup: {
         parameters: {
             query?: never;
@@ -10110,12 +10250,12 @@ export interface operations {
             query: {
                 /** @description Only this cluster, or these where it is given several times. */
                 clusterId: string[];
-                /** @description Only clusters with one of these; may be given several times. */
-                verdict: ("never" | "veryLate" | "late" | "noPlan" | "inTime")[];
                 /** @description Only clusters with this label, such as `env=prod`; with all of them where it is given several times. */
                 label: string[];
                 /** @description In the id or the name, whatever the case; at most 64 characters. */
                 text?: string;
+                /** @description Only clusters with one of these; may be given several times. */
+                verdict: ("never" | "veryLate" | "late" | "noPlan" | "inTime")[];
                 /** @description 1 to 200; 50 by default, and for 0, which is left out. */
                 pageSize?: number;
                 /** @description The `page.pageToken` of an answer to the same list with the same filters: the list goes on behind it, however deep that is, and `page` is not looked at. */

@@ -16,12 +16,12 @@ import type { Dependencies } from './context.ts';
 const TOKEN = new RegExp(`^(\\d{1,15})_(${ID})$`);
 
 /**
- * The clusters of which a finished backup changed, and these backups, as many as fit; without `after`, where to begin.
+ * The clusters of which a backup changed (one that has ended, unless others are asked for too), and these backups, as many as fit; without `after`, where to begin.
  * Where what changed at one instant does not fit, its rest follows under a token. What cannot be read is left out.
  */
 export function listChangedClusters({ finished, quarantines, now }: Dependencies) {
   return async (
-    { after, limit, pageToken }: ListChangedClustersRequest,
+    { after, limit, pageToken, active }: ListChangedClustersRequest,
     { signal }: CallContext,
   ): Promise<ListChangedClustersResponse> => {
     const check = validation();
@@ -39,6 +39,7 @@ export function listChangedClusters({ finished, quarantines, now }: Dependencies
       {
         after,
         limit,
+        active,
         ...(id !== undefined && { behind: { at: new Date(Number(at)), id } }),
         fitting: (changes) => fitting(changes, { encode: (change) => ({ finish: () => readably(change) ?? NOTHING }) }),
       },

@@ -6,6 +6,7 @@ import {
   BackupServiceService,
   type CancelBackupRequest,
   type ChangedBackup,
+  type ClusterActivity,
   type DeleteBackupRequest,
   ListBackupsResponse,
   type StartBackupRequest,
@@ -57,6 +58,10 @@ export class Neighbours {
   changed: string[] = [];
   /** Backups that are told to have changed, each time anew. */
   changedBackups: ChangedBackup[] = [];
+  /** What runs, and what ended last, by cluster. */
+  readonly activities = new Map<string, ClusterActivity>();
+  /** Clusters of which that was asked for. */
+  readonly activitiesAsked: string[] = [];
   /** How often the next questions for changes are refused. */
   refusals = 0;
   /** How often changes were asked for. */
@@ -239,6 +244,10 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
         cancelBackup: async (request) => neighbours().cancel(request),
         deleteBackup: async (request) => neighbours().delete(request),
         listNewestGood: async ({ clusterIds, pageToken }) => neighbours().newestGood(clusterIds, pageToken),
+        listActivity: async ({ clusterIds }) => {
+          neighbours().activitiesAsked.push(...clusterIds);
+          return { clusters: clusterIds.flatMap((id) => neighbours().activities.get(id) ?? []) };
+        },
         listChangedClusters: async ({ after, pageToken }) => ({
           ...(after ? neighbours().changes(pageToken) : { clusterIds: [], backups: [], nextPageToken: '' }),
           nextAfter: new Date(),

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/scheduler/v1/fleet_service.proto.
  */
 export const file_tidemark_scheduler_v1_fleet_service: GenFile = /*@__PURE__*/
-  fileDesc("Cil0aWRlbWFyay9zY2hlZHVsZXIvdjEvZmxlZXRfc2VydmljZS5wcm90bxIVdGlkZW1hcmsuc2NoZWR1bGVyLnYxItYECghGbGVldFJvdxISCgpjbHVzdGVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSOwoGbGFiZWxzGAMgAygLMisudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0Um93LkxhYmVsc0VudHJ5EjQKB3ZlcmRpY3QYBCABKA4yIy50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRWZXJkaWN0EjEKDXJlZ2lzdGVyX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWdvb2RfZW5kX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKE3JlY292ZXJ5X3BvaW50X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKE3ZlcmlmaWVkX3BvaW50X3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGludGVydmFsX3NlY29uZHMYCSABKA0SMwoPbmV4dF9zdGFydF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgZhY3RpdmUYCyABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuQWN0aXZlQmFja3VwEi0KBGxhc3QYDCABKAsyHy50aWRlbWFyay5iYWNrdXAudjEuRW5kZWRCYWNrdXAaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJRCgpGbGVldENvdW50EjQKB3ZlcmRpY3QYASABKA4yIy50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRWZXJkaWN0Eg0KBWNvdW50GAIgASgNIp0CChBMaXN0RmxlZXRSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJEkMKBmxhYmVscxgCIAMoCzIzLnRpZGVtYXJrLnNjaGVkdWxlci52MS5MaXN0RmxlZXRSZXF1ZXN0LkxhYmVsc0VudHJ5EjUKCHZlcmRpY3RzGAMgAygOMiMudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0VmVyZGljdBIMCgR0ZXh0GAQgASgJEhEKCXBhZ2Vfc2l6ZRgFIAEoBRISCgpwYWdlX3Rva2VuGAYgASgJEhQKDHdpdGhpbl9zaWdodBgHIAEoCBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrkBChFMaXN0RmxlZXRSZXNwb25zZRItCgRyb3dzGAEgAygLMh8udGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0Um93EjEKBmNvdW50cxgCIAMoCzIhLnRpZGVtYXJrLnNjaGVkdWxlci52MS5GbGVldENvdW50EhcKD25leHRfcGFnZV90b2tlbhgDIAEoCRIpCgVhc19vZhgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqsQEKDEZsZWV0VmVyZGljdBIdChlGTEVFVF9WRVJESUNUX1VOU1BFQ0lGSUVEEAASFwoTRkxFRVRfVkVSRElDVF9ORVZFUhABEhsKF0ZMRUVUX1ZFUkRJQ1RfVkVSWV9MQVRFEAISFgoSRkxFRVRfVkVSRElDVF9MQVRFEAMSGQoVRkxFRVRfVkVSRElDVF9OT19QTEFOEAQSGQoVRkxFRVRfVkVSRElDVF9JTl9USU1FEAUycwoMRmxlZXRTZXJ2aWNlEmMKCUxpc3RGbGVldBInLnRpZGVtYXJrLnNjaGVkdWxlci52MS5MaXN0RmxlZXRSZXF1ZXN0GigudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkxpc3RGbGVldFJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup]);
+  fileDesc("Cil0aWRlbWFyay9zY2hlZHVsZXIvdjEvZmxlZXRfc2VydmljZS5wcm90bxIVdGlkZW1hcmsuc2NoZWR1bGVyLnYxItYECghGbGVldFJvdxISCgpjbHVzdGVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSOwoGbGFiZWxzGAMgAygLMisudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0Um93LkxhYmVsc0VudHJ5EjQKB3ZlcmRpY3QYBCABKA4yIy50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRWZXJkaWN0EjEKDXJlZ2lzdGVyX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWdvb2RfZW5kX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKE3JlY292ZXJ5X3BvaW50X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKE3ZlcmlmaWVkX3BvaW50X3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGludGVydmFsX3NlY29uZHMYCSABKA0SMwoPbmV4dF9zdGFydF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgZhY3RpdmUYCyABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuQWN0aXZlQmFja3VwEi0KBGxhc3QYDCABKAsyHy50aWRlbWFyay5iYWNrdXAudjEuRW5kZWRCYWNrdXAaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJRCgpGbGVldENvdW50EjQKB3ZlcmRpY3QYASABKA4yIy50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRWZXJkaWN0Eg0KBWNvdW50GAIgASgNIp0CChBMaXN0RmxlZXRSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJEkMKBmxhYmVscxgCIAMoCzIzLnRpZGVtYXJrLnNjaGVkdWxlci52MS5MaXN0RmxlZXRSZXF1ZXN0LkxhYmVsc0VudHJ5EjUKCHZlcmRpY3RzGAMgAygOMiMudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0VmVyZGljdBIMCgR0ZXh0GAQgASgJEhEKCXBhZ2Vfc2l6ZRgFIAEoBRISCgpwYWdlX3Rva2VuGAYgASgJEhQKDHdpdGhpbl9zaWdodBgHIAEoCBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIskBChFMaXN0RmxlZXRSZXNwb25zZRItCgRyb3dzGAEgAygLMh8udGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0Um93EjEKBmNvdW50cxgCIAMoCzIhLnRpZGVtYXJrLnNjaGVkdWxlci52MS5GbGVldENvdW50EhcKD25leHRfcGFnZV90b2tlbhgDIAEoCRIpCgVhc19vZhgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGY3Vyc29yGAUgASgJItEBChFXYXRjaEZsZWV0UmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRJECgZsYWJlbHMYAiADKAsyNC50aWRlbWFyay5zY2hlZHVsZXIudjEuV2F0Y2hGbGVldFJlcXVlc3QuTGFiZWxzRW50cnkSDAoEdGV4dBgDIAEoCRIOCgZjdXJzb3IYBCABKAkSFAoMd2l0aGluX3NpZ2h0GAUgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi3AEKEldhdGNoRmxlZXRSZXNwb25zZRIPCgdyZXN0YXJ0GAEgASgIEi0KBHJvd3MYAiADKAsyHy50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRSb3cSGAoQZ29uZV9jbHVzdGVyX2lkcxgDIAMoCRIxCgZjb3VudHMYBCADKAsyIS50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRDb3VudBIOCgZjdXJzb3IYBSABKAkSKQoFYXNfb2YYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKrEBCgxGbGVldFZlcmRpY3QSHQoZRkxFRVRfVkVSRElDVF9VTlNQRUNJRklFRBAAEhcKE0ZMRUVUX1ZFUkRJQ1RfTkVWRVIQARIbChdGTEVFVF9WRVJESUNUX1ZFUllfTEFURRACEhYKEkZMRUVUX1ZFUkRJQ1RfTEFURRADEhkKFUZMRUVUX1ZFUkRJQ1RfTk9fUExBThAEEhkKFUZMRUVUX1ZFUkRJQ1RfSU5fVElNRRAFMt0BCgxGbGVldFNlcnZpY2USYwoJTGlzdEZsZWV0EicudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkxpc3RGbGVldFJlcXVlc3QaKC50aWRlbWFyay5zY2hlZHVsZXIudjEuTGlzdEZsZWV0UmVzcG9uc2UiA5ACARJoCgpXYXRjaEZsZWV0EigudGlkZW1hcmsuc2NoZWR1bGVyLnYxLldhdGNoRmxlZXRSZXF1ZXN0GikudGlkZW1hcmsuc2NoZWR1bGVyLnYxLldhdGNoRmxlZXRSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup]);
 
 /**
  * A cluster, and whether it is safe.
@@ -220,6 +220,13 @@ export type ListFleetResponse = Message<"tidemark.scheduler.v1.ListFleetResponse
    * @generated from field: google.protobuf.Timestamp as_of = 4;
    */
   asOf?: Timestamp | undefined;
+
+  /**
+   * For WatchFleet with the same clusters, labels and text: tells what changes from here on.
+   *
+   * @generated from field: string cursor = 5;
+   */
+  cursor: string;
 };
 
 /**
@@ -228,6 +235,112 @@ export type ListFleetResponse = Message<"tidemark.scheduler.v1.ListFleetResponse
  */
 export const ListFleetResponseSchema: GenMessage<ListFleetResponse> = /*@__PURE__*/
   messageDesc(file_tidemark_scheduler_v1_fleet_service, 3);
+
+/**
+ * Which clusters, and since when.
+ *
+ * @generated from message tidemark.scheduler.v1.WatchFleetRequest
+ */
+export type WatchFleetRequest = Message<"tidemark.scheduler.v1.WatchFleetRequest"> & {
+  /**
+   * Any of these clusters; empty means all.
+   *
+   * @generated from field: repeated string cluster_ids = 1;
+   */
+  clusterIds: string[];
+
+  /**
+   * With all of these labels.
+   *
+   * @generated from field: map<string, string> labels = 2;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * In the id or in the name, whatever the case.
+   *
+   * @generated from field: string text = 3;
+   */
+  text: string;
+
+  /**
+   * Of a message before, or of ListFleet, with the same clusters, labels and text: goes on behind it, at any copy. It holds for 15 minutes, and while no cluster
+   * comes or goes; then the call is refused (cursor_too_old), and is made again without one.
+   *
+   * @generated from field: string cursor = 4;
+   */
+  cursor: string;
+
+  /**
+   * The cluster ids are those that the caller sees, and were not asked for: a cursor holds although they change.
+   *
+   * @generated from field: bool within_sight = 5;
+   */
+  withinSight: boolean;
+};
+
+/**
+ * Describes the message tidemark.scheduler.v1.WatchFleetRequest.
+ * Use `create(WatchFleetRequestSchema)` to create a new message.
+ */
+export const WatchFleetRequestSchema: GenMessage<WatchFleetRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_scheduler_v1_fleet_service, 4);
+
+/**
+ * What changed. With nothing in it: that all is as it was, every 15 seconds.
+ *
+ * @generated from message tidemark.scheduler.v1.WatchFleetResponse
+ */
+export type WatchFleetResponse = Message<"tidemark.scheduler.v1.WatchFleetResponse"> & {
+  /**
+   * What was told before counts no more: all clusters follow, in as many messages as it takes until one has a cursor.
+   *
+   * @generated from field: bool restart = 1;
+   */
+  restart: boolean;
+
+  /**
+   * Clusters that are new or changed, as they are now. The place in a queue is that of the last change.
+   *
+   * @generated from field: repeated tidemark.scheduler.v1.FleetRow rows = 2;
+   */
+  rows: FleetRow[];
+
+  /**
+   * Clusters that are among those asked for no longer.
+   *
+   * @generated from field: repeated string gone_cluster_ids = 3;
+   */
+  goneClusterIds: string[];
+
+  /**
+   * How many clusters have each verdict, of all that are watched.
+   *
+   * @generated from field: repeated tidemark.scheduler.v1.FleetCount counts = 4;
+   */
+  counts: FleetCount[];
+
+  /**
+   * Where to go on; empty while more follows at once.
+   *
+   * @generated from field: string cursor = 5;
+   */
+  cursor: string;
+
+  /**
+   * Up to when changes were taken in.
+   *
+   * @generated from field: google.protobuf.Timestamp as_of = 6;
+   */
+  asOf?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tidemark.scheduler.v1.WatchFleetResponse.
+ * Use `create(WatchFleetResponseSchema)` to create a new message.
+ */
+export const WatchFleetResponseSchema: GenMessage<WatchFleetResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_scheduler_v1_fleet_service, 5);
 
 /**
  * Whether a cluster has a good backup that is as new as its rules promise, from the worst to the best. How old is the time since the end
@@ -304,6 +417,17 @@ export const FleetService: GenService<{
     methodKind: "unary";
     input: typeof ListFleetRequestSchema;
     output: typeof ListFleetResponseSchema;
+  },
+  /**
+   * The clusters, and then each change of them as it comes; or only what changed since a cursor, and each change. It ends with an error
+   * alone, after which it is called again with the last cursor.
+   *
+   * @generated from rpc tidemark.scheduler.v1.FleetService.WatchFleet
+   */
+  watchFleet: {
+    methodKind: "server_streaming";
+    input: typeof WatchFleetRequestSchema;
+    output: typeof WatchFleetResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_scheduler_v1_fleet_service, 0);

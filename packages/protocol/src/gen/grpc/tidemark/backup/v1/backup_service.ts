@@ -335,6 +335,8 @@ export interface ListChangedClustersRequest {
   limit: number;
   /** Of the answer before, where not all that changed at one instant fit into it: the rest of that, whatever `after` is. */
   pageToken: string;
+  /** Also of backups that have not ended. */
+  active: boolean;
 }
 
 /** Clusters, each once; some may be returned again by the next call. */
@@ -2959,7 +2961,7 @@ export const ListActivityResponse: MessageFns<ListActivityResponse> = {
 };
 
 function createBaseListChangedClustersRequest(): ListChangedClustersRequest {
-  return { after: undefined, limit: 0, pageToken: "" };
+  return { after: undefined, limit: 0, pageToken: "", active: false };
 }
 
 export const ListChangedClustersRequest: MessageFns<ListChangedClustersRequest> = {
@@ -2972,6 +2974,9 @@ export const ListChangedClustersRequest: MessageFns<ListChangedClustersRequest> 
     }
     if (message.pageToken !== "") {
       writer.uint32(26).string(message.pageToken);
+    }
+    if (message.active !== false) {
+      writer.uint32(32).bool(message.active);
     }
     return writer;
   },
@@ -3013,6 +3018,14 @@ export const ListChangedClustersRequest: MessageFns<ListChangedClustersRequest> 
             message.pageToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.active = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3033,6 +3046,7 @@ export const ListChangedClustersRequest: MessageFns<ListChangedClustersRequest> 
     message.after = object.after ?? undefined;
     message.limit = object.limit ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.active = object.active ?? false;
     return message;
   },
 };

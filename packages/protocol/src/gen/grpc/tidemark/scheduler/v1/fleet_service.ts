@@ -8,7 +8,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -128,6 +130,48 @@ export interface ListFleetResponse {
   /** Set where more follow. */
   nextPageToken: string;
   /** When what is told was known; what runs is told as it is now. */
+  asOf:
+    | Date
+    | undefined;
+  /** For WatchFleet with the same clusters, labels and text: tells what changes from here on. */
+  cursor: string;
+}
+
+/** Which clusters, and since when. */
+export interface WatchFleetRequest {
+  /** Any of these clusters; empty means all. */
+  clusterIds: string[];
+  /** With all of these labels. */
+  labels: { [key: string]: string };
+  /** In the id or in the name, whatever the case. */
+  text: string;
+  /**
+   * Of a message before, or of ListFleet, with the same clusters, labels and text: goes on behind it, at any copy. It holds for 15 minutes, and while no cluster
+   * comes or goes; then the call is refused (cursor_too_old), and is made again without one.
+   */
+  cursor: string;
+  /** The cluster ids are those that the caller sees, and were not asked for: a cursor holds although they change. */
+  withinSight: boolean;
+}
+
+export interface WatchFleetRequest_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+/** What changed. With nothing in it: that all is as it was, every 15 seconds. */
+export interface WatchFleetResponse {
+  /** What was told before counts no more: all clusters follow, in as many messages as it takes until one has a cursor. */
+  restart: boolean;
+  /** Clusters that are new or changed, as they are now. The place in a queue is that of the last change. */
+  rows: FleetRow[];
+  /** Clusters that are among those asked for no longer. */
+  goneClusterIds: string[];
+  /** How many clusters have each verdict, of all that are watched. */
+  counts: FleetCount[];
+  /** Where to go on; empty while more follows at once. */
+  cursor: string;
+  /** Up to when changes were taken in. */
   asOf: Date | undefined;
 }
 
@@ -700,7 +744,7 @@ export const ListFleetRequest_LabelsEntry: MessageFns<ListFleetRequest_LabelsEnt
 };
 
 function createBaseListFleetResponse(): ListFleetResponse {
-  return { rows: [], counts: [], nextPageToken: "", asOf: undefined };
+  return { rows: [], counts: [], nextPageToken: "", asOf: undefined, cursor: "" };
 }
 
 export const ListFleetResponse: MessageFns<ListFleetResponse> = {
@@ -716,6 +760,9 @@ export const ListFleetResponse: MessageFns<ListFleetResponse> = {
     }
     if (message.asOf !== undefined) {
       Timestamp.encode(toTimestamp(message.asOf), writer.uint32(34).fork()).join();
+    }
+    if (message.cursor !== "") {
+      writer.uint32(42).string(message.cursor);
     }
     return writer;
   },
@@ -765,6 +812,14 @@ export const ListFleetResponse: MessageFns<ListFleetResponse> = {
             message.asOf = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -786,6 +841,303 @@ export const ListFleetResponse: MessageFns<ListFleetResponse> = {
     message.counts = object.counts?.map((e) => FleetCount.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
     message.asOf = object.asOf ?? undefined;
+    message.cursor = object.cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchFleetRequest(): WatchFleetRequest {
+  return { clusterIds: [], labels: {}, text: "", cursor: "", withinSight: false };
+}
+
+export const WatchFleetRequest: MessageFns<WatchFleetRequest> = {
+  encode(message: WatchFleetRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.clusterIds) {
+      writer.uint32(10).string(v!);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      WatchFleetRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(34).string(message.cursor);
+    }
+    if (message.withinSight !== false) {
+      writer.uint32(40).bool(message.withinSight);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchFleetRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchFleetRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = WatchFleetRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.labels[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.withinSight = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchFleetRequest>): WatchFleetRequest {
+    return WatchFleetRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchFleetRequest>): WatchFleetRequest {
+    const message = createBaseWatchFleetRequest();
+    message.clusterIds = object.clusterIds?.map((e) => e) || [];
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.text = object.text ?? "";
+    message.cursor = object.cursor ?? "";
+    message.withinSight = object.withinSight ?? false;
+    return message;
+  },
+};
+
+function createBaseWatchFleetRequest_LabelsEntry(): WatchFleetRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const WatchFleetRequest_LabelsEntry: MessageFns<WatchFleetRequest_LabelsEntry> = {
+  encode(message: WatchFleetRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchFleetRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchFleetRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchFleetRequest_LabelsEntry>): WatchFleetRequest_LabelsEntry {
+    return WatchFleetRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchFleetRequest_LabelsEntry>): WatchFleetRequest_LabelsEntry {
+    const message = createBaseWatchFleetRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchFleetResponse(): WatchFleetResponse {
+  return { restart: false, rows: [], goneClusterIds: [], counts: [], cursor: "", asOf: undefined };
+}
+
+export const WatchFleetResponse: MessageFns<WatchFleetResponse> = {
+  encode(message: WatchFleetResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.restart !== false) {
+      writer.uint32(8).bool(message.restart);
+    }
+    for (const v of message.rows) {
+      FleetRow.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.goneClusterIds) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.counts) {
+      FleetCount.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.cursor !== "") {
+      writer.uint32(42).string(message.cursor);
+    }
+    if (message.asOf !== undefined) {
+      Timestamp.encode(toTimestamp(message.asOf), writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchFleetResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchFleetResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.restart = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rows.push(FleetRow.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.goneClusterIds.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.counts.push(FleetCount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.asOf = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchFleetResponse>): WatchFleetResponse {
+    return WatchFleetResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchFleetResponse>): WatchFleetResponse {
+    const message = createBaseWatchFleetResponse();
+    message.restart = object.restart ?? false;
+    message.rows = object.rows?.map((e) => FleetRow.fromPartial(e)) || [];
+    message.goneClusterIds = object.goneClusterIds?.map((e) => e) || [];
+    message.counts = object.counts?.map((e) => FleetCount.fromPartial(e)) || [];
+    message.cursor = object.cursor ?? "";
+    message.asOf = object.asOf ?? undefined;
     return message;
   },
 };
@@ -803,11 +1155,29 @@ export const FleetServiceService = {
     responseSerialize: (value: ListFleetResponse): Buffer => Buffer.from(ListFleetResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListFleetResponse => ListFleetResponse.decode(value),
   },
+  /**
+   * The clusters, and then each change of them as it comes; or only what changed since a cursor, and each change. It ends with an error
+   * alone, after which it is called again with the last cursor.
+   */
+  watchFleet: {
+    path: "/tidemark.scheduler.v1.FleetService/WatchFleet" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchFleetRequest): Buffer => Buffer.from(WatchFleetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchFleetRequest => WatchFleetRequest.decode(value),
+    responseSerialize: (value: WatchFleetResponse): Buffer => Buffer.from(WatchFleetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchFleetResponse => WatchFleetResponse.decode(value),
+  },
 } as const;
 
 export interface FleetServiceServer extends UntypedServiceImplementation {
   /** A page of clusters, the least safe first, and how many there are of each verdict. */
   listFleet: handleUnaryCall<ListFleetRequest, ListFleetResponse>;
+  /**
+   * The clusters, and then each change of them as it comes; or only what changed since a cursor, and each change. It ends with an error
+   * alone, after which it is called again with the last cursor.
+   */
+  watchFleet: handleServerStreamingCall<WatchFleetRequest, WatchFleetResponse>;
 }
 
 export interface FleetServiceClient extends Client {
@@ -827,6 +1197,16 @@ export interface FleetServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListFleetResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * The clusters, and then each change of them as it comes; or only what changed since a cursor, and each change. It ends with an error
+   * alone, after which it is called again with the last cursor.
+   */
+  watchFleet(request: WatchFleetRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchFleetResponse>;
+  watchFleet(
+    request: WatchFleetRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchFleetResponse>;
 }
 
 export const FleetServiceClient = makeGenericClientConstructor(
