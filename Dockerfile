@@ -1,6 +1,16 @@
 # One image for every process: docker build --build-arg SERVICE=services/backup-service .
 # It keeps the layout of the workspace: Node runs the TypeScript as it is, and refuses files whose real path lies in
 # node_modules, which is where `pnpm deploy` would put our packages.
+FROM node:26-trixie-slim AS console
+WORKDIR /tidemark
+RUN npm install --global pnpm@10.34.9
+COPY package.json pnpm-lock.yaml pnpm-workspace.yaml tsconfig.json ./
+COPY packages packages
+COPY gateway/console gateway/console
+# With what is optional: the program that builds is among that.
+RUN pnpm install --frozen-lockfile --filter "{./gateway/console}..."
+RUN node gateway/console/build.mjs
+
 FROM node:26-trixie-slim
 ARG SERVICE
 WORKDIR /tidemark
@@ -17,6 +27,7 @@ COPY gateway gateway
 # The workspace names its command line and its tests; their dependencies are not wanted here.
 COPY cli/package.json cli/package.json
 COPY test/package.json test/package.json
+COPY --from=console /tidemark/gateway/console/dist gateway/console/dist
 # The braces make the dots mean what the folder's package depends on; without them nothing of that is installed.
 RUN pnpm install --prod --no-optional --frozen-lockfile --filter "{./${SERVICE}}..."
 RUN install -d -o node /tidemark/.cache /var/lib/tidemark

@@ -10,6 +10,7 @@ const temporary = mkdtempSync(join(tmpdir(), 'tidemark-verify-'));
 const CHECKS = [
   { name: 'format and lint', mend: 'npm run format', check: () => run('biome', ['ci', '--error-on-warnings', '.']) },
   { name: 'types', check: () => run('tsc', ['--noEmit', '-p', '.']) },
+  { name: 'types of the console', check: () => run('tsc', ['--noEmit', '-p', join('gateway', 'console')]) },
   { name: 'generated code up to date', mend: 'npm run generate', check: generatedIsUpToDate },
   { name: 'proto lint', check: () => run('buf', ['lint'], PROTO) },
   { name: 'proto breaking changes', check: protoBreaksNobody },

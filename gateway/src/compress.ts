@@ -12,15 +12,26 @@ const CODINGS: Readonly<Record<string, (text: string) => Promise<Buffer>>> = {
   gzip: (text) => promisify(gzip)(text),
 };
 
-/** The coding that a client wants most, of those that we have; nothing when it wants none. */
-export function chooseCoding(accepted: string | undefined): string | undefined {
-  const weights = new Map(
+/** How much a client wants each coding that it names. */
+function weightsOf(accepted: string | undefined): ReadonlyMap<string, number> {
+  return new Map(
     (accepted ?? '').split(',').map((part) => {
       const [name = '', ...parameters] = part.split(';').map((word) => word.trim().toLowerCase());
       const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2);
       return [name === 'x-gzip' ? 'gzip' : name, weight === undefined ? 1 : Number(weight) || 0] as const;
     }),
   );
+}
+
+/** Whether a client takes a coding, by its `Accept-Encoding`. */
+export function accepts(accepted: string | undefined, coding: string): boolean {
+  const weights = weightsOf(accepted);
+  return (weights.get(coding) ?? weights.get('*') ?? 0) > 0;
+}
+
+/** The coding that a client wants most, of those that we have; nothing when it wants none. */
+export function chooseCoding(accepted: string | undefined): string | undefined {
+  const weights = weightsOf(accepted);
   const weightOf = (name: string) => weights.get(name) ?? weights.get('*') ?? 0;
   const [best] = Object.keys(CODINGS).sort((a, b) => weightOf(b) - weightOf(a)); // stable: ours first where equal
   const plain = weights.get('identity') ?? 0;

@@ -3,6 +3,7 @@ import { type Address, type ConfigReader, configReader, type Env, type OnRead } 
 import { isLoopback } from '@tidemark/service-kit/grpc/credentials';
 import { readTransportSecurity, type TransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { type CertificateSetting, keyWarning, readCertificateSetting } from '@tidemark/service-kit/watched-certificate';
+import type { ConsoleLogin } from './console/login.ts';
 import { type Limits, readLimits } from './edge/limits.ts';
 import { type IssuerConfig, isTrustworthyUrl } from './identity/issuer.ts';
 import { matcherOf } from './networks.ts';
@@ -23,6 +24,8 @@ export interface GatewayConfig extends TransportSecurity {
   readonly tokensFile: string;
   /** Whose signed tokens count beside those of the file. */
   readonly issuer?: IssuerConfig | undefined;
+  /** How people log in to the console at the issuer; left out, they paste a token. */
+  readonly consoleLogin?: ConsoleLogin | undefined;
   /** Where audit lines go beside the log. */
   readonly auditFile?: string | undefined;
   /** Requests a second and token, and how many may come at once. */
@@ -50,6 +53,7 @@ export function toConfig(env: Env, onRead?: OnRead): GatewayConfig {
     },
   });
   const listenerWarning = listenerTls && keyWarning(listenerTls.files);
+  const issuer = readIssuer(reader);
   const config: GatewayConfig = {
     ...security,
     securityWarnings: [...security.securityWarnings, ...(listenerWarning ? [listenerWarning] : [])],
@@ -64,7 +68,8 @@ export function toConfig(env: Env, onRead?: OnRead): GatewayConfig {
     backupService,
     schedulerService,
     tokensFile: reader.text('TIDEMARK_TOKENS_FILE', { about: 'File of the hashed tokens.' }),
-    issuer: readIssuer(reader),
+    issuer,
+    consoleLogin: readConsoleLogin(reader, issuer),
     auditFile:
       reader.text('TIDEMARK_AUDIT_FILE', {
         about: 'File that audit lines are written to, beside the log.',
@@ -150,4 +155,23 @@ function readIssuer(reader: ConfigReader): IssuerConfig | undefined {
     );
   if (config.audience === '') reader.problem('TIDEMARK_OIDC_AUDIENCE must be set');
   return config;
+}
+
+function readConsoleLogin(reader: ConfigReader, issuer: IssuerConfig | undefined): ConsoleLogin | undefined {
+  const clientId = reader.text('TIDEMARK_CONSOLE_CLIENT_ID', {
+    about: 'Id of the console at the issuer, where it is a public client; without it people paste a token.',
+    default: '',
+  });
+  const scope = reader.text('TIDEMARK_CONSOLE_SCOPE', {
+    about: 'Scopes that the console asks the issuer for, separated by blanks.',
+    default: 'openid',
+  });
+  const resource = reader.text('TIDEMARK_CONSOLE_RESOURCE', {
+    about: 'What the console asks the issuer for a token of (`resource` and `audience`), where that wants it said.',
+    default: '',
+  });
+  if (clientId === '') return undefined;
+  if (issuer) return { issuer: issuer.issuer, clientId, scope, resource: resource || undefined };
+  reader.problem('TIDEMARK_CONSOLE_CLIENT_ID needs TIDEMARK_OIDC_ISSUER: the issuer at which people log in');
+  return undefined;
 }

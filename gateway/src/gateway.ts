@@ -15,6 +15,7 @@ import type { CallDependencies } from './calls/scope.ts';
 import { compressAnswers } from './compress.ts';
 import { createRpcHandler } from './connect/rpc-handler.ts';
 import { rpcRoutes } from './connect/rpc-routes.ts';
+import { type ConsoleDependencies, consoleRoutes } from './console/routes.ts';
 import { allowOrigins } from './cross-origin.ts';
 import type { Admission } from './edge/admission.ts';
 import { boundConnections } from './edge/connections.ts';
@@ -59,6 +60,8 @@ export interface GatewayDependencies {
   readonly https?: HttpsOptions | undefined;
   /** Where audit lines go; left out, to the log only. */
   readonly audit?: AuditTrail;
+  /** Left out, the address itself answers with a page that points to the reference. */
+  readonly console?: ConsoleDependencies | undefined;
 }
 
 const PREFIX = '/api/v1';
@@ -80,6 +83,7 @@ export function buildGateway({
   allowedOrigins = [],
   https,
   audit = createAuditTrail(),
+  console,
 }: GatewayDependencies): FastifyInstance {
   const trusted = matcherOf(trustedProxies);
   const app = fastify({
@@ -207,7 +211,8 @@ export function buildGateway({
     { prefix: PREFIX },
   );
   rpcRoutes(app, createRpcHandler({ ...dependencies, admission, limits, audit }));
-  rootRoute(app);
+  if (console) consoleRoutes(app, console, admission);
+  else rootRoute(app);
   // Also where people would look for it.
   for (const prefix of [PREFIX, '/'])
     void app.register(async (open) => referenceRoutes(open, operations, PREFIX), { prefix });

@@ -7,6 +7,7 @@ import { createAuditTrail } from './audit.ts';
 import { createBackends, openChannels, serviceHeaders } from './backends.ts';
 import type { GatewayConfig } from './config.ts';
 import { startGrpcListener } from './connect/grpc-listener.ts';
+import { CONSOLE_FOLDER, readConsoleFiles } from './console/files.ts';
 import { createAdmission } from './edge/admission.ts';
 import { buildGateway } from './gateway.ts';
 import { httpsOptions } from './https-options.ts';
@@ -47,7 +48,9 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     allowedOrigins: config.allowedOrigins,
   };
   const https = listener && httpsOptions(listener.current);
-  const app = buildGateway({ ...edge, https });
+  const files = await readConsoleFiles(CONSOLE_FOLDER);
+  if (!files) log.info({ folder: CONSOLE_FOLDER }, 'the console was not built; npm start builds it');
+  const app = buildGateway({ ...edge, https, console: files && { files, login: config.consoleLogin } });
   stack.defer(async () => {
     const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
     const force = setTimeout(() => app.server.closeAllConnections(), FORCE_MS);

@@ -16,7 +16,7 @@ interface Workspace {
 }
 
 const WORKSPACES: readonly Workspace[] = globSync(
-  ['{packages,services,tools}/*/package.json', '{cli,gateway,test}/package.json'],
+  ['{packages,services,tools}/*/package.json', '{cli,gateway,gateway/console,test}/package.json'],
   {
     cwd: ROOT,
   },
@@ -38,7 +38,7 @@ const WORKSPACES: readonly Workspace[] = globSync(
   };
 });
 
-const PROCESSES = /^@tidemark\/(?:.+-service|executor-worker|gateway|cli|test)$/;
+const PROCESSES = /^@tidemark\/(?:.+-service|executor-worker|gateway|console|cli|test)$/;
 
 /** What only some may depend on; `test` puts everything together. */
 const ONLY: readonly (readonly [what: string, module: RegExp, who: readonly string[]])[] = [
@@ -59,7 +59,7 @@ const ONLY: readonly (readonly [what: string, module: RegExp, who: readonly stri
       'tools/local-stack',
     ],
   ],
-  ['Connect and Fastify belong to the gateway', /^(?:@connectrpc\/.+|fastify)$/, ['gateway']],
+  ['Connect and Fastify belong to the gateway', /^(?:@connectrpc\/.+|fastify)$/, ['gateway', 'gateway/console']],
   ['processes meet on the wire', PROCESSES, []],
   ['no process needs a tool to run', /^@tidemark\/(?:demo-br|local-stack)$/, []],
 ];

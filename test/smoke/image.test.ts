@@ -11,16 +11,53 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** One with the broker and the database, one with neither, one with children of its own: the others hold no more. */
 const SERVICES = ['services/backup-service', 'gateway', 'services/executor-worker'];
 
+interface Instruction {
+  readonly word: string;
+  readonly rest: string;
+}
+
 /** The instructions of the Dockerfile, a word and the rest each. */
-const instructions = readFileSync(join(ROOT, 'Dockerfile'), 'utf8')
+const all: readonly Instruction[] = readFileSync(join(ROOT, 'Dockerfile'), 'utf8')
   .replaceAll('\\\n', ' ')
   .split('\n')
   .filter((line) => /^[A-Z]/.test(line))
   .map((line) => ({ word: line.slice(0, line.indexOf(' ')), rest: line.slice(line.indexOf(' ') + 1) }));
-const copies = instructions
-  .filter(({ word }) => word === 'COPY')
-  .map(({ rest }) => ({ from: rest.split(' ').slice(0, -1), to: rest.split(' ').at(-1) ?? '' }));
-const steps = instructions.filter(({ word, rest }) => word === 'ENV' || (word === 'RUN' && /^(pnpm|node) /.test(rest)));
+/** The last stage is the image; the one before builds the console for it. */
+const begin = all.findLastIndex(({ word }) => word === 'FROM');
+const instructions = all.slice(begin);
+const copiesOf = (stage: readonly Instruction[]) =>
+  stage
+    .filter(({ word, rest }) => word === 'COPY' && !rest.startsWith('--from='))
+    .map(({ rest }) => ({ from: rest.split(' ').slice(0, -1), to: rest.split(' ').at(-1) ?? '' }));
+const stepsOf = (stage: readonly Instruction[]) =>
+  stage.filter(({ word, rest }) => word === 'ENV' || (word === 'RUN' && /^(pnpm|node) /.test(rest)));
+const copies = copiesOf(instructions);
+const steps = stepsOf(instructions);
+
+/** Copies into a folder what a stage copies. */
+function copyInto(folder: string, of: ReturnType<typeof copiesOf>): void {
+  for (const { from, to } of of)
+    for (const source of from) {
+      const target = to.endsWith('/') ? join(folder, to, source) : join(folder, to);
+      const filter = (path: string) => !isIgnored(relative(ROOT, path));
+      cpSync(join(ROOT, source), target, { recursive: true, filter });
+    }
+}
+
+/** What commands of a stage run with, in a folder that is an image. */
+function environmentIn(service: string): NodeJS.ProcessEnv {
+  const { storeDir } = JSON.parse(readFileSync(join(ROOT, 'node_modules', '.modules.yaml'), 'utf8')) as {
+    storeDir: string;
+  };
+  return {
+    SERVICE: service,
+    HOME: process.env.HOME,
+    PATH: [dirname(process.execPath), join(ROOT, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+    CI: 'true',
+    npm_config_store_dir: storeDir,
+    npm_config_prefer_offline: 'true',
+  };
+}
 
 /** What an ENV sets in an image that lies in this folder. */
 function settingsIn(rest: string, folder: string): Record<string, string> {
@@ -51,7 +88,7 @@ describe('the image', () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   it('is made of files that .dockerignore lets through', () => {
-    const sources = copies.flatMap(({ from }) => from);
+    const sources = copiesOf(all).flatMap(({ from }) => from);
     expect(sources).toContain('pnpm-lock.yaml');
     for (const source of sources) {
       expect(existsSync(join(ROOT, source)), source).toBe(true);
@@ -74,25 +111,22 @@ describe('the image', () => {
     expect(set).toContain(V8_OPTIONS.join(' '));
   });
 
+  it('has the console, built in a stage of its own', async () => {
+    const stage = all.slice(0, begin);
+    const [, from = '', to] =
+      / (\S+) (\S+)$/.exec(all.find(({ rest }) => rest.startsWith('--from='))?.rest ?? '') ?? [];
+    copyInto(folder, copiesOf(stage));
+    for (const { rest } of stepsOf(stage))
+      await promisify(execFile)('sh', ['-c', rest], { cwd: folder, env: environmentIn('gateway') });
+    expect(to).toBe('gateway/console/dist');
+    const built = readdirSync(from.replace('/tidemark', folder));
+    expect(built).toContain('index.html');
+    expect(built.filter((name) => name.endsWith('.js.br')).length).toBeGreaterThan(0);
+  });
+
   it.each(SERVICES)('of %s holds everything that it needs to start', async (service) => {
-    for (const { from, to } of copies) {
-      for (const source of from) {
-        const target = to.endsWith('/') ? join(folder, to, source) : join(folder, to);
-        const filter = (path: string) => !isIgnored(relative(ROOT, path));
-        cpSync(join(ROOT, source), target, { recursive: true, filter });
-      }
-    }
-    const { storeDir } = JSON.parse(readFileSync(join(ROOT, 'node_modules', '.modules.yaml'), 'utf8')) as {
-      storeDir: string;
-    };
-    const env: NodeJS.ProcessEnv = {
-      SERVICE: service,
-      HOME: process.env.HOME,
-      PATH: [dirname(process.execPath), join(ROOT, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
-      CI: 'true',
-      npm_config_store_dir: storeDir,
-      npm_config_prefer_offline: 'true',
-    };
+    copyInto(folder, copies);
+    const env = environmentIn(service);
     const options = { cwd: folder, env };
     for (const { word, rest } of steps) {
       if (word === 'ENV') Object.assign(env, settingsIn(rest, folder), { SERVICE: service });

@@ -27,7 +27,7 @@ export interface Registration {
  * @throws a sentence with what the API answered
  */
 export async function register(
-  api: { readonly url: string; readonly token: string },
+  api: Api,
   { pd, version, storage, anew }: Registration,
   signal: AbortSignal,
 ): Promise<void> {
@@ -39,13 +39,26 @@ export async function register(
   await put(`clusters/${DEMO_CLUSTER}`, cluster, anew.cluster);
 }
 
-/** @returns 200, or 404 of a `GET` */
-async function ask(
-  { url, token }: { readonly url: string; readonly token: string },
-  method: 'GET' | 'PUT',
+/** Where the API is, and a token for it. */
+export interface Api {
+  readonly url: string;
+  readonly token: string;
+}
+
+/**
+ * Makes a call, again and again while the services cannot answer just now.
+ *
+ * @param fine further statuses that are as good as 200
+ * @returns the status: 200, 404 of a `GET`, or one of those
+ * @throws a sentence with what the API answered
+ */
+export async function ask(
+  { url, token }: Api,
+  method: 'GET' | 'PUT' | 'POST',
   path: string,
   body: object | undefined,
   signal: AbortSignal,
+  fine: readonly number[] = [],
 ): Promise<number> {
   const giveUpAt = performance.now() + RETRY_FOR_MS;
   for (;;) {
@@ -56,7 +69,8 @@ async function ask(
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]),
     });
     const answer = await response.text();
-    if (response.ok || (method === 'GET' && response.status === 404)) return response.status;
+    const isFine = response.ok || (method === 'GET' && response.status === 404) || fine.includes(response.status);
+    if (isFine) return response.status;
     if (response.status !== 503 || performance.now() > giveUpAt) {
       throw new Error(`The gateway refused ${method} /api/v1/${path} with ${response.status}: ${answer}`);
     }

@@ -9,6 +9,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { buildConsole } from './build-console.ts';
 import { removeConnection, writeConnection } from './connection-file.ts';
 import { claimDataFolder } from './data-folder.ts';
 import { ask, isExecutable } from './find-program.ts';
@@ -57,6 +58,8 @@ export interface StackOptions {
   readonly pd?: readonly string[];
   /** Absolute folder for backups; `<data>/storage` by default. */
   readonly storage?: string;
+  /** Whether the console is built before the gateway starts, unless it was (default false). A build that fails is told, and stops nothing. */
+  readonly console?: boolean;
   /** Whether `test-tidb` and its storage are registered when all is ready (default true). */
   readonly register?: boolean;
   /** Whether a process or server that ended unasked is started again (default true). */
@@ -156,12 +159,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   started.defer(() => stopInOrder(processes));
   started.defer(() => end(new Error('the stack stops')));
 
+  const consoleBuilt = options.console ? buildConsole(signal).catch((error: Error) => say(error.message)) : undefined;
   await database.start();
   const brokerStarted = broker.start().then(() => say('RabbitMQ is ready'));
   await Promise.all([
     brokerStarted,
     ...processes.map(async (one) => {
       if (SERVICE_KINDS[one.kind].amqp) await brokerStarted;
+      if (one.kind === 'gateway') await consoleBuilt;
       await one.start(signal);
       say(`${one.name} is ready`);
     }),

@@ -5,7 +5,13 @@ import { HELP, parseStartOptions } from './start-options.ts';
 const parse = (...args: string[]) => parseStartOptions(args, '/home/me');
 
 test('without arguments the documented port, two workers and .tidemark are meant', () => {
-  expect(parse()).toEqual({ dataDir: `${REPOSITORY}/.tidemark`, fresh: false, port: 4116, workers: 2 });
+  expect(parse()).toEqual({
+    dataDir: `${REPOSITORY}/.tidemark`,
+    fresh: false,
+    demoFleet: false,
+    port: 4116,
+    workers: 2,
+  });
 });
 
 test('a real cluster is one line', () => {
@@ -21,7 +27,7 @@ test('a real cluster is one line', () => {
 
 test('the help names every option', () => {
   expect(parse('--help')).toBe('help');
-  for (const flag of ['port', 'workers', 'data', 'fresh', 'br', 'pd', 'storage', 'help']) {
+  for (const flag of ['port', 'workers', 'data', 'demo-fleet', 'fresh', 'br', 'pd', 'storage', 'help']) {
     expect(HELP).toContain(`--${flag}`);
   }
 });
@@ -34,6 +40,10 @@ describe('one sentence says what is wrong with', () => {
     [['--workers', '0'], '--workers must be a whole number from 1 to 64, not "0".'],
     [['--br', 'nowhere/br', '--pd', 'a:1'], '--br must name a program that can be executed; "nowhere/br" is none.'],
     [['--br', 'br'], '--br needs --pd <host:port>: the cluster it backs up.'],
+    [
+      ['--demo-fleet', '--br', process.execPath, '--pd', 'a:1'],
+      '--demo-fleet is for demo-br: a real br finds no such clusters.',
+    ],
     [['--pd', 'a:1'], '--pd needs --br <program>: demo-br talks to no cluster.'],
     [
       ['--br', process.execPath, '--pd', 'http://a:1'],

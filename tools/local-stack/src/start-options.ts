@@ -11,6 +11,8 @@ export interface StartOptions {
   readonly fresh: boolean;
   readonly port: number;
   readonly workers: number;
+  /** Whether forty made-up clusters are registered too. */
+  readonly demoFleet: boolean;
   /** Absolute path of the program to run as `br`; left out: the stand-in `demo-br`. */
   readonly br?: string;
   readonly pd?: readonly string[];
@@ -28,6 +30,7 @@ Options (after "--", or npm keeps them for itself)
   --port <port>        of the API (${GATEWAY_PORT}); the other processes take the ports after it, or free ones
   --workers <number>   how many run backups (${DEFAULT_COPIES['executor-worker']})
   --data <folder>      where everything is kept (.tidemark); a second stack needs its own, and its own --port
+  --demo-fleet         registers 40 made-up clusters in several zones, with rules, and lets them live
   --fresh              deletes what an earlier start kept there
   --br <program>       the br that workers run; without it demo-br stands in, with a made-up cluster
   --pd <host:port>     a PD of the cluster test-tidb; several separated by commas
@@ -46,6 +49,7 @@ const SPEC = {
   workers: { type: 'string' },
   data: { type: 'string' },
   fresh: { type: 'boolean' },
+  'demo-fleet': { type: 'boolean' },
   br: { type: 'string' },
   pd: { type: 'string' },
   storage: { type: 'string' },
@@ -65,9 +69,12 @@ export function parseStartOptions(args: readonly string[], folder: string): Star
   const { br, pd, storage } = values;
   if (br !== undefined && pd === undefined) throw new Error('--br needs --pd <host:port>: the cluster it backs up.');
   if (pd !== undefined && br === undefined) throw new Error('--pd needs --br <program>: demo-br talks to no cluster.');
+  const demoFleet = values['demo-fleet'] ?? false;
+  if (demoFleet && br !== undefined) throw new Error('--demo-fleet is for demo-br: a real br finds no such clusters.');
   return {
     dataDir: values.data === undefined ? join(REPOSITORY, '.tidemark') : resolve(folder, values.data),
     fresh: values.fresh ?? false,
+    demoFleet,
     port: wholeNumber('--port', values.port, { fallback: GATEWAY_PORT, min: 1, max: 65_000 }),
     workers: wholeNumber('--workers', values.workers, { fallback: DEFAULT_COPIES['executor-worker'], min: 1, max: 64 }),
     ...(br !== undefined && { br: toProgram(br, folder) }),

@@ -6,6 +6,7 @@
  *    goes. Only a second Ctrl-C, at least a second later, ends everything at once.
  */
 import { removeConnection } from './connection-file.ts';
+import { registerDemoFleet } from './demo-fleet.ts';
 import { pasteLines } from './paste-lines.ts';
 import { restoreLines } from './restore-lines.ts';
 import { urlFrom } from './servers.ts';
@@ -32,6 +33,10 @@ async function main(): Promise<number> {
       return 0;
     }
     stack = await startStack(toStackOptions(options));
+    if (options.demoFleet) {
+      say('Registering the demo fleet');
+      await registerDemoFleet(stack, stack.storage, stop.signal);
+    }
     describe(stack, options);
     say(`Stopping: ${await stopped.promise}`);
     await stack[Symbol.asyncDispose]();
@@ -44,11 +49,12 @@ async function main(): Promise<number> {
   }
 }
 
-function toStackOptions({ br, workers, ...options }: StartOptions): StackOptions {
+function toStackOptions({ br, workers, demoFleet: _, ...options }: StartOptions): StackOptions {
   return {
     ...options,
     ...(br !== undefined && { br: [br] }),
     copies: { 'executor-worker': workers },
+    console: true,
     amqpUrl: urlFrom(process.env, 'TIDEMARK_AMQP_URL'),
     mongodbUrl: urlFrom(process.env, 'TIDEMARK_MONGODB_URL'),
     say,
@@ -62,6 +68,8 @@ function describe({ url, grpc, token, dataDir, storage }: Stack, { br }: StartOp
   process.stdout.write(
     [
       '',
+      `  Console  ${url}`,
+      `  Log in   ${url}/#token=${token}`,
       `  API      ${url}/api/v1`,
       `  gRPC     ${grpc} (Connect and gRPC-web: ${url})`,
       `  Token    ${token}`,

@@ -1,0 +1,368 @@
+import { useSignal } from '@preact/signals';
+import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import type { RetentionVerdict } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
+import type { Strategy } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
+import { useLocation, useRoute } from 'preact-iso';
+import { backups, fleet, occurrences, registry, retention, strategies } from '../api.ts';
+import { now } from '../clock.ts';
+import { whyOf } from '../fleet-words.ts';
+import { type Live, useLive } from '../live.ts';
+import { Confirm, useAct } from '../parts/act.tsx';
+import { Mark } from '../parts/mark.tsx';
+import { Facts, Loading, Page, Section } from '../parts/page.tsx';
+import { Trouble } from '../parts/problem.tsx';
+import { RunBars } from '../parts/run-bars.tsx';
+import { Table } from '../parts/table.tsx';
+import { Ago, At } from '../parts/time.tsx';
+import { bytes, count, duration } from '../quantities.ts';
+import { mayOperate } from '../session.ts';
+import { pathOf, type Same } from '../shell.ts';
+import { OCCURRENCE_STATES, VERDICTS, wordOf } from '../words.ts';
+import { BACKUP_COLUMNS } from './backups.tsx';
+import { NEW } from './rule.tsx';
+
+const SOON_MS = 4_000;
+const LATER_MS = 20_000;
+const RUNS = 30;
+const LISTED = 10;
+
+export function ClusterPage() {
+  const { params } = useRoute();
+  const id = params.id ?? '';
+  return <ClusterOf key={id} id={id} />;
+}
+
+function ClusterOf({ id }: { readonly id: string }) {
+  const cluster = useLive(id, async (signal) => (await registry.getCluster({ id }, { signal })).cluster, LATER_MS);
+  const row = useLive(id, async (signal) => (await fleet.listFleet({ clusterIds: [id] }, { signal })).rows[0], SOON_MS);
+  const runs = useLive(
+    id,
+    async (signal) =>
+      (await backups.listBackups({ clusterIds: [id], page: 1, pageSize: RUNS, withoutTotal: true }, { signal }))
+        .backups,
+    SOON_MS,
+  );
+  const rules = useLive(
+    id,
+    async (signal) => (await strategies.listStrategies({ clusterIds: [id], pageSize: 1_000 }, { signal })).strategies,
+    LATER_MS,
+  );
+  const { data, problem } = cluster;
+  const isGone = problem.value?.code === 'cluster_not_found' && data.value !== undefined;
+  const name = data.value?.name;
+  return (
+    <Page
+      title={id}
+      heading={
+        <>
+          {id}
+          {name && name !== id && <span class="muted"> {name}</span>}{' '}
+          {row.data.value && <Mark word={wordOf(VERDICTS, row.data.value.verdict)} />}
+        </>
+      }
+      actions={data.value && mayOperate.value && !isGone && <StartButton id={id} />}
+      problem={isGone ? undefined : problem.value}
+      same={sameReads(id)}
+    >
+      {isGone && (
+        <p class="note bad" role="alert">
+          The cluster is not registered any more, or your token may not see it now. What you see is what was known last.
+        </p>
+      )}
+      {!data.value && !problem.value && <Loading of="the cluster" />}
+      {data.value && (
+        <>
+          {row.data.value && (
+            <p class="lead">
+              {sentence(whyOf(row.data.value, now.value))} Next start: <At at={row.data.value.nextStartTime} />.
+            </p>
+          )}
+          {runs.data.value && runs.data.value.length > 0 && (
+            <Section
+              title="Last runs"
+              more={<span class="muted">{count(runs.data.value.length, 'run')}, the newest at the right</span>}
+            >
+              <RunBars of={runs.data.value} />
+            </Section>
+          )}
+          <Rules id={id} live={rules} />
+          <Recent id={id} live={runs} />
+          <Points id={id} />
+          <Windows id={id} />
+          <Section title="Registration">
+            <Facts
+              of={[
+                ['PD', data.value.pd.join(', ')],
+                ['Version', data.value.version || 'not known'],
+                ['Storage', data.value.storageId],
+                ['Pool', data.value.pool || 'default'],
+                ['Time zone', data.value.timeZone],
+                ['Purpose', ['production', 'production', 'dr', 'scratch'][data.value.purpose]],
+                [
+                  'Labels',
+                  Object.entries(data.value.labels)
+                    .map(([key, value]) => `${key}=${value}`)
+                    .join(', '),
+                ],
+                ['Registered', <Ago key="r" at={data.value.createTime} />],
+              ]}
+            />
+          </Section>
+        </>
+      )}
+    </Page>
+  );
+}
+
+const sentence = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+
+function sameReads(id: string): Same[] {
+  return [
+    { method: 'GET', path: pathOf(['clusters', id]), tidemark: ['cluster', 'get', id] },
+    {
+      method: 'GET',
+      path: `/backups?${new URLSearchParams({ clusterId: id, pageSize: String(RUNS) })}`,
+      tidemark: ['backup', 'list', '--cluster', id],
+    },
+    { method: 'GET', path: pathOf(['clusters', id, 'strategies']), tidemark: ['strategy', 'list', id] },
+  ];
+}
+
+function StartButton({ id }: { readonly id: string }) {
+  const { route } = useLocation();
+  const isAsked = useSignal(false);
+  const started = useSignal<string | undefined>(undefined);
+  return (
+    <>
+      <button type="button" class="primary" onClick={() => (isAsked.value = true)}>
+        Back up now
+      </button>
+      {isAsked.value && (
+        <Confirm
+          title={`Back up ${id} now?`}
+          verb="Back up now"
+          same={[{ method: 'POST', path: '/backups', body: { clusterId: id }, tidemark: ['backup', 'start', id] }]}
+          act={async () => (started.value = (await backups.startBackup({ clusterId: id })).backup?.id)}
+          onDone={() => started.value && route(pathOf(['backups', started.value]))}
+          onClose={() => (isAsked.value = false)}
+        >
+          <p>It is a manual backup of the whole cluster: retention neither counts nor deletes it.</p>
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+function Rules({ id, live: { data, problem, refresh } }: { readonly id: string; readonly live: Live<Strategy[]> }) {
+  const doing = useAct();
+  const { route } = useLocation();
+  const pause = (rule: string, paused: boolean) =>
+    doing.run(() => strategies.saveStrategy({ clusterId: id, rule, paused })).then((isDone) => isDone && refresh());
+  const run = async (rule: string) => {
+    let started = '';
+    if (await doing.run(async () => (started = (await backups.startBackup({ clusterId: id, rule })).backup?.id ?? '')))
+      route(pathOf(['backups', started]));
+  };
+  return (
+    <Section title="Rules" more={mayOperate.value && <a href={pathOf(['clusters', id, 'rules', NEW])}>Add a rule</a>}>
+      <Trouble problem={problem.value} />
+      <Trouble problem={doing.problem.value} />
+      {data.value && (
+        <Table
+          label="Rules"
+          rows={data.value.filter(({ days, fleetStrategy, paused }) => days.length > 0 || fleetStrategy || paused)}
+          keyOf={({ rule }) => rule}
+          empty="No rule plans backups of this cluster."
+          columns={[
+            {
+              name: 'Rule',
+              cell: ({ rule, fleetStrategy }) => (
+                <>
+                  <a href={pathOf(['clusters', id, 'rules', rule])}>{rule}</a>
+                  {fleetStrategy && <span class="muted"> from {fleetStrategy}</span>}
+                </>
+              ),
+            },
+            { name: 'Days', cell: ({ days }) => shortDays(days) },
+            { name: 'Window', cell: ({ period, timeZone }) => `${period} ${timeZone}` },
+            {
+              name: 'Next start',
+              cell: ({ nextWindow, paused, fleetPaused }) =>
+                paused || fleetPaused ? (
+                  <Mark
+                    word={{ name: 'paused', text: fleetPaused ? 'Paused for its labels' : 'Paused', tone: 'warn' }}
+                  />
+                ) : (
+                  <At at={nextWindow?.startAt} />
+                ),
+            },
+            ...(mayOperate.value
+              ? [
+                  {
+                    name: 'Do',
+                    cell: ({ rule, paused }: Strategy) => (
+                      <span class="buttons">
+                        <button
+                          type="button"
+                          class="small"
+                          disabled={doing.isBusy.value}
+                          onClick={() => pause(rule, !paused)}
+                        >
+                          {paused ? 'Resume' : 'Pause'} <span class="unseen">{rule}</span>
+                        </button>
+                        <button type="button" class="small" disabled={doing.isBusy.value} onClick={() => run(rule)}>
+                          Run now <span class="unseen">{rule}</span>
+                        </button>
+                      </span>
+                    ),
+                  },
+                ]
+              : []),
+          ]}
+        />
+      )}
+    </Section>
+  );
+}
+
+/** Such as "Mon, Wed", or "every day". */
+export function shortDays(days: readonly string[]): string {
+  if (days.length === 7) return 'every day';
+  return days.length === 0 ? 'no day' : days.map((day) => day.slice(0, 3)).join(', ');
+}
+
+function Recent({ id, live: { data, problem } }: { readonly id: string; readonly live: Live<Backup[]> }) {
+  const kept = useLive(
+    id,
+    async (signal) => (await retention.evaluateRetention({ clusterId: id }, { signal })).verdicts,
+    LATER_MS,
+  );
+  const verdicts = new Map(kept.data.value?.map((verdict) => [verdict.backupId, verdict]));
+  return (
+    <Section title="Backups" more={<a href={`/backups?${new URLSearchParams({ clusterId: id })}`}>All of them</a>}>
+      <Trouble problem={problem.value} />
+      <Table
+        label="Backups"
+        rows={data.value?.slice(0, LISTED) ?? []}
+        keyOf={(backup) => backup.id}
+        empty="There is no backup of this cluster."
+        columns={[...BACKUP_COLUMNS, { name: 'Kept', cell: (backup) => <Kept of={verdicts.get(backup.id)} /> }]}
+      />
+    </Section>
+  );
+}
+
+/** Why a good backup is kept, and until when. */
+function Kept({ of }: { readonly of: RetentionVerdict | undefined }) {
+  if (!of) return <span class="muted">–</span>;
+  if (of.keepReasons.length === 0) return <>goes</>;
+  return (
+    <>
+      {of.keepReasons.join(', ')}
+      {of.expiresAt && (
+        <>
+          , until <At at={of.expiresAt} />
+        </>
+      )}
+    </>
+  );
+}
+
+function Points({ id }: { readonly id: string }) {
+  const { data, problem } = useLive(
+    id,
+    (signal) => backups.listRecoveryPoints({ clusterId: id, pageSize: LISTED }, { signal }),
+    LATER_MS,
+  );
+  return (
+    <Section title="Recovery points">
+      <Trouble problem={problem.value} />
+      {data.value?.newest && (
+        <p>
+          <b>{duration(data.value.rpoSeconds)}</b> of changes would be lost now
+          {data.value.estimatedSeconds > 0 && (
+            <>
+              ; a restore of the newest may take <b>{duration(data.value.estimatedSeconds)}</b>
+            </>
+          )}
+          .{' '}
+          {data.value.newestVerified ? (
+            <>
+              The newest that was verified is of <At at={data.value.newestVerified.time} />.
+            </>
+          ) : (
+            'None of them was verified.'
+          )}
+        </p>
+      )}
+      {data.value && (
+        <Table
+          label="Recovery points"
+          rows={data.value.points}
+          keyOf={({ backupId }) => backupId}
+          empty="The cluster cannot be brought back: it has no good backup."
+          columns={[
+            {
+              name: 'Moment',
+              cell: ({ backupId, time }) => (
+                <a href={pathOf(['backups', backupId])}>
+                  <At at={time} />
+                </a>
+              ),
+            },
+            { name: 'Size', cell: ({ sizeBytes }) => bytes(sizeBytes), isNumber: true },
+            { name: 'Storage', cell: ({ storageId }) => storageId },
+            { name: 'Verified', cell: ({ verifiedAt }) => <Ago at={verifiedAt} /> },
+          ]}
+        />
+      )}
+    </Section>
+  );
+}
+
+function Windows({ id }: { readonly id: string }) {
+  const { data, problem } = useLive(
+    id,
+    async (signal) =>
+      (
+        await occurrences.listOccurrences(
+          { clusterIds: [id], page: 1, pageSize: LISTED, withoutTotal: true },
+          { signal },
+        )
+      ).occurrences,
+    LATER_MS,
+  );
+  return (
+    <Section title="Windows">
+      <Trouble problem={problem.value} />
+      {data.value && (
+        <Table
+          label="Windows"
+          rows={data.value}
+          keyOf={(one) => one.id}
+          empty="No window has come yet."
+          columns={[
+            { name: 'Opened', cell: ({ opensAt }) => <At at={opensAt} /> },
+            { name: 'Closed', cell: ({ closesAt }) => <At at={closesAt} /> },
+            { name: 'Rule', cell: ({ rule }) => rule },
+            {
+              name: 'What became of it',
+              cell: ({ state, backupId, reason }) => (
+                <>
+                  {backupId ? (
+                    <a href={pathOf(['backups', backupId])}>
+                      <Mark word={wordOf(OCCURRENCE_STATES, state)} />
+                    </a>
+                  ) : (
+                    <Mark word={wordOf(OCCURRENCE_STATES, state)} />
+                  )}
+                  {reason && <p class="why">{reason}</p>}
+                </>
+              ),
+            },
+          ]}
+        />
+      )}
+    </Section>
+  );
+}

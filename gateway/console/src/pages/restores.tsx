@@ -1,0 +1,85 @@
+import { restores } from '../api.ts';
+import { useLive } from '../live.ts';
+import { Mark } from '../parts/mark.tsx';
+import { Loading, Page } from '../parts/page.tsx';
+import { Pager } from '../parts/pager.tsx';
+import { Meter } from '../parts/progress.tsx';
+import { Table } from '../parts/table.tsx';
+import { At, Took } from '../parts/time.tsx';
+import { useQuery } from '../parts/use-query.ts';
+import { isOpen } from '../restore-acts.ts';
+import { mayOperate } from '../session.ts';
+import { pathOf } from '../shell.ts';
+import { RESTORE_STATES, TARGET_STATES, wordOf } from '../words.ts';
+
+const PAGE = 50;
+const EVERY_MS = 5_000;
+
+export function RestoresPage() {
+  const query = useQuery();
+  const { data, problem } = useLive(
+    query.text,
+    (signal) => restores.listRestores({ pageSize: PAGE, pageToken: query.get('after') ?? '' }, { signal }),
+    EVERY_MS,
+  );
+  return (
+    <Page
+      title="Restores"
+      problem={problem.value}
+      actions={
+        mayOperate.value && (
+          <a class="button primary" href="/restores/new">
+            Restore a backup …
+          </a>
+        )
+      }
+      same={[{ method: 'GET', path: `/restores?pageSize=${PAGE}`, tidemark: ['restore', 'list'] }]}
+    >
+      {!data.value && !problem.value && <Loading of="restores" />}
+      {data.value && (
+        <>
+          <Table
+            label="Restores"
+            rows={data.value.restores}
+            keyOf={({ id }) => id}
+            empty="Nothing was restored yet."
+            columns={[
+              {
+                name: 'Restore',
+                cell: ({ id, state, progress, reason }) => (
+                  <>
+                    <a
+                      href={pathOf(['restores', id])}
+                      aria-label={`Restore ${id}, ${wordOf(RESTORE_STATES, state).text}`}
+                    >
+                      <Mark word={wordOf(RESTORE_STATES, state)} />
+                    </a>
+                    {isOpen(state) && <Meter percent={progress?.percent} of={`restore ${id}`} />}
+                    {reason && !isOpen(state) && <p class="why">{reason.message}</p>}
+                  </>
+                ),
+              },
+              {
+                name: 'Target',
+                cell: ({ target }) => target && <a href={pathOf(['clusters', target.clusterId])}>{target.clusterId}</a>,
+              },
+              { name: 'Its state', cell: ({ targetState }) => <Mark word={wordOf(TARGET_STATES, targetState)} /> },
+              {
+                name: 'From',
+                cell: ({ source }) => source && <a href={pathOf(['backups', source.backupId])}>{source.clusterId}</a>,
+              },
+              { name: 'Started', cell: ({ startTime }) => <At at={startTime} /> },
+              {
+                name: 'Took',
+                cell: ({ startTime, endTime }) => <Took from={startTime} to={endTime} />,
+                isNumber: true,
+              },
+              { name: 'By', cell: ({ createdBy }) => createdBy },
+            ]}
+          />
+          <Pager next={data.value.nextPageToken} />
+        </>
+      )}
+    </Page>
+  );
+}
