@@ -4,7 +4,7 @@ import { LocationProvider, Route, Router } from 'preact-iso';
 import { toProblem } from './api.ts';
 import { Frame } from './frame.tsx';
 import { Login } from './login.tsx';
-import { finishLogin } from './login-at-issuer.ts';
+import { continueLogin, isLogin } from './login-at-issuer.ts';
 import { BackupPage } from './pages/backup.tsx';
 import { BackupsPage } from './pages/backups.tsx';
 import { ClusterPage } from './pages/cluster.tsx';
@@ -35,7 +35,7 @@ function Entrance() {
   const isReady = useSignal(false);
   const trouble = useSignal<string | undefined>(undefined);
   useEffect(() => {
-    const enter = location.pathname === '/login' && location.search !== '' ? finishLogin : resume;
+    const enter = isLogin(location) ? continueLogin : resume;
     void enter()
       .catch((error: unknown) => (trouble.value = error instanceof Error ? error.message : toProblem(error).message))
       .finally(() => (isReady.value = true));

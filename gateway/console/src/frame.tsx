@@ -55,7 +55,7 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
       {ended.value !== undefined && (
         <Dialog title="Please log in again" onClose={logout}>
           <p>{ended.value} The page stays as it is.</p>
-          <LoginForm trouble={undefined} />
+          <LoginForm trouble={undefined} isBeside />
         </Dialog>
       )}
     </div>

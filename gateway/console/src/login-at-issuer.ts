@@ -1,6 +1,8 @@
 /**
- * Login at an OpenID issuer: authorization code with PKCE, as a public client. What must be remembered between the two addresses is kept
- * in sessionStorage, and is gone after one use.
+ * Login at an OpenID issuer: authorization code with PKCE, as a public client.
+ *
+ * 1. What must be remembered between the two addresses is kept in sessionStorage, and is gone after one use.
+ * 2. Whoever is in the middle of work logs in in a window of its own, which hands the token to the one that opened it and closes.
  */
 import { LoginRefused, login } from './session.ts';
 
@@ -19,6 +21,13 @@ interface Pending {
 }
 
 const KEY = 'tidemark.login';
+/** The query with which the window for a login begins. */
+const BEGIN = '?begin';
+
+/** What such a window says to the one that opened it. */
+interface Handed {
+  readonly tidemarkToken: string;
+}
 
 /** @returns nothing where people paste a token */
 export async function loginSettings(): Promise<Settings | undefined> {
@@ -54,8 +63,48 @@ export async function beginLogin(settings: Settings): Promise<void> {
   location.assign(address);
 }
 
+/**
+ * Logs in in a window of its own, so that the page stays as it is. Must be called by a click, or the browser lets none open.
+ *
+ * @throws LoginRefused when the window was closed, or could not be opened
+ */
+export async function loginBeside(): Promise<void> {
+  const opened = window.open(`/login${BEGIN}`, '', 'popup,width=520,height=680');
+  if (!opened) throw new LoginRefused('The browser lets no window open for the login; paste a token, or allow it.');
+  const token = await new Promise<string>((resolve, reject) => {
+    const watch = setInterval(
+      () => opened.closed && end(() => reject(new LoginRefused('The window was closed.'))),
+      500,
+    );
+    const listen = ({ origin, source, data }: MessageEvent) => {
+      if (origin !== location.origin || source !== opened) return;
+      const { tidemarkToken } = data as Partial<Handed>;
+      if (typeof tidemarkToken === 'string') end(() => resolve(tidemarkToken));
+    };
+    const end = (how: () => void) => {
+      clearInterval(watch);
+      removeEventListener('message', listen);
+      how();
+    };
+    addEventListener('message', listen);
+  });
+  await login(token);
+}
+
+/** Whether this address belongs to a login at the issuer: its beginning in a window of its own, or the way back. */
+export function isLogin(address: Pick<Location, 'pathname' | 'search'>): boolean {
+  return address.pathname === '/login' && address.search !== '';
+}
+
+/** Does what the address of a login asks for. @throws LoginRefused */
+export async function continueLogin(): Promise<void> {
+  if (location.search !== BEGIN) return finishLogin();
+  const settings = await loginSettings();
+  if (settings) await beginLogin(settings);
+}
+
 /** Comes back from there: makes a token of the code, and goes on where the login began. @throws LoginRefused */
-export async function finishLogin(): Promise<void> {
+async function finishLogin(): Promise<void> {
   const settings = await loginSettings();
   const remembered = sessionStorage.getItem(KEY);
   sessionStorage.removeItem(KEY);
@@ -79,6 +128,11 @@ export async function finishLogin(): Promise<void> {
     );
     const { access_token: token } = await oauth.processAuthorizationCodeResponse(server, client, response);
     await login(token);
+    if (window.opener) {
+      const handed: Handed = { tidemarkToken: token };
+      (window.opener as Window).postMessage(handed, location.origin);
+      window.close();
+    }
   } catch (error) {
     if (error instanceof LoginRefused) throw error;
     const { error_description: why, message } = error as Error & { error_description?: string };

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { beginLogin, loginSettings } from './login-at-issuer.ts';
+import { beginLogin, loginBeside, loginSettings } from './login-at-issuer.ts';
 import { Logo } from './parts/logo.tsx';
 import { LoginRefused, login } from './session.ts';
 
@@ -22,8 +22,14 @@ export function Login({ trouble }: { readonly trouble: string | undefined }) {
   );
 }
 
+interface LoginFormProps {
+  readonly trouble: string | undefined;
+  /** Whether the page behind it must stay as it is. */
+  readonly isBeside?: boolean;
+}
+
 /** Takes a token, or leads to the issuer. What is typed goes nowhere but to this gateway. */
-export function LoginForm({ trouble }: { readonly trouble: string | undefined }) {
+export function LoginForm({ trouble, isBeside = false }: LoginFormProps) {
   const presented = useSignal('');
   const problem = useSignal(trouble);
   const isBusy = useSignal(false);
@@ -52,9 +58,10 @@ export function LoginForm({ trouble }: { readonly trouble: string | undefined })
           type="button"
           class="primary wide"
           disabled={isBusy.value}
-          onClick={() =>
-            settings.value && attempt(() => beginLogin(settings.value as NonNullable<typeof settings.value>))
-          }
+          onClick={() => {
+            const known = settings.value;
+            if (known) void attempt(() => (isBeside ? loginBeside() : beginLogin(known)));
+          }}
         >
           Log in at {new URL(settings.value.issuer).host}
         </button>

@@ -15,6 +15,8 @@ export interface TestIssuer extends AsyncDisposable {
   readonly config: IssuerConfig;
   /** A token as a client of the issuer gets it, with these claims beside the usual ones. */
   issue(claims: object): Promise<string>;
+  /** From now on people may log in to the console, which comes back to that address; what they log in with does not matter. */
+  letPeopleIn(console: ConsoleClient): void;
   /** A token signed with the issuer's key that the issuer would not give. */
   sign(claims: JWTPayload): Promise<string>;
   /** From now on the issuer has another key, and the one before is void. */
@@ -23,6 +25,14 @@ export interface TestIssuer extends AsyncDisposable {
   breakDown(how: 'errors' | 'silence' | 'no end' | 'not at all'): void;
   /** Paths that were asked for. */
   readonly asked: string[];
+}
+
+/** The console as a public client of the issuer. */
+export interface ConsoleClient {
+  readonly clientId: string;
+  readonly redirectUri: string;
+  /** Of the tokens that people get. */
+  readonly claims: object;
 }
 
 export async function startTestIssuer(): Promise<TestIssuer> {
@@ -39,14 +49,19 @@ export async function startTestIssuer(): Promise<TestIssuer> {
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   let key: { readonly kid: string; readonly privateKey: CryptoKey };
   let count = 0;
+  let jwk: object = {};
+  let people: ConsoleClient | undefined;
+  const serve = () => {
+    listener = new Provider(issuer, settings(jwk, people)).callback();
+  };
 
   const rotate = async (): Promise<void> => {
     count += 1;
     const kid = `key-${count}`;
     const { privateKey } = await generateKeyPair('ES256', { extractable: true });
     key = { kid, privateKey };
-    const jwk = { ...(await exportJWK(privateKey)), kid, alg: 'ES256', use: 'sig' };
-    listener = new Provider(issuer, settings(jwk)).callback();
+    jwk = { ...(await exportJWK(privateKey)), kid, alg: 'ES256', use: 'sig' };
+    serve();
   };
   await rotate();
   return {
@@ -59,6 +74,10 @@ export async function startTestIssuer(): Promise<TestIssuer> {
     },
     asked,
     rotate,
+    letPeopleIn(console) {
+      people = console;
+      serve();
+    },
     breakDown(how) {
       broken = how;
     },
@@ -94,7 +113,7 @@ function sendForEver(response: ServerResponse): void {
   response.on('close', () => clearInterval(more));
 }
 
-function settings(jwk: object): object {
+function settings(jwk: object, people: ConsoleClient | undefined): object {
   return {
     clients: [
       {
@@ -106,10 +125,23 @@ function settings(jwk: object): object {
         // The issuer wants its defaults to fit its keys.
         id_token_signed_response_alg: 'ES256',
       },
+      ...(people
+        ? [
+            {
+              client_id: people.clientId,
+              token_endpoint_auth_method: 'none',
+              grant_types: ['authorization_code'],
+              response_types: ['code'],
+              redirect_uris: [people.redirectUri],
+              id_token_signed_response_alg: 'ES256',
+            },
+          ]
+        : []),
     ],
+    clientBasedCORS: () => people !== undefined,
     jwks: { keys: [jwk] },
     features: {
-      devInteractions: { enabled: false },
+      devInteractions: { enabled: people !== undefined },
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -124,6 +156,6 @@ function settings(jwk: object): object {
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     extraTokenClaims: (context: { get(header: string): string }) =>
-      JSON.parse(decodeURIComponent(context.get(CLAIMS)) || '{}'),
+      context.get(CLAIMS) ? JSON.parse(decodeURIComponent(context.get(CLAIMS))) : (people?.claims ?? {}),
   };
 }

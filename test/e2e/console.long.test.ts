@@ -1,0 +1,452 @@
+/**
+ * The console through a person's whole evening, with less rights, with two people, without a network, on a small screen, with the keyboard
+ * alone, and over ten thousand clusters. With TIDEMARK_SCREENSHOTS=docs/console it draws the pictures of docs/console.md anew.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { demoCluster } from '@tidemark/demo-br/demo-cluster';
+import { performTask } from '@tidemark/demo-br/demo-cluster-task';
+import { registerDemoFleet } from '@tidemark/local-stack/demo-fleet';
+import { MongoClient } from 'mongodb';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import {
+  clusterDocument,
+  finishedBackup,
+  insertAll,
+  openWindow,
+  type StoredDocument,
+  strategyDocument,
+} from '../documents.ts';
+import { expectCalm, shoot, startBrowser, type Tab, type TestBrowser } from './browser.ts';
+import { opensLater, startTidemark, type Tidemark } from './tidemark.ts';
+
+const found = await startBrowser();
+if (typeof found === 'string') console.warn(`The console is not tried: ${found}`);
+const browser = found as TestBrowser;
+const SIZE = { regions: 6, bytesPerFile: 400 };
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+afterAll(() => (typeof found === 'string' ? undefined : browser[Symbol.asyncDispose]()));
+
+/** Adds a token to those of a stack, which the gateway takes up within a second. */
+function addToken(tidemark: Tidemark, word: string, role: string, clusters: readonly string[]): void {
+  const file = join(tidemark.stack.dataDir, 'secrets', 'tokens.json');
+  const { tokens } = JSON.parse(readFileSync(file, 'utf8')) as { tokens: { id: string }[] };
+  const sha256 = createHash('sha256').update(word).digest('hex');
+  const rest = tokens.filter(({ id }) => id !== word);
+  writeFileSync(
+    file,
+    JSON.stringify({ tokens: [...rest, { id: word, name: word, sha256, role, clusters, labels: {} }] }),
+  );
+}
+
+function removeToken(tidemark: Tidemark, word: string): void {
+  const file = join(tidemark.stack.dataDir, 'secrets', 'tokens.json');
+  const { tokens } = JSON.parse(readFileSync(file, 'utf8')) as { tokens: { id: string }[] };
+  writeFileSync(file, JSON.stringify({ tokens: tokens.filter(({ id }) => id !== word) }));
+}
+
+const heading = (page: Page) => page.getByRole('heading', { level: 1 });
+const isLoaded = async (page: Page) => {
+  await heading(page).waitFor();
+  await expect.poll(() => page.getByText(/^Loading /).count(), { timeout: 20_000 }).toBe(0);
+};
+
+describe.skipIf(typeof found === 'string')('a person at the console', () => {
+  let tidemark: Tidemark;
+  let source: string;
+  let target: string;
+  let late: string;
+  beforeAll(async () => {
+    tidemark = await startTidemark({ console: true, env: { gateway: { TIDEMARK_RATE_BURST: '1000' } } });
+    const rows = (pd: string) => demoCluster(join(tidemark.stack.dataDir, 'demo-clusters'), [pd], SIZE);
+    const signal = AbortSignal.timeout(60_000);
+    source = await tidemark.cluster('orders', { name: 'Orders', pd: ['10.1.0.1:2379'], labels: { env: 'prod' } });
+    target = await tidemark.cluster('orders-dr', { pd: ['10.1.0.2:2379'], labels: { env: 'dr' } });
+    late = await tidemark.cluster('stock', { pd: ['10.1.0.3:2379'], labels: { env: 'prod' } });
+    await performTask(
+      rows('10.1.0.1:2379'),
+      { verb: 'insert', name: { db: 'shop', table: 'orders' }, handle: 7, value: 'x' },
+      signal,
+    );
+    await performTask(rows('10.1.0.2:2379'), { verb: 'empty' }, signal);
+    for (const id of [source, late]) await tidemark.saveRule(id, 'default', opensLater());
+    tidemark.demo({ seconds: 3, progressIntervalSeconds: 0.2, ...SIZE }, source);
+  }, 240_000);
+  afterAll(() => tidemark?.[Symbol.asyncDispose]());
+
+  const open = (path = '/', token = tidemark.stack.token, more = {}): Promise<Tab> =>
+    browser.open(`${tidemark.stack.url}${path}`, { token, ...more });
+  const confirm = (page: Page, name: string) =>
+    page.getByRole('dialog').getByRole('button', { name, exact: true }).click();
+
+  it('has a whole evening: sees who is late, backs up, cancels, edits a window, looks at retention, verifies, restores and resumes', async () => {
+    await using tab = await open('/?label=env=prod');
+    const { page } = tab;
+    await expect.poll(() => heading(page).textContent()).toBe('2 of these 2 clusters have no good backup in time');
+
+    // A backup, followed to its end.
+    await page.getByRole('table', { name: 'Clusters' }).getByRole('link', { name: source, exact: true }).click();
+    await page.getByRole('button', { name: 'Back up now' }).click();
+    await confirm(page, 'Back up now');
+    await page.waitForURL(/\/backups\/[\w-]{22}$/);
+    await heading(page).getByText('Succeeded').waitFor({ timeout: 60_000 });
+    const good = page.url().split('/').at(-1) ?? '';
+
+    // Another one is canceled.
+    tidemark.demo({ seconds: 60, progressIntervalSeconds: 0.2, ...SIZE }, late);
+    await page.goto(`${tidemark.stack.url}/clusters/${late}`);
+    await page.getByRole('button', { name: 'Back up now' }).click();
+    await confirm(page, 'Back up now');
+    await page.waitForURL(/\/backups\//);
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    await confirm(page, 'Cancel');
+    await heading(page).getByText('Canceled').waitFor({ timeout: 60_000 });
+
+    // A window is edited, and the week shows it before it is saved.
+    await page.goto(`${tidemark.stack.url}/clusters/${source}/rules/default`);
+    await isLoaded(page);
+    await page.getByLabel('Opens').fill('23:00');
+    await page.getByLabel('Closes').fill('02:00');
+    await page.getByLabel('Sunday').uncheck();
+    expect(await page.locator('.week .band').count()).toBe(12);
+    await page.getByLabel('the newest', { exact: true }).fill('3');
+    await page.getByRole('heading', { name: 'What retention would remove' }).waitFor();
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved', { exact: true }).waitFor();
+    expect(await tidemark.rule(source)).toMatchObject({ period: '23:00-2:00', retention: { keepLast: 3 } });
+
+    // The backup is verified.
+    await page.goto(`${tidemark.stack.url}/backups/${good}`);
+    await page.getByRole('button', { name: 'Verify …' }).click();
+    await confirm(page, 'Verify');
+    await page.getByText('byte for byte').waitFor({ timeout: 60_000 });
+
+    // It is restored into the second cluster: plan, typed name, phases; canceled in the middle, and resumed.
+    tidemark.demo({ restore: { seconds: 20, ...SIZE }, ...SIZE }, source);
+    await page.getByRole('button', { name: 'Restore …' }).click();
+    await page.getByLabel('Into the cluster').fill(target);
+    await page.getByRole('button', { name: 'Show the plan' }).click();
+    await page.getByRole('heading', { name: 'The plan' }).waitFor();
+    await shoot(page, 'restore-plan');
+    await page.getByRole('button', { name: 'Restore …' }).click();
+    const dialog = page.getByRole('dialog');
+    expect(await dialog.getByRole('button', { name: 'Restore', exact: true }).isDisabled()).toBe(true);
+    await dialog.getByRole('textbox').fill(target);
+    await confirm(page, 'Restore');
+    await page.waitForURL(/\/restores\/[\w-]{22}$/);
+    await page.getByRole('progressbar', { name: 'Progress of the restore' }).waitFor();
+    await expect.poll(() => page.locator('.meter').textContent(), { timeout: 60_000 }).toMatch(/[1-9]\d* %/);
+    await page.getByRole('button', { name: 'Cancel …' }).click();
+    await dialog.getByRole('textbox').fill(target);
+    await confirm(page, 'Cancel');
+    await heading(page).getByText('Partial').waitFor({ timeout: 60_000 });
+    await page.getByText('What to do.').waitFor();
+    expect(
+      await page.getByRole('table', { name: 'What is left in the target' }).getByRole('row').count(),
+    ).toBeGreaterThan(1);
+    await shoot(page, 'restore');
+    tidemark.demo({ restore: { seconds: 0.5, ...SIZE }, ...SIZE }, source);
+    await page.getByRole('button', { name: 'Resume …' }).click();
+    await confirm(page, 'Resume');
+    await heading(page).getByText('Succeeded').waitFor({ timeout: 90_000 });
+    expectCalm(tab);
+  }, 400_000);
+
+  it('with the role viewer sees everything and can change nothing', async () => {
+    addToken(tidemark, 'looks-on', 'viewer', ['*']);
+    await sleep(1_500);
+    await using tab = await open('/', 'looks-on');
+    const { page } = tab;
+    for (const path of [
+      '/',
+      `/clusters/${source}`,
+      '/backups',
+      '/restores',
+      '/plans',
+      `/clusters/${source}/rules/default`,
+      '/workers',
+    ]) {
+      await page.goto(`${tidemark.stack.url}${path}`);
+      await isLoaded(page);
+      for (const name of [/Back up now/, /^Pause/, /^Run now/, /Delete/, /Restore a backup/, /^Save/, /Add a/])
+        expect(
+          await page.getByRole('button', { name }).or(page.getByRole('link', { name })).count(),
+          `${path} ${name}`,
+        ).toBe(0);
+    }
+    expect(await page.getByRole('link', { name: 'Storages' }).count()).toBe(0);
+    expectCalm(tab);
+  }, 120_000);
+
+  it('whose token is for one cluster sees that one alone', async () => {
+    addToken(tidemark, 'one-alone', 'operator', [late]);
+    await sleep(1_500);
+    await using tab = await open('/', 'one-alone');
+    const { page } = tab;
+    await expect.poll(() => heading(page).textContent()).toBe('1 of 1 cluster has no good backup in time');
+    expect(await page.getByText(source).count()).toBe(0);
+    await page.goto(`${tidemark.stack.url}/clusters/${source}`);
+    await page.getByRole('alert').getByText('cluster_not_found').waitFor();
+    await page.goto(`${tidemark.stack.url}/plans`);
+    await isLoaded(page);
+    expect(await page.getByRole('heading', { name: 'Strategies for labels' }).count()).toBe(0);
+  }, 120_000);
+
+  it('whose token ends in the middle of an edit logs in again, and loses nothing of what was typed', async () => {
+    addToken(tidemark, 'ends-soon', 'admin', ['*']);
+    await sleep(1_500);
+    await using tab = await open(`/clusters/${late}/rules/default`, 'ends-soon');
+    const { page } = tab;
+    await isLoaded(page);
+    await page.getByLabel('Opens').fill('04:15');
+    removeToken(tidemark, 'ends-soon');
+    const dialog = page.getByRole('dialog', { name: 'Please log in again' });
+    await dialog.waitFor({ timeout: 60_000 });
+    await dialog.getByLabel('Token').fill(tidemark.stack.token);
+    await dialog.getByRole('button', { name: 'Log in' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    expect(await page.getByLabel('Opens').inputValue()).toBe('04:15');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved', { exact: true }).waitFor();
+    expect((await tidemark.rule(late)).period.startsWith('4:15-')).toBe(true);
+  }, 120_000);
+
+  it('who saves a rule that somebody else saved meanwhile is told who, and sees both', async () => {
+    await using tab = await open(`/clusters/${late}/rules/default`);
+    const { page } = tab;
+    await isLoaded(page);
+    await page.getByLabel('Opens').fill('03:33');
+    await tidemark.saveRule(late, 'default', { period: '6:00-8:00' });
+    await page.getByRole('button', { name: 'Save' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Somebody else saved this rule meanwhile' });
+    await dialog.getByText('npm start').waitFor();
+    expect(await dialog.getByRole('row', { name: /Window/ }).textContent()).toMatch(/6:00-8:00.*3:33-/);
+    expect((await tidemark.rule(late)).period).toBe('6:00-8:00');
+    await dialog.getByRole('button', { name: 'Save mine over it' }).click();
+    await page.getByText('Saved', { exact: true }).waitFor();
+    expect((await tidemark.rule(late)).period.startsWith('3:33-')).toBe(true);
+    expectCalm(tab);
+  }, 120_000);
+
+  it('who is offline is told since when and how old the page is, and it goes on by itself', async () => {
+    await using tab = await open('/');
+    const { page, context } = tab;
+    await isLoaded(page);
+    await context.setOffline(true);
+    await page.getByText(/This computer is offline since/).waitFor({ timeout: 30_000 });
+    expect(await page.getByText(/What you see is \d+ (s|min) old/).count()).toBe(1);
+    expect(await page.getByRole('table', { name: 'Clusters' }).count()).toBe(1);
+    await context.setOffline(false);
+    await page.getByText(/offline since/).waitFor({ state: 'detached', timeout: 30_000 });
+  }, 120_000);
+
+  it('whose cluster vanishes while its page is open is told so, and keeps what was known', async () => {
+    const gone = await tidemark.cluster('gone');
+    await using tab = await open(`/clusters/${gone}`);
+    const { page } = tab;
+    await isLoaded(page);
+    expect((await tidemark.call('DELETE', `/clusters/${gone}`)).status).toBe(200);
+    await page.getByText('The cluster is not registered any more').waitFor({ timeout: 60_000 });
+    expect(await page.getByRole('button', { name: 'Back up now' }).count()).toBe(0);
+    expect(await page.getByText('127.0.0.1:2379').count()).toBe(1);
+  }, 120_000);
+
+  it.each([
+    '/clusters/a%2Fb',
+    '/clusters/%3Cscript%3Ealert(1)%3C%2Fscript%3E',
+    '/backups/..%2F..%2Fx',
+    '/clusters/%F0%9F%92%BE',
+    '/restores/%20',
+  ])('who comes with the address %s reads what is wrong with it', async (path) => {
+    await using tab = await open(path);
+    await tab.page.getByRole('alert').first().waitFor();
+    expect(tab.wrong.filter((one) => !one.includes('Failed to load resource'))).toEqual([]);
+  });
+
+  it('finds a cluster, a backup and a part of a name by the field for it', async () => {
+    await using tab = await open('/');
+    const { page } = tab;
+    const search = page.getByRole('searchbox');
+    await search.fill(source);
+    await search.press('Enter');
+    await page.waitForURL(`${tidemark.stack.url}/clusters/${source}`);
+    await search.fill('order');
+    await search.press('Enter');
+    await page.waitForURL(/\?text=order$/);
+  });
+
+  it('needs no mouse: logs in, reaches a cluster and starts a backup with the keyboard alone', async () => {
+    tidemark.demo({ seconds: 0.5, ...SIZE }, late);
+    await using tab = await browser.open(`${tidemark.stack.url}/?text=${late}`);
+    const { page } = tab;
+    await page.getByLabel('Token').focus();
+    await page.keyboard.type(tidemark.stack.token);
+    await page.keyboard.press('Enter');
+    await isLoaded(page);
+    const press = async (name: string, role: 'link' | 'button') => {
+      for (let presses = 0; presses < 80; presses += 1) {
+        await page.keyboard.press('Tab');
+        const focused = await page.evaluate('document.activeElement?.textContent?.trim()');
+        const tag = await page.evaluate('document.activeElement?.tagName');
+        if (focused === name && tag === (role === 'link' ? 'A' : 'BUTTON')) return page.keyboard.press('Enter');
+      }
+      throw new Error(`The keyboard does not come to ${name}`);
+    };
+    await page.getByRole('table', { name: 'Clusters' }).waitFor();
+    await press(late, 'link');
+    await page.waitForURL(/\/clusters\//);
+    await isLoaded(page);
+    await press('Back up now', 'button');
+    await page.getByRole('dialog').waitFor();
+    await press('Back up now', 'button');
+    await page.waitForURL(/\/backups\//);
+    await heading(page).getByText('Succeeded').waitFor({ timeout: 60_000 });
+    expectCalm(tab);
+  }, 120_000);
+
+  it.each(['light', 'dark'] as const)(
+    'has room on 360 pixels, in %s, on every page, and a reader finds nothing wrong',
+    async (colorScheme) => {
+      await using tab = await open('/', tidemark.stack.token, { viewport: { width: 360, height: 760 }, colorScheme });
+      const { page } = tab;
+      await isLoaded(page);
+      const pages = [
+        '/',
+        `/clusters/${source}`,
+        '/backups',
+        `/clusters/${source}/rules/default`,
+        '/plans',
+        '/plans/~new',
+        '/restores',
+        '/restores/new',
+        '/workers',
+        '/storages',
+        '/storages/local',
+      ];
+      for (const path of pages) {
+        await page.goto(`${tidemark.stack.url}${path}`);
+        await isLoaded(page);
+        await page.getByText('The same from a shell').last().click();
+        const width = Number(await page.evaluate('document.documentElement.scrollWidth'));
+        expect(width, path).toBeLessThanOrEqual(360);
+        expect(await tab.violations(), path).toEqual([]);
+      }
+      await page.goto(tidemark.stack.url);
+      await page.getByRole('button', { name: 'Menu' }).click();
+      await page.getByRole('link', { name: 'Backups' }).click();
+      await page.waitForURL(/\/backups$/);
+      expectCalm(tab);
+    },
+    240_000,
+  );
+});
+
+describe.skipIf(typeof found === 'string')('a fleet', () => {
+  it('of the demo is drawn for the manual', async () => {
+    await using tidemark = await startTidemark({ console: true, env: { all: { TIDEMARK_SLOTS: '4' } } });
+    await registerDemoFleet(tidemark.stack, tidemark.stack.storage, AbortSignal.timeout(300_000));
+    const failed = () => tidemark.call<{ backupRecords: { id: string }[] }>('GET', '/backups?state=Failed');
+    await expect
+      .poll(async () => (await failed()).data.backupRecords.length, { timeout: 300_000, interval: 2_000 })
+      .toBe(2);
+    await using tab = await browser.open(tidemark.stack.url, { token: tidemark.stack.token });
+    const { page } = tab;
+    await isLoaded(page);
+    await expect.poll(() => heading(page).textContent()).toMatch(/^\d+ of 41 clusters have no good backup in time$/);
+    await page
+      .locator('.card')
+      .getByText(/storage/i)
+      .first()
+      .waitFor();
+    await sleep(2_000);
+    await shoot(page, 'fleet');
+    const { data } = await tidemark.call<{ backupRecords: { id: string; clusterId: string }[] }>(
+      'GET',
+      '/backups?state=Running',
+    );
+    const running = data.backupRecords[0];
+    for (const [path, name] of [
+      ['/clusters/orders-fra', 'cluster'],
+      [`/backups/${running?.id}`, 'backup'],
+      ['/clusters/orders-fra/rules/default', 'rule'],
+    ] as const) {
+      await page.goto(`${tidemark.stack.url}${path}`);
+      await isLoaded(page);
+      await sleep(2_500);
+      await shoot(page, name);
+    }
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.goto(tidemark.stack.url);
+    await isLoaded(page);
+    await sleep(2_000);
+    await shoot(page, 'fleet-dark');
+    expectCalm(tab);
+  }, 600_000);
+
+  it('of 10,000 clusters is paged and filtered without holding up the page for a tenth of a second', async () => {
+    const size = 10_000;
+    await using tidemark = await startTidemark({
+      console: true,
+      copies: { 'executor-worker': 0 },
+      register: false,
+      env: { 'scheduler-service': { TIDEMARK_FLEET_REBUILD_SECONDS: '10' } },
+    });
+    await fill(tidemark.database, size);
+    const counted = async () => {
+      const { data } = await tidemark.call<{ counts?: { inTime: number; veryLate: number } }>(
+        'GET',
+        '/fleet?pageSize=1',
+      );
+      return (data.counts?.inTime ?? 0) + (data.counts?.veryLate ?? 0);
+    };
+    await expect.poll(counted, { timeout: 600_000, interval: 1_000 }).toBe(size);
+    await using tab = await browser.open(tidemark.stack.url, { token: tidemark.stack.token });
+    const { page } = tab;
+    await expect.poll(() => heading(page).textContent()).toBe('1,000 of 10,000 clusters have no good backup in time');
+    await page.evaluate(
+      'window.longest = 0; new PerformanceObserver((list) => { for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration); }).observe({ type: "longtask" })',
+    );
+    const rows = page.getByRole('table', { name: 'Clusters' }).getByRole('row');
+    expect(await rows.count()).toBe(51);
+    for (let pages = 0; pages < 5; pages += 1) {
+      const first = await rows.nth(1).textContent();
+      await page.getByRole('link', { name: 'Next page' }).click();
+      await expect.poll(() => rows.nth(1).textContent()).not.toBe(first);
+      await page.mouse.wheel(0, 4_000);
+    }
+    await page.getByLabel(/Only clusters with this/).fill('000007');
+    await page.getByRole('button', { name: 'Filter' }).click();
+    await expect.poll(() => rows.count()).toBe(2);
+    await page
+      .locator('.verdicts')
+      .getByRole('link', { name: /In time/ })
+      .click();
+    expect(await page.evaluate('window.longest')).toBeLessThanOrEqual(100);
+    expectCalm(tab);
+  }, 1_200_000);
+});
+
+async function fill(database: string, size: number): Promise<void> {
+  const mongo = new MongoClient(inject('mongodbUrl'));
+  try {
+    const signal = AbortSignal.timeout(300_000);
+    const db = mongo.db(database);
+    const collection = (name: string) => db.collection<StoredDocument>(name);
+    const clusterId = (index: number) => `cluster-${String(index).padStart(6, '0')}`;
+    const now = Date.now();
+    await insertAll(collection('clusters'), size, (index) => clusterDocument(clusterId(index), 'bench'), signal);
+    const planned = (index: number) => strategyDocument(clusterId(index), openWindow(new Date(now + DAY_MS / 2)));
+    await insertAll(collection('strategies'), size, planned, signal);
+    const ended = (index: number) => new Date(now - (index % 10 === 0 ? 200 : 10) * HOUR_MS);
+    const backup = (index: number) =>
+      finishedBackup(`backup-${String(index).padStart(14, '0')}`, clusterId(index), 'Succeeded', ended(index));
+    await insertAll(collection('backups'), size, backup, signal);
+  } finally {
+    await mongo.close();
+  }
+}
