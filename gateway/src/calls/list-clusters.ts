@@ -4,6 +4,6 @@ import { listClusters as listAll } from './lists.ts';
 import type { Steps } from './steps.ts';
 
 export const listClusters: Steps<'listClusters'> = {
-  act: async (request, { scope, dependencies }) =>
-    create(ListClustersResponseSchema, await listAll(request, scope, dependencies)),
+  act: async ({ ids, pageSize, pageToken, labels, text }, { scope, dependencies }) =>
+    create(ListClustersResponseSchema, await listAll({ ids, pageSize, pageToken, labels, text }, scope, dependencies)),
 };

@@ -79,9 +79,17 @@ export async function listBackups(
   return { backups: rows, ...page };
 }
 
-/** Clusters by id: those of a page where one is asked for, else as many as any list holds. */
+/** Clusters by id, of those that a filter lets through: those of a page where one is asked for, else as many as any list holds. */
 export async function listClusters(
-  { ids, pageSize, pageToken }: Paging & { readonly ids: readonly string[] },
+  {
+    pageSize,
+    pageToken,
+    ...filter
+  }: Paging & {
+    readonly ids: string[];
+    readonly labels: Record<string, string>;
+    readonly text: string;
+  },
   scope: RequestScope,
   dependencies: CallDependencies,
 ): Promise<{ clusters: Cluster[]; nextPageToken: string }> {
@@ -89,7 +97,7 @@ export async function listClusters(
     pageSize || MAX_LISTED,
     async (token, left) => {
       const answer = await dependencies.backends.registry.listClusters(
-        { ids: [...ids], pageSize: Math.min(left, MAX_PAGE_SIZE), pageToken: token },
+        { ...filter, pageSize: Math.min(left, MAX_PAGE_SIZE), pageToken: token },
         callOptions(scope, dependencies),
       );
       return { items: answer.clusters, nextPageToken: answer.nextPageToken };

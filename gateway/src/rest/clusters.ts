@@ -1,3 +1,4 @@
+import { invalidArgument } from '@tidemark/errors/app-error';
 import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
 import type { Cluster } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { FastifyInstance } from 'fastify';
@@ -6,6 +7,7 @@ import { toBrOptions, toBrOptionsView } from './br-options.ts';
 import { PURPOSES, purposeOf } from './cluster-purpose.ts';
 import { timeOf } from './legacy-states.ts';
 import * as operations from './operations/clusters.ts';
+import { labelsOf } from './operations/common.ts';
 import { route } from './route.ts';
 import { parseQuery } from './validate.ts';
 
@@ -18,15 +20,28 @@ export function clusterRoutes(app: FastifyInstance, dependencies: CallDependenci
     path: '/clusters',
     operation: operations.listClusters,
     toRequest({ request }) {
-      parseQuery(operations.listClusters.query, request.query);
-      return {};
+      const query = parseQuery(operations.listClusters.query, request.query);
+      const { page, pageSize = DEFAULT_PAGE_SIZE, pageToken, label, text = '' } = query;
+      const filter = { labels: labelsOf(label), text };
+      if (pageToken === undefined) return filter;
+      if (page !== undefined)
+        throw invalidArgument([{ field: 'page', description: 'must be left out where pageToken says where to go on' }]);
+      return { ...filter, pageSize, pageToken };
     },
-    toView({ clusters }, { query }) {
+    toView({ clusters, nextPageToken }, { query }) {
+      const { page = 1, pageSize = DEFAULT_PAGE_SIZE, pageToken } = query;
+      if (pageToken !== undefined)
+        return {
+          data: { clusters: clusters.map(toClusterView), ...(nextPageToken !== '' && { pageToken: nextPageToken }) },
+        };
       if (query.page === undefined && query.pageSize === undefined)
         return { data: { clusters: clusters.map(toClusterView) } };
-      const { page = 1, pageSize = DEFAULT_PAGE_SIZE } = query;
       const shown = clusters.slice((page - 1) * pageSize, page * pageSize);
-      return { data: { clusters: shown.map(toClusterView) }, page: { page, pageSize, total: clusters.length } };
+      const last = page * pageSize < clusters.length ? shown.at(-1)?.id : undefined;
+      return {
+        data: { clusters: shown.map(toClusterView), ...(last !== undefined && { pageToken: last }) },
+        page: { page, pageSize, total: clusters.length },
+      };
     },
   });
 

@@ -12,14 +12,8 @@ import type { CallDependencies } from '../calls/scope.ts';
 import { BEAT, EVENT_STREAM, eventsOf, type ServerSentEvent } from './events.ts';
 import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
 import { timeOf } from './legacy-states.ts';
-import {
-  type FleetRowView,
-  labelName,
-  listFleet,
-  VERDICT_NAMES,
-  type VerdictName,
-  watchFleet,
-} from './operations/fleet.ts';
+import { labelsOf } from './operations/common.ts';
+import { type FleetRowView, listFleet, VERDICT_NAMES, type VerdictName, watchFleet } from './operations/fleet.ts';
 import { route } from './route.ts';
 import { streamRoute } from './stream.ts';
 import { parseQuery } from './validate.ts';
@@ -82,7 +76,7 @@ function toScope({
 }: Pick<z.infer<typeof watchFleet.query>, 'clusterId' | 'label' | 'text'>) {
   return {
     clusterIds: clusterId,
-    labels: Object.fromEntries(label.map((one) => [labelName(one), one.slice(one.indexOf('=') + 1)])),
+    labels: labelsOf(label),
     text,
   };
 }

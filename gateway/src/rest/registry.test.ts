@@ -289,7 +289,9 @@ it('lists all clusters unless a page is asked for, and names the parameters that
   expect(await listed('?page=1')).toEqual({ ids, page: { page: 1, pageSize: 10, total: 5 } });
   expect(await listed('?page=9&pageSize=2')).toEqual({ ids: [], page: { page: 9, pageSize: 2, total: 5 } });
   for (const [query, fields] of [
-    ['?label=env%3Dprod&page=1', ['label']],
+    ['?label=env&page=1', ['label.0']],
+    ['?page=1&pageToken=c1', ['page']],
+    ['?pageToken=no.id', ['pageToken']],
     ['?clusterId=c1&limit=3', ['clusterId', 'limit']],
     ['?page=-1', ['page']],
   ] as const) {
@@ -297,4 +299,36 @@ it('lists all clusters unless a page is asked for, and names the parameters that
     expectFailure(answer, 400, 10001);
     expect(badFields(answer)).toEqual(fields);
   }
+});
+
+it('narrows clusters to labels and a text, and goes on behind a token without a count', async () => {
+  await using gateway = await startTestGateway();
+  gateway.answers.listClusters = async ({ pageToken }) =>
+    pageToken === '' ? { clusters: [{ id: 'c1' }, { id: 'c2' }, { id: 'c3' }] } : { clusters: [{ id: 'c3' }] };
+  const first = await gateway.ask('GET', '/clusters?pageSize=2&label=env=prod&label=a=b=c&text=Shop');
+  expect(gateway.received('listClusters').request).toMatchObject({
+    labels: { env: 'prod', a: 'b=c' },
+    text: 'Shop',
+    pageToken: '',
+  });
+  expect(first.body.data).toMatchObject({ clusters: [{ id: 'c1' }, { id: 'c2' }], pageToken: 'c2' });
+  const rest = await gateway.ask('GET', '/clusters?pageSize=2&pageToken=c2', { token: 'one-cluster' });
+  expect(gateway.received('listClusters').request).toMatchObject({ ids: [CLUSTER], pageSize: 2, pageToken: 'c2' });
+  expect(rest.body).toEqual({ code: 0, message: 'OK', data: { clusters: [expect.objectContaining({ id: 'c3' })] } });
+});
+
+it('lists all storages unless a page is asked for, and names the parameters that it does not know', async () => {
+  await using gateway = await startTestGateway();
+  const storages = ['s1', 's2', 's3'].map((id) => ({
+    id,
+    location: { case: 'local' as const, value: { path: '/a' } },
+  }));
+  gateway.answers.listStorages = async () => ({ storages });
+  const listed = async (query: string) => {
+    const { body } = await gateway.ask('GET', `/storages${query}`);
+    return { ids: body.data.storages.map(({ id }: { id: string }) => id), page: body.page };
+  };
+  expect(await listed('')).toEqual({ ids: ['s1', 's2', 's3'], page: undefined });
+  expect(await listed('?page=2&pageSize=2')).toEqual({ ids: ['s3'], page: { page: 2, pageSize: 2, total: 3 } });
+  expect(badFields(await gateway.ask('GET', '/storages?type=s3'))).toEqual(['type']);
 });

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
+import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
 import type { Storage, StorageSchema } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { FastifyInstance } from 'fastify';
 import type { CallDependencies } from '../calls/scope.ts';
@@ -7,7 +8,7 @@ import { timeOf } from './legacy-states.ts';
 import * as operations from './operations/storages.ts';
 import { route } from './route.ts';
 import { NAME_CREDENTIALS, readStorageUrl } from './storage-url.ts';
-import { bodyObject, parse } from './validate.ts';
+import { bodyObject, parse, parseQuery } from './validate.ts';
 
 /** Fields that somebody may send in good faith, however they spell them, and that must not travel. */
 const SECRET_FIELDS = [
@@ -31,8 +32,17 @@ export function storageRoutes(app: FastifyInstance, dependencies: CallDependenci
     method: 'GET',
     path: '/storages',
     operation: operations.listStorages,
-    toRequest: () => ({}),
-    toView: ({ storages }) => ({ data: { storages: storages.map(toStorageView) } }),
+    toRequest({ request }) {
+      parseQuery(operations.listStorages.query, request.query);
+      return {};
+    },
+    toView({ storages }, { query }) {
+      if (query.page === undefined && query.pageSize === undefined)
+        return { data: { storages: storages.map(toStorageView) } };
+      const { page = 1, pageSize = DEFAULT_PAGE_SIZE } = query;
+      const shown = storages.slice((page - 1) * pageSize, page * pageSize);
+      return { data: { storages: shown.map(toStorageView) }, page: { page, pageSize, total: storages.length } };
+    },
   });
 
   route(app, dependencies, {

@@ -29,7 +29,9 @@ export function required<T extends z.ZodType>(schema: T) {
 /** A parameter of a query that may be sent several times; none where it is left out. */
 export function listOf<T extends z.ZodType>(schema: T) {
   const all = (value: unknown) => (Array.isArray(value) ? value : nothing(value) === undefined ? [] : [value]);
-  return z.preprocess(all, z.array(schema).max(MAX_ENTRIES, `must be at most ${MAX_ENTRIES}`));
+  const list = z.array(schema).max(MAX_ENTRIES, `must be at most ${MAX_ENTRIES}`);
+  // The document is to say that it may be left out.
+  return z.preprocess(all, list.optional()).transform((value) => value ?? []);
 }
 
 /** A whole number, also written as a text, as in a query. @param least that a person is told of */

@@ -66,6 +66,8 @@ export interface ClusterPage {
   /** Only those that come after this one, by id. */
   readonly afterId?: string;
   readonly updatedAfter?: Date;
+  /** Left out, all do. */
+  readonly matches?: (cluster: ClusterDocument) => boolean;
   readonly limit: number;
 }
 
@@ -123,9 +125,9 @@ export function createRegistryStore(db: Db): RegistryStore {
         orStoreError(() =>
           clusters.find<Labelled>({ storageId }, { projection: labelled, signal }).sort({ _id: 1 }).toArray(),
         ),
-      page: ({ ids, afterId = '', updatedAfter, limit }, signal) =>
-        orStoreError(() =>
-          clusters
+      page: ({ ids, afterId = '', updatedAfter, matches, limit }, signal) =>
+        orStoreError(async () => {
+          const byId = clusters
             .find(
               {
                 ...(ids.length > 0 && { _id: { $in: ids.filter((id) => id > afterId) } }),
@@ -135,10 +137,15 @@ export function createRegistryStore(db: Db): RegistryStore {
               },
               { signal },
             )
-            .sort({ _id: 1 })
-            .limit(limit)
-            .toArray(),
-        ),
+            .sort({ _id: 1 });
+          if (!matches) return byId.limit(limit).toArray();
+          const found: ClusterDocument[] = [];
+          for await (const cluster of byId.batchSize(SCANNED_AT_ONCE)) {
+            if (matches(cluster)) found.push(cluster);
+            if (found.length === limit) break;
+          }
+          return found;
+        }),
       withPdOf: ({ _id: clusterId, pd }, signal) =>
         orStoreError(async () => {
           const found: Namesake[] = [];

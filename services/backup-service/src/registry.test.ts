@@ -136,6 +136,29 @@ it('lists clusters page by page, and only those that changed', async () => {
   const { cluster } = await registry().getCluster({ id: ids[0] ?? '' });
   const changed = await registry().listClusters({ ...all, updatedAfter: cluster?.updateTime });
   expect(changed.clusters.map(({ id }) => id).sort()).toEqual([...ids].sort());
+  const [first = '', second = '', third = ''] = ids;
+  for (const id of [first, second])
+    await registry().putCluster({
+      cluster: Cluster.create({
+        id,
+        name: 'Shop',
+        pd: ['127.0.0.1:2379'],
+        storageId: 'local',
+        labels: { only: third },
+      }),
+    });
+  const narrowed = async (fields: Partial<ListClustersRequest>) => {
+    const page = await registry().listClusters({ ...all, labels: { only: third }, ...fields });
+    return [page.clusters.map(({ id }) => id), page.nextPageToken];
+  };
+  const found = [first, second].sort();
+  expect(await narrowed({})).toEqual([found, '']);
+  expect(await narrowed({ pageSize: 1, text: 'sHOP' })).toEqual([found.slice(0, 1), found[0]]);
+  expect(await narrowed({ pageToken: found[0] ?? '' })).toEqual([found.slice(1), '']);
+  expect(await narrowed({ text: first })).toEqual([[first], '']);
+  expect(await narrowed({ ids: [third, second] })).toEqual([[second], '']);
+  expect(await narrowed({ labels: { only: 'another' } })).toEqual([[], '']);
+
   await expect(registry().listClusters({ ...all, pageSize: -1 })).rejects.toMatchObject({ code: 'invalid_argument' });
   await expect(registry().listClusters({ ...all, pageToken: '~' })).rejects.toMatchObject({
     code: 'invalid_argument',

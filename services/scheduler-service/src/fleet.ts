@@ -148,7 +148,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
     const there = new Set<string>();
     for (let pageToken = ''; ; ) {
       const page = await registry.listClusters(
-        { ids, pageSize: PAGE, pageToken, updatedAfter: undefined },
+        { ids, pageSize: PAGE, pageToken, updatedAfter: undefined, labels: {}, text: '' },
         { signal, caller: CALLER },
       );
       for (const { id } of page.clusters) there.add(id);
@@ -171,7 +171,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
   async function refreshClusters(since: Date | undefined, signal: AbortSignal): Promise<void> {
     for (let pageToken = ''; ; ) {
       const page = await registry.listClusters(
-        { ids: [], pageSize: PAGE, pageToken, updatedAfter: since },
+        { ids: [], pageSize: PAGE, pageToken, updatedAfter: since, labels: {}, text: '' },
         { signal, caller: CALLER },
       );
       const unknown = page.clusters.map(({ id }) => id).filter((id) => !clusters.has(id));

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { BrOptionsBody } from '../br-options.ts';
 import { PURPOSE_NAMES } from '../cluster-purpose.ts';
 import type { Operation } from '../operation.ts';
-import { flag, leftOut, leftOutOrFrom1, required } from '../validate.ts';
+import { flag, Id, leftOut, leftOutOrFrom1, required } from '../validate.ts';
 import { BrOptions } from './br-options.ts';
-import { NoData, OfCluster, STORAGE_ID, time } from './common.ts';
+import { NoData, OfCluster, STORAGE_ID, time, WithLabels } from './common.ts';
 
 const text = (what: string) =>
   leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
@@ -98,6 +98,10 @@ const Query = z.object({
   pageSize: leftOutOrFrom1(MAX_PAGE_SIZE).describe(
     `1 to ${MAX_PAGE_SIZE}, where a page is asked for; ${DEFAULT_PAGE_SIZE} by default. 0 is left out.`,
   ),
+  ...WithLabels,
+  pageToken: leftOut(Id).describe(
+    'The `pageToken` of an answer: the list goes on behind it, and nothing is counted. With `page` it is a 400.',
+  ),
 });
 
 export const listClusters = {
@@ -106,10 +110,13 @@ export const listClusters = {
   call: 'listClusters',
   summary: 'All clusters that the caller may see',
   description:
-    'By id. All of them, unless `page` or `pageSize` is sent: then `page` is beside the data. A parameter that is not known is a 400.',
+    'By id. All of them (at most 10000), unless `page`, `pageSize` or `pageToken` is sent. With `page` or `pageSize` the whole selection is counted, and `page` is beside the data; with `pageToken` it is not. A parameter that is not known is a 400.',
   query: Query,
   answer: {
-    data: z.object({ clusters: z.array(Cluster) }),
+    data: z.object({
+      clusters: z.array(Cluster),
+      pageToken: z.string().optional().describe('Of a page: for the next one; absent behind the last.'),
+    }),
     paged: 'if asked for',
     example: { clusters: [CLUSTER] },
   },

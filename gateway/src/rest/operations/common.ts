@@ -4,7 +4,7 @@ import { MAX_RATE_LIMIT, MIN_VERIFY_SAMPLE } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import { isPageToken, WHOLE_TOKEN } from '../../calls/page-token.ts';
 import { NEVER } from '../legacy-states.ts';
-import { flag, Id, leftOut, leftOutOrFrom1 } from '../validate.ts';
+import { flag, Id, leftOut, leftOutOrFrom1, listOf } from '../validate.ts';
 
 /** An instant in an answer. */
 export function time(what: string) {
@@ -26,6 +26,25 @@ export const STORAGE_ID = Id.meta({ description: 'The storage.', examples: ['loc
 export const OfCluster = z.object({ clusterId: CLUSTER_ID });
 export const OfBackup = z.object({ backupId: BACKUP_ID });
 export const OfStorage = z.object({ storageId: STORAGE_ID });
+
+const A_LABEL = 'must be a label and its value, such as env=prod';
+const ONE_VALUE = 'must name each label once: no cluster has two values of one';
+const labelName = (label: string) => label.slice(0, label.indexOf('='));
+
+/** Which clusters, by their labels and by what they are called. */
+export const WithLabels = {
+  label: listOf(z.string(A_LABEL).regex(/^(?!__proto__=)[^=]+=/, A_LABEL))
+    .refine((labels) => new Set(labels.map(labelName)).size === labels.length, ONE_VALUE)
+    .describe('Only clusters with this label, such as `env=prod`; with all of them where it is given several times.'),
+  text: leftOut(z.string('must be a text')).describe(
+    'In the id or the name, whatever the case; at most 64 characters.',
+  ),
+};
+
+/** Labels by name, of a query. */
+export function labelsOf(label: readonly string[]): Record<string, string> {
+  return Object.fromEntries(label.map((one) => [labelName(one), one.slice(one.indexOf('=') + 1)]));
+}
 
 const PageToken = z.string(WHOLE_TOKEN).refine(isPageToken, WHOLE_TOKEN);
 

@@ -3,26 +3,15 @@ import { z } from 'zod';
 import { isPageToken } from '../../calls/page-token.ts';
 import type { Operation } from '../operation.ts';
 import { Id, leftOut, leftOutOrFrom1, listOf } from '../validate.ts';
-import { EventsBrokeOff, GoesOn, jsonLine, time } from './common.ts';
+import { EventsBrokeOff, GoesOn, jsonLine, time, WithLabels } from './common.ts';
 
 /** From the worst to the best. */
 export const VERDICT_NAMES = ['never', 'veryLate', 'late', 'noPlan', 'inTime'] as const;
 const A_VERDICT = `must be some of ${VERDICT_NAMES.join(', ')}`;
-const A_LABEL = 'must be a label and its value, such as env=prod';
-
-const ONE_VALUE = 'must name each label once: no cluster has two values of one';
-
-/** Of a label and its value. */
-export const labelName = (label: string): string => label.slice(0, label.indexOf('='));
 
 const Scope = {
   clusterId: listOf(Id).describe('Only this cluster, or these where it is given several times.'),
-  label: listOf(z.string(A_LABEL).regex(/^(?!__proto__=)[^=]+=/, A_LABEL))
-    .refine((labels) => new Set(labels.map(labelName)).size === labels.length, ONE_VALUE)
-    .describe('Only clusters with this label, such as `env=prod`; with all of them where it is given several times.'),
-  text: leftOut(z.string('must be a text')).describe(
-    'In the id or the name, whatever the case; at most 64 characters.',
-  ),
+  ...WithLabels,
 };
 
 const A_CURSOR = 'must be the whole cursor of an answer about the same clusters, labels and text';

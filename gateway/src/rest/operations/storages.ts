@@ -1,7 +1,10 @@
 import {
+  DEFAULT_PAGE_SIZE,
   MAX_CONCURRENT_BACKUPS,
   MAX_MANIFEST_KEY,
   MAX_MANIFEST_KEYS,
+  MAX_PAGE,
+  MAX_PAGE_SIZE,
   MAX_SHORT_TEXT,
   MAX_STORAGE_CLUSTERS,
   MAX_STORAGE_LABELS,
@@ -9,7 +12,7 @@ import {
 } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import type { Operation } from '../operation.ts';
-import { flag, Id, leftOut, required, wholeNumber } from '../validate.ts';
+import { flag, Id, leftOut, leftOutOrFrom1, required, wholeNumber } from '../validate.ts';
 import { counted, NoData, OfStorage, STORAGE_ID, time } from './common.ts';
 
 const text = (what: string) =>
@@ -216,12 +219,26 @@ const STORAGE: StorageView = {
   updateTime: '2026-01-02T10:00:00.000Z',
 };
 
+const ListQuery = z.object({
+  page: leftOutOrFrom1(MAX_PAGE).describe('From 1; 0 is left out.'),
+  pageSize: leftOutOrFrom1(MAX_PAGE_SIZE).describe(
+    `1 to ${MAX_PAGE_SIZE}, where a page is asked for; ${DEFAULT_PAGE_SIZE} by default. 0 is left out.`,
+  ),
+});
+
 export const listStorages = {
   id: 'listStorages',
   tag: 'Storages',
   call: 'listStorages',
   summary: 'All storages',
-  answer: { data: z.object({ storages: z.array(Storage) }), example: { storages: [STORAGE] } },
+  description:
+    'By id. All of them, unless `page` or `pageSize` is sent: then `page` is beside the data. A parameter that is not known is a 400.',
+  query: ListQuery,
+  answer: {
+    data: z.object({ storages: z.array(Storage) }),
+    paged: 'if asked for',
+    example: { storages: [STORAGE] },
+  },
 } as const satisfies Operation;
 
 export const getStorage = {

@@ -750,6 +750,9 @@ export const MESSAGES = {
   "tidemark.backup.v1.ListClustersRequest": {
     "ids": {
       "id": true
+    },
+    "text": {
+      "maxLength": 64
     }
   },
   "tidemark.backup.v1.DeleteClusterRequest": {

@@ -707,7 +707,7 @@ export interface paths {
         };
         /**
          * All clusters that the caller may see
-         * @description By id. All of them, unless `page` or `pageSize` is sent: then `page` is beside the data. A parameter that is not known is a 400.
+         * @description By id. All of them (at most 10000), unless `page`, `pageSize` or `pageToken` is sent. With `page` or `pageSize` the whole selection is counted, and `page` is beside the data; with `pageToken` it is not. A parameter that is not known is a 400.
          *
          *     Needs the role viewer.
          */
@@ -761,7 +761,9 @@ export interface paths {
         };
         /**
          * All storages
-         * @description Needs the role admin.
+         * @description By id. All of them, unless `page` or `pageSize` is sent: then `page` is beside the data. A parameter that is not known is a 400.
+         *
+         *     Needs the role admin.
          */
         get: operations["listStorages"];
         put?: never;
@@ -1782,6 +1784,8 @@ export interface components {
             message: components["schemas"]["GoodMessage"];
             data: {
                 clusters: components["schemas"]["Cluster"][];
+                /** @description Of a page: for the next one; absent behind the last. */
+                pageToken?: string;
             };
             page?: components["schemas"]["Page"];
         };
@@ -1818,6 +1822,7 @@ export interface components {
             data: {
                 storages: components["schemas"]["Storage"][];
             };
+            page?: components["schemas"]["Page"];
         };
         ListStrategiesAnswer: {
             code: components["schemas"]["GoodCode"];
@@ -8395,11 +8400,11 @@ export interface operations {
     };
     watchFleet: {
         parameters: {
-            query: {
+            query?: {
                 /** @description Only this cluster, or these where it is given several times. */
-                clusterId: string[];
+                clusterId?: string[];
                 /** @description Only clusters with this label, such as `env=prod`; with all of them where it is given several times. */
-                label: string[];
+                label?: string[];
                 /** @description In the id or the name, whatever the case; at most 64 characters. */
                 text?: string;
                 /** @description Of an event before, or of `GET /fleet`, with the same clusters, labels and text: only what changed since is told. The header `Last-Event-ID` does the same. */
@@ -8949,6 +8954,12 @@ export interface operations {
                 page?: number;
                 /** @description 1 to 1000, where a page is asked for; 10 by default. 0 is left out. */
                 pageSize?: number;
+                /** @description Only clusters with this label, such as `env=prod`; with all of them where it is given several times. */
+                label?: string[];
+                /** @description In the id or the name, whatever the case; at most 64 characters. */
+                text?: string;
+                /** @description The `pageToken` of an answer: the list goes on behind it, and nothing is counted. With `page` it is a 400. */
+                pageToken?: string;
             };
             header?: never;
             path?: never;
@@ -9419,7 +9430,12 @@ export interface operations {
     };
     listStorages: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description From 1; 0 is left out. */
+                page?: number;
+                /** @description 1 to 1000, where a page is asked for; 10 by default. 0 is left out. */
+                pageSize?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -9456,6 +9472,11 @@ export interface operations {
                      *             "updateTime": "2026-01-02T10:00:00.000Z"
                      *           }
                      *         ]
+                     *       },
+                     *       "page": {
+                     *         "page": 1,
+                     *         "pageSize": 10,
+                     *         "total": 1
                      *       }
                      *     }
                      */
@@ -10247,15 +10268,15 @@ export interface operations {
     };
     listFleet: {
         parameters: {
-            query: {
+            query?: {
                 /** @description Only this cluster, or these where it is given several times. */
-                clusterId: string[];
+                clusterId?: string[];
                 /** @description Only clusters with this label, such as `env=prod`; with all of them where it is given several times. */
-                label: string[];
+                label?: string[];
                 /** @description In the id or the name, whatever the case; at most 64 characters. */
                 text?: string;
                 /** @description Only clusters with one of these; may be given several times. */
-                verdict: ("never" | "veryLate" | "late" | "noPlan" | "inTime")[];
+                verdict?: ("never" | "veryLate" | "late" | "noPlan" | "inTime")[];
                 /** @description 1 to 200; 50 by default, and for 0, which is left out. */
                 pageSize?: number;
                 /** @description The `page.pageToken` of an answer to the same list with the same filters: the list goes on behind it, however deep that is, and `page` is not looked at. */

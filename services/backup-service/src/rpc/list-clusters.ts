@@ -8,6 +8,7 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { readable } from '@tidemark/service-kit/quarantine';
 import { toClusterMessage } from '../registry-message.ts';
+import type { ClusterDocument } from '../registry-store.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 
@@ -17,7 +18,7 @@ import type { Dependencies } from './context.ts';
  */
 export function listClusters({ registry, quarantines }: Dependencies) {
   return async (
-    { ids, pageSize, pageToken, updatedAfter }: ListClustersRequest,
+    { ids, pageSize, pageToken, updatedAfter, labels, text }: ListClustersRequest,
     { signal }: CallContext,
   ): Promise<ListClustersResponse> => {
     const check = validation();
@@ -29,6 +30,7 @@ export function listClusters({ registry, quarantines }: Dependencies) {
       {
         ids,
         limit: limit + 1,
+        ...((text !== '' || Object.keys(labels).length > 0) && { matches: matcherOf(labels, text) }),
         ...(pageToken !== '' && { afterId: pageToken }),
         ...(updatedAfter && { updatedAfter }),
       },
@@ -42,5 +44,15 @@ export function listClusters({ registry, quarantines }: Dependencies) {
     const rest = found.length > limit ? page.at(-1)?._id : undefined;
     const last = clusters.length < messages.length ? clusters.at(-1)?.id : rest;
     return { clusters, nextPageToken: last ?? '' };
+  };
+}
+
+/** A record that is damaged matches nothing that it lacks. */
+function matcherOf(labels: Readonly<Record<string, string>>, text: string) {
+  const asked = Object.entries(labels);
+  const part = text.toLowerCase();
+  return ({ _id, name, labels: own }: Partial<ClusterDocument>): boolean => {
+    if (!asked.every(([label, value]) => own?.[label] === value)) return false;
+    return [_id, name].some((one) => typeof one === 'string' && one.toLowerCase().includes(part));
   };
 }

@@ -145,7 +145,7 @@ async function changedSince(
   const updatedAfter = new Date(at.getTime() - OVERLAP_MS);
   for (let pageToken = ''; ; ) {
     const page = await backends.registry.listClusters(
-      { ids: [], pageSize: PAGE, pageToken, updatedAfter },
+      { ids: [], pageSize: PAGE, pageToken, updatedAfter, labels: {}, text: '' },
       { signal, caller: CALLER },
     );
     for (const { id } of page.clusters) add(id);

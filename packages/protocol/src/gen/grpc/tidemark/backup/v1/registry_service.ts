@@ -334,7 +334,18 @@ export interface ListClustersRequest {
   /** Of the page before; empty means the first. */
   pageToken: string;
   /** Only those registered or changed since. */
-  updatedAfter: Date | undefined;
+  updatedAfter:
+    | Date
+    | undefined;
+  /** Only those with all of these labels. */
+  labels: { [key: string]: string };
+  /** Only those that have it in the id or in the name, whatever the case. */
+  text: string;
+}
+
+export interface ListClustersRequest_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** The clusters. */
@@ -2530,7 +2541,7 @@ export const GetClusterResponse: MessageFns<GetClusterResponse> = {
 };
 
 function createBaseListClustersRequest(): ListClustersRequest {
-  return { ids: [], pageSize: 0, pageToken: "", updatedAfter: undefined };
+  return { ids: [], pageSize: 0, pageToken: "", updatedAfter: undefined, labels: {}, text: "" };
 }
 
 export const ListClustersRequest: MessageFns<ListClustersRequest> = {
@@ -2546,6 +2557,12 @@ export const ListClustersRequest: MessageFns<ListClustersRequest> = {
     }
     if (message.updatedAfter !== undefined) {
       Timestamp.encode(toTimestamp(message.updatedAfter), writer.uint32(34).fork()).join();
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      ListClustersRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    if (message.text !== "") {
+      writer.uint32(50).string(message.text);
     }
     return writer;
   },
@@ -2595,6 +2612,25 @@ export const ListClustersRequest: MessageFns<ListClustersRequest> = {
             message.updatedAfter = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = ListClustersRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.labels[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2616,6 +2652,83 @@ export const ListClustersRequest: MessageFns<ListClustersRequest> = {
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
     message.updatedAfter = object.updatedAfter ?? undefined;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.text = object.text ?? "";
+    return message;
+  },
+};
+
+function createBaseListClustersRequest_LabelsEntry(): ListClustersRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const ListClustersRequest_LabelsEntry: MessageFns<ListClustersRequest_LabelsEntry> = {
+  encode(message: ListClustersRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListClustersRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListClustersRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListClustersRequest_LabelsEntry>): ListClustersRequest_LabelsEntry {
+    return ListClustersRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListClustersRequest_LabelsEntry>): ListClustersRequest_LabelsEntry {
+    const message = createBaseListClustersRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
