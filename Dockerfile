@@ -11,6 +11,19 @@ COPY gateway/console gateway/console
 RUN pnpm install --frozen-lockfile --filter "{./gateway/console}..."
 RUN node gateway/console/build.mjs
 
+# The command line as one file, which needs nothing else.
+FROM node:26-trixie-slim AS cli
+WORKDIR /tidemark
+RUN npm install --global pnpm@10.34.9
+COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY packages packages
+COPY cli cli
+COPY scripts scripts
+COPY gateway/package.json gateway/package.json
+COPY gateway/console/package.json gateway/console/package.json
+COPY test/package.json test/package.json
+RUN pnpm install --frozen-lockfile --filter "{./cli}..." && node scripts/bundle-cli.mjs
+
 FROM node:26-trixie-slim
 ARG SERVICE
 WORKDIR /tidemark
@@ -31,6 +44,8 @@ COPY --from=console /tidemark/gateway/console/dist gateway/console/dist
 # The braces make the dots mean what the folder's package depends on; without them nothing of that is installed.
 RUN pnpm install --prod --no-optional --frozen-lockfile --filter "{./${SERVICE}}..."
 RUN install -d -o node /tidemark/.cache /var/lib/tidemark
+COPY --from=cli /tidemark/cli/dist /usr/local/lib/tidemark
+RUN ln -s ../lib/tidemark/tidemark.mjs /usr/local/bin/tidemark
 
 USER node
 ENV NODE_COMPILE_CACHE=/tidemark/.cache SERVICE=${SERVICE} NODE_ENV=production

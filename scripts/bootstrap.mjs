@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 
 const COMMANDS = {
   bench: ['test/bench/main.ts'],
+  bundle: ['scripts/bundle-cli.mjs'],
   chaos: ['test/chaos/main.ts'],
   'demo-cluster': ['tools/demo-br/src/demo-cluster-main.ts'],
   start: ['tools/local-stack/src/start.ts'],

@@ -20,3 +20,4 @@ export type StrategyPreview = Schemas['StrategyPreview'];
 export type RetentionVerdict = Schemas['RetentionVerdict'];
 export type ClusterBody = Schemas['PutClusterBody'];
 export type StorageBody = Schemas['PutStorageBody'];
+export type Worker = Schemas['Worker'];

@@ -12,6 +12,8 @@ export interface Connection {
   readonly token: string;
   /** What said so, for people. */
   readonly from: string;
+  /** That the token was read from, where it was one. */
+  readonly tokenFile?: string;
 }
 
 export interface ConnectionSources {
@@ -33,7 +35,7 @@ export interface ConnectionSources {
  */
 export function findConnection({ url, tokenFile, context, env, folder, repository }: ConnectionSources): Connection {
   const file = tokenFile ?? env.TIDEMARK_TOKEN_FILE;
-  const token = file === undefined ? {} : { token: readToken(resolve(folder, file)) };
+  const token = file === undefined ? undefined : tokenOf(resolve(folder, file));
   if (url === undefined || context !== undefined) {
     if (url !== undefined)
       throw new UsageError('--url and --context both say where Tidemark is: leave one of them out.');
@@ -47,9 +49,8 @@ export function findConnection({ url, tokenFile, context, env, folder, repositor
     }
   }
   const named = url ?? env.TIDEMARK_URL ?? '';
-  if (token.token === undefined)
-    throw new UsageError(`Name the file of a token for ${named}, with --token-file or TIDEMARK_TOKEN_FILE.`);
-  return { url: toUrl(named), token: token.token, from: url === undefined ? 'TIDEMARK_URL' : '--url' };
+  if (!token) throw new UsageError(`Name the file of a token for ${named}, with --token-file or TIDEMARK_TOKEN_FILE.`);
+  return { url: toUrl(named), ...token, from: url === undefined ? 'TIDEMARK_URL' : '--url' };
 }
 
 /** @throws UsageError for a name that no context has */
@@ -59,7 +60,7 @@ function contextOf(name: string | undefined, env: Env): Connection | undefined {
   if (chosen === undefined) return undefined;
   const context = Object.hasOwn(contexts, chosen) ? contexts[chosen] : undefined;
   if (!context) throw new UsageError(`There is no context "${chosen}"; "context list" shows those that there are.`);
-  return { url: context.url, token: readToken(context.tokenFile), from: `the context ${chosen}` };
+  return { url: context.url, ...tokenOf(context.tokenFile), from: `the context ${chosen}` };
 }
 
 /** The address of an API as it is kept: without a slash at its end, and without /api/v1. @throws UsageError */
@@ -71,6 +72,8 @@ export function toUrl(text: string): string {
     throw new UsageError('The URL must hold no user and no password: name a token file beside it.');
   return text.replace(/\/+$/, '').replace(/\/api\/v1$/, '');
 }
+
+const tokenOf = (tokenFile: string) => ({ token: readToken(tokenFile), tokenFile });
 
 /** @throws UsageError */
 export function readToken(file: string): string {

@@ -23,6 +23,8 @@ export interface Output {
   word(answer: object, word: string): Promise<void>;
   /** Prints a line as it is, whatever the form. */
   line(text: string): void;
+  /** Prints a text of ours as it is. */
+  text(text: string): void;
   /** Prints bytes as they are, and on a terminal what this makes of them. */
   raw(bytes: Uint8Array, toText: (bytes: Uint8Array) => string): Promise<void>;
   /** Prints one of many answers that come one after the other. */
@@ -53,6 +55,7 @@ export function createOutput(form: Form, screen: Screen): Output {
       else await data(answer);
     },
     line: (text) => screen.write(`${printable(text)}\n`),
+    text: (text) => screen.write(text),
     raw: (bytes, toShown) => screen.writeWhole(screen.isTerminal ? toShown(bytes) : bytes),
     async item(answer, line) {
       if (isTable) screen.write(`${printable(line)}\n`);

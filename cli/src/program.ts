@@ -54,12 +54,25 @@ const GROUPS: readonly Group[] = [
   { name: 'occurrences', about: 'what became of each backup window', load: () => import('./verbs/occurrences.ts') },
   { name: 'cluster', about: 'register clusters, and look at them', load: () => import('./verbs/cluster.ts') },
   { name: 'storage', about: 'register storages, and have workers try them', load: () => import('./verbs/storage.ts') },
+  { name: 'worker', about: 'which workers are there, and what they do', load: () => import('./verbs/worker.ts') },
+  {
+    name: 'apply',
+    about: 'make clusters, storages and strategies as files say',
+    load: () => import('./verbs/apply.ts'),
+  },
+  { name: 'diff', about: 'what apply would change', load: () => import('./verbs/diff.ts') },
+  { name: 'doctor', about: 'what is wrong around Tidemark', load: () => import('./verbs/doctor.ts') },
   { name: 'context', about: 'addresses of Tidemark under names', load: () => import('./verbs/context.ts') },
   { name: 'token', about: 'who may use the API', load: () => import('./verbs/token.ts') },
   {
     name: 'verify',
     about: 'read a backup in its storage, where nothing of Tidemark runs',
     load: () => import('./verbs/verify.ts'),
+  },
+  {
+    name: 'completion',
+    about: 'what makes a shell complete commands and options',
+    load: () => import('./verbs/completion.ts'),
   },
   { name: 'rebuild', about: 'make records again that were lost', load: () => import('./verbs/rebuild.ts') },
 ];
@@ -78,8 +91,9 @@ export const UsageShown = CommanderError;
 /** The names of all groups of verbs. */
 export const NAMES: readonly string[] = GROUPS.map(({ name }) => name);
 
-/** Those that arguments name. */
-export const namesIn = (args: readonly string[]): string[] => NAMES.filter((name) => args.includes(name));
+/** Those that arguments name. What shells ask for, with the words that were typed, is completion's. */
+export const namesIn = (args: readonly string[]): string[] =>
+  NAMES.filter((name) => args.includes(name) || (name === 'completion' && args[0] === 'complete'));
 
 /**
  * The program, with the verbs of these groups; of the others it knows the names.

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Env } from '@tidemark/service-kit/env';
 import type { Api } from './api.ts';
 import type { Connection } from './connection.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { CommandError, EXIT, UsageError } from './exit.ts';
 import type { GlobalOptions } from './options.ts';
 import { createProgram, namesIn, UsageShown } from './program.ts';
 import type { Run, Session } from './session.ts';
@@ -50,7 +50,11 @@ export async function runCommand(args: readonly string[], surroundings: Surround
       return error.exitCode;
     }
     if (stop.signal.aborted) return EXIT.interrupted;
-    throw error;
+    // Node.js would quote the source with it, which is one long line in the bundle.
+    screen.write(
+      printableText(`This is a mistake in tidemark itself: ${error instanceof Error ? error.stack : error}\n`),
+    );
+    return EXIT.failed;
   }
 }
 
@@ -85,6 +89,16 @@ async function openSession(options: GlobalOptions, screen: Screen, surroundings:
       } finally {
         lines.close();
       }
+    },
+    async input(maxBytes) {
+      const pieces: Buffer[] = [];
+      let bytes = 0;
+      for await (const piece of stdin) {
+        pieces.push(Buffer.from(piece));
+        bytes += pieces.at(-1)?.length ?? 0;
+        if (bytes > maxBytes) throw new UsageError(`Standard input is too large (over ${maxBytes} bytes).`);
+      }
+      return Buffer.concat(pieces).toString('utf8');
     },
     command: env.npm_lifecycle_event === 'tidemark' ? 'npm run tidemark --' : 'tidemark',
     stop: stop.signal,

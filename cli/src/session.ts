@@ -20,6 +20,8 @@ export interface Session {
   readonly isInteractive: boolean;
   /** Asks somebody at the terminal for a line. @throws the signal's reason */
   ask(question: string): Promise<string>;
+  /** All of standard input. @throws UsageError where it is longer */
+  input(maxBytes: number): Promise<string>;
   /** How the command line is called here, such as `tidemark`. */
   readonly command: string;
   /** Aborts when nobody wants to wait any longer. */

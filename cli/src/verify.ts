@@ -20,6 +20,8 @@ export interface VerifyDependencies {
   readonly env: Env;
   /** Prints a line of the result. */
   readonly say: (line: string) => void;
+  /** Prints a line about what was asked for. */
+  readonly tell: (line: string) => void;
   /** Shows how far it is, in place of what was shown before; '' takes that away. */
   readonly show: (line: string) => void;
   /** Aborts when nobody wants to wait any longer. */
@@ -34,13 +36,17 @@ const CODES = { good: 0, damaged: 1, absent: 1, incomplete: 2 } as const satisfi
 const NOT_VERIFIED = 2;
 const PUBLIC_KEY = /-----BEGIN PUBLIC KEY-----[\s\S]+?-----END PUBLIC KEY-----/g;
 
-/**
- * @returns the exit code
- * @throws UsageError for a file that holds no public key
- */
-export async function verify(wanted: Wanted, { env, say, show, stop }: VerifyDependencies): Promise<number> {
+/** @returns the exit code */
+export async function verify(wanted: Wanted, { env, say, tell, show, stop }: VerifyDependencies): Promise<number> {
   const { storage, path, level, sample, bytesPerSecond, filesAtOnce, crypter, publicKeys, json } = wanted;
-  const keys = publicKeys.flatMap(readKeys);
+  let keys: KeyObject[];
+  try {
+    keys = publicKeys.flatMap(readKeys);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    tell(error.message);
+    return error.exitCode;
+  }
   const startedAt = performance.now();
   let last: Progress | undefined;
   try {
@@ -61,7 +67,7 @@ export async function verify(wanted: Wanted, { env, say, show, stop }: VerifyDep
     show('');
     const seconds = (performance.now() - startedAt) / 1_000;
     if (json) say(JSON.stringify(toJson(report, manifest, seconds, sample)));
-    else tell(report, manifest, seconds, sample, say);
+    else tellReport(report, manifest, seconds, sample, say);
     return CODES[report.verdict];
   } catch (error) {
     show('');
@@ -103,7 +109,7 @@ function toLine({ standing, bytesRead, bytesInAll }: Progress, tookMs: number): 
   return `${percent} %  ${size(bytesRead)} of ${size(bytesInAll)}, ${standing.files} files${damaged}${left}`;
 }
 
-function tell(
+function tellReport(
   report: ContentReport,
   { signature, keyId }: JudgedManifest,
   seconds: number,

@@ -44,12 +44,13 @@ export function add(program: Program, run: Run): void {
       )}\n${CODES}`,
     )
     .action((options) =>
-      run(async ({ env, folder, output, screen, stop }) => {
+      run(async ({ env, folder, output, screen, tell, stop }) => {
         const { toWanted } = await import('../verify-options.ts');
         const wanted = toWanted({ ...options, json: options.json || !output.isTable }, folder);
         // Only who verifies waits for the clients of object stores to load.
         const { verify } = await import('../verify.ts');
-        return await verify(wanted, { env, say: (line) => output.line(line), show: createStatusLine(screen), stop });
+        const say = (text: string) => output.line(text);
+        return await verify(wanted, { env, say, tell, show: createStatusLine(screen), stop });
       }),
     );
 }

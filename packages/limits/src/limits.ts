@@ -279,3 +279,6 @@ export const MAX_CONTEXTS_FILE_BYTES = 256 * KIB;
 export const MAX_COMMAND_ROWS = 100_000;
 /** For how long the command line waits for an end, or for a server. */
 export const MAX_COMMAND_WAIT_SECONDS = 14 * 86_400;
+/** A file that the command line applies, and the documents in it. */
+export const MAX_APPLIED_BYTES = 4 * MIB;
+export const MAX_APPLIED_DOCUMENTS = 10_000;

@@ -1,0 +1,180 @@
+/** `apply` and `diff`, against the schemas that the gateway has and a server that keeps what is put into it. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cluster } from './testing/records.ts';
+import { type CommandLine, fail, startCommandLine } from './testing/run.ts';
+
+const DOCUMENT = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'openapi.json'));
+
+let line: CommandLine;
+beforeEach(async () => {
+  line = await startCommandLine();
+  line.answers['GET /openapi.json'] = (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(DOCUMENT);
+    return undefined;
+  };
+});
+afterEach(() => line[Symbol.asyncDispose]());
+const write = (text: string) => writeFileSync(join(line.folder, 'fleet.yaml'), text);
+const run = (...args: string[]) => line.run([...args, '-f', 'fleet.yaml']);
+const puts = () => line.asked.filter(({ method }) => method === 'PUT').map(({ path, body }) => [path, body]);
+
+const CLUSTER = `kind: Cluster
+id: orders
+name: shop
+pd: ["10.0.0.1:2379"]
+version: 8.5.0
+storageId: nfs
+labels: {env: prod}
+`;
+
+describe('a file with a mistake', () => {
+  it.each([
+    [
+      'a field that is none',
+      `${CLUSTER}\nverison: 8.5.1\n`,
+      /^fleet\.yaml:9: Cluster orders has no field "verison": it has name, pd, version, /,
+    ],
+    [
+      'one deep inside',
+      `${CLUSTER}brOptions:\n  rateLimit: 1\n  fliters: []\n`,
+      /^fleet\.yaml:10: Cluster orders has no field "brOptions\.fliters": it has rateLimit, /,
+    ],
+    [
+      'a value of another kind',
+      CLUSTER.replace('["10.0.0.1:2379"]', '10.0.0.1:2379'),
+      /^fleet\.yaml:4: pd must be array/,
+    ],
+    [
+      'a word that is none',
+      `${CLUSTER}purpose: test\n`,
+      /^fleet\.yaml:8: purpose must be equal to one of .*: production, dr, scratch/,
+    ],
+    [
+      'a field that is missing',
+      CLUSTER.replace('storageId: nfs\n', ''),
+      /^fleet\.yaml:1: Cluster orders lacks storageId\./,
+    ],
+    ['no kind', 'id: orders\n', /^fleet\.yaml:1: kind must be one of Storage, Cluster, FleetStrategy, Strategy/],
+    ['another kind', 'kind: Clutser\nid: orders\n', /^fleet\.yaml:1: kind must be/],
+    ['no id', 'kind: Cluster\npd: []\n', /^fleet\.yaml:1: id must name the Cluster/],
+    ['an id that is none', 'kind: Cluster\n\nid: a/b\n', /^fleet\.yaml:3: id must name/],
+    [
+      'a type that is none',
+      'kind: Storage\nid: a\ntype: ftp\n',
+      /^fleet\.yaml:3: type must be one of azure, gcs, local, s3/,
+    ],
+    ['YAML that is none', 'kind: Cluster\nid: [a\n', /^fleet\.yaml:\d: /],
+    ['a list', '- kind: Cluster\n', /^fleet\.yaml:1: it must be a mapping/],
+    ['one thing twice', `${CLUSTER}---\n${CLUSTER}`, /^fleet\.yaml:9: Cluster orders stands in fleet\.yaml:1 already/],
+    ['a revision of a cluster', `${CLUSTER}revision: 1\n`, /^fleet\.yaml:8: a Cluster has no revision/],
+    ['nothing', '', /^fleet\.yaml: it holds no document/],
+  ])('such as %s is named with its line, and nothing is applied', async (_, text, sentence) => {
+    write(`${text}`);
+    const { code, stderr } = await run('apply');
+    expect([code, stderr]).toEqual([2, expect.stringMatching(sentence)]);
+    expect(stderr).toContain('Nothing was changed.');
+    expect(line.asked.filter(({ path }) => path !== '/openapi.json')).toEqual([]);
+  });
+
+  it('is named beside all others, in the second document too', async () => {
+    write(`${CLUSTER}pool: [a]\n---\nkind: Strategy\nclusterId: orders\nperoid: "1:00-2:00"\nretention: {keep: 3}\n`);
+    const { stderr } = await run('diff');
+    expect(stderr).toMatch(
+      /fleet\.yaml:8: pool must be string[\s\S]*fleet\.yaml:12: Strategy orders has no field "peroid"[\s\S]*fleet\.yaml:13: .*"retention\.keep"/,
+    );
+  });
+});
+
+describe('apply', () => {
+  it('makes what is not there in the order in which it is needed, and what differs as the file says', async () => {
+    let now = cluster({ version: '8.4.0', brOptions: { rateLimit: 5, concurrency: 0, compression: '', filters: [] } });
+    line.answers['GET /clusters/orders'] = () => ({ cluster: now });
+    line.answers['PUT /clusters/orders'] = ({ body }) => {
+      now = cluster(body);
+      return { cluster: now };
+    };
+    line.answers['PUT /storages/nfs'] = ({ body }) => ({ storage: { id: 'nfs', ...body } });
+    write(`${CLUSTER}---\nkind: Storage\nid: nfs\ntype: local\npath: /mnt/backup\n`);
+    expect(await run('diff')).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(
+        /\+ +Storage nfs[\s\S]*~ +Cluster orders +version: 8\.4\.0 → 8\.5\.0; brOptions: \{"rateLimit":5\} → nothing/,
+      ),
+    });
+    expect(puts()).toEqual([]);
+    expect(await run('apply', '--dry-run')).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('nothing was changed'),
+    });
+    expect(puts()).toEqual([]);
+    expect(await run('apply')).toMatchObject({ code: 0, stderr: '2 changes made.\n' });
+    expect(puts()).toEqual([
+      ['/storages/nfs', { type: 'local', path: '/mnt/backup' }],
+      [
+        '/clusters/orders',
+        { name: 'shop', pd: ['10.0.0.1:2379'], version: '8.5.0', storageId: 'nfs', labels: { env: 'prod' } },
+      ],
+    ]);
+    write(CLUSTER);
+    expect(await run('diff', '-o', 'json')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('"action": "none"'),
+    });
+  });
+
+  it('leaves alone what somebody else changed meanwhile, and goes on with the rest', async () => {
+    let looked = 0;
+    line.answers['GET /clusters/orders'] = () => {
+      looked += 1;
+      return { cluster: cluster({ version: '8.4.0', updateTime: `2026-01-02T10:00:0${looked}.000Z` }) };
+    };
+    line.answers['PUT /strategies/nightly'] = () => ({ strategy: {} });
+    write(`${CLUSTER}---\nkind: FleetStrategy\nname: nightly\nselector: {env: prod}\n`);
+    const { code, stderr } = await run('apply');
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /fleet\.yaml:1: Cluster orders: Somebody changed it meanwhile[\s\S]*1 change made, 1 not\./,
+      ),
+    ]);
+    expect(puts().map(([path]) => path)).toEqual(['/strategies/nightly']);
+  });
+
+  it('names the line of a field that the API does not take', async () => {
+    line.answers['PUT /clusters/orders'] = (_, response) =>
+      fail(response, 400, 'pd.0 must be host:port.', {
+        details: { fields: [{ field: 'pd.0', description: 'must be host:port' }] },
+      });
+    write(CLUSTER.replace('10.0.0.1:2379', 'nowhere'));
+    expect(await run('apply')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('fleet.yaml:4: Cluster orders: pd.0 must be host:port.'),
+    });
+  });
+
+  it('changes a strategy at its revision only, and compares it as the API would save it', async () => {
+    const strategy = {
+      clusterId: 'orders',
+      rule: 'default',
+      backupDate: 'Monday',
+      period: '1:00-2:00',
+      revision: 3,
+      retention: { keepLast: 7 },
+    };
+    line.answers['GET /clusters/orders/strategies/default'] = () => ({ strategy });
+    line.answers['POST /clusters/orders/strategies/default/preview'] = () => ({
+      strategy: { ...strategy, revision: 0 },
+    });
+    write('kind: Strategy\nclusterId: orders\nrevision: 3\nbackupDate: " monday,Monday"\n');
+    expect((await run('diff')).code).toBe(0);
+    write('kind: Strategy\nclusterId: orders\nrevision: 2\nbackupDate: Monday\n');
+    expect(await run('apply')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/fleet\.yaml:1: .*at revision 3.*about revision 2/),
+    });
+    expect(puts()).toEqual([]);
+  });
+});
