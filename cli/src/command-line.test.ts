@@ -139,6 +139,53 @@ describe('status', () => {
   });
 });
 
+describe('status --watch', () => {
+  const watch = async (columns?: number) => {
+    const stop = new AbortController();
+    line.answers['GET /fleet/watch'] = (_, response) => {
+      const send = events(response);
+      send('fleet', { restart: true, clusters: [fleetRow('a')], goneClusterIds: [] });
+      send('fleet', { clusters: [fleetRow('b')], goneClusterIds: [], counts: { inTime: 2 }, cursor: 'c1' });
+      send('fleet', {
+        clusters: [fleetRow('b', { verdict: 'late' })],
+        goneClusterIds: ['a'],
+        counts: { late: 1 },
+        cursor: 'c2',
+      });
+      return undefined;
+    };
+    const { code, stdout } = await line.run(['status', '--watch', ...(columns ? [] : ['-o', 'jsonl'])], {
+      stop,
+      ...(columns && { columns }),
+      onStdout: (soFar) => {
+        if (/b +late|"verdict":"late"/.test(soFar)) stop.abort();
+      },
+    });
+    return { code, stdout };
+  };
+
+  it('prints each cluster that changed where no terminal is', async () => {
+    const { code, stdout } = await watch();
+    const rows = stdout
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text));
+    expect(rows.map(({ clusterId, verdict }) => [clusterId, verdict])).toEqual([
+      ['a', 'inTime'],
+      ['b', 'inTime'],
+      ['b', 'late'],
+    ]);
+    expect(code).toBe(130);
+  });
+
+  it('shows the fleet again with each change on a terminal', async () => {
+    const screens = (await watch(80)).stdout.split('\u001b[H\u001b[2J\u001b[3J').slice(1);
+    expect(screens).toHaveLength(2);
+    expect(screens[0]).toMatch(/^2 clusters: none is late\.\n.*\na .*\nb /);
+    expect(screens[1]).toMatch(/^1 of 1 cluster has no good backup in time\.\n.*\nb +late/);
+  });
+});
+
 describe('waiting', () => {
   const EVENTS = `GET /backups/${BACKUP}/events`;
   const START = ['backup', 'start', 'orders', '--wait'];

@@ -28,10 +28,8 @@ export interface Followed<One> {
   readonly event: string;
   isOver(record: One): boolean;
   standingOf(record: One): Standing;
-  /** What goes on without the command, such as "The backup". */
-  readonly subject: string;
-  /** Commands with which to go on, a line each. */
-  readonly goOn: readonly string[];
+  /** What goes on without the command, such as "The backup", and with which commands to go on; left out where nothing does. */
+  readonly goesOn?: { readonly subject: string; readonly commands: readonly string[] };
   /** Called with each record, in place of the progress. */
   readonly each?: (record: One) => Promise<void>;
 }
@@ -59,8 +57,9 @@ export async function follow<One>(followed: Followed<One>, session: Session, lim
   using progress = createProgress(session.screen);
   const goOn = (sentence: string, exitCode: number, cause?: unknown) => {
     progress[Symbol.dispose]();
-    const how = followed.goOn.map((command) => `\n  ${command}`).join('');
-    return new CommandError(`${sentence} ${followed.subject} goes on without you:${how}`, exitCode, { cause });
+    const { subject, commands = [] } = followed.goesOn ?? {};
+    const how = [subject && ` ${subject} goes on without you:`, ...commands.map((command) => `\n  ${command}`)];
+    return new CommandError(`${sentence}${how.join('')}`, exitCode, { cause });
   };
   let heardAt = performance.now();
   let isAway = false;

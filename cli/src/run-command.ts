@@ -66,6 +66,7 @@ async function openSession(options: GlobalOptions, screen: Screen, surroundings:
     import('./connection.ts'),
     import('./output.ts'),
   ]);
+  const data = createScreen(stdout);
   let connection: Connection | undefined;
   let api: Api | undefined;
   const session: Session = {
@@ -77,7 +78,8 @@ async function openSession(options: GlobalOptions, screen: Screen, surroundings:
       api ??= createApi(session.connection, stop.signal);
       return api;
     },
-    output: createOutput(output, createScreen(stdout)),
+    output: createOutput(output, data),
+    data,
     screen,
     tell: (line, style) => screen.write(`${screen.paint(style, printableText(line))}\n`),
     isInteractive: stdin.isTTY === true && screen.isTerminal,

@@ -12,6 +12,8 @@ export interface Session {
   /** @throws UsageError as `api` */
   readonly connection: Connection;
   readonly output: Output;
+  /** Standard output. */
+  readonly data: Screen;
   /** Standard error: what is not data. */
   readonly screen: Screen;
   /** Writes a line there. */

@@ -127,6 +127,13 @@ describe('restore', () => {
   });
 });
 
+it('cluster list passes its filters on', async () => {
+  line.answers['GET /clusters'] = () => ({ clusters: [cluster()] });
+  const { stdout } = await line.run(['cluster', 'list', '--label', 'env=prod', '--text', 'ord']);
+  expect(stdout).toMatch(/^ID .*\norders +shop +8\.5\.0 +nfs +production +env=prod\n$/);
+  expect(line.asked[0]?.path).toBe('/clusters?label=env%3Dprod&text=ord');
+});
+
 describe('a registration', () => {
   it('that is changed keeps what was not named, and one that is added replaces none', async () => {
     line.answers['GET /clusters/orders'] = () => ({ cluster: cluster({ tls: { ca: '/ca', cert: '', key: '' } }) });

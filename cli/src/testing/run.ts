@@ -23,6 +23,8 @@ export interface RunOptions {
   /** What is typed, once something is asked. */
   readonly typed?: string;
   readonly stop?: AbortController;
+  /** Called with all that standard output has so far. */
+  readonly onStdout?: (soFar: string) => void;
   /** Called with all that standard error has so far. */
   readonly onStderr?: (soFar: string) => void;
 }
@@ -106,10 +108,10 @@ export async function startCommandLine(): Promise<CommandLine> {
     answers,
     goAway,
     comeBack: async () => void (await listen(port)),
-    async run(args, { env = {}, columns, typed, stop = new AbortController(), onStderr } = {}) {
+    async run(args, { env = {}, columns, typed, stop = new AbortController(), onStderr, onStdout } = {}) {
       const isTTY = columns !== undefined;
       const stdin = Object.assign(new PassThrough(), { isTTY });
-      const stdout = collector(columns);
+      const stdout = collector(columns, onStdout);
       const stderr = collector(columns, (soFar) => {
         if (typed !== undefined && soFar.trimEnd().endsWith(':')) stdin.write(`${typed}\n`);
         onStderr?.(soFar);

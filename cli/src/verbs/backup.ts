@@ -340,8 +340,10 @@ function followed(backupId: string, { api, command }: Session): Followed<Backup>
     event: 'backup',
     isOver: (backup) => !isActive(backup),
     standingOf,
-    subject: 'The backup',
-    goOn: [`${command} backup watch ${backupId}`, `${command} backup cancel ${backupId}`],
+    goesOn: {
+      subject: 'The backup',
+      commands: [`${command} backup watch ${backupId}`, `${command} backup cancel ${backupId}`],
+    },
   };
 }
 
@@ -359,8 +361,10 @@ async function waitForVerdict(backupId: string, session: Session, limits: Follow
     ...followed(backupId, session),
     isOver: isVerified,
     standingOf: verificationStanding,
-    subject: 'The verification',
-    goOn: [`${command} backup get ${backupId}`, `${command} backup cancel-verify ${backupId}`],
+    goesOn: {
+      subject: 'The verification',
+      commands: [`${command} backup get ${backupId}`, `${command} backup cancel-verify ${backupId}`],
+    },
   };
   const backup = await follow(ofVerification, session, limits);
   await output.record(

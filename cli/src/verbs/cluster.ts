@@ -79,10 +79,13 @@ export function add(program: Program, run: Run): void {
   group
     .command('list')
     .description('Lists the clusters that the token may see.')
-    .addHelpText('after', examples('cluster list', 'cluster list -o wide'))
-    .action(() =>
+    .option('--label <name=value>', 'only those with this label; may be given again', toLabel)
+    .option('--text <text>', 'only where the id or the name contains this')
+    .addHelpText('after', examples('cluster list', 'cluster list --label env=prod -o wide'))
+    .action(({ label, text }) =>
       run(async ({ api, output }) => {
-        const { data } = await answered(api.GET('/clusters'));
+        const query = { ...(label && { label }), ...(text !== undefined && { text }) };
+        const { data } = await answered(api.GET('/clusters', { params: { query } }));
         await output.list(data, data.clusters, COLUMNS);
       }),
     );

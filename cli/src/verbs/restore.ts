@@ -381,8 +381,10 @@ function followed(restoreId: string, { api, command }: Session): Followed<Restor
     event: 'restore',
     isOver: (restore) => !isActive(restore),
     standingOf,
-    subject: 'The restore',
-    goOn: [`${command} restore watch ${restoreId}`, `${command} restore cancel ${restoreId}`],
+    goesOn: {
+      subject: 'The restore',
+      commands: [`${command} restore watch ${restoreId}`, `${command} restore cancel ${restoreId}`],
+    },
   };
 }
 

@@ -1,10 +1,11 @@
 import { MAX_COMMAND_ROWS } from '@tidemark/limits/limits';
 import { answered } from '../api.ts';
 import type { FleetRow } from '../api-types.ts';
-import { EXIT } from '../exit.ts';
-import { examples, type Program, toIds, toLabel, toTexts, wholeNumber } from '../options.ts';
+import { EXIT, UsageError } from '../exit.ts';
+import { follow } from '../follow.ts';
+import { examples, PATIENCE, type Program, toIds, toLabel, toTexts, wholeNumber } from '../options.ts';
 import { readPages } from '../pages.ts';
-import type { Run } from '../session.ts';
+import type { Run, Session } from '../session.ts';
 import type { Column } from '../table.ts';
 import type { Style } from '../terminal.ts';
 import { counted, duration, isSet, labelsOf, when } from '../text.ts';
@@ -55,14 +56,29 @@ export function add(program: Program, run: Run): void {
       toTexts,
     )
     .option('--text <text>', 'only where the id or the name contains this')
+    .option('--watch', 'go on, and show what changes')
+    .option(...PATIENCE)
     .option(
       '--limit <count>',
       `how many clusters are shown (${SHOWN}; all of them but in tables)`,
       wholeNumber(1, MAX_COMMAND_ROWS),
     )
-    .addHelpText('after', examples('status', 'status --label env=prod', 'status --verdict veryLate -o json'))
-    .action(({ cluster, label, verdict, text, limit }) =>
-      run(async ({ api, output, tell }) => {
+    .addHelpText(
+      'after',
+      examples('status', 'status --watch', 'status --label env=prod', 'status --verdict veryLate -o json'),
+    )
+    .action(({ cluster, label, verdict, text, limit, watch, patience }) =>
+      run(async (session) => {
+        const { api, output, tell } = session;
+        if (watch) {
+          if (verdict) throw new UsageError('--verdict says nothing to --watch: verdicts change.');
+          return await watchFleet(
+            { clusterId: cluster ?? [], label: label ?? [], ...(text !== undefined && { text }) },
+            limit ?? SHOWN,
+            session,
+            patience,
+          );
+        }
         const most = limit ?? (output.isTable ? SHOWN : MAX_COMMAND_ROWS);
         const fleet = await readPages(most, PAGE, async (pageSize, pageToken) => {
           const query = {
@@ -78,23 +94,12 @@ export function add(program: Program, run: Run): void {
           return { answer: data, items: data.clusters, pageToken: data.pageToken };
         });
         const { counts, asOf } = fleet.answer;
-        const late = NOT_IN_TIME.reduce((total, name) => total + (counts[name] ?? 0), 0);
-        const all = Object.values(counts).reduce((total, count) => total + count, 0);
         const answer = { ...rest(fleet), clusters: fleet.items };
-        const title =
-          late === 0
-            ? {
-                text: all === 0 ? 'There is no cluster.' : `${counted(all, 'cluster')}: none is late.`,
-                style: 'green' as const,
-              }
-            : {
-                text: `${late} of ${counted(all, 'cluster')} ${late === 1 ? 'has' : 'have'} no good backup in time.`,
-                style: 'red' as const,
-              };
+        const title = titleOf(counts);
         await output.list(answer, fleet.items, COLUMNS, title);
         if (output.isTable && fleet.pageToken !== undefined) tell(`There are more: --limit says how many are shown.`);
         if (output.isTable && isSet(asOf)) tell(`As of ${when(asOf)}.`);
-        return late > 0 ? EXIT.failed : EXIT.done;
+        return lateOf(counts) > 0 ? EXIT.failed : EXIT.done;
       }),
     );
 }
@@ -108,6 +113,78 @@ function rest<Answer extends object>({
 }) {
   const { pageToken: _, ...kept } = answer as Answer & { readonly pageToken?: string };
   return { ...kept, ...(pageToken !== undefined && { pageToken }) };
+}
+
+type Counts = Readonly<Record<string, number>>;
+
+const lateOf = (counts: Counts): number => NOT_IN_TIME.reduce((total, name) => total + (counts[name] ?? 0), 0);
+
+function titleOf(counts: Counts): { readonly text: string; readonly style: Style } {
+  const late = lateOf(counts);
+  const all = Object.values(counts).reduce((total, count) => total + count, 0);
+  if (late > 0)
+    return {
+      text: `${late} of ${counted(all, 'cluster')} ${late === 1 ? 'has' : 'have'} no good backup in time.`,
+      style: 'red',
+    };
+  return { text: all === 0 ? 'There is no cluster.' : `${counted(all, 'cluster')}: none is late.`, style: 'green' };
+}
+
+/** What an event of the fleet holds. */
+interface Changed {
+  readonly restart?: boolean;
+  readonly clusters: readonly FleetRow[];
+  readonly goneClusterIds?: readonly string[];
+  readonly counts?: Counts;
+  /** Once all of what changed has come. */
+  readonly cursor?: string;
+}
+
+const WORST_FIRST = Object.keys(VERDICTS);
+const CLEAR = '\u001b[H\u001b[2J\u001b[3J';
+
+/** Shows the fleet again with each change on a terminal; elsewhere the clusters that changed. */
+async function watchFleet(
+  query: { readonly clusterId: string[]; readonly label: string[]; readonly text?: string },
+  shown: number,
+  session: Session,
+  patience: number | undefined,
+): Promise<never> {
+  const { api, output, data } = session;
+  const rows = new Map<string, FleetRow>();
+  let counts: Counts = {};
+  const each = async ({ restart, clusters, goneClusterIds = [], counts: now, cursor }: Changed) => {
+    if (restart) rows.clear();
+    for (const row of clusters) rows.set(row.clusterId, row);
+    for (const id of goneClusterIds) rows.delete(id);
+    counts = now ?? counts;
+    if (!(output.isTable && data.isTerminal)) {
+      for (const row of clusters)
+        await output.item(
+          row,
+          [when(new Date().toISOString()), ...COLUMNS.flatMap(({ wide, of }) => (wide ? [] : [of(row)]))].join('  '),
+        );
+      return;
+    }
+    // A part of them is nothing to look at.
+    if (cursor === undefined) return;
+    const worst = [...rows.values()].sort(
+      (one, other) => WORST_FIRST.indexOf(one.verdict) - WORST_FIRST.indexOf(other.verdict),
+    );
+    data.write(CLEAR);
+    await output.list({}, worst.slice(0, shown), COLUMNS, titleOf(counts));
+  };
+  return (await follow<Changed>(
+    {
+      open: (options) => api.GET('/fleet/watch', { params: { query }, ...options }),
+      event: 'fleet',
+      isOver: () => false,
+      standingOf: () => ({ state: '' }),
+      each,
+    },
+    session,
+    { patience },
+  )) as never;
 }
 
 function nowOf({ active }: FleetRow): string {
