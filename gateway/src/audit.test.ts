@@ -122,6 +122,8 @@ const MUTATIONS: readonly (readonly [method: string, path: string, body: object 
   ['DELETE', '/storages/nfs', undefined, { what: 'delete storage', storageId: 'nfs' }],
   ['POST', '/storages/nfs/check', undefined, { what: 'check storage', storageId: 'nfs' }],
   ['POST', '/storages/nfs/rebuild', { apply: true }, { what: 'rebuild records', storageId: 'nfs' }],
+  ['POST', '/tokens', { name: 'ci', role: 'viewer', clusters: [CLUSTER] }, { what: 'create token', token: 't1' }],
+  ['DELETE', '/tokens/t1', undefined, { what: 'revoke token', token: 't1' }],
 ];
 /** Routes that take a body and change nothing. */
 const READS = [

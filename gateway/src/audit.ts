@@ -18,6 +18,8 @@ export interface AuditLine {
   readonly storageId?: string;
   readonly rule?: string;
   readonly fleetStrategy?: string;
+  /** Id of a token that was made or is revoked. */
+  readonly token?: string;
   /** Name and id of the token; neither where it was refused. */
   readonly caller?: string | undefined;
   readonly callerId?: string | undefined;
@@ -162,9 +164,9 @@ const NAMED_IN_PATH = {
   rule: 'rule',
 } as const;
 
-function namedInPath(params: unknown): Pick<AuditLine, keyof typeof NAMED_IN_PATH | 'fleetStrategy'> {
+function namedInPath(params: unknown): Pick<AuditLine, keyof typeof NAMED_IN_PATH | 'fleetStrategy' | 'token'> {
   const named = (params ?? {}) as Record<string, unknown>;
-  const names = { ...NAMED_IN_PATH, name: 'fleetStrategy' };
+  const names = { ...NAMED_IN_PATH, name: 'fleetStrategy', tokenId: 'token' };
   return Object.fromEntries(
     Object.entries(names).flatMap(([param, name]) => {
       const value = named[param];

@@ -44,6 +44,7 @@ import { storageRoutes } from './rest/storages.ts';
 import { strategyRoutes } from './rest/strategies.ts';
 import { strategyPreviewRoutes } from './rest/strategy-preview.ts';
 import { strategyRuleRoutes } from './rest/strategy-rules.ts';
+import { tokenRoutes } from './rest/tokens.ts';
 import { verificationRoutes } from './rest/verifications.ts';
 import { workerRoutes } from './rest/workers.ts';
 
@@ -204,6 +205,7 @@ export function buildGateway({
       storageCheckRoutes(api, dependencies);
       fleetRoutes(api, dependencies);
       workerRoutes(api, dependencies);
+      tokenRoutes(api, dependencies);
       occurrenceRoutes(api, dependencies);
       strategyPreviewRoutes(api, dependencies);
       retentionRoutes(api, dependencies);

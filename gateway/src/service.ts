@@ -14,6 +14,7 @@ import { httpsOptions } from './https-options.ts';
 import { createAuthenticator } from './identity/authenticate.ts';
 import { createClusterLabels } from './identity/cluster-labels.ts';
 import { createIssuer } from './identity/issuer.ts';
+import { createStoredTokens } from './identity/stored-tokens.ts';
 import { log } from './logger.ts';
 
 export interface RunningGateway extends AsyncDisposable {
@@ -36,6 +37,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const authenticator = createAuthenticator(config.tokensFile, {
     clusterLabels: createClusterLabels(backends.registry, serviceHeaders(config.serviceToken)),
     signedTokens: config.issuer && createIssuer(config.issuer),
+    storedTokens: createStoredTokens(backends.registry, serviceHeaders(config.serviceToken)),
   });
   const audit = stack.use(createAuditTrail(config.auditFile));
   const edge = {

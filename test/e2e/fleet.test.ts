@@ -1,6 +1,3 @@
-import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openSince, opensLater, startTidemark, type Tidemark } from './tidemark.ts';
 
@@ -144,14 +141,15 @@ describe('the fleet', () => {
   });
 
   it('is that of the clusters that the caller sees, in its counts too', async () => {
-    const file = join(tidemark.stack.dataDir, 'secrets', 'tokens.json');
-    const { tokens } = JSON.parse(readFileSync(file, 'utf8'));
-    const sha256 = createHash('sha256').update('only-safe').digest('hex');
-    const added = { id: 'only-safe', name: 'only-safe', sha256, role: 'viewer', clusters: [safe], labels: {} };
-    writeFileSync(file, JSON.stringify({ tokens: [...tokens, added] }));
-    const seen = await vi.waitFor(() => read('', { authorization: 'Bearer only-safe' }));
+    const body = { name: 'only-safe', role: 'viewer', clusters: [safe] };
+    const made = await tidemark.call<{ secret: string; token: { id: string } }>('POST', '/tokens', body);
+    expect(made.status, made.message).toBe(200);
+    const only = { authorization: `Bearer ${made.data.secret}` };
+    const seen = await read('', only);
     expect(seen.clusters.map(({ clusterId }) => clusterId)).toEqual([safe]);
     expect(Object.values(seen.counts).reduce((sum, one) => sum + one)).toBe(1);
+    expect((await tidemark.call('DELETE', `/tokens/${made.data.token.id}`)).status).toBe(200);
+    await vi.waitFor(async () => expect((await tidemark.call('GET', '/fleet', undefined, only)).status).toBe(401));
   });
 
   it.each([

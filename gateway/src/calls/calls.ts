@@ -28,6 +28,7 @@ import { saveStrategy } from './save-strategy.ts';
 import { startBackup } from './start-backup.ts';
 import { startRestore } from './start-restore.ts';
 import type { Steps } from './steps.ts';
+import { createToken, revokeToken } from './tokens.ts';
 import { watchFleet } from './watch-fleet.ts';
 
 /** The calls that do more here than being passed on to their service. */
@@ -45,6 +46,8 @@ export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
   readRestoreLog,
   putCluster,
   listClusters,
+  createToken,
+  revokeToken,
   deleteCluster,
   putStorage,
   listStorages,

@@ -22,6 +22,8 @@ export interface Audited {
   storageId?: string;
   rule?: string;
   fleetStrategy?: string;
+  /** Id of a token that was made or is revoked. */
+  token?: string;
 }
 
 export interface RequestScope {

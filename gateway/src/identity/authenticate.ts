@@ -6,6 +6,7 @@ import { findToken, isExpired, parseTokensFile, type TokenEntry, TokensFileError
 import { log } from '../logger.ts';
 import type { Caller, Proof, SignedTokens } from './caller.ts';
 import type { ClusterLabels } from './cluster-labels.ts';
+import type { StoredTokens } from './stored-tokens.ts';
 
 export interface Authenticator {
   /**
@@ -23,6 +24,8 @@ export interface AuthenticatorOptions {
   readonly clusterLabels?: ClusterLabels;
   /** Left out, only hashed tokens count. */
   readonly signedTokens?: SignedTokens | undefined;
+  /** Left out, no token counts that was made by a call. */
+  readonly storedTokens?: StoredTokens | undefined;
 }
 
 const RECHECK_MS = 1_000;
@@ -32,22 +35,24 @@ const BEARER = /^Bearer +(\S{1,12288})$/i;
 const LIKE_JWT = /^eyJ[\w-]+\.[\w-]+\.[\w-]*$/;
 
 /**
- * Authenticates against a file of hashed tokens, which is read again when it changed, and against an issuer where there
- * is one. While the file cannot be used nobody is let in by it, and the issuer's tokens go on working; and the reverse.
+ * Authenticates against a file of hashed tokens, which is read again when it changed, against the tokens that were made by calls, and
+ * against an issuer where there is one. While the file cannot be used nobody is let in by it, and the issuer's tokens go on working; and the reverse.
  */
 export function createAuthenticator(
   tokensFile: string,
-  { clusterLabels, signedTokens }: AuthenticatorOptions = {},
+  { clusterLabels, signedTokens, storedTokens }: AuthenticatorOptions = {},
 ): Authenticator {
   const hashed = createHashedTokens(tokensFile);
+  const prove = (presented: string): Promise<Proof> => {
+    if (signedTokens && LIKE_JWT.test(presented)) return signedTokens.verify(presented);
+    return storedTokens?.isLike(presented) ? storedTokens.verify(presented) : hashed.find(presented);
+  };
   return {
     async authenticate(authorization) {
       const presented = BEARER.exec(authorization ?? '')?.[1];
       if (presented === undefined)
         throw new AppError('unauthenticated', 'A token is needed: send the header "Authorization: Bearer <token>".');
-      const proof =
-        signedTokens && LIKE_JWT.test(presented) ? await signedTokens.verify(presented) : await hashed.find(presented);
-      return toCaller(proof, clusterLabels);
+      return toCaller(await prove(presented), clusterLabels);
     },
     check: () => hashed.check(),
   };

@@ -16,6 +16,7 @@ export const TAGS = {
   Clusters: 'The clusters that Tidemark backs up.',
   Storages: 'Where backups are written.',
   Workers: 'Who runs `br`.',
+  Tokens: 'Who may do what.',
   Reference: 'This reference itself. It needs no token.',
 } as const;
 

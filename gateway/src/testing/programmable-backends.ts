@@ -315,6 +315,10 @@ function knownAnswers(): Partial<Answers> {
         .filter((id) => ids.length === 0 || ids.includes(id))
         .map((id) => ({ id, labels: { env: id === CLUSTER ? 'prod' : 'dev' } })),
     }),
+    createToken: async ({ name, role, clusterIds }) => ({
+      token: { id: 't1', name, role, clusterIds },
+      secret: 'tdms_word',
+    }),
     putStorage: async (request) => ({ ...(request.storage && { storage: request.storage }) }),
     getStorage: async () => ({ storage }),
     listStorages: async () => ({ storages: [storage] }),

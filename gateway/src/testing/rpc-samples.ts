@@ -3,7 +3,7 @@ import type { DescMessage, DescService, MessageInitShape } from '@bufbuild/proto
 import { CALLS, type Call, callOfMethod } from '@tidemark/contract/calls';
 import type { FieldRules } from '@tidemark/contract/rules';
 import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
-import type { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import { type RegistryService, TokenRole } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import type { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import type { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
@@ -127,6 +127,12 @@ const KNOWN: KnownOf<typeof BackupService> &
     request: () => ({ storageId: 'sample', apply: true }),
     rest: () => ['POST', '/storages/sample/rebuild', { apply: true }],
   },
+  createToken: {
+    request: ({ clusterId }) => ({ name: 'sample', role: TokenRole.VIEWER, clusterIds: [clusterId] }),
+    rest: ({ clusterId }) => ['POST', '/tokens', { name: 'sample', role: 'viewer', clusters: [clusterId] }],
+  },
+  listTokens: { request: () => ({}), rest: () => ['GET', '/tokens'] },
+  revokeToken: { request: () => ({ id: 'sample' }), rest: () => ['DELETE', '/tokens/sample'] },
   listWorkers: { request: () => ({}), rest: () => ['GET', '/workers'] },
   getStorageCheck: { rest: () => ['GET', '/storages/nfs/checks/sample'] },
 

@@ -13,6 +13,7 @@ import { buildGateway, type GatewayDependencies } from '../gateway.ts';
 import { type Authenticator, createAuthenticator } from '../identity/authenticate.ts';
 import type { Role, SignedTokens } from '../identity/caller.ts';
 import { createClusterLabels, type LabelAges } from '../identity/cluster-labels.ts';
+import { createStoredTokens } from '../identity/stored-tokens.ts';
 import { checkAnswers } from './check-answers.ts';
 import { CLUSTER, type ProgrammableBackends, programmableBackends } from './programmable-backends.ts';
 
@@ -98,6 +99,7 @@ export async function startTestGateway({
   const authenticator = createAuthenticator(tokensFile, {
     clusterLabels: createClusterLabels(fakes.backends.registry, {}, labelAges),
     signedTokens,
+    storedTokens: createStoredTokens(fakes.backends.registry, {}),
   });
   // Nothing here depends on how busy the machine is, unless a test says so.
   const calm = { delayMs: 600_000, badTokens: { perSecond: 100_000, burst: 100_000 } };

@@ -97,6 +97,8 @@ export const DEFAULT_PAGE_SIZE = 10;
 /** Clusters on a page of the fleet, and where it is left out. */
 export const MAX_FLEET_PAGE = 200;
 export const DEFAULT_FLEET_PAGE = 50;
+/** Tokens that were made by calls. */
+export const MAX_TOKENS = 1_000;
 /** Streams of changes of the fleet that a copy of scheduler-service serves. */
 export const MAX_FLEET_WATCHERS = 500;
 /** How old the cursor of such a stream may be, in milliseconds. */

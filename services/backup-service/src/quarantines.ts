@@ -22,6 +22,7 @@ export function createQuarantines() {
     listedRestores: of('restore'),
     verifications: of('verification'),
     workers: of('worker'),
+    tokens: of('token'),
     listedClusters: of('cluster'),
     clusterLabels: of('cluster'),
     listedStorages: of('storage'),

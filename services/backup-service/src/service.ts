@@ -38,6 +38,7 @@ import { restoreService } from './rpc/restore-service.ts';
 import { createSlots, SLOT_INDEXES } from './slots.ts';
 import { CHECK_INDEXES, createStorageCheckStore } from './storage-check-store.ts';
 import { createStoragePlaces } from './storage-places.ts';
+import { createTokenStore } from './token-store.ts';
 import { createVerificationStore, VERIFICATION_INDEXES } from './verification-store.ts';
 
 const NAME = 'backup-service';
@@ -125,6 +126,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     onChanged: verificationChanged,
   });
   const output = createAttemptOutputStore(database.db);
+  const tokens = createTokenStore(database.db, now);
   const dispatcher = stack.use(
     startDispatcher({
       store,
@@ -189,6 +191,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     checks,
     verifications,
     presences,
+    tokens,
     registry,
     markers,
     places,

@@ -87,6 +87,29 @@ export const CALLS = {
     "subject": "own clusters",
     "field": "clusterIds"
   },
+  "createToken": {
+    "method": "tidemark.backup.v1.RegistryService/CreateToken",
+    "request": "tidemark.backup.v1.CreateTokenRequest",
+    "role": "admin",
+    "subject": "own clusters",
+    "field": "clusterIds",
+    "audit": "create token"
+  },
+  "listTokens": {
+    "method": "tidemark.backup.v1.RegistryService/ListTokens",
+    "request": "tidemark.backup.v1.ListTokensRequest",
+    "role": "admin",
+    "subject": "own clusters",
+    "field": "clusterIds"
+  },
+  "revokeToken": {
+    "method": "tidemark.backup.v1.RegistryService/RevokeToken",
+    "request": "tidemark.backup.v1.RevokeTokenRequest",
+    "role": "admin",
+    "subject": "own clusters",
+    "field": "clusterIds",
+    "audit": "revoke token"
+  },
   "startBackup": {
     "method": "tidemark.backup.v1.BackupService/StartBackup",
     "request": "tidemark.backup.v1.StartBackupRequest",
@@ -420,6 +443,23 @@ export const METHODS = {
   "tidemark.backup.v1.RegistryService/ListWorkers": {
     "request": "tidemark.backup.v1.ListWorkersRequest",
     "repeatable": true
+  },
+  "tidemark.backup.v1.RegistryService/CreateToken": {
+    "request": "tidemark.backup.v1.CreateTokenRequest",
+    "repeatable": false
+  },
+  "tidemark.backup.v1.RegistryService/ListTokens": {
+    "request": "tidemark.backup.v1.ListTokensRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.RegistryService/RevokeToken": {
+    "request": "tidemark.backup.v1.RevokeTokenRequest",
+    "repeatable": false
+  },
+  "tidemark.backup.v1.RegistryService/ReadTokenHashes": {
+    "request": "tidemark.backup.v1.ReadTokenHashesRequest",
+    "repeatable": true,
+    "internal": "by which the gateway knows tokens"
   },
   "tidemark.backup.v1.BackupService/StartBackup": {
     "request": "tidemark.backup.v1.StartBackupRequest",
@@ -834,6 +874,30 @@ export const MESSAGES = {
     },
     "pageToken": {
       "maxLength": 512
+    }
+  },
+  "tidemark.backup.v1.CreateTokenRequest": {
+    "name": {
+      "required": true,
+      "maxLength": 128
+    },
+    "clusterIds": {
+      "id": true
+    }
+  },
+  "tidemark.backup.v1.ListTokensRequest": {
+    "clusterIds": {
+      "id": true
+    }
+  },
+  "tidemark.backup.v1.RevokeTokenRequest": {
+    "id": {
+      "id": true,
+      "required": true,
+      "auditAs": "token"
+    },
+    "clusterIds": {
+      "id": true
     }
   },
   "tidemark.backup.v1.StartBackupRequest": {

@@ -916,6 +916,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The tokens that were made by calls
+         * @description By name; for an admin of some clusters those that are for none but these. Tokens of the file of hashed tokens are not among them.
+         *
+         *     Needs the role admin.
+         */
+        get: operations["listTokens"];
+        put?: never;
+        /**
+         * Makes a token
+         * @description The answer has its secret, this once: only a hash is kept. An admin who is limited to some clusters makes tokens for these alone.
+         *
+         *     Needs the role admin.
+         */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tokens/{tokenId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes a token back
+         * @description It is refused within 5 seconds, and its streams end within a heartbeat after that.
+         *
+         *     Needs the role admin.
+         */
+        delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/occurrences": {
         parameters: {
             query?: never;
@@ -1460,6 +1510,32 @@ export interface components {
              */
             updateTime: string;
         };
+        CreateTokenAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: {
+                token: components["schemas"]["Token"];
+                /** @description What its bearer sends. */
+                secret: string;
+            };
+        };
+        CreateTokenBody: {
+            /** @description What it is called in records and audit lines. */
+            name: string;
+            /** @enum {string} */
+            role: "viewer" | "operator" | "admin";
+            /** @description Ids of the clusters that it is for, or `["*"]` for all. For a caller who is limited to some: these, where it is left out. */
+            clusters?: string[] | null;
+            /** @description It is for all clusters with all of these, too; only for callers who see all clusters. */
+            labels?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * Format: date-time
+             * @description When it expires; left out, it does not.
+             */
+            expireTime?: string | null;
+        };
         /** variables of the workers that begin with a prefix */
         CredentialsInEnvironment: {
             envPrefix: string;
@@ -1829,6 +1905,13 @@ export interface components {
             message: components["schemas"]["GoodMessage"];
             data: {
                 strategies: components["schemas"]["Strategy"][];
+            };
+        };
+        ListTokensAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: {
+                tokens: components["schemas"]["Token"][];
             };
         };
         ListWorkersAnswer: {
@@ -3007,6 +3090,27 @@ export interface components {
             clusterId?: string | null;
             /** @description Must be the rule of the path, if that names one. */
             rule?: string | null;
+        };
+        /** @description A token that was made by a call. */
+        Token: {
+            id: string;
+            name: string;
+            /** @enum {string} */
+            role: "viewer" | "operator" | "admin" | "unknown";
+            /** @description Ids, or `*` for all. */
+            clusters: string[];
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Absent: it does not expire. */
+            expireTime?: string;
+            /**
+             * Format: date-time
+             * @description When it was made. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            createTime: string;
+            /** @description The token that made it. */
+            createdBy: string;
         };
         /** the URL of br */
         UrlStorage: {
@@ -10474,6 +10578,299 @@ export interface operations {
             };
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["PermissionDenied"];
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "tokens": [
+                     *           {
+                     *             "id": "3f9c0a51b2de4c7a90d15c22",
+                     *             "name": "ci",
+                     *             "role": "operator",
+                     *             "clusters": [
+                     *               "test-tidb"
+                     *             ],
+                     *             "labels": {},
+                     *             "expireTime": "2027-01-31T00:00:00.000Z",
+                     *             "createTime": "2026-01-06T08:00:00.000Z",
+                     *             "createdBy": "admin"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ListTokensAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateTokenBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "token": {
+                     *           "id": "3f9c0a51b2de4c7a90d15c22",
+                     *           "name": "ci",
+                     *           "role": "operator",
+                     *           "clusters": [
+                     *             "test-tidb"
+                     *           ],
+                     *           "labels": {},
+                     *           "expireTime": "2027-01-31T00:00:00.000Z",
+                     *           "createTime": "2026-01-06T08:00:00.000Z",
+                     *           "createdBy": "admin"
+                     *         },
+                     *         "secret": "tdms_…"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CreateTokenAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10003` No such cluster, or none that this token may see. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token. */
+                tokenId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {}
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NoDataAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10001` No such token, or one for more clusters than this token sees. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             413: components["responses"]["PayloadTooLarge"];
             429: components["responses"]["TooManyRequests"];
             /** @description `10001` The headers are too large or too many. */

@@ -14,6 +14,7 @@ import type { RestoreStore } from '../restore/restore-store.ts';
 import type { Slots } from '../slots.ts';
 import type { StorageCheckStore } from '../storage-check-store.ts';
 import type { StoragePlaces } from '../storage-places.ts';
+import type { TokenStore } from '../token-store.ts';
 import type { VerificationStore } from '../verification-store.ts';
 
 /** What the handlers of this service work with. */
@@ -31,6 +32,7 @@ export interface Dependencies {
   readonly checks: StorageCheckStore;
   readonly verifications: VerificationStore;
   readonly presences: PresenceStore;
+  readonly tokens: TokenStore;
   readonly dispatcher: Dispatcher;
   readonly publisher: CommandPublisher;
   /** Database time. */

@@ -5,6 +5,7 @@ import {
 import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
 import { checkStorage } from './check-storage.ts';
 import type { Dependencies } from './context.ts';
+import { createToken } from './create-token.ts';
 import { deleteCluster } from './delete-cluster.ts';
 import { deleteStorage } from './delete-storage.ts';
 import { getCluster } from './get-cluster.ts';
@@ -13,13 +14,16 @@ import { getStorageCheck } from './get-storage-check.ts';
 import { listClusters } from './list-clusters.ts';
 import { listExcludedClusters } from './list-excluded-clusters.ts';
 import { listStorages } from './list-storages.ts';
+import { listTokens } from './list-tokens.ts';
 import { listWorkers } from './list-workers.ts';
 import { putCluster } from './put-cluster.ts';
 import { putStorage } from './put-storage.ts';
+import { readTokenHashes } from './read-token-hashes.ts';
 import { rebuildRecords } from './rebuild-records.ts';
+import { revokeToken } from './revoke-token.ts';
 import { scanClusters } from './scan-clusters.ts';
 
-/** Clusters, storages and workers. */
+/** Clusters, storages, workers and tokens. */
 export function registryService(dependencies: Dependencies): ServiceBinding {
   return bindService<RegistryServiceServer>(RegistryServiceService, {
     putCluster: putCluster(dependencies),
@@ -36,5 +40,9 @@ export function registryService(dependencies: Dependencies): ServiceBinding {
     listExcludedClusters: listExcludedClusters(dependencies),
     getStorageCheck: getStorageCheck(dependencies),
     listWorkers: listWorkers(dependencies),
+    createToken: createToken(dependencies),
+    listTokens: listTokens(dependencies),
+    revokeToken: revokeToken(dependencies),
+    readTokenHashes: readTokenHashes(dependencies),
   });
 }

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/registry_service.proto.
  */
 export const file_tidemark_backup_v1_registry_service: GenFile = /*@__PURE__*/
-  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIiMKDFJlc3RvcmVSdWxlcxITCgtzdHJpY3RfbG9zcxgBIAEoCCKFBAoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgoKAnBkGAMgAygJEg8KB3ZlcnNpb24YBCABKAkSDAoEcG9vbBgFIAEoCRISCgpzdG9yYWdlX2lkGAYgASgJEhEKCXRpbWVfem9uZRgHIAEoCRI3CgZsYWJlbHMYCCADKAsyJy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3Rlci5MYWJlbHNFbnRyeRIpCgN0bHMYCSABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuVGxzRmlsZXMSMQoKYnJfb3B0aW9ucxgKIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSLwoLY3JlYXRlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgdwdXJwb3NlGA0gASgOMiIudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXJQdXJwb3NlEjEKB3Jlc3RvcmUYDiABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVJ1bGVzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEihgUKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBEgwKBGdvbmUYDCABKAgSLwoJdXNhYmxlX2J5GA0gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5EhIKCnRyYXNoX2RheXMYDiABKA0SKwoDYmluGA8gASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VCaW4SFQoNbWFuaWZlc3Rfa2V5cxgQIAMoCUIKCghsb2NhdGlvbkIbChlfc2VuZF9jcmVkZW50aWFsc190b190aWt2IjEKClN0b3JhZ2VCaW4SDwoHYmFja3VwcxgBIAEoBBISCgpzaXplX2J5dGVzGAIgASgEIoUBCghVc2FibGVCeRIQCghjbHVzdGVycxgBIAMoCRI4CgZsYWJlbHMYAiADKAsyKC50aWRlbWFyay5iYWNrdXAudjEuVXNhYmxlQnkuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJDChFDcmVkZW50aWFsc1NvdXJjZRIUCgplbnZfcHJlZml4GAEgASgJSAASDgoEZmlsZRgCIAEoCUgAQggKBnNvdXJjZSKEAgoKUzNMb2NhdGlvbhIOCgZidWNrZXQYASABKAkSDgoGcHJlZml4GAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIQCghlbmRwb2ludBgEIAEoCRIQCghwcm92aWRlchgFIAEoCRIVCg1zdG9yYWdlX2NsYXNzGAYgASgJEgsKA3NzZRgHIAEoCRIWCg5zc2Vfa21zX2tleV9pZBgIIAEoCRILCgNhY2wYCSABKAkSHQoQZm9yY2VfcGF0aF9zdHlsZRgKIAEoCEgAiAEBEhAKCHJvbGVfYXJuGAsgASgJEhMKC2V4dGVybmFsX2lkGAwgASgJQhMKEV9mb3JjZV9wYXRoX3N0eWxlIokBCg1BenVyZUxvY2F0aW9uEhEKCWNvbnRhaW5lchgBIAEoCRIOCgZwcmVmaXgYAiABKAkSFAoMYWNjb3VudF9uYW1lGAMgASgJEhAKCGVuZHBvaW50GAQgASgJEhMKC2FjY2Vzc190aWVyGAUgASgJEhgKEGVuY3J5cHRpb25fc2NvcGUYBiABKAkibgoLR2NzTG9jYXRpb24SDgoGYnVja2V0GAEgASgJEg4KBnByZWZpeBgCIAEoCRIQCghlbmRwb2ludBgDIAEoCRIVCg1zdG9yYWdlX2NsYXNzGAQgASgJEhYKDnByZWRlZmluZWRfYWNsGAUgASgJIh0KDUxvY2FsTG9jYXRpb24SDAoEcGF0aBgBIAEoCSJxChFQdXRDbHVzdGVyUmVxdWVzdBIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXISGwoObGltaXRlZF9jYWxsZXIYAiABKAhIAIgBAUIRCg9fbGltaXRlZF9jYWxsZXIiQgoSUHV0Q2x1c3RlclJlc3BvbnNlEiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciIfChFHZXRDbHVzdGVyUmVxdWVzdBIKCgJpZBgBIAEoCSJCChJHZXRDbHVzdGVyUmVzcG9uc2USLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIv4BChNMaXN0Q2x1c3RlcnNSZXF1ZXN0EgsKA2lkcxgBIAMoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIxCg11cGRhdGVkX2FmdGVyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJDCgZsYWJlbHMYBSADKAsyMy50aWRlbWFyay5iYWNrdXAudjEuTGlzdENsdXN0ZXJzUmVxdWVzdC5MYWJlbHNFbnRyeRIMCgR0ZXh0GAYgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiXgoUTGlzdENsdXN0ZXJzUmVzcG9uc2USLQoIY2x1c3RlcnMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiFQoTU2NhbkNsdXN0ZXJzUmVxdWVzdCJFChRTY2FuQ2x1c3RlcnNSZXNwb25zZRItCghjbHVzdGVycxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIiIKFERlbGV0ZUNsdXN0ZXJSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZUNsdXN0ZXJSZXNwb25zZSJBChFQdXRTdG9yYWdlUmVxdWVzdBIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiQgoSUHV0U3RvcmFnZVJlc3BvbnNlEiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSIzChFHZXRTdG9yYWdlUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJIkIKEkdldFN0b3JhZ2VSZXNwb25zZRIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiKQoTTGlzdFN0b3JhZ2VzUmVxdWVzdBISCgpwYWdlX3Rva2VuGAEgASgJIl4KFExpc3RTdG9yYWdlc1Jlc3BvbnNlEi0KCHN0b3JhZ2VzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiIKFERlbGV0ZVN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZVN0b3JhZ2VSZXNwb25zZSJVChNDaGVja1N0b3JhZ2VSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEcG9vbBgCIAEoCRINCgVhZG9wdBgDIAEoCBINCgVtb3ZlZBgEIAEoCCJHChRDaGVja1N0b3JhZ2VSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siSAoVUmVidWlsZFJlY29yZHNSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEcG9vbBgCIAEoCRINCgVhcHBseRgDIAEoCCJJChZSZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayLdAQobTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSSwoGbGFiZWxzGAIgAygLMjsudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RFeGNsdWRlZENsdXN0ZXJzUmVxdWVzdC5MYWJlbHNFbnRyeRIuCghwcm9wb3NhbBgDIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Vc2FibGVCeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKHExpc3RFeGNsdWRlZENsdXN0ZXJzUmVzcG9uc2USEwoLY2x1c3Rlcl9pZHMYASADKAkSEQoJb3duZXJfaWRzGAIgAygJIiQKFkdldFN0b3JhZ2VDaGVja1JlcXVlc3QSCgoCaWQYASABKAkiSgoXR2V0U3RvcmFnZUNoZWNrUmVzcG9uc2USLwoFY2hlY2sYASABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZUNoZWNrIkcKCUNoZWNrU3RlcBIMCgRuYW1lGAEgASgJEgoKAm9rGAIgASgIEg8KB21lc3NhZ2UYAyABKAkSDwoHc2Vjb25kcxgEIAEoASKGAQoLV29ya2VyQ2hlY2sSDgoGd29ya2VyGAEgASgJEi0KBXN0YXRlGAIgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RhdGUSCgoCb2sYAyABKAgSLAoFc3RlcHMYBCADKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGVwIpwDCgxTdG9yYWdlQ2hlY2sSCgoCaWQYASABKAkSKwoEa2luZBgCIAEoDjIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja0tpbmQSEgoKc3RvcmFnZV9pZBgDIAEoCRIMCgRwb29sGAQgASgJEi0KBXN0YXRlGAUgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RhdGUSCgoCb2sYBiABKAgSLAoFc3RlcHMYByADKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGVwEhMKC3RvdGFsX3N0ZXBzGAggASgFEg4KBndvcmtlchgJIAEoCRIvCgtjcmVhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNyZWF0ZWRfYnkYDCABKAkSMAoHd29ya2VycxgNIAMoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5Xb3JrZXJDaGVjayJeChJMaXN0V29ya2Vyc1JlcXVlc3QSEwoLY2x1c3Rlcl9pZHMYASADKAkSDAoEcG9vbBgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJqChNMaXN0V29ya2Vyc1Jlc3BvbnNlEisKB3dvcmtlcnMYASADKAsyGi50aWRlbWFyay5iYWNrdXAudjEuV29ya2VyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRINCgV0b3RhbBgDIAEoDSKoAwoGV29ya2VyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEaG9zdBgDIAEoCRIMCgRwb29sGAQgASgJEi4KBXN0YXRlGAUgASgOMh8udGlkZW1hcmsuYmFja3VwLnYxLldvcmtlclN0YXRlEg0KBXNsb3RzGAYgASgNEhIKCmZyZWVfc2xvdHMYByABKA0SEwoLYnJfdmVyc2lvbnMYCCADKAkSLQoFdGFza3MYCSADKAsyHi50aWRlbWFyay5iYWNrdXAudjEuV29ya2VyVGFzaxITCgtvdGhlcl90YXNrcxgKIAEoDRI3CgxvdXRfb2ZfcmVhY2gYCyADKAsyIS50aWRlbWFyay5iYWNrdXAudjEuV29ya2VyU3RvcmFnZRIaChJvdGhlcl9vdXRfb2ZfcmVhY2gYDCABKA0SMwoPZmlyc3Rfc2Vlbl90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3NlZW5fdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiagoKV29ya2VyVGFzaxIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJEhIKCmNsdXN0ZXJfaWQYAyABKAkSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAigwEKDVdvcmtlclN0b3JhZ2USEgoKc3RvcmFnZV9pZBgBIAEoCRIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDwoHcGFzc2luZxgEIAEoCBIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCqGAQoOQ2x1c3RlclB1cnBvc2USHwobQ0xVU1RFUl9QVVJQT1NFX1VOU1BFQ0lGSUVEEAASHgoaQ0xVU1RFUl9QVVJQT1NFX1BST0RVQ1RJT04QARIWChJDTFVTVEVSX1BVUlBPU0VfRFIQAhIbChdDTFVTVEVSX1BVUlBPU0VfU0NSQVRDSBADKnUKCUNoZWNrS2luZBIaChZDSEVDS19LSU5EX1VOU1BFQ0lGSUVEEAASFAoQQ0hFQ0tfS0lORF9QUk9CRRABEh4KGkNIRUNLX0tJTkRfUkVCVUlMRF9EUllfUlVOEAISFgoSQ0hFQ0tfS0lORF9SRUJVSUxEEAMqcAoKQ2hlY2tTdGF0ZRIbChdDSEVDS19TVEFURV9VTlNQRUNJRklFRBAAEhYKEkNIRUNLX1NUQVRFX1FVRVVFRBABEhcKE0NIRUNLX1NUQVRFX1JVTk5JTkcQAhIUChBDSEVDS19TVEFURV9ET05FEAMqdwoLV29ya2VyU3RhdGUSHAoYV09SS0VSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUV09SS0VSX1NUQVRFX1BSRVNFTlQQARIZChVXT1JLRVJfU1RBVEVfRFJBSU5JTkcQAhIVChFXT1JLRVJfU1RBVEVfR09ORRADMtULCg9SZWdpc3RyeVNlcnZpY2USYAoKUHV0Q2x1c3RlchIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVzcG9uc2UiA5ACAhJgCgpHZXRDbHVzdGVyEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXNwb25zZSIDkAIBEmYKDExpc3RDbHVzdGVycxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2x1c3RlcnNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDbHVzdGVyc1Jlc3BvbnNlIgOQAgESaAoMU2NhbkNsdXN0ZXJzEicudGlkZW1hcmsuYmFja3VwLnYxLlNjYW5DbHVzdGVyc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuU2NhbkNsdXN0ZXJzUmVzcG9uc2UiA5ACATABEmkKDURlbGV0ZUNsdXN0ZXISKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlc3BvbnNlIgOQAgISYAoKUHV0U3RvcmFnZRIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVzcG9uc2UiA5ACAhJgCgpHZXRTdG9yYWdlEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXNwb25zZSIDkAIBEmYKDExpc3RTdG9yYWdlcxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0U3RvcmFnZXNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RTdG9yYWdlc1Jlc3BvbnNlIgOQAgESaQoNRGVsZXRlU3RvcmFnZRIoLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVzcG9uc2UiA5ACAhJmCgxDaGVja1N0b3JhZ2USJy50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdG9yYWdlUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0b3JhZ2VSZXNwb25zZSIDkAICEmwKDlJlYnVpbGRSZWNvcmRzEikudGlkZW1hcmsuYmFja3VwLnYxLlJlYnVpbGRSZWNvcmRzUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5SZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlIgOQAgISfgoUTGlzdEV4Y2x1ZGVkQ2x1c3RlcnMSLy50aWRlbWFyay5iYWNrdXAudjEuTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXF1ZXN0GjAudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RFeGNsdWRlZENsdXN0ZXJzUmVzcG9uc2UiA5ACARJvCg9HZXRTdG9yYWdlQ2hlY2sSKi50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZUNoZWNrUmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRTdG9yYWdlQ2hlY2tSZXNwb25zZSIDkAIBEmMKC0xpc3RXb3JrZXJzEiYudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RXb3JrZXJzUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0V29ya2Vyc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Cil0aWRlbWFyay9iYWNrdXAvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjEKCFRsc0ZpbGVzEgoKAmNhGAEgASgJEgwKBGNlcnQYAiABKAkSCwoDa2V5GAMgASgJIpcCCglCck9wdGlvbnMSEgoKcmF0ZV9saW1pdBgBIAEoDRITCgtjb25jdXJyZW5jeRgCIAEoDRITCgtjb21wcmVzc2lvbhgDIAEoCRIPCgdmaWx0ZXJzGAQgAygJEhUKCGNoZWNrc3VtGAUgASgISACIAQESFgoOY3J5cHRlcl9tZXRob2QYBiABKAkSGAoQY3J5cHRlcl9rZXlfZmlsZRgHIAEoCRI3CgVleHRyYRgIIAMoCzIoLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMuRXh0cmFFbnRyeRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX2NoZWNrc3VtIiMKDFJlc3RvcmVSdWxlcxITCgtzdHJpY3RfbG9zcxgBIAEoCCKFBAoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgoKAnBkGAMgAygJEg8KB3ZlcnNpb24YBCABKAkSDAoEcG9vbBgFIAEoCRISCgpzdG9yYWdlX2lkGAYgASgJEhEKCXRpbWVfem9uZRgHIAEoCRI3CgZsYWJlbHMYCCADKAsyJy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3Rlci5MYWJlbHNFbnRyeRIpCgN0bHMYCSABKAsyHC50aWRlbWFyay5iYWNrdXAudjEuVGxzRmlsZXMSMQoKYnJfb3B0aW9ucxgKIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSLwoLY3JlYXRlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgdwdXJwb3NlGA0gASgOMiIudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXJQdXJwb3NlEjEKB3Jlc3RvcmUYDiABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZVJ1bGVzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEihgUKB1N0b3JhZ2USCgoCaWQYASABKAkSMgoFbG9jYWwYAiABKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9jYWxMb2NhdGlvbkgAEiwKAnMzGAcgASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlMzTG9jYXRpb25IABIyCgVhenVyZRgIIAEoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5BenVyZUxvY2F0aW9uSAASLgoDZ2NzGAkgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkdjc0xvY2F0aW9uSAASDAoEcm9vdBgDIAEoCRIWCg5tYXhfY29uY3VycmVudBgEIAEoDRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKC2NyZWRlbnRpYWxzGAogASgLMiUudGlkZW1hcmsuYmFja3VwLnYxLkNyZWRlbnRpYWxzU291cmNlEiUKGHNlbmRfY3JlZGVudGlhbHNfdG9fdGlrdhgLIAEoCEgBiAEBEgwKBGdvbmUYDCABKAgSLwoJdXNhYmxlX2J5GA0gASgLMhwudGlkZW1hcmsuYmFja3VwLnYxLlVzYWJsZUJ5EhIKCnRyYXNoX2RheXMYDiABKA0SKwoDYmluGA8gASgLMh4udGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VCaW4SFQoNbWFuaWZlc3Rfa2V5cxgQIAMoCUIKCghsb2NhdGlvbkIbChlfc2VuZF9jcmVkZW50aWFsc190b190aWt2IjEKClN0b3JhZ2VCaW4SDwoHYmFja3VwcxgBIAEoBBISCgpzaXplX2J5dGVzGAIgASgEIoUBCghVc2FibGVCeRIQCghjbHVzdGVycxgBIAMoCRI4CgZsYWJlbHMYAiADKAsyKC50aWRlbWFyay5iYWNrdXAudjEuVXNhYmxlQnkuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJDChFDcmVkZW50aWFsc1NvdXJjZRIUCgplbnZfcHJlZml4GAEgASgJSAASDgoEZmlsZRgCIAEoCUgAQggKBnNvdXJjZSKEAgoKUzNMb2NhdGlvbhIOCgZidWNrZXQYASABKAkSDgoGcHJlZml4GAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIQCghlbmRwb2ludBgEIAEoCRIQCghwcm92aWRlchgFIAEoCRIVCg1zdG9yYWdlX2NsYXNzGAYgASgJEgsKA3NzZRgHIAEoCRIWCg5zc2Vfa21zX2tleV9pZBgIIAEoCRILCgNhY2wYCSABKAkSHQoQZm9yY2VfcGF0aF9zdHlsZRgKIAEoCEgAiAEBEhAKCHJvbGVfYXJuGAsgASgJEhMKC2V4dGVybmFsX2lkGAwgASgJQhMKEV9mb3JjZV9wYXRoX3N0eWxlIokBCg1BenVyZUxvY2F0aW9uEhEKCWNvbnRhaW5lchgBIAEoCRIOCgZwcmVmaXgYAiABKAkSFAoMYWNjb3VudF9uYW1lGAMgASgJEhAKCGVuZHBvaW50GAQgASgJEhMKC2FjY2Vzc190aWVyGAUgASgJEhgKEGVuY3J5cHRpb25fc2NvcGUYBiABKAkibgoLR2NzTG9jYXRpb24SDgoGYnVja2V0GAEgASgJEg4KBnByZWZpeBgCIAEoCRIQCghlbmRwb2ludBgDIAEoCRIVCg1zdG9yYWdlX2NsYXNzGAQgASgJEhYKDnByZWRlZmluZWRfYWNsGAUgASgJIh0KDUxvY2FsTG9jYXRpb24SDAoEcGF0aBgBIAEoCSJxChFQdXRDbHVzdGVyUmVxdWVzdBIsCgdjbHVzdGVyGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLkNsdXN0ZXISGwoObGltaXRlZF9jYWxsZXIYAiABKAhIAIgBAUIRCg9fbGltaXRlZF9jYWxsZXIiQgoSUHV0Q2x1c3RlclJlc3BvbnNlEiwKB2NsdXN0ZXIYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlciIfChFHZXRDbHVzdGVyUmVxdWVzdBIKCgJpZBgBIAEoCSJCChJHZXRDbHVzdGVyUmVzcG9uc2USLAoHY2x1c3RlchgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIv4BChNMaXN0Q2x1c3RlcnNSZXF1ZXN0EgsKA2lkcxgBIAMoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIxCg11cGRhdGVkX2FmdGVyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJDCgZsYWJlbHMYBSADKAsyMy50aWRlbWFyay5iYWNrdXAudjEuTGlzdENsdXN0ZXJzUmVxdWVzdC5MYWJlbHNFbnRyeRIMCgR0ZXh0GAYgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiXgoUTGlzdENsdXN0ZXJzUmVzcG9uc2USLQoIY2x1c3RlcnMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuQ2x1c3RlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiFQoTU2NhbkNsdXN0ZXJzUmVxdWVzdCJFChRTY2FuQ2x1c3RlcnNSZXNwb25zZRItCghjbHVzdGVycxgBIAMoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5DbHVzdGVyIiIKFERlbGV0ZUNsdXN0ZXJSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZUNsdXN0ZXJSZXNwb25zZSJBChFQdXRTdG9yYWdlUmVxdWVzdBIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiQgoSUHV0U3RvcmFnZVJlc3BvbnNlEiwKB3N0b3JhZ2UYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZSIzChFHZXRTdG9yYWdlUmVxdWVzdBIKCgJpZBgBIAEoCRISCgpjbHVzdGVyX2lkGAIgASgJIkIKEkdldFN0b3JhZ2VSZXNwb25zZRIsCgdzdG9yYWdlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2UiKQoTTGlzdFN0b3JhZ2VzUmVxdWVzdBISCgpwYWdlX3Rva2VuGAEgASgJIl4KFExpc3RTdG9yYWdlc1Jlc3BvbnNlEi0KCHN0b3JhZ2VzGAEgAygLMhsudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiIKFERlbGV0ZVN0b3JhZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIhcKFURlbGV0ZVN0b3JhZ2VSZXNwb25zZSJVChNDaGVja1N0b3JhZ2VSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEcG9vbBgCIAEoCRINCgVhZG9wdBgDIAEoCBINCgVtb3ZlZBgEIAEoCCJHChRDaGVja1N0b3JhZ2VSZXNwb25zZRIvCgVjaGVjaxgBIAEoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9yYWdlQ2hlY2siSAoVUmVidWlsZFJlY29yZHNSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSDAoEcG9vbBgCIAEoCRINCgVhcHBseRgDIAEoCCJJChZSZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlEi8KBWNoZWNrGAEgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLlN0b3JhZ2VDaGVjayLdAQobTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXF1ZXN0EhIKCnN0b3JhZ2VfaWQYASABKAkSSwoGbGFiZWxzGAIgAygLMjsudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RFeGNsdWRlZENsdXN0ZXJzUmVxdWVzdC5MYWJlbHNFbnRyeRIuCghwcm9wb3NhbBgDIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Vc2FibGVCeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKHExpc3RFeGNsdWRlZENsdXN0ZXJzUmVzcG9uc2USEwoLY2x1c3Rlcl9pZHMYASADKAkSEQoJb3duZXJfaWRzGAIgAygJIiQKFkdldFN0b3JhZ2VDaGVja1JlcXVlc3QSCgoCaWQYASABKAkiSgoXR2V0U3RvcmFnZUNoZWNrUmVzcG9uc2USLwoFY2hlY2sYASABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuU3RvcmFnZUNoZWNrIkcKCUNoZWNrU3RlcBIMCgRuYW1lGAEgASgJEgoKAm9rGAIgASgIEg8KB21lc3NhZ2UYAyABKAkSDwoHc2Vjb25kcxgEIAEoASKGAQoLV29ya2VyQ2hlY2sSDgoGd29ya2VyGAEgASgJEi0KBXN0YXRlGAIgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RhdGUSCgoCb2sYAyABKAgSLAoFc3RlcHMYBCADKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGVwIpwDCgxTdG9yYWdlQ2hlY2sSCgoCaWQYASABKAkSKwoEa2luZBgCIAEoDjIdLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja0tpbmQSEgoKc3RvcmFnZV9pZBgDIAEoCRIMCgRwb29sGAQgASgJEi0KBXN0YXRlGAUgASgOMh4udGlkZW1hcmsuYmFja3VwLnYxLkNoZWNrU3RhdGUSCgoCb2sYBiABKAgSLAoFc3RlcHMYByADKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdGVwEhMKC3RvdGFsX3N0ZXBzGAggASgFEg4KBndvcmtlchgJIAEoCRIvCgtjcmVhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNyZWF0ZWRfYnkYDCABKAkSMAoHd29ya2VycxgNIAMoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5Xb3JrZXJDaGVjayJeChJMaXN0V29ya2Vyc1JlcXVlc3QSEwoLY2x1c3Rlcl9pZHMYASADKAkSDAoEcG9vbBgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJqChNMaXN0V29ya2Vyc1Jlc3BvbnNlEisKB3dvcmtlcnMYASADKAsyGi50aWRlbWFyay5iYWNrdXAudjEuV29ya2VyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRINCgV0b3RhbBgDIAEoDSKoAwoGV29ya2VyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEaG9zdBgDIAEoCRIMCgRwb29sGAQgASgJEi4KBXN0YXRlGAUgASgOMh8udGlkZW1hcmsuYmFja3VwLnYxLldvcmtlclN0YXRlEg0KBXNsb3RzGAYgASgNEhIKCmZyZWVfc2xvdHMYByABKA0SEwoLYnJfdmVyc2lvbnMYCCADKAkSLQoFdGFza3MYCSADKAsyHi50aWRlbWFyay5iYWNrdXAudjEuV29ya2VyVGFzaxITCgtvdGhlcl90YXNrcxgKIAEoDRI3CgxvdXRfb2ZfcmVhY2gYCyADKAsyIS50aWRlbWFyay5iYWNrdXAudjEuV29ya2VyU3RvcmFnZRIaChJvdGhlcl9vdXRfb2ZfcmVhY2gYDCABKA0SMwoPZmlyc3Rfc2Vlbl90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3NlZW5fdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiagoKV29ya2VyVGFzaxIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJEhIKCmNsdXN0ZXJfaWQYAyABKAkSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAigwEKDVdvcmtlclN0b3JhZ2USEgoKc3RvcmFnZV9pZBgBIAEoCRIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDwoHcGFzc2luZxgEIAEoCBIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLVAgoFVG9rZW4SCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIrCgRyb2xlGAMgASgOMh0udGlkZW1hcmsuYmFja3VwLnYxLlRva2VuUm9sZRITCgtjbHVzdGVyX2lkcxgEIAMoCRIUCgxhbGxfY2x1c3RlcnMYBSABKAgSNQoGbGFiZWxzGAYgAygLMiUudGlkZW1hcmsuYmFja3VwLnYxLlRva2VuLkxhYmVsc0VudHJ5Ei8KC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY3JlYXRlZF9ieRgJIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIp4CChJDcmVhdGVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIrCgRyb2xlGAIgASgOMh0udGlkZW1hcmsuYmFja3VwLnYxLlRva2VuUm9sZRITCgtjbHVzdGVyX2lkcxgDIAMoCRIUCgxhbGxfY2x1c3RlcnMYBCABKAgSQgoGbGFiZWxzGAUgAygLMjIudGlkZW1hcmsuYmFja3VwLnYxLkNyZWF0ZVRva2VuUmVxdWVzdC5MYWJlbHNFbnRyeRIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJPChNDcmVhdGVUb2tlblJlc3BvbnNlEigKBXRva2VuGAEgASgLMhkudGlkZW1hcmsuYmFja3VwLnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSIoChFMaXN0VG9rZW5zUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCSI/ChJMaXN0VG9rZW5zUmVzcG9uc2USKQoGdG9rZW5zGAEgAygLMhkudGlkZW1hcmsuYmFja3VwLnYxLlRva2VuIjUKElJldm9rZVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRITCgtjbHVzdGVyX2lkcxgCIAMoCSIVChNSZXZva2VUb2tlblJlc3BvbnNlIhgKFlJlYWRUb2tlbkhhc2hlc1JlcXVlc3QiRwoLSGFzaGVkVG9rZW4SKAoFdG9rZW4YASABKAsyGS50aWRlbWFyay5iYWNrdXAudjEuVG9rZW4SDgoGc2hhMjU2GAIgASgMIkoKF1JlYWRUb2tlbkhhc2hlc1Jlc3BvbnNlEi8KBnRva2VucxgBIAMoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5IYXNoZWRUb2tlbiqGAQoOQ2x1c3RlclB1cnBvc2USHwobQ0xVU1RFUl9QVVJQT1NFX1VOU1BFQ0lGSUVEEAASHgoaQ0xVU1RFUl9QVVJQT1NFX1BST0RVQ1RJT04QARIWChJDTFVTVEVSX1BVUlBPU0VfRFIQAhIbChdDTFVTVEVSX1BVUlBPU0VfU0NSQVRDSBADKnUKCUNoZWNrS2luZBIaChZDSEVDS19LSU5EX1VOU1BFQ0lGSUVEEAASFAoQQ0hFQ0tfS0lORF9QUk9CRRABEh4KGkNIRUNLX0tJTkRfUkVCVUlMRF9EUllfUlVOEAISFgoSQ0hFQ0tfS0lORF9SRUJVSUxEEAMqcAoKQ2hlY2tTdGF0ZRIbChdDSEVDS19TVEFURV9VTlNQRUNJRklFRBAAEhYKEkNIRUNLX1NUQVRFX1FVRVVFRBABEhcKE0NIRUNLX1NUQVRFX1JVTk5JTkcQAhIUChBDSEVDS19TVEFURV9ET05FEAMqdwoLV29ya2VyU3RhdGUSHAoYV09SS0VSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUV09SS0VSX1NUQVRFX1BSRVNFTlQQARIZChVXT1JLRVJfU1RBVEVfRFJBSU5JTkcQAhIVChFXT1JLRVJfU1RBVEVfR09ORRADKm0KCVRva2VuUm9sZRIaChZUT0tFTl9ST0xFX1VOU1BFQ0lGSUVEEAASFQoRVE9LRU5fUk9MRV9WSUVXRVIQARIXChNUT0tFTl9ST0xFX09QRVJBVE9SEAISFAoQVE9LRU5fUk9MRV9BRE1JThADMugOCg9SZWdpc3RyeVNlcnZpY2USYAoKUHV0Q2x1c3RlchIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRDbHVzdGVyUmVzcG9uc2UiA5ACAhJgCgpHZXRDbHVzdGVyEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldENsdXN0ZXJSZXNwb25zZSIDkAIBEmYKDExpc3RDbHVzdGVycxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0Q2x1c3RlcnNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RDbHVzdGVyc1Jlc3BvbnNlIgOQAgESaAoMU2NhbkNsdXN0ZXJzEicudGlkZW1hcmsuYmFja3VwLnYxLlNjYW5DbHVzdGVyc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuU2NhbkNsdXN0ZXJzUmVzcG9uc2UiA5ACATABEmkKDURlbGV0ZUNsdXN0ZXISKC50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuRGVsZXRlQ2x1c3RlclJlc3BvbnNlIgOQAgISYAoKUHV0U3RvcmFnZRIlLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRTdG9yYWdlUmVzcG9uc2UiA5ACAhJgCgpHZXRTdG9yYWdlEiUudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXF1ZXN0GiYudGlkZW1hcmsuYmFja3VwLnYxLkdldFN0b3JhZ2VSZXNwb25zZSIDkAIBEmYKDExpc3RTdG9yYWdlcxInLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0U3RvcmFnZXNSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RTdG9yYWdlc1Jlc3BvbnNlIgOQAgESaQoNRGVsZXRlU3RvcmFnZRIoLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5EZWxldGVTdG9yYWdlUmVzcG9uc2UiA5ACAhJmCgxDaGVja1N0b3JhZ2USJy50aWRlbWFyay5iYWNrdXAudjEuQ2hlY2tTdG9yYWdlUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5DaGVja1N0b3JhZ2VSZXNwb25zZSIDkAICEmwKDlJlYnVpbGRSZWNvcmRzEikudGlkZW1hcmsuYmFja3VwLnYxLlJlYnVpbGRSZWNvcmRzUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5SZWJ1aWxkUmVjb3Jkc1Jlc3BvbnNlIgOQAgISfgoUTGlzdEV4Y2x1ZGVkQ2x1c3RlcnMSLy50aWRlbWFyay5iYWNrdXAudjEuTGlzdEV4Y2x1ZGVkQ2x1c3RlcnNSZXF1ZXN0GjAudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RFeGNsdWRlZENsdXN0ZXJzUmVzcG9uc2UiA5ACARJvCg9HZXRTdG9yYWdlQ2hlY2sSKi50aWRlbWFyay5iYWNrdXAudjEuR2V0U3RvcmFnZUNoZWNrUmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRTdG9yYWdlQ2hlY2tSZXNwb25zZSIDkAIBEmMKC0xpc3RXb3JrZXJzEiYudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RXb3JrZXJzUmVxdWVzdBonLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0V29ya2Vyc1Jlc3BvbnNlIgOQAgESXgoLQ3JlYXRlVG9rZW4SJi50aWRlbWFyay5iYWNrdXAudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USYAoKTGlzdFRva2VucxIlLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0VG9rZW5zUmVxdWVzdBomLnRpZGVtYXJrLmJhY2t1cC52MS5MaXN0VG9rZW5zUmVzcG9uc2UiA5ACARJeCgtSZXZva2VUb2tlbhImLnRpZGVtYXJrLmJhY2t1cC52MS5SZXZva2VUb2tlblJlcXVlc3QaJy50aWRlbWFyay5iYWNrdXAudjEuUmV2b2tlVG9rZW5SZXNwb25zZRJvCg9SZWFkVG9rZW5IYXNoZXMSKi50aWRlbWFyay5iYWNrdXAudjEuUmVhZFRva2VuSGFzaGVzUmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFkVG9rZW5IYXNoZXNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * Names of TLS files on the worker, for PD and TiKV.
@@ -1649,6 +1649,296 @@ export const WorkerStorageSchema: GenMessage<WorkerStorage> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_registry_service, 45);
 
 /**
+ * A token, without its secret.
+ *
+ * @generated from message tidemark.backup.v1.Token
+ */
+export type Token = Message<"tidemark.backup.v1.Token"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: tidemark.backup.v1.TokenRole role = 3;
+   */
+  role: TokenRole;
+
+  /**
+   * Ids of clusters.
+   *
+   * @generated from field: repeated string cluster_ids = 4;
+   */
+  clusterIds: string[];
+
+  /**
+   * It is for all clusters.
+   *
+   * @generated from field: bool all_clusters = 5;
+   */
+  allClusters: boolean;
+
+  /**
+   * It is for all clusters with all of these, too.
+   *
+   * @generated from field: map<string, string> labels = 6;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Absent: it does not expire.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 7;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp create_time = 8;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * The token that made it.
+   *
+   * @generated from field: string created_by = 9;
+   */
+  createdBy: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.Token.
+ * Use `create(TokenSchema)` to create a new message.
+ */
+export const TokenSchema: GenMessage<Token> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 46);
+
+/**
+ * A token to make.
+ *
+ * @generated from message tidemark.backup.v1.CreateTokenRequest
+ */
+export type CreateTokenRequest = Message<"tidemark.backup.v1.CreateTokenRequest"> & {
+  /**
+   * What it is called in records and audit lines; two may have one name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: tidemark.backup.v1.TokenRole role = 2;
+   */
+  role: TokenRole;
+
+  /**
+   * The clusters that it is for; of a caller who is limited to some: these when left out.
+   *
+   * @generated from field: repeated string cluster_ids = 3;
+   */
+  clusterIds: string[];
+
+  /**
+   * It is for all clusters. Only for who sees all of them, like `labels`.
+   *
+   * @generated from field: bool all_clusters = 4;
+   */
+  allClusters: boolean;
+
+  /**
+   * It is for all clusters with all of these, too.
+   *
+   * @generated from field: map<string, string> labels = 5;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * When it expires; absent: it does not.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 6;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CreateTokenRequest.
+ * Use `create(CreateTokenRequestSchema)` to create a new message.
+ */
+export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 47);
+
+/**
+ * The token and its secret.
+ *
+ * @generated from message tidemark.backup.v1.CreateTokenResponse
+ */
+export type CreateTokenResponse = Message<"tidemark.backup.v1.CreateTokenResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+
+  /**
+   * What its bearer sends. It is told this once.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.CreateTokenResponse.
+ * Use `create(CreateTokenResponseSchema)` to create a new message.
+ */
+export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 48);
+
+/**
+ * Asks for tokens.
+ *
+ * @generated from message tidemark.backup.v1.ListTokensRequest
+ */
+export type ListTokensRequest = Message<"tidemark.backup.v1.ListTokensRequest"> & {
+  /**
+   * Only those that are for none but these clusters; empty means all.
+   *
+   * @generated from field: repeated string cluster_ids = 1;
+   */
+  clusterIds: string[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ListTokensRequest.
+ * Use `create(ListTokensRequestSchema)` to create a new message.
+ */
+export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 49);
+
+/**
+ * The tokens.
+ *
+ * @generated from message tidemark.backup.v1.ListTokensResponse
+ */
+export type ListTokensResponse = Message<"tidemark.backup.v1.ListTokensResponse"> & {
+  /**
+   * @generated from field: repeated tidemark.backup.v1.Token tokens = 1;
+   */
+  tokens: Token[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ListTokensResponse.
+ * Use `create(ListTokensResponseSchema)` to create a new message.
+ */
+export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 50);
+
+/**
+ * Names a token.
+ *
+ * @generated from message tidemark.backup.v1.RevokeTokenRequest
+ */
+export type RevokeTokenRequest = Message<"tidemark.backup.v1.RevokeTokenRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Only where it is for none but these clusters; empty means whatever it is for.
+   *
+   * @generated from field: repeated string cluster_ids = 2;
+   */
+  clusterIds: string[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RevokeTokenRequest.
+ * Use `create(RevokeTokenRequestSchema)` to create a new message.
+ */
+export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 51);
+
+/**
+ * It is revoked.
+ *
+ * @generated from message tidemark.backup.v1.RevokeTokenResponse
+ */
+export type RevokeTokenResponse = Message<"tidemark.backup.v1.RevokeTokenResponse"> & {
+};
+
+/**
+ * Describes the message tidemark.backup.v1.RevokeTokenResponse.
+ * Use `create(RevokeTokenResponseSchema)` to create a new message.
+ */
+export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 52);
+
+/**
+ * Asks for all hashes.
+ *
+ * @generated from message tidemark.backup.v1.ReadTokenHashesRequest
+ */
+export type ReadTokenHashesRequest = Message<"tidemark.backup.v1.ReadTokenHashesRequest"> & {
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReadTokenHashesRequest.
+ * Use `create(ReadTokenHashesRequestSchema)` to create a new message.
+ */
+export const ReadTokenHashesRequestSchema: GenMessage<ReadTokenHashesRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 53);
+
+/**
+ * A token by its hash.
+ *
+ * @generated from message tidemark.backup.v1.HashedToken
+ */
+export type HashedToken = Message<"tidemark.backup.v1.HashedToken"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+
+  /**
+   * SHA-256 of the secret.
+   *
+   * @generated from field: bytes sha256 = 2;
+   */
+  sha256: Uint8Array;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.HashedToken.
+ * Use `create(HashedTokenSchema)` to create a new message.
+ */
+export const HashedTokenSchema: GenMessage<HashedToken> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 54);
+
+/**
+ * The tokens that can be read.
+ *
+ * @generated from message tidemark.backup.v1.ReadTokenHashesResponse
+ */
+export type ReadTokenHashesResponse = Message<"tidemark.backup.v1.ReadTokenHashesResponse"> & {
+  /**
+   * @generated from field: repeated tidemark.backup.v1.HashedToken tokens = 1;
+   */
+  tokens: HashedToken[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ReadTokenHashesResponse.
+ * Use `create(ReadTokenHashesResponseSchema)` to create a new message.
+ */
+export const ReadTokenHashesResponseSchema: GenMessage<ReadTokenHashesResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_registry_service, 55);
+
+/**
  * What a cluster is for, which decides what a restore into it takes.
  *
  * @generated from enum tidemark.backup.v1.ClusterPurpose
@@ -1827,7 +2117,47 @@ export const WorkerStateSchema: GenEnum<WorkerState> = /*@__PURE__*/
   enumDesc(file_tidemark_backup_v1_registry_service, 3);
 
 /**
- * The clusters that Tidemark backs up, the storages it writes to, and the workers that are there.
+ * What a token lets its bearer do.
+ *
+ * @generated from enum tidemark.backup.v1.TokenRole
+ */
+export const TokenRole = {
+  /**
+   * @generated from enum value: TOKEN_ROLE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: TOKEN_ROLE_VIEWER = 1;
+   */
+  VIEWER: 1,
+
+  /**
+   * @generated from enum value: TOKEN_ROLE_OPERATOR = 2;
+   */
+  OPERATOR: 2,
+
+  /**
+   * @generated from enum value: TOKEN_ROLE_ADMIN = 3;
+   */
+  ADMIN: 3,
+} as const;
+
+/**
+ * What a token lets its bearer do.
+ *
+ * @generated from enum tidemark.backup.v1.TokenRole
+ */
+export type TokenRole = (typeof TokenRole)[keyof typeof TokenRole] | UnknownEnum;
+
+/**
+ * Describes the enum tidemark.backup.v1.TokenRole.
+ */
+export const TokenRoleSchema: GenEnum<TokenRole> = /*@__PURE__*/
+  enumDesc(file_tidemark_backup_v1_registry_service, 4);
+
+/**
+ * The clusters that Tidemark backs up, the storages it writes to, the workers that are there, and the tokens that were made by a call.
  *
  * @generated from service tidemark.backup.v1.RegistryService
  */
@@ -1971,6 +2301,46 @@ export const RegistryService: GenService<{
     methodKind: "unary";
     input: typeof ListWorkersRequestSchema;
     output: typeof ListWorkersResponseSchema;
+  },
+  /**
+   * Makes a token. Its secret is in this answer alone: only its hash is kept.
+   *
+   * @generated from rpc tidemark.backup.v1.RegistryService.CreateToken
+   */
+  createToken: {
+    methodKind: "unary";
+    input: typeof CreateTokenRequestSchema;
+    output: typeof CreateTokenResponseSchema;
+  },
+  /**
+   * The tokens that were made by a call, by name.
+   *
+   * @generated from rpc tidemark.backup.v1.RegistryService.ListTokens
+   */
+  listTokens: {
+    methodKind: "unary";
+    input: typeof ListTokensRequestSchema;
+    output: typeof ListTokensResponseSchema;
+  },
+  /**
+   * Takes a token back: it is refused within seconds.
+   *
+   * @generated from rpc tidemark.backup.v1.RegistryService.RevokeToken
+   */
+  revokeToken: {
+    methodKind: "unary";
+    input: typeof RevokeTokenRequestSchema;
+    output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * The tokens with their hashes.
+   *
+   * @generated from rpc tidemark.backup.v1.RegistryService.ReadTokenHashes
+   */
+  readTokenHashes: {
+    methodKind: "unary";
+    input: typeof ReadTokenHashesRequestSchema;
+    output: typeof ReadTokenHashesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_backup_v1_registry_service, 0);
