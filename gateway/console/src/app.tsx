@@ -46,6 +46,7 @@ function Entrance() {
     <Frame>
       <Router>
         <Route path="/" component={FleetPage} />
+        <Route path="/login" component={FleetPage} />
         <Route path="/clusters/:id" component={ClusterPage} />
         <Route path="/clusters/:id/rules/:rule" component={RulePage} />
         <Route path="/plans" component={PlansPage} />

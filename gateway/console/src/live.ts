@@ -5,10 +5,10 @@
  * 2. What was known stays on the screen when a question fails; the problem stands beside it.
  * 3. A page that is left asks nothing more, and an answer that comes later is dropped.
  */
-import { effect, type Signal, signal } from '@preact/signals';
+import { type Signal, signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { type Problem, toProblem } from './api.ts';
-import { ended } from './session.ts';
+import { untilLookedAt } from './waiting.ts';
 
 export interface Live<T> {
   readonly data: Signal<T | undefined>;
@@ -83,19 +83,4 @@ export function useLive<T>(key: string, load: Load<T>, everyMs: number | ((known
   const one = useMemo(() => createLive(load, typeof everyMs === 'number' ? () => everyMs : everyMs), [key]);
   useEffect(() => one.start(), [one]);
   return one.live;
-}
-
-/** Resolves when the tab is seen and the token is good, or with the end of the page. */
-function untilLookedAt(stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const look = () => {
-      if (!stop.aborted && (document.hidden || ended.value !== undefined)) return;
-      document.removeEventListener('visibilitychange', look);
-      queueMicrotask(() => dispose());
-      resolve();
-    };
-    const dispose = effect(look);
-    document.addEventListener('visibilitychange', look);
-    stop.addEventListener('abort', look, { once: true });
-  });
 }

@@ -1,5 +1,5 @@
 /** The console as the gateway serves it: files, policy, and who has logged in. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
@@ -49,6 +49,12 @@ describe('the page', () => {
     expect(answer.headers['referrer-policy']).toBe('no-referrer');
     expect(answer.headers['x-content-type-options']).toBe('nosniff');
     expect(answer.headers).not.toHaveProperty('set-cookie');
+  });
+
+  it('is there for every address that its own router knows, and for no other', async () => {
+    const router = await readFile(join(import.meta.dirname, '..', '..', 'console', 'src', 'app.tsx'), 'utf8');
+    const known = [...router.matchAll(/<Route path="([^"]+)"/g)].map(([, path]) => path);
+    expect(known.sort()).toEqual([...PAGES].sort());
   });
 
   it('lets nothing run, load or frame it that is not from here', async () => {

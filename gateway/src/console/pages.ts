@@ -13,7 +13,5 @@ export const PAGES = [
   '/restores',
   '/restores/new',
   '/restores/:id',
-  '/audit',
-  '/tokens',
   '/login',
 ] as const;

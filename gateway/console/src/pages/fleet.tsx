@@ -140,7 +140,6 @@ interface Failure {
   readonly id: string;
   readonly clusterId: string;
   readonly mark: ComponentChildren;
-  readonly href: string;
   readonly at: Timestamp | undefined;
   readonly why: string;
 }
@@ -159,10 +158,10 @@ function TroubleCard() {
       {failures?.length === 0 && <p class="fine">Nothing failed, and no window was missed.</p>}
       {failures && (
         <ul class="rows">
-          {failures.slice(0, SHOWN).map(({ id, clusterId, mark, href, at, why }) => (
+          {failures.slice(0, SHOWN).map(({ id, clusterId, mark, at, why }) => (
             <li key={id}>
               <div>
-                <a href={href}>{clusterId}</a> {mark} <Ago at={at} />
+                <a href={pathOf(['clusters', clusterId])}>{clusterId}</a> {mark} <Ago at={at} />
               </div>
               <p class="why">{why}</p>
             </li>
@@ -205,8 +204,7 @@ async function failuresSince(sinceMs: number, signal: AbortSignal): Promise<Fail
 const failureOf = ({ id, clusterId, state, endTime, reason }: Backup): Failure => ({
   id,
   clusterId,
-  mark: <Mark word={wordOf(BACKUP_STATES, state)} />,
-  href: pathOf(['backups', id]),
+  mark: <BackupMark id={id} state={state} />,
   at: endTime,
   why: reason?.message ?? '',
 });
@@ -215,10 +213,18 @@ const lossOf = ({ id, clusterId, state, closesAt, reason, rule }: Occurrence): F
   id,
   clusterId,
   mark: <Mark word={wordOf(OCCURRENCE_STATES, state)} />,
-  href: pathOf(['clusters', clusterId]),
   at: closesAt,
   why: `Window of the rule ${rule}: ${reason}`,
 });
+
+/** The state of a backup, which leads to it. */
+function BackupMark({ id, state }: { readonly id: string; readonly state: BackupState }) {
+  return (
+    <a href={pathOf(['backups', id])}>
+      <Mark word={wordOf(BACKUP_STATES, state)} />
+    </a>
+  );
+}
 
 function RunningCard() {
   const { data, problem } = useLive(
@@ -243,8 +249,8 @@ function RunningCard() {
         {[...running, ...waiting].slice(0, SHOWN).map((backup) => (
           <li key={backup.id}>
             <div>
-              <a href={pathOf(['backups', backup.id])}>{backup.clusterId}</a>{' '}
-              <Mark word={wordOf(BACKUP_STATES, backup.state)} />{' '}
+              <a href={pathOf(['clusters', backup.clusterId])}>{backup.clusterId}</a>{' '}
+              <BackupMark id={backup.id} state={backup.state} />{' '}
               {backup.queuePosition > 0 ? (
                 `${backup.queuePosition} in line`
               ) : (
@@ -342,10 +348,7 @@ function Clusters({ rows }: { readonly rows: readonly FleetRow[] }) {
           cell: ({ last }) =>
             last ? (
               <>
-                <a href={pathOf(['backups', last.backupId])}>
-                  <Mark word={wordOf(BACKUP_STATES, last.state)} />
-                </a>{' '}
-                <Ago at={last.endTime} />
+                <BackupMark id={last.backupId} state={last.state} /> <Ago at={last.endTime} />
                 {last.state !== BackupState.SUCCEEDED && last.reason && <p class="why">{last.reason.message}</p>}
               </>
             ) : (
@@ -381,9 +384,7 @@ function Active({ of }: { readonly of: FleetRow['active'] }) {
   if (!of) return <span class="muted">–</span>;
   return (
     <>
-      <a href={pathOf(['backups', of.backupId])}>
-        <Mark word={wordOf(BACKUP_STATES, of.state)} />
-      </a>{' '}
+      <BackupMark id={of.backupId} state={of.state} />{' '}
       {of.state === BackupState.QUEUED && of.queuePosition > 0 && (
         <span class="nowrap">{of.queuePosition} in line</span>
       )}

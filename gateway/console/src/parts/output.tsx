@@ -8,7 +8,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { NO_DEADLINE, type Problem, toProblem } from '../api.ts';
 import { createLogTail } from '../log-tail.ts';
-import { ended } from '../session.ts';
+import { isLookedAt, pause, untilHidden } from '../waiting.ts';
 import { Trouble } from './problem.tsx';
 
 interface Piece {
@@ -59,22 +59,20 @@ function Lines({ id, read, isLive }: OutputProps) {
 
     async function follow(stop: AbortSignal): Promise<void> {
       while (!stop.aborted) {
-        if (document.hidden || ended.value !== undefined) {
+        if (!isLookedAt()) {
           await pause(AGAIN_MS, stop);
           continue;
         }
-        const seen = new AbortController();
-        const hide = () => document.hidden && seen.abort();
-        document.addEventListener('visibilitychange', hide);
+        const hidden = untilHidden();
         try {
-          await readOnce(AbortSignal.any([stop, seen.signal]));
+          await readOnce(AbortSignal.any([stop, hidden.signal]));
           state.value = 'whole';
           problem.value = undefined;
           return;
         } catch (error) {
-          if (!stop.aborted && !seen.signal.aborted) problem.value = toProblem(error);
+          if (!stop.aborted && !hidden.signal.aborted) problem.value = toProblem(error);
         } finally {
-          document.removeEventListener('visibilitychange', hide);
+          hidden.end();
         }
         await pause(AGAIN_MS, stop);
       }
@@ -141,16 +139,4 @@ function Lines({ id, read, isLive }: OutputProps) {
       </p>
     </div>
   );
-}
-
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      stop.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    stop.addEventListener('abort', end);
-  });
 }
