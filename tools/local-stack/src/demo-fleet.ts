@@ -27,9 +27,8 @@ const ZONES = [
 const NAMES = ['orders', 'stock', 'billing', 'users', 'search', 'carts', 'events', 'fraud', 'mail', 'prices'] as const;
 const FIRST_PD_PORT = 33_000;
 const STORAGE = 'local';
-const REFUSED = { kind: 'fail', name: 'storage-denied' };
-/** Clusters that are not well, by their place in the list. */
-const REFUSED_BY_STORAGE = [7, 22];
+/** Clusters that are not well, by their place in the list; how they fail has a name in demo-br. */
+const FAILING: Readonly<Record<number, string>> = { 7: 'tikv-permission-denied', 22: 'kv-disk-full' };
 const UNPLANNED = [13, 31];
 const NOT_STARTED = [18];
 const SLOW = [4];
@@ -56,7 +55,7 @@ export function demoMembers(): DemoMember[] {
         seconds: isSlow ? 900 : 6 + (index % 6) * 4,
         regions: 20 + (index % 9) * 20,
         bytesPerFile: 20_000 + (index % 7) * 30_000,
-        ...(REFUSED_BY_STORAGE.includes(index) && { outcome: REFUSED }),
+        ...(FAILING[index] !== undefined && { outcome: { kind: 'fail', name: FAILING[index] } }),
       },
       isStarted: !NOT_STARTED.includes(index) && !UNPLANNED.slice(1).includes(index),
     };
