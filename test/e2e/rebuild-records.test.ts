@@ -145,6 +145,6 @@ describe('tidemark rebuild', () => {
       text: 'There is no storage nobody.\n',
     });
     expect(await cli('rebuild')).toMatchObject({ code: 2, text: expect.stringContaining('--storage <id>') });
-    expect(await cli('--help')).toMatchObject({ code: 0, text: expect.stringContaining('npm run tidemark') });
+    expect(await cli('--help')).toMatchObject({ code: 0, text: expect.stringContaining('tidemark backup start') });
   });
 });
