@@ -45,7 +45,7 @@ async function compare(wanted: Wanted, api: Api): Promise<Planned> {
   if (wanted.revision !== undefined && is && is.revision !== wanted.revision)
     throw new CommandError(`It is at revision ${is.revision}, and the file is about revision ${wanted.revision}.`);
   const body = is ? await proposed(wanted, api) : wanted.body;
-  const changes = changesOf(wanted.kind, is?.body, body);
+  const changes = changesOf(wanted, is?.body, body);
   return { wanted, action: is ? (changes.length > 0 ? 'change' : 'none') : 'create', changes, standing: is?.standing };
 }
 

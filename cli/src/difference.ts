@@ -8,6 +8,11 @@ export interface Change {
   readonly to?: unknown;
 }
 
+interface Named {
+  readonly kind: Kind;
+  readonly id: string;
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** What the API makes of a field that is left out, where that is not nothing. */
@@ -28,11 +33,12 @@ const KEEPS: readonly Kind[] = ['FleetStrategy', 'Strategy'];
  *
  * @param is as a body of the API; undefined where it is not there
  */
-export function changesOf(kind: Kind, is: Fields | undefined, wanted: Fields): Change[] {
+export function changesOf({ kind, id }: Named, is: Fields | undefined, wanted: Fields): Change[] {
   if (!is) return Object.entries(wanted).flatMap(([field, to]) => (isEmpty(to) ? [] : [{ field, to }]));
   const names = KEEPS.includes(kind) ? Object.keys(wanted) : [...new Set([...Object.keys(is), ...Object.keys(wanted)])];
   return names.flatMap((field) => {
-    const fallback = DEFAULTS[kind][field];
+    // A cluster without a name is called by its id.
+    const fallback = kind === 'Cluster' && field === 'name' ? id : DEFAULTS[kind][field];
     const from = normal(field, is[field] ?? fallback);
     const to = normal(field, wanted[field] ?? fallback);
     return text(from) === text(to)
