@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const LONG = '.long.test.ts';
 const areLongAsked = process.env.TIDEMARK_LONG_TESTS === '1';
@@ -25,6 +26,19 @@ function asksForServers(file: string, seen = new Set<string>()): boolean {
   return /\binject\(/.test(text) || imports.some(([, path = '']) => asksForServers(join(dirname(file), path), seen));
 }
 
+/** Tests of services, which ask the database most, are spread among those of whole stacks, which wait most: side by side they hold each other up. */
+class SpreadSequencer extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isOfStack = ({ moduleId }: TestSpecification) => moduleId.includes('/test/e2e/');
+    const stacks = sorted.filter(isOfStack);
+    const others = sorted.filter((one) => !isOfStack(one));
+    const each = Math.max(1, Math.floor(others.length / Math.max(1, stacks.length)));
+    const spread = stacks.flatMap((one, index) => [one, ...others.slice(index * each, (index + 1) * each)]);
+    return [...spread, ...others.slice(stacks.length * each)];
+  }
+}
+
 export default defineConfig({
   test: {
     environment: 'node',
@@ -42,6 +56,7 @@ export default defineConfig({
     // What the code under test logs is shown when it is asked for: TIDEMARK_LOG_LEVEL=info npm test -- part-of-a-name
     env: { TIDEMARK_LOG_LEVEL: process.env.TIDEMARK_LOG_LEVEL ?? 'silent' },
     globalSetup: ['test/leave-nothing.ts'],
+    sequence: { sequencer: SpreadSequencer },
     setupFiles: ['test/wait-longer.ts'],
     // Broker and database are started only when a test that needs them is among those that run.
     projects: [

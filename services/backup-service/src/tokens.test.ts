@@ -69,6 +69,11 @@ it.each<[string, Partial<CreateTokenRequest>, string]>([
   ['labels beside all', { allClusters: true, labels: { env: 'prod' } }, 'clusterIds'],
   ['an empty label', { labels: { env: '' } }, 'labels'],
   ['an end that is past', { allClusters: true, expireTime: new Date(0) }, 'expireTime'],
+  [
+    'an end that no database can keep',
+    { allClusters: true, expireTime: new Date('+010000-01-01T00:00:00Z') },
+    'expireTime',
+  ],
 ])('refuses a token with %s by the name of the field', async (_, fields, field) => {
   await expect(create(fields)).rejects.toMatchObject({ code: 'invalid_argument', details: { fields: [{ field }] } });
   expect(await namesFor()).toEqual([]);

@@ -1,5 +1,6 @@
 import { invalidArgument } from '@tidemark/errors/app-error';
 import { MAX_NAME, MAX_SELECTOR, MAX_STORAGE_CLUSTERS, MAX_TOKENS } from '@tidemark/limits/limits';
+import { FAR } from '@tidemark/mongo/time-range';
 import type {
   CreateTokenRequest,
   CreateTokenResponse,
@@ -34,7 +35,11 @@ export function createToken({ tokens, now }: Pick<Dependencies, 'tokens' | 'now'
       'labels',
       `must be at most ${MAX_SELECTOR} labels and their values, none of them empty or too long`,
     );
-    check.require(expireTime === undefined || expireTime > now(), 'expireTime', 'must be in the future');
+    check.require(
+      expireTime === undefined || (expireTime > now() && expireTime < FAR),
+      'expireTime',
+      'must be in the future, and before the year 9999',
+    );
     check.finish();
     if (!role) throw new Error('a role was not looked at');
     const made = await tokens.create(
