@@ -14,8 +14,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
 // Who reads no further wants no more, and no complaint about it.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(process.exitCode ?? EXIT.done);
+    if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.done);
+    if (stream === process.stdout) process.stderr.write(`The output could not be written: ${error.message}.\n`);
+    process.exit(EXIT.failed);
   });
 
 const env = readEnv();

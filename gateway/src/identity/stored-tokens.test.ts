@@ -40,6 +40,12 @@ it('lets in who has a token that was made by a call, for its clusters and with i
   expect(await status('tdms_all', '/storages')).toBe(200);
 });
 
+it('is called by its name and its id, so that none can take the name of another', async () => {
+  known(hashed('one', { name: 'npm start' }));
+  expect((await gateway.ask('GET', `/backups?clusterId=${CLUSTER}`, { token: 'tdms_one' })).status).toBe(200);
+  expect(gateway.received('listBackups').headers.get('x-tidemark-caller')).toBe('npm start (one)');
+});
+
 it('is not asked once for each request', async () => {
   known(hashed('one'));
   for (let count = 0; count < 20; count += 1) expect(await status('tdms_one')).toBe(200);

@@ -97,5 +97,7 @@ function toKnown({ token, sha256 }: HashedToken): KnownToken[] {
   const { id: tokenId, name, clusterIds, allClusters, labels, expireTime } = token;
   const clusters = allClusters ? ['*'] : clusterIds;
   const expiresAt = expireTime && timestampDate(expireTime);
-  return [{ digest: Buffer.from(sha256), proof: { tokenId, name, role, clusters, labels }, expiresAt }];
+  // Records and keys of starts go by the name, and several tokens may have one: whoever makes a token chooses it.
+  const proof = { tokenId, name: `${name} (${tokenId})`, role, clusters, labels };
+  return [{ digest: Buffer.from(sha256), proof, expiresAt }];
 }

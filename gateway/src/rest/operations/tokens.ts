@@ -11,24 +11,27 @@ const SOME_CLUSTERS = 'must be a list of ids of clusters, or ["*"]';
 const SOME_LABELS = 'must be an object of labels and their values, such as {"env":"prod"}';
 const A_TIME = 'must be a time such as 2027-01-31T00:00:00Z';
 
-const Body = z.object({
-  name: required(z.string('must be a text')).describe('What it is called in records and audit lines.'),
-  role: required(z.enum(ROLES, A_ROLE)),
-  clusters: z
-    .array(z.string(SOME_CLUSTERS).regex(CLUSTER_OR_ALL, SOME_CLUSTERS), SOME_CLUSTERS)
-    .refine((clusters) => clusters.length < 2 || !clusters.includes('*'), SOME_CLUSTERS)
-    .nullish()
-    .describe(
-      'Ids of the clusters that it is for, or `["*"]` for all. For a caller who is limited to some: these, where it is left out.',
+const Body = z.strictObject(
+  {
+    name: required(z.string('must be a text')).describe('What it is called in records and audit lines.'),
+    role: required(z.enum(ROLES, A_ROLE)),
+    clusters: z
+      .array(z.string(SOME_CLUSTERS).regex(CLUSTER_OR_ALL, SOME_CLUSTERS), SOME_CLUSTERS)
+      .refine((clusters) => clusters.length < 2 || !clusters.includes('*'), SOME_CLUSTERS)
+      .nullish()
+      .describe(
+        'Ids of the clusters that it is for, or `["*"]` for all. For a caller who is limited to some: these, where it is left out.',
+      ),
+    labels: z
+      .record(z.string(), z.string(SOME_LABELS), SOME_LABELS)
+      .nullish()
+      .describe('It is for all clusters with all of these, too; only for callers who see all clusters.'),
+    expireTime: leftOut(z.iso.datetime({ offset: true, error: A_TIME })).describe(
+      'When it expires; left out, it does not.',
     ),
-  labels: z
-    .record(z.string(), z.string(SOME_LABELS), SOME_LABELS)
-    .nullish()
-    .describe('It is for all clusters with all of these, too; only for callers who see all clusters.'),
-  expireTime: leftOut(z.iso.datetime({ offset: true, error: A_TIME })).describe(
-    'When it expires; left out, it does not.',
-  ),
-});
+  },
+  'has a field that is not known: it has name, role, clusters, labels and expireTime',
+);
 
 /** A token, without its secret. */
 export const Token = z
