@@ -116,11 +116,34 @@ async function* recordsOf<One>(
     },
   });
   const decoder = new TextDecoder();
-  for await (const piece of stream ?? []) {
+  for await (const piece of piecesOf(stream, signal)) {
     hear();
     silence.restart();
     parser.feed(decoder.decode(piece, { stream: true }));
     yield* came.splice(0);
+  }
+}
+
+/** What comes of a stream until it ends. The stream of an answer holds its signal only weakly: an abort is listened for here. */
+async function* piecesOf(
+  stream: ReadableStream<Uint8Array> | null | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  if (!stream) return;
+  const reader = stream.getReader();
+  const cancel = () => void reader.cancel(signal.reason).catch(() => undefined);
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    cancel();
   }
 }
 
