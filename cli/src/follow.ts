@@ -131,6 +131,7 @@ async function* piecesOf(
 ): AsyncGenerator<Uint8Array> {
   if (!stream) return;
   const reader = stream.getReader();
+  // A stream that is broken has told so to its reader already.
   const cancel = () => void reader.cancel(signal.reason).catch(() => undefined);
   signal.addEventListener('abort', cancel, { once: true });
   try {

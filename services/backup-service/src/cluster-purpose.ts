@@ -23,8 +23,8 @@ export function fromPurposeMessage(message: PurposeMessage): ClusterPurpose | un
 /** From the one that is guarded most. */
 const STRICTEST: readonly ClusterPurpose[] = ['production', 'dr', 'scratch'];
 
-/** The strictest of some purposes; production where a record names none. */
+/** The strictest of some purposes; production where a record names none, or one that there is not. */
 export function strictestOf(purposes: readonly (ClusterPurpose | undefined)[]): ClusterPurpose {
-  const known = purposes.map((purpose = 'production') => purpose);
+  const known = purposes.map((purpose) => STRICTEST.find((one) => one === purpose) ?? 'production');
   return STRICTEST.find((purpose) => known.includes(purpose)) ?? 'production';
 }
