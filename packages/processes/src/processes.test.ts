@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -29,9 +29,13 @@ async function startAs(
 
 /** A process that has ended and whose parent, which lives on, does not collect it. */
 async function startZombie(): Promise<number> {
-  const parent = await start('/bin/sh', '-c', 'setsid /bin/true & echo $!; exec sleep 60');
+  const parent = await start('/bin/sh', '-c', 'setsid /bin/sleep 60 & echo $!; exec sleep 60');
   const [line] = await once(parent.stdout ?? parent, 'data');
   const pid = Number(String(line));
+  // A shell would collect it, and until it leads a group there is none to ask for.
+  const programs = () => [parent.pid, pid].map((each) => readFileSync(`/proc/${each}/comm`, 'utf8').trim());
+  await vi.waitFor(() => expect(programs()).toEqual(['sleep', 'sleep']));
+  process.kill(pid, 'SIGKILL');
   await vi.waitFor(() => expect(readStat(pid)?.state).toBe('Z'));
   return pid;
 }

@@ -6,6 +6,8 @@ import type {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { toBackupMessage } from '../backup-message.ts';
 import { verificationCanceled } from '../events.ts';
+import { isEnded } from '../verification.ts';
+import { recordVerification } from '../verification-steps.ts';
 import type { Dependencies } from './context.ts';
 import { existing } from './refusals.ts';
 
@@ -26,7 +28,9 @@ export function cancelVerification({ store, verifications, publisher, dispatcher
     const { decision, verification } = applied;
     if (decision.next) verificationCanceled(verification, caller, requestId);
     if (decision.announce) await publisher.announceVerification(verification);
-    await dispatcher.attendVerification(id);
+    // The poll may be about it already, and would not be waited for.
+    if (isEnded(verification)) await recordVerification(verification, { store, verifications }, signal);
+    else await dispatcher.attendVerification(id);
     const [now, newest] = await Promise.all([store.get(id, signal), verifications.get(id, signal)]);
     return { backup: toBackupMessage(now ?? backup, 0, newest) };
   };
