@@ -40,7 +40,7 @@ describe('a br that does not succeed', () => {
     const id = await tidemark.start(clusterId);
     const record = await tidemark.untilState(id, 'Failed', 40);
     expect(record.attempts.map(({ outcome }) => outcome)).toEqual(['retry', 'retry', 'retry']);
-    expect(record.reason?.message).toContain('tried again');
+    expect(record.reason?.message).toContain('Tidemark gave up after 3 failed tries.');
     await vi.waitFor(() => expect(tidemark.files(record.filePath)).toEqual([]), { timeout: 20_000 });
   });
 

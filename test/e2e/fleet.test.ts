@@ -67,7 +67,7 @@ describe('the fleet', () => {
     await tidemark.saveRule(safe, 'default', opensLater());
     await tidemark.saveRule(never, 'default', opensLater());
     good = await tidemark.start(safe);
-    tidemark.demo({ outcome: { kind: 'fail', name: 'storage-denied' } }, never);
+    tidemark.demo({ outcome: { kind: 'fail', name: 'access-denied' } }, never);
     failed = await tidemark.start(never);
     await tidemark.untilState(good, 'Succeeded');
     await tidemark.untilState(failed, 'Failed');

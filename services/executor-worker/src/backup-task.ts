@@ -98,7 +98,7 @@ const LOCKED: Reason = {
 };
 const BR_CHANGED = {
   code: 'BR_CHANGED',
-  message: 'The last attempt ran under another version of br, which this one must not resume; the backup starts anew.',
+  message: 'The last attempt ran under another version of br, which this one must not resume; another try starts anew.',
 };
 const EXHAUSTED =
   'The backup failed or was lost too often, and no finished backup was found: look at its attempts before you start it again.';
@@ -252,7 +252,7 @@ async function adopt(
   const detail = found.kind === 'bad' ? found.why : 'the checksum of the finished files was never confirmed';
   return failed('newPath', {
     code: 'PATH_UNUSABLE',
-    message: 'The path holds a backup that cannot be proven good; the backup is taken again in a new path.',
+    message: 'The path holds a backup that cannot be proven good; another try takes the backup in a new path.',
     detail,
   });
 }
@@ -394,7 +394,8 @@ async function conclude(
     if (found.kind === 'good') return keep(found, 'succeeded', granted, files, program.version, signal);
     return failed('newPath', {
       code: 'BACKUPMETA_BAD',
-      message: 'br said that it succeeded, but its backup cannot be read back; it is taken again in a new path.',
+      message:
+        'br said that it succeeded, but its backup cannot be read back; another try takes the backup in a new path.',
       detail: found.kind === 'bad' ? found.why : 'there is no backupmeta',
     });
   }
@@ -419,7 +420,7 @@ async function conclude(
   if (stoppedFor === 'stalled')
     return failed('retry', {
       code: 'STALLED',
-      message: `br made no progress for ${Math.round(timing.stallMs / 1_000)} s and was stopped; it is tried again and goes on where it stopped. What it was doing is in the log of the attempt.`,
+      message: `br made no progress for ${Math.round(timing.stallMs / 1_000)} s and was stopped; another try goes on where it stopped. What it was doing is in the log of the attempt.`,
       detail: failure.detail,
     });
   if (failure.kind === 'wait') return wait(failure.seconds ?? LOCK_MARGIN_SECONDS, failure);

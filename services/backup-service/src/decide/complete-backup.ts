@@ -96,7 +96,13 @@ function afterFailure(
   limits: Limits,
 ): Backup {
   const failed = { ...backup, failures: backup.failures + 1 };
-  if (failed.failures >= limits.failureLimit) return finish(failed, 'Failed', now, reason, limits.quietMs);
+  if (failed.failures >= limits.failureLimit)
+    return finish(failed, 'Failed', now, givenUp(reason, failed.failures), limits.quietMs);
   const ready = kind === 'newPath' ? moveToNewPath(failed, now, limits.quietMs) : failed;
   return { ...requeue(ready, now, delayMs), reason };
+}
+
+/** What the last try failed of, with the word that no other follows: reasons speak of what another try would do. */
+function givenUp(reason: Reason, tries: number): Reason {
+  return { ...reason, message: `${reason.message} Tidemark gave up after ${tries} failed tries.` };
 }

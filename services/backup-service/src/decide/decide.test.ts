@@ -298,6 +298,7 @@ describe('complete', () => {
     expect(after({ ...started, failures: 2 }, complete({ kind: 'retry', reason }))).toMatchObject({
       state: 'Failed',
       failures: 3,
+      reason: { ...reason, message: `${reason.message} Tidemark gave up after 3 failed tries.` },
     });
   });
   it('waits uncounted, for a backup and for a removal', () => {

@@ -30,30 +30,30 @@ const SHARED_MOUNT =
 
 /** br 8.5 swallows the words of TiKV: want of space and of rights look the same from here. */
 const storeCouldNotWrite = ([, store = '']: RegExpExecArray) =>
-  `TiKV store ${store} could not write its part of the backup, and br does not tell why. Look into the log of that TiKV at the time of this attempt (pd-ctl "store ${store}" names its address). The usual causes: no space left on its disk or on the storage, no right to write to the storage, a mount or credentials that are missing on that TiKV alone. It is tried again and goes on where it stopped.`;
+  `TiKV store ${store} could not write its part of the backup, and br does not tell why. Look into the log of that TiKV at the time of this attempt (pd-ctl "store ${store}" names its address). The usual causes: no space left on its disk or on the storage, no right to write to the storage, a mount or credentials that are missing on that TiKV alone. Another try goes on where it stopped.`;
 
 /** The first rule that fits decides; they are ordered from the particular to the general. */
 const RULES: readonly Rule[] = [
   {
     kind: 'newPath',
     when: /ErrBackupChecksumMismatch/,
-    message: 'The checksum of the backup did not match the cluster; the backup is taken again in a new path.',
+    message: 'The checksum of the backup did not match the cluster; another try takes the backup in a new path.',
   },
   {
     kind: 'newPath',
     when: /ErrBackupGCSafepointExceeded|cannot pass gc safe point check/,
-    message: 'Garbage collection passed the snapshot of this attempt; the backup starts anew in a new path.',
+    message: 'Garbage collection passed the snapshot of this attempt; another try starts anew in a new path.',
   },
   {
     kind: 'newPath',
     when: /hashs? of the configs are not the same/,
     message:
-      'The settings changed since the last attempt, so br cannot resume it; the backup starts anew in a new path.',
+      'The settings changed since the last attempt, so br cannot resume it; another try starts anew in a new path.',
   },
   {
     kind: 'newPath',
     when: /backup meta file exists in|backup lock file and sst file exist in/,
-    message: 'The path holds files that br cannot resume from; the backup starts anew in a new path.',
+    message: 'The path holds files that br cannot resume from; another try starts anew in a new path.',
   },
   {
     kind: 'permanent',
@@ -125,17 +125,17 @@ const RULES: readonly Rule[] = [
   {
     kind: 'retry',
     when: /ErrPD|ErrFailedToConnect|ErrBackupNoLeader|ErrBackupRegion|ErrBackupKeyIsLocked|ErrKVNotLeader|ErrKVEpochNotMatch|ErrKVKeyNotInRegion|resolve lock timeout|ranges done but some ranges/,
-    message: 'The cluster was not ready for the backup; it is tried again and goes on where it stopped.',
+    message: 'The cluster was not ready for the backup; another try goes on where it stopped.',
   },
   {
     kind: 'retry',
     when: /schema:1146/,
-    message: 'The cluster was never started with a TiDB server: start one; the backup is tried again.',
+    message: 'The cluster was never started with a TiDB server: start one, and another try takes the backup.',
   },
   {
     kind: 'retry',
     when: /connection refused|connection reset|timeout|Unavailable|DeadlineExceeded|SlowDown|InternalError|RequestTimeout/i,
-    message: 'The network or the storage failed for a while; the backup is tried again and goes on where it stopped.',
+    message: 'The network or the storage failed for a while; another try goes on where it stopped.',
   },
 ];
 
@@ -146,7 +146,7 @@ const RULES: readonly Rule[] = [
 const CANCELED: Rule = {
   kind: 'retry',
   when: /code = Canceled|context canceled/,
-  message: 'br was told to stop by somebody other than Tidemark; it is tried again and goes on where it stopped.',
+  message: 'br was told to stop by somebody other than Tidemark; another try goes on where it stopped.',
 };
 
 /** Want of memory is mostly over when `br` is, and its end was seen: nothing has to be waited for. */
@@ -219,8 +219,7 @@ export function classifyFailure(
     return {
       kind: 'retry',
       code: 'BR_KILLED',
-      message:
-        'br was killed by SIGKILL, most often for want of memory; it is tried again and goes on where it stopped.',
+      message: 'br was killed by SIGKILL, most often for want of memory; another try goes on where it stopped.',
       detail,
       ...(failures === 0 && { seconds: KILLED_SECONDS }),
     };
@@ -229,8 +228,8 @@ export function classifyFailure(
       kind: 'retry',
       code: 'BR_KILLED',
       message: exit.signal
-        ? `br was ended by ${exit.signal}, which did not come from Tidemark; it is tried again and goes on where it stopped.`
-        : 'br ended, and nobody saw how; it is tried again and goes on where it stopped.',
+        ? `br was ended by ${exit.signal}, which did not come from Tidemark; another try goes on where it stopped.`
+        : 'br ended, and nobody saw how; another try goes on where it stopped.',
       detail,
     };
   return {
