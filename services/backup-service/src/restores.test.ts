@@ -240,6 +240,25 @@ describe('a restore that ended in the middle', () => {
     const third = await startRestore();
     await vi.waitFor(async () => expect(await holds()).toEqual([`restore:${third}`]));
   });
+
+  it('ends one that was accepted before that was known, untouched (R13)', async () => {
+    const id = await partial();
+    await service().restores.releaseRestore({ id, targetCleaned: false, note: '', hostDead: false });
+    const records = service().db.collection<{ _id: string }>('backups');
+    const write = (restore: string, fields: object) => records.updateOne({ _id: restore }, { $set: fields });
+    await write(id, { 'restore.needsCleaning': false });
+    const accepted = await startRestore();
+    await vi.waitFor(async () => expect(await holds()).toEqual([`restore:${accepted}`]));
+    await write(id, { 'restore.needsCleaning': true });
+    await write(accepted, { 'restore.held': false, 'restore.task.ringAt': new Date() });
+    await vi.waitFor(async () =>
+      expect(await read(accepted)).toMatchObject({
+        state: RestoreState.RESTORE_STATE_FAILED,
+        targetState: TargetState.TARGET_STATE_UNTOUCHED,
+        reason: { code: 'TARGET_NEEDS_CLEANING', message: expect.stringContaining(id) },
+      }),
+    );
+  });
 });
 
 describe('lists', () => {

@@ -9,6 +9,7 @@ import {
   free,
   insert,
   isOccupied,
+  isTakenByItsOtherName,
   type Step,
   setTruth,
   type Truth,
@@ -126,7 +127,7 @@ function aroundTheTarget(world: World): Step[] {
     ...(setting.backup && backup === 'none' && !isOccupied(world)
       ? [wish('a backup of the target is started', becomes('waits'))]
       : []),
-    ...(backup === 'waits' ? [free('br of the backup begins', becomes('runs'))] : []),
+    ...(backup === 'waits' && !isTakenByItsOtherName(world) ? [free('br of the backup begins', becomes('runs'))] : []),
     ...(backup === 'runs' ? [free('the backup ends', becomes('over'))] : []),
     ...byItsOtherName(world),
     ...(setting.users && isFree && !target.users

@@ -3,7 +3,17 @@ import { decide } from '../../../decide/decide.ts';
 import { limitsOf } from '../../../decide/testing/world.ts';
 import { Violation } from '../../../testing/exploration.ts';
 import { ask, decideIn } from './ask.ts';
-import { type Copy, type CopyStep, documentOf, fault, free, type Step, urgent, type World } from './world.ts';
+import {
+  type Copy,
+  type CopyStep,
+  documentOf,
+  fault,
+  free,
+  isTakenByItsOtherName,
+  type Step,
+  urgent,
+  type World,
+} from './world.ts';
 
 export function stepsOfService(world: World): Step[] {
   return [...dispatching(world), ...world.copies.flatMap((copy) => working(world, copy)), ...underWay(world)];
@@ -42,10 +52,9 @@ function working(world: World, copy: Copy): Step[] {
     ask(next, document, command);
   };
   const unclean = world.documents.find((other, number) => number !== document && other.needsCleaning);
-  const isTaken = world.setting.twin === 'seen' && (world.twin === 'accepted' || world.twin === 'runs');
   const steps: Readonly<Record<CopyStep, () => Step>> = {
     hold: () =>
-      isTaken
+      isTakenByItsOtherName(world)
         ? free(`${name} sees that the target is taken`, asks({ kind: 'targetTaken', message: 'A restore has it.' }))
         : unclean
           ? free(

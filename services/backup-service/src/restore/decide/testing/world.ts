@@ -332,6 +332,11 @@ export function isOccupied({ documents, backup }: World): boolean {
   );
 }
 
+/** Whether the look of a restore, or of a backup of the target, finds a restore that has it by its other name. */
+export function isTakenByItsOtherName({ setting, twin }: World): boolean {
+  return setting.twin === 'seen' && (twin === 'accepted' || twin === 'runs');
+}
+
 export const free = (name: string, act: Step['act']): Step => ({ name, kind: 'free', urgent: false, act });
 export const urgent = (name: string, act: Step['act']): Step => ({ name, kind: 'free', urgent: true, act });
 export const wish = (name: string, act: Step['act']): Step => ({ name, kind: 'wish', urgent: false, act });
