@@ -193,11 +193,12 @@ describe('messaging', () => {
     const cut = await connect(url.href);
     consume(cut, { claim: async ({ id }) => void got.push(id) });
     await vi.waitFor(() => publisher.publishRun('default', command('before'), ring));
-    await vi.waitFor(() => expect(got).toEqual(['before']));
+    await vi.waitFor(() => expect(got).toContain('before'));
     proxy.cut();
     await vi.waitFor(() => expect(cut.ready).toBe(false));
     await publisher.publishRun('default', command('meanwhile'), ring);
-    await vi.waitFor(() => expect(got).toEqual(['before', 'meanwhile']), { timeout: 15_000 });
+    // What was not acknowledged before the cut is delivered again.
+    await vi.waitFor(() => expect([...new Set(got)]).toEqual(['before', 'meanwhile']));
     await vi.waitFor(() => expect(cut.ready).toBe(true));
   });
 
