@@ -50,8 +50,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
-    // One more than there are: most of them wait for processes, windows and leases.
-    maxWorkers: 3,
+    // Twice as many as there are: most of them wait for processes, windows and leases.
+    maxWorkers: 4,
     reporters: ['default'],
     // What the code under test logs is shown when it is asked for: TIDEMARK_LOG_LEVEL=info npm test -- part-of-a-name
     env: { TIDEMARK_LOG_LEVEL: process.env.TIDEMARK_LOG_LEVEL ?? 'silent' },
