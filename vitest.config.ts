@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const LONG = '.long.test.ts';
+const WITH_SERVERS = 'with servers';
 const areLongAsked = process.env.TIDEMARK_LONG_TESTS === '1';
 const tests = globSync('**/*.test.ts', {
   exclude: (name) => name === 'node_modules' || name.startsWith('.tidemark'),
@@ -26,16 +27,22 @@ function asksForServers(file: string, seen = new Set<string>()): boolean {
   return /\binject\(/.test(text) || imports.some(([, path = '']) => asksForServers(join(dirname(file), path), seen));
 }
 
-/** Tests of services, which ask the database most, are spread among those of whole stacks, which wait most: side by side they hold each other up. */
+/**
+ * Those with servers come first, as they take longest, and all of a project after each other: Vitest keeps a worker's process only where the
+ * next file is of the same project. Among them tests of services, which ask the database most, are spread among those of whole stacks, which
+ * wait most: side by side they hold each other up.
+ */
 class SpreadSequencer extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isOfStack = ({ moduleId }: TestSpecification) => moduleId.includes('/test/e2e/');
-    const stacks = sorted.filter(isOfStack);
-    const others = sorted.filter((one) => !isOfStack(one));
-    const each = Math.max(1, Math.floor(others.length / Math.max(1, stacks.length)));
+    const isOfStack = ({ moduleId }: TestSpecification) => moduleId.includes('/test/');
+    const served = sorted.filter(({ project }) => project.name === WITH_SERVERS);
+    const stacks = served.filter(isOfStack);
+    const others = served.filter((one) => !isOfStack(one));
+    const each = Math.ceil(others.length / Math.max(1, stacks.length));
     const spread = stacks.flatMap((one, index) => [one, ...others.slice(index * each, (index + 1) * each)]);
-    return [...spread, ...others.slice(stacks.length * each)];
+    const alone = sorted.filter(({ project }) => project.name !== WITH_SERVERS);
+    return [...spread, ...others.slice(stacks.length * each), ...alone];
   }
 }
 
@@ -63,7 +70,7 @@ export default defineConfig({
       { extends: true, test: { name: 'alone', include: tests.filter((file) => !withServers.has(file)) } },
       {
         extends: true,
-        test: { name: 'with servers', include: [...withServers], globalSetup: ['test/global-setup.ts'] },
+        test: { name: WITH_SERVERS, include: [...withServers], globalSetup: ['test/global-setup.ts'] },
       },
     ],
   },
