@@ -21,3 +21,4 @@ export type RetentionVerdict = Schemas['RetentionVerdict'];
 export type ClusterBody = Schemas['PutClusterBody'];
 export type StorageBody = Schemas['PutStorageBody'];
 export type Worker = Schemas['Worker'];
+export type SearchHit = Schemas['SearchHit'];

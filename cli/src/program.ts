@@ -56,6 +56,11 @@ const GROUPS: readonly Group[] = [
   { name: 'storage', about: 'register storages, and have workers try them', load: () => import('./verbs/storage.ts') },
   { name: 'worker', about: 'which workers are there, and what they do', load: () => import('./verbs/worker.ts') },
   {
+    name: 'search',
+    about: 'what has an id, or one that begins so',
+    load: () => import('./verbs/search.ts'),
+  },
+  {
     name: 'apply',
     about: 'make clusters, storages and strategies as files say',
     load: () => import('./verbs/apply.ts'),

@@ -226,3 +226,26 @@ describe('backup verify --wait', () => {
     ]);
   });
 });
+
+describe('search', () => {
+  const hit = { kind: 'backup' as const, id: BACKUP, clusterId: 'orders', title: 'Succeeded', time: '', exact: true };
+
+  it('shows what was found, and what could not be looked for', async () => {
+    line.answers['GET /search'] = () => ({ hits: [hit], more: true, incomplete: ['rule'] });
+    const { code, stdout, stderr } = await line.run(['search', 'a&b=c']);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^KIND +ID[\s\S]*backup +h6Ih\S+ +orders +Succeeded/)]);
+    expect(stderr).toMatch(/could not be looked for just now: rule[\s\S]*a longer text/);
+    expect(line.asked[0]?.path).toBe('/search?text=a%26b%3Dc');
+  });
+
+  it('fails where nothing is found, with the answer all the same for scripts', async () => {
+    line.answers['GET /search'] = () => ({ hits: [], more: false, incomplete: [] });
+    expect(await line.run(['search', 'nothing'])).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('begins with "nothing"'),
+    });
+    const { code, stdout } = await line.run(['search', 'nothing', '-o', 'json']);
+    expect([code, JSON.parse(stdout).hits]).toEqual([1, []]);
+  });
+});

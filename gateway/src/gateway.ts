@@ -39,6 +39,7 @@ import { pinRoutes } from './rest/pins.ts';
 import { referenceRoutes, rootRoute } from './rest/reference.ts';
 import { restoreRoutes, restoreStreamRoutes } from './rest/restores.ts';
 import { retentionRoutes } from './rest/retention.ts';
+import { searchRoutes } from './rest/search.ts';
 import { storageCheckRoutes } from './rest/storage-checks.ts';
 import { storageRoutes } from './rest/storages.ts';
 import { strategyRoutes } from './rest/strategies.ts';
@@ -205,6 +206,7 @@ export function buildGateway({
       storageCheckRoutes(api, dependencies);
       fleetRoutes(api, dependencies);
       workerRoutes(api, dependencies);
+      searchRoutes(api, dependencies);
       tokenRoutes(api, dependencies);
       occurrenceRoutes(api, dependencies);
       strategyPreviewRoutes(api, dependencies);

@@ -25,6 +25,7 @@ import { readBackupLog } from './read-backup-log.ts';
 import { readRestoreLog } from './read-restore-log.ts';
 import { saveFleetStrategy } from './save-fleet-strategy.ts';
 import { saveStrategy } from './save-strategy.ts';
+import { search } from './search.ts';
 import { startBackup } from './start-backup.ts';
 import { startRestore } from './start-restore.ts';
 import type { Steps } from './steps.ts';
@@ -46,6 +47,7 @@ export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
   readRestoreLog,
   putCluster,
   listClusters,
+  search,
   createToken,
   revokeToken,
   deleteCluster,

@@ -8,6 +8,7 @@ import type { Paged } from './envelope.ts';
 /** The parts of the reference, in its order. */
 export const TAGS = {
   Fleet: 'Whether all clusters are safe.',
+  Search: 'What an id belongs to.',
   Strategies: 'When a cluster is backed up, and how long its backups are kept.',
   'Fleet strategies': 'Strategies for all clusters with certain labels.',
   Backups: 'Starting, watching, canceling and deleting backups.',

@@ -134,6 +134,7 @@ const KNOWN: KnownOf<typeof BackupService> &
   listTokens: { request: () => ({}), rest: () => ['GET', '/tokens'] },
   revokeToken: { request: () => ({ id: 'sample' }), rest: () => ['DELETE', '/tokens/sample'] },
   listWorkers: { request: () => ({}), rest: () => ['GET', '/workers'] },
+  search: { request: () => ({ text: 'sample' }), rest: () => ['GET', '/search?text=sample'] },
   getStorageCheck: { rest: () => ['GET', '/storages/nfs/checks/sample'] },
 
   getStrategy: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/strategy`] },

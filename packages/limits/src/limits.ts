@@ -97,6 +97,13 @@ export const DEFAULT_PAGE_SIZE = 10;
 /** Clusters on a page of the fleet, and where it is left out. */
 export const MAX_FLEET_PAGE = 200;
 export const DEFAULT_FLEET_PAGE = 50;
+/** The text of a search; its most is a rule of the field. */
+export const MIN_SEARCH_TEXT = 2;
+/** What a search finds of a kind, and in all. */
+export const MAX_HITS_OF_A_KIND = 10;
+export const MAX_HITS = 50;
+/** Backups and restores that begin with the text of a search, and are looked at for those that the caller sees. */
+export const MAX_SEARCHED = 200;
 /** Tokens that were made by calls. */
 export const MAX_TOKENS = 1_000;
 /** Streams of changes of the fleet that a copy of scheduler-service serves. */

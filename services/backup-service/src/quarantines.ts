@@ -26,6 +26,10 @@ export function createQuarantines() {
     listedClusters: of('cluster'),
     clusterLabels: of('cluster'),
     listedStorages: of('storage'),
+    foundClusters: of('cluster'),
+    foundStorages: of('storage'),
+    foundBackups: of('backup'),
+    foundRestores: of('restore'),
   };
 }
 

@@ -35,6 +35,7 @@ import type { Dependencies } from './rpc/context.ts';
 import { executorService } from './rpc/executor-service.ts';
 import { registryService } from './rpc/registry-service.ts';
 import { restoreService } from './rpc/restore-service.ts';
+import { createSearchStore, SEARCH_INDEXES } from './search-store.ts';
 import { createSlots, SLOT_INDEXES } from './slots.ts';
 import { CHECK_INDEXES, createStorageCheckStore } from './storage-check-store.ts';
 import { createStoragePlaces } from './storage-places.ts';
@@ -77,6 +78,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       ...VERIFICATION_INDEXES,
       ...PRESENCE_INDEXES,
       ...POOL_LOAD_INDEXES,
+      ...SEARCH_INDEXES,
     ]),
   );
   const { now } = database;
@@ -192,6 +194,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     verifications,
     presences,
     tokens,
+    found: createSearchStore(database.db),
     registry,
     markers,
     places,

@@ -11,6 +11,8 @@ export function createQuarantines() {
     listedRules: of('rule'),
     fleetStrategies: of('strategy for labels'),
     derivedClusters: of('cluster'),
+    foundRules: of('rule'),
+    foundFleetStrategies: of('strategy for labels'),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   ListStrategiesRequest,
   SaveFleetStrategyRequest,
   SaveStrategyRequest,
+  SearchStrategiesRequest,
   type StrategyServiceServer,
   StrategyServiceService,
   VerificationRule,
@@ -65,6 +66,8 @@ describe('strategy-service', () => {
     if (!strategy) throw new Error('no strategy was answered');
     return strategy;
   };
+  const search = (text: string, fields: Partial<SearchStrategiesRequest> = {}) =>
+    strategies().searchStrategies(SearchStrategiesRequest.create({ text, ...fields }));
   const openNow = () => {
     const hour = new Date().getUTCHours();
     return `${hour}:00-${hour}:00`;
@@ -484,5 +487,40 @@ describe('strategy-service', () => {
     const { resumedAt } = await save({ paused: false });
     expect(Math.abs(Date.now() - Number(resumedAt))).toBeLessThan(60_000);
     expect((await save({ period: '2:00-3:00' })).resumedAt).toEqual(resumedAt);
+  });
+
+  describe('searching', () => {
+    it('finds rules and strategies for labels by the beginning of their names, what is the text itself first', async () => {
+      const days = 'Monday';
+      await save({ rule: 'dusk', days, period: '1:00-2:00' });
+      await save({ rule: 'dusk-2', days, period: '2:00-3:00', paused: true });
+      await save({ rule: 'default', days });
+      const fleet = { name: 'dusk-all', selector: { env: 'prod' }, days, period: '3:00-4:00' };
+      await strategies().saveFleetStrategy(SaveFleetStrategyRequest.create(fleet));
+
+      const { hits, more } = await search('dusk', { withFleetStrategies: true });
+      expect(hits.map(({ id, clusterId, title, exact }) => [id, clusterId, title, exact])).toEqual([
+        ['dusk-all', '', 'Monday 3:00-4:00, for env=prod', false],
+        ['dusk', clusterId, 'Monday 1:00-2:00', true],
+        ['dusk-2', clusterId, 'Monday 2:00-3:00, paused', false],
+      ]);
+      expect(more).toBe(false);
+      const idsOf = async (...asked: Parameters<typeof search>) => (await search(...asked)).hits.map(({ id }) => id);
+      expect(await idsOf('dusk', { clusterIds: [clusterId] })).toEqual(['dusk', 'dusk-2']);
+      expect(await idsOf('dusk', { clusterIds: ['another'] })).toEqual([]);
+      for (const text of ['de', 'default'])
+        for (const clusterIds of [[], [clusterId]]) expect(await idsOf(text, { clusterIds })).toEqual([]);
+      for (const text of ['.*', '$ne', 'dusk$']) expect(await idsOf(text, { withFleetStrategies: true })).toEqual([]);
+      await strategies().deleteFleetStrategy({ name: fleet.name });
+    });
+
+    it('leaves out a rule that cannot be read', async () => {
+      await save({ rule: 'dawn', days: 'Monday' });
+      await save({ rule: 'dawn-2', days: 'Monday' });
+      const mongo = stack.adopt(new MongoClient(inject('mongodbUrl')), (client) => client.close());
+      const rules = mongo.db(database).collection<{ _id: string }>('strategies');
+      await rules.updateOne({ _id: `${clusterId}:dawn` }, { $set: { days: 'Monday' } });
+      expect((await search('dawn')).hits.map(({ id }) => id)).toEqual(['dawn-2']);
+    });
   });
 });

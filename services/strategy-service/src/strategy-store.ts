@@ -9,14 +9,16 @@ import { AppError } from '@tidemark/errors/app-error';
 import { inBatches } from '@tidemark/mongo/batches';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey, isTransient, orStoreError, toStoreError } from '@tidemark/mongo/mongo-error';
+import { beginningWith } from '@tidemark/mongo/text-range';
 import { backoffMs, sleep } from '@tidemark/service-kit/backoff';
 import type { Db, Filter } from 'mongodb';
-import { type StrategyDocument, strategyId, upgrade } from './strategy.ts';
+import { DEFAULT_RULE, type StrategyDocument, strategyId, upgrade } from './strategy.ts';
 
 export const STRATEGY_INDEXES: readonly IndexSpec[] = [
   { collection: 'strategies', keys: { 'nextWindow.startAt': 1 } },
   { collection: 'strategies', keys: { clusterId: 1 } },
   { collection: 'strategies', keys: { fleetStrategy: 1 } },
+  { collection: 'strategies', keys: { fleetStrategy: 1, rule: 1 } },
   { collection: 'strategies', keys: { storageId: 1 } },
   { collection: 'strategies', keys: { updateTime: 1, _id: 1 } },
 ];
@@ -74,6 +76,13 @@ export interface StrategyStore {
   clustersWithFleetRules(name: string | undefined, signal: AbortSignal): Promise<string[]>;
   /** Rules that clusters have of their own and that write to this storage. */
   ownRulesOfStorage(storageId: string, limit: number, signal: AbortSignal): Promise<StrategyDocument[]>;
+  /** Rules that clusters have of their own, but for the default one, whose name begins so; of these clusters, or of all where none is named. */
+  ownRulesNamed(
+    text: string,
+    clusterIds: readonly string[],
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<StrategyDocument[]>;
   /** Rules of these clusters that write to this storage, their own and those from strategies for labels. */
   rulesOfStorage(storageId: string, clusterIds: readonly string[], signal: AbortSignal): Promise<RuleName[]>;
   /** How many rules come from each strategy for labels. */
@@ -197,6 +206,28 @@ export function createStrategyStore(db: Db): StrategyStore {
       }),
     ownRulesOfStorage: (storageId, limit, signal) =>
       orStoreError(() => strategies.find({ storageId, fleetStrategy: '' }, { signal }).limit(limit).toArray()),
+    ownRulesNamed: (text, clusterIds, limit, signal) =>
+      orStoreError(async () => {
+        if (clusterIds.length > 0) {
+          const ofThem = await strategies.find({ clusterId: { $in: [...clusterIds] } }, { signal }).toArray();
+          const own = ofThem.map(upgrade).filter(({ fleetStrategy }) => fleetStrategy === '');
+          return own
+            .filter(({ rule }) => typeof rule === 'string' && rule !== DEFAULT_RULE && rule.startsWith(text))
+            .sort(byRule)
+            .slice(0, limit);
+        }
+        // Every cluster may have the default one: the range leaves it out.
+        const { $gte, $lt } = beginningWith(text);
+        const around = [
+          { $gte, $lt: DEFAULT_RULE },
+          { $gt: DEFAULT_RULE, $lt },
+        ].slice(text === DEFAULT_RULE ? 1 : 0);
+        const ranges = DEFAULT_RULE.startsWith(text) ? around : [{ $gte, $lt }];
+        const parts = ranges.map((range) =>
+          strategies.find({ fleetStrategy: '', rule: range }, { signal }).sort({ rule: 1 }).limit(limit).toArray(),
+        );
+        return (await Promise.all(parts)).flat().slice(0, limit).map(upgrade);
+      }),
     rulesOfStorage: (storageId, clusterIds, signal) =>
       orStoreError(async () => {
         const asked = new Set(clusterIds);
@@ -230,6 +261,9 @@ export function createStrategyStore(db: Db): StrategyStore {
       }),
   };
 }
+
+const byRule = (one: StrategyDocument, other: StrategyDocument): number =>
+  one.rule === other.rule ? 0 : one.rule < other.rule ? -1 : 1;
 
 /** Lets the others go first, longer each time. @throws AppError `unavailable` when the request ends meanwhile */
 export async function pauseAfterConflict(tries: number, signal: AbortSignal): Promise<void> {

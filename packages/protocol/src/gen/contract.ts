@@ -87,6 +87,13 @@ export const CALLS = {
     "subject": "own clusters",
     "field": "clusterIds"
   },
+  "search": {
+    "method": "tidemark.backup.v1.RegistryService/Search",
+    "request": "tidemark.backup.v1.SearchRequest",
+    "role": "viewer",
+    "subject": "own clusters",
+    "field": "clusterIds"
+  },
   "createToken": {
     "method": "tidemark.backup.v1.RegistryService/CreateToken",
     "request": "tidemark.backup.v1.CreateTokenRequest",
@@ -444,6 +451,10 @@ export const METHODS = {
     "request": "tidemark.backup.v1.ListWorkersRequest",
     "repeatable": true
   },
+  "tidemark.backup.v1.RegistryService/Search": {
+    "request": "tidemark.backup.v1.SearchRequest",
+    "repeatable": true
+  },
   "tidemark.backup.v1.RegistryService/CreateToken": {
     "request": "tidemark.backup.v1.CreateTokenRequest",
     "repeatable": false
@@ -727,6 +738,11 @@ export const METHODS = {
     "repeatable": true,
     "internal": "asked by the gateway itself, before a storage is deleted or closed to clusters"
   },
+  "tidemark.strategy.v1.StrategyService/SearchStrategies": {
+    "request": "tidemark.strategy.v1.SearchStrategiesRequest",
+    "repeatable": true,
+    "internal": "asked by the gateway itself, for its part of RegistryService/Search"
+  },
   "tidemark.strategy.v1.StrategyService/DoubtCluster": {
     "request": "tidemark.strategy.v1.DoubtClusterRequest",
     "repeatable": true,
@@ -874,6 +890,18 @@ export const MESSAGES = {
     },
     "pageToken": {
       "maxLength": 512
+    }
+  },
+  "tidemark.backup.v1.SearchRequest": {
+    "text": {
+      "required": true,
+      "maxLength": 64
+    },
+    "clusterIds": {
+      "id": true
+    },
+    "kinds": {
+      "internal": true
     }
   },
   "tidemark.backup.v1.CreateTokenRequest": {
@@ -1312,6 +1340,15 @@ export const MESSAGES = {
   "tidemark.strategy.v1.ListStorageUsersRequest": {
     "storageId": {
       "id": true
+    },
+    "clusterIds": {
+      "id": true
+    }
+  },
+  "tidemark.strategy.v1.SearchStrategiesRequest": {
+    "text": {
+      "required": true,
+      "maxLength": 64
     },
     "clusterIds": {
       "id": true

@@ -916,6 +916,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What has an id, or one that begins so
+         * @description Clusters (also by their names), strategies for labels, rules, storages, backups and restores, as far as the caller may see them: what is the text itself first, then by kind and id; at most 10 of a kind, and 50 in all. Capital and small letters are told apart. Rules are found by name, but for the default one. A parameter that is not known is a 400.
+         *
+         *     Needs the role viewer.
+         */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tokens": {
         parameters: {
             query?: never;
@@ -2763,6 +2785,38 @@ export interface components {
             message: components["schemas"]["GoodMessage"];
             data: components["schemas"]["SavedStrategy"];
         };
+        SearchAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: {
+                hits: components["schemas"]["SearchHit"][];
+                /** @description There is more that begins so: a longer text finds it. */
+                more: boolean;
+                /** @description What could not be looked for, because a service did not answer; the same call may find it later. */
+                incomplete: components["schemas"]["SearchKind"][];
+            };
+        };
+        /** @description Something that was found. */
+        SearchHit: {
+            kind: components["schemas"]["SearchKind"];
+            id: string;
+            /** @description Whose it is; of a restore, its target. Absent of storages and of strategies. */
+            clusterId?: string;
+            /** @description What it is, in a line. */
+            title: string;
+            /**
+             * Format: date-time
+             * @description When it began, or was registered or saved. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            time: string;
+            /** @description Its id, or the name of the cluster, is the text itself. */
+            exact: boolean;
+        };
+        /**
+         * @description `strategy`: one for all clusters with certain labels; `rule`: one that a cluster has of its own.
+         * @enum {string}
+         */
+        SearchKind: "cluster" | "strategy" | "rule" | "storage" | "backup" | "restore" | "unknown";
         /**
          * @description `unknownKey`: by a key that is none of the storage; `wrong`: it is not what was signed.
          * @enum {string}
@@ -10564,6 +10618,101 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ListWorkersAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query: {
+                /** @description An id or name, from its beginning: 2 to 64 characters. Blanks around it do not count. */
+                text: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "hits": [
+                     *           {
+                     *             "kind": "backup",
+                     *             "id": "h6IhUQh-Q32MDOfcVieYgA",
+                     *             "clusterId": "test-tidb",
+                     *             "title": "Succeeded",
+                     *             "time": "2026-01-05T23:00:00.000Z",
+                     *             "exact": false
+                     *           }
+                     *         ],
+                     *         "more": false,
+                     *         "incomplete": []
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SearchAnswer"];
                 };
             };
             /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */

@@ -11,6 +11,7 @@ import type { Quarantines } from '../quarantines.ts';
 import type { RegistryStore } from '../registry-store.ts';
 import type { RestoreLimits } from '../restore/decide/command.ts';
 import type { RestoreStore } from '../restore/restore-store.ts';
+import type { SearchStore } from '../search-store.ts';
 import type { Slots } from '../slots.ts';
 import type { StorageCheckStore } from '../storage-check-store.ts';
 import type { StoragePlaces } from '../storage-places.ts';
@@ -33,6 +34,7 @@ export interface Dependencies {
   readonly verifications: VerificationStore;
   readonly presences: PresenceStore;
   readonly tokens: TokenStore;
+  readonly found: SearchStore;
   readonly dispatcher: Dispatcher;
   readonly publisher: CommandPublisher;
   /** Database time. */

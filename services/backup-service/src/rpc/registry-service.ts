@@ -22,8 +22,9 @@ import { readTokenHashes } from './read-token-hashes.ts';
 import { rebuildRecords } from './rebuild-records.ts';
 import { revokeToken } from './revoke-token.ts';
 import { scanClusters } from './scan-clusters.ts';
+import { search } from './search.ts';
 
-/** Clusters, storages, workers and tokens. */
+/** Clusters, storages, workers and tokens, and what is found of all records. */
 export function registryService(dependencies: Dependencies): ServiceBinding {
   return bindService<RegistryServiceServer>(RegistryServiceService, {
     putCluster: putCluster(dependencies),
@@ -40,6 +41,7 @@ export function registryService(dependencies: Dependencies): ServiceBinding {
     listExcludedClusters: listExcludedClusters(dependencies),
     getStorageCheck: getStorageCheck(dependencies),
     listWorkers: listWorkers(dependencies),
+    search: search(dependencies),
     createToken: createToken(dependencies),
     listTokens: listTokens(dependencies),
     revokeToken: revokeToken(dependencies),

@@ -14,6 +14,7 @@ import { listStorageUsers } from './list-storage-users.ts';
 import { listStrategies } from './list-strategies.ts';
 import { saveFleetStrategy } from './save-fleet-strategy.ts';
 import { saveStrategy } from './save-strategy.ts';
+import { searchStrategies } from './search-strategies.ts';
 
 /** Strategies, for people. */
 export function strategyService(dependencies: Dependencies): ServiceBinding {
@@ -27,6 +28,7 @@ export function strategyService(dependencies: Dependencies): ServiceBinding {
     saveFleetStrategy: saveFleetStrategy(dependencies),
     deleteFleetStrategy: deleteFleetStrategy(dependencies),
     listStorageUsers: listStorageUsers(dependencies),
+    searchStrategies: searchStrategies(dependencies),
     doubtCluster: doubtCluster(dependencies),
   });
 }

@@ -8,7 +8,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { VerificationLevel } from "../../backup/v1/backup_pb.ts";
 import { file_tidemark_backup_v1_backup } from "../../backup/v1/backup_pb.ts";
-import type { BrOptions } from "../../backup/v1/registry_service_pb.ts";
+import type { BrOptions, SearchHit } from "../../backup/v1/registry_service_pb.ts";
 import { file_tidemark_backup_v1_registry_service } from "../../backup/v1/registry_service_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -16,7 +16,68 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/strategy/v1/strategy_service.proto.
  */
 export const file_tidemark_strategy_v1_strategy_service: GenFile = /*@__PURE__*/
-  fileDesc("Cit0aWRlbWFyay9zdHJhdGVneS92MS9zdHJhdGVneV9zZXJ2aWNlLnByb3RvEhR0aWRlbWFyay5zdHJhdGVneS52MSIpChNEb3VidENsdXN0ZXJSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkiFgoURG91YnRDbHVzdGVyUmVzcG9uc2UiQgoXTGlzdFN0b3JhZ2VVc2Vyc1JlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRITCgtjbHVzdGVyX2lkcxgCIAMoCSJbChhMaXN0U3RvcmFnZVVzZXJzUmVzcG9uc2USMAoFdXNlcnMYASADKAsyIS50aWRlbWFyay5zdHJhdGVneS52MS5TdG9yYWdlVXNlchINCgV0b3RhbBgCIAEoDSJHCgtTdG9yYWdlVXNlchISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSFgoOZmxlZXRfc3RyYXRlZ3kYAyABKAkicQoJUmV0ZW50aW9uEhEKCWtlZXBfbGFzdBgBIAEoDRIRCglrZWVwX2RheXMYAiABKA0SDQoFZGFpbHkYAyABKA0SDgoGd2Vla2x5GAQgASgNEg8KB21vbnRobHkYBSABKA0SDgoGeWVhcmx5GAYgASgNIpABChBWZXJpZmljYXRpb25SdWxlEjQKBWxldmVsGAEgASgOMiUudGlkZW1hcmsuYmFja3VwLnYxLlZlcmlmaWNhdGlvbkxldmVsEhIKCmV2ZXJ5X2RheXMYAiABKA0SEwoGc2FtcGxlGAMgASgBSACIAQESEgoKcmF0ZV9saW1pdBgEIAEoDUIJCgdfc2FtcGxlIpMBCgZXaW5kb3cSLAoIb3BlbnNfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWNsb3Nlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIc3RhcnRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItUECghTdHJhdGVneRISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSDAoEZGF5cxgDIAMoCRIOCgZwZXJpb2QYBCABKAkSEQoJdGltZV96b25lGAUgASgJEg4KBnBhdXNlZBgGIAEoCBIxCgtuZXh0X3dpbmRvdxgHIAEoCzIcLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvdxIQCghyZXZpc2lvbhgIIAEoBBIvCgt1cGRhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKdXBkYXRlZF9ieRgKIAEoCRIyCglyZXRlbnRpb24YCyABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SMwoKd2luZG93X2VuZBgMIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZBISCgpzdG9yYWdlX2lkGA0gASgJEjEKCmJyX29wdGlvbnMYDiABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEhYKDmZsZWV0X3N0cmF0ZWd5GA8gASgJEhQKDGZsZWV0X3BhdXNlZBgQIAEoCBIuCgpyZXN1bWVkX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5zcHJlYWRfc2Vjb25kcxgSIAEoARI2CgZ2ZXJpZnkYEyABKAsyJi50aWRlbWFyay5zdHJhdGVneS52MS5WZXJpZmljYXRpb25SdWxlItYECg1GbGVldFN0cmF0ZWd5EgwKBG5hbWUYASABKAkSQwoIc2VsZWN0b3IYAiADKAsyMS50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5LlNlbGVjdG9yRW50cnkSEAoIcHJpb3JpdHkYAyABKAUSDAoEcnVsZRgEIAEoCRIMCgRkYXlzGAUgAygJEg4KBnBlcmlvZBgGIAEoCRIRCgl0aW1lX3pvbmUYByABKAkSDgoGcGF1c2VkGAggASgIEjIKCXJldGVudGlvbhgJIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIzCgp3aW5kb3dfZW5kGAogASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kEhIKCnN0b3JhZ2VfaWQYCyABKAkSMQoKYnJfb3B0aW9ucxgMIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSEAoIcmV2aXNpb24YDSABKAQSLwoLdXBkYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYDyABKAkSDwoHYXBwbGllZBgQIAEoCBIQCghjbHVzdGVycxgRIAEoDRI2CgZ2ZXJpZnkYEiABKAsyJi50aWRlbWFyay5zdHJhdGVneS52MS5WZXJpZmljYXRpb25SdWxlGi8KDVNlbGVjdG9yRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI2ChJHZXRTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJIkcKE0dldFN0cmF0ZWd5UmVzcG9uc2USMAoIc3RyYXRlZ3kYASABKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneSLZBAoTU2F2ZVN0cmF0ZWd5UmVxdWVzdBISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSEQoEZGF5cxgDIAEoCUgAiAEBEhMKBnBlcmlvZBgEIAEoCUgBiAEBEhYKCXRpbWVfem9uZRgFIAEoCUgCiAEBEhMKBnBhdXNlZBgGIAEoCEgDiAEBEhkKEWRlZmF1bHRfdGltZV96b25lGAcgASgJEjIKCXJldGVudGlvbhgIIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIXCg9rZWVwX2V2ZXJ5dGhpbmcYCSABKAgSOAoKd2luZG93X2VuZBgKIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZEgEiAEBEhcKCnN0b3JhZ2VfaWQYCyABKAlIBYgBARIxCgpicl9vcHRpb25zGAwgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIYChBjbGVhcl9icl9vcHRpb25zGA0gASgIEhMKC2NyZWF0ZV9vbmx5GA4gASgIEhUKDXZhbGlkYXRlX29ubHkYDyABKAgSNgoGdmVyaWZ5GBAgASgLMiYudGlkZW1hcmsuc3RyYXRlZ3kudjEuVmVyaWZpY2F0aW9uUnVsZRIUCgxuZXZlcl92ZXJpZnkYESABKAhCBwoFX2RheXNCCQoHX3BlcmlvZEIMCgpfdGltZV96b25lQgkKB19wYXVzZWRCDQoLX3dpbmRvd19lbmRCDQoLX3N0b3JhZ2VfaWQiSAoUU2F2ZVN0cmF0ZWd5UmVzcG9uc2USMAoIc3RyYXRlZ3kYASABKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneSKeAQoVTGlzdFN0cmF0ZWdpZXNSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJEhYKDndpdGhfcmV0ZW50aW9uGAIgASgIEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEjEKDXVwZGF0ZWRfYWZ0ZXIYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKFkxpc3RTdHJhdGVnaWVzUmVzcG9uc2USMgoKc3RyYXRlZ2llcxgBIAMoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSInChdHZXRGbGVldFN0cmF0ZWd5UmVxdWVzdBIMCgRuYW1lGAEgASgJIlcKGEdldEZsZWV0U3RyYXRlZ3lSZXNwb25zZRI7Cg5mbGVldF9zdHJhdGVneRgBIAEoCzIjLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkZsZWV0U3RyYXRlZ3kiMAoaTGlzdEZsZWV0U3RyYXRlZ2llc1JlcXVlc3QSEgoKcGFnZV90b2tlbhgBIAEoCSJ1ChtMaXN0RmxlZXRTdHJhdGVnaWVzUmVzcG9uc2USPQoQZmxlZXRfc3RyYXRlZ2llcxgBIAMoCzIjLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkZsZWV0U3RyYXRlZ3kSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrYFChhTYXZlRmxlZXRTdHJhdGVneVJlcXVlc3QSDAoEbmFtZRgBIAEoCRJOCghzZWxlY3RvchgCIAMoCzI8LnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVGbGVldFN0cmF0ZWd5UmVxdWVzdC5TZWxlY3RvckVudHJ5EhUKCHByaW9yaXR5GAMgASgFSACIAQESDAoEcnVsZRgEIAEoCRIRCgRkYXlzGAUgASgJSAGIAQESEwoGcGVyaW9kGAYgASgJSAKIAQESFgoJdGltZV96b25lGAcgASgJSAOIAQESEwoGcGF1c2VkGAggASgISASIAQESMgoJcmV0ZW50aW9uGAkgASgLMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuUmV0ZW50aW9uEhcKD2tlZXBfZXZlcnl0aGluZxgKIAEoCBI4Cgp3aW5kb3dfZW5kGAsgASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kSAWIAQESFwoKc3RvcmFnZV9pZBgMIAEoCUgGiAEBEjEKCmJyX29wdGlvbnMYDSABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEhgKEGNsZWFyX2JyX29wdGlvbnMYDiABKAgSNgoGdmVyaWZ5GA8gASgLMiYudGlkZW1hcmsuc3RyYXRlZ3kudjEuVmVyaWZpY2F0aW9uUnVsZRIUCgxuZXZlcl92ZXJpZnkYECABKAgaLwoNU2VsZWN0b3JFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgsKCV9wcmlvcml0eUIHCgVfZGF5c0IJCgdfcGVyaW9kQgwKCl90aW1lX3pvbmVCCQoHX3BhdXNlZEINCgtfd2luZG93X2VuZEINCgtfc3RvcmFnZV9pZCJYChlTYXZlRmxlZXRTdHJhdGVneVJlc3BvbnNlEjsKDmZsZWV0X3N0cmF0ZWd5GAEgASgLMiMudGlkZW1hcmsuc3RyYXRlZ3kudjEuRmxlZXRTdHJhdGVneSIqChpEZWxldGVGbGVldFN0cmF0ZWd5UmVxdWVzdBIMCgRuYW1lGAEgASgJIh0KG0RlbGV0ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZSI5ChVEZWxldGVTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJIhgKFkRlbGV0ZVN0cmF0ZWd5UmVzcG9uc2UqVAoJV2luZG93RW5kEhoKFldJTkRPV19FTkRfVU5TUEVDSUZJRUQQABIWChJXSU5ET1dfRU5EX0xFVF9SVU4QARITCg9XSU5ET1dfRU5EX1NUT1AQAjKjCQoPU3RyYXRlZ3lTZXJ2aWNlEmcKC0dldFN0cmF0ZWd5EigudGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0U3RyYXRlZ3lSZXF1ZXN0GikudGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0U3RyYXRlZ3lSZXNwb25zZSIDkAIBEnAKDkxpc3RTdHJhdGVnaWVzEisudGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdFN0cmF0ZWdpZXNSZXF1ZXN0GiwudGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdFN0cmF0ZWdpZXNSZXNwb25zZSIDkAIBEmoKDFNhdmVTdHJhdGVneRIpLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVTdHJhdGVneVJlcXVlc3QaKi50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlU3RyYXRlZ3lSZXNwb25zZSIDkAICEnAKDkRlbGV0ZVN0cmF0ZWd5EisudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlU3RyYXRlZ3lSZXF1ZXN0GiwudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlU3RyYXRlZ3lSZXNwb25zZSIDkAICEnYKEEdldEZsZWV0U3RyYXRlZ3kSLS50aWRlbWFyay5zdHJhdGVneS52MS5HZXRGbGVldFN0cmF0ZWd5UmVxdWVzdBouLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldEZsZWV0U3RyYXRlZ3lSZXNwb25zZSIDkAIBEn8KE0xpc3RGbGVldFN0cmF0ZWdpZXMSMC50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0RmxlZXRTdHJhdGVnaWVzUmVxdWVzdBoxLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RGbGVldFN0cmF0ZWdpZXNSZXNwb25zZSIDkAIBEnkKEVNhdmVGbGVldFN0cmF0ZWd5Ei4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0Gi8udGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZSIDkAICEn8KE0RlbGV0ZUZsZWV0U3RyYXRlZ3kSMC50aWRlbWFyay5zdHJhdGVneS52MS5EZWxldGVGbGVldFN0cmF0ZWd5UmVxdWVzdBoxLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZSIDkAICEnYKEExpc3RTdG9yYWdlVXNlcnMSLS50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0U3RvcmFnZVVzZXJzUmVxdWVzdBouLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdG9yYWdlVXNlcnNSZXNwb25zZSIDkAIBEmoKDERvdWJ0Q2x1c3RlchIpLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRvdWJ0Q2x1c3RlclJlcXVlc3QaKi50aWRlbWFyay5zdHJhdGVneS52MS5Eb3VidENsdXN0ZXJSZXNwb25zZSIDkAICYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
+  fileDesc("Cit0aWRlbWFyay9zdHJhdGVneS92MS9zdHJhdGVneV9zZXJ2aWNlLnByb3RvEhR0aWRlbWFyay5zdHJhdGVneS52MSJbChdTZWFyY2hTdHJhdGVnaWVzUmVxdWVzdBIMCgR0ZXh0GAEgASgJEhMKC2NsdXN0ZXJfaWRzGAIgAygJEh0KFXdpdGhfZmxlZXRfc3RyYXRlZ2llcxgDIAEoCCJVChhTZWFyY2hTdHJhdGVnaWVzUmVzcG9uc2USKwoEaGl0cxgBIAMoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5TZWFyY2hIaXQSDAoEbW9yZRgCIAEoCCIpChNEb3VidENsdXN0ZXJSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkiFgoURG91YnRDbHVzdGVyUmVzcG9uc2UiQgoXTGlzdFN0b3JhZ2VVc2Vyc1JlcXVlc3QSEgoKc3RvcmFnZV9pZBgBIAEoCRITCgtjbHVzdGVyX2lkcxgCIAMoCSJbChhMaXN0U3RvcmFnZVVzZXJzUmVzcG9uc2USMAoFdXNlcnMYASADKAsyIS50aWRlbWFyay5zdHJhdGVneS52MS5TdG9yYWdlVXNlchINCgV0b3RhbBgCIAEoDSJHCgtTdG9yYWdlVXNlchISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSFgoOZmxlZXRfc3RyYXRlZ3kYAyABKAkicQoJUmV0ZW50aW9uEhEKCWtlZXBfbGFzdBgBIAEoDRIRCglrZWVwX2RheXMYAiABKA0SDQoFZGFpbHkYAyABKA0SDgoGd2Vla2x5GAQgASgNEg8KB21vbnRobHkYBSABKA0SDgoGeWVhcmx5GAYgASgNIpABChBWZXJpZmljYXRpb25SdWxlEjQKBWxldmVsGAEgASgOMiUudGlkZW1hcmsuYmFja3VwLnYxLlZlcmlmaWNhdGlvbkxldmVsEhIKCmV2ZXJ5X2RheXMYAiABKA0SEwoGc2FtcGxlGAMgASgBSACIAQESEgoKcmF0ZV9saW1pdBgEIAEoDUIJCgdfc2FtcGxlIpMBCgZXaW5kb3cSLAoIb3BlbnNfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWNsb3Nlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIc3RhcnRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItUECghTdHJhdGVneRISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSDAoEZGF5cxgDIAMoCRIOCgZwZXJpb2QYBCABKAkSEQoJdGltZV96b25lGAUgASgJEg4KBnBhdXNlZBgGIAEoCBIxCgtuZXh0X3dpbmRvdxgHIAEoCzIcLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvdxIQCghyZXZpc2lvbhgIIAEoBBIvCgt1cGRhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKdXBkYXRlZF9ieRgKIAEoCRIyCglyZXRlbnRpb24YCyABKAsyHy50aWRlbWFyay5zdHJhdGVneS52MS5SZXRlbnRpb24SMwoKd2luZG93X2VuZBgMIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZBISCgpzdG9yYWdlX2lkGA0gASgJEjEKCmJyX29wdGlvbnMYDiABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEhYKDmZsZWV0X3N0cmF0ZWd5GA8gASgJEhQKDGZsZWV0X3BhdXNlZBgQIAEoCBIuCgpyZXN1bWVkX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5zcHJlYWRfc2Vjb25kcxgSIAEoARI2CgZ2ZXJpZnkYEyABKAsyJi50aWRlbWFyay5zdHJhdGVneS52MS5WZXJpZmljYXRpb25SdWxlItYECg1GbGVldFN0cmF0ZWd5EgwKBG5hbWUYASABKAkSQwoIc2VsZWN0b3IYAiADKAsyMS50aWRlbWFyay5zdHJhdGVneS52MS5GbGVldFN0cmF0ZWd5LlNlbGVjdG9yRW50cnkSEAoIcHJpb3JpdHkYAyABKAUSDAoEcnVsZRgEIAEoCRIMCgRkYXlzGAUgAygJEg4KBnBlcmlvZBgGIAEoCRIRCgl0aW1lX3pvbmUYByABKAkSDgoGcGF1c2VkGAggASgIEjIKCXJldGVudGlvbhgJIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIzCgp3aW5kb3dfZW5kGAogASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kEhIKCnN0b3JhZ2VfaWQYCyABKAkSMQoKYnJfb3B0aW9ucxgMIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Cck9wdGlvbnMSEAoIcmV2aXNpb24YDSABKAQSLwoLdXBkYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYDyABKAkSDwoHYXBwbGllZBgQIAEoCBIQCghjbHVzdGVycxgRIAEoDRI2CgZ2ZXJpZnkYEiABKAsyJi50aWRlbWFyay5zdHJhdGVneS52MS5WZXJpZmljYXRpb25SdWxlGi8KDVNlbGVjdG9yRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI2ChJHZXRTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJIkcKE0dldFN0cmF0ZWd5UmVzcG9uc2USMAoIc3RyYXRlZ3kYASABKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneSLZBAoTU2F2ZVN0cmF0ZWd5UmVxdWVzdBISCgpjbHVzdGVyX2lkGAEgASgJEgwKBHJ1bGUYAiABKAkSEQoEZGF5cxgDIAEoCUgAiAEBEhMKBnBlcmlvZBgEIAEoCUgBiAEBEhYKCXRpbWVfem9uZRgFIAEoCUgCiAEBEhMKBnBhdXNlZBgGIAEoCEgDiAEBEhkKEWRlZmF1bHRfdGltZV96b25lGAcgASgJEjIKCXJldGVudGlvbhgIIAEoCzIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlJldGVudGlvbhIXCg9rZWVwX2V2ZXJ5dGhpbmcYCSABKAgSOAoKd2luZG93X2VuZBgKIAEoDjIfLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLldpbmRvd0VuZEgEiAEBEhcKCnN0b3JhZ2VfaWQYCyABKAlIBYgBARIxCgpicl9vcHRpb25zGAwgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkJyT3B0aW9ucxIYChBjbGVhcl9icl9vcHRpb25zGA0gASgIEhMKC2NyZWF0ZV9vbmx5GA4gASgIEhUKDXZhbGlkYXRlX29ubHkYDyABKAgSNgoGdmVyaWZ5GBAgASgLMiYudGlkZW1hcmsuc3RyYXRlZ3kudjEuVmVyaWZpY2F0aW9uUnVsZRIUCgxuZXZlcl92ZXJpZnkYESABKAhCBwoFX2RheXNCCQoHX3BlcmlvZEIMCgpfdGltZV96b25lQgkKB19wYXVzZWRCDQoLX3dpbmRvd19lbmRCDQoLX3N0b3JhZ2VfaWQiSAoUU2F2ZVN0cmF0ZWd5UmVzcG9uc2USMAoIc3RyYXRlZ3kYASABKAsyHi50aWRlbWFyay5zdHJhdGVneS52MS5TdHJhdGVneSKeAQoVTGlzdFN0cmF0ZWdpZXNSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJEhYKDndpdGhfcmV0ZW50aW9uGAIgASgIEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEjEKDXVwZGF0ZWRfYWZ0ZXIYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKFkxpc3RTdHJhdGVnaWVzUmVzcG9uc2USMgoKc3RyYXRlZ2llcxgBIAMoCzIeLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlN0cmF0ZWd5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSInChdHZXRGbGVldFN0cmF0ZWd5UmVxdWVzdBIMCgRuYW1lGAEgASgJIlcKGEdldEZsZWV0U3RyYXRlZ3lSZXNwb25zZRI7Cg5mbGVldF9zdHJhdGVneRgBIAEoCzIjLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkZsZWV0U3RyYXRlZ3kiMAoaTGlzdEZsZWV0U3RyYXRlZ2llc1JlcXVlc3QSEgoKcGFnZV90b2tlbhgBIAEoCSJ1ChtMaXN0RmxlZXRTdHJhdGVnaWVzUmVzcG9uc2USPQoQZmxlZXRfc3RyYXRlZ2llcxgBIAMoCzIjLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkZsZWV0U3RyYXRlZ3kSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrYFChhTYXZlRmxlZXRTdHJhdGVneVJlcXVlc3QSDAoEbmFtZRgBIAEoCRJOCghzZWxlY3RvchgCIAMoCzI8LnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVGbGVldFN0cmF0ZWd5UmVxdWVzdC5TZWxlY3RvckVudHJ5EhUKCHByaW9yaXR5GAMgASgFSACIAQESDAoEcnVsZRgEIAEoCRIRCgRkYXlzGAUgASgJSAGIAQESEwoGcGVyaW9kGAYgASgJSAKIAQESFgoJdGltZV96b25lGAcgASgJSAOIAQESEwoGcGF1c2VkGAggASgISASIAQESMgoJcmV0ZW50aW9uGAkgASgLMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuUmV0ZW50aW9uEhcKD2tlZXBfZXZlcnl0aGluZxgKIAEoCBI4Cgp3aW5kb3dfZW5kGAsgASgOMh8udGlkZW1hcmsuc3RyYXRlZ3kudjEuV2luZG93RW5kSAWIAQESFwoKc3RvcmFnZV9pZBgMIAEoCUgGiAEBEjEKCmJyX29wdGlvbnMYDSABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuQnJPcHRpb25zEhgKEGNsZWFyX2JyX29wdGlvbnMYDiABKAgSNgoGdmVyaWZ5GA8gASgLMiYudGlkZW1hcmsuc3RyYXRlZ3kudjEuVmVyaWZpY2F0aW9uUnVsZRIUCgxuZXZlcl92ZXJpZnkYECABKAgaLwoNU2VsZWN0b3JFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgsKCV9wcmlvcml0eUIHCgVfZGF5c0IJCgdfcGVyaW9kQgwKCl90aW1lX3pvbmVCCQoHX3BhdXNlZEINCgtfd2luZG93X2VuZEINCgtfc3RvcmFnZV9pZCJYChlTYXZlRmxlZXRTdHJhdGVneVJlc3BvbnNlEjsKDmZsZWV0X3N0cmF0ZWd5GAEgASgLMiMudGlkZW1hcmsuc3RyYXRlZ3kudjEuRmxlZXRTdHJhdGVneSIqChpEZWxldGVGbGVldFN0cmF0ZWd5UmVxdWVzdBIMCgRuYW1lGAEgASgJIh0KG0RlbGV0ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZSI5ChVEZWxldGVTdHJhdGVneVJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRydWxlGAIgASgJIhgKFkRlbGV0ZVN0cmF0ZWd5UmVzcG9uc2UqVAoJV2luZG93RW5kEhoKFldJTkRPV19FTkRfVU5TUEVDSUZJRUQQABIWChJXSU5ET1dfRU5EX0xFVF9SVU4QARITCg9XSU5ET1dfRU5EX1NUT1AQAjKbCgoPU3RyYXRlZ3lTZXJ2aWNlEmcKC0dldFN0cmF0ZWd5EigudGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0U3RyYXRlZ3lSZXF1ZXN0GikudGlkZW1hcmsuc3RyYXRlZ3kudjEuR2V0U3RyYXRlZ3lSZXNwb25zZSIDkAIBEnAKDkxpc3RTdHJhdGVnaWVzEisudGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdFN0cmF0ZWdpZXNSZXF1ZXN0GiwudGlkZW1hcmsuc3RyYXRlZ3kudjEuTGlzdFN0cmF0ZWdpZXNSZXNwb25zZSIDkAIBEmoKDFNhdmVTdHJhdGVneRIpLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNhdmVTdHJhdGVneVJlcXVlc3QaKi50aWRlbWFyay5zdHJhdGVneS52MS5TYXZlU3RyYXRlZ3lSZXNwb25zZSIDkAICEnAKDkRlbGV0ZVN0cmF0ZWd5EisudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlU3RyYXRlZ3lSZXF1ZXN0GiwudGlkZW1hcmsuc3RyYXRlZ3kudjEuRGVsZXRlU3RyYXRlZ3lSZXNwb25zZSIDkAICEnYKEEdldEZsZWV0U3RyYXRlZ3kSLS50aWRlbWFyay5zdHJhdGVneS52MS5HZXRGbGVldFN0cmF0ZWd5UmVxdWVzdBouLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkdldEZsZWV0U3RyYXRlZ3lSZXNwb25zZSIDkAIBEn8KE0xpc3RGbGVldFN0cmF0ZWdpZXMSMC50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0RmxlZXRTdHJhdGVnaWVzUmVxdWVzdBoxLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RGbGVldFN0cmF0ZWdpZXNSZXNwb25zZSIDkAIBEnkKEVNhdmVGbGVldFN0cmF0ZWd5Ei4udGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZUZsZWV0U3RyYXRlZ3lSZXF1ZXN0Gi8udGlkZW1hcmsuc3RyYXRlZ3kudjEuU2F2ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZSIDkAICEn8KE0RlbGV0ZUZsZWV0U3RyYXRlZ3kSMC50aWRlbWFyay5zdHJhdGVneS52MS5EZWxldGVGbGVldFN0cmF0ZWd5UmVxdWVzdBoxLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRlbGV0ZUZsZWV0U3RyYXRlZ3lSZXNwb25zZSIDkAICEnYKEExpc3RTdG9yYWdlVXNlcnMSLS50aWRlbWFyay5zdHJhdGVneS52MS5MaXN0U3RvcmFnZVVzZXJzUmVxdWVzdBouLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkxpc3RTdG9yYWdlVXNlcnNSZXNwb25zZSIDkAIBEnYKEFNlYXJjaFN0cmF0ZWdpZXMSLS50aWRlbWFyay5zdHJhdGVneS52MS5TZWFyY2hTdHJhdGVnaWVzUmVxdWVzdBouLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLlNlYXJjaFN0cmF0ZWdpZXNSZXNwb25zZSIDkAIBEmoKDERvdWJ0Q2x1c3RlchIpLnRpZGVtYXJrLnN0cmF0ZWd5LnYxLkRvdWJ0Q2x1c3RlclJlcXVlc3QaKi50aWRlbWFyay5zdHJhdGVneS52MS5Eb3VidENsdXN0ZXJSZXNwb25zZSIDkAICYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_registry_service]);
+
+/**
+ * As a search that a person asked for.
+ *
+ * @generated from message tidemark.strategy.v1.SearchStrategiesRequest
+ */
+export type SearchStrategiesRequest = Message<"tidemark.strategy.v1.SearchStrategiesRequest"> & {
+  /**
+   * 2 to 64 characters.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * Only rules of these clusters; empty means all.
+   *
+   * @generated from field: repeated string cluster_ids = 2;
+   */
+  clusterIds: string[];
+
+  /**
+   * Also strategies for labels.
+   *
+   * @generated from field: bool with_fleet_strategies = 3;
+   */
+  withFleetStrategies: boolean;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.SearchStrategiesRequest.
+ * Use `create(SearchStrategiesRequestSchema)` to create a new message.
+ */
+export const SearchStrategiesRequestSchema: GenMessage<SearchStrategiesRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 0);
+
+/**
+ * At most 10 of each kind.
+ *
+ * @generated from message tidemark.strategy.v1.SearchStrategiesResponse
+ */
+export type SearchStrategiesResponse = Message<"tidemark.strategy.v1.SearchStrategiesResponse"> & {
+  /**
+   * @generated from field: repeated tidemark.backup.v1.SearchHit hits = 1;
+   */
+  hits: SearchHit[];
+
+  /**
+   * There are more that begin so.
+   *
+   * @generated from field: bool more = 2;
+   */
+  more: boolean;
+};
+
+/**
+ * Describes the message tidemark.strategy.v1.SearchStrategiesResponse.
+ * Use `create(SearchStrategiesResponseSchema)` to create a new message.
+ */
+export const SearchStrategiesResponseSchema: GenMessage<SearchStrategiesResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 1);
 
 /**
  * Names the cluster.
@@ -35,7 +96,7 @@ export type DoubtClusterRequest = Message<"tidemark.strategy.v1.DoubtClusterRequ
  * Use `create(DoubtClusterRequestSchema)` to create a new message.
  */
 export const DoubtClusterRequestSchema: GenMessage<DoubtClusterRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 0);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 2);
 
 /**
  * It is noted, for every copy of the service.
@@ -50,7 +111,7 @@ export type DoubtClusterResponse = Message<"tidemark.strategy.v1.DoubtClusterRes
  * Use `create(DoubtClusterResponseSchema)` to create a new message.
  */
 export const DoubtClusterResponseSchema: GenMessage<DoubtClusterResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 1);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 3);
 
 /**
  * Names the storage.
@@ -77,7 +138,7 @@ export type ListStorageUsersRequest = Message<"tidemark.strategy.v1.ListStorageU
  * Use `create(ListStorageUsersRequestSchema)` to create a new message.
  */
 export const ListStorageUsersRequestSchema: GenMessage<ListStorageUsersRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 2);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 4);
 
 /**
  * At most ten of each kind.
@@ -103,7 +164,7 @@ export type ListStorageUsersResponse = Message<"tidemark.strategy.v1.ListStorage
  * Use `create(ListStorageUsersResponseSchema)` to create a new message.
  */
 export const ListStorageUsersResponseSchema: GenMessage<ListStorageUsersResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 3);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 5);
 
 /**
  * What names a storage: a rule of a cluster, or a strategy for labels.
@@ -134,7 +195,7 @@ export type StorageUser = Message<"tidemark.strategy.v1.StorageUser"> & {
  * Use `create(StorageUserSchema)` to create a new message.
  */
 export const StorageUserSchema: GenMessage<StorageUser> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 4);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 6);
 
 /**
  * Which successful backups of a rule are kept; one that any of them keeps is kept. 0 is not set. Only backups that the
@@ -185,7 +246,7 @@ export type Retention = Message<"tidemark.strategy.v1.Retention"> & {
  * Use `create(RetentionSchema)` to create a new message.
  */
 export const RetentionSchema: GenMessage<Retention> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 5);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 7);
 
 /**
  * How often a backup of a rule is verified, and how much of it: the newest good one, where none was verified for so long.
@@ -223,7 +284,7 @@ export type VerificationRule = Message<"tidemark.strategy.v1.VerificationRule"> 
  * Use `create(VerificationRuleSchema)` to create a new message.
  */
 export const VerificationRuleSchema: GenMessage<VerificationRule> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 6);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 8);
 
 /**
  * The next window of a strategy and when in it the backup starts.
@@ -252,7 +313,7 @@ export type Window = Message<"tidemark.strategy.v1.Window"> & {
  * Use `create(WindowSchema)` to create a new message.
  */
 export const WindowSchema: GenMessage<Window> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 7);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 9);
 
 /**
  * A strategy as it is stored.
@@ -387,7 +448,7 @@ export type Strategy = Message<"tidemark.strategy.v1.Strategy"> & {
  * Use `create(StrategySchema)` to create a new message.
  */
 export const StrategySchema: GenMessage<Strategy> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 8);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 10);
 
 /**
  * A strategy for all clusters that have certain labels. A cluster's own rule of the same name wins over it; of several,
@@ -502,7 +563,7 @@ export type FleetStrategy = Message<"tidemark.strategy.v1.FleetStrategy"> & {
  * Use `create(FleetStrategySchema)` to create a new message.
  */
 export const FleetStrategySchema: GenMessage<FleetStrategy> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 9);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 11);
 
 /**
  * Names a strategy.
@@ -528,7 +589,7 @@ export type GetStrategyRequest = Message<"tidemark.strategy.v1.GetStrategyReques
  * Use `create(GetStrategyRequestSchema)` to create a new message.
  */
 export const GetStrategyRequestSchema: GenMessage<GetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 10);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 12);
 
 /**
  * The strategy asked for.
@@ -547,7 +608,7 @@ export type GetStrategyResponse = Message<"tidemark.strategy.v1.GetStrategyRespo
  * Use `create(GetStrategyResponseSchema)` to create a new message.
  */
 export const GetStrategyResponseSchema: GenMessage<GetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 11);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 13);
 
 /**
  * What to save; an absent field keeps what it was.
@@ -666,7 +727,7 @@ export type SaveStrategyRequest = Message<"tidemark.strategy.v1.SaveStrategyRequ
  * Use `create(SaveStrategyRequestSchema)` to create a new message.
  */
 export const SaveStrategyRequestSchema: GenMessage<SaveStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 12);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 14);
 
 /**
  * The strategy as it is stored now.
@@ -685,7 +746,7 @@ export type SaveStrategyResponse = Message<"tidemark.strategy.v1.SaveStrategyRes
  * Use `create(SaveStrategyResponseSchema)` to create a new message.
  */
 export const SaveStrategyResponseSchema: GenMessage<SaveStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 13);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 15);
 
 /**
  * Which rules to list.
@@ -734,7 +795,7 @@ export type ListStrategiesRequest = Message<"tidemark.strategy.v1.ListStrategies
  * Use `create(ListStrategiesRequestSchema)` to create a new message.
  */
 export const ListStrategiesRequestSchema: GenMessage<ListStrategiesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 14);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 16);
 
 /**
  * A page of rules.
@@ -760,7 +821,7 @@ export type ListStrategiesResponse = Message<"tidemark.strategy.v1.ListStrategie
  * Use `create(ListStrategiesResponseSchema)` to create a new message.
  */
 export const ListStrategiesResponseSchema: GenMessage<ListStrategiesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 15);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 17);
 
 /**
  * Names a strategy for labels.
@@ -779,7 +840,7 @@ export type GetFleetStrategyRequest = Message<"tidemark.strategy.v1.GetFleetStra
  * Use `create(GetFleetStrategyRequestSchema)` to create a new message.
  */
 export const GetFleetStrategyRequestSchema: GenMessage<GetFleetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 16);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 18);
 
 /**
  * The strategy asked for.
@@ -798,7 +859,7 @@ export type GetFleetStrategyResponse = Message<"tidemark.strategy.v1.GetFleetStr
  * Use `create(GetFleetStrategyResponseSchema)` to create a new message.
  */
 export const GetFleetStrategyResponseSchema: GenMessage<GetFleetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 17);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 19);
 
 /**
  * All of them.
@@ -819,7 +880,7 @@ export type ListFleetStrategiesRequest = Message<"tidemark.strategy.v1.ListFleet
  * Use `create(ListFleetStrategiesRequestSchema)` to create a new message.
  */
 export const ListFleetStrategiesRequestSchema: GenMessage<ListFleetStrategiesRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 18);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 20);
 
 /**
  * Strategies for labels, by name.
@@ -845,7 +906,7 @@ export type ListFleetStrategiesResponse = Message<"tidemark.strategy.v1.ListFlee
  * Use `create(ListFleetStrategiesResponseSchema)` to create a new message.
  */
 export const ListFleetStrategiesResponseSchema: GenMessage<ListFleetStrategiesResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 19);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 21);
 
 /**
  * What to save; an absent field keeps what it was.
@@ -943,7 +1004,7 @@ export type SaveFleetStrategyRequest = Message<"tidemark.strategy.v1.SaveFleetSt
  * Use `create(SaveFleetStrategyRequestSchema)` to create a new message.
  */
 export const SaveFleetStrategyRequestSchema: GenMessage<SaveFleetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 20);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 22);
 
 /**
  * The strategy as it is stored now.
@@ -962,7 +1023,7 @@ export type SaveFleetStrategyResponse = Message<"tidemark.strategy.v1.SaveFleetS
  * Use `create(SaveFleetStrategyResponseSchema)` to create a new message.
  */
 export const SaveFleetStrategyResponseSchema: GenMessage<SaveFleetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 21);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 23);
 
 /**
  * Names what to forget.
@@ -981,7 +1042,7 @@ export type DeleteFleetStrategyRequest = Message<"tidemark.strategy.v1.DeleteFle
  * Use `create(DeleteFleetStrategyRequestSchema)` to create a new message.
  */
 export const DeleteFleetStrategyRequestSchema: GenMessage<DeleteFleetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 22);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 24);
 
 /**
  * The strategy is forgotten.
@@ -996,7 +1057,7 @@ export type DeleteFleetStrategyResponse = Message<"tidemark.strategy.v1.DeleteFl
  * Use `create(DeleteFleetStrategyResponseSchema)` to create a new message.
  */
 export const DeleteFleetStrategyResponseSchema: GenMessage<DeleteFleetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 23);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 25);
 
 /**
  * Names what to forget.
@@ -1022,7 +1083,7 @@ export type DeleteStrategyRequest = Message<"tidemark.strategy.v1.DeleteStrategy
  * Use `create(DeleteStrategyRequestSchema)` to create a new message.
  */
 export const DeleteStrategyRequestSchema: GenMessage<DeleteStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 24);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 26);
 
 /**
  * The strategy is forgotten.
@@ -1037,7 +1098,7 @@ export type DeleteStrategyResponse = Message<"tidemark.strategy.v1.DeleteStrateg
  * Use `create(DeleteStrategyResponseSchema)` to create a new message.
  */
 export const DeleteStrategyResponseSchema: GenMessage<DeleteStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_strategy_v1_strategy_service, 25);
+  messageDesc(file_tidemark_strategy_v1_strategy_service, 27);
 
 /**
  * What becomes of a backup that still runs when its window closes.
@@ -1173,6 +1234,16 @@ export const StrategyService: GenService<{
     methodKind: "unary";
     input: typeof ListStorageUsersRequestSchema;
     output: typeof ListStorageUsersResponseSchema;
+  },
+  /**
+   * Rules and strategies for labels whose name begins with a text.
+   *
+   * @generated from rpc tidemark.strategy.v1.StrategyService.SearchStrategies
+   */
+  searchStrategies: {
+    methodKind: "unary";
+    input: typeof SearchStrategiesRequestSchema;
+    output: typeof SearchStrategiesResponseSchema;
   },
   /**
    * Says that a cluster may soon be registered no longer: from now on the registry is asked about it.

@@ -108,6 +108,33 @@ export namespace WorkerState {
   export type UNRECOGNIZED = typeof WorkerState.UNRECOGNIZED;
 }
 
+/** What can be found, in the order in which hits stand that are equally good. */
+export const SearchKind = {
+  SEARCH_KIND_UNSPECIFIED: 0,
+  SEARCH_KIND_CLUSTER: 1,
+  /** SEARCH_KIND_STRATEGY - For all clusters with certain labels. */
+  SEARCH_KIND_STRATEGY: 2,
+  /** SEARCH_KIND_RULE - That a cluster has of its own, beside the default one. */
+  SEARCH_KIND_RULE: 3,
+  SEARCH_KIND_STORAGE: 4,
+  SEARCH_KIND_BACKUP: 5,
+  SEARCH_KIND_RESTORE: 6,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type SearchKind = typeof SearchKind[keyof typeof SearchKind];
+
+export namespace SearchKind {
+  export type SEARCH_KIND_UNSPECIFIED = typeof SearchKind.SEARCH_KIND_UNSPECIFIED;
+  export type SEARCH_KIND_CLUSTER = typeof SearchKind.SEARCH_KIND_CLUSTER;
+  export type SEARCH_KIND_STRATEGY = typeof SearchKind.SEARCH_KIND_STRATEGY;
+  export type SEARCH_KIND_RULE = typeof SearchKind.SEARCH_KIND_RULE;
+  export type SEARCH_KIND_STORAGE = typeof SearchKind.SEARCH_KIND_STORAGE;
+  export type SEARCH_KIND_BACKUP = typeof SearchKind.SEARCH_KIND_BACKUP;
+  export type SEARCH_KIND_RESTORE = typeof SearchKind.SEARCH_KIND_RESTORE;
+  export type UNRECOGNIZED = typeof SearchKind.UNRECOGNIZED;
+}
+
 /** What a token lets its bearer do. */
 export const TokenRole = {
   TOKEN_ROLE_UNSPECIFIED: 0,
@@ -602,6 +629,41 @@ export interface WorkerStorage {
   /** It may pass without a person, as when a network is down. */
   passing: boolean;
   startTime: Date | undefined;
+}
+
+/** Asks for what has an id. */
+export interface SearchRequest {
+  /** 2 to 64 characters, as they are in the id or name, from its beginning; blanks around them do not count. */
+  text: string;
+  /** What is of these clusters; empty means all, and what belongs to no cluster. */
+  clusterIds: string[];
+  /** Set by the gateway: what the caller may see. */
+  kinds: SearchKind[];
+}
+
+/** What was found: what has just this id or name first, then by kind and id. At most 10 of a kind, and 50 in all. */
+export interface SearchResponse {
+  hits: SearchHit[];
+  /** There is more that begins so: a longer text finds it. */
+  more: boolean;
+  /** What could not be looked for, because a service did not answer. */
+  incomplete: SearchKind[];
+}
+
+/** Something that was found. */
+export interface SearchHit {
+  kind: SearchKind;
+  id: string;
+  /** Whose it is; of a restore, its target. Empty of storages and of strategies for labels. */
+  clusterId: string;
+  /** What it is, in a line. */
+  title: string;
+  /** When it began, or was registered or saved. */
+  time:
+    | Date
+    | undefined;
+  /** The id, or the name of the cluster, is the text itself. */
+  exact: boolean;
 }
 
 /** A token, without its secret. */
@@ -5174,6 +5236,307 @@ export const WorkerStorage: MessageFns<WorkerStorage> = {
   },
 };
 
+function createBaseSearchRequest(): SearchRequest {
+  return { text: "", clusterIds: [], kinds: [] };
+}
+
+export const SearchRequest: MessageFns<SearchRequest> = {
+  encode(message: SearchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.text !== "") {
+      writer.uint32(10).string(message.text);
+    }
+    for (const v of message.clusterIds) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.kinds.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.kinds) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clusterIds.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.kinds.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.kinds.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SearchRequest>): SearchRequest {
+    return SearchRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchRequest>): SearchRequest {
+    const message = createBaseSearchRequest();
+    message.text = object.text ?? "";
+    message.clusterIds = object.clusterIds?.map((e) => e) || [];
+    message.kinds = object.kinds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSearchResponse(): SearchResponse {
+  return { hits: [], more: false, incomplete: [] };
+}
+
+export const SearchResponse: MessageFns<SearchResponse> = {
+  encode(message: SearchResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.hits) {
+      SearchHit.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.more !== false) {
+      writer.uint32(16).bool(message.more);
+    }
+    if (message.incomplete.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.incomplete) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hits.push(SearchHit.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.incomplete.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.incomplete.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SearchResponse>): SearchResponse {
+    return SearchResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchResponse>): SearchResponse {
+    const message = createBaseSearchResponse();
+    message.hits = object.hits?.map((e) => SearchHit.fromPartial(e)) || [];
+    message.more = object.more ?? false;
+    message.incomplete = object.incomplete?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSearchHit(): SearchHit {
+  return { kind: 0, id: "", clusterId: "", title: "", time: undefined, exact: false };
+}
+
+export const SearchHit: MessageFns<SearchHit> = {
+  encode(message: SearchHit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(26).string(message.clusterId);
+    }
+    if (message.title !== "") {
+      writer.uint32(34).string(message.title);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(42).fork()).join();
+    }
+    if (message.exact !== false) {
+      writer.uint32(48).bool(message.exact);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchHit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchHit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.exact = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SearchHit>): SearchHit {
+    return SearchHit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchHit>): SearchHit {
+    const message = createBaseSearchHit();
+    message.kind = object.kind ?? 0;
+    message.id = object.id ?? "";
+    message.clusterId = object.clusterId ?? "";
+    message.title = object.title ?? "";
+    message.time = object.time ?? undefined;
+    message.exact = object.exact ?? false;
+    return message;
+  },
+};
+
 function createBaseToken(): Token {
   return {
     id: "",
@@ -6058,7 +6421,10 @@ export const ReadTokenHashesResponse: MessageFns<ReadTokenHashesResponse> = {
   },
 };
 
-/** The clusters that Tidemark backs up, the storages it writes to, the workers that are there, and the tokens that were made by a call. */
+/**
+ * The clusters that Tidemark backs up, the storages it writes to, the workers that are there, the tokens that were made by a call, and what is
+ * found of all by the beginning of an id.
+ */
 export type RegistryServiceService = typeof RegistryServiceService;
 export const RegistryServiceService = {
   /** Registers a cluster or changes it. While a restore has the cluster, its PD, TLS files and pool stay as they are. */
@@ -6213,6 +6579,16 @@ export const RegistryServiceService = {
     responseSerialize: (value: ListWorkersResponse): Buffer => Buffer.from(ListWorkersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListWorkersResponse => ListWorkersResponse.decode(value),
   },
+  /** What has this id, or one that begins so; clusters also by their names. */
+  search: {
+    path: "/tidemark.backup.v1.RegistryService/Search" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SearchRequest): Buffer => Buffer.from(SearchRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SearchRequest => SearchRequest.decode(value),
+    responseSerialize: (value: SearchResponse): Buffer => Buffer.from(SearchResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SearchResponse => SearchResponse.decode(value),
+  },
   /** Makes a token. Its secret is in this answer alone: only its hash is kept. */
   createToken: {
     path: "/tidemark.backup.v1.RegistryService/CreateToken" as const,
@@ -6286,6 +6662,8 @@ export interface RegistryServiceServer extends UntypedServiceImplementation {
   getStorageCheck: handleUnaryCall<GetStorageCheckRequest, GetStorageCheckResponse>;
   /** A page of the workers that reported themselves in the last ten minutes, by pool and name. */
   listWorkers: handleUnaryCall<ListWorkersRequest, ListWorkersResponse>;
+  /** What has this id, or one that begins so; clusters also by their names. */
+  search: handleUnaryCall<SearchRequest, SearchResponse>;
   /** Makes a token. Its secret is in this answer alone: only its hash is kept. */
   createToken: handleUnaryCall<CreateTokenRequest, CreateTokenResponse>;
   /** The tokens that were made by a call, by name. */
@@ -6514,6 +6892,22 @@ export interface RegistryServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListWorkersResponse) => void,
+  ): ClientUnaryCall;
+  /** What has this id, or one that begins so; clusters also by their names. */
+  search(
+    request: SearchRequest,
+    callback: (error: ServiceError | null, response: SearchResponse) => void,
+  ): ClientUnaryCall;
+  search(
+    request: SearchRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SearchResponse) => void,
+  ): ClientUnaryCall;
+  search(
+    request: SearchRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SearchResponse) => void,
   ): ClientUnaryCall;
   /** Makes a token. Its secret is in this answer alone: only its hash is kept. */
   createToken(

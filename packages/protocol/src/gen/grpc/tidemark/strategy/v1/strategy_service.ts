@@ -17,7 +17,7 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { VerificationLevel } from "../../backup/v1/backup.ts";
-import { BrOptions } from "../../backup/v1/registry_service.ts";
+import { BrOptions, SearchHit } from "../../backup/v1/registry_service.ts";
 
 export const protobufPackage = "tidemark.strategy.v1";
 
@@ -40,6 +40,23 @@ export namespace WindowEnd {
   export type WINDOW_END_LET_RUN = typeof WindowEnd.WINDOW_END_LET_RUN;
   export type WINDOW_END_STOP = typeof WindowEnd.WINDOW_END_STOP;
   export type UNRECOGNIZED = typeof WindowEnd.UNRECOGNIZED;
+}
+
+/** As a search that a person asked for. */
+export interface SearchStrategiesRequest {
+  /** 2 to 64 characters. */
+  text: string;
+  /** Only rules of these clusters; empty means all. */
+  clusterIds: string[];
+  /** Also strategies for labels. */
+  withFleetStrategies: boolean;
+}
+
+/** At most 10 of each kind. */
+export interface SearchStrategiesResponse {
+  hits: SearchHit[];
+  /** There are more that begin so. */
+  more: boolean;
 }
 
 /** Names the cluster. */
@@ -339,6 +356,152 @@ export interface DeleteStrategyRequest {
 /** The strategy is forgotten. */
 export interface DeleteStrategyResponse {
 }
+
+function createBaseSearchStrategiesRequest(): SearchStrategiesRequest {
+  return { text: "", clusterIds: [], withFleetStrategies: false };
+}
+
+export const SearchStrategiesRequest: MessageFns<SearchStrategiesRequest> = {
+  encode(message: SearchStrategiesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.text !== "") {
+      writer.uint32(10).string(message.text);
+    }
+    for (const v of message.clusterIds) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.withFleetStrategies !== false) {
+      writer.uint32(24).bool(message.withFleetStrategies);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchStrategiesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchStrategiesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clusterIds.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.withFleetStrategies = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SearchStrategiesRequest>): SearchStrategiesRequest {
+    return SearchStrategiesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchStrategiesRequest>): SearchStrategiesRequest {
+    const message = createBaseSearchStrategiesRequest();
+    message.text = object.text ?? "";
+    message.clusterIds = object.clusterIds?.map((e) => e) || [];
+    message.withFleetStrategies = object.withFleetStrategies ?? false;
+    return message;
+  },
+};
+
+function createBaseSearchStrategiesResponse(): SearchStrategiesResponse {
+  return { hits: [], more: false };
+}
+
+export const SearchStrategiesResponse: MessageFns<SearchStrategiesResponse> = {
+  encode(message: SearchStrategiesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.hits) {
+      SearchHit.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.more !== false) {
+      writer.uint32(16).bool(message.more);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchStrategiesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchStrategiesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hits.push(SearchHit.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SearchStrategiesResponse>): SearchStrategiesResponse {
+    return SearchStrategiesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchStrategiesResponse>): SearchStrategiesResponse {
+    const message = createBaseSearchStrategiesResponse();
+    message.hits = object.hits?.map((e) => SearchHit.fromPartial(e)) || [];
+    message.more = object.more ?? false;
+    return message;
+  },
+};
 
 function createBaseDoubtClusterRequest(): DoubtClusterRequest {
   return { clusterId: "" };
@@ -3168,6 +3331,18 @@ export const StrategyServiceService = {
       Buffer.from(ListStorageUsersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListStorageUsersResponse => ListStorageUsersResponse.decode(value),
   },
+  /** Rules and strategies for labels whose name begins with a text. */
+  searchStrategies: {
+    path: "/tidemark.strategy.v1.StrategyService/SearchStrategies" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SearchStrategiesRequest): Buffer =>
+      Buffer.from(SearchStrategiesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SearchStrategiesRequest => SearchStrategiesRequest.decode(value),
+    responseSerialize: (value: SearchStrategiesResponse): Buffer =>
+      Buffer.from(SearchStrategiesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SearchStrategiesResponse => SearchStrategiesResponse.decode(value),
+  },
   /** Says that a cluster may soon be registered no longer: from now on the registry is asked about it. */
   doubtCluster: {
     path: "/tidemark.strategy.v1.StrategyService/DoubtCluster" as const,
@@ -3200,6 +3375,8 @@ export interface StrategyServiceServer extends UntypedServiceImplementation {
   deleteFleetStrategy: handleUnaryCall<DeleteFleetStrategyRequest, DeleteFleetStrategyResponse>;
   /** Which rules and strategies for labels write to a storage of their own choice, before it is deleted or narrowed. */
   listStorageUsers: handleUnaryCall<ListStorageUsersRequest, ListStorageUsersResponse>;
+  /** Rules and strategies for labels whose name begins with a text. */
+  searchStrategies: handleUnaryCall<SearchStrategiesRequest, SearchStrategiesResponse>;
   /** Says that a cluster may soon be registered no longer: from now on the registry is asked about it. */
   doubtCluster: handleUnaryCall<DoubtClusterRequest, DoubtClusterResponse>;
 }
@@ -3348,6 +3525,22 @@ export interface StrategyServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListStorageUsersResponse) => void,
+  ): ClientUnaryCall;
+  /** Rules and strategies for labels whose name begins with a text. */
+  searchStrategies(
+    request: SearchStrategiesRequest,
+    callback: (error: ServiceError | null, response: SearchStrategiesResponse) => void,
+  ): ClientUnaryCall;
+  searchStrategies(
+    request: SearchStrategiesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SearchStrategiesResponse) => void,
+  ): ClientUnaryCall;
+  searchStrategies(
+    request: SearchStrategiesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SearchStrategiesResponse) => void,
   ): ClientUnaryCall;
   /** Says that a cluster may soon be registered no longer: from now on the registry is asked about it. */
   doubtCluster(
