@@ -13,6 +13,8 @@ export type Api = Client<paths>;
 export class ApiError extends CommandError {
   /** Of the answer; nothing where there was none. */
   readonly status: number | undefined;
+  /** Of the failure, in the API's table of errors. */
+  readonly number: number | undefined;
   /** Every bad field, as the API names it. */
   readonly fields: readonly BadField[];
 
@@ -20,13 +22,15 @@ export class ApiError extends CommandError {
     message: string,
     {
       status,
+      number,
       fields = [],
       exitCode,
       cause,
-    }: { status?: number; fields?: BadField[]; exitCode: number; cause?: unknown },
+    }: { status?: number; number?: number | undefined; fields?: BadField[]; exitCode: number; cause?: unknown },
   ) {
     super(message, exitCode, { cause });
     this.status = status;
+    this.number = number;
     this.fields = fields;
   }
 
@@ -58,7 +62,8 @@ const DEADLINE_MS = 45_000;
 const REPEAT_FOR_MS = 15_000;
 const REPEAT_MS = 500;
 const LONGEST_PAUSE_MS = 5_000;
-const PASSING = [429, 502, 503, 504];
+const TOO_OFTEN = 429;
+const PASSING = [TOO_OFTEN, 502, 503, 504];
 
 /** @param stop aborts when nobody wants the answers any longer */
 export function createApi({ url, token }: Connection, stop: AbortSignal): Api {
@@ -74,13 +79,16 @@ export function createApi({ url, token }: Connection, stop: AbortSignal): Api {
 /** Sends a request; repeats it for a while where the server is too busy and a repeat does nothing twice. */
 async function ask(request: Request, url: string, stop: AbortSignal): Promise<Response> {
   const isStream = [EVENT_STREAM, PLAIN_TEXT].includes(request.headers.get('accept') ?? '');
-  const repeatable = request.method === 'GET' || request.headers.has('idempotency-key');
+  const isDryRun = new URL(request.url).searchParams.get('validateOnly') === 'true';
+  const repeatable = request.method === 'GET' || isDryRun || request.headers.has('idempotency-key');
   const until = performance.now() + REPEAT_FOR_MS;
   for (let pause = REPEAT_MS; ; pause *= 2) {
     const response = await send(request.clone(), url, stop, isStream);
     const asked = 1_000 * Number(response.headers.get('retry-after') ?? 0);
     const waitMs = Math.min(Math.max(pause, asked), LONGEST_PAUSE_MS);
-    if (!repeatable || !PASSING.includes(response.status) || performance.now() + waitMs > until) return response;
+    // What came too often was not begun, whatever it is.
+    const mayRepeat = response.status === TOO_OFTEN || (repeatable && PASSING.includes(response.status));
+    if (!mayRepeat || performance.now() + waitMs > until) return response;
     await response.body?.cancel();
     await sleep(waitMs, undefined, { signal: stop });
   }
@@ -158,11 +166,12 @@ export async function found<Data>(call: Promise<Answered<Data>>): Promise<Data |
 }
 
 function toApiError({ status }: Response, error: unknown): ApiError {
-  const { message, details } = (typeof error === 'object' && error !== null ? error : {}) as Envelope;
+  const { code, message, details } = (typeof error === 'object' && error !== null ? error : {}) as Envelope;
   if (message === undefined && status < 500) return notTidemark(undefined, status);
   const fields = (details?.fields ?? []).filter(({ field, description }) => field && description);
   return new ApiError(message ?? `The server answered with HTTP status ${status}.`, {
     status,
+    number: code,
     fields: [...fields],
     exitCode: exitCodeOf(status),
   });

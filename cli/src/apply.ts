@@ -1,14 +1,14 @@
 /**
  * Compares files with what is there, and makes that as they say.
  *
- * Nothing is changed before every document was read, held to the API's own schemas and compared. What was changed by somebody else
- * between the comparison and its own change is left alone.
+ * Nothing is changed before every document was read, held to the API's own schemas, tried by a dry run and compared. What was
+ * changed by somebody else between the comparison and its own change is left alone.
  */
-import { type Api, ApiError, answered, found } from './api.ts';
-import type { ClusterBody, FleetStrategySettings, StorageBody, StrategySettings } from './api-types.ts';
+import { type Api, ApiError, found } from './api.ts';
 import { clusterBody, storageBody } from './bodies.ts';
 import { type Change, changesOf } from './difference.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { faultsOf, put, tryOut } from './dry-run.ts';
+import { CommandError, EXIT, UsageError } from './exit.ts';
 import { KINDS, nameOf, type Wanted } from './manifest.ts';
 
 export interface Planned {
@@ -25,41 +25,42 @@ interface Standing {
   readonly revision?: number;
 }
 
-/** What is to be done, in the order in which it can be. @throws CommandError naming every document that does not fit */
+/**
+ * What is to be done, in the order in which it can be.
+ *
+ * @throws CommandError naming every document that does not fit; `denied` where each is refused to the token
+ */
 export async function plan(wanted: readonly Wanted[], api: Api): Promise<Planned[]> {
   const ordered = [...wanted].sort((one, other) => KINDS.indexOf(one.kind) - KINDS.indexOf(other.kind));
-  const problems: string[] = [];
   const planned: Planned[] = [];
+  const faults = new Map<Wanted, CommandError>();
+  // What the files make or change, by its name: others may name it before it is there.
+  const brought = new Map(ordered.map((one) => [nameOf(one), one]));
   for (const one of ordered)
     try {
-      planned.push(await compare(one, api));
+      if (one.problems.length > 0) faults.set(one, new UsageError(one.problems.join('\n')));
+      else {
+        const next = await compare(one, api, brought);
+        if (next.action === 'none') brought.delete(nameOf(one));
+        planned.push(next);
+      }
     } catch (error) {
-      problems.push(toSentence(error, one));
+      faults.set(one, toFault(error, one));
     }
-  if (problems.length > 0) throw new CommandError(`${problems.join('\n')}\nNothing was changed.`, EXIT.usage);
-  return planned;
+  if (faults.size === 0) return planned;
+  const told = wanted.flatMap((one) => faults.get(one) ?? []);
+  const denied = told.every(({ exitCode }) => exitCode === EXIT.denied);
+  const sentences = told.map(({ message }) => message);
+  throw new CommandError([...sentences, 'Nothing was changed.'].join('\n'), denied ? EXIT.denied : EXIT.usage);
 }
 
-async function compare(wanted: Wanted, api: Api): Promise<Planned> {
+async function compare(wanted: Wanted, api: Api, brought: ReadonlyMap<string, Wanted>): Promise<Planned> {
   const is = await standingOf(wanted, api);
   if (wanted.revision !== undefined && is && is.revision !== wanted.revision)
     throw new CommandError(`It is at revision ${is.revision}, and the file is about revision ${wanted.revision}.`);
-  const body = is ? await proposed(wanted, api) : wanted.body;
-  const changes = changesOf(wanted, is?.body, body);
+  const wouldBe = await tryOut(wanted, api, brought);
+  const changes = changesOf(wanted, is?.body, is ? wouldBe : wanted.body);
   return { wanted, action: is ? (changes.length > 0 ? 'change' : 'none') : 'create', changes, standing: is?.standing };
-}
-
-/** A rule as the API would save it, which thereby looks at it as if it did. */
-async function proposed({ kind, id, rule = '', body }: Wanted, api: Api): Promise<Wanted['body']> {
-  if (kind !== 'Strategy') return body;
-  const path = { clusterId: id, rule };
-  const call = api.POST('/clusters/{clusterId}/strategies/{rule}/preview', {
-    params: { path },
-    body: { strategy: body as StrategySettings, count: 1 },
-  });
-  const { strategy } = (await answered(call)).data;
-  // What the file leaves out stays, and is no change.
-  return Object.fromEntries(Object.keys(body).map((field) => [field, strategy[field as keyof typeof strategy]]));
 }
 
 async function standingOf({ kind, id, rule = '' }: Wanted, api: Api): Promise<Standing | undefined> {
@@ -96,44 +97,18 @@ export async function carryOut({ wanted, standing }: Planned, api: Api): Promise
   try {
     if ((await standingOf(wanted, api))?.standing !== standing)
       throw new CommandError('Somebody changed it meanwhile; it was left as it is. Compare again.');
-    await save(wanted, api);
+    await put(wanted, api);
   } catch (error) {
-    throw new CommandError(toSentence(error, wanted), error instanceof CommandError ? error.exitCode : EXIT.failed);
+    throw toFault(error, wanted);
   }
 }
 
-async function save({ kind, id, rule = '', body }: Wanted, api: Api): Promise<unknown> {
-  switch (kind) {
-    case 'Storage':
-      return answered(
-        api.PUT('/storages/{storageId}', { params: { path: { storageId: id } }, body: body as StorageBody }),
-      );
-    case 'Cluster': {
-      const fields = body as unknown as ClusterBody;
-      return answered(api.PUT('/clusters/{clusterId}', { params: { path: { clusterId: id } }, body: fields }));
-    }
-    case 'FleetStrategy': {
-      const strategy = body as FleetStrategySettings;
-      return answered(api.PUT('/strategies/{name}', { params: { path: { name: id } }, body: { strategy } }));
-    }
-    case 'Strategy': {
-      const path = { clusterId: id, rule };
-      const strategy = body as StrategySettings;
-      return answered(api.PUT('/clusters/{clusterId}/strategies/{rule}', { params: { path }, body: { strategy } }));
-    }
-  }
-}
-
-/** What went wrong with a document, at the line of the field that the API names. @throws what no document is to blame for */
-function toSentence(error: unknown, wanted: Wanted): string {
+/** What went wrong with a document, each at its line. @throws what no document is to blame for */
+function toFault(error: unknown, wanted: Wanted): CommandError {
   if (!(error instanceof CommandError)) throw error;
-  const isAnswer = error instanceof ApiError && error.status !== undefined;
-  if (error instanceof ApiError && (!isAnswer || error.exitCode === EXIT.denied || error.passing)) throw error;
-  const [bad] = error instanceof ApiError ? error.fields : [];
-  const path =
-    bad?.field
-      .replace(/^(strategy|cluster|storage)\./, '')
-      .split(/[.[\]]+/)
-      .filter(Boolean) ?? [];
-  return `${wanted.at(path)}: ${nameOf(wanted)}: ${error.message}`;
+  const isRefusal = error instanceof ApiError && error.status !== undefined && error.status !== 401 && !error.passing;
+  if (error instanceof ApiError && !isRefusal) throw error;
+  const faults = error instanceof ApiError ? faultsOf(error, wanted) : [{ path: [], sentence: error.message }];
+  const lines = faults.map(({ path, sentence }) => `${wanted.at(path)}: ${nameOf(wanted)}: ${sentence}`);
+  return new CommandError(lines.join('\n'), error.exitCode);
 }

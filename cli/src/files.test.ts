@@ -1,5 +1,6 @@
 /** `apply` and `diff`, against the schemas that the gateway has and a server that keeps what is put into it. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cluster } from './testing/records.ts';
@@ -19,7 +20,12 @@ beforeEach(async () => {
 afterEach(() => line[Symbol.asyncDispose]());
 const write = (text: string) => writeFileSync(join(line.folder, 'fleet.yaml'), text);
 const run = (...args: string[]) => line.run([...args, '-f', 'fleet.yaml']);
-const puts = () => line.asked.filter(({ method }) => method === 'PUT').map(({ path, body }) => [path, body]);
+const DRY_RUN = '?validateOnly=true';
+const puts = () =>
+  line.asked
+    .filter(({ method, path }) => method === 'PUT' && !path.endsWith(DRY_RUN))
+    .map(({ path, body }) => [path, body]);
+const dryRuns = () => line.asked.filter(({ path }) => path.endsWith(DRY_RUN)).map(({ path }) => path.split('?')[0]);
 
 const CLUSTER = `kind: Cluster
 id: orders
@@ -70,6 +76,11 @@ describe('a file with a mistake', () => {
     ['a list', '- kind: Cluster\n', /^fleet\.yaml:1: it must be a mapping/],
     ['one thing twice', `${CLUSTER}---\n${CLUSTER}`, /^fleet\.yaml:9: Cluster orders stands in fleet\.yaml:1 already/],
     ['a revision of a cluster', `${CLUSTER}revision: 1\n`, /^fleet\.yaml:8: a Cluster has no revision/],
+    [
+      'a rule twice, in other letters',
+      'kind: Strategy\nclusterId: a\nrule: Nightly\n---\nkind: Strategy\nclusterId: a\nrule: nightly\n',
+      /^fleet\.yaml:5: Strategy a nightly stands in fleet\.yaml:1 already/,
+    ],
     ['nothing', '', /^fleet\.yaml: it holds no document/],
   ])('such as %s is named with its line, and nothing is applied', async (_, text, sentence) => {
     write(`${text}`);
@@ -92,9 +103,10 @@ describe('apply', () => {
   it('makes what is not there in the order in which it is needed, and what differs as the file says', async () => {
     let now = cluster({ version: '8.4.0', brOptions: { rateLimit: 5, concurrency: 0, compression: '', filters: [] } });
     line.answers['GET /clusters/orders'] = () => ({ cluster: now });
-    line.answers['PUT /clusters/orders'] = ({ body }) => {
-      now = cluster(body);
-      return { cluster: now };
+    line.answers['PUT /clusters/orders'] = ({ path, body }) => {
+      const saved = cluster(body);
+      if (!path.endsWith(DRY_RUN)) now = saved;
+      return { cluster: saved };
     };
     line.answers['PUT /storages/nfs'] = ({ body }) => ({ storage: { id: 'nfs', ...body } });
     write(`${CLUSTER}---\nkind: Storage\nid: nfs\ntype: local\npath: /mnt/backup\n`);
@@ -131,6 +143,7 @@ describe('apply', () => {
       looked += 1;
       return { cluster: cluster({ version: '8.4.0', updateTime: `2026-01-02T10:00:0${looked}.000Z` }) };
     };
+    line.answers['PUT /clusters/orders'] = ({ body }) => ({ cluster: cluster(body) });
     line.answers['PUT /strategies/nightly'] = () => ({ strategy: {} });
     write(`${CLUSTER}---\nkind: FleetStrategy\nname: nightly\nselector: {env: prod}\n`);
     const { code, stderr } = await run('apply');
@@ -143,16 +156,143 @@ describe('apply', () => {
     expect(puts().map(([path]) => path)).toEqual(['/strategies/nightly']);
   });
 
-  it('names the line of a field that the API does not take', async () => {
-    line.answers['PUT /clusters/orders'] = (_, response) =>
-      fail(response, 400, 'pd.0 must be host:port.', {
-        details: { fields: [{ field: 'pd.0', description: 'must be host:port' }] },
-      });
-    write(CLUSTER.replace('10.0.0.1:2379', 'nowhere'));
+  const bad = (response: ServerResponse, ...fields: [field: string, description: string][]) =>
+    fail(response, 400, 'bad', { details: { fields: fields.map(([field, description]) => ({ field, description })) } });
+  const unknown = (response: ServerResponse, code: number, message: string) => fail(response, 404, message, { code });
+
+  it.each(['apply', 'diff'])(
+    'tells all at once what the API would refuse, each at its line, before %s',
+    async (verb) => {
+      line.answers['PUT /clusters/orders'] = (_, response) =>
+        bad(response, ['pd[0]', 'must be host:port'], ['version', 'must be a version']);
+      line.answers['PUT /strategies/nightly'] = (_, response) =>
+        bad(response, ['strategy.backupDate', '"Fryday" is no weekday']);
+      line.answers['PUT /clusters/stock/strategies/default'] = (_, response) =>
+        unknown(response, 20600, 'There is no storage s3.');
+      line.answers['PUT /storages/nfs'] = (_, response) => fail(response, 403, 'Storages are for admins.');
+      write(
+        `${CLUSTER.replace('10.0.0.1:2379', 'nowhere')}---
+kind: FleetStrategy
+name: nightly
+selector: {env: prod}
+backupDate: Fryday
+---
+kind: Strategy
+clusterId: stock
+period: "1:00-2:00"
+storageId: s3
+---
+kind: Storage
+id: nfs
+type: local
+path: /mnt/backup
+`,
+      );
+      const { code, stderr } = await run(verb);
+      expect([code, stderr.split('\n').sort()]).toEqual([
+        2,
+        [
+          '',
+          'Nothing was changed.',
+          'fleet.yaml:12: FleetStrategy nightly: backupDate "Fryday" is no weekday.',
+          'fleet.yaml:17: Strategy stock default: There is no storage s3.',
+          'fleet.yaml:19: Storage nfs: Storages are for admins.',
+          'fleet.yaml:4: Cluster orders: pd[0] must be host:port.',
+          'fleet.yaml:5: Cluster orders: version must be a version.',
+        ],
+      ]);
+      expect([puts(), dryRuns()]).toEqual([[], expect.arrayContaining(['/storages/nfs', '/strategies/nightly'])]);
+    },
+  );
+
+  it('tells beside what the schemas say what the API says of the other documents', async () => {
+    line.answers['PUT /strategies/nightly'] = (_, response) => bad(response, ['strategy.period', 'is no window']);
+    write(`${CLUSTER}verison: 1\n---\nkind: FleetStrategy\nname: nightly\nperiod: "25:00-5:00"\n`);
     expect(await run('apply')).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('fleet.yaml:4: Cluster orders: pd.0 must be host:port.'),
+      code: 2,
+      stderr: expect.stringMatching(
+        /^fleet\.yaml:8: Cluster orders has no field "verison"[^\n]*\nfleet\.yaml:12: FleetStrategy nightly: period is no window\.\nNothing/,
+      ),
     });
+    expect(dryRuns()).toEqual(['/strategies/nightly']);
+  });
+
+  it('says where all of it is refused to the token', async () => {
+    line.answers['PUT /clusters/orders'] = (_, response) => fail(response, 403, 'That is for admins.');
+    write(CLUSTER);
+    expect(await run('apply')).toMatchObject({ code: 4, stderr: expect.stringContaining('That is for admins.') });
+  });
+
+  it('takes for no fault that a document names what the same files bring, and tries what else it says', async () => {
+    const saved: string[] = [];
+    // As the API does: fields first, then the cluster, then the storage.
+    const registered = new Set<string>();
+    line.answers['PUT /storages/nfs'] = ({ path, body }) => {
+      if (!path.endsWith(DRY_RUN)) saved.push('nfs');
+      return { storage: { id: 'nfs', ...body } };
+    };
+    line.answers['PUT /clusters/orders'] = ({ path, body }, response) => {
+      if (body.storageId !== 'archive' && !saved.includes('nfs')) return unknown(response, 20600, 'No such storage.');
+      if (!path.endsWith(DRY_RUN)) registered.add('orders');
+      return { cluster: cluster(body) };
+    };
+    line.answers['PUT /clusters/orders/strategies/weekly'] = ({ body: { strategy } }, response) => {
+      if (strategy.backupDate === 'Fryday') return bad(response, ['strategy.backupDate', 'is no weekday']);
+      if (!registered.has('orders')) return unknown(response, 10003, 'There is no cluster orders.');
+      return { strategy };
+    };
+    line.answers['PUT /strategies/nightly'] = ({ body: { strategy } }, response) => {
+      if (strategy.storageId === 'nfs' && !saved.includes('nfs')) return unknown(response, 20600, 'No such storage.');
+      if (strategy.rule === 'b') return bad(response, ['strategy.rule', 'was settled as "a"']);
+      return { strategy };
+    };
+    const text = (rule: string, storageId: string, fleetRule = 'a') => `kind: Strategy
+clusterId: orders
+rule: weekly
+backupDate: ${rule}
+storageId: ${storageId}
+---
+${CLUSTER}---
+kind: FleetStrategy
+name: nightly
+rule: ${fleetRule}
+storageId: nfs
+---
+kind: Storage
+id: nfs
+type: local
+path: /mnt/backup
+`;
+    for (const [wrong, fault] of [
+      [text('Fryday', 'nfs'), /^fleet\.yaml:4: Strategy orders weekly: backupDate is no weekday\.$/m],
+      [text('Friday', 'elsewhere'), /^fleet\.yaml:5: Strategy orders weekly: No such storage\.$/m],
+      [text('Friday', 'nfs', 'b'), /^fleet\.yaml:17: FleetStrategy nightly: rule was settled as "a"\.$/m],
+    ] as const) {
+      write(wrong);
+      const { code, stderr } = await run('apply');
+      expect([code, stderr]).toEqual([2, expect.stringMatching(fault)]);
+      expect(stderr.trim().split('\n')).toHaveLength(2);
+    }
+    expect(puts()).toEqual([]);
+    for (const storageId of ['nfs', 'archive']) {
+      write(text('Friday', storageId));
+      expect((await run('diff')).code, storageId).toBe(1);
+    }
+    expect(await run('apply')).toMatchObject({ code: 0, stderr: '4 changes made.\n' });
+  });
+
+  it('changes nothing where Tidemark would take a dry run for a save', async () => {
+    line.answers['GET /openapi.json'] = (_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(DOCUMENT.toString('utf8').replaceAll('"validateOnly"', '"other"'));
+      return undefined;
+    };
+    write(CLUSTER);
+    expect(await run('apply', '--dry-run')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('knows no dry run of a save'),
+    });
+    expect(line.asked.map(({ path }) => path)).toEqual(['/openapi.json']);
   });
 
   it('changes a strategy at its revision only, and compares it as the API would save it', async () => {
@@ -165,9 +305,7 @@ describe('apply', () => {
       retention: { keepLast: 7 },
     };
     line.answers['GET /clusters/orders/strategies/default'] = () => ({ strategy });
-    line.answers['POST /clusters/orders/strategies/default/preview'] = () => ({
-      strategy: { ...strategy, revision: 0 },
-    });
+    line.answers['PUT /clusters/orders/strategies/default'] = () => ({ strategy: { ...strategy, revision: 4 } });
     write('kind: Strategy\nclusterId: orders\nrevision: 3\nbackupDate: " monday,Monday"\n');
     expect((await run('diff')).code).toBe(0);
     write('kind: Strategy\nclusterId: orders\nrevision: 2\nbackupDate: Monday\n');

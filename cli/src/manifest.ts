@@ -20,6 +20,8 @@ export interface Wanted {
   readonly body: Readonly<Record<string, unknown>>;
   /** Of a strategy, which must be at that revision to be changed. */
   readonly revision?: number;
+  /** What is wrong with it already: sentences with file and line. */
+  readonly problems: readonly string[];
   /** Where a field of it stands, such as `fleet.yaml:7`. @param path of names and places in lists; of the whole where it is empty */
   at(path: readonly string[]): string;
 }
@@ -29,7 +31,7 @@ export type Schemas = Readonly<Record<string, object>>;
 
 export interface ReadManifest {
   readonly wanted: readonly Wanted[];
-  /** Sentences with file and line; with any of them nothing may be applied. */
+  /** Sentences with file and line, of what does not even say what it is about. */
   readonly problems: readonly string[];
 }
 
@@ -59,10 +61,10 @@ export function readManifest(file: string, text: string, schemas: Schemas, compi
     }
     if (document.contents === null) continue;
     const read = readDocument(document, at, schemas, compile);
-    problems.push(...read.problems);
-    if (read.wanted) wanted.push(read.wanted);
+    if ('problem' in read) problems.push(read.problem);
+    else wanted.push(read);
   }
-  return { wanted, problems: [...problems, ...repeats(wanted)] };
+  return { wanted, problems };
 }
 
 function readDocument(
@@ -70,35 +72,41 @@ function readDocument(
   at: Wanted['at'],
   schemas: Schemas,
   compile: Compile,
-): { readonly wanted?: Wanted; readonly problems: readonly string[] } {
+): Wanted | { readonly problem: string } {
   const value = toValue(document);
-  if (typeof value === 'string') return { problems: [`${at([])}: ${value}`] };
+  if (typeof value === 'string') return { problem: `${at([])}: ${value}` };
   const { kind: kindName, revision, ...fields } = value;
   const kind = KINDS.find((one) => one === kindName);
-  if (!kind) return { problems: [`${at(['kind'])}: kind must be one of ${KINDS.join(', ')}.`] };
+  if (!kind) return { problem: `${at(['kind'])}: kind must be one of ${KINDS.join(', ')}.` };
   const name = NAMES[kind];
   const { [name]: id, ...rest } = fields;
   if (typeof id !== 'string' || !isId(id))
-    return {
-      problems: [`${at([name])}: ${name} must name the ${kind}: 1 to 64 letters, digits, underscores or dashes.`],
-    };
+    return { problem: `${at([name])}: ${name} must name the ${kind}: 1 to 64 letters, digits, underscores or dashes.` };
   const { rule = DEFAULT_RULE, ...body } = kind === 'Strategy' ? rest : { ...rest };
-  if (typeof rule !== 'string' || !isId(rule))
-    return { problems: [`${at(['rule'])}: rule must be the name of a rule.`] };
+  if (typeof rule !== 'string' || !isId(rule)) return { problem: `${at(['rule'])}: rule must be the name of a rule.` };
   const own = kind === 'FleetStrategy' ? rest : body;
-  const problems = wrongRevision(kind, revision, at);
-  const schema = schemaOf(kind, own, schemas);
-  if (typeof schema === 'object')
-    return { problems: [...problems, `${at([schema.field])}: ${schema.field} ${schema.what}.`] };
-  const validate = compile(schema);
-  if (!validate(withoutNulls(own)))
-    problems.push(...(validate.errors ?? []).map((error) => toProblem(error, `${kind} ${id}`, schema, schemas, at)));
-  const wanted: Wanted = {
-    ...{ kind, id, body: own, at },
+  const problems = [...wrongRevision(kind, revision, at), ...wrongFields(kind, id, own, schemas, compile, at)];
+  return {
+    ...{ kind, id, body: own, at, problems: [...new Set(problems)] },
     ...(kind === 'Strategy' && { rule }),
     ...(typeof revision === 'number' && { revision }),
   };
-  return { wanted, problems: [...new Set(problems)] };
+}
+
+/** What of a body is not as the API's schema has it. */
+function wrongFields(
+  kind: Kind,
+  id: string,
+  body: Record<string, unknown>,
+  schemas: Schemas,
+  compile: Compile,
+  at: Wanted['at'],
+): string[] {
+  const schema = schemaOf(kind, body, schemas);
+  if (typeof schema === 'object') return [`${at([schema.field])}: ${schema.field} ${schema.what}.`];
+  const validate = compile(schema);
+  if (validate(withoutNulls(body))) return [];
+  return (validate.errors ?? []).map((error) => toProblem(error, `${kind} ${id}`, schema, schemas, at));
 }
 
 function toValue(document: Document.Parsed): Record<string, unknown> | string {
@@ -153,13 +161,14 @@ function toProblem(error: ErrorObject, what: string, schema: string, schemas: Sc
   return `${at(path)}: ${path.join('.') || what} ${error.message ?? 'is wrong'}${values}.`;
 }
 
-function repeats(wanted: readonly Wanted[]): string[] {
+/** Sentences about what stands in files twice; names of rules that differ only in case are the same. */
+export function repeatsOf(wanted: readonly Wanted[]): string[] {
   const seen = new Map<string, Wanted>();
   return wanted.flatMap((one) => {
-    const name = nameOf(one);
-    const first = seen.get(name);
-    seen.set(name, first ?? one);
-    return first ? [`${one.at([])}: ${name} stands in ${first.at([])} already.`] : [];
+    const key = nameOf({ ...one, ...(one.rule !== undefined && { rule: one.rule.toLowerCase() }) });
+    const first = seen.get(key);
+    seen.set(key, first ?? one);
+    return first ? [`${one.at([])}: ${nameOf(one)} stands in ${first.at([])} already.`] : [];
   });
 }
 

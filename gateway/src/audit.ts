@@ -7,6 +7,7 @@ import { MAX_WAITING_AUDIT_LINES } from '@tidemark/limits/limits';
 import { counter } from '@tidemark/service-kit/metrics';
 import type { FastifyRequest } from 'fastify';
 import { auditLog, log } from './logger.ts';
+import { isDryRun } from './rest/dry-run.ts';
 
 /** What is written of a mutation: names and ids, and never a value of its body. */
 export interface AuditLine {
@@ -138,10 +139,10 @@ function createAuditFile(file: string) {
   };
 }
 
-/** The audit line of a request that was answered, if it asked for a mutation. */
+/** The audit line of a request that was answered, if it asked for a mutation; a dry run asks for none. */
 export function auditLineOf(request: FastifyRequest, status: number): AuditLine | undefined {
   const what = request.routeOptions.config?.audit;
-  if (what === undefined) return undefined;
+  if (what === undefined || isDryRun(request)) return undefined;
   const caller: { readonly name: string; readonly tokenId: string } | undefined = request.caller;
   return {
     what,

@@ -4,7 +4,7 @@ import { MAX_APPLIED_BYTES } from '@tidemark/limits/limits';
 import { readFileWithinSync, whyUnread } from '@tidemark/service-kit/bounded-read';
 import { type Planned, plan } from '../apply.ts';
 import { CommandError, UsageError } from '../exit.ts';
-import { nameOf, readManifest, type Schemas, type Wanted } from '../manifest.ts';
+import { nameOf, readManifest, repeatsOf, type Schemas, type Wanted } from '../manifest.ts';
 import { toTexts } from '../options.ts';
 import { createCompile } from '../schemas.ts';
 import type { Session } from '../session.ts';
@@ -22,26 +22,42 @@ export const FORMAT = `A file is YAML with one or several documents. Each begins
 /** The option that names files. */
 export const FILE = ['-f, --file <file>', 'a file, or - for standard input; may be given again', toTexts] as const;
 
-/** Reads files, and compares them with what is there. @throws UsageError where anything is wrong in any of them */
+/** What is looked at of the API's OpenAPI document. */
+interface Described {
+  readonly components?: { readonly schemas?: Schemas };
+  readonly paths?: {
+    readonly [path: string]: { readonly put?: { readonly parameters?: readonly { readonly name?: string }[] } };
+  };
+}
+
+/** Reads files, tries them, and compares them with what is there. @throws CommandError where anything is wrong in any of them */
 export async function planFiles(files: readonly string[], session: Session): Promise<Planned[]> {
   const { api } = session;
   const texts: { file: string; text: string }[] = [];
   for (const file of files) texts.push({ file, text: await textOf(file, session) });
   // The schemas are those of the server that it is applied to.
   const { data } = await api.GET('/openapi.json');
-  const { components } = (data ?? {}) as { readonly components?: { readonly schemas?: Schemas } };
+  const { components, paths } = (data ?? {}) as Described;
   const schemas = components?.schemas;
   if (!schemas) throw new CommandError('Tidemark does not say what its API takes: is it of another version?');
+  // An earlier one would pass over the parameter, and save.
+  const { parameters = [] } = paths?.['/clusters/{clusterId}']?.put ?? {};
+  if (!parameters.some(({ name }) => name === 'validateOnly'))
+    throw new CommandError(
+      'This Tidemark knows no dry run of a save: it is of an earlier version than the command line. Nothing was changed.',
+    );
   const compile = createCompile(schemas);
   const manifests = texts.map(({ file, text }) =>
     readManifest(file === '-' ? 'standard input' : file, text, schemas, compile),
   );
-  const problems = manifests.flatMap((one) => one.problems);
-  if (problems.length > 0) throw new UsageError(`${problems.join('\n')}\nNothing was changed.`);
-  return await plan(
-    manifests.flatMap(({ wanted }): readonly Wanted[] => wanted),
-    api,
-  );
+  const wanted = manifests.flatMap((one): readonly Wanted[] => one.wanted);
+  // Others may name what cannot be read: none is tried.
+  const unclear = [...manifests.flatMap(({ problems }) => problems), ...repeatsOf(wanted)];
+  if (unclear.length > 0) {
+    const problems = [...unclear, ...wanted.flatMap((one) => one.problems)];
+    throw new UsageError(`${problems.join('\n')}\nNothing was changed.`);
+  }
+  return await plan(wanted, api);
 }
 
 async function textOf(file: string, { folder, input }: Pick<Session, 'folder' | 'input'>): Promise<string> {

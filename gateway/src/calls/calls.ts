@@ -23,7 +23,6 @@ import { putCluster } from './put-cluster.ts';
 import { putStorage } from './put-storage.ts';
 import { readBackupLog } from './read-backup-log.ts';
 import { readRestoreLog } from './read-restore-log.ts';
-import { saveFleetStrategy } from './save-fleet-strategy.ts';
 import { saveStrategy } from './save-strategy.ts';
 import { search } from './search.ts';
 import { startBackup } from './start-backup.ts';
@@ -60,7 +59,6 @@ export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
   saveStrategy,
   deleteStrategy,
   listFleetStrategies,
-  saveFleetStrategy,
   listFleet,
   watchFleet,
   listOccurrences,

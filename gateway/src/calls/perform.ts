@@ -121,8 +121,9 @@ async function noteCluster<Response extends object>(scope: RequestScope, answer:
   }
 }
 
-/** The name of the change that a request asks for, if it does, for its audit line. */
+/** The name of the change that a request asks for, if it does, for its audit line; a dry run asks for none. */
 export function auditName<Name extends CallName>(name: Name, request: RequestOf<Name>): string | undefined {
+  if ('validateOnly' in request && request.validateOnly) return undefined;
   const { audit } = stepsOf(name);
   return audit ? audit(request) : CALLS[name].audit;
 }

@@ -7,15 +7,6 @@ import type { FleetStrategy } from '@tidemark/protocol/connect/tidemark/strategy
 import { leftOut } from './left-out.ts';
 import { type CallDependencies, callOptions, extraCallOptions, type RequestScope } from './scope.ts';
 
-/** A storage that a strategy for labels is to write to; it must only be there. @throws AppError `storage_not_found` */
-export async function requireStorage(
-  storageId: string,
-  scope: RequestScope,
-  dependencies: CallDependencies,
-): Promise<void> {
-  await dependencies.backends.registry.getStorage({ id: storageId }, callOptions(scope, dependencies));
-}
-
 /**
  * Looks before a storage is closed to clusters: nothing that writes to it may be left behind. What may not use it already
  * is no reason.

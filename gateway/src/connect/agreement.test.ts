@@ -354,10 +354,18 @@ describe('the audit line', () => {
       await outcomeOf(client.listBackups({}, as('admin')));
       await outcomeOf(client.startBackup({ clusterId: CLUSTER }, as('viewer')));
       await outcomeOf(client.startBackup({ clusterId: CLUSTER }, as(null)));
-      await outcomeOf(
-        gateway.client(StrategyService, protocol).saveStrategy({ clusterId: CLUSTER, validateOnly: true }, as('admin')),
-      );
-      await vi.waitFor(() => expect(said('call answered')).toHaveLength(4));
+      const [strategies, registry] = [
+        gateway.client(StrategyService, protocol),
+        gateway.client(RegistryService, protocol),
+      ];
+      const dryRuns = [
+        strategies.saveStrategy({ clusterId: CLUSTER, validateOnly: true }, as('admin')),
+        strategies.saveFleetStrategy({ name: 'prod', validateOnly: true }, as('admin')),
+        registry.putCluster({ cluster: { id: CLUSTER, storageId: 'nfs' }, validateOnly: true }, as('admin')),
+        registry.putStorage({ storage: { id: 'nfs' }, validateOnly: true }, as('admin')),
+      ];
+      for (const dryRun of dryRuns) await outcomeOf(dryRun);
+      await vi.waitFor(() => expect(said('call answered')).toHaveLength(3 + dryRuns.length));
       const of = { what: 'start backup', from: '127.0.0.1', requestId: 'r-1' };
       expect(lines(), protocol).toEqual([
         // Nothing of the body was read: the token alone decided.

@@ -57,10 +57,11 @@ export function clusterRoutes(app: FastifyInstance, dependencies: CallDependenci
     method: 'PUT',
     path: CLUSTER,
     operation: operations.putCluster,
-    toRequest({ params, body }) {
+    toRequest({ params, query, body }) {
       const { tls, brOptions, labels, purpose, restore, ...fields } = body;
       const options = toBrOptions(brOptions);
       return {
+        ...query,
         cluster: {
           ...fields,
           id: params.clusterId,

@@ -107,11 +107,11 @@ describe('a strategy for labels', () => {
   });
 
   it('is not saved with a storage that is not registered', async () => {
-    gateway.answers.getStorage = async () => {
+    gateway.answers.saveFleetStrategy = async () => {
       throw new AppError('storage_not_found', 'There is none.');
     };
     expectFailure(await gateway.ask('PUT', PROD, { body: { strategy: { storageId: 's3' } } }), 404, 20600);
-    expect(gateway.calls.map(({ method }) => method)).toEqual(['getStorage']);
+    expect(gateway.calls.map(({ method }) => method)).toEqual(['saveFleetStrategy']);
   });
 
   it('is deleted, and is a 404 with 20606 when there is none', async () => {

@@ -34,7 +34,7 @@ export function fleetStrategyRoutes(app: FastifyInstance, dependencies: CallDepe
     path: '/strategies/:name',
     operation: operations.saveFleetStrategy,
     failureNumber: SAVE_STRATEGY_FAILED,
-    toRequest({ params: { name }, body: { strategy } }) {
+    toRequest({ params: { name }, query, body: { strategy } }) {
       if (strategy.name && strategy.name !== name)
         throw invalidArgument([
           { field: 'strategy.name', description: `must be left out or be ${name}, the name of the path` },
@@ -42,6 +42,7 @@ export function fleetStrategyRoutes(app: FastifyInstance, dependencies: CallDepe
       const { timeZone, selector, priority, rule } = strategy;
       return {
         name,
+        ...query,
         ...toSettings(strategy),
         // Here "" means something: the zone of each cluster.
         ...(timeZone !== undefined && { timeZone: timeZone ?? '' }),

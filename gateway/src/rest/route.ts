@@ -11,6 +11,7 @@ import type { Audited, CallDependencies } from '../calls/scope.ts';
 import type { RequestInit, RequestOf, ResponseOf, Steps } from '../calls/steps.ts';
 import type { Place } from '../edge/in-flight.ts';
 import type { Caller } from '../identity/caller.ts';
+import { refuseMistakenDryRun } from './dry-run.ts';
 import { type Page, success } from './envelope.ts';
 import type { Operation } from './operation.ts';
 import { bodyObject, parse } from './validate.ts';
@@ -100,6 +101,7 @@ export function route<const Op extends CallOperation>(
       ...(answerMs !== undefined && { answerMs }),
     },
     handler: async (request) => {
+      if (audit !== undefined) refuseMistakenDryRun(operation, request.query);
       const read = readerOf(operation, request);
       const asked = askedOf(operation, read, () => toRequest(read));
       const { data, page } = await toView(

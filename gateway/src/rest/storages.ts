@@ -57,7 +57,8 @@ export function storageRoutes(app: FastifyInstance, dependencies: CallDependenci
     method: 'PUT',
     path: STORAGE,
     operation: operations.putStorage,
-    toRequest: ({ params, request }) => ({
+    toRequest: ({ params, query, request }) => ({
+      ...query,
       storage: { ...toStorage(bodyObject(request.body)), id: params.storageId },
     }),
     toView: ({ storage }) => ({ data: { storage: storage && toStorageView(storage) } }),

@@ -44,16 +44,16 @@ export function strategyRoutes(app: FastifyInstance, dependencies: CallDependenc
   });
 }
 
-type OfCluster = Pick<ReadOf<typeof operations.saveStrategy>, 'params' | 'request'>;
+type OfCluster = Pick<ReadOf<typeof operations.saveStrategy>, 'params' | 'query' | 'request'>;
 
 /**
  * Reads the save of a rule.
  *
  * @param rule of the path; undefined to make the one that the body names
  */
-export function saveRequest({ params: { clusterId }, request }: OfCluster, rule: string | undefined) {
+export function saveRequest({ params: { clusterId }, query, request }: OfCluster, rule: string | undefined) {
   const wanted = parseRule(bodyObject(request.body), clusterId, rule);
-  return { clusterId, rule: wanted.rule, createOnly: rule === undefined, ...wanted.settings };
+  return { clusterId, rule: wanted.rule, createOnly: rule === undefined, ...query, ...wanted.settings };
 }
 
 type Saved = ResponseOf<'saveStrategy'>;

@@ -104,6 +104,38 @@ it('names every bad field of a cluster and of a storage', async () => {
     ).rejects.toMatchObject({ code: 'invalid_argument', details: { fields: [{ field: 'path' }] } });
 });
 
+it('answers a dry run as it would a registration, and registers nothing', async () => {
+  const dryRun = { validateOnly: true };
+  const id = `${clusterId}-new`;
+  const cluster = Cluster.create({ id, pd: ['http://pd-0:2379'], version: 'v8.5.0', storageId: 'local' });
+  expect((await registry().putCluster({ cluster, ...dryRun })).cluster).toMatchObject({
+    ...{ id, name: id, pd: ['pd-0:2379'], version: '8.5.0', pool: 'default' },
+  });
+  await expect(registry().getCluster({ id })).rejects.toMatchObject({ code: 'cluster_not_found' });
+  const badly = { ...cluster, pd: ['nowhere'], storageId: 'none' };
+  await expect(registry().putCluster({ cluster: badly, ...dryRun })).rejects.toMatchObject({
+    details: { fields: [{ field: 'pd[0]' }] },
+  });
+  const elsewhere = { ...cluster, storageId: 'none' };
+  await expect(registry().putCluster({ cluster: elsewhere, ...dryRun })).rejects.toMatchObject({
+    code: 'storage_not_found',
+  });
+
+  const { cluster: stored } = await registry().getCluster({ id: clusterId });
+  const changed = Cluster.create({ ...stored, labels: { env: 'prod' } });
+  expect((await registry().putCluster({ cluster: changed, ...dryRun })).cluster).toMatchObject({
+    ...{ labels: { env: 'prod' }, createTime: stored?.createTime },
+  });
+  expect((await registry().getCluster({ id: clusterId })).cluster).toEqual(stored);
+
+  const { storage: local } = await registry().getStorage({ id: 'local', clusterId: '' });
+  const closed = Storage.create({ ...local, usableBy: { clusters: ['another'], labels: {} } });
+  await expect(registry().putStorage({ storage: closed, ...dryRun })).rejects.toMatchObject({ code: 'storage_in_use' });
+  const limited = Storage.create({ ...local, maxConcurrent: 7 });
+  expect((await registry().putStorage({ storage: limited, ...dryRun })).storage?.maxConcurrent).toBe(7);
+  expect((await registry().getStorage({ id: 'local', clusterId: '' })).storage).toEqual(local);
+});
+
 it('keeps a cluster with an active backup and a storage that is used, and knows unknown ones', async () => {
   await start();
   await expect(registry().deleteCluster({ id: clusterId })).rejects.toMatchObject({ code: 'cluster_in_use' });

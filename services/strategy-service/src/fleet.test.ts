@@ -21,7 +21,7 @@ import { storeLog } from './logger.ts';
 import { createQuarantines } from './quarantines.ts';
 import { type RunningStrategyService, startStrategyService } from './service.ts';
 import { createStrategyStore } from './strategy-store.ts';
-import { serveRegistry } from './testing/registry-peer.ts';
+import { type RegistryPeer, serveRegistry } from './testing/registry-peer.ts';
 
 const ALL_DAYS = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
 const WAIT = { timeout: 15_000, interval: 50 };
@@ -32,9 +32,10 @@ describe('a strategy for labels', () => {
   const copies: RunningStrategyService[] = [];
   const signal = new AbortController().signal;
   let parts: FleetDependencies;
+  let registry: RegistryPeer;
 
   beforeAll(async () => {
-    const registry = stack.use(await serveRegistry());
+    registry = stack.use(await serveRegistry());
     for (let copy = 0; copy < 2; copy += 1)
       copies.push(
         stack.use(
@@ -169,6 +170,45 @@ describe('a strategy for labels', () => {
     expect(await saved()).toMatchObject({ applied: false });
     await allTold();
     expect(await saved()).toMatchObject({ applied: true, clusters: 9 });
+  });
+
+  it('answers a dry run as it would a save, and stores nothing', async () => {
+    const dryRun = async (fields: Partial<SaveFleetStrategyRequest>) => {
+      const request = SaveFleetStrategyRequest.create({ name: 'all-prod', validateOnly: true, ...fields });
+      return (await strategies().saveFleetStrategy(request)).fleetStrategy;
+    };
+    const stored = () => parts.fleet.get('all-prod', signal);
+    expect(await dryRun({ selector: { env: 'prod' }, days: ' friday', period: '1:00-2:00' })).toMatchObject({
+      ...{ name: 'all-prod', days: ['Friday'], revision: 1n, clusters: 0 },
+    });
+    await expect(dryRun({ days: 'Friday' })).rejects.toMatchObject({
+      details: { fields: [{ field: 'strategy.selector' }] },
+    });
+    expect(await stored()).toBeUndefined();
+
+    await saveFleet('all-prod');
+    const before = await stored();
+    expect(await dryRun({ priority: 3 })).toMatchObject({ priority: 3, revision: 2n, days: ALL_DAYS.split(',') });
+    await expect(dryRun({ rule: 'nightly' })).rejects.toMatchObject({
+      details: { fields: [{ field: 'strategy.rule' }] },
+    });
+    expect(await stored()).toEqual(before);
+  });
+
+  it('is told what is wrong with its fields before its storage is looked for, which must be there', async () => {
+    registry.closed.add('gone');
+    const save = (fields: Partial<SaveFleetStrategyRequest>) =>
+      strategies().saveFleetStrategy(
+        SaveFleetStrategyRequest.create({ name: 'all-prod', storageId: 'gone', ...fields }),
+      );
+    await expect(save({ selector: { env: 'prod' }, days: 'Fryday' })).rejects.toMatchObject({
+      details: { fields: [{ field: 'strategy.backupDate' }] },
+    });
+    await expect(save({ days: 'Friday' })).rejects.toMatchObject({
+      details: { fields: [{ field: 'strategy.selector' }] },
+    });
+    await expect(save({ selector: { env: 'prod' } })).rejects.toMatchObject({ code: 'storage_not_found' });
+    expect(await parts.fleet.get('all-prod', signal)).toBeUndefined();
   });
 
   it('follows a cluster whose labels change, at once', async () => {

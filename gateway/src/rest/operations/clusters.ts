@@ -5,7 +5,7 @@ import { PURPOSE_NAMES } from '../cluster-purpose.ts';
 import type { Operation } from '../operation.ts';
 import { flag, Id, leftOut, leftOutOrFrom1, required } from '../validate.ts';
 import { BrOptions } from './br-options.ts';
-import { NoData, OfCluster, STORAGE_ID, time, WithLabels } from './common.ts';
+import { DryRun, NoData, OfCluster, STORAGE_ID, time, WithLabels } from './common.ts';
 
 const text = (what: string) =>
   leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
@@ -140,6 +140,7 @@ export const putCluster = {
   description:
     'Replaces what was there: what is left out is empty. While a restore has the cluster, its PD, TLS files and pool stay as they are.',
   params: OfCluster,
+  query: DryRun,
   body: Body,
   bodyExamples: {
     'what is needed': { pd: ['172.16.5.136:2379'], storageId: 'local' },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Operation } from '../operation.ts';
 import { FleetBody } from '../strategy-body.ts';
 import { Id } from '../validate.ts';
-import { counted, NoData, time } from './common.ts';
+import { counted, DryRun, NoData, time } from './common.ts';
 import { LENIENT, Settings } from './strategies.ts';
 
 /** A strategy for labels. */
@@ -88,6 +88,7 @@ export const saveFleetStrategy = {
   summary: 'Saves a strategy for labels',
   description: `Every cluster with these labels gets it as a rule. ${LENIENT}`,
   params: OfFleet,
+  query: DryRun,
   body: FleetBody,
   bodyExamples: {
     'all of production': {

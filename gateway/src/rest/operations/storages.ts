@@ -13,7 +13,7 @@ import {
 import { z } from 'zod';
 import type { Operation } from '../operation.ts';
 import { flag, Id, leftOut, leftOutOrFrom1, required, wholeNumber } from '../validate.ts';
-import { counted, NoData, OfStorage, STORAGE_ID, time } from './common.ts';
+import { counted, DryRun, NoData, OfStorage, STORAGE_ID, time } from './common.ts';
 
 const text = (what: string) =>
   leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
@@ -259,6 +259,7 @@ export const putStorage = {
   description:
     'Replaces what was there. Secrets are never sent: the workers have them, and `credentials` says where. `usableBy` that would leave out a cluster or a rule that writes to the storage is a 409 that names them.',
   params: OfStorage,
+  query: DryRun,
   body: z.union([...StorageFields.options, StorageUrl]),
   bodyExamples: {
     'a folder': { type: 'local', path: '/mnt/nfs' },

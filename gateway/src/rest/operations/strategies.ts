@@ -7,7 +7,17 @@ import { NewRuleBody, RetentionBody, RuleName, StrategyBody } from '../strategy-
 import { leftOut, leftOutOrFrom1 } from '../validate.ts';
 import { STARTED, Started } from './backups.ts';
 import { BrOptions } from './br-options.ts';
-import { CLUSTER_ID, counted, NoData, OfCluster, time, VerificationLevel, Warnings, WindowEnd } from './common.ts';
+import {
+  CLUSTER_ID,
+  counted,
+  DryRun,
+  NoData,
+  OfCluster,
+  time,
+  VerificationLevel,
+  Warnings,
+  WindowEnd,
+} from './common.ts';
 
 const STARTS = rulesOf('tidemark.scheduler.v1.PreviewStrategyRequest', 'count');
 
@@ -195,6 +205,7 @@ export const saveStrategy = {
   summary: 'SaveBackupStrategy: saves the strategy of a cluster',
   description: LENIENT,
   params: OfCluster,
+  query: DryRun,
   body: StrategyBody,
   bodyExamples: {
     'as documented': { strategy: { clusterId: 'test-tidb', backupDate: 'Tuesday,Wednesday', period: '7:00-9:00' } },
@@ -259,6 +270,7 @@ export const createRule = {
   summary: 'Makes a new rule, which the body names',
   description: `A rule that is there already is a 400. ${LENIENT}`,
   params: OfCluster,
+  query: DryRun,
   body: NewRuleBody,
   bodyExamples: { nightly: { strategy: { ...WANTED.strategy, rule: 'nightly' } } },
   answer: { data: SavedStrategy, example: { strategy: NIGHTLY } },
@@ -282,6 +294,7 @@ export const saveRule = {
   summary: 'Saves a rule, new or old',
   description: LENIENT,
   params: OfRule,
+  query: DryRun,
   body: StrategyBody,
   bodyExamples: { nightly: WANTED },
   answer: { data: SavedStrategy, example: { strategy: NIGHTLY } },

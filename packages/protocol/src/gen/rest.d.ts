@@ -3638,7 +3638,10 @@ export interface operations {
     };
     saveStrategy: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
+                validateOnly?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -3777,7 +3780,10 @@ export interface operations {
     };
     saveStrategyByPost: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
+                validateOnly?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -4173,7 +4179,10 @@ export interface operations {
     };
     createRule: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
+                validateOnly?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -4442,7 +4451,10 @@ export interface operations {
     };
     saveRule: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
+                validateOnly?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -5337,7 +5349,10 @@ export interface operations {
     };
     saveFleetStrategy: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
+                validateOnly?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -9341,7 +9356,10 @@ export interface operations {
     };
     putCluster: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
+                validateOnly?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -9808,7 +9826,10 @@ export interface operations {
     };
     putStorage: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
+                validateOnly?: boolean;
+            };
             header?: never;
             path: {
                 /**

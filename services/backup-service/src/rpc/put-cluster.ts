@@ -25,7 +25,7 @@ const DEFAULT_POOL = 'default';
 /** Registers a cluster or changes it; where `br` finds it and who serves it stay as they are while a restore has it. */
 export function putCluster({ registry, store, now }: Dependencies) {
   return async (
-    { cluster: asked, limitedCaller = false }: PutClusterRequest,
+    { cluster: asked, limitedCaller = false, validateOnly }: PutClusterRequest,
     { caller, requestId, sees, signal }: CallContext,
   ): Promise<PutClusterResponse> => {
     if (!asked) throw invalidArgument([{ field: 'cluster', description: 'must be set' }]);
@@ -52,24 +52,26 @@ export function putCluster({ registry, store, now }: Dependencies) {
     const wanted = { _id: cluster.id, labels: cluster.labels, ...(placedByLimited && { placedByLimited }) };
     if (!storage || !mayUseStorage(storage, wanted)) throw unusableStorage(cluster.storageId, cluster.id);
     const { id, name, pd, version, storageId, timeZone, labels, tls, brOptions } = cluster;
-    await registry.clusters.put(
-      id,
-      {
-        name: name || id,
-        pd,
-        version,
-        pool,
-        storageId,
-        timeZone,
-        labels,
-        tls,
-        brOptions: brOptions && toStoredBrOptions(brOptions),
-        purpose: fromPurposeMessage(cluster.purpose),
-        restore: cluster.restore?.strictLoss ? { strictLoss: true } : undefined,
-        placedByLimited,
-      },
-      now(),
-    );
+    const fields = {
+      name: name || id,
+      pd,
+      version,
+      pool,
+      storageId,
+      timeZone,
+      labels,
+      tls,
+      brOptions: brOptions && toStoredBrOptions(brOptions),
+      purpose: fromPurposeMessage(cluster.purpose),
+      restore: cluster.restore?.strictLoss ? { strictLoss: true } : undefined,
+      placedByLimited,
+    };
+    const at = now();
+    if (validateOnly)
+      return {
+        cluster: toClusterMessage({ ...fields, _id: id, createTime: before?.createTime ?? at, updateTime: at }),
+      };
+    await registry.clusters.put(id, fields, at);
     registryChanged('put cluster', id, caller, requestId);
     const stored = await registry.clusters.get(id, signal);
     if (!stored) throw unknownCluster(id);

@@ -21,7 +21,7 @@ import { stillUsed, unknownStorage } from './refusals.ts';
 /** Registers a storage or changes it. */
 export function putStorage({ registry, dispatcher, now }: Dependencies) {
   return async (
-    { storage: asked }: PutStorageRequest,
+    { storage: asked, validateOnly }: PutStorageRequest,
     { caller, requestId, signal }: CallContext,
   ): Promise<PutStorageResponse> => {
     if (!asked) throw invalidArgument([{ field: 'storage', description: 'must be set' }]);
@@ -47,7 +47,12 @@ export function putStorage({ registry, dispatcher, now }: Dependencies) {
       gone,
       usableBy,
     };
-    await registry.storages.put(id, fields, now());
+    const at = now();
+    if (validateOnly)
+      return {
+        storage: toStorageMessage({ ...fields, _id: id, createTime: before?.createTime ?? at, updateTime: at }),
+      };
+    await registry.storages.put(id, fields, at);
     registryChanged('put storage', id, caller, requestId);
     const stored = await registry.storages.get(id, signal);
     if (!stored) throw unknownStorage(id);

@@ -13,56 +13,61 @@ import { type Dependencies, FLEET_QUOTA } from './context.ts';
 
 const isLabelText = (text: string) => text.length <= MAX_SHORT_TEXT && !/\p{Cc}/u.test(text);
 
-/** Saves a strategy for labels; the loop brings it to the clusters within seconds. One that is being deleted begins anew. */
-export function saveFleetStrategy({ store, fleet, quotas, now, wakeFleetLoop }: Dependencies) {
+/**
+ * Saves a strategy for labels; the loop brings it to the clusters within seconds. One that is being deleted begins anew.
+ * Its storage must only be there: which of its clusters may use that is another matter.
+ */
+export function saveFleetStrategy({ store, fleet, registry, quotas, now, wakeFleetLoop }: Dependencies) {
   return async (
     request: SaveFleetStrategyRequest,
     { caller, requestId, signal }: CallContext,
   ): Promise<SaveFleetStrategyResponse> => {
-    const { name } = request;
+    const { name, validateOnly } = request;
     const change = toChange(request, true, problemsOf(request));
     const selector = toLabels(request.selector);
+    const next = (stored: FleetStrategyDocument | undefined): FleetStrategyDocument => {
+      const before = stored?.deleting ? undefined : stored;
+      requireSettled(request, before);
+      const at = now();
+      return {
+        ...NO_SETTINGS,
+        _id: name,
+        priority: 0,
+        rule: request.rule || DEFAULT_RULE,
+        createTime: at,
+        appliedRevision: 0,
+        toldRevision: 0,
+        ...before,
+        ...(before && { toldRevision: before.toldRevision ?? 0 }),
+        ...change,
+        selector: selector.length > 0 ? selector : (before?.selector ?? []),
+        ...(request.priority !== undefined && { priority: request.priority }),
+        deleting: false,
+        revision: (stored?.revision ?? 0) + 1,
+        updateTime: at,
+        updatedBy: caller,
+      };
+    };
     const before = await fleet.get(name, signal);
+    const wouldBe = next(before);
+    if (change.storageId)
+      await registry.getStorage({ id: change.storageId, clusterId: '' }, { signal, requestId, caller });
     if (!before || before.deleting) {
-      requireSettled(request, undefined);
       const stored = async () => (await fleet.list(signal)).map(({ _id }) => _id);
-      if (!(await quotas.reserve(FLEET_QUOTA, name, MAX_FLEET_STRATEGIES, stored, signal)))
+      const hasRoom = validateOnly
+        ? (await stored()).filter((one) => one !== name).length < MAX_FLEET_STRATEGIES
+        : await quotas.reserve(FLEET_QUOTA, name, MAX_FLEET_STRATEGIES, stored, signal);
+      if (!hasRoom)
         throw invalidArgument([
           { field: 'name', description: `would be one more than ${MAX_FLEET_STRATEGIES} strategies; delete one first` },
         ]);
     }
-
-    const saved = await fleet.change(
-      name,
-      (stored) => {
-        const before = stored?.deleting ? undefined : stored;
-        requireSettled(request, before);
-        const at = now();
-        const after: FleetStrategyDocument = {
-          ...NO_SETTINGS,
-          _id: name,
-          priority: 0,
-          rule: request.rule || DEFAULT_RULE,
-          createTime: at,
-          appliedRevision: 0,
-          toldRevision: 0,
-          ...before,
-          ...(before && { toldRevision: before.toldRevision ?? 0 }),
-          ...change,
-          selector: selector.length > 0 ? selector : (before?.selector ?? []),
-          ...(request.priority !== undefined && { priority: request.priority }),
-          deleting: false,
-          revision: (stored?.revision ?? 0) + 1,
-          updateTime: at,
-          updatedBy: caller,
-        };
-        return after;
-      },
-      signal,
-    );
+    const saved = validateOnly ? wouldBe : await fleet.change(name, next, signal);
     if (!saved) return { fleetStrategy: undefined };
-    fleetSaved(saved, caller, requestId);
-    wakeFleetLoop();
+    if (!validateOnly) {
+      fleetSaved(saved, caller, requestId);
+      wakeFleetLoop();
+    }
     const counts = await store.countFleetRules(signal);
     return { fleetStrategy: toFleetMessage(saved, counts.get(name) ?? 0) };
   };

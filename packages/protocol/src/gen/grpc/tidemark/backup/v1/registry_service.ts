@@ -353,7 +353,11 @@ export interface PutClusterRequest {
     | Cluster
     | undefined;
   /** Set by the gateway: the caller is an admin of some clusters and not of all. */
-  limitedCaller?: boolean | undefined;
+  limitedCaller?:
+    | boolean
+    | undefined;
+  /** Answers with what would be registered, and registers nothing. */
+  validateOnly?: boolean | undefined;
 }
 
 /** The registered cluster. */
@@ -421,7 +425,11 @@ export interface DeleteClusterResponse {
 
 /** A storage to register. */
 export interface PutStorageRequest {
-  storage: Storage | undefined;
+  storage:
+    | Storage
+    | undefined;
+  /** Answers with what would be registered, and registers nothing. */
+  validateOnly?: boolean | undefined;
 }
 
 /** The registered storage. */
@@ -2478,7 +2486,7 @@ export const LocalLocation: MessageFns<LocalLocation> = {
 };
 
 function createBasePutClusterRequest(): PutClusterRequest {
-  return { cluster: undefined, limitedCaller: undefined };
+  return { cluster: undefined, limitedCaller: undefined, validateOnly: undefined };
 }
 
 export const PutClusterRequest: MessageFns<PutClusterRequest> = {
@@ -2488,6 +2496,9 @@ export const PutClusterRequest: MessageFns<PutClusterRequest> = {
     }
     if (message.limitedCaller !== undefined) {
       writer.uint32(16).bool(message.limitedCaller);
+    }
+    if (message.validateOnly !== undefined) {
+      writer.uint32(24).bool(message.validateOnly);
     }
     return writer;
   },
@@ -2521,6 +2532,14 @@ export const PutClusterRequest: MessageFns<PutClusterRequest> = {
             message.limitedCaller = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2542,6 +2561,7 @@ export const PutClusterRequest: MessageFns<PutClusterRequest> = {
       ? Cluster.fromPartial(object.cluster)
       : undefined;
     message.limitedCaller = object.limitedCaller ?? undefined;
+    message.validateOnly = object.validateOnly ?? undefined;
     return message;
   },
 };
@@ -3172,13 +3192,16 @@ export const DeleteClusterResponse: MessageFns<DeleteClusterResponse> = {
 };
 
 function createBasePutStorageRequest(): PutStorageRequest {
-  return { storage: undefined };
+  return { storage: undefined, validateOnly: undefined };
 }
 
 export const PutStorageRequest: MessageFns<PutStorageRequest> = {
   encode(message: PutStorageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.storage !== undefined) {
       Storage.encode(message.storage, writer.uint32(10).fork()).join();
+    }
+    if (message.validateOnly !== undefined) {
+      writer.uint32(16).bool(message.validateOnly);
     }
     return writer;
   },
@@ -3204,6 +3227,14 @@ export const PutStorageRequest: MessageFns<PutStorageRequest> = {
             message.storage = Storage.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3224,6 +3255,7 @@ export const PutStorageRequest: MessageFns<PutStorageRequest> = {
     message.storage = (object.storage !== undefined && object.storage !== null)
       ? Storage.fromPartial(object.storage)
       : undefined;
+    message.validateOnly = object.validateOnly ?? undefined;
     return message;
   },
 };

@@ -325,6 +325,8 @@ export interface SaveFleetStrategyRequest {
   clearBrOptions: boolean;
   verify: VerificationRule | undefined;
   neverVerify: boolean;
+  /** Answers with what would be stored, and stores nothing. */
+  validateOnly: boolean;
 }
 
 export interface SaveFleetStrategyRequest_SelectorEntry {
@@ -2640,6 +2642,7 @@ function createBaseSaveFleetStrategyRequest(): SaveFleetStrategyRequest {
     clearBrOptions: false,
     verify: undefined,
     neverVerify: false,
+    validateOnly: false,
   };
 }
 
@@ -2692,6 +2695,9 @@ export const SaveFleetStrategyRequest: MessageFns<SaveFleetStrategyRequest> = {
     }
     if (message.neverVerify !== false) {
       writer.uint32(128).bool(message.neverVerify);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(136).bool(message.validateOnly);
     }
     return writer;
   },
@@ -2840,6 +2846,14 @@ export const SaveFleetStrategyRequest: MessageFns<SaveFleetStrategyRequest> = {
             message.neverVerify = reader.bool();
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2887,6 +2901,7 @@ export const SaveFleetStrategyRequest: MessageFns<SaveFleetStrategyRequest> = {
       ? VerificationRule.fromPartial(object.verify)
       : undefined;
     message.neverVerify = object.neverVerify ?? false;
+    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };

@@ -1,0 +1,86 @@
+/** Dry runs of saves, as REST reads them. */
+import { AppError } from '@tidemark/errors/app-error';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { auditLog } from '../logger.ts';
+import { BACKUP, CLUSTER } from '../testing/programmable-backends.ts';
+import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await startTestGateway();
+});
+afterAll(() => gateway[Symbol.asyncDispose]());
+afterEach(() => {
+  vi.restoreAllMocks();
+  gateway.calls.splice(0);
+});
+
+const STRATEGY = { strategy: { backupDate: 'Monday' } };
+const SAVES = [
+  ['PUT', `/clusters/${CLUSTER}`, { pd: ['10.0.0.1:2379'], storageId: 'nfs' }, 'putCluster'],
+  ['PUT', '/storages/nfs', { type: 'local', path: '/mnt/nfs' }, 'putStorage'],
+  ['PUT', `/clusters/${CLUSTER}/strategy`, STRATEGY, 'saveStrategy'],
+  ['POST', `/clusters/${CLUSTER}/strategy`, STRATEGY, 'saveStrategy'],
+  ['PUT', `/clusters/${CLUSTER}/strategies/nightly`, STRATEGY, 'saveStrategy'],
+  ['POST', `/clusters/${CLUSTER}/strategies`, { strategy: { rule: 'nightly' } }, 'saveStrategy'],
+  ['PUT', '/strategies/prod', STRATEGY, 'saveFleetStrategy'],
+] as const;
+
+describe.each(SAVES)('%s %s', (method, path, body, call) => {
+  it('asks its service for a dry run with validateOnly=true alone, and audits none', async () => {
+    const audit = vi.spyOn(auditLog, 'info');
+    const asked = async (query: string) => {
+      expect((await gateway.ask(method, `${path}${query}`, { body })).status).toBe(200);
+      return gateway.received(call).request.validateOnly ?? false;
+    };
+    expect(await asked('?validateOnly=true')).toBe(true);
+    expect(audit).not.toHaveBeenCalled();
+    expect(await asked('?validateOnly=false')).toBe(false);
+    expect(await asked('?other=true')).toBe(false);
+    expect(audit).toHaveBeenCalledTimes(2);
+  });
+
+  it('is refused where somebody may have meant a dry run, before anything is asked', async () => {
+    for (const query of [
+      'validateOnly=yes',
+      'validateOnly=',
+      'validateOnly=1',
+      'validateOnly=true&validateOnly=true',
+    ]) {
+      const answer = await gateway.ask(method, `${path}?${query}`, { body });
+      expectFailure(answer, 400, 10001);
+      expect(badFields(answer), query).toEqual(['validateOnly']);
+    }
+    for (const name of ['validateonly', 'validate_only', 'validate-only']) {
+      const answer = await gateway.ask(method, `${path}?${name}=true`, { body });
+      expectFailure(answer, 400, 10001);
+      expect(answer.body.details.fields).toEqual([
+        { field: name, description: expect.stringContaining('validateOnly') },
+      ]);
+    }
+    expect(gateway.calls).toEqual([]);
+  });
+
+  it('takes the same role for a dry run, and fails as a save does', async () => {
+    expectFailure(await gateway.ask(method, `${path}?validateOnly=true`, { body, token: 'viewer' }), 403, 70650);
+    vi.spyOn(gateway.answers, call).mockRejectedValue(new AppError('conflict', 'Somebody was quicker.'));
+    expectFailure(await gateway.ask(method, `${path}?validateOnly=true`, { body }), 409, 10001);
+  });
+});
+
+it.each([
+  ['DELETE', `/clusters/${CLUSTER}`],
+  ['DELETE', '/storages/nfs'],
+  ['DELETE', `/clusters/${CLUSTER}/strategy`],
+  ['DELETE', '/strategies/prod'],
+  ['DELETE', `/backups/${BACKUP}`],
+  ['POST', `/clusters/${CLUSTER}/strategies/nightly/pause`],
+  ['POST', '/backups'],
+])('%s %s has no dry run: it is refused, and changes nothing', async (method, path) => {
+  const answer = await gateway.ask(method, `${path}?validateOnly=true`, { body: { clusterId: CLUSTER } });
+  expectFailure(answer, 400, 10001);
+  expect(answer.body.details.fields).toEqual([
+    { field: 'validateOnly', description: expect.stringContaining('nothing was changed') },
+  ]);
+  expect(gateway.calls).toEqual([]);
+});
