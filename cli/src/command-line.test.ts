@@ -65,7 +65,7 @@ describe('help', () => {
       const [first = '', ...others] = [...cell.matchAll(/`([^`]+)`/g)].map(([, text = '']) =>
         text.replace(/ \W?[A-Z-].*$/, ''),
       );
-      const group = first.split(' ')[0];
+      const group = first.split(' ').slice(0, -1).join(' ');
       return [first, ...others.map((verb) => `${group} ${verb}`)];
     });
     const known = (await Promise.all(NAMES.map((name) => verbsOf([name])))).flat();

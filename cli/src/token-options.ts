@@ -71,7 +71,8 @@ function toLabels(texts: readonly string[]): Record<string, string> {
   return Object.fromEntries(labels);
 }
 
-function toTime(text: string, now: number): Date {
+/** When a token ends. @throws UsageError */
+export function toTime(text: string, now: number): Date {
   const [, count, unit = ''] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];
   const date = /^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text;
   const isIso = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(date);
@@ -82,5 +83,5 @@ function toTime(text: string, now: number): Date {
 }
 
 function usage(sentence: string): UsageError {
-  return new UsageError(`${sentence}. token create --help tells the rest.`);
+  return new UsageError(`${sentence}. token file create --help tells the rest.`);
 }

@@ -1,4 +1,4 @@
-/** `tidemark token` as people call it, in processes of its own where several change one file. */
+/** `tidemark token file` as people call it, in processes of its own where several change one file. */
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ const run = async (...args: string[]): Promise<Outcome> => {
   const { PATH, NODE_COMPILE_CACHE } = process.env;
   const env = { PATH, NODE_COMPILE_CACHE, INIT_CWD: folder, TIDEMARK_TOKENS_FILE: 'tokens.json' };
   try {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [MAIN, 'token', ...args], { env });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [MAIN, 'token', 'file', ...args], { env });
     return { code: 0, stdout, stderr };
   } catch (error) {
     return error as Outcome;
@@ -150,6 +150,6 @@ it('changes nothing in a file that cannot be used, and says where it is bad', as
 it('says that a file or its folder is not there, and what is wrong with the words', async () => {
   expect(await run('list')).toMatchObject({ code: 1, stderr: expect.stringContaining('it is not there') });
   expect(await create('x', '--clusters', '*', '--file', 'absent/tokens.json')).toMatchObject({ code: 1, stdout: '' });
-  expect(await run('create')).toMatchObject({ code: 2, stderr: expect.stringContaining('token create --help') });
-  expect(await run('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('token revoke ci') });
+  expect(await run('create')).toMatchObject({ code: 2, stderr: expect.stringContaining('token file create --help') });
+  expect(await run('revoke', '--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('file revoke ci') });
 });

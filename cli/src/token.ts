@@ -1,4 +1,4 @@
-/** `tidemark token`: makes, lists and revokes tokens of the API. */
+/** `tidemark token file`: makes, lists and revokes tokens of the file. */
 import { randomBytes } from 'node:crypto';
 import { hashToken, isExpired, type TokenEntry } from '@tidemark/tokens/tokens-file';
 import type { Output } from './output.ts';
@@ -95,7 +95,7 @@ export async function revokeToken(which: string, { file, tell, stop }: TokenDepe
       const byName = tokens.filter(({ name }) => name === which);
       const found = tokens.filter(({ id }) => id === which);
       const [first, second] = found.length > 0 ? found : byName;
-      if (!first) throw new TokenFileProblem(`There is no token "${which}" in ${file}; token list shows them.`);
+      if (!first) throw new TokenFileProblem(`There is no token "${which}" in ${file}; token file list shows them.`);
       if (second)
         throw new TokenFileProblem(
           `Several tokens are called ${which}: say which by its id, one of ${byName.map(({ id }) => id).join(', ')}.`,
@@ -108,7 +108,8 @@ export async function revokeToken(which: string, { file, tell, stop }: TokenDepe
   tell(`Revoked the token ${gone?.name} (${gone?.id}); the gateway refuses it a second from now at the latest.`);
 }
 
-function scopeOf({ clusters, labels }: Scope): string {
+/** For which clusters it is, in words. */
+export function scopeOf({ clusters, labels }: Scope): string {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
   const named = clusters.includes('*') ? ['*'] : clusters;
   return [named.join(','), pairs.join(' ')].filter(Boolean).join(' and ');

@@ -1,4 +1,6 @@
 /** What verbs ask of the API, and what they show of its answers. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BACKUP, backup, cluster, plan, RESTORE, restore } from './testing/records.ts';
 import { type CommandLine, events, fail, startCommandLine } from './testing/run.ts';
@@ -247,5 +249,63 @@ describe('search', () => {
     });
     const { code, stdout } = await line.run(['search', 'nothing', '-o', 'json']);
     expect([code, JSON.parse(stdout).hits]).toEqual([1, []]);
+  });
+});
+
+describe('token', () => {
+  const token = {
+    ...{ id: '3f9c0a51b2de4c7a90d15c22', name: 'ci', role: 'operator' as const, clusters: ['orders', 'stock'] },
+    ...{ labels: {}, createTime: '2026-01-06T08:00:00.000Z', createdBy: 'admin' },
+  };
+  const ended = { ...token, id: 'aa', clusters: ['*'], expireTime: '2020-01-01T00:00:00.000Z' };
+  const CREATE = ['token', 'create', 'ci', '--role', 'operator', '--cluster', 'orders', '--cluster', 'stock'];
+  beforeEach(() => {
+    line.answers['POST /tokens'] = () => ({ token, secret: 'tdms_word' });
+    line.answers['GET /tokens'] = () => ({ tokens: [token, ended] });
+  });
+
+  it('create prints the secret once and alone, and asks for what was said', async () => {
+    const { code, stdout, stderr } = await line.run([...CREATE, '--expires', '2100-01-01']);
+    expect([code, stdout]).toEqual([0, 'tdms_word\n']);
+    expect(stderr).toMatch(/Made the token ci \(3f9c0a51b2de4c7a90d15c22\): operator of orders,stock\./);
+    expect(sent('POST /tokens')).toEqual([
+      { name: 'ci', role: 'operator', clusters: ['orders', 'stock'], expireTime: '2100-01-01T00:00:00.000Z' },
+    ]);
+    expect(JSON.parse((await line.run([...CREATE, '-o', 'json'])).stdout)).toEqual({ token, secret: 'tdms_word' });
+  });
+
+  it('create writes the secret to a file that only its owner reads, and over none that is there', async () => {
+    const file = join(line.folder, 'ci.token');
+    const { code, stdout, stderr } = await line.run([...CREATE, '--secret-file', 'ci.token']);
+    expect([code, stdout, readFileSync(file, 'utf8')]).toEqual([0, `${token.id}\n`, 'tdms_word\n']);
+    expect(stderr + stdout).not.toContain('tdms_word');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const again = await line.run([...CREATE, '--secret-file', 'ci.token', '-o', 'json']);
+    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('is there already')]);
+    expect(sent('POST /tokens')).toHaveLength(1);
+    line.answers['POST /tokens'] = (_, response) => fail(response, 403, 'This needs the role admin.');
+    expect((await line.run([...CREATE, '--secret-file', 'other'])).code).toBe(4);
+    expect(existsSync(join(line.folder, 'other'))).toBe(false);
+  });
+
+  it('create with --name is of the tokens file, as before', async () => {
+    const options = ['--role', 'viewer', '--clusters', '*', '--file', 'tokens.json'];
+    const { code, stdout } = await line.run(['token', 'create', '--name', 'ci', ...options]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^tdm_/)]);
+    expect((await line.run(['token', 'file', 'list', '--file', 'tokens.json'])).stdout).toMatch(/ ci +viewer +\*/);
+    expect((await line.run(['token', 'create', 'ci', ...options])).code).toBe(2);
+    expect(line.asked).toEqual([]);
+  });
+
+  it('list shows the tokens that were made by calls, and revoke takes one back', async () => {
+    const { stdout } = await line.run(['token', 'list']);
+    expect(stdout).toMatch(
+      /3f9c0a51b2de4c7a90d15c22 +ci +operator +orders,stock +never\naa +ci +operator +\* +is over/,
+    );
+    line.answers[`DELETE /tokens/${token.id}`] = () => ({});
+    expect(await line.run(['token', 'revoke', token.id])).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining(`Revoked the token ${token.id}`),
+    });
   });
 });

@@ -1,13 +1,49 @@
+import { open, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { examples, type Program, toTexts } from '../options.ts';
+import { Option } from '@commander-js/extra-typings';
+import { TOKEN_ROLES } from '@tidemark/tokens/tokens-file';
+import { type Api, answered } from '../api.ts';
+import type { Token, TokenBody } from '../api-types.ts';
+import { CommandError, UsageError } from '../exit.ts';
+import { examples, labelsOf, type Program, toId, toIds, toLabel, toTexts } from '../options.ts';
 import type { Run, Session } from '../session.ts';
-import { createToken, listTokens, revokeToken, type TokenDependencies } from '../token.ts';
-import { toNewToken } from '../token-options.ts';
+import type { Column } from '../table.ts';
+import { when } from '../text.ts';
+import { createToken, listTokens, revokeToken, scopeOf, type TokenDependencies } from '../token.ts';
+import { toNewToken, toTime } from '../token-options.ts';
 
-const ABOUT = `Who may use Tidemark's API: a file of hashed tokens, which the gateway reads again by itself when it changes.
+const ABOUT = `Who may use Tidemark's API: tokens that are made, listed and revoked by calls.
+
+"token file" does the same in a file of hashed tokens, where Tidemark need not run.`;
+const ABOUT_FILE = `A file of hashed tokens, which the gateway reads again by itself when it changes.
 
 The file is --file, else TIDEMARK_TOKENS_FILE, else what npm start uses: .tidemark/secrets/tokens.json.`;
 const FILE = ['--file <file>', 'the tokens file'] as const;
+const NAME = ['--name <name>', 'of the token, as records and audit lines will show it'] as const;
+const ROLE = 'viewer (looks), operator (starts, cancels, deletes, plans), admin (registers clusters, storages)';
+const CLUSTERS = ['--clusters <ids>', "separated by commas, or '*' (in quotes, because of the shell) for all"] as const;
+const LABEL = 'also every cluster that has this label; given several times, it must have all of them';
+const EXPIRES = [
+  '--expires <when>',
+  '90d, 12h, 4w from now, or a date such as 2027-01-31 or 2027-01-31T18:00:00Z; left out: never',
+] as const;
+
+const COLUMNS: readonly Column<Token>[] = [
+  { title: 'ID', of: ({ id }) => id },
+  { title: 'NAME', of: ({ name }) => name },
+  { title: 'ROLE', of: ({ role }) => role },
+  { title: 'CLUSTERS', of: scopeOf },
+  { title: 'EXPIRES', of: endOf, style: (token) => (isOver(token) ? 'dim' : undefined) },
+  { title: 'MADE', of: ({ createTime }) => when(createTime), wide: true },
+  { title: 'BY', of: ({ createdBy }) => createdBy, wide: true },
+];
+
+const isOver = ({ expireTime }: Token): boolean => expireTime !== undefined && Date.parse(expireTime) <= Date.now();
+
+function endOf(token: Token): string {
+  if (token.expireTime === undefined) return 'never';
+  return isOver(token) ? `is over since ${when(token.expireTime)}` : when(token.expireTime);
+}
 
 export function add(program: Program, run: Run): void {
   const group = program
@@ -16,54 +52,165 @@ export function add(program: Program, run: Run): void {
     .description(ABOUT)
     .addHelpText(
       'after',
-      examples('token create --name ci --role operator --clusters orders', 'token list', 'token revoke ci'),
+      examples('token create ci --role operator --cluster orders --expires 90d', 'token list', 'token file list'),
     );
   group
     .command('create')
     .description('Makes a token and prints it to standard output, once: only its hash is kept.')
-    .option('--name <name>', 'of the token, as records and audit lines will show it')
+    .argument('[name]', 'of the token, as records and audit lines will show it')
+    .addOption(new Option('--role <role>', ROLE).choices(TOKEN_ROLES))
     .option(
-      '--role <role>',
-      'viewer (looks), operator (starts, cancels, deletes, plans), admin (registers clusters, storages)',
+      '--cluster <id>',
+      "a cluster that it is for; may be given again, and '*' is all. Left out by an admin of some clusters: these",
+      toClusters,
     )
-    .option('--clusters <ids>', "separated by commas, or '*' (in quotes, because of the shell) for all")
-    .option(
-      '--label <name=value>',
-      'also every cluster that has this label; given several times, it must have all of them',
-      toTexts,
-    )
-    .option(
-      '--expires <when>',
-      '90d, 12h, 4w from now, or a date such as 2027-01-31 or 2027-01-31T18:00:00Z; left out: never',
-    )
-    .option(...FILE)
+    .option('--label <name=value>', LABEL, toLabel)
+    .option(...EXPIRES)
+    .option('--secret-file <file>', 'writes it to a new file with mode 0600, and prints the id in its place')
+    .addOption(new Option(...NAME).hideHelp())
+    .addOption(new Option(...CLUSTERS).hideHelp())
+    .addOption(new Option(...FILE).hideHelp())
     .addHelpText(
       'after',
       examples(
-        'token create --name ci --role operator --clusters orders,stock',
-        "token create --name sre --role admin --clusters '*' --expires 90d",
-        'token create --name shop --role viewer --label env=prod --label team=shop',
+        'token create ci --role operator --cluster orders --cluster stock --expires 90d',
+        "token create sre --role admin --cluster '*' --secret-file sre.token",
+        'token create shop --role viewer --label env=prod --label team=shop',
       ),
     )
-    .action(({ file, ...options }) =>
+    .action((name, { name: nameInFile, clusters, file, cluster, secretFile, ...options }) =>
       run(async (session) => {
-        const dependencies = ofFile(file, session);
-        await createToken(toNewToken(options, dependencies.now), dependencies);
+        // As it was called before there were tokens made by calls.
+        if (nameInFile !== undefined || clusters !== undefined || file !== undefined) {
+          if (name !== undefined || cluster !== undefined || secretFile !== undefined)
+            throw new UsageError(
+              '--name, --clusters and --file are of the tokens file: "token file create --help" tells of them.',
+            );
+          return await createInFile(file, { ...options, name: nameInFile, clusters }, session);
+        }
+        const { role, label, expires } = options;
+        if (name === undefined || role === undefined)
+          throw new UsageError('Say the name of the token and its --role. token create --help tells the rest.');
+        const expireTime = expires === undefined ? undefined : toTime(expires, Date.now()).toISOString();
+        const body = {
+          ...{ name, role },
+          ...(cluster && { clusters: cluster }),
+          ...(label && { labels: labelsOf(label) }),
+          ...(expireTime !== undefined && { expireTime }),
+        };
+        await createByCall(body, secretFile, session);
       }),
     );
   group
     .command('list')
-    .description('Lists the tokens; it shows none of them.')
-    .option(...FILE)
-    .addHelpText('after', examples('token list'))
-    .action(({ file }) => run((session) => listTokens(ofFile(file, session))));
+    .description('Lists the tokens that were made by calls; it shows none of them.')
+    .addHelpText('after', examples('token list', 'token list -o wide'))
+    .action(() =>
+      run(async ({ api, output }) => {
+        const { data } = await answered(api.GET('/tokens'));
+        await output.list(data, data.tokens, COLUMNS);
+      }),
+    );
   group
     .command('revoke')
-    .description('Revokes a token; the gateway refuses it a second later at most.')
+    .description('Revokes a token that was made by a call; it is refused within 5 seconds.')
+    .argument('<id>', 'its id', toId)
+    .addHelpText('after', examples('token revoke 3f9c0a51b2de4c7a90d15c22'))
+    .action((tokenId) =>
+      run(async ({ api, output, tell }) => {
+        const { data } = await answered(api.DELETE('/tokens/{tokenId}', { params: { path: { tokenId } } }));
+        await output.record(data, []);
+        if (output.isTable) tell(`Revoked the token ${tokenId}; it is refused 5 seconds from now at the latest.`);
+      }),
+    );
+  const ofAFile = group.command('file').summary('tokens of a file').description(ABOUT_FILE);
+  ofAFile
+    .command('create')
+    .description('Makes a token and prints it to standard output, once: only its hash is kept in the file.')
+    .option(...NAME)
+    .option('--role <role>', ROLE)
+    .option(...CLUSTERS)
+    .option('--label <name=value>', LABEL, toTexts)
+    .option(...EXPIRES)
+    .option(...FILE)
+    .addHelpText(
+      'after',
+      examples(
+        'token file create --name ci --role operator --clusters orders,stock',
+        "token file create --name sre --role admin --clusters '*' --expires 90d",
+        'token file create --name shop --role viewer --label env=prod --label team=shop',
+      ),
+    )
+    .action(({ file, ...options }) => run((session) => createInFile(file, options, session)));
+  ofAFile
+    .command('list')
+    .description('Lists the tokens of the file; it shows none of them.')
+    .option(...FILE)
+    .addHelpText('after', examples('token file list'))
+    .action(({ file }) => run((session) => listTokens(ofFile(file, session))));
+  ofAFile
+    .command('revoke')
+    .description('Takes a token out of the file; the gateway refuses it a second later at most.')
     .argument('<token>', 'its id or its name')
     .option(...FILE)
-    .addHelpText('after', examples('token revoke ci'))
+    .addHelpText('after', examples('token file revoke ci'))
     .action((which, { file }) => run((session) => revokeToken(which, ofFile(file, session))));
+}
+
+/** @throws UsageError */
+function toClusters(text: string, before: readonly string[] = []): string[] {
+  return text === '*' ? [...before, text] : toIds(text, before);
+}
+
+async function createInFile(
+  file: string | undefined,
+  options: Parameters<typeof toNewToken>[0],
+  session: Session,
+): Promise<void> {
+  const dependencies = ofFile(file, session);
+  await createToken(toNewToken(options, dependencies.now), dependencies);
+}
+
+/** The file is there before the token is: a secret that cannot be kept is not made. */
+async function createByCall(
+  body: TokenBody,
+  secretFile: string | undefined,
+  { api, output, tell, folder }: Session,
+): Promise<void> {
+  if (secretFile === undefined) {
+    const made = await create(api, body);
+    tell(`Made the token ${made.token.name} (${made.token.id}): ${made.token.role} of ${scopeOf(made.token)}.`);
+    tell('This is shown once and cannot be found again:');
+    await output.word(made, made.secret);
+    return;
+  }
+  const path = resolve(folder, secretFile);
+  const handle = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw new CommandError(
+      error.code === 'EEXIST'
+        ? `${secretFile} is there already: it is not written over.`
+        : `${secretFile} cannot be written (${error.code}).`,
+    );
+  });
+  let isWritten = false;
+  try {
+    const { token, secret } = await create(api, body);
+    await handle.writeFile(`${secret}\n`).catch((error: NodeJS.ErrnoException) => {
+      throw new CommandError(
+        `${secretFile} could not be written (${error.code}), and the secret is lost: token revoke ${token.id} takes the token back.`,
+      );
+    });
+    isWritten = true;
+    tell(`Made the token ${token.name} (${token.id}); its secret is in ${secretFile}.`);
+    await output.word({ token }, token.id);
+  } finally {
+    await handle.close();
+    if (!isWritten) await rm(path);
+  }
+}
+
+async function create(api: Api, body: TokenBody): Promise<{ readonly token: Token; readonly secret: string }> {
+  return (await answered(api.POST('/tokens', { body }))).data;
 }
 
 function ofFile(

@@ -15,8 +15,8 @@ export function Login({ trouble }: { readonly trouble: string | undefined }) {
       <h1>Log in to Tidemark</h1>
       <LoginForm trouble={trouble} />
       <p class="muted">
-        No token yet? <code>npm run tidemark -- token create</code> makes one, and <code>npm start</code> says where its
-        own is.
+        No token yet? <code>npm run tidemark -- token file create</code> makes one, and <code>npm start</code> says
+        where its own is.
       </p>
     </main>
   );

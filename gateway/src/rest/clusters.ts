@@ -2,6 +2,8 @@ import { invalidArgument } from '@tidemark/errors/app-error';
 import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
 import type { Cluster } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { FastifyInstance } from 'fastify';
+import { clusterTokens } from '../calls/list-clusters.ts';
+import { wrapToken } from '../calls/page-token.ts';
 import type { CallDependencies } from '../calls/scope.ts';
 import { toBrOptions, toBrOptionsView } from './br-options.ts';
 import { PURPOSES, purposeOf } from './cluster-purpose.ts';
@@ -38,8 +40,9 @@ export function clusterRoutes(app: FastifyInstance, dependencies: CallDependenci
         return { data: { clusters: clusters.map(toClusterView) } };
       const shown = clusters.slice((page - 1) * pageSize, page * pageSize);
       const last = page * pageSize < clusters.length ? shown.at(-1)?.id : undefined;
+      const tokens = clusterTokens({ labels: labelsOf(query.label), text: query.text ?? '' }, []);
       return {
-        data: { clusters: shown.map(toClusterView), ...(last !== undefined && { pageToken: last }) },
+        data: { clusters: shown.map(toClusterView), ...(last !== undefined && { pageToken: wrapToken(last, tokens) }) },
         page: { page, pageSize, total: clusters.length },
       };
     },

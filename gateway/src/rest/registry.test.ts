@@ -292,6 +292,8 @@ it('lists all clusters unless a page is asked for, and names the parameters that
     ['?label=env&page=1', ['label.0']],
     ['?page=1&pageToken=c1', ['page']],
     ['?pageToken=no.id', ['pageToken']],
+    ['?pageToken=c3', ['pageToken']],
+    ['?pageToken=YzEgYzIgYWFhYWFhYWFhYWE', ['pageToken']],
     ['?clusterId=c1&limit=3', ['clusterId', 'limit']],
     ['?page=-1', ['page']],
   ] as const) {
@@ -311,10 +313,14 @@ it('narrows clusters to labels and a text, and goes on behind a token without a 
     text: 'Shop',
     pageToken: '',
   });
-  expect(first.body.data).toMatchObject({ clusters: [{ id: 'c1' }, { id: 'c2' }], pageToken: 'c2' });
-  const rest = await gateway.ask('GET', '/clusters?pageSize=2&pageToken=c2', { token: 'one-cluster' });
+  const { clusters, pageToken } = first.body.data;
+  expect(clusters).toMatchObject([{ id: 'c1' }, { id: 'c2' }]);
+  const same = '/clusters?pageSize=2&label=a=b=c&label=env=prod&text=Shop';
+  const rest = await gateway.ask('GET', `${same}&pageToken=${pageToken}`, { token: 'one-cluster' });
   expect(gateway.received('listClusters').request).toMatchObject({ ids: [CLUSTER], pageSize: 2, pageToken: 'c2' });
   expect(rest.body).toEqual({ code: 0, message: 'OK', data: { clusters: [expect.objectContaining({ id: 'c3' })] } });
+  const other = await gateway.ask('GET', `/clusters?pageSize=2&label=env=prod&pageToken=${pageToken}`);
+  expect(badFields(other)).toEqual(['pageToken']);
 });
 
 it('lists all storages unless a page is asked for, and names the parameters that it does not know', async () => {

@@ -2,6 +2,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import { CALLS, type CallName } from '@tidemark/contract/calls';
+import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
 import type { ErrorCode } from '@tidemark/errors/codes';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
@@ -11,6 +12,7 @@ import type { Audited, CallDependencies } from '../calls/scope.ts';
 import type { RequestInit, RequestOf, ResponseOf, Steps } from '../calls/steps.ts';
 import type { Place } from '../edge/in-flight.ts';
 import type { Caller } from '../identity/caller.ts';
+import { toError } from '../to-error.ts';
 import { refuseMistakenDryRun } from './dry-run.ts';
 import { type Page, success } from './envelope.ts';
 import type { Operation } from './operation.ts';
@@ -70,6 +72,8 @@ export interface Row<Op extends CallOperation> {
   readonly failureNumber?: number;
   /** The name of the change in audit lines, where it is not the call's. */
   readonly audit?: string;
+  /** What the body calls fields of the request that the call calls otherwise. */
+  readonly fieldNames?: Readonly<Record<string, string>>;
   /** @throws AppError `invalid_argument` */
   toRequest(read: ReadOf<NoInfer<Op>>): RequestInit<NoInfer<Op>['call']>;
   /** In place of steps of the call. */
@@ -87,7 +91,17 @@ export interface Shown {
 export function route<const Op extends CallOperation>(
   app: FastifyInstance,
   dependencies: CallDependencies,
-  { method, path, operation, failureNumber, audit = CALLS[operation.call].audit, toRequest, steps, toView }: Row<Op>,
+  {
+    method,
+    path,
+    operation,
+    failureNumber,
+    audit = CALLS[operation.call].audit,
+    fieldNames,
+    toRequest,
+    steps,
+    toView,
+  }: Row<Op>,
 ): void {
   const name: Op['call'] = operation.call;
   const { answerMs } = CALLS[name];
@@ -104,13 +118,24 @@ export function route<const Op extends CallOperation>(
       if (audit !== undefined) refuseMistakenDryRun(operation, request.query);
       const read = readerOf(operation, request);
       const asked = askedOf(operation, read, () => toRequest(read));
-      const { data, page } = await toView(
-        await perform(name, { ...asked, steps: steps?.(read) }, request, dependencies),
-        read,
+      const answer = await perform(name, { ...asked, steps: steps?.(read) }, request, dependencies).catch(
+        (error: unknown) => Promise.reject(fieldNames ? withFieldNames(error, fieldNames) : error),
       );
+      const { data, page } = await toView(answer, read);
       return success(data, page);
     },
   });
+}
+
+/** The same error, by what the body calls the bad fields. */
+function withFieldNames(thrown: unknown, names: Readonly<Record<string, string>>): unknown {
+  const { code, details } = toError(thrown);
+  if (code !== 'invalid_argument' || !details.fields) return thrown;
+  const named = ({ field, description }: FieldViolation) => {
+    const [name = ''] = /^\w+/.exec(field) ?? [];
+    return { field: (names[name] ?? name) + field.slice(name.length), description };
+  };
+  return invalidArgument(details.fields.map(named));
 }
 
 /** What a request of REST asks of its call. */

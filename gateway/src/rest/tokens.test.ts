@@ -1,4 +1,5 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { invalidArgument } from '@tidemark/errors/app-error';
 import { TokenRole } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { accessLog, auditLog, log } from '../logger.ts';
@@ -60,6 +61,19 @@ it('lets an admin of some clusters make tokens for these alone', async () => {
   expect(gateway.received('revokeToken').request).toMatchObject({ id: 't1', clusterIds: [CLUSTER] });
 });
 
+it('names fields that the service refuses as the body does', async () => {
+  await using gateway = await startTestGateway();
+  gateway.answers.createToken = async () => {
+    throw invalidArgument([
+      { field: 'clusterIds', description: 'must name a cluster' },
+      { field: 'name', description: 'must not be one of these' },
+    ]);
+  };
+  const answer = await gateway.ask('POST', '/tokens', { body: { ...BODY, clusters: [] } });
+  expect([answer.status, badFields(answer)]).toEqual([400, ['clusters', 'name']]);
+  expect(answer.body.message).toBe('clusters: must name a cluster; name: must not be one of these');
+});
+
 it.each([
   [{ role: 'root' }, ['role']],
   [{ clusters: ['*', 'a'] }, ['clusters']],
@@ -70,5 +84,6 @@ it.each([
 ])('refuses %j by the name of the field', async (fields, names) => {
   const answer = await create({ ...BODY, ...fields });
   expect(answer.status).toBe(400);
+  if (names.includes('name')) expect(answer.body.message).toContain('1 to 128 characters');
   expect(badFields(answer).map((one) => one.split('.')[0])).toEqual(names);
 });

@@ -19,6 +19,7 @@ export function tokenRoutes(app: FastifyInstance, dependencies: CallDependencies
     method: 'POST',
     path: '/tokens',
     operation: operations.createToken,
+    fieldNames: { clusterIds: 'clusters' },
     toRequest({ body }) {
       const { name, role, clusters, labels, expireTime } = body;
       const ids: readonly string[] = clusters ?? [];

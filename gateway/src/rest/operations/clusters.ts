@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { BrOptionsBody } from '../br-options.ts';
 import { PURPOSE_NAMES } from '../cluster-purpose.ts';
 import type { Operation } from '../operation.ts';
-import { flag, Id, leftOut, leftOutOrFrom1, required } from '../validate.ts';
+import { flag, leftOut, leftOutOrFrom1, required } from '../validate.ts';
 import { BrOptions } from './br-options.ts';
-import { DryRun, NoData, OfCluster, STORAGE_ID, time, WithLabels } from './common.ts';
+import { DryRun, NoData, OfCluster, PageToken, STORAGE_ID, time, WithLabels } from './common.ts';
 
 const text = (what: string) =>
   leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
@@ -99,8 +99,8 @@ const Query = z.object({
     `1 to ${MAX_PAGE_SIZE}, where a page is asked for; ${DEFAULT_PAGE_SIZE} by default. 0 is left out.`,
   ),
   ...WithLabels,
-  pageToken: leftOut(Id).describe(
-    'The `pageToken` of an answer: the list goes on behind it, and nothing is counted. With `page` it is a 400.',
+  pageToken: leftOut(PageToken).describe(
+    'The `pageToken` of an answer with the same filters: the list goes on behind it, and nothing is counted. With `page` it is a 400.',
   ),
 });
 

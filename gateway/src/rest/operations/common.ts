@@ -55,7 +55,8 @@ export function labelsOf(label: readonly string[]): Record<string, string> {
   return Object.fromEntries(label.map((one) => [labelName(one), one.slice(one.indexOf('=') + 1)]));
 }
 
-const PageToken = z.string(WHOLE_TOKEN).refine(isPageToken, WHOLE_TOKEN);
+/** What an answer to a list gave for the next page. */
+export const PageToken = z.string(WHOLE_TOKEN).refine(isPageToken, WHOLE_TOKEN);
 
 /** How a list that may be long goes on, and whether it is counted. */
 export const GoesOn = {

@@ -1,4 +1,5 @@
 import { ID } from '@tidemark/limits/id';
+import { MAX_NAME } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import { ROLES } from '../../identity/caller.ts';
 import type { Operation } from '../operation.ts';
@@ -6,6 +7,7 @@ import { Id, leftOut, required } from '../validate.ts';
 import { NoData, time } from './common.ts';
 
 const CLUSTER_OR_ALL = new RegExp(`^(\\*|${ID})$`);
+const A_NAME = `must be a text of 1 to ${MAX_NAME} characters that can be seen`;
 const A_ROLE = `must be one of ${ROLES.join(', ')}`;
 const SOME_CLUSTERS = 'must be a list of ids of clusters, or ["*"]';
 const SOME_LABELS = 'must be an object of labels and their values, such as {"env":"prod"}';
@@ -13,7 +15,7 @@ const A_TIME = 'must be a time such as 2027-01-31T00:00:00Z';
 
 const Body = z.strictObject(
   {
-    name: required(z.string('must be a text')).describe('What it is called in records and audit lines.'),
+    name: required(z.string(A_NAME)).describe('What it is called in records and audit lines.'),
     role: required(z.enum(ROLES, A_ROLE)),
     clusters: z
       .array(z.string(SOME_CLUSTERS).regex(CLUSTER_OR_ALL, SOME_CLUSTERS), SOME_CLUSTERS)

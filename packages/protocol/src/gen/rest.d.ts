@@ -9131,7 +9131,7 @@ export interface operations {
                 label?: string[];
                 /** @description In the id or the name, whatever the case; at most 64 characters. */
                 text?: string;
-                /** @description The `pageToken` of an answer: the list goes on behind it, and nothing is counted. With `page` it is a 400. */
+                /** @description The `pageToken` of an answer with the same filters: the list goes on behind it, and nothing is counted. With `page` it is a 400. */
                 pageToken?: string;
             };
             header?: never;
