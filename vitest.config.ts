@@ -57,6 +57,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
+    // As test/wait-longer.ts says of waits.
+    expect: { poll: { timeout: 30_000 } },
     // Twice as many as there are: most of them wait for processes, windows and leases.
     maxWorkers: 4,
     reporters: ['default'],

@@ -253,16 +253,40 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     expectCalm(tab);
   }, 120_000);
 
-  it('who is offline is told since when and how old the page is, and it goes on by itself', async () => {
+  it.each(['/', '/backups', '/plans', '/storages', '/workers'])(
+    'who is offline is told on %s how old it is, and it goes on by itself',
+    async (path) => {
+      await using tab = await open(path);
+      const { page, context } = tab;
+      await isLoaded(page);
+      const told = await heading(page).textContent();
+      await context.setOffline(true);
+      await page.getByText(/^As of \d+ (s|min) ago; not connected\.$/).waitFor({ timeout: 30_000 });
+      await page.getByText('This computer is offline.').waitFor();
+      expect(await heading(page).textContent()).toMatch(`${told}, as of `);
+      expect(await page.getByRole('table').count()).toBeGreaterThan(0);
+      expect(await page.getByRole('alert').count()).toBe(0);
+      await context.setOffline(false);
+      await page.getByText('not connected').waitFor({ state: 'detached', timeout: 30_000 });
+      await expect.poll(() => heading(page).textContent()).toBe(told);
+    },
+    120_000,
+  );
+
+  it('whose gateway hangs is told so, though nothing says that the connection is gone', async () => {
+    const gateway = tidemark.stack.process('gateway');
     await using tab = await open('/');
-    const { page, context } = tab;
+    const { page } = tab;
     await isLoaded(page);
-    await context.setOffline(true);
-    await page.getByText(/This computer is offline since/).waitFor({ timeout: 30_000 });
-    expect(await page.getByText(/What you see is \d+ (s|min) old/).count()).toBe(1);
-    expect(await page.getByRole('table', { name: 'Clusters' }).count()).toBe(1);
-    await context.setOffline(false);
-    await page.getByText(/offline since/).waitFor({ state: 'detached', timeout: 30_000 });
+    gateway.kill('SIGSTOP');
+    try {
+      await page.getByText(/^As of \d+ s ago; not connected\.$/).waitFor({ timeout: 40_000 });
+      await expect.poll(() => heading(page).textContent()).toMatch(/, as of \d/);
+    } finally {
+      gateway.kill('SIGCONT');
+    }
+    await page.getByText('not connected').waitFor({ state: 'detached', timeout: 30_000 });
+    await expect.poll(() => heading(page).textContent(), { timeout: 30_000 }).not.toContain('as of');
   }, 120_000);
 
   it('whose cluster vanishes while its page is open is told so, and keeps what was known', async () => {

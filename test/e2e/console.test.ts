@@ -96,6 +96,42 @@ describe.skipIf(typeof found === 'string')('the console', () => {
     expectCalm(tab);
   });
 
+  it('says of all that it shows how old it is while the gateway is away, lets no time go on there, and lives again with it', async () => {
+    tidemark.demo({ seconds: 120, progressIntervalSeconds: 0.2 }, unsafe);
+    const running = await tidemark.start(unsafe);
+    await tidemark.until(running, ({ state }) => state === 'Running');
+    const gateway = tidemark.stack.process('gateway');
+    await using tab = await open('/?label=env=prod');
+    const { page } = tab;
+    const heading = page.getByRole('heading', { level: 1 });
+    const row = page.getByRole('region', { name: 'What runs, and what waits?' }).getByRole('listitem');
+    const lasts = async () => (await row.textContent())?.match(/for [^%]*s/)?.[0];
+    await expect.poll(lasts).toMatch(/^for \d/);
+    await expect.poll(() => heading.textContent()).toMatch(/in time$/);
+
+    const age = page.getByText(/^As of .* ago; not connected\.$/);
+    let frozen: string | undefined;
+    try {
+      await gateway.stop();
+      const seconds = async () => Number(/of (\d+) s/.exec((await age.textContent()) ?? '')?.[1]);
+      const first = await seconds();
+      frozen = await lasts();
+      await expect.poll(() => heading.textContent()).toMatch(/in time, as of \d/);
+      expect(await page.title()).toMatch(/in time, as of \d/);
+      await expect.poll(seconds).toBeGreaterThan(first + 1);
+      expect(await lasts()).toBe(frozen);
+      expect(await tab.violations()).toEqual([]);
+    } finally {
+      await gateway.start();
+    }
+    await age.waitFor({ state: 'detached' });
+    await expect.poll(() => heading.textContent()).toMatch(/in time$/);
+    await expect.poll(lasts).not.toBe(frozen);
+    await tidemark.call('POST', '/backups/cancel', { clusterId: unsafe, backupId: running });
+    // Of what nobody answered the browser itself tells.
+    expect(tab.wrong.filter((one) => !one.includes('Failed to load resource'))).toEqual([]);
+  });
+
   it('has no page that a reader cannot use, that complains, or whose commands do something else', async () => {
     const pages = [
       '/',

@@ -53,7 +53,7 @@ const transport = createConnectTransport({
   useBinaryFormat: true,
   defaultTimeoutMs: ANSWER_MS,
   interceptors: [retry, authorize],
-  fetch: watchedFetch,
+  fetch: watchedFetch((reason) => reason instanceof ConnectError && reason.code === Code.DeadlineExceeded),
 });
 
 export const backups = createClient(BackupService, transport);

@@ -3,13 +3,15 @@
  *
  * 1. What is shown was a page of the server, with later changes in it that move no row: whatever may move one has the page asked for anew.
  * 2. One stream, and none while the tab is hidden. Where there is none, the page is asked for every few seconds.
+ * 3. A stream that began before the gateway was away is not waited for: it may be cut without a word.
  */
-import { signal } from '@preact/signals';
+import { effect } from '@preact/signals';
 import type { FleetVerdict, ListFleetResponse } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import { useEffect, useMemo } from 'preact/hooks';
-import { fleet, NO_DEADLINE, type Problem, toProblem } from './api.ts';
+import { fleet, NO_DEADLINE } from './api.ts';
+import { isAway, noteAnswer } from './connection.ts';
 import { changed } from './fleet-changes.ts';
-import type { Live } from './live.ts';
+import { createKnown, type Live } from './live.ts';
 import { pause, untilHidden, untilLookedAt } from './waiting.ts';
 
 /** Which clusters, as an address says it. */
@@ -28,7 +30,7 @@ const PROBLEM_MS = 4_000;
 /** The stream says every 15 s that it is there. */
 const SILENT_MS = 40_000;
 
-export function useFleet(filter: FleetFilter): Pick<Live<ListFleetResponse>, 'data' | 'problem'> {
+export function useFleet(filter: FleetFilter): Omit<Live<ListFleetResponse>, 'refresh'> {
   const key = JSON.stringify(filter);
   const feed = useMemo(() => createFeed(filter), [key]);
   useEffect(() => feed.start(), [feed]);
@@ -36,14 +38,14 @@ export function useFleet(filter: FleetFilter): Pick<Live<ListFleetResponse>, 'da
 }
 
 function createFeed({ labels, verdicts, text, after }: FleetFilter) {
-  const data = signal<ListFleetResponse | undefined>(undefined);
-  const problem = signal<Problem | undefined>(undefined);
+  const known = createKnown<ListFleetResponse>();
 
   async function run(stop: AbortSignal): Promise<void> {
     for (;;) {
       await untilLookedAt(stop);
       if (stop.aborted) return;
       const began = Date.now();
+      let cursor: string;
       try {
         const request = {
           labels: { ...labels },
@@ -54,16 +56,16 @@ function createFeed({ labels, verdicts, text, after }: FleetFilter) {
         };
         const page = await fleet.listFleet(request, { signal: stop });
         if (stop.aborted) return;
-        data.value = page;
-        problem.value = undefined;
+        known.answer(page);
+        cursor = page.cursor;
       } catch (error) {
         if (stop.aborted) return;
-        problem.value = toProblem(error);
+        known.fail(error);
         await pause(PROBLEM_MS, stop);
         continue;
       }
       // What ends a stream says nothing of the page: that is asked for again, and says whether anything is wrong.
-      if (!(await follow(data.value.cursor, stop))) await pause(PROBLEM_MS, stop);
+      if (!(await follow(cursor, stop))) await pause(PROBLEM_MS, stop);
       await pause(Math.max(0, began + AGAIN_MS - Date.now()), stop);
     }
   }
@@ -73,28 +75,35 @@ function createFeed({ labels, verdicts, text, after }: FleetFilter) {
     const hidden = untilHidden();
     const silent = new AbortController();
     let watch = setTimeout(() => silent.abort(), SILENT_MS);
+    const unwatch = effect(() => {
+      if (isAway.value) silent.abort();
+    });
     try {
       const ends = AbortSignal.any([stop, hidden.signal, silent.signal]);
       const request = { labels: { ...labels }, text, cursor };
       for await (const message of fleet.watchFleet(request, { signal: ends, ...NO_DEADLINE })) {
         clearTimeout(watch);
         watch = setTimeout(() => silent.abort(), SILENT_MS);
-        const next = data.value && changed(data.value, message);
+        noteAnswer();
+        const page = known.data.peek();
+        const next = page && changed(page, message);
         if (!next) return true;
-        data.value = next;
+        known.answer(next);
       }
       return true;
     } catch {
       return hidden.signal.aborted || silent.signal.aborted;
     } finally {
+      unwatch();
       hidden.end();
       clearTimeout(watch);
     }
   }
 
   return {
-    data,
-    problem,
+    data: known.data,
+    problem: known.problem,
+    asOf: known.asOf,
     /** @returns what ends it */
     start(): () => void {
       const stop = new AbortController();

@@ -1,7 +1,13 @@
+import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  ActiveBackupSchema,
+  BackupState,
+  EndedBackupSchema,
+} from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { FleetVerdict } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import { describe, expect, it } from 'vitest';
-import { fleetSentence, labelOf, totalsOf, whyOf } from './fleet-words.ts';
+import { firstOf, fleetSentence, labelOf, totalsOf, whyOf } from './fleet-words.ts';
 
 const { NEVER, VERY_LATE, LATE, NO_PLAN, IN_TIME } = FleetVerdict;
 const sentence = (counts: Partial<Record<number, number>>, isFiltered = false) =>
@@ -38,6 +44,34 @@ describe('why a cluster has its verdict', () => {
     [{ verdict: NO_PLAN, goodEndTime, intervalSeconds: 0 }, 'no rule plans any backup; newest good backup 3 d old'],
     [{ verdict: NO_PLAN, goodEndTime: undefined, intervalSeconds: 0 }, 'no rule plans any backup; no good backup'],
   ])('%#', (row, expected) => expect(whyOf(row, now)).toBe(expected));
+
+  const fresh = { verdict: NEVER, goodEndTime: undefined, intervalSeconds: 86_400 };
+  const nextStartTime = timestampFromMs(now + 12 * 60_000);
+  const active = (state: BackupState) => ({ nextStartTime, active: create(ActiveBackupSchema, { state }) });
+  it.each([
+    [{ nextStartTime }, 'first backup due in 12 min'],
+    [{ nextStartTime: timestampFromMs(now - 1_000) }, 'first backup due now'],
+    [active(BackupState.RUNNING), 'the first one runs'],
+    [active(BackupState.QUEUED), 'the first one waits for its turn'],
+  ])('of one that has had no backup it says when the first is due: %#', (row, expected) => {
+    expect(whyOf({ ...fresh, ...row }, now)).toBe(`no good backup yet, planned every day, ${expected}`);
+    expect(
+      firstOf(
+        [
+          { ...fresh, nextStartTime: timestampFromMs(now + 7_200_000) },
+          { ...fresh, ...row },
+        ],
+        now,
+      ),
+    ).toBe(expected);
+  });
+
+  it('of one whose backups failed it promises no first one', () => {
+    const last = create(EndedBackupSchema, { state: BackupState.FAILED });
+    expect(whyOf({ ...fresh, nextStartTime, last }, now)).toBe('no good backup yet, planned every day');
+    expect(firstOf([{ nextStartTime }, { nextStartTime, last }], now)).toBeUndefined();
+    expect(firstOf([{}], now)).toBeUndefined();
+  });
 });
 
 it('a label is a key and a value, which may hold the sign between them', () => {

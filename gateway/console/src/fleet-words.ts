@@ -1,6 +1,7 @@
 /** What is said of the fleet and of its clusters, in sentences. Pure. */
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { BackupState } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import {
   type FleetCount,
   type FleetRow,
@@ -42,21 +43,36 @@ export function fleetSentence({ all, unsafe, unplanned }: FleetTotals, isFiltere
   return `All ${isFiltered ? 'these ' : ''}${count(all, 'cluster')} are safe`;
 }
 
-type Judged = Pick<FleetRow, 'verdict' | 'goodEndTime' | 'intervalSeconds'>;
+/** A cluster, as far as it has had backups. */
+type Begun = Partial<Pick<FleetRow, 'active' | 'last' | 'nextStartTime'>>;
+export type Judged = Pick<FleetRow, 'verdict' | 'goodEndTime' | 'intervalSeconds'> & Begun;
 
 /** Why a cluster has its verdict. */
-export function whyOf({ verdict, goodEndTime, intervalSeconds }: Judged, nowMs: number): string {
+export function whyOf(row: Judged, nowMs: number): string {
+  const { verdict, goodEndTime, intervalSeconds } = row;
   const planned =
     intervalSeconds > 0 ? `planned every ${intervalSeconds === DAY_SECONDS ? 'day' : coarse(intervalSeconds)}` : '';
   const good = goodEndTime ? `newest good backup ${age(goodEndTime, nowMs)} old` : 'no good backup';
   switch (verdict) {
     case FleetVerdict.NEVER:
-      return `${good} yet, ${planned}`;
+      return [`${good} yet`, planned, firstOf([row], nowMs)].filter(Boolean).join(', ');
     case FleetVerdict.NO_PLAN:
       return `no rule plans any backup; ${good}`;
     default:
       return [good, planned].filter(Boolean).join(', ');
   }
+}
+
+/** Of clusters of which none has had a backup that ended: that the first one runs or waits, or when it is due. Nothing where one has, or none is planned. */
+export function firstOf(rows: readonly Begun[], nowMs: number): string | undefined {
+  if (rows.length === 0 || rows.some(({ last }) => last)) return undefined;
+  const states = rows.flatMap(({ active }) => (active ? [active.state] : []));
+  if (states.some((state) => state !== BackupState.QUEUED)) return 'the first one runs';
+  if (states.length > 0) return 'the first one waits for its turn';
+  const starts = rows.flatMap(({ nextStartTime }) => (nextStartTime ? [timestampMs(nextStartTime)] : []));
+  if (starts.length === 0) return undefined;
+  const seconds = (Math.min(...starts) - nowMs) / 1_000;
+  return seconds > 0 ? `first backup due in ${coarse(seconds)}` : 'first backup due now';
 }
 
 function age(at: Timestamp, nowMs: number): string {

@@ -3,13 +3,11 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
-import { now } from './clock.ts';
-import { answeredAt, awaySince } from './connection.ts';
+import { answeredAt, isAway } from './connection.ts';
 import { LoginForm } from './login.tsx';
 import { Dialog } from './parts/dialog.tsx';
 import { Logo } from './parts/logo.tsx';
-import { localTime } from './parts/time.tsx';
-import { coarse } from './quantities.ts';
+import { Age } from './parts/time.tsx';
 import { whereIs } from './search.ts';
 import { caller, ended, logout, mayAdminister, seesAll } from './session.ts';
 
@@ -48,7 +46,7 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
       <Side path={path} />
       <div class="body">
         <Away />
-        <main id="page" ref={main} tabIndex={-1}>
+        <main id="page" ref={main} tabIndex={-1} class={isAway.value ? 'old' : undefined}>
           {children}
         </main>
       </div>
@@ -147,14 +145,18 @@ function Search() {
   );
 }
 
-/** Says that nothing new is known, and how old what is shown is. */
+/** Says that nothing new is known, and how old what is shown is; of the age that grows readers are not told again and again. */
 function Away() {
-  if (awaySince.value === undefined) return null;
-  const age = coarse(Math.max(0, now.value - answeredAt.value) / 1_000);
+  if (!isAway.value) return null;
   return (
-    <p class="away" role="status">
-      {navigator.onLine ? 'The gateway cannot be reached' : 'This computer is offline'} since{' '}
-      {localTime(awaySince.value)}. What you see is {age} old; it goes on by itself.
-    </p>
+    <aside class="away" aria-label="Not connected">
+      <b>
+        As of <Age of={answeredAt.value} /> ago; not connected.
+      </b>{' '}
+      <span role="status">
+        {navigator.onLine ? 'The gateway does not answer' : 'This computer is offline'}. What you see is of the last
+        answer, and goes on by itself.
+      </span>
+    </aside>
   );
 }

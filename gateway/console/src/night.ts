@@ -2,6 +2,7 @@
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { Occurrence } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
+import { runStartMs } from './task-time.ts';
 import { BACKUP_STATES, OCCURRENCE_STATES, type Word, wordOf } from './words.ts';
 
 export interface Axis {
@@ -53,10 +54,15 @@ export function windowsOn(axis: Axis, windows: readonly Occurrence[]): WindowSpa
   });
 }
 
-export function runsOn(axis: Axis, runs: readonly Backup[], nowMs: number): RunSpan[] {
-  return runs.flatMap(({ id, state, startTime, endTime }) => {
-    if (!startTime) return [];
-    const [startMs, endMs] = [timestampMs(startTime), endTime ? timestampMs(endTime) : nowMs];
+export function runsOn(
+  axis: Axis,
+  runs: readonly Pick<Backup, 'id' | 'state' | 'startTime' | 'endTime' | 'attempts'>[],
+  nowMs: number,
+): RunSpan[] {
+  return runs.flatMap(({ id, state, startTime, endTime, attempts }) => {
+    // What no worker has taken did not run.
+    if (attempts.length === 0 && !endTime) return [];
+    const [startMs, endMs] = [runStartMs({ startTime, attempts }), endTime ? timestampMs(endTime) : nowMs];
     const span = spanOf(axis, startMs, endMs);
     return span ? [{ ...span, id, word: wordOf(BACKUP_STATES, state), startMs, endMs }] : [];
   });

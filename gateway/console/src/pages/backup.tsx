@@ -14,11 +14,11 @@ import { useLive } from '../live.ts';
 import { Confirm, useAct } from '../parts/act.tsx';
 import { Mark } from '../parts/mark.tsx';
 import { Output } from '../parts/output.tsx';
-import { Facts, Loading, Page, Section } from '../parts/page.tsx';
+import { Facts, Page, Section } from '../parts/page.tsx';
 import { Trouble } from '../parts/problem.tsx';
 import { Meter } from '../parts/progress.tsx';
 import { Table } from '../parts/table.tsx';
-import { Ago, At, Took } from '../parts/time.tsx';
+import { Ago, At, TaskTime, Took } from '../parts/time.tsx';
 import { VerifyDialog } from '../parts/verify-dialog.tsx';
 import { bytes, duration } from '../quantities.ts';
 import { mayAdminister, mayOperate } from '../session.ts';
@@ -35,12 +35,12 @@ export function BackupPage() {
 }
 
 function BackupOf({ id }: { readonly id: string }) {
-  const { data, problem, refresh } = useLive(
+  const live = useLive(
     id,
     async (signal) => (await backups.getBackup({ id }, { signal })).backup,
     (known) => (known && isMoving(known) ? ACTIVE_MS : OVER_MS),
   );
-  const backup = data.value;
+  const backup = live.data.value;
   return (
     <Page
       title={backup ? `Backup of ${backup.clusterId}` : `Backup ${id}`}
@@ -54,11 +54,11 @@ function BackupOf({ id }: { readonly id: string }) {
           `Backup ${id}`
         )
       }
-      actions={backup && mayOperate.value && <Acts backup={backup} onDone={refresh} />}
-      problem={problem.value}
+      actions={backup && mayOperate.value && <Acts backup={backup} onDone={live.refresh} />}
+      live={live}
+      loading="the backup"
       same={sameReads(id)}
     >
-      {!backup && !problem.value && <Loading of="the backup" />}
       {backup && (
         <>
           <State backup={backup} />
@@ -153,7 +153,7 @@ function Details({ backup }: { readonly backup: Backup }) {
     <Facts
       of={[
         ['Started', <At key="s" at={backup.startTime} />],
-        ['Took', <Took key="t" from={backup.startTime} to={backup.endTime} />],
+        ['How long', <TaskTime key="t" of={backup} isWhole />],
         ['Ended', backup.endTime && <At key="e" at={backup.endTime} />],
         ['Size', result && `${bytes(result.sizeBytes)} in ${result.files.toLocaleString('en')} files`],
         ['Snapshot (TSO)', result && <code key="tso">{result.tso.toString()}</code>],

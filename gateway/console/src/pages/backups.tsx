@@ -9,11 +9,11 @@ import { backups } from '../api.ts';
 import { isPinned } from '../backup-acts.ts';
 import { useLive } from '../live.ts';
 import { Mark } from '../parts/mark.tsx';
-import { Loading, Page } from '../parts/page.tsx';
+import { Page } from '../parts/page.tsx';
 import { Pager } from '../parts/pager.tsx';
 import { Meter } from '../parts/progress.tsx';
 import { type Column, Table } from '../parts/table.tsx';
-import { At, Took } from '../parts/time.tsx';
+import { At, TaskTime } from '../parts/time.tsx';
 import { useQuery } from '../parts/use-query.ts';
 import { bytes } from '../quantities.ts';
 import { pathOf } from '../shell.ts';
@@ -31,7 +31,7 @@ export function BackupsPage() {
   const origin = query.get('origin') ?? '';
   const damaged = query.get('damaged') === 'true';
   const includeDeleted = query.get('includeDeleted') === 'true';
-  const { data, problem } = useLive(
+  const live = useLive(
     query.text,
     (signal) =>
       backups.listBackups(
@@ -50,6 +50,7 @@ export function BackupsPage() {
       ),
     EVERY_MS,
   );
+  const { data } = live;
   const rest = new URLSearchParams([
     ...(clusterId === '' ? [] : [['clusterId', clusterId]]),
     ...states.map((state) => ['state', state]),
@@ -62,7 +63,8 @@ export function BackupsPage() {
   return (
     <Page
       title="Backups"
-      problem={problem.value}
+      live={live}
+      loading="backups"
       same={[
         {
           method: 'GET',
@@ -79,7 +81,6 @@ export function BackupsPage() {
       ]}
     >
       <Filters />
-      {!data.value && !problem.value && <Loading of="backups" />}
       {data.value && (
         <>
           <Table
@@ -120,7 +121,7 @@ export const BACKUP_COLUMNS: readonly Column<Backup>[] = [
     ),
   },
   { name: 'Started', cell: ({ startTime }) => <At at={startTime} /> },
-  { name: 'Took', cell: ({ startTime, endTime }) => <Took from={startTime} to={endTime} />, isNumber: true },
+  { name: 'How long', cell: (backup) => <TaskTime of={backup} />, isNumber: true },
   {
     name: 'Size',
     cell: ({ result }) => (result ? bytes(result.sizeBytes) : <span class="muted">–</span>),

@@ -1,19 +1,19 @@
-import { useSignal } from '@preact/signals';
+import { signal, useSignal } from '@preact/signals';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { RetentionVerdict } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import type { Strategy } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { useLocation, useRoute } from 'preact-iso';
 import { backups, fleet, occurrences, registry, retention, strategies } from '../api.ts';
-import { now } from '../clock.ts';
-import { whyOf } from '../fleet-words.ts';
 import { type Live, useLive } from '../live.ts';
 import { Confirm, useAct } from '../parts/act.tsx';
+import { Known } from '../parts/known.tsx';
 import { Mark } from '../parts/mark.tsx';
-import { Facts, Loading, Page, Section } from '../parts/page.tsx';
+import { Facts, Page, Section } from '../parts/page.tsx';
 import { Trouble } from '../parts/problem.tsx';
 import { RunBars } from '../parts/run-bars.tsx';
 import { Table } from '../parts/table.tsx';
 import { Ago, At } from '../parts/time.tsx';
+import { Why } from '../parts/why.tsx';
 import { bytes, count, duration } from '../quantities.ts';
 import { mayOperate } from '../session.ts';
 import { pathOf, type Same } from '../shell.ts';
@@ -25,6 +25,8 @@ const SOON_MS = 4_000;
 const LATER_MS = 20_000;
 const RUNS = 30;
 const LISTED = 10;
+/** Of a cluster that is gone something else is said. */
+const NO_PROBLEM = signal(undefined);
 
 export function ClusterPage() {
   const { params } = useRoute();
@@ -61,7 +63,8 @@ function ClusterOf({ id }: { readonly id: string }) {
         </>
       }
       actions={data.value && mayOperate.value && !isGone && <StartButton id={id} />}
-      problem={isGone ? undefined : problem.value}
+      live={isGone ? { ...cluster, problem: NO_PROBLEM } : cluster}
+      loading="the cluster"
       same={sameReads(id)}
     >
       {isGone && (
@@ -69,17 +72,19 @@ function ClusterOf({ id }: { readonly id: string }) {
           The cluster is not registered any more, or your token may not see it now. What you see is what was known last.
         </p>
       )}
-      {!data.value && !problem.value && <Loading of="the cluster" />}
       {data.value && (
         <>
           {row.data.value && (
-            <p class="lead">
-              {sentence(whyOf(row.data.value, now.value))} Next start: <At at={row.data.value.nextStartTime} />.
-            </p>
+            <Known of={row}>
+              <p class="lead">
+                <Why of={row.data.value} as={sentence} /> Next start: <At at={row.data.value.nextStartTime} />.
+              </p>
+            </Known>
           )}
           {runs.data.value && runs.data.value.length > 0 && (
             <Section
               title="Last runs"
+              live={runs}
               more={<span class="muted">{count(runs.data.value.length, 'run')}, the newest at the right</span>}
             >
               <RunBars of={runs.data.value} />
@@ -153,7 +158,8 @@ function StartButton({ id }: { readonly id: string }) {
   );
 }
 
-function Rules({ id, live: { data, problem, refresh } }: { readonly id: string; readonly live: Live<Strategy[]> }) {
+function Rules({ id, live }: { readonly id: string; readonly live: Live<Strategy[]> }) {
+  const { data, refresh } = live;
   const doing = useAct();
   const { route } = useLocation();
   const pause = (rule: string, paused: boolean) =>
@@ -164,8 +170,11 @@ function Rules({ id, live: { data, problem, refresh } }: { readonly id: string; 
       route(pathOf(['backups', started]));
   };
   return (
-    <Section title="Rules" more={mayOperate.value && <a href={pathOf(['clusters', id, 'rules', NEW])}>Add a rule</a>}>
-      <Trouble problem={problem.value} />
+    <Section
+      title="Rules"
+      more={mayOperate.value && <a href={pathOf(['clusters', id, 'rules', NEW])}>Add a rule</a>}
+      live={live}
+    >
       <Trouble problem={doing.problem.value} />
       {data.value && (
         <Table
@@ -231,7 +240,7 @@ export function shortDays(days: readonly string[]): string {
   return days.length === 0 ? 'no day' : days.map((day) => day.slice(0, 3)).join(', ');
 }
 
-function Recent({ id, live: { data, problem } }: { readonly id: string; readonly live: Live<Backup[]> }) {
+function Recent({ id, live }: { readonly id: string; readonly live: Live<Backup[]> }) {
   const kept = useLive(
     id,
     async (signal) => (await retention.evaluateRetention({ clusterId: id }, { signal })).verdicts,
@@ -239,11 +248,14 @@ function Recent({ id, live: { data, problem } }: { readonly id: string; readonly
   );
   const verdicts = new Map(kept.data.value?.map((verdict) => [verdict.backupId, verdict]));
   return (
-    <Section title="Backups" more={<a href={`/backups?${new URLSearchParams({ clusterId: id })}`}>All of them</a>}>
-      <Trouble problem={problem.value} />
+    <Section
+      title="Backups"
+      more={<a href={`/backups?${new URLSearchParams({ clusterId: id })}`}>All of them</a>}
+      live={live}
+    >
       <Table
         label="Backups"
-        rows={data.value?.slice(0, LISTED) ?? []}
+        rows={live.data.value?.slice(0, LISTED) ?? []}
         keyOf={(backup) => backup.id}
         empty="There is no backup of this cluster."
         columns={[...BACKUP_COLUMNS, { name: 'Kept', cell: (backup) => <Kept of={verdicts.get(backup.id)} /> }]}
@@ -269,14 +281,14 @@ function Kept({ of }: { readonly of: RetentionVerdict | undefined }) {
 }
 
 function Points({ id }: { readonly id: string }) {
-  const { data, problem } = useLive(
+  const live = useLive(
     id,
     (signal) => backups.listRecoveryPoints({ clusterId: id, pageSize: LISTED }, { signal }),
     LATER_MS,
   );
+  const { data } = live;
   return (
-    <Section title="Recovery points">
-      <Trouble problem={problem.value} />
+    <Section title="Recovery points" live={live}>
       {data.value?.newest && (
         <p>
           <b>{duration(data.value.rpoSeconds)}</b> of changes would be lost now
@@ -321,7 +333,7 @@ function Points({ id }: { readonly id: string }) {
 }
 
 function Windows({ id }: { readonly id: string }) {
-  const { data, problem } = useLive(
+  const live = useLive(
     id,
     async (signal) =>
       (
@@ -332,9 +344,9 @@ function Windows({ id }: { readonly id: string }) {
       ).occurrences,
     LATER_MS,
   );
+  const { data } = live;
   return (
-    <Section title="Windows">
-      <Trouble problem={problem.value} />
+    <Section title="Windows" live={live}>
       {data.value && (
         <Table
           label="Windows"

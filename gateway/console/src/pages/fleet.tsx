@@ -5,19 +5,19 @@ import { type Occurrence, OccurrenceState } from '@tidemark/protocol/connect/tid
 import type { ComponentChildren } from 'preact';
 import { useLocation } from 'preact-iso';
 import { backups, occurrences } from '../api.ts';
-import { now } from '../clock.ts';
 import { type FleetFilter, useFleet } from '../fleet-feed.ts';
-import { type FleetTotals, fleetSentence, labelOf, totalsOf, whyOf } from '../fleet-words.ts';
+import { type FleetTotals, firstOf, fleetSentence, labelOf, totalsOf } from '../fleet-words.ts';
 import { useLive } from '../live.ts';
+import { Known } from '../parts/known.tsx';
 import { Mark } from '../parts/mark.tsx';
 import { NightStrip } from '../parts/night-strip.tsx';
-import { Loading, Page, Section } from '../parts/page.tsx';
+import { Page, Section } from '../parts/page.tsx';
 import { Pager } from '../parts/pager.tsx';
-import { Trouble } from '../parts/problem.tsx';
 import { Meter } from '../parts/progress.tsx';
 import { Table } from '../parts/table.tsx';
-import { Ago, At, Took } from '../parts/time.tsx';
+import { Ago, At, TaskTime, useMoment } from '../parts/time.tsx';
 import { useQuery } from '../parts/use-query.ts';
+import { Why } from '../parts/why.tsx';
 import { count } from '../quantities.ts';
 import { pathOf } from '../shell.ts';
 import { BACKUP_STATES, numberOf, OCCURRENCE_STATES, VERDICTS, wordOf } from '../words.ts';
@@ -40,7 +40,8 @@ export function FleetPage() {
     text: query.get('text') ?? '',
     after: query.get('after') ?? '',
   };
-  const { data, problem } = useFleet(filter);
+  const live = useFleet(filter);
+  const { data } = live;
   const totals = data.value && totalsOf(data.value.counts);
   const isFiltered = labels.length > 0 || filter.text !== '';
   const title = totals ? fleetSentence(totals, isFiltered) : 'Fleet';
@@ -52,7 +53,8 @@ export function FleetPage() {
           {title}
         </span>
       }
-      problem={problem.value}
+      live={live}
+      loading="the fleet"
       same={[
         {
           method: 'GET',
@@ -67,6 +69,7 @@ export function FleetPage() {
       ]}
     >
       {totals && totals.all === 0 && !isFiltered && <FirstCluster />}
+      {data.value && filter.after === '' && data.value.nextPageToken === '' && <FirstBackup rows={data.value.rows} />}
       {totals && (
         <div class="cards">
           <SafeCard totals={totals} />
@@ -74,7 +77,6 @@ export function FleetPage() {
           <RunningCard />
         </div>
       )}
-      {!data.value && !problem.value && <Loading of="the fleet" />}
       {data.value && (
         <>
           <Section title="Clusters, the least safe first" more={<Filters labels={labels} text={filter.text} />}>
@@ -107,6 +109,12 @@ function FirstCluster() {
       shows.
     </p>
   );
+}
+
+/** Of clusters that are all new, and all on one page. */
+function FirstBackup({ rows }: { readonly rows: readonly FleetRow[] }) {
+  const first = firstOf(rows, useMoment());
+  return first ? <p class="lead">No backup has ended yet: {first}.</p> : null;
 }
 
 function SafeCard({ totals }: { readonly totals: FleetTotals }) {
@@ -145,34 +153,31 @@ interface Failure {
 }
 
 function TroubleCard() {
-  const { data, problem } = useLive(
-    'since yesterday',
-    (signal) => failuresSince(Date.now() - DAY_MS, signal),
-    TROUBLE_MS,
-  );
-  const failures = data.value;
+  const live = useLive('since yesterday', (signal) => failuresSince(Date.now() - DAY_MS, signal), TROUBLE_MS);
+  const failures = live.data.value;
   return (
     <section class="card" aria-labelledby="card-failed">
       <h2 id="card-failed">What failed or was missed since yesterday?</h2>
-      <Trouble problem={problem.value} />
-      {failures?.length === 0 && <p class="fine">Nothing failed, and no window was missed.</p>}
-      {failures && (
-        <ul class="rows">
-          {failures.slice(0, SHOWN).map(({ id, clusterId, mark, at, why }) => (
-            <li key={id}>
-              <div>
-                <a href={pathOf(['clusters', clusterId])}>{clusterId}</a> {mark} <Ago at={at} />
-              </div>
-              <p class="why">{why}</p>
-            </li>
-          ))}
-        </ul>
-      )}
-      {failures && failures.length > SHOWN && (
-        <p>
-          <a href="/backups?state=Failed">and {failures.length - SHOWN} more</a>
-        </p>
-      )}
+      <Known of={live} loading="what failed">
+        {failures?.length === 0 && <p class="fine">Nothing failed, and no window was missed.</p>}
+        {failures && (
+          <ul class="rows">
+            {failures.slice(0, SHOWN).map(({ id, clusterId, mark, at, why }) => (
+              <li key={id}>
+                <div>
+                  <a href={pathOf(['clusters', clusterId])}>{clusterId}</a> {mark} <Ago at={at} />
+                </div>
+                <p class="why">{why}</p>
+              </li>
+            ))}
+          </ul>
+        )}
+        {failures && failures.length > SHOWN && (
+          <p>
+            <a href="/backups?state=Failed">and {failures.length - SHOWN} more</a>
+          </p>
+        )}
+      </Known>
     </section>
   );
 }
@@ -227,7 +232,7 @@ function BackupMark({ id, state }: { readonly id: string; readonly state: Backup
 }
 
 function RunningCard() {
-  const { data, problem } = useLive(
+  const live = useLive(
     'active',
     async (signal) => {
       const active = { page: 1, pageSize: 50, withoutTotal: true };
@@ -239,35 +244,35 @@ function RunningCard() {
     },
     ACTIVE_MS,
   );
+  const { data } = live;
   const { running, waiting } = data.value ?? { running: [], waiting: [] };
   return (
     <section class="card" aria-labelledby="card-running">
       <h2 id="card-running">What runs, and what waits?</h2>
-      <Trouble problem={problem.value} />
-      {data.value && running.length + waiting.length === 0 && <p class="fine">Nothing runs, and nothing waits.</p>}
-      <ul class="rows">
-        {[...running, ...waiting].slice(0, SHOWN).map((backup) => (
-          <li key={backup.id}>
-            <div>
-              <a href={pathOf(['clusters', backup.clusterId])}>{backup.clusterId}</a>{' '}
-              <BackupMark id={backup.id} state={backup.state} />{' '}
-              {backup.queuePosition > 0 ? (
-                `${backup.queuePosition} in line`
-              ) : (
-                <Took from={backup.startTime} to={undefined} />
+      <Known of={live} loading="what runs">
+        {data.value && running.length + waiting.length === 0 && <p class="fine">Nothing runs, and nothing waits.</p>}
+        <ul class="rows">
+          {[...running, ...waiting].slice(0, SHOWN).map((backup) => (
+            <li key={backup.id}>
+              <div>
+                <a href={pathOf(['clusters', backup.clusterId])}>{backup.clusterId}</a>{' '}
+                <BackupMark id={backup.id} state={backup.state} /> <TaskTime of={backup} />
+                {backup.queuePosition > 0 && `, ${backup.queuePosition} in line`}
+              </div>
+              {backup.state === BackupState.RUNNING && (
+                <Meter percent={backup.progress?.percent} of={backup.clusterId} />
               )}
-            </div>
-            {backup.state === BackupState.RUNNING && <Meter percent={backup.progress?.percent} of={backup.clusterId} />}
-          </li>
-        ))}
-      </ul>
-      {running.length + waiting.length > SHOWN && (
-        <p>
-          <a href="/backups?state=Running&state=Queued&state=Canceling">
-            {count(running.length, 'runs', 'run')}, {count(waiting.length, 'waits', 'wait')}
-          </a>
-        </p>
-      )}
+            </li>
+          ))}
+        </ul>
+        {running.length + waiting.length > SHOWN && (
+          <p>
+            <a href="/backups?state=Running&state=Queued&state=Canceling">
+              {count(running.length, 'runs', 'run')}, {count(waiting.length, 'waits', 'wait')}
+            </a>
+          </p>
+        )}
+      </Known>
     </section>
   );
 }
@@ -339,7 +344,9 @@ function Clusters({ rows }: { readonly rows: readonly FleetRow[] }) {
           cell: (row) => (
             <>
               <Mark word={wordOf(VERDICTS, row.verdict)} />
-              <p class="why">{whyOf(row, now.value)}</p>
+              <p class="why">
+                <Why of={row} />
+              </p>
             </>
           ),
         },
@@ -395,7 +402,7 @@ function Active({ of }: { readonly of: FleetRow['active'] }) {
 
 function Night({ rows }: { readonly rows: readonly FleetRow[] }) {
   const ids = rows.map(({ clusterId }) => clusterId);
-  const { data, problem } = useLive(
+  const live = useLive(
     ids.toSorted().join(' '),
     async (signal) => {
       const since = timestampFromMs(Date.now() - DAY_MS);
@@ -408,10 +415,9 @@ function Night({ rows }: { readonly rows: readonly FleetRow[] }) {
     },
     NIGHT_MS,
   );
+  const { data } = live;
   return (
-    <Section title="The night" more={<Legend />}>
-      <Trouble problem={problem.value} />
-      {!data.value && !problem.value && <Loading of="the night" />}
+    <Section title="The night" more={<Legend />} live={live} loading="the night">
       {data.value && <NightStrip rows={rows} windows={data.value.windows} runs={data.value.runs} />}
     </Section>
   );

@@ -5,11 +5,11 @@ import { useEffect } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso';
 import { fleet, strategies } from '../api.ts';
 import { labelOf } from '../fleet-words.ts';
-import { useLive } from '../live.ts';
+import { type Live, useLive } from '../live.ts';
 import { Confirm, useAct } from '../parts/act.tsx';
 import { type Conflict, ConflictDialog } from '../parts/conflict.tsx';
 import { NextStarts, WhatGoes } from '../parts/foresight.tsx';
-import { Loading, Page } from '../parts/page.tsx';
+import { Page } from '../parts/page.tsx';
 import { PlanFields } from '../parts/plan-fields.tsx';
 import { Trouble } from '../parts/problem.tsx';
 import { bodyOf, formOf, NEW_PLAN, optionsOf, type PlanForm, saveOf } from '../plan-form.ts';
@@ -33,7 +33,6 @@ function NewPlan() {
     <PlanEditor
       name={name.value}
       stored={undefined}
-      refresh={() => undefined}
       head={
         <label class="short">
           Name of the strategy
@@ -52,18 +51,14 @@ function NewPlan() {
 }
 
 function PlanOf({ name }: { readonly name: string }) {
-  const { data, problem, refresh } = useLive(
+  const live = useLive(
     name,
     async (signal) => (await strategies.getFleetStrategy({ name }, { signal })).fleetStrategy,
     EVERY_MS,
   );
-  if (!data.value)
-    return (
-      <Page title={`Strategy ${name}`} problem={problem.value} same={sameReads(name)}>
-        {!problem.value && <Loading of="the strategy" />}
-      </Page>
-    );
-  return <PlanEditor name={name} stored={data.value} refresh={refresh} head={<Trouble problem={problem.value} />} />;
+  const { data } = live;
+  if (!data.value) return <Page title={`Strategy ${name}`} live={live} loading="the strategy" same={sameReads(name)} />;
+  return <PlanEditor name={name} stored={data.value} live={live} />;
 }
 
 function sameReads(name: string): Same[] {
@@ -91,11 +86,12 @@ function selectorOf(labels: string): Record<string, string> {
 interface EditorProps {
   readonly name: string;
   readonly stored: FleetStrategy | undefined;
-  readonly refresh: () => void;
-  readonly head: ComponentChildren;
+  /** Of where it is stored; left out for a new one. */
+  readonly live?: Live<unknown>;
+  readonly head?: ComponentChildren;
 }
 
-function PlanEditor({ name, stored, refresh, head }: EditorProps) {
+function PlanEditor({ name, stored, live, head }: EditorProps) {
   const { route } = useLocation();
   const form = useSignal<PlanForm>(stored ? formOf(stored) : NEW_PLAN);
   const target = useSignal(targetOf(stored));
@@ -138,7 +134,7 @@ function PlanEditor({ name, stored, refresh, head }: EditorProps) {
       isSaved.value = true;
     });
     if (!isSaved.value) return;
-    if (stored) refresh();
+    if (live) live.refresh();
     else route(pathOf(['plans', name]), true);
   };
   const takeTheirs = async () => {
@@ -151,6 +147,7 @@ function PlanEditor({ name, stored, refresh, head }: EditorProps) {
   return (
     <Page
       title={stored ? `Strategy ${name}` : 'A new strategy for labels'}
+      live={live}
       actions={
         mayEdit &&
         stored && (

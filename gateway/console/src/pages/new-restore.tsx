@@ -5,6 +5,7 @@ import { useLocation } from 'preact-iso';
 import { backups, restores } from '../api.ts';
 import { useLive } from '../live.ts';
 import { Confirm, useAct } from '../parts/act.tsx';
+import { Known } from '../parts/known.tsx';
 import { Mark } from '../parts/mark.tsx';
 import { Facts, Page, Section } from '../parts/page.tsx';
 import { Trouble } from '../parts/problem.tsx';
@@ -245,14 +246,14 @@ function PointChoice({
   readonly clusterId: string;
   readonly onChoose: (backupId: string) => void;
 }) {
-  const { data, problem } = useLive(
+  const live = useLive(
     clusterId,
     (signal) => backups.listRecoveryPoints({ clusterId, pageSize: SHOWN_POINTS }, { signal }),
     60_000,
   );
+  const { data } = live;
   return (
-    <>
-      <Trouble problem={problem.value} />
+    <Known of={live}>
       {data.value?.points.length === 0 && <p class="muted">It has no good backup.</p>}
       <ul class="rows">
         {data.value?.points.map(({ backupId, time, sizeBytes, verifiedAt }) => (
@@ -265,7 +266,7 @@ function PointChoice({
           </li>
         ))}
       </ul>
-    </>
+    </Known>
   );
 }
 

@@ -1,9 +1,8 @@
 import { strategies } from '../api.ts';
 import { useLive } from '../live.ts';
 import { Mark } from '../parts/mark.tsx';
-import { Loading, Page, Section } from '../parts/page.tsx';
+import { Page, Section } from '../parts/page.tsx';
 import { Pager } from '../parts/pager.tsx';
-import { Trouble } from '../parts/problem.tsx';
 import { Table } from '../parts/table.tsx';
 import { At } from '../parts/time.tsx';
 import { useQuery } from '../parts/use-query.ts';
@@ -18,20 +17,21 @@ const EVERY_MS = 10_000;
 /** When clusters are backed up by themselves: strategies for labels, and the rules of all clusters. */
 export function PlansPage() {
   const query = useQuery();
-  const { data, problem } = useLive(
+  const live = useLive(
     query.text,
     (signal) => strategies.listStrategies({ pageSize: PAGE, pageToken: query.get('after') ?? '' }, { signal }),
     EVERY_MS,
   );
+  const { data } = live;
   return (
     <Page
       title="Plans"
-      problem={problem.value}
+      live={live}
+      loading="rules"
       same={seesAll.value ? [{ method: 'GET', path: '/strategies', tidemark: ['strategies', 'list'] }] : []}
     >
       {seesAll.value && <ForLabels />}
       <Section title="Rules of clusters">
-        {!data.value && !problem.value && <Loading of="rules" />}
         {data.value && (
           <>
             <Table
@@ -77,17 +77,18 @@ function Paused() {
 }
 
 function ForLabels() {
-  const { data, problem } = useLive(
+  const live = useLive(
     'for labels',
     async (signal) => (await strategies.listFleetStrategies({}, { signal })).fleetStrategies,
     EVERY_MS,
   );
+  const { data } = live;
   return (
     <Section
       title="Strategies for labels"
+      live={live}
       more={mayOperate.value && <a href={pathOf(['plans', NEW])}>Add a strategy</a>}
     >
-      <Trouble problem={problem.value} />
       {data.value && (
         <Table
           label="Strategies for labels"

@@ -11,10 +11,10 @@ import { useLive } from '../live.ts';
 import { Confirm } from '../parts/act.tsx';
 import { Mark } from '../parts/mark.tsx';
 import { Output } from '../parts/output.tsx';
-import { Facts, Loading, Page, Section } from '../parts/page.tsx';
+import { Facts, Page, Section } from '../parts/page.tsx';
 import { Meter } from '../parts/progress.tsx';
 import { Table } from '../parts/table.tsx';
-import { Ago, At, Took } from '../parts/time.tsx';
+import { Ago, At, TaskTime, Took } from '../parts/time.tsx';
 import { bytes, duration } from '../quantities.ts';
 import { actsOn, isOpen, phasesOf, type RestoreAct, sameAct } from '../restore-acts.ts';
 import { mayAdminister } from '../session.ts';
@@ -31,12 +31,12 @@ export function RestorePage() {
 }
 
 function RestoreOf({ id }: { readonly id: string }) {
-  const { data, problem, refresh } = useLive(
+  const live = useLive(
     id,
     async (signal) => (await restores.getRestore({ id }, { signal })).restore,
     (known) => (known && isOpen(known.state) ? OPEN_MS : OVER_MS),
   );
-  const restore = data.value;
+  const restore = live.data.value;
   const path = pathOf(['restores', id]);
   return (
     <Page
@@ -52,14 +52,14 @@ function RestoreOf({ id }: { readonly id: string }) {
           `Restore ${id}`
         )
       }
-      actions={restore && mayAdminister.value && <Acts restore={restore} onDone={refresh} />}
-      problem={problem.value}
+      actions={restore && mayAdminister.value && <Acts restore={restore} onDone={live.refresh} />}
+      live={live}
+      loading="the restore"
       same={[
         { method: 'GET', path, tidemark: ['restore', 'get', id] },
         { method: 'GET', path: `${path}/log?follow=true`, tidemark: ['restore', 'logs', '-f', id] },
       ]}
     >
-      {!restore && !problem.value && <Loading of="the restore" />}
       {restore && (
         <>
           <Phases of={restore} />
@@ -187,7 +187,7 @@ function Details({ restore }: { readonly restore: Restore }) {
         ['PD of the target', target?.pd.join(', ')],
         ['What', options && options.filter.length > 0 ? options.filter.join(', ') : 'all that was backed up'],
         ['Started', <At key="s" at={restore.startTime} />],
-        ['Took', <Took key="t" from={restore.startTime} to={restore.endTime} />],
+        ['How long', <TaskTime key="t" of={restore} isWhole />],
         ['br says', result?.summary],
         ['Started by', restore.createdBy],
         ['Worker', restore.worker],

@@ -1,11 +1,11 @@
 import { restores } from '../api.ts';
 import { useLive } from '../live.ts';
 import { Mark } from '../parts/mark.tsx';
-import { Loading, Page } from '../parts/page.tsx';
+import { Page } from '../parts/page.tsx';
 import { Pager } from '../parts/pager.tsx';
 import { Meter } from '../parts/progress.tsx';
 import { Table } from '../parts/table.tsx';
-import { At, Took } from '../parts/time.tsx';
+import { At, TaskTime } from '../parts/time.tsx';
 import { useQuery } from '../parts/use-query.ts';
 import { isOpen } from '../restore-acts.ts';
 import { mayOperate } from '../session.ts';
@@ -17,15 +17,17 @@ const EVERY_MS = 5_000;
 
 export function RestoresPage() {
   const query = useQuery();
-  const { data, problem } = useLive(
+  const live = useLive(
     query.text,
     (signal) => restores.listRestores({ pageSize: PAGE, pageToken: query.get('after') ?? '' }, { signal }),
     EVERY_MS,
   );
+  const { data } = live;
   return (
     <Page
       title="Restores"
-      problem={problem.value}
+      live={live}
+      loading="restores"
       actions={
         mayOperate.value && (
           <a class="button primary" href="/restores/new">
@@ -35,7 +37,6 @@ export function RestoresPage() {
       }
       same={[{ method: 'GET', path: `/restores?pageSize=${PAGE}`, tidemark: ['restore', 'list'] }]}
     >
-      {!data.value && !problem.value && <Loading of="restores" />}
       {data.value && (
         <>
           <Table
@@ -70,8 +71,8 @@ export function RestoresPage() {
               },
               { name: 'Started', cell: ({ startTime }) => <At at={startTime} /> },
               {
-                name: 'Took',
-                cell: ({ startTime, endTime }) => <Took from={startTime} to={endTime} />,
+                name: 'How long',
+                cell: (restore) => <TaskTime of={restore} />,
                 isNumber: true,
               },
               { name: 'By', cell: ({ createdBy }) => createdBy },

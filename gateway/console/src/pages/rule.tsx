@@ -4,11 +4,11 @@ import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso';
 import { strategies } from '../api.ts';
-import { useLive } from '../live.ts';
+import { type Live, useLive } from '../live.ts';
 import { Confirm, useAct } from '../parts/act.tsx';
 import { type Conflict, ConflictDialog } from '../parts/conflict.tsx';
 import { NextStarts, WhatGoes } from '../parts/foresight.tsx';
-import { Loading, Page } from '../parts/page.tsx';
+import { Page } from '../parts/page.tsx';
 import { PlanFields } from '../parts/plan-fields.tsx';
 import { Trouble } from '../parts/problem.tsx';
 import { bodyOf, formOf, NEW_PLAN, optionsOf, type PlanForm, saveOf } from '../plan-form.ts';
@@ -40,7 +40,6 @@ function NewRule({ clusterId }: { readonly clusterId: string }) {
       rule={name.value}
       stored={undefined}
       title={`A new rule of ${clusterId}`}
-      refresh={() => undefined}
       head={
         <label class="short">
           Name of the rule
@@ -59,16 +58,15 @@ function NewRule({ clusterId }: { readonly clusterId: string }) {
 }
 
 function RuleOf({ clusterId, rule }: { readonly clusterId: string; readonly rule: string }) {
-  const { data, problem, refresh } = useLive(
+  const live = useLive(
     `${clusterId} ${rule}`,
     async (signal) => (await strategies.getStrategy({ clusterId, rule }, { signal })).strategy,
     EVERY_MS,
   );
+  const { data } = live;
   if (!data.value)
     return (
-      <Page title={`Rule ${rule} of ${clusterId}`} problem={problem.value} same={sameReads(clusterId, rule)}>
-        {!problem.value && <Loading of="the rule" />}
-      </Page>
+      <Page title={`Rule ${rule} of ${clusterId}`} live={live} loading="the rule" same={sameReads(clusterId, rule)} />
     );
   return (
     <RuleEditor
@@ -76,8 +74,7 @@ function RuleOf({ clusterId, rule }: { readonly clusterId: string; readonly rule
       rule={rule}
       stored={data.value}
       title={`Rule ${rule} of ${clusterId}`}
-      refresh={refresh}
-      head={problem.value && <Trouble problem={problem.value} />}
+      live={live}
     />
   );
 }
@@ -98,11 +95,12 @@ interface EditorProps {
   /** As it is now; left out for a new one. */
   readonly stored: Strategy | undefined;
   readonly title: string;
-  readonly refresh: () => void;
-  readonly head: ComponentChildren;
+  /** Of where it is stored; left out for a new one. */
+  readonly live?: Live<unknown>;
+  readonly head?: ComponentChildren;
 }
 
-function RuleEditor({ clusterId, rule, stored, title, refresh, head }: EditorProps) {
+function RuleEditor({ clusterId, rule, stored, title, live, head }: EditorProps) {
   const { route } = useLocation();
   const form = useSignal<PlanForm>(stored ? formOf(stored) : NEW_PLAN);
   /** What the form began with. */
@@ -142,7 +140,7 @@ function RuleEditor({ clusterId, rule, stored, title, refresh, head }: EditorPro
       isSaved.value = true;
     });
     if (!isDone || !isSaved.value) return;
-    if (stored) refresh();
+    if (live) live.refresh();
     else route(pathOf(['clusters', clusterId, 'rules', rule]), true);
   };
   const takeTheirs = () => {
@@ -158,6 +156,7 @@ function RuleEditor({ clusterId, rule, stored, title, refresh, head }: EditorPro
   return (
     <Page
       title={title}
+      live={live}
       heading={
         <>
           {stored ? `Rule ${rule}` : 'A new rule'} of <a href={pathOf(['clusters', clusterId])}>{clusterId}</a>

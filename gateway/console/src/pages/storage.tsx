@@ -10,10 +10,10 @@ import { backups, registry } from '../api.ts';
 import { useLive } from '../live.ts';
 import { useAct } from '../parts/act.tsx';
 import { Mark } from '../parts/mark.tsx';
-import { Facts, Loading, Page, Section } from '../parts/page.tsx';
+import { Facts, Page, Section } from '../parts/page.tsx';
 import { Trouble } from '../parts/problem.tsx';
 import { Table } from '../parts/table.tsx';
-import { Ago } from '../parts/time.tsx';
+import { Ago, TaskTime } from '../parts/time.tsx';
 import { pathOf } from '../shell.ts';
 import { BACKUP_STATES, type Word, wordOf } from '../words.ts';
 import { binOf, placeOf, usersOf } from './storages.tsx';
@@ -31,11 +31,7 @@ export function StoragePage() {
 }
 
 function StorageOf({ id }: { readonly id: string }) {
-  const { data, problem } = useLive(
-    id,
-    async (signal) => (await registry.getStorage({ id }, { signal })).storage,
-    EVERY_MS,
-  );
+  const live = useLive(id, async (signal) => (await registry.getStorage({ id }, { signal })).storage, EVERY_MS);
   const check = useSignal<string | undefined>(undefined);
   const checking = useAct();
   const begin = () =>
@@ -43,11 +39,12 @@ function StorageOf({ id }: { readonly id: string }) {
       const answer = await registry.checkStorage({ storageId: id }, { timeoutMs: CHECK_ANSWER_MS });
       check.value = answer.check?.id;
     });
-  const storage = data.value;
+  const storage = live.data.value;
   return (
     <Page
       title={`Storage ${id}`}
-      problem={problem.value}
+      live={live}
+      loading="the storage"
       actions={
         storage && (
           <button type="button" class="primary" disabled={checking.isBusy.value} onClick={begin}>
@@ -60,7 +57,6 @@ function StorageOf({ id }: { readonly id: string }) {
         { method: 'POST', path: `${pathOf(['storages', id])}/check`, body: {}, tidemark: ['storage', 'check', id] },
       ]}
     >
-      {!storage && !problem.value && <Loading of="the storage" />}
       <Trouble problem={checking.problem.value} />
       {checking.isBusy.value && (
         <p class="note" role="status">
@@ -96,7 +92,7 @@ function StorageOf({ id }: { readonly id: string }) {
 
 /** What runs against it and what waits for it. */
 function Queue({ storageId }: { readonly storageId: string }) {
-  const { data, problem } = useLive(
+  const live = useLive(
     storageId,
     async (signal) => {
       const list = { states: ACTIVE, page: 1, pageSize: 1_000, withoutTotal: true };
@@ -104,9 +100,9 @@ function Queue({ storageId }: { readonly storageId: string }) {
     },
     EVERY_MS / 3,
   );
+  const { data } = live;
   return (
-    <Section title="What runs and waits">
-      <Trouble problem={problem.value} />
+    <Section title="What runs and waits" live={live}>
       {data.value && (
         <Table
           label="What runs and waits"
@@ -124,7 +120,7 @@ function Queue({ storageId }: { readonly storageId: string }) {
               ),
             },
             { name: 'In line', cell: ({ queuePosition }) => queuePosition || '–', isNumber: true },
-            { name: 'Since', cell: ({ startTime }) => <Ago at={startTime} /> },
+            { name: 'How long', cell: (backup) => <TaskTime of={backup} /> },
           ]}
         />
       )}
@@ -137,18 +133,18 @@ const WRONG: Word = { name: 'failed', text: 'Failed', tone: 'bad' };
 const UNDER_WAY: Word = { name: 'running', text: 'Under way', tone: 'busy' };
 
 function CheckOf({ id }: { readonly id: string }) {
-  const { data, problem } = useLive<StorageCheck | undefined>(
+  const live = useLive<StorageCheck | undefined>(
     id,
     async (signal) => (await registry.getStorageCheck({ id }, { signal })).check,
     (known) => (known?.state === CheckState.DONE ? EVERY_MS * 4 : CHECK_MS),
   );
-  const check = data.value;
+  const check = live.data.value;
   return (
     <Section
       title="The check"
+      live={live}
       more={check && <Mark word={check.state !== CheckState.DONE ? UNDER_WAY : check.ok ? FINE : WRONG} />}
     >
-      <Trouble problem={problem.value} />
       {check?.workers.length
         ? check.workers.map(({ worker, state, ok, steps }) => (
             <div key={worker} class="panel">

@@ -2,7 +2,7 @@ import type { Storage } from '@tidemark/protocol/connect/tidemark/backup/v1/regi
 import { registry } from '../api.ts';
 import { useLive } from '../live.ts';
 import { Mark } from '../parts/mark.tsx';
-import { Loading, Page } from '../parts/page.tsx';
+import { Page } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
 import { Ago } from '../parts/time.tsx';
 import { bytes } from '../quantities.ts';
@@ -11,18 +11,15 @@ import { pathOf } from '../shell.ts';
 const EVERY_MS = 15_000;
 
 export function StoragesPage() {
-  const { data, problem } = useLive(
-    'storages',
-    async (signal) => (await registry.listStorages({}, { signal })).storages,
-    EVERY_MS,
-  );
+  const live = useLive('storages', async (signal) => (await registry.listStorages({}, { signal })).storages, EVERY_MS);
+  const { data } = live;
   return (
     <Page
       title="Storages"
-      problem={problem.value}
+      live={live}
+      loading="storages"
       same={[{ method: 'GET', path: '/storages', tidemark: ['storage', 'list'] }]}
     >
-      {!data.value && !problem.value && <Loading of="storages" />}
       {data.value && (
         <Table
           label="Storages"

@@ -6,10 +6,10 @@ import {
 import { registry } from '../api.ts';
 import { useLive } from '../live.ts';
 import { Mark } from '../parts/mark.tsx';
-import { Loading, Page } from '../parts/page.tsx';
+import { Page } from '../parts/page.tsx';
 import { Pager } from '../parts/pager.tsx';
 import { Table } from '../parts/table.tsx';
-import { Ago } from '../parts/time.tsx';
+import { Ago, For } from '../parts/time.tsx';
 import { useQuery } from '../parts/use-query.ts';
 import { count } from '../quantities.ts';
 import { pathOf } from '../shell.ts';
@@ -21,15 +21,17 @@ const EVERY_MS = 5_000;
 export function WorkersPage() {
   const query = useQuery();
   const pool = query.get('pool') ?? '';
-  const { data, problem } = useLive(
+  const live = useLive(
     query.text,
     (signal) => registry.listWorkers({ pool, pageToken: query.get('after') ?? '' }, { signal }),
     EVERY_MS,
   );
+  const { data } = live;
   return (
     <Page
       title="Workers"
-      problem={problem.value}
+      live={live}
+      loading="workers"
       same={[
         {
           method: 'GET',
@@ -45,7 +47,6 @@ export function WorkersPage() {
           </a>
         </p>
       )}
-      {!data.value && !problem.value && <Loading of="workers" />}
       {data.value && (
         <>
           <Table
@@ -114,7 +115,7 @@ function Task({ of: { kind, id, clusterId, startTime } }: { readonly of: WorkerT
     <>
       {clusterId === '' ? kind : <a href={pathOf([folder, id])}>{`${kind} of ${clusterId}`}</a>}{' '}
       <span class="muted">
-        since <Ago at={startTime} />
+        <For from={startTime} />
       </span>
     </>
   );

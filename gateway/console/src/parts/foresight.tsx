@@ -6,7 +6,6 @@ import { keepsEverything, type PlanForm, saveOf } from '../plan-form.ts';
 import { bytes, count, duration } from '../quantities.ts';
 import { pathOf } from '../shell.ts';
 import { Section } from './page.tsx';
-import { Trouble } from './problem.tsx';
 import { Table } from './table.tsx';
 import { At, localTime } from './time.tsx';
 
@@ -33,7 +32,7 @@ function quiet(signal: AbortSignal): Promise<void> {
 }
 
 export function NextStarts({ clusterId, rule, form }: ForesightProps) {
-  const { data, problem } = useLive(
+  const live = useLive(
     JSON.stringify([clusterId, rule, form]),
     async (signal) => {
       await quiet(signal);
@@ -42,9 +41,9 @@ export function NextStarts({ clusterId, rule, form }: ForesightProps) {
     },
     EVERY_MS,
   );
+  const { data } = live;
   return (
-    <Section title="The next starts">
-      <Trouble problem={problem.value} />
+    <Section title="The next starts" live={live}>
       {data.value?.warnings.map((warning) => (
         <p key={warning} class="note warn">
           {warning}
@@ -87,7 +86,7 @@ export function NextStarts({ clusterId, rule, form }: ForesightProps) {
 
 export function WhatGoes({ clusterId, rule, form }: ForesightProps) {
   const isAll = keepsEverything(form);
-  const { data, problem } = useLive(
+  const live = useLive(
     JSON.stringify([clusterId, rule, form.keeps]),
     async (signal) => {
       await quiet(signal);
@@ -98,13 +97,13 @@ export function WhatGoes({ clusterId, rule, form }: ForesightProps) {
     },
     EVERY_MS,
   );
+  const { data, problem } = live;
   const goes = data.value?.verdicts.filter(({ keepReasons }) => keepReasons.length === 0) ?? [];
   const stays = (data.value?.verdicts.length ?? 0) - goes.length;
   // A rule that is not saved yet has no backups that it could remove.
   if (problem.value?.code === 'strategy_not_found') return null;
   return (
-    <Section title="What retention would remove">
-      <Trouble problem={problem.value} />
+    <Section title="What retention would remove" live={live}>
       {data.value && goes.length === 0 && <p>Nothing; {count(stays, 'backup')} would be kept.</p>}
       {goes.length > 0 && data.value && (
         <>

@@ -1,11 +1,11 @@
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { FleetRow } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import type { Occurrence } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
-import { now } from '../clock.ts';
+import { isAway } from '../connection.ts';
 import { hoursOn, nightAxis, placeOn, runsOn, spanOf, windowsOn } from '../night.ts';
 import { count, duration } from '../quantities.ts';
 import { pathOf } from '../shell.ts';
-import { localTime } from './time.tsx';
+import { localTime, useMoment } from './time.tsx';
 
 /** The axis moves on once a minute, not with every second. */
 const STEP_MS = 60_000;
@@ -18,7 +18,7 @@ interface NightProps {
 
 /** A row a cluster: windows as bands, runs as bars in them, and the next start as a mark, on one axis of time. */
 export function NightStrip({ rows, windows, runs }: NightProps) {
-  const nowMs = Math.floor(now.value / STEP_MS) * STEP_MS;
+  const nowMs = Math.floor(useMoment() / STEP_MS) * STEP_MS;
   const axis = nightAxis(nowMs);
   const hours = hoursOn(axis, 3);
   const current = spanOf(axis, nowMs, nowMs)?.from ?? 0;
@@ -37,7 +37,7 @@ export function NightStrip({ rows, windows, runs }: NightProps) {
             </span>
           ))}
           <span class="hour now" style={{ left: percent(current) }}>
-            now
+            {isAway.value ? 'then' : 'now'}
           </span>
         </div>
       </div>

@@ -7,6 +7,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { NO_DEADLINE, type Problem, toProblem } from '../api.ts';
+import { isAway } from '../connection.ts';
 import { createLogTail } from '../log-tail.ts';
 import { isLookedAt, pause, untilHidden } from '../waiting.ts';
 import { Trouble } from './problem.tsx';
@@ -110,7 +111,7 @@ function Lines({ id, read, isLive }: OutputProps) {
   const hidden = count.value - lines.value.length;
   return (
     <div class="output">
-      <Trouble problem={problem.value} />
+      {!isAway.value && <Trouble problem={problem.value} />}
       {hidden > 0 && lines.value.length < KEPT && (
         <p>
           <button type="button" class="small" onClick={() => (most.value = most.value * 4)}>
@@ -133,9 +134,11 @@ function Lines({ id, read, isLive }: OutputProps) {
       <p class="muted" role="status">
         {state.value === 'whole'
           ? `${count.value.toLocaleString('en')} lines; nothing more follows.`
-          : isLive
-            ? 'Following …'
-            : 'Reading …'}
+          : isAway.value || problem.value
+            ? 'Not connected: these are the lines so far. It goes on by itself.'
+            : isLive
+              ? 'Following …'
+              : 'Reading …'}
       </p>
     </div>
   );

@@ -1,9 +1,9 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { Problem } from '../api.ts';
 import type { Same } from '../shell.ts';
-import { Trouble } from './problem.tsx';
+import { asOfKnown, Known, type Shown } from './known.tsx';
 import { SameByShell } from './shell.tsx';
+import { localTime } from './time.tsx';
 
 interface PageProps {
   /** Of the tab; the heading too, where no other is given. */
@@ -11,24 +11,37 @@ interface PageProps {
   readonly heading?: ComponentChildren;
   /** Beside the heading: what can be done here. */
   readonly actions?: ComponentChildren;
-  readonly problem?: Problem | undefined;
+  /** What the page is about; left out, it has nothing that grows old. */
+  readonly live?: Shown | undefined;
+  /** What that is called while nothing is known of it. */
+  readonly loading?: string;
   readonly same: readonly Same[];
-  readonly children: ComponentChildren;
+  readonly children?: ComponentChildren;
 }
 
 /** What all pages have in common: a heading that is the title of the tab, troubles, and the commands that do the same. */
-export function Page({ title, heading = title, actions, problem, same, children }: PageProps) {
+export function Page({ title, heading = title, actions, live, loading, same, children }: PageProps) {
+  const asOf = live && asOfKnown(live);
+  const moment = asOf === undefined ? '' : `as of ${localTime(asOf)}`;
   useEffect(() => {
-    document.title = `${title} · Tidemark`;
-  }, [title]);
+    document.title = `${moment ? `${title}, ${moment}` : title} · Tidemark`;
+  }, [title, moment]);
   return (
     <>
       <header class="page">
-        <h1>{heading}</h1>
+        <h1>
+          {heading}
+          {moment && <span class="as-of">, {moment}</span>}
+        </h1>
         {actions && <div class="buttons">{actions}</div>}
       </header>
-      <Trouble problem={problem} />
-      {children}
+      {live ? (
+        <Known of={live} loading={loading}>
+          {children}
+        </Known>
+      ) : (
+        children
+      )}
       <SameByShell of={same} />
     </>
   );
@@ -38,10 +51,16 @@ export function Page({ title, heading = title, actions, problem, same, children 
 export function Section({
   title,
   more,
+  live,
+  loading,
   children,
 }: {
   readonly title: string;
   readonly more?: ComponentChildren;
+  /** What it shows, where that is asked for on its own. */
+  readonly live?: Shown;
+  /** What that is called while nothing is known of it. */
+  readonly loading?: string;
   readonly children: ComponentChildren;
 }) {
   const id = `section-${title.toLowerCase().replaceAll(/\W+/g, '-')}`;
@@ -51,7 +70,13 @@ export function Section({
         <h2 id={id}>{title}</h2>
         {more}
       </div>
-      {children}
+      {live ? (
+        <Known of={live} loading={loading}>
+          {children}
+        </Known>
+      ) : (
+        children
+      )}
     </section>
   );
 }
@@ -69,13 +94,5 @@ export function Facts({ of }: { readonly of: readonly (readonly [name: string, v
           </div>
         ))}
     </dl>
-  );
-}
-
-export function Loading({ of }: { readonly of: string }) {
-  return (
-    <p class="muted loading" role="status">
-      Loading {of} …
-    </p>
   );
 }

@@ -1,36 +1,39 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
-import { now } from '../clock.ts';
 import { bytes, duration } from '../quantities.ts';
 import { pathOf } from '../shell.ts';
+import { taskTimeOf } from '../task-time.ts';
 import { BACKUP_STATES, wordOf } from '../words.ts';
-import { localTime } from './time.tsx';
+import { localTime, useMoment } from './time.tsx';
 
 /** The least height of a bar, in percent: what took no time at all is seen too. */
 const LEAST = 4;
 
 /** The last runs, the oldest first: how long each took, and how large it is. Each bar leads to its backup. */
 export function RunBars({ of }: { readonly of: readonly Backup[] }) {
+  const moment = useMoment();
   const runs = of.toReversed().map((backup) => {
-    const startMs = backup.startTime ? timestampMs(backup.startTime) : now.value;
-    const seconds = ((backup.endTime ? timestampMs(backup.endTime) : now.value) - startMs) / 1_000;
-    return { backup, startMs, seconds, size: Number(backup.result?.sizeBytes ?? 0n) };
+    const startMs = backup.startTime ? timestampMs(backup.startTime) : moment;
+    const time = taskTimeOf(backup);
+    const seconds = time?.is === 'over' ? time.seconds : time?.is === 'running' ? (moment - time.sinceMs) / 1_000 : 0;
+    const lasted = time?.is === 'waiting' ? `waits since ${localTime(time.sinceMs)}` : duration(seconds);
+    return { backup, startMs, seconds, lasted, size: Number(backup.result?.sizeBytes ?? 0n) };
   });
   const longest = Math.max(...runs.map(({ seconds }) => seconds), 1);
-  const largest = Math.max(...runs.map(({ size }) => size), 1);
+  const largest = Math.max(...runs.map(({ size }) => size));
   return (
     <div class="charts">
       <Bars
         title="Duration"
-        top={duration(longest)}
-        bars={runs.map((run) => ({ ...run, part: run.seconds / longest, value: duration(run.seconds) }))}
+        about={`up to ${duration(longest)}`}
+        bars={runs.map((run) => ({ ...run, part: run.seconds / longest, value: run.lasted }))}
       />
       <Bars
         title="Size"
-        top={bytes(largest)}
+        about={largest > 0 ? `up to ${bytes(largest)}` : 'none of them is good, so none has one'}
         bars={runs.map((run) => ({
           ...run,
-          part: run.size / largest,
+          part: largest > 0 ? run.size / largest : 0,
           value: run.size > 0 ? bytes(run.size) : 'nothing',
         }))}
       />
@@ -45,11 +48,19 @@ interface Bar {
   readonly value: string;
 }
 
-function Bars({ title, top, bars }: { readonly title: string; readonly top: string; readonly bars: readonly Bar[] }) {
+function Bars({
+  title,
+  about,
+  bars,
+}: {
+  readonly title: string;
+  readonly about: string;
+  readonly bars: readonly Bar[];
+}) {
   return (
     <figure class="bars">
       <figcaption>
-        {title} <span class="muted">up to {top}</span>
+        {title} <span class="muted">{about}</span>
       </figcaption>
       <ol>
         {bars.map(({ backup, startMs, part, value }) => {

@@ -1,7 +1,12 @@
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import { now } from '../clock.ts';
-import { duration, fromNow } from '../quantities.ts';
+import { computed, type ReadonlySignal } from '@preact/signals';
+import { createContext } from 'preact';
+import { useContext, useMemo } from 'preact/hooks';
+import { clock, now } from '../clock.ts';
+import type { Freshness } from '../live.ts';
+import { coarse, duration, fromNow } from '../quantities.ts';
+import { type Task, taskTimeOf } from '../task-time.ts';
 
 const DATE = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
 const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: 'short' });
@@ -25,17 +30,38 @@ export function utcTime(ms: number): string {
     .replace(/\.\d+Z$/, ' UTC');
 }
 
+const Moment = createContext<ReadonlySignal<number>>(now);
+
+/** Sets the moment of which is what stands within. */
+export const MomentOf = Moment.Provider;
+
+/** The moment of which is what stands here, in milliseconds: of now, or of the last answer where none follows. */
+export function useMoment(): number {
+  return useContext(Moment).value;
+}
+
+/** The moment of which is what is asked for again and again. */
+export function useMomentOf({ asOf }: Pick<Freshness, 'asOf'>): ReadonlySignal<number> {
+  return useMemo(() => computed(() => Math.min(now.value, asOf.value ?? now.value)), [asOf]);
+}
+
+/** How long ago a moment was, which goes on growing whatever stands still. */
+export function Age({ of }: { readonly of: number }) {
+  return <>{coarse(Math.max(0, clock.value - of) / 1_000)}</>;
+}
+
 interface TimeProps {
   readonly at: Timestamp | undefined;
 }
 
 /** A moment as its distance from now; the exact one in UTC is its title. */
 export function Ago({ at }: TimeProps) {
+  const moment = useMoment();
   if (!at) return <span class="muted">–</span>;
   const ms = timestampMs(at);
   return (
     <time dateTime={new Date(ms).toISOString()} title={utcTime(ms)}>
-      {fromNow(ms, now.value)}
+      {fromNow(ms, moment)}
     </time>
   );
 }
@@ -51,8 +77,35 @@ export function At({ at }: TimeProps) {
   );
 }
 
-/** How long something took, or has taken by now. */
+/**
+ * How long a backup or a restore took, or for how long it runs; while it waits, since when.
+ *
+ * @param isWhole whether it says how much of that was waiting, too
+ */
+export function TaskTime({ of, isWhole = false }: { readonly of: Task; readonly isWhole?: boolean }) {
+  const moment = useMoment();
+  const time = taskTimeOf(of);
+  if (!time) return <span class="muted">–</span>;
+  if (time.is === 'waiting') return <>waits since {localTime(time.sinceMs)}</>;
+  if (time.is === 'running') return <>for {duration((moment - time.sinceMs) / 1_000)}</>;
+  const waited = isWhole && time.waitedSeconds >= 1 ? `, of which it waited ${duration(time.waitedSeconds)} first` : '';
+  return (
+    <>
+      {duration(time.seconds)}
+      {waited}
+    </>
+  );
+}
+
+/** For how long something has been so. */
+export function For({ from }: { readonly from: Timestamp | undefined }) {
+  const moment = useMoment();
+  return from ? <>for {duration((moment - timestampMs(from)) / 1_000)}</> : null;
+}
+
+/** How long an attempt took, or has taken by now. */
 export function Took({ from, to }: { readonly from: Timestamp | undefined; readonly to: Timestamp | undefined }) {
+  const moment = useMoment();
   if (!from) return <span class="muted">–</span>;
-  return <>{duration(((to ? timestampMs(to) : now.value) - timestampMs(from)) / 1_000)}</>;
+  return <>{duration(((to ? timestampMs(to) : moment) - timestampMs(from)) / 1_000)}</>;
 }
