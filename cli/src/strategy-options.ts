@@ -36,6 +36,7 @@ export const SETTINGS = [
   new Option('--verify-rate-limit <MiB/s>', 'no faster than this').argParser(wholeNumber(1, MAX_RATE_LIMIT)),
   new Option('--window-end <what>', 'what becomes of a backup that still runs then').choices(['letRun', 'stop']),
   new Option('--storage <id>', 'where the backups go').argParser(toId),
+  new Option('--br-options <json>', "options of br, as the API has them; none for the cluster's own"),
   new Option('--paused', 'starts nothing'),
   new Option('--not-paused', 'starts backups again'),
 ];
@@ -49,9 +50,23 @@ export type SettingsOptions = RetentionOptions & {
   readonly verifyRateLimit?: number;
   readonly windowEnd?: 'letRun' | 'stop';
   readonly storage?: string;
+  readonly brOptions?: string;
   readonly paused?: boolean;
   readonly notPaused?: boolean;
 };
+
+/** Null removes them, and nothing was said where it is undefined; what each may be is the API's to say. @throws UsageError */
+function brOptionsOf(text: string | undefined): StrategySettings['brOptions'] {
+  if (text === undefined) return undefined;
+  if (text === 'none') return null;
+  try {
+    const options: unknown = JSON.parse(text);
+    if (typeof options === 'object' && options !== null && !Array.isArray(options)) return options;
+  } catch {
+    // As for every other text that is none.
+  }
+  throw new UsageError('--br-options must be JSON such as {"rateLimit":100}, or none.');
+}
 
 /** The retention that options ask for: null keeps everything, and nothing was said where it is undefined. @throws UsageError */
 export function retentionOf(options: RetentionOptions): StrategySettings['retention'] {
@@ -71,12 +86,14 @@ export function settingsOf(options: SettingsOptions): StrategySettings {
   if (paused && notPaused) throw new UsageError('--paused and --not-paused exclude each other.');
   const retention = retentionOf(options);
   const verify = verifyOf(options);
+  const brOptions = brOptionsOf(options.brOptions);
   return {
     ...(days !== undefined && { backupDate: days }),
     ...(window !== undefined && { period: window }),
     ...(timeZone !== undefined && { timeZone }),
     ...(windowEnd && { windowEnd }),
     ...(storage !== undefined && { storageId: storage }),
+    ...(brOptions !== undefined && { brOptions }),
     ...(paused && { paused: true }),
     ...(notPaused && { paused: false }),
     ...(retention !== undefined && { retention }),

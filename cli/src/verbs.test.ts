@@ -178,10 +178,14 @@ describe('a strategy', () => {
     await set('--days', '', '--keep-last', '7', '--weekly', '4');
     await set('--keep-everything', '--verify-every', 'never', '--not-paused');
     await set('--verify-every', 'P7D', '--verify-sample', '0.1', '--window-end', 'stop');
+    await set('--br-options', '{"rateLimit":100}');
+    await set('--br-options', 'none');
     expect(sent('PUT /clusters/orders/strategies/nightly').map(({ strategy }) => strategy)).toEqual([
       { backupDate: '', retention: { keepLast: 7, weekly: 4 } },
       { paused: false, retention: null, verify: null },
       { windowEnd: 'stop', verify: { every: 'P7D', sample: 0.1 } },
+      { brOptions: { rateLimit: 100 } },
+      { brOptions: null },
     ]);
   });
 
@@ -190,6 +194,8 @@ describe('a strategy', () => {
     [['--paused', '--not-paused'], /exclude each other/],
     [['--verify-sample', '0.1'], /--verify-every says how often/],
     [['--verify-sample', 'half'], /a part from/],
+    [['--br-options', '[1]'], /must be JSON such as/],
+    [['--br-options', 'ratelimit=1'], /must be JSON such as/],
     [['--window-end', 'later'], /Allowed choices are letRun, stop/],
   ])('with %j is wrong usage', async (options, sentence) => {
     const { code, stderr } = await line.run(['strategy', 'set', 'orders', ...options]);

@@ -62,19 +62,20 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
   let source: string;
   let target: string;
   let late: string;
+  let scratch: string;
   beforeAll(async () => {
     tidemark = await startTidemark({ console: true, env: { gateway: { TIDEMARK_RATE_BURST: '1000' } } });
-    const rows = (pd: string) => demoCluster(join(tidemark.stack.dataDir, 'demo-clusters'), [pd], SIZE);
     const signal = AbortSignal.timeout(60_000);
     source = await tidemark.cluster('orders', { name: 'Orders', pd: ['10.1.0.1:2379'], labels: { env: 'prod' } });
     target = await tidemark.cluster('orders-dr', { pd: ['10.1.0.2:2379'], labels: { env: 'dr' } });
+    scratch = await tidemark.cluster('scratch', { pd: ['10.1.0.4:2379'] });
     late = await tidemark.cluster('stock', { pd: ['10.1.0.3:2379'], labels: { env: 'prod' } });
     await performTask(
       rows('10.1.0.1:2379'),
       { verb: 'insert', name: { db: 'shop', table: 'orders' }, handle: 7, value: 'x' },
       signal,
     );
-    await performTask(rows('10.1.0.2:2379'), { verb: 'empty' }, signal);
+    for (const pd of ['10.1.0.2:2379', '10.1.0.4:2379']) await performTask(rows(pd), { verb: 'empty' }, signal);
     for (const id of [source, late]) await tidemark.saveRule(id, 'default', opensLater());
     tidemark.demo({ seconds: 3, progressIntervalSeconds: 0.2, ...SIZE }, source);
   }, 240_000);
@@ -82,10 +83,11 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
 
   const open = (path = '/', token = tidemark.stack.token, more = {}): Promise<Tab> =>
     browser.open(`${tidemark.stack.url}${path}`, { token, ...more });
+  const rows = (pd: string) => demoCluster(join(tidemark.stack.dataDir, 'demo-clusters'), [pd], SIZE);
   const confirm = (page: Page, name: string) =>
     page.getByRole('dialog').getByRole('button', { name, exact: true }).click();
 
-  it('has a whole evening: sees who is late, backs up, cancels, edits a window, looks at retention, verifies, restores and resumes', async () => {
+  it('has a whole evening: sees who is late, backs up, cancels, edits a window, looks at retention, verifies, restores, resumes and releases', async () => {
     await using tab = await open('/?label=env=prod');
     const { page } = tab;
     await expect.poll(() => heading(page).textContent()).toBe('2 of these 2 clusters have no good backup in time');
@@ -116,10 +118,17 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     await page.getByLabel('Sunday').uncheck();
     expect(await page.locator('.week .band').count()).toBe(12);
     await page.getByLabel('the newest', { exact: true }).fill('3');
+    await page.getByText('Options of br').click();
+    await page.getByLabel('At most, in MiB/s and TiKV').fill('80');
+    await page.getByLabel(/^Further flags/).fill('gcttl=3600');
     await page.getByRole('heading', { name: 'What retention would remove' }).waitFor();
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Saved', { exact: true }).waitFor();
-    expect(await tidemark.rule(source)).toMatchObject({ period: '23:00-2:00', retention: { keepLast: 3 } });
+    expect(await tidemark.rule(source)).toMatchObject({
+      period: '23:00-2:00',
+      retention: { keepLast: 3 },
+      brOptions: { rateLimit: 80, extra: { gcttl: '3600' } },
+    });
 
     // The backup is verified.
     await page.goto(`${tidemark.stack.url}/backups/${good}`);
@@ -129,23 +138,7 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
 
     // It is restored into the second cluster: plan, typed name, phases; canceled in the middle, and resumed.
     tidemark.demo({ restore: { seconds: 20, ...SIZE }, ...SIZE }, source);
-    await page.getByRole('button', { name: 'Restore …' }).click();
-    await page.getByLabel('Into the cluster').fill(target);
-    await page.getByRole('button', { name: 'Show the plan' }).click();
-    await page.getByRole('heading', { name: 'The plan' }).waitFor();
-    await shoot(page, 'restore-plan');
-    await page.getByRole('button', { name: 'Restore …' }).click();
-    const dialog = page.getByRole('dialog');
-    expect(await dialog.getByRole('button', { name: 'Restore', exact: true }).isDisabled()).toBe(true);
-    await dialog.getByRole('textbox').fill(target);
-    await confirm(page, 'Restore');
-    await page.waitForURL(/\/restores\/[\w-]{22}$/);
-    await page.getByRole('progressbar', { name: 'Progress of the restore' }).waitFor();
-    await expect.poll(() => page.locator('.meter').textContent(), { timeout: 60_000 }).toMatch(/[1-9]\d* %/);
-    await page.getByRole('button', { name: 'Cancel …' }).click();
-    await dialog.getByRole('textbox').fill(target);
-    await confirm(page, 'Cancel');
-    await heading(page).getByText('Partial').waitFor({ timeout: 60_000 });
+    await breakOff(page, target);
     await page.getByText('What to do.').waitFor();
     expect(
       await page.getByRole('table', { name: 'What is left in the target' }).getByRole('row').count(),
@@ -155,8 +148,44 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     await page.getByRole('button', { name: 'Resume …' }).click();
     await confirm(page, 'Resume');
     await heading(page).getByText('Succeeded').waitFor({ timeout: 90_000 });
+
+    // Another one is not gone on with: its target is cleaned, and released with its name typed.
+    tidemark.demo({ restore: { seconds: 20, ...SIZE }, ...SIZE }, source);
+    await page.goto(`${tidemark.stack.url}/backups/${good}`);
+    await breakOff(page, scratch);
+    await performTask(rows('10.1.0.4:2379'), { verb: 'empty' }, AbortSignal.timeout(60_000));
+    await page.getByRole('button', { name: 'Release …' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel(/The target was cleaned/).check();
+    expect(await dialog.getByRole('button', { name: 'Release', exact: true }).isDisabled()).toBe(true);
+    await dialog.getByRole('textbox').fill(scratch);
+    await confirm(page, 'Release');
+    await heading(page).getByText('Released').waitFor({ timeout: 60_000 });
+    await page.getByText('by npm start, cleaned').waitFor();
+    tidemark.demo({ seconds: 3, progressIntervalSeconds: 0.2, ...SIZE }, source);
     expectCalm(tab);
   }, 400_000);
+
+  /** From the page of a backup: restores it, and cancels that in the middle. */
+  async function breakOff(page: Page, into: string): Promise<void> {
+    await page.getByRole('button', { name: 'Restore …' }).click();
+    await page.getByLabel('Into the cluster').fill(into);
+    await page.getByRole('button', { name: 'Show the plan' }).click();
+    await page.getByRole('heading', { name: 'The plan' }).waitFor();
+    await shoot(page, 'restore-plan');
+    await page.getByRole('button', { name: 'Restore …' }).click();
+    const dialog = page.getByRole('dialog');
+    expect(await dialog.getByRole('button', { name: 'Restore', exact: true }).isDisabled()).toBe(true);
+    await dialog.getByRole('textbox').fill(into);
+    await confirm(page, 'Restore');
+    await page.waitForURL(/\/restores\/[\w-]{22}$/);
+    await page.getByRole('progressbar', { name: 'Progress of the restore' }).waitFor();
+    await expect.poll(() => page.locator('.meter').textContent(), { timeout: 60_000 }).toMatch(/[1-9]\d* %/);
+    await page.getByRole('button', { name: 'Cancel …' }).click();
+    await dialog.getByRole('textbox').fill(into);
+    await confirm(page, 'Cancel');
+    await heading(page).getByText('Partial').waitFor({ timeout: 60_000 });
+  }
 
   it('who looks at the fleet sees a backup begin and end, without the page being asked for anew', async () => {
     await tidemark.untilState(await tidemark.start(source), 'Succeeded', 60);

@@ -1,3 +1,6 @@
+import { create } from '@bufbuild/protobuf';
+import { BrOptionsSchema } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
+import { VerificationRuleSchema } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { describe, expect, it } from 'vitest';
 import {
   bodyOf,
@@ -20,6 +23,7 @@ const stored = (more: object = {}) => ({
   windowEnd: 0 as const,
   storageId: '',
   verify: undefined,
+  brOptions: undefined,
   ...more,
 });
 
@@ -47,7 +51,24 @@ describe('a rule that is edited', () => {
       verify: { every: 'P7D', level: 'bytes', sample: 0.1 },
     });
     expect(optionsOf(NEW_PLAN)).toContain('--keep-last');
+    expect(saveOf(NEW_PLAN)).toMatchObject({ clearBrOptions: true });
+    expect(bodyOf(NEW_PLAN)).toMatchObject({ brOptions: null });
   });
+});
+
+it('a rule that is saved as it was keeps its options of br and how fast it is verified', () => {
+  const brOptions = create(BrOptionsSchema, { rateLimit: 50, filters: ['shop.*'] });
+  const verify = create(VerificationRuleSchema, { everyDays: 7, rateLimit: 20 });
+  const form = formOf(stored({ brOptions, verify }));
+  expect(saveOf(form)).toMatchObject({
+    verify: { everyDays: 7, rateLimit: 20 },
+    brOptions: { rateLimit: 50, filters: ['shop.*'] },
+  });
+  expect(saveOf(form)).not.toHaveProperty('clearBrOptions');
+  expect(optionsOf(form).slice(-5)).toEqual([
+    ...['--verify-rate-limit', '20'],
+    ...['--br-options', '{"rateLimit":50,"filters":["shop.*"]}', '--not-paused'],
+  ]);
 });
 
 describe('in a week', () => {

@@ -7,6 +7,8 @@ import {
   WindowEnd,
 } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 
+import { type BrForm, brFormOf, brOptionsOf, NO_BR } from './br-form.ts';
+
 export const WEEK = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'] as const;
 
 /** What a retention may keep, in the order in which it is asked for. */
@@ -38,12 +40,15 @@ export interface PlanForm {
   readonly verifyLevel: 'meta' | 'bytes';
   /** In percent of the data files. */
   readonly verifyPercent: number;
+  /** In MiB/s; 0 is as fast as can be. */
+  readonly verifyRate: number;
+  readonly br: BrForm;
 }
 
 /** What a rule of a cluster and a strategy for labels have alike. */
 type Stored = Pick<
   Strategy,
-  'days' | 'period' | 'timeZone' | 'paused' | 'retention' | 'windowEnd' | 'storageId' | 'verify'
+  'days' | 'period' | 'timeZone' | 'paused' | 'retention' | 'windowEnd' | 'storageId' | 'verify' | 'brOptions'
 >;
 
 const NOTHING: Readonly<Record<Keep, number>> = {
@@ -68,6 +73,8 @@ export const NEW_PLAN: PlanForm = {
   verifyDays: 0,
   verifyLevel: 'bytes',
   verifyPercent: 100,
+  verifyRate: 0,
+  br: NO_BR,
 };
 
 export function formOf(stored: Stored): PlanForm {
@@ -87,6 +94,8 @@ export function formOf(stored: Stored): PlanForm {
     verifyDays: verify?.everyDays ?? 0,
     verifyLevel: verify?.level === VerificationLevel.META ? 'meta' : 'bytes',
     verifyPercent: (verify?.sample ?? 1) * 100,
+    verifyRate: verify?.rateLimit ?? 0,
+    br: brFormOf(stored.brOptions),
   };
 }
 
@@ -108,7 +117,8 @@ export function keepsEverything({ keeps }: Pick<PlanForm, 'keeps'>): boolean {
 
 /** What saves and previews take, but for whose rule it is. */
 export function saveOf(form: PlanForm) {
-  const { keeps, verifyDays, verifyLevel, verifyPercent } = form;
+  const { keeps, verifyDays, verifyLevel, verifyPercent, verifyRate } = form;
+  const brOptions = brOptionsOf(form.br);
   return {
     days: form.days.join(','),
     period: periodOf(form),
@@ -123,15 +133,17 @@ export function saveOf(form: PlanForm) {
             everyDays: verifyDays,
             level: verifyLevel === 'meta' ? VerificationLevel.META : VerificationLevel.BYTES,
             ...(verifyLevel === 'bytes' && verifyPercent < 100 && { sample: verifyPercent / 100 }),
+            ...(verifyRate > 0 && { rateLimit: verifyRate }),
           },
         }
       : { neverVerify: true }),
+    ...(brOptions ? { brOptions } : { clearBrOptions: true }),
   } satisfies MessageInitShape<typeof SaveStrategyRequestSchema>;
 }
 
 /** The same as the body of REST has it. */
 export function bodyOf(form: PlanForm): Record<string, unknown> {
-  const { keeps, verifyDays, verifyLevel, verifyPercent } = form;
+  const { keeps, verifyDays, verifyLevel, verifyPercent, verifyRate } = form;
   const kept = Object.fromEntries(KEEPS.flatMap(([keep]) => (keeps[keep] > 0 ? [[keep, keeps[keep]]] : [])));
   return {
     backupDate: form.days.join(','),
@@ -147,13 +159,16 @@ export function bodyOf(form: PlanForm): Record<string, unknown> {
             every: `P${verifyDays}D`,
             level: verifyLevel,
             ...(verifyLevel === 'bytes' && verifyPercent < 100 && { sample: verifyPercent / 100 }),
+            ...(verifyRate > 0 && { rateLimit: verifyRate }),
           }
         : null,
+    brOptions: brOptionsOf(form.br) ?? null,
   };
 }
 
 /** The same as options of the command line. */
 export function optionsOf(form: PlanForm): string[] {
+  const brOptions = brOptionsOf(form.br);
   return [
     ...['--days', form.days.join(',')],
     ...['--window', periodOf(form)],
@@ -169,6 +184,8 @@ export function optionsOf(form: PlanForm): string[] {
     ...(form.verifyDays > 0 && form.verifyLevel === 'bytes' && form.verifyPercent < 100
       ? ['--verify-sample', String(form.verifyPercent / 100)]
       : []),
+    ...(form.verifyDays > 0 && form.verifyRate > 0 ? ['--verify-rate-limit', String(form.verifyRate)] : []),
+    ...['--br-options', brOptions ? JSON.stringify(brOptions) : 'none'],
     form.paused ? '--paused' : '--not-paused',
   ];
 }
@@ -202,7 +219,8 @@ function wordsOf(form: PlanForm): Record<string, string> {
     Verification:
       form.verifyDays === 0
         ? 'when somebody asks for it'
-        : `every ${form.verifyDays} d, ${form.verifyLevel}, ${form.verifyPercent} %`,
+        : `every ${form.verifyDays} d, ${form.verifyLevel}, ${form.verifyPercent} %${form.verifyRate > 0 ? `, at most ${form.verifyRate} MiB/s` : ''}`,
+    'Options of br': JSON.stringify(brOptionsOf(form.br) ?? 'the cluster’s own'),
   };
 }
 

@@ -1,5 +1,6 @@
 import { KEEPS, keepsEverything, type PlanForm, WEEK, windowSeconds } from '../plan-form.ts';
 import { duration } from '../quantities.ts';
+import { BrFields } from './br-fields.tsx';
 import { Week } from './week.tsx';
 
 interface FieldsProps {
@@ -164,6 +165,17 @@ export function PlanFields({ form, onChange, ownZone }: FieldsProps) {
                   <span>percent of the data files</span>
                 </label>
               )}
+              <label class="keep">
+                <input
+                  type="number"
+                  min={0}
+                  step={1}
+                  disabled={isFixed}
+                  value={form.verifyRate || ''}
+                  onInput={(event) => change({ verifyRate: event.currentTarget.valueAsNumber || 0 })}
+                />
+                <span>MiB/s at most; empty is as fast as can be</span>
+              </label>
             </>
           )}
         </fieldset>
@@ -179,6 +191,7 @@ export function PlanFields({ form, onChange, ownZone }: FieldsProps) {
           />
         </label>
       </div>
+      <BrFields form={form.br} onChange={isFixed ? undefined : (br) => change({ br })} />
     </div>
   );
 }
