@@ -294,13 +294,19 @@ describe('token', () => {
     expect(existsSync(join(line.folder, 'other'))).toBe(false);
   });
 
-  it('create with --name is of the tokens file, as before', async () => {
+  it('create with --name, and list and revoke with --file, are of the tokens file, as before', async () => {
     const options = ['--role', 'viewer', '--clusters', '*', '--file', 'tokens.json'];
     const { code, stdout } = await line.run(['token', 'create', '--name', 'ci', ...options]);
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^tdm_/)]);
     expect((await line.run(['token', 'file', 'list', '--file', 'tokens.json'])).stdout).toMatch(/ ci +viewer +\*/);
     expect((await line.run(['token', 'create', 'ci', ...options])).code).toBe(2);
+    expect((await line.run(['token', 'list', '--file', 'tokens.json'])).stdout).toMatch(/ ci +viewer +\*/);
+    expect((await line.run(['token', 'revoke', 'ci', '--file', 'tokens.json'])).code).toBe(0);
     expect(line.asked).toEqual([]);
+    expect(await line.run(['token', 'revoke', 'ci'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('tidemark token file revoke ci'),
+    });
   });
 
   it('list shows the tokens that were made by calls, and revoke takes one back', async () => {

@@ -2,7 +2,7 @@ import { open, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Option } from '@commander-js/extra-typings';
 import { TOKEN_ROLES } from '@tidemark/tokens/tokens-file';
-import { type Api, answered } from '../api.ts';
+import { type Api, ApiError, answered } from '../api.ts';
 import type { Token, TokenBody } from '../api-types.ts';
 import { CommandError, UsageError } from '../exit.ts';
 import { examples, labelsOf, type Program, toId, toIds, toLabel, toTexts } from '../options.ts';
@@ -18,6 +18,7 @@ const ABOUT = `Who may use Tidemark's API: tokens that are made, listed and revo
 const ABOUT_FILE = `A file of hashed tokens, which the gateway reads again by itself when it changes.
 
 The file is --file, else TIDEMARK_TOKENS_FILE, else what npm start uses: .tidemark/secrets/tokens.json.`;
+const NOT_FOUND = 404;
 const FILE = ['--file <file>', 'the tokens file'] as const;
 const NAME = ['--name <name>', 'of the token, as records and audit lines will show it'] as const;
 const ROLE = 'viewer (looks), operator (starts, cancels, deletes, plans), admin (registers clusters, storages)';
@@ -104,9 +105,12 @@ export function add(program: Program, run: Run): void {
   group
     .command('list')
     .description('Lists the tokens that were made by calls; it shows none of them.')
+    .addOption(new Option(...FILE).hideHelp())
     .addHelpText('after', examples('token list', 'token list -o wide'))
-    .action(() =>
-      run(async ({ api, output }) => {
+    .action(({ file }) =>
+      run(async (session) => {
+        if (file !== undefined) return await listTokens(ofFile(file, session));
+        const { api, output } = session;
         const { data } = await answered(api.GET('/tokens'));
         await output.list(data, data.tokens, COLUMNS);
       }),
@@ -114,14 +118,13 @@ export function add(program: Program, run: Run): void {
   group
     .command('revoke')
     .description('Revokes a token that was made by a call; it is refused within 5 seconds.')
-    .argument('<id>', 'its id', toId)
+    .argument('<id>', 'its id')
+    .addOption(new Option(...FILE).hideHelp())
     .addHelpText('after', examples('token revoke 3f9c0a51b2de4c7a90d15c22'))
-    .action((tokenId) =>
-      run(async ({ api, output, tell }) => {
-        const { data } = await answered(api.DELETE('/tokens/{tokenId}', { params: { path: { tokenId } } }));
-        await output.record(data, []);
-        if (output.isTable) tell(`Revoked the token ${tokenId}; it is refused 5 seconds from now at the latest.`);
-      }),
+    .action((which, { file }) =>
+      run((session) =>
+        file === undefined ? revokeByCall(toId(which), session) : revokeToken(which, ofFile(file, session)),
+      ),
     );
   const ofAFile = group.command('file').summary('tokens of a file').description(ABOUT_FILE);
   ofAFile
@@ -207,6 +210,16 @@ async function createByCall(
     await handle.close();
     if (!isWritten) await rm(path);
   }
+}
+
+async function revokeByCall(tokenId: string, { api, output, tell }: Session): Promise<void> {
+  const call = answered(api.DELETE('/tokens/{tokenId}', { params: { path: { tokenId } } }));
+  const { data } = await call.catch((error: unknown) => {
+    if (!(error instanceof ApiError && error.status === NOT_FOUND)) throw error;
+    throw new CommandError(`${error.message} One of the file is revoked by: tidemark token file revoke ${tokenId}`);
+  });
+  await output.record(data, []);
+  if (output.isTable) tell(`Revoked the token ${tokenId}; it is refused 5 seconds from now at the latest.`);
 }
 
 async function create(api: Api, body: TokenBody): Promise<{ readonly token: Token; readonly secret: string }> {
