@@ -353,6 +353,41 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     await page.waitForURL(/\?text=order$/);
   });
 
+  it('makes a token, whose secret is shown once and kept nowhere, and takes it back with its name typed', async () => {
+    await using tab = await open('/tokens');
+    const { page } = tab;
+    await isLoaded(page);
+    await page.getByRole('button', { name: 'Make a token …' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel(/^Name/).fill('on call');
+    await dialog.getByLabel('Role').selectOption('operator');
+    await confirm(page, 'Make it');
+    await dialog.getByRole('alert').waitFor();
+    await dialog.getByLabel(/^Clusters/).fill(late);
+    await confirm(page, 'Make it');
+    const secret = (await dialog.locator('.secret code').textContent()) ?? '';
+    expect(await tab.violations()).toEqual([]);
+    await confirm(page, 'I have copied it');
+    const row = page.getByRole('row', { name: /on call/ });
+    expect(await row.textContent()).toMatch(new RegExp(`operator.*${late}.*never`));
+    expect(await page.content()).not.toContain(secret);
+    expect(await page.evaluate('JSON.stringify([sessionStorage, localStorage, location.href])')).not.toContain(secret);
+    {
+      await using other = await open('/', secret);
+      await expect.poll(() => heading(other.page).textContent(), { timeout: 30_000 }).toContain('of 1 cluster');
+      expect(await other.page.getByRole('link', { name: 'Tokens' }).count()).toBe(0);
+    }
+    await row.getByRole('button', { name: /^Revoke/ }).click();
+    expect(await dialog.getByRole('button', { name: 'Revoke', exact: true }).isDisabled()).toBe(true);
+    await dialog.getByRole('textbox').fill('on call');
+    await confirm(page, 'Revoke');
+    await row.waitFor({ state: 'detached' });
+    await expect
+      .poll(async () => (await tidemark.call('GET', '/fleet', undefined, { authorization: `Bearer ${secret}` })).status)
+      .toBe(401);
+    expect(tab.wrong.filter((one) => !one.includes('status of 400'))).toEqual([]);
+  }, 120_000);
+
   it('gets the same from a shell: every command that a page shows and that only reads does what it says', async () => {
     const backupId = await tidemark.start(source);
     await tidemark.untilState(backupId, 'Succeeded', 60);
@@ -370,6 +405,7 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
       '/restores',
       '/storages',
       '/storages/local',
+      '/tokens',
     ]) {
       await page.goto(`${tidemark.stack.url}${path}`);
       await isLoaded(page);
@@ -440,6 +476,7 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
         '/workers',
         '/storages',
         '/storages/local',
+        '/tokens',
       ];
       for (const path of pages) {
         await page.goto(`${tidemark.stack.url}${path}`);

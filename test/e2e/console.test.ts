@@ -144,6 +144,7 @@ describe.skipIf(typeof found === 'string')('the console', () => {
       '/storages',
       '/storages/local',
       '/workers',
+      '/tokens',
       '/restores',
       `/restores/new?backup=${good}&target=${unsafe}`,
     ];

@@ -18,6 +18,7 @@ import { RestoresPage } from './pages/restores.tsx';
 import { RulePage } from './pages/rule.tsx';
 import { StoragePage } from './pages/storage.tsx';
 import { StoragesPage } from './pages/storages.tsx';
+import { TokensPage } from './pages/tokens.tsx';
 import { WorkersPage } from './pages/workers.tsx';
 import { caller, resume } from './session.ts';
 
@@ -57,6 +58,7 @@ function Entrance() {
         <Route path="/restores/new" component={NewRestorePage} />
         <Route path="/restores/:id" component={RestorePage} />
         <Route path="/workers" component={WorkersPage} />
+        <Route path="/tokens" component={TokensPage} />
         <Route path="/backups" component={BackupsPage} />
         <Route path="/backups/:id" component={BackupPage} />
         <Route default component={NowherePage} />

@@ -27,6 +27,7 @@ const PLACES: readonly Place[] = [
   { path: '/plans', name: 'Plans' },
   { path: '/workers', name: 'Workers' },
   { path: '/storages', name: 'Storages', isFor: ownsAll },
+  { path: '/tokens', name: 'Tokens', isFor: () => mayAdminister.value },
 ];
 
 export function Frame({ children }: { readonly children: ComponentChildren }) {

@@ -10,6 +10,7 @@ export const PAGES = [
   '/storages',
   '/storages/:id',
   '/workers',
+  '/tokens',
   '/restores',
   '/restores/new',
   '/restores/:id',

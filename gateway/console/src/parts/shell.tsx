@@ -23,21 +23,26 @@ export function SameByShell({ of }: { readonly of: readonly Same[] }) {
 }
 
 function Line({ text, kind }: { readonly text: string; readonly kind: 'tidemark' | 'curl' }) {
+  return (
+    <div class="line">
+      <code data-shell={kind}>{text}</code>
+      <CopyButton text={text} what={`the ${kind} command`} />
+    </div>
+  );
+}
+
+/** Nothing where the page is not from a secure address: there browsers have no clipboard for it. */
+export function CopyButton({ text, what }: { readonly text: string; readonly what: string }) {
   const isCopied = useSignal(false);
   const copy = async () => {
     await navigator.clipboard.writeText(text);
     isCopied.value = true;
     setTimeout(() => (isCopied.value = false), COPIED_MS);
   };
+  if (!window.isSecureContext) return null;
   return (
-    <div class="line">
-      <code data-shell={kind}>{text}</code>
-      {/* Where the page is not from a secure address, browsers have no clipboard for it. */}
-      {window.isSecureContext && (
-        <button type="button" class="small" onClick={copy} aria-label={`Copy the ${kind} command`}>
-          {isCopied.value ? 'Copied' : 'Copy'}
-        </button>
-      )}
-    </div>
+    <button type="button" class="small" onClick={copy} aria-label={`Copy ${what}`}>
+      {isCopied.value ? 'Copied' : 'Copy'}
+    </button>
   );
 }

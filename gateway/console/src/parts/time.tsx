@@ -9,17 +9,20 @@ import { coarse, duration, fromNow } from '../quantities.ts';
 import { type Task, taskTimeOf } from '../task-time.ts';
 
 const DATE = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
+const DATE_OF_YEAR = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
 const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: 'short' });
 const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const DAY_MS = 86_400_000;
 /** Within so many days a weekday names one day. */
 const WEEK_DAYS = 6;
 
-/** A moment in the reader's zone: the day only where it is not of about now, the date only where the weekday would not do. */
+/** A moment in the reader's zone: the day only where it is not of about now, the date only where the weekday would not do, and so the year. */
 export function localTime(ms: number): string {
   const distance = Math.abs(ms - now.value);
   if (distance < DAY_MS / 2 || DATE.format(ms) === DATE.format(now.value)) return TIME.format(ms);
-  return `${(distance < WEEK_DAYS * DAY_MS ? WEEKDAY : DATE).format(ms)}, ${TIME.format(ms)}`;
+  const isOfYear = new Date(ms).getFullYear() === new Date(now.value).getFullYear();
+  const day = distance < WEEK_DAYS * DAY_MS ? WEEKDAY : isOfYear ? DATE : DATE_OF_YEAR;
+  return `${day.format(ms)}, ${TIME.format(ms)}`;
 }
 
 /** As in "2026-12-01 21:04:07 UTC". */
