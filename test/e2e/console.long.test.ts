@@ -341,17 +341,37 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     expect(tab.wrong.filter((one) => !one.includes('Failed to load resource'))).toEqual([]);
   });
 
-  it('finds a cluster, a backup and a part of a name by the field for it', async () => {
+  it('finds everything by an id, a name or the beginning of one, with the keyboard alone', async () => {
+    const backupId = await tidemark.start(source);
     await using tab = await open('/');
     const { page } = tab;
+    await isLoaded(page);
     const search = page.getByRole('searchbox');
-    await search.fill(source);
-    await search.press('Enter');
+    const look = async (text: string) => {
+      await search.focus();
+      await page.keyboard.type(text);
+      await page.keyboard.press('Enter');
+    };
+    await look(source);
     await page.waitForURL(`${tidemark.stack.url}/clusters/${source}`);
-    await search.fill('order');
-    await search.press('Enter');
-    await page.waitForURL(/\?text=order$/);
-  });
+    await look(backupId.slice(0, 9));
+    await page.waitForURL(`${tidemark.stack.url}/backups/${backupId}`);
+    await look('order');
+    await page.waitForURL(/\/search\?text=order$/);
+    const found = page.getByRole('table', { name: 'What was found' });
+    await found.getByRole('link', { name: target, exact: true }).first().waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/clusters\/orders-/);
+    await look('rder');
+    await page.getByText('Nothing that you may see begins with rder.').waitFor();
+    await page.getByRole('link', { name: 'Look for it within the names of clusters' }).click();
+    await expect.poll(() => heading(page).textContent()).toMatch(/of these 2 clusters/);
+    await tidemark.untilState(backupId, 'Succeeded', 60);
+    expectCalm(tab);
+  }, 120_000);
 
   it('makes a token, whose secret is shown once and kept nowhere, and takes it back with its name typed', async () => {
     await using tab = await open('/tokens');
@@ -406,11 +426,12 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
       '/storages',
       '/storages/local',
       '/tokens',
+      '/search?text=order',
     ]) {
       await page.goto(`${tidemark.stack.url}${path}`);
       await isLoaded(page);
       for (const line of await page.locator('code[data-shell=tidemark]').allTextContents())
-        if (/^tidemark (status|\w+ (list|get|logs|check))/.test(line)) lines.add(line);
+        if (/^tidemark (status|search|\w+ (list|get|logs|check))/.test(line)) lines.add(line);
     }
     expect(lines.size).toBeGreaterThan(9);
     const tokenFile = join(tidemark.stack.dataDir, 'secrets', 'token-of-a-person');
@@ -477,6 +498,7 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
         '/storages',
         '/storages/local',
         '/tokens',
+        '/search?text=order',
       ];
       for (const path of pages) {
         await page.goto(`${tidemark.stack.url}${path}`);

@@ -145,6 +145,7 @@ describe.skipIf(typeof found === 'string')('the console', () => {
       '/storages/local',
       '/workers',
       '/tokens',
+      `/search?text=${safe.slice(0, 8)}`,
       '/restores',
       `/restores/new?backup=${good}&target=${unsafe}`,
     ];

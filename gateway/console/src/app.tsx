@@ -16,6 +16,7 @@ import { PlansPage } from './pages/plans.tsx';
 import { RestorePage } from './pages/restore.tsx';
 import { RestoresPage } from './pages/restores.tsx';
 import { RulePage } from './pages/rule.tsx';
+import { SearchPage } from './pages/search.tsx';
 import { StoragePage } from './pages/storage.tsx';
 import { StoragesPage } from './pages/storages.tsx';
 import { TokensPage } from './pages/tokens.tsx';
@@ -59,6 +60,7 @@ function Entrance() {
         <Route path="/restores/:id" component={RestorePage} />
         <Route path="/workers" component={WorkersPage} />
         <Route path="/tokens" component={TokensPage} />
+        <Route path="/search" component={SearchPage} />
         <Route path="/backups" component={BackupsPage} />
         <Route path="/backups/:id" component={BackupPage} />
         <Route default component={NowherePage} />

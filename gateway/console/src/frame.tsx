@@ -3,12 +3,13 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
+import { registry } from './api.ts';
 import { answeredAt, isAway } from './connection.ts';
 import { LoginForm } from './login.tsx';
 import { Dialog } from './parts/dialog.tsx';
 import { Logo } from './parts/logo.tsx';
 import { Age } from './parts/time.tsx';
-import { whereIs } from './search.ts';
+import { onlyPage, searchPage } from './search.ts';
 import { caller, ended, logout, mayAdminister, seesAll } from './session.ts';
 
 interface Place {
@@ -123,20 +124,20 @@ function Search() {
     const wanted = text.value.trim();
     if (wanted === '' || isLooking.value) return;
     isLooking.value = true;
-    try {
-      route(await whereIs(wanted));
-      text.value = '';
-    } finally {
-      isLooking.value = false;
-    }
+    // What went wrong is said on the page of what was found, which asks again.
+    const page = await registry.search({ text: wanted }).then(onlyPage, () => undefined);
+    isLooking.value = false;
+    text.value = '';
+    route(page ?? searchPage(wanted));
   };
   return (
     <search>
       <form onSubmit={search}>
         <input
           type="search"
-          aria-label="Find a cluster, a backup or a restore by its id"
+          aria-label="Find by an id or a name, or the beginning of one"
           placeholder="Find by id or name"
+          minLength={2}
           maxLength={64}
           value={text}
           onInput={(event) => (text.value = event.currentTarget.value)}

@@ -11,6 +11,7 @@ export const PAGES = [
   '/storages/:id',
   '/workers',
   '/tokens',
+  '/search',
   '/restores',
   '/restores/new',
   '/restores/:id',
