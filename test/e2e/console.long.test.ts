@@ -556,7 +556,7 @@ describe.skipIf(typeof found === 'string')('a fleet', () => {
     expectCalm(tab);
   }, 600_000);
 
-  it('of 10,000 clusters is paged and filtered without holding up the page for a tenth of a second', async () => {
+  it('of 10,000 clusters is there within a second, and is scrolled, paged and filtered without holding up the page for a tenth of one', async () => {
     const size = 10_000;
     await using tidemark = await startTidemark({
       console: true,
@@ -575,7 +575,12 @@ describe.skipIf(typeof found === 'string')('a fleet', () => {
     await expect.poll(counted, { timeout: 600_000, interval: 1_000 }).toBe(size);
     await using tab = await browser.open(tidemark.stack.url, { token: tidemark.stack.token });
     const { page } = tab;
-    await expect.poll(() => heading(page).textContent()).toBe('1,000 of 10,000 clusters have no good backup in time');
+    const sentence = '1,000 of 10,000 clusters have no good backup in time';
+    const firstMs = Number(
+      await page.evaluate(
+        `new Promise((resolve) => { const look = () => document.querySelector('h1')?.textContent === '${sentence}' && document.querySelector('table') ? resolve(performance.now()) : requestAnimationFrame(look); look(); })`,
+      ),
+    );
     await page.evaluate(
       'window.longest = 0; new PerformanceObserver((list) => { for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration); }).observe({ type: "longtask" })',
     );
@@ -585,7 +590,7 @@ describe.skipIf(typeof found === 'string')('a fleet', () => {
       const first = await rows.nth(1).textContent();
       await page.getByRole('link', { name: 'Next page' }).click();
       await expect.poll(() => rows.nth(1).textContent()).not.toBe(first);
-      await page.mouse.wheel(0, 4_000);
+      for (const way of [4_000, -4_000]) await page.mouse.wheel(0, way);
     }
     await page.getByLabel(/Only clusters with this/).fill('000007');
     await page.getByRole('button', { name: 'Filter' }).click();
@@ -594,7 +599,15 @@ describe.skipIf(typeof found === 'string')('a fleet', () => {
       .locator('.verdicts')
       .getByRole('link', { name: /In time/ })
       .click();
-    expect(await page.evaluate('window.longest')).toBeLessThanOrEqual(100);
+    await expect.poll(() => heading(page).textContent()).toContain('of these');
+    await page.getByRole('link', { name: 'Without the verdict inTime' }).click();
+    await page.getByLabel(/Only clusters with this/).fill('');
+    await page.getByRole('button', { name: 'Filter' }).click();
+    await expect.poll(() => rows.count()).toBe(51);
+    const longest = Number(await page.evaluate('window.longest'));
+    console.log(`First answer after ${firstMs.toFixed(0)} ms; longest task ${longest.toFixed(0)} ms.`);
+    expect(firstMs).toBeLessThanOrEqual(1_000);
+    expect(longest).toBeLessThanOrEqual(100);
     expectCalm(tab);
   }, 1_800_000);
 });
