@@ -19,92 +19,94 @@ export function BrFields({ form, onChange }: FieldsProps) {
   return (
     <details class="panel" open={isOpen.current}>
       <summary>Options of br</summary>
-      <p class="muted">What is set here wins over the options of the cluster.</p>
-      <div class="fields">
-        <label>
-          At most, in MiB/s and TiKV
-          <input
-            type="number"
-            min={0}
-            max={MOST_RATE}
-            step={1}
-            disabled={isFixed}
-            value={form.rateLimit || ''}
-            onInput={(event) => change({ rateLimit: event.currentTarget.valueAsNumber || 0 })}
+      <div class="stack">
+        <p class="muted">What is set here wins over the options of the cluster.</p>
+        <div class="fields">
+          <label>
+            At most, in MiB/s and TiKV
+            <input
+              type="number"
+              min={0}
+              max={MOST_RATE}
+              step={1}
+              disabled={isFixed}
+              value={form.rateLimit || ''}
+              onInput={(event) => change({ rateLimit: event.currentTarget.valueAsNumber || 0 })}
+            />
+          </label>
+          <label>
+            Threads of each TiKV
+            <input
+              type="number"
+              min={0}
+              max={MOST_THREADS}
+              step={1}
+              disabled={isFixed}
+              value={form.concurrency || ''}
+              onInput={(event) => change({ concurrency: event.currentTarget.valueAsNumber || 0 })}
+            />
+          </label>
+          <Choice
+            name="Compression"
+            none="as br does"
+            isFixed={isFixed}
+            value={form.compression}
+            of={COMPRESSIONS.map((name) => [name, name])}
+            onChange={(compression) => change({ compression })}
           />
-        </label>
-        <label>
-          Threads of each TiKV
-          <input
-            type="number"
-            min={0}
-            max={MOST_THREADS}
-            step={1}
-            disabled={isFixed}
-            value={form.concurrency || ''}
-            onInput={(event) => change({ concurrency: event.currentTarget.valueAsNumber || 0 })}
+          <Choice
+            name="Checksums of tables"
+            none="as br does"
+            isFixed={isFixed}
+            value={form.checksum}
+            of={[
+              ['true', 'compared'],
+              ['false', 'not compared'],
+            ]}
+            onChange={(checksum) => change({ checksum: checksum as BrForm['checksum'] })}
           />
-        </label>
-        <Choice
-          name="Compression"
-          none="as br does"
-          isFixed={isFixed}
-          value={form.compression}
-          of={COMPRESSIONS.map((name) => [name, name])}
-          onChange={(compression) => change({ compression })}
-        />
-        <Choice
-          name="Checksums of tables"
-          none="as br does"
-          isFixed={isFixed}
-          value={form.checksum}
-          of={[
-            ['true', 'compared'],
-            ['false', 'not compared'],
-          ]}
-          onChange={(checksum) => change({ checksum: checksum as BrForm['checksum'] })}
-        />
-        <Choice
-          name="Encryption"
-          none="none"
-          isFixed={isFixed}
-          value={form.crypterMethod}
-          of={CRYPTERS.map((name) => [name, name])}
-          onChange={(crypterMethod) => change({ crypterMethod })}
-        />
+          <Choice
+            name="Encryption"
+            none="none"
+            isFixed={isFixed}
+            value={form.crypterMethod}
+            of={CRYPTERS.map((name) => [name, name])}
+            onChange={(crypterMethod) => change({ crypterMethod })}
+          />
+          <label>
+            File of its key, on the worker
+            <input
+              spellcheck={false}
+              disabled={isFixed}
+              placeholder="/etc/tidemark/backup.key"
+              value={form.crypterKeyFile}
+              onInput={(event) => change({ crypterKeyFile: event.currentTarget.value.trim() })}
+            />
+          </label>
+        </div>
         <label>
-          File of its key, on the worker
-          <input
+          Only these tables; one rule a line, none is all of them
+          <textarea
+            rows={2}
             spellcheck={false}
             disabled={isFixed}
-            placeholder="/etc/tidemark/backup.key"
-            value={form.crypterKeyFile}
-            onInput={(event) => change({ crypterKeyFile: event.currentTarget.value.trim() })}
+            placeholder={'shop.*\n!shop.tmp'}
+            value={form.filters}
+            onInput={(event) => change({ filters: event.currentTarget.value })}
+          />
+        </label>
+        <label>
+          Further flags; one a line, without dashes
+          <textarea
+            rows={2}
+            spellcheck={false}
+            disabled={isFixed}
+            placeholder="gcttl=3600"
+            value={form.extra}
+            onInput={(event) => change({ extra: event.currentTarget.value })}
           />
         </label>
       </div>
-      <label>
-        Only these tables; one rule a line, none is all of them
-        <textarea
-          rows={2}
-          spellcheck={false}
-          disabled={isFixed}
-          placeholder={'shop.*\n!shop.tmp'}
-          value={form.filters}
-          onInput={(event) => change({ filters: event.currentTarget.value })}
-        />
-      </label>
-      <label>
-        Further flags; one a line, without dashes
-        <textarea
-          rows={2}
-          spellcheck={false}
-          disabled={isFixed}
-          placeholder="gcttl=3600"
-          value={form.extra}
-          onInput={(event) => change({ extra: event.currentTarget.value })}
-        />
-      </label>
     </details>
   );
 }
