@@ -1,8 +1,8 @@
 /**
  * Compares files with what is there, and makes that as they say.
  *
- * Nothing is changed before every document was read, held to the API's own schemas, tried by a dry run and compared. What was
- * changed by somebody else between the comparison and its own change is left alone.
+ * Nothing is changed before every document was read, held to the API's own schemas, tried by a dry run and compared. Each change
+ * is one of the revision that was compared: what somebody else saved since is left alone.
  */
 import { type Api, ApiError, found } from './api.ts';
 import { clusterBody, storageBody } from './bodies.ts';
@@ -15,14 +15,13 @@ export interface Planned {
   readonly wanted: Wanted;
   readonly action: 'create' | 'change' | 'none';
   readonly changes: readonly Change[];
-  /** What tells one standing of it from another; nothing where it is not there. */
-  readonly standing: string | undefined;
+  /** At which it is; 0 where it is not there. */
+  readonly revision: number;
 }
 
 interface Standing {
   readonly body: Readonly<Record<string, unknown>>;
-  readonly standing: string;
-  readonly revision?: number;
+  readonly revision: number;
 }
 
 /**
@@ -56,22 +55,21 @@ export async function plan(wanted: readonly Wanted[], api: Api): Promise<Planned
 
 async function compare(wanted: Wanted, api: Api, brought: ReadonlyMap<string, Wanted>): Promise<Planned> {
   const is = await standingOf(wanted, api);
-  if (wanted.revision !== undefined && is && is.revision !== wanted.revision)
-    throw new CommandError(`It is at revision ${is.revision}, and the file is about revision ${wanted.revision}.`);
-  const wouldBe = await tryOut(wanted, api, brought);
+  const revision = wanted.revision ?? is?.revision ?? 0;
+  const wouldBe = await tryOut(wanted, revision, api, brought);
   const changes = changesOf(wanted, is?.body, is ? wouldBe : wanted.body);
-  return { wanted, action: is ? (changes.length > 0 ? 'change' : 'none') : 'create', changes, standing: is?.standing };
+  return { wanted, action: is ? (changes.length > 0 ? 'change' : 'none') : 'create', changes, revision };
 }
 
 async function standingOf({ kind, id, rule = '' }: Wanted, api: Api): Promise<Standing | undefined> {
   switch (kind) {
     case 'Storage': {
       const answer = await found(api.GET('/storages/{storageId}', { params: { path: { storageId: id } } }));
-      return answer && { body: { ...storageBody(answer.data.storage) }, standing: answer.data.storage.updateTime };
+      return answer && { body: { ...storageBody(answer.data.storage) }, revision: answer.data.storage.revision };
     }
     case 'Cluster': {
       const answer = await found(api.GET('/clusters/{clusterId}', { params: { path: { clusterId: id } } }));
-      return answer && { body: { ...clusterBody(answer.data.cluster) }, standing: answer.data.cluster.updateTime };
+      return answer && { body: { ...clusterBody(answer.data.cluster) }, revision: answer.data.cluster.revision };
     }
     case 'FleetStrategy': {
       const answer = await found(api.GET('/strategies/{name}', { params: { path: { name: id } } }));
@@ -88,16 +86,13 @@ async function standingOf({ kind, id, rule = '' }: Wanted, api: Api): Promise<St
 
 const ofStrategy = (strategy: { readonly revision: number }): Standing => ({
   body: { ...strategy },
-  standing: String(strategy.revision),
   revision: strategy.revision,
 });
 
 /** Makes one thing as its document says. @throws CommandError, with its place in the file */
-export async function carryOut({ wanted, standing }: Planned, api: Api): Promise<void> {
+export async function carryOut({ wanted, revision }: Planned, api: Api): Promise<void> {
   try {
-    if ((await standingOf(wanted, api))?.standing !== standing)
-      throw new CommandError('Somebody changed it meanwhile; it was left as it is. Compare again.');
-    await put(wanted, api);
+    await put(wanted, api, { revision });
   } catch (error) {
     throw toFault(error, wanted);
   }

@@ -9,7 +9,7 @@ function given<Fields extends object>(fields: Fields): Fields {
 }
 
 export function clusterBody(cluster: Cluster): ClusterBody {
-  const { id: _, createTime: __, updateTime: ___, purpose, brOptions, tls, ...fields } = cluster;
+  const { id: _, createTime: __, updateTime: ___, revision: ____, purpose, brOptions, tls, ...fields } = cluster;
   return {
     ...given(fields),
     // They are asked for in any case.
@@ -22,6 +22,6 @@ export function clusterBody(cluster: Cluster): ClusterBody {
 }
 
 export function storageBody(storage: Storage): StorageBody {
-  const { id: _, bin: __, createTime: ___, updateTime: ____, ...fields } = storage;
+  const { id: _, bin: __, createTime: ___, updateTime: ____, revision: _____, ...fields } = storage;
   return given(fields) as StorageBody;
 }

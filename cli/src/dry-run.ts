@@ -12,15 +12,20 @@ const UNKNOWN_CLUSTER = ERRORS.cluster_not_found.number;
 const UNKNOWN_STORAGE = ERRORS.storage_not_found.number;
 
 /**
- * Tries a document. That it names what the same files bring is no fault.
+ * Tries a document, for the revision at which its thing is. That it names what the same files bring is no fault.
  *
  * @param brought what they make or change, by its name
  * @returns its fields as they would be saved, as far as that is known by now
  * @throws ApiError as a save would
  */
-export async function tryOut(wanted: Wanted, api: Api, brought: ReadonlyMap<string, Wanted>): Promise<Fields> {
+export async function tryOut(
+  wanted: Wanted,
+  revision: number,
+  api: Api,
+  brought: ReadonlyMap<string, Wanted>,
+): Promise<Fields> {
   try {
-    return await put(wanted, api, { validateOnly: true });
+    return await put(wanted, api, { revision, validateOnly: true });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const { kind, id, body } = wanted;
@@ -36,7 +41,7 @@ export async function tryOut(wanted: Wanted, api: Api, brought: ReadonlyMap<stri
     // Of a registration the storage is what is looked at last; of a strategy there may be more to tell.
     if (kind === 'Cluster' || waitsForCluster) return body;
     const elsewhere = { ...wanted, body: { ...body, storageId: '' } };
-    return { ...(await tryOut(elsewhere, api, brought)), storageId };
+    return { ...(await tryOut(elsewhere, revision, api, brought)), storageId };
   }
 }
 
@@ -54,7 +59,7 @@ async function requireUsable(storageId: string, cluster: Wanted, api: Api): Prom
 export async function put(
   { kind, id, rule = '', body }: Wanted,
   api: Api,
-  query: { readonly validateOnly?: true } = {},
+  query: { readonly revision?: number; readonly validateOnly?: true },
 ): Promise<Fields> {
   switch (kind) {
     case 'Storage': {

@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => line[Symbol.asyncDispose]());
 const write = (text: string) => writeFileSync(join(line.folder, 'fleet.yaml'), text);
 const run = (...args: string[]) => line.run([...args, '-f', 'fleet.yaml']);
-const DRY_RUN = '?validateOnly=true';
+const DRY_RUN = 'validateOnly=true';
 const puts = () =>
   line.asked
     .filter(({ method, path }) => method === 'PUT' && !path.endsWith(DRY_RUN))
@@ -63,7 +63,7 @@ describe('a file with a mistake', () => {
       CLUSTER.replace('storageId: nfs\n', ''),
       /^fleet\.yaml:1: Cluster orders lacks storageId\./,
     ],
-    ['no kind', 'id: orders\n', /^fleet\.yaml:1: kind must be one of Storage, Cluster, FleetStrategy, Strategy/],
+    ['no kind', 'id: orders\n', /^fleet\.yaml:1: kind must be one of Storage, Cluster, Strategy, FleetStrategy/],
     ['another kind', 'kind: Clutser\nid: orders\n', /^fleet\.yaml:1: kind must be/],
     ['no id', 'kind: Cluster\npd: []\n', /^fleet\.yaml:1: id must name the Cluster/],
     ['an id that is none', 'kind: Cluster\n\nid: a/b\n', /^fleet\.yaml:3: id must name/],
@@ -75,7 +75,7 @@ describe('a file with a mistake', () => {
     ['YAML that is none', 'kind: Cluster\nid: [a\n', /^fleet\.yaml:\d: /],
     ['a list', '- kind: Cluster\n', /^fleet\.yaml:1: it must be a mapping/],
     ['one thing twice', `${CLUSTER}---\n${CLUSTER}`, /^fleet\.yaml:9: Cluster orders stands in fleet\.yaml:1 already/],
-    ['a revision of a cluster', `${CLUSTER}revision: 1\n`, /^fleet\.yaml:8: a Cluster has no revision/],
+    ['a revision that is none', `${CLUSTER}revision: -1\n`, /^fleet\.yaml:8: revision must be a whole number/],
     [
       'a rule twice, in other letters',
       'kind: Strategy\nclusterId: a\nrule: Nightly\n---\nkind: Strategy\nclusterId: a\nrule: nightly\n',
@@ -124,9 +124,9 @@ describe('apply', () => {
     expect(puts()).toEqual([]);
     expect(await run('apply')).toMatchObject({ code: 0, stderr: '2 changes made.\n' });
     expect(puts()).toEqual([
-      ['/storages/nfs', { type: 'local', path: '/mnt/backup' }],
+      ['/storages/nfs?revision=0', { type: 'local', path: '/mnt/backup' }],
       [
-        '/clusters/orders',
+        '/clusters/orders?revision=1',
         { name: 'shop', pd: ['10.0.0.1:2379'], version: '8.5.0', storageId: 'nfs', labels: { env: 'prod' } },
       ],
     ]);
@@ -138,22 +138,19 @@ describe('apply', () => {
   });
 
   it('leaves alone what somebody else changed meanwhile, and goes on with the rest', async () => {
-    let looked = 0;
-    line.answers['GET /clusters/orders'] = () => {
-      looked += 1;
-      return { cluster: cluster({ version: '8.4.0', updateTime: `2026-01-02T10:00:0${looked}.000Z` }) };
-    };
-    line.answers['PUT /clusters/orders'] = ({ body }) => ({ cluster: cluster(body) });
+    line.answers['GET /clusters/orders'] = () => ({ cluster: cluster({ version: '8.4.0', revision: 3 }) });
+    line.answers['PUT /clusters/orders'] = ({ path, body }, response) =>
+      path.endsWith(DRY_RUN)
+        ? { cluster: cluster(body) }
+        : fail(response, 409, 'Cluster orders is at revision 4, and this save is about revision 3.');
     line.answers['PUT /strategies/nightly'] = () => ({ strategy: {} });
     write(`${CLUSTER}---\nkind: FleetStrategy\nname: nightly\nselector: {env: prod}\n`);
     const { code, stderr } = await run('apply');
     expect([code, stderr]).toEqual([
       1,
-      expect.stringMatching(
-        /fleet\.yaml:1: Cluster orders: Somebody changed it meanwhile[\s\S]*1 change made, 1 not\./,
-      ),
+      expect.stringMatching(/fleet\.yaml:1: Cluster orders: .* at revision 4.*\n1 change made, 1 not\./),
     ]);
-    expect(puts().map(([path]) => path)).toEqual(['/strategies/nightly']);
+    expect(puts().map(([path]) => path)).toEqual(['/clusters/orders?revision=3', '/strategies/nightly?revision=0']);
   });
 
   const bad = (response: ServerResponse, ...fields: [field: string, description: string][]) =>
@@ -305,7 +302,10 @@ path: /mnt/backup
       retention: { keepLast: 7 },
     };
     line.answers['GET /clusters/orders/strategies/default'] = () => ({ strategy });
-    line.answers['PUT /clusters/orders/strategies/default'] = () => ({ strategy: { ...strategy, revision: 4 } });
+    line.answers['PUT /clusters/orders/strategies/default'] = ({ path }, response) =>
+      path.includes('revision=3&')
+        ? { strategy: { ...strategy, revision: 4 } }
+        : fail(response, 409, 'It is at revision 3, and this save is about revision 2.');
     write('kind: Strategy\nclusterId: orders\nrevision: 3\nbackupDate: " monday,Monday"\n');
     expect((await run('diff')).code).toBe(0);
     write('kind: Strategy\nclusterId: orders\nrevision: 2\nbackupDate: Monday\n');

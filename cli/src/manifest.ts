@@ -1,12 +1,15 @@
 /** Files of clusters, storages and strategies: read, and held to what the API takes, with the line of everything that is wrong. */
 
 import { isId } from '@tidemark/limits/id';
-import { MAX_APPLIED_DOCUMENTS } from '@tidemark/limits/limits';
+import { MAX_APPLIED_DOCUMENTS, MAX_REVISION } from '@tidemark/limits/limits';
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import { type Document, isMap, isScalar, LineCounter, type Node, parseAllDocuments } from 'yaml';
 
-/** In the order in which they are applied: what others name comes first. */
-export const KINDS = ['Storage', 'Cluster', 'FleetStrategy', 'Strategy'] as const;
+/**
+ * In the order in which they are applied: what others name comes first. A rule of a cluster wins over one for its labels, which
+ * then never begins.
+ */
+export const KINDS = ['Storage', 'Cluster', 'Strategy', 'FleetStrategy'] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** A document of a file: one thing that is to be as it says. */
@@ -18,7 +21,7 @@ export interface Wanted {
   readonly rule?: string;
   /** The body of the API. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** Of a strategy, which must be at that revision to be changed. */
+  /** At which it must be to be changed. */
   readonly revision?: number;
   /** What is wrong with it already: sentences with file and line. */
   readonly problems: readonly string[];
@@ -85,7 +88,7 @@ function readDocument(
   const { rule = DEFAULT_RULE, ...body } = kind === 'Strategy' ? rest : { ...rest };
   if (typeof rule !== 'string' || !isId(rule)) return { problem: `${at(['rule'])}: rule must be the name of a rule.` };
   const own = kind === 'FleetStrategy' ? rest : body;
-  const problems = [...wrongRevision(kind, revision, at), ...wrongFields(kind, id, own, schemas, compile, at)];
+  const problems = [...wrongRevision(revision, at), ...wrongFields(kind, id, own, schemas, compile, at)];
   return {
     ...{ kind, id, body: own, at, problems: [...new Set(problems)] },
     ...(kind === 'Strategy' && { rule }),
@@ -118,11 +121,9 @@ function toValue(document: Document.Parsed): Record<string, unknown> | string {
   }
 }
 
-function wrongRevision(kind: Kind, revision: unknown, at: Wanted['at']): string[] {
-  if (revision === undefined) return [];
-  if (kind !== 'Strategy' && kind !== 'FleetStrategy') return [`${at(['revision'])}: a ${kind} has no revision.`];
-  if (Number.isSafeInteger(revision) && Number(revision) >= 0) return [];
-  return [`${at(['revision'])}: revision must be a whole number.`];
+function wrongRevision(revision: unknown, at: Wanted['at']): string[] {
+  const isGood = Number.isSafeInteger(revision) && Number(revision) >= 0 && Number(revision) <= MAX_REVISION;
+  return revision === undefined || isGood ? [] : [`${at(['revision'])}: revision must be a whole number.`];
 }
 
 /** The name of the schema that a body is held to; or what is wrong with the field that decides it. */

@@ -141,7 +141,7 @@ describe('a registration', () => {
     line.answers['GET /clusters/orders'] = () => ({ cluster: cluster({ tls: { ca: '/ca', cert: '', key: '' } }) });
     line.answers['PUT /clusters/orders'] = () => ({ cluster: cluster() });
     expect((await line.run(['cluster', 'set', 'orders', '--version', '8.5.1', '--label', 'team=a=b'])).code).toBe(0);
-    expect(sent('PUT /clusters/orders')).toEqual([
+    expect(sent('PUT /clusters/orders?revision=1')).toEqual([
       {
         ...{ name: 'shop', pd: ['10.0.0.1:2379'], version: '8.5.1', pool: 'default', storageId: 'nfs' },
         ...{ labels: { team: 'a=b' }, restore: { strictLoss: false }, purpose: 'production', tls: { ca: '/ca' } },
@@ -149,14 +149,14 @@ describe('a registration', () => {
     ]);
     const add = ['cluster', 'add', 'orders', '--pd', 'h:1', '--storage', 'nfs'];
     expect(await line.run(add)).toMatchObject({ code: 1, stderr: expect.stringContaining('cluster set orders') });
-    expect(sent('PUT /clusters/orders')).toHaveLength(1);
+    expect(sent('PUT /clusters/orders?revision=1')).toHaveLength(1);
   });
 
   it('of a storage takes a folder, or an address as br writes it', async () => {
     line.answers['PUT /storages/nfs'] = (_, response) => fail(response, 400, 'No.');
     await line.run(['storage', 'add', 'nfs', '/mnt/backup', '--max-concurrent', '4']);
     await line.run(['storage', 'add', 'nfs', 's3://b/p', '--env-prefix', 'PROD_', '--usable-by-label', 'team=shop']);
-    expect(sent('PUT /storages/nfs')).toEqual([
+    expect(sent('PUT /storages/nfs?revision=0')).toEqual([
       { type: 'local', path: '/mnt/backup', maxConcurrent: 4 },
       { url: 's3://b/p', credentials: { envPrefix: 'PROD_' }, usableBy: { clusters: [], labels: { team: 'shop' } } },
     ]);

@@ -129,6 +129,7 @@ export function cluster(changes: Partial<Cluster> = {}): Cluster {
     restore: { strictLoss: false },
     createTime: '2026-01-02T10:00:00.000Z',
     updateTime: '2026-01-02T10:00:00.000Z',
+    revision: 1,
     ...changes,
   };
 }

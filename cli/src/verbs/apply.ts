@@ -10,7 +10,7 @@ export function add(program: Program, run: Run): void {
     .command('apply')
     .summary('make clusters, storages and strategies as files say')
     .description(
-      `Makes clusters, storages and strategies as files say. Nothing is changed where a file is wrong anywhere. Of storages and clusters a file says all; of strategies what it leaves out stays. A strategy with a revision is changed only if it is at that one.\n\n${FORMAT}`,
+      `Makes clusters, storages and strategies as files say. Nothing is changed where a file is wrong anywhere. Of storages and clusters a file says all; of strategies what it leaves out stays. What says a revision is changed only if nobody has saved it since.\n\n${FORMAT}`,
     )
     .requiredOption(...FILE)
     .option('--dry-run', 'only say what would change')

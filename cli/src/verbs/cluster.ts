@@ -121,7 +121,8 @@ export function add(program: Program, run: Run): void {
             `There is a cluster ${clusterId} already: "${command} cluster set ${clusterId}" changes it.`,
           );
         const body = changed({ pd, storageId: storage }, options);
-        const { data } = await answered(api.PUT('/clusters/{clusterId}', { params: { path: { clusterId } }, body }));
+        const params = { path: { clusterId }, query: { revision: 0 } };
+        const { data } = await answered(api.PUT('/clusters/{clusterId}', { params, body }));
         await output.record(data, fieldsOf(data.cluster));
       }),
     );
@@ -143,7 +144,8 @@ export function add(program: Program, run: Run): void {
         const { cluster } = (await answered(api.GET('/clusters/{clusterId}', { params: { path: { clusterId } } })))
           .data;
         const body = changed(clusterBody(cluster), options);
-        const { data } = await answered(api.PUT('/clusters/{clusterId}', { params: { path: { clusterId } }, body }));
+        const params = { path: { clusterId }, query: { revision: cluster.revision } };
+        const { data } = await answered(api.PUT('/clusters/{clusterId}', { params, body }));
         await output.record(data, fieldsOf(data.cluster));
       }),
     );

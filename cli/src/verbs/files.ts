@@ -40,9 +40,9 @@ export async function planFiles(files: readonly string[], session: Session): Pro
   const { components, paths } = (data ?? {}) as Described;
   const schemas = components?.schemas;
   if (!schemas) throw new CommandError('Tidemark does not say what its API takes: is it of another version?');
-  // An earlier one would pass over the parameter, and save.
+  // An earlier one would pass over the parameters, and save.
   const { parameters = [] } = paths?.['/clusters/{clusterId}']?.put ?? {};
-  if (!parameters.some(({ name }) => name === 'validateOnly'))
+  if (!['validateOnly', 'revision'].every((wanted) => parameters.some(({ name }) => name === wanted)))
     throw new CommandError(
       'This Tidemark knows no dry run of a save: it is of an earlier version than the command line. Nothing was changed.',
     );

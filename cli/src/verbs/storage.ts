@@ -146,7 +146,8 @@ export function add(program: Program, run: Run): void {
           );
         const place = isAbsolute(address) ? { type: 'local' as const, path: address } : { url: address };
         const body = changed(place, options, folder);
-        const { data } = await answered(api.PUT('/storages/{storageId}', { params: { path: { storageId } }, body }));
+        const params = { path: { storageId }, query: { revision: 0 } };
+        const { data } = await answered(api.PUT('/storages/{storageId}', { params, body }));
         await output.record(data, fieldsOf(data.storage));
       }),
     );
@@ -172,7 +173,8 @@ export function add(program: Program, run: Run): void {
           ...(gone && { gone: true }),
           ...(notGone && { gone: false }),
         };
-        const { data } = await answered(api.PUT('/storages/{storageId}', { params: { path: { storageId } }, body }));
+        const params = { path: { storageId }, query: { revision: storage.revision } };
+        const { data } = await answered(api.PUT('/storages/{storageId}', { params, body }));
         await output.record(data, fieldsOf(data.storage));
       }),
     );

@@ -84,3 +84,8 @@ export function toProblem(error: unknown): Problem {
     info: details?.metadata ?? {},
   };
 }
+
+/** Whether a save was refused because somebody else saved the same since. */
+export function isConflict(error: unknown): boolean {
+  return toProblem(error).code === 'revision_changed';
+}

@@ -11,6 +11,7 @@ import { timeOf } from './legacy-states.ts';
 import * as operations from './operations/clusters.ts';
 import { labelsOf } from './operations/common.ts';
 import { route } from './route.ts';
+import { saveOptions } from './save-query.ts';
 import { parseQuery } from './validate.ts';
 
 /** The clusters that Tidemark backs up. */
@@ -64,7 +65,7 @@ export function clusterRoutes(app: FastifyInstance, dependencies: CallDependenci
       const { tls, brOptions, labels, purpose, restore, ...fields } = body;
       const options = toBrOptions(brOptions);
       return {
-        ...query,
+        ...saveOptions(query),
         cluster: {
           ...fields,
           id: params.clusterId,
@@ -89,7 +90,8 @@ export function clusterRoutes(app: FastifyInstance, dependencies: CallDependenci
 }
 
 function toClusterView(cluster: Cluster): operations.ClusterView {
-  const { id, name, pd, version, pool, storageId, timeZone, labels, tls, brOptions, purpose, restore } = cluster;
+  const { id, name, pd, version, pool, storageId, timeZone, labels, tls, brOptions, purpose, restore, revision } =
+    cluster;
   return {
     id,
     name,
@@ -105,5 +107,6 @@ function toClusterView(cluster: Cluster): operations.ClusterView {
     ...(brOptions && { brOptions: toBrOptionsView(brOptions) }),
     createTime: timeOf(cluster.createTime),
     updateTime: timeOf(cluster.updateTime),
+    revision: Number(revision),
   };
 }

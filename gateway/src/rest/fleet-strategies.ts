@@ -6,6 +6,7 @@ import { accessWarnings } from '../calls/storage-access.ts';
 import { DELETE_STRATEGY_FAILED, QUERY_STRATEGY_FAILED, SAVE_STRATEGY_FAILED } from './failure-numbers.ts';
 import * as operations from './operations/fleet-strategies.ts';
 import { route } from './route.ts';
+import { saveOptions } from './save-query.ts';
 import { toSettings } from './strategy-body.ts';
 import { toFleetView } from './strategy-view.ts';
 
@@ -42,7 +43,7 @@ export function fleetStrategyRoutes(app: FastifyInstance, dependencies: CallDepe
       const { timeZone, selector, priority, rule } = strategy;
       return {
         name,
-        ...query,
+        ...saveOptions(query),
         ...toSettings(strategy),
         // Here "" means something: the zone of each cluster.
         ...(timeZone !== undefined && { timeZone: timeZone ?? '' }),

@@ -57,6 +57,7 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   plan_blocked: 'A check of the plan is blocked, and was not acknowledged; `details.checks` names it.',
   token_not_found: 'No such token, or one for more clusters than this token sees.',
   cursor_too_old: 'What changed since the cursor cannot be told any more; watch without one.',
+  revision_changed: 'The record is not at the revision that the save names; `details.revision` is where it is.',
   wrong_state: 'What was asked does not fit the state.',
   conflict: 'Somebody else was quicker, or what was to be new is there already.',
   canceled: 'The caller went away.',

@@ -7,6 +7,7 @@ import type { CallDependencies } from '../calls/scope.ts';
 import { timeOf } from './legacy-states.ts';
 import * as operations from './operations/storages.ts';
 import { route } from './route.ts';
+import { saveOptions } from './save-query.ts';
 import { NAME_CREDENTIALS, readStorageUrl } from './storage-url.ts';
 import { bodyObject, parse, parseQuery } from './validate.ts';
 
@@ -58,7 +59,7 @@ export function storageRoutes(app: FastifyInstance, dependencies: CallDependenci
     path: STORAGE,
     operation: operations.putStorage,
     toRequest: ({ params, query, request }) => ({
-      ...query,
+      ...saveOptions(query),
       storage: { ...toStorage(bodyObject(request.body)), id: params.storageId },
     }),
     toView: ({ storage }) => ({ data: { storage: storage && toStorageView(storage) } }),
@@ -134,6 +135,7 @@ function toStorageView({ location, credentials, usableBy, bin, ...storage }: Sto
     sendCredentialsToTikv = true,
     createTime,
     updateTime,
+    revision,
   } = storage;
   const source = credentials?.source;
   return {
@@ -151,6 +153,7 @@ function toStorageView({ location, credentials, usableBy, bin, ...storage }: Sto
     ...(usableBy && { usableBy: { clusters: usableBy.clusters, labels: usableBy.labels } }),
     createTime: timeOf(createTime),
     updateTime: timeOf(updateTime),
+    revision: Number(revision),
   };
 }
 

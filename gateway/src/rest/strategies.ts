@@ -6,6 +6,7 @@ import type { ResponseOf, Steps } from '../calls/steps.ts';
 import { DELETE_STRATEGY_FAILED, QUERY_STRATEGY_FAILED, SAVE_STRATEGY_FAILED } from './failure-numbers.ts';
 import * as operations from './operations/strategies.ts';
 import { type ReadOf, route, type Shown } from './route.ts';
+import { saveOptions } from './save-query.ts';
 import { parseRule } from './strategy-body.ts';
 import { askWarnings } from './strategy-preview.ts';
 import { savedStrategy, toLegacyStrategy } from './strategy-view.ts';
@@ -53,7 +54,7 @@ type OfCluster = Pick<ReadOf<typeof operations.saveStrategy>, 'params' | 'query'
  */
 export function saveRequest({ params: { clusterId }, query, request }: OfCluster, rule: string | undefined) {
   const wanted = parseRule(bodyObject(request.body), clusterId, rule);
-  return { clusterId, rule: wanted.rule, createOnly: rule === undefined, ...query, ...wanted.settings };
+  return { clusterId, rule: wanted.rule, createOnly: rule === undefined, ...saveOptions(query), ...wanted.settings };
 }
 
 type Saved = ResponseOf<'saveStrategy'>;

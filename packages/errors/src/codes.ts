@@ -69,6 +69,7 @@ export const ERRORS = {
   plan_blocked: { grpc: 'FAILED_PRECONDITION', http: 400, number: 10001, retryable: false, log: 'info' },
   token_not_found: { grpc: 'NOT_FOUND', http: 404, number: 10001, retryable: false, log: 'info' },
   cursor_too_old: { grpc: 'OUT_OF_RANGE', http: 410, number: 10001, retryable: false, log: 'info' },
+  revision_changed: { grpc: 'ABORTED', http: 409, number: 10001, retryable: false, log: 'info' },
   wrong_state: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'error' },
   conflict: { grpc: 'ABORTED', http: 409, number: 10001, retryable: true, log: 'info' },
   canceled: { grpc: 'CANCELLED', http: 499, number: 10000, retryable: false, log: 'info' },

@@ -116,6 +116,8 @@ export const MAX_CURSOR_CHANGES = 2_000;
 export const MAX_WORKERS_PAGE = 200;
 export const DEFAULT_WORKERS_PAGE = 50;
 export const MAX_PAGE = 1_000_000_000;
+/** A revision that a save names. */
+export const MAX_REVISION = 999_999_999_999_999;
 /** A token that says where a list goes on. */
 export const MAX_PAGE_TOKEN = 512;
 /** Up to how many the total of a list is exact, unless `TIDEMARK_EXACT_TOTAL` is set. */

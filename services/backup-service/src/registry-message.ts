@@ -7,7 +7,7 @@ import {
 import type { StorageSnapshot, Target } from './backup.ts';
 import { toPurposeMessage } from './cluster-purpose.ts';
 import type { Bin } from './finished-backups.ts';
-import type { ClusterDocument, StorageDocument } from './registry-store.ts';
+import { type ClusterDocument, revisionOf, type StorageDocument } from './registry-store.ts';
 import { toLocationMessage } from './storage-location.ts';
 
 const optionsMessage = (options: Target['brOptions']) =>
@@ -20,6 +20,7 @@ export function toClusterMessage(cluster: ClusterDocument): ClusterMessage {
     pd: [...cluster.pd],
     labels: { ...cluster.labels },
     brOptions: optionsMessage(cluster.brOptions),
+    revision: BigInt(revisionOf(cluster)),
     purpose: toPurposeMessage(cluster.purpose ?? 'production'),
   });
 }
@@ -39,6 +40,7 @@ export function toStorageMessage(storage: StorageDocument, bin?: Bin): StorageMe
       labels: { ...storage.usableBy.labels },
     },
     bin: bin && { backups: BigInt(bin.backups), sizeBytes: BigInt(bin.sizeBytes) },
+    revision: BigInt(revisionOf(storage)),
     createTime: storage.createTime,
     updateTime: storage.updateTime,
   });

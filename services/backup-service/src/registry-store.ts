@@ -1,10 +1,10 @@
 import { MAX_LISTED } from '@tidemark/limits/limits';
 import { inBatches } from '@tidemark/mongo/batches';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
-import { orStoreError } from '@tidemark/mongo/mongo-error';
+import { isDuplicateKey, isTransient, orStoreError, toStoreError } from '@tidemark/mongo/mongo-error';
 import { FAR } from '@tidemark/mongo/time-range';
 import { earlier } from '@tidemark/task/time';
-import type { Db } from 'mongodb';
+import type { Db, Filter } from 'mongodb';
 import type { StorageLocation, Target } from './backup.ts';
 import type { ClusterPurpose } from './cluster-purpose.ts';
 import { whyOne } from './real-cluster.ts';
@@ -17,8 +17,16 @@ import {
   type UsableBy,
 } from './storage-access.ts';
 
+/** What shows by whom a record was saved last. */
+interface Saved {
+  /** Absent in records of earlier versions, which are at 1. */
+  readonly revision?: number;
+  /** The call that saved it, by which its repeat is known. */
+  readonly savedIn?: string;
+}
+
 /** A registered cluster, as it is stored. */
-export interface ClusterDocument {
+export interface ClusterDocument extends Saved {
   readonly _id: string;
   readonly name: string;
   readonly pd: readonly string[];
@@ -39,7 +47,7 @@ export interface ClusterDocument {
 }
 
 /** A registered storage, as it is stored. */
-export interface StorageDocument extends StorageLocation {
+export interface StorageDocument extends StorageLocation, Saved {
   readonly _id: string;
   readonly root: string;
   readonly maxConcurrent: number;
@@ -75,14 +83,14 @@ type Labelled = Pick<ClusterDocument, '_id' | 'labels' | 'storageId' | 'placedBy
 /** Another registration of the same real cluster. */
 export type Namesake = Pick<ClusterDocument, '_id' | 'pd' | 'purpose' | 'restore'>;
 type Registered = ClusterDocument | StorageDocument;
-type Fields<T> = Omit<T, '_id' | 'createTime' | 'updateTime'>;
 
 /** One kind of registered thing; every method throws `unavailable` when the database does. */
 export interface Registry<T extends Registered> {
   get(id: string, signal: AbortSignal): Promise<T | undefined>;
   /** All, or those of `ids`, by id. */
   list(ids: readonly string[], signal: AbortSignal): Promise<T[]>;
-  put(id: string, fields: Fields<T>, now: Date): Promise<void>;
+  /** One write by compare-and-set on the revision; false when somebody else was quicker, or when nobody knows. */
+  write(before: T | undefined, after: T): Promise<boolean>;
   delete(id: string): Promise<boolean>;
 }
 
@@ -175,6 +183,22 @@ export function createRegistryStore(db: Db): RegistryStore {
   };
 }
 
+/** At which revision a record is. */
+export function revisionOf({ revision }: Pick<Registered, 'revision'>): number {
+  // A damaged one counts as never counted.
+  return Number.isSafeInteger(revision) ? Number(revision) : 1;
+}
+
+/** What a save leaves of itself on a record. @param callId by which its repeat is known */
+export function stampOf(before: Registered | undefined, callId: string, at: Date) {
+  return {
+    revision: before ? revisionOf(before) + 1 : 1,
+    savedIn: callId,
+    createTime: before?.createTime ?? at,
+    updateTime: at,
+  };
+}
+
 function createRegistry<T extends Registered>(db: Db, name: string): Registry<T> {
   // The driver's types cannot follow a generic document through its filters.
   const collection = db.collection<{ _id: string }>(name);
@@ -188,21 +212,30 @@ function createRegistry<T extends Registered>(db: Db, name: string): Registry<T>
         const found = await collection.find(filter, { signal }).sort({ _id: 1 }).limit(MAX_LISTED).toArray();
         return found.map(read);
       }),
-    put: (id, fields, now) =>
-      orStoreError(async () => {
-        const absent = Object.fromEntries(
-          Object.entries(fields).flatMap(([field, value]) => (value === undefined ? [[field, '' as const]] : [])),
+    async write(before, after) {
+      const { _id, ...fields } = after;
+      const isAbsent = ([, value]: readonly [string, unknown]) => value === undefined;
+      const set = Object.fromEntries(Object.entries(fields).filter((one) => !isAbsent(one)));
+      const unset = Object.fromEntries(
+        Object.entries(fields)
+          .filter(isAbsent)
+          .map(([field]) => [field, '' as const]),
+      );
+      try {
+        if (!before) {
+          await collection.insertOne({ _id, ...set });
+          return true;
+        }
+        const { matchedCount } = await collection.updateOne(
+          { _id, revision: before.revision ?? { $exists: false } } as Filter<{ _id: string }>,
+          { $set: set, ...(Object.keys(unset).length > 0 && { $unset: unset }) },
         );
-        await collection.updateOne(
-          { _id: id },
-          {
-            $set: { ...fields, updateTime: now },
-            $setOnInsert: { createTime: now },
-            ...(Object.keys(absent).length > 0 && { $unset: absent }),
-          },
-          { upsert: true },
-        );
-      }),
+        return matchedCount === 1;
+      } catch (error) {
+        if (isDuplicateKey(error) || isTransient(error)) return false;
+        throw toStoreError(error);
+      }
+    },
     delete: (id) => orStoreError(async () => (await collection.deleteOne({ _id: id })).deletedCount > 0),
   };
 }

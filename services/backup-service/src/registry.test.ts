@@ -136,6 +136,38 @@ it('answers a dry run as it would a registration, and registers nothing', async 
   expect((await registry().getStorage({ id: 'local', clusterId: '' })).storage).toEqual(local);
 });
 
+it('saves only what is at the revision that the save names: of two that edit one state, one is told', async () => {
+  const CHANGED = { code: 'revision_changed' };
+  const known = (await registry().getCluster({ id: clusterId })).cluster;
+  expect(known?.revision).toBe(1n);
+  const put = (name: string, revision?: bigint) =>
+    registry().putCluster({ cluster: Cluster.create({ ...known, name }), ...(revision !== undefined && { revision }) });
+  const both = await Promise.allSettled([put('hers', 1n), put('his', 1n)]);
+  expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  expect(both.find(({ status }) => status === 'rejected')).toMatchObject({
+    reason: { ...CHANGED, details: { info: { revision: '2' } } },
+  });
+  await expect(put('new', 0n)).rejects.toMatchObject(CHANGED);
+  await expect(registry().putCluster({ cluster: known, revision: 1n, validateOnly: true })).rejects.toMatchObject(
+    CHANGED,
+  );
+  expect((await put('anybody')).cluster?.revision).toBe(3n);
+  expect((await put('hers', 3n)).cluster).toMatchObject({ name: 'hers', revision: 4n });
+  expect((await registry().getCluster({ id: clusterId })).cluster).toMatchObject({ name: 'hers', revision: 4n });
+
+  // A record of an earlier version has no revision.
+  const stored = service().db.collection<{ _id: string }>('clusters');
+  await stored.updateOne({ _id: clusterId }, { $unset: { revision: '' } });
+  const [kept, lost] = await Promise.allSettled([put('older', 1n), put('late', 3n)]);
+  expect([kept, lost]).toMatchObject([{ value: { cluster: { revision: 2n } } }, { reason: CHANGED }]);
+
+  const storage = Storage.create({ id: clusterId, location: { $case: 'local', value: { path: '/mnt/other' } } });
+  await expect(registry().putStorage({ storage, revision: 1n })).rejects.toMatchObject(CHANGED);
+  expect((await registry().putStorage({ storage, revision: 0n })).storage?.revision).toBe(1n);
+  await expect(registry().putStorage({ storage, revision: 0n })).rejects.toMatchObject(CHANGED);
+  expect((await registry().putStorage({ storage, revision: 1n })).storage?.revision).toBe(2n);
+});
+
 it('keeps a cluster with an active backup and a storage that is used, and knows unknown ones', async () => {
   await start();
   await expect(registry().deleteCluster({ id: clusterId })).rejects.toMatchObject({ code: 'cluster_in_use' });

@@ -99,6 +99,8 @@ function toRule(
     resumedAt: before?.resumedAt ?? null,
     createTime: before?.createTime ?? at,
     revision: (before?.revision ?? 0) + 1,
+    savedRevision: (before?.revision ?? 0) + 1,
+    savedIn: '',
     updateTime: at,
     updatedBy: fleet.updatedBy,
   };

@@ -78,11 +78,15 @@ export function createFleetStore(db: Db): FleetStore {
     get,
     list: (signal) => orStoreError(() => fleet.find({}, { signal }).sort({ _id: 1 }).toArray()),
     async change(name, change, signal) {
+      let unanswered: FleetStrategyDocument | undefined;
       for (let tries = 1; tries <= MOST_CONFLICTS; tries += 1) {
         const before = await get(name, signal);
+        // It was written, and only the answer was lost.
+        if (unanswered && isSame(before, unanswered)) return before;
         const after = change(before);
         if (!after) return before;
         if (await write(before, after)) return after;
+        unanswered = after;
         await pauseAfterConflict(tries, signal);
       }
       throw new AppError('conflict', `The strategy ${name} changes too often; try again.`);
@@ -125,6 +129,10 @@ export function createFleetStore(db: Db): FleetStore {
       }),
     removeCluster: (id) => orStoreError(async () => void (await clusters.deleteOne({ _id: id }))),
   };
+}
+
+function isSame(one: FleetStrategyDocument | undefined, other: FleetStrategyDocument): boolean {
+  return one?.revision === other.revision && one.savedIn === other.savedIn && one.deleting === other.deleting;
 }
 
 function bucketOf(clusterId: string): number {

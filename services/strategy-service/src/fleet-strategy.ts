@@ -16,6 +16,8 @@ export interface FleetStrategyDocument extends Settings {
   readonly priority: number;
   readonly rule: string;
   readonly revision: number;
+  /** The call that saved it last, by which its repeat is known. */
+  readonly savedIn?: string;
   /** The revision that every cluster has that was told. */
   readonly appliedRevision: number;
   /** The revision of which it is known that every cluster registered before it was saved has been told; absent: any. */

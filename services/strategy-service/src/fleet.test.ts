@@ -211,6 +211,31 @@ describe('a strategy for labels', () => {
     expect(await parts.fleet.get('all-prod', signal)).toBeUndefined();
   });
 
+  it('is saved only at the revision that the save names: of two that edit one state, one is told', async () => {
+    const save = (copy: number, fields: Partial<SaveFleetStrategyRequest>) =>
+      strategies(copy).saveFleetStrategy(
+        SaveFleetStrategyRequest.create({ name: 'all-prod', selector: { env: 'prod' }, ...fields }),
+      );
+    const made = await Promise.allSettled([0, 1].map((copy) => save(copy, { priority: copy, revision: 0n })));
+    expect(made.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const edited = await Promise.allSettled([0, 1].map((copy) => save(copy, { priority: copy, revision: 1n })));
+    expect(edited.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(edited.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'revision_changed', details: { info: { revision: '2' } } },
+    });
+    await expect(save(0, { revision: 1n, validateOnly: true })).rejects.toMatchObject({ code: 'revision_changed' });
+    expect((await save(1, { revision: 2n })).fleetStrategy?.revision).toBe(3n);
+  });
+
+  it('is no rule yet for who makes one of a cluster’s own, and is one for who edits it', async () => {
+    const [id = ''] = some(1);
+    await note({ [id]: { env: 'prod' } });
+    await saveFleet('all-prod');
+    await expect(save(id, { days: 'Friday', revision: 7n })).rejects.toMatchObject({ code: 'revision_changed' });
+    expect(await save(id, { days: 'Friday', revision: 0n })).toMatchObject({ fleetStrategy: '', revision: 2n });
+    await expect(save(id, { days: 'Friday', revision: 0n })).rejects.toMatchObject({ code: 'revision_changed' });
+  });
+
   it('follows a cluster whose labels change, at once', async () => {
     const [id = ''] = some(1);
     await saveFleet('all-prod');

@@ -9,7 +9,9 @@ import {
   type StrategyServiceServer,
   StrategyServiceService,
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
-import { createServiceClient } from '@tidemark/service-kit/grpc/client';
+import { createServiceClient, openChannel } from '@tidemark/service-kit/grpc/client';
+import { serviceMetadata } from '@tidemark/service-kit/grpc/credentials';
+import { CALL_ID } from '@tidemark/service-kit/grpc/metadata-names';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { toConfig } from './config.ts';
@@ -18,6 +20,7 @@ import { type RegistryPeer, serveRegistry } from './testing/registry-peer.ts';
 
 const MINUTE_MS = 60_000;
 const UNKNOWN = { code: 'cluster_not_found' };
+const CHANGED = { reason: { code: 'revision_changed', details: { info: { revision: '2' } } } };
 
 describe('a cluster', () => {
   const database = `test-${randomUUID()}`;
@@ -83,6 +86,33 @@ describe('a cluster', () => {
     for (const copy of [0, 1, 0, 1]) expect((await get(copy))?.revision).toBe(1n);
     await save({ period: '3:00-4:00' }, 1);
     expect(questions()).toBe(asked);
+  });
+
+  it('has of two saves for one revision only one stored, whichever copies they came to', async () => {
+    const both = () => [0, 1].map((copy) => save({ period: `${copy}:00-5:00`, revision: 1n }, copy));
+    await save();
+    const saved = await Promise.allSettled([...both(), ...both()]);
+    expect(saved.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected']);
+    expect(saved.filter(({ status }) => status === 'rejected')).toMatchObject([CHANGED, CHANGED, CHANGED]);
+    expect(await get()).toMatchObject({ revision: 2n });
+    await expect(save({ rule: 'another', revision: 3n })).rejects.toMatchObject({ code: 'revision_changed' });
+  });
+
+  it('has a save for one revision answered again by another copy, where its first answer was lost', async () => {
+    await save();
+    const { path, requestSerialize, responseDeserialize } = StrategyServiceService.saveStrategy;
+    const metadata = serviceMetadata(undefined);
+    metadata.set(CALL_ID, randomUUID());
+    const request = SaveStrategyRequest.create({ clusterId, period: '3:00-4:00', revision: 1n });
+    const ask = async (copy: number) => {
+      const channel = stack.adopt(openChannel(`127.0.0.1:${copies[copy]?.port}`, undefined), (one) => one.close());
+      return new Promise((resolve, reject) =>
+        channel.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, {}, (error, answer) =>
+          error ? reject(error) : resolve(answer),
+        ),
+      );
+    };
+    for (const copy of [0, 1]) expect(await ask(copy)).toMatchObject({ strategy: { revision: 2n } });
   });
 
   it('that is not there has no strategy, and gets none', async () => {

@@ -7,6 +7,8 @@
  *     and what the last one leaves is stored.
  * S3. Each caller is told the rule as its own change left it, once that is stored. A change that is refused stops no other.
  * S4. Nothing is saved for a cluster that is not registered, also beside its deletion (K5).
+ * S5. What was written without an answer is known again by the call that wrote it, and not written anew: a save for a certain
+ *     revision would be refused for what it did itself.
  */
 
 import { AppError } from '@tidemark/errors/app-error';
@@ -17,7 +19,7 @@ import { pauseAfterConflict, type StrategyStore, tooManyConflicts } from './stra
 /**
  * What a save makes of a rule; undefined where it changes nothing. It may be asked more than once.
  *
- * @param others every rule of the cluster; empty where `needsOthers` is not set and the rule is there
+ * @param others every rule of the cluster; empty where `needsRead` is not set and the rule is there
  * @param clusterZone the time zone of the cluster where the rule is not there; empty where it has none
  * @throws AppError that its caller is told
  */
@@ -31,7 +33,8 @@ export interface Save {
   readonly clusterId: string;
   readonly rule: string;
   readonly change: Change;
-  readonly needsOthers: boolean;
+  /** What is stored must be read for it: it looks at the other rules, or holds for one revision, which any copy may have passed. */
+  readonly needsRead: boolean;
   /** For whom the registry is asked. */
   readonly asking: Omit<Asking, 'signal'>;
 }
@@ -84,16 +87,23 @@ export function createSavesTogether(
     const { clusterId, rule } = first;
     const signal = AbortSignal.timeout(LIMIT_MS);
     const asking = { ...first.asking, signal };
+    let unanswered: Written | undefined;
     for (let tries = 1; tries <= MOST_CONFLICTS; tries += 1) {
-      const known = tries === 1 && !batch.some(({ needsOthers }) => needsOthers) ? last : undefined;
+      const known = tries === 1 && !batch.some(({ needsRead }) => needsRead) ? last : undefined;
       const standing = await clusters.require(clusterId, asking);
       const others = known ? [] : await store.ofClusters([clusterId], signal);
       const before = known ?? others.find((one) => one.rule === rule);
+      if (before && unanswered && isSame(before, unanswered.after)) {
+        if (unanswered.isNew) await requireStill(standing, before, asking);
+        unanswered.tell();
+        return before;
+      }
       const cluster = before ? undefined : (standing.cluster ?? (await clusters.ask(clusterId, asking)));
       const { after, tell } = changeAll(batch, before, others, cluster?.timeZone ?? '');
       if (after && after !== before) {
         if (!before) await reserve(clusterId, rule, signal);
         if (!(await store.write(before, after))) {
+          unanswered = { after, tell, isNew: !before };
           await pauseAfterConflict(tries, signal);
           continue;
         }
@@ -123,6 +133,17 @@ export function createSavesTogether(
     }
     return waiting.settled.promise;
   };
+}
+
+/** What was written, or not: somebody else was quicker, or nobody knows. */
+interface Written {
+  readonly after: StrategyDocument;
+  readonly isNew: boolean;
+  tell(): void;
+}
+
+function isSame(one: StrategyDocument, other: StrategyDocument): boolean {
+  return one.revision === other.revision && one.savedIn !== undefined && one.savedIn === other.savedIn;
 }
 
 function changeAll(

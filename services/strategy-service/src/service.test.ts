@@ -423,6 +423,18 @@ describe('strategy-service', () => {
     expect(await due()).toEqual([]);
   });
 
+  it('takes an edit that began before a window was taken up, and none that began before another', async () => {
+    const { revision, nextWindow } = await save({ days: ALL_DAYS, period: openNow(), timeZone: 'UTC' });
+    await plans().advanceStrategy({ clusterId, rule: 'default', opensAt: nextWindow?.opensAt, revision });
+    const edited = await save({ retention: { ...NOTHING, keepLast: 1 }, revision });
+    expect(edited.revision).toBe(revision + 2n);
+    for (const late of [revision, revision + 1n])
+      await expect(save({ retention: { ...NOTHING, keepLast: 2 }, revision: late })).rejects.toMatchObject({
+        code: 'revision_changed',
+      });
+    expect((await save({ paused: true, revision: edited.revision })).paused).toBe(true);
+  });
+
   it('lists rules in pages, of some clusters, and those with a retention', async () => {
     const retention = { ...NOTHING, keepLast: 1 };
     for (const rule of ['a', 'b', 'c']) await save({ rule, days: 'Monday', ...(rule !== 'b' && { retention }) });

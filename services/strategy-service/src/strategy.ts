@@ -94,6 +94,10 @@ export interface StrategyDocument extends Settings {
   /** When a pause last ended: windows that had opened by then start nothing. */
   readonly resumedAt: Date | null;
   readonly revision: number;
+  /** Its revision when it was last saved: windows that were taken up since do not count. Absent in records of earlier versions. */
+  readonly savedRevision?: number;
+  /** The call that saved it last, by which its repeat is known. */
+  readonly savedIn?: string;
   readonly createTime: Date;
   readonly updateTime: Date;
   readonly updatedBy: string;

@@ -3,7 +3,7 @@ import type { FleetStrategy } from '@tidemark/protocol/connect/tidemark/strategy
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso';
-import { fleet, strategies } from '../api.ts';
+import { fleet, isConflict, strategies } from '../api.ts';
 import { labelOf } from '../fleet-words.ts';
 import { type Live, useLive } from '../live.ts';
 import { Confirm, useAct } from '../parts/act.tsx';
@@ -83,6 +83,9 @@ function selectorOf(labels: string): Record<string, string> {
   return Object.fromEntries(texts.flatMap((text) => [labelOf(text)].filter((label) => label !== undefined)));
 }
 
+/** The revision of what nobody has saved yet. */
+const NOT_THERE = 0n;
+
 interface EditorProps {
   readonly name: string;
   readonly stored: FleetStrategy | undefined;
@@ -111,27 +114,27 @@ function PlanEditor({ name, stored, live, head }: EditorProps) {
     target.value = targetOf(known);
   };
   const selector = selectorOf(target.value.labels);
-  const save = async (isForced: boolean) => {
+  const save = async (revision: bigint) => {
     conflict.value = undefined;
     isSaved.value = false;
     await saving.run(async () => {
-      if (!isForced && base.value) {
-        const { fleetStrategy: now } = await strategies.getFleetStrategy({ name });
-        if (now && now.revision !== base.value.revision) {
-          conflict.value = { by: now.updatedBy, at: now.updateTime, theirs: formOf(now) };
-          return;
-        }
-      }
       const { rule, priority } = target.value;
-      const { fleetStrategy } = await strategies.saveFleetStrategy({
-        name,
-        selector,
-        rule,
-        priority,
-        ...saveOf(form.value),
-      });
-      if (fleetStrategy) take(fleetStrategy);
-      isSaved.value = true;
+      try {
+        const { fleetStrategy } = await strategies.saveFleetStrategy({
+          name,
+          selector,
+          rule,
+          priority,
+          revision,
+          ...saveOf(form.value),
+        });
+        if (fleetStrategy) take(fleetStrategy);
+        isSaved.value = true;
+      } catch (error) {
+        const now = isConflict(error) ? (await strategies.getFleetStrategy({ name })).fleetStrategy : undefined;
+        if (!now) throw error;
+        conflict.value = { by: now.updatedBy, at: now.updateTime, revision: now.revision, theirs: formOf(now) };
+      }
     });
     if (!isSaved.value) return;
     if (live) live.refresh();
@@ -186,7 +189,7 @@ function PlanEditor({ name, stored, live, head }: EditorProps) {
         class="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          void save(false);
+          void save(base.value?.revision ?? NOT_THERE);
         }}
       >
         {head}
@@ -252,7 +255,7 @@ function PlanEditor({ name, stored, live, head }: EditorProps) {
         <ConflictDialog
           conflict={conflict.value}
           mine={form.value}
-          onMine={() => void save(true)}
+          onMine={() => void save(conflict.value?.revision ?? NOT_THERE)}
           onTheirs={() => void takeTheirs()}
           onClose={() => (conflict.value = undefined)}
         />

@@ -3,7 +3,7 @@ import type { Strategy } from '@tidemark/protocol/connect/tidemark/strategy/v1/s
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso';
-import { strategies } from '../api.ts';
+import { isConflict, strategies } from '../api.ts';
 import { type Live, useLive } from '../live.ts';
 import { Confirm, useAct } from '../parts/act.tsx';
 import { type Conflict, ConflictDialog } from '../parts/conflict.tsx';
@@ -118,26 +118,25 @@ function RuleEditor({ clusterId, rule, stored, title, live, head }: EditorProps)
     }
   }, [stored?.revision]);
 
-  const save = async (isForced: boolean) => {
+  const save = async (revision: bigint | undefined) => {
     conflict.value = undefined;
     isSaved.value = false;
     const isDone = await saving.run(async () => {
-      if (!isForced && base.value) {
-        const now = (await strategies.getStrategy({ clusterId, rule })).strategy;
-        if (now && now.revision !== base.value.revision) {
-          conflict.value = { by: now.updatedBy, at: now.updateTime, theirs: formOf(now) };
-          return;
-        }
+      try {
+        const { strategy } = await strategies.saveStrategy({
+          clusterId,
+          rule,
+          ...(revision === undefined ? { createOnly: true } : { revision }),
+          ...saveOf(form.value),
+        });
+        base.value = strategy;
+        if (strategy) form.value = formOf(strategy);
+        isSaved.value = true;
+      } catch (error) {
+        const now = isConflict(error) ? (await strategies.getStrategy({ clusterId, rule })).strategy : undefined;
+        if (!now) throw error;
+        conflict.value = { by: now.updatedBy, at: now.updateTime, revision: now.revision, theirs: formOf(now) };
       }
-      const { strategy } = await strategies.saveStrategy({
-        clusterId,
-        rule,
-        createOnly: !base.value,
-        ...saveOf(form.value),
-      });
-      base.value = strategy;
-      if (strategy) form.value = formOf(strategy);
-      isSaved.value = true;
     });
     if (!isDone || !isSaved.value) return;
     if (live) live.refresh();
@@ -207,7 +206,7 @@ function RuleEditor({ clusterId, rule, stored, title, live, head }: EditorProps)
         class="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          void save(false);
+          void save(base.value?.revision);
         }}
       >
         {head}
@@ -245,7 +244,7 @@ function RuleEditor({ clusterId, rule, stored, title, live, head }: EditorProps)
         <ConflictDialog
           conflict={conflict.value}
           mine={form.value}
-          onMine={() => void save(true)}
+          onMine={() => void save(conflict.value?.revision)}
           onTheirs={takeTheirs}
           onClose={() => (conflict.value = undefined)}
         />

@@ -9,6 +9,8 @@ import { localTime } from './time.tsx';
 export interface Conflict {
   readonly by: string;
   readonly at: Timestamp | undefined;
+  /** At which it is now. */
+  readonly revision: bigint;
   readonly theirs: PlanForm;
 }
 

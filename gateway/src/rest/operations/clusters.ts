@@ -3,9 +3,10 @@ import { z } from 'zod';
 import { BrOptionsBody } from '../br-options.ts';
 import { PURPOSE_NAMES } from '../cluster-purpose.ts';
 import type { Operation } from '../operation.ts';
+import { SaveQuery } from '../save-query.ts';
 import { flag, leftOut, leftOutOrFrom1, required } from '../validate.ts';
 import { BrOptions } from './br-options.ts';
-import { DryRun, NoData, OfCluster, PageToken, STORAGE_ID, time, WithLabels } from './common.ts';
+import { counted, NoData, OfCluster, PageToken, STORAGE_ID, time, WithLabels } from './common.ts';
 
 const text = (what: string) =>
   leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
@@ -73,6 +74,7 @@ export const Cluster = z
     restore: z.object({ strictLoss: z.boolean() }).describe('What restores into the cluster keep to.'),
     createTime: time('When it was registered.'),
     updateTime: time('When that last changed.'),
+    revision: counted('Grows with every save.'),
   })
   .meta({ id: 'Cluster', description: 'A cluster that Tidemark backs up.' });
 export type ClusterView = z.infer<typeof Cluster>;
@@ -91,6 +93,7 @@ const CLUSTER: ClusterView = {
   restore: { strictLoss: false },
   createTime: '2026-01-02T10:00:00.000Z',
   updateTime: '2026-01-02T10:00:00.000Z',
+  revision: 1,
 };
 
 const Query = z.object({
@@ -140,7 +143,7 @@ export const putCluster = {
   description:
     'Replaces what was there: what is left out is empty. While a restore has the cluster, its PD, TLS files and pool stay as they are.',
   params: OfCluster,
-  query: DryRun,
+  query: SaveQuery,
   body: Body,
   bodyExamples: {
     'what is needed': { pd: ['172.16.5.136:2379'], storageId: 'local' },
@@ -155,7 +158,7 @@ export const putCluster = {
     'for restores that nobody needs': { pd: ['172.16.5.140:2379'], storageId: 'local', purpose: 'scratch' },
   },
   answer: { data: OneCluster, example: { cluster: CLUSTER } },
-  errors: ['cluster_not_found', 'cluster_in_use', 'storage_not_found', 'conflict'],
+  errors: ['cluster_not_found', 'cluster_in_use', 'storage_not_found', 'revision_changed', 'conflict'],
 } as const satisfies Operation;
 
 export const deleteCluster = {

@@ -31,15 +31,6 @@ const A_LABEL = 'must be a label and its value, such as env=prod';
 const ONE_VALUE = 'must name each label once: no cluster has two values of one';
 const labelName = (label: string) => label.slice(0, label.indexOf('='));
 
-/** Of a save. */
-export const DryRun = z.object({
-  validateOnly: flag()
-    .optional()
-    .describe(
-      'Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default.',
-    ),
-});
-
 /** Which clusters, by their labels and by what they are called. */
 export const WithLabels = {
   label: listOf(z.string(A_LABEL).regex(/^(?!__proto__=)[^=]+=/, A_LABEL))

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Operation } from '../operation.ts';
+import { SaveQuery } from '../save-query.ts';
 import { FleetBody } from '../strategy-body.ts';
 import { Id } from '../validate.ts';
-import { counted, DryRun, NoData, time } from './common.ts';
+import { counted, NoData, time } from './common.ts';
 import { LENIENT, Settings } from './strategies.ts';
 
 /** A strategy for labels. */
@@ -88,7 +89,7 @@ export const saveFleetStrategy = {
   summary: 'Saves a strategy for labels',
   description: `Every cluster with these labels gets it as a rule. ${LENIENT}`,
   params: OfFleet,
-  query: DryRun,
+  query: SaveQuery,
   body: FleetBody,
   bodyExamples: {
     'all of production': {
@@ -96,5 +97,5 @@ export const saveFleetStrategy = {
     },
   },
   answer: { data: SavedFleet, example: { strategy: FLEET } },
-  errors: ['storage_not_found', 'conflict'],
+  errors: ['storage_not_found', 'revision_changed', 'conflict'],
 } as const satisfies Operation;

@@ -12,8 +12,9 @@ import {
 } from '@tidemark/limits/limits';
 import { z } from 'zod';
 import type { Operation } from '../operation.ts';
+import { SaveQuery } from '../save-query.ts';
 import { flag, Id, leftOut, leftOutOrFrom1, required, wholeNumber } from '../validate.ts';
-import { counted, DryRun, NoData, OfStorage, STORAGE_ID, time } from './common.ts';
+import { counted, NoData, OfStorage, STORAGE_ID, time } from './common.ts';
 
 const text = (what: string) =>
   leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(what);
@@ -200,6 +201,7 @@ export const Storage = z
       .describe('Which clusters may use it; all of them where it is not there.'),
     createTime: time('When it was registered.'),
     updateTime: time('When that last changed.'),
+    revision: counted('Grows with every save.'),
   })
   .meta({ id: 'Storage', description: 'Where backups are written. What it has beside `root` depends on its type.' });
 export type StorageView = z.infer<typeof Storage>;
@@ -217,6 +219,7 @@ const STORAGE: StorageView = {
   gone: false,
   createTime: '2026-01-02T10:00:00.000Z',
   updateTime: '2026-01-02T10:00:00.000Z',
+  revision: 1,
 };
 
 const ListQuery = z.object({
@@ -259,7 +262,7 @@ export const putStorage = {
   description:
     'Replaces what was there. Secrets are never sent: the workers have them, and `credentials` says where. `usableBy` that would leave out a cluster or a rule that writes to the storage is a 409 that names them.',
   params: OfStorage,
-  query: DryRun,
+  query: SaveQuery,
   body: z.union([...StorageFields.options, StorageUrl]),
   bodyExamples: {
     'a folder': { type: 'local', path: '/mnt/nfs' },
@@ -269,7 +272,7 @@ export const putStorage = {
     'as br writes it': { url: 's3://backups/tidb?region=eu-central-1' },
   },
   answer: { data: OneStorage, example: { storage: STORAGE } },
-  errors: ['storage_in_use', 'conflict'],
+  errors: ['storage_in_use', 'revision_changed', 'conflict'],
 } as const satisfies Operation;
 
 export const deleteStorage = {

@@ -3,21 +3,12 @@ import { z } from 'zod';
 import { DEFAULT_STARTS } from '../../calls/preview-strategy.ts';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
 import type { Operation } from '../operation.ts';
+import { SaveQuery } from '../save-query.ts';
 import { NewRuleBody, RetentionBody, RuleName, StrategyBody } from '../strategy-body.ts';
 import { leftOut, leftOutOrFrom1 } from '../validate.ts';
 import { STARTED, Started } from './backups.ts';
 import { BrOptions } from './br-options.ts';
-import {
-  CLUSTER_ID,
-  counted,
-  DryRun,
-  NoData,
-  OfCluster,
-  time,
-  VerificationLevel,
-  Warnings,
-  WindowEnd,
-} from './common.ts';
+import { CLUSTER_ID, counted, NoData, OfCluster, time, VerificationLevel, Warnings, WindowEnd } from './common.ts';
 
 const STARTS = rulesOf('tidemark.scheduler.v1.PreviewStrategyRequest', 'count');
 
@@ -79,7 +70,7 @@ export const Strategy = z
       name: z.string().optional().describe('Of the strategy for labels.'),
     }),
     nextWindow: Window.optional(),
-    revision: counted('Grows with every save; 0: never saved.'),
+    revision: counted('Grows with every save, and with every window that is taken up; 0: never saved.'),
     updateTime: time('When it was last saved.').optional(),
     updatedBy: z.string().optional(),
   })
@@ -205,7 +196,7 @@ export const saveStrategy = {
   summary: 'SaveBackupStrategy: saves the strategy of a cluster',
   description: LENIENT,
   params: OfCluster,
-  query: DryRun,
+  query: SaveQuery,
   body: StrategyBody,
   bodyExamples: {
     'as documented': { strategy: { clusterId: 'test-tidb', backupDate: 'Tuesday,Wednesday', period: '7:00-9:00' } },
@@ -218,7 +209,7 @@ export const saveStrategy = {
     },
   },
   answer: { data: SavedStrategy, example: { strategy: STRATEGY } },
-  errors: ['cluster_not_found', 'storage_not_found', 'conflict'],
+  errors: ['cluster_not_found', 'storage_not_found', 'revision_changed', 'conflict'],
 } as const satisfies Operation;
 
 /** The same under the other method that the document shows. */
@@ -270,11 +261,11 @@ export const createRule = {
   summary: 'Makes a new rule, which the body names',
   description: `A rule that is there already is a 400. ${LENIENT}`,
   params: OfCluster,
-  query: DryRun,
+  query: SaveQuery,
   body: NewRuleBody,
   bodyExamples: { nightly: { strategy: { ...WANTED.strategy, rule: 'nightly' } } },
   answer: { data: SavedStrategy, example: { strategy: NIGHTLY } },
-  errors: ['cluster_not_found', 'storage_not_found', 'conflict'],
+  errors: ['cluster_not_found', 'storage_not_found', 'revision_changed', 'conflict'],
 } as const satisfies Operation;
 
 export const getRule = {
@@ -294,11 +285,11 @@ export const saveRule = {
   summary: 'Saves a rule, new or old',
   description: LENIENT,
   params: OfRule,
-  query: DryRun,
+  query: SaveQuery,
   body: StrategyBody,
   bodyExamples: { nightly: WANTED },
   answer: { data: SavedStrategy, example: { strategy: NIGHTLY } },
-  errors: ['cluster_not_found', 'storage_not_found', 'conflict'],
+  errors: ['cluster_not_found', 'storage_not_found', 'revision_changed', 'conflict'],
 } as const satisfies Operation;
 
 export const deleteRule = {

@@ -1531,6 +1531,11 @@ export interface components {
              * @description When that last changed. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
              */
             updateTime: string;
+            /**
+             * Format: int64
+             * @description Grows with every save.
+             */
+            revision: number;
         };
         CreateTokenAnswer: {
             code: components["schemas"]["GoodCode"];
@@ -2987,6 +2992,11 @@ export interface components {
              * @description When that last changed. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
              */
             updateTime: string;
+            /**
+             * Format: int64
+             * @description Grows with every save.
+             */
+            revision: number;
         };
         /** @description A probe of a storage, or a rebuild of lost records from its files. */
         StorageCheck: {
@@ -3081,7 +3091,7 @@ export interface components {
             nextWindow?: components["schemas"]["Window"];
             /**
              * Format: int64
-             * @description Grows with every save; 0: never saved.
+             * @description Grows with every save, and with every window that is taken up; 0: never saved.
              */
             revision: number;
             /**
@@ -3639,6 +3649,8 @@ export interface operations {
     saveStrategy: {
         parameters: {
             query?: {
+                /** @description Saves only what is at this revision, as an answer showed it, and is 0 only what is not there yet. Else it is a 409, and `details.revision` says where it is. */
+                revision?: number;
                 /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
                 validateOnly?: boolean;
             };
@@ -3727,7 +3739,11 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `10001` Somebody else was quicker, or what was to be new is there already. */
+            /**
+             * @description `10001` The record is not at the revision that the save names; `details.revision` is where it is.
+             *
+             *     `10001` Somebody else was quicker, or what was to be new is there already.
+             */
             409: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -3781,6 +3797,8 @@ export interface operations {
     saveStrategyByPost: {
         parameters: {
             query?: {
+                /** @description Saves only what is at this revision, as an answer showed it, and is 0 only what is not there yet. Else it is a 409, and `details.revision` says where it is. */
+                revision?: number;
                 /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
                 validateOnly?: boolean;
             };
@@ -3869,7 +3887,11 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `10001` Somebody else was quicker, or what was to be new is there already. */
+            /**
+             * @description `10001` The record is not at the revision that the save names; `details.revision` is where it is.
+             *
+             *     `10001` Somebody else was quicker, or what was to be new is there already.
+             */
             409: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -4180,6 +4202,8 @@ export interface operations {
     createRule: {
         parameters: {
             query?: {
+                /** @description Saves only what is at this revision, as an answer showed it, and is 0 only what is not there yet. Else it is a 409, and `details.revision` says where it is. */
+                revision?: number;
                 /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
                 validateOnly?: boolean;
             };
@@ -4268,7 +4292,11 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `10001` Somebody else was quicker, or what was to be new is there already. */
+            /**
+             * @description `10001` The record is not at the revision that the save names; `details.revision` is where it is.
+             *
+             *     `10001` Somebody else was quicker, or what was to be new is there already.
+             */
             409: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -4452,6 +4480,8 @@ export interface operations {
     saveRule: {
         parameters: {
             query?: {
+                /** @description Saves only what is at this revision, as an answer showed it, and is 0 only what is not there yet. Else it is a 409, and `details.revision` says where it is. */
+                revision?: number;
                 /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
                 validateOnly?: boolean;
             };
@@ -4545,7 +4575,11 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `10001` Somebody else was quicker, or what was to be new is there already. */
+            /**
+             * @description `10001` The record is not at the revision that the save names; `details.revision` is where it is.
+             *
+             *     `10001` Somebody else was quicker, or what was to be new is there already.
+             */
             409: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -5350,6 +5384,8 @@ export interface operations {
     saveFleetStrategy: {
         parameters: {
             query?: {
+                /** @description Saves only what is at this revision, as an answer showed it, and is 0 only what is not there yet. Else it is a 409, and `details.revision` says where it is. */
+                revision?: number;
                 /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
                 validateOnly?: boolean;
             };
@@ -5431,7 +5467,11 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `10001` Somebody else was quicker, or what was to be new is there already. */
+            /**
+             * @description `10001` The record is not at the revision that the save names; `details.revision` is where it is.
+             *
+             *     `10001` Somebody else was quicker, or what was to be new is there already.
+             */
             409: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -9171,7 +9211,8 @@ export interface operations {
                      *               "strictLoss": false
                      *             },
                      *             "createTime": "2026-01-02T10:00:00.000Z",
-                     *             "updateTime": "2026-01-02T10:00:00.000Z"
+                     *             "updateTime": "2026-01-02T10:00:00.000Z",
+                     *             "revision": 1
                      *           }
                      *         ]
                      *       },
@@ -9283,7 +9324,8 @@ export interface operations {
                      *             "strictLoss": false
                      *           },
                      *           "createTime": "2026-01-02T10:00:00.000Z",
-                     *           "updateTime": "2026-01-02T10:00:00.000Z"
+                     *           "updateTime": "2026-01-02T10:00:00.000Z",
+                     *           "revision": 1
                      *         }
                      *       }
                      *     }
@@ -9357,6 +9399,8 @@ export interface operations {
     putCluster: {
         parameters: {
             query?: {
+                /** @description Saves only what is at this revision, as an answer showed it, and is 0 only what is not there yet. Else it is a 409, and `details.revision` says where it is. */
+                revision?: number;
                 /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
                 validateOnly?: boolean;
             };
@@ -9406,7 +9450,8 @@ export interface operations {
                      *             "strictLoss": false
                      *           },
                      *           "createTime": "2026-01-02T10:00:00.000Z",
-                     *           "updateTime": "2026-01-02T10:00:00.000Z"
+                     *           "updateTime": "2026-01-02T10:00:00.000Z",
+                     *           "revision": 1
                      *         }
                      *       }
                      *     }
@@ -9442,6 +9487,8 @@ export interface operations {
             };
             /**
              * @description `20114` The cluster has an active backup, or a restore that has not let go of it.
+             *
+             *     `10001` The record is not at the revision that the save names; `details.revision` is where it is.
              *
              *     `10001` Somebody else was quicker, or what was to be new is there already.
              */
@@ -9645,7 +9692,8 @@ export interface operations {
                      *             },
                      *             "gone": false,
                      *             "createTime": "2026-01-02T10:00:00.000Z",
-                     *             "updateTime": "2026-01-02T10:00:00.000Z"
+                     *             "updateTime": "2026-01-02T10:00:00.000Z",
+                     *             "revision": 1
                      *           }
                      *         ]
                      *       },
@@ -9753,7 +9801,8 @@ export interface operations {
                      *           },
                      *           "gone": false,
                      *           "createTime": "2026-01-02T10:00:00.000Z",
-                     *           "updateTime": "2026-01-02T10:00:00.000Z"
+                     *           "updateTime": "2026-01-02T10:00:00.000Z",
+                     *           "revision": 1
                      *         }
                      *       }
                      *     }
@@ -9827,6 +9876,8 @@ export interface operations {
     putStorage: {
         parameters: {
             query?: {
+                /** @description Saves only what is at this revision, as an answer showed it, and is 0 only what is not there yet. Else it is a 409, and `details.revision` says where it is. */
+                revision?: number;
                 /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
                 validateOnly?: boolean;
             };
@@ -9872,7 +9923,8 @@ export interface operations {
                      *           },
                      *           "gone": false,
                      *           "createTime": "2026-01-02T10:00:00.000Z",
-                     *           "updateTime": "2026-01-02T10:00:00.000Z"
+                     *           "updateTime": "2026-01-02T10:00:00.000Z",
+                     *           "revision": 1
                      *         }
                      *       }
                      *     }
@@ -9894,6 +9946,8 @@ export interface operations {
             403: components["responses"]["PermissionDenied"];
             /**
              * @description `20601` A cluster or a strategy names the storage, or backups lie in it; it cannot be deleted, or closed to them.
+             *
+             *     `10001` The record is not at the revision that the save names; `details.revision` is where it is.
              *
              *     `10001` Somebody else was quicker, or what was to be new is there already.
              */

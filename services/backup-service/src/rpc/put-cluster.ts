@@ -2,6 +2,7 @@ import { brOptionsViolations } from '@tidemark/br-options/br-options';
 import { isCleanAbsolutePath, isPdAddress, plainPdAddress } from '@tidemark/br-options/names';
 import { AppError, type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
 import { MAX_LABELS, MAX_LABELS_BYTES, MAX_PD, MAX_QUOTED_NAME } from '@tidemark/limits/limits';
+import { requireRevision } from '@tidemark/mongo/expected-revision';
 import type {
   Cluster,
   PutClusterRequest,
@@ -12,70 +13,84 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { toStoredBrOptions } from '../br-options.ts';
 import { fromPurposeMessage } from '../cluster-purpose.ts';
 import { registryChanged } from '../events.ts';
+import { persist } from '../persist.ts';
 import { toClusterMessage } from '../registry-message.ts';
-import type { ClusterDocument } from '../registry-store.ts';
+import { type ClusterDocument, revisionOf, stampOf } from '../registry-store.ts';
 import type { Restore } from '../restore/restore.ts';
 import { mayUseStorage } from '../storage-access.ts';
 import { isPool, isShortText, isVersion, validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
-import { unknownCluster, unusableStorage } from './refusals.ts';
+import { unusableStorage } from './refusals.ts';
 
 const DEFAULT_POOL = 'default';
 
-/** Registers a cluster or changes it; where `br` finds it and who serves it stay as they are while a restore has it. */
+/**
+ * Registers a cluster or changes it; where `br` finds it and who serves it stay as they are while a restore has it.
+ *
+ * What is there is read, looked at and replaced by compare-and-set on its revision, and all that again where somebody else was
+ * quicker: so a save for a certain revision is never one over another.
+ */
 export function putCluster({ registry, store, now }: Dependencies) {
   return async (
-    { cluster: asked, limitedCaller = false, validateOnly }: PutClusterRequest,
-    { caller, requestId, sees, signal }: CallContext,
+    { cluster: asked, limitedCaller = false, validateOnly = false, revision }: PutClusterRequest,
+    { caller, requestId, callId, sees, signal }: CallContext,
   ): Promise<PutClusterResponse> => {
     if (!asked) throw invalidArgument([{ field: 'cluster', description: 'must be set' }]);
     const cluster = normalized(asked);
     validate(cluster);
-    const [storage, before] = await Promise.all([
-      registry.storages.get(cluster.storageId, signal),
-      registry.clusters.get(cluster.id, signal),
-    ]);
-    const pool = cluster.pool || DEFAULT_POOL;
-    if (before && !(isSamePlace(before, cluster) && before.pool === pool)) {
-      const { restore } = (await store.findActive(cluster.id, signal)) ?? {};
-      if (restore) throw heldInPlace(cluster.id, restore);
-    }
-    if (limitedCaller && !(before && isSamePlace(before, cluster))) {
-      // Who is limited to more clusters than a call can name seems to see all, also the one without a name.
-      const isSeen = (id: string) => sees(id) && !sees('');
-      const shared = await registry.clusters.withPdOf({ _id: cluster.id, pd: cluster.pd }, signal);
-      if (!shared.every(({ _id }) => isSeen(_id))) throw foreignPd(cluster.id);
-    }
-    const placedByLimited =
-      limitedCaller && !(before && isSamePlace(before, cluster) && !before.placedByLimited) ? true : undefined;
-    // With the labels that it is to have: an admin who takes one away takes the storage away.
-    const wanted = { _id: cluster.id, labels: cluster.labels, ...(placedByLimited && { placedByLimited }) };
-    if (!storage || !mayUseStorage(storage, wanted)) throw unusableStorage(cluster.storageId, cluster.id);
-    const { id, name, pd, version, storageId, timeZone, labels, tls, brOptions } = cluster;
-    const fields = {
-      name: name || id,
-      pd,
-      version,
-      pool,
-      storageId,
-      timeZone,
-      labels,
-      tls,
-      brOptions: brOptions && toStoredBrOptions(brOptions),
-      purpose: fromPurposeMessage(cluster.purpose),
-      restore: cluster.restore?.strictLoss ? { strictLoss: true } : undefined,
-      placedByLimited,
-    };
-    const at = now();
-    if (validateOnly)
-      return {
-        cluster: toClusterMessage({ ...fields, _id: id, createTime: before?.createTime ?? at, updateTime: at }),
+    const saved = await persist(signal, async () => {
+      const [storage, before] = await Promise.all([
+        registry.storages.get(cluster.storageId, signal),
+        registry.clusters.get(cluster.id, signal),
+      ]);
+      // Its answer was lost, and this is its repeat.
+      if (before?.savedIn === callId) return before;
+      requireRevision(`Cluster ${cluster.id}`, revision, before && { revision: revisionOf(before) });
+      const pool = cluster.pool || DEFAULT_POOL;
+      if (before && !(isSamePlace(before, cluster) && before.pool === pool)) {
+        const { restore } = (await store.findActive(cluster.id, signal)) ?? {};
+        if (restore) throw heldInPlace(cluster.id, restore);
+      }
+      if (limitedCaller && !(before && isSamePlace(before, cluster))) {
+        // Who is limited to more clusters than a call can name seems to see all, also the one without a name.
+        const isSeen = (id: string) => sees(id) && !sees('');
+        const shared = await registry.clusters.withPdOf({ _id: cluster.id, pd: cluster.pd }, signal);
+        if (!shared.every(({ _id }) => isSeen(_id))) throw foreignPd(cluster.id);
+      }
+      const placedByLimited =
+        limitedCaller && !(before && isSamePlace(before, cluster) && !before.placedByLimited) ? true : undefined;
+      // With the labels that it is to have: an admin who takes one away takes the storage away.
+      const wanted = { _id: cluster.id, labels: cluster.labels, ...(placedByLimited && { placedByLimited }) };
+      if (!storage || !mayUseStorage(storage, wanted)) throw unusableStorage(cluster.storageId, cluster.id);
+      const at = now();
+      const after: ClusterDocument = {
+        ...fieldsOf(cluster),
+        pool,
+        placedByLimited,
+        ...stampOf(before, callId, at),
       };
-    await registry.clusters.put(id, fields, at);
-    registryChanged('put cluster', id, caller, requestId);
-    const stored = await registry.clusters.get(id, signal);
-    if (!stored) throw unknownCluster(id);
-    return { cluster: toClusterMessage(stored) };
+      if (!validateOnly && !(await registry.clusters.write(before, after))) return 'again';
+      return after;
+    });
+    if (!validateOnly) registryChanged('put cluster', cluster.id, caller, requestId);
+    return { cluster: toClusterMessage(saved) };
+  };
+}
+
+function fieldsOf(cluster: Cluster) {
+  const { id, name, pd, version, storageId, timeZone, labels, tls, brOptions, purpose, restore } = cluster;
+  return {
+    _id: id,
+    name: name || id,
+    pd,
+    version,
+    storageId,
+    timeZone,
+    labels,
+    tls,
+    brOptions: brOptions && toStoredBrOptions(brOptions),
+    purpose: fromPurposeMessage(purpose),
+    restore: restore?.strictLoss ? { strictLoss: true } : undefined,
   };
 }
 

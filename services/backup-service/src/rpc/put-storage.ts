@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { readPublicKey } from '@tidemark/backupmeta/signature';
 import { invalidArgument } from '@tidemark/errors/app-error';
 import { MAX_CONCURRENT_BACKUPS, MAX_MANIFEST_KEY, MAX_MANIFEST_KEYS, MAX_TRASH_DAYS } from '@tidemark/limits/limits';
+import { requireRevision } from '@tidemark/mongo/expected-revision';
 import type {
   PutStorageRequest,
   PutStorageResponse,
@@ -10,19 +11,20 @@ import type {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { DEFAULT_ROOT } from '../backup-path.ts';
 import { registryChanged } from '../events.ts';
+import { persist } from '../persist.ts';
 import { toStorageMessage } from '../registry-message.ts';
-import type { RegistryStore } from '../registry-store.ts';
+import { type RegistryStore, revisionOf, type StorageDocument, stampOf } from '../registry-store.ts';
 import { mayUse, type UsableBy, usableByViolations } from '../storage-access.ts';
 import { checkLocation, locationOf, normalizedLocation, toStoredLocation } from '../storage-location.ts';
 import { isCleanRelativePath, validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
-import { stillUsed, unknownStorage } from './refusals.ts';
+import { stillUsed } from './refusals.ts';
 
-/** Registers a storage or changes it. */
+/** Registers a storage or changes it, as `putCluster` does a cluster. */
 export function putStorage({ registry, dispatcher, now }: Dependencies) {
   return async (
-    { storage: asked, validateOnly }: PutStorageRequest,
-    { caller, requestId, signal }: CallContext,
+    { storage: asked, validateOnly = false, revision }: PutStorageRequest,
+    { caller, requestId, callId, signal }: CallContext,
   ): Promise<PutStorageResponse> => {
     if (!asked) throw invalidArgument([{ field: 'storage', description: 'must be set' }]);
     const storage = { ...asked, location: normalizedLocation(asked.location) };
@@ -32,33 +34,39 @@ export function putStorage({ registry, dispatcher, now }: Dependencies) {
       clusters: [...new Set(storage.usableBy.clusters)],
       labels: storage.usableBy.labels,
     };
-    const before = await registry.storages.get(id, signal);
-    if (usableBy) await requireKeptOwners(registry, id, { before: before?.usableBy, after: usableBy }, signal);
     // A storage is put whole: what it was before must not shine through.
     const cleared = { local: undefined, s3: undefined, azure: undefined, gcs: undefined };
     const stated = { credentials: undefined, sendCredentialsToTikv: undefined, ...toStoredLocation(storage) };
-    const fields = {
-      ...cleared,
-      ...stated,
-      root: root || DEFAULT_ROOT,
-      maxConcurrent,
-      trashDays,
-      manifestKeys,
-      gone,
-      usableBy,
-    };
-    const at = now();
-    if (validateOnly)
-      return {
-        storage: toStorageMessage({ ...fields, _id: id, createTime: before?.createTime ?? at, updateTime: at }),
+    let replaced: StorageDocument | undefined;
+    const saved = await persist(signal, async () => {
+      const before = await registry.storages.get(id, signal);
+      // Its answer was lost, and this is its repeat.
+      if (before?.savedIn === callId) return before;
+      requireRevision(`Storage ${id}`, revision, before && { revision: revisionOf(before) });
+      if (usableBy) await requireKeptOwners(registry, id, { before: before?.usableBy, after: usableBy }, signal);
+      const after: StorageDocument = {
+        ...cleared,
+        ...stated,
+        _id: id,
+        root: root || DEFAULT_ROOT,
+        maxConcurrent,
+        trashDays,
+        manifestKeys,
+        gone,
+        usableBy,
+        ...stampOf(before, callId, now()),
       };
-    await registry.storages.put(id, fields, at);
+      replaced = before;
+      if (!validateOnly && !(await registry.storages.write(before, after))) return 'again';
+      return after;
+    });
+    if (validateOnly) return { storage: toStorageMessage(saved) };
     registryChanged('put storage', id, caller, requestId);
-    const stored = await registry.storages.get(id, signal);
-    if (!stored) throw unknownStorage(id);
+    const stored = replaced && (await registry.storages.get(id, signal));
     // What failed for the old way in is tried with the new one.
-    if (before && !isDeepStrictEqual(locationOf(before), locationOf(stored))) await dispatcher.retryIn(id);
-    return { storage: toStorageMessage(stored) };
+    if (replaced && stored && !isDeepStrictEqual(locationOf(replaced), locationOf(stored)))
+      await dispatcher.retryIn(id);
+    return { storage: toStorageMessage(saved) };
   };
 }
 

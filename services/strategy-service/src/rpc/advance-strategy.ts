@@ -26,7 +26,8 @@ export function advanceStrategy({ store, now, spreadMs }: Dependencies) {
         if (!before || taken?.opensAt.getTime() !== opensAt.getTime() || BigInt(before.revision) !== revision)
           return undefined;
         const lastTaken = takenWindow(taken, before);
-        const next = { ...before, lastTaken, revision: before.revision + 1, updateTime: now() };
+        const { revision: standing, savedRevision = standing } = before;
+        const next = { ...before, lastTaken, revision: standing + 1, savedRevision, updateTime: now() };
         return { ...next, nextWindow: plan(next, opensAt, false, spreadMs) };
       },
       signal,

@@ -1,5 +1,6 @@
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
 import { MAX_FLEET_STRATEGIES, MAX_QUOTED_NAME, MAX_SELECTOR, MAX_SHORT_TEXT } from '@tidemark/limits/limits';
+import { requireRevision } from '@tidemark/mongo/expected-revision';
 import type {
   SaveFleetStrategyRequest,
   SaveFleetStrategyResponse,
@@ -20,13 +21,16 @@ const isLabelText = (text: string) => text.length <= MAX_SHORT_TEXT && !/\p{Cc}/
 export function saveFleetStrategy({ store, fleet, registry, quotas, now, wakeFleetLoop }: Dependencies) {
   return async (
     request: SaveFleetStrategyRequest,
-    { caller, requestId, signal }: CallContext,
+    { caller, requestId, callId, signal }: CallContext,
   ): Promise<SaveFleetStrategyResponse> => {
     const { name, validateOnly } = request;
     const change = toChange(request, true, problemsOf(request));
     const selector = toLabels(request.selector);
-    const next = (stored: FleetStrategyDocument | undefined): FleetStrategyDocument => {
+    const next = (stored: FleetStrategyDocument | undefined): FleetStrategyDocument | undefined => {
       const before = stored?.deleting ? undefined : stored;
+      // Its answer was lost, and this is its repeat.
+      if (before?.savedIn === callId) return undefined;
+      requireRevision(`Strategy ${name} for labels`, request.revision, before);
       requireSettled(request, before);
       const at = now();
       return {
@@ -44,6 +48,7 @@ export function saveFleetStrategy({ store, fleet, registry, quotas, now, wakeFle
         ...(request.priority !== undefined && { priority: request.priority }),
         deleting: false,
         revision: (stored?.revision ?? 0) + 1,
+        savedIn: callId,
         updateTime: at,
         updatedBy: caller,
       };

@@ -1,5 +1,6 @@
 import { invalidArgument } from '@tidemark/errors/app-error';
 import { MAX_RULES } from '@tidemark/limits/limits';
+import { requireRevision } from '@tidemark/mongo/expected-revision';
 import type {
   SaveStrategyRequest,
   SaveStrategyResponse,
@@ -23,7 +24,7 @@ import { type SettingsChange, toChange } from '../strategy-change.ts';
 import { type Dependencies, unknownRule } from './context.ts';
 
 /**
- * Saves a strategy. A window that is open now starts now; resuming a paused strategy never starts anything, so there
+ * Saves a strategy, if wanted only at a certain revision. A window that is open now starts now; resuming a paused strategy never starts anything, so there
  * only later windows count. A window that was taken up already has its occurrence and starts no second backup, whatever
  * is edited that day (`plan`).
  *
@@ -38,7 +39,7 @@ export function saveStrategy({ store, clusters, registry, quotas, now, timeZone,
   });
   return async (
     request: SaveStrategyRequest,
-    { caller, requestId, signal }: CallContext,
+    { caller, requestId, callId, signal }: CallContext,
   ): Promise<SaveStrategyResponse> => {
     const change = toChange(request);
     const rule = request.rule || DEFAULT_RULE;
@@ -46,6 +47,11 @@ export function saveStrategy({ store, clusters, registry, quotas, now, timeZone,
     const asking = { signal, requestId, caller };
     let usable = '';
     const next: Change = (before, others, clusterZone) => {
+      // Its answer was lost, and this is its repeat.
+      if (before?.savedIn === callId) return undefined;
+      // Before somebody makes one of its own, a rule from a strategy for labels may come and go.
+      const isMade = before?.fleetStrategy === '' || request.revision !== 0n;
+      requireRevision(`Rule ${rule} of cluster ${clusterId}`, request.revision, isMade ? before : undefined);
       if (createOnly || !before) requireRoomFor(rule, others);
       if (createOnly && before) {
         if (!isRepeat(before, change, requestId)) throw taken(before.rule);
@@ -71,6 +77,8 @@ export function saveStrategy({ store, clusters, registry, quotas, now, timeZone,
         fleetStrategy: own ? '' : before.fleetStrategy,
         fleetPaused: own ? false : before.fleetPaused,
         revision: (before?.revision ?? 0) + 1,
+        savedRevision: (before?.revision ?? 0) + 1,
+        savedIn: callId,
         updateTime: at,
         updatedBy: caller,
       };
@@ -91,7 +99,8 @@ export function saveStrategy({ store, clusters, registry, quotas, now, timeZone,
       return next(before, others, cluster?.timeZone ?? '') ?? before;
     };
     const save = async () => {
-      const wish = { clusterId, rule, change: next, needsOthers: createOnly, asking: { requestId, caller } };
+      const needsRead = createOnly || request.revision !== undefined;
+      const wish = { clusterId, rule, change: next, needsRead, asking: { requestId, caller } };
       const saved = saveTogether(strategyId(clusterId, rule), wish).then(({ strategy, changed }) => {
         // Also where nobody waits for the answer any more.
         if (strategy && changed) strategySaved(strategy, caller, requestId);

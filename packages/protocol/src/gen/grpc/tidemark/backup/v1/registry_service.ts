@@ -211,7 +211,11 @@ export interface Cluster {
   createTime: Date | undefined;
   updateTime: Date | undefined;
   purpose: ClusterPurpose;
-  restore: RestoreRules | undefined;
+  restore:
+    | RestoreRules
+    | undefined;
+  /** Grows with every save; only in answers. */
+  revision: bigint;
 }
 
 export interface Cluster_LabelsEntry {
@@ -264,6 +268,8 @@ export interface Storage {
    * signature, and a rebuild takes nothing without one.
    */
   manifestKeys: string[];
+  /** Grows with every save; only in answers. */
+  revision: bigint;
 }
 
 /** Deleted backups whose files are still there. */
@@ -357,7 +363,11 @@ export interface PutClusterRequest {
     | boolean
     | undefined;
   /** Answers with what would be registered, and registers nothing. */
-  validateOnly?: boolean | undefined;
+  validateOnly?:
+    | boolean
+    | undefined;
+  /** Refused unless it is at this revision; 0: unless it is not there. */
+  revision?: bigint | undefined;
 }
 
 /** The registered cluster. */
@@ -429,7 +439,11 @@ export interface PutStorageRequest {
     | Storage
     | undefined;
   /** Answers with what would be registered, and registers nothing. */
-  validateOnly?: boolean | undefined;
+  validateOnly?:
+    | boolean
+    | undefined;
+  /** Refused unless it is at this revision; 0: unless it is not there. */
+  revision?: bigint | undefined;
 }
 
 /** The registered storage. */
@@ -1144,6 +1158,7 @@ function createBaseCluster(): Cluster {
     updateTime: undefined,
     purpose: 0,
     restore: undefined,
+    revision: 0n,
   };
 }
 
@@ -1190,6 +1205,12 @@ export const Cluster: MessageFns<Cluster> = {
     }
     if (message.restore !== undefined) {
       RestoreRules.encode(message.restore, writer.uint32(114).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(120).uint64(message.revision);
     }
     return writer;
   },
@@ -1322,6 +1343,14 @@ export const Cluster: MessageFns<Cluster> = {
             message.restore = RestoreRules.decode(reader, reader.uint32());
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1365,6 +1394,7 @@ export const Cluster: MessageFns<Cluster> = {
     message.restore = (object.restore !== undefined && object.restore !== null)
       ? RestoreRules.fromPartial(object.restore)
       : undefined;
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     return message;
   },
 };
@@ -1451,6 +1481,7 @@ function createBaseStorage(): Storage {
     trashDays: 0,
     bin: undefined,
     manifestKeys: [],
+    revision: 0n,
   };
 }
 
@@ -1505,6 +1536,12 @@ export const Storage: MessageFns<Storage> = {
     }
     for (const v of message.manifestKeys) {
       writer.uint32(130).string(v!);
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(136).uint64(message.revision);
     }
     return writer;
   },
@@ -1650,6 +1687,14 @@ export const Storage: MessageFns<Storage> = {
             message.manifestKeys.push(reader.string());
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1709,6 +1754,7 @@ export const Storage: MessageFns<Storage> = {
     message.trashDays = object.trashDays ?? 0;
     message.bin = (object.bin !== undefined && object.bin !== null) ? StorageBin.fromPartial(object.bin) : undefined;
     message.manifestKeys = object.manifestKeys?.map((e) => e) || [];
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     return message;
   },
 };
@@ -2486,7 +2532,7 @@ export const LocalLocation: MessageFns<LocalLocation> = {
 };
 
 function createBasePutClusterRequest(): PutClusterRequest {
-  return { cluster: undefined, limitedCaller: undefined, validateOnly: undefined };
+  return { cluster: undefined, limitedCaller: undefined, validateOnly: undefined, revision: undefined };
 }
 
 export const PutClusterRequest: MessageFns<PutClusterRequest> = {
@@ -2499,6 +2545,12 @@ export const PutClusterRequest: MessageFns<PutClusterRequest> = {
     }
     if (message.validateOnly !== undefined) {
       writer.uint32(24).bool(message.validateOnly);
+    }
+    if (message.revision !== undefined) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.revision);
     }
     return writer;
   },
@@ -2540,6 +2592,14 @@ export const PutClusterRequest: MessageFns<PutClusterRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2562,6 +2622,9 @@ export const PutClusterRequest: MessageFns<PutClusterRequest> = {
       : undefined;
     message.limitedCaller = object.limitedCaller ?? undefined;
     message.validateOnly = object.validateOnly ?? undefined;
+    message.revision = (object.revision !== undefined && object.revision !== null)
+      ? BigInt(object.revision)
+      : undefined;
     return message;
   },
 };
@@ -3192,7 +3255,7 @@ export const DeleteClusterResponse: MessageFns<DeleteClusterResponse> = {
 };
 
 function createBasePutStorageRequest(): PutStorageRequest {
-  return { storage: undefined, validateOnly: undefined };
+  return { storage: undefined, validateOnly: undefined, revision: undefined };
 }
 
 export const PutStorageRequest: MessageFns<PutStorageRequest> = {
@@ -3202,6 +3265,12 @@ export const PutStorageRequest: MessageFns<PutStorageRequest> = {
     }
     if (message.validateOnly !== undefined) {
       writer.uint32(16).bool(message.validateOnly);
+    }
+    if (message.revision !== undefined) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.revision);
     }
     return writer;
   },
@@ -3235,6 +3304,14 @@ export const PutStorageRequest: MessageFns<PutStorageRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3256,6 +3333,9 @@ export const PutStorageRequest: MessageFns<PutStorageRequest> = {
       ? Storage.fromPartial(object.storage)
       : undefined;
     message.validateOnly = object.validateOnly ?? undefined;
+    message.revision = (object.revision !== undefined && object.revision !== null)
+      ? BigInt(object.revision)
+      : undefined;
     return message;
   },
 };

@@ -252,6 +252,11 @@ export interface SaveStrategyRequest {
     | undefined;
   /** Ends verifications by the rule. Not together with `verify`. */
   neverVerify: boolean;
+  /**
+   * Refused if the rule was saved since it was at this revision, which windows that are taken up let grow, too. 0: if the
+   * cluster has such a rule of its own.
+   */
+  revision?: bigint | undefined;
 }
 
 /** The strategy as it is stored now. */
@@ -327,6 +332,8 @@ export interface SaveFleetStrategyRequest {
   neverVerify: boolean;
   /** Answers with what would be stored, and stores nothing. */
   validateOnly: boolean;
+  /** Refused unless it is at this revision; 0: unless it is not there. */
+  revision?: bigint | undefined;
 }
 
 export interface SaveFleetStrategyRequest_SelectorEntry {
@@ -1911,6 +1918,7 @@ function createBaseSaveStrategyRequest(): SaveStrategyRequest {
     validateOnly: false,
     verify: undefined,
     neverVerify: false,
+    revision: undefined,
   };
 }
 
@@ -1966,6 +1974,12 @@ export const SaveStrategyRequest: MessageFns<SaveStrategyRequest> = {
     }
     if (message.neverVerify !== false) {
       writer.uint32(136).bool(message.neverVerify);
+    }
+    if (message.revision !== undefined) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(144).uint64(message.revision);
     }
     return writer;
   },
@@ -2119,6 +2133,14 @@ export const SaveStrategyRequest: MessageFns<SaveStrategyRequest> = {
             message.neverVerify = reader.bool();
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2159,6 +2181,9 @@ export const SaveStrategyRequest: MessageFns<SaveStrategyRequest> = {
       ? VerificationRule.fromPartial(object.verify)
       : undefined;
     message.neverVerify = object.neverVerify ?? false;
+    message.revision = (object.revision !== undefined && object.revision !== null)
+      ? BigInt(object.revision)
+      : undefined;
     return message;
   },
 };
@@ -2643,6 +2668,7 @@ function createBaseSaveFleetStrategyRequest(): SaveFleetStrategyRequest {
     verify: undefined,
     neverVerify: false,
     validateOnly: false,
+    revision: undefined,
   };
 }
 
@@ -2698,6 +2724,12 @@ export const SaveFleetStrategyRequest: MessageFns<SaveFleetStrategyRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(136).bool(message.validateOnly);
+    }
+    if (message.revision !== undefined) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(144).uint64(message.revision);
     }
     return writer;
   },
@@ -2854,6 +2886,14 @@ export const SaveFleetStrategyRequest: MessageFns<SaveFleetStrategyRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2902,6 +2942,9 @@ export const SaveFleetStrategyRequest: MessageFns<SaveFleetStrategyRequest> = {
       : undefined;
     message.neverVerify = object.neverVerify ?? false;
     message.validateOnly = object.validateOnly ?? false;
+    message.revision = (object.revision !== undefined && object.revision !== null)
+      ? BigInt(object.revision)
+      : undefined;
     return message;
   },
 };

@@ -1,4 +1,4 @@
-/** Dry runs of saves, as REST reads them. */
+/** What every save may say beside what it saves, as REST reads it: dry runs, and revisions. */
 import { AppError } from '@tidemark/errors/app-error';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { auditLog } from '../logger.ts';
@@ -59,6 +59,28 @@ describe.each(SAVES)('%s %s', (method, path, body, call) => {
       ]);
     }
     expect(gateway.calls).toEqual([]);
+  });
+
+  it('holds for the revision that it names, and is refused with one that is none', async () => {
+    const asked = async (query: string) => {
+      expect((await gateway.ask(method, `${path}${query}`, { body })).status).toBe(200);
+      return gateway.received(call).request.revision;
+    };
+    expect(await asked('?revision=3')).toBe(3n);
+    expect(await asked('?revision=0')).toBe(0n);
+    expect(await asked('')).toBeUndefined();
+    gateway.calls.splice(0);
+    for (const revision of ['', '-1', '1.5', 'x', '1000000000000000', '1&revision=2'])
+      expect(badFields(await gateway.ask(method, `${path}?revision=${revision}`, { body })), revision).toEqual([
+        'revision',
+      ]);
+    expect(gateway.calls).toEqual([]);
+    vi.spyOn(gateway.answers, call).mockRejectedValue(
+      new AppError('revision_changed', 'It is at revision 4.', { info: { revision: '4' } }),
+    );
+    const changed = await gateway.ask(method, `${path}?revision=3`, { body });
+    expectFailure(changed, 409, 10001);
+    expect(changed.body.details).toMatchObject({ revision: '4' });
   });
 
   it('takes the same role for a dry run, and fails as a save does', async () => {
