@@ -22,5 +22,6 @@ export type ClusterBody = Schemas['PutClusterBody'];
 export type StorageBody = Schemas['PutStorageBody'];
 export type Worker = Schemas['Worker'];
 export type SearchHit = Schemas['SearchHit'];
+export type AuditEntry = Schemas['AuditEntry'];
 export type Token = Schemas['Token'];
 export type TokenBody = Schemas['CreateTokenBody'];

@@ -68,6 +68,7 @@ const GROUPS: readonly Group[] = [
   { name: 'diff', about: 'what apply would change', load: () => import('./verbs/diff.ts') },
   { name: 'doctor', about: 'what is wrong around Tidemark', load: () => import('./verbs/doctor.ts') },
   { name: 'context', about: 'addresses of Tidemark under names', load: () => import('./verbs/context.ts') },
+  { name: 'audit', about: 'who changed what', load: () => import('./verbs/audit.ts') },
   { name: 'token', about: 'who may use the API', load: () => import('./verbs/token.ts') },
   {
     name: 'verify',

@@ -1,5 +1,6 @@
 import { isId } from '@tidemark/limits/id';
 import { NAME, RESERVED_NAMES, scopeProblem, TOKEN_ROLES, type TokenRole } from '@tidemark/tokens/tokens-file';
+import { readDate } from './date.ts';
 import { UsageError } from './exit.ts';
 
 /** A token that is to be made. */
@@ -74,9 +75,7 @@ function toLabels(texts: readonly string[]): Record<string, string> {
 /** When a token ends. @throws UsageError */
 export function toTime(text: string, now: number): Date {
   const [, count, unit = ''] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];
-  const date = /^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text;
-  const isIso = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(date);
-  const time = count === undefined ? (isIso ? Date.parse(date) : Number.NaN) : now + Number(count) * (UNITS[unit] ?? 0);
+  const time = count === undefined ? readDate(text) : now + Number(count) * (UNITS[unit] ?? 0);
   if (Number.isNaN(time)) throw usage(`--expires must be like 90d, 12h, 4w, 2027-01-31 or 2027-01-31T18:00:00Z`);
   if (time <= now) throw usage(`--expires ${text} is not in the future`);
   return new Date(time);

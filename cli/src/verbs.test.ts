@@ -321,3 +321,34 @@ describe('token', () => {
     });
   });
 });
+
+describe('audit', () => {
+  const entry = {
+    ...{ id: 'e1', time: '2026-01-06T08:00:00.000Z', what: 'delete backup', clusterId: 'orders', backupId: BACKUP },
+    ...{ caller: 'ci', callerId: 't1', from: '10.0.0.7', outcome: 'refused' as const, status: 409 },
+    ...{ code: 'backup_in_use', requestId: 'r1' },
+  };
+
+  it('shows who changed what and how that ended, and asks for what was said', async () => {
+    line.answers['GET /audit'] = () => ({ entries: [entry], pageToken: 'YTEg' });
+    const options = ['--since', '2026-01-06', '--caller', 'ci', '--cluster', 'orders', '--what', 'delete backup'];
+    const { code, stdout, stderr } = await line.run(['audit', ...options, '--outcome', 'refused', '--limit', '1']);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/ ci +delete backup +orders +backup h6Ih\S+ +refused: backup_in_use\n$/),
+    ]);
+    expect(stderr).toContain('--limit says how many');
+    expect(Object.fromEntries(new URLSearchParams(line.asked[0]?.path.split('?')[1]))).toEqual({
+      ...{ pageSize: '1', from: '2026-01-06T00:00:00.000Z', caller: 'ci', clusterId: 'orders' },
+      ...{ what: 'delete backup', outcome: 'refused' },
+    });
+  });
+
+  it('takes how long ago for a time, and refuses what is none', async () => {
+    line.answers['GET /audit'] = () => ({ entries: [] });
+    expect((await line.run(['audit', '--since', '24h', '-o', 'json'])).stdout).toBe('{\n  "entries": []\n}\n');
+    const { from } = Object.fromEntries(new URLSearchParams(line.asked[0]?.path.split('?')[1]));
+    expect(Math.abs(Date.now() - Date.parse(from ?? '') - 86_400_000)).toBeLessThan(600_000);
+    expect((await line.run(['audit', '--since', 'yesterday'])).code).toBe(2);
+  });
+});

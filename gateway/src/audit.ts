@@ -1,37 +1,14 @@
-/** Who changed what: one line per mutation, in the log and, where wanted, in a file of its own. */
+/** Who changed what: one line per mutation, in the log, as a record of backup-service and, where wanted, in a file of its own. */
 
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import type { ErrorCode } from '@tidemark/errors/codes';
 import { isId } from '@tidemark/limits/id';
 import { MAX_WAITING_AUDIT_LINES } from '@tidemark/limits/limits';
 import { counter } from '@tidemark/service-kit/metrics';
 import type { FastifyRequest } from 'fastify';
+import type { AuditLine } from './audit-line.ts';
+import type { AuditRecords } from './audit-records.ts';
 import { auditLog, log } from './logger.ts';
 import { isDryRun } from './rest/dry-run.ts';
-
-/** What is written of a mutation: names and ids, and never a value of its body. */
-export interface AuditLine {
-  /** What was asked for, such as "delete backup". */
-  readonly what: string;
-  readonly clusterId?: string;
-  readonly backupId?: string;
-  readonly restoreId?: string;
-  readonly storageId?: string;
-  readonly rule?: string;
-  readonly fleetStrategy?: string;
-  /** Id of a token that was made or is revoked. */
-  readonly token?: string;
-  /** Name and id of the token; neither where it was refused. */
-  readonly caller?: string | undefined;
-  readonly callerId?: string | undefined;
-  /** Address of the peer. */
-  readonly from: string;
-  /** HTTP status of the answer. */
-  readonly status: number;
-  /** Code of the error, where it is one. */
-  readonly code?: ErrorCode;
-  readonly requestId: string;
-}
 
 export interface AuditTrail extends AsyncDisposable {
   /** Writes a line; it is in the log at once, and in the file as soon as that can be written. */
@@ -46,14 +23,17 @@ const lost = counter('tidemark_audit_lines_lost_total', 'Audit lines that did no
 
 /**
  * @param file which lines are appended to as JSON; made with mode 0600, and made anew when it was moved away.
- *   Left out: they go to the log only
+ *   Left out: there is no such file
+ * @param records what keeps them as records; left out, nothing does
  */
-export function createAuditTrail(file?: string): AuditTrail {
+export function createAuditTrail(file?: string, records?: Pick<AuditRecords, 'append'>): AuditTrail {
   const sink = file === undefined ? undefined : createAuditFile(file);
   return {
     write(line) {
+      const time = new Date();
       auditLog.info(line, 'audit');
-      sink?.append(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`);
+      sink?.append(`${JSON.stringify({ time: time.toISOString(), ...line })}\n`);
+      records?.append(line, time);
     },
     async check() {
       await sink?.check();

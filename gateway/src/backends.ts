@@ -3,6 +3,7 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { type CallOptions, type Client as ConnectClient, createClient, type Transport } from '@connectrpc/connect';
 import { type Client, Metadata } from '@grpc/grpc-js';
 import { CALLS, type CallName } from '@tidemark/contract/calls';
+import { AuditService } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
@@ -23,6 +24,7 @@ export interface Backends {
   readonly backups: ConnectClient<typeof BackupService>;
   readonly restores: ConnectClient<typeof RestoreService>;
   readonly registry: ConnectClient<typeof RegistryService>;
+  readonly audit: ConnectClient<typeof AuditService>;
   readonly strategies: ConnectClient<typeof StrategyService>;
   readonly fleet: ConnectClient<typeof FleetService>;
   readonly occurrences: ConnectClient<typeof OccurrenceService>;
@@ -50,6 +52,7 @@ export function createBackends({ backup, strategy, scheduler }: Transports): Bac
     backups: createClient(BackupService, transport),
     restores: createClient(RestoreService, transport),
     registry: createClient(RegistryService, backup),
+    audit: createClient(AuditService, backup),
     strategies: createClient(StrategyService, strategy),
     fleet: createClient(FleetService, scheduler),
     occurrences: createClient(OccurrenceService, scheduler),
@@ -64,6 +67,7 @@ const SERVICES = {
   backups: BackupService,
   restores: RestoreService,
   registry: RegistryService,
+  audit: AuditService,
   strategies: StrategyService,
   fleet: FleetService,
   occurrences: OccurrenceService,

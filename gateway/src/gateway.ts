@@ -27,6 +27,7 @@ import { readAnyJson } from './json-body.ts';
 import { accessLog } from './logger.ts';
 import { matcherOf } from './networks.ts';
 import { REQUEST_ID_HEADERS, requestIdOf } from './request-id.ts';
+import { auditRoutes } from './rest/audit.ts';
 import { backupLogRoutes } from './rest/backup-log.ts';
 import { backupRoutes } from './rest/backups.ts';
 import { clusterRoutes } from './rest/clusters.ts';
@@ -208,6 +209,7 @@ export function buildGateway({
       workerRoutes(api, dependencies);
       searchRoutes(api, dependencies);
       tokenRoutes(api, dependencies);
+      auditRoutes(api, dependencies);
       occurrenceRoutes(api, dependencies);
       strategyPreviewRoutes(api, dependencies);
       retentionRoutes(api, dependencies);

@@ -4,6 +4,7 @@ import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-secu
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { watchCertificate } from '@tidemark/service-kit/watched-certificate';
 import { createAuditTrail } from './audit.ts';
+import { createAuditRecords } from './audit-records.ts';
 import { createBackends, openChannels, serviceHeaders } from './backends.ts';
 import type { GatewayConfig } from './config.ts';
 import { startGrpcListener } from './connect/grpc-listener.ts';
@@ -39,7 +40,8 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     signedTokens: config.issuer && createIssuer(config.issuer),
     storedTokens: createStoredTokens(backends.registry, serviceHeaders(config.serviceToken)),
   });
-  const audit = stack.use(createAuditTrail(config.auditFile));
+  const records = stack.use(createAuditRecords(backends.audit, { headers: serviceHeaders(config.serviceToken) }));
+  const audit = stack.use(createAuditTrail(config.auditFile, records));
   const edge = {
     backends,
     audit,

@@ -23,6 +23,13 @@ interface Fleet {
   readonly pageToken?: string;
   readonly cursor?: string;
 }
+interface Found {
+  readonly hits: readonly { readonly kind: string; readonly id: string }[];
+  readonly incomplete: readonly string[];
+}
+interface Audit {
+  readonly entries: readonly { readonly what: string; readonly caller: string }[];
+}
 interface FleetEvent {
   readonly restart?: true;
   readonly clusters: readonly Row[];
@@ -150,6 +157,35 @@ describe('the fleet', () => {
     expect(Object.values(seen.counts).reduce((sum, one) => sum + one)).toBe(1);
     expect((await tidemark.call('DELETE', `/tokens/${made.data.token.id}`)).status).toBe(200);
     await vi.waitFor(async () => expect((await tidemark.call('GET', '/fleet', undefined, only)).status).toBe(401));
+  });
+
+  it('is searched by ids and their beginnings, and tells who changed what, as far as the caller sees it', async () => {
+    const body = { name: 'admin-of-one', role: 'admin', clusters: [safe] };
+    const made = await tidemark.call<{ secret: string; token: { id: string } }>('POST', '/tokens', body);
+    const { secret, token } = made.data;
+    const limited = { authorization: `Bearer ${secret}` };
+    const found = async (text: string, headers = {}) => {
+      const { data } = await tidemark.call<Found>('GET', `/search?text=${text}`, undefined, headers);
+      expect(data.incomplete).toEqual([]);
+      return data.hits.map(({ kind, id }) => `${kind} ${id}`);
+    };
+    for (const headers of [{}, limited]) expect(await found(good.slice(0, 8), headers)).toEqual([`backup ${good}`]);
+    expect((await found(never))[0]).toBe(`cluster ${never}`);
+    expect(await found(never, limited)).toEqual([]);
+
+    expect((await tidemark.call('PUT', `/backups/${good}/pin`, undefined, limited)).status).toBe(200);
+    expect((await tidemark.call('DELETE', `/backups/${good}/pin`, undefined, limited)).status).toBe(200);
+    const told = async (query: string, headers = {}) => {
+      const { data } = await tidemark.call<Audit>('GET', `/audit?pageSize=100${query}`, undefined, headers);
+      return data.entries.map(({ what, caller }) => `${what} by ${caller}`);
+    };
+    const own = [`unpin backup by admin-of-one (${token.id})`, `pin backup by admin-of-one (${token.id})`];
+    await vi.waitFor(async () => expect(await told('&caller=admin-of-one')).toEqual(own));
+    expect((await told('', limited)).slice(0, 2)).toEqual(own);
+    const tokens = '&what=create%20token';
+    expect((await told(tokens)).length).toBeGreaterThan(0);
+    expect(await told(tokens, limited)).toEqual([]);
+    expect((await tidemark.call('DELETE', `/tokens/${token.id}`)).status).toBe(200);
   });
 
   it.each([

@@ -8,6 +8,7 @@ import { deleteStrategy } from './delete-strategy.ts';
 import { evaluateRetention } from './evaluate-retention.ts';
 import { getBackup } from './get-backup.ts';
 import { getStrategy } from './get-strategy.ts';
+import { listAuditEntries } from './list-audit-entries.ts';
 import { listBackups } from './list-backups.ts';
 import { listClusters } from './list-clusters.ts';
 import { listFleet } from './list-fleet.ts';
@@ -47,6 +48,7 @@ export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
   putCluster,
   listClusters,
   search,
+  listAuditEntries,
   createToken,
   revokeToken,
   deleteCluster,

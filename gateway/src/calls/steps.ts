@@ -2,6 +2,7 @@
 import type { MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import type { CallName } from '@tidemark/contract/calls';
 import type { FieldViolation } from '@tidemark/errors/app-error';
+import type { AuditService } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import type { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
@@ -16,6 +17,7 @@ import type { Audited, CallDependencies, RequestScope } from './scope.ts';
 type Methods = (typeof BackupService)['method'] &
   (typeof RestoreService)['method'] &
   (typeof RegistryService)['method'] &
+  (typeof AuditService)['method'] &
   (typeof StrategyService)['method'] &
   (typeof FleetService)['method'] &
   (typeof OccurrenceService)['method'] &

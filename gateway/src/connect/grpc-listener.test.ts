@@ -240,6 +240,7 @@ describe('reflection', () => {
           { name: 'tidemark.backup.v1.BackupService' },
           { name: 'tidemark.backup.v1.RestoreService' },
           { name: 'tidemark.backup.v1.RegistryService' },
+          { name: 'tidemark.backup.v1.AuditService' },
           { name: 'tidemark.strategy.v1.StrategyService' },
           { name: 'tidemark.scheduler.v1.FleetService' },
           { name: 'tidemark.scheduler.v1.OccurrenceService' },

@@ -19,6 +19,7 @@ import {
 import { CALLS, callOfMethod } from '@tidemark/contract/calls';
 import { AppError } from '@tidemark/errors/app-error';
 import { Health } from '@tidemark/protocol/connect/grpc/health/v1/health';
+import { AuditService } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
@@ -70,6 +71,7 @@ export const PUBLIC_SERVICES: readonly DescService[] = [
   BackupService,
   RestoreService,
   RegistryService,
+  AuditService,
   StrategyService,
   FleetService,
   OccurrenceService,

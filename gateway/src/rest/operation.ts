@@ -18,6 +18,7 @@ export const TAGS = {
   Storages: 'Where backups are written.',
   Workers: 'Who runs `br`.',
   Tokens: 'Who may do what.',
+  Audit: 'Who changed what.',
   Reference: 'This reference itself. It needs no token.',
 } as const;
 

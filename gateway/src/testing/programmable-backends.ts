@@ -16,6 +16,7 @@ import {
   ErrorInfoSchema,
   RetryInfoSchema,
 } from '@tidemark/protocol/connect/google/rpc/error_details';
+import { AuditService } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
 import {
   type Backup,
   BackupMode,
@@ -50,6 +51,7 @@ const SERVICES: readonly DescService[] = [
   BackupService,
   RestoreService,
   RegistryService,
+  AuditService,
   StrategyService,
   FleetService,
   OccurrenceService,
@@ -59,6 +61,7 @@ const SERVICES: readonly DescService[] = [
 type Answers = ServiceImpl<typeof BackupService> &
   ServiceImpl<typeof RestoreService> &
   ServiceImpl<typeof RegistryService> &
+  ServiceImpl<typeof AuditService> &
   ServiceImpl<typeof StrategyService> &
   ServiceImpl<typeof FleetService> &
   ServiceImpl<typeof OccurrenceService> &

@@ -2,6 +2,7 @@
 import type { DescMessage, DescService, MessageInitShape } from '@bufbuild/protobuf';
 import { CALLS, type Call, callOfMethod } from '@tidemark/contract/calls';
 import type { FieldRules } from '@tidemark/contract/rules';
+import type { AuditService } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
 import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { type RegistryService, TokenRole } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
@@ -58,6 +59,7 @@ const DAYS = { backupDate: 'Monday', period: '1:00-2:00' };
 const KNOWN: KnownOf<typeof BackupService> &
   KnownOf<typeof RestoreService> &
   KnownOf<typeof RegistryService> &
+  KnownOf<typeof AuditService> &
   KnownOf<typeof StrategyService> &
   KnownOf<typeof FleetService> &
   KnownOf<typeof OccurrenceService> &
@@ -133,6 +135,7 @@ const KNOWN: KnownOf<typeof BackupService> &
   },
   listTokens: { request: () => ({}), rest: () => ['GET', '/tokens'] },
   revokeToken: { request: () => ({ id: 'sample' }), rest: () => ['DELETE', '/tokens/sample'] },
+  listAuditEntries: { rest: ({ clusterId }) => ['GET', `/audit?clusterId=${clusterId}`] },
   listWorkers: { request: () => ({}), rest: () => ['GET', '/workers'] },
   search: { request: () => ({ text: 'sample' }), rest: () => ['GET', '/search?text=sample'] },
   getStorageCheck: { rest: () => ['GET', '/storages/nfs/checks/sample'] },

@@ -106,6 +106,10 @@ export const MAX_HITS = 50;
 export const MAX_SEARCHED = 200;
 /** Tokens that were made by calls. */
 export const MAX_TOKENS = 1_000;
+/** Audit entries that backup-service keeps. */
+export const MAX_AUDIT_ENTRIES = 200_000;
+/** What was asked for, in an audit entry. */
+export const MAX_AUDIT_WHAT = 64;
 /** Streams of changes of the fleet that a copy of scheduler-service serves. */
 export const MAX_FLEET_WATCHERS = 500;
 /** How old the cursor of such a stream may be, in milliseconds. */
@@ -148,6 +152,10 @@ export const MAX_IN_LINE = 5_000;
 
 /** Audit lines that wait for a file which cannot be written; they are all in the log. */
 export const MAX_WAITING_AUDIT_LINES = 10_000;
+/** Audit entries that wait for backup-service; they are all in the log. */
+export const MAX_WAITING_AUDIT_ENTRIES = 10_000;
+/** Audit entries that the gateway sends at once. */
+export const MAX_AUDIT_BATCH = 200;
 /** Tokens, and addresses with bad tokens, of which the gateway remembers how much they asked. */
 export const MAX_REMEMBERED = 10_000;
 /** Calls at a time of one connection of gRPC. */

@@ -21,6 +21,8 @@ export interface BackupServiceConfig extends TransportSecurity {
   readonly timing: Timing;
   /** How long the output of an attempt is kept. */
   readonly outputMs: number;
+  /** How long audit entries are kept. */
+  readonly auditMs: number;
   /** How many removals retention may have under way at once. */
   readonly retentionDeletions: number;
   /** Up to how many backups the total of a list is exact. */
@@ -44,6 +46,14 @@ export function toConfig(env: Env, onRead?: OnRead): BackupServiceConfig {
       DAY_MS *
       reader.integer('TIDEMARK_OUTPUT_DAYS', {
         about: 'How many days the output of an attempt is kept.',
+        default: 90,
+        min: 1,
+        max: 3_650,
+      }),
+    auditMs:
+      DAY_MS *
+      reader.integer('TIDEMARK_AUDIT_DAYS', {
+        about: 'How many days audit entries are kept.',
         default: 90,
         min: 1,
         max: 3_650,

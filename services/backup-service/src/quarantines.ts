@@ -23,6 +23,7 @@ export function createQuarantines() {
     verifications: of('verification'),
     workers: of('worker'),
     tokens: of('token'),
+    auditEntries: of('audit entry'),
     listedClusters: of('cluster'),
     clusterLabels: of('cluster'),
     listedStorages: of('storage'),

@@ -6,6 +6,7 @@ import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-secu
 import { startLoop } from '@tidemark/service-kit/loop';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
 import { ATTEMPT_OUTPUT_INDEXES, createAttemptOutputStore } from './attempt-output-store.ts';
+import { AUDIT_INDEXES, createAuditStore } from './audit-store.ts';
 import { BACKUP_INDEXES, createBackupStore } from './backup-store.ts';
 import { createCommandPublisher } from './command-publisher.ts';
 import type { BackupServiceConfig } from './config.ts';
@@ -30,6 +31,7 @@ import { createRegistryStore, REGISTRY_INDEXES } from './registry-store.ts';
 import { openRestoresCounted, restoreChanged } from './restore/events.ts';
 import { countOpen } from './restore/open-restores.ts';
 import { createRestoreStore, RESTORE_INDEXES } from './restore/restore-store.ts';
+import { auditService } from './rpc/audit-service.ts';
 import { backupService } from './rpc/backup-service.ts';
 import type { Dependencies } from './rpc/context.ts';
 import { executorService } from './rpc/executor-service.ts';
@@ -45,7 +47,7 @@ import { createVerificationStore, VERIFICATION_INDEXES } from './verification-st
 const NAME = 'backup-service';
 /** How long checks of storages are kept. */
 const CHECKS_KEPT_MS = 86_400_000;
-/** How often old output and old checks are looked for. */
+/** How often old output, checks and audit entries are looked for. */
 const RETENTION_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** How often deletions that are not done, ends of the last day, damaged backups and open restores are counted for the metrics. */
@@ -79,6 +81,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       ...PRESENCE_INDEXES,
       ...POOL_LOAD_INDEXES,
       ...SEARCH_INDEXES,
+      ...AUDIT_INDEXES,
     ]),
   );
   const { now } = database;
@@ -129,6 +132,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   });
   const output = createAttemptOutputStore(database.db);
   const tokens = createTokenStore(database.db, now);
+  const audit = createAuditStore(database.db, now);
   const dispatcher = stack.use(
     startDispatcher({
       store,
@@ -145,13 +149,15 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   );
   stack.use(
     startLoop({
-      name: 'retention of output and checks',
+      name: 'retention of output, checks and audit entries',
       everyMs: RETENTION_MS,
       log: storeLog,
       async run(signal) {
         await output.removeBefore(new Date(now().getTime() - config.outputMs));
         await checks.removeBefore(new Date(now().getTime() - CHECKS_KEPT_MS), signal);
         await presences.removeStale(signal);
+        await audit.removeBefore(new Date(now().getTime() - config.auditMs), signal);
+        await audit.removeExcess(signal);
         return false;
       },
     }),
@@ -195,6 +201,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     presences,
     tokens,
     found: createSearchStore(database.db),
+    audit,
     registry,
     markers,
     places,
@@ -221,6 +228,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
         restoreService(dependencies),
         executorService(dependencies),
         registryService(dependencies),
+        auditService(dependencies),
       ],
     }),
   );

@@ -3,6 +3,13 @@
 
 /** The calls that people may make, by their names in clients. */
 export const CALLS = {
+  "listAuditEntries": {
+    "method": "tidemark.backup.v1.AuditService/ListAuditEntries",
+    "request": "tidemark.backup.v1.ListAuditEntriesRequest",
+    "role": "admin",
+    "subject": "own clusters",
+    "field": "clusterIds"
+  },
   "putCluster": {
     "method": "tidemark.backup.v1.RegistryService/PutCluster",
     "request": "tidemark.backup.v1.PutClusterRequest",
@@ -393,6 +400,15 @@ export const CALLS = {
 
 /** Every method of every service, by its full name. */
 export const METHODS = {
+  "tidemark.backup.v1.AuditService/ListAuditEntries": {
+    "request": "tidemark.backup.v1.ListAuditEntriesRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.AuditService/RecordAuditEntries": {
+    "request": "tidemark.backup.v1.RecordAuditEntriesRequest",
+    "repeatable": true,
+    "internal": "told by the gateway itself, which answered the calls"
+  },
   "tidemark.backup.v1.RegistryService/PutCluster": {
     "request": "tidemark.backup.v1.PutClusterRequest",
     "repeatable": true
@@ -784,6 +800,30 @@ export const METHODS = {
 
 /** The rules of the fields of requests, and of the messages in them. */
 export const MESSAGES = {
+  "tidemark.backup.v1.ListAuditEntriesRequest": {
+    "clusterIds": {
+      "id": true
+    },
+    "caller": {
+      "maxLength": 256
+    },
+    "what": {
+      "maxLength": 64
+    },
+    "pageSize": {
+      "min": 1,
+      "max": 1000
+    },
+    "pageToken": {
+      "maxLength": 512
+    },
+    "withinSight": {
+      "internal": true
+    },
+    "limitedCaller": {
+      "internal": true
+    }
+  },
   "tidemark.backup.v1.Cluster": {
     "id": {
       "id": true

@@ -988,6 +988,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed what, newest first
+         * @description Calls that asked for a change and came with a good token, also those that were refused. For an admin of some clusters those about these clusters. An entry is there within a second or two, and later where backup-service was away. A page may hold fewer than were asked for, and still have a `pageToken`. A parameter that is not known is a 400.
+         *
+         *     Needs the role admin.
+         */
+        get: operations["listAuditEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/occurrences": {
         parameters: {
             query?: never;
@@ -1209,6 +1231,42 @@ export interface components {
             /** @description The command line, which holds no secret; not in lists. */
             argv?: string[];
             brVersion?: string;
+        };
+        /** @description A call that asked for a change, and how it ended. */
+        AuditEntry: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was answered, by the clock of the gateway. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            time: string;
+            /** @description What was asked for, such as `delete backup`. */
+            what: string;
+            clusterId?: string;
+            /** @description Not told of a restore to whoever sees some clusters, like `restoreId`. */
+            backupId?: string;
+            restoreId?: string;
+            storageId?: string;
+            rule?: string;
+            fleetStrategy?: string;
+            /** @description Id of a token that was made or revoked. */
+            token?: string;
+            /** @description The name of the token that it came with. */
+            caller: string;
+            /** @description Its id. */
+            callerId: string;
+            /** @description The address of the client. */
+            from: string;
+            /** @enum {string} */
+            outcome: "ok" | "refused" | "failed" | "unknown";
+            /**
+             * Format: int64
+             * @description Of the answer, as HTTP has it, over every protocol.
+             */
+            status: number;
+            /** @description Of the error, where it was one. */
+            code?: string;
+            requestId: string;
         };
         /** Azure Blob Storage */
         AzureStorage: {
@@ -1874,6 +1932,15 @@ export interface components {
          * @constant
          */
         GoodMessage: "OK";
+        ListAuditEntriesAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: {
+                entries: components["schemas"]["AuditEntry"][];
+                /** @description For the next page; absent behind the last one. */
+                pageToken?: string;
+            };
+        };
         ListBackupsAnswer: {
             code: components["schemas"]["GoodCode"];
             message: components["schemas"]["GoodMessage"];
@@ -11086,6 +11153,129 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["PermissionDenied"];
             /** @description `10001` No such token, or one for more clusters than this token sees. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listAuditEntries: {
+        parameters: {
+            query?: {
+                /** @description Only what was about this cluster. */
+                clusterId?: string;
+                /** @description Only what this token asked for: its name or its id. */
+                caller?: string;
+                /** @description Only this change, such as `delete backup`. */
+                what?: string;
+                /** @description `refused`: the caller may not, or asked for what cannot be; `failed`: something could not answer, or the client went away before the answer. */
+                outcome?: "ok" | "refused" | "failed";
+                /** @description From when on. */
+                from?: string;
+                /** @description Before when. */
+                to?: string;
+                /** @description 1 to 1000; 10 by default. 0 is left out. */
+                pageSize?: number;
+                /** @description The `page.pageToken` of an answer to the same list with the same filters: the list goes on behind it, however deep that is, and `page` is not looked at. */
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "entries": [
+                     *           {
+                     *             "id": "kZ3mC1q0T9yWb4Xd",
+                     *             "time": "2026-01-31T12:00:00.000Z",
+                     *             "what": "delete backup",
+                     *             "clusterId": "test-tidb",
+                     *             "backupId": "h6IhUQh-Q32MDOfcVieYgA",
+                     *             "caller": "ci",
+                     *             "callerId": "3f9c0a51b2de",
+                     *             "from": "10.0.0.7",
+                     *             "outcome": "refused",
+                     *             "status": 409,
+                     *             "code": "backup_in_use",
+                     *             "requestId": "7f6b1c9e-9d2f-4b8e-8a51-3e0f4e1f7c11"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ListAuditEntriesAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10003` No such cluster, or none that this token may see. */
             404: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];

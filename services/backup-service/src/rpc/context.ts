@@ -1,4 +1,5 @@
 import type { AttemptOutputStore } from '../attempt-output-store.ts';
+import type { AuditStore } from '../audit-store.ts';
 import type { BackupStore } from '../backup-store.ts';
 import type { CommandPublisher } from '../command-publisher.ts';
 import type { Limits } from '../decide/command.ts';
@@ -35,6 +36,7 @@ export interface Dependencies {
   readonly presences: PresenceStore;
   readonly tokens: TokenStore;
   readonly found: SearchStore;
+  readonly audit: AuditStore;
   readonly dispatcher: Dispatcher;
   readonly publisher: CommandPublisher;
   /** Database time. */
