@@ -1,6 +1,8 @@
 /** The command line in this process, against a server that answers as each test says. */
+import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { MAX_ANSWER_BYTES } from '@tidemark/limits/limits';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createProgram, NAMES, namesIn } from './program.ts';
 import { BACKUP, backup, fleetRow, running } from './testing/records.ts';
@@ -250,6 +252,26 @@ describe('waiting', () => {
     expect(stderr).toMatch(
       /10 %.*\nTidemark does not answer any more; trying again for 2 min\.\nTidemark answers again\.\nSucceeded\n/,
     );
+  });
+
+  it('ends where an event never does, and reads no more of it than an answer may have', async () => {
+    const piece = Buffer.alloc(MAX_ANSWER_BYTES / 16, 'x');
+    let sent = 0;
+    line.answers[EVENTS] = async (_, response) => {
+      events(response)('backup', running(10));
+      response.write('event: backup\ndata: ');
+      const closed = once(response, 'close');
+      while (!response.destroyed && sent < 4 * MAX_ANSWER_BYTES) {
+        sent += piece.length;
+        if (!response.write(piece)) await Promise.race([closed, once(response, 'drain')]);
+      }
+      return undefined;
+    };
+    expect(await line.run(START)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/10 %.*\nTidemark sends an event of over 16777216 bytes/),
+    });
+    expect(sent).toBeLessThan(2 * MAX_ANSWER_BYTES);
   });
 
   it('gives up on a server that stays away, with exit code 3 and the command to go on', async () => {

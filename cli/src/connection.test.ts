@@ -39,6 +39,10 @@ it('sends the token of what npm start started nowhere else', () => {
 it('says what is missing or wrong', () => {
   expect(() => find()).toThrow(/--url or TIDEMARK_URL/);
   expect(() => find({ url: 'ftp://x', tokenFile: 'mine' })).toThrow(/must be like http:/);
+  expect(() => find({ url: 'nonsense' })).toThrow(/must be like http:.*"nonsense" is not/);
+  expect(() => find({ url: 'nonsense', tokenFile: 'absent' })).toThrow(/must be like http:/);
+  expect(() => find({ env: { TIDEMARK_URL: 'nonsense' } })).toThrow(/must be like http:/);
+  expect(() => find({ env: { TIDEMARK_URL: 'nonsense' }, context: 'prod' })).toThrow(/no context "prod"/);
   expect(() => find({ url: 'http://x', tokenFile: 'absent' })).toThrow(/absent cannot be read \(ENOENT\)/);
   writeFileSync(join(folder, 'long'), 'a'.repeat(65_537));
   expect(() => find({ url: 'http://x', tokenFile: 'long' })).toThrow(/long is too large \(over 65536 bytes\)/);

@@ -34,23 +34,24 @@ export interface ConnectionSources {
  * @throws UsageError naming what is missing
  */
 export function findConnection({ url, tokenFile, context, env, folder, repository }: ConnectionSources): Connection {
+  if (url !== undefined && context !== undefined)
+    throw new UsageError('--url and --context both say where Tidemark is: leave one of them out.');
+  const named = url ?? (context === undefined ? env.TIDEMARK_URL : undefined);
+  // Before the token, so that what is no address is told as that.
+  const address = named === undefined ? undefined : toUrl(named);
   const file = tokenFile ?? env.TIDEMARK_TOKEN_FILE;
   const token = file === undefined ? undefined : tokenOf(resolve(folder, file));
-  if (url === undefined || context !== undefined) {
-    if (url !== undefined)
-      throw new UsageError('--url and --context both say where Tidemark is: leave one of them out.');
-    if (context !== undefined || env.TIDEMARK_URL === undefined) {
-      const kept = contextOf(context ?? env.TIDEMARK_CONTEXT, env) ?? startedHere(repository);
-      if (!kept)
-        throw new UsageError(
-          'Say where Tidemark is, with --url or TIDEMARK_URL, or once and for all with "context add": no npm start runs here that would say.',
-        );
-      return { ...kept, ...token };
-    }
+  if (address === undefined) {
+    const kept = contextOf(context ?? env.TIDEMARK_CONTEXT, env) ?? startedHere(repository);
+    if (!kept)
+      throw new UsageError(
+        'Say where Tidemark is, with --url or TIDEMARK_URL, or once and for all with "context add": no npm start runs here that would say.',
+      );
+    return { ...kept, ...token };
   }
-  const named = url ?? env.TIDEMARK_URL ?? '';
-  if (!token) throw new UsageError(`Name the file of a token for ${named}, with --token-file or TIDEMARK_TOKEN_FILE.`);
-  return { url: toUrl(named), ...token, from: url === undefined ? 'TIDEMARK_URL' : '--url' };
+  if (!token)
+    throw new UsageError(`Name the file of a token for ${address}, with --token-file or TIDEMARK_TOKEN_FILE.`);
+  return { url: address, ...token, from: url === undefined ? 'TIDEMARK_URL' : '--url' };
 }
 
 /** @throws UsageError for a name that no context has */

@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { BACKUP, backup, cluster, restore } from './testing/records.ts';
-import { type CommandLine, fail, startCommandLine } from './testing/run.ts';
+import { type CommandLine, fail, seen, startCommandLine } from './testing/run.ts';
 
 let line: CommandLine;
 let counts: Record<string, number>;
@@ -105,6 +105,19 @@ it('says what a token may not ask, and has storages tried only when told to', as
     is: 'wrong',
     what: expect.stringContaining('nfs (It is full.)'),
   });
+});
+
+it('says the whole of what it found on a terminal of 40 columns, below each other', async () => {
+  line.answers['GET /workers'] = () => ({ workers: [], total: 0 });
+  const { stdout } = await line.run(['doctor'], { columns: 40 });
+  const lines = seen(stdout).split('\n');
+  expect(Math.max(...lines.map((one) => one.length))).toBeLessThanOrEqual(40);
+  expect(stdout).not.toContain('…');
+  const found = lines.slice(lines.findIndex((one) => one.startsWith('workers')));
+  const end = found.findIndex((one, index) => index > 0 && !one.startsWith(' '));
+  const sentence = found.slice(0, end).map((one) => one.slice('damaged backups  wrong  '.length));
+  expect(sentence.length).toBeGreaterThan(1);
+  expect(sentence.join(' ')).toContain('None reported itself');
 });
 
 it('ends at a server that is away or does not know the token', async () => {

@@ -6,6 +6,7 @@
  * F3 Neither giving up nor Ctrl-C nor the time limit changes anything at the server: each says how to go on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MAX_ANSWER_BYTES } from '@tidemark/limits/limits';
 import { createParser } from 'eventsource-parser';
 import { ApiError, answered, type EVENT_STREAM } from './api.ts';
 import { CommandError, EXIT } from './exit.ts';
@@ -110,7 +111,12 @@ async function* recordsOf<One>(
   signal.throwIfAborted();
   const stream = await answered(open({ parseAs: 'stream', headers: { accept: 'text/event-stream' }, signal }));
   const came: One[] = [];
+  let isTooLong = false;
   const parser = createParser({
+    maxBufferSize: MAX_ANSWER_BYTES,
+    onError: ({ type }) => {
+      isTooLong ||= type === 'max-buffer-size-exceeded';
+    },
     onEvent: ({ event: name, data }) => {
       if (name === event) came.push(JSON.parse(data) as One);
     },
@@ -120,6 +126,8 @@ async function* recordsOf<One>(
     hear();
     silence.restart();
     parser.feed(decoder.decode(piece, { stream: true }));
+    if (isTooLong)
+      throw new CommandError(`Tidemark sends an event of over ${MAX_ANSWER_BYTES} bytes: is the address right?`);
     yield* came.splice(0);
   }
 }

@@ -9,6 +9,8 @@ export interface Column<Row> {
   style?(row: Row): Style | undefined;
   /** Only with `-o wide`. */
   readonly wide?: true;
+  /** It is for sentences: what does not fit goes on in the next line. Only of a last column. */
+  readonly wraps?: true;
 }
 
 /** A line about a record: what it is, and its value; left out where that is empty. */
@@ -39,7 +41,8 @@ export function layOut<Row>(
     Math.max(...[heads, ...table].map((cells) => lengthOf(cells[index]?.text ?? ''))),
   );
   const fitting = shrink(widths, room - GAP.length * (columns.length - 1));
-  if (fitting) return [heads, ...table].map((cells) => lineOf(cells, fitting, paint));
+  const wraps = columns.at(-1)?.wraps === true;
+  if (fitting) return [heads, ...table].flatMap((cells) => linesOf(cells, fitting, wraps, paint));
   return table.flatMap((cells, row) => [
     ...(row === 0 ? [] : ['']),
     ...layOutRecord(
@@ -85,13 +88,22 @@ function shrink(widths: readonly number[], room: number): readonly number[] | un
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
 
-function lineOf(cells: readonly Cell[], widths: readonly number[], paint: Surface['paint']): string {
+function linesOf(
+  cells: readonly Cell[],
+  widths: readonly number[],
+  wraps: boolean,
+  paint: Surface['paint'],
+): readonly string[] {
+  const last = cells.length - 1;
+  const [first, ...more] = wraps ? cutInto(cells[last]?.text ?? '', widths[last] ?? 0) : [cells[last]?.text ?? ''];
   const shown = cells.map(({ text, style }, index) => {
     const width = widths[index] ?? 0;
-    const short = lengthOf(text) > width ? `${[...text].slice(0, width - 1).join('')}…` : text;
-    return paint(style, index === cells.length - 1 ? short : padTo(short, width));
+    const whole = index === last ? (first ?? '') : text;
+    const short = lengthOf(whole) > width ? `${[...whole].slice(0, width - 1).join('')}…` : whole;
+    return paint(style, index === last ? short : padTo(short, width));
   });
-  return shown.join(GAP);
+  const indent = ' '.repeat(sum(widths.slice(0, last)) + GAP.length * last);
+  return [shown.join(GAP), ...more.map((line) => indent + paint(cells[last]?.style, line))];
 }
 
 function cutInto(text: string, width: number): string[] {

@@ -2,6 +2,7 @@
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
+const KIB = 2 ** 10;
 /** How the API writes a time that has not come. */
 const NEVER = '0001-01-01T00:00:00Z';
 // Steering characters, and those that change the direction or the look of what follows.
@@ -20,7 +21,8 @@ export const printableJson = (json: string): string =>
 
 export function size(bytes: number): string {
   if (bytes >= GIB) return `${(bytes / GIB).toFixed(1)} GiB`;
-  return bytes >= MIB ? `${(bytes / MIB).toFixed(1)} MiB` : `${bytes} bytes`;
+  if (bytes >= MIB) return `${(bytes / MIB).toFixed(1)} MiB`;
+  return bytes >= KIB ? `${(bytes / KIB).toFixed(1)} KiB` : `${bytes} bytes`;
 }
 
 export function duration(seconds: number): string {

@@ -27,7 +27,7 @@ export function add(program: Program, run: Run): void {
         await output.list({ findings: found }, found, [
           { title: 'LOOKED AT', of: ({ name }) => name },
           { title: 'IS', of: ({ is }) => is, style: ({ is }) => STYLES[is] },
-          { title: 'WHAT', of: ({ what }) => what },
+          { title: 'WHAT', of: ({ what }) => what, wraps: true },
         ]);
         return found.some(({ is }) => is === 'wrong') ? EXIT.failed : EXIT.done;
       }),

@@ -2,11 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { AppError } from '@tidemark/errors/app-error';
 import type { Cluster } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { REQUEST_ID } from '@tidemark/service-kit/grpc/metadata-names';
+import { hasLabels, type Labels } from '@tidemark/service-kit/label-selector';
 import type { Backends } from '../backends.ts';
 import { log } from '../logger.ts';
 import { toError } from '../to-error.ts';
-
-type Labels = Readonly<Record<string, string>>;
 
 /** Finds clusters by their labels. */
 export interface ClusterLabels {
@@ -94,15 +93,8 @@ export function createClusterLabels(
 }
 
 function idsIn({ clusters, found }: Snapshot, labels: Labels): readonly string[] {
-  const wanted = Object.entries(labels).sort();
-  const key = JSON.stringify(wanted);
-  const ids =
-    found.get(key) ??
-    clusters.filter((cluster) => wanted.every(([name, value]) => has(cluster.labels, name, value))).map(({ id }) => id);
+  const key = JSON.stringify(Object.entries(labels).sort());
+  const ids = found.get(key) ?? clusters.filter((cluster) => hasLabels(cluster.labels, labels)).map(({ id }) => id);
   found.set(key, ids);
   return ids;
-}
-
-function has(labels: Labels, name: string, value: string): boolean {
-  return Object.hasOwn(labels, name) && labels[name] === value;
 }

@@ -189,7 +189,7 @@ export const MAX_RUN_RECORD_BYTES = 64 * KIB;
 export const MAX_RUN_OUTPUT_BYTES = 256 * MIB;
 /** What an issuer of tokens answers: where its keys are, and the keys. */
 export const MAX_ISSUER_DOCUMENT_BYTES = MIB;
-/** An answer of the API to the command line. */
+/** An answer of the API to the command line, and an event of a stream that it follows. */
 export const MAX_ANSWER_BYTES = 16 * MIB;
 
 // What workers read of storages.

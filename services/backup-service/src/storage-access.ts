@@ -3,10 +3,9 @@
 import type { FieldViolation } from '@tidemark/errors/app-error';
 import { isId } from '@tidemark/limits/id';
 import { MAX_STORAGE_CLUSTERS, MAX_STORAGE_LABELS } from '@tidemark/limits/limits';
+import { hasLabels, type Labels } from '@tidemark/service-kit/label-selector';
 import type { StorageLocation } from './backup.ts';
 import { isShortText } from './validate.ts';
-
-type Labels = Readonly<Record<string, string>>;
 
 /** The clusters that are named, and those that have all of the labels. */
 export interface UsableBy {
@@ -54,11 +53,6 @@ export function mayUse(usableBy: UsableBy | undefined, { _id, labels }: Labelled
 /** Whether labels of a cluster can matter. */
 export function goesByLabels(usableBy: UsableBy | undefined): boolean {
   return Object.keys(usableBy?.labels ?? {}).length > 0;
-}
-
-/** Whether all of the wanted labels are there, with these values. */
-export function hasLabels(labels: Labels, wanted: Labels): boolean {
-  return Object.entries(wanted).every(([label, value]) => Object.hasOwn(labels, label) && labels[label] === value);
 }
 
 /** What is wrong with what somebody says of it. */

@@ -1,4 +1,5 @@
 /** Which clusters of the fleet a list or a stream is about, and whether these are still the same. Pure. */
+import { clusterMatcher } from '@tidemark/service-kit/label-selector';
 import type { FleetCluster } from './fleet.ts';
 
 export interface FleetScope {
@@ -15,13 +16,8 @@ export type Matches = (id: string, cluster: Pick<FleetCluster, 'labels' | 'name'
 
 export function matcherOf({ clusterIds, labels, text }: FleetScope): Matches {
   const wanted = new Set(clusterIds);
-  const asked = Object.entries(labels);
-  const part = text.toLowerCase();
-  return (id, cluster) => {
-    if (wanted.size > 0 && !wanted.has(id)) return false;
-    if (!asked.every(([name, value]) => cluster.labels[name] === value)) return false;
-    return part === '' || id.toLowerCase().includes(part) || cluster.name.toLowerCase().includes(part);
-  };
+  const matches = clusterMatcher(labels, text);
+  return (id, { name, labels: own }) => (wanted.size === 0 || wanted.has(id)) && matches({ id, name, labels: own });
 }
 
 /** What narrows it, in an order of its own: the clusters that were asked for, and whatever the caller sees otherwise. */

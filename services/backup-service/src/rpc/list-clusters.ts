@@ -6,6 +6,7 @@ import {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
+import { clusterMatcher, type Labels } from '@tidemark/service-kit/label-selector';
 import { readable } from '@tidemark/service-kit/quarantine';
 import { toClusterMessage } from '../registry-message.ts';
 import type { ClusterDocument } from '../registry-store.ts';
@@ -30,7 +31,7 @@ export function listClusters({ registry, quarantines }: Dependencies) {
       {
         ids,
         limit: limit + 1,
-        ...((text !== '' || Object.keys(labels).length > 0) && { matches: matcherOf(labels, text) }),
+        ...((text !== '' || Object.keys(labels).length > 0) && { matches: matching(labels, text) }),
         ...(pageToken !== '' && { afterId: pageToken }),
         ...(updatedAfter && { updatedAfter }),
       },
@@ -47,12 +48,7 @@ export function listClusters({ registry, quarantines }: Dependencies) {
   };
 }
 
-/** A record that is damaged matches nothing that it lacks. */
-function matcherOf(labels: Readonly<Record<string, string>>, text: string) {
-  const asked = Object.entries(labels);
-  const part = text.toLowerCase();
-  return ({ _id, name, labels: own }: Partial<ClusterDocument>): boolean => {
-    if (!asked.every(([label, value]) => own?.[label] === value)) return false;
-    return [_id, name].some((one) => typeof one === 'string' && one.toLowerCase().includes(part));
-  };
+function matching(labels: Labels, text: string) {
+  const matches = clusterMatcher(labels, text);
+  return ({ _id: id, name, labels: own }: ClusterDocument): boolean => matches({ id, name, labels: own });
 }

@@ -4,8 +4,8 @@ import type {
   ListExcludedClustersResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { hasLabels } from '@tidemark/service-kit/label-selector';
 import {
-  hasLabels,
   type LabelledCluster,
   mayUse,
   mayUseStorage,
