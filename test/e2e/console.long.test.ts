@@ -348,17 +348,17 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     const { page } = tab;
     await isLoaded(page);
     const search = page.getByRole('searchbox');
-    const look = async (text: string) => {
+    const look = async (text: string, to: string | RegExp) => {
       await search.focus();
       await page.keyboard.type(text);
       await page.keyboard.press('Enter');
+      await page.waitForURL(to);
+      // Each new page takes the focus.
+      await page.locator('main:focus').waitFor();
     };
-    await look(source);
-    await page.waitForURL(`${tidemark.stack.url}/clusters/${source}`);
-    await look(backupId.slice(0, 9));
-    await page.waitForURL(`${tidemark.stack.url}/backups/${backupId}`);
-    await look('order');
-    await page.waitForURL(/\/search\?text=order$/);
+    await look(source, `${tidemark.stack.url}/clusters/${source}`);
+    await look(backupId.slice(0, 9), `${tidemark.stack.url}/backups/${backupId}`);
+    await look('order', /\/search\?text=order$/);
     const found = page.getByRole('table', { name: 'What was found' });
     await found.getByRole('link', { name: target, exact: true }).first().waitFor();
     await page.keyboard.press('Tab');
@@ -366,7 +366,8 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/clusters\/orders-/);
-    await look('rder');
+    await page.locator('main:focus').waitFor();
+    await look('rder', /\/search\?text=rder$/);
     await page.getByText('Nothing that you may see begins with rder.').waitFor();
     await page.getByRole('link', { name: 'Look for it within the names of clusters' }).click();
     await expect.poll(() => heading(page).textContent()).toMatch(/of these 2 clusters/);
