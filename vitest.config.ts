@@ -1,15 +1,23 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const LONG = '.long.test.ts';
-const WITH_SERVERS = 'with servers';
 const areLongAsked = process.env.TIDEMARK_LONG_TESTS === '1';
 const tests = globSync('**/*.test.ts', {
   exclude: (name) => name === 'node_modules' || name.startsWith('.tidemark'),
 }).filter((file) => !file.endsWith(LONG) || areLongAsked || isNamed(file));
 const withServers = new Set(tests.filter((file) => asksForServers(file)));
+const filtered = tests.filter((file) => filters().some((filter) => file.includes(filter)));
+// Broker and database are started only where a test that needs them may be among those that run.
+const needServers = (filtered.length > 0 ? filtered : tests).some((file) => withServers.has(file));
+
+/** Parts of names of test files; what may be the value of an option is none. */
+function filters(): string[] {
+  const words = process.argv.slice(2).filter((word) => word !== 'run');
+  return words.filter((word, index) => !word.startsWith('-') && !/^-[^=]*$/.test(words[index - 1] ?? ''));
+}
 
 /** Whether an argument asks for a file by a part of its name. */
 function isNamed(file: string): boolean {
@@ -28,21 +36,20 @@ function asksForServers(file: string, seen = new Set<string>()): boolean {
 }
 
 /**
- * Those with servers come first, as they take longest, and all of a project after each other: Vitest keeps a worker's process only where the
- * next file is of the same project. Among them tests of services, which ask the database most, are spread among those of whole stacks, which
- * wait most: side by side they hold each other up.
+ * Tests of services, which ask the database most, of whole stacks, which wait most, and of everything else are spread among each other: side by
+ * side those of a kind hold each other up. Of each kind the largest come first.
  */
 class SpreadSequencer extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isOfStack = ({ moduleId }: TestSpecification) => moduleId.includes('/test/');
-    const served = sorted.filter(({ project }) => project.name === WITH_SERVERS);
-    const stacks = served.filter(isOfStack);
-    const others = served.filter((one) => !isOfStack(one));
-    const each = Math.ceil(others.length / Math.max(1, stacks.length));
-    const spread = stacks.flatMap((one, index) => [one, ...others.slice(index * each, (index + 1) * each)]);
-    const alone = sorted.filter(({ project }) => project.name !== WITH_SERVERS);
-    return [...spread, ...others.slice(stacks.length * each), ...alone];
+    const kinds = Map.groupBy(sorted, ({ moduleId }) => {
+      const file = relative(import.meta.dirname, moduleId);
+      return withServers.has(file) ? file.startsWith('test/') : undefined;
+    });
+    const placed = [...kinds.values()].flatMap((kind) =>
+      kind.map((one, index) => ({ one, place: (index + 0.5) / kind.length })),
+    );
+    return placed.sort((one, other) => one.place - other.place).map(({ one }) => one);
   }
 }
 
@@ -64,16 +71,9 @@ export default defineConfig({
     reporters: ['default'],
     // What the code under test logs is shown when it is asked for: TIDEMARK_LOG_LEVEL=info npm test -- part-of-a-name
     env: { TIDEMARK_LOG_LEVEL: process.env.TIDEMARK_LOG_LEVEL ?? 'silent' },
-    globalSetup: ['test/leave-nothing.ts'],
+    globalSetup: ['test/leave-nothing.ts', ...(needServers ? ['test/global-setup.ts'] : [])],
     sequence: { sequencer: SpreadSequencer },
     setupFiles: ['test/wait-longer.ts'],
-    // Broker and database are started only when a test that needs them is among those that run.
-    projects: [
-      { extends: true, test: { name: 'alone', include: tests.filter((file) => !withServers.has(file)) } },
-      {
-        extends: true,
-        test: { name: WITH_SERVERS, include: [...withServers], globalSetup: ['test/global-setup.ts'] },
-      },
-    ],
+    include: tests,
   },
 });
