@@ -8,6 +8,7 @@ import type { Db, Filter } from 'mongodb';
 import type { StorageLocation, Target } from './backup.ts';
 import type { ClusterPurpose } from './cluster-purpose.ts';
 import { whyOne } from './real-cluster.ts';
+import { type SearchKeys, searchKeysOf } from './search-keys.ts';
 import {
   type AccessedStorage,
   goesByLabels,
@@ -42,6 +43,8 @@ export interface ClusterDocument extends Saved {
   readonly restore?: { readonly strictLoss: boolean };
   /** Its PD or TLS was set by an admin of some clusters, and no admin of all has saved it since. */
   readonly placedByLimited?: boolean;
+  /** Absent in records of earlier versions, until they are added. */
+  readonly searchKeys?: SearchKeys;
   readonly createTime: Date;
   readonly updateTime: Date;
 }
@@ -127,6 +130,7 @@ export function createRegistryStore(db: Db): RegistryStore {
   return {
     clusters: {
       ...registered,
+      write: (before, after) => registered.write(before, { ...after, searchKeys: searchKeysOf(after) }),
       anyWithStorage: (storageId, signal) =>
         orStoreError(async () => (await clusters.findOne({ storageId }, { signal })) !== null),
       withStorage: (storageId, signal) =>

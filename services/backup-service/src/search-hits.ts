@@ -3,6 +3,7 @@ import { MAX_HITS_OF_A_KIND } from '@tidemark/limits/limits';
 import { SearchHit, SearchKind } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { DeletionState } from './backup.ts';
 import type { ClusterDocument, StorageDocument } from './registry-store.ts';
+import { searchKeysOf, toSearchKey } from './search-keys.ts';
 import type { FoundBackup, FoundRestore } from './search-store.ts';
 import { titleOf } from './storage-location.ts';
 
@@ -19,13 +20,15 @@ const DELETIONS: Readonly<Record<DeletionState, string>> = {
 const sentence = (...parts: readonly (string | undefined)[]): string => parts.filter(Boolean).join(', ');
 
 export function toClusterHit({ _id, name, version, createTime }: ClusterDocument, text: string): SearchHit {
+  const key = toSearchKey(text);
   return SearchHit.create({
     kind: SearchKind.SEARCH_KIND_CLUSTER,
     id: _id,
     clusterId: _id,
-    title: sentence(name, version && `TiDB ${version}`) || 'a cluster',
+    // One without a name is called by its id, which stands beside it.
+    title: sentence(name === _id ? '' : name, version && `TiDB ${version}`) || 'a cluster',
     time: createTime,
-    exact: _id === text || name === text,
+    exact: _id === text || searchKeysOf({ _id, name }).name === key,
   });
 }
 

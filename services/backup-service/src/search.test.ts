@@ -4,7 +4,7 @@ import {
   SearchRequest,
   Storage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { runningService, type TestService, wishFor } from './testing/running-service.ts';
 
 const ALL = [
@@ -50,6 +50,18 @@ it('finds clusters by id and by name, what is the text itself first, and storage
   ]);
 });
 
+it('finds clusters whatever the case, and those of an earlier version once a copy gave them keys', async () => {
+  expect(await idsOf('OrderS')).toEqual(['orders', 'orders-dr', 'stock']);
+  expect((await search('SHOP')).hits[0]).toMatchObject({ id: 'orders', exact: true });
+  const clusters = service.db.collection<{ _id: string }>('clusters');
+  await clusters.updateMany({ _id: { $in: ['orders', 'stock'] } }, { $unset: { searchKeys: '' } });
+  expect(await idsOf('orders', [], [SearchKind.SEARCH_KIND_CLUSTER])).toEqual(['orders-dr']);
+  await using _ = await service.another();
+  await vi.waitFor(async () =>
+    expect(await idsOf('orders', [], [SearchKind.SEARCH_KIND_CLUSTER])).toEqual(['orders', 'orders-dr', 'stock']),
+  );
+});
+
 it('finds of some clusters only what is theirs, and only what was asked for', async () => {
   expect(await idsOf('orders', ['stock', 'orders-dr'], [SearchKind.SEARCH_KIND_CLUSTER])).toEqual([
     'orders-dr',
@@ -66,16 +78,22 @@ it('finds backups and restores by the beginning of their ids, for those who see 
   expect((await search(id)).hits).toEqual([expect.objectContaining({ id, exact: true })]);
   expect(await idsOf(part, ['stock'])).toEqual([]);
 
+  // Of one that runs in a storage with a limit.
+  const runs = service.db.collection<{ _id: string }>('backups');
+  await runs.updateOne({ _id: id }, { $set: { slotKey: 'storage:local:1' } });
+  expect(await idsOf(part)).toEqual([id]);
+  await runs.updateOne({ _id: id }, { $set: { slotKey: `backup:${id}` } });
+
   const restore = `${part}-restore`;
   const [source, target] = [{ clusterId: 'orders' }, { clusterId: 'orders-dr' }];
   const record = { state: 'Failed', targetState: 'Partial', source, target, startTime: new Date() };
-  const keys = { activeKey: restore, slotKey: restore, basePath: restore };
-  const runs = service.db.collection<{ _id: string }>('backups');
+  const own = `restore:${restore}`;
+  const keys = { activeKey: own, slotKey: own, basePath: own };
   await runs.insertOne({ _id: restore, kind: 'restore', ...keys, restore: record } as never);
   await runs.insertOne({
     _id: `${part}-damaged`,
     kind: 'restore',
-    ...Object.fromEntries(Object.keys(keys).map((key) => [key, 'd'])),
+    ...Object.fromEntries(Object.entries(keys).map(([name]) => [name, `restore:${part}-damaged`])),
   } as never);
   expect(await idsOf(part)).toEqual([id, restore]);
   expect(await idsOf(part, ['orders', 'orders-dr'])).toEqual([id, restore]);

@@ -52,6 +52,8 @@ const RETENTION_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** How often deletions that are not done, ends of the last day, damaged backups and open restores are counted for the metrics. */
 const COUNT_MS = 15_000;
+/** How often clusters of earlier versions are looked for, which cannot be searched yet. */
+const KEYS_MS = 600_000;
 /** How often what each pool has to do is counted, which whoever adds workers waits for. */
 const LOAD_MS = 5_000;
 
@@ -133,6 +135,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   const output = createAttemptOutputStore(database.db);
   const tokens = createTokenStore(database.db, now);
   const audit = createAuditStore(database.db, now);
+  const found = createSearchStore(database.db);
   const dispatcher = stack.use(
     startDispatcher({
       store,
@@ -176,6 +179,14 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       },
     }),
   );
+  stack.use(
+    startLoop({
+      name: 'search keys of clusters',
+      everyMs: KEYS_MS,
+      log: storeLog,
+      run: (signal) => found.addKeys(signal),
+    }),
+  );
   const poolLoads = createPoolLoads(database.db, presences, quarantines, now);
   stack.use(
     startLoop({
@@ -200,7 +211,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     verifications,
     presences,
     tokens,
-    found: createSearchStore(database.db),
+    found,
     audit,
     registry,
     markers,

@@ -925,7 +925,7 @@ export interface paths {
         };
         /**
          * What has an id, or one that begins so
-         * @description Clusters (also by their names), strategies for labels, rules, storages, backups and restores, as far as the caller may see them: what is the text itself first, then by kind and id; at most 10 of a kind, and 50 in all. Capital and small letters are told apart. Rules are found by name, but for the default one. A parameter that is not known is a 400.
+         * @description Clusters (also by their names), strategies for labels, rules, storages, backups and restores, as far as the caller may see them: what is the text itself first, then by kind and id; at most 10 of a kind, and 50 in all. Capital and small letters are told apart, but for clusters. Rules are found by name, but for the default one. A parameter that is not known is a 400.
          *
          *     Needs the role viewer.
          */
