@@ -21,7 +21,7 @@ import { storeLog } from './logger.ts';
 import { createQuarantines } from './quarantines.ts';
 import { type RunningStrategyService, startStrategyService } from './service.ts';
 import { createStrategyStore } from './strategy-store.ts';
-import { type RegistryPeer, serveRegistry } from './testing/registry-peer.ts';
+import { serveRegistry } from './testing/registry-peer.ts';
 
 const ALL_DAYS = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
 const WAIT = { timeout: 15_000, interval: 50 };
@@ -32,10 +32,9 @@ describe('a strategy for labels', () => {
   const copies: RunningStrategyService[] = [];
   const signal = new AbortController().signal;
   let parts: FleetDependencies;
-  let registry: RegistryPeer;
 
   beforeAll(async () => {
-    registry = stack.use(await serveRegistry());
+    const registry = stack.use(await serveRegistry());
     for (let copy = 0; copy < 2; copy += 1)
       copies.push(
         stack.use(
@@ -170,61 +169,6 @@ describe('a strategy for labels', () => {
     expect(await saved()).toMatchObject({ applied: false });
     await allTold();
     expect(await saved()).toMatchObject({ applied: true, clusters: 9 });
-  });
-
-  it('answers a dry run as it would a save, and stores nothing', async () => {
-    const dryRun = async (fields: Partial<SaveFleetStrategyRequest>) => {
-      const request = SaveFleetStrategyRequest.create({ name: 'all-prod', validateOnly: true, ...fields });
-      return (await strategies().saveFleetStrategy(request)).fleetStrategy;
-    };
-    const stored = () => parts.fleet.get('all-prod', signal);
-    expect(await dryRun({ selector: { env: 'prod' }, days: ' friday', period: '1:00-2:00' })).toMatchObject({
-      ...{ name: 'all-prod', days: ['Friday'], revision: 1n, clusters: 0 },
-    });
-    await expect(dryRun({ days: 'Friday' })).rejects.toMatchObject({
-      details: { fields: [{ field: 'strategy.selector' }] },
-    });
-    expect(await stored()).toBeUndefined();
-
-    await saveFleet('all-prod');
-    const before = await stored();
-    expect(await dryRun({ priority: 3 })).toMatchObject({ priority: 3, revision: 2n, days: ALL_DAYS.split(',') });
-    await expect(dryRun({ rule: 'nightly' })).rejects.toMatchObject({
-      details: { fields: [{ field: 'strategy.rule' }] },
-    });
-    expect(await stored()).toEqual(before);
-  });
-
-  it('is told what is wrong with its fields before its storage is looked for, which must be there', async () => {
-    registry.closed.add('gone');
-    const save = (fields: Partial<SaveFleetStrategyRequest>) =>
-      strategies().saveFleetStrategy(
-        SaveFleetStrategyRequest.create({ name: 'all-prod', storageId: 'gone', ...fields }),
-      );
-    await expect(save({ selector: { env: 'prod' }, days: 'Fryday' })).rejects.toMatchObject({
-      details: { fields: [{ field: 'strategy.backupDate' }] },
-    });
-    await expect(save({ days: 'Friday' })).rejects.toMatchObject({
-      details: { fields: [{ field: 'strategy.selector' }] },
-    });
-    await expect(save({ selector: { env: 'prod' } })).rejects.toMatchObject({ code: 'storage_not_found' });
-    expect(await parts.fleet.get('all-prod', signal)).toBeUndefined();
-  });
-
-  it('is saved only at the revision that the save names: of two that edit one state, one is told', async () => {
-    const save = (copy: number, fields: Partial<SaveFleetStrategyRequest>) =>
-      strategies(copy).saveFleetStrategy(
-        SaveFleetStrategyRequest.create({ name: 'all-prod', selector: { env: 'prod' }, ...fields }),
-      );
-    const made = await Promise.allSettled([0, 1].map((copy) => save(copy, { priority: copy, revision: 0n })));
-    expect(made.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-    const edited = await Promise.allSettled([0, 1].map((copy) => save(copy, { priority: copy, revision: 1n })));
-    expect(edited.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-    expect(edited.find(({ status }) => status === 'rejected')).toMatchObject({
-      reason: { code: 'revision_changed', details: { info: { revision: '2' } } },
-    });
-    await expect(save(0, { revision: 1n, validateOnly: true })).rejects.toMatchObject({ code: 'revision_changed' });
-    expect((await save(1, { revision: 2n })).fleetStrategy?.revision).toBe(3n);
   });
 
   it('is no rule yet for who makes one of a cluster’s own, and is one for who edits it', async () => {

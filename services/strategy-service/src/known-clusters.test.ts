@@ -3,7 +3,12 @@
  * K1 to K6 are those of `known-clusters.ts`.
  */
 import { randomUUID } from 'node:crypto';
+import { requireRevision } from '@tidemark/mongo/expected-revision';
 import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
+import {
+  type RegistryServiceServer,
+  RegistryServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import {
   SaveStrategyRequest,
   type StrategyServiceServer,
@@ -15,7 +20,11 @@ import { CALL_ID } from '@tidemark/service-kit/grpc/metadata-names';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { toConfig } from './config.ts';
+import { createKnownClusters } from './known-clusters.ts';
+import { type Change, createSavesTogether } from './saves-together.ts';
 import { type RunningStrategyService, startStrategyService } from './service.ts';
+import { strategyId } from './strategy.ts';
+import { createStrategyStore } from './strategy-store.ts';
 import { type RegistryPeer, serveRegistry } from './testing/registry-peer.ts';
 
 const MINUTE_MS = 60_000;
@@ -113,6 +122,37 @@ describe('a cluster', () => {
       );
     };
     for (const copy of [0, 1]) expect(await ask(copy)).toMatchObject({ strategy: { revision: 2n } });
+  });
+
+  it('has a save for one revision done once where the database took it and its answer was lost (S5)', async () => {
+    await save();
+    const db = mongo.db(database);
+    const store = createStrategyStore(db);
+    let isLost = false;
+    const losing = {
+      ...store,
+      async write(...documents: Parameters<typeof store.write>) {
+        const isWritten = await store.write(...documents);
+        if (isLost) return isWritten;
+        isLost = true;
+        return false;
+      },
+    };
+    const peer = { address: registry.address, token: undefined };
+    const client = stack.use(createServiceClient<RegistryServiceServer>(RegistryServiceService, peer));
+    const known = createKnownClusters({ db, registry: client, store, now: () => new Date() });
+    const saveTogether = createSavesTogether(losing, known, async () => undefined);
+    const change: Change = (before) => {
+      requireRevision('The rule', 1n, before);
+      return before && { ...before, period: '3:00-4:00', revision: before.revision + 1, savedIn: 'this call' };
+    };
+    const wish = { clusterId, rule: 'default', change, needsRead: true, asking: {} };
+    expect(await saveTogether(strategyId(clusterId, 'default'), wish)).toMatchObject({
+      changed: true,
+      strategy: { revision: 2, period: '3:00-4:00' },
+    });
+    expect(isLost).toBe(true);
+    expect(await get()).toMatchObject({ revision: 2n, period: '3:00-4:00' });
   });
 
   it('that is not there has no strategy, and gets none', async () => {
