@@ -410,6 +410,29 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     expect(tab.wrong.filter((one) => !one.includes('status of 400'))).toEqual([]);
   }, 120_000);
 
+  it('sees who changed what: narrows it by what was asked for and by when, a page at a time', async () => {
+    const canceled = await tidemark.start(late);
+    await tidemark.call('POST', '/backups/cancel', { clusterId: late, backupId: canceled });
+    await tidemark.call('POST', '/backups/cancel', { clusterId: late, backupId: 'AAAAAAAAAAAAAAAAAAAAAA' });
+    await using tab = await open(`/audit?clusterId=${late}`);
+    const { page } = tab;
+    const rows = page.getByRole('table', { name: 'Audit' }).getByRole('row');
+    const refused = rows.filter({ hasText: 'backup_not_found' });
+    await expect.poll(() => refused.count(), { timeout: 30_000 }).toBe(1);
+    expect(await refused.textContent()).toMatch(/npm start.*cancel backup.*Refused/);
+    await page.getByRole('link', { name: 'Done', exact: true }).click();
+    await expect.poll(() => refused.count()).toBe(0);
+    await page.getByRole('link', { name: 'cancel backup' }).first().click();
+    await page.waitForURL(/what=cancel\+backup/);
+    await page.getByRole('link', { name: canceled }).waitFor();
+    await page.getByLabel('from').fill('2100-01-01T00:00');
+    await page.getByRole('button', { name: 'Filter' }).click();
+    await page.getByText('Nobody has changed anything that fits these filters.').waitFor();
+    expect(page.url()).toContain(`clusterId=${late}`);
+    await tidemark.untilState(canceled, 'Canceled', 60);
+    expectCalm(tab);
+  }, 120_000);
+
   it('gets the same from a shell: every command that a page shows and that only reads does what it says', async () => {
     const backupId = await tidemark.start(source);
     await tidemark.untilState(backupId, 'Succeeded', 60);
@@ -429,11 +452,12 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
       '/storages/local',
       '/tokens',
       '/search?text=order',
+      `/audit?outcome=ok&clusterId=${source}`,
     ]) {
       await page.goto(`${tidemark.stack.url}${path}`);
       await isLoaded(page);
       for (const line of await page.locator('code[data-shell=tidemark]').allTextContents())
-        if (/^tidemark (status|search|\w+ (list|get|logs|check))/.test(line)) lines.add(line);
+        if (/^tidemark (status|search|audit|\w+ (list|get|logs|check))/.test(line)) lines.add(line);
     }
     expect(lines.size).toBeGreaterThan(9);
     const tokenFile = join(tidemark.stack.dataDir, 'secrets', 'token-of-a-person');
@@ -501,6 +525,7 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
         '/storages/local',
         '/tokens',
         '/search?text=order',
+        '/audit',
       ];
       for (const path of pages) {
         await page.goto(`${tidemark.stack.url}${path}`);

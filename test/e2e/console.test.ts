@@ -130,7 +130,7 @@ describe.skipIf(typeof found === 'string')('the console', () => {
     await tidemark.call('POST', '/backups/cancel', { clusterId: unsafe, backupId: running });
     // Of what nobody answered the browser itself tells.
     expect(tab.wrong.filter((one) => !one.includes('Failed to load resource'))).toEqual([]);
-  });
+  }, 120_000);
 
   it('has no page that a reader cannot use, that complains, or whose commands do something else', async () => {
     const pages = [
@@ -145,6 +145,7 @@ describe.skipIf(typeof found === 'string')('the console', () => {
       '/storages/local',
       '/workers',
       '/tokens',
+      '/audit',
       `/search?text=${safe.slice(0, 8)}`,
       '/restores',
       `/restores/new?backup=${good}&target=${unsafe}`,
@@ -161,7 +162,7 @@ describe.skipIf(typeof found === 'string')('the console', () => {
         if (!line.startsWith('curl -X')) expect(askedBy(line), line).toBe('200');
     }
     expectCalm(tab);
-  });
+  }, 120_000);
 
   /** The status that a line for a shell gets. */
   function askedBy(line: string): string {

@@ -3,6 +3,7 @@ import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobu
 import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-web';
 import { BadRequestSchema, ErrorInfoSchema } from '@tidemark/protocol/connect/google/rpc/error_details';
+import { AuditService } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
@@ -56,6 +57,7 @@ const transport = createConnectTransport({
   fetch: watchedFetch((reason) => reason instanceof ConnectError && reason.code === Code.DeadlineExceeded),
 });
 
+export const audit = createClient(AuditService, transport);
 export const backups = createClient(BackupService, transport);
 export const registry = createClient(RegistryService, transport);
 export const restores = createClient(RestoreService, transport);

@@ -5,6 +5,7 @@ import { toProblem } from './api.ts';
 import { Frame } from './frame.tsx';
 import { Login } from './login.tsx';
 import { continueLogin, isLogin } from './login-at-issuer.ts';
+import { AuditPage } from './pages/audit.tsx';
 import { BackupPage } from './pages/backup.tsx';
 import { BackupsPage } from './pages/backups.tsx';
 import { ClusterPage } from './pages/cluster.tsx';
@@ -60,6 +61,7 @@ function Entrance() {
         <Route path="/restores/:id" component={RestorePage} />
         <Route path="/workers" component={WorkersPage} />
         <Route path="/tokens" component={TokensPage} />
+        <Route path="/audit" component={AuditPage} />
         <Route path="/search" component={SearchPage} />
         <Route path="/backups" component={BackupsPage} />
         <Route path="/backups/:id" component={BackupPage} />

@@ -11,6 +11,7 @@ export const PAGES = [
   '/storages/:id',
   '/workers',
   '/tokens',
+  '/audit',
   '/search',
   '/restores',
   '/restores/new',
