@@ -113,7 +113,12 @@ describe('the six calls, as the document samples them', () => {
 
 describe('beyond the document', () => {
   interface Described {
-    readonly parameters?: readonly { readonly name: string; readonly example?: string }[];
+    readonly parameters?: readonly {
+      readonly name: string;
+      readonly in: string;
+      readonly required?: boolean;
+      readonly example?: string;
+    }[];
     readonly requestBody?: {
       readonly content: Record<string, { readonly examples: Record<string, { value: object }> }>;
     };
@@ -136,16 +141,19 @@ describe('beyond the document', () => {
     expect(closed.length).toBeGreaterThan(35);
     for (const { method, path: template, described } of closed) {
       const { parameters = [], requestBody, responses } = described;
-      const path = template.replaceAll(/\{(\w+)\}/g, (_, name) =>
+      const place = template.replaceAll(/\{(\w+)\}/g, (_, name) =>
         String(parameters.find((one) => one.name === name)?.example),
       );
+      const needed = parameters.filter((one) => one.in === 'query' && one.required);
+      const query = new URLSearchParams(needed.map(({ name, example }) => [name, String(example)])).toString();
+      const path = query ? `${place}?${query}` : place;
       expectFailure(await ask(method, path, { token: null }), 401, 70600);
       if (!responses[200]?.content['application/json']) continue;
       const [example] = Object.values(requestBody?.content['application/json']?.examples ?? {});
       const body = example && { body: example.value };
       const answer = await ask(method, path, body);
       expect(answer.body, `${method} ${path}: ${answer.text}`).toMatchObject({ code: 0, data: expect.any(Object) });
-      expect((await ask(method, `${path}/`, body)).status, path).toBe(200);
+      expect((await ask(method, path.replace(place, `${place}/`), body)).status, path).toBe(200);
     }
   });
 

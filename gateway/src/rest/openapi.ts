@@ -306,7 +306,7 @@ function parametersIn(
     ...(required.includes(name) && { required: true }),
     ...(description !== undefined && { description }),
     schema: withoutNull(json),
-    ...(Array.isArray(examples) && where === 'path' && { example: examples[0] }),
+    ...(Array.isArray(examples) && (where === 'path' || required.includes(name)) && { example: examples[0] }),
   }));
 }
 

@@ -47,9 +47,10 @@ export const search = {
   summary: 'What has an id, or one that begins so',
   description: `Clusters (also by their names), strategies for labels, rules, storages, backups and restores, as far as the caller may see them: what is the text itself first, then by kind and id; at most ${MAX_HITS_OF_A_KIND} of a kind, and ${MAX_HITS} in all. Capital and small letters are told apart, but for clusters. Rules are found by name, but for the default one. A parameter that is not known is a 400.`,
   query: z.object({
-    text: required(z.string(A_TEXT).max(TEXT.maxLength, A_TEXT)).describe(
-      `An id or name, from its beginning: ${MIN_SEARCH_TEXT} to ${TEXT.maxLength} characters. Blanks around it do not count.`,
-    ),
+    text: required(z.string(A_TEXT).max(TEXT.maxLength, A_TEXT)).meta({
+      description: `An id or name, from its beginning: ${MIN_SEARCH_TEXT} to ${TEXT.maxLength} characters. Blanks around it do not count.`,
+      examples: ['test-t'],
+    }),
   }),
   answer: {
     data: z.object({
