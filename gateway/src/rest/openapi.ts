@@ -300,13 +300,15 @@ function parametersIn(
     properties?: Record<string, Json>;
     required?: string[];
   };
-  return Object.entries(properties).map(([name, { description, examples, ...json }]) => ({
+  // Zod leaves out the examples of what it reads before it looks at it.
+  return Object.entries(properties).map(([name, { description, examples, example, ...json }]) => ({
     name,
     in: where,
     ...(required.includes(name) && { required: true }),
     ...(description !== undefined && { description }),
     schema: withoutNull(json),
-    ...(Array.isArray(examples) && (where === 'path' || required.includes(name)) && { example: examples[0] }),
+    ...(Array.isArray(examples) && where === 'path' && { example: examples[0] }),
+    ...(example !== undefined && { example }),
   }));
 }
 

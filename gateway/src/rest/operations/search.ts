@@ -49,7 +49,7 @@ export const search = {
   query: z.object({
     text: required(z.string(A_TEXT).max(TEXT.maxLength, A_TEXT)).meta({
       description: `An id or name, from its beginning: ${MIN_SEARCH_TEXT} to ${TEXT.maxLength} characters. Blanks around it do not count.`,
-      examples: ['test-t'],
+      example: 'test-t',
     }),
   }),
   answer: {

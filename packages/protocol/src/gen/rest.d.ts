@@ -10818,7 +10818,10 @@ export interface operations {
     search: {
         parameters: {
             query: {
-                /** @description An id or name, from its beginning: 2 to 64 characters. Blanks around it do not count. */
+                /**
+                 * @description An id or name, from its beginning: 2 to 64 characters. Blanks around it do not count.
+                 * @example test-t
+                 */
                 text: string;
             };
             header?: never;
