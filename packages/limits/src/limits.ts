@@ -62,6 +62,8 @@ export const MAX_OCCURRENCE_REASON = 1_000;
 // Lists of people's settings.
 
 export const MAX_PD = 32;
+/** PDs of other registrations of one cluster that a restore keeps on record, the nearest registrations first. */
+export const MAX_OTHER_PD = 1_000;
 /** Labels of a cluster, and what they and their values come to. */
 export const MAX_LABELS = 50;
 export const MAX_LABELS_BYTES = 4 * KIB;

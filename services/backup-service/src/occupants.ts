@@ -8,7 +8,8 @@
  * O2. Who sees another lets it have the cluster, a restore by ending untouched, a backup by waiting: both may give way, and never does
  *     neither. What was seen when it was asked for is refused at once; that is a courtesy.
  * O3. A restore is kept away by any other, and keeps everybody away also while its target is Partial. A backup is kept away by restores alone.
- * O4. They are compared by what was on record when they were accepted, which is where their `br` goes.
+ * O4. They are compared by what was on record when they were accepted, which is where their `br` goes. A restore also has on record which
+ *     PDs the other registrations of its target had then, so that it is known over a chain of them, too.
  */
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import type { Db, Document } from 'mongodb';
@@ -38,7 +39,15 @@ export interface Occupants {
   anyIn(cluster: RealCluster, signal: AbortSignal): Promise<Elsewhere | undefined>;
 }
 
-const PLACE = ['clusterId', 'target.clusterId', 'target.pd', 'target.tidbClusterId', 'state', 'targetState'];
+const PLACE = [
+  'clusterId',
+  'target.clusterId',
+  'target.pd',
+  'target.otherPd',
+  'target.tidbClusterId',
+  'state',
+  'targetState',
+];
 const PROJECTION = Object.fromEntries(
   ['kind', ...PLACE, ...PLACE.map((field) => `restore.${field}`)].map((f) => [f, 1]),
 );
@@ -71,9 +80,10 @@ export function sentenceOf({ clusterId }: RealCluster, { kind, state, why }: Els
 function toElsewhere({ _id, kind, ...stored }: Document & { readonly _id: string }, cluster: RealCluster) {
   const fields: Document = (kind === 'restore' ? stored.restore : stored) ?? {};
   // A damaged record may lack any of it.
-  const { pd = [], tidbClusterId, clusterId = fields.clusterId ?? '' } = fields.target ?? {};
+  const { pd = [], otherPd, tidbClusterId, clusterId = fields.clusterId ?? '' } = fields.target ?? {};
   if (clusterId === cluster.clusterId || !Array.isArray(pd)) return undefined;
-  const why = whyOne(cluster, { clusterId, pd: pd.map(String), tidbClusterId });
+  const others = Array.isArray(otherPd) && { otherPd: otherPd.map(String) };
+  const why = whyOne(cluster, { clusterId, pd: pd.map(String), ...others, tidbClusterId });
   if (why === undefined) return undefined;
   const { state = '', targetState } = fields;
   const isRestore = kind === 'restore';

@@ -7,7 +7,7 @@ import { earlier } from '@tidemark/task/time';
 import type { Db, Filter } from 'mongodb';
 import type { StorageLocation, Target } from './backup.ts';
 import type { ClusterPurpose } from './cluster-purpose.ts';
-import { whyOne } from './real-cluster.ts';
+import { namesakesOf } from './real-cluster.ts';
 import { type SearchKeys, searchKeysOf } from './search-keys.ts';
 import {
   type AccessedStorage,
@@ -105,7 +105,7 @@ export interface RegistryStore {
     withStorage(storageId: string, signal: AbortSignal): Promise<Labelled[]>;
     /** Clusters by id, as many as the limit. */
     page(page: ClusterPage, signal: AbortSignal): Promise<ClusterDocument[]>;
-    /** Other registrations that have a PD of a cluster; one walk over the collection. */
+    /** Other registrations of a cluster by its PDs, as `namesakesOf` finds them; one walk over the collection. */
     withPdOf(cluster: Pick<ClusterDocument, '_id' | 'pd'>, signal: AbortSignal): Promise<Namesake[]>;
     /** Every cluster, in no order: one walk over the collection, a few hundred at a time. */
     scan(signal: AbortSignal): AsyncIterable<ClusterDocument[]>;
@@ -160,15 +160,12 @@ export function createRegistryStore(db: Db): RegistryStore {
         }),
       withPdOf: ({ _id: clusterId, pd }, signal) =>
         orStoreError(async () => {
-          const found: Namesake[] = [];
+          const others: Namesake[] = [];
           const all = clusters.find<Namesake>({}, { projection: NAMESAKE, signal, batchSize: SCANNED_AT_ONCE });
-          for await (const other of all) {
-            // A damaged record may have none.
-            const isOther = other._id !== clusterId && Array.isArray(other.pd);
-            const names = { clusterId: other._id, pd: isOther ? other.pd.map(String) : [] };
-            if (whyOne({ clusterId, pd }, names) !== undefined) found.push(other);
-          }
-          return found;
+          // A damaged record may have no PD.
+          for await (const other of all)
+            if (other._id !== clusterId && Array.isArray(other.pd)) others.push({ ...other, pd: other.pd.map(String) });
+          return namesakesOf(pd, others);
         }),
       scan: (signal) => inBatches(clusters.find({}, { signal, batchSize: SCANNED_AT_ONCE }), SCANNED_AT_ONCE),
       scanLabels: (signal) => {

@@ -1,6 +1,7 @@
 /** One real cluster under two registrations: who may have it, over the real calls and database (occupants.ts, O1 to O4). */
 import { randomUUID } from 'node:crypto';
 import { BackupOrigin, BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import { ClusterPurpose } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { RestoreEndKind, RestoreState, TargetState } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import { StartRestoreRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -57,6 +58,19 @@ describe('a real cluster that is registered twice', () => {
     await alsoAs(same(), () => service().backups.startBackup(wishFor(target.id)));
     await expect(startRestore()).rejects.toMatchObject({ code: 'cluster_busy' });
     expect(await holds()).toEqual([]);
+  });
+
+  it('is known over a chain of registrations, each of which has a PD in common with the next', async () => {
+    const far = `far-${target.id}:2379`;
+    await alsoAs({ pd: [`${target.id}:3379`, far] }, async () => undefined);
+    await alsoAs({ pd: [far], purpose: ClusterPurpose.CLUSTER_PURPOSE_PRODUCTION }, async (first) => {
+      const planned = await plan({ targetClusterId: first });
+      expect(planned.target?.purpose, 'the strictest of all').toBe(ClusterPurpose.CLUSTER_PURPOSE_PRODUCTION);
+      const wish = { backupId, targetClusterId: first, planHash: planned.hash, confirm: first };
+      await service().restores.startRestore(StartRestoreRequest.create(wish));
+      await expect(startRestore({ acknowledge: ['targetFree'] })).rejects.toMatchObject({ code: 'cluster_busy' });
+      await expect(service().backups.startBackup(wishFor(target.id))).rejects.toMatchObject({ code: 'cluster_busy' });
+    });
   });
 
   it('is known by the id that TiDB gave it too, where its names have no PD in common', async () => {

@@ -24,6 +24,7 @@ export interface Plan {
 /**
  * @param backup a good one
  * @param tidbClusterId the id that TiDB gave the target, decimal, where it is known
+ * @param otherPd PDs of its other registrations
  */
 export function planRestore(
   backup: Backup,
@@ -31,9 +32,10 @@ export function planRestore(
   options: RestoreOptions,
   now: Date,
   tidbClusterId?: string,
+  otherPd: readonly string[] = [],
 ): Plan {
   const source = sourceOf(backup);
-  const target = targetOf(cluster, tidbClusterId);
+  const target = targetOf(cluster, tidbClusterId, otherPd);
   return {
     hash: hashOf(source, target, options),
     source,
@@ -47,9 +49,10 @@ export function planRestore(
 function targetOf(
   { _id, pd, version, pool, tls, purpose = 'production', restore }: ClusterDocument,
   tidbClusterId: string | undefined,
+  otherPd: readonly string[],
 ): RestoreTarget {
   const strictLoss = restore?.strictLoss ?? false;
-  const known = tidbClusterId !== undefined && { tidbClusterId };
+  const known = { ...(otherPd.length > 0 && { otherPd }), ...(tidbClusterId !== undefined && { tidbClusterId }) };
   return { clusterId: _id, pd, ...known, version, pool, ...(tls && { tls }), purpose, strictLoss };
 }
 
@@ -71,8 +74,8 @@ export function sourceOf({ _id, clusterId, path, storage, result, target }: Back
 
 function hashOf(source: RestoreSource, target: RestoreTarget, options: RestoreOptions): string {
   const { storage, ...rest } = source;
-  // What a backup of the target told meanwhile makes no other cluster of it.
-  const { tidbClusterId: _, ...cluster } = target;
+  // What a backup of the target, or another registration of it, told meanwhile makes no other cluster of it.
+  const { tidbClusterId: _, otherPd: __, ...cluster } = target;
   const extra = Object.entries(options.extra).sort(([one], [other]) => (one < other ? -1 : 1));
   return createHash('sha256')
     .update(JSON.stringify([rest, storage.id, cluster, { ...options, extra }]))
@@ -95,7 +98,12 @@ function checksOf(backup: Backup, source: RestoreSource, target: RestoreTarget, 
       sizeBytes: BigInt(source.sizeBytes),
       tableChecksums: backup.target.brOptions?.checksum ?? false,
     },
-    target: { ...target, tidbClusterId: tidbClusterId ? BigInt(tidbClusterId) : undefined, newCollations: undefined },
+    target: {
+      ...target,
+      pd: [...target.pd, ...(target.otherPd ?? [])],
+      tidbClusterId: tidbClusterId ? BigInt(tidbClusterId) : undefined,
+      newCollations: undefined,
+    },
     brVersion: undefined,
     options: {
       ...{ withSystemTables, placementPolicies, rateLimit, filter, extra },

@@ -227,12 +227,15 @@ export function createRestoreStore(
 }
 
 /** A damaged record may lack any of it. */
-function isOne(cluster: RealCluster, { clusterId = '', pd, tidbClusterId }: Partial<RealCluster> = {}): boolean {
+function isOne(
+  cluster: RealCluster,
+  { clusterId = '', pd, otherPd, tidbClusterId }: Partial<RealCluster> = {},
+): boolean {
   if (clusterId === cluster.clusterId) return true;
-  return (
-    Array.isArray(pd) &&
-    whyOne(cluster, { clusterId, pd: pd.map(String), ...(tidbClusterId && { tidbClusterId }) }) !== undefined
-  );
+  if (!Array.isArray(pd)) return false;
+  const others = Array.isArray(otherPd) && { otherPd: otherPd.map(String) };
+  const id = tidbClusterId && { tidbClusterId };
+  return whyOne(cluster, { clusterId, pd: pd.map(String), ...others, ...id }) !== undefined;
 }
 
 /** How many are looked at: most of them may have taken no time to speak of. */

@@ -130,6 +130,8 @@ export interface RestoreSource {
 export interface RestoreTarget {
   readonly clusterId: string;
   readonly pd: readonly string[];
+  /** PDs of its other registrations when it was accepted; absent where there were none, and in records of earlier versions. */
+  readonly otherPd?: readonly string[];
   /** The id that TiDB gave it, decimal, where a backup of it tells. */
   readonly tidbClusterId?: string;
   readonly version: string;

@@ -11,6 +11,7 @@ import type {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, isTrashed } from '../backup.ts';
 import { strictestOf } from '../cluster-purpose.ts';
+import { otherPdOf } from '../real-cluster.ts';
 import type { ClusterDocument, Namesake } from '../registry-store.ts';
 import { type Estimate, estimateOf } from '../restore/estimate.ts';
 import { type Plan, type PlanCheck, planRestore as plan } from '../restore/plan.ts';
@@ -112,7 +113,8 @@ export async function findPlan(
     finished.tidbClusterIdOf(cluster, signal),
     registry.clusters.withPdOf(cluster, signal),
   ]);
-  return { plan: plan(backup, guarded(cluster, namesakes), wanted, now(), tidbClusterId), backup };
+  const otherPd = otherPdOf(cluster.pd, namesakes);
+  return { plan: plan(backup, guarded(cluster, namesakes), wanted, now(), tidbClusterId, otherPd), backup };
 }
 
 /** A cluster as the strictest of its registrations guards it: nobody gets round one of them by another name. */
