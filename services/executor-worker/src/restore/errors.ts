@@ -28,7 +28,6 @@ export interface ErrorRow {
 
 const REFUSED_ACCESS =
   /permission denied|PermissionDenied|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|Forbidden|AuthenticationFailed|AuthorizationFailure|status:? 403|StatusCode:? 403/;
-const NOT_THERE = /no such file|NoSuchKey|NoSuchBucket|BlobNotFound|ContainerNotFound|not exist|not found|404/;
 
 /** How often a wait for another restore is repeated before it counts as refused. */
 export const WAITS_BEFORE_REFUSAL = 3;
@@ -166,12 +165,6 @@ export const RESTORE_ERRORS: readonly ErrorRow[] = [
       'br does not understand how Tidemark called it: is the configured program a br of the version that it says?',
   },
   {
-    code: 'SOURCE_GONE',
-    class: 'refused',
-    when: new RegExp(`load backupmeta failed:.*(?:${NOT_THERE.source})`, 'i'),
-    message: 'There is no backup at this place in the storage any more.',
-  },
-  {
     code: 'STORAGE_REFUSED',
     class: 'refused',
     when: new RegExp(`load backupmeta failed:.*(?:${REFUSED_ACCESS.source})`, 'i'),
@@ -181,7 +174,8 @@ export const RESTORE_ERRORS: readonly ErrorRow[] = [
     code: 'SOURCE_AWAY',
     class: 'retry',
     when: /load backupmeta failed/,
-    message: 'The catalogue of the backup could not be read for a while.',
+    message:
+      'br could not read the catalogue of the backup, which its worker had read just before: the storage may have been away.',
     beforeChecks: 'always',
   },
   {
