@@ -11,7 +11,7 @@ import { MAX_SECRET_FILE_BYTES } from '@tidemark/limits/limits';
 import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { readFileWithinSync, whyUnread } from '@tidemark/service-kit/bounded-read';
 import type { Env } from '@tidemark/service-kit/env';
-import { openBackupFiles } from '@tidemark/storage/backup-files';
+import { type BackupFiles, openBackupFiles } from '@tidemark/storage/backup-files';
 import { UsageError } from './exit.ts';
 import { duration, size } from './text.ts';
 import type { Wanted } from './verify-options.ts';
@@ -65,6 +65,12 @@ export async function verify(wanted: Wanted, { env, say, tell, show, stop }: Ver
       },
     });
     show('');
+    if (report.verdict === 'absent' && !(await hasAny(files, stop))) {
+      say(
+        `Nothing lies at ${path}: is that the path of a backup${storage.location?.$case === 'local' ? ', and is the share mounted' : ''}?`,
+      );
+      return NOT_VERIFIED;
+    }
     const seconds = (performance.now() - startedAt) / 1_000;
     if (json) say(JSON.stringify(toJson(report, manifest, seconds, sample)));
     else tellReport(report, manifest, seconds, sample, say);
@@ -80,6 +86,11 @@ export async function verify(wanted: Wanted, { env, say, tell, show, stop }: Ver
     say(`The backup could not be verified: ${error.message}${so}`);
     return NOT_VERIFIED;
   }
+}
+
+async function hasAny(files: Pick<BackupFiles, 'list'>, stop: AbortSignal): Promise<boolean> {
+  for await (const _ of files.list(stop)) return true;
+  return false;
 }
 
 const found = ({ standing: { files, problemCount } }: Progress) =>

@@ -1,5 +1,15 @@
 import { execFile } from 'node:child_process';
-import { appendFileSync, existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sealOf, toSeal } from '@tidemark/backupmeta/seal';
 import { performTask } from '@tidemark/demo-br/demo-cluster-task';
@@ -108,6 +118,13 @@ describe('a backup', () => {
     const away = await runCli('verify', '--storage', `${tidemark.stack.storage}/nowhere`, '--path', filePath);
     expect(away).toMatchObject({ code: 2, errors: '' });
     expect(away.lines[0]).toMatch(/^The backup could not be verified: .*is it mounted\?/);
+    const notMounted = mkdtempSync(join(tmpdir(), 'tidemark-mount-'));
+    expect(await runCli('verify', '--storage', notMounted, '--path', filePath), 'an empty mount point').toEqual({
+      code: 2,
+      lines: [`Nothing lies at ${filePath}: is that the path of a backup, and is the share mounted?`],
+      errors: '',
+    });
+    rmSync(notMounted, { recursive: true });
     expect(await verify('--sample', '2')).toEqual({
       code: 2,
       lines: [],

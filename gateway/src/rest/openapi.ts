@@ -92,7 +92,7 @@ Every call needs a token in \`Authorization: Bearer <token>\`, but for those of 
 
 A good answer is \`{"code":0,"message":"OK","data":{…}}\`; lists have \`page\` beside it. A failure says so by its HTTP status and is \`{"code":<number>,"message":<sentence>,"data":{}}\` with a \`requestId\` and, where they help, \`details\`. Tell failures apart by status and number. \`429\` and \`503\` come with \`Retry-After\`, in seconds.
 
-Beyond what the schemas say, existing clients are forgiven much: a path may end in a slash; the body is read as JSON whatever its content type, and an empty one is an empty object; unknown fields are ignored; an empty string or \`null\` counts as left out, unless the field says what it means; whole numbers may be written as texts.
+Beyond what the schemas say, existing clients are forgiven much: a path may end in a slash; the body is read as JSON whatever its content type, and an empty one is an empty object; unknown fields are ignored, unless a call says otherwise; an empty string or \`null\` counts as left out, unless the field says what it means; whole numbers may be written as texts.
 
 Answers may gain fields: ignore those that you do not know.`;
 

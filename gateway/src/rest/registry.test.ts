@@ -56,6 +56,7 @@ it.each([
     { pd: PD, storageId: 'nfs', purpose: 'test', restore: { strictLoss: 'perhaps' } },
     ['purpose', 'restore.strictLoss'],
   ],
+  [{ pd: PD, storageId: 'nfs', restore: { strictloss: true } }, ['restore']],
 ])('registers no cluster from %j and names the bad fields', async (body, fields) => {
   const answer = await gateway.ask('PUT', `/clusters/${CLUSTER}`, { body });
   expectFailure(answer, 400, 10001);

@@ -66,6 +66,17 @@ it.each([
   },
 );
 
+it('a field that is not known is refused by its name, but for the call that other clients document', async () => {
+  const body = { ...wish, filtr: ['shop.orders'], ratelimit: 1, note: '' };
+  for (const path of ['/restores/plan', '/restores']) {
+    const answer = await gateway.ask('POST', path, { body });
+    expectFailure(answer, 400, 10001);
+    expect(badFields(answer), path).toEqual(['filtr', 'ratelimit']);
+  }
+  expect(gateway.calls).toEqual([]);
+  expect((await gateway.ask('POST', '/clusters/restore', { body })).status).toBe(200);
+});
+
 it.each([
   ['pointInTime', '2026-11-29T10:15:00+01:00'],
   ['dryRun', true],

@@ -1,5 +1,5 @@
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
-import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
+import { DEFAULT_PAGE_SIZE, MAX_QUOTED_NAME, MAX_VIOLATIONS } from '@tidemark/limits/limits';
 import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import type { FastifyInstance } from 'fastify';
 import { requireRestore } from '../calls/find-restore.ts';
@@ -22,7 +22,10 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
     path: '/restores/plan',
     operation: operations.planRestore,
     failureNumber: QUERY_FAILED,
-    toRequest: wishOf,
+    toRequest(read) {
+      refuseUnknown(read.request.body);
+      return wishOf(read);
+    },
     toView: ({ plan }) => ({ data: { ...(plan && { plan: toPlanView(plan) }) } }),
   });
   route(app, dependencies, {
@@ -30,7 +33,10 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
     path: '/restores',
     operation: operations.startRestore,
     failureNumber: CREATE_FAILED,
-    toRequest: startOf,
+    toRequest(read) {
+      refuseUnknown(read.request.body);
+      return startOf(read);
+    },
     toView(answer) {
       const { data } = restoreView(answer);
       const { id } = requireRestore(answer.restore);
@@ -192,6 +198,17 @@ function refuseNotTaken(body: unknown): void {
     .filter(([field]) => isGiven(given[field]))
     .map(([field, description]) => ({ field, description }));
   if (violations.length > 0) throw invalidArgument(violations);
+}
+
+/** A misspelt filter would restore the whole. The client that TiUniManager documents sends more, which is passed over. */
+function refuseUnknown(body: unknown): void {
+  const known = [...Object.keys(operations.startRestore.body.shape), ...Object.keys(NOT_TAKEN)];
+  const unknown = Object.entries(bodyObject(body)).filter(([field, value]) => !known.includes(field) && isGiven(value));
+  if (unknown.length === 0) return;
+  const description = `is not known: a restore has ${Object.keys(operations.startRestore.body.shape).join(', ')}`;
+  throw invalidArgument(
+    unknown.slice(0, MAX_VIOLATIONS).map(([field]) => ({ field: field.slice(0, MAX_QUOTED_NAME), description })),
+  );
 }
 
 /** Generated clients send what they leave out as nothing. */

@@ -55,6 +55,7 @@ describe('a worker', () => {
       state: RestoreState.RESTORE_STATE_SUCCEEDED,
       targetState: TargetState.TARGET_STATE_RESTORED,
       checksums: RestoreChecksums.RESTORE_CHECKSUMS_PROVEN,
+      progress: { percent: 100, remainingSeconds: 0 },
     });
     expect((await worker.ends(RestoreEndKind.RESTORE_END_KIND_SUCCEEDED)).standing).toBe(
       TaskStanding.TASK_STANDING_HELD,

@@ -45,7 +45,7 @@ const Body = z.object({
     '`production` by default. Into a `scratch` cluster operators restore too, and without having looked at a plan.',
   ),
   restore: z
-    .object(
+    .strictObject(
       {
         strictLoss: leftOut(flag()).describe(
           'After a worker was lost in the middle of a restore, nothing goes on until a person says that its host is dead; `false` by default.',

@@ -7,23 +7,23 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import type { Occupant } from '../backup-store.ts';
 import { registryChanged } from '../events.ts';
 import type { Dependencies } from './context.ts';
-import { unknownCluster } from './refusals.ts';
+import { calledFor, unknownCluster } from './refusals.ts';
 
 /** Forgets a cluster's registration, never its backups (must-not C10). */
 export function deleteCluster({ registry, store }: Dependencies) {
   return async (
     { id }: DeleteClusterRequest,
-    { caller, requestId, signal }: CallContext,
+    { caller, requestId, sees, signal }: CallContext,
   ): Promise<DeleteClusterResponse> => {
     const active = await store.findActive(id, signal);
-    if (active) throw inUse(id, active);
+    if (active) throw inUse(id, active, sees);
     if (!(await registry.clusters.delete(id))) throw unknownCluster(id);
     registryChanged('delete cluster', id, caller, requestId);
     return {};
   };
 }
 
-function inUse(clusterId: string, { backup, restore }: Occupant): AppError {
+function inUse(clusterId: string, { backup, restore }: Occupant, sees: CallContext['sees']): AppError {
   if (backup)
     return new AppError(
       'cluster_in_use',
@@ -32,10 +32,11 @@ function inUse(clusterId: string, { backup, restore }: Occupant): AppError {
         info: { clusterId, backupId: backup._id },
       },
     );
-  const { _id: restoreId, state, targetState } = restore;
+  const { state, targetState } = restore;
+  const { who, named } = calledFor(restore, sees);
   return new AppError(
     'cluster_in_use',
-    `Restore ${restoreId} has cluster ${clusterId} (${state}, target ${targetState}): cancel or release it first.`,
-    { info: { clusterId, restoreId } },
+    `${who} has cluster ${clusterId} (${state}, target ${targetState}): cancel or release it first.`,
+    { info: { clusterId, ...named } },
   );
 }

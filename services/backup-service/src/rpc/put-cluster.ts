@@ -20,7 +20,7 @@ import type { Restore } from '../restore/restore.ts';
 import { mayUseStorage } from '../storage-access.ts';
 import { isPool, isShortText, isVersion, validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
-import { unusableStorage } from './refusals.ts';
+import { calledFor, unusableStorage } from './refusals.ts';
 
 const DEFAULT_POOL = 'default';
 
@@ -49,7 +49,7 @@ export function putCluster({ registry, store, now }: Dependencies) {
       const pool = cluster.pool || DEFAULT_POOL;
       if (before && !(isSamePlace(before, cluster) && before.pool === pool)) {
         const { restore } = (await store.findActive(cluster.id, signal)) ?? {};
-        if (restore) throw heldInPlace(cluster.id, restore);
+        if (restore) throw heldInPlace(cluster.id, restore, sees);
       }
       if (limitedCaller && !(before && isSamePlace(before, cluster))) {
         // Who is limited to more clusters than a call can name seems to see all, also the one without a name.
@@ -123,11 +123,13 @@ function foreignPd(clusterId: string): AppError {
   );
 }
 
-function heldInPlace(clusterId: string, { _id: restoreId, state, targetState }: Restore): AppError {
+function heldInPlace(clusterId: string, restore: Restore, sees: CallContext['sees']): AppError {
+  const { state, targetState } = restore;
+  const { who, named } = calledFor(restore, sees);
   return new AppError(
     'cluster_in_use',
-    `Restore ${restoreId} has cluster ${clusterId} (${state}, target ${targetState}): its PD, TLS files and pool stay as they are until it is over. Cancel or release it first.`,
-    { info: { clusterId, restoreId } },
+    `${who} has cluster ${clusterId} (${state}, target ${targetState}): its PD, TLS files and pool stay as they are until it is over. Cancel or release it first.`,
+    { info: { clusterId, ...named } },
   );
 }
 

@@ -3,30 +3,41 @@ import { MAX_NAMED } from '@tidemark/limits/limits';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, type DeletionState, isBeingVerified, isPinned } from '../backup.ts';
 import type { Applied, Occupant } from '../backup-store.ts';
-import { isActive } from '../restore/restore.ts';
+import { isActive, type Restore } from '../restore/restore.ts';
 
 export function unknownBackup(id: string): AppError {
   return new AppError('backup_not_found', `There is no backup ${id}.`, { info: { backupId: id } });
 }
 
+/** How a restore is called to who sees its target; its id is for those who see the cluster of its backup, too. */
+export function calledFor(
+  { _id: restoreId, source }: Restore,
+  sees: CallContext['sees'],
+): { readonly who: string; readonly named: Readonly<Record<string, string>> } {
+  return sees(source.clusterId)
+    ? { who: `Restore ${restoreId}`, named: { restoreId } }
+    : { who: 'A restore of a backup of a cluster that you may not see', named: {} };
+}
+
 /** What wants a cluster that a backup or a restore has. */
-export function busy(clusterId: string, { backup, restore }: Occupant): AppError {
+export function busy(clusterId: string, { backup, restore }: Occupant, sees: CallContext['sees']): AppError {
   if (backup)
     return new AppError(
       'cluster_busy',
       `Cluster ${clusterId} already has an active backup, ${backup._id} (${backup.state}): wait for its end or cancel it.`,
       { info: { clusterId, backupId: backup._id, state: backup.state } },
     );
-  const info = { clusterId, restoreId: restore._id, state: restore.state, targetState: restore.targetState };
+  const { who, named } = calledFor(restore, sees);
+  const info = { clusterId, ...named, state: restore.state, targetState: restore.targetState };
   if (isActive(restore))
     return new AppError(
       'cluster_busy',
-      `Restore ${restore._id} into cluster ${clusterId} is under way (${restore.state}): wait for its end or cancel it.`,
+      `${who} into cluster ${clusterId} is under way (${restore.state}): wait for its end or cancel it.`,
       { info },
     );
   return new AppError(
     'target_needs_cleaning',
-    `Restore ${restore._id} ended in the middle (${restore.state}), and cluster ${clusterId} holds part of its data: resume it, or clean the cluster and release it.`,
+    `${who} ended in the middle (${restore.state}), and cluster ${clusterId} holds part of its data: resume it, or clean the cluster and release it.`,
     { info },
   );
 }

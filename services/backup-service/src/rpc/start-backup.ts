@@ -161,7 +161,7 @@ async function accept(dependencies: Dependencies, acceptance: Acceptance): Promi
       case 'activeKey': {
         const holder = await store.findActive(cluster._id, context.signal);
         if (holder?.backup?._id === id) return repeated(sameRequest(holder.backup, hash), publisher);
-        if (holder) throw busy(cluster._id, holder);
+        if (holder) throw busy(cluster._id, holder, isForRecord ? (one) => one === cluster._id : context.sees);
         break;
       }
     }

@@ -66,7 +66,7 @@ export function startRestore(dependencies: Dependencies) {
       case 'activeKey': {
         const holder = await store.findActive(clusterId, signal);
         if (holder?.restore?._id === id) return answer(sameRequest(holder.restore, hash));
-        if (holder) throw busy(clusterId, holder);
+        if (holder) throw busy(clusterId, holder, context.sees);
         break;
       }
     }

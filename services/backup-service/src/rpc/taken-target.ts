@@ -26,7 +26,7 @@ export async function whyTaken(
     restores.findUnclean(target, ownId, signal),
   ]);
   if (holder?.restore?._id === ownId && ownId !== '') return undefined;
-  if (holder) return busy(clusterId, holder);
+  if (holder) return busy(clusterId, holder, sees);
   if (elsewhere) return takenElsewhere(clusterId, elsewhere, sees);
   return unclean === undefined ? undefined : uncleanTarget(clusterId, unclean, sees);
 }

@@ -350,6 +350,11 @@ describe.each<readonly [error: string, kind: string, code: string]>([
   const failed =
     '[2026/11/30 05:01:21.787 +00:00] [INFO] [collector.go:225] ["Full Restore failed summary"] [total-ranges=0]\n';
 
+  it('tells once what br says of each try', () => {
+    const output = printed({ stdout: failed, stderr: `Error: ${error}; ${error}; ${error}\n` });
+    expect(endOfRestore(ended({ code: 1 }), output, known()).reason?.detail).toBe(error);
+  });
+
   it(`is ${kind}, under ${code}`, () => {
     const output = printed({ stdout: failed, stderr: `Error: ${error}\n` });
     const end = endOfRestore(ended({ code: 1 }), output, known());

@@ -93,7 +93,9 @@ export function endOfRestore(exit: BrExit, output: RestoreOutput, facts: Restore
       killed: false,
       sourceDamaged: false,
     };
-  const detail = output.error || output.errorLines.join('\n') || output.lastLines.slice(-LAST_LINES).join('\n');
+  const said = output.error || output.errorLines.join('\n') || output.lastLines.slice(-LAST_LINES).join('\n');
+  // br tells one error once for each try and each region.
+  const detail = [...new Set(said.split('; '))].join('; ');
   const killed = facts.started && exit.error === undefined && exit.code === undefined && exit.signal !== 'SIGTERM';
   return { ...toEnd(verdict, facts, detail), summary, checkpointLeft, killed };
 }

@@ -128,6 +128,7 @@ export function whole(restore: Restore, end: End, now: Date): Restore {
     needsCleaning: restore.needsCleaning || end.checkpointLeft === true,
     checksums: restore.attempts.some(mayHaveFoundAMismatch) ? 'unproven' : 'proven',
     result: end.result ? withRemark(end.result, canceling) : null,
+    progress: { step: '', speed: '', ...restore.progress, percent: 100, remainingSeconds: 0 },
   };
   return finish(restored, canceling ? 'Canceled' : 'Succeeded', now, null);
 }
