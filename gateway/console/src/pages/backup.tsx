@@ -18,7 +18,7 @@ import { Facts, Page, Section } from '../parts/page.tsx';
 import { Trouble } from '../parts/problem.tsx';
 import { Meter } from '../parts/progress.tsx';
 import { Table } from '../parts/table.tsx';
-import { Ago, At, TaskTime, Took } from '../parts/time.tsx';
+import { Ago, At, Lasted, TaskTime } from '../parts/time.tsx';
 import { VerifyDialog } from '../parts/verify-dialog.tsx';
 import { bytes, duration } from '../quantities.ts';
 import { mayAdminister, mayOperate } from '../session.ts';
@@ -251,7 +251,7 @@ function Attempts({ of }: { readonly of: readonly Attempt[] }) {
             ),
           },
           { name: 'Began', cell: ({ startTime }) => <At at={startTime} /> },
-          { name: 'Took', cell: ({ startTime, endTime }) => <Took from={startTime} to={endTime} /> },
+          { name: 'How long', cell: ({ startTime, endTime }) => <Lasted from={startTime} to={endTime} /> },
           {
             name: 'br',
             cell: ({ brVersion, argv }) => (

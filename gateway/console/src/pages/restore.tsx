@@ -14,7 +14,7 @@ import { Output } from '../parts/output.tsx';
 import { Facts, Page, Section } from '../parts/page.tsx';
 import { Meter } from '../parts/progress.tsx';
 import { Table } from '../parts/table.tsx';
-import { Ago, At, TaskTime, Took } from '../parts/time.tsx';
+import { Ago, At, Lasted, TaskTime } from '../parts/time.tsx';
 import { bytes, duration } from '../quantities.ts';
 import { actsOn, isOpen, phasesOf, type RestoreAct, sameAct } from '../restore-acts.ts';
 import { mayAdminister } from '../session.ts';
@@ -223,7 +223,7 @@ function Attempts({ of }: { readonly of: readonly RestoreAttempt[] }) {
             ),
           },
           { name: 'Began', cell: ({ startTime }) => <At at={startTime} /> },
-          { name: 'Took', cell: ({ startTime, endTime }) => <Took from={startTime} to={endTime} /> },
+          { name: 'How long', cell: ({ startTime, endTime }) => <Lasted from={startTime} to={endTime} /> },
         ]}
       />
     </Section>

@@ -106,9 +106,9 @@ export function For({ from }: { readonly from: Timestamp | undefined }) {
   return from ? <>for {duration((moment - timestampMs(from)) / 1_000)}</> : null;
 }
 
-/** How long an attempt took, or has taken by now. */
-export function Took({ from, to }: { readonly from: Timestamp | undefined; readonly to: Timestamp | undefined }) {
-  const moment = useMoment();
+/** How long an attempt took, or for how long it is at work. */
+export function Lasted({ from, to }: { readonly from: Timestamp | undefined; readonly to: Timestamp | undefined }) {
   if (!from) return <span class="muted">–</span>;
-  return <>{duration(((to ? timestampMs(to) : moment) - timestampMs(from)) / 1_000)}</>;
+  if (!to) return <For from={from} />;
+  return <>{duration((timestampMs(to) - timestampMs(from)) / 1_000)}</>;
 }
