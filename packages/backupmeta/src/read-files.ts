@@ -105,7 +105,36 @@ export async function readFiles(
     }),
   );
   for (const result of await Promise.allSettled(workers)) if (result.status === 'rejected') throw ending.signal.reason;
-  return standing;
+  const meter: Meter = { add: (bytes) => pace(bytes, signal), takeBack: () => undefined };
+  return lookAgain(standing, walk, { files, decrypt, meter, signal });
+}
+
+/**
+ * Looks once more for the files that were missing, of which an earlier try may have told: what is there by now was only away, and is judged by
+ * what it holds.
+ *
+ * @throws AppError `unavailable` where there were more of them than are named
+ */
+async function lookAgain(standing: Standing, walk: Reading['walk'], judging: Judging): Promise<Standing> {
+  const { problems, problemCount } = standing;
+  const missing = new Set(problems.filter(({ kind }) => kind === 'missing').map(({ name }) => name));
+  if (missing.size === 0) return standing;
+  const back = new Map<string, Judged>();
+  for await (const file of walk()) {
+    if (!missing.delete(file.name)) continue;
+    const judged = await judge(file, judging);
+    if (judged.problem?.kind !== 'missing') back.set(file.name, judged);
+  }
+  const [first] = back.keys();
+  if (first === undefined) return standing;
+  if (problemCount > problems.length)
+    throw new AppError('unavailable', `The backup changed while it was verified: ${first} was missing, and is there.`);
+  const left = problems.flatMap((problem) => {
+    const judged = back.get(problem.name);
+    return judged ? (judged.problem ?? []) : problem;
+  });
+  const bytes = [...back.values()].reduce((sum, judged) => sum + judged.bytes, standing.bytes);
+  return { ...standing, bytes, problems: left, problemCount: left.length };
 }
 
 function advance(standing: Standing, judged: Judged | undefined): Standing {

@@ -62,6 +62,25 @@ describe.each([
     expect(await verify({ level: 'meta' })).toMatchObject({ verdict: 'good', filesRead: 1 });
   });
 
+  it('looks again for what was missing in an earlier try', async () => {
+    await put('2/b_write.sst', 'rows of B');
+    await files.remove(['2/c_write.sst'], signal);
+    const missing = ['1/a_write.sst', '2/b_write.sst', '2/c_write.sst'].map((name) => {
+      return { kind: 'missing', name, why: `${name} is missing` } as const;
+    });
+    const from = { next: 1_000, files: 5, bytes: 0, problems: missing, problemCount: 3 };
+    expect(await verify({ from, level: 'bytes' })).toMatchObject({
+      verdict: 'damaged',
+      problemCount: 2,
+      problems: [{ kind: 'content', name: '2/b_write.sst' }, missing[2]],
+      bytesRead: 18,
+    });
+    await put('2/b_write.sst', DATA['2/b_write.sst'] ?? '');
+    await put('2/c_write.sst', DATA['2/c_write.sst'] ?? '');
+    expect(await verify({ from })).toMatchObject({ verdict: 'good', problems: [], problemCount: 0 });
+    await expect(verify({ from: { ...from, problemCount: 4 } })).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
   it('tells a changed byte, a missing file, a longer file and a swapped pair apart, and names each', async () => {
     await put('1/a_write.sst', 'rows of A');
     await put('1/a_default.sst', 'values of a, and more');
