@@ -626,7 +626,7 @@ describe.skipIf(typeof found === 'string')('a fleet', () => {
       .locator('.verdicts')
       .getByRole('link', { name: /In time/ })
       .click();
-    await expect.poll(() => heading(page).textContent()).toContain('of these');
+    await expect.poll(() => heading(page).textContent()).toBe('This cluster is safe');
     await page.getByRole('link', { name: 'Without the verdict inTime' }).click();
     await page.getByLabel(/Only clusters with this/).fill('');
     await page.getByRole('button', { name: 'Filter' }).click();
