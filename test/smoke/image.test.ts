@@ -80,6 +80,9 @@ function isIgnored(path: string): boolean {
   return last !== undefined && !last.startsWith('!');
 }
 
+/** A build is much work for a machine that is busy. */
+const BUILD_MS = 180_000;
+
 describe('the image', () => {
   let folder: string;
   beforeEach(() => {
@@ -111,7 +114,7 @@ describe('the image', () => {
     expect(set).toContain(V8_OPTIONS.join(' '));
   });
 
-  it('has the console, built in a stage of its own', async () => {
+  it('has the console, built in a stage of its own', { timeout: BUILD_MS }, async () => {
     const stage = all.slice(0, begin);
     const [, from = '', to] =
       / (\S+) (\S+)$/.exec(all.find(({ rest }) => rest.startsWith('--from='))?.rest ?? '') ?? [];
@@ -124,7 +127,7 @@ describe('the image', () => {
     expect(built.filter((name) => name.endsWith('.js.br')).length).toBeGreaterThan(0);
   });
 
-  it.each(SERVICES)('of %s holds everything that it needs to start', async (service) => {
+  it.each(SERVICES)('of %s holds everything that it needs to start', { timeout: BUILD_MS }, async (service) => {
     copyInto(folder, copies);
     const env = environmentIn(service);
     const options = { cwd: folder, env };

@@ -28,7 +28,7 @@ describe('a worker that is handed a backup by a stranger', () => {
   );
 
   it.each([local('/'), local('/mnt/../etc'), s3('b?endpoint=http://evil'), s3('b/c'), s3('evil@b')])(
-    'starts nothing in a storage that is another than it says: %j',
+    'starts nothing in a storage that is another than it says: $location.value',
     (storage) => expect(() => requireSoundPlace({ storage, path: 'a/b' })).toThrow(/refuses .*storage must/),
   );
 
