@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { sealedBackup } from '@tidemark/backupmeta/testing/sealed-backup';
 import { BackupMeta } from '@tidemark/protocol/br/backup';
@@ -121,6 +121,13 @@ describe('a granted restore', () => {
     expect(await run('echo up', { announce })).toBe('lost');
     expect(worker.told).toEqual([]);
     expect(worker.kept()).toEqual([]);
+  });
+
+  it('looks again before it calls its source damaged: a folder may be moved away and back', async () => {
+    const [folder, elsewhere] = [join(worker.root, 'storage', 'nfs', 'c1'), join(worker.root, 'elsewhere')];
+    renameSync(folder, elsewhere);
+    const pause = async () => renameSync(elsewhere, folder);
+    expect(await run(SUCCEEDS, { pause })).toBe('succeeded');
   });
 
   it('is refused where a file of its source is missing, before br is started', async () => {

@@ -19,6 +19,7 @@ import { AppError } from '@tidemark/errors/app-error';
 import type { RestoreRef, StorageMarker } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { withTimeout } from '@tidemark/service-kit/abort';
+import { sleep } from '@tidemark/service-kit/backoff';
 import type { Env } from '@tidemark/service-kit/env';
 import type { Timing } from '@tidemark/service-kit/timing';
 import { secretsOf, storageCredentials } from '@tidemark/storage/credentials';
@@ -107,6 +108,8 @@ export interface RestoreTaskDependencies {
   /** Aborts when this worker is to stop. */
   readonly drain: AbortSignal;
   readonly lookAtTarget: LookAtTarget;
+  /** Waits before a source that looks damaged is looked at once more; some seconds when left out. @throws the reason of the signal */
+  readonly pause?: (signal: AbortSignal) => Promise<void>;
   /** Starts bringing what `br` prints to backup-service. */
   startRecorder(): OutputRecorder;
 }
@@ -129,6 +132,7 @@ interface Outcome {
 /** A large backup on an object store takes a request for each thousand of its files. */
 const LOOK_MS = 15 * 60_000;
 const AWAY_SECONDS = 60;
+const LOOK_AGAIN_MS = 5_000;
 /** So often a restore is left to another worker that one cannot run. */
 const WAITS_FOR_ANOTHER = 10;
 
@@ -246,7 +250,11 @@ async function run(
   const files = await knownFilesIn(known(grant), stored, source.path);
   const { manifestKeys, signed, unsoundAccepted } = grant;
   const placed = { files, path: source.path, manifestKeys, signed, unsoundAccepted };
-  const found = await checkSource(placed, { tso, tidbClusterId }, { decrypt, limit }, signal);
+  const lookAtSource = () => checkSource(placed, { tso, tidbClusterId }, { decrypt, limit }, signal);
+  const first = await lookAtSource();
+  // Somebody may move folders about, and a verdict stays on the record of the backup.
+  const { pause = (asked) => sleep(LOOK_AGAIN_MS, asked) } = dependencies;
+  const found = first.kind === 'unfit' && first.damaged ? await pause(signal).then(lookAtSource) : first;
   // What is missing where another share is mounted, or none, says nothing of the backup.
   if (found.kind === 'unfit') await requireKnown(known(grant), stored, { signal });
   reach.worked(grant.storageDigest);

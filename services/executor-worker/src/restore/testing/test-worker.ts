@@ -23,6 +23,8 @@ export interface RunSettings {
   readonly announce?: GrantedRestore['lease']['announce'];
   /** Of the backup. */
   readonly path?: string;
+  /** Before a source that looks damaged is looked at again; no time when left out. */
+  readonly pause?: NonNullable<RestoreTaskDependencies['pause']>;
 }
 
 /** A report to backup-service. */
@@ -86,6 +88,7 @@ export async function openTestWorker() {
       answer = 'held',
       announce,
       path = 'nfs/c1/p',
+      pause = async () => undefined,
     }: RunSettings): Promise<string> {
       const report = (how: Told['how']) => async (end: RestoreEnd) => {
         told.push({ how, end });
@@ -143,6 +146,7 @@ export async function openTestWorker() {
         reach: { failed: (_, digest) => void unreached.push(digest), worked: () => undefined },
         drain: signals.drain.signal,
         lookAtTarget,
+        pause,
         startRecorder: () => ({
           push(chunk) {
             printed += chunk;
