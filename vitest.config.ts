@@ -66,8 +66,8 @@ export default defineConfig({
     teardownTimeout: 30_000,
     // As test/wait-longer.ts says of waits.
     expect: { poll: { timeout: 30_000 } },
-    // Twice as many as there are: most of them wait for processes, windows and leases.
-    maxWorkers: 4,
+    // One more than there are: most of them wait for processes, windows and leases. With two more each takes so long that some miss their times.
+    maxWorkers: 3,
     reporters: ['default'],
     // What the code under test logs is shown when it is asked for: TIDEMARK_LOG_LEVEL=info npm test -- part-of-a-name
     env: { TIDEMARK_LOG_LEVEL: process.env.TIDEMARK_LOG_LEVEL ?? 'silent' },

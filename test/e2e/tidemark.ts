@@ -213,7 +213,7 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
     if (!data.backup) throw new Error(message);
     return data.backup;
   };
-  const until: Tidemark['until'] = async (backupId, wanted, seconds = 30) => {
+  const until: Tidemark['until'] = async (backupId, wanted, seconds = 50) => {
     let last: BackupRecord | undefined;
     try {
       return await vi.waitFor(

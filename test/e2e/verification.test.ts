@@ -37,7 +37,7 @@ describe('a verification', () => {
     const answer = await tidemark.call('POST', `/backups/${id}/verify`, body);
     expect(answer.code, answer.message).toBe(0);
   };
-  const untilVerified = ({ id }: BackupRecord, state: string, seconds = 30) =>
+  const untilVerified = ({ id }: BackupRecord, state: string, seconds = 50) =>
     tidemark.until(id, ({ verification }) => verification?.state === state, seconds);
   const dataFiles = ({ filePath }: BackupRecord) =>
     readdirSync(inStorage(filePath), { recursive: true, encoding: 'utf8' })
