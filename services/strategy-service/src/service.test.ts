@@ -1,74 +1,37 @@
 import { randomUUID } from 'node:crypto';
-import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { VerificationLevel } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { BrOptions } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { type PlanServiceServer, PlanServiceService } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
 import {
   ListStrategiesRequest,
   SaveFleetStrategyRequest,
   SaveStrategyRequest,
-  SearchStrategiesRequest,
-  type StrategyServiceServer,
-  StrategyServiceService,
   VerificationRule,
   WindowEnd,
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
-import { createServiceClient } from '@tidemark/service-kit/grpc/client';
-import { MongoClient, MongoNetworkError } from 'mongodb';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
-import { toConfig } from './config.ts';
-import { createFleetStore } from './fleet-store.ts';
-import { type RunningStrategyService, startStrategyService } from './service.ts';
-import { type RegistryPeer, serveRegistry } from './testing/registry-peer.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { runningService, type TestService } from './testing/running-service.ts';
 
 const ALL_DAYS = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
 
 describe('strategy-service', () => {
-  const database = `test-${randomUUID()}`;
-  const stack = new AsyncDisposableStack();
-  let service: RunningStrategyService;
-  let registry: RegistryPeer;
+  let service: TestService;
   let clusterId: string;
 
   beforeAll(async () => {
-    registry = stack.use(await serveRegistry());
-    service = stack.use(
-      await startStrategyService(
-        toConfig({
-          TIDEMARK_PORT: '0',
-          TIDEMARK_OPERATIONS_PORT: '0',
-          TIDEMARK_MONGODB_URL: inject('mongodbUrl'),
-          TIDEMARK_MONGODB_DATABASE: database,
-          TIDEMARK_BACKUP_SERVICE: registry.address,
-          TIDEMARK_TIME_ZONE: 'Asia/Tokyo',
-        }),
-      ),
-    );
-    await vi.waitFor(
-      async () => expect((await fetch(`http://127.0.0.1:${service.operationsPort}/readyz`)).status).toBe(200),
-      { timeout: 20_000 },
-    );
+    service = await runningService();
   });
-  afterAll(async () => {
-    await stack.disposeAsync();
-    const mongo = new MongoClient(inject('mongodbUrl'));
-    await dropTestDatabase(mongo.db(database));
-    await mongo.close();
-  });
+  afterAll(() => service[Symbol.asyncDispose]());
   beforeEach(() => {
     clusterId = `c-${randomUUID().slice(0, 8)}`;
   });
 
-  const options = () => ({ address: `127.0.0.1:${service.port}`, token: undefined });
-  const strategies = () => stack.use(createServiceClient<StrategyServiceServer>(StrategyServiceService, options()));
-  const plans = () => stack.use(createServiceClient<PlanServiceServer>(PlanServiceService, options()));
+  const strategies = () => service.strategies;
+  const plans = () => service.plans;
   const save = async (fields: Partial<SaveStrategyRequest>) => {
     const { strategy } = await strategies().saveStrategy(SaveStrategyRequest.create({ clusterId, ...fields }));
     if (!strategy) throw new Error('no strategy was answered');
     return strategy;
   };
-  const search = (text: string, fields: Partial<SearchStrategiesRequest> = {}) =>
-    strategies().searchStrategies(SearchStrategiesRequest.create({ text, ...fields }));
   const openNow = () => {
     const hour = new Date().getUTCHours();
     return `${hour}:00-${hour}:00`;
@@ -436,83 +399,6 @@ describe('strategy-service', () => {
     expect((await save({ paused: true, revision: edited.revision })).paused).toBe(true);
   });
 
-  describe('a save of a strategy for labels', () => {
-    const name = () => `of-${clusterId}`;
-    const saveFleet = async (fields: Partial<SaveFleetStrategyRequest>) => {
-      const request = SaveFleetStrategyRequest.create({ name: name(), ...fields });
-      return (await strategies().saveFleetStrategy(request)).fleetStrategy;
-    };
-    const stored = async () => (await strategies().getFleetStrategy({ name: name() })).fleetStrategy;
-    const NONE = { code: 'strategy_not_found' };
-    const wrong = (field: string) => ({ details: { fields: [{ field }] } });
-
-    it('is answered by a dry run, which stores nothing', async () => {
-      const dryRun = (fields: Partial<SaveFleetStrategyRequest>) => saveFleet({ validateOnly: true, ...fields });
-      const selector = { only: clusterId };
-      expect(await dryRun({ selector, days: ' friday', period: '1:00-2:00' })).toMatchObject({
-        ...{ name: name(), days: ['Friday'], revision: 1n, clusters: 0 },
-      });
-      await expect(dryRun({ days: 'Friday' })).rejects.toMatchObject(wrong('strategy.selector'));
-      await expect(stored()).rejects.toMatchObject(NONE);
-      await saveFleet({ selector, days: 'Monday' });
-      expect(await dryRun({ priority: 3 })).toMatchObject({ priority: 3, revision: 2n, days: ['Monday'] });
-      await expect(dryRun({ rule: 'nightly' })).rejects.toMatchObject(wrong('strategy.rule'));
-      expect(await stored()).toMatchObject({ priority: 0, revision: 1n });
-    });
-
-    it('is told what is wrong with its fields before its storage is looked for, which must be there', async () => {
-      registry.closed.add('gone');
-      const save = (fields: Partial<SaveFleetStrategyRequest>) => saveFleet({ storageId: 'gone', ...fields });
-      const selector = { only: clusterId };
-      await expect(save({ selector, days: 'Fryday' })).rejects.toMatchObject(wrong('strategy.backupDate'));
-      await expect(save({ days: 'Friday' })).rejects.toMatchObject(wrong('strategy.selector'));
-      await expect(save({ selector })).rejects.toMatchObject({ code: 'storage_not_found' });
-      await expect(stored()).rejects.toMatchObject(NONE);
-    });
-
-    it('holds for the revision that it names: of two that edit one state, one is told', async () => {
-      const both = (revision: bigint) => {
-        const saves = [1, 2].map((priority) => saveFleet({ selector: { only: clusterId }, priority, revision }));
-        return Promise.allSettled(saves);
-      };
-      for (const revision of [0n, 1n]) {
-        const outcomes = await both(revision);
-        expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-        expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
-          reason: { code: 'revision_changed', details: { info: { revision: String(revision + 1n) } } },
-        });
-      }
-      const late = { revision: 1n, validateOnly: true };
-      await expect(saveFleet(late)).rejects.toMatchObject({ code: 'revision_changed' });
-      expect((await saveFleet({ revision: 2n }))?.revision).toBe(3n);
-    });
-
-    it('is done once where the database took it and its answer was lost', async () => {
-      await saveFleet({ selector: { only: clusterId } });
-      await using mongo = new MongoClient(inject('mongodbUrl'));
-      const db = mongo.db(database);
-      const collection = (wanted: string) => {
-        const real = db.collection(wanted);
-        const updateOne = async (...update: Parameters<typeof real.updateOne>) => {
-          await real.updateOne(...update);
-          throw new MongoNetworkError('The connection broke off.');
-        };
-        return Object.assign(Object.create(real), { updateOne }) as typeof real;
-      };
-      let asked = 0;
-      const changed = await createFleetStore(Object.assign(Object.create(db), { collection })).change(
-        name(),
-        (before) => {
-          asked += 1;
-          return before && { ...before, priority: 7, revision: before.revision + 1, savedIn: 'this call' };
-        },
-        AbortSignal.timeout(30_000),
-      );
-      expect([asked, changed]).toMatchObject([1, { priority: 7, revision: 2 }]);
-      expect(await stored()).toMatchObject({ priority: 7, revision: 2n });
-    });
-  });
-
   it('lists rules in pages, of some clusters, and those with a retention', async () => {
     const retention = { ...NOTHING, keepLast: 1 };
     for (const rule of ['a', 'b', 'c']) await save({ rule, days: 'Monday', ...(rule !== 'b' && { retention }) });
@@ -577,40 +463,5 @@ describe('strategy-service', () => {
     const { resumedAt } = await save({ paused: false });
     expect(Math.abs(Date.now() - Number(resumedAt))).toBeLessThan(60_000);
     expect((await save({ period: '2:00-3:00' })).resumedAt).toEqual(resumedAt);
-  });
-
-  describe('searching', () => {
-    it('finds rules and strategies for labels by the beginning of their names, what is the text itself first', async () => {
-      const days = 'Monday';
-      await save({ rule: 'dusk', days, period: '1:00-2:00' });
-      await save({ rule: 'dusk-2', days, period: '2:00-3:00', paused: true });
-      await save({ rule: 'default', days });
-      const fleet = { name: 'dusk-all', selector: { env: 'prod' }, days, period: '3:00-4:00' };
-      await strategies().saveFleetStrategy(SaveFleetStrategyRequest.create(fleet));
-
-      const { hits, more } = await search('dusk', { withFleetStrategies: true });
-      expect(hits.map(({ id, clusterId, title, exact }) => [id, clusterId, title, exact])).toEqual([
-        ['dusk-all', '', 'Monday 3:00-4:00, for env=prod', false],
-        ['dusk', clusterId, 'Monday 1:00-2:00', true],
-        ['dusk-2', clusterId, 'Monday 2:00-3:00, paused', false],
-      ]);
-      expect(more).toBe(false);
-      const idsOf = async (...asked: Parameters<typeof search>) => (await search(...asked)).hits.map(({ id }) => id);
-      expect(await idsOf('dusk', { clusterIds: [clusterId] })).toEqual(['dusk', 'dusk-2']);
-      expect(await idsOf('dusk', { clusterIds: ['another'] })).toEqual([]);
-      for (const text of ['de', 'default'])
-        for (const clusterIds of [[], [clusterId]]) expect(await idsOf(text, { clusterIds })).toEqual([]);
-      for (const text of ['.*', '$ne', 'dusk$']) expect(await idsOf(text, { withFleetStrategies: true })).toEqual([]);
-      await strategies().deleteFleetStrategy({ name: fleet.name });
-    });
-
-    it('leaves out a rule that cannot be read', async () => {
-      await save({ rule: 'dawn', days: 'Monday' });
-      await save({ rule: 'dawn-2', days: 'Monday' });
-      const mongo = stack.adopt(new MongoClient(inject('mongodbUrl')), (client) => client.close());
-      const rules = mongo.db(database).collection<{ _id: string }>('strategies');
-      await rules.updateOne({ _id: `${clusterId}:dawn` }, { $set: { days: 'Monday' } });
-      expect((await search('dawn')).hits.map(({ id }) => id)).toEqual(['dawn-2']);
-    });
   });
 });
