@@ -38,6 +38,8 @@ export interface BenchContext {
   readonly signal: AbortSignal;
   readonly mongodbUrl: string;
   readonly amqpUrl: string;
+  /** Whether the database is one of the run, which is gone after it: then nothing need be dropped, which some are slow at. */
+  readonly mongodbIsPrivate: boolean;
   /** Tells people what takes time. */
   say(line: string): void;
   /** A new, empty database of the run; its name begins with `bench-`. */

@@ -4,21 +4,19 @@ import type { MongoClient } from 'mongodb';
 import type { BenchContext } from './benchmark.ts';
 
 /** What all benchmarks of a run share. */
-export type Run = Pick<BenchContext, 'quick' | 'signal' | 'mongodbUrl' | 'amqpUrl' | 'say'> & {
+export type Run = Pick<BenchContext, 'quick' | 'signal' | 'mongodbUrl' | 'amqpUrl' | 'mongodbIsPrivate' | 'say'> & {
   readonly client: MongoClient;
-  /** Whether the server and its data are gone after the run, so that nothing need be dropped: some are slow at it. */
-  readonly mongodbIsPrivate: boolean;
 };
 
 /** A context for one benchmark; disposing it takes down all that was opened through it, the last first. */
-export function openContext({ client, mongodbIsPrivate, ...run }: Run): BenchContext & AsyncDisposable {
+export function openContext({ client, ...run }: Run): BenchContext & AsyncDisposable {
   const resources = new AsyncDisposableStack();
   return {
     ...run,
     use: (resource) => resources.use(resource),
     database() {
       const name = `bench-${Math.random().toString(36).slice(2, 10)}`;
-      if (!mongodbIsPrivate) resources.defer(async () => void (await client.db(name).dropDatabase()));
+      if (!run.mongodbIsPrivate) resources.defer(async () => void (await client.db(name).dropDatabase()));
       return client.db(name);
     },
     async processes({ databaseName: name }, options) {

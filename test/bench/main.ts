@@ -3,7 +3,8 @@
  *
  * 1. A signal, a closed terminal, or the end of the process that started this one stops what is measured at its next
  *    step and takes everything down; only a second Ctrl-C, at least a second later, ends at once.
- * 2. Nothing is left: databases are dropped, processes ended, and data folders removed.
+ * 2. A benchmark that fails ends none of the others, is named at the end, and makes the exit code 1.
+ * 3. Nothing is left: databases are dropped, processes ended, and data folders removed.
  */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { claimDataFolder } from '@tidemark/local-stack/data-folder';
@@ -95,14 +96,28 @@ async function runAll(benchmarks: readonly Benchmark[], { quick, json }: BenchOp
   };
   const results: Result[] = [];
   for (const benchmark of benchmarks) {
-    const result = await runOne(benchmark, run);
+    const result = await resultOf(benchmark, run);
+    if (!result) continue;
     results.push(result);
     process.stdout.write(`\n${result.name}: ${result.what}\n\n${table(result.figures)}\n`);
     // After each, so that what was measured is not lost with what failed later.
     if (json !== undefined) writeFileSync(json, `${JSON.stringify({ ...head, results }, null, 2)}\n`);
   }
   const missed = results.flatMap(({ figures }) => figures).filter((figure) => isMet(figure) === false);
-  return missed.length > 0 ? 1 : 0;
+  const failed = benchmarks.filter(({ name }) => results.every((result) => result.name !== name));
+  if (failed.length > 0) say(`Without figures: ${failed.map(({ name }) => name).join(', ')}`);
+  return missed.length + failed.length > 0 ? 1 : 0;
+}
+
+/** Undefined where it failed, which ends none of the others. */
+async function resultOf(benchmark: Benchmark, run: Run): Promise<Result | undefined> {
+  try {
+    return await runOne(benchmark, run);
+  } catch (error) {
+    if (run.signal.aborted) throw error;
+    process.stderr.write(`\n${benchmark.name} failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    return undefined;
+  }
 }
 
 async function runOne(benchmark: Benchmark, run: Run): Promise<Result> {

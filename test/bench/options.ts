@@ -25,7 +25,7 @@ Environment
   TIDEMARK_AMQP_URL, TIDEMARK_MONGODB_URL (or ..._FILE)   servers to use instead of private ones; everything is
                                                           done in databases named bench-..., which are dropped
 
-Ctrl-C stops cleanly. A target that was missed makes the exit code 1.
+Ctrl-C stops cleanly. A target that was missed, or a benchmark that failed, makes the exit code 1.
 `;
 
 const SPEC = {
