@@ -1,5 +1,5 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -19,11 +19,9 @@ function filters(): string[] {
   return words.filter((word, index) => !word.startsWith('-') && !/^-[^=]*$/.test(words[index - 1] ?? ''));
 }
 
-/** Whether an argument asks for a file by a part of its name. */
+/** Whether an argument asks for this very file; one that names a folder does not. */
 function isNamed(file: string): boolean {
-  return process.argv
-    .slice(2)
-    .some((argument) => !argument.startsWith('-') && argument !== 'run' && file.includes(argument));
+  return filters().some((filter) => file.includes(filter) && basename(file).includes(basename(filter)));
 }
 
 /** Whether a file asks for a server's URL, itself or through a file that it imports by a relative path. */

@@ -31,9 +31,10 @@ const CHECKS = [
   'unsupported_method',
   'ignored_auth',
 ];
-const EXAMPLES = Number(process.env.TIDEMARK_FUZZ_EXAMPLES ?? 2);
 /** All phases take five minutes on two cores. */
-const PHASES = process.env.TIDEMARK_LONG_TESTS === '1' ? 'examples,coverage,fuzzing,stateful' : 'examples,fuzzing';
+const IS_LONG = process.env.TIDEMARK_LONG_TESTS === '1';
+const EXAMPLES = Number(process.env.TIDEMARK_FUZZ_EXAMPLES ?? (IS_LONG ? 2 : 1));
+const PHASES = IS_LONG ? 'examples,coverage,fuzzing,stateful' : 'examples,fuzzing';
 /** Where no worker is, a check waits 30 s for one: it gets only what is refused at once. */
 const SLOW = 'checkStorage';
 /** Being overloaded is an answer of its own, and the log tells whether a 503 was that. */
