@@ -287,6 +287,25 @@ describe('waiting', () => {
     expect(stderr).toContain(`The backup goes on without you:\n  tidemark backup watch ${BACKUP}\n`);
   });
 
+  it('says how to go on where the token is revoked meanwhile, with exit code 4', async () => {
+    let streams = 0;
+    line.answers[EVENTS] = (_, response) => {
+      streams += 1;
+      if (streams > 1) fail(response, 401, 'The token is not known.');
+      else {
+        events(response)('backup', running(10));
+        response.end();
+      }
+      return undefined;
+    };
+    expect(await line.run(START)).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining(
+        `The token is not known. The backup goes on without you:\n  tidemark backup watch ${BACKUP}`,
+      ),
+    });
+  });
+
   it('leaves the backup running at Ctrl-C, and says with which command to go on', async () => {
     line.answers[EVENTS] = (_, response) => {
       events(response)('backup', running(10));

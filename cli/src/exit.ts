@@ -6,6 +6,8 @@ export const EXIT = {
   unreachable: 3,
   denied: 4,
   timedOut: 5,
+  /** By the convention of sysexits.h, of a fault of the program itself. */
+  broken: 70,
   /** By convention, of what Ctrl-C ended. */
   interrupted: 130,
 } as const;

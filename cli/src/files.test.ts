@@ -73,6 +73,7 @@ describe('a file with a mistake', () => {
       /^fleet\.yaml:3: type must be one of azure, gcs, local, s3/,
     ],
     ['YAML that is none', 'kind: Cluster\nid: [a\n', /^fleet\.yaml:\d: /],
+    ['an alias without an end', `&a\n${CLUSTER.replace('{env: prod}', '*a')}`, /^fleet\.yaml:\d: an alias/],
     ['a list', '- kind: Cluster\n', /^fleet\.yaml:1: it must be a mapping/],
     ['one thing twice', `${CLUSTER}---\n${CLUSTER}`, /^fleet\.yaml:9: Cluster orders stands in fleet\.yaml:1 already/],
     ['a revision that is none', `${CLUSTER}revision: -1\n`, /^fleet\.yaml:8: revision must be a whole number/],

@@ -3,7 +3,7 @@
  *
  * F1 A stream that ends or breaks off before the record is over is opened again, with growing pauses. Each says how things stand first.
  * F2 It gives up once nothing came for the patience, counted from the last sign of life; a heartbeat is one.
- * F3 Neither giving up nor Ctrl-C nor the time limit changes anything at the server: each says how to go on.
+ * F3 Neither giving up nor Ctrl-C nor the time limit nor the end of the token changes anything at the server: each says how to go on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MAX_ANSWER_BYTES } from '@tidemark/limits/limits';
@@ -64,11 +64,13 @@ export async function follow<One>(followed: Followed<One>, session: Session, lim
   };
   let heardAt = performance.now();
   let isAway = false;
+  let wasHeard = false;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     try {
       const hear = () => {
         if (isAway) session.tell('Tidemark answers again.');
         isAway = false;
+        wasHeard = true;
         heardAt = performance.now();
         pause = FIRST_PAUSE_MS;
       };
@@ -80,6 +82,8 @@ export async function follow<One>(followed: Followed<One>, session: Session, lim
     } catch (error) {
       if (session.stop.aborted) throw goOn('No longer waiting.', EXIT.interrupted, error);
       if (over?.aborted) throw goOn(`Not over after ${duration(timeout ?? 0)}.`, EXIT.timedOut, error);
+      if (error instanceof ApiError && error.exitCode === EXIT.denied && wasHeard)
+        throw goOn(error.message, error.exitCode, error);
       if (!isPassing(error)) throw error;
       if (performance.now() - heardAt >= patienceMs)
         throw goOn(`Tidemark did not answer for ${duration(patience)}.`, EXIT.unreachable, error);

@@ -114,11 +114,19 @@ function wrongFields(
 
 function toValue(document: Document.Parsed): Record<string, unknown> | string {
   if (!isMap(document.contents)) return 'it must be a mapping that begins with kind, such as "kind: Cluster".';
+  let value: Record<string, unknown>;
   try {
-    return document.toJS() as Record<string, unknown>;
+    value = document.toJS();
   } catch (error) {
     return (error as Error).message; // an alias too many
   }
+  return isEndless(value) ? 'an alias (*) in it stands for what it is a part of.' : value;
+}
+
+/** @param above what the value is a part of */
+function isEndless(value: unknown, above: readonly unknown[] = []): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return above.includes(value) || Object.values(value).some((one) => isEndless(one, [...above, value]));
 }
 
 function wrongRevision(revision: unknown, at: Wanted['at']): string[] {

@@ -54,7 +54,7 @@ export async function runCommand(args: readonly string[], surroundings: Surround
     screen.write(
       printableText(`This is a mistake in tidemark itself: ${error instanceof Error ? error.stack : error}\n`),
     );
-    return EXIT.failed;
+    return EXIT.broken;
   }
 }
 

@@ -40,7 +40,7 @@ it.each([
 it.each([
   [['--role', 'viewer', '--clusters', 'a'], /--name must be/],
   [['--name', 'a\nb', '--role', 'viewer', '--clusters', 'a'], /--name must be/],
-  [['--name', 'scheduler', '--role', 'viewer', '--clusters', 'a'], /for Tidemark's own processes/],
+  [['--name', 'scheduler', '--role', 'viewer', '--clusters', 'a'], /must not be one of internal, scheduler/],
   [['--name', 'ci', '--role', 'root', '--clusters', 'a'], /--role must be one of viewer, operator, admin/],
 ])('says of %j what would be right', (args, sentence) => {
   expect(() => parse(...args)).toThrow(sentence);

@@ -1,5 +1,5 @@
 import { isId } from '@tidemark/limits/id';
-import { NAME, RESERVED_NAMES, scopeProblem, TOKEN_ROLES, type TokenRole } from '@tidemark/tokens/tokens-file';
+import { newNameProblem, scopeProblem, TOKEN_ROLES, type TokenRole } from '@tidemark/tokens/tokens-file';
 import { readDate } from './date.ts';
 import { UsageError } from './exit.ts';
 
@@ -22,6 +22,7 @@ export interface TokenOptions {
   readonly expires?: string | undefined;
 }
 
+const IN_FILE = 'token file create';
 const HOUR = 3_600_000;
 const UNITS: Readonly<Record<string, number>> = { h: HOUR, d: 24 * HOUR, w: 7 * 24 * HOUR };
 
@@ -33,8 +34,8 @@ const UNITS: Readonly<Record<string, number>> = { h: HOUR, d: 24 * HOUR, w: 7 * 
  */
 export function toNewToken(values: TokenOptions, now: number): NewToken {
   const { name, role: roleName, expires } = values;
-  if (name === undefined || !NAME.test(name)) throw usage('--name must be 1 to 128 characters that can be seen');
-  if (RESERVED_NAMES.includes(name)) throw usage(`The name ${name} is for Tidemark's own processes`);
+  const misnamed = newNameProblem(name ?? '');
+  if (name === undefined || misnamed !== undefined) throw usage(`--name ${misnamed}`);
   const role = TOKEN_ROLES.find((one) => one === roleName);
   if (role === undefined) throw usage(`--role must be one of ${TOKEN_ROLES.join(', ')}`);
   const clusters = (values.clusters ?? '')
@@ -56,7 +57,7 @@ export function toNewToken(values: TokenOptions, now: number): NewToken {
     role,
     clusters: [...new Set(clusters)],
     labels,
-    ...(expires !== undefined && { expiresAt: toTime(expires, now) }),
+    ...(expires !== undefined && { expiresAt: toTime(expires, now, IN_FILE) }),
   };
 }
 
@@ -72,15 +73,21 @@ function toLabels(texts: readonly string[]): Record<string, string> {
   return Object.fromEntries(labels);
 }
 
-/** When a token ends. @throws UsageError */
-export function toTime(text: string, now: number): Date {
+/**
+ * When a token ends.
+ *
+ * @param command whose help tells more
+ * @throws UsageError
+ */
+export function toTime(text: string, now: number, command: string): Date {
   const [, count, unit = ''] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];
   const time = count === undefined ? readDate(text) : now + Number(count) * (UNITS[unit] ?? 0);
-  if (Number.isNaN(time)) throw usage(`--expires must be like 90d, 12h, 4w, 2027-01-31 or 2027-01-31T18:00:00Z`);
-  if (time <= now) throw usage(`--expires ${text} is not in the future`);
+  if (Number.isNaN(time))
+    throw usage(`--expires must be like 90d, 12h, 4w, 2027-01-31 or 2027-01-31T18:00:00Z`, command);
+  if (time <= now) throw usage(`--expires ${text} is not in the future`, command);
   return new Date(time);
 }
 
-function usage(sentence: string): UsageError {
-  return new UsageError(`${sentence}. token file create --help tells the rest.`);
+function usage(sentence: string, command = IN_FILE): UsageError {
+  return new UsageError(`${sentence}. ${command} --help tells the rest.`);
 }

@@ -303,7 +303,7 @@ describe('token', () => {
     expect((await line.run(['token', 'list', '--file', 'tokens.json'])).stdout).toMatch(/ ci +viewer +\*/);
     expect((await line.run(['token', 'revoke', 'ci', '--file', 'tokens.json'])).code).toBe(0);
     expect(line.asked).toEqual([]);
-    expect(await line.run(['token', 'revoke', 'ci'])).toMatchObject({
+    expect(await line.run(['token', 'revoke', 'ci', '--yes'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('tidemark token file revoke ci'),
     });
@@ -315,7 +315,9 @@ describe('token', () => {
       /3f9c0a51b2de4c7a90d15c22 +ci +operator +orders,stock +never\naa +ci +operator +\* +is over/,
     );
     line.answers[`DELETE /tokens/${token.id}`] = () => ({});
-    expect(await line.run(['token', 'revoke', token.id])).toMatchObject({
+    expect((await line.run(['token', 'revoke', token.id])).stderr).toContain('say --yes');
+    expect(line.asked.filter(({ method }) => method === 'DELETE')).toEqual([]);
+    expect(await line.run(['token', 'revoke', token.id, '--yes'])).toMatchObject({
       code: 0,
       stderr: expect.stringContaining(`Revoked the token ${token.id}`),
     });

@@ -8,7 +8,7 @@ import type { FastifyRequest } from 'fastify';
 import type { AuditLine } from './audit-line.ts';
 import type { AuditRecords } from './audit-records.ts';
 import { auditLog, log } from './logger.ts';
-import { isDryRun } from './rest/dry-run.ts';
+import { isDryRun } from './rest/save-conditions.ts';
 
 export interface AuditTrail extends AsyncDisposable {
   /** Writes a line; it is in the log at once, and in the file as soon as that can be written. */

@@ -229,6 +229,11 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
         ).toBe(0);
     }
     expect(await page.getByRole('link', { name: 'Storages' }).count()).toBe(0);
+    for (const path of ['/audit', '/tokens']) {
+      await page.goto(`${tidemark.stack.url}${path}`);
+      await page.getByText('This page is for tokens with the role admin.').waitFor();
+      expect(await page.getByRole('button', { name: /Filter|Make a token/ }).count()).toBe(0);
+    }
     expectCalm(tab);
   }, 120_000);
 
@@ -263,6 +268,22 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Saved', { exact: true }).waitFor();
     expect((await tidemark.rule(late)).period.startsWith('4:15-')).toBe(true);
+  }, 120_000);
+
+  it('who logs in as somebody who may see less finds nothing left of what was there before', async () => {
+    addToken(tidemark, 'sees-all', 'admin', ['*']);
+    addToken(tidemark, 'sees-one', 'viewer', [late]);
+    await sleep(1_500);
+    await using tab = await open(`/clusters/${source}`, 'sees-all');
+    const { page } = tab;
+    await isLoaded(page);
+    removeToken(tidemark, 'sees-all');
+    const dialog = page.getByRole('dialog', { name: 'Please log in again' });
+    await dialog.waitFor({ timeout: 60_000 });
+    await dialog.getByLabel('Token').fill('sees-one');
+    await dialog.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('alert').getByText('cluster_not_found').waitFor();
+    expect(await page.getByRole('heading', { name: 'Backups' }).count()).toBe(0);
   }, 120_000);
 
   it('who saves a rule that somebody else saved meanwhile is told who, and sees both', async () => {
@@ -389,6 +410,8 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     await confirm(page, 'Make it');
     const secret = (await dialog.locator('.secret code').textContent()) ?? '';
     expect(await tab.violations()).toEqual([]);
+    for (let press = 0; press < 3; press += 1) await page.keyboard.press('Escape');
+    expect(await dialog.locator('.secret code').isVisible()).toBe(true);
     await confirm(page, 'I have copied it');
     const row = page.getByRole('row', { name: /on call/ });
     expect(await row.textContent()).toMatch(new RegExp(`operator.*${late}.*never`));

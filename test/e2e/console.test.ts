@@ -96,6 +96,20 @@ describe.skipIf(typeof found === 'string')('the console', () => {
     expectCalm(tab);
   });
 
+  it('says what of an address filters nothing, and has filters that can be read at 360 pixels', async () => {
+    for (const path of ['/audit?outcome=bad', '/backups?state=Faild', '/?verdict=lte']) {
+      await using tab = await open(path);
+      const passedOver = path.slice(path.indexOf('?') + 1);
+      await tab.page.getByRole('status').getByText(passedOver, { exact: true }).waitFor();
+    }
+    await using tab = await open('/audit?outcome=refused');
+    await tab.page.setViewportSize({ width: 360, height: 800 });
+    const name = tab.page.getByLabel('Name or id of a token');
+    await name.waitFor();
+    expect((await name.boundingBox())?.width).toBeGreaterThan(180);
+    expect(await tab.page.getByText('which filters nothing here').count()).toBe(0);
+  });
+
   it('says of all that it shows how old it is while the gateway is away, lets no time go on there, and lives again with it', async () => {
     tidemark.demo({ seconds: 120, progressIntervalSeconds: 0.2 }, unsafe);
     const running = await tidemark.start(unsafe);

@@ -4,6 +4,7 @@ import { Option } from '@commander-js/extra-typings';
 import { TOKEN_ROLES } from '@tidemark/tokens/tokens-file';
 import { type Api, ApiError, answered } from '../api.ts';
 import type { Token, TokenBody } from '../api-types.ts';
+import { confirmByName } from '../confirm.ts';
 import { CommandError, UsageError } from '../exit.ts';
 import { examples, labelsOf, type Program, toId, toIds, toLabel, toTexts } from '../options.ts';
 import type { Run, Session } from '../session.ts';
@@ -92,7 +93,8 @@ export function add(program: Program, run: Run): void {
         const { role, label, expires } = options;
         if (name === undefined || role === undefined)
           throw new UsageError('Say the name of the token and its --role. token create --help tells the rest.');
-        const expireTime = expires === undefined ? undefined : toTime(expires, Date.now()).toISOString();
+        const expireTime =
+          expires === undefined ? undefined : toTime(expires, Date.now(), 'token create').toISOString();
         const body = {
           ...{ name, role },
           ...(cluster && { clusters: cluster }),
@@ -119,11 +121,12 @@ export function add(program: Program, run: Run): void {
     .command('revoke')
     .description('Revokes a token that was made by a call; it is refused within 5 seconds.')
     .argument('<id>', 'its id')
+    .option('--yes', 'do not ask')
     .addOption(new Option(...FILE).hideHelp())
     .addHelpText('after', examples('token revoke 3f9c0a51b2de4c7a90d15c22'))
-    .action((which, { file }) =>
+    .action((which, { file, yes }) =>
       run((session) =>
-        file === undefined ? revokeByCall(toId(which), session) : revokeToken(which, ofFile(file, session)),
+        file === undefined ? revokeByCall(toId(which), yes, session) : revokeToken(which, ofFile(file, session)),
       ),
     );
   const ofAFile = group.command('file').summary('tokens of a file').description(ABOUT_FILE);
@@ -212,7 +215,14 @@ async function createByCall(
   }
 }
 
-async function revokeByCall(tokenId: string, { api, output, tell }: Session): Promise<void> {
+async function revokeByCall(tokenId: string, yes: boolean | undefined, session: Session): Promise<void> {
+  const { api, output, tell } = session;
+  await confirmByName(
+    tokenId,
+    `This revokes the token ${tokenId}: whoever uses it is refused from then on.`,
+    yes,
+    session,
+  );
   const call = answered(api.DELETE('/tokens/{tokenId}', { params: { path: { tokenId } } }));
   const { data } = await call.catch((error: unknown) => {
     if (!(error instanceof ApiError && error.status === NOT_FOUND)) throw error;

@@ -22,7 +22,7 @@ import { StoragePage } from './pages/storage.tsx';
 import { StoragesPage } from './pages/storages.tsx';
 import { TokensPage } from './pages/tokens.tsx';
 import { WorkersPage } from './pages/workers.tsx';
-import { caller, resume } from './session.ts';
+import { caller, resume, sight } from './session.ts';
 
 /** The whole console. Its addresses are those of `gateway/src/console/pages.ts`. */
 export function App() {
@@ -47,7 +47,7 @@ function Entrance() {
   if (!caller.value) return <Login trouble={trouble.value} />;
   return (
     <Frame>
-      <Router>
+      <Router key={sight.value}>
         <Route path="/" component={FleetPage} />
         <Route path="/login" component={FleetPage} />
         <Route path="/clusters/:id" component={ClusterPage} />

@@ -1,9 +1,9 @@
 /** What the audit says, and how it is asked. Pure. */
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type AuditEntry, AuditOutcome } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
-import type { Query } from './query.ts';
+import { anything, type Query, type Taken } from './query.ts';
 import { pathOf, type Same } from './shell.ts';
-import { numberOf, type Word, wordOf } from './words.ts';
+import { isOneOf, numberOf, type Word, wordOf } from './words.ts';
 
 export const OUTCOMES: ReadonlyMap<AuditOutcome, Word> = new Map<AuditOutcome, Word>([
   [AuditOutcome.OK, { name: 'ok', text: 'Done', tone: 'good' }],
@@ -45,6 +45,12 @@ export interface AuditFilter {
   readonly from: number | undefined;
   readonly to: number | undefined;
 }
+
+const isMoment = (value: string): boolean => !Number.isNaN(Date.parse(value));
+export const TAKEN: Taken = {
+  ...{ caller: anything, what: anything, clusterId: anything, after: anything },
+  ...{ outcome: isOneOf(OUTCOMES), from: isMoment, to: isMoment },
+};
 
 /** The filters of an address; what is none there filters nothing. */
 export function filterOf(query: Pick<Query, 'get'>): AuditFilter {

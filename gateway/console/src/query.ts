@@ -9,7 +9,15 @@ export interface Query {
   /** The address with a value more, or without it where it is there. */
   toggled(name: string, value: string): string;
   without(name: string): string;
+  /** What of the address the page takes no notice of, such as `state=Faild`. */
+  passedOver(taken: Taken): string[];
 }
+
+/** The names of the values that a page takes from its address, and which it takes. */
+export type Taken = Readonly<Record<string, (value: string) => boolean>>;
+
+export const anything = (): boolean => true;
+export const isTrueOrFalse = (value: string): boolean => value === 'true' || value === 'false';
 
 export function queryOf(path: string, search: string): Query {
   const known = new URLSearchParams(search);
@@ -35,5 +43,9 @@ export function queryOf(path: string, search: string): Query {
         else next.append(name, value);
       }),
     without: (name) => changed((next) => next.delete(name)),
+    passedOver: (taken) =>
+      [...known].flatMap(([name, value]) =>
+        Object.hasOwn(taken, name) && taken[name]?.(value) ? [] : [`${name}=${value}`],
+      ),
   };
 }

@@ -2,13 +2,15 @@
  * Who has logged in. The token is kept in sessionStorage, for this tab alone, and nowhere else.
  *
  * 1. A token is kept only after the gateway took it.
- * 2. A token that is refused later ends nothing on the screen: `ended` says why, and whoever logs in again goes on there.
+ * 2. A token that is refused later ends nothing on the screen: `ended` says why, and whoever logs in again goes on there. Only somebody who
+ *    may see less, or other things, begins anew: nothing of what the one before saw is left then.
  */
 import { computed, signal } from '@preact/signals';
 
 export type Role = 'viewer' | 'operator' | 'admin';
 
 export interface Caller {
+  readonly id: string;
   readonly name: string;
   readonly role: Role;
   readonly seesAll: boolean;
@@ -20,6 +22,9 @@ export const token = signal<string | undefined>(undefined);
 export const caller = signal<Caller | undefined>(undefined);
 /** Why the token is good no more, while somebody is at work. */
 export const ended = signal<string | undefined>(undefined);
+
+/** Another number for each who must not see what was shown before. */
+export const sight = signal(0);
 
 export const mayOperate = computed(() => caller.value !== undefined && caller.value.role !== 'viewer');
 export const mayAdminister = computed(() => caller.value?.role === 'admin');
@@ -45,6 +50,12 @@ export async function resume(): Promise<void> {
   }
 }
 
+const RANKS: readonly Role[] = ['viewer', 'operator', 'admin'];
+
+function seesAsMuch(next: Caller, before: Caller): boolean {
+  return (next.id === before.id || next.seesAll) && RANKS.indexOf(next.role) >= RANKS.indexOf(before.role);
+}
+
 /** @throws LoginRefused when the gateway does not take it; TypeError while the gateway cannot be reached */
 export async function login(presented: string): Promise<void> {
   // What a header cannot hold is no token.
@@ -55,8 +66,10 @@ export async function login(presented: string): Promise<void> {
     throw new LoginRefused(message ?? `The gateway answered ${response.status}.`);
   }
   sessionStorage.setItem(KEY, presented);
+  const next = (await response.json()) as Caller;
   token.value = presented;
-  caller.value = (await response.json()) as Caller;
+  if (caller.value && !seesAsMuch(next, caller.value)) sight.value += 1;
+  caller.value = next;
   ended.value = undefined;
 }
 

@@ -86,6 +86,12 @@ export function numberOf<Value>(words: ReadonlyMap<Value, Word>, name: string): 
   return [...words].find(([, word]) => word.name === name)?.[0];
 }
 
+/** Whether a name is one of these words. */
+export const isOneOf =
+  (words: ReadonlyMap<unknown, Word>) =>
+  (name: string): boolean =>
+    numberOf(words, name) !== undefined;
+
 export const ACTIVE_BACKUPS = [BackupState.QUEUED, BackupState.RUNNING, BackupState.CANCELING] as const;
 
 export function isActive(state: number): boolean {

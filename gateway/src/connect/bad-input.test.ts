@@ -408,6 +408,20 @@ describe('bytes that are no call', () => {
     expect(status).toBe(200);
   });
 
+  it.each([
+    ['RegistryService/CreateToken', { name: 'ci', expires: '2027-01-01T00:00:00Z' }, 'expires'],
+    ['RestoreService/StartRestore', { backupId: BACKUP, filtre: ['db.*'] }, 'filtre'],
+    ['RestoreService/PlanRestore', { backupId: BACKUP, options: { filters: [] } }, 'filters'],
+    ['BackupService/VerifyBackup', { id: BACKUP, lvl: 1 }, 'lvl'],
+  ])('those of %s are refused by their names, as over REST', async (method, body, field) => {
+    const { status, text } = await post(`tidemark.backup.v1.${method}`, 'application/json', JSON.stringify(body));
+    expect([status, JSON.parse(text)]).toMatchObject([
+      400,
+      { code: 'invalid_argument', message: expect.stringContaining(field) },
+    ]);
+    expect(gateway.calls).toEqual([]);
+  });
+
   it('a message of more than a body may have is refused before it is read to its end', async () => {
     const { status, text } = await post(GET_BACKUP, 'application/proto', Buffer.alloc(2 * 1024 * 1024));
     expect([status, JSON.parse(text).code]).toEqual([429, 'resource_exhausted']);

@@ -16,7 +16,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
-import { CALLS, callOfMethod } from '@tidemark/contract/calls';
+import { CALLS, type CallName, callOfMethod } from '@tidemark/contract/calls';
 import { AppError } from '@tidemark/errors/app-error';
 import { Health } from '@tidemark/protocol/connect/grpc/health/v1/health';
 import { AuditService } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
@@ -98,6 +98,9 @@ const JSON_OPTIONS = {
   },
 };
 
+/** As over REST: an end, a filter or a level that is misspelt would be none. */
+const REFUSES_UNKNOWN_FIELDS: readonly CallName[] = ['createToken', 'planRestore', 'startRestore', 'verifyBackup'];
+
 export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
   const { admission, stopping, streams, audit, limits } = dependencies;
 
@@ -156,7 +159,15 @@ export function createRpcHandler(dependencies: RpcDependencies): RpcHandler {
     jsonOptions: JSON_OPTIONS,
     requestGate: gate,
   });
-  for (const service of PUBLIC_SERVICES) router.service(service, serveCalls(service, dependencies));
+  for (const service of PUBLIC_SERVICES) {
+    const calls = serveCalls(service, dependencies);
+    router.service(service, calls);
+    for (const method of service.methods) {
+      const [name, serve] = [callOfMethod(`${service.typeName}/${method.name}`), calls[method.localName]];
+      if (name && serve && REFUSES_UNKNOWN_FIELDS.includes(name))
+        router.rpc(method, serve, { jsonOptions: { ...JSON_OPTIONS, ignoreUnknownFields: false } });
+    }
+  }
   router.service(Health, healthOf(PUBLIC_SERVICES, stopping, takeStreamSlot));
   addReflection(router, PUBLIC_SERVICES, isServed, takeStreamSlot);
 

@@ -62,8 +62,8 @@ export function consoleRoutes(app: FastifyInstance, { files, login }: ConsoleDep
       },
       answerWith: (headers) => void reply.headers(headers),
     });
-    const { name, role, clusters } = request.caller;
-    return reply.header('cache-control', 'no-store').send({ name, role, seesAll: clusters.includes('*') });
+    const { tokenId: id, name, role, clusters } = request.caller;
+    return reply.header('cache-control', 'no-store').send({ id, name, role, seesAll: clusters.includes('*') });
   });
 }
 

@@ -13,9 +13,9 @@ import type { RequestInit, RequestOf, ResponseOf, Steps } from '../calls/steps.t
 import type { Place } from '../edge/in-flight.ts';
 import type { Caller } from '../identity/caller.ts';
 import { toError } from '../to-error.ts';
-import { refuseMistakenDryRun } from './dry-run.ts';
 import { type Page, success } from './envelope.ts';
 import type { Operation } from './operation.ts';
+import { refuseMistakenConditions } from './save-conditions.ts';
 import { bodyObject, parse } from './validate.ts';
 
 declare module 'fastify' {
@@ -115,7 +115,7 @@ export function route<const Op extends CallOperation>(
       ...(answerMs !== undefined && { answerMs }),
     },
     handler: async (request) => {
-      if (audit !== undefined) refuseMistakenDryRun(operation, request.query);
+      if (audit !== undefined) refuseMistakenConditions(operation, request.query);
       const read = readerOf(operation, request);
       const asked = askedOf(operation, read, () => toRequest(read));
       const answer = await perform(name, { ...asked, steps: steps?.(read) }, request, dependencies).catch(

@@ -51,12 +51,21 @@ describe.each(SAVES)('%s %s', (method, path, body, call) => {
       expectFailure(answer, 400, 10001);
       expect(badFields(answer), query).toEqual(['validateOnly']);
     }
-    for (const name of ['validateonly', 'validate_only', 'validate-only']) {
+    for (const name of ['validateonly', 'validate_only', 'validate-only', 'dryRun', 'dry_run', 'dry-run']) {
       const answer = await gateway.ask(method, `${path}?${name}=true`, { body });
       expectFailure(answer, 400, 10001);
       expect(answer.body.details.fields).toEqual([
         { field: name, description: expect.stringContaining('validateOnly') },
       ]);
+    }
+    expect(gateway.calls).toEqual([]);
+  });
+
+  it('is refused where a revision was named in other words, so that no save goes through without it', async () => {
+    for (const name of ['Revision', 'rev', 'if-match', 'ifRevision', 'etag']) {
+      const answer = await gateway.ask(method, `${path}?${name}=3`, { body });
+      expectFailure(answer, 400, 10001);
+      expect(answer.body.details.fields).toEqual([{ field: name, description: expect.stringContaining('revision') }]);
     }
     expect(gateway.calls).toEqual([]);
   });
@@ -98,11 +107,13 @@ it.each([
   ['DELETE', `/backups/${BACKUP}`],
   ['POST', `/clusters/${CLUSTER}/strategies/nightly/pause`],
   ['POST', '/backups'],
-])('%s %s has no dry run: it is refused, and changes nothing', async (method, path) => {
-  const answer = await gateway.ask(method, `${path}?validateOnly=true`, { body: { clusterId: CLUSTER } });
-  expectFailure(answer, 400, 10001);
-  expect(answer.body.details.fields).toEqual([
-    { field: 'validateOnly', description: expect.stringContaining('nothing was changed') },
-  ]);
+])('%s %s has no dry run and no revision: it is refused with one, and changes nothing', async (method, path) => {
+  for (const name of ['validateOnly', 'revision']) {
+    const answer = await gateway.ask(method, `${path}?${name}=1`, { body: { clusterId: CLUSTER } });
+    expectFailure(answer, 400, 10001);
+    expect(answer.body.details.fields).toEqual([
+      { field: name, description: expect.stringContaining('nothing was changed') },
+    ]);
+  }
   expect(gateway.calls).toEqual([]);
 });

@@ -80,7 +80,7 @@ it.each([
   [{ clusters: ['no.id'] }, ['clusters']],
   [{ expireTime: 'soon' }, ['expireTime']],
   [{ name: '' }, ['name']],
-  [{ expires: '2027-01-31T00:00:00Z' }, ['body']],
+  [{ expires: '2027-01-31T00:00:00Z' }, ['expires']],
 ])('refuses %j by the name of the field', async (fields, names) => {
   const answer = await create({ ...BODY, ...fields });
   expect(answer.status).toBe(400);

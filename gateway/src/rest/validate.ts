@@ -1,6 +1,6 @@
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
 import { ID_PATTERN, ID_SENTENCE } from '@tidemark/limits/id';
-import { MAX_DEPTH, MAX_ENTRIES } from '@tidemark/limits/limits';
+import { MAX_DEPTH, MAX_ENTRIES, MAX_QUOTED_NAME, MAX_VIOLATIONS } from '@tidemark/limits/limits';
 import { z } from 'zod';
 
 /** A query that has a parameter twice means two things; it is refused, whichever comes last. */
@@ -82,13 +82,21 @@ export function parse<T extends z.ZodType>(schema: T, input: unknown): z.infer<T
   if (tooLong) throw invalidArgument([tooLong]);
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const violations = result.error.issues.map(
-    ({ path, message }): FieldViolation => ({ field: path.join('.') || 'body', description: message }),
-  );
+  const violations = result.error.issues.flatMap(toViolations);
   // A number may break two rules that say the same.
   const isFirst = ({ field, description }: FieldViolation, index: number) =>
     violations.findIndex((one) => one.field === field && one.description === description) === index;
   throw invalidArgument(violations.filter(isFirst));
+}
+
+/** A field of the body itself that is not known is told by its name. */
+function toViolations(issue: z.core.$ZodIssue): FieldViolation[] {
+  const { path, message } = issue;
+  if (issue.code !== 'unrecognized_keys' || path.length > 0)
+    return [{ field: path.join('.') || 'body', description: message }];
+  return issue.keys
+    .slice(0, MAX_VIOLATIONS)
+    .map((key) => ({ field: key.slice(0, MAX_QUOTED_NAME), description: message }));
 }
 
 /** Parameters of a query of which none may be unknown. @throws AppError `invalid_argument` naming each that is, and every bad one */

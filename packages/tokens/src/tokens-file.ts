@@ -14,6 +14,20 @@ export const RESERVED_NAMES: readonly string[] = ['internal', 'scheduler'];
 /** Up to 128 characters, none of which steers a terminal, none at an end that cannot be seen. */
 export const NAME = new RegExp(`^(?!\\s)[^\\p{Cc}\\p{Cs}]{1,${MAX_NAME}}(?<!\\s)$`, 'u');
 
+/** Marks that turn a text round, and signs without a width, but for those that join others. */
+const MISLEADING = /[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]/u;
+/** Callers are looked for by name and by id, and shown as `name (id)`. */
+const LIKE_AN_ID = /^([0-9a-f]{12}){1,2}$|\(([0-9a-f]{12}){1,2}\)$/;
+
+/** Says why no token is made of this name; nothing where one can be. Files may hold other names, from before. */
+export function newNameProblem(name: string): string | undefined {
+  if (!NAME.test(name)) return `must be 1 to ${MAX_NAME} characters that can be seen`;
+  if (MISLEADING.test(name)) return 'must not have signs that cannot be seen, or that turn the text round';
+  if (LIKE_AN_ID.test(name)) return 'must not look like the id of a token, or end with one in brackets';
+  if (RESERVED_NAMES.includes(name)) return `must not be one of ${RESERVED_NAMES.join(', ')}`;
+  return undefined;
+}
+
 const id = z.string('must be a text').regex(ID_PATTERN, ID_SENTENCE);
 const label = z
   .string('must be a text')

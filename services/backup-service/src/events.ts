@@ -300,7 +300,7 @@ export function rung(outcome: 'published' | 'failed'): void {
   rings.inc({ outcome });
 }
 
-/** Somebody registered, changed or removed a cluster or a storage. */
+/** Somebody registered, changed or removed a cluster or a storage, or made or took back a token. */
 export function registryChanged(what: string, id: string, caller: string, requestId: string): void {
   auditLog.info({ what, id, caller, requestId, outcome: 'done' }, 'audit');
 }

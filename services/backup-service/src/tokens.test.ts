@@ -62,6 +62,10 @@ it('shows, and takes back, for some clusters only what is for none but these', a
 
 it.each<[string, Partial<CreateTokenRequest>, string]>([
   ['a name of Tidemark itself', { name: 'scheduler', allClusters: true }, 'name'],
+  ['a name that turns the text round', { name: 'a\u202eb', allClusters: true }, 'name'],
+  ['a name with a sign that cannot be seen', { name: 'c\u200bi', allClusters: true }, 'name'],
+  ['a name that is like an id', { name: '848979d2f27fcf7751390a02', allClusters: true }, 'name'],
+  ['a name that ends with an id', { name: 'ci (848979d2f27fcf7751390a02)', allClusters: true }, 'name'],
   ['a name that steers a terminal', { name: 'a\u001b[2J', allClusters: true }, 'name'],
   ['no role', { role: TokenRole.TOKEN_ROLE_UNSPECIFIED, allClusters: true }, 'role'],
   ['no clusters', {}, 'clusterIds'],

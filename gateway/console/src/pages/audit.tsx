@@ -9,11 +9,12 @@ import {
   type Subject,
   sameList,
   subjectsOf,
+  TAKEN,
   TEXTS,
 } from '../audit-words.ts';
 import { useLive } from '../live.ts';
 import { Mark } from '../parts/mark.tsx';
-import { Page } from '../parts/page.tsx';
+import { AdminPage, Page } from '../parts/page.tsx';
 import { Pager } from '../parts/pager.tsx';
 import { Table } from '../parts/table.tsx';
 import { At } from '../parts/time.tsx';
@@ -27,6 +28,14 @@ const LABELS = { caller: 'Name or id of a token', what: 'What was asked for', cl
 
 /** Who changed what, newest first, a page at a time; the filters stand in the address. */
 export function AuditPage() {
+  return (
+    <AdminPage title="Audit" same={[sameList(filterOf(useQuery()), PAGE)]}>
+      <Entries />
+    </AdminPage>
+  );
+}
+
+function Entries() {
   const query = useQuery();
   const filter = filterOf(query);
   const live = useLive(
@@ -37,7 +46,7 @@ export function AuditPage() {
   );
   const { data } = live;
   return (
-    <Page title="Audit" live={live} loading="the audit" same={[sameList(filter, PAGE)]}>
+    <Page title="Audit" live={live} loading="the audit" same={[sameList(filter, PAGE)]} taken={TAKEN}>
       <Filters />
       {data.value && (
         <>

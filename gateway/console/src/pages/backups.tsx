@@ -16,11 +16,16 @@ import { type Column, Table } from '../parts/table.tsx';
 import { At, TaskTime } from '../parts/time.tsx';
 import { useQuery } from '../parts/use-query.ts';
 import { bytes } from '../quantities.ts';
+import { anything, isTrueOrFalse, type Taken } from '../query.ts';
 import { pathOf } from '../shell.ts';
-import { BACKUP_STATES, DELETION_STATES, isActive, numberOf, VERIFICATION_STATES, wordOf } from '../words.ts';
+import { BACKUP_STATES, DELETION_STATES, isActive, isOneOf, numberOf, VERIFICATION_STATES, wordOf } from '../words.ts';
 
 const PAGE = 50;
 const EVERY_MS = 5_000;
+const TAKEN: Taken = {
+  ...{ clusterId: anything, after: anything, state: isOneOf(BACKUP_STATES) },
+  ...{ origin: (value) => Object.hasOwn(ORIGINS, value), damaged: isTrueOrFalse, includeDeleted: isTrueOrFalse },
+};
 const ORIGINS = { schedule: BackupOrigin.SCHEDULE, request: BackupOrigin.REQUEST } as const;
 
 /** All backups, newest first, a page at a time; the filters stand in the address. */
@@ -63,6 +68,7 @@ export function BackupsPage() {
   return (
     <Page
       title="Backups"
+      taken={TAKEN}
       live={live}
       loading="backups"
       same={[

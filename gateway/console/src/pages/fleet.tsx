@@ -19,14 +19,19 @@ import { Ago, At, TaskTime, useMoment } from '../parts/time.tsx';
 import { useQuery } from '../parts/use-query.ts';
 import { Why } from '../parts/why.tsx';
 import { count } from '../quantities.ts';
+import { anything, type Taken } from '../query.ts';
 import { pathOf } from '../shell.ts';
-import { BACKUP_STATES, numberOf, OCCURRENCE_STATES, VERDICTS, wordOf } from '../words.ts';
+import { BACKUP_STATES, isOneOf, numberOf, OCCURRENCE_STATES, VERDICTS, wordOf } from '../words.ts';
 
 const DAY_MS = 86_400_000;
 const ACTIVE_MS = 4_000;
 const TROUBLE_MS = 15_000;
 const NIGHT_MS = 20_000;
 /** How much a card shows; the rest is a page of its own. */
+const TAKEN: Taken = {
+  ...{ text: anything, after: anything, verdict: isOneOf(VERDICTS) },
+  label: (value) => labelOf(value) !== undefined,
+};
 const SHOWN = 4;
 const NIGHT_ENTRIES = 1_000;
 
@@ -55,6 +60,7 @@ export function FleetPage() {
       }
       live={live}
       loading="the fleet"
+      taken={TAKEN}
       same={[
         {
           method: 'GET',

@@ -6,12 +6,14 @@ import { Pager } from '../parts/pager.tsx';
 import { Table } from '../parts/table.tsx';
 import { At } from '../parts/time.tsx';
 import { useQuery } from '../parts/use-query.ts';
+import { anything } from '../query.ts';
 import { mayOperate, seesAll } from '../session.ts';
 import { pathOf } from '../shell.ts';
 import { shortDays } from './cluster.tsx';
 import { NEW } from './rule.tsx';
 
 const PAGE = 50;
+const TAKEN = { after: anything };
 const EVERY_MS = 10_000;
 
 /** When clusters are backed up by themselves: strategies for labels, and the rules of all clusters. */
@@ -26,6 +28,7 @@ export function PlansPage() {
   return (
     <Page
       title="Plans"
+      taken={TAKEN}
       live={live}
       loading="rules"
       same={seesAll.value ? [{ method: 'GET', path: '/strategies', tidemark: ['strategies', 'list'] }] : []}

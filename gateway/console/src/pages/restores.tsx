@@ -7,12 +7,14 @@ import { Meter } from '../parts/progress.tsx';
 import { Table } from '../parts/table.tsx';
 import { At, TaskTime } from '../parts/time.tsx';
 import { useQuery } from '../parts/use-query.ts';
+import { anything } from '../query.ts';
 import { isOpen } from '../restore-acts.ts';
 import { mayOperate } from '../session.ts';
 import { pathOf } from '../shell.ts';
 import { RESTORE_STATES, TARGET_STATES, wordOf } from '../words.ts';
 
 const PAGE = 50;
+const TAKEN = { after: anything };
 const EVERY_MS = 5_000;
 
 export function RestoresPage() {
@@ -26,6 +28,7 @@ export function RestoresPage() {
   return (
     <Page
       title="Restores"
+      taken={TAKEN}
       live={live}
       loading="restores"
       actions={

@@ -4,12 +4,12 @@ import { registry } from '../api.ts';
 import { useLive } from '../live.ts';
 import { Confirm, useAct } from '../parts/act.tsx';
 import { Dialog } from '../parts/dialog.tsx';
-import { Page } from '../parts/page.tsx';
+import { AdminPage, Page } from '../parts/page.tsx';
 import { Trouble } from '../parts/problem.tsx';
 import { CopyButton, SameByShell } from '../parts/shell.tsx';
 import { Table } from '../parts/table.tsx';
 import { Ago, At } from '../parts/time.tsx';
-import { mayAdminister, seesAll } from '../session.ts';
+import { seesAll } from '../session.ts';
 import { pathOf } from '../shell.ts';
 import {
   NEW_TOKEN,
@@ -24,9 +24,18 @@ import {
 
 const EVERY_MS = 15_000;
 const MOST_NAME = 128;
+const SAME = [{ method: 'GET', path: '/tokens', tidemark: ['token', 'list'] }] as const;
 
 /** The tokens that were made by calls: who may use the API, and until when. */
 export function TokensPage() {
+  return (
+    <AdminPage title="Tokens" same={SAME}>
+      <Tokens />
+    </AdminPage>
+  );
+}
+
+function Tokens() {
   const live = useLive('tokens', async (signal) => (await registry.listTokens({}, { signal })).tokens, EVERY_MS);
   const isMaking = useSignal(false);
   const revoked = useSignal<Token | undefined>(undefined);
@@ -37,18 +46,17 @@ export function TokensPage() {
       live={live}
       loading="tokens"
       actions={
-        mayAdminister.value && (
-          <button type="button" class="primary" onClick={() => (isMaking.value = true)}>
-            Make a token …
-          </button>
-        )
+        <button type="button" class="primary" onClick={() => (isMaking.value = true)}>
+          Make a token …
+        </button>
       }
-      same={[{ method: 'GET', path: '/tokens', tidemark: ['token', 'list'] }]}
+      same={SAME}
     >
       <p class="muted">Those of the file of hashed tokens, and of an issuer, are not among them.</p>
       {data.value && (
         <Table
           label="Tokens"
+          kind="tokens"
           rows={data.value}
           keyOf={({ id }) => id}
           empty="No token was made by a call yet."
@@ -57,11 +65,14 @@ export function TokensPage() {
               name: 'Token',
               cell: ({ id, name }) => (
                 <>
-                  <b>{name}</b> <code class="muted">{id}</code>
+                  <bdi>
+                    <b>{name}</b>
+                  </bdi>{' '}
+                  <code class="muted">{id}</code>
                 </>
               ),
             },
-            { name: 'Role', cell: ({ role }) => roleName(role) },
+            { name: 'Role', cell: ({ role }) => <span class="nowrap">{roleName(role)}</span> },
             { name: 'For', cell: (token) => scopeOf(token) },
             { name: 'Expires', cell: ({ expireTime }) => (expireTime ? <At at={expireTime} /> : 'never') },
             { name: 'Made', cell: ({ createTime }) => <Ago at={createTime} /> },
@@ -187,7 +198,7 @@ interface SecretProps {
 
 function Secret({ name, secret, onClose }: SecretProps) {
   return (
-    <Dialog title={`The token ${name}`} onClose={onClose}>
+    <Dialog title={`The token ${name}`}>
       <form
         onSubmit={(event) => {
           event.preventDefault();

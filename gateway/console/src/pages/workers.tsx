@@ -12,9 +12,11 @@ import { Table } from '../parts/table.tsx';
 import { Ago, For } from '../parts/time.tsx';
 import { useQuery } from '../parts/use-query.ts';
 import { count } from '../quantities.ts';
+import { anything } from '../query.ts';
 import { pathOf } from '../shell.ts';
 import { type Word, wordOf } from '../words.ts';
 
+const TAKEN = { pool: anything, after: anything };
 const EVERY_MS = 5_000;
 
 /** Who is there, what each does, and what it cannot reach. */
@@ -30,6 +32,7 @@ export function WorkersPage() {
   return (
     <Page
       title="Workers"
+      taken={TAKEN}
       live={live}
       loading="workers"
       same={[

@@ -3,8 +3,8 @@ import { useEffect, useRef } from 'preact/hooks';
 
 interface DialogProps {
   readonly title: string;
-  /** Called when it is closed by Escape or its button. */
-  readonly onClose: () => void;
+  /** Called when Escape is pressed; left out, that closes nothing. */
+  readonly onClose?: () => void;
   readonly children: ComponentChildren;
 }
 
@@ -20,9 +20,10 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     <dialog
       ref={dialog}
       aria-labelledby="dialog-title"
+      closedby={onClose ? 'closerequest' : 'none'}
       onCancel={(event) => {
         event.preventDefault();
-        onClose();
+        onClose?.();
       }}
     >
       <h2 id="dialog-title">{title}</h2>

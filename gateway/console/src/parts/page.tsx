@@ -1,9 +1,12 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
+import type { Taken } from '../query.ts';
+import { mayAdminister } from '../session.ts';
 import type { Same } from '../shell.ts';
 import { asOfKnown, Known, type Shown } from './known.tsx';
 import { SameByShell } from './shell.tsx';
 import { localTime } from './time.tsx';
+import { useQuery } from './use-query.ts';
 
 interface PageProps {
   /** Of the tab; the heading too, where no other is given. */
@@ -16,11 +19,13 @@ interface PageProps {
   /** What that is called while nothing is known of it. */
   readonly loading?: string;
   readonly same: readonly Same[];
+  /** What it takes from the address; left out where that holds no filter. */
+  readonly taken?: Taken;
   readonly children?: ComponentChildren;
 }
 
 /** What all pages have in common: a heading that is the title of the tab, troubles, and the commands that do the same. */
-export function Page({ title, heading = title, actions, live, loading, same, children }: PageProps) {
+export function Page({ title, heading = title, actions, live, loading, same, taken, children }: PageProps) {
   const asOf = live && asOfKnown(live);
   const moment = asOf === undefined ? '' : `as of ${localTime(asOf)}`;
   useEffect(() => {
@@ -35,6 +40,7 @@ export function Page({ title, heading = title, actions, live, loading, same, chi
         </h1>
         {actions && <div class="buttons">{actions}</div>}
       </header>
+      {taken && <PassedOver taken={taken} />}
       {live ? (
         <Known of={live} loading={loading}>
           {children}
@@ -44,6 +50,29 @@ export function Page({ title, heading = title, actions, live, loading, same, chi
       )}
       <SameByShell of={same} />
     </>
+  );
+}
+
+/** A link that was mistyped or cut on its way must not look as if it had been followed. */
+function PassedOver({ taken }: { readonly taken: Taken }) {
+  const passedOver = useQuery().passedOver(taken);
+  if (passedOver.length === 0) return null;
+  return (
+    <p class="note warn" role="status">
+      The address says <code>{passedOver.join(' ')}</code>, which filters nothing here.
+    </p>
+  );
+}
+
+/** A page for admins. Whoever is none is told so, and nothing is asked for. */
+export function AdminPage({ title, same, children }: Pick<PageProps, 'title' | 'same' | 'children'>) {
+  if (mayAdminister.value) return <>{children}</>;
+  return (
+    <Page title={title} same={same}>
+      <p class="note">
+        This page is for tokens with the role <code>admin</code>.
+      </p>
+    </Page>
   );
 }
 

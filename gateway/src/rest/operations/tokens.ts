@@ -32,7 +32,7 @@ const Body = z.strictObject(
       'When it expires; left out, it does not.',
     ),
   },
-  'has a field that is not known: it has name, role, clusters, labels and expireTime',
+  'is not known: a token has name, role, clusters, labels and expireTime',
 );
 
 /** A token, without its secret. */

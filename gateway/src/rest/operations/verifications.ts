@@ -3,7 +3,7 @@ import type { Operation } from '../operation.ts';
 import { type BackupRecordView, OneBackup, RECORD } from './backup-record.ts';
 import { OfBackup, VERIFICATION } from './common.ts';
 
-const VerifyBody = z.strictObject(VERIFICATION, 'has a field that is not known: it has level, sample and rateLimit');
+const VerifyBody = z.strictObject(VERIFICATION, 'is not known: a verification has level, sample and rateLimit');
 
 const verifying: BackupRecordView = {
   ...RECORD,

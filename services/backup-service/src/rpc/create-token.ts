@@ -1,26 +1,30 @@
 import { invalidArgument } from '@tidemark/errors/app-error';
-import { MAX_NAME, MAX_SELECTOR, MAX_STORAGE_CLUSTERS, MAX_TOKENS } from '@tidemark/limits/limits';
+import { MAX_SELECTOR, MAX_STORAGE_CLUSTERS, MAX_TOKENS } from '@tidemark/limits/limits';
 import { FAR } from '@tidemark/mongo/time-range';
 import type {
   CreateTokenRequest,
   CreateTokenResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
-import { NAME, RESERVED_NAMES, TOKEN_ROLES as ROLES, scopeProblem } from '@tidemark/tokens/tokens-file';
+import { newNameProblem, TOKEN_ROLES as ROLES, scopeProblem } from '@tidemark/tokens/tokens-file';
+import { registryChanged } from '../events.ts';
 import { TOKEN_ROLES, toTokenMessage } from '../token-message.ts';
 import { isShortText, validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 
 /** Makes a token, whose secret is told this once. */
 export function createToken({ tokens, now }: Pick<Dependencies, 'tokens' | 'now'>) {
-  return async (request: CreateTokenRequest, { signal, caller }: CallContext): Promise<CreateTokenResponse> => {
+  return async (
+    request: CreateTokenRequest,
+    { signal, caller, requestId }: CallContext,
+  ): Promise<CreateTokenResponse> => {
     const { name, clusterIds, allClusters, labels, expireTime } = request;
     const role = ROLES.find((one) => TOKEN_ROLES[one] === request.role);
     const clusters = allClusters ? ['*'] : [...new Set(clusterIds)];
     const pairs = Object.entries(labels);
     const check = validation();
-    check.require(NAME.test(name), 'name', `must be 1 to ${MAX_NAME} characters that can be seen`);
-    check.require(!RESERVED_NAMES.includes(name), 'name', `must not be one of ${RESERVED_NAMES.join(', ')}`);
+    const misnamed = newNameProblem(name);
+    check.require(misnamed === undefined, 'name', misnamed ?? '');
     check.require(role !== undefined, 'role', `must be one of ${ROLES.join(', ')}`);
     check.require(
       !allClusters || clusterIds.length === 0,
@@ -50,6 +54,7 @@ export function createToken({ tokens, now }: Pick<Dependencies, 'tokens' | 'now'
       throw invalidArgument([
         { field: 'name', description: `is of one more than the ${MAX_TOKENS} tokens that there may be` },
       ]);
+    registryChanged('create token', made.token._id, caller, requestId);
     return { token: toTokenMessage(made.token), secret: made.secret };
   };
 }
