@@ -255,6 +255,9 @@ describe('search', () => {
     });
     const { code, stdout } = await line.run(['search', 'nothing', '-o', 'json']);
     expect([code, JSON.parse(stdout).hits]).toEqual([1, []]);
+    line.answers['GET /search'] = () => ({ hits: [], more: false, incomplete: ['rule', 'strategy'] });
+    const { code: later, stderr } = await line.run(['search', 'nothing']);
+    expect([later, stderr]).toEqual([3, expect.not.stringContaining('Nothing')]);
   });
 });
 

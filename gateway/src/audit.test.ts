@@ -134,12 +134,19 @@ const READS = [
 ];
 
 it.each(MUTATIONS)(
-  '%s %s leaves one audit line: who, what, on what, from where, how it ended (D10)',
+  '%s %s leaves one audit line: who, what, on what, from where, how it ended (D10), whoever looked the record up',
   async (method, path, body, line) => {
     const audit = vi.spyOn(auditLog, 'info');
     gateway.answers.getStrategy = async ({ clusterId, rule }) => ({ strategy: { clusterId, rule, revision: 1n } });
-    await gateway.ask(method, path, { body, headers: { 'x-request-id': 'r-1' } });
-    expect(audit.mock.calls).toEqual([[of(line), 'audit']]);
+    for (const honored of [false, true]) {
+      gateway.sight.honored = honored;
+      await gateway.ask('GET', `/backups/${BACKUP}`);
+      audit.mockClear();
+      await gateway.ask(method, path, { body, headers: { 'x-request-id': 'r-1' } });
+      expect(audit.mock.calls).toEqual([[of(line), 'audit']]);
+    }
+    gateway.sight.honored = false;
+    await gateway.ask('GET', `/backups/${BACKUP}`);
   },
 );
 

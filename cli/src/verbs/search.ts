@@ -32,6 +32,7 @@ export function add(program: Program, run: Run): void {
           tell(`These could not be looked for just now: ${incomplete.join(', ')}. Try again.`, 'yellow');
         if (more) tell('There is more that begins so: a longer text finds it.');
         if (hits.length > 0) return EXIT.done;
+        if (incomplete.length > 0) return EXIT.unreachable;
         tell(`Nothing that you may see begins with ${JSON.stringify(text.trim())}.`);
         return EXIT.failed;
       }),

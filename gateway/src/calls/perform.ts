@@ -10,6 +10,7 @@ import { CALLS, type CallName, type Role } from '@tidemark/contract/calls';
 import { auditedOf, isSubjectField, rolesFor } from '@tidemark/contract/rules';
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import { authorizeCluster } from '../authorize.ts';
 import { methodOf, type Send, senderOf } from '../backends.ts';
 import { ROLES } from '../identity/caller.ts';
@@ -86,7 +87,10 @@ export async function perform<Name extends CallName>(
   const prepared = await prepareCall(name, asked, scope, dependencies);
   if (prepared.seesNothing) return prepared.steps.ofNothing?.() ?? (create(methodOf(name).output) as ResponseOf<Name>);
   const answer = send(name, prepared);
-  return CALLS[name].subject === 'backup' && !prepared.acting.backup ? noteCluster(scope, answer) : answer;
+  const { subject } = CALLS[name];
+  const { backup, restore } = prepared.acting;
+  const isLookedUp = subject === 'backup' ? backup : subject === 'restore' ? restore : true;
+  return isLookedUp ? answer : noteCluster(scope, answer);
 }
 
 function send<Name extends CallName>(
@@ -106,14 +110,14 @@ function send<Name extends CallName>(
   );
 }
 
-/** Notes for the audit line of which cluster a backup is, which the service says with its answer or its refusal. */
+/** Notes for the audit line which cluster a backup is of, or a restore goes into, which the service says with its answer or its refusal. */
 async function noteCluster<Response extends object>(scope: RequestScope, answer: Promise<Response>): Promise<Response> {
   const note = (clusterId: string | undefined) => {
     if (clusterId) scope.audited = { ...scope.audited, clusterId };
   };
   try {
-    const response: Response & { readonly backup?: Backup } = await answer;
-    note(response.backup?.clusterId);
+    const response: Response & { readonly backup?: Backup; readonly restore?: Restore } = await answer;
+    note(response.backup?.clusterId ?? response.restore?.target?.clusterId);
     return response;
   } catch (error) {
     note(toError(error).details.info?.clusterId);

@@ -74,7 +74,9 @@ function Found({ text }: { readonly text: string }) {
           keyOf={({ kind, id, clusterId }) => `${kind} ${clusterId} ${id}`}
           empty={
             <>
-              Nothing that you may see begins with {text}.{' '}
+              {data.value.incomplete.length === 0
+                ? `Nothing that you may see begins with ${text}. `
+                : `Of what could be looked for, nothing that you may see begins with ${text}. `}
               <a href={`/?${new URLSearchParams({ text })}`}>Look for it within the names of clusters</a>
             </>
           }
