@@ -419,7 +419,9 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     expect(await page.evaluate('JSON.stringify([sessionStorage, localStorage, location.href])')).not.toContain(secret);
     {
       await using other = await open('/', secret);
-      await expect.poll(() => heading(other.page).textContent(), { timeout: 30_000 }).toMatch(/of 1 cluster|only cluster/);
+      await expect
+        .poll(() => heading(other.page).textContent(), { timeout: 30_000 })
+        .toMatch(/of 1 cluster|only cluster/);
       expect(await other.page.getByRole('link', { name: 'Tokens' }).count()).toBe(0);
     }
     await row.getByRole('button', { name: /^Revoke/ }).click();
