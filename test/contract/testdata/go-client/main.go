@@ -30,7 +30,7 @@ func main() {
 
 	days, period := "Tuesday,Wednesday", "7:00-9:00"
 	settings := api.StrategySettings{BackupDate: &days, Period: &period}
-	saved, err := client.SaveStrategyWithResponse(ctx, cluster, api.StrategyBody{Strategy: settings})
+	saved, err := client.SaveStrategyWithResponse(ctx, cluster, nil, api.StrategyBody{Strategy: settings})
 	check(err == nil && saved.JSON200 != nil, err)
 	strategy, err := client.GetStrategyWithResponse(ctx, cluster)
 	check(err == nil && strategy.JSON200 != nil, err)
