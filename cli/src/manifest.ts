@@ -114,13 +114,12 @@ function wrongFields(
 
 function toValue(document: Document.Parsed): Record<string, unknown> | string {
   if (!isMap(document.contents)) return 'it must be a mapping that begins with kind, such as "kind: Cluster".';
-  let value: Record<string, unknown>;
   try {
-    value = document.toJS();
+    const value: Record<string, unknown> = document.toJS();
+    return isEndless(value) ? 'an alias (*) in it stands for what it is a part of.' : value;
   } catch (error) {
-    return (error as Error).message; // an alias too many
+    return (error as Error).message; // an alias too many, or too deep
   }
-  return isEndless(value) ? 'an alias (*) in it stands for what it is a part of.' : value;
 }
 
 /** @param above what the value is a part of */

@@ -138,15 +138,13 @@ it.each(MUTATIONS)(
   async (method, path, body, line) => {
     const audit = vi.spyOn(auditLog, 'info');
     gateway.answers.getStrategy = async ({ clusterId, rule }) => ({ strategy: { clusterId, rule, revision: 1n } });
-    for (const honored of [false, true]) {
+    for (const honored of [true, false]) {
       gateway.sight.honored = honored;
       await gateway.ask('GET', `/backups/${BACKUP}`);
       audit.mockClear();
       await gateway.ask(method, path, { body, headers: { 'x-request-id': 'r-1' } });
       expect(audit.mock.calls).toEqual([[of(line), 'audit']]);
     }
-    gateway.sight.honored = false;
-    await gateway.ask('GET', `/backups/${BACKUP}`);
   },
 );
 

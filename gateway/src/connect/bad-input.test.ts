@@ -413,7 +413,7 @@ describe('bytes that are no call', () => {
     ['RestoreService/StartRestore', { backupId: BACKUP, filtre: ['db.*'] }, 'filtre'],
     ['RestoreService/PlanRestore', { backupId: BACKUP, options: { filters: [] } }, 'filters'],
     ['BackupService/VerifyBackup', { id: BACKUP, lvl: 1 }, 'lvl'],
-  ])('those of %s are refused by their names, as over REST', async (method, body, field) => {
+  ])('unknown fields of JSON for %s are refused by their names, as over REST', async (method, body, field) => {
     const { status, text } = await post(`tidemark.backup.v1.${method}`, 'application/json', JSON.stringify(body));
     expect([status, JSON.parse(text)]).toMatchObject([
       400,

@@ -28,12 +28,12 @@ const ACTIVE_MS = 4_000;
 const TROUBLE_MS = 15_000;
 const NIGHT_MS = 20_000;
 /** How much a card shows; the rest is a page of its own. */
+const SHOWN = 4;
+const NIGHT_ENTRIES = 1_000;
 const TAKEN: Taken = {
   ...{ text: anything, after: anything, verdict: isOneOf(VERDICTS) },
   label: (value) => labelOf(value) !== undefined,
 };
-const SHOWN = 4;
-const NIGHT_ENTRIES = 1_000;
 
 /** Are all clusters safe? What failed since yesterday? What runs now? */
 export function FleetPage() {
