@@ -119,6 +119,17 @@ describe('status', () => {
     expect((await line.run(['status', '-o', 'yaml'])).stdout).toMatch(/^clusters:\n {2}- clusterId: a\n/);
   });
 
+  it('says that what runs is left out, where one of the pages could not tell', async () => {
+    const pages = [
+      fleet([fleetRow('a')], { inTime: 2 }, { pageToken: 'p2', withoutActivity: true }),
+      fleet([fleetRow('b')], { inTime: 2 }),
+    ];
+    line.answers['GET /fleet'] = ({ path }) => pages[path.includes('pageToken=p2') ? 1 : 0];
+    const { code, stdout, stderr } = await line.run(['status', '-o', 'json']);
+    expect([code, JSON.parse(stdout).withoutActivity]).toEqual([0, true]);
+    expect(stderr).toContain('What runs, and what ended last, could not be asked for in time');
+  });
+
   it('lets nothing that a server sends steer the terminal, in any form', async () => {
     const name = 'bad\u001b[2J\u0007\u009b31m\u202e';
     line.answers['GET /fleet'] = () =>

@@ -22,6 +22,7 @@ interface Fleet {
   readonly asOf: string;
   readonly pageToken?: string;
   readonly cursor?: string;
+  readonly withoutActivity?: true;
 }
 interface Found {
   readonly hits: readonly { readonly kind: string; readonly id: string }[];
@@ -145,6 +146,20 @@ describe('the fleet', () => {
     const after = await read(`?text=${unplanned}`);
     expect(after.clusters).toMatchObject([{ last: { backupId: running, state: 'Canceled' } }]);
     expect(after.clusters[0]).not.toHaveProperty('active');
+  });
+
+  it('says who is safe without what runs, and that this is left out, while backup-service does not answer', async () => {
+    await until(safe, ({ verdict }) => expect(verdict).toBe('inTime'));
+    const service = tidemark.stack.process('backup-service');
+    service.kill('SIGSTOP');
+    try {
+      const { withoutActivity, clusters } = await read(`?text=${safe}`);
+      expect([withoutActivity, clusters]).toMatchObject([true, [{ verdict: 'inTime', newestGood: expect.anything() }]]);
+      expect(clusters[0]).not.toHaveProperty('last');
+    } finally {
+      service.kill('SIGCONT');
+    }
+    await until(safe, (row) => expect(row.last).toMatchObject({ backupId: good }));
   });
 
   it('is that of the clusters that the caller sees, in its counts too', async () => {

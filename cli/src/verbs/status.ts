@@ -80,6 +80,7 @@ export function add(program: Program, run: Run): void {
           );
         }
         const most = limit ?? (output.isTable ? SHOWN : MAX_COMMAND_ROWS);
+        let isWithoutActivity = false;
         const fleet = await readPages(most, PAGE, async (pageSize, pageToken) => {
           const query = {
             pageSize,
@@ -91,14 +92,18 @@ export function add(program: Program, run: Run): void {
             ...(text !== undefined && { text }),
           };
           const { data } = await answered(api.GET('/fleet', { params: { query } }));
+          isWithoutActivity ||= data.withoutActivity === true;
           return { answer: data, items: data.clusters, pageToken: data.pageToken };
         });
         const { counts, asOf } = fleet.answer;
-        const answer = { ...rest(fleet), clusters: fleet.items };
+        const missing = isWithoutActivity ? { withoutActivity: true } : {};
+        const answer = { ...rest(fleet), clusters: fleet.items, ...missing };
         const title = titleOf(counts);
         await output.list(answer, fleet.items, COLUMNS, title);
         if (output.isTable && fleet.pageToken !== undefined) tell(`There are more: --limit says how many are shown.`);
         if (output.isTable && isSet(asOf)) tell(`As of ${when(asOf)}.`);
+        if (isWithoutActivity)
+          tell('What runs, and what ended last, could not be asked for in time and is left out: ask again.');
         return lateOf(counts) > 0 ? EXIT.failed : EXIT.done;
       }),
     );

@@ -57,6 +57,10 @@ function createFeed({ labels, verdicts, text, after }: FleetFilter) {
         const page = await fleet.listFleet(request, { signal: stop });
         if (stop.aborted) return;
         known.answer(page);
+        if (page.withoutActivity) {
+          await pause(PROBLEM_MS, stop);
+          continue;
+        }
         cursor = page.cursor;
       } catch (error) {
         if (stop.aborted) return;

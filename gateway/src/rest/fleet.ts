@@ -38,13 +38,14 @@ export function fleetRoutes(app: FastifyInstance, dependencies: CallDependencies
       const { verdict, pageSize = 0, pageToken = '' } = query;
       return { ...toScope(query), verdicts: verdict.map((one) => VERDICTS[one]), pageSize, pageToken };
     },
-    toView: ({ rows, counts, nextPageToken, asOf, cursor }) => ({
+    toView: ({ rows, counts, nextPageToken, asOf, cursor, withoutActivity }) => ({
       data: {
         clusters: rows.map((row) => toRowView(row, timeOf(asOf))),
         counts: toCountsView(counts),
         asOf: timeOf(asOf),
         ...(nextPageToken !== '' && { pageToken: nextPageToken }),
         ...(cursor !== '' && { cursor }),
+        ...(withoutActivity && { withoutActivity }),
       },
     }),
   });

@@ -1,5 +1,6 @@
 import { MAX_LISTED } from '@tidemark/limits/limits';
 import { inBatches } from '@tidemark/mongo/batches';
+import { inPieces } from '@tidemark/mongo/in-pieces';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey, isTransient, orStoreError, toStoreError } from '@tidemark/mongo/mongo-error';
 import { FAR } from '@tidemark/mongo/time-range';
@@ -139,17 +140,19 @@ export function createRegistryStore(db: Db): RegistryStore {
         ),
       page: ({ ids, afterId = '', updatedAfter, matches, limit }, signal) =>
         orStoreError(async () => {
-          const byId = clusters
-            .find(
-              {
-                ...(ids.length > 0 && { _id: { $in: ids.filter((id) => id > afterId) } }),
-                ...(ids.length === 0 && afterId !== '' && { _id: { $gt: afterId, $lt: LAST_ID } }),
-                // Some servers refuse a range that ends before it begins.
-                ...(updatedAfter && { updateTime: { $gte: earlier(updatedAfter, FAR), $lte: FAR } }),
-              },
-              { signal },
-            )
-            .sort({ _id: 1 });
+          // Some servers refuse a range that ends before it begins.
+          const changed = updatedAfter && { updateTime: { $gte: earlier(updatedAfter, FAR), $lte: FAR } };
+          const inOrder = (filter: Filter<ClusterDocument>) =>
+            clusters.find({ ...filter, ...changed }, { signal }).sort({ _id: 1 });
+          if (ids.length > 0) {
+            const behind = ids.filter((id) => id > afterId).sort();
+            const read = async (some: string[]) => {
+              const found = await inOrder({ _id: { $in: some } }).toArray();
+              return matches ? found.filter(matches) : found;
+            };
+            return (await inPieces(behind, read, limit)).slice(0, limit);
+          }
+          const byId = inOrder(afterId === '' ? {} : { _id: { $gt: afterId, $lt: LAST_ID } });
           if (!matches) return byId.limit(limit).toArray();
           const found: ClusterDocument[] = [];
           for await (const cluster of byId.batchSize(SCANNED_AT_ONCE)) {
@@ -209,9 +212,11 @@ function createRegistry<T extends Registered>(db: Db, name: string): Registry<T>
       orStoreError(async () => read((await collection.findOne({ _id: id }, { signal })) ?? undefined)),
     list: (ids, signal) =>
       orStoreError(async () => {
-        const filter = ids.length > 0 ? { _id: { $in: [...ids] } } : {};
-        const found = await collection.find(filter, { signal }).sort({ _id: 1 }).limit(MAX_LISTED).toArray();
-        return found.map(read);
+        const listed = (filter: Filter<{ _id: string }>) =>
+          collection.find(filter, { signal }).sort({ _id: 1 }).limit(MAX_LISTED).toArray();
+        if (ids.length === 0) return (await listed({})).map(read);
+        const found = await inPieces([...ids].sort(), (some) => listed({ _id: { $in: some } }), MAX_LISTED);
+        return found.slice(0, MAX_LISTED).map(read);
       }),
     async write(before, after) {
       const { _id, ...fields } = after;

@@ -8,6 +8,7 @@
  */
 import { ID_PATTERN } from '@tidemark/limits/id';
 import { MAX_HITS_OF_A_KIND, MAX_SEARCHED } from '@tidemark/limits/limits';
+import { inPieces } from '@tidemark/mongo/in-pieces';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { beginningWith } from '@tidemark/mongo/text-range';
 import type { Db, Document } from 'mongodb';
@@ -81,10 +82,12 @@ export function createSearchStore(db: Db): SearchStore {
         const isMeant = (cluster: ClusterDocument) =>
           Object.values(searchKeysOf(cluster)).some((one: string) => one.startsWith(key));
         if (ids.length > 0) {
-          const own = await clusters
-            .find({ _id: { $in: [...ids] } }, { signal })
-            .sort({ _id: 1 })
-            .toArray();
+          const own = await inPieces([...ids].sort(), (some) =>
+            clusters
+              .find({ _id: { $in: some } }, { signal })
+              .sort({ _id: 1 })
+              .toArray(),
+          );
           return own.filter(isMeant);
         }
         const found = await Promise.all(

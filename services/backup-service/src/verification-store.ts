@@ -5,6 +5,7 @@
  * claim reads of it may be old, and then it is decided anew.
  */
 import { MAX_OFFERED_VERIFICATIONS, MAX_QUEUED_VERIFICATIONS } from '@tidemark/limits/limits';
+import { inPieces } from '@tidemark/mongo/in-pieces';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
 import { EPOCH, FAR } from '@tidemark/mongo/time-range';
@@ -97,7 +98,9 @@ export function createVerificationStore(
     get: tasks.get,
 
     find: (backupIds, signal) =>
-      persist(signal, () => verifications.find({ _id: { $in: [...backupIds] } }, { signal }).toArray()),
+      persist(signal, () =>
+        inPieces(backupIds, (some) => verifications.find({ _id: { $in: some } }, { signal }).toArray()),
+      ),
 
     ask: (wish, signal) =>
       persist(signal, async () => {

@@ -7,6 +7,7 @@ import {
 } from '@tidemark/protocol/grpc/tidemark/scheduler/v1/fleet_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createActivities } from './activities.ts';
 import type { Backends } from './backends.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { createFleetFeed, type FleetFeed } from './fleet-feed.ts';
@@ -81,7 +82,8 @@ describe('who watches the fleet', () => {
   function watch({ fleet, feed }: Copy, request: Partial<WatchFleetRequest> = {}, heartbeatMs = 60_000): Watching {
     const leave = new AbortController();
     const context = { signal: leave.signal, requestId: 'r', caller: 'test' } as CallContext;
-    const messages = watchFleet({ fleet, feed, backends, now, heartbeatMs })(
+    const activities = createActivities({ backends, now });
+    const messages = watchFleet({ fleet, feed, activities, backends, now, heartbeatMs })(
       WatchFleetRequest.create(request),
       context,
     );

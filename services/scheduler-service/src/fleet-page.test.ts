@@ -2,7 +2,7 @@ import type { Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/stra
 import { Strategy as StrategyMessage } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { describe, expect, it } from 'vitest';
 import type { FleetCluster } from './fleet.ts';
-import { digestOf, type FleetFilter, fleetPage, fromToken, toToken } from './fleet-page.ts';
+import { digestOf, type FleetFilter, fleetPage, fromToken, orderOf, toToken } from './fleet-page.ts';
 import { verdictOf } from './fleet-verdict.ts';
 
 const now = new Date('2026-12-01T12:00:00Z');
@@ -17,8 +17,15 @@ const cluster = (fields: Partial<FleetCluster> = {}): FleetCluster => ({
 });
 const unprotected = ({ newest: _, ...rest }: FleetCluster): FleetCluster => rest;
 const ALL: FleetFilter = { clusterIds: [], labels: {}, verdicts: [], text: '' };
+const pageOf = (
+  clusters: Record<string, FleetCluster>,
+  ...asked: Parameters<typeof fleetPage> extends [unknown, unknown, ...infer Rest] ? Rest : never
+) => {
+  const all = new Map(Object.entries(clusters));
+  return fleetPage(orderOf(all, now), all, ...asked);
+};
 const show = (clusters: Record<string, FleetCluster>, filter: Partial<FleetFilter> = {}, size = 100) =>
-  fleetPage(new Map(Object.entries(clusters)), { ...ALL, ...filter }, { behind: undefined, size, now });
+  pageOf(clusters, { ...ALL, ...filter }, { behind: undefined, size });
 const idsOf = (...asked: Parameters<typeof show>) => show(...asked).places.map(({ id }) => id);
 
 describe('the verdict on a cluster', () => {
@@ -75,7 +82,7 @@ describe('a page of the fleet', () => {
     const last = first.places[1];
     const behind = last && fromToken(toToken(last, digest), digest);
     const { older: _, ...left } = clusters;
-    const rest = fleetPage(new Map(Object.entries(left)), ALL, { behind, size: 100, now });
+    const rest = pageOf(left, ALL, { behind, size: 100 });
     expect(rest.places.map(({ id }) => id)).toEqual(['old', 'late', 'unplanned', 'fine']);
   });
 
@@ -87,7 +94,7 @@ describe('a page of the fleet', () => {
     const after = seen(['fine', 'late', 'none']);
     const behind = fromToken(toToken(none, digestOf(before)), digestOf(after));
     expect(behind).toEqual(none);
-    const rest = fleetPage(new Map(Object.entries(clusters)), after, { behind, size: 100, now });
+    const rest = pageOf(clusters, after, { behind, size: 100 });
     expect(rest.places.map(({ id }) => id)).toEqual(['late', 'fine']);
     expect(digestOf({ ...after, withinSight: false })).not.toBe(digestOf(before));
   });

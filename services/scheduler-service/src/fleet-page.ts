@@ -6,8 +6,16 @@
  */
 import { createHash } from 'node:crypto';
 import type { FleetCluster } from './fleet.ts';
-import { type FleetScope, filtersOf, type Members, matcherOf, NO_MEMBERS, withMember } from './fleet-scope.ts';
-import { VERDICTS, type Verdict, verdictOf } from './fleet-verdict.ts';
+import {
+  type FleetScope,
+  filtersOf,
+  type Matches,
+  type Members,
+  matcherOf,
+  NO_MEMBERS,
+  withMember,
+} from './fleet-scope.ts';
+import { VERDICTS, type Verdict, verdictUntil } from './fleet-verdict.ts';
 
 export interface FleetFilter extends FleetScope {
   /** Empty means all. */
@@ -30,28 +38,65 @@ export interface FleetPage {
   readonly more: boolean;
 }
 
+/** All clusters in the order in which they are shown, which holds until one of them changes, or until time changes a verdict. */
+export interface FleetOrder extends Pick<FleetPage, 'places' | 'counts' | 'members'> {
+  readonly until: number;
+}
+
+/** Orders the whole fleet: some ten milliseconds for 10,000 clusters. */
+export function orderOf(clusters: ReadonlyMap<string, FleetCluster>, now: Date): FleetOrder {
+  const places: FleetPlace[] = [];
+  const counts = noCounts();
+  let [members, until] = [NO_MEMBERS, Number.POSITIVE_INFINITY];
+  for (const [id, cluster] of clusters) {
+    const { verdict, until: holdsUntil } = verdictUntil(cluster, now);
+    until = Math.min(until, holdsUntil);
+    members = withMember(members, cluster);
+    counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+    places.push({ id, verdict, since: (cluster.newest?.endedAt ?? cluster.registeredAt).getTime() });
+  }
+  return { places: places.sort(compare), counts, members, until };
+}
+
 /** The first places of those behind one, or of all. */
 export function fleetPage(
+  order: FleetOrder,
   clusters: ReadonlyMap<string, FleetCluster>,
   { verdicts, ...scope }: FleetFilter,
-  { behind, size, now }: { readonly behind: FleetPlace | undefined; readonly size: number; readonly now: Date },
+  { behind, size }: { readonly behind: FleetPlace | undefined; readonly size: number },
 ): FleetPage {
-  const matches = matcherOf(scope);
-  const counts = new Map<Verdict, number>(VERDICTS.map((verdict) => [verdict, 0]));
-  const places: FleetPlace[] = [];
-  let members = NO_MEMBERS;
-  for (const [id, cluster] of clusters) {
-    if (!matches(id, cluster)) continue;
-    members = withMember(members, cluster);
-    const verdict = verdictOf(cluster, now);
-    counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
-    if (verdicts.length > 0 && !verdicts.includes(verdict)) continue;
-    const place = { id, verdict, since: (cluster.newest?.endedAt ?? cluster.registeredAt).getTime() };
-    if (!behind || compare(place, behind) > 0) places.push(place);
+  const { places, counts, members } = isWhole(scope) ? order : narrowed(order, clusters, matcherOf(scope));
+  const isWanted = (place: FleetPlace) =>
+    (verdicts.length === 0 || verdicts.includes(place.verdict)) && (!behind || compare(place, behind) > 0);
+  const found: FleetPlace[] = [];
+  for (const place of places) {
+    if (found.length > size) break;
+    if (isWanted(place)) found.push(place);
   }
-  places.sort(compare);
-  return { places: places.slice(0, size), counts, members, more: places.length > size };
+  return { places: found.slice(0, size), counts, members, more: found.length > size };
 }
+
+const isWhole = ({ clusterIds, labels, text }: FleetScope) =>
+  clusterIds.length === 0 && Object.keys(labels).length === 0 && text === '';
+
+function narrowed(
+  { places }: FleetOrder,
+  clusters: ReadonlyMap<string, FleetCluster>,
+  matches: Matches,
+): Pick<FleetPage, 'places' | 'counts' | 'members'> {
+  const counts = noCounts();
+  let members = NO_MEMBERS;
+  const within = places.filter(({ id, verdict }) => {
+    const cluster = clusters.get(id);
+    if (!cluster || !matches(id, cluster)) return false;
+    members = withMember(members, cluster);
+    counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+    return true;
+  });
+  return { places: within, counts, members };
+}
+
+const noCounts = () => new Map<Verdict, number>(VERDICTS.map((verdict) => [verdict, 0]));
 
 function compare(one: FleetPlace, other: FleetPlace): number {
   const byVerdict = VERDICTS.indexOf(one.verdict) - VERDICTS.indexOf(other.verdict);

@@ -41,6 +41,8 @@ export interface FleetCluster {
 
 export interface Fleet {
   readonly clusters: ReadonlyMap<string, FleetCluster>;
+  /** Another one whenever anything of the clusters may be another. */
+  readonly version: number;
   /** Up to when changes were taken in; undefined until everything was, once. */
   readonly asOf: Date | undefined;
   /** Takes in everything anew. */
@@ -50,8 +52,8 @@ export interface Fleet {
 }
 
 const PAGE = 500;
-/** Newest good backups are looked up one by one on some servers. */
-const GOOD_PAGE = 200;
+/** Newest good backups are looked up one by one: so many that a slow database answers in time. */
+const GOOD_PAGE = 50;
 /** Clusters that are looked up side by side. */
 const ABREAST = 8;
 /** Clocks of copies may differ, and a write becomes visible after its time. */
@@ -69,6 +71,7 @@ export interface FleetDependencies {
 export function createFleet({ backends, quarantines, now }: FleetDependencies): Fleet {
   const { backups, plans, registry, strategies } = backends;
   let clusters = new Map<string, FleetCluster>();
+  let version = 0;
   let backupsAfter: Date | undefined;
   /** By backup: the last change that was taken in, for as long as it may be told again. */
   const takenIn = new Map<string, ChangedBackup>();
@@ -178,6 +181,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
       // One that is registered again may have backups from before.
       const good = await lookUp(unknown, signal);
       await takeIn(page.clusters, clusters, signal);
+      if (page.clusters.length > 0) version += 1;
       for (const [id, newest] of good) noteNewestGood(id, newest);
       pageToken = page.nextPageToken;
       if (pageToken === '') return;
@@ -186,7 +190,12 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
 
   function noteNewestGood(id: string, newest: NewestGood | undefined): void {
     const known = clusters.get(id);
-    if (known) clusters.set(id, withNewestGood(known, newest));
+    if (known) put(id, withNewestGood(known, newest));
+  }
+
+  function put(id: string, cluster: FleetCluster): void {
+    clusters.set(id, cluster);
+    version += 1;
   }
 
   /** Adds the clusters whose retention, or what they have verified, changed. */
@@ -202,7 +211,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
         if (!known) continue;
         const own = byCluster.get(id) ?? [];
         if (policiesOf(known.rules) !== policiesOf(own)) changed.add(id);
-        clusters.set(id, { ...known, rules: own });
+        put(id, { ...known, rules: own });
       }
     }
   }
@@ -247,6 +256,9 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
     get clusters() {
       return clusters;
     },
+    get version() {
+      return version;
+    },
     get asOf() {
       return asOf;
     },
@@ -277,6 +289,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
         next.set(id, clusters.has(id) ? known : withNewestGood(known, good.get(id)));
       }
       clusters = next;
+      version += 1;
       updatedAfter = from;
       asOf = begunAt;
       await forgetGone(strays, signal);

@@ -3,6 +3,7 @@ import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
 import { type Loop, startLoop } from '@tidemark/service-kit/loop';
 import { startOperationsListener } from '@tidemark/service-kit/operations-listener';
+import { createActivities } from './activities.ts';
 import { openBackends } from './backends.ts';
 import type { SchedulerConfig } from './config.ts';
 import { startDueLoop } from './due-loop.ts';
@@ -93,7 +94,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
       services: [
         occurrenceService({ store, backends, quarantines, now, exactTotal: config.exactTotal }),
         retentionService({ backends, now }),
-        fleetService({ fleet, feed, backends, now }),
+        fleetService({ fleet, feed, activities: createActivities({ backends, now }), backends, now }),
       ],
     }),
   );

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { AppError } from '@tidemark/errors/app-error';
+import { inPieces } from '@tidemark/mongo/in-pieces';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey, isTransient, orStoreError, toStoreError } from '@tidemark/mongo/mongo-error';
 import type { Db } from 'mongodb';
@@ -49,8 +50,6 @@ export interface FleetStore {
 
 /** Tokens are hexadecimal: the range is bounded on both sides, and does not touch those that are not pending. */
 const PENDING = { $gte: '0', $lt: 'g' };
-/** What goes in one message, which a slow server must answer within the driver's time-out. */
-const WRITES_AT_ONCE = 100;
 const MOST_CONFLICTS = 30;
 
 export function createFleetStore(db: Db): FleetStore {
@@ -101,7 +100,8 @@ export function createFleetStore(db: Db): FleetStore {
     },
     remove: ({ _id, revision }) =>
       orStoreError(async () => (await fleet.deleteOne({ _id, revision, deleting: true })).deletedCount === 1),
-    clusters: (ids, signal) => orStoreError(() => clusters.find({ _id: { $in: [...ids] } }, { signal }).toArray()),
+    clusters: (ids, signal) =>
+      orStoreError(() => inPieces(ids, (some) => clusters.find({ _id: { $in: some } }, { signal }).toArray())),
     clusterIdsIn: (bucket, signal) =>
       orStoreError(async () => {
         const found = await clusters.find({ bucket }, { signal, projection: { _id: 1 } }).toArray();
@@ -110,8 +110,8 @@ export function createFleetStore(db: Db): FleetStore {
     pendingClusters: (limit, signal) =>
       orStoreError(() => clusters.find({ pending: PENDING }, { signal }).limit(limit).toArray()),
     async putClusters(documents) {
-      for (let first = 0; first < documents.length; first += WRITES_AT_ONCE) {
-        const writes = documents.slice(first, first + WRITES_AT_ONCE).map(({ _id, ...fields }) => ({
+      await inPieces(documents, async (some) => {
+        const writes = some.map(({ _id, ...fields }) => ({
           updateOne: { filter: { _id }, update: { $set: { ...fields, bucket: bucketOf(_id) } }, upsert: true },
         }));
         const put = () => clusters.bulkWrite(writes, { ordered: false });
@@ -119,13 +119,17 @@ export function createFleetStore(db: Db): FleetStore {
           // Two copies that insert the same cluster at once: the second then finds it.
           await put().catch((error: unknown) => (isDuplicateKey(error) ? put() : Promise.reject(error)));
         });
-      }
+        return [];
+      });
     },
     clearPending: (documents) =>
       orStoreError(async () => {
         const byToken = Map.groupBy(documents, ({ pending }) => pending);
         for (const [pending, group] of byToken)
-          await clusters.updateMany({ _id: { $in: group.map(({ _id }) => _id) }, pending }, { $set: { pending: '' } });
+          await inPieces(group, async (some) => {
+            await clusters.updateMany({ _id: { $in: some.map(({ _id }) => _id) }, pending }, { $set: { pending: '' } });
+            return [];
+          });
       }),
     removeCluster: (id) => orStoreError(async () => void (await clusters.deleteOne({ _id: id }))),
   };

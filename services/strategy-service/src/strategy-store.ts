@@ -7,6 +7,7 @@
  */
 import { AppError } from '@tidemark/errors/app-error';
 import { inBatches } from '@tidemark/mongo/batches';
+import { inPieces } from '@tidemark/mongo/in-pieces';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey, isTransient, orStoreError, toStoreError } from '@tidemark/mongo/mongo-error';
 import { beginningWith } from '@tidemark/mongo/text-range';
@@ -131,6 +132,9 @@ export function createStrategyStore(db: Db): StrategyStore {
       return (await strategies.updateOne({ _id, revision: before.revision }, { $set: fields })).matchedCount === 1;
     });
 
+  const rulesOf = (clusterIds: readonly string[], signal: AbortSignal, filter: Filter<StrategyDocument> = {}) =>
+    inPieces(clusterIds, (some) => strategies.find({ ...filter, clusterId: { $in: some } }, { signal }).toArray());
+
   return {
     get,
     write,
@@ -154,18 +158,19 @@ export function createStrategyStore(db: Db): StrategyStore {
       }),
     ofClusters: (clusterIds, signal) =>
       orStoreError(async () => {
-        const filter =
-          clusterIds.length === 1 ? { clusterId: clusterIds[0] ?? '' } : { clusterId: { $in: [...clusterIds] } };
-        return (await strategies.find(filter, { signal }).toArray()).map(upgrade);
+        const [first = '', ...others] = clusterIds;
+        const found =
+          others.length === 0
+            ? await strategies.find({ clusterId: first }, { signal }).toArray()
+            : await rulesOf(clusterIds, signal);
+        return found.map(upgrade);
       }),
     list: ({ clusterIds, withRetention, after }, limit, signal) =>
       orStoreError(async () => {
         const filter: Filter<StrategyDocument> = withRetention ? { retention: { $ne: null } } : {};
         if (clusterIds.length > 0) {
           // These few by their index, whatever a server would make of both conditions.
-          const ofThem = await strategies
-            .find({ ...filter, clusterId: { $in: [...clusterIds] } }, { signal })
-            .toArray();
+          const ofThem = await rulesOf(clusterIds, signal, filter);
           const byId = ofThem.filter(({ _id }) => _id > after).sort((one, other) => (one._id < other._id ? -1 : 1));
           return byId.slice(0, limit).map(upgrade);
         }
@@ -209,7 +214,7 @@ export function createStrategyStore(db: Db): StrategyStore {
     ownRulesNamed: (text, clusterIds, limit, signal) =>
       orStoreError(async () => {
         if (clusterIds.length > 0) {
-          const ofThem = await strategies.find({ clusterId: { $in: [...clusterIds] } }, { signal }).toArray();
+          const ofThem = await rulesOf(clusterIds, signal);
           const own = ofThem.map(upgrade).filter(({ fleetStrategy }) => fleetStrategy === '');
           return own
             .filter(({ rule }) => typeof rule === 'string' && rule !== DEFAULT_RULE && rule.startsWith(text))

@@ -1,6 +1,6 @@
 import { type Timestamp, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import { type Backup, BackupState } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
-import type { FleetRow } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
+import type { FleetRow, ListFleetResponse } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import { type Occurrence, OccurrenceState } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import type { ComponentChildren } from 'preact';
 import { useLocation } from 'preact-iso';
@@ -75,7 +75,7 @@ export function FleetPage() {
       ]}
     >
       {totals && totals.all === 0 && !isFiltered && <FirstCluster />}
-      {data.value && filter.after === '' && data.value.nextPageToken === '' && <FirstBackup rows={data.value.rows} />}
+      {data.value && isAll(data.value) && filter.after === '' && <FirstBackup rows={data.value.rows} />}
       {totals && (
         <div class="cards">
           <SafeCard totals={totals} />
@@ -86,7 +86,7 @@ export function FleetPage() {
       {data.value && (
         <>
           <Section title="Clusters, the least safe first" more={<Filters labels={labels} text={filter.text} />}>
-            <Clusters rows={data.value.rows} />
+            <Clusters of={data.value} />
             <Pager next={data.value.nextPageToken} />
           </Section>
           {data.value.rows.length > 0 && <Night rows={data.value.rows} />}
@@ -116,6 +116,8 @@ function FirstCluster() {
     </p>
   );
 }
+
+const isAll = ({ nextPageToken, withoutActivity }: ListFleetResponse) => nextPageToken === '' && !withoutActivity;
 
 /** Of clusters that are all new, and all on one page. */
 function FirstBackup({ rows }: { readonly rows: readonly FleetRow[] }) {
@@ -326,7 +328,8 @@ function Filters({ labels, text }: { readonly labels: readonly string[]; readonl
   );
 }
 
-function Clusters({ rows }: { readonly rows: readonly FleetRow[] }) {
+function Clusters({ of: { rows, withoutActivity } }: { readonly of: ListFleetResponse }) {
+  const notKnown = withoutActivity ? <span class="muted">not known just now</span> : undefined;
   return (
     <Table
       label="Clusters"
@@ -359,16 +362,17 @@ function Clusters({ rows }: { readonly rows: readonly FleetRow[] }) {
         {
           name: 'Ended last',
           cell: ({ last }) =>
-            last ? (
+            notKnown ??
+            (last ? (
               <>
                 <BackupMark id={last.backupId} state={last.state} /> <Ago at={last.endTime} />
                 {last.state !== BackupState.SUCCEEDED && last.reason && <p class="why">{last.reason.message}</p>}
               </>
             ) : (
               <span class="muted">nothing</span>
-            ),
+            )),
         },
-        { name: 'Now', cell: ({ active }) => <Active of={active} /> },
+        { name: 'Now', cell: ({ active }) => notKnown ?? <Active of={active} /> },
         { name: 'Next start', cell: ({ nextStartTime }) => <At at={nextStartTime} /> },
       ]}
     />

@@ -108,7 +108,7 @@ export const listFleet = {
   call: 'listFleet',
   summary: 'Which clusters are safe, the least safe first',
   description:
-    'Of all clusters that the caller may see. What is known of backups that ended and of rules is some seconds old (`asOf`); what runs is as it is now. A parameter that is not known is a 400.',
+    'Of all clusters that the caller may see. What is known of backups that ended and of rules is some seconds old (`asOf`); what runs is as it is now, and is left out where it cannot be asked for in time (`withoutActivity`). A parameter that is not known is a 400.',
   query: Query,
   errors: ['cluster_not_found'],
   answer: {
@@ -123,6 +123,12 @@ export const listFleet = {
         .string()
         .optional()
         .describe('For `GET /fleet/watch` with the same clusters, labels and text: what changes from here on.'),
+      withoutActivity: z
+        .literal(true)
+        .optional()
+        .describe(
+          'What runs and what ended last could not be asked for in time: no cluster has `active` or `last`, whatever there is. Ask again.',
+        ),
     }),
     example: {
       clusters: [ROW],

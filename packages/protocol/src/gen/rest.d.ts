@@ -881,7 +881,7 @@ export interface paths {
         };
         /**
          * Which clusters are safe, the least safe first
-         * @description Of all clusters that the caller may see. What is known of backups that ended and of rules is some seconds old (`asOf`); what runs is as it is now. A parameter that is not known is a 400.
+         * @description Of all clusters that the caller may see. What is known of backups that ended and of rules is some seconds old (`asOf`); what runs is as it is now, and is left out where it cannot be asked for in time (`withoutActivity`). A parameter that is not known is a 400.
          *
          *     Needs the role viewer.
          */
@@ -1977,6 +1977,11 @@ export interface components {
                 pageToken?: string;
                 /** @description For `GET /fleet/watch` with the same clusters, labels and text: what changes from here on. */
                 cursor?: string;
+                /**
+                 * @description What runs and what ended last could not be asked for in time: no cluster has `active` or `last`, whatever there is. Ask again.
+                 * @constant
+                 */
+                withoutActivity?: true;
             };
         };
         ListFleetStrategiesAnswer: {

@@ -8,20 +8,22 @@ import {
 import { sleep } from '@tidemark/service-kit/backoff';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { inFittingPieces } from '@tidemark/service-kit/grpc/fitting';
-import { activityOf, changesAfter } from '../activity.ts';
+import type { Activities } from '../activities.ts';
+import { changesAfter } from '../activity.ts';
 import { CALLER } from '../due-loop.ts';
 import { type Fleet, rulesSince } from '../fleet.ts';
 import { type FleetCursor, isSame, readCursor, toCursor } from '../fleet-cursor.ts';
 import type { FleetFeed, FleetWatcher } from '../fleet-feed.ts';
-import { fleetPage } from '../fleet-page.ts';
+import { fleetPage, orderOf } from '../fleet-page.ts';
 import { toCounts, toRow } from '../fleet-row.ts';
 import { type FleetScope, type Matches, matcherOf } from '../fleet-scope.ts';
 import { verdictOf } from '../fleet-verdict.ts';
 import type { Dependencies } from './context.ts';
 
 export interface WatchFleetDependencies extends Dependencies {
-  readonly fleet: Pick<Fleet, 'clusters' | 'asOf'>;
+  readonly fleet: Pick<Fleet, 'clusters' | 'version' | 'asOf'>;
   readonly feed: FleetFeed;
+  readonly activities: Activities;
   /** How often one hears of nothing that nothing changed. */
   readonly heartbeatMs?: number;
 }
@@ -40,11 +42,8 @@ const PAGE = 500;
  * @throws AppError `cursor_too_old` where what changed since cannot be told, `unavailable` until this copy knows the fleet
  */
 export function watchFleet(dependencies: WatchFleetDependencies) {
-  const { fleet, feed, backends, now, heartbeatMs = HEARTBEAT_MS } = dependencies;
-  return async function* (
-    request: WatchFleetRequest,
-    { signal, requestId, caller }: CallContext,
-  ): AsyncGenerator<WatchFleetResponse> {
+  const { fleet, feed, activities, backends, now, heartbeatMs = HEARTBEAT_MS } = dependencies;
+  return async function* (request: WatchFleetRequest, { signal }: CallContext): AsyncGenerator<WatchFleetResponse> {
     const { clusterIds, withinSight, labels, text } = request;
     const scope = { clusterIds, withinSight, labels, text };
     const matches = matcherOf(scope);
@@ -66,10 +65,10 @@ export function watchFleet(dependencies: WatchFleetDependencies) {
     if (!cursor) yield WatchFleetResponse.create({ restart: true });
     for (let from = 0; from < ids.length; from += MAX_FLEET_PAGE) {
       const some = ids.slice(from, from + MAX_FLEET_PAGE);
-      const activities = await activityOf(backends, some, { signal, requestId, caller });
+      const ran = await activities.of(some, signal);
       const rows = some.flatMap((id) => {
         const one = watcher.seen.get(id);
-        return one ? [toRow({ id, verdict: one.verdict }, one.cluster, activities.get(id))] : [];
+        return one ? [toRow({ id, verdict: one.verdict }, one.cluster, ran.get(id))] : [];
       });
       for (const piece of inFittingPieces(rows, FleetRow)) yield WatchFleetResponse.create({ rows: piece });
     }
@@ -120,8 +119,9 @@ async function untilTakenIn(fleet: WatchFleetDependencies['fleet'], at: Date, si
 /** All that are watched, the least safe first. */
 function placesOf({ seen }: FleetWatcher, scope: FleetScope, now: Date): string[] {
   const clusters = new Map([...seen].map(([id, { cluster }]) => [id, cluster]));
-  const page = fleetPage(clusters, { ...scope, verdicts: [] }, { behind: undefined, size: clusters.size, now });
-  return page.places.map(({ id }) => id);
+  const filter = { ...scope, verdicts: [] };
+  const { places } = fleetPage(orderOf(clusters, now), clusters, filter, { behind: undefined, size: clusters.size });
+  return places.map(({ id }) => id);
 }
 
 interface ChangedDependencies extends Pick<Dependencies, 'backends'> {

@@ -62,6 +62,8 @@ export class Neighbours {
   readonly activities = new Map<string, ClusterActivity>();
   /** Clusters of which that was asked for. */
   readonly activitiesAsked: string[] = [];
+  #activitiesHeld: Promise<void> | undefined;
+  #activitiesArrived = Promise.withResolvers<void>();
   /** How often the next questions for changes are refused. */
   refusals = 0;
   /** How often changes were asked for. */
@@ -78,6 +80,22 @@ export class Neighbours {
   readonly damaged = new Set<string>();
   /** Deletions that are taken before others are refused as too many. */
   deletions = Number.POSITIVE_INFINITY;
+
+  /** Answers no question for what runs until it is released; what is answered then is what was there when it was asked. */
+  holdActivities(): { readonly arrived: Promise<void>; release(): void } {
+    const held = Promise.withResolvers<void>();
+    this.#activitiesHeld = held.promise;
+    this.#activitiesArrived = Promise.withResolvers();
+    return { arrived: this.#activitiesArrived.promise, release: held.resolve };
+  }
+
+  async activitiesOf(clusterIds: readonly string[]) {
+    const clusters = clusterIds.flatMap((id) => this.activities.get(id) ?? []);
+    this.activitiesAsked.push(...clusterIds);
+    this.#activitiesArrived.resolve();
+    await this.#activitiesHeld;
+    return { clusters };
+  }
 
   get readable(): Cluster[] {
     return this.clusters.filter(({ id }) => !this.unreadable.has(id));
@@ -244,10 +262,7 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
         cancelBackup: async (request) => neighbours().cancel(request),
         deleteBackup: async (request) => neighbours().delete(request),
         listNewestGood: async ({ clusterIds, pageToken }) => neighbours().newestGood(clusterIds, pageToken),
-        listActivity: async ({ clusterIds }) => {
-          neighbours().activitiesAsked.push(...clusterIds);
-          return { clusters: clusterIds.flatMap((id) => neighbours().activities.get(id) ?? []) };
-        },
+        listActivity: async ({ clusterIds }) => neighbours().activitiesOf(clusterIds),
         listChangedClusters: async ({ after, pageToken }) => ({
           ...(after ? neighbours().changes(pageToken) : { clusterIds: [], backups: [], nextPageToken: '' }),
           nextAfter: new Date(),

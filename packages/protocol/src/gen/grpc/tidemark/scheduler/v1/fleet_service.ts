@@ -135,6 +135,8 @@ export interface ListFleetResponse {
     | undefined;
   /** For WatchFleet with the same clusters, labels and text: tells what changes from here on. */
   cursor: string;
+  /** What runs and what ended last could not be asked for in time: no row has them, whatever there is. Asked again, it may be there. */
+  withoutActivity: boolean;
 }
 
 /** Which clusters, and since when. */
@@ -744,7 +746,7 @@ export const ListFleetRequest_LabelsEntry: MessageFns<ListFleetRequest_LabelsEnt
 };
 
 function createBaseListFleetResponse(): ListFleetResponse {
-  return { rows: [], counts: [], nextPageToken: "", asOf: undefined, cursor: "" };
+  return { rows: [], counts: [], nextPageToken: "", asOf: undefined, cursor: "", withoutActivity: false };
 }
 
 export const ListFleetResponse: MessageFns<ListFleetResponse> = {
@@ -763,6 +765,9 @@ export const ListFleetResponse: MessageFns<ListFleetResponse> = {
     }
     if (message.cursor !== "") {
       writer.uint32(42).string(message.cursor);
+    }
+    if (message.withoutActivity !== false) {
+      writer.uint32(48).bool(message.withoutActivity);
     }
     return writer;
   },
@@ -820,6 +825,14 @@ export const ListFleetResponse: MessageFns<ListFleetResponse> = {
             message.cursor = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.withoutActivity = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -842,6 +855,7 @@ export const ListFleetResponse: MessageFns<ListFleetResponse> = {
     message.nextPageToken = object.nextPageToken ?? "";
     message.asOf = object.asOf ?? undefined;
     message.cursor = object.cursor ?? "";
+    message.withoutActivity = object.withoutActivity ?? false;
     return message;
   },
 };
