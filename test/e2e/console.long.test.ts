@@ -340,6 +340,21 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     await expect.poll(() => heading(page).textContent(), { timeout: 30_000 }).not.toContain('as of');
   }, 120_000);
 
+  it('whose backup-service hangs still sees which clusters are safe, and that what runs is not known', async () => {
+    const service = tidemark.stack.process('backup-service');
+    service.kill('SIGSTOP');
+    try {
+      await using tab = await open('/');
+      const clusters = tab.page.getByRole('table', { name: 'Clusters' });
+      await clusters.getByText('not known just now').first().waitFor({ timeout: 30_000 });
+      await expect.poll(() => heading(tab.page).textContent()).toMatch(/cluster/);
+      service.kill('SIGCONT');
+      await clusters.getByText('not known just now').first().waitFor({ state: 'detached', timeout: 30_000 });
+    } finally {
+      service.kill('SIGCONT');
+    }
+  }, 120_000);
+
   it('whose cluster vanishes while its page is open is told so, and keeps what was known', async () => {
     const gone = await tidemark.cluster('gone');
     await using tab = await open(`/clusters/${gone}`);
