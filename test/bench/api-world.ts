@@ -2,22 +2,20 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import type { Stack } from '@tidemark/local-stack/stack';
 import type { Db } from 'mongodb';
-import { clusterDocument, finishedBackup, insertAll, type StoredDocument } from '../documents.ts';
-import { untilNoted } from './backup-lives.ts';
+import { clusterDocument, finishedBackup, insertAll, labelsDocument, type StoredDocument } from '../documents.ts';
 import type { BenchContext } from './benchmark.ts';
 import type { BareApiSettings } from './floors/bare-api.ts';
 import type { BarePairSettings } from './floors/bare-pair.ts';
 import type { BareRecordsSettings } from './floors/bare-records.ts';
 import { startFloor } from './floors/floor.ts';
 import { type HttpClient, mustCall, openHttpClient } from './http-client.ts';
+import { type FleetCounts, untilTakenIn } from './until-taken-in.ts';
 
 export const PAGE = 10;
 export const READ_CLUSTER = 'read';
 export const FAILED = 'failed-backup-0000000';
 
 const DAY_MS = 86_400_000;
-/** The embedded database takes in some sixty clusters a second. */
-const NOTED_MS = 300_000;
 /** Of one cluster, so that its first page is one of a few. */
 const BACKUPS = 50;
 
@@ -53,7 +51,10 @@ export async function openApiWorld(context: BenchContext, bound?: BareApiSetting
     register: false,
   });
   await fill(database, context);
-  await untilNoted(database, 1 + startClusters(context), { signal, limitMs: NOTED_MS });
+  const api = context.use(openHttpClient(`${stack.url}/api/v1`, stack.token));
+  const registered = 1 + startClusters(context);
+  const isAll = (counts: FleetCounts) => Object.values(counts).reduce((sum, one) => sum + one, 0) === registered;
+  await untilTakenIn(api, isAll, signal);
   const settings: BareApiSettings = {
     mongodbUrl,
     amqpUrl,
@@ -67,7 +68,7 @@ export async function openApiWorld(context: BenchContext, bound?: BareApiSetting
   const pair = context.use(await startFloor('bare-pair.ts', { address: String(address) } satisfies BarePairSettings));
   let clusters = 0;
   const world: ApiWorld = {
-    api: context.use(openHttpClient(`${stack.url}/api/v1`, stack.token)),
+    api,
     bare: context.use(openHttpClient(String(floor.ready.url))),
     pair: context.use(openHttpClient(String(pair.ready.url))),
     stack,
@@ -96,13 +97,11 @@ async function fill(database: Db, context: BenchContext): Promise<void> {
     ...{ _id: 'bench', root: 'bench', maxConcurrent: 0, local: { path: '/nowhere' } },
     ...{ createTime: new Date(), updateTime: new Date() },
   });
-  await collection('clusters').insertOne(justRegistered(READ_CLUSTER));
-  await insertAll(
-    collection('clusters'),
-    startClusters(context),
-    (index) => justRegistered(startCluster(index)),
-    context.signal,
-  );
+  const ids = [READ_CLUSTER, ...Array.from({ length: startClusters(context) }, (_, index) => startCluster(index))];
+  const idAt = (index: number) => ids[index] ?? '';
+  // As if strategy-service had been told of each, which takes the embedded database minutes.
+  await insertAll(collection('cluster_labels'), ids.length, (index) => labelsDocument(idAt(index)), context.signal);
+  await insertAll(collection('clusters'), ids.length, (index) => justRegistered(idAt(index)), context.signal);
   const from = Date.now() - BACKUPS * DAY_MS;
   await insertAll(collection('backups'), BACKUPS, (index) =>
     finishedBackup(

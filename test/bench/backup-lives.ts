@@ -50,12 +50,6 @@ export async function untilIdle(database: Db, wait: Wait): Promise<void> {
   await until((n) => n === 0, left, 'backups have not ended', wait);
 }
 
-/** Waits until strategy-service knows that many clusters: to tell it of thousands keeps the services busy for a while. */
-export async function untilNoted(database: Db, count: number, wait: Wait): Promise<void> {
-  const noted = () => database.collection('cluster_labels').countDocuments({ pending: '' });
-  await until((n) => n >= count, noted, `of ${count} clusters are known to strategy-service`, wait);
-}
-
 async function until(
   enough: (count: number) => boolean,
   counted: () => Promise<number>,

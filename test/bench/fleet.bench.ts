@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import {
   clusterDocument,
@@ -13,13 +12,11 @@ import type { BenchContext, Benchmark, Figure } from './benchmark.ts';
 import { type HttpClient, mustCall, openHttpClient } from './http-client.ts';
 import { interleave } from './rounds.ts';
 import { against, median, quantile } from './statistics.ts';
+import { untilTakenIn } from './until-taken-in.ts';
 
 const HOUR_MS = 3_600_000;
 /** The first page over 10,000 clusters takes at most so many times that over 100. */
 const MOST_GROWTH = 2;
-/** The embedded database takes in some sixty clusters a second. */
-const TAKEN_IN_MS = 600_000;
-const LOOK_MS = 500;
 
 export const benchmark: Benchmark = {
   name: 'fleet',
@@ -61,10 +58,6 @@ function figures(
   ];
 }
 
-interface Told {
-  readonly data: { readonly counts: Readonly<Record<string, number>> };
-}
-
 /** So many clusters with a rule and a good backup each, of which every tenth is late, that the scheduler has taken in. */
 async function makeWorld(size: number, context: BenchContext): Promise<HttpClient> {
   const { say, signal } = context;
@@ -82,13 +75,9 @@ async function makeWorld(size: number, context: BenchContext): Promise<HttpClien
   await scheduler.stop();
   await scheduler.start();
   const api = context.use(openHttpClient(`${stack.url}/api/v1`, stack.token));
-  for (const until = performance.now() + TAKEN_IN_MS; ; await sleep(LOOK_MS, undefined, { signal })) {
-    const { status, text } = await api.call('GET', '/fleet?pageSize=1');
-    const { counts }: Told['data'] = status === 200 ? (JSON.parse(text) as Told).data : { counts: {} };
-    if (counts.inTime === size - Math.ceil(size / 10) && counts.veryLate === Math.ceil(size / 10)) return api;
-    if (performance.now() > until)
-      throw new Error(`The scheduler has not taken the fleet in: ${JSON.stringify(counts)}`);
-  }
+  const late = Math.ceil(size / 10);
+  await untilTakenIn(api, ({ inTime, veryLate }) => inTime === size - late && veryLate === late, signal);
+  return api;
 }
 
 async function fill(database: Db, size: number, signal: AbortSignal): Promise<void> {
