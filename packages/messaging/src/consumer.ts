@@ -2,7 +2,7 @@
  * Takes run commands as long as this worker has a free slot.
  *
  * S1. Prefetch is 1, and consuming is cancelled before the message that fills the last slot is acknowledged: the broker
- *     has no moment to deliver one too many (stack-findings 1.3).
+ *     has no moment to deliver one too many (stack-findings 1.3). The same goes for the last run that is taken at all.
  * S2. A message is acknowledged as soon as its claim is decided, never held while the work runs (T7).
  * S3. A message that cannot be read is counted, logged and acknowledged (T8); so is one whose claim threw: the document
  *     rings again. No callback throws into amqplib.
@@ -28,6 +28,8 @@ export interface ConsumerOptions {
   readonly pool: string;
   /** How many runs at once. */
   readonly slots: number;
+  /** How many runs in all; without it, as many as come. */
+  readonly mostRuns?: number | undefined;
   readonly log: MessagingLog;
   /** Claims the task that a command rings for; undefined when there is nothing to do. */
   readonly claim: (command: RunCommand, delivery: { readonly requestId: string }) => Promise<Run | undefined>;
@@ -38,26 +40,31 @@ export interface ConsumerOptions {
 export interface Consumer {
   readonly busy: number;
   readonly ready: boolean;
+  /** Whether it took as many runs as it may. */
+  readonly tookAll: boolean;
   /** Takes nothing more; resolves when no claim is under way. Runs go on. */
   stop(): Promise<void>;
 }
 
 /** Starts consuming on a connection. */
 export function startConsumer(connection: BrokerConnection, options: ConsumerOptions): Consumer {
-  const { namespace, pool, slots, log } = options;
+  const { namespace, pool, slots, mostRuns = Number.POSITIVE_INFINITY, log } = options;
   const names = topology(namespace);
   const claims = new Set<Promise<void>>();
   let current: { readonly channel: Channel; readonly open: OpenConnection; tag: string | undefined } | undefined;
   let busy = 0;
+  let taken = 0;
   let stopped = false;
   let changing: Promise<void> = Promise.resolve();
+
+  const wantsMore = () => !stopped && busy < slots && taken < mostRuns;
 
   /** Brings consuming in line with the free slots; one change after the other. */
   const adjust = (): Promise<void> => {
     changing = changing.then(async () => {
       const line = current;
       if (!line) return;
-      const wanted = !stopped && busy < slots;
+      const wanted = wantsMore();
       try {
         if (wanted && line.tag === undefined) line.tag = await consume(line.channel, line.open);
         else if (!wanted && line.tag !== undefined) {
@@ -97,8 +104,11 @@ export function startConsumer(connection: BrokerConnection, options: ConsumerOpt
     } catch (error) {
       log.error({ error, requestId }, 'a claim failed; its document rings again');
     }
-    if (run) busy += 1;
-    if (busy >= slots) await adjust();
+    if (run) {
+      busy += 1;
+      taken += 1;
+    }
+    if (!wantsMore()) await adjust();
     try {
       channel.ack(message);
     } catch (error) {
@@ -125,7 +135,7 @@ export function startConsumer(connection: BrokerConnection, options: ConsumerOpt
       await assertRunQueue(channel, names, pool);
       const line = { channel, open, tag: undefined as string | undefined };
       // The setup waits for the consumer itself, so that `ready` is true only once messages can arrive.
-      if (!stopped && busy < slots) line.tag = await consume(channel, open);
+      if (wantsMore()) line.tag = await consume(channel, open);
       current = line;
       void adjust();
     },
@@ -140,6 +150,9 @@ export function startConsumer(connection: BrokerConnection, options: ConsumerOpt
     },
     get ready() {
       return connection.ready && current !== undefined;
+    },
+    get tookAll() {
+      return taken >= mostRuns;
     },
     async stop() {
       stopped = true;

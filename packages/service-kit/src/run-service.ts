@@ -9,6 +9,8 @@ export interface RunningService extends AsyncDisposable {
   readonly drainMs?: number;
   /** How long the rest of its disposal may take, in milliseconds; `STOP_LIMIT_MS` when left out. */
   readonly stopMs?: number;
+  /** Resolves with the reason when it has done all that it was started for; most services never do. */
+  readonly finished?: Promise<string>;
   /** Ends the wait that `drainMs` bounds, now or as soon as it begins; answers whether it had not ended before. */
   hurry?(): boolean;
 }
@@ -23,7 +25,8 @@ const CONFIG_EXIT = 2;
 
 /**
  * Runs a service for the whole life of this process: reads and checks the settings, starts it, waits for TERM, INT or
- * HUP (or for the process that `TIDEMARK_PARENT_PID` names to be gone), and stops it in good order.
+ * HUP (or for the process that `TIDEMARK_PARENT_PID` names to be gone, or for the service to have done what it was started for), and
+ * stops it in good order.
  * A second signal, at least a second after the first, ends the wait of one that drains, and otherwise the process, at once;
  * so does the end of the parent, for what a drain needs goes with it. Exit 2 means wrong settings.
  * With `--help` or `-h` it prints what its settings are, and does nothing else; any other argument is refused.
@@ -92,7 +95,7 @@ export async function runService<Config>(
     const startedAt = performance.now();
     service = await start(config, stop.signal);
     log.info({ ms: Math.round(performance.now() - startedAt), node: process.version }, `${name} started`);
-    const reason = await stopped.promise;
+    const reason = await Promise.race([stopped.promise, ...(service.finished ? [service.finished] : [])]);
     log.info({ reason }, `${name} stops`);
     if (hurried) service.hurry?.();
     limit((hurried ? 0 : (service.drainMs ?? 0)) + (service.stopMs ?? STOP_LIMIT_MS));

@@ -18,6 +18,10 @@ export interface WorkerConfig extends TransportSecurity {
   readonly pool: string;
   /** How many tasks at once. */
   readonly slots: number;
+  /** After so many tasks the worker ends; undefined where it stays. */
+  readonly mostTasks: number | undefined;
+  /** After so long without a task the worker ends, in milliseconds; 0 where it stays. */
+  readonly idleMs: number;
   /** Programs to run as `br`; the one that fits a cluster's version is chosen. */
   readonly programs: readonly string[];
   /** Where the records of what runs on this host are kept. */
@@ -40,6 +44,9 @@ export const MANIFEST_KEY_SETTING = 'TIDEMARK_MANIFEST_KEY_FILE';
 /** Longer than any backup takes, and short enough for a timer. */
 const LONGEST_DRAIN_SECONDS = 7 * 86_400;
 
+const MOST_TASKS = 1_000_000;
+const LONGEST_IDLE_SECONDS = 86_400;
+
 /** @throws ConfigError naming every setting that is wrong */
 export function toConfig(env: Env, onRead?: OnRead): WorkerConfig {
   const reader = configReader(env, onRead);
@@ -59,6 +66,19 @@ export function toConfig(env: Env, onRead?: OnRead): WorkerConfig {
       .slice(0, MAX_NAME),
     pool: reader.text('TIDEMARK_POOL', { about: 'Pool whose tasks the worker takes.', default: 'default' }),
     slots: reader.integer('TIDEMARK_SLOTS', { about: 'Tasks at once.', default: 1, min: 1, max: 64 }),
+    mostTasks:
+      reader.integer('TIDEMARK_MAX_TASKS', {
+        about: 'Tasks after which the worker takes nothing new, finishes what it has and ends; 0: it stays.',
+        default: 0,
+        min: 0,
+        max: MOST_TASKS,
+      }) || undefined,
+    idleMs: reader.seconds('TIDEMARK_IDLE_SECONDS', {
+      about: 'Time without a task after which the worker ends; 0: it waits for ever.',
+      default: 0,
+      min: 0,
+      max: LONGEST_IDLE_SECONDS,
+    }),
     programs: reader.list('TIDEMARK_BR', {
       about: 'Programs to run as `br`; the one that fits the version of a cluster is chosen.',
       default: ['br'],

@@ -25,6 +25,7 @@ import { createClaim } from './handle-command.ts';
 import { createVerifier } from './handle-verification.ts';
 import { brokerLog, log } from './logger.ts';
 import { openManifestKey } from './manifest-key.ts';
+import { watchOwnEnd } from './own-end.ts';
 import { type PresenceReporter, startPresence } from './presence.ts';
 import { createReach } from './reach.ts';
 import { reportLateEnds } from './restore/late-ends.ts';
@@ -50,6 +51,8 @@ export interface RunningWorker extends AsyncDisposable {
   /** How long the rest of its disposal takes at most. */
   readonly stopMs: number;
   hurry(): boolean;
+  /** Why it ends by itself, where it is to. */
+  readonly finished: Promise<string>;
 }
 
 /**
@@ -94,6 +97,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     ),
   ]);
 
+  const stays = config.mostTasks === undefined && config.idleMs === 0;
   const instance = randomBytes(24).toString('base64url');
   const works = createWorks();
   let presence: PresenceReporter | undefined;
@@ -120,8 +124,12 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     manifestKey,
   });
   const counted = (run: Run): Promise<void> => {
-    const running = run().finally(() => runs.delete(running));
+    const running = run().finally(() => {
+      runs.delete(running);
+      ownEnd.changed();
+    });
     runs.add(running);
+    ownEnd.changed();
     return running;
   };
   const verifier = createVerifier({
@@ -145,6 +153,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       namespace: config.amqpNamespace,
       pool: config.pool,
       slots: config.slots,
+      mostRuns: config.mostTasks,
       log: brokerLog,
       onUnreadable: messageUnreadable,
       async claim(command, delivery) {
@@ -154,6 +163,14 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     });
   // Without a br nothing can be run, and whoever has one should be asked.
   let consumer: Consumer | undefined;
+  const ownEnd = stack.use(
+    watchOwnEnd({
+      idleMs: config.idleMs,
+      runs,
+      tookAll: () => consumer?.tookAll ?? false,
+      stopTaking: async () => consumer?.stop(),
+    }),
+  );
   void programs.oneUsable.then(() => {
     if (leaving.signal.aborted) return;
     consumer = startConsuming();
@@ -193,15 +210,16 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       instance,
       pool: config.pool,
       slots: consumer ? config.slots : 0,
-      freeSlots: consumer?.ready ? Math.max(0, config.slots - consumer.busy) : 0,
+      freeSlots: consumer?.ready && !consumer.tookAll ? Math.max(0, config.slots - consumer.busy) : 0,
       brVersions: [...new Set(programs.usable().map(({ version }) => version))],
       running: works.now(),
       draining: leaving.signal.aborted,
       outOfReach: reach.outOfReach(),
-      freeToVerify: verifier.isFree,
+      // One that ends by itself would give it back half done.
+      freeToVerify: stays && verifier.isFree,
     }),
     onCheck: (id) => void check(id),
-    onVerifications: (backupIds) => void verifier.offered(backupIds),
+    onVerifications: (backupIds) => stays && void verifier.offered(backupIds),
   });
   presence = stack.use(reporter);
   const operations = stack.use(
@@ -251,6 +269,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   return {
     operationsPort: operations.port,
     drainMs: config.drainMs,
+    finished: ownEnd.reached,
     stopMs: stopMs + STOP_MARGIN_MS,
     hurry() {
       if (drain.signal.aborted || config.drainMs === 0) return false;
