@@ -19,6 +19,7 @@ const COMMANDS = {
   bundle: ['scripts/bundle-cli.mjs'],
   chaos: ['test/chaos/main.ts'],
   'demo-cluster': ['tools/demo-br/src/demo-cluster-main.ts'],
+  'install-helm': ['test/chart/install-helm.ts'],
   start: ['tools/local-stack/src/start.ts'],
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   tidemark: ['cli/src/main.ts'],

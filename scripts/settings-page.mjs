@@ -1,4 +1,4 @@
-/** Writes docs/settings.md from what each process says of its settings (`main.ts --help json`). */
+/** What each process says of its settings (`main.ts --help json`), and docs/settings.md, which is written from that. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -24,8 +24,12 @@ that is empty counts as not set. With wrong settings a process names all of them
 
 `;
 
-/** @param run runs a program to its end, as `run` of workspace.mjs does */
-export function writeSettingsPage(file, root, run) {
+/**
+ * The settings of all processes by name, each with what it is, and its default by process.
+ *
+ * @param run runs a program to its end, as `run` of workspace.mjs does
+ */
+export function readSettings(root, run) {
   const known = new Map();
   for (const [name, folder] of PROCESSES) {
     const { ok, output } = run(process.execPath, [join(root, folder, 'src', 'main.ts'), '--help', 'json']);
@@ -37,14 +41,18 @@ export function writeSettingsPage(file, root, run) {
       known.set(setting.name, { ...setting, defaults });
     }
   }
-  const rows = [...known.values()].sort((one, other) => (one.name < other.name ? -1 : 1)).map(rowOf);
+  return { ok: true, output: '', settings: known };
+}
+
+/** @param settings as `readSettings` has them */
+export function writeSettingsPage(file, settings) {
+  const rows = [...settings.values()].sort((one, other) => (one.name < other.name ? -1 : 1)).map(rowOf);
   const table = [
     '| setting | what it is | how it is written | unless set | read by |',
     '| --- | --- | --- | --- | --- |',
     ...rows,
   ];
   writeFileSync(file, `${HEAD}${table.join('\n')}\n`);
-  return { ok: true, output: '' };
 }
 
 function rowOf({ name, about, kind, required, defaults }) {

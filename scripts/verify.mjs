@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GENERATED, generate, OPENAPI, ROOT, run, SETTINGS, WITH_TABLES } from './workspace.mjs';
+import { GENERATED, generate, MADE, ROOT, run } from './workspace.mjs';
 
 const PROTO = join(ROOT, 'proto');
 const temporary = mkdtempSync(join(tmpdir(), 'tidemark-verify-'));
@@ -47,8 +47,7 @@ function generatedIsUpToDate() {
   const paths = stale.map((name) => join(GENERATED, name));
   const text = (folder, document) =>
     existsSync(join(folder, document)) ? readFileSync(join(folder, document), 'utf8') : '';
-  for (const document of [OPENAPI, SETTINGS, ...WITH_TABLES])
-    if (text(ROOT, document) !== text(temporary, document)) paths.push(document);
+  for (const document of MADE) if (text(ROOT, document) !== text(temporary, document)) paths.push(document);
   return { ok: paths.length === 0, output: paths.map((path) => `stale: ${path}`).join('\n') };
 }
 

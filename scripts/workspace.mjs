@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { writeSettingsPage } from './settings-page.mjs';
+import { CHART_FILES, writeChartFiles } from './chart-files.mjs';
+import { readSettings, writeSettingsPage } from './settings-page.mjs';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Below the repository, or below the folder that `generate` is given. */
@@ -10,10 +11,13 @@ export const GENERATED = join('packages', 'protocol', 'src', 'gen');
 const CONTRACT = join(GENERATED, 'contract.ts');
 
 /** Documents that are made from the code, below the same. */
-export const OPENAPI = join('docs', 'openapi.json');
-export const SETTINGS = join('docs', 'settings.md');
+const OPENAPI = join('docs', 'openapi.json');
+const SETTINGS = join('docs', 'settings.md');
 /** Documents of which the tables are made from the code. */
-export const WITH_TABLES = [join('docs', 'access.md'), join('docs', 'grpc.md'), join('docs', 'limits.md')];
+const WITH_TABLES = [join('docs', 'access.md'), join('docs', 'grpc.md'), join('docs', 'limits.md')];
+
+/** Everything but the code that is made from other files, below the same. */
+export const MADE = [OPENAPI, SETTINGS, ...WITH_TABLES, ...CHART_FILES];
 
 /** Runs a program of the workspace to its end; returns whether it succeeded, and what it printed. */
 export function run(program, args, cwd = ROOT) {
@@ -39,8 +43,10 @@ export function generate(target = ROOT) {
     join(target, 'docs'),
   ]);
   if (!tables.ok) return tables;
-  const settings = writeSettingsPage(join(target, SETTINGS), ROOT, run);
-  if (!settings.ok) return settings;
+  const read = readSettings(ROOT, run);
+  if (!read.ok) return read;
+  writeSettingsPage(join(target, SETTINGS), read.settings);
+  writeChartFiles(target, ROOT, read.settings);
   const openApi = generateOpenApi(target);
   return openApi.ok ? generateRestTypes(target) : openApi;
 }

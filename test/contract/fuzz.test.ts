@@ -50,7 +50,6 @@ it('a fuzzer finds nothing that the document does not promise', { timeout: 300_0
   skip,
 }) => {
   const python = await installPythonPackage(SCHEMATHESIS, {
-    dataDir: tmpdir(),
     say: console.error,
     signal: AbortSignal.timeout(240_000),
   }).catch((error: Error) => {

@@ -23,8 +23,8 @@ export interface PythonPackage {
 }
 
 /** Whether a package is already installed for this checkout. */
-export function isPythonPackageInstalled({ folder }: PythonPackage): boolean {
-  return existsSync(join(SHARED_CACHE, folder, 'complete')) && isExecutable(pythonIn(folder));
+export function isPythonPackageInstalled(wanted: PythonPackage): boolean {
+  return existsSync(join(SHARED_CACHE, wanted.folder, 'complete')) && isExecutable(pythonOf(wanted));
 }
 
 /**
@@ -35,11 +35,11 @@ export function isPythonPackageInstalled({ folder }: PythonPackage): boolean {
  */
 export async function installPythonPackage(
   wanted: PythonPackage,
-  { say, signal }: LocalServerOptions,
+  { say, signal }: Pick<LocalServerOptions, 'say' | 'signal'>,
 ): Promise<string> {
   const { title, requirements, size } = wanted;
   const folder = join(SHARED_CACHE, wanted.folder);
-  const venvPython = pythonIn(wanted.folder);
+  const venvPython = pythonOf(wanted);
   if (isPythonPackageInstalled(wanted)) return venvPython;
   await mkdir(SHARED_CACHE, { recursive: true });
   using _ = await waitForLock(`${folder}.lock`, signal, () => say(`Waiting for another start that installs ${title}`));
@@ -59,7 +59,8 @@ export async function installPythonPackage(
   return venvPython;
 }
 
-function pythonIn(folder: string): string {
+/** The Python of a package's environment, whether it is installed or not. */
+export function pythonOf({ folder }: PythonPackage): string {
   return join(SHARED_CACHE, folder, 'bin', 'python3');
 }
 
