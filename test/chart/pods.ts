@@ -1,0 +1,203 @@
+/**
+ * Runs the pods of a rendered chart as processes of this machine, one of each Deployment: the same variables, files, probes and
+ * signals. Only where things are differs: each pod has its paths below a folder of its own, and each port is a free one.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { freePort } from '@tidemark/local-stack/ports';
+import { REPOSITORY } from '@tidemark/local-stack/repository';
+import { SERVICE_KINDS, type ServiceKind } from '@tidemark/local-stack/service-kinds';
+import { V8_OPTIONS } from '@tidemark/local-stack/stack-process';
+import { vi } from 'vitest';
+import type { KubernetesObject } from './schemas.ts';
+
+/** What a cluster of Kubernetes would hold beside the chart. */
+export interface Surroundings {
+  /** Where everything of the pods lies. */
+  readonly folder: string;
+  /** By the name of the Secret, and the key in it. */
+  readonly secrets: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** A program that stands in the place of `/br` of PingCAP's image. */
+  readonly br: string;
+}
+
+/** A pod that runs, or ran. */
+export interface Pod {
+  readonly component: ServiceKind;
+  /** What it is called below `folder`. */
+  readonly name: string;
+  /** Where a port of this name is, as host:port. */
+  address(port: string): string;
+  /** Asks one of its probes; answers the status. */
+  probe(which: 'startupProbe' | 'livenessProbe' | 'readinessProbe'): Promise<number>;
+  log(): string;
+  /** Stops it as the kubelet does; answers its exit code, or `undefined` where it had to be killed after its grace period. */
+  stop(): Promise<number | undefined>;
+}
+
+const HOST = '127.0.0.1';
+
+/** Starts all pods, and answers once each is ready. */
+export async function startPods(
+  objects: readonly KubernetesObject[],
+  surroundings: Surroundings,
+): Promise<readonly Pod[] & AsyncDisposable> {
+  const deployments = objects.filter(({ kind }) => kind === 'Deployment');
+  const placed = await Promise.all(
+    deployments.map(async ({ metadata, spec }) => {
+      const { ports } = spec.template.spec.containers[0];
+      const places = ports.map(async ({ name }: { name: string }) => [name, await freePort()] as const);
+      return {
+        name: metadata.name,
+        template: spec.template,
+        ports: new Map<string, number>(await Promise.all(places)),
+      };
+    }),
+  );
+  type Placed = (typeof placed)[number];
+
+  /** Of `service:port` the pod behind it, as CoreDNS and the selector of the Service find it. */
+  const resolve = (address: string): string | undefined => {
+    const [host, port] = address.split(':');
+    const service = objects.find(({ kind, metadata }) => kind === 'Service' && metadata.name === host);
+    const selector: [string, string][] = Object.entries(service?.spec.selector ?? {});
+    const pod = placed.find(({ template }) =>
+      selector.every(([key, value]) => template.metadata.labels[key] === value),
+    );
+    const target = service?.spec.ports.find((one: { port: number }) => String(one.port) === port)?.targetPort;
+    const there = pod?.ports.get(target);
+    return service === undefined || there === undefined ? undefined : `${HOST}:${there}`;
+  };
+
+  await using started = new AsyncDisposableStack();
+  const pods = placed.map((one: Placed) => {
+    const pod = startPod(one, resolve, surroundings);
+    started.defer(async () => void (await pod.stop()));
+    return pod;
+  });
+  for (const pod of pods)
+    await vi.waitFor(
+      async () => {
+        const status = await pod.probe('readinessProbe');
+        if (status !== 200) throw new Error(`${pod.name} is not ready: ${status}\n${pod.log().slice(-2_000)}`);
+      },
+      { timeout: 60_000, interval: 200 },
+    );
+  const resources = started.move();
+  return Object.assign(pods, { [Symbol.asyncDispose]: () => resources.disposeAsync() });
+}
+
+function startPod(
+  {
+    name,
+    template,
+    ports,
+    // biome-ignore lint/suspicious/noExplicitAny: a pod template that the schemas of Kubernetes know
+  }: { readonly name: string; readonly template: any; readonly ports: ReadonlyMap<string, number> },
+  resolve: (address: string) => string | undefined,
+  { folder, secrets, br }: Surroundings,
+): Pod {
+  const { spec, metadata } = template;
+  const component: ServiceKind = metadata.labels['app.kubernetes.io/component'];
+  const [container] = spec.containers;
+  const root = join(folder, name);
+  const here = (path: string) => join(root, path);
+  mountVolumes(spec, here, secrets);
+
+  for (const { command } of spec.initContainers ?? []) {
+    const [program, ...args]: string[] = command;
+    execFileSync(
+      program ?? '',
+      args.map((path) => (path === '/br' ? br : here(path))),
+    );
+  }
+
+  const numbers = new Map<string, number>(
+    container.ports.map((one: { name: string; containerPort: number }) => [
+      String(one.containerPort),
+      ports.get(one.name),
+    ]),
+  );
+  /** A value of a variable, where this machine has what it names. */
+  const translated = (variable: string, value: string): string => {
+    if (/_PORT$/.test(variable)) return String(numbers.get(value) ?? value);
+    if (/_SERVICE$/.test(variable)) return resolve(value) ?? value;
+    return value.replaceAll(/(^|,)(\/[^,]*)/g, (_, before: string, path: string) => `${before}${here(path)}`);
+  };
+  const variables: { name: string; value: string }[] = container.env;
+  const env = {
+    ...Object.fromEntries(variables.map((one) => [one.name, translated(one.name, one.value)])),
+    // Of the image, and that nothing is left where a test is killed.
+    PATH: process.env.PATH,
+    HOME: root,
+    NODE_ENV: 'production',
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+    TIDEMARK_PARENT_PID: String(process.pid),
+  };
+  const child = spawn(process.execPath, [...V8_OPTIONS, join(REPOSITORY, SERVICE_KINDS[component].main)], {
+    env,
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const logFile = join(folder, `${name}.log`);
+  const log = createWriteStream(logFile, { flags: 'a' });
+  for (const stream of [child.stdout, child.stderr]) stream.pipe(log, { end: false });
+  const exited = once(child, 'exit');
+
+  return {
+    component,
+    name,
+    address(port) {
+      return `${HOST}:${ports.get(port)}`;
+    },
+    async probe(which) {
+      const { path, port } = container[which].httpGet;
+      const signal = AbortSignal.timeout(container[which].timeoutSeconds * 1_000);
+      return fetch(`http://${HOST}:${ports.get(port)}${path}`, { signal }).then(
+        ({ status }) => status,
+        () => 0,
+      );
+    },
+    log: () => readFileSync(logFile, 'utf8'),
+    async stop() {
+      if (hasEnded(child)) return child.exitCode ?? undefined;
+      const hook: string[] | undefined = container.lifecycle?.preStop?.exec.command;
+      if (hook) execFileSync(hook[0] ?? '', hook.slice(1));
+      child.kill('SIGTERM');
+      const grace = setTimeout(() => child.kill('SIGKILL'), spec.terminationGracePeriodSeconds * 1_000);
+      await exited;
+      clearTimeout(grace);
+      return child.exitCode ?? undefined;
+    },
+  };
+}
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
+
+// biome-ignore lint/suspicious/noExplicitAny: as above
+function mountVolumes(spec: any, here: (path: string) => string, secrets: Surroundings['secrets']): void {
+  const mounts: { name: string; mountPath: string }[] = spec.containers[0].volumeMounts;
+  for (const volume of spec.volumes) {
+    const at = here(mounts.find(({ name }) => name === volume.name)?.mountPath ?? `/unmounted/${volume.name}`);
+    mkdirSync(at, { recursive: true });
+    const sources =
+      volume.projected?.sources ??
+      (volume.secret ? [{ secret: { ...volume.secret, name: volume.secret.secretName } }] : []);
+    for (const { secret } of sources) {
+      const values = secrets[secret.name];
+      if (values === undefined) throw new Error(`there is no Secret ${secret.name}`);
+      const items: { key: string; path: string }[] =
+        secret.items ?? Object.keys(values).map((key) => ({ key, path: key }));
+      for (const { key, path } of items) {
+        const value = values[key];
+        if (value === undefined) throw new Error(`the Secret ${secret.name} has no ${key}`);
+        const file = join(at, path);
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, value);
+        chmodSync(file, (volume.projected ?? volume.secret).defaultMode);
+      }
+    }
+  }
+}
