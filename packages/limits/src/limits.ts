@@ -91,6 +91,28 @@ export const MAX_MANIFEST_KEY = 1_024;
 export const MAX_STORAGE_CLUSTERS = 1_000;
 export const MAX_STORAGE_LABELS = 20;
 
+// Notifications.
+
+/** Receivers of notifications. */
+export const MAX_RECEIVERS = 50;
+/** The template of a receiver, and the text that comes of it or without it. */
+export const MAX_TEMPLATE = 4_000;
+export const MAX_NOTIFICATION_TEXT = 8_000;
+/** Lines about what is bad in a digest. */
+export const MAX_DIGEST_LINES = 20;
+/** Addresses that a receiver of the kind mail writes to. */
+export const MAX_MAIL_ADDRESSES = 20;
+/** Backups that make one condition of a cluster bad, as far as they are remembered. */
+export const MAX_CONDITION_RECORDS = 100;
+/** Notifications that wait for one receiver. */
+export const MAX_WAITING_DELIVERIES = 10_000;
+/** Notifications that are over and kept, of all receivers. */
+export const MAX_DELIVERIES = 100_000;
+/** What is read of the answer of a receiver. */
+export const MAX_RECEIVER_ANSWER_BYTES = 4 * KIB;
+/** What is kept of why a notification could not be delivered. */
+export const MAX_DELIVERY_TROUBLE = 300;
+
 // Pages and messages.
 
 export const MAX_PAGE_SIZE = 1_000;

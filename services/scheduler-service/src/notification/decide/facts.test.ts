@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { because, type Occurrence } from '../../catch-up.ts';
+import { factOfPromise, factsOfBackup, factsOfWindow, type SeenBackup } from './facts.ts';
+
+const HOUR_MS = 3_600_000;
+const NOW = new Date('2026-12-02T03:00:00Z');
+const ago = (hours: number) => new Date(NOW.getTime() - hours * HOUR_MS);
+const CLUSTER = { id: 'orders', labels: [['env', 'prod']] as const };
+
+const backup = (fields: Partial<SeenBackup>): SeenBackup => ({
+  id: 'b1',
+  storageId: 's3',
+  rule: 'nightly',
+  state: 'succeeded',
+  code: '',
+  reason: '',
+  endedAt: ago(1),
+  changedAt: ago(0.5),
+  removal: 'none',
+  damaged: false,
+  ...fields,
+});
+const levelsOf = (fields: Partial<SeenBackup>) =>
+  Object.fromEntries(factsOfBackup(backup(fields), CLUSTER).map(({ condition, level }) => [condition, level]));
+
+describe('a backup', () => {
+  it('that succeeded speaks for cluster and storage', () => {
+    expect(levelsOf({})).toEqual({ backup: 'good', removal: 'good', damage: 'good', storage: 'good' });
+  });
+
+  it('that failed speaks against the cluster, and says why', () => {
+    const [fact] = factsOfBackup(backup({ state: 'failed', reason: 'No space is left.' }), CLUSTER);
+    expect(fact).toMatchObject({ condition: 'backup', level: 'warning', at: ago(1) });
+    expect(fact?.text).toBe('A backup of orders failed: No space is left.');
+  });
+
+  it('that was canceled, or has not ended, says nothing of whether backups succeed', () => {
+    expect(levelsOf({ state: 'canceled' })).not.toHaveProperty('backup');
+    expect(levelsOf({ state: 'active', endedAt: undefined })).toEqual({ removal: 'good', damage: 'good' });
+  });
+
+  it('that waits for its storage speaks against the storage', () => {
+    expect(levelsOf({ state: 'active', endedAt: undefined, code: 'STORAGE_AWAY' })).toMatchObject({
+      storage: 'critical',
+    });
+  });
+
+  it('that is damaged, or cannot be removed, is told', () => {
+    expect(levelsOf({ damaged: true })).toMatchObject({ damage: 'critical' });
+    expect(levelsOf({ removal: 'failing' })).toMatchObject({ removal: 'warning' });
+  });
+});
+
+describe('a window', () => {
+  const window = (fields: Partial<Occurrence>): Occurrence => ({
+    _id: 'o',
+    clusterId: 'orders',
+    rule: 'nightly',
+    opensAt: ago(2),
+    closesAt: ago(1),
+    startAt: ago(2),
+    late: false,
+    lastGoodAt: ago(24),
+    state: 'Started',
+    backupId: 'b1',
+    stopAt: null,
+    windowEnd: 'letRun',
+    nextTryAt: ago(1),
+    decidedAt: ago(1),
+    createTime: ago(2),
+    ...because('CLUSTER_BUSY'),
+    ...fields,
+  });
+  const levelOf = (fields: Partial<Occurrence>) => factsOfWindow(window(fields), CLUSTER).map(({ level }) => level);
+
+  it('that started a backup is good, and one that did not is missed', () => {
+    expect(levelOf({})).toEqual(['good']);
+    expect(levelOf({ state: 'Skipped' })).toEqual(['warning']);
+    expect(levelOf({ state: 'Missed', ...because('NO_SCHEDULER') })).toEqual(['warning']);
+  });
+
+  it('that people closed on purpose is not', () => {
+    expect(levelOf({ state: 'Skipped', ...because('STRATEGY_PAUSED') })).toEqual([]);
+    expect(levelOf({ state: 'Skipped', ...because('CATCH_UP') })).toEqual([]);
+  });
+
+  it('that is not decided yet says nothing', () => {
+    expect(levelOf({ state: 'Pending', decidedAt: null })).toEqual([]);
+  });
+});
+
+describe('the promise of a cluster', () => {
+  const of = (verdict: 'never' | 'veryLate' | 'late' | 'noPlan' | 'inTime', registeredHoursAgo = 1_000) =>
+    factOfPromise(
+      CLUSTER,
+      { verdict, intervalMs: 24 * HOUR_MS, registeredAt: ago(registeredHoursAgo), goodAt: undefined },
+      NOW,
+    ).level;
+
+  it('is broken by lateness, the worse the later', () => {
+    expect([of('inTime'), of('noPlan'), of('late'), of('veryLate'), of('never')]).toEqual([
+      'good',
+      'good',
+      'warning',
+      'critical',
+      'critical',
+    ]);
+  });
+
+  it('is not broken by a cluster whose first backup is not due yet', () => {
+    expect(of('never', 33)).toBe('good');
+    expect(of('never', 35)).toBe('critical');
+  });
+});
