@@ -13,11 +13,11 @@ import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
 import type { TokenScope } from '@tidemark/mongo/page-token';
 import { createPages, type Page, type PageWish } from '@tidemark/mongo/pages';
+import { persist } from '@tidemark/mongo/persist';
 import { FIRST_INSTANT, LAST_INSTANT, type Selection, toParts } from '@tidemark/mongo/selection';
 import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { Db } from 'mongodb';
 import type { Outcome, StoredEntry } from './audit-entry.ts';
-import { persist } from './persist.ts';
 
 export const AUDIT_INDEXES: readonly IndexSpec[] = [
   { collection: 'audit_entries', keys: { at: -1, _id: -1 } },

@@ -9,6 +9,8 @@
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
 import { createPages, type Page, type PageWish } from '@tidemark/mongo/pages';
+import { persist } from '@tidemark/mongo/persist';
+import { createTaskStore, type Shape } from '@tidemark/mongo/task-store';
 import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { Db } from 'mongodb';
 import type { Backup } from './backup.ts';
@@ -19,14 +21,12 @@ import { decide } from './decide/decide.ts';
 import { clusterKey } from './decide/vocabulary.ts';
 import type { FinishedBackups } from './finished-backups.ts';
 import { type Occupants, sentenceOf } from './occupants.ts';
-import { persist } from './persist.ts';
 import { digestOf, toPeers } from './presence.ts';
 import type { PresenceStore } from './presence-store.ts';
 import type { Restore } from './restore/restore.ts';
 import { fromStored, isRestore } from './restore/stored-restore.ts';
 import type { Slots } from './slots.ts';
 import type { StoragePlaces } from './storage-places.ts';
-import { createTaskStore, type Shape } from './task-store.ts';
 
 export const BACKUP_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { activeKey: 1 }, unique: true },

@@ -9,6 +9,7 @@
  */
 
 import type { IndexSpec } from '@tidemark/mongo/indexes';
+import { persist } from '@tidemark/mongo/persist';
 import { FAR } from '@tidemark/mongo/time-range';
 import { plus } from '@tidemark/task/time';
 import type { Db } from 'mongodb';
@@ -21,7 +22,6 @@ import {
   isDamaged,
 } from './backup.ts';
 import { NOT_LISTED } from './backup-message.ts';
-import { persist } from './persist.ts';
 import type { ClusterDocument } from './registry-store.ts';
 
 export const FINISHED_INDEXES: readonly IndexSpec[] = [

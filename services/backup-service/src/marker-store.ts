@@ -12,8 +12,8 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import { persist } from '@tidemark/mongo/persist';
 import type { Db } from 'mongodb';
-import { persist } from './persist.ts';
 import type { Move, Moves } from './storage-moves.ts';
 
 interface MoveDocument extends Move {

@@ -12,9 +12,9 @@
  *     PDs the other registrations of its target had then, so that it is known over a chain of them, too.
  */
 import type { IndexSpec } from '@tidemark/mongo/indexes';
+import { persist } from '@tidemark/mongo/persist';
 import type { Db, Document } from 'mongodb';
 import { clusterKey } from './decide/vocabulary.ts';
-import { persist } from './persist.ts';
 import { type RealCluster, whyOne } from './real-cluster.ts';
 
 export const OCCUPANT_INDEXES: readonly IndexSpec[] = [{ collection: 'backups', keys: { kind: 1, activeKey: 1 } }];

@@ -1,11 +1,11 @@
 import { inBatches } from '@tidemark/mongo/batches';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
+import { persist } from '@tidemark/mongo/persist';
 import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import { later } from '@tidemark/task/time';
 import type { Collection, Db, Document, WithId } from 'mongodb';
 import type { Backup, Task } from './backup.ts';
-import { persist } from './persist.ts';
 import { loadOfPools, type PoolLoad, type TaskSummary } from './pool-load.ts';
 import type { PresenceStore } from './presence-store.ts';
 import type { Quarantines } from './quarantines.ts';

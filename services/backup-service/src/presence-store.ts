@@ -10,11 +10,11 @@
 import { MAX_WORKERS } from '@tidemark/limits/limits';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import { persist } from '@tidemark/mongo/persist';
 import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import { plus } from '@tidemark/task/time';
 import type { Db } from 'mongodb';
-import { persist } from './persist.ts';
 import { loadOfPools } from './pool-load.ts';
 import { type Presence, STALE_MS, toPeers, withoutReplaced } from './presence.ts';
 

@@ -10,12 +10,12 @@
 
 import { MAX_IN_LINE } from '@tidemark/limits/limits';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
+import { persist } from '@tidemark/mongo/persist';
 import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import { plus } from '@tidemark/task/time';
 import type { Db, Filter } from 'mongodb';
 import type { Backup, StorageSnapshot } from './backup.ts';
 import { ownKey } from './decide/vocabulary.ts';
-import { persist } from './persist.ts';
 
 export const SLOT_INDEXES: readonly IndexSpec[] = [
   { collection: 'backups', keys: { state: 1, 'storage.id': 1, 'target.pool': 1, startTime: 1, _id: 1 } },

@@ -2,12 +2,12 @@
 
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import { persist } from '@tidemark/mongo/persist';
+import { createTaskStore } from '@tidemark/mongo/task-store';
 import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { TaskLimits } from '@tidemark/task/task';
 import type { Db } from 'mongodb';
-import { persist } from './persist.ts';
 import { type CheckCommand, type CheckDecision, decideCheck, type StorageCheck } from './storage-check.ts';
-import { createTaskStore } from './task-store.ts';
 
 export const CHECK_INDEXES: readonly IndexSpec[] = [
   { collection: 'checks', keys: { 'task.ringAt': 1 } },

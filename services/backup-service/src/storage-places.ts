@@ -4,6 +4,7 @@
  */
 
 import { MAX_GOOD_PATHS } from '@tidemark/limits/limits';
+import { persist } from '@tidemark/mongo/persist';
 import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import type { Db, Filter } from 'mongodb';
@@ -11,7 +12,6 @@ import type { Backup, StorageLocation, StorageSnapshot } from './backup.ts';
 import { rootOf } from './backup-path.ts';
 import type { Moved } from './decide/command.ts';
 import type { MarkedPlace, MarkerStore } from './marker-store.ts';
-import { persist } from './persist.ts';
 import type { Registry, StorageDocument } from './registry-store.ts';
 import { enteredAs, isSamePlace, placeOf, titleOf } from './storage-location.ts';
 import { follow, located, type Moves, type Placed } from './storage-moves.ts';

@@ -7,11 +7,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { MAX_TOKENS } from '@tidemark/limits/limits';
+import { persist } from '@tidemark/mongo/persist';
 import { EPOCH } from '@tidemark/mongo/time-range';
 import { plus } from '@tidemark/task/time';
 import { hashToken, type TokenRole } from '@tidemark/tokens/tokens-file';
 import type { Db } from 'mongodb';
-import { persist } from './persist.ts';
 
 export interface StoredToken {
   readonly _id: string;

@@ -8,10 +8,10 @@ import { MAX_OFFERED_VERIFICATIONS, MAX_QUEUED_VERIFICATIONS } from '@tidemark/l
 import { inPieces } from '@tidemark/mongo/in-pieces';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
+import { persist } from '@tidemark/mongo/persist';
+import { createTaskStore } from '@tidemark/mongo/task-store';
 import { EPOCH, FAR } from '@tidemark/mongo/time-range';
 import type { Db } from 'mongodb';
-import { persist } from './persist.ts';
-import { createTaskStore } from './task-store.ts';
 import type { Verification } from './verification.ts';
 import {
   decideVerification,

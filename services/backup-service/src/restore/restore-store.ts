@@ -9,16 +9,16 @@
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
 import { createPages, type Page, type PageWish } from '@tidemark/mongo/pages';
+import { persist } from '@tidemark/mongo/persist';
 import { FIRST_INSTANT, LAST_INSTANT, toParts } from '@tidemark/mongo/selection';
+import { createTaskStore } from '@tidemark/mongo/task-store';
 import { EPOCH } from '@tidemark/mongo/time-range';
 import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import type { Db, Document } from 'mongodb';
 import { clusterKey } from '../decide/vocabulary.ts';
-import { persist } from '../persist.ts';
 import type { PresenceStore } from '../presence-store.ts';
 import { type RealCluster, whyOne } from '../real-cluster.ts';
 import type { Slots } from '../slots.ts';
-import { createTaskStore } from '../task-store.ts';
 import type { RestoreCommand, RestoreDecision, RestoreLimits } from './decide/command.ts';
 import { decideRestore } from './decide/decide.ts';
 import { ownKey } from './decide/vocabulary.ts';

@@ -2,8 +2,9 @@
  * How a restore lies in the collection of the backups: the keys that exclude each other as those of a backup, the rest below
  * `restore`. So the queries of backups, also those of copies of an earlier version, find none of it.
  */
+
+import type { Shape } from '@tidemark/mongo/task-store';
 import type { Document } from 'mongodb';
-import type { Shape } from '../task-store.ts';
 import type { Restore } from './restore.ts';
 
 /** Fields that lie beside those of backups. */

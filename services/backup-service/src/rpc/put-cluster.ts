@@ -3,6 +3,7 @@ import { isCleanAbsolutePath, isPdAddress, plainPdAddress } from '@tidemark/br-o
 import { AppError, type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
 import { MAX_LABELS, MAX_LABELS_BYTES, MAX_PD, MAX_QUOTED_NAME } from '@tidemark/limits/limits';
 import { requireRevision } from '@tidemark/mongo/expected-revision';
+import { persist } from '@tidemark/mongo/persist';
 import type {
   Cluster,
   PutClusterRequest,
@@ -13,7 +14,6 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { toStoredBrOptions } from '../br-options.ts';
 import { fromPurposeMessage } from '../cluster-purpose.ts';
 import { registryChanged } from '../events.ts';
-import { persist } from '../persist.ts';
 import { toClusterMessage } from '../registry-message.ts';
 import { type ClusterDocument, revisionOf, stampOf } from '../registry-store.ts';
 import type { Restore } from '../restore/restore.ts';

@@ -3,6 +3,7 @@ import { readPublicKey } from '@tidemark/backupmeta/signature';
 import { invalidArgument } from '@tidemark/errors/app-error';
 import { MAX_CONCURRENT_BACKUPS, MAX_MANIFEST_KEY, MAX_MANIFEST_KEYS, MAX_TRASH_DAYS } from '@tidemark/limits/limits';
 import { requireRevision } from '@tidemark/mongo/expected-revision';
+import { persist } from '@tidemark/mongo/persist';
 import type {
   PutStorageRequest,
   PutStorageResponse,
@@ -11,7 +12,6 @@ import type {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { DEFAULT_ROOT } from '../backup-path.ts';
 import { registryChanged } from '../events.ts';
-import { persist } from '../persist.ts';
 import { toStorageMessage } from '../registry-message.ts';
 import { type RegistryStore, revisionOf, type StorageDocument, stampOf } from '../registry-store.ts';
 import { mayUse, type UsableBy, usableByViolations } from '../storage-access.ts';

@@ -5,10 +5,11 @@
  *     is read and decided again. A command recognises its own effect, so that is harmless.
  * W2. Only what the decision changed is written, with `revision + 1`.
  */
-import { EPOCH } from '@tidemark/mongo/time-range';
+
 import type { Tasked } from '@tidemark/task/task';
 import type { Collection, Document } from 'mongodb';
 import { persist } from './persist.ts';
+import { EPOCH } from './time-range.ts';
 
 export interface TaskDocument extends Tasked {
   readonly _id: string;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { newTask } from '@tidemark/task/task';
 import { plus } from '@tidemark/task/time';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createTaskStore, type TaskDocument, type TaskStore } from './task-store.ts';
+import { dropTestDatabase } from './testing/drop-test-database.ts';
 
 interface Work extends TaskDocument {
   readonly done: number;

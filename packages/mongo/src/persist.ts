@@ -1,6 +1,6 @@
 import { AppError } from '@tidemark/errors/app-error';
-import { isTransient, toStoreError } from '@tidemark/mongo/mongo-error';
 import { backoffMs, sleep } from '@tidemark/service-kit/backoff';
+import { isTransient, toStoreError } from './mongo-error.ts';
 
 const CONFLICT_BACKOFF = { baseMs: 5, maxMs: 500 };
 const MOST_CONFLICTS = 50;
