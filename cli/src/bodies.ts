@@ -1,5 +1,5 @@
 /** What would be sent to register something as it is: the answer about it, without what only answers have. Pure. */
-import type { Cluster, ClusterBody, Storage, StorageBody } from './api-types.ts';
+import type { Cluster, ClusterBody, Receiver, ReceiverBody, Storage, StorageBody } from './api-types.ts';
 
 /** Drops what is empty, which is left out of a body. */
 function given<Fields extends object>(fields: Fields): Fields {
@@ -24,4 +24,9 @@ export function clusterBody(cluster: Cluster): ClusterBody {
 export function storageBody(storage: Storage): StorageBody {
   const { id: _, bin: __, createTime: ___, updateTime: ____, revision: _____, ...fields } = storage;
   return given(fields) as StorageBody;
+}
+
+export function receiverBody(receiver: Receiver): ReceiverBody {
+  const { id: _, revision: __, updateTime: ___, updatedBy: ____, ...fields } = receiver;
+  return given(fields) as ReceiverBody;
 }

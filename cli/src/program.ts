@@ -54,6 +54,7 @@ const GROUPS: readonly Group[] = [
   { name: 'occurrences', about: 'what became of each backup window', load: () => import('./verbs/occurrences.ts') },
   { name: 'cluster', about: 'register clusters, and look at them', load: () => import('./verbs/cluster.ts') },
   { name: 'storage', about: 'register storages, and have workers try them', load: () => import('./verbs/storage.ts') },
+  { name: 'notification', about: 'who is told of what', load: () => import('./verbs/notification.ts') },
   { name: 'worker', about: 'which workers are there, and what they do', load: () => import('./verbs/worker.ts') },
   {
     name: 'search',

@@ -10,6 +10,7 @@ beforeEach(async () => {
   line = await startCommandLine();
 });
 afterEach(() => line[Symbol.asyncDispose]());
+const OPS = { secrets: { envPrefix: 'OPS_' } };
 const sent = (call: string) =>
   line.asked.filter(({ method, path }) => `${method} ${path}` === call).map(({ body }) => body);
 
@@ -355,5 +356,81 @@ describe('audit', () => {
     const { from } = Object.fromEntries(new URLSearchParams(line.asked[0]?.path.split('?')[1]));
     expect(Math.abs(Date.now() - Date.parse(from ?? '') - 86_400_000)).toBeLessThan(600_000);
     expect((await line.run(['audit', '--since', 'yesterday'])).code).toBe(2);
+  });
+});
+
+describe('notification', () => {
+  const receiver = {
+    ...{ id: 'ops', kind: 'mail', paused: false, selector: { env: 'prod' }, leastSeverity: 'warning', topics: [] },
+    mail: { host: 'smtp.example.com', port: 587, security: 'starttls', from: 'a@example.com', to: ['b@example.com'] },
+    ...{ revision: 3, updateTime: '2026-01-06T08:00:00.000Z', updatedBy: 'ci' },
+  };
+  beforeEach(() => {
+    line.answers['PUT /notifications/ops'] = () => ({ receiver });
+  });
+
+  it('add makes a receiver of what was said, and none over one that is there', async () => {
+    const webhook = ['notification', 'add', 'ops', '--kind', 'webhook', '--webhook-url', 'https://example.com/'];
+    const { code, stderr } = await line.run([
+      ...webhook,
+      '--env-prefix',
+      'OPS_',
+      '--topic',
+      'damage',
+      '--label',
+      'a=b',
+    ]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('notification test ops')]);
+    await line.run(['notification', 'add', 'ops', '--kind', 'heartbeat', '--env-prefix', 'OPS_', '--every', '60s']);
+    const mail = ['--smtp', 'smtp.example.com:25', '--from', 'a@example.com', '--to', 'b@example.com', '--to', 'c@d.e'];
+    await line.run(['notification', 'add', 'ops', '--kind', 'mail', ...mail, '--digest', '8@Europe/Berlin']);
+    expect(sent('PUT /notifications/ops?revision=0')).toEqual([
+      { kind: 'webhook', url: 'https://example.com/', ...OPS, topics: ['damage'], selector: { a: 'b' } },
+      { kind: 'heartbeat', ...OPS, everySeconds: 60 },
+      {
+        ...{ kind: 'mail', digest: { hour: 8, timeZone: 'Europe/Berlin' } },
+        mail: { host: 'smtp.example.com', port: 25, from: 'a@example.com', to: ['b@example.com', 'c@d.e'] },
+      },
+    ]);
+    line.answers['GET /notifications/ops'] = () => ({ receiver, status: { waiting: 0 } });
+    expect(await line.run(webhook)).toMatchObject({ code: 1, stderr: expect.stringContaining('set ops') });
+    expect((await line.run(['notification', 'add', 'x', '--kind', 'mail', '--digest', '8'])).code).toBe(2);
+  });
+
+  it('set changes what was said and keeps the rest, at the revision that it saw', async () => {
+    line.answers['GET /notifications/ops'] = () => ({ receiver, status: { waiting: 0 } });
+    await line.run(['notification', 'set', 'ops', '--to', 'c@d.e', '--pause', '--no-digest']);
+    const { kind, selector, leastSeverity, mail } = receiver;
+    expect(sent('PUT /notifications/ops?revision=3')).toEqual([
+      { kind, selector, leastSeverity, paused: true, digest: null, mail: { ...mail, to: ['c@d.e'] } },
+    ]);
+  });
+
+  it('test says how it went, and fails where it was not taken', async () => {
+    const delivery = { eventId: 'e', state: 'delivered', type: 'test', severity: 'info', text: 'A test.', tries: 1 };
+    line.answers['POST /notifications/ops/test'] = () => ({ delivery });
+    expect(await line.run(['notification', 'test', 'ops'])).toMatchObject({
+      ...{ code: 0, stderr: expect.stringContaining('took it') },
+    });
+    line.answers['POST /notifications/ops/test'] = () => ({
+      delivery: { ...delivery, state: 'givenUp', trouble: 'It answered 500.' },
+    });
+    expect(await line.run(['notification', 'test', 'ops'])).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining('It answered 500.') },
+    });
+  });
+
+  it('get and deliveries show how it is with a receiver', async () => {
+    const status = { waiting: 2, waitingSince: '2026-01-06T08:00:00.000Z', trouble: 'It refused the connection.' };
+    line.answers['GET /notifications/ops'] = () => ({ receiver, status });
+    const { stdout } = await line.run(['notification', 'get', 'ops']);
+    expect(stdout).toMatch(/waiting +2, since [\s\S]*trouble +It refused the connection\./);
+    const waiting = { eventId: 'e', state: 'waiting', type: 'backup.failed', severity: 'warning', tries: 3 };
+    const text = { text: 'A backup of orders failed.', trouble: 'It answered 500.', eventTime: status.waitingSince };
+    line.answers['GET /notifications/ops/deliveries'] = () => ({ deliveries: [{ ...waiting, ...text }] });
+    expect((await line.run(['notification', 'deliveries', 'ops', '--state', 'waiting'])).stdout).toMatch(
+      /waiting after 3 tries +backup\.failed +warning +A backup of orders failed\. \(It answered 500\.\)\n$/,
+    );
+    expect(line.asked.at(-1)?.path).toContain('state=waiting');
   });
 });

@@ -12,6 +12,8 @@ export interface AuditLine {
   readonly fleetStrategy?: string;
   /** Id of a token that was made or is revoked. */
   readonly token?: string;
+  /** Id of a receiver of notifications. */
+  readonly receiver?: string;
   /** Name and id of the token; neither where it was refused. */
   readonly caller?: string | undefined;
   readonly callerId?: string | undefined;

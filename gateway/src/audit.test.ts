@@ -124,6 +124,14 @@ const MUTATIONS: readonly (readonly [method: string, path: string, body: object 
   ['POST', '/storages/nfs/rebuild', { apply: true }, { what: 'rebuild records', storageId: 'nfs' }],
   ['POST', '/tokens', { name: 'ci', role: 'viewer', clusters: [CLUSTER] }, { what: 'create token', token: 't1' }],
   ['DELETE', '/tokens/t1', undefined, { what: 'revoke token', token: 't1' }],
+  [
+    'PUT',
+    '/notifications/ops',
+    { kind: 'webhook', url: 'https://example.com/', secrets: { envPrefix: 'OPS_' } },
+    { what: 'put receiver', receiver: 'ops' },
+  ],
+  ['DELETE', '/notifications/ops', undefined, { what: 'delete receiver', receiver: 'ops' }],
+  ['POST', '/notifications/ops/test', undefined, { what: 'test receiver', receiver: 'ops' }],
 ];
 /** Routes that take a body and change nothing. */
 const READS = [

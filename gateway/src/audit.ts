@@ -145,9 +145,11 @@ const NAMED_IN_PATH = {
   rule: 'rule',
 } as const;
 
-function namedInPath(params: unknown): Pick<AuditLine, keyof typeof NAMED_IN_PATH | 'fleetStrategy' | 'token'> {
+function namedInPath(
+  params: unknown,
+): Pick<AuditLine, keyof typeof NAMED_IN_PATH | 'fleetStrategy' | 'token' | 'receiver'> {
   const named = (params ?? {}) as Record<string, unknown>;
-  const names = { ...NAMED_IN_PATH, name: 'fleetStrategy', tokenId: 'token' };
+  const names = { ...NAMED_IN_PATH, name: 'fleetStrategy', tokenId: 'token', receiverId: 'receiver' };
   return Object.fromEntries(
     Object.entries(names).flatMap(([param, name]) => {
       const value = named[param];

@@ -8,6 +8,7 @@ import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/bac
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
+import { NotificationService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/notification_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -27,6 +28,7 @@ export interface Backends {
   readonly audit: ConnectClient<typeof AuditService>;
   readonly strategies: ConnectClient<typeof StrategyService>;
   readonly fleet: ConnectClient<typeof FleetService>;
+  readonly notifications: ConnectClient<typeof NotificationService>;
   readonly occurrences: ConnectClient<typeof OccurrenceService>;
   readonly retention: ConnectClient<typeof RetentionService>;
   /** Whether backup-service itself looks at what the caller of a call sees. */
@@ -55,6 +57,7 @@ export function createBackends({ backup, strategy, scheduler }: Transports): Bac
     audit: createClient(AuditService, backup),
     strategies: createClient(StrategyService, strategy),
     fleet: createClient(FleetService, scheduler),
+    notifications: createClient(NotificationService, scheduler),
     occurrences: createClient(OccurrenceService, scheduler),
     retention: createClient(RetentionService, scheduler),
   };
@@ -70,6 +73,7 @@ const SERVICES = {
   audit: AuditService,
   strategies: StrategyService,
   fleet: FleetService,
+  notifications: NotificationService,
   occurrences: OccurrenceService,
   retention: RetentionService,
 } as const satisfies Record<Exclude<keyof Backends, 'honorsSight'>, DescService>;

@@ -34,6 +34,7 @@ import { clusterRoutes } from './rest/clusters.ts';
 import { answerClientError, answerError, noteRequest } from './rest/error-response.ts';
 import { fleetRoutes, fleetStreamRoutes } from './rest/fleet.ts';
 import { fleetStrategyRoutes } from './rest/fleet-strategies.ts';
+import { notificationRoutes } from './rest/notifications.ts';
 import { occurrenceRoutes } from './rest/occurrences.ts';
 import { collectOperations } from './rest/openapi.ts';
 import { pinRoutes } from './rest/pins.ts';
@@ -210,6 +211,7 @@ export function buildGateway({
       searchRoutes(api, dependencies);
       tokenRoutes(api, dependencies);
       auditRoutes(api, dependencies);
+      notificationRoutes(api, dependencies);
       occurrenceRoutes(api, dependencies);
       strategyPreviewRoutes(api, dependencies);
       retentionRoutes(api, dependencies);

@@ -565,6 +565,7 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
         '/storages/local',
         '/tokens',
         '/search?text=order',
+        '/notifications',
         '/audit',
       ];
       for (const path of pages) {

@@ -159,6 +159,7 @@ describe.skipIf(typeof found === 'string')('the console', () => {
       '/storages/local',
       '/workers',
       '/tokens',
+      '/notifications',
       '/audit',
       `/search?text=${safe.slice(0, 8)}`,
       '/restores',

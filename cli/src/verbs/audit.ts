@@ -25,8 +25,9 @@ const COLUMNS: readonly Column<AuditEntry>[] = [
   { title: 'REQUEST', of: ({ requestId }) => requestId, wide: true },
 ];
 
-function objectOf({ backupId, restoreId, storageId, rule, fleetStrategy, token }: AuditEntry): string {
-  const named = { backup: backupId, restore: restoreId, storage: storageId, rule, strategy: fleetStrategy, token };
+function objectOf({ backupId, restoreId, storageId, rule, fleetStrategy, token, receiver }: AuditEntry): string {
+  const of = { backup: backupId, restore: restoreId, storage: storageId };
+  const named = { ...of, rule, strategy: fleetStrategy, token, receiver };
   const told = Object.entries(named).flatMap(([kind, id]) => (id === undefined ? [] : [`${kind} ${id}`]));
   return told.join(', ') || '-';
 }

@@ -8,6 +8,7 @@ import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/bac
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
+import { NotificationService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/notification_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -62,6 +63,7 @@ export const backups = createClient(BackupService, transport);
 export const registry = createClient(RegistryService, transport);
 export const restores = createClient(RestoreService, transport);
 export const fleet = createClient(FleetService, transport);
+export const notifications = createClient(NotificationService, transport);
 export const occurrences = createClient(OccurrenceService, transport);
 export const retention = createClient(RetentionService, transport);
 export const strategies = createClient(StrategyService, transport);

@@ -12,8 +12,10 @@ import { ClusterPage } from './pages/cluster.tsx';
 import { FleetPage } from './pages/fleet.tsx';
 import { LabelPlanPage } from './pages/label-plan.tsx';
 import { NewRestorePage } from './pages/new-restore.tsx';
+import { NotificationsPage } from './pages/notifications.tsx';
 import { NowherePage } from './pages/nowhere.tsx';
 import { PlansPage } from './pages/plans.tsx';
+import { ReceiverPage } from './pages/receiver.tsx';
 import { RestorePage } from './pages/restore.tsx';
 import { RestoresPage } from './pages/restores.tsx';
 import { RulePage } from './pages/rule.tsx';
@@ -61,6 +63,8 @@ function Entrance() {
         <Route path="/restores/:id" component={RestorePage} />
         <Route path="/workers" component={WorkersPage} />
         <Route path="/tokens" component={TokensPage} />
+        <Route path="/notifications" component={NotificationsPage} />
+        <Route path="/notifications/:id" component={ReceiverPage} />
         <Route path="/audit" component={AuditPage} />
         <Route path="/search" component={SearchPage} />
         <Route path="/backups" component={BackupsPage} />

@@ -19,7 +19,7 @@ export interface Subject {
 }
 
 export function subjectsOf(entry: AuditEntry): Subject[] {
-  const { clusterId, backupId, restoreId, storageId, rule, fleetStrategy, token } = entry;
+  const { clusterId, backupId, restoreId, storageId, rule, fleetStrategy, token, receiver } = entry;
   const all = [
     ['cluster', clusterId, pathOf(['clusters', clusterId])],
     ['rule', rule, clusterId === '' ? undefined : pathOf(['clusters', clusterId, 'rules', rule])],
@@ -28,6 +28,7 @@ export function subjectsOf(entry: AuditEntry): Subject[] {
     ['restore', restoreId, pathOf(['restores', restoreId])],
     ['storage', storageId, pathOf(['storages', storageId])],
     ['token', token, undefined],
+    ['receiver', receiver, pathOf(['notifications', receiver])],
   ] as const;
   return all.filter(([, id]) => id !== '').map(([kind, id, page]) => ({ kind, id, page }));
 }

@@ -29,6 +29,7 @@ const PLACES: readonly Place[] = [
   { path: '/workers', name: 'Workers' },
   { path: '/storages', name: 'Storages', isFor: ownsAll },
   { path: '/tokens', name: 'Tokens', isFor: () => mayAdminister.value },
+  { path: '/notifications', name: 'Notifications', isFor: () => seesAll.value },
   { path: '/audit', name: 'Audit', isFor: () => mayAdminister.value },
 ];
 

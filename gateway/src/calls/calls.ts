@@ -11,6 +11,7 @@ import { getStrategy } from './get-strategy.ts';
 import { listAuditEntries } from './list-audit-entries.ts';
 import { listBackups } from './list-backups.ts';
 import { listClusters } from './list-clusters.ts';
+import { listDeliveries } from './list-deliveries.ts';
 import { listFleet } from './list-fleet.ts';
 import { listFleetStrategies } from './list-fleet-strategies.ts';
 import { listOccurrences } from './list-occurrences.ts';
@@ -29,6 +30,7 @@ import { search } from './search.ts';
 import { startBackup } from './start-backup.ts';
 import { startRestore } from './start-restore.ts';
 import type { Steps } from './steps.ts';
+import { testReceiver } from './test-receiver.ts';
 import { createToken, revokeToken } from './tokens.ts';
 import { watchFleet } from './watch-fleet.ts';
 
@@ -61,6 +63,8 @@ export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
   saveStrategy,
   deleteStrategy,
   listFleetStrategies,
+  testReceiver,
+  listDeliveries,
   listFleet,
   watchFleet,
   listOccurrences,

@@ -24,6 +24,8 @@ export interface Audited {
   fleetStrategy?: string;
   /** Id of a token that was made or is revoked. */
   token?: string;
+  /** Id of a receiver of notifications. */
+  receiver?: string;
 }
 
 export interface RequestScope {

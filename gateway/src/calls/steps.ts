@@ -9,6 +9,7 @@ import type { RegistryService } from '@tidemark/protocol/connect/tidemark/backup
 import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import type { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
+import type { NotificationService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/notification_service';
 import type { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import type { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import type { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -20,6 +21,7 @@ type Methods = (typeof BackupService)['method'] &
   (typeof AuditService)['method'] &
   (typeof StrategyService)['method'] &
   (typeof FleetService)['method'] &
+  (typeof NotificationService)['method'] &
   (typeof OccurrenceService)['method'] &
   (typeof RetentionService)['method'];
 

@@ -24,6 +24,7 @@ import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/bac
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
+import { NotificationService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/notification_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -76,6 +77,7 @@ export const PUBLIC_SERVICES: readonly DescService[] = [
   FleetService,
   OccurrenceService,
   RetentionService,
+  NotificationService,
 ];
 
 /** Whether people may call a method; those of other services (health, reflection) they may. */

@@ -11,6 +11,8 @@ export const PAGES = [
   '/storages/:id',
   '/workers',
   '/tokens',
+  '/notifications',
+  '/notifications/:id',
   '/audit',
   '/search',
   '/restores',

@@ -37,9 +37,9 @@ export function auditRoutes(app: FastifyInstance, dependencies: CallDependencies
 }
 
 function toEntryView(entry: AuditEntry): AuditEntryView {
-  const { id, what, clusterId, backupId, restoreId, storageId, rule, fleetStrategy, token, code } = entry;
+  const { id, what, clusterId, backupId, restoreId, storageId, rule, fleetStrategy, token, receiver, code } = entry;
   const { caller, callerId, from, status, requestId } = entry;
-  const named = { clusterId, backupId, restoreId, storageId, rule, fleetStrategy, token };
+  const named = { clusterId, backupId, restoreId, storageId, rule, fleetStrategy, token, receiver };
   return {
     id,
     time: timeOf(entry.time),

@@ -16,6 +16,7 @@ export const TAGS = {
   Windows: 'What became of each backup window.',
   Clusters: 'The clusters that Tidemark backs up.',
   Storages: 'Where backups are written.',
+  Notifications: 'Who is told of what.',
   Workers: 'Who runs `br`.',
   Tokens: 'Who may do what.',
   Audit: 'Who changed what.',

@@ -24,6 +24,7 @@ const SAVES = [
   ['PUT', `/clusters/${CLUSTER}/strategies/nightly`, STRATEGY, 'saveStrategy'],
   ['POST', `/clusters/${CLUSTER}/strategies`, { strategy: { rule: 'nightly' } }, 'saveStrategy'],
   ['PUT', '/strategies/prod', STRATEGY, 'saveFleetStrategy'],
+  ['PUT', '/notifications/ops', { kind: 'heartbeat', url: 'https://example.com/', everySeconds: 60 }, 'putReceiver'],
 ] as const;
 
 describe.each(SAVES)('%s %s', (method, path, body, call) => {
@@ -104,6 +105,8 @@ it.each([
   ['DELETE', '/storages/nfs'],
   ['DELETE', `/clusters/${CLUSTER}/strategy`],
   ['DELETE', '/strategies/prod'],
+  ['DELETE', '/notifications/ops'],
+  ['POST', '/notifications/ops/test'],
   ['DELETE', `/backups/${BACKUP}`],
   ['POST', `/clusters/${CLUSTER}/strategies/nightly/pause`],
   ['POST', '/backups'],

@@ -31,6 +31,13 @@ import { CheckState, RegistryService } from '@tidemark/protocol/connect/tidemark
 import { RestoreState } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
+import {
+  DeliveryState,
+  NotificationService,
+  NotificationSeverity,
+  NotificationTopic,
+  ReceiverKind,
+} from '@tidemark/protocol/connect/tidemark/scheduler/v1/notification_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import { StrategyService, WindowEnd } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -56,6 +63,7 @@ const SERVICES: readonly DescService[] = [
   FleetService,
   OccurrenceService,
   RetentionService,
+  NotificationService,
 ];
 
 type Answers = ServiceImpl<typeof BackupService> &
@@ -64,6 +72,7 @@ type Answers = ServiceImpl<typeof BackupService> &
   ServiceImpl<typeof AuditService> &
   ServiceImpl<typeof StrategyService> &
   ServiceImpl<typeof FleetService> &
+  ServiceImpl<typeof NotificationService> &
   ServiceImpl<typeof OccurrenceService> &
   ServiceImpl<typeof RetentionService>;
 
@@ -123,6 +132,19 @@ export function sampleBackup(changes: MessageInitShape<typeof BackupSchema> = {}
     createdBy: 'console',
   };
   return create(BackupSchema, { ...sample, ...changes } as typeof sample);
+}
+
+/** A receiver of everything that is urgent. */
+export function sampleReceiver(id: string) {
+  return {
+    id,
+    kind: ReceiverKind.WEBHOOK,
+    leastSeverity: NotificationSeverity.WARNING,
+    url: 'https://hooks.example.com/',
+    secrets: { source: { case: 'envPrefix', value: 'OPS_' } },
+    revision: 1n,
+    updatedBy: 'console',
+  } as const;
 }
 
 /** A strategy for labels that three clusters have. */
@@ -354,6 +376,12 @@ function knownAnswers(): Partial<Answers> {
         },
       };
     },
+    listReceivers: async () => ({ receivers: [sampleReceiver('ops')] }),
+    getReceiver: async ({ id }) => ({ receiver: sampleReceiver(id), status: { waiting: 1 } }),
+    putReceiver: async ({ receiver }) => ({ ...(receiver && { receiver }) }),
+    testReceiver: async ({ id }) => ({
+      delivery: { eventId: 'e1', receiverId: id, state: DeliveryState.DELIVERED, topic: NotificationTopic.TEST },
+    }),
     getFleetStrategy: async ({ name }) => ({ fleetStrategy: sampleFleetStrategy(name) }),
     listFleetStrategies: async () => ({ fleetStrategies: [sampleFleetStrategy('all-prod')] }),
     saveFleetStrategy: async ({ name }) => ({ fleetStrategy: sampleFleetStrategy(name) }),

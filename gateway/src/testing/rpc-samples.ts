@@ -7,6 +7,10 @@ import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v
 import { type RegistryService, TokenRole } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import type { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
+import {
+  type NotificationService,
+  ReceiverKind,
+} from '@tidemark/protocol/connect/tidemark/scheduler/v1/notification_service';
 import type { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import type { RetentionService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/retention_service';
 import type { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
@@ -62,6 +66,7 @@ const KNOWN: KnownOf<typeof BackupService> &
   KnownOf<typeof AuditService> &
   KnownOf<typeof StrategyService> &
   KnownOf<typeof FleetService> &
+  KnownOf<typeof NotificationService> &
   KnownOf<typeof OccurrenceService> &
   KnownOf<typeof RetentionService> = {
   listRecoveryPoints: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/recovery-points`] },
@@ -157,6 +162,30 @@ const KNOWN: KnownOf<typeof BackupService> &
     rest: () => ['PUT', '/strategies/sample', { strategy: { ...DAYS, selector: { env: 'prod' } } }],
   },
   deleteFleetStrategy: { rest: () => ['DELETE', '/strategies/sample'] },
+
+  listReceivers: { request: () => ({}), rest: () => ['GET', '/notifications'] },
+  getReceiver: { rest: () => ['GET', '/notifications/sample'] },
+  putReceiver: {
+    request: () => ({
+      receiver: {
+        id: 'sample',
+        kind: ReceiverKind.WEBHOOK,
+        url: 'https://example.com/',
+        secrets: { source: { case: 'envPrefix', value: 'OPS_' } },
+      },
+    }),
+    rest: () => [
+      'PUT',
+      '/notifications/sample',
+      { kind: 'webhook', url: 'https://example.com/', secrets: { envPrefix: 'OPS_' } },
+    ],
+  },
+  deleteReceiver: { rest: () => ['DELETE', '/notifications/sample'] },
+  testReceiver: { rest: () => ['POST', '/notifications/sample/test'] },
+  listDeliveries: {
+    request: () => ({ receiverId: 'sample' }),
+    rest: () => ['GET', '/notifications/sample/deliveries'],
+  },
 
   watchFleet: { rest: ({ clusterId }) => ['GET', `/fleet/watch?clusterId=${clusterId}`] },
   listFleet: { rest: ({ clusterId }) => ['GET', `/fleet?clusterId=${clusterId}`] },

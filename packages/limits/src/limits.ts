@@ -97,13 +97,17 @@ export const MAX_STORAGE_LABELS = 20;
 export const MAX_RECEIVERS = 50;
 /** The template of a receiver, and the text that comes of it or without it. */
 export const MAX_TEMPLATE = 4_000;
-export const MAX_NOTIFICATION_TEXT = 8_000;
+export const MAX_NOTIFICATION_TEXT = 20_000;
 /** Lines about what is bad in a digest. */
 export const MAX_DIGEST_LINES = 20;
 /** Addresses that a receiver of the kind mail writes to. */
 export const MAX_MAIL_ADDRESSES = 20;
-/** Backups that make one condition of a cluster bad, as far as they are remembered. */
-export const MAX_CONDITION_RECORDS = 100;
+/** Backups that make one condition of a cluster or a storage bad, as far as they are remembered. */
+export const MAX_CONDITION_RECORDS = 1_000;
+/** Restores that have not ended, and are looked at for their end. */
+export const MAX_OPEN_RESTORES = 1_000;
+/** Notifications that one mail, or one message to Slack, holds where many are due at once. */
+export const MAX_TOGETHER = 50;
 /** Notifications that wait for one receiver. */
 export const MAX_WAITING_DELIVERIES = 10_000;
 /** Notifications that are over and kept, of all receivers. */

@@ -7,7 +7,16 @@ import { earlier } from '@tidemark/task/time';
 export type Outcome = 'ok' | 'refused' | 'failed';
 
 /** What an entry may name. */
-const NAMED = ['clusterId', 'backupId', 'restoreId', 'storageId', 'rule', 'fleetStrategy', 'token'] as const;
+const NAMED = [
+  'clusterId',
+  'backupId',
+  'restoreId',
+  'storageId',
+  'rule',
+  'fleetStrategy',
+  'token',
+  'receiver',
+] as const;
 type Named = (typeof NAMED)[number];
 
 /** One call that asked for a change. */

@@ -119,7 +119,7 @@ export function toBackupMessage(backup: Backup, queuePosition = 0, verification?
     attempts: backup.attempts.map(toAttemptMessage),
     cancellation: cancel ? { at: cancel.at, by: cancel.by, reason: cancel.reason } : undefined,
     deletion: {
-      state: DELETION_STATES[deletion.state],
+      state: toDeletionMessage(deletion.state),
       by: deletion.by?.kind === 'retention' ? 'retention' : (deletion.by?.name ?? ''),
       reason: deletion.reason ?? '',
       at: deletion.at,
@@ -172,6 +172,10 @@ export function toListedMessage(backup: Backup, queuePosition = 0, verification?
 /** It waits, and not for the first time. */
 function isBetweenTries({ state, reason }: Backup): boolean {
   return state === 'Queued' && reason !== null;
+}
+
+export function toDeletionMessage(state: DeletionState): DeletionMessage {
+  return DELETION_STATES[state];
 }
 
 export function toReasonMessage({ code, message, detail }: Reason): ReasonMessage {

@@ -51,7 +51,9 @@ export type ChangedBackup = Pick<
   | 'endTime'
   | 'result'
   | 'verification'
->;
+  | 'rule'
+  | 'reason'
+> & { readonly storage: Pick<Backup['storage'], 'id'> };
 
 /** From where changes are told, and how many at most. */
 export interface ChangesWish {
@@ -141,6 +143,11 @@ const CHANGED_FIELDS = {
   startTime: 1,
   endTime: 1,
   'result.tso': 1,
+  rule: 1,
+  // Not its detail, which may be long.
+  'reason.code': 1,
+  'reason.message': 1,
+  'storage.id': 1,
   [VERDICT]: 1,
 } as const;
 /** How many clusters are looked up side by side. */

@@ -6,6 +6,10 @@ import {
   type RegistryServiceServer,
   RegistryServiceService,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import {
+  type RestoreServiceServer,
+  RestoreServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import { type PlanServiceServer, PlanServiceService } from '@tidemark/protocol/grpc/tidemark/strategy/v1/plan_service';
 import {
   type StrategyServiceServer,
@@ -19,6 +23,7 @@ import type { SchedulerConfig } from './config.ts';
 export interface Backends extends Disposable {
   readonly backups: ServiceClient<BackupServiceServer>;
   readonly registry: ServiceClient<RegistryServiceServer>;
+  readonly restores: ServiceClient<RestoreServiceServer>;
   readonly strategies: ServiceClient<StrategyServiceServer>;
   readonly plans: ServiceClient<PlanServiceServer>;
 }
@@ -36,6 +41,9 @@ export function openBackends(
   const registry = stack.use(
     createServiceClient<RegistryServiceServer>(RegistryServiceService, { address: backupAddress, token, certificate }),
   );
+  const restores = stack.use(
+    createServiceClient<RestoreServiceServer>(RestoreServiceService, { address: backupAddress, token, certificate }),
+  );
   const strategies = stack.use(
     createServiceClient<StrategyServiceServer>(StrategyServiceService, {
       address: strategyAddress,
@@ -47,5 +55,5 @@ export function openBackends(
     createServiceClient<PlanServiceServer>(PlanServiceService, { address: strategyAddress, token, certificate }),
   );
   const owned = stack.move();
-  return { backups, registry, strategies, plans, [Symbol.dispose]: () => owned.dispose() };
+  return { backups, registry, restores, strategies, plans, [Symbol.dispose]: () => owned.dispose() };
 }

@@ -1,8 +1,11 @@
+import { isAbsolute } from 'node:path';
 import { readDatabase, readExactTotal, readListeners, readPeer } from '@tidemark/service-kit/common-settings';
-import { type Address, configReader, type Env, type OnRead } from '@tidemark/service-kit/env';
+import { type Address, type ConfigReader, configReader, type Env, type OnRead } from '@tidemark/service-kit/env';
 import type { AdmissionLimits } from '@tidemark/service-kit/grpc/admission';
 import { readAdmissionLimits } from '@tidemark/service-kit/grpc/server';
 import { readTransportSecurity, type TransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
+import { type Network, toNetwork } from './notification/addresses.ts';
+import { DEFAULT_SOURCE } from './notification/decide/message.ts';
 
 export interface SchedulerConfig extends TransportSecurity {
   readonly host: string;
@@ -32,6 +35,16 @@ export interface SchedulerConfig extends TransportSecurity {
   readonly occurrencesMs: number;
   /** Up to how many windows the total of a list is exact. */
   readonly exactTotal: number;
+  /** How often is looked for what people are to be notified of. */
+  readonly notifyMs: number;
+  /** How long notifications that are over are kept. */
+  readonly deliveriesMs: number;
+  /** Local and private networks that notifications may be sent to. */
+  readonly notificationNetworks: readonly Network[];
+  /** What stands in CloudEvents as their source. */
+  readonly notificationSource: string;
+  /** Of this process: where the secrets are that receivers name. */
+  readonly env: Env;
 }
 
 const DAY_MS = 86_400_000;
@@ -103,7 +116,48 @@ export function toConfig(env: Env, onRead?: OnRead): SchedulerConfig {
         max: 3_650,
       }),
     exactTotal: readExactTotal(reader, 'windows'),
+    notifyMs: reader.seconds('TIDEMARK_NOTIFICATION_SECONDS', {
+      about: 'Between two looks for what people are to be notified of.',
+      default: 5,
+      min: 0.05,
+      max: 300,
+    }),
+    deliveriesMs:
+      DAY_MS *
+      reader.integer('TIDEMARK_NOTIFICATION_DAYS', {
+        about: 'How many days notifications that are over are kept.',
+        default: 30,
+        min: 2,
+        max: 3_650,
+      }),
+    notificationNetworks: readNetworks(reader),
+    notificationSource: reader.text('TIDEMARK_NOTIFICATION_SOURCE', {
+      about: 'What stands in CloudEvents as their source, to tell several Tidemarks apart.',
+      default: DEFAULT_SOURCE,
+    }),
+    env,
   };
+  const secretsDir = reader.text('TIDEMARK_SECRETS_DIR', {
+    about: 'Folder in which files of secrets that receivers of notifications name must lie; anywhere unless set.',
+    default: '',
+  });
+  if (secretsDir !== '' && !isAbsolute(secretsDir))
+    reader.problem(`TIDEMARK_SECRETS_DIR must be an absolute folder, not "${secretsDir}"`);
   reader.finish();
   return config;
+}
+
+const NETWORKS = 'TIDEMARK_NOTIFICATION_NETWORKS';
+
+function readNetworks(reader: ConfigReader): Network[] {
+  const texts = reader.list(NETWORKS, {
+    about:
+      'Local and private networks that notifications may be sent to, such as `10.0.0.0/8` or `127.0.0.1/32`; without one only addresses of the public internet are.',
+    default: [],
+  });
+  return texts.flatMap((text) => {
+    const network = toNetwork(text);
+    if (!network) reader.problem(`${NETWORKS} must be networks such as 10.0.0.0/8, not "${text}"`);
+    return network ? [network] : [];
+  });
 }

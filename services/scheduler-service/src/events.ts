@@ -1,5 +1,6 @@
 import type { Occurrence, Why } from './catch-up.ts';
 import { log } from './logger.ts';
+import type { Delivery } from './notification/decide/delivery.ts';
 import type { Outcome } from './occurrence-store.ts';
 
 const facts = ({ _id, clusterId, rule, opensAt, closesAt }: Occurrence) => ({
@@ -48,4 +49,21 @@ export function verificationRefused(clusterId: string, rule: string, backupId: s
 
 export function retentionRefused(clusterId: string, rule: string, backupId: string, error: unknown): void {
   log.warn({ clusterId, rule, backupId, error }, 'a deletion by retention was refused; tried again later');
+}
+
+export function receiverSaved(receiverId: string, caller: string, requestId: string): void {
+  log.info({ receiverId, caller, requestId }, 'a receiver of notifications was saved');
+}
+
+export function receiverDeleted(receiverId: string, caller: string, requestId: string): void {
+  log.info({ receiverId, caller, requestId }, 'a receiver of notifications was deleted');
+}
+
+export function templateFailed(receiverId: string, trouble: string): void {
+  log.warn({ receiverId, trouble }, 'the template of a receiver failed; the plain text was sent');
+}
+
+export function notificationTried({ receiverId, event, state, tries, trouble }: Delivery): void {
+  const level = state === 'GivenUp' ? 'error' : trouble === '' ? 'info' : 'warn';
+  log[level]({ receiverId, eventId: event.id, type: event.type, state, tries, trouble }, `a notification is ${state}`);
 }

@@ -16,6 +16,9 @@ export function createQuarantines() {
     clusterLabels: of('cluster'),
     retentionOfClusters: of('cluster'),
     verifiedClusters: of('cluster'),
+    receivers: of('receiver'),
+    deliveries: of('delivery'),
+    conditions: of('condition'),
   };
 }
 

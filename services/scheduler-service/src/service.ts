@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { openDatabase } from '@tidemark/mongo/database';
 import { startGrpcServer } from '@tidemark/service-kit/grpc/server';
 import { openTransportSecurity } from '@tidemark/service-kit/grpc/transport-security';
@@ -10,11 +12,15 @@ import { startDueLoop } from './due-loop.ts';
 import { createFleet } from './fleet.ts';
 import { createFleetFeed } from './fleet-feed.ts';
 import { startFleetLoop } from './fleet-loop.ts';
-import { fleetLog, log, storeLog } from './logger.ts';
+import { fleetLog, log, notificationLog, storeLog } from './logger.ts';
 import { createOutcomeCount, tellOf } from './metrics.ts';
+import { CONDITION_INDEXES } from './notification/condition-store.ts';
+import { DELIVERY_INDEXES } from './notification/delivery-store.ts';
+import { startNotifications } from './notification/notifications.ts';
 import { createOccurrenceStore, OCCURRENCE_INDEXES } from './occurrence-store.ts';
 import { createQuarantines } from './quarantines.ts';
 import { fleetService } from './rpc/fleet-service.ts';
+import { notificationService } from './rpc/notification-service.ts';
 import { occurrenceService } from './rpc/occurrence-service.ts';
 import { retentionService } from './rpc/retention-service.ts';
 import { startWindowEndLoop } from './window-end.ts';
@@ -33,10 +39,11 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
   await using stack = new AsyncDisposableStack();
   const certificate = stack.use(openTransportSecurity(config, { log }));
   const database = stack.use(
-    await openDatabase(
-      { url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog },
-      OCCURRENCE_INDEXES,
-    ),
+    await openDatabase({ url: config.mongodbUrl, database: config.mongodbDatabase, appName: NAME, log: storeLog }, [
+      ...OCCURRENCE_INDEXES,
+      ...CONDITION_INDEXES,
+      ...DELIVERY_INDEXES,
+    ]),
   );
   const backends = stack.use(openBackends(config, certificate));
   const store = createOccurrenceStore(database.db);
@@ -82,6 +89,14 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
       },
     }),
   );
+  const notifications = stack.use(
+    startNotifications({
+      ...config,
+      ...{ db: database.db, occurrences: store, backends, fleet, dueLoop, quarantines, now },
+      log: notificationLog,
+      worker: `${hostname()}-${randomUUID().slice(0, 8)}`,
+    }),
+  );
   const server = stack.use(
     await startGrpcServer({
       host: config.host,
@@ -95,6 +110,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
         occurrenceService({ store, backends, quarantines, now, exactTotal: config.exactTotal }),
         retentionService({ backends, now }),
         fleetService({ fleet, feed, activities: createActivities({ backends, now }), backends, now }),
+        notificationService({ ...notifications, quarantines, now }),
       ],
     }),
   );

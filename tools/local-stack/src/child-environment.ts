@@ -14,6 +14,9 @@ const WITHHELD = /^TIDEMARK_((AMQP|MONGODB)_URL(_FILE)?|(GATEWAY_)?TLS_[A-Z_]+|O
 /** Credentials of storages, with or without a prefix that a storage names, are the business of workers alone. */
 const CREDENTIALS = /^([A-Z][A-Z0-9_]*_)?(AWS|GOOGLE|AZURE)_/;
 
+/** Secrets of receivers of notifications, behind the prefix that a receiver names, are the scheduler's. */
+const RECEIVER_SECRETS = /^[A-Z][A-Z0-9_]*_(WEBHOOK_(URL|SECRET)|SMTP_(USER|PASSWORD))$/;
+
 const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'];
 /** Object stores of this machine, such as a MinIO beside the stack, are not behind any proxy. */
 const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
@@ -25,15 +28,17 @@ function withoutProxyForLoopback(env: Record<string, string>): Record<string, st
   return { ...env, no_proxy: direct, NO_PROXY: direct };
 }
 
-/** The part of `env` that every process of the stack gets; `credentials` adds those of storages. */
+/** The part of `env` that every process of the stack gets; `credentials` adds those of storages, `receiverSecrets` those of receivers. */
 export function childEnvironment(
   env: NodeJS.ProcessEnv,
-  { credentials }: { readonly credentials: boolean },
+  { credentials, receiverSecrets }: { readonly credentials: boolean; readonly receiverSecrets: boolean },
 ): Record<string, string> {
   const isAllowed = (name: string) =>
     CREDENTIALS.test(name)
       ? credentials
-      : ALLOWED.includes(name) || name.startsWith('OTEL_') || (name.startsWith('TIDEMARK_') && !WITHHELD.test(name));
+      : RECEIVER_SECRETS.test(name)
+        ? receiverSecrets
+        : ALLOWED.includes(name) || name.startsWith('OTEL_') || (name.startsWith('TIDEMARK_') && !WITHHELD.test(name));
   const allowed = Object.entries(env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && isAllowed(entry[0]),
   );

@@ -12,6 +12,7 @@ const PLACED: PlacedProcess[] = [
   { kind: 'backup-service', name: 'backup-service-2', port: 2, operationsPort: 12 },
   { kind: 'strategy-service', name: 'strategy-service', port: 3, operationsPort: 13 },
   { kind: 'executor-worker', name: 'executor-worker', port: undefined, operationsPort: 14 },
+  { kind: 'scheduler-service', name: 'scheduler-service', port: 7, operationsPort: 17 },
   { kind: 'gateway', name: 'gateway', port: 5, grpcPort: 6, operationsPort: 15 },
 ];
 
@@ -72,6 +73,18 @@ test('connection URLs reach only those who need them, and only as files of their
   expect(of('gateway')).not.toHaveProperty('TIDEMARK_AMQP_URL_FILE');
   expect(of('strategy-service')).not.toHaveProperty('TIDEMARK_AMQP_URL_FILE');
   expect(of('executor-worker')).not.toHaveProperty('TIDEMARK_MONGODB_URL_FILE');
+});
+
+test('secrets of receivers of notifications reach the scheduler alone', () => {
+  vi.stubEnv('OPS_WEBHOOK_SECRET', 'secret');
+  vi.stubEnv('OPS_SMTP_PASSWORD', 'secret');
+  vi.stubEnv('OPS_PASSWORD', 'secret');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { of } = environments();
+  expect(of('scheduler-service')).toMatchObject({ OPS_WEBHOOK_SECRET: 'secret', OPS_SMTP_PASSWORD: 'secret' });
+  expect(of('scheduler-service')).not.toHaveProperty('OPS_PASSWORD');
+  for (const name of ['gateway', 'executor-worker', 'backup-service-1'])
+    expect(of(name)).not.toHaveProperty('OPS_WEBHOOK_SECRET');
 });
 
 test('credentials of storages reach workers alone, and strange variables nobody', () => {

@@ -44,7 +44,7 @@ export function serviceEnvironment(
     ...(kind === 'strategy-service' && { TIDEMARK_SPREAD_SECONDS: '0' }),
     // Beside the logs, which are rotated: what one client sends must not push out who changed what.
     ...(kind === 'gateway' && { TIDEMARK_AUDIT_FILE: join(dataDir, 'audit.jsonl') }),
-    ...childEnvironment(process.env, { credentials: isWorker }),
+    ...childEnvironment(process.env, { credentials: isWorker, receiverSecrets: kind === 'scheduler-service' }),
     TIDEMARK_HOST: HOST,
     ...(port !== undefined && { TIDEMARK_PORT: String(port) }),
     ...(grpcPort !== undefined && { TIDEMARK_GRPC_PORT: String(grpcPort) }),

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { Taken } from '../query.ts';
-import { mayAdminister } from '../session.ts';
+import { mayAdminister, seesAll } from '../session.ts';
 import type { Same } from '../shell.ts';
 import { asOfKnown, Known, type Shown } from './known.tsx';
 import { SameByShell } from './shell.tsx';
@@ -72,6 +72,16 @@ export function AdminPage({ title, same, children }: Pick<PageProps, 'title' | '
       <p class="note">
         This page is for tokens with the role <code>admin</code>.
       </p>
+    </Page>
+  );
+}
+
+/** A page for those who see all clusters. Whoever does not is told so, and nothing is asked for. */
+export function WholeFleetPage({ title, same, children }: Pick<PageProps, 'title' | 'same' | 'children'>) {
+  if (seesAll.value) return <>{children}</>;
+  return (
+    <Page title={title} same={same}>
+      <p class="note">This page is for tokens that see all clusters.</p>
     </Page>
   );
 }

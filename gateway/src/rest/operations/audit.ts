@@ -44,6 +44,7 @@ export const AuditEntry = z
     rule: named,
     fleetStrategy: named,
     token: named.describe('Id of a token that was made or revoked.'),
+    receiver: named.describe('Id of a receiver of notifications.'),
     caller: z.string().describe('The name of the token that it came with.'),
     callerId: z.string().describe('Its id.'),
     from: z.string().describe('The address of the client.'),

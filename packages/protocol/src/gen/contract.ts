@@ -319,6 +319,46 @@ export const CALLS = {
     "subject": "own clusters",
     "field": "clusterIds"
   },
+  "listReceivers": {
+    "method": "tidemark.scheduler.v1.NotificationService/ListReceivers",
+    "request": "tidemark.scheduler.v1.ListReceiversRequest",
+    "role": "viewer",
+    "subject": "everything"
+  },
+  "getReceiver": {
+    "method": "tidemark.scheduler.v1.NotificationService/GetReceiver",
+    "request": "tidemark.scheduler.v1.GetReceiverRequest",
+    "role": "viewer",
+    "subject": "everything"
+  },
+  "putReceiver": {
+    "method": "tidemark.scheduler.v1.NotificationService/PutReceiver",
+    "request": "tidemark.scheduler.v1.PutReceiverRequest",
+    "role": "admin",
+    "subject": "everything",
+    "audit": "put receiver"
+  },
+  "deleteReceiver": {
+    "method": "tidemark.scheduler.v1.NotificationService/DeleteReceiver",
+    "request": "tidemark.scheduler.v1.DeleteReceiverRequest",
+    "role": "admin",
+    "subject": "everything",
+    "audit": "delete receiver"
+  },
+  "testReceiver": {
+    "method": "tidemark.scheduler.v1.NotificationService/TestReceiver",
+    "request": "tidemark.scheduler.v1.TestReceiverRequest",
+    "role": "admin",
+    "subject": "everything",
+    "audit": "test receiver",
+    "answerMs": 30000
+  },
+  "listDeliveries": {
+    "method": "tidemark.scheduler.v1.NotificationService/ListDeliveries",
+    "request": "tidemark.scheduler.v1.ListDeliveriesRequest",
+    "role": "viewer",
+    "subject": "everything"
+  },
   "getStrategy": {
     "method": "tidemark.strategy.v1.StrategyService/GetStrategy",
     "request": "tidemark.strategy.v1.GetStrategyRequest",
@@ -715,6 +755,30 @@ export const METHODS = {
   },
   "tidemark.scheduler.v1.FleetService/WatchFleet": {
     "request": "tidemark.scheduler.v1.WatchFleetRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.NotificationService/ListReceivers": {
+    "request": "tidemark.scheduler.v1.ListReceiversRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.NotificationService/GetReceiver": {
+    "request": "tidemark.scheduler.v1.GetReceiverRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.NotificationService/PutReceiver": {
+    "request": "tidemark.scheduler.v1.PutReceiverRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.NotificationService/DeleteReceiver": {
+    "request": "tidemark.scheduler.v1.DeleteReceiverRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.NotificationService/TestReceiver": {
+    "request": "tidemark.scheduler.v1.TestReceiverRequest",
+    "repeatable": false
+  },
+  "tidemark.scheduler.v1.NotificationService/ListDeliveries": {
+    "request": "tidemark.scheduler.v1.ListDeliveriesRequest",
     "repeatable": true
   },
   "tidemark.strategy.v1.StrategyService/GetStrategy": {
@@ -1232,6 +1296,100 @@ export const MESSAGES = {
     },
     "withinSight": {
       "internal": true
+    }
+  },
+  "tidemark.scheduler.v1.GetReceiverRequest": {
+    "id": {
+      "id": true,
+      "required": true,
+      "hint": "such as ops",
+      "auditAs": "receiver"
+    }
+  },
+  "tidemark.scheduler.v1.DigestTime": {
+    "hour": {
+      "hint": "such as 8",
+      "min": 0,
+      "max": 23
+    },
+    "timeZone": {
+      "maxLength": 64
+    }
+  },
+  "tidemark.scheduler.v1.MailServer": {
+    "host": {
+      "maxLength": 253
+    },
+    "port": {
+      "hint": "such as 587",
+      "min": 1,
+      "max": 65535
+    },
+    "from": {
+      "maxLength": 254
+    },
+    "to": {
+      "maxLength": 254
+    }
+  },
+  "tidemark.scheduler.v1.Receiver": {
+    "id": {
+      "id": true,
+      "required": true,
+      "hint": "such as ops",
+      "auditAs": "receiver"
+    },
+    "template": {
+      "maxLength": 4000
+    },
+    "digest": {
+      "message": "tidemark.scheduler.v1.DigestTime"
+    },
+    "url": {
+      "maxLength": 1024
+    },
+    "mail": {
+      "message": "tidemark.scheduler.v1.MailServer"
+    },
+    "everySeconds": {
+      "hint": "such as 60",
+      "min": 10,
+      "max": 86400
+    }
+  },
+  "tidemark.scheduler.v1.PutReceiverRequest": {
+    "receiver": {
+      "message": "tidemark.scheduler.v1.Receiver"
+    }
+  },
+  "tidemark.scheduler.v1.DeleteReceiverRequest": {
+    "id": {
+      "id": true,
+      "required": true,
+      "hint": "such as ops",
+      "auditAs": "receiver"
+    }
+  },
+  "tidemark.scheduler.v1.TestReceiverRequest": {
+    "id": {
+      "id": true,
+      "required": true,
+      "hint": "such as ops",
+      "auditAs": "receiver"
+    }
+  },
+  "tidemark.scheduler.v1.ListDeliveriesRequest": {
+    "receiverId": {
+      "id": true,
+      "required": true,
+      "hint": "such as ops"
+    },
+    "pageSize": {
+      "min": 1,
+      "max": 1000
+    },
+    "pageToken": {
+      "maxLength": 512
     }
   },
   "tidemark.strategy.v1.GetStrategyRequest": {

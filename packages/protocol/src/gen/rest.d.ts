@@ -1010,6 +1010,102 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All receivers of notifications
+         * @description Needs the role viewer.
+         */
+        get: operations["listReceivers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notifications/{receiverId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One receiver, and how it is with it
+         * @description Needs the role viewer.
+         */
+        get: operations["getReceiver"];
+        /**
+         * Saves a receiver whole
+         * @description What the body leaves out is as by default, and a field that is not known is a 400. Whether its secrets are there is found out when something is sent: `POST /notifications/{receiverId}/test` says it.
+         *
+         *     Needs the role admin.
+         */
+        put: operations["putReceiver"];
+        post?: never;
+        /**
+         * Deletes a receiver
+         * @description What waits for it is dropped.
+         *
+         *     Needs the role admin.
+         */
+        delete: operations["deleteReceiver"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notifications/{receiverId}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a receiver something once, now
+         * @description The answer says how that went, also where it failed. It takes up to 20 seconds.
+         *
+         *     Needs the role admin.
+         */
+        post: operations["testReceiver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notifications/{receiverId}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was and is to be delivered to a receiver, newest first
+         * @description What is over is kept for 30 days, unless a setting says otherwise. A page may hold fewer than were asked for, and still have a `pageToken`.
+         *
+         *     Needs the role viewer.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/occurrences": {
         parameters: {
             query?: never;
@@ -1251,6 +1347,8 @@ export interface components {
             fleetStrategy?: string;
             /** @description Id of a token that was made or revoked. */
             token?: string;
+            /** @description Id of a receiver of notifications. */
+            receiver?: string;
             /** @description The name of the token that it came with. */
             caller: string;
             /** @description Its id. */
@@ -1665,6 +1763,45 @@ export interface components {
         };
         /** @enum {string} */
         DeletionState: "None" | "Requested" | "Deleting" | "Deleted" | "DeleteFailed" | "Forgotten" | "Trashed";
+        /** @description A notification on its way to a receiver, or over. */
+        Delivery: {
+            /** @description The receiver gets it with each try. */
+            eventId: string;
+            /** @enum {string} */
+            state: "waiting" | "delivered" | "givenUp" | "dropped" | "unknown";
+            /** @description Such as `backup.failed`. */
+            type: string;
+            /** @enum {string} */
+            severity: "info" | "warning" | "critical" | "unknown";
+            text: string;
+            clusterId?: string;
+            storageId?: string;
+            backupId?: string;
+            restoreId?: string;
+            rule?: string;
+            /**
+             * Format: date-time
+             * @description When it happened. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            eventTime: string;
+            /**
+             * Format: int64
+             * @description How often it was tried.
+             */
+            tries: number;
+            /** @description Why the last try failed. */
+            trouble?: string;
+            /**
+             * Format: date-time
+             * @description When it is tried next. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            nextTryTime?: string;
+            /**
+             * Format: date-time
+             * @description When it was over. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            endTime?: string;
+        };
         /** @description How far a running backup may be, as long as `br` has not told its progress, which it does every two minutes. */
         Estimate: {
             /**
@@ -1959,6 +2096,15 @@ export interface components {
             };
             page?: components["schemas"]["Page"];
         };
+        ListDeliveriesAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: {
+                deliveries: components["schemas"]["Delivery"][];
+                /** @description For the next page; absent behind the last one. */
+                pageToken?: string;
+            };
+        };
         ListFleetAnswer: {
             code: components["schemas"]["GoodCode"];
             message: components["schemas"]["GoodMessage"];
@@ -1989,6 +2135,13 @@ export interface components {
             message: components["schemas"]["GoodMessage"];
             data: {
                 strategies: components["schemas"]["FleetStrategy"][];
+            };
+        };
+        ListReceiversAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: {
+                receivers: components["schemas"]["Receiver"][];
             };
         };
         ListStoragesAnswer: {
@@ -2056,6 +2209,11 @@ export interface components {
             /** @description An absolute folder, mounted on every worker and every TiKV. */
             path: string;
         };
+        /**
+         * @description How the way to a mail server is encrypted.
+         * @enum {string}
+         */
+        MailSecurity: "tls" | "starttls" | "none";
         /** @description What the signature of `tidemark.json` is worth. */
         ManifestSignature: {
             state: components["schemas"]["SignatureState"];
@@ -2096,6 +2254,11 @@ export interface components {
             message: components["schemas"]["GoodMessage"];
             data: components["schemas"]["NoData"];
         };
+        /**
+         * @description How urgent something is.
+         * @enum {string}
+         */
+        NotificationSeverity: "info" | "warning" | "critical";
         /** @description A backup window that came, and what became of it. */
         Occurrence: {
             id: string;
@@ -2156,6 +2319,14 @@ export interface components {
             message: components["schemas"]["GoodMessage"];
             data: components["schemas"]["OneCluster"];
         };
+        OneDelivery: {
+            delivery: components["schemas"]["Delivery"];
+        };
+        OneDeliveryAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: components["schemas"]["OneDelivery"];
+        };
         OneFleetStrategy: {
             strategy: components["schemas"]["FleetStrategy"];
         };
@@ -2163,6 +2334,14 @@ export interface components {
             code: components["schemas"]["GoodCode"];
             message: components["schemas"]["GoodMessage"];
             data: components["schemas"]["OneFleetStrategy"];
+        };
+        OneReceiver: {
+            receiver: components["schemas"]["Receiver"];
+        };
+        OneReceiverAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: components["schemas"]["OneReceiver"];
         };
         OneRestore: {
             restore: components["schemas"]["Restore"];
@@ -2373,6 +2552,128 @@ export interface components {
             pool?: string | null;
             /** @description Whether records are made; else it only looks. */
             apply?: boolean | null;
+        };
+        /** @description Who is notified of what. */
+        Receiver: {
+            id: string;
+            /** @enum {string} */
+            kind: "webhook" | "slack" | "mail" | "heartbeat" | "unknown";
+            paused: boolean;
+            selector: {
+                [key: string]: string;
+            };
+            /** @enum {string} */
+            leastSeverity: "info" | "warning" | "critical" | "unknown";
+            /** @description None: all. */
+            topics: ("backup" | "window" | "promise" | "removal" | "damage" | "storage" | "restore" | "unknown")[];
+            template?: string;
+            digest?: {
+                /** Format: int64 */
+                hour: number;
+                timeZone: string;
+            };
+            url?: string;
+            mail?: {
+                host: string;
+                /** Format: int64 */
+                port: number;
+                /** @enum {string} */
+                security: "tls" | "starttls" | "none" | "unknown";
+                from: string;
+                to: string[];
+            };
+            /** @description Where its secrets are. */
+            secrets?: {
+                envPrefix?: string;
+                file?: string;
+            };
+            /** Format: int64 */
+            everySeconds?: number;
+            /**
+             * Format: int64
+             * @description Grows with every save.
+             */
+            revision: number;
+            /**
+             * Format: date-time
+             * @description When it was last saved. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            updateTime: string;
+            updatedBy: string;
+        };
+        ReceiverBody: {
+            /**
+             * @description In which form it gets events. A `heartbeat` gets none, but a beat while all is well.
+             * @enum {string}
+             */
+            kind: "webhook" | "slack" | "mail" | "heartbeat";
+            /** @description Whether it gets nothing; `false` by default. What waits goes on waiting. */
+            paused?: boolean | null;
+            /** @description Only about clusters with all of these labels, and about storages; at most 20, of at most 256 characters. Left out: about everything. */
+            selector?: {
+                [key: string]: string;
+            } | null;
+            /** @description `info` by default. Whoever hears that something is bad hears that it is over. */
+            leastSeverity?: components["schemas"]["NotificationSeverity"] | null;
+            /** @description What about; left out, or none: all. */
+            topics?: ("backup" | "window" | "promise" | "removal" | "damage" | "storage" | "restore")[] | null;
+            /** @description Of the text, in Mustache, such as `{{title}}`; a plain text by default, and where the template fails. */
+            template?: string | null;
+            /** @description Each day at this hour what stands is told; left out: never. */
+            digest?: {
+                /** Format: int64 */
+                hour: number;
+                timeZone: string;
+            } | null;
+            /** @description Of a webhook or heartbeat whose address is no secret; else it is the variable `WEBHOOK_URL` of its secrets. */
+            url?: string | null;
+            /** @description Of the kind mail: the server, and at most 20 addresses. */
+            mail?: {
+                host: string;
+                /** Format: int64 */
+                port: number;
+                /** @description `starttls` by default; nothing is sent without it. */
+                security?: components["schemas"]["MailSecurity"] | null;
+                from: string;
+                to: string[];
+            } | null;
+            /** @description Where scheduler-service finds its secrets: `WEBHOOK_URL`, `WEBHOOK_SECRET`, `SMTP_USER` and `SMTP_PASSWORD` behind a prefix of its variables, or in a file there. Never a secret itself. */
+            secrets?: components["schemas"]["ReceiverSecrets"] | null;
+            /**
+             * Format: int64
+             * @description Of a heartbeat: the seconds between two beats, from 10 to 86400.
+             */
+            everySeconds?: number | null;
+        };
+        ReceiverSecrets: components["schemas"]["SecretsInEnvironment"] | components["schemas"]["SecretsInFile"];
+        /** @description How it is with a receiver. */
+        ReceiverStatus: {
+            /**
+             * Format: int64
+             * @description Notifications that wait for it.
+             */
+            waiting: number;
+            /**
+             * Format: date-time
+             * @description Since when the oldest of them does. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            waitingSince?: string;
+            /**
+             * Format: date-time
+             * @description When it last took one, or a beat. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            deliveredTime?: string;
+            /** @description Why the last try failed, where none has succeeded since. */
+            trouble?: string;
+        };
+        ReceiverWithStatus: {
+            receiver: components["schemas"]["Receiver"];
+            status: components["schemas"]["ReceiverStatus"];
+        };
+        ReceiverWithStatusAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: components["schemas"]["ReceiverWithStatus"];
         };
         /** @description A moment to which a cluster can be brought back. */
         RecoveryPoint: {
@@ -2894,6 +3195,14 @@ export interface components {
          * @enum {string}
          */
         SearchKind: "cluster" | "strategy" | "rule" | "storage" | "backup" | "restore" | "unknown";
+        /** variables of scheduler-service that begin with a prefix */
+        SecretsInEnvironment: {
+            envPrefix: string;
+        };
+        /** a file beside scheduler-service */
+        SecretsInFile: {
+            file: string;
+        };
         /**
          * @description `unknownKey`: by a key that is none of the storage; `wrong`: it is not what was signed.
          * @enum {string}
@@ -11284,6 +11593,698 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["PermissionDenied"];
             /** @description `10003` No such cluster, or none that this token may see. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listReceivers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "receivers": [
+                     *           {
+                     *             "id": "ops",
+                     *             "kind": "webhook",
+                     *             "paused": false,
+                     *             "selector": {
+                     *               "env": "prod"
+                     *             },
+                     *             "leastSeverity": "warning",
+                     *             "topics": [],
+                     *             "url": "https://hooks.example.com/tidemark",
+                     *             "secrets": {
+                     *               "envPrefix": "OPS_"
+                     *             },
+                     *             "digest": {
+                     *               "hour": 8,
+                     *               "timeZone": "Europe/Berlin"
+                     *             },
+                     *             "revision": 1,
+                     *             "updateTime": "2026-01-02T10:00:00.000Z",
+                     *             "updatedBy": "ci"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ListReceiversAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getReceiver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The receiver.
+                 * @example ops
+                 */
+                receiverId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "receiver": {
+                     *           "id": "ops",
+                     *           "kind": "webhook",
+                     *           "paused": false,
+                     *           "selector": {
+                     *             "env": "prod"
+                     *           },
+                     *           "leastSeverity": "warning",
+                     *           "topics": [],
+                     *           "url": "https://hooks.example.com/tidemark",
+                     *           "secrets": {
+                     *             "envPrefix": "OPS_"
+                     *           },
+                     *           "digest": {
+                     *             "hour": 8,
+                     *             "timeZone": "Europe/Berlin"
+                     *           },
+                     *           "revision": 1,
+                     *           "updateTime": "2026-01-02T10:00:00.000Z",
+                     *           "updatedBy": "ci"
+                     *         },
+                     *         "status": {
+                     *           "waiting": 0,
+                     *           "deliveredTime": "2026-01-02T10:00:01.000Z"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReceiverWithStatusAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10001` No such receiver of notifications. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putReceiver: {
+        parameters: {
+            query?: {
+                /** @description Saves only what is at this revision, as an answer showed it, and is 0 only what is not there yet. Else it is a 409, and `details.revision` says where it is. */
+                revision?: number;
+                /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
+                validateOnly?: boolean;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The receiver.
+                 * @example ops
+                 */
+                receiverId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReceiverBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "receiver": {
+                     *           "id": "ops",
+                     *           "kind": "webhook",
+                     *           "paused": false,
+                     *           "selector": {
+                     *             "env": "prod"
+                     *           },
+                     *           "leastSeverity": "warning",
+                     *           "topics": [],
+                     *           "url": "https://hooks.example.com/tidemark",
+                     *           "secrets": {
+                     *             "envPrefix": "OPS_"
+                     *           },
+                     *           "digest": {
+                     *             "hour": 8,
+                     *             "timeZone": "Europe/Berlin"
+                     *           },
+                     *           "revision": 1,
+                     *           "updateTime": "2026-01-02T10:00:00.000Z",
+                     *           "updatedBy": "ci"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OneReceiverAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /**
+             * @description `10001` The record is not at the revision that the save names; `details.revision` is where it is.
+             *
+             *     `10001` Somebody else was quicker, or what was to be new is there already.
+             */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteReceiver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The receiver.
+                 * @example ops
+                 */
+                receiverId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {}
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NoDataAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10001` No such receiver of notifications. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10001` Somebody else was quicker, or what was to be new is there already. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    testReceiver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The receiver.
+                 * @example ops
+                 */
+                receiverId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "delivery": {
+                     *           "eventId": "7f6b1c9e-9d2f-4b8e-8a51-3e0f4e1f7c11",
+                     *           "state": "delivered",
+                     *           "type": "test",
+                     *           "severity": "info",
+                     *           "text": "This is a test.",
+                     *           "clusterId": "orders",
+                     *           "eventTime": "2026-01-02T10:00:00.000Z",
+                     *           "tries": 1,
+                     *           "endTime": "2026-01-02T10:00:01.000Z"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OneDeliveryAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10001` No such receiver of notifications. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10001` Somebody else was quicker, or what was to be new is there already. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Only these. */
+                state?: ("waiting" | "delivered" | "givenUp" | "dropped")[];
+                /** @description 1 to 1000; 10 by default. 0 is left out. */
+                pageSize?: number;
+                /** @description The `page.pageToken` of an answer to the same list with the same filters: the list goes on behind it, however deep that is, and `page` is not looked at. */
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The receiver.
+                 * @example ops
+                 */
+                receiverId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "deliveries": [
+                     *           {
+                     *             "eventId": "7f6b1c9e-9d2f-4b8e-8a51-3e0f4e1f7c11",
+                     *             "state": "delivered",
+                     *             "type": "backup.failed",
+                     *             "severity": "warning",
+                     *             "text": "A backup of orders failed: The storage is full.",
+                     *             "clusterId": "orders",
+                     *             "eventTime": "2026-01-02T10:00:00.000Z",
+                     *             "tries": 1,
+                     *             "endTime": "2026-01-02T10:00:01.000Z"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ListDeliveriesAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10001` No such receiver of notifications. */
             404: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];

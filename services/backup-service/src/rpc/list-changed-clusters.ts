@@ -1,5 +1,5 @@
 import { ID } from '@tidemark/limits/id';
-import { MAX_PAGE_SIZE } from '@tidemark/limits/limits';
+import { MAX_PAGE_SIZE, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
 import {
   type ListChangedClustersRequest,
   ListChangedClustersResponse,
@@ -7,6 +7,7 @@ import {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { isDamaged } from '../backup.ts';
+import { toDeletionMessage, toReasonMessage, toStateMessage } from '../backup-message.ts';
 import type { ChangedBackup } from '../finished-backups.ts';
 import { snapshotTime } from '../snapshot-time.ts';
 import { validation } from '../validate.ts';
@@ -63,11 +64,20 @@ function encoded(change: ChangedBackup): Uint8Array {
 }
 
 function toMessage(change: ChangedBackup) {
-  const { _id, clusterId, revision, updateTime, state, deletion, endTime, verification } = change;
+  const { _id, clusterId, revision, updateTime, state, deletion, endTime, verification, storage, rule, reason } =
+    change;
   const good = state === 'Succeeded' && deletion.state === 'None' && !isDamaged(change);
   return {
     ...{ backupId: _id, clusterId, revision: BigInt(revision), updateTime, good, endTime: endTime ?? undefined },
     snapshotTime: good ? snapshotTime(change) : undefined,
     verified: good && verification?.counts?.state === 'Good',
+    state: toStateMessage(state),
+    storageId: storage.id,
+    rule: rule ?? '',
+    reason: reason
+      ? { ...toReasonMessage(reason), detail: '', message: reason.message.slice(0, MAX_WORKER_SENTENCE) }
+      : undefined,
+    deletion: toDeletionMessage(deletion.state),
+    damaged: isDamaged(change) && !['Deleted', 'Forgotten'].includes(deletion.state),
   };
 }

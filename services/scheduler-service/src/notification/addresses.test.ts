@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addressOf, isAllowed, type Network, toNetwork } from './addresses.ts';
+import { isAllowed, type Network, pinnedLookup, toNetwork } from './addresses.ts';
 
 const network = (text: string): Network => {
   const found = toNetwork(text);
@@ -30,7 +30,13 @@ describe('an address', () => {
     'fd00::1',
     '::ffff:127.0.0.1',
     '::ffff:7f00:1',
+    '::127.0.0.1',
+    '::7f00:1',
+    'fe80::1%eth0',
+    'fec0::1',
+    '4000::1',
     '64:ff9b::7f00:1',
+    '64:ff9b:1::7f00:1',
     '2002:7f00:1::',
     'no address',
   ])('that is not is refused: %s', (address) => {
@@ -49,20 +55,28 @@ describe('an address', () => {
 });
 
 describe('a host', () => {
+  const found = async (host: string, networks: readonly Network[], options = { all: true }) => {
+    const lookup = await pinnedLookup(host, networks, signal);
+    return await new Promise((resolve) => lookup('whatever.example.com', options, (_, ...answer) => resolve(answer)));
+  };
+
   it('is refused by where its name leads, and the sentence does not name it', async () => {
-    const refused = addressOf('localhost', [], signal);
+    const refused = found('localhost', []);
     await expect(refused).rejects.toThrow('local or private address');
     await expect(refused).rejects.not.toThrow('localhost');
-    await expect(addressOf('[::1]', [], signal)).rejects.toThrow('local or private address');
-    await expect(addressOf('127.0.0.1', [], signal)).rejects.toThrow('local or private address');
+    await expect(found('[::1]', [])).rejects.toThrow('local or private address');
+    await expect(found('127.0.0.1', [])).rejects.toThrow('local or private address');
+    await expect(found('2130706433', [])).rejects.toThrow('local or private address');
   });
 
-  it('has the address that was looked at', async () => {
-    expect(await addressOf('127.0.0.1', [network('127.0.0.0/8')], signal)).toEqual({ address: '127.0.0.1', family: 4 });
-    expect(await addressOf('[::1]', [network('::1/128')], signal)).toEqual({ address: '::1', family: 6 });
+  it('has the addresses that were looked at and allowed, whatever name is asked for later', async () => {
+    const here = [network('127.0.0.0/8')];
+    expect(await found('localhost', here)).toEqual([[{ address: '127.0.0.1', family: 4 }]]);
+    expect(await found('localhost', here, { all: false })).toEqual(['127.0.0.1', 4]);
+    expect(await found('[::1]', [network('::1/128')])).toEqual([[{ address: '::1', family: 6 }]]);
   });
 
   it('that has no name is told without it', async () => {
-    await expect(addressOf('nowhere.invalid', [], signal)).rejects.toThrow('cannot be resolved');
+    await expect(found('nowhere.invalid', [])).rejects.toThrow('cannot be resolved');
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newEvent } from './decide/event.ts';
-import { escapedForSlack, plainText, titleOf, toCloudEvent } from './decide/message.ts';
+import { escapedForSlack, plainText, titleOf, toCloudEvent, together } from './decide/message.ts';
 import { renderText, templateTrouble } from './template.ts';
 
 const QUOTED = 'o"hara \\ <!channel> & {{title}}';
@@ -41,6 +41,39 @@ describe('a title', () => {
   it('is one line, whatever the text holds', () => {
     expect(titleOf({ ...EVENT, text: 'a\rBcc: x@example.com\nb' })).toBe('Tidemark CRITICAL: a Bcc: x@example.com');
   });
+});
+
+describe('many events at once', () => {
+  it('are one text for people, the most urgent first', () => {
+    const late = { ...EVENT, id: 'e2', severity: 'warning' as const, text: 'stock is late.' };
+    const { severity, text } = together([late, EVENT]);
+    expect(severity).toBe('critical');
+    expect(text).toBe(
+      '2 notifications at once\n- Tidemark CRITICAL: A backup of orders failed.\n- Tidemark warning: stock is late.',
+    );
+    expect(plainText(together([late, EVENT]))).toContain('- Tidemark warning: stock is late.');
+  });
+});
+
+it('many events at once hold all of a digest', () => {
+  const digest = {
+    ...EVENT,
+    id: 'e2',
+    topic: 'digest' as const,
+    severity: 'info' as const,
+    text: '2 clusters: 1 late.\n1 to look at:\n- x',
+  };
+  const { text } = together([digest, EVENT]);
+  expect(text).toContain('- Tidemark digest: 2 clusters: 1 late.\n  1 to look at:\n  - x');
+});
+
+it('many events at once have an id that is the same at each try, and another one with other events', () => {
+  const [late, third] = [
+    { ...EVENT, id: 'e2' },
+    { ...EVENT, id: 'e3' },
+  ];
+  expect(together([late, EVENT]).id).toBe(together([EVENT, late]).id);
+  expect(together([late, EVENT]).id).not.toBe(together([late, EVENT, third]).id);
 });
 
 describe('a template', () => {

@@ -13,7 +13,7 @@ export interface Rendered {
 /** What is wrong with a template, in the words of Mustache; undefined where nothing is. */
 export function templateTrouble(template: string): string | undefined {
   try {
-    Mustache.parse(template);
+    new Mustache.Writer().parse(template);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -33,7 +33,9 @@ export function renderText(
   const plain = { text: escaped(plainText(event)) };
   if (template === '') return plain;
   try {
-    const text = Mustache.render(template, viewOf(event), {}, { escape: (value) => escaped(String(value)) });
+    // A writer of its own keeps no template that was only tried.
+    const writer = new Mustache.Writer();
+    const text = writer.render(template, viewOf(event), {}, { escape: (value) => escaped(String(value)) });
     if (text.trim() === '') return { ...plain, trouble: 'The template makes an empty text of it.' };
     return { text: text.slice(0, MAX_NOTIFICATION_TEXT) };
   } catch (error) {

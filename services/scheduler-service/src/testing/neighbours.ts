@@ -16,6 +16,11 @@ import {
   type RegistryServiceServer,
   RegistryServiceService,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import type { Restore } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
+import {
+  type RestoreServiceServer,
+  RestoreServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import {
   type PlanServiceServer,
   PlanServiceService,
@@ -74,6 +79,8 @@ export class Neighbours {
   atOnce = Number.POSITIVE_INFINITY;
   /** Clusters whose newest good backup was asked for. */
   readonly lookedUp: string[] = [];
+  /** Newest first. */
+  restores: Restore[] = [];
   /** How the next starts go; `lost` starts the backup and loses the answer. */
   mood: 'fine' | 'busy' | 'lost' | 'away' = 'fine';
   /** Clusters whose records are damaged: no call that concerns one can be answered. */
@@ -259,6 +266,11 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
             followingPageToken: end < all.length ? String(end) : '',
           });
         },
+        getBackup: async ({ id }) => {
+          const backup = neighbours().backups.find((one) => one.id === id);
+          if (!backup) throw new AppError('backup_not_found', `There is no backup ${id}.`);
+          return { backup };
+        },
         cancelBackup: async (request) => neighbours().cancel(request),
         deleteBackup: async (request) => neighbours().delete(request),
         listNewestGood: async ({ clusterIds, pageToken }) => neighbours().newestGood(clusterIds, pageToken),
@@ -268,6 +280,17 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
           nextAfter: new Date(),
           more: false,
         }),
+      }),
+      bindPart<RestoreServiceServer>(RestoreServiceService, {
+        listRestores: async ({ states }) => ({
+          restores: neighbours().restores.filter(({ state }) => states.includes(state)),
+          nextPageToken: '',
+        }),
+        getRestore: async ({ id }) => {
+          const restore = neighbours().restores.find((one) => one.id === id);
+          if (!restore) throw new AppError('restore_not_found', `There is no restore ${id}.`);
+          return { restore };
+        },
       }),
       bindPart<RegistryServiceServer>(RegistryServiceService, {
         listClusters: async ({ ids }) => ({

@@ -5,7 +5,8 @@
  * C2. The new level and the event that tells of it are one write. The event stays on the document, as `pending`, until every receiver has it
  *     in the outbox. Whoever finds it there spreads it, under the same id.
  * C3. While an event is pending nothing else is decided. Levels are looked at again and again, so nothing is lost by that.
- * C4. A fact that is older than the newest one that was taken in changes nothing.
+ * C4. A fact that is older than the newest one that was taken in changes nothing. One of a record (C5) is compared with nothing: what a copy that
+ *     stood still says of it holds until the next review.
  * C5. A condition that several records make bad is over when the last of them is. It remembers a bounded number; the others are told again
  *     when they change.
  */
@@ -133,8 +134,9 @@ function changed(
   eventId: string,
   now: Date,
 ): ConditionState {
-  const { condition, subject, level, grade, text, about } = fact;
+  const { condition, subject, level, grade, about } = fact;
   const { clusterId = '', storageId = '', labels = state?.labels ?? [] } = about;
+  const pending = eventOf(state?.level ?? 'good', { ...fact, about: { ...about, labels } }, eventId, now);
   return {
     _id: conditionId(condition, subject),
     condition,
@@ -142,12 +144,12 @@ function changed(
     storageId,
     level,
     grade: level === 'good' ? '' : grade,
-    text,
+    text: pending.text,
     since: now,
     basis: state ? later(state.basis, fact.at) : fact.at,
     records,
     labels,
-    pending: eventOf(state?.level ?? 'good', { ...fact, about: { ...about, labels } }, eventId, now),
+    pending,
     revision: (state?.revision ?? 0) + 1,
     updateTime: now,
   };

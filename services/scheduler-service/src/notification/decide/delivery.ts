@@ -5,8 +5,8 @@
  * D2. It has a task exactly while it waits. Any copy of the scheduler may claim it, one at a time; what a copy leaves unfinished is taken from
  *     it when its lease is over.
  * D3. It is sent again until the receiver has taken it, with growing pauses, for seven days; what then was not taken is given up, which is counted.
- * D4. A receiver may get an event twice, where a copy ended between the answer and the note of it, or the answer was lost: the event then has the
- *     same id.
+ * D4. A receiver may get an event twice, where a copy ended or stood still between the answer and the note of it, or the answer or the note was
+ *     lost: the event then has the same id.
  * D5. What is over never changes. A completion that comes twice is answered as the first time.
  */
 import {
@@ -23,7 +23,7 @@ import {
 import { plus } from '@tidemark/task/time';
 import type { NotificationEvent } from './event.ts';
 
-/** `Dropped`: its receiver is gone, or was paused by people for all its life. */
+/** `Dropped`: its receiver is gone. */
 export type DeliveryState = 'Waiting' | 'Delivered' | 'GivenUp' | 'Dropped';
 
 export interface Delivery {
@@ -38,7 +38,7 @@ export interface Delivery {
   readonly tries: number;
   /** A test is tried once. */
   readonly once: boolean;
-  /** Of the last try that failed; empty while none has. It never holds a secret. */
+  /** Of the last try that failed, wholly or in part; empty while none has. It never holds a secret. */
   readonly trouble: string;
   /** The claim under which the last try ended. */
   readonly endedBy: string | null;
@@ -50,7 +50,8 @@ export interface Delivery {
 
 /** How a try ended. */
 export type Outcome =
-  | { readonly kind: 'delivered' }
+  /** `trouble`: what of it was not taken, where that was not all. */
+  | { readonly kind: 'delivered'; readonly trouble?: string }
   /** The receiver may take it later. */
   | { readonly kind: 'failed'; readonly trouble: string }
   /** There is nobody to send it to any more. */
@@ -143,7 +144,8 @@ function complete(
   if (delivery.endedBy === claim) return { answer: 'held' };
   if (!isHeldBy(delivery, { claim, fence })) return LOST;
   const tried: Delivery = { ...delivery, tries: delivery.tries + 1, endedBy: claim };
-  if (outcome.kind === 'delivered') return { answer: 'held', next: over(tried, 'Delivered', '', now) };
+  if (outcome.kind === 'delivered')
+    return { answer: 'held', next: over(tried, 'Delivered', outcome.trouble ?? '', now) };
   const { kind, trouble } = outcome;
   if (kind === 'dropped') return { answer: 'held', next: over(tried, 'Dropped', trouble, now) };
   const isOver = tried.once || plus(delivery.createTime, GIVEN_UP_AFTER_MS) <= now;

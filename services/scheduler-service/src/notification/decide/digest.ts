@@ -1,5 +1,4 @@
 /** What receivers are told once a day. */
-import { MAX_DIGEST_LINES } from '@tidemark/limits/limits';
 import type { DigestTime } from './receiver.ts';
 
 /** The latest time at which a digest was due, and the date there: there is one for each. */
@@ -34,7 +33,9 @@ export interface Standing {
   readonly clusters: number;
   /** By verdict, in words, the worst first. */
   readonly counts: readonly (readonly [verdict: string, count: number])[];
-  /** What is bad now, as it was told; the oldest first. */
+  /** How much is bad now. */
+  readonly badCount: number;
+  /** Of that as much as a digest names, as it was told; the most urgent first. */
   readonly bad: readonly string[];
   /** Deliveries of this receiver that were given up in the last day. */
   readonly givenUp: number;
@@ -45,16 +46,16 @@ export interface Standing {
 const OLD_MS = 15 * 60_000;
 
 /** The digest as text. It says so where what it tells is old, or not known. */
-export function digestText({ clusters, counts, bad, givenUp, asOf }: Standing, now: Date): string {
+export function digestText({ clusters, counts, badCount, bad, givenUp, asOf }: Standing, now: Date): string {
   const listed = counts.filter(([, count]) => count > 0).map(([verdict, count]) => `${count} ${verdict}`);
-  const more = bad.length - MAX_DIGEST_LINES;
+  const more = badCount - bad.length;
   const isOld = asOf && now.getTime() - asOf.getTime() > OLD_MS;
   return [
     ...(asOf ? [] : ['Tidemark cannot tell how the clusters are: it could not read its records.']),
     ...(isOld ? [`What follows is as of ${asOf.toISOString()}: Tidemark could not read its records since.`] : []),
-    asOf ? `${clusters} clusters: ${listed.join(', ') || 'none'}.` : '',
-    bad.length === 0 ? 'Nothing is known to be bad.' : `${bad.length} to look at:`,
-    ...bad.slice(0, MAX_DIGEST_LINES).map((line) => `- ${line}`),
+    asOf ? `${clusters} ${clusters === 1 ? 'cluster' : 'clusters'}: ${listed.join(', ') || 'none'}.` : '',
+    badCount === 0 ? 'Nothing is known to be bad.' : `${badCount} to look at:`,
+    ...bad.map((line) => `- ${line}`),
     ...(more > 0 ? [`and ${more} more.`] : []),
     ...(givenUp > 0
       ? [`${givenUp} notifications could not be delivered here in the last day, and were given up.`]

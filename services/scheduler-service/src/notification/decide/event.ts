@@ -1,4 +1,5 @@
 /** What people are notified of. */
+import { MAX_NOTIFICATION_TEXT } from '@tidemark/limits/limits';
 
 /** From the least to the most urgent. */
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
@@ -42,7 +43,7 @@ export type About = Partial<
   Pick<NotificationEvent, 'labels' | 'clusterId' | 'storageId' | 'backupId' | 'restoreId' | 'rule' | 'code'>
 >;
 
-/** An event with what is known of it. */
+/** An event with what is known of it; a text that is too long is cut. */
 export function newEvent(
   event: Pick<NotificationEvent, 'id' | 'type' | 'topic' | 'severity' | 'at' | 'text'> & {
     readonly ended?: Severity;
@@ -50,7 +51,7 @@ export function newEvent(
   about: About,
 ): NotificationEvent {
   const nothing = { labels: [], clusterId: '', storageId: '', backupId: '', restoreId: '', rule: '', code: '' };
-  return { ...nothing, ...about, ...event };
+  return { ...nothing, ...about, ...event, text: event.text.slice(0, MAX_NOTIFICATION_TEXT) };
 }
 
 /** Whether `one` is at least as urgent as `least`. */

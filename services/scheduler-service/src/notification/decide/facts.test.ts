@@ -16,7 +16,7 @@ const backup = (fields: Partial<SeenBackup>): SeenBackup => ({
   reason: '',
   endedAt: ago(1),
   changedAt: ago(0.5),
-  removal: 'none',
+  removalFails: false,
   damaged: false,
   ...fields,
 });
@@ -24,7 +24,7 @@ const levelsOf = (fields: Partial<SeenBackup>) =>
   Object.fromEntries(factsOfBackup(backup(fields), CLUSTER).map(({ condition, level }) => [condition, level]));
 
 describe('a backup', () => {
-  it('that succeeded speaks for cluster and storage', () => {
+  it('that succeeded speaks for its cluster, and waits for no storage', () => {
     expect(levelsOf({})).toEqual({ backup: 'good', removal: 'good', damage: 'good', storage: 'good' });
   });
 
@@ -36,18 +36,19 @@ describe('a backup', () => {
 
   it('that was canceled, or has not ended, says nothing of whether backups succeed', () => {
     expect(levelsOf({ state: 'canceled' })).not.toHaveProperty('backup');
-    expect(levelsOf({ state: 'active', endedAt: undefined })).toEqual({ removal: 'good', damage: 'good' });
+    expect(levelsOf({ state: 'active', endedAt: undefined })).not.toHaveProperty('backup');
   });
 
   it('that waits for its storage speaks against the storage', () => {
-    expect(levelsOf({ state: 'active', endedAt: undefined, code: 'STORAGE_AWAY' })).toMatchObject({
-      storage: 'critical',
-    });
+    const waits = { endedAt: undefined, code: 'STORAGE_AWAY' };
+    expect(levelsOf({ ...waits, state: 'waiting' })).toMatchObject({ storage: 'critical' });
+    expect(levelsOf({ ...waits, state: 'active' })).toMatchObject({ storage: 'good' });
+    expect(levelsOf({ ...waits, state: 'waiting', code: 'NO_WORKER' })).toMatchObject({ storage: 'good' });
   });
 
   it('that is damaged, or cannot be removed, is told', () => {
     expect(levelsOf({ damaged: true })).toMatchObject({ damage: 'critical' });
-    expect(levelsOf({ removal: 'failing' })).toMatchObject({ removal: 'warning' });
+    expect(levelsOf({ removalFails: true })).toMatchObject({ removal: 'warning' });
   });
 });
 
@@ -93,9 +94,20 @@ describe('the promise of a cluster', () => {
   const of = (verdict: 'never' | 'veryLate' | 'late' | 'noPlan' | 'inTime', registeredHoursAgo = 1_000) =>
     factOfPromise(
       CLUSTER,
-      { verdict, intervalMs: 24 * HOUR_MS, registeredAt: ago(registeredHoursAgo), goodAt: undefined },
+      { verdict, asOf: NOW, intervalMs: 24 * HOUR_MS, registeredAt: ago(registeredHoursAgo), goodAt: undefined },
       NOW,
     ).level;
+
+  it('is told as of when it was known, so that a copy that knows less undoes nothing (C4)', () => {
+    const known = {
+      verdict: 'late',
+      asOf: ago(1),
+      intervalMs: 24 * HOUR_MS,
+      registeredAt: ago(100),
+      goodAt: ago(50),
+    } as const;
+    expect(factOfPromise(CLUSTER, known, NOW).at).toEqual(ago(1));
+  });
 
   it('is broken by lateness, the worse the later', () => {
     expect([of('inTime'), of('noPlan'), of('late'), of('veryLate'), of('never')]).toEqual([

@@ -18,13 +18,15 @@ export interface SeenBackup {
   readonly id: string;
   readonly storageId: string;
   readonly rule: string;
-  readonly state: 'active' | 'succeeded' | 'failed' | 'canceled';
+  /** `waiting`: it is between two tries. */
+  readonly state: 'waiting' | 'active' | 'succeeded' | 'failed' | 'canceled';
   /** Why it waits, or failed, as a constant and a sentence; empty for no reason. */
   readonly code: string;
   readonly reason: string;
   readonly endedAt: Date | undefined;
   readonly changedAt: Date;
-  readonly removal: 'none' | 'failing' | 'over';
+  /** Of its files, once it is deleted. */
+  readonly removalFails: boolean;
   /** A verification or a restore found it damaged, and its files are still there. */
   readonly damaged: boolean;
 }
@@ -34,7 +36,7 @@ const STORAGE_REASONS: ReadonlySet<string> = new Set(['STORAGE_AWAY', 'STORAGE_U
 
 /** What a backup that changed says. */
 export function factsOfBackup(backup: SeenBackup, { id: clusterId, labels }: ToldCluster): Fact[] {
-  const { id, state, storageId, rule, code, reason, endedAt, changedAt, removal, damaged } = backup;
+  const { id, state, storageId, rule, code, reason, endedAt, changedAt, removalFails, damaged } = backup;
   const about = { clusterId, labels, storageId, backupId: id, rule, code };
   const facts: Fact[] = [];
   if (endedAt && (state === 'succeeded' || state === 'failed')) {
@@ -45,12 +47,11 @@ export function factsOfBackup(backup: SeenBackup, { id: clusterId, labels }: Tol
         : { ...common, level: 'good', grade: '', text: `Backups of ${clusterId} succeed again.` },
     );
   }
-  const isRemoval = removal === 'failing';
   facts.push({
     ...{ condition: 'removal', subject: clusterId, at: changedAt, about, record: id },
-    level: isRemoval ? 'warning' : 'good',
-    grade: isRemoval ? 'failing' : '',
-    text: isRemoval
+    level: removalFails ? 'warning' : 'good',
+    grade: removalFails ? 'failing' : '',
+    text: removalFails
       ? `Files of a backup of ${clusterId} cannot be removed from storage ${storageId}; it is tried again.`
       : `Files of backups of ${clusterId} are removed again.`,
   });
@@ -62,15 +63,15 @@ export function factsOfBackup(backup: SeenBackup, { id: clusterId, labels }: Tol
       ? `A backup of ${clusterId} was found damaged: it counts as no recovery point any more.`
       : `No backup of ${clusterId} that is kept is known to be damaged any more.`,
   });
-  const isStorage = STORAGE_REASONS.has(code) && (state === 'active' || state === 'failed');
-  if (storageId !== '' && (isStorage || state === 'succeeded'))
+  const isStorage = state === 'waiting' && STORAGE_REASONS.has(code);
+  if (storageId !== '')
     facts.push({
-      ...{ condition: 'storage', subject: storageId, at: isStorage ? changedAt : (endedAt ?? changedAt), about },
+      ...{ condition: 'storage', subject: storageId, at: changedAt, about, record: id },
       level: isStorage ? 'critical' : 'good',
       grade: isStorage ? 'away' : '',
       text: isStorage
-        ? sentence(`Storage ${storageId} cannot be reached or used: a backup of ${clusterId} waits for it`, reason)
-        : `Storage ${storageId} can be used again.`,
+        ? sentence(`Storage ${storageId} cannot be reached or used, and a backup of ${clusterId} waits for it`, reason)
+        : `No backup waits for storage ${storageId} any more.`,
     });
   return facts;
 }
@@ -114,18 +115,21 @@ export function factOfPromise(
   { id: clusterId, labels }: ToldCluster,
   {
     verdict,
+    asOf,
     intervalMs,
     registeredAt,
     goodAt,
   }: {
     readonly verdict: Verdict;
+    /** Up to when is known what it is made of. */
+    readonly asOf: Date;
     readonly intervalMs: number;
     readonly registeredAt: Date;
     readonly goodAt: Date | undefined;
   },
   now: Date,
 ): Fact {
-  const common = { condition: 'promise', subject: clusterId, at: now, about: { clusterId, labels } } as const;
+  const common = { condition: 'promise', subject: clusterId, at: asOf, about: { clusterId, labels } } as const;
   const isNew = verdict === 'never' && plus(registeredAt, 1.25 * intervalMs + 4 * HOUR_MS) >= now;
   const since = goodAt ? `since ${later(goodAt, registeredAt).toISOString()}` : 'since it was registered';
   if (verdict === 'never' && !isNew)
@@ -139,7 +143,11 @@ export function factOfPromise(
     };
   if (verdict === 'late')
     return { ...common, level: 'warning', grade: verdict, text: `${clusterId} is late: no good backup ${since}.` };
-  return { ...common, level: 'good', grade: '', text: `${clusterId} is in time again.` };
+  const text =
+    verdict === 'noPlan'
+      ? `No rule plans backups of ${clusterId} any more, so it is late no longer.`
+      : `${clusterId} is in time again.`;
+  return { ...common, level: 'good', grade: '', text };
 }
 
 const sentence = (what: string, reason: string) => (reason === '' ? `${what}.` : `${what}: ${reason}`);

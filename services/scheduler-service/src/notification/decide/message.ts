@@ -1,6 +1,7 @@
 /** An event in the forms in which receivers get it. */
+import { createHash } from 'node:crypto';
 import { MAX_NOTIFICATION_TEXT, MAX_SHORT_TEXT } from '@tidemark/limits/limits';
-import type { NotificationEvent } from './event.ts';
+import { type NotificationEvent, newEvent, SEVERITIES } from './event.ts';
 
 /** What stands in every CloudEvent of Tidemark as its source, unless a setting says otherwise. */
 export const DEFAULT_SOURCE = '/tidemark';
@@ -61,4 +62,41 @@ export function plainText(event: NotificationEvent): string {
   ]
     .join('\n')
     .slice(0, MAX_NOTIFICATION_TEXT);
+}
+
+/** What people can read one by one. */
+const FEW = 5;
+
+/** Whether so many that are due at once are sent to people as one text. */
+export function areMany(count: number): boolean {
+  return count > FEW;
+}
+
+/**
+ * Many events as one, for people: a line for each, the most urgent first, and all lines of a digest.
+ *
+ * @param events at least one
+ */
+export function together(events: readonly NotificationEvent[]): NotificationEvent {
+  const [first, ...others] = [...events].sort(
+    (one, other) => SEVERITIES.indexOf(other.severity) - SEVERITIES.indexOf(one.severity) || +one.at - +other.at,
+  );
+  if (!first) throw new Error('there is no event');
+  const lines = [first, ...others].flatMap((event) => [`- ${titleOf(event)}`, ...linesBehind(event)]);
+  const { severity, at } = first;
+  // The same for the same events; a receiver that drops repeats must not drop others with them.
+  const ids = events.map(({ id }) => id).sort();
+  const id = `together.${createHash('sha256').update(ids.join(' ')).digest('hex').slice(0, 32)}`;
+  const text = [`${events.length} notifications at once`, ...lines].join('\n');
+  return newEvent({ id, type: 'together', topic: first.topic, severity, at, text }, {});
+}
+
+/** What a title leaves out of a digest. */
+function linesBehind({ topic, text }: NotificationEvent): string[] {
+  return topic === 'digest'
+    ? text
+        .split('\n')
+        .slice(1)
+        .map((line) => `  ${line}`)
+    : [];
 }

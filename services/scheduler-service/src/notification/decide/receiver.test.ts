@@ -48,6 +48,12 @@ it('chooses by all of its labels, whatever is in them', () => {
   expect(wants(both, event('info', { labels: [] }))).toBe(false);
 });
 
+it('hears of every storage, whichever cluster met it', () => {
+  const prod = receiver({ selector: [['env', 'prod']] });
+  expect(wants(prod, event('critical', { topic: 'storage', labels: [['env', 'test']] }))).toBe(true);
+  expect(wants(receiver({ topics: ['backup'] }), event('critical', { topic: 'storage' }))).toBe(false);
+});
+
 it('who hears that something is bad hears that it is over', () => {
   const urgent = receiver({ leastSeverity: 'critical' });
   expect(wants(urgent, event('warning'))).toBe(false);

@@ -61,7 +61,18 @@ export function wants(
   if (paused || kind === 'heartbeat' || topic === 'digest' || topic === 'test') return false;
   if (topics.length > 0 && !topics.includes(topic)) return false;
   const isUrgent = isAtLeast(severity, leastSeverity) || (ended !== undefined && isAtLeast(ended, leastSeverity));
-  return isUrgent && chooses(selector, labels);
+  return isUrgent && isAbout(selector, { topic, labels });
+}
+
+/**
+ * Whether something is about what a selector chooses. A storage is everybody's: which cluster meets it first when it is away, and which is the last
+ * to wait for it, says nothing of the others.
+ */
+export function isAbout(
+  selector: Receiver['selector'],
+  { topic, labels }: Pick<NotificationEvent, 'topic' | 'labels'>,
+): boolean {
+  return topic === 'storage' || chooses(selector, labels);
 }
 
 /** Whether all of the labels that are selected by are there. */

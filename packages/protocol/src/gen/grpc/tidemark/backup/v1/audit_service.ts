@@ -71,6 +71,8 @@ export interface AuditEntry {
   requestId: string;
   /** Made of the status. */
   outcome: AuditOutcome;
+  /** Id of a receiver of notifications. */
+  receiver: string;
 }
 
 /** Which entries, and which part of the list. */
@@ -132,6 +134,7 @@ function createBaseAuditEntry(): AuditEntry {
     code: "",
     requestId: "",
     outcome: 0,
+    receiver: "",
   };
 }
 
@@ -187,6 +190,9 @@ export const AuditEntry: MessageFns<AuditEntry> = {
     }
     if (message.outcome !== 0) {
       writer.uint32(136).int32(message.outcome);
+    }
+    if (message.receiver !== "") {
+      writer.uint32(146).string(message.receiver);
     }
     return writer;
   },
@@ -340,6 +346,14 @@ export const AuditEntry: MessageFns<AuditEntry> = {
             message.outcome = reader.int32() as any;
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.receiver = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -374,6 +388,7 @@ export const AuditEntry: MessageFns<AuditEntry> = {
     message.code = object.code ?? "";
     message.requestId = object.requestId ?? "";
     message.outcome = object.outcome ?? 0;
+    message.receiver = object.receiver ?? "";
     return message;
   },
 };

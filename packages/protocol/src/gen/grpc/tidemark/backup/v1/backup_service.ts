@@ -24,7 +24,9 @@ import {
   BackupMode,
   BackupOrigin,
   BackupState,
+  DeletionState,
   EndedBackup,
+  Reason,
   VerificationLevel,
 } from "./backup.ts";
 import { BrOptions } from "./registry_service.ts";
@@ -374,6 +376,14 @@ export interface ChangedBackup {
     | undefined;
   /** A verification found it good. */
   verified: boolean;
+  state: BackupState;
+  storageId: string;
+  rule: string;
+  /** Why it waits, or failed. */
+  reason: Reason | undefined;
+  deletion: DeletionState;
+  /** A verification or a restore found it damaged, and nobody has removed its files yet. */
+  damaged: boolean;
 }
 
 /** Of which cluster, and which part of the list. */
@@ -3164,6 +3174,12 @@ function createBaseChangedBackup(): ChangedBackup {
     endTime: undefined,
     snapshotTime: undefined,
     verified: false,
+    state: 0,
+    storageId: "",
+    rule: "",
+    reason: undefined,
+    deletion: 0,
+    damaged: false,
   };
 }
 
@@ -3195,6 +3211,24 @@ export const ChangedBackup: MessageFns<ChangedBackup> = {
     }
     if (message.verified !== false) {
       writer.uint32(64).bool(message.verified);
+    }
+    if (message.state !== 0) {
+      writer.uint32(72).int32(message.state);
+    }
+    if (message.storageId !== "") {
+      writer.uint32(82).string(message.storageId);
+    }
+    if (message.rule !== "") {
+      writer.uint32(90).string(message.rule);
+    }
+    if (message.reason !== undefined) {
+      Reason.encode(message.reason, writer.uint32(98).fork()).join();
+    }
+    if (message.deletion !== 0) {
+      writer.uint32(104).int32(message.deletion);
+    }
+    if (message.damaged !== false) {
+      writer.uint32(112).bool(message.damaged);
     }
     return writer;
   },
@@ -3276,6 +3310,54 @@ export const ChangedBackup: MessageFns<ChangedBackup> = {
             message.verified = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.reason = Reason.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.deletion = reader.int32() as any;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.damaged = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3301,6 +3383,14 @@ export const ChangedBackup: MessageFns<ChangedBackup> = {
     message.endTime = object.endTime ?? undefined;
     message.snapshotTime = object.snapshotTime ?? undefined;
     message.verified = object.verified ?? false;
+    message.state = object.state ?? 0;
+    message.storageId = object.storageId ?? "";
+    message.rule = object.rule ?? "";
+    message.reason = (object.reason !== undefined && object.reason !== null)
+      ? Reason.fromPartial(object.reason)
+      : undefined;
+    message.deletion = object.deletion ?? 0;
+    message.damaged = object.damaged ?? false;
     return message;
   },
 };
