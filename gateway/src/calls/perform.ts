@@ -11,6 +11,7 @@ import { auditedOf, isSubjectField, rolesFor } from '@tidemark/contract/rules';
 import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
+import { headersFrom, traced } from '@tidemark/tracing/trace';
 import { authorizeCluster } from '../authorize.ts';
 import { methodOf, type Send, senderOf } from '../backends.ts';
 import { ROLES } from '../identity/caller.ts';
@@ -79,6 +80,18 @@ export async function prepareCall<Name extends CallName>(
 
 /** Makes a unary call. @throws AppError as `prepareCall`, and what the services throw */
 export async function perform<Name extends CallName>(
+  name: Name,
+  asked: Asked<Name>,
+  scope: RequestScope,
+  dependencies: CallDependencies,
+): Promise<ResponseOf<Name>> {
+  const from = headersFrom((header) => scope.headers[header]);
+  const attributes = { 'tidemark.request_id': scope.id };
+  const options = { kind: 'SERVER', attributes, ...(from.traceparent !== undefined && { from }) } as const;
+  return await traced(`gateway ${name}`, options, () => performCall(name, asked, scope, dependencies));
+}
+
+async function performCall<Name extends CallName>(
   name: Name,
   asked: Asked<Name>,
   scope: RequestScope,

@@ -10,6 +10,7 @@ import {
   REQUEST_ID,
   SIGHT,
 } from '@tidemark/service-kit/grpc/metadata-names';
+import { traceHeaders } from '@tidemark/tracing/trace';
 import type { Backends } from '../backends.ts';
 import type { StreamSlots } from '../edge/stream-slots.ts';
 import type { Caller } from '../identity/caller.ts';
@@ -33,6 +34,8 @@ export interface RequestScope {
   readonly caller: Caller;
   /** Aborts when nobody waits for the answer any more. */
   readonly gone: AbortSignal;
+  /** Of the request, lower-case. */
+  readonly headers: Readonly<Record<string, unknown>>;
   /** By when the services must have answered, all calls of the request together, on `performance.now()`'s clock. */
   answerBy: number;
   audited: Audited;
@@ -66,6 +69,7 @@ export function callOptions(
       [REQUEST_ID]: id,
       [CALL_ID]: randomUUID(),
       [CALLER]: encodeCaller(caller.name),
+      ...traceHeaders(),
       ...(sight !== undefined && { [SIGHT]: sight }),
     },
   };

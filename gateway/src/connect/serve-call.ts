@@ -112,6 +112,7 @@ function scopeOf(
     id,
     caller,
     gone,
+    headers: Object.fromEntries(context.requestHeader),
     answerBy: now + Math.min(timeoutMs ?? Infinity, answerMs),
     ...(timeoutMs !== undefined && { givesUpAt: now + timeoutMs }),
     // What is found out later is audited too.

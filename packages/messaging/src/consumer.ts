@@ -9,6 +9,7 @@
  */
 import { MAX_COMMAND_BYTES } from '@tidemark/limits/limits';
 import { CommandKind, RunCommand } from '@tidemark/protocol/queue/v1/commands';
+import { headersFrom, type TraceHeaders } from '@tidemark/tracing/trace';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { BrokerConnection, MessagingLog, OpenConnection } from './connection.ts';
 import { assertRunQueue, topology } from './topology.ts';
@@ -23,6 +24,12 @@ const QUEUED: ReadonlySet<CommandKind> = new Set([
 
 export type Run = () => Promise<void>;
 
+/** How a command came. */
+export interface Delivery {
+  readonly requestId: string;
+  readonly trace: TraceHeaders;
+}
+
 export interface ConsumerOptions {
   readonly namespace: string;
   readonly pool: string;
@@ -32,7 +39,7 @@ export interface ConsumerOptions {
   readonly mostRuns?: number | undefined;
   readonly log: MessagingLog;
   /** Claims the task that a command rings for; undefined when there is nothing to do. */
-  readonly claim: (command: RunCommand, delivery: { readonly requestId: string }) => Promise<Run | undefined>;
+  readonly claim: (command: RunCommand, delivery: Delivery) => Promise<Run | undefined>;
   /** Counts a message that could not be read. */
   readonly onUnreadable: () => void;
 }
@@ -100,7 +107,8 @@ export function startConsumer(connection: BrokerConnection, options: ConsumerOpt
     }
     let run: Run | undefined;
     try {
-      run = command && (await options.claim(command, { requestId }));
+      const trace = headersFrom((name) => message.properties.headers?.[name]);
+      run = command && (await options.claim(command, { requestId, trace }));
     } catch (error) {
       log.error({ error, requestId }, 'a claim failed; its document rings again');
     }

@@ -8,6 +8,7 @@
 import { AppError } from '@tidemark/errors/app-error';
 import { MAX_PUBLISHES } from '@tidemark/limits/limits';
 import { CancelCommand, RunCommand } from '@tidemark/protocol/queue/v1/commands';
+import type { TraceHeaders } from '@tidemark/tracing/trace';
 import type { ConfirmChannel, Options } from 'amqplib';
 import type { BrokerConnection, MessagingLog } from './connection.ts';
 import { assertCancelExchange, assertRunQueue, topology } from './topology.ts';
@@ -22,7 +23,7 @@ export interface Publisher {
   publishRun(
     pool: string,
     command: RunCommand,
-    options: { readonly expirationMs: number; readonly requestId: string },
+    options: { readonly expirationMs: number; readonly requestId: string; readonly trace?: TraceHeaders },
   ): Promise<void>;
   /** Announces a cancel to every worker; that nobody listens is fine. @throws AppError `unavailable` */
   publishCancel(command: CancelCommand, options: { readonly requestId: string }): Promise<void>;
@@ -101,7 +102,7 @@ export function startPublisher(connection: BrokerConnection, { namespace, log }:
   };
 
   return {
-    async publishRun(pool, command, { expirationMs, requestId }) {
+    async publishRun(pool, command, { expirationMs, requestId, trace = {} }) {
       try {
         await declare(pool);
       } catch (error) {
@@ -112,6 +113,7 @@ export function startPublisher(connection: BrokerConnection, { namespace, log }:
         mandatory: true,
         expiration: String(Math.ceil(expirationMs)),
         correlationId: requestId,
+        headers: trace,
       });
     },
     async publishCancel(command, { requestId }) {

@@ -1,5 +1,6 @@
 import { AppError } from '@tidemark/errors/app-error';
 import { MAX_LOG_DEPTH, MAX_LOG_ENTRIES, MAX_LOG_TEXT } from '@tidemark/limits/limits';
+import { traceId } from '@tidemark/tracing/trace';
 import { pino } from 'pino';
 import { readEnv } from './env.ts';
 
@@ -84,6 +85,10 @@ export function createLogger(name: string): Logger {
     level: readEnv().TIDEMARK_LOG_LEVEL ?? 'info',
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
+    mixin() {
+      const id = traceId();
+      return id === undefined ? {} : { trace_id: id };
+    },
     formatters: { level: (level) => ({ level }), log: (fields) => cutAll(fields) as Record<string, unknown> },
     serializers: { error: (error: unknown) => plainError(error) },
     redact: { paths: SECRETS.flatMap((secret) => [secret, `*.${secret}`]), censor: '***' },

@@ -1,4 +1,5 @@
 import { MAX_QUOTED } from '@tidemark/limits/limits';
+import { startTracing } from '@tidemark/tracing/start-tracing';
 import { ConfigError, readEnv } from './env.ts';
 import { createLogger } from './logging.ts';
 import { helpText, settingsOf, type ToConfig } from './settings.ts';
@@ -93,6 +94,7 @@ export async function runService<Config>(
   try {
     const config = toConfig(env);
     const startedAt = performance.now();
+    const tracing = await startTracing(name, env);
     service = await start(config, stop.signal);
     log.info({ ms: Math.round(performance.now() - startedAt), node: process.version }, `${name} started`);
     const reason = await Promise.race([stopped.promise, ...(service.finished ? [service.finished] : [])]);
@@ -100,6 +102,7 @@ export async function runService<Config>(
     if (hurried) service.hurry?.();
     limit((hurried ? 0 : (service.drainMs ?? 0)) + (service.stopMs ?? STOP_LIMIT_MS));
     await service[Symbol.asyncDispose]();
+    await tracing[Symbol.asyncDispose]();
     log.info({}, `${name} stopped`);
     process.exit(0);
   } catch (error) {

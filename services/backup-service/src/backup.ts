@@ -116,6 +116,15 @@ export interface Result {
   readonly manifestKeyId?: string;
 }
 
+/** By which a backup or a restore was asked for. */
+export interface AcceptedRequest {
+  readonly key?: string;
+  readonly hash: string;
+  readonly id: string;
+  /** The trace that it was a part of (`traceparent` of the W3C Trace Context); absent where it was none. */
+  readonly trace?: string;
+}
+
 export interface Cancellation {
   readonly at: Date;
   readonly by: string;
@@ -224,7 +233,7 @@ export interface StorageSnapshot extends StorageLocation {
 export interface Backup {
   /** 22 characters of base64url. */
   readonly _id: string;
-  readonly request: { readonly key?: string; readonly hash: string; readonly id: string };
+  readonly request: AcceptedRequest;
   readonly createdBy: string;
   readonly clusterId: string;
   readonly mode: 'manual' | 'auto';

@@ -1,6 +1,6 @@
 import type { Publisher } from '@tidemark/messaging/publisher';
 import { CommandKind } from '@tidemark/protocol/queue/v1/commands';
-import type { Backup } from './backup.ts';
+import type { AcceptedRequest, Backup } from './backup.ts';
 import { rung } from './events.ts';
 import { dispatcherLog } from './logger.ts';
 import type { Restore } from './restore/restore.ts';
@@ -33,7 +33,11 @@ export function createCommandPublisher(
     async ring({ _id, target, request }) {
       const command = { kind: CommandKind.COMMAND_KIND_BACKUP, id: _id };
       try {
-        await publisher.publishRun(target.pool, command, { expirationMs: ringMs, requestId: request.id });
+        await publisher.publishRun(target.pool, command, {
+          expirationMs: ringMs,
+          requestId: request.id,
+          ...traceOf(request),
+        });
         rung('published');
       } catch (error) {
         rung('failed');
@@ -64,7 +68,11 @@ export function createCommandPublisher(
     async ringRestore({ _id, target, request }) {
       const command = { kind: CommandKind.COMMAND_KIND_RESTORE, id: _id };
       try {
-        await publisher.publishRun(target.pool, command, { expirationMs: ringMs, requestId: request.id });
+        await publisher.publishRun(target.pool, command, {
+          expirationMs: ringMs,
+          requestId: request.id,
+          ...traceOf(request),
+        });
         rung('published');
       } catch (error) {
         rung('failed');
@@ -99,6 +107,8 @@ export function createCommandPublisher(
     announceVerification: (verification) => patiently(commands.announceVerification(verification)),
   };
 }
+
+const traceOf = ({ trace }: AcceptedRequest) => (trace === undefined ? {} : { trace: { traceparent: trace } });
 
 /** @param publishing never rejects */
 async function patiently(publishing: Promise<void>): Promise<void> {

@@ -78,7 +78,7 @@ async function run(
   using guards = openGuards(join(folder, 'state'));
   await using lease = keepLease({ client, task, facts, timing });
   return await runBackupTask(
-    { task, grant, facts, lease, manifestKey: undefined },
+    { task, grant, facts, lease, manifestKey: undefined, trace: {} },
     {
       completion: createCompletion(client, { callMs: timing.callMs, giveUp: new AbortController().signal }),
       records,

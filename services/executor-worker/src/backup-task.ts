@@ -33,6 +33,7 @@ import { type BackupFiles, backupFilesIn } from '@tidemark/storage/backup-files'
 import { secretsOf, storageCredentials } from '@tidemark/storage/credentials';
 import { secretsFolder } from '@tidemark/storage/secret-file';
 import type { StorageFiles } from '@tidemark/storage/storage-files';
+import { recorded, type TraceHeaders } from '@tidemark/tracing/trace';
 import { requireSoundPlace, requireSoundTarget, requireTlsFiles } from './br/check-grant.ts';
 import { type FoundLock, findLocks, lockedForMs } from './br/checkpoint-lock.ts';
 import { backupArguments, brEnvironment, takesChecksum } from './br/command.ts';
@@ -46,7 +47,7 @@ import { log } from './logger.ts';
 import { writeManifest } from './manifest.ts';
 import { startOutputRecorder } from './output-recorder.ts';
 import { type Reach, type Trouble, troubleOf } from './reach.ts';
-import { type FinishedRun, runBr } from './run-br.ts';
+import { type FinishedRun, type RunOptions, runBr } from './run-br.ts';
 import type { RunRecords } from './run-records.ts';
 import { isOfMarker, openKnownStorage, requireKnown, rootOf, settleMarker } from './storage/marker.ts';
 import { untilAnswered } from './until-answered.ts';
@@ -75,6 +76,8 @@ export interface GrantedBackup {
   readonly lease: Lease;
   /** With which its manifest is signed; undefined: it is not. */
   readonly manifestKey: KeyObject | undefined;
+  /** Of the task; empty where it is not traced. */
+  readonly trace: TraceHeaders;
 }
 
 /** How the metadata of a backup is read. */
@@ -328,7 +331,12 @@ async function run(
 
   const recorder = startOutputRecorder({ client, task, facts, callMs: timing.callMs });
   onRan();
-  const finished = await runBr({
+  const attributes = {
+    'tidemark.backup_id': backupId,
+    'tidemark.attempt': grant.attempt,
+    'br.version': program.version,
+  };
+  const options: RunOptions = {
     guard,
     startBy,
     facts,
@@ -344,7 +352,8 @@ async function run(
     lastSizeBytes: grant.lastSizeBytes,
     secrets: secretsOf(credentials),
     recorder,
-  });
+  };
+  const finished = await recorded('br backup', { from: granted.trace, attributes }, () => runBr(options));
   let ending: End;
   try {
     [ending] = await Promise.all([

@@ -6,9 +6,10 @@
  * T7. The message is acknowledged right after the claim, before anything runs.
  */
 import { type KeyObject, randomBytes } from 'node:crypto';
-import type { Run } from '@tidemark/messaging/consumer';
+import type { Delivery, Run } from '@tidemark/messaging/consumer';
 import { type ClaimTaskResponse, TaskRef } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { CommandKind, type RunCommand } from '@tidemark/protocol/queue/v1/commands';
+import { recorded, type TraceHeaders, traced } from '@tidemark/tracing/trace';
 import { type BackupTaskDependencies, runBackupTask } from './backup-task.ts';
 import type { CheckCompletion, RestoreCompletion, TaskCompletion } from './completion.ts';
 import { claimMade, type TaskFacts, taskBegan, taskEnded } from './events.ts';
@@ -18,6 +19,7 @@ import { keepLease } from './lease-keeper.ts';
 import { log } from './logger.ts';
 import { runRemoveTask } from './remove-task.ts';
 import type { RunFolders } from './restore/run-folders.ts';
+import type { TracedRun } from './traced-run.ts';
 import { claimUntilAnswered } from './until-answered.ts';
 import type { Works } from './works.ts';
 
@@ -39,24 +41,29 @@ export interface CommandDependencies extends BackupTaskDependencies {
 
 /** Claims what a command rings for: the task of a backup, a restore, or a check of a storage. */
 export function createClaim(dependencies: CommandDependencies) {
-  return async (command: RunCommand, delivery: { readonly requestId: string }): Promise<Run | undefined> => {
-    const { requestId } = delivery;
+  return async (command: RunCommand, { requestId, trace }: Delivery): Promise<Run | undefined> => {
+    const run = await traced('worker claim', { kind: 'CONSUMER', from: trace }, () => claim(command, requestId));
+    const attributes = { 'tidemark.task_id': command.id, 'tidemark.worker': dependencies.worker };
+    return run && (() => recorded('worker task', { kind: 'CONSUMER', from: trace, attributes }, run));
+  };
+
+  async function claim(command: RunCommand, requestId: string): Promise<TracedRun | undefined> {
     if (command.kind === CommandKind.COMMAND_KIND_CHECK) return claimCheck(dependencies, command, requestId);
     if (command.kind === CommandKind.COMMAND_KIND_RESTORE) return claimRestore(dependencies, command, requestId);
-    const claim = randomBytes(24).toString('base64url');
-    const answer = await claimTask(dependencies, command.id, claim, requestId);
+    const token = randomBytes(24).toString('base64url');
+    const answer = await claimTask(dependencies, command.id, token, requestId);
     const { grant } = answer ?? {};
     claimMade(answer ? (grant?.$case ?? 'lost') : 'unknown', command.id, requestId);
     if (!grant) return undefined;
-    const task = TaskRef.create({ backupId: command.id, claim, fence: grant.value.fence });
+    const task = TaskRef.create({ backupId: command.id, claim: token, fence: grant.value.fence });
     const facts: TaskFacts = {
       requestId: grant.value.requestId || requestId,
       backupId: command.id,
       clusterId: grant.value.clusterId,
       ...(grant.$case === 'backup' && { attempt: grant.value.attempt }),
     };
-    return () => run(dependencies, task, grant, facts);
-  };
+    return (trace) => run(dependencies, task, grant, facts, trace);
+  }
 }
 
 async function run(
@@ -64,6 +71,7 @@ async function run(
   task: TaskRef,
   grant: NonNullable<ClaimTaskResponse['grant']>,
   facts: TaskFacts,
+  trace: TraceHeaders,
 ): Promise<void> {
   const { client, timing, leases, manifestKey } = dependencies;
   taskBegan(grant.$case, facts);
@@ -74,7 +82,7 @@ async function run(
   try {
     outcome =
       grant.$case === 'backup'
-        ? await runBackupTask({ task, grant: grant.value, facts, lease, manifestKey }, dependencies)
+        ? await runBackupTask({ task, grant: grant.value, facts, lease, manifestKey, trace }, dependencies)
         : await runRemoveTask({ task, grant: grant.value, facts, lease }, dependencies);
   } finally {
     if (leases.get(task.backupId) === lease) leases.delete(task.backupId);

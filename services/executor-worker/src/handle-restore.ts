@@ -6,7 +6,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { MAX_BR_VERSIONS } from '@tidemark/limits/limits';
-import type { Run } from '@tidemark/messaging/consumer';
 import {
   type ExecutorServiceServer,
   type RestoreGrant,
@@ -17,6 +16,7 @@ import type { RunCommand } from '@tidemark/protocol/queue/v1/commands';
 import type { Env } from '@tidemark/service-kit/env';
 import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import type { Timing } from '@tidemark/service-kit/timing';
+import type { TraceHeaders } from '@tidemark/tracing/trace';
 import type { Guards } from './br/process.ts';
 import type { Programs } from './br/programs.ts';
 import type { RestoreCompletion } from './completion.ts';
@@ -29,6 +29,7 @@ import { fromGrantMessage, NOT_STARTED, toEndMessage, toRestoreRef } from './res
 import type { RunFolders } from './restore/run-folders.ts';
 import { lookAtTarget } from './restore/target-look.ts';
 import { runRestoreTask } from './restore/task.ts';
+import type { TracedRun } from './traced-run.ts';
 import { claimUntilAnswered } from './until-answered.ts';
 import type { Works } from './works.ts';
 
@@ -58,7 +59,7 @@ export async function claimRestore(
   dependencies: RestoreDependencies,
   { id: restoreId }: RunCommand,
   requestId: string,
-): Promise<Run | undefined> {
+): Promise<TracedRun | undefined> {
   const { client, programs, worker, pool, timing } = dependencies;
   const claim = randomBytes(24).toString('base64url');
   const brVersions = [...new Set(programs.usable().map(({ version }) => version))].slice(0, MAX_BR_VERSIONS);
@@ -81,7 +82,7 @@ export async function claimRestore(
     clusterId: grant.target?.clusterId ?? '',
     attempt: grant.attempt,
   };
-  return () => run(dependencies, restore, grant, facts);
+  return (trace) => run(dependencies, restore, grant, facts, trace);
 }
 
 async function run(
@@ -89,6 +90,7 @@ async function run(
   restore: RestoreRef,
   grant: RestoreGrant,
   facts: RestoreTaskFacts,
+  trace: TraceHeaders,
 ): Promise<void> {
   const { client, completion, timing, leases, works } = dependencies;
   const { restoreId, claim, fence } = restore;
@@ -99,7 +101,7 @@ async function run(
   let outcome = 'ended by a bug';
   try {
     outcome = await runRestoreTask(
-      { restore, grant: fromGrantMessage(grant), facts, lease },
+      { restore, grant: fromGrantMessage(grant), facts, lease, trace },
       {
         ...dependencies,
         reports: {

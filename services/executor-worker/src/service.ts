@@ -193,7 +193,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     if (checking.has(id) || leaving.signal.aborted) return;
     checking.add(id);
     try {
-      const run = await claim({ kind: CommandKind.COMMAND_KIND_CHECK, id }, { requestId: '' });
+      const run = await claim({ kind: CommandKind.COMMAND_KIND_CHECK, id }, { requestId: '', trace: {} });
       if (run) await counted(run);
     } catch (error) {
       log.warn({ error, checkId: id }, 'a check could not be done');

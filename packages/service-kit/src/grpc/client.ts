@@ -9,6 +9,7 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import { METHODS } from '@tidemark/protocol/contract';
+import { traceHeaders } from '@tidemark/tracing/trace';
 import { serviceMetadata } from './credentials.ts';
 import { CALL_ID, CALLER, encodeCaller, REQUEST_ID } from './metadata-names.ts';
 import { fromServiceError } from './status.ts';
@@ -120,6 +121,7 @@ function toMetadata(token: string | undefined, { requestId, caller }: CallOption
   metadata.set(CALL_ID, randomUUID());
   if (requestId) metadata.set(REQUEST_ID, requestId);
   if (caller) metadata.set(CALLER, encodeCaller(caller));
+  for (const [name, value] of Object.entries(traceHeaders())) metadata.set(name, value);
   return metadata;
 }
 

@@ -1,5 +1,6 @@
 import { type handleUnaryCall, Metadata, status } from '@grpc/grpc-js';
 import { AppError } from '@tidemark/errors/app-error';
+import { headersFrom, traced } from '@tidemark/tracing/trace';
 import type { Admission, Place } from './admission.ts';
 import type { CallContext } from './call-context.ts';
 import { HONORED, SIGHT } from './metadata-names.ts';
@@ -46,7 +47,10 @@ export function adaptUnary<Request, Response>(
     });
     const run = async (): Promise<Response> => {
       place = await admission.enter(context.timeLeftMs, context.signal);
-      return handler(call.request, { ...context, leavePlace: () => place?.leave() });
+      const from = headersFrom((name) => call.metadata.get(name)[0]);
+      return traced(observer.path.slice(1), { kind: 'SERVER', from }, () =>
+        handler(call.request, { ...context, leavePlace: () => place?.leave() }),
+      );
     };
     run().then((response) => {
       answer(() => {

@@ -5,7 +5,7 @@
 import type { TargetLook } from '@tidemark/br-restore/cleanup';
 import type { EndKind } from '@tidemark/br-restore/end';
 import type { Task as AnyTask } from '@tidemark/task/task';
-import type { Progress, Reason, StorageSnapshot } from '../backup.ts';
+import type { AcceptedRequest, Progress, Reason, StorageSnapshot } from '../backup.ts';
 import type { ClusterPurpose } from '../cluster-purpose.ts';
 
 export type RestoreState = 'Queued' | 'Running' | 'Canceling' | 'Succeeded' | 'Failed' | 'Canceled';
@@ -169,7 +169,7 @@ export interface Restore {
   /** 22 characters of base64url. */
   readonly _id: string;
   readonly kind: 'restore';
-  readonly request: { readonly key?: string; readonly hash: string; readonly id: string };
+  readonly request: AcceptedRequest;
   readonly createdBy: string;
   readonly source: RestoreSource;
   readonly target: RestoreTarget;

@@ -9,6 +9,7 @@ import type {
 import { askedAhead } from '@tidemark/service-kit/abort';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { plus } from '@tidemark/task/time';
+import { acceptedTrace } from '../accepted-trace.ts';
 import type { Backup, Target } from '../backup.ts';
 import { toBackupMessage } from '../backup-message.ts';
 import { backupPath } from '../backup-path.ts';
@@ -193,7 +194,7 @@ function newBackup(
   refuseStored(cluster._id, brOptions);
   return start({
     _id: id,
-    request: { hash, id: context.requestId, ...(request.key !== '' && { key: request.key }) },
+    request: { hash, id: context.requestId, ...(request.key !== '' && { key: request.key }), ...acceptedTrace() },
     createdBy: context.caller,
     clusterId: cluster._id,
     mode: request.mode === BackupMode.BACKUP_MODE_AUTO ? 'auto' : 'manual',

@@ -5,6 +5,7 @@ import type {
   StartRestoreResponse,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { acceptedTrace } from '../accepted-trace.ts';
 import { startRestore as accept } from '../restore/decide/start.ts';
 import { restoreAccepted } from '../restore/events.ts';
 import type { Plan } from '../restore/plan.ts';
@@ -44,7 +45,7 @@ export function startRestore(dependencies: Dependencies) {
     if (taken) throw taken;
     const restore = accept({
       _id: id,
-      request: { hash, id: requestId, ...(request.key !== '' && { key: request.key }) },
+      request: { hash, id: requestId, ...(request.key !== '' && { key: request.key }), ...acceptedTrace() },
       createdBy: caller,
       source: plan.source,
       target: plan.target,

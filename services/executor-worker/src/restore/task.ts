@@ -24,6 +24,7 @@ import type { Env } from '@tidemark/service-kit/env';
 import type { Timing } from '@tidemark/service-kit/timing';
 import { secretsOf, storageCredentials } from '@tidemark/storage/credentials';
 import { secretsFolder } from '@tidemark/storage/secret-file';
+import { recorded, type TraceHeaders } from '@tidemark/tracing/trace';
 import { requireSoundPlace, requireSoundRestore, requireTlsFiles } from '../br/check-grant.ts';
 import { brEnvironment } from '../br/command.ts';
 import type { Guards } from '../br/process.ts';
@@ -40,7 +41,7 @@ import { endOfRestore, type RestoreEnd, toEnd, type Verdict } from './end.ts';
 import { checkFilter } from './filter-check.ts';
 import { type ReportLateEnd, reportLateEnds } from './late-ends.ts';
 import type { RestoreRun, RunFolders } from './run-folders.ts';
-import { type FinishedRestore, runRestore } from './run-restore.ts';
+import { type FinishedRestore, type RestoreRunOptions, runRestore } from './run-restore.ts';
 import { type CheckedSource, checkSource } from './source-check.ts';
 import type { LookAtTarget } from './target-look.ts';
 
@@ -119,6 +120,8 @@ export interface GrantedRestore {
   readonly grant: RestoreGrant;
   readonly facts: RestoreTaskFacts;
   readonly lease: RestoreLease;
+  /** Of the task; empty where it is not traced. */
+  readonly trace: TraceHeaders;
 }
 
 /** How a granted restore ended, and whether the task is completed with that or goes back. */
@@ -296,7 +299,12 @@ async function run(
 
   onStart(run);
   const recorder = dependencies.startRecorder();
-  const finished = await runRestore({
+  const attributes = {
+    'tidemark.restore_id': restore.restoreId,
+    'tidemark.attempt': facts.attempt ?? 0,
+    'br.version': program.version,
+  };
+  const options: RestoreRunOptions = {
     guard,
     startBy,
     facts,
@@ -311,7 +319,8 @@ async function run(
     tls: target.tls,
     secrets: secretsOf(credentials),
     recorder,
-  });
+  };
+  const finished = await recorded('br restore', { from: granted.trace, attributes }, () => runRestore(options));
   const { exit, output, started, stoppedFor } = finished;
   const end = endOfRestore(exit, output, { ...judgedBy, started, stoppedFor });
   await recorder.finish();

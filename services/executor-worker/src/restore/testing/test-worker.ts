@@ -97,6 +97,7 @@ export async function openTestWorker() {
       const granted: GrantedRestore = {
         restore: { restoreId: 'r1', claim: 'token', fence: 1n },
         facts: { requestId: 'q', restoreId: 'r1', clusterId: 'c2' },
+        trace: {},
         grant: {
           order: {
             source: { storage, path, key: undefined },
