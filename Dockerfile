@@ -1,7 +1,8 @@
 # One image for every process: docker build --build-arg SERVICE=services/backup-service .
 # It keeps the layout of the workspace: Node runs the TypeScript as it is, and refuses files whose real path lies in
 # node_modules, which is where `pnpm deploy` would put our packages.
-FROM node:26-trixie-slim AS console
+ARG BASE=node:26-trixie-slim
+FROM ${BASE} AS console
 WORKDIR /tidemark
 RUN npm install --global pnpm@10.34.9
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml tsconfig.json ./
@@ -12,7 +13,7 @@ RUN pnpm install --frozen-lockfile --filter "{./gateway/console}..."
 RUN node gateway/console/build.mjs
 
 # The command line as one file, which needs nothing else.
-FROM node:26-trixie-slim AS cli
+FROM ${BASE} AS cli
 WORKDIR /tidemark
 RUN npm install --global pnpm@10.34.9
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
@@ -24,7 +25,7 @@ COPY gateway/console/package.json gateway/console/package.json
 COPY test/package.json test/package.json
 RUN pnpm install --frozen-lockfile --filter "{./cli}..." && node scripts/bundle-cli.mjs
 
-FROM node:26-trixie-slim
+FROM ${BASE}
 ARG SERVICE
 WORKDIR /tidemark
 

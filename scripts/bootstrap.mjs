@@ -20,6 +20,7 @@ const COMMANDS = {
   chaos: ['test/chaos/main.ts'],
   'demo-cluster': ['tools/demo-br/src/demo-cluster-main.ts'],
   'install-helm': ['test/chart/install-helm.ts'],
+  release: ['scripts/release.mjs'],
   start: ['tools/local-stack/src/start.ts'],
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   tidemark: ['cli/src/main.ts'],

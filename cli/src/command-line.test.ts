@@ -83,6 +83,11 @@ describe('help', () => {
   });
 });
 
+it.each([['version'], ['--version'], ['-V']])('says its version for %s', async (word) => {
+  const { code, stdout } = await line.run([word]);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/)]);
+});
+
 describe('status', () => {
   it('shows the least safe first as the API has them, in one sentence how many are late, and fails then', async () => {
     const last = { backupId: BACKUP, state: 'Failed' as const, endTime: '', code: 'STORAGE_DENIED', reason: 'No.' };

@@ -76,6 +76,7 @@ const GROUPS: readonly Group[] = [
     about: 'read a backup in its storage, where nothing of Tidemark runs',
     load: () => import('./verbs/verify.ts'),
   },
+  { name: 'version', about: 'the version of this command line', load: () => import('./verbs/version.ts') },
   {
     name: 'completion',
     about: 'what makes a shell complete commands and options',
@@ -97,6 +98,10 @@ export const UsageShown = CommanderError;
 
 /** The names of all groups of verbs. */
 export const NAMES: readonly string[] = GROUPS.map(({ name }) => name);
+
+/** Arguments as the program takes them: `--version` by itself is a verb, for some verbs have an option of that name. */
+export const withVersion = (args: readonly string[]): readonly string[] =>
+  args.length === 1 && (args[0] === '--version' || args[0] === '-V') ? ['version'] : args;
 
 /** Those that arguments name. What shells ask for, with the words that were typed, is completion's. */
 export const namesIn = (args: readonly string[]): string[] =>

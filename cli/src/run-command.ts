@@ -4,7 +4,7 @@ import type { Api } from './api.ts';
 import type { Connection } from './connection.ts';
 import { CommandError, EXIT, UsageError } from './exit.ts';
 import type { GlobalOptions } from './options.ts';
-import { createProgram, namesIn, UsageShown } from './program.ts';
+import { createProgram, namesIn, UsageShown, withVersion } from './program.ts';
 import type { Run, Session } from './session.ts';
 import { createScreen, type Screen, type Stream } from './terminal.ts';
 import { printable, printableText } from './text.ts';
@@ -27,7 +27,8 @@ export interface Surroundings {
 const HELP_COLUMNS = 100;
 
 /** Does what the arguments say, and writes what is wrong to standard error. @returns the exit code */
-export async function runCommand(args: readonly string[], surroundings: Surroundings): Promise<number> {
+export async function runCommand(given: readonly string[], surroundings: Surroundings): Promise<number> {
+  const args = withVersion(given);
   const { stdout, stderr, stop } = surroundings;
   const screen = createScreen(stderr);
   let exitCode: number = EXIT.done;
