@@ -6,9 +6,15 @@ const CHART = join('deploy', 'helm', 'tidemark');
 const SCHEMA = join(CHART, 'values.schema.json');
 const READERS = join(CHART, 'files', 'settings.json');
 const RULES = join(CHART, 'files', 'tidemark.rules.yml');
+const DASHBOARDS = join(CHART, 'files', 'dashboards');
 
 /** Below the repository. */
-export const CHART_FILES = [SCHEMA, READERS, RULES];
+export const CHART_FILES = [
+  SCHEMA,
+  READERS,
+  RULES,
+  ...['fleet', 'execution', 'api', 'dependencies'].map((name) => join(DASHBOARDS, `${name}.json`)),
+];
 
 /** Settings that the chart sets by itself from other values, or that mean nothing in a container. */
 const SET_BY_CHART = [
@@ -20,11 +26,12 @@ const SET_BY_CHART = [
 ];
 
 /**
- * Writes the alert rules, which processes read which setting, and what the settings may be into the schema of the values.
+ * Writes the alert rules, the dashboards, which processes read which setting, and what the settings may be into the schema of the values.
  *
  * @param settings as `readSettings` has them
+ * @param run runs a program to its end, as `run` of workspace.mjs does
  */
-export function writeChartFiles(target, root, settings) {
+export function writeChartFiles(target, root, settings, run) {
   mkdirSync(join(target, CHART, 'files'), { recursive: true });
   copyFileSync(join(root, 'docs', 'alerts', 'tidemark.rules.yml'), join(target, RULES));
   const own = [...settings.values()]
@@ -36,6 +43,8 @@ export function writeChartFiles(target, root, settings) {
     own.map(({ name, about, kind }) => [name, { description: about, ...schemaOf(kind) }]),
   );
   writeJson(join(target, SCHEMA), schema);
+  const writer = join(root, 'tools', 'dashboards', 'src', 'write-dashboards.ts');
+  return run(process.execPath, [writer, join(target, DASHBOARDS)]);
 }
 
 /** What a value may be, by the words of the settings page, such as `a whole number from 1 to 100`. */

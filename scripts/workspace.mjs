@@ -46,7 +46,8 @@ export function generate(target = ROOT) {
   const read = readSettings(ROOT, run);
   if (!read.ok) return read;
   writeSettingsPage(join(target, SETTINGS), read.settings);
-  writeChartFiles(target, ROOT, read.settings);
+  const chart = writeChartFiles(target, ROOT, read.settings, run);
+  if (!chart.ok) return chart;
   const openApi = generateOpenApi(target);
   return openApi.ok ? generateRestTypes(target) : openApi;
 }

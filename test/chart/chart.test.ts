@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { dashboards } from '@tidemark/dashboards/dashboards';
 import { REPOSITORY } from '@tidemark/local-stack/repository';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -236,9 +237,17 @@ describe('the Helm chart', () => {
       'ServiceAccount',
       'ServiceMonitor',
     ]);
-    expect(ofKind('everything', 'ConfigMap').map(({ metadata }) => metadata.name)).toEqual([
-      'tidemark-authorities',
+    expect(
+      ofKind('everything', 'ConfigMap')
+        .map(({ metadata }) => metadata.name)
+        .sort(),
+    ).toEqual([
+      'backups-dashboard-api',
+      'backups-dashboard-dependencies',
+      'backups-dashboard-execution',
+      'backups-dashboard-fleet',
       'backups-note',
+      'tidemark-authorities',
     ]);
   });
 
@@ -475,6 +484,16 @@ describe('the Helm chart', () => {
     const rules = parse(readFileSync(join(REPOSITORY, 'docs', 'alerts', 'tidemark.rules.yml'), 'utf8'));
     for (const name of ['everything', 'values-medium.yaml'])
       expect(ofKind(name, 'PrometheusRule').map(({ spec }) => spec)).toEqual([rules]);
+  });
+
+  it('has the dashboards as they are, where the sidecar of Grafana finds them', () => {
+    const maps = ofKind('everything', 'ConfigMap').filter(({ metadata }) => metadata.labels?.grafana_dashboard === '1');
+    const found = maps.flatMap((map) => Object.values(map.data ?? {}).map((text) => JSON.parse(text)));
+    expect(found.sort((one, other) => (one.uid < other.uid ? -1 : 1))).toEqual(
+      Object.values(dashboards())
+        .sort((one, other) => ((one.uid ?? '') < (other.uid ?? '') ? -1 : 1))
+        .map((one) => JSON.parse(JSON.stringify(one))),
+    );
   });
 
   it('tells the first three commands, and what a roll-out interrupts', () => {

@@ -102,6 +102,7 @@ export const EVERYTHING: Values = {
   },
   serviceMonitor: { enabled: true, labels: { release: 'prometheus' } },
   prometheusRule: { enabled: true, labels: { release: 'prometheus' } },
+  dashboards: { enabled: true, annotations: { grafana_folder: 'Tidemark' } },
   extraObjects: [
     {
       apiVersion: 'v1',

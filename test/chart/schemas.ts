@@ -11,6 +11,7 @@ export interface KubernetesObject {
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
   // biome-ignore lint/suspicious/noExplicitAny: the schemas of Kubernetes were asked before
   readonly spec: any;
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 type Schema = Readonly<Record<string, unknown>>;
