@@ -23,6 +23,14 @@ async function verbsOf(path: readonly string[]): Promise<string[]> {
   return (await Promise.all(names.map((name) => verbsOf([...path, name])))).flat();
 }
 
+/** Reads a command as a shell and the command line do, and calls `act` in the place of what it would do. */
+async function parse(text: string, act: () => Promise<void>): Promise<void> {
+  const args = [...text.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, one, two, three]) => one ?? two ?? three ?? '');
+  const silent = { writeOut: () => undefined, writeErr: () => undefined };
+  const program = await createProgram(namesIn(args), act, silent);
+  await program.parseAsync(args, { from: 'user' });
+}
+
 const COUNTS = { never: 0, veryLate: 0, late: 0, noPlan: 0, inTime: 0 };
 const fleet = (clusters: object[], counts: object = {}, more: object = {}) => ({
   clusters,
@@ -37,15 +45,7 @@ describe('help', () => {
     const count = async () => {
       done += 1;
     };
-    const silent = { writeOut: () => undefined, writeErr: () => undefined };
     const examplesOf = (help: string) => [...help.matchAll(/^ {2}tidemark (.+)$/gm)].map(([, text = '']) => text);
-    const parse = async (text: string) => {
-      const args = [...text.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
-        ([, one, two, three]) => one ?? two ?? three ?? '',
-      );
-      const program = await createProgram(namesIn(args), count, silent);
-      await program.parseAsync(args, { from: 'user' });
-    };
     const verbs = (await Promise.all(NAMES.map((name) => verbsOf([name])))).flat();
     for (const verb of verbs) {
       const { code, stdout } = await line.run([...verb.split(' '), '--help']);
@@ -55,7 +55,7 @@ describe('help', () => {
         found.filter((text) => text.startsWith(verb)),
         verb,
       ).not.toEqual([]);
-      for (const text of found) await parse(text);
+      for (const text of found) await parse(text, count);
     }
     expect(verbs.length).toBeGreaterThan(20);
     expect(done).toBeGreaterThanOrEqual(verbs.length);
@@ -72,6 +72,28 @@ describe('help', () => {
     });
     const known = (await Promise.all(NAMES.map((name) => verbsOf([name])))).flat();
     expect(known.filter((verb) => !told.includes(verb))).toEqual([]);
+  });
+
+  it('understands every command of the manual of operations', async () => {
+    const manual = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'operations.md'), 'utf8');
+    const blocks = [...manual.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block);
+    const commands = blocks.flatMap((block) =>
+      [...block.matchAll(/^ *tidemark (.+?)(?: {2,}#.*)?$/gm)].map(([, text = '']) => text),
+    );
+    let done = 0;
+    for (const text of commands)
+      await parse(text, async () => {
+        done += 1;
+      });
+    expect(done).toBe(commands.length);
+    expect(done).toBeGreaterThan(30);
+    // In the middle of a sentence they may lack what they are about.
+    const known = (await Promise.all(NAMES.map((name) => verbsOf([name])))).flat();
+    for (const [, text = ''] of manual.replaceAll(/```.*?```/gs, '').matchAll(/`tidemark ([^`]+)`/g))
+      expect(
+        known.some((verb) => `${text} `.startsWith(`${verb} `)),
+        text,
+      ).toBe(true);
   });
 
   it('says which verb may be meant, and asks nothing of a server', async () => {

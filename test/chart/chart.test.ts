@@ -480,10 +480,15 @@ describe('the Helm chart', () => {
     expect(scaled?.deployment.spec).not.toHaveProperty('replicas');
   });
 
-  it('has the rules of docs/alerts as they are', () => {
-    const rules = parse(readFileSync(join(REPOSITORY, 'docs', 'alerts', 'tidemark.rules.yml'), 'utf8'));
-    for (const name of ['everything', 'values-medium.yaml'])
-      expect(ofKind(name, 'PrometheusRule').map(({ spec }) => spec)).toEqual([rules]);
+  it('has the rules of docs/alerts as they are, with the address of their runbooks where that is told', () => {
+    const text = readFileSync(join(REPOSITORY, 'docs', 'alerts', 'tidemark.rules.yml'), 'utf8');
+    expect(ofKind('values-medium.yaml', 'PrometheusRule').map(({ spec }) => spec)).toEqual([parse(text)]);
+    const linked = text.replaceAll(
+      'runbook_url: docs/',
+      'runbook_url: https://git.example.com/tidemark/blob/main/docs/',
+    );
+    expect(linked).not.toBe(text);
+    expect(ofKind('everything', 'PrometheusRule').map(({ spec }) => spec)).toEqual([parse(linked)]);
   });
 
   it('has the dashboards as they are, where the sidecar of Grafana finds them', () => {

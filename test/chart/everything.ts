@@ -101,7 +101,11 @@ export const EVERYTHING: Values = {
     workerEgress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }, { ports: [{ port: 443 }] }],
   },
   serviceMonitor: { enabled: true, labels: { release: 'prometheus' } },
-  prometheusRule: { enabled: true, labels: { release: 'prometheus' } },
+  prometheusRule: {
+    enabled: true,
+    labels: { release: 'prometheus' },
+    runbookAddress: 'https://git.example.com/tidemark/blob/main/',
+  },
   dashboards: { enabled: true, annotations: { grafana_folder: 'Tidemark' } },
   extraObjects: [
     {
