@@ -1,7 +1,5 @@
 import { parseCommandLine } from './arguments.ts';
-import { backupCommand } from './backup-command.ts';
 import { BrError } from './br-error.ts';
-import { debugCommand, isDebugCommand } from './debug-command.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { findVersion } from './find-version.ts';
 import { flagsOf } from './flags.ts';
@@ -10,7 +8,6 @@ import { createLedger } from './ledger.ts';
 import { errorFields, printLine } from './log.ts';
 import { textLine } from './log-line.ts';
 import { printError } from './print-error.ts';
-import { restoreCommand } from './restore-command.ts';
 import { checkRequiredFlags, isRestoreKind } from './restore-options.ts';
 import { dieOfBrokenPipe, listenForSignals } from './signals.ts';
 import { serveStatusOnDemand } from './status-server.ts';
@@ -44,6 +41,7 @@ ledger.end(exitCode);
 await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))));
 process.exit(exitCode);
 
+/** Loads what a command is made of only for that command: tests start this program hundreds of times. */
 async function main({ version }: Dialect): Promise<number> {
   const { words, flags } = parseCommandLine(argv, flagsOf(dialect, flagSet()));
   const [command, subCommand, ...extra] = words;
@@ -53,15 +51,20 @@ async function main({ version }: Dialect): Promise<number> {
   }
   if (command === 'backup' && subCommand === 'full' && !flags.has('help')) {
     if (extra[0] !== undefined) throw new BrError(`unknown command "${extra[0]}" for "br backup full"`);
+    const { backupCommand } = await import('./backup-command.ts');
     return backupCommand(flags, { env: process.env, dialect, signals, ledger });
   }
   if (command === 'restore' && isRestoreKind(subCommand) && !flags.has('help')) {
     if (extra[0] !== undefined) throw new BrError(`unknown command "${extra[0]}" for "br restore ${subCommand}"`);
     checkRequiredFlags(subCommand, flags);
+    const { restoreCommand } = await import('./restore-command.ts');
     return restoreCommand(subCommand, flags, { env: process.env, dialect, signals, ledger });
   }
-  if (DEBUG_COMMANDS.includes(command ?? '') && isDebugCommand(subCommand ?? '') && !flags.has('help')) {
-    return debugCommand(subCommand ?? '', flags, { env: process.env, dialect });
+  if (DEBUG_COMMANDS.includes(command ?? '') && !flags.has('help')) {
+    const { debugCommand, isDebugCommand } = await import('./debug-command.ts');
+    if (isDebugCommand(subCommand ?? '')) {
+      return debugCommand(subCommand ?? '', flags, { env: process.env, dialect });
+    }
   }
   if (!flags.has('help') && isElsewhere(command, subCommand)) {
     throw new BrError(
