@@ -125,25 +125,6 @@ describe.each(PATHS)('a client of %s', (path) => {
     expect((await gateway.ask('GET', '/backups')).status).toBe(200);
   });
 
-  it('that is slow but takes something is not cut', async () => {
-    const { gateway, port } = await start({ stalledMs: 2_000 });
-    const witness = behave(gateway, 'endless');
-    const socket = await open(port);
-    socket.pause().write(requestOf('GET', path));
-    await soon(() => expect(witness.pieces).toBeGreaterThan(1));
-    let taken = 0;
-    socket.on('data', (chunk) => (taken += chunk.length)).pause();
-    for (let i = 0; i < 16; i += 1) {
-      await sleep(200);
-      socket.resume();
-      await sleep(50);
-      socket.pause();
-    }
-    expect(taken).toBeGreaterThan(PIECE.length);
-    expect(witness.open).toBe(1);
-    socket.destroy();
-  });
-
   it('has one stream too many for its token: 429 with Retry-After, until it closes one', async () => {
     const { gateway, port } = await start({ streamsPerToken: 2 });
     const witness = behave(gateway, 'silent');
@@ -208,20 +189,6 @@ describe.each(PATHS)('a client of %s', (path) => {
     expect(witness.open).toBe(0);
   });
 
-  it('whose token expires loses its stream then, and not before', async () => {
-    const { gateway, port } = await start({ heartbeatMs: 100 });
-    const witness = behave(gateway, 'little');
-    const expires = Date.now() + 2_000;
-    await gateway.writeTokens({
-      admin: { role: 'admin', clusters: ['*'], expiresAt: new Date(expires).toISOString() },
-    });
-    const received = exchange(port, requestOf('GET', path));
-    await soon(() => expect(witness.open).toBe(1));
-    expect(await received).toMatch(/connect again|ask again/);
-    expect(Date.now()).toBeGreaterThanOrEqual(expires);
-    expect(witness.open).toBe(0);
-  });
-
   it('whose cluster loses the label that its token goes by loses its stream', async () => {
     const { gateway, port } = await start({ heartbeatMs: 100 }, { fresh: 0, usable: 0 });
     const witness = behave(gateway, 'little');
@@ -279,6 +246,46 @@ describe.each(PATHS)('a client of %s', (path) => {
     await soon(() => expect(received).toMatch(/Succeeded|==> attempt 1/));
     expect(received).not.toMatch(/content-encoding/i);
     socket.destroy();
+  });
+});
+
+/** What takes its time is tried with all streams at once. */
+describe('clients of all streams', () => {
+  it('that are slow but take something are not cut', async () => {
+    const { gateway, port } = await start({ stalledMs: 2_000 });
+    const witness = behave(gateway, 'endless');
+    const clients = await Promise.all(PATHS.map(async (path) => ({ path, socket: await open(port), taken: 0 })));
+    for (const { path, socket } of clients) socket.pause().write(requestOf('GET', path));
+    await soon(() => expect(witness.opened).toBe(PATHS.length));
+    for (const client of clients) client.socket.on('data', (chunk) => (client.taken += chunk.length)).pause();
+    for (let i = 0; i < 16; i += 1) {
+      await sleep(200);
+      for (const { socket } of clients) socket.resume();
+      await sleep(50);
+      for (const { socket } of clients) socket.pause();
+    }
+    for (const { path, taken } of clients) expect(taken, path).toBeGreaterThan(PIECE.length);
+    expect(witness.open).toBe(PATHS.length);
+    for (const { socket } of clients) socket.destroy();
+  });
+
+  it('whose token expires lose their streams then, and not before', async () => {
+    const { gateway, port } = await start({ heartbeatMs: 100 });
+    const witness = behave(gateway, 'little');
+    const expires = Date.now() + 2_000;
+    await gateway.writeTokens({
+      admin: { role: 'admin', clusters: ['*'], expiresAt: new Date(expires).toISOString() },
+    });
+    const ended = PATHS.map(async (path) => {
+      const received = await exchange(port, requestOf('GET', path));
+      return { path, received, at: Date.now() };
+    });
+    await soon(() => expect(witness.open).toBe(PATHS.length));
+    for (const { path, received, at } of await Promise.all(ended)) {
+      expect(received, path).toMatch(/connect again|ask again/);
+      expect(at, path).toBeGreaterThanOrEqual(expires);
+    }
+    expect(witness.open).toBe(0);
   });
 });
 

@@ -7,7 +7,7 @@
  * 4. A stream does not outlive the right of its token to see it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HandlerContext } from '@connectrpc/connect';
+import type { Client, HandlerContext } from '@connectrpc/connect';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
@@ -19,14 +19,12 @@ import { BACKUP, CLUSTER, OTHER_CLUSTER, RESTORE, sampleBackup } from '../testin
 import { as, outcomeOf, PROTOCOLS, type RpcGateway, startRpcGateway, toldBy } from '../testing/rpc-clients.ts';
 
 let gateway: RpcGateway;
-const seen: { started: number; aborted: number; timeoutMs: number | undefined } = {
-  started: 0,
-  aborted: 0,
-  timeoutMs: undefined,
-};
+/** What services saw, and the longest time that they were given for an answer. */
+const UNSEEN = { started: 0, aborted: 0, timeoutMs: 0 };
+const seen = { ...UNSEEN };
 const untilAborted = async ({ signal, timeoutMs }: HandlerContext) => {
   seen.started += 1;
-  seen.timeoutMs = timeoutMs();
+  seen.timeoutMs = Math.max(seen.timeoutMs, timeoutMs() ?? Number.POSITIVE_INFINITY);
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   seen.aborted += 1;
 };
@@ -48,7 +46,7 @@ async function start(limits: Partial<Limits>): Promise<RpcGateway> {
   return started;
 }
 beforeEach(async () => {
-  Object.assign(seen, { started: 0, aborted: 0, timeoutMs: undefined });
+  Object.assign(seen, UNSEEN);
   for (const level of ['info', 'warn'] as const) vi.spyOn(log, level).mockImplementation(() => undefined);
   gateway = await start({ heartbeatMs: 100 });
 });
@@ -98,23 +96,6 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
     await vi.waitFor(() => expect(codes('call answered')).toContain('canceled'));
   });
 
-  it('a deadline ends call and stream, on both sides', async () => {
-    const call = await outcomeOf(backups().pinBackup({ id: BACKUP }, { ...as('admin'), timeoutMs: 1_000 }));
-    expect(call).toMatchObject({ code: 'DeadlineExceeded' });
-    await vi.waitFor(() => expect(seen).toMatchObject({ started: 1, aborted: 1 }));
-    expect(seen.timeoutMs).toBeLessThanOrEqual(1_000);
-    const stream = await outcomeOf(backups().watchBackup({ id: BACKUP }, { ...as('viewer'), timeoutMs: 1_000 }));
-    expect(stream).toMatchObject({ code: 'DeadlineExceeded' });
-    await vi.waitFor(() => expect(seen).toMatchObject({ started: 2, aborted: 2 }));
-    expect(seen.timeoutMs).toBeLessThanOrEqual(1_000);
-  });
-
-  it('a longer deadline than the gateway’s is fine, and the gateway’s holds', async () => {
-    const call = await outcomeOf(backups().pinBackup({ id: BACKUP }, { ...as('admin'), timeoutMs: 3_600_000 }));
-    expect(call).toMatchObject({ code: 'Unavailable', reason: 'tidemark/unavailable', retryMs: 1_000 });
-    expect(seen.timeoutMs).toBeLessThanOrEqual(CALL_TIMEOUT_MS);
-  });
-
   it.each([
     ['taken away', { admin: { role: 'admin', clusters: ['*'] } }, 'Unauthenticated'],
     ['given other clusters', { viewer: { role: 'viewer', clusters: ['another'] } }, 'NotFound'],
@@ -123,18 +104,6 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
     await vi.waitFor(() => expect(seen.started).toBe(1));
     await gateway.writeTokens(tokens);
     expect(await stream).toMatchObject({ code });
-    await vi.waitFor(() => expect(seen.aborted).toBe(1));
-  });
-
-  it('a stream ends when its token expires, and not before', async () => {
-    const expires = Date.now() + 2_000;
-    await gateway.writeTokens({
-      viewer: { role: 'viewer', clusters: ['*'], expiresAt: new Date(expires).toISOString() },
-    });
-    const stream = outcomeOf(backups().watchBackup({ id: BACKUP }, as('viewer')));
-    await vi.waitFor(() => expect(seen.started).toBe(1));
-    expect(await stream).toMatchObject({ code: 'Unauthenticated', reason: 'tidemark/token_expired' });
-    expect(Date.now()).toBeGreaterThanOrEqual(expires);
     await vi.waitFor(() => expect(seen.aborted).toBe(1));
   });
 
@@ -167,6 +136,52 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
     await vi.waitFor(() => expect(seen.aborted).toBe(1));
     gateway.app.server.closeIdleConnections();
     await stopped;
+  });
+});
+
+/** Those that take their time are asked for over all protocols at once. */
+describe('over every protocol', () => {
+  const everywhere = <T>(ask: (backups: Client<typeof BackupService>) => Promise<T>) =>
+    Promise.all(
+      PROTOCOLS.map(async (protocol) => [protocol, await ask(gateway.client(BackupService, protocol))] as const),
+    );
+  const all = PROTOCOLS.length;
+
+  it('a deadline ends call and stream, on both sides', async () => {
+    const within = (token: string) => ({ ...as(token), timeoutMs: 1_000 });
+    const calls = await everywhere((backups) => outcomeOf(backups.pinBackup({ id: BACKUP }, within('admin'))));
+    for (const [protocol, call] of calls) expect(call, protocol).toMatchObject({ code: 'DeadlineExceeded' });
+    await vi.waitFor(() => expect(seen).toMatchObject({ started: all, aborted: all }));
+    expect(seen.timeoutMs).toBeLessThanOrEqual(1_000);
+    const streams = await everywhere((backups) => outcomeOf(backups.watchBackup({ id: BACKUP }, within('viewer'))));
+    for (const [protocol, stream] of streams) expect(stream, protocol).toMatchObject({ code: 'DeadlineExceeded' });
+    await vi.waitFor(() => expect(seen).toMatchObject({ started: 2 * all, aborted: 2 * all }));
+    expect(seen.timeoutMs).toBeLessThanOrEqual(1_000);
+  });
+
+  it('a longer deadline than the gateway’s is fine, and the gateway’s holds', async () => {
+    const options = { ...as('admin'), timeoutMs: 3_600_000 };
+    const calls = await everywhere((backups) => outcomeOf(backups.pinBackup({ id: BACKUP }, options)));
+    for (const [protocol, call] of calls)
+      expect(call, protocol).toMatchObject({ code: 'Unavailable', reason: 'tidemark/unavailable', retryMs: 1_000 });
+    expect(seen.timeoutMs).toBeLessThanOrEqual(CALL_TIMEOUT_MS);
+  });
+
+  it('a stream ends when its token expires, and not before', async () => {
+    const expires = Date.now() + 2_000;
+    await gateway.writeTokens({
+      viewer: { role: 'viewer', clusters: ['*'], expiresAt: new Date(expires).toISOString() },
+    });
+    const streams = everywhere(async (backups) => {
+      const outcome = await outcomeOf(backups.watchBackup({ id: BACKUP }, as('viewer')));
+      return { outcome, at: Date.now() };
+    });
+    await vi.waitFor(() => expect(seen.started).toBe(all));
+    for (const [protocol, { outcome, at }] of await streams) {
+      expect(outcome, protocol).toMatchObject({ code: 'Unauthenticated', reason: 'tidemark/token_expired' });
+      expect(at, protocol).toBeGreaterThanOrEqual(expires);
+    }
+    await vi.waitFor(() => expect(seen.aborted).toBe(all));
   });
 });
 
