@@ -1,18 +1,19 @@
 import { connect } from 'node:net';
 import { AppError } from '@tidemark/errors/app-error';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { accessLog, auditLog, log } from './logger.ts';
 import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER, RESTORE } from './testing/programmable-backends.ts';
 import { startTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
 let gateway: TestGateway;
-beforeEach(async () => {
+beforeAll(async () => {
   gateway = await startTestGateway();
 });
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await gateway[Symbol.asyncDispose]();
+  gateway.reset();
 });
+afterAll(() => gateway?.[Symbol.asyncDispose]());
 
 const STRATEGY = { strategy: { backupDate: 'Monday' } };
 const of = (line: object) => ({

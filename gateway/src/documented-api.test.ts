@@ -5,18 +5,19 @@
 import { buffer } from 'node:stream/consumers';
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { AppError } from '@tidemark/errors/app-error';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { askAt, badFields, expectFailure, type Sent, sendTo } from './testing/http-client.ts';
 import { BACKUP, CLUSTER, OTHER_BACKUP, OTHER_CLUSTER, sampleBackup } from './testing/programmable-backends.ts';
 import { startTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
 let gateway: TestGateway;
 let port: number;
-beforeEach(async () => {
+beforeAll(async () => {
   gateway = await startTestGateway();
   port = await gateway.listen();
 });
-afterEach(() => gateway[Symbol.asyncDispose]());
+afterEach(() => gateway.reset());
+afterAll(() => gateway?.[Symbol.asyncDispose]());
 
 const ask = (method: string, path: string, sent?: Sent) => askAt(port, method, path, sent);
 const STRATEGY = `/clusters/${CLUSTER}/strategy`;

@@ -2,19 +2,20 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { AppError } from '@tidemark/errors/app-error';
 import { renderMetrics } from '@tidemark/service-kit/metrics';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { accessLog, auditLog, log } from './logger.ts';
 import { BACKUP, CLUSTER, OTHER_CLUSTER } from './testing/programmable-backends.ts';
 import { expectFailure, startTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
 let gateway: TestGateway;
-beforeEach(async () => {
+beforeAll(async () => {
   gateway = await startTestGateway();
 });
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await gateway[Symbol.asyncDispose]();
+  gateway.reset();
 });
+afterAll(() => gateway?.[Symbol.asyncDispose]());
 
 it('C4: deleting an active or an unknown backup is an error, not 200', async () => {
   expectFailure(await gateway.ask('DELETE', '/backups/unknown'), 404, 20610);

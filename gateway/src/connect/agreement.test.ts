@@ -12,7 +12,7 @@ import { ERRORS, type ErrorCode } from '@tidemark/errors/codes';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { log } from '../logger.ts';
 import { toLegacyRecord } from '../rest/legacy-record.ts';
 import { toLegacyStrategy } from '../rest/strategy-view.ts';
@@ -21,14 +21,17 @@ import { as, outcomeOf, PROTOCOLS, type RpcGateway, startRpcGateway } from '../t
 import { OWN, SAMPLES, type ServedSample } from '../testing/rpc-samples.ts';
 
 let gateway: RpcGateway;
-beforeEach(async () => {
-  for (const level of ['info', 'warn', 'error'] as const) vi.spyOn(log, level).mockImplementation(() => undefined);
+beforeAll(async () => {
   gateway = await startRpcGateway();
 });
-afterEach(async () => {
-  await gateway[Symbol.asyncDispose]();
+beforeEach(() => {
+  for (const level of ['info', 'warn', 'error'] as const) vi.spyOn(log, level).mockImplementation(() => undefined);
+});
+afterEach(() => {
+  gateway.reset();
   vi.restoreAllMocks();
 });
+afterAll(() => gateway?.[Symbol.asyncDispose]());
 
 /** What reached the services: the last request of the method, without the key that each start is given. */
 const reached = ({ service, method }: ServedSample) => {
@@ -214,10 +217,11 @@ it('a backup of a rule is started with what the rule has, as by REST’s run', a
 describe('an error of a service', () => {
   // Any error of any call, also those that the document of REST does not promise of this one.
   let gateway: RpcGateway;
-  beforeEach(async () => {
+  beforeAll(async () => {
     gateway = await startRpcGateway({ anyAnswer: true });
   });
-  afterEach(() => gateway[Symbol.asyncDispose]());
+  afterEach(() => gateway.reset());
+  afterAll(() => gateway?.[Symbol.asyncDispose]());
 
   /** Those that services throw; the others are of HTTP. */
   const CODES = (Object.keys(ERRORS) as ErrorCode[]).filter(

@@ -7,16 +7,17 @@ import {
   DeletionSchema,
   DeletionState,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BACKUP, CLUSTER, OTHER_CLUSTER, sampleBackup } from '../testing/programmable-backends.ts';
 import { startStopwatch } from '../testing/stopwatch.ts';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
 let gateway: TestGateway;
-beforeEach(async () => {
+beforeAll(async () => {
   gateway = await startTestGateway();
 });
-afterEach(() => gateway[Symbol.asyncDispose]());
+afterEach(() => gateway.reset());
+afterAll(() => gateway?.[Symbol.asyncDispose]());
 
 describe('starting a backup', () => {
   it('answers with the id under both names, as a request of a person', async () => {

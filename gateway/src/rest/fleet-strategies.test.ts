@@ -1,16 +1,17 @@
 import { AppError } from '@tidemark/errors/app-error';
 import { WindowEnd } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
 const PROD = '/strategies/all-prod';
 
 describe('a strategy for labels', () => {
   let gateway: TestGateway;
-  beforeEach(async () => {
+  beforeAll(async () => {
     gateway = await startTestGateway();
   });
-  afterEach(() => gateway[Symbol.asyncDispose]());
+  afterEach(() => gateway.reset());
+  afterAll(() => gateway?.[Symbol.asyncDispose]());
 
   it('is shown with whom it reaches and whether all of them have it', async () => {
     const shown = {

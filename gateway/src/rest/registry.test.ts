@@ -3,16 +3,17 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { AppError } from '@tidemark/errors/app-error';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { OccurrenceState } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { CLUSTER } from '../testing/programmable-backends.ts';
 import { as, PROTOCOLS, startRpcGateway } from '../testing/rpc-clients.ts';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
 let gateway: TestGateway;
-beforeEach(async () => {
+beforeAll(async () => {
   gateway = await startTestGateway();
 });
-afterEach(() => gateway[Symbol.asyncDispose]());
+afterEach(() => gateway.reset());
+afterAll(() => gateway?.[Symbol.asyncDispose]());
 
 it('registers a cluster with all that the API tells of it, and shows it so', async () => {
   const cluster = {

@@ -1,13 +1,14 @@
 /** How the backup of a restore is named over REST. */
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { BACKUP, CLUSTER, RESTORE } from '../testing/programmable-backends.ts';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
 let gateway: TestGateway;
-beforeEach(async () => {
+beforeAll(async () => {
   gateway = await startTestGateway();
 });
-afterEach(() => gateway[Symbol.asyncDispose]());
+afterEach(() => gateway.reset());
+afterAll(() => gateway?.[Symbol.asyncDispose]());
 
 const PATHS = ['/restores/plan', '/restores', '/clusters/restore'];
 const wish = { backupId: BACKUP, targetClusterId: CLUSTER, planHash: 'p', confirm: CLUSTER };

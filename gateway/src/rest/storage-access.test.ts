@@ -4,7 +4,7 @@ import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/r
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
 import { StrategyService } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CLUSTER, programmableBackends, sampleFleetStrategy } from '../testing/programmable-backends.ts';
+import { CLUSTER, sampleFleetStrategy } from '../testing/programmable-backends.ts';
 import { as, outcomeOf, PROTOCOLS, type RpcGateway, startRpcGateway } from '../testing/rpc-clients.ts';
 import { badFields, expectFailure } from '../testing/test-gateway.ts';
 
@@ -14,8 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway[Symbol.asyncDispose]());
 beforeEach(() => {
-  Object.assign(gateway.answers, programmableBackends().answers);
-  gateway.calls.length = 0;
+  gateway.reset();
 });
 
 const methods = () => gateway.calls.map(({ method }) => method);

@@ -2,7 +2,7 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { VerificationLevel } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { WindowEnd } from '@tidemark/protocol/connect/tidemark/strategy/v1/strategy_service';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CLUSTER } from '../testing/programmable-backends.ts';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
@@ -10,10 +10,11 @@ const PATH = `/clusters/${CLUSTER}/strategy`;
 
 describe('the strategy of a cluster', () => {
   let gateway: TestGateway;
-  beforeEach(async () => {
+  beforeAll(async () => {
     gateway = await startTestGateway();
   });
-  afterEach(() => gateway[Symbol.asyncDispose]());
+  afterEach(() => gateway.reset());
+  afterAll(() => gateway?.[Symbol.asyncDispose]());
 
   it('is answered as documented when none was saved', async () => {
     const { status, body } = await gateway.ask('GET', PATH, { token: 'viewer' });

@@ -1,6 +1,6 @@
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { BackupMode, BackupOrigin } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BACKUP, CLUSTER } from '../testing/programmable-backends.ts';
 import { badFields, expectFailure, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
@@ -9,8 +9,10 @@ const NIGHTLY = `${RULES}/nightly`;
 
 describe('the rules of a cluster', () => {
   let gateway: TestGateway;
-  beforeEach(async () => {
+  beforeAll(async () => {
     gateway = await startTestGateway();
+  });
+  beforeEach(() => {
     gateway.answers.getStrategy = async ({ clusterId, rule }) => {
       if (clusterId !== CLUSTER) throw new AppError('cluster_not_found', `There is no cluster ${clusterId}.`);
       return {
@@ -25,7 +27,8 @@ describe('the rules of a cluster', () => {
       };
     };
   });
-  afterEach(() => gateway[Symbol.asyncDispose]());
+  afterEach(() => gateway.reset());
+  afterAll(() => gateway?.[Symbol.asyncDispose]());
   const methods = () => gateway.calls.map(({ method }) => method);
 
   it('are listed, all of them', async () => {

@@ -94,6 +94,8 @@ export interface ProgrammableBackends {
   readonly sight: { honored: boolean };
   /** The last call of a method. */
   received(method: keyof Answers): ReceivedCall;
+  /** Answers as at the start, and knows of no call any more. */
+  reset(): void;
 }
 
 /** What a service of ours answers for an error, with its details. */
@@ -184,6 +186,11 @@ export function programmableBackends(): ProgrammableBackends {
       const call = calls.findLast((one) => one.method === method);
       if (!call) throw new Error(`${method} was not called`);
       return call;
+    },
+    reset() {
+      Object.assign(answers, emptyAnswers(), knownAnswers());
+      calls.length = 0;
+      sight.honored = false;
     },
   };
 }

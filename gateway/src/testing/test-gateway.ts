@@ -118,6 +118,10 @@ export async function startTestGateway({
   const send = app.inject.bind(app);
   return {
     ...fakes,
+    reset() {
+      fakes.reset();
+      wrong.throwAny();
+    },
     app,
     edge,
     authenticator,
