@@ -36,7 +36,7 @@ test('the private database is back by itself, with all that it had taken, when a
   using folder = await claimDataFolder(join(disk, 'data'));
   await using database = await findMongodb({ dataDir: folder.path, say: () => undefined, signal: stop.signal });
   await database.start();
-  const watching = watchServer(database, { say: (line) => said.push(line), signal: stop.signal });
+  const watching = watchServer(database, { say: (line) => said.push(line), signal: stop.signal, everyMs: 200 });
   await using client = new MongoClient(database.url, { serverSelectionTimeoutMS: 2_000, socketTimeoutMS: 5_000 });
   const records = client.db('tidemark').collection('backups');
   let taken = 0;
