@@ -148,7 +148,7 @@ describe('a backup', () => {
   it('estimates how far it is from what it has written, where br says nothing of it for two minutes', async () => {
     const clusterId = await tidemark.cluster('estimate');
     await tidemark.untilState(await tidemark.start(clusterId), 'Succeeded');
-    tidemark.demo({ seconds: 12, progressIntervalSeconds: 120 }, clusterId);
+    tidemark.demo({ seconds: 9, progressIntervalSeconds: 120 }, clusterId);
     const id = await tidemark.start(clusterId);
     const { estimate, progress } = await tidemark.until(id, (record) => record.estimate !== undefined);
     expect(estimate?.writtenBytes).toBeGreaterThan(0);
