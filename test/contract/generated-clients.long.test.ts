@@ -23,7 +23,7 @@ const OK = { stdout: 'six calls are fine\n', stderr: '' };
 
 let tidemark: Tidemark;
 beforeAll(async () => {
-  tidemark = await startTidemark();
+  tidemark = await startTidemark({ copies: { 'executor-worker': 2 } });
   // Long enough to be canceled.
   tidemark.demo({ seconds: 30, progressIntervalSeconds: 0.1 });
 });

@@ -13,7 +13,7 @@ describe('a br that does not succeed', () => {
     const old = join(folder, 'old-br');
     writeFileSync(old, `#!/bin/sh\nDEMO_BR_VERSION=v6.5.0 exec "${DEMO_BR}" "$@"\n`);
     chmodSync(old, 0o755);
-    tidemark = await startTidemark({ br: [DEMO_BR, old] });
+    tidemark = await startTidemark({ br: [DEMO_BR, old], copies: { 'executor-worker': 2 } });
   }, 120_000);
   afterAll(async () => {
     await tidemark?.[Symbol.asyncDispose]();

@@ -64,7 +64,11 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
   let late: string;
   let scratch: string;
   beforeAll(async () => {
-    tidemark = await startTidemark({ console: true, env: { gateway: { TIDEMARK_RATE_BURST: '1000' } } });
+    tidemark = await startTidemark({
+      console: true,
+      copies: { 'executor-worker': 2 },
+      env: { gateway: { TIDEMARK_RATE_BURST: '1000' } },
+    });
     const signal = AbortSignal.timeout(60_000);
     source = await tidemark.cluster('orders', { name: 'Orders', pd: ['10.1.0.1:2379'], labels: { env: 'prod' } });
     target = await tidemark.cluster('orders-dr', { pd: ['10.1.0.2:2379'], labels: { env: 'dr' } });
@@ -588,7 +592,11 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
 
 describe.skipIf(typeof found === 'string')('a fleet', () => {
   it('of the demo is drawn for the manual', async () => {
-    await using tidemark = await startTidemark({ console: true, env: { all: { TIDEMARK_SLOTS: '4' } } });
+    await using tidemark = await startTidemark({
+      console: true,
+      copies: { 'executor-worker': 2 },
+      env: { all: { TIDEMARK_SLOTS: '4' } },
+    });
     await registerDemoFleet(tidemark.stack, tidemark.stack.storage, AbortSignal.timeout(300_000));
     const failed = () => tidemark.call<{ backupRecords: { id: string }[] }>('GET', '/backups?state=Failed');
     await expect

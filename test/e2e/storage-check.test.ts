@@ -17,7 +17,7 @@ const SECONDS = { timeout: 30_000, interval: 100 };
 describe('a check of a storage', () => {
   let tidemark: Tidemark;
   beforeAll(async () => {
-    tidemark = await startTidemark();
+    tidemark = await startTidemark({ copies: { 'executor-worker': 2 } });
     // A check asks the workers that backup-service knows of by then.
     const { operations } = tidemark.stack.process('backup-service');
     const workers = /^tidemark_pool_workers\{pool="default"\} 2$/m;

@@ -37,6 +37,7 @@ beforeAll(async () => {
   writeFileSync(script, JSON.stringify({ seconds: 0.5, regions: 4, progressIntervalSeconds: 0.1, lockTtlSeconds: 1 }));
   tidemark = stack.use(
     await startTidemark({
+      copies: { 'executor-worker': 2 },
       env: {
         'executor-worker': {
           DEMO_BR_SCRIPT: script,

@@ -158,7 +158,7 @@ export interface Tidemark extends AsyncDisposable {
   logs(process?: string): Record<string, unknown>[];
 }
 
-/** Starts one; `options.env.all` overrides the short times. */
+/** Starts one, with one worker unless told; `options.env.all` overrides the short times. */
 export async function startTidemark(options: StackOptions & { readonly ownServers?: boolean } = {}): Promise<Tidemark> {
   const name = `test-${Math.random().toString(36).slice(2, 10)}`;
   const { ownServers = false, ...rest } = options;
@@ -168,6 +168,7 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
     ...(ownServers ? {} : { amqpUrl: inject('amqpUrl'), mongodbUrl: inject('mongodbUrl') }),
     restart: false,
     ...rest,
+    copies: { 'executor-worker': 1, ...rest.copies },
     env: {
       ...rest.env,
       all: {

@@ -4,7 +4,7 @@ import { EVERY_DAY, inMinutes, startTidemark, type Tidemark } from './tidemark.t
 describe('a window that closes while its backup runs', () => {
   let tidemark: Tidemark;
   beforeAll(async () => {
-    tidemark = await startTidemark();
+    tidemark = await startTidemark({ copies: { 'executor-worker': 2 } });
   }, 120_000);
   afterAll(() => tidemark?.[Symbol.asyncDispose]());
 
