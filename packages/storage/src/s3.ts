@@ -2,8 +2,6 @@
  * Files in a bucket of Amazon S3, or of a store that speaks like it, each with habits of its own (docs/storages.md).
  */
 import { createHash } from 'node:crypto';
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import type { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
@@ -22,18 +20,9 @@ import {
   type ListObjectsV2CommandOutput,
   type ObjectCannedACL,
   PutObjectCommand,
-  S3Client,
-  type S3ClientConfig,
   type ServerSideEncryption,
   type StorageClass,
 } from '@aws-sdk/client-s3';
-import {
-  fromHttp,
-  fromIni,
-  fromNodeProviderChain,
-  fromTemporaryCredentials,
-  fromTokenFile,
-} from '@aws-sdk/credential-providers';
 import type { S3Location } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { Env } from '@tidemark/service-kit/env';
 import { type Content, collect, handOver, readWithin } from './bounded-read.ts';
@@ -49,12 +38,11 @@ import {
   removeEach,
   watchPages,
 } from './requests.ts';
+import { createS3Client } from './s3-client.ts';
+import { codeOf, explain, isAbsent, isRefused, statusOf } from './s3-errors.ts';
 import type { RemovalFailure, StorageFiles } from './storage-files.ts';
 
-/** BR does not speak to these with the bucket in the path (br-contract 2.3). */
-const VIRTUAL_HOST_PROVIDERS = ['alibaba', 'netease'];
 const KEYS_AT_ONCE = 1_000;
-const CONNECT_MS = 5_000;
 
 /** For how long a bucket that takes no deletion of many keys is not asked for one again. */
 const NO_BULK_MS = 3_600_000;
@@ -64,8 +52,6 @@ const withoutBulk = new Map<string, number>();
 /** Errors that belong to one key, where keys are deleted one by one. */
 const OF_ONE_KEY = [403, 409, 412];
 
-const codeOf = (error: unknown) => (error instanceof Error ? error.name : '');
-
 /** Opens a bucket; whether it is there shows with the first request. */
 export async function openS3Files(
   location: S3Location,
@@ -74,7 +60,7 @@ export async function openS3Files(
   env: Env,
 ): Promise<StorageFiles> {
   const { bucket } = location;
-  const client = createClient(location, credentials, answerMs, env);
+  const client = createS3Client(location, credentials, answerMs, env);
   const base = prefixOf(location.prefix);
   const title = `the bucket ${bucket}`;
   const request = createRequests({
@@ -299,154 +285,6 @@ function nextPage(page: ListedPage, title: string): NextPage | undefined {
   const next = ('NextMarker' in page && page.NextMarker) || last;
   if (next === '') throw cannotBeListed(title, 'it answers that there is more, but not how to go on');
   return { version: 1, next };
-}
-
-function statusOf(error: unknown): number | undefined {
-  const { $metadata, $response } = error as {
-    $metadata?: { httpStatusCode?: number };
-    // What the answer of a store was that could not be read as one of S3.
-    $response?: { statusCode?: number };
-  };
-  return $metadata?.httpStatusCode ?? $response?.statusCode;
-}
-
-/** Not the bucket, which has the same status. */
-function isAbsent(error: unknown): boolean {
-  return statusOf(error) === 404 && codeOf(error) !== 'NoSuchBucket';
-}
-
-/** A request that a store does not take, now or later; 408 and 429 are trouble that passes. */
-function isRefused(error: unknown): boolean {
-  const status = statusOf(error) ?? 0;
-  return status === 501 || (status >= 400 && status < 500 && status !== 408 && status !== 429);
-}
-
-function createClient(location: S3Location, credentials: Credentials, answerMs: number, env: Env): S3Client {
-  const region = location.region || 'us-east-1';
-  const config: S3ClientConfig = {
-    region,
-    ...(location.endpoint && { endpoint: location.endpoint }),
-    forcePathStyle: !VIRTUAL_HOST_PROVIDERS.includes(location.provider) && (location.forcePathStyle ?? true),
-    // Many stores that speak like S3 do not know the newer checksums.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: {
-      connectionTimeout: CONNECT_MS,
-      requestTimeout: answerMs,
-      throwOnRequestTimeout: true,
-      httpAgent: new HttpAgent({ keepAlive: true, proxyEnv: env }),
-      httpsAgent: new HttpsAgent({ keepAlive: true, proxyEnv: env }),
-    },
-    credentials: provideCredentials(location, region, credentials),
-  };
-  const client = new S3Client(config);
-  // The same stores want this one, which the library has left behind, for deletions.
-  client.middlewareStack.add(
-    (next, { commandName }) =>
-      (args) => {
-        const { request } = args as { request?: { headers: Record<string, string>; body?: unknown } };
-        if (commandName === 'DeleteObjectsCommand' && typeof request?.body === 'string') {
-          for (const name of Object.keys(request.headers))
-            if (/^x-amz-(sdk-)?checksum-/i.test(name)) delete request.headers[name];
-          request.headers['content-md5'] = createHash('md5').update(request.body).digest('base64');
-        }
-        return next(args);
-      },
-    { step: 'build', priority: 'low', name: 'contentMd5' },
-  );
-  return client;
-}
-
-/** What the variables name, without looking at those of this process; its own chain where they name nothing. */
-function provideCredentials(location: S3Location, region: string, credentials: Credentials) {
-  const own = provideOwn(credentials);
-  if (!location.roleArn) return own;
-  // Stores other than Amazon give roles away where they keep files.
-  const elsewhere = location.endpoint !== '' && !/\.amazonaws\.com(\.cn)?(:\d+)?\/?$/.test(location.endpoint);
-  return fromTemporaryCredentials({
-    masterCredentials: own,
-    params: {
-      RoleArn: location.roleArn,
-      RoleSessionName: 'tidemark',
-      ...(location.externalId && { ExternalId: location.externalId }),
-    },
-    clientConfig: { region, ...(elsewhere && { endpoint: location.endpoint }) },
-  });
-}
-
-function provideOwn(credentials: Credentials) {
-  const {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_SESSION_TOKEN: sessionToken,
-    AWS_WEB_IDENTITY_TOKEN_FILE: webIdentityTokenFile,
-    AWS_ROLE_ARN: roleArn,
-    AWS_ROLE_SESSION_NAME: roleSessionName,
-    AWS_PROFILE: profile,
-    AWS_SHARED_CREDENTIALS_FILE: filepath,
-    AWS_CONFIG_FILE: configFilepath,
-    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: awsContainerCredentialsRelativeUri,
-    AWS_CONTAINER_CREDENTIALS_FULL_URI: awsContainerCredentialsFullUri,
-    AWS_CONTAINER_AUTHORIZATION_TOKEN: awsContainerAuthorizationToken,
-    AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: awsContainerAuthorizationTokenFile,
-  } = credentials;
-  if (accessKeyId && secretAccessKey)
-    return async () => ({ accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) });
-  if (webIdentityTokenFile && roleArn)
-    return fromTokenFile({ webIdentityTokenFile, roleArn, ...(roleSessionName && { roleSessionName }) });
-  if (profile || filepath || configFilepath)
-    return fromIni({
-      ...(profile && { profile }),
-      ...(filepath && { filepath }),
-      ...(configFilepath && { configFilepath }),
-    });
-  if (awsContainerCredentialsRelativeUri || awsContainerCredentialsFullUri) {
-    return fromHttp({
-      ...(awsContainerCredentialsRelativeUri && { awsContainerCredentialsRelativeUri }),
-      ...(awsContainerCredentialsFullUri && { awsContainerCredentialsFullUri }),
-      ...(awsContainerAuthorizationToken && { awsContainerAuthorizationToken }),
-      ...(awsContainerAuthorizationTokenFile && { awsContainerAuthorizationTokenFile }),
-    });
-  }
-  return fromNodeProviderChain();
-}
-
-function explain(error: unknown, { bucket, region, endpoint, roleArn, storageClass }: S3Location): string | undefined {
-  const code = codeOf(error);
-  const place = endpoint === '' ? 'Amazon S3' : endpoint;
-  const status = statusOf(error);
-  switch (code) {
-    case 'NoSuchBucket':
-      return `The bucket ${bucket} is not there (${place}): make it, or correct the storage.`;
-    case 'CredentialsProviderError':
-    case 'TokenProviderError':
-      return `This worker has no credentials for the bucket ${bucket}: give it keys or a role, or name their source in the storage.`;
-    case 'InvalidAccessKeyId':
-    case 'InvalidClientTokenId':
-    case 'SignatureDoesNotMatch':
-    case 'InvalidToken':
-    case 'ExpiredToken':
-    case 'UnrecognizedClientException':
-      return `${place} refuses the credentials for the bucket ${bucket} (${code}): correct them where the storage says that they are.`;
-    case 'PermanentRedirect':
-    case 'AuthorizationHeaderMalformed':
-    case 'IllegalLocationConstraintException':
-      return `The bucket ${bucket} is not in the region "${region || 'us-east-1'}" (${code}): correct the region of the storage.`;
-    case 'RequestTimeTooSkewed':
-      return `The clock of this worker is wrong, so ${place} refuses its requests: set it.`;
-    case 'InvalidStorageClass':
-      return `${place} knows no storage class "${storageClass}" for the bucket ${bucket}: correct the storage.`;
-    case 'InvalidObjectState':
-      return `Files of the storage class "${storageClass}" cannot be read in the bucket ${bucket} before they were restored from the archive: a backup could not be verified; name another class in the storage.`;
-    case 'InvalidBucketName':
-      return `"${bucket}" is no name of a bucket: correct the storage.`;
-  }
-  if (code === 'AccessDenied' || status === 401 || status === 403) {
-    const role = roleArn === '' ? '' : ` with the role ${roleArn}`;
-    return `Access to the bucket ${bucket}${role} is denied (${code}): allow it s3:ListBucket, GetObject, PutObject, DeleteObject and AbortMultipartUpload.`;
-  }
-  if (status === 301) return `The bucket ${bucket} is in another region: correct the region of the storage.`;
-  return undefined;
 }
 
 function describeVersions(
