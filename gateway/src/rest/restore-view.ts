@@ -16,7 +16,8 @@ import {
 import { purposeOf } from './cluster-purpose.ts';
 import { timeOf } from './legacy-states.ts';
 import type { PointView } from './operations/recovery-points.ts';
-import type { PlanView, RestoreView } from './operations/restores.ts';
+import type { RestoreView } from './operations/restore-record.ts';
+import type { PlanView } from './operations/restore-starts.ts';
 import { levelOf } from './verification-level.ts';
 
 export const STATES = {

@@ -9,6 +9,7 @@ import { BEAT, EVENT_STREAM, eventsOf, type ServerSentEvent } from './events.ts'
 import { CREATE_FAILED, QUERY_FAILED } from './failure-numbers.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { listRecoveryPoints } from './operations/recovery-points.ts';
+import { planRestore, restoreCluster, startRestore } from './operations/restore-starts.ts';
 import * as operations from './operations/restores.ts';
 import { STATES, toPlanView, toPointView, toRestoreView } from './restore-view.ts';
 import { type ReadOf, route, type Shown } from './route.ts';
@@ -20,7 +21,7 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
   route(app, dependencies, {
     method: 'POST',
     path: '/restores/plan',
-    operation: operations.planRestore,
+    operation: planRestore,
     failureNumber: QUERY_FAILED,
     toRequest(read) {
       refuseUnknown(read.request.body);
@@ -31,7 +32,7 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
   route(app, dependencies, {
     method: 'POST',
     path: '/restores',
-    operation: operations.startRestore,
+    operation: startRestore,
     failureNumber: CREATE_FAILED,
     toRequest(read) {
       refuseUnknown(read.request.body);
@@ -46,7 +47,7 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
   route(app, dependencies, {
     method: 'POST',
     path: '/clusters/restore',
-    operation: operations.restoreCluster,
+    operation: restoreCluster,
     failureNumber: QUERY_FAILED,
     toRequest(read) {
       requireTarget(read.request.body);
@@ -186,7 +187,7 @@ function requireTarget(body: unknown): void {
   );
 }
 
-function startOf(read: ReadOf<typeof operations.startRestore>) {
+function startOf(read: ReadOf<typeof startRestore>) {
   const wish = wishOf(read);
   const { planHash = '', confirm = '', acknowledge = [] } = read.body;
   return { ...wish, planHash, confirm, acknowledge, key: idempotencyKey(read.request) };
@@ -202,10 +203,10 @@ function refuseNotTaken(body: unknown): void {
 
 /** A misspelt filter would restore the whole. The client that TiUniManager documents sends more, which is passed over. */
 function refuseUnknown(body: unknown): void {
-  const known = [...Object.keys(operations.startRestore.body.shape), ...Object.keys(NOT_TAKEN)];
+  const known = [...Object.keys(startRestore.body.shape), ...Object.keys(NOT_TAKEN)];
   const unknown = Object.entries(bodyObject(body)).filter(([field, value]) => !known.includes(field) && isGiven(value));
   if (unknown.length === 0) return;
-  const description = `is not known: a restore has ${Object.keys(operations.startRestore.body.shape).join(', ')}`;
+  const description = `is not known: a restore has ${Object.keys(startRestore.body.shape).join(', ')}`;
   throw invalidArgument(
     unknown.slice(0, MAX_VIOLATIONS).map(([field]) => ({ field: field.slice(0, MAX_QUOTED_NAME), description })),
   );
@@ -217,7 +218,7 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '' && value !== false && !isEmptyList;
 }
 
-function wishOf(read: ReadOf<typeof operations.planRestore>) {
+function wishOf(read: ReadOf<typeof planRestore>) {
   refuseNotTaken(read.request.body);
   const { body } = read;
   const { backupId, targetClusterId, rateLimit = 0, placementPolicies = '', brOptions = {} } = body;

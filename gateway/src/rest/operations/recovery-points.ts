@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Operation } from '../operation.ts';
 import { leftOutOrFrom1 } from '../validate.ts';
 import { counted, GoesOn, OfCluster, time } from './common.ts';
-import { SOURCE } from './restores.ts';
+import { SOURCE } from './restore-record.ts';
 
 const PointsQuery = z.object({
   pageSize: leftOutOrFrom1(MAX_PAGE_SIZE).describe(
