@@ -1,10 +1,12 @@
 /** Receivers as real servers: what they get, and what becomes of those that do not behave. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { createServer as createTcpServer } from 'node:net';
-import { SMTPServer } from 'smtp-server';
+import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import { testAuthority } from '@tidemark/service-kit/testing/certificates';
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { Webhook } from 'standardwebhooks';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toNetwork } from './addresses.ts';
 import { newEvent } from './decide/event.ts';
 import type { Receiver } from './decide/receiver.ts';
@@ -186,6 +188,34 @@ describe('a webhook', () => {
     const short = `whsec_${Buffer.from('hunter2').toString('base64')}`;
     expect(await troubleOf({}, { env: { OPS_WEBHOOK_SECRET: short } })).toContain('is none of Standard Webhooks');
     expect(got).toEqual([]);
+  });
+});
+
+describe('a certificate that nobody vouches for', () => {
+  const unknown = testAuthority().then((authority) => authority.sign({ names: ['localhost'] }));
+  const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port;
+
+  it('ends a webhook before anything is sent', async () => {
+    await using server = createHttpsServer(await unknown, () => got.push({ headers: {}, body: '', path: 'https' }));
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    expect(await troubleOf({ url: `https://localhost:${portOf(server)}/` })).toMatch(
+      /^Its certificate was not accepted/,
+    );
+    expect(got).toEqual([]);
+  });
+
+  it.each(['tls', 'starttls'] as const)('ends a mail before login and text: %s', async (security) => {
+    const onAuth = vi.fn<NonNullable<SMTPServerOptions['onAuth']>>((_, __, done) => done(null, { user: 'x' }));
+    const smtp = new SMTPServer({ ...(await unknown), secure: security === 'tls', authOptional: true, onAuth });
+    smtp.on('error', () => undefined);
+    const server = await new Promise<TcpServer>((listening) => {
+      const made: TcpServer = smtp.listen(0, '127.0.0.1', () => listening(made));
+    });
+    const mail = { host: 'localhost', port: portOf(server), security, from: 'a@example.com', to: ['b@example.com'] };
+    const env = { OPS_SMTP_USER: 'tidemark', OPS_SMTP_PASSWORD: PASSWORD };
+    expect(await troubleOf({ kind: 'mail', url: '', mail }, { env })).toContain('certificate was not accepted');
+    expect(onAuth).not.toHaveBeenCalled();
+    await new Promise<void>((closed) => smtp.close(() => closed()));
   });
 });
 

@@ -154,7 +154,8 @@ const KINDS: Readonly<Record<string, string>> = {
   EENVELOPE: 'The mail server refused the sender or all of the addresses.',
   EMESSAGE: 'The mail server refused the mail.',
   ETLS: 'The mail server offers no STARTTLS that could be used.',
-  ESOCKET: 'The connection to the mail server failed.',
+  // That of a certificate, too: nodemailer writes its own over that of Node.
+  ESOCKET: 'The connection to the mail server failed, or its certificate was not accepted.',
 };
 
 /** For people, without what the other side said. */
