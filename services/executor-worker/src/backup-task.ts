@@ -17,12 +17,10 @@ import { metadataLimit, type Verification, type VerifyOptions, verifyBackup } fr
 import { openCrypter } from '@tidemark/backupmeta/crypter';
 import { AppError } from '@tidemark/errors/app-error';
 import type { Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
-import {
-  type BackupGrant,
-  type ExecutorServiceServer,
-  FailureClass,
-  type HandBack,
-  type TaskRef,
+import type {
+  BackupGrant,
+  ExecutorServiceServer,
+  TaskRef,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { withTimeout } from '@tidemark/service-kit/abort';
@@ -34,13 +32,14 @@ import { secretsOf, storageCredentials } from '@tidemark/storage/credentials';
 import { secretsFolder } from '@tidemark/storage/secret-file';
 import type { StorageFiles } from '@tidemark/storage/storage-files';
 import { recorded, type TraceHeaders } from '@tidemark/tracing/trace';
+import { type End, failed, handBack, isFailure, stopped, takesHandBacks, wait, waitForStorage } from './backup-end.ts';
 import { requireSoundPlace, requireSoundTarget, requireTlsFiles } from './br/check-grant.ts';
 import { type FoundLock, findLocks, lockedForMs } from './br/checkpoint-lock.ts';
 import { backupArguments, brEnvironment, takesChecksum } from './br/command.ts';
 import { classifyFailure, whyNotStarted } from './br/outcome.ts';
 import type { Guards } from './br/process.ts';
 import { type BrProgram, chooseProgram, hasCheckpointLock, type Programs } from './br/programs.ts';
-import type { Outcome, TaskCompletion } from './completion.ts';
+import type { TaskCompletion } from './completion.ts';
 import { brEnded, leaseLost, markerSettled, strayReported, type TaskFacts } from './events.ts';
 import type { Lease } from './lease-keeper.ts';
 import { log } from './logger.ts';
@@ -83,17 +82,10 @@ export interface GrantedBackup {
 /** How the metadata of a backup is read. */
 type Reading = Required<Pick<VerifyOptions, 'decrypt' | 'limit'>>;
 
-/** How a granted backup ended: an outcome to complete with, or the task goes back, or it was lost. */
-type End =
-  | { readonly kind: 'complete'; readonly outcome: Outcome; readonly why: string }
-  | { readonly kind: 'release' };
-
 /** A large backup on an object store takes a request for each thousand of its files. */
 const LOOK_MS = 15 * 60_000;
 const SETTLE_MS = 60_000;
 const LOCK_MARGIN_SECONDS = 5;
-/** How soon a storage that cannot be reached is looked at again; that is not counted as a failure. */
-const STORAGE_AWAY_SECONDS = 60;
 const LOCKED: Reason = {
   code: 'PATH_LOCKED',
   message: 'Another br may still be at work in this path; its lock is waited out.',
@@ -173,7 +165,7 @@ async function endOf(granted: GrantedBackup, dependencies: BackupTaskDependencie
       if (takesHandBacks(grant)) return handBack({ code, message, detail: '' }, { instance, passing, storage: true });
       // Where br has run, a finished backup may lie in the path: as long as nobody can look, it must not end as failed.
       if (!ran && !passing) return failed('permanent', { code, message, detail: '' });
-      return wait(STORAGE_AWAY_SECONDS, { code: 'STORAGE_AWAY', message, detail: '' });
+      return waitForStorage(message);
     }
     const detail = error instanceof Error ? error.message : String(error);
     return failed('retry', {
@@ -213,8 +205,6 @@ async function settle(
 }
 
 const known = ({ storage, marker, path }: BackupGrant) => ({ storage, marker, root: rootOf(path) });
-
-const isFailure = (end: End) => end.kind === 'complete' && end.outcome?.$case === 'failed';
 
 /** @throws AppError `unavailable` when the share went away, or another one came: what was read and run there proves nothing */
 const requireStillKnown = ({ grant, lease }: GrantedBackup, files: StorageFiles): Promise<void> =>
@@ -441,48 +431,6 @@ function storageClassOf(storage: Storage | undefined): string {
   const location = storage?.location;
   if (location?.$case === 's3' || location?.$case === 'gcs') return location.value.storageClass;
   return location?.$case === 'azure' ? location.value.accessTier : '';
-}
-
-const CLASSES = {
-  permanent: FailureClass.FAILURE_CLASS_PERMANENT,
-  retry: FailureClass.FAILURE_CLASS_RETRY,
-  newPath: FailureClass.FAILURE_CLASS_NEW_PATH,
-} as const;
-
-/** @param delaySeconds until it is tried again; five minutes when left out */
-function failed(kind: keyof typeof CLASSES, { code, message, detail }: Reason, delaySeconds?: number): End {
-  const reason: Reason = { code, message, detail };
-  const value = { class: CLASSES[kind], reason, delaySeconds };
-  return { kind: 'complete', outcome: { $case: 'failed', value }, why: `${kind}: ${code}` };
-}
-
-function wait(seconds: number, { code, message, detail }: Reason): End {
-  const reason: Reason = { code, message, detail };
-  return {
-    kind: 'complete',
-    outcome: { $case: 'wait', value: { seconds, reason, handBack: undefined } },
-    why: `wait: ${code}`,
-  };
-}
-
-/** Whether backup-service gives to others what this worker cannot do; an older one does not. */
-const takesHandBacks = ({ storageDigest }: BackupGrant) => storageDigest !== '';
-
-/** What is wrong with this worker is no failure of the backup: another one may do it. */
-function handBack(
-  { code, message, detail }: Reason,
-  { notStarted = false, ...handed }: Omit<HandBack, 'notStarted'> & { notStarted?: boolean },
-): End {
-  const value = {
-    seconds: STORAGE_AWAY_SECONDS,
-    reason: { code, message, detail },
-    handBack: { ...handed, notStarted },
-  };
-  return { kind: 'complete', outcome: { $case: 'wait', value }, why: `handed back: ${code}` };
-}
-
-function stopped(): End {
-  return { kind: 'complete', outcome: { $case: 'stopped', value: {} }, why: 'stopped' };
 }
 
 function noProgram(programs: readonly BrProgram[], clusterVersion: string): Reason {
