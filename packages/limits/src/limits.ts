@@ -56,6 +56,7 @@ export const MAX_PATH = 1_024;
 export const MAX_LOCATION = 512;
 /** A caller's own request id. */
 export const MAX_REQUEST_ID = 128;
+export const MAX_TRACE_HEADER = 512;
 /** Why a window was skipped, as it is kept. */
 export const MAX_OCCURRENCE_REASON = 1_000;
 

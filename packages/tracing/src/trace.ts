@@ -16,6 +16,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { MAX_TRACE_HEADER } from '@tidemark/limits/limits';
 
 /** As `traceparent` carries it: `00-<trace id>-<span id>-<flags>`. */
 export interface TraceHeaders {
@@ -32,7 +33,6 @@ export interface PartOptions {
 }
 
 const NAMES = ['traceparent', 'tracestate'] as const;
-const LONGEST_HEADER = 512;
 const tracer = trace.getTracer('tidemark');
 
 /** Does some work as a part of a trace, and all that it calls with it; what it throws is noted there, and thrown. */
@@ -91,7 +91,7 @@ function headersOf(of: Context): TraceHeaders {
 export function headersFrom(get: (name: string) => unknown): TraceHeaders {
   const found = NAMES.flatMap((name) => {
     const value = get(name);
-    return typeof value === 'string' && value !== '' && value.length <= LONGEST_HEADER ? [[name, value] as const] : [];
+    return typeof value === 'string' && value !== '' && value.length <= MAX_TRACE_HEADER ? [[name, value] as const] : [];
   });
   return Object.fromEntries(found);
 }
