@@ -147,7 +147,8 @@ describe('a backup into an object store', () => {
       );
       expect(record.sizeBytes).toBeGreaterThan(0);
       if (RESTORED.includes(kind)) await comesBack(id, from, `target-${kind}:2379`);
-      await tidemark.call('DELETE', `/backups/${id}`);
+      // A restore lets its source go a moment after it has ended.
+      await vi.waitFor(async () => expect(await tidemark.call('DELETE', `/backups/${id}`)).toMatchObject({ code: 0 }));
       await vi.waitFor(async () => expect(await mine()).toEqual([]), { timeout: 20_000 });
     },
   );
