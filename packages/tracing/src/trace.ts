@@ -91,7 +91,9 @@ function headersOf(of: Context): TraceHeaders {
 export function headersFrom(get: (name: string) => unknown): TraceHeaders {
   const found = NAMES.flatMap((name) => {
     const value = get(name);
-    return typeof value === 'string' && value !== '' && value.length <= MAX_TRACE_HEADER ? [[name, value] as const] : [];
+    return typeof value === 'string' && value !== '' && value.length <= MAX_TRACE_HEADER
+      ? [[name, value] as const]
+      : [];
   });
   return Object.fromEntries(found);
 }

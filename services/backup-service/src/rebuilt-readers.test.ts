@@ -118,13 +118,18 @@ it('is held for the verification that is under way, and takes its verdict over, 
   const { executor, backups } = service();
   await backups.verifyBackup({ id, level: 0, sample: undefined, rateLimit: 0, byRule: false });
   const claim = randomUUID();
-  const { grant } = await executor.claimVerification({ backupId: id, claim, ...who });
+  // It is held first, which may take a moment.
+  const fence = await vi.waitFor(async () => {
+    const { grant } = await executor.claimVerification({ backupId: id, claim, ...who });
+    if (!grant) throw new Error('it cannot be claimed yet');
+    return grant.fence;
+  });
   await records().deleteOne({ _id: id });
   await rebuild();
   expect(await holds()).toEqual(['verify:1']);
   await executor.completeVerification(
     CompleteVerificationRequest.create({
-      verification: { backupId: id, claim, fence: grant?.fence ?? 0n },
+      verification: { backupId: id, claim, fence },
       outcome: {
         $case: 'verified',
         value: {
