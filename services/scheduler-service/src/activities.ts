@@ -10,10 +10,9 @@
  * A4. A place in a queue moves with other backups, and a record may go without a word: nothing is kept for long.
  * A5. What is asked for is kept, also where the one who asked has gone: the next one finds it.
  */
-import { MAX_FLEET_PAGE } from '@tidemark/limits/limits';
 import type { ChangedBackup, ClusterActivity } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import { askedAhead, raceAbort } from '@tidemark/service-kit/abort';
-import { activityOf, beginOfChanges, changesAfter } from './activity.ts';
+import { activityOf, beginOfChanges, changesAfter, createTakenIn } from './activity.ts';
 import type { Backends } from './backends.ts';
 import { CALLER } from './due-loop.ts';
 
@@ -37,8 +36,6 @@ interface Kept {
 
 type Answer = Promise<ClusterActivity | undefined>;
 
-/** What is told again by the next question is younger than that. */
-const OVERLAP_MS = 10_000;
 const PAUSE_MS = 60_000;
 const KEPT_MS = 300_000;
 const QUEUED_KEPT_MS = 5_000;
@@ -48,8 +45,7 @@ const LONGEST_MS = 5_000;
 export function createActivities({ backends, now }: ActivitiesDependencies): Activities {
   const kept = new Map<string, Kept>();
   const asked = new Map<string, Answer>();
-  /** By backup: the last change that was taken in, for as long as it may be told again. */
-  const takenIn = new Map<string, ChangedBackup>();
+  const takenIn = createTakenIn();
   /** Where the next question for changes goes on. */
   let after: Date | undefined;
   /** When the last question that was taken in began. */
@@ -67,7 +63,7 @@ export function createActivities({ backends, now }: ActivitiesDependencies): Act
     const begunAt = now().getTime();
     if (after === undefined || begunAt - askedAt > PAUSE_MS) {
       after = await beginOfChanges(backends, options());
-      for (const map of [kept, asked, takenIn]) map.clear();
+      for (const known of [kept, asked, takenIn]) known.clear();
     } else {
       const { changes, nextAfter } = await changesAfter(backends, after, options());
       takeIn(changes, nextAfter);
@@ -77,13 +73,9 @@ export function createActivities({ backends, now }: ActivitiesDependencies): Act
   }
 
   function takeIn(changes: readonly ChangedBackup[], nextAfter: Date): void {
-    for (const one of changes) {
-      if (takenIn.get(one.backupId)?.revision === one.revision) continue;
-      forget(one.clusterId);
-      takenIn.set(one.backupId, one);
-    }
-    const oldest = nextAfter.getTime() - OVERLAP_MS;
-    for (const [id, { updateTime }] of takenIn) if ((updateTime?.getTime() ?? 0) < oldest) takenIn.delete(id);
+    for (const { clusterId } of changes.filter(takenIn.isNew)) forget(clusterId);
+    takenIn.add(changes);
+    takenIn.forgetBefore(nextAfter);
     for (const [id, { until }] of kept) if (until <= nextAfter.getTime()) kept.delete(id);
   }
 
@@ -119,7 +111,7 @@ export function createActivities({ backends, now }: ActivitiesDependencies): Act
       const at = now().getTime();
       const isKept = (id: string) => (kept.get(id)?.until ?? 0) > at;
       const missing = [...new Set(clusterIds)].filter((id) => !isKept(id) && !asked.has(id));
-      for (let from = 0; from < missing.length; from += MAX_FLEET_PAGE) ask(missing.slice(from, from + MAX_FLEET_PAGE));
+      if (missing.length > 0) ask(missing);
       const answers = clusterIds.map(async (id) => [id, await (asked.get(id) ?? kept.get(id)?.activity)] as const);
       const found = await raceAbort(Promise.all(answers), signal);
       return new Map(found.flatMap(([id, activity]) => (activity ? [[id, activity]] : [])));

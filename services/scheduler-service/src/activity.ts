@@ -53,3 +53,30 @@ export async function changesAfter(
   }
   return { changes, nextAfter: after };
 }
+
+/** What is told again by the next question is younger than that. */
+const OVERLAP_MS = 10_000;
+
+/** The changes that were taken in, for as long as they may be told again. */
+export interface TakenIn {
+  isNew(change: ChangedBackup): boolean;
+  add(changes: readonly ChangedBackup[]): void;
+  /** Forgets what the question from there on does not tell again. */
+  forgetBefore(nextAfter: Date): void;
+  clear(): void;
+}
+
+export function createTakenIn(): TakenIn {
+  const byBackup = new Map<string, ChangedBackup>();
+  return {
+    isNew: ({ backupId, revision }) => byBackup.get(backupId)?.revision !== revision,
+    add(changes) {
+      for (const one of changes) byBackup.set(one.backupId, one);
+    },
+    forgetBefore(nextAfter) {
+      const oldest = nextAfter.getTime() - OVERLAP_MS;
+      for (const [id, { updateTime }] of byBackup) if ((updateTime?.getTime() ?? 0) < oldest) byBackup.delete(id);
+    },
+    clear: () => byBackup.clear(),
+  };
+}

@@ -10,12 +10,11 @@
  */
 import { AppError } from '@tidemark/errors/app-error';
 import { MAX_FLEET_WATCHERS } from '@tidemark/limits/limits';
-import type { ChangedBackup } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { FleetRow } from '@tidemark/protocol/grpc/tidemark/scheduler/v1/fleet_service';
 import { raceAbort } from '@tidemark/service-kit/abort';
 import { sleep } from '@tidemark/service-kit/backoff';
 import { gauge } from '@tidemark/service-kit/metrics';
-import { activityOf, beginOfChanges, changesAfter } from './activity.ts';
+import { activityOf, beginOfChanges, changesAfter, createTakenIn, type TakenIn } from './activity.ts';
 import type { Backends } from './backends.ts';
 import { CALLER } from './due-loop.ts';
 import type { Fleet, FleetCluster } from './fleet.ts';
@@ -64,8 +63,8 @@ export interface FleetFeedDependencies {
 
 interface State {
   readonly seen: Map<string, SeenCluster>;
-  /** By backup: the last change that was handed out, for as long as it may be told again. */
-  readonly takenIn: Map<string, ChangedBackup>;
+  /** The changes that were handed out. */
+  readonly takenIn: TakenIn;
   /** Where the next question for backups goes on. */
   backupsAfter: Date;
   asOf: Date;
@@ -76,8 +75,6 @@ interface Member {
   apply(id: string, before: SeenCluster | undefined, after: SeenCluster | undefined, row: FleetRow | undefined): void;
 }
 
-/** What is told again by the next question is younger than that. */
-const OVERLAP_MS = 10_000;
 const watchersNow = gauge('tidemark_fleet_watchers', 'Streams of changes of the fleet that are open.');
 
 export function createFleetFeed({ fleet, backends, now }: FleetFeedDependencies): FleetFeed {
@@ -92,7 +89,7 @@ export function createFleetFeed({ fleet, backends, now }: FleetFeedDependencies)
     if (!asOf || !began) throw new AppError('unavailable', 'The fleet is being taken in; ask again in a moment.');
     const at = now();
     const seen = new Map([...clusters].map(([id, cluster]) => [id, { cluster, ...verdictUntil(cluster, at) }]));
-    return { seen, takenIn: new Map(), backupsAfter: began, asOf: earlier(asOf, began) };
+    return { seen, takenIn: createTakenIn(), backupsAfter: began, asOf: earlier(asOf, began) };
   }
 
   async function started(signal: AbortSignal): Promise<State> {
@@ -194,7 +191,7 @@ export function createFleetFeed({ fleet, backends, now }: FleetFeedDependencies)
       const { clusters, asOf = mine.asOf } = fleet;
       const options = { signal, caller: CALLER };
       const { changes, nextAfter } = await changesAfter(backends, mine.backupsAfter, options);
-      const news = changes.filter(({ backupId, revision }) => mine.takenIn.get(backupId)?.revision !== revision);
+      const news = changes.filter(mine.takenIn.isNew);
       const moved = movedIn(mine.seen, clusters, now());
       const changed = new Set([...news.map(({ clusterId }) => clusterId), ...moved]);
       const isWatched = (id: string) => {
@@ -213,10 +210,8 @@ export function createFleetFeed({ fleet, backends, now }: FleetFeedDependencies)
         const row = after && toRow({ id, verdict: after.verdict }, after.cluster, activities.get(id));
         for (const watcher of watchers) watcher.apply(id, before, after, row);
       }
-      for (const one of news) mine.takenIn.set(one.backupId, one);
-      const oldest = nextAfter.getTime() - OVERLAP_MS;
-      for (const [id, { updateTime }] of mine.takenIn)
-        if ((updateTime?.getTime() ?? 0) < oldest) mine.takenIn.delete(id);
+      mine.takenIn.add(news);
+      mine.takenIn.forgetBefore(nextAfter);
       mine.backupsAfter = nextAfter;
       mine.asOf = earlier(asOf, nextAfter);
     },

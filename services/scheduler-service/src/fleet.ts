@@ -22,6 +22,7 @@ import type { Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/stra
 import { longestGapDays } from '@tidemark/schedule/weekdays';
 import { inFittingPieces } from '@tidemark/service-kit/grpc/fitting';
 import pMap from 'p-map';
+import { createTakenIn } from './activity.ts';
 import type { Backends } from './backends.ts';
 import { CALLER } from './due-loop.ts';
 import { type NewestGood, newestGood } from './newest-good.ts';
@@ -73,8 +74,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
   let clusters = new Map<string, FleetCluster>();
   let version = 0;
   let backupsAfter: Date | undefined;
-  /** By backup: the last change that was taken in, for as long as it may be told again. */
-  const takenIn = new Map<string, ChangedBackup>();
+  const takenIn = createTakenIn();
   let updatedAfter: Date | undefined;
   let asOf: Date | undefined;
 
@@ -230,26 +230,20 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
         noteNewestGood(id, areGood(some) ? withChanges(clusters.get(id)?.newest, some) : lookedUp.get(id));
         changed.add(id);
       }
-      for (const one of answer.backups) takenIn.set(one.backupId, one);
+      takenIn.add(answer.backups);
       pageToken = answer.nextPageToken;
       if (pageToken !== '') continue;
       backupsAfter = answer.nextAfter;
       more = answer.more;
     }
-    forgetOld();
+    takenIn.forgetBefore(backupsAfter ?? new Date(0));
   }
 
   /** By cluster, the changes that were not taken in yet; none where a copy of an older version names the cluster only. */
   function newsOf(answer: ListChangedClustersResponse): Map<string, ChangedBackup[]> {
     if (answer.backups.length === 0) return new Map(answer.clusterIds.map((id) => [id, []]));
-    const fresh = answer.backups.filter(({ backupId, revision }) => takenIn.get(backupId)?.revision !== revision);
+    const fresh = answer.backups.filter(takenIn.isNew);
     return Map.groupBy(fresh, ({ clusterId }) => clusterId);
-  }
-
-  /** What is told again is younger than the overlap, here as there. */
-  function forgetOld(): void {
-    const from = (backupsAfter?.getTime() ?? 0) - OVERLAP_MS;
-    for (const [id, { updateTime }] of takenIn) if ((updateTime?.getTime() ?? 0) < from) takenIn.delete(id);
   }
 
   return {
