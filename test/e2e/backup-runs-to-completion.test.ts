@@ -54,7 +54,10 @@ describe('a backup', () => {
     expect(toSeal(readFileSync(join(folder, 'tidemark.json')))).toEqual(
       sealOf(readFileSync(join(folder, 'backupmeta'))),
     );
-    const listed = await tidemark.call<{ backupRecords: BackupRecord[] }>('GET', `/backups?clusterId=${clusterId}`);
+    const listed = await tidemark.patiently<{ backupRecords: BackupRecord[] }>(
+      'GET',
+      `/backups?clusterId=${clusterId}`,
+    );
     expect(listed.data.backupRecords.map((one) => one.id)).toEqual([id]);
     expect(listed.page?.total).toBe(1);
     expect(
@@ -180,7 +183,7 @@ describe('a backup', () => {
     const record = await tidemark.until(id, ({ deletion }) => deletion.state === 'Deleted');
     expect(existsSync(folder)).toBe(false);
     expect(record.deletion.by).toBe(record.createdBy);
-    const listed = await tidemark.call('GET', `/backups?clusterId=${clusterId}`);
+    const listed = await tidemark.patiently('GET', `/backups?clusterId=${clusterId}`);
     expect(listed.page?.total).toBe(0);
     expect(await tidemark.call('DELETE', `/backups/${id}`)).toMatchObject({ status: 404, code: 20610 });
   });

@@ -18,13 +18,14 @@ describe('the bin of a storage', () => {
     readonly trashDays: number;
     readonly bin?: { readonly backups: number; readonly sizeBytes: number };
   }
-  const storage = async () => (await tidemark.call<{ storage: StorageView }>('GET', '/storages/local')).data.storage;
+  const storage = async () =>
+    (await tidemark.patiently<{ storage: StorageView }>('GET', '/storages/local')).data.storage;
   const good = async (clusterId: string) => tidemark.untilState(await tidemark.start(clusterId), 'Succeeded');
   const hasFiles = (path: string) => tidemark.files(path).includes('backupmeta');
 
   it('keeps what is deleted with all its files, has it back, and removes it once its time is over', async () => {
-    const { path } = (await tidemark.call<{ storage: { path: string } }>('GET', '/storages/local')).data.storage;
-    const put = await tidemark.call('PUT', '/storages/local', { type: 'local', path, trashDays: 7 });
+    const { path } = (await tidemark.patiently<{ storage: { path: string } }>('GET', '/storages/local')).data.storage;
+    const put = await tidemark.patiently('PUT', '/storages/local', { type: 'local', path, trashDays: 7 });
     expect(put, put.message).toMatchObject({ status: 200, data: { storage: { trashDays: 7 } } });
     const clusterId = await tidemark.cluster('kept');
     const { id, filePath, sizeBytes } = await good(clusterId);
@@ -40,7 +41,7 @@ describe('the bin of a storage', () => {
     expect(await tidemark.backups(clusterId)).toEqual([]);
     expect((await tidemark.backups(clusterId, '&includeDeleted=true')).map((one) => one.id)).toEqual([id]);
     expect((await storage()).bin).toEqual({ backups: 1, sizeBytes });
-    const plan = await tidemark.call('POST', '/restores/plan', { backupId: id, targetClusterId: clusterId });
+    const plan = await tidemark.patiently('POST', '/restores/plan', { backupId: id, targetClusterId: clusterId });
     expect(plan).toMatchObject({ status: 409, message: expect.stringContaining('undelete') });
 
     const back = await tidemark.call('POST', `/backups/${id}/undelete`);

@@ -75,7 +75,7 @@ describe('a br that does not succeed', () => {
 
   it('because its worker died is started in a new path where br has no lock, and the old one is removed (T11, T13)', async () => {
     const clusterId = await tidemark.cluster('unlocked');
-    await tidemark.call('PUT', `/clusters/${clusterId}`, {
+    await tidemark.patiently('PUT', `/clusters/${clusterId}`, {
       pd: ['127.0.0.1:2379'],
       version: '6.5.0',
       storageId: 'local',
@@ -98,7 +98,7 @@ describe('a br that does not succeed', () => {
 
   it('because no br of this worker fits the cluster says which there are, and starts nothing', async () => {
     const clusterId = await tidemark.cluster('unfit');
-    await tidemark.call('PUT', `/clusters/${clusterId}`, {
+    await tidemark.patiently('PUT', `/clusters/${clusterId}`, {
       pd: ['127.0.0.1:2379'],
       version: '5.4.0',
       storageId: 'local',
@@ -111,9 +111,9 @@ describe('a br that does not succeed', () => {
 
   it('because the storage is not mounted says so', async () => {
     const storage = join(folder, 'mount');
-    await tidemark.call('PUT', '/storages/mount', { type: 'local', path: storage });
+    await tidemark.patiently('PUT', '/storages/mount', { type: 'local', path: storage });
     const clusterId = await tidemark.cluster('unmounted');
-    await tidemark.call('PUT', `/clusters/${clusterId}`, {
+    await tidemark.patiently('PUT', `/clusters/${clusterId}`, {
       pd: ['127.0.0.1:2379'],
       version: '8.5.0',
       storageId: 'mount',

@@ -38,7 +38,7 @@ describe('a strategy', () => {
     await save(clusterId, `${inMinutes(-30)}-${inMinutes(60)}`);
     await vi.waitFor(
       async () => {
-        const { data } = await tidemark.call<{ strategy: { nextWindow: { opensAt: string } } }>(
+        const { data } = await tidemark.patiently<{ strategy: { nextWindow: { opensAt: string } } }>(
           'GET',
           `/clusters/${clusterId}/strategy`,
         );

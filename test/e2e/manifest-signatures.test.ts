@@ -39,13 +39,13 @@ describe('a signed manifest', () => {
     const key = fileOf('manifest.key', own.privateKey);
     publicKey = fileOf('manifest.pub', own.publicKey);
     tidemark = await startTidemark({ env: { all: { TIDEMARK_MANIFEST_KEY_FILE: key } } });
-    const { data } = await tidemark.call<{ storage: { path: string } }>('GET', '/storages/local');
+    const { data } = await tidemark.patiently<{ storage: { path: string } }>('GET', '/storages/local');
     const settings = {
       type: 'local',
       path: data.storage.path,
       manifestKeys: [pem(other.publicKey), pem(own.publicKey)],
     };
-    const put = await tidemark.call('PUT', '/storages/local', settings);
+    const put = await tidemark.patiently('PUT', '/storages/local', settings);
     expect(put, put.message).toMatchObject({ status: 200, data: { storage: { manifestKeys: settings.manifestKeys } } });
   }, 120_000);
   afterAll(async () => {
@@ -126,9 +126,9 @@ describe('a signed manifest', () => {
     await performTask(tidemark.demoCluster('10.9.0.1:2379'), { verb: 'empty' }, AbortSignal.timeout(60_000));
     const restored = async (acknowledge: readonly string[] = []) => {
       const wish = { backupId: backup.id, targetClusterId: target };
-      const planned = await tidemark.call<{ plan: PlanView }>('POST', '/restores/plan', wish);
+      const planned = await tidemark.patiently<{ plan: PlanView }>('POST', '/restores/plan', wish);
       const { planHash, checks } = planned.data.plan;
-      const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', {
+      const started = await tidemark.patiently<{ restoreId: string }>('POST', '/restores', {
         ...wish,
         ...{ planHash, confirm: target, acknowledge },
       });
@@ -136,7 +136,10 @@ describe('a signed manifest', () => {
       if (started.status !== 200) return { sound, refused: started.message };
       const ended = await vi.waitFor(
         async () => {
-          const answer = await tidemark.call<{ restore: RestoreView }>('GET', `/restores/${started.data.restoreId}`);
+          const answer = await tidemark.patiently<{ restore: RestoreView }>(
+            'GET',
+            `/restores/${started.data.restoreId}`,
+          );
           const { restore } = answer.data;
           if (!['Succeeded', 'Failed', 'Canceled'].includes(restore.state)) throw new Error('the restore goes on');
           return restore;

@@ -52,7 +52,7 @@ describe('with mutual TLS between its processes', () => {
   it('a backup goes all the way, and every call says from which process it came', async () => {
     const clusterId = await tidemark.cluster('encrypted');
     expect(
-      (await tidemark.call('PUT', `/clusters/${clusterId}/strategy`, { strategy: { backupDate: 'Monday' } })).code,
+      (await tidemark.patiently('PUT', `/clusters/${clusterId}/strategy`, { strategy: { backupDate: 'Monday' } })).code,
     ).toBe(0);
     await tidemark.untilState(await tidemark.start(clusterId), 'Succeeded', 40);
     await vi.waitFor(

@@ -104,7 +104,7 @@ describe('a backup into an object store', () => {
       gcs: { type: 'gcs', bucket: BUCKET, prefix: 'team/a', endpoint: gcs.endpoint },
     };
     for (const [id, body] of Object.entries(storages)) {
-      const answer = await tidemark.call('PUT', `/storages/${id}`, body);
+      const answer = await tidemark.patiently('PUT', `/storages/${id}`, body);
       expect(answer.code, JSON.stringify(answer)).toBe(0);
     }
   }, 300_000);
@@ -120,7 +120,7 @@ describe('a backup into an object store', () => {
     writeFileSync(script, JSON.stringify({ progressIntervalSeconds: 0.1, lockTtlSeconds: 1, ...fields }));
   const start = async (storageId: string, body: object = {}) => {
     const clusterId = `on-${storageId}-${Math.random().toString(36).slice(2, 8)}`;
-    await tidemark.call('PUT', `/clusters/${clusterId}`, {
+    await tidemark.patiently('PUT', `/clusters/${clusterId}`, {
       pd: ['127.0.0.1:2379'],
       version: '8.5.0',
       storageId,
@@ -158,12 +158,13 @@ describe('a backup into an object store', () => {
     const [source, target] = [tidemark.demoCluster(from), tidemark.demoCluster(to)];
     await target.createDatabase('test');
     const wish = { backupId, targetClusterId: await tidemark.cluster('target', { pd: [to] }) };
-    const plan = await tidemark.call<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
+    const plan = await tidemark.patiently<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
     const confirmed = { ...wish, planHash: plan.data.plan?.planHash, confirm: wish.targetClusterId };
-    const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', confirmed);
+    const started = await tidemark.patiently<{ restoreId: string }>('POST', '/restores', confirmed);
     expect(started.code, `${plan.message} ${started.message}`).toBe(0);
     const restored = async () =>
-      (await tidemark.call<{ restore: { state: string } }>('GET', `/restores/${started.data.restoreId}`)).data.restore;
+      (await tidemark.patiently<{ restore: { state: string } }>('GET', `/restores/${started.data.restoreId}`)).data
+        .restore;
     await vi.waitFor(async () => expect(await restored()).toMatchObject({ state: 'Succeeded' }), {
       timeout: 40_000,
       interval: 100,
@@ -194,7 +195,7 @@ describe('a backup into an object store', () => {
     await s3Client().send(
       new PutBucketVersioningCommand({ Bucket: 'versioned', VersioningConfiguration: { Status: 'Enabled' } }),
     );
-    await tidemark.call('PUT', '/storages/versioned', {
+    await tidemark.patiently('PUT', '/storages/versioned', {
       url: `s3://versioned?endpoint=${s3.endpoint}&provider=moto`,
       credentials: { envPrefix: 'PROD_' },
     });
@@ -203,7 +204,7 @@ describe('a backup into an object store', () => {
     await tidemark.call('DELETE', `/backups/${id}`);
     const deleted = await vi.waitFor(
       async () => {
-        const { data } = await tidemark.call<{ backupRecords: { deletion: object }[] }>(
+        const { data } = await tidemark.patiently<{ backupRecords: { deletion: object }[] }>(
           'GET',
           `/backups?clusterId=${clusterId}&includeDeleted=true`,
         );
@@ -217,7 +218,7 @@ describe('a backup into an object store', () => {
   });
 
   it('whose credentials are missing on the worker fails with their names, and not without end', async () => {
-    await tidemark.call('PUT', '/storages/nameless', {
+    await tidemark.patiently('PUT', '/storages/nameless', {
       type: 's3',
       bucket: BUCKET,
       endpoint: s3.endpoint,
@@ -232,7 +233,7 @@ describe('a backup into an object store', () => {
   });
 
   it('that cannot be reached waits for it, uncounted, and can be canceled', async () => {
-    await tidemark.call('PUT', '/storages/away', {
+    await tidemark.patiently('PUT', '/storages/away', {
       type: 's3',
       bucket: BUCKET,
       endpoint: 'http://127.0.0.1:9',

@@ -60,7 +60,7 @@ describe('tidemark rebuild', () => {
     await tidemark.untilState(keptId, 'Succeeded');
     const before = await tidemark.untilState(lostId, 'Succeeded');
     await records.deleteOne({ _id: lostId });
-    expect(await tidemark.call('GET', `/backups/${lostId}`)).toMatchObject({ status: 404 });
+    expect(await tidemark.patiently('GET', `/backups/${lostId}`)).toMatchObject({ status: 404 });
 
     const dry = await cli('rebuild', '--storage', 'local');
     expect(dry.code, dry.text).toBe(0);
@@ -119,13 +119,13 @@ describe('tidemark rebuild', () => {
     const backupId = await tidemark.start(source);
     await tidemark.untilState(backupId, 'Succeeded');
     const wish = { backupId, targetClusterId: target };
-    const { data } = await tidemark.call<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
+    const { data } = await tidemark.patiently<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
     const confirmed = { ...wish, planHash: data.plan.planHash, confirm: target };
-    const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', confirmed);
+    const started = await tidemark.patiently<{ restoreId: string }>('POST', '/restores', confirmed);
     expect(started.code, started.message).toBe(0);
     const { restoreId } = started.data;
     const restore = async () =>
-      (await tidemark.call<{ restore: { state: string } }>('GET', `/restores/${restoreId}`)).data.restore;
+      (await tidemark.patiently<{ restore: { state: string } }>('GET', `/restores/${restoreId}`)).data.restore;
     await expect.poll(restore, { timeout: 20_000 }).toMatchObject({ targetState: 'Partial' });
 
     await records.deleteOne({ _id: backupId });

@@ -86,10 +86,10 @@ describe('a restore', () => {
   }
   async function start(backupId: string, targetClusterId: string): Promise<string> {
     const wish = { backupId, targetClusterId };
-    const planned = await tidemark.call<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
+    const planned = await tidemark.patiently<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
     expect(planned.code, planned.message).toBe(0);
     const { planHash } = planned.data.plan;
-    const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', {
+    const started = await tidemark.patiently<{ restoreId: string }>('POST', '/restores', {
       ...wish,
       planHash,
       confirm: targetClusterId,
@@ -98,7 +98,7 @@ describe('a restore', () => {
     return started.data.restoreId;
   }
   const get = async (id: string) =>
-    (await tidemark.call<{ restore: RestoreView }>('GET', `/restores/${id}`)).data.restore;
+    (await tidemark.patiently<{ restore: RestoreView }>('GET', `/restores/${id}`)).data.restore;
   /** Waits until a restore is as wanted; fails with the restore as it is. */
   async function until(id: string, wanted: (restore: RestoreView) => boolean, seconds = 40): Promise<RestoreView> {
     let last: RestoreView | undefined;
@@ -162,20 +162,24 @@ describe('a restore', () => {
     await performTask(source.rows, { verb: 'insert', name, handle: 8, value: 'since the backup' }, signal);
     const before = contentOf(source.rows);
     const wish = { backupId, targetClusterId: source.id, filter: ['shop.orders'] };
-    const planned = await tidemark.call<{
+    const planned = await tidemark.patiently<{
       plan: { planHash: string; needs: string[]; filter: string[]; argv: string[] };
     }>('POST', '/restores/plan', wish);
     const { planHash, needs, filter, argv } = planned.data.plan;
     expect({ needs, filter }).toEqual({ needs: ['confirm', 'sameCluster', 'existingTables'], filter: wish.filter });
     const confirmed = { ...wish, planHash, confirm: source.id };
-    expect(await tidemark.call('POST', '/restores', { ...confirmed, acknowledge: ['sameCluster'] })).toMatchObject({
-      message: expect.stringContaining('does not look whether the target has tables that the filter chooses'),
-    });
+    expect(await tidemark.patiently('POST', '/restores', { ...confirmed, acknowledge: ['sameCluster'] })).toMatchObject(
+      {
+        message: expect.stringContaining('does not look whether the target has tables that the filter chooses'),
+      },
+    );
     const acknowledge = ['sameCluster', 'existingTables'];
     // What the plan says of another filter is not what was looked at.
     const other = { ...confirmed, acknowledge, filter: ['shop.*'] };
-    expect(await tidemark.call('POST', '/restores', other)).toMatchObject({ message: expect.stringContaining('plan') });
-    const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', { ...confirmed, acknowledge });
+    expect(await tidemark.patiently('POST', '/restores', other)).toMatchObject({
+      message: expect.stringContaining('plan'),
+    });
+    const started = await tidemark.patiently<{ restoreId: string }>('POST', '/restores', { ...confirmed, acknowledge });
     expect(started.code, started.message).toBe(0);
     const restore = await until(started.data.restoreId, isEnded);
     expect(restore).toMatchObject({ state: 'Succeeded', targetState: 'Restored', result: { checksums: 'proven' } });
@@ -187,9 +191,9 @@ describe('a restore', () => {
   it('of a table that the backup does not hold is refused before anything is changed', async () => {
     const { target, backupId } = await prepare();
     const wish = { backupId, targetClusterId: target.id, filter: ['shop.orders', 'shop.nosuch'] };
-    const { data } = await tidemark.call<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
+    const { data } = await tidemark.patiently<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
     const confirmed = { planHash: data.plan.planHash, confirm: target.id, acknowledge: ['existingTables'] };
-    const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', { ...wish, ...confirmed });
+    const started = await tidemark.patiently<{ restoreId: string }>('POST', '/restores', { ...wish, ...confirmed });
     expect(await until(started.data.restoreId, isEnded)).toMatchObject({
       state: 'Failed',
       targetState: 'Untouched',
@@ -205,7 +209,7 @@ describe('a restore', () => {
     const refused = await tidemark.call('POST', '/clusters/restore', asThere);
     expect(refused).toMatchObject({ code: 10001, message: expect.stringContaining('register the new cluster') });
     const wish = { backupId, targetClusterId: target.id };
-    const { data } = await tidemark.call<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
+    const { data } = await tidemark.patiently<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
     const confirmed = { ...asThere, ...wish, planHash: data.plan.planHash, confirm: target.id };
     const started = await tidemark.call<Record<string, string>>('POST', '/clusters/restore', confirmed);
     const { restoreId = '' } = started.data;
@@ -247,7 +251,7 @@ describe('a restore', () => {
       expect(damaged.map(({ id, verification }) => [id, verification?.state])).toEqual([[backupId, 'Damaged']]);
     });
     const wish = { backupId, targetClusterId: target.id };
-    const { data } = await tidemark.call<{ plan: { needs: string[] } }>('POST', '/restores/plan', wish);
+    const { data } = await tidemark.patiently<{ plan: { needs: string[] } }>('POST', '/restores/plan', wish);
     expect(data.plan.needs).toContain('sourceSound');
   });
 
@@ -293,15 +297,15 @@ describe('a restore', () => {
 
   it('into a cluster that is strict about losses waits for a person who says that the host is dead', async () => {
     const { source, target, backupId } = await prepare({ seconds: 6 });
-    const { data } = await tidemark.call<{ cluster: object }>('GET', `/clusters/${target.id}`);
+    const { data } = await tidemark.patiently<{ cluster: object }>('GET', `/clusters/${target.id}`);
     const strict = { ...data.cluster, purpose: 'scratch', restore: { strictLoss: true } };
-    expect((await tidemark.call('PUT', `/clusters/${target.id}`, strict)).code).toBe(0);
+    expect((await tidemark.patiently('PUT', `/clusters/${target.id}`, strict)).code).toBe(0);
     const wish = { backupId, targetClusterId: target.id };
-    const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', wish);
+    const started = await tidemark.patiently<{ restoreId: string }>('POST', '/restores', wish);
     expect(started.code, started.message).toBe(0);
     const id = started.data.restoreId;
     const { attempts } = await until(id, ({ progress }) => (progress?.percent ?? 0) > 0);
-    const moved = await tidemark.call('PUT', `/clusters/${target.id}`, { ...strict, pd: ['10.9.9.9:2379'] });
+    const moved = await tidemark.patiently('PUT', `/clusters/${target.id}`, { ...strict, pd: ['10.9.9.9:2379'] });
     expect(moved).toMatchObject({ code: 20114, message: expect.stringContaining(id) });
     workerOf(attempts[0]?.worker).kill('SIGKILL');
     expect(await until(id, isEnded)).toMatchObject({

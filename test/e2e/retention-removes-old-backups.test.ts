@@ -37,7 +37,7 @@ describe('retention', () => {
     const clusterId = await tidemark.cluster('kept');
     const manual = await finish(await tidemark.start(clusterId));
     const pinned = await scheduled(clusterId, 30);
-    expect(await tidemark.call('PUT', `/backups/${pinned.id}/pin`)).toMatchObject({ status: 200 });
+    expect(await tidemark.patiently('PUT', `/backups/${pinned.id}/pin`)).toMatchObject({ status: 200 });
     await forgetRule(clusterId);
     const older = await scheduled(clusterId, 20);
     await forgetRule(clusterId);

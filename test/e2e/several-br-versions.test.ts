@@ -31,7 +31,7 @@ describe('a worker with several versions of br', () => {
 
   const backUp = async (version: string, fields: object = {}) => {
     const clusterId = await tidemark.cluster(`v${version.replaceAll('.', '-')}`);
-    await tidemark.call('PUT', `/clusters/${clusterId}`, {
+    await tidemark.patiently('PUT', `/clusters/${clusterId}`, {
       pd: ['127.0.0.1:2379'],
       version,
       storageId: 'local',

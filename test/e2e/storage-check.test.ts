@@ -48,13 +48,13 @@ describe('a check of a storage', () => {
     expect(done.workers?.every(({ ok }) => ok)).toBe(true);
     const marker = 'nfs/em/backup/.tidemark/local.json';
     expect(tidemark.files('').sort()).toEqual([...new Set([...before, marker])].sort());
-    const again = await tidemark.call<{ check: Check }>('GET', `/storages/local/checks/${done.id}`);
+    const again = await tidemark.patiently<{ check: Check }>('GET', `/storages/local/checks/${done.id}`);
     expect(again.data.check).toEqual(done);
   });
 
   it('says of a folder that the worker does not have that it is not there', async () => {
     const path = join(tidemark.stack.storage, 'nowhere');
-    const put = await tidemark.call('PUT', '/storages/absent', { type: 'local', path });
+    const put = await tidemark.patiently('PUT', '/storages/absent', { type: 'local', path });
     expect(put.code, put.message).toBe(0);
     const done = await check('absent');
     expect(done).toMatchObject({ state: 'Done', ok: false });
@@ -77,7 +77,7 @@ describe('a check of a storage', () => {
     const share = join(tidemark.stack.storage, 'share');
     const server = join(tidemark.stack.storage, 'server');
     mkdirSync(share);
-    await tidemark.call('PUT', '/storages/share', { type: 'local', path: share });
+    await tidemark.patiently('PUT', '/storages/share', { type: 'local', path: share });
     const clusterId = await tidemark.cluster('shared', { storageId: 'share' });
     const first = await tidemark.start(clusterId);
     const { filePath } = await tidemark.untilState(first, 'Succeeded');

@@ -16,7 +16,7 @@ describe('a strategy for labels', () => {
 
   const prod = (name: string) => tidemark.cluster(name, { labels: { env: 'prod', team: name } });
   const save = async (strategy: Record<string, unknown>) => {
-    const answer = await tidemark.call('PUT', `/strategies/${NAME}`, { strategy });
+    const answer = await tidemark.patiently('PUT', `/strategies/${NAME}`, { strategy });
     expect(answer.code, answer.message).toBe(0);
   };
   const untilRule = (clusterId: string, wanted: Record<string, unknown>) =>
@@ -26,7 +26,7 @@ describe('a strategy for labels', () => {
       return rule;
     }, SECONDS);
   const rulesOf = async (clusterId: string) =>
-    (await tidemark.call<{ strategies: object[] }>('GET', `/clusters/${clusterId}/strategies`)).data.strategies;
+    (await tidemark.patiently<{ strategies: object[] }>('GET', `/clusters/${clusterId}/strategies`)).data.strategies;
   const metrics = async () => {
     const { operations } = tidemark.stack.process('scheduler-service');
     return (await fetch(`http://${operations}/metrics`)).text();
@@ -43,13 +43,13 @@ describe('a strategy for labels', () => {
       expect(Date.parse(nextWindow?.opensAt ?? '')).toBeGreaterThan(Date.now());
     }
     await vi.waitFor(async () => {
-      const { data } = await tidemark.call('GET', `/strategies/${NAME}`);
+      const { data } = await tidemark.patiently('GET', `/strategies/${NAME}`);
       expect(data).toMatchObject({ strategy: { applied: true, clusters: 2 } });
     }, SECONDS);
     expect(await rulesOf(other)).toEqual([]);
 
     const [own, { period }] = [opensLater(3), opensLater(5)];
-    await tidemark.call('PUT', `/clusters/${early}/strategy`, { strategy: own });
+    await tidemark.patiently('PUT', `/clusters/${early}/strategy`, { strategy: own });
     await save({ period });
     await untilRule(late, { source: FLEET, period });
     expect(await tidemark.rule(early)).toMatchObject({ source: OWN, period: own.period });
@@ -80,12 +80,12 @@ describe('a strategy for labels', () => {
     await vi.waitFor(async () => expect(await metrics()).toContain(goes), SECONDS);
 
     const registration = { pd: ['127.0.0.1:2379'], version: '8.5.0', storageId: 'local' };
-    await tidemark.call('PUT', `/clusters/${loses}`, registration);
+    await tidemark.patiently('PUT', `/clusters/${loses}`, registration);
     expect(await tidemark.call('DELETE', `/clusters/${goes}`)).toMatchObject({ status: 200 });
     await vi.waitFor(async () => expect(await rulesOf(loses)).toEqual([]), SECONDS);
     await vi.waitFor(async () => expect(await metrics()).not.toContain(goes), SECONDS);
     // Registered once more, it is a new one that has nothing yet.
-    await tidemark.call('PUT', `/clusters/${goes}`, registration);
+    await tidemark.patiently('PUT', `/clusters/${goes}`, registration);
     expect(await rulesOf(goes)).toEqual([]);
   });
 });

@@ -201,8 +201,8 @@ export async function startTidemark(options: StackOptions & { readonly ownServer
     return { ...answer, status: response.status, headers: response.headers };
   };
   /** As scripts do where a test is not about that: too much to do just now is asked again, starts with their key. */
-  const patiently: Tidemark['call'] = async (method, path, body) => {
-    const headers: Record<string, string> = method === 'POST' ? { 'idempotency-key': randomUUID() } : {};
+  const patiently: Tidemark['call'] = async (method, path, body, further = {}) => {
+    const headers = { ...(method === 'POST' && { 'idempotency-key': randomUUID() }), ...further };
     for (let tries = BUSY_TRIES; ; tries -= 1) {
       const answer = await call<never>(method, path, body, headers);
       if (answer.status !== 503 || tries === 1) return answer;

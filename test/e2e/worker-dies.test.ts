@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { MongoClient } from 'mongodb';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { isRunning, overlaps, startTidemark, type Tidemark } from './tidemark.ts';
 
 describe('a worker that dies', () => {
@@ -32,12 +33,22 @@ describe('a worker that dies', () => {
     await worker.start();
   });
 
-  it('between the success of br and its report loses nothing: the finished backup is adopted, not run again', async () => {
+  const letDeadlinePass = async (id: string) => {
+    await using mongo = new MongoClient(inject('mongodbUrl'));
+    const backups = mongo.db(tidemark.database).collection<{ _id: string }>('backups');
+    await backups.updateOne({ _id: id }, { $set: { deadline: new Date(0) } });
+  };
+
+  it.each([
+    ['between the success of br and its report loses nothing: the finished backup is adopted, not run again', false],
+    ['so, and whose task nobody takes up before the deadline, loses nothing either', true],
+  ])('%s', async (_, overdue) => {
     const clusterId = await tidemark.cluster('adopted');
     // demo-br kills the worker once backupmeta is written.
     tidemark.demo({ seconds: 0.3, outcome: { kind: 'kill-parent', at: 1, times: 1 } }, clusterId);
     const id = await tidemark.start(clusterId);
     await tidemark.brStarted(clusterId);
+    if (overdue) await letDeadlinePass(id);
     const record = await tidemark.untilState(id, 'Succeeded', 40);
     const dead = tidemark.stack.processes.filter((one) => !one.running);
     expect(dead.map(({ kind }) => kind)).toEqual(['executor-worker']);

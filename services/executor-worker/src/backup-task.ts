@@ -95,8 +95,15 @@ const BR_CHANGED = {
   code: 'BR_CHANGED',
   message: 'The last attempt ran under another version of br, which this one must not resume; another try starts anew.',
 };
-const EXHAUSTED =
-  'The backup failed or was lost too often, and no finished backup was found: look at its attempts before you start it again.';
+const EXHAUSTED = {
+  code: 'EXHAUSTED',
+  message:
+    'The backup failed or was lost too often, and no finished backup was found: look at its attempts before you start it again.',
+};
+const OVERDUE = {
+  code: 'DEADLINE',
+  message: 'The backup did not finish before its deadline, and no finished backup was found.',
+};
 
 /** Runs the backup; answers how it ended, for the log. */
 export async function runBackupTask(granted: GrantedBackup, dependencies: BackupTaskDependencies): Promise<string> {
@@ -141,14 +148,14 @@ async function endOf(granted: GrantedBackup, dependencies: BackupTaskDependencie
     const found = await look(granted, files, reading);
     if (!found || isFailure(found)) await requireStillKnown(granted, stored);
     reach.worked(grant.storageDigest);
-    const exhausted = () => failed('permanent', { code: 'EXHAUSTED', message: EXHAUSTED, detail: '' });
+    const mayNotRun = () => failed('permanent', { ...(grant.remainingSeconds > 0 ? EXHAUSTED : OVERDUE), detail: '' });
     const place = { stored, files };
     const runIt = () =>
       run(granted, place, reading, dependencies, () => {
         ran = true;
         onRan();
       });
-    const end = found ?? (grant.mayRun ? await runIt() : exhausted());
+    const end = found ?? (grant.mayRun ? await runIt() : mayNotRun());
     if (end.kind === 'complete' && end.outcome?.$case === 'succeeded') await settle(granted, stored, dependencies);
     return end;
   } catch (error) {

@@ -98,9 +98,9 @@ export const PLANTED: readonly PlantedBug[] = [
     name: 'removes the lock of a path before it knows that the task is still its own',
     promise: 'T4',
     file: 'services/executor-worker/src/backup-task.ts',
-    find: '    const end = found ?? (grant.mayRun ? await runIt() : exhausted());\n',
+    find: '    const end = found ?? (grant.mayRun ? await runIt() : mayNotRun());\n',
     replace:
-      '    if (grant.previousEnded) await removeLocks(files, await findLocks(files, lease.lost), performance.now() + LOOK_MS);\n    const end = found ?? (grant.mayRun ? await runIt() : exhausted());\n',
+      '    if (grant.previousEnded) await removeLocks(files, await findLocks(files, lease.lost), performance.now() + LOOK_MS);\n    const end = found ?? (grant.mayRun ? await runIt() : mayNotRun());\n',
     check: test('services/executor-worker/src/backup-task'),
   },
   {

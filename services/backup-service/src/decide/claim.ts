@@ -99,7 +99,7 @@ function answerOf(backup: Backup, token: string, now: Date): Answer {
     path: backup.path,
     mayRun: attempt?.mayRun ?? false,
     attempt: backup.attempts.length,
-    remainingMs: backup.deadline.getTime() - now.getTime(),
+    remainingMs: Math.max(0, backup.deadline.getTime() - now.getTime()),
     previousEnded: before?.outcome !== undefined && before.outcome !== 'lost',
     previousBrVersion: before?.brVersion ?? '',
   };

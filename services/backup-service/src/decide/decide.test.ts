@@ -153,6 +153,23 @@ describe('reap', () => {
       reason: { code: 'DEADLINE' },
     });
   });
+  it('has what br may have finished looked for past the deadline too, and starts nothing (T14)', () => {
+    const late = at(86_401);
+    const waiting = after(started, { kind: 'reap' }, late);
+    expect(waiting).toMatchObject({ state: 'Queued', losses: 1 });
+    for (const kind of ['reap', 'nudge'] as const) untouched(waiting, { kind }, late);
+    expect(decide(waiting, { kind: 'ring' }, late, LIMITS).ring).toBe(true);
+    expect(answer(waiting, claim('w2'), late)).toMatchObject({ kind: 'backupGrant', mayRun: false, remainingMs: 0 });
+    const looking = after(waiting, claim('w2'), late);
+    const found = after(looking, complete({ kind: 'succeeded', result }, 2, 'w2'), late);
+    expect(found).toMatchObject({ state: 'Succeeded', task: null });
+    const elsewhere = after(looking, complete({ kind: 'newPath', reason }, 2, 'w2'), late);
+    expect(after(elsewhere, { kind: 'reap' }, at(86_402))).toMatchObject({
+      state: 'Failed',
+      reason: { code: 'DEADLINE' },
+      leftovers: [{ path: 'root/c1/p' }],
+    });
+  });
 });
 
 describe('claim', () => {

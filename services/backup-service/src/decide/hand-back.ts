@@ -5,7 +5,8 @@
  * H2. A worker that said so a moment ago, or says so with its claim, is left alone while another one may do the task; with
  *     no other it is asked again, later each time, since only a fresh look shows whether things are well again.
  * H3. Once every present worker of the pool has said so, the task fails, unless the reason may pass by itself or `br` has
- *     been in the path, where a finished backup may lie; then its deadline ends it.
+ *     been in the path, where a finished backup may lie. Its deadline ends what waits so, but for the latter: that waits for
+ *     a worker that can look.
  */
 import { MAX_HAND_BACKS, MAX_NAMED_WORKERS } from '@tidemark/limits/limits';
 import { plus } from '@tidemark/task/time';

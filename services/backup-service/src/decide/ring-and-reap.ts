@@ -7,6 +7,7 @@ import {
   endAttempt,
   finish,
   finishCanceled,
+  mayHoldFiles,
   moveToNewPath,
   queued,
   removeTask,
@@ -23,11 +24,13 @@ const LOST_TOO_OFTEN: Reason = {
     'The workers that ran this backup were lost again and again; look into their logs before you start it once more.',
 };
 
-const isOverdue = ({ state, deadline }: Backup, now: Date) => state === 'Queued' && deadline < now;
+/** T14: where `br` was, a finished backup may lie that nobody reported; it is looked for, however late. */
+const isGivenUp = (backup: Backup, now: Date) =>
+  backup.state === 'Queued' && backup.deadline < now && !mayHoldFiles(backup, backup.path);
 
 /** Rings for work that waits (T2): the next ring is written down before the message is published. */
 export function ring(backup: Backup, now: Date, limits: Limits): Decision {
-  const rung = isOverdue(backup, now) ? undefined : ringTask(backup, now, limits);
+  const rung = isGivenUp(backup, now) ? undefined : ringTask(backup, now, limits);
   return rung ? { answer: { kind: 'ok' }, next: rung, ring: true } : OK;
 }
 
@@ -37,7 +40,7 @@ export function ring(backup: Backup, now: Date, limits: Limits): Decision {
  */
 export function nudge(backup: Backup, now: Date): Decision {
   const { state, task } = backup;
-  if (state !== 'Queued' || !task || task.notBefore > now || task.ringAt <= now || isOverdue(backup, now)) return OK;
+  if (state !== 'Queued' || !task || task.notBefore > now || task.ringAt <= now || isGivenUp(backup, now)) return OK;
   return { answer: { kind: 'ok' }, next: { ...backup, task: { ...task, ringAt: now } } };
 }
 
@@ -48,17 +51,17 @@ export function nudge(backup: Backup, now: Date): Decision {
 export function retry(backup: Backup, now: Date): Decision {
   const { task, leftovers, handBacks = [] } = backup;
   const failed = handBacks.length > 0 || (task?.kind === 'remove' && task.tries > 0);
-  if (!task || task.claim !== undefined || !failed || task.notBefore <= now || isOverdue(backup, now)) return OK;
+  if (!task || task.claim !== undefined || !failed || task.notBefore <= now || isGivenUp(backup, now)) return OK;
   const again = task.kind === 'remove' ? removeTask(leftovers, task) : requeued(task, now);
   if (!again || again.notBefore >= task.notBefore) return OK;
   return { answer: { kind: 'ok' }, next: { ...withOldHandBacks(backup), task: again } };
 }
 
-/** Takes a task from an owner whose lease is long over, and ends what is past its deadline. */
+/** Takes a task from an owner whose lease is long over, and ends what is past its deadline and has nothing to look for. */
 export function reap(backup: Backup, now: Date, limits: Limits): Decision {
   const { task, state } = backup;
   const done = (next: Backup): Decision => ({ answer: { kind: 'ok' }, next });
-  if (isOverdue(backup, now)) {
+  if (isGivenUp(backup, now)) {
     const detail = whoGaveBack(backup);
     const reason: Reason = detail === '' ? DEADLINE : { ...DEADLINE, detail };
     return done(finish(backup, 'Failed', now, reason, limits.quietMs));

@@ -164,7 +164,6 @@ const isFailure = ({ before, after }: Change) => after.state === 'Failed' && bef
 const neverFailsBesideAGoodBackup = (change: Change) =>
   !isFailure(change) ||
   filesIn(change.world, change.after.path).holds !== 'all' ||
-  change.after.reason?.code === 'DEADLINE' ||
   change.after.reason?.code === 'LOST' ||
   change.after.reason?.code === 'STORAGE_DENIED';
 
@@ -261,10 +260,7 @@ export const OF_A_CHANGE: ReadonlyMap<Sentence, (change: Change) => boolean> = n
   ['failures and losses stay within their limits', staysWithinItsLimits],
   ['no backup is granted whose cluster may not use the storage', grantsNothingInAStorageOfOthers],
   ['a backup is denied its storage only while its cluster may not use it', isDeniedOnlyWhileItIs],
-  [
-    'Failed never beside a complete backup, but for deadline, losses and a storage of others',
-    neverFailsBesideAGoodBackup,
-  ],
+  ['Failed never beside a complete backup, but for losses and a storage of others', neverFailsBesideAGoodBackup],
   ['lost answers, late calls, doubled messages and drains alone never make a backup Failed', neverFailsInACalmWorld],
   ['a backup fails for what is wrong with workers only once all present ones said so', failsForWorkersOnlyIfAllSaidSo],
   ['what a worker gives back counts nothing and opens no attempt', countsNothingThatIsGivenBack],
@@ -349,12 +345,19 @@ const isNotLookOnly = (world: World, { document, claim }: Job) => {
   return task?.claim !== claim || (failures < failureLimit && losses < lossLimit);
 };
 
+const wasGrantedInTime = (world: World, { document, claim }: Job) => {
+  const backup = documentOf(world, document);
+  const { startedAt } = attemptOf(backup, claim) ?? {};
+  return startedAt === undefined || startedAt < backup.deadline;
+};
+
 /** Of each spawn of a `br`. */
 export const OF_A_SPAWN: ReadonlyMap<Sentence, (world: World, job: Job) => boolean> = new Map([
   ['no two br in one path', isAloneInThePath],
   ['no two br in one cluster', isTheOnlyOneOfItsCluster],
   ['no spawn without an answered `starting`', wasAnnounced],
   ['no spawn beyond the limits of failures and losses', isNotLookOnly],
+  ['no spawn that was granted past the deadline', wasGrantedInTime],
 ]);
 
 /** Also under T13, where `br` has a lock. */

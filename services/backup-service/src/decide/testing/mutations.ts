@@ -5,7 +5,7 @@
 import { unowned } from '@tidemark/task/task';
 import type { Backup, Cancellation } from '../../backup.ts';
 import { LOST, OK } from '../command.ts';
-import { attemptOf } from '../vocabulary.ts';
+import { attemptOf, finish } from '../vocabulary.ts';
 import { decided, type Mutation, seen, withTask, written } from './alterations.ts';
 
 const CANCEL: Cancellation = { at: new Date(1), by: 'alice', reason: '', requestId: 'c' };
@@ -75,6 +75,25 @@ export const MUTATIONS: readonly Mutation[] = [
     })),
     in: { faults: 1, fault: ['crash'] },
     breaks: 'no spawn beyond the limits of failures and losses',
+  },
+  {
+    without: 'what br may have finished is looked for past the deadline too (T14)',
+    of: decided(['reap'], (decision, backup, _, now) =>
+      backup.state === 'Queued' && backup.deadline < now
+        ? { ...OK, next: finish(backup, 'Failed', now, { code: 'DEADLINE', message: '' }, 0) }
+        : decision,
+    ),
+    in: { faults: 2, fault: ['crash', 'deadline'] },
+    breaks: 'Failed never beside a complete backup, but for losses and a storage of others',
+  },
+  {
+    without: 'past the deadline a claim may only look (T14)',
+    of: decided(['claim'], ({ answer, ...rest }, { deadline }, _, now) => ({
+      ...rest,
+      answer: answer.kind === 'backupGrant' && deadline <= now ? { ...answer, mayRun: true } : answer,
+    })),
+    in: { faults: 2, fault: ['brRetry', 'deadline'] },
+    breaks: 'no spawn that was granted past the deadline',
   },
   {
     without: 'waiting for a lock is not counted',
