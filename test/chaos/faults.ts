@@ -251,7 +251,7 @@ export function startFaults(world: World, { stop, say, onCrash, crowd, damage }:
 
   /** As `npm start` does it: a database that met a full disk is broken for as long as its process lives. */
   async function mendDatabase(): Promise<void> {
-    const why = await database.whySick?.(AbortSignal.timeout(READY_MS));
+    const why = await database.whySick?.(AbortSignal.timeout(READY_MS)).catch(() => undefined);
     if (why === undefined) return;
     say(`the database answers with errors (${why}): starting it again`);
     await database.kill();

@@ -17,9 +17,9 @@ export interface RealCluster {
 
 /** Why two registrations are of one cluster, such as "both have the PD 10.0.0.1:2379"; undefined where nothing says so. */
 export function whyOne(one: RealCluster, other: RealCluster): string | undefined {
-  const known = new Set(allPd(one).map(plain));
-  const shared = allPd(other).find((pd) => known.has(plain(pd)));
-  if (shared !== undefined) return `both have the PD ${plain(shared)}`;
+  const known = new Set(allPd(one).map(plainPd));
+  const shared = allPd(other).find((pd) => known.has(plainPd(pd)));
+  if (shared !== undefined) return `both have the PD ${plainPd(shared)}`;
   const { tidbClusterId = '0' } = one;
   return tidbClusterId !== '0' && tidbClusterId === other.tidbClusterId
     ? `TiDB calls both ${tidbClusterId}`
@@ -36,14 +36,14 @@ const allPd = ({ pd, otherPd = [] }: Pick<RealCluster, 'pd' | 'otherPd'>): reado
 export function namesakesOf<T extends Pick<RealCluster, 'pd'>>(pd: readonly string[], registered: readonly T[]): T[] {
   const byPd = new Map<string, T[]>();
   for (const one of registered)
-    for (const address of new Set(one.pd.map(plain))) byPd.set(address, [...(byPd.get(address) ?? []), one]);
+    for (const address of new Set(one.pd.map(plainPd))) byPd.set(address, [...(byPd.get(address) ?? []), one]);
   const found = new Set<T>();
-  const looked = new Set(pd.map(plain));
+  const looked = new Set(pd.map(plainPd));
   // A set tells also of what is added while it is gone through.
   for (const address of looked) {
     for (const one of byPd.get(address) ?? []) {
       found.add(one);
-      for (const another of one.pd) looked.add(plain(another));
+      for (const another of one.pd) looked.add(plainPd(another));
     }
   }
   return [...found];
@@ -51,13 +51,13 @@ export function namesakesOf<T extends Pick<RealCluster, 'pd'>>(pd: readonly stri
 
 /** The PDs of other registrations, without those of its own. */
 export function otherPdOf(pd: readonly string[], namesakes: readonly Pick<RealCluster, 'pd'>[]): string[] {
-  const own = new Set(pd.map(plain));
-  const others = namesakes.flatMap((one) => one.pd.map(plain)).filter((address) => !own.has(address));
+  const own = new Set(pd.map(plainPd));
+  const others = namesakes.flatMap((one) => one.pd.map(plainPd)).filter((address) => !own.has(address));
   return [...new Set(others)].slice(0, MAX_OTHER_PD);
 }
 
 /** One way to write an address: `2130706433`, `127.1`, `[::ffff:127.0.0.1]` and `localhost` are 127.0.0.1. Other names are not looked up. */
-function plain(pd: string): string {
+export function plainPd(pd: string): string {
   const address = plainPdAddress(pd).toLowerCase();
   if (!URL.canParse(`http://${address}`)) return address;
   const { hostname, port } = new URL(`http://${address}`);

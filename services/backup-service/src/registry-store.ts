@@ -8,7 +8,6 @@ import { earlier } from '@tidemark/task/time';
 import type { Db, Filter } from 'mongodb';
 import type { StorageLocation, Target } from './backup.ts';
 import type { ClusterPurpose } from './cluster-purpose.ts';
-import { namesakesOf } from './real-cluster.ts';
 import { type SearchKeys, searchKeysOf } from './search-keys.ts';
 import {
   type AccessedStorage,
@@ -84,8 +83,6 @@ export interface ClusterPage {
 }
 
 type Labelled = Pick<ClusterDocument, '_id' | 'labels' | 'storageId' | 'placedByLimited'>;
-/** Another registration of the same real cluster. */
-export type Namesake = Pick<ClusterDocument, '_id' | 'pd' | 'purpose' | 'restore'>;
 type Registered = ClusterDocument | StorageDocument;
 
 /** One kind of registered thing; every method throws `unavailable` when the database does. */
@@ -106,8 +103,6 @@ export interface RegistryStore {
     withStorage(storageId: string, signal: AbortSignal): Promise<Labelled[]>;
     /** Clusters by id, as many as the limit. */
     page(page: ClusterPage, signal: AbortSignal): Promise<ClusterDocument[]>;
-    /** Other registrations of a cluster by its PDs, as `namesakesOf` finds them; one walk over the collection. */
-    withPdOf(cluster: Pick<ClusterDocument, '_id' | 'pd'>, signal: AbortSignal): Promise<Namesake[]>;
     /** Every cluster, in no order: one walk over the collection, a few hundred at a time. */
     scan(signal: AbortSignal): AsyncIterable<ClusterDocument[]>;
     /** The same, and of each only what it is called, its labels and its storage. */
@@ -121,7 +116,6 @@ export interface RegistryStore {
 /** Ranges are bounded on both sides, so that every server takes the index; ids are letters, digits, `_` and `-`. */
 const LAST_ID = '~';
 const SCANNED_AT_ONCE = 500;
-const NAMESAKE = { pd: 1, purpose: 1, restore: 1 };
 
 /** The registry over a database. */
 export function createRegistryStore(db: Db): RegistryStore {
@@ -160,15 +154,6 @@ export function createRegistryStore(db: Db): RegistryStore {
             if (found.length === limit) break;
           }
           return found;
-        }),
-      withPdOf: ({ _id: clusterId, pd }, signal) =>
-        orStoreError(async () => {
-          const others: Namesake[] = [];
-          const all = clusters.find<Namesake>({}, { projection: NAMESAKE, signal, batchSize: SCANNED_AT_ONCE });
-          // A damaged record may have no PD.
-          for await (const other of all)
-            if (other._id !== clusterId && Array.isArray(other.pd)) others.push({ ...other, pd: other.pd.map(String) });
-          return namesakesOf(pd, others);
         }),
       scan: (signal) => inBatches(clusters.find({}, { signal, batchSize: SCANNED_AT_ONCE }), SCANNED_AT_ONCE),
       scanLabels: (signal) => {

@@ -27,6 +27,7 @@ import { createOccupants, OCCUPANT_INDEXES } from './occupants.ts';
 import { createPoolLoads, POOL_LOAD_INDEXES } from './pool-load-store.ts';
 import { createPresenceStore, PRESENCE_INDEXES } from './presence-store.ts';
 import { createQuarantines } from './quarantines.ts';
+import { createRegisteredPds } from './registered-pds.ts';
 import { createRegistryStore, REGISTRY_INDEXES } from './registry-store.ts';
 import { openRestoresCounted, restoreChanged } from './restore/events.ts';
 import { countOpen } from './restore/open-restores.ts';
@@ -52,6 +53,8 @@ const RETENTION_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** How often deletions that are not done, ends of the last day, damaged backups and open restores are counted for the metrics. */
 const COUNT_MS = 15_000;
+/** How often it is read what was registered of late, so that a plan of a restore finds it in memory. */
+const PDS_MS = 30_000;
 /** How often clusters of earlier versions are looked for, which cannot be searched yet. */
 const KEYS_MS = 600_000;
 /** How often what each pool has to do is counted, which whoever adds workers waits for. */
@@ -98,6 +101,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   const finished = createFinishedBackups(database.db);
   const presences = createPresenceStore(database.db, quarantines.workers, now);
   const registry = createRegistryStore(database.db);
+  const pds = createRegisteredPds(database.db.collection('clusters'));
   const markers = createMarkerStore(database.db, now);
   const places = createStoragePlaces(database.db, registry.storages, markers, quarantines.placedBackups);
   const store = createBackupStore(database.db, {
@@ -187,6 +191,17 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       run: (signal) => found.addKeys(signal),
     }),
   );
+  stack.use(
+    startLoop({
+      name: 'PDs of registered clusters',
+      everyMs: PDS_MS,
+      log: storeLog,
+      async run(signal) {
+        await pds.refresh(signal);
+        return false;
+      },
+    }),
+  );
   const poolLoads = createPoolLoads(database.db, presences, quarantines, now);
   stack.use(
     startLoop({
@@ -214,6 +229,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     found,
     audit,
     registry,
+    pds,
     markers,
     places,
     quarantines,

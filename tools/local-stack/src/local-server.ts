@@ -22,7 +22,7 @@ export interface LocalServer extends AsyncDisposable {
   kill(): Promise<void>;
   /** Deletes all its data; if it runs, it is stopped before and started empty after. */
   wipe(): Promise<void>;
-  /** Why it answers with errors of its own; undefined when it is well, or does not answer. Left out where nobody asks. */
+  /** Why it answers with errors of its own; undefined when it is well. Throws where it does not answer. Left out where nobody asks. */
   readonly whySick?: (signal: AbortSignal) => Promise<string | undefined>;
   /** Asks its own administration tool; answers what that printed. Left out where there is none. */
   readonly control?: (args: readonly string[]) => Promise<string>;
@@ -70,7 +70,7 @@ export interface ServerPlan {
   afterStop?(): Promise<void>;
   /** Deletes the data of the stopped server. */
   erase(): Promise<void>;
-  /** Why the running server answers with errors of its own; undefined when it is well, or does not answer. */
+  /** Why the running server answers with errors of its own; undefined when it is well. Throws where it does not answer. */
   whySick?(signal: AbortSignal): Promise<string | undefined>;
   /** Asks the server's own administration tool. */
   readonly control?: (args: readonly string[]) => Promise<string>;

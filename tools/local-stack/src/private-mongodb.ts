@@ -99,7 +99,8 @@ async function whySick(url: string, signal: AbortSignal): Promise<string | undef
     await client.db('admin').collection('alive').findOne({}, { signal });
     return undefined;
   } catch (error) {
-    return error instanceof MongoServerError ? error.message : undefined;
+    if (error instanceof MongoServerError) return error.message;
+    throw error;
   }
 }
 

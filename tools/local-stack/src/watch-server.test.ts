@@ -57,51 +57,65 @@ test('the private database is back by itself, with all that it had taken, when a
   await watching;
 }, 120_000);
 
-test('a server that cannot even be asked is left running and asked again, and started again after three bad answers in a row', async () => {
-  const stop = new AbortController();
-  using folder = await claimDataFolder(temporaryDataFolder());
-  onTestFinished(() => rmSync(folder.path, { recursive: true, force: true }));
-  const port = await freePort();
-  const refused = 'cannot be asked';
-  const answers = [refused, 'broken', 'broken', refused, refused, 'broken', 'broken', 'broken'];
-  const left: number[] = [];
-  const said: string[] = [];
-  const pids = () => readRunRecords(folder.path).map(({ pid }) => pid);
-  await using server = localServer(
-    {
-      url: `tcp://127.0.0.1:${port}`,
-      choice: 'listener: one of a test',
-      processes: [
-        {
-          name: 'listener',
-          title: 'the listener',
-          program: process.execPath,
-          args: ['-e', `require('node:net').createServer().listen(${port}, '127.0.0.1')`],
-          env: {},
-          port,
-          startTimeoutMs: 30_000,
-          stopGraceMs: 2_000,
+const refused = 'cannot be asked';
+test.each([
+  [
+    'after three bad answers in a row',
+    [refused, 'broken', 'broken', refused, refused, 'broken', 'broken', 'broken'],
+    'answers with errors (broken)',
+  ],
+  [
+    'where it stays so',
+    [...Array(19).fill(refused), undefined, ...Array(20).fill(refused)],
+    'answers nothing any more',
+  ],
+])(
+  'a server that cannot even be asked is left running and asked again, and started again %s',
+  async (_, answers, why) => {
+    const stop = new AbortController();
+    using folder = await claimDataFolder(temporaryDataFolder());
+    onTestFinished(() => rmSync(folder.path, { recursive: true, force: true }));
+    const port = await freePort();
+    const asked = answers.length;
+    const left: number[] = [];
+    const said: string[] = [];
+    const pids = () => readRunRecords(folder.path).map(({ pid }) => pid);
+    await using server = localServer(
+      {
+        url: `tcp://127.0.0.1:${port}`,
+        choice: 'listener: one of a test',
+        processes: [
+          {
+            name: 'listener',
+            title: 'the listener',
+            program: process.execPath,
+            args: ['-e', `require('node:net').createServer().listen(${port}, '127.0.0.1')`],
+            env: {},
+            port,
+            startTimeoutMs: 30_000,
+            stopGraceMs: 2_000,
+          },
+        ],
+        prepare: async () => undefined,
+        erase: async () => undefined,
+        async whySick() {
+          const answer = answers.shift();
+          left.push(...pids());
+          if (answer === refused) throw new Error(refused);
+          return answer;
         },
-      ],
-      prepare: async () => undefined,
-      erase: async () => undefined,
-      async whySick() {
-        const answer = answers.shift();
-        left.push(...pids());
-        if (answer === refused) throw new Error(refused);
-        return answer;
       },
-    },
-    { dataDir: folder.path, say: () => undefined, signal: stop.signal },
-  );
-  await server.start();
-  const [first] = pids();
-  const watching = watchServer(server, { say: (line) => said.push(line), signal: stop.signal, everyMs: 10 });
-  await vi.waitFor(() => expect(said).toContain('listener is back'), { timeout: 30_000 });
-  expect(said).toEqual(['listener answers with errors (broken): starting it again', 'listener is back']);
-  expect(left.slice(0, 8)).toEqual(Array(8).fill(first));
-  expect(answers).toEqual([]);
-  expect(pids()).not.toContain(first);
-  stop.abort();
-  await watching;
-});
+      { dataDir: folder.path, say: () => undefined, signal: stop.signal },
+    );
+    await server.start();
+    const [first] = pids();
+    const watching = watchServer(server, { say: (line) => said.push(line), signal: stop.signal, everyMs: 10 });
+    await vi.waitFor(() => expect(said).toContain('listener is back'), { timeout: 30_000 });
+    expect(said).toEqual([`listener ${why}: starting it again`, 'listener is back']);
+    expect(left.slice(0, asked)).toEqual(Array(asked).fill(first));
+    expect(answers).toEqual([]);
+    expect(pids()).not.toContain(first);
+    stop.abort();
+    await watching;
+  },
+);

@@ -3,9 +3,10 @@
  *
  * 1. A server that ended unasked is started again, with growing pauses, whatever is in the way.
  * 2. A server that answers, but with errors of its own several times in a row, is ended and started again: an embedded
- *    database that met a full disk stays broken for as long as its process lives. One that does not answer is busy, and
- *    left alone.
- * 3. Nothing is started after `signal` has aborted.
+ *    database that met a full disk stays broken for as long as its process lives.
+ * 3. A server that does not answer is busy, and left alone. One that answers nothing for a minute or more hangs, and is ended and
+ *    started again: an embedded database was seen to spin for ever under its own lock.
+ * 4. Nothing is started after `signal` has aborted.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keepTrying } from './keep-trying.ts';
@@ -15,6 +16,8 @@ const CHECK_EVERY_MS = 2_000;
 const CHECK_LIMIT_MS = 10_000;
 /** So many bad answers in a row are no accident. */
 const BAD_ANSWERS = 3;
+/** With the pauses between, and the time until each is given up, from 40 seconds to four minutes. */
+const UNANSWERED = 20;
 
 export interface WatchOptions {
   readonly say: (line: string) => void;
@@ -36,19 +39,36 @@ export async function watchServer(server: LocalServer, options: WatchOptions): P
   const { say, signal, everyMs = CHECK_EVERY_MS } = options;
   const { whySick } = server;
   if (whySick === undefined) return;
-  for (let badAnswers = 0; !signal.aborted; ) {
+  const state = { badAnswers: 0, unanswered: 0 };
+  while (!signal.aborted) {
     await sleep(everyMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(CHECK_LIMIT_MS)]);
-    // A question that cannot be asked is no answer; the next one comes.
-    const why = await whySick(limit).catch(() => undefined);
-    badAnswers = why === undefined ? 0 : badAnswers + 1;
-    if (badAnswers < BAD_ANSWERS) continue;
-    badAnswers = 0;
-    say(`${nameOf(server)} answers with errors (${why}): starting it again`);
+    const trouble = await troubleOf(whySick(limit), state);
+    if (trouble === undefined) continue;
+    say(`${nameOf(server)} ${trouble}: starting it again`);
     await server.kill().catch((error: Error) => say(`${nameOf(server)} could not be ended: ${error.message}`));
     await startAgain(server, options);
   }
+}
+
+/** What a server is to be started again for, once it has been so for long enough; counts what it answered, and begins anew then. */
+async function troubleOf(
+  asked: Promise<string | undefined>,
+  state: { badAnswers: number; unanswered: number },
+): Promise<string | undefined> {
+  const { badAnswers, unanswered } = state;
+  Object.assign(state, { badAnswers: 0, unanswered: 0 });
+  try {
+    const why = await asked;
+    if (why === undefined) return undefined;
+    if (badAnswers + 1 >= BAD_ANSWERS) return `answers with errors (${why})`;
+    state.badAnswers = badAnswers + 1;
+  } catch {
+    if (unanswered + 1 >= UNANSWERED) return 'answers nothing any more';
+    state.unanswered = unanswered + 1;
+  }
+  return undefined;
 }
 
 function nameOf({ choice }: LocalServer): string {

@@ -9,6 +9,7 @@ import type { MarkerStore } from '../marker-store.ts';
 import type { Occupants } from '../occupants.ts';
 import type { PresenceStore } from '../presence-store.ts';
 import type { Quarantines } from '../quarantines.ts';
+import type { RegisteredPds } from '../registered-pds.ts';
 import type { RegistryStore } from '../registry-store.ts';
 import type { RestoreLimits } from '../restore/decide/command.ts';
 import type { RestoreStore } from '../restore/restore-store.ts';
@@ -28,6 +29,7 @@ export interface Dependencies {
   readonly finished: FinishedBackups;
   readonly output: AttemptOutputStore;
   readonly registry: RegistryStore;
+  readonly pds: RegisteredPds;
   readonly markers: MarkerStore;
   readonly places: StoragePlaces;
   readonly quarantines: Quarantines;

@@ -12,7 +12,8 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, isTrashed } from '../backup.ts';
 import { strictestOf } from '../cluster-purpose.ts';
 import { otherPdOf } from '../real-cluster.ts';
-import type { ClusterDocument, Namesake } from '../registry-store.ts';
+import type { Namesake } from '../registered-pds.ts';
+import type { ClusterDocument } from '../registry-store.ts';
 import { type Estimate, estimateOf } from '../restore/estimate.ts';
 import { type Plan, type PlanCheck, planRestore as plan } from '../restore/plan.ts';
 import { type PlannedCommand, plannedCommand } from '../restore/planned-command.ts';
@@ -90,7 +91,7 @@ export async function circumstances(
  *   `storage_not_found` where the target may not use the storage of the backup
  */
 export async function findPlan(
-  { store, registry, finished, now }: Dependencies,
+  { store, registry, pds, finished, now }: Dependencies,
   { backupId, targetClusterId, options }: Wanted,
   { sees, signal }: Pick<CallContext, 'sees' | 'signal'>,
 ): Promise<FoundPlan> {
@@ -111,7 +112,7 @@ export async function findPlan(
     throw unusableStorage(backup.storage.id, targetClusterId);
   const [tidbClusterId, namesakes] = await Promise.all([
     finished.tidbClusterIdOf(cluster, signal),
-    registry.clusters.withPdOf(cluster, signal),
+    pds.namesakes(cluster, signal),
   ]);
   const otherPd = otherPdOf(cluster.pd, namesakes);
   return { plan: plan(backup, guarded(cluster, namesakes), wanted, now(), tidbClusterId, otherPd), backup };

@@ -30,7 +30,7 @@ const DEFAULT_POOL = 'default';
  * What is there is read, looked at and replaced by compare-and-set on its revision, and all that again where somebody else was
  * quicker: so a save for a certain revision is never one over another.
  */
-export function putCluster({ registry, store, now }: Dependencies) {
+export function putCluster({ registry, pds, store, now }: Dependencies) {
   return async (
     { cluster: asked, limitedCaller = false, validateOnly = false, revision }: PutClusterRequest,
     { caller, requestId, callId, sees, signal }: CallContext,
@@ -54,7 +54,7 @@ export function putCluster({ registry, store, now }: Dependencies) {
       if (limitedCaller && !(before && isSamePlace(before, cluster))) {
         // Who is limited to more clusters than a call can name seems to see all, also the one without a name.
         const isSeen = (id: string) => sees(id) && !sees('');
-        const shared = await registry.clusters.withPdOf({ _id: cluster.id, pd: cluster.pd }, signal);
+        const shared = await pds.namesakes({ _id: cluster.id, pd: cluster.pd }, signal);
         if (!shared.every(({ _id }) => isSeen(_id))) throw foreignPd(cluster.id);
       }
       const placedByLimited =
