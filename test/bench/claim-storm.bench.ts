@@ -50,7 +50,7 @@ export const benchmark: Benchmark = {
   name: 'claim-storm',
   what: 'many workers claim, announce and complete over gRPC as fast as they can; claims that got nothing, for each that got a task',
   async run(context) {
-    const [workers, doorbells] = context.quick ? [50, 200] : [200, 1_000];
+    const [workers, doorbells] = context.quick ? [50, 200] : [200, 500];
     const figures: Figure[] = [];
     for (const storm of STORMS) {
       context.say(`${workers} workers, ${doorbells} doorbells, ${storm.name}`);

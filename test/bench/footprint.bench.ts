@@ -20,14 +20,14 @@ const AT_ONCE = 4;
 const BATCH = 100;
 /** Of which each has many backups in the end, and is idle when its next one is started. */
 const CLUSTERS = 2 * BATCH;
-/** How long they may take on a machine that has much else to do: 10,000 are too many to begin again. */
+/** How long they may take on a machine that has much else to do: 4,000 are too many to begin again. */
 const BATCH_MS = 600_000;
 
 export const benchmark: Benchmark = {
   name: 'footprint',
   what: 'start-up and own memory of each process, before and after many backups, and what an idle hour costs',
   async run(context) {
-    const counts = context.quick ? [20, 40] : [5_000, 10_000];
+    const counts = context.quick ? [20, 40] : [2_000, 4_000];
     const idleMs = context.quick ? 15_000 : 120_000;
     const database = context.database();
     const br = context.use(makeNullBr());
