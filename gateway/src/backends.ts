@@ -109,10 +109,12 @@ export function serviceHeaders(serviceToken: string | undefined): Readonly<Recor
   return serviceToken === undefined ? {} : { authorization: `Bearer ${serviceToken}` };
 }
 
+type ServiceName = 'backup-service' | 'strategy-service' | 'scheduler-service';
+
 export interface Channels extends Disposable {
   readonly transports: Transports;
   /** One check per service: throws while it cannot be reached or does not say that it serves. */
-  readonly checks: Readonly<Record<string, () => Promise<void>>>;
+  readonly checks: Readonly<Record<ServiceName, () => Promise<void>>>;
 }
 
 const HEALTH_CHECK = '/grpc.health.v1.Health/Check';
@@ -121,12 +123,13 @@ const HEALTH_TIMEOUT_MS = 1_000;
 /** Opens the channels to the services; they connect when first used, and again by themselves. */
 export function openChannels(config: GatewayConfig, certificate?: ProcessCertificate): Channels {
   const open = ({ host, port }: Address) => openChannel(`${host}:${port}`, certificate);
-  const channels = {
+  const channels: Record<ServiceName, Client> = {
     'backup-service': open(config.backupService),
     'strategy-service': open(config.strategyService),
     'scheduler-service': open(config.schedulerService),
   };
-  const over = (name: keyof typeof channels) =>
+  const check = (name: ServiceName) => () => checkHealth(channels[name]);
+  const over = (name: ServiceName) =>
     restAfterOverload(createGrpcTransport(channels[name], { name, defaultTimeoutMs: CALL_TIMEOUT_MS }), {
       name,
       usualMs: CALL_TIMEOUT_MS,
@@ -137,7 +140,11 @@ export function openChannels(config: GatewayConfig, certificate?: ProcessCertifi
       strategy: over('strategy-service'),
       scheduler: over('scheduler-service'),
     },
-    checks: Object.fromEntries(Object.entries(channels).map(([name, client]) => [name, () => checkHealth(client)])),
+    checks: {
+      'backup-service': check('backup-service'),
+      'strategy-service': check('strategy-service'),
+      'scheduler-service': check('scheduler-service'),
+    },
     [Symbol.dispose]() {
       for (const client of Object.values(channels)) client.close();
     },

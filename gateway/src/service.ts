@@ -75,12 +75,15 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     (app.server as HttpsServer).setSecureContext(httpsOptions(renewed));
     grpc.renew(httpsOptions(renewed));
   });
+  const { 'scheduler-service': scheduler, ...needed } = channels.checks;
   const operations = stack.use(
     await startOperationsListener({
       host: config.operationsHost,
       port: config.operationsPort,
       log,
-      ready: { ...channels.checks, tokens: () => authenticator.check(), audit: () => audit.check() },
+      ready: { ...needed, tokens: () => authenticator.check(), audit: () => audit.check() },
+      // Windows, the fleet and retention are its alone; a balancer that took the gateway out would take all else out, too.
+      useful: { 'scheduler-service': scheduler },
     }),
   );
   stack.defer(() => operations.stopping());

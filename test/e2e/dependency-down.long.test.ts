@@ -87,6 +87,15 @@ const untilNotReady = (name: string, because: string) =>
     async () => expect(await readiness(name)).toMatchObject({ status: 503, text: expect.stringContaining(because) }),
     { timeout: 30_000, interval: 200 },
   );
+/** The gateway is ready without the scheduler, and says that it is missing. */
+const untilMissed = async (kind: string) => {
+  if (kind !== 'scheduler-service') return untilNotReady('gateway', kind);
+  const missed = { status: 200, text: expect.not.stringContaining('"scheduler-service":"ok"') };
+  await vi.waitFor(async () => expect(await readiness('gateway')).toMatchObject(missed), {
+    timeout: 30_000,
+    interval: 200,
+  });
+};
 const processes = () => tidemark.stack.processes.map(({ name, pid }) => `${name} ${pid}`);
 const untilAllReady = () =>
   vi.waitFor(
@@ -153,7 +162,7 @@ describe.each([
     service.kill('SIGSTOP');
     try {
       await expectRefused(refused);
-      await untilNotReady('gateway', kind);
+      await untilMissed(kind);
       await expectRefused(refused);
     } finally {
       service.kill('SIGCONT');
@@ -169,7 +178,7 @@ describe.each([
     service.kill('SIGKILL');
     await service.exited();
     await expectRefused(refused);
-    await untilNotReady('gateway', kind);
+    await untilMissed(kind);
     await expectRefused(refused);
     await service.start();
     await untilAllReady();

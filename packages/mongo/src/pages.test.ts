@@ -90,8 +90,8 @@ async function pagesAt(url: string, onQuestion?: () => void) {
   client.on('commandStarted', ({ commandName }) => commandName === 'aggregate' && onQuestion?.());
   await client.connect();
   const pages = createPages(client.db(database).collection<Record>('records'), { time: 'at' });
-  return async (wish: Partial<PageWish>, selection: Partial<Selection> = {}) => {
-    const page = await pages.read({ ...all, ...selection }, wishFor(wish), now, signal);
+  return async (wish: Partial<PageWish>, selection: Partial<Selection> = {}, at = now) => {
+    const page = await pages.read({ ...all, ...selection }, wishFor(wish), at, signal);
     return { ...page, ids: page.rows.map(({ _id }) => _id) };
   };
 }
@@ -186,17 +186,28 @@ describe('over a database that takes its time', () => {
       }
   }
 
-  /** Eight looks lead from now back to the first instant; seven fit into the time, and a slow machine's six are enough. */
+  /** Eight looks lead from now back to the first instant, and more from so late; eight fit into the time, which says that it is the list that is long. */
   const LONG_LOOK_MS = 300;
+  const LATE = new Date('9998-01-01T00:00:00Z');
   const refused = async (wish: Partial<PageWish>, selection: Partial<Selection> = {}) => {
     const slower = stack.use(await slowed(LONG_LOOK_MS));
-    return untilLookedAt(async () => (await pagesAt(slower.url))({ withinMs: 7 * LONG_LOOK_MS, ...wish }, selection));
+    return untilLookedAt(async () =>
+      (await pagesAt(slower.url))({ withinMs: 8.7 * LONG_LOOK_MS, ...wish }, selection, LATE),
+    );
   };
 
   it('a page that cannot be filled in time is refused to who counts pages, and says how to go on', async () => {
     await expect(refused({}, { rest: { kind: 'none' } })).rejects.toMatchObject({
       code: 'invalid_argument',
       details: { fields: [{ field: 'page', description: expect.stringContaining('pageToken') }] },
+    });
+  });
+
+  it('a list that is only looked through too slowly is not called long', async () => {
+    const slower = stack.use(await slowed(LONG_LOOK_MS));
+    const once = await pagesAt(slower.url);
+    await expect(once({ withinMs: 7 * LONG_LOOK_MS }, { rest: { kind: 'none' } })).rejects.toMatchObject({
+      code: 'deadline_exceeded',
     });
   });
 

@@ -73,8 +73,8 @@ export interface PagesOptions {
 
 /** Of what a position says that it can be looked through soon. */
 const LONGEST_SPAN_MS = 7 * 86_400_000;
-/** Where so few looks fit into the time it is the database that is slow, and not the list that is long. */
-const FEW_LOOKS = 6;
+/** Where fewer looks fit into the time than an empty list takes it is the database that is slow, and not the list that is long. */
+const FEW_LOOKS = 8;
 /** How many times as many there may have been as there are, where old ones are removed. */
 const SHRUNK = 2;
 /** How many looks of a process are under way at once. */

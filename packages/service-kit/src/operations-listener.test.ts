@@ -47,6 +47,32 @@ it('tells the log once what is missing and why, and once that it is there again'
   ]);
 });
 
+it('is ready without what most of its work goes on without, and says that it is missing', async () => {
+  const log = createLogger('test');
+  const told = vi.spyOn(log, 'info').mockImplementation(() => undefined);
+  const error = new Error('cannot be reached');
+  const useful = {
+    async scheduler() {
+      throw error;
+    },
+  };
+  await using listener = await startOperationsListener({
+    host: '127.0.0.1',
+    port: 0,
+    log,
+    ready: { fine() {} },
+    useful,
+  });
+  const answer = await fetch(`http://127.0.0.1:${listener.port}/readyz`);
+  expect([answer.status, await answer.json()]).toEqual([
+    200,
+    { ready: true, checks: { fine: 'ok', scheduler: 'cannot be reached' } },
+  ]);
+  expect(told.mock.calls).toEqual([[{ error, check: 'scheduler' }, 'scheduler is missing: what needs it is refused']]);
+  const metrics = await (await fetch(`http://127.0.0.1:${listener.port}/metrics`)).text();
+  expect(metrics).toContain('tidemark_dependency_up{dependency="scheduler"} 0');
+});
+
 it('is ready until it is told that the process stops', async () => {
   await using listener = await listen({ fine() {} });
   expect((await fetch(`http://127.0.0.1:${listener.port}/readyz`)).status).toBe(200);

@@ -30,15 +30,16 @@ const dependencyUp = gauge(
  * Logs when a check begins to fail, with all that is known of why, and when it is well again; `/readyz` is asked
  * every few seconds and says only that it fails.
  */
-function tellOfChanges(log: Logger): (check: string, error?: unknown) => void {
+function tellOfChanges(log: Logger, isNeeded: (check: string) => boolean): (check: string, error?: unknown) => void {
   const failing = new Map<string, boolean>();
   return (check, error) => {
     const before = failing.get(check);
     const now = error !== undefined;
     failing.set(check, now);
-    if (now && before === false) log.warn({ error, check }, `${check} is missing: not ready any more`);
+    const then = (words: string) => `${check} is missing: ${isNeeded(check) ? words : 'what needs it is refused'}`;
+    if (now && before === false) log.warn({ error, check }, then('not ready any more'));
     // At the start it may just not be there yet.
-    else if (now && before === undefined) log.info({ error, check }, `${check} is missing: not ready yet`);
+    else if (now && before === undefined) log.info({ error, check }, then('not ready yet'));
     else if (!now && before) log.info({ check }, `${check} is there`);
   };
 }
@@ -52,16 +53,20 @@ export async function startOperationsListener(options: {
   readonly port: number;
   readonly log: Logger;
   readonly ready: Readonly<Record<string, ReadyCheck>>;
+  /** Checked and told as what is needed, but most work goes on without it. */
+  readonly useful?: Readonly<Record<string, ReadyCheck>>;
   /** What is worth knowing but keeps nobody from being ready: a sentence each, or undefined. */
   readonly remarks?: Readonly<Record<string, () => string | undefined>>;
 }): Promise<OperationsListener> {
   let stopping: 'stopping' | 'draining' | undefined;
-  const tell = tellOfChanges(options.log);
+  const all = { ...options.ready, ...options.useful };
+  const isNeeded = (check: string) => check in options.ready;
+  const tell = tellOfChanges(options.log, isNeeded);
 
   const readiness = async (): Promise<Readiness> => {
     const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
     const checks = await Promise.all(
-      Object.entries(options.ready).map(async ([name, check]) => {
+      Object.entries(all).map(async ([name, check]) => {
         try {
           await check(signal);
           tell(name);
@@ -72,7 +77,7 @@ export async function startOperationsListener(options: {
         }
       }),
     );
-    const ready = stopping === undefined && checks.every(([, verdict]) => verdict === 'ok');
+    const ready = stopping === undefined && checks.every(([name, verdict]) => verdict === 'ok' || !isNeeded(name));
     const remarks = Object.entries(options.remarks ?? {}).flatMap(([name, remark]) => {
       const text = remark();
       return text === undefined ? [] : [[name, text] as const];
@@ -97,8 +102,7 @@ export async function startOperationsListener(options: {
         }
         case '/metrics': {
           const { checks } = await readiness();
-          for (const name of Object.keys(options.ready))
-            dependencyUp.set({ dependency: name }, checks[name] === 'ok' ? 1 : 0);
+          for (const name of Object.keys(all)) dependencyUp.set({ dependency: name }, checks[name] === 'ok' ? 1 : 0);
           const { contentType, body } = await renderMetrics();
           return send(200, contentType, body);
         }
