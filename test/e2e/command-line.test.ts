@@ -153,7 +153,7 @@ storageId: nowhere
       ],
     ]);
     for (const path of ['/clusters/stock', '/strategies/nightly', '/strategies/weekend'])
-      expect((await tidemark.patiently('GET', path)).status, path).toBe(404);
+      expect((await tidemark.call('GET', path)).status, path).toBe(404);
 
     write();
     const applied = await run('apply', '-f', 'fleet.yaml');

@@ -449,10 +449,7 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     await confirm(page, 'Revoke');
     await row.waitFor({ state: 'detached' });
     await expect
-      .poll(
-        async () =>
-          (await tidemark.patiently('GET', '/fleet', undefined, { authorization: `Bearer ${secret}` })).status,
-      )
+      .poll(async () => (await tidemark.call('GET', '/fleet', undefined, { authorization: `Bearer ${secret}` })).status)
       .toBe(401);
     expect(tab.wrong.filter((one) => !one.includes('status of 400'))).toEqual([]);
   }, 120_000);
@@ -601,7 +598,7 @@ describe.skipIf(typeof found === 'string')('a fleet', () => {
       env: { all: { TIDEMARK_SLOTS: '4' } },
     });
     await registerDemoFleet(tidemark.stack, tidemark.stack.storage, AbortSignal.timeout(300_000));
-    const failed = () => tidemark.patiently<{ backupRecords: { id: string }[] }>('GET', '/backups?state=Failed');
+    const failed = () => tidemark.call<{ backupRecords: { id: string }[] }>('GET', '/backups?state=Failed');
     await expect
       .poll(async () => (await failed()).data.backupRecords.length, { timeout: 300_000, interval: 2_000 })
       .toBe(2);
@@ -612,7 +609,7 @@ describe.skipIf(typeof found === 'string')('a fleet', () => {
     await page.locator('.card .mark', { hasText: 'Failed' }).first().waitFor();
     await sleep(2_000);
     await shoot(page, 'fleet');
-    const { data } = await tidemark.patiently<{ backupRecords: { id: string; clusterId: string }[] }>(
+    const { data } = await tidemark.call<{ backupRecords: { id: string; clusterId: string }[] }>(
       'GET',
       '/backups?state=Running',
     );
@@ -645,7 +642,7 @@ describe.skipIf(typeof found === 'string')('a fleet', () => {
     });
     await fill(tidemark.database, size);
     const counted = async () => {
-      const { data } = await tidemark.patiently<{ counts?: { inTime: number; veryLate: number } }>(
+      const { data } = await tidemark.call<{ counts?: { inTime: number; veryLate: number } }>(
         'GET',
         '/fleet?pageSize=1',
       );

@@ -63,7 +63,7 @@ it('loses no backup and repeats no restore', async () => {
   const other = await tidemark.cluster('other');
   tidemark.demo(LONG, other);
   const wish = { backupId: read, targetClusterId: target, confirm: target };
-  const { data, code, message } = await tidemark.patiently<{ restoreId: string }>('POST', '/restores', wish);
+  const { data, code, message } = await tidemark.call<{ restoreId: string }>('POST', '/restores', wish);
   expect(code, message).toBe(0);
   const ran = await tidemark.start(other);
   await vi.waitFor(() => {
@@ -73,7 +73,7 @@ it('loses no backup and repeats no restore', async () => {
   const copy = await copyOf(db);
 
   const restore = async () =>
-    (await tidemark.patiently<{ restore: { state: string } }>('GET', `/restores/${data.restoreId}`)).data.restore.state;
+    (await tidemark.call<{ restore: { state: string } }>('GET', `/restores/${data.restoreId}`)).data.restore.state;
   await vi.waitFor(async () => expect(await restore()).toBe('Succeeded'), PATIENT);
   await tidemark.untilState(ran, 'Succeeded');
   const since = await tidemark.start(other);
@@ -101,7 +101,7 @@ it('loses no backup and repeats no restore', async () => {
     expect(record).toMatchObject({ state: 'Succeeded', deletion: { state: 'None' }, holds: [] });
     expect(tidemark.files(record.filePath)).toContain('backupmeta');
   }
-  expect(await tidemark.patiently('GET', `/restores/${data.restoreId}`)).toMatchObject({ status: 404 });
+  expect(await tidemark.call('GET', `/restores/${data.restoreId}`)).toMatchObject({ status: 404 });
   // Both clusters are free, and nothing ran but what is asked for now.
   await tidemark.untilState(await tidemark.start(target), 'Succeeded');
   expect(tidemark.ledger().length).toBe(witnessed + 2);

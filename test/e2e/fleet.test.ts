@@ -83,7 +83,7 @@ describe('the fleet', () => {
   afterAll(() => tidemark?.[Symbol.asyncDispose]());
 
   const read = async (query = '', headers?: Record<string, string>) => {
-    const answer = await tidemark.patiently<Fleet>('GET', `/fleet${query}`, undefined, headers);
+    const answer = await tidemark.call<Fleet>('GET', `/fleet${query}`, undefined, headers);
     expect(answer.status, answer.message).toBe(200);
     return answer.data;
   };
@@ -138,7 +138,7 @@ describe('the fleet', () => {
     const { clusters } = await read(`?text=${unplanned}`);
     expect(clusters).toMatchObject([{ active: { backupId: running, state: 'Running' } }]);
     await vi.waitFor(async () => {
-      const { data } = await tidemark.patiently<{ workers: { tasks: { id: string }[] }[] }>('GET', '/workers');
+      const { data } = await tidemark.call<{ workers: { tasks: { id: string }[] }[] }>('GET', '/workers');
       expect(data.workers.flatMap(({ tasks }) => tasks.map(({ id }) => id))).toContain(running);
     });
     await tidemark.call('POST', '/backups/cancel', { clusterId: unplanned, backupId: running });
@@ -171,7 +171,7 @@ describe('the fleet', () => {
     expect(seen.clusters.map(({ clusterId }) => clusterId)).toEqual([safe]);
     expect(Object.values(seen.counts).reduce((sum, one) => sum + one)).toBe(1);
     expect((await tidemark.call('DELETE', `/tokens/${made.data.token.id}`)).status).toBe(200);
-    await vi.waitFor(async () => expect((await tidemark.patiently('GET', '/fleet', undefined, only)).status).toBe(401));
+    await vi.waitFor(async () => expect((await tidemark.call('GET', '/fleet', undefined, only)).status).toBe(401));
   });
 
   it('is searched by ids and their beginnings, and tells who changed what, as far as the caller sees it', async () => {
@@ -180,7 +180,7 @@ describe('the fleet', () => {
     const { secret, token } = made.data;
     const limited = { authorization: `Bearer ${secret}` };
     const found = async (text: string, headers = {}) => {
-      const { data } = await tidemark.patiently<Found>('GET', `/search?text=${text}`, undefined, headers);
+      const { data } = await tidemark.call<Found>('GET', `/search?text=${text}`, undefined, headers);
       expect(data.incomplete).toEqual([]);
       return data.hits.map(({ kind, id }) => `${kind} ${id}`);
     };
@@ -188,10 +188,10 @@ describe('the fleet', () => {
     expect((await found(never))[0]).toBe(`cluster ${never}`);
     expect(await found(never, limited)).toEqual([]);
 
-    expect((await tidemark.patiently('PUT', `/backups/${good}/pin`, undefined, limited)).status).toBe(200);
+    expect((await tidemark.call('PUT', `/backups/${good}/pin`, undefined, limited)).status).toBe(200);
     expect((await tidemark.call('DELETE', `/backups/${good}/pin`, undefined, limited)).status).toBe(200);
     const told = async (query: string, headers = {}) => {
-      const { data } = await tidemark.patiently<Audit>('GET', `/audit?pageSize=100${query}`, undefined, headers);
+      const { data } = await tidemark.call<Audit>('GET', `/audit?pageSize=100${query}`, undefined, headers);
       return data.entries.map(({ what, caller }) => `${what} by ${caller}`);
     };
     const own = [`unpin backup by admin-of-one (${token.id})`, `pin backup by admin-of-one (${token.id})`];
@@ -213,7 +213,7 @@ describe('the fleet', () => {
     ['?colour=red', 'colour'],
     [`?text=${'x'.repeat(65)}`, 'text'],
   ])('refuses %s by the name of the field', async (query, field) => {
-    const answer = await tidemark.patiently('GET', `/fleet${query}`);
+    const answer = await tidemark.call('GET', `/fleet${query}`);
     expect(answer.status).toBe(400);
     expect(JSON.stringify(answer.details)).toContain(`"${field}"`);
   });
@@ -243,7 +243,7 @@ describe('the fleet', () => {
   });
 
   it('has no cluster that is not there', async () => {
-    expect((await tidemark.patiently('GET', '/fleet?clusterId=nosuch')).status).toBe(404);
+    expect((await tidemark.call('GET', '/fleet?clusterId=nosuch')).status).toBe(404);
   });
 
   it('goes on while a window starts its backup', async () => {

@@ -72,7 +72,7 @@ async function rest(
   tries = TRIES,
 ): Promise<Page & { readonly status: number; readonly message: string; readonly page: number }> {
   const text = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
-  const answer = await tidemark.patiently<{ backupRecords?: { id: string }[] }>('GET', `/backups?${text}`);
+  const answer = await tidemark.call<{ backupRecords?: { id: string }[] }>('GET', `/backups?${text}`);
   const { status, message, data } = answer;
   if (status === 503 && tries > 1) {
     await sleep(BUSY_MS);

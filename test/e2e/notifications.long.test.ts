@@ -44,7 +44,7 @@ beforeAll(async () => {
       },
     },
   });
-  const { status } = await tidemark.patiently('PUT', '/notifications/ops', {
+  const { status } = await tidemark.call('PUT', '/notifications/ops', {
     kind: 'webhook',
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     secrets: { envPrefix: 'OPS_' },
@@ -104,7 +104,7 @@ it('a scheduler that is killed while a receiver has not answered leaves the even
   for (const one of schedulers) await one.start();
   await vi.waitFor(
     async () => {
-      const { data } = await tidemark.patiently<{ deliveries: { state: string; clusterId?: string }[] }>(
+      const { data } = await tidemark.call<{ deliveries: { state: string; clusterId?: string }[] }>(
         'GET',
         '/notifications/ops/deliveries?pageSize=50',
       );

@@ -92,9 +92,9 @@ it('a copy of the version before neither rings for restores nor lists them, and 
   // Without a worker the restore waits, and only a copy that knows of it rings.
   await stack.process('executor-worker').stop();
   const wish = { backupId, targetClusterId: target };
-  const planned = await tidemark.patiently<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
+  const planned = await tidemark.call<{ plan: { planHash: string } }>('POST', '/restores/plan', wish);
   const asked = { ...wish, planHash: planned.data.plan?.planHash, confirm: target };
-  const started = await tidemark.patiently<{ restoreId: string }>('POST', '/restores', asked);
+  const started = await tidemark.call<{ restoreId: string }>('POST', '/restores', asked);
   expect(started.code, started.message).toBe(0);
   const { restoreId } = started.data;
   await vi.waitFor(async () => expect(await record(restoreId)).toMatchObject({ restore: { held: true } }), WAIT);
@@ -119,7 +119,7 @@ it('a copy of the version before neither rings for restores nor lists them, and 
   await copyOf('backup-service-1').start();
   await stack.process('executor-worker').start();
   await vi.waitFor(async () => {
-    const { data } = await tidemark.patiently<{ restore: object }>('GET', `/restores/${restoreId}`);
+    const { data } = await tidemark.call<{ restore: object }>('GET', `/restores/${restoreId}`);
     expect(data.restore).toMatchObject({ state: 'Succeeded', targetState: 'Restored' });
   }, WAIT);
 }, 180_000);

@@ -46,7 +46,7 @@ beforeAll(async () => {
       envOfCopy: { 'executor-worker-1': keys, 'executor-worker-2': keys },
     }),
   );
-  const answer = await tidemark.patiently('PUT', '/storages/prod', {
+  const answer = await tidemark.call('PUT', '/storages/prod', {
     type: 's3',
     bucket: BUCKET,
     provider: 'moto',

@@ -54,6 +54,13 @@ it('knows what a copy with a slower clock saved, after one with a faster clock h
   expect(await namesakes('a:1')).toEqual(['behind', 'near', 'far']);
 });
 
+it('finds what a copy saved that stood still for long before it wrote, once all is read anew', async () => {
+  expect(await namesakes('a:1')).toEqual(['near', 'far']);
+  await save('stood', ['a:1'], plus(NOW, -3_600_000));
+  await pds.refresh(signal);
+  expect(await namesakes('a:1')).toEqual(['near', 'stood', 'far']);
+});
+
 it('finds the others although a record is damaged, and reads all again where the first reading failed', async () => {
   await save('damaged', 'a:1');
   await save('numbers', [1, 'a:1'], 'yesterday');

@@ -5,6 +5,8 @@
  * RP2. Each question first reads what was saved since the last one, by `updateTime`, also by copies of earlier versions. It looks back
  *      further than clocks differ and saves take.
  * RP3. The first question reads all; others wait for that reading, and where it fails the next one begins anew.
+ * RP4. All is read again every ten minutes: that forgets who is gone, and finds a save of a copy that stood still before it wrote, which RP2
+ *      misses until then.
  */
 import { inPieces } from '@tidemark/mongo/in-pieces';
 import { orStoreError } from '@tidemark/mongo/mongo-error';
@@ -27,74 +29,57 @@ type WithPd = Pick<ClusterDocument, '_id' | 'pd' | 'updateTime'>;
 
 /** Every method throws `unavailable` when the database does. */
 export interface RegisteredPds {
-  /** Reads what was saved since it last did, or all, so that questions need not read much. */
+  /** Reads all anew. */
   refresh(signal: AbortSignal): Promise<void>;
   /** Other registrations of the cluster, as `namesakesOf` finds them. */
   namesakes(cluster: Pick<ClusterDocument, '_id' | 'pd'>, signal: AbortSignal): Promise<Namesake[]>;
 }
 
+/** The PDs of all registrations, as they were read. */
+interface Known {
+  readonly pdOf: Map<string, readonly string[]>;
+  readonly idsOf: Map<string, Set<string>>;
+  /** Up to which save it was read. */
+  until: Date;
+}
+
 export function createRegisteredPds(clusters: Collection<ClusterDocument>): RegisteredPds {
-  const pdOf = new Map<string, readonly string[]>();
-  const idsOf = new Map<string, Set<string>>();
-  let newest = EPOCH;
-  let first: Promise<void> | undefined;
+  let known: Known | undefined;
+  let reading: Promise<Known> | undefined;
 
-  function keep({ _id, pd }: WithPd): void {
-    for (const address of pdOf.get(_id) ?? []) {
-      const ids = idsOf.get(address);
-      ids?.delete(_id);
-      if (ids?.size === 0) idsOf.delete(address);
-    }
-    const addresses = plainOf(pd);
-    pdOf.set(_id, addresses);
-    for (const address of addresses) idsOf.set(address, (idsOf.get(address) ?? new Set()).add(_id));
-  }
-
-  async function readAll(): Promise<void> {
+  async function readAll(): Promise<Known> {
     // What is saved while this reads may lie behind it already.
     const last = await clusters.find(savedFrom(EPOCH)).sort({ updateTime: -1 }).limit(1).next();
-    for await (const cluster of clusters.find<WithPd>({}, READ)) keep(cluster);
-    newest = last?.updateTime ?? EPOCH;
+    const fresh: Known = { pdOf: new Map(), idsOf: new Map(), until: last?.updateTime ?? EPOCH };
+    for await (const cluster of clusters.find<WithPd>({}, READ)) keep(fresh, cluster);
+    known = fresh;
+    return fresh;
   }
 
-  async function refresh(signal: AbortSignal): Promise<void> {
-    if (first) {
-      await raceAbort(first, signal);
-      for await (const cluster of clusters.find<WithPd>(savedFrom(plus(newest, -LOOKED_BACK_MS)), {
-        ...READ,
-        signal,
-      })) {
-        keep(cluster);
-        newest = later(newest, cluster.updateTime);
-      }
-      return;
-    }
-    first = readAll();
-    first.catch(() => {
-      first = undefined;
+  /** One reading at a time, which goes on although who asked for it has gone. */
+  const refresh = (signal: AbortSignal): Promise<Known> => {
+    reading ??= readAll().finally(() => {
+      reading = undefined;
     });
-    await raceAbort(first, signal);
-  }
+    return raceAbort(reading, signal);
+  };
 
-  /** Everybody whom a chain of shared PDs leads to. */
-  function proposed(pd: readonly string[]): Set<string> {
-    const found = new Set<string>();
-    const looked = new Set(plainOf(pd));
-    // A set tells also of what is added while it is gone through.
-    for (const address of looked)
-      for (const id of idsOf.get(address) ?? []) {
-        found.add(id);
-        for (const another of pdOf.get(id) ?? []) looked.add(another);
-      }
-    return found;
+  async function upToDate(signal: AbortSignal): Promise<Known> {
+    const read = known ?? (await refresh(signal));
+    // In their order: where this is given up, the next one goes on from there.
+    const saved = clusters.find<WithPd>(savedFrom(plus(read.until, -LOOKED_BACK_MS)), { ...READ, signal });
+    for await (const cluster of saved.sort({ updateTime: 1 })) {
+      keep(read, cluster);
+      read.until = later(read.until, cluster.updateTime);
+    }
+    return read;
   }
 
   async function namesakes(
     { _id: clusterId, pd }: Pick<ClusterDocument, '_id' | 'pd'>,
     signal: AbortSignal,
   ): Promise<Namesake[]> {
-    await refresh(signal);
-    const ids = [...proposed(pd)].filter((id) => id !== clusterId).sort();
+    const ids = [...proposed(await upToDate(signal), pd)].filter((id) => id !== clusterId).sort();
     const others = await inPieces(ids, (some) =>
       clusters
         .find<Namesake>({ _id: { $in: some } }, { projection: NAMESAKE, signal })
@@ -109,9 +94,36 @@ export function createRegisteredPds(clusters: Collection<ClusterDocument>): Regi
   }
 
   return {
-    refresh: (signal) => orStoreError(() => refresh(signal)),
+    refresh: (signal) =>
+      orStoreError(async () => {
+        await refresh(signal);
+      }),
     namesakes: (cluster, signal) => orStoreError(() => namesakes(cluster, signal)),
   };
+}
+
+function keep({ pdOf, idsOf }: Known, { _id, pd }: WithPd): void {
+  for (const address of pdOf.get(_id) ?? []) {
+    const ids = idsOf.get(address);
+    ids?.delete(_id);
+    if (ids?.size === 0) idsOf.delete(address);
+  }
+  const addresses = plainOf(pd);
+  pdOf.set(_id, addresses);
+  for (const address of addresses) idsOf.set(address, (idsOf.get(address) ?? new Set()).add(_id));
+}
+
+/** Everybody whom a chain of shared PDs leads to. */
+function proposed({ pdOf, idsOf }: Known, pd: readonly string[]): Set<string> {
+  const found = new Set<string>();
+  const looked = new Set(plainOf(pd));
+  // A set tells also of what is added while it is gone through.
+  for (const address of looked)
+    for (const id of idsOf.get(address) ?? []) {
+      found.add(id);
+      for (const another of pdOf.get(id) ?? []) looked.add(another);
+    }
+  return found;
 }
 
 /** A damaged record may have no PD. */

@@ -53,8 +53,8 @@ const RETENTION_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** How often deletions that are not done, ends of the last day, damaged backups and open restores are counted for the metrics. */
 const COUNT_MS = 15_000;
-/** How often it is read what was registered of late, so that a plan of a restore finds it in memory. */
-const PDS_MS = 30_000;
+/** How often the PDs of all registrations are read anew (RP4). */
+const PDS_MS = 600_000;
 /** How often clusters of earlier versions are looked for, which cannot be searched yet. */
 const KEYS_MS = 600_000;
 /** How often what each pool has to do is counted, which whoever adds workers waits for. */

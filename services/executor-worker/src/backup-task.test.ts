@@ -137,6 +137,17 @@ it('says that it saw br exit with 0, and not so of a finished backup that it onl
   expect(await seen()).toEqual(['adopted', false]);
 });
 
+it.each([
+  ['was lost or failed too often', 60, 'permanent: EXHAUSTED'],
+  ['is past its deadline', 0, 'permanent: DEADLINE'],
+])(
+  'starts no br for a backup that %s, and says which it is where no finished one is found',
+  async (_, remainingSeconds, end) => {
+    const told = { mayRun: false, remainingSeconds };
+    expect(await run(TaskStanding.TASK_STANDING_HELD, '/bin/false', told)).toBe(end);
+  },
+);
+
 describe('a worker that cannot do a backup', () => {
   const gone = {
     storage: Storage.create({ id: 's1', location: { $case: 'local', value: { path: '/nowhere/at/all' } } }),

@@ -66,7 +66,7 @@ test.each([
   ],
   [
     'where it stays so',
-    [...Array(19).fill(refused), undefined, ...Array(20).fill(refused)],
+    [...Array(99).fill(refused), undefined, ...Array(100).fill(refused)],
     'answers nothing any more',
   ],
 ])(

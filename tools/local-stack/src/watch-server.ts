@@ -4,8 +4,8 @@
  * 1. A server that ended unasked is started again, with growing pauses, whatever is in the way.
  * 2. A server that answers, but with errors of its own several times in a row, is ended and started again: an embedded
  *    database that met a full disk stays broken for as long as its process lives.
- * 3. A server that does not answer is busy, and left alone. One that answers nothing for a minute or more hangs, and is ended and
- *    started again: an embedded database was seen to spin for ever under its own lock.
+ * 3. A server that does not answer is busy, and left alone. One that answers nothing for some ten minutes hangs, and is ended
+ *    and started again: an embedded database was seen to spin for ever under its own lock.
  * 4. Nothing is started after `signal` has aborted.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,8 +16,8 @@ const CHECK_EVERY_MS = 2_000;
 const CHECK_LIMIT_MS = 10_000;
 /** So many bad answers in a row are no accident. */
 const BAD_ANSWERS = 3;
-/** With the pauses between, and the time until each is given up, from 40 seconds to four minutes. */
-const UNANSWERED = 20;
+/** With the pauses between, and the time until each is given up, some ten minutes: an index over many records may take some. */
+const UNANSWERED = 100;
 
 export interface WatchOptions {
   readonly say: (line: string) => void;
@@ -39,36 +39,23 @@ export async function watchServer(server: LocalServer, options: WatchOptions): P
   const { say, signal, everyMs = CHECK_EVERY_MS } = options;
   const { whySick } = server;
   if (whySick === undefined) return;
-  const state = { badAnswers: 0, unanswered: 0 };
-  while (!signal.aborted) {
+  for (let badAnswers = 0, unanswered = 0; !signal.aborted; ) {
     await sleep(everyMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(CHECK_LIMIT_MS)]);
-    const trouble = await troubleOf(whySick(limit), state);
-    if (trouble === undefined) continue;
+    const answer = await whySick(limit).then(
+      (why) => ({ why }),
+      () => undefined,
+    );
+    badAnswers = answer?.why === undefined ? 0 : badAnswers + 1;
+    unanswered = answer ? 0 : unanswered + 1;
+    if (badAnswers < BAD_ANSWERS && unanswered < UNANSWERED) continue;
+    const trouble = answer ? `answers with errors (${answer.why})` : 'answers nothing any more';
+    badAnswers = unanswered = 0;
     say(`${nameOf(server)} ${trouble}: starting it again`);
     await server.kill().catch((error: Error) => say(`${nameOf(server)} could not be ended: ${error.message}`));
     await startAgain(server, options);
   }
-}
-
-/** What a server is to be started again for, once it has been so for long enough; counts what it answered, and begins anew then. */
-async function troubleOf(
-  asked: Promise<string | undefined>,
-  state: { badAnswers: number; unanswered: number },
-): Promise<string | undefined> {
-  const { badAnswers, unanswered } = state;
-  Object.assign(state, { badAnswers: 0, unanswered: 0 });
-  try {
-    const why = await asked;
-    if (why === undefined) return undefined;
-    if (badAnswers + 1 >= BAD_ANSWERS) return `answers with errors (${why})`;
-    state.badAnswers = badAnswers + 1;
-  } catch {
-    if (unanswered + 1 >= UNANSWERED) return 'answers nothing any more';
-    state.unanswered = unanswered + 1;
-  }
-  return undefined;
 }
 
 function nameOf({ choice }: LocalServer): string {
