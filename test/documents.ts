@@ -91,7 +91,8 @@ export function clusterDocument(id: string, storageId: string): StoredDocument {
   return {
     _id: id,
     name: id,
-    pd: ['127.0.0.1:2379'],
+    // Clusters with a PD in common would be one.
+    pd: [`${id}.pd:2379`],
     version: '8.5.0',
     pool: 'default',
     storageId,
