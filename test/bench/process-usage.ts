@@ -14,21 +14,23 @@ export interface Usage {
   readonly ownMb: number;
   /** Any other metric, all its labels added up; 0 when there is none. */
   total(metric: string): number;
+  /** In how many series a metric is told, by its labels. */
+  series(metric: string): number;
 }
 
 /** Asks `/metrics`, and the system for the memory. */
 export async function usageOf({ operations, pid }: Pick<StackProcess, 'operations' | 'pid'>): Promise<Usage> {
   const response = await fetch(`http://${operations}/metrics`, { signal: AbortSignal.timeout(ANSWER_MS) });
   const text = await response.text();
+  const linesOf = (metric: string) =>
+    text.split('\n').filter((line) => line.startsWith(`${metric} `) || line.startsWith(`${metric}{`));
   const total = (metric: string) =>
-    text
-      .split('\n')
-      .filter((line) => line.startsWith(`${metric} `) || line.startsWith(`${metric}{`))
-      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    linesOf(metric).reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
   return {
     cpuMs: total('process_cpu_seconds_total') * 1_000,
     ownMb: await ownMb(pid),
     total,
+    series: (metric) => linesOf(metric).length,
   };
 }
 
