@@ -10,6 +10,7 @@ const signal = new AbortController().signal;
 
 let service: TestService;
 let pds: RegisteredPds;
+let now: Date;
 beforeAll(async () => {
   service = await runningService();
 }, 60_000);
@@ -28,7 +29,8 @@ beforeEach(async () => {
   await save('near', ['A.:1', 'b:1']);
   await save('far', ['b:1', 'c:1']);
   await save('other', ['d:1']);
-  pds = createRegisteredPds(clusters());
+  now = NOW;
+  pds = createRegisteredPds(clusters(), () => now);
 });
 
 it('finds those that a chain of shared PDs leads to, the nearest first', async () => {
@@ -54,6 +56,16 @@ it('knows what a copy with a slower clock saved, after one with a faster clock h
   expect(await namesakes('a:1')).toEqual(['behind', 'near', 'far']);
 });
 
+it('looks back from the last question and not from the last save, so that many saved at once are read once', async () => {
+  expect(await namesakes('a:1')).toEqual(['near', 'far']);
+  now = plus(NOW, 40_000);
+  expect(await namesakes('a:1')).toEqual(['near', 'far']);
+  await save('again', ['a:1'], NOW);
+  expect(await namesakes('a:1')).toEqual(['near', 'far']);
+  await save('new', ['a:1'], plus(NOW, 20_000));
+  expect(await namesakes('a:1')).toEqual(['near', 'new', 'far']);
+});
+
 it('finds what a copy saved that stood still for long before it wrote, once all is read anew', async () => {
   expect(await namesakes('a:1')).toEqual(['near', 'far']);
   await save('stood', ['a:1'], plus(NOW, -3_600_000));
@@ -66,7 +78,7 @@ it('finds the others although a record is damaged, and reads all again where the
   await save('numbers', [1, 'a:1'], 'yesterday');
   expect(await namesakes('a:1')).toEqual(['near', 'numbers', 'far']);
   const gone = AbortSignal.abort(new Error('given up'));
-  const fresh = createRegisteredPds(clusters());
+  const fresh = createRegisteredPds(clusters(), () => now);
   await expect(fresh.namesakes({ _id: 'asked', pd: ['a:1'] }, gone)).rejects.toThrow();
   expect(await fresh.namesakes({ _id: 'asked', pd: ['a:1'] }, signal)).toHaveLength(3);
 });

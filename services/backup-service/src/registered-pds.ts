@@ -3,14 +3,14 @@
  *
  * RP1. What is kept only proposes: an answer is made of records that were read for it.
  * RP2. Each question first reads what was saved since the last one, by `updateTime`, also by copies of earlier versions. It looks back
- *      further than clocks differ and saves take.
+ *      further than clocks differ and saves take, from when the last one was asked: many that were saved at once are not read for ever.
  * RP3. The first question reads all; others wait for that reading, and where it fails the next one begins anew.
  * RP4. All is read again every ten minutes: that forgets who is gone, and finds a save of a copy that stood still before it wrote, which RP2
  *      misses until then.
  */
 import { inPieces } from '@tidemark/mongo/in-pieces';
 import { orStoreError } from '@tidemark/mongo/mongo-error';
-import { EPOCH, FAR } from '@tidemark/mongo/time-range';
+import { FAR } from '@tidemark/mongo/time-range';
 import { raceAbort } from '@tidemark/service-kit/abort';
 import { later, plus } from '@tidemark/task/time';
 import type { Collection } from 'mongodb';
@@ -39,18 +39,18 @@ export interface RegisteredPds {
 interface Known {
   readonly pdOf: Map<string, readonly string[]>;
   readonly idsOf: Map<string, Set<string>>;
-  /** Up to which save it was read. */
+  /** What was saved until then was read. */
   until: Date;
 }
 
-export function createRegisteredPds(clusters: Collection<ClusterDocument>): RegisteredPds {
+/** @param now database time */
+export function createRegisteredPds(clusters: Collection<ClusterDocument>, now: () => Date): RegisteredPds {
   let known: Known | undefined;
   let reading: Promise<Known> | undefined;
 
   async function readAll(): Promise<Known> {
     // What is saved while this reads may lie behind it already.
-    const last = await clusters.find(savedFrom(EPOCH)).sort({ updateTime: -1 }).limit(1).next();
-    const fresh: Known = { pdOf: new Map(), idsOf: new Map(), until: last?.updateTime ?? EPOCH };
+    const fresh: Known = { pdOf: new Map(), idsOf: new Map(), until: now() };
     for await (const cluster of clusters.find<WithPd>({}, READ)) keep(fresh, cluster);
     known = fresh;
     return fresh;
@@ -66,12 +66,14 @@ export function createRegisteredPds(clusters: Collection<ClusterDocument>): Regi
 
   async function upToDate(signal: AbortSignal): Promise<Known> {
     const read = known ?? (await refresh(signal));
+    const askedAt = now();
     // In their order: where this is given up, the next one goes on from there.
     const saved = clusters.find<WithPd>(savedFrom(plus(read.until, -LOOKED_BACK_MS)), { ...READ, signal });
     for await (const cluster of saved.sort({ updateTime: 1 })) {
       keep(read, cluster);
-      read.until = later(read.until, cluster.updateTime);
+      if (cluster.updateTime < askedAt) read.until = later(read.until, cluster.updateTime);
     }
+    read.until = later(read.until, askedAt);
     return read;
   }
 

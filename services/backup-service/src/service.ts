@@ -101,7 +101,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   const finished = createFinishedBackups(database.db);
   const presences = createPresenceStore(database.db, quarantines.workers, now);
   const registry = createRegistryStore(database.db);
-  const pds = createRegisteredPds(database.db.collection('clusters'));
+  const pds = createRegisteredPds(database.db.collection('clusters'), now);
   const markers = createMarkerStore(database.db, now);
   const places = createStoragePlaces(database.db, registry.storages, markers, quarantines.placedBackups);
   const store = createBackupStore(database.db, {
