@@ -6,9 +6,18 @@ export function isAbort(error: unknown, signal: AbortSignal): boolean {
   return error === signal.reason;
 }
 
-/** A signal that aborts with any of `signals` or after `ms`. */
+/** Ends the timers of signals that nobody holds any more. */
+const timers = new FinalizationRegistry<NodeJS.Timeout>((timer) => clearTimeout(timer));
+
+/** A signal that aborts with any of `signals` or after `ms`, and keeps no process alive. */
 export function withTimeout(ms: number, ...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
-  return AbortSignal.any([AbortSignal.timeout(ms), ...signals.filter((signal) => signal !== undefined)]);
+  // Node.js 26 keeps what `any` makes of a signal of `AbortSignal.timeout` until its time is over, though nobody holds it.
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new DOMException(`It took longer than ${ms} ms.`, 'TimeoutError')), ms);
+  timer.unref();
+  const any = AbortSignal.any([late.signal, ...signals.filter((signal) => signal !== undefined)]);
+  timers.register(any, timer);
+  return any;
 }
 
 /**
