@@ -175,6 +175,8 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
     await sleep(1_500);
     await using tab = await open('/', 'looks-on');
     const { page } = tab;
+    // Who leaves the page before it knows its token has to log in.
+    await isLoaded(page);
     for (const path of [
       '/',
       `/clusters/${source}`,

@@ -46,8 +46,10 @@ export const rowsOf = ({ stack }: Tidemark, pd: string) =>
 
 export const heading = (page: Page) => page.getByRole('heading', { level: 1 });
 
+/** Waits until somebody is logged in, and the page shows what it was opened for. */
 export async function isLoaded(page: Page): Promise<void> {
   await heading(page).waitFor();
+  await expect.poll(() => heading(page).textContent(), { timeout: 20_000 }).not.toMatch(/^Log in/);
   await expect.poll(() => page.getByText(/^Loading /).count(), { timeout: 20_000 }).toBe(0);
 }
 
