@@ -1,19 +1,15 @@
 /** Every panel of the dashboards, asked of a Prometheus that scrapes a whole stack in which something happens. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { dashboards } from '@tidemark/dashboards/dashboards';
 import { performTask } from '@tidemark/demo-br/demo-cluster-task';
-import { findOnPath } from '@tidemark/local-stack/find-program';
-import { freePort } from '@tidemark/local-stack/ports';
 import { expect, it, vi } from 'vitest';
-import { stringify } from 'yaml';
 import { opensLater, startTidemark } from '../e2e/tidemark.ts';
+import { findMonitoring, startPrometheus } from '../prometheus.ts';
 import { queriesOf } from './dashboard-queries.ts';
 
-const program = findOnPath('prometheus');
+const programs = await findMonitoring().catch((error: Error) => {
+  console.error(`The dashboards are not asked of a Prometheus: ${error.message}`);
+  return undefined;
+});
 
 /** Of questions that have no answer where nothing went wrong, nothing had to wait, and no certificate is in use. */
 const EMPTY_WHEN_WELL = [
@@ -26,47 +22,16 @@ const EMPTY_WHEN_WELL = [
 ];
 const RATHER_SOON = { timeout: 30_000, interval: 500 };
 
-/** A Prometheus that scrapes these addresses every second, by their jobs. */
-async function startPrometheus(program: string, targets: Readonly<Record<string, readonly string[]>>) {
-  const folder = mkdtempSync(join(tmpdir(), 'tidemark-prometheus-'));
-  const config = {
-    global: { scrape_interval: '1s' },
-    scrape_configs: Object.entries(targets).map(([job, addresses]) => ({
-      job_name: job,
-      static_configs: [{ targets: addresses }],
-    })),
-  };
-  writeFileSync(join(folder, 'prometheus.yml'), stringify(config));
-  const address = `127.0.0.1:${await freePort()}`;
-  const args = ['--config.file', join(folder, 'prometheus.yml'), '--storage.tsdb.path', join(folder, 'data')];
-  const child = spawn(program, [...args, '--web.listen-address', address], { cwd: folder, stdio: 'ignore' });
-  const ended = once(child, 'exit');
-  return {
-    async ask(expr: string): Promise<readonly unknown[]> {
-      const response = await fetch(`http://${address}/api/v1/query?${new URLSearchParams({ query: expr })}`);
-      const { data, error } = (await response.json()) as { data?: { result: readonly unknown[] }; error?: string };
-      if (data === undefined) throw new Error(`${expr}: ${error}`);
-      return data.result;
-    },
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM');
-      await ended;
-      rmSync(folder, { recursive: true });
-    },
-  };
-}
-
-it.skipIf(program === undefined)(
+it.skipIf(programs === undefined)(
   'every question has an answer from a stack that backs up, verifies and restores',
   async () => {
     await using tidemark = await startTidemark();
     const targets = Map.groupBy(tidemark.stack.processes, ({ kind }) => kind);
-    await using prometheus = await startPrometheus(
-      program ?? '',
-      Object.fromEntries(
+    await using prometheus = await startPrometheus(programs?.prometheus ?? '', {
+      targets: Object.fromEntries(
         [...targets].map(([kind, processes]) => [kind, processes.map(({ operations }) => operations)]),
       ),
-    );
+    });
     const cluster = await tidemark.cluster('seen');
     await tidemark.saveRule(cluster, 'default', { ...opensLater(), verify: { every: 'P1D' } });
     const backupId = await tidemark.start(cluster);

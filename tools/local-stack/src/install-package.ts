@@ -11,7 +11,7 @@ const execute = promisify(execFile);
 const INSTALL_TIMEOUT_MS = 600_000;
 
 /** A mirror that does not answer is given up soon, and another package manager is waited for. */
-const APT_OPTIONS = [
+export const APT_OPTIONS = [
   ...['-o', 'DPkg::Lock::Timeout=60', '-o', 'Acquire::Retries=1'],
   ...['-o', 'Acquire::http::Timeout=10', '-o', 'Acquire::https::Timeout=10'],
 ];
