@@ -2,12 +2,9 @@
  * A copy of backup-service of the version before restores, beside one of today: it neither rings for restores nor lists them, and keeps
  * backups out of a cluster that is restored into (R1).
  */
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performTask } from '@tidemark/demo-br/demo-cluster-task';
-import { REPOSITORY } from '@tidemark/local-stack/repository';
 import {
   type BackupServiceServer,
   BackupServiceService,
@@ -18,6 +15,7 @@ import { createServiceClient } from '@tidemark/service-kit/grpc/client';
 import { MongoClient } from 'mongodb';
 import { expect, inject, it, vi } from 'vitest';
 import { startTidemark } from './tidemark.ts';
+import { checkOut, hasHistory } from './version-before.ts';
 
 /** The last commit before there were restores. */
 const BEFORE = 'f9cf23a21c68247e484face93512ad4d63f8d9d0';
@@ -25,45 +23,15 @@ const SERVICE = join('services', 'backup-service');
 const OLD = 'backup-service-2';
 const WAIT = { timeout: 30_000, interval: 100 };
 
-function hasHistory(): boolean {
-  try {
-    execFileSync('git', ['cat-file', '-e', `${BEFORE}^{commit}`], { cwd: REPOSITORY, stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Its sources as they were, over the packages of others that are installed today. */
-function checkOut(): Disposable & { readonly main: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'tidemark-before-'));
-  const archive = join(folder, 'archive.tar');
-  execFileSync('git', ['archive', '--output', archive, BEFORE, 'package.json', 'packages', SERVICE], {
-    cwd: REPOSITORY,
-  });
-  execFileSync('tar', ['-xf', archive, '-C', folder]);
-  symlinkSync(join(REPOSITORY, 'node_modules'), join(folder, 'node_modules'));
-  // pnpm's links are relative: in the copy they lead to the copy's own packages.
-  for (const place of [SERVICE, ...readdirSync(join(folder, 'packages')).map((name) => join('packages', name))]) {
-    const installed = join(REPOSITORY, place, 'node_modules');
-    if (existsSync(installed))
-      cpSync(installed, join(folder, place, 'node_modules'), { recursive: true, verbatimSymlinks: true });
-  }
-  return {
-    main: join(folder, SERVICE, 'src', 'main.ts'),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
-  };
-}
-
 it('a copy of the version before neither rings for restores nor lists them, and keeps backups out of their targets', async ({
   skip,
 }) => {
-  if (!hasHistory()) return skip(`the history of git does not reach back to ${BEFORE.slice(0, 7)} here`);
-  using before = checkOut();
+  if (!hasHistory(BEFORE)) return skip(`the history of git does not reach back to ${BEFORE.slice(0, 7)} here`);
+  using before = checkOut(BEFORE, [SERVICE]);
   let today: string | undefined;
   await using tidemark = await startTidemark({
     copies: { 'backup-service': 2, 'executor-worker': 1 },
-    runnerOfCopy: { [OLD]: ['sh', '-c', `exec "$0" ${before.main}`, process.execPath] },
+    runnerOfCopy: { [OLD]: before.runner(SERVICE) },
     // All others talk to the copy of today.
     async route(_, to, address) {
       if (to !== 'backup-service') return undefined;
