@@ -29,18 +29,22 @@ export const benchmark: Benchmark = {
     const windows = context.quick ? 200 : 1_000;
     const database = context.database();
     const schedulers = await startProcesses(database, context);
-    await register(database, windows, context.signal);
     const counts = [1, schedulers.length];
     const measured = counts.map((): Burst[] => []);
     const floors: number[] = [];
+    const rounds = context.quick ? 1 : 3;
+    let registered = 0;
     for (const [index, count] of counts.entries()) {
       await runOnly(schedulers, count);
-      // A cluster that is new costs its scheduler more than its window does.
-      await untilKnown(schedulers.slice(0, count), windows, context.signal);
-      for (let round = 0; round < (context.quick ? 1 : 3); round += 1) {
+      for (let round = 1; round <= rounds; round += 1) {
+        const prefix = `c-${count}-${round}`;
+        context.say(`round ${round}: ${windows} windows, ${count} scheduler${count === 1 ? '' : 's'}`);
+        await register(database, prefix, windows, context.signal);
+        registered += windows;
+        // A cluster that is new costs its scheduler more than its window does.
+        await untilKnown(schedulers.slice(0, count), registered, context.signal);
         floors.push(await bareWrites(database, windows, context.signal));
-        context.say(`round ${round + 1}: ${windows} windows, ${count} scheduler${count === 1 ? '' : 's'}`);
-        measured[index]?.push(await burst(database, windows, context.signal));
+        measured[index]?.push(await burst(database, prefix, windows, context.signal));
       }
     }
     return counts.flatMap((count, index) => figures(count, windows, measured[index] ?? [], floors));
@@ -80,16 +84,19 @@ async function runOnly(schedulers: readonly StackProcess[], count: number): Prom
   await Promise.all(schedulers.map((one, index) => (index < count ? one.start() : one.stop())));
 }
 
-const clusterId = (index: number) => `c-${String(index).padStart(4, '0')}`;
+const clusterId = (prefix: string, index: number) => `${prefix}-${String(index).padStart(4, '0')}`;
 
-async function register(database: Db, windows: number, signal: AbortSignal): Promise<void> {
+async function register(database: Db, prefix: string, windows: number, signal: AbortSignal): Promise<void> {
   const collection = (name: string) => database.collection<StoredDocument>(name);
   const storage = { _id: 'bench', root: 'bench', maxConcurrent: 0, local: { path: '/nowhere' } };
   await collection('storages').updateOne({ _id: storage._id }, { $set: storage }, { upsert: true });
   // As just registered, so that the schedulers find it at once.
-  const cluster = (index: number) => ({ ...clusterDocument(clusterId(index), 'bench'), updateTime: new Date() });
+  const cluster = (index: number) => ({
+    ...clusterDocument(clusterId(prefix, index), 'bench'),
+    updateTime: new Date(),
+  });
   await insertAll(collection('clusters'), windows, cluster, signal);
-  await insertAll(collection('cluster_labels'), windows, (index) => labelsDocument(clusterId(index)), signal);
+  await insertAll(collection('cluster_labels'), windows, (index) => labelsDocument(clusterId(prefix, index)), signal);
 }
 
 /** Waits until each scheduler has taken all clusters into its fleet. */
@@ -105,26 +112,32 @@ interface Burst {
   readonly startedMs: number;
 }
 
-async function burst(database: Db, windows: number, signal: AbortSignal): Promise<Burst> {
+async function burst(database: Db, prefix: string, windows: number, signal: AbortSignal): Promise<Burst> {
   const collection = (name: string) => database.collection<StoredDocument>(name);
-  // What the burst before left: a cluster has one backup at a time.
-  for (const name of ['backups', 'occurrences', 'strategies']) await collection(name).deleteMany({});
   // Made while they are not due, then made due at once: what is measured does not begin before all are there.
   const window = openWindow(new Date());
   const later = { ...window, startAt: new Date(Date.now() + 3_600_000) };
-  await insertAll(collection('strategies'), windows, (index) => strategyDocument(clusterId(index), later), signal);
+  await insertAll(
+    collection('strategies'),
+    windows,
+    (index) => strategyDocument(clusterId(prefix, index), later),
+    signal,
+  );
   await sleep(LEAD_MS, undefined, { signal });
 
   const dueAt = new Date();
-  await collection('strategies').updateMany({}, { $set: { 'nextWindow.startAt': dueAt } });
+  const ours = { clusterId: { $gte: clusterId(prefix, 0), $lte: clusterId(prefix, windows - 1) } };
+  await collection('strategies').updateMany(ours, { $set: { 'nextWindow.startAt': dueAt } });
   const giveUpAt = performance.now() + LIMIT_MS;
   while (await anyWindowWaits(database)) {
     if (performance.now() > giveUpAt)
       throw new Error(`${windows} windows were not started within ${LIMIT_MS / 1000} s.`);
     await sleep(POLL_MS, undefined, { signal });
   }
-  const strategies = await collection('strategies').find({}).toArray();
-  const occurrences = await collection('occurrences').find({ state: 'Started' }).toArray();
+  const strategies = await collection('strategies').find(ours).toArray();
+  const occurrences = await collection('occurrences')
+    .find({ ...ours, state: 'Started' })
+    .toArray();
   if (occurrences.length !== windows) throw new Error(`Of ${windows} windows ${occurrences.length} were started.`);
   const last = (times: readonly Date[]) => Math.max(...times.map(Number)) - dueAt.getTime();
   return {

@@ -45,6 +45,7 @@ const REFUSED: readonly (readonly [title: string, values: Values, words: readonl
   ['a typo in a name', { gatway: {} }, ['gatway']],
   ['a typo further in', { gateway: { servce: { port: 1 } } }, ['/gateway', 'servce']],
   ['a typo in a pool', { workers: { pools: { default: { slotts: 2 } } } }, ['/workers/pools/default', 'slotts']],
+  ['an address of traces that is none', { traces: { endpoint: 'otel:4318' } }, ['/traces/endpoint']],
   ['a typo in KEDA', { workers: { defaults: { keda: { maxReplica: 2 } } } }, ['/workers/defaults/keda', 'maxReplica']],
   [
     'a typo in a credential',
@@ -277,8 +278,13 @@ describe('the Helm chart', () => {
   });
 
   it.each(RENDERED)('sets only what the process reads, each variable once, with %s', (name) => {
-    const page = settingsPage();
+    const page = new Map(settingsPage());
     expect(page.size).toBeGreaterThan(50);
+    // Of OpenTelemetry, which every process reads.
+    for (const [, variable = ''] of readFileSync(join(REPOSITORY, 'docs', 'traces.md'), 'utf8').matchAll(
+      /`(OTEL_\w+)`/g,
+    ))
+      page.set(variable, 'all');
     for (const { process, env, container } of processesOf(name)) {
       expect(env.size).toBe(container.env.length);
       for (const variable of env.keys()) {
@@ -453,6 +459,13 @@ describe('the Helm chart', () => {
       const policy = policies.get(process);
       const outside = policy.egress.flatMap(({ to = [] }: { to?: object[] }) => to.map(peer)).filter(Boolean);
       expect(outside.sort(), process).toEqual(calls.sort());
+      // The collector of traces, where there is one, is for each.
+      const collector = env.get('OTEL_EXPORTER_OTLP_ENDPOINT');
+      const toCollector = policy.egress.filter(({ ports = [] }: { ports?: { port: number }[] }) =>
+        ports.some(({ port }) => port === 4318),
+      );
+      expect(toCollector, process).toHaveLength(collector === undefined ? 0 : 1);
+      expect(collector === undefined, process).toBe(name !== 'everything');
       for (const callee of calls) {
         const address = env.get(`TIDEMARK_${callee.toUpperCase().replaceAll('-', '_')}`);
         const service = ofKind(name, 'Service').find(({ metadata }) => metadata.name === address?.split(':')[0]);

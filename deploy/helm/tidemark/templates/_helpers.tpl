@@ -203,6 +203,7 @@ TIDEMARK_MONGODB_URL_FILE: mongodbUrl
 {{- $_ := set $env "TIDEMARK_TLS_CA_FILE" "/run/tidemark/tls/ca.crt" -}}
 {{- with $values.tls.serverName }}{{ $_ := set $env "TIDEMARK_TLS_SERVER_NAME" . }}{{ end -}}
 {{- end -}}
+{{- with $values.traces.endpoint }}{{ $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . }}{{ end -}}
 {{- if eq $process "gateway" -}}
 {{- if $values.gateway.tls.existingSecret -}}
 {{- $_ := set $env "TIDEMARK_GATEWAY_TLS_CERT_FILE" "/run/tidemark/https/tls.crt" -}}
