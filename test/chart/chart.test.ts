@@ -33,6 +33,15 @@ const PLANTED: Readonly<Record<string, Values>> = {
     selector: {},
     endpoints: [{ port: 'x', scrapeIntervall: '30s' }],
   }),
+  successfulJobHistoryLimit: object('keda.sh/v1alpha1', 'ScaledJob', {
+    jobTargetRef: { template: { spec: { containers: [{ name: 'x' }] } } },
+    triggers: [{ type: 'cron', metadata: {} }],
+    successfulJobHistoryLimit: 5,
+  }),
+  restartPolice: object('keda.sh/v1alpha1', 'ScaledJob', {
+    jobTargetRef: { template: { spec: { containers: [{ name: 'x' }], restartPolice: 'Never' } } },
+    triggers: [{ type: 'cron', metadata: {} }],
+  }),
   maxReplicaCount: object('keda.sh/v1alpha1', 'ScaledObject', {
     scaleTargetRef: { name: 'x' },
     triggers: [{ type: 'cron', metadata: {} }],
@@ -90,6 +99,22 @@ const REFUSED: readonly (readonly [title: string, values: Values, words: readonl
     ['workers.pools.default.keda.minReplicas'],
   ],
   [
+    'a way to scale that KEDA does not have',
+    { workers: { defaults: { keda: { kind: 'ScaledJobs' } } } },
+    ['/workers/defaults/keda/kind', 'ScaledJob'],
+  ],
+  [
+    'Jobs of more than one slot',
+    { workers: { defaults: { slots: 2, keda: { enabled: true, kind: 'ScaledJob' } } } },
+    ['workers.pools.default.slots', 'ScaledJob'],
+  ],
+  [
+    'Jobs for which there is no room',
+    { workers: { defaults: { keda: { enabled: true, kind: 'ScaledJob', minReplicas: 10 } } } },
+    ['workers.pools.default.keda.maxReplicas', 'minReplicas'],
+  ],
+  ['a setting that makes workers end', { settings: { TIDEMARK_MAX_TASKS: 1 } }, ['/settings', 'TIDEMARK_MAX_TASKS']],
+  [
     'mutual TLS without a certificate',
     { tls: { enabled: true } },
     ['tls.existingSecret', 'tls.secrets.backup-service'],
@@ -130,7 +155,8 @@ const helm =
 interface Process {
   readonly name: string;
   readonly process: string;
-  readonly deployment: KubernetesObject;
+  /** The Deployment or ScaledJob. */
+  readonly workload: KubernetesObject;
   readonly labels: Readonly<Record<string, string>>;
   // biome-ignore lint/suspicious/noExplicitAny: the schemas of Kubernetes were asked before
   readonly pod: any;
@@ -149,14 +175,15 @@ function rendered(name: string): Rendered {
 const ofKind = (name: string, kind: string) => rendered(name).objects.filter((one) => one.kind === kind);
 
 function processesOf(name: string): readonly Process[] {
-  return ofKind(name, 'Deployment').map((deployment) => {
-    const { metadata, spec: pod } = deployment.spec.template;
+  const workloads = [...ofKind(name, 'Deployment'), ...ofKind(name, 'ScaledJob')];
+  return workloads.map((workload) => {
+    const { metadata, spec: pod } = (workload.spec.jobTargetRef ?? workload.spec).template;
     const [container] = pod.containers;
     const env: { name: string; value?: string }[] = container.env;
     return {
-      name: deployment.metadata.name,
+      name: workload.metadata.name,
       process: metadata.labels['app.kubernetes.io/component'],
-      deployment,
+      workload,
       labels: metadata.labels,
       pod,
       container,
@@ -233,6 +260,7 @@ describe('the Helm chart', () => {
       'PodDisruptionBudget',
       'PodMonitor',
       'PrometheusRule',
+      'ScaledJob',
       'ScaledObject',
       'Service',
       'ServiceAccount',
@@ -329,8 +357,9 @@ describe('the Helm chart', () => {
       'backups-strategy-service': service,
       'backups-scheduler-service': service,
       'backups-backup-service': [...service, ...worker.slice(0, 1)].sort(),
-      'backups-worker-default': worker,
-      'backups-worker-europe': worker,
+      ...Object.fromEntries(
+        ['by-night', 'default', 'europe', 'overseas'].map((pool) => [`backups-worker-${pool}`, worker]),
+      ),
     });
     for (const name of RENDERED)
       for (const { container, pod } of processesOf(name)) {
@@ -392,7 +421,7 @@ describe('the Helm chart', () => {
       TIDEMARK_SLOTS: '2',
       TIDEMARK_DRAIN_SECONDS: '0',
     });
-    expect(europe?.deployment.spec.replicas).toBe(6);
+    expect(europe?.workload.spec.replicas).toBe(6);
     expect(europe?.pod).not.toHaveProperty('tolerations');
     expect(europe?.pod.nodeSelector).toEqual({ 'kubernetes.io/os': 'linux' });
   });
@@ -490,7 +519,47 @@ describe('the Helm chart', () => {
     const gauges = readFileSync(join(REPOSITORY, 'docs', 'workers.md'), 'utf8');
     expect(gauges).toContain('`tidemark_pool_workers_wanted`');
     const scaled = processesOf('everything').find(({ name }) => name === one?.spec.scaleTargetRef.name);
-    expect(scaled?.deployment.spec).not.toHaveProperty('replicas');
+    expect(scaled?.workload.spec).not.toHaveProperty('replicas');
+  });
+
+  it('starts a worker for each task that those which stay cannot take, which ends with it and is not stopped by an upgrade', () => {
+    const [byNight, overseas, ...more] = ofKind('everything', 'ScaledJob');
+    expect(more).toEqual([]);
+    const queryOf = (job: KubernetesObject | undefined): string => job?.spec.triggers[0].metadata.query;
+    expect(queryOf(byNight)).toBe(
+      'max(tidemark_pool_slots_wanted{pool="by-night",namespace="backup"}) + max(tidemark_pool_workers_draining{pool="by-night",namespace="backup"})',
+    );
+    expect(queryOf(overseas)).toBe(
+      'clamp_min(max(tidemark_pool_slots_wanted{pool="overseas",namespace="backup"}) - 2, 0)',
+    );
+    const gauges = readFileSync(join(REPOSITORY, 'docs', 'workers.md'), 'utf8');
+    for (const job of [byNight, overseas])
+      for (const [gauge] of queryOf(job).matchAll(/tidemark_\w+/g)) expect(gauges).toContain(`\`${gauge}\``);
+    expect([byNight, overseas].map((job) => job?.spec.maxReplicaCount)).toEqual([20, 18]);
+    expect(overseas?.spec).toMatchObject({
+      rollout: { strategy: 'gradual' },
+      scalingStrategy: { strategy: 'default' },
+      jobTargetRef: { parallelism: 1, completions: 1, backoffLimit: 0 },
+    });
+
+    const workers = processesOf('everything').filter(({ name }) => /-(by-night|overseas)$/.test(name));
+    expect(
+      workers.map(({ name, workload, env, pod }) => [
+        name,
+        workload.spec.replicas,
+        pod.restartPolicy,
+        env.get('TIDEMARK_MAX_TASKS'),
+        env.get('TIDEMARK_IDLE_SECONDS'),
+        pod.terminationGracePeriodSeconds,
+      ]),
+    ).toEqual([
+      ['backups-worker-overseas', 2, undefined, undefined, undefined, 36_131],
+      ['backups-worker-by-night', undefined, 'Never', '1', '120', 7_331],
+      ['backups-worker-overseas', undefined, 'Never', '1', '90.5', 36_131],
+    ]);
+    // Kubernetes counts no pods of Jobs for a budget, and then lets none of the others go.
+    const budgets = ofKind('everything', 'PodDisruptionBudget').map(({ spec }) => spec.selector.matchLabels);
+    for (const { labels } of workers) expect(budgets.some((selector) => selects(selector, labels))).toBe(false);
   });
 
   it('has the rules of docs/alerts as they are, with the address of their runbooks where that is told', () => {

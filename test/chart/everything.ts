@@ -85,6 +85,8 @@ export const EVERYTHING: Values = {
         keda: { enabled: false },
         replicas: 6,
       },
+      overseas: { keda: { kind: 'ScaledJob', minReplicas: 2, idleSeconds: 90.5 } },
+      'by-night': { drainSeconds: 7_200, keda: { kind: 'ScaledJob', minReplicas: 0 } },
     },
   },
   keda: {

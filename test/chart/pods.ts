@@ -33,30 +33,27 @@ export interface Pod {
   /** Asks one of its probes; answers the status. */
   probe(which: 'startupProbe' | 'livenessProbe' | 'readinessProbe'): Promise<number>;
   log(): string;
+  metrics(): Promise<string>;
+  /** Its exit code, once it has ended; `undefined` where a signal ended it. */
+  readonly ended: Promise<number | undefined>;
   /** Stops it as the kubelet does; answers its exit code, or `undefined` where it had to be killed after its grace period. */
   stop(): Promise<number | undefined>;
 }
 
 const HOST = '127.0.0.1';
+const METRICS_MS = 5_000;
 
-/** Starts all pods, and answers once each is ready. */
-export async function startPods(
-  objects: readonly KubernetesObject[],
-  surroundings: Surroundings,
-): Promise<readonly Pod[] & AsyncDisposable> {
+export interface Pods extends AsyncDisposable {
+  /** One of each Deployment. */
+  readonly pods: readonly Pod[];
+  /** Starts a pod of the ScaledJob of this name, as KEDA would. */
+  startJob(name: string): Promise<Pod>;
+}
+
+/** Starts the pods of Deployments, and answers once each is ready. */
+export async function startPods(objects: readonly KubernetesObject[], surroundings: Surroundings): Promise<Pods> {
   const deployments = objects.filter(({ kind }) => kind === 'Deployment');
-  const placed = await Promise.all(
-    deployments.map(async ({ metadata, spec }) => {
-      const { ports } = spec.template.spec.containers[0];
-      const places = ports.map(async ({ name }: { name: string }) => [name, await freePort()] as const);
-      return {
-        name: metadata.name,
-        template: spec.template,
-        ports: new Map<string, number>(await Promise.all(places)),
-      };
-    }),
-  );
-  type Placed = (typeof placed)[number];
+  const placed = await Promise.all(deployments.map(({ metadata, spec }) => place(metadata.name, spec.template)));
 
   /** Of `service:port` the pod behind it, as CoreDNS and the selector of the Service find it. */
   const resolve = (address: string): string | undefined => {
@@ -72,11 +69,12 @@ export async function startPods(
   };
 
   await using started = new AsyncDisposableStack();
-  const pods = placed.map((one: Placed) => {
+  const start = (one: Placed, stack = started) => {
     const pod = startPod(one, resolve, surroundings);
-    started.defer(async () => void (await pod.stop()));
+    stack.defer(async () => void (await pod.stop()));
     return pod;
-  });
+  };
+  const pods = placed.map((one) => start(one));
   for (const pod of pods)
     await vi.waitFor(
       async () => {
@@ -86,16 +84,35 @@ export async function startPods(
       { timeout: 60_000, interval: 200 },
     );
   const resources = started.move();
-  return Object.assign(pods, { [Symbol.asyncDispose]: () => resources.disposeAsync() });
+  let jobs = 0;
+  return {
+    pods,
+    async startJob(name) {
+      const job = objects.find(({ kind, metadata }) => kind === 'ScaledJob' && metadata.name === name);
+      jobs += 1;
+      return start(await place(`${name}-job-${jobs}`, job?.spec.jobTargetRef.template), resources);
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+/** A pod that is to be started, with the ports of this machine that it gets. */
+interface Placed {
+  readonly name: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a pod template that the schemas of Kubernetes know
+  readonly template: any;
+  readonly ports: ReadonlyMap<string, number>;
+}
+
+async function place(name: string, template: Placed['template']): Promise<Placed> {
+  const places = template.spec.containers[0].ports.map(
+    async ({ name: port }: { name: string }) => [port, await freePort()] as const,
+  );
+  return { name, template, ports: new Map<string, number>(await Promise.all(places)) };
 }
 
 function startPod(
-  {
-    name,
-    template,
-    ports,
-    // biome-ignore lint/suspicious/noExplicitAny: a pod template that the schemas of Kubernetes know
-  }: { readonly name: string; readonly template: any; readonly ports: ReadonlyMap<string, number> },
+  { name, template, ports }: Placed,
   resolve: (address: string) => string | undefined,
   { folder, secrets, br }: Surroundings,
 ): Pod {
@@ -144,7 +161,9 @@ function startPod(
   const logFile = join(folder, `${name}.log`);
   const log = createWriteStream(logFile, { flags: 'a' });
   for (const stream of [child.stdout, child.stderr]) stream.pipe(log, { end: false });
-  const exited = once(child, 'exit');
+  const ended = once(child, 'exit').then(() => child.exitCode ?? undefined);
+  const fetched = (port: string, path: string, timeoutMs: number) =>
+    fetch(`http://${HOST}:${ports.get(port)}${path}`, { signal: AbortSignal.timeout(timeoutMs) });
 
   return {
     component,
@@ -154,22 +173,23 @@ function startPod(
     },
     async probe(which) {
       const { path, port } = container[which].httpGet;
-      const signal = AbortSignal.timeout(container[which].timeoutSeconds * 1_000);
-      return fetch(`http://${HOST}:${ports.get(port)}${path}`, { signal }).then(
+      return fetched(port, path, container[which].timeoutSeconds * 1_000).then(
         ({ status }) => status,
         () => 0,
       );
     },
     log: () => readFileSync(logFile, 'utf8'),
+    metrics: async () => (await fetched('operations', '/metrics', METRICS_MS)).text(),
+    ended,
     async stop() {
       if (hasEnded(child)) return child.exitCode ?? undefined;
       const hook: string[] | undefined = container.lifecycle?.preStop?.exec.command;
       if (hook) execFileSync(hook[0] ?? '', hook.slice(1));
       child.kill('SIGTERM');
       const grace = setTimeout(() => child.kill('SIGKILL'), spec.terminationGracePeriodSeconds * 1_000);
-      await exited;
+      const code = await ended;
       clearTimeout(grace);
-      return child.exitCode ?? undefined;
+      return code;
     },
   };
 }

@@ -114,6 +114,14 @@ executor-worker: { operations: 4130 }
 {{- if gt (int $pool.keda.minReplicas) (int $pool.keda.maxReplicas) -}}
 {{- fail (printf "workers.pools.%s.keda.minReplicas is greater than its maxReplicas." $name) -}}
 {{- end -}}
+{{- if and $pool.keda.enabled (eq $pool.keda.kind "ScaledJob") -}}
+{{- if ne (int $pool.slots) 1 -}}
+{{- fail (printf "workers.pools.%s.slots must be 1 where its keda.kind is ScaledJob: each of these workers does one task." $name) -}}
+{{- end -}}
+{{- if eq (int $pool.keda.minReplicas) (int $pool.keda.maxReplicas) -}}
+{{- fail (printf "workers.pools.%s.keda.maxReplicas leaves no room for Jobs beside its minReplicas." $name) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -218,6 +226,10 @@ TIDEMARK_MONGODB_URL_FILE: mongodbUrl
 {{- $_ := set $env "TIDEMARK_DRAIN_SECONDS" $pool.drainSeconds -}}
 {{- $_ := set $env "TIDEMARK_BR" (include "tidemark.brPrograms" $pool) -}}
 {{- $_ := set $env "TIDEMARK_STATE_DIR" "/var/lib/tidemark" -}}
+{{- if $pool.isJob -}}
+{{- $_ := set $env "TIDEMARK_MAX_TASKS" 1 -}}
+{{- $_ := set $env "TIDEMARK_IDLE_SECONDS" $pool.keda.idleSeconds -}}
+{{- end -}}
 {{- if $pool.secretFiles }}{{ $_ := set $env "TIDEMARK_SECRETS_DIR" "/run/tidemark/secrets" }}{{ end -}}
 {{- if $pool.manifestKey.existingSecret -}}
 {{- $_ := set $env "TIDEMARK_MANIFEST_KEY_FILE" (printf "/run/tidemark/manifest-key/%s" $pool.manifestKey.key) -}}
@@ -233,7 +245,7 @@ TIDEMARK_MONGODB_URL_FILE: mongodbUrl
 {{- end }}
 {{- end -}}
 
-{{/* The pod of a process: (root, process, its values, labels). Of a pool the values have its name. */}}
+{{/* The pod of a process: (root, process, its values, labels). Of a pool the values have its name, and isJob where it does one task. */}}
 {{- define "tidemark.podTemplate" -}}
 {{- $root := index . 0 -}}
 {{- $process := index . 1 -}}
@@ -260,6 +272,9 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
+  {{- if $of.isJob }}
+  restartPolicy: Never
+  {{- end }}
   serviceAccountName: {{ $isWorker | ternary (include "tidemark.workerServiceAccount" $root) (include "tidemark.serviceAccount" $root) }}
   automountServiceAccountToken: false
   enableServiceLinks: false
