@@ -33,7 +33,7 @@ function definedMetrics(): ReadonlyMap<string, readonly string[]> {
       [...labels.matchAll(/'(\w+)'/g)].map(([, label = '']) => label),
     );
   // Those of clusters are made by one function.
-  for (const [, name = ''] of source.matchAll(/'(tidemark_cluster_\w+)'/g)) metrics.set(name, ['cluster']);
+  for (const [, name = ''] of source.matchAll(/\bclusterGauge\(\s*'(tidemark_\w+)'/g)) metrics.set(name, ['cluster']);
   return metrics;
 }
 

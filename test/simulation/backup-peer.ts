@@ -74,7 +74,7 @@ export class BackupPeer {
       const { id: backupId, startedAt, endsAt } = newest;
       return [GoodBackup.create({ clusterId, backupId, startTime: new Date(startedAt), endTime: new Date(endsAt) })];
     });
-    return { backups, nextPageToken: '' };
+    return { backups, nextPageToken: '', last: [] };
   }
 
   /** A person starts a backup, unless the cluster is busy. */

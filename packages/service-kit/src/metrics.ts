@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import manifest from '../package.json' with { type: 'json' };
 
 const registry = new Registry();
 let collecting = false;
@@ -46,6 +47,11 @@ export function histogram<L extends string>(
     new Histogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], registers: [registry] })
   );
 }
+
+gauge('tidemark_build_info', 'The versions of Tidemark and of Node.js that this process runs; always 1.', [
+  'version',
+  'node',
+]).set({ version: manifest.version, node: process.versions.node }, 1);
 
 /** All metrics in Prometheus' text format, with those of the process itself. */
 export async function renderMetrics(): Promise<{ contentType: string; body: string }> {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { createLogger } from './logging.ts';
 import { counter } from './metrics.ts';
@@ -71,6 +72,13 @@ it('is ready without what most of its work goes on without, and says that it is 
   expect(told.mock.calls).toEqual([[{ error, check: 'scheduler' }, 'scheduler is missing: what needs it is refused']]);
   const metrics = await (await fetch(`http://127.0.0.1:${listener.port}/metrics`)).text();
   expect(metrics).toContain('tidemark_dependency_up{dependency="scheduler"} 0');
+});
+
+it('tells which versions of Tidemark and Node.js run', async () => {
+  await using listener = await listen({});
+  const metrics = await (await fetch(`http://127.0.0.1:${listener.port}/metrics`)).text();
+  const root = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+  expect(metrics).toContain(`tidemark_build_info{version="${root.version}",node="${process.versions.node}"} 1`);
 });
 
 it('is ready until it is told that the process stops', async () => {

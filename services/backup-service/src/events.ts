@@ -1,10 +1,10 @@
 import { counter, gauge, histogram } from '@tidemark/service-kit/metrics';
 import type { Attempt, Backup } from './backup.ts';
 import { isActive } from './backup.ts';
-import type { EndedBackups, PendingDeletions } from './finished-backups.ts';
+import type { EndedBackups, GoodOfStorage, PendingDeletions } from './finished-backups.ts';
 import { auditLog, log } from './logger.ts';
 import type { MarkedPlace } from './marker-store.ts';
-import { type PoolLoad, TASK_KINDS } from './pool-load.ts';
+import { type PoolLoad, type StorageLoad, TASK_KINDS } from './pool-load.ts';
 import type { StorageCheck } from './storage-check.ts';
 import type { Verification } from './verification.ts';
 
@@ -91,6 +91,25 @@ const pools = {
   ),
 };
 
+/** Gauges of each storage, from the records; each copy shows all. */
+const storages = {
+  queued: gauge(
+    'tidemark_storage_tasks_queued',
+    'Tasks of a storage that wait, by kind: backups, restores and verifications that are Queued, and removals whose time has come.',
+    ['storage', 'task'],
+  ),
+  running: gauge('tidemark_storage_tasks_running', 'Tasks of a storage that workers hold, by kind.', [
+    'storage',
+    'task',
+  ]),
+};
+const goodOfStorages = {
+  backups: gauge('tidemark_storage_backups', 'Good backups in a storage; absent where there is none.', ['storage']),
+  bytes: gauge('tidemark_storage_bytes', 'Bytes of the good backups in a storage; absent where there is none.', [
+    'storage',
+  ]),
+};
+
 /** A worker reported itself, but there are too many of them. */
 export function presenceNotKept(worker: string, pool: string): void {
   log.warn({ worker, pool }, 'there are too many workers: the presence of this one is not kept');
@@ -167,6 +186,25 @@ export function poolsCounted(loads: readonly PoolLoad[]): void {
     pools.freeSlots.set({ pool }, load.freeSlots);
     pools.wantedSlots.set({ pool }, load.wantedSlots);
     pools.wantedWorkers.set({ pool }, load.wantedWorkers);
+  }
+}
+
+/** The load of all storages was counted; one that is gone is not shown any more. */
+export function storagesCounted(loads: readonly StorageLoad[]): void {
+  for (const one of Object.values(storages)) one.reset();
+  for (const { storageId: storage, queued, running } of loads)
+    for (const task of TASK_KINDS) {
+      storages.queued.set({ storage, task }, queued[task]);
+      storages.running.set({ storage, task }, running[task]);
+    }
+}
+
+/** The good backups of all storages were counted. */
+export function goodCounted(good: readonly GoodOfStorage[]): void {
+  for (const one of Object.values(goodOfStorages)) one.reset();
+  for (const { storageId: storage, backups, sizeBytes } of good) {
+    goodOfStorages.backups.set({ storage }, backups);
+    goodOfStorages.bytes.set({ storage }, sizeBytes);
   }
 }
 

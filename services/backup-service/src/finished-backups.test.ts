@@ -81,7 +81,7 @@ describe('the newest good backup', () => {
     await good(one, at(-500), { verification: verified });
     await good(one, at(-300), { verification: verified, result });
     await good(one, at(-250), { verification: verified, deletion: { state: 'Requested' } });
-    const newest = await good(one, at(-200));
+    const newest = await good(one, at(-200), { result: { ...result, tso: '', sizeBytes: 7_000 } });
     await good(one, at(-100), { state: 'Failed' });
     await good(one, at(-50), { deletion: { state: 'Requested' } });
     const only = await good(other, at(-400));
@@ -89,15 +89,72 @@ describe('the newest good backup', () => {
     expect(found.sort((a, b) => Number(b.startTime) - Number(a.startTime))).toEqual([
       {
         ...{ clusterId: one, backupId: newest, startTime: at(-200), endTime: at(-140) },
-        ...{ snapshotTime: at(-200), verifiedSnapshotTime: at(-290) },
+        ...{ snapshotTime: at(-200), verifiedSnapshotTime: at(-290), sizeBytes: 7_000n },
       },
       {
         ...{ clusterId: other, backupId: only, startTime: at(-400), endTime: at(-340) },
-        ...{ snapshotTime: at(-400), verifiedSnapshotTime: undefined },
+        ...{ snapshotTime: at(-400), verifiedSnapshotTime: undefined, sizeBytes: 0n },
       },
     ]);
     await expect(backups.listNewestGood({ clusterIds: Array(1_001).fill('c'), pageToken: '' })).rejects.toMatchObject({
       code: 'invalid_argument',
+    });
+  });
+});
+
+describe('how the last backup of a cluster ended', () => {
+  it('is told with the newest good ones, also of a cluster that has none, and not of one that runs', async () => {
+    const [fine, failed, canceled] = [newCluster(), newCluster(), newCluster()];
+    const [damaged, young, none] = [newCluster(), newCluster(), newCluster()];
+    const clusterIds = [fine, failed, canceled, damaged, young, none];
+    const counts = { state: 'Damaged', level: 'bytes', sample: 1, sentence: '', problemCount: 1, at: NOW } as const;
+    await good(fine, at(-300), { state: 'Failed' });
+    await good(fine, at(-200));
+    await good(failed, at(-300));
+    await good(failed, at(-200), { state: 'Failed' });
+    await good(failed, at(-100), { state: 'Running', endTime: null });
+    await good(canceled, at(-200), { state: 'Canceled' });
+    await good(damaged, at(-300));
+    await good(damaged, at(-200), { verification: { run: 1, active: false, counts } });
+    await good(young, at(-100), { state: 'Queued', endTime: null });
+    const { backups, last } = await service.backups.listNewestGood({ clusterIds, pageToken: '' });
+    const { BACKUP_STATE_SUCCEEDED, BACKUP_STATE_FAILED, BACKUP_STATE_CANCELED } = BackupState;
+    expect(new Map(last.map(({ clusterId, state, endTime }) => [clusterId, [state, endTime]]))).toEqual(
+      new Map([
+        [fine, [BACKUP_STATE_SUCCEEDED, at(-140)]],
+        [failed, [BACKUP_STATE_FAILED, at(-140)]],
+        [canceled, [BACKUP_STATE_CANCELED, at(-140)]],
+        [damaged, [BACKUP_STATE_SUCCEEDED, at(-140)]],
+      ]),
+    );
+    expect(new Map(backups.map(({ clusterId, startTime }) => [clusterId, startTime]))).toEqual(
+      new Map([
+        [fine, at(-200)],
+        [failed, at(-300)],
+        [damaged, at(-300)],
+      ]),
+    );
+  });
+});
+
+describe('the good backups of a storage', () => {
+  it('are counted with their bytes, without those that are deleted, damaged or failed', async () => {
+    const cluster = newCluster();
+    const id = newCluster();
+    const storage = { id, local: { path: '/tmp/storage' }, maxConcurrent: 0 };
+    const result = { tso: '', sizeBytes: 3_000_000_000, files: 1, tidbClusterId: '1', clusterVersion: '8.5.0' };
+    const of = (fields: Partial<Backup> = {}) => good(cluster, at(-100), { storage, result, ...fields });
+    const counts = { state: 'Good', level: 'bytes', sample: 1, sentence: '', problemCount: 0, at: NOW } as const;
+    expect((await finished.goodByStorage(signal)).find(({ storageId }) => storageId === id)).toBeUndefined();
+    await of();
+    await of({ verification: { run: 1, active: false, counts } });
+    await of({ verification: { run: 1, active: false, counts: { ...counts, state: 'Damaged' } } });
+    await of({ deletion: { state: 'Requested' } });
+    await of({ state: 'Failed' });
+    expect(await finished.goodByStorage(signal)).toContainEqual({
+      storageId: id,
+      backups: 2,
+      sizeBytes: 6_000_000_000,
     });
   });
 });

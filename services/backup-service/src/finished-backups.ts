@@ -35,6 +35,22 @@ export type GoodBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'endTi
   readonly result: Pick<NonNullable<Backup['result']>, 'sizeBytes' | 'tso'> | null;
 };
 
+/** How things stand with the backups of a cluster. */
+export interface Standing {
+  readonly clusterId: string;
+  /** The newest good one, where there is one. */
+  readonly newest?: GoodBackup;
+  /** The last of those that ended, where any did. */
+  readonly last?: Pick<Backup, '_id' | 'clusterId' | 'state' | 'endTime'>;
+}
+
+/** The good backups of a storage. */
+export interface GoodOfStorage {
+  readonly storageId: string;
+  readonly backups: number;
+  readonly sizeBytes: number;
+}
+
 /** A good backup that a verification found good. */
 export type VerifiedBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'result'>;
 
@@ -83,6 +99,10 @@ export interface FinishedBackups {
   hasNewerGood(backup: Pick<Backup, 'clusterId' | 'startTime'>, signal: AbortSignal): Promise<boolean>;
   /** The newest good backup of each cluster that has one; one that was found damaged is none. */
   newestGood(clusterIds: readonly string[], signal: AbortSignal): Promise<GoodBackup[]>;
+  /** Of each cluster, its newest good backup and the one that ended last. */
+  standingsOf(clusterIds: readonly string[], signal: AbortSignal): Promise<Standing[]>;
+  /** Of each storage that has any. All good backups are looked through. */
+  goodByStorage(signal: AbortSignal): Promise<GoodOfStorage[]>;
   /**
    * The id that TiDB gave the cluster behind a registration, decimal: of its newest good backup, where that was made by a PD which is
    * registered still. Undefined where none tells.
@@ -143,11 +163,20 @@ const CHANGED_FIELDS = {
   startTime: 1,
   endTime: 1,
   'result.tso': 1,
+  'result.sizeBytes': 1,
   rule: 1,
   // Not its detail, which may be long.
   'reason.code': 1,
   'reason.message': 1,
   'storage.id': 1,
+  [VERDICT]: 1,
+} as const;
+const GOOD_FIELDS = {
+  clusterId: 1,
+  startTime: 1,
+  endTime: 1,
+  'result.sizeBytes': 1,
+  'result.tso': 1,
   [VERDICT]: 1,
 } as const;
 /** How many clusters are looked up side by side. */
@@ -163,16 +192,26 @@ export function createFinishedBackups(db: Db): FinishedBackups {
     const newestFirst = backups
       .find(
         { clusterId, state: 'Succeeded', 'deletion.state': 'None', ...startTime },
-        {
-          projection: { clusterId: 1, startTime: 1, endTime: 1, 'result.sizeBytes': 1, 'result.tso': 1, [VERDICT]: 1 },
-          signal,
-        },
+        { projection: GOOD_FIELDS, signal },
       )
       .sort({ startTime: -1 });
     const [newest] = await newestFirst.clone().limit(1).toArray();
     if (!newest || !isDamaged(newest)) return newest ? [newest] : [];
     for await (const one of newestFirst) if (!isDamaged(one)) return [one];
     return [];
+  }
+
+  async function standingOf(clusterId: string, signal: AbortSignal): Promise<Standing[]> {
+    // One that is active is the first of them.
+    const latest = await backups
+      .find({ clusterId }, { projection: { ...GOOD_FIELDS, state: 1, 'deletion.state': 1 }, signal })
+      .sort({ startTime: -1, _id: -1 })
+      .limit(2)
+      .toArray();
+    const last = latest.find(({ state }) => isFinished(state));
+    // Mostly the last is the newest good one, too, and nothing more is asked.
+    const newest = latest.find(isGood) ?? (latest.length < 2 ? undefined : (await newestOf(clusterId, signal))[0]);
+    return [{ clusterId, ...(newest && { newest }), ...(last && { last }) }];
   }
 
   async function newestVerifiedOf(clusterId: string, signal: AbortSignal): Promise<VerifiedBackup[]> {
@@ -234,6 +273,34 @@ export function createFinishedBackups(db: Db): FinishedBackups {
 
     newestGood: (clusterIds, signal) =>
       persist(signal, () => ofEach(clusterIds, (clusterId) => newestOf(clusterId, signal))),
+
+    standingsOf: (clusterIds, signal) =>
+      persist(signal, () => ofEach(clusterIds, (clusterId) => standingOf(clusterId, signal))),
+
+    goodByStorage: (signal) =>
+      persist(signal, async () => {
+        const found = backups.aggregate<
+          Bin & { readonly _id: { readonly storage: string; readonly verdict?: string } }
+        >(
+          [
+            { $match: { state: 'Succeeded', 'deletion.state': 'None' } },
+            {
+              $group: {
+                _id: { storage: '$storage.id', verdict: `$${VERDICT}` },
+                backups: { $sum: 1 },
+                sizeBytes: { $sum: '$result.sizeBytes' },
+              },
+            },
+          ],
+          { signal },
+        );
+        const good = (await found.toArray()).filter(({ _id }) => _id.verdict !== 'Damaged');
+        return [...Map.groupBy(good, ({ _id }) => _id.storage)].map(([storageId, some]) => ({
+          storageId,
+          backups: some.reduce((sum, one) => sum + one.backups, 0),
+          sizeBytes: some.reduce((sum, one) => sum + one.sizeBytes, 0),
+        }));
+      }),
 
     tidbClusterIdOf: ({ _id, pd }, signal) =>
       persist(signal, async () => {
@@ -340,6 +407,12 @@ export function createFinishedBackups(db: Db): FinishedBackups {
       ),
   };
 }
+
+const isFinished = (state: BackupState) => FINISHED.some((one) => one === state);
+
+/** A damaged record may lack a field. */
+const isGood = (backup: Pick<Backup, 'state' | 'verification'> & Partial<Pick<Backup, 'deletion'>>) =>
+  backup.state === 'Succeeded' && backup.deletion?.state === 'None' && !isDamaged(backup);
 
 /** What is found of clusters, some of them side by side. */
 async function ofEach<T>(clusterIds: readonly string[], find: (clusterId: string) => Promise<T[]>): Promise<T[]> {

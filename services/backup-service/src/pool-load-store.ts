@@ -6,7 +6,7 @@ import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import { later } from '@tidemark/task/time';
 import type { Collection, Db, Document, WithId } from 'mongodb';
 import type { Backup, Task } from './backup.ts';
-import { loadOfPools, type PoolLoad, type TaskSummary } from './pool-load.ts';
+import { loadOfPools, loadOfStorages, type PoolLoad, type StorageLoad, type TaskSummary } from './pool-load.ts';
 import type { PresenceStore } from './presence-store.ts';
 import type { Quarantines } from './quarantines.ts';
 import type { Restore } from './restore/restore.ts';
@@ -16,6 +16,11 @@ export const POOL_LOAD_INDEXES: readonly IndexSpec[] = [{ collection: 'clusters'
 
 const AT_ONCE = 1_000;
 const DUE = { $gt: EPOCH, $lt: FAR };
+
+export interface Loads {
+  readonly pools: readonly PoolLoad[];
+  readonly storages: readonly StorageLoad[];
+}
 
 /** A collection with tasks: which fields are read of those that have one, and what they say. */
 interface Source<T extends Document> {
@@ -29,7 +34,7 @@ interface Source<T extends Document> {
 }
 
 /**
- * Looks up the load of all pools. What is read are the backups that have a task (the active ones, of which a cluster has one, and
+ * Looks up the load of all pools and storages. What is read are the backups that have a task (the active ones, of which a cluster has one, and
  * those whose files are being removed), and the restores and verifications that have one.
  *
  * @throws AppError `unavailable` when the database is
@@ -41,6 +46,7 @@ export function createPoolLoads(
   now: () => Date,
 ) {
   const clusters = db.collection<{ readonly pool: string }>('clusters');
+  const storages = db.collection<{ readonly _id: string }>('storages');
 
   /** But for those that cannot be counted. */
   async function withTasks<T extends Document>(source: Source<T>, signal: AbortSignal): Promise<TaskSummary[]> {
@@ -63,7 +69,7 @@ export function createPoolLoads(
     return found;
   }
 
-  return async (signal: AbortSignal): Promise<PoolLoad[]> => {
+  return async (signal: AbortSignal): Promise<Loads> => {
     const backups = { collection: db.collection<Backup>('backups'), place: 'task', fields: BACKUP_FIELDS };
     const restores = {
       collection: db.collection<StoredRestore>('backups'),
@@ -75,14 +81,17 @@ export function createPoolLoads(
       place: 'task',
       fields: VERIFICATION_FIELDS,
     };
-    const [pools, present, ...tasks] = await Promise.all([
+    const [pools, ids, present, ...found] = await Promise.all([
       persist(signal, () => clusters.distinct('pool')),
+      persist(signal, () => storages.distinct('_id')),
       presences.everyone(signal),
       withTasks({ ...backups, quarantine: quarantines.countedBackups, summarize: ofBackup }, signal),
       withTasks({ ...restores, quarantine: quarantines.countedRestores, summarize: ofRestore }, signal),
       withTasks({ ...verifications, quarantine: quarantines.countedVerifications, summarize: ofVerification }, signal),
     ]);
-    return loadOfPools(pools, tasks.flat(), present, now());
+    const tasks = found.flat();
+    const at = now();
+    return { pools: loadOfPools(pools, tasks, present, at), storages: loadOfStorages(ids, tasks, at) };
   };
 }
 

@@ -1,6 +1,6 @@
 /** What metrics tell of pools, which people scale their workers and page somebody by. */
 import { expect, it } from 'vitest';
-import { loadOfPools, type TaskKind, type TaskSummary } from './pool-load.ts';
+import { loadOfPools, loadOfStorages, type TaskKind, type TaskSummary } from './pool-load.ts';
 import type { Presence } from './presence.ts';
 
 const NOW = new Date('2026-11-30T12:00:00Z');
@@ -141,4 +141,22 @@ it('counts how long a backup has been Queued since its last try, whoever gave it
   const tried = task({ startedAgo: 9_000, attemptEndedAgo: 700, inSeconds: 300 });
   expect(only([task({ startedAgo: 500 }), tried])).toMatchObject({ oldestQueuedMs: 700_000 });
   expect(only([task({ held: true, startedAgo: 9_000 })])).toMatchObject({ oldestQueuedMs: 0 });
+});
+
+it('tells what waits and runs of each storage, over all pools, also where it has nothing to do', () => {
+  const storage = { id: 'nfs', maxConcurrent: 1 };
+  const tasks = [
+    task({ storage }),
+    task({ storage, pool: 'night', held: true }),
+    task({ storage, kind: 'restore' }),
+    task({ storage, kind: 'remove', inSeconds: 60 }),
+    task({ storage, kind: 'verification', held: true }),
+    task({ kind: 'remove' }),
+  ];
+  const none = { backup: 0, remove: 0, restore: 0, verification: 0 };
+  expect(loadOfStorages(['idle', 'nfs'], tasks, NOW)).toEqual([
+    { storageId: 'idle', queued: none, running: none },
+    { storageId: 'nfs', queued: { ...none, backup: 1, restore: 1 }, running: { ...none, backup: 1, verification: 1 } },
+    { storageId: 's', queued: { ...none, remove: 1 }, running: none },
+  ]);
 });

@@ -1,4 +1,4 @@
-/** How much each pool of workers has to do, and who is there to do it; pure. */
+/** How much each pool of workers and each storage has to do, and who is there to do it; pure. */
 import type { StorageSnapshot } from './backup.ts';
 import type { Presence } from './presence.ts';
 
@@ -38,6 +38,11 @@ export interface PoolLoad {
   readonly wantedWorkers: number;
 }
 
+/** What waits and runs of a storage, whatever its pools: counted as of a pool. */
+export interface StorageLoad extends Pick<PoolLoad, 'queued' | 'running'> {
+  readonly storageId: string;
+}
+
 /**
  * The load of every pool that is named, has a worker, or has a task.
  *
@@ -56,6 +61,18 @@ export function loadOfPools(
   const room = roomOf(tasks);
   const names = new Set([...pools, ...tasksOf.keys(), ...workersOf.keys()]);
   return [...names].sort().map((pool) => loadOf(pool, tasksOf.get(pool) ?? [], workersOf.get(pool) ?? [], room, now));
+}
+
+/**
+ * The load of every storage that is named, or has a task.
+ *
+ * @param storages ids of storages that exist whatever they have
+ * @param now database time
+ */
+export function loadOfStorages(storages: readonly string[], tasks: readonly TaskSummary[], now: Date): StorageLoad[] {
+  const tasksOf = Map.groupBy(tasks, ({ storage }) => storage.id);
+  const ids = new Set([...storages, ...tasksOf.keys()]);
+  return [...ids].sort().map((storageId) => ({ storageId, ...countsOf(tasksOf.get(storageId) ?? [], now) }));
 }
 
 /** How many more backups and restores each storage has room for; a storage may serve several pools. */
@@ -77,9 +94,8 @@ function loadOf(
   now: Date,
 ): PoolLoad {
   const waiting = tasks.filter(({ isHeld }) => !isHeld);
-  const due = waiting.filter(({ notBefore }) => notBefore <= now);
+  const due = waiting.filter(isDue(now));
   const held = tasks.filter(({ isHeld }) => isHeld);
-  const queued = (kind: TaskKind) => kindOf(kind === 'remove' ? due : waiting, kind).length;
   const taking = present.filter(({ draining }) => !draining);
   const leaving = present.filter(({ draining }) => draining);
   const slots = sum(taking.map((one) => one.slots));
@@ -90,8 +106,7 @@ function loadOf(
   const wantedSlots = stays + kindOf(due, 'remove').length + startable(due.filter(takesPlace), room);
   return {
     pool,
-    queued: byKind(queued),
-    running: byKind((kind) => kindOf(held, kind).length),
+    ...countsOf(tasks, now),
     oldestQueuedMs: Math.max(0, ...waiting.filter(takesPlace).map(({ since }) => now.getTime() - since.getTime())),
     workers: taking.length,
     drainingWorkers: leaving.length,
@@ -102,6 +117,20 @@ function loadOf(
   };
 }
 
+function countsOf(tasks: readonly TaskSummary[], now: Date): Pick<PoolLoad, 'queued' | 'running'> {
+  const waiting = tasks.filter(({ isHeld }) => !isHeld);
+  const held = tasks.filter(({ isHeld }) => isHeld);
+  const due = waiting.filter(isDue(now));
+  return {
+    queued: byKind((kind) => kindOf(kind === 'remove' ? due : waiting, kind).length),
+    running: byKind((kind) => kindOf(held, kind).length),
+  };
+}
+
+const isDue =
+  (now: Date) =>
+  ({ notBefore }: Pick<TaskSummary, 'notBefore'>) =>
+    notBefore <= now;
 /** Whether it takes one of the places that its storage may have a limit of. */
 const takesPlace = ({ kind }: Pick<TaskSummary, 'kind'>) => kind === 'backup' || kind === 'restore';
 /** Verifications are done beside the slots. */

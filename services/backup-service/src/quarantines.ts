@@ -12,6 +12,7 @@ export function createQuarantines() {
     trashedBackups: of('backup'),
     listedBackups: of('backup'),
     newestGood: of('backup'),
+    lastBackups: of('backup'),
     changedBackups: of('backup'),
     countedBackups: of('backup'),
     countedRestores: of('restore'),

@@ -17,7 +17,9 @@ import {
   damagedCounted,
   deletionsCounted,
   endedCounted,
+  goodCounted,
   poolsCounted,
+  storagesCounted,
   verificationChanged,
 } from './events.ts';
 import { createFinishedBackups, FINISHED_INDEXES } from './finished-backups.ts';
@@ -53,6 +55,8 @@ const RETENTION_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** How often deletions that are not done, ends of the last day, damaged backups and open restores are counted for the metrics. */
 const COUNT_MS = 15_000;
+/** All good backups are looked through so seldom that it takes no more than this part of the time. */
+const LOOKING_THROUGH = 0.02;
 /** How often the PDs of all registrations are read anew (RP4). */
 const PDS_MS = 600_000;
 /** How often clusters of earlier versions are looked for, which cannot be searched yet. */
@@ -183,6 +187,22 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       },
     }),
   );
+  let goodCountedUntil = 0;
+  stack.use(
+    startLoop({
+      name: 'count of good backups',
+      everyMs: COUNT_MS,
+      log: storeLog,
+      async run(signal) {
+        const begunAt = performance.now();
+        if (begunAt < goodCountedUntil) return false;
+        goodCounted(await finished.goodByStorage(signal));
+        const endedAt = performance.now();
+        goodCountedUntil = endedAt + (endedAt - begunAt) / LOOKING_THROUGH;
+        return false;
+      },
+    }),
+  );
   stack.use(
     startLoop({
       name: 'search keys of clusters',
@@ -202,14 +222,16 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       },
     }),
   );
-  const poolLoads = createPoolLoads(database.db, presences, quarantines, now);
+  const loads = createPoolLoads(database.db, presences, quarantines, now);
   stack.use(
     startLoop({
-      name: 'load of pools',
+      name: 'load of pools and storages',
       everyMs: LOAD_MS,
       log: storeLog,
       async run(signal) {
-        poolsCounted(await poolLoads(signal));
+        const { pools, storages } = await loads(signal);
+        poolsCounted(pools);
+        storagesCounted(storages);
         return false;
       },
     }),

@@ -36,7 +36,7 @@ import {
 } from './catch-up.ts';
 import { occurrenceDecided, startWaits, windowCame } from './events.ts';
 import { loopLog } from './logger.ts';
-import { type NewestGood, newestGood } from './newest-good.ts';
+import { type Standing, standingsOf } from './newest-good.ts';
 import type { OccurrenceStore } from './occurrence-store.ts';
 import type { Quarantines } from './quarantines.ts';
 
@@ -88,15 +88,20 @@ async function takeUpDue(dependencies: DueLoopDependencies, signal: AbortSignal)
   // Only after an outage does it matter whose newest backup is oldest.
   const late = mine.filter(({ nextWindow }) => isLate(nextWindow?.startAt, now(), dependencies.pollMs));
   const clusterIds = [...new Set(late.map(({ clusterId }) => clusterId))];
-  const lastGood = await newestGood(backends, clusterIds, options).catch((error: unknown) => {
+  const standings = await standingsOf(backends, clusterIds, options).catch((error: unknown) => {
     if (!isRefusal(error)) throw error;
     // Better in another order than not at all.
     loopLog.error({ error, clusterIds }, 'the newest good backups of clusters could not be asked for');
-    return new Map<string, NewestGood>();
+    return new Map<string, Standing>();
   });
 
   const takeUp = async (strategy: Strategy) => {
-    const occurrence = toOccurrence(strategy, lastGood.get(strategy.clusterId)?.endedAt ?? EPOCH, now(), dependencies);
+    const occurrence = toOccurrence(
+      strategy,
+      standings.get(strategy.clusterId)?.newest?.endedAt ?? EPOCH,
+      now(),
+      dependencies,
+    );
     if (!occurrence) return false;
     if (await store.insert(occurrence)) windowCame(occurrence);
     const { clusterId, rule, revision } = strategy;

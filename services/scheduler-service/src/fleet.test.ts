@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { BackupResult, BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { ChangedBackup } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import {
@@ -128,6 +129,67 @@ describe('the fleet', () => {
     neighbours.changedBackups = [newest, older].map((one) => ChangedBackup.create(one));
     await eventually(async () => expect(await verified()).toEqual(days(6)));
     expect(await recovery()).toEqual(days(3.5));
+  });
+
+  it('tells bytes and seconds of the newest good backup of a cluster', async () => {
+    const bytes = () => metric('tidemark_cluster_backup_bytes');
+    const seconds = () => metric('tidemark_cluster_backup_duration_seconds');
+    const backup = { id: 'b1', clusterId, startTime: ago(3), endTime: ago(2) };
+    neighbours.backups = [goodBackup({ ...backup, result: BackupResult.create({ sizeBytes: 7_000n }) })];
+    await using _ = start();
+    await eventually(async () => expect([await bytes(), await seconds()]).toEqual([7_000, DAY / 1000]));
+
+    const told = { clusterId, good: true, updateTime: new Date() };
+    const newer = { ...told, backupId: 'b2', revision: 4n, startTime: ago(1.5), endTime: ago(1), sizeBytes: 9_000n };
+    const older = { ...told, backupId: 'b0', revision: 9n, startTime: ago(9), endTime: ago(8), sizeBytes: 1n };
+    neighbours.changedBackups = [newer, older].map((one) => ChangedBackup.create(one));
+    await eventually(async () => expect(await bytes()).toBe(9_000));
+    expect(await seconds()).toBeCloseTo(DAY / 2000, 0);
+    // From a copy of an earlier version.
+    neighbours.changedBackups = [ChangedBackup.create({ ...told, backupId: 'b3', revision: 2n, endTime: ago(0.5) })];
+    await eventually(async () => expect(await bytes()).toBeUndefined());
+    expect(await seconds()).toBeUndefined();
+  });
+
+  it('tells how the last backup of a cluster ended, and what is no news of that changes nothing', async () => {
+    const { BACKUP_STATE_FAILED, BACKUP_STATE_CANCELED } = BackupState;
+    const last = async () => {
+      const { body } = await renderMetrics();
+      const series = new RegExp(`^tidemark_cluster_last_backup\\{cluster="${clusterId}",state="(\\w+)"\\} 1$`, 'gm');
+      return [...body.matchAll(series)].map(([, state]) => state);
+    };
+    const told = (fields: Partial<ChangedBackup>) =>
+      ChangedBackup.create({ clusterId, good: true, updateTime: new Date(), ...fields });
+    neighbours.backups = daily(5).slice(3);
+    neighbours.last.set(clusterId, { state: BACKUP_STATE_FAILED, endTime: ago(2) });
+    await using _ = start({ rebuildMs: 50 });
+    await eventually(async () => expect(await last()).toEqual(['Failed']));
+    // An older one is verified.
+    neighbours.changedBackups = [told({ backupId: 'b3', revision: 9n, endTime: ago(3), verified: true })];
+    const rounds = neighbours.rounds;
+    await eventually(() => expect(neighbours.rounds).toBeGreaterThan(rounds + 2));
+    expect(await last()).toEqual(['Failed']);
+
+    neighbours.changedBackups = [told({ backupId: 'b8', revision: 3n, endTime: ago(1) })];
+    await eventually(async () => expect(await last()).toEqual(['Succeeded']));
+    neighbours.last.set(clusterId, { state: BACKUP_STATE_CANCELED, endTime: ago(0) });
+    neighbours.changedBackups = [told({ backupId: 'b9', revision: 3n, good: false, endTime: ago(0) })];
+    await eventually(async () => expect(await last()).toEqual(['Canceled']));
+    neighbours.clusters = [];
+    await eventually(async () => expect(await last()).toEqual([]));
+  });
+
+  it('tells nothing of the last backup where backup-service is of an earlier version, until one succeeds', async () => {
+    neighbours.backups = daily(2);
+    const body = async () => (await renderMetrics()).body;
+    await using _ = start();
+    await eventually(async () => expect(await metric('tidemark_cluster_has_good_backup')).toBe(1));
+    expect(await body()).not.toContain(`tidemark_cluster_last_backup{cluster="${clusterId}"`);
+    const told = { clusterId, good: true, updateTime: new Date(), backupId: 'b9', revision: 2n };
+    neighbours.changedBackups = [ChangedBackup.create({ ...told, endTime: new Date(Date.now() + 1_000) })];
+    await eventually(async () =>
+      expect(await body()).toContain(`tidemark_cluster_last_backup{cluster="${clusterId}",state="Succeeded"} 1`),
+    );
   });
 
   it('takes in newest good backups and changes that are told in pieces, whole', async () => {

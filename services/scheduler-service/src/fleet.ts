@@ -25,16 +25,14 @@ import pMap from 'p-map';
 import { createTakenIn } from './activity.ts';
 import type { Backends } from './backends.ts';
 import { CALLER } from './due-loop.ts';
-import { type NewestGood, newestGood } from './newest-good.ts';
+import { type NewestGood, type Standing, standingsOf } from './newest-good.ts';
 import type { Quarantines } from './quarantines.ts';
 import { verifies } from './verify-newest.ts';
 
-export interface FleetCluster {
+export interface FleetCluster extends Standing {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly registeredAt: Date;
-  /** Absent where it has no good backup. */
-  readonly newest?: NewestGood;
   readonly rules: readonly Strategy[];
   /** The labels that strategy-service has noted, as text. */
   readonly noted: string;
@@ -80,10 +78,10 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
 
   const cursor = () => new Date(now().getTime() - OVERLAP_MS);
 
-  async function lookUp(clusterIds: readonly string[], signal: AbortSignal): Promise<Map<string, NewestGood>> {
-    const found = new Map<string, NewestGood>();
+  async function lookUp(clusterIds: readonly string[], signal: AbortSignal): Promise<Map<string, Standing>> {
+    const found = new Map<string, Standing>();
     for (const ids of batches(clusterIds, GOOD_PAGE))
-      for (const [id, newest] of await newestGood(backends, ids, { signal, caller: CALLER })) found.set(id, newest);
+      for (const [id, one] of await standingsOf(backends, ids, { signal, caller: CALLER })) found.set(id, one);
     return found;
   }
 
@@ -179,18 +177,18 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
       );
       const unknown = page.clusters.map(({ id }) => id).filter((id) => !clusters.has(id));
       // One that is registered again may have backups from before.
-      const good = await lookUp(unknown, signal);
+      const standings = await lookUp(unknown, signal);
       await takeIn(page.clusters, clusters, signal);
       if (page.clusters.length > 0) version += 1;
-      for (const [id, newest] of good) noteNewestGood(id, newest);
+      for (const [id, standing] of standings) noteStanding(id, standing);
       pageToken = page.nextPageToken;
       if (pageToken === '') return;
     }
   }
 
-  function noteNewestGood(id: string, newest: NewestGood | undefined): void {
+  function noteStanding(id: string, standing: Standing | undefined): void {
     const known = clusters.get(id);
-    if (known) put(id, withNewestGood(known, newest));
+    if (known) put(id, withStanding(known, standing));
   }
 
   function put(id: string, cluster: FleetCluster): void {
@@ -227,7 +225,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
       const unclear = [...news].filter(([, some]) => !areGood(some)).map(([id]) => id);
       const lookedUp = await lookUp(unclear, signal);
       for (const [id, some] of news) {
-        noteNewestGood(id, areGood(some) ? withChanges(clusters.get(id)?.newest, some) : lookedUp.get(id));
+        noteStanding(id, areGood(some) ? withChanges(clusters.get(id), some) : lookedUp.get(id));
         changed.add(id);
       }
       takenIn.add(answer.backups);
@@ -277,10 +275,10 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
         }
       // What is known already is kept up to date by what changes.
       const unknown = [...next.keys()].filter((id) => !clusters.has(id));
-      const good = await lookUp(unknown, signal);
+      const standings = await lookUp(unknown, signal);
       for (const [id, cluster] of next) {
         const known = { ...cluster, rules: rules.get(id) ?? [] };
-        next.set(id, clusters.has(id) ? known : withNewestGood(known, good.get(id)));
+        next.set(id, clusters.has(id) ? known : withStanding(known, standings.get(id)));
       }
       clusters = next;
       version += 1;
@@ -302,22 +300,38 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
 
 const longCall = (signal: AbortSignal) => ({ signal, caller: CALLER, timeoutMs: LONG_CALL_MS });
 
-function withNewestGood({ newest: _, ...rest }: FleetCluster, newest: NewestGood | undefined): FleetCluster {
-  return { ...rest, ...(newest && { newest }) };
+function withStanding({ newest: _, last: __, ...rest }: FleetCluster, standing: Standing | undefined): FleetCluster {
+  return { ...rest, ...standing };
 }
 
 const areGood = (changes: readonly ChangedBackup[]) => changes.length > 0 && changes.every(({ good }) => good);
 
 /** With good backups that changed: those of a cluster run one after the other, so that what is latest is the newest. */
-function withChanges(known: NewestGood | undefined, good: readonly ChangedBackup[]): NewestGood {
+function withChanges({ newest: known, last }: Standing = {}, good: readonly ChangedBackup[]): Standing {
   const recoveryPointAt = latestOf([known?.recoveryPointAt, ...good.map(({ snapshotTime }) => snapshotTime)]);
   const verified = good.filter((one) => one.verified).map(({ snapshotTime }) => snapshotTime);
   const verifiedPointAt = latestOf([known?.verifiedPointAt, ...verified]);
+  const endedAt = latestOf([known?.endedAt, ...good.map(({ endTime }) => endTime)]) ?? new Date(0);
+  const changed = good.find(({ endTime }) => endTime?.getTime() === endedAt.getTime());
+  const { startedAt, sizeBytes } = changed ? sizeOf(changed) : (known ?? {});
+  // One that ended before the last did is no news of that.
+  const before = (last ?? known)?.endedAt;
+  const isLast = changed !== undefined && (before === undefined || before < endedAt);
+  const ended = isLast ? ({ state: 'Succeeded', endedAt } as const) : last;
   return {
-    endedAt: latestOf([known?.endedAt, ...good.map(({ endTime }) => endTime)]) ?? new Date(0),
-    ...(recoveryPointAt && { recoveryPointAt }),
-    ...(verifiedPointAt && { verifiedPointAt }),
+    newest: {
+      endedAt,
+      ...(startedAt && { startedAt }),
+      ...(sizeBytes !== undefined && { sizeBytes }),
+      ...(recoveryPointAt && { recoveryPointAt }),
+      ...(verifiedPointAt && { verifiedPointAt }),
+    },
+    ...(ended && { last: ended }),
   };
+}
+
+function sizeOf({ startTime, sizeBytes }: ChangedBackup): Pick<NewestGood, 'startedAt' | 'sizeBytes'> {
+  return { ...(startTime && { startedAt: startTime }), ...(sizeBytes > 0n && { sizeBytes: Number(sizeBytes) }) };
 }
 
 function latestOf(instants: readonly (Date | undefined)[]): Date | undefined {

@@ -46,6 +46,16 @@ clusterGauge(
   ({ newest }) => (newest ? 1 : 0),
 );
 clusterGauge(
+  'tidemark_cluster_backup_bytes',
+  'Bytes of the newest good backup of a cluster; absent where it has none.',
+  ({ newest }) => newest?.sizeBytes,
+);
+clusterGauge(
+  'tidemark_cluster_backup_duration_seconds',
+  'From the request to the end of the newest good backup of a cluster; absent where it has none.',
+  ({ newest }) => newest?.startedAt && secondsSince(newest.startedAt, newest.endedAt),
+);
+clusterGauge(
   'tidemark_cluster_recovery_point_age_seconds',
   'Since the newest moment to which a cluster can be brought back: what would be lost. Since its registration while there is none.',
   ({ newest, registeredAt }, now) =>
@@ -70,6 +80,16 @@ clusterGauge(
   (known) => {
     const expectedMs = expectedIntervalMs(known);
     return expectedMs === undefined ? undefined : expectedMs / 1000;
+  },
+);
+gauge(
+  'tidemark_cluster_last_backup',
+  'How the last backup of a cluster ended, of those that ended: 1 for that state, and no series for others.',
+  ['cluster', 'state'],
+  (one) => {
+    one.reset();
+    for (const [cluster, { last }] of source?.fleet.clusters ?? [])
+      if (last) one.set({ cluster, state: last.state }, 1);
   },
 );
 const occurrences = counter(

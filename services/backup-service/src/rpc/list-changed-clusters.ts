@@ -64,8 +64,8 @@ function encoded(change: ChangedBackup): Uint8Array {
 }
 
 function toMessage(change: ChangedBackup) {
-  const { _id, clusterId, revision, updateTime, state, deletion, endTime, verification, storage, rule, reason } =
-    change;
+  const { _id, clusterId, revision, updateTime, state, deletion, startTime, endTime, verification, storage } = change;
+  const { rule, reason, result } = change;
   const good = state === 'Succeeded' && deletion.state === 'None' && !isDamaged(change);
   return {
     ...{ backupId: _id, clusterId, revision: BigInt(revision), updateTime, good, endTime: endTime ?? undefined },
@@ -78,6 +78,8 @@ function toMessage(change: ChangedBackup) {
       ? { ...toReasonMessage(reason), detail: '', message: reason.message.slice(0, MAX_WORKER_SENTENCE) }
       : undefined,
     deletion: toDeletionMessage(deletion.state),
+    startTime: good ? startTime : undefined,
+    sizeBytes: good ? BigInt(result?.sizeBytes ?? 0) : 0n,
     damaged: isDamaged(change) && !['Deleted', 'Forgotten'].includes(deletion.state),
   };
 }

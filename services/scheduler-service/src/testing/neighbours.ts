@@ -8,6 +8,7 @@ import {
   type ChangedBackup,
   type ClusterActivity,
   type DeleteBackupRequest,
+  type LastBackup,
   ListBackupsResponse,
   type StartBackupRequest,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
@@ -57,6 +58,8 @@ export class Neighbours {
   /** Clusters that lists leave out, since they cannot be read. */
   readonly unreadable = new Set<string>();
   backups: Backup[] = [];
+  /** How the last backup ended, by cluster; nothing is told of it where that is none. */
+  readonly last = new Map<string, Pick<LastBackup, 'state' | 'endTime'>>();
   /** The moments of snapshots, by backup. */
   readonly snapshots = new Map<string, Date>();
   /** Clusters that are told to have changed, as a copy of an older version does: without the backups. */
@@ -183,12 +186,18 @@ export class Neighbours {
         .filter((backup) => backup.clusterId === clusterId)
         .sort((one, other) => Number(other.startTime) - Number(one.startTime))[0];
       if (!newest) return [];
-      const { id: backupId, startTime, endTime } = newest;
+      const { id: backupId, startTime, endTime, result } = newest;
+      const sizeBytes = result?.sizeBytes ?? 0n;
       const snapshotTime = this.snapshots.get(backupId);
-      return [{ clusterId, backupId, startTime, endTime, snapshotTime, verifiedSnapshotTime: undefined }];
+      return [{ clusterId, backupId, startTime, endTime, snapshotTime, verifiedSnapshotTime: undefined, sizeBytes }];
     });
     const { items: backups, nextPageToken } = this.#piece(found, pageToken);
-    return { backups, nextPageToken };
+    const ended = pageToken === '' ? clusterIds : [];
+    const last = ended.flatMap((clusterId) => {
+      const known = this.last.get(clusterId);
+      return known ? [{ clusterId, ...known }] : [];
+    });
+    return { backups, nextPageToken, last };
   }
 
   /** What strategy-service would store for a request, as far as these tests ask. */

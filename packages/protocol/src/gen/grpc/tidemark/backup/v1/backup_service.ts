@@ -296,7 +296,18 @@ export interface GoodBackup {
     | Date
     | undefined;
   /** Of the newest that a verification found good, of the same cluster; absent where there is none. */
-  verifiedSnapshotTime: Date | undefined;
+  verifiedSnapshotTime:
+    | Date
+    | undefined;
+  /** 0 from a copy of an earlier version. */
+  sizeBytes: bigint;
+}
+
+/** How the last backup of a cluster ended, of those that ended. */
+export interface LastBackup {
+  clusterId: string;
+  state: BackupState;
+  endTime: Date | undefined;
 }
 
 /** One for each cluster that has any. */
@@ -304,6 +315,11 @@ export interface ListNewestGoodResponse {
   backups: GoodBackup[];
   /** Set where not all of them fit. */
   nextPageToken: string;
+  /**
+   * Of each cluster that was asked for and of which any backup ended; all of them come with the first page. None from a copy of an
+   * earlier version.
+   */
+  last: LastBackup[];
 }
 
 /** Of which clusters: at most 200. */
@@ -384,6 +400,12 @@ export interface ChangedBackup {
   deletion: DeletionState;
   /** A verification or a restore found it damaged, and nobody has removed its files yet. */
   damaged: boolean;
+  /** Where it is good; absent from a copy of an earlier version. */
+  startTime:
+    | Date
+    | undefined;
+  /** Where it is good; 0 from a copy of an earlier version. */
+  sizeBytes: bigint;
 }
 
 /** Of which cluster, and which part of the list. */
@@ -2596,6 +2618,7 @@ function createBaseGoodBackup(): GoodBackup {
     endTime: undefined,
     snapshotTime: undefined,
     verifiedSnapshotTime: undefined,
+    sizeBytes: 0n,
   };
 }
 
@@ -2618,6 +2641,12 @@ export const GoodBackup: MessageFns<GoodBackup> = {
     }
     if (message.verifiedSnapshotTime !== undefined) {
       Timestamp.encode(toTimestamp(message.verifiedSnapshotTime), writer.uint32(50).fork()).join();
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.sizeBytes);
     }
     return writer;
   },
@@ -2683,6 +2712,14 @@ export const GoodBackup: MessageFns<GoodBackup> = {
             message.verifiedSnapshotTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2706,12 +2743,92 @@ export const GoodBackup: MessageFns<GoodBackup> = {
     message.endTime = object.endTime ?? undefined;
     message.snapshotTime = object.snapshotTime ?? undefined;
     message.verifiedSnapshotTime = object.verifiedSnapshotTime ?? undefined;
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    return message;
+  },
+};
+
+function createBaseLastBackup(): LastBackup {
+  return { clusterId: "", state: 0, endTime: undefined };
+}
+
+export const LastBackup: MessageFns<LastBackup> = {
+  encode(message: LastBackup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LastBackup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLastBackup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LastBackup>): LastBackup {
+    return LastBackup.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LastBackup>): LastBackup {
+    const message = createBaseLastBackup();
+    message.clusterId = object.clusterId ?? "";
+    message.state = object.state ?? 0;
+    message.endTime = object.endTime ?? undefined;
     return message;
   },
 };
 
 function createBaseListNewestGoodResponse(): ListNewestGoodResponse {
-  return { backups: [], nextPageToken: "" };
+  return { backups: [], nextPageToken: "", last: [] };
 }
 
 export const ListNewestGoodResponse: MessageFns<ListNewestGoodResponse> = {
@@ -2721,6 +2838,9 @@ export const ListNewestGoodResponse: MessageFns<ListNewestGoodResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    for (const v of message.last) {
+      LastBackup.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2754,6 +2874,14 @@ export const ListNewestGoodResponse: MessageFns<ListNewestGoodResponse> = {
             message.nextPageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.last.push(LastBackup.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2773,6 +2901,7 @@ export const ListNewestGoodResponse: MessageFns<ListNewestGoodResponse> = {
     const message = createBaseListNewestGoodResponse();
     message.backups = object.backups?.map((e) => GoodBackup.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    message.last = object.last?.map((e) => LastBackup.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3180,6 +3309,8 @@ function createBaseChangedBackup(): ChangedBackup {
     reason: undefined,
     deletion: 0,
     damaged: false,
+    startTime: undefined,
+    sizeBytes: 0n,
   };
 }
 
@@ -3229,6 +3360,15 @@ export const ChangedBackup: MessageFns<ChangedBackup> = {
     }
     if (message.damaged !== false) {
       writer.uint32(112).bool(message.damaged);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(122).fork()).join();
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
+      }
+      writer.uint32(128).uint64(message.sizeBytes);
     }
     return writer;
   },
@@ -3358,6 +3498,22 @@ export const ChangedBackup: MessageFns<ChangedBackup> = {
             message.damaged = reader.bool();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3391,6 +3547,8 @@ export const ChangedBackup: MessageFns<ChangedBackup> = {
       : undefined;
     message.deletion = object.deletion ?? 0;
     message.damaged = object.damaged ?? false;
+    message.startTime = object.startTime ?? undefined;
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
     return message;
   },
 };
@@ -3897,7 +4055,7 @@ export const BackupServiceService = {
       Buffer.from(ListRecoveryPointsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListRecoveryPointsResponse => ListRecoveryPointsResponse.decode(value),
   },
-  /** The newest good backup of each cluster that has one. */
+  /** The newest good backup of each cluster that has one, and how its last one ended. */
   listNewestGood: {
     path: "/tidemark.backup.v1.BackupService/ListNewestGood" as const,
     requestStream: false as const,
@@ -3989,7 +4147,7 @@ export interface BackupServiceServer extends UntypedServiceImplementation {
    * verification found damaged.
    */
   listRecoveryPoints: handleUnaryCall<ListRecoveryPointsRequest, ListRecoveryPointsResponse>;
-  /** The newest good backup of each cluster that has one. */
+  /** The newest good backup of each cluster that has one, and how its last one ended. */
   listNewestGood: handleUnaryCall<ListNewestGoodRequest, ListNewestGoodResponse>;
   /** Clusters of which a finished backup changed: it ended, was deleted, or was pinned. */
   listChangedClusters: handleUnaryCall<ListChangedClustersRequest, ListChangedClustersResponse>;
@@ -4203,7 +4361,7 @@ export interface BackupServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListRecoveryPointsResponse) => void,
   ): ClientUnaryCall;
-  /** The newest good backup of each cluster that has one. */
+  /** The newest good backup of each cluster that has one, and how its last one ended. */
   listNewestGood(
     request: ListNewestGoodRequest,
     callback: (error: ServiceError | null, response: ListNewestGoodResponse) => void,
