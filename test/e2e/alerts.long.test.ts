@@ -195,10 +195,11 @@ describe.skipIf(programs === undefined)('an alert', () => {
       async () => {
         const clusterId = await tidemark.cluster('failing');
         const outcome = { kind: 'fail', message: 'permission denied', code: 'BR:KV:ErrKVStorage' };
-        expect(told('TidemarkBackupFailed')).toEqual([]);
+        const labels = { cluster: clusterId };
         tidemark.demo({ seconds: 0.2, outcome }, clusterId);
         await tidemark.untilState(await tidemark.start(clusterId), 'Failed', 120);
-        expect(await fires('TidemarkBackupFailed')).toBe('1 backups failed in the last 24 hours.');
+        const summary = `The last backup of cluster ${clusterId} failed.`;
+        expect(await fires('TidemarkBackupFailed', labels)).toBe(summary);
         expect(await fires('TidemarkNotificationsStuck')).toMatch('A notification has waited for its receiver');
 
         // Seven days later one of the receivers has still not taken it.
@@ -210,6 +211,9 @@ describe.skipIf(programs === undefined)('an alert', () => {
           expect((await deliveries.updateOne(waiting, set)).modifiedCount).toBe(1);
         }, SOON);
         expect(await fires('TidemarkNotificationsGivenUp')).toBe('Notifications were given up in the last day.');
+        tidemark.demo({ seconds: 0.2 }, clusterId);
+        await good(clusterId);
+        await ends('TidemarkBackupFailed', labels);
         deaf.takes = true;
         await ends('TidemarkNotificationsStuck');
         await deliveries.updateMany({ state: 'GivenUp' }, { $set: { endTime: longAgo } });
