@@ -88,6 +88,16 @@ export function dependencies(): DashboardBuilder {
     )
     .withRow(row('Of each process'))
     .withPanel(
+      stack(
+        {
+          title: 'Versions',
+          description: 'Processes of each version; two of them are an upgrade under way.',
+          unit: 'short',
+        },
+        ['count by (version, node) (tidemark_build_info)', '{{version}}, Node.js {{node}}'],
+      ),
+    )
+    .withPanel(
       graph({ title: 'Memory', description: 'Resident memory of each process.', unit: 'bytes' }, [
         ours('process_resident_memory_bytes'),
         '{{job}} {{instance}}',

@@ -72,6 +72,19 @@ export function execution(): DashboardBuilder {
           ['sum by (instance) (tidemark_storages_out_of_reach)', '{{instance}}'],
         ),
       )
+      .withRow(row('Storages'))
+      .withPanel(
+        stack({ title: 'Queued by storage', description: 'Tasks that wait, by storage and kind.', unit: 'short' }, [
+          'max by (storage, task) (tidemark_storage_tasks_queued)',
+          '{{storage}}: {{task}}',
+        ]),
+      )
+      .withPanel(
+        stack(
+          { title: 'Running by storage', description: 'Tasks that workers hold, by storage and kind.', unit: 'short' },
+          ['max by (storage, task) (tidemark_storage_tasks_running)', '{{storage}}: {{task}}'],
+        ),
+      )
       .withRow(row('Backups'))
       .withPanel(
         stack({ title: 'Accepted', description: 'In each interval, by who asked for them.', unit: 'short' }, [

@@ -9,6 +9,7 @@ const RECOVERY_POINT_AGE = 'max by (cluster) (tidemark_cluster_recovery_point_ag
 const VERIFIED_POINT_AGE = 'max by (cluster) (tidemark_cluster_verified_point_age_seconds)';
 const EXPECTED = 'max by (cluster) (tidemark_cluster_expected_interval_seconds)';
 const EXPECTED_VERIFICATION = 'max by (cluster) (tidemark_cluster_expected_verification_seconds)';
+const LAST_FAILED = 'max by (cluster) (tidemark_cluster_last_backup{state="Failed"})';
 /** A count of nothing is no series. */
 const counted = (what: string) => `count(${what}) or vector(0)`;
 
@@ -56,6 +57,17 @@ export function fleet(): DashboardBuilder {
     .withPanel(
       figure(
         {
+          title: 'Last one failed',
+          description: 'Clusters whose last backup failed.',
+          unit: 'short',
+          redFrom: 1,
+        },
+        counted(LAST_FAILED),
+      ),
+    )
+    .withPanel(
+      figure(
+        {
           title: 'Damaged backups',
           description: 'Backups that a verification found damaged, and that nobody deletes.',
           unit: 'short',
@@ -73,6 +85,16 @@ export function fleet(): DashboardBuilder {
           redFrom: 1,
         },
         'max(tidemark_restores_open{state="Partial"})',
+      ),
+    )
+    .withPanel(
+      figure(
+        {
+          title: 'Stored',
+          description: 'Bytes of all good backups.',
+          unit: 'bytes',
+        },
+        'sum(max by (storage) (tidemark_storage_bytes)) or vector(0)',
       ),
     )
     .withRow(row('Against the promise'))
@@ -114,6 +136,57 @@ export function fleet(): DashboardBuilder {
           unit: 'percentunit',
         },
         [`topk(20, ${VERIFIED_POINT_AGE} / ${EXPECTED_VERIFICATION})`, '{{cluster}}'],
+      ),
+    )
+    .withRow(row('The newest backups'))
+    .withPanel(
+      stack(
+        {
+          title: 'Last backups',
+          description: 'How many clusters there are whose last backup ended so.',
+          unit: 'short',
+        },
+        ['count by (state) (max by (cluster, state) (tidemark_cluster_last_backup))', '{{state}}'],
+      ),
+    )
+    .withPanel(
+      graph(
+        {
+          title: 'Size of the newest good backup',
+          description: 'The twenty largest.',
+          unit: 'bytes',
+        },
+        ['topk(20, max by (cluster) (tidemark_cluster_backup_bytes))', '{{cluster}}'],
+      ),
+    )
+    .withPanel(
+      graph(
+        {
+          title: 'Duration of the newest good backup',
+          description: 'From the request to the end: the twenty longest.',
+          unit: 's',
+        },
+        ['topk(20, max by (cluster) (tidemark_cluster_backup_duration_seconds))', '{{cluster}}'],
+      ),
+    )
+    .withPanel(
+      stack(
+        {
+          title: 'Bytes of good backups',
+          description: 'By storage.',
+          unit: 'bytes',
+        },
+        ['max by (storage) (tidemark_storage_bytes)', '{{storage}}'],
+      ),
+    )
+    .withPanel(
+      stack(
+        {
+          title: 'Good backups',
+          description: 'How many there are, by storage.',
+          unit: 'short',
+        },
+        ['max by (storage) (tidemark_storage_backups)', '{{storage}}'],
       ),
     )
     .withRow(row('The last 24 hours'))

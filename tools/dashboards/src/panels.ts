@@ -37,7 +37,7 @@ const SOURCE = { type: 'prometheus', uid: `\${datasource}` };
 const TAG = 'tidemark';
 /** Of the 24 columns of a dashboard. */
 const GRAPH_WIDTH = 12;
-const FIGURE_WIDTH = 4;
+const FIGURE_WIDTH = 3;
 const GRAPH_HEIGHT = 8;
 const FIGURE_HEIGHT = 4;
 
