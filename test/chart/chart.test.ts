@@ -54,7 +54,6 @@ const REFUSED: readonly (readonly [title: string, values: Values, words: readonl
   ['a typo in a name', { gatway: {} }, ['gatway']],
   ['a typo further in', { gateway: { servce: { port: 1 } } }, ['/gateway', 'servce']],
   ['a typo in a pool', { workers: { pools: { default: { slotts: 2 } } } }, ['/workers/pools/default', 'slotts']],
-  ['an address of traces that is none', { traces: { endpoint: 'otel:4318' } }, ['/traces/endpoint']],
   ['a typo in KEDA', { workers: { defaults: { keda: { maxReplica: 2 } } } }, ['/workers/defaults/keda', 'maxReplica']],
   [
     'a typo in a credential',
@@ -134,6 +133,17 @@ const ONE_KEY: Values = {
   },
 };
 
+/** Of some processes alone, by the variables that docs/traces.md has. */
+const SOME_TRACES: Values = {
+  networkPolicy: { enabled: true, traces: { ports: [4319] } },
+  backupService: { extraEnv: [{ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://collector:4319' }] },
+  workers: {
+    pools: {
+      europe: { extraEnv: [{ name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', value: 'http://collector:4319/v1/traces' }] },
+    },
+  },
+};
+
 const ofSizes = Object.fromEntries(SIZES.map((file) => [file, overlay(valuesOf(file), NEEDED)]));
 const found = findHelm();
 const helm =
@@ -145,6 +155,7 @@ const helm =
           everything: EVERYTHING,
           'by default': NEEDED,
           'one key in two Secrets': overlay(NEEDED, ONE_KEY),
+          'traces of two processes': overlay(NEEDED, SOME_TRACES),
           ...Object.fromEntries(Object.entries(PLANTED).map(([field, values]) => [field, overlay(NEEDED, values)])),
           ...Object.fromEntries(REFUSED.map(([title, values]) => [title, overlay(NEEDED, values)])),
         },
@@ -306,18 +317,18 @@ describe('the Helm chart', () => {
   });
 
   it.each(RENDERED)('sets only what the process reads, each variable once, with %s', (name) => {
-    const page = new Map(settingsPage());
+    const page = settingsPage();
     expect(page.size).toBeGreaterThan(50);
-    // Of OpenTelemetry, which every process reads.
-    for (const [, variable = ''] of readFileSync(join(REPOSITORY, 'docs', 'traces.md'), 'utf8').matchAll(
-      /`(OTEL_\w+)`/g,
-    ))
-      page.set(variable, 'all');
+    const traces = readFileSync(join(REPOSITORY, 'docs', 'traces.md'), 'utf8');
     for (const { process, env, container } of processesOf(name)) {
       expect(env.size).toBe(container.env.length);
       for (const variable of env.keys()) {
         // docs/security.md has this one of Node.js; it comes from extraEnv.
         if (variable === 'NODE_EXTRA_CA_CERTS') continue;
+        if (variable.startsWith('OTEL_')) {
+          expect(traces).toContain(`\`${variable}\``);
+          continue;
+        }
         const readers = page.get(variable) ?? page.get(variable.replace(/_FILE$/, ''));
         expect(readers, `${process}: ${variable}`).toMatch(new RegExp(`\\b(all|${process})\\b`));
       }
@@ -426,6 +437,31 @@ describe('the Helm chart', () => {
     expect(europe?.pod.nodeSelector).toEqual({ 'kubernetes.io/os': 'linux' });
   });
 
+  it('puts pods where they are told, with all that is added to them', () => {
+    const { common } = EVERYTHING as { common: Readonly<Record<string, Values>> };
+    for (const { name, process, workload, labels, pod, container } of processesOf('everything')) {
+      const { annotations } = (workload.spec.jobTargetRef ?? workload.spec).template.metadata;
+      expect(annotations, name).toMatchObject(common.podAnnotations ?? {});
+      expect(labels, name).toMatchObject({ team: 'storage', ...common.podLabels });
+      expect(pod, name).toMatchObject({
+        imagePullSecrets: [{ name: 'registry' }],
+        priorityClassName: common.priorityClassName,
+        affinity: common.affinity,
+        ...(name !== 'backups-worker-europe' && { tolerations: common.tolerations }),
+      });
+      const [spread] = pod.topologySpreadConstraints;
+      expect(spread.topologyKey).toBe('kubernetes.io/hostname');
+      const others = processesOf('everything').filter((one) => selects(spread.labelSelector.matchLabels, one.labels));
+      expect(new Set(others.map((one) => one.name)), name).toEqual(new Set([name]));
+      expect(container).toMatchObject({
+        image: `registry.example.com/tidemark/${process}:1.10`,
+        imagePullPolicy: 'Always',
+        envFrom: common.extraEnvFrom,
+        resources: { requests: { cpu: expect.any(String) }, limits: { memory: expect.any(String) } },
+      });
+    }
+  });
+
   it('copies each br out of the image of its version', () => {
     const [worker] = processesOf('everything').filter(({ process }) => process === 'executor-worker');
     expect(worker?.env.get('TIDEMARK_BR')).toBe('/opt/br/br-v8.5.4,/opt/br/br-v7.5.6,/opt/own/br');
@@ -488,13 +524,6 @@ describe('the Helm chart', () => {
       const policy = policies.get(process);
       const outside = policy.egress.flatMap(({ to = [] }: { to?: object[] }) => to.map(peer)).filter(Boolean);
       expect(outside.sort(), process).toEqual(calls.sort());
-      // The collector of traces, where there is one, is for each.
-      const collector = env.get('OTEL_EXPORTER_OTLP_ENDPOINT');
-      const toCollector = policy.egress.filter(({ ports = [] }: { ports?: { port: number }[] }) =>
-        ports.some(({ port }) => port === 4318),
-      );
-      expect(toCollector, process).toHaveLength(collector === undefined ? 0 : 1);
-      expect(collector === undefined, process).toBe(name !== 'everything');
       for (const callee of calls) {
         const address = env.get(`TIDEMARK_${callee.toUpperCase().replaceAll('-', '_')}`);
         const service = ofKind(name, 'Service').find(({ metadata }) => metadata.name === address?.split(':')[0]);
@@ -506,6 +535,41 @@ describe('the Helm chart', () => {
       const inside = policy.ingress.flatMap(({ from = [] }: { from?: object[] }) => from.map(peer)).filter(Boolean);
       expect(inside.sort(), callee).toEqual([...new Set(callers.map(({ process }) => process))].sort());
     }
+  });
+
+  it('lets processes out to what is not of the release, each as far as it uses it', () => {
+    /** By process, the ports of the rules that name nobody of the release. */
+    const portsOf = (name: string): Readonly<Record<string, readonly (number | string)[]>> => {
+      const entries = ofKind(name, 'NetworkPolicy').map(({ spec }) => {
+        const rules: { ports?: { port: number | string }[]; to?: { podSelector?: object }[] }[] = spec.egress;
+        const outside = rules.filter(({ to }) => to?.every(({ podSelector }) => podSelector === undefined) ?? true);
+        const ports = outside.flatMap((rule) => rule.ports ?? [{ port: 'all' }]).map(({ port }) => port);
+        return [spec.podSelector.matchLabels['app.kubernetes.io/component'], [...new Set(ports)]] as const;
+      });
+      return Object.fromEntries(entries);
+    };
+    expect(portsOf('values-large.yaml')).toEqual({
+      gateway: [53],
+      'strategy-service': [53, 27017],
+      'backup-service': [53, 27017, 5671, 5672],
+      'scheduler-service': [53, 27017, 443, 465, 587],
+      'executor-worker': [53, 5671, 5672, 'all'],
+    });
+    expect(portsOf('everything')).toEqual({
+      gateway: [53, 443, 4318],
+      'strategy-service': [53, 27017, 4318],
+      'backup-service': [53, 27017, 5671, 5672, 4318],
+      'scheduler-service': [53, 27017, 4318, 443, 465, 587],
+      'executor-worker': [53, 5671, 5672, 4318, 'all', 443],
+    });
+    const some = Object.entries(portsOf('traces of two processes')).filter(([, ports]) => ports.includes(4319));
+    expect(some.map(([process]) => process).sort()).toEqual(['backup-service', 'executor-worker']);
+    const collector = processesOf('everything').map(({ env }) => env.get('OTEL_EXPORTER_OTLP_ENDPOINT'));
+    expect(new Set(collector)).toEqual(new Set(['http://otel-collector.monitoring:4318']));
+    const [policy] = ofKind('everything', 'NetworkPolicy');
+    const rule = policy?.spec.egress.find(({ ports }: { ports: { port: number }[] }) => ports?.[0]?.port === 4318);
+    expect(rule.to).toEqual([{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }]);
+    expect(processesOf('by default').some(({ env }) => env.has('OTEL_EXPORTER_OTLP_ENDPOINT'))).toBe(false);
   });
 
   it('scales a pool by the gauge that counts what runs, and leaves the number of its workers to KEDA', () => {

@@ -30,6 +30,7 @@ export const EVERYTHING: Values = {
     TIDEMARK_OIDC_AUDIENCE: 'tidemark',
     TIDEMARK_RATE_PER_SECOND: 1_000_000,
   },
+  traces: { endpoint: 'http://otel-collector.monitoring:4318' },
   common: {
     podAnnotations: { 'example.com/scanned': 'true' },
     podLabels: { 'example.com/tier': 'backup' },
@@ -95,13 +96,12 @@ export const EVERYTHING: Values = {
     authenticationRef: 'prometheus',
   },
   serviceAccount: { annotations: { 'example.com/owner': 'storage' } },
-  traces: { endpoint: 'http://otel-collector.monitoring:4318' },
   networkPolicy: {
     enabled: true,
     clients: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress' } } }],
     metrics: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
+    traces: { to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }] },
     mongodb: { to: [{ ipBlock: { cidr: '10.1.0.0/16' } }] },
-    traces: { to: [{ ipBlock: { cidr: '10.2.0.0/16' } }] },
     workerEgress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }, { ports: [{ port: 443 }] }],
   },
   serviceMonitor: { enabled: true, labels: { release: 'prometheus' } },

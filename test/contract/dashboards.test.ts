@@ -86,6 +86,14 @@ describe('the dashboards', () => {
     }
   });
 
+  it('show what counters grew by, and never what they have come to', () => {
+    const counted = queriesOf(dashboards()).flatMap(({ expr, where }) =>
+      [...expr.matchAll(/(\w+\()?\w+_(?:total|bucket|sum|count)\b/g)].map(([, call]) => ({ call, where })),
+    );
+    expect(counted.length).toBeGreaterThan(10);
+    for (const { call, where } of counted) expect(['increase(', 'rate('], where).toContain(call);
+  });
+
   it('call a series by labels that its expression leaves', () => {
     for (const { expr, legend, where } of queriesOf(dashboards())) {
       const kept = [...expr.matchAll(/\bby \(([^)]+)\)/g)].flatMap(([, list = '']) => list.split(', '));

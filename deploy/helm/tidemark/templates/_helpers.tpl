@@ -62,6 +62,14 @@ scheduler-service: { api: 4119, operations: 4129 }
 executor-worker: { operations: 4130 }
 {{- end -}}
 
+{{/* Where the values of a process are; of workers there are pools. */}}
+{{- define "tidemark.keys" -}}
+gateway: gateway
+strategy-service: strategyService
+backup-service: backupService
+scheduler-service: schedulerService
+{{- end -}}
+
 {{- define "tidemark.image" -}}
 {{- $root := index . 0 -}}
 {{- $image := $root.Values.image -}}
@@ -211,7 +219,6 @@ TIDEMARK_MONGODB_URL_FILE: mongodbUrl
 {{- $_ := set $env "TIDEMARK_TLS_CA_FILE" "/run/tidemark/tls/ca.crt" -}}
 {{- with $values.tls.serverName }}{{ $_ := set $env "TIDEMARK_TLS_SERVER_NAME" . }}{{ end -}}
 {{- end -}}
-{{- with $values.traces.endpoint }}{{ $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . }}{{ end -}}
 {{- if eq $process "gateway" -}}
 {{- if $values.gateway.tls.existingSecret -}}
 {{- $_ := set $env "TIDEMARK_GATEWAY_TLS_CERT_FILE" "/run/tidemark/https/tls.crt" -}}
@@ -235,6 +242,7 @@ TIDEMARK_MONGODB_URL_FILE: mongodbUrl
 {{- $_ := set $env "TIDEMARK_MANIFEST_KEY_FILE" (printf "/run/tidemark/manifest-key/%s" $pool.manifestKey.key) -}}
 {{- end -}}
 {{- end -}}
+{{- with $values.traces.endpoint }}{{ $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . }}{{ end -}}
 {{- $readers := $root.Files.Get "files/settings.json" | fromJson -}}
 {{- range $name, $value := $values.settings -}}
 {{- if has $process (get $readers $name) }}{{ $_ := set $env $name $value }}{{ end -}}
@@ -441,6 +449,25 @@ spec:
   selector:
     matchLabels:
       {{- toYaml (index . 4) | nindent 6 }}
+{{- end -}}
+
+{{/* Not empty where pods of a process send traces: (root, process). */}}
+{{- define "tidemark.sendsTraces" -}}
+{{- $root := index . 0 -}}
+{{- $all := list -}}
+{{- with get (include "tidemark.keys" $root | fromYaml) (index . 1) -}}
+{{- $all = append $all (include "tidemark.process" (list $root .) | fromYaml) -}}
+{{- else -}}
+{{- range $pool, $_ := $root.Values.workers.pools -}}
+{{- $all = append $all (include "tidemark.pool" (list $root $pool) | fromYaml) -}}
+{{- end -}}
+{{- end -}}
+{{- $root.Values.traces.endpoint -}}
+{{- range $of := $all -}}
+{{- range $of.extraEnv -}}
+{{- if has .name (list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") }}{{ .name }}{{ end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* A rule for what lies outside of the release. */}}
