@@ -27,6 +27,7 @@ const SERVED = [
   ...['backup/v1/backup_service', 'backup/v1/restore_service', 'backup/v1/registry_service', 'backup/v1/audit_service'],
   ...['strategy/v1/strategy_service'],
   ...['scheduler/v1/fleet_service', 'scheduler/v1/occurrence_service', 'scheduler/v1/retention_service'],
+  ...['scheduler/v1/notification_service'],
 ].map((name) => `tidemark/${name}_pb.ts`);
 
 /** What was asked for cannot be done; nothing was written. */

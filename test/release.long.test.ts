@@ -82,6 +82,12 @@ it('is committed and tagged, with a version in every package, and its client pac
   await execute('sha256sum', ['--check', '--quiet', 'SHA256SUMS'], { cwd: built });
   const chart = await execute('tar', ['-xzOf', `tidemark-chart-${VERSION}.tgz`, 'tidemark/Chart.yaml'], { cwd: built });
   expect(chart.stdout).toContain(`appVersion: "${VERSION}"`);
+  const client = await execute('tar', ['-tzf', `tidemark-client-${VERSION}.tgz`], { cwd: built });
+  const services = new Set(
+    readFileSync(join(REPOSITORY, 'docs', 'grpc.md'), 'utf8').match(/(?<=^\| `)\w+(?=Service\/)/gm),
+  );
+  expect(services.size).toBeGreaterThan(5);
+  for (const service of services) expect(client.stdout).toContain(`/${service.toLowerCase()}_service_pb.js\n`);
   const { stdout } = await execute(process.execPath, [join(built, 'tidemark.mjs'), '--version']);
   expect(stdout.trim()).toBe(VERSION);
 
