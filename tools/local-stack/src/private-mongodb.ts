@@ -58,9 +58,13 @@ export function privateSecantusdb(python: string, options: LocalServerOptions): 
   return privateServer(server, options);
 }
 
-/** Where clients of a private server connect. */
+/**
+ * Where clients of a private server connect. Writes are not repeated by the driver: a single mongod does not know that, and SecantusDB slows
+ * down with each write that it remembers for it.
+ */
 export function mongodbUrl({ user, password }: ServerUser, port: number): string {
-  return `mongodb://${user}:${password}@127.0.0.1:${port}/?authSource=admin&directConnection=true&w=majority&journal=true`;
+  const options = 'authSource=admin&directConnection=true&w=majority&journal=true&retryWrites=false';
+  return `mongodb://${user}:${password}@127.0.0.1:${port}/?${options}`;
 }
 
 async function privateServer(server: MongodbProgram, options: LocalServerOptions): Promise<LocalServer> {
