@@ -6,7 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { BackupState, DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { plus } from '@tidemark/task/time';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MongoClient } from 'mongodb';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Backup } from './backup.ts';
 import { start } from './decide/start.ts';
 import { ownKey } from './decide/vocabulary.ts';
@@ -134,6 +135,25 @@ describe('how the last backup of a cluster ended', () => {
         [damaged, at(-300)],
       ]),
     );
+  });
+});
+
+describe('how things stand with the backups of a cluster', () => {
+  it('takes one question where its last backup is its newest good one', async () => {
+    await using client = new MongoClient(inject('mongodbUrl'), { monitorCommands: true });
+    let asked = 0;
+    client.on('commandStarted', ({ commandName }) => {
+      if (commandName === 'find') asked += 1;
+    });
+    const { standingsOf } = createFinishedBackups(client.db(service.db.databaseName));
+    const clusterIds = Array.from({ length: 5 }, newCluster);
+    for (const one of clusterIds) for (const seconds of [-300, -200, -100]) await good(one, at(seconds));
+    const standings = await standingsOf(clusterIds, signal);
+    expect(standings.map(({ newest }) => newest?.startTime)).toEqual(clusterIds.map(() => at(-100)));
+    expect(asked).toBe(clusterIds.length);
+    await good(clusterIds[0] ?? '', at(-50), { state: 'Running', endTime: null });
+    await standingsOf(clusterIds, signal);
+    expect(asked).toBe(2 * clusterIds.length);
   });
 });
 

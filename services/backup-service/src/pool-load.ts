@@ -131,6 +131,7 @@ const isDue =
   (now: Date) =>
   ({ notBefore }: Pick<TaskSummary, 'notBefore'>) =>
     notBefore <= now;
+
 /** Whether it takes one of the places that its storage may have a limit of. */
 const takesPlace = ({ kind }: Pick<TaskSummary, 'kind'>) => kind === 'backup' || kind === 'restore';
 /** Verifications are done beside the slots. */
