@@ -120,25 +120,38 @@ it(
     const done = new Map<string, number>();
     const call = createCaller(tidemark, answers);
     const endsAt = performance.now() + LONG_MS;
-    const isOver = () => performance.now() > endsAt;
+    let hasFailed = false;
+    const isOver = () => hasFailed || performance.now() > endsAt;
+    const orStop = async <T>(work: Promise<T>): Promise<T> => {
+      try {
+        return await work;
+      } catch (error) {
+        hasFailed = true;
+        throw error;
+      }
+    };
 
-    const work = Promise.all(clusters.map((id) => customer(id, call, isOver)));
     let rounds = 0;
-    const rolling = (async () => {
+    const rolling = async () => {
       await tidemark.saveRule(planned, 'default', openSince(1));
       for (; !isOver(); rounds += 1) {
         const next = sleep(ROUND_MS);
         await rollOut(tidemark, done);
         await next;
       }
-    })();
-    const [accepted] = await Promise.all([work, rolling]);
+    };
+    // All end before the stack does, whatever fails.
+    const ended = await Promise.allSettled([
+      orStop(rolling()),
+      ...clusters.map((id) => orStop(customer(id, call, isOver))),
+    ]);
+    const failures = ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+    if (failures.length > 0) throw failures[0];
+    const accepted = ended.flatMap((one) => (one.status === 'fulfilled' && one.value ? [one.value] : []));
 
-    const records = await Promise.all(
-      accepted
-        .flatMap((some) => Object.entries(some))
-        .map(async ([id, wish]) => ({ wish, ...(await tidemark.record(id)) })),
-    );
+    const records: (BackupRecord & { readonly wish: 'canceled' | 'kept' })[] = [];
+    for (const [id, wish] of accepted.flatMap((some) => Object.entries(some)))
+      records.push({ ...(await tidemark.record(id)), wish });
     const ends = Map.groupBy(records, ({ state }) => state);
     console.log(
       `${rounds} rounds of roll-outs in ${Math.round(LONG_MS / MINUTE_MS)} minutes; ${[...ends].map(([state, { length }]) => `${length} ${state}`).join(', ')}; answers: ${[...answers].map(([what, n]) => `${n} ${what}`).join(', ')}`,
