@@ -425,6 +425,14 @@ describe('the Helm chart', () => {
     expect(seconds('everything')).toMatchObject({ 'backups-worker-default': 36_131, 'backups-worker-europe': 131 });
   });
 
+  it('replaces the next copy of what is called only when callers could find the last one', () => {
+    for (const { process, workload } of processesOf('values-large.yaml')) {
+      const { minReadySeconds, strategy } = workload.spec;
+      expect(minReadySeconds, process).toBe(process === 'executor-worker' ? undefined : 15);
+      expect(strategy.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge: 1 });
+    }
+  });
+
   it('lets values of a pool win over those of all pools, also where they are nothing', () => {
     const [europe] = processesOf('everything').filter(({ name }) => name === 'backups-worker-europe');
     expect(Object.fromEntries(europe?.env ?? [])).toMatchObject({
