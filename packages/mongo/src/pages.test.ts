@@ -211,6 +211,14 @@ describe('over a database that takes its time', () => {
     });
   });
 
+  it('a list of one cluster is not called long either, and is there at last', async () => {
+    const slower = stack.use(await slowed(LONG_LOOK_MS));
+    const once = await pagesAt(slower.url);
+    const ask = () => once({ withinMs: 8.7 * LONG_LOOK_MS }, { rest: { kind: 'none' }, isCountedWhole: true }, LATE);
+    await expect(ask()).rejects.toMatchObject({ code: 'deadline_exceeded' });
+    expect(await untilLookedAt(ask)).toMatchObject({ ids: [], total: 0 });
+  });
+
   it('one that lies too deep is refused, too', async () => {
     await expect(refused({ skip: 10 }, { rest: { kind: 'none' } })).rejects.toMatchObject({
       code: 'invalid_argument',
