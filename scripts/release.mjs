@@ -25,6 +25,7 @@ const CHART = join('deploy', 'helm', 'tidemark');
 /** What the gateway serves; what they import comes with them. */
 const SERVED = [
   ...['backup/v1/backup_service', 'backup/v1/restore_service', 'backup/v1/registry_service', 'backup/v1/audit_service'],
+  ...['backup/v1/log_backup_service'],
   ...['strategy/v1/strategy_service'],
   ...['scheduler/v1/fleet_service', 'scheduler/v1/occurrence_service', 'scheduler/v1/retention_service'],
   ...['scheduler/v1/notification_service'],

@@ -5,6 +5,7 @@ import { type Client, Metadata } from '@grpc/grpc-js';
 import { CALLS, type CallName } from '@tidemark/contract/calls';
 import { AuditService } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import { LogBackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
@@ -24,6 +25,7 @@ import { restAfterOverload } from './rest-after-overload.ts';
 export interface Backends {
   readonly backups: ConnectClient<typeof BackupService>;
   readonly restores: ConnectClient<typeof RestoreService>;
+  readonly logBackups: ConnectClient<typeof LogBackupService>;
   readonly registry: ConnectClient<typeof RegistryService>;
   readonly audit: ConnectClient<typeof AuditService>;
   readonly strategies: ConnectClient<typeof StrategyService>;
@@ -53,6 +55,7 @@ export function createBackends({ backup, strategy, scheduler }: Transports): Bac
     honorsSight,
     backups: createClient(BackupService, transport),
     restores: createClient(RestoreService, transport),
+    logBackups: createClient(LogBackupService, backup),
     registry: createClient(RegistryService, backup),
     audit: createClient(AuditService, backup),
     strategies: createClient(StrategyService, strategy),
@@ -69,6 +72,7 @@ export type Send<Answer> = (request: object, options: CallOptions) => Answer;
 const SERVICES = {
   backups: BackupService,
   restores: RestoreService,
+  logBackups: LogBackupService,
   registry: RegistryService,
   audit: AuditService,
   strategies: StrategyService,

@@ -34,6 +34,7 @@ import { clusterRoutes } from './rest/clusters.ts';
 import { answerClientError, answerError, noteRequest } from './rest/error-response.ts';
 import { fleetRoutes, fleetStreamRoutes } from './rest/fleet.ts';
 import { fleetStrategyRoutes } from './rest/fleet-strategies.ts';
+import { logBackupRoutes } from './rest/log-backups.ts';
 import { notificationRoutes } from './rest/notifications.ts';
 import { occurrenceRoutes } from './rest/occurrences.ts';
 import { collectOperations } from './rest/openapi.ts';
@@ -199,6 +200,7 @@ export function buildGateway({
       backupRoutes(api, dependencies);
       pinRoutes(api, dependencies);
       restoreRoutes(api, dependencies);
+      logBackupRoutes(api, dependencies);
       restoreStreamRoutes(api, dependencies);
       fleetStreamRoutes(api, dependencies);
       verificationRoutes(api, dependencies);

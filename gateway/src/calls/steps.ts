@@ -5,6 +5,7 @@ import type { FieldViolation } from '@tidemark/errors/app-error';
 import type { AuditService } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import type { LogBackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup_service';
 import type { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
@@ -17,6 +18,7 @@ import type { Audited, CallDependencies, RequestScope } from './scope.ts';
 
 type Methods = (typeof BackupService)['method'] &
   (typeof RestoreService)['method'] &
+  (typeof LogBackupService)['method'] &
   (typeof RegistryService)['method'] &
   (typeof AuditService)['method'] &
   (typeof StrategyService)['method'] &

@@ -239,6 +239,7 @@ describe('reflection', () => {
         service: [
           { name: 'tidemark.backup.v1.BackupService' },
           { name: 'tidemark.backup.v1.RestoreService' },
+          { name: 'tidemark.backup.v1.LogBackupService' },
           { name: 'tidemark.backup.v1.RegistryService' },
           { name: 'tidemark.backup.v1.AuditService' },
           { name: 'tidemark.strategy.v1.StrategyService' },

@@ -21,6 +21,7 @@ import { AppError } from '@tidemark/errors/app-error';
 import { Health } from '@tidemark/protocol/connect/grpc/health/v1/health';
 import { AuditService } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import { LogBackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
@@ -71,6 +72,7 @@ export interface RpcHandler {
 export const PUBLIC_SERVICES: readonly DescService[] = [
   BackupService,
   RestoreService,
+  LogBackupService,
   RegistryService,
   AuditService,
   StrategyService,

@@ -48,6 +48,8 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   verification_over: 'No verification of the backup is under way; there is nothing to cancel.',
   backup_over: 'The backup has ended; there is nothing to cancel.',
   restore_not_found: 'No such restore, or none of which this token may see both clusters.',
+  log_backup_not_set: 'The cluster has no log backup that could be paused or resumed.',
+  log_backup_active: 'A log is being written, so that its storage cannot be changed; stop it first.',
   restore_over: 'The restore is over; nothing changes it any more.',
   restore_active: 'The restore is under way, or has not let go of its target.',
   restore_quiet: 'The `br` of a lost worker may still be at work; `quietUntil` says when the target can be released.',

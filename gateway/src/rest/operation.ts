@@ -13,6 +13,7 @@ export const TAGS = {
   'Fleet strategies': 'Strategies for all clusters with certain labels.',
   Backups: 'Starting, watching, canceling and deleting backups.',
   Restores: 'Bringing a backup back, into an empty cluster.',
+  'Log backups': 'Writing the log of a cluster all the time, so that it can be brought back to any second.',
   Windows: 'What became of each backup window.',
   Clusters: 'The clusters that Tidemark backs up.',
   Storages: 'Where backups are written.',

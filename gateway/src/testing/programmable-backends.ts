@@ -27,6 +27,8 @@ import {
   VerificationState,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import { LogState, LogWish } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup';
+import { LogBackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup_service';
 import { CheckState, RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreState } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
@@ -57,6 +59,7 @@ export const OTHER_BACKUP = 'AM0kcZ1qSkyE_PKal6jQmA';
 const SERVICES: readonly DescService[] = [
   BackupService,
   RestoreService,
+  LogBackupService,
   RegistryService,
   AuditService,
   StrategyService,
@@ -68,6 +71,7 @@ const SERVICES: readonly DescService[] = [
 
 type Answers = ServiceImpl<typeof BackupService> &
   ServiceImpl<typeof RestoreService> &
+  ServiceImpl<typeof LogBackupService> &
   ServiceImpl<typeof RegistryService> &
   ServiceImpl<typeof AuditService> &
   ServiceImpl<typeof StrategyService> &
@@ -266,6 +270,10 @@ function knownAnswers(): Partial<Answers> {
     if (id !== CLUSTER && id !== OTHER_CLUSTER)
       throw new AppError('cluster_not_found', `There is no cluster ${id}.`, { info: { clusterId: id } });
   };
+  const logBackupOf = (clusterId: string) => {
+    known(clusterId);
+    return { logBackup: { clusterId, wanted: LogWish.ON, state: LogState.RUNNING } };
+  };
   const storage = {
     id: 'nfs',
     location: { case: 'local' as const, value: { path: '/mnt/nfs' } },
@@ -280,6 +288,11 @@ function knownAnswers(): Partial<Answers> {
       known(clusterId);
       return { newest: { backupId: BACKUP } };
     },
+    putLogBackup: async ({ clusterId }) => logBackupOf(clusterId),
+    getLogBackup: async ({ clusterId }) => logBackupOf(clusterId),
+    pauseLogBackup: async ({ clusterId }) => logBackupOf(clusterId),
+    resumeLogBackup: async ({ clusterId }) => logBackupOf(clusterId),
+    stopLogBackup: async ({ clusterId }) => logBackupOf(clusterId),
     async planRestore({ targetClusterId }) {
       known(targetClusterId);
       return { plan: { hash: 'p', target: { clusterId: targetClusterId } } };

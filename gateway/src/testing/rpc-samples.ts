@@ -4,6 +4,7 @@ import { CALLS, type Call, callOfMethod } from '@tidemark/contract/calls';
 import type { FieldRules } from '@tidemark/contract/rules';
 import type { AuditService } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
 import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import type { LogBackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup_service';
 import { type RegistryService, TokenRole } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import type { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
@@ -62,6 +63,7 @@ const DAYS = { backupDate: 'Monday', period: '1:00-2:00' };
 
 const KNOWN: KnownOf<typeof BackupService> &
   KnownOf<typeof RestoreService> &
+  KnownOf<typeof LogBackupService> &
   KnownOf<typeof RegistryService> &
   KnownOf<typeof AuditService> &
   KnownOf<typeof StrategyService> &
@@ -70,6 +72,14 @@ const KNOWN: KnownOf<typeof BackupService> &
   KnownOf<typeof OccurrenceService> &
   KnownOf<typeof RetentionService> = {
   listRecoveryPoints: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/recovery-points`] },
+  putLogBackup: {
+    request: ({ clusterId }) => ({ clusterId, storageId: 'nfs' }),
+    rest: ({ clusterId }) => ['PUT', `/clusters/${clusterId}/log-backup`, { storageId: 'nfs' }],
+  },
+  getLogBackup: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/log-backup`] },
+  pauseLogBackup: { rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/log-backup/pause`, {}] },
+  resumeLogBackup: { rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/log-backup/resume`, {}] },
+  stopLogBackup: { rest: ({ clusterId }) => ['DELETE', `/clusters/${clusterId}/log-backup`] },
   planRestore: {
     request: ({ clusterId }) => ({ backupId: 'sample', targetClusterId: clusterId, options: {} }),
     rest: ({ clusterId }) => ['POST', '/restores/plan', { backupId: 'sample', targetClusterId: clusterId }],

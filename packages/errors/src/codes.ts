@@ -60,6 +60,8 @@ export const ERRORS = {
   verification_over: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   backup_over: { grpc: 'FAILED_PRECONDITION', http: 409, number: 20611, retryable: false, log: 'info' },
   restore_not_found: { grpc: 'NOT_FOUND', http: 404, number: 10001, retryable: false, log: 'info' },
+  log_backup_not_set: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
+  log_backup_active: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   restore_over: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   restore_active: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   restore_quiet: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: true, log: 'info' },

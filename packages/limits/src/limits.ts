@@ -278,6 +278,8 @@ export const MAX_READ_LINE_TAIL = 64 * KIB;
 export const MAX_WORKERS = 1_000;
 /** Versions of `br`, tasks, and storages out of reach that a worker reports. */
 export const MAX_OF_A_WORKER = 100;
+/** Errors of a log backup that a worker tells at once. */
+export const MAX_LOG_ERRORS = 20;
 /** A sentence of a worker. */
 export const MAX_WORKER_SENTENCE = 1_000;
 /** How long a worker says that something lasts, in seconds. */

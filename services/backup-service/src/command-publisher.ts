@@ -2,6 +2,7 @@ import type { Publisher } from '@tidemark/messaging/publisher';
 import { CommandKind } from '@tidemark/protocol/queue/v1/commands';
 import type { AcceptedRequest, Backup } from './backup.ts';
 import { rung } from './events.ts';
+import type { LogBackup } from './log/log-backup.ts';
 import { dispatcherLog } from './logger.ts';
 import type { Restore } from './restore/restore.ts';
 import type { StorageCheck } from './storage-check.ts';
@@ -20,6 +21,8 @@ export interface CommandPublisher {
   broadcastCancel(backup: Backup): Promise<void>;
   ringRestore(restore: Restore): Promise<void>;
   broadcastCancelOfRestore(restore: Restore, requestId: string): Promise<void>;
+  /** @param pool of the cluster */
+  ringLog(log: LogBackup, pool: string): Promise<void>;
   /** Lets every worker know that a verification waits, or was canceled; their reports and renewals ask for both, too. */
   announceVerification(verification: Verification): Promise<void>;
 }
@@ -79,6 +82,16 @@ export function createCommandPublisher(
         dispatcherLog.warn({ error, restoreId: _id, requestId: request.id }, 'could not ring; the restore rings again');
       }
     },
+    async ringLog({ _id, requestId }, pool) {
+      const command = { kind: CommandKind.COMMAND_KIND_LOG, id: _id };
+      try {
+        await publisher.publishRun(pool, command, { expirationMs: ringMs, requestId });
+        rung('published');
+      } catch (error) {
+        rung('failed');
+        dispatcherLog.warn({ error, clusterId: _id, requestId }, 'could not ring; the log backup rings again');
+      }
+    },
     async broadcastCancelOfRestore({ _id }, requestId) {
       const command = { kind: CommandKind.COMMAND_KIND_RESTORE, id: _id };
       try {
@@ -102,6 +115,7 @@ export function createCommandPublisher(
     ring: (backup) => patiently(commands.ring(backup)),
     ringRestore: (restore) => patiently(commands.ringRestore(restore)),
     broadcastCancelOfRestore: (restore, requestId) => patiently(commands.broadcastCancelOfRestore(restore, requestId)),
+    ringLog: (log, pool) => patiently(commands.ringLog(log, pool)),
     ringCheck: (check) => patiently(commands.ringCheck(check)),
     broadcastCancel: (backup) => patiently(commands.broadcastCancel(backup)),
     announceVerification: (verification) => patiently(commands.announceVerification(verification)),

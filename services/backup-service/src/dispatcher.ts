@@ -16,6 +16,7 @@ import type { Timing } from '@tidemark/service-kit/timing';
 import { type Backup, isActive, restoreHold } from './backup.ts';
 import type { Applied, BackupStore } from './backup-store.ts';
 import type { CommandPublisher } from './command-publisher.ts';
+import type { LogStore } from './log/log-store.ts';
 import { dispatcherLog } from './logger.ts';
 import { type Occupants, sentenceOf } from './occupants.ts';
 import type { Quarantines } from './quarantines.ts';
@@ -40,6 +41,8 @@ export interface Dispatcher extends AsyncDisposable {
   ringRestore(id: string): Promise<void>;
   /** The same for a check of a storage. */
   ringCheck(id: string): Promise<void>;
+  /** The same for a look at the log backup of a cluster. */
+  ringLog(clusterId: string): Promise<void>;
   /** Does what is due about the verification of a backup now. Never throws either. */
   attendVerification(backupId: string): Promise<void>;
   /** @throws Error while the polls fail */
@@ -53,10 +56,13 @@ export interface DispatcherDependencies {
   readonly occupants: Pick<Occupants, 'anyIn'>;
   readonly checks: Pick<StorageCheckStore, 'findDue' | 'apply'>;
   readonly verifications: Pick<VerificationStore, 'findDue' | 'apply'>;
+  readonly logs: Pick<LogStore, 'findDue' | 'apply'>;
+  /** The pool of a registered cluster. */
+  readonly poolOf: (clusterId: string, signal: AbortSignal) => Promise<string | undefined>;
   readonly publisher: CommandPublisher;
   readonly quarantines: Pick<
     Quarantines,
-    'backupTasks' | 'trashedBackups' | 'checkTasks' | 'restoreTasks' | 'verifications'
+    'backupTasks' | 'trashedBackups' | 'checkTasks' | 'restoreTasks' | 'verifications' | 'logTasks'
   >;
   readonly now: () => Date;
   readonly timing: Pick<Timing, 'pollMs' | 'reaperHealthyMs' | 'callMs'>;
@@ -213,6 +219,22 @@ function verificationDoorbell(dependencies: DispatcherDependencies): Doorbell {
   };
 }
 
+function logDoorbell({ logs, poolOf, publisher, quarantines }: DispatcherDependencies): Doorbell {
+  return {
+    what: 'log backup',
+    quarantine: quarantines.logTasks,
+    findDue: (now, limit, signal) => logs.findDue(now, limit, signal),
+    async reap(id, signal) {
+      await logs.apply(id, { kind: 'reap' }, signal);
+    },
+    async ring(id, signal) {
+      const rung = await logs.apply(id, { kind: 'ring' }, signal);
+      const pool = rung?.decision.ring && (await poolOf(id, signal));
+      if (rung && pool) await publisher.ringLog(rung.log, pool);
+    },
+  };
+}
+
 /** Starts dispatching. */
 export function startDispatcher(dependencies: DispatcherDependencies): Dispatcher {
   const { now, timing } = dependencies;
@@ -221,6 +243,7 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
   const checks = checkDoorbell(dependencies);
   const restores = restoreDoorbell(dependencies);
   const verifications = verificationDoorbell(dependencies);
+  const logs = logDoorbell(dependencies);
   const limited = (signal?: AbortSignal) =>
     AbortSignal.any([AbortSignal.timeout(timing.callMs), ...(signal ? [signal] : [])]);
 
@@ -234,7 +257,7 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
     everyMs: timing.pollMs,
     log: dispatcherLog,
     async run(signal) {
-      for (const doorbell of [bin, backups, restores, checks, verifications]) {
+      for (const doorbell of [bin, backups, restores, checks, verifications, logs]) {
         const { quarantine } = doorbell;
         for (const id of await doorbell.findDue(now(), BATCH + quarantine.size, limited(signal))) {
           const attend = async () => {
@@ -291,6 +314,7 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
     retryIn,
     ringRestore: (id) => ringNow(restores, id),
     ringCheck: (id) => ringNow(checks, id),
+    ringLog: (id) => ringNow(logs, id),
     attendVerification: (id) => ringNow(verifications, id),
     check() {
       if (loop.healthySince() === undefined) throw new Error('the dispatcher cannot read the database');

@@ -22,6 +22,7 @@ export function createQuarantines() {
     restoreTasks: of('restore'),
     listedRestores: of('restore'),
     verifications: of('verification'),
+    logTasks: of('log backup'),
     workers: of('worker'),
     tokens: of('token'),
     auditEntries: of('audit entry'),

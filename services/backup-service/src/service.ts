@@ -23,6 +23,8 @@ import {
   verificationChanged,
 } from './events.ts';
 import { createFinishedBackups, FINISHED_INDEXES } from './finished-backups.ts';
+import { logBackupChanged } from './log/events.ts';
+import { createLogStore, LOG_INDEXES } from './log/log-store.ts';
 import { brokerLog, log, storeLog } from './logger.ts';
 import { createMarkerStore } from './marker-store.ts';
 import { createOccupants, OCCUPANT_INDEXES } from './occupants.ts';
@@ -38,6 +40,7 @@ import { auditService } from './rpc/audit-service.ts';
 import { backupService } from './rpc/backup-service.ts';
 import type { Dependencies } from './rpc/context.ts';
 import { executorService } from './rpc/executor-service.ts';
+import { logBackupService } from './rpc/log-backup-service.ts';
 import { registryService } from './rpc/registry-service.ts';
 import { restoreService } from './rpc/restore-service.ts';
 import { createSearchStore, SEARCH_INDEXES } from './search-store.ts';
@@ -53,6 +56,8 @@ const CHECKS_KEPT_MS = 86_400_000;
 /** How often old output, checks and audit entries are looked for. */
 const RETENTION_MS = 3_600_000;
 const DAY_MS = 86_400_000;
+/** A look at a log backup, and its act, take no renewal: they are over, or lost, after so many leases. */
+const LOG_LEASES = 3;
 /** How often deletions that are not done, ends of the last day, damaged backups and open restores are counted for the metrics. */
 const COUNT_MS = 15_000;
 /** All good backups are looked through so seldom that it takes no more than this part of the time. */
@@ -87,6 +92,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       ...CHECK_INDEXES,
       ...RESTORE_INDEXES,
       ...VERIFICATION_INDEXES,
+      ...LOG_INDEXES,
       ...PRESENCE_INDEXES,
       ...POOL_LOAD_INDEXES,
       ...SEARCH_INDEXES,
@@ -140,6 +146,11 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     perStorage: config.verificationsPerStorage,
     onChanged: verificationChanged,
   });
+  const logs = createLogStore(database.db, {
+    now,
+    limits: { ...config.timing, leaseMs: LOG_LEASES * config.timing.leaseMs },
+    onChanged: logBackupChanged,
+  });
   const output = createAttemptOutputStore(database.db);
   const tokens = createTokenStore(database.db, now);
   const audit = createAuditStore(database.db, now);
@@ -152,6 +163,8 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       occupants,
       checks,
       verifications,
+      logs,
+      poolOf: async (clusterId, signal) => (await registry.clusters.get(clusterId, signal))?.pool,
       publisher,
       quarantines,
       now,
@@ -246,6 +259,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     output,
     checks,
     verifications,
+    logs,
     presences,
     tokens,
     found,
@@ -275,6 +289,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       services: [
         backupService(dependencies),
         restoreService(dependencies),
+        logBackupService(dependencies),
         executorService(dependencies),
         registryService(dependencies),
         auditService(dependencies),

@@ -230,6 +230,45 @@ export const CALLS = {
     "subject": "backup",
     "field": "id"
   },
+  "putLogBackup": {
+    "method": "tidemark.backup.v1.LogBackupService/PutLogBackup",
+    "request": "tidemark.backup.v1.PutLogBackupRequest",
+    "role": "admin",
+    "subject": "cluster",
+    "field": "clusterId",
+    "audit": "put log backup"
+  },
+  "getLogBackup": {
+    "method": "tidemark.backup.v1.LogBackupService/GetLogBackup",
+    "request": "tidemark.backup.v1.GetLogBackupRequest",
+    "role": "viewer",
+    "subject": "cluster",
+    "field": "clusterId"
+  },
+  "pauseLogBackup": {
+    "method": "tidemark.backup.v1.LogBackupService/PauseLogBackup",
+    "request": "tidemark.backup.v1.PauseLogBackupRequest",
+    "role": "operator",
+    "subject": "cluster",
+    "field": "clusterId",
+    "audit": "pause log backup"
+  },
+  "resumeLogBackup": {
+    "method": "tidemark.backup.v1.LogBackupService/ResumeLogBackup",
+    "request": "tidemark.backup.v1.ResumeLogBackupRequest",
+    "role": "operator",
+    "subject": "cluster",
+    "field": "clusterId",
+    "audit": "resume log backup"
+  },
+  "stopLogBackup": {
+    "method": "tidemark.backup.v1.LogBackupService/StopLogBackup",
+    "request": "tidemark.backup.v1.StopLogBackupRequest",
+    "role": "admin",
+    "subject": "cluster",
+    "field": "clusterId",
+    "audit": "stop log backup"
+  },
   "planRestore": {
     "method": "tidemark.backup.v1.RestoreService/PlanRestore",
     "request": "tidemark.backup.v1.PlanRestoreRequest",
@@ -689,6 +728,26 @@ export const METHODS = {
     "repeatable": true,
     "internal": "for workers"
   },
+  "tidemark.backup.v1.ExecutorService/ClaimLog": {
+    "request": "tidemark.backup.v1.ClaimLogRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/ReportLog": {
+    "request": "tidemark.backup.v1.ReportLogRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/CompleteLog": {
+    "request": "tidemark.backup.v1.CompleteLogRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/ReleaseLog": {
+    "request": "tidemark.backup.v1.ReleaseLogRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
   "tidemark.backup.v1.ExecutorService/ReportPresence": {
     "request": "tidemark.backup.v1.ReportPresenceRequest",
     "repeatable": true,
@@ -708,6 +767,26 @@ export const METHODS = {
     "request": "tidemark.backup.v1.OfferManifestRequest",
     "repeatable": true,
     "internal": "for workers"
+  },
+  "tidemark.backup.v1.LogBackupService/PutLogBackup": {
+    "request": "tidemark.backup.v1.PutLogBackupRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.LogBackupService/GetLogBackup": {
+    "request": "tidemark.backup.v1.GetLogBackupRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.LogBackupService/PauseLogBackup": {
+    "request": "tidemark.backup.v1.PauseLogBackupRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.LogBackupService/ResumeLogBackup": {
+    "request": "tidemark.backup.v1.ResumeLogBackupRequest",
+    "repeatable": true
+  },
+  "tidemark.backup.v1.LogBackupService/StopLogBackup": {
+    "request": "tidemark.backup.v1.StopLogBackupRequest",
+    "repeatable": true
   },
   "tidemark.backup.v1.RestoreService/PlanRestore": {
     "request": "tidemark.backup.v1.PlanRestoreRequest",
@@ -1166,6 +1245,56 @@ export const MESSAGES = {
       "hint": "or be left out for all attempts",
       "min": 1,
       "max": 1000
+    }
+  },
+  "tidemark.backup.v1.PutLogBackupRequest": {
+    "clusterId": {
+      "id": true
+    },
+    "storageId": {
+      "id": true,
+      "required": true,
+      "auditAs": "storageId"
+    },
+    "retentionDays": {
+      "min": 1,
+      "max": 3650
+    },
+    "lagWarnSeconds": {
+      "min": 60,
+      "max": 86400
+    },
+    "lagCriticalSeconds": {
+      "min": 60,
+      "max": 172800
+    }
+  },
+  "tidemark.backup.v1.GetLogBackupRequest": {
+    "clusterId": {
+      "id": true
+    }
+  },
+  "tidemark.backup.v1.PauseLogBackupRequest": {
+    "clusterId": {
+      "id": true
+    },
+    "reason": {
+      "printable": true,
+      "maxLength": 1000
+    }
+  },
+  "tidemark.backup.v1.ResumeLogBackupRequest": {
+    "clusterId": {
+      "id": true
+    },
+    "reason": {
+      "printable": true,
+      "maxLength": 1000
+    }
+  },
+  "tidemark.backup.v1.StopLogBackupRequest": {
+    "clusterId": {
+      "id": true
     }
   },
   "tidemark.backup.v1.PlanRestoreRequest": {

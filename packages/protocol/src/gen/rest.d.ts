@@ -566,6 +566,84 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/clusters/{clusterId}/log-backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The log backup of a cluster
+         * @description What is wanted of it and what was seen; `off` where none was ever wanted.
+         *
+         *     Needs the role viewer.
+         */
+        get: operations["getLogBackup"];
+        /**
+         * Wants a log backup of a cluster
+         * @description Answers once the wish is recorded; the cluster is brought there by itself. Asking again is how a person says "go on" after something was done by hand. A log that is being written stays in its storage.
+         *
+         *     Needs the role admin.
+         */
+        put: operations["putLogBackup"];
+        post?: never;
+        /**
+         * Stops the log backup of a cluster
+         * @description What was written stays, and can be restored from.
+         *
+         *     Needs the role admin.
+         */
+        delete: operations["stopLogBackup"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{clusterId}/log-backup/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pauses the log backup of a cluster
+         * @description The cluster keeps its history for a day: see `resumeUntil`. A pause that lasts longer ends the log, and a resume then begins a new one.
+         *
+         *     Needs the role operator.
+         */
+        post: operations["pauseLogBackup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{clusterId}/log-backup/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resumes the log backup of a cluster
+         * @description As it was set; also after somebody paused or stopped it by hand, and after an error.
+         *
+         *     Needs the role operator.
+         */
+        post: operations["resumeLogBackup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/restores/{restoreId}/events": {
         parameters: {
             query?: never;
@@ -2209,6 +2287,120 @@ export interface components {
             /** @description An absolute folder, mounted on every worker and every TiKV. */
             path: string;
         };
+        /** @description Something that a person should know about a log backup. */
+        LogAlarm: {
+            /** @description Such as `logLagging`. */
+            name: string;
+            critical: boolean;
+            /** @description A sentence. */
+            message: string;
+        };
+        LogBackup: {
+            clusterId: string;
+            /** @enum {string} */
+            wanted: "off" | "on" | "paused";
+            /**
+             * @description What was last seen in the cluster.
+             * @enum {string}
+             */
+            state: "Unknown" | "Off" | "Running" | "Lagging" | "Paused" | "Error" | "Missing" | "Foreign" | "Stray";
+            /** @description Whether what is wanted was seen to be so since it was asked for. */
+            reached: boolean;
+            /** @description Running, its checkpoint young enough now, and no alarm. */
+            healthy: boolean;
+            storageId: string;
+            /**
+             * Format: int64
+             * @description For how long back every point is to stay restorable.
+             */
+            retentionDays: number;
+            /**
+             * Format: int64
+             * @description From which age of the checkpoint on it is told.
+             */
+            lagWarnSeconds: number;
+            /**
+             * Format: int64
+             * @description From which age on that is critical.
+             */
+            lagCriticalSeconds: number;
+            wantedBy: string;
+            /**
+             * Format: date-time
+             * @description When it was last asked for. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            wantedTime: string;
+            /** @description To which moment the cluster says that the log is complete, decimal; `0` where nobody knows. */
+            checkpointTso: string;
+            /**
+             * Format: date-time
+             * @description The moment of that. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            checkpointTime: string;
+            /**
+             * Format: double
+             * @description From that to now.
+             */
+            lagSeconds: number;
+            /**
+             * Format: date-time
+             * @description When the cluster last answered. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            seenTime: string;
+            /** @description What TiKV says. */
+            errors: {
+                store: string;
+                code: string;
+                message: string;
+            }[];
+            /**
+             * Format: date-time
+             * @description Of a paused log: until when the cluster certainly keeps the history that a resume needs. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            resumeUntil: string;
+            alarms: components["schemas"]["LogAlarm"][];
+            /** @description The newest first. */
+            generations: components["schemas"]["LogGeneration"][];
+            /** @description What tasks that are over may have left in the cluster. */
+            cleanup: {
+                taskName: string;
+                message: string;
+                since: string;
+            }[];
+            /** @description What is done about it now, or why nothing is; a sentence or empty. */
+            activity: string;
+        };
+        /** @description One task from its start to its end, with the log that it wrote. Points are never restored across two. */
+        LogGeneration: {
+            /**
+             * Format: int64
+             * @description Counted from 1 for each cluster.
+             */
+            number: number;
+            /** @description Of the task in the cluster. */
+            taskName: string;
+            storageId: string;
+            /** @description Below the storage. */
+            path: string;
+            /** @description From when the log reaches, decimal; `0` where that is not known yet. */
+            minTso: string;
+            /** @description To when. */
+            maxTso: string;
+            /**
+             * Format: date-time
+             * @description The moment of that. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            minTime: string;
+            /**
+             * Format: date-time
+             * @description The moment of that. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            maxTime: string;
+            /** @description Whether it is being written. */
+            open: boolean;
+            /** @description `stopped`, `vanished`, `neverStarted`, `startLost`, `replacedByHand`, `historyLost`, or empty. */
+            endedWhy: string;
+        };
         /**
          * @description How the way to a mail server is encrypted.
          * @enum {string}
@@ -2335,6 +2527,14 @@ export interface components {
             message: components["schemas"]["GoodMessage"];
             data: components["schemas"]["OneFleetStrategy"];
         };
+        OneLogBackup: {
+            logBackup: components["schemas"]["LogBackup"];
+        };
+        OneLogBackupAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: components["schemas"]["OneLogBackup"];
+        };
         OneReceiver: {
             receiver: components["schemas"]["Receiver"];
         };
@@ -2410,6 +2610,10 @@ export interface components {
             totalIsAtLeast?: boolean;
             /** @description For the next page, as `pageToken`: there behind a full page, and one that could not be filled in time. */
             pageToken?: string;
+        };
+        PauseLogBackupBody: {
+            /** @description For the audit. */
+            reason?: string | null;
         };
         /**
          * @description Whether they are brought back, or left out.
@@ -2536,6 +2740,30 @@ export interface components {
                 /** @description After a worker was lost in the middle of a restore, nothing goes on until a person says that its host is dead; `false` by default. */
                 strictLoss?: boolean | null;
             } | null;
+        };
+        PutLogBackupBody: {
+            /**
+             * @description Where the log is written.
+             * @example local
+             */
+            storageId: string;
+            /** @description Wanted, but not running; `false` by default. */
+            paused?: boolean | null;
+            /**
+             * Format: int64
+             * @description For how long back every point is to stay restorable, in days; 7 by default.
+             */
+            retentionDays?: number | null;
+            /**
+             * Format: int64
+             * @description From which age of the checkpoint on it is told, from 60; 600 by default.
+             */
+            lagWarnSeconds?: number | null;
+            /**
+             * Format: int64
+             * @description From which age on that is critical, from 60; 1800 by default.
+             */
+            lagCriticalSeconds?: number | null;
         };
         PutStorageBody: components["schemas"]["LocalStorage"] | components["schemas"]["S3Storage"] | components["schemas"]["AzureStorage"] | components["schemas"]["GcsStorage"] | components["schemas"]["UrlStorage"];
         /** @description Why a backup ended as it did, or why it waits. */
@@ -3003,6 +3231,10 @@ export interface components {
             code: components["schemas"]["GoodCode"];
             message: components["schemas"]["GoodMessage"];
             data: components["schemas"]["RestoredCluster"];
+        };
+        ResumeLogBackupBody: {
+            /** @description For the audit. */
+            reason?: string | null;
         };
         ResumeRestoreBody: {
             /** @description The host of the lost worker is dead. */
@@ -8746,6 +8978,738 @@ export interface operations {
             };
             /**
              * @description `10001` The restore is under way, or has not let go of its target.
+             *
+             *     `10001` Somebody else was quicker, or what was to be new is there already.
+             */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `20602` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `20602` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `20602` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `20602` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getLogBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The cluster.
+                 * @example test-tidb
+                 */
+                clusterId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "logBackup": {
+                     *           "clusterId": "test-tidb",
+                     *           "wanted": "on",
+                     *           "state": "Running",
+                     *           "reached": true,
+                     *           "healthy": true,
+                     *           "storageId": "local",
+                     *           "retentionDays": 7,
+                     *           "lagWarnSeconds": 600,
+                     *           "lagCriticalSeconds": 1800,
+                     *           "wantedBy": "admin",
+                     *           "wantedTime": "2026-01-05T12:00:00.000Z",
+                     *           "checkpointTso": "463412345678901248",
+                     *           "checkpointTime": "2026-01-06T10:12:31.512Z",
+                     *           "lagSeconds": 171.4,
+                     *           "seenTime": "2026-01-06T10:15:20.000Z",
+                     *           "errors": [],
+                     *           "resumeUntil": "0001-01-01T00:00:00Z",
+                     *           "alarms": [],
+                     *           "generations": [
+                     *             {
+                     *               "number": 1,
+                     *               "taskName": "tidemark_test_tidb_1_k3v9x0ab",
+                     *               "storageId": "local",
+                     *               "path": "nfs/em/backup/test-tidb/log-1-k3v9x0ab",
+                     *               "minTso": "463388345678901248",
+                     *               "maxTso": "463412345678901248",
+                     *               "minTime": "2026-01-05T12:00:04.100Z",
+                     *               "maxTime": "2026-01-06T10:12:31.512Z",
+                     *               "open": true,
+                     *               "endedWhy": ""
+                     *             }
+                     *           ],
+                     *           "cleanup": [],
+                     *           "activity": "task tidemark_test_tidb_1_k3v9x0ab writes the log"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OneLogBackupAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10003` No such cluster, or none that this token may see. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `20604` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `20604` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `20604` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `20604` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putLogBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The cluster.
+                 * @example test-tidb
+                 */
+                clusterId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutLogBackupBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "logBackup": {
+                     *           "clusterId": "test-tidb",
+                     *           "wanted": "on",
+                     *           "state": "Running",
+                     *           "reached": true,
+                     *           "healthy": true,
+                     *           "storageId": "local",
+                     *           "retentionDays": 7,
+                     *           "lagWarnSeconds": 600,
+                     *           "lagCriticalSeconds": 1800,
+                     *           "wantedBy": "admin",
+                     *           "wantedTime": "2026-01-05T12:00:00.000Z",
+                     *           "checkpointTso": "463412345678901248",
+                     *           "checkpointTime": "2026-01-06T10:12:31.512Z",
+                     *           "lagSeconds": 171.4,
+                     *           "seenTime": "2026-01-06T10:15:20.000Z",
+                     *           "errors": [],
+                     *           "resumeUntil": "0001-01-01T00:00:00Z",
+                     *           "alarms": [],
+                     *           "generations": [
+                     *             {
+                     *               "number": 1,
+                     *               "taskName": "tidemark_test_tidb_1_k3v9x0ab",
+                     *               "storageId": "local",
+                     *               "path": "nfs/em/backup/test-tidb/log-1-k3v9x0ab",
+                     *               "minTso": "463388345678901248",
+                     *               "maxTso": "463412345678901248",
+                     *               "minTime": "2026-01-05T12:00:04.100Z",
+                     *               "maxTime": "2026-01-06T10:12:31.512Z",
+                     *               "open": true,
+                     *               "endedWhy": ""
+                     *             }
+                     *           ],
+                     *           "cleanup": [],
+                     *           "activity": "task tidemark_test_tidb_1_k3v9x0ab writes the log"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OneLogBackupAnswer"];
+                };
+            };
+            /**
+             * @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field.
+             *
+             *     `20601` The storage cannot be used.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /**
+             * @description `10003` No such cluster, or none that this token may see.
+             *
+             *     `20600` No such storage, or none that this cluster may use.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10001` A log is being written, so that its storage cannot be changed; stop it first.
+             *
+             *     `10001` Somebody else was quicker, or what was to be new is there already.
+             */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `20602` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `20602` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `20602` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `20602` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    stopLogBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The cluster.
+                 * @example test-tidb
+                 */
+                clusterId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "logBackup": {
+                     *           "clusterId": "test-tidb",
+                     *           "wanted": "off",
+                     *           "state": "Running",
+                     *           "reached": false,
+                     *           "healthy": false,
+                     *           "storageId": "local",
+                     *           "retentionDays": 7,
+                     *           "lagWarnSeconds": 600,
+                     *           "lagCriticalSeconds": 1800,
+                     *           "wantedBy": "admin",
+                     *           "wantedTime": "2026-01-05T12:00:00.000Z",
+                     *           "checkpointTso": "463412345678901248",
+                     *           "checkpointTime": "2026-01-06T10:12:31.512Z",
+                     *           "lagSeconds": 171.4,
+                     *           "seenTime": "2026-01-06T10:15:20.000Z",
+                     *           "errors": [],
+                     *           "resumeUntil": "0001-01-01T00:00:00Z",
+                     *           "alarms": [],
+                     *           "generations": [
+                     *             {
+                     *               "number": 1,
+                     *               "taskName": "tidemark_test_tidb_1_k3v9x0ab",
+                     *               "storageId": "local",
+                     *               "path": "nfs/em/backup/test-tidb/log-1-k3v9x0ab",
+                     *               "minTso": "463388345678901248",
+                     *               "maxTso": "463412345678901248",
+                     *               "minTime": "2026-01-05T12:00:04.100Z",
+                     *               "maxTime": "2026-01-06T10:12:31.512Z",
+                     *               "open": true,
+                     *               "endedWhy": ""
+                     *             }
+                     *           ],
+                     *           "cleanup": [],
+                     *           "activity": "task tidemark_test_tidb_1_k3v9x0ab writes the log"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OneLogBackupAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10003` No such cluster, or none that this token may see. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10001` Somebody else was quicker, or what was to be new is there already. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `20602` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `20602` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `20602` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `20602` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    pauseLogBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The cluster.
+                 * @example test-tidb
+                 */
+                clusterId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PauseLogBackupBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "logBackup": {
+                     *           "clusterId": "test-tidb",
+                     *           "wanted": "paused",
+                     *           "state": "Paused",
+                     *           "reached": true,
+                     *           "healthy": false,
+                     *           "storageId": "local",
+                     *           "retentionDays": 7,
+                     *           "lagWarnSeconds": 600,
+                     *           "lagCriticalSeconds": 1800,
+                     *           "wantedBy": "admin",
+                     *           "wantedTime": "2026-01-05T12:00:00.000Z",
+                     *           "checkpointTso": "463412345678901248",
+                     *           "checkpointTime": "2026-01-06T10:12:31.512Z",
+                     *           "lagSeconds": 171.4,
+                     *           "seenTime": "2026-01-06T10:15:20.000Z",
+                     *           "errors": [],
+                     *           "resumeUntil": "0001-01-01T00:00:00Z",
+                     *           "alarms": [],
+                     *           "generations": [
+                     *             {
+                     *               "number": 1,
+                     *               "taskName": "tidemark_test_tidb_1_k3v9x0ab",
+                     *               "storageId": "local",
+                     *               "path": "nfs/em/backup/test-tidb/log-1-k3v9x0ab",
+                     *               "minTso": "463388345678901248",
+                     *               "maxTso": "463412345678901248",
+                     *               "minTime": "2026-01-05T12:00:04.100Z",
+                     *               "maxTime": "2026-01-06T10:12:31.512Z",
+                     *               "open": true,
+                     *               "endedWhy": ""
+                     *             }
+                     *           ],
+                     *           "cleanup": [],
+                     *           "activity": "task tidemark_test_tidb_1_k3v9x0ab writes the log"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OneLogBackupAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10003` No such cluster, or none that this token may see. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10001` The cluster has no log backup that could be paused or resumed.
+             *
+             *     `10001` Somebody else was quicker, or what was to be new is there already.
+             */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `20602` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `20602` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `20602` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `20602` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    resumeLogBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The cluster.
+                 * @example test-tidb
+                 */
+                clusterId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResumeLogBackupBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "logBackup": {
+                     *           "clusterId": "test-tidb",
+                     *           "wanted": "on",
+                     *           "state": "Running",
+                     *           "reached": true,
+                     *           "healthy": true,
+                     *           "storageId": "local",
+                     *           "retentionDays": 7,
+                     *           "lagWarnSeconds": 600,
+                     *           "lagCriticalSeconds": 1800,
+                     *           "wantedBy": "admin",
+                     *           "wantedTime": "2026-01-05T12:00:00.000Z",
+                     *           "checkpointTso": "463412345678901248",
+                     *           "checkpointTime": "2026-01-06T10:12:31.512Z",
+                     *           "lagSeconds": 171.4,
+                     *           "seenTime": "2026-01-06T10:15:20.000Z",
+                     *           "errors": [],
+                     *           "resumeUntil": "0001-01-01T00:00:00Z",
+                     *           "alarms": [],
+                     *           "generations": [
+                     *             {
+                     *               "number": 1,
+                     *               "taskName": "tidemark_test_tidb_1_k3v9x0ab",
+                     *               "storageId": "local",
+                     *               "path": "nfs/em/backup/test-tidb/log-1-k3v9x0ab",
+                     *               "minTso": "463388345678901248",
+                     *               "maxTso": "463412345678901248",
+                     *               "minTime": "2026-01-05T12:00:04.100Z",
+                     *               "maxTime": "2026-01-06T10:12:31.512Z",
+                     *               "open": true,
+                     *               "endedWhy": ""
+                     *             }
+                     *           ],
+                     *           "cleanup": [],
+                     *           "activity": "task tidemark_test_tidb_1_k3v9x0ab writes the log"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OneLogBackupAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10003` No such cluster, or none that this token may see. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10001` The cluster has no log backup that could be paused or resumed.
              *
              *     `10001` Somebody else was quicker, or what was to be new is there already.
              */

@@ -5,6 +5,7 @@ import type { CommandPublisher } from '../command-publisher.ts';
 import type { Limits } from '../decide/command.ts';
 import type { Dispatcher } from '../dispatcher.ts';
 import type { FinishedBackups } from '../finished-backups.ts';
+import type { LogStore } from '../log/log-store.ts';
 import type { MarkerStore } from '../marker-store.ts';
 import type { Occupants } from '../occupants.ts';
 import type { PresenceStore } from '../presence-store.ts';
@@ -24,6 +25,7 @@ import type { VerificationStore } from '../verification-store.ts';
 export interface Dependencies {
   readonly store: BackupStore;
   readonly restores: RestoreStore;
+  readonly logs: LogStore;
   readonly slots: Slots;
   readonly occupants: Occupants;
   readonly finished: FinishedBackups;

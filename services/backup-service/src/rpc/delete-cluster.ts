@@ -6,17 +6,23 @@ import type {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import type { Occupant } from '../backup-store.ts';
 import { registryChanged } from '../events.ts';
+import { isAtRest } from '../log/log-backup.ts';
 import type { Dependencies } from './context.ts';
 import { calledFor, unknownCluster } from './refusals.ts';
 
 /** Forgets a cluster's registration, never its backups (must-not C10). */
-export function deleteCluster({ registry, store }: Dependencies) {
+export function deleteCluster({ registry, store, logs }: Dependencies) {
   return async (
     { id }: DeleteClusterRequest,
     { caller, requestId, sees, signal }: CallContext,
   ): Promise<DeleteClusterResponse> => {
     const active = await store.findActive(id, signal);
     if (active) throw inUse(id, active, sees);
+    const log = await logs.get(id, signal);
+    if (log && !isAtRest(log))
+      throw new AppError('cluster_in_use', `The log of cluster ${id} is backed up: stop that first.`, {
+        info: { clusterId: id },
+      });
     if (!(await registry.clusters.delete(id))) throw unknownCluster(id);
     registryChanged('delete cluster', id, caller, requestId);
     return {};

@@ -9,14 +9,17 @@ import type { Dependencies } from './context.ts';
 import { unknownStorage } from './refusals.ts';
 
 /** Forgets a storage that no cluster names and in which no backup lies. */
-export function deleteStorage({ registry, markers, store }: Dependencies) {
+export function deleteStorage({ registry, markers, store, logs }: Dependencies) {
   return async (
     { id }: DeleteStorageRequest,
     { caller, requestId, signal }: CallContext,
   ): Promise<DeleteStorageResponse> => {
-    const used = (await registry.clusters.anyWithStorage(id, signal)) || (await store.anyInStorage(id, signal));
+    const used =
+      (await registry.clusters.anyWithStorage(id, signal)) ||
+      (await store.anyInStorage(id, signal)) ||
+      (await logs.anyInStorage(id, signal));
     if (used)
-      throw new AppError('storage_in_use', `Storage ${id} is still used by a cluster or holds backups.`, {
+      throw new AppError('storage_in_use', `Storage ${id} is still used by a cluster or holds backups or logs.`, {
         info: { storageId: id },
       });
     await markers.removeAll(id, signal);

@@ -4,22 +4,26 @@ import {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
 import { claimCheck } from './claim-check.ts';
+import { claimLog } from './claim-log.ts';
 import { claimRestore } from './claim-restore.ts';
 import { claimTask } from './claim-task.ts';
 import { claimVerification } from './claim-verification.ts';
 import { completeCheck } from './complete-check.ts';
+import { completeLog } from './complete-log.ts';
 import { completeRestore } from './complete-restore.ts';
 import { completeTask } from './complete-task.ts';
 import { completeVerification } from './complete-verification.ts';
 import type { Dependencies } from './context.ts';
 import { offerManifest } from './offer-manifest.ts';
 import { releaseCheck } from './release-check.ts';
+import { releaseLog } from './release-log.ts';
 import { releaseTask } from './release-task.ts';
 import { releaseVerification } from './release-verification.ts';
 import { renewCheck } from './renew-check.ts';
 import { renewRestore } from './renew-restore.ts';
 import { renewTask } from './renew-task.ts';
 import { renewVerification } from './renew-verification.ts';
+import { reportLog } from './report-log.ts';
 import { reportOutput } from './report-output.ts';
 import { reportPresence } from './report-presence.ts';
 import { reportRestoreEnd } from './report-restore-end.ts';
@@ -51,6 +55,10 @@ export function executorService(dependencies: Dependencies): ServiceBinding {
       completeVerification: completeVerification(dependencies),
       releaseVerification: releaseVerification(dependencies),
       offerManifest: offerManifest(dependencies),
+      claimLog: claimLog(dependencies),
+      reportLog: reportLog(dependencies),
+      completeLog: completeLog(dependencies),
+      releaseLog: releaseLog(dependencies),
       reportPresence: reportPresence(dependencies),
       settleMarker: settleMarker(dependencies),
       settleMove: settleMove(dependencies),

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/queue/v1/commands.proto.
  */
 export const file_tidemark_queue_v1_commands: GenFile = /*@__PURE__*/
-  fileDesc("CiB0aWRlbWFyay9xdWV1ZS92MS9jb21tYW5kcy5wcm90bxIRdGlkZW1hcmsucXVldWUudjEiRgoKUnVuQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkiSQoNQ2FuY2VsQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkqlQEKC0NvbW1hbmRLaW5kEhwKGENPTU1BTkRfS0lORF9VTlNQRUNJRklFRBAAEhcKE0NPTU1BTkRfS0lORF9CQUNLVVAQARIWChJDT01NQU5EX0tJTkRfQ0hFQ0sQAhIYChRDT01NQU5EX0tJTkRfUkVTVE9SRRADEh0KGUNPTU1BTkRfS0lORF9WRVJJRklDQVRJT04QBGIGcHJvdG8z");
+  fileDesc("CiB0aWRlbWFyay9xdWV1ZS92MS9jb21tYW5kcy5wcm90bxIRdGlkZW1hcmsucXVldWUudjEiRgoKUnVuQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkiSQoNQ2FuY2VsQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkqqwEKC0NvbW1hbmRLaW5kEhwKGENPTU1BTkRfS0lORF9VTlNQRUNJRklFRBAAEhcKE0NPTU1BTkRfS0lORF9CQUNLVVAQARIWChJDT01NQU5EX0tJTkRfQ0hFQ0sQAhIYChRDT01NQU5EX0tJTkRfUkVTVE9SRRADEh0KGUNPTU1BTkRfS0lORF9WRVJJRklDQVRJT04QBBIUChBDT01NQU5EX0tJTkRfTE9HEAViBnByb3RvMw");
 
 /**
  * Rings for unfinished work. Losing one loses nothing: the document rings again.
@@ -98,6 +98,13 @@ export const CommandKind = {
    * @generated from enum value: COMMAND_KIND_VERIFICATION = 4;
    */
   VERIFICATION: 4,
+
+  /**
+   * A document in `logBackups` has a task.
+   *
+   * @generated from enum value: COMMAND_KIND_LOG = 5;
+   */
+  LOG: 5,
 } as const;
 
 /**

@@ -30,6 +30,7 @@ import {
   VerificationProgress,
   VerificationState,
 } from "./backup.ts";
+import { LogTaskError } from "./log_backup.ts";
 import { BrOptions, CheckKind, CheckStep, Storage, TlsFiles } from "./registry_service.ts";
 import { RestoreEnd, RestoreOptions, RestoreSource, RestoreState, RestoreTarget } from "./restore.ts";
 
@@ -99,6 +100,70 @@ export namespace ManifestVerdict {
   export type MANIFEST_VERDICT_REBUILT = typeof ManifestVerdict.MANIFEST_VERDICT_REBUILT;
   export type MANIFEST_VERDICT_REFUSED = typeof ManifestVerdict.MANIFEST_VERDICT_REFUSED;
   export type UNRECOGNIZED = typeof ManifestVerdict.UNRECOGNIZED;
+}
+
+/** What `br log status` says of a task. */
+export const LogTaskState = {
+  LOG_TASK_STATE_UNSPECIFIED: 0,
+  LOG_TASK_STATE_NORMAL: 1,
+  LOG_TASK_STATE_PAUSED: 2,
+  LOG_TASK_STATE_ERROR: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type LogTaskState = typeof LogTaskState[keyof typeof LogTaskState];
+
+export namespace LogTaskState {
+  export type LOG_TASK_STATE_UNSPECIFIED = typeof LogTaskState.LOG_TASK_STATE_UNSPECIFIED;
+  export type LOG_TASK_STATE_NORMAL = typeof LogTaskState.LOG_TASK_STATE_NORMAL;
+  export type LOG_TASK_STATE_PAUSED = typeof LogTaskState.LOG_TASK_STATE_PAUSED;
+  export type LOG_TASK_STATE_ERROR = typeof LogTaskState.LOG_TASK_STATE_ERROR;
+  export type UNRECOGNIZED = typeof LogTaskState.UNRECOGNIZED;
+}
+
+/** What is to be done. */
+export const LogActKind = {
+  LOG_ACT_KIND_UNSPECIFIED: 0,
+  LOG_ACT_KIND_START: 1,
+  LOG_ACT_KIND_PAUSE: 2,
+  LOG_ACT_KIND_RESUME: 3,
+  LOG_ACT_KIND_STOP: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type LogActKind = typeof LogActKind[keyof typeof LogActKind];
+
+export namespace LogActKind {
+  export type LOG_ACT_KIND_UNSPECIFIED = typeof LogActKind.LOG_ACT_KIND_UNSPECIFIED;
+  export type LOG_ACT_KIND_START = typeof LogActKind.LOG_ACT_KIND_START;
+  export type LOG_ACT_KIND_PAUSE = typeof LogActKind.LOG_ACT_KIND_PAUSE;
+  export type LOG_ACT_KIND_RESUME = typeof LogActKind.LOG_ACT_KIND_RESUME;
+  export type LOG_ACT_KIND_STOP = typeof LogActKind.LOG_ACT_KIND_STOP;
+  export type UNRECOGNIZED = typeof LogActKind.UNRECOGNIZED;
+}
+
+/** How an act ended. */
+export const LogActResult = {
+  LOG_ACT_RESULT_UNSPECIFIED: 0,
+  LOG_ACT_RESULT_OK: 1,
+  /** LOG_ACT_RESULT_REFUSED - `br` refused before it changed anything. */
+  LOG_ACT_RESULT_REFUSED: 2,
+  /** LOG_ACT_RESULT_NEW_LOG - The cluster does not keep the history any more that the log would need to go on. */
+  LOG_ACT_RESULT_NEW_LOG: 3,
+  /** LOG_ACT_RESULT_UNKNOWN - Nobody knows; the next look tells. */
+  LOG_ACT_RESULT_UNKNOWN: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type LogActResult = typeof LogActResult[keyof typeof LogActResult];
+
+export namespace LogActResult {
+  export type LOG_ACT_RESULT_UNSPECIFIED = typeof LogActResult.LOG_ACT_RESULT_UNSPECIFIED;
+  export type LOG_ACT_RESULT_OK = typeof LogActResult.LOG_ACT_RESULT_OK;
+  export type LOG_ACT_RESULT_REFUSED = typeof LogActResult.LOG_ACT_RESULT_REFUSED;
+  export type LOG_ACT_RESULT_NEW_LOG = typeof LogActResult.LOG_ACT_RESULT_NEW_LOG;
+  export type LOG_ACT_RESULT_UNKNOWN = typeof LogActResult.LOG_ACT_RESULT_UNKNOWN;
+  export type UNRECOGNIZED = typeof LogActResult.UNRECOGNIZED;
 }
 
 /** A claim on a task: a random token for each delivery, and the number of its grant. */
@@ -847,6 +912,126 @@ export interface ReportRestoreEndRequest {
 
 /** That it was written down. */
 export interface ReportRestoreEndResponse {
+}
+
+/** A claim on the log backup of a cluster: a random token for each delivery, and the number of its grant. */
+export interface LogRef {
+  clusterId: string;
+  claim: string;
+  fence: bigint;
+}
+
+/** Asks for a look at a cluster's log backup. */
+export interface ClaimLogRequest {
+  clusterId: string;
+  /** At least 128 random bits, never used for another delivery. */
+  claim: string;
+  worker: string;
+  pool: string;
+  /** As in the claim of a task. */
+  instance: string;
+}
+
+/** What a worker was granted; nothing set means LOST. */
+export interface ClaimLogResponse {
+  grant: LogGrant | undefined;
+}
+
+/** A look at a cluster, and perhaps one act. */
+export interface LogGrant {
+  fence: bigint;
+  target:
+    | Target
+    | undefined;
+  /** Of the log that is being written; the three are not set where none is. */
+  storage:
+    | Storage
+    | undefined;
+  /** Below the storage. */
+  path: string;
+  taskName: string;
+  /** Read what lies in the storage (`br log metadata`) before the status. */
+  readMetadata: boolean;
+  requestId: string;
+}
+
+/** A task that is in the cluster. */
+export interface LogTaskSeen {
+  name: string;
+  /** As `br` prints it. */
+  storage: string;
+  /** It is the storage and the path of the grant. */
+  samePlace: boolean;
+  startTs: bigint;
+  state: LogTaskState;
+  checkpointTs: bigint;
+  /** The first 20. */
+  errors: LogTaskError[];
+  /** Somebody paused it by hand, where `br` says so. */
+  pausedByHand: boolean;
+}
+
+/** What `br log metadata` says. */
+export interface LogRange {
+  minTs: bigint;
+  maxTs: bigint;
+}
+
+/** What a look saw. */
+export interface ReportLogRequest {
+  log:
+    | LogRef
+    | undefined;
+  /** Why nothing was seen; not set where the cluster answered. */
+  unreachable:
+    | Reason
+    | undefined;
+  /** All of them; a cluster has one at most. */
+  tasks: LogTaskSeen[];
+  /** Read before the status; not set where it was not read. */
+  range: LogRange | undefined;
+}
+
+/** One act, which is on record before it is asked for. */
+export interface LogAct {
+  kind: LogActKind;
+  taskName: string;
+  /** Of a start. */
+  storage: Storage | undefined;
+  path: string;
+  /** Of a pause: for how long the cluster keeps its history. */
+  gcTtlSeconds: number;
+}
+
+/** The answer to a look. */
+export interface ReportLogResponse {
+  standing: TaskStanding;
+  /** Not set: the look is over, and nothing is to be completed. */
+  act: LogAct | undefined;
+}
+
+/** Ends a claim with how its act ended. */
+export interface CompleteLogRequest {
+  log: LogRef | undefined;
+  result: LogActResult;
+  /** Not set where it went well. */
+  reason: Reason | undefined;
+}
+
+/** The answer to the end of an act. */
+export interface CompleteLogResponse {
+  standing: TaskStanding;
+}
+
+/** Gives a look back. */
+export interface ReleaseLogRequest {
+  /** Without a fence when the claim's answer never came. */
+  log: LogRef | undefined;
+}
+
+/** The answer to that. */
+export interface ReleaseLogResponse {
+  standing: TaskStanding;
 }
 
 function createBaseTaskRef(): TaskRef {
@@ -7559,6 +7744,1132 @@ export const ReportRestoreEndResponse: MessageFns<ReportRestoreEndResponse> = {
   },
 };
 
+function createBaseLogRef(): LogRef {
+  return { clusterId: "", claim: "", fence: 0n };
+}
+
+export const LogRef: MessageFns<LogRef> = {
+  encode(message: LogRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.claim !== "") {
+      writer.uint32(18).string(message.claim);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.fence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogRef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogRef();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.claim = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogRef>): LogRef {
+    return LogRef.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogRef>): LogRef {
+    const message = createBaseLogRef();
+    message.clusterId = object.clusterId ?? "";
+    message.claim = object.claim ?? "";
+    message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
+    return message;
+  },
+};
+
+function createBaseClaimLogRequest(): ClaimLogRequest {
+  return { clusterId: "", claim: "", worker: "", pool: "", instance: "" };
+}
+
+export const ClaimLogRequest: MessageFns<ClaimLogRequest> = {
+  encode(message: ClaimLogRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.claim !== "") {
+      writer.uint32(18).string(message.claim);
+    }
+    if (message.worker !== "") {
+      writer.uint32(26).string(message.worker);
+    }
+    if (message.pool !== "") {
+      writer.uint32(34).string(message.pool);
+    }
+    if (message.instance !== "") {
+      writer.uint32(42).string(message.instance);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimLogRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimLogRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.claim = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClaimLogRequest>): ClaimLogRequest {
+    return ClaimLogRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClaimLogRequest>): ClaimLogRequest {
+    const message = createBaseClaimLogRequest();
+    message.clusterId = object.clusterId ?? "";
+    message.claim = object.claim ?? "";
+    message.worker = object.worker ?? "";
+    message.pool = object.pool ?? "";
+    message.instance = object.instance ?? "";
+    return message;
+  },
+};
+
+function createBaseClaimLogResponse(): ClaimLogResponse {
+  return { grant: undefined };
+}
+
+export const ClaimLogResponse: MessageFns<ClaimLogResponse> = {
+  encode(message: ClaimLogResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grant !== undefined) {
+      LogGrant.encode(message.grant, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimLogResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimLogResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grant = LogGrant.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClaimLogResponse>): ClaimLogResponse {
+    return ClaimLogResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClaimLogResponse>): ClaimLogResponse {
+    const message = createBaseClaimLogResponse();
+    message.grant = (object.grant !== undefined && object.grant !== null)
+      ? LogGrant.fromPartial(object.grant)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLogGrant(): LogGrant {
+  return {
+    fence: 0n,
+    target: undefined,
+    storage: undefined,
+    path: "",
+    taskName: "",
+    readMetadata: false,
+    requestId: "",
+  };
+}
+
+export const LogGrant: MessageFns<LogGrant> = {
+  encode(message: LogGrant, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.fence);
+    }
+    if (message.target !== undefined) {
+      Target.encode(message.target, writer.uint32(18).fork()).join();
+    }
+    if (message.storage !== undefined) {
+      Storage.encode(message.storage, writer.uint32(26).fork()).join();
+    }
+    if (message.path !== "") {
+      writer.uint32(34).string(message.path);
+    }
+    if (message.taskName !== "") {
+      writer.uint32(42).string(message.taskName);
+    }
+    if (message.readMetadata !== false) {
+      writer.uint32(48).bool(message.readMetadata);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(58).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogGrant {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogGrant();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = Target.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.storage = Storage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.taskName = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.readMetadata = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogGrant>): LogGrant {
+    return LogGrant.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogGrant>): LogGrant {
+    const message = createBaseLogGrant();
+    message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
+    message.target = (object.target !== undefined && object.target !== null)
+      ? Target.fromPartial(object.target)
+      : undefined;
+    message.storage = (object.storage !== undefined && object.storage !== null)
+      ? Storage.fromPartial(object.storage)
+      : undefined;
+    message.path = object.path ?? "";
+    message.taskName = object.taskName ?? "";
+    message.readMetadata = object.readMetadata ?? false;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseLogTaskSeen(): LogTaskSeen {
+  return {
+    name: "",
+    storage: "",
+    samePlace: false,
+    startTs: 0n,
+    state: 0,
+    checkpointTs: 0n,
+    errors: [],
+    pausedByHand: false,
+  };
+}
+
+export const LogTaskSeen: MessageFns<LogTaskSeen> = {
+  encode(message: LogTaskSeen, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.storage !== "") {
+      writer.uint32(18).string(message.storage);
+    }
+    if (message.samePlace !== false) {
+      writer.uint32(24).bool(message.samePlace);
+    }
+    if (message.startTs !== 0n) {
+      if (BigInt.asUintN(64, message.startTs) !== message.startTs) {
+        throw new globalThis.Error("value provided for field message.startTs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.startTs);
+    }
+    if (message.state !== 0) {
+      writer.uint32(40).int32(message.state);
+    }
+    if (message.checkpointTs !== 0n) {
+      if (BigInt.asUintN(64, message.checkpointTs) !== message.checkpointTs) {
+        throw new globalThis.Error("value provided for field message.checkpointTs of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.checkpointTs);
+    }
+    for (const v of message.errors) {
+      LogTaskError.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.pausedByHand !== false) {
+      writer.uint32(64).bool(message.pausedByHand);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogTaskSeen {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogTaskSeen();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.storage = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.samePlace = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.startTs = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.checkpointTs = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.errors.push(LogTaskError.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.pausedByHand = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogTaskSeen>): LogTaskSeen {
+    return LogTaskSeen.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogTaskSeen>): LogTaskSeen {
+    const message = createBaseLogTaskSeen();
+    message.name = object.name ?? "";
+    message.storage = object.storage ?? "";
+    message.samePlace = object.samePlace ?? false;
+    message.startTs = (object.startTs !== undefined && object.startTs !== null) ? BigInt(object.startTs) : 0n;
+    message.state = object.state ?? 0;
+    message.checkpointTs = (object.checkpointTs !== undefined && object.checkpointTs !== null)
+      ? BigInt(object.checkpointTs)
+      : 0n;
+    message.errors = object.errors?.map((e) => LogTaskError.fromPartial(e)) || [];
+    message.pausedByHand = object.pausedByHand ?? false;
+    return message;
+  },
+};
+
+function createBaseLogRange(): LogRange {
+  return { minTs: 0n, maxTs: 0n };
+}
+
+export const LogRange: MessageFns<LogRange> = {
+  encode(message: LogRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.minTs !== 0n) {
+      if (BigInt.asUintN(64, message.minTs) !== message.minTs) {
+        throw new globalThis.Error("value provided for field message.minTs of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.minTs);
+    }
+    if (message.maxTs !== 0n) {
+      if (BigInt.asUintN(64, message.maxTs) !== message.maxTs) {
+        throw new globalThis.Error("value provided for field message.maxTs of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.maxTs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.minTs = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxTs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogRange>): LogRange {
+    return LogRange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogRange>): LogRange {
+    const message = createBaseLogRange();
+    message.minTs = (object.minTs !== undefined && object.minTs !== null) ? BigInt(object.minTs) : 0n;
+    message.maxTs = (object.maxTs !== undefined && object.maxTs !== null) ? BigInt(object.maxTs) : 0n;
+    return message;
+  },
+};
+
+function createBaseReportLogRequest(): ReportLogRequest {
+  return { log: undefined, unreachable: undefined, tasks: [], range: undefined };
+}
+
+export const ReportLogRequest: MessageFns<ReportLogRequest> = {
+  encode(message: ReportLogRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== undefined) {
+      LogRef.encode(message.log, writer.uint32(10).fork()).join();
+    }
+    if (message.unreachable !== undefined) {
+      Reason.encode(message.unreachable, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.tasks) {
+      LogTaskSeen.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.range !== undefined) {
+      LogRange.encode(message.range, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportLogRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportLogRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = LogRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.unreachable = Reason.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tasks.push(LogTaskSeen.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.range = LogRange.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReportLogRequest>): ReportLogRequest {
+    return ReportLogRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReportLogRequest>): ReportLogRequest {
+    const message = createBaseReportLogRequest();
+    message.log = (object.log !== undefined && object.log !== null) ? LogRef.fromPartial(object.log) : undefined;
+    message.unreachable = (object.unreachable !== undefined && object.unreachable !== null)
+      ? Reason.fromPartial(object.unreachable)
+      : undefined;
+    message.tasks = object.tasks?.map((e) => LogTaskSeen.fromPartial(e)) || [];
+    message.range = (object.range !== undefined && object.range !== null)
+      ? LogRange.fromPartial(object.range)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLogAct(): LogAct {
+  return { kind: 0, taskName: "", storage: undefined, path: "", gcTtlSeconds: 0 };
+}
+
+export const LogAct: MessageFns<LogAct> = {
+  encode(message: LogAct, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.taskName !== "") {
+      writer.uint32(18).string(message.taskName);
+    }
+    if (message.storage !== undefined) {
+      Storage.encode(message.storage, writer.uint32(26).fork()).join();
+    }
+    if (message.path !== "") {
+      writer.uint32(34).string(message.path);
+    }
+    if (message.gcTtlSeconds !== 0) {
+      writer.uint32(40).uint32(message.gcTtlSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogAct {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogAct();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.taskName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.storage = Storage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.gcTtlSeconds = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogAct>): LogAct {
+    return LogAct.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogAct>): LogAct {
+    const message = createBaseLogAct();
+    message.kind = object.kind ?? 0;
+    message.taskName = object.taskName ?? "";
+    message.storage = (object.storage !== undefined && object.storage !== null)
+      ? Storage.fromPartial(object.storage)
+      : undefined;
+    message.path = object.path ?? "";
+    message.gcTtlSeconds = object.gcTtlSeconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseReportLogResponse(): ReportLogResponse {
+  return { standing: 0, act: undefined };
+}
+
+export const ReportLogResponse: MessageFns<ReportLogResponse> = {
+  encode(message: ReportLogResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    if (message.act !== undefined) {
+      LogAct.encode(message.act, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportLogResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportLogResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.act = LogAct.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReportLogResponse>): ReportLogResponse {
+    return ReportLogResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReportLogResponse>): ReportLogResponse {
+    const message = createBaseReportLogResponse();
+    message.standing = object.standing ?? 0;
+    message.act = (object.act !== undefined && object.act !== null) ? LogAct.fromPartial(object.act) : undefined;
+    return message;
+  },
+};
+
+function createBaseCompleteLogRequest(): CompleteLogRequest {
+  return { log: undefined, result: 0, reason: undefined };
+}
+
+export const CompleteLogRequest: MessageFns<CompleteLogRequest> = {
+  encode(message: CompleteLogRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== undefined) {
+      LogRef.encode(message.log, writer.uint32(10).fork()).join();
+    }
+    if (message.result !== 0) {
+      writer.uint32(16).int32(message.result);
+    }
+    if (message.reason !== undefined) {
+      Reason.encode(message.reason, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteLogRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteLogRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = LogRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.result = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = Reason.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CompleteLogRequest>): CompleteLogRequest {
+    return CompleteLogRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompleteLogRequest>): CompleteLogRequest {
+    const message = createBaseCompleteLogRequest();
+    message.log = (object.log !== undefined && object.log !== null) ? LogRef.fromPartial(object.log) : undefined;
+    message.result = object.result ?? 0;
+    message.reason = (object.reason !== undefined && object.reason !== null)
+      ? Reason.fromPartial(object.reason)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCompleteLogResponse(): CompleteLogResponse {
+  return { standing: 0 };
+}
+
+export const CompleteLogResponse: MessageFns<CompleteLogResponse> = {
+  encode(message: CompleteLogResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteLogResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteLogResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CompleteLogResponse>): CompleteLogResponse {
+    return CompleteLogResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompleteLogResponse>): CompleteLogResponse {
+    const message = createBaseCompleteLogResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
+function createBaseReleaseLogRequest(): ReleaseLogRequest {
+  return { log: undefined };
+}
+
+export const ReleaseLogRequest: MessageFns<ReleaseLogRequest> = {
+  encode(message: ReleaseLogRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== undefined) {
+      LogRef.encode(message.log, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseLogRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseLogRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = LogRef.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseLogRequest>): ReleaseLogRequest {
+    return ReleaseLogRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseLogRequest>): ReleaseLogRequest {
+    const message = createBaseReleaseLogRequest();
+    message.log = (object.log !== undefined && object.log !== null) ? LogRef.fromPartial(object.log) : undefined;
+    return message;
+  },
+};
+
+function createBaseReleaseLogResponse(): ReleaseLogResponse {
+  return { standing: 0 };
+}
+
+export const ReleaseLogResponse: MessageFns<ReleaseLogResponse> = {
+  encode(message: ReleaseLogResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseLogResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseLogResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseLogResponse>): ReleaseLogResponse {
+    return ReleaseLogResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseLogResponse>): ReleaseLogResponse {
+    const message = createBaseReleaseLogResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
 /**
  * The life of a task between backup-service and the worker that holds it (architecture 3).
  * A call that answers LOST changes nothing: the worker stops and forgets.
@@ -7764,6 +9075,46 @@ export const ExecutorServiceService = {
       Buffer.from(ReleaseVerificationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReleaseVerificationResponse => ReleaseVerificationResponse.decode(value),
   },
+  /** Asks for the look at a cluster's log backup that a doorbell rang for. */
+  claimLog: {
+    path: "/tidemark.backup.v1.ExecutorService/ClaimLog" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ClaimLogRequest): Buffer => Buffer.from(ClaimLogRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ClaimLogRequest => ClaimLogRequest.decode(value),
+    responseSerialize: (value: ClaimLogResponse): Buffer => Buffer.from(ClaimLogResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ClaimLogResponse => ClaimLogResponse.decode(value),
+  },
+  /** Tells what was seen of the log backup, and asks what is to be done. Without an act the look is over. */
+  reportLog: {
+    path: "/tidemark.backup.v1.ExecutorService/ReportLog" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportLogRequest): Buffer => Buffer.from(ReportLogRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportLogRequest => ReportLogRequest.decode(value),
+    responseSerialize: (value: ReportLogResponse): Buffer => Buffer.from(ReportLogResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportLogResponse => ReportLogResponse.decode(value),
+  },
+  /** Tells how the act ended; only when no process of it lives. */
+  completeLog: {
+    path: "/tidemark.backup.v1.ExecutorService/CompleteLog" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CompleteLogRequest): Buffer => Buffer.from(CompleteLogRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CompleteLogRequest => CompleteLogRequest.decode(value),
+    responseSerialize: (value: CompleteLogResponse): Buffer => Buffer.from(CompleteLogResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CompleteLogResponse => CompleteLogResponse.decode(value),
+  },
+  /** Gives a look back before it was reported. */
+  releaseLog: {
+    path: "/tidemark.backup.v1.ExecutorService/ReleaseLog" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReleaseLogRequest): Buffer => Buffer.from(ReleaseLogRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReleaseLogRequest => ReleaseLogRequest.decode(value),
+    responseSerialize: (value: ReleaseLogResponse): Buffer => Buffer.from(ReleaseLogResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReleaseLogResponse => ReleaseLogResponse.decode(value),
+  },
   /** Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence: {
     path: "/tidemark.backup.v1.ExecutorService/ReportPresence" as const,
@@ -7847,6 +9198,14 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
   completeVerification: handleUnaryCall<CompleteVerificationRequest, CompleteVerificationResponse>;
   /** Gives a verification back, for another worker to go on with. */
   releaseVerification: handleUnaryCall<ReleaseVerificationRequest, ReleaseVerificationResponse>;
+  /** Asks for the look at a cluster's log backup that a doorbell rang for. */
+  claimLog: handleUnaryCall<ClaimLogRequest, ClaimLogResponse>;
+  /** Tells what was seen of the log backup, and asks what is to be done. Without an act the look is over. */
+  reportLog: handleUnaryCall<ReportLogRequest, ReportLogResponse>;
+  /** Tells how the act ended; only when no process of it lives. */
+  completeLog: handleUnaryCall<CompleteLogRequest, CompleteLogResponse>;
+  /** Gives a look back before it was reported. */
+  releaseLog: handleUnaryCall<ReleaseLogRequest, ReleaseLogResponse>;
   /** Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence: handleUnaryCall<ReportPresenceRequest, ReportPresenceResponse>;
   /** Reports which marker lies in a storage, and asks what the storage is known by; the first number wins. */
@@ -8145,6 +9504,70 @@ export interface ExecutorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReleaseVerificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Asks for the look at a cluster's log backup that a doorbell rang for. */
+  claimLog(
+    request: ClaimLogRequest,
+    callback: (error: ServiceError | null, response: ClaimLogResponse) => void,
+  ): ClientUnaryCall;
+  claimLog(
+    request: ClaimLogRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ClaimLogResponse) => void,
+  ): ClientUnaryCall;
+  claimLog(
+    request: ClaimLogRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ClaimLogResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells what was seen of the log backup, and asks what is to be done. Without an act the look is over. */
+  reportLog(
+    request: ReportLogRequest,
+    callback: (error: ServiceError | null, response: ReportLogResponse) => void,
+  ): ClientUnaryCall;
+  reportLog(
+    request: ReportLogRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportLogResponse) => void,
+  ): ClientUnaryCall;
+  reportLog(
+    request: ReportLogRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportLogResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells how the act ended; only when no process of it lives. */
+  completeLog(
+    request: CompleteLogRequest,
+    callback: (error: ServiceError | null, response: CompleteLogResponse) => void,
+  ): ClientUnaryCall;
+  completeLog(
+    request: CompleteLogRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CompleteLogResponse) => void,
+  ): ClientUnaryCall;
+  completeLog(
+    request: CompleteLogRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CompleteLogResponse) => void,
+  ): ClientUnaryCall;
+  /** Gives a look back before it was reported. */
+  releaseLog(
+    request: ReleaseLogRequest,
+    callback: (error: ServiceError | null, response: ReleaseLogResponse) => void,
+  ): ClientUnaryCall;
+  releaseLog(
+    request: ReleaseLogRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReleaseLogResponse) => void,
+  ): ClientUnaryCall;
+  releaseLog(
+    request: ReleaseLogRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReleaseLogResponse) => void,
   ): ClientUnaryCall;
   /** Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence(

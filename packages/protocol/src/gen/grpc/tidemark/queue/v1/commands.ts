@@ -19,6 +19,8 @@ export const CommandKind = {
   COMMAND_KIND_RESTORE: 3,
   /** COMMAND_KIND_VERIFICATION - A document in `verifications` has a task, or a cancel was recorded on it; announced to every worker, and never queued. */
   COMMAND_KIND_VERIFICATION: 4,
+  /** COMMAND_KIND_LOG - A document in `logBackups` has a task. */
+  COMMAND_KIND_LOG: 5,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -30,6 +32,7 @@ export namespace CommandKind {
   export type COMMAND_KIND_CHECK = typeof CommandKind.COMMAND_KIND_CHECK;
   export type COMMAND_KIND_RESTORE = typeof CommandKind.COMMAND_KIND_RESTORE;
   export type COMMAND_KIND_VERIFICATION = typeof CommandKind.COMMAND_KIND_VERIFICATION;
+  export type COMMAND_KIND_LOG = typeof CommandKind.COMMAND_KIND_LOG;
   export type UNRECOGNIZED = typeof CommandKind.UNRECOGNIZED;
 }
 

@@ -1,0 +1,158 @@
+/** What a person should know about a log backup: functions of the document and the time, so that none is an event that can be lost. */
+import { plus } from '@tidemark/task/time';
+import { instantOf, type LogBackup, resumableUntil } from './log-backup.ts';
+
+export type LogAlarmName =
+  | 'logLagging'
+  | 'logStatusUnknown'
+  | 'logPausedByHand'
+  | 'logPauseEnds'
+  | 'logError'
+  | 'logMissing'
+  | 'logForeign'
+  | 'logRunsThoughPaused'
+  | 'logWaitsForRestore'
+  | 'logStartRefused'
+  | 'logSafepoints';
+
+export interface LogAlarm {
+  readonly name: LogAlarmName;
+  readonly critical: boolean;
+  /** A sentence. */
+  readonly message: string;
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** An answer that is older says nothing of now. */
+const OLD_ANSWER_MS = 5 * MINUTE_MS;
+const SOON_MS = 4 * HOUR_MS;
+
+type Rule = (log: LogBackup, now: Date) => LogAlarm | undefined;
+
+const since = (at: Date | null) => at?.toISOString() ?? 'never';
+const isOlder = (at: Date | null, ms: number, now: Date) => at === null || plus(at, ms) < now;
+
+/** How long ago the moment is to which the log is complete; undefined where nobody knows. */
+export function lagMs({ observed: { checkpoint } }: Pick<LogBackup, 'observed'>, now: Date): number | undefined {
+  return checkpoint === null ? undefined : Math.max(0, now.getTime() - instantOf(checkpoint).getTime());
+}
+
+const RULES: readonly Rule[] = [
+  (log, now) => {
+    const lag = lagMs(log, now);
+    const { wanted, settings, observed } = log;
+    if (wanted !== 'on' || !settings || lag === undefined || lag <= settings.lagWarnSeconds * 1_000) return undefined;
+    return {
+      name: 'logLagging',
+      critical: lag > settings.lagCriticalSeconds * 1_000,
+      message: `The log is complete up to ${instantOf(observed.checkpoint ?? '0').toISOString()} and no further (${Math.round(lag / 1_000)} s ago), whatever its status says: look at the TiDB owner and the TiKV stores.`,
+    };
+  },
+  ({ wanted, wishedAt, settings, observed }, now) => {
+    const asked = observed.seenAt ?? wishedAt;
+    if (wanted === 'off' || !isOlder(asked, OLD_ANSWER_MS, now)) return undefined;
+    const why = observed.unreachable ? ` ${observed.unreachable.message}` : ' No worker of its pool looked.';
+    return {
+      name: 'logStatusUnknown',
+      critical: isOlder(asked, (settings?.lagCriticalSeconds ?? 0) * 1_000, now),
+      message: `The cluster has not said how its log backup is since ${since(observed.seenAt)}.${why}`,
+    };
+  },
+  (log, now) => {
+    const { wanted, reached, resumeBegun, observed } = log;
+    if (wanted !== 'on' || observed.state !== 'Paused' || !(reached || resumeBegun)) return undefined;
+    const until = resumableUntil(log);
+    const limit = until ? ` Its history is certainly kept until ${until.toISOString()}.` : '';
+    return {
+      name: 'logPausedByHand',
+      critical: isOlder(observed.ranAt, 12 * HOUR_MS, now) || (until !== undefined && plus(until, -SOON_MS) < now),
+      message: `Somebody paused the log backup, and Tidemark leaves it so: resume it.${limit}`,
+    };
+  },
+  (log, now) => {
+    const until = log.wanted === 'paused' ? resumableUntil(log) : undefined;
+    if (!until || plus(until, -SOON_MS) >= now) return undefined;
+    const isOver = until < now;
+    return {
+      name: 'logPauseEnds',
+      critical: isOver,
+      message: isOver
+        ? `The log backup has been paused for so long that history is being lost since ${until.toISOString()}.`
+        : `The log backup is paused, and the cluster keeps the history that a resume needs until ${until.toISOString()}.`,
+    };
+  },
+  ({ wanted, observed, resumeTries, resumeNotBefore, generations }) => {
+    if (wanted === 'off' || observed.state !== 'Error' || generations.at(-1)?.dead) return undefined;
+    const [first] = observed.errors;
+    const next = resumeNotBefore
+      ? `It is resumed at ${resumeNotBefore.toISOString()}, for the ${resumeTries + 1}. time.`
+      : 'It is not resumed by itself any more: see to the cause, and resume it.';
+    return {
+      name: 'logError',
+      critical: resumeNotBefore === null,
+      message: `TiKV cannot write the log${first ? `: ${first.message}` : ''}. ${next}`,
+    };
+  },
+  ({ wanted, observed }) =>
+    wanted !== 'off' && observed.state === 'Missing'
+      ? {
+          name: 'logMissing',
+          critical: true,
+          message:
+            'The log backup task is gone, and nobody asked Tidemark to stop it: resume it, and a new log begins with a new full backup.',
+        }
+      : undefined,
+  ({ wanted, observed: { state, foreign } }) =>
+    wanted !== 'off' && state === 'Foreign' && foreign
+      ? {
+          name: 'logForeign',
+          critical: true,
+          message: `Another log backup task, ${foreign.name}, writes the log of this cluster to ${foreign.storage}. A cluster has only one, and Tidemark never touches those of others: stop it (br log stop --task-name ${foreign.name}).`,
+        }
+      : undefined,
+  ({ wanted, reached, observed: { state } }) =>
+    wanted === 'paused' && reached && (state === 'Running' || state === 'Lagging')
+      ? {
+          name: 'logRunsThoughPaused',
+          critical: false,
+          message: 'The log backup is to be paused, and somebody resumed it; Tidemark leaves it so.',
+        }
+      : undefined,
+  ({ wanted, wishedAt, block }, now) =>
+    wanted === 'on' && block !== null
+      ? {
+          name: 'logWaitsForRestore',
+          critical: isOlder(wishedAt, HOUR_MS, now),
+          message: `Restore ${block} has the cluster; the log backup begins when that is over.`,
+        }
+      : undefined,
+  ({ wanted, observed, refusal }, now) =>
+    wanted !== 'off' && observed.state === 'Off' && refusal?.kind === 'start'
+      ? {
+          name: 'logStartRefused',
+          critical: isOlder(refusal.since, HOUR_MS, now),
+          message: `The log backup could not be started. ${refusal.reason.message}`,
+        }
+      : undefined,
+  ({ cleanup }) =>
+    cleanup.length > 0
+      ? {
+          name: 'logSafepoints',
+          critical: false,
+          message: `Tasks that are over (${cleanup.map(({ taskName }) => taskName).join(', ')}) may have left safepoints in PD that keep the cluster from collecting garbage: look with pd-ctl service-gc-safepoint.`,
+        }
+      : undefined,
+];
+
+/** All that stand now, in the order of the table of log-life 8. */
+export function alarmsOf(log: LogBackup, now: Date): LogAlarm[] {
+  return RULES.map((rule) => rule(log, now)).filter((alarm) => alarm !== undefined);
+}
+
+/** L9: on, running, its checkpoint and what lies in the storage young enough now, and no alarm but what earlier tasks left. */
+export function isHealthy(log: LogBackup, now: Date): boolean {
+  const { wanted, observed } = log;
+  const alarms = alarmsOf(log, now).filter(({ name }) => name !== 'logSafepoints');
+  return wanted === 'on' && observed.state === 'Running' && alarms.length === 0;
+}

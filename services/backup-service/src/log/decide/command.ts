@@ -1,0 +1,95 @@
+import type { TaskLimits } from '@tidemark/task/task';
+import type { Reason, StorageSnapshot } from '../../backup.ts';
+import type { LogAct, LogActResult, LogBackup, LogSettings, LogTaskError, LogWish } from '../log-backup.ts';
+
+/** Durations in milliseconds; a part of service-kit's `Timing`. */
+export type LogLimits = TaskLimits;
+
+/** A task as `br log status` shows it. */
+export interface LogTaskSeen {
+  readonly name: string;
+  readonly storage: string;
+  /** It writes to where the open generation does. */
+  readonly samePlace: boolean;
+  readonly startTs: string;
+  readonly state: 'normal' | 'paused' | 'error';
+  readonly checkpoint: string;
+  readonly errors: readonly LogTaskError[];
+  /** A person paused it, where `br` says so (8.5.5 and later). */
+  readonly pausedByHand: boolean;
+}
+
+/** What a look saw. */
+export type LogSeen =
+  | { readonly kind: 'unreachable'; readonly reason: Reason }
+  | { readonly kind: 'tasks'; readonly tasks: readonly LogTaskSeen[] };
+
+/** From and to when the log in a storage reaches, as `br log metadata` says. */
+export interface LogRange {
+  readonly min: string;
+  readonly max: string;
+}
+
+/** Where a start would write, should it come to that. */
+export interface LogPlace {
+  readonly taskName: string;
+  readonly path: string;
+  readonly storage: StorageSnapshot;
+}
+
+/** What can be asked of a log backup. */
+export type LogCommand =
+  | {
+      readonly kind: 'want';
+      readonly wanted: LogWish;
+      /** Those it has, where they are left out. */
+      readonly settings?: LogSettings;
+      readonly by: string;
+      readonly requestId: string;
+      readonly callId: string;
+    }
+  /** Rings for a look that is due. */
+  | { readonly kind: 'ring' }
+  | { readonly kind: 'reap' }
+  | { readonly kind: 'claim'; readonly claim: string; readonly worker: string }
+  /** Without a fence when the answer to the claim never came. */
+  | { readonly kind: 'release'; readonly claim: string; readonly fence?: number }
+  | {
+      readonly kind: 'report';
+      readonly claim: string;
+      readonly fence: number;
+      readonly seen: LogSeen;
+      /** Read before the status (L4); absent where it was not. */
+      readonly range?: LogRange;
+      /** Absent where the storage cannot be used now; `placeless` says why. */
+      readonly place?: LogPlace;
+      readonly placeless?: Reason;
+    }
+  | {
+      readonly kind: 'complete';
+      readonly claim: string;
+      readonly fence: number;
+      readonly result: LogActResult;
+      readonly reason?: Reason;
+    }
+  /** A restore wants the cluster for itself (L7). */
+  | { readonly kind: 'block'; readonly restoreId: string }
+  | { readonly kind: 'unblock'; readonly restoreId: string };
+
+export type LogAnswer =
+  | { readonly kind: 'ok' }
+  /** The task is not, or no longer, the caller's. */
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'held'; readonly act?: LogAct }
+  | { readonly kind: 'refused'; readonly why: 'neverSet' | 'logRuns' };
+
+/** What a command does: the document after it (absent: no change), and what the caller is answered. */
+export interface LogDecision {
+  readonly answer: LogAnswer;
+  readonly next?: LogBackup;
+  /** Publish a RunCommand, now that the document says so. */
+  readonly ring?: true;
+}
+
+export const OK: LogDecision = { answer: { kind: 'ok' } };
+export const LOST: LogDecision = { answer: { kind: 'lost' } };

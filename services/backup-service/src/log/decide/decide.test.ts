@@ -1,0 +1,210 @@
+import { plus } from '@tidemark/task/time';
+import { expect, test } from 'vitest';
+import { alarmsOf, isHealthy } from '../alarms.ts';
+import {
+  type LogActKind,
+  type LogActResult,
+  type LogBackup,
+  lastGeneration,
+  newLogBackup,
+  resumableUntil,
+} from '../log-backup.ts';
+import type { LogCommand, LogSeen, LogTaskSeen } from './command.ts';
+import { decideLog } from './decide.ts';
+
+const START = new Date('2026-01-05T12:00:00Z');
+const LIMITS = { ringMs: 60_000, leaseMs: 90_000, reapMarginMs: 5_000 };
+const SETTINGS = { storageId: 's', retentionDays: 7, lagWarnSeconds: 600, lagCriticalSeconds: 1_800 };
+const PLACE = { taskName: 't1', path: 'p1', storage: { id: 's', maxConcurrent: 0 } };
+const MINUTE_MS = 60_000;
+const REASON = { code: 'REFUSED', message: 'Switch log-backup.enable on in TiKV.' };
+const NONE: LogSeen = { kind: 'tasks', tasks: [] };
+
+const tso = (at: Date) => String(BigInt(at.getTime()) << 18n);
+
+/** A log backup with a clock and a worker of its own. */
+function liveLog() {
+  let log: LogBackup = newLogBackup('one', START);
+  let now = START;
+  let claims = 0;
+  const ask = (command: LogCommand) => {
+    const decision = decideLog(log, command, now, LIMITS);
+    log = decision.next ?? log;
+    return decision;
+  };
+  const want = (wanted: 'off' | 'on' | 'paused') => {
+    claims += 1;
+    return ask({ kind: 'want', wanted, settings: SETTINGS, by: 'p', requestId: 'q', callId: `call ${claims}` });
+  };
+  /** What a look that saw this asks the worker to do. */
+  const look = (seen: LogSeen): LogActKind | undefined => {
+    claims += 1;
+    expect(ask({ kind: 'claim', claim: `c${claims}`, worker: 'w' }).answer.kind).toBe('held');
+    const { answer } = ask({ kind: 'report', claim: `c${claims}`, fence: log.fence, seen, place: PLACE });
+    return answer.kind === 'held' ? answer.act?.kind : undefined;
+  };
+  const complete = (result: LogActResult) =>
+    ask({
+      kind: 'complete',
+      claim: `c${claims}`,
+      fence: log.fence,
+      result,
+      ...(result !== 'ok' && { reason: REASON }),
+    });
+  return {
+    ...{ ask, want, look, complete },
+    pass: (ms: number) => {
+      now = plus(now, ms);
+    },
+    task: (change: Partial<LogTaskSeen> = {}): LogSeen => ({
+      kind: 'tasks',
+      tasks: [
+        {
+          ...{ name: 't1', storage: 'local:///p1', samePlace: true, startTs: '100', state: 'normal' },
+          ...{ checkpoint: tso(now), errors: [], pausedByHand: false, ...change },
+        },
+      ],
+    }),
+    log: () => log,
+    now: () => now,
+    alarms: () => alarmsOf(log, now).map(({ name, critical }) => (critical ? `${name}!` : name)),
+  };
+}
+
+/** One that runs, as is wanted. */
+function runningLog() {
+  const live = liveLog();
+  live.want('on');
+  expect(live.look(NONE)).toBe('start');
+  live.complete('ok');
+  expect(live.look(live.task())).toBeUndefined();
+  return live;
+}
+
+test('a log that is wanted is started under a name and a path of its own, and is healthy once its checkpoint moves', () => {
+  const live = runningLog();
+  expect(lastGeneration(live.log())).toMatchObject({ n: 1, taskName: 't1', path: 'p1', open: true, startTs: '100' });
+  expect(live.log()).toMatchObject({ reached: true, observed: { state: 'Running' } });
+  expect(isHealthy(live.log(), live.now())).toBe(true);
+});
+
+test('a refused start is tried again after one, five and fifteen minutes, under the same name, and the reason is told', () => {
+  const live = liveLog();
+  live.want('on');
+  for (const minutes of [1, 5, 15, 15]) {
+    expect(live.look(NONE)).toBe('start');
+    live.complete('refused');
+    live.pass(minutes * MINUTE_MS - 1);
+    expect(live.look(NONE)).toBeUndefined();
+    expect(live.alarms()).toEqual(['logStartRefused']);
+    live.pass(MINUTE_MS);
+  }
+  expect(live.log().generations).toHaveLength(1);
+});
+
+test('a task in error is resumed after 5, 15 and 60 minutes, and not again before the checkpoint moved', () => {
+  const live = runningLog();
+  const stuck = tso(live.now());
+  const error = () => live.task({ state: 'error', checkpoint: stuck });
+  for (const minutes of [5, 15, 60]) {
+    live.pass(MINUTE_MS);
+    expect(live.look(error())).toBeUndefined();
+    live.pass(minutes * MINUTE_MS);
+    expect(live.look(error())).toBe('resume');
+    live.complete('ok');
+  }
+  live.pass(120 * MINUTE_MS);
+  expect(live.look(error())).toBeUndefined();
+  expect(live.alarms()).toEqual(['logLagging!', 'logError!']);
+  live.pass(MINUTE_MS);
+  live.look(live.task());
+  expect(live.log().resumeTries).toBe(0);
+});
+
+test('a checkpoint that stands still is Lagging, whatever the status says, and the alarm grows with its age', () => {
+  const live = runningLog();
+  const checkpoint = tso(live.now());
+  live.pass(11 * MINUTE_MS);
+  live.look(live.task({ checkpoint }));
+  expect(live.log().observed.state).toBe('Lagging');
+  expect(live.alarms()).toEqual(['logLagging']);
+  live.pass(20 * MINUTE_MS);
+  live.look(live.task({ checkpoint }));
+  expect(live.alarms()).toEqual(['logLagging!']);
+});
+
+test('a cluster that does not answer keeps what was known of it, and is told of after five minutes', () => {
+  const live = runningLog();
+  const { checkpoint } = live.log().observed;
+  live.pass(6 * MINUTE_MS);
+  expect(live.look({ kind: 'unreachable', reason: { code: 'PD', message: 'PD does not answer.' } })).toBeUndefined();
+  expect(live.log().observed).toMatchObject({ state: 'Unknown', checkpoint });
+  expect(live.alarms()).toEqual(['logStatusUnknown']);
+});
+
+test('what somebody paused stays paused until it is wanted on again, and the end of its history is told in time', () => {
+  const live = runningLog();
+  live.pass(MINUTE_MS);
+  const paused = () => live.task({ state: 'paused' });
+  expect(live.look(paused())).toBeUndefined();
+  expect(live.alarms()).toEqual(['logPausedByHand']);
+  expect(resumableUntil(live.log())).toEqual(plus(START, 86_400_000));
+  live.pass(13 * 60 * MINUTE_MS);
+  live.look(paused());
+  expect(live.alarms()).toEqual(['logPausedByHand!']);
+  live.want('on');
+  live.pass(MINUTE_MS);
+  expect(live.look(paused())).toBe('resume');
+});
+
+test('a history that is gone ends the log: its task is stopped, and another begins under another name', () => {
+  const live = runningLog();
+  live.want('paused');
+  expect(live.look(live.task())).toBe('pause');
+  live.complete('ok');
+  live.want('on');
+  live.pass(MINUTE_MS);
+  expect(live.look(live.task({ state: 'paused' }))).toBe('resume');
+  live.complete('newLog');
+  expect(live.look(live.task({ state: 'paused' }))).toBe('stop');
+  live.complete('ok');
+  expect(lastGeneration(live.log())).toMatchObject({ open: false, endedWhy: 'historyLost' });
+  expect(live.look(NONE)).toBe('start');
+  expect(lastGeneration(live.log())).toMatchObject({ n: 2, open: true });
+  expect(live.log().cleanup).toMatchObject([{ taskName: 't1' }]);
+});
+
+test('a repeat of a call that wished is no other wish', () => {
+  const live = liveLog();
+  const wish: LogCommand = { kind: 'want', wanted: 'on', settings: SETTINGS, by: 'p', requestId: 'q', callId: 'c' };
+  live.ask(wish);
+  live.ask(wish);
+  expect(live.log().wish).toBe(1);
+});
+
+test('a report that is sent twice is answered with the same act, and one of a lost look with nothing', () => {
+  const live = liveLog();
+  live.want('on');
+  live.ask({ kind: 'claim', claim: 'mine', worker: 'w' });
+  const report: LogCommand = { kind: 'report', claim: 'mine', fence: 1, seen: NONE, place: PLACE };
+  const first = live.ask(report).answer;
+  expect(live.ask({ ...report, place: { ...PLACE, taskName: 't2', path: 'p2' } }).answer).toEqual(first);
+  expect(live.log().generations).toHaveLength(1);
+  live.pass(LIMITS.leaseMs + LIMITS.reapMarginMs + 1);
+  live.ask({ kind: 'reap' });
+  expect(live.ask(report).answer).toEqual({ kind: 'lost' });
+});
+
+test('a restore waits for ten minutes for a start that a lost worker may still make', () => {
+  const live = liveLog();
+  live.want('on');
+  expect(live.look(NONE)).toBe('start');
+  live.pass(LIMITS.leaseMs + LIMITS.reapMarginMs + 1);
+  live.ask({ kind: 'reap' });
+  live.want('off');
+  live.look(NONE);
+  const block = () => live.ask({ kind: 'block', restoreId: 'r' }).answer;
+  expect(block()).toEqual({ kind: 'refused', why: 'logRuns' });
+  live.pass(10 * MINUTE_MS);
+  expect(block()).toEqual({ kind: 'ok' });
+});

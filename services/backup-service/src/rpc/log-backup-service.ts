@@ -1,0 +1,22 @@
+import {
+  type LogBackupServiceServer,
+  LogBackupServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup_service';
+import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
+import type { Dependencies } from './context.ts';
+import { getLogBackup } from './get-log-backup.ts';
+import { pauseLogBackup } from './pause-log-backup.ts';
+import { putLogBackup } from './put-log-backup.ts';
+import { resumeLogBackup } from './resume-log-backup.ts';
+import { stopLogBackup } from './stop-log-backup.ts';
+
+/** Log backups, for people. */
+export function logBackupService(dependencies: Dependencies): ServiceBinding {
+  return bindService<LogBackupServiceServer>(LogBackupServiceService, {
+    putLogBackup: putLogBackup(dependencies),
+    getLogBackup: getLogBackup(dependencies),
+    pauseLogBackup: pauseLogBackup(dependencies),
+    resumeLogBackup: resumeLogBackup(dependencies),
+    stopLogBackup: stopLogBackup(dependencies),
+  });
+}
