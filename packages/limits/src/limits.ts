@@ -278,6 +278,12 @@ export const MAX_READ_LINE_TAIL = 64 * KIB;
 export const MAX_WORKERS = 1_000;
 /** Versions of `br`, tasks, and storages out of reach that a worker reports. */
 export const MAX_OF_A_WORKER = 100;
+/** Starts of a cluster's log backup that came to nothing and are remembered. */
+export const MAX_FAILED_STARTS = 20;
+/** Log backup tasks of a cluster that a worker tells at once; a cluster has one. */
+export const MAX_LOG_TASKS = 10;
+/** What a `br` may print that is over within seconds. */
+export const MAX_SHORT_RUN_BYTES = 4 * 1_048_576;
 /** Errors of a log backup that a worker tells at once. */
 export const MAX_LOG_ERRORS = 20;
 /** A sentence of a worker. */

@@ -7,9 +7,11 @@ import { AppError } from '@tidemark/errors/app-error';
 import type {
   CheckRef,
   CompleteCheckRequest,
+  CompleteLogRequest,
   CompleteTaskRequest,
   CompleteVerificationRequest,
   ExecutorServiceServer,
+  LogRef,
   RestoreRef,
   TaskRef,
   VerificationRef,
@@ -36,6 +38,12 @@ export interface TaskCompletion {
 export interface CheckCompletion {
   completeCheck(end: CompleteCheckRequest, requestId: string): Promise<CompletionAnswer>;
   releaseCheck(check: CheckRef, requestId: string): Promise<CompletionAnswer>;
+}
+
+/** The same for looks at log backups. */
+export interface LogCompletion {
+  completeLog(end: CompleteLogRequest, requestId: string): Promise<CompletionAnswer>;
+  releaseLog(ref: LogRef, requestId: string): Promise<CompletionAnswer>;
 }
 
 /** The same for verifications. */
@@ -69,7 +77,7 @@ const BACKOFF = { baseMs: 200, maxMs: 5_000 };
 export function createCompletion(
   client: ServiceClient<ExecutorServiceServer>,
   { callMs, giveUp }: { readonly callMs: number; readonly giveUp: AbortSignal },
-): TaskCompletion & CheckCompletion & VerificationCompletion & RestoreCompletion {
+): TaskCompletion & CheckCompletion & LogCompletion & VerificationCompletion & RestoreCompletion {
   const answered = async (
     call: () => Promise<{ standing: TaskStanding }>,
     facts: object,
@@ -113,6 +121,16 @@ export function createCompletion(
     releaseCheck: (check, requestId) =>
       answered(() => client.releaseCheck({ check }, { timeoutMs: callMs, requestId }), {
         checkId: check.checkId,
+        requestId,
+      }),
+    completeLog: (end, requestId) =>
+      answered(() => client.completeLog(end, { timeoutMs: callMs, requestId }), {
+        clusterId: end.log?.clusterId,
+        requestId,
+      }),
+    releaseLog: (ref, requestId) =>
+      answered(() => client.releaseLog({ log: ref }, { timeoutMs: callMs, requestId }), {
+        clusterId: ref.clusterId,
         requestId,
       }),
     completeVerification: (verification, outcome, requestId) =>

@@ -65,7 +65,7 @@ export function messageUnreadable(): void {
 
 /** @param id of the backup, the restore or the check */
 export function claimMade(
-  answer: 'backup' | 'remove' | 'restore' | 'check' | 'verify' | 'lost' | 'unknown',
+  answer: 'backup' | 'remove' | 'restore' | 'check' | 'verify' | 'log' | 'lost' | 'unknown',
   id: string,
   requestId: string,
 ): void {
@@ -94,6 +94,37 @@ export function checkStepFailed(facts: CheckFacts, step: string, error: unknown)
 export function checkEnded(facts: CheckFacts, outcome: string): void {
   running.dec();
   log.info({ ...facts, outcome }, 'check ended');
+}
+
+/** What every line about a look at a log backup carries. */
+export interface LogFacts {
+  readonly requestId: string;
+  readonly clusterId: string;
+}
+
+export function logLookBegan(facts: LogFacts): void {
+  running.inc();
+  log.debug(facts, 'look at a log backup began');
+}
+
+export function logLookEnded(facts: LogFacts, outcome: string): void {
+  running.dec();
+  log.debug({ ...facts, outcome }, 'look at a log backup ended');
+}
+
+/** An act of `br log` ended. */
+export function logActEnded(
+  facts: LogFacts,
+  act: string,
+  taskName: string,
+  {
+    result,
+    reason,
+  }: { readonly result: string; readonly reason?: { readonly code: string; readonly message: string } },
+): void {
+  const level = result === 'ok' ? 'info' : 'warn';
+  const why = reason && { code: reason.code, why: reason.message };
+  log[level]({ ...facts, taskName, result, ...why }, `br log ${act} ended`);
 }
 
 export function taskBegan(kind: 'backup' | 'remove' | 'restore' | 'verify', facts: TaskFacts | RestoreTaskFacts): void {

@@ -11,11 +11,12 @@ import { type ClaimTaskResponse, TaskRef } from '@tidemark/protocol/grpc/tidemar
 import { CommandKind, type RunCommand } from '@tidemark/protocol/queue/v1/commands';
 import { recorded, type TraceHeaders, traced } from '@tidemark/tracing/trace';
 import { type BackupTaskDependencies, runBackupTask } from './backup-task.ts';
-import type { CheckCompletion, RestoreCompletion, TaskCompletion } from './completion.ts';
+import type { CheckCompletion, LogCompletion, RestoreCompletion, TaskCompletion } from './completion.ts';
 import { claimMade, type TaskFacts, taskBegan, taskEnded } from './events.ts';
 import { claimCheck } from './handle-check.ts';
 import { claimRestore } from './handle-restore.ts';
 import { keepLease } from './lease-keeper.ts';
+import { claimLog } from './log/handle-log.ts';
 import { log } from './logger.ts';
 import { runRemoveTask } from './remove-task.ts';
 import type { RunFolders } from './restore/run-folders.ts';
@@ -24,7 +25,7 @@ import { claimUntilAnswered } from './until-answered.ts';
 import type { Works } from './works.ts';
 
 export interface CommandDependencies extends BackupTaskDependencies {
-  readonly completion: TaskCompletion & CheckCompletion & RestoreCompletion;
+  readonly completion: TaskCompletion & CheckCompletion & LogCompletion & RestoreCompletion;
   /** Of restores that run, or ran, on this host. */
   readonly folders: RunFolders;
   readonly worker: string;
@@ -33,13 +34,15 @@ export interface CommandDependencies extends BackupTaskDependencies {
   readonly manifestKey: KeyObject | undefined;
   /** Of this run of the worker. */
   readonly instance: string;
+  /** A folder for what `br` puts down. */
+  readonly stateDir: string;
   /** What this worker is at. */
   readonly works: Works;
   /** The leases of what runs now, by backup or restore. */
   readonly leases: Map<string, { renewNow(): void }>;
 }
 
-/** Claims what a command rings for: the task of a backup, a restore, or a check of a storage. */
+/** Claims what a command rings for: the task of a backup, a restore, a check of a storage, or a look at a log backup. */
 export function createClaim(dependencies: CommandDependencies) {
   return async (command: RunCommand, { requestId, trace }: Delivery): Promise<Run | undefined> => {
     const run = await traced('worker claim', { kind: 'CONSUMER', from: trace }, () => claim(command, requestId));
@@ -50,6 +53,7 @@ export function createClaim(dependencies: CommandDependencies) {
   async function claim(command: RunCommand, requestId: string): Promise<TracedRun | undefined> {
     if (command.kind === CommandKind.COMMAND_KIND_CHECK) return claimCheck(dependencies, command, requestId);
     if (command.kind === CommandKind.COMMAND_KIND_RESTORE) return claimRestore(dependencies, command, requestId);
+    if (command.kind === CommandKind.COMMAND_KIND_LOG) return claimLog(dependencies, command, requestId);
     const token = randomBytes(24).toString('base64url');
     const answer = await claimTask(dependencies, command.id, token, requestId);
     const { grant } = answer ?? {};

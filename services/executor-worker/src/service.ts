@@ -115,6 +115,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     reach,
     works,
     instance,
+    stateDir: config.stateDir,
     env: config.env,
     timing: config.timing,
     metadataBytes: config.metadataBytes,

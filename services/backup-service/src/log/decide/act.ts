@@ -1,6 +1,7 @@
 /**
  * What is done about what was seen: the table of log-life 3, wanted × observed, with the intent that is written before the act (L5).
  */
+import { MAX_FAILED_STARTS } from '@tidemark/limits/limits';
 import { plus } from '@tidemark/task/time';
 import { type LogActKind, type LogBackup, lastGeneration, openGeneration } from '../log-backup.ts';
 import type { LogPlace } from './command.ts';
@@ -84,13 +85,20 @@ function withStart(log: LogBackup, place: LogPlace | undefined, now: Date): LogB
   if (!place) return undefined;
   const n = (lastGeneration(log)?.n ?? 0) + 1;
   const generations = [
-    ...log.generations,
+    ...withoutOldStarts(log.generations),
     {
       ...{ n, ...place, createTime: now, startTs: null, min: null, max: null, open: true, begun, started: false },
       ...{ stopping: false, dead: false, vanished: null, endedWhy: null, endedAt: null },
     },
   ];
   return acting({ ...log, generations }, 'start', place.taskName, now);
+}
+
+/** Of starts that came to nothing the last are kept: a task of theirs may still come late. */
+function withoutOldStarts(generations: LogBackup['generations']): LogBackup['generations'] {
+  const failed = generations.filter(({ startTs }) => startTs === null);
+  const old = new Set(failed.slice(0, Math.max(0, failed.length - MAX_FAILED_STARTS)));
+  return generations.filter((one) => !old.has(one));
 }
 
 function acting(log: LogBackup, kind: LogActKind, taskName = '', now: Date): LogBackup {

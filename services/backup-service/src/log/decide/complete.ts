@@ -17,7 +17,9 @@ export function ended(
 ): LogBackup {
   const told = withRefusal(log, act, result, reason, now);
   const isLast = lastGeneration(log)?.taskName === act.taskName;
-  if (result === 'unknown' || !isLast) return told;
+  if (!isLast) return told;
+  // It may have begun a task; whether or not, the next start is not at once.
+  if (result === 'unknown') return act.kind === 'start' ? { ...told, ...afterRefusedStart(log, now) } : told;
   const isSameWish = act.wish === log.wish;
   const reached = isSameWish || log.reached;
   switch (act.kind) {

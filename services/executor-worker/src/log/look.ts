@@ -1,0 +1,77 @@
+/**
+ * One look at a cluster: what lies in the storage, then what its tasks are.
+ *
+ * K1. The metadata are read before the status, so that what they say belongs to the task that the status shows (L4).
+ * K2. The text form is asked before the JSON: only that says up to 8.5.0 whether a task is paused.
+ * K3. What takes too long, or says nothing that is known, is "unreachable"; nothing is concluded from it.
+ */
+import type { Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import type { Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import type { ShortRun } from '../br/short-run.ts';
+import { type LogPlace, metadataArguments, statusArguments } from './command.ts';
+import { type LogRange, readRange, readStates, readStatus, type TaskState, type TaskStatus } from './status.ts';
+
+export interface SeenTask extends TaskStatus {
+  readonly state: TaskState;
+}
+
+export type Sight =
+  | { readonly kind: 'unreachable'; readonly reason: Reason }
+  | { readonly kind: 'tasks'; readonly tasks: readonly SeenTask[]; readonly range: LogRange | undefined };
+
+/** Runs `br` with these arguments. */
+export type RunShortly = (args: readonly string[]) => Promise<ShortRun>;
+
+/**
+ * @param place of the log that is written, where its metadata are to be read
+ * @param onTrouble is told what is not known because of it, while the look goes on
+ */
+export async function look(
+  target: Target,
+  place: LogPlace | undefined,
+  run: RunShortly,
+  onTrouble: (message: string, error: unknown) => void,
+): Promise<Sight> {
+  const range = place && (await rangeOf(place, run, onTrouble));
+  const texts = await run(statusArguments(target, 'text'));
+  if (texts.code !== 0) return unreachable(texts);
+  const json = await run(statusArguments(target, 'json'));
+  if (json.code !== 0) return unreachable(json);
+  try {
+    const states = readStates(texts.stdout);
+    const tasks = readStatus(json.stdout).map((task) => ({
+      ...task,
+      // A task that came between the two is looked at again in a minute.
+      state: task.state ?? states.get(task.name) ?? 'normal',
+    }));
+    return { kind: 'tasks', tasks, range };
+  } catch (error) {
+    const { message } = error as Error;
+    return { kind: 'unreachable', reason: { code: 'STATUS_UNREADABLE', message: `${message}.`, detail: '' } };
+  }
+}
+
+async function rangeOf(
+  place: LogPlace,
+  run: RunShortly,
+  onTrouble: (message: string, error: unknown) => void,
+): Promise<LogRange | undefined> {
+  const read = await run(metadataArguments(place));
+  try {
+    if (read.code !== 0) throw new Error(read.trouble ?? firstError(read));
+    return readRange(read.stdout);
+  } catch (error) {
+    onTrouble('the metadata of a log could not be read', error);
+    return undefined;
+  }
+}
+
+function firstError({ stderr }: ShortRun): string {
+  return stderr.split('\n').find((line) => line.startsWith('Error: ')) ?? 'br failed';
+}
+
+function unreachable(run: ShortRun): Sight {
+  const detail = run.stderr.trim().slice(-1_000);
+  const message = run.trouble ?? 'The cluster does not say how its log backup is: br log status failed.';
+  return { kind: 'unreachable', reason: { code: 'CLUSTER_UNREACHABLE', message, detail } };
+}
