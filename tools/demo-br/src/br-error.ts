@@ -40,6 +40,8 @@ const FIXED_TEXTS: Readonly<Record<string, string>> = {
   'BR:Restore:ErrRestoreSplitFailed': 'fail to split region',
   'BR:Restore:ErrRestoreNoPeer': 'region does not have peer',
   'BR:Restore:ErrTablesAlreadyExisted': 'tables already existed in restored cluster',
+  'BR:PiTR:ErrTaskNotFound': 'task not found',
+  'BR:Stream:ErrStreamLogTaskExist': 'stream task already exists',
   'BR:KV:ErrPossibleInconsistency': 'the cluster state might be inconsistent',
 };
 

@@ -1,5 +1,6 @@
 import { type DemoCluster, NEW_STATE } from './demo-cluster.ts';
 import type { ClusterTask } from './demo-cluster-options.ts';
+import { noteChange } from './log-task.ts';
 import { REGISTRY } from './restore-registry.ts';
 import { isSystemDatabase } from './schemas.ts';
 import { fullName, type Table, type TableName, tableText } from './table.ts';
@@ -23,6 +24,7 @@ export async function performTask(
         const { name, handle, value } = task;
         const { columns, rows } = (await cluster.readTable(name)) ?? NEW_TABLE;
         await cluster.writeTable(name, { columns, rows: new Map([...rows, [handle, value]]) });
+        await noteChange(cluster, { ...name, handle, value });
         return `${fullName(name)} has row ${handle}.`;
       }
       case 'delete': {
@@ -31,6 +33,7 @@ export async function performTask(
         if (table === undefined) return `There is no ${fullName(name)}.`;
         const rows = new Map([...table.rows].filter(([other]) => other !== handle));
         await cluster.writeTable(name, { ...table, rows });
+        await noteChange(cluster, { ...name, handle });
         return `${fullName(name)} has no row ${handle}.`;
       }
       case 'drop': {

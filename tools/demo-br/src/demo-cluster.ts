@@ -3,6 +3,7 @@ import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { waitForLock } from '@tidemark/processes/file-lock';
 import { BrError } from './br-error.ts';
+import type { LogTask, RowChange } from './log-state.ts';
 import { EMPTY_DATABASE, SAMPLE_TABLES, type SampleSize, sampleTables } from './sample-data.ts';
 import { parseTable, type Table, type TableName, tableText } from './table.ts';
 
@@ -22,6 +23,10 @@ export interface ClusterState {
   readonly restoresUntil: Readonly<Record<string, number>>;
   /** The highest number that a restore was given (from BR v8.5.5 on). */
   readonly lastRestoreId: number;
+  /** The log backup task, if one is there. */
+  readonly logTask: LogTask | null;
+  /** Changes that the log does not hold yet, the first first. */
+  readonly logChanges: readonly RowChange[];
 }
 
 /** A demo cluster: databases are folders, tables are files in them, `<db>/<table>.tsv`. */
@@ -58,6 +63,8 @@ export const NEW_STATE: ClusterState = {
   schedulersPausedUntil: 0,
   restoresUntil: {},
   lastRestoreId: 0,
+  logTask: null,
+  logChanges: [],
 };
 
 /** The name of a cluster's folder: its PD addresses, whichever comes first. */

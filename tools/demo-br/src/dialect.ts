@@ -54,6 +54,8 @@ export interface Dialect {
   readonly registersRestores: boolean;
   /** Whether a restore shows a step of progress for each kind of work, or one for all. */
   readonly stepsByWork: boolean;
+  /** Whether the JSON of `log status` says how a task is, and who paused it. */
+  readonly logStatusTellsState: boolean;
   /** What a restore without `--with-sys-table` does. */
   readonly systemTablesDefault: boolean;
   /** What a restore without `--checksum` does. */
@@ -112,6 +114,7 @@ export function dialectOf(version: string = DEFAULT_VERSION): Dialect {
     refusesExistingTables: from('8.5.5'),
     registersRestores: from('8.5.5'),
     stepsByWork: from('8.5.5'),
+    logStatusTellsState: from('8.5.5'),
     systemTablesDefault: from('7.6.0'),
     restoreChecksumDefault: !from('9.0.0'),
     maxConcurrency: from('7.1.0') ? 256 : Number.POSITIVE_INFINITY,

@@ -20,6 +20,13 @@ const SINCE: ReadonlyMap<string, string> = new Map(
 /** Flags of `br debug decode` alone (br-contract 9.2). */
 const DEBUG_FLAGS = row('string', 'field');
 
+/** Flags of `br log` alone (restore-contract C.1). */
+const LOG_FLAGS: ReadonlyArray<[string, FlagType]> = [
+  ...row('string', 'task-name start-ts end-ts until'),
+  ...row('int', 'gc-ttl'),
+  ...row('bool', 'json dry-run yes'),
+];
+
 /** Flags that `br restore` does not have. */
 const BACKUP_ONLY: ReadonlySet<string> = new Set(
   [
@@ -50,8 +57,9 @@ const RESTORE_SINCE: ReadonlyMap<string, string> = new Map(
 );
 
 /** The flags of a command of BR in this version; by default those of `br backup`. */
-export function flagsOf({ version }: Dialect, command?: 'debug' | 'restore'): ReadonlyMap<string, FlagType> {
+export function flagsOf({ version }: Dialect, command?: 'debug' | 'restore' | 'log'): ReadonlyMap<string, FlagType> {
   const common = [...FLAGS].filter(([name]) => isFrom(version, SINCE.get(name) ?? '0'));
+  if (command === 'log') return new Map([...common, ...LOG_FLAGS]);
   if (command === 'debug') return new Map([...common, ...DEBUG_FLAGS]);
   if (command === undefined) return new Map(common);
   return new Map(
@@ -93,6 +101,7 @@ export const SHORT_FLAGS: ReadonlyMap<string, string> = new Map([
   ['L', 'log-level'],
   ['f', 'filter'],
   ['t', 'table'],
+  ['y', 'yes'],
   ['V', 'version'],
   ['h', 'help'],
 ]);

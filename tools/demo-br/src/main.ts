@@ -6,6 +6,7 @@ import { flagsOf } from './flags.ts';
 import { helpText } from './help.ts';
 import { createLedger } from './ledger.ts';
 import { errorFields, printLine } from './log.ts';
+import { isLogCommand } from './log-command-names.ts';
 import { textLine } from './log-line.ts';
 import { printError } from './print-error.ts';
 import { checkRequiredFlags, isRestoreKind } from './restore-options.ts';
@@ -60,6 +61,10 @@ async function main({ version }: Dialect): Promise<number> {
     const { restoreCommand } = await import('./restore-command.ts');
     return restoreCommand(subCommand, flags, { env: process.env, dialect, signals, ledger });
   }
+  if (command === 'log' && isLogCommand(subCommand) && !flags.has('help')) {
+    const { logCommand } = await import('./log-command.ts');
+    return logCommand(subCommand, flags, { env: process.env, dialect, signals, ledger });
+  }
   if (DEBUG_COMMANDS.includes(command ?? '') && !flags.has('help')) {
     const { debugCommand, isDebugCommand } = await import('./debug-command.ts');
     if (isDebugCommand(subCommand ?? '')) {
@@ -68,7 +73,7 @@ async function main({ version }: Dialect): Promise<number> {
   }
   if (!flags.has('help') && isElsewhere(command, subCommand)) {
     throw new BrError(
-      `demo-br: only "br backup full", "br restore full|db|table", "br debug decode" and "br debug checksum" are here, not "br ${words.join(' ')}"`,
+      `demo-br: only "br backup full", "br restore full|db|table", "br log …", "br debug decode" and "br debug checksum" are here, not "br ${words.join(' ')}"`,
     );
   }
   printLine(helpText(command === 'backup' || command === 'restore' ? `br ${command}` : 'br'));
@@ -76,9 +81,9 @@ async function main({ version }: Dialect): Promise<number> {
 }
 
 /** Which flags there are depends on the command, which may stand anywhere among them. */
-function flagSet(): 'debug' | 'restore' | undefined {
-  const command = argv.find((argument) => [...DEBUG_COMMANDS, 'backup', 'restore'].includes(argument));
-  if (command === 'restore') return command;
+function flagSet(): 'debug' | 'restore' | 'log' | undefined {
+  const command = argv.find((argument) => [...DEBUG_COMMANDS, 'backup', 'restore', 'log'].includes(argument));
+  if (command === 'restore' || command === 'log') return command;
   return command === undefined || command === 'backup' ? undefined : 'debug';
 }
 
@@ -87,5 +92,5 @@ function isElsewhere(command = '', subCommand = ''): boolean {
   return command === 'backup'
     ? ['db', 'table', 'raw', 'txn'].includes(subCommand)
     : (command === 'restore' && ['point', 'raw', 'txn'].includes(subCommand)) ||
-        ['log', 'operator', ...DEBUG_COMMANDS].includes(command);
+        ['operator', ...DEBUG_COMMANDS].includes(command);
 }

@@ -7,6 +7,7 @@ import { BrError } from './br-error.ts';
 import { clusterOf } from './cluster-of.ts';
 import { type Collector, createCollector } from './collector.ts';
 import { readCrypter } from './crypter.ts';
+import type { DemoCluster } from './demo-cluster.ts';
 import { failAtStage } from './fail-at-stage.ts';
 import { type Log, openCommandLog } from './log.ts';
 import { misbehave } from './misbehave.ts';
@@ -164,11 +165,21 @@ async function connect(run: Started): Promise<TargetHold> {
   try {
     if (options.checkRequirements) checkClusterVersion(dialect, script.clusterVersion);
     logConnected(run);
+    await refuseLogTask(target);
     return hold;
   } catch (error) {
     await hold.release();
     throw error;
   }
+}
+
+/** A cluster whose log is backed up is not restored into. */
+async function refuseLogTask(target: DemoCluster): Promise<void> {
+  const { logTask } = await target.readState();
+  if (!logTask) return;
+  throw new BrError(
+    `failed to check task exists: log backup task is running: ${logTask.name}, please stop the task before restore, and after PITR operation finished, create log-backup task again and create a full backup on this cluster`,
+  );
 }
 
 /** Ends the run if its script says that PD cannot be reached; a backup waits longer and says something else. */

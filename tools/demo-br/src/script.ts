@@ -21,6 +21,8 @@ export interface Script {
   readonly lockTtlSeconds: number;
   /** How old the heartbeat of a restore must be for it to count as dead; 300 in the real program. */
   readonly registryStaleSeconds: number;
+  /** How far behind now the checkpoint of a log backup stays. */
+  readonly logLagSeconds: number;
   /** How much of the real program's time to give up passes before a named failure; 1 is all, 0 (the default) none. */
   readonly waitScale: number;
   /** By default a number made from the PD addresses, so that each demo cluster has its own. */
@@ -80,6 +82,7 @@ const FIELDS = {
   lockSettleSeconds: [number, 'a number of seconds'],
   lockTtlSeconds: [number, 'a number of seconds'],
   registryStaleSeconds: [number, 'a number of seconds'],
+  logLagSeconds: [number, 'a number of seconds'],
   waitScale: [number, 'a number'],
   clusterId: [bigId, 'the digits of a 64-bit number, as a text'],
   version: [text, 'a version such as v8.5.0'],
@@ -89,6 +92,7 @@ const FIELDS = {
   ledger: [text, 'the path of a file'],
   clusters: [text, 'the path of a folder'],
   restore: [fields, 'an object of such fields, for restores alone'],
+  log: [fields, 'an object of such fields, for log backups alone'],
 } as const satisfies Record<string, readonly [Reader<unknown>, string]>;
 
 type FieldName = keyof typeof FIELDS;
@@ -176,12 +180,17 @@ export async function readScript(
   env: Env,
   backupPath: string | undefined,
   pd: readonly string[],
-  command: 'backup' | 'restore' = 'backup',
+  command: 'backup' | 'restore' | 'log' = 'backup',
 ): Promise<Script> {
   const found = await findScript(env, backupPath);
   const values: FieldValues = { ...fromEnv(env), ...(found && fromText(found)) };
-  const source = `restore in ${found?.file ?? 'DEMO_BR_RESTORE'}`;
-  if (values.restore !== undefined) readAll(command === 'restore' ? values : {}, values.restore, source);
+  for (const own of ['restore', 'log'] as const) {
+    const source = `${own} in ${found?.file ?? `DEMO_BR_${own.toUpperCase()}`}`;
+    const given = values[own];
+    if (given !== undefined) readAll(command === own ? values : {}, given, source);
+  }
+  // What is for backups says nothing of how a log goes.
+  if (command === 'log' && !Object.hasOwn(values.log ?? {}, 'outcome')) delete values.outcome;
   const version = values.version ?? DEFAULT_VERSION;
   return {
     seconds: values.seconds ?? 5,
@@ -192,6 +201,7 @@ export async function readScript(
     lockSettleSeconds: values.lockSettleSeconds ?? 0,
     lockTtlSeconds: values.lockTtlSeconds ?? 300,
     registryStaleSeconds: values.registryStaleSeconds ?? 300,
+    logLagSeconds: values.logLagSeconds ?? 0,
     waitScale: values.waitScale ?? 0,
     clusterId: values.clusterId ?? clusterIdOf(pd),
     version,
@@ -200,6 +210,6 @@ export async function readScript(
     outcome: values.outcome ?? SUCCESS,
     ledger: values.ledger,
     clusters: values.clusters,
-    runsFile: found && `${found.file}.${command === 'restore' ? 'restore.' : ''}runs`,
+    runsFile: found && `${found.file}.${command === 'backup' ? '' : `${command}.`}runs`,
   };
 }
