@@ -20,6 +20,7 @@ const QUEUED: ReadonlySet<CommandKind> = new Set([
   CommandKind.COMMAND_KIND_BACKUP,
   CommandKind.COMMAND_KIND_CHECK,
   CommandKind.COMMAND_KIND_RESTORE,
+  CommandKind.COMMAND_KIND_LOG,
 ]);
 
 export type Run = () => Promise<void>;

@@ -1,0 +1,193 @@
+/** A log backup of a cluster, as people ask for it, and as it goes when others are at work in the cluster too. */
+
+import type { LogTask } from '@tidemark/demo-br/log-state';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { type Answer, startTidemark, type Tidemark } from './tidemark.ts';
+
+const WAIT = { timeout: 60_000, interval: 200 };
+const TASK = /^tidemark_[a-z_0-9]+_\d+_[a-z0-9]{8}$/;
+
+interface LogBackup {
+  readonly wanted: string;
+  readonly state: string;
+  readonly reached: boolean;
+  readonly healthy: boolean;
+  readonly checkpointTime: string;
+  readonly lagSeconds: number;
+  readonly alarms: readonly { readonly name: string; readonly message: string }[];
+  readonly generations: readonly {
+    readonly number: number;
+    readonly taskName: string;
+    readonly path: string;
+    readonly minTso: string;
+    readonly maxTso: string;
+    readonly open: boolean;
+    readonly endedWhy: string;
+  }[];
+  readonly cleanup: readonly { readonly taskName: string }[];
+}
+
+let tidemark: Tidemark;
+beforeAll(async () => {
+  tidemark = await startTidemark({ env: { all: { TIDEMARK_RING_SECONDS: '0.5' } } });
+}, 120_000);
+afterAll(() => tidemark[Symbol.asyncDispose]());
+
+const of = (clusterId: string) => `/clusters/${clusterId}/log-backup`;
+const ask = async (method: string, path: string, body?: unknown): Promise<LogBackup> => {
+  const answer: Answer<{ logBackup: LogBackup }> = await tidemark.patiently(method, path, body);
+  expect(answer).toMatchObject({ status: 200 });
+  return answer.data.logBackup;
+};
+const get = (clusterId: string) => ask('GET', of(clusterId));
+
+async function until(clusterId: string, wanted: Partial<LogBackup>): Promise<LogBackup> {
+  return vi.waitFor(async () => {
+    const log = await get(clusterId);
+    expect(log).toMatchObject(wanted);
+    return log;
+  }, WAIT);
+}
+
+async function running(name: string, pd: string): Promise<string> {
+  const id = await tidemark.cluster(name, { pd: [pd] });
+  await ask('PUT', of(id), { storageId: 'local' });
+  await until(id, { state: 'Running', reached: true, healthy: true });
+  return id;
+}
+
+const taskOf = async (pd: string) => (await tidemark.demoCluster(pd).readState()).logTask;
+const byHand = (pd: string, change: object | null) =>
+  tidemark
+    .demoCluster(pd)
+    .alone(AbortSignal.timeout(10_000), () =>
+      tidemark
+        .demoCluster(pd)
+        .changeState(({ logTask }) => ({ logTask: change && logTask && { ...logTask, ...change } })),
+    );
+
+it('is started under a name of its own, and what it promises grows with what lies in the storage', async () => {
+  const pd = '10.2.0.1:2379';
+  const id = await running('grows', pd);
+  const [first] = (await get(id)).generations;
+  expect(first).toMatchObject({ number: 1, open: true, taskName: expect.stringMatching(TASK) });
+  expect((await taskOf(pd))?.name).toBe(first?.taskName);
+  await vi.waitFor(async () => {
+    const [now] = (await get(id)).generations;
+    expect(BigInt(now?.maxTso ?? 0)).toBeGreaterThan(BigInt(first?.maxTso ?? 0));
+  }, WAIT);
+  expect(tidemark.files(first?.path ?? '')).toContain('backupmeta');
+});
+
+it('is paused, resumed and stopped as is wanted, and begins anew under another name', async () => {
+  const pd = '10.2.0.2:2379';
+  const id = await running('paused', pd);
+  await ask('POST', `${of(id)}/pause`, { reason: 'maintenance' });
+  const paused = await until(id, { wanted: 'paused', state: 'Paused', reached: true });
+  expect(await taskOf(pd)).toMatchObject({ state: 'PAUSE' });
+  await ask('POST', `${of(id)}/resume`, {});
+  await until(id, { wanted: 'on', state: 'Running', reached: true });
+  await ask('DELETE', of(id));
+  const stopped = await until(id, { wanted: 'off', state: 'Off', reached: true });
+  expect(stopped.generations).toMatchObject([{ open: false, endedWhy: 'stopped' }]);
+  expect(stopped.cleanup).toMatchObject([{ taskName: paused.generations[0]?.taskName }]);
+  expect(await taskOf(pd)).toBeNull();
+  await ask('POST', `${of(id)}/resume`, {});
+  const again = await until(id, { state: 'Running', reached: true });
+  expect(again.generations.map(({ number, open }) => [number, open])).toEqual([
+    [2, true],
+    [1, false],
+  ]);
+  expect(again.generations[0]?.path).not.toBe(again.generations[1]?.path);
+});
+
+it('stays as somebody left it who stopped it by hand, with an alarm, until it is wanted again', async () => {
+  const pd = '10.2.0.3:2379';
+  const id = await running('by-hand', pd);
+  await byHand(pd, null);
+  const missing = await until(id, { state: 'Missing', healthy: false });
+  expect(missing.alarms.map(({ name }) => name)).toContain('logMissing');
+  expect(await taskOf(pd)).toBeNull();
+  await ask('POST', `${of(id)}/resume`, {});
+  const again = await until(id, { state: 'Running' });
+  expect(again.generations.map(({ endedWhy }) => endedWhy)).toEqual(['', 'vanished']);
+});
+
+it('never touches the task of others', async () => {
+  const pd = '10.2.0.4:2379';
+  const id = await running('foreign', pd);
+  await ask('DELETE', of(id));
+  await until(id, { state: 'Off', reached: true });
+  const foreign: LogTask = {
+    ...{
+      name: 'theirs',
+      storage: 'local:///theirs',
+      flags: {},
+      printed: 'local:///theirs',
+      startTs: '1',
+      checkpoint: '1',
+    },
+    ...{ state: 'NORMAL', severity: '', keptUntil: 0, errors: [], standsStill: true },
+  };
+  await tidemark.demoCluster(pd).changeState(() => ({ logTask: foreign }));
+  await ask('POST', `${of(id)}/resume`, {});
+  const log = await until(id, { state: 'Foreign' });
+  const [alarm] = log.alarms.filter(({ name }) => name === 'logForeign');
+  expect(alarm?.message).toContain('theirs');
+  await ask('DELETE', of(id));
+  await until(id, { wanted: 'off', state: 'Foreign' });
+  expect(await taskOf(pd)).toEqual(foreign);
+});
+
+it('a history that is gone ends the log, and another begins by itself', async () => {
+  const pd = '10.2.0.5:2379';
+  const id = await running('history', pd);
+  await ask('POST', `${of(id)}/pause`, {});
+  await until(id, { state: 'Paused', reached: true });
+  await byHand(pd, { keptUntil: 1 });
+  await ask('POST', `${of(id)}/resume`, {});
+  const log = await until(id, { state: 'Running', reached: true });
+  expect(log.generations.map(({ endedWhy }) => endedWhy)).toEqual(['', 'historyLost']);
+});
+
+it('is brought where it is wanted by whoever is there, however often workers die on the way', async () => {
+  const pd = '10.2.0.6:2379';
+  const id = await tidemark.cluster('killed', { pd: [pd] });
+  const [worker] = tidemark.stack.processes.filter(({ kind }) => kind === 'executor-worker');
+  for (const [method, path, body, state] of [
+    ['PUT', of(id), { storageId: 'local' }, 'Running'],
+    ['POST', `${of(id)}/pause`, {}, 'Paused'],
+    ['POST', `${of(id)}/resume`, {}, 'Running'],
+    ['DELETE', of(id), undefined, 'Off'],
+  ] as const) {
+    await ask(method, path, body);
+    await worker?.kill('SIGKILL');
+    await vi.waitFor(() => expect(worker?.running).toBe(false), WAIT);
+    await worker?.start();
+    await until(id, { state, reached: true });
+  }
+  const { generations } = await get(id);
+  expect(generations.filter(({ open }) => open)).toEqual([]);
+  expect(await taskOf(pd)).toBeNull();
+});
+
+it('bad input is told by field, and writes nothing', async () => {
+  const id = await tidemark.cluster('bad', { pd: ['10.2.0.7:2379'] });
+  const refused = async (method: string, path: string, body: unknown, status: number, message: string) => {
+    const answer = await tidemark.call(method, path, body);
+    expect([answer.status, JSON.stringify(answer)]).toEqual([status, expect.stringContaining(message)]);
+  };
+  await refused('PUT', of(id), {}, 400, 'storageId');
+  await refused('PUT', of(id), { storageId: 'local', retentionDays: -1 }, 400, 'retentionDays');
+  await refused(
+    'PUT',
+    of(id),
+    { storageId: 'local', lagWarnSeconds: 900, lagCriticalSeconds: 600 },
+    400,
+    'lagWarnSeconds',
+  );
+  await refused('PUT', of(id), { storageId: 'nowhere' }, 404, 'nowhere');
+  await refused('PUT', of('nobody'), { storageId: 'local' }, 404, 'nobody');
+  await refused('POST', `${of(id)}/resume`, {}, 409, 'has no log backup');
+  expect(await get(id)).toMatchObject({ wanted: 'off', state: 'Off', generations: [] });
+});
