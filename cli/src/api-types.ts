@@ -5,6 +5,8 @@ type Schemas = components['schemas'];
 
 export type Backup = Schemas['BackupRecord'];
 export type Restore = Schemas['Restore'];
+export type LogBackup = Schemas['LogBackup'];
+export type RecoveryRange = Schemas['RecoveryRange'];
 export type RestorePlan = Schemas['RestorePlan'];
 export type FleetRow = Schemas['FleetRow'];
 export type Cluster = Schemas['Cluster'];

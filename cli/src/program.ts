@@ -37,6 +37,11 @@ const GROUPS: readonly Group[] = [
     load: () => import('./verbs/recovery-points.ts'),
   },
   {
+    name: 'log-backup',
+    about: 'write the log of a cluster all the time, to bring it back to any second',
+    load: () => import('./verbs/log-backup.ts'),
+  },
+  {
     name: 'strategy',
     about: 'when a cluster is backed up, and how long its backups are kept',
     load: () => import('./verbs/strategy.ts'),

@@ -434,3 +434,54 @@ describe('notification', () => {
     expect(line.asked.at(-1)?.path).toContain('state=waiting');
   });
 });
+
+describe('log-backup', () => {
+  const LOG = {
+    ...{ clusterId: 'orders', wanted: 'on', state: 'Running', reached: true, healthy: true, storageId: 's3-main' },
+    ...{ retentionDays: 7, lagWarnSeconds: 600, lagCriticalSeconds: 1_800, wantedBy: 'admin' },
+    ...{
+      wantedTime: '2026-01-05T12:00:00Z',
+      checkpointTso: '1',
+      checkpointTime: '2026-01-06T10:12:31Z',
+      lagSeconds: 171,
+    },
+    ...{
+      seenTime: '2026-01-06T10:15:20Z',
+      errors: [],
+      resumeUntil: '0001-01-01T00:00:00Z',
+      alarms: [],
+      generations: [],
+    },
+    ...{ cleanup: [], activity: '' },
+  };
+  const PATH = '/clusters/orders/log-backup';
+
+  it('start changes what is said, and leaves the rest as it is', async () => {
+    line.answers[`GET ${PATH}`] = () => ({ logBackup: LOG });
+    line.answers[`PUT ${PATH}`] = () => ({ logBackup: LOG });
+    expect((await line.run(['log-backup', 'start', 'orders', '--retention-days', '14', '--lag-warn', '5m'])).code).toBe(
+      0,
+    );
+    expect(sent(`PUT ${PATH}`)).toEqual([
+      { storageId: 's3-main', retentionDays: 14, lagWarnSeconds: 300, lagCriticalSeconds: 1_800 },
+    ]);
+  });
+
+  it('get says what is wrong, and ends with 1 where it is wanted and not healthy', async () => {
+    const alarms = [{ name: 'logPausedByHand', critical: true, message: 'Somebody paused it.' }];
+    line.answers[`GET ${PATH}`] = () => ({ logBackup: { ...LOG, state: 'Paused', healthy: false, alarms } });
+    const { code, stdout } = await line.run(['log-backup', 'get', 'orders']);
+    expect([code, stdout]).toEqual([1, expect.stringContaining('Somebody paused it.')]);
+    line.answers[`GET ${PATH}`] = () => ({ logBackup: LOG });
+    expect((await line.run(['log-backup', 'get', 'orders'])).code).toBe(0);
+  });
+
+  it('stop has the cluster typed, pause takes a reason', async () => {
+    line.answers[`DELETE ${PATH}`] = () => ({ logBackup: { ...LOG, wanted: 'off' } });
+    line.answers[`POST ${PATH}/pause`] = () => ({ logBackup: { ...LOG, wanted: 'paused' } });
+    expect((await line.run(['log-backup', 'stop', 'orders'])).code).toBe(2);
+    expect((await line.run(['log-backup', 'stop', 'orders', '--yes'])).code).toBe(0);
+    await line.run(['log-backup', 'pause', 'orders', '--reason', 'maintenance']);
+    expect(sent(`POST ${PATH}/pause`)).toEqual([{ reason: 'maintenance' }]);
+  });
+});

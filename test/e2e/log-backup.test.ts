@@ -79,6 +79,36 @@ it('is started under a name of its own, and what it promises grows with what lie
   expect(tidemark.files(first?.path ?? '')).toContain('backupmeta');
 });
 
+interface Recovery {
+  readonly ranges: readonly { readonly from: string; readonly to: string; readonly baseBackupId: string }[];
+  readonly holes: readonly { readonly why: string }[];
+  readonly newestTime: string;
+  readonly rpoSeconds: number;
+}
+
+it('has a full backup taken by itself, and from that on every second can be restored', async () => {
+  const id = await running('based', '10.2.0.8:2379');
+  const recovery = async () => (await tidemark.patiently<Recovery>('GET', `/clusters/${id}/recovery-points`)).data;
+  const { ranges, newestTime } = await vi.waitFor(async () => {
+    const found = await recovery();
+    expect(found.ranges).toHaveLength(1);
+    return found;
+  }, WAIT);
+  const [base] = await tidemark.backups(id);
+  expect(ranges[0]?.baseBackupId).toBe(base?.id);
+  expect(base).toMatchObject({ createdBy: 'log backup', state: 'Succeeded' });
+  await vi.waitFor(async () => {
+    const now = await recovery();
+    expect(Date.parse(now.newestTime)).toBeGreaterThan(Date.parse(newestTime));
+    expect(now.ranges[0]?.from).toBe(ranges[0]?.from);
+  }, WAIT);
+  await ask('DELETE', of(id));
+  await until(id, { state: 'Off', reached: true });
+  expect((await recovery()).holes[0]?.why).toBe('stopped');
+  // It was asked for once.
+  expect(await tidemark.backups(id)).toHaveLength(1);
+});
+
 it('is paused, resumed and stopped as is wanted, and begins anew under another name', async () => {
   const pd = '10.2.0.2:2379';
   const id = await running('paused', pd);

@@ -1,5 +1,9 @@
 import type { Reason } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
-import type { RecoveryPoint } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import type {
+  RecoveryHole,
+  RecoveryPoint,
+  RecoveryRange,
+} from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
 import { ClusterPurpose } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import {
   type CleanupItem,
@@ -15,7 +19,7 @@ import {
 } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import { purposeOf } from './cluster-purpose.ts';
 import { timeOf } from './legacy-states.ts';
-import type { PointView } from './operations/recovery-points.ts';
+import type { HoleView, PointView, RangeView } from './operations/recovery-points.ts';
 import type { RestoreView } from './operations/restore-record.ts';
 import type { PlanView } from './operations/restore-starts.ts';
 import { levelOf } from './verification-level.ts';
@@ -182,4 +186,16 @@ export function toPointView(point: RecoveryPoint): PointView {
     ...{ backupId, tso: String(tso), time: timeOf(time), sizeBytes: Number(sizeBytes), storageId, clusterVersion },
     ...(verifiedAt && { verification: { level: levelOf(level), at: timeOf(verifiedAt) } }),
   };
+}
+
+export function toRangeView({ fromTime, toTime, fromTs, toTs, generation, baseBackupId }: RecoveryRange): RangeView {
+  return {
+    ...{ from: timeOf(fromTime), to: timeOf(toTime), generation, baseBackupId },
+    fromTso: String(fromTs),
+    toTso: String(toTs),
+  };
+}
+
+export function toHoleView({ fromTime, toTime, why }: RecoveryHole): HoleView {
+  return { from: timeOf(fromTime), to: timeOf(toTime), why };
 }

@@ -8,10 +8,11 @@ import { logText, PLAIN_TEXT } from './attempt-log.ts';
 import { BEAT, EVENT_STREAM, eventsOf, type ServerSentEvent } from './events.ts';
 import { CREATE_FAILED, QUERY_FAILED } from './failure-numbers.ts';
 import { idempotencyKey } from './idempotency-key.ts';
+import { timeOf } from './legacy-states.ts';
 import { listRecoveryPoints } from './operations/recovery-points.ts';
 import { planRestore, restoreCluster, startRestore } from './operations/restore-starts.ts';
 import * as operations from './operations/restores.ts';
-import { STATES, toPlanView, toPointView, toRestoreView } from './restore-view.ts';
+import { STATES, toHoleView, toPlanView, toPointView, toRangeView, toRestoreView } from './restore-view.ts';
 import { type ReadOf, route, type Shown } from './route.ts';
 import { streamRoute } from './stream.ts';
 import { bodyObject } from './validate.ts';
@@ -84,9 +85,12 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
       pageSize,
       pageToken,
     }),
-    toView: ({ points, nextPageToken, newest, newestVerified, rpoSeconds, estimatedSeconds }) => ({
+    toView: ({ points, nextPageToken, newest, newestVerified, rpoSeconds, estimatedSeconds, ...rest }) => ({
       data: {
         snapshots: points.map(toPointView),
+        ranges: rest.ranges.map(toRangeView),
+        holes: rest.holes.map(toHoleView),
+        newestTime: timeOf(rest.newestTime),
         ...(nextPageToken !== '' && { pageToken: nextPageToken }),
         ...(newest && {
           newest: toPointView(newest),

@@ -278,6 +278,10 @@ export const MAX_READ_LINE_TAIL = 64 * KIB;
 export const MAX_WORKERS = 1_000;
 /** Versions of `br`, tasks, and storages out of reach that a worker reports. */
 export const MAX_OF_A_WORKER = 100;
+/** Backups of a cluster that are looked at for what its logs can be replayed from. */
+export const MAX_SNAPSHOTS_OF_LOGS = 5_000;
+/** For how many days back every second may be kept restorable. */
+export const MAX_LOG_RETENTION_DAYS = 3_650;
 /** Starts of a cluster's log backup that came to nothing and are remembered. */
 export const MAX_FAILED_STARTS = 20;
 /** Log backup tasks of a cluster that a worker tells at once; a cluster has one. */

@@ -52,6 +52,9 @@ export interface GoodOfStorage {
 }
 
 /** A good backup that a verification found good. */
+/** As far as recovery is concerned. */
+export type GoodSnapshot = Pick<Backup, '_id' | 'startTime' | 'result' | 'verification'>;
+
 export type VerifiedBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'result'>;
 
 /** Of a backup, what a change may have touched. */
@@ -109,6 +112,8 @@ export interface FinishedBackups {
    */
   tidbClusterIdOf(cluster: Pick<ClusterDocument, '_id' | 'pd'>, signal: AbortSignal): Promise<string | undefined>;
   /** The newest good backup of a cluster that a verification found good. */
+  /** Good backups of a cluster that nobody removes, accepted since an instant, the oldest first. */
+  snapshotsSince(clusterId: string, since: Date, limit: number, signal: AbortSignal): Promise<GoodSnapshot[]>;
   newestVerified(clusterId: string, signal: AbortSignal): Promise<VerifiedBackup | undefined>;
   /** The same of each cluster that has one. */
   newestVerifiedOf(clusterIds: readonly string[], signal: AbortSignal): Promise<VerifiedBackup[]>;
@@ -311,6 +316,19 @@ export function createFinishedBackups(db: Db): FinishedBackups {
         // A damaged record may lack either.
         const { target, result }: Partial<Pick<Backup, 'target' | 'result'>> = newest ?? {};
         return target?.pd?.some((one) => pd.includes(one)) ? result?.tidbClusterId : undefined;
+      }),
+
+    snapshotsSince: (clusterId, since, limit, signal) =>
+      persist(signal, async () => {
+        const found = await backups
+          .find<GoodSnapshot>(
+            { clusterId, state: 'Succeeded', 'deletion.state': 'None', startTime: { $gte: since } },
+            { projection: { startTime: 1, 'result.tso': 1, [VERDICT]: 1 }, signal },
+          )
+          .sort({ startTime: 1 })
+          .limit(limit)
+          .toArray();
+        return found.filter((one) => !isDamaged(one));
       }),
 
     newestVerified: (clusterId, signal) => persist(signal, async () => (await newestVerifiedOf(clusterId, signal))[0]),

@@ -25,17 +25,39 @@ const Point = z
       .describe('Of the verification that found it good; absent where none has.'),
   })
   .meta({ id: 'RecoveryPoint', description: 'A moment to which a cluster can be brought back.' });
+const Range = z
+  .object({
+    from: z.string(),
+    to: z.string(),
+    fromTso: z.string().describe('Decimal.'),
+    toTso: z.string(),
+    generation: counted('Of the log backup.'),
+    baseBackupId: z.string().describe('The backup at its beginning.'),
+  })
+  .meta({ id: 'RecoveryRange', description: 'From one moment to another, every second of which can be restored.' });
+const Hole = z
+  .object({
+    from: z.string(),
+    to: z.string(),
+    why: z.string().describe('`noBase`, `noLog`, `lag`, or how the log before it ended, such as `stopped`.'),
+  })
+  .meta({ id: 'RecoveryHole', description: 'From one moment to another, between which nothing can be restored.' });
 const Points = z
   .object({
     snapshots: z.array(Point),
     pageToken: z.string().optional().describe('For the next page; absent behind the last one.'),
+    ranges: z.array(Range).describe('What log backups add, the newest first.'),
+    holes: z.array(Hole).describe('What lies between, since the oldest good backup; none without a log backup.'),
+    newestTime: time('The newest moment to which the cluster can be brought back.'),
     newest: Point.optional(),
     newestVerified: Point.optional().describe('The newest that a verification found good.'),
-    rpoSeconds: z.number().optional().describe('From the newest point to now: what would be lost.'),
+    rpoSeconds: z.number().optional().describe('From the newest moment to now: what would be lost.'),
     estimate: z.object({ snapshotSeconds: counted('How long a restore of the newest may take.') }).optional(),
   })
   .meta({ id: 'RecoveryPoints' });
 export type PointView = z.infer<typeof Point>;
+export type RangeView = z.infer<typeof Range>;
+export type HoleView = z.infer<typeof Hole>;
 
 const POINT: PointView = {
   backupId: SOURCE.backupId,
@@ -59,9 +81,21 @@ export const listRecoveryPoints = {
     data: Points,
     example: {
       snapshots: [POINT],
+      ranges: [
+        {
+          from: POINT.time,
+          to: '2026-01-06T08:57:11.000Z',
+          fromTso: POINT.tso,
+          toTso: '463412345678901248',
+          generation: 1,
+          baseBackupId: POINT.backupId,
+        },
+      ],
+      holes: [{ from: '2026-01-06T08:57:11.000Z', to: '2026-01-06T09:00:00.000Z', why: 'lag' }],
+      newestTime: '2026-01-06T08:57:11.000Z',
       newest: POINT,
       newestVerified: POINT,
-      rpoSeconds: 32_400,
+      rpoSeconds: 169,
       estimate: { snapshotSeconds: 11_400 },
     },
   },

@@ -2903,6 +2903,13 @@ export interface components {
             message: components["schemas"]["GoodMessage"];
             data: components["schemas"]["ReceiverWithStatus"];
         };
+        /** @description From one moment to another, between which nothing can be restored. */
+        RecoveryHole: {
+            from: string;
+            to: string;
+            /** @description `noBase`, `noLog`, `lag`, or how the log before it ended, such as `stopped`. */
+            why: string;
+        };
         /** @description A moment to which a cluster can be brought back. */
         RecoveryPoint: {
             backupId: string;
@@ -2930,12 +2937,21 @@ export interface components {
             snapshots: components["schemas"]["RecoveryPoint"][];
             /** @description For the next page; absent behind the last one. */
             pageToken?: string;
+            /** @description What log backups add, the newest first. */
+            ranges: components["schemas"]["RecoveryRange"][];
+            /** @description What lies between, since the oldest good backup; none without a log backup. */
+            holes: components["schemas"]["RecoveryHole"][];
+            /**
+             * Format: date-time
+             * @description The newest moment to which the cluster can be brought back. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            newestTime: string;
             newest?: components["schemas"]["RecoveryPoint"];
             /** @description The newest that a verification found good. */
             newestVerified?: components["schemas"]["RecoveryPoint"];
             /**
              * Format: double
-             * @description From the newest point to now: what would be lost.
+             * @description From the newest moment to now: what would be lost.
              */
             rpoSeconds?: number;
             estimate?: {
@@ -2950,6 +2966,21 @@ export interface components {
             code: components["schemas"]["GoodCode"];
             message: components["schemas"]["GoodMessage"];
             data: components["schemas"]["RecoveryPoints"];
+        };
+        /** @description From one moment to another, every second of which can be restored. */
+        RecoveryRange: {
+            from: string;
+            to: string;
+            /** @description Decimal. */
+            fromTso: string;
+            toTso: string;
+            /**
+             * Format: int64
+             * @description Of the log backup.
+             */
+            generation: number;
+            /** @description The backup at its beginning. */
+            baseBackupId: string;
         };
         ReleaseRestoreBody: {
             /** @description `false`: the target is taken as it is, and no other restore begins there until `cleaned`. */
@@ -8190,6 +8221,24 @@ export interface operations {
                      *             }
                      *           }
                      *         ],
+                     *         "ranges": [
+                     *           {
+                     *             "from": "2026-01-05T23:00:00.512Z",
+                     *             "to": "2026-01-06T08:57:11.000Z",
+                     *             "fromTso": "463312345678901249",
+                     *             "toTso": "463412345678901248",
+                     *             "generation": 1,
+                     *             "baseBackupId": "h6IhUQh-Q32MDOfcVieYgA"
+                     *           }
+                     *         ],
+                     *         "holes": [
+                     *           {
+                     *             "from": "2026-01-06T08:57:11.000Z",
+                     *             "to": "2026-01-06T09:00:00.000Z",
+                     *             "why": "lag"
+                     *           }
+                     *         ],
+                     *         "newestTime": "2026-01-06T08:57:11.000Z",
                      *         "newest": {
                      *           "backupId": "h6IhUQh-Q32MDOfcVieYgA",
                      *           "tso": "463312345678901249",
@@ -8214,7 +8263,7 @@ export interface operations {
                      *             "at": "2026-01-06T01:00:00.000Z"
                      *           }
                      *         },
-                     *         "rpoSeconds": 32400,
+                     *         "rpoSeconds": 169,
                      *         "estimate": {
                      *           "snapshotSeconds": 11400
                      *         }

@@ -1,6 +1,6 @@
 /** What a person should know about a log backup: functions of the document and the time, so that none is an event that can be lost. */
 import { plus } from '@tidemark/task/time';
-import { instantOf, type LogBackup, resumableUntil } from './log-backup.ts';
+import { instantOf, type LogBackup, openGeneration, resumableUntil } from './log-backup.ts';
 
 export type LogAlarmName =
   | 'logLagging'
@@ -13,6 +13,7 @@ export type LogAlarmName =
   | 'logRunsThoughPaused'
   | 'logWaitsForRestore'
   | 'logStartRefused'
+  | 'logNoBase'
   | 'logSafepoints';
 
 export interface LogAlarm {
@@ -24,6 +25,7 @@ export interface LogAlarm {
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 /** An answer that is older says nothing of now. */
 const OLD_ANSWER_MS = 5 * MINUTE_MS;
 const SOON_MS = 4 * HOUR_MS;
@@ -135,6 +137,17 @@ const RULES: readonly Rule[] = [
           message: `The log backup could not be started. ${refusal.reason.message}`,
         }
       : undefined,
+  (log, now) => {
+    const open = openGeneration(log);
+    if (log.wanted === 'off' || !open?.startTs || open.baseId !== null) return undefined;
+    const startedAt = instantOf(open.startTs);
+    if (!isOlder(startedAt, HOUR_MS, now)) return undefined;
+    return {
+      name: 'logNoBase',
+      critical: isOlder(startedAt, DAY_MS, now),
+      message: `There is no full backup since the log began (${startedAt.toISOString()}), and without one nothing can be restored from it: back the cluster up.`,
+    };
+  },
   ({ cleanup }) =>
     cleanup.length > 0
       ? {

@@ -57,6 +57,8 @@ export interface LogGeneration {
   readonly stopping: boolean;
   /** It cannot go on: its task is stopped, and another log begun. */
   readonly dead: boolean;
+  /** A good backup from which it can be replayed; null where none was seen yet. */
+  readonly baseId: string | null;
   /** The wish under which its task was found gone. */
   readonly vanished: number | null;
   readonly endedWhy: LogEnd | null;

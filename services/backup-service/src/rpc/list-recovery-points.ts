@@ -4,13 +4,18 @@ import { VerificationLevel } from '@tidemark/protocol/grpc/tidemark/backup/v1/ba
 import {
   type ListRecoveryPointsRequest,
   type ListRecoveryPointsResponse,
+  type RecoveryHole,
   RecoveryPoint,
+  type RecoveryRange,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { readable } from '@tidemark/service-kit/quarantine';
 import { type Backup, isDamaged } from '../backup.ts';
 import type { BackupFilter } from '../backup-filter.ts';
+import { instantOf } from '../log/log-backup.ts';
+import { type Hole, type Range, recoverable } from '../recovery/recoverable.ts';
+import { logsOf, snapshotsIn } from '../recovery/recovery-state.ts';
 import { estimateSeconds } from '../restore/estimate.ts';
 import { snapshotTime } from '../snapshot-time.ts';
 import { validation } from '../validate.ts';
@@ -20,7 +25,14 @@ import type { Dependencies } from './context.ts';
  * The moments to which a cluster can be brought back. One that cannot be read is left out; a page may hold fewer than were asked
  * for, and still more may follow.
  */
-export function listRecoveryPoints({ store, finished, quarantines, now }: Dependencies) {
+export function listRecoveryPoints({ store, finished, logs, quarantines, now }: Dependencies) {
+  /** What log backups add. */
+  const fromLogs = async (clusterId: string, signal: AbortSignal) => {
+    const log = await logs.get(clusterId, signal);
+    const written = log ? logsOf(log) : [];
+    const snapshots = await snapshotsIn(clusterId, written, finished, signal);
+    return recoverable(snapshots, written, BigInt(now().getTime()) << 18n);
+  };
   return async (
     { clusterId, pageSize, pageToken }: ListRecoveryPointsRequest,
     { signal, timeLeftMs }: CallContext,
@@ -34,10 +46,11 @@ export function listRecoveryPoints({ store, finished, quarantines, now }: Depend
     check.finish();
 
     const filter: BackupFilter = { clusterIds: [clusterId], states: ['Succeeded'], includeDeleted: false };
-    const [page, [newestGood], verified] = await Promise.all([
+    const [page, [newestGood], verified, { ranges, holes, newest: newestTs }] = await Promise.all([
       store.list(filter, asked.wish, signal),
       finished.newestGood([clusterId], signal),
       finished.newestVerified(clusterId, signal),
+      fromLogs(clusterId, signal),
     ]);
     const get = (id: string | undefined) => (id === undefined ? undefined : store.get(id, signal));
     const [newest, newestVerified] = await Promise.all([get(newestGood?._id), get(verified?._id)]);
@@ -56,15 +69,37 @@ export function listRecoveryPoints({ store, finished, quarantines, now }: Depend
     const [newestPoint, verifiedPoint] = [newest, newestVerified].map(
       (backup) => read(backup ? [backup] : [])[0]?.message,
     );
+    const newestTime = later(newestPoint?.time, newestTs === undefined ? undefined : instantOf(String(newestTs)));
     return {
       points,
       nextPageToken: followingPageToken,
       newest: newestPoint,
       newestVerified: verifiedPoint,
-      rpoSeconds: newestPoint?.time ? Math.max(0, (now().getTime() - newestPoint.time.getTime()) / 1000) : 0,
+      rpoSeconds: newestTime ? Math.max(0, (now().getTime() - newestTime.getTime()) / 1000) : 0,
+      ranges: ranges.toReversed().map(toRangeMessage),
+      holes: holes.toReversed().map(toHoleMessage),
+      newestTime,
       estimatedSeconds: newestPoint ? estimateSeconds(Number(newestPoint.sizeBytes)) : 0,
     };
   };
+}
+
+function later(one: Date | undefined, other: Date | undefined): Date | undefined {
+  return one && other ? (one > other ? one : other) : (one ?? other);
+}
+
+const betweenInstants = ({ from, to }: { readonly from: bigint; readonly to: bigint }) => ({
+  fromTime: instantOf(String(from)),
+  toTime: instantOf(String(to)),
+});
+
+function toRangeMessage(range: Range): RecoveryRange {
+  const { from, to, generation, baseId } = range;
+  return { ...betweenInstants(range), fromTs: from, toTs: to, generation, baseBackupId: baseId };
+}
+
+function toHoleMessage(hole: Hole): RecoveryHole {
+  return { ...betweenInstants(hole), why: hole.why };
 }
 
 function toPoint({ _id, result, storage, startTime, deletion, verification }: Backup): RecoveryPoint {

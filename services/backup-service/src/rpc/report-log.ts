@@ -10,6 +10,7 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import type { Reason } from '../backup.ts';
 import { fromReasonMessage } from '../backup-message.ts';
 import type { LogPlace, LogSeen, LogTaskSeen } from '../log/decide/command.ts';
+import { ensureBase } from '../log/ensure-base.ts';
 import { type LogBackup, lastGeneration, PAUSE_TTL_SECONDS } from '../log/log-backup.ts';
 import { toActMessage } from '../log/log-message.ts';
 import { newPlace } from '../log/log-place.ts';
@@ -18,9 +19,12 @@ import { mayUseStorage } from '../storage-access.ts';
 import { locationOf } from '../storage-location.ts';
 import type { Dependencies } from './context.ts';
 import { logStandingOf, requireLog } from './log-ref.ts';
+import { startBackup } from './start-backup.ts';
 
 /** Takes what a look saw, and answers what is to be done, which is on record then. */
-export function reportLog({ logs, registry, places, dispatcher }: Dependencies) {
+export function reportLog(dependencies: Dependencies) {
+  const { logs, registry, places, dispatcher, finished } = dependencies;
+  const start = startBackup(dependencies);
   /** Where a start would write; it needs a storage that the cluster may use now. */
   async function placeFor({ _id, settings, ...log }: LogBackup, signal: AbortSignal): Promise<LogPlace | Reason> {
     const [cluster, storage] = await Promise.all([
@@ -37,7 +41,8 @@ export function reportLog({ logs, registry, places, dispatcher }: Dependencies) 
     return newPlace(_id, (lastGeneration(log)?.n ?? 0) + 1, snapshot, storage.root);
   }
 
-  return async (request: ReportLogRequest, { signal }: CallContext): Promise<ReportLogResponse> => {
+  return async (request: ReportLogRequest, context: CallContext): Promise<ReportLogResponse> => {
+    const { signal } = context;
     const { clusterId, claim, fence } = requireLog(request.log);
     const { range } = request;
     const known = await logs.get(clusterId, signal);
@@ -55,6 +60,7 @@ export function reportLog({ logs, registry, places, dispatcher }: Dependencies) 
     if (!applied || answer?.kind !== 'held') return { standing: TaskStanding.TASK_STANDING_LOST, act: undefined };
     const { act } = answer;
     if (!act) {
+      await ensureBase({ logs, finished, start }, applied.log, context);
       // A wish that was made meanwhile.
       if (applied.log.looked !== applied.log.wish) await dispatcher.ringLog(clusterId);
       return { standing: logStandingOf(applied), act: undefined };

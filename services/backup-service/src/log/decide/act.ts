@@ -88,7 +88,7 @@ function withStart(log: LogBackup, place: LogPlace | undefined, now: Date): LogB
     ...withoutOldStarts(log.generations),
     {
       ...{ n, ...place, createTime: now, startTs: null, min: null, max: null, open: true, begun, started: false },
-      ...{ stopping: false, dead: false, vanished: null, endedWhy: null, endedAt: null },
+      ...{ stopping: false, dead: false, vanished: null, baseId: null, endedWhy: null, endedAt: null },
     },
   ];
   return acting({ ...log, generations }, 'start', place.taskName, now);

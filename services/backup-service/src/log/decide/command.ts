@@ -72,6 +72,8 @@ export type LogCommand =
       readonly result: LogActResult;
       readonly reason?: Reason;
     }
+  /** A good backup was seen from which a generation can be replayed. */
+  | { readonly kind: 'based'; readonly n: number; readonly baseId: string }
   /** A restore wants the cluster for itself (L7). */
   | { readonly kind: 'block'; readonly restoreId: string }
   | { readonly kind: 'unblock'; readonly restoreId: string };

@@ -26,11 +26,12 @@ import {
   unowned,
 } from '@tidemark/task/task';
 import { plus } from '@tidemark/task/time';
-import { isAtRest, type LogBackup, type LogTask } from '../log-backup.ts';
+import { isAtRest, type LogBackup, type LogTask, lastGeneration } from '../log-backup.ts';
 import { nextAct, withIntent, withResumeTime } from './act.ts';
 import { LOST, type LogCommand, type LogDecision, type LogLimits, OK } from './command.ts';
 import { ended } from './complete.ts';
 import { seenIn } from './look.ts';
+import { withLast } from './vocabulary.ts';
 import { want } from './want.ts';
 
 type Of<K extends LogCommand['kind']> = Extract<LogCommand, { kind: K }>;
@@ -62,6 +63,11 @@ export function decideLog(log: LogBackup, command: LogCommand, now: Date, limits
       return report(log, command, now, limits);
     case 'complete':
       return complete(log, command, now);
+    case 'based': {
+      const last = lastGeneration(log);
+      if (last?.n !== command.n || last.baseId !== null) return OK;
+      return { ...OK, next: withLast(log, { baseId: command.baseId }) };
+    }
     case 'block':
       return block(log, command, now);
     case 'unblock':

@@ -104,7 +104,16 @@ function identified(
   const { taskName, path, storage, n } = open;
   const replaced: LogGeneration = {
     ...{ n: n + 1, taskName, path, storage, startTs, min: startTs, max: startTs, open: true, createTime: now },
-    ...{ begun: null, started: true, stopping: false, dead: false, vanished: null, endedWhy: null, endedAt: null },
+    ...{
+      begun: null,
+      started: true,
+      stopping: false,
+      dead: false,
+      vanished: null,
+      baseId: null,
+      endedWhy: null,
+      endedAt: null,
+    },
   };
   const generations = [...before.generations, replaced];
   return { seen: { ...before, generations, reached: log.reached || isOn }, isKnown: false };

@@ -448,10 +448,38 @@ export interface ListRecoveryPointsResponse {
   newestVerified:
     | RecoveryPoint
     | undefined;
-  /** From the newest point to now: what would be lost. */
+  /** From the newest moment to now: what would be lost. */
   rpoSeconds: number;
   /** How long a restore of the newest may take. */
   estimatedSeconds: number;
+  /** What log backups add: every second within can be restored. The newest first. */
+  ranges: RecoveryRange[];
+  /** What lies between, since the oldest good backup; none where the cluster never had a log backup. The newest first. */
+  holes: RecoveryHole[];
+  /** The newest moment to which the cluster can be brought back; not set where there is none. */
+  newestTime: Date | undefined;
+}
+
+/** From one moment to another, every second of which can be restored. */
+export interface RecoveryRange {
+  fromTime: Date | undefined;
+  toTime: Date | undefined;
+  fromTs: bigint;
+  toTs: bigint;
+  /** Of the log backup. */
+  generation: number;
+  /** The backup at its beginning. */
+  baseBackupId: string;
+}
+
+/** From one moment to another, between which nothing can be restored. */
+export interface RecoveryHole {
+  fromTime: Date | undefined;
+  toTime:
+    | Date
+    | undefined;
+  /** A constant: noBase, noLog, lag, or how the log before it ended. */
+  why: string;
 }
 
 function createBaseStartBackupRequest(): StartBackupRequest {
@@ -3794,6 +3822,9 @@ function createBaseListRecoveryPointsResponse(): ListRecoveryPointsResponse {
     newestVerified: undefined,
     rpoSeconds: 0,
     estimatedSeconds: 0,
+    ranges: [],
+    holes: [],
+    newestTime: undefined,
   };
 }
 
@@ -3816,6 +3847,15 @@ export const ListRecoveryPointsResponse: MessageFns<ListRecoveryPointsResponse> 
     }
     if (message.estimatedSeconds !== 0) {
       writer.uint32(49).double(message.estimatedSeconds);
+    }
+    for (const v of message.ranges) {
+      RecoveryRange.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.holes) {
+      RecoveryHole.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.newestTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.newestTime), writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -3881,6 +3921,30 @@ export const ListRecoveryPointsResponse: MessageFns<ListRecoveryPointsResponse> 
             message.estimatedSeconds = reader.double();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.ranges.push(RecoveryRange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.holes.push(RecoveryHole.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.newestTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3908,6 +3972,209 @@ export const ListRecoveryPointsResponse: MessageFns<ListRecoveryPointsResponse> 
       : undefined;
     message.rpoSeconds = object.rpoSeconds ?? 0;
     message.estimatedSeconds = object.estimatedSeconds ?? 0;
+    message.ranges = object.ranges?.map((e) => RecoveryRange.fromPartial(e)) || [];
+    message.holes = object.holes?.map((e) => RecoveryHole.fromPartial(e)) || [];
+    message.newestTime = object.newestTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseRecoveryRange(): RecoveryRange {
+  return { fromTime: undefined, toTime: undefined, fromTs: 0n, toTs: 0n, generation: 0, baseBackupId: "" };
+}
+
+export const RecoveryRange: MessageFns<RecoveryRange> = {
+  encode(message: RecoveryRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fromTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.fromTime), writer.uint32(10).fork()).join();
+    }
+    if (message.toTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.toTime), writer.uint32(18).fork()).join();
+    }
+    if (message.fromTs !== 0n) {
+      if (BigInt.asUintN(64, message.fromTs) !== message.fromTs) {
+        throw new globalThis.Error("value provided for field message.fromTs of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.fromTs);
+    }
+    if (message.toTs !== 0n) {
+      if (BigInt.asUintN(64, message.toTs) !== message.toTs) {
+        throw new globalThis.Error("value provided for field message.toTs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.toTs);
+    }
+    if (message.generation !== 0) {
+      writer.uint32(40).int32(message.generation);
+    }
+    if (message.baseBackupId !== "") {
+      writer.uint32(50).string(message.baseBackupId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecoveryRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecoveryRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fromTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.toTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fromTs = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.toTs = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.generation = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.baseBackupId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RecoveryRange>): RecoveryRange {
+    return RecoveryRange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecoveryRange>): RecoveryRange {
+    const message = createBaseRecoveryRange();
+    message.fromTime = object.fromTime ?? undefined;
+    message.toTime = object.toTime ?? undefined;
+    message.fromTs = (object.fromTs !== undefined && object.fromTs !== null) ? BigInt(object.fromTs) : 0n;
+    message.toTs = (object.toTs !== undefined && object.toTs !== null) ? BigInt(object.toTs) : 0n;
+    message.generation = object.generation ?? 0;
+    message.baseBackupId = object.baseBackupId ?? "";
+    return message;
+  },
+};
+
+function createBaseRecoveryHole(): RecoveryHole {
+  return { fromTime: undefined, toTime: undefined, why: "" };
+}
+
+export const RecoveryHole: MessageFns<RecoveryHole> = {
+  encode(message: RecoveryHole, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fromTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.fromTime), writer.uint32(10).fork()).join();
+    }
+    if (message.toTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.toTime), writer.uint32(18).fork()).join();
+    }
+    if (message.why !== "") {
+      writer.uint32(26).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecoveryHole {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecoveryHole();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fromTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.toTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RecoveryHole>): RecoveryHole {
+    return RecoveryHole.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecoveryHole>): RecoveryHole {
+    const message = createBaseRecoveryHole();
+    message.fromTime = object.fromTime ?? undefined;
+    message.toTime = object.toTime ?? undefined;
+    message.why = object.why ?? "";
     return message;
   },
 };
