@@ -97,12 +97,17 @@ const ROWS: readonly Row[] = [
   },
   {
     ...{
-      says: /connection refused|connection error: desc|context deadline exceeded: connection error/,
+      says: /failed to get cluster id|context deadline exceeded: connection error/,
       of: ANY,
       result: 'refused',
       code: 'PD_UNREACHABLE',
     },
     message: 'PD of the cluster does not answer.',
+  },
+  {
+    // A call that was sent may have been carried out.
+    ...{ says: /connection refused|connection error: desc/, of: ANY, result: 'unknown', code: 'CONNECTION_LOST' },
+    message: 'The cluster stopped answering.',
   },
   {
     ...{

@@ -39,11 +39,12 @@ export async function look(
   if (json.code !== 0) return unreachable(json);
   try {
     const states = readStates(texts.stdout);
-    const tasks = readStatus(json.stdout).map((task) => ({
-      ...task,
-      // A task that came between the two is looked at again in a minute.
-      state: task.state ?? states.get(task.name) ?? 'normal',
-    }));
+    const tasks = readStatus(json.stdout).map((task) => {
+      const state = task.state ?? states.get(task.name);
+      // It came between the two, which the next look shows; or it is in a state that nobody knows.
+      if (!state) throw new Error('br log status says of a task neither that it runs nor that it is paused');
+      return { ...task, state };
+    });
     return { kind: 'tasks', tasks, range };
   } catch (error) {
     const { message } = error as Error;

@@ -87,6 +87,10 @@ it.each<[ActKind, string, string]>([
   ['start', 'Error: check failed: GC safepoint 5 exceed TS 4: [BR:Backup:ErrBackupGCSafepointExceeded]x', 'newLog'],
   ['resume', 'Error: The task pitr is active already.: [BR:KV:ErrKVUnknown]unknown error occur on tikv', 'ok'],
   ['resume', 'Error: something that nobody knows', 'unknown'],
+  ['start', 'Error: [pd] failed to get cluster id', 'refused'],
+  ['pause', 'Error: context deadline exceeded: connection error: desc = "transport: Error while dialing"', 'refused'],
+  ['pause', 'Error: rpc error: code = Unavailable desc = connection error: desc = "transport"', 'unknown'],
+  ['start', 'Error: read tcp 10.0.0.1:2379: connection refused', 'unknown'],
 ])('to %s, where br says "%s", is %s', (kind, stderr, result) => {
   expect(readActEnd(kind, { code: 1, stdout: '', stderr }).result).toBe(result);
 });

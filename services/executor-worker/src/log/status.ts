@@ -1,5 +1,5 @@
 /** Reads what `br log status` and `br log metadata` print (restore-contract C.4, J.5): pure. A TSO is a bigint: it is larger than what a number holds. */
-import { MAX_LOG_ERRORS, MAX_LOG_TASKS } from '@tidemark/limits/limits';
+import { MAX_LOG_ERRORS, MAX_LOG_TASKS, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
 import { readLogLine } from '../br/output.ts';
 
 export type TaskState = 'normal' | 'paused' | 'error';
@@ -31,6 +31,8 @@ export interface LogRange {
 
 const STATES: Readonly<Record<string, TaskState>> = { NORMAL: 'normal', PAUSE: 'paused', ERROR: 'error' };
 const MANUAL = 'MANUAL';
+/** 64 bits hold any 19 digits. */
+const TSO = /^\d{1,19}$/;
 
 /** JSON.parse as it is since ES2026; TypeScript's library does not know the third argument yet. */
 const parseWithSource = JSON.parse as (
@@ -69,14 +71,15 @@ function readTask(task: Record<string, unknown>): TaskStatus {
 
 function readError({ store_id, last_error }: Record<string, unknown>): TaskError {
   const { error_code, error_message } = (last_error ?? {}) as Record<string, unknown>;
-  return { store: text(store_id), code: text(error_code), message: text(error_message) };
+  return { store: text(store_id), code: sentence(error_code), message: sentence(error_message) };
 }
 
 const text = (value: unknown) => (typeof value === 'string' ? value : '');
+/** What TiKV says of an error may be of any length. */
+const sentence = (value: unknown) => text(value).slice(0, MAX_WORKER_SENTENCE).toWellFormed();
 
 function tso(value: unknown): bigint {
-  if (typeof value !== 'string' || !/^\d+$/.test(value))
-    throw new Error('br log status printed a task without its times');
+  if (typeof value !== 'string' || !TSO.test(value)) throw new Error('br log status printed a task without its times');
   return BigInt(value);
 }
 
@@ -98,7 +101,8 @@ export function readRange(stdout: string): LogRange {
   for (const line of stdout.split('\n')) {
     const read = readLogLine(line);
     const [min, max] = [read?.fields.get('log-min-ts'), read?.fields.get('log-max-ts')];
-    if (min !== undefined && max !== undefined) return { min: BigInt(min), max: BigInt(max) };
+    if (min !== undefined && max !== undefined && TSO.test(min) && TSO.test(max))
+      return { min: BigInt(min), max: BigInt(max) };
   }
   throw new Error('br log metadata printed no times');
 }
