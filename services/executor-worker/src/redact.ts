@@ -34,6 +34,12 @@ export function createRedactor(secrets: readonly string[]): Redactor {
   });
 }
 
+/** A whole text without the secrets. */
+export function redacted(text: string, secrets: readonly string[]): string {
+  const redact = createRedactor(secrets);
+  return Buffer.concat([redact(Buffer.from(text)), redact.end()]).toString();
+}
+
 function replaceAll(chunk: Buffer, secrets: readonly Buffer[]): Buffer {
   let text = chunk;
   for (const secret of secrets) {

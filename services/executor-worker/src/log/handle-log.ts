@@ -18,20 +18,20 @@ import {
   type Target,
   TaskStanding,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
-import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { RunCommand } from '@tidemark/protocol/queue/v1/commands';
 import type { Env } from '@tidemark/service-kit/env';
 import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import type { Timing } from '@tidemark/service-kit/timing';
-import { storageCredentials } from '@tidemark/storage/credentials';
+import { secretsOf, storageCredentials } from '@tidemark/storage/credentials';
 import { secretsFolder } from '@tidemark/storage/secret-file';
-import { requireSoundTarget, requireTlsFiles } from '../br/check-grant.ts';
+import { requireSoundPlace, requireSoundTarget, requireTlsFiles } from '../br/check-grant.ts';
 import { brEnvironment } from '../br/command.ts';
 import { chooseProgram, type Programs } from '../br/programs.ts';
 import { runShortly } from '../br/short-run.ts';
 import type { LogCompletion } from '../completion.ts';
 import { claimMade, type LogFacts, logActEnded, logLookBegan, logLookEnded } from '../events.ts';
 import { log } from '../logger.ts';
+import { redacted } from '../redact.ts';
 import { claimUntilAnswered } from '../until-answered.ts';
 import type { Works } from '../works.ts';
 import { type ActEnd, type ActKind, readActEnd } from './act-end.ts';
@@ -79,17 +79,32 @@ export async function claimLog(
 }
 
 async function run(dependencies: LogDependencies, ref: LogRef, grant: LogGrant): Promise<void> {
-  const { client, completion, timing, drain, works } = dependencies;
   const { clusterId } = ref;
+  const facts: LogFacts = { requestId: grant.requestId, clusterId };
+  using _ = dependencies.works.began({ kind: 'log', id: clusterId, clusterId });
+  logLookBegan(facts);
+  let outcome = 'ended by a bug';
+  try {
+    outcome = await lookAndAct(dependencies, ref, grant, facts);
+  } finally {
+    logLookEnded(facts, outcome);
+  }
+}
+
+/** Looks, reports, and does what is asked then; answers how it ended, for the log. */
+async function lookAndAct(
+  dependencies: LogDependencies,
+  ref: LogRef,
+  grant: LogGrant,
+  facts: LogFacts,
+): Promise<string> {
+  const { client, completion, timing, drain } = dependencies;
   const { requestId, target } = grant;
   if (!target) throw new Error('the grant names no cluster');
-  const facts: LogFacts = { requestId, clusterId };
-  using _ = works.began({ kind: 'log', id: clusterId, clusterId });
-  logLookBegan(facts);
   const sight = await sightOf(dependencies, target, grant, facts);
   if (drain.aborted) {
     await completion.releaseLog(ref, requestId);
-    return logLookEnded(facts, 'left to another worker');
+    return 'left to another worker';
   }
   const place = grant.storage && { storage: grant.storage, path: grant.path };
   const report = { log: ref, ...toReport(sight, place) };
@@ -97,16 +112,16 @@ async function run(dependencies: LogDependencies, ref: LogRef, grant: LogGrant):
     forMs: timing.leaseMs,
     facts,
   });
-  if (answer?.standing !== TaskStanding.TASK_STANDING_HELD) return logLookEnded(facts, answer ? 'lost' : 'unanswered');
+  if (answer?.standing !== TaskStanding.TASK_STANDING_HELD) return answer ? 'lost' : 'unanswered';
   const { act } = answer;
-  if (!act) return logLookEnded(facts, sight.kind === 'tasks' ? 'seen' : sight.reason.message);
-  const end = await endOf(dependencies, target, act, clusterId);
-  logActEnded(facts, KINDS[act.kind] ?? 'stop', act.taskName, end);
+  if (!act) return sight.kind === 'tasks' ? 'seen' : sight.reason.message;
+  const end = await endOf(dependencies, target, act, ref.clusterId);
+  logActEnded(facts, KINDS[act.kind] ?? 'unknown', act.taskName, end);
   const standing = await completion.completeLog(
     { log: ref, result: RESULTS[end.result], reason: end.reason },
     requestId,
   );
-  logLookEnded(facts, standing === 'held' ? end.result : standing);
+  return standing === 'held' ? end.result : standing;
 }
 
 /** What cannot be asked, whatever the reason, is not seen. */
@@ -119,7 +134,7 @@ async function sightOf(
   const { storage, path, readMetadata } = grant;
   const place = storage && readMetadata ? { storage, path } : undefined;
   try {
-    const run = await runner(dependencies, target, place?.storage);
+    const run = await runner(dependencies, target);
     return await look(target, place, run, (message, error) => log.warn({ ...facts, error }, message));
   } catch (error) {
     const { message } = error as Error;
@@ -127,12 +142,12 @@ async function sightOf(
   }
 }
 
-/** Runs a `br` that fits the cluster. @throws Error that says why there is none, or that its keys cannot be read */
-async function runner(
-  { programs, env, timing, stateDir }: LogDependencies,
-  target: Target,
-  storage: Storage | undefined,
-): Promise<RunShortly> {
+/**
+ * Runs a `br` that fits the cluster, which gets the credentials of a storage only where it reads or writes there.
+ *
+ * @throws Error that says why there is none, or that the cluster's keys cannot be read
+ */
+async function runner({ programs, env, timing, stateDir }: LogDependencies, target: Target): Promise<RunShortly> {
   const usable = programs.usable();
   const program = chooseProgram(usable, target.version);
   if (!program) {
@@ -141,10 +156,15 @@ async function runner(
   }
   requireSoundTarget(target);
   await requireTlsFiles(target.tls, secretsFolder(env), AbortSignal.timeout(timing.callMs));
-  const credentials = storage ? await storageCredentials(storage, env) : {};
-  const brEnv = brEnvironment(env, stateDir, credentials);
   const forMs = timing.leaseMs / RUNS_PER_LEASE;
-  return (args) => runShortly({ program: program.path, args, env: brEnv, cwd: stateDir, forMs });
+  return async (args, place) => {
+    if (place) requireSoundPlace(place);
+    const credentials = place ? await storageCredentials(place.storage, env) : {};
+    const secrets = secretsOf(credentials);
+    const brEnv = brEnvironment(env, stateDir, credentials);
+    const ended = await runShortly({ program: program.path, args, env: brEnv, cwd: stateDir, forMs });
+    return { ...ended, stdout: redacted(ended.stdout, secrets), stderr: redacted(ended.stderr, secrets) };
+  };
 }
 
 async function endOf(dependencies: LogDependencies, target: Target, act: LogAct, clusterId: string): Promise<ActEnd> {
@@ -153,9 +173,10 @@ async function endOf(dependencies: LogDependencies, target: Target, act: LogAct,
     const args = argumentsOf(target, act);
     if (!kind || !args)
       throw new Error(`Cluster ${clusterId} is to be acted on in a way that this worker does not know: update it.`);
-    const isStart = act.kind === LogActKind.LOG_ACT_KIND_START;
-    const run = await runner(dependencies, target, isStart ? act.storage : undefined);
-    return readActEnd(kind, await run(args));
+    const { storage, path } = act;
+    const place = kind === 'start' && storage ? { storage, path } : undefined;
+    const run = await runner(dependencies, target);
+    return readActEnd(kind, await run(args, place));
   } catch (error) {
     // No br was started.
     return { result: 'refused', reason: { code: 'CANNOT_ACT', message: (error as Error).message, detail: '' } };

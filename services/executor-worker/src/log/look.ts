@@ -19,8 +19,13 @@ export type Sight =
   | { readonly kind: 'unreachable'; readonly reason: Reason }
   | { readonly kind: 'tasks'; readonly tasks: readonly SeenTask[]; readonly range: LogRange | undefined };
 
-/** Runs `br` with these arguments. */
-export type RunShortly = (args: readonly string[]) => Promise<ShortRun>;
+/**
+ * Runs `br` with these arguments.
+ *
+ * @param place that it reads or writes: `br` gets the credentials of its storage
+ * @throws Error where it is no place for `br`, or its credentials cannot be read
+ */
+export type RunShortly = (args: readonly string[], place?: LogPlace) => Promise<ShortRun>;
 
 /**
  * @param place of the log that is written, where its metadata are to be read
@@ -57,8 +62,8 @@ async function rangeOf(
   run: RunShortly,
   onTrouble: (message: string, error: unknown) => void,
 ): Promise<LogRange | undefined> {
-  const read = await run(metadataArguments(place));
   try {
+    const read = await run(metadataArguments(place), place);
     if (read.code !== 0) throw new Error(read.trouble ?? firstError(read));
     return readRange(read.stdout);
   } catch (error) {
