@@ -1,6 +1,13 @@
-/** A `br` that is over within seconds: what it prints is kept whole, and it is killed when it takes longer. */
-import { execFile } from 'node:child_process';
+/**
+ * A `br` that is over within seconds: what it prints is kept whole, and it is killed when it takes longer.
+ *
+ * S1. It ends only when nobody is left in its process group: a program of the settings may be a script that starts the `br`.
+ * S2. It lasts no longer than it may, and keeps no more than it may, whatever is started and printed.
+ */
+import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { MAX_SHORT_RUN_BYTES } from '@tidemark/limits/limits';
+import { signalGroup, untilGroupGone } from '@tidemark/processes/group';
 
 /** A `br` that ended, or did not. */
 export interface ShortRun {
@@ -21,29 +28,44 @@ export interface ShortRunOptions {
   readonly forMs: number;
 }
 
-/** Never rejects: what went wrong is told as `trouble`. */
-export function runShortly({ program, args, env, cwd, forMs }: ShortRunOptions): Promise<ShortRun> {
-  const { promise, resolve } = Promise.withResolvers<ShortRun>();
-  const limits = { timeout: forMs, killSignal: 'SIGKILL', maxBuffer: MAX_SHORT_RUN_BYTES } as const;
-  const child = execFile(
-    program,
-    args,
-    { env: { ...env }, cwd, encoding: 'utf8', ...limits },
-    (error, stdout, stderr) => {
-      const printed = { stdout, stderr };
-      if (!error) resolve({ code: 0, ...printed });
-      else if (child.exitCode !== null && child.exitCode >= 0 && !error.killed)
-        resolve({ code: child.exitCode, ...printed });
-      else resolve({ code: undefined, ...printed, trouble: troubleWith(error, forMs) });
-    },
-  );
-  child.stdin?.end();
-  return promise;
-}
+const POLL_MS = 20;
 
-function troubleWith(error: Error & { code?: unknown; killed?: boolean; signal?: unknown }, forMs: number): string {
-  if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return 'br printed more than it can have to say.';
-  if (error.killed) return `br did not end within ${forMs / 1_000} s.`;
-  if (error.signal) return `br was killed by ${String(error.signal)}.`;
-  return `br could not be started: ${String(error.code ?? 'unknown')}.`;
+/** Runs it to its end; what goes wrong is told as `trouble`. */
+export async function runShortly({ program, args, env, cwd, forMs }: ShortRunOptions): Promise<ShortRun> {
+  // A group of its own.
+  const child = spawn(program, args, { env: { ...env }, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const { pid: group = 0, stdout, stderr } = child;
+  let trouble: string | undefined;
+  const kill = (why: string) => {
+    trouble ??= why;
+    signalGroup(group, 'SIGKILL');
+    // Nor does it wait for a process that left the group and holds them open.
+    for (const pipe of [stdout, stderr]) pipe.destroy();
+  };
+  let bytes = 0;
+  const textOf = (pipe: Readable) => {
+    const chunks: Buffer[] = [];
+    pipe.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > MAX_SHORT_RUN_BYTES) kill('br printed more than it can have to say.');
+      else chunks.push(chunk);
+    });
+    return () => Buffer.concat(chunks).toString();
+  };
+  const texts = [textOf(stdout), textOf(stderr)] as const;
+  const timer = setTimeout(() => kill(`br did not end within ${forMs / 1_000} s.`), forMs);
+  const { promise: ended, resolve } = Promise.withResolvers<number | undefined>();
+  child.once('error', ({ code }: NodeJS.ErrnoException) => {
+    trouble ??= `br could not be started: ${code ?? 'unknown'}.`;
+    resolve(undefined);
+  });
+  child.once('close', (code, signal) => {
+    if (signal) trouble ??= `br was killed by ${signal}.`;
+    resolve(code ?? undefined);
+  });
+  const code = await ended;
+  clearTimeout(timer);
+  await untilGroupGone(group, { killAfterMs: 0, pollMs: POLL_MS });
+  const printed = { stdout: texts[0](), stderr: texts[1]() };
+  return trouble === undefined ? { code, ...printed } : { code: undefined, ...printed, trouble };
 }
