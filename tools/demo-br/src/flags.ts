@@ -20,7 +20,7 @@ const SINCE: ReadonlyMap<string, string> = new Map(
 /** Flags of `br debug decode` alone (br-contract 9.2). */
 const DEBUG_FLAGS = row('string', 'field');
 
-/** Flags of `br log` alone (restore-contract C.1). */
+/** Flags of `br log` alone (br-contract 11). */
 const LOG_FLAGS: ReadonlyArray<[string, FlagType]> = [
   ...row('string', 'task-name start-ts end-ts until'),
   ...row('int', 'gc-ttl'),

@@ -1,4 +1,4 @@
-/** The storage of a log (restore-contract C.3), in a form of its own where BR's is not needed: a file of changes is JSON, a line each. */
+/** The storage of a log (br-contract 11), in a form of its own where BR's is not needed: a file of changes is JSON, a line each. */
 import { BackupMeta } from '@tidemark/protocol/br/backup';
 import { BrError, invalidArgument } from './br-error.ts';
 import type { Dialect } from './dialect.ts';

@@ -9,7 +9,7 @@ const HINT =
   "There might be another truncate task running, or a truncate task that didn't exit properly. You may check the metadata and continue by wait other task finish or manually delete the lock file truncating.lock at the external storage.";
 
 /**
- * Removes what came before a time, whatever needs it (restore-contract C.6): the safepoint is written first, and a lock that a killed
+ * Removes what came before a time, whatever needs it (br-contract 11): the safepoint is written first, and a lock that a killed
  * run left is never taken away.
  *
  * @throws BrError where another run has the lock, or no time was given

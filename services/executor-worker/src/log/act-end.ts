@@ -1,4 +1,4 @@
-/** What the end of an act of `br log` means (restore-contract F.2): pure. */
+/** What the end of an act of `br log` means (br-contract 11): pure. */
 
 import { MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
 import type { Reason } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';

@@ -1,4 +1,4 @@
-/** The exact command lines of `br log` (restore-contract C.1): pure; no argument holds a secret. */
+/** The exact command lines of `br log` (br-contract 11): pure; no argument holds a secret. */
 import { flag, storageFlags, storageUrl } from '@tidemark/br-options/command-line';
 import type { Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';

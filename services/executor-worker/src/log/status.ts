@@ -1,4 +1,4 @@
-/** Reads what `br log status` and `br log metadata` print (restore-contract C.4, J.5): pure. A TSO is a bigint: it is larger than what a number holds. */
+/** Reads what `br log status` and `br log metadata` print (br-contract 11): pure. A TSO is a bigint: it is larger than what a number holds. */
 import { MAX_LOG_ERRORS, MAX_LOG_TASKS, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
 import { readLogLine } from '../br/output.ts';
 
