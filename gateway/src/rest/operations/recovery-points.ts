@@ -39,7 +39,7 @@ const Hole = z
   .object({
     from: z.string(),
     to: z.string(),
-    why: z.string().describe('`noBase`, `noLog`, `lag`, or how the log before it ended, such as `stopped`.'),
+    why: z.string().describe('`noBase`, `noLog`, `lag`, `paused`, or how the log before it ended, such as `stopped`.'),
   })
   .meta({ id: 'RecoveryHole', description: 'From one moment to another, between which nothing can be restored.' });
 const Points = z

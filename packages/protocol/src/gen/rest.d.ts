@@ -2907,7 +2907,7 @@ export interface components {
         RecoveryHole: {
             from: string;
             to: string;
-            /** @description `noBase`, `noLog`, `lag`, or how the log before it ended, such as `stopped`. */
+            /** @description `noBase`, `noLog`, `lag`, `paused`, or how the log before it ended, such as `stopped`. */
             why: string;
         };
         /** @description A moment to which a cluster can be brought back. */

@@ -11,7 +11,7 @@ import { StartBackupRequest as StartBackupRequestMessage } from '@tidemark/proto
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import type { FinishedBackups } from '../finished-backups.ts';
 import { log as ownLog } from '../logger.ts';
-import { snapshotsIn } from '../recovery/recovery-state.ts';
+import { readRecoveryState } from '../recovery/recovery-state.ts';
 import { type LogBackup, openGeneration } from './log-backup.ts';
 import type { LogStore } from './log-store.ts';
 
@@ -34,9 +34,9 @@ export async function ensureBase(
   if (log.wanted !== 'on' || !open?.min || !open.max || open.baseId !== null) return;
   const clusterId = log._id;
   try {
-    const written = { n: open.n, min: BigInt(open.min), max: BigInt(open.max), open: true, endedWhy: '' };
-    const snapshots = await snapshotsIn(clusterId, [written], finished, context.signal);
-    const base = snapshots.find(({ tso }) => tso >= written.min);
+    const min = BigInt(open.min);
+    const { snapshots } = await readRecoveryState({ ...log, generations: [open] }, finished, context.signal);
+    const base = snapshots.find(({ tso }) => tso >= min);
     if (base) await logs.apply(clusterId, { kind: 'based', n: open.n, baseId: base.id }, context.signal);
     else {
       const request = StartBackupRequestMessage.create({ clusterId, key: `log:${open.taskName}` });

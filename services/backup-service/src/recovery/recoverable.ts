@@ -1,114 +1,125 @@
 /**
- * To which moments a cluster can be brought back, from its snapshots and its logs: log-life 4 and 6. Pure; a TSO is a bigint.
+ * What a cluster can be brought back to.
  *
- * V1. A point is promised by one log and one snapshot that lies in it, or not at all: ranges never join two logs.
- * V2. Only a snapshot that is good, and that nobody removes, counts.
- * V3. Holes are not on record. They are what the ranges leave out, and are named by how the log before them ended.
+ * V1. A point of a range is promised by one log and one snapshot: no range joins two logs, nor crosses a break in one.
+ * V2. A snapshot that is damaged, cannot be decrypted or is asked to go serves nothing.
  */
+import { basesIn, segments } from './segments.ts';
+import { compare, type Generation, larger, type RecoveryState, type Snapshot, type Span, usableOf } from './state.ts';
 
-/** A snapshot that can be restored. */
-export interface Snapshot {
-  readonly id: string;
-  readonly tso: bigint;
-}
-
-/** A log as far as it matters here. */
-export interface Log {
-  readonly n: number;
-  /** From and to when it reaches. */
-  readonly min: bigint;
-  readonly max: bigint;
-  readonly open: boolean;
-  /** Why it ended; empty while it is open. */
-  readonly endedWhy: string;
-}
-
-/** Every point from the one to the other can be restored. */
-export interface Range {
-  readonly from: bigint;
-  readonly to: bigint;
+/** Points that can be restored, all of one log. */
+export interface RecoveryRange extends Span {
   readonly generation: number;
-  /** The snapshot at its beginning. */
+  /** The oldest snapshot that serves it. */
   readonly baseId: string;
 }
 
-/** No point between the two can be restored. */
-export interface Hole {
-  readonly from: bigint;
-  readonly to: bigint;
-  /** A constant: `noBase`, `noLog`, `lag`, or why the log before it ended. */
+/** Points that cannot be restored, and why: a word such as `noLog`, `noBase`, `paused`, `lag`, or why a log ended or was cut. */
+export interface Hole extends Span {
   readonly why: string;
 }
 
 export interface Recoverable {
   /** The oldest first. */
-  readonly ranges: readonly Range[];
-  /** Snapshots; each is a point of its own. The oldest first. */
+  readonly ranges: readonly RecoveryRange[];
+  /** The usable snapshots, which need no log; the oldest first. */
   readonly points: readonly Snapshot[];
+  /** What no range covers from the oldest point to now, where there are logs at all; the oldest first. */
   readonly holes: readonly Hole[];
   /** The newest point of all; undefined where there is none. */
   readonly newest: bigint | undefined;
 }
 
-const byTso = (one: Snapshot, other: Snapshot) => (one.tso < other.tso ? -1 : 1);
-const larger = (one: bigint, other: bigint) => (one > other ? one : other);
-
 /** @param now as a TSO */
-export function recoverable(snapshots: readonly Snapshot[], logs: readonly Log[], now: bigint): Recoverable {
-  const points = snapshots.toSorted(byTso);
-  const ranges = logs
-    .map((log) => rangeOf(log, points))
-    .filter((range) => range !== undefined)
-    .toSorted((one, other) => (one.from < other.from ? -1 : 1));
+export function recoverable(state: RecoveryState, now: bigint): Recoverable {
+  const points = usableOf(state);
+  const ranges = state.generations
+    .flatMap((generation) => rangesOf(generation, points))
+    .sort((one, other) => compare(one.from, other.from));
   const ends = [...points.map(({ tso }) => tso), ...ranges.map(({ to }) => to)];
   return {
     ranges,
     points,
-    holes: holesBetween(points, ranges, logs, now),
+    holes: holesOf(state, ranges, points[0]?.tso ?? now, now),
     newest: ends.length === 0 ? undefined : ends.reduce(larger),
   };
 }
 
-/** What one log promises: from the first snapshot in it on (V1). */
-function rangeOf({ n, min, max }: Log, points: readonly Snapshot[]): Range | undefined {
-  const base = points.find(({ tso }) => tso >= min && tso <= max);
-  return base && { from: base.tso, to: max, generation: n, baseId: base.id };
+/** Whether a point lies in one of the spans. */
+export function covers(spans: readonly Span[], point: bigint): boolean {
+  return spans.some(({ from, to }) => from <= point && point <= to);
 }
 
-/** The snapshot and the log from which a point is restored: the last snapshot before it, so that the least is replayed. */
+/** From what a point is restored: the newest snapshot before it in a log that has the point; undefined where none serves it. */
 export function baseOf(
+  state: RecoveryState,
   point: bigint,
-  { ranges, points }: Pick<Recoverable, 'ranges' | 'points'>,
 ): { readonly snapshot: Snapshot; readonly generation: number } | undefined {
-  const range = ranges.findLast(({ from, to }) => from <= point && point <= to);
-  const snapshot = range && points.findLast(({ tso }) => tso >= range.from && tso <= point);
-  return snapshot && { snapshot, generation: range.generation };
+  const usable = usableOf(state);
+  for (const generation of state.generations.toReversed()) {
+    if (!covers(rangesOf(generation, usable), point)) continue;
+    const piece = segments(generation).findLast((one) => covers([one], point));
+    const snapshot = piece && basesIn(piece, generation, usable).findLast(({ tso }) => tso <= point);
+    if (snapshot) return { snapshot, generation: generation.n };
+  }
+  return undefined;
 }
 
-/** From the oldest point to now, what no range covers (V3). */
-function holesBetween(
-  points: readonly Snapshot[],
-  ranges: readonly Range[],
-  logs: readonly Log[],
-  now: bigint,
-): Hole[] {
-  const [first] = points;
-  if (!first || logs.length === 0) return [];
-  const holes: Hole[] = [];
-  let covered = first.tso;
-  for (const { from, to } of ranges) {
-    if (from > covered) holes.push({ from: covered, to: from, why: whyBetween(covered, from, logs) });
-    covered = larger(covered, to);
+function rangesOf(generation: Generation, usable: readonly Snapshot[]): RecoveryRange[] {
+  return segments(generation).flatMap((piece) => {
+    const [first] = basesIn(piece, generation, usable);
+    if (!first) return [];
+    return withoutInner({ from: first.tso, to: piece.to }, generation).map((span) => ({
+      ...span,
+      generation: generation.n,
+      baseId: first.id,
+    }));
+  });
+}
+
+/** A span without the points strictly inside of cuts that can be crossed. */
+function withoutInner({ from, to }: Span, { cuts }: Generation): Span[] {
+  const inner = cuts.filter(({ crossable }) => crossable).sort((one, other) => compare(one.from, other.from));
+  const spans: Span[] = [];
+  let start = from;
+  for (const cut of inner) {
+    if (cut.to <= start || cut.from >= to) continue;
+    if (cut.from >= start) spans.push({ from: start, to: cut.from });
+    start = larger(start, cut.to);
   }
-  if (now > covered) holes.push({ from: covered, to: now, why: whyBetween(covered, now, logs) });
+  return start <= to ? [...spans, { from: start, to }] : spans;
+}
+
+function holesOf(state: RecoveryState, ranges: readonly Span[], oldest: bigint, now: bigint): Hole[] {
+  if (state.generations.length === 0) return [];
+  const edges = [oldest, now, ...ranges.flatMap(({ from, to }) => [from, to]), ...state.generations.flatMap(edgesOf)]
+    .filter((edge) => edge >= oldest && edge <= now)
+    .sort(compare);
+  const holes: Hole[] = [];
+  for (const [index, to] of edges.entries()) {
+    const from = edges[index - 1];
+    if (from === undefined || from === to || ranges.some((range) => range.from <= from && to <= range.to)) continue;
+    const why = whyNot({ from, to }, state);
+    const last = holes.at(-1);
+    if (last?.to === from && last.why === why) holes[holes.length - 1] = { from: last.from, to, why };
+    else holes.push({ from, to, why });
+  }
   return holes;
 }
 
-function whyBetween(from: bigint, to: bigint, logs: readonly Log[]): string {
-  const ended = logs.findLast(({ open, max }) => !open && max <= from);
-  const within = logs.findLast(({ min, max }) => min < to && max > from);
-  // A log that begins in the hole has no snapshot yet from which it could be replayed.
-  if (within) return ended && ended.max > within.min ? ended.endedWhy : 'noBase';
-  if (logs.some(({ open, max }) => open && max <= from)) return 'lag';
-  return ended ? ended.endedWhy : 'noLog';
+const edgesOf = ({ min, max, cuts }: Generation): bigint[] => [
+  ...(min === null || max === null ? [] : [min, max]),
+  ...cuts.flatMap(({ from, to }) => [from, to]),
+];
+
+/** Why a span without an edge in it lies in no range: of the log that has it, else of the last that was begun before it. */
+function whyNot({ from, to }: Span, { generations }: RecoveryState): string {
+  const begun = generations.filter(({ min }) => min !== null && min <= from);
+  const having = begun.findLast(({ max }) => max !== null && max >= to);
+  const cut = having?.cuts.find((one) => one.from <= from && to <= one.to);
+  if (having) return cut?.why ?? 'noBase';
+  const before = begun.at(-1);
+  if (!before) return 'noLog';
+  if (before.endedWhy) return before.endedWhy;
+  return before.paused ? 'paused' : 'lag';
 }

@@ -2,32 +2,66 @@
 import { MAX_SNAPSHOTS_OF_LOGS } from '@tidemark/limits/limits';
 import { plus } from '@tidemark/task/time';
 import type { FinishedBackups, GoodSnapshot } from '../finished-backups.ts';
-import { instantOf, type LogBackup } from '../log/log-backup.ts';
-import type { Log, Snapshot } from './recoverable.ts';
+import { instantOf, type LogBackup, type LogGeneration } from '../log/log-backup.ts';
+import type { Generation, RecoveryState, Snapshot } from './state.ts';
 
 /** A backup is accepted before its snapshot is taken, and clocks differ. */
 const EARLIER_MS = 86_400_000;
 
-/** Those of a log backup that were seen to run, the oldest first. */
-export function logsOf({ generations }: Pick<LogBackup, 'generations'>): Log[] {
-  return generations.flatMap(({ n, min, max, open, endedWhy }) =>
-    min === null || max === null ? [] : [{ n, min: BigInt(min), max: BigInt(max), open, endedWhy: endedWhy ?? '' }],
-  );
-}
-
-/** The good snapshots since the beginning of some logs; none where there are no logs. Of very many the oldest are read. */
-export async function snapshotsIn(
-  clusterId: string,
-  [oldest]: readonly Log[],
+/**
+ * The logs of a cluster that were seen to run, and the good snapshots since the first of them; nothing where there are no logs. Of very
+ * many snapshots the oldest are read.
+ */
+export async function readRecoveryState(
+  log: Pick<LogBackup, '_id' | 'generations' | 'observed'>,
   finished: Pick<FinishedBackups, 'snapshotsSince'>,
   signal: AbortSignal,
-): Promise<Snapshot[]> {
-  if (!oldest) return [];
+): Promise<RecoveryState> {
+  const generations = log.generations.flatMap((one) => toGeneration(one, log));
+  const [oldest] = generations;
+  if (!oldest) return { snapshots: [], generations };
   const since = plus(instantOf(String(oldest.min)), -EARLIER_MS);
-  return (await finished.snapshotsSince(clusterId, since, MAX_SNAPSHOTS_OF_LOGS, signal)).flatMap(toSnapshot);
+  const snapshots = await finished.snapshotsSince(log._id, since, MAX_SNAPSHOTS_OF_LOGS, signal);
+  return { snapshots: snapshots.flatMap(toSnapshot), generations };
+}
+
+function toGeneration(
+  { n, min, max, open, endedWhy }: LogGeneration,
+  { observed }: Pick<LogBackup, 'observed'>,
+): Generation[] {
+  if (min === null || max === null) return [];
+  return [
+    {
+      n,
+      min: BigInt(min),
+      max: BigInt(max),
+      cuts: [],
+      open,
+      paused: open && observed.state === 'Paused',
+      endedWhy,
+      holds: [],
+      truncating: null,
+      upstreamClusterId: null,
+    },
+  ];
 }
 
 function toSnapshot({ _id, result }: GoodSnapshot): Snapshot[] {
   const tso = BigInt(result?.tso ?? 0);
-  return tso > 0n ? [{ id: _id, tso }] : [];
+  if (tso <= 0n) return [];
+  return [
+    {
+      id: _id,
+      tso,
+      damagedAt: null,
+      removal: 'none',
+      removalBy: null,
+      pinned: false,
+      held: false,
+      origin: 'rule',
+      rule: null,
+      upstreamClusterId: '',
+      keyKnown: true,
+    },
+  ];
 }

@@ -14,8 +14,8 @@ import { readable } from '@tidemark/service-kit/quarantine';
 import { type Backup, isDamaged } from '../backup.ts';
 import type { BackupFilter } from '../backup-filter.ts';
 import { instantOf } from '../log/log-backup.ts';
-import { type Hole, type Range, recoverable } from '../recovery/recoverable.ts';
-import { logsOf, snapshotsIn } from '../recovery/recovery-state.ts';
+import { type Hole, type RecoveryRange as Range, recoverable } from '../recovery/recoverable.ts';
+import { readRecoveryState } from '../recovery/recovery-state.ts';
 import { estimateSeconds } from '../restore/estimate.ts';
 import { snapshotTime } from '../snapshot-time.ts';
 import { validation } from '../validate.ts';
@@ -29,9 +29,8 @@ export function listRecoveryPoints({ store, finished, logs, quarantines, now }: 
   /** What log backups add. */
   const fromLogs = async (clusterId: string, signal: AbortSignal) => {
     const log = await logs.get(clusterId, signal);
-    const written = log ? logsOf(log) : [];
-    const snapshots = await snapshotsIn(clusterId, written, finished, signal);
-    return recoverable(snapshots, written, BigInt(now().getTime()) << 18n);
+    const state = log ? await readRecoveryState(log, finished, signal) : { snapshots: [], generations: [] };
+    return recoverable(state, BigInt(now().getTime()) << 18n);
   };
   return async (
     { clusterId, pageSize, pageToken }: ListRecoveryPointsRequest,

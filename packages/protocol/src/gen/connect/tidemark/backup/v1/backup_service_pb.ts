@@ -1480,7 +1480,7 @@ export type RecoveryHole = Message<"tidemark.backup.v1.RecoveryHole"> & {
   toTime?: Timestamp | undefined;
 
   /**
-   * A constant: noBase, noLog, lag, or how the log before it ended.
+   * A constant: noBase, noLog, lag, paused, or how the log before it ended.
    *
    * @generated from field: string why = 3;
    */

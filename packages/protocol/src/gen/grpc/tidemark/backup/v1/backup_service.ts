@@ -478,7 +478,7 @@ export interface RecoveryHole {
   toTime:
     | Date
     | undefined;
-  /** A constant: noBase, noLog, lag, or how the log before it ended. */
+  /** A constant: noBase, noLog, lag, paused, or how the log before it ended. */
   why: string;
 }
 
