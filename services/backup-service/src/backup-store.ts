@@ -64,6 +64,8 @@ export interface BackupStoreDependencies {
   readonly slots: Pick<Slots, 'slotFor'>;
   readonly occupants: Pick<Occupants, 'restoreIn'>;
   readonly finished: Pick<FinishedBackups, 'hasNewerGood'>;
+  /** Whether points of its cluster's log backup would be lost with a backup, judged as if nobody wanted it removed. */
+  readonly isNeededAsBase: (backup: Backup, signal: AbortSignal) => Promise<boolean>;
   /** For how many days a storage keeps deleted backups; 0 where it does not, or is not registered. */
   readonly trashDays: (storageId: string, signal: AbortSignal) => Promise<number>;
   readonly presences: Pick<PresenceStore, 'present'>;
@@ -84,13 +86,13 @@ type StoreCommand =
   | Exclude<Command, { kind: 'claim' | 'delete' | 'expire' }>
   | (Omit<
       Extract<Command, { kind: 'claim' }>,
-      'slotKey' | 'storageDenied' | 'taken' | 'newerGood' | 'outOfReach' | 'peers'
+      'slotKey' | 'storageDenied' | 'taken' | 'newerGood' | 'isBase' | 'outOfReach' | 'peers'
     > & {
       /** Digests of the storages that the worker cannot reach. */
       readonly unreachable?: readonly string[];
     })
-  | Omit<Extract<Command, { kind: 'delete' }>, 'newerGood' | 'trashMs'>
-  | Omit<Extract<Command, { kind: 'expire' }>, 'newerGood'>;
+  | Omit<Extract<Command, { kind: 'delete' }>, 'newerGood' | 'isBase' | 'trashMs'>
+  | Omit<Extract<Command, { kind: 'expire' }>, 'newerGood' | 'isBase'>;
 
 export interface BackupStore {
   get(id: string, signal: AbortSignal): Promise<Backup | undefined>;
@@ -133,6 +135,7 @@ export function createBackupStore(
     slots,
     occupants,
     finished,
+    isNeededAsBase,
     trashDays,
     presences,
     places,
@@ -151,6 +154,16 @@ export function createBackupStore(
   /** Of the storage as a worker is granted it today. */
   const digestToday = async (backup: Backup, signal: AbortSignal) => digestOf(await places.granted(backup, signal));
 
+  /** What retention counts on where it wants a backup removed. */
+  async function countsOn(backup: Backup, byRetention: boolean, signal: AbortSignal) {
+    if (!byRetention) return { newerGood: false };
+    const [newerGood, isBase] = await Promise.all([
+      finished.hasNewerGood(backup, signal),
+      isNeededAsBase(backup, signal),
+    ]);
+    return { newerGood, isBase };
+  }
+
   async function withFindings(
     command: StoreCommand,
     backup: Backup,
@@ -160,15 +173,15 @@ export function createBackupStore(
     if (command.kind === 'delete') {
       const isNew = backup.deletion.state === 'None';
       const asked = command.by.kind === 'retention' && isNew;
-      const [newerGood, days] = await Promise.all([
-        asked && finished.hasNewerGood(backup, signal),
+      const [counts, days] = await Promise.all([
+        countsOn(backup, asked, signal),
         isNew && backup.state === 'Succeeded' ? trashDays(backup.storage.id, signal) : 0,
       ]);
-      return { ...command, newerGood, trashMs: days * DAY_MS };
+      return { ...command, ...counts, trashMs: days * DAY_MS };
     }
     if (command.kind === 'expire') {
       const counted = backup.deletion.by?.kind === 'retention';
-      return { ...command, newerGood: counted && (await finished.hasNewerGood(backup, signal)) };
+      return { ...command, ...(await countsOn(backup, counted, signal)) };
     }
     if (command.kind === 'complete') {
       const { outcome } = command;
@@ -205,7 +218,7 @@ export function createBackupStore(
       ...(slotKey !== undefined && { slotKey }),
       ...(!mayUse && { storageDenied: true }),
       ...(elsewhere && { taken: sentenceOf({ ...target, clusterId }, elsewhere) }),
-      newerGood: counted && (await finished.hasNewerGood(backup, signal)),
+      ...(await countsOn(backup, counted, signal)),
     };
   }
 

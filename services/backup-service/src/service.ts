@@ -31,6 +31,7 @@ import { createOccupants, OCCUPANT_INDEXES } from './occupants.ts';
 import { createPoolLoads, POOL_LOAD_INDEXES } from './pool-load-store.ts';
 import { createPresenceStore, PRESENCE_INDEXES } from './presence-store.ts';
 import { createQuarantines } from './quarantines.ts';
+import { isNeededAsBase } from './recovery/needed-as-base.ts';
 import { createRegisteredPds } from './registered-pds.ts';
 import { createRegistryStore, REGISTRY_INDEXES } from './registry-store.ts';
 import { openRestoresCounted, restoreChanged } from './restore/events.ts';
@@ -114,12 +115,18 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   const pds = createRegisteredPds(database.db.collection('clusters'), now);
   const markers = createMarkerStore(database.db, now);
   const places = createStoragePlaces(database.db, registry.storages, markers, quarantines.placedBackups);
+  const logs = createLogStore(database.db, {
+    now,
+    limits: { ...config.timing, leaseMs: LOG_LEASES * config.timing.leaseMs },
+    onChanged: logBackupChanged,
+  });
   const store = createBackupStore(database.db, {
     now,
     limits: config.timing,
     slots,
     occupants,
     finished,
+    isNeededAsBase: (backup, signal) => isNeededAsBase(backup, { logOf: logs.get, finished, now }, signal),
     trashDays: async (id, signal) => (await registry.storages.get(id, signal))?.trashDays ?? 0,
     presences,
     async mayUseStorage({ clusterId, storage: { id } }, signal) {
@@ -145,11 +152,6 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     limits: config.timing,
     perStorage: config.verificationsPerStorage,
     onChanged: verificationChanged,
-  });
-  const logs = createLogStore(database.db, {
-    now,
-    limits: { ...config.timing, leaseMs: LOG_LEASES * config.timing.leaseMs },
-    onChanged: logBackupChanged,
   });
   const output = createAttemptOutputStore(database.db);
   const tokens = createTokenStore(database.db, now);

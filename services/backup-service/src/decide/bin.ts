@@ -33,17 +33,17 @@ export function undelete(backup: Backup, { requestId }: Extract<Command, { kind:
   return { answer: { kind: 'ok' }, next: outOfBin(kept) };
 }
 
-/** Has the files of a backup removed whose time in the bin is over (Z3), unless retention counted on a newer good one that is gone. */
+/** Has the files of a backup removed whose time in the bin is over (Z3), unless retention counted on others that are gone. */
 export function expire(
   backup: Backup,
-  { newerGood }: Extract<Command, { kind: 'expire' }>,
+  { newerGood, isBase }: Extract<Command, { kind: 'expire' }>,
   now: Date,
   limits: Limits,
 ): Decision {
   const { trashUntil, ...deletion } = backup.deletion;
   if (!isTrashed(backup) || !trashUntil || trashUntil > now || backup.holds.length > 0) return OK;
   const out = outOfBin(backup);
-  if (deletion.by?.kind === 'retention' && !newerGood) return { answer: { kind: 'ok' }, next: out };
+  if (deletion.by?.kind === 'retention' && (!newerGood || isBase)) return { answer: { kind: 'ok' }, next: out };
   return requestRemoval(out, deletion, later(atOnce(now), restedFrom(backup, limits)));
 }
 

@@ -66,9 +66,10 @@ function claimBackup(backup: WithTask<Backup>, command: Claim, now: Date, limits
 }
 
 function claimRemoval(backup: WithTask<Backup>, command: Claim, now: Date, limits: Limits): Decision {
-  // Retention counted on a newer good backup: where there is none any more, it takes its wish back.
+  // Retention counted on others, a newer good backup and what logs are replayed from: where they are gone, it takes its wish back.
   const { deletion } = backup;
-  const withdrawn = deletion.state === 'Requested' && deletion.by?.kind === 'retention' && !command.newerGood;
+  const isWish = deletion.state === 'Requested' && deletion.by?.kind === 'retention';
+  const withdrawn = isWish && (!command.newerGood || command.isBase === true);
   const kept: WithTask<Backup> = withdrawn
     ? {
         ...backup,

@@ -101,6 +101,8 @@ export type Command =
       readonly taken?: string;
       /** Whether a newer good backup of the cluster exists: what retention may count on. */
       readonly newerGood: boolean;
+      /** Points of the cluster's log backup would be lost with it: retention leaves it. */
+      readonly isBase?: boolean;
     }
   | {
       readonly kind: 'renew';
@@ -145,6 +147,8 @@ export type Command =
       readonly requestId: string;
       /** Whether a newer good backup of the cluster exists: only then retention may remove this one. */
       readonly newerGood: boolean;
+      /** Points of the cluster's log backup would be lost with it: retention leaves it. */
+      readonly isBase?: boolean;
       /** For how long the storage keeps deleted good backups in its bin; 0 where it has none. */
       readonly trashMs: number;
       /** Past the bin, and out of it. */
@@ -155,6 +159,8 @@ export type Command =
       readonly kind: 'expire';
       /** As with a deletion, where retention put it into the bin. */
       readonly newerGood: boolean;
+      /** Points of the cluster's log backup would be lost with it: retention leaves it. */
+      readonly isBase?: boolean;
     }
   | { readonly kind: 'undelete'; readonly requestId: string }
   | {
@@ -205,7 +211,7 @@ export type Answer =
   /** The state does not allow it; `why` says which of the refusals it is. */
   | { readonly kind: 'refused'; readonly why: Refusal };
 
-/** `notScheduled` and `newest` refuse retention alone; `notGood` is for holds, `notForgotten` for what a rebuild found, `notTrashed` for what is to be had back. */
+/** `notScheduled`, `newest` and `base` refuse retention alone; `notGood` is for holds, `notForgotten` for what a rebuild found, `notTrashed` for what is to be had back. */
 export type Refusal =
   | 'over'
   | 'active'
@@ -213,6 +219,7 @@ export type Refusal =
   | 'notGood'
   | 'notScheduled'
   | 'newest'
+  | 'base'
   | 'notFailed'
   | 'notForgotten'
   | 'notTrashed'

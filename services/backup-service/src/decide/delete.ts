@@ -8,7 +8,7 @@ import { restedFrom } from './vocabulary.ts';
 /** Records the wish to delete record and files; the files are a worker's business. */
 export function deleteBackup(
   backup: Backup,
-  { by, reason, requestId, newerGood, trashMs, permanently }: Extract<Command, { kind: 'delete' }>,
+  { by, reason, requestId, newerGood, isBase, trashMs, permanently }: Extract<Command, { kind: 'delete' }>,
   now: Date,
   limits: Limits,
 ): Decision {
@@ -21,10 +21,12 @@ export function deleteBackup(
     return { answer: { kind: 'ok' }, next: { ...backup, deletion: { ...deletion, by, reason, requestId } } };
   const isUnderWay = deletion.state !== 'None' && !(deletion.state === 'DeleteFailed' && person);
   if (isUnderWay && !(isTrashed(backup) && permanently)) return OK;
-  // Retention has no say in what people started or what failed, and never takes the last good backup of a cluster.
+  // Retention has no say in what people started or what failed, and never takes the last good backup of a
+  // cluster, nor one that its log is replayed from.
   const retained = state === 'Succeeded' && backup.origin === 'schedule';
   if (!person && !retained) return { answer: { kind: 'refused', why: 'notScheduled' } };
   if (!person && !newerGood) return { answer: { kind: 'refused', why: 'newest' } };
+  if (!person && isBase) return { answer: { kind: 'refused', why: 'base' } };
 
   const { trashUntil: _, ...before } = deletion;
   const wished: Deletion = { ...before, by, reason, requestId, at: now };

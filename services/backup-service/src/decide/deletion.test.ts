@@ -111,6 +111,19 @@ describe('delete by retention', () => {
     untouched(succeeded, remove('retention', false));
     expect(after(succeeded, remove('person', false)).deletion.state).toBe('Requested');
   });
+  it('never takes one that a log is replayed from, and takes its wish back where it becomes one', () => {
+    const base = remove('retention', true, { isBase: true });
+    expect(answer(succeeded, base)).toEqual({ kind: 'refused', why: 'base' });
+    untouched(succeeded, base);
+    expect(after(succeeded, remove('person', true, { isBase: true })).deletion.state).toBe('Requested');
+    const wanted = after(succeeded, byRetention);
+    expect(answer(wanted, claim('w2', { isBase: true }), at(60))).toEqual({ kind: 'lost' });
+    expect(after(wanted, claim('w2', { isBase: true }), at(60))).toMatchObject({
+      deletion: { state: 'None' },
+      leftovers: [],
+    });
+    expect(answer(after(succeeded, remove('person')), claim('w2', { isBase: true }), at(60)).kind).toBe('removeGrant');
+  });
   it('has no say in what people started, what failed, and what is held', () => {
     for (const backup of [failed, { ...succeeded, origin: 'request' as const }])
       expect(answer(backup, byRetention)).toEqual({ kind: 'refused', why: 'notScheduled' });

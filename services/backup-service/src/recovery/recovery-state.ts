@@ -1,6 +1,7 @@
 /** Reads what is to be known for the recovery of a cluster: its logs, and the snapshots that lie in them. */
 import { MAX_SNAPSHOTS_OF_LOGS } from '@tidemark/limits/limits';
 import { plus } from '@tidemark/task/time';
+import { isDamaged } from '../backup.ts';
 import type { FinishedBackups, GoodSnapshot } from '../finished-backups.ts';
 import { instantOf, type LogBackup, type LogGeneration } from '../log/log-backup.ts';
 import type { Generation, RecoveryState, Snapshot } from './state.ts';
@@ -46,9 +47,10 @@ function toGeneration(
   ];
 }
 
-function toSnapshot({ _id, result }: GoodSnapshot): Snapshot[] {
+/** A good backup, as nobody had asked for its removal; none where it is damaged or its point is not on record. */
+export function toSnapshot({ _id, result, verification }: GoodSnapshot): Snapshot[] {
   const tso = BigInt(result?.tso ?? 0);
-  if (tso <= 0n) return [];
+  if (tso <= 0n || isDamaged({ verification })) return [];
   return [
     {
       id: _id,

@@ -121,6 +121,12 @@ export function throwRefusal({ decision: { answer }, backup }: Applied): void {
       throw new AppError('backup_in_use', `Retention keeps backup ${backup._id}: it is the newest good backup.`, {
         info,
       });
+    case 'base':
+      throw new AppError(
+        'backup_in_use',
+        `Retention keeps backup ${backup._id}: points of the log backup are restored from it.`,
+        { info },
+      );
     case 'notFailed':
       throw new AppError('backup_in_use', notFailed(backup), { info });
     case 'notForgotten':

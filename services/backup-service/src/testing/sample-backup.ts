@@ -77,13 +77,14 @@ export const cancel = (requestId = 'c', code = {}): Command => ({
   reason: '',
   ...code,
 });
-export const remove = (kind: 'person' | 'retention' = 'person', newerGood = true): Command => ({
+export const remove = (kind: 'person' | 'retention' = 'person', newerGood = true, extra: object = {}): Command => ({
   kind: 'delete',
   by: { kind, name: kind },
   reason: '',
   requestId: 'd',
   newerGood,
   trashMs: 0,
+  ...extra,
 });
 
 export const claimed = after(queued, claim());

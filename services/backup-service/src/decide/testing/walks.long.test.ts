@@ -111,6 +111,7 @@ async function repeat(
     slots: createSlots(db),
     occupants: createOccupants(db),
     finished: createFinishedBackups(db),
+    isNeededAsBase: async () => false,
     trashDays: async () => trashMs / DAY_MS,
     presences: { present: async () => [...present] },
     mayUseStorage: async () => mayUse,
