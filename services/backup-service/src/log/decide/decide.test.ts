@@ -60,7 +60,7 @@ function liveLog() {
       kind: 'tasks',
       tasks: [
         {
-          ...{ name: 't1', storage: 'local:///p1', samePlace: true, startTs: '100', state: 'normal' },
+          ...{ name: 't1', storage: 'local:///p1', samePlace: true, startTs: tso(START), state: 'normal' },
           ...{ checkpoint: tso(now), errors: [], pausedByHand: false, ...change },
         },
       ],
@@ -78,12 +78,19 @@ function runningLog() {
   expect(live.look(NONE)).toBe('start');
   live.complete('ok');
   expect(live.look(live.task())).toBeUndefined();
+  live.ask({ kind: 'based', n: 1, baseId: 'b' });
   return live;
 }
 
 test('a log that is wanted is started under a name and a path of its own, and is healthy once its checkpoint moves', () => {
   const live = runningLog();
-  expect(lastGeneration(live.log())).toMatchObject({ n: 1, taskName: 't1', path: 'p1', open: true, startTs: '100' });
+  expect(lastGeneration(live.log())).toMatchObject({
+    n: 1,
+    taskName: 't1',
+    path: 'p1',
+    open: true,
+    startTs: tso(START),
+  });
   expect(live.log()).toMatchObject({ reached: true, observed: { state: 'Running' } });
   expect(isHealthy(live.log(), live.now())).toBe(true);
 });

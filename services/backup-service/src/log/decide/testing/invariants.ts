@@ -1,6 +1,6 @@
 /** What holds in every state, and what comes of every state once people and faults stop. */
 import { Violation } from '../../../testing/exploration.ts';
-import { alarmsOf, isHealthy } from '../../alarms.ts';
+import { alarmsOf, isHealthy, type LogAlarmName } from '../../alarms.ts';
 import { openGeneration } from '../../log-backup.ts';
 import { giveBack } from './cluster.ts';
 import { goesOn, stepsOfWorkers } from './workers.ts';
@@ -16,6 +16,8 @@ export function holdWorld(world: World): void {
   }
 }
 
+/** They say nothing of whether the task is as wanted. */
+const OF_NO_TASK: readonly LogAlarmName[] = ['logSafepoints', 'logNoBase'];
 const MOST_ROUNDS = 16;
 const MOST_ACTS = 5;
 
@@ -53,7 +55,7 @@ function finish(world: World, index: number): boolean {
 
 function holdOutcome({ log, cluster, now }: World): void {
   const at = new Date(now);
-  const alarms = alarmsOf(log, at).filter(({ name }) => name !== 'logSafepoints');
+  const alarms = alarmsOf(log, at).filter(({ name }) => !OF_NO_TASK.includes(name));
   const isOurs = isOwn(cluster);
   const isThere = isOurs && openGeneration(log)?.taskName === cluster.task;
   const isMet = {
