@@ -51,10 +51,10 @@ export interface GoodOfStorage {
   readonly sizeBytes: number;
 }
 
-/** A good backup that a verification found good. */
-/** As far as recovery is concerned. */
+/** A good backup, as far as recovery is concerned. */
 export type GoodSnapshot = Pick<Backup, '_id' | 'startTime' | 'result' | 'verification'>;
 
+/** A good backup that a verification found good. */
 export type VerifiedBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'result'>;
 
 /** Of a backup, what a change may have touched. */
@@ -111,9 +111,9 @@ export interface FinishedBackups {
    * registered still. Undefined where none tells.
    */
   tidbClusterIdOf(cluster: Pick<ClusterDocument, '_id' | 'pd'>, signal: AbortSignal): Promise<string | undefined>;
-  /** The newest good backup of a cluster that a verification found good. */
   /** Good backups of a cluster that nobody removes, accepted since an instant, the oldest first. */
   snapshotsSince(clusterId: string, since: Date, limit: number, signal: AbortSignal): Promise<GoodSnapshot[]>;
+  /** The newest good backup of a cluster that a verification found good. */
   newestVerified(clusterId: string, signal: AbortSignal): Promise<VerifiedBackup | undefined>;
   /** The same of each cluster that has one. */
   newestVerifiedOf(clusterIds: readonly string[], signal: AbortSignal): Promise<VerifiedBackup[]>;

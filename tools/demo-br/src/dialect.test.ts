@@ -31,6 +31,7 @@ const TABLE: ReadonlyArray<readonly [keyof Dialect, ...unknown[]]> = [
   ['refusesExistingTables', false, false, false, false, false, true],
   ['registersRestores', false, false, false, false, false, true],
   ['stepsByWork', false, false, false, false, false, true],
+  ['logStatusTellsState', false, false, false, false, false, true],
   ['systemTablesDefault', false, false, false, true, true, true],
   ['restoreChecksumDefault', true, true, true, true, true, true],
   ['maxConcurrency', Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 256, 256, 256, 256],
