@@ -19,7 +19,9 @@ export function deleteCluster({ registry, store, logs }: Dependencies) {
     const active = await store.findActive(id, signal);
     if (active) throw inUse(id, active, sees);
     const log = await logs.get(id, signal);
-    if (log && !isAtRest(log))
+    // One that does not answer any more can be let go of once its log is not wanted.
+    const isLetGo = log?.wanted === 'off' && log.observed.state === 'Unknown';
+    if (log && !isAtRest(log) && !isLetGo)
       throw new AppError('cluster_in_use', `The log of cluster ${id} is backed up: stop that first.`, {
         info: { clusterId: id },
       });

@@ -9,7 +9,7 @@ import {
   newLogBackup,
   resumableUntil,
 } from '../log-backup.ts';
-import type { LogCommand, LogSeen, LogTaskSeen } from './command.ts';
+import type { LogCommand, LogRange, LogSeen, LogTaskSeen } from './command.ts';
 import { decideLog } from './decide.ts';
 
 const START = new Date('2026-01-05T12:00:00Z');
@@ -37,10 +37,17 @@ function liveLog() {
     return ask({ kind: 'want', wanted, settings: SETTINGS, by: 'p', requestId: 'q', callId: `call ${claims}` });
   };
   /** What a look that saw this asks the worker to do. */
-  const look = (seen: LogSeen): LogActKind | undefined => {
+  const look = (seen: LogSeen, range?: LogRange): LogActKind | undefined => {
     claims += 1;
     expect(ask({ kind: 'claim', claim: `c${claims}`, worker: 'w' }).answer.kind).toBe('held');
-    const { answer } = ask({ kind: 'report', claim: `c${claims}`, fence: log.fence, seen, place: PLACE });
+    const { answer } = ask({
+      kind: 'report',
+      claim: `c${claims}`,
+      fence: log.fence,
+      seen,
+      place: PLACE,
+      ...(range && { range }),
+    });
     return answer.kind === 'held' ? answer.act?.kind : undefined;
   };
   const complete = (result: LogActResult) =>
@@ -179,6 +186,17 @@ test('a history that is gone ends the log: its task is stopped, and another begi
   expect(live.look(NONE)).toBe('start');
   expect(lastGeneration(live.log())).toMatchObject({ n: 2, open: true });
   expect(live.log().cleanup).toMatchObject([{ taskName: 't1' }]);
+});
+
+test('a log that somebody truncated by hand promises no more than is left of it', () => {
+  const live = runningLog();
+  const at = (minutes: number) => tso(plus(START, minutes * MINUTE_MS));
+  live.pass(60 * MINUTE_MS);
+  live.look(live.task(), { min: at(0), max: at(58) });
+  expect(lastGeneration(live.log())).toMatchObject({ min: at(0), max: at(58) });
+  live.pass(MINUTE_MS);
+  live.look(live.task(), { min: at(30), max: at(59) });
+  expect(lastGeneration(live.log())).toMatchObject({ min: at(30), max: at(59) });
 });
 
 test('a repeat of a call that wished is no other wish', () => {

@@ -81,7 +81,9 @@ function ofOwnTask(
   const { seen, isKnown } = identified(log, open, task, range, now);
   const isBack = lastGeneration(seen)?.vanished === seen.wish && seen.wanted === 'on';
   const back = withLast(isBack ? { ...seen, reached: true } : seen, { vanished: null });
-  const read = isKnown && range && !open.dead ? withLast(back, { max: later(open.max, range.max) }) : back;
+  // Somebody may have truncated it by hand, also one that cannot go on.
+  const cut = isKnown && range ? withLast(back, { min: later(open.min, range.min) }) : back;
+  const read = isKnown && range && !open.dead ? withLast(cut, { max: later(open.max, range.max) }) : cut;
   return { log: read, state: stateOf(read, task, now), task };
 }
 
