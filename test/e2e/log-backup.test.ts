@@ -1,7 +1,7 @@
 /** A log backup of a cluster, as people ask for it, and as it goes when others are at work in the cluster too. */
 
 import type { LogTask } from '@tidemark/demo-br/log-state';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { type Answer, startTidemark, type Tidemark } from './tidemark.ts';
 
 const WAIT = { timeout: 60_000, interval: 200 };
@@ -28,10 +28,15 @@ interface LogBackup {
 }
 
 let tidemark: Tidemark;
+const begun: string[] = [];
 beforeAll(async () => {
-  tidemark = await startTidemark({ env: { all: { TIDEMARK_RING_SECONDS: '0.5' } } });
+  tidemark = await startTidemark({ env: { all: { TIDEMARK_RING_SECONDS: '2' } } });
 }, 120_000);
 afterAll(() => tidemark[Symbol.asyncDispose]());
+// Looks at the logs of other tests would keep the worker busy.
+afterEach(async () => {
+  for (const id of begun.splice(0)) await ask('DELETE', of(id));
+});
 
 const of = (clusterId: string) => `/clusters/${clusterId}/log-backup`;
 const ask = async (method: string, path: string, body?: unknown): Promise<LogBackup> => {
@@ -51,6 +56,7 @@ async function until(clusterId: string, wanted: Partial<LogBackup>): Promise<Log
 
 async function running(name: string, pd: string): Promise<string> {
   const id = await tidemark.cluster(name, { pd: [pd] });
+  begun.push(id);
   await ask('PUT', of(id), { storageId: 'local' });
   await until(id, { state: 'Running', reached: true, healthy: true });
   return id;

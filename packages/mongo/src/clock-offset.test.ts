@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { narrowOffset, type OffsetBounds } from './clock-offset.ts';
+import { narrowOffset, type OffsetBounds, timeAt } from './clock-offset.ts';
 
 const middle = ({ low, high }: OffsetBounds) => (low + high) / 2;
 /** An answer that took so long each way, by a database whose clock is ahead by `ahead`. */
@@ -26,6 +26,17 @@ it('knows more after a slow request and a slow answer than after either', () => 
   const known = narrowOffset(narrowOffset(undefined, slowRequest), slowAnswer);
   expect(known.high - known.low).toBeLessThan(25);
   expect(Math.abs(middle(known) - 5_000)).toBeLessThan(12);
+});
+
+it('never steps back when more becomes known of it, and is right soon after', () => {
+  // The first answer came late, so that the time was read 400 ms too far ahead.
+  const first = narrowOffset(undefined, reading(5_000, 0, 800, 0));
+  const told = timeAt(first, 1_000);
+  const known = narrowOffset(first, reading(5_000, 999, 1, 0));
+  const times = [1_000, 1_001, 1_010, 1_500, 1_900].map((at) => timeAt(known, at));
+  expect([told, ...times]).toEqual([told, ...times].toSorted((one, other) => one - other));
+  expect(new Set(times).size).toBe(times.length);
+  expect(Math.abs((times.at(-1) ?? 0) - 6_900)).toBeLessThan(2);
 });
 
 it('follows a database whose clock was set, forward and back', () => {

@@ -9,6 +9,8 @@ export interface OffsetBounds {
   readonly low: number;
   readonly high: number;
   readonly at: number;
+  /** What was read at `at` by what was known before; absent where the database's clock was set. */
+  readonly before?: number;
 }
 
 /** An answer: the time that the database returned, and when it was asked and heard by the monotonic clock, all in ms. */
@@ -23,6 +25,17 @@ const DRIFT = 0.0005;
 /** What the database returns is cut to whole milliseconds. */
 const RESOLUTION_MS = 1;
 
+/** How fast time goes on while it was read too far ahead. */
+const CATCHING_UP = 0.5;
+
+/**
+ * The time of the database when the monotonic clock says `at`, in ms. It never steps back because more became known of it, and goes
+ * slower until it is right: what is accepted first has the earlier time.
+ */
+export function timeAt({ low, high, at: knownAt, before = -Infinity }: OffsetBounds, at: number): number {
+  return Math.max(at + (low + high) / 2, before + (at - knownAt) * CATCHING_UP);
+}
+
 /**
  * What is known after one more answer. A slow answer takes nothing away from what a quick one showed; one that contradicts
  * it says that the database's clock was set, and counts alone.
@@ -36,5 +49,5 @@ export function narrowOffset(
   const parted = (receivedAt - known.at) * DRIFT;
   const low = Math.max(read.low, known.low - parted);
   const high = Math.min(read.high, known.high + parted);
-  return low <= high ? { low, high, at: receivedAt } : read;
+  return low <= high ? { low, high, at: receivedAt, before: timeAt(known, receivedAt) } : read;
 }

@@ -4,12 +4,13 @@
  *
  * C1. Time runs on the monotonic clock between refreshes, so a jump of the machine's clock changes nothing.
  * C2. A slow answer never spoils what a quick one showed (clock-offset.ts), and one that took too long is not used.
- * C3. While the time is known badly, it is asked for again soon: two processes that do not agree on it write histories
+ * C3. It never steps back because more became known of it.
+ * C4. While the time is known badly, it is asked for again soon: two processes that do not agree on it write histories
  *     whose times overlap.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '@tidemark/errors/app-error';
-import { narrowOffset, type OffsetBounds } from './clock-offset.ts';
+import { narrowOffset, type OffsetBounds, timeAt } from './clock-offset.ts';
 import type { MongoConnection, StoreLog } from './connection.ts';
 import { toStoreError } from './mongo-error.ts';
 
@@ -79,7 +80,7 @@ export function startDatabaseClock(
         throw new AppError('unavailable', 'The database has not been reached yet; try again shortly.', {
           retryAfterMs: 1_000,
         });
-      return new Date(performance.now() + (bounds.low + bounds.high) / 2);
+      return new Date(timeAt(bounds, performance.now()));
     },
     settle: (ms) => Promise.race([first.promise, sleep(ms, undefined, { ref: false })]),
     async [Symbol.asyncDispose]() {
