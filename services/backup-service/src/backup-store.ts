@@ -86,13 +86,16 @@ type StoreCommand =
   | Exclude<Command, { kind: 'claim' | 'delete' | 'expire' }>
   | (Omit<
       Extract<Command, { kind: 'claim' }>,
-      'slotKey' | 'storageDenied' | 'taken' | 'newerGood' | 'isBase' | 'outOfReach' | 'peers'
+      'slotKey' | 'storageDenied' | 'taken' | 'newerGood' | 'isBase' | 'outOfReach' | 'peers' | 'passOnMs'
     > & {
       /** Digests of the storages that the worker cannot reach. */
       readonly unreachable?: readonly string[];
     })
   | Omit<Extract<Command, { kind: 'delete' }>, 'newerGood' | 'isBase' | 'trashMs'>
   | Omit<Extract<Command, { kind: 'expire' }>, 'newerGood' | 'isBase'>;
+
+/** Long enough for the ring of another task to come before or behind it. */
+const LONGEST_PASS_ON_MS = 1_000;
 
 export interface BackupStore {
   get(id: string, signal: AbortSignal): Promise<Backup | undefined>;
@@ -214,7 +217,7 @@ export function createBackupStore(
     return {
       ...claim,
       ...(outOfReach && { outOfReach }),
-      ...(inDoubt && { peers: await peersOf(backup, digest, signal) }),
+      ...(inDoubt && { peers: await peersOf(backup, digest, signal), passOnMs: Math.random() * LONGEST_PASS_ON_MS }),
       ...(slotKey !== undefined && { slotKey }),
       ...(!mayUse && { storageDenied: true }),
       ...(elsewhere && { taken: sentenceOf({ ...target, clusterId }, elsewhere) }),

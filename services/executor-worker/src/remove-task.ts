@@ -84,6 +84,8 @@ async function removePaths(
   lease: Pick<Lease, 'announceRemoval'>,
 ): Promise<Outcome> {
   const { storage, paths } = grant;
+  // All were made busy again between the grant and a repeat of its claim.
+  if (paths.length === 0) return { $case: 'removed', value: { paths: [], bytes: 0n, remark: '', empty: [] } };
   for (const path of paths) requireSoundPlace({ storage, path });
   const stored = await openKnownStorage(known(grant), env, { signal });
   let bytes = 0n;

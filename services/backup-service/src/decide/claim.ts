@@ -77,7 +77,9 @@ function claimRemoval(backup: WithTask<Backup>, command: Claim, now: Date, limit
         leftovers: backup.leftovers.filter(({ path }) => path !== backup.path),
       }
     : backup;
-  if (kept.leftovers.length === 0) return { ...LOST, next: { ...kept, task: removeTask(kept.leftovers) } };
+  // A stray may have made all of them busy again since the task was written.
+  if (!kept.leftovers.some(({ after }) => after <= now))
+    return { ...LOST, next: { ...kept, task: removeTask(kept.leftovers, kept.task) } };
   const granted = grantTask(kept, command, now, limits);
   const deleting = granted.deletion.state === 'Requested' || granted.deletion.state === 'DeleteFailed';
   const next: Backup = deleting ? { ...granted, deletion: { ...granted.deletion, state: 'Deleting' } } : granted;

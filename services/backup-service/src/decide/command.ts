@@ -90,6 +90,8 @@ export type Command =
       readonly outOfReach?: true;
       /** Looked up only where somebody cannot do the task. */
       readonly peers?: readonly Peer[];
+      /** For how long the task rests where it is left to another worker (H4). */
+      readonly passOnMs?: number;
       /**
        * A slot of the storage that looked free, or `own` where the storage has no limit; absent when all are taken, or
        * wanted by backups whose turn comes first.

@@ -101,6 +101,13 @@ describe('a removal', () => {
     const stray = after(removing, { kind: 'stray', claim: 'w0', fence: 0, path: 'root/c1/p' }, at(61));
     expect(after(stray, removed(), at(62)).leftovers).toMatchObject([{ path: 'root/c1/p', after: at(121) }]);
   });
+  it('is not granted before a path is quiet that a stray made busy again, and rings then', () => {
+    const released = after(removing, { kind: 'release', claim: 'w2', fence: 2 }, at(61));
+    const stray = after(released, { kind: 'stray', claim: 'w0', fence: 0, path: 'root/c1/p' }, at(61));
+    expect(answer(stray, claim('w3'), at(62))).toEqual({ kind: 'lost' });
+    expect(after(stray, claim('w3'), at(62)).task).toMatchObject({ ringAt: at(121), notBefore: at(121) });
+    expect(answer(after(stray, claim('w3'), at(62)), claim('w4'), at(121))).toMatchObject({ paths: ['root/c1/p'] });
+  });
 });
 
 describe('delete by retention', () => {

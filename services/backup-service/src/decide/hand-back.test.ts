@@ -83,6 +83,8 @@ describe('a task that a worker gives back', () => {
     expect(decision.answer).toEqual({ kind: 'lost' });
     const rung = after(waits, { kind: 'ring' }, at(6));
     expect(after(rung, claim('w1', { peers: [peer('w1'), peer('w2')] }), at(7)).task?.ringAt).toEqual(at(7));
+    const passedOn = claim('w1', { peers: [peer('w1'), peer('w2')], passOnMs: 400 });
+    expect(after(rung, passedOn, at(7)).task?.ringAt).toEqual(at(7.4));
     expect(after(rung, claim('w1', { peers: [peer('w2', { free: false })] }), at(7)).task?.ringAt).toEqual(at(17));
     expect(after(rung, claim('w2', { peers: [peer('w1'), peer('w2')] }), at(7)).state).toBe('Running');
   });

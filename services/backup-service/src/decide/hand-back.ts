@@ -7,6 +7,8 @@
  * H3. Once every present worker of the pool has said so, the task fails, unless the reason may pass by itself or `br` has
  *     been in the path, where a finished backup may lie. Its deadline ends what waits so, but for the latter: that waits for
  *     a worker that can look.
+ * H4. A task that is left to others rests for a moment that nobody can foresee: else two tasks, each of which one of two workers cannot
+ *     do, are handed to the wrong one again and again, since the broker takes turns.
  */
 import { MAX_HAND_BACKS, MAX_NAMED_WORKERS } from '@tidemark/limits/limits';
 import { plus } from '@tidemark/task/time';
@@ -66,7 +68,13 @@ export function leftToOthers(
     instance,
     outOfReach,
     peers,
-  }: { readonly instance?: string; readonly outOfReach?: true; readonly peers?: readonly Peer[] },
+    passOnMs = 0,
+  }: {
+    readonly instance?: string;
+    readonly outOfReach?: true;
+    readonly peers?: readonly Peer[];
+    readonly passOnMs?: number;
+  },
   now: Date,
 ): Date | undefined {
   const spared = (one: string | undefined) =>
@@ -76,7 +84,7 @@ export function leftToOthers(
     (peer) => peer.instance !== instance && !peer.outOfReach && !spared(peer.instance),
   );
   if (others.length === 0) return undefined;
-  return others.some(({ free }) => free) ? now : plus(now, BUSY_MS);
+  return plus(now, others.some(({ free }) => free) ? passOnMs : BUSY_MS);
 }
 
 /** What every present worker said, if all of them did; undefined while one may still do the task. */
