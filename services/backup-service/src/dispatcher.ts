@@ -16,10 +16,12 @@ import type { Timing } from '@tidemark/service-kit/timing';
 import { type Backup, isActive, restoreHold } from './backup.ts';
 import type { Applied, BackupStore } from './backup-store.ts';
 import type { CommandPublisher } from './command-publisher.ts';
+import { whyLogInTheWay } from './log/in-the-way.ts';
 import type { LogStore } from './log/log-store.ts';
 import { dispatcherLog } from './logger.ts';
 import { type Occupants, sentenceOf } from './occupants.ts';
 import type { Quarantines } from './quarantines.ts';
+import type { RestoreCommand } from './restore/decide/command.ts';
 import type { Restore } from './restore/restore.ts';
 import type { RestoreStore } from './restore/restore-store.ts';
 import type { Slots } from './slots.ts';
@@ -56,7 +58,7 @@ export interface DispatcherDependencies {
   readonly occupants: Pick<Occupants, 'anyIn'>;
   readonly checks: Pick<StorageCheckStore, 'findDue' | 'apply'>;
   readonly verifications: Pick<VerificationStore, 'findDue' | 'apply'>;
-  readonly logs: Pick<LogStore, 'findDue' | 'apply'>;
+  readonly logs: Pick<LogStore, 'findDue' | 'apply' | 'applyFirst'>;
   /** The pool of a registered cluster. */
   readonly poolOf: (clusterId: string, signal: AbortSignal) => Promise<string | undefined>;
   readonly publisher: CommandPublisher;
@@ -159,7 +161,14 @@ function checkDoorbell({ checks, publisher, quarantines }: DispatcherDependencie
  * Restores, and the steps of the service at them. Each may be carried out by any copy, late and more than once: the restore and its
  * source know by themselves what still counts.
  */
-function restoreDoorbell({ restores, store, occupants, publisher, quarantines }: DispatcherDependencies): Doorbell {
+function restoreDoorbell({
+  restores,
+  store,
+  logs,
+  occupants,
+  publisher,
+  quarantines,
+}: DispatcherDependencies): Doorbell {
   async function ring(id: string, signal: AbortSignal): Promise<void> {
     const rung = await restores.apply(id, { kind: 'ring' }, signal);
     if (!rung) return;
@@ -170,28 +179,43 @@ function restoreDoorbell({ restores, store, occupants, publisher, quarantines }:
   }
 
   async function holdSource({ _id: id, source, target }: Restore, signal: AbortSignal): Promise<void> {
+    const goOn = async (command: RestoreCommand) => {
+      await restores.apply(id, command, signal);
+      return ring(id, signal);
+    };
     const [elsewhere, unclean] = await Promise.all([
       occupants.anyIn(target, signal),
       restores.findUnclean(target, id, signal),
     ]);
     if (elsewhere) {
-      await restores.apply(id, { kind: 'targetTaken', message: sentenceOf(target, elsewhere) }, signal);
-      return ring(id, signal);
+      return goOn({ kind: 'targetTaken', message: sentenceOf(target, elsewhere) });
     }
     if (unclean !== undefined) {
       // Who sees this restore is told of the other one only where that is of the same clusters.
       const isSeen = unclean.clusterId === target.clusterId && unclean.sourceClusterId === source.clusterId;
-      await restores.apply(id, { kind: 'targetUnclean', ...(isSeen && { restoreId: unclean.id }) }, signal);
-      return ring(id, signal);
+      return goOn({ kind: 'targetUnclean', ...(isSeen && { restoreId: unclean.id }) });
     }
     const held = await store.apply(source.backupId, { kind: 'hold', id: restoreHold(id) }, signal);
-    const isHeld = held?.decision.answer.kind === 'ok';
-    await restores.apply(id, { kind: isHeld ? 'held' : 'sourceGone' }, signal);
-    return ring(id, signal);
+    if (held?.decision.answer.kind !== 'ok') return goOn({ kind: 'sourceGone' });
+    if (source.point) {
+      const { generation } = source.point;
+      const log = await logs.apply(source.clusterId, { kind: 'hold', n: generation, restoreId: id }, signal);
+      if (log?.decision.answer.kind !== 'ok') return goOn({ kind: 'sourceGone', what: 'log' });
+    }
+    const blocked = await logs.applyFirst(target.clusterId, { kind: 'block', restoreId: id }, signal);
+    if (blocked.decision.answer.kind !== 'ok') {
+      // It is asked again with the next ring.
+      await restores.apply(id, { kind: 'targetLogs', message: whyLogInTheWay(blocked.log) }, signal);
+      return;
+    }
+    return goOn({ kind: 'held' });
   }
 
-  async function giveBack({ _id: id, source }: Restore, signal: AbortSignal): Promise<void> {
+  async function giveBack({ _id: id, source, target }: Restore, signal: AbortSignal): Promise<void> {
     await store.apply(source.backupId, { kind: 'unhold', id: restoreHold(id) }, signal);
+    if (source.point) await logs.apply(source.clusterId, { kind: 'giveBack', restoreId: id }, signal);
+    // On record also where it never had the target: a copy that was slow may still ask for it.
+    await logs.applyFirst(target.clusterId, { kind: 'giveBack', restoreId: id }, signal);
     await restores.apply(id, { kind: 'unheld' }, signal);
   }
 

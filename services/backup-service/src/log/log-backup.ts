@@ -63,6 +63,8 @@ export interface LogGeneration {
   readonly vanished: number | null;
   readonly endedWhy: LogEnd | null;
   readonly endedAt: Date | null;
+  /** The restores that read it; absent where none ever did. */
+  readonly holds?: readonly string[];
 }
 
 /** What TiKV says went wrong. */
@@ -149,6 +151,8 @@ export interface LogBackup {
   readonly startNotBefore: Date | null;
   /** The restore that has the cluster (L7). */
   readonly block: string | null;
+  /** The last restores that gave back what they had here: none of them gets it again. Absent where there was none. */
+  readonly givenBack?: readonly string[];
   /** Until then a start or a resume of a lost worker may still come late. */
   readonly quietUntil: Date | null;
   /** The last one alone may be open. */

@@ -27,7 +27,7 @@ export interface LogStore {
   /** Applies a command that also comes first: the document is made where there is none. */
   applyFirst(
     clusterId: string,
-    command: Extract<LogCommand, { kind: 'want' | 'block' }>,
+    command: Extract<LogCommand, { kind: 'want' | 'block' | 'giveBack' }>,
     signal: AbortSignal,
   ): Promise<AppliedToLog>;
   /** Clusters whose log backup is to be looked at, the longest due first. */

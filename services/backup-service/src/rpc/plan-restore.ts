@@ -11,6 +11,8 @@ import type {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, isTrashed } from '../backup.ts';
 import { strictestOf } from '../cluster-purpose.ts';
+import { isInTheWay, whyLogInTheWay } from '../log/in-the-way.ts';
+import type { LogBackup } from '../log/log-backup.ts';
 import { otherPdOf } from '../real-cluster.ts';
 import type { Namesake } from '../registered-pds.ts';
 import type { ClusterDocument } from '../registry-store.ts';
@@ -38,12 +40,12 @@ export function planRestore(dependencies: Dependencies) {
     const found = await findPlan(dependencies, request, context);
     const { plan, backup } = found;
     const { target, options, source } = plan;
-    const [{ taken, worker, command }, earlier] = await Promise.all([
+    const [{ taken, checks: around, command }, earlier] = await Promise.all([
       circumstances(dependencies, found, context),
       dependencies.restores.findTimed(target, options.rateLimit, context.signal),
     ]);
     const estimate = estimateOf(source.sizeBytes, earlier, options.filter !== undefined);
-    const checks = [...plan.checks, targetFree(taken), worker];
+    const checks = [...plan.checks, targetFree(taken), ...around];
     return { plan: toPlanMessage({ ...plan, checks }, backup, estimate, command) };
   };
 }
@@ -58,8 +60,9 @@ interface FoundPlan {
 interface Circumstances {
   /** Why the target is not free. */
   readonly taken: AppError | undefined;
-  /** Whether a worker is there that could do it, and what that would run. */
-  readonly worker: PlanCheck;
+  /** Whether a log backup of the target is in the way, and whether a worker is there that could do it. */
+  readonly checks: readonly PlanCheck[];
+  /** What that would run. */
   readonly command: PlannedCommand | undefined;
 }
 
@@ -74,14 +77,16 @@ export async function circumstances(
   context: Pick<CallContext, 'sees' | 'signal'>,
   ownId?: string,
 ): Promise<Circumstances> {
-  const { presences, places } = dependencies;
-  const [taken, present, storage] = await Promise.all([
+  const { presences, places, logs, now } = dependencies;
+  const [taken, present, storage, log] = await Promise.all([
     whyTaken(dependencies, plan.target, context, ownId),
     presences.present(plan.target.pool, context.signal),
     places.granted(backup, context.signal),
+    logs.get(plan.target.clusterId, context.signal),
   ]);
   const today = { ...plan, source: { ...plan.source, storage } };
-  return { taken, worker: workerCheck(today, present), command: plannedCommand(today, present) };
+  const checks = [logBackupOnTarget(log, now()), workerCheck(today, present)];
+  return { taken, checks, command: plannedCommand(today, present) };
 }
 
 /**
@@ -141,6 +146,13 @@ function notGood(backup: Backup): AppError {
 function targetFree(taken: AppError | undefined): PlanCheck {
   if (!taken) return { name: 'targetFree', result: 'ok', message: 'No backup or restore has the target.' };
   return { name: 'targetFree', result: 'blocked', message: taken.message };
+}
+
+/** One that is wanted has to be turned off by a person; one that is being turned off is waited for. */
+function logBackupOnTarget(log: LogBackup | undefined, now: Date): PlanCheck {
+  const name = 'logBackupOnTarget';
+  if (!log || !isInTheWay(log, now)) return { name, result: 'ok', message: 'No log backup of the target is on.' };
+  return { name, result: log.wanted === 'off' ? 'warn' : 'blocked', message: whyLogInTheWay(log) };
 }
 
 export function toPlanMessage(

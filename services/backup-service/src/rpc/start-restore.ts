@@ -39,8 +39,8 @@ export function startRestore(dependencies: Dependencies) {
     const found = await findPlan(dependencies, request, context);
     const { clusterId } = found.plan.target;
     requireRole(request, found.plan);
-    const { taken, worker } = await circumstances(dependencies, found, context, id);
-    const plan = { ...found.plan, checks: [...found.plan.checks, worker] };
+    const { taken, checks } = await circumstances(dependencies, found, context, id);
+    const plan = { ...found.plan, checks: [...found.plan.checks, ...checks] };
     const acknowledged = requireConfirmed(request, plan);
     if (taken) throw taken;
     const restore = accept({

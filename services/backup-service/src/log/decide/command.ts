@@ -76,14 +76,17 @@ export type LogCommand =
   | { readonly kind: 'based'; readonly n: number; readonly baseId: string }
   /** A restore wants the cluster for itself (L7). */
   | { readonly kind: 'block'; readonly restoreId: string }
-  | { readonly kind: 'unblock'; readonly restoreId: string };
+  /** A restore wants to read a log. */
+  | { readonly kind: 'hold'; readonly n: number; readonly restoreId: string }
+  /** A restore needs neither any more. */
+  | { readonly kind: 'giveBack'; readonly restoreId: string };
 
 export type LogAnswer =
   | { readonly kind: 'ok' }
   /** The task is not, or no longer, the caller's. */
   | { readonly kind: 'lost' }
   | { readonly kind: 'held'; readonly act?: LogAct }
-  | { readonly kind: 'refused'; readonly why: 'neverSet' | 'logRuns' };
+  | { readonly kind: 'refused'; readonly why: 'neverSet' | 'logRuns' | 'logGone' | 'givenBack' };
 
 /** What a command does: the document after it (absent: no change), and what the caller is answered. */
 export interface LogDecision {
@@ -95,3 +98,6 @@ export interface LogDecision {
 
 export const OK: LogDecision = { answer: { kind: 'ok' } };
 export const LOST: LogDecision = { answer: { kind: 'lost' } };
+export const refused = (why: Extract<LogAnswer, { kind: 'refused' }>['why']): LogDecision => ({
+  answer: { kind: 'refused', why },
+});

@@ -233,3 +233,21 @@ test('a restore waits for ten minutes for a start that a lost worker may still m
   live.pass(10 * MINUTE_MS);
   expect(block()).toEqual({ kind: 'ok' });
 });
+
+test('a restore holds the log that it reads, and gets nothing again once it gave that back (L12)', () => {
+  const live = liveLog();
+  const hold = (n: number, restoreId = 'r') => live.ask({ kind: 'hold', n, restoreId }).answer;
+  expect(hold(1)).toEqual({ kind: 'refused', why: 'logGone' });
+  live.want('on');
+  live.look(NONE);
+  live.complete('ok');
+  expect(hold(1)).toEqual({ kind: 'refused', why: 'logGone' });
+  live.look(live.task());
+  expect(hold(1)).toEqual({ kind: 'ok' });
+  expect(hold(1)).toEqual({ kind: 'ok' });
+  expect(live.log().generations[0]?.holds).toEqual(['r']);
+  live.ask({ kind: 'giveBack', restoreId: 'r' });
+  expect(live.log().generations[0]?.holds).toEqual([]);
+  expect(hold(1)).toEqual({ kind: 'refused', why: 'givenBack' });
+  expect(hold(1, 'other')).toEqual({ kind: 'ok' });
+});

@@ -12,7 +12,9 @@
  * L9.  Only a checkpoint that moves is well, and that is computed when it is read.
  * L10. After an error it is resumed three times at most, until the checkpoint moved.
  * L11. When the faults stop, what is wanted is reached after a few acts, or an alarm stands; then nothing is done any more.
+ * L12. A log that a restore reads is held, and a restore that gave back what it had gets nothing again.
  */
+import { MAX_GIVEN_BACK } from '@tidemark/limits/limits';
 import {
   grantTask,
   isClaimable,
@@ -26,9 +28,10 @@ import {
   unowned,
 } from '@tidemark/task/task';
 import { plus } from '@tidemark/task/time';
+import { isInTheWay } from '../in-the-way.ts';
 import { isAtRest, type LogBackup, type LogTask, lastGeneration } from '../log-backup.ts';
 import { nextAct, withIntent, withResumeTime } from './act.ts';
-import { LOST, type LogCommand, type LogDecision, type LogLimits, OK } from './command.ts';
+import { LOST, type LogCommand, type LogDecision, type LogLimits, OK, refused } from './command.ts';
 import { ended } from './complete.ts';
 import { seenIn } from './look.ts';
 import { withLast } from './vocabulary.ts';
@@ -70,8 +73,10 @@ export function decideLog(log: LogBackup, command: LogCommand, now: Date, limits
     }
     case 'block':
       return block(log, command, now);
-    case 'unblock':
-      return log.block === command.restoreId ? { ...OK, next: rungSoon({ ...log, block: null }, now) } : OK;
+    case 'hold':
+      return hold(log, command);
+    case 'giveBack':
+      return giveBack(log, command, now);
   }
 }
 
@@ -141,11 +146,32 @@ function complete(log: LogBackup, { claim: token, fence, result, reason }: Of<'c
   return { answer: { kind: 'held' }, next: rungSoon(withoutAct({ ...after, task: unowned(log.task, now) }), now) };
 }
 
+/** @returns refused, where the log is not there, or is not one from which anything was promised */
+function hold(log: LogBackup, { n, restoreId }: Of<'hold'>): LogDecision {
+  if (log.givenBack?.includes(restoreId)) return refused('givenBack');
+  const generation = log.generations.find((one) => one.n === n && one.max !== null);
+  if (!generation) return refused('logGone');
+  if (generation.holds?.includes(restoreId)) return OK;
+  const held = { ...generation, holds: [...(generation.holds ?? []), restoreId] };
+  return { ...OK, next: { ...log, generations: log.generations.map((one) => (one === generation ? held : one)) } };
+}
+
+/** Once given back, nothing is taken again: a copy that was slow may still ask for it (L12). */
+function giveBack(log: LogBackup, { restoreId }: Of<'giveBack'>, now: Date): LogDecision {
+  const { givenBack = [] } = log;
+  if (givenBack.includes(restoreId)) return OK;
+  const generations = log.generations.map((one) =>
+    one.holds?.includes(restoreId) ? { ...one, holds: one.holds.filter((other) => other !== restoreId) } : one,
+  );
+  const given = { ...log, generations, givenBack: [...givenBack, restoreId].slice(-MAX_GIVEN_BACK) };
+  return { ...OK, next: log.block === restoreId ? rungSoon({ ...given, block: null }, now) : given };
+}
+
 /** @returns refused, where a log task is there, is wanted, or may still be begun by a look that was lost */
 function block(log: LogBackup, { restoreId }: Of<'block'>, now: Date): LogDecision {
   if (log.block === restoreId) return OK;
-  const isQuiet = log.quietUntil === null || log.quietUntil <= now;
-  if (log.block !== null || !isAtRest(log) || !isQuiet) return { answer: { kind: 'refused', why: 'logRuns' } };
+  if (log.givenBack?.includes(restoreId)) return refused('givenBack');
+  if (isInTheWay(log, now)) return refused('logRuns');
   return { ...OK, next: { ...log, block: restoreId } };
 }
 

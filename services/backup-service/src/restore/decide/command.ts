@@ -28,12 +28,14 @@ export type RestoreCommand =
   | { readonly kind: 'reap' }
   /** The source is held. */
   | { readonly kind: 'held' }
-  /** The source cannot be held: it is being deleted, or is not good any more. */
-  | { readonly kind: 'sourceGone' }
+  /** The source cannot be held: the backup is being deleted or is not good any more, or the log is gone. */
+  | { readonly kind: 'sourceGone'; readonly what?: 'log' }
   /** Another restore left a checkpoint in the target, and nobody said that it is gone. */
   | { readonly kind: 'targetUnclean'; readonly restoreId?: string }
   /** A backup or another restore has the target by another registration; `message` says which. */
   | { readonly kind: 'targetTaken'; readonly message: string }
+  /** The target's log backup is on, or not seen to be off; `message` says what to do. */
+  | { readonly kind: 'targetLogs'; readonly message: string }
   /** The hold was given back. */
   | { readonly kind: 'unheld' }
   | {

@@ -15,12 +15,13 @@
  * R12. A person's command that is repeated does nothing.
  * R13. A target with a checkpoint left in it takes no other restore.
  * R14. A restore has a task exactly as long as work remains.
+ * R15. No log is written into the target's storage while it has the target: it takes that from the target's log backup, which may not run.
  */
 import type { Restore } from '../restore.ts';
 import { claim } from './claim.ts';
 import type { RestoreCommand, RestoreDecision, RestoreLimits } from './command.ts';
 import { complete } from './complete.ts';
-import { held, sourceGone, targetTaken, targetUnclean, unheld } from './hold.ts';
+import { held, sourceGone, targetLogs, targetTaken, targetUnclean, unheld } from './hold.ts';
 import { lateEnd } from './late-end.ts';
 import { cancel, cleaned, releaseTarget, resume } from './people.ts';
 import { release } from './release.ts';
@@ -45,11 +46,13 @@ export function decideRestore(
     case 'held':
       return held(restore, now);
     case 'sourceGone':
-      return sourceGone(restore, now);
+      return sourceGone(restore, command.what, now);
     case 'targetUnclean':
       return targetUnclean(restore, command.restoreId, now);
     case 'targetTaken':
       return targetTaken(restore, command.message, now);
+    case 'targetLogs':
+      return targetLogs(restore, command.message);
     case 'unheld':
       return unheld(restore);
     case 'claim':

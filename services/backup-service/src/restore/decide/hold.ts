@@ -8,6 +8,11 @@ const SOURCE_GONE: Reason = {
   message: 'The backup is being deleted, or is not good any more, so it cannot be restored. Nothing was changed.',
 };
 
+const LOG_GONE: Reason = {
+  code: 'SOURCE_GONE',
+  message: 'The log from which the point is restored is not there any more. Nothing was changed.',
+};
+
 /** Whether the source is still to be held; what a slow copy tells later changes nothing (R2). */
 const waitsForItsHold = ({ state, held }: Restore) => state === 'Queued' && !held;
 
@@ -15,12 +20,13 @@ const waitsForItsHold = ({ state, held }: Restore) => state === 'Queued' && !hel
 export function held(restore: Restore, now: Date): RestoreDecision {
   const { task } = restore;
   if (!waitsForItsHold(restore) || !task) return OK;
-  return { ...OK, next: { ...restore, held: true, task: { ...task, ringAt: now } } };
+  return { ...OK, next: { ...restore, held: true, reason: null, task: { ...task, ringAt: now } } };
 }
 
 /** The source cannot be held. */
-export function sourceGone(restore: Restore, now: Date): RestoreDecision {
-  return waitsForItsHold(restore) ? { ...OK, next: fail(restore, now, SOURCE_GONE, false) } : OK;
+export function sourceGone(restore: Restore, what: 'log' | undefined, now: Date): RestoreDecision {
+  const reason = what === 'log' ? LOG_GONE : SOURCE_GONE;
+  return waitsForItsHold(restore) ? { ...OK, next: fail(restore, now, reason, false) } : OK;
 }
 
 /**
@@ -43,6 +49,15 @@ export function targetTaken(restore: Restore, message: string, now: Date): Resto
   const reason: Reason = { code: 'TARGET_TAKEN', message: `${message} Nothing was changed.` };
   return { ...OK, next: fail(restore, now, reason, false) };
 }
+
+/** `br` restores nothing into a cluster that writes a log: it waits until that is off, and is asked again (R15). */
+export function targetLogs(restore: Restore, message: string): RestoreDecision {
+  const isTold = restore.reason?.code === TARGET_LOGS && restore.reason.message === message;
+  if (!waitsForItsHold(restore) || isTold) return OK;
+  return { ...OK, next: { ...restore, reason: { code: TARGET_LOGS, message } } };
+}
+
+const TARGET_LOGS = 'TARGET_LOGS';
 
 /** The hold was given back: nothing is left to do (R14). */
 export function unheld(restore: Restore): RestoreDecision {

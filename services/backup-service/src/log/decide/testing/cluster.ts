@@ -141,12 +141,21 @@ function stopByHand(world: World): void {
 
 /** A restore by Tidemark that wants the cluster for itself. */
 export function stepsOfRestore(world: World): Step[] {
-  const { cluster } = world;
+  const { cluster, log } = world;
   const { restore } = cluster;
+  const isGranted = (next: World, restoreId: string) => ask(next, { kind: 'block', restoreId }).answer.kind === 'ok';
   const takes: Step['act'] = (next) => {
-    if (ask(next, { kind: 'block', restoreId: RESTORE }).answer.kind === 'ok') setCluster(next, { restore: 'idle' });
+    if (isGranted(next, `r${next.left.events}`)) setCluster(next, { restore: 'idle' });
   };
+  const last = log.givenBack?.at(-1);
   return [
+    ...(last !== undefined
+      ? [
+          free('a slow copy asks once more', (next) => {
+            if (isGranted(next, last)) throw new Violation('a cluster that was given back is not taken again (L12)');
+          }),
+        ]
+      : []),
     ...(restore === '' ? counted(world, 'events', 'a restore asks for the cluster', takes) : []),
     ...(restore === 'idle' && cluster.task === '' && cluster.answers
       ? [
@@ -161,10 +170,8 @@ export function stepsOfRestore(world: World): Step[] {
   ];
 }
 
-const RESTORE = 'r';
-
 /** The restore lets go of the cluster. */
 export function giveBack(world: World): void {
   setCluster(world, { restore: '' });
-  ask(world, { kind: 'unblock', restoreId: RESTORE });
+  ask(world, { kind: 'giveBack', restoreId: world.log.block ?? '' });
 }

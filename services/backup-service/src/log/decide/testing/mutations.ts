@@ -113,6 +113,12 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: 'nothing is started while a restore has the cluster (L7)',
   },
   {
+    without: 'a restore that gave the cluster back does not get it again (L12)',
+    of: seen('block', (log) => ({ log: { ...log, givenBack: [] } })),
+    in: { wishes: 1, events: 1 },
+    breaks: 'a cluster that was given back is not taken again (L12)',
+  },
+  {
     without: 'what a stop may leave is on record before it (L8)',
     of: written(['report'], (next, before) => ({ ...next, cleanup: before.cleanup })),
     in: { wishes: 3 },

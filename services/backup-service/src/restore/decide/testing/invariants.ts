@@ -157,6 +157,18 @@ const OF_A_PLACE: ReadonlyMap<Sentence, (place: Place) => boolean> = new Map([
       !world.source.holds.includes(`restore:${restore._id}`),
   ],
   [
+    'no log is written where br restores (R15)',
+    ({ world, runs }: Place) => world.log.observed.state !== 'Running' || runs.every(({ exempt }) => exempt),
+  ],
+  [
+    'the log backup of the target gets it back (R15)',
+    ({ world, number, restore }: Place) =>
+      !isOver(restore) ||
+      restore.task !== null ||
+      world.copies.some(({ document }) => document === number) ||
+      world.log.block !== restore._id,
+  ],
+  [
     'Restored only after exit 0 and the summary (R8)',
     ({ world, number, restore }: Place) => restore.targetState !== 'Restored' || truthOf(world, number).proven,
   ],

@@ -39,6 +39,8 @@ function describe(world: World, order: readonly number[]): string {
     world.twin,
     world.exempted ? 1 : 0,
     world.source.deletion.state,
+    world.log.wanted,
+    world.log.observed.state,
   ];
   const { data, by, checkpoint, users } = world.target;
   parts.push(data, data === 'none' ? '' : by, checkpoint?.by, checkpoint?.version, users ? 1 : 0);
@@ -98,6 +100,8 @@ function describeDocument(
   parts.push(
     world.source.holds.includes(id) ? 1 : 0,
     world.source.unheld?.includes(id) ? 1 : 0,
+    world.log.block === restore._id ? 1 : 0,
+    world.log.givenBack?.includes(restore._id) ? 1 : 0,
     wrote ? 1 : 0,
     proven ? 1 : 0,
   );

@@ -337,6 +337,13 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: 'never two br on one target (R7)',
   },
   {
+    without: 'a restore waits until no log is written into its target (R15)',
+    of: (decide) => (restore, command, now, limits) =>
+      decide(restore, command.kind === 'targetLogs' ? { kind: 'held' } : command, now, limits),
+    in: { log: true },
+    breaks: 'no log is written where br restores (R15)',
+  },
+  {
     without: 'what may have touched its target is not given up for want of a br (R4)',
     of: seen(['claim'], (restore, { misfit }) => (misfit ? { restore: { ...restore, targetState: 'Untouched' } } : {})),
     in: { faults: 2, fault: ['crash', 'noBr'] },

@@ -130,6 +130,7 @@ function aroundTheTarget(world: World): Step[] {
     ...(backup === 'waits' && !isTakenByItsOtherName(world) ? [free('br of the backup begins', becomes('runs'))] : []),
     ...(backup === 'runs' ? [free('the backup ends', becomes('over'))] : []),
     ...byItsOtherName(world),
+    ...aroundTheLog(world),
     ...(setting.users && isFree && !target.users
       ? [
           wish('users write into the target', (next) => {
@@ -137,6 +138,19 @@ function aroundTheTarget(world: World): Step[] {
           }),
         ]
       : []),
+  ];
+}
+
+/** A log begins where it is wanted and no restore has the cluster (log-life 3). */
+function aroundTheLog({ setting, log }: World): Step[] {
+  if (!setting.log) return [];
+  const becomes = (wanted: 'on' | 'off', state: 'Running' | 'Off') => (next: World) => {
+    next.log = { ...next.log, wanted, observed: { ...next.log.observed, state }, task: null };
+  };
+  if (log.wanted === 'off') return [wish('the log backup of the target is turned on', becomes('on', 'Off'))];
+  return [
+    ...(log.block === null && log.observed.state === 'Off' ? [free('a log begins', becomes('on', 'Running'))] : []),
+    free('the log backup of the target is turned off', becomes('off', 'Off')),
   ];
 }
 

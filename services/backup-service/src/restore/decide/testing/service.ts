@@ -1,6 +1,8 @@
 /** What the copies of the service do by themselves: ring, reap, hold the source, give the hold back; and what is under way. */
 import { decide } from '../../../decide/decide.ts';
 import { limitsOf } from '../../../decide/testing/world.ts';
+import type { LogCommand } from '../../../log/decide/command.ts';
+import { decideLog } from '../../../log/decide/decide.ts';
 import { Violation } from '../../../testing/exploration.ts';
 import { ask, decideIn } from './ask.ts';
 import {
@@ -61,12 +63,20 @@ function working(world: World, copy: Copy): Step[] {
               `${name} sees that the target was not cleaned`,
               asks({ kind: 'targetUnclean', restoreId: unclean._id }),
             )
-          : free(`${name} holds the source`, (next) => then(holdSource(next, document) ? 'held' : 'refused')(next)),
+          : free(`${name} holds the source`, (next) =>
+              then(!holdSource(next, document) ? 'refused' : world.setting.log ? 'block' : 'held')(next),
+            ),
+    block: () =>
+      free(`${name} takes the target from its log backup`, (next) =>
+        then(block(next, document) ? 'held' : 'logs')(next),
+      ),
+    logs: () => free(`${name} writes that a log is in the way`, asks({ kind: 'targetLogs', message: 'Turn it off.' })),
     held: () => free(`${name} writes held`, asks({ kind: 'held' })),
     refused: () => free(`${name} writes that the source is gone`, asks({ kind: 'sourceGone' })),
     unhold: () =>
       free(`${name} gives the hold back`, (next) => {
         askSource(next, { kind: 'unhold', id: holdOf(next, document) });
+        if (next.setting.log) askLog(next, { kind: 'giveBack', restoreId: documentOf(next, document)._id });
         then('unheld')(next);
       }),
     unheld: () => free(`${name} writes that nothing is left to do`, asks({ kind: 'unheld' })),
@@ -82,6 +92,18 @@ function holdSource(world: World, document: number): boolean {
   const isHeld = askSource(world, { kind: 'hold', id });
   if (isHeld && wasGivenBack) throw new Violation('a hold that was given back is never taken again (R3)');
   return isHeld;
+}
+
+function block(world: World, document: number): boolean {
+  const { _id: restoreId } = documentOf(world, document);
+  return askLog(world, { kind: 'block', restoreId });
+}
+
+/** Asks the log backup of the target, by its own table. */
+function askLog(world: World, command: LogCommand): boolean {
+  const { answer, next } = decideLog(world.log, command, new Date(world.now), world.limits);
+  if (next) world.log = next;
+  return answer.kind === 'ok';
 }
 
 /** Asks the backup that is read, by its own table. */

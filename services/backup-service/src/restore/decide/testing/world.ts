@@ -8,6 +8,7 @@
  */
 import type { Backup } from '../../../backup.ts';
 import { start } from '../../../decide/start.ts';
+import { type LogBackup, newLogBackup } from '../../../log/log-backup.ts';
 import type { WorldStep } from '../../../testing/exploration.ts';
 import type { End, Restore } from '../../restore.ts';
 import type { RestoreCommand, RestoreLimits } from '../command.ts';
@@ -81,6 +82,8 @@ export interface Setting {
   readonly twin?: 'seen' | 'blind';
   /** Users may write into a target that is free. */
   readonly users?: true;
+  /** The log backup of the target may be turned on. */
+  readonly log?: true;
 }
 
 /** A living `br`. */
@@ -126,7 +129,7 @@ export interface Worker {
 }
 
 /** What a copy of the service is at. */
-export type CopyStep = 'hold' | 'held' | 'refused' | 'unhold' | 'unheld';
+export type CopyStep = 'hold' | 'block' | 'held' | 'refused' | 'logs' | 'unhold' | 'unheld';
 export interface Copy {
   readonly step: CopyStep;
   readonly document: number;
@@ -173,6 +176,8 @@ export interface World {
   runs: readonly Run[];
   late: readonly LateCall[];
   source: Backup;
+  /** Of the target. */
+  log: LogBackup;
   target: Target;
   /** A backup of the target. */
   backup: 'none' | 'waits' | 'runs' | 'over';
@@ -282,6 +287,7 @@ export function beginning(setting: Setting, decide: Rules): World {
     runs: [],
     late: [],
     source: source(),
+    log: newLogBackup(CLUSTER, new Date(START)),
     target: EMPTY,
     backup: 'none',
     twin: 'none',

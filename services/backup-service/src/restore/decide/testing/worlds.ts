@@ -40,6 +40,10 @@ export const SMALL: readonly Named[] = [
     'a target that is registered twice, one fault',
     { ...PEACE, twin: 'seen', faults: 1, fault: [...OF_COPIES, 'lostMessage', 'lateCall', 'crash', 'noBr'] },
   ],
+  [
+    'a target whose log backup is turned on and off, one fault',
+    { ...PEACE, copies: 2, log: true, faults: 1, fault: [...OF_COPIES, 'crash', 'lateCall'] },
+  ],
   ['br without a checkpoint, one fault', { ...PEACE, checkpoint: false, faults: 1, fault: ALL }],
   [
     'two versions of br, one fault',
