@@ -8,6 +8,7 @@ import { BrError } from './br-error.ts';
 import { clusterOf } from './cluster-of.ts';
 import { type Collector, createCollector } from './collector.ts';
 import { type Crypter, readCrypter } from './crypter.ts';
+import { NEW_STATE } from './demo-cluster.ts';
 import type { Dialect } from './dialect.ts';
 import type { Ledger } from './ledger.ts';
 import { type Log, openCommandLog } from './log.ts';
@@ -96,7 +97,7 @@ async function run(
     outcome: script.outcome.kind,
   });
   const cluster = clusterOf(script, options.pd);
-  const source = await readSource(cluster, { size: script, filters: options.filters });
+  const { newCollation } = (await cluster?.readState()) ?? NEW_STATE;
   const storage = await untilAborted(openStorage(target, dialect, env), signals.signal);
   const everyMs = script.progressIntervalSeconds * 1000;
   const progress = progressPlace(dialect, { log, everyMs }, log.isFile);
@@ -105,7 +106,8 @@ async function run(
     options,
     dialect,
     storage,
-    source,
+    newCollation,
+    readSource: (at) => readSource(cluster, { size: script, filters: options.filters, at }),
     crypter,
     script,
     log,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { File } from '@tidemark/protocol/br/backup';
 import { untilAborted } from './abort.ts';
 import { requestedBackupTs } from './backup-options.ts';
-import type { BackupRun } from './backup-run.ts';
+import type { BackupRun, StartedBackup } from './backup-run.ts';
 import { BrError } from './br-error.ts';
 import { type Checkpoint, type CheckpointMeta, checkpointIn } from './checkpoint.ts';
 import { checkpointPaths } from './checkpoint-paths.ts';
@@ -24,17 +24,18 @@ import { writeMetadata } from './write-metadata.ts';
  * @returns what the success summary says
  * @throws BrError, or what the abort signal brings up
  */
-export async function backupFull(run: BackupRun): Promise<BackupTotals> {
-  const { options, dialect, storage, log, signal } = run;
+export async function backupFull(started: StartedBackup): Promise<BackupTotals> {
+  const { options, dialect, storage, log, signal } = started;
   const startedAt = performance.now();
-  await connect(run);
-  const checkpoint = usesCheckpoint(run) ? checkpointIn(storage, checkpointPaths(dialect, storage)) : undefined;
+  await connect(started);
+  const checkpoint = usesCheckpoint(started) ? checkpointIn(storage, checkpointPaths(dialect, storage)) : undefined;
 
-  await failAtStage('storage', run);
+  await failAtStage('storage', started);
   const resumed = await untilAborted(enterPath(storage, checkpoint, { configHash: options.configHash, log }), signal);
-  const meta = resumed ?? newCheckpointMeta(run);
-  logBackupTs(run, meta, { resumed: resumed !== undefined, checkpointed: checkpoint !== undefined });
+  const meta = resumed ?? newCheckpointMeta(started);
+  logBackupTs(started, meta, { resumed: resumed !== undefined, checkpointed: checkpoint !== undefined });
   signal.throwIfAborted();
+  const run = { ...started, source: await started.readSource(meta.backupTs) };
   let isFinished = false;
   try {
     const onFinished = () => {
@@ -48,7 +49,7 @@ export async function backupFull(run: BackupRun): Promise<BackupTotals> {
 }
 
 /** Reaches the cluster and compares versions. */
-async function connect(run: BackupRun): Promise<void> {
+async function connect(run: StartedBackup): Promise<void> {
   const { options, dialect, script, log } = run;
   log.info('conn.go:168', 'new mgr', [['pdAddrs', `[${options.pd.join(',')}]`]]);
   await failAtStage('pd', run);
@@ -56,7 +57,7 @@ async function connect(run: BackupRun): Promise<void> {
   logCluster(run);
 }
 
-function usesCheckpoint({ options, script, log }: BackupRun): boolean {
+function usesCheckpoint({ options, script, log }: StartedBackup): boolean {
   if (!options.useCheckpoint) return false;
   const known = clusterKnowsCheckpoints(script.clusterVersion);
   if (!known) {
@@ -67,7 +68,7 @@ function usesCheckpoint({ options, script, log }: BackupRun): boolean {
   return known;
 }
 
-function newCheckpointMeta({ flags, options }: BackupRun): CheckpointMeta {
+function newCheckpointMeta({ flags, options }: StartedBackup): CheckpointMeta {
   return {
     gcServiceId: `br-${randomUUID()}`,
     configHash: options.configHash,

@@ -107,7 +107,7 @@ function snapshotPoint(flags: GivenFlags, nowMs: number): bigint {
 }
 
 /**
- * The flags as `br` logs them: sorted, lists in brackets, without the keys of crypters and the query of the storage URL.
+ * The flags as `br` logs them: sorted, lists in brackets, without the keys of crypters and the query of storage URLs.
  * Azure's keys do stand there, as in the real program (br-contract 2.2).
  */
 export function loggedArguments(flags: GivenFlags): Array<[string, string]> {
@@ -115,7 +115,8 @@ export function loggedArguments(flags: GivenFlags): Array<[string, string]> {
   return [...flags]
     .map(([name, values]): [string, string] => {
       if (secret.test(name)) return [name, '<redacted>'];
-      if (name === 'storage') return [name, (values.at(-1) ?? '').replace(/\?.*$/s, '')];
+      if (name === 'storage' || name === 'full-backup-storage')
+        return [name, (values.at(-1) ?? '').replace(/\?.*$/s, '')];
       if (name === 'pd' || name === 'filter') return [name, `[${values.join(',')}]`];
       return [name, values.at(-1) ?? ''];
     })

@@ -10,6 +10,12 @@ import type { BackupSource } from './regions.ts';
 import type { Script } from './script.ts';
 import type { Storage } from './storage.ts';
 
+/** A run before its time is known, as of which it reads the cluster. */
+export interface StartedBackup extends Omit<BackupRun, 'source'> {
+  readonly newCollation: boolean;
+  readonly readSource: (at: bigint) => Promise<BackupSource>;
+}
+
 /** What a run works with. */
 export interface BackupRun {
   readonly flags: GivenFlags;

@@ -14,17 +14,18 @@ const SAMPLE_IDS: ReadonlyMap<string, number> = new Map(SAMPLE_TABLES.map((table
  * What a backup reads: the folder of the cluster or, while it has none, the sample data of this size.
  *
  * @param cluster undefined where demo clusters have no place: then it is one that nobody has touched
+ * @param at the TSO of the backup
  */
 export async function readSource(
   cluster: DemoCluster | undefined,
-  { size, filters }: { size: SampleSize; filters: readonly string[] },
+  { size, filters, at }: { size: SampleSize; filters: readonly string[]; at: bigint },
 ): Promise<BackupSource> {
   if (cluster === undefined || !(await cluster.isTouched())) {
     const tables = filtered(SAMPLE_TABLES, filters);
     const emptyDatabases = tables.length === 0 ? [] : [EMPTY_DATABASE];
     return { tables, emptyDatabases, regions: sampleRegions(size, filters), newCollation: true };
   }
-  const all = await readTables(cluster);
+  const all = await readTables(cluster, at);
   const chosen = filtered(all.tables, filters);
   const tables = chosen.map(({ content, ...table }) => ({ table, rows: content.rows }));
   return {
@@ -35,7 +36,7 @@ export async function readSource(
   };
 }
 
-async function readTables(cluster: DemoCluster) {
+async function readTables(cluster: DemoCluster, at: bigint) {
   const names: TableName[] = [];
   const emptyDatabases: string[] = [];
   for (const db of (await cluster.databases()).filter((name) => !name.startsWith(TEMPORARY_PREFIX))) {
@@ -47,8 +48,8 @@ async function readTables(cluster: DemoCluster) {
   const idOf = (name: TableName) => SAMPLE_IDS.get(fullName(name)) ?? FIRST_FREE_ID + 2 * others.indexOf(name);
   const tables: Array<TableName & { id: number; columns: string; content: Table }> = [];
   for (const name of names) {
-    const content = await cluster.readTable(name);
-    // Dropped since the names were read.
+    const content = await cluster.readTable(name, at);
+    // Dropped since the names were read, or begun since the backup's time.
     if (content !== undefined) tables.push({ ...name, id: idOf(name), columns: content.columns, content });
   }
   return { tables, emptyDatabases };

@@ -9,6 +9,8 @@ export const CLUSTER_HELP = `Looks into the made-up clusters that demo-br backs 
   npm run demo-cluster -- insert DATABASE.TABLE ID TEXT  adds a row, or changes it; makes the table
   npm run demo-cluster -- delete DATABASE.TABLE ID       takes a row away
   npm run demo-cluster -- drop DATABASE[.TABLE]          drops a table, or a database with all its tables
+  npm run demo-cluster -- write DATABASE.TABLE SECONDS   has the cluster write a row so often into a new table, by itself
+  npm run demo-cluster -- write off                      ends that; the rows stay
   npm run demo-cluster -- empty                          drops everything: the cluster is as after its first start
 
 Options:
@@ -21,6 +23,8 @@ export type ClusterTask =
   | { readonly verb: 'help' }
   | { readonly verb: 'list' }
   | { readonly verb: 'empty' }
+  | { readonly verb: 'write'; readonly name: TableName; readonly everyMs: number }
+  | { readonly verb: 'write-off' }
   | { readonly verb: 'show'; readonly name: TableName }
   | { readonly verb: 'insert'; readonly name: TableName; readonly handle: number; readonly value: string }
   | { readonly verb: 'delete'; readonly name: TableName; readonly handle: number }
@@ -46,6 +50,7 @@ const VERBS: Readonly<Record<string, readonly [least: number, most: number]>> = 
   insert: [3, 3],
   delete: [2, 2],
   drop: [1, 1],
+  write: [1, 2],
 };
 
 /**
@@ -84,7 +89,8 @@ function parseTask(verb: string, rest: readonly string[]): ClusterTask {
   if (counts === undefined) throw new ClusterUsageError(`There is no "${verb}": ${Object.keys(VERBS).join(', ')}.`);
   const [least, most] = counts;
   if (rest.length < least || rest.length > most) {
-    throw new ClusterUsageError(`"${verb}" takes ${least} words, not ${rest.length}.`);
+    const wanted = least === most ? `${least}` : `${least} or ${most}`;
+    throw new ClusterUsageError(`"${verb}" takes ${wanted} words, not ${rest.length}.`);
   }
   const [name = '', id = '', value = ''] = rest;
   switch (verb) {
@@ -99,6 +105,9 @@ function parseTask(verb: string, rest: readonly string[]): ClusterTask {
       const [db = '', table] = split(name);
       return { verb, db, table };
     }
+    case 'write':
+      if (name === 'off' && rest.length === 1) return { verb: 'write-off' };
+      return { verb, name: tableName(name), everyMs: intervalOf(id) };
     default:
       return verb === 'list' ? { verb } : { verb: 'empty' };
   }
@@ -117,6 +126,15 @@ function tableName(name: string): TableName {
   const [db, table] = split(name);
   if (table === undefined) throw new ClusterUsageError(`"${name}" is not DATABASE.TABLE.`);
   return { db, table };
+}
+
+/** In milliseconds. */
+function intervalOf(seconds: string): number {
+  const everyMs = Math.round(Number(seconds) * 1_000);
+  if (!(everyMs >= 1 && everyMs <= 86_400_000)) {
+    throw new ClusterUsageError(`"${seconds}" is no interval: seconds, from 0.001 to 86400.`);
+  }
+  return everyMs;
 }
 
 function handleOf(id: string): number {

@@ -1,5 +1,6 @@
 import { type DemoCluster, NEW_STATE } from './demo-cluster.ts';
 import type { ClusterTask } from './demo-cluster-options.ts';
+import { endWrites } from './end-writes.ts';
 import { noteChange } from './log-task.ts';
 import { REGISTRY } from './restore-registry.ts';
 import { isSystemDatabase } from './schemas.ts';
@@ -19,7 +20,19 @@ export async function performTask(
   if (task.verb === 'show') return await show(cluster, task.name);
   await cluster.touch();
   return await cluster.alone(signal, async () => {
+    if ((task.verb === 'insert' || task.verb === 'delete') && (await writesItself(cluster, task.name)))
+      return `The cluster writes ${fullName(task.name)} by itself: end that with "write off", or change another table.`;
     switch (task.verb) {
+      case 'write': {
+        const { name, everyMs } = task;
+        if (await cluster.readTable(name)) return `There is a ${fullName(name)} already: take another name.`;
+        await endWrites(cluster);
+        await cluster.changeState(() => ({ writes: { ...name, everyMs, since: Date.now() } }));
+        return `The cluster writes a row into ${fullName(name)} every ${everyMs / 1_000} s from now on.`;
+      }
+      case 'write-off':
+        await endWrites(cluster);
+        return 'The cluster writes nothing by itself.';
       case 'insert': {
         const { name, handle, value } = task;
         const { columns, rows } = (await cluster.readTable(name)) ?? NEW_TABLE;
@@ -38,6 +51,8 @@ export async function performTask(
       }
       case 'drop': {
         const { db, table } = task;
+        const { writes } = await cluster.readState();
+        if (writes && (await writesItself(cluster, { db, table: table ?? writes.table }))) await endWrites(cluster);
         if (table === undefined) await cluster.dropDatabase(db);
         else await cluster.dropTable({ db, table });
         return `Dropped ${table === undefined ? db : fullName({ db, table })}.`;
@@ -47,6 +62,11 @@ export async function performTask(
         return 'The cluster is empty.';
     }
   });
+}
+
+async function writesItself(cluster: DemoCluster, { db, table }: TableName): Promise<boolean> {
+  const { writes } = await cluster.readState();
+  return writes?.db === db && writes.table === table;
 }
 
 const NEW_TABLE: Table = { columns: 'id\tvalue', rows: new Map() };
@@ -83,7 +103,7 @@ async function list(cluster: DemoCluster): Promise<string> {
       lines.push(`${fullName({ db, table })}: ${(await cluster.readTable({ db, table }))?.rows.size ?? 0} rows`);
     }
   }
-  const { importModeUntil, schedulersPausedUntil, restoresUntil } = await cluster.readState();
+  const { importModeUntil, schedulersPausedUntil, restoresUntil, gcRatioThreshold } = await cluster.readState();
   const ends: ReadonlyArray<readonly [what: string, until: number]> = [
     ['TiKV is in import mode', importModeUntil],
     ['the schedulers of PD are paused', schedulersPausedUntil],
@@ -93,5 +113,6 @@ async function list(cluster: DemoCluster): Promise<string> {
   return [
     ...lines,
     ...ends.filter(([, until]) => until > now).map(([what, until]) => `${what} until ${new Date(until).toISOString()}`),
+    ...(gcRatioThreshold < 0 ? ['TiKV keeps what was deleted: gc.ratio-threshold is -1'] : []),
   ].join('\n');
 }

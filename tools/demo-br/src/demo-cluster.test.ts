@@ -140,8 +140,10 @@ test('a damaged file of a cluster is named', async () => {
 });
 
 test.each([
-  ['move', 'There is no "move": list, empty, show, insert, delete, drop.'],
+  ['move', 'There is no "move": list, empty, show, insert, delete, drop, write.'],
   ['insert shop.orders 1', '"insert" takes 3 words, not 2.'],
+  ['write shop.ticks', '"" is no interval: seconds, from 0.001 to 86400.'],
+  ['write shop.ticks often', '"often" is no interval: seconds, from 0.001 to 86400.'],
   ['show shop', '"shop" is not DATABASE.TABLE.'],
   ['delete shop.orders -1x', '"-1x" is no ID: a number of at most 15 digits.'],
 ])('%s is refused with the reason', (line, reason) => {

@@ -6,6 +6,8 @@ import { BrError } from './br-error.ts';
 import type { LogTask, RowChange } from './log-state.ts';
 import { EMPTY_DATABASE, SAMPLE_TABLES, type SampleSize, sampleTables } from './sample-data.ts';
 import { parseTable, type Table, type TableName, tableText } from './table.ts';
+import { tsoAt } from './tso.ts';
+import { type Writes, writtenTable } from './writes.ts';
 
 // C1. A cluster without a folder is one that nobody has touched: it holds the sample data. Its folder appears whole.
 // C2. A file of a cluster appears whole, and a table is in one file, so a reader needs no lock.
@@ -25,8 +27,12 @@ export interface ClusterState {
   readonly lastRestoreId: number;
   /** The log backup task, if one is there. */
   readonly logTask: LogTask | null;
-  /** Changes that the log does not hold yet, the first first. */
+  /** Changes that the log does not hold yet, the first first; without those of `writes`. */
   readonly logChanges: readonly RowChange[];
+  /** What it writes by itself, if it does. */
+  readonly writes: Writes | null;
+  /** `gc.ratio-threshold` of TiKV: below 0, nothing that was deleted goes. */
+  readonly gcRatioThreshold: number;
 }
 
 /** A demo cluster: databases are folders, tables are files in them, `<db>/<table>.tsv`. */
@@ -40,8 +46,11 @@ export interface DemoCluster {
   databases(): Promise<string[]>;
   /** The names of the tables of a database, sorted; none if it is not there. */
   tables(db: string): Promise<string[]>;
-  /** @throws BrError if its file is damaged */
-  readTable(name: TableName): Promise<Table | undefined>;
+  /**
+   * @param at the TSO as of which a table is read that the cluster writes by itself; by default now
+   * @throws BrError if its file is damaged
+   */
+  readTable(name: TableName, at?: bigint): Promise<Table | undefined>;
   /** Makes the database too. */
   writeTable(name: TableName, table: Table): Promise<void>;
   dropTable(name: TableName): Promise<void>;
@@ -65,6 +74,8 @@ export const NEW_STATE: ClusterState = {
   lastRestoreId: 0,
   logTask: null,
   logChanges: [],
+  writes: null,
+  gcRatioThreshold: 1.1,
 };
 
 /** The name of a cluster's folder: its PD addresses, whichever comes first. */
@@ -89,6 +100,11 @@ export function demoCluster(root: string, pd: readonly string[], size: SampleSiz
     const text = await readIfThere(join(folder, STATE_FILE));
     return text === undefined ? NEW_STATE : { ...NEW_STATE, ...(JSON.parse(text) as Partial<ClusterState>) };
   };
+  /** The table that the cluster writes by itself, once it is there. */
+  const writtenNow = async (): Promise<TableName[]> => {
+    const { writes } = await readState();
+    return writes && writes.since <= Date.now() ? [writes] : [];
+  };
 
   return {
     folder,
@@ -112,19 +128,20 @@ export function demoCluster(root: string, pd: readonly string[], size: SampleSiz
       if (!(await isThere(folder)))
         return [...new Set([...SAMPLE_TABLES.map(({ db }) => db), EMPTY_DATABASE])].toSorted();
       const entries = await readdir(folder, { withFileTypes: true });
-      return entries
-        .filter((entry) => entry.isDirectory())
-        .map(({ name }) => decodeURIComponent(name))
-        .toSorted();
+      const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => decodeURIComponent(name));
+      return [...new Set([...names, ...(await writtenNow()).map(({ db }) => db)])].toSorted();
     },
     async tables(db) {
-      const names = await readdir(join(folder, encoded(db))).catch(() => []);
-      return names
+      const files = await readdir(join(folder, encoded(db))).catch(() => []);
+      const names = files
         .filter((name) => name.endsWith(TABLE_SUFFIX))
-        .map((name) => decodeURIComponent(name.slice(0, -TABLE_SUFFIX.length)))
-        .toSorted();
+        .map((name) => decodeURIComponent(name.slice(0, -TABLE_SUFFIX.length)));
+      const written = (await writtenNow()).filter((name) => name.db === db).map(({ table }) => table);
+      return [...new Set([...names, ...written])].toSorted();
     },
-    async readTable(name) {
+    async readTable(name, at = tsoAt(Date.now())) {
+      const { writes } = await readState();
+      if (writes?.db === name.db && writes.table === name.table) return writtenTable(writes, at);
       const text = await readIfThere(fileOf(name));
       if (text === undefined) return undefined;
       const table = parseTable(text);

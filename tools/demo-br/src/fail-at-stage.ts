@@ -14,6 +14,7 @@ const PD_FIELDS = [
 
 /**
  * Ends the run if its script names a failure of this stage, after the time that BR takes to give up.
+ * One whose step is the log comes there.
  *
  * @throws BrError with that failure; what the abort signal brings up
  */
@@ -21,8 +22,8 @@ export async function failAtStage(
   stage: FailureStage,
   { script, log, signal }: { readonly script: Script; readonly log: Log; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { kind, name, message, code, exitCode } = script.outcome;
-  if (kind !== 'fail' || name === undefined) return;
+  const { kind, name, message, code, exitCode, step } = script.outcome;
+  if (kind !== 'fail' || name === undefined || step === 'log-files') return;
   const failure = namedFailure(name);
   if (failure.stage !== stage) return;
   const waitsForPd = name === 'pd-unreachable';

@@ -38,9 +38,11 @@ const BACKUP_ONLY: ReadonlySet<string> = new Set(
 /** Flags that only `br restore` has. */
 const RESTORE_FLAGS: ReadonlyArray<[string, FlagType]> = [
   ...row('string', 'db table granularity with-tidb-placement-mode checkpoint-storage'),
+  ...row('string', 'full-backup-storage start-ts restored-ts'),
   ...row('array', 'reset-sys-users'),
   ...row('uint', 'tikv-max-restore-concurrency pd-concurrency stats-concurrency ddl-batch-size'),
   ...row('uint', 'merge-region-size-bytes merge-region-key-count'),
+  ...row('uint', 'pitr-batch-count pitr-batch-size pitr-concurrency'),
   ...row('duration', 'batch-flush-interval'),
   ...row('bool', 'with-sys-table load-stats fast-load-sys-tables no-schema online wait-tiflash-ready'),
   ...row('bool', 'allow-pitr-from-incremental sys-check-collation'),

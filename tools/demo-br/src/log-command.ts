@@ -11,7 +11,7 @@ import type { LogCommandName } from './log-command-names.ts';
 import type { Fields } from './log-line.ts';
 import type { LogTask } from './log-state.ts';
 import { printStatus } from './log-status.ts';
-import { openLogStorage } from './log-storage.ts';
+import { openLogStorage, storageFlagsOf } from './log-storage.ts';
 import { advance, dateOf, isHistoryGone } from './log-task.ts';
 import { truncateLog } from './log-truncate.ts';
 import { misbehave } from './misbehave.ts';
@@ -188,12 +188,6 @@ function clusterWith({ flags, script }: Pick<LogRun, 'flags' | 'script'>): DemoC
   if (!cluster)
     throw new BrError('demo-br: a log backup needs a place for its cluster: set DEMO_BR_CLUSTERS to a folder');
   return cluster;
-}
-
-const STORAGE_FLAGS = /^(s3|gcs|azblob)\./;
-
-function storageFlagsOf(flags: GivenFlags): Record<string, readonly string[]> {
-  return Object.fromEntries([...flags].filter(([name]) => STORAGE_FLAGS.test(name)));
 }
 
 function storageOf(flags: GivenFlags, { dialect, env }: Pick<CommandContext, 'dialect' | 'env'>) {

@@ -1,19 +1,19 @@
-/** The storage of a log (br-contract 11), in a form of its own where BR's is not needed: a file of changes is JSON, a line each. */
+/** The storage of a log (br-contract 11). */
 import { BackupMeta } from '@tidemark/protocol/br/backup';
+import type { GivenFlags } from './arguments.ts';
 import { BrError, invalidArgument } from './br-error.ts';
 import type { Dialect } from './dialect.ts';
+import { LOG_SUFFIX, type LogFile, listLogFiles, metaOf, writeLogFile } from './log-files.ts';
 import type { RowChange } from './log-state.ts';
 import { openStorage } from './open-storage.ts';
 import type { Storage } from './storage.ts';
 import { parseStorage } from './storage-url.ts';
-import { tsoMillis } from './tso.ts';
 import { BACKUP_LOCK, BACKUP_META } from './used-path.ts';
 
 /** Spelt so in BR. */
 export const SAFEPOINT = 'v1_stream_trancate_safepoint.txt';
 export const TRUNCATING_LOCK = 'truncating.lock';
 const CHECKPOINT = 'v1/global_checkpoint/1.ts';
-const LOG_SUFFIX = '.log';
 
 /** From and to when a log reaches. */
 export interface LogRange {
@@ -36,10 +36,26 @@ export interface LogStorage {
   append(changes: readonly RowChange[], until: bigint): Promise<void>;
   /** @throws BrError for a path that holds no log */
   range(): Promise<LogRange>;
-  /** All changes, the first first. */
-  changes(): Promise<RowChange[]>;
+  /** Of the cluster whose log it is. @throws BrError for a path that holds no log */
+  clusterId(): Promise<bigint>;
+  /**
+   * The files with changes from one time to another, the first first, as their metadata says: whether they are there is another
+   * matter.
+   *
+   * @throws BrError if metadata is damaged
+   */
+  filesWithin(from: bigint, to: bigint): Promise<LogFile[]>;
   /** Names of the files whose changes all came before. */
   filesBefore(until: bigint): Promise<string[]>;
+  /** Removes a file and its metadata. */
+  removeFile(name: string): Promise<void>;
+}
+
+const STORAGE_FLAGS = /^(s3|gcs|azblob)\./;
+
+/** The flags that say how a storage is reached. */
+export function storageFlagsOf(flags: GivenFlags): Record<string, readonly string[]> {
+  return Object.fromEntries([...flags].filter(([name]) => STORAGE_FLAGS.test(name)));
 }
 
 export async function openLogStorage(
@@ -52,6 +68,13 @@ export async function openLogStorage(
   const readMeta = async () => {
     const bytes = await files.read(BACKUP_META);
     return bytes && BackupMeta.decode(bytes);
+  };
+  const readLogMeta = async () => {
+    const meta = await readMeta();
+    if (!meta) throw new BrError(`open ${files.path ?? files.uri}/${BACKUP_META}: no such file or directory`);
+    if (meta.endVersion > 0n)
+      throw new BrError('the storage has been used for full backup', 'BR:ExternalStorage:ErrStorageUnknown');
+    return meta;
   };
   const logNames = async () => (await files.list()).filter((name) => name.endsWith(LOG_SUFFIX));
   const readTs = async (name: string) => {
@@ -84,45 +107,32 @@ export async function openLogStorage(
     },
 
     async append(changes, until) {
-      if (changes.length > 0) {
-        const at = new Date(tsoMillis(until)).toISOString();
-        const folder = `v1/${at.slice(0, 10).replaceAll('-', '')}/${at.slice(11, 13)}/1`;
-        const lines = changes.map((change) => `${JSON.stringify(change)}\n`).join('');
-        await files.writeWhole(`${folder}/${until}${LOG_SUFFIX}`, lines);
-      }
+      if (changes.length > 0) await writeLogFile(files, changes, until);
       const bytes = Buffer.alloc(8);
       bytes.writeBigUInt64LE(until);
       await files.writeWhole(CHECKPOINT, bytes);
     },
 
     async range() {
-      const meta = await readMeta();
-      if (!meta) throw new BrError(`open ${files.path ?? files.uri}/${BACKUP_META}: no such file or directory`);
-      if (meta.endVersion > 0n)
-        throw new BrError('the storage has been used for full backup', 'BR:ExternalStorage:ErrStorageUnknown');
+      const meta = await readLogMeta();
       const truncated = BigInt((await files.read(SAFEPOINT))?.toString() || 0);
       const checkpoint = await readTs(CHECKPOINT);
       const min = truncated > meta.startVersion ? truncated : meta.startVersion;
       return { min, max: checkpoint > min ? checkpoint : min };
     },
 
-    async changes() {
-      const all: RowChange[] = [];
-      for (const name of await logNames()) {
-        const text = (await files.read(name))?.toString() ?? '';
-        all.push(
-          ...text
-            .split('\n')
-            .filter((line) => line !== '')
-            .map((line) => JSON.parse(line) as RowChange),
-        );
-      }
-      return all.toSorted((one, other) => (BigInt(one.ts) < BigInt(other.ts) ? -1 : 1));
-    },
+    clusterId: async () => (await readLogMeta()).clusterId,
+    filesWithin: (from, to) => listLogFiles(files, { from, to }),
 
     // Of a file, the last change is the one that it is named by, or came before.
     filesBefore: async (until) =>
       (await logNames()).filter((name) => BigInt(/(\d+)\.log$/.exec(name)?.[1] ?? 0) < until),
+
+    // Metadata that names a file which is gone would stop whoever reads it.
+    async removeFile(name) {
+      await files.remove(metaOf(name));
+      await files.remove(name);
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import type { Dialect } from './dialect.ts';
 import type { LogTask, RowChange } from './log-state.ts';
 import { openLogStorage } from './log-storage.ts';
 import { tsoAt, tsoMillis } from './tso.ts';
+import { inOrder, writtenChanges } from './writes.ts';
 
 // G1. The log of a cluster is carried on by whoever looks at it: the demo cluster has no process of its own.
 // G2. What was changed lies in the cluster until it was written to the storage; then the checkpoint moves.
@@ -18,11 +19,12 @@ export interface Advance {
 
 /** Writes to the storage what was changed, and moves the checkpoint; to be called by who holds the cluster (C3). */
 export async function advance(cluster: DemoCluster, { lagSeconds, dialect, env }: Advance): Promise<void> {
-  const { logTask, logChanges } = await cluster.readState();
+  const { logTask, logChanges, writes } = await cluster.readState();
   if (logTask?.state !== 'NORMAL' || logTask.standsStill) return;
   const until = tsoAt(Date.now() - lagSeconds * 1_000);
   if (until <= BigInt(logTask.checkpoint)) return;
-  const due = logChanges.filter(({ ts }) => BigInt(ts) <= until);
+  const written = writes ? writtenChanges(writes, BigInt(logTask.checkpoint), until) : [];
+  const due = inOrder([...logChanges.filter(({ ts }) => BigInt(ts) <= until), ...written]);
   try {
     const storage = await openLogStorage(logTask.storage, logTask.flags, dialect, env);
     await storage.append(due, until);
@@ -47,8 +49,11 @@ export async function noteChange(cluster: DemoCluster, change: Omit<RowChange, '
   const { logTask } = await cluster.readState();
   if (!logTask) return;
   await cluster.changeState(({ logChanges }) => {
-    const last = BigInt(logChanges.at(-1)?.ts ?? 0);
     const now = tsoAt(Date.now());
+    // Later than what is on record, and than what the log promises to hold already.
+    const [last = 0n] = [logTask.checkpoint, logChanges.at(-1)?.ts ?? '0']
+      .map(BigInt)
+      .toSorted((a, b) => Number(b - a));
     return { logChanges: [...logChanges, { ...change, ts: String(now > last ? now : last + 1n) }] };
   });
 }

@@ -14,7 +14,7 @@ const HINT =
  *
  * @throws BrError where another run has the lock, or no time was given
  */
-export async function truncateLog({ files, filesBefore }: LogStorage, flags: GivenFlags): Promise<void> {
+export async function truncateLog({ files, filesBefore, removeFile }: LogStorage, flags: GivenFlags): Promise<void> {
   const given = textFlag(flags, 'until');
   if (given === '') throw invalidArgument('please provide the `--until` ts');
   const until = BigInt(given);
@@ -39,6 +39,6 @@ export async function truncateLog({ files, filesBefore }: LogStorage, flags: Giv
   const own = { locked_at: new Date().toISOString(), locker_host: hostname(), locker_pid: process.pid, hint: HINT };
   await files.writeWhole(TRUNCATING_LOCK, JSON.stringify(own));
   await files.writeWhole(SAFEPOINT, String(until));
-  for (const name of names) await files.remove(name);
+  for (const name of names) await removeFile(name);
   await files.remove(TRUNCATING_LOCK);
 }

@@ -73,7 +73,7 @@ async function main({ version }: Dialect): Promise<number> {
   }
   if (!flags.has('help') && isElsewhere(command, subCommand)) {
     throw new BrError(
-      `demo-br: only "br backup full", "br restore full|db|table", "br log …", "br debug decode" and "br debug checksum" are here, not "br ${words.join(' ')}"`,
+      `demo-br: only "br backup full", "br restore full|db|table|point", "br log …", "br debug decode" and "br debug checksum" are here, not "br ${words.join(' ')}"`,
     );
   }
   printLine(helpText(command === 'backup' || command === 'restore' ? `br ${command}` : 'br'));
@@ -91,6 +91,6 @@ function flagSet(): 'debug' | 'restore' | 'log' | undefined {
 function isElsewhere(command = '', subCommand = ''): boolean {
   return command === 'backup'
     ? ['db', 'table', 'raw', 'txn'].includes(subCommand)
-    : (command === 'restore' && ['point', 'raw', 'txn'].includes(subCommand)) ||
+    : (command === 'restore' && ['raw', 'txn'].includes(subCommand)) ||
         ['operator', ...DEBUG_COMMANDS].includes(command);
 }

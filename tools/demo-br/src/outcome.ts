@@ -56,9 +56,18 @@ export type OutcomeKind = (typeof OUTCOME_KINDS)[number];
 
 /**
  * When it happens in a restore: `tables` once they are created, `files` at the fraction `at` of the regions, `checksum` and
- * `system-tables` before that work, `summary` after the success summary, before the checkpoint goes.
+ * `system-tables` before that work, `summary` after the success summary, before the checkpoint goes. Of `point`, `summary` is
+ * the second one, `snapshot-summary` the first, and `log-files` at the fraction `at` of the files of the log.
  */
-export const RESTORE_STEPS = ['tables', 'files', 'checksum', 'system-tables', 'summary'] as const;
+export const RESTORE_STEPS = [
+  'tables',
+  'files',
+  'checksum',
+  'system-tables',
+  'snapshot-summary',
+  'log-files',
+  'summary',
+] as const;
 
 export type RestoreStep = (typeof RESTORE_STEPS)[number];
 

@@ -2,7 +2,7 @@ import type { BackupMeta } from '@tidemark/protocol/br/backup';
 import { type BackupContent, plainName } from './backup-content.ts';
 import { BrError } from './br-error.ts';
 import { versionNumbers } from './dialect.ts';
-import type { RestoreOptions } from './restore-options.ts';
+import { isWhole, type RestoreOptions } from './restore-options.ts';
 import { fullName, type TableName } from './table.ts';
 
 /** What a restore refuses before it touches the target, in BR's words. Pure. */
@@ -50,7 +50,7 @@ export function checkCollation({ newCollationsEnabled }: BackupMeta, newCollatio
 
 /** @throws BrError if the database or table that is named is not in the backup */
 export function checkNamed({ kind, db, table }: RestoreOptions, { databases, tables }: BackupContent): void {
-  if (kind === 'full') return;
+  if (isWhole(kind)) return;
   if (!databases.some((name) => plainName(name) === db)) {
     throw new BrError(
       `[database: \`${db}\`] has not been backup, please ensure you has input a correct database name`,

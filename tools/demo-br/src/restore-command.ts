@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { untilAborted } from './abort.ts';
 import { type GivenFlags, textFlag } from './arguments.ts';
 import type { CommandContext } from './backup-command.ts';
 import { loggedArguments } from './backup-options.ts';
@@ -10,16 +9,17 @@ import { readCrypter } from './crypter.ts';
 import type { DemoCluster } from './demo-cluster.ts';
 import { failAtStage } from './fail-at-stage.ts';
 import { type Log, openCommandLog } from './log.ts';
-import { misbehave } from './misbehave.ts';
+import { openLogStorage, storageFlagsOf } from './log-storage.ts';
 import { openStorage } from './open-storage.ts';
 import { printError } from './print-error.ts';
 import { progressPlace } from './progress.ts';
+import { removeCheckpoints } from './restore-end.ts';
 import { logConnected } from './restore-log.ts';
-import { RESTORE_NAMES, type RestoreKind, toRestoreOptions } from './restore-options.ts';
-import type { RestoreRun } from './restore-run.ts';
-import { type RestoreEnd, restoreSnapshot } from './restore-snapshot.ts';
-import { restoreFields } from './restore-summary.ts';
+import { type RestoreKind, toRestoreOptions } from './restore-options.ts';
+import { restorePoint } from './restore-point.ts';
+import type { RestoreRun, StartedRestore } from './restore-run.ts';
 import { CANCELED } from './restore-tables.ts';
+import { restoreWithSummary } from './restore-with-summary.ts';
 import { outcomeOfThisRun } from './run-count.ts';
 import { readScript, type Script } from './script.ts';
 import { serveStatus } from './status-server.ts';
@@ -28,16 +28,11 @@ import { holdTarget, type TargetHold } from './target-state.ts';
 import { versionFields } from './version.ts';
 import { checkClusterVersion } from './version-check.ts';
 
-/** How long BR takes to drop the tables of its checkpoint after a success; the script's `waitScale` of it passes here. */
-const DROP_SECONDS = 3;
 /** How long it waits for PD's etcd. */
 const ETCD_SECONDS = 5;
 
-/** A restore before its storage is open. */
-type Started = Omit<RestoreRun, 'storage'>;
-
 /**
- * `br restore full`, `db` and `table` with log, summary and error lines.
+ * `br restore full`, `db`, `table` and `point` with log, summary and error lines.
  *
  * @returns the exit code
  * @throws BrError if the log cannot be opened or `--status-addr` cannot be listened on
@@ -50,7 +45,7 @@ export async function restoreCommand(kind: RestoreKind, flags: GivenFlags, conte
   if (statusAddress !== '') await serveStatus(statusAddress);
   log.info('info.go:53', 'Welcome to Backup & Restore (BR)', versionFields(dialect.version));
   log.info('common.go:925', 'arguments', [['__command', `br restore ${kind}`], ...loggedArguments(flags)]);
-  let started: Started;
+  let started: StartedRestore;
   try {
     const options = toRestoreOptions(kind, flags, dialect);
     const crypter = await readCrypter(flags);
@@ -62,7 +57,7 @@ export async function restoreCommand(kind: RestoreKind, flags: GivenFlags, conte
 }
 
 /** The task itself, which says how it ended in a line of its own. */
-async function run(flags: GivenFlags, started: Started, context: CommandContext): Promise<number> {
+async function run(flags: GivenFlags, started: StartedRestore, context: CommandContext): Promise<number> {
   const { log } = started;
   try {
     using hold = await connect(started);
@@ -76,27 +71,26 @@ async function run(flags: GivenFlags, started: Started, context: CommandContext)
   }
 }
 
-/** The part of it that has a summary. */
+/** What comes once the cluster was reached. */
 async function restore(
   flags: GivenFlags,
-  { started, hold }: { started: Started; hold: TargetHold },
+  { started, hold }: { started: StartedRestore; hold: TargetHold },
   { dialect, env }: CommandContext,
 ): Promise<void> {
-  const { options, log, collector, signal } = started;
-  const name = RESTORE_NAMES[options.kind];
-  let end: RestoreEnd;
+  const { options } = started;
+  const openBackup = () => openStorage(parseStorage(options.storage, flags), dialect, env);
   try {
-    const storage = await untilAborted(openStorage(parseStorage(options.storage, flags), dialect, env), signal);
-    end = await restoreSnapshot({ ...started, storage }, hold);
-  } catch (error) {
-    log.info('collector.go:224', 'units canceled', [['cancel-unit', 0]]);
-    log.summary(name, 'failed', collector.fields());
+    if (options.kind === 'point') {
+      const openLog = () => openLogStorage(options.logStorage, storageFlagsOf(flags), dialect, env);
+      await restorePoint(started, { openBackup, openLog, hold });
+    } else {
+      const { checkpoint, registration } = await restoreWithSummary(started, openBackup, hold);
+      await removeCheckpoints(started, checkpoint ? [checkpoint] : []);
+      await registration?.remove();
+    }
+  } finally {
     await leave(started, hold);
-    throw error;
   }
-  log.summary(name, 'success', [...collector.fields(), ...restoreFields(end.totals, Date.now(), process.pid)]);
-  await finish(started, end);
-  await leave(started, hold);
 }
 
 const NOT_FRESH = '[BR:Restore:ErrRestoreNotFreshCluster]';
@@ -121,9 +115,9 @@ async function start(
   flags: GivenFlags,
   parts: Pick<RestoreRun, 'options' | 'crypter' | 'log'> & { collector: Collector },
   { env, dialect, signals, ledger }: CommandContext,
-): Promise<Started> {
+): Promise<StartedRestore> {
   const { options, log } = parts;
-  const path = storagePath(options.storage, flags);
+  const path = storagePath(options.storage || options.logStorage, flags);
   const read = await readScript(env, path, options.pd, 'restore');
   const script: Script = { ...read, outcome: await outcomeOfThisRun(read.outcome, read.runsFile) };
   if (script.outcome.kind === 'ignore-term') signals.ignore();
@@ -155,7 +149,7 @@ function storagePath(storage: string, flags: GivenFlags): string | undefined {
 }
 
 /** Reaches the cluster, compares versions, and registers the restore there. What fails here has no summary. */
-async function connect(run: Started): Promise<TargetHold> {
+async function connect(run: StartedRestore): Promise<TargetHold> {
   const { options, dialect, target, script, log, signal } = run;
   log.info('common.go:195', 'trying to connect to etcd', [['addr', `[${options.pd.join(',')}]`]]);
   await waitForEtcd(run);
@@ -183,7 +177,7 @@ async function refuseLogTask(target: DemoCluster): Promise<void> {
 }
 
 /** Ends the run if its script says that PD cannot be reached; a backup waits longer and says something else. */
-async function waitForEtcd({ options, script, signal }: Started): Promise<void> {
+async function waitForEtcd({ options, script, signal }: StartedRestore): Promise<void> {
   const { kind, name } = script.outcome;
   if (kind !== 'fail' || name !== 'pd-unreachable') return;
   const why = `connection error: desc = "transport: Error while dialing: dial tcp ${options.pd[0]}: connect: connection refused"`;
@@ -195,27 +189,8 @@ async function waitForEtcd({ options, script, signal }: Started): Promise<void> 
   throw new BrError(`context deadline exceeded: ${why}`);
 }
 
-/** Removes the checkpoint after the success summary: a signal no longer changes the end, a kill leaves it behind. */
-async function finish({ script, target, ...run }: Started, { checkpoint, registration }: RestoreEnd): Promise<void> {
-  const { outcome } = script;
-  if (outcome.step === 'summary') await misbehave(outcome, { ...run, signal: new AbortController().signal });
-  if (checkpoint !== undefined && outcome.kind === 'checkpoint-stays') {
-    run.log.warn('restore.go:733', 'failed to remove checkpoint data for snapshot restore', [
-      ['error', '[schema:8028]Information schema is changed during the execution of the statement'],
-    ]);
-  } else if (checkpoint !== undefined) {
-    await pause(DROP_SECONDS * 1000 * script.waitScale);
-    await target.alone(AbortSignal.timeout(CLEAN_UP_MS), () => checkpoint.remove());
-    run.log.info('restore.go:738', 'all the checkpoint data is removed.');
-  }
-  await registration?.remove();
-}
-
-/** How long a run waits for others before it leaves things behind. */
-const CLEAN_UP_MS = 30_000;
-
 /** Ends the registration in etcd, which BR cannot after a signal: then it ends by itself. */
-async function leave({ options, log, signal }: Started, hold: TargetHold): Promise<void> {
+async function leave({ options, log, signal }: StartedRestore, hold: TargetHold): Promise<void> {
   if (!signal.aborted) return await hold.release();
   const error = 'rpc error: code = Canceled desc = context canceled';
   process.stderr.write(

@@ -50,6 +50,11 @@ export function logSpace(log: Log, bytes: number): void {
 
 export function logPaused(log: Log): void {
   log.info('import_mode_switcher.go:130', 'switch to import mode at beginning');
+  logSchedulersPaused(log);
+}
+
+/** A log is restored without import mode. */
+export function logSchedulersPaused(log: Log): void {
   log.info('pd.go:299', 'pause scheduler successful at beginning', [['name', SCHEDULERS]]);
   log.info('pd.go:307', 'pause configs successful at beginning', [['cfg', '{"merge-schedule-limit":0}']]);
 }

@@ -24,3 +24,6 @@ export interface RestoreRun {
   readonly ledger: Ledger;
   readonly signal: AbortSignal;
 }
+
+/** A restore before the storage of its backup is open. */
+export type StartedRestore = Omit<RestoreRun, 'storage'>;

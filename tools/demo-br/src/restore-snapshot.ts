@@ -21,7 +21,7 @@ import {
   logSpace,
   logStarted,
 } from './restore-log.ts';
-import { RESTORE_NAMES } from './restore-options.ts';
+import { isWhole, RESTORE_NAMES } from './restore-options.ts';
 import { type Registration, registerRestore } from './restore-registry.ts';
 import type { RestoreRun } from './restore-run.ts';
 import type { RestoreTotals } from './restore-summary.ts';
@@ -42,7 +42,8 @@ export interface RestoreEnd {
 }
 
 /**
- * Does the work of `br restore full`, `db` and `table` from the start on that a summary tells of, in BR's order.
+ * Does the work of `br restore full`, `db` and `table` and of `point` before its log, from the start on that a summary tells of, in
+ * BR's order.
  *
  * @throws BrError, or what the abort signal brings up
  */
@@ -99,7 +100,7 @@ async function register(
   { startVersion, endVersion, clusterId }: BackupMeta,
   { tables }: BackupContent,
 ): Promise<Registration | undefined> {
-  if (!dialect.registersRestores) return undefined;
+  if (!dialect.registersRestores || options.kind === 'point') return undefined;
   const { filters, withSysTable } = options;
   const command = RESTORE_NAMES[options.kind];
   return await registerRestore(
@@ -124,15 +125,17 @@ async function endRegistration(
   else await registration.pause();
 }
 
-/** Some versions refuse tables that are there already, where not the whole cluster is restored. */
+/** A restore to a point looks for user tables before it pauses anything. Some versions refuse tables that are there already, where not the whole cluster is restored. */
 async function checkExisting(
   { options, dialect, target }: RestoreRun,
   { tables }: BackupContent,
   checkpoint: RestoreCheckpoint | undefined,
 ): Promise<void> {
-  if (!dialect.refusesExistingTables || (options.kind === 'full' && !options.hasFilter)) return;
+  const { kind, hasFilter } = options;
+  if (kind !== 'point' && (!dialect.refusesExistingTables || (kind === 'full' && !hasFilter))) return;
   if ((await checkpoint?.read()) !== undefined) return;
-  checkNoneExists(await existingTables(target, tables));
+  if (kind === 'point') checkFresh(await userNames(target));
+  else checkNoneExists(await existingTables(target, tables));
 }
 
 /** Where this restore keeps its checkpoint, or has kept it before; an incremental backup has none. */
@@ -186,12 +189,12 @@ async function enterTarget(run: RestoreRun, { meta, checkpoint }: PausedWork): P
   const { kind, hasFilter, withSysTable } = options;
   await failAtStage('paused', run);
   const recorded = await checkpoint?.read();
-  const looksForTables = kind === 'full' && !hasFilter && (withSysTable || dialect.alwaysChecksFresh);
+  const looksForTables = isWhole(kind) && !hasFilter && (withSysTable || dialect.alwaysChecksFresh);
   if (looksForTables && recorded === undefined) {
     log.info('client.go:1019', 'checking whether target cluster is fresh');
     checkFresh(await userNames(target));
   }
-  if (kind === 'full' && withSysTable) {
+  if (isWhole(kind) && withSysTable) {
     log.info('client.go:979', 'full cluster restore', [['value', !hasFilter]]);
     if (!hasFilter) {
       log.info('systable_restore.go:314', 'checking target cluster system table compatibility with backed up data');

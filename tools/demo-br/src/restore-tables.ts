@@ -1,6 +1,7 @@
 import type { File } from '@tidemark/protocol/br/backup';
 import type { BackupContent, BackupTable } from './backup-content.ts';
 import { BrError } from './br-error.ts';
+import { endWrites } from './end-writes.ts';
 import { failAtStage } from './fail-at-stage.ts';
 import { goDuration } from './go-format.ts';
 import { misbehave } from './misbehave.ts';
@@ -74,6 +75,8 @@ async function createTables({ target, log, signal }: RestoreRun, content: Backup
   logCreating(log, content);
   const { databases, tables } = content;
   const created = await target.alone(signal, async () => {
+    const { writes } = await target.readState();
+    if (writes && tables.some((table) => fullName(table) === fullName(writes))) await endWrites(target);
     for (const db of databases) await target.createDatabase(db);
     const existing = new Set((await existingTables(target, tables)).map(fullName));
     const missing = tables.filter((table) => !existing.has(fullName(table)));

@@ -1,5 +1,5 @@
 import { DEFAULT_GC_TTL_SECONDS } from './backup-options.ts';
-import type { BackupRun } from './backup-run.ts';
+import type { BackupRun, StartedBackup } from './backup-run.ts';
 import type { CheckpointMeta } from './checkpoint.ts';
 import { goDuration } from './go-format.ts';
 import type { Log } from './log.ts';
@@ -11,21 +11,21 @@ import { tsoMillis } from './tso.ts';
 const CHECKPOINT_GC_TTL_SECONDS = 4320;
 
 /** PD answers. */
-export function logCluster({ source, script, log }: BackupRun): void {
+export function logCluster({ newCollation, script, log }: StartedBackup): void {
   log.info('pd_service_discovery.go:499', '[pd] init cluster id', [['cluster-id', script.clusterId]]);
   log.info('conn.go:142', 'checked alive KV stores', [
     ['aliveStores', 3],
     ['totalStores', 3],
   ]);
   log.info('backup.go:433', 'get new_collation_enabled config from mysql.tidb table', [
-    ['new_collation_enabled', source.newCollation ? 'True' : 'False'],
+    ['new_collation_enabled', newCollation ? 'True' : 'False'],
   ]);
   log.info('client.go:379', 'new backup client');
 }
 
 /** The snapshot point is known, and with it what PD shall keep. */
 export function logBackupTs(
-  { options, log }: BackupRun,
+  { options, log }: Pick<BackupRun, 'options' | 'log'>,
   { backupTs, gcServiceId }: CheckpointMeta,
   { resumed, checkpointed }: { resumed: boolean; checkpointed: boolean },
 ): void {

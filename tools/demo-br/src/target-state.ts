@@ -17,8 +17,8 @@ const CLEAN_UP_MS = 30_000;
 
 /** What a restore keeps up in its target while it lives. */
 export interface TargetHold {
-  /** Pauses schedulers and switches TiKV to import mode. */
-  pause(): Promise<void>;
+  /** Pauses schedulers and switches TiKV to import mode; that of a log pauses schedulers alone. */
+  pause(part?: 'all' | 'schedulers'): Promise<void>;
   /** Puts both back. */
   resume(): Promise<void>;
   /** Ends the registration. */
@@ -30,7 +30,7 @@ export interface TargetHold {
 /** Registers a restore in its target, which gets its folder then. */
 export async function holdTarget(target: DemoCluster, signal: AbortSignal): Promise<TargetHold> {
   const id = `restore-${randomUUID()}`;
-  let isPaused = false;
+  let paused: 'nothing' | 'all' | 'schedulers' = 'nothing';
   const renew = () =>
     target.alone(signal, () =>
       target.changeState(({ restoresUntil }) => {
@@ -38,7 +38,8 @@ export async function holdTarget(target: DemoCluster, signal: AbortSignal): Prom
         const living = Object.entries(restoresUntil).filter(([other, until]) => other !== id && until > now);
         return {
           restoresUntil: { ...Object.fromEntries(living), [id]: now + REGISTRATION_MS },
-          ...(isPaused && { schedulersPausedUntil: now + PAUSE_MS, importModeUntil: now + IMPORT_MODE_MS }),
+          ...(paused !== 'nothing' && { schedulersPausedUntil: now + PAUSE_MS }),
+          ...(paused === 'all' && { importModeUntil: now + IMPORT_MODE_MS }),
         };
       }),
     );
@@ -49,12 +50,12 @@ export async function holdTarget(target: DemoCluster, signal: AbortSignal): Prom
     renew().catch(() => undefined);
   }, RENEW_MS);
   return {
-    async pause() {
-      isPaused = true;
+    async pause(part = 'all') {
+      paused = part;
       await renew();
     },
     async resume() {
-      isPaused = false;
+      paused = 'nothing';
       await target.alone(AbortSignal.timeout(CLEAN_UP_MS), () =>
         target.changeState(() => ({ schedulersPausedUntil: 0, importModeUntil: 0 })),
       );
