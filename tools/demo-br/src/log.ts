@@ -28,6 +28,9 @@ export interface LogOptions {
   readonly file: string | undefined;
 }
 
+/** Of lines that tell how a command ended; that of a log's restore has one of its own. */
+const CALLERS = { success: 'collector.go:264', failed: 'collector.go:225' } as const;
+
 const RANK: Readonly<Record<string, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /** Prints to stdout; Node.js writes to files and pipes before it returns. */
@@ -96,7 +99,7 @@ export function openLog({ level, format, file }: LogOptions): Log {
     errorLine: (caller, message, fields) => write('ERROR', caller, message, [...fields, ['stack', STACK]]),
     summary(command, end, fields) {
       const message = `${command} ${end} summary`;
-      write('INFO', end === 'success' ? 'collector.go:264' : 'collector.go:225', message, fields);
+      write('INFO', command === 'restore log' ? 'collector.go:268' : CALLERS[end], message, fields);
       if (descriptor === undefined) return;
       printLine(textLine({ time: new Date(), level: 'INFO', caller: 'collector.go:77', message, fields }));
     },

@@ -8,7 +8,7 @@ import type { LogStorage } from './log-storage.ts';
 import { dateOf } from './log-task.ts';
 import { misbehave } from './misbehave.ts';
 import { startStep } from './progress.ts';
-import { logLeftPaused, logResumed, logSchedulersPaused } from './restore-log.ts';
+import { logLeftPaused, logSchedulersPaused, logSchedulersResumed } from './restore-log.ts';
 import type { StartedRestore } from './restore-run.ts';
 import { CANCELED } from './restore-tables.ts';
 import { isSystemDatabase } from './schemas.ts';
@@ -113,7 +113,7 @@ async function restoreWithoutCollection(
       logGcRatio(run, gcRatio);
       log.info('stream.go:1347', 'finish restoring gc');
       await hold.resume();
-      logResumed(log);
+      logSchedulersResumed(log);
     } else {
       log.info('stream.go:1339', 'skip restore the gc-ratio-threshold for next retry');
       logLeftPaused(log);

@@ -67,9 +67,13 @@ export function logLeftPaused(log: Log): void {
 export function logResumed(log: Log): void {
   log.info('restore.go:867', 'start to remove the pd scheduler');
   log.info('import_mode_switcher.go:147', 'stop automatic switch to import mode');
+  logSchedulersResumed(log);
+  log.info('restore.go:871', 'finish removing pd scheduler');
+}
+
+export function logSchedulersResumed(log: Log): void {
   log.info('pd.go:346', 'resume scheduler', [['schedulers', SCHEDULERS]]);
   log.info('pd.go:332', 'exit pause scheduler and configs successful');
-  log.info('restore.go:871', 'finish removing pd scheduler');
 }
 
 export function logLimitsRaised(log: Log): void {

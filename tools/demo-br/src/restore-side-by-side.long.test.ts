@@ -12,7 +12,8 @@ import { outputShape, withoutNumbers } from './testing/output-shape.ts';
 
 // The commands of recorded restores of the real program (testdata/restore, of a build close to v8.5.0; lines of the PD and
 // TiDB clients are cut out of them, stacks and long values are cut short, and texts that were said many times over are
-// there once), given to this one in an equal situation: the same tables, with as many ranges.
+// there once; of a restore to a point, so is what schemas, indexes and replicas bring about after the snapshot), given to this
+// one in an equal situation: the same tables, with as many ranges.
 
 const SAMPLES = fileURLToPath(new URL('../testdata/restore', import.meta.url));
 /** What the storages of the recorded runs lay in. */
@@ -66,6 +67,10 @@ beforeAll(async () => {
   for (const name of ['user', 'bind_info']) await source.writeTable(table('mysql', name), ranges(3));
   await backup('full1');
   await backup('enc', KEY);
+  await log('start', '--task-name', 'pitr', '--pd', SOURCE, '--storage', `local://${storage.path('log3')}`);
+  await backup('full4c');
+  await log('status', '--pd', SOURCE);
+  await log('stop', '--task-name', 'pitr', '--pd', SOURCE);
   await source.writeTable(table('mysql', 'db'), ranges(2));
   await backup('users');
   await backup('other1');
@@ -73,6 +78,7 @@ beforeAll(async () => {
   for (const name of ['slow1', 'full4', 'v600', 'v950', 'v1050', 'badsst', 'nosst', 'junksst']) {
     cpSync(storage.path('full1'), storage.path(name), { recursive: true });
   }
+  cpSync(storage.path('log3'), storage.path('log2'), { recursive: true });
   for (const [name, version] of Object.entries({ v600: '6.0.0', v950: '9.5.0', v1050: '10.5.0' })) {
     const file = join(storage.path(name), 'backupmeta');
     const meta = BackupMeta.decode(readFileSync(file));
@@ -91,6 +97,10 @@ afterAll(() => storage[Symbol.asyncDispose]());
 async function backup(name: string, more: readonly string[] = []): Promise<void> {
   const argv = ['backup', 'full', '--pd', SOURCE, '--storage', `local://${storage.path(name)}`, ...more];
   expect((await storage.start(argv, { BR_LOG_TO_TERM: '1' }).ended).code).toBe(0);
+}
+
+async function log(...words: readonly string[]): Promise<void> {
+  expect((await storage.start(['log', ...words]).ended).code).toBe(0);
 }
 
 /** An SST of shop.orders. */
@@ -159,6 +169,10 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
   'not-fresh': { before: restored },
   'not-fresh-no-requirements': { before: restored },
   'pd-unreachable': { script: failure('pd-unreachable') },
+  'point-beyond': {},
+  'point-no-full': {},
+  'point-not-fresh': { before: restored },
+  'point-success': {},
   'restore-changed-without-checksum': {},
   'restore-checksum-mismatch': {},
   'resumed-after-cancel': { before: ended('SIGTERM') },

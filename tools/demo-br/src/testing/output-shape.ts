@@ -22,6 +22,7 @@ export function withoutNumbers(text: string): string {
     .replaceAll(/BR\(\d+\)/g, 'BR(N)')
     .replaceAll(/expire in \d+ seconds/g, 'expire in N seconds')
     .replaceAll(/\b\d{18}\b/g, 'TSO')
+    .replaceAll(/TSO\([^)]* UTC\)/g, 'TSO(TIME)')
     .replaceAll(/\d+\/\d+_\d+_[0-9a-f]{64}_\d{13}_(write|default)\.sst/g, 'SST')
     .replaceAll(/user db\/tables: ([^:]*)/g, (_, names: string) => `user db/tables: ${sortedNames(names)}`)
     .replaceAll(/wrong aes cipher: [^\]\n]*/g, 'wrong aes cipher')
