@@ -1,5 +1,6 @@
 import { BackupMeta, MetaFile } from '@tidemark/protocol/br/backup';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { clusterDigests } from './cluster-digests.ts';
 import { fieldsOf, QUICK, readLines, SOURCE_PD, TARGET_PD, type TestStorage, testStorage } from './test-run.ts';
 import { type S3, startS3 } from './testing/s3.ts';
 
@@ -46,6 +47,23 @@ test('a backup in a bucket has its files below the prefix, and its summary is th
   const files = ['backup.lock', 'backupmeta', 'backupmeta.datafile.000000001', 'backupmeta.schema.000000002'];
   expect(keys()).toEqual([...files, ...dataFiles.map(({ name }) => name)].map((name) => `a/b/${name}`).toSorted());
   expect(new Set(s3.requests.map(({ accessKey }) => accessKey))).toEqual(new Set(['ENVKEY']));
+});
+
+test('a log in a bucket is restored to a point from there', async () => {
+  const source = storage.cluster(SOURCE_PD);
+  const options = [`--s3.endpoint=${s3.endpoint}`, '--s3.provider=minio'];
+  const br = (...argv: string[]) => storage.start([...argv, ...options], credentials({})).ended;
+  const log = ['--storage', 's3://bucket/log'];
+  await source.touch();
+  await source.changeState(() => ({ writes: { db: 'shop', table: 'ticks', everyMs: 10, since: Date.now() } }));
+  await storage.cluster(TARGET_PD).createDatabase('test');
+  expect((await br('log', 'start', '--task-name', 'pitr', '--pd', SOURCE_PD, ...log)).code).toBe(0);
+  expect((await backup({}, ['--s3.provider=minio', '--pd', SOURCE_PD]).ended).code).toBe(0);
+  expect((await br('log', 'status', '--pd', SOURCE_PD)).code).toBe(0);
+  const end = BigInt((await source.readState()).logTask?.checkpoint ?? 0);
+  const base = ['--full-backup-storage', 's3://bucket/a/b'];
+  expect((await br('restore', 'point', '--pd', TARGET_PD, ...base, ...log)).code).toBe(0);
+  expect(await clusterDigests(storage.cluster(TARGET_PD))).toEqual(await clusterDigests(source, end));
 });
 
 test('a restore from a bucket brings back byte for byte what was backed up', async () => {

@@ -89,7 +89,8 @@ export interface Stack extends AsyncDisposable {
 
 /** Where the launcher of the stand-in for `br` is. */
 export const DEMO_BR = join(REPOSITORY, 'tools', 'demo-br', 'bin', 'demo-br');
-const DEMO_PD = '127.0.0.1:2379';
+/** Where the cluster of the documented samples says that its PD is. */
+export const DEMO_PD = '127.0.0.1:2379';
 /** What demo-br says of itself. */
 const DEMO_VERSION = '8.5.0';
 

@@ -7,10 +7,11 @@
  */
 import { removeConnection } from './connection-file.ts';
 import { registerDemoFleet } from './demo-fleet.ts';
+import { startDemoWrites } from './demo-writes.ts';
 import { pasteLines } from './paste-lines.ts';
 import { restoreLines } from './restore-lines.ts';
 import { urlFrom } from './servers.ts';
-import { type Stack, type StackOptions, startStack } from './stack.ts';
+import { DEMO_PD, type Stack, type StackOptions, startStack } from './stack.ts';
 import { HELP, parseStartOptions, type StartOptions } from './start-options.ts';
 
 const SECOND_SIGNAL_MS = 1_000;
@@ -37,6 +38,8 @@ async function main(): Promise<number> {
       say('Registering the demo fleet');
       await registerDemoFleet(stack, stack.storage, stop.signal);
     }
+    if (options.br === undefined && (await startDemoWrites(stack.dataDir, DEMO_PD, stop.signal)) === undefined)
+      say('The made-up cluster could not be told to write rows: it holds what it held.');
     describe(stack, options);
     say(`Stopping: ${await stopped.promise}`);
     await stack[Symbol.asyncDispose]();
@@ -74,6 +77,7 @@ function describe({ url, grpc, token, dataDir, storage }: Stack, { br }: StartOp
       `  gRPC     ${grpc} (Connect and gRPC-web: ${url})`,
       `  Token    ${token}`,
       `  Cluster  test-tidb, backed up by ${what}`,
+      ...(br === undefined ? ['  Rows     one more in its table shop.events every 5 s'] : []),
       `  Files    ${storage}`,
       `  Logs     ${dataDir}/logs`,
       '',
