@@ -15,6 +15,7 @@ import { expect, inject } from 'vitest';
 import { TIMING } from '../e2e/timing.ts';
 import { NEEDED } from './everything.ts';
 import { askHelm, overlay, type Values, valuesOf } from './helm.ts';
+import { IMAGES, type Podman } from './podman.ts';
 import { type Pod, startPods } from './pods.ts';
 
 const execute = promisify(execFile);
@@ -34,8 +35,12 @@ export interface Installation extends AsyncDisposable {
   tidemark(...args: string[]): Promise<string>;
 }
 
-/** Renders the smallest values, these over them, and starts what comes of it; answers once each pod is ready. */
-export async function install(python: string, values: Values): Promise<Installation> {
+/**
+ * Renders the smallest values, these over them, and starts what comes of it; answers once each pod is ready.
+ *
+ * @param podman runs the images; without, pods are processes of the checkout
+ */
+export async function install(python: string, values: Values, podman?: Podman): Promise<Installation> {
   await using stack = new AsyncDisposableStack();
   const name = `chart-${randomBytes(4).toString('hex')}`;
   const folder = temporaryDataFolder();
@@ -79,6 +84,7 @@ export async function install(python: string, values: Values): Promise<Installat
   behave({ seconds: 0.4 });
   const br = join(folder, 'br');
   const clusters = join(folder, 'demo-clusters');
+  mkdirSync(clusters);
   writeFileSync(
     br,
     `#!/bin/sh\nTIDEMARK_NODE='${process.execPath}' DEMO_BR_CLUSTERS='${clusters}' exec '${DEMO_BR}' "$@"\n`,
@@ -87,7 +93,8 @@ export async function install(python: string, values: Values): Promise<Installat
 
   const timing = Object.fromEntries(Object.entries(TIMING).map(([setting, seconds]) => [setting, Number(seconds)]));
   const settings = { ...timing, TIDEMARK_AMQP_NAMESPACE: name, TIDEMARK_MONGODB_DATABASE: name };
-  const all = [NEEDED, { settings, gateway: { preStopSeconds: 1 } }, values].reduce(
+  const shared = podman ? sharedFolders([storage, clusters]) : {};
+  const all = [NEEDED, { settings, gateway: { preStopSeconds: 1 } }, shared, values].reduce(
     overlay,
     valuesOf('values-small.yaml'),
   );
@@ -98,6 +105,7 @@ export async function install(python: string, values: Values): Promise<Installat
     await startPods(rendered.objects, {
       folder: join(folder, 'pods'),
       br,
+      ...(podman && { podman }),
       secrets: {
         tidemark: {
           'service-token': randomBytes(32).toString('hex'),
@@ -120,4 +128,13 @@ export async function install(python: string, values: Values): Promise<Installat
   url = `${'tls' in values ? 'https' : 'http'}://${of('gateway').address('api')}`;
   const owned = stack.move();
   return { pods, of, startJob, storage, behave, tidemark, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
+}
+
+/** Workers in containers see these folders, which anybody may write, and the checkout with demo-br, where this machine has them. */
+function sharedFolders(writable: readonly string[]): Values {
+  for (const folder of writable) chmodSync(folder, 0o777);
+  const folders = [REPOSITORY, ...writable].map((path, index) => ({ name: `shared-${index}`, path }));
+  const extraVolumes = folders.map(({ name, path }) => ({ name, hostPath: { path } }));
+  const extraVolumeMounts = folders.map(({ name, path }) => ({ name, mountPath: path, readOnly: path === REPOSITORY }));
+  return { image: { repository: IMAGES }, workers: { defaults: { extraVolumes, extraVolumeMounts } } };
 }

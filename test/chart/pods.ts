@@ -1,26 +1,32 @@
 /**
- * Runs the pods of a rendered chart as processes of this machine, one of each Deployment: the same variables, files, probes and
- * signals. Only where things are differs: each pod has its paths below a folder of its own, and each port is a free one.
+ * Runs the pods of a rendered chart on this machine, one of each Deployment: the same variables, files, probes and signals. Each
+ * port is a free one.
+ *
+ * 1. As processes of the checkout, each pod has its paths below a folder of its own.
+ * 2. As containers of their images, pods have the paths, the rights and the limits of memory that the chart says.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { createWriteStream, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { freePort } from '@tidemark/local-stack/ports';
-import { REPOSITORY } from '@tidemark/local-stack/repository';
-import { SERVICE_KINDS, type ServiceKind } from '@tidemark/local-stack/service-kinds';
-import { V8_OPTIONS } from '@tidemark/local-stack/stack-process';
+import type { ServiceKind } from '@tidemark/local-stack/service-kinds';
 import { vi } from 'vitest';
+import { asContainers, asProcesses } from './pod-runtimes.ts';
+import type { Podman } from './podman.ts';
 import type { KubernetesObject } from './schemas.ts';
+import { fillVolumes, type Secrets } from './volumes.ts';
 
 /** What a cluster of Kubernetes would hold beside the chart. */
 export interface Surroundings {
   /** Where everything of the pods lies. */
   readonly folder: string;
   /** By the name of the Secret, and the key in it. */
-  readonly secrets: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly secrets: Secrets;
   /** A program that stands in the place of `/br` of PingCAP's image. */
   readonly br: string;
+  /** What runs pods as containers of their images; without, they are processes of the checkout. */
+  readonly podman?: Podman;
 }
 
 /** A pod that runs, or ran. */
@@ -33,6 +39,8 @@ export interface Pod {
   /** Asks one of its probes; answers the status. */
   probe(which: 'startupProbe' | 'livenessProbe' | 'readinessProbe'): Promise<number>;
   log(): string;
+  /** Runs a command where it runs; answers what that printed. @throws Error when it fails */
+  execute(...command: string[]): string;
   metrics(): Promise<string>;
   /** Its exit code, once it has ended; `undefined` where a signal ended it. */
   readonly ended: Promise<number | undefined>;
@@ -114,22 +122,13 @@ async function place(name: string, template: Placed['template']): Promise<Placed
 function startPod(
   { name, template, ports }: Placed,
   resolve: (address: string) => string | undefined,
-  { folder, secrets, br }: Surroundings,
+  { folder, secrets, br, podman }: Surroundings,
 ): Pod {
   const { spec, metadata } = template;
   const component: ServiceKind = metadata.labels['app.kubernetes.io/component'];
   const [container] = spec.containers;
   const root = join(folder, name);
-  const here = (path: string) => join(root, path);
-  mountVolumes(spec, here, secrets);
-
-  for (const { command } of spec.initContainers ?? []) {
-    const [program, ...args]: string[] = command;
-    execFileSync(
-      program ?? '',
-      args.map((path) => (path === '/br' ? br : here(path))),
-    );
-  }
+  const volumes = fillVolumes(spec, root, secrets);
 
   const numbers = new Map<string, number>(
     container.ports.map((one: { name: string; containerPort: number }) => [
@@ -141,23 +140,14 @@ function startPod(
   const translated = (variable: string, value: string): string => {
     if (/_PORT$/.test(variable)) return String(numbers.get(value) ?? value);
     if (/_SERVICE$/.test(variable)) return resolve(value) ?? value;
-    return value.replaceAll(/(^|,)(\/[^,]*)/g, (_, before: string, path: string) => `${before}${here(path)}`);
+    if (podman) return value;
+    return value.replaceAll(/(^|,)(\/[^,]*)/g, (_, before: string, path: string) => `${before}${join(root, path)}`);
   };
   const variables: { name: string; value: string }[] = container.env;
-  const env = {
-    ...Object.fromEntries(variables.map((one) => [one.name, translated(one.name, one.value)])),
-    // Of the image, and that nothing is left where a test is killed.
-    PATH: process.env.PATH,
-    HOME: root,
-    NODE_ENV: 'production',
-    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
-    TIDEMARK_PARENT_PID: String(process.pid),
-  };
-  const child = spawn(process.execPath, [...V8_OPTIONS, join(REPOSITORY, SERVICE_KINDS[component].main)], {
-    env,
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const env = Object.fromEntries(variables.map((one) => [one.name, translated(one.name, one.value)]));
+  const runtime = podman ? asContainers(podman, { spec, volumes, env, br }) : asProcesses({ component, root, env, br });
+  for (const one of spec.initContainers ?? []) runtime.initialize(one);
+  const child = runtime.start();
   const logFile = join(folder, `${name}.log`);
   const log = createWriteStream(logFile, { flags: 'a' });
   for (const stream of [child.stdout, child.stderr]) stream.pipe(log, { end: false });
@@ -179,14 +169,15 @@ function startPod(
       );
     },
     log: () => readFileSync(logFile, 'utf8'),
+    execute: (...command) => runtime.execute(command),
     metrics: async () => (await fetched('operations', '/metrics', METRICS_MS)).text(),
     ended,
     async stop() {
       if (hasEnded(child)) return child.exitCode ?? undefined;
       const hook: string[] | undefined = container.lifecycle?.preStop?.exec.command;
-      if (hook) execFileSync(hook[0] ?? '', hook.slice(1));
+      if (hook) runtime.execute(hook);
       child.kill('SIGTERM');
-      const grace = setTimeout(() => child.kill('SIGKILL'), spec.terminationGracePeriodSeconds * 1_000);
+      const grace = setTimeout(() => runtime.kill(), spec.terminationGracePeriodSeconds * 1_000);
       const code = await ended;
       clearTimeout(grace);
       return code;
@@ -195,29 +186,3 @@ function startPod(
 }
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
-
-// biome-ignore lint/suspicious/noExplicitAny: as above
-function mountVolumes(spec: any, here: (path: string) => string, secrets: Surroundings['secrets']): void {
-  const mounts: { name: string; mountPath: string }[] = spec.containers[0].volumeMounts;
-  for (const volume of spec.volumes) {
-    const at = here(mounts.find(({ name }) => name === volume.name)?.mountPath ?? `/unmounted/${volume.name}`);
-    mkdirSync(at, { recursive: true });
-    const sources =
-      volume.projected?.sources ??
-      (volume.secret ? [{ secret: { ...volume.secret, name: volume.secret.secretName } }] : []);
-    for (const { secret } of sources) {
-      const values = secrets[secret.name];
-      if (values === undefined) throw new Error(`there is no Secret ${secret.name}`);
-      const items: { key: string; path: string }[] =
-        secret.items ?? Object.keys(values).map((key) => ({ key, path: key }));
-      for (const { key, path } of items) {
-        const value = values[key];
-        if (value === undefined) throw new Error(`the Secret ${secret.name} has no ${key}`);
-        const file = join(at, path);
-        mkdirSync(dirname(file), { recursive: true });
-        writeFileSync(file, value);
-        chmodSync(file, (volume.projected ?? volume.secret).defaultMode);
-      }
-    }
-  }
-}
