@@ -9,6 +9,15 @@ import { CommandError, EXIT } from './exit.ts';
 
 export type Api = Client<paths>;
 
+interface Failed {
+  readonly status?: number;
+  readonly number?: number | undefined;
+  readonly fields?: readonly BadField[];
+  readonly acknowledge?: string | undefined;
+  readonly exitCode: number;
+  readonly cause?: unknown;
+}
+
 /** Tidemark's API said no, or could not be reached; the message is for people. */
 export class ApiError extends CommandError {
   /** Of the answer; nothing where there was none. */
@@ -17,21 +26,15 @@ export class ApiError extends CommandError {
   readonly number: number | undefined;
   /** Every bad field, as the API names it. */
   readonly fields: readonly BadField[];
+  /** What acknowledges that points of a log are lost, where it was refused because they would be. */
+  readonly acknowledge: string | undefined;
 
-  constructor(
-    message: string,
-    {
-      status,
-      number,
-      fields = [],
-      exitCode,
-      cause,
-    }: { status?: number; number?: number | undefined; fields?: BadField[]; exitCode: number; cause?: unknown },
-  ) {
+  constructor(message: string, { status, number, fields = [], acknowledge, exitCode, cause }: Failed) {
     super(message, exitCode, { cause });
     this.status = status;
     this.number = number;
     this.fields = fields;
+    this.acknowledge = acknowledge;
   }
 
   /** Whether the same call may succeed a little later. */
@@ -49,7 +52,7 @@ export interface BadField {
 interface Envelope {
   readonly code?: number;
   readonly message?: string;
-  readonly details?: { readonly fields?: readonly BadField[] };
+  readonly details?: { readonly fields?: readonly BadField[]; readonly acknowledge?: string };
 }
 
 /** Where a call is answered by a stream: it has no deadline once it has begun. */
@@ -173,6 +176,7 @@ function toApiError({ status }: Response, error: unknown): ApiError {
     status,
     number: code,
     fields: [...fields],
+    acknowledge: details?.acknowledge,
     exitCode: exitCodeOf(status),
   });
 }

@@ -461,6 +461,18 @@ describe('a deletion', () => {
     expect((await line.run(['backup', 'delete', BACKUP, '--yes', '--permanently'])).code).toBe(0);
     expect(line.asked.at(-1)?.path).toBe(`${PATH}?permanently=true`);
   });
+
+  it('that would lose points of a log tells which, and is repeated as it says; --yes acknowledges nothing', async () => {
+    const lost = 'Of cluster orders the points from 10:00 on can be restored only from it.';
+    line.answers[`DELETE ${PATH}`] = (_, response) =>
+      fail(response, 409, lost, { details: { acknowledge: 'abc', lost: '10:00/..' } });
+    const { code, stderr } = await line.run(['backup', 'delete', BACKUP, '--yes', '--permanently']);
+    expect([code, stderr]).toEqual([1, expect.stringContaining(lost)]);
+    expect(stderr).toContain(`tidemark backup delete ${BACKUP} --permanently --acknowledge abc`);
+    expect(deletions()).toBe(1);
+    await line.run(['backup', 'delete', BACKUP, '--yes', '--permanently', '--acknowledge', 'abc']);
+    expect(line.asked.at(-1)?.path).toBe(`${PATH}?permanently=true&acknowledge=abc`);
+  });
 });
 
 describe('contexts', () => {

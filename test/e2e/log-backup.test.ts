@@ -1,10 +1,15 @@
 /** A log backup of a cluster, as people ask for it, and as it goes when others are at work in the cluster too. */
 
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { LogTask } from '@tidemark/demo-br/log-state';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { type Answer, startTidemark, type Tidemark } from './tidemark.ts';
 
 const WAIT = { timeout: 60_000, interval: 200 };
+const MAIN = join(import.meta.dirname, '../../cli/src/main.ts');
 const TASK = /^tidemark_[a-z_0-9]+_\d+_[a-z0-9]{8}$/;
 
 interface LogBackup {
@@ -113,6 +118,38 @@ it('has a full backup taken by itself, and from that on every second can be rest
   expect((await recovery()).holes[0]?.why).toBe('stopped');
   // It was asked for once.
   expect(await tidemark.backups(id)).toHaveLength(1);
+});
+
+it('has nobody delete the backup that its points are restored from unseen, over REST and the command line', async () => {
+  const id = await running('deleted', '10.2.0.9:2379');
+  const base = await vi.waitFor(async () => {
+    const [one] = (await tidemark.patiently<Recovery>('GET', `/clusters/${id}/recovery-points`)).data.ranges;
+    if (!one) throw new Error('no point can be restored yet');
+    return one;
+  }, WAIT);
+  const path = `/backups/${base.baseBackupId}`;
+  const refused = await tidemark.call('DELETE', path);
+  expect(refused).toMatchObject({
+    status: 409,
+    details: { lost: expect.stringMatching(/^2.*Z\/\.\.$/), lastGood: 'true' },
+  });
+  const token = join(tidemark.stack.dataDir, 'token');
+  writeFileSync(token, tidemark.stack.token, { mode: 0o600 });
+  const env = { ...process.env, TIDEMARK_TOKEN_FILE: token, TIDEMARK_URL: tidemark.stack.url };
+  const remove = (...args: string[]) =>
+    promisify(execFile)(process.execPath, [MAIN, 'backup', 'delete', base.baseBackupId, '--yes', ...args], { env });
+  const { stderr } = await remove().then(
+    () => expect.fail('it was deleted'),
+    (error) => error,
+  );
+  expect(stderr).toContain('can be restored only from backup');
+  expect((await tidemark.backups(id))[0]).toMatchObject({ deletion: { state: 'None' } });
+  const [, acknowledge = ''] = /--acknowledge ([0-9a-f]{64})/.exec(stderr) ?? [];
+  await remove('--acknowledge', acknowledge);
+  await vi.waitFor(async () => {
+    const { data } = await tidemark.patiently<Recovery>('GET', `/clusters/${id}/recovery-points`);
+    expect(data.ranges.map(({ baseBackupId }) => baseBackupId)).not.toContain(base.baseBackupId);
+  }, WAIT);
 });
 
 it('is paused, resumed and stopped as is wanted, and begins anew under another name', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Option } from '@commander-js/extra-typings';
 import { DEFAULT_PAGE_SIZE, MAX_COMMAND_ROWS, MAX_PAGE_SIZE, MAX_RATE_LIMIT } from '@tidemark/limits/limits';
-import { type Api, answered, PLAIN_TEXT } from '../api.ts';
+import { type Api, ApiError, answered, PLAIN_TEXT } from '../api.ts';
 import type { Backup } from '../api-types.ts';
 import {
   BACKUP_COLUMNS,
@@ -14,7 +14,7 @@ import {
   verificationStanding,
 } from '../backup-record.ts';
 import { confirmByName } from '../confirm.ts';
-import { EXIT } from '../exit.ts';
+import { CommandError, EXIT } from '../exit.ts';
 import { type Followed, type FollowLimits, follow } from '../follow.ts';
 import { examples, PATIENCE, type Program, TIMEOUT, toId, toSample, wholeNumber } from '../options.ts';
 import { readPages } from '../pages.ts';
@@ -205,12 +205,13 @@ export function add(program: Program, run: Run): void {
     .argument('<backup>', 'its id', toId)
     .option('--permanently', 'past the bin, or out of it: it cannot be undeleted')
     .option('--forget', 'give up the files, which may remain, and forget the record; for an admin')
-    .option('--yes', 'do not ask')
+    .option('--acknowledge <hash>', 'it is known which points of the log backup are lost, as a refusal told them')
+    .option('--yes', 'do not ask; acknowledges no loss of points')
     .addHelpText(
       'after',
       examples('backup delete h6IhUQh-Q32MDOfcVieYgA', 'backup delete h6IhUQh-Q32MDOfcVieYgA --permanently --yes'),
     )
-    .action((backupId, { permanently, forget, yes }) =>
+    .action((backupId, { permanently, forget, acknowledge, yes }) =>
       run(async (session) => {
         const { api, output, tell } = session;
         const { backup } = await get(api, backupId);
@@ -221,10 +222,22 @@ export function add(program: Program, run: Run): void {
           yes,
           session,
         );
-        const query = { ...(permanently && { permanently: true }), ...(forget && { forget: true }) };
-        const { data } = await answered(api.DELETE('/backups/{backupId}', { params: { path: { backupId }, query } }));
-        await output.record(data, []);
-        if (output.isTable) tell(deletedAs(data.backup, session.command));
+        const query = {
+          ...(permanently && { permanently: true }),
+          ...(forget && { forget: true }),
+          ...(acknowledge !== undefined && { acknowledge }),
+        };
+        const params = { path: { backupId }, query };
+        try {
+          const { data } = await answered(api.DELETE('/backups/{backupId}', { params }));
+          await output.record(data, []);
+          if (output.isTable) tell(deletedAs(data.backup, session.command));
+        } catch (error) {
+          if (!(error instanceof ApiError) || error.acknowledge === undefined) throw error;
+          const flags = [permanently && '--permanently', forget && '--forget', `--acknowledge ${error.acknowledge}`];
+          const again = [session.command, 'backup delete', backupId, ...flags.filter(Boolean)].join(' ');
+          throw new CommandError(`${error.message}\nNothing was done. If that is meant: ${again}`);
+        }
       }),
     );
 

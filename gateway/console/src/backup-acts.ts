@@ -48,8 +48,12 @@ export function actsOn(backup: Backup, isAdmin: boolean): BackupAct[] {
   return [];
 }
 
-/** The same over REST and on the command line. */
-export function sameAct(act: BackupAct, { id, clusterId }: Pick<Backup, 'id' | 'clusterId'>): Same {
+/** The same over REST and on the command line. @param acknowledge of the points that a removal loses */
+export function sameAct(
+  act: BackupAct,
+  { id, clusterId }: Pick<Backup, 'id' | 'clusterId'>,
+  acknowledge?: string,
+): Same {
   const path = pathOf(['backups', id]);
   switch (act) {
     case 'cancel':
@@ -77,14 +81,23 @@ export function sameAct(act: BackupAct, { id, clusterId }: Pick<Backup, 'id' | '
     case 'undelete':
       return { method: 'POST', path: `${path}/undelete`, tidemark: ['backup', 'undelete', id] };
     case 'delete':
-      return { method: 'DELETE', path, tidemark: ['backup', 'delete', id] };
+      return sameRemoval(id, {}, acknowledge);
     case 'delete for good':
-      return {
-        method: 'DELETE',
-        path: `${path}?permanently=true`,
-        tidemark: ['backup', 'delete', id, '--permanently'],
-      };
+      return sameRemoval(id, { permanently: 'true' }, acknowledge);
     case 'forget':
-      return { method: 'DELETE', path: `${path}?forget=true`, tidemark: ['backup', 'delete', id, '--forget'] };
+      return sameRemoval(id, { forget: 'true' }, acknowledge);
   }
+}
+
+function sameRemoval(id: string, how: Readonly<Record<string, 'true'>>, acknowledge: string | undefined): Same {
+  const query = new URLSearchParams({ ...how, ...(acknowledge !== undefined && { acknowledge }) });
+  const flags = [
+    ...Object.keys(how).map((flag) => `--${flag}`),
+    ...(acknowledge ? ['--acknowledge', acknowledge] : []),
+  ];
+  return {
+    method: 'DELETE',
+    path: [pathOf(['backups', id]), query.toString()].filter(Boolean).join('?'),
+    tidemark: ['backup', 'delete', id, ...flags],
+  };
 }

@@ -227,6 +227,21 @@ describe('deleting a backup', () => {
     };
     expectFailure(await gateway.ask('DELETE', PATH), 409, 20603);
   });
+
+  it('answers 409 with what would be lost, and passes on what acknowledges that', async () => {
+    gateway.answers.deleteBackup = async ({ acknowledge }) => {
+      if (acknowledge === 'abc') return { backup: deletion(DeletionState.DELETED) };
+      const info = { acknowledge: 'abc', lost: '2026-01-01T00:00:00.000Z/..', lastGood: 'true' };
+      throw new AppError('points_would_be_lost', 'Points would be lost.', { info });
+    };
+    const answer = await gateway.ask('DELETE', PATH);
+    expectFailure(answer, 409, 20603);
+    expect(answer.body.details).toEqual({
+      ...{ acknowledge: 'abc', lost: '2026-01-01T00:00:00.000Z/..', lastGood: 'true' },
+    });
+    expect((await gateway.ask('DELETE', `${PATH}?acknowledge=abc`)).status).toBe(200);
+    expectFailure(await gateway.ask('DELETE', `${PATH}?acknowledge=${'x'.repeat(65)}`), 400, 10001);
+  });
 });
 
 it('shows one backup to whoever may see it', async () => {

@@ -106,11 +106,12 @@ export function backupRoutes(app: FastifyInstance, dependencies: CallDependencie
     path: '/backups/:backupId',
     operation: operations.deleteBackup,
     failureNumber: DELETE_FAILED,
-    toRequest: ({ params, query: { forget = false, permanently }, body: { clusterId = '' } }) => ({
+    toRequest: ({ params, query: { forget = false, permanently, acknowledge }, body: { clusterId = '' } }) => ({
       id: params.backupId,
       clusterId,
       forget,
       ...(permanently && { permanently }),
+      ...(acknowledge !== undefined && { acknowledge }),
     }),
     toView: ({ backup }) => ({ data: { backup: toLegacyRecord(requireBackup(backup)) } }),
   });

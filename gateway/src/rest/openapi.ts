@@ -40,6 +40,8 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   check_not_found: 'No such check; they are kept for a day.',
   start_expired: 'It is too late to start this backup.',
   backup_in_use: 'The backup is active, pinned or being read.',
+  points_would_be_lost:
+    'Points of the log backup can be restored only from this backup: `details.lost` says which, and `details.acknowledge` is what acknowledges that.',
   backup_not_good: 'Only a good backup that nobody deletes can be pinned, verified or restored.',
   backup_not_in_bin: 'Only a backup that lies in the bin of its storage can be undeleted.',
   strategy_not_found: 'No such strategy or rule.',

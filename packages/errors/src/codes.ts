@@ -52,6 +52,7 @@ export const ERRORS = {
   check_not_found: { grpc: 'NOT_FOUND', http: 404, number: 10001, retryable: false, log: 'info' },
   start_expired: { grpc: 'FAILED_PRECONDITION', http: 409, number: 20602, retryable: false, log: 'info' },
   backup_in_use: { grpc: 'FAILED_PRECONDITION', http: 409, number: 20603, retryable: false, log: 'info' },
+  points_would_be_lost: { grpc: 'FAILED_PRECONDITION', http: 409, number: 20603, retryable: false, log: 'info' },
   backup_not_good: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   backup_not_in_bin: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   strategy_not_found: { grpc: 'NOT_FOUND', http: 404, number: 20606, retryable: false, log: 'info' },

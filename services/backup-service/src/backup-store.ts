@@ -23,6 +23,7 @@ import type { FinishedBackups } from './finished-backups.ts';
 import { type Occupants, sentenceOf } from './occupants.ts';
 import { digestOf, toPeers } from './presence.ts';
 import type { PresenceStore } from './presence-store.ts';
+import { isAcknowledged, type Loss } from './recovery/would-lose.ts';
 import type { Restore } from './restore/restore.ts';
 import { fromStored, isRestore } from './restore/stored-restore.ts';
 import type { Slots } from './slots.ts';
@@ -66,6 +67,8 @@ export interface BackupStoreDependencies {
   readonly finished: Pick<FinishedBackups, 'hasNewerGood'>;
   /** Whether points of its cluster's log backup would be lost with a backup, judged as if nobody wanted it removed. */
   readonly isNeededAsBase: (backup: Backup, signal: AbortSignal) => Promise<boolean>;
+  /** What a person's removal of a good backup would lose, judged the same way; undefined: nothing. */
+  readonly lossOfRemoval: (backup: Backup, signal: AbortSignal) => Promise<Loss | undefined>;
   /** For how many days a storage keeps deleted backups; 0 where it does not, or is not registered. */
   readonly trashDays: (storageId: string, signal: AbortSignal) => Promise<number>;
   readonly presences: Pick<PresenceStore, 'present'>;
@@ -81,9 +84,14 @@ export type Occupant =
   | { readonly backup: Backup; readonly restore?: never }
   | { readonly restore: Restore; readonly backup?: never };
 
-/** What a claim, a delete or the end of the time in the bin must know beyond its document is found out by the store. */
+/** What a person was told of the points that go. */
+interface Acknowledging {
+  readonly acknowledge?: string;
+}
+
+/** What a claim, a removal or the end of the time in the bin must know beyond its document is found out by the store. */
 type StoreCommand =
-  | Exclude<Command, { kind: 'claim' | 'delete' | 'expire' }>
+  | Exclude<Command, { kind: 'claim' | 'delete' | 'forget' | 'expire' }>
   | (Omit<
       Extract<Command, { kind: 'claim' }>,
       'slotKey' | 'storageDenied' | 'taken' | 'newerGood' | 'isBase' | 'outOfReach' | 'peers' | 'passOnMs'
@@ -91,7 +99,8 @@ type StoreCommand =
       /** Digests of the storages that the worker cannot reach. */
       readonly unreachable?: readonly string[];
     })
-  | Omit<Extract<Command, { kind: 'delete' }>, 'newerGood' | 'isBase' | 'trashMs'>
+  | (Omit<Extract<Command, { kind: 'delete' }>, 'newerGood' | 'isBase' | 'trashMs' | 'unacknowledged'> & Acknowledging)
+  | (Omit<Extract<Command, { kind: 'forget' }>, 'unacknowledged'> & Acknowledging)
   | Omit<Extract<Command, { kind: 'expire' }>, 'newerGood' | 'isBase'>;
 
 /** Long enough for the ring of another task to come before or behind it. */
@@ -139,6 +148,7 @@ export function createBackupStore(
     occupants,
     finished,
     isNeededAsBase,
+    lossOfRemoval,
     trashDays,
     presences,
     places,
@@ -167,6 +177,17 @@ export function createBackupStore(
     return { newerGood, isBase };
   }
 
+  /** What would be lost and was not acknowledged; what is to go already, as a person wishes, is not counted on by anybody. */
+  async function unacknowledgedOf(backup: Backup, acknowledge: string | undefined, signal: AbortSignal) {
+    const { state, deletion } = backup;
+    const isCountedOn =
+      deletion.state === 'None' ||
+      (deletion.by?.kind === 'retention' && (deletion.state === 'Requested' || deletion.state === 'Trashed'));
+    if (state !== 'Succeeded' || !isCountedOn) return {};
+    const loss = await lossOfRemoval(backup, signal);
+    return loss && !isAcknowledged(loss, acknowledge) ? { unacknowledged: loss } : {};
+  }
+
   async function withFindings(
     command: StoreCommand,
     backup: Backup,
@@ -174,13 +195,19 @@ export function createBackupStore(
     signal: AbortSignal,
   ): Promise<Command> {
     if (command.kind === 'delete') {
+      const { acknowledge, ...wish } = command;
       const isNew = backup.deletion.state === 'None';
-      const asked = command.by.kind === 'retention' && isNew;
-      const [counts, days] = await Promise.all([
-        countsOn(backup, asked, signal),
+      const byRetention = command.by.kind === 'retention';
+      const [counts, days, loss] = await Promise.all([
+        countsOn(backup, byRetention && isNew, signal),
         isNew && backup.state === 'Succeeded' ? trashDays(backup.storage.id, signal) : 0,
+        byRetention ? {} : unacknowledgedOf(backup, acknowledge, signal),
       ]);
-      return { ...command, ...counts, trashMs: days * DAY_MS };
+      return { ...wish, ...counts, ...loss, trashMs: days * DAY_MS };
+    }
+    if (command.kind === 'forget') {
+      const { acknowledge, ...wish } = command;
+      return { ...wish, ...(await unacknowledgedOf(backup, acknowledge, signal)) };
     }
     if (command.kind === 'expire') {
       const counted = backup.deletion.by?.kind === 'retention';

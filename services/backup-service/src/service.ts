@@ -31,6 +31,7 @@ import { createOccupants, OCCUPANT_INDEXES } from './occupants.ts';
 import { createPoolLoads, POOL_LOAD_INDEXES } from './pool-load-store.ts';
 import { createPresenceStore, PRESENCE_INDEXES } from './presence-store.ts';
 import { createQuarantines } from './quarantines.ts';
+import { lossOfRemoval } from './recovery/loss-of-removal.ts';
 import { isNeededAsBase } from './recovery/needed-as-base.ts';
 import { createRegisteredPds } from './registered-pds.ts';
 import { createRegistryStore, REGISTRY_INDEXES } from './registry-store.ts';
@@ -120,13 +121,15 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     limits: { ...config.timing, leaseMs: LOG_LEASES * config.timing.leaseMs },
     onChanged: logBackupChanged,
   });
+  const baseCheck = { logOf: logs.get, finished, now };
   const store = createBackupStore(database.db, {
     now,
     limits: config.timing,
     slots,
     occupants,
     finished,
-    isNeededAsBase: (backup, signal) => isNeededAsBase(backup, { logOf: logs.get, finished, now }, signal),
+    isNeededAsBase: (backup, signal) => isNeededAsBase(backup, baseCheck, signal),
+    lossOfRemoval: (backup, signal) => lossOfRemoval(backup, baseCheck, signal),
     trashDays: async (id, signal) => (await registry.storages.get(id, signal))?.trashDays ?? 0,
     presences,
     async mayUseStorage({ clusterId, storage: { id } }, signal) {

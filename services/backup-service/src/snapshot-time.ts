@@ -3,6 +3,11 @@ import type { Backup } from './backup.ts';
 /** The physical part of a TSO, in milliseconds, lies above its 18 bits of a counter. */
 const LOGICAL_BITS = 18n;
 
+/** The first TSO of an instant. */
+export function tsoAt(instant: Date): bigint {
+  return BigInt(instant.getTime()) << LOGICAL_BITS;
+}
+
 /** The moment to which a cluster can be brought back with a good backup. */
 export function snapshotTime({
   result,

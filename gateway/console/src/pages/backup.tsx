@@ -1,4 +1,4 @@
-import { useSignal } from '@preact/signals';
+import { type Signal, useSignal } from '@preact/signals';
 import {
   type Attempt,
   type Backup,
@@ -8,7 +8,7 @@ import {
   VerificationLevel,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { useLocation, useRoute } from 'preact-iso';
-import { backups } from '../api.ts';
+import { backups, toProblem } from '../api.ts';
 import { actsOn, type BackupAct, isPinned, isVerified, sameAct } from '../backup-acts.ts';
 import { useLive } from '../live.ts';
 import { Confirm, useAct } from '../parts/act.tsx';
@@ -303,9 +303,21 @@ const ASKED: Partial<Record<BackupAct, { readonly title: string; readonly text: 
 
 function Acts({ backup, onDone }: { readonly backup: Backup; readonly onDone: () => void }) {
   const asked = useSignal<BackupAct | undefined>(undefined);
+  const lost = useSignal<Lost | undefined>(undefined);
   const doing = useAct();
   const { route } = useLocation();
   const { id, clusterId } = backup;
+  /** What would lose points of a log is asked about once more, with what would be lost. */
+  const attempt = async (act: BackupAct, acknowledge?: string) => {
+    try {
+      await perform(act, backup, acknowledge);
+      lost.value = undefined;
+    } catch (error) {
+      const { info, message } = toProblem(error);
+      if (info.acknowledge === undefined) throw error;
+      lost.value = { act, message, acknowledge: info.acknowledge };
+    }
+  };
   const done = () => {
     asked.value = undefined;
     onDone();
@@ -339,18 +351,55 @@ function Acts({ backup, onDone }: { readonly backup: Backup; readonly onDone: ()
           {...(question.isTyped && { typed: clusterId })}
           isDestructive
           same={[sameAct(asked.value, backup)]}
-          act={() => perform(asked.value ?? 'cancel', backup)}
+          act={() => attempt(asked.value ?? 'cancel')}
           onDone={done}
           onClose={close}
         >
           <p>{question.text}</p>
         </Confirm>
       )}
+      {!asked.value && lost.value && <LossDialog lost={lost} backup={backup} attempt={attempt} onDone={onDone} />}
     </>
   );
 }
 
-async function perform(act: BackupAct, { id, clusterId }: Backup): Promise<unknown> {
+/** Points that an act would lose, as its refusal told them. */
+interface Lost {
+  readonly act: BackupAct;
+  readonly message: string;
+  readonly acknowledge: string;
+}
+
+interface LossDialogProps {
+  readonly lost: Signal<Lost | undefined>;
+  readonly backup: Backup;
+  readonly attempt: (act: BackupAct, acknowledge: string) => Promise<void>;
+  readonly onDone: () => void;
+}
+
+/** Asks whether points may be lost; where it would be others by then, it says so and asks again. */
+function LossDialog({ lost, backup, attempt, onDone }: LossDialogProps) {
+  if (!lost.value) return null;
+  const { act, message, acknowledge } = lost.value;
+  return (
+    <Confirm
+      key={acknowledge}
+      title="These points could not be restored any more"
+      verb="Lose these points"
+      typed={backup.clusterId}
+      isDestructive
+      same={[sameAct(act, backup, acknowledge)]}
+      act={() => attempt(act, acknowledge)}
+      onDone={onDone}
+      onClose={() => (lost.value = undefined)}
+    >
+      <p>{message}</p>
+    </Confirm>
+  );
+}
+
+async function perform(act: BackupAct, { id, clusterId }: Backup, acknowledge?: string): Promise<unknown> {
+  const known = { id, clusterId, ...(acknowledge !== undefined && { acknowledge }) };
   switch (act) {
     case 'cancel':
       return backups.cancelBackup({ id, clusterId });
@@ -363,11 +412,11 @@ async function perform(act: BackupAct, { id, clusterId }: Backup): Promise<unkno
     case 'undelete':
       return backups.undeleteBackup({ id });
     case 'delete':
-      return backups.deleteBackup({ id, clusterId });
+      return backups.deleteBackup(known);
     case 'delete for good':
-      return backups.deleteBackup({ id, clusterId, permanently: true });
+      return backups.deleteBackup({ ...known, permanently: true });
     case 'forget':
-      return backups.deleteBackup({ id, clusterId, forget: true });
+      return backups.deleteBackup({ ...known, forget: true });
     default:
       throw new Error(`${act} is asked for elsewhere`);
   }

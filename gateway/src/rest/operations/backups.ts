@@ -10,6 +10,7 @@ import { BackupRecord, type BackupRecordView, Mode, OneBackup, Origin, RECORD, S
 import { BACKUP_ID, CLUSTER_ID, EventsBrokeOff, GoesOn, jsonLine, logQuery, OfBackup } from './common.ts';
 
 const REASON = rulesOf('tidemark.backup.v1.CancelBackupRequest', 'reason');
+const ACKNOWLEDGE = rulesOf('tidemark.backup.v1.DeleteBackupRequest', 'acknowledge');
 const LAST_SECOND = 253_402_300_799; // of the year 9999
 
 const Type = z
@@ -35,6 +36,9 @@ const DeleteQuery = z.object({
   ),
   permanently: leftOut(flag()).describe(
     'Whether to delete it past the bin of its storage, and out of it where it lies there, so that it cannot be undeleted; `false` by default, and not together with `forget`.',
+  ),
+  acknowledge: leftOut(z.string('must be a text').max(ACKNOWLEDGE.maxLength, sentenceOf(ACKNOWLEDGE))).describe(
+    'What a 409 `points_would_be_lost` gave as `details.acknowledge`: that it is known which points of the log backup are lost.',
   ),
 });
 const ListQuery = z.object({
@@ -153,13 +157,13 @@ export const deleteBackup = {
   call: 'deleteBackup',
   summary: 'DeleteBackup: deletes a backup, record and files',
   description:
-    'Possible once the backup has succeeded, failed or been canceled. The deletion is recorded, then waited for up to 2 s; `data.backup.deletion` tells how far it came. Files rest for a minute after the end of a backup before they are removed. Repeating it while it is under way is fine, and tries a failed one again. Once gone, the backup is unknown. Where its storage has `trashDays`, a good one is put into the bin instead (`Trashed`), from which it can be undeleted until `deletion.trashUntil`, unless it is deleted `permanently`.',
+    'Possible once the backup has succeeded, failed or been canceled. The deletion is recorded, then waited for up to 2 s; `data.backup.deletion` tells how far it came. Files rest for a minute after the end of a backup before they are removed. Repeating it while it is under way is fine, and tries a failed one again. Once gone, the backup is unknown. Where its storage has `trashDays`, a good one is put into the bin instead (`Trashed`), from which it can be undeleted until `deletion.trashUntil`, unless it is deleted `permanently`. Where the cluster has a log backup of which points could be restored no longer, it is a 409 that says which, and nothing is deleted until that is acknowledged.',
   params: OfBackup,
   query: DeleteQuery,
   body: DeleteBody,
   bodyExamples: { 'with the cluster': { clusterId: 'test-tidb' } },
   answer: { data: OneBackup, example: { backup: deleted } },
-  errors: ['backup_not_found', 'backup_in_use', 'conflict'],
+  errors: ['backup_not_found', 'backup_in_use', 'points_would_be_lost', 'conflict'],
 } as const satisfies Operation;
 
 export const undeleteBackup = {

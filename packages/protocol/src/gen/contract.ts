@@ -1183,6 +1183,11 @@ export const MESSAGES = {
     },
     "forget": {
       "role": "admin"
+    },
+    "acknowledge": {
+      "printable": true,
+      "maxLength": 64,
+      "optional": true
     }
   },
   "tidemark.backup.v1.UndeleteBackupRequest": {

@@ -286,7 +286,7 @@ export interface paths {
         post?: never;
         /**
          * DeleteBackup: deletes a backup, record and files
-         * @description Possible once the backup has succeeded, failed or been canceled. The deletion is recorded, then waited for up to 2 s; `data.backup.deletion` tells how far it came. Files rest for a minute after the end of a backup before they are removed. Repeating it while it is under way is fine, and tries a failed one again. Once gone, the backup is unknown. Where its storage has `trashDays`, a good one is put into the bin instead (`Trashed`), from which it can be undeleted until `deletion.trashUntil`, unless it is deleted `permanently`.
+         * @description Possible once the backup has succeeded, failed or been canceled. The deletion is recorded, then waited for up to 2 s; `data.backup.deletion` tells how far it came. Files rest for a minute after the end of a backup before they are removed. Repeating it while it is under way is fine, and tries a failed one again. Once gone, the backup is unknown. Where its storage has `trashDays`, a good one is put into the bin instead (`Trashed`), from which it can be undeleted until `deletion.trashUntil`, unless it is deleted `permanently`. Where the cluster has a log backup of which points could be restored no longer, it is a 409 that says which, and nothing is deleted until that is acknowledged.
          *
          *     Needs the role operator.
          */
@@ -6871,6 +6871,8 @@ export interface operations {
                 forget?: boolean;
                 /** @description Whether to delete it past the bin of its storage, and out of it where it lies there, so that it cannot be undeleted; `false` by default, and not together with `forget`. */
                 permanently?: boolean;
+                /** @description What a 409 `points_would_be_lost` gave as `details.acknowledge`: that it is known which points of the log backup are lost. */
+                acknowledge?: string;
             };
             header?: never;
             path: {
@@ -6978,6 +6980,8 @@ export interface operations {
             };
             /**
              * @description `20603` The backup is active, pinned or being read.
+             *
+             *     `20603` Points of the log backup can be restored only from this backup: `details.lost` says which, and `details.acknowledge` is what acknowledges that.
              *
              *     `10001` Somebody else was quicker, or what was to be new is there already.
              */

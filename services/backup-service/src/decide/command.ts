@@ -12,6 +12,7 @@ import type {
   VerificationOutcome,
   Waiting,
 } from '../backup.ts';
+import type { Loss } from '../recovery/would-lose.ts';
 
 /** Limits and durations of the table, in milliseconds; a part of service-kit's `Timing`. */
 export interface Limits extends TaskLimits {
@@ -155,6 +156,8 @@ export type Command =
       readonly trashMs: number;
       /** Past the bin, and out of it. */
       readonly permanently?: true;
+      /** What would be lost with it, as far as the person who wishes it did not acknowledge that. */
+      readonly unacknowledged?: Loss;
     }
   /** Its time in the bin may be over. */
   | {
@@ -172,6 +175,8 @@ export type Command =
       readonly requestId: string;
       /** The storage was declared gone. */
       readonly gone: boolean;
+      /** As with a deletion. */
+      readonly unacknowledged?: Loss;
     }
   /** A rebuild found a forgotten backup in its path, in this storage. */
   | { readonly kind: 'remember'; readonly storage: StorageSnapshot }
@@ -211,7 +216,9 @@ export type Answer =
     }
   | { readonly kind: 'removeGrant'; readonly fence: number; readonly paths: readonly string[] }
   /** The state does not allow it; `why` says which of the refusals it is. */
-  | { readonly kind: 'refused'; readonly why: Refusal };
+  | { readonly kind: 'refused'; readonly why: Refusal }
+  /** A person must know first what is lost. */
+  | { readonly kind: 'refused'; readonly why: 'losesPoints'; readonly loss: Loss };
 
 /** `notScheduled`, `newest` and `base` refuse retention alone; `notGood` is for holds, `notForgotten` for what a rebuild found, `notTrashed` for what is to be had back. */
 export type Refusal =

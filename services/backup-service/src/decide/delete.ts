@@ -8,7 +8,16 @@ import { restedFrom } from './vocabulary.ts';
 /** Records the wish to delete record and files; the files are a worker's business. */
 export function deleteBackup(
   backup: Backup,
-  { by, reason, requestId, newerGood, isBase, trashMs, permanently }: Extract<Command, { kind: 'delete' }>,
+  {
+    by,
+    reason,
+    requestId,
+    newerGood,
+    isBase,
+    trashMs,
+    permanently,
+    unacknowledged,
+  }: Extract<Command, { kind: 'delete' }>,
   now: Date,
   limits: Limits,
 ): Decision {
@@ -16,6 +25,7 @@ export function deleteBackup(
   const { deletion, state } = backup;
   const staysInBin = deletion.state === 'Trashed' && !permanently;
   if (backup.holds.length > 0 && !staysInBin) return { answer: { kind: 'refused', why: 'held' } };
+  if (unacknowledged) return { answer: { kind: 'refused', why: 'losesPoints', loss: unacknowledged } };
   const person = by.kind === 'person';
   if ((deletion.state === 'Requested' || staysInBin) && deletion.by?.kind === 'retention' && person)
     return { answer: { kind: 'ok' }, next: { ...backup, deletion: { ...deletion, by, reason, requestId } } };

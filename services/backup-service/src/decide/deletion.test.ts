@@ -131,6 +131,20 @@ describe('delete by retention', () => {
     });
     expect(answer(after(succeeded, remove('person')), claim('w2', { isBase: true }), at(60)).kind).toBe('removeGrant');
   });
+  it('is left to a person only if that person knows which points are lost', () => {
+    const spans = [{ from: 1n, to: 2n, generation: 1, growing: false }];
+    const unacknowledged = { spans, lastGood: false };
+    const wish = remove('person', true, { unacknowledged });
+    const refused = { kind: 'refused', why: 'losesPoints', loss: unacknowledged };
+    // That of retention would be taken back as long as no worker has it; that of a person is not.
+    for (const backup of [succeeded, after(succeeded, byRetention)]) {
+      expect(answer(backup, wish)).toEqual(refused);
+      untouched(backup, wish);
+    }
+    const given = { kind: 'forget', by: { kind: 'person', name: 'a' }, reason: '', requestId: 'r' } as const;
+    expect(answer(succeeded, { ...given, gone: true, unacknowledged })).toEqual(refused);
+    expect(after(succeeded, { ...given, gone: true }).deletion.state).toBe('Forgotten');
+  });
   it('has no say in what people started, what failed, and what is held', () => {
     for (const backup of [failed, { ...succeeded, origin: 'request' as const }])
       expect(answer(backup, byRetention)).toEqual({ kind: 'refused', why: 'notScheduled' });

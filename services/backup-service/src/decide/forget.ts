@@ -16,7 +16,7 @@ import { removeTask, withLeftover } from './vocabulary.ts';
 /** Gives the files up. */
 export function forget(
   backup: Backup,
-  { by, reason, requestId, gone }: Extract<Command, { kind: 'forget' }>,
+  { by, reason, requestId, gone, unacknowledged }: Extract<Command, { kind: 'forget' }>,
   now: Date,
 ): Decision {
   const { leftovers, path } = backup;
@@ -25,6 +25,7 @@ export function forget(
   if (backup.holds.length > 0) return { answer: { kind: 'refused', why: 'held' } };
   if (deletion.state === 'Forgotten' || deletion.state === 'Deleted') return OK;
   if (deletion.state !== 'DeleteFailed' && !gone) return { answer: { kind: 'refused', why: 'notFailed' } };
+  if (unacknowledged) return { answer: { kind: 'refused', why: 'losesPoints', loss: unacknowledged } };
   const begun = leftovers.some((leftover) => leftover.path === path && !leftover.untouched);
   return {
     answer: { kind: 'ok' },

@@ -3,7 +3,7 @@
  */
 import { type PlanView, plan, type Truncation } from './plan.ts';
 import { asNotRemoved, type Generation, type RecoveryState } from './state.ts';
-import { acknowledgementOf, wouldLose } from './would-lose.ts';
+import { isAcknowledged, isNothing, wouldLose } from './would-lose.ts';
 
 /** Whether retention may ask for the removal of a snapshot. */
 export function mayAskRemoval(state: RecoveryState, id: string, view: PlanView): boolean {
@@ -47,6 +47,5 @@ export function mayHold({ truncating }: Generation): boolean {
  */
 export function mayRemove(state: RecoveryState, id: string, acknowledged: string | undefined, now: bigint): boolean {
   const loss = wouldLose(state, id, now);
-  if (loss.spans.length === 0 && !loss.lastGood) return true;
-  return acknowledged === acknowledgementOf(loss);
+  return isNothing(loss) || isAcknowledged(loss, acknowledged);
 }

@@ -2,13 +2,12 @@ import { plus } from '@tidemark/task/time';
 import type { Backup } from '../backup.ts';
 import type { FinishedBackups } from '../finished-backups.ts';
 import type { LogBackup } from '../log/log-backup.ts';
+import { tsoAt } from '../snapshot-time.ts';
 import { needed } from './needed.ts';
 import { readRecoveryState, toSnapshot } from './recovery-state.ts';
 import type { RecoveryState } from './state.ts';
 
 const DAY_MS = 86_400_000;
-/** The physical part of a TSO lies above its 18 bits of a counter. */
-const LOGICAL_BITS = 18n;
 
 export interface BaseCheck {
   readonly logOf: (clusterId: string, signal: AbortSignal) => Promise<LogBackup | undefined>;
@@ -40,6 +39,6 @@ export function isBase(
   now: Date,
 ): boolean {
   const others = snapshots.filter(({ id }) => id !== backup._id);
-  const from = BigInt(plus(now, -horizonDays * DAY_MS).getTime()) << LOGICAL_BITS;
+  const from = tsoAt(plus(now, -horizonDays * DAY_MS));
   return needed({ snapshots: [...others, ...toSnapshot(backup)], generations }, from).bases.has(backup._id);
 }

@@ -46,6 +46,15 @@ export function acknowledgementOf({ spans, lastGood }: Loss): string {
     .digest('hex');
 }
 
+/** Whether a person knows of a loss, and of nothing less. @param acknowledged of what was told; undefined: nothing was */
+export function isAcknowledged(loss: Loss, acknowledged: string | undefined): boolean {
+  return acknowledged === acknowledgementOf(loss);
+}
+
+export function isNothing({ spans, lastGood }: Loss): boolean {
+  return spans.length === 0 && !lastGood;
+}
+
 /** A range less others. Points are whole numbers. */
 function without({ from, to }: Span, others: readonly Span[]): Span[] {
   const spans: Span[] = [];

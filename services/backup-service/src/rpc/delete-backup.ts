@@ -24,7 +24,7 @@ export function deleteBackup({ store, registry, finished, dispatcher, retentionD
   }
 
   return async (
-    { id, clusterId, reason, byRetention, forget, permanently = false }: DeleteBackupRequest,
+    { id, clusterId, reason, byRetention, forget, permanently = false, acknowledge }: DeleteBackupRequest,
     context: CallContext,
   ): Promise<DeleteBackupResponse> => {
     const { caller, requestId, signal } = context;
@@ -43,7 +43,12 @@ export function deleteBackup({ store, registry, finished, dispatcher, retentionD
     const wish = forget
       ? ({ kind: 'forget', gone } as const)
       : ({ kind: 'delete', ...(permanently && { permanently }) } as const);
-    const applied = await store.apply(id, { ...wish, by, reason, requestId }, signal, look);
+    const applied = await store.apply(
+      id,
+      { ...wish, by, reason, requestId, ...(acknowledge !== undefined && { acknowledge }) },
+      signal,
+      look,
+    );
     if (!applied) throw unknownBackup(id);
     throwRefusal(applied);
     if (applied.decision.ring) await dispatcher.ring(id);

@@ -4,6 +4,7 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, type DeletionState, isBeingVerified, isPinned } from '../backup.ts';
 import type { Applied, Occupant } from '../backup-store.ts';
 import { isActive, type Restore } from '../restore/restore.ts';
+import { pointsWouldBeLost } from './points-lost.ts';
 
 export function unknownBackup(id: string): AppError {
   return new AppError('backup_not_found', `There is no backup ${id}.`, { info: { backupId: id } });
@@ -127,6 +128,8 @@ export function throwRefusal({ decision: { answer }, backup }: Applied): void {
         `Retention keeps backup ${backup._id}: points of the log backup are restored from it.`,
         { info },
       );
+    case 'losesPoints':
+      throw pointsWouldBeLost(backup, answer.loss);
     case 'notFailed':
       throw new AppError('backup_in_use', notFailed(backup), { info });
     case 'notForgotten':

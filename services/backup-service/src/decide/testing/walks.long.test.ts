@@ -112,6 +112,7 @@ async function repeat(
     occupants: createOccupants(db),
     finished: createFinishedBackups(db),
     isNeededAsBase: async () => false,
+    lossOfRemoval: async () => undefined,
     trashDays: async () => trashMs / DAY_MS,
     presences: { present: async () => [...present] },
     mayUseStorage: async () => mayUse,

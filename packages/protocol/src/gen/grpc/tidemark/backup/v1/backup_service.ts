@@ -169,7 +169,14 @@ export interface DeleteBackupRequest {
    */
   forget: boolean;
   /** Past the bin of its storage, and out of it where the backup lies there: it cannot be undeleted. Not together with `forget`. */
-  permanently?: boolean | undefined;
+  permanently?:
+    | boolean
+    | undefined;
+  /**
+   * The caller knows which points of the cluster's log backup are lost with it: what the refusal `points_would_be_lost` gave as its
+   * `acknowledge`. Where more would be lost by now, it is refused again.
+   */
+  acknowledge?: string | undefined;
 }
 
 /** The backup with its deletion recorded. */
@@ -1481,7 +1488,15 @@ export const CancelBackupResponse: MessageFns<CancelBackupResponse> = {
 };
 
 function createBaseDeleteBackupRequest(): DeleteBackupRequest {
-  return { id: "", clusterId: "", reason: "", byRetention: false, forget: false, permanently: undefined };
+  return {
+    id: "",
+    clusterId: "",
+    reason: "",
+    byRetention: false,
+    forget: false,
+    permanently: undefined,
+    acknowledge: undefined,
+  };
 }
 
 export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
@@ -1503,6 +1518,9 @@ export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
     }
     if (message.permanently !== undefined) {
       writer.uint32(48).bool(message.permanently);
+    }
+    if (message.acknowledge !== undefined) {
+      writer.uint32(58).string(message.acknowledge);
     }
     return writer;
   },
@@ -1568,6 +1586,14 @@ export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
             message.permanently = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.acknowledge = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1591,6 +1617,7 @@ export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
     message.byRetention = object.byRetention ?? false;
     message.forget = object.forget ?? false;
     message.permanently = object.permanently ?? undefined;
+    message.acknowledge = object.acknowledge ?? undefined;
     return message;
   },
 };
