@@ -165,7 +165,9 @@ it(
         wish === 'canceled' ? ['Canceled', 'Succeeded'] : ['Succeeded'],
         `${id} ${JSON.stringify(reason)}`,
       ).toContain(state);
-      expect(attempts.length, `attempts of ${id}: ${JSON.stringify(attempts)}`).toBeLessThanOrEqual(1);
+      // One that is handed back before its br began interrupts nothing.
+      const begun = attempts.filter(({ argv }) => argv !== undefined);
+      expect(begun.length, `attempts of ${id}: ${JSON.stringify(attempts)}`).toBeLessThanOrEqual(1);
     }
     await tidemark.windowStarted(planned);
     expect(overlaps(tidemark.ledger())).toEqual([]);

@@ -80,7 +80,13 @@ export interface BackupRecord {
     readonly reason?: string;
     readonly error?: string;
   };
-  readonly attempts: readonly { readonly worker: string; readonly outcome: string; readonly filePath: string }[];
+  readonly attempts: readonly {
+    readonly worker: string;
+    readonly outcome: string;
+    readonly filePath: string;
+    /** Absent where no br was begun. */
+    readonly argv?: readonly string[];
+  }[];
 }
 
 /** A rule of a cluster, as far as tests look at it. */
