@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StackProcess } from '@tidemark/local-stack/stack-process';
 import { addClusters, startBackup, untilCount, untilIdle } from './backup-lives.ts';
-import type { BenchContext, Benchmark, Figure } from './benchmark.ts';
+import type { Benchmark, Figure } from './benchmark.ts';
 import { crowd } from './crowd.ts';
 import { openHttpClient } from './http-client.ts';
 import { makeNullBr } from './null-br.ts';
-import { usageOf } from './process-usage.ts';
+import { leastOwnMb, usageOf } from './process-usage.ts';
 import { startQueryCounter } from './query-counter.ts';
 import { median } from './statistics.ts';
 
@@ -60,7 +60,7 @@ export const benchmark: Benchmark = {
       figures.push({ name: `processor time of an idle hour, ${name}`, value: (spent * hour) / 1_000, unit: 's' });
     }
 
-    const idle = await ownMbOf(processes, context);
+    const idle = await leastOwnMb(processes, context.signal);
     const [first = 0, last = 0] = counts;
     const api = context.use(openHttpClient(`${stack.url}/api/v1`, stack.token));
     const clusters = await addClusters(database, 'foot', CLUSTERS);
@@ -74,7 +74,7 @@ export const benchmark: Benchmark = {
         await untilIdle(database, { signal: context.signal, limitMs: BATCH_MS });
       }
       await untilCount(database, { state: 'Succeeded', count: to, signal: context.signal });
-      return ownMbOf(processes, context);
+      return leastOwnMb(processes, context.signal);
     };
     const halfway = await live(0, first);
     const atEnd = await live(first, last);
@@ -107,14 +107,4 @@ async function startUpMs(process: StackProcess): Promise<number> {
     times.push(performance.now() - startedAt);
   }
   return median(times);
-}
-
-/** The least of a few looks, so that garbage which only waits for its collection does not count. */
-async function ownMbOf(processes: readonly StackProcess[], { signal }: BenchContext): Promise<number[]> {
-  const looks: number[][] = [];
-  for (let look = 0; look < 3; look += 1) {
-    await sleep(SETTLE_MS, undefined, { signal });
-    looks.push((await Promise.all(processes.map(usageOf))).map(({ ownMb: mb }) => mb));
-  }
-  return processes.map((_, index) => Math.min(...looks.map((mb) => mb[index] ?? 0)));
 }

@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { StackProcess } from '@tidemark/local-stack/stack-process';
 
 const ANSWER_MS = 5_000;
+const LOOKS = 3;
+const SETTLE_MS = 5_000;
 
 /** What a process says of itself. */
 export interface Usage {
@@ -40,4 +43,17 @@ export async function ownMb(pid: number | undefined): Promise<number> {
   const [, kib] = /^RssAnon:\s+(\d+) kB$/m.exec(status) ?? [];
   if (kib === undefined) throw new Error(`/proc/${pid}/status tells no RssAnon`);
   return Number(kib) / 1024;
+}
+
+/** The least of a few looks, so that garbage which only waits for its collection does not count. */
+export async function leastOwnMb(
+  processes: readonly Pick<StackProcess, 'pid'>[],
+  signal: AbortSignal,
+): Promise<number[]> {
+  const looks: number[][] = [];
+  for (let look = 0; look < LOOKS; look += 1) {
+    await sleep(SETTLE_MS, undefined, { signal });
+    looks.push(await Promise.all(processes.map(({ pid }) => ownMb(pid))));
+  }
+  return processes.map((_, index) => Math.min(...looks.map((mb) => mb[index] ?? 0)));
 }
