@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { performTask } from '@tidemark/demo-br/demo-cluster-task';
 import type { LogTask } from '@tidemark/demo-br/log-state';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { type Answer, startTidemark, type Tidemark } from './tidemark.ts';
@@ -89,6 +90,11 @@ it('is started under a name of its own, and what it promises grows with what lie
   }, WAIT);
   expect(tidemark.files(first?.path ?? '')).toContain('backupmeta');
 });
+
+interface Plan {
+  readonly planHash: string;
+  readonly checks: readonly { readonly name: string; readonly result: string }[];
+}
 
 interface Recovery {
   readonly ranges: readonly { readonly from: string; readonly to: string; readonly baseBackupId: string }[];
@@ -221,6 +227,38 @@ it('a history that is gone ends the log, and another begins by itself', async ()
   await ask('POST', `${of(id)}/resume`, {});
   const log = await until(id, { state: 'Running', reached: true });
   expect(log.generations.map(({ endedWhy }) => endedWhy)).toEqual(['', 'historyLost']);
+});
+
+it('is off as long as a restore has its cluster, which waits until that is so', async () => {
+  const pd = '10.2.0.10:2379';
+  const targetClusterId = await running('restored', pd);
+  const sourceId = await tidemark.cluster('source', { pd: ['10.2.0.11:2379'] });
+  const backupId = await tidemark.start(sourceId);
+  await tidemark.untilState(backupId, 'Succeeded');
+  await performTask(tidemark.demoCluster(pd), { verb: 'empty' }, AbortSignal.timeout(10_000));
+  tidemark.demo({ restore: { seconds: 6 } }, sourceId);
+  const wish = { backupId, targetClusterId };
+  const { plan } = (await tidemark.patiently<{ plan: Plan }>('POST', '/restores/plan', wish)).data;
+  expect(plan.checks.find(({ name }) => name === 'logBackupOnTarget')?.result).toBe('blocked');
+  const start = { ...wish, planHash: plan.planHash, confirm: targetClusterId };
+  expect(await tidemark.call('POST', '/restores', start)).toMatchObject({ status: 400 });
+  const acknowledge = ['logBackupOnTarget'];
+  const { restoreId } = (
+    await tidemark.patiently<{ restoreId: string }>('POST', '/restores', { ...start, acknowledge })
+  ).data;
+  const untilRestore = (wanted: object) =>
+    vi.waitFor(async () => {
+      const { data } = await tidemark.patiently<{ restore: object }>('GET', `/restores/${restoreId}`);
+      expect(data.restore).toMatchObject(wanted);
+    }, WAIT);
+  await untilRestore({ state: 'Queued', reason: { code: 'TARGET_LOGS' }, attempts: [] });
+  await ask('DELETE', of(targetClusterId));
+  await untilRestore({ state: 'Running' });
+  await ask('POST', `${of(targetClusterId)}/resume`, {});
+  const waiting = await until(targetClusterId, { wanted: 'on', state: 'Off' });
+  expect(waiting.alarms.map(({ name }) => name)).toContain('logWaitsForRestore');
+  await untilRestore({ state: 'Succeeded', targetState: 'Restored' });
+  await until(targetClusterId, { state: 'Running', reached: true });
 });
 
 it('is brought where it is wanted by whoever is there, however often workers die on the way', async () => {

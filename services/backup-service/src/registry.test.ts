@@ -8,6 +8,7 @@ import {
   Storage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { beforeEach, expect, it } from 'vitest';
+import { type LogBackup, type LogState, type LogWish, newLogBackup } from './log/log-backup.ts';
 import { backupCalls } from './testing/backup-calls.ts';
 import { callWithSight } from './testing/call-with-sight.ts';
 
@@ -174,6 +175,23 @@ it('keeps a cluster with an active backup and a storage that is used, and knows 
   await expect(registry().deleteStorage({ id: 'local' })).rejects.toMatchObject({ code: 'storage_in_use' });
   await expect(registry().getCluster({ id: 'none' })).rejects.toMatchObject({ code: 'cluster_not_found' });
   await expect(start({ clusterId: 'none' })).rejects.toMatchObject({ code: 'cluster_not_found' });
+});
+
+it('lets a cluster go whose log backup is not wanted and that answers no more, and keeps one whose log runs', async () => {
+  const logs = service().db.collection<LogBackup>('logBackups');
+  const log = newLogBackup(clusterId, new Date());
+  const seen = (state: LogState, wanted: LogWish) => ({ $set: { wanted, observed: { ...log.observed, state } } });
+  await logs.insertOne(log);
+  for (const [state, wanted] of [
+    ['Running', 'on'],
+    ['Running', 'off'],
+    ['Unknown', 'on'],
+  ] as const) {
+    await logs.updateOne({ _id: clusterId }, seen(state, wanted));
+    await expect(registry().deleteCluster({ id: clusterId })).rejects.toMatchObject({ code: 'cluster_in_use' });
+  }
+  await logs.updateOne({ _id: clusterId }, seen('Unknown', 'off'));
+  await registry().deleteCluster({ id: clusterId });
 });
 
 it('lists clusters page by page, and only those that changed', async () => {

@@ -17,7 +17,7 @@ import { instantOf } from '../log/log-backup.ts';
 import { type Hole, type RecoveryRange as Range, recoverable } from '../recovery/recoverable.ts';
 import { readRecoveryState } from '../recovery/recovery-state.ts';
 import { estimateSeconds } from '../restore/estimate.ts';
-import { snapshotTime } from '../snapshot-time.ts';
+import { snapshotTime, tsoAt } from '../snapshot-time.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
 
@@ -30,7 +30,7 @@ export function listRecoveryPoints({ store, finished, logs, quarantines, now }: 
   const fromLogs = async (clusterId: string, signal: AbortSignal) => {
     const log = await logs.get(clusterId, signal);
     const state = log ? await readRecoveryState(log, finished, signal) : { snapshots: [], generations: [] };
-    return recoverable(state, BigInt(now().getTime()) << 18n);
+    return recoverable(state, tsoAt(now()));
   };
   return async (
     { clusterId, pageSize, pageToken }: ListRecoveryPointsRequest,

@@ -76,9 +76,7 @@ export type LogCommand =
   | { readonly kind: 'based'; readonly n: number; readonly baseId: string }
   /** A restore wants the cluster for itself (L7). */
   | { readonly kind: 'block'; readonly restoreId: string }
-  /** A restore wants to read a log. */
-  | { readonly kind: 'hold'; readonly n: number; readonly restoreId: string }
-  /** A restore needs neither any more. */
+  /** A restore needs it no more. */
   | { readonly kind: 'giveBack'; readonly restoreId: string };
 
 export type LogAnswer =
@@ -86,7 +84,7 @@ export type LogAnswer =
   /** The task is not, or no longer, the caller's. */
   | { readonly kind: 'lost' }
   | { readonly kind: 'held'; readonly act?: LogAct }
-  | { readonly kind: 'refused'; readonly why: 'neverSet' | 'logRuns' | 'logGone' | 'givenBack' };
+  | { readonly kind: 'refused'; readonly why: 'neverSet' | 'logRuns' | 'givenBack' };
 
 /** What a command does: the document after it (absent: no change), and what the caller is answered. */
 export interface LogDecision {

@@ -70,7 +70,8 @@ function likenessOf({ log, cluster, workers, left }: World): string {
     resumeBegun,
     manual,
     resumeTries,
-    block,
+    block === null ? 0 : 1,
+    log.givenBack?.length ?? 0,
     observed.state,
     log.cleanup.length > 0,
   ];
