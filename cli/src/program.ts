@@ -1,5 +1,6 @@
 /** The verbs of the command line. Only those that the arguments name are loaded: help and errors come at once. */
-import { Command, CommanderError, Option, type OutputConfiguration } from '@commander-js/extra-typings';
+import { CommanderError, Option, type OutputConfiguration } from '@commander-js/extra-typings';
+import { CommandWithIds } from './command-with-ids.ts';
 import { examples, type Program } from './options.ts';
 import { FORMS } from './output.ts';
 import type { Run } from './session.ts';
@@ -119,7 +120,7 @@ export const namesIn = (args: readonly string[]): string[] =>
  * @param writing takes help and what is wrong with the arguments
  */
 export async function createProgram(names: readonly string[], run: Run, writing: Writing): Promise<Program> {
-  const program: Program = new Command('tidemark')
+  const program: Program = new CommandWithIds('tidemark')
     .description(ABOUT)
     .addOption(new Option('-o, --output <form>', 'form of the answer').choices(FORMS).default('table' as const))
     .option('--url <url>', 'address of Tidemark, such as http://127.0.0.1:4116')
