@@ -7,6 +7,7 @@ export type Backup = Schemas['BackupRecord'];
 export type Restore = Schemas['Restore'];
 export type LogBackup = Schemas['LogBackup'];
 export type RecoveryRange = Schemas['RecoveryRange'];
+export type RecoveryPoints = Schemas['RecoveryPoints'];
 export type RestorePlan = Schemas['RestorePlan'];
 export type FleetRow = Schemas['FleetRow'];
 export type Cluster = Schemas['Cluster'];

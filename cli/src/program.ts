@@ -17,6 +17,8 @@ export type Writing = OutputConfiguration;
 interface Group {
   readonly name: string;
   readonly about: string;
+  /** Another name of it. */
+  readonly alias?: string;
   readonly load: () => Promise<Verbs>;
 }
 
@@ -34,6 +36,7 @@ const GROUPS: readonly Group[] = [
   { name: 'restore', about: 'plan, start and follow restores', load: () => import('./verbs/restore.ts') },
   {
     name: 'recovery-points',
+    alias: 'recovery',
     about: 'to which moments a cluster can be brought back',
     load: () => import('./verbs/recovery-points.ts'),
   },
@@ -111,7 +114,9 @@ export const withVersion = (args: readonly string[]): readonly string[] =>
 
 /** Those that arguments name. What shells ask for, with the words that were typed, is completion's. */
 export const namesIn = (args: readonly string[]): string[] =>
-  NAMES.filter((name) => args.includes(name) || (name === 'completion' && args[0] === 'complete'));
+  GROUPS.filter(({ name, alias }) => args.some((arg) => arg === name || arg === alias))
+    .map(({ name }) => name)
+    .concat(args[0] === 'complete' ? ['completion'] : []);
 
 /**
  * The program, with the verbs of these groups; of the others it knows the names.
@@ -130,8 +135,12 @@ export async function createProgram(names: readonly string[], run: Run, writing:
     .addHelpText('after', `${examples('status', 'backup start orders --wait')}\n${CODES}`)
     .configureOutput(writing)
     .exitOverride();
-  for (const { name, about, load } of GROUPS)
+  for (const { name, alias, about, load } of GROUPS)
     if (names.includes(name)) (await load()).add(program, run);
-    else program.command(name).summary(about);
+    else
+      program
+        .command(name)
+        .aliases(alias === undefined ? [] : [alias])
+        .summary(about);
   return program;
 }

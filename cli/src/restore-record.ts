@@ -39,6 +39,7 @@ export function restoreFields(restore: Restore): Field[] {
     ['advice', restore.advice],
     ['next try', isSet(restore.nextTryTime) ? when(restore.nextTryTime) : ''],
     ['source', `${source.backupId} of ${source.clusterId}, ${size(source.sizeBytes)}`],
+    ['point in time', pointOf(source)],
     ['filter', restore.filter?.join(', ')],
     ['started', `${when(restore.startTime)} by ${restore.createdBy}`],
     [
@@ -56,6 +57,10 @@ export function restoreFields(restore: Restore): Field[] {
     ['released', release && `${when(release.at)} by ${release.by}${release.note ? `: ${release.note}` : ''}`],
   ];
 }
+
+/** The moment, and the log that leads there; empty where the backup alone is restored. */
+const pointOf = ({ log }: Restore['source']) =>
+  log ? `${when(log.pointInTime)}, by log ${log.generation} (${log.storageId}: ${log.path})` : '';
 
 function needsOf({ outcomeUnknown, needsConfirm, needsCleaning }: Restore): string[] {
   return [
@@ -108,6 +113,7 @@ export function planFields({
 }: RestorePlan): Field[] {
   return [
     ['source', `${source.backupId} of ${source.clusterId}, ${when(source.time)}, ${size(source.sizeBytes)}`],
+    ['point in time', pointOf(source)],
     ['target', `${target.clusterId}${target.purpose ? ` (${target.purpose})` : ''}, ${target.pd.join(', ')}`],
     ['filter', filter?.join(', ')],
     ['takes about', estimate.seconds > 0 ? `${duration(estimate.seconds)}: ${estimate.basis}` : estimate.basis],

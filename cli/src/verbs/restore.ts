@@ -7,6 +7,7 @@ import { styleOf } from '../backup-record.ts';
 import { confirmByName } from '../confirm.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { type Followed, type FollowLimits, follow } from '../follow.ts';
+import { toMoment } from '../moment.ts';
 import {
   examples,
   labelsOf,
@@ -31,7 +32,7 @@ import {
 } from '../restore-record.ts';
 import type { Run, Session } from '../session.ts';
 import { layOutRecord } from '../table.ts';
-import { counted } from '../text.ts';
+import { counted, when } from '../text.ts';
 import { type OptionsOf, withOptions } from '../with-options.ts';
 
 const STATES = ['Queued', 'Running', 'Canceling', 'Succeeded', 'Failed', 'Canceled'] as const;
@@ -67,6 +68,13 @@ interface Wishes {
   readonly brOption?: string[];
 }
 
+const OF = ['--of <cluster>', 'with --at: the cluster whose data are restored', toId] as const;
+const AT = [
+  '--at <moment>',
+  'in place of a backup: a point in time, such as "yesterday 10:15"; without a zone it is of this machine',
+  toMoment,
+] as const;
+
 export function add(program: Program, run: Run): void {
   const group = program
     .command('restore')
@@ -77,19 +85,22 @@ export function add(program: Program, run: Run): void {
     group
       .command('plan')
       .description('Says what a restore would do, and what stands in its way. Changes nothing.')
-      .argument('<backup>', 'the backup', toId)
-      .requiredOption('--into <cluster>', 'the cluster that is restored into', toId),
+      .argument('[backup]', 'the backup; none with --at', toId)
+      .requiredOption('--into <cluster>', 'the cluster that is restored into', toId)
+      .option(...OF)
+      .option(...AT),
   )
     .addHelpText(
       'after',
       examples(
         `restore plan ${BACKUP} --into orders-dr`,
+        `restore plan --of orders --at "yesterday 10:15" --into orders-dr`,
         `restore plan ${BACKUP} --into orders --filter 'shop.*' --filter '!shop.tmp'`,
       ),
     )
-    .action((backupId, { into, ...wishes }) =>
+    .action((backupId, { into, of, at, ...wishes }) =>
       run(async ({ api, output }) => {
-        const plan = await planOf(api, wishOf(backupId, into, wishes));
+        const plan = await planOf(api, wishOf(sourceOf(backupId, of, at), into, wishes));
         await output.record({ plan }, planFields(plan));
         return plan.checks.some(({ result }) => result === 'blocked') ? EXIT.failed : EXIT.done;
       }),
@@ -101,8 +112,10 @@ export function add(program: Program, run: Run): void {
       .description(
         'Starts a restore and prints its id. On a terminal it shows the plan and has the name of the target typed; elsewhere it wants --plan and --yes.',
       )
-      .argument('<backup>', 'the backup', toId)
+      .argument('[backup]', 'the backup; none with --at', toId)
       .requiredOption('--into <cluster>', 'the cluster that is restored into', toId)
+      .option(...OF)
+      .option(...AT)
       .option('--plan <hash>', 'of the plan that you looked at: it is refused if anything has changed since')
       .option('--acknowledge <check>', 'passes over a check that is blocked; may be given again', toTexts)
       .option('--yes', 'do not ask')
@@ -115,15 +128,16 @@ export function add(program: Program, run: Run): void {
       examples(
         `restore start ${BACKUP} --into orders-dr --wait`,
         `restore start ${BACKUP} --into orders-dr --plan 3f9c0d5e7a1b2c4d --yes`,
+        `restore start --of orders --at 2026-01-31T10:15:00+01:00 --into orders-dr --wait`,
       ),
     )
-    .action((backupId, { into, plan: planHash, acknowledge = [], yes, wait, timeout, patience, ...wishes }) =>
+    .action((backupId, { into, of, at, plan: planHash, acknowledge = [], yes, wait, timeout, patience, ...wishes }) =>
       run(async (session) => {
         const { api, output, tell, command } = session;
-        const wish = wishOf(backupId, into, wishes);
+        const wish = wishOf(sourceOf(backupId, of, at), into, wishes);
         const plan = await planOf(api, wish);
         requireLookedAt(plan, planHash, yes, session);
-        await confirmByName(into, `This restores the backup ${backupId} into the cluster ${into}.`, yes, session);
+        await confirmByName(into, `This restores ${namedIn(plan)} into the cluster ${into}.`, yes, session);
         const body = { ...wish, planHash: planHash ?? plan.planHash, confirm: into, acknowledge };
         const { data } = await answered(
           api.POST('/restores', { params: { header: { 'Idempotency-Key': randomUUID() } }, body }),
@@ -333,11 +347,28 @@ export function add(program: Program, run: Run): void {
 }
 
 type Wish = ReturnType<typeof wishOf>;
+type Source = ReturnType<typeof sourceOf>;
 
-function wishOf(backupId: string, targetClusterId: string, wishes: Wishes) {
+/** @throws UsageError where it is not one backup, or one moment of a cluster */
+function sourceOf(backupId: string | undefined, of: string | undefined, at: Date | undefined) {
+  if ((of === undefined) !== (at === undefined))
+    throw new UsageError('A moment takes both: --of names the cluster whose data are restored, --at the moment.');
+  if ((backupId === undefined) === (of === undefined))
+    throw new UsageError('Name a backup, or a moment of a cluster by --of and --at.');
+  return of === undefined || at === undefined
+    ? { backupId }
+    : { source: { clusterId: of, pointInTime: at.toISOString() } };
+}
+
+/** What a plan restores, for a sentence. */
+function namedIn({ source: { backupId, clusterId, log } }: RestorePlan): string {
+  return log ? `${clusterId} as it was at ${when(log.pointInTime)}` : `the backup ${backupId}`;
+}
+
+function wishOf(source: Source, targetClusterId: string, wishes: Wishes) {
   const { filter, withSystemTables, stats, placementPolicies, waitTiflash, rateLimit, brOption } = wishes;
   return {
-    backupId,
+    ...source,
     targetClusterId,
     ...(filter && { filter }),
     ...(withSystemTables && { withSystemTables }),
@@ -371,9 +402,12 @@ function requireLookedAt(
   }
   if (planHash === undefined && plan.target.purpose !== 'scratch')
     throw new UsageError(
-      `Look at the plan first (${command} restore plan ${plan.source.backupId} --into ${plan.target.clusterId}), and name its hash with --plan.`,
+      `Look at the plan first (${command} restore plan ${wordsFor(plan.source)} --into ${plan.target.clusterId}), and name its hash with --plan.`,
     );
 }
+
+const wordsFor = ({ backupId, clusterId, log }: RestorePlan['source']) =>
+  log ? `--of ${clusterId} --at ${log.pointInTime}` : backupId;
 
 function followed(restoreId: string, { api, command }: Session): Followed<Restore> {
   return {

@@ -1,8 +1,9 @@
 import type { Role } from '@tidemark/contract/calls';
 import { AppError } from '@tidemark/errors/app-error';
 import type { Backup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
+import type { PlanRestoreRequest } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { encodeSight } from '@tidemark/service-kit/grpc/metadata-names';
-import { requireRole, seesCluster } from '../authorize.ts';
+import { authorizeCluster, requireRole, seesCluster } from '../authorize.ts';
 import { type CallDependencies, callOptions, type RequestScope } from './scope.ts';
 
 /**
@@ -25,16 +26,18 @@ export async function findVisibleBackup(
 }
 
 /**
- * Looks whether the caller may know of the backup that a restore reads. The service looks itself, unless the caller sees more
- * clusters than it can be told of.
+ * Looks whether the caller may know of the backup that a restore reads, or of the cluster of which it restores a point. The service
+ * looks at a backup itself, unless the caller sees more clusters than it can be told of.
  *
- * @throws AppError `backup_not_found`
+ * @throws AppError `backup_not_found` or `cluster_not_found`
  */
 export async function requireVisibleSource(
   scope: RequestScope,
   dependencies: CallDependencies,
-  id: string,
+  { backupId: id, point }: Pick<PlanRestoreRequest, 'backupId' | 'point'>,
 ): Promise<void> {
+  if (point) return authorizeCluster(scope.caller, 'viewer', point.clusterId);
+  if (id === '') return;
   if (encodeSight(scope.caller.clusters) !== undefined) return;
   const { backup } = await dependencies.backends.backups.getBackup({ id }, callOptions(scope, dependencies));
   if (!backup || !seesCluster(scope.caller, backup.clusterId)) throw unknownBackup(id);

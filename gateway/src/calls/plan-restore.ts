@@ -2,5 +2,5 @@ import { requireVisibleSource } from './find-backup.ts';
 import type { Steps } from './steps.ts';
 
 export const planRestore: Steps<'planRestore'> = {
-  prepare: ({ backupId }, { scope, dependencies }) => requireVisibleSource(scope, dependencies, backupId),
+  prepare: (request, { scope, dependencies }) => requireVisibleSource(scope, dependencies, request),
 };

@@ -6,7 +6,7 @@ import type { Steps } from './steps.ts';
 
 export const startRestore: Steps<'startRestore'> = {
   async prepare(request, { scope, dependencies }) {
-    await requireVisibleSource(scope, dependencies, request.backupId);
+    await requireVisibleSource(scope, dependencies, request);
     // Every start is keyed, so that a repeat on the way cannot start two.
     request.key ||= randomUUID();
     // What the target is for stands in its registration, by which the service goes when it accepts the restore.

@@ -54,6 +54,7 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   log_backup_active: 'A log is being written, so that its storage cannot be changed; stop it first.',
   restore_over: 'The restore is over; nothing changes it any more.',
   restore_active: 'The restore is under way, or has not let go of its target.',
+  point_not_restorable: 'The point lies in no range that can be restored; `details.info.ranges` names those that can.',
   restore_quiet: 'The `br` of a lost worker may still be at work; `quietUntil` says when the target can be released.',
   not_resumable: 'The restore cannot go on, or a person must say first that a host is dead.',
   target_needs_cleaning: 'A restore into the cluster ended in the middle; `details.restoreId` names it.',

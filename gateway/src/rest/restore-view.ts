@@ -12,6 +12,7 @@ import {
   RestoreChecksums,
   RestoreEndKind,
   type RestorePlan,
+  type RestorePoint,
   type RestoreSource,
   RestoreState,
   type RestoreTarget,
@@ -145,7 +146,12 @@ function toSourceView(source: RestoreSource | undefined): RestoreView['source'] 
     tso: String(source?.tso ?? 0n),
     sizeBytes: Number(source?.sizeBytes ?? 0n),
     clusterVersion: source?.clusterVersion ?? '',
+    ...(source?.point && { log: toLogView(source.point) }),
   };
+}
+
+function toLogView({ time, ts, generation, storageId, path }: RestorePoint) {
+  return { pointInTime: timeOf(time), tso: String(ts), generation, storageId, path };
 }
 
 function toTargetView(target: RestoreTarget | undefined): RestoreView['target'] {

@@ -1,3 +1,4 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { DEFAULT_PAGE_SIZE, MAX_QUOTED_NAME, MAX_VIOLATIONS } from '@tidemark/limits/limits';
 import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
@@ -10,12 +11,15 @@ import { CREATE_FAILED, QUERY_FAILED } from './failure-numbers.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { timeOf } from './legacy-states.ts';
 import { listRecoveryPoints } from './operations/recovery-points.ts';
-import { planRestore, restoreCluster, startRestore } from './operations/restore-starts.ts';
+import { PointInTime, planRestore, restoreCluster, startRestore } from './operations/restore-starts.ts';
 import * as operations from './operations/restores.ts';
 import { STATES, toHoleView, toPlanView, toPointView, toRangeView, toRestoreView } from './restore-view.ts';
 import { type ReadOf, route, type Shown } from './route.ts';
 import { streamRoute } from './stream.ts';
 import { bodyObject } from './validate.ts';
+
+/** What the body calls the point in time of a call. */
+const OF_A_POINT = { point: 'source' } as const;
 
 /** Restores: what one would do, its start, how it goes, and what people do about one that ended in the middle. */
 export function restoreRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
@@ -23,6 +27,7 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
     method: 'POST',
     path: '/restores/plan',
     operation: planRestore,
+    fieldNames: OF_A_POINT,
     failureNumber: QUERY_FAILED,
     toRequest(read) {
       refuseUnknown(read.request.body);
@@ -34,6 +39,7 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
     method: 'POST',
     path: '/restores',
     operation: startRestore,
+    fieldNames: OF_A_POINT,
     failureNumber: CREATE_FAILED,
     toRequest(read) {
       refuseUnknown(read.request.body);
@@ -49,6 +55,7 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
     method: 'POST',
     path: '/clusters/restore',
     operation: restoreCluster,
+    fieldNames: OF_A_POINT,
     failureNumber: QUERY_FAILED,
     toRequest(read) {
       requireTarget(read.request.body);
@@ -170,14 +177,15 @@ export function restoreStreamRoutes(app: FastifyInstance, dependencies: CallDepe
 const eventOf = ({ restore }: { readonly restore?: Restore | undefined }): ServerSentEvent | undefined =>
   restore && { event: 'restore', id: restore.revision, data: toRestoreView(restore) };
 
-const WHOLE = 'is not taken: a backup is restored as it was taken, and POST /restores/plan is what changes nothing';
 const PART = 'is not taken: name what is restored with "filter", such as ["shop.orders"] or ["shop.*"]';
+const POINT = 'is not taken here: it belongs into "source", beside the "clusterId" whose data are restored';
 /** What others take in the body of a restore, and what to do instead: without it the whole would be restored all the same. */
 const NOT_TAKEN = {
-  source:
-    'is not taken: name the backup as "backupId"; one that has no record gets it back by POST /storages/{storageId}/rebuild',
-  ...{ db: PART, table: PART, tables: PART, filters: PART, pointInTime: WHOLE, dryRun: WHOLE },
+  ...{ db: PART, table: PART, tables: PART, filters: PART, pointInTime: POINT, tso: POINT },
+  dryRun: 'is not taken: POST /restores/plan is what changes nothing',
 } as const;
+const ONE_SOURCE =
+  'must be a point in time, {"clusterId", "pointInTime"} or {"clusterId", "tso"}; a backup is named as "backupId", and one that has no record gets it back by POST /storages/{storageId}/rebuild';
 
 /** A client that has a new cluster made names none: it is told what to do instead, before anything else is wrong. */
 function requireTarget(body: unknown): void {
@@ -202,7 +210,15 @@ function refuseNotTaken(body: unknown): void {
   const violations = Object.entries(NOT_TAKEN)
     .filter(([field]) => isGiven(given[field]))
     .map(([field, description]) => ({ field, description }));
+  // Of any other form a client means something else than a point in time, such as a path.
+  if (isGiven(given.source) && !isPoint(given.source)) violations.push({ field: 'source', description: ONE_SOURCE });
   if (violations.length > 0) throw invalidArgument(violations);
+}
+
+function isPoint(source: unknown): boolean {
+  if (typeof source !== 'object' || source === null) return false;
+  const known = Object.keys(PointInTime.shape);
+  return Object.entries(source).every(([field, value]) => known.includes(field) || !isGiven(value));
 }
 
 /** A misspelt filter would restore the whole. The client that TiUniManager documents sends more, which is passed over. */
@@ -225,10 +241,10 @@ function isGiven(value: unknown): boolean {
 function wishOf(read: ReadOf<typeof planRestore>) {
   refuseNotTaken(read.request.body);
   const { body } = read;
-  const { backupId, targetClusterId, rateLimit = 0, placementPolicies = '', brOptions = {} } = body;
+  const { targetClusterId, rateLimit = 0, placementPolicies = '', brOptions = {} } = body;
   const { withSystemTables = false, loadStats = true, waitTiFlashReady = false, filter = [] } = body;
   return {
-    backupId,
+    ...sourceOf(body),
     targetClusterId,
     options: {
       rateLimit,
@@ -238,6 +254,27 @@ function wishOf(read: ReadOf<typeof planRestore>) {
       waitTiflashReady: waitTiFlashReady,
       filter,
       extra: brOptions,
+    },
+  };
+}
+
+/** @throws AppError `invalid_argument` where it is not one backup, or one moment */
+function sourceOf({ backupId = '', source }: ReadOf<typeof planRestore>['body']) {
+  if (backupId === '' && !source)
+    throw invalidArgument([
+      { field: 'backupId', description: 'must be set; or "source", where a point in time is restored' },
+    ]);
+  if (backupId !== '' && source)
+    throw invalidArgument([{ field: 'source', description: 'must be left out where "backupId" names a backup' }]);
+  if (!source) return { backupId };
+  const { clusterId, pointInTime, tso } = source;
+  if ((pointInTime === undefined) === (tso === undefined))
+    throw invalidArgument([{ field: 'source', description: 'must have either "pointInTime" or "tso"' }]);
+  return {
+    point: {
+      clusterId,
+      ...(pointInTime !== undefined && { time: timestampFromDate(new Date(pointInTime)) }),
+      ...(tso !== undefined && { ts: BigInt(tso) }),
     },
   };
 }

@@ -131,8 +131,10 @@ export function route<const Op extends CallOperation>(
 function withFieldNames(thrown: unknown, names: Readonly<Record<string, string>>): unknown {
   const { code, details } = toError(thrown);
   if (code !== 'invalid_argument' || !details.fields) return thrown;
+  const nameIn = (field: string) => /^\w+/.exec(field)?.[0] ?? '';
+  if (!details.fields.some(({ field }) => nameIn(field) in names)) return thrown;
   const named = ({ field, description }: FieldViolation) => {
-    const [name = ''] = /^\w+/.exec(field) ?? [];
+    const name = nameIn(field);
     return { field: (names[name] ?? name) + field.slice(name.length), description };
   };
   return invalidArgument(details.fields.map(named));

@@ -42,7 +42,7 @@ const EXTRA: Readonly<Record<string, RestoreFlag>> = {
 };
 
 const FIXED = 'is set by Tidemark, the same for every attempt';
-const NOT_TO_A_POINT = 'belongs to a restore to a point in time, which is not supported';
+const OF_A_POINT = 'is "pointInTime" or "tso" of the source, from which Tidemark chooses backup and log';
 const PART = 'is "filter", a list of rules such as shop.orders or shop.*';
 
 /** Flags that somebody may well try, and what to do instead. */
@@ -79,12 +79,12 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   filter: PART,
   db: PART,
   table: PART,
-  'restored-ts': NOT_TO_A_POINT,
-  'start-ts': NOT_TO_A_POINT,
-  'full-backup-storage': NOT_TO_A_POINT,
-  'pitr-batch-count': NOT_TO_A_POINT,
-  'pitr-batch-size': NOT_TO_A_POINT,
-  'pitr-concurrency': NOT_TO_A_POINT,
+  'restored-ts': OF_A_POINT,
+  'start-ts': OF_A_POINT,
+  'full-backup-storage': OF_A_POINT,
+  'pitr-batch-count': 'is left to br',
+  'pitr-batch-size': 'is left to br',
+  'pitr-concurrency': 'is left to br',
 };
 
 /**
@@ -113,6 +113,21 @@ export function restoreOptionsViolations(options: GivenRestoreOptions, brVersion
   found.push(...tableFilterViolations(filter, 'filter'));
   const flags = flagViolations(extra, 'brOptions', { allowed: EXTRA, elsewhere: ELSEWHERE });
   return [...found, ...flags, ...(flags.length === 0 && brVersion !== undefined ? untakenFlags(extra, brVersion) : [])];
+}
+
+/** What a restore to a point in time does not take, beside what no restore takes. */
+export function pointOptionsViolations({
+  filter = [],
+  withSystemTables = false,
+}: GivenRestoreOptions): FieldViolation[] {
+  return [
+    ...(filter.length > 0
+      ? [{ field: 'filter', description: 'must be left out: br brings the whole cluster back to a point in time' }]
+      : []),
+    ...(withSystemTables
+      ? [{ field: 'withSystemTables', description: 'must be left out: br brings no users and grants back to a point' }]
+      : []),
+  ];
 }
 
 function untakenFlags(extra: Readonly<Record<string, string>>, brVersion: string): FieldViolation[] {

@@ -1,4 +1,4 @@
-/** The exact command line of `br restore full`, by version (br-contract 1 and 2): pure, and the same to the byte for every attempt. */
+/** The exact command line of `br restore full` and `br restore point`, by version (br-contract 1 and 2): pure, and the same to the byte for every attempt. */
 import { flag, STATUS_ADDRESS, storageFlags, storageUrl } from '@tidemark/br-options/command-line';
 import { FIRST_WITH_LOAD_STATS, type GivenRestoreOptions } from '@tidemark/br-options/restore-options';
 import { withoutSystem } from '@tidemark/br-options/table-filter';
@@ -19,30 +19,44 @@ export interface RestoreOrder {
     readonly path: string;
     readonly key: SourceKey | undefined;
   };
+  /** What is restored by a log that goes on from the backup; absent where the backup alone is. */
+  readonly point?: {
+    /** Decimal. */
+    readonly tso: string;
+    readonly storage: Storage;
+    /** Of the log, below its storage. */
+    readonly path: string;
+  };
   readonly target: { readonly pd: readonly string[]; readonly tls: TlsFiles | undefined };
   readonly options: Omit<GivenRestoreOptions, 'rateLimit'>;
 }
 
 /**
- * Arguments of a restore of a whole backup, or of what a filter chooses of it. Whatever BR has a changing default for is said explicitly, as far as the version
+ * Arguments of a restore of a whole backup, of what a filter chooses of it, or to a point in time. Whatever BR has a changing default for is said explicitly, as far as the version
  * takes it. Checksums are always compared, the checks of the target stay on, and so does the checkpoint. No argument
  * holds a secret.
  *
  * @param brVersion of the `br` that runs, such as v8.5.0
  */
-export function restoreArguments({ source, target, options }: RestoreOrder, brVersion: string): string[] {
+export function restoreArguments({ source, point, target, options }: RestoreOrder, brVersion: string): string[] {
   const { storage, path, key } = source;
   const { withSystemTables = false, loadStats = true, placementPolicies = '', waitTiFlashReady = false } = options;
   const { filter = [] } = options;
   const extra = Object.entries(options.extra ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
   return [
     'restore',
-    'full',
+    point ? 'point' : 'full',
     '--pd',
     target.pd.join(','),
-    '--storage',
-    storageUrl(storage, path),
-    ...storageFlags(storage),
+    ...(point
+      ? [
+          ...['--full-backup-storage', storageUrl(storage, path), '--storage', storageUrl(point.storage, point.path)],
+          ...['--restored-ts', point.tso],
+          ...storageFlags(storage),
+          // br has one of each flag for both, so that they are the same where both are of one kind.
+          ...(point.storage.location?.$case === storage.location?.$case ? [] : storageFlags(point.storage)),
+        ]
+      : ['--storage', storageUrl(storage, path), ...storageFlags(storage)]),
     '--checksum=true',
     `--with-sys-table=${withSystemTables}`,
     ...(isBefore(brVersion, FIRST_WITH_LOAD_STATS) ? [] : [`--load-stats=${loadStats}`]),

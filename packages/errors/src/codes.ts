@@ -65,6 +65,7 @@ export const ERRORS = {
   log_backup_active: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   restore_over: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   restore_active: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
+  point_not_restorable: { grpc: 'FAILED_PRECONDITION', http: 400, number: 10001, retryable: false, log: 'info' },
   restore_quiet: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: true, log: 'info' },
   not_resumable: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   target_needs_cleaning: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },

@@ -284,7 +284,7 @@ export const MAX_SNAPSHOTS_OF_LOGS = 5_000;
 export const MAX_LOG_RETENTION_DAYS = 3_650;
 /** Starts of a cluster's log backup that came to nothing and are remembered. */
 export const MAX_FAILED_STARTS = 20;
-/** Restores that gave a cluster back to its log backup, and are remembered: none of them gets it again. */
+/** Restores that gave a cluster or a log back, and are remembered: none of them gets it again. */
 export const MAX_GIVEN_BACK = 100;
 /** Log backup tasks of a cluster that a worker tells at once; a cluster has one. */
 export const MAX_LOG_TASKS = 10;

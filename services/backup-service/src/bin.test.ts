@@ -120,7 +120,7 @@ it('takes what retention deletes, counts it for nothing, and brings it back pinn
 it('refuses the restore of what lies in the bin with what to do, and lets it be verified', async () => {
   const id = await good();
   await remove(id);
-  const wanted = { backupId: id, targetClusterId: await service().newCluster(), options: undefined };
+  const wanted = { backupId: id, targetClusterId: await service().newCluster(), options: undefined, point: undefined };
   await expect(service().restores.planRestore(wanted)).rejects.toMatchObject({
     code: 'backup_not_good',
     message: expect.stringContaining('undelete it first'),

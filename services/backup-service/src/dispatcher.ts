@@ -197,6 +197,11 @@ function restoreDoorbell({
     }
     const held = await store.apply(source.backupId, { kind: 'hold', id: restoreHold(id) }, signal);
     if (held?.decision.answer.kind !== 'ok') return goOn({ kind: 'sourceGone' });
+    if (source.point) {
+      const { generation } = source.point;
+      const log = await logs.apply(source.clusterId, { kind: 'hold', n: generation, restoreId: id }, signal);
+      if (log?.decision.answer.kind !== 'ok') return goOn({ kind: 'sourceGone', what: 'log' });
+    }
     const blocked = await logs.applyFirst(target.clusterId, { kind: 'block', restoreId: id }, signal);
     if (blocked.decision.answer.kind !== 'ok') {
       // It is asked again with the next ring.
@@ -208,6 +213,7 @@ function restoreDoorbell({
 
   async function giveBack({ _id: id, source, target }: Restore, signal: AbortSignal): Promise<void> {
     await store.apply(source.backupId, { kind: 'unhold', id: restoreHold(id) }, signal);
+    if (source.point) await logs.apply(source.clusterId, { kind: 'giveBack', restoreId: id }, signal);
     // On record also where it never had the target: a copy that was slow may still ask for it.
     await logs.applyFirst(target.clusterId, { kind: 'giveBack', restoreId: id }, signal);
     await restores.apply(id, { kind: 'unheld' }, signal);

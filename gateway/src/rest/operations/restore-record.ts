@@ -6,6 +6,15 @@ import { counted, time } from './common.ts';
 export const STATE_NAMES = ['Queued', 'Running', 'Canceling', 'Succeeded', 'Failed', 'Canceled'] as const;
 export const TARGET_STATE_NAMES = ['Untouched', 'Partial', 'Restored', 'Released'] as const;
 
+const Log = z
+  .object({
+    pointInTime: time('The moment up to which the log is replayed.'),
+    tso: z.string().describe('The same, decimal.'),
+    generation: counted('The log backup that leads there.'),
+    storageId: z.string(),
+    path: z.string().describe('Below the storage.'),
+  })
+  .meta({ id: 'RestoreLog', description: 'A point in time, and the log that leads there from the backup.' });
 export const Source = z
   .object({
     backupId: z.string(),
@@ -15,8 +24,9 @@ export const Source = z
     tso: z.string().describe('The snapshot point, decimal.'),
     sizeBytes: counted('Its size in bytes.'),
     clusterVersion: z.string(),
+    log: Log.optional().describe('Of a restore to a point in time; absent where the backup alone is restored.'),
   })
-  .meta({ id: 'RestoreSource', description: 'The backup that is read.' });
+  .meta({ id: 'RestoreSource', description: 'The backup that is read, and the log that is replayed after it.' });
 export const Target = z
   .object({
     clusterId: z.string(),

@@ -11,6 +11,8 @@ import { Filter, RESTORE, Restore, SOURCE, Source, TARGET, Target } from './rest
 const PlacementPolicies = z
   .enum(['strict', 'ignore'], 'must be strict or ignore')
   .meta({ id: 'PlacementPolicies', description: 'Whether they are brought back, or left out.' });
+const A_MOMENT = 'must be a moment with its offset from UTC, such as 2026-01-06T09:15:00+01:00';
+const A_TSO = 'must be a TSO in decimal digits, as a text';
 const isTrue = (what: string) => leftOut(z.boolean('must be true or false')).describe(what);
 const FILTER_RULES = 'must be a list of rules such as ["shop.orders"] or ["shop.*", "!shop.tmp"]';
 /** What a restore may be told. */
@@ -35,9 +37,26 @@ const Options = {
     .describe('Further flags of `br`, by name without dashes: `tikv-max-restore-concurrency`, `checksum-concurrency`.'),
 };
 
+export const PointInTime = z
+  .object({
+    clusterId: required(CLUSTER_ID).describe('Whose data are restored.'),
+    pointInTime: leftOut(z.iso.datetime({ offset: true, error: A_MOMENT })).describe(
+      'The moment, with its offset from UTC, such as `2026-01-06T09:15:00+01:00`; exactly this, or a `tso`.',
+    ),
+    tso: leftOut(z.string(A_TSO).regex(/^[1-9]\d{0,18}$/, A_TSO)).describe('The same as a TSO of TiDB, decimal.'),
+  })
+  .meta({
+    id: 'PointInTime',
+    description:
+      'A moment of a cluster. Which backup it is restored from, and by which log, Tidemark chooses and says.',
+  });
+
 const Wish = z.object({
-  backupId: required(BACKUP_ID).describe(
+  backupId: leftOut(BACKUP_ID).describe(
     'What is restored: a good backup. One of which only storage and path are known gets its record back first, by `POST /storages/{storageId}/rebuild`.',
+  ),
+  source: leftOut(PointInTime).describe(
+    'In place of `backupId`: a point in time, of a cluster with a log backup. `GET /clusters/{clusterId}/recovery-points` says which there are.',
   ),
   targetClusterId: required(CLUSTER_ID).describe(
     'Into which registered cluster; it must be empty, unless a `filter` chooses what is restored.',
@@ -73,7 +92,7 @@ const Plan = z
     planHash: z
       .string()
       .describe(
-        'Of the backup, the target and the options: a start must name it, and is refused once it is another one.',
+        'Of the backup, the point, the target and the options: a start must name it, and is refused once it is another one.',
       ),
     source: Source.extend({ time: time('When the backup was started.') }),
     target: Target,
@@ -104,7 +123,13 @@ export const planRestore = {
   summary: 'Says what a restore would do',
   description: 'Looks at what is on record, and writes nothing. A start names the `planHash` of the answer.',
   body: Wish,
-  bodyExamples: { 'into another cluster': { backupId: SOURCE.backupId, targetClusterId: TARGET.clusterId } },
+  bodyExamples: {
+    'into another cluster': { backupId: SOURCE.backupId, targetClusterId: TARGET.clusterId },
+    'to a point in time': {
+      source: { clusterId: SOURCE.clusterId, pointInTime: '2026-01-06T09:15:00+01:00' },
+      targetClusterId: TARGET.clusterId,
+    },
+  },
   answer: {
     data: z.object({ plan: Plan }).meta({ id: 'OneRestorePlan' }),
     example: {
@@ -121,11 +146,12 @@ export const planRestore = {
       },
     },
   },
-  errors: ['backup_not_found', 'backup_not_good', 'cluster_not_found', 'storage_not_found'],
+  errors: ['backup_not_found', 'backup_not_good', 'point_not_restorable', 'cluster_not_found', 'storage_not_found'],
 } as const satisfies Operation;
 
 /** How a start fails for the sake of its target or its plan. */
 const OF_A_START = [
+  'point_not_restorable',
   'cluster_not_found',
   'storage_not_found',
   'cluster_busy',
@@ -139,9 +165,9 @@ export const startRestore = {
   id: 'startRestore',
   tag: 'Restores',
   call: 'startRestore',
-  summary: 'Restores a backup into an empty cluster, or a part of it beside what is there',
+  summary: 'Restores a backup, a part of one, or a point in time',
   description:
-    'Answers once the restore is safely recorded; `GET /restores/{restoreId}` shows how it goes. The target is left alone by backups and other restores until it is over. An operator restores into clusters alone whose `purpose` is `scratch`; any other target takes an admin.',
+    'A whole backup, and a point in time, need an empty cluster; a part of a backup goes beside what is there. Answers once the restore is safely recorded; `GET /restores/{restoreId}` shows how it goes. The target is left alone by backups and other restores until it is over. An operator restores into clusters alone whose `purpose` is `scratch`; any other target takes an admin.',
   headers: IdempotencyHeaders,
   body: Start,
   bodyExamples: {
@@ -149,6 +175,12 @@ export const startRestore = {
       backupId: SOURCE.backupId,
       targetClusterId: TARGET.clusterId,
       planHash: '3f9c0d5e7a1b2c4d3f9c0d5e7a1b2c4d',
+      confirm: TARGET.clusterId,
+    },
+    'to a point in time': {
+      source: { clusterId: SOURCE.clusterId, pointInTime: '2026-01-06T09:15:00+01:00' },
+      targetClusterId: TARGET.clusterId,
+      planHash: '5e2d7a0c9b4f1e3d5e2d7a0c9b4f1e3d',
       confirm: TARGET.clusterId,
     },
     'one table of it': {

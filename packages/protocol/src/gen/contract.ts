@@ -1302,20 +1302,27 @@ export const MESSAGES = {
       "id": true
     }
   },
+  "tidemark.backup.v1.PointInTime": {
+    "clusterId": {
+      "id": true,
+      "required": true
+    }
+  },
   "tidemark.backup.v1.PlanRestoreRequest": {
     "backupId": {
       "id": true,
-      "required": true,
       "auditAs": "backupId"
     },
     "targetClusterId": {
       "id": true
+    },
+    "point": {
+      "message": "tidemark.backup.v1.PointInTime"
     }
   },
   "tidemark.backup.v1.StartRestoreRequest": {
     "backupId": {
       "id": true,
-      "required": true,
       "auditAs": "backupId"
     },
     "targetClusterId": {
@@ -1338,6 +1345,9 @@ export const MESSAGES = {
     "scratchOnly": {
       "internal": true,
       "optional": true
+    },
+    "point": {
+      "message": "tidemark.backup.v1.PointInTime"
     }
   },
   "tidemark.backup.v1.GetRestoreRequest": {

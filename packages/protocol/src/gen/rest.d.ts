@@ -402,8 +402,8 @@ export interface paths {
         get: operations["listRestores"];
         put?: never;
         /**
-         * Restores a backup into an empty cluster, or a part of it beside what is there
-         * @description Answers once the restore is safely recorded; `GET /restores/{restoreId}` shows how it goes. The target is left alone by backups and other restores until it is over. An operator restores into clusters alone whose `purpose` is `scratch`; any other target takes an admin.
+         * Restores a backup, a part of one, or a point in time
+         * @description A whole backup, and a point in time, need an empty cluster; a part of a backup goes beside what is there. Answers once the restore is safely recorded; `GET /restores/{restoreId}` shows how it goes. The target is left alone by backups and other restores until it is over. An operator restores into clusters alone whose `purpose` is `scratch`; any other target takes an admin.
          *
          *     Needs the role operator.
          */
@@ -2625,7 +2625,9 @@ export interface components {
              * @description What is restored: a good backup. One of which only storage and path are known gets its record back first, by `POST /storages/{storageId}/rebuild`.
              * @example h6IhUQh-Q32MDOfcVieYgA
              */
-            backupId: string;
+            backupId?: string | null;
+            /** @description In place of `backupId`: a point in time, of a cluster with a log backup. `GET /clusters/{clusterId}/recovery-points` says which there are. */
+            source?: components["schemas"]["PointInTime"] | null;
             /**
              * @description Into which registered cluster; it must be empty, unless a `filter` chooses what is restored.
              * @example test-tidb
@@ -2673,6 +2675,21 @@ export interface components {
             localStartAt: string;
             /** @description What a change of clocks does to this window. */
             notes?: string[];
+        };
+        /** @description A moment of a cluster. Which backup it is restored from, and by which log, Tidemark chooses and says. */
+        PointInTime: {
+            /**
+             * @description Whose data are restored.
+             * @example test-tidb
+             */
+            clusterId: string;
+            /**
+             * Format: date-time
+             * @description The moment, with its offset from UTC, such as `2026-01-06T09:15:00+01:00`; exactly this, or a `tso`.
+             */
+            pointInTime?: string | null;
+            /** @description The same as a TSO of TiDB, decimal. */
+            tso?: string | null;
         };
         PreviewBody: {
             /** @description As if this were saved; left out: as it is stored. */
@@ -3126,7 +3143,9 @@ export interface components {
              * @description What is restored: a good backup. One of which only storage and path are known gets its record back first, by `POST /storages/{storageId}/rebuild`.
              * @example h6IhUQh-Q32MDOfcVieYgA
              */
-            backupId: string;
+            backupId?: string | null;
+            /** @description In place of `backupId`: a point in time, of a cluster with a log backup. `GET /clusters/{clusterId}/recovery-points` says which there are. */
+            source?: components["schemas"]["PointInTime"] | null;
             /**
              * @description Into which registered cluster; it must be empty, unless a `filter` chooses what is restored.
              * @example test-tidb
@@ -3176,9 +3195,27 @@ export interface components {
             message: components["schemas"]["GoodMessage"];
             data: components["schemas"]["RestoreList"];
         };
+        /** @description A point in time, and the log that leads there from the backup. */
+        RestoreLog: {
+            /**
+             * Format: date-time
+             * @description The moment up to which the log is replayed. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            pointInTime: string;
+            /** @description The same, decimal. */
+            tso: string;
+            /**
+             * Format: int64
+             * @description The log backup that leads there.
+             */
+            generation: number;
+            storageId: string;
+            /** @description Below the storage. */
+            path: string;
+        };
         /** @description What a restore would do, and what stands in its way. */
         RestorePlan: {
-            /** @description Of the backup, the target and the options: a start must name it, and is refused once it is another one. */
+            /** @description Of the backup, the point, the target and the options: a start must name it, and is refused once it is another one. */
             planHash: string;
             source: {
                 backupId: string;
@@ -3194,6 +3231,8 @@ export interface components {
                  */
                 sizeBytes: number;
                 clusterVersion: string;
+                /** @description Of a restore to a point in time; absent where the backup alone is restored. */
+                log?: components["schemas"]["RestoreLog"];
                 /**
                  * Format: date-time
                  * @description When the backup was started. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
@@ -3220,7 +3259,7 @@ export interface components {
             /** @description What a start must say: `confirm`, unless the target is a scratch cluster, and checks that are blocked. */
             needs: string[];
         };
-        /** @description The backup that is read. */
+        /** @description The backup that is read, and the log that is replayed after it. */
         RestoreSource: {
             backupId: string;
             clusterId: string;
@@ -3235,6 +3274,8 @@ export interface components {
              */
             sizeBytes: number;
             clusterVersion: string;
+            /** @description Of a restore to a point in time; absent where the backup alone is restored. */
+            log?: components["schemas"]["RestoreLog"];
         };
         /** @description The cluster that is restored into. */
         RestoreTarget: {
@@ -3508,7 +3549,9 @@ export interface components {
              * @description What is restored: a good backup. One of which only storage and path are known gets its record back first, by `POST /storages/{storageId}/rebuild`.
              * @example h6IhUQh-Q32MDOfcVieYgA
              */
-            backupId: string;
+            backupId?: string | null;
+            /** @description In place of `backupId`: a point in time, of a cluster with a log backup. `GET /clusters/{clusterId}/recovery-points` says which there are. */
+            source?: components["schemas"]["PointInTime"] | null;
             /**
              * @description Into which registered cluster; it must be empty, unless a `filter` chooses what is restored.
              * @example test-tidb
@@ -7662,7 +7705,11 @@ export interface operations {
                     "application/json": components["schemas"]["OneRestorePlanAnswer"];
                 };
             };
-            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            /**
+             * @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field.
+             *
+             *     `10001` The point lies in no range that can be restored; `details.info.ranges` names those that can.
+             */
             400: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -7959,6 +8006,8 @@ export interface operations {
             /**
              * @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field.
              *
+             *     `10001` The point lies in no range that can be restored; `details.info.ranges` names those that can.
+             *
              *     `10001` A check of the plan is blocked, and was not acknowledged; `details.checks` names it.
              */
             400: {
@@ -8088,6 +8137,8 @@ export interface operations {
             };
             /**
              * @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field.
+             *
+             *     `10001` The point lies in no range that can be restored; `details.info.ranges` names those that can.
              *
              *     `10001` A check of the plan is blocked, and was not acknowledged; `details.checks` names it.
              */

@@ -63,6 +63,8 @@ export interface LogGeneration {
   readonly vanished: number | null;
   readonly endedWhy: LogEnd | null;
   readonly endedAt: Date | null;
+  /** The restores that read it; absent where none ever did. */
+  readonly holds?: readonly string[];
 }
 
 /** What TiKV says went wrong. */

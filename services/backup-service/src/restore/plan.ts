@@ -1,9 +1,12 @@
 /** What a restore would do, and what stands in its way, as far as the records say; pure. */
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { storageFlags } from '@tidemark/br-options/command-line';
 import { type PlanCheck as FoundCheck, planChecks } from '@tidemark/br-restore/plan-checks';
 import type { Backup } from '../backup.ts';
+import { toSnapshotMessage } from '../registry-message.ts';
 import type { ClusterDocument } from '../registry-store.ts';
-import type { RestoreOptions, RestoreSource, RestoreTarget } from './restore.ts';
+import type { RestoreOptions, RestorePoint, RestoreSource, RestoreTarget } from './restore.ts';
 
 /** `blocked` can be passed over by its name, once a person has looked; `unknown` shows when `br` begins. */
 export interface PlanCheck {
@@ -23,25 +26,36 @@ export interface Plan {
 
 /**
  * @param backup a good one
- * @param tidbClusterId the id that TiDB gave the target, decimal, where it is known
- * @param otherPd PDs of its other registrations
+ * @param known `tidbClusterId`: the id that TiDB gave the target, decimal; `otherPd`: PDs of its other registrations; `point`: what is
+ *   restored, where that is not the backup alone
  */
 export function planRestore(
   backup: Backup,
   cluster: ClusterDocument,
   options: RestoreOptions,
   now: Date,
-  tidbClusterId?: string,
-  otherPd: readonly string[] = [],
+  {
+    tidbClusterId,
+    otherPd = [],
+    point,
+  }: {
+    readonly tidbClusterId?: string | undefined;
+    readonly otherPd?: readonly string[];
+    readonly point?: RestorePoint | undefined;
+  } = {},
 ): Plan {
-  const source = sourceOf(backup);
+  const source = { ...sourceOf(backup), ...(point && { point }) };
   const target = targetOf(cluster, tidbClusterId, otherPd);
   return {
     hash: hashOf(source, target, options),
     source,
     target,
     options,
-    checks: [...checksOf(backup, source, target, options, now), sourceSound(backup)],
+    checks: [
+      ...checksOf(backup, source, target, options, now),
+      sourceSound(backup),
+      ...(point ? [oneWayIn(source, point)] : []),
+    ],
   };
 }
 
@@ -73,12 +87,20 @@ export function sourceOf({ _id, clusterId, path, storage, result, target }: Back
 }
 
 function hashOf(source: RestoreSource, target: RestoreTarget, options: RestoreOptions): string {
-  const { storage, ...rest } = source;
+  const { storage, point, ...rest } = source;
   // What a backup of the target, or another registration of it, told meanwhile makes no other cluster of it.
   const { tidbClusterId: _, otherPd: __, ...cluster } = target;
   const extra = Object.entries(options.extra).sort(([one], [other]) => (one < other ? -1 : 1));
   return createHash('sha256')
-    .update(JSON.stringify([rest, storage.id, cluster, { ...options, extra }]))
+    .update(
+      JSON.stringify([
+        rest,
+        storage.id,
+        cluster,
+        { ...options, extra },
+        ...(point ? [{ ...point, storage: point.storage.id }] : []),
+      ]),
+    )
     .digest('hex')
     .slice(0, 32);
 }
@@ -144,4 +166,21 @@ function sourceSound({ verification }: Backup): PlanCheck {
   const found = `${counts.sentence} So it was found at ${counts.at.toISOString()}.`;
   if (counts.state === 'Good') return { name, result: 'ok', message: found };
   return { name, result: 'blocked', message: `${found} Restore another backup, or acknowledge "${name}".` };
+}
+
+/** `br` takes one set of keys, and one of each flag such as the endpoint, for backup and log. */
+function oneWayIn({ storage }: RestoreSource, point: RestorePoint): PlanCheck {
+  const name = 'oneWayIn';
+  const [ofBackup, ofLog] = [toSnapshotMessage(storage), toSnapshotMessage(point.storage)];
+  const isOne =
+    storage.id === point.storage.id ||
+    ofBackup.location?.$case !== ofLog.location?.$case ||
+    (isDeepStrictEqual(storageFlags(ofBackup), storageFlags(ofLog)) &&
+      isDeepStrictEqual(storage.credentials, point.storage.credentials));
+  if (isOne) return { name, result: 'ok', message: 'br can enter the storages of backup and log at once.' };
+  return {
+    name,
+    result: 'blocked',
+    message: `The backup is in storage ${storage.id} and the log in ${point.storage.id}, which have credentials, an endpoint or a region of their own, and br takes one of each for both. Acknowledge "${name}" if those of ${storage.id} open both.`,
+  };
 }

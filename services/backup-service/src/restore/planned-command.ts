@@ -23,6 +23,13 @@ export function plannedCommand(plan: Plan, present: readonly Presence[]): Planne
   const { rateLimit, withoutStats, waitTiflashReady, ...others } = options;
   const order = {
     source: { storage: toSnapshotMessage(source.storage), path: source.path, key: source.crypter },
+    ...(source.point && {
+      point: {
+        tso: source.point.tso,
+        storage: toSnapshotMessage(source.point.storage),
+        path: source.point.path,
+      },
+    }),
     target: { pd: target.pd, tls: target.tls },
     options: { ...others, loadStats: !withoutStats, waitTiFlashReady: waitTiflashReady },
   };

@@ -23,6 +23,7 @@ import {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import { fromReasonMessage, toReasonMessage } from '../backup-message.ts';
 import { toPurposeMessage } from '../cluster-purpose.ts';
+import { instantOf } from '../log/log-backup.ts';
 import type {
   End,
   Restore,
@@ -179,12 +180,19 @@ export function cleanupOf(restore: Restore, now: Date): CleanupItem[] {
 }
 
 export function toSourceMessage(source: RestoreSource): SourceMessage {
-  const { backupId, clusterId, storage, path, tso, sizeBytes, clusterVersion, upstreamClusterId } = source;
+  const { backupId, clusterId, storage, path, tso, sizeBytes, clusterVersion, upstreamClusterId, point } = source;
   return {
     ...{ backupId, clusterId, storageId: storage.id, path, clusterVersion },
     tso: BigInt(tso),
     sizeBytes: BigInt(sizeBytes),
     tidbClusterId: BigInt(upstreamClusterId),
+    point: point && {
+      ts: BigInt(point.tso),
+      time: instantOf(point.tso),
+      generation: point.generation,
+      storageId: point.storage.id,
+      path: point.path,
+    },
   };
 }
 

@@ -124,6 +124,18 @@ export interface RestoreSource {
   readonly clusterVersion: string;
   /** How it is encrypted; absent where it is not. */
   readonly crypter?: { readonly method: string; readonly keyFile: string };
+  /** The moment that is restored, by a log that begins before the backup's; absent where the backup alone is restored. */
+  readonly point?: RestorePoint;
+}
+
+/** A moment between two backups, and the log that leads there from the backup of the source. A TSO is decimal text. */
+export interface RestorePoint {
+  readonly tso: string;
+  /** Number of the log of its cluster. */
+  readonly generation: number;
+  /** Of the log, below its storage. */
+  readonly path: string;
+  readonly storage: StorageSnapshot;
 }
 
 /** The cluster that is restored into, as it was when the restore was accepted; no secrets. */

@@ -6,6 +6,7 @@ import type {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { wasSigned } from '../backup.ts';
 import { rootOf } from '../backup-path.ts';
+import { instantOf } from '../log/log-backup.ts';
 import { toSnapshotMessage } from '../registry-message.ts';
 import { EXISTING_TABLES, SOURCE_SOUND } from '../restore/plan.ts';
 import { countEnds, type Restore } from '../restore/restore.ts';
@@ -24,10 +25,14 @@ export function claimRestore({ restores, store, places, markers, registry }: Dep
       registry.storages.get(source.storage.id, signal),
     ]);
     const granted = backup ? await places.granted(backup, signal) : source.storage;
+    const { point } = source;
+    const log = point && { storage: point.storage, basePath: point.path, createTime: instantOf(source.tso) };
+    const logStorage = log && toSnapshotMessage(await places.granted(log, signal));
     const place = placeOf(granted, rootOf(source.path));
     const number = await markers.numberAt({ storageId: granted.id, place }, signal);
     return {
       storage: toSnapshotMessage(granted),
+      logStorage,
       marker: { number, adopt: false },
       manifestKeys: [...(registered?.manifestKeys ?? [])],
       sourceSigned: backup !== undefined && wasSigned(backup),

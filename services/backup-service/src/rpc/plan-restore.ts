@@ -1,4 +1,4 @@
-import { restoreOptionsViolations } from '@tidemark/br-options/restore-options';
+import { pointOptionsViolations, restoreOptionsViolations } from '@tidemark/br-options/restore-options';
 import { AppError } from '@tidemark/errors/app-error';
 import type {
   RestoreOptions as OptionsMessage,
@@ -7,6 +7,7 @@ import type {
 import type {
   PlanRestoreRequest,
   PlanRestoreResponse,
+  PointInTime,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, isTrashed } from '../backup.ts';
@@ -24,12 +25,15 @@ import { workerCheck } from '../restore/worker-check.ts';
 import { mayUseStorage } from '../storage-access.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
+import { findPoint } from './find-point.ts';
 import { unknownBackup, unknownCluster, unusableStorage } from './refusals.ts';
 import { whyTaken } from './taken-target.ts';
 
 /** What is to be restored, and where to. */
 export interface Wanted {
+  /** Empty where a point is wanted. */
   readonly backupId: string;
+  readonly point: PointInTime | undefined;
   readonly targetClusterId: string;
   readonly options: OptionsMessage | undefined;
 }
@@ -96,14 +100,23 @@ export async function circumstances(
  *   `storage_not_found` where the target may not use the storage of the backup
  */
 export async function findPlan(
-  { store, registry, pds, finished, now }: Dependencies,
-  { backupId, targetClusterId, options }: Wanted,
+  dependencies: Dependencies,
+  { backupId: givenId, point: wantedPoint, targetClusterId, options }: Wanted,
   { sees, signal }: Pick<CallContext, 'sees' | 'signal'>,
 ): Promise<FoundPlan> {
+  const { store, registry, pds, finished, now } = dependencies;
   const wanted = fromOptionsMessage(options);
   const check = validation();
   check.add(restoreOptionsViolations({ ...wanted, loadStats: !wanted.withoutStats }));
+  check.require(
+    (givenId === '') !== (wantedPoint === undefined),
+    'backupId',
+    'must be the id of a backup, or be left out where a point in time is restored',
+  );
+  if (wantedPoint) check.add(pointOptionsViolations(wanted));
   check.finish();
+  const found = wantedPoint && (await findPoint(dependencies, wantedPoint, { sees, signal }));
+  const { backupId, point } = found ?? { backupId: givenId };
   const [backup, cluster] = await Promise.all([
     store.get(backupId, signal),
     registry.clusters.get(targetClusterId, signal),
@@ -111,16 +124,18 @@ export async function findPlan(
   if (!backup || !sees(backup.clusterId)) throw unknownBackup(backupId);
   if (!cluster) throw unknownCluster(targetClusterId);
   if (backup.state !== 'Succeeded' || backup.deletion.state !== 'None') throw notGood(backup);
-  // br hands the keys of the storage to every TiKV of the target.
-  const storage = await registry.storages.get(backup.storage.id, signal);
-  if (!mayUseStorage({ ...backup.storage, ...storage }, cluster))
-    throw unusableStorage(backup.storage.id, targetClusterId);
+  // br hands the keys of the storages to every TiKV of the target.
+  for (const snapshot of [backup.storage, ...(point ? [point.storage] : [])]) {
+    const storage = await registry.storages.get(snapshot.id, signal);
+    if (!mayUseStorage({ ...snapshot, ...storage }, cluster)) throw unusableStorage(snapshot.id, targetClusterId);
+  }
   const [tidbClusterId, namesakes] = await Promise.all([
     finished.tidbClusterIdOf(cluster, signal),
     pds.namesakes(cluster, signal),
   ]);
   const otherPd = otherPdOf(cluster.pd, namesakes);
-  return { plan: plan(backup, guarded(cluster, namesakes), wanted, now(), tidbClusterId, otherPd), backup };
+  const made = plan(backup, guarded(cluster, namesakes), wanted, now(), { tidbClusterId, otherPd, point });
+  return { plan: made, backup };
 }
 
 /** A cluster as the strictest of its registrations guards it: nobody gets round one of them by another name. */

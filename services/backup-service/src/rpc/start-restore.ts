@@ -85,9 +85,13 @@ function restoreId(key: string, caller: string): string {
   return (key === '' ? randomBytes(16) : hashed()).toString('base64url');
 }
 
-function requestHash({ backupId, targetClusterId, options, planHash, acknowledge }: StartRestoreRequest): string {
+function requestHash(request: StartRestoreRequest): string {
+  const { backupId, point, targetClusterId, options, planHash, acknowledge } = request;
   const { extra, ...rest } = fromOptionsMessage(options);
-  const parts = [backupId, targetClusterId, rest, Object.entries(extra).sort(), planHash, [...acknowledge].sort()];
+  const parts = [
+    ...[backupId, targetClusterId, rest, Object.entries(extra).sort(), planHash, [...acknowledge].sort()],
+    ...(point ? [[point.clusterId, point.time?.getTime() ?? null, String(point.ts)]] : []),
+  ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 

@@ -26,6 +26,8 @@ export interface ProgressLine {
 export interface Output {
   /** The success summary, by key; its presence is what success is known by. */
   readonly success: ReadonlyMap<string, string> | undefined;
+  /** Every success summary by what it is of, such as `Full Restore`: a restore to a point in time prints two. */
+  readonly successes: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** The summary of a run that failed, by key; one that failed early prints none. */
   readonly failed: ReadonlyMap<string, string> | undefined;
   /** From the line `Error: …` to the end of standard error; 5.4 says it on standard output, up to the next log line. */
@@ -48,6 +50,9 @@ export interface OutputReader {
 }
 
 const ERROR = 'Error: ';
+const SUCCESS = ' success summary';
+/** A restore to a point in time has two. */
+const PHASES = 2;
 const PANIC = /^(panic|fatal error): /;
 const STATUS = /^bound pprof to addr (\S+)/;
 const HEAD = /^\[\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d\] \[([A-Z]+)\] \[[^\]\s]+\] /;
@@ -134,6 +139,7 @@ export function createOutputReader(onProgress: (line: ProgressLine) => void, wan
   const errorBlock: string[] = [];
   const oldErrorBlock: string[] = [];
   let success: ReadonlyMap<string, string> | undefined;
+  const successes = new Map<string, ReadonlyMap<string, string>>();
   let failed: ReadonlyMap<string, string> | undefined;
   let statusAddress: string | undefined;
 
@@ -149,6 +155,11 @@ export function createOutputReader(onProgress: (line: ProgressLine) => void, wan
   const keepError = (kept: string) => {
     if (errorLines.length < MAX_ERROR_LINES) errorLines.push(kept);
   };
+  const succeeded = ({ message, fields }: LogLine) => {
+    success = fields;
+    const of = message.slice(0, -SUCCESS.length);
+    if (successes.size < PHASES || successes.has(of)) successes.set(of, fields);
+  };
   let inOldError = false;
   const out = createLineSplitter((line) => {
     const kept = keep(line);
@@ -160,7 +171,7 @@ export function createOutputReader(onProgress: (line: ProgressLine) => void, wan
       const entry = readLogLine(line);
       if (!entry) return;
       if (entry.message === 'progress') onProgress(toProgress(entry.fields));
-      else if (entry.message.endsWith(' success summary')) success = entry.fields;
+      else if (entry.message.endsWith(SUCCESS)) succeeded(entry);
       else if (entry.message.endsWith(' failed summary')) failed = entry.fields;
       else if (wanted?.isOne(line)) wanted.saw(entry);
     }
@@ -176,7 +187,7 @@ export function createOutputReader(onProgress: (line: ProgressLine) => void, wan
       .join('\n')
       .replace(/^Error: /, '')
       .trim();
-  const now = (): Output => ({ success, failed, error: errorText(), errorLines, lastLines, statusAddress });
+  const now = (): Output => ({ success, successes, failed, error: errorText(), errorLines, lastLines, statusAddress });
   return {
     stdout: out.push,
     stderr: err.push,

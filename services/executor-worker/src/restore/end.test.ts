@@ -317,6 +317,23 @@ describe.each<readonly [error: string, kind: string, code: string]>([
   ],
   ['ingest: [BR:KV:ErrKVDiskFull]disk is full', 'stopped', 'TARGET_FULL'],
   ['cannot do transactional restore from raw kv data', 'refused', 'NOT_OF_TIDB'],
+  [
+    'restore log from 1(2026-12-03 04:00:00 +0000 UTC) to 9(2026-12-03 05:00:00 +0000 UTC),  but the current existed log from 1(2026-12-03 04:00:00 +0000 UTC) to 5(2026-12-03 04:30:00 +0000 UTC): [BR:Common:ErrInvalidArgument]invalid argument',
+    'refused',
+    'POINT_NOT_IN_LOG',
+  ],
+  [
+    'it has gap between full backup ts:1(2026-12-03 04:00:00 +0000 UTC) and log backup ts:5(2026-12-03 04:30:00 +0000 UTC). : [BR:Common:ErrInvalidArgument]invalid argument',
+    'refused',
+    'LOG_BEGINS_LATER',
+  ],
+  [
+    'the full snapshot(from cluster ID:1) and log(from cluster ID:2) come from different cluster.: [BR:Common:ErrInvalidArgument]invalid argument',
+    'refused',
+    'LOG_OF_ANOTHER_CLUSTER',
+  ],
+  ['the storage has been used for full backup: [BR:ExternalStorage:ErrStorageUnknown]x', 'refused', 'NOT_A_LOG'],
+  ['no base id map found from saved id or last restored PiTR', 'dirty', 'TABLES_NOT_MAPPED'],
   ['checkpoint hash mismatch: [BR:Restore:ErrRestoreCheckpointMismatch]x', 'refused', 'CHECKPOINT_OF_ANOTHER'],
   ['task with ID 3 already exists and is running: [BR:Common:ErrInvalidArgument]x', 'wait', 'TARGET_STILL_REGISTERED'],
   ['load backupmeta failed: operation error S3: GetObject, 403 AccessDenied', 'refused', 'STORAGE_REFUSED'],

@@ -3,7 +3,8 @@
  *
  * E1. That a target is as it was is concluded from the error alone with which `br` ended by itself, and never where something
  *     was printed that only comes after all checks, or may have been.
- * E2. Success is exit code 0 and the success summary of the snapshot that was asked for. Nothing else.
+ * E2. Success is exit code 0 and the success summary of the snapshot that was asked for; of a restore to a point in time that of its log,
+ *     up to that point. Nothing else.
  * E3. A mismatch of rows is believed wherever it is found, however the run ended: what is wrong stays wrong.
  * E4. What is not known is `stopped`: the target may have been touched.
  */
@@ -15,13 +16,15 @@ import { whyNotStarted } from '../br/outcome.ts';
 import type { BrExit } from '../br/process.ts';
 import type { StopReason } from '../run-br.ts';
 import { type ErrorRow, nothingMatched, RESTORE_ERRORS, WAITS_BEFORE_REFUSAL } from './errors.ts';
-import { type RestoreOutput, type RestoreSummary, readRestoreSummary } from './output.ts';
+import { hasBackup, type RestoreOutput, type RestoreSummary, summaryOf } from './output.ts';
 
 /** What is known of the restore beside its run. */
 export interface RestoreFacts {
   readonly brVersion: string;
   /** The snapshot that was to be restored. */
   readonly tso: string;
+  /** The point in time that was to be restored, decimal; absent where the backup alone was. */
+  readonly point?: string;
   /** The rules that chose a part of the backup, for sentences; undefined for the whole. */
   readonly chosen?: string | undefined;
   /** Whether an earlier attempt may have left a part in the target. */
@@ -77,8 +80,10 @@ const LAST_LINES = 20;
 const NOT_STARTED_SECONDS = 60;
 
 /** What a run came to, once nobody is left in its process group. */
-export function endOfRestore(exit: BrExit, output: RestoreOutput, facts: RestoreFacts): RestoreEnd {
-  const summary = output.success && readRestoreSummary(output.success);
+export function endOfRestore(exit: BrExit, printed: RestoreOutput, facts: RestoreFacts): RestoreEnd {
+  const isToPoint = facts.point !== undefined;
+  const output = isToPoint && hasBackup(printed) ? { ...printed, pastChecks: true } : printed;
+  const summary = summaryOf(output, isToPoint);
   const { checkpointLeft } = output;
   const verdict = judge(exit, output, summary, facts);
   if (!verdict)
@@ -156,6 +161,13 @@ function judge(
   if (summary) return judgeSummary(exit, summary, facts);
   if (ROWS_DIFFER.test(output.error) || output.errorLines.some((line) => ROWS_DIFFER.test(line)))
     return { kind: 'dirty', code: 'ROWS_DIFFER', message: mismatchOf(output) };
+  if (exit.code === 0 && facts.point !== undefined && output.pastChecks)
+    return {
+      kind: 'afterSummary',
+      code: 'LOG_NOT_TOLD',
+      message: 'br ended without an error, but did not say that it replayed the log.',
+      retryable: true,
+    };
   if (exit.code === 0)
     return output.usage && !output.pastChecks && !output.isCut
       ? {
@@ -174,7 +186,17 @@ function judge(
   return stopped(exit, output, facts, stopper);
 }
 
-function judgeSummary(exit: BrExit, { backupTso }: RestoreSummary, { tso }: RestoreFacts): Verdict | undefined {
+function judgeSummary(
+  exit: BrExit,
+  { backupTso, pointTso }: RestoreSummary,
+  { tso, point }: RestoreFacts,
+): Verdict | undefined {
+  if (point !== undefined && pointTso !== undefined && pointTso !== point)
+    return {
+      kind: 'dirty',
+      code: 'OTHER_POINT',
+      message: `br replayed the log up to ${pointTso} instead of ${point}.`,
+    };
   if (backupTso !== undefined && backupTso !== tso)
     return {
       kind: 'dirty',

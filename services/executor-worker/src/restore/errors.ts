@@ -143,6 +143,38 @@ export const RESTORE_ERRORS: readonly ErrorRow[] = [
     message: ([, what]) => `The backup does not hold ${what ? quoted(what) : 'what was asked for'}.`,
   },
   {
+    code: 'POINT_NOT_IN_LOG',
+    class: 'refused',
+    when: /but the current existed log from (\d+(?:\([^)]*\))?) to (\d+(?:\([^)]*\))?)/,
+    message: ([, first, last]) =>
+      `The log that br found leads from ${quoted(first)} to ${quoted(last)}: the point, or the backup before it, lies outside.`,
+  },
+  {
+    code: 'LOG_BEGINS_LATER',
+    class: 'refused',
+    when: /it has gap between full backup ts:\s*(\d+(?:\([^)]*\))?) and log backup ts:\s*(\d+(?:\([^)]*\))?)/,
+    message: ([, backup, log]) => `The log begins at ${quoted(log)}, after the backup at ${quoted(backup)}.`,
+  },
+  {
+    code: 'LOG_OF_ANOTHER_CLUSTER',
+    class: 'refused',
+    when: /come from different cluster/,
+    message: 'Backup and log are of different clusters.',
+  },
+  {
+    code: 'NOT_A_LOG',
+    class: 'refused',
+    when: /the storage has been used for full backup/,
+    message: 'The path of the log holds a full backup.',
+  },
+  {
+    code: 'TABLES_NOT_MAPPED',
+    class: 'dirty',
+    when: /no base id map found/,
+    message:
+      'The target does not know any more which table of the backup became which of its own, so that the log cannot be replayed. Start again into an empty cluster.',
+  },
+  {
     code: 'NOT_OF_TIDB',
     class: 'refused',
     when: /cannot do transactional restore from raw kv data/,

@@ -99,6 +99,7 @@ describe('an end', () => {
       seconds: 7,
       backupTso: '8',
       restoreTso: '9',
+      pointTso: undefined,
       text: 'total-ranges=1',
     };
     expect(

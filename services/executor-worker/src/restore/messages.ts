@@ -19,12 +19,15 @@ import type { RestoreGrant } from './task.ts';
 
 /** @throws Error for a grant without source, target or storage */
 export function fromGrantMessage(grant: GrantMessage): RestoreGrant {
-  const { source, target, storage, tls, options, marker, crypterMethod, crypterKeyFile } = grant;
+  const { source, target, storage, logStorage, tls, options, marker, crypterMethod, crypterKeyFile } = grant;
   if (!source || !target || !storage) throw new Error('the grant names no source, no target or no storage');
+  const { point } = source;
+  if (point && !logStorage) throw new Error('the grant names no storage of the log');
   const key = crypterMethod === '' ? undefined : { method: crypterMethod, keyFile: crypterKeyFile };
   return {
     order: {
       source: { storage, path: source.path, key },
+      ...(point && logStorage && { point: { tso: String(point.ts), storage: logStorage, path: point.path } }),
       target: { pd: target.pd, tls },
       options: fromOptionsMessage(options),
     },

@@ -43,12 +43,20 @@ export interface RestoreOutputReader extends Pick<OutputReader, 'stdout' | 'stde
 
 /** What it says of a file of the backup that TiKV could not load, again and again. */
 export const NOT_LOADED = 'download file failed, retry later';
+/** What a summary is of: the backup, and the log that is replayed from it on. */
+const OF_BACKUP = 'Full Restore';
+const OF_LOG = 'restore log';
+/** Said where the backup was restored by an attempt before. */
+const BACKUP_IS_THERE = 'Full Restore command is skipped due to checkpoint mode for restore';
+/** The steps of a restore to a point that come after its backup. */
+const STEP_OF_LOG = /^Restore (Meta|KV|Files)/;
 /** After these nothing is checked any more; the first of them comes once a database or a table was made. */
 const PAST_CHECKS: ReadonlySet<string> = new Set([
   'create database',
   'tables created',
   'Restore files',
   'import files done',
+  BACKUP_IS_THERE,
   NOT_LOADED,
 ]);
 const COMPARED = 'success in validating checksum';
@@ -57,7 +65,7 @@ const NOTHING = 'nothing to restore, all databases and tables are filtered out';
 const NOT_REMOVED = 'failed to remove checkpoint data';
 const WITHOUT_TIFLASH = 'table does not satisfy tiflash replica requirements';
 const WANTED =
-  /nothing to restore|create database|tables created|Restore files|import files done|download file failed|validating checksum|skipping checksum|remove checkpoint data|tiflash replica/;
+  /nothing to restore|create database|tables created|Restore files|import files done|download file failed|validating checksum|skipping checksum|remove checkpoint data|skipped due to checkpoint mode|tiflash replica/;
 const TEMPORARY = '__TiDB_BR_Temporary_';
 const USAGE = /^Usage:/;
 
@@ -82,7 +90,7 @@ export function createRestoreOutputReader(
   const reader = createOutputReader(
     (line) => {
       // The first one is of 0 % and comes when tables were made; before, there are none.
-      if ((line.percent ?? 0) > 0) wrote = true;
+      if ((line.percent ?? 0) > 0 || STEP_OF_LOG.test(line.step)) wrote = true;
       onProgress(line);
     },
     {
@@ -147,6 +155,31 @@ function createNames() {
 
 const tableOf = ({ fields }: LogLine) => `${fields.get('db') ?? ''}.${fields.get('table') ?? ''}`;
 
+/**
+ * The summary that says that all was restored: of a restore to a point in time that of its log, with what that of its backup says
+ * beside it. Undefined where it was not printed.
+ */
+export function summaryOf({ success, successes }: Output, isToPoint: boolean): RestoreSummary | undefined {
+  if (!isToPoint) return success && readRestoreSummary(success);
+  const ofLog = successes.get(OF_LOG);
+  if (!ofLog) return undefined;
+  const ofBackup = successes.get(OF_BACKUP);
+  const log = readRestoreSummary(ofLog);
+  if (!ofBackup) return log;
+  const backup = readRestoreSummary(ofBackup);
+  return {
+    ...log,
+    sizeBytes: backup.sizeBytes,
+    totalKvs: backup.totalKvs,
+    seconds: (backup.seconds ?? 0) + (log.seconds ?? 0),
+    backupTso: backup.backupTso ?? log.backupTso,
+    text: `${backup.text} ${log.text}`.slice(0, MAX_TEXT),
+  };
+}
+
+/** Whether the backup of a restore to a point in time is in its target, as it said. */
+export const hasBackup = ({ successes }: Output): boolean => successes.has(OF_BACKUP);
+
 /** The summary of a restore that succeeded; what a version does not say is undefined. */
 export interface RestoreSummary {
   /** Of the files that were loaded. */
@@ -157,6 +190,8 @@ export interface RestoreSummary {
   /** The snapshot that was restored. */
   readonly backupTso: string | undefined;
   readonly restoreTso: string | undefined;
+  /** The point up to which a log was replayed. */
+  readonly pointTso: string | undefined;
   /** All of it, as key=value, cut where it is long. */
   readonly text: string;
 }
@@ -175,8 +210,9 @@ export function readRestoreSummary(fields: ReadonlyMap<string, string>): Restore
     sizeBytes: big('Size'),
     totalKvs: big('total-kv'),
     seconds: readDuration(fields.get('total-take') ?? ''),
-    backupTso: whole('BackupTS'),
+    backupTso: whole('BackupTS') ?? whole('source-start-point') ?? whole('restore-from'),
     restoreTso: whole('RestoreTS'),
+    pointTso: whole('source-end-point') ?? whole('restore-to'),
     text: Array.from(fields, ([key, value]) => `${key}=${value}`)
       .join(' ')
       .slice(0, MAX_TEXT),

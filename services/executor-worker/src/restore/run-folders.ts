@@ -188,9 +188,9 @@ async function readRecord(folder: string, claim: string): Promise<RestoreRun | u
 
 function isRun(read: unknown): read is RestoreRun {
   const { restoreId, claim, fence, worker, group, facts } = { ...(read as Partial<RestoreRun> | undefined) };
-  const { brVersion, tso, chosen = '', wasPartial, failures, waits } = { ...facts };
+  const { brVersion, tso, point = '', chosen = '', wasPartial, failures, waits } = { ...facts };
   return (
-    [restoreId, claim, brVersion, tso, chosen].every((text) => typeof text === 'string') &&
+    [restoreId, claim, brVersion, tso, point, chosen].every((text) => typeof text === 'string') &&
     [fence, failures, waits].every((number) => typeof number === 'number') &&
     typeof wasPartial === 'boolean' &&
     isName(worker) &&

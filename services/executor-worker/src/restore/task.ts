@@ -240,6 +240,7 @@ async function run(
   const { order, tso, tidbClusterId, rateLimit } = grant;
   const { source, target } = order;
   requireSoundPlace(source);
+  if (order.point) requireSoundPlace(order.point);
   const program = programFor(programs.usable(), grant);
   if (!program) return { kind: 'wait', code: 'NO_FITTING_BR', message: noProgram(grant), seconds: AWAY_SECONDS };
   requireSoundRestore(order, rateLimit, program.version);
@@ -268,7 +269,9 @@ async function run(
   const { filter = [] } = order.options;
   const unmatched = filter.length > 0 ? await checkFilter(files, filter, { decrypt, limit }, signal) : undefined;
   if (unmatched) return unmatched;
-  const credentials = await storageCredentials(source.storage, env, signal);
+  // Of two storages of one kind those of the backup's count: br has one set for both.
+  const ofLog = order.point ? await storageCredentials(order.point.storage, env, signal) : {};
+  const credentials = { ...ofLog, ...(await storageCredentials(source.storage, env, signal)) };
   await requireTlsFiles(target.tls, secretsFolder(env), signal);
 
   const restoreArgv = restoreArguments(order, program.version);
@@ -279,6 +282,7 @@ async function run(
   const judgedBy = {
     brVersion: program.version,
     tso: String(tso),
+    ...(order.point && { point: order.point.tso }),
     chosen: chosenBy(grant),
     wasPartial,
     failures,

@@ -76,7 +76,9 @@ export type LogCommand =
   | { readonly kind: 'based'; readonly n: number; readonly baseId: string }
   /** A restore wants the cluster for itself (L7). */
   | { readonly kind: 'block'; readonly restoreId: string }
-  /** A restore needs it no more. */
+  /** A restore wants to read a log. */
+  | { readonly kind: 'hold'; readonly n: number; readonly restoreId: string }
+  /** A restore needs neither any more. */
   | { readonly kind: 'giveBack'; readonly restoreId: string };
 
 export type LogAnswer =
@@ -84,7 +86,7 @@ export type LogAnswer =
   /** The task is not, or no longer, the caller's. */
   | { readonly kind: 'lost' }
   | { readonly kind: 'held'; readonly act?: LogAct }
-  | { readonly kind: 'refused'; readonly why: 'neverSet' | 'logRuns' | 'givenBack' };
+  | { readonly kind: 'refused'; readonly why: 'neverSet' | 'logRuns' | 'logGone' | 'givenBack' };
 
 /** What a command does: the document after it (absent: no change), and what the caller is answered. */
 export interface LogDecision {

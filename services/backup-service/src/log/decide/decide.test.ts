@@ -247,3 +247,21 @@ test('a restore that gave the cluster back does not get it again, and a log that
   live.ask({ kind: 'giveBack', restoreId: 'other' });
   expect(live.look(NONE)).toBe('start');
 });
+
+test('a restore holds the log that it reads, once anything is promised from it, and not again once it gave it back (L12)', () => {
+  const live = liveLog();
+  const hold = (n: number, restoreId = 'r') => live.ask({ kind: 'hold', n, restoreId }).answer;
+  expect(hold(1)).toEqual({ kind: 'refused', why: 'logGone' });
+  live.want('on');
+  live.look(NONE);
+  live.complete('ok');
+  expect(hold(1)).toEqual({ kind: 'refused', why: 'logGone' });
+  live.look(live.task());
+  expect(hold(1)).toEqual({ kind: 'ok' });
+  expect(hold(1)).toEqual({ kind: 'ok' });
+  expect(live.log().generations[0]?.holds).toEqual(['r']);
+  live.ask({ kind: 'giveBack', restoreId: 'r' });
+  expect(live.log().generations[0]?.holds).toEqual([]);
+  expect(hold(1)).toEqual({ kind: 'refused', why: 'givenBack' });
+  expect(hold(1, 'other')).toEqual({ kind: 'ok' });
+});

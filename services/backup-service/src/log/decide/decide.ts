@@ -12,7 +12,7 @@
  * L9.  Only a checkpoint that moves is well, and that is computed when it is read.
  * L10. After an error it is resumed three times at most, until the checkpoint moved.
  * L11. When the faults stop, what is wanted is reached after a few acts, or an alarm stands; then nothing is done any more.
- * L12. A restore that gave a cluster back does not get it again.
+ * L12. A log that a restore reads is held, and a restore that gave back what it had gets nothing again.
  */
 import { MAX_GIVEN_BACK } from '@tidemark/limits/limits';
 import {
@@ -73,6 +73,8 @@ export function decideLog(log: LogBackup, command: LogCommand, now: Date, limits
     }
     case 'block':
       return block(log, command, now);
+    case 'hold':
+      return hold(log, command);
     case 'giveBack':
       return giveBack(log, command, now);
   }
@@ -144,11 +146,24 @@ function complete(log: LogBackup, { claim: token, fence, result, reason }: Of<'c
   return { answer: { kind: 'held' }, next: rungSoon(withoutAct({ ...after, task: unowned(log.task, now) }), now) };
 }
 
+/** @returns refused, where the log is not there, or is not one from which anything was promised */
+function hold(log: LogBackup, { n, restoreId }: Of<'hold'>): LogDecision {
+  if (log.givenBack?.includes(restoreId)) return refused('givenBack');
+  const generation = log.generations.find((one) => one.n === n && one.max !== null);
+  if (!generation) return refused('logGone');
+  if (generation.holds?.includes(restoreId)) return OK;
+  const held = { ...generation, holds: [...(generation.holds ?? []), restoreId] };
+  return { ...OK, next: { ...log, generations: log.generations.map((one) => (one === generation ? held : one)) } };
+}
+
 /** Once given back, nothing is taken again: a copy that was slow may still ask for it (L12). */
 function giveBack(log: LogBackup, { restoreId }: Of<'giveBack'>, now: Date): LogDecision {
   const { givenBack = [] } = log;
   if (givenBack.includes(restoreId)) return OK;
-  const given = { ...log, givenBack: [...givenBack, restoreId].slice(-MAX_GIVEN_BACK) };
+  const generations = log.generations.map((one) =>
+    one.holds?.includes(restoreId) ? { ...one, holds: one.holds.filter((other) => other !== restoreId) } : one,
+  );
+  const given = { ...log, generations, givenBack: [...givenBack, restoreId].slice(-MAX_GIVEN_BACK) };
   return { ...OK, next: log.block === restoreId ? rungSoon({ ...given, block: null }, now) : given };
 }
 

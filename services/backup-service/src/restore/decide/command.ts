@@ -28,8 +28,8 @@ export type RestoreCommand =
   | { readonly kind: 'reap' }
   /** The source is held. */
   | { readonly kind: 'held' }
-  /** The source cannot be held: it is being deleted, or is not good any more. */
-  | { readonly kind: 'sourceGone' }
+  /** The source cannot be held: the backup is being deleted or is not good any more, or the log is gone. */
+  | { readonly kind: 'sourceGone'; readonly what?: 'log' }
   /** Another restore left a checkpoint in the target, and nobody said that it is gone. */
   | { readonly kind: 'targetUnclean'; readonly restoreId?: string }
   /** A backup or another restore has the target by another registration; `message` says which. */

@@ -46,7 +46,7 @@ export function decideRestore(
     case 'held':
       return held(restore, now);
     case 'sourceGone':
-      return sourceGone(restore, now);
+      return sourceGone(restore, command.what, now);
     case 'targetUnclean':
       return targetUnclean(restore, command.restoreId, now);
     case 'targetTaken':

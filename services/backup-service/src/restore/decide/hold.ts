@@ -8,6 +8,11 @@ const SOURCE_GONE: Reason = {
   message: 'The backup is being deleted, or is not good any more, so it cannot be restored. Nothing was changed.',
 };
 
+const LOG_GONE: Reason = {
+  code: 'SOURCE_GONE',
+  message: 'The log from which the point is restored is not there any more. Nothing was changed.',
+};
+
 /** Whether the source is still to be held; what a slow copy tells later changes nothing (R2). */
 const waitsForItsHold = ({ state, held }: Restore) => state === 'Queued' && !held;
 
@@ -19,8 +24,9 @@ export function held(restore: Restore, now: Date): RestoreDecision {
 }
 
 /** The source cannot be held. */
-export function sourceGone(restore: Restore, now: Date): RestoreDecision {
-  return waitsForItsHold(restore) ? { ...OK, next: fail(restore, now, SOURCE_GONE, false) } : OK;
+export function sourceGone(restore: Restore, what: 'log' | undefined, now: Date): RestoreDecision {
+  const reason = what === 'log' ? LOG_GONE : SOURCE_GONE;
+  return waitsForItsHold(restore) ? { ...OK, next: fail(restore, now, reason, false) } : OK;
 }
 
 /**

@@ -4,6 +4,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Restore, RestoreOptions, RestorePlan, RestoreState } from "./restore_pb.ts";
 import { file_tidemark_backup_v1_restore } from "./restore_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +14,38 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/restore_service.proto.
  */
 export const file_tidemark_backup_v1_restore_service: GenFile = /*@__PURE__*/
-  fileDesc("Cih0aWRlbWFyay9iYWNrdXAvdjEvcmVzdG9yZV9zZXJ2aWNlLnByb3RvEhJ0aWRlbWFyay5iYWNrdXAudjEidwoSUGxhblJlc3RvcmVSZXF1ZXN0EhEKCWJhY2t1cF9pZBgBIAEoCRIZChF0YXJnZXRfY2x1c3Rlcl9pZBgCIAEoCRIzCgdvcHRpb25zGAMgASgLMiIudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVPcHRpb25zIkQKE1BsYW5SZXN0b3JlUmVzcG9uc2USLQoEcGxhbhgBIAEoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlUGxhbiLqAQoTU3RhcnRSZXN0b3JlUmVxdWVzdBIRCgliYWNrdXBfaWQYASABKAkSGQoRdGFyZ2V0X2NsdXN0ZXJfaWQYAiABKAkSMwoHb3B0aW9ucxgDIAEoCzIiLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlT3B0aW9ucxIRCglwbGFuX2hhc2gYBCABKAkSDwoHY29uZmlybRgFIAEoCRITCgthY2tub3dsZWRnZRgGIAMoCRILCgNrZXkYByABKAkSGQoMc2NyYXRjaF9vbmx5GAggASgISACIAQFCDwoNX3NjcmF0Y2hfb25seSJEChRTdGFydFJlc3RvcmVSZXNwb25zZRIsCgdyZXN0b3JlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUiHwoRR2V0UmVzdG9yZVJlcXVlc3QSCgoCaWQYASABKAkiQgoSR2V0UmVzdG9yZVJlc3BvbnNlEiwKB3Jlc3RvcmUYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZSLHAQoTTGlzdFJlc3RvcmVzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIZChFzb3VyY2VfY2x1c3Rlcl9pZBgCIAEoCRIRCgliYWNrdXBfaWQYAyABKAkSMAoGc3RhdGVzGAQgAygOMiAudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVTdGF0ZRIRCglwYWdlX3NpemUYBSABKAUSEgoKcGFnZV90b2tlbhgGIAEoCRIUCgx3aXRoaW5fc2lnaHQYByABKAgiXgoUTGlzdFJlc3RvcmVzUmVzcG9uc2USLQoIcmVzdG9yZXMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMgoUQ2FuY2VsUmVzdG9yZVJlcXVlc3QSCgoCaWQYASABKAkSDgoGcmVhc29uGAIgASgJIkUKFUNhbmNlbFJlc3RvcmVSZXNwb25zZRIsCgdyZXN0b3JlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUiNQoUUmVzdW1lUmVzdG9yZVJlcXVlc3QSCgoCaWQYASABKAkSEQoJaG9zdF9kZWFkGAIgASgIIkUKFVJlc3VtZVJlc3RvcmVSZXNwb25zZRIsCgdyZXN0b3JlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUiXAoVUmVsZWFzZVJlc3RvcmVSZXF1ZXN0EgoKAmlkGAEgASgJEhYKDnRhcmdldF9jbGVhbmVkGAIgASgIEgwKBG5vdGUYAyABKAkSEQoJaG9zdF9kZWFkGAQgASgIIkYKFlJlbGVhc2VSZXN0b3JlUmVzcG9uc2USLAoHcmVzdG9yZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlIiMKFUNvbmZpcm1DbGVhbmVkUmVxdWVzdBIKCgJpZBgBIAEoCSJGChZDb25maXJtQ2xlYW5lZFJlc3BvbnNlEiwKB3Jlc3RvcmUYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZSIhChNXYXRjaFJlc3RvcmVSZXF1ZXN0EgoKAmlkGAEgASgJIkQKFFdhdGNoUmVzdG9yZVJlc3BvbnNlEiwKB3Jlc3RvcmUYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZSJEChVSZWFkUmVzdG9yZUxvZ1JlcXVlc3QSCgoCaWQYASABKAkSDwoHYXR0ZW1wdBgCIAEoBRIOCgZmb2xsb3cYAyABKAgicgoWUmVhZFJlc3RvcmVMb2dSZXNwb25zZRIPCgdhdHRlbXB0GAEgASgFEgwKBGRhdGEYAiABKAwSFQoNc2tpcHBlZF9ieXRlcxgDIAEoBBIOCgZ3b3JrZXIYBCABKAkSEgoKYnJfdmVyc2lvbhgFIAEoCTKzCAoOUmVzdG9yZVNlcnZpY2USYwoLUGxhblJlc3RvcmUSJi50aWRlbWFyay5iYWNrdXAudjEuUGxhblJlc3RvcmVSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLlBsYW5SZXN0b3JlUmVzcG9uc2UiA5ACARJmCgxTdGFydFJlc3RvcmUSJy50aWRlbWFyay5iYWNrdXAudjEuU3RhcnRSZXN0b3JlUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFydFJlc3RvcmVSZXNwb25zZSIDkAICEmAKCkdldFJlc3RvcmUSJS50aWRlbWFyay5iYWNrdXAudjEuR2V0UmVzdG9yZVJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuR2V0UmVzdG9yZVJlc3BvbnNlIgOQAgESZgoMTGlzdFJlc3RvcmVzEicudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RSZXN0b3Jlc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuTGlzdFJlc3RvcmVzUmVzcG9uc2UiA5ACARJpCg1DYW5jZWxSZXN0b3JlEigudGlkZW1hcmsuYmFja3VwLnYxLkNhbmNlbFJlc3RvcmVSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLkNhbmNlbFJlc3RvcmVSZXNwb25zZSIDkAICEmkKDVJlc3VtZVJlc3RvcmUSKC50aWRlbWFyay5iYWNrdXAudjEuUmVzdW1lUmVzdG9yZVJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuUmVzdW1lUmVzdG9yZVJlc3BvbnNlIgOQAgISbAoOUmVsZWFzZVJlc3RvcmUSKS50aWRlbWFyay5iYWNrdXAudjEuUmVsZWFzZVJlc3RvcmVSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLlJlbGVhc2VSZXN0b3JlUmVzcG9uc2UiA5ACAhJsCg5Db25maXJtQ2xlYW5lZBIpLnRpZGVtYXJrLmJhY2t1cC52MS5Db25maXJtQ2xlYW5lZFJlcXVlc3QaKi50aWRlbWFyay5iYWNrdXAudjEuQ29uZmlybUNsZWFuZWRSZXNwb25zZSIDkAICEmgKDFdhdGNoUmVzdG9yZRInLnRpZGVtYXJrLmJhY2t1cC52MS5XYXRjaFJlc3RvcmVSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLldhdGNoUmVzdG9yZVJlc3BvbnNlIgOQAgEwARJuCg5SZWFkUmVzdG9yZUxvZxIpLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFkUmVzdG9yZUxvZ1JlcXVlc3QaKi50aWRlbWFyay5iYWNrdXAudjEuUmVhZFJlc3RvcmVMb2dSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_tidemark_backup_v1_restore]);
+  fileDesc("Cih0aWRlbWFyay9iYWNrdXAvdjEvcmVzdG9yZV9zZXJ2aWNlLnByb3RvEhJ0aWRlbWFyay5iYWNrdXAudjEiVwoLUG9pbnRJblRpbWUSEgoKY2x1c3Rlcl9pZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIKCgJ0cxgDIAEoBCKnAQoSUGxhblJlc3RvcmVSZXF1ZXN0EhEKCWJhY2t1cF9pZBgBIAEoCRIZChF0YXJnZXRfY2x1c3Rlcl9pZBgCIAEoCRIzCgdvcHRpb25zGAMgASgLMiIudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVPcHRpb25zEi4KBXBvaW50GAQgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLlBvaW50SW5UaW1lIkQKE1BsYW5SZXN0b3JlUmVzcG9uc2USLQoEcGxhbhgBIAEoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlUGxhbiKaAgoTU3RhcnRSZXN0b3JlUmVxdWVzdBIRCgliYWNrdXBfaWQYASABKAkSGQoRdGFyZ2V0X2NsdXN0ZXJfaWQYAiABKAkSMwoHb3B0aW9ucxgDIAEoCzIiLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlT3B0aW9ucxIRCglwbGFuX2hhc2gYBCABKAkSDwoHY29uZmlybRgFIAEoCRITCgthY2tub3dsZWRnZRgGIAMoCRILCgNrZXkYByABKAkSGQoMc2NyYXRjaF9vbmx5GAggASgISACIAQESLgoFcG9pbnQYCSABKAsyHy50aWRlbWFyay5iYWNrdXAudjEuUG9pbnRJblRpbWVCDwoNX3NjcmF0Y2hfb25seSJEChRTdGFydFJlc3RvcmVSZXNwb25zZRIsCgdyZXN0b3JlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUiHwoRR2V0UmVzdG9yZVJlcXVlc3QSCgoCaWQYASABKAkiQgoSR2V0UmVzdG9yZVJlc3BvbnNlEiwKB3Jlc3RvcmUYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZSLHAQoTTGlzdFJlc3RvcmVzUmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRIZChFzb3VyY2VfY2x1c3Rlcl9pZBgCIAEoCRIRCgliYWNrdXBfaWQYAyABKAkSMAoGc3RhdGVzGAQgAygOMiAudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmVTdGF0ZRIRCglwYWdlX3NpemUYBSABKAUSEgoKcGFnZV90b2tlbhgGIAEoCRIUCgx3aXRoaW5fc2lnaHQYByABKAgiXgoUTGlzdFJlc3RvcmVzUmVzcG9uc2USLQoIcmVzdG9yZXMYASADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMgoUQ2FuY2VsUmVzdG9yZVJlcXVlc3QSCgoCaWQYASABKAkSDgoGcmVhc29uGAIgASgJIkUKFUNhbmNlbFJlc3RvcmVSZXNwb25zZRIsCgdyZXN0b3JlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUiNQoUUmVzdW1lUmVzdG9yZVJlcXVlc3QSCgoCaWQYASABKAkSEQoJaG9zdF9kZWFkGAIgASgIIkUKFVJlc3VtZVJlc3RvcmVSZXNwb25zZRIsCgdyZXN0b3JlGAEgASgLMhsudGlkZW1hcmsuYmFja3VwLnYxLlJlc3RvcmUiXAoVUmVsZWFzZVJlc3RvcmVSZXF1ZXN0EgoKAmlkGAEgASgJEhYKDnRhcmdldF9jbGVhbmVkGAIgASgIEgwKBG5vdGUYAyABKAkSEQoJaG9zdF9kZWFkGAQgASgIIkYKFlJlbGVhc2VSZXN0b3JlUmVzcG9uc2USLAoHcmVzdG9yZRgBIAEoCzIbLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN0b3JlIiMKFUNvbmZpcm1DbGVhbmVkUmVxdWVzdBIKCgJpZBgBIAEoCSJGChZDb25maXJtQ2xlYW5lZFJlc3BvbnNlEiwKB3Jlc3RvcmUYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZSIhChNXYXRjaFJlc3RvcmVSZXF1ZXN0EgoKAmlkGAEgASgJIkQKFFdhdGNoUmVzdG9yZVJlc3BvbnNlEiwKB3Jlc3RvcmUYASABKAsyGy50aWRlbWFyay5iYWNrdXAudjEuUmVzdG9yZSJEChVSZWFkUmVzdG9yZUxvZ1JlcXVlc3QSCgoCaWQYASABKAkSDwoHYXR0ZW1wdBgCIAEoBRIOCgZmb2xsb3cYAyABKAgicgoWUmVhZFJlc3RvcmVMb2dSZXNwb25zZRIPCgdhdHRlbXB0GAEgASgFEgwKBGRhdGEYAiABKAwSFQoNc2tpcHBlZF9ieXRlcxgDIAEoBBIOCgZ3b3JrZXIYBCABKAkSEgoKYnJfdmVyc2lvbhgFIAEoCTKzCAoOUmVzdG9yZVNlcnZpY2USYwoLUGxhblJlc3RvcmUSJi50aWRlbWFyay5iYWNrdXAudjEuUGxhblJlc3RvcmVSZXF1ZXN0GicudGlkZW1hcmsuYmFja3VwLnYxLlBsYW5SZXN0b3JlUmVzcG9uc2UiA5ACARJmCgxTdGFydFJlc3RvcmUSJy50aWRlbWFyay5iYWNrdXAudjEuU3RhcnRSZXN0b3JlUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5TdGFydFJlc3RvcmVSZXNwb25zZSIDkAICEmAKCkdldFJlc3RvcmUSJS50aWRlbWFyay5iYWNrdXAudjEuR2V0UmVzdG9yZVJlcXVlc3QaJi50aWRlbWFyay5iYWNrdXAudjEuR2V0UmVzdG9yZVJlc3BvbnNlIgOQAgESZgoMTGlzdFJlc3RvcmVzEicudGlkZW1hcmsuYmFja3VwLnYxLkxpc3RSZXN0b3Jlc1JlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuTGlzdFJlc3RvcmVzUmVzcG9uc2UiA5ACARJpCg1DYW5jZWxSZXN0b3JlEigudGlkZW1hcmsuYmFja3VwLnYxLkNhbmNlbFJlc3RvcmVSZXF1ZXN0GikudGlkZW1hcmsuYmFja3VwLnYxLkNhbmNlbFJlc3RvcmVSZXNwb25zZSIDkAICEmkKDVJlc3VtZVJlc3RvcmUSKC50aWRlbWFyay5iYWNrdXAudjEuUmVzdW1lUmVzdG9yZVJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuUmVzdW1lUmVzdG9yZVJlc3BvbnNlIgOQAgISbAoOUmVsZWFzZVJlc3RvcmUSKS50aWRlbWFyay5iYWNrdXAudjEuUmVsZWFzZVJlc3RvcmVSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLlJlbGVhc2VSZXN0b3JlUmVzcG9uc2UiA5ACAhJsCg5Db25maXJtQ2xlYW5lZBIpLnRpZGVtYXJrLmJhY2t1cC52MS5Db25maXJtQ2xlYW5lZFJlcXVlc3QaKi50aWRlbWFyay5iYWNrdXAudjEuQ29uZmlybUNsZWFuZWRSZXNwb25zZSIDkAICEmgKDFdhdGNoUmVzdG9yZRInLnRpZGVtYXJrLmJhY2t1cC52MS5XYXRjaFJlc3RvcmVSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLldhdGNoUmVzdG9yZVJlc3BvbnNlIgOQAgEwARJuCg5SZWFkUmVzdG9yZUxvZxIpLnRpZGVtYXJrLmJhY2t1cC52MS5SZWFkUmVzdG9yZUxvZ1JlcXVlc3QaKi50aWRlbWFyay5iYWNrdXAudjEuUmVhZFJlc3RvcmVMb2dSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_restore]);
+
+/**
+ * A moment to which a cluster is brought back: a time or a TSO, not both.
+ *
+ * @generated from message tidemark.backup.v1.PointInTime
+ */
+export type PointInTime = Message<"tidemark.backup.v1.PointInTime"> & {
+  /**
+   * Whose data are restored.
+   *
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp time = 2;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint64 ts = 3;
+   */
+  ts: bigint;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.PointInTime.
+ * Use `create(PointInTimeSchema)` to create a new message.
+ */
+export const PointInTimeSchema: GenMessage<PointInTime> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_restore_service, 0);
 
 /**
  * What is to be restored, and where to.
@@ -21,6 +54,8 @@ export const file_tidemark_backup_v1_restore_service: GenFile = /*@__PURE__*/
  */
 export type PlanRestoreRequest = Message<"tidemark.backup.v1.PlanRestoreRequest"> & {
   /**
+   * Left out where a point in time is restored.
+   *
    * @generated from field: string backup_id = 1;
    */
   backupId: string;
@@ -34,6 +69,13 @@ export type PlanRestoreRequest = Message<"tidemark.backup.v1.PlanRestoreRequest"
    * @generated from field: tidemark.backup.v1.RestoreOptions options = 3;
    */
   options?: RestoreOptions | undefined;
+
+  /**
+   * Instead of a backup: which one it goes on from, and by which log, is chosen.
+   *
+   * @generated from field: tidemark.backup.v1.PointInTime point = 4;
+   */
+  point?: PointInTime | undefined;
 };
 
 /**
@@ -41,7 +83,7 @@ export type PlanRestoreRequest = Message<"tidemark.backup.v1.PlanRestoreRequest"
  * Use `create(PlanRestoreRequestSchema)` to create a new message.
  */
 export const PlanRestoreRequestSchema: GenMessage<PlanRestoreRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 0);
+  messageDesc(file_tidemark_backup_v1_restore_service, 1);
 
 /**
  * What a restore would do.
@@ -60,7 +102,7 @@ export type PlanRestoreResponse = Message<"tidemark.backup.v1.PlanRestoreRespons
  * Use `create(PlanRestoreResponseSchema)` to create a new message.
  */
 export const PlanRestoreResponseSchema: GenMessage<PlanRestoreResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 1);
+  messageDesc(file_tidemark_backup_v1_restore_service, 2);
 
 /**
  * A wish for a restore.
@@ -69,6 +111,8 @@ export const PlanRestoreResponseSchema: GenMessage<PlanRestoreResponse> = /*@__P
  */
 export type StartRestoreRequest = Message<"tidemark.backup.v1.StartRestoreRequest"> & {
   /**
+   * Left out where a point in time is restored.
+   *
    * @generated from field: string backup_id = 1;
    */
   backupId: string;
@@ -117,6 +161,13 @@ export type StartRestoreRequest = Message<"tidemark.backup.v1.StartRestoreReques
    * @generated from field: optional bool scratch_only = 8;
    */
   scratchOnly?: boolean | undefined;
+
+  /**
+   * As of a plan.
+   *
+   * @generated from field: tidemark.backup.v1.PointInTime point = 9;
+   */
+  point?: PointInTime | undefined;
 };
 
 /**
@@ -124,7 +175,7 @@ export type StartRestoreRequest = Message<"tidemark.backup.v1.StartRestoreReques
  * Use `create(StartRestoreRequestSchema)` to create a new message.
  */
 export const StartRestoreRequestSchema: GenMessage<StartRestoreRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 2);
+  messageDesc(file_tidemark_backup_v1_restore_service, 3);
 
 /**
  * The accepted restore.
@@ -143,7 +194,7 @@ export type StartRestoreResponse = Message<"tidemark.backup.v1.StartRestoreRespo
  * Use `create(StartRestoreResponseSchema)` to create a new message.
  */
 export const StartRestoreResponseSchema: GenMessage<StartRestoreResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 3);
+  messageDesc(file_tidemark_backup_v1_restore_service, 4);
 
 /**
  * Names one restore.
@@ -162,7 +213,7 @@ export type GetRestoreRequest = Message<"tidemark.backup.v1.GetRestoreRequest"> 
  * Use `create(GetRestoreRequestSchema)` to create a new message.
  */
 export const GetRestoreRequestSchema: GenMessage<GetRestoreRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 4);
+  messageDesc(file_tidemark_backup_v1_restore_service, 5);
 
 /**
  * The restore asked for.
@@ -181,7 +232,7 @@ export type GetRestoreResponse = Message<"tidemark.backup.v1.GetRestoreResponse"
  * Use `create(GetRestoreResponseSchema)` to create a new message.
  */
 export const GetRestoreResponseSchema: GenMessage<GetRestoreResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 5);
+  messageDesc(file_tidemark_backup_v1_restore_service, 6);
 
 /**
  * Which restores to list; what is left out does not narrow.
@@ -242,7 +293,7 @@ export type ListRestoresRequest = Message<"tidemark.backup.v1.ListRestoresReques
  * Use `create(ListRestoresRequestSchema)` to create a new message.
  */
 export const ListRestoresRequestSchema: GenMessage<ListRestoresRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 6);
+  messageDesc(file_tidemark_backup_v1_restore_service, 7);
 
 /**
  * One page.
@@ -268,7 +319,7 @@ export type ListRestoresResponse = Message<"tidemark.backup.v1.ListRestoresRespo
  * Use `create(ListRestoresResponseSchema)` to create a new message.
  */
 export const ListRestoresResponseSchema: GenMessage<ListRestoresResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 7);
+  messageDesc(file_tidemark_backup_v1_restore_service, 8);
 
 /**
  * Names the restore to cancel.
@@ -292,7 +343,7 @@ export type CancelRestoreRequest = Message<"tidemark.backup.v1.CancelRestoreRequ
  * Use `create(CancelRestoreRequestSchema)` to create a new message.
  */
 export const CancelRestoreRequestSchema: GenMessage<CancelRestoreRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 8);
+  messageDesc(file_tidemark_backup_v1_restore_service, 9);
 
 /**
  * The restore with its cancel recorded.
@@ -311,7 +362,7 @@ export type CancelRestoreResponse = Message<"tidemark.backup.v1.CancelRestoreRes
  * Use `create(CancelRestoreResponseSchema)` to create a new message.
  */
 export const CancelRestoreResponseSchema: GenMessage<CancelRestoreResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 9);
+  messageDesc(file_tidemark_backup_v1_restore_service, 10);
 
 /**
  * Names the restore to resume.
@@ -337,7 +388,7 @@ export type ResumeRestoreRequest = Message<"tidemark.backup.v1.ResumeRestoreRequ
  * Use `create(ResumeRestoreRequestSchema)` to create a new message.
  */
 export const ResumeRestoreRequestSchema: GenMessage<ResumeRestoreRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 10);
+  messageDesc(file_tidemark_backup_v1_restore_service, 11);
 
 /**
  * The restore, waiting for a worker.
@@ -356,7 +407,7 @@ export type ResumeRestoreResponse = Message<"tidemark.backup.v1.ResumeRestoreRes
  * Use `create(ResumeRestoreResponseSchema)` to create a new message.
  */
 export const ResumeRestoreResponseSchema: GenMessage<ResumeRestoreResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 11);
+  messageDesc(file_tidemark_backup_v1_restore_service, 12);
 
 /**
  * Names the restore whose target is to be freed.
@@ -395,7 +446,7 @@ export type ReleaseRestoreRequest = Message<"tidemark.backup.v1.ReleaseRestoreRe
  * Use `create(ReleaseRestoreRequestSchema)` to create a new message.
  */
 export const ReleaseRestoreRequestSchema: GenMessage<ReleaseRestoreRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 12);
+  messageDesc(file_tidemark_backup_v1_restore_service, 13);
 
 /**
  * The restore, whose target is free.
@@ -414,7 +465,7 @@ export type ReleaseRestoreResponse = Message<"tidemark.backup.v1.ReleaseRestoreR
  * Use `create(ReleaseRestoreResponseSchema)` to create a new message.
  */
 export const ReleaseRestoreResponseSchema: GenMessage<ReleaseRestoreResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 13);
+  messageDesc(file_tidemark_backup_v1_restore_service, 14);
 
 /**
  * Names the restore of which nothing is left.
@@ -433,7 +484,7 @@ export type ConfirmCleanedRequest = Message<"tidemark.backup.v1.ConfirmCleanedRe
  * Use `create(ConfirmCleanedRequestSchema)` to create a new message.
  */
 export const ConfirmCleanedRequestSchema: GenMessage<ConfirmCleanedRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 14);
+  messageDesc(file_tidemark_backup_v1_restore_service, 15);
 
 /**
  * The restore without what was left.
@@ -452,7 +503,7 @@ export type ConfirmCleanedResponse = Message<"tidemark.backup.v1.ConfirmCleanedR
  * Use `create(ConfirmCleanedResponseSchema)` to create a new message.
  */
 export const ConfirmCleanedResponseSchema: GenMessage<ConfirmCleanedResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 15);
+  messageDesc(file_tidemark_backup_v1_restore_service, 16);
 
 /**
  * Names the restore to watch.
@@ -471,7 +522,7 @@ export type WatchRestoreRequest = Message<"tidemark.backup.v1.WatchRestoreReques
  * Use `create(WatchRestoreRequestSchema)` to create a new message.
  */
 export const WatchRestoreRequestSchema: GenMessage<WatchRestoreRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 16);
+  messageDesc(file_tidemark_backup_v1_restore_service, 17);
 
 /**
  * The restore after a change.
@@ -490,7 +541,7 @@ export type WatchRestoreResponse = Message<"tidemark.backup.v1.WatchRestoreRespo
  * Use `create(WatchRestoreResponseSchema)` to create a new message.
  */
 export const WatchRestoreResponseSchema: GenMessage<WatchRestoreResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 17);
+  messageDesc(file_tidemark_backup_v1_restore_service, 18);
 
 /**
  * Names the restore whose log is wanted.
@@ -524,7 +575,7 @@ export type ReadRestoreLogRequest = Message<"tidemark.backup.v1.ReadRestoreLogRe
  * Use `create(ReadRestoreLogRequestSchema)` to create a new message.
  */
 export const ReadRestoreLogRequestSchema: GenMessage<ReadRestoreLogRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 18);
+  messageDesc(file_tidemark_backup_v1_restore_service, 19);
 
 /**
  * A piece of the log.
@@ -569,7 +620,7 @@ export type ReadRestoreLogResponse = Message<"tidemark.backup.v1.ReadRestoreLogR
  * Use `create(ReadRestoreLogResponseSchema)` to create a new message.
  */
 export const ReadRestoreLogResponseSchema: GenMessage<ReadRestoreLogResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_restore_service, 19);
+  messageDesc(file_tidemark_backup_v1_restore_service, 20);
 
 /**
  * Restores of backups into registered clusters.

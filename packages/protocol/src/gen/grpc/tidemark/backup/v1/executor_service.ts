@@ -845,6 +845,8 @@ export interface RestoreGrant {
   unsoundAccepted: boolean;
   /** A person said that the target has none of the tables that the filter chooses: a `br` may run that does not look. */
   existingTablesAccepted: boolean;
+  /** The storage of the log, where a point in time is restored, with the way in as it is registered today. */
+  logStorage: Storage | undefined;
 }
 
 /** Keeps the lease. */
@@ -6822,6 +6824,7 @@ function createBaseRestoreGrant(): RestoreGrant {
     sourceSigned: false,
     unsoundAccepted: false,
     existingTablesAccepted: false,
+    logStorage: undefined,
   };
 }
 
@@ -6892,6 +6895,9 @@ export const RestoreGrant: MessageFns<RestoreGrant> = {
     }
     if (message.existingTablesAccepted !== false) {
       writer.uint32(168).bool(message.existingTablesAccepted);
+    }
+    if (message.logStorage !== undefined) {
+      Storage.encode(message.logStorage, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -7077,6 +7083,14 @@ export const RestoreGrant: MessageFns<RestoreGrant> = {
             message.existingTablesAccepted = reader.bool();
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.logStorage = Storage.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7125,6 +7139,9 @@ export const RestoreGrant: MessageFns<RestoreGrant> = {
     message.sourceSigned = object.sourceSigned ?? false;
     message.unsoundAccepted = object.unsoundAccepted ?? false;
     message.existingTablesAccepted = object.existingTablesAccepted ?? false;
+    message.logStorage = (object.logStorage !== undefined && object.logStorage !== null)
+      ? Storage.fromPartial(object.logStorage)
+      : undefined;
     return message;
   },
 };

@@ -209,6 +209,21 @@ export interface RestoreSource {
   clusterVersion: string;
   /** Id of the TiDB cluster in PD. */
   tidbClusterId: bigint;
+  /** The moment that is restored by a log that goes on from the backup; not set where the backup alone is restored. */
+  point: RestorePoint | undefined;
+}
+
+/** A moment between two backups, and the log that leads there. */
+export interface RestorePoint {
+  ts: bigint;
+  time:
+    | Date
+    | undefined;
+  /** Number of the log of its cluster. */
+  generation: number;
+  storageId: string;
+  /** Of the log, below its storage. */
+  path: string;
 }
 
 /** The cluster that is restored into. */
@@ -989,6 +1004,7 @@ function createBaseRestoreSource(): RestoreSource {
     sizeBytes: 0n,
     clusterVersion: "",
     tidbClusterId: 0n,
+    point: undefined,
   };
 }
 
@@ -1026,6 +1042,9 @@ export const RestoreSource: MessageFns<RestoreSource> = {
         throw new globalThis.Error("value provided for field message.tidbClusterId of type uint64 too large");
       }
       writer.uint32(64).uint64(message.tidbClusterId);
+    }
+    if (message.point !== undefined) {
+      RestorePoint.encode(message.point, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1107,6 +1126,14 @@ export const RestoreSource: MessageFns<RestoreSource> = {
             message.tidbClusterId = reader.uint64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.point = RestorePoint.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1134,6 +1161,115 @@ export const RestoreSource: MessageFns<RestoreSource> = {
     message.tidbClusterId = (object.tidbClusterId !== undefined && object.tidbClusterId !== null)
       ? BigInt(object.tidbClusterId)
       : 0n;
+    message.point = (object.point !== undefined && object.point !== null)
+      ? RestorePoint.fromPartial(object.point)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRestorePoint(): RestorePoint {
+  return { ts: 0n, time: undefined, generation: 0, storageId: "", path: "" };
+}
+
+export const RestorePoint: MessageFns<RestorePoint> = {
+  encode(message: RestorePoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ts !== 0n) {
+      if (BigInt.asUintN(64, message.ts) !== message.ts) {
+        throw new globalThis.Error("value provided for field message.ts of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.ts);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(18).fork()).join();
+    }
+    if (message.generation !== 0) {
+      writer.uint32(24).int32(message.generation);
+    }
+    if (message.storageId !== "") {
+      writer.uint32(34).string(message.storageId);
+    }
+    if (message.path !== "") {
+      writer.uint32(42).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestorePoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestorePoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.ts = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.generation = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.storageId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RestorePoint>): RestorePoint {
+    return RestorePoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestorePoint>): RestorePoint {
+    const message = createBaseRestorePoint();
+    message.ts = (object.ts !== undefined && object.ts !== null) ? BigInt(object.ts) : 0n;
+    message.time = object.time ?? undefined;
+    message.generation = object.generation ?? 0;
+    message.storageId = object.storageId ?? "";
+    message.path = object.path ?? "";
     return message;
   },
 };

@@ -17,17 +17,31 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Restore, RestoreOptions, RestorePlan, RestoreState } from "./restore.ts";
 
 export const protobufPackage = "tidemark.backup.v1";
 
 export const protobufFileName = "tidemark/backup/v1/restore_service.proto";
 
+/** A moment to which a cluster is brought back: a time or a TSO, not both. */
+export interface PointInTime {
+  /** Whose data are restored. */
+  clusterId: string;
+  time: Date | undefined;
+  ts: bigint;
+}
+
 /** What is to be restored, and where to. */
 export interface PlanRestoreRequest {
+  /** Left out where a point in time is restored. */
   backupId: string;
   targetClusterId: string;
-  options: RestoreOptions | undefined;
+  options:
+    | RestoreOptions
+    | undefined;
+  /** Instead of a backup: which one it goes on from, and by which log, is chosen. */
+  point: PointInTime | undefined;
 }
 
 /** What a restore would do. */
@@ -37,6 +51,7 @@ export interface PlanRestoreResponse {
 
 /** A wish for a restore. */
 export interface StartRestoreRequest {
+  /** Left out where a point in time is restored. */
   backupId: string;
   targetClusterId: string;
   options:
@@ -51,7 +66,11 @@ export interface StartRestoreRequest {
   /** A repeat with the same key and caller answers with the first restore; another request with it is refused. */
   key: string;
   /** Set by the gateway: the caller is no admin, and restores into scratch clusters alone. */
-  scratchOnly?: boolean | undefined;
+  scratchOnly?:
+    | boolean
+    | undefined;
+  /** As of a plan. */
+  point: PointInTime | undefined;
 }
 
 /** The accepted restore. */
@@ -178,8 +197,90 @@ export interface ReadRestoreLogResponse {
   brVersion: string;
 }
 
+function createBasePointInTime(): PointInTime {
+  return { clusterId: "", time: undefined, ts: 0n };
+}
+
+export const PointInTime: MessageFns<PointInTime> = {
+  encode(message: PointInTime, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(18).fork()).join();
+    }
+    if (message.ts !== 0n) {
+      if (BigInt.asUintN(64, message.ts) !== message.ts) {
+        throw new globalThis.Error("value provided for field message.ts of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.ts);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PointInTime {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePointInTime();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ts = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PointInTime>): PointInTime {
+    return PointInTime.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PointInTime>): PointInTime {
+    const message = createBasePointInTime();
+    message.clusterId = object.clusterId ?? "";
+    message.time = object.time ?? undefined;
+    message.ts = (object.ts !== undefined && object.ts !== null) ? BigInt(object.ts) : 0n;
+    return message;
+  },
+};
+
 function createBasePlanRestoreRequest(): PlanRestoreRequest {
-  return { backupId: "", targetClusterId: "", options: undefined };
+  return { backupId: "", targetClusterId: "", options: undefined, point: undefined };
 }
 
 export const PlanRestoreRequest: MessageFns<PlanRestoreRequest> = {
@@ -192,6 +293,9 @@ export const PlanRestoreRequest: MessageFns<PlanRestoreRequest> = {
     }
     if (message.options !== undefined) {
       RestoreOptions.encode(message.options, writer.uint32(26).fork()).join();
+    }
+    if (message.point !== undefined) {
+      PointInTime.encode(message.point, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -233,6 +337,14 @@ export const PlanRestoreRequest: MessageFns<PlanRestoreRequest> = {
             message.options = RestoreOptions.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.point = PointInTime.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -254,6 +366,9 @@ export const PlanRestoreRequest: MessageFns<PlanRestoreRequest> = {
     message.targetClusterId = object.targetClusterId ?? "";
     message.options = (object.options !== undefined && object.options !== null)
       ? RestoreOptions.fromPartial(object.options)
+      : undefined;
+    message.point = (object.point !== undefined && object.point !== null)
+      ? PointInTime.fromPartial(object.point)
       : undefined;
     return message;
   },
@@ -326,6 +441,7 @@ function createBaseStartRestoreRequest(): StartRestoreRequest {
     acknowledge: [],
     key: "",
     scratchOnly: undefined,
+    point: undefined,
   };
 }
 
@@ -354,6 +470,9 @@ export const StartRestoreRequest: MessageFns<StartRestoreRequest> = {
     }
     if (message.scratchOnly !== undefined) {
       writer.uint32(64).bool(message.scratchOnly);
+    }
+    if (message.point !== undefined) {
+      PointInTime.encode(message.point, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -435,6 +554,14 @@ export const StartRestoreRequest: MessageFns<StartRestoreRequest> = {
             message.scratchOnly = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.point = PointInTime.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -462,6 +589,9 @@ export const StartRestoreRequest: MessageFns<StartRestoreRequest> = {
     message.acknowledge = object.acknowledge?.map((e) => e) || [];
     message.key = object.key ?? "";
     message.scratchOnly = object.scratchOnly ?? undefined;
+    message.point = (object.point !== undefined && object.point !== null)
+      ? PointInTime.fromPartial(object.point)
+      : undefined;
     return message;
   },
 };
@@ -1965,6 +2095,18 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
