@@ -165,7 +165,14 @@ describe('a restore of a part of a backup', () => {
     await calls.register({ version: '8.5.5' });
     const id = await startRestore({ options });
     await vi.waitFor(() => expect(rung).toContain(id));
-    const wish = { restoreId: id, claim: randomUUID(), worker: 'w1', pool: 'default', brVersions: ['v8.5.4'] };
+    const wish = {
+      restoreId: id,
+      claim: randomUUID(),
+      worker: 'w1',
+      pool: 'default',
+      brVersions: ['v8.5.4'],
+      replaysLogs: true,
+    };
     expect((await service().executor.claimRestore(wish)).grant).toBeUndefined();
     expect(await read(id)).toMatchObject({
       state: RestoreState.RESTORE_STATE_FAILED,

@@ -67,9 +67,16 @@ describe('a worker', () => {
   it('that has another br than the one that began is not granted it', async () => {
     const id = await startRestore();
     await vi.waitFor(() => expect(rung).toContain(id));
-    const wish = { restoreId: id, claim: randomUUID(), worker: 'w1', pool: 'default', brVersions: [] };
+    const wish = {
+      restoreId: id,
+      claim: randomUUID(),
+      worker: 'w1',
+      pool: 'default',
+      brVersions: [],
+      replaysLogs: true,
+    };
     expect((await service().executor.claimRestore(wish)).grant).toBeUndefined();
-    await granted({ ...wish, claim: randomUUID(), brVersions: ['v8.5.0'] });
+    await granted({ ...wish, claim: randomUUID(), brVersions: ['v8.5.0'], replaysLogs: true });
   });
 
   it('without a br that fits leaves it to those who have one, and ends it where nobody has', async () => {
@@ -88,7 +95,14 @@ describe('a worker', () => {
         }),
       );
     const ask = (restoreId: string) =>
-      executor.claimRestore({ restoreId, claim: randomUUID(), worker: 'old', pool, brVersions: ['v7.5.0'] });
+      executor.claimRestore({
+        restoreId,
+        claim: randomUUID(),
+        worker: 'old',
+        pool,
+        brVersions: ['v7.5.0'],
+        replaysLogs: true,
+      });
     await report('old', ['v7.5.0']);
     await report('new', ['v8.5.0']);
     const { brVersion, argv } = await plan();

@@ -105,7 +105,14 @@ describe('a real cluster that is registered twice', () => {
   const untilDecided = (id: string) =>
     vi.waitFor(async () => {
       if ((await read(id)).state === RestoreState.RESTORE_STATE_FAILED) return 'failed';
-      const wish = { restoreId: id, claim: randomUUID(), worker: 'w1', pool: 'default', brVersions: ['v8.5.0'] };
+      const wish = {
+        restoreId: id,
+        claim: randomUUID(),
+        worker: 'w1',
+        pool: 'default',
+        brVersions: ['v8.5.0'],
+        replaysLogs: true,
+      };
       if ((await service().executor.claimRestore(wish)).grant) return 'granted';
       throw new Error('the restore still waits');
     });

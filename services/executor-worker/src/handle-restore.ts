@@ -65,7 +65,7 @@ export async function claimRestore(
   const brVersions = [...new Set(programs.usable().map(({ version }) => version))].slice(0, MAX_BR_VERSIONS);
   const options = { timeoutMs: timing.callMs, requestId };
   const answer = await claimUntilAnswered(
-    () => client.claimRestore({ restoreId, claim, worker, pool, brVersions }, options),
+    () => client.claimRestore({ restoreId, claim, worker, pool, brVersions, replaysLogs: true }, options),
     { forMs: timing.claimMs, facts: { restoreId, requestId } },
   );
   const grant = answer?.grant;

@@ -34,13 +34,25 @@ const accepted = startRestore({
 } as unknown as Parameters<typeof startRestore>[0]);
 const claim = (token: string): RestoreCommand => ({
   kind: 'claim',
-  ...{ claim: token, worker: 'w1', pool: 'default', brVersions: ['v8.5.0'], slotKey: 'restore:r1' },
+  ...{ claim: token, worker: 'w1', pool: 'default', brVersions: ['v8.5.0'], replaysLogs: true, slotKey: 'restore:r1' },
 });
 const starting = { brVersion: 'v8.5.0', host: 'h1', hasCheckpoint: true, argv: ['restore', 'full'] };
 const began = (restore: Restore, token: string, ms: number) => {
   const granted = after(restore, claim(token), ms);
   return after(granted, { kind: 'renew', claim: token, fence: granted.fence, starting }, ms);
 };
+const OF_A_POINT = { tso: '7', generation: 1, path: 'c1/log-1-x', storage: accepted.source.storage };
+
+it('of a point in time is left to workers that replay logs', () => {
+  const held = after(accepted, { kind: 'held' }, 0);
+  const toPoint = { ...held, source: { ...held.source, point: OF_A_POINT } };
+  const asked = claim('t1');
+  const byAnEarlierOne = { ...asked, replaysLogs: false } as RestoreCommand;
+  expect(decideRestore(toPoint, byAnEarlierOne, at(0), LIMITS)).toEqual({ answer: { kind: 'lost' } });
+  expect(after(toPoint, asked, 0).state).toBe('Running');
+  expect(after(held, byAnEarlierOne, 0).state).toBe('Running');
+});
+
 const running = began(after(accepted, { kind: 'held' }, 0), 't1', SECOND);
 const lost = after(running, { kind: 'reap' }, MINUTE);
 

@@ -40,13 +40,17 @@ export function claimRestore({ restores, store, places, markers, registry }: Dep
     };
   };
   return async (request: ClaimRestoreRequest, { signal }: CallContext): Promise<ClaimRestoreResponse> => {
-    const { restoreId, claim, worker, pool, brVersions } = request;
+    const { restoreId, claim, worker, pool, brVersions, replaysLogs } = request;
     const check = validation();
     check.id('restoreId', restoreId);
     checkClaimant(check, request);
     check.require(brVersions.length <= MAX_BR_VERSIONS, 'brVersions', `must be at most ${MAX_BR_VERSIONS}`);
     check.finish();
-    const applied = await restores.apply(restoreId, { kind: 'claim', claim, worker, pool, brVersions }, signal);
+    const applied = await restores.apply(
+      restoreId,
+      { kind: 'claim', claim, worker, pool, brVersions, replaysLogs },
+      signal,
+    );
     if (applied?.decision.answer.kind !== 'grant') return { grant: undefined };
     const { fence, brVersion, argv, wasPartial, attempt, remainingMs } = applied.decision.answer;
     const { restore } = applied;

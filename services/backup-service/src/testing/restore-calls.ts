@@ -137,7 +137,14 @@ export function restoreCalls(): RestoreCalls {
     async working(id, brVersion = 'v8.5.0') {
       const { executor } = service();
       const token = randomUUID();
-      const wish = { restoreId: id, claim: token, worker: 'w1', pool: 'default', brVersions: [brVersion] };
+      const wish = {
+        restoreId: id,
+        claim: token,
+        worker: 'w1',
+        pool: 'default',
+        brVersions: [brVersion],
+        replaysLogs: true,
+      };
       const grant = await granted(wish);
       const restore = { restoreId: id, claim: token, fence: grant.fence };
       const starting = { brVersion, host: 'h1', hasCheckpoint: true, argv: ['restore', 'full'] };

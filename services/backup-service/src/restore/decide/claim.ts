@@ -41,12 +41,13 @@ function withoutBr(restore: Restore, nowhere: string | undefined, now: Date): Re
 }
 
 /** The worker can do it, and it may be done: the source is held (R2), and the version of `br` is the one that began (R5). */
-function suits(restore: Restore, { pool, brVersions, slotKey }: Claim, now: Date): boolean {
-  const { state, held, target, brVersion, deadline } = restore;
+function suits(restore: Restore, { pool, brVersions, replaysLogs, slotKey }: Claim, now: Date): boolean {
+  const { state, held, source, target, brVersion, deadline } = restore;
   return (
     state === 'Queued' &&
     held &&
     pool === target.pool &&
+    (replaysLogs || source.point === undefined) &&
     slotKey !== undefined &&
     (brVersion === null ? brVersions.length > 0 : brVersions.includes(brVersion)) &&
     now < deadline

@@ -45,6 +45,8 @@ export type RestoreCommand =
       readonly pool: string;
       /** Those of `br` that the worker has. */
       readonly brVersions: readonly string[];
+      /** It restores points in time, as workers of an earlier version do not. */
+      readonly replaysLogs: boolean;
       /** None of them fits a target that is as it was: where no other worker that is there has one that does, a sentence says so. */
       readonly misfit?: { readonly nowhere?: string };
       /** As of backups: a slot of the storage, or its own key where that has no limit; absent when all are taken. */

@@ -163,6 +163,7 @@ function claiming(world: World, number: number, { document, claim }: Job): Step[
     worker: nameOf(number),
     pool: 'default',
     brVersions,
+    replaysLogs: true,
     slotKey: 's',
   };
   const releases = (next: World) => {

@@ -793,6 +793,8 @@ export interface ClaimRestoreRequest {
   pool: string;
   /** Those of `br` that this worker has, such as v8.5.0. */
   brVersions: string[];
+  /** It replays logs: an earlier one would restore the backup of a point in time alone, and call that a success. */
+  replaysLogs: boolean;
 }
 
 /** What a worker was granted; nothing set means LOST. */
@@ -6642,7 +6644,7 @@ export const RestoreRef: MessageFns<RestoreRef> = {
 };
 
 function createBaseClaimRestoreRequest(): ClaimRestoreRequest {
-  return { restoreId: "", claim: "", worker: "", pool: "", brVersions: [] };
+  return { restoreId: "", claim: "", worker: "", pool: "", brVersions: [], replaysLogs: false };
 }
 
 export const ClaimRestoreRequest: MessageFns<ClaimRestoreRequest> = {
@@ -6661,6 +6663,9 @@ export const ClaimRestoreRequest: MessageFns<ClaimRestoreRequest> = {
     }
     for (const v of message.brVersions) {
       writer.uint32(42).string(v!);
+    }
+    if (message.replaysLogs !== false) {
+      writer.uint32(48).bool(message.replaysLogs);
     }
     return writer;
   },
@@ -6718,6 +6723,14 @@ export const ClaimRestoreRequest: MessageFns<ClaimRestoreRequest> = {
             message.brVersions.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.replaysLogs = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6740,6 +6753,7 @@ export const ClaimRestoreRequest: MessageFns<ClaimRestoreRequest> = {
     message.worker = object.worker ?? "";
     message.pool = object.pool ?? "";
     message.brVersions = object.brVersions?.map((e) => e) || [];
+    message.replaysLogs = object.replaysLogs ?? false;
     return message;
   },
 };
