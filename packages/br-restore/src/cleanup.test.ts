@@ -13,9 +13,41 @@ const end = (fields: Partial<LastEnd>): LastEnd => ({
   checkpointLeft: false,
   checksumsUnproven: false,
   look: undefined,
+  toPoint: false,
   ...fields,
 });
 const whatOf = (fields: Partial<LastEnd>) => cleanupItems(end(fields)).map(({ what }) => what);
+
+describe('garbage collection, which a restore to a point in time turns off', () => {
+  const looked = (off: string[], unseen: number) => ({ at, collection: { off, unseen } });
+  const itemsOf = (fields: Partial<LastEnd>) =>
+    cleanupItems(end({ kind: 'succeeded', partial: false, toPoint: true, ...fields }));
+
+  it('is off at the TiKVs that say so, after a success too, until a person sets it back', () => {
+    for (const fields of [{}, { kind: 'stopped', partial: true } as const])
+      expect(itemsOf({ ...fields, look: looked(['10.0.0.1:20180'], 0) })).toContainEqual({
+        what: 'collectionOff',
+        until: null,
+        message: expect.stringContaining('is negative at 10.0.0.1:20180'),
+        command: 'SET CONFIG tikv `gc.ratio-threshold` = 1.1;',
+        seenAt: at,
+      });
+  });
+
+  it('may be off where nobody said that it is on', () => {
+    const [unasked] = itemsOf({});
+    expect(unasked).toMatchObject({ what: 'collectionOff', message: expect.stringMatching(/^No TiKV was seen/) });
+    expect(unasked).not.toHaveProperty('seenAt');
+    const [partly] = itemsOf({ look: looked([], 2) });
+    expect(partly?.message).toMatch(/^2 of the TiKVs were not seen/);
+  });
+
+  it('is on where every TiKV says so, and is nobody’s business after the restore of a backup', () => {
+    expect(itemsOf({ look: looked([], 0) })).toEqual([]);
+    expect(itemsOf({ toPoint: false })).toEqual([]);
+    expect(whatOf({ kind: 'refused', partial: false, toPoint: true })).not.toContain('collectionOff');
+  });
+});
 
 const PASSING = ['schedulersPaused', 'importMode', 'restoreRegistration', 'serviceSafepoint'];
 const STANDING = ['tablesPartly', 'checkpointDatabases', 'tempDatabases'];

@@ -24,7 +24,8 @@ export interface CleanupItem {
     | 'tempDatabases'
     | 'tableMode'
     | 'checkpointLeft'
-    | 'verifyChecksums';
+    | 'verifyChecksums'
+    | 'collectionOff';
   /** When it is over by itself; null: not before somebody sees to it. */
   readonly until: Date | null;
   /** What it is and how it goes, in sentences. */
@@ -44,6 +45,16 @@ export interface TargetLook {
   readonly safepointUntil?: Date | null;
   /** Whether a restore is registered. */
   readonly isRegistered?: boolean;
+  /** Whether TiKV collects garbage again, after a restore to a point in time. */
+  readonly collection?: CollectionLook;
+}
+
+/** What the TiKVs of a target said of their garbage collection. */
+export interface CollectionLook {
+  /** Status addresses of those where it is off. */
+  readonly off: readonly string[];
+  /** How many did not say. */
+  readonly unseen: number;
 }
 
 /** The last `br` of a restore, as far as it matters for what it left. */
@@ -67,6 +78,8 @@ export interface LastEnd {
   readonly checksumsUnproven: boolean;
   /** Undefined: nobody looked at the target after it. */
   readonly look: TargetLook | undefined;
+  /** Whether a log was replayed after the backup. */
+  readonly toPoint: boolean;
 }
 
 const SECOND = 1_000;
@@ -87,8 +100,9 @@ export function cleanupItems(end: LastEnd): CleanupItem[] {
 export const stillThere = (items: readonly CleanupItem[], at: Date): CleanupItem[] =>
   items.filter(({ until }) => until === null || until > at);
 
-function afterSuccess({ brVersion, at, checkpointLeft, checksumsUnproven, look }: LastEnd): CleanupItem[] {
+function afterSuccess({ brVersion, at, checkpointLeft, checksumsUnproven, look, toPoint }: LastEnd): CleanupItem[] {
   return [
+    ...(toPoint ? collectionOff(look) : []),
     // A success puts all of it back; what PD shows all the same has a time of its own.
     ...(look ? seenIn(look, at) : []),
     ...(checkpointLeft ? checkpointOf(brVersion, 'checkpointLeft') : []),
@@ -183,8 +197,29 @@ function seenIn({ at: seenAt, pausedSchedulers = [], safepointUntil, isRegistere
   ];
 }
 
-function standing({ brVersion, filter, foundNone }: LastEnd): CleanupItem[] {
+const COLLECT_AGAIN = 'SET CONFIG tikv `gc.ratio-threshold` = 1.1;';
+
+/** What a restore to a point in time turned off for the time of its log; none where every TiKV was seen to have it on. */
+function collectionOff(look: TargetLook | undefined): CleanupItem[] {
+  const { off = [], unseen } = look?.collection ?? {};
+  if (off.length === 0 && unseen === 0) return [];
+  const goesOn =
+    'Until that is set back, the space of what is deleted is not freed; set it to what it was, which is 1.1 by default.';
+  const message =
+    off.length > 0
+      ? `TiKV collects no garbage (gc.ratio-threshold is negative at ${off.join(', ')}). ${goesOn}`
+      : `${unseen === undefined ? 'No TiKV was seen' : `${unseen} of the TiKVs were not seen`} to collect garbage again: gc.ratio-threshold may be -1 there. ${goesOn}`;
   return [
+    {
+      ...{ what: 'collectionOff', until: null, message, command: COLLECT_AGAIN },
+      ...(off.length > 0 && look && { seenAt: look.at }),
+    },
+  ];
+}
+
+function standing({ brVersion, filter, foundNone, look, toPoint }: LastEnd): CleanupItem[] {
+  return [
+    ...(toPoint ? collectionOff(look) : []),
     foundNone ? tablesPartly(filter) : tablesPerhaps(filter),
     ...checkpointOf(brVersion, checkpointPlace(brVersion) === 'storage' ? 'checkpointFiles' : 'checkpointDatabases'),
     {

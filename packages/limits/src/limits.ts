@@ -326,6 +326,10 @@ export const MAX_PD_ANSWER_BYTES = MIB;
 /** Schedulers that PD says are paused, and the name of one. */
 export const MAX_SCHEDULERS = 64;
 export const MAX_SCHEDULER_NAME = 100;
+/** TiKVs of a target that are asked after a restore to a point in time, and that are named. */
+export const MAX_TIKVS_ASKED = 200;
+export const MAX_TIKVS_NAMED = 10;
+export const MAX_TIKV_ADDRESS = 260;
 /** Steps of a check of a storage. */
 export const MAX_CHECK_STEPS = 1_000;
 /** Text of a step, as a worker reports it: all of them must fit into one message between services. */

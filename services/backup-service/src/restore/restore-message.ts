@@ -8,7 +8,14 @@ import {
 import type { EndKind } from '@tidemark/br-restore/end';
 import { toLookMessage } from '@tidemark/br-restore/look-message';
 import { looksFirst } from '@tidemark/br-restore/versions';
-import { MAX_SCHEDULER_NAME, MAX_SCHEDULERS, MAX_TOLD_SECONDS, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
+import {
+  MAX_SCHEDULER_NAME,
+  MAX_SCHEDULERS,
+  MAX_TIKV_ADDRESS,
+  MAX_TIKVS_NAMED,
+  MAX_TOLD_SECONDS,
+  MAX_WORKER_SENTENCE,
+} from '@tidemark/limits/limits';
 import {
   RestoreEndKind as EndKindMessage,
   type RestoreEnd as EndMessage,
@@ -174,6 +181,7 @@ export function cleanupOf(restore: Restore, now: Date): CleanupItem[] {
     checkpointLeft: restore.needsCleaning,
     checksumsUnproven: restore.checksums === 'unproven',
     look: last.end?.look,
+    toPoint: restore.source.point !== undefined && targetState !== 'Released',
   });
   const left = stillThere(items, now);
   return state === 'Queued' ? left.filter(({ until }) => until !== null) : left;
@@ -246,7 +254,7 @@ function toEndMessage(end: End): EndMessage {
   };
 }
 
-function fromLookMessage({ at, schedulers, safepoint, isRegistered }: LookMessage): TargetLook | undefined {
+function fromLookMessage({ at, schedulers, safepoint, isRegistered, collection }: LookMessage): TargetLook | undefined {
   if (!at) return undefined;
   return {
     at,
@@ -255,6 +263,12 @@ function fromLookMessage({ at, schedulers, safepoint, isRegistered }: LookMessag
     }),
     ...(safepoint && { safepointUntil: safepoint.until ?? null }),
     ...(isRegistered !== undefined && { isRegistered }),
+    ...(collection && {
+      collection: {
+        off: collection.off.slice(0, MAX_TIKVS_NAMED).map((address) => address.slice(0, MAX_TIKV_ADDRESS)),
+        unseen: collection.unseen,
+      },
+    }),
   };
 }
 

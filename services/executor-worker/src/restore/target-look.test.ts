@@ -23,7 +23,9 @@ async function startPd(answer: (path: string, body: string) => unknown): Promise
 
 const inMinutes = (minutes: number) => Math.floor(Date.now() / 1_000) + 60 * minutes;
 const GC_WORKER = { service_id: 'gc_worker', expired_at: Number.MAX_SAFE_INTEGER, safe_point: 1 };
-const look = (...pd: string[]) => lookAtTarget({ pd, tls: undefined }, AbortSignal.timeout(20_000));
+const look = (...pd: string[]) => lookAtTarget({ pd, tls: undefined, toPoint: false }, AbortSignal.timeout(20_000));
+const lookAfterLog = (...pd: string[]) =>
+  lookAtTarget({ pd, tls: undefined, toPoint: true }, AbortSignal.timeout(20_000));
 
 describe('a look at the target of a restore', () => {
   it('finds schedulers that are paused, garbage collection held back by br, and a restore that is registered', async () => {
@@ -69,6 +71,32 @@ describe('a look at the target of a restore', () => {
     const one = await startPd((path) => (path.startsWith('/pd/api/v1/schedulers') ? ['shuffle'] : undefined));
     const found = await look('127.0.0.1:1', one);
     expect(found).toEqual({ at: expect.any(Date), pausedSchedulers: ['shuffle'] });
+  });
+
+  it('finds the TiKVs that collect no garbage, and counts those that do not say, after a restore to a point in time', async () => {
+    const tikv = (config: unknown) => startPd((path) => (path === '/config' ? config : undefined));
+    const [off, on, silent] = await Promise.all([
+      tikv({ gc: { 'ratio-threshold': -1.0 } }),
+      tikv({ gc: { 'ratio-threshold': 1.1 } }),
+      tikv({ gc: {} }),
+    ]);
+    const stores = [
+      ...[off, on, silent].map((status_address) => ({ store: { status_address } })),
+      { store: { status_address: 'tiflash:20292', labels: [{ key: 'engine', value: 'tiflash' }] } },
+      { store: { status_address: 'http://elsewhere/?' } },
+      null,
+    ];
+    const asked: string[] = [];
+    const pd = await startPd((path) => {
+      asked.push(path);
+      return path === '/pd/api/v1/stores' ? { count: stores.length, stores } : null;
+    });
+    expect(await lookAfterLog(pd)).toMatchObject({ collection: { off: [off], unseen: 1 } });
+    asked.length = 0;
+    expect(await look(pd)).not.toHaveProperty('collection');
+    expect(asked).not.toContain('/pd/api/v1/stores');
+    const without = await startPd((path) => (path === '/pd/api/v1/stores' ? { stores: null } : null));
+    expect(await lookAfterLog(without)).not.toHaveProperty('collection');
   });
 
   it.each([

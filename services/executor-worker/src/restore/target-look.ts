@@ -4,20 +4,22 @@
  *
  * The questions are those of br's own tests (schedulers, service safepoints) and of etcd's JSON gateway, which PD has open unless
  * `enable-grpc-gateway` is off. TiKV says on its status port neither whether it is in import mode nor what else a restore of a
- * snapshot changed, so it is not asked.
+ * snapshot changed, so it is asked only after a restore to a point in time, which turns its garbage collection off.
  */
-import { request as requestPlain } from 'node:http';
-import { request as requestSecure } from 'node:https';
 import type { TargetLook } from '@tidemark/br-restore/cleanup';
-import { MAX_PD_ANSWER_BYTES, MAX_SCHEDULER_NAME, MAX_SCHEDULERS } from '@tidemark/limits/limits';
+import { MAX_SCHEDULER_NAME, MAX_SCHEDULERS } from '@tidemark/limits/limits';
 import type { TlsFiles } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { withTimeout } from '@tidemark/service-kit/abort';
 import { type ClusterTls, readClusterTls } from '../br/cluster-tls.ts';
+import { askJson } from './ask-json.ts';
+import { askCollection } from './collection-look.ts';
 
 export interface LookedAt {
   /** host:port of each PD. */
   readonly pd: readonly string[];
   readonly tls: TlsFiles | undefined;
+  /** Whether a log was replayed, for which `br` turns garbage collection off. */
+  readonly toPoint: boolean;
 }
 
 /** Looks at a target; undefined where no PD answered. */
@@ -30,20 +32,25 @@ const SAFEPOINTS = '/pd/api/v1/gc/safepoint';
 const RANGE = '/v3/kv/range';
 const REGISTRATIONS = { from: '/tidb/brie/import/restore/', to: '/tidb/brie/import/restore0' };
 
-export const lookAtTarget: LookAtTarget = async ({ pd, tls }, outer) => {
+export const lookAtTarget: LookAtTarget = async ({ pd, tls, toPoint }, outer) => {
   const signal = withTimeout(DEADLINE_MS, outer);
   const material = tls?.ca ? await readClusterTls(tls, signal).catch(() => undefined) : {};
   if (!material) return undefined;
-  const looks = pd.map((address) => askOne(address, material, signal));
+  const looks = pd.map((address) => askOne(address, material, toPoint, signal));
   // The members answer alike; a follower passes the question on.
   return await Promise.any(looks).catch(() => undefined);
 };
 
-async function askOne(address: string, tls: ClusterTls, signal: AbortSignal): Promise<TargetLook> {
+async function askOne(address: string, tls: ClusterTls, toPoint: boolean, signal: AbortSignal): Promise<TargetLook> {
   const at = new Date();
   const ask = (path: string, body?: object) => askJson({ address, path, body, tls, signal }).catch(() => undefined);
   const range = { key: base64(REGISTRATIONS.from), range_end: base64(REGISTRATIONS.to), count_only: true };
-  const [schedulers, safepoints, registered] = await Promise.all([ask(SCHEDULERS), ask(SAFEPOINTS), ask(RANGE, range)]);
+  const [schedulers, safepoints, registered, collection] = await Promise.all([
+    ask(SCHEDULERS),
+    ask(SAFEPOINTS),
+    ask(RANGE, range),
+    toPoint ? askCollection(address, tls, signal) : undefined,
+  ]);
   const pausedSchedulers = pausedOf(schedulers);
   const safepointUntil = safepointOf(safepoints, at);
   const isRegistered = isAnyIn(registered);
@@ -54,6 +61,7 @@ async function askOne(address: string, tls: ClusterTls, signal: AbortSignal): Pr
     ...(pausedSchedulers && { pausedSchedulers }),
     ...(safepointUntil !== undefined && { safepointUntil }),
     ...(isRegistered !== undefined && { isRegistered }),
+    ...(collection && { collection }),
   };
 }
 
@@ -87,37 +95,3 @@ function isAnyIn(range: unknown): boolean | undefined {
 
 const fieldOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-
-interface Question {
-  readonly address: string;
-  readonly path: string;
-  /** Posted; without one it is a GET. */
-  readonly body: object | undefined;
-  readonly tls: ClusterTls;
-  readonly signal: AbortSignal;
-}
-
-async function askJson({ address, path, body, tls, signal }: Question): Promise<unknown> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const isSecure = tls.ca !== undefined;
-  const method = body ? 'POST' : 'GET';
-  // A connection of its own: kept ones would outlive the look.
-  const options = { ...tls, method, signal, agent: false, headers: { 'content-type': 'application/json' } };
-  const url = `${isSecure ? 'https' : 'http'}://${address}${path}`;
-  const request = (isSecure ? requestSecure : requestPlain)(url, options, (response) => {
-    let text = '';
-    response.setEncoding('utf8');
-    response.on('data', (chunk: string) => {
-      text += chunk;
-      if (text.length > MAX_PD_ANSWER_BYTES) response.destroy(new Error(`PD ${address} says too much`));
-    });
-    response.on('end', () => {
-      if (response.statusCode === 200) resolve(text);
-      else reject(new Error(`PD ${address} answered ${response.statusCode}`));
-    });
-    response.on('error', reject);
-  });
-  request.on('error', reject);
-  request.end(body && JSON.stringify(body));
-  return JSON.parse(await promise);
-}

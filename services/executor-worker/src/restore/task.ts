@@ -329,7 +329,9 @@ async function run(
   const end = endOfRestore(exit, output, { ...judgedBy, started, stoppedFor });
   await recorder.finish();
   brEnded(facts, exit, end.kind);
-  const look = cameToPd(end) ? await dependencies.lookAtTarget(target, lease.lost) : undefined;
+  const look = cameToPd(end)
+    ? await dependencies.lookAtTarget({ ...target, toPoint: order.point !== undefined }, lease.lost)
+    : undefined;
   return {
     how: isGivenBack(end, finished) && !lease.canceling.aborted ? 'release' : 'complete',
     end: look ? { ...end, look } : end,

@@ -166,6 +166,15 @@ export interface TargetLook {
     | undefined;
   /** Whether a restore is registered in PD. */
   isRegistered?: boolean | undefined;
+  collection: CollectionLook | undefined;
+}
+
+/** Garbage collection in the TiKVs, which a restore to a point in time turns off for the time of its log. */
+export interface CollectionLook {
+  /** Status addresses of those where it is off; of many the first. */
+  off: string[];
+  /** How many did not say. */
+  unseen: number;
 }
 
 /** Schedulers of PD that were paused. */
@@ -655,7 +664,7 @@ export const RestoreEnd: MessageFns<RestoreEnd> = {
 };
 
 function createBaseTargetLook(): TargetLook {
-  return { at: undefined, schedulers: undefined, safepoint: undefined, isRegistered: undefined };
+  return { at: undefined, schedulers: undefined, safepoint: undefined, isRegistered: undefined, collection: undefined };
 }
 
 export const TargetLook: MessageFns<TargetLook> = {
@@ -671,6 +680,9 @@ export const TargetLook: MessageFns<TargetLook> = {
     }
     if (message.isRegistered !== undefined) {
       writer.uint32(32).bool(message.isRegistered);
+    }
+    if (message.collection !== undefined) {
+      CollectionLook.encode(message.collection, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -720,6 +732,14 @@ export const TargetLook: MessageFns<TargetLook> = {
             message.isRegistered = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.collection = CollectionLook.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -745,6 +765,76 @@ export const TargetLook: MessageFns<TargetLook> = {
       ? ServiceSafepoint.fromPartial(object.safepoint)
       : undefined;
     message.isRegistered = object.isRegistered ?? undefined;
+    message.collection = (object.collection !== undefined && object.collection !== null)
+      ? CollectionLook.fromPartial(object.collection)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCollectionLook(): CollectionLook {
+  return { off: [], unseen: 0 };
+}
+
+export const CollectionLook: MessageFns<CollectionLook> = {
+  encode(message: CollectionLook, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.off) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.unseen !== 0) {
+      writer.uint32(16).int32(message.unseen);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CollectionLook {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCollectionLook();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.off.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.unseen = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CollectionLook>): CollectionLook {
+    return CollectionLook.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CollectionLook>): CollectionLook {
+    const message = createBaseCollectionLook();
+    message.off = object.off?.map((e) => e) || [];
+    message.unseen = object.unseen ?? 0;
     return message;
   },
 };
