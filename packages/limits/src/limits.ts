@@ -292,6 +292,9 @@ export const MAX_LOG_TASKS = 10;
 export const MAX_SHORT_RUN_BYTES = 4 * 1_048_576;
 /** Errors of a log backup that a worker tells at once. */
 export const MAX_LOG_ERRORS = 20;
+/** Lines for people of a `br log truncate` that are kept, and their characters. */
+export const MAX_TRUNCATE_LINES = 200;
+export const MAX_TRUNCATE_LINE = 2_000;
 /** A sentence of a worker. */
 export const MAX_WORKER_SENTENCE = 1_000;
 /** How long a worker says that something lasts, in seconds. */

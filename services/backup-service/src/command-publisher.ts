@@ -23,6 +23,8 @@ export interface CommandPublisher {
   broadcastCancelOfRestore(restore: Restore, requestId: string): Promise<void>;
   /** @param pool of the cluster */
   ringLog(log: LogBackup, pool: string): Promise<void>;
+  /** @param pool that a log is of, out of which something is to be taken */
+  ringTruncation(log: LogBackup, pool: string): Promise<void>;
   /** Lets every worker know that a verification waits, or was canceled; their reports and renewals ask for both, too. */
   announceVerification(verification: Verification): Promise<void>;
 }
@@ -92,6 +94,16 @@ export function createCommandPublisher(
         dispatcherLog.warn({ error, clusterId: _id, requestId }, 'could not ring; the log backup rings again');
       }
     },
+    async ringTruncation({ _id, requestId }, pool) {
+      const command = { kind: CommandKind.COMMAND_KIND_LOG_TRUNCATION, id: _id };
+      try {
+        await publisher.publishRun(pool, command, { expirationMs: ringMs, requestId });
+        rung('published');
+      } catch (error) {
+        rung('failed');
+        dispatcherLog.warn({ error, clusterId: _id, requestId }, 'could not ring; the truncation rings again');
+      }
+    },
     async broadcastCancelOfRestore({ _id }, requestId) {
       const command = { kind: CommandKind.COMMAND_KIND_RESTORE, id: _id };
       try {
@@ -116,6 +128,7 @@ export function createCommandPublisher(
     ringRestore: (restore) => patiently(commands.ringRestore(restore)),
     broadcastCancelOfRestore: (restore, requestId) => patiently(commands.broadcastCancelOfRestore(restore, requestId)),
     ringLog: (log, pool) => patiently(commands.ringLog(log, pool)),
+    ringTruncation: (log, pool) => patiently(commands.ringTruncation(log, pool)),
     ringCheck: (check) => patiently(commands.ringCheck(check)),
     broadcastCancel: (backup) => patiently(commands.broadcastCancel(backup)),
     announceVerification: (verification) => patiently(commands.announceVerification(verification)),

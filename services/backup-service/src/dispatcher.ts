@@ -16,8 +16,10 @@ import type { Timing } from '@tidemark/service-kit/timing';
 import { type Backup, isActive, restoreHold } from './backup.ts';
 import type { Applied, BackupStore } from './backup-store.ts';
 import type { CommandPublisher } from './command-publisher.ts';
+import { truncatingIn } from './log/decide/truncation.ts';
 import { whyLogInTheWay } from './log/in-the-way.ts';
 import type { LogStore } from './log/log-store.ts';
+import type { TruncationStore } from './log/truncation-store.ts';
 import { dispatcherLog } from './logger.ts';
 import { type Occupants, sentenceOf } from './occupants.ts';
 import type { Quarantines } from './quarantines.ts';
@@ -45,6 +47,8 @@ export interface Dispatcher extends AsyncDisposable {
   ringCheck(id: string): Promise<void>;
   /** The same for a look at the log backup of a cluster. */
   ringLog(clusterId: string): Promise<void>;
+  /** The same for what is to be taken out of the logs of a cluster. */
+  ringTruncation(clusterId: string): Promise<void>;
   /** Does what is due about the verification of a backup now. Never throws either. */
   attendVerification(backupId: string): Promise<void>;
   /** @throws Error while the polls fail */
@@ -59,12 +63,13 @@ export interface DispatcherDependencies {
   readonly checks: Pick<StorageCheckStore, 'findDue' | 'apply'>;
   readonly verifications: Pick<VerificationStore, 'findDue' | 'apply'>;
   readonly logs: Pick<LogStore, 'findDue' | 'apply' | 'applyFirst'>;
+  readonly truncations: Pick<TruncationStore, 'findDue' | 'apply'>;
   /** The pool of a registered cluster. */
   readonly poolOf: (clusterId: string, signal: AbortSignal) => Promise<string | undefined>;
   readonly publisher: CommandPublisher;
   readonly quarantines: Pick<
     Quarantines,
-    'backupTasks' | 'trashedBackups' | 'checkTasks' | 'restoreTasks' | 'verifications' | 'logTasks'
+    'backupTasks' | 'trashedBackups' | 'checkTasks' | 'restoreTasks' | 'verifications' | 'logTasks' | 'truncations'
   >;
   readonly now: () => Date;
   readonly timing: Pick<Timing, 'pollMs' | 'reaperHealthyMs' | 'callMs'>;
@@ -199,8 +204,14 @@ function restoreDoorbell({
     if (held?.decision.answer.kind !== 'ok') return goOn({ kind: 'sourceGone' });
     if (source.point) {
       const { generation } = source.point;
-      const log = await logs.apply(source.clusterId, { kind: 'hold', n: generation, restoreId: id }, signal);
-      if (log?.decision.answer.kind !== 'ok') return goOn({ kind: 'sourceGone', what: 'log' });
+      const wish = { kind: 'hold', n: generation, from: source.tso, restoreId: id } as const;
+      const answer = (await logs.apply(source.clusterId, wish, signal))?.decision.answer;
+      if (answer?.kind === 'refused' && answer.why === 'truncating') {
+        // It is asked again with the next ring.
+        await restores.apply(id, { kind: 'sourceTruncating', clusterId: source.clusterId }, signal);
+        return;
+      }
+      if (answer?.kind !== 'ok') return goOn({ kind: 'sourceGone', what: 'log' });
     }
     const blocked = await logs.applyFirst(target.clusterId, { kind: 'block', restoreId: id }, signal);
     if (blocked.decision.answer.kind !== 'ok') {
@@ -259,6 +270,27 @@ function logDoorbell({ logs, poolOf, publisher, quarantines }: DispatcherDepende
   };
 }
 
+function truncationDoorbell({ truncations, poolOf, publisher, quarantines }: DispatcherDependencies): Doorbell {
+  return {
+    what: 'truncation of a log',
+    quarantine: quarantines.truncations,
+    findDue: (now, limit, signal) => truncations.findDue(now, limit, signal),
+    async reap(id, signal) {
+      await truncations.apply(id, { kind: 'reap' }, signal);
+    },
+    async ring(id, signal) {
+      const rung = await truncations.apply(id, { kind: 'ring' }, signal);
+      const { ring = [] } = rung?.decision ?? {};
+      if (!rung || ring.length === 0) return;
+      const registered = await poolOf(id, signal);
+      for (const { n, pool } of truncatingIn(rung.log)) {
+        const asked = registered ?? pool;
+        if (ring.includes(n) && asked !== undefined) await publisher.ringTruncation(rung.log, asked);
+      }
+    },
+  };
+}
+
 /** Starts dispatching. */
 export function startDispatcher(dependencies: DispatcherDependencies): Dispatcher {
   const { now, timing } = dependencies;
@@ -268,6 +300,7 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
   const restores = restoreDoorbell(dependencies);
   const verifications = verificationDoorbell(dependencies);
   const logs = logDoorbell(dependencies);
+  const truncations = truncationDoorbell(dependencies);
   const limited = (signal?: AbortSignal) =>
     AbortSignal.any([AbortSignal.timeout(timing.callMs), ...(signal ? [signal] : [])]);
 
@@ -281,7 +314,7 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
     everyMs: timing.pollMs,
     log: dispatcherLog,
     async run(signal) {
-      for (const doorbell of [bin, backups, restores, checks, verifications, logs]) {
+      for (const doorbell of [bin, backups, restores, checks, verifications, logs, truncations]) {
         const { quarantine } = doorbell;
         for (const id of await doorbell.findDue(now(), BATCH + quarantine.size, limited(signal))) {
           const attend = async () => {
@@ -339,6 +372,7 @@ export function startDispatcher(dependencies: DispatcherDependencies): Dispatche
     ringRestore: (id) => ringNow(restores, id),
     ringCheck: (id) => ringNow(checks, id),
     ringLog: (id) => ringNow(logs, id),
+    ringTruncation: (id) => ringNow(truncations, id),
     attendVerification: (id) => ringNow(verifications, id),
     check() {
       if (loop.healthySince() === undefined) throw new Error('the dispatcher cannot read the database');

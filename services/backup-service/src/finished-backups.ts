@@ -12,7 +12,7 @@ import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { persist } from '@tidemark/mongo/persist';
 import { FAR } from '@tidemark/mongo/time-range';
 import { plus } from '@tidemark/task/time';
-import type { Db } from 'mongodb';
+import type { Db, Filter } from 'mongodb';
 import {
   type Backup,
   type BackupState,
@@ -113,6 +113,8 @@ export interface FinishedBackups {
   tidbClusterIdOf(cluster: Pick<ClusterDocument, '_id' | 'pd'>, signal: AbortSignal): Promise<string | undefined>;
   /** Good backups of a cluster that nobody removes, accepted since an instant, the oldest first. */
   snapshotsSince(clusterId: string, since: Date, limit: number, signal: AbortSignal): Promise<GoodSnapshot[]>;
+  /** Those of them that retention wants removed, and of which no worker has taken anything yet. */
+  snapshotsAskedToGo(clusterId: string, since: Date, limit: number, signal: AbortSignal): Promise<GoodSnapshot[]>;
   /** The newest good backup of a cluster that a verification found good. */
   newestVerified(clusterId: string, signal: AbortSignal): Promise<VerifiedBackup | undefined>;
   /** The same of each cluster that has one. */
@@ -230,6 +232,24 @@ export function createFinishedBackups(db: Db): FinishedBackups {
       .toArray();
   }
 
+  /** The oldest first. */
+  async function snapshotsOf(
+    of: Filter<Backup>,
+    since: Date,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<GoodSnapshot[]> {
+    const found = await backups
+      .find<GoodSnapshot>(
+        { ...of, state: 'Succeeded', startTime: { $gte: since } },
+        { projection: { startTime: 1, 'result.tso': 1, [VERDICT]: 1 }, signal },
+      )
+      .sort({ startTime: 1 })
+      .limit(limit)
+      .toArray();
+    return found.filter((one) => !isDamaged(one));
+  }
+
   /** Changes from an instant to another, both included, the oldest first. */
   async function changesIn(
     states: readonly BackupState[],
@@ -319,16 +339,12 @@ export function createFinishedBackups(db: Db): FinishedBackups {
       }),
 
     snapshotsSince: (clusterId, since, limit, signal) =>
-      persist(signal, async () => {
-        const found = await backups
-          .find<GoodSnapshot>(
-            { clusterId, state: 'Succeeded', 'deletion.state': 'None', startTime: { $gte: since } },
-            { projection: { startTime: 1, 'result.tso': 1, [VERDICT]: 1 }, signal },
-          )
-          .sort({ startTime: 1 })
-          .limit(limit)
-          .toArray();
-        return found.filter((one) => !isDamaged(one));
+      persist(signal, () => snapshotsOf({ clusterId, 'deletion.state': 'None' }, since, limit, signal)),
+
+    snapshotsAskedToGo: (clusterId, since, limit, signal) =>
+      persist(signal, () => {
+        const going = { 'deletion.state': { $in: ['Requested', 'Trashed'] }, 'deletion.by.kind': 'retention' } as const;
+        return snapshotsOf({ clusterId, ...going }, since, limit, signal);
       }),
 
     newestVerified: (clusterId, signal) => persist(signal, async () => (await newestVerifiedOf(clusterId, signal))[0]),

@@ -1,63 +1,26 @@
 /** What a person is told who deletes a backup from which points of a log are restored, asked over gRPC (P10). */
 import { randomUUID } from 'node:crypto';
 import { DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
-import { CompleteTaskRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { expect, it } from 'vitest';
-import type { Backup } from './backup.ts';
-import { type LogBackup, type LogGeneration, newLogBackup } from './log/log-backup.ts';
 import { tsoAt } from './snapshot-time.ts';
 import { backupCalls } from './testing/backup-calls.ts';
+import { generationOf, logsOfCluster } from './testing/logs-of-cluster.ts';
 
-const { service, cluster, start, claim } = backupCalls();
+const calls = backupCalls();
+const { service } = calls;
+const made = logsOfCluster(calls);
+const { backup, change, damage } = made;
 const BEGAN = Date.now();
 const minutesAgo = (minutes: number) => new Date(BEGAN - minutes * 60_000);
-const pointAt = (minutes: number) => String(tsoAt(minutesAgo(minutes)));
+const pointAt = (minutes: number) => tsoAt(minutesAgo(minutes));
 const told = (minutes: number) => minutesAgo(minutes).toISOString();
 
 /** A good backup that holds the point of so many minutes ago. */
-async function goodAt(minutes: number): Promise<string> {
-  const { id } = await start();
-  const { grant } = await claim(id);
-  const token = (await backup(id))?.task?.claim ?? '';
-  const result = {
-    tso: BigInt(pointAt(minutes)),
-    sizeBytes: 7n,
-    files: 1n,
-    tidbClusterId: 1n,
-    clusterVersion: '8.5.0',
-  };
-  await service().executor.completeTask(
-    CompleteTaskRequest.create({
-      task: { backupId: id, claim: token, fence: grant?.value.fence ?? 0n },
-      outcome: { $case: 'succeeded', value: { result: { ...result, remark: '' }, exitSeen: true } },
-    }),
-  );
-  return id;
-}
-
-const collection = () => service().db.collection<Backup>('backups');
-const backup = (id: string) => collection().findOne({ _id: id });
-const change = (id: string, fields: object) =>
-  collection().updateOne({ _id: id }, { $set: fields, $inc: { revision: 1 } });
-const damage = (id: string) =>
-  change(id, {
-    verification: {
-      ...{ run: 1, active: false },
-      counts: { state: 'Damaged', level: 'bytes', at: new Date(), sample: 100, sentence: '', problemCount: 1 },
-    },
-  });
+const goodAt = (minutes: number) => made.goodAt(pointAt(minutes));
 
 /** A log from then to then, of which nothing more is written where it ended. */
-async function logged(fromMinutes: number, toMinutes: number, open = true): Promise<void> {
-  const generation: LogGeneration = {
-    ...{ n: 1, taskName: 'tidemark_t_1_aaaaaaaa', path: 'log-1', createTime: minutesAgo(fromMinutes) },
-    ...{ storage: { id: 'local', local: { path: '/s' }, maxConcurrent: 0 }, startTs: pointAt(fromMinutes) },
-    ...{ min: pointAt(fromMinutes), max: pointAt(toMinutes), open, begun: null, started: true, stopping: false },
-    ...{ dead: false, baseId: null, vanished: null, endedWhy: open ? null : 'stopped', endedAt: null },
-  };
-  const log: LogBackup = { ...newLogBackup(cluster(), new Date()), generations: [generation] };
-  await service().db.collection<LogBackup>('logBackups').replaceOne({ _id: cluster() }, log, { upsert: true });
-}
+const logged = (fromMinutes: number, toMinutes: number, open = true) =>
+  made.logged([generationOf(1, pointAt(fromMinutes), pointAt(toMinutes), { open, endedWhy: open ? null : 'stopped' })]);
 
 const remove = (id: string, fields: { acknowledge?: string; permanently?: boolean } = {}) =>
   service().backups.deleteBackup({ id, clusterId: '', reason: '', byRetention: false, forget: false, ...fields });

@@ -23,6 +23,8 @@ export function createQuarantines() {
     listedRestores: of('restore'),
     verifications: of('verification'),
     logTasks: of('log backup'),
+    truncations: of('log backup'),
+    keptLogs: of('log backup'),
     workers: of('worker'),
     tokens: of('token'),
     auditEntries: of('audit entry'),

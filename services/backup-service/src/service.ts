@@ -25,6 +25,8 @@ import {
 import { createFinishedBackups, FINISHED_INDEXES } from './finished-backups.ts';
 import { logBackupChanged } from './log/events.ts';
 import { createLogStore, LOG_INDEXES } from './log/log-store.ts';
+import { retainLogs } from './log/retain-logs.ts';
+import { createTruncationStore } from './log/truncation-store.ts';
 import { brokerLog, log, storeLog } from './logger.ts';
 import { createMarkerStore } from './marker-store.ts';
 import { createOccupants, OCCUPANT_INDEXES } from './occupants.ts';
@@ -60,6 +62,8 @@ const RETENTION_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** A look at a log backup, and its act, take no renewal: they are over, or lost, after so many leases. */
 const LOG_LEASES = 3;
+/** How often what no point of a horizon needs is looked for in logs: backups pass a horizon one by one. */
+const RETAIN_LOGS_MS = 600_000;
 /** How often deletions that are not done, ends of the last day, damaged backups and open restores are counted for the metrics. */
 const COUNT_MS = 15_000;
 /** All good backups are looked through so seldom that it takes no more than this part of the time. */
@@ -121,6 +125,12 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     limits: { ...config.timing, leaseMs: LOG_LEASES * config.timing.leaseMs },
     onChanged: logBackupChanged,
   });
+  const truncations = createTruncationStore(database.db, {
+    now,
+    limits: config.timing,
+    finished,
+    onChanged: logBackupChanged,
+  });
   const baseCheck = { logOf: logs.get, finished, now };
   const store = createBackupStore(database.db, {
     now,
@@ -169,11 +179,23 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       checks,
       verifications,
       logs,
+      truncations,
       poolOf: async (clusterId, signal) => (await registry.clusters.get(clusterId, signal))?.pool,
       publisher,
       quarantines,
       now,
       timing: config.timing,
+    }),
+  );
+  stack.use(
+    startLoop({
+      name: 'retention of logs',
+      everyMs: RETAIN_LOGS_MS,
+      log: storeLog,
+      async run(signal) {
+        await retainLogs({ truncations, dispatcher, quarantine: quarantines.keptLogs }, signal);
+        return false;
+      },
     }),
   );
   stack.use(
@@ -265,6 +287,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     checks,
     verifications,
     logs,
+    truncations,
     presences,
     tokens,
     found,

@@ -8,6 +8,7 @@ import type {
   CheckRef,
   CompleteCheckRequest,
   CompleteLogRequest,
+  CompleteLogTruncationRequest,
   CompleteTaskRequest,
   CompleteVerificationRequest,
   ExecutorServiceServer,
@@ -40,8 +41,10 @@ export interface CheckCompletion {
   releaseCheck(check: CheckRef, requestId: string): Promise<CompletionAnswer>;
 }
 
-/** The same for looks at log backups. */
+/** The same for looks at log backups, and for what is taken out of logs. */
 export interface LogCompletion {
+  completeTruncation(end: CompleteLogTruncationRequest, requestId: string): Promise<CompletionAnswer>;
+  releaseTruncation(ref: LogRef, requestId: string): Promise<CompletionAnswer>;
   completeLog(end: CompleteLogRequest, requestId: string): Promise<CompletionAnswer>;
   releaseLog(ref: LogRef, requestId: string): Promise<CompletionAnswer>;
 }
@@ -130,6 +133,16 @@ export function createCompletion(
       }),
     releaseLog: (ref, requestId) =>
       answered(() => client.releaseLog({ log: ref }, { timeoutMs: callMs, requestId }), {
+        clusterId: ref.clusterId,
+        requestId,
+      }),
+    completeTruncation: (end, requestId) =>
+      answered(() => client.completeLogTruncation(end, { timeoutMs: callMs, requestId }), {
+        clusterId: end.log?.clusterId,
+        requestId,
+      }),
+    releaseTruncation: (ref, requestId) =>
+      answered(() => client.releaseLogTruncation({ log: ref }, { timeoutMs: callMs, requestId }), {
         clusterId: ref.clusterId,
         requestId,
       }),

@@ -65,7 +65,7 @@ export function messageUnreadable(): void {
 
 /** @param id of the backup, the restore or the check */
 export function claimMade(
-  answer: 'backup' | 'remove' | 'restore' | 'check' | 'verify' | 'log' | 'lost' | 'unknown',
+  answer: 'backup' | 'remove' | 'restore' | 'check' | 'verify' | 'log' | 'truncate' | 'lost' | 'unknown',
   id: string,
   requestId: string,
 ): void {
@@ -127,6 +127,17 @@ export function logActEnded(
   log[level]({ ...facts, taskName, result, ...why }, `br log ${act} ended`);
 }
 
+/** @param until a TSO; 0: the whole log goes */
+export function truncationBegan(facts: LogFacts, taskName: string, until: bigint): void {
+  running.inc();
+  log.info({ ...facts, taskName, until: String(until) }, 'truncation of a log began');
+}
+
+export function truncationEnded(facts: LogFacts, taskName: string, outcome: string): void {
+  running.dec();
+  log.info({ ...facts, taskName, outcome }, 'truncation of a log ended');
+}
+
 export function taskBegan(kind: 'backup' | 'remove' | 'restore' | 'verify', facts: TaskFacts | RestoreTaskFacts): void {
   running.inc();
   log.info({ ...facts, task: kind }, 'task began');
@@ -159,7 +170,7 @@ export function leaseLost(facts: TaskFacts | RestoreTaskFacts): void {
   log.warn(facts, 'the task was lost to somebody else: its br is stopped and its files are left alone');
 }
 
-export function renewalFailed(facts: TaskFacts | RestoreTaskFacts | CheckFacts, error: unknown): void {
+export function renewalFailed(facts: TaskFacts | RestoreTaskFacts | CheckFacts | LogFacts, error: unknown): void {
   const retryable = error instanceof AppError && error.row.retryable;
   log[retryable ? 'warn' : 'error']({ ...facts, error }, 'a renewal was not answered; it is repeated');
 }

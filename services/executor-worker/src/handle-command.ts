@@ -17,6 +17,7 @@ import { claimCheck } from './handle-check.ts';
 import { claimRestore } from './handle-restore.ts';
 import { keepLease } from './lease-keeper.ts';
 import { claimLog } from './log/handle-log.ts';
+import { claimTruncation } from './log/handle-truncation.ts';
 import { log } from './logger.ts';
 import { runRemoveTask } from './remove-task.ts';
 import type { RunFolders } from './restore/run-folders.ts';
@@ -42,7 +43,7 @@ export interface CommandDependencies extends BackupTaskDependencies {
   readonly leases: Map<string, { renewNow(): void }>;
 }
 
-/** Claims what a command rings for: the task of a backup, a restore, a check of a storage, or a look at a log backup. */
+/** Claims what a command rings for: the task of a backup, a restore, a check of a storage, a look at a log backup, or what is taken out of it. */
 export function createClaim(dependencies: CommandDependencies) {
   return async (command: RunCommand, { requestId, trace }: Delivery): Promise<Run | undefined> => {
     const run = await traced('worker claim', { kind: 'CONSUMER', from: trace }, () => claim(command, requestId));
@@ -54,6 +55,8 @@ export function createClaim(dependencies: CommandDependencies) {
     if (command.kind === CommandKind.COMMAND_KIND_CHECK) return claimCheck(dependencies, command, requestId);
     if (command.kind === CommandKind.COMMAND_KIND_RESTORE) return claimRestore(dependencies, command, requestId);
     if (command.kind === CommandKind.COMMAND_KIND_LOG) return claimLog(dependencies, command, requestId);
+    if (command.kind === CommandKind.COMMAND_KIND_LOG_TRUNCATION)
+      return claimTruncation(dependencies, command, requestId);
     const token = randomBytes(24).toString('base64url');
     const answer = await claimTask(dependencies, command.id, token, requestId);
     const { grant } = answer ?? {};

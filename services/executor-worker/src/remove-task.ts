@@ -77,8 +77,14 @@ export async function runRemoveTask(
   return answer === 'held' ? (outcome?.$case ?? 'nothing') : answer;
 }
 
-async function removePaths(
-  grant: RemoveGrant,
+/**
+ * Removes paths, each as `removePath` does.
+ *
+ * @returns how that ended, or for how long it is to wait
+ * @throws AppError where the storage is away, or was meanwhile
+ */
+export async function removePaths(
+  grant: Pick<RemoveGrant, 'storage' | 'marker' | 'paths'>,
   env: Env,
   signal: AbortSignal,
   lease: Pick<Lease, 'announceRemoval'>,
@@ -126,7 +132,11 @@ async function requireGone(path: string, stored: StorageFiles, signal: AbortSign
 }
 
 /** All paths of a backup have the root of its time. */
-const known = ({ storage, marker, paths }: RemoveGrant) => ({ storage, marker, root: rootOf(paths[0] ?? '') });
+const known = ({ storage, marker, paths }: Pick<RemoveGrant, 'storage' | 'marker' | 'paths'>) => ({
+  storage,
+  marker,
+  root: rootOf(paths[0] ?? ''),
+});
 
 type PathResult =
   | {

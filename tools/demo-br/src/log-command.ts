@@ -156,8 +156,8 @@ const COMMANDS: Readonly<Record<LogCommandName, (run: LogRun) => Promise<Fields 
       ['log-max-date', dateOf(max)],
     ];
   },
-  async truncate(run) {
-    await truncateLog(await storageOf(run.flags, run.context), run.flags);
+  async truncate({ flags, script, context }) {
+    await truncateLog(await storageOf(flags, context), { flags, script, signal: context.signals.signal });
     return undefined;
   },
 };

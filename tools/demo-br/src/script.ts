@@ -23,6 +23,10 @@ export interface Script {
   readonly registryStaleSeconds: number;
   /** How far behind now the checkpoint of a log backup stays. */
   readonly logLagSeconds: number;
+  /** How long a truncation has its lock before the first file goes. */
+  readonly truncateSeconds: number;
+  /** How many files one truncation can remove; the others are left, and told. */
+  readonly truncateFiles: number;
   /** How much of the real program's time to give up passes before a named failure; 1 is all, 0 (the default) none. */
   readonly waitScale: number;
   /** By default a number made from the PD addresses, so that each demo cluster has its own. */
@@ -83,6 +87,8 @@ const FIELDS = {
   lockTtlSeconds: [number, 'a number of seconds'],
   registryStaleSeconds: [number, 'a number of seconds'],
   logLagSeconds: [number, 'a number of seconds'],
+  truncateSeconds: [number, 'a number of seconds'],
+  truncateFiles: [number, 'a number'],
   waitScale: [number, 'a number'],
   clusterId: [bigId, 'the digits of a 64-bit number, as a text'],
   version: [text, 'a version such as v8.5.0'],
@@ -202,6 +208,8 @@ export async function readScript(
     lockTtlSeconds: values.lockTtlSeconds ?? 300,
     registryStaleSeconds: values.registryStaleSeconds ?? 300,
     logLagSeconds: values.logLagSeconds ?? 0,
+    truncateSeconds: values.truncateSeconds ?? 0,
+    truncateFiles: values.truncateFiles ?? Number.POSITIVE_INFINITY,
     waitScale: values.waitScale ?? 0,
     clusterId: values.clusterId ?? clusterIdOf(pd),
     version,

@@ -748,6 +748,26 @@ export const METHODS = {
     "repeatable": true,
     "internal": "for workers"
   },
+  "tidemark.backup.v1.ExecutorService/ClaimLogTruncation": {
+    "request": "tidemark.backup.v1.ClaimLogTruncationRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/RenewLogTruncation": {
+    "request": "tidemark.backup.v1.RenewLogTruncationRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/CompleteLogTruncation": {
+    "request": "tidemark.backup.v1.CompleteLogTruncationRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
+  "tidemark.backup.v1.ExecutorService/ReleaseLogTruncation": {
+    "request": "tidemark.backup.v1.ReleaseLogTruncationRequest",
+    "repeatable": true,
+    "internal": "for workers"
+  },
   "tidemark.backup.v1.ExecutorService/ReportPresence": {
     "request": "tidemark.backup.v1.ReportPresenceRequest",
     "repeatable": true,

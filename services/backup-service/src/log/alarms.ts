@@ -14,7 +14,8 @@ export type LogAlarmName =
   | 'logWaitsForRestore'
   | 'logStartRefused'
   | 'logNoBase'
-  | 'logSafepoints';
+  | 'logSafepoints'
+  | 'truncateStuck';
 
 export interface LogAlarm {
   readonly name: LogAlarmName;
@@ -29,6 +30,8 @@ const DAY_MS = 24 * HOUR_MS;
 /** An answer that is older says nothing of now. */
 const OLD_ANSWER_MS = 5 * MINUTE_MS;
 const SOON_MS = 4 * HOUR_MS;
+/** What a worker says of a log that another `br log truncate` has, or had. */
+const LOCKED = 'TRUNCATE_LOCKED';
 
 type Rule = (log: LogBackup, now: Date) => LogAlarm | undefined;
 
@@ -156,6 +159,20 @@ const RULES: readonly Rule[] = [
           message: `Tasks that are over (${cleanup.map(({ taskName }) => taskName).join(', ')}) may have left safepoints in PD that keep the cluster from collecting garbage: look with pd-ctl service-gc-safepoint.`,
         }
       : undefined,
+  ({ generations }, now) => {
+    const stuck = generations.filter(
+      ({ truncating }) => truncating && (truncating.trouble?.code === LOCKED || isOlder(truncating.since, DAY_MS, now)),
+    );
+    const [first] = stuck;
+    if (!first?.truncating) return undefined;
+    const { taskName, truncating } = first;
+    const why = truncating.trouble?.message ?? 'No worker that reaches its storage has taken it up.';
+    return {
+      name: 'truncateStuck',
+      critical: false,
+      message: `What no point needs any more is still in the log of task ${taskName}, since ${since(truncating.since)}. ${why}`,
+    };
+  },
 ];
 
 /** All that stand now, in the order of the table of log-life 8. */
@@ -163,9 +180,12 @@ export function alarmsOf(log: LogBackup, now: Date): LogAlarm[] {
   return RULES.map((rule) => rule(log, now)).filter((alarm) => alarm !== undefined);
 }
 
+/** These say nothing of the log that is written. */
+const ASIDE: readonly LogAlarmName[] = ['logSafepoints', 'truncateStuck'];
+
 /** L9: on, running, its checkpoint and what lies in the storage young enough now, and no alarm but what earlier tasks left. */
 export function isHealthy(log: LogBackup, now: Date): boolean {
   const { wanted, observed } = log;
-  const alarms = alarmsOf(log, now).filter(({ name }) => name !== 'logSafepoints');
+  const alarms = alarmsOf(log, now).filter(({ name }) => !ASIDE.includes(name));
   return wanted === 'on' && observed.state === 'Running' && alarms.length === 0;
 }

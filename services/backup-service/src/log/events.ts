@@ -28,6 +28,25 @@ export function logBackupChanged(before: LogBackup, after: LogBackup): void {
       { ...facts, code: refusal.reason.code, why: refusal.reason.message },
       `log backup: ${refusal.kind} did not succeed`,
     );
+  for (const one of after.generations) {
+    const { n, taskName, truncating } = one;
+    const was = before.generations.find((other) => other.n === n)?.truncating;
+    const taken = { ...facts, generation: n, taskName };
+    if (truncating && !was) {
+      const { until, by } = truncating;
+      log.info({ ...taken, until, by }, until === null ? 'a log is to be removed' : 'a log is to be truncated');
+    }
+    if (truncating?.trouble && truncating.trouble !== was?.trouble)
+      log.warn(
+        { ...taken, code: truncating.trouble.code, why: truncating.trouble.message },
+        'a log could not be truncated',
+      );
+    if (!truncating && was)
+      log.info({ ...taken, until: was.until }, was.fence === 0 ? 'a truncation was taken back' : 'a log was truncated');
+  }
+  for (const { n, taskName } of before.generations)
+    if (!after.generations.some((one) => one.n === n))
+      log.info({ ...facts, generation: n, taskName }, 'a log was removed');
   const ended = after.generations.filter(
     ({ n, open }) => !open && before.generations.some((one) => one.n === n && one.open),
   );

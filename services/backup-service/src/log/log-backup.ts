@@ -2,8 +2,8 @@
  * The log backup of a cluster as it is stored: what is wanted of it, what was seen, and the logs that were written.
  * What may happen to it is decided in `decide/`; nothing else writes these fields. A TSO is decimal text here.
  */
-import type { Task as AnyTask } from '@tidemark/task/task';
-import type { Reason, StorageSnapshot } from '../backup.ts';
+import type { Task as AnyTask, Tasked } from '@tidemark/task/task';
+import type { DeletedBy, Reason, StorageSnapshot } from '../backup.ts';
 
 export type LogWish = 'off' | 'on' | 'paused';
 export type LogState = 'Unknown' | 'Off' | 'Running' | 'Lagging' | 'Paused' | 'Error' | 'Missing' | 'Foreign' | 'Stray';
@@ -32,6 +32,22 @@ export interface LogSettings {
   /** From which age of the checkpoint on it is told. */
   readonly lagWarnSeconds: number;
   readonly lagCriticalSeconds: number;
+}
+
+/** What is being taken out of a log: its beginning, or all of it. Its task is one of the storage, which asks no cluster. */
+export interface LogTruncation extends Tasked {
+  /** What came before it goes; null: the whole log does. */
+  readonly until: string | null;
+  /** From where on the log was promised before. */
+  readonly minBefore: string | null;
+  readonly by: DeletedBy['kind'];
+  /** For the logs. */
+  readonly requestId: string;
+  readonly since: Date;
+  /** How often a worker could not do it. */
+  readonly tries: number;
+  /** Why not, the last time. */
+  readonly trouble: Reason | null;
 }
 
 /** One task from its start to its end, with the log that it writes. */
@@ -63,8 +79,12 @@ export interface LogGeneration {
   readonly vanished: number | null;
   readonly endedWhy: LogEnd | null;
   readonly endedAt: Date | null;
+  /** Of its cluster, when it began; absent in records of earlier versions. */
+  readonly pool?: string;
   /** The restores that read it; absent where none ever did. */
   readonly holds?: readonly string[];
+  /** Absent, or null, where nothing is being taken out of it. */
+  readonly truncating?: LogTruncation | null;
 }
 
 /** What TiKV says went wrong. */
@@ -160,6 +180,8 @@ export interface LogBackup {
   readonly observed: LogObservation;
   readonly cleanup: readonly LogCleanup[];
   readonly refusal: LogRefusal | null;
+  /** When the next truncation is to be looked at; null, or absent, where none is under way. */
+  readonly truncationDue?: Date | null;
   readonly task: LogTask | null;
   /** Number of the last grant; only grows. */
   readonly fence: number;

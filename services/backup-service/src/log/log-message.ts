@@ -8,6 +8,7 @@ import {
   LogBackup as LogBackupMessage,
   type LogGeneration as LogGenerationMessage,
   LogState as LogStateMessage,
+  type LogTruncation as LogTruncationMessage,
   LogWish as LogWishMessage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
 import { alarmsOf, isHealthy, lagMs } from './alarms.ts';
@@ -18,6 +19,7 @@ import {
   type LogBackup,
   type LogGeneration,
   type LogState,
+  type LogTruncation,
   type LogWish,
   lastGeneration,
   openGeneration,
@@ -96,13 +98,24 @@ export function toLogBackupMessage(log: LogBackup, now: Date): LogBackupMessage 
 }
 
 function toGenerationMessage(generation: LogGeneration): LogGenerationMessage {
-  const { n, taskName, storage, path, min, max, open, endedWhy } = generation;
+  const { n, taskName, storage, path, min, max, open, endedWhy, truncating } = generation;
   return {
     ...{ number: n, taskName, storageId: storage.id, path, open, endedWhy: endedWhy ?? '' },
     minTs: BigInt(min ?? 0),
     maxTs: BigInt(max ?? 0),
     minTime: min === null ? undefined : instantOf(min),
     maxTime: max === null ? undefined : instantOf(max),
+    truncating: truncating ? toTruncationMessage(truncating) : undefined,
+  };
+}
+
+function toTruncationMessage({ until, since, by, task, trouble }: LogTruncation): LogTruncationMessage {
+  const waiting = trouble ? `It is tried again. ${trouble.message}` : 'It waits for a worker that reaches the storage.';
+  return {
+    until: until === null ? undefined : instantOf(until),
+    since,
+    byRetention: by === 'retention',
+    activity: task?.claim === undefined ? waiting : `Worker ${task.worker} is at it.`,
   };
 }
 

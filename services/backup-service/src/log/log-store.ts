@@ -11,6 +11,7 @@ import { type LogBackup, newLogBackup } from './log-backup.ts';
 export const LOG_INDEXES: readonly IndexSpec[] = [
   { collection: 'logBackups', keys: { 'task.ringAt': 1 } },
   { collection: 'logBackups', keys: { 'generations.storage.id': 1 } },
+  { collection: 'logBackups', keys: { truncationDue: 1 } },
 ];
 
 /** What became of a command: the decision, and the document after it. */

@@ -1,7 +1,8 @@
 /**
  * Whether a step is still right when it is written. No plan is believed: each step is judged by what is known then (P5).
  */
-import { type PlanView, plan, type Truncation } from './plan.ts';
+import { type LogView, planLogs, type Truncation } from './log-plan.ts';
+import { type PlanView, plan } from './plan.ts';
 import { asNotRemoved, type Generation, type RecoveryState } from './state.ts';
 import { isAcknowledged, isNothing, wouldLose } from './would-lose.ts';
 
@@ -20,8 +21,8 @@ export function whyTakeBack(state: RecoveryState, id: string, view: PlanView): r
 }
 
 /** Whether a log may be truncated as was planned. */
-export function mayTruncate(state: RecoveryState, { generation, until }: Truncation, view: PlanView): boolean {
-  return plan(state, view).truncate.some((one) => one.generation === generation && one.until >= until);
+export function mayTruncate(state: RecoveryState, { generation, until }: Truncation, view: LogView): boolean {
+  return planLogs(state, view).truncate.some((one) => one.generation === generation && one.until >= until);
 }
 
 /** The log as a truncation of it begins: the promise shrinks before any file goes (P6). */
@@ -30,8 +31,8 @@ export function beginTruncation(generation: Generation, until: bigint): Generati
   return { ...generation, min, truncating: { until } };
 }
 
-export function mayRemoveGeneration(state: RecoveryState, n: number, view: PlanView): boolean {
-  return plan(state, view).removeGenerations.includes(n);
+export function mayRemoveGeneration(state: RecoveryState, n: number, view: LogView): boolean {
+  return planLogs(state, view).removeGenerations.includes(n);
 }
 
 /** Whether a restore may begin to read a log (P7). */

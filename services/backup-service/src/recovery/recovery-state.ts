@@ -4,7 +4,7 @@ import { plus } from '@tidemark/task/time';
 import { isDamaged } from '../backup.ts';
 import type { FinishedBackups, GoodSnapshot } from '../finished-backups.ts';
 import { instantOf, type LogBackup, type LogGeneration } from '../log/log-backup.ts';
-import type { Generation, RecoveryState, Snapshot } from './state.ts';
+import { type Generation, type RecoveryState, type Snapshot, smaller } from './state.ts';
 
 /** A backup is accepted before its snapshot is taken, and clocks differ. */
 const EARLIER_MS = 86_400_000;
@@ -18,33 +18,53 @@ export async function readRecoveryState(
   finished: Pick<FinishedBackups, 'snapshotsSince'>,
   signal: AbortSignal,
 ): Promise<RecoveryState> {
-  const generations = log.generations.flatMap((one) => toGeneration(one, log));
-  const [oldest] = generations;
-  if (!oldest) return { snapshots: [], generations };
-  const since = plus(instantOf(String(oldest.min)), -EARLIER_MS);
+  const generations = generationsOf(log);
+  const since = beginningOf(log.generations);
+  if (generations.length === 0 || !since) return { snapshots: [], generations };
   const snapshots = await finished.snapshotsSince(log._id, since, MAX_SNAPSHOTS_OF_LOGS, signal);
   return { snapshots: snapshots.flatMap(toSnapshot), generations };
 }
 
-function toGeneration(
-  { n, min, max, open, endedWhy }: LogGeneration,
-  { observed }: Pick<LogBackup, 'observed'>,
-): Generation[] {
-  if (min === null || max === null) return [];
+/** The snapshots of that state, and those that retention wants removed and no worker has yet: such a removal may be taken back. */
+export async function readAllSnapshots(
+  { _id, generations }: Pick<LogBackup, '_id' | 'generations'>,
+  finished: Pick<FinishedBackups, 'snapshotsSince' | 'snapshotsAskedToGo'>,
+  signal: AbortSignal,
+): Promise<readonly Snapshot[]> {
+  const since = beginningOf(generations);
+  if (!since) return [];
+  const [stay, asked] = await Promise.all([
+    finished.snapshotsSince(_id, since, MAX_SNAPSHOTS_OF_LOGS, signal),
+    finished.snapshotsAskedToGo(_id, since, MAX_SNAPSHOTS_OF_LOGS, signal),
+  ]);
+  const going = asked.flatMap(toSnapshot);
   return [
-    {
-      n,
-      min: BigInt(min),
-      max: BigInt(max),
-      cuts: [],
-      open,
-      paused: open && observed.state === 'Paused',
-      endedWhy,
-      holds: [],
-      truncating: null,
-      upstreamClusterId: null,
-    },
+    ...stay.flatMap(toSnapshot),
+    ...going.map((one): Snapshot => ({ ...one, removal: 'asked', removalBy: 'retention' })),
   ];
+}
+
+/** From when on snapshots may lie in a log, also in what is being taken out of it. */
+function beginningOf(generations: readonly LogGeneration[]): Date | undefined {
+  const mins = generations.flatMap(({ min, truncating }) => truncating?.minBefore ?? min ?? []).map(BigInt);
+  return mins.length === 0 ? undefined : plus(instantOf(String(mins.reduce(smaller))), -EARLIER_MS);
+}
+
+/** The logs that were seen to run. What is being removed is promised no more. */
+export function generationsOf({ generations, observed }: Pick<LogBackup, 'generations' | 'observed'>): Generation[] {
+  return generations.flatMap(({ n, path, min, max, open, endedWhy, holds = [], truncating }) => {
+    if (min === null || max === null || truncating?.until === null) return [];
+    const earlier = generations.find((one) => one.n < n && one.path === path);
+    return [
+      {
+        ...{ n, min: BigInt(min), max: BigInt(max), cuts: [], open, endedWhy, holds },
+        paused: open && observed.state === 'Paused',
+        truncating: truncating?.until ? { until: BigInt(truncating.until) } : null,
+        ...(earlier && { inPlaceOf: earlier.n }),
+        upstreamClusterId: null,
+      },
+    ];
+  });
 }
 
 /** A good backup, as nobody had asked for its removal; none where it is damaged or its point is not on record. */

@@ -51,6 +51,8 @@ export interface Generation {
   readonly holds: readonly string[];
   /** A truncation that is under way, until its files are gone. */
   readonly truncating: { readonly until: bigint } | null;
+  /** Somebody began it in the place of an earlier log, which is still there: what is taken from it is taken from that, too. */
+  readonly inPlaceOf?: number;
   /** As of a snapshot. Null: not on record, and every snapshot is taken for one of the same cluster. */
   readonly upstreamClusterId: string | null;
 }

@@ -6,6 +6,7 @@ import type { Limits } from '../decide/command.ts';
 import type { Dispatcher } from '../dispatcher.ts';
 import type { FinishedBackups } from '../finished-backups.ts';
 import type { LogStore } from '../log/log-store.ts';
+import type { TruncationStore } from '../log/truncation-store.ts';
 import type { MarkerStore } from '../marker-store.ts';
 import type { Occupants } from '../occupants.ts';
 import type { PresenceStore } from '../presence-store.ts';
@@ -26,6 +27,7 @@ export interface Dependencies {
   readonly store: BackupStore;
   readonly restores: RestoreStore;
   readonly logs: LogStore;
+  readonly truncations: TruncationStore;
   readonly slots: Slots;
   readonly occupants: Occupants;
   readonly finished: FinishedBackups;

@@ -5,11 +5,13 @@ import {
 import { bindService, type ServiceBinding } from '@tidemark/service-kit/grpc/bind-service';
 import { claimCheck } from './claim-check.ts';
 import { claimLog } from './claim-log.ts';
+import { claimLogTruncation } from './claim-log-truncation.ts';
 import { claimRestore } from './claim-restore.ts';
 import { claimTask } from './claim-task.ts';
 import { claimVerification } from './claim-verification.ts';
 import { completeCheck } from './complete-check.ts';
 import { completeLog } from './complete-log.ts';
+import { completeLogTruncation } from './complete-log-truncation.ts';
 import { completeRestore } from './complete-restore.ts';
 import { completeTask } from './complete-task.ts';
 import { completeVerification } from './complete-verification.ts';
@@ -17,9 +19,11 @@ import type { Dependencies } from './context.ts';
 import { offerManifest } from './offer-manifest.ts';
 import { releaseCheck } from './release-check.ts';
 import { releaseLog } from './release-log.ts';
+import { releaseLogTruncation } from './release-log-truncation.ts';
 import { releaseTask } from './release-task.ts';
 import { releaseVerification } from './release-verification.ts';
 import { renewCheck } from './renew-check.ts';
+import { renewLogTruncation } from './renew-log-truncation.ts';
 import { renewRestore } from './renew-restore.ts';
 import { renewTask } from './renew-task.ts';
 import { renewVerification } from './renew-verification.ts';
@@ -59,6 +63,10 @@ export function executorService(dependencies: Dependencies): ServiceBinding {
       reportLog: reportLog(dependencies),
       completeLog: completeLog(dependencies),
       releaseLog: releaseLog(dependencies),
+      claimLogTruncation: claimLogTruncation(dependencies),
+      renewLogTruncation: renewLogTruncation(dependencies),
+      completeLogTruncation: completeLogTruncation(dependencies),
+      releaseLogTruncation: releaseLogTruncation(dependencies),
       reportPresence: reportPresence(dependencies),
       settleMarker: settleMarker(dependencies),
       settleMove: settleMove(dependencies),

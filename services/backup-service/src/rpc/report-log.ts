@@ -38,7 +38,7 @@ export function reportLog(dependencies: Dependencies) {
       };
     if (storage.gone) return { code: 'STORAGE_UNUSABLE', message: `Storage ${storage._id} was declared gone.` };
     const snapshot = { id: storage._id, maxConcurrent: storage.maxConcurrent, ...locationOf(storage) };
-    return newPlace(_id, (lastGeneration(log)?.n ?? 0) + 1, snapshot, storage.root);
+    return newPlace(cluster, (lastGeneration(log)?.n ?? 0) + 1, snapshot, storage.root);
   }
 
   return async (request: ReportLogRequest, context: CallContext): Promise<ReportLogResponse> => {

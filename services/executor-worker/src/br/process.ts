@@ -73,6 +73,8 @@ export interface ProcessName {
 
 export interface BrProcess {
   readonly exited: Promise<BrExit>;
+  /** Of `br` itself; undefined where it did not start. */
+  readonly pid: Promise<number | undefined>;
   /** Notifies the guard that a renewal was answered. */
   keepAlive(): void;
   /**
@@ -206,6 +208,7 @@ function startBr({ guard, gone }: Standby, options: BrOptions): BrProcess {
   let stopping: Promise<void> | undefined;
   return {
     exited,
+    pid: Promise.race([told, exited]).then(() => status.pid),
     keepAlive: () => void guard.stdin.write('.'),
     async stop(patienceMs = graceMs) {
       if (patienceMs < shortestMs) {

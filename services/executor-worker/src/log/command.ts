@@ -22,6 +22,15 @@ export function metadataArguments(place: LogPlace): string[] {
   return ['log', 'metadata', ...ofStorage(place)];
 }
 
+/**
+ * Removes what the log in a storage has before a point; it asks no cluster, and obeys whatever point it is given.
+ *
+ * @param until a TSO
+ */
+export function truncateArguments(place: LogPlace, until: bigint): string[] {
+  return ['log', 'truncate', '--until', String(until), ...ofStorage(place), '-y'];
+}
+
 export function startArguments(cluster: Cluster, taskName: string, place: LogPlace): string[] {
   const { storage } = place;
   return [

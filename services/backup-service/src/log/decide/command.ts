@@ -35,6 +35,7 @@ export interface LogPlace {
   readonly taskName: string;
   readonly path: string;
   readonly storage: StorageSnapshot;
+  readonly pool: string;
 }
 
 /** What can be asked of a log backup. */
@@ -76,8 +77,8 @@ export type LogCommand =
   | { readonly kind: 'based'; readonly n: number; readonly baseId: string }
   /** A restore wants the cluster for itself (L7). */
   | { readonly kind: 'block'; readonly restoreId: string }
-  /** A restore wants to read a log. */
-  | { readonly kind: 'hold'; readonly n: number; readonly restoreId: string }
+  /** A restore wants to read a log from a snapshot on, whose TSO is given. */
+  | { readonly kind: 'hold'; readonly n: number; readonly from: string; readonly restoreId: string }
   /** A restore needs neither any more. */
   | { readonly kind: 'giveBack'; readonly restoreId: string };
 
@@ -86,7 +87,7 @@ export type LogAnswer =
   /** The task is not, or no longer, the caller's. */
   | { readonly kind: 'lost' }
   | { readonly kind: 'held'; readonly act?: LogAct }
-  | { readonly kind: 'refused'; readonly why: 'neverSet' | 'logRuns' | 'logGone' | 'givenBack' };
+  | { readonly kind: 'refused'; readonly why: 'neverSet' | 'logRuns' | 'logGone' | 'truncating' | 'givenBack' };
 
 /** What a command does: the document after it (absent: no change), and what the caller is answered. */
 export interface LogDecision {

@@ -15,7 +15,7 @@ import { decideLog } from './decide.ts';
 const START = new Date('2026-01-05T12:00:00Z');
 const LIMITS = { ringMs: 60_000, leaseMs: 90_000, reapMarginMs: 5_000 };
 const SETTINGS = { storageId: 's', retentionDays: 7, lagWarnSeconds: 600, lagCriticalSeconds: 1_800 };
-const PLACE = { taskName: 't1', path: 'p1', storage: { id: 's', maxConcurrent: 0 } };
+const PLACE = { taskName: 't1', path: 'p1', storage: { id: 's', maxConcurrent: 0 }, pool: 'default' };
 const MINUTE_MS = 60_000;
 const REASON = { code: 'REFUSED', message: 'Switch log-backup.enable on in TiKV.' };
 const NONE: LogSeen = { kind: 'tasks', tasks: [] };
@@ -250,13 +250,14 @@ test('a restore that gave the cluster back does not get it again, and a log that
 
 test('a restore holds the log that it reads, once anything is promised from it, and not again once it gave it back (L12)', () => {
   const live = liveLog();
-  const hold = (n: number, restoreId = 'r') => live.ask({ kind: 'hold', n, restoreId }).answer;
+  const hold = (n: number, restoreId = 'r', from = tso(START)) => live.ask({ kind: 'hold', n, from, restoreId }).answer;
   expect(hold(1)).toEqual({ kind: 'refused', why: 'logGone' });
   live.want('on');
   live.look(NONE);
   live.complete('ok');
   expect(hold(1)).toEqual({ kind: 'refused', why: 'logGone' });
   live.look(live.task());
+  expect(hold(1, 'r', '1')).toEqual({ kind: 'refused', why: 'logGone' });
   expect(hold(1)).toEqual({ kind: 'ok' });
   expect(hold(1)).toEqual({ kind: 'ok' });
   expect(live.log().generations[0]?.holds).toEqual(['r']);

@@ -146,12 +146,14 @@ function complete(log: LogBackup, { claim: token, fence, result, reason }: Of<'c
   return { answer: { kind: 'held' }, next: rungSoon(withoutAct({ ...after, task: unowned(log.task, now) }), now) };
 }
 
-/** @returns refused, where the log is not there, or is not one from which anything was promised */
-function hold(log: LogBackup, { n, restoreId }: Of<'hold'>): LogDecision {
+/** @returns refused, where the log does not reach back so far, or nothing was promised from it; and as long as it is truncated (P7) */
+function hold(log: LogBackup, { n, from, restoreId }: Of<'hold'>): LogDecision {
   if (log.givenBack?.includes(restoreId)) return refused('givenBack');
   const generation = log.generations.find((one) => one.n === n && one.max !== null);
-  if (!generation) return refused('logGone');
-  if (generation.holds?.includes(restoreId)) return OK;
+  if (generation?.holds?.includes(restoreId)) return OK;
+  if (!generation || generation.truncating?.until === null || BigInt(generation.min ?? from) > BigInt(from))
+    return refused('logGone');
+  if (generation.truncating) return refused('truncating');
   const held = { ...generation, holds: [...(generation.holds ?? []), restoreId] };
   return { ...OK, next: { ...log, generations: log.generations.map((one) => (one === generation ? held : one)) } };
 }

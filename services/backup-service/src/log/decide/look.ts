@@ -103,9 +103,20 @@ function identified(
   }
   if (open.startTs === startTs) return { seen: log, isKnown: true };
   const before = withCleanup(closed(log, 'replacedByHand', now), open.taskName, now);
-  const { taskName, path, storage, n } = open;
+  const { taskName, path, storage, pool, n } = open;
   const replaced: LogGeneration = {
-    ...{ n: n + 1, taskName, path, storage, startTs, min: startTs, max: startTs, open: true, createTime: now },
+    ...{
+      n: n + 1,
+      taskName,
+      path,
+      storage,
+      ...(pool !== undefined && { pool }),
+      startTs,
+      min: startTs,
+      max: startTs,
+      open: true,
+      createTime: now,
+    },
     ...{
       begun: null,
       started: true,

@@ -2,8 +2,10 @@
  * The rules of recovery, each switched off from outside: a function is given another state than it should be, or what it says is
  * altered. With each goes a small world that shows what the rule is for.
  */
+
+import type { LogView } from '../log-plan.ts';
 import { needed } from '../needed.ts';
-import { DAMAGED_STAYS_MS, type RecoveryPlan } from '../plan.ts';
+import { DAMAGED_STAYS_MS, type PlanView, type RecoveryPlan } from '../plan.ts';
 import { covers } from '../recoverable.ts';
 import { type RecoveryState, smaller, usableOf, withRemovalsTakenBack } from '../state.ts';
 import { wouldLose } from '../would-lose.ts';
@@ -18,6 +20,9 @@ export interface Mutation {
   readonly breaks: string;
 }
 
+/** What logs are judged by, for a plan of all: what keeps snapshots does not matter then. */
+const asPlanView = (view: LogView): PlanView => ({ now: new Date(0), keptByRules: () => new Map(), ...view });
+
 /** Plans, and judges each step, by another plan. */
 const planning = (alter: (rules: Rules) => Rules['plan']): Mutation['of'] => {
   return (rules) => {
@@ -26,8 +31,8 @@ const planning = (alter: (rules: Rules) => Rules['plan']): Mutation['of'] => {
       plan,
       mayAskRemoval: (state, id, view) => plan(state, view).deleteSnapshots.includes(id),
       mayTruncate: (state, { generation, until }, view) =>
-        plan(state, view).truncate.some((one) => one.generation === generation && one.until >= until),
-      mayRemoveGeneration: (state, n, view) => plan(state, view).removeGenerations.includes(n),
+        plan(state, asPlanView(view)).truncate.some((one) => one.generation === generation && one.until >= until),
+      mayRemoveGeneration: (state, n, view) => plan(state, asPlanView(view)).removeGenerations.includes(n),
       whyTakeBack: (state, id, view) => {
         const snapshots = state.snapshots.map((one) => (one.id === id ? { ...one, removal: 'none' as const } : one));
         return plan({ ...state, snapshots }, view).keepReasons.get(id) ?? [];

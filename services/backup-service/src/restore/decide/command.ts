@@ -30,6 +30,8 @@ export type RestoreCommand =
   | { readonly kind: 'held' }
   /** The source cannot be held: the backup is being deleted or is not good any more, or the log is gone. */
   | { readonly kind: 'sourceGone'; readonly what?: 'log' }
+  /** Something is being taken out of the log of the source. */
+  | { readonly kind: 'sourceTruncating'; readonly clusterId: string }
   /** Another restore left a checkpoint in the target, and nobody said that it is gone. */
   | { readonly kind: 'targetUnclean'; readonly restoreId?: string }
   /** A backup or another restore has the target by another registration; `message` says which. */

@@ -21,7 +21,7 @@ import type { Restore } from '../restore.ts';
 import { claim } from './claim.ts';
 import type { RestoreCommand, RestoreDecision, RestoreLimits } from './command.ts';
 import { complete } from './complete.ts';
-import { held, sourceGone, targetLogs, targetTaken, targetUnclean, unheld } from './hold.ts';
+import { held, sourceGone, sourceTruncating, targetLogs, targetTaken, targetUnclean, unheld } from './hold.ts';
 import { lateEnd } from './late-end.ts';
 import { cancel, cleaned, releaseTarget, resume } from './people.ts';
 import { release } from './release.ts';
@@ -53,6 +53,8 @@ export function decideRestore(
       return targetTaken(restore, command.message, now);
     case 'targetLogs':
       return targetLogs(restore, command.message);
+    case 'sourceTruncating':
+      return sourceTruncating(restore, command.clusterId);
     case 'unheld':
       return unheld(restore);
     case 'claim':

@@ -52,12 +52,19 @@ export function targetTaken(restore: Restore, message: string, now: Date): Resto
 
 /** `br` restores nothing into a cluster that writes a log: it waits until that is off, and is asked again (R15). */
 export function targetLogs(restore: Restore, message: string): RestoreDecision {
-  const isTold = restore.reason?.code === TARGET_LOGS && restore.reason.message === message;
-  if (!waitsForItsHold(restore) || isTold) return OK;
-  return { ...OK, next: { ...restore, reason: { code: TARGET_LOGS, message } } };
+  return waiting(restore, { code: 'TARGET_LOGS', message });
 }
 
-const TARGET_LOGS = 'TARGET_LOGS';
+/** No log is read while files of it go: it waits until they are gone, and is asked again. */
+export function sourceTruncating(restore: Restore, clusterId: string): RestoreDecision {
+  const message = `Something is being taken out of the log of cluster ${clusterId} from which the point is restored: the restore goes on once that is done (GET /clusters/${clusterId}/log-backup).`;
+  return waiting(restore, { code: 'LOG_TRUNCATING', message });
+}
+
+function waiting(restore: Restore, reason: Reason): RestoreDecision {
+  const isTold = restore.reason?.code === reason.code && restore.reason.message === reason.message;
+  return waitsForItsHold(restore) && !isTold ? { ...OK, next: { ...restore, reason } } : OK;
+}
 
 /** The hold was given back: nothing is left to do (R14). */
 export function unheld(restore: Restore): RestoreDecision {

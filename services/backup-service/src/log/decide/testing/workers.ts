@@ -139,7 +139,7 @@ function report(world: World, index: number): void {
   const n = world.log.generations.length + 1;
   const taskName = `t${n}`;
   const { claim: token, fence, seen, range } = worker;
-  const place = { taskName, path: taskName, storage: STORAGE };
+  const place = { taskName, path: taskName, storage: STORAGE, pool: 'default' };
   const { answer } = ask(world, { kind: 'report', claim: token, fence, seen, place, ...(range && { range }) });
   if (answer.kind === 'held' && answer.act) setWorker(world, index, { phase: 'acting', act: answer.act });
   else rest(world, index);

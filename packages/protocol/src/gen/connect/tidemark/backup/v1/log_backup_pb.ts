@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/log_backup.proto.
  */
 export const file_tidemark_backup_v1_log_backup: GenFile = /*@__PURE__*/
-  fileDesc("CiN0aWRlbWFyay9iYWNrdXAvdjEvbG9nX2JhY2t1cC5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjsKCExvZ0FsYXJtEgwKBG5hbWUYASABKAkSEAoIY3JpdGljYWwYAiABKAgSDwoHbWVzc2FnZRgDIAEoCSI8CgxMb2dUYXNrRXJyb3ISDQoFc3RvcmUYASABKAkSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIvEBCg1Mb2dHZW5lcmF0aW9uEg4KBm51bWJlchgBIAEoBRIRCgl0YXNrX25hbWUYAiABKAkSEgoKc3RvcmFnZV9pZBgDIAEoCRIMCgRwYXRoGAQgASgJEg4KBm1pbl90cxgFIAEoBBIOCgZtYXhfdHMYBiABKAQSLAoIbWluX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCG1heF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRvcGVuGAkgASgIEhEKCWVuZGVkX3doeRgKIAEoCSJbCgpMb2dDbGVhbnVwEhEKCXRhc2tfbmFtZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLuBQoJTG9nQmFja3VwEhIKCmNsdXN0ZXJfaWQYASABKAkSKwoGd2FudGVkGAIgASgOMhsudGlkZW1hcmsuYmFja3VwLnYxLkxvZ1dpc2gSKwoFc3RhdGUYAyABKA4yHC50aWRlbWFyay5iYWNrdXAudjEuTG9nU3RhdGUSDwoHcmVhY2hlZBgEIAEoCBIPCgdoZWFsdGh5GAUgASgIEhIKCnN0b3JhZ2VfaWQYBiABKAkSFgoOcmV0ZW50aW9uX2RheXMYByABKA0SGAoQbGFnX3dhcm5fc2Vjb25kcxgIIAEoDRIcChRsYWdfY3JpdGljYWxfc2Vjb25kcxgJIAEoDRIRCgl3YW50ZWRfYnkYCiABKAkSLQoJd2FudGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1jaGVja3BvaW50X3RzGAwgASgEEjMKD2NoZWNrcG9pbnRfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLbGFnX3NlY29uZHMYDiABKAESKwoHc2Vlbl9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoGZXJyb3JzGBAgAygLMiAudGlkZW1hcmsuYmFja3VwLnYxLkxvZ1Rhc2tFcnJvchIwCgxyZXN1bWVfdW50aWwYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKBmFsYXJtcxgSIAMoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dBbGFybRI2CgtnZW5lcmF0aW9ucxgTIAMoCzIhLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dHZW5lcmF0aW9uEi8KB2NsZWFudXAYFCADKAsyHi50aWRlbWFyay5iYWNrdXAudjEuTG9nQ2xlYW51cBIQCghhY3Rpdml0eRgVIAEoCRIQCghyZXZpc2lvbhgWIAEoBCpbCgdMb2dXaXNoEhgKFExPR19XSVNIX1VOU1BFQ0lGSUVEEAASEAoMTE9HX1dJU0hfT0ZGEAESDwoLTE9HX1dJU0hfT04QAhITCg9MT0dfV0lTSF9QQVVTRUQQAyrrAQoITG9nU3RhdGUSGQoVTE9HX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRTE9HX1NUQVRFX1VOS05PV04QARIRCg1MT0dfU1RBVEVfT0ZGEAISFQoRTE9HX1NUQVRFX1JVTk5JTkcQAxIVChFMT0dfU1RBVEVfTEFHR0lORxAEEhQKEExPR19TVEFURV9QQVVTRUQQBRITCg9MT0dfU1RBVEVfRVJST1IQBhIVChFMT0dfU1RBVEVfTUlTU0lORxAHEhUKEUxPR19TVEFURV9GT1JFSUdOEAgSEwoPTE9HX1NUQVRFX1NUUkFZEAliBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiN0aWRlbWFyay9iYWNrdXAvdjEvbG9nX2JhY2t1cC5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjsKCExvZ0FsYXJtEgwKBG5hbWUYASABKAkSEAoIY3JpdGljYWwYAiABKAgSDwoHbWVzc2FnZRgDIAEoCSI8CgxMb2dUYXNrRXJyb3ISDQoFc3RvcmUYASABKAkSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIo0BCg1Mb2dUcnVuY2F0aW9uEikKBXVudGlsGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMYnlfcmV0ZW50aW9uGAMgASgIEhAKCGFjdGl2aXR5GAQgASgJIqgCCg1Mb2dHZW5lcmF0aW9uEg4KBm51bWJlchgBIAEoBRIRCgl0YXNrX25hbWUYAiABKAkSEgoKc3RvcmFnZV9pZBgDIAEoCRIMCgRwYXRoGAQgASgJEg4KBm1pbl90cxgFIAEoBBIOCgZtYXhfdHMYBiABKAQSLAoIbWluX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCG1heF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRvcGVuGAkgASgIEhEKCWVuZGVkX3doeRgKIAEoCRI1Cgp0cnVuY2F0aW5nGAsgASgLMiEudGlkZW1hcmsuYmFja3VwLnYxLkxvZ1RydW5jYXRpb24iWwoKTG9nQ2xlYW51cBIRCgl0YXNrX25hbWUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIpCgVzaW5jZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi7gUKCUxvZ0JhY2t1cBISCgpjbHVzdGVyX2lkGAEgASgJEisKBndhbnRlZBgCIAEoDjIbLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dXaXNoEisKBXN0YXRlGAMgASgOMhwudGlkZW1hcmsuYmFja3VwLnYxLkxvZ1N0YXRlEg8KB3JlYWNoZWQYBCABKAgSDwoHaGVhbHRoeRgFIAEoCBISCgpzdG9yYWdlX2lkGAYgASgJEhYKDnJldGVudGlvbl9kYXlzGAcgASgNEhgKEGxhZ193YXJuX3NlY29uZHMYCCABKA0SHAoUbGFnX2NyaXRpY2FsX3NlY29uZHMYCSABKA0SEQoJd2FudGVkX2J5GAogASgJEi0KCXdhbnRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNY2hlY2twb2ludF90cxgMIAEoBBIzCg9jaGVja3BvaW50X3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2xhZ19zZWNvbmRzGA4gASgBEisKB3NlZW5fYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKBmVycm9ycxgQIAMoCzIgLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dUYXNrRXJyb3ISMAoMcmVzdW1lX3VudGlsGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgZhbGFybXMYEiADKAsyHC50aWRlbWFyay5iYWNrdXAudjEuTG9nQWxhcm0SNgoLZ2VuZXJhdGlvbnMYEyADKAsyIS50aWRlbWFyay5iYWNrdXAudjEuTG9nR2VuZXJhdGlvbhIvCgdjbGVhbnVwGBQgAygLMh4udGlkZW1hcmsuYmFja3VwLnYxLkxvZ0NsZWFudXASEAoIYWN0aXZpdHkYFSABKAkSEAoIcmV2aXNpb24YFiABKAQqWwoHTG9nV2lzaBIYChRMT0dfV0lTSF9VTlNQRUNJRklFRBAAEhAKDExPR19XSVNIX09GRhABEg8KC0xPR19XSVNIX09OEAISEwoPTE9HX1dJU0hfUEFVU0VEEAMq6wEKCExvZ1N0YXRlEhkKFUxPR19TVEFURV9VTlNQRUNJRklFRBAAEhUKEUxPR19TVEFURV9VTktOT1dOEAESEQoNTE9HX1NUQVRFX09GRhACEhUKEUxPR19TVEFURV9SVU5OSU5HEAMSFQoRTE9HX1NUQVRFX0xBR0dJTkcQBBIUChBMT0dfU1RBVEVfUEFVU0VEEAUSEwoPTE9HX1NUQVRFX0VSUk9SEAYSFQoRTE9HX1NUQVRFX01JU1NJTkcQBxIVChFMT0dfU1RBVEVfRk9SRUlHThAIEhMKD0xPR19TVEFURV9TVFJBWRAJYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * Something that a person should know about a log backup.
@@ -77,6 +77,46 @@ export const LogTaskErrorSchema: GenMessage<LogTaskError> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_log_backup, 1);
 
 /**
+ * What is being taken out of a log.
+ *
+ * @generated from message tidemark.backup.v1.LogTruncation
+ */
+export type LogTruncation = Message<"tidemark.backup.v1.LogTruncation"> & {
+  /**
+   * All before it goes; not set: the whole log does.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 1;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 2;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Retention does it, and no person.
+   *
+   * @generated from field: bool by_retention = 3;
+   */
+  byRetention: boolean;
+
+  /**
+   * What is done about it, or why it is not done yet, in a sentence.
+   *
+   * @generated from field: string activity = 4;
+   */
+  activity: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.LogTruncation.
+ * Use `create(LogTruncationSchema)` to create a new message.
+ */
+export const LogTruncationSchema: GenMessage<LogTruncation> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_log_backup, 2);
+
+/**
  * One task from its start to its end, with the log that it wrote. Points are never restored across two of them.
  *
  * @generated from message tidemark.backup.v1.LogGeneration
@@ -137,6 +177,13 @@ export type LogGeneration = Message<"tidemark.backup.v1.LogGeneration"> & {
    * @generated from field: string ended_why = 10;
    */
   endedWhy: string;
+
+  /**
+   * Not set where nothing is being taken out of it.
+   *
+   * @generated from field: tidemark.backup.v1.LogTruncation truncating = 11;
+   */
+  truncating?: LogTruncation | undefined;
 };
 
 /**
@@ -144,7 +191,7 @@ export type LogGeneration = Message<"tidemark.backup.v1.LogGeneration"> & {
  * Use `create(LogGenerationSchema)` to create a new message.
  */
 export const LogGenerationSchema: GenMessage<LogGeneration> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_log_backup, 2);
+  messageDesc(file_tidemark_backup_v1_log_backup, 3);
 
 /**
  * Something that a task may have left in the cluster.
@@ -175,7 +222,7 @@ export type LogCleanup = Message<"tidemark.backup.v1.LogCleanup"> & {
  * Use `create(LogCleanupSchema)` to create a new message.
  */
 export const LogCleanupSchema: GenMessage<LogCleanup> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_log_backup, 3);
+  messageDesc(file_tidemark_backup_v1_log_backup, 4);
 
 /**
  * The log backup of a cluster: what is wanted, and what was seen.
@@ -319,7 +366,7 @@ export type LogBackup = Message<"tidemark.backup.v1.LogBackup"> & {
  * Use `create(LogBackupSchema)` to create a new message.
  */
 export const LogBackupSchema: GenMessage<LogBackup> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_log_backup, 4);
+  messageDesc(file_tidemark_backup_v1_log_backup, 5);
 
 /**
  * What is wanted of the log backup of a cluster.

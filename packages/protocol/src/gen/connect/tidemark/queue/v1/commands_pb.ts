@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/queue/v1/commands.proto.
  */
 export const file_tidemark_queue_v1_commands: GenFile = /*@__PURE__*/
-  fileDesc("CiB0aWRlbWFyay9xdWV1ZS92MS9jb21tYW5kcy5wcm90bxIRdGlkZW1hcmsucXVldWUudjEiRgoKUnVuQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkiSQoNQ2FuY2VsQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkqqwEKC0NvbW1hbmRLaW5kEhwKGENPTU1BTkRfS0lORF9VTlNQRUNJRklFRBAAEhcKE0NPTU1BTkRfS0lORF9CQUNLVVAQARIWChJDT01NQU5EX0tJTkRfQ0hFQ0sQAhIYChRDT01NQU5EX0tJTkRfUkVTVE9SRRADEh0KGUNPTU1BTkRfS0lORF9WRVJJRklDQVRJT04QBBIUChBDT01NQU5EX0tJTkRfTE9HEAViBnByb3RvMw");
+  fileDesc("CiB0aWRlbWFyay9xdWV1ZS92MS9jb21tYW5kcy5wcm90bxIRdGlkZW1hcmsucXVldWUudjEiRgoKUnVuQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkiSQoNQ2FuY2VsQ29tbWFuZBIsCgRraW5kGAEgASgOMh4udGlkZW1hcmsucXVldWUudjEuQ29tbWFuZEtpbmQSCgoCaWQYAiABKAkqzAEKC0NvbW1hbmRLaW5kEhwKGENPTU1BTkRfS0lORF9VTlNQRUNJRklFRBAAEhcKE0NPTU1BTkRfS0lORF9CQUNLVVAQARIWChJDT01NQU5EX0tJTkRfQ0hFQ0sQAhIYChRDT01NQU5EX0tJTkRfUkVTVE9SRRADEh0KGUNPTU1BTkRfS0lORF9WRVJJRklDQVRJT04QBBIUChBDT01NQU5EX0tJTkRfTE9HEAUSHwobQ09NTUFORF9LSU5EX0xPR19UUlVOQ0FUSU9OEAZiBnByb3RvMw");
 
 /**
  * Rings for unfinished work. Losing one loses nothing: the document rings again.
@@ -105,6 +105,13 @@ export const CommandKind = {
    * @generated from enum value: COMMAND_KIND_LOG = 5;
    */
   LOG: 5,
+
+  /**
+   * Something is being taken out of a log in `logBackups`.
+   *
+   * @generated from enum value: COMMAND_KIND_LOG_TRUNCATION = 6;
+   */
+  LOG_TRUNCATION: 6,
 } as const;
 
 /**

@@ -1038,6 +1038,78 @@ export interface ReleaseLogResponse {
   standing: TaskStanding;
 }
 
+/** Asks for a truncation of a log of a cluster. */
+export interface ClaimLogTruncationRequest {
+  clusterId: string;
+  /** At least 128 random bits, never used for another delivery. */
+  claim: string;
+  worker: string;
+  pool: string;
+  /** As in the claim of a task. */
+  instance: string;
+}
+
+/** What a worker was granted; nothing set means LOST. */
+export interface ClaimLogTruncationResponse {
+  grant: LogTruncationGrant | undefined;
+}
+
+/** What is to be taken out of a log. It asks no cluster. */
+export interface LogTruncationGrant {
+  fence: bigint;
+  storage:
+    | Storage
+    | undefined;
+  /** Of what is granted of the storage, by which a worker knows it again. */
+  storageDigest: string;
+  marker:
+    | StorageMarker
+    | undefined;
+  /** Of the log, below the storage. */
+  path: string;
+  taskName: string;
+  /** All before it goes; 0: the whole log does. */
+  untilTs: bigint;
+  /** Of the cluster; empty where that is registered no more. */
+  clusterVersion: string;
+  requestId: string;
+}
+
+/** Keeps the lease. */
+export interface RenewLogTruncationRequest {
+  log: LogRef | undefined;
+}
+
+/** The answer to that. */
+export interface RenewLogTruncationResponse {
+  standing: TaskStanding;
+}
+
+/** Ends a claim. */
+export interface CompleteLogTruncationRequest {
+  log:
+    | LogRef
+    | undefined;
+  /** Why files may be left, so that it is tried again; not set where none is. */
+  trouble: Reason | undefined;
+}
+
+/** The answer to that. */
+export interface CompleteLogTruncationResponse {
+  standing: TaskStanding;
+}
+
+/** Gives it back. */
+export interface ReleaseLogTruncationRequest {
+  /** Without a fence when the claim's answer never came. */
+  log: LogRef | undefined;
+}
+
+/** The answer to that. */
+export interface ReleaseLogTruncationResponse {
+  standing: TaskStanding;
+}
+
 function createBaseTaskRef(): TaskRef {
   return { backupId: "", claim: "", fence: 0n };
 }
@@ -8901,6 +8973,681 @@ export const ReleaseLogResponse: MessageFns<ReleaseLogResponse> = {
   },
 };
 
+function createBaseClaimLogTruncationRequest(): ClaimLogTruncationRequest {
+  return { clusterId: "", claim: "", worker: "", pool: "", instance: "" };
+}
+
+export const ClaimLogTruncationRequest: MessageFns<ClaimLogTruncationRequest> = {
+  encode(message: ClaimLogTruncationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.claim !== "") {
+      writer.uint32(18).string(message.claim);
+    }
+    if (message.worker !== "") {
+      writer.uint32(26).string(message.worker);
+    }
+    if (message.pool !== "") {
+      writer.uint32(34).string(message.pool);
+    }
+    if (message.instance !== "") {
+      writer.uint32(42).string(message.instance);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimLogTruncationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimLogTruncationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.claim = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClaimLogTruncationRequest>): ClaimLogTruncationRequest {
+    return ClaimLogTruncationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClaimLogTruncationRequest>): ClaimLogTruncationRequest {
+    const message = createBaseClaimLogTruncationRequest();
+    message.clusterId = object.clusterId ?? "";
+    message.claim = object.claim ?? "";
+    message.worker = object.worker ?? "";
+    message.pool = object.pool ?? "";
+    message.instance = object.instance ?? "";
+    return message;
+  },
+};
+
+function createBaseClaimLogTruncationResponse(): ClaimLogTruncationResponse {
+  return { grant: undefined };
+}
+
+export const ClaimLogTruncationResponse: MessageFns<ClaimLogTruncationResponse> = {
+  encode(message: ClaimLogTruncationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grant !== undefined) {
+      LogTruncationGrant.encode(message.grant, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimLogTruncationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimLogTruncationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grant = LogTruncationGrant.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClaimLogTruncationResponse>): ClaimLogTruncationResponse {
+    return ClaimLogTruncationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClaimLogTruncationResponse>): ClaimLogTruncationResponse {
+    const message = createBaseClaimLogTruncationResponse();
+    message.grant = (object.grant !== undefined && object.grant !== null)
+      ? LogTruncationGrant.fromPartial(object.grant)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLogTruncationGrant(): LogTruncationGrant {
+  return {
+    fence: 0n,
+    storage: undefined,
+    storageDigest: "",
+    marker: undefined,
+    path: "",
+    taskName: "",
+    untilTs: 0n,
+    clusterVersion: "",
+    requestId: "",
+  };
+}
+
+export const LogTruncationGrant: MessageFns<LogTruncationGrant> = {
+  encode(message: LogTruncationGrant, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.fence);
+    }
+    if (message.storage !== undefined) {
+      Storage.encode(message.storage, writer.uint32(18).fork()).join();
+    }
+    if (message.storageDigest !== "") {
+      writer.uint32(26).string(message.storageDigest);
+    }
+    if (message.marker !== undefined) {
+      StorageMarker.encode(message.marker, writer.uint32(34).fork()).join();
+    }
+    if (message.path !== "") {
+      writer.uint32(42).string(message.path);
+    }
+    if (message.taskName !== "") {
+      writer.uint32(50).string(message.taskName);
+    }
+    if (message.untilTs !== 0n) {
+      if (BigInt.asUintN(64, message.untilTs) !== message.untilTs) {
+        throw new globalThis.Error("value provided for field message.untilTs of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.untilTs);
+    }
+    if (message.clusterVersion !== "") {
+      writer.uint32(66).string(message.clusterVersion);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(74).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogTruncationGrant {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogTruncationGrant();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.storage = Storage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.storageDigest = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.marker = StorageMarker.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.taskName = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.untilTs = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.clusterVersion = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogTruncationGrant>): LogTruncationGrant {
+    return LogTruncationGrant.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogTruncationGrant>): LogTruncationGrant {
+    const message = createBaseLogTruncationGrant();
+    message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
+    message.storage = (object.storage !== undefined && object.storage !== null)
+      ? Storage.fromPartial(object.storage)
+      : undefined;
+    message.storageDigest = object.storageDigest ?? "";
+    message.marker = (object.marker !== undefined && object.marker !== null)
+      ? StorageMarker.fromPartial(object.marker)
+      : undefined;
+    message.path = object.path ?? "";
+    message.taskName = object.taskName ?? "";
+    message.untilTs = (object.untilTs !== undefined && object.untilTs !== null) ? BigInt(object.untilTs) : 0n;
+    message.clusterVersion = object.clusterVersion ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseRenewLogTruncationRequest(): RenewLogTruncationRequest {
+  return { log: undefined };
+}
+
+export const RenewLogTruncationRequest: MessageFns<RenewLogTruncationRequest> = {
+  encode(message: RenewLogTruncationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== undefined) {
+      LogRef.encode(message.log, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewLogTruncationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewLogTruncationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = LogRef.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewLogTruncationRequest>): RenewLogTruncationRequest {
+    return RenewLogTruncationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewLogTruncationRequest>): RenewLogTruncationRequest {
+    const message = createBaseRenewLogTruncationRequest();
+    message.log = (object.log !== undefined && object.log !== null) ? LogRef.fromPartial(object.log) : undefined;
+    return message;
+  },
+};
+
+function createBaseRenewLogTruncationResponse(): RenewLogTruncationResponse {
+  return { standing: 0 };
+}
+
+export const RenewLogTruncationResponse: MessageFns<RenewLogTruncationResponse> = {
+  encode(message: RenewLogTruncationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewLogTruncationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewLogTruncationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewLogTruncationResponse>): RenewLogTruncationResponse {
+    return RenewLogTruncationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewLogTruncationResponse>): RenewLogTruncationResponse {
+    const message = createBaseRenewLogTruncationResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
+function createBaseCompleteLogTruncationRequest(): CompleteLogTruncationRequest {
+  return { log: undefined, trouble: undefined };
+}
+
+export const CompleteLogTruncationRequest: MessageFns<CompleteLogTruncationRequest> = {
+  encode(message: CompleteLogTruncationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== undefined) {
+      LogRef.encode(message.log, writer.uint32(10).fork()).join();
+    }
+    if (message.trouble !== undefined) {
+      Reason.encode(message.trouble, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteLogTruncationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteLogTruncationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = LogRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.trouble = Reason.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CompleteLogTruncationRequest>): CompleteLogTruncationRequest {
+    return CompleteLogTruncationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompleteLogTruncationRequest>): CompleteLogTruncationRequest {
+    const message = createBaseCompleteLogTruncationRequest();
+    message.log = (object.log !== undefined && object.log !== null) ? LogRef.fromPartial(object.log) : undefined;
+    message.trouble = (object.trouble !== undefined && object.trouble !== null)
+      ? Reason.fromPartial(object.trouble)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCompleteLogTruncationResponse(): CompleteLogTruncationResponse {
+  return { standing: 0 };
+}
+
+export const CompleteLogTruncationResponse: MessageFns<CompleteLogTruncationResponse> = {
+  encode(message: CompleteLogTruncationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteLogTruncationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteLogTruncationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CompleteLogTruncationResponse>): CompleteLogTruncationResponse {
+    return CompleteLogTruncationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompleteLogTruncationResponse>): CompleteLogTruncationResponse {
+    const message = createBaseCompleteLogTruncationResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
+function createBaseReleaseLogTruncationRequest(): ReleaseLogTruncationRequest {
+  return { log: undefined };
+}
+
+export const ReleaseLogTruncationRequest: MessageFns<ReleaseLogTruncationRequest> = {
+  encode(message: ReleaseLogTruncationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== undefined) {
+      LogRef.encode(message.log, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseLogTruncationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseLogTruncationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.log = LogRef.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseLogTruncationRequest>): ReleaseLogTruncationRequest {
+    return ReleaseLogTruncationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseLogTruncationRequest>): ReleaseLogTruncationRequest {
+    const message = createBaseReleaseLogTruncationRequest();
+    message.log = (object.log !== undefined && object.log !== null) ? LogRef.fromPartial(object.log) : undefined;
+    return message;
+  },
+};
+
+function createBaseReleaseLogTruncationResponse(): ReleaseLogTruncationResponse {
+  return { standing: 0 };
+}
+
+export const ReleaseLogTruncationResponse: MessageFns<ReleaseLogTruncationResponse> = {
+  encode(message: ReleaseLogTruncationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standing !== 0) {
+      writer.uint32(8).int32(message.standing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseLogTruncationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseLogTruncationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseLogTruncationResponse>): ReleaseLogTruncationResponse {
+    return ReleaseLogTruncationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseLogTruncationResponse>): ReleaseLogTruncationResponse {
+    const message = createBaseReleaseLogTruncationResponse();
+    message.standing = object.standing ?? 0;
+    return message;
+  },
+};
+
 /**
  * The life of a task between backup-service and the worker that holds it (architecture 3).
  * A call that answers LOST changes nothing: the worker stops and forgets.
@@ -9146,6 +9893,54 @@ export const ExecutorServiceService = {
     responseSerialize: (value: ReleaseLogResponse): Buffer => Buffer.from(ReleaseLogResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReleaseLogResponse => ReleaseLogResponse.decode(value),
   },
+  /** Asks for a truncation of a log that a doorbell rang for. */
+  claimLogTruncation: {
+    path: "/tidemark.backup.v1.ExecutorService/ClaimLogTruncation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ClaimLogTruncationRequest): Buffer =>
+      Buffer.from(ClaimLogTruncationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ClaimLogTruncationRequest => ClaimLogTruncationRequest.decode(value),
+    responseSerialize: (value: ClaimLogTruncationResponse): Buffer =>
+      Buffer.from(ClaimLogTruncationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ClaimLogTruncationResponse => ClaimLogTruncationResponse.decode(value),
+  },
+  /** Keeps the lease of a truncation. */
+  renewLogTruncation: {
+    path: "/tidemark.backup.v1.ExecutorService/RenewLogTruncation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RenewLogTruncationRequest): Buffer =>
+      Buffer.from(RenewLogTruncationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RenewLogTruncationRequest => RenewLogTruncationRequest.decode(value),
+    responseSerialize: (value: RenewLogTruncationResponse): Buffer =>
+      Buffer.from(RenewLogTruncationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RenewLogTruncationResponse => RenewLogTruncationResponse.decode(value),
+  },
+  /** Tells how a truncation ended; only when no process of it lives. */
+  completeLogTruncation: {
+    path: "/tidemark.backup.v1.ExecutorService/CompleteLogTruncation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CompleteLogTruncationRequest): Buffer =>
+      Buffer.from(CompleteLogTruncationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CompleteLogTruncationRequest => CompleteLogTruncationRequest.decode(value),
+    responseSerialize: (value: CompleteLogTruncationResponse): Buffer =>
+      Buffer.from(CompleteLogTruncationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CompleteLogTruncationResponse => CompleteLogTruncationResponse.decode(value),
+  },
+  /** Gives a truncation back that its worker does not end. */
+  releaseLogTruncation: {
+    path: "/tidemark.backup.v1.ExecutorService/ReleaseLogTruncation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReleaseLogTruncationRequest): Buffer =>
+      Buffer.from(ReleaseLogTruncationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReleaseLogTruncationRequest => ReleaseLogTruncationRequest.decode(value),
+    responseSerialize: (value: ReleaseLogTruncationResponse): Buffer =>
+      Buffer.from(ReleaseLogTruncationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReleaseLogTruncationResponse => ReleaseLogTruncationResponse.decode(value),
+  },
   /** Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence: {
     path: "/tidemark.backup.v1.ExecutorService/ReportPresence" as const,
@@ -9237,6 +10032,14 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
   completeLog: handleUnaryCall<CompleteLogRequest, CompleteLogResponse>;
   /** Gives a look back before it was reported. */
   releaseLog: handleUnaryCall<ReleaseLogRequest, ReleaseLogResponse>;
+  /** Asks for a truncation of a log that a doorbell rang for. */
+  claimLogTruncation: handleUnaryCall<ClaimLogTruncationRequest, ClaimLogTruncationResponse>;
+  /** Keeps the lease of a truncation. */
+  renewLogTruncation: handleUnaryCall<RenewLogTruncationRequest, RenewLogTruncationResponse>;
+  /** Tells how a truncation ended; only when no process of it lives. */
+  completeLogTruncation: handleUnaryCall<CompleteLogTruncationRequest, CompleteLogTruncationResponse>;
+  /** Gives a truncation back that its worker does not end. */
+  releaseLogTruncation: handleUnaryCall<ReleaseLogTruncationRequest, ReleaseLogTruncationResponse>;
   /** Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence: handleUnaryCall<ReportPresenceRequest, ReportPresenceResponse>;
   /** Reports which marker lies in a storage, and asks what the storage is known by; the first number wins. */
@@ -9599,6 +10402,70 @@ export interface ExecutorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReleaseLogResponse) => void,
+  ): ClientUnaryCall;
+  /** Asks for a truncation of a log that a doorbell rang for. */
+  claimLogTruncation(
+    request: ClaimLogTruncationRequest,
+    callback: (error: ServiceError | null, response: ClaimLogTruncationResponse) => void,
+  ): ClientUnaryCall;
+  claimLogTruncation(
+    request: ClaimLogTruncationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ClaimLogTruncationResponse) => void,
+  ): ClientUnaryCall;
+  claimLogTruncation(
+    request: ClaimLogTruncationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ClaimLogTruncationResponse) => void,
+  ): ClientUnaryCall;
+  /** Keeps the lease of a truncation. */
+  renewLogTruncation(
+    request: RenewLogTruncationRequest,
+    callback: (error: ServiceError | null, response: RenewLogTruncationResponse) => void,
+  ): ClientUnaryCall;
+  renewLogTruncation(
+    request: RenewLogTruncationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RenewLogTruncationResponse) => void,
+  ): ClientUnaryCall;
+  renewLogTruncation(
+    request: RenewLogTruncationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RenewLogTruncationResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells how a truncation ended; only when no process of it lives. */
+  completeLogTruncation(
+    request: CompleteLogTruncationRequest,
+    callback: (error: ServiceError | null, response: CompleteLogTruncationResponse) => void,
+  ): ClientUnaryCall;
+  completeLogTruncation(
+    request: CompleteLogTruncationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CompleteLogTruncationResponse) => void,
+  ): ClientUnaryCall;
+  completeLogTruncation(
+    request: CompleteLogTruncationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CompleteLogTruncationResponse) => void,
+  ): ClientUnaryCall;
+  /** Gives a truncation back that its worker does not end. */
+  releaseLogTruncation(
+    request: ReleaseLogTruncationRequest,
+    callback: (error: ServiceError | null, response: ReleaseLogTruncationResponse) => void,
+  ): ClientUnaryCall;
+  releaseLogTruncation(
+    request: ReleaseLogTruncationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReleaseLogTruncationResponse) => void,
+  ): ClientUnaryCall;
+  releaseLogTruncation(
+    request: ReleaseLogTruncationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReleaseLogTruncationResponse) => void,
   ): ClientUnaryCall;
   /** Reports what a worker is and does, every 10 s and at each change that matters; answers which checks wait for it. */
   reportPresence(

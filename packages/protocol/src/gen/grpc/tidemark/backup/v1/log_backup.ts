@@ -83,6 +83,19 @@ export interface LogTaskError {
   message: string;
 }
 
+/** What is being taken out of a log. */
+export interface LogTruncation {
+  /** All before it goes; not set: the whole log does. */
+  until: Date | undefined;
+  since:
+    | Date
+    | undefined;
+  /** Retention does it, and no person. */
+  byRetention: boolean;
+  /** What is done about it, or why it is not done yet, in a sentence. */
+  activity: string;
+}
+
 /** One task from its start to its end, with the log that it wrote. Points are never restored across two of them. */
 export interface LogGeneration {
   number: number;
@@ -98,6 +111,8 @@ export interface LogGeneration {
   open: boolean;
   /** Why it ended, a constant; empty while it is open. */
   endedWhy: string;
+  /** Not set where nothing is being taken out of it. */
+  truncating: LogTruncation | undefined;
 }
 
 /** Something that a task may have left in the cluster. */
@@ -306,6 +321,97 @@ export const LogTaskError: MessageFns<LogTaskError> = {
   },
 };
 
+function createBaseLogTruncation(): LogTruncation {
+  return { until: undefined, since: undefined, byRetention: false, activity: "" };
+}
+
+export const LogTruncation: MessageFns<LogTruncation> = {
+  encode(message: LogTruncation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.until !== undefined) {
+      Timestamp.encode(toTimestamp(message.until), writer.uint32(10).fork()).join();
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(18).fork()).join();
+    }
+    if (message.byRetention !== false) {
+      writer.uint32(24).bool(message.byRetention);
+    }
+    if (message.activity !== "") {
+      writer.uint32(34).string(message.activity);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogTruncation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogTruncation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.until = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.byRetention = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.activity = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogTruncation>): LogTruncation {
+    return LogTruncation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogTruncation>): LogTruncation {
+    const message = createBaseLogTruncation();
+    message.until = object.until ?? undefined;
+    message.since = object.since ?? undefined;
+    message.byRetention = object.byRetention ?? false;
+    message.activity = object.activity ?? "";
+    return message;
+  },
+};
+
 function createBaseLogGeneration(): LogGeneration {
   return {
     number: 0,
@@ -318,6 +424,7 @@ function createBaseLogGeneration(): LogGeneration {
     maxTime: undefined,
     open: false,
     endedWhy: "",
+    truncating: undefined,
   };
 }
 
@@ -358,6 +465,9 @@ export const LogGeneration: MessageFns<LogGeneration> = {
     }
     if (message.endedWhy !== "") {
       writer.uint32(82).string(message.endedWhy);
+    }
+    if (message.truncating !== undefined) {
+      LogTruncation.encode(message.truncating, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -455,6 +565,14 @@ export const LogGeneration: MessageFns<LogGeneration> = {
             message.endedWhy = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.truncating = LogTruncation.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -482,6 +600,9 @@ export const LogGeneration: MessageFns<LogGeneration> = {
     message.maxTime = object.maxTime ?? undefined;
     message.open = object.open ?? false;
     message.endedWhy = object.endedWhy ?? "";
+    message.truncating = (object.truncating !== undefined && object.truncating !== null)
+      ? LogTruncation.fromPartial(object.truncating)
+      : undefined;
     return message;
   },
 };

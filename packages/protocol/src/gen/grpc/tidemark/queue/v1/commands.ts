@@ -21,6 +21,8 @@ export const CommandKind = {
   COMMAND_KIND_VERIFICATION: 4,
   /** COMMAND_KIND_LOG - A document in `logBackups` has a task. */
   COMMAND_KIND_LOG: 5,
+  /** COMMAND_KIND_LOG_TRUNCATION - Something is being taken out of a log in `logBackups`. */
+  COMMAND_KIND_LOG_TRUNCATION: 6,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -33,6 +35,7 @@ export namespace CommandKind {
   export type COMMAND_KIND_RESTORE = typeof CommandKind.COMMAND_KIND_RESTORE;
   export type COMMAND_KIND_VERIFICATION = typeof CommandKind.COMMAND_KIND_VERIFICATION;
   export type COMMAND_KIND_LOG = typeof CommandKind.COMMAND_KIND_LOG;
+  export type COMMAND_KIND_LOG_TRUNCATION = typeof CommandKind.COMMAND_KIND_LOG_TRUNCATION;
   export type UNRECOGNIZED = typeof CommandKind.UNRECOGNIZED;
 }
 

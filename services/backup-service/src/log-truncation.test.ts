@@ -1,0 +1,87 @@
+/** What retention takes out of logs, from the judgement to the end, asked over gRPC as workers ask. */
+import { randomUUID } from 'node:crypto';
+import { ClaimLogTruncationRequest, TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { expect, it, vi } from 'vitest';
+import type { LogBackup } from './log/log-backup.ts';
+import { tsoAt } from './snapshot-time.ts';
+import { backupCalls } from './testing/backup-calls.ts';
+import { generationOf, logsOfCluster } from './testing/logs-of-cluster.ts';
+
+const calls = backupCalls();
+const { service, cluster } = calls;
+const { goodAt, damage, logged } = logsOfCluster(calls);
+const BEGAN = Date.now();
+/** The point of so many days ago. */
+const ago = (days: number) => tsoAt(new Date(BEGAN - days * 86_400_000));
+const settings = { storageId: 'local', retentionDays: 2, lagWarnSeconds: 600, lagCriticalSeconds: 1_800 };
+const HELD = TaskStanding.TASK_STANDING_HELD;
+const WAIT = { timeout: 20_000, interval: 50 };
+
+const collection = () => service().db.collection<LogBackup>('logBackups');
+const generations = async () => (await collection().findOne({ _id: cluster() }))?.generations ?? [];
+/** Has retention look at all logs, as every copy does when it starts; answers what is being taken then. */
+async function retained(...wanted: readonly object[]): Promise<void> {
+  await using _ = await service().another();
+  await vi.waitFor(async () => expect(await generations()).toMatchObject(wanted), WAIT);
+}
+async function claim(pool = 'default') {
+  const token = randomUUID();
+  const request = { clusterId: cluster(), claim: token, worker: 'w', pool, instance: '' };
+  const { grant } = await service().executor.claimLogTruncation(ClaimLogTruncationRequest.create(request));
+  return grant && { grant, log: { clusterId: cluster(), claim: token, fence: grant.fence } };
+}
+async function claimed() {
+  const answer = await claim();
+  if (!answer) throw new Error('nothing was granted');
+  return answer;
+}
+
+it('truncates a log up to the base of its horizon, by a worker of its pool, until that says that the files are gone', async () => {
+  await goodAt(ago(4));
+  await goodAt(ago(3));
+  await goodAt(ago(1));
+  await logged([generationOf(1, ago(5), ago(0))], { settings });
+  await retained({ min: String(ago(3)), truncating: { until: String(ago(3)), by: 'retention' } });
+  expect(await claim('another')).toBeUndefined();
+  const { grant, log } = await claimed();
+  expect(grant).toMatchObject({ untilTs: ago(3), path: 'nfs/t/log-1-aaaaaaaa', storage: { id: 'local' } });
+  expect(await claim()).toBeUndefined();
+  expect(await service().executor.renewLogTruncation({ log })).toEqual({ standing: HELD });
+  expect(await service().executor.releaseLogTruncation({ log })).toEqual({ standing: HELD });
+  const second = await claimed();
+  const lost = await service().executor.completeLogTruncation({ log, trouble: undefined });
+  expect(lost.standing).toBe(TaskStanding.TASK_STANDING_LOST);
+  expect(await service().executor.completeLogTruncation({ log: second.log, trouble: undefined })).toEqual({
+    standing: HELD,
+  });
+  expect(await generations()).toMatchObject([{ min: String(ago(3)), truncating: null }]);
+});
+
+it('takes a truncation back whose base was found damaged before a worker began', async () => {
+  const [older, base] = [await goodAt(ago(4)), await goodAt(ago(3))];
+  await logged([generationOf(1, ago(5), ago(0))], { settings });
+  await retained({ min: String(ago(3)) });
+  await damage(base);
+  expect(await claim()).toBeUndefined();
+  expect(await generations()).toMatchObject([{ min: String(ago(5)), truncating: null }]);
+  await damage(older);
+});
+
+it('removes a log that ended before the horizon, also of a cluster that is registered no more', async () => {
+  const ended = { open: false, endedWhy: 'stopped', endedAt: new Date(), pool: 'default' } as const;
+  await logged([generationOf(1, ago(9), ago(5), ended)], { settings });
+  await service().registry.deleteCluster({ id: cluster() });
+  await retained({ truncating: { until: null } });
+  const { grant, log } = await claimed();
+  expect(grant).toMatchObject({ untilTs: 0n, path: 'nfs/t/log-1-aaaaaaaa' });
+  const trouble = { code: 'FILES_LEFT', message: '2 files stay.', detail: '' };
+  expect(await service().executor.completeLogTruncation({ log, trouble })).toEqual({ standing: HELD });
+  expect(await generations()).toMatchObject([{ truncating: { tries: 1, trouble: { code: 'FILES_LEFT' } } }]);
+  expect(await claim()).toBeUndefined();
+  const past = new Date(0);
+  const due = { 'generations.0.truncating.task.notBefore': past } as object;
+  await collection().updateOne({ _id: cluster() }, { $set: due });
+  const again = await claimed();
+  await service().executor.completeLogTruncation({ log: again.log, trouble: undefined });
+  expect(await generations()).toEqual([]);
+});
