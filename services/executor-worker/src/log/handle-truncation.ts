@@ -66,7 +66,7 @@ export interface TruncationDependencies {
 /** In BR's words. */
 const TRUNCATING_LOCK = 'truncating.lock';
 /** Runs of `br` under one claim; what is left then is tried again later. */
-const MAX_RUNS = 5;
+const RUNS_UNDER_ONE_CLAIM = 5;
 
 /** Claims what a command rings for. */
 export async function claimTruncation(
@@ -162,7 +162,7 @@ async function take(
     if (end.kind === 'failed') return end.reason;
     if (wasAllTaken && end.left === 0) return undefined;
     wasAllTaken = end.left === 0;
-    if (runs === MAX_RUNS)
+    if (runs === RUNS_UNDER_ONE_CLAIM)
       return {
         code: 'FILES_LEFT',
         message: `${end.left} files of the log in ${path} could not be removed; it is tried again.`,
