@@ -2,6 +2,7 @@
  * Starts to record traces and to send them to a collector by OTLP, where the environment names one. What is loaded for that takes some
  * megabytes, so it is loaded only then.
  */
+import { recordWith } from './trace.ts';
 
 const ENDPOINTS = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
 /** Spans of a process that ends are sent for so long. */
@@ -23,8 +24,9 @@ export async function startTracing(
 ): Promise<Tracing> {
   const isOn = env.OTEL_SDK_DISABLED !== 'true' && ENDPOINTS.some((name) => env[name]);
   if (!isOn) return { isOn, [Symbol.asyncDispose]: async () => undefined };
-  const [{ BatchSpanProcessor, NodeTracerProvider }, { OTLPTraceExporter }, { resourceFromAttributes }] =
+  const [{ recorder }, { BatchSpanProcessor, NodeTracerProvider }, { OTLPTraceExporter }, { resourceFromAttributes }] =
     await Promise.all([
+      import('./recorder.ts'),
       import('@opentelemetry/sdk-trace-node'),
       import('@opentelemetry/exporter-trace-otlp-http'),
       import('@opentelemetry/resources'),
@@ -37,9 +39,11 @@ export async function startTracing(
     spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
   });
   provider.register();
+  recordWith(recorder);
   return {
     isOn,
     async [Symbol.asyncDispose]() {
+      recordWith(undefined);
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, FLUSH_MS);
       // A collector that does not answer keeps no process from ending.

@@ -1,21 +1,11 @@
 /**
- * Parts of traces. Nothing is recorded, and next to nothing spent, unless `startTracing` has an endpoint to send to.
+ * Parts of traces. Nothing is recorded, nothing loaded for it, and next to nothing spent, unless `startTracing` has an endpoint to send to.
  *
  * TR1. What a trace is carried in (headers of HTTP, gRPC and RabbitMQ, a field of a record) is that of the W3C Trace Context. What
  *      comes from outside and is none is as if it were not there.
  * TR2. What goes on by itself, such as the renewals of a lease, begins no trace and is no part of one.
  */
-import {
-  type Attributes,
-  type Context,
-  context,
-  propagation,
-  ROOT_CONTEXT,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from '@opentelemetry/api';
+import type { Attributes, SpanKind } from '@opentelemetry/api';
 import { MAX_TRACE_HEADER } from '@tidemark/limits/limits';
 
 /** As `traceparent` carries it: `00-<trace id>-<span id>-<flags>`. */
@@ -32,14 +22,29 @@ export interface PartOptions {
   readonly attributes?: Attributes;
 }
 
+/** What records parts of traces. */
+export interface Recorder {
+  traced<T>(name: string, options: PartOptions, work: () => Promise<T>): Promise<T>;
+  recorded<T>(name: string, options: PartOptions, work: (own: TraceHeaders) => Promise<T>): Promise<T>;
+  /** Of the part that is under way, where there is one. */
+  headers(): TraceHeaders;
+  traceId(): string | undefined;
+}
+
 const NAMES = ['traceparent', 'tracestate'] as const;
-const tracer = trace.getTracer('tidemark');
+let recorder: Recorder | undefined;
+
+/** Has parts recorded from now on; without one, no longer. */
+export function recordWith(one: Recorder | undefined): void {
+  recorder = one;
+}
+
+const isUntold = ({ from }: PartOptions) => from !== undefined && from.traceparent === undefined;
 
 /** Does some work as a part of a trace, and all that it calls with it; what it throws is noted there, and thrown. */
 export async function traced<T>(name: string, options: PartOptions, work: () => Promise<T>): Promise<T> {
-  const begun = begin(name, options);
-  if (!begun) return await work();
-  return await ended(begun.span, () => context.with(trace.setSpan(begun.parent, begun.span), work));
+  if (!recorder || isUntold(options)) return await work();
+  return await recorder.traced(name, options, work);
 }
 
 /**
@@ -52,40 +57,12 @@ export async function recorded<T>(
   options: PartOptions,
   work: (own: TraceHeaders) => Promise<T>,
 ): Promise<T> {
-  const begun = begin(name, options);
-  if (!begun) return await work({});
-  const own = headersOf(trace.setSpan(begun.parent, begun.span));
-  return await ended(begun.span, () => context.with(ROOT_CONTEXT, () => work(own)));
-}
-
-/** Undefined where the work came without a trace. */
-function begin(name: string, { kind = 'INTERNAL', from, attributes = {} }: PartOptions) {
-  if (from && from.traceparent === undefined) return undefined;
-  const parent = from ? propagation.extract(ROOT_CONTEXT, from) : context.active();
-  return { parent, span: tracer.startSpan(name, { kind: SpanKind[kind], attributes }, parent) };
-}
-
-async function ended<T>(span: Span, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    // By its code alone: the sentence of an error may hold what people sent.
-    const { code, name: type } = error as { readonly code?: unknown; readonly name?: string };
-    span.setStatus({ code: SpanStatusCode.ERROR, message: String(code ?? type ?? 'Error') });
-    throw error;
-  } finally {
-    span.end();
-  }
+  if (!recorder || isUntold(options)) return await work({});
+  return await recorder.recorded(name, options, work);
 }
 
 /** The part that is under way, to be carried elsewhere; empty where nothing is traced. */
-export const traceHeaders = (): TraceHeaders => headersOf(context.active());
-
-function headersOf(of: Context): TraceHeaders {
-  const carrier: Record<string, string> = {};
-  propagation.inject(of, carrier);
-  return headersFrom((name) => carrier[name]);
-}
+export const traceHeaders = (): TraceHeaders => recorder?.headers() ?? {};
 
 /** Those that a request or a message came with (TR1). */
 export function headersFrom(get: (name: string) => unknown): TraceHeaders {
@@ -99,6 +76,4 @@ export function headersFrom(get: (name: string) => unknown): TraceHeaders {
 }
 
 /** The id of the trace that is under way; undefined where nothing is traced. */
-export function traceId(): string | undefined {
-  return trace.getActiveSpan()?.spanContext().traceId;
-}
+export const traceId = (): string | undefined => recorder?.traceId();

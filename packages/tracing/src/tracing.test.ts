@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startTracing } from './start-tracing.ts';
 import { type Collector, type SentSpan, startCollector } from './testing/collector.ts';
@@ -13,6 +15,22 @@ describe('without a collector', () => {
     const told = await traced('work', { from: FROM }, async () => [traceHeaders(), traceId()]);
     expect(told).toEqual([{}, undefined]);
     await expect(recorded('work', {}, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  });
+
+  it('nothing of OpenTelemetry is loaded', async () => {
+    const load = `import { registerHooks } from 'node:module';
+      registerHooks({ load: (url, context, next) => (url.startsWith('file:') && console.log(url), next(url, context)) });
+      const { startTracing } = await import('@tidemark/tracing/start-tracing');
+      const { traced } = await import('@tidemark/tracing/trace');
+      await using _ = await startTracing('test', { OTEL_EXPORTER_OTLP_ENDPOINT: process.argv[1] });
+      await traced('work', {}, async () => undefined);`;
+    const loaded = async (...args: string[]) => {
+      const run = ['--input-type=module', '--eval', load, ...args];
+      const { stdout } = await promisify(execFile)(process.execPath, run, { cwd: import.meta.dirname });
+      return stdout.split('\n').filter((url) => url.includes('opentelemetry')).length;
+    };
+    expect(await loaded()).toBe(0);
+    expect(await loaded('http://127.0.0.1:9')).toBeGreaterThan(10);
   });
 
   it('what is no trace is as if it were not there', () => {
