@@ -22,6 +22,8 @@ export type Check =
 const DECIDE = 'services/backup-service/src/decide';
 const TASK = 'packages/task/src/task.ts';
 const RESTORE = 'services/backup-service/src/restore/decide';
+const LOG = 'services/backup-service/src/log/decide';
+const RECOVERY = 'services/backup-service/src/recovery';
 const RESTORE_WORKER = 'services/executor-worker/src/restore';
 const chaos = (...args: string[]): Check => ({ kind: 'chaos', args });
 const test = (files: string): Check => ({ kind: 'test', files });
@@ -209,5 +211,102 @@ export const PLANTED: readonly PlantedBug[] = [
     find: "  if (answer !== 'unanswered') await folders.remove(restore.claim);\n",
     replace: '  await folders.remove(restore.claim);\n',
     check: test(`${RESTORE_WORKER}/task.test`),
+  },
+  {
+    name: 'deletes the backup from which points of a log are replayed',
+    promise: 'P4',
+    file: `${RECOVERY}/needed.ts`,
+    find: '      bases.set(base.id, [...(bases.get(base.id) ?? []), points]);\n',
+    replace: '      if (generation.open) bases.set(base.id, [...(bases.get(base.id) ?? []), points]);\n',
+    check: test(`${RECOVERY}/testing/explore`),
+  },
+  {
+    name: 'does not see the hole that a log leaves which ended',
+    promise: 'P1',
+    file: `${RECOVERY}/recoverable.ts`,
+    find: '    if (from === undefined || from === to || ranges.some((range) => range.from <= from && to <= range.to)) continue;\n',
+    replace: '    if (from === undefined || from === to || ranges.some((range) => range.from <= from)) continue;\n',
+    check: test(`${RECOVERY}/recoverable.test`),
+  },
+  {
+    name: 'truncates a log while a restore reads it',
+    promise: 'P7',
+    file: `${RECOVERY}/log-plan.ts`,
+    find: 'until <= min || holds.length > 0 || truncating)',
+    replace: 'until <= min || truncating)',
+    check: test(`${LOG}/truncation.test`),
+  },
+  {
+    name: 'takes files of a log before it promises less',
+    promise: 'P6',
+    file: `${LOG}/truncation.ts`,
+    find: '      return [{ ...one, min: minAfter(log, one, until), truncating:',
+    replace: '      return [{ ...one, min: until === null ? minAfter(log, one, until) : one.min, truncating:',
+    check: test(`${LOG}/truncation.test`),
+  },
+  {
+    name: 'stops the log backup of somebody else',
+    promise: 'L1',
+    file: `${LOG}/act.ts`,
+    find: "  if (state === 'Unknown' || state === 'Foreign') return undefined;\n",
+    replace: "  if (state === 'Unknown') return undefined;\n  if (state === 'Foreign') return 'stop';\n",
+    check: test(`${LOG}/decide.test`),
+  },
+  {
+    name: 'goes on by itself with a log backup that a person paused',
+    promise: 'L6',
+    file: `${LOG}/act.ts`,
+    find: "      return reached || log.resumeBegun ? undefined : 'resume';\n",
+    replace: "      return log.resumeBegun ? undefined : 'resume';\n",
+    check: test(`${LOG}/testing/explore`),
+  },
+  {
+    name: 'begins a log in the place of one that was stopped',
+    promise: 'L3',
+    file: `${LOG}/act.ts`,
+    find: '  const n = (lastGeneration(log)?.n ?? 0) + 1;\n',
+    replace:
+      '  const before = lastGeneration(log);\n  const n = (before?.n ?? 0) + 1;\n  if (before) place = { ...place, path: before.path, taskName: before.taskName };\n',
+    check: test(`${LOG}/testing/explore`),
+  },
+  {
+    name: 'promises what was read before it was known whose log it is',
+    promise: 'L4',
+    file: `${LOG}/look.ts`,
+    find: '  const read = isKnown && range && !open.dead ?',
+    replace: '  const read = range && !open.dead ?',
+    check: test(`${LOG}/decide.test`),
+  },
+  {
+    name: 'restores into a cluster while its log backup may be started',
+    promise: 'L7',
+    file: `${LOG}/act.ts`,
+    find: "  if (block !== null || wanted === 'off') return undefined;\n",
+    replace: "  if (wanted === 'off') return undefined;\n",
+    check: test(`${LOG}/decide.test`),
+  },
+  {
+    name: 'believes a restore to a point in time by the summary of its backup',
+    promise: 'E2',
+    file: `${RESTORE_WORKER}/output.ts`,
+    find: '  if (!isToPoint) return success && readRestoreSummary(success);\n',
+    replace: '  if (!isToPoint || !successes.has(OF_LOG)) return success && readRestoreSummary(success);\n',
+    check: test(`${RESTORE_WORKER}/end.test`),
+  },
+  {
+    name: 'believes a restore to another point than was asked for',
+    promise: 'E2',
+    file: `${RESTORE_WORKER}/end.ts`,
+    find: '  if (point !== undefined && pointTso !== undefined && pointTso !== point)\n',
+    replace: '  if (point !== undefined && pointTso !== undefined && pointTso === undefined)\n',
+    check: test(`${RESTORE_WORKER}/end.test`),
+  },
+  {
+    name: 'hands a restore to a point in time to a worker that knows no logs',
+    promise: 'T4',
+    file: `${RESTORE}/claim.ts`,
+    find: '    (replaysLogs || source.point === undefined) &&\n',
+    replace: '    (replaysLogs || source !== undefined) &&\n',
+    check: test('services/backup-service/src/restore/after-loss.test'),
   },
 ];

@@ -69,6 +69,10 @@ const RUNS: Readonly<Record<string, readonly [kind: string, code?: string]>> = {
   'db-exists': ['succeeded'],
   'table-exists-changed': ['succeeded'],
   'restore-changed-without-checksum': ['succeeded'],
+  'point-success': ['succeeded'],
+  'point-beyond': ['refused', 'POINT_NOT_IN_LOG'],
+  'point-no-full': ['refused', 'POINT_NOT_IN_LOG'],
+  'point-not-fresh': ['notFresh', 'TARGET_NOT_EMPTY'],
   'killed-after-summary': ['afterSummary', 'ENDED_AFTER_SUMMARY'],
   'not-fresh': ['notFresh', 'TARGET_NOT_EMPTY'],
   'not-fresh-no-requirements': ['notFresh', 'TARGET_NOT_EMPTY'],
@@ -99,10 +103,60 @@ const RUNS: Readonly<Record<string, readonly [kind: string, code?: string]>> = {
   'early-term': ['stopped', 'BR_KILLED'],
 };
 
+/** Of a run: the snapshot, and for a point in time that one, as its summaries name them. */
+function factsOf(sample: string, { success, successes }: RestoreOutput): Partial<RestoreFacts> {
+  const tso = (successes.get('Full Restore') ?? success)?.get('BackupTS') ?? '0';
+  return sample.startsWith('point-')
+    ? { tso, point: successes.get('restore log')?.get('source-end-point') ?? '1' }
+    : { tso };
+}
+
+describe('how a restore to a point in time ended', () => {
+  const { output, exit } = read('point-success');
+  const facts = factsOf('point-success', output);
+  const withoutLine = (part: string) => {
+    const lines = readFileSync(join(DATA, 'point-success.stdout'), 'utf8').split('\n');
+    return printed({ stdout: lines.filter((line) => !line.includes(part)).join('\n') });
+  };
+
+  it('tells both summaries: what the backup brought, and up to where its log was replayed', () => {
+    expect(endOfRestore(exit, output, known(facts))).toMatchObject({
+      kind: 'succeeded',
+      summary: {
+        ...{ sizeBytes: 275_671n, totalKvs: 4_705n, backupTso: '470814552020221956', pointTso: '470814553729662976' },
+        text: expect.stringMatching(/^total-ranges=23 .* source-end-point=/),
+      },
+    });
+  });
+
+  it('is no success by the summary of its backup alone', () => {
+    expect(endOfRestore(exit, withoutLine('restore log success'), known(facts))).toMatchObject({
+      kind: 'afterSummary',
+      reason: { code: 'LOG_NOT_TOLD' },
+    });
+  });
+
+  it('is a success of a later attempt by the summary of its log alone', () => {
+    const later = withoutLine('Full Restore success');
+    expect(endOfRestore(exit, later, known({ ...facts, wasPartial: true })).kind).toBe('succeeded');
+  });
+
+  it('is dirty where the log was replayed to another point, or from another backup', () => {
+    for (const [other, code] of [
+      [{ point: '470814553729662977' }, 'OTHER_POINT'],
+      [{ tso: '1' }, 'OTHER_SNAPSHOT'],
+    ] as const)
+      expect(endOfRestore(exit, output, known({ ...facts, ...other }))).toMatchObject({
+        kind: 'dirty',
+        reason: { code },
+      });
+  });
+});
+
 describe('how a restore ended', () => {
   it.each(Object.entries(RUNS))('%s: %s', (sample, [kind, code]) => {
     const { output, exit } = read(sample);
-    const end = endOfRestore(exit, output, known({ tso: output.success?.get('BackupTS') ?? '0' }));
+    const end = endOfRestore(exit, output, known(factsOf(sample, output)));
     expect(end).toMatchObject({ kind, checkpointLeft: false });
     expect(end.reason?.code).toBe(code);
     if (end.reason) expect(end.reason.message).toMatch(/^[A-Zb].*\.$/);

@@ -266,3 +266,32 @@ test('a restore holds the log that it reads, once anything is promised from it, 
   expect(hold(1)).toEqual({ kind: 'refused', why: 'givenBack' });
   expect(hold(1, 'other')).toEqual({ kind: 'ok' });
 });
+
+test('the task of somebody else is left alone, whatever is wanted (L1)', () => {
+  for (const wanted of ['off', 'on', 'paused'] as const) {
+    const live = liveLog();
+    live.want(wanted);
+    expect(live.look(live.task({ name: 'of others', samePlace: false }))).toBeUndefined();
+    expect(live.log().observed).toMatchObject({ state: 'Foreign', foreign: { name: 'of others' } });
+    expect(live.log().generations).toEqual([]);
+  }
+});
+
+test('what lies in a storage is promised only by looks after the first that shows its task, by the same start (L2, L4)', () => {
+  const live = liveLog();
+  const end = (minutes: number) => tso(plus(START, minutes * MINUTE_MS));
+  live.want('on');
+  live.look(NONE);
+  live.complete('ok');
+  live.look(live.task(), { min: end(0), max: end(5) });
+  expect(lastGeneration(live.log())).toMatchObject({ min: end(0), max: end(0) });
+  live.pass(MINUTE_MS);
+  live.look(live.task(), { min: end(0), max: end(6) });
+  expect(lastGeneration(live.log())).toMatchObject({ n: 1, max: end(6) });
+  live.pass(MINUTE_MS);
+  live.look(live.task({ startTs: end(8) }), { min: end(0), max: end(9) });
+  expect(live.log().generations).toMatchObject([
+    { n: 1, max: end(6), endedWhy: 'replacedByHand' },
+    { n: 2, min: end(8), max: end(8) },
+  ]);
+});
