@@ -152,10 +152,15 @@ it('has nobody delete the backup that its points are restored from unseen, over 
   expect((await tidemark.backups(id))[0]).toMatchObject({ deletion: { state: 'None' } });
   const [, acknowledge = ''] = /--acknowledge ([0-9a-f]{64})/.exec(stderr) ?? [];
   await remove('--acknowledge', acknowledge);
-  await vi.waitFor(async () => {
+  // Another full backup is taken in its place, by itself and once.
+  const next = await vi.waitFor(async () => {
     const { data } = await tidemark.patiently<Recovery>('GET', `/clusters/${id}/recovery-points`);
-    expect(data.ranges.map(({ baseBackupId }) => baseBackupId)).not.toContain(base.baseBackupId);
+    const bases = data.ranges.map(({ baseBackupId }) => baseBackupId);
+    expect(bases).toEqual([expect.not.stringContaining(base.baseBackupId)]);
+    return bases[0];
   }, WAIT);
+  const good = (await tidemark.backups(id)).filter(({ deletion }) => deletion.state === 'None');
+  expect(good).toMatchObject([{ id: next, createdBy: 'log backup', state: 'Succeeded' }]);
 });
 
 it('is paused, resumed and stopped as is wanted, and begins anew under another name', async () => {

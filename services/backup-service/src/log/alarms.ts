@@ -148,7 +148,7 @@ const RULES: readonly Rule[] = [
     return {
       name: 'logNoBase',
       critical: isOlder(startedAt, DAY_MS, now),
-      message: `There is no full backup since the log began (${startedAt.toISOString()}), and without one nothing can be restored from it: back the cluster up.`,
+      message: `There is no good full backup since the log began (${startedAt.toISOString()}), and without one nothing can be restored from it: back the cluster up.`,
     };
   },
   ({ cleanup }) =>

@@ -1,50 +1,67 @@
 /**
  * After a log begins, a full backup is taken from which it can be replayed: it is wanted as long as there is none (log-life 4).
  *
- * B1. Whether there is one is looked up at each look; what was found is kept with the generation.
- * B2. It is asked for under a key of the generation, so that it is started once, by whichever copy and however often that is tried.
+ * B1. Whether there is one is looked up at each look: one that was deleted or found damaged since is none any more.
+ * B2. It is asked for under a key of the generation and of how many were asked for and are none, so that each is started once, by
+ *     whichever copy and however often that is tried.
+ * B3. One that failed is followed by another after an hour; the alarm stands meanwhile.
  */
 
 import { AppError } from '@tidemark/errors/app-error';
-import type { StartBackupRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import { BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import type {
+  StartBackupRequest,
+  StartBackupResponse,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import { StartBackupRequest as StartBackupRequestMessage } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
+import { plus } from '@tidemark/task/time';
 import type { FinishedBackups } from '../finished-backups.ts';
 import { log as ownLog } from '../logger.ts';
-import { readRecoveryState } from '../recovery/recovery-state.ts';
 import { type LogBackup, openGeneration } from './log-backup.ts';
 import type { LogStore } from './log-store.ts';
 
 /** Who asks for it, in records and audits. */
 const CALLER = 'log backup';
+const MINUTE_MS = 60_000;
+/** From the end of a backup that is no base to the next one. A good one may only have been looked for too early. */
+const AGAIN_AFTER_MS = { good: MINUTE_MS, failed: 60 * MINUTE_MS } as const;
 
 export interface BaseDependencies {
   readonly logs: Pick<LogStore, 'apply'>;
-  readonly finished: Pick<FinishedBackups, 'snapshotsSince'>;
-  readonly start: (request: StartBackupRequest, context: CallContext) => Promise<unknown>;
+  readonly finished: Pick<FinishedBackups, 'newestGood'>;
+  readonly start: (request: StartBackupRequest, context: CallContext) => Promise<StartBackupResponse>;
+  readonly now: () => Date;
 }
 
 /** Never throws: what fails is tried again at the next look. */
 export async function ensureBase(
-  { logs, finished, start }: BaseDependencies,
+  { logs, finished, start, now }: BaseDependencies,
   log: LogBackup,
   context: CallContext,
 ): Promise<void> {
   const open = openGeneration(log);
-  if (log.wanted !== 'on' || !open?.min || !open.max || open.baseId !== null) return;
+  if (log.wanted !== 'on' || !open?.min || !open.max) return;
   const clusterId = log._id;
+  const { n, taskName, baseId, lostBases = 0 } = open;
+  const noteLost = () => logs.apply(clusterId, { kind: 'baseLost', n, lostBases }, context.signal);
   try {
-    const min = BigInt(open.min);
-    const { snapshots } = await readRecoveryState({ ...log, generations: [open] }, finished, context.signal);
-    const base = snapshots.find(({ tso }) => tso >= min);
-    if (base) await logs.apply(clusterId, { kind: 'based', n: open.n, baseId: base.id }, context.signal);
-    else {
-      const request = StartBackupRequestMessage.create({ clusterId, key: `log:${open.taskName}` });
-      await start(request, { ...context, caller: CALLER, requestId: log.requestId, sees: () => true });
+    const [newest] = await finished.newestGood([clusterId], context.signal);
+    if (newest && BigInt(newest.result?.tso ?? 0) >= BigInt(open.min)) {
+      if (baseId === null) await logs.apply(clusterId, { kind: 'based', n, baseId: newest._id }, context.signal);
+      return;
     }
+    // The next look asks for another.
+    if (baseId !== null) return void (await noteLost());
+    const key = lostBases === 0 ? `log:${taskName}` : `log:${taskName}:${lostBases}`;
+    const request = StartBackupRequestMessage.create({ clusterId, key });
+    const { backup } = await start(request, { ...context, caller: CALLER, requestId: log.requestId, sees: () => true });
+    const isGood = backup?.state === BackupState.BACKUP_STATE_SUCCEEDED;
+    const againAfterMs = AGAIN_AFTER_MS[isGood ? 'good' : 'failed'];
+    if (backup?.endTime && plus(backup.endTime, againAfterMs) < now()) await noteLost();
   } catch (error) {
     // A cluster that is busy is asked again at the next look.
     const level = error instanceof AppError ? 'debug' : 'warn';
-    ownLog[level]({ error, clusterId, taskName: open.taskName }, 'the full backup of a log could not be started yet');
+    ownLog[level]({ error, clusterId, taskName }, 'the full backup of a log could not be started yet');
   }
 }

@@ -73,8 +73,10 @@ export interface LogGeneration {
   readonly stopping: boolean;
   /** It cannot go on: its task is stopped, and another log begun. */
   readonly dead: boolean;
-  /** A good backup from which it can be replayed; null where none was seen yet. */
+  /** A good backup from which it could be replayed when that was last looked up; null where there was none. */
   readonly baseId: string | null;
+  /** How many backups were asked for as its base and are none; absent where every one was. */
+  readonly lostBases?: number;
   /** The wish under which its task was found gone. */
   readonly vanished: number | null;
   readonly endedWhy: LogEnd | null;

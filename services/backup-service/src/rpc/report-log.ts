@@ -23,7 +23,7 @@ import { startBackup } from './start-backup.ts';
 
 /** Takes what a look saw, and answers what is to be done, which is on record then. */
 export function reportLog(dependencies: Dependencies) {
-  const { logs, registry, places, dispatcher, finished } = dependencies;
+  const { logs, registry, places, dispatcher, finished, now } = dependencies;
   const start = startBackup(dependencies);
   /** Where a start would write; it needs a storage that the cluster may use now. */
   async function placeFor({ _id, settings, ...log }: LogBackup, signal: AbortSignal): Promise<LogPlace | Reason> {
@@ -60,7 +60,7 @@ export function reportLog(dependencies: Dependencies) {
     if (!applied || answer?.kind !== 'held') return { standing: TaskStanding.TASK_STANDING_LOST, act: undefined };
     const { act } = answer;
     if (!act) {
-      await ensureBase({ logs, finished, start }, applied.log, context);
+      await ensureBase({ logs, finished, start, now }, applied.log, context);
       // A wish that was made meanwhile.
       if (applied.log.looked !== applied.log.wish) await dispatcher.ringLog(clusterId);
       return { standing: logStandingOf(applied), act: undefined };

@@ -75,6 +75,8 @@ export type LogCommand =
     }
   /** A good backup was seen from which a generation can be replayed. */
   | { readonly kind: 'based'; readonly n: number; readonly baseId: string }
+  /** There is none: it was deleted, was found damaged, or failed. `lostBases` is how many were so before. */
+  | { readonly kind: 'baseLost'; readonly n: number; readonly lostBases: number }
   /** A restore wants the cluster for itself (L7). */
   | { readonly kind: 'block'; readonly restoreId: string }
   /** A restore wants to read a log from a snapshot on, whose TSO is given. */

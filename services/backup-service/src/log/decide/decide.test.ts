@@ -102,6 +102,23 @@ test('a log that is wanted is started under a name and a path of its own, and is
   expect(isHealthy(live.log(), live.now())).toBe(true);
 });
 
+test('a base that is lost is noted once, whoever finds it lost, and the alarm stands until there is another', () => {
+  const live = runningLog();
+  const base = () => {
+    const { baseId, lostBases = 0 } = lastGeneration(live.log()) ?? {};
+    return [baseId, lostBases];
+  };
+  live.ask({ kind: 'baseLost', n: 1, lostBases: 0 });
+  live.ask({ kind: 'baseLost', n: 1, lostBases: 0 });
+  live.ask({ kind: 'baseLost', n: 2, lostBases: 1 });
+  expect(base()).toEqual([null, 1]);
+  live.pass(61 * MINUTE_MS);
+  expect(live.alarms()).toContain('logNoBase');
+  live.ask({ kind: 'based', n: 1, baseId: 'c' });
+  expect(base()).toEqual(['c', 1]);
+  expect(live.alarms()).not.toContain('logNoBase');
+});
+
 test('a refused start is tried again after one, five and fifteen minutes, under the same name, and the reason is told', () => {
   const live = liveLog();
   live.want('on');

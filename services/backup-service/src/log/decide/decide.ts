@@ -71,6 +71,12 @@ export function decideLog(log: LogBackup, command: LogCommand, now: Date, limits
       if (last?.n !== command.n || last.baseId !== null) return OK;
       return { ...OK, next: withLast(log, { baseId: command.baseId }) };
     }
+    case 'baseLost': {
+      const last = lastGeneration(log);
+      const lostBases = last?.lostBases ?? 0;
+      if (last?.n !== command.n || lostBases !== command.lostBases) return OK;
+      return { ...OK, next: withLast(log, { baseId: null, lostBases: lostBases + 1 }) };
+    }
     case 'block':
       return block(log, command, now);
     case 'hold':
