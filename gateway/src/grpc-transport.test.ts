@@ -46,6 +46,7 @@ const handlers: Handlers<BackupServiceServer> = {
   verifyBackup: refuse,
   cancelVerification: refuse,
   listRecoveryPoints: refuse,
+  listNeededBases: refuse,
   listNewestGood: refuse,
   listChangedClusters: refuse,
   cancelBackup: refuse,

@@ -327,6 +327,7 @@ describe('with a service behind real gRPC', () => {
       verifyBackup: refuse,
       cancelVerification: refuse,
       listRecoveryPoints: refuse,
+      listNeededBases: refuse,
       listNewestGood: refuse,
       listChangedClusters: refuse,
       cancelBackup: refuse,

@@ -50,9 +50,17 @@ function generationText({
   maxTime,
   open,
   endedWhy,
+  truncating,
+  keepReasons,
 }: LogBackup['generations'][number]): string {
   const reach = isSet(minTime) ? `${when(minTime)} to ${when(maxTime)}` : 'nothing yet';
-  return `${number}: ${reach}, ${open ? `written by ${taskName}` : endedWhy}`;
+  const lines = [`${number}: ${reach}, ${open ? `written by ${taskName}` : endedWhy}`];
+  if (truncating) {
+    const what = isSet(truncating.until) ? `all before ${when(truncating.until)}` : 'the whole of it';
+    lines.push(`   ${what} goes, since ${when(truncating.since)}. ${truncating.activity}`);
+  }
+  if (keepReasons.length > 0 && !open) lines.push(`   kept: ${keepReasons.join(', ')}`);
+  return lines.join('\n');
 }
 
 export function add(program: Program, run: Run): void {

@@ -1,4 +1,9 @@
-import { type LogBackup, LogState, LogWish } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup';
+import {
+  type LogBackup,
+  LogState,
+  type LogTruncation,
+  LogWish,
+} from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup';
 import { timeOf } from './legacy-states.ts';
 import type { LogBackupView } from './operations/log-backups.ts';
 
@@ -51,8 +56,14 @@ export function toLogBackupView(log: LogBackup): LogBackupView {
       maxTime: timeOf(one.maxTime),
       open: one.open,
       endedWhy: one.endedWhy,
+      ...(one.truncating && { truncating: toTruncationView(one.truncating) }),
+      keepReasons: one.keepReasons,
     })),
     cleanup: log.cleanup.map(({ taskName, message, since }) => ({ taskName, message, since: timeOf(since) })),
     activity: log.activity,
   };
+}
+
+function toTruncationView({ until, since, byRetention, activity }: LogTruncation) {
+  return { until: timeOf(until), since: timeOf(since), byRetention, activity };
 }

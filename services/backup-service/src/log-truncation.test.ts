@@ -57,6 +57,20 @@ it('truncates a log up to the base of its horizon, by a worker of its pool, unti
   expect(await generations()).toMatchObject([{ min: String(ago(3)), truncating: null }]);
 });
 
+it('tells which backup the points of the horizon are restored from', async () => {
+  const listed = () => service().backups.listNeededBases({ clusterId: cluster() });
+  expect(await listed()).toEqual({ bases: [] });
+  await goodAt(ago(4));
+  const [base, newer] = [await goodAt(ago(3)), await goodAt(ago(1))];
+  await logged([generationOf(1, ago(5), ago(0))], { settings });
+  const { bases } = await listed();
+  expect(bases).toMatchObject([{ backupId: base, toTime: undefined }]);
+  expect(Number(bases[0]?.fromTime)).toBeGreaterThanOrEqual(BEGAN - 2 * 86_400_000);
+  await damage(base);
+  await logged([generationOf(1, ago(2), ago(0))], { settings });
+  expect((await listed()).bases).toMatchObject([{ backupId: newer }]);
+});
+
 it('takes a truncation back whose base was found damaged before a worker began', async () => {
   const [older, base] = [await goodAt(ago(4)), await goodAt(ago(3))];
   await logged([generationOf(1, ago(5), ago(0))], { settings });

@@ -7,6 +7,7 @@
  *     the removal.
  * R2. Every copy does this. A deletion is recorded once, under the reason that is told here, and is retried and shown by
  *     backup-service from then on.
+ *     What points of a log backup are restored from is not asked for: backup-service would refuse it.
  * R3. What is missed in one round (a backup that was listed twice, a refusal) is found by the next.
  * R4. Where a rule cannot be read, all of its backups are kept, and other rules are applied.
  */
@@ -17,7 +18,7 @@ import type { Backends } from './backends.ts';
 import { CALLER } from './due-loop.ts';
 import { retentionDeletes, retentionRefused } from './events.ts';
 import type { Quarantines } from './quarantines.ts';
-import { isBehind, judge, listGoodBackups, listRules } from './retention.ts';
+import { isBehind, judge, listBases, listGoodBackups, listRules } from './retention.ts';
 
 /**
  * Applies the retention of a cluster's rules.
@@ -44,9 +45,10 @@ export async function applyRetention(
   const limited = rules.filter(({ retention }) => retention !== undefined);
   if (limited.length === 0) return 'done';
   const backups = await listGoodBackups(backends, { clusterId, scheduled: true }, options);
+  const bases = await listBases(backends, clusterId, options);
   const ofRule = Map.groupBy(backups, ({ rule }) => rule);
   const judged = limited.flatMap((rule) => {
-    const judgeRule = () => judge(ofRule.get(rule.rule) ?? [], [rule], ({ retention }) => retention, now());
+    const judgeRule = () => judge(ofRule.get(rule.rule) ?? [], [rule], ({ retention }) => retention, now(), bases);
     return quarantines.retentionOfRules.read(`${clusterId}:${rule.rule}`, judgeRule) ?? [];
   });
   const goes = judged.filter(({ keepReasons }) => keepReasons.length === 0).map(({ backup }) => backup);

@@ -34,6 +34,23 @@ it('keeps an older good backup in the place of a newer one that was found damage
   ]);
 });
 
+it('keeps the backup that points of a log are restored from whatever its retention says, with all its reasons, and without an end', () => {
+  const bases = new Map([
+    ['b1', ['base of the points from a to b', 'base of the points from c on']],
+    ['b3', ['base of the points from b on']],
+  ]);
+  const manual = { ...backup(0), origin: BackupOrigin.BACKUP_ORIGIN_REQUEST, holds: ['pin:1'] };
+  const policy = Retention.create({ keepLast: 1, keepDays: 8 });
+  const judged = judge([manual, backup(1), backup(2), backup(3), backup(4)], [rule], () => policy, NOW, bases);
+  expect(judged.map(({ backup: { id }, keepReasons, expiresAt }) => [id, ...keepReasons, expiresAt])).toEqual([
+    ['b4', 'newest good backup', 'last 1', 'younger than 8 days', undefined],
+    ['b3', 'younger than 8 days', 'base of the points from b on', undefined],
+    ['b2', undefined],
+    ['b1', 'base of the points from a to b', 'base of the points from c on', undefined],
+    ['b0', 'not started by the scheduler', 'pinned or in use', undefined],
+  ]);
+});
+
 it('deletes no damaged backup for its age', () => {
   expect(reasons(backup(1, true), backup(2), backup(3), backup(4)).at(-1)).toEqual([
     'b1',

@@ -1,4 +1,5 @@
 /** What retention says of the backups of a cluster: reads only (architecture 4). */
+import { AppError } from '@tidemark/errors/app-error';
 import {
   type Backup,
   BackupMode,
@@ -6,6 +7,7 @@ import {
   BackupState,
   DeletionState,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import type { NeededBase } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { Retention, Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { evaluateRetention } from '@tidemark/schedule/retention';
 import type { CallOptions } from '@tidemark/service-kit/grpc/client';
@@ -24,6 +26,9 @@ export interface Judged {
   readonly keepReasons: readonly string[];
   readonly expiresAt?: Date;
 }
+
+/** Why a backup is kept whatever its retention says, by its id: points of a log backup would be lost with it. */
+export type Bases = ReadonlyMap<string, readonly string[]>;
 
 const PAGE = 1_000;
 const NOT_SCHEDULED = 'not started by the scheduler';
@@ -73,6 +78,23 @@ function toGoodBackup({ id, rule, origin, startTime, holds, result, verification
   return { id, rule, origin, startTime, holds, sizeBytes: result?.sizeBytes ?? 0n, verification, damaged };
 }
 
+/** Of the last days of a cluster's log backup. None where backup-service is of an earlier version: it lets none of them go all the same. */
+export async function listBases({ backups }: Backends, clusterId: string, options: CallOptions): Promise<Bases> {
+  try {
+    const { bases } = await backups.listNeededBases({ clusterId }, options);
+    const grouped = Map.groupBy(bases, ({ backupId }) => backupId);
+    return new Map([...grouped].map(([id, some]) => [id, some.map(asBase)]));
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'route_not_found') return new Map();
+    throw error;
+  }
+}
+
+function asBase({ fromTime, toTime }: NeededBase): string {
+  const from = fromTime?.toISOString() ?? '';
+  return toTime ? `base of the points from ${from} to ${toTime.toISOString()}` : `base of the points from ${from} on`;
+}
+
 /** Rules of one cluster, each with its retention. */
 export async function listRules(
   { strategies }: Backends,
@@ -92,7 +114,8 @@ export async function listRules(
 }
 
 /**
- * Judges the backups, each under the retention of its own rule, without those that were found damaged, and tells them newest first; those of one instant by id.
+ * Judges the backups, each under the retention of its own rule, without those that were found damaged, and tells them newest first; those
+ * of one instant by id. All reasons are told.
  *
  * @param policyOf the retention of a rule, or undefined where everything is kept
  */
@@ -101,6 +124,7 @@ export function judge(
   rules: readonly Strategy[],
   policyOf: (rule: Strategy) => Retention | undefined,
   now: Date,
+  bases: Bases = new Map(),
 ): Judged[] {
   const judged = rules.flatMap((rule) => {
     const own = backups.filter((backup) => backup.rule === rule.rule && isScheduled(backup) && !backup.damaged);
@@ -113,13 +137,22 @@ export function judge(
     const verdicts = evaluateRetention(retained, policyOf(rule), { timeZone: rule.timeZone, now });
     return verdicts.flatMap(({ id, keepReasons, expiresAt }) => {
       const backup = byId.get(id);
-      return backup ? [{ backup, keepReasons, ...(expiresAt && { expiresAt }) }] : [];
+      const asBases = bases.get(id) ?? [];
+      const expiry = asBases.length === 0 && expiresAt ? { expiresAt } : {};
+      return backup ? [{ backup, keepReasons: [...keepReasons, ...asBases], ...expiry }] : [];
     });
   });
   const known = new Set(judged.map(({ backup }) => backup.id));
   const others = backups
     .filter(({ id }) => !known.has(id))
-    .map((backup) => ({ backup, keepReasons: [whyKept(backup, rules)] }));
+    .map((backup) => ({
+      backup,
+      keepReasons: [
+        whyKept(backup, rules),
+        ...(backup.holds.length > 0 ? ['pinned or in use'] : []),
+        ...(bases.get(backup.id) ?? []),
+      ],
+    }));
   return [...judged, ...others].sort((one, other) => (isBehind(one.backup, other.backup) ? 1 : -1));
 }
 

@@ -13,6 +13,15 @@ const Alarm = z
   })
   .meta({ id: 'LogAlarm', description: 'Something that a person should know about a log backup.' });
 
+const Truncation = z
+  .object({
+    until: time('What came before it goes; the year 1 where the whole log does.'),
+    since: time('Since when.'),
+    byRetention: z.boolean().describe('No person asked for it.'),
+    activity: z.string().describe('What is done about it, or why it is not done yet; a sentence.'),
+  })
+  .meta({ id: 'LogTruncation', description: 'What is being taken out of a log. It is promised no more.' });
+
 const Generation = z
   .object({
     number: counted('Counted from 1 for each cluster.'),
@@ -27,6 +36,8 @@ const Generation = z
     endedWhy: z
       .string()
       .describe('`stopped`, `vanished`, `neverStarted`, `startLost`, `replacedByHand`, `historyLost`, or empty.'),
+    truncating: Truncation.optional().describe('Absent where nothing is being taken out of it.'),
+    keepReasons: z.array(z.string()).describe('Why it is kept; empty in the answer to a change.'),
   })
   .meta({
     id: 'LogGeneration',
@@ -100,6 +111,7 @@ const LOG_BACKUP: LogBackupView = {
       maxTime: '2026-01-06T10:12:31.512Z',
       open: true,
       endedWhy: '',
+      keepReasons: ['still written', 'reaches into the horizon, to 2026-01-06T10:12:31.512Z'],
     },
   ],
   cleanup: [],

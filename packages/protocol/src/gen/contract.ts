@@ -620,6 +620,11 @@ export const METHODS = {
     "repeatable": true,
     "internal": "for the metrics of the scheduler"
   },
+  "tidemark.backup.v1.BackupService/ListNeededBases": {
+    "request": "tidemark.backup.v1.ListNeededBasesRequest",
+    "repeatable": true,
+    "internal": "tells the scheduler what no retention removes"
+  },
   "tidemark.backup.v1.BackupService/ListChangedClusters": {
     "request": "tidemark.backup.v1.ListChangedClustersRequest",
     "repeatable": true,
@@ -1250,6 +1255,11 @@ export const MESSAGES = {
     "pageSize": {
       "min": 1,
       "max": 1000
+    }
+  },
+  "tidemark.backup.v1.ListNeededBasesRequest": {
+    "clusterId": {
+      "id": true
     }
   },
   "tidemark.backup.v1.ListActivityRequest": {

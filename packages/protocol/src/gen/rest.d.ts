@@ -2400,6 +2400,27 @@ export interface components {
             open: boolean;
             /** @description `stopped`, `vanished`, `neverStarted`, `startLost`, `replacedByHand`, `historyLost`, or empty. */
             endedWhy: string;
+            /** @description Absent where nothing is being taken out of it. */
+            truncating?: components["schemas"]["LogTruncation"];
+            /** @description Why it is kept; empty in the answer to a change. */
+            keepReasons: string[];
+        };
+        /** @description What is being taken out of a log. It is promised no more. */
+        LogTruncation: {
+            /**
+             * Format: date-time
+             * @description What came before it goes; the year 1 where the whole log does. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            until: string;
+            /**
+             * Format: date-time
+             * @description Since when. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            since: string;
+            /** @description No person asked for it. */
+            byRetention: boolean;
+            /** @description What is done about it, or why it is not done yet; a sentence. */
+            activity: string;
         };
         /**
          * @description How the way to a mail server is encrypted.
@@ -9192,7 +9213,11 @@ export interface operations {
                      *               "minTime": "2026-01-05T12:00:04.100Z",
                      *               "maxTime": "2026-01-06T10:12:31.512Z",
                      *               "open": true,
-                     *               "endedWhy": ""
+                     *               "endedWhy": "",
+                     *               "keepReasons": [
+                     *                 "still written",
+                     *                 "reaches into the horizon, to 2026-01-06T10:12:31.512Z"
+                     *               ]
                      *             }
                      *           ],
                      *           "cleanup": [],
@@ -9328,7 +9353,11 @@ export interface operations {
                      *               "minTime": "2026-01-05T12:00:04.100Z",
                      *               "maxTime": "2026-01-06T10:12:31.512Z",
                      *               "open": true,
-                     *               "endedWhy": ""
+                     *               "endedWhy": "",
+                     *               "keepReasons": [
+                     *                 "still written",
+                     *                 "reaches into the horizon, to 2026-01-06T10:12:31.512Z"
+                     *               ]
                      *             }
                      *           ],
                      *           "cleanup": [],
@@ -9482,7 +9511,11 @@ export interface operations {
                      *               "minTime": "2026-01-05T12:00:04.100Z",
                      *               "maxTime": "2026-01-06T10:12:31.512Z",
                      *               "open": true,
-                     *               "endedWhy": ""
+                     *               "endedWhy": "",
+                     *               "keepReasons": [
+                     *                 "still written",
+                     *                 "reaches into the horizon, to 2026-01-06T10:12:31.512Z"
+                     *               ]
                      *             }
                      *           ],
                      *           "cleanup": [],
@@ -9628,7 +9661,11 @@ export interface operations {
                      *               "minTime": "2026-01-05T12:00:04.100Z",
                      *               "maxTime": "2026-01-06T10:12:31.512Z",
                      *               "open": true,
-                     *               "endedWhy": ""
+                     *               "endedWhy": "",
+                     *               "keepReasons": [
+                     *                 "still written",
+                     *                 "reaches into the horizon, to 2026-01-06T10:12:31.512Z"
+                     *               ]
                      *             }
                      *           ],
                      *           "cleanup": [],
@@ -9778,7 +9815,11 @@ export interface operations {
                      *               "minTime": "2026-01-05T12:00:04.100Z",
                      *               "maxTime": "2026-01-06T10:12:31.512Z",
                      *               "open": true,
-                     *               "endedWhy": ""
+                     *               "endedWhy": "",
+                     *               "keepReasons": [
+                     *                 "still written",
+                     *                 "reaches into the horizon, to 2026-01-06T10:12:31.512Z"
+                     *               ]
                      *             }
                      *           ],
                      *           "cleanup": [],

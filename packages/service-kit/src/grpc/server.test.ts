@@ -30,6 +30,7 @@ const handlers: Handlers<BackupServiceServer> = {
   verifyBackup: refuse,
   cancelVerification: refuse,
   listRecoveryPoints: refuse,
+  listNeededBases: refuse,
   listNewestGood: refuse,
   listChangedClusters: refuse,
   async getBackup({ id }, { requestId, callId, caller, signal, timeLeftMs }) {

@@ -106,6 +106,7 @@ function toGenerationMessage(generation: LogGeneration): LogGenerationMessage {
     minTime: min === null ? undefined : instantOf(min),
     maxTime: max === null ? undefined : instantOf(max),
     truncating: truncating ? toTruncationMessage(truncating) : undefined,
+    keepReasons: [],
   };
 }
 

@@ -31,7 +31,12 @@ export async function isNeededAsBase(
   return isBase(backup, state, log.settings.retentionDays, now());
 }
 
-/** The same of a state, in which the backup may be missing, as what is asked to go is. */
+/** The oldest point that is to stay restorable, as a TSO. */
+export function horizonOf(days: number, now: Date): bigint {
+  return tsoAt(plus(now, -days * DAY_MS));
+}
+
+/** Whether it is of a state, in which the backup may be missing, as what is asked to go is. */
 export function isBase(
   backup: Pick<Backup, '_id' | 'startTime' | 'result' | 'verification'>,
   { snapshots, generations }: RecoveryState,
@@ -39,6 +44,6 @@ export function isBase(
   now: Date,
 ): boolean {
   const others = snapshots.filter(({ id }) => id !== backup._id);
-  const from = tsoAt(plus(now, -horizonDays * DAY_MS));
+  const from = horizonOf(horizonDays, now);
   return needed({ snapshots: [...others, ...toSnapshot(backup)], generations }, from).bases.has(backup._id);
 }

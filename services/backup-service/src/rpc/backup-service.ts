@@ -12,6 +12,7 @@ import { getBackup } from './get-backup.ts';
 import { listActivity } from './list-activity.ts';
 import { listBackups } from './list-backups.ts';
 import { listChangedClusters } from './list-changed-clusters.ts';
+import { listNeededBases } from './list-needed-bases.ts';
 import { listNewestGood } from './list-newest-good.ts';
 import { listRecoveryPoints } from './list-recovery-points.ts';
 import { pinBackup } from './pin-backup.ts';
@@ -38,6 +39,7 @@ export function backupService(dependencies: Dependencies): ServiceBinding {
     verifyBackup: verifyBackup(dependencies),
     cancelVerification: cancelVerification(dependencies),
     listRecoveryPoints: listRecoveryPoints(dependencies),
+    listNeededBases: listNeededBases(dependencies),
     listNewestGood: listNewestGood(dependencies),
     listChangedClusters: listChangedClusters(dependencies),
     watchBackup: watchBackup(dependencies),

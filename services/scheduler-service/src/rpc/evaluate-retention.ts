@@ -8,7 +8,7 @@ import {
 import { keepsNothing } from '@tidemark/schedule/retention';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
-import { isBehind, type Judged, judge, listGoodBackups, listRules } from '../retention.ts';
+import { isBehind, type Judged, judge, listBases, listGoodBackups, listRules } from '../retention.ts';
 import type { Dependencies } from './context.ts';
 
 /** Where the verdicts go on: the instant that they are as of, and start and id of the backup that was told last. */
@@ -25,11 +25,14 @@ export function evaluateRetention({ backends, now }: Dependencies) {
     const options = { signal: context.signal, requestId: context.requestId, caller: context.caller };
     const rules = await listRules(backends, clusterId, options);
     const chosen = rule === '' ? rules : rules.filter((one) => one.rule === rule);
-    const backups = await listGoodBackups(backends, { clusterId, rule }, options);
+    const [backups, bases] = await Promise.all([
+      listGoodBackups(backends, { clusterId, rule }, options),
+      listBases(backends, clusterId, options),
+    ]);
     const proposed = proposal !== undefined || keepEverything;
     const [, judgedAt, lastStart, lastId] = TOKEN.exec(request.pageToken) ?? [];
     const asOf = judgedAt === undefined ? now() : new Date(Number(judgedAt));
-    const judged = judge(backups, chosen, ({ retention }) => (proposed ? proposal : retention), asOf);
+    const judged = judge(backups, chosen, ({ retention }) => (proposed ? proposal : retention), asOf, bases);
     const goes = judged.filter(({ keepReasons }) => keepReasons.length === 0);
     const last = lastId === undefined ? undefined : { id: lastId, startTime: new Date(Number(lastStart)) };
     const rest = judged.filter(({ backup }) => !last || isBehind(backup, last)).map(toVerdict);

@@ -10,6 +10,7 @@ import {
   type DeleteBackupRequest,
   type LastBackup,
   ListBackupsResponse,
+  type NeededBase,
   type StartBackupRequest,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import {
@@ -58,6 +59,8 @@ export class Neighbours {
   /** Clusters that lists leave out, since they cannot be read. */
   readonly unreadable = new Set<string>();
   backups: Backup[] = [];
+  /** From which points of a log backup are restored. */
+  bases: NeededBase[] = [];
   /** How the last backup ended, by cluster; nothing is told of it where that is none. */
   readonly last = new Map<string, Pick<LastBackup, 'state' | 'endTime'>>();
   /** The moments of snapshots, by backup. */
@@ -282,6 +285,7 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
         },
         cancelBackup: async (request) => neighbours().cancel(request),
         deleteBackup: async (request) => neighbours().delete(request),
+        listNeededBases: async () => ({ bases: neighbours().bases }),
         listNewestGood: async ({ clusterIds, pageToken }) => neighbours().newestGood(clusterIds, pageToken),
         listActivity: async ({ clusterIds }) => neighbours().activitiesOf(clusterIds),
         listChangedClusters: async ({ after, pageToken }) => ({

@@ -23,18 +23,17 @@ import {
   ringTask,
   type TaskLimits,
 } from '@tidemark/task/task';
-import { plus } from '@tidemark/task/time';
 import type { Reason } from '../../backup.ts';
 import { beginTruncation, mayRemoveGeneration, mayTruncate } from '../../recovery/judge.ts';
 import { type LogView, planLogs } from '../../recovery/log-plan.ts';
+import { horizonOf } from '../../recovery/needed-as-base.ts';
 import { generationsOf } from '../../recovery/recovery-state.ts';
 import type { Snapshot } from '../../recovery/state.ts';
 import { isAcknowledged, isNothing, type Loss, lossBetween } from '../../recovery/would-lose.ts';
 import { tsoAt } from '../../snapshot-time.ts';
-import type { LogBackup, LogGeneration, LogTruncation } from '../log-backup.ts';
+import { instantOf, type LogBackup, type LogGeneration, type LogTruncation } from '../log-backup.ts';
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 /** From a failure to the next try: a minute, and twice as long each time, up to an hour. */
 const LONGEST_RETRY_MS = 60 * MINUTE_MS;
 const MOST_DOUBLINGS = 6;
@@ -127,8 +126,10 @@ export function truncatingIn({ generations }: Pick<LogBackup, 'generations'>): T
   return generations.filter((one): one is Truncating => Boolean(one.truncating));
 }
 
-function viewOf({ settings }: LogBackup, now: Date): LogView | undefined {
-  return settings ? { from: tsoAt(plus(now, -settings.retentionDays * DAY_MS)), tell: String } : undefined;
+/** Undefined where no horizon was ever set. */
+export function viewOf({ settings }: Pick<LogBackup, 'settings'>, now: Date): LogView | undefined {
+  const tell = (point: bigint) => instantOf(String(point)).toISOString();
+  return settings ? { from: horizonOf(settings.retentionDays, now), tell } : undefined;
 }
 
 function retain(log: LogBackup, snapshots: readonly Snapshot[], now: Date): TruncationDecision {

@@ -329,6 +329,27 @@ export interface ListNewestGoodResponse {
   last: LastBackup[];
 }
 
+/** Of which cluster. */
+export interface ListNeededBasesRequest {
+  clusterId: string;
+}
+
+/** A backup from which points of a log are restored. */
+export interface NeededBase {
+  backupId: string;
+  /** The points that would be lost. */
+  fromTime:
+    | Date
+    | undefined;
+  /** Not set: up to the end of a log that is still written. */
+  toTime: Date | undefined;
+}
+
+/** One for each span of points; none where the log backup of the cluster never ran. */
+export interface ListNeededBasesResponse {
+  bases: NeededBase[];
+}
+
 /** Of which clusters: at most 200. */
 export interface ListActivityRequest {
   clusterIds: string[];
@@ -2961,6 +2982,195 @@ export const ListNewestGoodResponse: MessageFns<ListNewestGoodResponse> = {
   },
 };
 
+function createBaseListNeededBasesRequest(): ListNeededBasesRequest {
+  return { clusterId: "" };
+}
+
+export const ListNeededBasesRequest: MessageFns<ListNeededBasesRequest> = {
+  encode(message: ListNeededBasesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListNeededBasesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListNeededBasesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListNeededBasesRequest>): ListNeededBasesRequest {
+    return ListNeededBasesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListNeededBasesRequest>): ListNeededBasesRequest {
+    const message = createBaseListNeededBasesRequest();
+    message.clusterId = object.clusterId ?? "";
+    return message;
+  },
+};
+
+function createBaseNeededBase(): NeededBase {
+  return { backupId: "", fromTime: undefined, toTime: undefined };
+}
+
+export const NeededBase: MessageFns<NeededBase> = {
+  encode(message: NeededBase, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.fromTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.fromTime), writer.uint32(18).fork()).join();
+    }
+    if (message.toTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.toTime), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NeededBase {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNeededBase();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fromTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.toTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NeededBase>): NeededBase {
+    return NeededBase.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NeededBase>): NeededBase {
+    const message = createBaseNeededBase();
+    message.backupId = object.backupId ?? "";
+    message.fromTime = object.fromTime ?? undefined;
+    message.toTime = object.toTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseListNeededBasesResponse(): ListNeededBasesResponse {
+  return { bases: [] };
+}
+
+export const ListNeededBasesResponse: MessageFns<ListNeededBasesResponse> = {
+  encode(message: ListNeededBasesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.bases) {
+      NeededBase.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListNeededBasesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListNeededBasesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bases.push(NeededBase.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListNeededBasesResponse>): ListNeededBasesResponse {
+    return ListNeededBasesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListNeededBasesResponse>): ListNeededBasesResponse {
+    const message = createBaseListNeededBasesResponse();
+    message.bases = object.bases?.map((e) => NeededBase.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseListActivityRequest(): ListActivityRequest {
   return { clusterIds: [] };
 }
@@ -4361,6 +4571,18 @@ export const BackupServiceService = {
       Buffer.from(ListNewestGoodResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListNewestGoodResponse => ListNewestGoodResponse.decode(value),
   },
+  /** The backups without which a point of the last days of a log backup would be lost, whatever a retention says. */
+  listNeededBases: {
+    path: "/tidemark.backup.v1.BackupService/ListNeededBases" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListNeededBasesRequest): Buffer =>
+      Buffer.from(ListNeededBasesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListNeededBasesRequest => ListNeededBasesRequest.decode(value),
+    responseSerialize: (value: ListNeededBasesResponse): Buffer =>
+      Buffer.from(ListNeededBasesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListNeededBasesResponse => ListNeededBasesResponse.decode(value),
+  },
   /** Clusters of which a finished backup changed: it ended, was deleted, or was pinned. */
   listChangedClusters: {
     path: "/tidemark.backup.v1.BackupService/ListChangedClusters" as const,
@@ -4443,6 +4665,8 @@ export interface BackupServiceServer extends UntypedServiceImplementation {
   listRecoveryPoints: handleUnaryCall<ListRecoveryPointsRequest, ListRecoveryPointsResponse>;
   /** The newest good backup of each cluster that has one, and how its last one ended. */
   listNewestGood: handleUnaryCall<ListNewestGoodRequest, ListNewestGoodResponse>;
+  /** The backups without which a point of the last days of a log backup would be lost, whatever a retention says. */
+  listNeededBases: handleUnaryCall<ListNeededBasesRequest, ListNeededBasesResponse>;
   /** Clusters of which a finished backup changed: it ended, was deleted, or was pinned. */
   listChangedClusters: handleUnaryCall<ListChangedClustersRequest, ListChangedClustersResponse>;
   /** What runs in each of some clusters, and what ended there last. */
@@ -4670,6 +4894,22 @@ export interface BackupServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListNewestGoodResponse) => void,
+  ): ClientUnaryCall;
+  /** The backups without which a point of the last days of a log backup would be lost, whatever a retention says. */
+  listNeededBases(
+    request: ListNeededBasesRequest,
+    callback: (error: ServiceError | null, response: ListNeededBasesResponse) => void,
+  ): ClientUnaryCall;
+  listNeededBases(
+    request: ListNeededBasesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListNeededBasesResponse) => void,
+  ): ClientUnaryCall;
+  listNeededBases(
+    request: ListNeededBasesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListNeededBasesResponse) => void,
   ): ClientUnaryCall;
   /** Clusters of which a finished backup changed: it ended, was deleted, or was pinned. */
   listChangedClusters(

@@ -112,7 +112,11 @@ export interface LogGeneration {
   /** Why it ended, a constant; empty while it is open. */
   endedWhy: string;
   /** Not set where nothing is being taken out of it. */
-  truncating: LogTruncation | undefined;
+  truncating:
+    | LogTruncation
+    | undefined;
+  /** Why it is kept, in words; told where the log backup of one cluster is asked for. */
+  keepReasons: string[];
 }
 
 /** Something that a task may have left in the cluster. */
@@ -425,6 +429,7 @@ function createBaseLogGeneration(): LogGeneration {
     open: false,
     endedWhy: "",
     truncating: undefined,
+    keepReasons: [],
   };
 }
 
@@ -468,6 +473,9 @@ export const LogGeneration: MessageFns<LogGeneration> = {
     }
     if (message.truncating !== undefined) {
       LogTruncation.encode(message.truncating, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.keepReasons) {
+      writer.uint32(98).string(v!);
     }
     return writer;
   },
@@ -573,6 +581,14 @@ export const LogGeneration: MessageFns<LogGeneration> = {
             message.truncating = LogTruncation.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.keepReasons.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -603,6 +619,7 @@ export const LogGeneration: MessageFns<LogGeneration> = {
     message.truncating = (object.truncating !== undefined && object.truncating !== null)
       ? LogTruncation.fromPartial(object.truncating)
       : undefined;
+    message.keepReasons = object.keepReasons?.map((e) => e) || [];
     return message;
   },
 };
