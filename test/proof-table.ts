@@ -16,16 +16,19 @@ export interface ProvenLine {
   readonly proofs: readonly Proof[];
 }
 
-/** The rows `| A1. lesson | `file`: test name; `file`: test name |` of a page. */
-export function readProofTable(page: string): ProvenLine[] {
-  return readFileSync(join(ROOT, page), 'utf8')
-    .split('\n')
-    .flatMap((line) => {
-      const [, id, text] = /^\| ([A-Z]\d+)\. .+? \| ([^|]+) \|$/.exec(line) ?? [];
-      if (id === undefined || text === undefined) return [];
-      const proofs = [...text.matchAll(/`([^`]+\.test\.ts)`: ([^;]+)/g)];
-      return [{ id, text, proofs: proofs.map(([, file = '', name = '']) => ({ file, name: name.trim() })) }];
-    });
+/**
+ * The rows `| A1. lesson | `file`: test name; `file`: test name |` of a page, or of what stands there below a heading. Rules that an
+ * exploration switches off are proofs like tests.
+ */
+export function readProofTable(page: string, heading = ''): ProvenLine[] {
+  const text = readFileSync(join(ROOT, page), 'utf8');
+  const [part = ''] = text.slice(text.indexOf(heading)).split(/\n(?=## )/);
+  return (heading === '' ? text : part).split('\n').flatMap((line) => {
+    const [, id, text] = /^\| ([A-Z]\d+)\. .+? \| ([^|]+) \|$/.exec(line) ?? [];
+    if (id === undefined || text === undefined) return [];
+    const proofs = [...text.matchAll(/`([^`]+(?:\.test|\/mutations)\.ts)`: ([^;]+)/g)];
+    return [{ id, text, proofs: proofs.map(([, file = '', name = '']) => ({ file, name: name.trim() })) }];
+  });
 }
 
 /** The proofs that are not there. */
