@@ -118,6 +118,8 @@ const GOOD: Evidence = {
   crashes: [],
   mountLosses: [],
   damagedRecords: [],
+  logDocuments: [],
+  logs: { problems: [], sights: [], othersKept: true },
 };
 
 /** The first backup is another one. */

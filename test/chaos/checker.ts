@@ -3,11 +3,12 @@
  * keeps them: no rule here comes from the product's own code.
  */
 import { type BackupDocument, type Evidence, hadNoMount, type OccurrenceDocument } from './evidence.ts';
+import { LOG_RULES } from './log-rules.ts';
 import type { Request } from './request.ts';
 import { RESTORE_RULES } from './restore-rules.ts';
 
 export interface Violation {
-  readonly rule: RuleName | keyof typeof RESTORE_RULES;
+  readonly rule: RuleName | keyof typeof RESTORE_RULES | keyof typeof LOG_RULES;
   /** What is wrong, where. */
   readonly what: string;
 }
@@ -87,8 +88,9 @@ const RULES = {
     }
   },
 
-  *'no file without a record'({ files, backups }) {
-    const kept = new Set(backups.filter(isKept).map(({ path }) => path));
+  *'no file without a record'({ files, backups, logDocuments }) {
+    const logs = logDocuments.flatMap(({ generations }) => generations.map(({ path }) => path));
+    const kept = new Set([...backups.filter(isKept).map(({ path }) => path), ...logs]);
     const strays = files.filter(({ path }) => !folders(path).some((folder) => kept.has(folder)));
     for (const [folder, found] of Map.groupBy(strays, ({ path }) => folders(path)[3] ?? path))
       yield `${found.length} files in ${folder}, among them ${found[0]?.path}`;
@@ -227,10 +229,13 @@ const RULES = {
       if (own.length > 1) yield `${key} has ${own.map(({ _id }) => _id).join(' and ')}`;
   },
 
-  *'nothing started unasked'({ requests, backups }) {
+  /** A cluster with a log has backups of its own accord. */
+  *'nothing started unasked'({ requests, backups, logDocuments }) {
     const asked = new Set(requests.flatMap(({ kind, key }) => (kind === 'start' ? [key] : [])));
-    for (const { _id, origin, request } of backups)
-      if (origin !== 'schedule' && !asked.has(request.key)) yield `${_id} has key ${request.key}`;
+    const ofLogs = new Set(logDocuments.map(({ _id }) => _id));
+    for (const { _id, origin, request, clusterId } of backups)
+      if (origin !== 'schedule' && !asked.has(request.key) && !ofLogs.has(clusterId))
+        yield `${_id} has key ${request.key}`;
   },
 
   /** Nobody makes something up for what he cannot read. */
@@ -249,7 +254,7 @@ export const RULE_NAMES = Object.keys(RULES) as RuleName[];
 
 /** Everything that is not as promised. */
 export function check(evidence: Evidence): Violation[] {
-  const rules = Object.entries({ ...RULES, ...RESTORE_RULES }) as [Violation['rule'], Judge][];
+  const rules = Object.entries({ ...RULES, ...RESTORE_RULES, ...LOG_RULES }) as [Violation['rule'], Judge][];
   return rules.flatMap(([rule, judge]) => [...judge(evidence)].map((what) => ({ rule, what })));
 }
 

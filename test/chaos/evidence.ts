@@ -50,7 +50,7 @@ export interface RestoreDocument {
   readonly activeKey: string;
   readonly slotKey: string;
   readonly request: { readonly key?: string };
-  readonly source: { readonly backupId: string; readonly path: string };
+  readonly source: { readonly backupId: string; readonly path: string; readonly point?: object };
   readonly target: { readonly clusterId: string; readonly pd: readonly string[] };
   readonly options: { readonly filter?: readonly string[] };
   readonly held: boolean;
@@ -93,6 +93,43 @@ export interface TargetSight {
   readonly now: Tables;
 }
 
+/** The log backup of a cluster as the database has it, as far as it is looked at. */
+export interface LogDocument {
+  readonly _id: string;
+  readonly wanted: string;
+  readonly task: { readonly act?: object } | null;
+  readonly generations: readonly {
+    readonly n: number;
+    readonly taskName: string;
+    readonly path: string;
+    readonly startTs: string | null;
+    readonly min: string | null;
+    readonly max: string | null;
+    readonly open: boolean;
+    readonly endedWhy: string | null;
+    readonly truncating?: object | null;
+  }[];
+}
+
+/** A point that was shown once all was healed, and what its restore made of it. */
+export interface PointSight {
+  readonly clusterId: string;
+  readonly generation: number;
+  readonly at: string;
+  /** The state of the restore, and why. */
+  readonly end: string;
+  /** Whether the target held the rows of that moment, and no others. */
+  readonly same: boolean;
+}
+
+export interface LogEvidence {
+  /** What could not be done about logs when all was healed. */
+  readonly problems: readonly string[];
+  readonly sights: readonly PointSight[];
+  /** Whether the task of somebody else was as it had been. */
+  readonly othersKept: boolean;
+}
+
 export interface OccurrenceDocument {
   readonly _id: string;
   readonly clusterId: string;
@@ -126,6 +163,8 @@ export interface Evidence {
   readonly backups: readonly BackupDocument[];
   readonly restores: readonly RestoreDocument[];
   readonly occurrences: readonly OccurrenceDocument[];
+  readonly logDocuments: readonly LogDocument[];
+  readonly logs: LogEvidence;
   readonly sights: readonly TargetSight[];
   /** What backups held before they were restored, by their ids. */
   readonly backedUp: Readonly<Record<string, Tables>>;
@@ -172,18 +211,19 @@ export function hadNoMount(
 /** The records of the database, as they are now, but for those that were damaged on purpose. */
 export async function readDocuments(
   db: Db,
-): Promise<Pick<Evidence, 'takenAt' | 'backups' | 'restores' | 'occurrences'>> {
+): Promise<Pick<Evidence, 'takenAt' | 'backups' | 'restores' | 'occurrences' | 'logDocuments'>> {
   const others = { $ne: DAMAGED };
   const { localTime } = await db.admin().command({ hello: 1 });
-  const [backups, restores, occurrences] = await Promise.all([
+  const [backups, restores, occurrences, logDocuments] = await Promise.all([
     db
       .collection<BackupDocument>('backups')
       .find({ ...NO_RESTORE, clusterId: others })
       .toArray(),
     db.collection('backups').find({ kind: 'restore', 'restore.target.clusterId': others }).toArray(),
     db.collection<OccurrenceDocument>('occurrences').find({ clusterId: others }).toArray(),
+    db.collection<LogDocument>('logBackups').find().toArray(),
   ]);
-  return { takenAt: Number(localTime), backups, restores: restores.map(toRestore), occurrences };
+  return { takenAt: Number(localTime), backups, restores: restores.map(toRestore), occurrences, logDocuments };
 }
 
 /** Restores lie beside the backups, and what is theirs alone below one field. */

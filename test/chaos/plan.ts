@@ -74,8 +74,20 @@ const RESTORE_ACTIONS = {
   'write-source': 2,
 } as const;
 
+/** What people do about log backups, some of it by hand. */
+const LOG_ACTIONS = {
+  'pause-log': 2,
+  'resume-log': 4,
+  'stop-log': 1,
+  'start-log': 4,
+  'pause-log-by-hand': 2,
+  'stop-log-by-hand': 1,
+  'back-up-logged': 3,
+} as const;
+
 export type RestoreActionKind = keyof typeof RESTORE_ACTIONS;
-export type ActionKind = keyof typeof ACTIONS | RestoreActionKind;
+export type LogActionKind = keyof typeof LOG_ACTIONS;
+export type ActionKind = keyof typeof ACTIONS | RestoreActionKind | LogActionKind;
 
 export interface Action<Kind extends ActionKind = ActionKind> {
   readonly at: number;
@@ -96,6 +108,7 @@ const FRACTIONS = 1_000_000;
 const FAULT_EVERY_MS = [2_000, 7_000] as const;
 const ACTION_EVERY_MS = [200, 1_300] as const;
 const RESTORE_ACTION_EVERY_MS = [300, 1_200] as const;
+const LOG_ACTION_EVERY_MS = [2_000, 8_000] as const;
 
 /** @param kinds the faults to choose among, at least one */
 export function planOf(seed: number, lastsMs: number, kinds: readonly FaultKind[]): Plan {
@@ -103,6 +116,7 @@ export function planOf(seed: number, lastsMs: number, kinds: readonly FaultKind[
   const faultChance = randomOf(seed);
   const actionChance = randomOf(seed ^ 0x5f3759df);
   const restoreChance = randomOf(seed ^ 0x27d4eb2f);
+  const logChance = randomOf(seed ^ 0x165667b1);
   const faults = times(faultChance, lastsMs, FAULT_EVERY_MS).map((at): Fault => {
     const kind = weighted(
       faultChance,
@@ -129,6 +143,7 @@ export function planOf(seed: number, lastsMs: number, kinds: readonly FaultKind[
   const actions = [
     ...choose(actionChance, ACTION_EVERY_MS, ACTIONS),
     ...choose(restoreChance, RESTORE_ACTION_EVERY_MS, RESTORE_ACTIONS),
+    ...choose(logChance, LOG_ACTION_EVERY_MS, LOG_ACTIONS),
   ];
   return { seed, faults, actions: actions.sort((one, other) => one.at - other.at) };
 }

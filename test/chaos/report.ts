@@ -18,6 +18,8 @@ export function report(result: Result): string {
     line(`${sum(result.restores)} restores`, result.restores),
     line(`${sum(result.restoreAttempts)} attempts of restores`, result.restoreAttempts),
     line(`${sum(windows)} windows`, windows),
+    line(`${sum(result.logs)} logs`, result.logs),
+    line(`${sum(result.points)} points of them restored`, result.points),
     '',
     `${violations.length} violations`,
     ...violations.slice(0, VIOLATIONS_SHOWN).map(({ rule, what }) => `  ${rule}: ${what}`),

@@ -159,6 +159,8 @@ const GOOD: Evidence = {
   crashes: [],
   mountLosses: [],
   damagedRecords: [],
+  logDocuments: [],
+  logs: { problems: [], sights: [], othersKept: true },
 };
 
 const withRestore = (one: RestoreDocument, more: Partial<Evidence> = {}): Evidence => ({

@@ -189,7 +189,8 @@ export const RESTORE_RULES = {
     const asked = new Set(starts.map(({ key }) => key));
     for (const [key, own] of Map.groupBy(restores, ({ request }) => request.key)) {
       if (own.length > 1) yield `${key} has ${own.map(({ _id }) => _id).join(' and ')}`;
-      if (!asked.has(key)) yield `${own[0]?._id} has key ${key}, which nobody asked with`;
+      if (!asked.has(key) && !own.some(({ source }) => source.point))
+        yield `${own[0]?._id} has key ${key}, which nobody asked with`;
     }
   },
 

@@ -35,6 +35,10 @@ export interface Result {
   readonly restoreAttempts: Readonly<Record<string, number>>;
   readonly reasons: Readonly<Record<string, number>>;
   readonly windows: Readonly<Record<string, number>>;
+  /** Points of logs that were restored once all was healed. */
+  readonly points: Readonly<Record<string, number>>;
+  /** Logs, by why each ended. */
+  readonly logs: Readonly<Record<string, number>>;
   readonly runsOfBr: number;
   readonly violations: readonly Violation[];
 }
@@ -135,6 +139,7 @@ export async function runChaos({
   await faults.untilHealed(AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]));
   const isSettled = await untilSettled(db, settleMs, signal);
   const unfinished = await workload.restores.finish(AbortSignal.any([signal, AbortSignal.timeout(settleMs)]));
+  const logs = await workload.logs.finish(AbortSignal.any([signal, AbortSignal.timeout(settleMs)]));
   const settled = (await untilSettled(db, settleMs, signal)) && isSettled;
   const settledAfterSeconds = Math.round((performance.now() - healedFrom) / 1000);
   say(
@@ -147,6 +152,7 @@ export async function runChaos({
     ...(await readDocuments(db)),
     ...(await readStorages([contentOf(world.storage.folder), await world.objects.content()])),
     requests: [...workload.requests],
+    logs,
     sights: workload.restores.sights,
     backedUp: workload.restores.backedUp,
     unfinished,
@@ -218,6 +224,11 @@ function toResult({ plan, minutes, counts, leftOut, settledAfterSeconds }: RunFa
       ({ reason }) => reason?.code ?? 'none',
     ),
     windows: countBy(occurrences, ({ state }) => state),
+    points: countBy(evidence.logs.sights, ({ clusterId, end }) => `${clusterId} ${end.split(':')[0]}`),
+    logs: countBy(
+      evidence.logDocuments.flatMap(({ generations }) => generations),
+      ({ endedWhy }) => endedWhy ?? 'open',
+    ),
     runsOfBr: ledger.filter(({ event }) => event === 'start').length,
     violations: check(evidence),
   };

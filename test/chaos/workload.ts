@@ -11,7 +11,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from './client.ts';
-import { type Action, type ActionKind, pickOf, type RestoreActionKind } from './plan.ts';
+import { LOG_TARGET, LOGGED, type LogWorkload, OF_OTHERS, startLogWorkload } from './log-workload.ts';
+import { type Action, type ActionKind, type LogActionKind, pickOf, type RestoreActionKind } from './plan.ts';
 import type { Request } from './request.ts';
 import { type RestoreWorkload, SOURCES, startRestoreWorkload, TARGETS } from './restore-workload.ts';
 import type { World } from './world.ts';
@@ -23,6 +24,7 @@ export interface Workload {
   crowd(): Promise<void>;
   readonly requests: readonly Request[];
   readonly restores: RestoreWorkload;
+  readonly logs: LogWorkload;
 }
 
 const EVERY_DAY = 'Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday';
@@ -172,7 +174,7 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
   /** One of the newest backups. */
   const chosen = (which: number) => pickOf(known.slice(-NEWEST), which);
 
-  const acts: Record<Exclude<ActionKind, RestoreActionKind>, (action: Action) => Promise<unknown>> = {
+  const acts: Record<Exclude<ActionKind, RestoreActionKind | LogActionKind>, (action: Action) => Promise<unknown>> = {
     start,
     async cancel({ which, again }) {
       // Only what was just started is likely to run still.
@@ -221,7 +223,8 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
   await register('/storages/odd', world.objects.registration);
   const crowded = Object.fromEntries(IN_CROWD.map((clusterId) => [clusterId, CLUSTERS.quick ?? {}]));
   const targets = Object.fromEntries(TARGETS.map((clusterId) => [clusterId, CLUSTERS.nightly ?? {}]));
-  const scripts = { ...CLUSTERS, ...crowded, ...SOURCES, ...targets };
+  const ofLogs = { ...LOGGED, [OF_OTHERS]: CLUSTERS.quick ?? {}, [LOG_TARGET]: CLUSTERS.quick ?? {} };
+  const scripts = { ...CLUSTERS, ...crowded, ...SOURCES, ...targets, ...ofLogs };
   for (const [clusterId, script] of Object.entries(scripts)) {
     const folder = join(storage.folder, 'nfs', 'em', 'backup', clusterId);
     mkdirSync(folder, { recursive: true });
@@ -233,17 +236,20 @@ export async function startWorkload(world: World, recordFile: string, stop: Abor
       pd: [pd],
       version: '8.5.0',
       storageId: IN_BUCKET.includes(clusterId) ? 'odd' : 'local',
+      ...(clusterId === LOG_TARGET && { purpose: 'scratch' }),
       ...(UNLOCKED.includes(clusterId) && { brOptions: { extra: { 'use-checkpoint': 'false' } } }),
     });
   const restores = await startRestoreWorkload(world, client, { pdOf: (id) => pds.get(id) ?? '', size: COMMON, stop });
+  const logs = await startLogWorkload(world, client, { pdOf: (id) => pds.get(id) ?? '', size: COMMON });
   return {
     requests,
     restores,
+    logs,
     async crowd() {
       await Promise.all(IN_CROWD.map(comeInCrowd));
     },
     act: async (action) => {
-      if (!stop.aborted) await { ...acts, ...restores.acts }[action.kind](action);
+      if (!stop.aborted) await { ...acts, ...restores.acts, ...logs.acts }[action.kind](action);
     },
   };
 }
