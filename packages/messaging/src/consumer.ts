@@ -21,6 +21,7 @@ const QUEUED: ReadonlySet<CommandKind> = new Set([
   CommandKind.COMMAND_KIND_CHECK,
   CommandKind.COMMAND_KIND_RESTORE,
   CommandKind.COMMAND_KIND_LOG,
+  CommandKind.COMMAND_KIND_LOG_TRUNCATION,
 ]);
 
 export type Run = () => Promise<void>;
