@@ -4,13 +4,15 @@
  * rules only times are others: an hour of theirs is a second here.
  *
  * Not brought about here, but tried by promtool: TidemarkAuditLinesLost, which wants 10,000 lines that cannot be written, and
- * TidemarkAuditEntriesLost, which wants backup-service away for as long. An alert that goes on for a day after its cause is not waited out:
+ * TidemarkAuditEntriesLost, which wants backup-service away for as long; and alerts of log backups that take from minutes to days to come, of which
+ * `services/backup-service/src/log/decide/decide.test.ts` has when they come. An alert that goes on for a day after its cause is not waited out:
  * TidemarkWindowsMissed and TidemarkWindowsSkipped.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performTask } from '@tidemark/demo-br/demo-cluster-task';
+import type { LogTask } from '@tidemark/demo-br/log-state';
 import { REPOSITORY } from '@tidemark/local-stack/repository';
 import { type TestAuthority, testAuthority, writeCertificate } from '@tidemark/service-kit/testing/certificates';
 import { type Collection, type Db, MongoClient } from 'mongodb';
@@ -27,7 +29,19 @@ const programs = await findMonitoring().catch((error: Error) => {
 });
 
 const RULES = join(REPOSITORY, 'docs', 'alerts', 'tidemark.rules.yml');
-const NOT_BROUGHT_ABOUT = ['TidemarkAuditLinesLost', 'TidemarkAuditEntriesLost'];
+const NOT_BROUGHT_ABOUT = [
+  'TidemarkAuditLinesLost',
+  'TidemarkAuditEntriesLost',
+  'TidemarkLogError',
+  'TidemarkLogHorizonNotMet',
+  'TidemarkLogLagging',
+  'TidemarkLogNotAsWanted',
+  'TidemarkLogNotTruncated',
+  'TidemarkLogPauseEnds',
+  'TidemarkLogSafepoints',
+  'TidemarkLogStatusUnknown',
+  'TidemarkLogWithoutBase',
+];
 const SECRET = `whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`;
 const HOUR = 3_600;
 const DAY_MS = 86_400_000;
@@ -186,6 +200,43 @@ describe.skipIf(programs === undefined)('an alert', () => {
         expect(await fires('TidemarkClusterWithoutStrategy', labels)).toBe(summary);
         await tidemark.saveRule(planless, 'default', opensLater());
         await ends('TidemarkClusterWithoutStrategy', labels);
+      },
+      STORY_MS,
+    );
+
+    it(
+      'says that somebody stopped or paused a log backup, or has another one there, until that is seen to',
+      async () => {
+        const pd = '10.3.0.1:2379';
+        const clusterId = await tidemark.cluster('logged', { pd: [pd] });
+        const path = `/clusters/${clusterId}/log-backup`;
+        const labels = { cluster: clusterId };
+        const demo = tidemark.demoCluster(pd);
+        const byHand = (change: (task: LogTask) => LogTask | null) =>
+          demo.alone(AbortSignal.timeout(10_000), () =>
+            demo.changeState(({ logTask }) => ({ logTask: logTask && change(logTask) })),
+          );
+        const runs = () =>
+          vi.waitFor(async () => {
+            const { data } = await tidemark.patiently<{ logBackup: object }>('GET', path);
+            expect(data.logBackup).toMatchObject({ state: 'Running', reached: true });
+          }, SOON);
+        await tidemark.patiently('PUT', path, { storageId: 'local' });
+        await runs();
+        await byHand((task) => ({ ...task, state: 'PAUSE' }));
+        expect(await fires('TidemarkLogPausedByHand', labels)).toBe(
+          `Somebody paused the log backup of cluster ${clusterId}.`,
+        );
+        await tidemark.patiently('POST', `${path}/resume`, {});
+        await ends('TidemarkLogPausedByHand', labels);
+        await byHand((task) => ({ ...task, name: 'theirs', printed: 'local:///theirs', storage: 'local:///theirs' }));
+        expect(await fires('TidemarkLogForeign', labels)).toMatch('Another log backup task has cluster');
+        await byHand(() => null);
+        expect(await fires('TidemarkLogMissing', labels)).toMatch('and nobody asked Tidemark to stop it');
+        await ends('TidemarkLogForeign', labels);
+        await tidemark.patiently('POST', `${path}/resume`, {});
+        await ends('TidemarkLogMissing', labels);
+        await tidemark.patiently('DELETE', path);
       },
       STORY_MS,
     );

@@ -25,6 +25,7 @@ export function createQuarantines() {
     logTasks: of('log backup'),
     truncations: of('log backup'),
     keptLogs: of('log backup'),
+    toldLogs: of('log backup'),
     workers: of('worker'),
     tokens: of('token'),
     auditEntries: of('audit entry'),

@@ -25,6 +25,7 @@ import {
 import { createFinishedBackups, FINISHED_INDEXES } from './finished-backups.ts';
 import { logBackupChanged } from './log/events.ts';
 import { createLogStore, LOG_INDEXES } from './log/log-store.ts';
+import { logsCounted } from './log/metrics.ts';
 import { retainLogs } from './log/retain-logs.ts';
 import { createTruncationStore } from './log/truncation-store.ts';
 import { brokerLog, log, storeLog } from './logger.ts';
@@ -66,7 +67,7 @@ const LOG_LEASES = 3;
 const RETAIN_LOGS_MS = 600_000;
 /** How often deletions that are not done, ends of the last day, damaged backups and open restores are counted for the metrics. */
 const COUNT_MS = 15_000;
-/** All good backups are looked through so seldom that it takes no more than this part of the time. */
+/** All good backups, and all log backups, are looked through so seldom that it takes no more than this part of the time. */
 const LOOKING_THROUGH = 0.02;
 /** How often the PDs of all registrations are read anew (RP4). */
 const PDS_MS = 600_000;
@@ -123,6 +124,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
   const logs = createLogStore(database.db, {
     now,
     limits: { ...config.timing, leaseMs: LOG_LEASES * config.timing.leaseMs },
+    quarantine: quarantines.toldLogs,
     onChanged: logBackupChanged,
   });
   const truncations = createTruncationStore(database.db, {
@@ -227,22 +229,24 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       },
     }),
   );
-  let goodCountedUntil = 0;
-  stack.use(
-    startLoop({
-      name: 'count of good backups',
+  const lookThrough = (name: string, look: (signal: AbortSignal) => Promise<void>) => {
+    let restsUntil = 0;
+    return startLoop({
+      name,
       everyMs: COUNT_MS,
       log: storeLog,
       async run(signal) {
         const begunAt = performance.now();
-        if (begunAt < goodCountedUntil) return false;
-        goodCounted(await finished.goodByStorage(signal));
+        if (begunAt < restsUntil) return false;
+        await look(signal);
         const endedAt = performance.now();
-        goodCountedUntil = endedAt + (endedAt - begunAt) / LOOKING_THROUGH;
+        restsUntil = endedAt + (endedAt - begunAt) / LOOKING_THROUGH;
         return false;
       },
-    }),
-  );
+    });
+  };
+  stack.use(lookThrough('count of good backups', async (signal) => goodCounted(await finished.goodByStorage(signal))));
+  stack.use(lookThrough('count of log backups', async (signal) => logsCounted(await logs.toldOfAll(signal))));
   stack.use(
     startLoop({
       name: 'search keys of clusters',

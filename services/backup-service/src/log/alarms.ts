@@ -1,6 +1,6 @@
 /** What a person should know about a log backup: functions of the document and the time, so that none is an event that can be lost. */
 import { plus } from '@tidemark/task/time';
-import { instantOf, type LogBackup, openGeneration, resumableUntil } from './log-backup.ts';
+import { instantOf, type LogBackup, type LogGeneration, openGeneration, resumableUntil } from './log-backup.ts';
 
 export type LogAlarmName =
   | 'logLagging'
@@ -15,7 +15,8 @@ export type LogAlarmName =
   | 'logStartRefused'
   | 'logNoBase'
   | 'logSafepoints'
-  | 'truncateStuck';
+  | 'truncateStuck'
+  | 'horizonNotMet';
 
 export interface LogAlarm {
   readonly name: LogAlarmName;
@@ -173,7 +174,23 @@ const RULES: readonly Rule[] = [
       message: `What no point needs any more is still in the log of task ${taskName}, since ${since(truncating.since)}. ${why}`,
     };
   },
+  ({ wanted, settings, generations }, now) => {
+    const open = generations.at(-1);
+    if (wanted === 'off' || !settings || !open?.open || open.min === null) return undefined;
+    const horizon = plus(now, -settings.retentionDays * DAY_MS);
+    const before = generations.slice(generations.findLastIndex(isMeantToEnd) + 1, -1);
+    const isOldEnough = before.some(({ startTs }) => startTs !== null && instantOf(startTs) < horizon);
+    if (!isOldEnough || instantOf(open.min) <= horizon) return undefined;
+    return {
+      name: 'horizonNotMet',
+      critical: false,
+      message: `Every second of the last ${settings.retentionDays} days is to stay restorable, but the log was interrupted, and without a hole it begins at ${instantOf(open.min).toISOString()}: recovery-points says what is missing and why.`,
+    };
+  },
 ];
+
+/** No second after it was promised. */
+const isMeantToEnd = ({ endedWhy }: LogGeneration) => endedWhy === 'stopped' || endedWhy === 'neverStarted';
 
 /** All that stand now, in the order of the table of log-life 8. */
 export function alarmsOf(log: LogBackup, now: Date): LogAlarm[] {
@@ -181,7 +198,7 @@ export function alarmsOf(log: LogBackup, now: Date): LogAlarm[] {
 }
 
 /** These say nothing of the log that is written. */
-const ASIDE: readonly LogAlarmName[] = ['logSafepoints', 'truncateStuck'];
+const ASIDE: readonly LogAlarmName[] = ['logSafepoints', 'truncateStuck', 'horizonNotMet'];
 
 /** L9: on, running, its checkpoint and what lies in the storage young enough now, and no alarm but what earlier tasks left. */
 export function isHealthy(log: LogBackup, now: Date): boolean {

@@ -3,10 +3,13 @@ import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
 import { persist } from '@tidemark/mongo/persist';
 import { createTaskStore } from '@tidemark/mongo/task-store';
+import { EPOCH } from '@tidemark/mongo/time-range';
+import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import type { Db } from 'mongodb';
 import type { LogCommand, LogDecision, LogLimits } from './decide/command.ts';
 import { decideLog } from './decide/decide.ts';
 import { type LogBackup, newLogBackup } from './log-backup.ts';
+import { type ToldLog, told } from './metrics.ts';
 
 export const LOG_INDEXES: readonly IndexSpec[] = [
   { collection: 'logBackups', keys: { 'task.ringAt': 1 } },
@@ -33,6 +36,8 @@ export interface LogStore {
   ): Promise<AppliedToLog>;
   /** Clusters whose log backup is to be looked at, the longest due first. */
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
+  /** What metrics tell of each that is wanted, or of which something is left to do. */
+  toldOfAll(signal: AbortSignal): Promise<ToldLog[]>;
   /** Whether a log was written to a storage that was not removed. */
   anyInStorage(storageId: string, signal: AbortSignal): Promise<boolean>;
 }
@@ -40,12 +45,14 @@ export interface LogStore {
 export interface LogStoreDependencies {
   readonly now: () => Date;
   readonly limits: LogLimits;
+  /** Of those of which nothing can be told. */
+  readonly quarantine: Quarantine;
   /** Called with each change that was written. */
   readonly onChanged: (before: LogBackup, after: LogBackup) => void;
 }
 
 /** The store over a database. */
-export function createLogStore(db: Db, { now, limits, onChanged }: LogStoreDependencies): LogStore {
+export function createLogStore(db: Db, { now, limits, quarantine, onChanged }: LogStoreDependencies): LogStore {
   const logs = db.collection<LogBackup>('logBackups');
   const tasks = createTaskStore(logs, { now, onChanged });
 
@@ -75,6 +82,21 @@ export function createLogStore(db: Db, { now, limits, onChanged }: LogStoreDepen
     },
 
     findDue: tasks.findDue,
+
+    toldOfAll: (signal) =>
+      persist(signal, async () => {
+        const open = [
+          { wanted: { $ne: 'off' as const } },
+          { 'cleanup.0': { $exists: true } },
+          { truncationDue: { $gt: EPOCH } },
+        ];
+        const found: ToldLog[] = [];
+        for await (const log of logs.find({ $or: open }, { projection: { task: 0 }, signal })) {
+          const one = quarantine.read(log._id, () => told(log, now()));
+          if (one) found.push(one);
+        }
+        return found;
+      }),
 
     anyInStorage: (storageId, signal) =>
       persist(signal, async () => {

@@ -119,6 +119,26 @@ test('a base that is lost is noted once, whoever finds it lost, and the alarm st
   expect(live.alarms()).not.toContain('logNoBase');
 });
 
+test.each([
+  ['vanished', ['horizonNotMet']],
+  ['stopped', []],
+] as const)('a log that begins anew within its horizon, after the one before was %s: %o', (endedWhy, alarms) => {
+  const live = runningLog();
+  live.pass(3 * 24 * 60 * MINUTE_MS);
+  live.look(live.task());
+  const [first] = live.log().generations;
+  if (!first) throw new Error('there is no log');
+  const ended = { ...first, open: false, endedWhy };
+  const young = tso(live.now());
+  const again = { ...first, n: 2, taskName: 't2', path: 'p2', startTs: young, min: young };
+  const settings = { storageId: 's', retentionDays: 2, lagWarnSeconds: 600, lagCriticalSeconds: 1_800 };
+  const log = { ...live.log(), settings, generations: [ended, again] };
+  const names = () => alarmsOf(log, live.now()).map(({ name }) => name);
+  expect(names()).toEqual(alarms);
+  expect(isHealthy(log, live.now())).toBe(true);
+  expect(alarmsOf({ ...log, settings: { ...settings, retentionDays: 4 } }, live.now())).toEqual([]);
+});
+
 test('a refused start is tried again after one, five and fifteen minutes, under the same name, and the reason is told', () => {
   const live = liveLog();
   live.want('on');
