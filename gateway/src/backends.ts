@@ -8,6 +8,7 @@ import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/bac
 import { LogBackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
+import { DrillService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/drill_service';
 import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import { NotificationService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/notification_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
@@ -29,6 +30,7 @@ export interface Backends {
   readonly registry: ConnectClient<typeof RegistryService>;
   readonly audit: ConnectClient<typeof AuditService>;
   readonly strategies: ConnectClient<typeof StrategyService>;
+  readonly drills: ConnectClient<typeof DrillService>;
   readonly fleet: ConnectClient<typeof FleetService>;
   readonly notifications: ConnectClient<typeof NotificationService>;
   readonly occurrences: ConnectClient<typeof OccurrenceService>;
@@ -59,6 +61,7 @@ export function createBackends({ backup, strategy, scheduler }: Transports): Bac
     registry: createClient(RegistryService, backup),
     audit: createClient(AuditService, backup),
     strategies: createClient(StrategyService, strategy),
+    drills: createClient(DrillService, scheduler),
     fleet: createClient(FleetService, scheduler),
     notifications: createClient(NotificationService, scheduler),
     occurrences: createClient(OccurrenceService, scheduler),
@@ -76,6 +79,7 @@ const SERVICES = {
   registry: RegistryService,
   audit: AuditService,
   strategies: StrategyService,
+  drills: DrillService,
   fleet: FleetService,
   notifications: NotificationService,
   occurrences: OccurrenceService,

@@ -31,6 +31,7 @@ import { auditRoutes } from './rest/audit.ts';
 import { backupLogRoutes } from './rest/backup-log.ts';
 import { backupRoutes } from './rest/backups.ts';
 import { clusterRoutes } from './rest/clusters.ts';
+import { drillRoutes } from './rest/drills.ts';
 import { answerClientError, answerError, noteRequest } from './rest/error-response.ts';
 import { fleetRoutes, fleetStreamRoutes } from './rest/fleet.ts';
 import { fleetStrategyRoutes } from './rest/fleet-strategies.ts';
@@ -201,6 +202,7 @@ export function buildGateway({
       pinRoutes(api, dependencies);
       restoreRoutes(api, dependencies);
       logBackupRoutes(api, dependencies);
+      drillRoutes(api, dependencies);
       restoreStreamRoutes(api, dependencies);
       fleetStreamRoutes(api, dependencies);
       verificationRoutes(api, dependencies);

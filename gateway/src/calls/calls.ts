@@ -22,6 +22,7 @@ import { listStrategies } from './list-strategies.ts';
 import { planRestore } from './plan-restore.ts';
 import { previewStrategy } from './preview-strategy.ts';
 import { putCluster } from './put-cluster.ts';
+import { putDrill } from './put-drill.ts';
 import { putStorage } from './put-storage.ts';
 import { readBackupLog } from './read-backup-log.ts';
 import { readRestoreLog } from './read-restore-log.ts';
@@ -55,6 +56,7 @@ export const STEPS: { readonly [Name in CallName]?: Steps<Name> } = {
   revokeToken,
   deleteCluster,
   putStorage,
+  putDrill,
   listStorages,
   deleteStorage,
   checkStorage,

@@ -9,6 +9,7 @@ import type { LogBackupService } from '@tidemark/protocol/connect/tidemark/backu
 import type { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { Restore } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
+import type { DrillService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/drill_service';
 import type { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import type { NotificationService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/notification_service';
 import type { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
@@ -22,6 +23,7 @@ type Methods = (typeof BackupService)['method'] &
   (typeof RegistryService)['method'] &
   (typeof AuditService)['method'] &
   (typeof StrategyService)['method'] &
+  (typeof DrillService)['method'] &
   (typeof FleetService)['method'] &
   (typeof NotificationService)['method'] &
   (typeof OccurrenceService)['method'] &

@@ -246,6 +246,7 @@ describe('reflection', () => {
           { name: 'tidemark.scheduler.v1.FleetService' },
           { name: 'tidemark.scheduler.v1.OccurrenceService' },
           { name: 'tidemark.scheduler.v1.RetentionService' },
+          { name: 'tidemark.scheduler.v1.DrillService' },
           { name: 'tidemark.scheduler.v1.NotificationService' },
           { name: 'grpc.health.v1.Health' },
           { name: 'grpc.reflection.v1.ServerReflection' },

@@ -24,6 +24,7 @@ import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/bac
 import { LogBackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
+import { DrillService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/drill_service';
 import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import { NotificationService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/notification_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
@@ -79,6 +80,7 @@ export const PUBLIC_SERVICES: readonly DescService[] = [
   FleetService,
   OccurrenceService,
   RetentionService,
+  DrillService,
   NotificationService,
 ];
 

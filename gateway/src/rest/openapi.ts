@@ -60,6 +60,8 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   target_needs_cleaning: 'A restore into the cluster ended in the middle; `details.restoreId` names it.',
   plan_stale: 'The plan that was looked at is not that of today.',
   plan_blocked: 'A check of the plan is blocked, and was not acknowledged; `details.checks` names it.',
+  drill_not_found: 'The cluster has no drill.',
+  drill_target_refused: 'Drills may not restore into this cluster; the message says why.',
   receiver_not_found: 'No such receiver of notifications.',
   token_not_found: 'No such token, or one for more clusters than this token sees.',
   cursor_too_old: 'What changed since the cursor cannot be told any more; watch without one.',

@@ -14,6 +14,7 @@ export const TAGS = {
   Backups: 'Starting, watching, canceling and deleting backups.',
   Restores: 'Bringing a backup back, into an empty cluster.',
   'Log backups': 'Writing the log of a cluster all the time, so that it can be brought back to any second.',
+  Drills: 'Restoring into a scratch cluster from time to time, to prove that it can be done.',
   Windows: 'What became of each backup window.',
   Clusters: 'The clusters that Tidemark backs up.',
   Storages: 'Where backups are written.',

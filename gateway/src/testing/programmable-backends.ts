@@ -32,6 +32,7 @@ import { LogBackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/
 import { CheckState, RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreState } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
+import { DrillService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/drill_service';
 import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import {
   DeliveryState,
@@ -66,6 +67,7 @@ const SERVICES: readonly DescService[] = [
   FleetService,
   OccurrenceService,
   RetentionService,
+  DrillService,
   NotificationService,
 ];
 
@@ -75,6 +77,7 @@ type Answers = ServiceImpl<typeof BackupService> &
   ServiceImpl<typeof RegistryService> &
   ServiceImpl<typeof AuditService> &
   ServiceImpl<typeof StrategyService> &
+  ServiceImpl<typeof DrillService> &
   ServiceImpl<typeof FleetService> &
   ServiceImpl<typeof NotificationService> &
   ServiceImpl<typeof OccurrenceService> &
@@ -287,6 +290,26 @@ function knownAnswers(): Partial<Answers> {
     async listRecoveryPoints({ clusterId }) {
       known(clusterId);
       return { newest: { backupId: BACKUP } };
+    },
+    async putDrill({ clusterId, targetClusterId }) {
+      known(clusterId);
+      return { drill: { clusterId, targetClusterId, revision: 1n } };
+    },
+    async getDrill({ clusterId }) {
+      known(clusterId);
+      return { drill: { clusterId, targetClusterId: OTHER_CLUSTER, revision: 1n } };
+    },
+    async deleteDrill({ clusterId }) {
+      known(clusterId);
+      return {};
+    },
+    async runDrill({ clusterId }) {
+      known(clusterId);
+      return { run: { id: 'run', clusterId } };
+    },
+    async listDrillRuns({ clusterId }) {
+      known(clusterId);
+      return { runs: [{ id: 'run', clusterId }] };
     },
     putLogBackup: async ({ clusterId }) => logBackupOf(clusterId),
     getLogBackup: async ({ clusterId }) => logBackupOf(clusterId),

@@ -7,6 +7,7 @@ import type { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v
 import type { LogBackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup_service';
 import { type RegistryService, TokenRole } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import type { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
+import type { DrillService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/drill_service';
 import type { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import {
   type NotificationService,
@@ -67,6 +68,7 @@ const KNOWN: KnownOf<typeof BackupService> &
   KnownOf<typeof RegistryService> &
   KnownOf<typeof AuditService> &
   KnownOf<typeof StrategyService> &
+  KnownOf<typeof DrillService> &
   KnownOf<typeof FleetService> &
   KnownOf<typeof NotificationService> &
   KnownOf<typeof OccurrenceService> &
@@ -172,6 +174,15 @@ const KNOWN: KnownOf<typeof BackupService> &
     rest: () => ['PUT', '/strategies/sample', { strategy: { ...DAYS, selector: { env: 'prod' } } }],
   },
   deleteFleetStrategy: { rest: () => ['DELETE', '/strategies/sample'] },
+
+  putDrill: {
+    request: ({ clusterId }) => ({ clusterId, targetClusterId: clusterId }),
+    rest: ({ clusterId }) => ['PUT', `/clusters/${clusterId}/drill`, { targetClusterId: clusterId }],
+  },
+  getDrill: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/drill`] },
+  deleteDrill: { rest: ({ clusterId }) => ['DELETE', `/clusters/${clusterId}/drill`] },
+  runDrill: { rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/drill/run`] },
+  listDrillRuns: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/drill/runs`] },
 
   listReceivers: { request: () => ({}), rest: () => ['GET', '/notifications'] },
   getReceiver: { rest: () => ['GET', '/notifications/sample'] },

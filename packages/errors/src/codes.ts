@@ -71,6 +71,8 @@ export const ERRORS = {
   target_needs_cleaning: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   plan_stale: { grpc: 'ABORTED', http: 409, number: 10001, retryable: false, log: 'info' },
   plan_blocked: { grpc: 'FAILED_PRECONDITION', http: 400, number: 10001, retryable: false, log: 'info' },
+  drill_not_found: { grpc: 'NOT_FOUND', http: 404, number: 10001, retryable: false, log: 'info' },
+  drill_target_refused: { grpc: 'FAILED_PRECONDITION', http: 409, number: 10001, retryable: false, log: 'info' },
   receiver_not_found: { grpc: 'NOT_FOUND', http: 404, number: 10001, retryable: false, log: 'info' },
   token_not_found: { grpc: 'NOT_FOUND', http: 404, number: 10001, retryable: false, log: 'info' },
   cursor_too_old: { grpc: 'OUT_OF_RANGE', http: 410, number: 10001, retryable: false, log: 'info' },

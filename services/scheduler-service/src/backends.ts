@@ -3,6 +3,10 @@ import {
   BackupServiceService,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import {
+  type LogBackupServiceServer,
+  LogBackupServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup_service';
+import {
   type RegistryServiceServer,
   RegistryServiceService,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
@@ -24,6 +28,7 @@ export interface Backends extends Disposable {
   readonly backups: ServiceClient<BackupServiceServer>;
   readonly registry: ServiceClient<RegistryServiceServer>;
   readonly restores: ServiceClient<RestoreServiceServer>;
+  readonly logBackups: ServiceClient<LogBackupServiceServer>;
   readonly strategies: ServiceClient<StrategyServiceServer>;
   readonly plans: ServiceClient<PlanServiceServer>;
 }
@@ -44,6 +49,13 @@ export function openBackends(
   const restores = stack.use(
     createServiceClient<RestoreServiceServer>(RestoreServiceService, { address: backupAddress, token, certificate }),
   );
+  const logBackups = stack.use(
+    createServiceClient<LogBackupServiceServer>(LogBackupServiceService, {
+      address: backupAddress,
+      token,
+      certificate,
+    }),
+  );
   const strategies = stack.use(
     createServiceClient<StrategyServiceServer>(StrategyServiceService, {
       address: strategyAddress,
@@ -55,5 +67,5 @@ export function openBackends(
     createServiceClient<PlanServiceServer>(PlanServiceService, { address: strategyAddress, token, certificate }),
   );
   const owned = stack.move();
-  return { backups, registry, restores, strategies, plans, [Symbol.dispose]: () => owned.dispose() };
+  return { backups, registry, restores, logBackups, strategies, plans, [Symbol.dispose]: () => owned.dispose() };
 }

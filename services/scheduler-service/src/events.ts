@@ -1,4 +1,5 @@
 import type { Occurrence, Why } from './catch-up.ts';
+import type { DrillRun, DrillWhy } from './drill/decide/run.ts';
 import { log } from './logger.ts';
 import type { Delivery } from './notification/decide/delivery.ts';
 import type { Outcome } from './occurrence-store.ts';
@@ -66,4 +67,27 @@ export function templateFailed(receiverId: string, trouble: string): void {
 export function notificationTried({ receiverId, event, state, tries, trouble }: Delivery): void {
   const level = state === 'GivenUp' ? 'error' : trouble === '' ? 'info' : 'warn';
   log[level]({ receiverId, eventId: event.id, type: event.type, state, tries, trouble }, `a notification is ${state}`);
+}
+
+export function drillSaved(clusterId: string, targetClusterId: string, caller: string, requestId: string): void {
+  log.info({ clusterId, targetClusterId, caller, requestId }, 'a drill was saved');
+}
+
+export function drillDeleted(clusterId: string, caller: string, requestId: string): void {
+  log.info({ clusterId, caller, requestId }, 'a drill was deleted');
+}
+
+export function drillCame({ _id: runId, clusterId, targetClusterId, byHand }: DrillRun): void {
+  log.info({ runId, clusterId, targetClusterId, byHand }, 'a drill is to run');
+}
+
+export function drillWaits({ _id: runId, clusterId }: DrillRun, { code, reason }: DrillWhy): void {
+  log.info({ runId, clusterId, code, reason }, 'a drill waits');
+}
+
+export function drillDecided(run: DrillRun): void {
+  const { _id: runId, clusterId, targetClusterId, state, backupId, restoreId, seconds, code, reason } = run;
+  const fields = { runId, clusterId, targetClusterId, state, backupId, restoreId, seconds, code, reason };
+  if (state === 'Succeeded') log.info(fields, 'a drill brought a backup back');
+  else log.warn(fields, 'a drill did not prove its cluster');
 }

@@ -19,6 +19,9 @@ export function createQuarantines() {
     receivers: of('receiver'),
     deliveries: of('delivery'),
     conditions: of('condition'),
+    drills: of('drill'),
+    drillRuns: of('drill run'),
+    listedDrillRuns: of('drill run'),
   };
 }
 

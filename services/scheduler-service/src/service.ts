@@ -8,6 +8,8 @@ import { startOperationsListener } from '@tidemark/service-kit/operations-listen
 import { createActivities } from './activities.ts';
 import { openBackends } from './backends.ts';
 import type { SchedulerConfig } from './config.ts';
+import { startDrillLoop } from './drill/drill-loop.ts';
+import { createDrillStore, DRILL_INDEXES } from './drill/drill-store.ts';
 import { startDueLoop } from './due-loop.ts';
 import { createFleet } from './fleet.ts';
 import { createFleetFeed } from './fleet-feed.ts';
@@ -19,6 +21,7 @@ import { DELIVERY_INDEXES } from './notification/delivery-store.ts';
 import { startNotifications } from './notification/notifications.ts';
 import { createOccurrenceStore, OCCURRENCE_INDEXES } from './occurrence-store.ts';
 import { createQuarantines } from './quarantines.ts';
+import { drillService } from './rpc/drill-service.ts';
 import { fleetService } from './rpc/fleet-service.ts';
 import { notificationService } from './rpc/notification-service.ts';
 import { occurrenceService } from './rpc/occurrence-service.ts';
@@ -43,6 +46,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
       ...OCCURRENCE_INDEXES,
       ...CONDITION_INDEXES,
       ...DELIVERY_INDEXES,
+      ...DRILL_INDEXES,
     ]),
   );
   const backends = stack.use(openBackends(config, certificate));
@@ -51,6 +55,9 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
   const quarantines = createQuarantines();
   const dueLoop = stack.use(startDueLoop({ ...config, store, backends, quarantines, now }));
   const windowEndLoop = stack.use(startWindowEndLoop({ ...config, store, backends, quarantines, now }));
+  const drills = createDrillStore(database.db);
+  const networks = config.notificationNetworks;
+  stack.use(startDrillLoop({ ...config, store: drills, networks, backends, quarantines, now }));
   const fleet = createFleet({ backends, quarantines, now });
   stack.use(tellOf(fleet, now));
   stack.use(startFleetLoop({ ...config, fleet, backends, quarantines, now }));
@@ -84,7 +91,9 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
       everyMs: OLD_OCCURRENCES_MS,
       log: storeLog,
       async run() {
-        await store.removeBefore(new Date(now().getTime() - config.occurrencesMs));
+        const before = new Date(now().getTime() - config.occurrencesMs);
+        await store.removeBefore(before);
+        await drills.removeRunsBefore(before);
         return false;
       },
     }),
@@ -111,6 +120,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
         retentionService({ backends, now }),
         fleetService({ fleet, feed, activities: createActivities({ backends, now }), backends, now }),
         notificationService({ ...notifications, quarantines, now }),
+        drillService({ drills, backends, quarantines, now }),
       ],
     }),
   );

@@ -8,9 +8,7 @@ import {
   type SaveStrategyRequest,
   WindowEnd as WindowEndMessage,
 } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
-import { parsePeriod } from '@tidemark/schedule/period';
-import { isTimeZone } from '@tidemark/schedule/time-zone';
-import { parseWeekdays, WEEKDAYS } from '@tidemark/schedule/weekdays';
+import { readWindow } from '@tidemark/schedule/read-window';
 import type { Retention, Settings, StoredBrOptions, VerificationRule, WindowEnd } from './strategy.ts';
 
 /** What a save changes; absent keeps what it was. */
@@ -33,7 +31,6 @@ export type SettingsRequest = Pick<
   | 'clearBrOptions'
 >;
 
-const OFFSET = /^(utc|gmt|z)?[ ]*[+-]?[ ]*\d{1,2}(:?\d{2}){0,2}$|^z$/i;
 const RETENTION_FIELDS = ['keepLast', 'keepDays', 'daily', 'weekly', 'monthly', 'yearly'] as const;
 
 /**
@@ -48,8 +45,7 @@ export function toChange(
 ): SettingsChange {
   const violations = [...found];
   const bad = (field: string, description: string) => void violations.push({ field: `strategy.${field}`, description });
-  const change: SettingsChange = {};
-  readWindow(request, emptyZone, change, bad);
+  const change: SettingsChange = { ...readWindow(request, { what: 'backups', emptyZone, quote }, bad) };
   if (request.paused !== undefined) change.paused = request.paused;
   const retention = readRetention(request, bad);
   if (retention !== undefined) change.retention = retention;
@@ -65,39 +61,6 @@ export function toChange(
 }
 
 type Bad = (field: string, description: string) => void;
-
-function readWindow(
-  { days, period, timeZone }: SettingsRequest,
-  emptyZone: boolean,
-  change: SettingsChange,
-  bad: Bad,
-): void {
-  const weekdays = days === undefined ? undefined : parseWeekdays(days);
-  if (weekdays && 'unknown' in weekdays)
-    bad(
-      'backupDate',
-      `${weekdays.unknown.map(quote).join(', ')} is no weekday; use names such as Monday,Friday: ${WEEKDAYS.join(', ')}`,
-    );
-  else if (weekdays?.days.length === 0 && days?.trim() !== '')
-    bad(
-      'backupDate',
-      `${quote(days ?? '')} names no weekday; use names such as Monday,Friday, or "" for no automatic backups`,
-    );
-  else if (weekdays) change.days = weekdays.days;
-  if (period !== undefined) {
-    const parsed = parsePeriod(period);
-    if (parsed) change.period = parsed.text;
-    else bad('period', `${quote(period)} is no window; use H:MM-H:MM such as 23:00-2:00, with 24:00 only as an end`);
-  }
-  if (timeZone === undefined) return;
-  if (isTimeZone(timeZone) || (emptyZone && timeZone === '')) change.timeZone = timeZone;
-  else if (OFFSET.test(timeZone))
-    bad(
-      'timeZone',
-      `${quote(timeZone)} is a fixed offset, which knows no daylight saving; use an IANA name such as Europe/Berlin or Asia/Shanghai`,
-    );
-  else bad('timeZone', `${quote(timeZone)} is no time zone; use an IANA name such as Europe/Berlin`);
-}
 
 function readRetention({ retention, keepEverything }: SettingsRequest, bad: Bad): Retention | null | undefined {
   if (!retention) return keepEverything ? null : undefined;

@@ -344,20 +344,6 @@ export const CALLS = {
     "subject": "restore",
     "field": "id"
   },
-  "listFleet": {
-    "method": "tidemark.scheduler.v1.FleetService/ListFleet",
-    "request": "tidemark.scheduler.v1.ListFleetRequest",
-    "role": "viewer",
-    "subject": "own clusters",
-    "field": "clusterIds"
-  },
-  "watchFleet": {
-    "method": "tidemark.scheduler.v1.FleetService/WatchFleet",
-    "request": "tidemark.scheduler.v1.WatchFleetRequest",
-    "role": "viewer",
-    "subject": "own clusters",
-    "field": "clusterIds"
-  },
   "listReceivers": {
     "method": "tidemark.scheduler.v1.NotificationService/ListReceivers",
     "request": "tidemark.scheduler.v1.ListReceiversRequest",
@@ -397,6 +383,58 @@ export const CALLS = {
     "request": "tidemark.scheduler.v1.ListDeliveriesRequest",
     "role": "viewer",
     "subject": "everything"
+  },
+  "putDrill": {
+    "method": "tidemark.scheduler.v1.DrillService/PutDrill",
+    "request": "tidemark.scheduler.v1.PutDrillRequest",
+    "role": "operator",
+    "subject": "cluster",
+    "field": "clusterId",
+    "audit": "put drill"
+  },
+  "getDrill": {
+    "method": "tidemark.scheduler.v1.DrillService/GetDrill",
+    "request": "tidemark.scheduler.v1.GetDrillRequest",
+    "role": "viewer",
+    "subject": "cluster",
+    "field": "clusterId"
+  },
+  "deleteDrill": {
+    "method": "tidemark.scheduler.v1.DrillService/DeleteDrill",
+    "request": "tidemark.scheduler.v1.DeleteDrillRequest",
+    "role": "operator",
+    "subject": "cluster",
+    "field": "clusterId",
+    "audit": "delete drill"
+  },
+  "runDrill": {
+    "method": "tidemark.scheduler.v1.DrillService/RunDrill",
+    "request": "tidemark.scheduler.v1.RunDrillRequest",
+    "role": "operator",
+    "subject": "cluster",
+    "field": "clusterId",
+    "audit": "run drill"
+  },
+  "listDrillRuns": {
+    "method": "tidemark.scheduler.v1.DrillService/ListDrillRuns",
+    "request": "tidemark.scheduler.v1.ListDrillRunsRequest",
+    "role": "viewer",
+    "subject": "cluster",
+    "field": "clusterId"
+  },
+  "listFleet": {
+    "method": "tidemark.scheduler.v1.FleetService/ListFleet",
+    "request": "tidemark.scheduler.v1.ListFleetRequest",
+    "role": "viewer",
+    "subject": "own clusters",
+    "field": "clusterIds"
+  },
+  "watchFleet": {
+    "method": "tidemark.scheduler.v1.FleetService/WatchFleet",
+    "request": "tidemark.scheduler.v1.WatchFleetRequest",
+    "role": "viewer",
+    "subject": "own clusters",
+    "field": "clusterIds"
   },
   "getStrategy": {
     "method": "tidemark.strategy.v1.StrategyService/GetStrategy",
@@ -853,14 +891,6 @@ export const METHODS = {
     "request": "tidemark.backup.v1.ReadRestoreLogRequest",
     "repeatable": true
   },
-  "tidemark.scheduler.v1.FleetService/ListFleet": {
-    "request": "tidemark.scheduler.v1.ListFleetRequest",
-    "repeatable": true
-  },
-  "tidemark.scheduler.v1.FleetService/WatchFleet": {
-    "request": "tidemark.scheduler.v1.WatchFleetRequest",
-    "repeatable": true
-  },
   "tidemark.scheduler.v1.NotificationService/ListReceivers": {
     "request": "tidemark.scheduler.v1.ListReceiversRequest",
     "repeatable": true
@@ -883,6 +913,34 @@ export const METHODS = {
   },
   "tidemark.scheduler.v1.NotificationService/ListDeliveries": {
     "request": "tidemark.scheduler.v1.ListDeliveriesRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.DrillService/PutDrill": {
+    "request": "tidemark.scheduler.v1.PutDrillRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.DrillService/GetDrill": {
+    "request": "tidemark.scheduler.v1.GetDrillRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.DrillService/DeleteDrill": {
+    "request": "tidemark.scheduler.v1.DeleteDrillRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.DrillService/RunDrill": {
+    "request": "tidemark.scheduler.v1.RunDrillRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.DrillService/ListDrillRuns": {
+    "request": "tidemark.scheduler.v1.ListDrillRunsRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.FleetService/ListFleet": {
+    "request": "tidemark.scheduler.v1.ListFleetRequest",
+    "repeatable": true
+  },
+  "tidemark.scheduler.v1.FleetService/WatchFleet": {
+    "request": "tidemark.scheduler.v1.WatchFleetRequest",
     "repeatable": true
   },
   "tidemark.strategy.v1.StrategyService/GetStrategy": {
@@ -1378,6 +1436,9 @@ export const MESSAGES = {
     },
     "point": {
       "message": "tidemark.backup.v1.PointInTime"
+    },
+    "notAfter": {
+      "internal": true
     }
   },
   "tidemark.backup.v1.GetRestoreRequest": {
@@ -1438,38 +1499,6 @@ export const MESSAGES = {
       "hint": "or be left out for all attempts",
       "min": 1,
       "max": 1000
-    }
-  },
-  "tidemark.scheduler.v1.ListFleetRequest": {
-    "clusterIds": {
-      "id": true
-    },
-    "text": {
-      "maxLength": 64
-    },
-    "pageSize": {
-      "min": 1,
-      "max": 200
-    },
-    "pageToken": {
-      "maxLength": 512
-    },
-    "withinSight": {
-      "internal": true
-    }
-  },
-  "tidemark.scheduler.v1.WatchFleetRequest": {
-    "clusterIds": {
-      "id": true
-    },
-    "text": {
-      "maxLength": 64
-    },
-    "cursor": {
-      "maxLength": 512
-    },
-    "withinSight": {
-      "internal": true
     }
   },
   "tidemark.scheduler.v1.GetReceiverRequest": {
@@ -1564,6 +1593,97 @@ export const MESSAGES = {
     },
     "pageToken": {
       "maxLength": 512
+    }
+  },
+  "tidemark.scheduler.v1.EmptyHook": {
+    "url": {
+      "maxLength": 1024
+    }
+  },
+  "tidemark.scheduler.v1.PutDrillRequest": {
+    "clusterId": {
+      "id": true
+    },
+    "targetClusterId": {
+      "id": true,
+      "required": true
+    },
+    "days": {
+      "maxLength": 256
+    },
+    "period": {
+      "maxLength": 256
+    },
+    "timeZone": {
+      "maxLength": 256
+    },
+    "emptyHook": {
+      "role": "admin",
+      "message": "tidemark.scheduler.v1.EmptyHook"
+    }
+  },
+  "tidemark.scheduler.v1.GetDrillRequest": {
+    "clusterId": {
+      "id": true
+    }
+  },
+  "tidemark.scheduler.v1.DeleteDrillRequest": {
+    "clusterId": {
+      "id": true
+    }
+  },
+  "tidemark.scheduler.v1.RunDrillRequest": {
+    "clusterId": {
+      "id": true
+    },
+    "key": {
+      "printable": true,
+      "maxLength": 255,
+      "hint": "or be left out"
+    }
+  },
+  "tidemark.scheduler.v1.ListDrillRunsRequest": {
+    "clusterId": {
+      "id": true
+    },
+    "pageSize": {
+      "min": 1,
+      "max": 1000
+    },
+    "pageToken": {
+      "maxLength": 512
+    }
+  },
+  "tidemark.scheduler.v1.ListFleetRequest": {
+    "clusterIds": {
+      "id": true
+    },
+    "text": {
+      "maxLength": 64
+    },
+    "pageSize": {
+      "min": 1,
+      "max": 200
+    },
+    "pageToken": {
+      "maxLength": 512
+    },
+    "withinSight": {
+      "internal": true
+    }
+  },
+  "tidemark.scheduler.v1.WatchFleetRequest": {
+    "clusterIds": {
+      "id": true
+    },
+    "text": {
+      "maxLength": 64
+    },
+    "cursor": {
+      "maxLength": 512
+    },
+    "withinSight": {
+      "internal": true
     }
   },
   "tidemark.strategy.v1.GetStrategyRequest": {

@@ -644,6 +644,82 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/clusters/{clusterId}/drill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The drill of a cluster, and when the cluster was last proven
+         * @description Needs the role viewer.
+         */
+        get: operations["getDrill"];
+        /**
+         * Saves the drill of a cluster
+         * @description What the body leaves out is as by default, but for the hook. The target must be registered with the purpose `scratch`, and have no strategy, no log backup that is wanted and no good backup. A save starts nothing: only windows that open later count.
+         *
+         *     Needs the role operator.
+         */
+        put: operations["putDrill"];
+        post?: never;
+        /**
+         * Deletes the drill of a cluster
+         * @description A restore that it began goes on. What became of earlier runs stays.
+         *
+         *     Needs the role operator.
+         */
+        delete: operations["deleteDrill"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{clusterId}/drill/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks for a run of the drill now
+         * @description Also where it is paused. The run waits for its target for an hour at most.
+         *
+         *     Needs the role operator.
+         */
+        post: operations["runDrill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{clusterId}/drill/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became of each window of the drill of a cluster, newest first
+         * @description Kept for 90 days, unless a setting says otherwise. A page may hold fewer than were asked for, and still have a `pageToken`.
+         *
+         *     Needs the role viewer.
+         */
+        get: operations["listDrillRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/restores/{restoreId}/events": {
         parameters: {
             query?: never;
@@ -1880,6 +1956,162 @@ export interface components {
              */
             endTime?: string;
         };
+        /** @description When backups of a cluster are restored into a scratch cluster. */
+        Drill: {
+            clusterId: string;
+            targetClusterId: string;
+            backupDate: string;
+            period: string;
+            timeZone: string;
+            paused: boolean;
+            /** @enum {string} */
+            choose: "newest" | "random" | "unknown";
+            /** @description Absent: people empty the target. */
+            emptyHook?: {
+                url?: string;
+                secrets: {
+                    envPrefix?: string;
+                    file?: string;
+                };
+            };
+            /**
+             * Format: date-time
+             * @description When the next window opens. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            nextTime?: string;
+            /**
+             * Format: int64
+             * @description Grows with every save.
+             */
+            revision: number;
+            /**
+             * Format: date-time
+             * @description When it was last saved. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            updateTime: string;
+            updatedBy: string;
+        };
+        /** @description A drill brought a backup of the cluster back, with the checksums of the backup. */
+        DrillProof: {
+            /**
+             * Format: date-time
+             * @description When the restore ended. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            time: string;
+            /**
+             * Format: double
+             * @description How long it took, waiting for a worker included.
+             */
+            seconds: number;
+            backupId: string;
+            restoreId: string;
+        };
+        /** @description One window of a drill, or one run that somebody asked for. */
+        DrillRun: {
+            id: string;
+            clusterId: string;
+            targetClusterId: string;
+            /** @enum {string} */
+            state: "Pending" | "Running" | "Succeeded" | "Failed" | "Skipped" | "Missed" | "Unknown";
+            /**
+             * Format: date-time
+             * @description When the window opened, or when somebody asked. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            opensAt: string;
+            /**
+             * Format: date-time
+             * @description No restore is begun behind it. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            closesAt: string;
+            /** @description Whether somebody asked for it. */
+            byHand: boolean;
+            /** @enum {string} */
+            choose: "newest" | "random" | "unknown";
+            backupId?: string;
+            /**
+             * Format: date-time
+             * @description The moment of the data of the backup. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            backupTime?: string;
+            restoreId?: string;
+            /**
+             * Format: date-time
+             * @description When the hook had emptied the target. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            emptiedTime?: string;
+            /**
+             * Format: date-time
+             * @description When the restore was accepted. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            startTime?: string;
+            /**
+             * Format: date-time
+             * @description When it ended. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            endTime?: string;
+            /**
+             * Format: double
+             * @description From that to that, waiting for a worker included; 0 before.
+             */
+            seconds: number;
+            /** @description Why it waits or how it ended, such as `TARGET_BUSY`. */
+            code?: string;
+            /** @description The same in a sentence. */
+            reason?: string;
+            /**
+             * Format: date-time
+             * @description When it was over. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            decidedTime?: string;
+        };
+        DrillRunList: {
+            runs: components["schemas"]["DrillRun"][];
+            /** @description For the next page; absent behind the last one. */
+            pageToken?: string;
+        };
+        DrillRunListAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: components["schemas"]["DrillRunList"];
+        };
+        DrillSettings: {
+            /** @description A scratch cluster, which each run overwrites. */
+            targetClusterId: string;
+            /** @description English weekday names, separated by commas; left out: only when somebody asks for a run. */
+            backupDate?: string | null;
+            /** @description `H:MM-H:MM`: a run begins in it, and may end behind it. The whole day by default. */
+            period?: string | null;
+            /** @description IANA name; that of the cluster by default, else `UTC`. */
+            timeZone?: string | null;
+            /** @description A paused drill has no windows; `false` by default. */
+            paused?: boolean | null;
+            /** @description Which of the good backups is restored: the newest, which is the default, or any of the newest 1000. */
+            choose?: ("newest" | "random") | null;
+            /** @description Who empties the target before each run, for admins alone; `null` removes it, and left out it stays as it was. */
+            emptyHook?: components["schemas"]["EmptyHookSettings"] | null;
+        };
+        DrillWithProof: {
+            drill: components["schemas"]["Drill"];
+            /** @description Absent before the first run. */
+            latest?: components["schemas"]["DrillRun"];
+            /** @description Absent where the cluster was never proven. */
+            proof?: components["schemas"]["DrillProof"];
+        };
+        DrillWithProofAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: components["schemas"]["DrillWithProof"];
+        };
+        EmptyHookSettings: {
+            /** @description Where it is no secret; else it is `WEBHOOK_URL` of the secrets. */
+            url?: string | null;
+            /** @description Names `WEBHOOK_SECRET`, by which it is signed. */
+            secrets: {
+                envPrefix: string;
+            } | {
+                file: string;
+            };
+        };
         /** @description How far a running backup may be, as long as `br` has not told its progress, which it does every two minutes. */
         Estimate: {
             /**
@@ -2539,6 +2771,22 @@ export interface components {
             code: components["schemas"]["GoodCode"];
             message: components["schemas"]["GoodMessage"];
             data: components["schemas"]["OneDelivery"];
+        };
+        OneDrill: {
+            drill: components["schemas"]["Drill"];
+        };
+        OneDrillAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: components["schemas"]["OneDrill"];
+        };
+        OneDrillRun: {
+            run: components["schemas"]["DrillRun"];
+        };
+        OneDrillRunAnswer: {
+            code: components["schemas"]["GoodCode"];
+            message: components["schemas"]["GoodMessage"];
+            data: components["schemas"]["OneDrillRun"];
         };
         OneFleetStrategy: {
             strategy: components["schemas"]["FleetStrategy"];
@@ -9895,6 +10143,645 @@ export interface operations {
              *     `20602` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
              *
              *     `20602` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getDrill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The cluster.
+                 * @example test-tidb
+                 */
+                clusterId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "drill": {
+                     *           "clusterId": "test-tidb",
+                     *           "targetClusterId": "test-scratch",
+                     *           "backupDate": "Sunday",
+                     *           "period": "2:00-6:00",
+                     *           "timeZone": "Europe/Berlin",
+                     *           "paused": false,
+                     *           "choose": "random",
+                     *           "emptyHook": {
+                     *             "url": "https://hooks.example.com/empty",
+                     *             "secrets": {
+                     *               "envPrefix": "DRILL_"
+                     *             }
+                     *           },
+                     *           "nextTime": "2026-01-11T01:00:00.000Z",
+                     *           "revision": 1,
+                     *           "updateTime": "2026-01-05T12:00:00.000Z",
+                     *           "updatedBy": "admin"
+                     *         },
+                     *         "latest": {
+                     *           "id": "test-tidb:2026-01-04T01:00:00.000Z",
+                     *           "clusterId": "test-tidb",
+                     *           "targetClusterId": "test-scratch",
+                     *           "state": "Succeeded",
+                     *           "opensAt": "2026-01-04T01:00:00.000Z",
+                     *           "closesAt": "2026-01-04T05:00:00.000Z",
+                     *           "byHand": false,
+                     *           "choose": "random",
+                     *           "backupId": "h6IhUQh-Q32MDOfcVieYgA",
+                     *           "backupTime": "2026-01-01T23:00:00.000Z",
+                     *           "restoreId": "Qm1haW4tcmVzdG9yZS0wMQ",
+                     *           "emptiedTime": "2026-01-04T01:00:09.000Z",
+                     *           "startTime": "2026-01-04T01:00:10.000Z",
+                     *           "endTime": "2026-01-04T02:10:10.000Z",
+                     *           "seconds": 4200,
+                     *           "decidedTime": "2026-01-04T02:10:12.000Z"
+                     *         },
+                     *         "proof": {
+                     *           "time": "2026-01-04T02:10:10.000Z",
+                     *           "seconds": 4200,
+                     *           "backupId": "h6IhUQh-Q32MDOfcVieYgA",
+                     *           "restoreId": "Qm1haW4tcmVzdG9yZS0wMQ"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DrillWithProofAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /**
+             * @description `10003` No such cluster, or none that this token may see.
+             *
+             *     `10001` The cluster has no drill.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putDrill: {
+        parameters: {
+            query?: {
+                /** @description Saves only what is at this revision, as an answer showed it, and is 0 only what is not there yet. Else it is a 409, and `details.revision` says where it is. */
+                revision?: number;
+                /** @description Whether this is a dry run: everything is checked and answered as for a save, and nothing is stored; `false` by default. */
+                validateOnly?: boolean;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The cluster.
+                 * @example test-tidb
+                 */
+                clusterId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DrillSettings"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "drill": {
+                     *           "clusterId": "test-tidb",
+                     *           "targetClusterId": "test-scratch",
+                     *           "backupDate": "Sunday",
+                     *           "period": "2:00-6:00",
+                     *           "timeZone": "Europe/Berlin",
+                     *           "paused": false,
+                     *           "choose": "random",
+                     *           "emptyHook": {
+                     *             "url": "https://hooks.example.com/empty",
+                     *             "secrets": {
+                     *               "envPrefix": "DRILL_"
+                     *             }
+                     *           },
+                     *           "nextTime": "2026-01-11T01:00:00.000Z",
+                     *           "revision": 1,
+                     *           "updateTime": "2026-01-05T12:00:00.000Z",
+                     *           "updatedBy": "admin"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OneDrillAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10003` No such cluster, or none that this token may see. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10001` Drills may not restore into this cluster; the message says why.
+             *
+             *     `10001` The record is not at the revision that the save names; `details.revision` is where it is.
+             *
+             *     `10001` Somebody else was quicker, or what was to be new is there already.
+             */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteDrill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The cluster.
+                 * @example test-tidb
+                 */
+                clusterId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {}
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NoDataAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /**
+             * @description `10003` No such cluster, or none that this token may see.
+             *
+             *     `10001` The cluster has no drill.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10001` Somebody else was quicker, or what was to be new is there already. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    runDrill: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key and token answers with the first backup; the same key with another body, or for another cluster, is a 400. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The cluster.
+                 * @example test-tidb
+                 */
+                clusterId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "run": {
+                     *           "id": "test-tidb:asked-Qm1haW4tcmVzdG9yZS0wMQ",
+                     *           "clusterId": "test-tidb",
+                     *           "targetClusterId": "test-scratch",
+                     *           "state": "Pending",
+                     *           "opensAt": "2026-01-05T12:00:00.000Z",
+                     *           "closesAt": "2026-01-05T13:00:00.000Z",
+                     *           "byHand": true,
+                     *           "choose": "random",
+                     *           "seconds": 0
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OneDrillRunAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /**
+             * @description `10003` No such cluster, or none that this token may see.
+             *
+             *     `10001` The cluster has no drill.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10001` Somebody else was quicker, or what was to be new is there already. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listDrillRuns: {
+        parameters: {
+            query?: {
+                /** @description Only these. */
+                state?: ("Pending" | "Running" | "Succeeded" | "Failed" | "Skipped" | "Missed")[];
+                /** @description 1 to 1000; 10 by default. 0 is left out. */
+                pageSize?: number;
+                /** @description The `page.pageToken` of an answer to the same list with the same filters: the list goes on behind it, however deep that is, and `page` is not looked at. */
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The cluster.
+                 * @example test-tidb
+                 */
+                clusterId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "runs": [
+                     *           {
+                     *             "id": "test-tidb:2026-01-04T01:00:00.000Z",
+                     *             "clusterId": "test-tidb",
+                     *             "targetClusterId": "test-scratch",
+                     *             "state": "Succeeded",
+                     *             "opensAt": "2026-01-04T01:00:00.000Z",
+                     *             "closesAt": "2026-01-04T05:00:00.000Z",
+                     *             "byHand": false,
+                     *             "choose": "random",
+                     *             "backupId": "h6IhUQh-Q32MDOfcVieYgA",
+                     *             "backupTime": "2026-01-01T23:00:00.000Z",
+                     *             "restoreId": "Qm1haW4tcmVzdG9yZS0wMQ",
+                     *             "emptiedTime": "2026-01-04T01:00:09.000Z",
+                     *             "startTime": "2026-01-04T01:00:10.000Z",
+                     *             "endTime": "2026-01-04T02:10:10.000Z",
+                     *             "seconds": 4200,
+                     *             "decidedTime": "2026-01-04T02:10:12.000Z"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DrillRunListAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10003` No such cluster, or none that this token may see. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `10000` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10000` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `10000` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
              */
             503: {
                 headers: {

@@ -35,6 +35,11 @@ export function startRestore(dependencies: Dependencies) {
       requireVisible(known, context);
       return answer(sameRequest(known, hash));
     }
+    if (request.notAfter && now() > request.notAfter)
+      throw new AppError(
+        'start_expired',
+        `It was too late to start a restore after ${request.notAfter.toISOString()}.`,
+      );
 
     const found = await findPlan(dependencies, request, context);
     const { clusterId } = found.plan.target;

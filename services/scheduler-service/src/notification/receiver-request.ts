@@ -69,11 +69,13 @@ export function toAsked(receiver: ReceiverMessage): Asked {
   };
 }
 
-type Must = (fine: boolean, field: string, description: string) => void;
+/** Hears whether a field is fine. */
+export type Must = (fine: boolean, field: string, description: string) => void;
 
 const isShort = (text: string) => text.length <= MAX_SHORT_TEXT && !/\p{Cc}/u.test(text);
 
-function toSecrets({ secrets }: ReceiverMessage, must: Must): SecretsSource | undefined {
+/** The secrets that a message names. */
+export function toSecrets({ secrets }: Pick<ReceiverMessage, 'secrets'>, must: Must): SecretsSource | undefined {
   const source = secrets?.source;
   if (!secrets) return undefined;
   if (source?.$case === 'envPrefix') {
@@ -136,7 +138,8 @@ function requireOfKind(
   }
 }
 
-function requireUrl(url: string, must: Must): void {
+/** Looks whether an address is one that is no secret. */
+export function requireUrl(url: string, must: Must): void {
   const parsed = URL.parse(url);
   const isHttp = parsed !== null && ['http:', 'https:'].includes(parsed.protocol);
   must(isHttp, 'url', 'must be an address such as https://hooks.example.com/tidemark');

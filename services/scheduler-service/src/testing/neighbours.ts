@@ -10,18 +10,30 @@ import {
   type DeleteBackupRequest,
   type LastBackup,
   ListBackupsResponse,
+  ListRecoveryPointsResponse,
   type NeededBase,
+  RecoveryPoint,
   type StartBackupRequest,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import {
+  type LogBackupServiceServer,
+  LogBackupServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup_service';
 import {
   type Cluster,
   type RegistryServiceServer,
   RegistryServiceService,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import type { Restore } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
+import {
+  Restore,
+  type RestoreCheck,
+  RestorePlan,
+  RestoreState,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import {
   type RestoreServiceServer,
   RestoreServiceService,
+  type StartRestoreRequest,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
 import {
   type PlanServiceServer,
@@ -87,6 +99,12 @@ export class Neighbours {
   readonly lookedUp: string[] = [];
   /** Newest first. */
   restores: Restore[] = [];
+  /** Backups that wait, told to whoever asks for those of all clusters. */
+  queued: Backup[] = [];
+  /** What stands in the way of restores. */
+  blocked: RestoreCheck[] = [];
+  /** Key → restore. */
+  readonly restoring = new Map<string, string>();
   /** How the next starts go; `lost` starts the backup and loses the answer. */
   mood: 'fine' | 'busy' | 'lost' | 'away' = 'fine';
   /** Clusters whose records are damaged: no call that concerns one can be answered. */
@@ -132,6 +150,27 @@ export class Neighbours {
     this.started.set(key, id);
     if (this.mood === 'lost') throw new AppError('unavailable', 'the answer was lost');
     return { backup: Backup.create({ id }) };
+  }
+
+  /** A restore under way; the same for the same key, and none behind its time, or while another one has its target. */
+  startRestore({ key, backupId, targetClusterId, notAfter }: StartRestoreRequest) {
+    const known = this.restores.find(({ id }) => id === this.restoring.get(key));
+    if (known) return { restore: known };
+    if (this.mood === 'away') throw new AppError('unavailable', 'away');
+    if (notAfter && new Date() > notAfter) throw new AppError('start_expired', 'too late');
+    const isOpen = ({ target, state }: Restore) =>
+      target?.clusterId === targetClusterId && state === RestoreState.RESTORE_STATE_RUNNING;
+    if (this.restores.some(isOpen)) throw new AppError('cluster_busy', `Cluster ${targetClusterId} is busy.`);
+    const restore = Restore.create({
+      id: `restore-${this.restoring.size}`,
+      state: RestoreState.RESTORE_STATE_RUNNING,
+      target: { clusterId: targetClusterId },
+      source: { backupId },
+      startTime: new Date(),
+    });
+    this.restoring.set(key, restore.id);
+    this.restores.unshift(restore);
+    return { restore };
   }
 
   advance(clusterId: string, rule: string, opensAt: Date | undefined) {
@@ -262,6 +301,7 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
           return { backup: id === undefined ? undefined : Backup.create({ id }) };
         },
         listBackups: async ({ clusterIds, rule, origin, pageToken }) => {
+          if (clusterIds.length === 0) return ListBackupsResponse.create({ backups: neighbours().queued });
           if (pageToken === '') neighbours().listed += 1;
           const all = neighbours().backups.filter(
             (backup) =>
@@ -286,6 +326,12 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
         cancelBackup: async (request) => neighbours().cancel(request),
         deleteBackup: async (request) => neighbours().delete(request),
         listNeededBases: async () => ({ bases: neighbours().bases }),
+        listRecoveryPoints: async ({ clusterId }) => {
+          const points = neighbours()
+            .backups.filter((backup) => backup.clusterId === clusterId)
+            .map(({ id, startTime }) => RecoveryPoint.create({ backupId: id, time: startTime }));
+          return ListRecoveryPointsResponse.create({ points, newest: points[0] });
+        },
         listNewestGood: async ({ clusterIds, pageToken }) => neighbours().newestGood(clusterIds, pageToken),
         listActivity: async ({ clusterIds }) => neighbours().activitiesOf(clusterIds),
         listChangedClusters: async ({ after, pageToken }) => ({
@@ -296,14 +342,19 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
       }),
       bindPart<RestoreServiceServer>(RestoreServiceService, {
         listRestores: async ({ states }) => ({
-          restores: neighbours().restores.filter(({ state }) => states.includes(state)),
+          restores: neighbours().restores.filter(({ state }) => states.length === 0 || states.includes(state)),
           nextPageToken: '',
         }),
+        planRestore: async () => ({ plan: RestorePlan.create({ checks: neighbours().blocked }) }),
+        startRestore: async (request) => neighbours().startRestore(request),
         getRestore: async ({ id }) => {
           const restore = neighbours().restores.find((one) => one.id === id);
           if (!restore) throw new AppError('restore_not_found', `There is no restore ${id}.`);
           return { restore };
         },
+      }),
+      bindPart<LogBackupServiceServer>(LogBackupServiceService, {
+        getLogBackup: async () => ({ logBackup: undefined }),
       }),
       bindPart<RegistryServiceServer>(RegistryServiceService, {
         listClusters: async ({ ids }) => ({

@@ -70,7 +70,11 @@ export interface StartRestoreRequest {
     | boolean
     | undefined;
   /** As of a plan. */
-  point: PointInTime | undefined;
+  point:
+    | PointInTime
+    | undefined;
+  /** Set by the scheduler for a drill: a restore that was not accepted by then is refused. */
+  notAfter: Date | undefined;
 }
 
 /** The accepted restore. */
@@ -442,6 +446,7 @@ function createBaseStartRestoreRequest(): StartRestoreRequest {
     key: "",
     scratchOnly: undefined,
     point: undefined,
+    notAfter: undefined,
   };
 }
 
@@ -473,6 +478,9 @@ export const StartRestoreRequest: MessageFns<StartRestoreRequest> = {
     }
     if (message.point !== undefined) {
       PointInTime.encode(message.point, writer.uint32(74).fork()).join();
+    }
+    if (message.notAfter !== undefined) {
+      Timestamp.encode(toTimestamp(message.notAfter), writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -562,6 +570,14 @@ export const StartRestoreRequest: MessageFns<StartRestoreRequest> = {
             message.point = PointInTime.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.notAfter = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -592,6 +608,7 @@ export const StartRestoreRequest: MessageFns<StartRestoreRequest> = {
     message.point = (object.point !== undefined && object.point !== null)
       ? PointInTime.fromPartial(object.point)
       : undefined;
+    message.notAfter = object.notAfter ?? undefined;
     return message;
   },
 };

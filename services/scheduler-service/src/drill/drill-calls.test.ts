@@ -1,0 +1,143 @@
+/** The calls about drills, over a whole scheduler and its neighbours on the wire. */
+import { randomUUID } from 'node:crypto';
+import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
+import { Cluster, ClusterPurpose } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import {
+  DrillChoice,
+  DrillRunState,
+  type DrillServiceServer,
+  DrillServiceService,
+  ListDrillRunsRequest,
+  PutDrillRequest,
+} from '@tidemark/protocol/grpc/tidemark/scheduler/v1/drill_service';
+import { createServiceClient, type ServiceClient } from '@tidemark/service-kit/grpc/client';
+import { MongoClient } from 'mongodb';
+import { afterAll, beforeAll, beforeEach, expect, inject, it, vi } from 'vitest';
+import { toConfig } from '../config.ts';
+import { startScheduler } from '../service.ts';
+import { everyDay, goodBackup, Neighbours, serveNeighbours } from '../testing/neighbours.ts';
+
+const stack = new AsyncDisposableStack();
+let calls: ServiceClient<DrillServiceServer>;
+let neighbours = new Neighbours();
+
+beforeAll(async () => {
+  const { address } = stack.use(await serveNeighbours(() => neighbours));
+  const database = `test-${randomUUID()}`;
+  stack.adopt(new MongoClient(inject('mongodbUrl')), async (connected) => {
+    await dropTestDatabase(connected.db(database));
+    await connected.close();
+  });
+  const { port } = stack.use(
+    await startScheduler(
+      toConfig({
+        TIDEMARK_PORT: '0',
+        TIDEMARK_OPERATIONS_PORT: '0',
+        TIDEMARK_MONGODB_URL: inject('mongodbUrl'),
+        TIDEMARK_MONGODB_DATABASE: database,
+        TIDEMARK_STRATEGY_SERVICE: address,
+        TIDEMARK_BACKUP_SERVICE: address,
+        TIDEMARK_SCHEDULE_POLL_SECONDS: '0.05',
+      }),
+    ),
+  );
+  const options = { address: `127.0.0.1:${port}`, token: undefined };
+  calls = stack.use(createServiceClient<DrillServiceServer>(DrillServiceService, options));
+});
+afterAll(() => stack.disposeAsync());
+beforeEach(() => {
+  neighbours = new Neighbours();
+  neighbours.clusters = [
+    Cluster.create({ id: 'orders', timeZone: 'Europe/Berlin' }),
+    Cluster.create({ id: 'scratch', purpose: ClusterPurpose.CLUSTER_PURPOSE_SCRATCH }),
+    Cluster.create({ id: 'scratch-2', purpose: ClusterPurpose.CLUSTER_PURPOSE_SCRATCH }),
+    Cluster.create({ id: 'prod' }),
+  ];
+});
+
+const put = (fields: Partial<PutDrillRequest> = {}) =>
+  calls.putDrill(PutDrillRequest.create({ clusterId: 'orders', targetClusterId: 'scratch', ...fields }));
+const hook = {
+  url: 'https://hooks.example.com/',
+  secrets: { source: { $case: 'envPrefix', value: 'DRILL_' } },
+} as const;
+const none = { code: 'drill_not_found' };
+
+it('a drill is saved, read, changed at its revision, and deleted', async () => {
+  const { drill } = await put({ days: 'sunday', period: '2:00-6:00', choose: DrillChoice.DRILL_CHOICE_RANDOM });
+  expect(drill).toMatchObject({ days: ['Sunday'], timeZone: 'Europe/Berlin', revision: 1n, emptyHook: undefined });
+  expect(drill?.nextTime?.getTime()).toBeGreaterThan(Date.now());
+  expect(await calls.getDrill({ clusterId: 'orders' })).toEqual({ drill, latest: undefined, proof: undefined });
+  await expect(put({ revision: 7n })).rejects.toMatchObject({ code: 'revision_changed' });
+  expect((await put({ paused: true, days: 'Sunday', validateOnly: true })).drill).toMatchObject({
+    ...{ paused: true, nextTime: undefined },
+  });
+  expect((await calls.getDrill({ clusterId: 'orders' })).drill).toEqual(drill);
+  await calls.deleteDrill({ clusterId: 'orders' });
+  await expect(calls.deleteDrill({ clusterId: 'orders' })).rejects.toMatchObject(none);
+  await expect(calls.getDrill({ clusterId: 'orders' })).rejects.toMatchObject(none);
+});
+
+it('a hook stays where it is left out, goes where it is removed, and is named again for another target', async () => {
+  await put({ emptyHook: hook });
+  expect((await put()).drill?.emptyHook).toEqual(hook);
+  await expect(put({ targetClusterId: 'scratch-2' })).rejects.toMatchObject({
+    ...{ code: 'invalid_argument', details: { fields: [{ field: 'emptyHook' }] } },
+  });
+  expect((await put({ withoutEmptyHook: true })).drill?.emptyHook).toBeUndefined();
+  expect((await put({ targetClusterId: 'scratch-2' })).drill?.targetClusterId).toBe('scratch-2');
+});
+
+it('every bad field is named, as the body calls it', async () => {
+  const bad = {
+    url: 'ftp://user:hunter2@example.com/',
+    secrets: { source: { $case: 'envPrefix', value: 'x' } },
+  } as const;
+  await expect(
+    put({ days: 'someday', period: '25:00-26:00', timeZone: '+05:30', emptyHook: bad }),
+  ).rejects.toMatchObject({
+    code: 'invalid_argument',
+    details: {
+      fields: [
+        ...[{ field: 'backupDate' }, { field: 'period' }, { field: 'timeZone' }, { field: 'emptyHook.url' }],
+        ...[{ field: 'emptyHook.url' }, { field: 'emptyHook.secrets.envPrefix' }],
+      ],
+    },
+  });
+});
+
+it('a cluster in which anything counts is no target', async () => {
+  const refused = { code: 'drill_target_refused' };
+  await expect(put({ targetClusterId: 'prod' })).rejects.toMatchObject(refused);
+  await expect(put({ targetClusterId: 'orders' })).rejects.toMatchObject(refused);
+  await expect(put({ targetClusterId: 'nobody' })).rejects.toMatchObject({ code: 'cluster_not_found' });
+  neighbours.strategies = [everyDay('scratch', 'default', new Date(), new Date())];
+  await expect(put()).rejects.toMatchObject(refused);
+  neighbours.strategies = [];
+  neighbours.backups = [goodBackup({ id: 'one', clusterId: 'scratch' })];
+  await expect(put()).rejects.toMatchObject(refused);
+});
+
+it('a run that somebody asks for comes once for its key, and stands in the history, a page at a time', async () => {
+  neighbours.backups = [goodBackup({ id: 'good', clusterId: 'orders' })];
+  await put({ targetClusterId: 'scratch-2', withoutEmptyHook: true, paused: true });
+  const { run } = await calls.runDrill({ clusterId: 'orders', key: 'a' });
+  expect(run).toMatchObject({ byHand: true, targetClusterId: 'scratch-2' });
+  expect((await calls.runDrill({ clusterId: 'orders', key: 'a' })).run?.id).toBe(run?.id);
+  await vi.waitFor(
+    async () =>
+      expect((await calls.getDrill({ clusterId: 'orders' })).latest).toMatchObject({
+        ...{ state: DrillRunState.DRILL_RUN_STATE_RUNNING, backupId: 'good', restoreId: 'restore-0' },
+      }),
+    { timeout: 10_000 },
+  );
+  await calls.runDrill({ clusterId: 'orders', key: 'b' });
+  const page = (fields: Partial<ListDrillRunsRequest>) =>
+    calls.listDrillRuns(ListDrillRunsRequest.create({ clusterId: 'orders', pageSize: 1, ...fields }));
+  const first = await page({});
+  const second = await page({ pageToken: first.nextPageToken });
+  expect([...first.runs, ...second.runs].map(({ id }) => id)).toHaveLength(2);
+  expect(second.runs).toMatchObject([{ id: run?.id }]);
+  await expect(page({ pageToken: 'x' })).rejects.toMatchObject({ code: 'invalid_argument' });
+  await expect(calls.runDrill({ clusterId: 'nobody', key: 'a' })).rejects.toMatchObject(none);
+});
