@@ -44,7 +44,7 @@ const LOCAL_MS = 10_000;
 const READY_MS = 60_000;
 const POLL_MS = 500;
 /** The newest of a cluster; each takes some seconds. */
-const MAX_RANGES_TRIED = 4;
+const RANGES_TRIED = 4;
 const ENDED = ['Succeeded', 'Failed', 'Canceled'];
 
 interface LogView {
@@ -179,7 +179,7 @@ export async function startLogWorkload(
         await untilLog(id, runs, resume, signal).catch(told);
         // A log that began just now has its base soon.
         while (((await ranges(id)) ?? []).length === 0 && !signal.aborted) await sleep(POLL_MS);
-        for (const range of ((await ranges(id)) ?? []).slice(0, MAX_RANGES_TRIED))
+        for (const range of ((await ranges(id)) ?? []).slice(0, RANGES_TRIED))
           await restorePoint(id, range, clusterOf(LOG_TARGET)).then((sight) => void sights.push(sight), told);
       }
       const { logTask: theirs } = await clusterOf(OF_OTHERS).readState();

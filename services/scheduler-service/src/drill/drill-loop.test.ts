@@ -101,7 +101,7 @@ describe('drills', () => {
     opensAt: new Date(Date.now() - HOUR),
     closesAt: new Date(Date.now() + closesInMs),
   });
-  const endRestores = (checksums = RestoreChecksums.RESTORE_CHECKSUMS_PROVEN) => {
+  const endRestores = (checksums: RestoreChecksums = RestoreChecksums.RESTORE_CHECKSUMS_PROVEN) => {
     neighbours.restores = neighbours.restores.map((restore) => ({
       ...{ ...restore, checksums, state: RestoreState.RESTORE_STATE_SUCCEEDED },
       ...{ targetState: TargetState.TARGET_STATE_RESTORED, endTime: new Date() },

@@ -173,13 +173,13 @@ async function obstacleOf(
 /** DR6. */
 async function doBackupsWait(storageId: string, { backups }: Backends, options: Options): Promise<boolean> {
   const states = [BackupState.BACKUP_STATE_QUEUED];
-  const wish = { states, page: 1, pageSize: MAX_WAITING, withoutTotal: true };
+  const wish = { states, page: 1, pageSize: WAITING_LOOKED_AT, withoutTotal: true };
   const { backups: waiting } = await backups.listBackups(ListBackupsRequest.create(wish), options);
   return waiting.some((backup) => backup.storageId === storageId);
 }
 
 /** How many backups that wait are looked at, the newest first. */
-const MAX_WAITING = 100;
+const WAITING_LOOKED_AT = 100;
 
 /** Restores of drills that left a part of their data in the target, or a checkpoint, and that nothing else goes on with. */
 async function leftByDrills(
@@ -191,7 +191,7 @@ async function leftByDrills(
   const { restores: found } = await restores.listRestores(
     {
       ...{ clusterIds: [targetClusterId], sourceClusterId: '', backupId: '', states: [] },
-      ...{ pageSize: MAX_LEFT_OVER, pageToken: '', withinSight: false },
+      ...{ pageSize: RESTORES_LOOKED_AT, pageToken: '', withinSight: false },
     },
     options,
   );
@@ -205,7 +205,7 @@ async function leftByDrills(
 }
 
 /** How many of the newest restores into a target are looked at. */
-const MAX_LEFT_OVER = 20;
+const RESTORES_LOOKED_AT = 20;
 const OVER: ReadonlySet<RestoreState> = new Set([
   RestoreState.RESTORE_STATE_SUCCEEDED,
   RestoreState.RESTORE_STATE_FAILED,
