@@ -46,6 +46,11 @@ const GROUPS: readonly Group[] = [
     load: () => import('./verbs/log-backup.ts'),
   },
   {
+    name: 'drill',
+    about: 'restore backups into a scratch cluster from time to time, to prove it',
+    load: () => import('./verbs/drill.ts'),
+  },
+  {
     name: 'strategy',
     about: 'when a cluster is backed up, and how long its backups are kept',
     load: () => import('./verbs/strategy.ts'),

@@ -485,3 +485,53 @@ describe('log-backup', () => {
     expect(sent(`POST ${PATH}/pause`)).toEqual([{ reason: 'maintenance' }]);
   });
 });
+
+describe('drill', () => {
+  const DRILL = {
+    ...{ clusterId: 'orders', targetClusterId: 'orders-drill', backupDate: 'Sunday', period: '2:00-6:00' },
+    ...{ timeZone: 'Europe/Berlin', paused: false, choose: 'random', revision: 1, updatedBy: 'admin' },
+    ...{ updateTime: '2026-01-05T12:00:00Z', nextTime: '2026-01-11T01:00:00Z' },
+  };
+  const RUN = {
+    ...{ id: 'orders:asked-a', clusterId: 'orders', targetClusterId: 'orders-drill', state: 'Succeeded', byHand: true },
+    ...{ opensAt: '2026-01-04T01:00:00Z', closesAt: '2026-01-04T02:00:00Z', choose: 'random', seconds: 4_200 },
+  };
+  const PATH = '/clusters/orders/drill';
+
+  it('set sends what is said, and removes a hook only where that is said', async () => {
+    line.answers[`PUT ${PATH}`] = () => ({ drill: DRILL });
+    const set = (...more: string[]) => line.run(['drill', 'set', 'orders', '--into', 'orders-drill', ...more]);
+    await set('--days', 'Sunday', '--window', '2:00-6:00', '--choose', 'random', '--hook-secrets', 'DRILL_');
+    await set('--without-hook');
+    expect((await set('--hook-url', 'https://hooks.example.com/')).code).toBe(2);
+    expect(sent(`PUT ${PATH}`)).toEqual([
+      {
+        ...{ targetClusterId: 'orders-drill', backupDate: 'Sunday', period: '2:00-6:00', choose: 'random' },
+        emptyHook: { secrets: { envPrefix: 'DRILL_' } },
+      },
+      { targetClusterId: 'orders-drill', emptyHook: null },
+    ]);
+  });
+
+  it('get says when the cluster was last proven, and ends with 1 where the latest run did not', async () => {
+    const proof = { time: '2026-01-04T02:10:00Z', seconds: 4_200, backupId: BACKUP, restoreId: RESTORE };
+    line.answers[`GET ${PATH}`] = () => ({ drill: DRILL, latest: RUN, proof });
+    const good = await line.run(['drill', 'get', 'orders']);
+    expect([good.code, good.stdout]).toEqual([0, expect.stringContaining(`in 1.2 h, by restore ${RESTORE}`)]);
+    const missed = { ...RUN, state: 'Missed', code: 'NO_SCHEDULER', reason: 'no scheduler was running' };
+    line.answers[`GET ${PATH}`] = () => ({ drill: DRILL, latest: missed });
+    const bad = await line.run(['drill', 'get', 'orders']);
+    expect([bad.code, bad.stdout]).toEqual([1, expect.stringContaining('no scheduler was running')]);
+    expect(bad.stdout).toMatch(/last proven +never/);
+  });
+
+  it('run asks under a key, history lists the runs, and remove has the cluster typed', async () => {
+    line.answers[`POST ${PATH}/run`] = () => ({ run: { ...RUN, state: 'Pending' } });
+    line.answers[`GET ${PATH}/runs`] = () => ({ runs: [RUN] });
+    line.answers[`DELETE ${PATH}`] = () => ({});
+    expect((await line.run(['drill', 'run', 'orders'])).code).toBe(0);
+    expect((await line.run(['drill', 'history', 'orders'])).stdout).toMatch(/Succeeded +1\.2 h/);
+    expect((await line.run(['drill', 'remove', 'orders'])).code).toBe(2);
+    expect((await line.run(['drill', 'remove', 'orders', '--yes'])).code).toBe(0);
+  });
+});
