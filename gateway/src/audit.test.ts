@@ -82,6 +82,7 @@ const MUTATIONS: readonly (readonly [method: string, path: string, body: object 
   ['DELETE', `/clusters/${CLUSTER}/drill`, undefined, { what: 'delete drill', clusterId: CLUSTER }],
   ['POST', `/clusters/${CLUSTER}/log-backup/pause`, {}, { what: 'pause log backup', clusterId: CLUSTER }],
   ['POST', `/clusters/${CLUSTER}/log-backup/resume`, {}, { what: 'resume log backup', clusterId: CLUSTER }],
+  ['POST', `/clusters/${CLUSTER}/log-backup/truncate`, {}, { what: 'truncate log backup', clusterId: CLUSTER }],
   ['DELETE', `/clusters/${CLUSTER}/log-backup`, undefined, { what: 'stop log backup', clusterId: CLUSTER }],
   ['PUT', `/clusters/${CLUSTER}/strategy`, STRATEGY, { what: 'save strategy', clusterId: CLUSTER }],
   ['POST', `/clusters/${CLUSTER}/strategy`, STRATEGY, { what: 'save strategy', clusterId: CLUSTER }],

@@ -29,6 +29,8 @@ interface LogBackup {
     readonly maxTso: string;
     readonly open: boolean;
     readonly endedWhy: string;
+    readonly truncating?: { readonly until: string; readonly activity: string };
+    readonly keepReasons: readonly string[];
   }[];
   readonly cleanup: readonly { readonly taskName: string }[];
 }
@@ -36,7 +38,7 @@ interface LogBackup {
 let tidemark: Tidemark;
 const begun: string[] = [];
 beforeAll(async () => {
-  tidemark = await startTidemark({ env: { all: { TIDEMARK_RING_SECONDS: '2' } } });
+  tidemark = await startTidemark({ env: { all: { TIDEMARK_RING_SECONDS: '2', DEMO_BR_TRUNCATE_SECONDS: '2' } } });
 }, 120_000);
 afterAll(() => tidemark[Symbol.asyncDispose]());
 // Looks at the logs of other tests would keep the worker busy.
@@ -161,6 +163,50 @@ it('has nobody delete the backup that its points are restored from unseen, over 
   }, WAIT);
   const good = (await tidemark.backups(id)).filter(({ deletion }) => deletion.state === 'None');
   expect(good).toMatchObject([{ id: next, createdBy: 'log backup', state: 'Succeeded' }]);
+});
+
+it('takes out what came before a moment once it is known what that loses, also where the worker is killed at it', {
+  timeout: 120_000,
+}, async () => {
+  const pd = '10.2.0.12:2379';
+  const id = await running('truncated', pd);
+  const ranges = async () => (await tidemark.patiently<Recovery>('GET', `/clusters/${id}/recovery-points`)).data.ranges;
+  const change = (handle: number) => {
+    const task = { verb: 'insert', name: { db: 'shop', table: 'orders' }, handle, value: 'a row' } as const;
+    return performTask(tidemark.demoCluster(pd), task, AbortSignal.timeout(10_000));
+  };
+  const { path = '' } = (await get(id)).generations[0] ?? {};
+  const files = () => tidemark.files(path);
+  const logs = () => files().flatMap((name) => /(\d+)\.log$/.exec(name)?.[1] ?? []);
+  await change(1);
+  await vi.waitFor(
+    async () => expect([await ranges(), logs()]).toEqual([[expect.anything()], [expect.anything()]]),
+    WAIT,
+  );
+  const backupId = await tidemark.start(id);
+  await tidemark.untilState(backupId, 'Succeeded');
+  const base = BigInt((await tidemark.backups(id)).find((one) => one.id === backupId)?.backupTso ?? 0);
+  await change(2);
+  const end = async () => BigInt((await get(id)).generations[0]?.maxTso ?? 0);
+  await vi.waitFor(async () => expect(await end()).toBeGreaterThan(base), WAIT);
+  const moment = new Date(Number(base >> 18n)).toISOString();
+  const truncate = (body: object) => tidemark.call('POST', `${of(id)}/truncate`, { until: moment, ...body });
+  const refused = await truncate({});
+  const [first] = await ranges();
+  expect(refused).toMatchObject({ status: 409, details: { lost: expect.stringContaining(`${first?.from}/`) } });
+  expect(await truncate({ until: new Date(Date.now() + 3_600_000).toISOString() })).toMatchObject({ status: 400 });
+  const old = logs().filter((ts) => BigInt(ts) < base);
+  expect(old.length).toBeGreaterThan(0);
+  expect(await truncate({ acknowledge: refused.details?.acknowledge })).toMatchObject({ status: 200 });
+  expect((await ranges())[0]?.baseBackupId).toBe(backupId);
+  const [worker] = tidemark.stack.processes.filter(({ kind }) => kind === 'executor-worker');
+  await vi.waitFor(() => expect(files()).toContain('truncating.lock'), WAIT);
+  await worker?.kill('SIGKILL');
+  await vi.waitFor(() => expect(worker?.running).toBe(false), WAIT);
+  await worker?.start();
+  await vi.waitFor(async () => expect((await get(id)).generations[0]?.truncating).toBeUndefined(), WAIT);
+  expect(files()).not.toContain('truncating.lock');
+  expect(logs().filter((ts) => old.includes(ts))).toEqual([]);
 });
 
 it('is paused, resumed and stopped as is wanted, and begins anew under another name', async () => {

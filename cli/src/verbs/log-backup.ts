@@ -1,8 +1,9 @@
 import { MAX_LOG_RETENTION_DAYS } from '@tidemark/limits/limits';
-import { answered } from '../api.ts';
+import { ApiError, answered } from '../api.ts';
 import type { LogBackup } from '../api-types.ts';
 import { confirmByName } from '../confirm.ts';
 import { CommandError } from '../exit.ts';
+import { toMoment } from '../moment.ts';
 import { examples, type Program, toId, toSeconds, wholeNumber } from '../options.ts';
 import type { Run, Session } from '../session.ts';
 import type { Field } from '../table.ts';
@@ -134,6 +135,47 @@ export function add(program: Program, run: Run): void {
           await show(session, data);
         }),
       );
+
+  group
+    .command('truncate')
+    .description(
+      'Takes out of the logs what came before a moment, and logs that ended before it; without one, what no point of the kept days needs.',
+    )
+    .argument('<cluster>', 'the cluster', toId)
+    .option('--before <moment>', 'such as "yesterday 10:15"', toMoment)
+    .option('--acknowledge <hash>', 'it is known which points are lost, as a refusal told them')
+    .option('--reason <text>', 'for the audit')
+    .option('--yes', 'do not ask; acknowledges no loss of points')
+    .addHelpText(
+      'after',
+      examples('log-backup truncate orders', 'log-backup truncate orders --before 2026-01-06T09:15:00+01:00'),
+    )
+    .action((clusterId, { before, acknowledge, reason, yes }) =>
+      run(async (session) => {
+        const { api, command } = session;
+        if (before)
+          await confirmByName(
+            clusterId,
+            `This removes all before ${before.toISOString()} from the logs of ${clusterId}.`,
+            yes,
+            session,
+          );
+        const body = {
+          ...(before && { until: before.toISOString() }),
+          ...(acknowledge !== undefined && { acknowledge }),
+          ...(reason !== undefined && { reason }),
+        };
+        try {
+          const request = { ...path(clusterId), body };
+          const { data } = await answered(api.POST('/clusters/{clusterId}/log-backup/truncate', request));
+          await show(session, data);
+        } catch (error) {
+          if (!(error instanceof ApiError) || error.acknowledge === undefined || !before) throw error;
+          const again = `${command} log-backup truncate ${clusterId} --before ${before.toISOString()} --acknowledge ${error.acknowledge}`;
+          throw new CommandError(`${error.message}\nNothing was done. If that is meant: ${again}`);
+        }
+      }),
+    );
 
   group
     .command('stop')

@@ -1,3 +1,4 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { LogBackup } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup';
 import type { FastifyInstance } from 'fastify';
 import type { CallDependencies } from '../calls/scope.ts';
@@ -41,6 +42,19 @@ export function logBackupRoutes(app: FastifyInstance, dependencies: CallDependen
     operation: operations.resumeLogBackup,
     failureNumber: CREATE_FAILED,
     toRequest: ({ params, body: { reason = '' } }) => ({ clusterId: params.clusterId, reason }),
+    toView: logBackupView,
+  });
+  route(app, dependencies, {
+    method: 'POST',
+    path: '/clusters/:clusterId/log-backup/truncate',
+    operation: operations.truncateLogBackup,
+    failureNumber: CREATE_FAILED,
+    toRequest: ({ params, body: { until, acknowledge, reason = '' } }) => ({
+      clusterId: params.clusterId,
+      reason,
+      ...(until !== undefined && { until: timestampFromDate(new Date(until)) }),
+      ...(acknowledge !== undefined && { acknowledge }),
+    }),
     toView: logBackupView,
   });
   route(app, dependencies, {

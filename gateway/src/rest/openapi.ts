@@ -41,7 +41,7 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   start_expired: 'It is too late to start this backup.',
   backup_in_use: 'The backup is active, pinned or being read.',
   points_would_be_lost:
-    'Points of the log backup can be restored only from this backup: `details.lost` says which, and `details.acknowledge` is what acknowledges that.',
+    'Points of the log backup could be restored no longer: `details.lost` says which, and `details.acknowledge` is what acknowledges that.',
   backup_not_good: 'Only a good backup that nobody deletes can be pinned, verified or restored.',
   backup_not_in_bin: 'Only a backup that lies in the bin of its storage can be undeleted.',
   strategy_not_found: 'No such strategy or rule.',
@@ -51,6 +51,7 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   backup_over: 'The backup has ended; there is nothing to cancel.',
   restore_not_found: 'No such restore, or none of which this token may see both clusters.',
   log_backup_not_set: 'The cluster has no log backup that could be paused or resumed.',
+  log_in_use: 'A restore reads the log, or it is being truncated already.',
   log_backup_active: 'A log is being written, so that its storage cannot be changed; stop it first.',
   restore_over: 'The restore is over; nothing changes it any more.',
   restore_active: 'The restore is under way, or has not let go of its target.',

@@ -315,6 +315,7 @@ function knownAnswers(): Partial<Answers> {
     getLogBackup: async ({ clusterId }) => logBackupOf(clusterId),
     pauseLogBackup: async ({ clusterId }) => logBackupOf(clusterId),
     resumeLogBackup: async ({ clusterId }) => logBackupOf(clusterId),
+    truncateLogBackup: async ({ clusterId }) => logBackupOf(clusterId),
     stopLogBackup: async ({ clusterId }) => logBackupOf(clusterId),
     async planRestore({ targetClusterId }) {
       known(targetClusterId);

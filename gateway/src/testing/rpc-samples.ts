@@ -81,6 +81,7 @@ const KNOWN: KnownOf<typeof BackupService> &
   getLogBackup: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/log-backup`] },
   pauseLogBackup: { rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/log-backup/pause`, {}] },
   resumeLogBackup: { rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/log-backup/resume`, {}] },
+  truncateLogBackup: { rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/log-backup/truncate`, {}] },
   stopLogBackup: { rest: ({ clusterId }) => ['DELETE', `/clusters/${clusterId}/log-backup`] },
   planRestore: {
     request: ({ clusterId }) => ({ backupId: 'sample', targetClusterId: clusterId, options: {} }),

@@ -113,3 +113,6 @@ export const WindowEnd = z.enum(['letRun', 'stop'], 'must be "letRun" or "stop"'
 });
 
 export const Warnings = z.array(z.string()).optional().describe('What people should know, in sentences.');
+
+/** What a moment that is asked for must be. */
+export const A_MOMENT = 'must be a moment with its offset from UTC, such as 2026-01-06T09:15:00+01:00';

@@ -1,9 +1,9 @@
 /** The log backup of a cluster: what is wanted, and what was seen. */
-import { rulesOf } from '@tidemark/contract/rules';
+import { rulesOf, sentenceOf } from '@tidemark/contract/rules';
 import { z } from 'zod';
 import type { Operation } from '../operation.ts';
 import { flag, leftOut, leftOutOrFrom1, required } from '../validate.ts';
-import { counted, OfCluster, STORAGE_ID, time } from './common.ts';
+import { A_MOMENT, counted, OfCluster, STORAGE_ID, time } from './common.ts';
 
 const Alarm = z
   .object({
@@ -119,6 +119,7 @@ const LOG_BACKUP: LogBackupView = {
 };
 
 const PUT = 'tidemark.backup.v1.PutLogBackupRequest';
+const ACKNOWLEDGE = rulesOf('tidemark.backup.v1.TruncateLogBackupRequest', 'acknowledge');
 const DAYS = rulesOf(PUT, 'retentionDays');
 const WARN = rulesOf(PUT, 'lagWarnSeconds');
 const CRITICAL = rulesOf(PUT, 'lagCriticalSeconds');
@@ -182,6 +183,25 @@ export const pauseLogBackup = {
     example: { logBackup: { ...LOG_BACKUP, wanted: 'paused', state: 'Paused', healthy: false } },
   },
   errors: ['cluster_not_found', 'log_backup_not_set', 'conflict'],
+} as const satisfies Operation;
+
+export const truncateLogBackup = {
+  id: 'truncateLogBackup',
+  tag: 'Log backups',
+  call: 'truncateLogBackup',
+  summary: 'Takes out of the logs of a cluster what came before a moment',
+  description:
+    'What is promised shrinks at once, and the files go afterwards: see `truncating`. Logs that ended before the moment go as a whole. Without a moment it takes what no point of the last `retentionDays` needs, as is done every ten minutes. Where points could be restored no longer that can be now, it is a 409 `points_would_be_lost` that says which, and nothing is done until that is acknowledged.',
+  params: OfCluster,
+  bodyExamples: { 'what nobody needs': {}, 'all before a moment': { until: '2026-01-06T09:15:00+01:00' } },
+  body: Reasoned.extend({
+    until: leftOut(z.iso.datetime({ offset: true, error: A_MOMENT })).describe('What came before it goes.'),
+    acknowledge: leftOut(z.string('must be a text').max(ACKNOWLEDGE.maxLength, sentenceOf(ACKNOWLEDGE))).describe(
+      'What a 409 `points_would_be_lost` gave as `details.acknowledge`: that it is known which points are lost.',
+    ),
+  }),
+  answer: { data: OneLogBackup, example: { logBackup: LOG_BACKUP } },
+  errors: ['cluster_not_found', 'log_backup_not_set', 'log_in_use', 'points_would_be_lost', 'conflict'],
 } as const satisfies Operation;
 
 export const resumeLogBackup = {

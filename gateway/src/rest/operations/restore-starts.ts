@@ -5,13 +5,12 @@ import { z } from 'zod';
 import { IdempotencyHeaders } from '../idempotency-key.ts';
 import type { Operation } from '../operation.ts';
 import { leftOut, required, wholeNumber } from '../validate.ts';
-import { BACKUP_ID, CLUSTER_ID, counted, time } from './common.ts';
+import { A_MOMENT, BACKUP_ID, CLUSTER_ID, counted, time } from './common.ts';
 import { Filter, RESTORE, Restore, SOURCE, Source, TARGET, Target } from './restore-record.ts';
 
 const PlacementPolicies = z
   .enum(['strict', 'ignore'], 'must be strict or ignore')
   .meta({ id: 'PlacementPolicies', description: 'Whether they are brought back, or left out.' });
-const A_MOMENT = 'must be a moment with its offset from UTC, such as 2026-01-06T09:15:00+01:00';
 const A_TSO = 'must be a TSO in decimal digits, as a text';
 const isTrue = (what: string) => leftOut(z.boolean('must be true or false')).describe(what);
 const FILTER_RULES = 'must be a list of rules such as ["shop.orders"] or ["shop.*", "!shop.tmp"]';

@@ -261,6 +261,14 @@ export const CALLS = {
     "field": "clusterId",
     "audit": "resume log backup"
   },
+  "truncateLogBackup": {
+    "method": "tidemark.backup.v1.LogBackupService/TruncateLogBackup",
+    "request": "tidemark.backup.v1.TruncateLogBackupRequest",
+    "role": "operator",
+    "subject": "cluster",
+    "field": "clusterId",
+    "audit": "truncate log backup"
+  },
   "stopLogBackup": {
     "method": "tidemark.backup.v1.LogBackupService/StopLogBackup",
     "request": "tidemark.backup.v1.StopLogBackupRequest",
@@ -847,6 +855,10 @@ export const METHODS = {
     "request": "tidemark.backup.v1.ResumeLogBackupRequest",
     "repeatable": true
   },
+  "tidemark.backup.v1.LogBackupService/TruncateLogBackup": {
+    "request": "tidemark.backup.v1.TruncateLogBackupRequest",
+    "repeatable": true
+  },
   "tidemark.backup.v1.LogBackupService/StopLogBackup": {
     "request": "tidemark.backup.v1.StopLogBackupRequest",
     "repeatable": true
@@ -1379,6 +1391,20 @@ export const MESSAGES = {
   "tidemark.backup.v1.ResumeLogBackupRequest": {
     "clusterId": {
       "id": true
+    },
+    "reason": {
+      "printable": true,
+      "maxLength": 1000
+    }
+  },
+  "tidemark.backup.v1.TruncateLogBackupRequest": {
+    "clusterId": {
+      "id": true
+    },
+    "acknowledge": {
+      "printable": true,
+      "maxLength": 64,
+      "optional": true
     },
     "reason": {
       "printable": true,

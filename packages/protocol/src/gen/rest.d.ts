@@ -644,6 +644,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/clusters/{clusterId}/log-backup/truncate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes out of the logs of a cluster what came before a moment
+         * @description What is promised shrinks at once, and the files go afterwards: see `truncating`. Logs that ended before the moment go as a whole. Without a moment it takes what no point of the last `retentionDays` needs, as is done every ten minutes. Where points could be restored no longer that can be now, it is a 409 `points_would_be_lost` that says which, and nothing is done until that is acknowledged.
+         *
+         *     Needs the role operator.
+         */
+        post: operations["truncateLogBackup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/clusters/{clusterId}/drill": {
         parameters: {
             query?: never;
@@ -4132,6 +4154,17 @@ export interface components {
             /** @description The token that made it. */
             createdBy: string;
         };
+        TruncateLogBackupBody: {
+            /** @description For the audit. */
+            reason?: string | null;
+            /**
+             * Format: date-time
+             * @description What came before it goes.
+             */
+            until?: string | null;
+            /** @description What a 409 `points_would_be_lost` gave as `details.acknowledge`: that it is known which points are lost. */
+            acknowledge?: string | null;
+        };
         /** the URL of br */
         UrlStorage: {
             /** @description Which clusters may use it: those that are named, and those that have all of the labels. Left out or null: all of them. */
@@ -7293,7 +7326,7 @@ export interface operations {
             /**
              * @description `20603` The backup is active, pinned or being read.
              *
-             *     `20603` Points of the log backup can be restored only from this backup: `details.lost` says which, and `details.acknowledge` is what acknowledges that.
+             *     `20603` Points of the log backup could be restored no longer: `details.lost` says which, and `details.acknowledge` is what acknowledges that.
              *
              *     `10001` Somebody else was quicker, or what was to be new is there already.
              */
@@ -10103,6 +10136,164 @@ export interface operations {
             };
             /**
              * @description `10001` The cluster has no log backup that could be paused or resumed.
+             *
+             *     `10001` Somebody else was quicker, or what was to be new is there already.
+             */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description `10001` The headers are too large or too many. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `20602` A fault of Tidemark; its log tells more under the request id. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `20602` A part of Tidemark has more to do than it can; `Retry-After` says when to try again.
+             *
+             *     `20602` A part of Tidemark cannot be reached; `Retry-After` says when to try again.
+             *
+             *     `20602` A part of Tidemark did not answer in time, or what was asked about cannot be counted in time.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    truncateLogBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The cluster.
+                 * @example test-tidb
+                 */
+                clusterId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TruncateLogBackupBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": 0,
+                     *       "message": "OK",
+                     *       "data": {
+                     *         "logBackup": {
+                     *           "clusterId": "test-tidb",
+                     *           "wanted": "on",
+                     *           "state": "Running",
+                     *           "reached": true,
+                     *           "healthy": true,
+                     *           "storageId": "local",
+                     *           "retentionDays": 7,
+                     *           "lagWarnSeconds": 600,
+                     *           "lagCriticalSeconds": 1800,
+                     *           "wantedBy": "admin",
+                     *           "wantedTime": "2026-01-05T12:00:00.000Z",
+                     *           "checkpointTso": "463412345678901248",
+                     *           "checkpointTime": "2026-01-06T10:12:31.512Z",
+                     *           "lagSeconds": 171.4,
+                     *           "seenTime": "2026-01-06T10:15:20.000Z",
+                     *           "errors": [],
+                     *           "resumeUntil": "0001-01-01T00:00:00Z",
+                     *           "alarms": [],
+                     *           "generations": [
+                     *             {
+                     *               "number": 1,
+                     *               "taskName": "tidemark_test_tidb_1_k3v9x0ab",
+                     *               "storageId": "local",
+                     *               "path": "nfs/em/backup/test-tidb/log-1-k3v9x0ab",
+                     *               "minTso": "463388345678901248",
+                     *               "maxTso": "463412345678901248",
+                     *               "minTime": "2026-01-05T12:00:04.100Z",
+                     *               "maxTime": "2026-01-06T10:12:31.512Z",
+                     *               "open": true,
+                     *               "endedWhy": "",
+                     *               "keepReasons": [
+                     *                 "still written",
+                     *                 "reaches into the horizon, to 2026-01-06T10:12:31.512Z"
+                     *               ]
+                     *             }
+                     *           ],
+                     *           "cleanup": [],
+                     *           "activity": "task tidemark_test_tidb_1_k3v9x0ab writes the log"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OneLogBackupAnswer"];
+                };
+            };
+            /** @description `10001` A parameter, the body or the path is wrong; `details.fields` names each bad field. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            /** @description `10003` No such cluster, or none that this token may see. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /**
+             * @description `10001` The cluster has no log backup that could be paused or resumed.
+             *
+             *     `10001` A restore reads the log, or it is being truncated already.
+             *
+             *     `20603` Points of the log backup could be restored no longer: `details.lost` says which, and `details.acknowledge` is what acknowledges that.
              *
              *     `10001` Somebody else was quicker, or what was to be new is there already.
              */

@@ -9,6 +9,7 @@ import { pauseLogBackup } from './pause-log-backup.ts';
 import { putLogBackup } from './put-log-backup.ts';
 import { resumeLogBackup } from './resume-log-backup.ts';
 import { stopLogBackup } from './stop-log-backup.ts';
+import { truncateLogBackup } from './truncate-log-backup.ts';
 
 /** Log backups, for people. */
 export function logBackupService(dependencies: Dependencies): ServiceBinding {
@@ -18,5 +19,6 @@ export function logBackupService(dependencies: Dependencies): ServiceBinding {
     pauseLogBackup: pauseLogBackup(dependencies),
     resumeLogBackup: resumeLogBackup(dependencies),
     stopLogBackup: stopLogBackup(dependencies),
+    truncateLogBackup: truncateLogBackup(dependencies),
   });
 }

@@ -1,10 +1,9 @@
-import { AppError } from '@tidemark/errors/app-error';
 import type { LogBackup as LogBackupMessage } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import type { LogSettings, LogWish } from '../log/log-backup.ts';
 import { toLogBackupMessage } from '../log/log-message.ts';
 import type { Dependencies } from './context.ts';
-import { unknownCluster } from './refusals.ts';
+import { logBackupNotSet, unknownCluster } from './refusals.ts';
 
 /**
  * Writes down what is wanted of a cluster's log backup; a worker looks at the cluster at once.
@@ -24,12 +23,7 @@ export async function wish(
     { kind: 'want', wanted, by: caller, requestId, callId, ...(settings && { settings }) },
     signal,
   );
-  if (decision.answer.kind === 'refused')
-    throw new AppError(
-      'log_backup_not_set',
-      `Cluster ${clusterId} has no log backup: PUT /clusters/${clusterId}/log-backup says where it is to be written.`,
-      { info: { clusterId } },
-    );
+  if (decision.answer.kind === 'refused') throw logBackupNotSet(clusterId);
   await dispatcher.ringLog(clusterId);
   return toLogBackupMessage(log, now());
 }

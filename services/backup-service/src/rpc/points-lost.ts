@@ -4,32 +4,46 @@ import type { Backup } from '../backup.ts';
 import { instantOf } from '../log/log-backup.ts';
 import { acknowledgementOf, type Loss, type LostSpan } from '../recovery/would-lose.ts';
 
+/** How many spans are told. */
+const newestOf = ({ spans }: Loss) => spans.slice(-MAX_NAMED);
+
 /**
  * Says which points a removal would lose, and what acknowledges that. Of its details `lost` holds the newest intervals as in ISO 8601,
  * with `..` for the end of a log that is still written, such as `2026-12-01T10:00:00.000Z/..`.
  */
 export function pointsWouldBeLost({ _id, clusterId, state }: Backup, loss: Loss): AppError {
   const acknowledge = acknowledgementOf(loss);
-  const named = loss.spans.slice(-MAX_NAMED);
-  const more = loss.spans.length > named.length ? `, and ${loss.spans.length - named.length} older spans` : '';
-  const points =
-    named.length === 0
-      ? []
-      : [
-          `Of cluster ${clusterId} the points ${named.map(inWords).join(', ')}${more} can be restored only from backup ${_id}.`,
-        ];
-  const last = loss.lastGood ? [`Backup ${_id} is the last good one of cluster ${clusterId}.`] : [];
-  return new AppError(
-    'points_would_be_lost',
-    [...points, ...last, `It is deleted only if that is acknowledged by ${acknowledge}.`].join(' '),
-    {
-      info: {
-        ...{ backupId: _id, clusterId, state, acknowledge },
-        lost: named.map(asInterval).join(', '),
-        lastGood: String(loss.lastGood),
-      },
-    },
-  );
+  const sentences = [
+    ...(loss.spans.length > 0
+      ? [`Of cluster ${clusterId} the points ${allInWords(loss)} can be restored only from backup ${_id}.`]
+      : []),
+    ...(loss.lastGood ? [`Backup ${_id} is the last good one of cluster ${clusterId}.`] : []),
+    `It is deleted only if that is acknowledged by ${acknowledge}.`,
+  ];
+  return refusedFor(sentences, loss, { backupId: _id, clusterId, state, acknowledge });
+}
+
+/** The same of a truncation. */
+export function pointsWouldBeTruncated(clusterId: string, loss: Loss): AppError {
+  const acknowledge = acknowledgementOf(loss);
+  const sentences = [
+    `Of cluster ${clusterId} the points ${allInWords(loss)} could be restored no longer.`,
+    `Its log is truncated so only if that is acknowledged by ${acknowledge}.`,
+  ];
+  return refusedFor(sentences, loss, { clusterId, acknowledge });
+}
+
+function refusedFor(sentences: readonly string[], loss: Loss, info: Readonly<Record<string, string>>): AppError {
+  const lost = newestOf(loss).map(asInterval).join(', ');
+  return new AppError('points_would_be_lost', sentences.join(' '), {
+    info: { ...info, lost, lastGood: String(loss.lastGood) },
+  });
+}
+
+function allInWords(loss: Loss): string {
+  const named = newestOf(loss);
+  const more = loss.spans.length - named.length;
+  return `${named.map(inWords).join(', ')}${more > 0 ? `, and ${more} older spans` : ''}`;
 }
 
 const timeOf = (point: bigint) => instantOf(String(point)).toISOString();

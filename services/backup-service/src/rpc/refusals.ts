@@ -171,3 +171,11 @@ function notFailed({ _id, storage, deletion }: Backup): string {
   const how = told[deletion.state] ?? `its deletion is ${deletion.state}`;
   return `Backup ${_id} cannot be forgotten, ${how}: only after its deletion has failed, or once storage ${storage.id} was declared gone.`;
 }
+
+export function logBackupNotSet(clusterId: string): AppError {
+  return new AppError(
+    'log_backup_not_set',
+    `Cluster ${clusterId} has no log backup: PUT /clusters/${clusterId}/log-backup says where it is to be written.`,
+    { info: { clusterId } },
+  );
+}

@@ -4,6 +4,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { LogBackup } from "./log_backup_pb.ts";
 import { file_tidemark_backup_v1_log_backup } from "./log_backup_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/log_backup_service.proto.
  */
 export const file_tidemark_backup_v1_log_backup_service: GenFile = /*@__PURE__*/
-  fileDesc("Cit0aWRlbWFyay9iYWNrdXAvdjEvbG9nX2JhY2t1cF9zZXJ2aWNlLnByb3RvEhJ0aWRlbWFyay5iYWNrdXAudjEinQEKE1B1dExvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRISCgpzdG9yYWdlX2lkGAIgASgJEg4KBnBhdXNlZBgDIAEoCBIWCg5yZXRlbnRpb25fZGF5cxgEIAEoDRIYChBsYWdfd2Fybl9zZWNvbmRzGAUgASgNEhwKFGxhZ19jcml0aWNhbF9zZWNvbmRzGAYgASgNIkkKFFB1dExvZ0JhY2t1cFJlc3BvbnNlEjEKCmxvZ19iYWNrdXAYASABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuTG9nQmFja3VwIikKE0dldExvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCSJJChRHZXRMb2dCYWNrdXBSZXNwb25zZRIxCgpsb2dfYmFja3VwGAEgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkxvZ0JhY2t1cCI7ChVQYXVzZUxvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiSwoWUGF1c2VMb2dCYWNrdXBSZXNwb25zZRIxCgpsb2dfYmFja3VwGAEgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkxvZ0JhY2t1cCI8ChZSZXN1bWVMb2dCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIkwKF1Jlc3VtZUxvZ0JhY2t1cFJlc3BvbnNlEjEKCmxvZ19iYWNrdXAYASABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuTG9nQmFja3VwIioKFFN0b3BMb2dCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkiSgoVU3RvcExvZ0JhY2t1cFJlc3BvbnNlEjEKCmxvZ19iYWNrdXAYASABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuTG9nQmFja3VwMqwEChBMb2dCYWNrdXBTZXJ2aWNlEmYKDFB1dExvZ0JhY2t1cBInLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRMb2dCYWNrdXBSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLlB1dExvZ0JhY2t1cFJlc3BvbnNlIgOQAgISZgoMR2V0TG9nQmFja3VwEicudGlkZW1hcmsuYmFja3VwLnYxLkdldExvZ0JhY2t1cFJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuR2V0TG9nQmFja3VwUmVzcG9uc2UiA5ACARJsCg5QYXVzZUxvZ0JhY2t1cBIpLnRpZGVtYXJrLmJhY2t1cC52MS5QYXVzZUxvZ0JhY2t1cFJlcXVlc3QaKi50aWRlbWFyay5iYWNrdXAudjEuUGF1c2VMb2dCYWNrdXBSZXNwb25zZSIDkAICEm8KD1Jlc3VtZUxvZ0JhY2t1cBIqLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN1bWVMb2dCYWNrdXBSZXF1ZXN0GisudGlkZW1hcmsuYmFja3VwLnYxLlJlc3VtZUxvZ0JhY2t1cFJlc3BvbnNlIgOQAgISaQoNU3RvcExvZ0JhY2t1cBIoLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9wTG9nQmFja3VwUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9wTG9nQmFja3VwUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_tidemark_backup_v1_log_backup]);
+  fileDesc("Cit0aWRlbWFyay9iYWNrdXAvdjEvbG9nX2JhY2t1cF9zZXJ2aWNlLnByb3RvEhJ0aWRlbWFyay5iYWNrdXAudjEinQEKE1B1dExvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRISCgpzdG9yYWdlX2lkGAIgASgJEg4KBnBhdXNlZBgDIAEoCBIWCg5yZXRlbnRpb25fZGF5cxgEIAEoDRIYChBsYWdfd2Fybl9zZWNvbmRzGAUgASgNEhwKFGxhZ19jcml0aWNhbF9zZWNvbmRzGAYgASgNIkkKFFB1dExvZ0JhY2t1cFJlc3BvbnNlEjEKCmxvZ19iYWNrdXAYASABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuTG9nQmFja3VwIikKE0dldExvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCSJJChRHZXRMb2dCYWNrdXBSZXNwb25zZRIxCgpsb2dfYmFja3VwGAEgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkxvZ0JhY2t1cCI7ChVQYXVzZUxvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiSwoWUGF1c2VMb2dCYWNrdXBSZXNwb25zZRIxCgpsb2dfYmFja3VwGAEgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkxvZ0JhY2t1cCI8ChZSZXN1bWVMb2dCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIkwKF1Jlc3VtZUxvZ0JhY2t1cFJlc3BvbnNlEjEKCmxvZ19iYWNrdXAYASABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuTG9nQmFja3VwIpMBChhUcnVuY2F0ZUxvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIpCgV1bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoLYWNrbm93bGVkZ2UYAyABKAlIAIgBARIOCgZyZWFzb24YBCABKAlCDgoMX2Fja25vd2xlZGdlIk4KGVRydW5jYXRlTG9nQmFja3VwUmVzcG9uc2USMQoKbG9nX2JhY2t1cBgBIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dCYWNrdXAiKgoUU3RvcExvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCSJKChVTdG9wTG9nQmFja3VwUmVzcG9uc2USMQoKbG9nX2JhY2t1cBgBIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dCYWNrdXAyowUKEExvZ0JhY2t1cFNlcnZpY2USZgoMUHV0TG9nQmFja3VwEicudGlkZW1hcmsuYmFja3VwLnYxLlB1dExvZ0JhY2t1cFJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuUHV0TG9nQmFja3VwUmVzcG9uc2UiA5ACAhJmCgxHZXRMb2dCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuR2V0TG9nQmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRMb2dCYWNrdXBSZXNwb25zZSIDkAIBEmwKDlBhdXNlTG9nQmFja3VwEikudGlkZW1hcmsuYmFja3VwLnYxLlBhdXNlTG9nQmFja3VwUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5QYXVzZUxvZ0JhY2t1cFJlc3BvbnNlIgOQAgISbwoPUmVzdW1lTG9nQmFja3VwEioudGlkZW1hcmsuYmFja3VwLnYxLlJlc3VtZUxvZ0JhY2t1cFJlcXVlc3QaKy50aWRlbWFyay5iYWNrdXAudjEuUmVzdW1lTG9nQmFja3VwUmVzcG9uc2UiA5ACAhJ1ChFUcnVuY2F0ZUxvZ0JhY2t1cBIsLnRpZGVtYXJrLmJhY2t1cC52MS5UcnVuY2F0ZUxvZ0JhY2t1cFJlcXVlc3QaLS50aWRlbWFyay5iYWNrdXAudjEuVHJ1bmNhdGVMb2dCYWNrdXBSZXNwb25zZSIDkAICEmkKDVN0b3BMb2dCYWNrdXASKC50aWRlbWFyay5iYWNrdXAudjEuU3RvcExvZ0JhY2t1cFJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuU3RvcExvZ0JhY2t1cFJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_log_backup]);
 
 /**
  * A log backup as it is wanted.
@@ -212,6 +214,64 @@ export const ResumeLogBackupResponseSchema: GenMessage<ResumeLogBackupResponse> 
   messageDesc(file_tidemark_backup_v1_log_backup_service, 7);
 
 /**
+ * Of which cluster, and what.
+ *
+ * @generated from message tidemark.backup.v1.TruncateLogBackupRequest
+ */
+export type TruncateLogBackupRequest = Message<"tidemark.backup.v1.TruncateLogBackupRequest"> & {
+  /**
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * What came before it goes; not set: what nobody needs.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 2;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * The caller knows which points are lost: what the refusal `points_would_be_lost` gave as its `acknowledge`. Where more would be lost by
+   * now, it is refused again.
+   *
+   * @generated from field: optional string acknowledge = 3;
+   */
+  acknowledge?: string | undefined;
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.TruncateLogBackupRequest.
+ * Use `create(TruncateLogBackupRequestSchema)` to create a new message.
+ */
+export const TruncateLogBackupRequestSchema: GenMessage<TruncateLogBackupRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_log_backup_service, 8);
+
+/**
+ * The log backup, with what is promised now.
+ *
+ * @generated from message tidemark.backup.v1.TruncateLogBackupResponse
+ */
+export type TruncateLogBackupResponse = Message<"tidemark.backup.v1.TruncateLogBackupResponse"> & {
+  /**
+   * @generated from field: tidemark.backup.v1.LogBackup log_backup = 1;
+   */
+  logBackup?: LogBackup | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.TruncateLogBackupResponse.
+ * Use `create(TruncateLogBackupResponseSchema)` to create a new message.
+ */
+export const TruncateLogBackupResponseSchema: GenMessage<TruncateLogBackupResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_log_backup_service, 9);
+
+/**
  * Which one.
  *
  * @generated from message tidemark.backup.v1.StopLogBackupRequest
@@ -228,7 +288,7 @@ export type StopLogBackupRequest = Message<"tidemark.backup.v1.StopLogBackupRequ
  * Use `create(StopLogBackupRequestSchema)` to create a new message.
  */
 export const StopLogBackupRequestSchema: GenMessage<StopLogBackupRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_log_backup_service, 8);
+  messageDesc(file_tidemark_backup_v1_log_backup_service, 10);
 
 /**
  * The log backup, as it is wanted now.
@@ -247,7 +307,7 @@ export type StopLogBackupResponse = Message<"tidemark.backup.v1.StopLogBackupRes
  * Use `create(StopLogBackupResponseSchema)` to create a new message.
  */
 export const StopLogBackupResponseSchema: GenMessage<StopLogBackupResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_backup_v1_log_backup_service, 9);
+  messageDesc(file_tidemark_backup_v1_log_backup_service, 11);
 
 /**
  * Log backups of clusters: what is wanted is written down, and the cluster is brought there.
@@ -295,6 +355,18 @@ export const LogBackupService: GenService<{
     methodKind: "unary";
     input: typeof ResumeLogBackupRequestSchema;
     output: typeof ResumeLogBackupResponseSchema;
+  },
+  /**
+   * Takes out of the logs what came before a moment, and with it logs that ended before it; the files go afterwards. Without a moment it
+   * takes what no point of the last `retention_days` needs, as is done every ten minutes. Where points could be restored no longer that
+   * can be now, it is refused until that is acknowledged.
+   *
+   * @generated from rpc tidemark.backup.v1.LogBackupService.TruncateLogBackup
+   */
+  truncateLogBackup: {
+    methodKind: "unary";
+    input: typeof TruncateLogBackupRequestSchema;
+    output: typeof TruncateLogBackupResponseSchema;
   },
   /**
    * Wants it off. What was written stays and can be restored from.

@@ -15,6 +15,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { LogBackup } from "./log_backup.ts";
 
 export const protobufPackage = "tidemark.backup.v1";
@@ -70,6 +71,26 @@ export interface ResumeLogBackupRequest {
 
 /** The log backup, as it is wanted now. */
 export interface ResumeLogBackupResponse {
+  logBackup: LogBackup | undefined;
+}
+
+/** Of which cluster, and what. */
+export interface TruncateLogBackupRequest {
+  clusterId: string;
+  /** What came before it goes; not set: what nobody needs. */
+  until:
+    | Date
+    | undefined;
+  /**
+   * The caller knows which points are lost: what the refusal `points_would_be_lost` gave as its `acknowledge`. Where more would be lost by
+   * now, it is refused again.
+   */
+  acknowledge?: string | undefined;
+  reason: string;
+}
+
+/** The log backup, with what is promised now. */
+export interface TruncateLogBackupResponse {
   logBackup: LogBackup | undefined;
 }
 
@@ -615,6 +636,154 @@ export const ResumeLogBackupResponse: MessageFns<ResumeLogBackupResponse> = {
   },
 };
 
+function createBaseTruncateLogBackupRequest(): TruncateLogBackupRequest {
+  return { clusterId: "", until: undefined, acknowledge: undefined, reason: "" };
+}
+
+export const TruncateLogBackupRequest: MessageFns<TruncateLogBackupRequest> = {
+  encode(message: TruncateLogBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(toTimestamp(message.until), writer.uint32(18).fork()).join();
+    }
+    if (message.acknowledge !== undefined) {
+      writer.uint32(26).string(message.acknowledge);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TruncateLogBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTruncateLogBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.until = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.acknowledge = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TruncateLogBackupRequest>): TruncateLogBackupRequest {
+    return TruncateLogBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TruncateLogBackupRequest>): TruncateLogBackupRequest {
+    const message = createBaseTruncateLogBackupRequest();
+    message.clusterId = object.clusterId ?? "";
+    message.until = object.until ?? undefined;
+    message.acknowledge = object.acknowledge ?? undefined;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseTruncateLogBackupResponse(): TruncateLogBackupResponse {
+  return { logBackup: undefined };
+}
+
+export const TruncateLogBackupResponse: MessageFns<TruncateLogBackupResponse> = {
+  encode(message: TruncateLogBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.logBackup !== undefined) {
+      LogBackup.encode(message.logBackup, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TruncateLogBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTruncateLogBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.logBackup = LogBackup.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TruncateLogBackupResponse>): TruncateLogBackupResponse {
+    return TruncateLogBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TruncateLogBackupResponse>): TruncateLogBackupResponse {
+    const message = createBaseTruncateLogBackupResponse();
+    message.logBackup = (object.logBackup !== undefined && object.logBackup !== null)
+      ? LogBackup.fromPartial(object.logBackup)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseStopLogBackupRequest(): StopLogBackupRequest {
   return { clusterId: "" };
 }
@@ -779,6 +948,22 @@ export const LogBackupServiceService = {
       Buffer.from(ResumeLogBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeLogBackupResponse => ResumeLogBackupResponse.decode(value),
   },
+  /**
+   * Takes out of the logs what came before a moment, and with it logs that ended before it; the files go afterwards. Without a moment it
+   * takes what no point of the last `retention_days` needs, as is done every ten minutes. Where points could be restored no longer that
+   * can be now, it is refused until that is acknowledged.
+   */
+  truncateLogBackup: {
+    path: "/tidemark.backup.v1.LogBackupService/TruncateLogBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TruncateLogBackupRequest): Buffer =>
+      Buffer.from(TruncateLogBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TruncateLogBackupRequest => TruncateLogBackupRequest.decode(value),
+    responseSerialize: (value: TruncateLogBackupResponse): Buffer =>
+      Buffer.from(TruncateLogBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TruncateLogBackupResponse => TruncateLogBackupResponse.decode(value),
+  },
   /** Wants it off. What was written stays and can be restored from. */
   stopLogBackup: {
     path: "/tidemark.backup.v1.LogBackupService/StopLogBackup" as const,
@@ -804,6 +989,12 @@ export interface LogBackupServiceServer extends UntypedServiceImplementation {
   pauseLogBackup: handleUnaryCall<PauseLogBackupRequest, PauseLogBackupResponse>;
   /** Wants it on again, as it was set. */
   resumeLogBackup: handleUnaryCall<ResumeLogBackupRequest, ResumeLogBackupResponse>;
+  /**
+   * Takes out of the logs what came before a moment, and with it logs that ended before it; the files go afterwards. Without a moment it
+   * takes what no point of the last `retention_days` needs, as is done every ten minutes. Where points could be restored no longer that
+   * can be now, it is refused until that is acknowledged.
+   */
+  truncateLogBackup: handleUnaryCall<TruncateLogBackupRequest, TruncateLogBackupResponse>;
   /** Wants it off. What was written stays and can be restored from. */
   stopLogBackup: handleUnaryCall<StopLogBackupRequest, StopLogBackupResponse>;
 }
@@ -876,6 +1067,26 @@ export interface LogBackupServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeLogBackupResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Takes out of the logs what came before a moment, and with it logs that ended before it; the files go afterwards. Without a moment it
+   * takes what no point of the last `retention_days` needs, as is done every ten minutes. Where points could be restored no longer that
+   * can be now, it is refused until that is acknowledged.
+   */
+  truncateLogBackup(
+    request: TruncateLogBackupRequest,
+    callback: (error: ServiceError | null, response: TruncateLogBackupResponse) => void,
+  ): ClientUnaryCall;
+  truncateLogBackup(
+    request: TruncateLogBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TruncateLogBackupResponse) => void,
+  ): ClientUnaryCall;
+  truncateLogBackup(
+    request: TruncateLogBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TruncateLogBackupResponse) => void,
+  ): ClientUnaryCall;
   /** Wants it off. What was written stays and can be restored from. */
   stopLogBackup(
     request: StopLogBackupRequest,
@@ -911,6 +1122,18 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
