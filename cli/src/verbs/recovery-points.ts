@@ -96,10 +96,12 @@ export function add(program: Program, run: Run): void {
           return { answer: data, items: data.snapshots, pageToken: data.pageToken };
         });
         const { pageToken: _, ...rest } = answer;
-        const { newest, newestTime, rpoSeconds, estimate } = answer;
+        const { newest, newestTime, rpoSeconds, worstRpoSeconds, estimate } = answer;
+        const worst =
+          worstRpoSeconds === undefined ? '' : ` (at most ${duration(worstRpoSeconds)} in the last 30 days)`;
         const title = newest
           ? {
-              text: `The newest is ${when(newestTime ?? newest.time)}: ${duration(rpoSeconds ?? 0)} would be lost${estimate ? `, and a restore takes about ${duration(estimate.snapshotSeconds)}` : ''}.`,
+              text: `The newest is ${when(newestTime ?? newest.time)}: ${duration(rpoSeconds ?? 0)} would be lost${worst}${estimate ? `, and a restore takes about ${duration(estimate.snapshotSeconds)}` : ''}.`,
             }
           : { text: 'It cannot be brought back: there is no good backup.', style: 'red' as const };
         // A gateway of an earlier version tells of none.

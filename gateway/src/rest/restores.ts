@@ -105,6 +105,7 @@ export function restoreRoutes(app: FastifyInstance, dependencies: CallDependenci
           estimate: { snapshotSeconds: estimatedSeconds },
         }),
         ...(newestVerified && { newestVerified: toPointView(newestVerified) }),
+        ...(rest.worstRpoSeconds !== undefined && { worstRpoSeconds: rest.worstRpoSeconds }),
       },
     }),
   });

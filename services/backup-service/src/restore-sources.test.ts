@@ -173,11 +173,12 @@ describe('recovery points', () => {
 
   it('are the good backups of a cluster, newest first, page by page, and say what would be lost', async () => {
     const newer = await goodBackup();
-    const { points, newest, newestVerified, rpoSeconds, estimatedSeconds } = await list();
+    const { points, newest, newestVerified, rpoSeconds, worstRpoSeconds, estimatedSeconds } = await list();
     expect(points.map((point) => point.backupId)).toEqual([newer, backupId]);
     expect(newest).toMatchObject({ backupId: newer, tso: 5n, sizeBytes: 7n, verifiedAt: undefined });
     expect(newestVerified).toBeUndefined();
     expect(rpoSeconds).toBeGreaterThan(0);
+    expect(worstRpoSeconds).toBeGreaterThanOrEqual(rpoSeconds);
     expect(estimatedSeconds).toBe(1);
     const first = await list({ pageSize: 1 });
     expect(first.points.map((point) => point.backupId)).toEqual([newer]);

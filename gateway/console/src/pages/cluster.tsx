@@ -292,6 +292,11 @@ function Points({ id }: { readonly id: string }) {
       {data.value?.newest && (
         <p>
           <b>{duration(data.value.rpoSeconds)}</b> of changes would be lost now
+          {data.value.worstRpoSeconds !== undefined && (
+            <>
+              , at most <b>{duration(data.value.worstRpoSeconds)}</b> in the last 30 days
+            </>
+          )}
           {data.value.estimatedSeconds > 0 && (
             <>
               ; a restore of the newest may take <b>{duration(data.value.estimatedSeconds)}</b>

@@ -52,6 +52,12 @@ const Points = z
     newest: Point.optional(),
     newestVerified: Point.optional().describe('The newest that a verification found good.'),
     rpoSeconds: z.number().optional().describe('From the newest moment to now: what would be lost.'),
+    worstRpoSeconds: z
+      .number()
+      .optional()
+      .describe(
+        'Of the last 30 days: the greatest distance from a moment to the newest one before it that can be restored now. What was deleted since counts as if it had never been.',
+      ),
     estimate: z.object({ snapshotSeconds: counted('How long a restore of the newest may take.') }).optional(),
   })
   .meta({ id: 'RecoveryPoints' });
@@ -96,6 +102,7 @@ export const listRecoveryPoints = {
       newest: POINT,
       newestVerified: POINT,
       rpoSeconds: 169,
+      worstRpoSeconds: 86_412,
       estimate: { snapshotSeconds: 11_400 },
     },
   },

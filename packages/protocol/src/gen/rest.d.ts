@@ -3262,6 +3262,11 @@ export interface components {
              * @description From the newest moment to now: what would be lost.
              */
             rpoSeconds?: number;
+            /**
+             * Format: double
+             * @description Of the last 30 days: the greatest distance from a moment to the newest one before it that can be restored now. What was deleted since counts as if it had never been.
+             */
+            worstRpoSeconds?: number;
             estimate?: {
                 /**
                  * Format: int64
@@ -8621,6 +8626,7 @@ export interface operations {
                      *           }
                      *         },
                      *         "rpoSeconds": 169,
+                     *         "worstRpoSeconds": 86412,
                      *         "estimate": {
                      *           "snapshotSeconds": 11400
                      *         }

@@ -1,4 +1,4 @@
-import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
+import { DEFAULT_PAGE_SIZE, MAX_SNAPSHOTS_OF_LOGS } from '@tidemark/limits/limits';
 import { askedPage } from '@tidemark/mongo/page-request';
 import { VerificationLevel } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
@@ -11,15 +11,21 @@ import {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { readable } from '@tidemark/service-kit/quarantine';
+import { plus } from '@tidemark/task/time';
 import { type Backup, isDamaged } from '../backup.ts';
 import type { BackupFilter } from '../backup-filter.ts';
+import type { GoodSnapshot } from '../finished-backups.ts';
 import { instantOf } from '../log/log-backup.ts';
 import { type Hole, type RecoveryRange as Range, recoverable } from '../recovery/recoverable.ts';
 import { readRecoveryState } from '../recovery/recovery-state.ts';
+import { worstRpoMs } from '../recovery/worst-rpo.ts';
 import { estimateSeconds } from '../restore/estimate.ts';
 import { snapshotTime, tsoAt } from '../snapshot-time.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
+
+/** The time of which the worst moment is told; the newest backup before that may be as old again. */
+const RPO_MS = 30 * 86_400_000;
 
 /**
  * The moments to which a cluster can be brought back. One that cannot be read is left out; a page may hold fewer than were asked
@@ -31,6 +37,11 @@ export function listRecoveryPoints({ store, finished, logs, quarantines, now }: 
     const log = await logs.get(clusterId, signal);
     const state = log ? await readRecoveryState(log, finished, signal) : { snapshots: [], generations: [] };
     return recoverable(state, tsoAt(now()));
+  };
+  /** Undefined where there are too many backups to tell. */
+  const snapshotsOf = async (clusterId: string, signal: AbortSignal) => {
+    const found = await finished.snapshotsSince(clusterId, plus(now(), -2 * RPO_MS), MAX_SNAPSHOTS_OF_LOGS, signal);
+    return found.length < MAX_SNAPSHOTS_OF_LOGS ? found.filter((one) => !isDamaged(one)) : undefined;
   };
   return async (
     { clusterId, pageSize, pageToken }: ListRecoveryPointsRequest,
@@ -45,11 +56,12 @@ export function listRecoveryPoints({ store, finished, logs, quarantines, now }: 
     check.finish();
 
     const filter: BackupFilter = { clusterIds: [clusterId], states: ['Succeeded'], includeDeleted: false };
-    const [page, [newestGood], verified, { ranges, holes, newest: newestTs }] = await Promise.all([
+    const [page, [newestGood], verified, { ranges, holes, newest: newestTs }, snapshots] = await Promise.all([
       store.list(filter, asked.wish, signal),
       finished.newestGood([clusterId], signal),
       finished.newestVerified(clusterId, signal),
       fromLogs(clusterId, signal),
+      snapshotsOf(clusterId, signal),
     ]);
     const get = (id: string | undefined) => (id === undefined ? undefined : store.get(id, signal));
     const [newest, newestVerified] = await Promise.all([get(newestGood?._id), get(verified?._id)]);
@@ -75,12 +87,20 @@ export function listRecoveryPoints({ store, finished, logs, quarantines, now }: 
       newest: newestPoint,
       newestVerified: verifiedPoint,
       rpoSeconds: newestTime ? Math.max(0, (now().getTime() - newestTime.getTime()) / 1000) : 0,
+      worstRpoSeconds: snapshots && worstRpoSeconds(ranges, snapshots, now()),
       ranges: ranges.toReversed().map(toRangeMessage),
       holes: holes.toReversed().map(toHoleMessage),
       newestTime,
       estimatedSeconds: newestPoint ? estimateSeconds(Number(newestPoint.sizeBytes)) : 0,
     };
   };
+}
+
+function worstRpoSeconds(ranges: readonly Range[], snapshots: readonly GoodSnapshot[], now: Date): number | undefined {
+  const covered = ranges.map(({ from, to }) => ({ from: +instantOf(String(from)), to: +instantOf(String(to)) }));
+  const moments = snapshots.map((one) => +snapshotTime(one)).map((at) => ({ from: at, to: at }));
+  const ms = worstRpoMs([...covered, ...moments], +plus(now, -RPO_MS), +now);
+  return ms === undefined ? undefined : ms / 1_000;
 }
 
 function later(one: Date | undefined, other: Date | undefined): Date | undefined {

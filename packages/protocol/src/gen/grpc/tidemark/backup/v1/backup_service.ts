@@ -485,7 +485,14 @@ export interface ListRecoveryPointsResponse {
   /** What lies between, since the oldest good backup; none where the cluster never had a log backup. The newest first. */
   holes: RecoveryHole[];
   /** The newest moment to which the cluster can be brought back; not set where there is none. */
-  newestTime: Date | undefined;
+  newestTime:
+    | Date
+    | undefined;
+  /**
+   * Of the last 30 days: the greatest distance from a moment to the newest one before it that can be restored now. Moments before the oldest
+   * that can be restored do not count. Not set where that is none, or where there are too many backups to tell.
+   */
+  worstRpoSeconds?: number | undefined;
 }
 
 /** From one moment to another, every second of which can be restored. */
@@ -4062,6 +4069,7 @@ function createBaseListRecoveryPointsResponse(): ListRecoveryPointsResponse {
     ranges: [],
     holes: [],
     newestTime: undefined,
+    worstRpoSeconds: undefined,
   };
 }
 
@@ -4093,6 +4101,9 @@ export const ListRecoveryPointsResponse: MessageFns<ListRecoveryPointsResponse> 
     }
     if (message.newestTime !== undefined) {
       Timestamp.encode(toTimestamp(message.newestTime), writer.uint32(74).fork()).join();
+    }
+    if (message.worstRpoSeconds !== undefined) {
+      writer.uint32(81).double(message.worstRpoSeconds);
     }
     return writer;
   },
@@ -4182,6 +4193,14 @@ export const ListRecoveryPointsResponse: MessageFns<ListRecoveryPointsResponse> 
             message.newestTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 81) {
+              break;
+            }
+
+            message.worstRpoSeconds = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4212,6 +4231,7 @@ export const ListRecoveryPointsResponse: MessageFns<ListRecoveryPointsResponse> 
     message.ranges = object.ranges?.map((e) => RecoveryRange.fromPartial(e)) || [];
     message.holes = object.holes?.map((e) => RecoveryHole.fromPartial(e)) || [];
     message.newestTime = object.newestTime ?? undefined;
+    message.worstRpoSeconds = object.worstRpoSeconds ?? undefined;
     return message;
   },
 };
