@@ -117,6 +117,7 @@ function toRowView(row: FleetRow, asOf: string): FleetRowView {
       },
     }),
     ...(verifiedPointTime && { verifiedPointTime: timeOf(verifiedPointTime) }),
+    ...(row.provenTime && { lastProven: { time: timeOf(row.provenTime), seconds: row.provenSeconds } }),
     ...(row.intervalSeconds > 0 && { intervalSeconds: row.intervalSeconds }),
     ...(row.nextStartTime && { nextStartTime: timeOf(row.nextStartTime) }),
     ...(row.active && { active: toActiveView(row.active) }),

@@ -17,7 +17,7 @@ export function toRow(
   cluster: FleetCluster,
   activity: ClusterActivity | undefined,
 ): FleetRow {
-  const { name, labels, registeredAt, newest, rules } = cluster;
+  const { name, labels, registeredAt, newest, rules, proof } = cluster;
   return FleetRow.create({
     clusterId: id,
     name,
@@ -27,6 +27,8 @@ export function toRow(
     goodEndTime: newest?.endedAt,
     recoveryPointTime: newest?.recoveryPointAt,
     verifiedPointTime: newest?.verifiedPointAt,
+    provenTime: proof?.time,
+    provenSeconds: proof?.seconds ?? 0,
     intervalSeconds: (expectedIntervalMs(cluster) ?? 0) / 1_000,
     nextStartTime: nextStartOf(rules),
     active: activity?.active,
@@ -46,7 +48,13 @@ export function tellsTheSame(one: FleetCluster, other: FleetCluster): boolean {
 function toldOf(cluster: FleetCluster): string {
   const { name, labels, registeredAt, newest, rules } = cluster;
   const told = [name, Object.entries(labels).sort(), registeredAt, newest?.endedAt, newest?.recoveryPointAt];
-  return JSON.stringify([...told, newest?.verifiedPointAt, expectedIntervalMs(cluster), nextStartOf(rules)]);
+  return JSON.stringify([
+    ...told,
+    newest?.verifiedPointAt,
+    cluster.proof?.time,
+    expectedIntervalMs(cluster),
+    nextStartOf(rules),
+  ]);
 }
 
 function nextStartOf(rules: FleetCluster['rules']): Date | undefined {

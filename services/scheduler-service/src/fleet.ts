@@ -24,6 +24,7 @@ import { inFittingPieces } from '@tidemark/service-kit/grpc/fitting';
 import pMap from 'p-map';
 import { createTakenIn } from './activity.ts';
 import type { Backends } from './backends.ts';
+import type { DrillProof } from './drill/drill-store.ts';
 import { CALLER } from './due-loop.ts';
 import { type NewestGood, type Standing, standingsOf } from './newest-good.ts';
 import type { Quarantines } from './quarantines.ts';
@@ -34,6 +35,8 @@ export interface FleetCluster extends Standing {
   readonly labels: Readonly<Record<string, string>>;
   readonly registeredAt: Date;
   readonly rules: readonly Strategy[];
+  /** When a drill last brought a backup of it back. */
+  readonly proof?: Pick<DrillProof, 'time' | 'seconds'>;
   /** The labels that strategy-service has noted, as text. */
   readonly noted: string;
 }
@@ -63,11 +66,13 @@ const LONG_CALL_MS = 120_000;
 export interface FleetDependencies {
   readonly backends: Backends;
   readonly quarantines: Pick<Quarantines, 'clusterLabels'>;
+  /** Proofs that were written since, or all; without it no cluster is known to be proven. */
+  readonly proofs?: (since: Date | undefined, signal: AbortSignal) => Promise<readonly DrillProof[]>;
   /** Database time. */
   readonly now: () => Date;
 }
 
-export function createFleet({ backends, quarantines, now }: FleetDependencies): Fleet {
+export function createFleet({ backends, quarantines, proofs, now }: FleetDependencies): Fleet {
   const { backups, plans, registry, strategies } = backends;
   let clusters = new Map<string, FleetCluster>();
   let version = 0;
@@ -196,6 +201,13 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
     version += 1;
   }
 
+  async function refreshProofs(since: Date | undefined, signal: AbortSignal): Promise<void> {
+    for (const { _id, time, seconds } of (await proofs?.(since, signal)) ?? []) {
+      const known = clusters.get(_id);
+      if (known && known.proof?.time.getTime() !== time.getTime()) put(_id, { ...known, proof: { time, seconds } });
+    }
+  }
+
   /** Adds the clusters whose retention, or what they have verified, changed. */
   async function refreshRules(changed: Set<string>, since: Date | undefined, signal: AbortSignal): Promise<void> {
     const ids = new Set<string>();
@@ -282,6 +294,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
       }
       clusters = next;
       version += 1;
+      await refreshProofs(undefined, signal);
       updatedAfter = from;
       asOf = begunAt;
       await forgetGone(strays, signal);
@@ -291,6 +304,7 @@ export function createFleet({ backends, quarantines, now }: FleetDependencies): 
       const from = cursor();
       await refreshAll(updatedAfter, signal);
       await refreshRules(changed, updatedAfter, signal);
+      await refreshProofs(updatedAfter, signal);
       updatedAfter = from;
       await refreshBackups(changed, signal);
       asOf = begunAt;

@@ -58,7 +58,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
   const drills = createDrillStore(database.db);
   const networks = config.notificationNetworks;
   stack.use(startDrillLoop({ ...config, store: drills, networks, backends, quarantines, now }));
-  const fleet = createFleet({ backends, quarantines, now });
+  const fleet = createFleet({ backends, quarantines, proofs: drills.findProofs, now });
   stack.use(tellOf(fleet, now));
   stack.use(startFleetLoop({ ...config, fleet, backends, quarantines, now }));
   const feed = createFleetFeed({ fleet, backends, now });

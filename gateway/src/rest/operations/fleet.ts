@@ -59,6 +59,10 @@ export const FleetRow = z
       .string()
       .optional()
       .describe('The newest moment to which a backup that was verified brings it back.'),
+    lastProven: z
+      .object({ time: time('When it ended.'), seconds: z.number().min(0).describe('How long it took.') })
+      .optional()
+      .describe('The last restore by which a drill brought a backup of it back; absent where none has.'),
     intervalSeconds: z.int().min(1).optional().describe('The longest time between two windows.'),
     nextStartTime: z.string().optional().describe('When its next backup is planned.'),
     active: z

@@ -2217,6 +2217,19 @@ export interface components {
             };
             /** @description The newest moment to which a backup that was verified brings it back. */
             verifiedPointTime?: string;
+            /** @description The last restore by which a drill brought a backup of it back; absent where none has. */
+            lastProven?: {
+                /**
+                 * Format: date-time
+                 * @description When it ended. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+                 */
+                time: string;
+                /**
+                 * Format: double
+                 * @description How long it took.
+                 */
+                seconds: number;
+            };
             /**
              * Format: int64
              * @description The longest time between two windows.

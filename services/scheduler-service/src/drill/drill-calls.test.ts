@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { Cluster, ClusterPurpose } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
+import { RestoreChecksums, RestoreState, TargetState } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import {
   DrillChoice,
   DrillRunState,
@@ -10,6 +11,11 @@ import {
   ListDrillRunsRequest,
   PutDrillRequest,
 } from '@tidemark/protocol/grpc/tidemark/scheduler/v1/drill_service';
+import {
+  type FleetServiceServer,
+  FleetServiceService,
+  ListFleetRequest,
+} from '@tidemark/protocol/grpc/tidemark/scheduler/v1/fleet_service';
 import { createServiceClient, type ServiceClient } from '@tidemark/service-kit/grpc/client';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, expect, inject, it, vi } from 'vitest';
@@ -19,6 +25,7 @@ import { everyDay, goodBackup, Neighbours, serveNeighbours } from '../testing/ne
 
 const stack = new AsyncDisposableStack();
 let calls: ServiceClient<DrillServiceServer>;
+let fleet: ServiceClient<FleetServiceServer>;
 let neighbours = new Neighbours();
 
 beforeAll(async () => {
@@ -38,11 +45,14 @@ beforeAll(async () => {
         TIDEMARK_STRATEGY_SERVICE: address,
         TIDEMARK_BACKUP_SERVICE: address,
         TIDEMARK_SCHEDULE_POLL_SECONDS: '0.05',
+        TIDEMARK_SCHEDULE_RETRY_SECONDS: '0.1',
+        TIDEMARK_FLEET_REFRESH_SECONDS: '0.1',
       }),
     ),
   );
   const options = { address: `127.0.0.1:${port}`, token: undefined };
   calls = stack.use(createServiceClient<DrillServiceServer>(DrillServiceService, options));
+  fleet = stack.use(createServiceClient<FleetServiceServer>(FleetServiceService, options));
 });
 afterAll(() => stack.disposeAsync());
 beforeEach(() => {
@@ -140,4 +150,24 @@ it('a run that somebody asks for comes once for its key, and stands in the histo
   expect(second.runs).toMatchObject([{ id: run?.id }]);
   await expect(page({ pageToken: 'x' })).rejects.toMatchObject({ code: 'invalid_argument' });
   await expect(calls.runDrill({ clusterId: 'nobody', key: 'a' })).rejects.toMatchObject(none);
+});
+
+it('the fleet says when a cluster was last proven, and how long that took', async () => {
+  neighbours.backups = [goodBackup({ id: 'good', clusterId: 'orders' })];
+  await put({ targetClusterId: 'scratch', withoutEmptyHook: true });
+  await calls.runDrill({ clusterId: 'orders', key: 'c' });
+  await vi.waitFor(() => expect(neighbours.restores).toHaveLength(1), { timeout: 10_000 });
+  const startTime = new Date('2026-01-04T01:00:00Z');
+  const endTime = new Date('2026-01-04T02:10:00Z');
+  neighbours.restores = neighbours.restores.map((restore) => ({
+    ...{ ...restore, startTime, endTime, state: RestoreState.RESTORE_STATE_SUCCEEDED },
+    ...{ targetState: TargetState.TARGET_STATE_RESTORED, checksums: RestoreChecksums.RESTORE_CHECKSUMS_PROVEN },
+  }));
+  await vi.waitFor(
+    async () => {
+      const { rows } = await fleet.listFleet(ListFleetRequest.create({ clusterIds: ['orders'] }));
+      expect(rows).toMatchObject([{ clusterId: 'orders', provenTime: endTime, provenSeconds: 4_200 }]);
+    },
+    { timeout: 15_000 },
+  );
 });

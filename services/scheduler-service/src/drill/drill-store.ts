@@ -19,6 +19,7 @@ export const DRILL_INDEXES: readonly IndexSpec[] = [
   { collection: 'drill_runs', keys: { clusterId: 1, opensAt: -1, _id: -1 } },
   { collection: 'drill_runs', keys: { restoreId: 1 } },
   { collection: 'drill_runs', keys: { decidedAt: 1 } },
+  { collection: 'drill_proofs', keys: { writtenAt: 1 } },
 ];
 
 /** When a cluster was last proven; its `_id` is the cluster. */
@@ -28,6 +29,8 @@ export interface DrillProof {
   readonly seconds: number;
   readonly backupId: string;
   readonly restoreId: string;
+  /** When it was written down. */
+  readonly writtenAt: Date;
 }
 
 export interface RunFilter {
@@ -70,6 +73,8 @@ export interface DrillStore {
   /** Remembers that a cluster was proven; an older proof changes nothing. */
   prove(proof: DrillProof): Promise<void>;
   getProof(clusterId: string, signal: AbortSignal): Promise<DrillProof | undefined>;
+  /** Those that were written since; all where that is left out. */
+  findProofs(since: Date | undefined, signal: AbortSignal): Promise<DrillProof[]>;
   /** Forgets runs that were decided before. */
   removeRunsBefore(before: Date): Promise<void>;
 }
@@ -182,6 +187,8 @@ export function createDrillStore(db: Db): DrillStore {
         await proofs.updateOne({ _id, time: { $lt: proof.time } }, { $set: fields });
       }),
     getProof: (_id, signal) => orStoreError(async () => (await proofs.findOne({ _id }, { signal })) ?? undefined),
+    findProofs: (since, signal) =>
+      orStoreError(() => proofs.find({ writtenAt: { $gt: since ?? EPOCH } }, { signal }).toArray()),
     removeRunsBefore: (before) =>
       orStoreError(async () => void (await runs.deleteMany({ decidedAt: { $gt: EPOCH, $lte: before } }))),
   };

@@ -266,7 +266,7 @@ async function look(run: DrillRun, { backends, store, now }: RunDependencies, op
   if (after.state === 'Succeeded') {
     const { clusterId, backupId, restoreId, seconds, endTime } = after;
     const ids = { backupId: backupId ?? '', restoreId: restoreId ?? '' };
-    await store.prove({ _id: clusterId, time: endTime ?? now(), seconds, ...ids });
+    await store.prove({ _id: clusterId, time: endTime ?? now(), seconds, ...ids, writtenAt: now() });
   }
   return { run: after, goesOn: false };
 }

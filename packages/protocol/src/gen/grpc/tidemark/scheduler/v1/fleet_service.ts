@@ -86,7 +86,15 @@ export interface FleetRow {
     | ActiveBackup
     | undefined;
   /** The backup that ended last; absent where none has. */
-  last: EndedBackup | undefined;
+  last:
+    | EndedBackup
+    | undefined;
+  /** When a drill last brought a backup of it back; absent where none has. */
+  provenTime:
+    | Date
+    | undefined;
+  /** How long that restore took. */
+  provenSeconds: number;
 }
 
 export interface FleetRow_LabelsEntry {
@@ -191,6 +199,8 @@ function createBaseFleetRow(): FleetRow {
     nextStartTime: undefined,
     active: undefined,
     last: undefined,
+    provenTime: undefined,
+    provenSeconds: 0,
   };
 }
 
@@ -231,6 +241,12 @@ export const FleetRow: MessageFns<FleetRow> = {
     }
     if (message.last !== undefined) {
       EndedBackup.encode(message.last, writer.uint32(98).fork()).join();
+    }
+    if (message.provenTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.provenTime), writer.uint32(106).fork()).join();
+    }
+    if (message.provenSeconds !== 0) {
+      writer.uint32(113).double(message.provenSeconds);
     }
     return writer;
   },
@@ -347,6 +363,22 @@ export const FleetRow: MessageFns<FleetRow> = {
             message.last = EndedBackup.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.provenTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 113) {
+              break;
+            }
+
+            message.provenSeconds = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -388,6 +420,8 @@ export const FleetRow: MessageFns<FleetRow> = {
     message.last = (object.last !== undefined && object.last !== null)
       ? EndedBackup.fromPartial(object.last)
       : undefined;
+    message.provenTime = object.provenTime ?? undefined;
+    message.provenSeconds = object.provenSeconds ?? 0;
     return message;
   },
 };
