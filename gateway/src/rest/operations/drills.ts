@@ -6,29 +6,28 @@ import type { Operation } from '../operation.ts';
 import { SaveQuery } from '../save-query.ts';
 import { flag, Id, leftOut, leftOutOrFrom1, listOf, required } from '../validate.ts';
 import { counted, GoesOn, NoData, OfCluster, time } from './common.ts';
+import { Secrets } from './notifications.ts';
 
 export const CHOICE_NAMES = ['newest', 'random'] as const;
 export const RUN_STATE_NAMES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Skipped', 'Missed'] as const;
 
-const Choice = z.enum(CHOICE_NAMES, 'must be "newest" or "random"');
+const Choice = z.enum(CHOICE_NAMES, 'must be "newest" or "random"').meta({
+  id: 'DrillChoice',
+  title: 'which backup',
+  description: 'Which of the good backups is restored.',
+});
 const text = (what: string) =>
   leftOut(z.string('must be a text').max(MAX_SHORT_TEXT, `must be at most ${MAX_SHORT_TEXT} characters`)).describe(
     what,
   );
 
-const A_SECRET = 'must be a text';
 const HookBody = z
   .strictObject(
     {
       url: leftOut(z.string('must be a text').max(1_024, 'must be at most 1024 characters')).describe(
         'Where it is no secret; else it is `WEBHOOK_URL` of the secrets.',
       ),
-      secrets: z
-        .union(
-          [z.strictObject({ envPrefix: z.string(A_SECRET) }), z.strictObject({ file: z.string(A_SECRET) })],
-          'must be {"envPrefix": "DRILL_"} or {"file": "/path/beside/the/scheduler"}, and never a secret itself',
-        )
-        .describe('Names `WEBHOOK_SECRET`, by which it is signed.'),
+      secrets: Secrets.describe('Names `WEBHOOK_SECRET`, by which it is signed.'),
     },
     'must be an object such as {"url":"https://hooks.example.com/empty","secrets":{"envPrefix":"DRILL_"}}, or null, which removes it',
   )

@@ -35,7 +35,8 @@ const oneOf = (names: readonly string[]) => `must be one of ${names.join(', ')}`
 const text = (message: string) => z.string(message);
 const templateRules = rulesOf(RECEIVER, 'template');
 const everyRules = rulesOf(RECEIVER, 'everySeconds');
-const Secrets = z
+/** Where the secrets of a webhook or a mail server are. */
+export const Secrets = z
   .union(
     [
       z

@@ -2013,6 +2013,12 @@ export interface components {
             updateTime: string;
             updatedBy: string;
         };
+        /**
+         * which backup
+         * @description Which of the good backups is restored.
+         * @enum {string}
+         */
+        DrillChoice: "newest" | "random";
         /** @description A drill brought a backup of the cluster back, with the checksums of the backup. */
         DrillProof: {
             /**
@@ -2108,7 +2114,7 @@ export interface components {
             /** @description A paused drill has no windows; `false` by default. */
             paused?: boolean | null;
             /** @description Which of the good backups is restored: the newest, which is the default, or any of the newest 1000. */
-            choose?: ("newest" | "random") | null;
+            choose?: components["schemas"]["DrillChoice"] | null;
             /** @description Who empties the target before each run, for admins alone; `null` removes it, and left out it stays as it was. */
             emptyHook?: components["schemas"]["EmptyHookSettings"] | null;
         };
@@ -2128,11 +2134,7 @@ export interface components {
             /** @description Where it is no secret; else it is `WEBHOOK_URL` of the secrets. */
             url?: string | null;
             /** @description Names `WEBHOOK_SECRET`, by which it is signed. */
-            secrets: {
-                envPrefix: string;
-            } | {
-                file: string;
-            };
+            secrets: components["schemas"]["ReceiverSecrets"];
         };
         /** @description How far a running backup may be, as long as `br` has not told its progress, which it does every two minutes. */
         Estimate: {
