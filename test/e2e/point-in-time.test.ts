@@ -16,6 +16,7 @@ interface Range {
 }
 interface Plan {
   readonly planHash: string;
+  readonly estimate: { readonly basis: string };
   readonly source: { readonly backupId: string; readonly log: { readonly tso: string; readonly path: string } };
 }
 
@@ -68,6 +69,7 @@ it('of a moment between two rows, the rows up to it are there and none after it'
   const pointInTime = middleOf(range);
   const source = { clusterId: sourceId, pointInTime };
   const planned = (await plan(source, targetClusterId)).data.plan;
+  expect(planned.estimate.basis).toContain('What the log adds is not in it.');
   const tso = String(BigInt(Date.parse(pointInTime)) << 18n);
   expect(planned.source).toMatchObject({ backupId: range.baseBackupId, log: { pointInTime, tso } });
   const body = { source, targetClusterId, planHash: planned.planHash, confirm: targetClusterId };

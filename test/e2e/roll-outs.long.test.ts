@@ -163,13 +163,15 @@ it(
     console.log(
       `${rounds} rounds of roll-outs in ${Math.round(LONG_MS / MINUTE_MS)} minutes; ${[...ends].map(([state, { length }]) => `${length} ${state}`).join(', ')}; answers: ${[...answers].map(([what, n]) => `${n} ${what}`).join(', ')}`,
     );
+    const runs = tidemark.ledger().flatMap(({ event, path }) => (event === 'start' ? [path] : []));
+    expect(runs.length).toBeGreaterThan(0);
     for (const { id, state, wish, attempts, reason } of records) {
       expect(
         wish === 'canceled' ? ['Canceled', 'Succeeded'] : ['Succeeded'],
         `${id} ${JSON.stringify(reason)}`,
       ).toContain(state);
-      // One that is handed back before its br began interrupts nothing.
-      const begun = attempts.filter(({ argv }) => argv !== undefined);
+      // One that is handed back before its br began interrupts nothing: on a busy machine br may not be started in time.
+      const begun = runs.filter((path) => attempts.some(({ filePath }) => path.endsWith(`/${filePath}`)));
       expect(begun.length, `attempts of ${id}: ${JSON.stringify(attempts)}`).toBeLessThanOrEqual(1);
     }
     await tidemark.windowStarted(planned);

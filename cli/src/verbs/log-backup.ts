@@ -8,7 +8,7 @@ import { examples, type Program, toId, toSeconds, wholeNumber } from '../options
 import type { Run, Session } from '../session.ts';
 import type { Field } from '../table.ts';
 import type { Style } from '../terminal.ts';
-import { duration, isSet, when } from '../text.ts';
+import { counted, duration, isSet, when } from '../text.ts';
 
 const ABOUT = `A log backup writes all that changes in a cluster to its storage, so that the cluster can be brought back to any second
 (recovery-points says to which). What is wanted is written down, and the cluster is brought there by itself.`;
@@ -30,7 +30,7 @@ const fieldsOf = (log: LogBackup): Field[] => [
   ...log.alarms.map(({ message, critical }): Field => ['alarm', message, critical ? 'red' : 'yellow']),
   ['storage', log.storageId],
   ['complete to', isSet(log.checkpointTime) ? `${when(log.checkpointTime)}, ${duration(log.lagSeconds)} ago` : ''],
-  ['keeps', log.retentionDays > 0 ? `every second of the last ${log.retentionDays} days` : ''],
+  ['keeps', log.retentionDays > 0 ? `every second of the last ${counted(log.retentionDays, 'day')}` : ''],
   [
     'tells of',
     log.lagWarnSeconds > 0

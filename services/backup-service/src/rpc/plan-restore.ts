@@ -48,7 +48,10 @@ export function planRestore(dependencies: Dependencies) {
       circumstances(dependencies, found, context),
       dependencies.restores.findTimed(target, options.rateLimit, context.signal),
     ]);
-    const estimate = estimateOf(source.sizeBytes, earlier, options.filter !== undefined);
+    const ofBackup = estimateOf(source.sizeBytes, earlier, options.filter !== undefined);
+    const estimate = source.point
+      ? { ...ofBackup, basis: `${ofBackup.basis} What the log adds is not in it.` }
+      : ofBackup;
     const checks = [...plan.checks, targetFree(taken), ...around];
     return { plan: toPlanMessage({ ...plan, checks }, backup, estimate, command) };
   };
