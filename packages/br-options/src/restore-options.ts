@@ -42,7 +42,8 @@ const EXTRA: Readonly<Record<string, RestoreFlag>> = {
 };
 
 const FIXED = 'is set by Tidemark, the same for every attempt';
-const OF_A_POINT = 'belongs to a restore to a point in time: name that as "source", and Tidemark chooses backup and log';
+const OF_A_POINT =
+  'belongs to a restore to a point in time: name that as "source", and Tidemark chooses backup and log';
 const PART = 'is "filter", a list of rules such as shop.orders or shop.*';
 
 /** Flags that somebody may well try, and what to do instead. */
