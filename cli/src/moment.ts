@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { casual } from 'chrono-node/en';
+import { readDate } from './date.ts';
 
-const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+const ISO = /^\d{4}-\d\d-\d\dT/;
 /** Of which nobody knows whether the day or the month comes first. */
 const AMBIGUOUS = /\d\s*[/.]\s*\d+\s*[/.]/;
 
@@ -13,7 +14,7 @@ const AMBIGUOUS = /\d\s*[/.]\s*\d+\s*[/.]/;
  */
 export function toMoment(text: string): Date {
   const said = text.trim();
-  const at = ISO.test(said) ? new Date(said) : inWords(said);
+  const at = ISO.test(said) ? new Date(readDate(said)) : inWords(said);
   if (at === undefined || Number.isNaN(at.getTime()))
     throw new InvalidArgumentError(
       'It must be a moment with its time of day, such as 2026-01-31T10:15:00+01:00, "2026-01-31 10:15", "yesterday 10:15" or "2 hours ago".',

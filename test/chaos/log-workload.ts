@@ -178,8 +178,13 @@ export async function startLogWorkload(
         const runs = ({ state, reached }: LogView) => state === 'Running' && reached;
         await untilLog(id, runs, resume, signal).catch(told);
         // A log that began just now has its base soon.
-        while (((await ranges(id)) ?? []).length === 0 && !signal.aborted) await sleep(POLL_MS);
-        for (const range of ((await ranges(id)) ?? []).slice(0, RANGES_TRIED))
+        let shown = await ranges(id);
+        while (!shown?.length && !signal.aborted) {
+          await sleep(POLL_MS);
+          shown = await ranges(id);
+        }
+        if (!shown?.length) problems.push(`no point of ${id} can be restored, though its log runs`);
+        for (const range of shown?.slice(0, RANGES_TRIED) ?? [])
           await restorePoint(id, range, clusterOf(LOG_TARGET)).then((sight) => void sights.push(sight), told);
       }
       const { logTask: theirs } = await clusterOf(OF_OTHERS).readState();

@@ -36,7 +36,7 @@ interface Found {
   readonly after?: string;
 }
 
-export function findMoment({ ranges = [], holes = [] }: Pick<RecoveryPoints, 'ranges' | 'holes'>, at: Date): Found {
+function findMoment({ ranges = [], holes = [] }: Pick<RecoveryPoints, 'ranges' | 'holes'>, at: Date): Found {
   const has = ({ from, to }: { readonly from: string; readonly to: string }) =>
     Date.parse(from) <= at.getTime() && at.getTime() <= Date.parse(to);
   const range = ranges.find(has);

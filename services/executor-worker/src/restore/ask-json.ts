@@ -37,3 +37,7 @@ export async function askJson({ address, path, body, tls, signal }: Question): P
   request.end(body && JSON.stringify(body));
   return JSON.parse(await promise);
 }
+
+/** A field of what was answered; undefined where that is no object. */
+export const fieldOf = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;

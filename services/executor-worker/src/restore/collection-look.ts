@@ -3,9 +3,9 @@
  * -1, over their status ports. What it cannot set, or set back, is only a warning to it, and a crash leaves it so.
  */
 import type { CollectionLook } from '@tidemark/br-restore/cleanup';
-import { MAX_TIKVS_ASKED, MAX_TIKVS_NAMED } from '@tidemark/limits/limits';
+import { MAX_TIKV_ADDRESS, MAX_TIKVS_ASKED, MAX_TIKVS_NAMED } from '@tidemark/limits/limits';
 import type { ClusterTls } from '../br/cluster-tls.ts';
-import { askJson } from './ask-json.ts';
+import { askJson, fieldOf } from './ask-json.ts';
 
 const STORES = '/pd/api/v1/stores';
 const CONFIG = '/config';
@@ -36,7 +36,7 @@ function statusAddresses(answer: unknown): string[] {
     .filter((store) => !isTiFlash(store))
     .map((store) => fieldOf(store, 'status_address'))
     .filter((address) => typeof address === 'string')
-    .filter((address) => /^[\w.:[\]-]{1,260}$/.test(address));
+    .filter((address) => address.length <= MAX_TIKV_ADDRESS && /^[\w.:[\]-]+$/.test(address));
 }
 
 function isTiFlash(store: unknown): boolean {
@@ -48,6 +48,3 @@ function ratioOf(config: unknown): number | undefined {
   const ratio = fieldOf(fieldOf(config, 'gc'), 'ratio-threshold');
   return typeof ratio === 'number' ? ratio : undefined;
 }
-
-const fieldOf = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;

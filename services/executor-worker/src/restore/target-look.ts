@@ -11,7 +11,7 @@ import { MAX_SCHEDULER_NAME, MAX_SCHEDULERS } from '@tidemark/limits/limits';
 import type { TlsFiles } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { withTimeout } from '@tidemark/service-kit/abort';
 import { type ClusterTls, readClusterTls } from '../br/cluster-tls.ts';
-import { askJson } from './ask-json.ts';
+import { askJson, fieldOf } from './ask-json.ts';
 import { askCollection } from './collection-look.ts';
 
 export interface LookedAt {
@@ -92,6 +92,3 @@ const MAX_DATE_MS = 8.64e15;
 function isAnyIn(range: unknown): boolean | undefined {
   return fieldOf(range, 'header') === undefined ? undefined : Number(fieldOf(range, 'count') ?? 0) > 0;
 }
-
-const fieldOf = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;

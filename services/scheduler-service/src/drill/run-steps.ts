@@ -63,7 +63,7 @@ export async function attendToRun(found: DrillRun, dependencies: RunDependencies
   const { store, now, retryMs } = dependencies;
   const leaseUntil = new Date(now().getTime() + LEASE_MS);
   let run = await store.writeRun(found, { ...found, nextTryAt: leaseUntil });
-  while (run && !isDecided(run) && now().getTime() + STEP_MS < leaseUntil.getTime() + MARGIN_MS) {
+  while (run && !isDecided(run) && now().getTime() + STEP_MS <= leaseUntil.getTime()) {
     const within = AbortSignal.any([signal, AbortSignal.timeout(STEP_MS)]);
     const options = { signal: within, requestId: randomUUID(), caller: CALLER };
     const { run: after, goesOn } = await step(run, leaseUntil, dependencies, options);
