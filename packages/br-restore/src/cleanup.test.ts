@@ -47,6 +47,32 @@ describe('garbage collection, which a restore to a point in time turns off', () 
     expect(itemsOf({ toPoint: false })).toEqual([]);
     expect(whatOf({ kind: 'refused', partial: false, toPoint: true })).not.toContain('collectionOff');
   });
+
+  const wasOff = { off: ['10.0.0.1:20180'], unseen: 0, at };
+
+  it('that was off before is told as such, and never as what this restore left', () => {
+    const off = looked(['10.0.0.1:20180', '10.0.0.2:20180'], 0);
+    const [item, ...more] = itemsOf({ look: off, collectionBefore: wasOff });
+    expect(more).toEqual([]);
+    expect(item?.message).toContain('is negative at 10.0.0.1:20180, 10.0.0.2:20180');
+    expect(item?.message).toContain('It was so before this restore began at 10.0.0.1:20180.');
+    const [unseen] = itemsOf({ collectionBefore: wasOff });
+    expect(unseen?.message).toContain('It was so before this restore began at 10.0.0.1:20180.');
+    const [own] = itemsOf({ look: looked(['10.0.0.2:20180'], 0), collectionBefore: wasOff });
+    expect(own?.message).not.toContain('before this restore began');
+  });
+
+  it('that was off before is told of a restore that wrote nothing, too, until it is seen to be on', () => {
+    const untouched = { kind: 'refused', partial: false, toPoint: true, collectionBefore: wasOff } as const;
+    const told = cleanupItems(end(untouched)).find(({ what }) => what === 'collectionOff');
+    expect(told).toMatchObject({
+      message: expect.stringMatching(/^TiKV collected no garbage before this restore began .*10\.0\.0\.1:20180/),
+      command: 'SET CONFIG tikv `gc.ratio-threshold` = 1.1;',
+      seenAt: at,
+    });
+    expect(whatOf({ ...untouched, look: looked([], 0) })).not.toContain('collectionOff');
+    expect(whatOf({ ...untouched, collectionBefore: { ...wasOff, off: [] } })).not.toContain('collectionOff');
+  });
 });
 
 const PASSING = ['schedulersPaused', 'importMode', 'restoreRegistration', 'serviceSafepoint'];

@@ -6,35 +6,10 @@
  * nothing is said that would take any of them away unseen.
  */
 import { namedRules, readTableFilter, type TableFilter, type TableRule } from '@tidemark/br-options/table-filter';
+import type { CleanupItem } from './cleanup-item.ts';
+import { type CollectionBefore, type CollectionLook, collectionOff, offBefore } from './collection.ts';
 import { type EndKind, leftAsItWas } from './end.ts';
 import { checkpointPlace, hasRegistry } from './versions.ts';
-
-/** Something left behind, or to be done before the target is used. */
-export interface CleanupItem {
-  readonly what:
-    | 'schedulersPaused'
-    | 'importMode'
-    | 'serviceSafepoint'
-    | 'restoreRegistration'
-    | 'ddlBlocked'
-    | 'registryRow'
-    | 'tablesPartly'
-    | 'checkpointDatabases'
-    | 'checkpointFiles'
-    | 'tempDatabases'
-    | 'tableMode'
-    | 'checkpointLeft'
-    | 'verifyChecksums'
-    | 'collectionOff';
-  /** When it is over by itself; null: not before somebody sees to it. */
-  readonly until: Date | null;
-  /** What it is and how it goes, in sentences. */
-  readonly message: string;
-  /** What to run, in SQL or for a shell; null where there is nothing to run. */
-  readonly command: string | null;
-  /** When it was seen to be so; undefined: it may be so, as `br` leaves it. */
-  readonly seenAt?: Date;
-}
 
 /** What PD said of a target right after `br` had ended there. What it was not asked, or did not answer, is not set. */
 export interface TargetLook {
@@ -47,14 +22,6 @@ export interface TargetLook {
   readonly isRegistered?: boolean;
   /** Whether TiKV collects garbage again, after a restore to a point in time. */
   readonly collection?: CollectionLook;
-}
-
-/** What the TiKVs of a target said of their garbage collection. */
-export interface CollectionLook {
-  /** Status addresses of those where it is off. */
-  readonly off: readonly string[];
-  /** How many did not say. */
-  readonly unseen: number;
 }
 
 /** The last `br` of a restore, as far as it matters for what it left. */
@@ -80,6 +47,8 @@ export interface LastEnd {
   readonly look: TargetLook | undefined;
   /** Whether a log was replayed after the backup. */
   readonly toPoint: boolean;
+  /** What the TiKVs said before the first `br` that may have touched the target; undefined: nobody asked, or none answered. */
+  readonly collectionBefore?: CollectionBefore | undefined;
 }
 
 const SECOND = 1_000;
@@ -93,16 +62,22 @@ const CHECKPOINT = '__TiDB_BR_Temporary_Snapshot_Restore_Checkpoint';
 /** All that may be left; what has a time and is past it by `at` is the caller's to leave out. */
 export function cleanupItems(end: LastEnd): CleanupItem[] {
   if (end.kind === 'succeeded') return afterSuccess(end);
-  return [...passing(end), ...(end.partial ? standing(end) : [])];
+  return [...passing(end), ...(end.partial ? standing(end) : offSince(end))];
+}
+
+/** Nothing was written; what was off before is told all the same, unless it was seen to be on since. */
+function offSince({ collectionBefore, look }: LastEnd): CleanupItem[] {
+  return look?.collection?.off.length === 0 ? [] : offBefore(collectionBefore);
 }
 
 /** Those that still hold at a moment. */
 export const stillThere = (items: readonly CleanupItem[], at: Date): CleanupItem[] =>
   items.filter(({ until }) => until === null || until > at);
 
-function afterSuccess({ brVersion, at, checkpointLeft, checksumsUnproven, look, toPoint }: LastEnd): CleanupItem[] {
+function afterSuccess(end: LastEnd): CleanupItem[] {
+  const { brVersion, at, checkpointLeft, checksumsUnproven, look, toPoint, collectionBefore } = end;
   return [
-    ...(toPoint ? collectionOff(look) : []),
+    ...(toPoint ? collectionOff(look, collectionBefore) : []),
     // A success puts all of it back; what PD shows all the same has a time of its own.
     ...(look ? seenIn(look, at) : []),
     ...(checkpointLeft ? checkpointOf(brVersion, 'checkpointLeft') : []),
@@ -197,29 +172,9 @@ function seenIn({ at: seenAt, pausedSchedulers = [], safepointUntil, isRegistere
   ];
 }
 
-const COLLECT_AGAIN = 'SET CONFIG tikv `gc.ratio-threshold` = 1.1;';
-
-/** What a restore to a point in time turned off for the time of its log; none where every TiKV was seen to have it on. */
-function collectionOff(look: TargetLook | undefined): CleanupItem[] {
-  const { off = [], unseen } = look?.collection ?? {};
-  if (off.length === 0 && unseen === 0) return [];
-  const goesOn =
-    'Until that is set back, the space of what is deleted is not freed; set it to what it was, which is 1.1 by default.';
-  const message =
-    off.length > 0
-      ? `TiKV collects no garbage (gc.ratio-threshold is negative at ${off.join(', ')}). ${goesOn}`
-      : `${unseen === undefined ? 'No TiKV was seen' : `${unseen} of the TiKVs were not seen`} to collect garbage again: gc.ratio-threshold may be -1 there. ${goesOn}`;
+function standing({ brVersion, filter, foundNone, look, toPoint, collectionBefore }: LastEnd): CleanupItem[] {
   return [
-    {
-      ...{ what: 'collectionOff', until: null, message, command: COLLECT_AGAIN },
-      ...(off.length > 0 && look && { seenAt: look.at }),
-    },
-  ];
-}
-
-function standing({ brVersion, filter, foundNone, look, toPoint }: LastEnd): CleanupItem[] {
-  return [
-    ...(toPoint ? collectionOff(look) : []),
+    ...(toPoint ? collectionOff(look, collectionBefore) : []),
     foundNone ? tablesPartly(filter) : tablesPerhaps(filter),
     ...checkpointOf(brVersion, checkpointPlace(brVersion) === 'storage' ? 'checkpointFiles' : 'checkpointDatabases'),
     {

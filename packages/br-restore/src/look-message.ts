@@ -1,5 +1,9 @@
-import type { TargetLook as LookMessage } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
+import type {
+  CollectionLook as CollectionMessage,
+  TargetLook as LookMessage,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import type { TargetLook } from './cleanup.ts';
+import type { CollectionLook } from './collection.ts';
 
 /** A look at a target as it travels. */
 export function toLookMessage({
@@ -14,6 +18,10 @@ export function toLookMessage({
     schedulers: pausedSchedulers && { names: [...pausedSchedulers] },
     safepoint: safepointUntil === undefined ? undefined : { until: safepointUntil ?? undefined },
     isRegistered,
-    collection: collection && { off: [...collection.off], unseen: collection.unseen },
+    collection: collection && toCollectionMessage(collection),
   };
+}
+
+export function toCollectionMessage({ off, unseen }: CollectionLook): CollectionMessage {
+  return { off: [...off], unseen };
 }

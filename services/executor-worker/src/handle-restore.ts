@@ -27,7 +27,7 @@ import type { Reach } from './reach.ts';
 import { keepRestoreLease } from './restore/lease.ts';
 import { fromGrantMessage, NOT_STARTED, toEndMessage, toRestoreRef } from './restore/messages.ts';
 import type { RunFolders } from './restore/run-folders.ts';
-import { lookAtTarget } from './restore/target-look.ts';
+import { lookAtCollection, lookAtTarget } from './restore/target-look.ts';
 import { runRestoreTask } from './restore/task.ts';
 import type { TracedRun } from './traced-run.ts';
 import { claimUntilAnswered } from './until-answered.ts';
@@ -110,6 +110,7 @@ async function run(
           lateEnd: ({ run, end }) => completion.reportRestoreEnd(toRestoreRef(run), end && toEndMessage(end)),
         },
         lookAtTarget,
+        lookAtCollection,
         startRecorder: () =>
           startOutputRecorder({
             client,

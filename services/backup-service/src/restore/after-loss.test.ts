@@ -32,14 +32,15 @@ const accepted = startRestore({
   options: { extra: {} },
   ...{ acceptedAt: at(0), deadlineMs: LIMITS.deadlineMs },
 } as unknown as Parameters<typeof startRestore>[0]);
+type Starting = NonNullable<Extract<RestoreCommand, { kind: 'renew' }>['starting']>;
 const claim = (token: string): RestoreCommand => ({
   kind: 'claim',
   ...{ claim: token, worker: 'w1', pool: 'default', brVersions: ['v8.5.0'], replaysLogs: true, slotKey: 'restore:r1' },
 });
-const starting = { brVersion: 'v8.5.0', host: 'h1', hasCheckpoint: true, argv: ['restore', 'full'] };
-const began = (restore: Restore, token: string, ms: number) => {
+const starting: Starting = { brVersion: 'v8.5.0', host: 'h1', hasCheckpoint: true, argv: ['restore', 'full'] };
+const began = (restore: Restore, token: string, ms: number, start: Starting = starting) => {
   const granted = after(restore, claim(token), ms);
-  return after(granted, { kind: 'renew', claim: token, fence: granted.fence, starting }, ms);
+  return after(granted, { kind: 'renew', claim: token, fence: granted.fence, starting: start }, ms);
 };
 const OF_A_POINT = { tso: '7', generation: 1, path: 'c1/log-1-x', storage: accepted.source.storage };
 
@@ -55,6 +56,19 @@ it('of a point in time is left to workers that replay logs', () => {
 
 const running = began(after(accepted, { kind: 'held' }, 0), 't1', SECOND);
 const lost = after(running, { kind: 'reap' }, MINUTE);
+
+it('tells from its beginning on that garbage collection was off before, and of no attempt that may have turned it off', () => {
+  const held = after(accepted, { kind: 'held' }, 0);
+  const toPoint = { ...held, source: { ...held.source, point: OF_A_POINT } };
+  const off = (address: string) => ({ ...starting, collection: { off: [address], unseen: 0 } });
+  const begun = began(toPoint, 't1', SECOND, off('10.0.0.2:20180'));
+  const item = { what: 'collectionOff', message: expect.stringContaining('at 10.0.0.2:20180)'), seenAt: at(SECOND) };
+  expect(cleanupOf(begun, at(2 * SECOND))).toMatchObject([item]);
+  const waiting = after(begun, { kind: 'reap' }, MINUTE);
+  expect(cleanupOf(waiting, at(20 * MINUTE))).toMatchObject([item]);
+  const again = began(waiting, 't2', 20 * MINUTE, off('10.0.0.9:20180'));
+  expect(cleanupOf(again, at(20 * MINUTE))).toMatchObject([item]);
+});
 
 afterEach(() => vi.restoreAllMocks());
 

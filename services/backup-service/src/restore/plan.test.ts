@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Backup, VerificationOutcome } from '../backup.ts';
 import type { ClusterDocument } from '../registry-store.ts';
-import { planRestore } from './plan.ts';
+import { garbageCollection, planRestore } from './plan.ts';
 import type { RestoreOptions } from './restore.ts';
 
 const cluster = { _id: 'c2', pd: ['10.0.0.2:2379'], version: '8.5.0', pool: 'default' } as unknown as ClusterDocument;
@@ -81,4 +81,14 @@ it('says what the versions of both clusters mean for a restore', () => {
   });
   expect(resultsOf('8.5.5', '8.5.5', { filter: ['shop.*'] })).toMatchObject({ existingTables: 'unknown' });
   expect(resultsOf('7.5.0', '7.5.0', { withoutStats: true })).toMatchObject({ 'options.loadStats': 'blocked' });
+});
+
+it('warns of garbage collection that an earlier restore saw off, and else says when it is asked', () => {
+  const seen = { restoreId: 'r7', at: now, off: ['10.0.0.2:20180'] };
+  expect(garbageCollection(seen)).toMatchObject({
+    result: 'warn',
+    message: expect.stringMatching(/10\.0\.0\.2:20180 at 2026-12-01T12:00:00\.000Z, when restore r7 saw it last/),
+  });
+  expect(garbageCollection({ ...seen, off: [] }).result).toBe('unknown');
+  expect(garbageCollection(undefined).result).toBe('unknown');
 });

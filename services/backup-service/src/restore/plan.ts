@@ -184,3 +184,24 @@ function oneWayIn({ storage }: RestoreSource, point: RestorePoint): PlanCheck {
     message: `The backup is in storage ${storage.id} and the log in ${point.storage.id}, which have credentials, an endpoint or a region of their own, and br takes one of each for both. Acknowledge "${name}" if those of ${storage.id} open both.`,
   };
 }
+
+/** What the TiKVs of a target said of their garbage collection around an earlier restore. */
+export interface CollectionSeen {
+  readonly restoreId: string;
+  readonly at: Date;
+  /** Status addresses of those where it was off; none: it was on. */
+  readonly off: readonly string[];
+}
+
+/** A restore to a point in time that ended in the middle leaves it off; the next one is told before it begins. */
+export function garbageCollection(seen: CollectionSeen | undefined): PlanCheck {
+  const name = 'garbageCollection';
+  const asked =
+    'Each TiKV of the target is asked before br begins, and "cleanup" of the restore names those that collect no garbage then.';
+  if (!seen || seen.off.length === 0) return { name, result: 'unknown', message: asked };
+  return {
+    name,
+    result: 'warn',
+    message: `TiKV collected no garbage at ${seen.off.join(', ')} at ${seen.at.toISOString()}, when restore ${seen.restoreId} saw it last. Where that is still so, set it back: SET CONFIG tikv \`gc.ratio-threshold\` = 1.1; ${asked}`,
+  };
+}

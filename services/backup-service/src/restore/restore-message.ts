@@ -1,10 +1,6 @@
-import {
-  type CleanupItem,
-  cleanupItems,
-  partialSentence,
-  stillThere,
-  type TargetLook,
-} from '@tidemark/br-restore/cleanup';
+import { cleanupItems, partialSentence, stillThere, type TargetLook } from '@tidemark/br-restore/cleanup';
+import type { CleanupItem } from '@tidemark/br-restore/cleanup-item';
+import { type CollectionBefore, type CollectionLook, offBefore } from '@tidemark/br-restore/collection';
 import type { EndKind } from '@tidemark/br-restore/end';
 import { toLookMessage } from '@tidemark/br-restore/look-message';
 import { looksFirst } from '@tidemark/br-restore/versions';
@@ -17,6 +13,7 @@ import {
   MAX_WORKER_SENTENCE,
 } from '@tidemark/limits/limits';
 import {
+  type CollectionLook as CollectionMessage,
   RestoreEndKind as EndKindMessage,
   type RestoreEnd as EndMessage,
   type TargetLook as LookMessage,
@@ -162,13 +159,15 @@ export function toListedRestore(restore: Restore, now: Date): RestoreMessage {
 }
 
 /**
- * What is left in the target at a moment, and how it goes. Nothing is known of it while `br` is at work, and of one that goes on by itself
- * only that counts which goes by itself too: nobody is to clean its target.
+ * What is left in the target at a moment, and how it goes. While `br` is at work nothing is known of it but what was so before, and of
+ * one that goes on by itself only that counts which goes by itself too: nobody is to clean its target.
  */
 export function cleanupOf(restore: Restore, now: Date): CleanupItem[] {
   const { attempts, targetState, state, lastBrEnd } = restore;
   const last = attempts.findLast(({ starting }) => starting !== null);
-  if (!last?.starting || state === 'Running' || state === 'Canceling') return [];
+  if (!last?.starting) return [];
+  const collectionBefore = collectionBeforeOf(restore);
+  if (state === 'Running' || state === 'Canceling') return offBefore(collectionBefore);
   const isFree = targetState === 'Restored' || targetState === 'Released';
   const items = cleanupItems({
     kind: isFree ? 'succeeded' : last.end?.kind,
@@ -182,9 +181,16 @@ export function cleanupOf(restore: Restore, now: Date): CleanupItem[] {
     checksumsUnproven: restore.checksums === 'unproven',
     look: last.end?.look,
     toPoint: restore.source.point !== undefined && targetState !== 'Released',
+    collectionBefore,
   });
   const left = stillThere(items, now);
-  return state === 'Queued' ? left.filter(({ until }) => until !== null) : left;
+  return state === 'Queued' ? [...left.filter(({ until }) => until !== null), ...offBefore(collectionBefore)] : left;
+}
+
+/** Of the last attempt that began while the target was as it was. */
+function collectionBeforeOf({ attempts }: Restore): CollectionBefore | undefined {
+  const starting = attempts.findLast((attempt) => attempt.starting && !attempt.wasPartial)?.starting;
+  return starting?.collection && { ...starting.collection, at: starting.at };
 }
 
 export function toSourceMessage(source: RestoreSource): SourceMessage {
@@ -263,13 +269,12 @@ function fromLookMessage({ at, schedulers, safepoint, isRegistered, collection }
     }),
     ...(safepoint && { safepointUntil: safepoint.until ?? null }),
     ...(isRegistered !== undefined && { isRegistered }),
-    ...(collection && {
-      collection: {
-        off: collection.off.slice(0, MAX_TIKVS_NAMED).map((address) => address.slice(0, MAX_TIKV_ADDRESS)),
-        unseen: collection.unseen,
-      },
-    }),
+    ...(collection && { collection: fromCollectionMessage(collection) }),
   };
+}
+
+export function fromCollectionMessage({ off, unseen }: CollectionMessage): CollectionLook {
+  return { off: off.slice(0, MAX_TIKVS_NAMED).map((address) => address.slice(0, MAX_TIKV_ADDRESS)), unseen };
 }
 
 /** The end that a worker tells; undefined where it names none. */

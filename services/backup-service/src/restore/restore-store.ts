@@ -24,7 +24,8 @@ import { decideRestore } from './decide/decide.ts';
 import { ownKey } from './decide/vocabulary.ts';
 import type { TimedRestore } from './estimate.ts';
 import { countOpen, type OpenRestore } from './open-restores.ts';
-import type { Restore, RestoreState, RestoreTarget } from './restore.ts';
+import type { CollectionSeen } from './plan.ts';
+import type { Restore, RestoreAttempt, RestoreState, RestoreTarget } from './restore.ts';
 import { fromStored, RESTORE_SHAPE, toStored } from './stored-restore.ts';
 import { fits, neededBy, noneFits, versionsIn } from './worker-check.ts';
 
@@ -91,6 +92,8 @@ export interface RestoreStore {
     rateLimit: number,
     signal: AbortSignal,
   ): Promise<TimedRestore[]>;
+  /** What the TiKVs of a target said last of their garbage collection, around the last restores into it; undefined: nothing. */
+  findCollection(clusterId: string, signal: AbortSignal): Promise<CollectionSeen | undefined>;
   /** What restores of a backup there are, and how far they are. */
   ofSource(backupId: string, signal: AbortSignal): Promise<Pick<Restore, '_id' | 'state' | 'targetState'>[]>;
   /** Those that are active or left their target Partial; a cluster has one at most. One that cannot be read is left out. */
@@ -194,6 +197,17 @@ export function createRestoreStore(
         );
       }),
 
+    findCollection: (clusterId, signal) =>
+      persist(signal, async () => {
+        const found = await collection
+          .find(
+            { 'restore.target.clusterId': clusterId },
+            { projection: COLLECTION, sort: { restoreTime: -1, _id: -1 }, limit: COLLECTION_ONES, signal },
+          )
+          .toArray();
+        return found.map(({ _id, restore }) => collectionSeenBy(_id, restore)).find((seen) => seen !== undefined);
+      }),
+
     ofSource: (backupId, signal) =>
       persist(signal, () =>
         collection
@@ -254,6 +268,24 @@ function timedOf({ attempts, result }: Partial<Restore>): TimedRestore | undefin
   return runs === 1 && Number.isFinite(sizeBytes) && Number.isFinite(seconds)
     ? { sizeBytes: Number(sizeBytes), seconds: Number(seconds) }
     : undefined;
+}
+
+/** How many are looked at: those of backups alone do not ask. */
+const COLLECTION_ONES = 20;
+const COLLECTION = { 'restore.attempts.starting': 1, 'restore.attempts.end.look': 1 };
+
+/** Undefined of a restore that did not ask, and of one that cannot be read. */
+function collectionSeenBy(restoreId: string, { attempts }: Partial<Restore>): CollectionSeen | undefined {
+  if (!Array.isArray(attempts)) return undefined;
+  const seen = attempts
+    .flatMap((attempt) => [{ at: attempt?.starting?.at, ...attempt?.starting?.collection }, lookOf(attempt)])
+    .findLast(({ at, off }) => at instanceof Date && Array.isArray(off));
+  return seen && { restoreId, at: seen.at as Date, off: (seen.off as unknown[]).map(String) };
+}
+
+function lookOf(attempt: Partial<RestoreAttempt> | undefined) {
+  const { at, collection } = attempt?.end?.look ?? {};
+  return { at, ...collection };
 }
 
 function toOpen({ state, endTime }: OpenRestore): OpenRestore {

@@ -3,6 +3,7 @@
  * any two that want a cluster apart. What may happen to it is decided in `decide/`; nothing else writes these fields.
  */
 import type { TargetLook } from '@tidemark/br-restore/cleanup';
+import type { CollectionLook } from '@tidemark/br-restore/collection';
 import type { EndKind } from '@tidemark/br-restore/end';
 import type { Task as AnyTask } from '@tidemark/task/task';
 import type { AcceptedRequest, Progress, Reason, StorageSnapshot } from '../backup.ts';
@@ -60,6 +61,8 @@ export interface Starting {
   readonly at: Date;
   readonly brVersion: string;
   readonly host: string;
+  /** What the TiKVs of the target said before, where a log is replayed. */
+  readonly collection?: CollectionLook;
 }
 
 /** One claim of the restore task; its place in `attempts` is its number. */

@@ -18,7 +18,7 @@ import { otherPdOf } from '../real-cluster.ts';
 import type { Namesake } from '../registered-pds.ts';
 import type { ClusterDocument } from '../registry-store.ts';
 import { type Estimate, estimateOf } from '../restore/estimate.ts';
-import { type Plan, type PlanCheck, planRestore as plan } from '../restore/plan.ts';
+import { garbageCollection, type Plan, type PlanCheck, planRestore as plan } from '../restore/plan.ts';
 import { type PlannedCommand, plannedCommand } from '../restore/planned-command.ts';
 import { fromOptionsMessage, toSourceMessage, toTargetMessage } from '../restore/restore-message.ts';
 import { workerCheck } from '../restore/worker-check.ts';
@@ -67,7 +67,7 @@ interface FoundPlan {
 interface Circumstances {
   /** Why the target is not free. */
   readonly taken: AppError | undefined;
-  /** Whether a log backup of the target is in the way, and whether a worker is there that could do it. */
+  /** Of the log backup and of the garbage collection of the target, and whether a worker is there that could do it. */
   readonly checks: readonly PlanCheck[];
   /** What that would run. */
   readonly command: PlannedCommand | undefined;
@@ -84,15 +84,21 @@ export async function circumstances(
   context: Pick<CallContext, 'sees' | 'signal'>,
   ownId?: string,
 ): Promise<Circumstances> {
-  const { presences, places, logs, now } = dependencies;
-  const [taken, present, storage, log] = await Promise.all([
+  const { presences, places, logs, restores, now } = dependencies;
+  const { clusterId } = plan.target;
+  const [taken, present, storage, log, collection] = await Promise.all([
     whyTaken(dependencies, plan.target, context, ownId),
     presences.present(plan.target.pool, context.signal),
     places.granted(backup, context.signal),
-    logs.get(plan.target.clusterId, context.signal),
+    logs.get(clusterId, context.signal),
+    plan.source.point && restores.findCollection(clusterId, context.signal),
   ]);
   const today = { ...plan, source: { ...plan.source, storage } };
-  const checks = [logBackupOnTarget(log, now()), workerCheck(today, present)];
+  const checks = [
+    logBackupOnTarget(log, now()),
+    ...(plan.source.point ? [garbageCollection(collection)] : []),
+    workerCheck(today, present),
+  ];
   return { taken, checks, command: plannedCommand(today, present) };
 }
 

@@ -1,11 +1,12 @@
 import type {
   RenewRestoreRequest,
   RenewRestoreResponse,
+  RestoreStarting,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { RestoreState } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fromProgressMessage } from '../backup-message.ts';
-import { toRestoreStateMessage } from '../restore/restore-message.ts';
+import { fromCollectionMessage, toRestoreStateMessage } from '../restore/restore-message.ts';
 import type { Dependencies } from './context.ts';
 import { requireRestore, restoreStandingOf } from './restore-ref.ts';
 
@@ -21,7 +22,7 @@ export function renewRestore({ restores }: Dependencies) {
         claim,
         fence,
         ...(progress && { progress: fromProgressMessage(progress) }),
-        ...(starting && { starting }),
+        ...(starting && { starting: fromStartingMessage(starting) }),
       },
       signal,
     );
@@ -32,5 +33,12 @@ export function renewRestore({ restores }: Dependencies) {
       state: isHeld ? toRestoreStateMessage(answer.state) : RestoreState.RESTORE_STATE_UNSPECIFIED,
       mayStart: isHeld && answer.mayStart,
     };
+  };
+}
+
+function fromStartingMessage({ brVersion, host, hasCheckpoint, argv, collection }: RestoreStarting) {
+  return {
+    ...{ brVersion, host, hasCheckpoint, argv },
+    ...(collection && { collection: fromCollectionMessage(collection) }),
   };
 }

@@ -2,7 +2,7 @@
  * Whether garbage collection is off in the TiKVs of a cluster. For the time of its log a `br restore point` sets their `gc.ratio-threshold` to
  * -1, over their status ports. What it cannot set, or set back, is only a warning to it, and a crash leaves it so.
  */
-import type { CollectionLook } from '@tidemark/br-restore/cleanup';
+import type { CollectionLook } from '@tidemark/br-restore/collection';
 import { MAX_TIKV_ADDRESS, MAX_TIKVS_ASKED, MAX_TIKVS_NAMED } from '@tidemark/limits/limits';
 import type { ClusterTls } from '../br/cluster-tls.ts';
 import { askJson, fieldOf } from './ask-json.ts';

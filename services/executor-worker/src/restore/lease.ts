@@ -1,5 +1,6 @@
 /** Keeps the lease of one claimed restore, as `lease-keeper` does for tasks of backups (K1 to K4). */
 import { hostname } from 'node:os';
+import { toCollectionMessage } from '@tidemark/br-restore/look-message';
 import type { Progress } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import {
   type ExecutorServiceServer,
@@ -72,11 +73,14 @@ export function keepRestoreLease({ client, restore, facts, timing }: RestoreLeas
       if (code !== undefined && message !== undefined) restoreWaits(facts, code, message);
     },
     renewNow: renewal.now,
-    announce: ({ argv, brVersion, hasCheckpoint }) =>
+    announce: ({ argv, brVersion, hasCheckpoint, collection }) =>
       announceStart(renewal, {
         spawnMs: timing.spawnMs,
         async announce() {
-          const starting = { argv: [...argv], brVersion, hasCheckpoint, host: hostname() };
+          const starting = {
+            ...{ argv: [...argv], brVersion, hasCheckpoint, host: hostname() },
+            collection: collection && toCollectionMessage(collection),
+          };
           const { standing, mayStart } = await renew(starting);
           return standing === TaskStanding.TASK_STANDING_HELD && mayStart;
         },

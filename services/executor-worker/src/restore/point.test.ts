@@ -1,6 +1,8 @@
 /** A whole restore to a point in time by a worker, of a cluster that writes rows all the time, whose rows at every time are known. */
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { verifyBackup } from '@tidemark/backupmeta/backupmeta';
@@ -10,7 +12,7 @@ import { performTask } from '@tidemark/demo-br/demo-cluster-task';
 import { openBackupFiles } from '@tidemark/storage/backup-files';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RestoreGrant } from './task.ts';
-import { openTestWorker, type TestWorker } from './testing/test-worker.ts';
+import { openTestWorker, type RunSettings, type TestWorker } from './testing/test-worker.ts';
 
 const DEMO_BR = join(import.meta.dirname, '..', '..', '..', '..', 'tools', 'demo-br', 'bin', 'demo-br');
 const SIZE = { regions: 6, bytesPerFile: 200 };
@@ -30,6 +32,14 @@ const script = (fields: object) =>
 const env = () => ({ PATH: process.env.PATH ?? '', DEMO_BR_CLUSTERS: join(worker.root, 'clusters') });
 const br = (...argv: string[]) => promisify(execFile)(DEMO_BR, argv, { env: env() });
 const url = (path: string) => `local://${worker.root}/storage/nfs/c1/${path}`;
+
+/** A server that gives one answer to every question; its address. */
+async function startJson(answer: object): Promise<AsyncDisposable & { readonly address: string }> {
+  const server = createServer((_, response) => response.end(JSON.stringify(answer)));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { address: `127.0.0.1:${port}`, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
 
 beforeEach(async () => {
   worker = await openTestWorker();
@@ -53,20 +63,18 @@ beforeEach(async () => {
 }, 60_000);
 afterEach(() => worker[Symbol.dispose]());
 
-const restore = (grant: Partial<RestoreGrant> = {}) =>
+const orderTo = (pd: string): RestoreGrant['order'] => ({
+  source: { storage: worker.storage, path: 'nfs/c1/p', key: undefined },
+  point: { tso: String(point), storage: worker.storage, path: 'nfs/c1/log' },
+  target: { pd: [pd], tls: undefined },
+  options: {},
+});
+const restore = (grant: Partial<RestoreGrant> = {}, announce?: RunSettings['announce']) =>
   worker.run({
     program: DEMO_BR,
-    grant: {
-      ...chosen,
-      order: {
-        source: { storage: worker.storage, path: 'nfs/c1/p', key: undefined },
-        point: { tso: String(point), storage: worker.storage, path: 'nfs/c1/log' },
-        target: { pd: ['10.0.0.2:2379'], tls: undefined },
-        options: {},
-      },
-      ...grant,
-    },
+    grant: { ...chosen, order: orderTo('10.0.0.2:2379'), ...grant },
     env: env(),
+    ...(announce && { announce }),
   });
 const again = { wasPartial: true, brVersion: 'v8.5.0' };
 const expectThePoint = async () => expect(await clusterDigests(target)).toEqual(await clusterDigests(source, point));
@@ -81,6 +89,20 @@ describe('a restore to a point in time by a worker', () => {
       },
     ]);
     expect(worker.told[0]?.end?.summary?.sizeBytes).toBeGreaterThan(0n);
+  });
+
+  it('tells with its start what the TiKVs said before, and nothing where an attempt before may have turned it off', async () => {
+    await using tikv = await startJson({ gc: { 'ratio-threshold': -1 } });
+    await using pd = await startJson({ stores: [{ store: { status_address: tikv.address } }] });
+    const started: unknown[] = [];
+    const announce: RunSettings['announce'] = async ({ collection }) => {
+      started.push(collection);
+      return undefined;
+    };
+    const order = orderTo(pd.address);
+    await restore({ order }, announce);
+    await restore({ order, ...again }, announce);
+    expect(started).toEqual([{ off: [tikv.address], unseen: 0 }, undefined]);
   });
 
   it('has not succeeded with the summary of its backup, and goes on from there to the point', async () => {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
-import { lookAtTarget } from './target-look.ts';
+import { lookAtCollection, lookAtTarget } from './target-look.ts';
 
 const servers: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -26,6 +26,7 @@ const GC_WORKER = { service_id: 'gc_worker', expired_at: Number.MAX_SAFE_INTEGER
 const look = (...pd: string[]) => lookAtTarget({ pd, tls: undefined, toPoint: false }, AbortSignal.timeout(20_000));
 const lookAfterLog = (...pd: string[]) =>
   lookAtTarget({ pd, tls: undefined, toPoint: true }, AbortSignal.timeout(20_000));
+const lookBefore = (...pd: string[]) => lookAtCollection({ pd, tls: undefined }, AbortSignal.timeout(20_000));
 
 describe('a look at the target of a restore', () => {
   it('finds schedulers that are paused, garbage collection held back by br, and a restore that is registered', async () => {
@@ -73,7 +74,7 @@ describe('a look at the target of a restore', () => {
     expect(found).toEqual({ at: expect.any(Date), pausedSchedulers: ['shuffle'] });
   });
 
-  it('finds the TiKVs that collect no garbage, and counts those that do not say, after a restore to a point in time', async () => {
+  it('finds the TiKVs that collect no garbage, and counts those that do not say, before and after a restore to a point in time', async () => {
     const tikv = (config: unknown) => startPd((path) => (path === '/config' ? config : undefined));
     const [off, on, silent] = await Promise.all([
       tikv({ gc: { 'ratio-threshold': -1.0 } }),
@@ -92,11 +93,13 @@ describe('a look at the target of a restore', () => {
       return path === '/pd/api/v1/stores' ? { count: stores.length, stores } : null;
     });
     expect(await lookAfterLog(pd)).toMatchObject({ collection: { off: [off], unseen: 1 } });
+    expect(await lookBefore('127.0.0.1:1', pd)).toEqual({ off: [off], unseen: 1 });
     asked.length = 0;
     expect(await look(pd)).not.toHaveProperty('collection');
     expect(asked).not.toContain('/pd/api/v1/stores');
     const without = await startPd((path) => (path === '/pd/api/v1/stores' ? { stores: null } : null));
     expect(await lookAfterLog(without)).not.toHaveProperty('collection');
+    expect(await lookBefore(without)).toBeUndefined();
   });
 
   it.each([

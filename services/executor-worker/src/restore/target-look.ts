@@ -4,9 +4,10 @@
  *
  * The questions are those of br's own tests (schedulers, service safepoints) and of etcd's JSON gateway, which PD has open unless
  * `enable-grpc-gateway` is off. TiKV says on its status port neither whether it is in import mode nor what else a restore of a
- * snapshot changed, so it is asked only after a restore to a point in time, which turns its garbage collection off.
+ * snapshot changed, so it is asked only around a restore to a point in time, which turns its garbage collection off.
  */
 import type { TargetLook } from '@tidemark/br-restore/cleanup';
+import type { CollectionLook } from '@tidemark/br-restore/collection';
 import { MAX_SCHEDULER_NAME, MAX_SCHEDULERS } from '@tidemark/limits/limits';
 import type { TlsFiles } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { withTimeout } from '@tidemark/service-kit/abort';
@@ -25,7 +26,13 @@ export interface LookedAt {
 /** Looks at a target; undefined where no PD answered. */
 export type LookAtTarget = (target: LookedAt, signal: AbortSignal) => Promise<TargetLook | undefined>;
 
-/** All of it: the end of a restore waits for it. */
+/** Asks the TiKVs of a target before `br` begins there; undefined where none of its PDs names any. */
+export type LookAtCollection = (
+  target: Pick<LookedAt, 'pd' | 'tls'>,
+  signal: AbortSignal,
+) => Promise<CollectionLook | undefined>;
+
+/** All of it: the beginning and the end of a restore wait for it. */
 const DEADLINE_MS = 2_000;
 const SCHEDULERS = '/pd/api/v1/schedulers?status=paused';
 const SAFEPOINTS = '/pd/api/v1/gc/safepoint';
@@ -38,6 +45,18 @@ export const lookAtTarget: LookAtTarget = async ({ pd, tls, toPoint }, outer) =>
   if (!material) return undefined;
   const looks = pd.map((address) => askOne(address, material, toPoint, signal));
   // The members answer alike; a follower passes the question on.
+  return await Promise.any(looks).catch(() => undefined);
+};
+
+export const lookAtCollection: LookAtCollection = async ({ pd, tls }, outer) => {
+  const signal = withTimeout(DEADLINE_MS, outer);
+  const material = tls?.ca ? await readClusterTls(tls, signal).catch(() => undefined) : {};
+  if (!material) return undefined;
+  const looks = pd.map(async (address) => {
+    const look = await askCollection(address, material, signal);
+    if (!look) throw new Error(`PD ${address} names no TiKV`);
+    return look;
+  });
   return await Promise.any(looks).catch(() => undefined);
 };
 

@@ -12,6 +12,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { metadataLimit } from '@tidemark/backupmeta/backupmeta';
 import { openCrypter } from '@tidemark/backupmeta/crypter';
 import { namedRules } from '@tidemark/br-options/table-filter';
+import type { CollectionLook } from '@tidemark/br-restore/collection';
 import { type RestoreOrder, restoreArguments, withRateLimit } from '@tidemark/br-restore/command';
 import { planChecks } from '@tidemark/br-restore/plan-checks';
 import { FIRST_REFUSING_TABLES, keepsCheckpoint, refusesTables } from '@tidemark/br-restore/versions';
@@ -43,7 +44,7 @@ import { type ReportLateEnd, reportLateEnds } from './late-ends.ts';
 import type { RestoreRun, RunFolders } from './run-folders.ts';
 import { type FinishedRestore, type RestoreRunOptions, runRestore } from './run-restore.ts';
 import { type CheckedSource, checkSource } from './source-check.ts';
-import type { LookAtTarget } from './target-look.ts';
+import type { LookAtCollection, LookAtTarget } from './target-look.ts';
 
 /** A restore to run. */
 export interface RestoreGrant {
@@ -86,6 +87,8 @@ export interface RestoreLease extends Pick<Lease, 'lost' | 'canceling' | 'report
     readonly argv: readonly string[];
     readonly brVersion: string;
     readonly hasCheckpoint: boolean;
+    /** What the TiKVs of a target that is as it was say, where a log is to be replayed. */
+    readonly collection?: CollectionLook;
   }): Promise<number | undefined>;
 }
 
@@ -109,6 +112,7 @@ export interface RestoreTaskDependencies {
   /** Aborts when this worker is to stop. */
   readonly drain: AbortSignal;
   readonly lookAtTarget: LookAtTarget;
+  readonly lookAtCollection: LookAtCollection;
   /** Waits before a source that looks damaged is looked at once more; some seconds when left out. @throws the reason of the signal */
   readonly pause?: (signal: AbortSignal) => Promise<void>;
   /** Starts bringing what `br` prints to backup-service. */
@@ -288,6 +292,8 @@ async function run(
     failures,
     waits,
   };
+  // What an attempt before may have turned off says nothing of what was off before the restore.
+  const collection = order.point && !wasPartial ? await dependencies.lookAtCollection(target, signal) : undefined;
   using guard = guards.take();
   const { folder, run } = await folders.create({
     restoreId: restore.restoreId,
@@ -297,7 +303,10 @@ async function run(
     facts: judgedBy,
   });
   const startBy = await announceAwake(() =>
-    lease.announce({ argv: restoreArgv, brVersion: program.version, hasCheckpoint }),
+    lease.announce({
+      ...{ argv: restoreArgv, brVersion: program.version, hasCheckpoint },
+      ...(collection && { collection }),
+    }),
   );
   if (startBy === undefined || lease.canceling.aborted || drain.aborted || lease.lost.aborted) return undefined;
 

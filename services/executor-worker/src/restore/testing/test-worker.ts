@@ -8,7 +8,7 @@ import { openGuards } from '../../br/process.ts';
 import type { CompletionAnswer } from '../../completion.ts';
 import type { RestoreEnd } from '../end.ts';
 import { openRunFolders } from '../run-folders.ts';
-import { lookAtTarget } from '../target-look.ts';
+import { lookAtCollection, lookAtTarget } from '../target-look.ts';
 import { type GrantedRestore, type RestoreGrant, type RestoreTaskDependencies, runRestoreTask } from '../task.ts';
 
 export interface RunSettings {
@@ -147,6 +147,7 @@ export async function openTestWorker() {
         reach: { failed: (_, digest) => void unreached.push(digest), worked: () => undefined },
         drain: signals.drain.signal,
         lookAtTarget,
+        lookAtCollection,
         pause,
         startRecorder: () => ({
           push(chunk) {

@@ -32,7 +32,7 @@ import {
 } from "./backup.ts";
 import { LogTaskError } from "./log_backup.ts";
 import { BrOptions, CheckKind, CheckStep, Storage, TlsFiles } from "./registry_service.ts";
-import { RestoreEnd, RestoreOptions, RestoreSource, RestoreState, RestoreTarget } from "./restore.ts";
+import { CollectionLook, RestoreEnd, RestoreOptions, RestoreSource, RestoreState, RestoreTarget } from "./restore.ts";
 
 export const protobufPackage = "tidemark.backup.v1";
 
@@ -868,6 +868,8 @@ export interface RestoreStarting {
   /** Whether this `br` keeps a checkpoint, at which the next attempt goes on. */
   hasCheckpoint: boolean;
   argv: string[];
+  /** What the TiKVs of a target that is as it was said before, where a log is to be replayed; not set where nobody asked, or none answered. */
+  collection: CollectionLook | undefined;
 }
 
 /** The answer to a renewal. */
@@ -7318,7 +7320,7 @@ export const RenewRestoreRequest: MessageFns<RenewRestoreRequest> = {
 };
 
 function createBaseRestoreStarting(): RestoreStarting {
-  return { brVersion: "", host: "", hasCheckpoint: false, argv: [] };
+  return { brVersion: "", host: "", hasCheckpoint: false, argv: [], collection: undefined };
 }
 
 export const RestoreStarting: MessageFns<RestoreStarting> = {
@@ -7334,6 +7336,9 @@ export const RestoreStarting: MessageFns<RestoreStarting> = {
     }
     for (const v of message.argv) {
       writer.uint32(34).string(v!);
+    }
+    if (message.collection !== undefined) {
+      CollectionLook.encode(message.collection, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -7383,6 +7388,14 @@ export const RestoreStarting: MessageFns<RestoreStarting> = {
             message.argv.push(reader.string());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.collection = CollectionLook.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7404,6 +7417,9 @@ export const RestoreStarting: MessageFns<RestoreStarting> = {
     message.host = object.host ?? "";
     message.hasCheckpoint = object.hasCheckpoint ?? false;
     message.argv = object.argv?.map((e) => e) || [];
+    message.collection = (object.collection !== undefined && object.collection !== null)
+      ? CollectionLook.fromPartial(object.collection)
+      : undefined;
     return message;
   },
 };
