@@ -145,7 +145,7 @@ describe.skipIf(typeof found === 'string')('a person at the console', () => {
       await page.goto(`${tidemark.stack.url}${path}`);
       await isLoaded(page);
       for (const line of await page.locator('code[data-shell=tidemark]').allTextContents())
-        if (/^tidemark (status|search|audit|\w+ (list|get|logs|check))/.test(line)) lines.add(line);
+        if (/^tidemark (status|search|audit|recovery-points|\w+ (list|get|logs|check))/.test(line)) lines.add(line);
     }
     expect(lines.size).toBeGreaterThan(9);
     const tokenFile = join(tidemark.stack.dataDir, 'secrets', 'token-of-a-person');

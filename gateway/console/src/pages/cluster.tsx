@@ -10,11 +10,12 @@ import { Known } from '../parts/known.tsx';
 import { Mark } from '../parts/mark.tsx';
 import { Facts, Page, Section } from '../parts/page.tsx';
 import { Trouble } from '../parts/problem.tsx';
+import { RecoveryPoints } from '../parts/recovery-points.tsx';
 import { RunBars } from '../parts/run-bars.tsx';
 import { Table } from '../parts/table.tsx';
 import { Ago, At } from '../parts/time.tsx';
 import { Why } from '../parts/why.tsx';
-import { bytes, count, duration } from '../quantities.ts';
+import { count } from '../quantities.ts';
 import { mayOperate } from '../session.ts';
 import { pathOf, type Same } from '../shell.ts';
 import { OCCURRENCE_STATES, VERDICTS, wordOf } from '../words.ts';
@@ -92,7 +93,7 @@ function ClusterOf({ id }: { readonly id: string }) {
           )}
           <Rules id={id} live={rules} />
           <Recent id={id} live={runs} />
-          <Points id={id} />
+          <RecoveryPoints id={id} />
           <Windows id={id} />
           <Section title="Registration">
             <Facts
@@ -130,6 +131,7 @@ function sameReads(id: string): Same[] {
       tidemark: ['backup', 'list', '--cluster', id],
     },
     { method: 'GET', path: pathOf(['clusters', id, 'strategies']), tidemark: ['strategy', 'list', id] },
+    { method: 'GET', path: pathOf(['clusters', id, 'recovery-points']), tidemark: ['recovery-points', id] },
   ];
 }
 
@@ -277,63 +279,6 @@ function Kept({ of }: { readonly of: RetentionVerdict | undefined }) {
         </>
       )}
     </>
-  );
-}
-
-function Points({ id }: { readonly id: string }) {
-  const live = useLive(
-    id,
-    (signal) => backups.listRecoveryPoints({ clusterId: id, pageSize: LISTED }, { signal }),
-    LATER_MS,
-  );
-  const { data } = live;
-  return (
-    <Section title="Recovery points" live={live}>
-      {data.value?.newest && (
-        <p>
-          <b>{duration(data.value.rpoSeconds)}</b> of changes would be lost now
-          {data.value.worstRpoSeconds !== undefined && (
-            <>
-              , at most <b>{duration(data.value.worstRpoSeconds)}</b> in the last 30 days
-            </>
-          )}
-          {data.value.estimatedSeconds > 0 && (
-            <>
-              ; a restore of the newest may take <b>{duration(data.value.estimatedSeconds)}</b>
-            </>
-          )}
-          .{' '}
-          {data.value.newestVerified ? (
-            <>
-              The newest that was verified is of <At at={data.value.newestVerified.time} />.
-            </>
-          ) : (
-            'None of them was verified.'
-          )}
-        </p>
-      )}
-      {data.value && (
-        <Table
-          label="Recovery points"
-          rows={data.value.points}
-          keyOf={({ backupId }) => backupId}
-          empty="The cluster cannot be brought back: it has no good backup."
-          columns={[
-            {
-              name: 'Moment',
-              cell: ({ backupId, time }) => (
-                <a href={pathOf(['backups', backupId])}>
-                  <At at={time} />
-                </a>
-              ),
-            },
-            { name: 'Size', cell: ({ sizeBytes }) => bytes(sizeBytes), isNumber: true },
-            { name: 'Storage', cell: ({ storageId }) => storageId },
-            { name: 'Verified', cell: ({ verifiedAt }) => <Ago at={verifiedAt} /> },
-          ]}
-        />
-      )}
-    </Section>
   );
 }
 

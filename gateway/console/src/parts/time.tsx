@@ -12,6 +12,10 @@ const DATE = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeri
 const DATE_OF_YEAR = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
 const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: 'short' });
 const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const EXACT = new Intl.DateTimeFormat(undefined, {
+  ...{ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' },
+  ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' },
+});
 const DAY_MS = 86_400_000;
 /** Within so many days a weekday names one day. */
 const WEEK_DAYS = 6;
@@ -23,6 +27,11 @@ export function localTime(ms: number): string {
   const isOfYear = new Date(ms).getFullYear() === new Date(now.value).getFullYear();
   const day = distance < WEEK_DAYS * DAY_MS ? WEEKDAY : isOfYear ? DATE : DATE_OF_YEAR;
   return `${day.format(ms)}, ${TIME.format(ms)}`;
+}
+
+/** In the reader's zone, to the second, with its year and the name of the zone. */
+export function exactTime(ms: number): string {
+  return EXACT.format(ms);
 }
 
 /** As in "2026-12-01 21:04:07 UTC". */
