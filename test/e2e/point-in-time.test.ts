@@ -127,3 +127,28 @@ it('takes neither a filter nor users and grants, which br does not bring back to
     expect(refused).toMatchObject({ status: 400, details: { fields: [{ field }] } });
   }
 });
+
+it('a moment without a zone is refused, and one in a hole with why it is there', async () => {
+  const targetClusterId = await emptyTarget('10.3.0.6:2379');
+  const withoutZone = await plan({ clusterId: sourceId, pointInTime: '2026-12-01T10:15:00' }, targetClusterId);
+  expect(withoutZone).toMatchObject({ status: 400, details: { fields: [{ field: 'source.pointInTime' }] } });
+
+  const logBackup = `/clusters/${sourceId}/log-backup`;
+  expect(await tidemark.patiently('DELETE', logBackup)).toMatchObject({ status: 200 });
+  await vi.waitFor(async () => {
+    const { data } = await tidemark.patiently<{ logBackup: { state: string } }>('GET', logBackup);
+    expect(data.logBackup.state).toBe('Off');
+  }, WAIT);
+  expect(await tidemark.patiently('PUT', logBackup, { storageId: 'local' })).toMatchObject({ status: 200 });
+  const [stoppedAt] = await vi.waitFor(async () => {
+    const all = await ranges();
+    expect(all).toHaveLength(2);
+    return all.map(({ to }) => Date.parse(to)).sort((one, other) => one - other);
+  }, WAIT);
+  const pointInTime = new Date((stoppedAt ?? 0) + 1).toISOString();
+  expect(await plan({ clusterId: sourceId, pointInTime }, targetClusterId)).toMatchObject({
+    status: 400,
+    message: expect.stringContaining('it lies in a hole (stopped)'),
+    details: { why: 'stopped' },
+  });
+});

@@ -75,6 +75,15 @@ describe('a log', () => {
     });
 });
 
+it('joins no two logs that overlap, and takes the newer one for what both have', () => {
+  const generations = [logOf(1, 10n, 60n, { open: false, endedWhy: 'replacedByHand' }), logOf(2, 40n, 90n)];
+  const state = { snapshots: [snapshotAt(20n), snapshotAt(50n)], generations };
+  expect(rangesOf(state, 90n)).toEqual(['1: 20 to 60', '2: 50 to 90']);
+  expect(baseOf(state, 45n)).toMatchObject({ snapshot: { id: 'b20' }, generation: 1 });
+  expect(baseOf(state, 55n)).toMatchObject({ snapshot: { id: 'b50' }, generation: 2 });
+  expect(rangesOf({ ...state, snapshots: [snapshotAt(20n)] }, 90n)).toEqual(['1: 20 to 60']);
+});
+
 it('takes every snapshot for one of its cluster where that of the log is not on record', () => {
   const generations = [logOf(1, 10n, 90n, { upstreamClusterId: null })];
   expect(rangesOf({ snapshots: [snapshotAt(20n, { upstreamClusterId: '' })], generations }, 90n)).toEqual([
