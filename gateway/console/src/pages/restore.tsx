@@ -1,22 +1,25 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { useSignal } from '@preact/signals';
 import {
   type CleanupItem,
   type Restore,
   type RestoreAttempt,
   RestoreChecksums,
+  RestoreState,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/restore';
 import { useRoute } from 'preact-iso';
 import { restores } from '../api.ts';
 import { useLive } from '../live.ts';
+import { isoOf } from '../moment-text.ts';
 import { Confirm } from '../parts/act.tsx';
 import { Mark } from '../parts/mark.tsx';
 import { Output } from '../parts/output.tsx';
 import { Facts, Page, Section } from '../parts/page.tsx';
 import { Meter } from '../parts/progress.tsx';
 import { Table } from '../parts/table.tsx';
-import { Ago, At, Lasted, TaskTime } from '../parts/time.tsx';
+import { Ago, At, exactTime, Lasted, TaskTime } from '../parts/time.tsx';
 import { bytes, duration } from '../quantities.ts';
-import { actsOn, isOpen, phasesOf, type RestoreAct, sameAct } from '../restore-acts.ts';
+import { actsOn, isOpen, phasesOf, type RestoreAct, sameAct, whatComesBack } from '../restore-acts.ts';
 import { mayAdminister } from '../session.ts';
 import { pathOf } from '../shell.ts';
 import { RESTORE_STATES, TARGET_STATES, wordOf } from '../words.ts';
@@ -179,13 +182,20 @@ function Cleanup({ of }: { readonly of: readonly CleanupItem[] }) {
 
 function Details({ restore }: { readonly restore: Restore }) {
   const { source, target, options, result } = restore;
+  const { point } = source ?? {};
+  const pointMs = point?.time && timestampMs(point.time);
   return (
     <Facts
       of={[
         ['From', source && <a href={pathOf(['backups', source.backupId])}>{`a backup of ${source.clusterId}`}</a>],
+        [
+          restore.state === RestoreState.SUCCEEDED ? 'Brought to' : 'To be brought to',
+          pointMs !== undefined && `${exactTime(pointMs)} (${isoOf(pointMs)})`,
+        ],
+        ['By the log', point && `${point.generation}, in ${point.storageId}: ${point.path}`],
         ['Size', source && bytes(source.sizeBytes)],
         ['PD of the target', target?.pd.join(', ')],
-        ['What', options && options.filter.length > 0 ? options.filter.join(', ') : 'all that was backed up'],
+        ['What', whatComesBack(point !== undefined, options?.filter ?? [])],
         ['Started', <At key="s" at={restore.startTime} />],
         ['How long', <TaskTime key="t" of={restore} isWhole />],
         ['br says', result?.summary],

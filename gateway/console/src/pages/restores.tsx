@@ -70,7 +70,17 @@ export function RestoresPage() {
               { name: 'Its state', cell: ({ targetState }) => <Mark word={wordOf(TARGET_STATES, targetState)} /> },
               {
                 name: 'From',
-                cell: ({ source }) => source && <a href={pathOf(['backups', source.backupId])}>{source.clusterId}</a>,
+                cell: ({ source }) =>
+                  source && (
+                    <>
+                      <a href={pathOf(['backups', source.backupId])}>{source.clusterId}</a>
+                      {source.point && (
+                        <>
+                          , to <At at={source.point.time} />
+                        </>
+                      )}
+                    </>
+                  ),
               },
               { name: 'Started', cell: ({ startTime }) => <At at={startTime} /> },
               {
