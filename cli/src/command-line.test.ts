@@ -122,9 +122,9 @@ describe('status', () => {
     expect(code).toBe(1);
     expect(stdout.split('\n').map((text) => text.replaceAll(/ {2,}/g, '  ').trimEnd())).toEqual([
       '1 of 80 clusters has no good backup in time.',
-      'CLUSTER  VERDICT  NEWEST GOOD  NOW  LAST  NEXT',
-      'stock  never backed up  -  -  Failed: STORAGE_DENIED  -',
-      'orders  in time  7.5 h ago  -  -  -',
+      'CLUSTER  VERDICT  NEWEST GOOD  LOG  NOW  LAST  NEXT',
+      'stock  never backed up  -  -  -  Failed: STORAGE_DENIED  -',
+      'orders  in time  7.5 h ago  -  -  -  -',
       '',
     ]);
   });
@@ -134,6 +134,25 @@ describe('status', () => {
     const { code } = await line.run(['status', '--label', 'env=prod', '--verdict', 'inTime', '--cluster', 'orders']);
     expect(code).toBe(0);
     expect(line.asked[0]?.path).toBe('/fleet?pageSize=50&clusterId=orders&label=env%3Dprod&verdict=inTime');
+  });
+
+  it('fails where a log that is wanted has an alarm, and tells which, and when a drill last proved each cluster', async () => {
+    const alarm = { name: 'logMissing', critical: true, message: 'The log backup task is gone.' };
+    const log = { verdict: 'critical', wanted: 'on', state: 'Missing', alarm } as const;
+    const lastProven = { time: '2026-01-04T02:10:00.000Z', seconds: 4_200 };
+    line.answers['GET /fleet'] = () =>
+      fleet(
+        [fleetRow('orders', { log, rpoSeconds: 7_200, lastProven }), fleetRow('stock')],
+        { inTime: 2 },
+        {
+          logCounts: { critical: 1, warning: 0, off: 1 },
+        },
+      );
+    const { code, stdout } = await line.run(['status', '--log', 'critical', '-o', 'wide'], { columns: 400 });
+    expect([code, line.asked[0]?.path]).toEqual([1, '/fleet?pageSize=50&log=critical']);
+    expect(stdout).toContain('2 clusters: none is late. 1 log backup has an alarm.\n');
+    expect(stdout).toMatch(/orders .* critical: logMissing +2\.0 h .*The log backup task is gone\./);
+    expect(stdout).toMatch(/orders .*2026-01-04/);
   });
 
   it('reads all pages where it prints JSON, which is the answer of the API', async () => {

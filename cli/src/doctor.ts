@@ -150,11 +150,17 @@ async function certificateOf({ connection, stop, now }: DoctorDependencies): Pro
 
 async function fleetOf(api: Api): Promise<Found> {
   const query = { clusterId: [], verdict: [], label: [], pageSize: 1 };
-  const { counts } = (await answered(api.GET('/fleet', { params: { query } }))).data;
+  const { counts, logCounts } = (await answered(api.GET('/fleet', { params: { query } }))).data;
   const { never = 0, veryLate = 0, late = 0, noPlan = 0, inTime = 0 } = counts;
   const bad = never + veryLate + late;
   const all = bad + noPlan + inTime;
   if (bad > 0) return wrong(`${bad} of ${counted(all, 'cluster')} have no good backup in time: "status" shows them.`);
+  // A server of before tells nothing of logs.
+  const { critical = 0, warning = 0 } = logCounts ?? {};
+  if (critical + warning > 0) {
+    const sentence = `${counted(critical + warning, 'log backup has', 'log backups have')} an alarm: "status --log critical --log warning -o wide" shows them.`;
+    return critical > 0 ? wrong(sentence) : warn(sentence);
+  }
   return noPlan > 0
     ? warn(`${noPlan} of ${counted(all, 'cluster')} have no plan.`)
     : ok(`${counted(all, 'cluster')}, none is late.`);

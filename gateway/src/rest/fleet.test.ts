@@ -1,6 +1,7 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { AppError } from '@tidemark/errors/app-error';
-import { FleetVerdict } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
+import { LogState, LogWish } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup';
+import { FleetLogVerdict, FleetVerdict } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLUSTER, OTHER_CLUSTER } from '../testing/programmable-backends.ts';
 import { type Ask, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
@@ -27,6 +28,34 @@ it('has a cluster that is not there for nobody', async () => {
     });
   const query = `/fleet?clusterId=${CLUSTER}&clusterId=${OTHER_CLUSTER}`;
   expect(await gateway.ask('GET', query)).toMatchObject({ status: 200 });
+});
+
+it('passes on which logs are asked for, tells how they stand, and what would be lost by the newest moment', async () => {
+  const at = (text: string) => timestampFromDate(new Date(text));
+  const alarm = { name: 'logMissing', critical: true, message: 'The task is gone.' };
+  gateway.answers.listFleet = async () => ({
+    rows: [
+      {
+        ...{ clusterId: CLUSTER, verdict: FleetVerdict.IN_TIME, newestPointTime: at('2026-12-01T11:00:00Z') },
+        log: { verdict: FleetLogVerdict.CRITICAL, wanted: LogWish.ON, state: LogState.MISSING, alarm },
+      },
+    ],
+    logCounts: [{ verdict: FleetLogVerdict.CRITICAL, count: 1 }],
+    asOf: at('2026-12-01T12:00:00Z'),
+  });
+  const { body } = await gateway.ask('GET', '/fleet?log=critical&log=off');
+  const { CRITICAL, OFF } = FleetLogVerdict;
+  expect(gateway.received('listFleet').request).toMatchObject({ logs: [CRITICAL, OFF] });
+  expect(body.data).toMatchObject({
+    clusters: [
+      {
+        log: { verdict: 'critical', wanted: 'on', state: 'Missing', alarm },
+        ...{ newestPointTime: '2026-12-01T11:00:00.000Z', rpoSeconds: 3_600 },
+      },
+    ],
+    logCounts: { critical: 1, warning: 0, waiting: 0, healthy: 0, off: 0 },
+  });
+  expect(await gateway.ask('GET', '/fleet?log=unsafe')).toMatchObject({ status: 400 });
 });
 
 it('says to scheduler-service whether its clusters were asked for', async () => {
@@ -75,6 +104,7 @@ describe('the changes of the fleet', () => {
       clusters: [],
       goneClusterIds: [],
       counts: { never: 0, veryLate: 0, late: 1, noPlan: 0, inTime: 0 },
+      logCounts: { critical: 0, warning: 0, waiting: 0, healthy: 0, off: 0 },
       asOf: '2026-12-01T12:00:00.000Z',
       cursor: 'WyI4',
     });

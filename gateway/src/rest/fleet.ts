@@ -2,6 +2,9 @@ import { timestampNow } from '@bufbuild/protobuf/wkt';
 import { type ActiveBackup, BackupState, type EndedBackup } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import {
   type FleetCount,
+  type FleetLog,
+  type FleetLogCount,
+  FleetLogVerdict,
   type FleetRow,
   FleetVerdict,
   type WatchFleetResponse,
@@ -12,8 +15,17 @@ import type { CallDependencies } from '../calls/scope.ts';
 import { BEAT, EVENT_STREAM, eventsOf, type ServerSentEvent } from './events.ts';
 import { QUERY_STRATEGY_FAILED } from './failure-numbers.ts';
 import { timeOf } from './legacy-states.ts';
+import { toAlarmView, toStandingView } from './log-backup-view.ts';
 import { labelsOf } from './operations/common.ts';
-import { type FleetRowView, listFleet, VERDICT_NAMES, type VerdictName, watchFleet } from './operations/fleet.ts';
+import {
+  type FleetRowView,
+  LOG_VERDICT_NAMES,
+  type LogVerdictName,
+  listFleet,
+  VERDICT_NAMES,
+  type VerdictName,
+  watchFleet,
+} from './operations/fleet.ts';
 import { route } from './route.ts';
 import { streamRoute } from './stream.ts';
 import { parseQuery } from './validate.ts';
@@ -26,6 +38,14 @@ const VERDICTS = {
   inTime: FleetVerdict.IN_TIME,
 } as const satisfies Record<VerdictName, FleetVerdict>;
 
+const LOG_VERDICTS = {
+  critical: FleetLogVerdict.CRITICAL,
+  warning: FleetLogVerdict.WARNING,
+  waiting: FleetLogVerdict.WAITING,
+  healthy: FleetLogVerdict.HEALTHY,
+  off: FleetLogVerdict.OFF,
+} as const satisfies Record<LogVerdictName, FleetLogVerdict>;
+
 /** Whether all clusters are safe. */
 export function fleetRoutes(app: FastifyInstance, dependencies: CallDependencies): void {
   route(app, dependencies, {
@@ -35,13 +55,15 @@ export function fleetRoutes(app: FastifyInstance, dependencies: CallDependencies
     failureNumber: QUERY_STRATEGY_FAILED,
     toRequest({ request }) {
       const query = parseQuery(listFleet.query, request.query);
-      const { verdict, pageSize = 0, pageToken = '' } = query;
-      return { ...toScope(query), verdicts: verdict.map((one) => VERDICTS[one]), pageSize, pageToken };
+      const { verdict, log, pageSize = 0, pageToken = '' } = query;
+      const verdicts = { verdicts: verdict.map((one) => VERDICTS[one]), logs: log.map((one) => LOG_VERDICTS[one]) };
+      return { ...toScope(query), ...verdicts, pageSize, pageToken };
     },
-    toView: ({ rows, counts, nextPageToken, asOf, cursor, withoutActivity }) => ({
+    toView: ({ rows, counts, logCounts, nextPageToken, asOf, cursor, withoutActivity }) => ({
       data: {
         clusters: rows.map((row) => toRowView(row, timeOf(asOf))),
         counts: toCountsView(counts),
+        logCounts: toLogCountsView(logCounts),
         asOf: timeOf(asOf),
         ...(nextPageToken !== '' && { pageToken: nextPageToken }),
         ...(cursor !== '' && { cursor }),
@@ -87,7 +109,20 @@ function toCountsView(counts: readonly FleetCount[]): Record<VerdictName, number
   return Object.fromEntries(VERDICT_NAMES.map((name) => [name, countOf(name)])) as Record<VerdictName, number>;
 }
 
-function toEvent({ restart, rows, goneClusterIds, counts, asOf, cursor }: WatchFleetResponse): ServerSentEvent {
+function toLogCountsView(counts: readonly FleetLogCount[]): Record<LogVerdictName, number> {
+  const countOf = (name: LogVerdictName) => counts.find(({ verdict }) => verdict === LOG_VERDICTS[name])?.count ?? 0;
+  return Object.fromEntries(LOG_VERDICT_NAMES.map((name) => [name, countOf(name)])) as Record<LogVerdictName, number>;
+}
+
+function toEvent({
+  restart,
+  rows,
+  goneClusterIds,
+  counts,
+  logCounts,
+  asOf,
+  cursor,
+}: WatchFleetResponse): ServerSentEvent {
   const now = timeOf(asOf ?? timestampNow());
   return {
     event: 'fleet',
@@ -96,7 +131,7 @@ function toEvent({ restart, rows, goneClusterIds, counts, asOf, cursor }: WatchF
       ...(restart && { restart }),
       clusters: rows.map((row) => toRowView(row, now)),
       goneClusterIds,
-      ...(asOf && { counts: toCountsView(counts), asOf: timeOf(asOf) }),
+      ...(asOf && { counts: toCountsView(counts), logCounts: toLogCountsView(logCounts), asOf: timeOf(asOf) }),
       ...(cursor !== '' && { cursor }),
     },
   };
@@ -118,10 +153,23 @@ function toRowView(row: FleetRow, asOf: string): FleetRowView {
     }),
     ...(verifiedPointTime && { verifiedPointTime: timeOf(verifiedPointTime) }),
     ...(row.provenTime && { lastProven: { time: timeOf(row.provenTime), seconds: row.provenSeconds } }),
+    ...(row.log && { log: toLogView(row.log) }),
+    ...(row.newestPointTime && {
+      newestPointTime: timeOf(row.newestPointTime),
+      rpoSeconds: Math.max(0, (Date.parse(asOf) - Date.parse(timeOf(row.newestPointTime))) / 1_000),
+    }),
     ...(row.intervalSeconds > 0 && { intervalSeconds: row.intervalSeconds }),
     ...(row.nextStartTime && { nextStartTime: timeOf(row.nextStartTime) }),
     ...(row.active && { active: toActiveView(row.active) }),
     ...(row.last && { last: toLastView(row.last) }),
+  };
+}
+
+function toLogView(log: FleetLog): NonNullable<FleetRowView['log']> {
+  return {
+    verdict: LOG_VERDICT_NAMES.find((one) => LOG_VERDICTS[one] === log.verdict) ?? 'unknown',
+    ...toStandingView(log),
+    ...(log.alarm && { alarm: toAlarmView(log.alarm) }),
   };
 }
 

@@ -1,4 +1,5 @@
 import {
+  type LogAlarm,
   type LogBackup,
   LogState,
   type LogTruncation,
@@ -27,14 +28,21 @@ const STATES: Readonly<Record<LogState, LogBackupView['state']>> = {
   [LogState.STRAY]: 'Stray',
 };
 
+/** What is wanted and what was seen, in words; what a later version may say is not known here. */
+export function toStandingView({ wanted, state }: Pick<LogBackup, 'wanted' | 'state'>) {
+  return { wanted: WISHES[wanted] ?? 'off', state: STATES[state] ?? 'Unknown' };
+}
+
+export function toAlarmView({ name, critical, message }: LogAlarm) {
+  return { name, critical, message };
+}
+
 /** A log backup as REST shows it. */
 export function toLogBackupView(log: LogBackup): LogBackupView {
   const { clusterId, reached, healthy, storageId, retentionDays, lagWarnSeconds, lagCriticalSeconds } = log;
   return {
     clusterId,
-    wanted: WISHES[log.wanted] ?? 'off',
-    // What a later version may say is not known here.
-    state: STATES[log.state] ?? 'Unknown',
+    ...toStandingView(log),
     ...{ reached, healthy, storageId, retentionDays, lagWarnSeconds, lagCriticalSeconds },
     wantedBy: log.wantedBy,
     wantedTime: timeOf(log.wantedAt),
@@ -44,7 +52,7 @@ export function toLogBackupView(log: LogBackup): LogBackupView {
     seenTime: timeOf(log.seenAt),
     errors: log.errors.map(({ store, code, message }) => ({ store, code, message })),
     resumeUntil: timeOf(log.resumeUntil),
-    alarms: log.alarms.map(({ name, critical, message }) => ({ name, critical, message })),
+    alarms: log.alarms.map(toAlarmView),
     generations: log.generations.map((one) => ({
       number: one.number,
       taskName: one.taskName,

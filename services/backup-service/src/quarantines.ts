@@ -26,6 +26,7 @@ export function createQuarantines() {
     truncations: of('log backup'),
     keptLogs: of('log backup'),
     toldLogs: of('log backup'),
+    scannedLogs: of('log backup'),
     workers: of('worker'),
     tokens: of('token'),
     auditEntries: of('audit entry'),

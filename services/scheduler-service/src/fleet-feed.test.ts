@@ -1,12 +1,14 @@
 import { ChangedBackup, ClusterActivity } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import { LogStanding, LogState, LogWish } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
 import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import {
+  FleetLogVerdict,
   FleetVerdict,
   WatchFleetRequest,
   type WatchFleetResponse,
 } from '@tidemark/protocol/grpc/tidemark/scheduler/v1/fleet_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createActivities } from './activities.ts';
 import type { Backends } from './backends.ts';
 import { createFleet, type Fleet } from './fleet.ts';
@@ -16,6 +18,7 @@ import { watchFleet } from './rpc/watch-fleet.ts';
 import { everyDay, goodBackup, Neighbours, type NeighboursServer, serveNeighbours } from './testing/neighbours.ts';
 
 const HOUR = 3_600_000;
+const LONG = { timeout: 10_000, interval: 50 };
 
 /** A copy of scheduler-service, as far as the fleet goes. */
 interface Copy {
@@ -144,6 +147,60 @@ describe('who watches the fleet', () => {
     const late = await watching.whole();
     expect(late.rows).toMatchObject([{ clusterId: 'a', verdict: FleetVerdict.FLEET_VERDICT_LATE }]);
     expect(countsOf(late)).toEqual({ [FleetVerdict.FLEET_VERDICT_NEVER]: 2, [FleetVerdict.FLEET_VERDICT_LATE]: 1 });
+  });
+
+  it('is told how log backups stand, when that changes, and of one that is none any more', async () => {
+    const log = (fields: Partial<LogStanding> = {}) =>
+      LogStanding.create({
+        ...{ clusterId: 'a', wanted: LogWish.LOG_WISH_ON, state: LogState.LOG_STATE_RUNNING, healthy: true },
+        spans: [{ fromTime: hence(-9), toTime: hence(0) }],
+        ...fields,
+      });
+    const lag = { name: 'logLagging', critical: true, message: 'It is complete up to noon.' };
+    neighbours.snapshots.set('good-a', hence(-8));
+    neighbours.logs = [LogStanding.create({ clusterId: 'nobody' }), log()];
+    const here = await copy();
+    const news = async (watching: Watching) => {
+      const { logsAsOf } = here.fleet;
+      await vi.waitFor(async () => {
+        await here.fleet.refresh(new Set(), signal);
+        expect(here.fleet.logsAsOf).not.toBe(logsAsOf);
+      }, LONG);
+      await here.feed.round(signal);
+      return watching.whole();
+    };
+    await using watching = watch(here);
+    const all = await watching.whole();
+    const logCountsOf = ({ logCounts }: WatchFleetResponse) =>
+      Object.fromEntries(logCounts.filter(({ count }) => count > 0).map(({ verdict, count }) => [verdict, count]));
+    const { FLEET_LOG_VERDICT_HEALTHY, FLEET_LOG_VERDICT_CRITICAL, FLEET_LOG_VERDICT_OFF } = FleetLogVerdict;
+    expect(all.rows.find(({ clusterId }) => clusterId === 'a')).toMatchObject({
+      log: { verdict: FLEET_LOG_VERDICT_HEALTHY, wanted: LogWish.LOG_WISH_ON, alarm: undefined },
+      newestPointTime: neighbours.logs[1]?.spans[0]?.toTime,
+    });
+    expect(logCountsOf(all)).toEqual({ [FLEET_LOG_VERDICT_HEALTHY]: 1, [FLEET_LOG_VERDICT_OFF]: 2 });
+
+    neighbours.logs = [log({ healthy: false, alarms: [lag] })];
+    const bad = await news(watching);
+    expect(bad.rows).toMatchObject([{ clusterId: 'a', log: { verdict: FLEET_LOG_VERDICT_CRITICAL, alarm: lag } }]);
+    expect(logCountsOf(bad)).toEqual({ [FLEET_LOG_VERDICT_CRITICAL]: 1, [FLEET_LOG_VERDICT_OFF]: 2 });
+    // Who was away meanwhile is told of it, though nothing else changed.
+    const { strategies } = neighbours;
+    neighbours.strategies = [];
+    for (const id of ['a', 'b', 'c']) neighbours.unreadable.add(id);
+    await using later = watch(here, { cursor: all.cursor });
+    expect((await later.whole()).rows).toMatchObject([{ clusterId: 'a', log: { alarm: lag } }]);
+    neighbours.strategies = strategies;
+    neighbours.unreadable.clear();
+
+    neighbours.logs = [];
+    expect((await news(watching)).rows).toMatchObject([{ clusterId: 'a', log: undefined }]);
+  });
+
+  it('is told of the fleet although how logs stand cannot be asked for', async () => {
+    neighbours.logs = undefined;
+    await using watching = watch(await copy());
+    expect(idsOf(await watching.whole())).toEqual(['b', 'c', 'a']);
   });
 
   it('costs one question for all in each round, and none while nobody watches (FF1)', async () => {

@@ -16,11 +16,13 @@ import { sleep } from '@tidemark/service-kit/backoff';
 import { gauge } from '@tidemark/service-kit/metrics';
 import { activityOf, beginOfChanges, changesAfter, createTakenIn, type TakenIn } from './activity.ts';
 import type { Backends } from './backends.ts';
+import { type LogVerdict, logVerdictOf } from './cluster-log.ts';
 import { CALLER } from './due-loop.ts';
 import type { Fleet, FleetCluster } from './fleet.ts';
+import { noCounts } from './fleet-page.ts';
 import { tellsTheSame, toRow } from './fleet-row.ts';
 import { type Matches, type Members, NO_MEMBERS, withMember, withoutMember } from './fleet-scope.ts';
-import { VERDICTS, type Verdict, verdictUntil } from './fleet-verdict.ts';
+import { type Verdict, verdictUntil } from './fleet-verdict.ts';
 
 /** A cluster as it was last handed out. */
 export interface SeenCluster {
@@ -36,6 +38,7 @@ export interface FleetWatcher extends Disposable {
   readonly seen: ReadonlyMap<string, SeenCluster>;
   /** Of the clusters that it watches. */
   readonly counts: ReadonlyMap<Verdict, number>;
+  readonly logCounts: ReadonlyMap<LogVerdict, number>;
   readonly members: Members;
   /** All that changed before was handed out, and is told once nothing waits. */
   readonly asOf: Date;
@@ -118,11 +121,15 @@ export function createFleetFeed({ fleet, backends, now }: FleetFeedDependencies)
     async watch(matches, signal) {
       if (watchers.size >= MAX_FLEET_WATCHERS)
         throw new AppError('unavailable', 'As many watch the fleet here as may; try again shortly.');
-      const counts = new Map<Verdict, number>(VERDICTS.map((verdict) => [verdict, 0]));
+      const [counts, logCounts] = noCounts();
       const pending = new Map<string, FleetRow | undefined>();
       let members = NO_MEMBERS;
       let woken = Promise.withResolvers<void>();
-      const count = ({ verdict }: SeenCluster, by: number) => counts.set(verdict, (counts.get(verdict) ?? 0) + by);
+      const count = ({ verdict, cluster }: SeenCluster, by: number) => {
+        const log = logVerdictOf(cluster.log);
+        counts.set(verdict, (counts.get(verdict) ?? 0) + by);
+        logCounts.set(log, (logCounts.get(log) ?? 0) + by);
+      };
       const member: Member = {
         matches,
         apply(id, before, after, row) {
@@ -155,6 +162,7 @@ export function createFleetFeed({ fleet, backends, now }: FleetFeedDependencies)
         return {
           seen: mine.seen,
           counts,
+          logCounts,
           get members() {
             return members;
           },

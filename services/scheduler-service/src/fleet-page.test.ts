@@ -1,6 +1,8 @@
+import { type LogAlarm, LogState, LogWish } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
 import type { Strategy } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { Strategy as StrategyMessage } from '@tidemark/protocol/grpc/tidemark/strategy/v1/strategy_service';
 import { describe, expect, it } from 'vitest';
+import { type ClusterLog, newestPoint, toldOfLog, worstAlarm } from './cluster-log.ts';
 import type { FleetCluster } from './fleet.ts';
 import { digestOf, type FleetFilter, fleetPage, fromToken, orderOf, toToken } from './fleet-page.ts';
 import { verdictOf } from './fleet-verdict.ts';
@@ -16,7 +18,7 @@ const cluster = (fields: Partial<FleetCluster> = {}): FleetCluster => ({
   ...fields,
 });
 const unprotected = ({ newest: _, ...rest }: FleetCluster): FleetCluster => rest;
-const ALL: FleetFilter = { clusterIds: [], labels: {}, verdicts: [], text: '' };
+const ALL: FleetFilter = { clusterIds: [], labels: {}, verdicts: [], logs: [], text: '' };
 const pageOf = (
   clusters: Record<string, FleetCluster>,
   ...asked: Parameters<typeof fleetPage> extends [unknown, unknown, ...infer Rest] ? Rest : never
@@ -67,6 +69,67 @@ describe('a page of the fleet', () => {
     expect(more).toBe(false);
   });
 
+  describe('with log backups', () => {
+    const stopped = { name: 'logMissing', critical: true, message: 'The task is gone.' };
+    const paused = { name: 'logPausedByHand', critical: false, message: 'Somebody paused it.' };
+    const log = (fields: Partial<ClusterLog> = {}): ClusterLog => ({
+      ...{ wanted: LogWish.LOG_WISH_ON, state: LogState.LOG_STATE_RUNNING, healthy: true, alarms: [], asides: [] },
+      ...{ spans: [], changedAt: now },
+      ...fields,
+    });
+    const logged = {
+      ...clusters,
+      healthy: cluster({ log: log() }),
+      aside: cluster({ log: log({ asides: [paused] }) }),
+      begun: cluster({ log: log({ healthy: false, state: LogState.LOG_STATE_OFF }) }),
+      halted: cluster({ log: log({ healthy: false, alarms: [paused] }) }),
+      stopped: cluster({ log: log({ healthy: false, alarms: [paused, stopped] }) }),
+      noMore: cluster({ log: log({ wanted: LogWish.LOG_WISH_OFF, healthy: false, asides: [paused] }) }),
+    };
+
+    it('has one that is in time by its backups, and whose log stands, among those that are late', () =>
+      expect(idsOf(logged).slice(0, 7)).toEqual(['none', 'older', 'old', 'stopped', 'late', 'halted', 'unplanned']));
+
+    it('counts how the logs stand, whichever are shown, and narrows to them', () => {
+      const { logCounts, places } = show(logged, { logs: ['critical', 'warning'] });
+      expect(Object.fromEntries(logCounts)).toEqual({ critical: 1, warning: 1, waiting: 1, healthy: 2, off: 7 });
+      expect(places.map(({ id }) => id)).toEqual(['stopped', 'halted']);
+      expect(idsOf(logged, { logs: ['waiting'] })).toEqual(['begun']);
+      expect(idsOf(logged, { logs: ['off'], verdicts: ['inTime'] })).toEqual(['fine', 'noMore']);
+    });
+
+    it('tells the critical alarm, and of those that are as bad the cause before the lag that comes of it', () => {
+      const lag = { name: 'logLagging', critical: false, message: '' };
+      const worst = (...alarms: LogAlarm[]) => worstAlarm(log({ alarms, asides: [lag] }))?.name;
+      expect(worst(lag, paused)).toBe('logPausedByHand');
+      expect(worst({ ...lag, critical: true }, paused)).toBe('logLagging');
+      expect(worst(paused, stopped)).toBe('logMissing');
+      expect(worst()).toBe('logLagging');
+    });
+
+    it('brings a cluster back to the end of the log in which its newest backup lies', () => {
+      const spans = [
+        { from: hoursAgo(90), to: hoursAgo(50) },
+        { from: hoursAgo(12), to: hoursAgo(1) },
+      ];
+      const newest = (point: Date | undefined) => newestPoint(point, log({ spans }));
+      expect(newest(hoursAgo(10))).toEqual(hoursAgo(1));
+      expect(newest(hoursAgo(0.5))).toEqual(hoursAgo(0.5));
+      expect(newest(hoursAgo(20))).toEqual(hoursAgo(20));
+      expect(newest(hoursAgo(60))).toEqual(hoursAgo(50));
+      expect(newest(undefined)).toBeUndefined();
+    });
+
+    it('tells those who watch anew of what stands otherwise, and of the newest moment once it moved far, but of no seconds', () => {
+      const told = (fields: Partial<ClusterLog>, hours = 0) =>
+        toldOfLog(log({ spans: [{ from: hoursAgo(20), to: hoursAgo(hours) }], ...fields }), hoursAgo(10));
+      expect(told({ alarms: [paused] })).toBe(told({ alarms: [{ ...paused, message: 'For 7 s.' }] }));
+      expect(told({})).toBe(told({}, -0.01));
+      expect(told({})).not.toBe(told({}, -0.1));
+      expect(told({})).not.toBe(told({ alarms: [paused] }));
+    });
+  });
+
   it.each<[string, Partial<FleetFilter>, string[]]>([
     ['ids', { clusterIds: ['fine', 'old', 'gone'] }, ['old', 'fine']],
     ['all labels', { labels: { env: 'prod', team: 'a' } }, ['late']],
@@ -93,7 +156,7 @@ describe('a page of the fleet', () => {
     if (!none) throw new Error('the page is empty');
     const after = seen(['fine', 'late', 'none']);
     const behind = fromToken(toToken(none, digestOf(before)), digestOf(after));
-    expect(behind).toEqual(none);
+    expect(none).toMatchObject({ ...behind });
     const rest = pageOf(clusters, after, { behind, size: 100 });
     expect(rest.places.map(({ id }) => id)).toEqual(['late', 'fine']);
     expect(digestOf({ ...after, withinSight: false })).not.toBe(digestOf(before));

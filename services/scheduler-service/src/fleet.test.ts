@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { BackupResult, BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { ChangedBackup } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import { LogStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
 import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import {
   Retention,
@@ -107,6 +108,15 @@ describe('the fleet', () => {
     await eventually(() => expect(neighbours.rounds).toBeGreaterThan(rounds + 3));
     expect(lookUps()).toBe(2);
     expect(neighbours.listed).toBe(3);
+  });
+
+  it('counts the log of a cluster in how old its newest recovery point is', async () => {
+    const recovery = () => metric('tidemark_cluster_recovery_point_age_seconds');
+    neighbours.backups = daily(3).slice(2);
+    neighbours.snapshots.set('b2', ago(2));
+    neighbours.logs = [LogStanding.create({ clusterId, spans: [{ fromTime: ago(3), toTime: ago(0.5) }] })];
+    await using _ = start();
+    await eventually(async () => expect(await recovery()).toBeCloseTo((0.5 * DAY) / 1000, -2));
   });
 
   it('tells how old the newest recovery point of a cluster is, and the newest verified one, by snapshots', async () => {

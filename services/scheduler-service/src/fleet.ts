@@ -9,8 +9,10 @@
  * F5. A strategy for labels that waits for all clusters to be told is asked for before the walk over them, and named after it.
  * F6. A cluster that cannot be taken in, or cannot be read, stops no other. Only one of which backup-service says that there
  *     is none is gone.
+ * F7. How log backups stand is taken in whole, or not at all: of a cluster that is left out none is wanted.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import { AppError, isOutage } from '@tidemark/errors/app-error';
 import type {
   ChangedBackup,
@@ -24,8 +26,10 @@ import { inFittingPieces } from '@tidemark/service-kit/grpc/fitting';
 import pMap from 'p-map';
 import { createTakenIn } from './activity.ts';
 import type { Backends } from './backends.ts';
+import { type ClusterLog, toClusterLog } from './cluster-log.ts';
 import type { DrillProof } from './drill/drill-store.ts';
 import { CALLER } from './due-loop.ts';
+import { createLogStandings } from './log-standings.ts';
 import { type NewestGood, type Standing, standingsOf } from './newest-good.ts';
 import type { Quarantines } from './quarantines.ts';
 import { verifies } from './verify-newest.ts';
@@ -36,7 +40,9 @@ export interface FleetCluster extends Standing {
   readonly registeredAt: Date;
   readonly rules: readonly Strategy[];
   /** When a drill last brought a backup of it back. */
-  readonly proof?: Pick<DrillProof, 'time' | 'seconds'>;
+  readonly proof?: Pick<DrillProof, 'time' | 'seconds' | 'writtenAt'>;
+  /** Absent where there is nothing to tell of one. */
+  readonly log?: ClusterLog;
   /** The labels that strategy-service has noted, as text. */
   readonly noted: string;
 }
@@ -47,6 +53,8 @@ export interface Fleet {
   readonly version: number;
   /** Up to when changes were taken in; undefined until everything was, once. */
   readonly asOf: Date | undefined;
+  /** When how log backups stand was last told; undefined before. */
+  readonly logsAsOf: Date | undefined;
   /** Takes in everything anew. */
   rebuild(signal: AbortSignal): Promise<void>;
   /** Takes in what changed since; adds the clusters of which a backup or a rule did, as far as it comes. */
@@ -80,6 +88,8 @@ export function createFleet({ backends, quarantines, proofs, now }: FleetDepende
   const takenIn = createTakenIn();
   let updatedAfter: Date | undefined;
   let asOf: Date | undefined;
+  const logStandings = createLogStandings(backends);
+  let logsAsOf: Date | undefined;
 
   const cursor = () => new Date(now().getTime() - OVERLAP_MS);
 
@@ -202,10 +212,25 @@ export function createFleet({ backends, quarantines, proofs, now }: FleetDepende
   }
 
   async function refreshProofs(since: Date | undefined, signal: AbortSignal): Promise<void> {
-    for (const { _id, time, seconds } of (await proofs?.(since, signal)) ?? []) {
+    for (const { _id, time, seconds, writtenAt } of (await proofs?.(since, signal)) ?? []) {
       const known = clusters.get(_id);
-      if (known && known.proof?.time.getTime() !== time.getTime()) put(_id, { ...known, proof: { time, seconds } });
+      if (known && known.proof?.time.getTime() !== time.getTime())
+        put(_id, { ...known, proof: { time, seconds, writtenAt } });
     }
+  }
+
+  /** F7. */
+  async function refreshLogs(signal: AbortSignal): Promise<void> {
+    const at = now();
+    const told = await logStandings.read(signal);
+    if (!told) return;
+    for (const [id, { log: before, ...rest }] of clusters) {
+      const standing = told.get(id);
+      const after = standing && toClusterLog(standing, { before, point: rest.newest?.recoveryPointAt, now: at });
+      if (after && !isDeepStrictEqual(before, after)) put(id, { ...rest, log: after });
+      else if (before && !after) put(id, rest);
+    }
+    logsAsOf = at;
   }
 
   /** Adds the clusters whose retention, or what they have verified, changed. */
@@ -266,6 +291,9 @@ export function createFleet({ backends, quarantines, proofs, now }: FleetDepende
     get asOf() {
       return asOf;
     },
+    get logsAsOf() {
+      return logsAsOf;
+    },
     async rebuild(signal) {
       const begunAt = now();
       const from = cursor();
@@ -295,6 +323,7 @@ export function createFleet({ backends, quarantines, proofs, now }: FleetDepende
       clusters = next;
       version += 1;
       await refreshProofs(undefined, signal);
+      await refreshLogs(signal);
       updatedAfter = from;
       asOf = begunAt;
       await forgetGone(strays, signal);
@@ -307,6 +336,7 @@ export function createFleet({ backends, quarantines, proofs, now }: FleetDepende
       await refreshProofs(updatedAfter, signal);
       updatedAfter = from;
       await refreshBackups(changed, signal);
+      await refreshLogs(signal);
       asOf = begunAt;
     },
   };

@@ -4,6 +4,7 @@
  */
 import { counter, gauge } from '@tidemark/service-kit/metrics';
 import { type Occurrence, REASONS, type ReasonCode } from './catch-up.ts';
+import { newestPoint } from './cluster-log.ts';
 import { expectedIntervalMs, type Fleet, type FleetCluster, verifiedEveryMs } from './fleet.ts';
 import type { OccurrenceStore, OutcomeCount } from './occurrence-store.ts';
 
@@ -58,8 +59,10 @@ clusterGauge(
 clusterGauge(
   'tidemark_cluster_recovery_point_age_seconds',
   'Since the newest moment to which a cluster can be brought back: what would be lost. Since its registration while there is none.',
-  ({ newest, registeredAt }, now) =>
-    newest && !newest.recoveryPointAt ? undefined : secondsSince(newest?.recoveryPointAt ?? registeredAt, now),
+  ({ newest, log, registeredAt }, now) =>
+    newest && !newest.recoveryPointAt
+      ? undefined
+      : secondsSince(newestPoint(newest?.recoveryPointAt, log) ?? registeredAt, now),
 );
 clusterGauge(
   'tidemark_cluster_verified_point_age_seconds',

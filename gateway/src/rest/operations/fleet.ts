@@ -4,9 +4,13 @@ import { isPageToken } from '../../calls/page-token.ts';
 import type { Operation } from '../operation.ts';
 import { Id, leftOut, leftOutOrFrom1, listOf } from '../validate.ts';
 import { EventsBrokeOff, GoesOn, jsonLine, time, WithLabels } from './common.ts';
+import { LogAlarm, LogState, LogWish } from './log-backups.ts';
 
 /** From the worst to the best. */
 export const VERDICT_NAMES = ['never', 'veryLate', 'late', 'noPlan', 'inTime'] as const;
+/** From the worst to the best. */
+export const LOG_VERDICT_NAMES = ['critical', 'warning', 'waiting', 'healthy', 'off'] as const;
+const A_LOG_VERDICT = `must be some of ${LOG_VERDICT_NAMES.join(', ')}`;
 const A_VERDICT = `must be some of ${VERDICT_NAMES.join(', ')}`;
 
 const Scope = {
@@ -27,6 +31,9 @@ const Query = z.object({
   verdict: listOf(z.enum(VERDICT_NAMES, A_VERDICT)).describe(
     'Only clusters with one of these; may be given several times.',
   ),
+  log: listOf(z.enum(LOG_VERDICT_NAMES, A_LOG_VERDICT)).describe(
+    'Only clusters whose log backup stands in one of these ways; may be given several times: `log=critical&log=warning`.',
+  ),
   pageSize: leftOutOrFrom1(MAX_FLEET_PAGE).describe(
     `1 to ${MAX_FLEET_PAGE}; ${DEFAULT_FLEET_PAGE} by default, and for 0, which is left out.`,
   ),
@@ -38,6 +45,23 @@ const Verdict = z.enum([...VERDICT_NAMES, 'unknown']).meta({
   description:
     'Whether the newest good backup is as new as the rules promise. `never`: backups are planned, and there is no good one. `late` and `veryLate`: it is older than 1.25 times, or twice, the longest time between two windows, and four hours. `noPlan`: no rule plans any.',
 });
+
+const LogVerdict = z.enum([...LOG_VERDICT_NAMES, 'unknown']).meta({
+  id: 'FleetLogVerdict',
+  description:
+    'How the log backup stands, beside the verdict. `critical` and `warning`: such an alarm of the log that is wanted stands. `waiting`: none does, and it is not seen to run, as it is being started, is paused as wanted, or the cluster did not answer just now. `off`: none is wanted.',
+});
+
+const FleetLog = z
+  .object({
+    verdict: LogVerdict,
+    wanted: LogWish,
+    state: LogState,
+    alarm: LogAlarm.optional().describe(
+      'The worst that stands; absent where none does. Where it says nothing of the log that is written, the verdict is as it would be without.',
+    ),
+  })
+  .meta({ id: 'FleetLog' });
 
 /** A cluster, and whether it is safe. */
 export const FleetRow = z
@@ -63,6 +87,14 @@ export const FleetRow = z
       .object({ time: time('When it ended.'), seconds: z.number().min(0).describe('How long it took.') })
       .optional()
       .describe('The last restore by which a drill brought a backup of it back; absent where none has.'),
+    log: FleetLog.optional().describe('Its log backup; absent where none is wanted, and none has an alarm.'),
+    newestPointTime: z
+      .string()
+      .optional()
+      .describe(
+        'The newest moment to which it can be brought back, by a backup alone or by its log; absent where there is none. In a stream it is told anew at the latest once it has moved by five minutes.',
+      ),
+    rpoSeconds: z.number().min(0).optional().describe('From that moment to `asOf`: what would be lost now.'),
     intervalSeconds: z.int().min(1).optional().describe('The longest time between two windows.'),
     nextStartTime: z.string().optional().describe('When its next backup is planned.'),
     active: z
@@ -101,6 +133,9 @@ const ROW: FleetRowView = {
     recoveryPointTime: '2026-01-05T23:00:01.020Z',
     ageSeconds: 27_000,
   },
+  log: { verdict: 'healthy', wanted: 'on', state: 'Running' },
+  newestPointTime: '2026-01-06T07:59:12.040Z',
+  rpoSeconds: 107.96,
   intervalSeconds: 86_400,
   nextStartTime: '2026-01-06T23:00:00.000Z',
   last: { backupId: 'h6IhUQh-Q32MDOfcVieYgA', state: 'Succeeded', endTime: '2026-01-06T00:31:00.000Z' },
@@ -120,7 +155,10 @@ export const listFleet = {
       clusters: z.array(FleetRow),
       counts: z
         .record(z.enum(VERDICT_NAMES), z.int().min(0))
-        .describe('How many clusters have each verdict, of all that the filters but `verdict` let through.'),
+        .describe('How many clusters have each verdict, of all that the filters but `verdict` and `log` let through.'),
+      logCounts: z
+        .record(z.enum(LOG_VERDICT_NAMES), z.int().min(0))
+        .describe('The same of their log backups, of all that the filters but `verdict` and `log` let through.'),
       asOf: time('Up to when changes were taken in.'),
       pageToken: z.string().optional().describe('For the next page; absent behind the last one.'),
       cursor: z
@@ -137,12 +175,14 @@ export const listFleet = {
     example: {
       clusters: [ROW],
       counts: { never: 0, veryLate: 0, late: 0, noPlan: 0, inTime: 1 },
+      logCounts: { critical: 0, warning: 0, waiting: 0, healthy: 1, off: 0 },
       asOf: '2026-01-06T08:01:00.000Z',
     },
   },
 } as const satisfies Operation;
 
 export type VerdictName = (typeof VERDICT_NAMES)[number];
+export type LogVerdictName = (typeof LOG_VERDICT_NAMES)[number];
 
 const FleetEvent = z
   .union([
@@ -165,6 +205,7 @@ const FleetEvent = z
               items: { type: 'string' },
             },
             counts: { type: 'object', description: 'How many clusters have each verdict.' },
+            logCounts: { type: 'object', description: 'The same of their log backups.' },
             asOf: { type: 'string', format: 'date-time', description: 'Up to when changes were taken in.' },
             cursor: {
               type: 'string',

@@ -5,7 +5,7 @@ import type { Operation } from '../operation.ts';
 import { flag, leftOut, leftOutOrFrom1, required } from '../validate.ts';
 import { A_MOMENT, counted, OfCluster, STORAGE_ID, time } from './common.ts';
 
-const Alarm = z
+export const LogAlarm = z
   .object({
     name: z.string().describe('Such as `logLagging`.'),
     critical: z.boolean(),
@@ -45,13 +45,16 @@ const Generation = z
       'One task from its start to its end, with the log that it wrote. Points are never restored across two.',
   });
 
+export const LogWish = z.enum(['off', 'on', 'paused']);
+export const LogState = z
+  .enum(['Unknown', 'Off', 'Running', 'Lagging', 'Paused', 'Error', 'Missing', 'Foreign', 'Stray'])
+  .describe('What was last seen in the cluster.');
+
 const LogBackupRecord = z
   .object({
     clusterId: z.string(),
-    wanted: z.enum(['off', 'on', 'paused']),
-    state: z
-      .enum(['Unknown', 'Off', 'Running', 'Lagging', 'Paused', 'Error', 'Missing', 'Foreign', 'Stray'])
-      .describe('What was last seen in the cluster.'),
+    wanted: LogWish,
+    state: LogState,
     reached: z.boolean().describe('Whether what is wanted was seen to be so since it was asked for.'),
     healthy: z.boolean().describe('Running, its checkpoint young enough now, and no alarm.'),
     storageId: z.string(),
@@ -68,7 +71,7 @@ const LogBackupRecord = z
     seenTime: time('When the cluster last answered.'),
     errors: z.array(z.object({ store: z.string(), code: z.string(), message: z.string() })).describe('What TiKV says.'),
     resumeUntil: time('Of a paused log: until when the cluster certainly keeps the history that a resume needs.'),
-    alarms: z.array(Alarm),
+    alarms: z.array(LogAlarm),
     generations: z.array(Generation).describe('The newest first.'),
     cleanup: z
       .array(z.object({ taskName: z.string(), message: z.string(), since: z.string() }))

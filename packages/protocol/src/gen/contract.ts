@@ -863,6 +863,11 @@ export const METHODS = {
     "request": "tidemark.backup.v1.StopLogBackupRequest",
     "repeatable": true
   },
+  "tidemark.backup.v1.LogBackupService/ScanLogBackups": {
+    "request": "tidemark.backup.v1.ScanLogBackupsRequest",
+    "repeatable": true,
+    "internal": "every cluster at once, for the scheduler, which tells of the fleet"
+  },
   "tidemark.backup.v1.RestoreService/PlanRestore": {
     "request": "tidemark.backup.v1.PlanRestoreRequest",
     "repeatable": true

@@ -2189,6 +2189,23 @@ export interface components {
         };
         /** @description One server-sent event; its `data` is a line of JSON. */
         FleetEvent: components["schemas"]["FleetChanged"] | components["schemas"]["EventsBrokeOff"];
+        FleetLog: {
+            verdict: components["schemas"]["FleetLogVerdict"];
+            /** @enum {string} */
+            wanted: "off" | "on" | "paused";
+            /**
+             * @description What was last seen in the cluster.
+             * @enum {string}
+             */
+            state: "Unknown" | "Off" | "Running" | "Lagging" | "Paused" | "Error" | "Missing" | "Foreign" | "Stray";
+            /** @description The worst that stands; absent where none does. Where it says nothing of the log that is written, the verdict is as it would be without. */
+            alarm?: components["schemas"]["LogAlarm"];
+        };
+        /**
+         * @description How the log backup stands, beside the verdict. `critical` and `warning`: such an alarm of the log that is wanted stands. `waiting`: none does, and it is not seen to run, as it is being started, is paused as wanted, or the cluster did not answer just now. `off`: none is wanted.
+         * @enum {string}
+         */
+        FleetLogVerdict: "critical" | "warning" | "waiting" | "healthy" | "off" | "unknown";
         /** @description A cluster, and whether it is safe. */
         FleetRow: {
             clusterId: string;
@@ -2232,6 +2249,15 @@ export interface components {
                  */
                 seconds: number;
             };
+            /** @description Its log backup; absent where none is wanted, and none has an alarm. */
+            log?: components["schemas"]["FleetLog"];
+            /** @description The newest moment to which it can be brought back, by a backup alone or by its log; absent where there is none. In a stream it is told anew at the latest once it has moved by five minutes. */
+            newestPointTime?: string;
+            /**
+             * Format: double
+             * @description From that moment to `asOf`: what would be lost now.
+             */
+            rpoSeconds?: number;
             /**
              * Format: int64
              * @description The longest time between two windows.
@@ -2457,8 +2483,12 @@ export interface components {
             message: components["schemas"]["GoodMessage"];
             data: {
                 clusters: components["schemas"]["FleetRow"][];
-                /** @description How many clusters have each verdict, of all that the filters but `verdict` let through. */
+                /** @description How many clusters have each verdict, of all that the filters but `verdict` and `log` let through. */
                 counts: {
+                    [key: string]: number;
+                };
+                /** @description The same of their log backups, of all that the filters but `verdict` and `log` let through. */
+                logCounts: {
                     [key: string]: number;
                 };
                 /**
@@ -11228,7 +11258,7 @@ export interface operations {
                     /**
                      * @example event: fleet
                      *     id: WyI4
-                     *     data: {"clusters":[{"clusterId":"test-tidb","name":"orders","labels":{"env":"prod"},"verdict":"inTime","registerTime":"2026-01-01T08:00:00.000Z","newestGood":{"endTime":"2026-01-06T00:31:00.000Z","recoveryPointTime":"2026-01-05T23:00:01.020Z","ageSeconds":27000},"intervalSeconds":86400,"nextStartTime":"2026-01-06T23:00:00.000Z","last":{"backupId":"h6IhUQh-Q32MDOfcVieYgA","state":"Succeeded","endTime":"2026-01-06T00:31:00.000Z"}}],"goneClusterIds":[],"counts":{"inTime":1},"asOf":"2026-01-06T08:01:00.000Z","cursor":"WyI4"}
+                     *     data: {"clusters":[{"clusterId":"test-tidb","name":"orders","labels":{"env":"prod"},"verdict":"inTime","registerTime":"2026-01-01T08:00:00.000Z","newestGood":{"endTime":"2026-01-06T00:31:00.000Z","recoveryPointTime":"2026-01-05T23:00:01.020Z","ageSeconds":27000},"log":{"verdict":"healthy","wanted":"on","state":"Running"},"newestPointTime":"2026-01-06T07:59:12.040Z","rpoSeconds":107.96,"intervalSeconds":86400,"nextStartTime":"2026-01-06T23:00:00.000Z","last":{"backupId":"h6IhUQh-Q32MDOfcVieYgA","state":"Succeeded","endTime":"2026-01-06T00:31:00.000Z"}}],"goneClusterIds":[],"counts":{"inTime":1},"asOf":"2026-01-06T08:01:00.000Z","cursor":"WyI4"}
                      */
                     "text/event-stream": components["schemas"]["FleetEvent"];
                 };
@@ -13099,6 +13129,8 @@ export interface operations {
                 text?: string;
                 /** @description Only clusters with one of these; may be given several times. */
                 verdict?: ("never" | "veryLate" | "late" | "noPlan" | "inTime")[];
+                /** @description Only clusters whose log backup stands in one of these ways; may be given several times: `log=critical&log=warning`. */
+                log?: ("critical" | "warning" | "waiting" | "healthy" | "off")[];
                 /** @description 1 to 200; 50 by default, and for 0, which is left out. */
                 pageSize?: number;
                 /** @description The `page.pageToken` of an answer to the same list with the same filters: the list goes on behind it, however deep that is, and `page` is not looked at. */
@@ -13136,6 +13168,13 @@ export interface operations {
                      *               "recoveryPointTime": "2026-01-05T23:00:01.020Z",
                      *               "ageSeconds": 27000
                      *             },
+                     *             "log": {
+                     *               "verdict": "healthy",
+                     *               "wanted": "on",
+                     *               "state": "Running"
+                     *             },
+                     *             "newestPointTime": "2026-01-06T07:59:12.040Z",
+                     *             "rpoSeconds": 107.96,
                      *             "intervalSeconds": 86400,
                      *             "nextStartTime": "2026-01-06T23:00:00.000Z",
                      *             "last": {
@@ -13151,6 +13190,13 @@ export interface operations {
                      *           "late": 0,
                      *           "noPlan": 0,
                      *           "inTime": 1
+                     *         },
+                     *         "logCounts": {
+                     *           "critical": 0,
+                     *           "warning": 0,
+                     *           "waiting": 0,
+                     *           "healthy": 1,
+                     *           "off": 0
                      *         },
                      *         "asOf": "2026-01-06T08:01:00.000Z"
                      *       }

@@ -200,9 +200,13 @@ export function alarmsOf(log: LogBackup, now: Date): LogAlarm[] {
 /** These say nothing of the log that is written. */
 const ASIDE: readonly LogAlarmName[] = ['logSafepoints', 'truncateStuck', 'horizonNotMet'];
 
+export function isAside({ name }: Pick<LogAlarm, 'name'>): boolean {
+  return ASIDE.includes(name);
+}
+
 /** L9: on, running, its checkpoint and what lies in the storage young enough now, and no alarm but what earlier tasks left. */
 export function isHealthy(log: LogBackup, now: Date): boolean {
   const { wanted, observed } = log;
-  const alarms = alarmsOf(log, now).filter(({ name }) => !ASIDE.includes(name));
+  const alarms = alarmsOf(log, now).filter((alarm) => !isAside(alarm));
   return wanted === 'on' && observed.state === 'Running' && alarms.length === 0;
 }

@@ -7,11 +7,13 @@ import {
 import {
   LogBackup as LogBackupMessage,
   type LogGeneration as LogGenerationMessage,
+  LogStanding as LogStandingMessage,
   LogState as LogStateMessage,
   type LogTruncation as LogTruncationMessage,
   LogWish as LogWishMessage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
-import { alarmsOf, isHealthy, lagMs } from './alarms.ts';
+import { generationsOf } from '../recovery/recovery-state.ts';
+import { alarmsOf, isAside, isHealthy, lagMs } from './alarms.ts';
 import {
   instantOf,
   type LogActKind,
@@ -95,6 +97,29 @@ export function toLogBackupMessage(log: LogBackup, now: Date): LogBackupMessage 
     activity: activityOf(log, now),
     revision: BigInt(log.revision),
   });
+}
+
+/** How it stands at a moment, for the fleet; undefined where nothing is to be told. */
+export function toStandingMessage(log: LogBackup, now: Date): LogStandingMessage | undefined {
+  const spans = generationsOf(log).map(({ min, max }) => ({
+    fromTime: instantOf(String(min)),
+    toTime: instantOf(String(max)),
+  }));
+  const alarms = alarmsOf(log, now);
+  if (log.wanted === 'off' && spans.length === 0 && alarms.length === 0) return undefined;
+  return {
+    ...{ clusterId: log._id, wanted: WISHES[log.wanted], state: STATES[log.observed.state], spans },
+    healthy: isHealthy(log, now),
+    alarms: alarms.filter((alarm) => !isAside(alarm)),
+    asides: alarms.filter(isAside),
+  };
+}
+
+/** Of one whose record is damaged: that is told, lest it look as if none were wanted. */
+export function unreadableStanding({ _id: clusterId }: Pick<LogBackup, '_id'>): LogStandingMessage {
+  const message =
+    'The record of the log backup is damaged, and nothing can be told of it: see the log of backup-service.';
+  return LogStandingMessage.create({ clusterId, alarms: [{ name: 'logUnreadable', critical: false, message }] });
 }
 
 function toGenerationMessage(generation: LogGeneration): LogGenerationMessage {

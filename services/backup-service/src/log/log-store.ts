@@ -1,4 +1,5 @@
 /** The collection `logBackups`: one document for each cluster whose log backup was ever wanted, or that was ever restored into. */
+import { inBatches } from '@tidemark/mongo/batches';
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { isDuplicateKey } from '@tidemark/mongo/mongo-error';
 import { persist } from '@tidemark/mongo/persist';
@@ -38,6 +39,8 @@ export interface LogStore {
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
   /** What metrics tell of each that is wanted, or of which something is left to do. */
   toldOfAll(signal: AbortSignal): Promise<ToldLog[]>;
+  /** Every document, in no order, without its task: one walk over the collection, a few hundred at a time. */
+  scan(signal: AbortSignal): AsyncIterable<LogBackup[]>;
   /** Whether a log was written to a storage that was not removed. */
   anyInStorage(storageId: string, signal: AbortSignal): Promise<boolean>;
 }
@@ -50,6 +53,8 @@ export interface LogStoreDependencies {
   /** Called with each change that was written. */
   readonly onChanged: (before: LogBackup, after: LogBackup) => void;
 }
+
+const SCANNED_AT_ONCE = 500;
 
 /** The store over a database. */
 export function createLogStore(db: Db, { now, limits, quarantine, onChanged }: LogStoreDependencies): LogStore {
@@ -97,6 +102,9 @@ export function createLogStore(db: Db, { now, limits, quarantine, onChanged }: L
         }
         return found;
       }),
+
+    scan: (signal) =>
+      inBatches(logs.find({}, { projection: { task: 0 }, signal, batchSize: SCANNED_AT_ONCE }), SCANNED_AT_ONCE),
 
     anyInStorage: (storageId, signal) =>
       persist(signal, async () => {

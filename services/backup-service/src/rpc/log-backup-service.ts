@@ -8,10 +8,11 @@ import { getLogBackup } from './get-log-backup.ts';
 import { pauseLogBackup } from './pause-log-backup.ts';
 import { putLogBackup } from './put-log-backup.ts';
 import { resumeLogBackup } from './resume-log-backup.ts';
+import { scanLogBackups } from './scan-log-backups.ts';
 import { stopLogBackup } from './stop-log-backup.ts';
 import { truncateLogBackup } from './truncate-log-backup.ts';
 
-/** Log backups, for people. */
+/** Log backups. */
 export function logBackupService(dependencies: Dependencies): ServiceBinding {
   return bindService<LogBackupServiceServer>(LogBackupServiceService, {
     putLogBackup: putLogBackup(dependencies),
@@ -20,5 +21,6 @@ export function logBackupService(dependencies: Dependencies): ServiceBinding {
     resumeLogBackup: resumeLogBackup(dependencies),
     stopLogBackup: stopLogBackup(dependencies),
     truncateLogBackup: truncateLogBackup(dependencies),
+    scanLogBackups: scanLogBackups(dependencies),
   });
 }

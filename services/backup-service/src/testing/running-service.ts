@@ -12,6 +12,10 @@ import {
   ExecutorServiceService,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import {
+  type LogBackupServiceServer,
+  LogBackupServiceService,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup_service';
+import {
   Cluster,
   type RegistryServiceServer,
   RegistryServiceService,
@@ -32,6 +36,7 @@ import { startBackupService } from '../service.ts';
 export interface TestService extends AsyncDisposable {
   readonly backups: ServiceClient<BackupServiceServer>;
   readonly restores: ServiceClient<RestoreServiceServer>;
+  readonly logBackups: ServiceClient<LogBackupServiceServer>;
   readonly executor: ServiceClient<ExecutorServiceServer>;
   readonly registry: ServiceClient<RegistryServiceServer>;
   /** Its database, for a look behind it. */
@@ -85,6 +90,7 @@ export async function runningService(
   const clients = {
     backups: client<BackupServiceServer>(BackupServiceService),
     restores: client<RestoreServiceServer>(RestoreServiceService),
+    logBackups: client<LogBackupServiceServer>(LogBackupServiceService),
     executor: client<ExecutorServiceServer>(ExecutorServiceService),
     registry,
   };

@@ -10,10 +10,11 @@ import { isAbort, withTimeout } from '@tidemark/service-kit/abort';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import type { Activities } from '../activities.ts';
+import { LOG_VERDICTS } from '../cluster-log.ts';
 import type { Fleet } from '../fleet.ts';
 import { toCursor } from '../fleet-cursor.ts';
 import { digestOf, type FleetOrder, fleetPage, fromToken, orderOf, toToken } from '../fleet-page.ts';
-import { toCounts, toRow, VERDICT_MESSAGES } from '../fleet-row.ts';
+import { LOG_VERDICT_MESSAGES, toCounts, toLogCounts, toRow, VERDICT_MESSAGES } from '../fleet-row.ts';
 import { VERDICTS } from '../fleet-verdict.ts';
 import type { Dependencies } from './context.ts';
 
@@ -59,7 +60,8 @@ export function listFleet({ fleet, activities, now, patienceMs = PATIENCE_MS }: 
   return async (request: ListFleetRequest, { signal }: CallContext): Promise<ListFleetResponse> => {
     const { clusterIds, withinSight, labels, text, pageSize, pageToken } = request;
     const verdicts = VERDICTS.filter((verdict) => request.verdicts.includes(VERDICT_MESSAGES[verdict]));
-    const filter = { clusterIds, withinSight, labels, verdicts, text };
+    const logs = LOG_VERDICTS.filter((verdict) => request.logs.includes(LOG_VERDICT_MESSAGES[verdict]));
+    const filter = { clusterIds, withinSight, labels, verdicts, logs, text };
     const digest = digestOf(filter);
     const behind = pageToken === '' ? undefined : fromToken(pageToken, digest);
     if (pageToken !== '' && !behind)
@@ -68,7 +70,7 @@ export function listFleet({ fleet, activities, now, patienceMs = PATIENCE_MS }: 
       ]);
     const { clusters, asOf } = fleet;
     if (!asOf) throw new AppError('unavailable', 'The fleet is being taken in; ask again in a moment.');
-    const { places, counts, members, more } = fleetPage(currentOrder(now()), clusters, filter, {
+    const { places, counts, logCounts, members, more } = fleetPage(currentOrder(now()), clusters, filter, {
       behind,
       size: pageSize || DEFAULT_FLEET_PAGE,
     });
@@ -83,6 +85,7 @@ export function listFleet({ fleet, activities, now, patienceMs = PATIENCE_MS }: 
     return {
       rows,
       counts: toCounts(counts),
+      logCounts: toLogCounts(logCounts),
       nextPageToken: last && (more || rows.length < all.length) ? toToken(last, digest) : '',
       asOf,
       cursor: toCursor({ at: asOf, members }, { clusterIds, withinSight, labels, text }),

@@ -15,7 +15,7 @@ import { type Fleet, rulesSince } from '../fleet.ts';
 import { type FleetCursor, isSame, readCursor, toCursor } from '../fleet-cursor.ts';
 import type { FleetFeed, FleetWatcher } from '../fleet-feed.ts';
 import { fleetPage, orderOf } from '../fleet-page.ts';
-import { toCounts, toRow } from '../fleet-row.ts';
+import { toCounts, toLogCounts, toRow } from '../fleet-row.ts';
 import { type FleetScope, type Matches, matcherOf } from '../fleet-scope.ts';
 import { verdictOf } from '../fleet-verdict.ts';
 import type { Dependencies } from './context.ts';
@@ -55,6 +55,7 @@ export function watchFleet(dependencies: WatchFleetDependencies) {
     const whole = (): Partial<WatchFleetResponse> => ({
       cursor: toCursor({ at, members: watcher.members }, scope),
       counts: toCounts(watcher.counts),
+      logCounts: toLogCounts(watcher.logCounts),
       asOf: at,
     });
 
@@ -119,7 +120,7 @@ async function untilTakenIn(fleet: WatchFleetDependencies['fleet'], at: Date, si
 /** All that are watched, the least safe first. */
 function placesOf({ seen }: FleetWatcher, scope: FleetScope, now: Date): string[] {
   const clusters = new Map([...seen].map(([id, { cluster }]) => [id, cluster]));
-  const filter = { ...scope, verdicts: [] };
+  const filter = { ...scope, verdicts: [], logs: [] };
   const { places } = fleetPage(orderOf(clusters, now), clusters, filter, { behind: undefined, size: clusters.size });
   return places.map(({ id }) => id);
 }
@@ -141,8 +142,12 @@ async function changedSince(
     if (one && matches(id, one.cluster)) changed.add(id);
     if (changed.size > MAX_CURSOR_CHANGES) throw tooOld('too much changed since');
   };
-  for (const [id, { cluster, verdict }] of seen) if (verdictOf(cluster, at) !== verdict) add(id);
   const updatedAfter = new Date(at.getTime() - OVERLAP_MS);
+  for (const [id, { cluster, verdict }] of seen) {
+    const { log, proof } = cluster;
+    const isNews = [log?.changedAt, proof?.writtenAt].some((news) => news !== undefined && news > updatedAfter);
+    if (isNews || verdictOf(cluster, at) !== verdict) add(id);
+  }
   for (let pageToken = ''; ; ) {
     const page = await backends.registry.listClusters(
       { ids: [], pageSize: PAGE, pageToken, updatedAfter, labels: {}, text: '' },

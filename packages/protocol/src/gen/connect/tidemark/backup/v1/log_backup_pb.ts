@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/log_backup.proto.
  */
 export const file_tidemark_backup_v1_log_backup: GenFile = /*@__PURE__*/
-  fileDesc("CiN0aWRlbWFyay9iYWNrdXAvdjEvbG9nX2JhY2t1cC5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjsKCExvZ0FsYXJtEgwKBG5hbWUYASABKAkSEAoIY3JpdGljYWwYAiABKAgSDwoHbWVzc2FnZRgDIAEoCSI8CgxMb2dUYXNrRXJyb3ISDQoFc3RvcmUYASABKAkSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIo0BCg1Mb2dUcnVuY2F0aW9uEikKBXVudGlsGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMYnlfcmV0ZW50aW9uGAMgASgIEhAKCGFjdGl2aXR5GAQgASgJIr4CCg1Mb2dHZW5lcmF0aW9uEg4KBm51bWJlchgBIAEoBRIRCgl0YXNrX25hbWUYAiABKAkSEgoKc3RvcmFnZV9pZBgDIAEoCRIMCgRwYXRoGAQgASgJEg4KBm1pbl90cxgFIAEoBBIOCgZtYXhfdHMYBiABKAQSLAoIbWluX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCG1heF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRvcGVuGAkgASgIEhEKCWVuZGVkX3doeRgKIAEoCRI1Cgp0cnVuY2F0aW5nGAsgASgLMiEudGlkZW1hcmsuYmFja3VwLnYxLkxvZ1RydW5jYXRpb24SFAoMa2VlcF9yZWFzb25zGAwgAygJIlsKCkxvZ0NsZWFudXASEQoJdGFza19uYW1lGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSKQoFc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIu4FCglMb2dCYWNrdXASEgoKY2x1c3Rlcl9pZBgBIAEoCRIrCgZ3YW50ZWQYAiABKA4yGy50aWRlbWFyay5iYWNrdXAudjEuTG9nV2lzaBIrCgVzdGF0ZRgDIAEoDjIcLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dTdGF0ZRIPCgdyZWFjaGVkGAQgASgIEg8KB2hlYWx0aHkYBSABKAgSEgoKc3RvcmFnZV9pZBgGIAEoCRIWCg5yZXRlbnRpb25fZGF5cxgHIAEoDRIYChBsYWdfd2Fybl9zZWNvbmRzGAggASgNEhwKFGxhZ19jcml0aWNhbF9zZWNvbmRzGAkgASgNEhEKCXdhbnRlZF9ieRgKIAEoCRItCgl3YW50ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDWNoZWNrcG9pbnRfdHMYDCABKAQSMwoPY2hlY2twb2ludF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtsYWdfc2Vjb25kcxgOIAEoARIrCgdzZWVuX2F0GA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgZlcnJvcnMYECADKAsyIC50aWRlbWFyay5iYWNrdXAudjEuTG9nVGFza0Vycm9yEjAKDHJlc3VtZV91bnRpbBgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoGYWxhcm1zGBIgAygLMhwudGlkZW1hcmsuYmFja3VwLnYxLkxvZ0FsYXJtEjYKC2dlbmVyYXRpb25zGBMgAygLMiEudGlkZW1hcmsuYmFja3VwLnYxLkxvZ0dlbmVyYXRpb24SLwoHY2xlYW51cBgUIAMoCzIeLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dDbGVhbnVwEhAKCGFjdGl2aXR5GBUgASgJEhAKCHJldmlzaW9uGBYgASgEKlsKB0xvZ1dpc2gSGAoUTE9HX1dJU0hfVU5TUEVDSUZJRUQQABIQCgxMT0dfV0lTSF9PRkYQARIPCgtMT0dfV0lTSF9PThACEhMKD0xPR19XSVNIX1BBVVNFRBADKusBCghMb2dTdGF0ZRIZChVMT0dfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFMT0dfU1RBVEVfVU5LTk9XThABEhEKDUxPR19TVEFURV9PRkYQAhIVChFMT0dfU1RBVEVfUlVOTklORxADEhUKEUxPR19TVEFURV9MQUdHSU5HEAQSFAoQTE9HX1NUQVRFX1BBVVNFRBAFEhMKD0xPR19TVEFURV9FUlJPUhAGEhUKEUxPR19TVEFURV9NSVNTSU5HEAcSFQoRTE9HX1NUQVRFX0ZPUkVJR04QCBITCg9MT0dfU1RBVEVfU1RSQVkQCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiN0aWRlbWFyay9iYWNrdXAvdjEvbG9nX2JhY2t1cC5wcm90bxISdGlkZW1hcmsuYmFja3VwLnYxIjsKCExvZ0FsYXJtEgwKBG5hbWUYASABKAkSEAoIY3JpdGljYWwYAiABKAgSDwoHbWVzc2FnZRgDIAEoCSI8CgxMb2dUYXNrRXJyb3ISDQoFc3RvcmUYASABKAkSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIo0BCg1Mb2dUcnVuY2F0aW9uEikKBXVudGlsGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMYnlfcmV0ZW50aW9uGAMgASgIEhAKCGFjdGl2aXR5GAQgASgJIr4CCg1Mb2dHZW5lcmF0aW9uEg4KBm51bWJlchgBIAEoBRIRCgl0YXNrX25hbWUYAiABKAkSEgoKc3RvcmFnZV9pZBgDIAEoCRIMCgRwYXRoGAQgASgJEg4KBm1pbl90cxgFIAEoBBIOCgZtYXhfdHMYBiABKAQSLAoIbWluX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCG1heF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRvcGVuGAkgASgIEhEKCWVuZGVkX3doeRgKIAEoCRI1Cgp0cnVuY2F0aW5nGAsgASgLMiEudGlkZW1hcmsuYmFja3VwLnYxLkxvZ1RydW5jYXRpb24SFAoMa2VlcF9yZWFzb25zGAwgAygJIlsKCkxvZ0NsZWFudXASEQoJdGFza19uYW1lGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSKQoFc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIu4FCglMb2dCYWNrdXASEgoKY2x1c3Rlcl9pZBgBIAEoCRIrCgZ3YW50ZWQYAiABKA4yGy50aWRlbWFyay5iYWNrdXAudjEuTG9nV2lzaBIrCgVzdGF0ZRgDIAEoDjIcLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dTdGF0ZRIPCgdyZWFjaGVkGAQgASgIEg8KB2hlYWx0aHkYBSABKAgSEgoKc3RvcmFnZV9pZBgGIAEoCRIWCg5yZXRlbnRpb25fZGF5cxgHIAEoDRIYChBsYWdfd2Fybl9zZWNvbmRzGAggASgNEhwKFGxhZ19jcml0aWNhbF9zZWNvbmRzGAkgASgNEhEKCXdhbnRlZF9ieRgKIAEoCRItCgl3YW50ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDWNoZWNrcG9pbnRfdHMYDCABKAQSMwoPY2hlY2twb2ludF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtsYWdfc2Vjb25kcxgOIAEoARIrCgdzZWVuX2F0GA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgZlcnJvcnMYECADKAsyIC50aWRlbWFyay5iYWNrdXAudjEuTG9nVGFza0Vycm9yEjAKDHJlc3VtZV91bnRpbBgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoGYWxhcm1zGBIgAygLMhwudGlkZW1hcmsuYmFja3VwLnYxLkxvZ0FsYXJtEjYKC2dlbmVyYXRpb25zGBMgAygLMiEudGlkZW1hcmsuYmFja3VwLnYxLkxvZ0dlbmVyYXRpb24SLwoHY2xlYW51cBgUIAMoCzIeLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dDbGVhbnVwEhAKCGFjdGl2aXR5GBUgASgJEhAKCHJldmlzaW9uGBYgASgEImUKB0xvZ1NwYW4SLQoJZnJvbV90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgd0b190aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKUAgoLTG9nU3RhbmRpbmcSEgoKY2x1c3Rlcl9pZBgBIAEoCRIrCgZ3YW50ZWQYAiABKA4yGy50aWRlbWFyay5iYWNrdXAudjEuTG9nV2lzaBIrCgVzdGF0ZRgDIAEoDjIcLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dTdGF0ZRIPCgdoZWFsdGh5GAQgASgIEiwKBmFsYXJtcxgFIAMoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dBbGFybRIsCgZhc2lkZXMYBiADKAsyHC50aWRlbWFyay5iYWNrdXAudjEuTG9nQWxhcm0SKgoFc3BhbnMYByADKAsyGy50aWRlbWFyay5iYWNrdXAudjEuTG9nU3BhbipbCgdMb2dXaXNoEhgKFExPR19XSVNIX1VOU1BFQ0lGSUVEEAASEAoMTE9HX1dJU0hfT0ZGEAESDwoLTE9HX1dJU0hfT04QAhITCg9MT0dfV0lTSF9QQVVTRUQQAyrrAQoITG9nU3RhdGUSGQoVTE9HX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRTE9HX1NUQVRFX1VOS05PV04QARIRCg1MT0dfU1RBVEVfT0ZGEAISFQoRTE9HX1NUQVRFX1JVTk5JTkcQAxIVChFMT0dfU1RBVEVfTEFHR0lORxAEEhQKEExPR19TVEFURV9QQVVTRUQQBRITCg9MT0dfU1RBVEVfRVJST1IQBhIVChFMT0dfU1RBVEVfTUlTU0lORxAHEhUKEUxPR19TVEFURV9GT1JFSUdOEAgSEwoPTE9HX1NUQVRFX1NUUkFZEAliBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Something that a person should know about a log backup.
@@ -374,6 +374,87 @@ export type LogBackup = Message<"tidemark.backup.v1.LogBackup"> & {
  */
 export const LogBackupSchema: GenMessage<LogBackup> = /*@__PURE__*/
   messageDesc(file_tidemark_backup_v1_log_backup, 5);
+
+/**
+ * The moments that a log holds, between two. A point of it is restored from a backup whose snapshot lies in it.
+ *
+ * @generated from message tidemark.backup.v1.LogSpan
+ */
+export type LogSpan = Message<"tidemark.backup.v1.LogSpan"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp from_time = 1;
+   */
+  fromTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp to_time = 2;
+   */
+  toTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tidemark.backup.v1.LogSpan.
+ * Use `create(LogSpanSchema)` to create a new message.
+ */
+export const LogSpanSchema: GenMessage<LogSpan> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_log_backup, 6);
+
+/**
+ * How the log backup of a cluster stands, for the fleet.
+ *
+ * @generated from message tidemark.backup.v1.LogStanding
+ */
+export type LogStanding = Message<"tidemark.backup.v1.LogStanding"> & {
+  /**
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * @generated from field: tidemark.backup.v1.LogWish wanted = 2;
+   */
+  wanted: LogWish;
+
+  /**
+   * @generated from field: tidemark.backup.v1.LogState state = 3;
+   */
+  state: LogState;
+
+  /**
+   * As LogBackup has it.
+   *
+   * @generated from field: bool healthy = 4;
+   */
+  healthy: boolean;
+
+  /**
+   * Of the log that is written, or should be.
+   *
+   * @generated from field: repeated tidemark.backup.v1.LogAlarm alarms = 5;
+   */
+  alarms: LogAlarm[];
+
+  /**
+   * That say nothing of that log.
+   *
+   * @generated from field: repeated tidemark.backup.v1.LogAlarm asides = 6;
+   */
+  asides: LogAlarm[];
+
+  /**
+   * The logs that can be restored from, the oldest first.
+   *
+   * @generated from field: repeated tidemark.backup.v1.LogSpan spans = 7;
+   */
+  spans: LogSpan[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.LogStanding.
+ * Use `create(LogStandingSchema)` to create a new message.
+ */
+export const LogStandingSchema: GenMessage<LogStanding> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_log_backup, 7);
 
 /**
  * What is wanted of the log backup of a cluster.

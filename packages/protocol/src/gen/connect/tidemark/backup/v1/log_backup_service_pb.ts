@@ -6,7 +6,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { LogBackup } from "./log_backup_pb.ts";
+import type { LogBackup, LogStanding } from "./log_backup_pb.ts";
 import { file_tidemark_backup_v1_log_backup } from "./log_backup_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemark/backup/v1/log_backup_service.proto.
  */
 export const file_tidemark_backup_v1_log_backup_service: GenFile = /*@__PURE__*/
-  fileDesc("Cit0aWRlbWFyay9iYWNrdXAvdjEvbG9nX2JhY2t1cF9zZXJ2aWNlLnByb3RvEhJ0aWRlbWFyay5iYWNrdXAudjEinQEKE1B1dExvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRISCgpzdG9yYWdlX2lkGAIgASgJEg4KBnBhdXNlZBgDIAEoCBIWCg5yZXRlbnRpb25fZGF5cxgEIAEoDRIYChBsYWdfd2Fybl9zZWNvbmRzGAUgASgNEhwKFGxhZ19jcml0aWNhbF9zZWNvbmRzGAYgASgNIkkKFFB1dExvZ0JhY2t1cFJlc3BvbnNlEjEKCmxvZ19iYWNrdXAYASABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuTG9nQmFja3VwIikKE0dldExvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCSJJChRHZXRMb2dCYWNrdXBSZXNwb25zZRIxCgpsb2dfYmFja3VwGAEgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkxvZ0JhY2t1cCI7ChVQYXVzZUxvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiSwoWUGF1c2VMb2dCYWNrdXBSZXNwb25zZRIxCgpsb2dfYmFja3VwGAEgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkxvZ0JhY2t1cCI8ChZSZXN1bWVMb2dCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIkwKF1Jlc3VtZUxvZ0JhY2t1cFJlc3BvbnNlEjEKCmxvZ19iYWNrdXAYASABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuTG9nQmFja3VwIpMBChhUcnVuY2F0ZUxvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIpCgV1bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoLYWNrbm93bGVkZ2UYAyABKAlIAIgBARIOCgZyZWFzb24YBCABKAlCDgoMX2Fja25vd2xlZGdlIk4KGVRydW5jYXRlTG9nQmFja3VwUmVzcG9uc2USMQoKbG9nX2JhY2t1cBgBIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dCYWNrdXAiKgoUU3RvcExvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCSJKChVTdG9wTG9nQmFja3VwUmVzcG9uc2USMQoKbG9nX2JhY2t1cBgBIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dCYWNrdXAyowUKEExvZ0JhY2t1cFNlcnZpY2USZgoMUHV0TG9nQmFja3VwEicudGlkZW1hcmsuYmFja3VwLnYxLlB1dExvZ0JhY2t1cFJlcXVlc3QaKC50aWRlbWFyay5iYWNrdXAudjEuUHV0TG9nQmFja3VwUmVzcG9uc2UiA5ACAhJmCgxHZXRMb2dCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuR2V0TG9nQmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRMb2dCYWNrdXBSZXNwb25zZSIDkAIBEmwKDlBhdXNlTG9nQmFja3VwEikudGlkZW1hcmsuYmFja3VwLnYxLlBhdXNlTG9nQmFja3VwUmVxdWVzdBoqLnRpZGVtYXJrLmJhY2t1cC52MS5QYXVzZUxvZ0JhY2t1cFJlc3BvbnNlIgOQAgISbwoPUmVzdW1lTG9nQmFja3VwEioudGlkZW1hcmsuYmFja3VwLnYxLlJlc3VtZUxvZ0JhY2t1cFJlcXVlc3QaKy50aWRlbWFyay5iYWNrdXAudjEuUmVzdW1lTG9nQmFja3VwUmVzcG9uc2UiA5ACAhJ1ChFUcnVuY2F0ZUxvZ0JhY2t1cBIsLnRpZGVtYXJrLmJhY2t1cC52MS5UcnVuY2F0ZUxvZ0JhY2t1cFJlcXVlc3QaLS50aWRlbWFyay5iYWNrdXAudjEuVHJ1bmNhdGVMb2dCYWNrdXBSZXNwb25zZSIDkAICEmkKDVN0b3BMb2dCYWNrdXASKC50aWRlbWFyay5iYWNrdXAudjEuU3RvcExvZ0JhY2t1cFJlcXVlc3QaKS50aWRlbWFyay5iYWNrdXAudjEuU3RvcExvZ0JhY2t1cFJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_log_backup]);
+  fileDesc("Cit0aWRlbWFyay9iYWNrdXAvdjEvbG9nX2JhY2t1cF9zZXJ2aWNlLnByb3RvEhJ0aWRlbWFyay5iYWNrdXAudjEinQEKE1B1dExvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRISCgpzdG9yYWdlX2lkGAIgASgJEg4KBnBhdXNlZBgDIAEoCBIWCg5yZXRlbnRpb25fZGF5cxgEIAEoDRIYChBsYWdfd2Fybl9zZWNvbmRzGAUgASgNEhwKFGxhZ19jcml0aWNhbF9zZWNvbmRzGAYgASgNIkkKFFB1dExvZ0JhY2t1cFJlc3BvbnNlEjEKCmxvZ19iYWNrdXAYASABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuTG9nQmFja3VwIikKE0dldExvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCSJJChRHZXRMb2dCYWNrdXBSZXNwb25zZRIxCgpsb2dfYmFja3VwGAEgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkxvZ0JhY2t1cCI7ChVQYXVzZUxvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiSwoWUGF1c2VMb2dCYWNrdXBSZXNwb25zZRIxCgpsb2dfYmFja3VwGAEgASgLMh0udGlkZW1hcmsuYmFja3VwLnYxLkxvZ0JhY2t1cCI8ChZSZXN1bWVMb2dCYWNrdXBSZXF1ZXN0EhIKCmNsdXN0ZXJfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIkwKF1Jlc3VtZUxvZ0JhY2t1cFJlc3BvbnNlEjEKCmxvZ19iYWNrdXAYASABKAsyHS50aWRlbWFyay5iYWNrdXAudjEuTG9nQmFja3VwIpMBChhUcnVuY2F0ZUxvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIpCgV1bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoLYWNrbm93bGVkZ2UYAyABKAlIAIgBARIOCgZyZWFzb24YBCABKAlCDgoMX2Fja25vd2xlZGdlIk4KGVRydW5jYXRlTG9nQmFja3VwUmVzcG9uc2USMQoKbG9nX2JhY2t1cBgBIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dCYWNrdXAiKgoUU3RvcExvZ0JhY2t1cFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCSJKChVTdG9wTG9nQmFja3VwUmVzcG9uc2USMQoKbG9nX2JhY2t1cBgBIAEoCzIdLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dCYWNrdXAiFwoVU2NhbkxvZ0JhY2t1cHNSZXF1ZXN0IkcKFlNjYW5Mb2dCYWNrdXBzUmVzcG9uc2USLQoEbG9ncxgBIAMoCzIfLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dTdGFuZGluZzKTBgoQTG9nQmFja3VwU2VydmljZRJmCgxQdXRMb2dCYWNrdXASJy50aWRlbWFyay5iYWNrdXAudjEuUHV0TG9nQmFja3VwUmVxdWVzdBooLnRpZGVtYXJrLmJhY2t1cC52MS5QdXRMb2dCYWNrdXBSZXNwb25zZSIDkAICEmYKDEdldExvZ0JhY2t1cBInLnRpZGVtYXJrLmJhY2t1cC52MS5HZXRMb2dCYWNrdXBSZXF1ZXN0GigudGlkZW1hcmsuYmFja3VwLnYxLkdldExvZ0JhY2t1cFJlc3BvbnNlIgOQAgESbAoOUGF1c2VMb2dCYWNrdXASKS50aWRlbWFyay5iYWNrdXAudjEuUGF1c2VMb2dCYWNrdXBSZXF1ZXN0GioudGlkZW1hcmsuYmFja3VwLnYxLlBhdXNlTG9nQmFja3VwUmVzcG9uc2UiA5ACAhJvCg9SZXN1bWVMb2dCYWNrdXASKi50aWRlbWFyay5iYWNrdXAudjEuUmVzdW1lTG9nQmFja3VwUmVxdWVzdBorLnRpZGVtYXJrLmJhY2t1cC52MS5SZXN1bWVMb2dCYWNrdXBSZXNwb25zZSIDkAICEnUKEVRydW5jYXRlTG9nQmFja3VwEiwudGlkZW1hcmsuYmFja3VwLnYxLlRydW5jYXRlTG9nQmFja3VwUmVxdWVzdBotLnRpZGVtYXJrLmJhY2t1cC52MS5UcnVuY2F0ZUxvZ0JhY2t1cFJlc3BvbnNlIgOQAgISaQoNU3RvcExvZ0JhY2t1cBIoLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9wTG9nQmFja3VwUmVxdWVzdBopLnRpZGVtYXJrLmJhY2t1cC52MS5TdG9wTG9nQmFja3VwUmVzcG9uc2UiA5ACAhJuCg5TY2FuTG9nQmFja3VwcxIpLnRpZGVtYXJrLmJhY2t1cC52MS5TY2FuTG9nQmFja3Vwc1JlcXVlc3QaKi50aWRlbWFyay5iYWNrdXAudjEuU2NhbkxvZ0JhY2t1cHNSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_log_backup]);
 
 /**
  * A log backup as it is wanted.
@@ -310,6 +310,40 @@ export const StopLogBackupResponseSchema: GenMessage<StopLogBackupResponse> = /*
   messageDesc(file_tidemark_backup_v1_log_backup_service, 11);
 
 /**
+ * All of them.
+ *
+ * @generated from message tidemark.backup.v1.ScanLogBackupsRequest
+ */
+export type ScanLogBackupsRequest = Message<"tidemark.backup.v1.ScanLogBackupsRequest"> & {
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ScanLogBackupsRequest.
+ * Use `create(ScanLogBackupsRequestSchema)` to create a new message.
+ */
+export const ScanLogBackupsRequestSchema: GenMessage<ScanLogBackupsRequest> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_log_backup_service, 12);
+
+/**
+ * Some of them.
+ *
+ * @generated from message tidemark.backup.v1.ScanLogBackupsResponse
+ */
+export type ScanLogBackupsResponse = Message<"tidemark.backup.v1.ScanLogBackupsResponse"> & {
+  /**
+   * @generated from field: repeated tidemark.backup.v1.LogStanding logs = 1;
+   */
+  logs: LogStanding[];
+};
+
+/**
+ * Describes the message tidemark.backup.v1.ScanLogBackupsResponse.
+ * Use `create(ScanLogBackupsResponseSchema)` to create a new message.
+ */
+export const ScanLogBackupsResponseSchema: GenMessage<ScanLogBackupsResponse> = /*@__PURE__*/
+  messageDesc(file_tidemark_backup_v1_log_backup_service, 13);
+
+/**
  * Log backups of clusters: what is wanted is written down, and the cluster is brought there.
  *
  * @generated from service tidemark.backup.v1.LogBackupService
@@ -377,6 +411,16 @@ export const LogBackupService: GenService<{
     methodKind: "unary";
     input: typeof StopLogBackupRequestSchema;
     output: typeof StopLogBackupResponseSchema;
+  },
+  /**
+   * How each log backup stands that is wanted, that left a log, or of which something is to be done; in no order.
+   *
+   * @generated from rpc tidemark.backup.v1.LogBackupService.ScanLogBackups
+   */
+  scanLogBackups: {
+    methodKind: "server_streaming";
+    input: typeof ScanLogBackupsRequestSchema;
+    output: typeof ScanLogBackupsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidemark_backup_v1_log_backup_service, 0);

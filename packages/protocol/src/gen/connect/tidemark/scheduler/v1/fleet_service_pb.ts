@@ -8,13 +8,51 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { ActiveBackup, EndedBackup } from "../../backup/v1/backup_pb.ts";
 import { file_tidemark_backup_v1_backup } from "../../backup/v1/backup_pb.ts";
+import type { LogAlarm, LogState, LogWish } from "../../backup/v1/log_backup_pb.ts";
+import { file_tidemark_backup_v1_log_backup } from "../../backup/v1/log_backup_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file tidemark/scheduler/v1/fleet_service.proto.
  */
 export const file_tidemark_scheduler_v1_fleet_service: GenFile = /*@__PURE__*/
-  fileDesc("Cil0aWRlbWFyay9zY2hlZHVsZXIvdjEvZmxlZXRfc2VydmljZS5wcm90bxIVdGlkZW1hcmsuc2NoZWR1bGVyLnYxIp8FCghGbGVldFJvdxISCgpjbHVzdGVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSOwoGbGFiZWxzGAMgAygLMisudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0Um93LkxhYmVsc0VudHJ5EjQKB3ZlcmRpY3QYBCABKA4yIy50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRWZXJkaWN0EjEKDXJlZ2lzdGVyX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWdvb2RfZW5kX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKE3JlY292ZXJ5X3BvaW50X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKE3ZlcmlmaWVkX3BvaW50X3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGludGVydmFsX3NlY29uZHMYCSABKA0SMwoPbmV4dF9zdGFydF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgZhY3RpdmUYCyABKAsyIC50aWRlbWFyay5iYWNrdXAudjEuQWN0aXZlQmFja3VwEi0KBGxhc3QYDCABKAsyHy50aWRlbWFyay5iYWNrdXAudjEuRW5kZWRCYWNrdXASLwoLcHJvdmVuX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnByb3Zlbl9zZWNvbmRzGA4gASgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiUQoKRmxlZXRDb3VudBI0Cgd2ZXJkaWN0GAEgASgOMiMudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0VmVyZGljdBINCgVjb3VudBgCIAEoDSKdAgoQTGlzdEZsZWV0UmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRJDCgZsYWJlbHMYAiADKAsyMy50aWRlbWFyay5zY2hlZHVsZXIudjEuTGlzdEZsZWV0UmVxdWVzdC5MYWJlbHNFbnRyeRI1Cgh2ZXJkaWN0cxgDIAMoDjIjLnRpZGVtYXJrLnNjaGVkdWxlci52MS5GbGVldFZlcmRpY3QSDAoEdGV4dBgEIAEoCRIRCglwYWdlX3NpemUYBSABKAUSEgoKcGFnZV90b2tlbhgGIAEoCRIUCgx3aXRoaW5fc2lnaHQYByABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLjAQoRTGlzdEZsZWV0UmVzcG9uc2USLQoEcm93cxgBIAMoCzIfLnRpZGVtYXJrLnNjaGVkdWxlci52MS5GbGVldFJvdxIxCgZjb3VudHMYAiADKAsyIS50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRDb3VudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkSKQoFYXNfb2YYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmN1cnNvchgFIAEoCRIYChB3aXRob3V0X2FjdGl2aXR5GAYgASgIItEBChFXYXRjaEZsZWV0UmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRJECgZsYWJlbHMYAiADKAsyNC50aWRlbWFyay5zY2hlZHVsZXIudjEuV2F0Y2hGbGVldFJlcXVlc3QuTGFiZWxzRW50cnkSDAoEdGV4dBgDIAEoCRIOCgZjdXJzb3IYBCABKAkSFAoMd2l0aGluX3NpZ2h0GAUgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi3AEKEldhdGNoRmxlZXRSZXNwb25zZRIPCgdyZXN0YXJ0GAEgASgIEi0KBHJvd3MYAiADKAsyHy50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRSb3cSGAoQZ29uZV9jbHVzdGVyX2lkcxgDIAMoCRIxCgZjb3VudHMYBCADKAsyIS50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRDb3VudBIOCgZjdXJzb3IYBSABKAkSKQoFYXNfb2YYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKrEBCgxGbGVldFZlcmRpY3QSHQoZRkxFRVRfVkVSRElDVF9VTlNQRUNJRklFRBAAEhcKE0ZMRUVUX1ZFUkRJQ1RfTkVWRVIQARIbChdGTEVFVF9WRVJESUNUX1ZFUllfTEFURRACEhYKEkZMRUVUX1ZFUkRJQ1RfTEFURRADEhkKFUZMRUVUX1ZFUkRJQ1RfTk9fUExBThAEEhkKFUZMRUVUX1ZFUkRJQ1RfSU5fVElNRRAFMt0BCgxGbGVldFNlcnZpY2USYwoJTGlzdEZsZWV0EicudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkxpc3RGbGVldFJlcXVlc3QaKC50aWRlbWFyay5zY2hlZHVsZXIudjEuTGlzdEZsZWV0UmVzcG9uc2UiA5ACARJoCgpXYXRjaEZsZWV0EigudGlkZW1hcmsuc2NoZWR1bGVyLnYxLldhdGNoRmxlZXRSZXF1ZXN0GikudGlkZW1hcmsuc2NoZWR1bGVyLnYxLldhdGNoRmxlZXRSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup]);
+  fileDesc("Cil0aWRlbWFyay9zY2hlZHVsZXIvdjEvZmxlZXRfc2VydmljZS5wcm90bxIVdGlkZW1hcmsuc2NoZWR1bGVyLnYxIsoBCghGbGVldExvZxI3Cgd2ZXJkaWN0GAEgASgOMiYudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0TG9nVmVyZGljdBIrCgZ3YW50ZWQYAiABKA4yGy50aWRlbWFyay5iYWNrdXAudjEuTG9nV2lzaBIrCgVzdGF0ZRgDIAEoDjIcLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dTdGF0ZRIrCgVhbGFybRgEIAEoCzIcLnRpZGVtYXJrLmJhY2t1cC52MS5Mb2dBbGFybSKEBgoIRmxlZXRSb3cSEgoKY2x1c3Rlcl9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEjsKBmxhYmVscxgDIAMoCzIrLnRpZGVtYXJrLnNjaGVkdWxlci52MS5GbGVldFJvdy5MYWJlbHNFbnRyeRI0Cgd2ZXJkaWN0GAQgASgOMiMudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0VmVyZGljdBIxCg1yZWdpc3Rlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1nb29kX2VuZF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3ChNyZWNvdmVyeV9wb2ludF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3ChN2ZXJpZmllZF9wb2ludF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBpbnRlcnZhbF9zZWNvbmRzGAkgASgNEjMKD25leHRfc3RhcnRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoGYWN0aXZlGAsgASgLMiAudGlkZW1hcmsuYmFja3VwLnYxLkFjdGl2ZUJhY2t1cBItCgRsYXN0GAwgASgLMh8udGlkZW1hcmsuYmFja3VwLnYxLkVuZGVkQmFja3VwEi8KC3Byb3Zlbl90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5wcm92ZW5fc2Vjb25kcxgOIAEoARIsCgNsb2cYDyABKAsyHy50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRMb2cSNQoRbmV3ZXN0X3BvaW50X3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiUQoKRmxlZXRDb3VudBI0Cgd2ZXJkaWN0GAEgASgOMiMudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0VmVyZGljdBINCgVjb3VudBgCIAEoDSJXCg1GbGVldExvZ0NvdW50EjcKB3ZlcmRpY3QYASABKA4yJi50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRMb2dWZXJkaWN0Eg0KBWNvdW50GAIgASgNItMCChBMaXN0RmxlZXRSZXF1ZXN0EhMKC2NsdXN0ZXJfaWRzGAEgAygJEkMKBmxhYmVscxgCIAMoCzIzLnRpZGVtYXJrLnNjaGVkdWxlci52MS5MaXN0RmxlZXRSZXF1ZXN0LkxhYmVsc0VudHJ5EjUKCHZlcmRpY3RzGAMgAygOMiMudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0VmVyZGljdBIMCgR0ZXh0GAQgASgJEhEKCXBhZ2Vfc2l6ZRgFIAEoBRISCgpwYWdlX3Rva2VuGAYgASgJEhQKDHdpdGhpbl9zaWdodBgHIAEoCBI0CgRsb2dzGAggAygOMiYudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0TG9nVmVyZGljdBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIp0CChFMaXN0RmxlZXRSZXNwb25zZRItCgRyb3dzGAEgAygLMh8udGlkZW1hcmsuc2NoZWR1bGVyLnYxLkZsZWV0Um93EjEKBmNvdW50cxgCIAMoCzIhLnRpZGVtYXJrLnNjaGVkdWxlci52MS5GbGVldENvdW50EhcKD25leHRfcGFnZV90b2tlbhgDIAEoCRIpCgVhc19vZhgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGY3Vyc29yGAUgASgJEhgKEHdpdGhvdXRfYWN0aXZpdHkYBiABKAgSOAoKbG9nX2NvdW50cxgHIAMoCzIkLnRpZGVtYXJrLnNjaGVkdWxlci52MS5GbGVldExvZ0NvdW50ItEBChFXYXRjaEZsZWV0UmVxdWVzdBITCgtjbHVzdGVyX2lkcxgBIAMoCRJECgZsYWJlbHMYAiADKAsyNC50aWRlbWFyay5zY2hlZHVsZXIudjEuV2F0Y2hGbGVldFJlcXVlc3QuTGFiZWxzRW50cnkSDAoEdGV4dBgDIAEoCRIOCgZjdXJzb3IYBCABKAkSFAoMd2l0aGluX3NpZ2h0GAUgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEilgIKEldhdGNoRmxlZXRSZXNwb25zZRIPCgdyZXN0YXJ0GAEgASgIEi0KBHJvd3MYAiADKAsyHy50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRSb3cSGAoQZ29uZV9jbHVzdGVyX2lkcxgDIAMoCRIxCgZjb3VudHMYBCADKAsyIS50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRDb3VudBIOCgZjdXJzb3IYBSABKAkSKQoFYXNfb2YYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjgKCmxvZ19jb3VudHMYByADKAsyJC50aWRlbWFyay5zY2hlZHVsZXIudjEuRmxlZXRMb2dDb3VudCqxAQoMRmxlZXRWZXJkaWN0Eh0KGUZMRUVUX1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIXChNGTEVFVF9WRVJESUNUX05FVkVSEAESGwoXRkxFRVRfVkVSRElDVF9WRVJZX0xBVEUQAhIWChJGTEVFVF9WRVJESUNUX0xBVEUQAxIZChVGTEVFVF9WRVJESUNUX05PX1BMQU4QBBIZChVGTEVFVF9WRVJESUNUX0lOX1RJTUUQBSrMAQoPRmxlZXRMb2dWZXJkaWN0EiEKHUZMRUVUX0xPR19WRVJESUNUX1VOU1BFQ0lGSUVEEAASHgoaRkxFRVRfTE9HX1ZFUkRJQ1RfQ1JJVElDQUwQARIdChlGTEVFVF9MT0dfVkVSRElDVF9XQVJOSU5HEAISHQoZRkxFRVRfTE9HX1ZFUkRJQ1RfV0FJVElORxADEh0KGUZMRUVUX0xPR19WRVJESUNUX0hFQUxUSFkQBBIZChVGTEVFVF9MT0dfVkVSRElDVF9PRkYQBTLdAQoMRmxlZXRTZXJ2aWNlEmMKCUxpc3RGbGVldBInLnRpZGVtYXJrLnNjaGVkdWxlci52MS5MaXN0RmxlZXRSZXF1ZXN0GigudGlkZW1hcmsuc2NoZWR1bGVyLnYxLkxpc3RGbGVldFJlc3BvbnNlIgOQAgESaAoKV2F0Y2hGbGVldBIoLnRpZGVtYXJrLnNjaGVkdWxlci52MS5XYXRjaEZsZWV0UmVxdWVzdBopLnRpZGVtYXJrLnNjaGVkdWxlci52MS5XYXRjaEZsZWV0UmVzcG9uc2UiA5ACATABYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemark_backup_v1_backup, file_tidemark_backup_v1_log_backup]);
+
+/**
+ * The log backup of a cluster.
+ *
+ * @generated from message tidemark.scheduler.v1.FleetLog
+ */
+export type FleetLog = Message<"tidemark.scheduler.v1.FleetLog"> & {
+  /**
+   * @generated from field: tidemark.scheduler.v1.FleetLogVerdict verdict = 1;
+   */
+  verdict: FleetLogVerdict;
+
+  /**
+   * @generated from field: tidemark.backup.v1.LogWish wanted = 2;
+   */
+  wanted: LogWish;
+
+  /**
+   * @generated from field: tidemark.backup.v1.LogState state = 3;
+   */
+  state: LogState;
+
+  /**
+   * The worst that stands; not set where none does. One that says nothing of the log that is written leaves the verdict as it is.
+   *
+   * @generated from field: tidemark.backup.v1.LogAlarm alarm = 4;
+   */
+  alarm?: LogAlarm | undefined;
+};
+
+/**
+ * Describes the message tidemark.scheduler.v1.FleetLog.
+ * Use `create(FleetLogSchema)` to create a new message.
+ */
+export const FleetLogSchema: GenMessage<FleetLog> = /*@__PURE__*/
+  messageDesc(file_tidemark_scheduler_v1_fleet_service, 0);
 
 /**
  * A cluster, and whether it is safe.
@@ -109,6 +147,21 @@ export type FleetRow = Message<"tidemark.scheduler.v1.FleetRow"> & {
    * @generated from field: double proven_seconds = 14;
    */
   provenSeconds: number;
+
+  /**
+   * Absent where no log backup is wanted, and none has an alarm.
+   *
+   * @generated from field: tidemark.scheduler.v1.FleetLog log = 15;
+   */
+  log?: FleetLog | undefined;
+
+  /**
+   * The newest moment to which the cluster can be brought back, by a backup alone or by its log; absent where there is none. While only that moment moves it is
+   * told anew within five minutes.
+   *
+   * @generated from field: google.protobuf.Timestamp newest_point_time = 16;
+   */
+  newestPointTime?: Timestamp | undefined;
 };
 
 /**
@@ -116,7 +169,7 @@ export type FleetRow = Message<"tidemark.scheduler.v1.FleetRow"> & {
  * Use `create(FleetRowSchema)` to create a new message.
  */
 export const FleetRowSchema: GenMessage<FleetRow> = /*@__PURE__*/
-  messageDesc(file_tidemark_scheduler_v1_fleet_service, 0);
+  messageDesc(file_tidemark_scheduler_v1_fleet_service, 1);
 
 /**
  * How many clusters have a verdict.
@@ -140,7 +193,31 @@ export type FleetCount = Message<"tidemark.scheduler.v1.FleetCount"> & {
  * Use `create(FleetCountSchema)` to create a new message.
  */
 export const FleetCountSchema: GenMessage<FleetCount> = /*@__PURE__*/
-  messageDesc(file_tidemark_scheduler_v1_fleet_service, 1);
+  messageDesc(file_tidemark_scheduler_v1_fleet_service, 2);
+
+/**
+ * How many clusters have a log backup that stands so.
+ *
+ * @generated from message tidemark.scheduler.v1.FleetLogCount
+ */
+export type FleetLogCount = Message<"tidemark.scheduler.v1.FleetLogCount"> & {
+  /**
+   * @generated from field: tidemark.scheduler.v1.FleetLogVerdict verdict = 1;
+   */
+  verdict: FleetLogVerdict;
+
+  /**
+   * @generated from field: uint32 count = 2;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message tidemark.scheduler.v1.FleetLogCount.
+ * Use `create(FleetLogCountSchema)` to create a new message.
+ */
+export const FleetLogCountSchema: GenMessage<FleetLogCount> = /*@__PURE__*/
+  messageDesc(file_tidemark_scheduler_v1_fleet_service, 3);
 
 /**
  * Which clusters, and which part of the list.
@@ -196,6 +273,13 @@ export type ListFleetRequest = Message<"tidemark.scheduler.v1.ListFleetRequest">
    * @generated from field: bool within_sight = 7;
    */
   withinSight: boolean;
+
+  /**
+   * Whose log backup stands in any of these ways; none means all.
+   *
+   * @generated from field: repeated tidemark.scheduler.v1.FleetLogVerdict logs = 8;
+   */
+  logs: FleetLogVerdict[];
 };
 
 /**
@@ -203,10 +287,10 @@ export type ListFleetRequest = Message<"tidemark.scheduler.v1.ListFleetRequest">
  * Use `create(ListFleetRequestSchema)` to create a new message.
  */
 export const ListFleetRequestSchema: GenMessage<ListFleetRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_scheduler_v1_fleet_service, 2);
+  messageDesc(file_tidemark_scheduler_v1_fleet_service, 4);
 
 /**
- * One page. The counts are of all clusters that the filters but the verdict let through.
+ * One page. The counts are of all clusters that the filters but those of verdicts let through.
  *
  * @generated from message tidemark.scheduler.v1.ListFleetResponse
  */
@@ -248,6 +332,11 @@ export type ListFleetResponse = Message<"tidemark.scheduler.v1.ListFleetResponse
    * @generated from field: bool without_activity = 6;
    */
   withoutActivity: boolean;
+
+  /**
+   * @generated from field: repeated tidemark.scheduler.v1.FleetLogCount log_counts = 7;
+   */
+  logCounts: FleetLogCount[];
 };
 
 /**
@@ -255,7 +344,7 @@ export type ListFleetResponse = Message<"tidemark.scheduler.v1.ListFleetResponse
  * Use `create(ListFleetResponseSchema)` to create a new message.
  */
 export const ListFleetResponseSchema: GenMessage<ListFleetResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_scheduler_v1_fleet_service, 3);
+  messageDesc(file_tidemark_scheduler_v1_fleet_service, 5);
 
 /**
  * Which clusters, and since when.
@@ -305,7 +394,7 @@ export type WatchFleetRequest = Message<"tidemark.scheduler.v1.WatchFleetRequest
  * Use `create(WatchFleetRequestSchema)` to create a new message.
  */
 export const WatchFleetRequestSchema: GenMessage<WatchFleetRequest> = /*@__PURE__*/
-  messageDesc(file_tidemark_scheduler_v1_fleet_service, 4);
+  messageDesc(file_tidemark_scheduler_v1_fleet_service, 6);
 
 /**
  * What changed. With nothing in it: that all is as it was, every 15 seconds.
@@ -354,6 +443,13 @@ export type WatchFleetResponse = Message<"tidemark.scheduler.v1.WatchFleetRespon
    * @generated from field: google.protobuf.Timestamp as_of = 6;
    */
   asOf?: Timestamp | undefined;
+
+  /**
+   * Told with the counts.
+   *
+   * @generated from field: repeated tidemark.scheduler.v1.FleetLogCount log_counts = 7;
+   */
+  logCounts: FleetLogCount[];
 };
 
 /**
@@ -361,7 +457,7 @@ export type WatchFleetResponse = Message<"tidemark.scheduler.v1.WatchFleetRespon
  * Use `create(WatchFleetResponseSchema)` to create a new message.
  */
 export const WatchFleetResponseSchema: GenMessage<WatchFleetResponse> = /*@__PURE__*/
-  messageDesc(file_tidemark_scheduler_v1_fleet_service, 5);
+  messageDesc(file_tidemark_scheduler_v1_fleet_service, 7);
 
 /**
  * Whether a cluster has a good backup that is as new as its rules promise, from the worst to the best. How old is the time since the end
@@ -422,6 +518,64 @@ export type FleetVerdict = (typeof FleetVerdict)[keyof typeof FleetVerdict] | Un
  */
 export const FleetVerdictSchema: GenEnum<FleetVerdict> = /*@__PURE__*/
   enumDesc(file_tidemark_scheduler_v1_fleet_service, 0);
+
+/**
+ * How the log backup of a cluster stands. It says nothing of the verdict, nor that of it.
+ *
+ * @generated from enum tidemark.scheduler.v1.FleetLogVerdict
+ */
+export const FleetLogVerdict = {
+  /**
+   * @generated from enum value: FLEET_LOG_VERDICT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A critical alarm of the log that is wanted stands: seconds are being lost, or soon will be.
+   *
+   * @generated from enum value: FLEET_LOG_VERDICT_CRITICAL = 1;
+   */
+  CRITICAL: 1,
+
+  /**
+   * An alarm of it stands.
+   *
+   * @generated from enum value: FLEET_LOG_VERDICT_WARNING = 2;
+   */
+  WARNING: 2,
+
+  /**
+   * No alarm stands, and it is not seen to run: it is being started, or is paused as wanted, or the cluster did not answer just now.
+   *
+   * @generated from enum value: FLEET_LOG_VERDICT_WAITING = 3;
+   */
+  WAITING: 3,
+
+  /**
+   * @generated from enum value: FLEET_LOG_VERDICT_HEALTHY = 4;
+   */
+  HEALTHY: 4,
+
+  /**
+   * None is wanted.
+   *
+   * @generated from enum value: FLEET_LOG_VERDICT_OFF = 5;
+   */
+  OFF: 5,
+} as const;
+
+/**
+ * How the log backup of a cluster stands. It says nothing of the verdict, nor that of it.
+ *
+ * @generated from enum tidemark.scheduler.v1.FleetLogVerdict
+ */
+export type FleetLogVerdict = (typeof FleetLogVerdict)[keyof typeof FleetLogVerdict] | UnknownEnum;
+
+/**
+ * Describes the enum tidemark.scheduler.v1.FleetLogVerdict.
+ */
+export const FleetLogVerdictSchema: GenEnum<FleetLogVerdict> = /*@__PURE__*/
+  enumDesc(file_tidemark_scheduler_v1_fleet_service, 1);
 
 /**
  * Whether all clusters are safe, for people.

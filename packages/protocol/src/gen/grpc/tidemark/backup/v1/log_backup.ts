@@ -167,6 +167,27 @@ export interface LogBackup {
   revision: bigint;
 }
 
+/** The moments that a log holds, between two. A point of it is restored from a backup whose snapshot lies in it. */
+export interface LogSpan {
+  fromTime: Date | undefined;
+  toTime: Date | undefined;
+}
+
+/** How the log backup of a cluster stands, for the fleet. */
+export interface LogStanding {
+  clusterId: string;
+  wanted: LogWish;
+  state: LogState;
+  /** As LogBackup has it. */
+  healthy: boolean;
+  /** Of the log that is written, or should be. */
+  alarms: LogAlarm[];
+  /** That say nothing of that log. */
+  asides: LogAlarm[];
+  /** The logs that can be restored from, the oldest first. */
+  spans: LogSpan[];
+}
+
 function createBaseLogAlarm(): LogAlarm {
   return { name: "", critical: false, message: "" };
 }
@@ -1037,6 +1058,200 @@ export const LogBackup: MessageFns<LogBackup> = {
     message.cleanup = object.cleanup?.map((e) => LogCleanup.fromPartial(e)) || [];
     message.activity = object.activity ?? "";
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    return message;
+  },
+};
+
+function createBaseLogSpan(): LogSpan {
+  return { fromTime: undefined, toTime: undefined };
+}
+
+export const LogSpan: MessageFns<LogSpan> = {
+  encode(message: LogSpan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fromTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.fromTime), writer.uint32(10).fork()).join();
+    }
+    if (message.toTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.toTime), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogSpan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogSpan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fromTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.toTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogSpan>): LogSpan {
+    return LogSpan.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogSpan>): LogSpan {
+    const message = createBaseLogSpan();
+    message.fromTime = object.fromTime ?? undefined;
+    message.toTime = object.toTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseLogStanding(): LogStanding {
+  return { clusterId: "", wanted: 0, state: 0, healthy: false, alarms: [], asides: [], spans: [] };
+}
+
+export const LogStanding: MessageFns<LogStanding> = {
+  encode(message: LogStanding, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.wanted !== 0) {
+      writer.uint32(16).int32(message.wanted);
+    }
+    if (message.state !== 0) {
+      writer.uint32(24).int32(message.state);
+    }
+    if (message.healthy !== false) {
+      writer.uint32(32).bool(message.healthy);
+    }
+    for (const v of message.alarms) {
+      LogAlarm.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.asides) {
+      LogAlarm.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.spans) {
+      LogSpan.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogStanding {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogStanding();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.wanted = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.healthy = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.alarms.push(LogAlarm.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.asides.push(LogAlarm.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.spans.push(LogSpan.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogStanding>): LogStanding {
+    return LogStanding.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogStanding>): LogStanding {
+    const message = createBaseLogStanding();
+    message.clusterId = object.clusterId ?? "";
+    message.wanted = object.wanted ?? 0;
+    message.state = object.state ?? 0;
+    message.healthy = object.healthy ?? false;
+    message.alarms = object.alarms?.map((e) => LogAlarm.fromPartial(e)) || [];
+    message.asides = object.asides?.map((e) => LogAlarm.fromPartial(e)) || [];
+    message.spans = object.spans?.map((e) => LogSpan.fromPartial(e)) || [];
     return message;
   },
 };

@@ -8,7 +8,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -16,7 +18,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { LogBackup } from "./log_backup.ts";
+import { LogBackup, LogStanding } from "./log_backup.ts";
 
 export const protobufPackage = "tidemark.backup.v1";
 
@@ -102,6 +104,15 @@ export interface StopLogBackupRequest {
 /** The log backup, as it is wanted now. */
 export interface StopLogBackupResponse {
   logBackup: LogBackup | undefined;
+}
+
+/** All of them. */
+export interface ScanLogBackupsRequest {
+}
+
+/** Some of them. */
+export interface ScanLogBackupsResponse {
+  logs: LogStanding[];
 }
 
 function createBasePutLogBackupRequest(): PutLogBackupRequest {
@@ -896,6 +907,104 @@ export const StopLogBackupResponse: MessageFns<StopLogBackupResponse> = {
   },
 };
 
+function createBaseScanLogBackupsRequest(): ScanLogBackupsRequest {
+  return {};
+}
+
+export const ScanLogBackupsRequest: MessageFns<ScanLogBackupsRequest> = {
+  encode(_: ScanLogBackupsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScanLogBackupsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScanLogBackupsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ScanLogBackupsRequest>): ScanLogBackupsRequest {
+    return ScanLogBackupsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ScanLogBackupsRequest>): ScanLogBackupsRequest {
+    const message = createBaseScanLogBackupsRequest();
+    return message;
+  },
+};
+
+function createBaseScanLogBackupsResponse(): ScanLogBackupsResponse {
+  return { logs: [] };
+}
+
+export const ScanLogBackupsResponse: MessageFns<ScanLogBackupsResponse> = {
+  encode(message: ScanLogBackupsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.logs) {
+      LogStanding.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScanLogBackupsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScanLogBackupsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.logs.push(LogStanding.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ScanLogBackupsResponse>): ScanLogBackupsResponse {
+    return ScanLogBackupsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ScanLogBackupsResponse>): ScanLogBackupsResponse {
+    const message = createBaseScanLogBackupsResponse();
+    message.logs = object.logs?.map((e) => LogStanding.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /** Log backups of clusters: what is wanted is written down, and the cluster is brought there. */
 export type LogBackupServiceService = typeof LogBackupServiceService;
 export const LogBackupServiceService = {
@@ -975,6 +1084,18 @@ export const LogBackupServiceService = {
       Buffer.from(StopLogBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StopLogBackupResponse => StopLogBackupResponse.decode(value),
   },
+  /** How each log backup stands that is wanted, that left a log, or of which something is to be done; in no order. */
+  scanLogBackups: {
+    path: "/tidemark.backup.v1.LogBackupService/ScanLogBackups" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ScanLogBackupsRequest): Buffer =>
+      Buffer.from(ScanLogBackupsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ScanLogBackupsRequest => ScanLogBackupsRequest.decode(value),
+    responseSerialize: (value: ScanLogBackupsResponse): Buffer =>
+      Buffer.from(ScanLogBackupsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ScanLogBackupsResponse => ScanLogBackupsResponse.decode(value),
+  },
 } as const;
 
 export interface LogBackupServiceServer extends UntypedServiceImplementation {
@@ -997,6 +1118,8 @@ export interface LogBackupServiceServer extends UntypedServiceImplementation {
   truncateLogBackup: handleUnaryCall<TruncateLogBackupRequest, TruncateLogBackupResponse>;
   /** Wants it off. What was written stays and can be restored from. */
   stopLogBackup: handleUnaryCall<StopLogBackupRequest, StopLogBackupResponse>;
+  /** How each log backup stands that is wanted, that left a log, or of which something is to be done; in no order. */
+  scanLogBackups: handleServerStreamingCall<ScanLogBackupsRequest, ScanLogBackupsResponse>;
 }
 
 export interface LogBackupServiceClient extends Client {
@@ -1103,6 +1226,16 @@ export interface LogBackupServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StopLogBackupResponse) => void,
   ): ClientUnaryCall;
+  /** How each log backup stands that is wanted, that left a log, or of which something is to be done; in no order. */
+  scanLogBackups(
+    request: ScanLogBackupsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ScanLogBackupsResponse>;
+  scanLogBackups(
+    request: ScanLogBackupsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ScanLogBackupsResponse>;
 }
 
 export const LogBackupServiceClient = makeGenericClientConstructor(

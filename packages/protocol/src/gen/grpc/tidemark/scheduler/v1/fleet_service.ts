@@ -19,6 +19,7 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { ActiveBackup, EndedBackup } from "../../backup/v1/backup.ts";
+import { LogAlarm, LogState, LogWish } from "../../backup/v1/log_backup.ts";
 
 export const protobufPackage = "tidemark.scheduler.v1";
 
@@ -52,6 +53,42 @@ export namespace FleetVerdict {
   export type FLEET_VERDICT_NO_PLAN = typeof FleetVerdict.FLEET_VERDICT_NO_PLAN;
   export type FLEET_VERDICT_IN_TIME = typeof FleetVerdict.FLEET_VERDICT_IN_TIME;
   export type UNRECOGNIZED = typeof FleetVerdict.UNRECOGNIZED;
+}
+
+/** How the log backup of a cluster stands. It says nothing of the verdict, nor that of it. */
+export const FleetLogVerdict = {
+  FLEET_LOG_VERDICT_UNSPECIFIED: 0,
+  /** FLEET_LOG_VERDICT_CRITICAL - A critical alarm of the log that is wanted stands: seconds are being lost, or soon will be. */
+  FLEET_LOG_VERDICT_CRITICAL: 1,
+  /** FLEET_LOG_VERDICT_WARNING - An alarm of it stands. */
+  FLEET_LOG_VERDICT_WARNING: 2,
+  /** FLEET_LOG_VERDICT_WAITING - No alarm stands, and it is not seen to run: it is being started, or is paused as wanted, or the cluster did not answer just now. */
+  FLEET_LOG_VERDICT_WAITING: 3,
+  FLEET_LOG_VERDICT_HEALTHY: 4,
+  /** FLEET_LOG_VERDICT_OFF - None is wanted. */
+  FLEET_LOG_VERDICT_OFF: 5,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type FleetLogVerdict = typeof FleetLogVerdict[keyof typeof FleetLogVerdict];
+
+export namespace FleetLogVerdict {
+  export type FLEET_LOG_VERDICT_UNSPECIFIED = typeof FleetLogVerdict.FLEET_LOG_VERDICT_UNSPECIFIED;
+  export type FLEET_LOG_VERDICT_CRITICAL = typeof FleetLogVerdict.FLEET_LOG_VERDICT_CRITICAL;
+  export type FLEET_LOG_VERDICT_WARNING = typeof FleetLogVerdict.FLEET_LOG_VERDICT_WARNING;
+  export type FLEET_LOG_VERDICT_WAITING = typeof FleetLogVerdict.FLEET_LOG_VERDICT_WAITING;
+  export type FLEET_LOG_VERDICT_HEALTHY = typeof FleetLogVerdict.FLEET_LOG_VERDICT_HEALTHY;
+  export type FLEET_LOG_VERDICT_OFF = typeof FleetLogVerdict.FLEET_LOG_VERDICT_OFF;
+  export type UNRECOGNIZED = typeof FleetLogVerdict.UNRECOGNIZED;
+}
+
+/** The log backup of a cluster. */
+export interface FleetLog {
+  verdict: FleetLogVerdict;
+  wanted: LogWish;
+  state: LogState;
+  /** The worst that stands; not set where none does. One that says nothing of the log that is written leaves the verdict as it is. */
+  alarm: LogAlarm | undefined;
 }
 
 /** A cluster, and whether it is safe. */
@@ -95,6 +132,15 @@ export interface FleetRow {
     | undefined;
   /** How long that restore took. */
   provenSeconds: number;
+  /** Absent where no log backup is wanted, and none has an alarm. */
+  log:
+    | FleetLog
+    | undefined;
+  /**
+   * The newest moment to which the cluster can be brought back, by a backup alone or by its log; absent where there is none. While only that moment moves it is
+   * told anew within five minutes.
+   */
+  newestPointTime: Date | undefined;
 }
 
 export interface FleetRow_LabelsEntry {
@@ -105,6 +151,12 @@ export interface FleetRow_LabelsEntry {
 /** How many clusters have a verdict. */
 export interface FleetCount {
   verdict: FleetVerdict;
+  count: number;
+}
+
+/** How many clusters have a log backup that stands so. */
+export interface FleetLogCount {
+  verdict: FleetLogVerdict;
   count: number;
 }
 
@@ -124,6 +176,8 @@ export interface ListFleetRequest {
   pageToken: string;
   /** The cluster ids are those that the caller sees, and were not asked for: a page token holds although they change. */
   withinSight: boolean;
+  /** Whose log backup stands in any of these ways; none means all. */
+  logs: FleetLogVerdict[];
 }
 
 export interface ListFleetRequest_LabelsEntry {
@@ -131,7 +185,7 @@ export interface ListFleetRequest_LabelsEntry {
   value: string;
 }
 
-/** One page. The counts are of all clusters that the filters but the verdict let through. */
+/** One page. The counts are of all clusters that the filters but those of verdicts let through. */
 export interface ListFleetResponse {
   rows: FleetRow[];
   counts: FleetCount[];
@@ -145,6 +199,7 @@ export interface ListFleetResponse {
   cursor: string;
   /** What runs and what ended last could not be asked for in time: no row has them, whatever there is. Asked again, it may be there. */
   withoutActivity: boolean;
+  logCounts: FleetLogCount[];
 }
 
 /** Which clusters, and since when. */
@@ -182,8 +237,105 @@ export interface WatchFleetResponse {
   /** Where to go on; empty while more follows at once. */
   cursor: string;
   /** Up to when changes were taken in. */
-  asOf: Date | undefined;
+  asOf:
+    | Date
+    | undefined;
+  /** Told with the counts. */
+  logCounts: FleetLogCount[];
 }
+
+function createBaseFleetLog(): FleetLog {
+  return { verdict: 0, wanted: 0, state: 0, alarm: undefined };
+}
+
+export const FleetLog: MessageFns<FleetLog> = {
+  encode(message: FleetLog, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verdict !== 0) {
+      writer.uint32(8).int32(message.verdict);
+    }
+    if (message.wanted !== 0) {
+      writer.uint32(16).int32(message.wanted);
+    }
+    if (message.state !== 0) {
+      writer.uint32(24).int32(message.state);
+    }
+    if (message.alarm !== undefined) {
+      LogAlarm.encode(message.alarm, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FleetLog {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFleetLog();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.verdict = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.wanted = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.alarm = LogAlarm.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FleetLog>): FleetLog {
+    return FleetLog.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FleetLog>): FleetLog {
+    const message = createBaseFleetLog();
+    message.verdict = object.verdict ?? 0;
+    message.wanted = object.wanted ?? 0;
+    message.state = object.state ?? 0;
+    message.alarm = (object.alarm !== undefined && object.alarm !== null)
+      ? LogAlarm.fromPartial(object.alarm)
+      : undefined;
+    return message;
+  },
+};
 
 function createBaseFleetRow(): FleetRow {
   return {
@@ -201,6 +353,8 @@ function createBaseFleetRow(): FleetRow {
     last: undefined,
     provenTime: undefined,
     provenSeconds: 0,
+    log: undefined,
+    newestPointTime: undefined,
   };
 }
 
@@ -247,6 +401,12 @@ export const FleetRow: MessageFns<FleetRow> = {
     }
     if (message.provenSeconds !== 0) {
       writer.uint32(113).double(message.provenSeconds);
+    }
+    if (message.log !== undefined) {
+      FleetLog.encode(message.log, writer.uint32(122).fork()).join();
+    }
+    if (message.newestPointTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.newestPointTime), writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -379,6 +539,22 @@ export const FleetRow: MessageFns<FleetRow> = {
             message.provenSeconds = reader.double();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.log = FleetLog.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.newestPointTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -422,6 +598,8 @@ export const FleetRow: MessageFns<FleetRow> = {
       : undefined;
     message.provenTime = object.provenTime ?? undefined;
     message.provenSeconds = object.provenSeconds ?? 0;
+    message.log = (object.log !== undefined && object.log !== null) ? FleetLog.fromPartial(object.log) : undefined;
+    message.newestPointTime = object.newestPointTime ?? undefined;
     return message;
   },
 };
@@ -560,8 +738,84 @@ export const FleetCount: MessageFns<FleetCount> = {
   },
 };
 
+function createBaseFleetLogCount(): FleetLogCount {
+  return { verdict: 0, count: 0 };
+}
+
+export const FleetLogCount: MessageFns<FleetLogCount> = {
+  encode(message: FleetLogCount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verdict !== 0) {
+      writer.uint32(8).int32(message.verdict);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).uint32(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FleetLogCount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFleetLogCount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.verdict = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FleetLogCount>): FleetLogCount {
+    return FleetLogCount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FleetLogCount>): FleetLogCount {
+    const message = createBaseFleetLogCount();
+    message.verdict = object.verdict ?? 0;
+    message.count = object.count ?? 0;
+    return message;
+  },
+};
+
 function createBaseListFleetRequest(): ListFleetRequest {
-  return { clusterIds: [], labels: {}, verdicts: [], text: "", pageSize: 0, pageToken: "", withinSight: false };
+  return {
+    clusterIds: [],
+    labels: {},
+    verdicts: [],
+    text: "",
+    pageSize: 0,
+    pageToken: "",
+    withinSight: false,
+    logs: [],
+  };
 }
 
 export const ListFleetRequest: MessageFns<ListFleetRequest> = {
@@ -590,6 +844,13 @@ export const ListFleetRequest: MessageFns<ListFleetRequest> = {
     }
     if (message.withinSight !== false) {
       writer.uint32(56).bool(message.withinSight);
+    }
+    if (message.logs.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.logs) {
+        writer.int32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -676,6 +937,24 @@ export const ListFleetRequest: MessageFns<ListFleetRequest> = {
             message.withinSight = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag === 64) {
+              message.logs.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.logs.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -708,6 +987,7 @@ export const ListFleetRequest: MessageFns<ListFleetRequest> = {
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
     message.withinSight = object.withinSight ?? false;
+    message.logs = object.logs?.map((e) => e) || [];
     return message;
   },
 };
@@ -780,7 +1060,15 @@ export const ListFleetRequest_LabelsEntry: MessageFns<ListFleetRequest_LabelsEnt
 };
 
 function createBaseListFleetResponse(): ListFleetResponse {
-  return { rows: [], counts: [], nextPageToken: "", asOf: undefined, cursor: "", withoutActivity: false };
+  return {
+    rows: [],
+    counts: [],
+    nextPageToken: "",
+    asOf: undefined,
+    cursor: "",
+    withoutActivity: false,
+    logCounts: [],
+  };
 }
 
 export const ListFleetResponse: MessageFns<ListFleetResponse> = {
@@ -802,6 +1090,9 @@ export const ListFleetResponse: MessageFns<ListFleetResponse> = {
     }
     if (message.withoutActivity !== false) {
       writer.uint32(48).bool(message.withoutActivity);
+    }
+    for (const v of message.logCounts) {
+      FleetLogCount.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -867,6 +1158,14 @@ export const ListFleetResponse: MessageFns<ListFleetResponse> = {
             message.withoutActivity = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.logCounts.push(FleetLogCount.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -890,6 +1189,7 @@ export const ListFleetResponse: MessageFns<ListFleetResponse> = {
     message.asOf = object.asOf ?? undefined;
     message.cursor = object.cursor ?? "";
     message.withoutActivity = object.withoutActivity ?? false;
+    message.logCounts = object.logCounts?.map((e) => FleetLogCount.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1076,7 +1376,7 @@ export const WatchFleetRequest_LabelsEntry: MessageFns<WatchFleetRequest_LabelsE
 };
 
 function createBaseWatchFleetResponse(): WatchFleetResponse {
-  return { restart: false, rows: [], goneClusterIds: [], counts: [], cursor: "", asOf: undefined };
+  return { restart: false, rows: [], goneClusterIds: [], counts: [], cursor: "", asOf: undefined, logCounts: [] };
 }
 
 export const WatchFleetResponse: MessageFns<WatchFleetResponse> = {
@@ -1098,6 +1398,9 @@ export const WatchFleetResponse: MessageFns<WatchFleetResponse> = {
     }
     if (message.asOf !== undefined) {
       Timestamp.encode(toTimestamp(message.asOf), writer.uint32(50).fork()).join();
+    }
+    for (const v of message.logCounts) {
+      FleetLogCount.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -1163,6 +1466,14 @@ export const WatchFleetResponse: MessageFns<WatchFleetResponse> = {
             message.asOf = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.logCounts.push(FleetLogCount.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1186,6 +1497,7 @@ export const WatchFleetResponse: MessageFns<WatchFleetResponse> = {
     message.counts = object.counts?.map((e) => FleetCount.fromPartial(e)) || [];
     message.cursor = object.cursor ?? "";
     message.asOf = object.asOf ?? undefined;
+    message.logCounts = object.logCounts?.map((e) => FleetLogCount.fromPartial(e)) || [];
     return message;
   },
 };
