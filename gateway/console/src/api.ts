@@ -5,6 +5,7 @@ import { createConnectTransport } from '@connectrpc/connect-web';
 import { BadRequestSchema, ErrorInfoSchema } from '@tidemark/protocol/connect/google/rpc/error_details';
 import { AuditService } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
 import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/backup_service';
+import { LogBackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
 import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
@@ -60,6 +61,7 @@ const transport = createConnectTransport({
 
 export const audit = createClient(AuditService, transport);
 export const backups = createClient(BackupService, transport);
+export const logBackups = createClient(LogBackupService, transport);
 export const registry = createClient(RegistryService, transport);
 export const restores = createClient(RestoreService, transport);
 export const fleet = createClient(FleetService, transport);

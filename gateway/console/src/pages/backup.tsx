@@ -1,4 +1,4 @@
-import { type Signal, useSignal } from '@preact/signals';
+import { useSignal } from '@preact/signals';
 import {
   type Attempt,
   type Backup,
@@ -8,10 +8,11 @@ import {
   VerificationLevel,
 } from '@tidemark/protocol/connect/tidemark/backup/v1/backup';
 import { useLocation, useRoute } from 'preact-iso';
-import { backups, toProblem } from '../api.ts';
+import { backups } from '../api.ts';
 import { actsOn, type BackupAct, isPinned, isVerified, sameAct } from '../backup-acts.ts';
 import { useLive } from '../live.ts';
 import { Confirm, useAct } from '../parts/act.tsx';
+import { attempt, type Losing, LossDialog, type Lost } from '../parts/loss-dialog.tsx';
 import { Mark } from '../parts/mark.tsx';
 import { Output } from '../parts/output.tsx';
 import { Facts, Page, Section } from '../parts/page.tsx';
@@ -307,17 +308,10 @@ function Acts({ backup, onDone }: { readonly backup: Backup; readonly onDone: ()
   const doing = useAct();
   const { route } = useLocation();
   const { id, clusterId } = backup;
-  /** What would lose points of a log is asked about once more, with what would be lost. */
-  const attempt = async (act: BackupAct, acknowledge?: string) => {
-    try {
-      await perform(act, backup, acknowledge);
-      lost.value = undefined;
-    } catch (error) {
-      const { info, message } = toProblem(error);
-      if (info.acknowledge === undefined) throw error;
-      lost.value = { act, message, acknowledge: info.acknowledge };
-    }
-  };
+  const losing = (act: BackupAct): Losing => ({
+    act: (acknowledge) => perform(act, backup, acknowledge),
+    same: (acknowledge) => sameAct(act, backup, acknowledge),
+  });
   const done = () => {
     asked.value = undefined;
     onDone();
@@ -351,50 +345,15 @@ function Acts({ backup, onDone }: { readonly backup: Backup; readonly onDone: ()
           {...(question.isTyped && { typed: clusterId })}
           isDestructive
           same={[sameAct(asked.value, backup)]}
-          act={() => attempt(asked.value ?? 'cancel')}
+          act={() => attempt(lost, losing(asked.value ?? 'cancel'))}
           onDone={done}
           onClose={close}
         >
           <p>{question.text}</p>
         </Confirm>
       )}
-      {!asked.value && lost.value && <LossDialog lost={lost} backup={backup} attempt={attempt} onDone={onDone} />}
+      {!asked.value && <LossDialog lost={lost} typed={clusterId} onDone={onDone} />}
     </>
-  );
-}
-
-/** Points that an act would lose, as its refusal told them. */
-interface Lost {
-  readonly act: BackupAct;
-  readonly message: string;
-  readonly acknowledge: string;
-}
-
-interface LossDialogProps {
-  readonly lost: Signal<Lost | undefined>;
-  readonly backup: Backup;
-  readonly attempt: (act: BackupAct, acknowledge: string) => Promise<void>;
-  readonly onDone: () => void;
-}
-
-/** Asks whether points may be lost; where it would be others by then, it says so and asks again. */
-function LossDialog({ lost, backup, attempt, onDone }: LossDialogProps) {
-  if (!lost.value) return null;
-  const { act, message, acknowledge } = lost.value;
-  return (
-    <Confirm
-      key={acknowledge}
-      title="These points could not be restored any more"
-      verb="Lose these points"
-      typed={backup.clusterId}
-      isDestructive
-      same={[sameAct(act, backup, acknowledge)]}
-      act={() => attempt(act, acknowledge)}
-      onDone={onDone}
-      onClose={() => (lost.value = undefined)}
-    >
-      <p>{message}</p>
-    </Confirm>
   );
 }
 

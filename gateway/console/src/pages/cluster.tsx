@@ -7,6 +7,7 @@ import { backups, fleet, occurrences, registry, retention, strategies } from '..
 import { type Live, useLive } from '../live.ts';
 import { Confirm, useAct } from '../parts/act.tsx';
 import { Known } from '../parts/known.tsx';
+import { LogBackupSection } from '../parts/log-backup.tsx';
 import { Mark } from '../parts/mark.tsx';
 import { Facts, Page, Section } from '../parts/page.tsx';
 import { Trouble } from '../parts/problem.tsx';
@@ -94,6 +95,7 @@ function ClusterOf({ id }: { readonly id: string }) {
           <Rules id={id} live={rules} />
           <Recent id={id} live={runs} />
           <RecoveryPoints id={id} />
+          <LogBackupSection id={id} storageId={data.value.storageId} />
           <Windows id={id} />
           <Section title="Registration">
             <Facts
@@ -132,6 +134,7 @@ function sameReads(id: string): Same[] {
     },
     { method: 'GET', path: pathOf(['clusters', id, 'strategies']), tidemark: ['strategy', 'list', id] },
     { method: 'GET', path: pathOf(['clusters', id, 'recovery-points']), tidemark: ['recovery-points', id] },
+    { method: 'GET', path: pathOf(['clusters', id, 'log-backup']), tidemark: ['log-backup', 'get', id] },
   ];
 }
 
