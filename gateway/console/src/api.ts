@@ -8,6 +8,7 @@ import { BackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/bac
 import { LogBackupService } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup_service';
 import { RegistryService } from '@tidemark/protocol/connect/tidemark/backup/v1/registry_service';
 import { RestoreService } from '@tidemark/protocol/connect/tidemark/backup/v1/restore_service';
+import { DrillService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/drill_service';
 import { FleetService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/fleet_service';
 import { NotificationService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/notification_service';
 import { OccurrenceService } from '@tidemark/protocol/connect/tidemark/scheduler/v1/occurrence_service';
@@ -64,6 +65,7 @@ export const backups = createClient(BackupService, transport);
 export const logBackups = createClient(LogBackupService, transport);
 export const registry = createClient(RegistryService, transport);
 export const restores = createClient(RestoreService, transport);
+export const drills = createClient(DrillService, transport);
 export const fleet = createClient(FleetService, transport);
 export const notifications = createClient(NotificationService, transport);
 export const occurrences = createClient(OccurrenceService, transport);

@@ -100,7 +100,7 @@ export function formOf(stored: Stored): PlanForm {
 }
 
 /** `1:00` as inputs of a time want it; 24:00 is their 00:00. */
-function padded(time: string): string {
+export function padded(time: string): string {
   const [hour = '0', minute = '00'] = time.split(':');
   return `${(hour === '24' ? '0' : hour).padStart(2, '0')}:${minute}`;
 }

@@ -6,6 +6,7 @@ import { useLocation, useRoute } from 'preact-iso';
 import { backups, fleet, occurrences, registry, retention, strategies } from '../api.ts';
 import { type Live, useLive } from '../live.ts';
 import { Confirm, useAct } from '../parts/act.tsx';
+import { DrillSection } from '../parts/drill.tsx';
 import { Known } from '../parts/known.tsx';
 import { LogBackupSection } from '../parts/log-backup.tsx';
 import { Mark } from '../parts/mark.tsx';
@@ -96,6 +97,7 @@ function ClusterOf({ id }: { readonly id: string }) {
           <Recent id={id} live={runs} />
           <RecoveryPoints id={id} />
           <LogBackupSection id={id} storageId={data.value.storageId} />
+          <DrillSection id={id} row={row.data.value} />
           <Windows id={id} />
           <Section title="Registration">
             <Facts

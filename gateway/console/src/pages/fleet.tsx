@@ -374,6 +374,7 @@ function Clusters({ of: { rows, withoutActivity } }: { readonly of: ListFleetRes
         },
         { name: 'Now', cell: ({ active }) => notKnown ?? <Active of={active} /> },
         { name: 'Next start', cell: ({ nextStartTime }) => <At at={nextStartTime} /> },
+        { name: 'Last proven', cell: ({ provenTime }) => <Ago at={provenTime} /> },
       ]}
     />
   );

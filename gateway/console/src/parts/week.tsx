@@ -8,7 +8,7 @@ export function Week({
   form,
   onToggle,
 }: {
-  readonly form: PlanForm;
+  readonly form: Pick<PlanForm, 'days' | 'opens' | 'closes'>;
   readonly onToggle: ((day: string) => void) | undefined;
 }) {
   const spans = weekOf(form);

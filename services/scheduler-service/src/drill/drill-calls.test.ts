@@ -88,6 +88,13 @@ it('a drill is saved, read, changed at its revision, and deleted', async () => {
   await expect(calls.getDrill({ clusterId: 'orders' })).rejects.toMatchObject(none);
 });
 
+it('the history of a drill has the drill itself, and nothing where there is none', async () => {
+  const history = () => calls.listDrillRuns(ListDrillRunsRequest.create({ clusterId: 'orders' }));
+  expect(await history()).toEqual({ runs: [], nextPageToken: '', drill: undefined });
+  const { drill } = await put();
+  expect((await history()).drill).toEqual(drill);
+});
+
 it('a hook stays where it is left out, goes where it is removed, and is named again for another target', async () => {
   await put({ emptyHook: hook });
   expect((await put()).drill?.emptyHook).toEqual(hook);

@@ -2,19 +2,20 @@ import { invalidArgument } from '@tidemark/errors/app-error';
 import { DEFAULT_PAGE_SIZE } from '@tidemark/limits/limits';
 import { askedPage } from '@tidemark/mongo/page-request';
 import {
+  Drill,
   type ListDrillRunsRequest,
   type ListDrillRunsResponse,
   DrillRun as RunMessage,
 } from '@tidemark/protocol/grpc/tidemark/scheduler/v1/drill_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
-import { readable } from '@tidemark/service-kit/quarantine';
+import { readable, readOne } from '@tidemark/service-kit/quarantine';
 import type { DrillRunState } from '../drill/decide/run.ts';
-import { RUN_STATES, toRunMessage } from '../drill/drill-message.ts';
+import { RUN_STATES, toDrillMessage, toRunMessage } from '../drill/drill-message.ts';
 import { toRunScope } from '../drill/drill-store.ts';
 import type { DrillDependencies } from './drill-context.ts';
 
-/** A page of what became of the windows of a drill, newest first. What cannot be read is left out. */
+/** A page of what became of the windows of a drill, newest first, and the drill itself. Runs that cannot be read are left out. */
 export function listDrillRuns({ drills, quarantines, now }: DrillDependencies) {
   return async (
     { clusterId, states, pageSize, pageToken }: ListDrillRunsRequest,
@@ -25,7 +26,10 @@ export function listDrillRuns({ drills, quarantines, now }: DrillDependencies) {
     const wish = { page: 1, pageSize: pageSize || DEFAULT_PAGE_SIZE, pageToken, withoutTotal: true };
     const asked = askedPage(wish, { scope: toRunScope(filter), exactTotal: 0, timeLeftMs: timeLeftMs() });
     if (asked.violations.length > 0) throw invalidArgument(asked.violations);
-    const page = await drills.listRuns(filter, asked.wish, now(), signal);
+    const [page, found] = await Promise.all([
+      drills.listRuns(filter, asked.wish, now(), signal),
+      drills.get(clusterId, signal),
+    ]);
     const shown = readable(quarantines.listedDrillRuns, page.rows, toRunMessage, RunMessage);
     const messages = fitting(
       shown.map(({ message }) => message),
@@ -36,6 +40,7 @@ export function listDrillRuns({ drills, quarantines, now }: DrillDependencies) {
       page,
       last && { at: last.opensAt, id: last._id, number: page.rows.indexOf(last) + 1 },
     );
-    return { runs: messages, nextPageToken: followingPageToken };
+    const drill = found && readOne('drill', found, toDrillMessage, Drill);
+    return { runs: messages, nextPageToken: followingPageToken, drill };
   };
 }

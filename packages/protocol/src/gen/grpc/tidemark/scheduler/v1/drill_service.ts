@@ -238,6 +238,8 @@ export interface ListDrillRunsResponse {
   runs: DrillRun[];
   /** Set where more may follow. */
   nextPageToken: string;
+  /** As it is stored now; not set where the cluster has none any more, or none yet. */
+  drill: Drill | undefined;
 }
 
 function createBaseEmptyHook(): EmptyHook {
@@ -1596,7 +1598,7 @@ export const ListDrillRunsRequest: MessageFns<ListDrillRunsRequest> = {
 };
 
 function createBaseListDrillRunsResponse(): ListDrillRunsResponse {
-  return { runs: [], nextPageToken: "" };
+  return { runs: [], nextPageToken: "", drill: undefined };
 }
 
 export const ListDrillRunsResponse: MessageFns<ListDrillRunsResponse> = {
@@ -1606,6 +1608,9 @@ export const ListDrillRunsResponse: MessageFns<ListDrillRunsResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.drill !== undefined) {
+      Drill.encode(message.drill, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1639,6 +1644,14 @@ export const ListDrillRunsResponse: MessageFns<ListDrillRunsResponse> = {
             message.nextPageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.drill = Drill.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1658,6 +1671,7 @@ export const ListDrillRunsResponse: MessageFns<ListDrillRunsResponse> = {
     const message = createBaseListDrillRunsResponse();
     message.runs = object.runs?.map((e) => DrillRun.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    message.drill = (object.drill !== undefined && object.drill !== null) ? Drill.fromPartial(object.drill) : undefined;
     return message;
   },
 };
