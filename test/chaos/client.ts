@@ -12,6 +12,8 @@ export interface Answered {
   readonly status: number;
   readonly retryAfterMs: number;
   readonly message: string;
+  /** Of a refusal. */
+  readonly details?: Readonly<Record<string, unknown>>;
   readonly data: never;
 }
 

@@ -3,7 +3,8 @@
  *
  * 1. What is done by hand changes only the task in its cluster, as `br log` by hand does.
  * 2. Once all is healed, the middle of every range that is shown is restored, and must hold the rows that the cluster had then.
- * 3. In the end no log is wanted, so that nothing is left to do.
+ * 3. A log is truncated in the midst of what can be restored, by a person who was told what is lost and acknowledges it.
+ * 4. In the end no log is wanted and nothing is being taken out of one, so that nothing is left to do.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -52,6 +53,7 @@ interface LogView {
   readonly wanted: string;
   readonly reached: boolean;
   readonly alarms: readonly { readonly name: string }[];
+  readonly generations: readonly { readonly truncating?: object }[];
 }
 interface RangeView {
   readonly from: string;
@@ -97,6 +99,15 @@ export async function startLogWorkload(
     'pause-log-by-hand': ({ which }) => byHand(chosen(which), { state: 'PAUSE', severity: 'MANUAL' }),
     'stop-log-by-hand': ({ which }) => byHand(chosen(which), null),
     'back-up-logged': ({ which, again }) => tried(call(again, 'POST', '/backups', { clusterId: chosen(which) })),
+    'truncate-log': async ({ which, again }) => {
+      const [newest] = (await ranges(chosen(which))) ?? [];
+      if (!newest) return;
+      const until = middleOf(newest);
+      const truncate = (acknowledged: object) =>
+        tried(call(again, 'POST', `${of(chosen(which))}/truncate`, { until, ...acknowledged }));
+      const acknowledge = (await truncate({}))?.details?.acknowledge;
+      if (acknowledge) await truncate({ acknowledge });
+    },
   };
 
   const ranges = async (id: string) =>
@@ -119,13 +130,8 @@ export async function startLogWorkload(
     }
   }
 
-  async function restorePoint(
-    clusterId: string,
-    { from, to, generation }: RangeView,
-    target: DemoCluster,
-  ): Promise<PointSight> {
-    const at = Math.floor((Date.parse(from) + Date.parse(to)) / 2);
-    const sight = { clusterId, generation, at: new Date(at).toISOString() };
+  async function restorePoint(clusterId: string, range: RangeView, target: DemoCluster): Promise<PointSight> {
+    const sight = { clusterId, generation: range.generation, at: middleOf(range) };
     await performTask(target, { verb: 'empty' }, AbortSignal.timeout(LOCAL_MS));
     const source = { clusterId, pointInTime: sight.at };
     const started = await call(0, 'POST', '/restores', { source, targetClusterId: LOG_TARGET });
@@ -145,7 +151,7 @@ export async function startLogWorkload(
       }
       const [restored, wanted] = [
         await clusterDigests(target),
-        await clusterDigests(clusterOf(clusterId), BigInt(at) << 18n),
+        await clusterDigests(clusterOf(clusterId), BigInt(Date.parse(sight.at)) << 18n),
       ];
       const same = JSON.stringify(sorted(restored)) === JSON.stringify(sorted(wanted));
       if (state !== 'Succeeded')
@@ -191,7 +197,10 @@ export async function startLogWorkload(
       for (const id of [...logged, OF_OTHERS]) {
         const stop = () => tried(call(Math.random(), 'DELETE', of(id)));
         await stop();
-        const isOff = ({ wanted, state }: LogView) => wanted === 'off' && (state === 'Off' || state === 'Foreign');
+        const isOff = ({ wanted, state, generations }: LogView) =>
+          wanted === 'off' &&
+          (state === 'Off' || state === 'Foreign') &&
+          generations.every(({ truncating }) => !truncating);
         await untilLog(id, isOff, stop, signal).catch(told);
       }
       return { problems, sights, othersKept: JSON.stringify(theirs) === JSON.stringify(THEIRS) };
@@ -201,5 +210,8 @@ export async function startLogWorkload(
 
 /** What a person did by hand stands until somebody wants the log on again. */
 const BY_HAND = ['logPausedByHand', 'logMissing', 'logError', 'logStartRefused'];
+
+const middleOf = ({ from, to }: RangeView) =>
+  new Date(Math.floor((Date.parse(from) + Date.parse(to)) / 2)).toISOString();
 
 const sorted = (digests: object) => Object.entries(digests).sort(([one], [other]) => (one < other ? -1 : 1));

@@ -83,6 +83,7 @@ const LOG_ACTIONS = {
   'pause-log-by-hand': 2,
   'stop-log-by-hand': 1,
   'back-up-logged': 3,
+  'truncate-log': 2,
 } as const;
 
 export type RestoreActionKind = keyof typeof RESTORE_ACTIONS;

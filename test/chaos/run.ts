@@ -227,7 +227,7 @@ function toResult({ plan, minutes, counts, leftOut, settledAfterSeconds }: RunFa
     points: countBy(evidence.logs.sights, ({ clusterId, end }) => `${clusterId} ${end.split(':')[0]}`),
     logs: countBy(
       evidence.logDocuments.flatMap(({ generations }) => generations),
-      ({ endedWhy }) => endedWhy ?? 'open',
+      ({ endedWhy, startTs, min }) => `${endedWhy ?? 'open'}${startTs === min ? '' : ', truncated'}`,
     ),
     runsOfBr: ledger.filter(({ event }) => event === 'start').length,
     violations: check(evidence),
