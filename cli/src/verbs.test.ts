@@ -481,6 +481,9 @@ describe('log-backup', () => {
     line.answers[`POST ${PATH}/pause`] = () => ({ logBackup: { ...LOG, wanted: 'paused' } });
     expect((await line.run(['log-backup', 'stop', 'orders'])).code).toBe(2);
     expect((await line.run(['log-backup', 'stop', 'orders', '--yes'])).code).toBe(0);
+    expect(line.asked.at(-1)?.path).toBe(PATH);
+    await line.run(['log-backup', 'stop', 'orders', '--yes', '--remove-files', '--acknowledge', 'a1']);
+    expect(line.asked.at(-1)?.path).toBe(`${PATH}?files=remove&acknowledge=a1`);
     await line.run(['log-backup', 'pause', 'orders', '--reason', 'maintenance']);
     expect(sent(`POST ${PATH}/pause`)).toEqual([{ reason: 'maintenance' }]);
   });

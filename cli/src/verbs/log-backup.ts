@@ -181,14 +181,27 @@ export function add(program: Program, run: Run): void {
     .command('stop')
     .description('Stops it. What was written stays, and can be restored from; what changes from now on cannot.')
     .argument('<cluster>', 'the cluster', toId)
-    .option('--yes', 'do not ask')
-    .addHelpText('after', examples('log-backup stop orders'))
-    .action((clusterId, { yes }) =>
+    .option('--remove-files', 'remove all logs of the cluster, too')
+    .option('--acknowledge <hash>', 'with --remove-files: it is known which points are lost, as a refusal told them')
+    .option('--yes', 'do not ask; acknowledges no loss of points')
+    .addHelpText('after', examples('log-backup stop orders', 'log-backup stop orders --remove-files'))
+    .action((clusterId, { removeFiles, acknowledge, yes }) =>
       run(async (session) => {
-        const what = `This stops the log backup of ${clusterId}: from now on it can be brought back to its full backups alone.`;
+        const { api, command } = session;
+        const what = removeFiles
+          ? `This stops the log backup of ${clusterId} and removes all its logs: it can be brought back to its full backups alone.`
+          : `This stops the log backup of ${clusterId}: from now on it can be brought back to its full backups alone.`;
         await confirmByName(clusterId, what, yes, session);
-        const { data } = await answered(session.api.DELETE('/clusters/{clusterId}/log-backup', path(clusterId)));
-        await show(session, data);
+        const query = removeFiles && { files: 'remove' as const, ...(acknowledge !== undefined && { acknowledge }) };
+        const params = { path: { clusterId }, ...(query && { query }) };
+        try {
+          const { data } = await answered(api.DELETE('/clusters/{clusterId}/log-backup', { params }));
+          await show(session, data);
+        } catch (error) {
+          if (!(error instanceof ApiError) || error.acknowledge === undefined) throw error;
+          const again = `${command} log-backup stop ${clusterId} --remove-files --acknowledge ${error.acknowledge}`;
+          throw new CommandError(`${error.message}\nNothing was done. If that is meant: ${again}`);
+        }
       }),
     );
 }

@@ -62,7 +62,11 @@ export function logBackupRoutes(app: FastifyInstance, dependencies: CallDependen
     path: '/clusters/:clusterId/log-backup',
     operation: operations.stopLogBackup,
     failureNumber: CREATE_FAILED,
-    toRequest: ({ params }) => ({ clusterId: params.clusterId }),
+    toRequest: ({ params, query: { files, acknowledge } }) => ({
+      clusterId: params.clusterId,
+      removeFiles: files === 'remove',
+      ...(acknowledge !== undefined && { acknowledge }),
+    }),
     toView: logBackupView,
   });
 }

@@ -1,5 +1,6 @@
 /** What retention takes out of logs, from the judgement to the end, asked over gRPC as workers ask. */
 import { randomUUID } from 'node:crypto';
+import type { AppError } from '@tidemark/errors/app-error';
 import { ClaimLogTruncationRequest, TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { expect, it, vi } from 'vitest';
 import type { LogBackup } from './log/log-backup.ts';
@@ -97,5 +98,28 @@ it('removes a log that ended before the horizon, also of a cluster that is regis
   await collection().updateOne({ _id: cluster() }, { $set: due });
   const again = await claimed();
   await service().executor.completeLogTruncation({ log: again.log, trouble: undefined });
+  expect(await generations()).toEqual([]);
+});
+
+it('removes all logs with their files for a person who was told which points that loses', async () => {
+  await goodAt(ago(3));
+  const ended = { open: false, endedWhy: 'stopped', endedAt: new Date(), pool: 'default' } as const;
+  await logged([generationOf(1, ago(4), ago(2), ended)], { settings });
+  const stop = (acknowledge?: string) =>
+    service().logBackups.stopLogBackup({ clusterId: cluster(), removeFiles: true, acknowledge });
+  const refusal = await stop().then(
+    () => undefined,
+    (error: AppError) => error,
+  );
+  expect(refusal).toMatchObject({
+    code: 'points_would_be_lost',
+    message: expect.stringMatching(/could be restored no longer\. The files of its logs are removed only if/),
+  });
+  expect(await generations()).not.toMatchObject([{ truncating: {} }]);
+  const { logBackup } = await stop(String(refusal?.details.info?.acknowledge));
+  expect(logBackup?.generations).toMatchObject([{ truncating: { until: undefined, byRetention: false } }]);
+  const { grant, log } = await claimed();
+  expect(grant).toMatchObject({ untilTs: 0n, path: 'nfs/t/log-1-aaaaaaaa' });
+  await service().executor.completeLogTruncation({ log, trouble: undefined });
   expect(await generations()).toEqual([]);
 });

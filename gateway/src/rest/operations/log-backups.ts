@@ -123,6 +123,9 @@ const LOG_BACKUP: LogBackupView = {
 
 const PUT = 'tidemark.backup.v1.PutLogBackupRequest';
 const ACKNOWLEDGE = rulesOf('tidemark.backup.v1.TruncateLogBackupRequest', 'acknowledge');
+const Acknowledge = leftOut(z.string('must be a text').max(ACKNOWLEDGE.maxLength, sentenceOf(ACKNOWLEDGE))).describe(
+  'What a 409 `points_would_be_lost` gave as `details.acknowledge`: that it is known which points are lost.',
+);
 const DAYS = rulesOf(PUT, 'retentionDays');
 const WARN = rulesOf(PUT, 'lagWarnSeconds');
 const CRITICAL = rulesOf(PUT, 'lagCriticalSeconds');
@@ -199,9 +202,7 @@ export const truncateLogBackup = {
   bodyExamples: { 'what nobody needs': {}, 'all before a moment': { until: '2026-01-06T09:15:00+01:00' } },
   body: Reasoned.extend({
     until: leftOut(z.iso.datetime({ offset: true, error: A_MOMENT })).describe('What came before it goes.'),
-    acknowledge: leftOut(z.string('must be a text').max(ACKNOWLEDGE.maxLength, sentenceOf(ACKNOWLEDGE))).describe(
-      'What a 409 `points_would_be_lost` gave as `details.acknowledge`: that it is known which points are lost.',
-    ),
+    acknowledge: Acknowledge,
   }),
   answer: { data: OneLogBackup, example: { logBackup: LOG_BACKUP } },
   errors: ['cluster_not_found', 'log_backup_not_set', 'log_in_use', 'points_would_be_lost', 'conflict'],
@@ -225,11 +226,18 @@ export const stopLogBackup = {
   tag: 'Log backups',
   call: 'stopLogBackup',
   summary: 'Stops the log backup of a cluster',
-  description: 'What was written stays, and can be restored from.',
+  description:
+    'What was written stays, and can be restored from. With `files=remove` all logs of the cluster go, too: nothing of them is promised from then on, and the files of each go once its task is stopped and no restore reads it (see `truncating`). Where points could be restored no longer that can be now, that is a 409 `points_would_be_lost` that says which, and nothing is done until it is acknowledged.',
   params: OfCluster,
+  query: z.object({
+    files: leftOut(z.enum(['keep', 'remove'], 'must be keep or remove')).describe(
+      'Whether what was written stays, which it does by default.',
+    ),
+    acknowledge: Acknowledge,
+  }),
   answer: {
     data: OneLogBackup,
     example: { logBackup: { ...LOG_BACKUP, wanted: 'off', reached: false, healthy: false } },
   },
-  errors: ['cluster_not_found', 'conflict'],
+  errors: ['cluster_not_found', 'points_would_be_lost', 'conflict'],
 } as const satisfies Operation;

@@ -1419,6 +1419,11 @@ export const MESSAGES = {
   "tidemark.backup.v1.StopLogBackupRequest": {
     "clusterId": {
       "id": true
+    },
+    "acknowledge": {
+      "printable": true,
+      "maxLength": 64,
+      "optional": true
     }
   },
   "tidemark.backup.v1.PointInTime": {

@@ -590,7 +590,7 @@ export interface paths {
         post?: never;
         /**
          * Stops the log backup of a cluster
-         * @description What was written stays, and can be restored from.
+         * @description What was written stays, and can be restored from. With `files=remove` all logs of the cluster go, too: nothing of them is promised from then on, and the files of each go once its task is stopped and no restore reads it (see `truncating`). Where points could be restored no longer that can be now, that is a 409 `points_would_be_lost` that says which, and nothing is done until it is acknowledged.
          *
          *     Needs the role admin.
          */
@@ -9788,7 +9788,12 @@ export interface operations {
     };
     stopLogBackup: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether what was written stays, which it does by default. */
+                files?: "keep" | "remove";
+                /** @description What a 409 `points_would_be_lost` gave as `details.acknowledge`: that it is known which points are lost. */
+                acknowledge?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -9881,7 +9886,11 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `10001` Somebody else was quicker, or what was to be new is there already. */
+            /**
+             * @description `20603` Points of the log backup could be restored no longer: `details.lost` says which, and `details.acknowledge` is what acknowledges that.
+             *
+             *     `10001` Somebody else was quicker, or what was to be new is there already.
+             */
             409: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];

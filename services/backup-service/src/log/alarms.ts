@@ -161,18 +161,20 @@ const RULES: readonly Rule[] = [
         }
       : undefined,
   ({ generations }, now) => {
-    const stuck = generations.filter(
-      ({ truncating }) => truncating && (truncating.trouble?.code === LOCKED || isOlder(truncating.since, DAY_MS, now)),
-    );
-    const [first] = stuck;
-    if (!first?.truncating) return undefined;
-    const { taskName, truncating } = first;
-    const why = truncating.trouble?.message ?? 'No worker that reaches its storage has taken it up.';
-    return {
-      name: 'truncateStuck',
-      critical: false,
-      message: `What no point needs any more is still in the log of task ${taskName}, since ${since(truncating.since)}. ${why}`,
-    };
+    for (const generation of generations) {
+      const { taskName, truncating, removal } = generation;
+      const begun = truncating ?? removal;
+      if (!begun || !(truncating?.trouble?.code === LOCKED || isOlder(begun.since, DAY_MS, now))) continue;
+      const why = truncating
+        ? (truncating.trouble?.message ?? 'No worker that reaches its storage has taken it up.')
+        : whyNotGone(generation);
+      return {
+        name: 'truncateStuck',
+        critical: false,
+        message: `What no point needs any more is still in the log of task ${taskName}, since ${since(begun.since)}. ${why}`,
+      };
+    }
+    return undefined;
   },
   ({ wanted, settings, generations }, now) => {
     const open = generations.at(-1);
@@ -188,6 +190,14 @@ const RULES: readonly Rule[] = [
     };
   },
 ];
+
+/** Why a log that a person wants gone is not being removed yet. */
+export function whyNotGone({ taskName, open, holds: [restoreId] = [] }: LogGeneration): string {
+  if (open) return `It goes once task ${taskName} is seen to be stopped.`;
+  return restoreId === undefined
+    ? 'It goes within a minute.'
+    : `Restore ${restoreId} reads it: it goes after the end of that.`;
+}
 
 /** No second after it was promised. */
 const isMeantToEnd = ({ endedWhy }: LogGeneration) => endedWhy === 'stopped' || endedWhy === 'neverStarted';

@@ -29,9 +29,12 @@ export function logBackupChanged(before: LogBackup, after: LogBackup): void {
       `log backup: ${refusal.kind} did not succeed`,
     );
   for (const one of after.generations) {
-    const { n, taskName, truncating } = one;
-    const was = before.generations.find((other) => other.n === n)?.truncating;
+    const { n, taskName, truncating, removal } = one;
+    const old = before.generations.find((other) => other.n === n);
+    const was = old?.truncating;
     const taken = { ...facts, generation: n, taskName };
+    if (removal && old && !old.removal)
+      log.info(taken, 'a log is to be removed, once it is stopped and nobody reads it');
     if (truncating && !was) {
       const { until, by } = truncating;
       log.info({ ...taken, until, by }, until === null ? 'a log is to be removed' : 'a log is to be truncated');

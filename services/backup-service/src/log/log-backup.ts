@@ -50,6 +50,15 @@ export interface LogTruncation extends Tasked {
   readonly trouble: Reason | null;
 }
 
+/** A person wants a log gone with its files: it goes once its task is stopped, and nobody reads it or takes from it any more. */
+export interface LogRemoval {
+  /** For the logs. */
+  readonly requestId: string;
+  readonly since: Date;
+  /** When it is next looked at whether it can go. */
+  readonly ringAt: Date;
+}
+
 /** One task from its start to its end, with the log that it writes. */
 export interface LogGeneration {
   readonly n: number;
@@ -87,6 +96,8 @@ export interface LogGeneration {
   readonly holds?: readonly string[];
   /** Absent, or null, where nothing is being taken out of it. */
   readonly truncating?: LogTruncation | null;
+  /** Nothing of it is promised any more; absent where nobody wants it gone. */
+  readonly removal?: LogRemoval;
 }
 
 /** What TiKV says went wrong. */

@@ -13,13 +13,14 @@ import {
   LogWish as LogWishMessage,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
 import { generationsOf } from '../recovery/recovery-state.ts';
-import { alarmsOf, isAside, isHealthy, lagMs } from './alarms.ts';
+import { alarmsOf, isAside, isHealthy, lagMs, whyNotGone } from './alarms.ts';
 import {
   instantOf,
   type LogActKind,
   type LogActResult,
   type LogBackup,
   type LogGeneration,
+  type LogRemoval,
   type LogState,
   type LogTruncation,
   type LogWish,
@@ -123,14 +124,14 @@ export function unreadableStanding({ _id: clusterId }: Pick<LogBackup, '_id'>): 
 }
 
 function toGenerationMessage(generation: LogGeneration): LogGenerationMessage {
-  const { n, taskName, storage, path, min, max, open, endedWhy, truncating } = generation;
+  const { n, taskName, storage, path, min, max, open, endedWhy, truncating, removal } = generation;
   return {
     ...{ number: n, taskName, storageId: storage.id, path, open, endedWhy: endedWhy ?? '' },
     minTs: BigInt(min ?? 0),
     maxTs: BigInt(max ?? 0),
     minTime: min === null ? undefined : instantOf(min),
     maxTime: max === null ? undefined : instantOf(max),
-    truncating: truncating ? toTruncationMessage(truncating) : undefined,
+    truncating: truncating ? toTruncationMessage(truncating) : removal && toRemovalMessage(removal, generation),
     keepReasons: [],
   };
 }
@@ -143,6 +144,10 @@ function toTruncationMessage({ until, since, by, task, trouble }: LogTruncation)
     byRetention: by === 'retention',
     activity: task?.claim === undefined ? waiting : `Worker ${task.worker} is at it.`,
   };
+}
+
+function toRemovalMessage({ since }: LogRemoval, generation: LogGeneration): LogTruncationMessage {
+  return { until: undefined, since, byRetention: false, activity: whyNotGone(generation) };
 }
 
 function leftBehind(taskName: string): string {

@@ -33,7 +33,7 @@ export interface TruncationStoreDependencies {
   readonly onChanged: (before: LogBackup, after: LogBackup) => void;
 }
 
-const JUDGED: readonly TruncationCommand['kind'][] = ['retain', 'truncate', 'claim'];
+const JUDGED: readonly TruncationCommand['kind'][] = ['retain', 'truncate', 'remove', 'claim'];
 
 /** The store over a database. */
 export function createTruncationStore(

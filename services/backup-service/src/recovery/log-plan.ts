@@ -5,7 +5,7 @@
  *     back are. A snapshot that is kept for another reason holds no log.
  * K4. Nothing of a log is taken while a restore reads it or a truncation is under way. A log that ended goes with its last point of
  *     the horizon.
- * K6. What somebody began in the place of an earlier log is truncated once that one is gone: br would take from both.
+ * K6. What somebody began in the place of an earlier log is truncated, and goes, once that one is gone: both lie in one place.
  */
 import { type Needed, needed } from './needed.ts';
 import { type Generation, type RecoveryState, smaller, withRemovalsTakenBack } from './state.ts';
@@ -47,12 +47,13 @@ function earliest(one: Needed['logFrom'], other: Needed['logFrom']): Needed['log
 }
 
 function reasonsOf(generation: Generation, logFrom: Needed['logFrom'], { from, tell }: LogView): string[] {
-  const { n, open, max, holds, truncating } = generation;
+  const { n, open, max, holds, truncating, inPlaceOf } = generation;
   const start = logFrom.get(n);
   return [
     ...(open ? ['still written'] : []),
     ...(holds.length > 0 ? ['in use'] : []),
     ...(truncating ? ['being truncated'] : []),
+    ...(inPlaceOf === undefined ? [] : [`in the place of log ${inPlaceOf}`]),
     ...(start === undefined ? [] : [`replayed from the backup at ${tell(start)}`]),
     ...(max !== null && max >= from ? [`reaches into the horizon, to ${tell(max)}`] : []),
   ];

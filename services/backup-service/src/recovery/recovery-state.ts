@@ -50,10 +50,10 @@ function beginningOf(generations: readonly LogGeneration[]): Date | undefined {
   return mins.length === 0 ? undefined : plus(instantOf(String(mins.reduce(smaller))), -EARLIER_MS);
 }
 
-/** The logs that were seen to run. What is being removed is promised no more. */
+/** The logs that were seen to run. What is being removed, or is to be, is promised no more. */
 export function generationsOf({ generations, observed }: Pick<LogBackup, 'generations' | 'observed'>): Generation[] {
-  return generations.flatMap(({ n, path, min, max, open, endedWhy, holds = [], truncating }) => {
-    if (min === null || max === null || truncating?.until === null) return [];
+  return generations.flatMap(({ n, path, min, max, open, endedWhy, holds = [], truncating, removal }) => {
+    if (min === null || max === null || removal || truncating?.until === null) return [];
     const earlier = generations.find((one) => one.n < n && one.path === path);
     return [
       {

@@ -24,11 +24,18 @@ export function pointsWouldBeLost({ _id, clusterId, state }: Backup, loss: Loss)
 }
 
 /** The same of a truncation. */
-export function pointsWouldBeTruncated(clusterId: string, loss: Loss): AppError {
+export const pointsWouldBeTruncated = (clusterId: string, loss: Loss): AppError =>
+  pointsOfLogs(clusterId, loss, 'Its log is truncated so');
+
+/** The same of the removal of all logs. */
+export const logsWouldBeRemoved = (clusterId: string, loss: Loss): AppError =>
+  pointsOfLogs(clusterId, loss, 'The files of its logs are removed');
+
+function pointsOfLogs(clusterId: string, loss: Loss, what: string): AppError {
   const acknowledge = acknowledgementOf(loss);
   const sentences = [
     `Of cluster ${clusterId} the points ${allInWords(loss)} could be restored no longer.`,
-    `Its log is truncated so only if that is acknowledged by ${acknowledge}.`,
+    `${what} only if that is acknowledged by ${acknowledge}.`,
   ];
   return refusedFor(sentences, loss, { clusterId, acknowledge });
 }

@@ -157,7 +157,12 @@ function hold(log: LogBackup, { n, from, restoreId }: Of<'hold'>): LogDecision {
   if (log.givenBack?.includes(restoreId)) return refused('givenBack');
   const generation = log.generations.find((one) => one.n === n && one.max !== null);
   if (generation?.holds?.includes(restoreId)) return OK;
-  if (!generation || generation.truncating?.until === null || BigInt(generation.min ?? from) > BigInt(from))
+  if (
+    !generation ||
+    generation.removal ||
+    generation.truncating?.until === null ||
+    BigInt(generation.min ?? from) > BigInt(from)
+  )
     return refused('logGone');
   if (generation.truncating) return refused('truncating');
   const held = { ...generation, holds: [...(generation.holds ?? []), restoreId] };

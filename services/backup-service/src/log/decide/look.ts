@@ -103,7 +103,7 @@ function identified(
   }
   if (open.startTs === startTs) return { seen: log, isKnown: true };
   const before = withCleanup(closed(log, 'replacedByHand', now), open.taskName, now);
-  const { taskName, path, storage, pool, n } = open;
+  const { taskName, path, storage, pool, removal, dead, n } = open;
   const replaced: LogGeneration = {
     ...{
       n: n + 1,
@@ -111,6 +111,8 @@ function identified(
       path,
       storage,
       ...(pool !== undefined && { pool }),
+      // In the place of a log that is to go it goes with that.
+      ...(removal && { removal }),
       startTs,
       min: startTs,
       max: startTs,
@@ -121,7 +123,7 @@ function identified(
       begun: null,
       started: true,
       stopping: false,
-      dead: false,
+      dead: removal !== undefined && dead,
       vanished: null,
       baseId: null,
       endedWhy: null,

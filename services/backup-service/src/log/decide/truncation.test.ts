@@ -1,12 +1,17 @@
 import { plus } from '@tidemark/task/time';
 import { expect, it } from 'vitest';
+import { generationsOf } from '../../recovery/recovery-state.ts';
 import type { Snapshot } from '../../recovery/state.ts';
 import { snapshotAt } from '../../recovery/testing/sample-state.ts';
 import { acknowledgementOf } from '../../recovery/would-lose.ts';
 import { tsoAt } from '../../snapshot-time.ts';
 import { alarmsOf } from '../alarms.ts';
 import { type LogBackup, type LogGeneration, newLogBackup } from '../log-backup.ts';
+import { toLogBackupMessage } from '../log-message.ts';
+import { nextAct } from './act.ts';
+import { decideLog } from './decide.ts';
 import { decideTruncation, type TruncationCommand } from './truncation.ts';
+import { closed } from './vocabulary.ts';
 
 const START = new Date('2026-01-01T00:00:00Z');
 const LIMITS = { ringMs: 60_000, leaseMs: 30_000, reapMarginMs: 5_000 };
@@ -50,6 +55,9 @@ function liveLogs(generations: readonly LogGeneration[], today: number, days: re
     },
     damaged: (id: string) => {
       snapshots = snapshots.map((one) => (one.id === id ? { ...one, damagedAt: now } : one));
+    },
+    closed: () => {
+      log = closed(log, 'stopped', now);
     },
     hold: (n: number, ...holds: string[]) => {
       log = { ...log, generations: log.generations.map((one) => (one.n === n ? { ...one, holds } : one)) };
@@ -200,4 +208,72 @@ it('takes for a person what the person knows of, and refuses the rest', () => {
   expect(truncate(6, acknowledgementOf(loss))).toEqual({ answer: { kind: 'ok' } });
   logs.damaged('b8');
   expect([logs.claim('a').kind, logs.claim('b').kind]).toEqual(['held', 'held']);
+});
+
+/** Asks for the removal of all logs as a person who was told what that loses. */
+function removedBy(ask: ReturnType<typeof liveLogs>['ask'], callId = 'c') {
+  const wish = { kind: 'remove', by: 'alice', requestId: 'q', callId } as const;
+  const { answer } = ask(wish);
+  if (answer.kind !== 'refused' || answer.refusal.why !== 'pointsLost') return answer;
+  return ask({ ...wish, acknowledge: acknowledgementOf(answer.refusal.loss) }).answer;
+}
+
+it('removes all logs for a person who knows what that loses: each once it is stopped, and nobody reads it', () => {
+  const logs = liveLogs([generation(1, 0, 3), generation(2, 4, 7), generation(3, 7, 10, OPEN)], 10, [1, 4, 8]);
+  logs.hold(2, 'restore-1');
+  const asked = { kind: 'remove', by: 'alice', requestId: 'q', callId: 'c' } as const;
+  const { answer, next } = logs.ask(asked);
+  expect([answer.kind, next]).toEqual(['refused', undefined]);
+  expect(removedBy(logs.ask)).toEqual({ kind: 'ok' });
+  expect(logs.log()).toMatchObject({ wanted: 'off', wishedBy: 'alice', wish: 1, truncationDue: day(10) });
+  expect(logs.one(1)).toMatchObject({ truncating: { until: null, by: 'person' } });
+  for (const n of [2, 3]) expect(logs.one(n)?.truncating ?? null).toBeNull();
+  // Nobody begins to read what is to go.
+  expect(generationsOf(logs.log())).toEqual([]);
+  const hold = { kind: 'hold', n: 2, from: text(5), restoreId: 'restore-2' } as const;
+  expect(decideLog(logs.log(), hold, day(10), LIMITS).answer).toEqual({ kind: 'refused', why: 'logGone' });
+  logs.ask({ kind: 'ring' });
+  logs.closed();
+  logs.hold(2);
+  expect(logs.ask({ kind: 'ring' }).next).toBeUndefined();
+  logs.pass(LIMITS.ringMs);
+  expect(logs.ask({ kind: 'ring' }).ring).toEqual(expect.arrayContaining([2, 3]));
+  for (const claim of ['a', 'b', 'c']) {
+    expect(logs.claim(claim).kind).toBe('held');
+    logs.ask({ kind: 'done', claim, fence: 1 });
+  }
+  expect(logs.log()).toMatchObject({ generations: [], truncationDue: null });
+});
+
+it('stops the task of a log that is to go, also where another is wanted meanwhile, and starts that anew', () => {
+  const logs = liveLogs([generation(1, 0, 10, OPEN)], 10, [1]);
+  removedBy(logs.ask);
+  const settings = { storageId: 's', retentionDays: 2, lagWarnSeconds: 600, lagCriticalSeconds: 1_800 };
+  const by = { by: 'bob', requestId: 'q2', callId: 'c2' };
+  const on = decideLog(logs.log(), { kind: 'want', wanted: 'on', settings, ...by }, day(10), LIMITS).next;
+  const seen = on && { ...on, observed: { ...on.observed, state: 'Running' as const } };
+  expect(seen && nextAct(seen, day(10))).toBe('stop');
+  expect(on?.generations).toMatchObject([{ removal: { requestId: 'q' }, dead: true }]);
+});
+
+it('is asked for once, however often the call is repeated, and again where it was wanted on since', () => {
+  const logs = liveLogs([generation(1, 0, 3)], 10, []);
+  removedBy(logs.ask);
+  removedBy(logs.ask);
+  expect(logs.log()).toMatchObject({ wish: 1, generations: [{ truncating: { until: null } }] });
+  removedBy(logs.ask, 'another');
+  expect(logs.log().wish).toBe(2);
+});
+
+it('says why a log that is to go is still there, and tells it after a day', () => {
+  const logs = liveLogs([generation(1, 0, 3), generation(2, 4, 10, OPEN)], 10, []);
+  logs.hold(1, 'restore-1');
+  removedBy(logs.ask);
+  expect(toLogBackupMessage(logs.log(), day(10)).generations.map(({ truncating }) => truncating?.activity)).toEqual([
+    'It goes once task t2 is seen to be stopped.',
+    'Restore restore-1 reads it: it goes after the end of that.',
+  ]);
+  expect(logs.alarms()).not.toContain('truncateStuck');
+  logs.pass(24 * 60 * MINUTE_MS + 1);
+  expect(logs.alarms()).toContain('truncateStuck');
 });

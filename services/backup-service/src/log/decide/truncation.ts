@@ -8,7 +8,10 @@
  * U4. What a person takes loses what the person knew of, and nothing else (P10).
  * U5. It ends when a worker says that the files are gone, whichever worker that is, and however many were lost before.
  * U6. What is still written is never taken whole. What was taken whole leaves the document.
- * U7. Of a log in whose place somebody began another, no file is taken with the whole of it: they go when that one is truncated.
+ * U7. Of a log in whose place somebody began another, no file is taken with the whole of it: they go when that one is truncated. And
+ *     that one is not taken whole while the first is there.
+ * U8. Logs that a person wants gone with their files are promised no more from that write on, and no restore begins to read them. Each
+ *     is taken whole once its task is stopped, and nobody reads it or takes from it.
  */
 import {
   grantTask,
@@ -23,6 +26,7 @@ import {
   ringTask,
   type TaskLimits,
 } from '@tidemark/task/task';
+import { plus } from '@tidemark/task/time';
 import type { Reason } from '../../backup.ts';
 import { beginTruncation, mayRemoveGeneration, mayTruncate } from '../../recovery/judge.ts';
 import { type LogView, planLogs } from '../../recovery/log-plan.ts';
@@ -31,7 +35,9 @@ import { generationsOf } from '../../recovery/recovery-state.ts';
 import type { Snapshot } from '../../recovery/state.ts';
 import { isAcknowledged, isNothing, type Loss, lossBetween } from '../../recovery/would-lose.ts';
 import { tsoAt } from '../../snapshot-time.ts';
-import { instantOf, type LogBackup, type LogGeneration, type LogTruncation } from '../log-backup.ts';
+import { instantOf, type LogBackup, type LogGeneration, type LogTruncation, openGeneration } from '../log-backup.ts';
+import { closed } from './vocabulary.ts';
+import { want } from './want.ts';
 
 const MINUTE_MS = 60_000;
 /** From a failure to the next try: a minute, and twice as long each time, up to an hour. */
@@ -48,6 +54,14 @@ export type TruncationCommand =
       /** What the person was told of the points that go. */
       readonly acknowledge?: string;
       readonly requestId: string;
+    }
+  /** A person wants the log backup off, and all logs gone with their files. */
+  | {
+      readonly kind: 'remove';
+      readonly acknowledge?: string;
+      readonly by: string;
+      readonly requestId: string;
+      readonly callId: string;
     }
   | { readonly kind: 'ring' }
   | { readonly kind: 'reap' }
@@ -104,6 +118,8 @@ export function decideTruncation(
       return retain(log, snapshots, now);
     case 'truncate':
       return truncate(log, command, snapshots, now);
+    case 'remove':
+      return remove(log, command, snapshots, now);
     case 'ring':
       return ring(log, now, limits);
     case 'reap':
@@ -163,11 +179,51 @@ function truncate(
     taken.set(n, isWhole ? null : until);
   }
   if (taken.size === 0) return OK;
-  const next = taking(log, taken, { by: 'person', requestId }, now);
+  return known(log, taking(log, taken, { by: 'person', requestId }, now), acknowledge, snapshots, now);
+}
+
+/** What a person changes, unless it loses what the person does not know of (U4). */
+function known(
+  log: LogBackup,
+  next: LogBackup,
+  acknowledge: string | undefined,
+  snapshots: readonly Snapshot[],
+  now: Date,
+): TruncationDecision {
   const [before, after] = [log, next].map((one) => ({ snapshots, generations: generationsOf(one) }));
   const loss = before && after && lossBetween(before, after, tsoAt(now));
   if (loss && !isNothing(loss) && !isAcknowledged(loss, acknowledge)) return refused({ why: 'pointsLost', loss });
   return { ...OK, next };
+}
+
+/** The task of a log that is to go is stopped, also where the next log is wanted before that. */
+function remove(
+  log: LogBackup,
+  { acknowledge, by, requestId, callId }: Of<'remove'>,
+  snapshots: readonly Snapshot[],
+  now: Date,
+): TruncationDecision {
+  const { next: off = log } = want(log, { kind: 'want', wanted: 'off', by, requestId, callId }, now);
+  const open = openGeneration(off);
+  const isNowhere = open?.begun === null && open.startTs === null && !open.started;
+  const stopped = isNowhere ? closed(off, 'neverStarted', now) : off;
+  const removal = { requestId, since: now, ringAt: now };
+  const generations = stopped.generations.map((one) => ({ removal, ...one, dead: one.dead || one.open }));
+  return known(log, removing({ ...stopped, generations }, now), acknowledge, snapshots, now);
+}
+
+/** Takes each log whole that is to go and can (U8). */
+function removing(log: LogBackup, now: Date): LogBackup {
+  const { generations } = log;
+  const isReady = ({ removal, open, holds = [], truncating }: LogGeneration) =>
+    removal !== undefined && !open && holds.length === 0 && !truncating;
+  const ready = generations.filter((one) =>
+    generations.every((other) => other.path !== one.path || other.n > one.n || isReady(other)),
+  );
+  const [first] = ready;
+  if (!first?.removal) return withGenerations(log, generations);
+  const { requestId } = first.removal;
+  return taking(log, new Map(ready.map(({ n }) => [n, null])), { by: 'person', requestId }, now);
 }
 
 const refused = (refusal: TruncationRefusal): TruncationDecision => ({ answer: { kind: 'refused', refusal } });
@@ -205,7 +261,10 @@ function minAfter(log: LogBackup, one: LogGeneration, until: string | null): str
 
 /** The document with other generations; when the next truncation is looked at follows from them. */
 function withGenerations(log: LogBackup, generations: readonly LogGeneration[]): LogBackup {
-  const due = truncatingIn({ generations }).flatMap(({ truncating }) => truncating.task?.ringAt.getTime() ?? []);
+  const due = generations.flatMap(({ truncating, removal }) => {
+    const ringAt = truncating ? truncating.task?.ringAt : removal?.ringAt;
+    return ringAt ? [ringAt.getTime()] : [];
+  });
   return { ...log, generations, truncationDue: due.length === 0 ? null : new Date(Math.min(...due)) };
 }
 
@@ -229,8 +288,21 @@ function changed(
 }
 
 function ring(log: LogBackup, now: Date, limits: TaskLimits): TruncationDecision {
-  const { of, ...decision } = changed(log, (one) => ringTask(one, now, limits));
-  return of.length === 0 ? OK : { ...decision, ring: of };
+  const looked = lookedAt(log, now, limits);
+  const { of, ...decision } = changed(looked ?? log, (one) => ringTask(one, now, limits));
+  if (of.length > 0) return { ...decision, ring: of };
+  return looked ? { ...OK, next: looked } : OK;
+}
+
+/** The document after a look at the logs that are to go; undefined where none is due. */
+function lookedAt(log: LogBackup, now: Date, { ringMs }: TaskLimits): LogBackup | undefined {
+  const isDue = ({ removal, truncating }: LogGeneration) => removal && !truncating && removal.ringAt <= now;
+  if (!log.generations.some(isDue)) return undefined;
+  const after = removing(log, now);
+  const generations = after.generations.map((one) =>
+    one.removal && isDue(one) ? { ...one, removal: { ...one.removal, ringAt: plus(now, ringMs) } } : one,
+  );
+  return withGenerations(after, generations);
 }
 
 /** What a worker holds (T4). */

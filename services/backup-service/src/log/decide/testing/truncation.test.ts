@@ -1,7 +1,8 @@
 /**
  * Every state of small worlds in which something is taken out of logs: retention and a person who take, workers that die between any
  * two steps, restores that read, and a backup that is found damaged. In each of them what is shown lies in the storage (P1, P6), no
- * promised point of the horizon goes (P2), and nothing is taken that a restore reads (P7). Each of these rules switched off is missed.
+ * promised point of the horizon goes (P2), nothing is taken that a restore reads (P7), and nothing whole that is still written (U6). Each
+ * of these rules switched off is missed.
  */
 import { plus } from '@tidemark/task/time';
 import { expect, it } from 'vitest';
@@ -12,9 +13,10 @@ import { snapshotAt } from '../../../recovery/testing/sample-state.ts';
 import { acknowledgementOf } from '../../../recovery/would-lose.ts';
 import { tsoAt } from '../../../snapshot-time.ts';
 import { exploreModel, tell, Violation, type WorldStep } from '../../../testing/exploration.ts';
-import { type LogBackup, type LogGeneration, newLogBackup } from '../../log-backup.ts';
+import { type LogBackup, type LogGeneration, newLogBackup, openGeneration } from '../../log-backup.ts';
 import { decideLog } from '../decide.ts';
 import { decideTruncation, type TruncationCommand, truncatingIn } from '../truncation.ts';
+import { closed } from '../vocabulary.ts';
 
 const START = new Date('2026-01-01T00:00:00Z');
 const LIMITS = { ringMs: 60_000, leaseMs: 30_000, reapMarginMs: 5_000 };
@@ -126,6 +128,8 @@ function check(world: World): void {
   const { safepoint = 0, files = 0 } = (read && stored[read.path]) ?? {};
   if (restore && (!read || Math.max(safepoint, files) > dayOf(restore.tso)))
     throw new Violation('nothing is taken that a restore reads (P7)');
+  if (log.generations.some(({ open, truncating }) => open && truncating?.until === null))
+    throw new Violation('what is still written is never taken whole (U6)');
 }
 
 type Step = WorldStep<World> & { readonly costs?: keyof World['left'] };
@@ -166,6 +170,36 @@ function stepsFrom(world: World, { decide, hold }: Rules): Step[] {
       },
     },
   ];
+  steps.push({
+    name: 'a person takes all logs',
+    kind: 'wish',
+    costs: 'persons',
+    act(next) {
+      const wish = { kind: 'remove', by: 'p', requestId: 'q', callId: 'c' } as const;
+      const answer = ask(next, wish);
+      if (answer.kind === 'refused' && answer.refusal.why === 'pointsLost')
+        ask(next, { ...wish, acknowledge: acknowledgementOf(answer.refusal.loss) });
+      excuse(next);
+    },
+  });
+  const open = openGeneration(log);
+  if (open?.removal)
+    steps.push({
+      name: `log ${open.n} is seen to be stopped`,
+      kind: 'free',
+      act(next) {
+        next.log = closed(next.log, 'stopped', next.now);
+      },
+    });
+  if (log.generations.some(({ removal, truncating }) => removal && !truncating))
+    steps.push({
+      name: 'the logs that are to go are looked at',
+      kind: 'free',
+      act(next) {
+        next.now = plus(next.now, LIMITS.ringMs);
+        ask(next, { kind: 'ring' });
+      },
+    });
   for (const { id, damagedAt, tso: point } of snapshots) {
     if (damagedAt !== null) continue;
     const act = (next: World) => {
@@ -244,9 +278,9 @@ function goOn(
 function likenessOf({ now, log, snapshots, stored, worker, restore, promised, left }: World): string {
   return JSON.stringify([
     Math.floor(dayOf(tsoAt(now))),
-    log.generations.map(({ n, min, holds, truncating }) => {
+    log.generations.map(({ n, min, open, holds, truncating, removal }) => {
       const { until, by, minBefore, fence, task } = truncating ?? {};
-      return [n, min, holds, until, by, minBefore, fence === 0, task?.claim !== undefined];
+      return [n, min, open, holds, until, by, minBefore, fence === 0, task?.claim !== undefined, removal !== undefined];
     }),
     snapshots.map(({ damagedAt }) => damagedAt === null),
     Object.values(stored).map(({ safepoint, files }) => [String(safepoint), String(files)]),
@@ -272,7 +306,8 @@ function explore(first: World, rules: Rules) {
         {
           otherwise: 'when the faults stop, what is under way comes to an end',
           by: ['free'],
-          isReached: ({ log, worker }) => !worker && truncatingIn(log).length === 0,
+          isReached: ({ log, worker }) =>
+            !worker && truncatingIn(log).length === 0 && log.generations.every(({ removal }) => !removal),
         },
       ],
     },
@@ -293,11 +328,19 @@ const seeing = (alter: (one: LogGeneration) => LogGeneration): Decide => {
   return (log, command, snapshots, now, limits) => {
     const seen = { ...log, generations: log.generations.map(alter) };
     const { next, ...decision } = decideTruncation(seen, command, snapshots, now, limits);
-    const own = new Map(log.generations.map(({ n, path, holds }) => [n, { path, ...(holds && { holds }) }]));
+    const own = new Map(
+      log.generations.map(({ n, path, open, holds }) => [n, { path, open, ...(holds && { holds }) }]),
+    );
     return next
       ? { ...decision, next: { ...next, generations: next.generations.map((one) => ({ ...one, ...own.get(one.n) })) } }
       : decision;
   };
+};
+
+const forRemoval = (alter: (one: LogGeneration) => LogGeneration): Decide => {
+  const altered = seeing(alter);
+  return (log, command, ...rest) =>
+    (command.kind === 'remove' || command.kind === 'ring' ? altered : decideTruncation)(log, command, ...rest);
 };
 
 const MUTATIONS: readonly (readonly [string, number, Partial<Rules>, string])[] = [
@@ -319,6 +362,24 @@ const MUTATIONS: readonly (readonly [string, number, Partial<Rules>, string])[] 
     'nothing is taken while a restore reads it (U2)',
     0,
     { decide: seeing((one) => ({ ...one, holds: [] })) },
+    'nothing is taken that a restore reads (P7)',
+  ],
+  [
+    'logs that are to go wait for the restore that reads them (U8)',
+    0,
+    { decide: forRemoval((one) => ({ ...one, holds: [] })) },
+    'nothing is taken that a restore reads (P7)',
+  ],
+  [
+    'logs that are to go wait until they are stopped (U6, U8)',
+    0,
+    { decide: forRemoval((one) => ({ ...one, open: false })) },
+    'what is still written is never taken whole (U6)',
+  ],
+  [
+    'a log in the place of another does not go before that (U7, U8)',
+    2,
+    { decide: forRemoval((one) => ({ ...one, path: `own-${one.n}` })) },
     'nothing is taken that a restore reads (P7)',
   ],
   [

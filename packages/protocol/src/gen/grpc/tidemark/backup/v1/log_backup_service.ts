@@ -96,9 +96,16 @@ export interface TruncateLogBackupResponse {
   logBackup: LogBackup | undefined;
 }
 
-/** Which one. */
+/** Which one, and whether what was written goes, too. */
 export interface StopLogBackupRequest {
   clusterId: string;
+  /**
+   * All logs of the cluster go with their files: nothing of them is promised from now on, and each goes once its task is stopped and no
+   * restore reads it.
+   */
+  removeFiles: boolean;
+  /** As in `TruncateLogBackupRequest`; of no use without `remove_files`. */
+  acknowledge?: string | undefined;
 }
 
 /** The log backup, as it is wanted now. */
@@ -796,13 +803,19 @@ export const TruncateLogBackupResponse: MessageFns<TruncateLogBackupResponse> = 
 };
 
 function createBaseStopLogBackupRequest(): StopLogBackupRequest {
-  return { clusterId: "" };
+  return { clusterId: "", removeFiles: false, acknowledge: undefined };
 }
 
 export const StopLogBackupRequest: MessageFns<StopLogBackupRequest> = {
   encode(message: StopLogBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.clusterId !== "") {
       writer.uint32(10).string(message.clusterId);
+    }
+    if (message.removeFiles !== false) {
+      writer.uint32(16).bool(message.removeFiles);
+    }
+    if (message.acknowledge !== undefined) {
+      writer.uint32(26).string(message.acknowledge);
     }
     return writer;
   },
@@ -828,6 +841,22 @@ export const StopLogBackupRequest: MessageFns<StopLogBackupRequest> = {
             message.clusterId = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.removeFiles = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.acknowledge = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -846,6 +875,8 @@ export const StopLogBackupRequest: MessageFns<StopLogBackupRequest> = {
   fromPartial(object: DeepPartial<StopLogBackupRequest>): StopLogBackupRequest {
     const message = createBaseStopLogBackupRequest();
     message.clusterId = object.clusterId ?? "";
+    message.removeFiles = object.removeFiles ?? false;
+    message.acknowledge = object.acknowledge ?? undefined;
     return message;
   },
 };
@@ -1073,7 +1104,7 @@ export const LogBackupServiceService = {
       Buffer.from(TruncateLogBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TruncateLogBackupResponse => TruncateLogBackupResponse.decode(value),
   },
-  /** Wants it off. What was written stays and can be restored from. */
+  /** Wants it off. What was written stays and can be restored from, unless its files are to go, too. */
   stopLogBackup: {
     path: "/tidemark.backup.v1.LogBackupService/StopLogBackup" as const,
     requestStream: false as const,
@@ -1116,7 +1147,7 @@ export interface LogBackupServiceServer extends UntypedServiceImplementation {
    * can be now, it is refused until that is acknowledged.
    */
   truncateLogBackup: handleUnaryCall<TruncateLogBackupRequest, TruncateLogBackupResponse>;
-  /** Wants it off. What was written stays and can be restored from. */
+  /** Wants it off. What was written stays and can be restored from, unless its files are to go, too. */
   stopLogBackup: handleUnaryCall<StopLogBackupRequest, StopLogBackupResponse>;
   /** How each log backup stands that is wanted, that left a log, or of which something is to be done; in no order. */
   scanLogBackups: handleServerStreamingCall<ScanLogBackupsRequest, ScanLogBackupsResponse>;
@@ -1210,7 +1241,7 @@ export interface LogBackupServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: TruncateLogBackupResponse) => void,
   ): ClientUnaryCall;
-  /** Wants it off. What was written stays and can be restored from. */
+  /** Wants it off. What was written stays and can be restored from, unless its files are to go, too. */
   stopLogBackup(
     request: StopLogBackupRequest,
     callback: (error: ServiceError | null, response: StopLogBackupResponse) => void,
