@@ -82,6 +82,13 @@ export function readMeta(
   return { kind: 'read', meta };
 }
 
+/** The id that TiDB gave the cluster that writes a log, by the `backupmeta` in its place. @throws Error where that says none */
+export function clusterIdOfLog(bytes: Buffer): bigint {
+  const { clusterId } = BackupMeta.decode(bytes);
+  if (clusterId === 0n) throw new Error('the backupmeta of the log names no cluster');
+  return clusterId;
+}
+
 /** The files that a backup should have. */
 interface NotedFiles {
   readonly table: FileTable;

@@ -32,7 +32,7 @@ export const FINISHED_INDEXES: readonly IndexSpec[] = [
 ];
 
 export type GoodBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'endTime'> & {
-  readonly result: Pick<NonNullable<Backup['result']>, 'sizeBytes' | 'tso'> | null;
+  readonly result: Pick<NonNullable<Backup['result']>, 'sizeBytes' | 'tso' | 'tidbClusterId'> | null;
 };
 
 /** How things stand with the backups of a cluster. */
@@ -184,6 +184,7 @@ const GOOD_FIELDS = {
   endTime: 1,
   'result.sizeBytes': 1,
   'result.tso': 1,
+  'result.tidbClusterId': 1,
   [VERDICT]: 1,
 } as const;
 /** How many clusters are looked up side by side. */
@@ -242,7 +243,7 @@ export function createFinishedBackups(db: Db): FinishedBackups {
     const found = await backups
       .find<GoodSnapshot>(
         { ...of, state: 'Succeeded', startTime: { $gte: since } },
-        { projection: { startTime: 1, 'result.tso': 1, [VERDICT]: 1 }, signal },
+        { projection: { startTime: 1, 'result.tso': 1, 'result.tidbClusterId': 1, [VERDICT]: 1 }, signal },
       )
       .sort({ startTime: 1 })
       .limit(limit)

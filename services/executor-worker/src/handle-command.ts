@@ -16,6 +16,7 @@ import { claimMade, type TaskFacts, taskBegan, taskEnded } from './events.ts';
 import { claimCheck } from './handle-check.ts';
 import { claimRestore } from './handle-restore.ts';
 import { keepLease } from './lease-keeper.ts';
+import { clusterIdReader } from './log/cluster-id.ts';
 import { claimLog } from './log/handle-log.ts';
 import { claimTruncation } from './log/handle-truncation.ts';
 import { log } from './logger.ts';
@@ -54,7 +55,8 @@ export function createClaim(dependencies: CommandDependencies) {
   async function claim(command: RunCommand, requestId: string): Promise<TracedRun | undefined> {
     if (command.kind === CommandKind.COMMAND_KIND_CHECK) return claimCheck(dependencies, command, requestId);
     if (command.kind === CommandKind.COMMAND_KIND_RESTORE) return claimRestore(dependencies, command, requestId);
-    if (command.kind === CommandKind.COMMAND_KIND_LOG) return claimLog(dependencies, command, requestId);
+    if (command.kind === CommandKind.COMMAND_KIND_LOG)
+      return claimLog({ ...dependencies, clusterIdIn: clusterIdReader(dependencies.env) }, command, requestId);
     if (command.kind === CommandKind.COMMAND_KIND_LOG_TRUNCATION)
       return claimTruncation(dependencies, command, requestId);
     const token = randomBytes(24).toString('base64url');

@@ -1,7 +1,8 @@
 /**
  * After a log begins, a full backup is taken from which it can be replayed: it is wanted as long as there is none (log-life 4).
  *
- * B1. Whether there is one is looked up at each look: one that was deleted or found damaged since is none any more.
+ * B1. Whether there is one is looked up at each look: one that was deleted or found damaged since is none any more, and one of another
+ *     cluster of TiDB never was.
  * B2. It is asked for under a key of the generation and of how many were asked for and are none, so that each is started once, by
  *     whichever copy and however often that is tried.
  * B3. One that failed is followed by another after an hour; the alarm stands meanwhile.
@@ -16,9 +17,9 @@ import type {
 import { StartBackupRequest as StartBackupRequestMessage } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { plus } from '@tidemark/task/time';
-import type { FinishedBackups } from '../finished-backups.ts';
+import type { FinishedBackups, GoodBackup } from '../finished-backups.ts';
 import { log as ownLog } from '../logger.ts';
-import { type LogBackup, openGeneration } from './log-backup.ts';
+import { type LogBackup, type LogGeneration, openGeneration } from './log-backup.ts';
 import type { LogStore } from './log-store.ts';
 
 /** Who asks for it, in records and audits. */
@@ -34,6 +35,11 @@ export interface BaseDependencies {
   readonly now: () => Date;
 }
 
+function isBaseOf({ min, upstreamClusterId }: LogGeneration, { result }: Pick<GoodBackup, 'result'>): boolean {
+  const isOfIt = [undefined, '0', upstreamClusterId].includes(result?.tidbClusterId);
+  return BigInt(result?.tso ?? 0) >= BigInt(min ?? 0) && (upstreamClusterId === undefined || isOfIt);
+}
+
 /** Never throws: what fails is tried again at the next look. */
 export async function ensureBase(
   { logs, finished, start, now }: BaseDependencies,
@@ -47,7 +53,7 @@ export async function ensureBase(
   const noteLost = () => logs.apply(clusterId, { kind: 'baseLost', n, lostBases }, context.signal);
   try {
     const [newest] = await finished.newestGood([clusterId], context.signal);
-    if (newest && BigInt(newest.result?.tso ?? 0) >= BigInt(open.min)) {
+    if (newest && isBaseOf(open, newest)) {
       if (baseId === null) await logs.apply(clusterId, { kind: 'based', n, baseId: newest._id }, context.signal);
       return;
     }

@@ -92,6 +92,8 @@ export interface LogGeneration {
   readonly endedAt: Date | null;
   /** Of its cluster, when it began; absent in records of earlier versions. */
   readonly pool?: string;
+  /** The id that TiDB gave the cluster that writes it, decimal, as lies in its path; absent until that was read. */
+  readonly upstreamClusterId?: string;
   /** The restores that read it; absent where none ever did. */
   readonly holds?: readonly string[];
   /** Absent, or null, where nothing is being taken out of it. */

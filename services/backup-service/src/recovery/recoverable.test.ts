@@ -67,7 +67,6 @@ describe('a log', () => {
     ['was asked to go', { removal: 'asked', removalBy: 'retention' }],
     ['cannot be decrypted', { keyKnown: false }],
     ['is of another cluster', { upstreamClusterId: '8' }],
-    ['is of nobody knows what cluster', { upstreamClusterId: '' }],
   ] as const)
     it(`is not replayed from a snapshot that ${what}`, () => {
       const generations = [logOf(1, 10n, 90n)];
@@ -84,11 +83,16 @@ it('joins no two logs that overlap, and takes the newer one for what both have',
   expect(rangesOf({ ...state, snapshots: [snapshotAt(20n)] }, 90n)).toEqual(['1: 20 to 60']);
 });
 
-it('takes every snapshot for one of its cluster where that of the log is not on record', () => {
-  const generations = [logOf(1, 10n, 90n, { upstreamClusterId: null })];
-  expect(rangesOf({ snapshots: [snapshotAt(20n, { upstreamClusterId: '' })], generations }, 90n)).toEqual([
-    '1: 20 to 90',
-  ]);
+it('takes snapshot and log for those of one cluster where that of either is not on record', () => {
+  for (const [ofLog, ofSnapshot] of [
+    [null, ''],
+    [null, '8'],
+    ['7', ''],
+  ] as const) {
+    const generations = [logOf(1, 10n, 90n, { upstreamClusterId: ofLog })];
+    const snapshots = [snapshotAt(20n, { upstreamClusterId: ofSnapshot })];
+    expect(rangesOf({ snapshots, generations }, 90n)).toEqual(['1: 20 to 90']);
+  }
 });
 
 it('tells of no hole where there are no logs, and of the newest point', () => {

@@ -3,6 +3,7 @@
  *
  * V1. A point of a range is promised by one log and one snapshot: no range joins two logs, nor crosses a break in one.
  * V2. A snapshot that is damaged, cannot be decrypted or is asked to go serves nothing.
+ * V3. A log of one cluster of TiDB is replayed from no snapshot of another, such as one that stood behind the registration before.
  */
 import { basesIn, segments } from './segments.ts';
 import { compare, type Generation, larger, type RecoveryState, type Snapshot, type Span, usableOf } from './state.ts';

@@ -52,7 +52,8 @@ function beginningOf(generations: readonly LogGeneration[]): Date | undefined {
 
 /** The logs that were seen to run. What is being removed, or is to be, is promised no more. */
 export function generationsOf({ generations, observed }: Pick<LogBackup, 'generations' | 'observed'>): Generation[] {
-  return generations.flatMap(({ n, path, min, max, open, endedWhy, holds = [], truncating, removal }) => {
+  return generations.flatMap((generation) => {
+    const { n, path, min, max, open, endedWhy, holds = [], truncating, removal, upstreamClusterId = null } = generation;
     if (min === null || max === null || removal || truncating?.until === null) return [];
     const earlier = generations.find((one) => one.n < n && one.path === path);
     return [
@@ -61,7 +62,7 @@ export function generationsOf({ generations, observed }: Pick<LogBackup, 'genera
         paused: open && observed.state === 'Paused',
         truncating: truncating?.until ? { until: BigInt(truncating.until) } : null,
         ...(earlier && { inPlaceOf: earlier.n }),
-        upstreamClusterId: null,
+        upstreamClusterId,
       },
     ];
   });
@@ -82,8 +83,11 @@ export function toSnapshot({ _id, result, verification }: GoodSnapshot): Snapsho
       held: false,
       origin: 'rule',
       rule: null,
-      upstreamClusterId: '',
+      upstreamClusterId: idOf(result?.tidbClusterId),
       keyKnown: true,
     },
   ];
 }
+
+/** Records of earlier versions name none, or 0. */
+const idOf = (tidbClusterId = ''): string => (tidbClusterId === '0' ? '' : tidbClusterId);

@@ -77,7 +77,7 @@ function canBeReplayed({ generations, ...state }: RecoveryState, to: bigint): bo
     if (cuts.some((cut) => cut.crossable && cut.from < to && to < cut.to)) return false;
     return usable.some(
       (base) =>
-        base.upstreamClusterId === upstreamClusterId &&
+        [upstreamClusterId, ''].includes(base.upstreamClusterId) &&
         base.tso >= min &&
         base.tso <= to &&
         !cuts.some((cut) => !cut.crossable && cut.from < to && cut.to > base.tso),

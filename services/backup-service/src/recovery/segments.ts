@@ -20,10 +20,6 @@ export function segments({ min, max, cuts }: Generation): Span[] {
 
 /** The usable snapshots from which points of a piece can be replayed, the oldest first. */
 export function basesIn(piece: Span, { upstreamClusterId }: Generation, usable: readonly Snapshot[]): Snapshot[] {
-  return usable.filter(
-    (one) =>
-      one.tso >= piece.from &&
-      one.tso <= piece.to &&
-      (upstreamClusterId === null || one.upstreamClusterId === upstreamClusterId),
-  );
+  const isOfIt = (id: string) => upstreamClusterId === null || id === '' || id === upstreamClusterId;
+  return usable.filter((one) => one.tso >= piece.from && one.tso <= piece.to && isOfIt(one.upstreamClusterId));
 }

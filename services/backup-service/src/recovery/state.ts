@@ -20,7 +20,7 @@ export interface Snapshot {
   /** What made it: a rule, a person, or a log that needed a base. */
   readonly origin: 'rule' | 'person' | 'log';
   readonly rule: string | null;
-  /** The id that TiDB gave the cluster, decimal; empty: not known. */
+  /** The id that TiDB gave the cluster, decimal; empty: not on record, and it is taken for that of each log. */
   readonly upstreamClusterId: string;
   /** Whether it can be decrypted. */
   readonly keyKnown: boolean;

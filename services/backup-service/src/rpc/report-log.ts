@@ -1,5 +1,6 @@
 import { MAX_LOG_ERRORS, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
 import {
+  type LogRange as LogRangeMessage,
   type LogTaskSeen as LogTaskSeenMessage,
   LogTaskState,
   type ReportLogRequest,
@@ -9,7 +10,7 @@ import {
 import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import type { Reason } from '../backup.ts';
 import { fromReasonMessage } from '../backup-message.ts';
-import type { LogPlace, LogSeen, LogTaskSeen } from '../log/decide/command.ts';
+import type { LogPlace, LogRange, LogSeen, LogTaskSeen } from '../log/decide/command.ts';
 import { ensureBase } from '../log/ensure-base.ts';
 import { type LogBackup, lastGeneration, PAUSE_TTL_SECONDS } from '../log/log-backup.ts';
 import { toActMessage } from '../log/log-message.ts';
@@ -51,7 +52,7 @@ export function reportLog(dependencies: Dependencies) {
       clusterId,
       {
         ...{ kind: 'report', claim, fence, seen: toSeen(request) },
-        ...(range && { range: { min: String(range.minTs), max: String(range.maxTs) } }),
+        ...(range && { range: toRange(range) }),
         ...(place && ('taskName' in place ? { place } : { placeless: place })),
       },
       signal,
@@ -88,6 +89,11 @@ export function reportLog(dependencies: Dependencies) {
 function toSeen({ unreachable, tasks }: ReportLogRequest): LogSeen {
   if (unreachable) return { kind: 'unreachable', reason: fromReasonMessage(unreachable) };
   return { kind: 'tasks', tasks: tasks.map(toTask) };
+}
+
+function toRange({ minTs, maxTs, tidbClusterId }: LogRangeMessage): LogRange {
+  const id = tidbClusterId > 0n && { upstreamClusterId: String(tidbClusterId) };
+  return { min: String(minTs), max: String(maxTs), ...id };
 }
 
 const STATES: ReadonlyMap<LogTaskState, LogTaskSeen['state']> = new Map([

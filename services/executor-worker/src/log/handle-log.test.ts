@@ -106,6 +106,7 @@ async function look(asks: LogAct | undefined, situation: Situation = {}) {
   const works = createWorks();
   const run = await claimLog(
     {
+      clusterIdIn: async () => 7n,
       ...{ client, programs, works, env: ofWorker, timing: { ...timing, leaseMs }, drain: drain.signal },
       ...{ worker: 'w1', pool: 'default', instance: 'instance-of-the-test', stateDir: folder },
       completion: createCompletion(client, { callMs: timing.callMs, giveUp: new AbortController().signal }),
@@ -128,7 +129,7 @@ it('tells what it sees under its claim and fence, and nothing more where nothing
       tasks: [
         { name: TASK, samePlace: true, startTs: TS, checkpointTs: TS + 1n, state: LogTaskState.LOG_TASK_STATE_NORMAL },
       ],
-      range: { minTs: TS, maxTs: TS + 2n },
+      range: { minTs: TS, maxTs: TS + 2n, tidbClusterId: 7n },
     },
   ]);
   expect(reported[0]?.log?.claim.length).toBeGreaterThanOrEqual(22);

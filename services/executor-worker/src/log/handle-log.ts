@@ -36,13 +36,14 @@ import { claimUntilAnswered } from '../until-answered.ts';
 import type { Works } from '../works.ts';
 import { type ActEnd, type ActKind, readActEnd } from './act-end.ts';
 import { isPlace, type LogPlace, pauseArguments, resumeArguments, startArguments, stopArguments } from './command.ts';
-import { look, type RunShortly, type SeenTask, type Sight } from './look.ts';
+import { look, type ReadClusterId, type RunShortly, type SeenTask, type Sight } from './look.ts';
 import type { TaskState } from './status.ts';
 
 export interface LogDependencies {
   readonly client: ServiceClient<ExecutorServiceServer>;
   readonly completion: LogCompletion;
   readonly programs: Programs;
+  readonly clusterIdIn: ReadClusterId;
   readonly env: Env;
   readonly timing: Timing;
   /** Aborts when this worker is to stop. */
@@ -135,7 +136,8 @@ async function sightOf(
   const place = storage && readMetadata ? { storage, path } : undefined;
   try {
     const run = await runner(dependencies, target);
-    return await look(target, place, run, (message, error) => log.warn({ ...facts, error }, message));
+    const { clusterIdIn } = dependencies;
+    return await look(target, place, { run, clusterIdIn }, (message, error) => log.warn({ ...facts, error }, message));
   } catch (error) {
     const { message } = error as Error;
     return { kind: 'unreachable', reason: { code: 'CANNOT_LOOK', message, detail: '' } };
@@ -227,7 +229,7 @@ function toReport(
   return {
     unreachable: undefined,
     tasks: tasks.map((task) => toTaskMessage(task, place)),
-    range: range && { minTs: range.min, maxTs: range.max },
+    range: range && { minTs: range.min, maxTs: range.max, tidbClusterId: range.tidbClusterId ?? 0n },
   };
 }
 

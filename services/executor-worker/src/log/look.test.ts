@@ -2,7 +2,7 @@ import { Target } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_serv
 import { Storage } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { expect, it } from 'vitest';
 import type { ShortRun } from '../br/short-run.ts';
-import { look } from './look.ts';
+import { look, type ReadClusterId } from './look.ts';
 
 const target = Target.create({ pd: ['pd:2379'] });
 const place = {
@@ -26,16 +26,20 @@ const failed = (stderr: string): ShortRun => ({ code: 1, stdout: '', stderr });
 const lookAt = async (
   { metadata = printed(METADATA), text = printed(TEXT), json = printed(JSON_FORM) }: Record<string, ShortRun> = {},
   isWritten = true,
+  clusterIdIn: ReadClusterId = async () => 7n,
 ) => {
   const asked: string[] = [];
   const troubles: unknown[] = [];
   const sight = await look(
     target,
     isWritten ? place : undefined,
-    async (args) => {
-      const form = args.includes('metadata') ? 'metadata' : args.includes('--json') ? 'json' : 'text';
-      asked.push(form);
-      return { metadata, text, json }[form];
+    {
+      async run(args) {
+        const form = args.includes('metadata') ? 'metadata' : args.includes('--json') ? 'json' : 'text';
+        asked.push(form);
+        return { metadata, text, json }[form];
+      },
+      clusterIdIn,
     },
     (_message, error) => troubles.push(error),
   );
@@ -48,8 +52,16 @@ it('reads the metadata before the status, so that they are of the task that it s
   expect(sight).toEqual({
     kind: 'tasks',
     tasks: [TASK],
-    range: { min: 470814526146609153n, max: 470814526146609155n },
+    range: { min: 470814526146609153n, max: 470814526146609155n, tidbClusterId: 7n },
   });
+});
+
+it('still tells how far the log reaches where nobody knows of which cluster it is', async () => {
+  const { sight, troubles } = await lookAt({}, true, async () => {
+    throw new Error('there is no backupmeta');
+  });
+  expect(sight).toMatchObject({ kind: 'tasks', range: { max: 470814526146609155n, tidbClusterId: undefined } });
+  expect(troubles).toHaveLength(1);
 });
 
 it('does not ask a storage where no log is written', async () => {

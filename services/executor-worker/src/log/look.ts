@@ -1,7 +1,7 @@
 /**
  * One look at a cluster: what lies in the storage, then what its tasks are.
  *
- * K1. The metadata are read before the status, so that what they say belongs to the task that the status shows (L4).
+ * K1. The metadata, and of which cluster the log is, are read before the status, so that what they say belongs to the task that the status shows (L4).
  * K2. The text form is asked before the JSON: only that says up to 8.5.0 whether a task is paused.
  * K3. What takes too long, or says nothing that is known, is "unreachable"; nothing is concluded from it.
  */
@@ -17,7 +17,15 @@ export interface SeenTask extends TaskStatus {
 
 export type Sight =
   | { readonly kind: 'unreachable'; readonly reason: Reason }
-  | { readonly kind: 'tasks'; readonly tasks: readonly SeenTask[]; readonly range: LogRange | undefined };
+  | { readonly kind: 'tasks'; readonly tasks: readonly SeenTask[]; readonly range: SeenRange | undefined };
+
+export interface SeenRange extends LogRange {
+  /** The id that TiDB gave the cluster that writes the log; undefined where it could not be read. */
+  readonly tidbClusterId: bigint | undefined;
+}
+
+/** Reads of which cluster of TiDB the log in a place is. @throws Error where nothing there says it */
+export type ReadClusterId = (place: LogPlace) => Promise<bigint>;
 
 /**
  * Runs `br` with these arguments.
@@ -34,10 +42,10 @@ export type RunShortly = (args: readonly string[], place?: LogPlace) => Promise<
 export async function look(
   target: Target,
   place: LogPlace | undefined,
-  run: RunShortly,
+  { run, clusterIdIn }: { readonly run: RunShortly; readonly clusterIdIn: ReadClusterId },
   onTrouble: (message: string, error: unknown) => void,
 ): Promise<Sight> {
-  const range = place && (await rangeOf(place, run, onTrouble));
+  const range = place && (await rangeOf(place, { run, clusterIdIn }, onTrouble));
   const texts = await run(statusArguments(target, 'text'));
   if (texts.code !== 0) return unreachable(texts);
   const json = await run(statusArguments(target, 'json'));
@@ -59,16 +67,21 @@ export async function look(
 
 async function rangeOf(
   place: LogPlace,
-  run: RunShortly,
+  { run, clusterIdIn }: { readonly run: RunShortly; readonly clusterIdIn: ReadClusterId },
   onTrouble: (message: string, error: unknown) => void,
-): Promise<LogRange | undefined> {
+): Promise<SeenRange | undefined> {
   try {
     const read = await run(metadataArguments(place), place);
     if (read.code !== 0) throw new Error(read.trouble ?? firstError(read));
-    return readRange(read.stdout);
+    const range = readRange(read.stdout);
+    return range && { ...range, tidbClusterId: await clusterIdIn(place).catch(unknownCluster) };
   } catch (error) {
     onTrouble('the metadata of a log could not be read', error);
     return undefined;
+  }
+
+  function unknownCluster(error: unknown): undefined {
+    onTrouble('of which cluster a log is could not be read', error);
   }
 }
 

@@ -28,6 +28,8 @@ export type LogSeen =
 export interface LogRange {
   readonly min: string;
   readonly max: string;
+  /** The id that TiDB gave the cluster that writes it, decimal; absent where nobody knows. */
+  readonly upstreamClusterId?: string;
 }
 
 /** Where a start would write, should it come to that. */

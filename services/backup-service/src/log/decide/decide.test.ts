@@ -1,5 +1,6 @@
 import { plus } from '@tidemark/task/time';
 import { expect, test } from 'vitest';
+import { generationsOf } from '../../recovery/recovery-state.ts';
 import { alarmsOf, isHealthy } from '../alarms.ts';
 import {
   type LogActKind,
@@ -100,6 +101,16 @@ test('a log that is wanted is started under a name and a path of its own, and is
   });
   expect(live.log()).toMatchObject({ reached: true, observed: { state: 'Running' } });
   expect(isHealthy(live.log(), live.now())).toBe(true);
+});
+
+test('of which cluster of TiDB a log is stays on record once it was read', () => {
+  const live = runningLog();
+  const range = { min: tso(START), max: tso(START) };
+  for (const read of [{ ...range, upstreamClusterId: '7000000000000000001' }, range]) {
+    live.pass(LIMITS.ringMs);
+    live.look(live.task(), read);
+  }
+  expect(generationsOf(live.log())).toMatchObject([{ n: 1, upstreamClusterId: '7000000000000000001' }]);
 });
 
 test('a base that is lost is noted once, whoever finds it lost, and the alarm stands until there is another', () => {

@@ -80,7 +80,12 @@ function ofOwnTask(
 ): Classified {
   const { seen, isKnown } = identified(log, open, task, range, now);
   const isBack = lastGeneration(seen)?.vanished === seen.wish && seen.wanted === 'on';
-  const back = withLast(isBack ? { ...seen, reached: true } : seen, { vanished: null });
+  const { upstreamClusterId } = range ?? {};
+  const back = withLast(isBack ? { ...seen, reached: true } : seen, {
+    vanished: null,
+    // It lies in the path, into which br lets no other cluster write.
+    ...(upstreamClusterId !== undefined && { upstreamClusterId }),
+  });
   // Somebody may have truncated it by hand, also one that cannot go on.
   const cut = isKnown && range ? withLast(back, { min: later(open.min, range.min) }) : back;
   const read = isKnown && range && !open.dead ? withLast(cut, { max: later(open.max, range.max) }) : cut;

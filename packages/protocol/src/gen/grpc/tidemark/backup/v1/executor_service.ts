@@ -981,6 +981,8 @@ export interface LogTaskSeen {
 export interface LogRange {
   minTs: bigint;
   maxTs: bigint;
+  /** Of the TiDB cluster that writes it, as its backupmeta says; 0 where that could not be read. */
+  tidbClusterId: bigint;
 }
 
 /** What a look saw. */
@@ -8404,7 +8406,7 @@ export const LogTaskSeen: MessageFns<LogTaskSeen> = {
 };
 
 function createBaseLogRange(): LogRange {
-  return { minTs: 0n, maxTs: 0n };
+  return { minTs: 0n, maxTs: 0n, tidbClusterId: 0n };
 }
 
 export const LogRange: MessageFns<LogRange> = {
@@ -8420,6 +8422,12 @@ export const LogRange: MessageFns<LogRange> = {
         throw new globalThis.Error("value provided for field message.maxTs of type uint64 too large");
       }
       writer.uint32(16).uint64(message.maxTs);
+    }
+    if (message.tidbClusterId !== 0n) {
+      if (BigInt.asUintN(64, message.tidbClusterId) !== message.tidbClusterId) {
+        throw new globalThis.Error("value provided for field message.tidbClusterId of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.tidbClusterId);
     }
     return writer;
   },
@@ -8453,6 +8461,14 @@ export const LogRange: MessageFns<LogRange> = {
             message.maxTs = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tidbClusterId = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8472,6 +8488,9 @@ export const LogRange: MessageFns<LogRange> = {
     const message = createBaseLogRange();
     message.minTs = (object.minTs !== undefined && object.minTs !== null) ? BigInt(object.minTs) : 0n;
     message.maxTs = (object.maxTs !== undefined && object.maxTs !== null) ? BigInt(object.maxTs) : 0n;
+    message.tidbClusterId = (object.tidbClusterId !== undefined && object.tidbClusterId !== null)
+      ? BigInt(object.tidbClusterId)
+      : 0n;
     return message;
   },
 };
