@@ -219,7 +219,7 @@ describe('a restore of a part of a backup', () => {
 
 describe('the estimate of a plan', () => {
   const ended = (seconds: number) => ({
-    result: { sizeBytes: 100n * 1024n * 1024n * BigInt(seconds), seconds, summary: '', remark: '' },
+    result: { sizeBytes: 100n * 1024n * 1024n * BigInt(seconds), seconds, logSeconds: 0, summary: '', remark: '' },
   });
   async function restored(seconds: number, options?: RestoreOptions): Promise<string> {
     const id = await startRestore(options && { options });

@@ -1,4 +1,4 @@
-/** What is told of garbage collection around restores to a point in time, over gRPC as people and workers ask. */
+/** What the plan of a restore to a point in time tells by those before, over gRPC as people and workers ask. */
 import { RenewRestoreRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { RestoreEndKind, TargetLook } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import { StartRestoreRequest } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore_service';
@@ -18,18 +18,23 @@ const planned = async () => {
   return checks.find(({ name }) => name === 'garbageCollection');
 };
 
-it('is warned of in the plan of the next one, where it was seen off', async () => {
-  await goodAt(ago(20));
-  await logged([generationOf(1, ago(30), ago(0))]);
-  expect(await planned()).toMatchObject({ result: 'unknown' });
-  expect((await plan()).checks.map(({ name }) => name)).not.toContain('garbageCollection');
+/** A restore to the point by a worker that has it, up to before its `br` begins. */
+async function claimed() {
   const { hash } = await plan({ backupId: '', point: point() });
   const wish = { point: point(), targetClusterId: target.id, planHash: hash, confirm: target.id };
   const { restore } = await service().restores.startRestore(
     StartRestoreRequest.create({ ...wish, acknowledge: ['worker'] }),
   );
   const id = restore?.id ?? '';
-  const worker = await working(id);
+  return { id, worker: await working(id) };
+}
+
+it('garbage collection is warned of in the plan of the next one, where it was seen off', async () => {
+  await goodAt(ago(20));
+  await logged([generationOf(1, ago(30), ago(0))]);
+  expect(await planned()).toMatchObject({ result: 'unknown' });
+  expect((await plan()).checks.map(({ name }) => name)).not.toContain('garbageCollection');
+  const { id, worker } = await claimed();
   const collection = { off: ['10.0.0.2:20180'], unseen: 0 };
   const starting = { brVersion: 'v8.5.0', host: 'h1', hasCheckpoint: true, argv: ['restore', 'point'], collection };
   await service().executor.renewRestore(RenewRestoreRequest.create({ restore: worker.restore, starting }));
@@ -38,9 +43,22 @@ it('is warned of in the plan of the next one, where it was seen off', async () =
   ]);
   expect(await planned()).toMatchObject({
     result: 'warn',
-    message: expect.stringMatching(`10\\.0\\.0\\.2:20180 .* when restore ${id} saw it`),
+    message: expect.stringMatching(`10\\.0\\.0\\.2:20180 .* when an earlier restore saw it`),
   });
   const look = TargetLook.create({ at: new Date(), collection: { off: [], unseen: 0 } });
   await worker.ends(RestoreEndKind.RESTORE_END_KIND_DIRTY, { look });
   expect(await planned()).toMatchObject({ result: 'unknown' });
+});
+
+it('estimates what a log takes by those that were replayed before', async () => {
+  await goodAt(ago(20));
+  await logged([generationOf(1, ago(30), ago(0))]);
+  const estimate = async () => (await plan({ backupId: '', point: point() })).estimateBasis;
+  expect(await estimate()).toContain('What the log adds is not in it.');
+  const { worker } = await claimed();
+  await worker.starts();
+  // Ten minutes of log.
+  const result = { sizeBytes: 7n, seconds: 100, logSeconds: 40, summary: 'a', remark: '' };
+  await worker.ends(RestoreEndKind.RESTORE_END_KIND_SUCCEEDED, { result });
+  expect(await estimate()).toContain('In it are 240 s for each hour of the log, as the last restore to a point');
 });

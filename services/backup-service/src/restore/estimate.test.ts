@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { estimateOf, type TimedRestore } from './estimate.ts';
+import { estimateOf, type TimedRestore, withLog } from './estimate.ts';
 
 const GIB = 1024 ** 3;
 const timed = (gib: number, seconds: number): TimedRestore => ({ sizeBytes: gib * GIB, seconds });
@@ -34,3 +34,21 @@ it('says of a part that it is for the whole', () => {
 });
 
 it('is nothing of a backup without a known size', () => expect(estimateOf(0, [], false).seconds).toBe(0));
+
+it('adds for a point in time what an hour of log took before, and says where nothing tells that', () => {
+  const ofBackup = { seconds: 600, basis: 'So much.' };
+  expect(withLog(ofBackup, 7_200, [])).toEqual({
+    seconds: 600,
+    basis: 'So much. What the log adds is not in it.',
+  });
+  expect(withLog(ofBackup, 7_200, [{ spanSeconds: 3_600, seconds: 90 }])).toEqual({
+    seconds: 780,
+    basis:
+      'So much. In it are 90 s for each hour of the log, as the last restore to a point in time took it, of whichever cluster.',
+  });
+  const many = Array.from({ length: 7 }, (_, at) => ({ spanSeconds: 3_600, seconds: at < 5 ? 36 : 3_600 }));
+  expect(withLog(ofBackup, 3_600, many)).toMatchObject({
+    seconds: 636,
+    basis: expect.stringMatching(/36 s for each hour of the log, as the last 5 restores to a point/),
+  });
+});

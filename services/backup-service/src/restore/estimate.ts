@@ -7,6 +7,13 @@ export interface TimedRestore {
   readonly seconds: number;
 }
 
+/** The log of a restore to a point in time that succeeded in one run of `br`. */
+export interface TimedLog {
+  /** From the backup to the point, and how long `br` took to replay that. */
+  readonly spanSeconds: number;
+  readonly seconds: number;
+}
+
 export interface Estimate {
   /** 0 where there is nothing to go by. */
   readonly seconds: number;
@@ -15,6 +22,7 @@ export interface Estimate {
 }
 
 const MIB = 1024 * 1024;
+const HOUR_SECONDS = 3_600;
 /** What a TiKV takes in a second, as those who wrote `br` measured it, and how many a target has at least. */
 const MIB_A_SECOND = 100;
 const TIKVS = 3;
@@ -43,6 +51,25 @@ export function estimateOf(sizeBytes: number, earlier: readonly TimedRestore[], 
   return {
     seconds: Math.ceil(sizeBytes / rate),
     basis: `${Number((rate / MIB).toPrecision(3))} MiB a second, as ${which} into the cluster took it.${ofPart}`,
+  };
+}
+
+/**
+ * With the log that goes on from the backup. What lies in an hour of it differs from cluster to cluster; nobody knows better before.
+ *
+ * @param spanSeconds from the backup to the point
+ * @param earlier the newest first, of all clusters
+ */
+export function withLog(ofBackup: Estimate, spanSeconds: number, earlier: readonly TimedLog[]): Estimate {
+  const told = earlier.filter((one) => one.spanSeconds > 0).slice(0, LAST);
+  if (told.length === 0) return { ...ofBackup, basis: `${ofBackup.basis} What the log adds is not in it.` };
+  const sum = (of: (log: TimedLog) => number) => told.reduce((total, log) => total + of(log), 0);
+  const rate = sum((one) => one.seconds) / sum((one) => one.spanSeconds);
+  const which = told.length === 1 ? 'the last restore' : `the last ${told.length} restores`;
+  const anHour = Number((rate * HOUR_SECONDS).toPrecision(3));
+  return {
+    seconds: ofBackup.seconds + Math.ceil(spanSeconds * rate),
+    basis: `${ofBackup.basis} In it are ${anHour} s for each hour of the log, as ${which} to a point in time took it, of whichever cluster.`,
   };
 }
 

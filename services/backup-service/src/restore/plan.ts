@@ -187,7 +187,6 @@ function oneWayIn({ storage }: RestoreSource, point: RestorePoint): PlanCheck {
 
 /** What the TiKVs of a target said of their garbage collection around an earlier restore. */
 export interface CollectionSeen {
-  readonly restoreId: string;
   readonly at: Date;
   /** Status addresses of those where it was off; none: it was on. */
   readonly off: readonly string[];
@@ -202,6 +201,6 @@ export function garbageCollection(seen: CollectionSeen | undefined): PlanCheck {
   return {
     name,
     result: 'warn',
-    message: `TiKV collected no garbage at ${seen.off.join(', ')} at ${seen.at.toISOString()}, when restore ${seen.restoreId} saw it last. Where that is still so, set it back: SET CONFIG tikv \`gc.ratio-threshold\` = 1.1; ${asked}`,
+    message: `TiKV collected no garbage at ${seen.off.join(', ')} at ${seen.at.toISOString()}, when an earlier restore saw it last. Where that is still so, set it back: SET CONFIG tikv \`gc.ratio-threshold\` = 1.1; ${asked}`,
   };
 }

@@ -233,8 +233,8 @@ export function fromOptionsMessage(options: OptionsMessage | undefined): Restore
   };
 }
 
-function toResultMessage({ sizeBytes, seconds, summary, remark = '' }: NonNullable<Restore['result']>) {
-  return { sizeBytes: BigInt(sizeBytes), seconds, summary, remark };
+function toResultMessage({ sizeBytes, seconds, logSeconds = 0, summary, remark = '' }: NonNullable<Restore['result']>) {
+  return { sizeBytes: BigInt(sizeBytes), seconds, logSeconds, summary, remark };
 }
 
 function toAttemptMessage({ worker, startedAt, endedAt, outcome, end, starting }: RestoreAttempt, index: number) {
@@ -290,6 +290,7 @@ export function fromEndMessage(message: EndMessage | undefined): End | undefined
       result: {
         sizeBytes: Number(result.sizeBytes),
         seconds: Math.min(Math.max(0, result.seconds), MAX_TOLD_SECONDS),
+        ...(result.logSeconds > 0 && { logSeconds: Math.min(result.logSeconds, MAX_TOLD_SECONDS) }),
         summary: result.summary.slice(0, MAX_WORKER_SENTENCE),
         ...(result.remark !== '' && { remark: result.remark.slice(0, MAX_WORKER_SENTENCE) }),
       },

@@ -16,13 +16,14 @@ import { EPOCH } from '@tidemark/mongo/time-range';
 import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import type { Db, Document } from 'mongodb';
 import { clusterKey } from '../decide/vocabulary.ts';
+import { instantOf } from '../log/log-backup.ts';
 import type { PresenceStore } from '../presence-store.ts';
 import { type RealCluster, whyOne } from '../real-cluster.ts';
 import type { Slots } from '../slots.ts';
 import type { RestoreCommand, RestoreDecision, RestoreLimits } from './decide/command.ts';
 import { decideRestore } from './decide/decide.ts';
 import { ownKey } from './decide/vocabulary.ts';
-import type { TimedRestore } from './estimate.ts';
+import type { TimedLog, TimedRestore } from './estimate.ts';
 import { countOpen, type OpenRestore } from './open-restores.ts';
 import type { CollectionSeen } from './plan.ts';
 import type { Restore, RestoreAttempt, RestoreState, RestoreTarget } from './restore.ts';
@@ -92,6 +93,8 @@ export interface RestoreStore {
     rateLimit: number,
     signal: AbortSignal,
   ): Promise<TimedRestore[]>;
+  /** How long the logs took of the last restores to a point in time that succeeded in one run of `br`, the newest first. */
+  findTimedLogs(signal: AbortSignal): Promise<TimedLog[]>;
   /** What the TiKVs of a target said last of their garbage collection, around the last restores into it; undefined: nothing. */
   findCollection(clusterId: string, signal: AbortSignal): Promise<CollectionSeen | undefined>;
   /** What restores of a backup there are, and how far they are. */
@@ -197,6 +200,17 @@ export function createRestoreStore(
         );
       }),
 
+    findTimedLogs: (signal) =>
+      persist(signal, async () => {
+        const found = await collection
+          .find(
+            { restoreTime: { $gt: EPOCH } },
+            { projection: TIMED_LOG, sort: { restoreTime: -1, _id: -1 }, limit: TIMED_LOGS, signal },
+          )
+          .toArray();
+        return found.flatMap(({ restore }) => timedLogOf(restore) ?? []);
+      }),
+
     findCollection: (clusterId, signal) =>
       persist(signal, async () => {
         const found = await collection
@@ -205,7 +219,7 @@ export function createRestoreStore(
             { projection: COLLECTION, sort: { restoreTime: -1, _id: -1 }, limit: COLLECTION_ONES, signal },
           )
           .toArray();
-        return found.map(({ _id, restore }) => collectionSeenBy(_id, restore)).find((seen) => seen !== undefined);
+        return found.map(({ restore }) => collectionSeenBy(restore)).find((seen) => seen !== undefined);
       }),
 
     ofSource: (backupId, signal) =>
@@ -258,16 +272,38 @@ const TIMED = {
   'restore.attempts.starting': 1,
   'restore.result.sizeBytes': 1,
   'restore.result.seconds': 1,
+  'restore.result.logSeconds': 1,
+  'restore.source.point.tso': 1,
   'restore.options.rateLimit': 1,
+};
+/** Of all restores so many are looked at for those to a point. */
+const TIMED_LOGS = 200;
+const TIMED_LOG = {
+  'restore.attempts.starting.at': 1,
+  'restore.result.logSeconds': 1,
+  'restore.source.tso': 1,
+  'restore.source.point.tso': 1,
 };
 
 /** What `br` says of its time is of its last run alone. Undefined of one that had more, and of one that cannot be read. */
-function timedOf({ attempts, result }: Partial<Restore>): TimedRestore | undefined {
-  const { sizeBytes, seconds } = result ?? {};
-  const runs = Array.isArray(attempts) ? attempts.filter((attempt) => attempt?.starting).length : 0;
-  return runs === 1 && Number.isFinite(sizeBytes) && Number.isFinite(seconds)
-    ? { sizeBytes: Number(sizeBytes), seconds: Number(seconds) }
+function timedOf({ attempts, result, source }: Partial<Restore>): TimedRestore | undefined {
+  const { sizeBytes, seconds, logSeconds = source?.point ? Number.NaN : 0 } = result ?? {};
+  const ofBackup = Number(seconds) - Number(logSeconds);
+  return runsOf(attempts) === 1 && Number.isFinite(sizeBytes) && Number.isFinite(ofBackup)
+    ? { sizeBytes: Number(sizeBytes), seconds: ofBackup }
     : undefined;
+}
+
+/** The same of its log. */
+function timedLogOf({ attempts, result, source }: Partial<Restore>): TimedLog | undefined {
+  const [from, to] = [source?.tso, source?.point?.tso].map((tso) => (tso ? instantOf(tso).getTime() : Number.NaN));
+  const spanSeconds = (Number(to) - Number(from)) / 1_000;
+  const seconds = result?.logSeconds ?? Number.NaN;
+  return runsOf(attempts) === 1 && spanSeconds > 0 && seconds > 0 ? { spanSeconds, seconds } : undefined;
+}
+
+function runsOf(attempts: unknown): number {
+  return Array.isArray(attempts) ? attempts.filter((attempt) => attempt?.starting).length : 0;
 }
 
 /** How many are looked at: those of backups alone do not ask. */
@@ -275,12 +311,12 @@ const COLLECTION_ONES = 20;
 const COLLECTION = { 'restore.attempts.starting': 1, 'restore.attempts.end.look': 1 };
 
 /** Undefined of a restore that did not ask, and of one that cannot be read. */
-function collectionSeenBy(restoreId: string, { attempts }: Partial<Restore>): CollectionSeen | undefined {
+function collectionSeenBy({ attempts }: Partial<Restore>): CollectionSeen | undefined {
   if (!Array.isArray(attempts)) return undefined;
   const seen = attempts
     .flatMap((attempt) => [{ at: attempt?.starting?.at, ...attempt?.starting?.collection }, lookOf(attempt)])
     .findLast(({ at, off }) => at instanceof Date && Array.isArray(off));
-  return seen && { restoreId, at: seen.at as Date, off: (seen.off as unknown[]).map(String) };
+  return seen && { at: seen.at as Date, off: (seen.off as unknown[]).map(String) };
 }
 
 function lookOf(attempt: Partial<RestoreAttempt> | undefined) {

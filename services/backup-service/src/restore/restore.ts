@@ -22,6 +22,8 @@ export type TargetState = 'Untouched' | 'Partial' | 'Restored' | 'Released';
 export interface RestoreResult {
   readonly sizeBytes: number;
   readonly seconds: number;
+  /** Of them, those for the log that was replayed; absent where none was, or that is not known. */
+  readonly logSeconds?: number;
   /** Its summary, as it printed it. */
   readonly summary: string;
   /** Something to know, such as that it finished while it was being canceled. */

@@ -13,11 +13,11 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Backup, isTrashed } from '../backup.ts';
 import { strictestOf } from '../cluster-purpose.ts';
 import { isInTheWay, whyLogInTheWay } from '../log/in-the-way.ts';
-import type { LogBackup } from '../log/log-backup.ts';
+import { instantOf, type LogBackup } from '../log/log-backup.ts';
 import { otherPdOf } from '../real-cluster.ts';
 import type { Namesake } from '../registered-pds.ts';
 import type { ClusterDocument } from '../registry-store.ts';
-import { type Estimate, estimateOf } from '../restore/estimate.ts';
+import { type Estimate, estimateOf, withLog } from '../restore/estimate.ts';
 import { garbageCollection, type Plan, type PlanCheck, planRestore as plan } from '../restore/plan.ts';
 import { type PlannedCommand, plannedCommand } from '../restore/planned-command.ts';
 import { fromOptionsMessage, toSourceMessage, toTargetMessage } from '../restore/restore-message.ts';
@@ -44,17 +44,20 @@ export function planRestore(dependencies: Dependencies) {
     const found = await findPlan(dependencies, request, context);
     const { plan, backup } = found;
     const { target, options, source } = plan;
-    const [{ taken, checks: around, command }, earlier] = await Promise.all([
+    const [{ taken, checks: around, command }, earlier, logs] = await Promise.all([
       circumstances(dependencies, found, context),
       dependencies.restores.findTimed(target, options.rateLimit, context.signal),
+      source.point ? dependencies.restores.findTimedLogs(context.signal) : [],
     ]);
     const ofBackup = estimateOf(source.sizeBytes, earlier, options.filter !== undefined);
-    const estimate = source.point
-      ? { ...ofBackup, basis: `${ofBackup.basis} What the log adds is not in it.` }
-      : ofBackup;
+    const estimate = source.point ? withLog(ofBackup, secondsBetween(source.tso, source.point.tso), logs) : ofBackup;
     const checks = [...plan.checks, targetFree(taken), ...around];
     return { plan: toPlanMessage({ ...plan, checks }, backup, estimate, command) };
   };
+}
+
+function secondsBetween(from: string, to: string): number {
+  return (instantOf(to).getTime() - instantOf(from).getTime()) / 1_000;
 }
 
 /** A plan, and the backup that it is of. */

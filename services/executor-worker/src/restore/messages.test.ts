@@ -107,7 +107,7 @@ describe('an end', () => {
     ).toEqual({
       kind: RestoreEndKind.RESTORE_END_KIND_SUCCEEDED,
       reason: undefined,
-      result: { sizeBytes: 5n, seconds: 7, summary: 'total-ranges=1', remark: 'r' },
+      result: { sizeBytes: 5n, seconds: 7, logSeconds: 0, summary: 'total-ranges=1', remark: 'r' },
       checkpointLeft: true,
       afterChange: false,
       waitSeconds: 0,

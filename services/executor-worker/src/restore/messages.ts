@@ -84,6 +84,7 @@ export function toEndMessage(end: RestoreEnd): EndMessage {
     result: summary && {
       sizeBytes: summary.sizeBytes ?? 0n,
       seconds: summary.seconds ?? 0,
+      logSeconds: summary.logSeconds ?? 0,
       summary: summary.text,
       remark,
     },

@@ -172,6 +172,7 @@ export function summaryOf({ success, successes }: Output, isToPoint: boolean): R
     sizeBytes: backup.sizeBytes,
     totalKvs: backup.totalKvs,
     seconds: (backup.seconds ?? 0) + (log.seconds ?? 0),
+    logSeconds: log.seconds,
     backupTso: backup.backupTso ?? log.backupTso,
     text: `${backup.text} ${log.text}`.slice(0, MAX_TEXT),
   };
@@ -187,6 +188,8 @@ export interface RestoreSummary {
   readonly totalKvs: bigint | undefined;
   /** Of this run alone, without earlier attempts. */
   readonly seconds: number | undefined;
+  /** Of them, those for the log; absent where none was replayed, or the backup was restored by an earlier attempt. */
+  readonly logSeconds?: number | undefined;
   /** The snapshot that was restored. */
   readonly backupTso: string | undefined;
   readonly restoreTso: string | undefined;

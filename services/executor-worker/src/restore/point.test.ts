@@ -88,7 +88,10 @@ describe('a restore to a point in time by a worker', () => {
         end: { summary: { backupTso: String(chosen.tso), pointTso: String(point) } },
       },
     ]);
-    expect(worker.told[0]?.end?.summary?.sizeBytes).toBeGreaterThan(0n);
+    const { sizeBytes, seconds = 0, logSeconds = 0 } = worker.told[0]?.end?.summary ?? {};
+    expect(sizeBytes).toBeGreaterThan(0n);
+    expect(logSeconds).toBeGreaterThan(0);
+    expect(seconds).toBeGreaterThan(logSeconds);
   });
 
   it('tells with its start what the TiKVs said before, and nothing where an attempt before may have turned it off', async () => {

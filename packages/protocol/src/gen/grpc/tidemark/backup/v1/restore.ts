@@ -130,6 +130,8 @@ export interface RestoreResult {
   summary: string;
   /** Something to know about it. */
   remark: string;
+  /** How many of the seconds the log took that was replayed; 0 where none was, or that is not known. */
+  logSeconds: number;
 }
 
 /** The end of an attempt. */
@@ -390,7 +392,7 @@ export interface Restore {
 }
 
 function createBaseRestoreResult(): RestoreResult {
-  return { sizeBytes: 0n, seconds: 0, summary: "", remark: "" };
+  return { sizeBytes: 0n, seconds: 0, summary: "", remark: "", logSeconds: 0 };
 }
 
 export const RestoreResult: MessageFns<RestoreResult> = {
@@ -409,6 +411,9 @@ export const RestoreResult: MessageFns<RestoreResult> = {
     }
     if (message.remark !== "") {
       writer.uint32(34).string(message.remark);
+    }
+    if (message.logSeconds !== 0) {
+      writer.uint32(41).double(message.logSeconds);
     }
     return writer;
   },
@@ -458,6 +463,14 @@ export const RestoreResult: MessageFns<RestoreResult> = {
             message.remark = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.logSeconds = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -479,6 +492,7 @@ export const RestoreResult: MessageFns<RestoreResult> = {
     message.seconds = object.seconds ?? 0;
     message.summary = object.summary ?? "";
     message.remark = object.remark ?? "";
+    message.logSeconds = object.logSeconds ?? 0;
     return message;
   },
 };
