@@ -35,6 +35,7 @@ const TOPICS: ReadonlyMap<NotificationTopic, string> = new Map([
   [NotificationTopic.REMOVAL, 'removals that fail'],
   [NotificationTopic.DAMAGE, 'damaged backups'],
   [NotificationTopic.STORAGE, 'storages out of reach'],
+  [NotificationTopic.LOG, 'alarms of log backups'],
   [NotificationTopic.RESTORE, 'restores that ended'],
 ]);
 

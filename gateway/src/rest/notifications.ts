@@ -33,6 +33,7 @@ const TOPICS = {
   removal: NotificationTopic.REMOVAL,
   damage: NotificationTopic.DAMAGE,
   storage: NotificationTopic.STORAGE,
+  log: NotificationTopic.LOG,
   restore: NotificationTopic.RESTORE,
 } as const satisfies Record<operations.TopicName, NotificationTopic>;
 const SECURITIES = {

@@ -3146,7 +3146,7 @@ export interface components {
             /** @enum {string} */
             leastSeverity: "info" | "warning" | "critical" | "unknown";
             /** @description None: all. */
-            topics: ("backup" | "window" | "promise" | "removal" | "damage" | "storage" | "restore" | "unknown")[];
+            topics: ("backup" | "window" | "promise" | "removal" | "damage" | "storage" | "log" | "restore" | "unknown")[];
             template?: string;
             digest?: {
                 /** Format: int64 */
@@ -3197,7 +3197,7 @@ export interface components {
             /** @description `info` by default. Whoever hears that something is bad hears that it is over. */
             leastSeverity?: components["schemas"]["NotificationSeverity"] | null;
             /** @description What about; left out, or none: all. */
-            topics?: ("backup" | "window" | "promise" | "removal" | "damage" | "storage" | "restore")[] | null;
+            topics?: ("backup" | "window" | "promise" | "removal" | "damage" | "storage" | "log" | "restore")[] | null;
             /** @description Of the text, in Mustache, such as `{{title}}`; a plain text by default, and where the template fails. */
             template?: string | null;
             /** @description Each day at this hour what stands is told; left out: never. */

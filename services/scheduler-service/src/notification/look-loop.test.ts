@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { Backup, BackupState, DeletionState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { ChangedBackup } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
+import { type LogAlarm, LogStanding, LogWish } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
 import { Cluster } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { Restore, RestoreState } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import { type Db, MongoClient } from 'mongodb';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import type { Backends } from '../backends.ts';
 import { because, type Occurrence } from '../catch-up.ts';
 import { createFleet, type Fleet } from '../fleet.ts';
@@ -76,6 +77,19 @@ async function lookAgain(worker = 'one'): Promise<void> {
   const occurrences = createOccurrenceStore(db);
   const notifyMs = 1_000;
   await look({ rounds, outbox, conditions, occurrences, backends, fleet, quarantines, now, worker, notifyMs }, signal);
+}
+
+/** The same, once how log backups stand was asked for again. */
+async function lookedAtLogs(worker = 'one'): Promise<void> {
+  const { logsAsOf } = fleet;
+  await vi.waitFor(
+    async () => {
+      await fleet.rebuild(signal);
+      expect(fleet.logsAsOf).not.toBe(logsAsOf);
+    },
+    { timeout: 10_000 },
+  );
+  await lookAgain(worker);
 }
 
 /** What was accepted for the receiver, oldest first. */
@@ -179,6 +193,40 @@ it('a cluster whose promise is broken is told by each grade, and nothing more on
   await lookAgain();
   expect(await told()).toEqual(['cluster.late']);
   expect(await db.collection('notification_conditions').countDocuments()).toBe(0);
+});
+
+it('an alarm of a log backup is told once, again when it is another or worse, and when it is over', async () => {
+  const alarm = (name: string, critical: boolean) => ({ name, critical, message: 'It is to be resumed.' });
+  const logged = (...alarms: LogAlarm[]) => {
+    neighbours.logs = [LogStanding.create({ clusterId: 'orders', wanted: LogWish.LOG_WISH_ON, alarms })];
+  };
+  logged(alarm('logPausedByHand', false));
+  await lookedAtLogs();
+  await lookedAtLogs('other');
+  expect(await told()).toEqual(['log.alarm']);
+  logged(alarm('logPausedByHand', false), alarm('logLagging', false));
+  await lookedAtLogs();
+  expect(await told()).toEqual(['log.alarm']);
+  logged(alarm('logPausedByHand', true), alarm('logLagging', true));
+  await lookedAtLogs();
+  expect(await told()).toEqual(['log.alarm', 'log.alarm']);
+  logged();
+  await lookedAtLogs();
+  await lookedAtLogs('other');
+  expect(await told()).toEqual(['log.alarm', 'log.alarm', 'log.recovered']);
+  const [event] = await db.collection<Delivery>('notification_deliveries').find().sort({ createTime: 1 }).toArray();
+  expect(event?.event).toMatchObject({ severity: 'warning', clusterId: 'orders', code: 'logPausedByHand' });
+});
+
+it('a log backup of which nothing can be told stays as bad as it was told', async () => {
+  const alarms = [{ name: 'logMissing', critical: true, message: 'Its task is gone.' }];
+  neighbours.logs = [LogStanding.create({ clusterId: 'orders', wanted: LogWish.LOG_WISH_ON, alarms })];
+  await lookedAtLogs();
+  neighbours.logs = undefined;
+  await lookAgain();
+  aheadMs += 600_000;
+  await lookAgain();
+  expect(await told()).toEqual(['log.alarm']);
 });
 
 it('each restore that ended is told once, those that were open at the last look and those that began since', async () => {

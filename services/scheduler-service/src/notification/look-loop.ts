@@ -13,14 +13,14 @@ import { type Restore, RestoreState } from '@tidemark/protocol/grpc/tidemark/bac
 import { plus } from '@tidemark/task/time';
 import type { Backends } from '../backends.ts';
 import { CALLER } from '../due-loop.ts';
-import { expectedIntervalMs, type Fleet } from '../fleet.ts';
-import { verdictOf } from '../fleet-verdict.ts';
+import type { Fleet } from '../fleet.ts';
 import type { OccurrenceStore } from '../occurrence-store.ts';
 import type { Quarantines } from '../quarantines.ts';
 import type { ConditionStore } from './condition-store.ts';
 import { type ConditionState, conditionId, type Fact } from './decide/condition.ts';
-import { factOfPromise, factsOfBackup, factsOfWindow, type ToldCluster } from './decide/facts.ts';
+import { factsOfBackup, factsOfWindow, type ToldCluster } from './decide/facts.ts';
 import type { Cursors, Round } from './decide/round.ts';
+import { lookAtFleet } from './look-at-fleet.ts';
 import type { Outbox } from './outbox.ts';
 import type { RoundStore } from './round-store.ts';
 import { eventOfRestore, seenOf, toSeenBackup, toToldCluster } from './seen.ts';
@@ -31,7 +31,7 @@ export interface LookDependencies {
   readonly conditions: ConditionStore;
   readonly occurrences: Pick<OccurrenceStore, 'findDecided'>;
   readonly backends: Pick<Backends, 'backups' | 'registry' | 'restores'>;
-  readonly fleet: Pick<Fleet, 'clusters' | 'asOf'>;
+  readonly fleet: Pick<Fleet, 'clusters' | 'asOf' | 'logsAsOf'>;
   readonly quarantines: Pick<Quarantines, 'conditions'>;
   /** Database time. */
   readonly now: () => Date;
@@ -58,11 +58,6 @@ const SETTLED_MS = 5_000;
 const REVIEW_MS = 600_000;
 /** Records that one review looks at. */
 const REVIEWED = 500;
-/** With a picture of the fleet that is older nobody is called late. */
-const OLD_FLEET_MS = 300_000;
-/** A cluster that is younger may not be in the picture yet. */
-const NEW_MS = 3_600_000;
-
 /** One round, where no other copy has it. */
 export async function look(dependencies: LookDependencies, signal: AbortSignal): Promise<void> {
   const { rounds, outbox, worker, notifyMs } = dependencies;
@@ -82,7 +77,7 @@ export async function look(dependencies: LookDependencies, signal: AbortSignal):
     }
     // First what needs no other service: that one is away is told, too.
     await lookAtWindows(round, dependencies, advance, signal);
-    await lookAtPromises(dependencies, advance, signal);
+    await lookAtFleet(dependencies, () => advance({}), signal);
     await lookAtBackups(round, dependencies, advance, signal);
     await lookAtRestores(round, dependencies, advance, signal);
     await review(round, dependencies, advance, signal);
@@ -253,69 +248,6 @@ async function restoresIn(
     pageToken = page.nextPageToken;
     if (pageToken === '' || young.length < page.restores.length || found.length >= MAX_OPEN_RESTORES) return found;
   }
-}
-
-async function lookAtPromises(
-  { outbox, conditions, fleet, quarantines, now }: LookDependencies,
-  advance: Advance,
-  signal: AbortSignal,
-): Promise<void> {
-  const at = now();
-  const { asOf } = fleet;
-  if (!asOf || plus(asOf, OLD_FLEET_MS) < at) return;
-  const { late: known, gone } = await conditions.ofBad('all', pickFor(fleet.clusters, quarantines, at), signal);
-  const facts: Fact[] = [];
-  for (const [id, cluster] of fleet.clusters) {
-    const read = () =>
-      factOfPromise(
-        toToldCluster(id, cluster),
-        {
-          ...{ verdict: verdictOf(cluster, at), asOf },
-          intervalMs: expectedIntervalMs(cluster) ?? 0,
-          registeredAt: cluster.registeredAt,
-          goodAt: cluster.newest?.endedAt,
-        },
-        at,
-      );
-    const fact = quarantines.conditions.read(id, read);
-    const { level = 'good', grade = '' } = known.get(id) ?? {};
-    if (fact && (fact.level !== level || fact.grade !== grade)) facts.push(fact);
-  }
-  for (const fact of facts) {
-    await outbox.takeIn([fact], signal);
-    await advance({});
-  }
-  await conditions.remove(gone, signal);
-}
-
-/** By cluster, what is known of broken promises, and the ids of what is about clusters and rules that are gone. */
-interface Standing {
-  readonly late: Map<string, Pick<ConditionState, 'level' | 'grade'>>;
-  readonly gone: string[];
-}
-
-function pickFor(clusters: Fleet['clusters'], quarantines: LookDependencies['quarantines'], at: Date) {
-  return async (bad: AsyncIterable<ConditionState>): Promise<Standing> => {
-    const standing: Standing = { late: new Map(), gone: [] };
-    for await (const state of bad)
-      quarantines.conditions.read(state._id, () => {
-        const { _id, condition, clusterId, level, grade, since } = state;
-        if (condition === 'promise') standing.late.set(clusterId, { level, grade });
-        if (plus(since, NEW_MS) < at && isGone(state, clusters)) standing.gone.push(_id);
-      });
-    return standing;
-  };
-}
-
-/** Whether what it is about is there no longer: the cluster, or the rule of a window. Of a storage its backups tell. */
-function isGone({ _id, condition, clusterId }: ConditionState, clusters: Fleet['clusters']): boolean {
-  if (condition === 'storage') return false;
-  const cluster = clusters.get(clusterId);
-  if (!cluster) return true;
-  if (condition !== 'window') return false;
-  return !cluster.rules.some(
-    ({ rule, nextWindow }) => nextWindow && _id === conditionId('window', `${clusterId}:${rule}`),
-  );
 }
 
 /** Looks at some of the records that make something bad: they may have changed unseen, or be gone. */

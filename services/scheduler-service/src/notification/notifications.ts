@@ -31,7 +31,7 @@ export interface NotificationsOptions {
   readonly db: Db;
   readonly occurrences: Pick<OccurrenceStore, 'findDecided'>;
   readonly backends: Pick<Backends, 'backups' | 'registry' | 'restores'>;
-  readonly fleet: Pick<Fleet, 'clusters' | 'asOf'>;
+  readonly fleet: Pick<Fleet, 'clusters' | 'asOf' | 'logsAsOf'>;
   readonly dueLoop: Pick<Loop, 'healthySince'>;
   readonly quarantines: Quarantines;
   /** Database time. */

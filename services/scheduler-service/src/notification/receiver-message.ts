@@ -32,6 +32,7 @@ export const TOPIC_MESSAGES = {
   removal: NotificationTopic.NOTIFICATION_TOPIC_REMOVAL,
   damage: NotificationTopic.NOTIFICATION_TOPIC_DAMAGE,
   storage: NotificationTopic.NOTIFICATION_TOPIC_STORAGE,
+  log: NotificationTopic.NOTIFICATION_TOPIC_LOG,
   restore: NotificationTopic.NOTIFICATION_TOPIC_RESTORE,
 } as const satisfies Record<Topic, NotificationTopic>;
 

@@ -18,7 +18,7 @@ import { type About, type Condition, isAtLeast, type NotificationEvent, newEvent
 export type Level = 'good' | Exclude<Severity, 'info'>;
 
 export interface ConditionState {
-  /** `<condition>:<subject>`, of which the subject is a cluster, a storage, or `<cluster>:<rule>`. */
+  /** `<condition>:<subject>`, of which the subject is a cluster, a storage, `<cluster>:<rule>`, or `<cluster>:<alarm>`. */
   readonly _id: string;
   readonly condition: Condition;
   readonly clusterId: string;
@@ -80,6 +80,7 @@ const TYPES = {
   removal: 'removal.failing',
   damage: 'backup.damaged',
   storage: 'storage.unreachable',
+  log: 'log.alarm',
 } as const satisfies Record<Condition, string>;
 
 /**

@@ -6,7 +6,7 @@ export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
 /** What can be bad about a cluster or a storage, and is told once when it becomes so and once when it is over. */
-export const CONDITIONS = ['backup', 'window', 'promise', 'removal', 'damage', 'storage'] as const;
+export const CONDITIONS = ['backup', 'window', 'promise', 'removal', 'damage', 'storage', 'log'] as const;
 export type Condition = (typeof CONDITIONS)[number];
 
 /** What a receiver chooses from: the conditions, and restores that ended. */

@@ -1,6 +1,8 @@
+import { LogState, LogWish } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
 import { describe, expect, it } from 'vitest';
 import { because, type Occurrence } from '../../catch-up.ts';
-import { factOfPromise, factsOfBackup, factsOfWindow, type SeenBackup } from './facts.ts';
+import type { ClusterLog } from '../../cluster-log.ts';
+import { factOfPromise, factsOfBackup, factsOfLog, factsOfWindow, type SeenBackup } from './facts.ts';
 
 const HOUR_MS = 3_600_000;
 const NOW = new Date('2026-12-02T03:00:00Z');
@@ -123,4 +125,35 @@ describe('the promise of a cluster', () => {
     expect(of('never', 33)).toBe('good');
     expect(of('never', 35)).toBe('critical');
   });
+});
+
+describe('the log backup of a cluster', () => {
+  const alarm = (name: string, critical = false) => ({ name, critical, message: `It is ${name}.` });
+  const log = (fields: Partial<ClusterLog> = {}): ClusterLog => ({
+    ...{ wanted: LogWish.LOG_WISH_ON, state: LogState.LOG_STATE_PAUSED, healthy: false, alarms: [], asides: [] },
+    ...{ spans: [], changedAt: NOW },
+    ...fields,
+  });
+  const facts = (fields: Partial<ClusterLog>, told: string[] = []) =>
+    factsOfLog(CLUSTER, log(fields), told, NOW).map(({ subject, level, grade, text }) => [subject, level, grade, text]);
+
+  it('is as bad as its worst alarm, which is told with the others', () =>
+    expect(facts({ alarms: [alarm('logLagging'), alarm('logPausedByHand')] })).toEqual([
+      ['orders', 'warning', 'logPausedByHand', 'The log backup of orders: It is logPausedByHand. It is logLagging.'],
+    ]));
+
+  it('has each alarm that says nothing of the log that is written by itself, until that is over', () => {
+    const good = ['orders', 'good', '', 'The log backup of orders has no alarm any more.'];
+    expect(facts({ asides: [alarm('truncateStuck')] })).toEqual([
+      good,
+      ['orders:truncateStuck', 'warning', 'truncateStuck', 'The log backup of orders: It is truncateStuck.'],
+    ]);
+    const over = 'The alarm truncateStuck of the log backup of orders is over.';
+    expect(facts({}, ['truncateStuck'])).toEqual([good, ['orders:truncateStuck', 'good', '', over]]);
+  });
+
+  it('is good once none is wanted', () =>
+    expect(factsOfLog(CLUSTER, undefined, [], NOW)).toMatchObject([
+      { level: 'good', text: 'No log backup of orders is wanted any more.' },
+    ]));
 });

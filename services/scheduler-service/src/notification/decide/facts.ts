@@ -1,6 +1,8 @@
 /** What the records say of clusters and storages, as facts about conditions. */
+import type { LogAlarm } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
 import { later, plus } from '@tidemark/task/time';
 import type { Occurrence, ReasonCode } from '../../catch-up.ts';
+import { type ClusterLog, isWanted, worstAlarm } from '../../cluster-log.ts';
 import type { Verdict } from '../../fleet-verdict.ts';
 import type { Fact } from './condition.ts';
 import type { NotificationEvent } from './event.ts';
@@ -148,6 +150,45 @@ export function factOfPromise(
       ? `No rule plans backups of ${clusterId} any more, so it is late no longer.`
       : `${clusterId} is in time again.`;
   return { ...common, level: 'good', grade: '', text };
+}
+
+/**
+ * What the log backup of a cluster says: one fact of the log that is written, which is as bad as its worst alarm, and one of each alarm that says nothing of that log.
+ *
+ * @param told alarms of the latter kind that are known to be bad: what is not among those that stand any more is over
+ * @param asOf when it was told
+ */
+export function factsOfLog(
+  { id: clusterId, labels }: ToldCluster,
+  log: ClusterLog | undefined,
+  told: readonly string[],
+  asOf: Date,
+): Fact[] {
+  const { alarms, asides } = log ?? { alarms: [], asides: [] };
+  const common = { condition: 'log', subject: clusterId, at: asOf, about: { clusterId, labels } } as const;
+  const worst = worstAlarm({ alarms, asides: [] });
+  const others = alarms.filter((one) => one !== worst);
+  const bad = ({ name, critical, message }: LogAlarm, more: readonly LogAlarm[] = []): Fact => ({
+    ...common,
+    ...{ level: critical ? 'critical' : 'warning', grade: name, about: { ...common.about, code: name } },
+    text: [`The log backup of ${clusterId}: ${message}`, ...more.map((one) => one.message)].join(' '),
+  });
+  const isWantedNow = log !== undefined && isWanted(log);
+  const over = isWantedNow
+    ? `The log backup of ${clusterId} has no alarm any more.`
+    : `No log backup of ${clusterId} is wanted any more.`;
+  const standing = asides.map(({ name }) => name);
+  return [
+    worst ? bad(worst, others) : { ...common, level: 'good', grade: '', text: over },
+    ...asides.map((alarm) => ({ ...bad(alarm), subject: `${clusterId}:${alarm.name}` })),
+    ...told
+      .filter((name) => !standing.includes(name))
+      .map((name) => ({
+        ...{ ...common, subject: `${clusterId}:${name}`, about: { ...common.about, code: name } },
+        ...({ level: 'good', grade: '' } as const),
+        text: `The alarm ${name} of the log backup of ${clusterId} is over.`,
+      })),
+  ];
 }
 
 const sentence = (what: string, reason: string) => (reason === '' ? `${what}.` : `${what}: ${reason}`);

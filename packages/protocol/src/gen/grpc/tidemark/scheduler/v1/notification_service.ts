@@ -85,6 +85,8 @@ export const NotificationTopic = {
   NOTIFICATION_TOPIC_DIGEST: 8,
   /** NOTIFICATION_TOPIC_TEST - Somebody tried a receiver. */
   NOTIFICATION_TOPIC_TEST: 9,
+  /** NOTIFICATION_TOPIC_LOG - An alarm of the log backup of a cluster stands, or is over. */
+  NOTIFICATION_TOPIC_LOG: 10,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -101,6 +103,7 @@ export namespace NotificationTopic {
   export type NOTIFICATION_TOPIC_RESTORE = typeof NotificationTopic.NOTIFICATION_TOPIC_RESTORE;
   export type NOTIFICATION_TOPIC_DIGEST = typeof NotificationTopic.NOTIFICATION_TOPIC_DIGEST;
   export type NOTIFICATION_TOPIC_TEST = typeof NotificationTopic.NOTIFICATION_TOPIC_TEST;
+  export type NOTIFICATION_TOPIC_LOG = typeof NotificationTopic.NOTIFICATION_TOPIC_LOG;
   export type UNRECOGNIZED = typeof NotificationTopic.UNRECOGNIZED;
 }
 
