@@ -35,6 +35,9 @@ export const UNKNOWN: Subject = {
   restoreId: 'BBBBBBBBBBBBBBBBBBBBBB',
 };
 
+/** A reason, which people write with blanks. */
+const WHY = 'new disks in rack 3';
+
 export interface ServedSample {
   readonly service: DescService;
   /** Its local name, such as "startBackup". */
@@ -79,9 +82,18 @@ const KNOWN: KnownOf<typeof BackupService> &
     rest: ({ clusterId }) => ['PUT', `/clusters/${clusterId}/log-backup`, { storageId: 'nfs' }],
   },
   getLogBackup: { rest: ({ clusterId }) => ['GET', `/clusters/${clusterId}/log-backup`] },
-  pauseLogBackup: { rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/log-backup/pause`, {}] },
-  resumeLogBackup: { rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/log-backup/resume`, {}] },
-  truncateLogBackup: { rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/log-backup/truncate`, {}] },
+  pauseLogBackup: {
+    request: ({ clusterId }) => ({ clusterId, reason: WHY }),
+    rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/log-backup/pause`, { reason: WHY }],
+  },
+  resumeLogBackup: {
+    request: ({ clusterId }) => ({ clusterId, reason: WHY }),
+    rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/log-backup/resume`, { reason: WHY }],
+  },
+  truncateLogBackup: {
+    request: ({ clusterId }) => ({ clusterId, reason: WHY }),
+    rest: ({ clusterId }) => ['POST', `/clusters/${clusterId}/log-backup/truncate`, { reason: WHY }],
+  },
   stopLogBackup: { rest: ({ clusterId }) => ['DELETE', `/clusters/${clusterId}/log-backup`] },
   planRestore: {
     request: ({ clusterId }) => ({ backupId: 'sample', targetClusterId: clusterId, options: {} }),

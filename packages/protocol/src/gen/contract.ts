@@ -1389,7 +1389,6 @@ export const MESSAGES = {
       "id": true
     },
     "reason": {
-      "printable": true,
       "maxLength": 1000
     }
   },
@@ -1398,7 +1397,6 @@ export const MESSAGES = {
       "id": true
     },
     "reason": {
-      "printable": true,
       "maxLength": 1000
     }
   },
@@ -1412,7 +1410,6 @@ export const MESSAGES = {
       "optional": true
     },
     "reason": {
-      "printable": true,
       "maxLength": 1000
     }
   },
