@@ -69,7 +69,7 @@ export function LogBackupSection({ id, storageId }: { readonly id: string; reado
           )}
         </div>
       ))}
-      {log && isWanted && <Details of={log} />}
+      {log && (isWanted || log.activity !== '') && <Details of={log} />}
       {log && log.generations.length > 0 && <Logs of={log.generations} />}
       {log && log.cleanup.length > 0 && (
         <Table
@@ -98,7 +98,7 @@ export function LogBackupSection({ id, storageId }: { readonly id: string; reado
 }
 
 function Standing({ of }: { readonly of: LogBackup }) {
-  const { wanted, wantedBy, wantedAt, state, reached, healthy, activity } = of;
+  const { wanted, wantedBy, wantedAt, state, reached, healthy } = of;
   const wish = LOG_WISHES.get(wanted);
   if (wish === undefined && wantedBy === '')
     return <p class="muted">There is none: the cluster can be brought back to its full backups alone.</p>;
@@ -106,7 +106,7 @@ function Standing({ of }: { readonly of: LogBackup }) {
     <p>
       <Mark word={wordOf(LOG_STATES, state)} />{' '}
       {wish === undefined ? 'It is not wanted any more' : `It is wanted ${wish}`}, by {wantedBy} <Ago at={wantedAt} />
-      {!reached && ', and is not there yet'}.{wanted === LogWish.ON && healthy && ' All is well.'} {activity}
+      {!reached && ', and is not there yet'}.{wanted === LogWish.ON && healthy && ' All is well.'}
     </p>
   );
 }
@@ -132,6 +132,7 @@ function Details({ of }: { readonly of: LogBackup }) {
           lagWarnSeconds > 0 &&
             `of ${duration(lagWarnSeconds)}; from ${duration(lagCriticalSeconds)} on it is critical`,
         ],
+        ['Now', of.activity],
         ['Asked last', <Ago key="a" at={of.seenAt} />],
         [
           'Errors',

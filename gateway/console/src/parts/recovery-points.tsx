@@ -144,7 +144,7 @@ function Stretches({ of: { ranges, holes } }: { readonly of: Recoverable }) {
 
 function Exact({ ms }: { readonly ms: number }) {
   return (
-    <time dateTime={new Date(ms).toISOString()} title={utcTime(ms)}>
+    <time class="exact" dateTime={new Date(ms).toISOString()} title={utcTime(ms)}>
       {exactTime(ms)}
     </time>
   );
