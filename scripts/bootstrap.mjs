@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 
 const COMMANDS = {
   bench: ['test/bench/main.ts'],
+  'build-control-plane': ['test/chart/build-control-plane.ts'],
   bundle: ['scripts/bundle-cli.mjs'],
   chaos: ['test/chaos/main.ts'],
   'demo-cluster': ['tools/demo-br/src/demo-cluster-main.ts'],

@@ -14,6 +14,13 @@ export interface KubernetesObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+export interface CrdSchema {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** As `openAPIV3Schema`. */
+  readonly schema: Schema;
+}
+
 type Schema = Readonly<Record<string, unknown>>;
 
 /** The oldest that Chart.yaml allows, and the newest that there was. */
@@ -33,9 +40,14 @@ const regExp = Object.assign(
 );
 const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false, code: { regExp } });
 for (const version of VERSIONS) ajv.addSchema(read(join('kubernetes', `${version}.json`)), version);
-for (const file of globSync('*.json', { cwd: join(TESTDATA, 'crds') })) {
-  const { apiVersion, kind, schema } = read(join('crds', file));
+for (const { apiVersion, kind, schema } of crdSchemas())
   ajv.addSchema(closed(schema) as Schema, `${apiVersion}/${kind}`);
+
+/** The schemas of the custom resources that the chart can make. */
+export function crdSchemas(): readonly CrdSchema[] {
+  return globSync('*.json', { cwd: join(TESTDATA, 'crds') }).map(
+    (file) => read(join('crds', file)) as unknown as CrdSchema,
+  );
 }
 
 /** A sentence for each field that is wrong, missing or unknown, in any of the versions. */
