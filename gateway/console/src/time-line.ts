@@ -119,6 +119,7 @@ const HOLES: Readonly<Record<string, string>> = {
   startLost: 'The start of the log backup came to nothing',
   replacedByHand: 'Somebody had put another task in the place of the log backup',
   historyLost: 'The log was interrupted for longer than the cluster keeps its history',
+  restoredMeanwhile: 'Something was restored into the cluster while its log was written',
 };
 
 /** Why nothing in a hole can be restored. */

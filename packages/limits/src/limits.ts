@@ -290,6 +290,8 @@ export const MAX_GIVEN_BACK = 100;
 export const MAX_LOG_TASKS = 10;
 /** What a `br` may print that is over within seconds. */
 export const MAX_SHORT_RUN_BYTES = 4 * 1_048_576;
+/** Stretches of a log that cannot be replayed across, of restores that `br` let into its cluster. */
+export const MAX_LOG_CUTS = 100;
 /** Errors of a log backup that a worker tells at once. */
 export const MAX_LOG_ERRORS = 20;
 /** Lines for people of a `br log truncate` that are kept, and their characters. */

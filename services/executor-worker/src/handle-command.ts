@@ -17,6 +17,7 @@ import { claimCheck } from './handle-check.ts';
 import { claimRestore } from './handle-restore.ts';
 import { keepLease } from './lease-keeper.ts';
 import { clusterIdReader } from './log/cluster-id.ts';
+import { cutReader } from './log/cuts.ts';
 import { claimLog } from './log/handle-log.ts';
 import { claimTruncation } from './log/handle-truncation.ts';
 import { log } from './logger.ts';
@@ -56,7 +57,11 @@ export function createClaim(dependencies: CommandDependencies) {
     if (command.kind === CommandKind.COMMAND_KIND_CHECK) return claimCheck(dependencies, command, requestId);
     if (command.kind === CommandKind.COMMAND_KIND_RESTORE) return claimRestore(dependencies, command, requestId);
     if (command.kind === CommandKind.COMMAND_KIND_LOG)
-      return claimLog({ ...dependencies, clusterIdIn: clusterIdReader(dependencies.env) }, command, requestId);
+      return claimLog(
+        { ...dependencies, clusterIdIn: clusterIdReader(dependencies.env), cutsIn: cutReader(dependencies.env) },
+        command,
+        requestId,
+      );
     if (command.kind === CommandKind.COMMAND_KIND_LOG_TRUNCATION)
       return claimTruncation(dependencies, command, requestId);
     const token = randomBytes(24).toString('base64url');

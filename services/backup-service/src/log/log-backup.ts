@@ -59,6 +59,12 @@ export interface LogRemoval {
   readonly ringAt: Date;
 }
 
+/** No backup before its end serves a point behind its beginning. */
+export interface LogCut {
+  readonly from: string;
+  readonly to: string;
+}
+
 /** One task from its start to its end, with the log that it writes. */
 export interface LogGeneration {
   readonly n: number;
@@ -94,6 +100,8 @@ export interface LogGeneration {
   readonly pool?: string;
   /** The id that TiDB gave the cluster that writes it, decimal, as lies in its path; absent until that was read. */
   readonly upstreamClusterId?: string;
+  /** Of restores that `br` let into its cluster while it was written; absent where there were none. */
+  readonly cuts?: readonly LogCut[];
   /** The restores that read it; absent where none ever did. */
   readonly holds?: readonly string[];
   /** Absent, or null, where nothing is being taken out of it. */

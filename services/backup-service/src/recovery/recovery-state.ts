@@ -3,8 +3,8 @@ import { MAX_SNAPSHOTS_OF_LOGS } from '@tidemark/limits/limits';
 import { plus } from '@tidemark/task/time';
 import { isDamaged } from '../backup.ts';
 import type { FinishedBackups, GoodSnapshot } from '../finished-backups.ts';
-import { instantOf, type LogBackup, type LogGeneration } from '../log/log-backup.ts';
-import { type Generation, type RecoveryState, type Snapshot, smaller } from './state.ts';
+import { instantOf, type LogBackup, type LogCut, type LogGeneration } from '../log/log-backup.ts';
+import { type Cut, type Generation, type RecoveryState, type Snapshot, smaller } from './state.ts';
 
 /** A backup is accepted before its snapshot is taken, and clocks differ. */
 const EARLIER_MS = 86_400_000;
@@ -53,12 +53,24 @@ function beginningOf(generations: readonly LogGeneration[]): Date | undefined {
 /** The logs that were seen to run. What is being removed, or is to be, is promised no more. */
 export function generationsOf({ generations, observed }: Pick<LogBackup, 'generations' | 'observed'>): Generation[] {
   return generations.flatMap((generation) => {
-    const { n, path, min, max, open, endedWhy, holds = [], truncating, removal, upstreamClusterId = null } = generation;
+    const {
+      n,
+      path,
+      min,
+      max,
+      open,
+      endedWhy,
+      holds = [],
+      truncating,
+      removal,
+      upstreamClusterId = null,
+      cuts = [],
+    } = generation;
     if (min === null || max === null || removal || truncating?.until === null) return [];
     const earlier = generations.find((one) => one.n < n && one.path === path);
     return [
       {
-        ...{ n, min: BigInt(min), max: BigInt(max), cuts: [], open, endedWhy, holds },
+        ...{ n, min: BigInt(min), max: BigInt(max), cuts: cuts.map(toCut), open, endedWhy, holds },
         paused: open && observed.state === 'Paused',
         truncating: truncating?.until ? { until: BigInt(truncating.until) } : null,
         ...(earlier && { inPlaceOf: earlier.n }),
@@ -66,6 +78,10 @@ export function generationsOf({ generations, observed }: Pick<LogBackup, 'genera
       },
     ];
   });
+}
+
+function toCut({ from, to }: LogCut): Cut {
+  return { from: BigInt(from), to: BigInt(to), why: 'restoredMeanwhile', crossable: false };
 }
 
 /** A good backup, as nobody had asked for its removal; none where it is damaged or its point is not on record. */

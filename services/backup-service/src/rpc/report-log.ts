@@ -1,4 +1,4 @@
-import { MAX_LOG_ERRORS, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
+import { MAX_LOG_CUTS, MAX_LOG_ERRORS, MAX_WORKER_SENTENCE } from '@tidemark/limits/limits';
 import {
   type LogRange as LogRangeMessage,
   type LogTaskSeen as LogTaskSeenMessage,
@@ -91,9 +91,12 @@ function toSeen({ unreachable, tasks }: ReportLogRequest): LogSeen {
   return { kind: 'tasks', tasks: tasks.map(toTask) };
 }
 
-function toRange({ minTs, maxTs, tidbClusterId }: LogRangeMessage): LogRange {
+function toRange({ minTs, maxTs, tidbClusterId, cuts: told }: LogRangeMessage): LogRange {
   const id = tidbClusterId > 0n && { upstreamClusterId: String(tidbClusterId) };
-  return { min: String(minTs), max: String(maxTs), ...id };
+  const cuts = told?.cuts
+    .slice(0, MAX_LOG_CUTS)
+    .map(({ fromTs, toTs }) => ({ from: String(fromTs), to: String(toTs) }));
+  return { min: String(minTs), max: String(maxTs), ...id, ...(cuts && { cuts }) };
 }
 
 const STATES: ReadonlyMap<LogTaskState, LogTaskSeen['state']> = new Map([

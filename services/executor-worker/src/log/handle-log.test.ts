@@ -107,6 +107,7 @@ async function look(asks: LogAct | undefined, situation: Situation = {}) {
   const run = await claimLog(
     {
       clusterIdIn: async () => 7n,
+      cutsIn: async () => [{ from: 5n, to: 6n }],
       ...{ client, programs, works, env: ofWorker, timing: { ...timing, leaseMs }, drain: drain.signal },
       ...{ worker: 'w1', pool: 'default', instance: 'instance-of-the-test', stateDir: folder },
       completion: createCompletion(client, { callMs: timing.callMs, giveUp: new AbortController().signal }),
@@ -129,7 +130,7 @@ it('tells what it sees under its claim and fence, and nothing more where nothing
       tasks: [
         { name: TASK, samePlace: true, startTs: TS, checkpointTs: TS + 1n, state: LogTaskState.LOG_TASK_STATE_NORMAL },
       ],
-      range: { minTs: TS, maxTs: TS + 2n, tidbClusterId: 7n },
+      range: { minTs: TS, maxTs: TS + 2n, tidbClusterId: 7n, cuts: { cuts: [{ fromTs: 5n, toTs: 6n }] } },
     },
   ]);
   expect(reported[0]?.log?.claim.length).toBeGreaterThanOrEqual(22);

@@ -36,7 +36,7 @@ import { claimUntilAnswered } from '../until-answered.ts';
 import type { Works } from '../works.ts';
 import { type ActEnd, type ActKind, readActEnd } from './act-end.ts';
 import { isPlace, type LogPlace, pauseArguments, resumeArguments, startArguments, stopArguments } from './command.ts';
-import { look, type ReadClusterId, type RunShortly, type SeenTask, type Sight } from './look.ts';
+import { look, type ReadClusterId, type ReadCuts, type RunShortly, type SeenTask, type Sight } from './look.ts';
 import type { TaskState } from './status.ts';
 
 export interface LogDependencies {
@@ -44,6 +44,7 @@ export interface LogDependencies {
   readonly completion: LogCompletion;
   readonly programs: Programs;
   readonly clusterIdIn: ReadClusterId;
+  readonly cutsIn: ReadCuts;
   readonly env: Env;
   readonly timing: Timing;
   /** Aborts when this worker is to stop. */
@@ -136,8 +137,10 @@ async function sightOf(
   const place = storage && readMetadata ? { storage, path } : undefined;
   try {
     const run = await runner(dependencies, target);
-    const { clusterIdIn } = dependencies;
-    return await look(target, place, { run, clusterIdIn }, (message, error) => log.warn({ ...facts, error }, message));
+    const { clusterIdIn, cutsIn } = dependencies;
+    return await look(target, place, { run, clusterIdIn, cutsIn }, (message, error) =>
+      log.warn({ ...facts, error }, message),
+    );
   } catch (error) {
     const { message } = error as Error;
     return { kind: 'unreachable', reason: { code: 'CANNOT_LOOK', message, detail: '' } };
@@ -229,7 +232,10 @@ function toReport(
   return {
     unreachable: undefined,
     tasks: tasks.map((task) => toTaskMessage(task, place)),
-    range: range && { minTs: range.min, maxTs: range.max, tidbClusterId: range.tidbClusterId ?? 0n },
+    range: range && {
+      ...{ minTs: range.min, maxTs: range.max, tidbClusterId: range.tidbClusterId ?? 0n },
+      cuts: range.cuts && { cuts: range.cuts.map(({ from, to }) => ({ fromTs: from, toTs: to })) },
+    },
   };
 }
 

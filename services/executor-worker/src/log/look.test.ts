@@ -40,6 +40,7 @@ const lookAt = async (
         return { metadata, text, json }[form];
       },
       clusterIdIn,
+      cutsIn: async () => [],
     },
     (_message, error) => troubles.push(error),
   );
@@ -52,7 +53,7 @@ it('reads the metadata before the status, so that they are of the task that it s
   expect(sight).toEqual({
     kind: 'tasks',
     tasks: [TASK],
-    range: { min: 470814526146609153n, max: 470814526146609155n, tidbClusterId: 7n },
+    range: { min: 470814526146609153n, max: 470814526146609155n, tidbClusterId: 7n, cuts: [] },
   });
 });
 

@@ -1,7 +1,7 @@
 /**
  * One look at a cluster: what lies in the storage, then what its tasks are.
  *
- * K1. The metadata, and of which cluster the log is, are read before the status, so that what they say belongs to the task that the status shows (L4).
+ * K1. The metadata, of which cluster the log is and what cuts it, are read before the status, so that what they say belongs to the task that the status shows (L4).
  * K2. The text form is asked before the JSON: only that says up to 8.5.0 whether a task is paused.
  * K3. What takes too long, or says nothing that is known, is "unreachable"; nothing is concluded from it.
  */
@@ -22,10 +22,27 @@ export type Sight =
 export interface SeenRange extends LogRange {
   /** The id that TiDB gave the cluster that writes the log; undefined where it could not be read. */
   readonly tidbClusterId: bigint | undefined;
+  /** What cannot be replayed across; undefined where it could not be read. */
+  readonly cuts: readonly LogCut[] | undefined;
+}
+
+/** No backup before its end serves a point behind its beginning. */
+export interface LogCut {
+  readonly from: bigint;
+  readonly to: bigint;
 }
 
 /** Reads of which cluster of TiDB the log in a place is. @throws Error where nothing there says it */
 export type ReadClusterId = (place: LogPlace) => Promise<bigint>;
+
+/** Reads what cuts the log in a place. @throws Error where that cannot be read */
+export type ReadCuts = (place: LogPlace) => Promise<readonly LogCut[]>;
+
+export interface Looking {
+  readonly run: RunShortly;
+  readonly clusterIdIn: ReadClusterId;
+  readonly cutsIn: ReadCuts;
+}
 
 /**
  * Runs `br` with these arguments.
@@ -42,10 +59,11 @@ export type RunShortly = (args: readonly string[], place?: LogPlace) => Promise<
 export async function look(
   target: Target,
   place: LogPlace | undefined,
-  { run, clusterIdIn }: { readonly run: RunShortly; readonly clusterIdIn: ReadClusterId },
+  by: Looking,
   onTrouble: (message: string, error: unknown) => void,
 ): Promise<Sight> {
-  const range = place && (await rangeOf(place, { run, clusterIdIn }, onTrouble));
+  const { run } = by;
+  const range = place && (await rangeOf(place, by, onTrouble));
   const texts = await run(statusArguments(target, 'text'));
   if (texts.code !== 0) return unreachable(texts);
   const json = await run(statusArguments(target, 'json'));
@@ -67,21 +85,25 @@ export async function look(
 
 async function rangeOf(
   place: LogPlace,
-  { run, clusterIdIn }: { readonly run: RunShortly; readonly clusterIdIn: ReadClusterId },
+  { run, clusterIdIn, cutsIn }: Looking,
   onTrouble: (message: string, error: unknown) => void,
 ): Promise<SeenRange | undefined> {
   try {
     const read = await run(metadataArguments(place), place);
     if (read.code !== 0) throw new Error(read.trouble ?? firstError(read));
     const range = readRange(read.stdout);
-    return range && { ...range, tidbClusterId: await clusterIdIn(place).catch(unknownCluster) };
+    const [tidbClusterId, cuts] = await Promise.all([
+      clusterIdIn(place).catch(unknown('of which cluster a log is could not be read')),
+      cutsIn(place).catch(unknown('what cuts a log could not be read')),
+    ]);
+    return { ...range, tidbClusterId, cuts };
   } catch (error) {
     onTrouble('the metadata of a log could not be read', error);
     return undefined;
   }
 
-  function unknownCluster(error: unknown): undefined {
-    onTrouble('of which cluster a log is could not be read', error);
+  function unknown(message: string): (error: unknown) => undefined {
+    return (error) => void onTrouble(message, error);
   }
 }
 

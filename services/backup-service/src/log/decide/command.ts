@@ -1,6 +1,6 @@
 import type { TaskLimits } from '@tidemark/task/task';
 import type { Reason, StorageSnapshot } from '../../backup.ts';
-import type { LogAct, LogActResult, LogBackup, LogSettings, LogTaskError, LogWish } from '../log-backup.ts';
+import type { LogAct, LogActResult, LogBackup, LogCut, LogSettings, LogTaskError, LogWish } from '../log-backup.ts';
 
 /** Durations in milliseconds; a part of service-kit's `Timing`. */
 export type LogLimits = TaskLimits;
@@ -30,6 +30,8 @@ export interface LogRange {
   readonly max: string;
   /** The id that TiDB gave the cluster that writes it, decimal; absent where nobody knows. */
   readonly upstreamClusterId?: string;
+  /** What cannot be replayed across; absent where that could not be read. */
+  readonly cuts?: readonly LogCut[];
 }
 
 /** Where a start would write, should it come to that. */

@@ -1,6 +1,7 @@
 import { plus } from '@tidemark/task/time';
 import { expect, test } from 'vitest';
 import { generationsOf } from '../../recovery/recovery-state.ts';
+import { segments } from '../../recovery/segments.ts';
 import { alarmsOf, isHealthy } from '../alarms.ts';
 import {
   type LogActKind,
@@ -111,6 +112,25 @@ test('of which cluster of TiDB a log is stays on record once it was read', () =>
     live.look(live.task(), read);
   }
   expect(generationsOf(live.log())).toMatchObject([{ n: 1, upstreamClusterId: '7000000000000000001' }]);
+});
+
+test('what cuts a log stays on record until it is read otherwise, and no point is shown across it', () => {
+  const live = runningLog();
+  const range = { min: tso(START), max: tso(plus(START, 10 * MINUTE_MS)) };
+  const cut = { from: tso(plus(START, 2 * MINUTE_MS)), to: tso(plus(START, 4 * MINUTE_MS)) };
+  for (const read of [{ ...range, cuts: [cut] }, range]) {
+    live.pass(LIMITS.ringMs);
+    live.look(live.task(), read);
+  }
+  const [generation] = generationsOf(live.log());
+  expect(generation?.cuts).toMatchObject([{ from: BigInt(cut.from), to: BigInt(cut.to), crossable: false }]);
+  expect(generation && segments(generation)).toEqual([
+    { from: BigInt(range.min), to: BigInt(cut.from) },
+    { from: BigInt(cut.to), to: BigInt(range.max) },
+  ]);
+  live.pass(LIMITS.ringMs);
+  live.look(live.task(), { ...range, cuts: [] });
+  expect(generationsOf(live.log())).toMatchObject([{ cuts: [] }]);
 });
 
 test('a base that is lost is noted once, whoever finds it lost, and the alarm stands until there is another', () => {

@@ -2,7 +2,7 @@
  * What a look at the cluster says, and what is written because of it: the first table of log-life 2.
  */
 import { plus } from '@tidemark/task/time';
-import type { LogBackup, LogEnd, LogGeneration, LogState } from '../log-backup.ts';
+import type { LogBackup, LogCut, LogEnd, LogGeneration, LogState } from '../log-backup.ts';
 import { instantOf, lastGeneration } from '../log-backup.ts';
 import type { LogCommand, LogRange, LogTaskSeen } from './command.ts';
 import { closed, withCleanup, withLast } from './vocabulary.ts';
@@ -86,10 +86,17 @@ function ofOwnTask(
     // It lies in the path, into which br lets no other cluster write.
     ...(upstreamClusterId !== undefined && { upstreamClusterId }),
   });
+  const known = range?.cuts ? withCuts(back, open.path, range.cuts) : back;
   // Somebody may have truncated it by hand, also one that cannot go on.
-  const cut = isKnown && range ? withLast(back, { min: later(open.min, range.min) }) : back;
+  const cut = isKnown && range ? withLast(known, { min: later(open.min, range.min) }) : known;
   const read = isKnown && range && !open.dead ? withLast(cut, { max: later(open.max, range.max) }) : cut;
   return { log: read, state: stateOf(read, task, now), task };
+}
+
+/** They lie in the path, of whichever log there they are. */
+function withCuts(log: LogBackup, path: string, cuts: readonly LogCut[]): LogBackup {
+  const generations = log.generations.map((one) => (one.path === path ? { ...one, cuts } : one));
+  return { ...log, generations };
 }
 
 /** Whether the task is the generation's, by its start (L2). */

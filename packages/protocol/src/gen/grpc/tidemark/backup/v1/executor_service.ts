@@ -983,6 +983,19 @@ export interface LogRange {
   maxTs: bigint;
   /** Of the TiDB cluster that writes it, as its backupmeta says; 0 where that could not be read. */
   tidbClusterId: bigint;
+  /** What cannot be replayed across; not set where that could not be read. */
+  cuts: LogCuts | undefined;
+}
+
+/** Stretches of a log that cannot be replayed across, as `br` put a restore into the cluster meanwhile. */
+export interface LogCuts {
+  cuts: LogCut[];
+}
+
+/** No backup before its end serves a point behind its beginning. */
+export interface LogCut {
+  fromTs: bigint;
+  toTs: bigint;
 }
 
 /** What a look saw. */
@@ -8406,7 +8419,7 @@ export const LogTaskSeen: MessageFns<LogTaskSeen> = {
 };
 
 function createBaseLogRange(): LogRange {
-  return { minTs: 0n, maxTs: 0n, tidbClusterId: 0n };
+  return { minTs: 0n, maxTs: 0n, tidbClusterId: 0n, cuts: undefined };
 }
 
 export const LogRange: MessageFns<LogRange> = {
@@ -8428,6 +8441,9 @@ export const LogRange: MessageFns<LogRange> = {
         throw new globalThis.Error("value provided for field message.tidbClusterId of type uint64 too large");
       }
       writer.uint32(24).uint64(message.tidbClusterId);
+    }
+    if (message.cuts !== undefined) {
+      LogCuts.encode(message.cuts, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -8469,6 +8485,14 @@ export const LogRange: MessageFns<LogRange> = {
             message.tidbClusterId = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cuts = LogCuts.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8491,6 +8515,135 @@ export const LogRange: MessageFns<LogRange> = {
     message.tidbClusterId = (object.tidbClusterId !== undefined && object.tidbClusterId !== null)
       ? BigInt(object.tidbClusterId)
       : 0n;
+    message.cuts = (object.cuts !== undefined && object.cuts !== null) ? LogCuts.fromPartial(object.cuts) : undefined;
+    return message;
+  },
+};
+
+function createBaseLogCuts(): LogCuts {
+  return { cuts: [] };
+}
+
+export const LogCuts: MessageFns<LogCuts> = {
+  encode(message: LogCuts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.cuts) {
+      LogCut.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogCuts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogCuts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cuts.push(LogCut.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogCuts>): LogCuts {
+    return LogCuts.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogCuts>): LogCuts {
+    const message = createBaseLogCuts();
+    message.cuts = object.cuts?.map((e) => LogCut.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLogCut(): LogCut {
+  return { fromTs: 0n, toTs: 0n };
+}
+
+export const LogCut: MessageFns<LogCut> = {
+  encode(message: LogCut, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fromTs !== 0n) {
+      if (BigInt.asUintN(64, message.fromTs) !== message.fromTs) {
+        throw new globalThis.Error("value provided for field message.fromTs of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.fromTs);
+    }
+    if (message.toTs !== 0n) {
+      if (BigInt.asUintN(64, message.toTs) !== message.toTs) {
+        throw new globalThis.Error("value provided for field message.toTs of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.toTs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogCut {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogCut();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fromTs = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.toTs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogCut>): LogCut {
+    return LogCut.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogCut>): LogCut {
+    const message = createBaseLogCut();
+    message.fromTs = (object.fromTs !== undefined && object.fromTs !== null) ? BigInt(object.fromTs) : 0n;
+    message.toTs = (object.toTs !== undefined && object.toTs !== null) ? BigInt(object.toTs) : 0n;
     return message;
   },
 };
