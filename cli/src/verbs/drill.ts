@@ -15,7 +15,12 @@ const ABOUT = `A drill restores a good backup of a cluster into a scratch cluste
 it takes. Each run overwrites the scratch cluster (docs/drills.md).`;
 
 const STATES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Skipped', 'Missed'] as const;
-const CHOICES = ['newest', 'random'] as const;
+const CHOICES = ['newest', 'random', 'pointInTime'] as const;
+const CHOOSES: Readonly<Record<string, string>> = {
+  newest: 'the newest good backup',
+  random: 'a random good backup',
+  pointInTime: 'a random moment of the log',
+};
 
 const BAD: ReadonlySet<string> = new Set(['Failed', 'Skipped', 'Missed']);
 const COLUMNS: readonly Column<DrillRun>[] = [
@@ -27,6 +32,7 @@ const COLUMNS: readonly Column<DrillRun>[] = [
   },
   { title: 'TOOK', of: ({ seconds }) => (seconds > 0 ? duration(seconds) : '-') },
   { title: 'BACKUP', of: ({ backupId }) => backupId ?? '-' },
+  { title: 'MOMENT', of: ({ pointTime, backupTime }) => when(pointTime ?? backupTime), wide: true },
   { title: 'RESTORE', of: ({ restoreId }) => restoreId ?? '-' },
   { title: 'WHY', of: ({ code }) => code ?? '-' },
   { title: 'TARGET', of: ({ targetClusterId }) => targetClusterId, wide: true },
@@ -36,7 +42,7 @@ const COLUMNS: readonly Column<DrillRun>[] = [
 const drillFields = (drill: Drill): Field[] => [
   ['cluster', drill.clusterId],
   ['restores into', drill.targetClusterId],
-  ['chooses', drill.choose === 'random' ? 'a random good backup' : 'the newest good backup'],
+  ['chooses', CHOOSES[drill.choose] ?? drill.choose],
   ['days', drill.backupDate === '' ? 'only when somebody asks' : drill.backupDate],
   ['window', `${drill.period} ${drill.timeZone}`],
   ['next', drill.paused ? 'paused' : when(drill.nextTime), drill.paused ? 'yellow' : undefined],
@@ -50,7 +56,8 @@ function runText({ state, opensAt, reason }: DrillRun): string {
 
 function proofText(proof: DrillProof | undefined): string {
   if (!proof) return 'never';
-  return `${when(proof.time)}, in ${duration(proof.seconds)}, by restore ${proof.restoreId} of backup ${proof.backupId}`;
+  const moment = proof.pointTime === undefined ? '' : `, to ${when(proof.pointTime)}`;
+  return `${when(proof.time)}, in ${duration(proof.seconds)}, by restore ${proof.restoreId} of backup ${proof.backupId}${moment}`;
 }
 
 export function add(program: Program, run: Run): void {
@@ -65,7 +72,12 @@ export function add(program: Program, run: Run): void {
     .option('--days <days>', 'weekdays, such as Sunday; left out: only when somebody asks')
     .option('--window <hours>', 'in which a run begins, such as 2:00-6:00 (the whole day)')
     .option('--time-zone <zone>', 'IANA name, such as Europe/Berlin (that of the cluster)')
-    .addOption(new Option('--choose <which>', 'which good backup is restored (newest)').choices(CHOICES))
+    .addOption(
+      new Option(
+        '--choose <which>',
+        'what is restored: the newest or a random good backup, or a random moment of the log (newest)',
+      ).choices(CHOICES),
+    )
     .option('--paused', 'no windows come')
     .option('--hook-secrets <prefix>', "a hook empties the target: scheduler-service's variables of its secrets")
     .option('--hook-url <url>', 'its address, where that is no secret')
@@ -75,6 +87,7 @@ export function add(program: Program, run: Run): void {
       examples(
         'drill set orders --into orders-drill --days Sunday --window 2:00-6:00 --choose random --hook-secrets DRILL_ --hook-url https://hooks.example.com/empty',
         'drill set orders --into orders-drill',
+        'drill set orders --into orders-drill --days Sunday --choose pointInTime --hook-secrets DRILL_',
       ),
     )
     .action((clusterId, { into, days, window, timeZone, choose, paused, hookSecrets, hookUrl, withoutHook }) =>

@@ -12,7 +12,11 @@ import * as operations from './operations/drills.ts';
 import { route } from './route.ts';
 import { saveOptions } from './save-query.ts';
 
-const CHOICES = { newest: DrillChoice.NEWEST, random: DrillChoice.RANDOM } as const;
+const CHOICES = {
+  newest: DrillChoice.NEWEST,
+  random: DrillChoice.RANDOM,
+  pointInTime: DrillChoice.POINT_IN_TIME,
+} as const;
 const STATES = {
   Pending: DrillRunState.PENDING,
   Running: DrillRunState.RUNNING,
@@ -58,6 +62,7 @@ export function drillRoutes(app: FastifyInstance, dependencies: CallDependencies
             proof: {
               ...{ time: timeOf(proof.time), seconds: proof.seconds },
               ...{ backupId: proof.backupId, restoreId: proof.restoreId },
+              ...(proof.pointTime && { pointTime: timeOf(proof.pointTime) }),
             },
           }),
         },
@@ -135,7 +140,7 @@ function toDrillView(drill: Drill): operations.DrillView {
 
 function toRunView(run: DrillRun): operations.DrillRunView {
   const { id, clusterId, targetClusterId, byHand, backupId, restoreId, seconds, code, reason } = run;
-  const { backupTime, emptiedTime, startTime, endTime, decidedTime } = run;
+  const { backupTime, pointTime, emptiedTime, startTime, endTime, decidedTime } = run;
   return {
     ...{ id, clusterId, targetClusterId },
     state: operations.RUN_STATE_NAMES.find((name) => STATES[name] === run.state) ?? 'Unknown',
@@ -145,6 +150,7 @@ function toRunView(run: DrillRun): operations.DrillRunView {
     choose: choiceOf(run.choose),
     ...(backupId && { backupId }),
     ...(backupTime && { backupTime: timeOf(backupTime) }),
+    ...(pointTime && { pointTime: timeOf(pointTime) }),
     ...(restoreId && { restoreId }),
     ...(emptiedTime && { emptiedTime: timeOf(emptiedTime) }),
     ...(startTime && { startTime: timeOf(startTime) }),

@@ -8,7 +8,7 @@ import { flag, Id, leftOut, leftOutOrFrom1, listOf, required } from '../validate
 import { counted, GoesOn, NoData, OfCluster, time } from './common.ts';
 import { Secrets } from './notifications.ts';
 
-export const CHOICE_NAMES = ['newest', 'random'] as const;
+export const CHOICE_NAMES = ['newest', 'random', 'pointInTime'] as const;
 export const RUN_STATE_NAMES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Skipped', 'Missed'] as const;
 
 const Choice = z.enum(CHOICE_NAMES, 'must be "newest" or "random"').meta({
@@ -41,7 +41,7 @@ export const DrillBody = z
     timeZone: text('IANA name; that of the cluster by default, else `UTC`.'),
     paused: leftOut(flag()).describe('A paused drill has no windows; `false` by default.'),
     choose: leftOut(Choice).describe(
-      'Which of the good backups is restored: the newest, which is the default, or any of the newest 1000.',
+      'What is restored: `newest`, the newest good backup, which is the default; `random`, any of the newest 1000; or `pointInTime`, any moment before the run to which the log of the cluster leads. Without a log backup that is wanted the last is refused.',
     ),
     emptyHook: HookBody.nullish().describe(
       'Who empties the target before each run, for admins alone; `null` removes it, and left out it stays as it was.',
@@ -86,6 +86,7 @@ const DrillRun = z
     choose: z.enum([...CHOICE_NAMES, 'unknown']),
     backupId: named,
     backupTime: time('The moment of the data of the backup.').optional(),
+    pointTime: time('The moment to which the cluster is brought back, where it is one of its log.').optional(),
     restoreId: named,
     emptiedTime: time('When the hook had emptied the target.').optional(),
     startTime: time('When the restore was accepted.').optional(),
@@ -104,6 +105,7 @@ const DrillProof = z
     seconds: z.number().describe('How long it took, waiting for a worker included.'),
     backupId: z.string(),
     restoreId: z.string(),
+    pointTime: time('The moment to which the log led, where one was restored.').optional(),
   })
   .meta({
     id: 'DrillProof',

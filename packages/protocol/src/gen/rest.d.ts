@@ -1987,7 +1987,7 @@ export interface components {
             timeZone: string;
             paused: boolean;
             /** @enum {string} */
-            choose: "newest" | "random" | "unknown";
+            choose: "newest" | "random" | "pointInTime" | "unknown";
             /** @description Absent: people empty the target. */
             emptyHook?: {
                 url?: string;
@@ -2018,7 +2018,7 @@ export interface components {
          * @description Which of the good backups is restored.
          * @enum {string}
          */
-        DrillChoice: "newest" | "random";
+        DrillChoice: "newest" | "random" | "pointInTime";
         /** @description A drill brought a backup of the cluster back, with the checksums of the backup. */
         DrillProof: {
             /**
@@ -2033,6 +2033,11 @@ export interface components {
             seconds: number;
             backupId: string;
             restoreId: string;
+            /**
+             * Format: date-time
+             * @description The moment to which the log led, where one was restored. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            pointTime?: string;
         };
         /** @description One window of a drill, or one run that somebody asked for. */
         DrillRun: {
@@ -2054,13 +2059,18 @@ export interface components {
             /** @description Whether somebody asked for it. */
             byHand: boolean;
             /** @enum {string} */
-            choose: "newest" | "random" | "unknown";
+            choose: "newest" | "random" | "pointInTime" | "unknown";
             backupId?: string;
             /**
              * Format: date-time
              * @description The moment of the data of the backup. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
              */
             backupTime?: string;
+            /**
+             * Format: date-time
+             * @description The moment to which the cluster is brought back, where it is one of its log. RFC 3339; `0001-01-01T00:00:00Z` until it happens.
+             */
+            pointTime?: string;
             restoreId?: string;
             /**
              * Format: date-time
@@ -2113,7 +2123,7 @@ export interface components {
             timeZone?: string | null;
             /** @description A paused drill has no windows; `false` by default. */
             paused?: boolean | null;
-            /** @description Which of the good backups is restored: the newest, which is the default, or any of the newest 1000. */
+            /** @description What is restored: `newest`, the newest good backup, which is the default; `random`, any of the newest 1000; or `pointInTime`, any moment before the run to which the log of the cluster leads. Without a log backup that is wanted the last is refused. */
             choose?: components["schemas"]["DrillChoice"] | null;
             /** @description Who empties the target before each run, for admins alone; `null` removes it, and left out it stays as it was. */
             emptyHook?: components["schemas"]["EmptyHookSettings"] | null;

@@ -1,6 +1,7 @@
 /** The calls about drills, over a whole scheduler and its neighbours on the wire. */
 import { randomUUID } from 'node:crypto';
 import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
+import { LogStanding, LogWish } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
 import { Cluster, ClusterPurpose } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import { RestoreChecksums, RestoreState, TargetState } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import {
@@ -93,6 +94,15 @@ it('the history of a drill has the drill itself, and nothing where there is none
   expect(await history()).toEqual({ runs: [], nextPageToken: '', drill: undefined });
   const { drill } = await put();
   expect((await history()).drill).toEqual(drill);
+});
+
+it('a moment of the log is chosen only where a log backup is wanted', async () => {
+  const choose = DrillChoice.DRILL_CHOICE_POINT_IN_TIME;
+  await expect(put({ choose })).rejects.toMatchObject({
+    ...{ code: 'invalid_argument', details: { fields: [{ field: 'choose' }] } },
+  });
+  neighbours.logs = [LogStanding.create({ clusterId: 'orders', wanted: LogWish.LOG_WISH_ON })];
+  expect((await put({ choose })).drill?.choose).toBe(choose);
 });
 
 it('a hook stays where it is left out, goes where it is removed, and is named again for another target', async () => {

@@ -130,6 +130,32 @@ describe('drills', () => {
     expect(await mongo.db.collection('drill_targets').countDocuments()).toBe(0);
   });
 
+  it('restores a moment of the log before the run, and remembers which', async () => {
+    const opensAt = new Date(Date.now() - HOUR);
+    const fromTime = new Date(opensAt.getTime() - HOUR);
+    neighbours.ranges = [{ fromTime, toTime: new Date() }];
+    await saved({ choose: 'pointInTime', nextWindow: { opensAt, closesAt: new Date(Date.now() + HOUR) } });
+    await using _ = copies(2);
+    await until({ state: 'Running', backupId: 'base' });
+    const { pointAt } = await latest();
+    expect(pointAt?.getTime()).toBeGreaterThan(fromTime.getTime());
+    expect(pointAt?.getTime()).toBeLessThanOrEqual(opensAt.getTime());
+    expect(neighbours.restores).toMatchObject([{ source: { point: { time: pointAt } } }]);
+    endRestores();
+    await until({ state: 'Succeeded' });
+    expect(await store.getProof(clusterId, forever())).toMatchObject({ backupId: 'base', pointAt });
+  });
+
+  it('waits for a moment of the log where there is none, and is skipped for that once the window has closed', async () => {
+    await saved({ choose: 'pointInTime', nextWindow: window() });
+    await using _ = copies(1);
+    await until({ state: 'Pending', code: 'NO_POINT' });
+    ahead = 2 * HOUR;
+    await until({ state: 'Skipped', code: 'NO_POINT' });
+    expect(neighbours.restores).toEqual([]);
+    expect(hook.asked).toEqual([]);
+  });
+
   it('is proven by no restore whose checksums were not all compared (DR7)', async () => {
     await saved({ nextWindow: window() });
     await using _ = copies(1);

@@ -13,6 +13,7 @@ import type { DrillProof } from './drill-store.ts';
 export const CHOICES = {
   newest: ChoiceMessage.DRILL_CHOICE_NEWEST,
   random: ChoiceMessage.DRILL_CHOICE_RANDOM,
+  pointInTime: ChoiceMessage.DRILL_CHOICE_POINT_IN_TIME,
 } as const satisfies Record<DrillChoice, ChoiceMessage>;
 
 export const RUN_STATES = {
@@ -60,9 +61,10 @@ export function toRunMessage(run: DrillRun): RunMessage {
     startTime: run.startTime ?? undefined,
     endTime: run.endTime ?? undefined,
     decidedTime: run.decidedAt ?? undefined,
+    pointTime: run.pointAt ?? undefined,
   });
 }
 
-export function toProofMessage({ time, seconds, backupId, restoreId }: DrillProof): ProofMessage {
-  return { time, seconds, backupId, restoreId };
+export function toProofMessage({ time, seconds, backupId, restoreId, pointAt }: DrillProof): ProofMessage {
+  return { time, seconds, backupId, restoreId, pointTime: pointAt ?? undefined };
 }

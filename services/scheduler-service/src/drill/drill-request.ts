@@ -3,8 +3,10 @@ import { type FieldViolation, invalidArgument } from '@tidemark/errors/app-error
 import { MAX_QUOTED_WORD } from '@tidemark/limits/limits';
 import { DrillChoice, type PutDrillRequest } from '@tidemark/protocol/grpc/tidemark/scheduler/v1/drill_service';
 import { readWindow } from '@tidemark/schedule/read-window';
+import { nameOf } from '../notification/receiver-message.ts';
 import { type Must, requireUrl, toSecrets } from '../notification/receiver-request.ts';
 import type { DrillSettings, EmptyHook } from './decide/drill.ts';
+import { CHOICES } from './drill-message.ts';
 
 /** What is asked for; the hook undefined: as it was; the zone empty: that of the cluster. */
 export type AskedDrill = Omit<DrillSettings, 'emptyHook'> & { readonly emptyHook: EmptyHook | null | undefined };
@@ -21,7 +23,8 @@ export function toAskedDrill(request: PutDrillRequest): AskedDrill {
     { what: 'drills', emptyZone: true, quote: (word) => `"${word.slice(0, MAX_QUOTED_WORD)}"` },
     bad,
   );
-  if (choose > DrillChoice.DRILL_CHOICE_RANDOM) bad('choose', 'must be "newest" or "random"');
+  const choice = choose === DrillChoice.DRILL_CHOICE_UNSPECIFIED ? 'newest' : nameOf(CHOICES, choose);
+  if (!choice) bad('choose', 'must be "newest", "random" or "pointInTime"');
   if (request.emptyHook && withoutEmptyHook) bad('emptyHook', 'cannot be set and removed at once');
   const emptyHook = request.emptyHook && toHook(request.emptyHook, bad);
   if (violations.length > 0) throw invalidArgument(violations);
@@ -31,7 +34,7 @@ export function toAskedDrill(request: PutDrillRequest): AskedDrill {
     period: window.period ?? WHOLE_DAY,
     timeZone: window.timeZone ?? '',
     paused,
-    choose: choose === DrillChoice.DRILL_CHOICE_RANDOM ? 'random' : 'newest',
+    choose: choice ?? 'newest',
     emptyHook: withoutEmptyHook ? null : emptyHook,
   };
 }

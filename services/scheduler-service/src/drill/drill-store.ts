@@ -29,6 +29,8 @@ export interface DrillProof {
   readonly seconds: number;
   readonly backupId: string;
   readonly restoreId: string;
+  /** The moment of a log that was restored; null where a backup alone was, and absent in records of earlier versions. */
+  readonly pointAt?: Date | null;
   /** When it was written down. */
   readonly writtenAt: Date;
 }

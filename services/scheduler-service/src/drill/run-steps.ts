@@ -21,6 +21,7 @@ import type { Drill } from './decide/drill.ts';
 import {
   afterLook,
   chooseBackup,
+  choosePoint,
   type DrillReasonCode,
   type DrillRun,
   type DrillWhy,
@@ -116,8 +117,9 @@ async function step(
     const why = whyOf(error);
     // Why nothing began before the close is what people want to read.
     if (run.announced || run.state === 'Running') loopLog.warn({ error, runId: run._id }, 'a drill is tried again');
-    // Another backup is chosen where this one is good no more.
-    return waits(why.code === 'NO_BACKUP' && !run.announced ? { ...run, backupId: null, backupTime: null } : run, why);
+    // Another one is chosen where this one can be restored no more.
+    const isGone = (why.code === 'NO_BACKUP' || why.code === 'NO_POINT') && !run.announced;
+    return waits(isGone ? { ...run, backupId: null, backupTime: null, pointAt: null } : run, why);
   }
 }
 
@@ -129,15 +131,27 @@ function waits(run: DrillRun, { code, reason }: DrillWhy): Stepped {
 
 async function choose(run: DrillRun, { backends }: RunDependencies, options: Options): Promise<Stepped> {
   const { clusterId } = run;
-  const { points, newest } = await backends.backups.listRecoveryPoints(
-    { clusterId, pageSize: run.choose === 'newest' ? 1 : MAX_PAGE_SIZE, pageToken: '' },
+  const { points, newest, ranges } = await backends.backups.listRecoveryPoints(
+    { clusterId, pageSize: run.choose === 'random' ? MAX_PAGE_SIZE : 1, pageToken: '' },
     options,
   );
+  if (run.choose === 'pointInTime') {
+    const whole = ranges.flatMap(({ fromTime: from, toTime: to }) => (from && to ? [{ from, to }] : []));
+    const pointAt = choosePoint(run, whole);
+    return pointAt ? { run: { ...run, pointAt }, goesOn: true } : waits(run, drillWhy('NO_POINT'));
+  }
   const all = run.choose === 'newest' && newest ? [newest] : points;
   const candidates = all.map(({ backupId, time }) => ({ backupId, time: time ?? null }));
-  const chosen = chooseBackup(run.choose, candidates, Math.random());
+  const chosen = chooseBackup(run, candidates);
   if (!chosen) return waits(run, drillWhy('NO_BACKUP'));
   return { run: { ...run, backupId: chosen.backupId, backupTime: chosen.time }, goesOn: true };
+}
+
+/** What is restored, as a plan and a start name it. */
+function sourceOf({ clusterId, backupId, pointAt }: DrillRun): Pick<StartRestoreRequest, 'backupId' | 'point'> {
+  return pointAt
+    ? { backupId: '', point: { clusterId, time: pointAt, ts: 0n } }
+    : { backupId: backupId ?? '', point: undefined };
 }
 
 /**
@@ -151,10 +165,10 @@ async function obstacleOf(
   { store, backends }: RunDependencies,
   options: Options,
 ): Promise<{ readonly why: DrillWhy } | { readonly leftOver: readonly Restore[] }> {
-  const { targetClusterId, backupId } = run;
+  const { targetClusterId } = run;
   await requireDrillTarget(backends, run, options);
   const { plan } = await backends.restores.planRestore(
-    { backupId: backupId ?? '', targetClusterId, options: undefined, point: undefined },
+    { ...sourceOf(run), targetClusterId, options: undefined },
     options,
   );
   const blocked = plan?.checks.filter(({ result }) => result === 'blocked') ?? [];
@@ -164,18 +178,20 @@ async function obstacleOf(
     const code = open.every(({ name }) => name === 'targetFree') ? 'TARGET_BUSY' : 'PLAN_BLOCKED';
     return { why: drillWhy(code, open.map(({ message }) => message).join(' ')) };
   }
-  if (await doBackupsWait(plan?.source?.storageId ?? '', backends, options)) return { why: drillWhy('BACKUPS_WAIT') };
+  const { storageId = '', point } = plan?.source ?? {};
+  const read = point ? [storageId, point.storageId] : [storageId];
+  if (await doBackupsWait(read, backends, options)) return { why: drillWhy('BACKUPS_WAIT') };
   if (!(await store.takeTarget(run, options.signal)))
     return { why: drillWhy('TARGET_BUSY', 'the drill of another cluster has it') };
   return { leftOver };
 }
 
 /** DR6. */
-async function doBackupsWait(storageId: string, { backups }: Backends, options: Options): Promise<boolean> {
+async function doBackupsWait(storageIds: readonly string[], { backups }: Backends, options: Options): Promise<boolean> {
   const states = [BackupState.BACKUP_STATE_QUEUED];
   const wish = { states, page: 1, pageSize: WAITING_LOOKED_AT, withoutTotal: true };
   const { backups: waiting } = await backups.listBackups(ListBackupsRequest.create(wish), options);
-  return waiting.some((backup) => backup.storageId === storageId);
+  return waiting.some((backup) => storageIds.includes(backup.storageId));
 }
 
 /** How many backups that wait are looked at, the newest first. */
@@ -246,14 +262,15 @@ async function start(run: DrillRun, { backends, now }: RunDependencies, options:
   try {
     const { restore } = await backends.restores.startRestore(
       StartRestoreRequest.create({
-        ...{ backupId: run.backupId ?? '', targetClusterId: run.targetClusterId, key: `drill:${run._id}` },
+        ...{ ...sourceOf(run), targetClusterId: run.targetClusterId, key: `drill:${run._id}` },
         // Whatever became of the registration: what is no scratch cluster any more is not restored into.
         ...{ scratchOnly: true, notAfter: run.closesAt },
       }),
       options,
     );
-    const { id = '', startTime } = restore ?? {};
-    const accepted = { restoreId: id, startTime: startTime ?? null, code: '', reason: '' } as const;
+    const { id = '', startTime, source } = restore ?? {};
+    const backupId = source?.backupId || run.backupId;
+    const accepted = { restoreId: id, backupId, startTime: startTime ?? null, code: '', reason: '' } as const;
     return { run: { ...run, ...accepted, state: 'Running' }, goesOn: false };
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'start_expired') throw error;
@@ -264,9 +281,9 @@ async function start(run: DrillRun, { backends, now }: RunDependencies, options:
 async function look(run: DrillRun, { backends, store, now }: RunDependencies, options: Options): Promise<Stepped> {
   const after = afterLook(run, await lookAt(run.restoreId ?? '', backends, options), now());
   if (after.state === 'Succeeded') {
-    const { clusterId, backupId, restoreId, seconds, endTime } = after;
+    const { clusterId, backupId, restoreId, pointAt = null, seconds, endTime } = after;
     const ids = { backupId: backupId ?? '', restoreId: restoreId ?? '' };
-    await store.prove({ _id: clusterId, time: endTime ?? now(), seconds, ...ids, writtenAt: now() });
+    await store.prove({ _id: clusterId, time: endTime ?? now(), seconds, ...ids, pointAt, writtenAt: now() });
   }
   return { run: after, goesOn: false };
 }
@@ -302,6 +319,7 @@ const REFUSALS: { readonly [code in ErrorCode]?: DrillReasonCode } = {
   plan_blocked: 'PLAN_BLOCKED',
   backup_not_found: 'NO_BACKUP',
   backup_not_good: 'NO_BACKUP',
+  point_not_restorable: 'NO_POINT',
   overloaded: 'BACKEND_AWAY',
   unavailable: 'BACKEND_AWAY',
   deadline_exceeded: 'BACKEND_AWAY',

@@ -1,10 +1,10 @@
 /** Whether drills may restore into a cluster: what is in it must be of no worth to anybody. */
-import { AppError } from '@tidemark/errors/app-error';
+import { AppError, invalidArgument } from '@tidemark/errors/app-error';
 import { MAX_PAGE_SIZE } from '@tidemark/limits/limits';
-import { LogWish } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
 import { ClusterPurpose } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
 import type { CallOptions } from '@tidemark/service-kit/grpc/client';
 import type { Backends } from '../backends.ts';
+import { isWanted } from '../cluster-log.ts';
 
 /**
  * Looks at what is on record of a target.
@@ -30,10 +30,27 @@ export async function requireDrillTarget(
   );
   const planned = rules.find(({ days }) => days.length > 0);
   if (planned) throw refuse(`it has a strategy, the rule ${planned.rule}: what is backed up counts.`);
-  const { logBackup } = await logBackups.getLogBackup({ clusterId: id }, options);
-  const { wanted = LogWish.LOG_WISH_OFF } = logBackup ?? {};
-  if (wanted !== LogWish.LOG_WISH_OFF && wanted !== LogWish.LOG_WISH_UNSPECIFIED)
-    throw refuse('its log backup is wanted.');
+  if (await isLogWanted(logBackups, id, options)) throw refuse('its log backup is wanted.');
   const { backups: good } = await backups.listNewestGood({ clusterIds: [id], pageToken: '' }, options);
   if (good.length > 0) throw refuse('it has good backups: delete them first, if what is in it is of no worth.');
+}
+
+/** @throws AppError `invalid_argument` where no log backup of a cluster is wanted, and so no moment can be chosen */
+export async function requireLog(
+  { logBackups }: Pick<Backends, 'logBackups'>,
+  clusterId: string,
+  options: CallOptions,
+): Promise<void> {
+  if (await isLogWanted(logBackups, clusterId, options)) return;
+  const description = `must not be pointInTime while no log backup of cluster ${clusterId} is wanted (PUT /clusters/${clusterId}/log-backup)`;
+  throw invalidArgument([{ field: 'choose', description }]);
+}
+
+async function isLogWanted(
+  logBackups: Backends['logBackups'],
+  clusterId: string,
+  options: CallOptions,
+): Promise<boolean> {
+  const { logBackup } = await logBackups.getLogBackup({ clusterId }, options);
+  return logBackup !== undefined && isWanted(logBackup);
 }

@@ -4,7 +4,7 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { type Drill, windowAfterSave } from '../drill/decide/drill.ts';
 import { toDrillMessage } from '../drill/drill-message.ts';
 import { hookAfter, toAskedDrill } from '../drill/drill-request.ts';
-import { requireDrillTarget } from '../drill/target.ts';
+import { requireDrillTarget, requireLog } from '../drill/target.ts';
 import { drillSaved } from '../events.ts';
 import type { DrillDependencies } from './drill-context.ts';
 
@@ -20,6 +20,7 @@ export function putDrill({ drills, backends, now }: DrillDependencies) {
     const options = { signal, requestId, caller };
     const { cluster } = await backends.registry.getCluster({ id: clusterId }, options);
     await requireDrillTarget(backends, { clusterId, targetClusterId }, options);
+    if (asked.choose === 'pointInTime') await requireLog(backends, clusterId, options);
     const timeZone = asked.timeZone || cluster?.timeZone || 'UTC';
     const next = (before: Drill | undefined): Drill | undefined => {
       // Its answer was lost, and this is its repeat.

@@ -13,9 +13,10 @@ import {
   ListRecoveryPointsResponse,
   type NeededBase,
   RecoveryPoint,
+  RecoveryRange,
   type StartBackupRequest,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup_service';
-import type { LogStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
+import { LogBackup, type LogStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/log_backup';
 import {
   type LogBackupServiceServer,
   LogBackupServiceService,
@@ -102,6 +103,8 @@ export class Neighbours {
   restores: Restore[] = [];
   /** How log backups stand, told in messages of one each; undefined as of a copy of an older version, which knows no such call. */
   logs: LogStanding[] | undefined = [];
+  /** What the logs of clusters lead to, the newest first. */
+  ranges: { readonly fromTime: Date; readonly toTime: Date }[] = [];
   /** Backups that wait, told to whoever asks for those of all clusters. */
   queued: Backup[] = [];
   /** What stands in the way of restores. */
@@ -156,7 +159,7 @@ export class Neighbours {
   }
 
   /** A restore under way; the same for the same key, and none behind its time, or while another one has its target. */
-  startRestore({ key, backupId, targetClusterId, notAfter }: StartRestoreRequest) {
+  startRestore({ key, backupId, point, targetClusterId, notAfter }: StartRestoreRequest) {
     const known = this.restores.find(({ id }) => id === this.restoring.get(key));
     if (known) return { restore: known };
     if (this.mood === 'away') throw new AppError('unavailable', 'away');
@@ -168,7 +171,7 @@ export class Neighbours {
       id: `restore-${this.restoring.size}`,
       state: RestoreState.RESTORE_STATE_RUNNING,
       target: { clusterId: targetClusterId },
-      source: { backupId },
+      source: point ? { backupId: 'base', point: { time: point.time } } : { backupId },
       startTime: new Date(),
     });
     this.restoring.set(key, restore.id);
@@ -333,7 +336,8 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
           const points = neighbours()
             .backups.filter((backup) => backup.clusterId === clusterId)
             .map(({ id, startTime }) => RecoveryPoint.create({ backupId: id, time: startTime }));
-          return ListRecoveryPointsResponse.create({ points, newest: points[0] });
+          const ranges = neighbours().ranges.map((range) => RecoveryRange.create(range));
+          return ListRecoveryPointsResponse.create({ points, newest: points[0], ranges });
         },
         listNewestGood: async ({ clusterIds, pageToken }) => neighbours().newestGood(clusterIds, pageToken),
         listActivity: async ({ clusterIds }) => neighbours().activitiesOf(clusterIds),
@@ -357,7 +361,10 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
         },
       }),
       bindPart<LogBackupServiceServer>(LogBackupServiceService, {
-        getLogBackup: async () => ({ logBackup: undefined }),
+        getLogBackup: async ({ clusterId }) => {
+          const log = neighbours().logs?.find((one) => one.clusterId === clusterId);
+          return { logBackup: log && LogBackup.create({ clusterId, wanted: log.wanted }) };
+        },
         async *scanLogBackups() {
           const { logs } = neighbours();
           if (!logs) throw new AppError('internal', 'There is no such call.');

@@ -4,8 +4,8 @@ import type { Weekday } from '@tidemark/schedule/weekdays';
 import { nextWindow, type Window } from '@tidemark/schedule/window';
 import type { SecretsSource } from '../../notification/decide/receiver.ts';
 
-/** Which of the good backups of the cluster is restored. */
-export type DrillChoice = 'newest' | 'random';
+/** Which of the good backups of the cluster is restored, or that a moment of its log is. */
+export type DrillChoice = 'newest' | 'random' | 'pointInTime';
 
 /** Who empties the target before each run. */
 export interface EmptyHook {

@@ -9,7 +9,9 @@
  *      after the close of the window that none can come any more.
  * DR6. No drill begins while a backup waits for the storage that it would read.
  * DR7. A run is proven only by a restore that succeeded with the checksums of its backup.
+ * DR8. What a run chooses is a function of its id and of what can be restored: a step that is repeated, wherever, chooses the same.
  */
+import { createHash } from 'node:crypto';
 import type { Drill, DrillChoice } from './drill.ts';
 
 export type DrillRunState = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Skipped' | 'Missed';
@@ -17,6 +19,7 @@ export type DrillRunState = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Sk
 /** Why a run waits, or how it ended. */
 export const DRILL_REASONS = {
   NO_BACKUP: 'the cluster has no good backup',
+  NO_POINT: 'no log of the cluster leads to a moment before the run',
   TARGET_BUSY: 'the target is in use',
   TARGET_REFUSED: 'drills may not restore into the target',
   BACKUPS_WAIT: 'backups wait for the storage that the drill would read',
@@ -55,6 +58,8 @@ export interface DrillRun extends DrillWhy {
   readonly state: DrillRunState;
   readonly backupId: string | null;
   readonly backupTime: Date | null;
+  /** The moment that is restored; null where a backup alone is, and absent in records of earlier versions. */
+  readonly pointAt?: Date | null;
   /** When the hook had emptied the target. */
   readonly emptiedAt: Date | null;
   /** Whether a start was announced (DR5). */
@@ -97,7 +102,7 @@ export function freshRun(
   const { id, opensAt, closesAt, byHand } = window;
   return {
     ...{ _id: id, clusterId, targetClusterId, choose, byHand, opensAt, closesAt },
-    ...{ state: 'Pending', code: '', reason: '', backupId: null, backupTime: null, emptiedAt: null },
+    ...{ state: 'Pending', code: '', reason: '', backupId: null, backupTime: null, pointAt: null, emptiedAt: null },
     ...{ announced: false, restoreId: null, startTime: null, endTime: null, seconds: 0 },
     ...{ nextTryAt: now, decidedAt: null, createTime: now, revision: 1 },
   };
@@ -116,7 +121,7 @@ export function nextDrillStep(run: DrillRun, drill: Drill | undefined, now: Date
   if (drill.paused && !run.byHand) return skip('DRILL_PAUSED');
   if (drill.targetClusterId !== run.targetClusterId) return skip('DRILL_CHANGED');
   if (now > run.closesAt) return { kind: 'wait' };
-  if (run.backupId === null) return { kind: 'choose' };
+  if (run.backupId === null && !run.pointAt) return { kind: 'choose' };
   if (drill.emptyHook && run.emptiedAt === null) return { kind: 'empty' };
   return { kind: 'announce' };
 }
@@ -172,21 +177,44 @@ export interface Candidate {
   readonly time: Date | null;
 }
 
+/** Moments of a log, between two. */
+export interface RestorableRange {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/** From 0 to below 1, by the id of a run alone (DR8). */
+function chanceOf({ _id }: Pick<DrillRun, '_id'>): number {
+  return createHash('sha256').update(_id).digest().readUInt32BE() / 2 ** 32;
+}
+
 /**
- * The backup that a run restores: the one place that knows how a choice is made.
+ * The backup that a run restores.
  *
  * @param candidates good ones, the newest first
- * @param chance from 0 to below 1
  */
 export function chooseBackup(
-  choose: DrillChoice,
+  run: Pick<DrillRun, '_id' | 'choose'>,
   candidates: readonly Candidate[],
-  chance: number,
 ): Candidate | undefined {
-  switch (choose) {
-    case 'newest':
-      return candidates[0];
-    case 'random':
-      return candidates[Math.floor(chance * candidates.length)];
+  return run.choose === 'random' ? candidates[Math.floor(chanceOf(run) * candidates.length)] : candidates[0];
+}
+
+/** The moment that a run restores: any before it to which a log leads, to the millisecond, each as likely as the others. */
+export function choosePoint(
+  run: Pick<DrillRun, '_id' | 'opensAt'>,
+  ranges: readonly RestorableRange[],
+): Date | undefined {
+  // Its first millisecond holds what came before the snapshot that serves it, too.
+  const spans = ranges
+    .map(({ from, to }) => ({ from: +from + 1, to: Math.min(+to, +run.opensAt) }))
+    .filter(({ from, to }) => from <= to)
+    .sort((one, other) => one.from - other.from);
+  const lengthOf = ({ from, to }: { readonly from: number; readonly to: number }) => to - from + 1;
+  let left = Math.floor(chanceOf(run) * spans.reduce((sum, span) => sum + lengthOf(span), 0));
+  for (const span of spans) {
+    if (left < lengthOf(span)) return new Date(span.from + left);
+    left -= lengthOf(span);
   }
+  return undefined;
 }

@@ -22,12 +22,15 @@ export const protobufPackage = "tidemark.scheduler.v1";
 
 export const protobufFileName = "tidemark/scheduler/v1/drill_service.proto";
 
-/** Which of the good backups is restored. */
+/** What is restored. */
 export const DrillChoice = {
   DRILL_CHOICE_UNSPECIFIED: 0,
+  /** DRILL_CHOICE_NEWEST - The newest good backup. */
   DRILL_CHOICE_NEWEST: 1,
   /** DRILL_CHOICE_RANDOM - Any of the newest 1000, each as likely as the others. */
   DRILL_CHOICE_RANDOM: 2,
+  /** DRILL_CHOICE_POINT_IN_TIME - Any second before the run to which the log of the cluster leads, each as likely as the others. */
+  DRILL_CHOICE_POINT_IN_TIME: 3,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -37,6 +40,7 @@ export namespace DrillChoice {
   export type DRILL_CHOICE_UNSPECIFIED = typeof DrillChoice.DRILL_CHOICE_UNSPECIFIED;
   export type DRILL_CHOICE_NEWEST = typeof DrillChoice.DRILL_CHOICE_NEWEST;
   export type DRILL_CHOICE_RANDOM = typeof DrillChoice.DRILL_CHOICE_RANDOM;
+  export type DRILL_CHOICE_POINT_IN_TIME = typeof DrillChoice.DRILL_CHOICE_POINT_IN_TIME;
   export type UNRECOGNIZED = typeof DrillChoice.UNRECOGNIZED;
 }
 
@@ -136,7 +140,14 @@ export interface DrillRun {
   /** Why it waits or how it ended, as a constant such as TARGET_BUSY. */
   code: string;
   reason: string;
-  decidedTime: Date | undefined;
+  decidedTime:
+    | Date
+    | undefined;
+  /**
+   * The moment to which the cluster is brought back, where it is one of its log; the backup is then that from which the log is replayed, and is known once the
+   * restore was accepted.
+   */
+  pointTime: Date | undefined;
 }
 
 /** When a cluster was last proven: a drill brought a backup of it back, and the checksums were those of the backup. */
@@ -148,6 +159,8 @@ export interface DrillProof {
   seconds: number;
   backupId: string;
   restoreId: string;
+  /** The moment to which the log of the cluster led; not set where a backup alone was restored. */
+  pointTime: Date | undefined;
 }
 
 /** A drill to save. */
@@ -536,6 +549,7 @@ function createBaseDrillRun(): DrillRun {
     code: "",
     reason: "",
     decidedTime: undefined,
+    pointTime: undefined,
   };
 }
 
@@ -594,6 +608,9 @@ export const DrillRun: MessageFns<DrillRun> = {
     }
     if (message.decidedTime !== undefined) {
       Timestamp.encode(toTimestamp(message.decidedTime), writer.uint32(146).fork()).join();
+    }
+    if (message.pointTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.pointTime), writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -755,6 +772,14 @@ export const DrillRun: MessageFns<DrillRun> = {
             message.decidedTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.pointTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -790,12 +815,13 @@ export const DrillRun: MessageFns<DrillRun> = {
     message.code = object.code ?? "";
     message.reason = object.reason ?? "";
     message.decidedTime = object.decidedTime ?? undefined;
+    message.pointTime = object.pointTime ?? undefined;
     return message;
   },
 };
 
 function createBaseDrillProof(): DrillProof {
-  return { time: undefined, seconds: 0, backupId: "", restoreId: "" };
+  return { time: undefined, seconds: 0, backupId: "", restoreId: "", pointTime: undefined };
 }
 
 export const DrillProof: MessageFns<DrillProof> = {
@@ -811,6 +837,9 @@ export const DrillProof: MessageFns<DrillProof> = {
     }
     if (message.restoreId !== "") {
       writer.uint32(34).string(message.restoreId);
+    }
+    if (message.pointTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.pointTime), writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -860,6 +889,14 @@ export const DrillProof: MessageFns<DrillProof> = {
             message.restoreId = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pointTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -881,6 +918,7 @@ export const DrillProof: MessageFns<DrillProof> = {
     message.seconds = object.seconds ?? 0;
     message.backupId = object.backupId ?? "";
     message.restoreId = object.restoreId ?? "";
+    message.pointTime = object.pointTime ?? undefined;
     return message;
   },
 };
