@@ -24,6 +24,16 @@ describe('a drill that is edited', () => {
     expect(formOf(undefined)).toMatchObject({ days: ['Sunday'], choose: 'newest', hook: 'people' });
   });
 
+  it('keeps what it chooses, a moment of the log as well', () => {
+    for (const choose of [DrillChoice.NEWEST, DrillChoice.RANDOM, DrillChoice.POINT_IN_TIME]) {
+      const drill = create(DrillSchema, { ...stored, choose });
+      expect(saveOf('orders', formOf(drill), drill).choose).toBe(choose);
+    }
+    const ofLog = create(DrillSchema, { choose: DrillChoice.POINT_IN_TIME });
+    expect(planOf(ofLog)).toBe('a random moment of its log, when somebody asks');
+    expect(tidemarkLine(sameSave('orders', formOf(ofLog), ofLog))).toContain('--choose pointInTime');
+  });
+
   it('leaves its hook alone, has another one, or none any more', () => {
     const saved = (part: Partial<DrillForm>) => saveOf('orders', { ...formOf(stored), ...part }, stored);
     expect(saved({})).toEqual({

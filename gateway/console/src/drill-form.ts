@@ -22,6 +22,21 @@ export const RUN_STATES: ReadonlyMap<DrillRunState, Word> = new Map<DrillRunStat
   [DrillRunState.MISSED, named('Missed', 'bad')],
 ]);
 
+/** What a run restores, as REST names it. */
+export const CHOICES = {
+  newest: { choice: DrillChoice.NEWEST, words: 'the newest good backup', which: 'the newest good backup' },
+  random: { choice: DrillChoice.RANDOM, words: 'any of the good ones, at random', which: 'a random good backup' },
+  pointInTime: {
+    choice: DrillChoice.POINT_IN_TIME,
+    words: 'any moment to which the log backup leads, at random',
+    which: 'a random moment of its log',
+  },
+} as const;
+type Choose = keyof typeof CHOICES;
+
+const chooseOf = ({ choose }: Pick<Drill, 'choose'>): Choose =>
+  (Object.keys(CHOICES) as Choose[]).find((name) => CHOICES[name].choice === choose) ?? 'newest';
+
 export interface DrillForm {
   readonly targetClusterId: string;
   readonly days: readonly string[];
@@ -30,7 +45,7 @@ export interface DrillForm {
   readonly closes: string;
   /** Empty: the cluster's own. */
   readonly timeZone: string;
-  readonly choose: 'newest' | 'random';
+  readonly choose: Choose;
   readonly paused: boolean;
   /** Whether the hook stays as it is, people empty the target, or another hook does. */
   readonly hook: 'as it is' | 'people' | 'hook';
@@ -55,7 +70,7 @@ export function formOf(drill: Drill | undefined): DrillForm {
     opens,
     closes,
     timeZone: drill.timeZone,
-    choose: drill.choose === DrillChoice.RANDOM ? 'random' : 'newest',
+    choose: chooseOf(drill),
     paused: drill.paused,
     hook: drill.emptyHook ? 'as it is' : 'people',
   };
@@ -71,7 +86,7 @@ export function saveOf(clusterId: string, form: DrillForm, stored: Drill | undef
     period: periodOf(form),
     timeZone,
     paused,
-    choose: form.choose === 'random' ? DrillChoice.RANDOM : DrillChoice.NEWEST,
+    choose: CHOICES[form.choose].choice,
     ...(hook === 'hook' && {
       emptyHook: { url: hookUrl, secrets: { source: { case: 'envPrefix' as const, value: hookSecrets } } },
     }),
@@ -132,10 +147,10 @@ export const sameReads = (clusterId: string): Same[] => [
 ];
 
 /** When it runs, and what it restores. */
-export function planOf({ days, period, timeZone, choose, paused }: Drill): string {
-  const which = choose === DrillChoice.RANDOM ? 'a random good backup' : 'the newest good backup';
+export function planOf(drill: Drill): string {
+  const { days, period, timeZone, paused } = drill;
   const when = days.length === 0 ? 'when somebody asks' : `on ${days.join(', ')}, ${period} ${timeZone}`;
-  return `${which}, ${when}${paused ? '; it is paused' : ''}`;
+  return `${CHOICES[chooseOf(drill)].which}, ${when}${paused ? '; it is paused' : ''}`;
 }
 
 /** Who empties the target before each run. */

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { Drill } from '@tidemark/protocol/connect/tidemark/scheduler/v1/drill_service';
 import { drills } from '../api.ts';
-import { type DrillForm, emptiedBy, formOf, sameSave, saveOf } from '../drill-form.ts';
+import { CHOICES, type DrillForm, emptiedBy, formOf, sameSave, saveOf } from '../drill-form.ts';
 import { WEEK } from '../plan-form.ts';
 import { mayAdminister } from '../session.ts';
 import { Confirm } from './act.tsx';
@@ -51,7 +51,7 @@ export function DrillDialog({ clusterId, stored, onDone, onClose }: DrillDialogP
       <When form={form.value} onChange={change} />
       <fieldset>
         <legend>What is restored</legend>
-        {(['newest', 'random'] as const).map((choose) => (
+        {(Object.keys(CHOICES) as DrillForm['choose'][]).map((choose) => (
           <label key={choose} class="choice">
             <input
               type="radio"
@@ -59,7 +59,7 @@ export function DrillDialog({ clusterId, stored, onDone, onClose }: DrillDialogP
               checked={form.value.choose === choose}
               onChange={() => change({ choose })}
             />
-            <span>{choose === 'newest' ? 'the newest good backup' : 'any of the good ones, at random'}</span>
+            <span>{CHOICES[choose].words}</span>
           </label>
         ))}
       </fieldset>
