@@ -156,6 +156,15 @@ describe('drills', () => {
     expect(hook.asked).toEqual([]);
   });
 
+  it('restores nothing of a cluster that is registered no longer, and says so', async () => {
+    neighbours.clusters = neighbours.clusters.filter(({ id }) => id !== clusterId);
+    await saved({ nextWindow: window() });
+    await using _ = copies(1);
+    await until({ state: 'Skipped', code: 'CLUSTER_GONE' });
+    expect(neighbours.restores).toEqual([]);
+    expect(hook.asked).toEqual([]);
+  });
+
   it('is proven by no restore whose checksums were not all compared (DR7)', async () => {
     await saved({ nextWindow: window() });
     await using _ = copies(1);

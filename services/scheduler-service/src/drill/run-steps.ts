@@ -129,8 +129,21 @@ function waits(run: DrillRun, { code, reason }: DrillWhy): Stepped {
   return { run: { ...run, ...why }, goesOn: false };
 }
 
-async function choose(run: DrillRun, { backends }: RunDependencies, options: Options): Promise<Stepped> {
+/** Backups of a cluster that is registered no longer stay, and nobody wants them proven. */
+async function isRegistered(id: string, { registry }: Backends, options: Options): Promise<boolean> {
+  try {
+    await registry.getCluster({ id }, options);
+    return true;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'cluster_not_found') return false;
+    throw error;
+  }
+}
+
+async function choose(run: DrillRun, { backends, now }: RunDependencies, options: Options): Promise<Stepped> {
   const { clusterId } = run;
+  if (!(await isRegistered(clusterId, backends, options)))
+    return { run: { ...run, state: 'Skipped', ...drillWhy('CLUSTER_GONE'), decidedAt: now() }, goesOn: false };
   const { points, newest, ranges } = await backends.backups.listRecoveryPoints(
     { clusterId, pageSize: run.choose === 'random' ? MAX_PAGE_SIZE : 1, pageToken: '' },
     options,

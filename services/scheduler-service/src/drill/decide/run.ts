@@ -27,6 +27,7 @@ export const DRILL_REASONS = {
   START_REFUSED: 'the restore was refused',
   HOOK_AT_WORK: 'the hook is emptying the target',
   HOOK_FAILED: 'the hook that empties the target failed',
+  CLUSTER_GONE: 'the cluster is registered no longer',
   DRILL_REMOVED: 'the drill was removed',
   DRILL_PAUSED: 'the drill was paused while the window was open',
   DRILL_CHANGED: 'the drill has another target now',
