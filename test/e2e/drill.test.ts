@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { clusterDigests } from '@tidemark/demo-br/cluster-digests';
 import { demoCluster } from '@tidemark/demo-br/demo-cluster';
 import { performTask } from '@tidemark/demo-br/demo-cluster-task';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -9,17 +10,29 @@ import { startTidemark, type Tidemark } from './tidemark.ts';
 
 const SIZE = { regions: 3, bytesPerFile: 200 };
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+const LONG = { timeout: 90_000, interval: 200 };
 const signal = AbortSignal.timeout(300_000);
 
 interface Drilled {
-  readonly latest?: { readonly state: string; readonly code?: string; readonly backupId?: string };
+  readonly latest?: {
+    readonly state: string;
+    readonly code?: string;
+    readonly reason?: string;
+    readonly backupId?: string;
+    readonly pointTime?: string;
+  };
   readonly proof?: { readonly seconds: number; readonly restoreId: string };
 }
 
 let tidemark: Tidemark;
 beforeAll(async () => {
   tidemark = await startTidemark({
-    env: { all: { TIDEMARK_NOTIFICATION_NETWORKS: '127.0.0.0/8', DRILL_WEBHOOK_SECRET: SECRET } },
+    env: {
+      all: {
+        ...{ TIDEMARK_NOTIFICATION_NETWORKS: '127.0.0.0/8', DRILL_WEBHOOK_SECRET: SECRET },
+        TIDEMARK_RING_SECONDS: '2',
+      },
+    },
   });
 }, 120_000);
 afterAll(() => tidemark?.[Symbol.asyncDispose]());
@@ -69,3 +82,33 @@ it('proves a cluster twice, since a hook empties the scratch cluster before each
     expect(emptied).toBe(round);
   }
 }, 180_000);
+
+it('proves a moment of the log: the scratch cluster holds exactly the rows of then', async () => {
+  const [sourcePd, targetPd] = ['10.0.7.3:2379', '10.0.7.4:2379'];
+  const source = await tidemark.cluster('logged', { pd: [sourcePd] });
+  const target = await tidemark.cluster('scratch', { pd: [targetPd], purpose: 'scratch' });
+  const rows = tidemark.demoCluster(sourcePd);
+  await rows.touch();
+  await rows.changeState(() => ({ writes: { db: 'shop', table: 'ticks', everyMs: 50, since: Date.now() } }));
+  const body = { targetClusterId: target, choose: 'pointInTime' };
+  const refused = await tidemark.patiently('PUT', `/clusters/${source}/drill`, body);
+  expect(refused).toMatchObject({ status: 400, details: { fields: [{ field: 'choose' }] } });
+  await tidemark.patiently('PUT', `/clusters/${source}/log-backup`, { storageId: 'local' });
+  await vi.waitFor(async () => {
+    const { data } = await tidemark.patiently<{ ranges: { from: string; to: string }[] }>(
+      ...(['GET', `/clusters/${source}/recovery-points`] as const),
+    );
+    const [range] = data.ranges;
+    if (!range || Date.parse(range.to) - Date.parse(range.from) < 2_000) throw new Error('the log is not far enough');
+  }, LONG);
+  expect((await tidemark.patiently('PUT', `/clusters/${source}/drill`, body)).status).toBe(200);
+  await performTask(tidemark.demoCluster(targetPd), { verb: 'empty' }, signal);
+  await tidemark.patiently('POST', `/clusters/${source}/drill/run`, {});
+  const latest = await vi.waitFor(async () => {
+    const { data } = await tidemark.patiently<Drilled>('GET', `/clusters/${source}/drill`);
+    expect(data.latest?.state, data.latest?.reason).toBe('Succeeded');
+    return data.latest;
+  }, LONG);
+  const at = BigInt(Date.parse(latest?.pointTime ?? '')) << 18n;
+  expect(await clusterDigests(tidemark.demoCluster(targetPd))).toEqual(await clusterDigests(rows, at));
+}, 300_000);
