@@ -32,6 +32,8 @@ const RULES = join(REPOSITORY, 'docs', 'alerts', 'tidemark.rules.yml');
 const NOT_BROUGHT_ABOUT = [
   'TidemarkAuditLinesLost',
   'TidemarkAuditEntriesLost',
+  'TidemarkClusterNotProven',
+  'TidemarkDrillFailed',
   'TidemarkLogError',
   'TidemarkLogHorizonNotMet',
   'TidemarkLogLagging',

@@ -21,6 +21,7 @@ export function createQuarantines() {
     conditions: of('condition'),
     drills: of('drill'),
     drillRuns: of('drill run'),
+    countedDrills: of('drill'),
     listedDrillRuns: of('drill run'),
   };
 }

@@ -9,6 +9,7 @@ import { createActivities } from './activities.ts';
 import { openBackends } from './backends.ts';
 import type { SchedulerConfig } from './config.ts';
 import { startDrillLoop } from './drill/drill-loop.ts';
+import { createDrillCount } from './drill/drill-metrics.ts';
 import { createDrillStore, DRILL_INDEXES } from './drill/drill-store.ts';
 import { startDueLoop } from './due-loop.ts';
 import { createFleet } from './fleet.ts';
@@ -31,6 +32,8 @@ import { startWindowEndLoop } from './window-end.ts';
 const NAME = 'scheduler-service';
 /** How often old occurrences are looked for. */
 const OLD_OCCURRENCES_MS = 3_600_000;
+/** All drills are read for their metrics no more often. */
+const LEAST_DRILL_COUNT_MS = 1_000;
 
 export interface RunningScheduler extends AsyncDisposable {
   readonly port: number;
@@ -58,6 +61,18 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
   const drills = createDrillStore(database.db);
   const networks = config.notificationNetworks;
   stack.use(startDrillLoop({ ...config, store: drills, networks, backends, quarantines, now }));
+  const drillCount = stack.use(createDrillCount({ store: drills, quarantines, now }));
+  stack.use(
+    startLoop({
+      name: 'count of drills',
+      everyMs: Math.max(config.refreshMs, LEAST_DRILL_COUNT_MS),
+      log: storeLog,
+      async run(signal) {
+        await drillCount.refresh(signal);
+        return false;
+      },
+    }),
+  );
   const fleet = createFleet({ backends, quarantines, proofs: drills.findProofs, now });
   stack.use(tellOf(fleet, now));
   stack.use(startFleetLoop({ ...config, fleet, backends, quarantines, now }));

@@ -18,24 +18,28 @@ import {
   ListFleetRequest,
 } from '@tidemark/protocol/grpc/tidemark/scheduler/v1/fleet_service';
 import { createServiceClient, type ServiceClient } from '@tidemark/service-kit/grpc/client';
-import { MongoClient } from 'mongodb';
+import { renderMetrics } from '@tidemark/service-kit/metrics';
+import { type Db, MongoClient } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, expect, inject, it, vi } from 'vitest';
 import { toConfig } from '../config.ts';
 import { startScheduler } from '../service.ts';
 import { everyDay, goodBackup, Neighbours, serveNeighbours } from '../testing/neighbours.ts';
+import type { DrillProof } from './drill-store.ts';
 
 const stack = new AsyncDisposableStack();
 let calls: ServiceClient<DrillServiceServer>;
 let fleet: ServiceClient<FleetServiceServer>;
+let db: Db;
 let neighbours = new Neighbours();
 
 beforeAll(async () => {
   const { address } = stack.use(await serveNeighbours(() => neighbours));
   const database = `test-${randomUUID()}`;
-  stack.adopt(new MongoClient(inject('mongodbUrl')), async (connected) => {
+  const client = stack.adopt(new MongoClient(inject('mongodbUrl')), async (connected) => {
     await dropTestDatabase(connected.db(database));
     await connected.close();
   });
+  db = client.db(database);
   const { port } = stack.use(
     await startScheduler(
       toConfig({
@@ -187,4 +191,33 @@ it('the fleet says when a cluster was last proven, and how long that took', asyn
     },
     { timeout: 15_000 },
   );
+});
+
+it('metrics say how long ago a cluster was proven, how often that is planned, and how its last drill ended', async () => {
+  const lines = async () => {
+    const { body } = await renderMetrics();
+    const own = body.split('\n').filter((line) => line.includes('cluster="orders"') && line.includes('_pro'));
+    const last = body.split('\n').filter((line) => line.startsWith('tidemark_cluster_last_drill{cluster="orders"'));
+    return Object.fromEntries([...own, ...last].map((line) => line.split(' ') as [string, string]));
+  };
+  const age = 'tidemark_cluster_proven_age_seconds{cluster="orders"}';
+  const every = 'tidemark_cluster_expected_proof_seconds{cluster="orders"}';
+  const eventually = (check: (found: Record<string, string>) => void) =>
+    vi.waitFor(async () => check(await lines()), { timeout: 15_000 });
+  const proof = { time: new Date('2026-01-04T02:10:00Z'), seconds: 4, backupId: 'b', restoreId: 'r' };
+  for (const name of ['drills', 'drill_runs', 'drill_proofs']) await db.collection(name).deleteMany({});
+  await put({ days: 'Monday,Thursday' });
+  await eventually((found) => expect(Number(found[age])).toBeLessThan(60));
+  await eventually((found) => expect(found[every]).toBe(String(4 * 86_400)));
+  await db.collection<DrillProof>('drill_proofs').insertOne({ _id: 'orders', ...proof, writtenAt: new Date() });
+  await eventually((found) => expect(Number(found[age])).toBeGreaterThan(86_400));
+  neighbours.backups = [goodBackup({ id: 'good', clusterId: 'orders' })];
+  await calls.runDrill({ clusterId: 'orders', key: 'counted' });
+  await vi.waitFor(() => expect(neighbours.restores).toHaveLength(1), { timeout: 10_000 });
+  neighbours.restores = neighbours.restores.map((restore) => ({
+    ...{ ...restore, state: RestoreState.RESTORE_STATE_FAILED },
+  }));
+  await eventually((found) => expect(found['tidemark_cluster_last_drill{cluster="orders",state="Failed"}']).toBe('1'));
+  await calls.deleteDrill({ clusterId: 'orders' });
+  await eventually((found) => expect(found).toEqual({}));
 });

@@ -35,6 +35,9 @@ export interface DrillProof {
   readonly writtenAt: Date;
 }
 
+/** What became of a run. */
+export type DrillOutcome = Pick<DrillRun, '_id' | 'clusterId' | 'state' | 'decidedAt'>;
+
 export interface RunFilter {
   readonly clusterId: string;
   /** None means all. */
@@ -77,6 +80,10 @@ export interface DrillStore {
   getProof(clusterId: string, signal: AbortSignal): Promise<DrillProof | undefined>;
   /** Those that were written since; all where that is left out. */
   findProofs(since: Date | undefined, signal: AbortSignal): Promise<DrillProof[]>;
+  /** Every drill, in no order. */
+  scan(signal: AbortSignal): AsyncIterable<Drill>;
+  /** What became of each run that was decided after. */
+  scanOutcomes(after: Date, signal: AbortSignal): AsyncIterable<DrillOutcome>;
   /** Forgets runs that were decided before. */
   removeRunsBefore(before: Date): Promise<void>;
 }
@@ -191,6 +198,9 @@ export function createDrillStore(db: Db): DrillStore {
     getProof: (_id, signal) => orStoreError(async () => (await proofs.findOne({ _id }, { signal })) ?? undefined),
     findProofs: (since, signal) =>
       orStoreError(() => proofs.find({ writtenAt: { $gt: since ?? EPOCH } }, { signal }).toArray()),
+    scan: (signal) => drills.find({}, { signal }),
+    scanOutcomes: (after, signal) =>
+      runs.find({ decidedAt: { $gt: after } }, { projection: { clusterId: 1, state: 1, decidedAt: 1 }, signal }),
     removeRunsBefore: (before) =>
       orStoreError(async () => void (await runs.deleteMany({ decidedAt: { $gt: EPOCH, $lte: before } }))),
   };
