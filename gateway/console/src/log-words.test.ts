@@ -57,6 +57,9 @@ it('an act is told in a shell with all that it is told here', () => {
   );
   expect(curlLine('http://x', truncation)).toContain(`-d '{"until":"2026-01-31T09:15:00Z","acknowledge":"abc"}'`);
   expect(sameAct('stop', 'orders', {})).toMatchObject({ method: 'DELETE', path: '/clusters/orders/log-backup' });
+  const removal = sameAct('stop', 'orders', { removeFiles: true, acknowledge: 'abc' });
+  expect(removal).toMatchObject({ path: '/clusters/orders/log-backup?files=remove&acknowledge=abc' });
+  expect(tidemarkLine(removal)).toBe('tidemark log-backup stop orders --remove-files --acknowledge abc');
   expect(sameAct('pause', 'orders', { reason: 'new disks' })).toMatchObject({
     path: '/clusters/orders/log-backup/pause',
     body: { reason: 'new disks' },

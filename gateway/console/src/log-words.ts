@@ -118,13 +118,26 @@ export interface LogActOptions {
   /** Of a truncation: the moment as it was typed; empty: what nobody needs. */
   readonly until?: string;
   readonly acknowledge?: string;
+  /** Of a stop: all logs go with their files. */
+  readonly removeFiles?: boolean;
 }
 
 export function sameAct(act: Exclude<LogAct, 'start' | 'settings'>, clusterId: string, options: LogActOptions): Same {
-  const { reason, until, acknowledge } = options;
+  const { reason, until, acknowledge, removeFiles } = options;
   const path = pathOf(['clusters', clusterId, 'log-backup']);
   const verb = ['log-backup', act, clusterId];
-  if (act === 'stop') return { method: 'DELETE', path, tidemark: verb };
+  if (act === 'stop') {
+    const query = new URLSearchParams({ ...(removeFiles && { files: 'remove' }), ...(acknowledge && { acknowledge }) });
+    return {
+      method: 'DELETE',
+      path: query.size === 0 ? path : `${path}?${query}`,
+      tidemark: [
+        ...verb,
+        ...(removeFiles ? ['--remove-files'] : []),
+        ...(acknowledge ? ['--acknowledge', acknowledge] : []),
+      ],
+    };
+  }
   return {
     method: 'POST',
     path: `${path}/${act}`,

@@ -74,7 +74,12 @@ it('shows how labels are written where they are no object', async () => {
 
 it('removes the registration of a cluster and its strategies, never a backup', async () => {
   expect((await gateway.ask('DELETE', `/clusters/${CLUSTER}`)).status).toBe(200);
-  expect(gateway.calls.map(({ method }) => method)).toEqual(['doubtCluster', 'deleteCluster', 'deleteStrategy', 'deleteDrill']);
+  expect(gateway.calls.map(({ method }) => method)).toEqual([
+    'doubtCluster',
+    'deleteCluster',
+    'deleteStrategy',
+    'deleteDrill',
+  ]);
   expect(gateway.received('deleteStrategy').request).toMatchObject({ clusterId: CLUSTER, rule: '' });
 });
 
@@ -97,7 +102,12 @@ it('removes the strategies of a cluster on a repeat, when the first try came onl
   gateway.answers.deleteStrategy = async () => ({});
   gateway.calls.length = 0;
   expectFailure(await gateway.ask('DELETE', `/clusters/${CLUSTER}`), 404, 10003);
-  expect(gateway.calls.map(({ method }) => method)).toEqual(['doubtCluster', 'deleteCluster', 'deleteStrategy', 'deleteDrill']);
+  expect(gateway.calls.map(({ method }) => method)).toEqual([
+    'doubtCluster',
+    'deleteCluster',
+    'deleteStrategy',
+    'deleteDrill',
+  ]);
 });
 
 it('registers a storage and shows it', async () => {

@@ -29,6 +29,8 @@ export function LogDialog({ act, storageId, ...props }: LogDialogProps) {
       return <SettingsDialog {...props} storageId={storageId} />;
     case 'truncate':
       return <TruncateDialog {...props} />;
+    case 'stop':
+      return <StopDialog {...props} />;
     default:
       return <SimpleDialog {...props} act={act} />;
   }
@@ -99,11 +101,6 @@ const ASKED = {
     verb: 'Resume',
     text: 'It goes on where it was. Where its history or its task is gone, a new log begins with a new full backup.',
   },
-  stop: {
-    title: 'Stop the log backup?',
-    verb: 'Stop it',
-    text: 'What was written stays and can be restored from. What changes from now on cannot, but by full backups.',
-  },
 } as const;
 
 function SimpleDialog({ log, act, onDone, onClose }: DialogProps & { readonly act: keyof typeof ASKED }) {
@@ -111,17 +108,14 @@ function SimpleDialog({ log, act, onDone, onClose }: DialogProps & { readonly ac
   const reason = useSignal('');
   const { title, verb, text } = ASKED[act];
   const options = { reason: reason.value.trim() };
-  const perform = () => {
-    if (act === 'stop') return logBackups.stopLogBackup({ clusterId });
-    return act === 'pause'
+  const perform = () =>
+    act === 'pause'
       ? logBackups.pauseLogBackup({ clusterId, ...options })
       : logBackups.resumeLogBackup({ clusterId, ...options });
-  };
   return (
     <Confirm
       title={title}
       verb={verb}
-      {...(act === 'stop' && { typed: clusterId, isDestructive: true })}
       same={[sameAct(act, clusterId, options)]}
       act={perform}
       onDone={() => {
@@ -131,12 +125,52 @@ function SimpleDialog({ log, act, onDone, onClose }: DialogProps & { readonly ac
       onClose={onClose}
     >
       <p>{text}</p>
-      {act !== 'stop' && (
-        <label>
-          Why, for the audit
-          <input maxLength={1_000} value={reason} onInput={(event) => (reason.value = event.currentTarget.value)} />
-        </label>
-      )}
+      <label>
+        Why, for the audit
+        <input maxLength={1_000} value={reason} onInput={(event) => (reason.value = event.currentTarget.value)} />
+      </label>
+    </Confirm>
+  );
+}
+
+function StopDialog({ log: { clusterId }, onDone, onClose }: DialogProps) {
+  const isAsked = useSignal(true);
+  const lost = useSignal<Lost | undefined>(undefined);
+  const removes = useSignal(false);
+  const options = { removeFiles: removes.value };
+  const losing: Losing = {
+    act: (acknowledge) =>
+      logBackups.stopLogBackup({ clusterId, ...options, ...(acknowledge !== undefined && { acknowledge }) }),
+    same: (acknowledge) =>
+      sameAct('stop', clusterId, { ...options, ...(acknowledge !== undefined && { acknowledge }) }),
+  };
+  const done = () => {
+    onDone();
+    if (!lost.value) onClose();
+  };
+  if (!isAsked.value) return <LossDialog lost={lost} typed={clusterId} onDone={done} onClose={onClose} />;
+  return (
+    <Confirm
+      title="Stop the log backup?"
+      verb="Stop it"
+      typed={clusterId}
+      isDestructive
+      same={[losing.same()]}
+      act={() => attempt(lost, losing)}
+      onDone={() => {
+        isAsked.value = false;
+        done();
+      }}
+      onClose={onClose}
+    >
+      <p>
+        What changes from now on can be restored by full backups alone. What was written stays, and can be restored
+        from.
+      </p>
+      <label class="choice">
+        <input type="checkbox" checked={removes} onChange={(event) => (removes.value = event.currentTarget.checked)} />
+        <span>Remove all its logs with their files, too</span>
+      </label>
     </Confirm>
   );
 }
