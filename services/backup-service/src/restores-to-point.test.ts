@@ -61,4 +61,11 @@ it('estimates what a log takes by those that were replayed before', async () => 
   const result = { sizeBytes: 7n, seconds: 100, logSeconds: 40, summary: 'a', remark: '' };
   await worker.ends(RestoreEndKind.RESTORE_END_KIND_SUCCEEDED, { result });
   expect(await estimate()).toContain('In it are 240 s for each hour of the log, as the last restore to a point');
+
+  // One whose record is damaged is left out, and no plan fails for it.
+  const damaged = { source: { tso: 'x', point: { tso: 'y' } }, result: 5, target: { clusterId: target.id } };
+  await service()
+    .db.collection<{ _id: string }>('backups')
+    .insertOne({ _id: 'damaged', ...{ restoreTime: new Date(), restore: damaged } });
+  expect(await estimate()).toContain('In it are 240 s for each hour of the log, as the last restore to a point');
 });

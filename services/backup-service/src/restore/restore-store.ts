@@ -208,7 +208,7 @@ export function createRestoreStore(
             { projection: TIMED_LOG, sort: { restoreTime: -1, _id: -1 }, limit: TIMED_LOGS, signal },
           )
           .toArray();
-        return found.flatMap(({ restore }) => timedLogOf(restore) ?? []);
+        return found.flatMap(({ _id, restore }) => quarantine.read(_id, () => timedLogOf(restore)) ?? []);
       }),
 
     findCollection: (clusterId, signal) =>
@@ -219,7 +219,9 @@ export function createRestoreStore(
             { projection: COLLECTION, sort: { restoreTime: -1, _id: -1 }, limit: COLLECTION_ONES, signal },
           )
           .toArray();
-        return found.map(({ restore }) => collectionSeenBy(restore)).find((seen) => seen !== undefined);
+        return found
+          .map(({ _id, restore }) => quarantine.read(_id, () => collectionSeenBy(restore)))
+          .find((seen) => seen !== undefined);
       }),
 
     ofSource: (backupId, signal) =>
