@@ -6,7 +6,12 @@ import { connectMongo, type MongoConnection } from '@tidemark/mongo/connection';
 import { dropTestDatabase } from '@tidemark/mongo/testing/drop-test-database';
 import { Backup, BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { Cluster, ClusterPurpose } from '@tidemark/protocol/grpc/tidemark/backup/v1/registry_service';
-import { RestoreChecksums, RestoreState, TargetState } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
+import {
+  type Restore,
+  RestoreChecksums,
+  RestoreState,
+  TargetState,
+} from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import type { Backends } from '../backends.ts';
 import { toNetwork } from '../notification/addresses.ts';
@@ -16,6 +21,7 @@ import type { Drill } from './decide/drill.ts';
 import { type DrillRun, freshRun, isDecided, windowRunId } from './decide/run.ts';
 import { startDrillLoop } from './drill-loop.ts';
 import { createDrillStore, type DrillStore } from './drill-store.ts';
+import { askToEmpty } from './empty-hook.ts';
 import { attendToRun } from './run-steps.ts';
 
 const HOUR = 3_600_000;
@@ -127,7 +133,7 @@ describe('drills', () => {
     expect(neighbours.restores).toHaveLength(1);
     expect(hook.asked).toHaveLength(1);
     expect(await store.getProof(clusterId, forever())).toMatchObject({ backupId: 'good', restoreId: 'restore-0' });
-    expect(await mongo.db.collection('drill_targets').countDocuments()).toBe(0);
+    await expect.poll(() => mongo.db.collection('drill_targets').countDocuments()).toBe(0);
   });
 
   it('restores a moment of the log before the run, and remembers which', async () => {
@@ -181,6 +187,54 @@ describe('drills', () => {
     await until({ state: 'Running' });
     expect(hook.asked.length).toBe(3);
     expect(hook.whileRestoring).toBe(0);
+  });
+
+  it('tells of what an earlier drill left in the target once the hook has emptied it, and leaves alone what people left', async () => {
+    const left = async (fields: Partial<Restore>) => {
+      neighbours.restores = neighbours.restores.map((one) => ({
+        ...{ ...one, ...fields, state: RestoreState.RESTORE_STATE_CANCELED, endTime: new Date() },
+      }));
+      neighbours.blocked = [{ name: 'targetFree', result: 'blocked', message: 'It is partly restored.' }];
+    };
+    const another = async (drill: Drill, hours: number) => {
+      const opensAt = new Date(Date.now() - HOUR / hours);
+      const frame = {
+        id: windowRunId(clusterId, opensAt),
+        opensAt,
+        closesAt: new Date(Date.now() + HOUR),
+        byHand: false,
+      };
+      await store.insertRun(freshRun(drill, frame, now()));
+    };
+    const drill = await saved({ nextWindow: window() });
+    await using _ = copies(2);
+    await until({ state: 'Running' });
+    await left({ targetState: TargetState.TARGET_STATE_PARTIAL });
+    await until({ state: 'Failed', code: 'RESTORE_CANCELED' });
+    await another(drill, 2);
+    await until({ state: 'Running', restoreId: 'restore-1' });
+    expect(neighbours.emptied).toEqual(['restore-0']);
+    await left({ targetState: TargetState.TARGET_STATE_UNTOUCHED, needsCleaning: true });
+    await until({ state: 'Failed', code: 'RESTORE_CANCELED' });
+    neighbours.restores = neighbours.restores.slice(0, 1);
+    await another(drill, 3);
+    await until({ state: 'Running', restoreId: 'restore-2' });
+    expect(neighbours.emptied).toEqual(['restore-0', 'restore-1']);
+    await left({ id: 'by-hand', targetState: TargetState.TARGET_STATE_PARTIAL });
+    await until({ state: 'Failed' });
+    const asked = hook.asked.length;
+    await another(drill, 4);
+    await until({ state: 'Pending', code: 'TARGET_BUSY' });
+    expect(hook.asked).toHaveLength(asked);
+    expect(neighbours.emptied).toHaveLength(2);
+  });
+
+  it('asks the hook for nothing once it is too late for that', async () => {
+    const run = { _id: 'r', clusterId, targetClusterId: target };
+    expect(await askToEmpty(emptyHook(), run, new Date(Date.now() - 1), dependencies(), forever())).toEqual({
+      ...{ kind: 'failed', trouble: expect.stringContaining('could not be asked in time') },
+    });
+    expect(hook.asked).toEqual([]);
   });
 
   it('has two drills of one target wait for each other, hook and restore alike (DR4)', async () => {

@@ -31,6 +31,7 @@ import {
   type RestoreCheck,
   RestorePlan,
   RestoreState,
+  TargetState,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
 import {
   type RestoreServiceServer,
@@ -109,6 +110,8 @@ export class Neighbours {
   queued: Backup[] = [];
   /** What stands in the way of restores. */
   blocked: RestoreCheck[] = [];
+  /** Restores whose targets were said to be empty again. */
+  readonly emptied: string[] = [];
   /** Key → restore. */
   readonly restoring = new Map<string, string>();
   /** How the next starts go; `lost` starts the backup and loses the answer. */
@@ -177,6 +180,15 @@ export class Neighbours {
     this.restoring.set(key, restore.id);
     this.restores.unshift(restore);
     return { restore };
+  }
+
+  /** What a restore left in its target is gone, and stands in the way of no other. */
+  empty(id: string) {
+    this.emptied.push(id);
+    const emptied = { targetState: TargetState.TARGET_STATE_UNTOUCHED, needsCleaning: false };
+    this.restores = this.restores.map((restore) => (restore.id === id ? { ...restore, ...emptied } : restore));
+    this.blocked = this.blocked.filter(({ name }) => name !== 'targetFree');
+    return { restore: this.restores.find((restore) => restore.id === id) };
   }
 
   advance(clusterId: string, rule: string, opensAt: Date | undefined) {
@@ -354,6 +366,8 @@ export async function serveNeighbours(neighbours: () => Neighbours): Promise<Nei
         }),
         planRestore: async () => ({ plan: RestorePlan.create({ checks: neighbours().blocked }) }),
         startRestore: async (request) => neighbours().startRestore(request),
+        releaseRestore: async ({ id }) => neighbours().empty(id),
+        confirmCleaned: async ({ id }) => neighbours().empty(id),
         getRestore: async ({ id }) => {
           const restore = neighbours().restores.find((one) => one.id === id);
           if (!restore) throw new AppError('restore_not_found', `There is no restore ${id}.`);
