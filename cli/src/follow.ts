@@ -5,8 +5,8 @@
  * F2 It gives up once nothing came for the patience, counted from the last sign of life; a heartbeat is one.
  * F3 Neither giving up nor Ctrl-C nor the time limit nor the end of the token changes anything at the server: each says how to go on.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { MAX_ANSWER_BYTES } from '@tidemark/limits/limits';
+import { pause } from '@tidemark/service-kit/backoff';
 import { createParser } from 'eventsource-parser';
 import { ApiError, answered, type EVENT_STREAM } from './api.ts';
 import { CommandError, EXIT } from './exit.ts';
@@ -65,14 +65,14 @@ export async function follow<One>(followed: Followed<One>, session: Session, lim
   let heardAt = performance.now();
   let isAway = false;
   let wasHeard = false;
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     try {
       const hear = () => {
         if (isAway) session.tell('Tidemark answers again.');
         isAway = false;
         wasHeard = true;
         heardAt = performance.now();
-        pause = FIRST_PAUSE_MS;
+        pauseMs = FIRST_PAUSE_MS;
       };
       for await (const record of recordsOf(followed, ended, patienceMs, hear)) {
         if (followed.each) await followed.each(record);
@@ -94,7 +94,7 @@ export async function follow<One>(followed: Followed<One>, session: Session, lim
       isAway = true;
     }
     // An abort ends the pause, and then the next look.
-    await sleep(pause, undefined, { signal: ended }).catch(() => undefined);
+    await pause(pauseMs, ended);
   }
 }
 

@@ -16,7 +16,7 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { AppError } from '@tidemark/errors/app-error';
 import { MAX_AUDIT_BATCH, MAX_WAITING_AUDIT_ENTRIES } from '@tidemark/limits/limits';
 import { type AuditEntry, AuditEntrySchema } from '@tidemark/protocol/connect/tidemark/backup/v1/audit_service';
-import { backoffMs, sleep } from '@tidemark/service-kit/backoff';
+import { backoffMs, pause } from '@tidemark/service-kit/backoff';
 import { counter, gauge } from '@tidemark/service-kit/metrics';
 import type { AuditLine } from './audit-line.ts';
 import type { Backends } from './backends.ts';
@@ -91,7 +91,7 @@ export function createAuditRecords(
         failures += 1;
         if (failures === 1)
           log[error.row.log]({ code: error.code, error }, 'audit entries cannot be kept now; they wait');
-        await sleep(backoffMs(failures, PAUSE), until).catch(() => undefined);
+        await pause(backoffMs(failures, PAUSE), until);
       }
     }
   };
@@ -107,7 +107,7 @@ export function createAuditRecords(
     });
   };
   const gatherThenSend = async (): Promise<void> => {
-    await sleep(gatherMs, closing.signal).catch(() => undefined);
+    await pause(gatherMs, closing.signal);
     await send(closing.signal);
   };
 

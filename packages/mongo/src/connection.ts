@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '@tidemark/service-kit/backoff';
 import { type Db, MongoClient } from 'mongodb';
 import { toStoreError } from './mongo-error.ts';
 
@@ -80,7 +80,7 @@ async function open(client: MongoClient, log: StoreLog, stop: AbortSignal): Prom
       return;
     } catch (error) {
       if (!stop.aborted) log.warn({ error: toStoreError(error) }, 'the database was not reached yet; trying again');
-      await sleep(RETRY_MS, undefined, { signal: stop }).catch(() => undefined);
+      await pause(RETRY_MS, stop);
     }
   }
 }

@@ -8,6 +8,12 @@ export interface Database extends AsyncDisposable {
   readonly db: Db;
   /** Database time. @throws AppError `unavailable` before the server was first reached */
   now(): Date;
+  /**
+   * For whoever writes what unique keys must guard: waits a moment until they do.
+   *
+   * @throws AppError `unavailable` where that takes longer
+   */
+  guarded(signal: AbortSignal): Promise<void>;
   /** Each throws, and says why, while its part cannot be used. */
   readonly checks: Readonly<Record<'mongodb' | 'indexes' | 'clock', (signal: AbortSignal) => void | Promise<void>>>;
 }
@@ -26,6 +32,7 @@ export async function openDatabase(options: MongoOptions, indexes: readonly Inde
   return {
     db: mongo.db,
     now: () => clock.now(),
+    guarded: indexing.wait,
     checks: {
       mongodb: (signal) => mongo.ping(signal),
       indexes: () => indexing.check(),

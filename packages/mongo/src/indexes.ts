@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '@tidemark/errors/app-error';
+import { pause } from '@tidemark/service-kit/backoff';
 import type { CreateIndexesOptions, Db, IndexSpecification } from 'mongodb';
 import type { StoreLog } from './connection.ts';
 import { toStoreError } from './mongo-error.ts';
@@ -26,10 +26,13 @@ export async function ensureIndexes(db: Db, specs: readonly IndexSpec[]): Promis
 export interface Indexing extends AsyncDisposable {
   /** @throws AppError `unavailable` until every index is there */
   check(): void;
+  /** Waits a moment until every index is there. @throws AppError `unavailable` where that takes longer */
+  wait(signal: AbortSignal): Promise<void>;
 }
 
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 5_000;
+const PATIENCE_MS = 2_000;
 
 /**
  * Creates the indexes in the background, trying again while the database is away: a process starts without it, but is
@@ -37,6 +40,7 @@ const LONGEST_RETRY_MS = 5_000;
  */
 export function startIndexing(db: Db, specs: readonly IndexSpec[], { log }: { readonly log: StoreLog }): Indexing {
   const stop = new AbortController();
+  const there = Promise.withResolvers<void>();
   let done = false;
   const work = async (): Promise<void> => {
     for (
@@ -47,16 +51,23 @@ export function startIndexing(db: Db, specs: readonly IndexSpec[], { log }: { re
       try {
         await ensureIndexes(db, specs);
         done = true;
+        there.resolve();
       } catch (error) {
         log.warn({ error }, 'the indexes could not be created; trying again');
-        await sleep(pauseMs, undefined, { signal: stop.signal }).catch(() => undefined);
+        await pause(pauseMs, stop.signal);
       }
     }
   };
   const working = work();
+  const check = () => {
+    if (!done) throw new AppError('unavailable', 'The indexes are still being created.', { retryAfterMs: 1_000 });
+  };
   return {
-    check() {
-      if (!done) throw new AppError('unavailable', 'The indexes are still being created.', { retryAfterMs: 1_000 });
+    check,
+    async wait(signal) {
+      if (done) return;
+      await Promise.race([there.promise, pause(PATIENCE_MS, signal)]);
+      check();
     },
     async [Symbol.asyncDispose]() {
       stop.abort();

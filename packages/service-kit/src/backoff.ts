@@ -6,6 +6,11 @@ export function backoffMs(attempt: number, { baseMs, maxMs }: { baseMs: number; 
   return full * (0.5 + Math.random());
 }
 
+/** Waits, for less where the signal aborts, which is no error. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+}
+
 /** Waits; rejects with the signal's reason when it aborts first. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   try {

@@ -1,6 +1,6 @@
 import { causes, isOutage } from '@tidemark/errors/app-error';
 import { isAbort } from './abort.ts';
-import { backoffMs, sleep } from './backoff.ts';
+import { backoffMs, pause } from './backoff.ts';
 import { type Logger, withoutPasswords } from './logging.ts';
 
 /**
@@ -56,9 +56,9 @@ export function startLoop({ name, everyMs, log, run }: LoopOptions): Loop {
   const staleMs = Math.max(STALE_ROUNDS * everyMs, SHORTEST_STALE_MS);
   const isStale = () => lastSuccess === undefined || performance.now() - lastSuccess > staleMs;
 
-  const pause = async (ms: number): Promise<void> => {
+  const rest = async (ms: number): Promise<void> => {
     const wait = new AbortController();
-    await Promise.race([sleep(ms, AbortSignal.any([stop.signal, wait.signal])).catch(() => undefined), woken.promise]);
+    await Promise.race([pause(ms, AbortSignal.any([stop.signal, wait.signal])), woken.promise]);
     wait.abort();
     woken = Promise.withResolvers();
   };
@@ -72,7 +72,7 @@ export function startLoop({ name, everyMs, log, run }: LoopOptions): Loop {
         if (isStale()) healthySince = startedAt;
         lastSuccess = performance.now();
         healthySince ??= startedAt;
-        if (!more) await pause(everyMs * (0.9 + 0.2 * Math.random()));
+        if (!more) await rest(everyMs * (0.9 + 0.2 * Math.random()));
       } catch (error) {
         if (isAbort(error, stop.signal)) return;
         failures += 1;
@@ -80,7 +80,7 @@ export function startLoop({ name, everyMs, log, run }: LoopOptions): Loop {
         if (lastSuccess === undefined && failures <= EARLY_FAILURES && isOutage(error))
           log.info({ loop: name, reason: innermost(error) }, `${name} waits for what it needs`);
         else log.warn({ error, loop: name, failures }, `${name} failed and is tried again`);
-        await pause(
+        await rest(
           backoffMs(failures, { baseMs: Math.min(everyMs, FIRST_RETRY_MS), maxMs: Math.max(everyMs, 10_000) }),
         );
       }

@@ -315,6 +315,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       port: config.port,
       admission: config.admission,
       ready: database.checks,
+      beforeCalls: database.guarded,
       token: config.serviceToken,
       certificate,
       log,

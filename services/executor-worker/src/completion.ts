@@ -20,7 +20,7 @@ import type {
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import type { RestoreEnd } from '@tidemark/protocol/grpc/tidemark/backup/v1/restore';
-import { backoffMs, sleep } from '@tidemark/service-kit/backoff';
+import { backoffMs, pause } from '@tidemark/service-kit/backoff';
 import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import { log } from './logger.ts';
 
@@ -100,7 +100,7 @@ export function createCompletion(
           return 'lost';
         }
         log.warn({ ...facts, error, tries }, 'the end of a task was not answered; it is repeated');
-        await sleep(backoffMs(tries, BACKOFF), giveUp).catch(() => undefined);
+        await pause(backoffMs(tries, BACKOFF), giveUp);
       }
     }
     return 'unanswered';

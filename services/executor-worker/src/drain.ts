@@ -6,8 +6,7 @@
  *     to anybody, and another worker gets the tasks.
  * N3. It decides nothing about a task: leases, cancels and deadlines go on as always.
  */
-import { isAbort } from '@tidemark/service-kit/abort';
-import { sleep } from '@tidemark/service-kit/backoff';
+import { pause } from '@tidemark/service-kit/backoff';
 
 /** Why a drain ended. */
 export type DrainEnd = 'nothing runs any more' | 'its time is over' | 'it was told to hurry' | 'backup-service is lost';
@@ -48,9 +47,6 @@ export async function drained({ runs, forMs, hurry, ask, heardAt, lostMs }: Drai
 async function untilOne(runs: ReadonlySet<Promise<void>>, ms: number, hurry: AbortSignal): Promise<void> {
   const waited = new AbortController();
   const signal = AbortSignal.any([hurry, waited.signal]);
-  const pause = sleep(ms, signal).catch((error: unknown) => {
-    if (!isAbort(error, signal)) throw error;
-  });
-  await Promise.race([pause, ...[...runs].map((run) => run.catch(() => undefined))]);
+  await Promise.race([pause(ms, signal), ...[...runs].map((run) => run.catch(() => undefined))]);
   waited.abort();
 }

@@ -14,7 +14,7 @@ import {
   type TaskRef,
   TaskStanding,
 } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
-import { sleep } from '@tidemark/service-kit/backoff';
+import { pause, sleep } from '@tidemark/service-kit/backoff';
 import type { ServiceClient } from '@tidemark/service-kit/grpc/client';
 import { outputNotTold, type RestoreTaskFacts, type TaskFacts } from './events.ts';
 
@@ -95,7 +95,7 @@ export function startOutputRecorder(options: RecorderOptions): OutputRecorder {
       for (let piece = take(); piece; piece = take()) await send(piece);
       if (last) return;
       last = finishing.signal.aborted;
-      if (!last) await sleep(everyMs, finishing.signal).catch(() => undefined);
+      if (!last) await pause(everyMs, finishing.signal);
     }
   };
 

@@ -6,7 +6,7 @@
  *     asked; others in between.
  * N2. No renewal is under way once its disposal was awaited.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '@tidemark/service-kit/backoff';
 
 export interface Renewal extends AsyncDisposable {
   /** There is something new to report. */
@@ -46,17 +46,17 @@ export function startRenewal({ renewMs, renew, lost, onFailed }: RenewalOptions)
     last = result.catch(() => undefined);
     return result;
   };
-  const pause = async (ms: number, ...sooner: readonly Promise<void>[]): Promise<void> => {
+  const rest = async (ms: number, ...sooner: readonly Promise<void>[]): Promise<void> => {
     const waited = new AbortController();
     const signal = AbortSignal.any([stop.signal, waited.signal]);
-    await Promise.race([delay(ms, undefined, { signal }).catch(() => undefined), ...sooner]);
+    await Promise.race([pause(ms, signal), ...sooner]);
     waited.abort();
   };
 
   const run = async (): Promise<void> => {
     let pauseMs = renewMs;
     while (!stop.signal.aborted && !lost.aborted) {
-      await pause(pauseMs, toTell.promise, toAsk.promise);
+      await rest(pauseMs, toTell.promise, toAsk.promise);
       if (stop.signal.aborted) return;
       toTell = Promise.withResolvers();
       toAsk = Promise.withResolvers();
@@ -65,7 +65,7 @@ export function startRenewal({ renewMs, renew, lost, onFailed }: RenewalOptions)
         await inTurn(renew);
         // Not oftener than that, however much there is to report; a cancel is not kept waiting.
         const early = quickestMs - (performance.now() - startedAt);
-        await pause(Math.max(0, early), toAsk.promise);
+        await rest(Math.max(0, early), toAsk.promise);
         pauseMs = Math.max(0, renewMs - quickestMs);
       } catch (error) {
         onFailed(error);

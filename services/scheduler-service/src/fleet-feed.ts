@@ -12,7 +12,7 @@ import { AppError } from '@tidemark/errors/app-error';
 import { MAX_FLEET_WATCHERS } from '@tidemark/limits/limits';
 import type { FleetRow } from '@tidemark/protocol/grpc/tidemark/scheduler/v1/fleet_service';
 import { raceAbort } from '@tidemark/service-kit/abort';
-import { sleep } from '@tidemark/service-kit/backoff';
+import { pause } from '@tidemark/service-kit/backoff';
 import { gauge } from '@tidemark/service-kit/metrics';
 import { activityOf, beginOfChanges, changesAfter, createTakenIn, type TakenIn } from './activity.ts';
 import type { Backends } from './backends.ts';
@@ -180,7 +180,7 @@ export function createFleetFeed({ fleet, backends, now }: FleetFeedDependencies)
           },
           async changed(ms, until) {
             const came = new AbortController();
-            const wait = sleep(ms, AbortSignal.any([until, came.signal])).catch(() => undefined);
+            const wait = pause(ms, AbortSignal.any([until, came.signal]));
             await Promise.race([wait, woken.promise]);
             came.abort();
             until.throwIfAborted();

@@ -127,6 +127,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSc
       port: config.port,
       admission: config.admission,
       ready: database.checks,
+      beforeCalls: database.guarded,
       token: config.serviceToken,
       certificate,
       log,

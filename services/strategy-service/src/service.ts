@@ -66,6 +66,7 @@ export async function startStrategyService(config: StrategyServiceConfig): Promi
       port: config.port,
       admission: config.admission,
       ready: database.checks,
+      beforeCalls: database.guarded,
       token: config.serviceToken,
       certificate,
       log,

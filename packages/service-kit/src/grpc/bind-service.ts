@@ -8,6 +8,7 @@ import { ruleViolations } from '@tidemark/contract/rules';
 import { invalidArgument } from '@tidemark/errors/app-error';
 import type { Logger } from '../logging.ts';
 import type { Admission } from './admission.ts';
+import type { CallContext } from './call-context.ts';
 import { adaptStream, type StreamHandler } from './stream-handler.ts';
 import { adaptUnary, type UnaryHandler } from './unary-handler.ts';
 
@@ -32,12 +33,14 @@ export interface ServiceBinding {
   readonly group: string;
   /**
    * @param options.admission of the group
+   * @param options.beforeCalls is awaited by each call
    * @param options.draining aborts as soon as the server stops: streams end then
    * @param options.stopping aborts when calls under way have had their time
    */
   implementation(options: {
     readonly log: Logger;
     readonly admission: Admission;
+    readonly beforeCalls: (signal: AbortSignal) => Promise<void>;
     readonly draining: AbortSignal;
     readonly stopping: AbortSignal;
   }): UntypedServiceImplementation;
@@ -62,15 +65,22 @@ export function bindService<Server>(
     definition,
     name,
     group,
-    implementation: ({ log, admission, draining, stopping }) =>
+    implementation: ({ log, admission, beforeCalls, draining, stopping }) =>
       Object.fromEntries(
         methods.map(([method, { path, responseStream }]) => {
           const handler = (handlers as Record<string, AnyHandler>)[method];
           if (!handler) throw new Error(`${path} has no handler`);
           const checked = (request: unknown): object => requireRules(path, request as object);
-          const stream: StreamHandler<unknown, unknown> = (request, context) =>
-            (handler as StreamHandler<unknown, unknown>)(checked(request), context);
-          const unary: UnaryHandler<unknown, unknown> = async (request, context) => handler(checked(request), context);
+          async function* stream(request: unknown, context: CallContext) {
+            const valid = checked(request);
+            await beforeCalls(context.signal);
+            yield* (handler as StreamHandler<unknown, unknown>)(valid, context);
+          }
+          const unary: UnaryHandler<unknown, unknown> = async (request, context) => {
+            const valid = checked(request);
+            await beforeCalls(context.signal);
+            return (handler as UnaryHandler<unknown, unknown>)(valid, context);
+          };
           return [
             method,
             responseStream

@@ -208,6 +208,31 @@ describe('a gRPC server and its client', () => {
     expect(status.UNAVAILABLE).toBe(14);
   });
 
+  it('holds calls until they may be answered, and refuses those for which that is refused', async () => {
+    const opening = Promise.withResolvers<void>();
+    let verdict: () => Promise<void> = () => opening.promise;
+    await using held = await startGrpcServer({
+      ...{ host: '127.0.0.1', port: 0, token: TOKEN, log: createLogger('test'), beforeCalls: () => verdict() },
+      services: [bindService<BackupServiceServer>(BackupServiceService, handlers)],
+    });
+    const address = `127.0.0.1:${held.port}`;
+    using caller = createServiceClient<BackupServiceServer>(BackupServiceService, { address, token: TOKEN });
+    seen.requestId = '';
+    const waiting = caller.getBackup({ id: 'b1' }, { requestId: 'held' });
+    await expect(caller.getBackup({ id: 'x'.repeat(1_000) })).rejects.toMatchObject({ code: 'invalid_argument' });
+    expect(seen.requestId).toBe('');
+    opening.resolve();
+    expect(await waiting).toMatchObject({ backup: { id: 'b1' } });
+    expect(seen.requestId).toBe('held');
+    verdict = async () => {
+      throw new AppError('unavailable', 'Not yet.');
+    };
+    const refusal = { code: 'unavailable', message: 'Not yet.' };
+    await expect(caller.getBackup({ id: 'b1' })).rejects.toMatchObject(refusal);
+    const stream = caller.watchBackup({ id: 'b1', untilRemoved: false })[Symbol.asyncIterator]();
+    await expect(stream.next()).rejects.toMatchObject(refusal);
+  });
+
   it('ends open streams at once when it stops', async () => {
     const stream = client.watchBackup({ id: 'endless', untilRemoved: false })[Symbol.asyncIterator]();
     await stream.next();

@@ -36,6 +36,8 @@ export interface GrpcServerOptions {
   readonly services: readonly ServiceBinding[];
   /** What the process needs to answer calls, for its health; nothing by default. */
   readonly ready?: Readonly<Record<string, ReadyCheck>>;
+  /** Awaited by each call before it is answered; one for which it throws is refused so. */
+  readonly beforeCalls?: (signal: AbortSignal) => Promise<void>;
   /** Of each group of services. */
   readonly admission?: AdmissionLimits;
 }
@@ -81,6 +83,7 @@ export async function startGrpcServer({
   log,
   services,
   ready = {},
+  beforeCalls = async () => {},
   admission = ADMISSION,
 }: GrpcServerOptions): Promise<GrpcServer> {
   const leaving = new AbortController();
@@ -98,7 +101,7 @@ export async function startGrpcServer({
     const own = admissions.get(group) ?? createAdmission(group, admission);
     server.addService(
       definition,
-      implementation({ log, admission: own, draining: drain.signal, stopping: stop.signal }),
+      implementation({ log, admission: own, beforeCalls, draining: drain.signal, stopping: stop.signal }),
     );
   }
 

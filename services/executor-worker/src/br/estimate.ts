@@ -9,7 +9,7 @@
  */
 import type { Estimate } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import { withTimeout } from '@tidemark/service-kit/abort';
-import { sleep } from '@tidemark/service-kit/backoff';
+import { pause } from '@tidemark/service-kit/backoff';
 import type { BackupFiles } from '@tidemark/storage/backup-files';
 
 export interface EstimateOptions {
@@ -46,7 +46,7 @@ export function startEstimation({ files, lastSizeBytes, report, everyMs = EVERY_
   const run = async (): Promise<void> => {
     let pauseMs = everyMs;
     while (!stop.signal.aborted) {
-      await sleep(pauseMs, stop.signal).catch(() => undefined);
+      await pause(pauseMs, stop.signal);
       if (stop.signal.aborted) return;
       const startedAt = performance.now();
       await look().catch(() => undefined); // G3

@@ -7,7 +7,7 @@
  * F3. A file that cannot be read holds nobody up: `onCut` says so, and it is tried again until the end.
  */
 import { type FileHandle, open } from 'node:fs/promises';
-import { sleep } from '@tidemark/service-kit/backoff';
+import { pause } from '@tidemark/service-kit/backoff';
 
 export interface FollowOptions {
   readonly path: string;
@@ -63,7 +63,7 @@ export function followFile({ path, onChunk, onCut, maxBytes, everyMs = EVERY_MS 
         sayCut();
       }
       if (last) return;
-      await sleep(everyMs, finishing.signal).catch(() => undefined);
+      await pause(everyMs, finishing.signal);
     }
   };
   const done = run();
