@@ -272,6 +272,7 @@ const CORRUPTIONS: Readonly<Record<RuleName, Readonly<Record<string, Evidence>>>
   },
   'nothing started unasked': {
     'a record of no request': withFirst({ request: { key: 'k9' } }),
+    'the base of a log that is none': withFirst({ origin: 'log', request: { key: 'log:t' } }),
   },
   'damaged records untouched': {
     'somebody changed one': { ...GOOD, damagedRecords: [{ name: 'backups damaged-backup-0', untouched: false }] },

@@ -229,13 +229,15 @@ const RULES = {
       if (own.length > 1) yield `${key} has ${own.map(({ _id }) => _id).join(' and ')}`;
   },
 
-  /** A cluster with a log has backups of its own accord. */
+  /** A log has full backups of its own accord; people who back its cluster up keep no record of that. */
   *'nothing started unasked'({ requests, backups, logDocuments }) {
     const asked = new Set(requests.flatMap(({ kind, key }) => (kind === 'start' ? [key] : [])));
     const ofLogs = new Set(logDocuments.map(({ _id }) => _id));
-    for (const { _id, origin, request, clusterId } of backups)
-      if (origin !== 'schedule' && !asked.has(request.key) && !ofLogs.has(clusterId))
-        yield `${_id} has key ${request.key}`;
+    for (const { _id, origin, request, clusterId } of backups) {
+      const isWanted =
+        origin === 'schedule' || ofLogs.has(clusterId) || (origin === 'request' && asked.has(request.key));
+      if (!isWanted) yield `${_id} has key ${request.key}`;
+    }
   },
 
   /** Nobody makes something up for what he cannot read. */

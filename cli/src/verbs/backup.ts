@@ -22,6 +22,7 @@ import { printLog } from '../print-log.ts';
 import type { Run, Session } from '../session.ts';
 import { counted } from '../text.ts';
 
+const ORIGINS = ['schedule', 'request', 'log'] as const;
 const STATES = ['Queued', 'Running', 'Canceling', 'Succeeded', 'Failed', 'Canceled'] as const;
 
 export function add(program: Program, run: Run): void {
@@ -69,6 +70,9 @@ export function add(program: Program, run: Run): void {
     .option('--cluster <id>', 'only of this cluster', toId)
     .addOption(new Option('--state <state>', 'only in this state').choices(STATES))
     .option('--rule <rule>', 'only of this rule of a strategy', toId)
+    .addOption(
+      new Option('--origin <who>', 'only those that the schedule, somebody, or a log backup started').choices(ORIGINS),
+    )
     .option('--damaged', 'only those that a verification found damaged')
     .option('--deleted', 'deleted ones too, also those in the bin')
     .option('--limit <count>', `how many (${DEFAULT_PAGE_SIZE * 5})`, wholeNumber(1, MAX_COMMAND_ROWS))
@@ -80,7 +84,7 @@ export function add(program: Program, run: Run): void {
         'backup list --deleted -o jsonl',
       ),
     )
-    .action(({ cluster, state, rule, damaged, deleted, limit = DEFAULT_PAGE_SIZE * 5 }) =>
+    .action(({ cluster, state, rule, origin, damaged, deleted, limit = DEFAULT_PAGE_SIZE * 5 }) =>
       run(async ({ api, output, tell }) => {
         const { answer, items, pageToken } = await readPages(limit, MAX_PAGE_SIZE, async (pageSize, token) => {
           const query = {
@@ -90,6 +94,7 @@ export function add(program: Program, run: Run): void {
             ...(cluster !== undefined && { clusterId: cluster }),
             ...(state && { state }),
             ...(rule !== undefined && { rule }),
+            ...(origin && { origin }),
             ...(damaged && { damaged: true }),
             ...(deleted && { includeDeleted: true }),
           };

@@ -7,7 +7,11 @@ import { type Steps, unless } from './steps.ts';
 export const startBackup: Steps<'startBackup'> = {
   names: ({ rule }) => (rule === '' ? {} : { rule }),
   check: ({ origin }) =>
-    unless(origin !== BackupOrigin.SCHEDULE, 'origin', 'must be left out: the scheduler alone starts for itself'),
+    unless(
+      origin !== BackupOrigin.SCHEDULE && origin !== BackupOrigin.LOG,
+      'origin',
+      'must be left out: the scheduler and log backups alone start for themselves',
+    ),
   /** Every start is keyed, so that a repeat on the way cannot start two; one of a rule has what the rule has. */
   async prepare(request, { scope, dependencies }) {
     request.key ||= randomUUID();

@@ -142,7 +142,7 @@ const BAD: readonly (readonly [string, DescService, string, object, readonly str
     'a cluster that is no id, beside other mistakes',
     BackupService,
     'startBackup',
-    { clusterId: '../x', key: 'my key', origin: BackupOrigin.SCHEDULE },
+    { clusterId: '../x', key: 'my key', origin: BackupOrigin.LOG },
     ['clusterId', 'origin', 'key'],
   ],
   [

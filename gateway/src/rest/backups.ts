@@ -25,7 +25,7 @@ import { startedView } from './started-view.ts';
 import { streamRoute } from './stream.ts';
 import { bodyObject, parse } from './validate.ts';
 
-const ORIGINS = { schedule: BackupOrigin.SCHEDULE, request: BackupOrigin.REQUEST } as const;
+const ORIGINS = { schedule: BackupOrigin.SCHEDULE, request: BackupOrigin.REQUEST, log: BackupOrigin.LOG } as const;
 const MODES = { manual: BackupMode.MANUAL, auto: BackupMode.AUTO } as const;
 
 /** Backups: the documented calls, and those beyond. */

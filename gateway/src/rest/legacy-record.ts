@@ -26,6 +26,11 @@ const DELETION_NAMES: Readonly<Record<number, BackupRecordView['deletion']['stat
   [DeletionState.TRASHED]: 'Trashed',
 };
 
+const ORIGINS: ReadonlyMap<BackupOrigin, BackupRecordView['origin']> = new Map([
+  [BackupOrigin.SCHEDULE, 'schedule'],
+  [BackupOrigin.LOG, 'log'],
+]);
+
 /** The states that a status or a state of a filter means. */
 export function statesOf(name: string): BackupState[] {
   return Object.entries(STATE_NAMES)
@@ -100,7 +105,7 @@ export function toLegacyRecord(backup: Backup): BackupRecordView {
     }),
     ...(verification && { verification: toVerificationView(verification) }),
     ...(backup.rule && { rule: backup.rule }),
-    origin: backup.origin === BackupOrigin.SCHEDULE ? 'schedule' : 'request',
+    origin: ORIGINS.get(backup.origin) ?? 'request',
     createdBy: backup.createdBy,
     deadline: timeOf(backup.deadline),
     revision: Number(backup.revision),

@@ -94,6 +94,7 @@ it('narrows by cluster, backup, mode, status, state, origin and rule', async () 
     rule: 'nightly',
   });
   expect(await asked('?origin=request&rule=')).toMatchObject({ origin: BackupOrigin.REQUEST, rule: '' });
+  expect(await asked('?origin=log')).toMatchObject({ origin: BackupOrigin.LOG });
 });
 
 it('answers nothing for a status and a state that exclude each other', async () => {

@@ -52,9 +52,15 @@ export function toStateMessage(state: BackupState): StateMessage {
   return STATES[state];
 }
 
+const ORIGINS = {
+  request: BackupOrigin.BACKUP_ORIGIN_REQUEST,
+  schedule: BackupOrigin.BACKUP_ORIGIN_SCHEDULE,
+  log: BackupOrigin.BACKUP_ORIGIN_LOG,
+} as const satisfies Record<Backup['origin'], BackupOrigin>;
+
+/** The origin of a message, if it names one. */
 export function fromOriginMessage(message: BackupOrigin): Backup['origin'] | undefined {
-  if (message === BackupOrigin.BACKUP_ORIGIN_SCHEDULE) return 'schedule';
-  return message === BackupOrigin.BACKUP_ORIGIN_REQUEST ? 'request' : undefined;
+  return (Object.keys(ORIGINS) as Backup['origin'][]).find((origin) => ORIGINS[origin] === message);
 }
 
 /** The state of a message, if it names one. */
@@ -66,15 +72,11 @@ function toModeMessage(mode: Backup['mode']): BackupMode {
   return mode === 'auto' ? BackupMode.BACKUP_MODE_AUTO : BackupMode.BACKUP_MODE_MANUAL;
 }
 
-function toOriginMessage(origin: Backup['origin']): BackupOrigin {
-  return origin === 'schedule' ? BackupOrigin.BACKUP_ORIGIN_SCHEDULE : BackupOrigin.BACKUP_ORIGIN_REQUEST;
-}
-
 /** What a worker writes of the record into the manifest, beside what it needs for its work. */
 export function toRecordFields(backup: Backup) {
   return {
     mode: toModeMessage(backup.mode),
-    origin: toOriginMessage(backup.origin),
+    origin: ORIGINS[backup.origin],
     rule: backup.rule ?? '',
     createdBy: backup.createdBy,
     type: backup.type,
@@ -100,7 +102,7 @@ export function toBackupMessage(backup: Backup, queuePosition = 0, verification?
     mode: toModeMessage(backup.mode),
     type: backup.type,
     method: backup.method,
-    origin: toOriginMessage(backup.origin),
+    origin: ORIGINS[backup.origin],
     state: toStateMessage(backup.state),
     storageId: backup.storage.id,
     path: backup.path,

@@ -13,6 +13,7 @@ import type { Task as AnyTask } from '@tidemark/task/task';
 export type BackupState = 'Queued' | 'Running' | 'Canceling' | 'Succeeded' | 'Failed' | 'Canceled';
 export type ActiveState = 'Queued' | 'Running' | 'Canceling';
 export type FinishedState = 'Succeeded' | 'Failed' | 'Canceled';
+export const FINISHED: readonly FinishedState[] = ['Succeeded', 'Failed', 'Canceled'];
 export type DeletionState = 'None' | 'Trashed' | 'Requested' | 'Deleting' | 'Deleted' | 'DeleteFailed' | 'Forgotten';
 export type AttemptOutcome = 'succeeded' | 'failed' | 'retry' | 'newPath' | 'wait' | 'stopped' | 'released' | 'lost';
 
@@ -239,7 +240,7 @@ export interface Backup {
   readonly mode: 'manual' | 'auto';
   readonly type: 'full';
   readonly method: 'physical';
-  readonly origin: 'request' | 'schedule';
+  readonly origin: 'request' | 'schedule' | 'log';
   /** The rule of the strategy that it was started by or for. */
   readonly rule?: string;
   readonly target: Target;

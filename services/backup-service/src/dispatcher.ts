@@ -13,18 +13,16 @@ import { MAX_RETRIED_TASKS } from '@tidemark/limits/limits';
 import { type Loop, startLoop } from '@tidemark/service-kit/loop';
 import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import type { Timing } from '@tidemark/service-kit/timing';
-import { type Backup, isActive, restoreHold } from './backup.ts';
+import { type Backup, isActive } from './backup.ts';
 import type { Applied, BackupStore } from './backup-store.ts';
 import type { CommandPublisher } from './command-publisher.ts';
 import { truncatingIn } from './log/decide/truncation.ts';
-import { whyLogInTheWay } from './log/in-the-way.ts';
 import type { LogStore } from './log/log-store.ts';
 import type { TruncationStore } from './log/truncation-store.ts';
 import { dispatcherLog } from './logger.ts';
-import { type Occupants, sentenceOf } from './occupants.ts';
+import type { Occupants } from './occupants.ts';
 import type { Quarantines } from './quarantines.ts';
-import type { RestoreCommand } from './restore/decide/command.ts';
-import type { Restore } from './restore/restore.ts';
+import { attendRestore } from './restore/restore-steps.ts';
 import type { RestoreStore } from './restore/restore-store.ts';
 import type { Slots } from './slots.ts';
 import type { StorageCheckStore } from './storage-check-store.ts';
@@ -162,74 +160,8 @@ function checkDoorbell({ checks, publisher, quarantines }: DispatcherDependencie
   };
 }
 
-/**
- * Restores, and the steps of the service at them. Each may be carried out by any copy, late and more than once: the restore and its
- * source know by themselves what still counts.
- */
-function restoreDoorbell({
-  restores,
-  store,
-  logs,
-  occupants,
-  publisher,
-  quarantines,
-}: DispatcherDependencies): Doorbell {
-  async function ring(id: string, signal: AbortSignal): Promise<void> {
-    const rung = await restores.apply(id, { kind: 'ring' }, signal);
-    if (!rung) return;
-    const { decision, restore } = rung;
-    if (decision.ring) await publisher.ringRestore(restore);
-    if (decision.step === 'hold') await holdSource(restore, signal);
-    if (decision.step === 'unhold') await giveBack(restore, signal);
-  }
-
-  async function holdSource({ _id: id, source, target }: Restore, signal: AbortSignal): Promise<void> {
-    const goOn = async (command: RestoreCommand) => {
-      await restores.apply(id, command, signal);
-      return ring(id, signal);
-    };
-    const [elsewhere, unclean] = await Promise.all([
-      occupants.anyIn(target, signal),
-      restores.findUnclean(target, id, signal),
-    ]);
-    if (elsewhere) {
-      return goOn({ kind: 'targetTaken', message: sentenceOf(target, elsewhere) });
-    }
-    if (unclean !== undefined) {
-      // Who sees this restore is told of the other one only where that is of the same clusters.
-      const isSeen = unclean.clusterId === target.clusterId && unclean.sourceClusterId === source.clusterId;
-      return goOn({ kind: 'targetUnclean', ...(isSeen && { restoreId: unclean.id }) });
-    }
-    const held = await store.apply(source.backupId, { kind: 'hold', id: restoreHold(id) }, signal);
-    if (held?.decision.answer.kind !== 'ok') return goOn({ kind: 'sourceGone' });
-    if (source.point) {
-      const { generation } = source.point;
-      const wish = { kind: 'hold', n: generation, from: source.tso, restoreId: id } as const;
-      const answer = (await logs.apply(source.clusterId, wish, signal))?.decision.answer;
-      if (answer?.kind === 'refused' && answer.why === 'truncating') {
-        // It is asked again with the next ring.
-        await restores.apply(id, { kind: 'sourceTruncating', clusterId: source.clusterId }, signal);
-        return;
-      }
-      if (answer?.kind !== 'ok') return goOn({ kind: 'sourceGone', what: 'log' });
-    }
-    const blocked = await logs.applyFirst(target.clusterId, { kind: 'block', restoreId: id }, signal);
-    if (blocked.decision.answer.kind !== 'ok') {
-      // It is asked again with the next ring.
-      await restores.apply(id, { kind: 'targetLogs', message: whyLogInTheWay(blocked.log) }, signal);
-      return;
-    }
-    return goOn({ kind: 'held' });
-  }
-
-  async function giveBack({ _id: id, source, target }: Restore, signal: AbortSignal): Promise<void> {
-    await store.apply(source.backupId, { kind: 'unhold', id: restoreHold(id) }, signal);
-    if (source.point) await logs.apply(source.clusterId, { kind: 'giveBack', restoreId: id }, signal);
-    // On record also where it never had the target: a copy that was slow may still ask for it.
-    await logs.applyFirst(target.clusterId, { kind: 'giveBack', restoreId: id }, signal);
-    await restores.apply(id, { kind: 'unheld' }, signal);
-  }
-
+function restoreDoorbell(dependencies: DispatcherDependencies): Doorbell {
+  const { restores, quarantines } = dependencies;
   return {
     what: 'restore',
     quarantine: quarantines.restoreTasks,
@@ -237,7 +169,7 @@ function restoreDoorbell({
     async reap(id, signal) {
       await restores.apply(id, { kind: 'reap' }, signal);
     },
-    ring,
+    ring: (id, signal) => attendRestore(id, dependencies, signal),
   };
 }
 

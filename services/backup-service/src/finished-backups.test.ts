@@ -9,15 +9,10 @@ import fc from 'fast-check';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Backup } from './backup.ts';
+import { type ChangedBackups, type ChangesWish, createBackupChanges, OVERLAP_MS } from './changed-backups.ts';
 import { start } from './decide/start.ts';
 import { ownKey } from './decide/vocabulary.ts';
-import {
-  type ChangedBackups,
-  type ChangesWish,
-  createFinishedBackups,
-  type FinishedBackups,
-  OVERLAP_MS,
-} from './finished-backups.ts';
+import { createFinishedBackups, type FinishedBackups } from './finished-backups.ts';
 import { runningService, type TestService, wishFor } from './testing/running-service.ts';
 
 const NOW = new Date('2026-01-01T12:00:00Z');
@@ -33,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 const changes = (after: Date, limit: number, now: Date, behind?: ChangesWish['behind']) =>
-  finished.changedBackups(
+  createBackupChanges(service.db).since(
     { after, limit, active: false, ...(behind && { behind }), fitting: (found) => found },
     now,
     signal,

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { AppError } from '@tidemark/errors/app-error';
 import { ClaimLogTruncationRequest, TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
 import { expect, it, vi } from 'vitest';
+import type { Backup } from './backup.ts';
 import type { LogBackup } from './log/log-backup.ts';
 import { tsoAt } from './snapshot-time.ts';
 import { backupCalls } from './testing/backup-calls.ts';
@@ -10,7 +11,7 @@ import { generationOf, logsOfCluster } from './testing/logs-of-cluster.ts';
 
 const calls = backupCalls();
 const { service, cluster } = calls;
-const { goodAt, damage, logged } = logsOfCluster(calls);
+const { goodAt, damage, logged, change, backup } = logsOfCluster(calls);
 const BEGAN = Date.now();
 /** The point of so many days ago. */
 const ago = (days: number) => tsoAt(new Date(BEGAN - days * 86_400_000));
@@ -56,6 +57,21 @@ it('truncates a log up to the base of its horizon, by a worker of its pool, unti
     standing: HELD,
   });
   expect(await generations()).toMatchObject([{ min: String(ago(3)), truncating: null }]);
+});
+
+it('removes the full backups that logs began with, once nothing of the horizon is replayed from them, and those of people never', async () => {
+  const made = async (days: number, origin: Backup['origin']) => {
+    const id = await goodAt(ago(days));
+    await change(id, { origin, startTime: new Date(BEGAN - days * 86_400_000) });
+    return id;
+  };
+  const [spare, byHand] = [await made(5, 'log'), await made(4, 'request')];
+  const [base, young] = [await made(3, 'log'), await made(1, 'log')];
+  await logged([generationOf(1, ago(6), ago(0))], { settings });
+  await retained({ min: String(ago(3)) });
+  const deletionOf = async (id: string) => (await backup(id))?.deletion;
+  expect(await deletionOf(spare)).toMatchObject({ state: 'Requested', by: { kind: 'retention', name: 'log backup' } });
+  for (const id of [byHand, base, young]) expect(await deletionOf(id)).toMatchObject({ state: 'None' });
 });
 
 it('tells which backup the points of the horizon are restored from', async () => {

@@ -85,6 +85,10 @@ it('reads one of an earlier version: by hand, for retention not to count, at the
   });
 });
 
+it('tells what a log backup started from what people did', () => {
+  expect(readManifest(bytes({ ...whole, origin: 'log' }), whole.path)).toMatchObject({ origin: 'log' });
+});
+
 it.each([
   ['no JSON', '{"schemaVersion":1,', /is not JSON/],
   ['no object', '[]', /not a JSON object/],

@@ -63,11 +63,8 @@ export function readManifest(bytes: Uint8Array, folder: string): Manifest {
     backupId: fields.matching('backupId', (text) => BACKUP_ID.test(text), 'the id of a backup'),
     clusterId,
     mode: fields.optional('mode', oneOf('manual', 'auto'), 'manual or auto') === 'auto' ? 'auto' : 'manual',
-    // Retention counts and deletes what the schedule started: what is not known to be its, is not.
-    origin:
-      fields.optional('origin', oneOf('request', 'schedule'), 'request or schedule') === 'schedule'
-        ? 'schedule'
-        : 'request',
+    // Retention deletes what the schedule or a log backup started: what is not known to be theirs, is not.
+    origin: toOrigin(fields.optional('origin', oneOf('request', 'schedule', 'log'), 'request, schedule or log')),
     ...(rule !== undefined && { rule }),
     createdBy: fields.optional('createdBy', () => true, 'a text') ?? 'unknown',
     request: {
@@ -82,6 +79,8 @@ export function readManifest(bytes: Uint8Array, folder: string): Manifest {
     result,
   };
 }
+
+const toOrigin = (text: string | undefined) => (text === 'schedule' || text === 'log' ? text : 'request');
 
 const oneOf =
   (...words: readonly string[]) =>

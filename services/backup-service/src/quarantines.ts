@@ -25,6 +25,7 @@ export function createQuarantines() {
     logTasks: of('log backup'),
     truncations: of('log backup'),
     keptLogs: of('log backup'),
+    keptBases: of('backup'),
     toldLogs: of('log backup'),
     scannedLogs: of('log backup'),
     workers: of('worker'),

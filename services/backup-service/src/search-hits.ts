@@ -52,6 +52,7 @@ export function toBackupHit(backup: FoundBackup, text: string): SearchHit {
     title: sentence(
       state,
       origin === 'schedule' && rule ? `started by the rule ${rule}` : '',
+      origin === 'log' ? 'started by the log backup' : '',
       deletion && DELETIONS[deletion.state],
     ),
     time: startTime,

@@ -8,6 +8,7 @@ import { startOperationsListener } from '@tidemark/service-kit/operations-listen
 import { ATTEMPT_OUTPUT_INDEXES, createAttemptOutputStore } from './attempt-output-store.ts';
 import { AUDIT_INDEXES, createAuditStore } from './audit-store.ts';
 import { BACKUP_INDEXES, createBackupStore } from './backup-store.ts';
+import { createBackupChanges } from './changed-backups.ts';
 import { createCommandPublisher } from './command-publisher.ts';
 import type { BackupServiceConfig } from './config.ts';
 import { startDispatcher } from './dispatcher.ts';
@@ -195,7 +196,17 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
       everyMs: RETAIN_LOGS_MS,
       log: storeLog,
       async run(signal) {
-        await retainLogs({ truncations, dispatcher, quarantine: quarantines.keptLogs }, signal);
+        await retainLogs(
+          {
+            ...{ truncations, store, finished, dispatcher, now },
+            ...{
+              retentionDeletions: config.retentionDeletions,
+              quarantine: quarantines.keptLogs,
+              bases: quarantines.keptBases,
+            },
+          },
+          signal,
+        );
         return false;
       },
     }),
@@ -287,6 +298,7 @@ export async function startBackupService(config: BackupServiceConfig): Promise<R
     slots,
     occupants,
     finished,
+    changes: createBackupChanges(database.db),
     output,
     checks,
     verifications,

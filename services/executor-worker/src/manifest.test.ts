@@ -39,6 +39,15 @@ const filesWith = (found: string | undefined) => {
   return { files, contents };
 };
 
+it.each([
+  [BackupOrigin.BACKUP_ORIGIN_LOG, 'log'],
+  [BackupOrigin.BACKUP_ORIGIN_REQUEST, 'request'],
+])('tells who started it: origin %i is %s', async (origin, word) => {
+  const { files, contents } = filesWith(undefined);
+  await writeManifest(files, { ...written('b1'), grant: { ...grant, origin } }, signal);
+  expect(JSON.parse(contents[0] ?? '')).toMatchObject({ origin: word });
+});
+
 it('tells all that a record is rebuilt from', async () => {
   const { files, contents } = filesWith(undefined);
   await writeManifest(files, written('b1'), signal);

@@ -17,6 +17,11 @@ interface Written {
   readonly key: KeyObject | undefined;
 }
 
+const ORIGINS: ReadonlyMap<BackupOrigin, string> = new Map([
+  [BackupOrigin.BACKUP_ORIGIN_SCHEDULE, 'schedule'],
+  [BackupOrigin.BACKUP_ORIGIN_LOG, 'log'],
+]);
+
 /**
  * Writes what is known of a good backup beside its files, so that its record can be rebuilt from the storage. Written
  * once: one that is there stays as it is. No secret: credentials and keys are named, never written.
@@ -41,7 +46,7 @@ export async function writeManifest(
     mode: grant.mode === BackupMode.BACKUP_MODE_AUTO ? 'auto' : 'manual',
     type: grant.type,
     method: grant.method,
-    origin: grant.origin === BackupOrigin.BACKUP_ORIGIN_SCHEDULE ? 'schedule' : 'request',
+    origin: ORIGINS.get(grant.origin) ?? 'request',
     rule: grant.rule || undefined,
     createdBy: grant.createdBy,
     requestKey: grant.requestKey || undefined,

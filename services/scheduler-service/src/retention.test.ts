@@ -40,14 +40,16 @@ it('keeps the backup that points of a log are restored from whatever its retenti
     ['b3', ['base of the points from b on']],
   ]);
   const manual = { ...backup(0), origin: BackupOrigin.BACKUP_ORIGIN_REQUEST, holds: ['pin:1'] };
+  const ofLog = { ...backup(-1), origin: BackupOrigin.BACKUP_ORIGIN_LOG, rule: '' };
   const policy = Retention.create({ keepLast: 1, keepDays: 8 });
-  const judged = judge([manual, backup(1), backup(2), backup(3), backup(4)], [rule], () => policy, NOW, bases);
+  const judged = judge([ofLog, manual, backup(1), backup(2), backup(3), backup(4)], [rule], () => policy, NOW, bases);
   expect(judged.map(({ backup: { id }, keepReasons, expiresAt }) => [id, ...keepReasons, expiresAt])).toEqual([
     ['b4', 'newest good backup', 'last 1', 'younger than 8 days', undefined],
     ['b3', 'younger than 8 days', 'base of the points from b on', undefined],
     ['b2', undefined],
     ['b1', 'base of the points from a to b', 'base of the points from c on', undefined],
     ['b0', 'not started by the scheduler', 'pinned or in use', undefined],
+    ['b-1', expect.stringContaining('started by the log backup'), undefined],
   ]);
 });
 

@@ -32,6 +32,7 @@ export type Bases = ReadonlyMap<string, readonly string[]>;
 
 const PAGE = 1_000;
 const NOT_SCHEDULED = 'not started by the scheduler';
+const OF_LOG = 'started by the log backup, which lets it go once it is older than all that is to stay restorable';
 const DAMAGED = 'found damaged: left to people';
 
 /** Every successful backup of the cluster that is not deleted, nor about to be. */
@@ -158,6 +159,7 @@ export function judge(
 
 /** Of what no retention is about. */
 function whyKept(backup: GoodBackup, rules: readonly Strategy[]): string {
+  if (backup.origin === BackupOrigin.BACKUP_ORIGIN_LOG) return OF_LOG;
   if (!isScheduled(backup)) return NOT_SCHEDULED;
   return backup.damaged && rules.some(({ rule }) => rule === backup.rule) ? DAMAGED : 'its rule is gone';
 }

@@ -173,9 +173,9 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: 'goes on at the checkpoint that another restore left in the target',
     promise: 'R13',
-    file: 'services/backup-service/src/dispatcher.ts',
-    find: '    if (unclean !== undefined) {\n',
-    replace: "    if (unclean === '') {\n",
+    file: 'services/backup-service/src/restore/restore-steps.ts',
+    find: '  if (unclean !== undefined) {\n',
+    replace: "  if (unclean === '') {\n",
     check: test('services/backup-service/src/restores.test'),
   },
   {

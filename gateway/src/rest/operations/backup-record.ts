@@ -9,9 +9,10 @@ export const Mode = z
 export const Status = z
   .enum(STATUSES, `must be one of ${STATUSES.join(', ')}`)
   .meta({ id: 'BackupStatus', description: 'A state in the words of the documented API.' });
-export const Origin = z
-  .enum(['schedule', 'request'], 'must be "schedule" or "request"')
-  .meta({ id: 'BackupOrigin', description: 'Whether the schedule started it, or somebody asked for it.' });
+export const Origin = z.enum(['schedule', 'request', 'log'], 'must be "schedule", "request" or "log"').meta({
+  id: 'BackupOrigin',
+  description: 'Whether the schedule started it, somebody asked for it, or the log backup of its cluster did.',
+});
 
 const Reason = z
   .object({

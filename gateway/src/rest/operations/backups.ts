@@ -55,7 +55,9 @@ const ListQuery = z.object({
   status: leftOut(Status).describe('Only with this status.'),
   state: leftOut(z.enum(STATES, `must be one of ${STATES.join(', ')}`)).describe('Only in this state.'),
   backupMode: leftOut(Mode).describe('Only with this mode.'),
-  origin: leftOut(Origin).describe('Only those that the schedule started, or that somebody asked for.'),
+  origin: leftOut(Origin).describe(
+    'Only those that the schedule started, that somebody asked for, or that log backups did.',
+  ),
   rule: leftOut(Id).describe('Only those of this rule of a strategy.'),
   damaged: leftOut(flag()).describe('Only those that a verification found damaged; `false` by default.'),
   includeDeleted: leftOut(flag()).describe(

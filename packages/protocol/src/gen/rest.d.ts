@@ -1602,10 +1602,10 @@ export interface components {
          */
         BackupMode: "manual" | "auto";
         /**
-         * @description Whether the schedule started it, or somebody asked for it.
+         * @description Whether the schedule started it, somebody asked for it, or the log backup of its cluster did.
          * @enum {string}
          */
-        BackupOrigin: "schedule" | "request";
+        BackupOrigin: "schedule" | "request" | "log";
         /** @description A backup. */
         BackupRecord: {
             /** @description 22 characters of base64url. */
@@ -6697,7 +6697,7 @@ export interface operations {
                 state?: "Queued" | "Running" | "Canceling" | "Succeeded" | "Failed" | "Canceled";
                 /** @description Only with this mode. */
                 backupMode?: components["schemas"]["BackupMode"];
-                /** @description Only those that the schedule started, or that somebody asked for. */
+                /** @description Only those that the schedule started, that somebody asked for, or that log backups did. */
                 origin?: components["schemas"]["BackupOrigin"];
                 /** @description Only those of this rule of a strategy. */
                 rule?: string;

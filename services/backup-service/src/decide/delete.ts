@@ -33,7 +33,7 @@ export function deleteBackup(
   if (isUnderWay && !(isTrashed(backup) && permanently)) return OK;
   // Retention has no say in what people started or what failed, and never takes the last good backup of a
   // cluster, nor one that its log is replayed from.
-  const retained = state === 'Succeeded' && backup.origin === 'schedule';
+  const retained = state === 'Succeeded' && (backup.origin === 'schedule' || backup.origin === 'log');
   if (!person && !retained) return { answer: { kind: 'refused', why: 'notScheduled' } };
   if (!person && !newerGood) return { answer: { kind: 'refused', why: 'newest' } };
   if (!person && isBase) return { answer: { kind: 'refused', why: 'base' } };

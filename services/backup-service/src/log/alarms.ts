@@ -1,6 +1,13 @@
 /** What a person should know about a log backup: functions of the document and the time, so that none is an event that can be lost. */
-import { plus } from '@tidemark/task/time';
-import { instantOf, type LogBackup, type LogGeneration, openGeneration, resumableUntil } from './log-backup.ts';
+import { later, plus } from '@tidemark/task/time';
+import {
+  instantOf,
+  type LogBackup,
+  type LogGeneration,
+  openGeneration,
+  resumableUntil,
+  servedFrom,
+} from './log-backup.ts';
 
 export type LogAlarmName =
   | 'logLagging'
@@ -144,12 +151,13 @@ const RULES: readonly Rule[] = [
   (log, now) => {
     const open = openGeneration(log);
     if (log.wanted === 'off' || !open?.startTs || open.baseId !== null) return undefined;
-    const startedAt = instantOf(open.startTs);
-    if (!isOlder(startedAt, HOUR_MS, now)) return undefined;
+    const from = instantOf(String(servedFrom({ ...open, min: open.startTs })));
+    const lackedAt = open.baseLostAt ? later(from, open.baseLostAt) : from;
+    if (!isOlder(lackedAt, HOUR_MS, now)) return undefined;
     return {
       name: 'logNoBase',
-      critical: isOlder(startedAt, DAY_MS, now),
-      message: `There is no good full backup since the log began (${startedAt.toISOString()}), and without one nothing can be restored from it: back the cluster up.`,
+      critical: isOlder(lackedAt, DAY_MS, now),
+      message: `There is no good full backup since the log began, or was cut (${from.toISOString()}), and without one nothing can be restored from it: back the cluster up.`,
     };
   },
   ({ cleanup }) =>

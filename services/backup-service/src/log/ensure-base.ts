@@ -1,15 +1,15 @@
 /**
  * After a log begins, a full backup is taken from which it can be replayed: it is wanted as long as there is none (log-life 4).
  *
- * B1. Whether there is one is looked up at each look: one that was deleted or found damaged since is none any more, and one of another
- *     cluster of TiDB never was.
+ * B1. Whether there is one is looked up at each look: one that was deleted or found damaged since is none any more, nor is one from before
+ *     the end of what cuts the log, and one of another cluster of TiDB never was.
  * B2. It is asked for under a key of the generation and of how many were asked for and are none, so that each is started once, by
  *     whichever copy and however often that is tried.
  * B3. One that failed is followed by another after an hour; the alarm stands meanwhile.
  */
 
 import { AppError } from '@tidemark/errors/app-error';
-import { BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
+import { BackupOrigin, BackupState } from '@tidemark/protocol/grpc/tidemark/backup/v1/backup';
 import type {
   StartBackupRequest,
   StartBackupResponse,
@@ -19,7 +19,7 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { plus } from '@tidemark/task/time';
 import type { FinishedBackups, GoodBackup } from '../finished-backups.ts';
 import { log as ownLog } from '../logger.ts';
-import { type LogBackup, type LogGeneration, openGeneration } from './log-backup.ts';
+import { type LogBackup, type LogGeneration, openGeneration, servedFrom } from './log-backup.ts';
 import type { LogStore } from './log-store.ts';
 
 /** Who asks for it, in records and audits. */
@@ -35,9 +35,10 @@ export interface BaseDependencies {
   readonly now: () => Date;
 }
 
-function isBaseOf({ min, upstreamClusterId }: LogGeneration, { result }: Pick<GoodBackup, 'result'>): boolean {
+function isBaseOf(log: LogGeneration, { result }: Pick<GoodBackup, 'result'>): boolean {
+  const { upstreamClusterId } = log;
   const isOfIt = [undefined, '0', upstreamClusterId].includes(result?.tidbClusterId);
-  return BigInt(result?.tso ?? 0) >= BigInt(min ?? 0) && (upstreamClusterId === undefined || isOfIt);
+  return BigInt(result?.tso ?? 0) >= servedFrom(log) && (upstreamClusterId === undefined || isOfIt);
 }
 
 /** Never throws: what fails is tried again at the next look. */
@@ -60,7 +61,7 @@ export async function ensureBase(
     // The next look asks for another.
     if (baseId !== null) return void (await noteLost());
     const key = lostBases === 0 ? `log:${taskName}` : `log:${taskName}:${lostBases}`;
-    const request = StartBackupRequestMessage.create({ clusterId, key });
+    const request = StartBackupRequestMessage.create({ clusterId, key, origin: BackupOrigin.BACKUP_ORIGIN_LOG });
     const { backup } = await start(request, { ...context, caller: CALLER, requestId: log.requestId, sees: () => true });
     const isGood = backup?.state === BackupState.BACKUP_STATE_SUCCEEDED;
     const againAfterMs = AGAIN_AFTER_MS[isGood ? 'good' : 'failed'];

@@ -4,6 +4,7 @@
  */
 import type { Task as AnyTask, Tasked } from '@tidemark/task/task';
 import type { DeletedBy, Reason, StorageSnapshot } from '../backup.ts';
+import { larger } from '../recovery/state.ts';
 
 export type LogWish = 'off' | 'on' | 'paused';
 export type LogState = 'Unknown' | 'Off' | 'Running' | 'Lagging' | 'Paused' | 'Error' | 'Missing' | 'Foreign' | 'Stray';
@@ -92,6 +93,8 @@ export interface LogGeneration {
   readonly baseId: string | null;
   /** How many backups were asked for as its base and are none; absent where every one was. */
   readonly lostBases?: number;
+  /** When its base was found to be none any more; absent where none ever was. */
+  readonly baseLostAt?: Date;
   /** The wish under which its task was found gone. */
   readonly vanished: number | null;
   readonly endedWhy: LogEnd | null;
@@ -253,6 +256,11 @@ export function newLogBackup(clusterId: string, now: Date): LogBackup {
     updateTime: now,
     revision: 1,
   };
+}
+
+/** From which point on a backup serves what is written now: where the log begins, or where the last of what cuts it ends. */
+export function servedFrom({ min, cuts = [] }: Pick<LogGeneration, 'min' | 'cuts'>): bigint {
+  return cuts.map(({ to }) => BigInt(to)).reduce(larger, BigInt(min ?? 0));
 }
 
 /** The generation that was begun last. */

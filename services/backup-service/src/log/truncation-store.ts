@@ -21,8 +21,8 @@ export interface TruncationStore {
   apply(clusterId: string, command: TruncationCommand, signal: AbortSignal): Promise<AppliedTruncation | undefined>;
   /** Clusters with a truncation that is to be looked at, the longest due first. */
   findDue(now: Date, limit: number, signal: AbortSignal): Promise<string[]>;
-  /** Clusters that have logs, by id, from behind one on. */
-  findWithLogs(after: string, limit: number, signal: AbortSignal): Promise<string[]>;
+  /** Clusters whose log backup was ever wanted, by id, from behind one on. */
+  findWithHorizon(after: string, limit: number, signal: AbortSignal): Promise<string[]>;
 }
 
 export interface TruncationStoreDependencies {
@@ -62,10 +62,10 @@ export function createTruncationStore(
           .toArray(),
       ),
 
-    findWithLogs: (after, limit, signal) =>
+    findWithHorizon: (after, limit, signal) =>
       persist(signal, () =>
         logs
-          .find({ _id: { $gt: after }, 'generations.storage.id': { $gt: '' } }, { projection: { _id: 1 }, signal })
+          .find({ _id: { $gt: after }, 'settings.retentionDays': { $gt: 0 } }, { projection: { _id: 1 }, signal })
           .sort({ _id: 1 })
           .limit(limit)
           .map(({ _id }) => _id)

@@ -1,6 +1,7 @@
 import type { AttemptOutputStore } from '../attempt-output-store.ts';
 import type { AuditStore } from '../audit-store.ts';
 import type { BackupStore } from '../backup-store.ts';
+import type { BackupChanges } from '../changed-backups.ts';
 import type { CommandPublisher } from '../command-publisher.ts';
 import type { Limits } from '../decide/command.ts';
 import type { Dispatcher } from '../dispatcher.ts';
@@ -31,6 +32,7 @@ export interface Dependencies {
   readonly slots: Slots;
   readonly occupants: Occupants;
   readonly finished: FinishedBackups;
+  readonly changes: BackupChanges;
   readonly output: AttemptOutputStore;
   readonly registry: RegistryStore;
   readonly pds: RegisteredPds;

@@ -8,7 +8,7 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { fitting } from '@tidemark/service-kit/grpc/fitting';
 import { isDamaged } from '../backup.ts';
 import { toDeletionMessage, toReasonMessage, toStateMessage } from '../backup-message.ts';
-import type { ChangedBackup } from '../finished-backups.ts';
+import type { ChangedBackup } from '../changed-backups.ts';
 import { snapshotTime } from '../snapshot-time.ts';
 import { validation } from '../validate.ts';
 import type { Dependencies } from './context.ts';
@@ -20,7 +20,7 @@ const TOKEN = new RegExp(`^(\\d{1,15})_(${ID})$`);
  * The clusters of which a backup changed (one that has ended, unless others are asked for too), and these backups, as many as fit; without `after`, where to begin.
  * Where what changed at one instant does not fit, its rest follows under a token. What cannot be read is left out.
  */
-export function listChangedClusters({ finished, quarantines, now }: Dependencies) {
+export function listChangedClusters({ changes, quarantines, now }: Dependencies) {
   return async (
     { after, limit, pageToken, active }: ListChangedClustersRequest,
     { signal }: CallContext,
@@ -36,13 +36,13 @@ export function listChangedClusters({ finished, quarantines, now }: Dependencies
     check.finish();
     if (!after) return { clusterIds: [], backups: [], nextAfter: now(), more: false, nextPageToken: '' };
     const readably = (change: ChangedBackup) => quarantines.changedBackups.read(change._id, () => encoded(change));
-    const { backups, behind, nextAfter, more } = await finished.changedBackups(
+    const { backups, behind, nextAfter, more } = await changes.since(
       {
         after,
         limit,
         active,
         ...(id !== undefined && { behind: { at: new Date(Number(at)), id } }),
-        fitting: (changes) => fitting(changes, { encode: (change) => ({ finish: () => readably(change) ?? NOTHING }) }),
+        fitting: (found) => fitting(found, { encode: (change) => ({ finish: () => readably(change) ?? NOTHING }) }),
       },
       now(),
       signal,

@@ -11,7 +11,7 @@ import type { CallContext } from '@tidemark/service-kit/grpc/call-context';
 import { plus } from '@tidemark/task/time';
 import { acceptedTrace } from '../accepted-trace.ts';
 import type { Backup, Target } from '../backup.ts';
-import { toBackupMessage } from '../backup-message.ts';
+import { fromOriginMessage, toBackupMessage } from '../backup-message.ts';
 import { backupPath } from '../backup-path.ts';
 import { mergeBrOptions } from '../br-options.ts';
 import type { CommandPublisher } from '../command-publisher.ts';
@@ -198,7 +198,7 @@ function newBackup(
     createdBy: context.caller,
     clusterId: cluster._id,
     mode: request.mode === BackupMode.BACKUP_MODE_AUTO ? 'auto' : 'manual',
-    origin: request.origin === BackupOrigin.BACKUP_ORIGIN_SCHEDULE ? 'schedule' : 'request',
+    origin: fromOriginMessage(request.origin) ?? 'request',
     ...(request.rule !== '' && { rule: request.rule }),
     target: {
       ...{ pd, version, pool },

@@ -10,6 +10,7 @@ import {
   lastGeneration,
   newLogBackup,
   resumableUntil,
+  servedFrom,
 } from '../log-backup.ts';
 import type { LogCommand, LogRange, LogSeen, LogTaskSeen } from './command.ts';
 import { decideLog } from './decide.ts';
@@ -114,6 +115,20 @@ test('of which cluster of TiDB a log is stays on record once it was read', () =>
   expect(generationsOf(live.log())).toMatchObject([{ n: 1, upstreamClusterId: '7000000000000000001' }]);
 });
 
+test('a log that is cut is served by backups from behind that, and has an hour for the next one', () => {
+  const live = runningLog();
+  live.ask({ kind: 'baseLost', n: 1, lostBases: 0 });
+  live.pass(3 * 60 * MINUTE_MS);
+  expect(live.alarms()).toContain('logNoBase');
+  const [from, to] = [plus(live.now(), -2 * MINUTE_MS), plus(live.now(), -MINUTE_MS)].map(tso);
+  live.look(live.task(), { min: tso(START), max: tso(live.now()), cuts: [{ from: from ?? '', to: to ?? '' }] });
+  const log = lastGeneration(live.log());
+  expect(log && servedFrom(log)).toBe(BigInt(to ?? 0));
+  expect(live.alarms()).not.toContain('logNoBase');
+  live.pass(60 * MINUTE_MS);
+  expect(live.alarms()).toContain('logNoBase');
+});
+
 test('what cuts a log stays on record until it is read otherwise, and no point is shown across it', () => {
   const live = runningLog();
   const range = { min: tso(START), max: tso(plus(START, 10 * MINUTE_MS)) };
@@ -148,6 +163,13 @@ test('a base that is lost is noted once, whoever finds it lost, and the alarm st
   live.ask({ kind: 'based', n: 1, baseId: 'c' });
   expect(base()).toEqual(['c', 1]);
   expect(live.alarms()).not.toContain('logNoBase');
+  live.pass(3 * 24 * 60 * MINUTE_MS);
+  live.ask({ kind: 'baseLost', n: 1, lostBases: 1 });
+  live.pass(59 * MINUTE_MS);
+  live.ask({ kind: 'baseLost', n: 1, lostBases: 2 });
+  expect(live.alarms().filter((name) => name.startsWith('logNoBase'))).toEqual([]);
+  live.pass(2 * MINUTE_MS);
+  expect(live.alarms()).toContain('logNoBase');
 });
 
 test.each([

@@ -75,7 +75,8 @@ export function decideLog(log: LogBackup, command: LogCommand, now: Date, limits
       const last = lastGeneration(log);
       const lostBases = last?.lostBases ?? 0;
       if (last?.n !== command.n || lostBases !== command.lostBases) return OK;
-      return { ...OK, next: withLast(log, { baseId: null, lostBases: lostBases + 1 }) };
+      const lost = last.baseId !== null && { baseLostAt: now };
+      return { ...OK, next: withLast(log, { baseId: null, lostBases: lostBases + 1, ...lost }) };
     }
     case 'block':
       return block(log, command, now);

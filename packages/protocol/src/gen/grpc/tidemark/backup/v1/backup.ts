@@ -56,6 +56,8 @@ export const BackupOrigin = {
   BACKUP_ORIGIN_UNSPECIFIED: 0,
   BACKUP_ORIGIN_REQUEST: 1,
   BACKUP_ORIGIN_SCHEDULE: 2,
+  /** BACKUP_ORIGIN_LOG - The log backup of its cluster, whose log is replayed from it. */
+  BACKUP_ORIGIN_LOG: 3,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -65,6 +67,7 @@ export namespace BackupOrigin {
   export type BACKUP_ORIGIN_UNSPECIFIED = typeof BackupOrigin.BACKUP_ORIGIN_UNSPECIFIED;
   export type BACKUP_ORIGIN_REQUEST = typeof BackupOrigin.BACKUP_ORIGIN_REQUEST;
   export type BACKUP_ORIGIN_SCHEDULE = typeof BackupOrigin.BACKUP_ORIGIN_SCHEDULE;
+  export type BACKUP_ORIGIN_LOG = typeof BackupOrigin.BACKUP_ORIGIN_LOG;
   export type UNRECOGNIZED = typeof BackupOrigin.UNRECOGNIZED;
 }
 
