@@ -14,6 +14,17 @@ const OPS = { secrets: { envPrefix: 'OPS_' } };
 const sent = (call: string) =>
   line.asked.filter(({ method, path }) => `${method} ${path}` === call).map(({ body }) => body);
 
+it('backup list narrows by what it is given, and says who started each', async () => {
+  line.answers['GET /backups'] = () => ({ backupRecords: [{ ...backup(), origin: 'log' }], page: {} });
+  const args = ['--cluster', 'orders', '--state', 'Succeeded', '--origin', 'log', '--damaged', '-o', 'wide'];
+  const { code, stdout } = await line.run(['backup', 'list', ...args]);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/ORIGIN[\s\S]* log /)]);
+  const asked = new URLSearchParams(line.asked[0]?.path.split('?')[1]);
+  expect(Object.fromEntries(asked)).toMatchObject({
+    ...{ clusterId: 'orders', state: 'Succeeded', origin: 'log', damaged: 'true' },
+  });
+});
+
 describe('restore start', () => {
   const START = ['restore', 'start', BACKUP, '--into', 'orders-dr'];
   const planned = (purpose: 'dr' | 'scratch') => {
@@ -505,12 +516,18 @@ describe('drill', () => {
     line.answers[`PUT ${PATH}`] = () => ({ drill: DRILL });
     const set = (...more: string[]) => line.run(['drill', 'set', 'orders', '--into', 'orders-drill', ...more]);
     await set('--days', 'Sunday', '--window', '2:00-6:00', '--choose', 'random', '--hook-secrets', 'DRILL_');
+    await set('--hook-secrets-file', '/run/secrets/drill', '--hook-url', 'https://hooks.example.com/');
     await set('--without-hook');
+    expect((await set('--without-hook', '--hook-secrets-file', '/run/secrets/drill')).code).toBe(2);
     expect((await set('--hook-url', 'https://hooks.example.com/')).code).toBe(2);
     expect(sent(`PUT ${PATH}`)).toEqual([
       {
         ...{ targetClusterId: 'orders-drill', backupDate: 'Sunday', period: '2:00-6:00', choose: 'random' },
         emptyHook: { secrets: { envPrefix: 'DRILL_' } },
+      },
+      {
+        targetClusterId: 'orders-drill',
+        emptyHook: { url: 'https://hooks.example.com/', secrets: { file: '/run/secrets/drill' } },
       },
       { targetClusterId: 'orders-drill', emptyHook: null },
     ]);

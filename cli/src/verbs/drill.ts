@@ -60,6 +60,18 @@ function proofText(proof: DrillProof | undefined): string {
   return `${when(proof.time)}, in ${duration(proof.seconds)}, by restore ${proof.restoreId} of backup ${proof.backupId}${moment}`;
 }
 
+/** Where the secrets of a hook are, beside scheduler-service. */
+function secretsOf({
+  hookSecrets,
+  hookSecretsFile,
+}: {
+  readonly hookSecrets?: string;
+  readonly hookSecretsFile?: string;
+}) {
+  if (hookSecretsFile !== undefined) return { file: hookSecretsFile };
+  return hookSecrets === undefined ? undefined : { envPrefix: hookSecrets };
+}
+
 export function add(program: Program, run: Run): void {
   const group = program.command('drill').summary('restore backups from time to time, to prove it').description(ABOUT);
   const path = (clusterId: string) => ({ params: { path: { clusterId } } });
@@ -79,7 +91,18 @@ export function add(program: Program, run: Run): void {
       ).choices(CHOICES),
     )
     .option('--paused', 'no windows come')
-    .option('--hook-secrets <prefix>', "a hook empties the target: scheduler-service's variables of its secrets")
+    .addOption(
+      new Option(
+        '--hook-secrets <prefix>',
+        "a hook empties the target: scheduler-service's variables of its secrets",
+      ).conflicts(['hookSecretsFile', 'withoutHook']),
+    )
+    .addOption(
+      new Option(
+        '--hook-secrets-file <file>',
+        'the same, with its secrets in a file beside scheduler-service',
+      ).conflicts('withoutHook'),
+    )
     .option('--hook-url <url>', 'its address, where that is no secret')
     .option('--without-hook', 'people empty the target')
     .addHelpText(
@@ -90,15 +113,14 @@ export function add(program: Program, run: Run): void {
         'drill set orders --into orders-drill --days Sunday --choose pointInTime --hook-secrets DRILL_',
       ),
     )
-    .action((clusterId, { into, days, window, timeZone, choose, paused, hookSecrets, hookUrl, withoutHook }) =>
+    .action((clusterId, { into, days, window, timeZone, choose, paused, hookUrl, withoutHook, ...named }) =>
       run(async ({ api, output }) => {
-        if (hookUrl !== undefined && hookSecrets === undefined)
-          throw new UsageError('A hook has secrets, by which it is signed: --hook-secrets names their prefix.');
-        if (withoutHook && hookSecrets !== undefined)
-          throw new UsageError('Say --hook-secrets or --without-hook, and not both.');
-        const hook = hookSecrets !== undefined && {
-          emptyHook: { ...(hookUrl !== undefined && { url: hookUrl }), secrets: { envPrefix: hookSecrets } },
-        };
+        const secrets = secretsOf(named);
+        if (hookUrl !== undefined && !secrets)
+          throw new UsageError(
+            'A hook has secrets, by which it is signed: --hook-secrets names their prefix, or --hook-secrets-file their file.',
+          );
+        const hook = secrets && { emptyHook: { ...(hookUrl !== undefined && { url: hookUrl }), secrets } };
         const body = {
           targetClusterId: into,
           ...(days !== undefined && { backupDate: days }),

@@ -43,6 +43,9 @@ describe('a drill that is edited', () => {
     expect(saved(hooked)).toMatchObject({
       emptyHook: { url: hooked.hookUrl, secrets: { source: { case: 'envPrefix', value: 'OTHER_' } } },
     });
+    expect(saved({ ...hooked, hookSecrets: '/run/secrets/drill' })).toMatchObject({
+      emptyHook: { secrets: { source: { case: 'file', value: '/run/secrets/drill' } } },
+    });
     expect(saved({ hook: 'people' })).toMatchObject({ withoutEmptyHook: true });
     expect(saveOf('orders', formOf(undefined), undefined)).not.toHaveProperty('withoutEmptyHook');
   });
@@ -55,6 +58,9 @@ describe('a drill that is edited', () => {
     expect(curlLine('http://x', same)).toContain(
       '"emptyHook":{"url":"https://hooks.example.com/other","secrets":{"envPrefix":"OTHER_"}}',
     );
+    const ofFile = sameSave('orders', { ...formOf(stored), ...hooked, hookSecrets: '/run/secrets/drill' }, stored);
+    expect(ofFile.body).toMatchObject({ emptyHook: { secrets: { file: '/run/secrets/drill' } } });
+    expect(tidemarkLine(ofFile)).toContain('--hook-secrets-file /run/secrets/drill');
     const bare = sameSave('orders', { ...formOf(stored), days: [], hook: 'people' }, stored);
     expect(bare.body).toMatchObject({ backupDate: '', emptyHook: null });
     expect(tidemarkLine(bare)).toMatch(/--into scratch --window .* --without-hook$/);

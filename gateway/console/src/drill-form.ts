@@ -49,7 +49,7 @@ export interface DrillForm {
   readonly paused: boolean;
   /** Whether the hook stays as it is, people empty the target, or another hook does. */
   readonly hook: 'as it is' | 'people' | 'hook';
-  /** Of another hook: which variables have its secrets, and its address where that is none. */
+  /** Of another hook: how the variables with its secrets begin, or the file with them, which begins with `/`; and its address where that is none. */
   readonly hookSecrets: string;
   readonly hookUrl: string;
 }
@@ -88,11 +88,18 @@ export function saveOf(clusterId: string, form: DrillForm, stored: Drill | undef
     paused,
     choose: CHOICES[form.choose].choice,
     ...(hook === 'hook' && {
-      emptyHook: { url: hookUrl, secrets: { source: { case: 'envPrefix' as const, value: hookSecrets } } },
+      emptyHook: {
+        url: hookUrl,
+        secrets: {
+          source: { case: isFile(hookSecrets) ? ('file' as const) : ('envPrefix' as const), value: hookSecrets },
+        },
+      },
     }),
     ...(isHookRemoved(form, stored) && { withoutEmptyHook: true }),
   } satisfies MessageInitShape<typeof PutDrillRequestSchema>;
 }
+
+const isFile = (hookSecrets: string) => hookSecrets.startsWith('/');
 
 const isHookRemoved = ({ hook }: DrillForm, stored: Drill | undefined) =>
   hook === 'people' && stored?.emptyHook !== undefined;
@@ -101,7 +108,7 @@ export function sameSave(clusterId: string, form: DrillForm, stored: Drill | und
   const { targetClusterId, timeZone, paused, choose, hook, hookSecrets, hookUrl } = form;
   const period = periodOf(form);
   const days = form.days.join(',');
-  const secrets = { envPrefix: hookSecrets };
+  const secrets = isFile(hookSecrets) ? { file: hookSecrets } : { envPrefix: hookSecrets };
   return {
     method: 'PUT',
     path: drillPath(clusterId),
@@ -119,7 +126,7 @@ export function sameSave(clusterId: string, form: DrillForm, stored: Drill | und
       ...(timeZone === '' ? [] : ['--time-zone', timeZone]),
       ...['--choose', choose],
       ...(paused ? ['--paused'] : []),
-      ...(hook === 'hook' ? ['--hook-secrets', hookSecrets] : []),
+      ...(hook === 'hook' ? [isFile(hookSecrets) ? '--hook-secrets-file' : '--hook-secrets', hookSecrets] : []),
       ...(hook === 'hook' && hookUrl !== '' ? ['--hook-url', hookUrl] : []),
       ...(isHookRemoved(form, stored) ? ['--without-hook'] : []),
     ],

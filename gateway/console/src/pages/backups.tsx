@@ -26,7 +26,7 @@ const TAKEN: Taken = {
   ...{ clusterId: anything, after: anything, state: isOneOf(BACKUP_STATES) },
   ...{ origin: (value) => Object.hasOwn(ORIGINS, value), damaged: isTrueOrFalse, includeDeleted: isTrueOrFalse },
 };
-const ORIGINS = { schedule: BackupOrigin.SCHEDULE, request: BackupOrigin.REQUEST } as const;
+const ORIGINS = { schedule: BackupOrigin.SCHEDULE, request: BackupOrigin.REQUEST, log: BackupOrigin.LOG } as const;
 
 /** All backups, newest first, a page at a time; the filters stand in the address. */
 export function BackupsPage() {

@@ -8,7 +8,8 @@ import { Confirm } from './act.tsx';
 import { Week } from './week.tsx';
 
 const ID = '[A-Za-z0-9_\\-]{1,64}';
-const PREFIX = '[A-Z0-9_]+_';
+/** Of variables, or the name of a file. */
+const SECRETS = '[A-Z0-9_]+_|/.+';
 
 interface DrillDialogProps {
   readonly clusterId: string;
@@ -126,11 +127,11 @@ function Hook({ form, onChange, stored }: PartProps & Pick<DrillDialogProps, 'st
       {form.hook === 'hook' && (
         <>
           <label>
-            Variables of scheduler-service with its secrets begin with
+            Its secrets, beside scheduler-service: how their variables begin, or a file
             <input
               required
-              pattern={PREFIX}
-              placeholder="DRILL_"
+              pattern={SECRETS}
+              placeholder="DRILL_ or /run/secrets/drill"
               value={form.hookSecrets}
               onInput={(event) => onChange({ hookSecrets: event.currentTarget.value.trim() })}
             />

@@ -2,6 +2,7 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { useSignal } from '@preact/signals';
 import { type LogBackup, LogWish } from '@tidemark/protocol/connect/tidemark/backup/v1/log_backup';
+import type { ComponentChildren } from 'preact';
 import { logBackups } from '../api.ts';
 import { formOf, type LogAct, type LogForm, sameAct, sameSave, saveOf, troubleOf } from '../log-words.ts';
 import { isoOf, readMoment } from '../moment-text.ts';
@@ -133,17 +134,20 @@ function SimpleDialog({ log, act, onDone, onClose }: DialogProps & { readonly ac
   );
 }
 
-function StopDialog({ log: { clusterId }, onDone, onClose }: DialogProps) {
+interface LosingDialogProps extends Pick<DialogProps, 'onDone' | 'onClose'> {
+  readonly clusterId: string;
+  readonly title: string;
+  readonly verb: string;
+  /** Whether the id of the cluster is to be typed. */
+  readonly isTyped: boolean;
+  readonly losing: Losing;
+  readonly children: ComponentChildren;
+}
+
+/** Asks before what may lose points; and again, with what is lost, where it does. */
+function LosingDialog({ clusterId, title, verb, isTyped, losing, onDone, onClose, children }: LosingDialogProps) {
   const isAsked = useSignal(true);
   const lost = useSignal<Lost | undefined>(undefined);
-  const removes = useSignal(false);
-  const options = { removeFiles: removes.value };
-  const losing: Losing = {
-    act: (acknowledge) =>
-      logBackups.stopLogBackup({ clusterId, ...options, ...(acknowledge !== undefined && { acknowledge }) }),
-    same: (acknowledge) =>
-      sameAct('stop', clusterId, { ...options, ...(acknowledge !== undefined && { acknowledge }) }),
-  };
   const done = () => {
     onDone();
     if (!lost.value) onClose();
@@ -151,9 +155,9 @@ function StopDialog({ log: { clusterId }, onDone, onClose }: DialogProps) {
   if (!isAsked.value) return <LossDialog lost={lost} typed={clusterId} onDone={done} onClose={onClose} />;
   return (
     <Confirm
-      title="Stop the log backup?"
-      verb="Stop it"
-      typed={clusterId}
+      title={title}
+      verb={verb}
+      {...(isTyped && { typed: clusterId })}
       isDestructive
       same={[losing.same()]}
       act={() => attempt(lost, losing)}
@@ -163,6 +167,22 @@ function StopDialog({ log: { clusterId }, onDone, onClose }: DialogProps) {
       }}
       onClose={onClose}
     >
+      {children}
+    </Confirm>
+  );
+}
+
+const acknowledged = (acknowledge: string | undefined) => acknowledge !== undefined && { acknowledge };
+
+function StopDialog({ log: { clusterId }, ...props }: DialogProps) {
+  const removes = useSignal(false);
+  const options = { removeFiles: removes.value };
+  const losing: Losing = {
+    act: (acknowledge) => logBackups.stopLogBackup({ clusterId, ...options, ...acknowledged(acknowledge) }),
+    same: (acknowledge) => sameAct('stop', clusterId, { ...options, ...acknowledged(acknowledge) }),
+  };
+  return (
+    <LosingDialog {...props} {...{ clusterId, losing }} title="Stop the log backup?" verb="Stop it" isTyped>
       <p>
         What changes from now on can be restored by full backups alone. What was written stays, and can be restored
         from.
@@ -171,46 +191,33 @@ function StopDialog({ log: { clusterId }, onDone, onClose }: DialogProps) {
         <input type="checkbox" checked={removes} onChange={(event) => (removes.value = event.currentTarget.checked)} />
         <span>Remove all its logs with their files, too</span>
       </label>
-    </Confirm>
+    </LosingDialog>
   );
 }
 
-function TruncateDialog({ log: { clusterId, retentionDays }, onDone, onClose }: DialogProps) {
+function TruncateDialog({ log: { clusterId, retentionDays }, ...props }: DialogProps) {
   const text = useSignal('');
-  const isAsked = useSignal(true);
-  const lost = useSignal<Lost | undefined>(undefined);
   const read = readMoment(text.value);
   const trouble = troubleOf(text.value);
   const until = 'ms' in read ? read.ms : undefined;
-  const options = until === undefined ? {} : { until: isoOf(until) };
   const losing: Losing = {
     act: (acknowledge) =>
       logBackups.truncateLogBackup({
-        clusterId,
+        ...{ clusterId, ...acknowledged(acknowledge) },
         ...(until !== undefined && { until: timestampFromMs(until) }),
-        ...(acknowledge !== undefined && { acknowledge }),
       }),
     same: (acknowledge) =>
-      sameAct('truncate', clusterId, { ...options, ...(acknowledge !== undefined && { acknowledge }) }),
+      sameAct('truncate', clusterId, {
+        ...(until !== undefined && { until: isoOf(until) }),
+        ...acknowledged(acknowledge),
+      }),
   };
-  const done = () => {
-    onDone();
-    if (!lost.value) onClose();
-  };
-  if (!isAsked.value) return <LossDialog lost={lost} typed={clusterId} onDone={done} onClose={onClose} />;
   return (
-    <Confirm
+    <LosingDialog
+      {...{ ...props, clusterId, losing }}
       title="Take the beginning out of the log?"
       verb="Truncate"
-      {...(until !== undefined && { typed: clusterId })}
-      isDestructive
-      same={[sameAct('truncate', clusterId, options)]}
-      act={() => attempt(lost, losing)}
-      onDone={() => {
-        isAsked.value = false;
-        done();
-      }}
-      onClose={onClose}
+      isTyped={until !== undefined}
     >
       <p>
         What came before a moment goes, and logs that ended before it. Without a moment that is what no point of the
@@ -232,6 +239,6 @@ function TruncateDialog({ log: { clusterId, retentionDays }, onDone, onClose }: 
         />
         {trouble !== undefined && <small role="alert">{trouble}</small>}
       </label>
-    </Confirm>
+    </LosingDialog>
   );
 }
