@@ -38,6 +38,8 @@ export interface FaultsOptions {
 
 /** A process that is not ready by then has other faults to wait for. */
 const READY_MS = 15_000;
+const MOST_STARTS = 4;
+const RESTART_MS = 2_000;
 const LONGEST_SHIFT_MS = 5 * 60_000;
 const SLOWEST_LINK_MS = 700;
 const NORMAL_MEMORY = '0.4';
@@ -83,6 +85,19 @@ export function startFaults(world: World, { stop, say, onCrash, crowd, damage }:
     });
     expected.delete(one.name);
     watch(one);
+  }
+
+  /** As a supervisor does: a server that does not come up is started again, and not for ever. */
+  async function bringBack(server: World['database' | 'broker']): Promise<void> {
+    for (let starts = 1; ; starts += 1) {
+      try {
+        return await server.start();
+      } catch (error) {
+        if (starts === MOST_STARTS) throw error;
+        say(`${server.choice} did not come up, and is started again: ${(error as Error).message}`);
+        await sleep(RESTART_MS);
+      }
+    }
   }
 
   const onProcess = (fault: Fault, act: (one: StackProcess) => Promise<void>) => {
@@ -155,13 +170,13 @@ export function startFaults(world: World, { stop, say, onCrash, crowd, damage }:
       on('the broker', fault, async () => {
         await broker.stop();
         await pause(fault.lasts);
-        await broker.start();
+        await bringBack(broker);
       }),
     'broker-kill': (fault) =>
       on('the broker', fault, async () => {
         await broker.kill();
         await pause(fault.lasts);
-        await broker.start();
+        await bringBack(broker);
       }),
     'broker-wipe': (fault) => on('the broker', fault, () => broker.wipe()),
     'broker-alarm': (fault) =>
@@ -180,13 +195,13 @@ export function startFaults(world: World, { stop, say, onCrash, crowd, damage }:
       on('the database', fault, async () => {
         await database.stop();
         await pause(fault.lasts);
-        await database.start();
+        await bringBack(database);
       }),
     'database-kill': (fault) =>
       on('the database', fault, async () => {
         await database.kill();
         await pause(fault.lasts);
-        await database.start();
+        await bringBack(database);
       }),
     'database-freeze': (fault) =>
       on('the database', fault, async () => {
@@ -255,7 +270,7 @@ export function startFaults(world: World, { stop, say, onCrash, crowd, damage }:
     if (why === undefined) return;
     say(`the database answers with errors (${why}): starting it again`);
     await database.kill();
-    await database.start();
+    await bringBack(database);
   }
 
   for (const one of stack.processes) watch(one);
