@@ -6,6 +6,7 @@
  * B2. It is asked for under a key of the generation and of how many were asked for and are none, so that each is started once, by
  *     whichever copy and however often that is tried.
  * B3. One that failed is followed by another after an hour; the alarm stands meanwhile.
+ * B4. None is taken before the log is written behind what cuts it, wherever a file in the storage says that this ends.
  */
 
 import { AppError } from '@tidemark/errors/app-error';
@@ -49,6 +50,8 @@ export async function ensureBase(
 ): Promise<void> {
   const open = openGeneration(log);
   if (log.wanted !== 'on' || !open?.min || !open.max) return;
+  // What cuts it ends behind all that is written: no backup of now serves anything yet (B4).
+  if (servedFrom(open) > BigInt(open.max)) return;
   const clusterId = log._id;
   const { n, taskName, baseId, lostBases = 0 } = open;
   const noteLost = () => logs.apply(clusterId, { kind: 'baseLost', n, lostBases }, context.signal);
