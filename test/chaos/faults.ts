@@ -94,7 +94,8 @@ export function startFaults(world: World, { stop, say, onCrash, crowd, damage }:
         return await server.start();
       } catch (error) {
         if (starts === MOST_STARTS) throw error;
-        say(`${server.choice} did not come up, and is started again: ${(error as Error).message}`);
+        const free = `${Math.round(world.disk.freeBytes() / 2 ** 20)} MiB are free on the disk of the database`;
+        say(`${server.choice} did not come up, and is started again (${free}): ${(error as Error).message}`);
         await sleep(RESTART_MS);
       }
     }

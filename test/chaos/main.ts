@@ -3,9 +3,9 @@
  *
  * 1. A signal, a closed terminal, or the end of the process that started this one heals and takes everything down; only a
  *    second Ctrl-C, at least a second later, ends at once.
- * 2. Nothing is left, but for the logs of a run with violations.
+ * 2. Nothing is left, but for the logs of a run with violations, or of one that was given up.
  */
-import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { claimDataFolder } from '@tidemark/local-stack/data-folder';
@@ -21,10 +21,17 @@ import { FAULT_KINDS, planOf } from './plan.ts';
 import { PLANTED } from './planted/bugs.ts';
 import { plantAll } from './planted/plant.ts';
 import { report } from './report.ts';
-import { type Outcome, runChaos } from './run.ts';
+import { runChaos } from './run.ts';
 
 /** Waits that storage faults and clocks cause are counted in minutes. */
 const SETTLE_MS = 15 * 60_000;
+/** What is kept of a run, and where. */
+const KEPT = [
+  ['logs', 'logs'],
+  ['ledger.jsonl', 'ledger.jsonl'],
+  ['requests.jsonl', 'requests.jsonl'],
+  [join('stack', 'logs'), 'logs'],
+] as const;
 
 const stop = stopSignal();
 process.exitCode = await main();
@@ -66,7 +73,8 @@ async function run({ seed, minutes, kinds, json }: ChaosOptions): Promise<number
 
   const told: string[] = [];
   const detail = (line: string) => void told.push(`${new Date().toISOString()} ${line}`);
-  const outcome = await runChaos({
+  const keepLogs = () => keep(dataDir, seed, told);
+  const { result, evidence } = await runChaos({
     plan: planOf(seed, minutes * 60_000, kinds),
     minutes,
     dataDir,
@@ -77,22 +85,24 @@ async function run({ seed, minutes, kinds, json }: ChaosOptions): Promise<number
     },
     detail,
     signal: stop,
+  }).catch((error) => {
+    if (!stop.aborted) say(`The run was given up; its logs are in ${keepLogs()}`);
+    throw error;
   });
-  const { result } = outcome;
   process.stdout.write(`\n${report(result)}`);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, null, 2)}\n`);
   if (result.violations.length === 0) return 0;
-  process.stdout.write(`The logs are in ${keep(dataDir, outcome, told)}\n`);
+  const folder = keepLogs();
+  writeFileSync(join(folder, 'evidence.json'), `${JSON.stringify({ result, ...evidence }, null, 1)}\n`);
+  process.stdout.write(`The logs are in ${folder}\n`);
   return 1;
 }
 
-/** Copies what tells how it came to be. */
-function keep(dataDir: string, { result, evidence }: Outcome, told: readonly string[]): string {
-  const folder = mkdtempSync(join(tmpdir(), `tidemark-violations-${result.seed}-`));
-  for (const name of ['logs', 'ledger.jsonl', 'requests.jsonl'])
-    cpSync(join(dataDir, name), join(folder, name), { recursive: true });
-  cpSync(join(dataDir, 'stack', 'logs'), join(folder, 'logs'), { recursive: true });
+/** Copies what tells how it came to be; a run that was given up early has not all of it. */
+function keep(dataDir: string, seed: number, told: readonly string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), `tidemark-violations-${seed}-`));
+  for (const [from, to] of KEPT)
+    if (existsSync(join(dataDir, from))) cpSync(join(dataDir, from), join(folder, to), { recursive: true });
   writeFileSync(join(folder, 'faults.log'), `${told.join('\n')}\n`);
-  writeFileSync(join(folder, 'evidence.json'), `${JSON.stringify({ result, ...evidence }, null, 1)}\n`);
   return folder;
 }

@@ -3,6 +3,7 @@
  *
  * 1. Faults and requests begin at their planned times, whatever became of earlier ones.
  * 2. Nothing is judged before everything is healed and had its time to end.
+ * 3. A fault that cannot be healed ends the run without a judgement.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -103,10 +104,16 @@ export async function runChaos({
 
   const counts: Record<string, number> = {};
   let leftOut = 0;
+  let unhealed: unknown;
   const inflict = async (fault: Plan['faults'][number]) => {
     if (stop.signal.aborted) return;
-    if (await faults.inflict(fault)) counts[fault.kind] = (counts[fault.kind] ?? 0) + 1;
-    else leftOut += 1;
+    try {
+      if (await faults.inflict(fault)) counts[fault.kind] = (counts[fault.kind] ?? 0) + 1;
+      else leftOut += 1;
+    } catch (error) {
+      unhealed ??= new Error(`${fault.kind} could not be healed: ${(error as Error).message}`, { cause: error });
+      stop.abort();
+    }
   };
   const startedAt = performance.now();
   const atTime = async <T extends { readonly at: number }>(list: readonly T[], act: (one: T) => Promise<void>) => {
@@ -133,6 +140,7 @@ export async function runChaos({
     clearInterval(progress);
   }
   signal.throwIfAborted();
+  if (unhealed) throw unhealed;
 
   say('All faults are over; everything is healed and may end');
   const healedFrom = performance.now();

@@ -19,6 +19,7 @@ export interface ChaosStorage extends AsyncDisposable {
   readonly folder: string;
   /** Whether the faults below can be had. */
   readonly breakable: boolean;
+  freeBytes(): number;
   fill(): Promise<void>;
   empty(): Promise<void>;
   /** @returns whether it could be done: files that are open for writing forbid it */
@@ -40,8 +41,10 @@ export interface ChaosStorage extends AsyncDisposable {
 export const OWN_MOUNTS = ['unshare', '--mount', '--propagation', 'private'];
 
 const PREFIX = 'tidemark-chaos-';
-const MEGABYTES = 192;
+/** An hour of records and of the journal of a database fit in, several times over. It takes only what is written. */
+const MEGABYTES = 1_024;
 const FILLER = '.full';
+const BLOCK = 4_096;
 const READ_ONLY_TRIES = 40;
 const UNMOUNT_TRIES = 50;
 
@@ -52,15 +55,20 @@ export async function openChaosStorage(): Promise<ChaosStorage> {
   mkdirSync(folder);
   const breakable = await mountIn(home, folder);
   const filler = join(folder, FILLER);
+  const freeBytes = () => {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  };
   return {
     folder,
     breakable,
+    freeBytes,
     async fill() {
-      // The last blocks too, which the first write may have missed.
+      await succeeds('fallocate', ['--length', String(freeBytes()), filler]);
+      // What it left: blocks of its own, or all where there is no such program.
       for (let round = 0; round < 3; round += 1) {
-        const { bavail, bsize } = statfsSync(folder);
         try {
-          writeFileSync(filler, Buffer.alloc(Math.max(bsize, bavail * bsize)), { flag: 'a' });
+          writeFileSync(filler, Buffer.alloc(Math.max(BLOCK, freeBytes())), { flag: 'a' });
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
         }
