@@ -1,7 +1,7 @@
 /** What there is to know of backups that ended, for retention and for the age of the newest good one. */
 import type { IndexSpec } from '@tidemark/mongo/indexes';
 import { persist } from '@tidemark/mongo/persist';
-import { EPOCH, FAR } from '@tidemark/mongo/time-range';
+import { FAR } from '@tidemark/mongo/time-range';
 import type { Db, Filter } from 'mongodb';
 import {
   type Backup,
@@ -48,6 +48,11 @@ export type GoodSnapshot = Pick<Backup, '_id' | 'startTime' | 'result' | 'verifi
 /** A good backup that a verification found good. */
 export type VerifiedBackup = Pick<Backup, '_id' | 'clusterId' | 'startTime' | 'result'>;
 
+export interface Between {
+  readonly after: Date;
+  readonly before: Date;
+}
+
 /** Every method throws `unavailable` when the database does. */
 export interface FinishedBackups {
   /** Whether a good backup of the same cluster was started after this one; one that was found damaged is none. */
@@ -67,8 +72,11 @@ export interface FinishedBackups {
   snapshotsSince(clusterId: string, since: Date, limit: number, signal: AbortSignal): Promise<GoodSnapshot[]>;
   /** Those of them that retention wants removed, and of which no worker has taken anything yet. */
   snapshotsAskedToGo(clusterId: string, since: Date, limit: number, signal: AbortSignal): Promise<GoodSnapshot[]>;
-  /** Good backups of a cluster that its log backup started and that nobody removes, the oldest first. */
-  startedByLog(clusterId: string, limit: number, signal: AbortSignal): Promise<GoodSnapshot[]>;
+  /**
+   * Good backups of a cluster that its log backup started and that nobody removes, accepted between two instants, neither of them
+   * included; the oldest first.
+   */
+  startedByLog(clusterId: string, between: Between, limit: number, signal: AbortSignal): Promise<GoodSnapshot[]>;
   /** The newest good backup of a cluster that a verification found good. */
   newestVerified(clusterId: string, signal: AbortSignal): Promise<VerifiedBackup | undefined>;
   /** The same of each cluster that has one. */
@@ -164,22 +172,16 @@ export function createFinishedBackups(db: Db): FinishedBackups {
       .toArray();
   }
 
-  /** The oldest first. */
-  async function snapshotsOf(
-    of: Filter<Backup>,
-    since: Date,
-    limit: number,
-    signal: AbortSignal,
-  ): Promise<GoodSnapshot[]> {
-    const found = await backups
+  /** Of good backups, the oldest first. */
+  async function snapshotsOf(of: Filter<Backup>, limit: number, signal: AbortSignal): Promise<GoodSnapshot[]> {
+    return backups
       .find<GoodSnapshot>(
-        { ...of, state: 'Succeeded', startTime: { $gte: since } },
+        { ...of, state: 'Succeeded', [VERDICT]: { $ne: 'Damaged' } },
         { projection: { startTime: 1, 'result.tso': 1, 'result.tidbClusterId': 1, [VERDICT]: 1 }, signal },
       )
       .sort({ startTime: 1 })
       .limit(limit)
       .toArray();
-    return found.filter((one) => !isDamaged(one));
   }
 
   return {
@@ -229,16 +231,21 @@ export function createFinishedBackups(db: Db): FinishedBackups {
       }),
 
     snapshotsSince: (clusterId, since, limit, signal) =>
-      persist(signal, () => snapshotsOf({ clusterId, 'deletion.state': 'None' }, since, limit, signal)),
+      persist(signal, () =>
+        snapshotsOf({ clusterId, 'deletion.state': 'None', startTime: { $gte: since, $lte: FAR } }, limit, signal),
+      ),
 
     snapshotsAskedToGo: (clusterId, since, limit, signal) =>
       persist(signal, () => {
         const going = { 'deletion.state': { $in: ['Requested', 'Trashed'] }, 'deletion.by.kind': 'retention' } as const;
-        return snapshotsOf({ clusterId, ...going }, since, limit, signal);
+        return snapshotsOf({ clusterId, ...going, startTime: { $gte: since, $lte: FAR } }, limit, signal);
       }),
 
-    startedByLog: (clusterId, limit, signal) =>
-      persist(signal, () => snapshotsOf({ clusterId, 'deletion.state': 'None', origin: 'log' }, EPOCH, limit, signal)),
+    startedByLog: (clusterId, { after, before }, limit, signal) =>
+      persist(signal, () => {
+        const startTime = { $gt: after, $lt: before };
+        return snapshotsOf({ clusterId, 'deletion.state': 'None', origin: 'log', startTime }, limit, signal);
+      }),
 
     newestVerified: (clusterId, signal) => persist(signal, async () => (await newestVerifiedOf(clusterId, signal))[0]),
 

@@ -13,8 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backup } from './backup.ts';
 import { type BackupFilter, toSelection, toTokenScope } from './backup-filter.ts';
 import { BACKUP_PAGES } from './backup-store.ts';
-import { start } from './decide/start.ts';
-import { ownKey } from './decide/vocabulary.ts';
+import { goodBackup } from './testing/good-backup.ts';
 import { runningService, type TestService } from './testing/running-service.ts';
 
 const MINUTE_MS = 60_000;
@@ -38,28 +37,8 @@ afterAll(() => service[Symbol.asyncDispose]());
 function finished(index: number, startTime: Date): Backup {
   const clusterId = CLUSTERS[index % CLUSTERS.length] ?? '';
   const _id = `backup-${String(index).padStart(15, '0')}`;
-  const accepted = start({
-    _id,
-    request: { hash: 'h', id: _id },
-    createdBy: 'scheduler',
-    clusterId,
-    mode: 'auto',
-    origin: 'schedule',
-    target: { pd: ['127.0.0.1:2379'], version: '8.5.0', pool: 'default' },
-    storage: { id: 'local', local: { path: '/tmp/storage' }, maxConcurrent: 0 },
-    path: `root/${clusterId}/${_id}`,
-    acceptedAt: startTime,
-    deadlineMs: 86_400_000,
-  });
-  return {
-    ...accepted,
-    state: 'Succeeded',
-    activeKey: ownKey(accepted),
-    slotKey: ownKey(accepted),
-    task: null,
-    endTime: plus(startTime, MINUTE_MS),
-    ...(index % 7 === 0 && { deletion: { state: 'Deleted' }, deleteTime: now }),
-  };
+  const deleted = { deletion: { state: 'Deleted' }, deleteTime: now } as const;
+  return goodBackup(clusterId, startTime, { _id, ...(index % 7 === 0 && deleted) });
 }
 
 /** Ids of all that match, newest first. */

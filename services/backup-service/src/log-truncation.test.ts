@@ -2,11 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import type { AppError } from '@tidemark/errors/app-error';
 import { ClaimLogTruncationRequest, TaskStanding } from '@tidemark/protocol/grpc/tidemark/backup/v1/executor_service';
+import { plus } from '@tidemark/task/time';
 import { expect, it, vi } from 'vitest';
 import type { Backup } from './backup.ts';
 import type { LogBackup } from './log/log-backup.ts';
 import { tsoAt } from './snapshot-time.ts';
 import { backupCalls } from './testing/backup-calls.ts';
+import { goodBackup } from './testing/good-backup.ts';
 import { generationOf, logsOfCluster } from './testing/logs-of-cluster.ts';
 
 const calls = backupCalls();
@@ -21,11 +23,13 @@ const WAIT = { timeout: 20_000, interval: 50 };
 
 const collection = () => service().db.collection<LogBackup>('logBackups');
 const generations = async () => (await collection().findOne({ _id: cluster() }))?.generations ?? [];
-/** Has retention look at all logs, as every copy does when it starts; answers what is being taken then. */
-async function retained(...wanted: readonly object[]): Promise<void> {
+/** Has retention look at all logs, as every copy does when it starts, until it has done what is expected. */
+async function untilRetained(expected: () => Promise<void>): Promise<void> {
   await using _ = await service().another();
-  await vi.waitFor(async () => expect(await generations()).toMatchObject(wanted), WAIT);
+  await vi.waitFor(expected, WAIT);
 }
+const retained = (...wanted: readonly object[]) =>
+  untilRetained(async () => expect(await generations()).toMatchObject(wanted));
 async function claim(pool = 'default') {
   const token = randomUUID();
   const request = { clusterId: cluster(), claim: token, worker: 'w', pool, instance: '' };
@@ -68,10 +72,27 @@ it('removes the full backups that logs began with, once nothing of the horizon i
   const [spare, byHand] = [await made(5, 'log'), await made(4, 'request')];
   const [base, young] = [await made(3, 'log'), await made(1, 'log')];
   await logged([generationOf(1, ago(6), ago(0))], { settings });
-  await retained({ min: String(ago(3)) });
   const deletionOf = async (id: string) => (await backup(id))?.deletion;
-  expect(await deletionOf(spare)).toMatchObject({ state: 'Requested', by: { kind: 'retention', name: 'log backup' } });
+  const gone = { state: 'Requested', by: { kind: 'retention', name: 'log backup' } };
+  await untilRetained(async () => expect(await deletionOf(spare)).toMatchObject(gone));
+  expect(await generations()).toMatchObject([{ min: String(ago(3)) }]);
   for (const id of [byHand, base, young]) expect(await deletionOf(id)).toMatchObject({ state: 'None' });
+});
+
+it('removes such a one also where a hundred older ones are pinned, and stay', async () => {
+  const [spare] = [await goodAt(ago(5)), await goodAt(ago(3)), await goodAt(ago(1))];
+  const daysAgo = (days: number) => new Date(BEGAN - days * 86_400_000);
+  await change(spare, { origin: 'log', startTime: daysAgo(5) });
+  const pinned = Array.from({ length: 100 }, (_, at) =>
+    goodBackup(cluster(), plus(daysAgo(9), at), { origin: 'log', holds: ['pin:r'] }),
+  );
+  const backups = service().db.collection<Backup>('backups');
+  await backups.insertMany(pinned);
+  await logged([generationOf(1, ago(6), ago(0))], { settings });
+  await untilRetained(async () => expect((await backup(spare))?.deletion.state).toBe('Requested'));
+  for (const { _id } of pinned) expect((await backup(_id))?.deletion.state).toBe('None');
+  // Each copy that starts would look at all of them again.
+  await backups.deleteMany({ clusterId: cluster() });
 });
 
 it('tells which backup the points of the horizon are restored from', async () => {

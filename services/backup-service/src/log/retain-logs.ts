@@ -4,6 +4,7 @@
  * (P5). One cluster whose logs cannot be judged, or backup, stops no other.
  */
 import { randomUUID } from 'node:crypto';
+import { EPOCH } from '@tidemark/mongo/time-range';
 import type { Quarantine } from '@tidemark/service-kit/quarantine';
 import { plus } from '@tidemark/task/time';
 import type { BackupStore } from '../backup-store.ts';
@@ -59,14 +60,19 @@ async function removeBases(
   signal: AbortSignal,
 ): Promise<void> {
   if (!settings) return;
-  const oldest = plus(now(), -settings.retentionDays * DAY_MS);
-  for (const { _id: id, startTime } of await finished.startedByLog(clusterId, BATCH, signal)) {
-    if (startTime >= oldest) return;
-    if ((await finished.countRetentionDeletions(retentionDeletions, signal)) >= retentionDeletions) return;
-    const remove = async () => {
-      const applied = await store.apply(id, { kind: 'delete', ...REMOVED, requestId: randomUUID() }, signal);
-      if (applied?.decision.ring) await dispatcher.ring(id);
-    };
-    await bases.attempt(id, remove, signal);
+  const before = plus(now(), -settings.retentionDays * DAY_MS);
+  for (let after = EPOCH; ; ) {
+    const found = await finished.startedByLog(clusterId, { after, before }, BATCH, signal);
+    for (const { _id: id } of found) {
+      if ((await finished.countRetentionDeletions(retentionDeletions, signal)) >= retentionDeletions) return;
+      const remove = async () => {
+        const applied = await store.apply(id, { kind: 'delete', ...REMOVED, requestId: randomUUID() }, signal);
+        if (applied?.decision.ring) await dispatcher.ring(id);
+      };
+      await bases.attempt(id, remove, signal);
+    }
+    const last = found.at(-1);
+    if (last === undefined || found.length < BATCH) return;
+    after = last.startTime;
   }
 }

@@ -41,7 +41,7 @@ export function listRecoveryPoints({ store, finished, logs, quarantines, now }: 
   /** Undefined where there are too many backups to tell. */
   const snapshotsOf = async (clusterId: string, signal: AbortSignal) => {
     const found = await finished.snapshotsSince(clusterId, plus(now(), -2 * RPO_MS), MAX_SNAPSHOTS_OF_LOGS, signal);
-    return found.length < MAX_SNAPSHOTS_OF_LOGS ? found.filter((one) => !isDamaged(one)) : undefined;
+    return found.length < MAX_SNAPSHOTS_OF_LOGS ? found : undefined;
   };
   return async (
     { clusterId, pageSize, pageToken }: ListRecoveryPointsRequest,
