@@ -1,5 +1,6 @@
 /** What a person should know about a log backup: functions of the document and the time, so that none is an event that can be lost. */
 import { later, plus } from '@tidemark/task/time';
+import { hasResumesLeft } from './decide/act.ts';
 import {
   instantOf,
   type LogBackup,
@@ -95,16 +96,14 @@ const RULES: readonly Rule[] = [
         : `The log backup is paused, and the cluster keeps the history that a resume needs until ${until.toISOString()}.`,
     };
   },
-  ({ wanted, observed, resumeTries, resumeNotBefore, generations }) => {
+  (log) => {
+    const { wanted, observed, generations, task } = log;
     if (wanted === 'off' || observed.state !== 'Error' || generations.at(-1)?.dead) return undefined;
     const [first] = observed.errors;
-    const next = resumeNotBefore
-      ? `It is resumed at ${resumeNotBefore.toISOString()}, for the ${resumeTries + 1}. time.`
-      : 'It is not resumed by itself any more: see to the cause, and resume it.';
     return {
       name: 'logError',
-      critical: resumeNotBefore === null,
-      message: `TiKV cannot write the log${first ? `: ${first.message}` : ''}. ${next}`,
+      critical: wanted === 'on' && !hasResumesLeft(log) && task?.act === undefined,
+      message: `TiKV cannot write the log${first ? `: ${first.message}` : ''}. ${afterError(log)}`,
     };
   },
   ({ wanted, observed }) =>
@@ -227,4 +226,13 @@ export function isHealthy(log: LogBackup, now: Date): boolean {
   const { wanted, observed } = log;
   const alarms = alarmsOf(log, now).filter((alarm) => !isAside(alarm));
   return wanted === 'on' && observed.state === 'Running' && alarms.length === 0;
+}
+
+function afterError(log: LogBackup): string {
+  const { wanted, resumeTries, resumeNotBefore, task } = log;
+  if (wanted === 'paused') return 'It stays so, since it is to be paused.';
+  if (resumeNotBefore) return `It is resumed at ${resumeNotBefore.toISOString()}, for the ${resumeTries + 1}. time.`;
+  return hasResumesLeft(log) || task?.act
+    ? 'It is being resumed.'
+    : 'It is not resumed by itself any more: see to the cause, and resume it.';
 }

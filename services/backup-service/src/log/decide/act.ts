@@ -38,15 +38,20 @@ function isDue(notBefore: Date | null, now: Date): boolean {
   return notBefore === null || notBefore <= now;
 }
 
-function mayResume({ resumeTries, resumeNotBefore }: LogBackup, now: Date): boolean {
-  return resumeTries < RESUME_AFTER_MS.length && resumeNotBefore !== null && resumeNotBefore <= now;
+/** Whether it is still resumed by itself after an error (L10). */
+export function hasResumesLeft({ resumeTries }: Pick<LogBackup, 'resumeTries'>): boolean {
+  return resumeTries < RESUME_AFTER_MS.length;
 }
 
-/** The first error is written down, and when it is tried to go on after it. */
+function mayResume(log: LogBackup, now: Date): boolean {
+  return hasResumesLeft(log) && log.resumeNotBefore !== null && log.resumeNotBefore <= now;
+}
+
+/** The first error is written down, and when it is tried to go on after it: at once for a person who has just said "go on". */
 export function withResumeTime(log: LogBackup, now: Date): LogBackup {
-  const { resumeTries, resumeNotBefore, wanted, observed } = log;
+  const { reached, resumeTries, resumeNotBefore, wanted, observed } = log;
   if (wanted !== 'on' || observed.state !== 'Error' || resumeNotBefore !== null) return log;
-  const afterMs = RESUME_AFTER_MS[resumeTries];
+  const afterMs = !reached && resumeTries === 0 ? 0 : RESUME_AFTER_MS[resumeTries];
   return afterMs === undefined ? log : { ...log, resumeNotBefore: plus(now, afterMs) };
 }
 

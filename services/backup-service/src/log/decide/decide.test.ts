@@ -225,6 +225,41 @@ test('a task in error is resumed after 5, 15 and 60 minutes, and not again befor
   expect(live.log().resumeTries).toBe(0);
 });
 
+test('a task in error is resumed at once where a person asks for it, however often, and then after 15 and 60 minutes', () => {
+  const live = runningLog();
+  const stuck = tso(live.now());
+  const error = () => live.task({ state: 'error', checkpoint: stuck });
+  live.pass(MINUTE_MS);
+  expect(live.look(error())).toBeUndefined();
+  for (const [wish, result] of [
+    ['first', 'refused'],
+    ['again', 'ok'],
+  ] as const) {
+    live.want('on');
+    expect(live.alarms(), wish).toContain('logError');
+    expect(live.look(error()), wish).toBe('resume');
+    live.complete(result);
+    expect(live.look(error()), wish).toBeUndefined();
+  }
+  live.want('paused');
+  expect(live.look(error())).toBeUndefined();
+  expect(live.alarms()).toContain('logError');
+  live.want('on');
+  expect(live.look(error())).toBe('resume');
+  live.complete('ok');
+  expect(live.look(error())).toBeUndefined();
+  for (const minutes of [15, 60]) {
+    live.pass((minutes - 1) * MINUTE_MS);
+    expect(live.look(error())).toBeUndefined();
+    live.pass(MINUTE_MS);
+    expect(live.look(error())).toBe('resume');
+    live.complete('ok');
+    expect(live.look(error())).toBeUndefined();
+  }
+  live.pass(120 * MINUTE_MS);
+  expect(live.look(error())).toBeUndefined();
+});
+
 test('a checkpoint that stands still is Lagging, whatever the status says, and the alarm grows with its age', () => {
   const live = runningLog();
   const checkpoint = tso(live.now());
