@@ -44,6 +44,8 @@ const THEIRS: LogTask = {
 const LOCAL_MS = 10_000;
 const READY_MS = 60_000;
 const POLL_MS = 500;
+/** For one log; one that does not come to it leaves time for the others. */
+const EACH_MS = 180_000;
 /** The newest of a cluster; each takes some seconds. */
 const RANGES_TRIED = 4;
 const ENDED = ['Succeeded', 'Failed', 'Canceled'];
@@ -178,14 +180,16 @@ export async function startLogWorkload(
       const problems: string[] = [];
       const sights: PointSight[] = [];
       const told = (error: Error) => void problems.push(error.message);
+      const inTime = () => AbortSignal.any([signal, AbortSignal.timeout(EACH_MS)]);
       for (const id of logged) {
         const resume = () => tried(call(Math.random(), 'PUT', of(id), start));
         await resume();
         const runs = ({ state, reached }: LogView) => state === 'Running' && reached;
-        await untilLog(id, runs, resume, signal).catch(told);
+        await untilLog(id, runs, resume, inTime()).catch(told);
         // A log that began just now has its base soon.
+        const based = inTime();
         let shown = await ranges(id);
-        while (!shown?.length && !signal.aborted) {
+        while (!shown?.length && !based.aborted) {
           await sleep(POLL_MS);
           shown = await ranges(id);
         }
@@ -201,7 +205,7 @@ export async function startLogWorkload(
           wanted === 'off' &&
           (state === 'Off' || state === 'Foreign') &&
           generations.every(({ truncating }) => !truncating);
-        await untilLog(id, isOff, stop, signal).catch(told);
+        await untilLog(id, isOff, stop, inTime()).catch(told);
       }
       return { problems, sights, othersKept: JSON.stringify(theirs) === JSON.stringify(THEIRS) };
     },
